@@ -1,0 +1,25 @@
+"""Statistics kept in Redis: push numbers with labels, read averages, extremes, deviation and history."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from akastats.stats import Stats, push_stat, push_stat_async
+    from akastats.timing import timer
+
+__all__ = ["Stats", "push_stat", "push_stat_async", "timer"]
+__version__ = "0.1.0"
+
+_HOME = {"Stats": "stats", "push_stat": "stats", "push_stat_async": "stats", "timer": "timing"}
+
+
+def __getattr__(name: str) -> Any:
+    # Late, so that `import akastats` stays under a millisecond inside a test process that never pushes.
+    if name not in _HOME:
+        raise AttributeError(f"module 'akastats' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f"akastats.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value

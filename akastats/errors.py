@@ -1,0 +1,28 @@
+"""The one family of errors: everything that goes wrong here is an `AkastatsError` of a few kinds.
+
+Values that a caller got wrong (a label, a number) are plain `ValueError`s, raised where they enter.
+"""
+
+
+class AkastatsError(Exception):
+    """Anything that akastats itself could not do; the message says what was tried and what to do."""
+
+
+class ConfigError(AkastatsError, ValueError):
+    """A configuration value that cannot be used; the message names the variable or option."""
+
+
+class ServerError(AkastatsError):
+    """The statistics server did not do what was asked: absent, refusing, or silent."""
+
+
+class NotFoundError(AkastatsError, LookupError):
+    """A label, run or test that the server does not know, or no longer knows."""
+
+
+class EmbeddedError(AkastatsError):
+    """The embedded server could not be found, started or repaired."""
+
+
+class SpoolError(AkastatsError):
+    """A spool file that cannot be written or read."""
