@@ -13,7 +13,21 @@ class ConfigError(AkastatsError, ValueError):
 
 
 class ServerError(AkastatsError):
-    """The statistics server did not do what was asked: absent, refusing, or silent."""
+    """The statistics server did not do what was asked; `kind` says in which way.
+
+    | kind | means |
+    |---|---|
+    | `absent` | no connection: nothing was sent |
+    | `lost` | sent, but no reply: nobody can know whether it was done |
+    | `busy` | the server cannot just now (loading, out of memory, read-only, a script running) |
+    | `denied` | user, password or permissions do not allow it |
+    | `unknown_script` | the server does not hold the script; nothing was done |
+    | `refused` | the server or our script refused the request; nothing was done |
+    """
+
+    def __init__(self, message: str, kind: str = "refused") -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 class NotFoundError(AkastatsError, LookupError):

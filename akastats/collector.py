@@ -1,0 +1,129 @@
+"""Numbers on their way: what `Stats` and the plugin's `stat` fixture have in common. Sends nothing."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+import traceback as tracebacks
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from types import TracebackType
+
+from akastats.points import check_context, check_label, check_value
+from akastats.records import Point
+
+Context = str | bytes | None
+
+# A label's `;key=value,key=value` part is read back by these separators.
+_SAFE = str.maketrans({",": "_", ";": "_", "=": "_", " ": "_", "\\": ""})
+
+
+class Collector:
+    """Collects numbers, errors and times of one piece of work, until they are taken."""
+
+    def __init__(
+        self,
+        *,
+        log: logging.Logger | None = None,
+        disable_warnings: bool = False,
+        now: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self.recorded_stats: list[Point] = []
+        self.log = log or logging.getLogger("Stats")
+        self.disable_warnings = disable_warnings
+        # Bound here: what tests do to the clock later does not reach us.
+        self._now, self._clock = now, clock
+
+    def __call__(
+        self,
+        label: str,
+        value: float,
+        context: Context = None,
+        extra_labels: Mapping[str, object] | None = None,
+    ) -> None:
+        """Record one number; `extra_labels` become part of the label: `;host=a,port=1`.
+
+        Raises `ValueError` for a label that is empty, over 4096 bytes or not UTF-8, and for a value that
+        is no finite number.
+        """
+        self.stat(label, value, context, extra_labels)
+
+    def stat(
+        self,
+        label: str,
+        value: float,
+        context: Context = None,
+        extra_labels: Mapping[str, object] | None = None,
+    ) -> None:
+        """Record one number, as calling the object does."""
+        if extra_labels:
+            label = f"{label};{line_labels(extra_labels)}"
+        check_label(label)
+        point = Point(self._now(), label, check_value(label, value), check_context(label, context))
+        self.recorded_stats.append(point)
+
+    @contextmanager
+    def timer(self, label: str, context: Context = None) -> Iterator[None]:
+        """Record the seconds that the block took, also when it raises."""
+        check_label(label)
+        start = self._clock()
+        try:
+            yield
+        finally:
+            self.stat(label, self._clock() - start, context)
+
+    def exception(
+        self,
+        exc_type: type[BaseException] | BaseException | None = None,
+        exc_value: BaseException | None = None,
+        traceback: TracebackType | None = None,
+        additional_labels: Iterable[str] | None = None,
+        context: Context = None,
+    ) -> None:
+        """Record an exception under `errors__EXC:<class name>` and `errors__all`, its traceback as context.
+
+        Takes an exception, a class, the three values of `sys.exc_info()`, or nothing: then the exception
+        being handled. `additional_labels` are recorded as further `errors__` labels.
+        """
+        found = _exception(exc_type, exc_value)
+        labels = [] if found is None else [f"EXC:{_class_of(found).__name__}"]
+        if found is None and not self.disable_warnings:
+            self.log.warning("Got an empty call to exception.")
+        self.error(*labels, *(additional_labels or ()), context=context or _format(found, traceback))
+
+    def error(self, *labels: str, context: Context = None) -> None:
+        """Record an error under `errors__<label>` for each label, and under `errors__all`."""
+        for label in dict.fromkeys((*labels, "all")):
+            self.stat(f"errors__{label}", 1.0, context)
+
+
+def line_labels(labels: Mapping[str, object]) -> str:
+    """Return `key=value,key=value`; separators inside keys and values become `_`, backslashes go."""
+    return ",".join(
+        f"{str(key).translate(_SAFE)}={str(value).translate(_SAFE)}" for key, value in labels.items()
+    )
+
+
+def _exception(
+    given: type[BaseException] | BaseException | None, value: BaseException | None
+) -> type[BaseException] | BaseException | None:
+    if isinstance(value, BaseException):
+        return value
+    current = sys.exc_info()[1]
+    if given is None:
+        return current
+    if isinstance(given, type) and isinstance(current, given):
+        return current
+    return given
+
+
+def _class_of(found: type[BaseException] | BaseException) -> type[BaseException]:
+    return found if isinstance(found, type) else type(found)
+
+
+def _format(found: type[BaseException] | BaseException | None, traceback: TracebackType | None) -> str:
+    if isinstance(found, BaseException):
+        return "".join(tracebacks.format_exception(type(found), found, traceback or found.__traceback__))
+    return f"{found.__name__}\n" if found else ""

@@ -1,0 +1,135 @@
+"""Configuration: one frozen value, read from the environment in one place, at first use.
+
+Nothing else reads the environment for settings; what a run is (branch, commit, build) is `ci.py`'s.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from akastats.errors import ConfigError
+
+SCHEMES = ("redis", "rediss", "unix")
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """How and where statistics are kept; days and counts are whole numbers of at least 1."""
+
+    redis_url: str = "redis://localhost:6379"
+    namespace: str = "AKA-STATS"
+    history_size: int = 1000
+    timezone: str = "Europe/Amsterdam"
+    run_days: int = 365
+    error_days: int = 30
+    profiles: int = 500
+
+    def __str__(self) -> str:
+        shown = dataclasses.asdict(self) | {"redis_url": without_credentials(self.redis_url)}
+        return "\n".join(f"AKA_STATS_{name.upper()} = {value}" for name, value in shown.items())
+
+
+def read(environ: Mapping[str, str] = os.environ) -> Config:
+    """Read the `AKA_STATS_*` variables; an empty one counts as unset.
+
+    Raises `ConfigError` naming the variable. `AKA_STATS_DEFAULT_PREFIX` is the older name of
+    `AKA_STATS_NAMESPACE`, which wins where both are set.
+    """
+    found: dict[str, Any] = {}
+    for variable, field, parse in _VARIABLES:
+        text = environ.get(variable, "")
+        if text:
+            found[field] = parse(variable, text)
+    return Config(**found)
+
+
+def redis_url(variable: str, text: str) -> str:
+    """Return `text` if it is a URL that redis-py can open; `variable` is named when it is not."""
+    if urlsplit(text).scheme not in SCHEMES:
+        raise ConfigError(
+            f"{variable}: {without_credentials(text)!r} is no Redis URL; "
+            "it starts with redis://, rediss:// or unix://"
+        )
+    return text
+
+
+def namespace(variable: str, text: str) -> str:
+    """Return `text` if it can begin every key."""
+    if any(character.isspace() or not character.isprintable() for character in text):
+        raise ConfigError(f"{variable}: {text!r} holds white space or control characters")
+    return text
+
+
+def whole_number(variable: str, text: str) -> int:
+    """Return `text` as a number of at least 1."""
+    if not (text.isascii() and text.isdigit() and int(text) >= 1):
+        raise ConfigError(f"{variable}: {text!r} is not a whole number of at least 1")
+    return int(text)
+
+
+def timezone_name(variable: str, text: str) -> str:
+    """Return `text`; whether the zone exists is asked when a time is shown, not before."""
+    if not text.isprintable():
+        raise ConfigError(f"{variable}: {text!r} is no name of a time zone such as Europe/Amsterdam")
+    return text
+
+
+def without_credentials(url: str) -> str:
+    """Return `url` without user, password and query: fit for messages and logs."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "(a URL that cannot be read)"
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+_VARIABLES: tuple[tuple[str, str, Callable[[str, str], Any]], ...] = (
+    ("AKA_STATS_REDIS_URL", "redis_url", redis_url),
+    ("AKA_STATS_DEFAULT_PREFIX", "namespace", namespace),
+    ("AKA_STATS_NAMESPACE", "namespace", namespace),
+    ("AKA_STATS_HISTORY_SIZE", "history_size", whole_number),
+    ("AKA_STATS_TIMEZONE", "timezone", timezone_name),
+    ("AKA_STATS_RUN_DAYS", "run_days", whole_number),
+    ("AKA_STATS_ERROR_DAYS", "error_days", whole_number),
+    ("AKA_STATS_PROFILES", "profiles", whole_number),
+)
+VARIABLES = tuple(variable for variable, _, _ in _VARIABLES)
+
+
+class Current:
+    """The configuration in force: `config.namespace` reads it, `config.namespace = ...` replaces it whole."""
+
+    _now: Config | None = None
+
+    def now(self) -> Config:
+        """Return the frozen value in force, reading the environment the first time."""
+        if self._now is None:
+            self.use(read())
+        assert self._now is not None
+        return self._now
+
+    def use(self, config: Config | None) -> None:
+        """Put `config` in force; `None` means: read the environment again at next use."""
+        object.__setattr__(self, "_now", config)
+
+    @property
+    def default_prefix(self) -> str:
+        """The namespace, under its older name."""
+        return self.now().namespace
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.now(), name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        field = "namespace" if name == "default_prefix" else name
+        self.use(dataclasses.replace(self.now(), **{field: value}))
+
+    def __str__(self) -> str:
+        return str(self.now())
+
+
+config = Current()

@@ -1,0 +1,172 @@
+"""Writing: points in batches, each batch one script, so that a reader never sees half of one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from akastats import keys
+from akastats.config import Config
+from akastats.operations.requests import Argument, Operation, call
+from akastats.points import text
+from akastats.records import Point
+from akastats.scripts import PUSH
+
+# A script of 100 labels holds other clients up for 13 ms at p99, one of 500 for 77 to 96 ms; throughput
+# is the same from 100 on.
+BATCH_LABELS = 100
+BATCH_POINTS = 1000
+# A single message stays small enough to be read in a few milliseconds.
+BATCH_BYTES = 256 * 1024
+
+CURSOR_TTL_S = 30 * 86_400
+
+
+@dataclass(frozen=True)
+class Context:
+    """Bytes that points refer to, and for how long (seconds) they are kept at least."""
+
+    id: str
+    bytes: bytes
+    ttl_s: int = keys.LABEL_TTL_S
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One point as it is stored: `timestamp` in epoch seconds."""
+
+    timestamp: float
+    value: float
+    context_id: str = ""
+
+
+@dataclass(frozen=True)
+class Write:
+    """A further change of the same batch: `command` on `key`."""
+
+    command: str
+    key: str
+    arguments: tuple[Argument, ...]
+
+
+@dataclass(frozen=True)
+class RunChange:
+    """What happens to a run's records, if its status is absent or one of `replaceable`."""
+
+    key: str
+    replaceable: str
+    writes: tuple[Write, ...]
+
+
+@dataclass(frozen=True)
+class Step:
+    """The move of a producer's cursor that a batch makes; both as text, see `keys`."""
+
+    key: str
+    start: str
+    end: str
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one script applies: the entries of at most 100 labels, oldest first, and their contexts."""
+
+    entries: dict[str, list[Entry]] = field(default_factory=dict)
+    contexts: dict[str, Context] = field(default_factory=dict)
+    run: RunChange | None = None
+    step: Step | None = None
+
+
+def context_of(context: str | bytes | None, ttl_s: int = keys.LABEL_TTL_S) -> Context | None:
+    """Return `context` as it is stored, under its md5; `None` for an empty one."""
+    if not context:
+        return None
+    content = context.encode(errors="backslashreplace") if isinstance(context, str) else context
+    return Context(hashlib.md5(content, usedforsecurity=False).hexdigest(), content, ttl_s)
+
+
+def batches(points: Iterable[Point]) -> Iterator[tuple[Batch, list[Point]]]:
+    """Yield batches, each with its points, grouped by label: a label that repeats costs its keys once."""
+    grouped: dict[str, list[Point]] = {}
+    for point in points:
+        grouped.setdefault(point.label, []).append(point)
+    held: list[Point] = []
+    labels = size = 0
+    for of_label in grouped.values():
+        labels += 1
+        for point in of_label:
+            held.append(point)
+            size += 64 + len(point.context or "")
+            if len(held) >= BATCH_POINTS or size >= BATCH_BYTES:
+                yield batch(held), held
+                held, labels, size = [], 1, 0
+        if labels >= BATCH_LABELS and held:
+            yield batch(held), held
+            held, labels, size = [], 0, 0
+    if held:
+        yield batch(held), held
+
+
+def batch(points: Iterable[Point]) -> Batch:
+    """Return one batch of `points`, each label's oldest first."""
+    made = Batch()
+    for point in points:
+        context = context_of(point.context)
+        if context is not None:
+            made.contexts[context.id] = context
+        entry = Entry(point.timestamp, point.value, context.id if context else "")
+        made.entries.setdefault(point.label, []).append(entry)
+    for entries in made.entries.values():
+        entries.sort(key=_time)
+    return made
+
+
+def _time(entry: Entry) -> float:
+    return entry.timestamp
+
+
+def apply(batch: Batch, config: Config) -> Operation[str]:
+    """Apply a batch; return where the producer's cursor stands then (empty without a producer).
+
+    A cursor that stands elsewhere than `batch.step.start` means that nothing was applied.
+    """
+    names = [keys.index(config.namespace), keys.seen(config.namespace)]
+    arguments: list[Argument] = [config.history_size, keys.LABEL_TTL_S]
+    if batch.step is None:
+        arguments += ("", "", "")
+    else:
+        names.append(batch.step.key)
+        arguments += (batch.step.start, batch.step.end, CURSOR_TTL_S)
+    _say_entries(batch, config.namespace, names, arguments)
+    _say_contexts(batch, config.namespace, names, arguments)
+    _say_run(batch.run, names, arguments)
+    _, cursor = yield from call(PUSH, names, arguments)
+    return cursor.decode() if isinstance(cursor, bytes) else str(cursor)
+
+
+def _say_entries(batch: Batch, namespace: str, names: list[str], arguments: list[Argument]) -> None:
+    arguments.append(len(batch.entries))
+    for label, entries in batch.entries.items():
+        names += keys.label(namespace, label)
+        arguments += (label, len(entries))
+        for entry in entries:
+            arguments += (text(entry.timestamp), text(entry.value), entry.context_id)
+
+
+def _say_contexts(batch: Batch, namespace: str, names: list[str], arguments: list[Argument]) -> None:
+    arguments.append(len(batch.contexts))
+    for context in batch.contexts.values():
+        names.append(keys.context(namespace, context.id))
+        arguments += (context.ttl_s, context.bytes)
+
+
+def _say_run(run: RunChange | None, names: list[str], arguments: list[Argument]) -> None:
+    if run is None or not run.writes:
+        arguments.append(0)
+        return
+    names.append(run.key)
+    arguments += (len(run.writes), run.replaceable)
+    for write in run.writes:
+        names.append(write.key)
+        arguments += (write.command, len(write.arguments), *write.arguments)

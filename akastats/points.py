@@ -1,0 +1,44 @@
+"""What a point may be: the checks at the entrance, and a number's text. Pure."""
+
+from __future__ import annotations
+
+import math
+
+MAX_LABEL_BYTES = 4096
+
+
+def check_label(label: str) -> str:
+    """Return `label` if it can be stored: text of 1 to 4096 bytes in UTF-8; else raise `ValueError`."""
+    if not isinstance(label, str):
+        raise ValueError(f"label {label!r} is not a str")
+    try:
+        size = len(label.encode())
+    except UnicodeEncodeError:
+        raise ValueError(f"label {label!r} holds a lone surrogate: it cannot be stored as UTF-8") from None
+    if not 1 <= size <= MAX_LABEL_BYTES:
+        raise ValueError(f"label {label[:60]!r} has {size} bytes; a label has 1 to {MAX_LABEL_BYTES}")
+    return label
+
+
+def check_value(label: str, value: object) -> float:
+    """Return `value` as a finite float; text and everything else that is no number is a `ValueError`."""
+    try:
+        number = math.nan if isinstance(value, (str, bytes)) else float(value)  # type: ignore[arg-type]  # tried
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"value {value!r} of label {label[:200]!r} is not a finite number")
+    return number
+
+
+def check_context(label: str, context: object) -> str | bytes | None:
+    """Return `context` if it is text, bytes or `None`; else raise `ValueError`."""
+    if context is not None and not isinstance(context, (str, bytes)):
+        raise ValueError(f"context of label {label[:200]!r} is {type(context).__name__}, not str or bytes")
+    return context
+
+
+def text(number: float) -> str:
+    """Return the shortest text that reads back as the same float, without a needless `.0`."""
+    written = repr(float(number))
+    return written[:-2] if written.endswith(".0") else written

