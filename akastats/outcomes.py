@@ -99,6 +99,7 @@ class Story:
     _tracebacks: dict[str, str] = field(default_factory=dict)
     _by_class: dict[str, str] = field(default_factory=dict)
     _stats: dict[str, list[str]] = field(default_factory=dict)
+    _last_error: dict[tuple[str, str], str] = field(default_factory=dict)
 
     @property
     def run_id(self) -> str:
@@ -134,10 +135,6 @@ class Story:
         elif kind == "subtest":
             self._subtests[nodeid, worker] = self._subtests.get((nodeid, worker), 0) + 1
         self._last_error[nodeid, worker] = traceback
-
-    @property
-    def _last_error(self) -> dict[tuple[str, str], str]:
-        return self.__dict__.setdefault("_last_errors", {})
 
     def _errors(self, raised: str, text: str, now: float) -> Iterator[Added]:
         context = self._traceback(raised, text)
