@@ -1,6 +1,6 @@
 """Processes that are nobody's child: started through a shell that exits, in a session of their own.
 
-Tests may wait for children, close descriptors and patch everything, so a helper must not be seen by any of that.
+Tests may wait for children, close descriptors and patch everything, so a helper must be out of their sight.
 What such a process does is written in its own module; only its birth and its identity live here.
 """
 
@@ -15,7 +15,13 @@ from pathlib import Path
 from akastats.errors import AkastatsError
 
 # They would make our process measure itself, talk as a pytest worker, warn into nowhere or stay at a prompt.
-_REMOVED = {"PYTHONWARNINGS", "PYTHONSTARTUP", "PYTHONINSPECT", "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG"}
+_REMOVED = {
+    "PYTHONWARNINGS",
+    "PYTHONSTARTUP",
+    "PYTHONINSPECT",
+    "COVERAGE_PROCESS_START",
+    "COVERAGE_PROCESS_CONFIG",
+}
 _REMOVED_PREFIXES = ("COV_CORE_", "PYTEST_")
 
 # '' leaves sys.path before the first import: a project's own runpy.py or redis.py must not win.
@@ -70,7 +76,7 @@ def _clean(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def start_mark(pid: int) -> str:
-    """Return what tells process `pid` from a later one with its number; "" when there is none or it is unknown."""
+    """Return what tells process `pid` from a later one of that number; "" when there is none or unknown."""
     return _look(pid)[1]
 
 
@@ -93,7 +99,7 @@ def _look(pid: int) -> tuple[str, str]:
         text = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
     except OSError:
         return "", ""
-    # The command name may hold spaces and brackets; after its last bracket follow fields 3 (state) to 22 (start).
+    # The command name may hold spaces and brackets; after the last one come fields 3 (state) to 22 (start).
     fields = text.rpartition(")")[2].split()
     return fields[0], fields[19]
 

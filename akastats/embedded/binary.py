@@ -20,7 +20,7 @@ from akastats.errors import EmbeddedError
 
 VARIABLE = "AKA_STATS_SERVER_BINARY"
 OLDEST = (6, 2)
-# Since 7.0 the append-only file is a directory of parts; older servers do not see it and start empty beside it.
+# Since 7.0 the append-only file is a directory of parts; older servers would start empty beside it.
 FIRST_WITH_PARTS = (7, 0)
 
 _NAMES = ("redis-server", "valkey-server")

@@ -1,7 +1,7 @@
 """The keeper, a process of its own: it ends the server of one place when the last user is gone.
 
-It lives as long as a server does. All it needs is opened at the start, so a directory that is deleted and made anew
-under it leads it to its own server and never to the new one.
+It lives as long as a server does. All it needs is opened at the start: when the directory is deleted
+and made anew, it still holds its own server and leaves the new one alone.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from akastats.embedded import locks, wire
 
 # A second user within this time finds the server warm; the promise is that none is left after 10 s.
 _LOOK_EVERY_S = 1.0
-# Flushing takes milliseconds; a server that needs longer hangs, and what it acknowledged is with the kernel already.
+# Flushing takes milliseconds; a server that needs longer hangs, and the kernel has all that it acknowledged.
 _SHUTDOWN_S = 5.0
 
 

@@ -1,4 +1,4 @@
-"""Where an embedded server lives: its directory, its files, its socket, and what stands in for unusable ones."""
+"""Where an embedded server lives: its directory, its files, its socket, and what stands in for them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import hashlib
 import os
 import stat
 import sys
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,7 +106,9 @@ def _claim(home: Path) -> None:
     """See to it that `home` is ours and closed to others; files of two owners would lock one of them out."""
     status = home.stat()
     if status.st_uid != os.geteuid():
-        raise PermissionError(errno.EACCES, f"it belongs to user {status.st_uid}, not {os.geteuid()}", str(home))
+        raise PermissionError(
+            errno.EACCES, f"it belongs to user {status.st_uid}, not {os.geteuid()}", str(home)
+        )
     if stat.S_IMODE(status.st_mode) & 0o077:
         home.chmod(0o700)
 
@@ -153,7 +156,7 @@ def _fits(socket: Path) -> bool:
 
 
 def _runtime_directory(environ: Mapping[str, str]) -> Path:
-    """Return a private directory with a short name, made if missing; raises EmbeddedError if it is not private."""
+    """Return a private directory of a short name, made if missing; raises EmbeddedError if there is none."""
     runtime = environ.get("XDG_RUNTIME_DIR", "")
     # After `su` the variable may still name another user's directory.
     if os.path.isabs(runtime) and _is_private(Path(runtime)) and _fits(Path(runtime, "akastats", "0" * 21)):
@@ -167,7 +170,8 @@ def _runtime_directory(environ: Mapping[str, str]) -> Path:
     if not _is_private(folder):
         raise EmbeddedError(
             f"{folder} is not a directory that only you (user {os.geteuid()}) can use, "
-            f"so the server's socket cannot lie there: remove it, or set XDG_RUNTIME_DIR to a directory of mode 0700."
+            f"so the server's socket cannot lie there: remove it, "
+            f"or set XDG_RUNTIME_DIR to a directory of yours with mode 0700."
         )
     return folder
 
@@ -200,7 +204,7 @@ def _write_once(path: Path, text: str) -> None:
     """Write `path` unless it exists; others see it whole or not at all."""
     if path.exists():
         return
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    draft = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(os.fsencode(text))

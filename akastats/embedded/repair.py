@@ -14,8 +14,10 @@ from pathlib import Path
 
 # Only warnings ("#") count: at a good start the log speaks of these files as well.
 _DAMAGE = re.compile(r" # .*(append.only file|AOF|RDB|rdb file|Unexpected end of file)")
-_CIRCUMSTANCE = re.compile(r"Permission denied|No space left|Read-only file system|Cannot allocate|Too many open")
-# One program answers as server or checker by the name it is called with; Valkey knows the first, Redis the second.
+_CIRCUMSTANCE = re.compile(
+    r"Permission denied|No space left|Read-only file system|Cannot allocate|Too many open"
+)
+# One program is server or checker by the name it is called with: Valkey knows the first, Redis the second.
 _CHECKERS = ("valkey-check-aof", "redis-check-aof")
 
 
@@ -35,7 +37,7 @@ def parts(home: Path) -> Path:
 
 
 def mend(home: Path, server: Path) -> str:
-    """Cut each append-only file before its first damage, a copy of all kept aside; return what to tell users."""
+    """Cut each append-only file before its first damage, a copy kept aside; return what to tell users."""
     aside = _aside(home)
     for data in _data(home):
         if data.is_dir():
@@ -43,7 +45,10 @@ def mend(home: Path, server: Path) -> str:
         else:
             shutil.copy2(data, aside / data.name)
     dropped = sum(_cut(file, server) for file in _files(home))
-    return f"The statistics data was damaged: its last {dropped} bytes were dropped; a copy as it was is in {aside}."
+    return (
+        f"The statistics data was damaged: its last {dropped} bytes were dropped; "
+        f"a copy as it was is in {aside}."
+    )
 
 
 def set_aside(home: Path, server: Path) -> str:
@@ -51,7 +56,10 @@ def set_aside(home: Path, server: Path) -> str:
     aside = _aside(home)
     for data in _data(home):
         data.rename(aside / data.name)
-    return f"The statistics data is damaged and {server} cannot repair it: starting empty, all of it is in {aside}."
+    return (
+        f"The statistics data is damaged and {server} cannot repair it: "
+        f"starting empty, all of it is in {aside}."
+    )
 
 
 def _data(home: Path) -> Iterator[Path]:
@@ -84,7 +92,11 @@ def _cut(file: Path, server: Path) -> int:
         try:
             # It asks before it cuts.
             check = subprocess.run(
-                [command, "--fix", str(file)], executable=program, input=b"y\n", capture_output=True, check=False
+                [command, "--fix", str(file)],
+                executable=program,
+                input=b"y\n",
+                capture_output=True,
+                check=False,
             )
         except OSError:
             continue

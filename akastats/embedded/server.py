@@ -1,4 +1,4 @@
-"""How the one server of a place comes to answer: found running, or started, its data repaired first if need be."""
+"""How the one server of a place comes to answer: found running, or started, repaired first if need be."""
 
 from __future__ import annotations
 
@@ -90,13 +90,14 @@ class _Launcher:
                 return binary
             tried.append(str(binary.path))
         raise EmbeddedError(
-            f"The data in {self._place.home} was written by a newer server than {' or '.join(tried) or 'those here'}: "
+            f"The data in {self._place.home} was written by a newer server "
+            f"than {' or '.join(tried) or 'those here'}: "
             f'update the server, or pip install "pytest-akastats[embedded]".'
         )
 
 
 def _spawn(binary: Binary, place: Place, lock: int) -> None:
-    """Start the server in the background; it detaches itself, so a program that cannot run is an error here."""
+    """Start the server; it detaches itself, so that a program that cannot run is an error here."""
     if place.log.exists():
         # One log a start: the next launch reads in it why this one failed, and it never grows for long.
         place.log.replace(place.log.with_name("server.log.1"))
@@ -115,11 +116,13 @@ def _spawn(binary: Binary, place: Place, lock: int) -> None:
         )
     except OSError as error:
         raise EmbeddedError(
-            f"Cannot execute {binary.path}: {error.strerror}; set AKA_STATS_SERVER_BINARY to a server program "
+            f"Cannot execute {binary.path}: {error.strerror}; set AKA_STATS_SERVER_BINARY to a program "
             f"that may be executed (not on a noexec mount), or AKA_STATS_REDIS_URL to a server of yours."
         ) from error
     if answer.returncode:
-        raise EmbeddedError(f"{binary.path} did not start: {_excerpt(answer.stdout.decode('utf-8', 'replace'))}")
+        raise EmbeddedError(
+            f"{binary.path} did not start: {_excerpt(answer.stdout.decode('utf-8', 'replace'))}"
+        )
 
 
 def _options(place: Place) -> Iterator[str]:
