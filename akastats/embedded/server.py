@@ -58,6 +58,7 @@ class _Launcher:
         self.notice: str | None = None
         self._place = place
         self._binaries = candidates(environ)
+        self._too_old: list[str] = []
         self._cures = iter((repair.mend, repair.set_aside))
 
     def launch(self, lock: int) -> None:
@@ -75,6 +76,7 @@ class _Launcher:
             return self._next_binary()
         log = _tail(self._place.log)
         if repair.is_too_new(log):
+            self._too_old.append(str(last.path))
             return self._next_binary()
         cure = next(self._cures, None) if repair.is_damage(log) else None
         if cure is None:
@@ -84,14 +86,13 @@ class _Launcher:
 
     def _next_binary(self) -> Binary:
         has_parts = repair.parts(self._place.home).is_dir()
-        tried = []
         for binary in self._binaries:
             if binary.version >= FIRST_WITH_PARTS or not has_parts:
                 return binary
-            tried.append(str(binary.path))
+            self._too_old.append(str(binary.path))
         raise EmbeddedError(
             f"The data in {self._place.home} was written by a newer server "
-            f"than {' or '.join(tried) or 'those here'}: "
+            f"than {' and '.join(self._too_old)}: "
             f'update the server, or pip install "pytest-akastats[embedded]".'
         )
 

@@ -10,7 +10,7 @@ import redis
 
 from akastats.embedded import repair
 
-from .processes import servers_of
+from .processes import eventually, servers_of
 
 
 @pytest.fixture
@@ -75,6 +75,23 @@ def test_what_cannot_be_mended_is_set_aside(use, written, directory):
     assert "starting empty" in lease.notice
     kept = [file.read_bytes() for file in (directory / "server").glob("damaged-*/appendonlydir/*.incr.aof")]
     assert text in kept
+
+
+def test_damaged_base_is_set_aside(use, directory):
+    """Damage in the compact base file, which no checker mends, is set aside too, and named."""
+    with redis.Redis.from_url(use().url) as client:
+        client.set("name", "value" * 100)
+        client.bgrewriteaof()
+        eventually(lambda: not client.info("persistence")["aof_rewrite_in_progress"])
+    [pid] = servers_of(directory)
+    os.kill(pid, signal.SIGKILL)
+    [base] = (directory / "server" / "appendonlydir").glob("*.base.rdb")
+    base.write_bytes(base.read_bytes()[:-60] + b"\xff" * 60)
+
+    lease = use()
+
+    assert keys(lease) == 0
+    assert "starting empty" in lease.notice
 
 
 def test_next_start_after_a_repair_says_nothing(use, written, directory):

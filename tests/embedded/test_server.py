@@ -103,5 +103,5 @@ def test_single_file_server_is_not_started_beside_parts(use, directory, project,
     old.chmod(0o755)
     monkeypatch.setenv("AKA_STATS_SERVER_BINARY", str(old))
 
-    with pytest.raises(EmbeddedError, match="written by a newer server"):
+    with pytest.raises(EmbeddedError, match=f"written by a newer server than {old}:"):
         use()
