@@ -99,9 +99,7 @@ def _live(namespace: str, labels: list[str]) -> Operation[list[str]]:
     unsigned = [label for label, score in zip(labels, scores, strict=True) if score is None]
     kept = yield from ask_all([("EXISTS", keys.history(namespace, label)) for label in unsigned])
     exists = dict(zip(unsigned, kept, strict=True))
-    return [
-        label for label, score in zip(labels, scores, strict=True) if _is_live(label, score, oldest, exists)
-    ]
+    return [label for label, score in zip(labels, scores, strict=True) if _is_live(label, score, oldest, exists)]
 
 
 def _is_live(label: str, score: Any, oldest: float, exists: dict[str, int]) -> bool:
