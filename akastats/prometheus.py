@@ -153,10 +153,8 @@ def render(summaries: Iterable[tuple[str, Summary]]) -> Exposition:
 
 
 def _samples(label: str, summary: Summary) -> list[Sample]:
-    # Labels of older writers may hold bytes that are no UTF-8; they must not cost the whole answer.
-    key = label.encode(errors="surrogateescape").decode(errors="replace")
     try:
-        return list(parse_stat_to_prometheus(key, summary._asdict()))
+        return list(parse_stat_to_prometheus(label, summary._asdict()))
     except Exception as error:  # noqa: BLE001 - a user's formatter may raise anything
         _log.warning("left out label %r: its formatter raised %r", label[:200], error)
         return []

@@ -20,7 +20,7 @@ router = APIRouter(prefix="/api/v1", route_class=Route, tags=["stats"], response
 @router.get("/available-stats")
 async def get_available_stats(matcher: Matcher = "*") -> list[str]:
     """List the labels that match a glob, each once, in byte order."""
-    return [_readable(label) async for label in available_stats(matcher)]
+    return [label async for label in available_stats(matcher)]
 
 
 @router.get("/stats/{label:akastats}", responses=documented(404))
@@ -66,11 +66,6 @@ async def get_stats_prometheus(matcher: Matcher = "*") -> Response:
     """Answer the numbers of matching labels in Prometheus's text format."""
     exposition = await prometheus.export(matcher)
     return Response(exposition.body, headers=exposition.headers)
-
-
-def _readable(label: str) -> str:
-    """Return a label as JSON can carry it: bytes that are no UTF-8 (older writers) are replaced."""
-    return label.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def _point(stat: Stat) -> HistoryPoint:
