@@ -1,0 +1,221 @@
+"""Recording: one line per finished test into the spool, and nothing else, in the process of the tests.
+
+No network, no lock, no thread, no import once the run has begun. An error of ours becomes one warning.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Iterable, Mapping
+from json.encoder import encode_basestring_ascii as quote
+from typing import Any
+
+import pytest
+
+from akastats.spool.writer import Writer
+from pytest_akastats.probe import ATTRIBUTE, Probe
+
+# Three errors of our own and we are silent for the rest of the run: something is wrong for good.
+MAX_ERRORS = 3
+
+# What is kept of a traceback or a context: its head and its tail.
+MAX_TEXT = 16 * 1024
+
+# Bytes of JSON a list record holds: far under the spool's limit of 64 KiB a record.
+MAX_LIST = 32 * 1024
+# Elements a list record holds: so many points at most come from one record.
+MAX_ITEMS = 50
+
+Held = dict[str, pytest.TestReport]
+
+
+class Recorder:
+    """Turns pytest's reports into spool records, on the controller (or the only process)."""
+
+    def __init__(self, writer: Writer, probe: Probe, redact: Callable[[str], str]) -> None:
+        self._writer = writer
+        self._probe = probe
+        self._redact = redact
+        # The reports of the test that each worker is at; "" is this process itself.
+        self._held: dict[str, Held] = {"": {}}
+        self._dumps = json.JSONEncoder(separators=(",", ":")).encode
+        self._errors = 0
+        self._interrupted = False
+        self.warning = ""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        try:
+            self._append('["began",%s,%d]' % (quote(nodeid), self._probe.begin() * 1e6))
+        except Exception as error:  # noqa: BLE001 - measuring never breaks what is measured
+            self._stumble(error)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        try:
+            when = report.when
+            if when == "teardown" or report.outcome != "passed":
+                self._take(report)
+            else:
+                content = report.__dict__
+                self._hold(report, content["worker_id"] if "worker_id" in content else "")
+        except Exception as error:  # noqa: BLE001 - measuring never breaks what is measured
+            self._stumble(error)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        try:
+            if report.failed:
+                raised = report.__dict__.pop(ATTRIBUTE, None) or self._probe.raised_in(report.nodeid)
+                self._say("uncollected", report.nodeid, raised, self._text(report))
+        except Exception as error:  # noqa: BLE001 - measuring never breaks what is measured
+            self._stumble(error)
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        self._interrupted = not isinstance(excinfo.value, pytest.Session.Interrupted)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Take what a worker of pytest-xdist had left to say."""
+        try:
+            left = getattr(node, "workeroutput", None) or {}
+            self._say_left(node.gateway.id, *left.pop(ATTRIBUTE, ((), (), ())))
+        except Exception as error:  # noqa: BLE001 - measuring never breaks what is measured
+            self._stumble(error)
+
+    def begin(self, run: Mapping[str, Any]) -> None:
+        """Write the run's first record."""
+        self._say("run", run)
+
+    def finish(self, exit_code: int) -> None:
+        """Write what is left, and the record that ends the run."""
+        try:
+            probe = self._probe
+            self._say_left("", probe.fixtures.take(), probe.take_collected(), probe.take_values())
+            end = {"finished": probe.wall(), "exit_code": exit_code, "interrupted": self._interrupted}
+            self._say("end", end)
+            self._writer.close()
+        except Exception as error:  # noqa: BLE001 - measuring never breaks what is measured
+            self._stumble(error)
+
+    def _hold(self, report: pytest.TestReport, worker: str) -> None:
+        held = self._held.get(worker)
+        if held is None:
+            held = self._held[worker] = {}
+        if held and report.when == "setup":
+            # The attempt before this one was given up without a teardown report.
+            self._finish(held, worker, None)
+        held[report.when] = report
+
+    def _take(self, report: pytest.TestReport) -> None:
+        content = report.__dict__
+        worker = content.get("worker_id", "")
+        readings = content.pop(ATTRIBUTE, None) or self._probe.reading(report)
+        if report.outcome in ("failed", "rerun"):
+            self._error(report, worker, readings[1] if readings else "")
+        if report.when == "???":
+            self._held.pop(worker, None)
+            return
+        self._hold(report, worker)
+        if report.when == "teardown":
+            self._finish(self._held[worker], worker, readings)
+
+    def _error(self, report: pytest.TestReport, worker: str, raised: str) -> None:
+        kind = "subtest" if "context" in report.__dict__ else report.outcome
+        if report.when == "???":
+            kind, worker = "crash", report.node.gateway.id  # type: ignore[attr-defined]  # set by xdist
+        self._say("error", report.nodeid, worker, report.when, kind, raised, self._text(report))
+
+    def _finish(self, held: Held, worker: str, readings: Any) -> None:
+        setup, call, teardown = held.get("setup"), held.get("call"), held.get("teardown")
+        nodeid = (teardown or call or setup).nodeid  # type: ignore[union-attr]  # one of them is there
+        d0 = setup.duration if setup else 0.0
+        d1 = call.duration if call else 0.0
+        d2 = teardown.duration if teardown else 0.0
+        letters = _letter(setup) + _letter(call) + _letter(teardown)
+        held.clear()
+        if readings is None:
+            start, ours = self._start(setup, call), None
+        else:
+            start, o0, o1, o2 = readings[0]
+            # pytest's own clock is closer to a phase; ours says when a test has moved pytest's.
+            usual = 0 < d0 <= o0 and 0 < d2 <= o2 and (0 < d1 <= o1 or not call)
+            ours = None if usual and o0 + o1 + o2 - d0 - d1 - d2 < 0.05 else (o0, o1, o2)
+        line = '["test",%s,"%s","%s",%d,%d,%d,%d' % (
+            quote(nodeid), worker, letters, start * 1e6, d0 * 1e6, d1 * 1e6, d2 * 1e6
+        )  # fmt: skip
+        self._append(line + "]" if ours is None else line + ",%d,%d,%d]" % tuple(o * 1e6 for o in ours))
+        if readings is not None:
+            self._say_list("stat", readings[4], nodeid, worker)
+            self._say_list("fixtures", readings[2])
+            self._say_list("collected", readings[3], worker)
+
+    def _start(self, *reports: pytest.TestReport | None) -> float:
+        return next((report.start for report in reports if report), self._probe.wall())
+
+    def _say_left(self, worker: str, fixtures: Any, collected: Any, values: Any) -> None:
+        self._say_list("fixtures", fixtures)
+        self._say_list("collected", collected, worker)
+        self._say_list("stat", values, "", worker)
+
+    def _say_list(self, kind: str, items: Iterable[Any], *about: str) -> None:
+        """Write a list in as many records as it takes."""
+        written: list[str] = []
+        size = 0
+        for item in items:
+            text = self._dumps(self._presentable(item) if kind == "stat" else item)
+            if written and (len(written) == MAX_ITEMS or size + len(text) > MAX_LIST):
+                self._write_list(kind, about, written)
+                written, size = [], 0
+            written.append(text)
+            size += len(text)
+        if written:
+            self._write_list(kind, about, written)
+
+    def _write_list(self, kind: str, about: tuple[str, ...], written: list[str]) -> None:
+        head = self._dumps([kind, *about])
+        self._append(f"{head[:-1]},[{','.join(written)}]]")
+
+    def _presentable(self, value: tuple[float, str, float, str | bytes | None]) -> tuple[Any, ...]:
+        timestamp, label, number, context = value
+        if isinstance(context, bytes):
+            return timestamp, label, number, {"base64": base64.b64encode(context[:MAX_TEXT]).decode()}
+        return timestamp, label, number, context and shorten(self._redact(context))
+
+    def _text(self, report: pytest.TestReport | pytest.CollectReport) -> str:
+        try:
+            text = report.longreprtext
+        except Exception as error:  # noqa: BLE001 - a test's own __repr__ may raise anything
+            text = f"(the failure's text cannot be made: {type(error).__name__})"
+        return shorten(self._redact(text))
+
+    def _say(self, *content: Any) -> None:
+        self._append(self._dumps(content))
+
+    def _append(self, content: str) -> None:
+        if self._errors < MAX_ERRORS:
+            self._writer.append(content)
+
+    def _stumble(self, error: Exception) -> None:
+        self._errors += 1
+        self.warning = self.warning or f"{type(error).__name__}: {error}"
+
+
+def _letter(report: pytest.TestReport | None) -> str:
+    if report is None:
+        return "-"
+    outcome = report.outcome
+    if "wasxfail" in report.__dict__:
+        return "x" if outcome == "skipped" else "X" if outcome == "passed" else "f"
+    return "p" if outcome == "passed" else outcome[0]
+
+
+def shorten(text: str) -> str:
+    """Return `text` with at most some 16 KiB of UTF-8: its head and its tail, the cut marked."""
+    encoded = text.encode("utf-8", "backslashreplace")
+    if len(encoded) <= MAX_TEXT:
+        return encoded.decode()
+    half = MAX_TEXT // 2 - 50
+    head, tail = encoded[:half].decode(errors="ignore"), encoded[-half:].decode(errors="ignore")
+    return f"{head}\n... {len(encoded) - 2 * half} bytes left out ...\n{tail}"
