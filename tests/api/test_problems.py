@@ -98,7 +98,7 @@ def test_a_label_too_long_in_a_list_is_named_by_its_place(ask):
 
 
 def test_a_glob_of_many_stars_is_answered_at_once(ask):
-    """Matching takes no exponential time: 255 stars against a label of 300 letters, with and without success."""
+    """Matching takes no exponential time: 255 stars against 300 letters, hit and miss."""
     push_stat("a" * 300, 1)
 
     misses = ask("GET", "/api/v1/available-stats", params={"matcher": "*a" * 255 + "b"})
