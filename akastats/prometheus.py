@@ -168,7 +168,7 @@ class _Collected:
 
     def collect(self) -> Iterator[Metric]:
         for name, samples in self._families.items():
-            metric = Metric(name, f"{name} as pushed to Redis", "untyped")
+            metric = Metric(name, "pushed to akastats", "untyped")
             metric.samples = list(samples.values())
             yield metric
 

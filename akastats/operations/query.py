@@ -166,9 +166,18 @@ _TOKEN = re.compile(r"\*+|\?|\[\^?(?:\\.|[^\]\\])*\]|\\.|.", re.DOTALL)
 def _translate_class(token: str) -> str:
     body = token[1:-1]
     negated = body.startswith("^")
-    members = re.sub(r"\\(.)", r"\1", body[negated:])
+    members = "".join(map(_translate_member, _MEMBER.findall(body[negated:])))
     if not members:
         return "." if negated else "(?!)"
-    ranges = re.sub(r"[\\\[\]^&~|]", lambda found: "\\" + found[0], members)
-    ordered = re.sub(r"(.)-(.)", lambda found: "-".join(sorted(found.groups())), ranges, flags=re.DOTALL)
-    return f"[{'^' if negated else ''}{ordered}]"
+    return f"[{'^' if negated else ''}{members}]"
+
+
+# An escaped character, both ends of a range, or a character.
+_MEMBER = re.compile(r"\\(.)|(.)-(\\?.)|(.)", re.DOTALL)
+
+
+def _translate_member(member: tuple[str, str, str, str]) -> str:
+    literal, start, end, single = member
+    if not start:
+        return re.escape(literal or single)
+    return "-".join(map(re.escape, sorted((start, end[-1]))))
