@@ -1,0 +1,34 @@
+"""Health: this version, and whether its server answers."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from akastats import __version__
+from akastats.api.problems import Route
+from akastats.api.shapes import Health, ServerHealth
+from akastats.errors import ServerError
+from akastats.operations.server import identify
+from akastats.redis import async_redis
+
+router = APIRouter(prefix="/api/v1", route_class=Route, tags=["health"])
+
+_UNREACHABLE = ("absent", "lost")
+
+
+@router.get("/health")
+async def get_health() -> Health:
+    """Answer the version and the state of the server; 200 also when the server is away."""
+    try:
+        found = await async_redis.run(identify())
+    except ServerError as error:
+        return Health(version=__version__, server=_unwell(error))
+    return Health(
+        version=__version__, server=ServerHealth(reachable=True, kind=found.kind, version=found.version)
+    )
+
+
+def _unwell(error: ServerError) -> ServerHealth:
+    """Return the state of a server that did not say what it is; one that refuses is reachable."""
+    reachable = error.kind not in _UNREACHABLE
+    return ServerHealth(reachable=reachable, kind=None, version=None, detail=str(error))

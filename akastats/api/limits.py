@@ -1,0 +1,104 @@
+"""What may come in: the limits on size, and the parameters and bodies that keep them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import Depends, Path, Query, Request
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
+from starlette.convertors import Convertor, register_url_convertor
+
+from akastats.api.problems import Problem, invalid
+from akastats.points import MAX_LABEL_BYTES, check_label
+
+# One round trip for 1,000 labels takes the server some 25 ms, in commands of 3 ms.
+MAX_LABELS = 1000
+MAX_BODY_BYTES = 1024 * 1024
+MAX_MATCHER = 512
+PAGE_DEFAULT = 100
+PAGE_MAX = 1000
+
+
+class LabelConvertor(Convertor[str]):
+    """The rest of a path as a label: Starlette's own `path` stops at a newline."""
+
+    regex = "(?s:.*)"
+
+    def convert(self, value: str) -> str:
+        """Return the label of a path, which the server has already decoded."""
+        return value
+
+    def to_string(self, value: str) -> str:
+        """Return the path of a label."""
+        return value
+
+
+# `{label:akastats}` in the paths of routes.
+register_url_convertor("akastats", LabelConvertor())
+
+Label = Annotated[
+    str,
+    AfterValidator(check_label),
+    Path(
+        description=f"percent-encoded, slashes may stay; 1 to {MAX_LABEL_BYTES} bytes in UTF-8",
+        examples=["url-downloader"],
+    ),
+]
+Matcher = Annotated[
+    str,
+    Query(
+        min_length=1,
+        max_length=MAX_MATCHER,
+        description="a Redis glob; `\\` before `*?[]\\` takes them literally",
+        examples=["DEVICE::*"],
+    ),
+]
+PageSize = Annotated[int, Query(ge=1, le=PAGE_MAX, description="items a page")]
+Cursor = Annotated[str, Query(max_length=MAX_MATCHER, description="`next` of the page before")]
+
+_LABELS = TypeAdapter(
+    Annotated[list[Annotated[str, AfterValidator(check_label)]], Field(max_length=MAX_LABELS)]
+)
+# An id may be empty: that is what a history's points without a context carry.
+_IDS = TypeAdapter(
+    Annotated[list[Annotated[str, Field(max_length=MAX_LABEL_BYTES)]], Field(max_length=MAX_LABELS)]
+)
+
+
+async def _body(request: Request) -> bytes:
+    """Return the body, reading no more of it than is allowed."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise Problem(413, f"body: more than {MAX_BODY_BYTES} bytes", "body", MAX_BODY_BYTES)
+    return bytes(body)
+
+
+def _strings(body: bytes, shape: TypeAdapter[list[str]]) -> list[str]:
+    """Return the strings of a JSON list, each once."""
+    # pydantic's parser, not the json module's: deep nesting and NaN are errors of the request there.
+    try:
+        return list(dict.fromkeys(shape.validate_json(body)))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise invalid([{**first, "loc": ("body", *first["loc"])}]) from error
+
+
+async def _labels(body: Annotated[bytes, Depends(_body)]) -> list[str]:
+    return _strings(body, _LABELS)
+
+
+async def _ids(body: Annotated[bytes, Depends(_body)]) -> list[str]:
+    return _strings(body, _IDS)
+
+
+Labels = Annotated[list[str], Depends(_labels)]
+Ids = Annotated[list[str], Depends(_ids)]
+
+
+def json_list(description: str, *example: str) -> dict[str, Any]:
+    """Return OpenAPI's words for a body that is a list of strings, which we read ourselves."""
+    schema = {"type": "array", "items": {"type": "string"}, "maxItems": MAX_LABELS, "examples": [example]}
+    content = {"application/json": {"schema": schema}}
+    return {"requestBody": {"required": True, "description": description, "content": content}}

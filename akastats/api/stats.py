@@ -1,0 +1,73 @@
+"""Labels: which there are, their numbers, histories and contexts, and all of it for Prometheus."""
+
+from __future__ import annotations
+
+import math
+
+from fastapi import APIRouter, Response
+
+from akastats import prometheus
+from akastats.api.limits import Ids, Label, Labels, Matcher, json_list
+from akastats.api.problems import Route, documented
+from akastats.api.shapes import HistoryPoint, Numbers
+from akastats.async_stats import available_stats, contexts, fetch_stats, fetch_stats_of, stat_history
+from akastats.errors import NotFoundError
+from akastats.records import Stat
+
+router = APIRouter(prefix="/api/v1", route_class=Route, tags=["stats"], responses=documented(422, 503))
+
+
+@router.get("/available-stats")
+async def get_available_stats(matcher: Matcher = "*") -> list[str]:
+    """List the labels that match a glob, each once, in byte order."""
+    return [label async for label in available_stats(matcher)]
+
+
+@router.get("/stats/{label:akastats}", responses=documented(404))
+async def get_stats(label: Label) -> Numbers:
+    """Answer one label's numbers."""
+    return Numbers.model_validate(await fetch_stats(label))
+
+
+@router.post(
+    "/stats", responses=documented(413), openapi_extra=json_list("labels", "url-downloader", "errors__all")
+)
+async def post_stats(labels: Labels) -> dict[str, Numbers]:
+    """Answer the numbers of several labels in one round trip; unknown ones are left out."""
+    found = await fetch_stats_of(labels)
+    return {label: Numbers.model_validate(summary) for label, summary in found.items()}
+
+
+@router.get("/stats-history/{label:akastats}", responses=documented(404))
+async def get_stats_history(label: Label) -> list[HistoryPoint]:
+    """Answer one label's points, newest first."""
+    points = await stat_history(label)
+    if not points:
+        raise NotFoundError(f"no history of label {label[:200]!r}")
+    return [_point(stat) for stat in points]
+
+
+@router.post(
+    "/stat-contexts",
+    responses=documented(413),
+    openapi_extra=json_list("context ids", "06466bfef6e7e40e52d572902df6757d"),
+)
+async def post_stat_contexts(ids: Ids) -> dict[str, str]:
+    """Answer contexts by id, decoded as UTF-8 with replacement; unknown and expired ones are left out."""
+    return {id_: content.decode(errors="replace") for id_, content in (await contexts(ids)).items()}
+
+
+@router.get(
+    "/stats-prometheus",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
+async def get_stats_prometheus(matcher: Matcher = "*") -> Response:
+    """Answer the numbers of matching labels in Prometheus's text format."""
+    exposition = await prometheus.export(matcher)
+    return Response(exposition.body, headers=exposition.headers)
+
+
+def _point(stat: Stat) -> HistoryPoint:
+    value = stat.value if math.isfinite(stat.value) else None
+    return HistoryPoint(timestamp=stat.timestamp, label=stat.label, value=value, context_id=stat.context_id)

@@ -1,0 +1,88 @@
+"""Fixtures for the tests of code that pushes statistics: `pytest_plugins = ["akastats.testing"]`.
+
+| fixture | what the code under test pushes |
+|---|---|
+| `mock_stats` | goes into a list, and to no server |
+| `fake_stats` | goes to a server inside this process, and can be read back |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+import pytest
+
+from akastats import stats
+from akastats.config import Config
+from akastats.errors import AkastatsError
+from akastats.operations.push import Batch
+from akastats.operations.requests import Operation
+from akastats.records import Point
+from akastats.redis import async_redis, sync_redis
+
+if TYPE_CHECKING:
+    from fakeredis import FakeRedis
+
+
+@pytest.fixture
+def mock_stats() -> Iterator[list[Point]]:
+    """Points that the code under test pushed, in order; nothing is written, no server is asked.
+
+    A point is a tuple: `mock_stats[0] == (1612550961.0, "test", 1, None)`.
+    """
+    with recording() as points:
+        yield points
+
+
+@pytest.fixture
+def fake_stats() -> Iterator[FakeRedis]:
+    """A client of the fakeredis server that this test pushes to and reads from (extra `testing`)."""
+    with faking() as client:
+        yield client
+
+
+@contextmanager
+def recording() -> Iterator[list[Point]]:
+    """Collect instead of write, whichever way `Stats` and `push_stat` were imported, until the block ends."""
+    points: list[Point] = []
+
+    def record(pushed: Iterable[Point]) -> Iterator[tuple[Batch, list[Point]]]:
+        held = list(pushed)
+        points.extend(held)
+        yield Batch(), held
+
+    # What every push goes through; the class and the functions stay the ones others have imported.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stats, "batches", record)
+        patch.setattr(stats, "apply", _say_nothing)
+        yield points
+
+
+def _say_nothing(batch: Batch, config: Config) -> Operation[str]:
+    """Stand in for `apply`: an operation that asks the server nothing."""
+    yield from ()
+    return ""
+
+
+@contextmanager
+def faking() -> Iterator[FakeRedis]:
+    """Attach both connections to one fakeredis server until the block ends; yield a client of it.
+
+    Raises `AkastatsError` where fakeredis, or the Lua it needs for the scripts, is missing.
+    """
+    for module in ("fakeredis", "lupa"):
+        if find_spec(module) is None:
+            raise AkastatsError(f"fake_stats needs {module}: pip install 'pytest-akastats[testing]'")
+    from fakeredis import FakeAsyncRedis, FakeRedis, FakeServer
+
+    server = FakeServer()
+    client, async_client = FakeRedis(server=server), FakeAsyncRedis(server=server)
+    # Not attach() and detach(): what was attached before has to come back.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sync_redis, "_attached", (client, client))
+        patch.setattr(async_redis, "_attached", (async_client, async_client))
+        yield client
+    client.close()

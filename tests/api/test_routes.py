@@ -1,0 +1,123 @@
+"""Attaching to somebody's application: everything of theirs stays as it was."""
+
+from __future__ import annotations
+
+import pytest
+from fastapi import APIRouter, FastAPI, Request
+
+from akastats import push_stat
+from akastats.api import app as stats_app
+from akastats.config import Config, config
+
+
+@pytest.fixture
+def host() -> FastAPI:
+    """An application with a route, a middleware and a handler of its own."""
+    app = FastAPI(redirect_slashes=True)
+
+    @app.middleware("http")
+    async def stamp(request: Request, call_next):
+        response = await call_next(request)
+        response.headers["x-host"] = "yes"
+        return response
+
+    @app.get("/api/v1/stats-of-mine/{item}")
+    def mine(item: int) -> dict[str, int]:
+        return {"item": item}
+
+    return app
+
+
+def test_attach_routes_returns_the_host(host):
+    """So that it can stand in an expression, as in 21.2.5."""
+    assert stats_app.attach_routes(host) is host
+
+
+def test_the_host_keeps_its_own(server, call, host):
+    """Routes, middleware, handlers and the shape of its errors are the host's, before and after."""
+    handlers, middleware = dict(host.exception_handlers), list(host.user_middleware)
+    before = call(host, "GET", "/api/v1/stats-of-mine/x").json()
+
+    stats_app.attach_routes(host)
+
+    assert (dict(host.exception_handlers), list(host.user_middleware)) == (handlers, middleware)
+    assert call(host, "GET", "/api/v1/stats-of-mine/x").json() == before
+    assert call(host, "GET", "/api/v1/stats-of-mine/7").json() == {"item": 7}
+    assert call(host, "GET", "/nothing").json() == {"detail": "Not Found"}
+
+
+@pytest.mark.parametrize("prefix", ["", "/inner/of", "/slash/"])
+def test_the_endpoints_answer_below_a_prefix(server, call, host, prefix):
+    """Labels with slashes and newlines too, through the host's middleware."""
+    stats_app.attach_routes(host, prefix=prefix)
+    push_stat("a/b\n", 4)
+    path = prefix.rstrip("/") + "/api/v1"
+
+    assert call(host, "GET", f"{path}/stats/a/b%0A").json()["last"] == 4
+    assert call(host, "POST", f"{path}/stats", json=["a/b\n"]).json()["a/b\n"]["last"] == 4
+    answer = call(host, "GET", f"{path}/available-stats")
+    assert (answer.json(), answer.headers["x-host"]) == (["a/b\n"], "yes")
+
+
+def test_only_the_guide_s_endpoints_come_unless_asked_for(server, call, host):
+    """Health and what the ready application has besides is brought by `everything=True`."""
+    stats_app.attach_routes(host)
+    assert call(host, "GET", "/api/v1/health").status_code == 404
+
+    stats_app.attach_routes(host, prefix="/all", everything=True)
+
+    assert call(host, "GET", "/all/api/v1/health").json()["server"]["reachable"] is True
+
+
+def test_errors_on_a_host_are_its_plain_json(server, call, host):
+    """Every error has a `detail` in words: refused, unknown, too much, wrong, and without a server."""
+    stats_app.attach_routes(host)
+    asked = [
+        ("GET", "/api/v1/stats/unknown", b"", 404),
+        ("GET", f"/api/v1/available-stats?matcher={'x' * 513}", b"", 422),
+        ("POST", "/api/v1/stats", b"[NaN]", 422),
+        ("POST", "/api/v1/stats", b" " * 1_048_577, 413),
+    ]
+
+    answers = [(call(host, method, path, content=body), status) for method, path, body, status in asked]
+    config.use(Config(redis_url="redis://127.0.0.1:1"))
+    answers.append((call(host, "GET", "/api/v1/stats/a"), 503))
+
+    for answer, status in answers:
+        assert answer.status_code == status
+        assert answer.headers["content-type"] == "application/json"
+        assert list(answer.json()) == ["detail"]
+        assert isinstance(answer.json()["detail"], str)
+
+
+def test_a_router_and_a_mounted_application_can_be_hosts(server, call):
+    """Routes may be attached to a router, and their application mounted in another."""
+    router, inner, outer = APIRouter(), FastAPI(), FastAPI()
+    stats_app.attach_routes(router)
+    inner.include_router(router)
+    outer.mount("/mounted", inner)
+    push_stat("/a/", 5)
+
+    assert call(outer, "GET", "/mounted/api/v1/stats//a/").json()["last"] == 5
+
+
+def test_a_host_that_has_read_the_body_already(server, call, host):
+    """A middleware of the host may read the body first."""
+
+    @host.middleware("http")
+    async def read(request: Request, call_next):
+        await request.body()
+        return await call_next(request)
+
+    stats_app.attach_routes(host)
+    push_stat("a", 1)
+
+    assert list(call(host, "POST", "/api/v1/stats", json=["a"]).json()) == ["a"]
+
+
+def test_the_host_s_openapi_describes_them(host):
+    """Paths, bodies and errors appear in the host's own document."""
+    document = stats_app.attach_routes(host, prefix="/inner").openapi()
+
+    assert "/inner/api/v1/stats/{label}" in document["paths"]
+    assert document["paths"]["/inner/api/v1/stats"]["post"]["requestBody"]["required"] is True

@@ -1,0 +1,196 @@
+"""The guide's five endpoints, on the ready application."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import quote
+
+import pytest
+from redis import Redis
+
+from akastats import Stats, keys, push_stat
+
+LABELS = [
+    "url-downloader",
+    "DEVICE::172.26.185.3",
+    "tests/test_a.py::test_b[x/y-1]",
+    "/leading",
+    "trailing/",
+    "//",
+    "100%",
+    "%2F",
+    "%25%32%46",
+    "what?when=now",
+    "a#b",
+    "größe → 日本 🙂",
+    "two\nlines",
+    "ends with a newline\n",
+    "\n",
+    "\x00",
+    "nul\x00inside",
+    "a b+c",
+    "POLLER;host=a,port=1",
+    "back\\slash*[?]",
+    "x" * 4096,
+]
+
+
+@pytest.mark.parametrize("label", LABELS, ids=ascii)
+def test_any_label_round_trips(ask, label):
+    """A label pushed is listed, answered alone, among others and with its history, whatever is in it."""
+    push_stat(label, 1.5)
+
+    path = quote(label, safe="")
+    assert ask("GET", "/api/v1/available-stats").json() == [label]
+    assert ask("GET", f"/api/v1/stats/{path}").json()["last"] == 1.5
+    assert list(ask("POST", "/api/v1/stats", json=[label]).json()) == [label]
+    assert [point["label"] for point in ask("GET", f"/api/v1/stats-history/{path}").json()] == [label]
+
+
+@pytest.mark.parametrize("label", ["a/b", "/a", "a/", "DEVICE::1", "a//b"])
+def test_slashes_and_colons_need_no_encoding(ask, label):
+    """A client that encodes too little still reaches labels with slashes."""
+    push_stat(label, 2)
+
+    assert ask("GET", f"/api/v1/stats/{label}").json()["last"] == 2
+
+
+def test_available_stats_takes_a_matcher(ask):
+    """The guide's example: `DEVICE%3A%2A` lists the devices and nothing else."""
+    for label in ("DEVICE::172.26.185.3", "DEVICE::172.27.217.56", "url-downloader"):
+        push_stat(label, 1)
+
+    answer = ask("GET", "/api/v1/available-stats?matcher=DEVICE%3A%2A")
+
+    assert answer.json() == ["DEVICE::172.26.185.3", "DEVICE::172.27.217.56"]
+
+
+def test_available_stats_of_an_empty_server_is_an_empty_list(ask):
+    """Nothing pushed, nothing listed."""
+    assert ask("GET", "/api/v1/available-stats").json() == []
+
+
+def test_a_label_of_bytes_that_are_no_text_does_not_cost_the_list(ask, redis_client: Redis):
+    """What somebody else put into the index can be asked for by nobody: it is left out."""
+    push_stat("good", 1)
+    redis_client.zadd(keys.index("AKA-STATS"), {b"bad\xff": 1})
+    redis_client.lpush(b"AKA-STATS::HISTORY::bad\xff", "1;1;")
+
+    answer = ask("GET", "/api/v1/available-stats")
+
+    assert answer.json() == ["good"]
+
+
+def test_stats_are_the_eight_numbers(ask):
+    """The answer has the guide's eight names, as numbers."""
+    for value in (1, 2, 6):
+        push_stat("url-downloader", value)
+
+    numbers = ask("GET", "/api/v1/stats/url-downloader").json()
+
+    assert numbers.pop("last_time") > 1e9
+    assert numbers.pop("stdev") == pytest.approx(7**0.5)
+    assert numbers == {"avg": 3.0, "count": 3.0, "last": 6.0, "max": 6.0, "min": 1.0, "total": 9.0}
+
+
+def test_post_stats_leaves_unknown_labels_out(ask):
+    """Of several labels only those that exist are answered, each once."""
+    push_stat("known", 3)
+
+    answer = ask("POST", "/api/v1/stats", json=["unknown", "known", "known"])
+
+    assert list(answer.json()) == ["known"]
+
+
+def test_post_stats_of_nothing_is_empty(ask):
+    """An empty list is a question like any other."""
+    assert ask("POST", "/api/v1/stats", json=[]).json() == {}
+
+
+def test_a_thousand_labels_take_one_round_trip(ask, redis_client: Redis):
+    """The server sees eight commands for 1,000 labels, sent in one go."""
+    labels = [f"label-{number}" for number in range(1000)]
+    with Stats() as stat:
+        for label in labels:
+            stat(label, 1)
+    redis_client.config_resetstat()
+
+    answer = ask("POST", "/api/v1/stats", json=labels)
+
+    assert len(answer.json()) == 1000
+    assert redis_client.info("commandstats")["cmdstat_mget"]["calls"] == 8
+
+
+def test_history_is_newest_first_and_carries_context_ids(ask):
+    """Items are the guide's three fields and the context's id, empty without a context."""
+    push_stat("a", 1)
+    push_stat("a", 2, context="the cake is a lie")
+
+    items = ask("GET", "/api/v1/stats-history/a").json()
+
+    assert [(item["label"], item["value"], item["context_id"]) for item in items] == [
+        ("a", 2.0, "06466bfef6e7e40e52d572902df6757d"),
+        ("a", 1.0, ""),
+    ]
+    assert items[0]["timestamp"] >= items[1]["timestamp"]
+
+
+def test_history_of_an_older_writer_may_hold_nan(ask, redis_client: Redis):
+    """A nan that 21.2.5 left in a history is null, and its neighbours are answered."""
+    push_stat("a", 1)
+    redis_client.lpush(keys.history("AKA-STATS", "a"), "1587673195.4;nan;", "1587673196.4;3.5")
+
+    items = ask("GET", "/api/v1/stats-history/a").json()
+
+    assert [(item["value"], item["context_id"]) for item in items] == [(3.5, ""), (None, ""), (1.0, "")]
+
+
+@pytest.mark.parametrize("noun", ["stats", "stats-history"])
+def test_unknown_label_is_404_with_a_detail(ask, noun):
+    """Asking for a label nobody pushed says so, as JSON."""
+    answer = ask("GET", f"/api/v1/{noun}/nobody/pushed%20this")
+
+    assert answer.status_code == 404
+    assert "nobody/pushed this" in answer.json()["detail"]
+
+
+def test_contexts_are_answered_by_id(ask):
+    """Known ids answer their text; unknown ones and the empty id of a point without context are left out."""
+    push_stat("a", 1, context="Traceback (most recent call last):\n")
+    context_id = ask("GET", "/api/v1/stats-history/a").json()[0]["context_id"]
+
+    answer = ask("POST", "/api/v1/stat-contexts", json=[context_id, "", "0" * 32, context_id])
+
+    assert answer.json() == {context_id: "Traceback (most recent call last):\n"}
+
+
+def test_binary_contexts_are_decoded_with_replacement(ask):
+    """A context of bytes that are no UTF-8 is answered, not an error."""
+    push_stat("a", 1, context=b"caf\xe9 \xff\x00")
+    context_id = ask("GET", "/api/v1/stats-history/a").json()[0]["context_id"]
+
+    answer = ask("POST", "/api/v1/stat-contexts", json=[context_id])
+
+    assert answer.json() == {context_id: "caf� �\x00"}
+
+
+def test_a_body_is_json_whatever_its_content_type_says(ask):
+    """`curl -d '["a"]'` sends a form's content type; the list is read all the same."""
+    push_stat("a", 1)
+
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = ask("POST", "/api/v1/stats", content=json.dumps(["a"]), headers=headers)
+
+    assert list(answer.json()) == ["a"]
+
+
+def test_prometheus_is_served_with_its_official_content_type(ask):
+    """The exposition comes as Prometheus's text, for labels that match."""
+    push_stat("POLLER;host=a", 1)
+    push_stat("other", 1)
+
+    answer = ask("GET", "/api/v1/stats-prometheus?matcher=POLLER*")
+
+    assert answer.headers["content-type"].startswith("text/plain; version=")
+    assert 'POLLER_COUNT{host="a"} 1.0' in answer.text
+    assert "other" not in answer.text

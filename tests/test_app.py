@@ -1,0 +1,159 @@
+"""The ready application, and the guide's FastAPI snippets."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from redis.asyncio import Redis as AsyncRedisClient
+
+from akastats import __version__, push_stat
+from akastats.api import app as stats_app
+from akastats.app import create_app
+from akastats.config import Config, config
+from akastats.redis import async_redis
+
+
+async def ask(app: FastAPI, path: str) -> httpx.Response:
+    """Ask `app` once, in the running loop."""
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        return await client.get(path)
+
+
+def test_one_connection_is_kept_while_it_serves(server):
+    """The lifespan opens the connection and closes it; requests in between do not."""
+    app = create_app()
+
+    async def live():
+        async with app.router.lifespan_context(app):
+            client = async_redis.reader
+            await ask(app, "/api/v1/available-stats")
+            assert async_redis.reader is client
+            return async_redis.call_count
+        return 0
+
+    async def then():
+        return await live(), async_redis.reader
+
+    assert asyncio.run(then()) == (1, None)
+
+
+def test_it_starts_without_a_server(server):
+    """A server that is away is said by health and by 503s, not by a start that fails."""
+    config.use(Config(redis_url="redis://127.0.0.1:1"))
+    app = create_app()
+
+    async def live():
+        async with app.router.lifespan_context(app):
+            return await ask(app, "/api/v1/health")
+
+    assert asyncio.run(live()).json()["server"]["reachable"] is False
+
+
+def test_openapi_describes_every_route_with_examples():
+    """Each operation has a summary, its errors as problem+json, and examples in what it answers."""
+    document = create_app().openapi()
+
+    operations = {
+        (path, method): operation
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    }
+    assert (document["info"]["title"], document["info"]["version"]) == ("Akastats", __version__)
+    assert len(operations) == 7
+    for (path, _), operation in operations.items():
+        assert operation["description"]
+        if "health" not in path:
+            assert "application/problem+json" in operation["responses"]["422"]["content"]
+    numbers = document["components"]["schemas"]["Numbers"]["properties"]
+    assert all(field["examples"] for field in numbers.values())
+
+
+def test_the_guide_s_attachment(server):
+    """`stats_app.attach_routes(app)` is all it takes."""
+    app = FastAPI()
+    stats_app.attach_routes(app)
+    push_stat("url-downloader", 1)
+
+    answer = asyncio.run(ask(app, "/api/v1/available-stats"))
+
+    assert answer.json() == ["url-downloader"]
+
+
+def test_the_guide_s_own_connection_attached_in_a_lifespan(server):
+    """A pool of one's own is used by the endpoints, and left open for its owner."""
+
+    @asynccontextmanager
+    async def connect_redis(app: FastAPI):
+        redis = AsyncRedisClient.from_url(server)
+        async_redis.attach(redis, redis)
+        await redis.set("key", "value")
+        yield
+        async_redis.detach()
+        assert await redis.get("key") == b"value"
+        await redis.aclose()
+
+    app = stats_app.attach_routes(FastAPI(lifespan=connect_redis))
+    config.use(Config(redis_url="redis://127.0.0.1:1"))
+
+    @app.get("/api/v1/endpoint")
+    async def endpoint() -> str:
+        async with async_redis as (reader, _):
+            return (await reader.get("key")).decode("utf8")
+
+    async def live():
+        async with app.router.lifespan_context(app):
+            return await ask(app, "/api/v1/endpoint"), await ask(app, "/api/v1/available-stats")
+
+    mine, theirs = asyncio.run(live())
+    assert (mine.json(), theirs.json()) == ("value", [])
+
+
+def test_the_guide_s_connection_of_ours_in_a_lifespan(server):
+    """`open_connection` at start keeps the connection; `async_redis()` is the guide's other spelling."""
+
+    @asynccontextmanager
+    async def connect_redis(app: FastAPI):
+        await async_redis.open_connection()
+        yield
+        await async_redis.close()
+
+    app = stats_app.attach_routes(FastAPI(lifespan=connect_redis))
+
+    @app.get("/api/v1/endpoint")
+    async def endpoint() -> str:
+        async with async_redis() as (reader, writer):
+            await writer.set("endpoint_key", "something")
+            return (await reader.get("endpoint_key")).decode("utf8")
+
+    async def live():
+        async with app.router.lifespan_context(app):
+            return await ask(app, "/api/v1/endpoint"), async_redis.call_count
+
+    answer, users = asyncio.run(live())
+    assert (answer.json(), users) == ("something", 1)
+
+
+@pytest.mark.filterwarnings(r"ignore:\s*on_event is deprecated")
+def test_the_guide_s_connection_with_on_event(server):
+    """The older hooks do the same where this FastAPI still has them."""
+    app = FastAPI()
+    if not hasattr(app, "on_event"):
+        pytest.skip("this FastAPI has no on_event any more")
+
+    @app.on_event("startup")
+    async def connect_redis():
+        await async_redis.open_connection()
+
+    @app.on_event("shutdown")
+    async def close_redis():
+        await async_redis.close()
+
+    async def live():
+        async with app.router.lifespan_context(app):
+            return async_redis.reader is not None
+
+    assert asyncio.run(live()) is True
