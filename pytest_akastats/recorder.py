@@ -27,6 +27,9 @@ MAX_LIST = 32 * 1024
 # Elements a list record holds: so many points at most come from one record.
 MAX_ITEMS = 50
 
+# A phase that pytest says began this far from where we saw it begin was timed by a clock that a test moved.
+MAX_DRIFT_S = 1.0
+
 Held = dict[str, pytest.TestReport]
 
 
@@ -48,7 +51,7 @@ class Recorder:
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         try:
             self._append('["began",%s,%d]' % (quote(nodeid), self._probe.begin() * 1e6))
-        except Exception as error:  # noqa: BLE001 - measuring never breaks what is measured
+        except Exception as error:
             self._stumble(error)
 
     @pytest.hookimpl(tryfirst=True)
@@ -60,7 +63,7 @@ class Recorder:
             else:
                 content = report.__dict__
                 self._hold(report, content["worker_id"] if "worker_id" in content else "")
-        except Exception as error:  # noqa: BLE001 - measuring never breaks what is measured
+        except Exception as error:
             self._stumble(error)
 
     @pytest.hookimpl(tryfirst=True)
@@ -68,8 +71,9 @@ class Recorder:
         try:
             if report.failed:
                 raised = report.__dict__.pop(ATTRIBUTE, None) or self._probe.raised_in(report.nodeid)
-                self._say("uncollected", report.nodeid, raised, self._text(report))
-        except Exception as error:  # noqa: BLE001 - measuring never breaks what is measured
+                now = int(self._probe.wall() * 1e6)
+                self._say("uncollected", report.nodeid, raised, self._text(report), now)
+        except Exception as error:
             self._stumble(error)
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
@@ -81,7 +85,7 @@ class Recorder:
         try:
             left = getattr(node, "workeroutput", None) or {}
             self._say_left(node.gateway.id, *left.pop(ATTRIBUTE, ((), (), ())))
-        except Exception as error:  # noqa: BLE001 - measuring never breaks what is measured
+        except Exception as error:
             self._stumble(error)
 
     def begin(self, run: Mapping[str, Any]) -> None:
@@ -96,7 +100,7 @@ class Recorder:
             end = {"finished": probe.wall(), "exit_code": exit_code, "interrupted": self._interrupted}
             self._say("end", end)
             self._writer.close()
-        except Exception as error:  # noqa: BLE001 - measuring never breaks what is measured
+        except Exception as error:
             self._stumble(error)
 
     def _hold(self, report: pytest.TestReport, worker: str) -> None:
@@ -125,7 +129,8 @@ class Recorder:
         kind = "subtest" if "context" in report.__dict__ else report.outcome
         if report.when == "???":
             kind, worker = "crash", report.node.gateway.id  # type: ignore[attr-defined]  # set by xdist
-        self._say("error", report.nodeid, worker, report.when, kind, raised, self._text(report))
+        now = int(self._probe.wall() * 1e6)
+        self._say("error", report.nodeid, worker, report.when, kind, raised, self._text(report), now)
 
     def _finish(self, held: Held, worker: str, readings: Any) -> None:
         setup, call, teardown = held.get("setup"), held.get("call"), held.get("teardown")
@@ -139,13 +144,15 @@ class Recorder:
             start, ours = self._start(setup, call), None
         else:
             start, o0, o1, o2 = readings[0]
-            # pytest's own clock is closer to a phase; ours says when a test has moved pytest's.
+            # pytest's clock is closer to a phase; ours counts where a test has frozen or moved pytest's.
             usual = 0 < d0 <= o0 and 0 < d2 <= o2 and (0 < d1 <= o1 or not call)
-            ours = None if usual and o0 + o1 + o2 - d0 - d1 - d2 < 0.05 else (o0, o1, o2)
-        line = '["test",%s,"%s","%s",%d,%d,%d,%d' % (
-            quote(nodeid), worker, letters, start * 1e6, d0 * 1e6, d1 * 1e6, d2 * 1e6
-        )  # fmt: skip
-        self._append(line + "]" if ours is None else line + ",%d,%d,%d]" % tuple(o * 1e6 for o in ours))
+            drift = teardown.start - start - o0 - o1 if teardown else 0.0
+            ours = None if usual and -MAX_DRIFT_S < drift < MAX_DRIFT_S else (o0, o1, o2)
+        d0, d1, d2 = ours or (d0, d1, d2)
+        self._append(
+            '["test",%s,"%s","%s",%d,%d,%d,%d]'
+            % (quote(nodeid), worker, letters, start * 1e6, d0 * 1e6, d1 * 1e6, d2 * 1e6)
+        )
         if readings is not None:
             self._say_list("stat", readings[4], nodeid, worker)
             self._say_list("fixtures", readings[2])
@@ -186,7 +193,7 @@ class Recorder:
     def _text(self, report: pytest.TestReport | pytest.CollectReport) -> str:
         try:
             text = report.longreprtext
-        except Exception as error:  # noqa: BLE001 - a test's own __repr__ may raise anything
+        except Exception as error:  # a test's own __repr__ may raise anything
             text = f"(the failure's text cannot be made: {type(error).__name__})"
         return shorten(self._redact(text))
 

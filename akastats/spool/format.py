@@ -7,14 +7,17 @@ array, its first element the kind:
 | kind | then |
 |---|---|
 | `run` | an object: what is known at the start, see `outcomes.Run` |
-| `began` | node id, worker |
-| `error` | node id, worker, phase, attempt's report kind (`failed`, `rerun`, `subtest`), class, text |
-| `test` | node id, worker, phases (a letter each), start, then setup, call, teardown and our own three; seconds |
-| `stat` | node id, worker, list of [time, label, value, context] |
-| `fixtures` | list of [base id, name, scope, count, setup seconds, teardown seconds] since the last such record |
+| `began` | node id, time |
+| `error` | node id, worker, phase, kind (`failed`, `rerun`, `subtest`, `crash`), class, text, time |
+| `test` | node id, worker, phases (a letter each), start time, setup, call, teardown |
+| `stat` | node id, worker, list of [epoch seconds, label, value, context] |
+| `fixtures` | list of [base id, name, scope, count, setup, teardown], what came since the last such record |
 | `collected` | worker, list of [path, seconds] |
-| `uncollected` | node id, class, text |
+| `uncollected` | node id, class, text, time |
 | `end` | an object: finished (epoch seconds), exit_code, interrupted |
+
+Times and durations of `began`, `error`, `test` and `uncollected` are whole microseconds (since the epoch);
+those of lists are seconds. A class is empty where nobody knows it.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from akastats.spool.format import MAX_RECORD_BYTES, Record, parse
@@ -11,7 +10,7 @@ CHUNK_BYTES = 256 * 1024
 
 
 class Reader:
-    """Follows one spool: each `read` yields what has been added since."""
+    """Follows one spool: each `read` returns some of what has been added since."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -20,24 +19,29 @@ class Reader:
         self._tail = b""
         self._seq = 0
 
-    def read(self) -> Iterator[Record]:
-        """Yield the intact records that came since the last call, in order, each `seq` once.
+    def read(self) -> list[Record]:
+        """Return the intact records of the next part that was added, in order; empty when there is none.
 
         A last line without its newline waits for the rest. Raises `FileNotFoundError` if the file is gone.
         """
-        with self.path.open("rb") as spool:
-            spool.seek(self._offset)
-            while chunk := spool.read(CHUNK_BYTES):
-                self._offset += len(chunk)
-                *lines, self._tail = (self._tail + chunk).split(b"\n")
-                if len(self._tail) > 2 * MAX_RECORD_BYTES:
-                    # Not ours: a line never grows this long.
-                    self._tail = self._tail[-1:]
-                    self.damaged += 1
-                for line in lines:
-                    record = self._accept(line)
-                    if record is not None:
-                        yield record
+        records: list[Record] = []
+        while not records:
+            with self.path.open("rb") as spool:
+                spool.seek(self._offset)
+                chunk = spool.read(CHUNK_BYTES)
+            if not chunk:
+                break
+            records = self._split(chunk)
+        return records
+
+    def _split(self, chunk: bytes) -> list[Record]:
+        self._offset += len(chunk)
+        *lines, self._tail = (self._tail + chunk).split(b"\n")
+        if len(self._tail) > 2 * MAX_RECORD_BYTES:
+            # Not ours: a line never grows this long.
+            self._tail = self._tail[-1:]
+            self.damaged += 1
+        return [record for record in map(self._accept, lines) if record is not None]
 
     def _accept(self, line: bytes) -> Record | None:
         if not line:

@@ -1,0 +1,119 @@
+"""Processes that are nobody's child: started through a shell that exits, in a session of their own.
+
+Tests may wait for children, close descriptors and patch everything, so a helper must be out of their sight.
+What such a process does is written in its own module; only its birth and its identity live here.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from akastats.errors import AkastatsError
+
+# They would make our process measure itself, talk as a pytest worker, warn into nowhere or stay at a prompt.
+_REMOVED = {
+    "PYTHONWARNINGS",
+    "PYTHONSTARTUP",
+    "PYTHONINSPECT",
+    "COVERAGE_PROCESS_START",
+    "COVERAGE_PROCESS_CONFIG",
+}
+_REMOVED_PREFIXES = ("COV_CORE_", "PYTEST_")
+
+# '' leaves sys.path before the first import: a project's own runpy.py or redis.py must not win.
+_BOOTSTRAP = """\
+import sys
+home, module, *arguments = sys.argv[1:]
+sys.path[:] = [entry for entry in sys.path if entry not in ("", home)]
+import runpy
+sys.path.insert(0, home)
+sys.argv[:] = [module, *arguments]
+runpy.run_module(module, run_name="__main__", alter_sys=False)
+"""
+
+_SHELL = '"$@" </dev/null >/dev/null 2>&1 &'
+
+
+def start(
+    module: str,
+    *arguments: str,
+    environment: Mapping[str, str] | None = None,
+    inherited: Iterable[int] = (),
+) -> None:
+    """Start `python -m module arguments` as a process that is not our child, in a session of its own.
+
+    `environment` is added to ours and is the place for secrets: arguments are readable by every user.
+    Of our descriptors it keeps only the `inherited` ones; its directory is the root, its streams are null.
+    """
+    if not sys.executable:
+        raise AkastatsError(f"Cannot start {module}: sys.executable names no interpreter to start it with.")
+    home = str(Path(__file__).resolve().parents[1])
+    command = [sys.executable, "-c", _BOOTSTRAP, home, module, *arguments]
+    shell = subprocess.Popen(
+        ["/bin/sh", "-c", _SHELL, "sh", *command],
+        cwd="/",
+        env=_clean(os.environ) | dict(environment or {}),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        close_fds=True,
+        pass_fds=tuple(inherited),
+        start_new_session=True,
+    )
+    shell.wait()
+
+
+def _clean(environ: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name: value
+        for name, value in environ.items()
+        if name not in _REMOVED and not name.startswith(_REMOVED_PREFIXES)
+    }
+
+
+def start_mark(pid: int) -> str:
+    """Return what tells process `pid` from a later one of that number; "" when there is none or unknown."""
+    return _look(pid)[1]
+
+
+def is_running(pid: int, started: str) -> bool:
+    """Tell whether the process `pid` that had the start mark `started` still runs; a zombie does not.
+
+    An empty `started` is compared with nothing: then any process of that number counts.
+    """
+    state, mark = _look(pid)
+    if not state:
+        return False
+    return state not in "ZX" and started in ("", mark)
+
+
+def _look(pid: int) -> tuple[str, str]:
+    """Return the state letter and the start mark of `pid`, both "" when there is no such process."""
+    if not sys.platform.startswith("linux"):
+        return _look_with_ps(pid)
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
+    except OSError:
+        return "", ""
+    # The command name may hold spaces and brackets; after the last one come fields 3 (state) to 22 (start).
+    fields = text.rpartition(")")[2].split()
+    return fields[0], fields[19]
+
+
+def _look_with_ps(pid: int) -> tuple[str, str]:
+    command = ["ps", "-o", "stat=", "-o", "lstart=", "-p", str(pid)]
+    # LC_ALL: the mark is compared as text, perhaps by a process with another language.
+    answer = subprocess.run(
+        command,
+        env={**os.environ, "LC_ALL": "C"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        check=False,
+    )
+    state, _, mark = answer.stdout.decode("utf-8", "replace").strip().partition(" ")
+    return state[:1], mark.strip()

@@ -1,0 +1,77 @@
+"""The server that is started when none is configured: one per directory, shared, gone after its last user.
+
+Nothing here speaks redis-py: a user connects to a lease's URL with whatever client it has.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from urllib.parse import quote
+
+from akastats.embedded import locks, places, server
+from akastats.embedded.binary import find_binary
+from akastats.errors import EmbeddedError
+
+__all__ = ["Lease", "find_binary", "use"]
+
+
+@dataclass(frozen=True, eq=False)
+class Lease:
+    """One user's claim on a server, held until `release`, the end of a `with` block, or of the process.
+
+    A child made by a plain fork shares the claim until it ends or releases too; exec drops it.
+    """
+
+    url: str
+    directory: Path
+    """Where the data really is: the directory asked for, or the one that stands in for it."""
+    notice: str | None
+    """One line that a user should read."""
+    started: bool
+    """Whether this call started the server."""
+    _claim: locks.Claim = field(repr=False)
+
+    def release(self) -> None:
+        """Give up the claim; a second call does nothing. The server ends soon after its last user."""
+        self._claim.close()
+
+    def __enter__(self) -> Lease:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
+
+def use(directory: Path, timeout_s: float = 15.0) -> Lease:
+    """Return a lease on the server that keeps its data in `directory`, started if it does not run.
+
+    Raises EmbeddedError when there is no program, no usable place, or no answer within `timeout_s`.
+    """
+    deadline = time.monotonic() + timeout_s
+    place = places.prepare(directory, os.environ)
+    claim = locks.Claim(_join(place, deadline))
+    try:
+        started, notice = server.reach(place, os.environ, deadline)
+        server.ensure_keeper(place)
+    except BaseException:
+        claim.close()
+        raise
+    notices = " ".join(filter(None, (place.notice, notice)))
+    url = f"unix://{quote(str(place.socket))}"
+    return Lease(url, place.directory, notices or None, started, claim)
+
+
+def _join(place: places.Place, deadline: float) -> int:
+    descriptor = locks.wait_shared(place.users_lock, deadline)
+    if descriptor is None:
+        raise EmbeddedError(
+            f"The server in {place.home} is being ended, and has not gone in time: "
+            f"see {place.log}, and end process {place.pid} names if it hangs."
+        )
+    return descriptor

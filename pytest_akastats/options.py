@@ -1,0 +1,74 @@
+"""What `pytest --akastats` can be told: read once from pytest's configuration, a frozen value from then on."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+_HELP = {
+    "url": "Redis or Valkey to deliver to; default: AKA_STATS_REDIS_URL, else an embedded server",
+    "suite": "name of this job, whose durations are its own: unit, py312 ...",
+    "namespace": "what every key begins with; default: AKA_STATS_NAMESPACE, else AKA-STATS",
+    "dir": "where spool and embedded server live; default: .akastats in the root directory",
+    "wait": "seconds to wait at the end for the run to be delivered; default: 10",
+}
+_SUITE = re.compile(r"[A-Za-z0-9._-]{1,64}")
+DEFAULT_WAIT_S = 10.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """The plugin's options; an empty text means: not given. `wait_s` in seconds."""
+
+    url: str
+    suite: str
+    namespace: str
+    directory: Path
+    wait_s: float
+
+
+def declare(parser: pytest.Parser) -> None:
+    """Declare the options and their ini twins."""
+    group = parser.getgroup("akastats", "test-suite statistics (akastats)")
+    group.addoption("--akastats", action="store_true", default=None, help="record this run")
+    parser.addini("akastats", "record every run", type="bool", default=False)
+    for name, text in _HELP.items():
+        group.addoption(f"--akastats-{name}", default=None, help=text, metavar=name.upper())
+        parser.addini(f"akastats_{name}", text, default="")
+
+
+def is_on(config: pytest.Config) -> bool:
+    """Return whether this run is to be recorded: asked for, and not one that runs no tests."""
+    on = config.getoption("--akastats")
+    wanted = bool(config.getini("akastats")) if on is None else bool(on)
+    silent = ("collectonly", "showfixtures", "show_fixtures_per_test", "setupplan", "help", "version")
+    return wanted and not any(config.getoption(name, False) for name in silent)
+
+
+def read(config: pytest.Config) -> Options:
+    """Read the options, the command line before the ini file; raise `pytest.UsageError` for a wrong value."""
+    suite, wait = _told(config, "suite"), _told(config, "wait")
+    if suite and not _SUITE.fullmatch(suite):
+        raise pytest.UsageError(f"--akastats-suite: {suite!r} is not 1 to 64 of A-Z a-z 0-9 . _ -")
+    directory = _told(config, "dir")
+    return Options(
+        url=_told(config, "url"),
+        suite=suite,
+        namespace=_told(config, "namespace"),
+        directory=(config.rootpath / directory) if directory else config.rootpath / ".akastats",
+        wait_s=_seconds(wait) if wait else DEFAULT_WAIT_S,
+    )
+
+
+def _told(config: pytest.Config, name: str) -> str:
+    given = config.getoption(f"--akastats-{name}")
+    return str(config.getini(f"akastats_{name}") if given is None else given).strip()
+
+
+def _seconds(text: str) -> float:
+    if not re.fullmatch(r"\d{1,4}(\.\d{1,6})?", text):
+        raise pytest.UsageError(f"--akastats-wait: {text!r} is no number of seconds from 0 to 9999")
+    return float(text)

@@ -1,0 +1,151 @@
+"""The life of a recorded session: open a spool, start the shipper beside it, end the run, say what came of it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from akastats import ci, detached
+from akastats import config as configuration
+from akastats.errors import AkastatsError, ConfigError, SpoolError
+from akastats.redact import redactor
+from akastats.spool import places
+from akastats.spool.writer import Writer
+from pytest_akastats import summary
+from pytest_akastats.fixtures import COLLECTORS
+from pytest_akastats.options import Options
+from pytest_akastats.probe import Probe, WorkerProbe
+from pytest_akastats.recorder import Recorder
+
+
+def register(config: pytest.Config, options: Options) -> None:
+    """Register what this process needs: a worker's probe, or the session of the process that records."""
+    if hasattr(config, "workerinput"):
+        probe: Probe = WorkerProbe()
+    else:
+        probe = Probe()
+        config.pluginmanager.register(Session(config, options, probe), "akastats-session")
+    config.stash[COLLECTORS] = probe.collectors
+    config.pluginmanager.register(probe, "akastats-probe")
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where a run is delivered: `environment` tells the shipper, `told` stands in the spool, without secrets."""
+
+    environment: Mapping[str, str]
+    told: Mapping[str, str]
+
+
+def destination(options: Options, environ: Mapping[str, str]) -> Destination:
+    """Return where to deliver; raise `pytest.UsageError` for a URL or a name that cannot be used."""
+    given = {"AKA_STATS_REDIS_URL": options.url, "AKA_STATS_NAMESPACE": options.namespace}
+    chosen = {name: text for name, text in given.items() if text}
+    try:
+        settings = configuration.read({**environ, **chosen})
+    except ConfigError as error:
+        raise pytest.UsageError(f"akastats: {error}") from None
+    told = {"namespace": settings.namespace}
+    if options.url or environ.get("AKA_STATS_REDIS_URL"):
+        return Destination(chosen, told | {"server": configuration.without_credentials(settings.redis_url)})
+    embedded = {"AKA_STATS_EMBEDDED": str(options.directory)}
+    return Destination(chosen | embedded, told | {"server": f"embedded:{options.directory}"})
+
+
+class Session:
+    """Begins and ends the recording; everything it could not do is one line at the end."""
+
+    def __init__(self, config: pytest.Config, options: Options, probe: Probe) -> None:
+        self._config = config
+        self._options = options
+        self._probe = probe
+        self._destination = destination(options, os.environ)
+        self._recorder: Recorder | None = None
+        self._spool: Path | None = None
+        self._problem = ""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self) -> None:
+        try:
+            self._begin()
+        except (AkastatsError, OSError) as error:
+            self._problem = str(error)
+
+    def _begin(self) -> None:
+        redact = redactor(os.environ)
+        started = self._probe.wall()
+        run_id = new_run_id(started)
+        writer = self._open(run_id)
+        self._recorder = Recorder(writer, self._probe, redact)
+        self._recorder.begin(self._header(run_id, started, redact))
+        self._config.pluginmanager.register(self._recorder, "akastats-recorder")
+        self._spool = writer.path
+        detached.start("akastats.shipper", str(writer.path), environment=self._destination.environment)
+
+    def _open(self, run_id: str) -> Writer:
+        problems = []
+        for directory in places.candidates(self._options.directory, os.environ):
+            try:
+                return Writer(directory, run_id)
+            except SpoolError as error:
+                problems.append(str(error))
+        raise SpoolError("; ".join(problems))
+
+    def _header(self, run_id: str, started: float, redact: Callable[[str], str]) -> dict[str, Any]:
+        config = self._config
+        host = os.uname() if hasattr(os, "uname") else None
+        return {
+            **{name: redact(text) for name, text in ci.describe(os.environ, config.rootpath).items()},
+            "id": run_id,
+            "suite": self._options.suite,
+            "started": started,
+            "destination": dict(self._destination.told),
+            "pid": os.getpid(),
+            "pid_mark": detached.start_mark(os.getpid()),
+            "host": host.nodename if host else "",
+            "platform": f"{sys.platform}-{host.machine}" if host else sys.platform,
+            "python": sys.version.split()[0],
+            "pytest": pytest.__version__,
+            "workers": _workers(config),
+            "dist": config.getoption("dist", "no"),
+            "argv": redact(" ".join(map(str, config.invocation_params.args)))[:2000],
+            "cpu_count": os.cpu_count(),
+        }
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
+        if self._recorder is not None:
+            self._recorder.finish(int(exitstatus))
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        try:
+            self._tell(terminalreporter)
+        except Exception as error:  # noqa: BLE001 - the tests' own result stands, whatever we could not say
+            terminalreporter.write_line(f"akastats: {type(error).__name__}: {error}")
+
+    def _tell(self, reporter: pytest.TerminalReporter) -> None:
+        problem = self._problem or (self._recorder.warning if self._recorder else "")
+        state = summary.wait(self._spool, self._options.wait_s, time.monotonic) if self._spool else None
+        for line in summary.lines(state, problem, self._spool, self._config.get_verbosity()):
+            reporter.write_line(line)
+
+
+def new_run_id(started: float) -> str:
+    """Return an id that sorts by time: UTC to the millisecond, and what keeps two of one moment apart."""
+    moment = time.strftime("%Y%m%dT%H%M%S", time.gmtime(started))
+    return f"{moment}{int(started * 1000) % 1000:03d}-{secrets.token_hex(3)}"
+
+
+def _workers(config: pytest.Config) -> int:
+    if config.getoption("dist", "no") == "no":
+        return 0
+    return len(config.getoption("tx", None) or [])

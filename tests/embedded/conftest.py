@@ -1,0 +1,69 @@
+"""A project directory of its own for each test, users in processes of their own, no process left behind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from akastats import embedded
+
+from .processes import User, eventually, processes_of
+
+
+@pytest.fixture(autouse=True)
+def project(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A short path, for sockets; no server program on PATH, so that the packaged one is used."""
+    folder = Path(tempfile.mkdtemp(prefix="aka-", dir="/tmp")).resolve()
+    for name, value in {"PATH": "bin", "TMPDIR": "tmp", "XDG_STATE_HOME": "state"}.items():
+        (folder / value).mkdir()
+        monkeypatch.setenv(name, str(folder / value))
+    for name in ("XDG_RUNTIME_DIR", "AKA_STATS_SERVER_BINARY", "PYTHONWARNINGS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PYTHONPATH", str(Path(embedded.__file__).parents[2]))
+    yield folder
+    try:
+        eventually(lambda: not processes_of(folder))
+    finally:
+        for pid in processes_of(folder):
+            os.kill(pid, signal.SIGKILL)
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def directory(project: Path) -> Path:
+    return project / ".akastats"
+
+
+@pytest.fixture
+def use(directory: Path) -> Iterator[Callable[..., embedded.Lease]]:
+    """`embedded.use` on the test's directory unless told otherwise; every lease is released at the end."""
+    leases: list[embedded.Lease] = []
+
+    def use_and_note(where: Path = directory, timeout_s: float = 15.0) -> embedded.Lease:
+        leases.append(embedded.use(where, timeout_s))
+        return leases[-1]
+
+    yield use_and_note
+    for lease in leases:
+        lease.release()
+
+
+@pytest.fixture
+def user(directory: Path) -> Iterator[Callable[[], User]]:
+    """Start a user in a process of its own; all are gone at the end."""
+    users: list[User] = []
+
+    def start() -> User:
+        users.append(User(directory))
+        return users[-1]
+
+    yield start
+    for one in users:
+        if one.process.returncode is None:
+            one.kill()

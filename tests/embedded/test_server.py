@@ -1,0 +1,107 @@
+"""One server a directory, whoever races; and what a crash leaves."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+import redis
+
+from akastats.errors import EmbeddedError
+
+from .processes import eventually, servers_of
+
+RACER = """
+import socket, sys
+from pathlib import Path
+from urllib.parse import unquote
+from akastats import embedded
+sys.stdin.readline()
+lease = embedded.use(Path(sys.argv[1]))
+connection = socket.socket(socket.AF_UNIX)
+connection.connect(unquote(lease.url.removeprefix("unix://")))
+for _ in range(50):
+    connection.sendall(b"INCR races\\r\\n")
+    connection.recv(100)
+print(lease.started, flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_eight_racers_get_one_server(use, directory):
+    """Of eight processes that ask at once one starts the server, and the writes of all are in it."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "bufsize": 1}
+    racers = [subprocess.Popen([sys.executable, "-c", RACER, str(directory)], **pipes) for _ in range(8)]
+    for racer in racers:
+        racer.stdin.write("go\n")
+    started = [racer.stdout.readline().strip() for racer in racers]
+
+    assert sorted(started) == ["False"] * 7 + ["True"]
+    assert len(servers_of(directory)) == 1
+    with redis.Redis.from_url(use().url) as client:
+        assert client.get("races") == b"400"
+    for racer in racers:
+        racer.communicate("stop\n")
+
+
+def test_kill_of_the_server_loses_nothing_acknowledged(use, directory):
+    """Every write that was answered before kill -9 is there after the next start, had by asking again."""
+    with redis.Redis.from_url(use().url) as client:
+        pipeline = client.pipeline(transaction=False)
+        for number in range(1000):
+            pipeline.set(f"key{number}", number)
+        pipeline.execute()
+        [pid] = servers_of(directory)
+        os.kill(pid, signal.SIGKILL)
+
+    again = use()
+
+    assert again.started
+    assert again.notice is None
+    with redis.Redis.from_url(again.url) as client:
+        assert client.dbsize() == 1000
+
+
+def test_end_at_start_shows_the_log(use, directory):
+    """A server that ends at once for a reason that is not damage makes an error with its own words."""
+    (directory / "server").mkdir(parents=True)
+    (directory / "server" / "appendonlydir").write_text("not a directory")
+
+    with pytest.raises(EmbeddedError, match=r"ended at once in .*appendonlydir"):
+        use()
+
+
+def test_program_too_old_for_the_data_is_passed_over(use, directory, project):
+    """A server on PATH that cannot read newer data is passed over for one that can, and nothing is moved."""
+    lease = use()
+    with redis.Redis.from_url(lease.url) as client:
+        client.set("name", "value")
+    lease.release()
+    eventually(lambda: not servers_of(directory))
+    old = project / "bin" / "redis-server"
+    log = directory / "server" / "server.log"
+    old.write_text(
+        "#!/bin/sh\n"
+        'if [ "$1" = --version ]; then echo "Redis server v=7.0.15"; exit; fi\n'
+        f'echo "1:M # Can\'t handle RDB format version 80" > {log}\n'
+    )
+    old.chmod(0o755)
+
+    with redis.Redis.from_url(use().url) as client:
+        assert client.get("name") == b"value"
+    assert not list((directory / "server").glob("damaged-*"))
+
+
+def test_single_file_server_is_not_started_beside_parts(use, directory, project, monkeypatch):
+    """A 6.2 server, which would start empty beside newer data, is refused with what to do."""
+    (directory / "server" / "appendonlydir").mkdir(parents=True)
+    old = project / "redis-server"
+    old.write_text('#!/bin/sh\necho "Redis server v=6.2.14"\n')
+    old.chmod(0o755)
+    monkeypatch.setenv("AKA_STATS_SERVER_BINARY", str(old))
+
+    with pytest.raises(EmbeddedError, match=f"written by a newer server than {old}:"):
+        use()
