@@ -24,7 +24,7 @@ from akastats.operations.requests import Operation
 from akastats.records import Point
 
 if TYPE_CHECKING:
-    from fakeredis import FakeRedis
+    from fakeredis import FakeAsyncRedis, FakeRedis
 
 
 @pytest.fixture
@@ -83,9 +83,16 @@ def faking() -> Iterator[FakeRedis]:
         _disconnect(patch)
         # Own connections, not attached ones: each event loop opens and closes its own.
         patch.setattr(redis, "connect", lambda url, **options: FakeRedis(server=server))
-        patch.setattr(redis, "connect_async", lambda url, **options: FakeAsyncRedis(server=server))
+        patch.setattr(redis, "connect_async", lambda url, **options: _closing(FakeAsyncRedis(server=server)))
         yield client
         redis.sync_redis.close()
+
+
+def _closing(client: FakeAsyncRedis) -> FakeAsyncRedis:
+    """Return `client` so that closing it closes its connections, as redis-py's own clients do."""
+    # fakeredis 2.26 hands the pool in, so redis-py 5 takes it for the caller's: eight ResourceWarnings.
+    client.auto_close_connection_pool = True
+    return client
 
 
 def _disconnect(patch: pytest.MonkeyPatch) -> None:
