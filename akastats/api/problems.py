@@ -22,9 +22,7 @@ _LIMITS = ("max_length", "min_length", "le", "ge")
 class Problem(HTTPException):
     """A request that cannot be answered: `field` names what is wrong, `limit` what it may be at most."""
 
-    def __init__(
-        self, status: int, detail: str, field: str | None = None, limit: float | None = None
-    ) -> None:
+    def __init__(self, status: int, detail: str, field: str | None = None, limit: float | None = None) -> None:
         super().__init__(status, detail)
         self.field = field
         self.limit = limit

@@ -86,9 +86,7 @@ def label_page(
     found = yield from ask("ZRANGEBYLEX", keys.index(namespace), start, stop, "LIMIT", 0, size)
     labels = [member.decode(errors="surrogateescape") for member in found]
     matches = compile_matcher(matcher)
-    live = yield from _live(
-        namespace, [label for label in labels if _is_text(label) and matches.fullmatch(label)]
-    )
+    live = yield from _live(namespace, [label for label in labels if _is_text(label) and matches.fullmatch(label)])
     return live, labels[-1] if len(labels) == size else ""
 
 
