@@ -46,9 +46,7 @@ async def fetch_stats_of(labels: Sequence[str], prefix: str | None = None) -> di
 
 async def stat_history(label: str, prefix: str | None = None, size: int | None = None) -> list[Stat]:
     """Return the newest `size` points (default: all that are kept), newest first; empty if unknown."""
-    return await async_redis.run(
-        query.history(prefix or config.namespace, label, size or config.history_size)
-    )
+    return await async_redis.run(query.history(prefix or config.namespace, label, size or config.history_size))
 
 
 async def contexts(context_ids: Sequence[str], prefix: str | None = None) -> dict[str, bytes]:

@@ -101,9 +101,7 @@ class Collector:
 
 def line_labels(labels: Mapping[str, object]) -> str:
     """Return `key=value,key=value`; separators inside keys and values become `_`, backslashes go."""
-    return ",".join(
-        f"{str(key).translate(_SAFE)}={str(value).translate(_SAFE)}" for key, value in labels.items()
-    )
+    return ",".join(f"{str(key).translate(_SAFE)}={str(value).translate(_SAFE)}" for key, value in labels.items())
 
 
 def _exception(

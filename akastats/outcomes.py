@@ -289,7 +289,7 @@ _COUNTED = {
 
 def outcome_of(letters: str, failed_subtests: int = 0) -> str | None:
     """Return the outcome of one attempt from the letters of its phases; `None` if it never came to one."""
-    setup, call, teardown = letters
+    setup, call, teardown = tuple(letters)
     if RERUN in letters:
         return "rerun"
     if call == FAILED or failed_subtests:

@@ -20,7 +20,16 @@ def encode(story: Story) -> bytes:
     """Return the profile of a run as it is stored."""
     began = float(story.header.get("started", 0.0))
     rows = [
-        (r.nodeid, r.outcome, _us(r.start - began), _us(r.setup), _us(r.call), _us(r.teardown), r.worker, list(r.stats))
+        (
+            r.nodeid,
+            r.outcome,
+            _us(r.start - began),
+            _us(r.setup),
+            _us(r.call),
+            _us(r.teardown),
+            r.worker,
+            list(r.stats),
+        )
         for r in story.results
     ]
     fixtures = [

@@ -105,9 +105,7 @@ class Outgoing:
         kept = [point for point in self._unsent if id(point) not in self._sent]
         self._owner.recorded_stats[:0] = kept
         if isinstance(error, ServerError):
-            error.args = (
-                f"{error.args[0]} {len(kept)} points are kept in this object: call save_stats() again.",
-            )
+            error.args = (f"{error.args[0]} {len(kept)} points are kept in this object: call save_stats() again.",)
 
 
 def push_stat(label: str, value: float, context: Context = None, *, prefix: str | None = None) -> None:
@@ -115,9 +113,7 @@ def push_stat(label: str, value: float, context: Context = None, *, prefix: str 
     sync_redis.run(apply(_one(label, value, context), _config(prefix)))
 
 
-async def push_stat_async(
-    label: str, value: float, context: Context = None, *, prefix: str | None = None
-) -> None:
+async def push_stat_async(label: str, value: float, context: Context = None, *, prefix: str | None = None) -> None:
     """As `push_stat`, for asyncio."""
     await async_redis.run(apply(_one(label, value, context), _config(prefix)))
 

@@ -30,6 +30,9 @@ MAX_ITEMS = 50
 # A phase that pytest says began this far from where we saw it begin was timed by a clock that a test moved.
 MAX_DRIFT_S = 1.0
 
+# The phase that pytest-xdist reports for the test at which a worker died.
+CRASHED = "???"
+
 Held = dict[str, pytest.TestReport]
 
 
@@ -62,7 +65,7 @@ class Recorder:
                 self._take(report)
             else:
                 content = report.__dict__
-                self._hold(report, content["worker_id"] if "worker_id" in content else "")
+                self._hold(report, content.get("worker_id", ""))
         except Exception as error:
             self._stumble(error)
 
@@ -118,7 +121,7 @@ class Recorder:
         readings = content.pop(ATTRIBUTE, None) or self._probe.reading(report)
         if report.outcome in ("failed", "rerun"):
             self._error(report, worker, readings[1] if readings else "")
-        if report.when == "???":
+        if str(report.when) == CRASHED:
             self._held.pop(worker, None)
             return
         self._hold(report, worker)
@@ -126,9 +129,9 @@ class Recorder:
             self._finish(self._held[worker], worker, readings)
 
     def _error(self, report: pytest.TestReport, worker: str, raised: str) -> None:
-        kind = "subtest" if "context" in report.__dict__ else report.outcome
-        if report.when == "???":
-            kind, worker = "crash", report.node.gateway.id  # type: ignore[attr-defined]  # set by xdist
+        kind: str = "subtest" if "context" in report.__dict__ else report.outcome
+        if str(report.when) == CRASHED:
+            kind, worker = "crash", report.node.gateway.id
         now = int(self._probe.wall() * 1e6)
         self._say("error", report.nodeid, worker, report.when, kind, raised, self._text(report), now)
 

@@ -106,9 +106,7 @@ def _claim(home: Path) -> None:
     """See to it that `home` is ours and closed to others; files of two owners would lock one of them out."""
     status = home.stat()
     if status.st_uid != os.geteuid():
-        raise PermissionError(
-            errno.EACCES, f"it belongs to user {status.st_uid}, not {os.geteuid()}", str(home)
-        )
+        raise PermissionError(errno.EACCES, f"it belongs to user {status.st_uid}, not {os.geteuid()}", str(home))
     if stat.S_IMODE(status.st_mode) & 0o077:
         home.chmod(0o700)
 

@@ -14,9 +14,7 @@ from pathlib import Path
 
 # Only warnings ("#") count: at a good start the log speaks of these files as well.
 _DAMAGE = re.compile(r" # .*(append.only file|AOF|RDB|rdb file|Unexpected end of file)")
-_CIRCUMSTANCE = re.compile(
-    r"Permission denied|No space left|Read-only file system|Cannot allocate|Too many open"
-)
+_CIRCUMSTANCE = re.compile(r"Permission denied|No space left|Read-only file system|Cannot allocate|Too many open")
 # One program is server or checker by the name it is called with: Valkey knows the first, Redis the second.
 _CHECKERS = ("valkey-check-aof", "redis-check-aof")
 
@@ -46,8 +44,7 @@ def mend(home: Path, server: Path) -> str:
             shutil.copy2(data, aside / data.name)
     dropped = sum(_cut(file, server) for file in _files(home))
     return (
-        f"The statistics data was damaged: its last {dropped} bytes were dropped; "
-        f"a copy as it was is in {aside}."
+        f"The statistics data was damaged: its last {dropped} bytes were dropped; a copy as it was is in {aside}."
     )
 
 
@@ -57,8 +54,7 @@ def set_aside(home: Path, server: Path) -> str:
     for data in _data(home):
         data.rename(aside / data.name)
     return (
-        f"The statistics data is damaged and {server} cannot repair it: "
-        f"starting empty, all of it is in {aside}."
+        f"The statistics data is damaged and {server} cannot repair it: starting empty, all of it is in {aside}."
     )
 
 

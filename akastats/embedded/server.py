@@ -121,9 +121,7 @@ def _spawn(binary: Binary, place: Place, lock: int) -> None:
             f"that may be executed (not on a noexec mount), or AKA_STATS_REDIS_URL to a server of yours."
         ) from error
     if answer.returncode:
-        raise EmbeddedError(
-            f"{binary.path} did not start: {_excerpt(answer.stdout.decode('utf-8', 'replace'))}"
-        )
+        raise EmbeddedError(f"{binary.path} did not start: {_excerpt(answer.stdout.decode('utf-8', 'replace'))}")
 
 
 def _options(place: Place) -> Iterator[str]:

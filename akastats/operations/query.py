@@ -95,9 +95,7 @@ def label_page(
     found = yield from ask("ZRANGEBYLEX", keys.index(namespace), start, stop, "LIMIT", 0, size)
     labels = [member.decode(errors="surrogateescape") for member in found]
     matches = compile_matcher(matcher)
-    live = yield from _live(
-        namespace, [label for label in labels if _is_text(label) and matches.fullmatch(label)]
-    )
+    live = yield from _live(namespace, [label for label in labels if _is_text(label) and matches.fullmatch(label)])
     return live, labels[-1] if len(labels) == size else ""
 
 
@@ -115,9 +113,7 @@ def _live(namespace: str, labels: list[str]) -> Operation[list[str]]:
     unsigned = [label for label, score in zip(labels, scores, strict=True) if score is None]
     kept = yield from ask_all([("EXISTS", keys.history(namespace, label)) for label in unsigned])
     exists = dict(zip(unsigned, kept, strict=True))
-    return [
-        label for label, score in zip(labels, scores, strict=True) if _is_live(label, score, oldest, exists)
-    ]
+    return [label for label, score in zip(labels, scores, strict=True) if _is_live(label, score, oldest, exists)]
 
 
 def _is_live(label: str, score: Any, oldest: float, exists: dict[str, int]) -> bool:

@@ -37,8 +37,8 @@ def _change(fields: dict[str, Any], config: Config, replaceable: str, profile: b
     told = {name: _text(value) for name, value in fields.items() if value not in (None, "")}
     flat = [part for item in told.items() for part in item]
     writes = [Write("HSET", key, tuple(flat)), Write("EXPIRE", key, (ttl,))]
-    for other in (*UNFINISHED, fields["status"]):
-        writes.append(Write("ZREM", keys.runs(namespace, "status", other), (run_id,)))
+    left = [keys.runs(namespace, "status", status) for status in UNFINISHED]
+    writes += [Write("ZREM", runs, (run_id,)) for runs in left]
     listed = [keys.runs(namespace), keys.runs(namespace, "status", fields["status"])]
     listed += [keys.runs(namespace, by, told[by]) for by in DIMENSIONS if told.get(by)]
     for runs in listed:

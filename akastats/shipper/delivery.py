@@ -184,9 +184,9 @@ def producer_of(path: Path) -> str:
 
 #: Fields of a run that its spool's header tells as they are.
 TOLD = (
-    "id suite started branch commit dirty provider build_id build_url job attempt host python platform pytest "
-    "workers argv cpu_count"
-).split()
+    *("id", "suite", "started", "branch", "commit", "dirty", "provider", "build_id", "build_url", "job"),
+    *("attempt", "host", "python", "platform", "pytest", "workers", "argv", "cpu_count"),
+)
 
 
 def run_fields(story: Story) -> dict[str, Any]:

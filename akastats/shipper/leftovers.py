@@ -22,7 +22,7 @@ KEPT_S = 86_400
 
 @dataclass(frozen=True)
 class Drained:
-    """What became of one spool: the run, whether it is applied whole, what did not prove itself, what went wrong."""
+    """What became of one spool; `damaged` counts lines that did not prove themselves."""
 
     path: Path
     run_id: str = ""
@@ -38,7 +38,10 @@ def waiting(directory: Path) -> list[Path]:
 
 
 def drain(
-    directory: Path, config: Config, carry: Callable[[Operation[Any]], Any], now: Callable[[], float] = time.time
+    directory: Path,
+    config: Config,
+    carry: Callable[[Operation[Any]], Any],
+    now: Callable[[], float] = time.time,
 ) -> list[Drained]:
     """Deliver every spool of a directory whose run is over; stop at the first that the server does not take."""
     drained = []
