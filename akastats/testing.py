@@ -12,19 +12,19 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import pytest
 
-from akastats import stats
+from akastats import redis, stats
 from akastats.config import Config
 from akastats.errors import AkastatsError
 from akastats.operations.push import Batch
 from akastats.operations.requests import Operation
 from akastats.records import Point
-from akastats.redis import async_redis, sync_redis
 
 if TYPE_CHECKING:
-    from fakeredis import FakeRedis
+    from fakeredis import FakeAsyncRedis, FakeRedis
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def _say_nothing(batch: Batch, config: Config) -> Operation[str]:
 
 @contextmanager
 def faking() -> Iterator[FakeRedis]:
-    """Attach both connections to one fakeredis server until the block ends; yield a client of it.
+    """Connect both kinds to one fakeredis server until the block ends; yield a client of it.
 
     Raises `AkastatsError` where fakeredis, or the Lua it needs for the scripts, is missing.
     """
@@ -79,10 +79,26 @@ def faking() -> Iterator[FakeRedis]:
     from fakeredis import FakeAsyncRedis, FakeRedis, FakeServer
 
     server = FakeServer()
-    client, async_client = FakeRedis(server=server), FakeAsyncRedis(server=server)
-    # Not attach() and detach(): what was attached before has to come back.
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sync_redis, "_attached", (client, client))
-        patch.setattr(async_redis, "_attached", (async_client, async_client))
+    with FakeRedis(server=server) as client, pytest.MonkeyPatch.context() as patch:
+        _disconnect(patch)
+        # Own connections, not attached ones: each event loop opens and closes its own.
+        patch.setattr(redis, "connect", lambda url, **options: FakeRedis(server=server))
+        patch.setattr(redis, "connect_async", lambda url, **options: _closing(FakeAsyncRedis(server=server)))
         yield client
-    client.close()
+        redis.sync_redis.close()
+
+
+def _closing(client: FakeAsyncRedis) -> FakeAsyncRedis:
+    """Return `client` so that closing it closes its connections, as redis-py's own clients do."""
+    # fakeredis 2.26 hands the pool in, so redis-py 5 takes it for the caller's: eight ResourceWarnings.
+    client.auto_close_connection_pool = True
+    return client
+
+
+def _disconnect(patch: pytest.MonkeyPatch) -> None:
+    """Put aside what is attached and open; undoing the patch brings it back."""
+    for connections in (redis.sync_redis, redis.async_redis):
+        patch.setattr(connections, "_attached", None)
+    patch.setattr(redis.sync_redis, "_own", None)
+    patch.setattr(redis.sync_redis, "call_count", 0)
+    patch.setattr(redis.async_redis, "_owns", WeakKeyDictionary())

@@ -171,7 +171,7 @@ class FixtureTimes:
         """Take (base id, name, scope, set-ups, setup seconds, teardown seconds) of what moved since."""
         taken = []
         for fixturedef, totals in self.totals.items():
-            if totals != [0, 0.0, 0.0]:
+            if totals != [0, 0.0, 0.0] and fixturedef.func.__name__ != _PARAMETER:
                 count, setup, teardown = totals
                 totals[:] = [0, 0.0, 0.0]
                 name = visible_name(fixturedef.argname)
@@ -211,6 +211,9 @@ class TimedFixture:
             nested[-1] += elapsed
         return own
 
+
+# pytest makes a fixture of every parameter of a parametrised test; it costs nothing and nobody wrote it.
+_PARAMETER = "get_direct_param_fixture_func"
 
 # pytest gives xunit-style set-up a fixture with a made-up name; people know it by the function's.
 _MADE_UP = (

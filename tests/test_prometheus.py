@@ -106,9 +106,7 @@ def test_any_labels_make_text_that_the_parser_accepts(labels):
     body = render([(label, SUMMARY) for label in labels]).body.decode()
 
     families = list(text_string_to_metric_families(body))
-    series = [
-        (sample.name, *sorted(sample.labels.items())) for family in families for sample in family.samples
-    ]
+    series = [(sample.name, *sorted(sample.labels.items())) for family in families for sample in family.samples]
     assert len(set(series)) == len(series)
     assert len({family.name for family in families}) == len(families)
     assert len(series) >= bool(labels)

@@ -6,11 +6,12 @@ import asyncio
 import importlib.util
 
 import pytest
+from redis import Redis
 
 from akastats import Stats, async_stats, push_stat, push_stat_async, sync_stats
 from akastats.config import Config, config
 from akastats.errors import AkastatsError
-from akastats.redis import async_redis, sync_redis
+from akastats.redis import sync_redis
 from akastats.testing import fake_stats, faking, mock_stats
 
 __all__ = ["fake_stats", "mock_stats"]
@@ -129,26 +130,32 @@ def test_fake_stats_is_empty_for_every_test(fake_stats):
     assert list(sync_stats.available_stats()) == []
 
 
-def test_fake_stats_gives_back_what_was_attached(server_url):
-    """Connections that were attached before are attached again."""
-    from redis import Redis
-
+def test_fake_stats_gives_back_what_was_attached_and_open(server_url):
+    """Connections from before the test are there again behind it, and were not used in it."""
     with Redis.from_url(server_url) as mine:
         sync_redis.attach(mine, mine)
-        with faking() as fake:
-            assert sync_redis.reader is fake
-        reader = sync_redis.reader
+        with faking():
+            attached_within = sync_redis.reader
+        attached_behind = sync_redis.reader
         sync_redis.detach()
-
-    assert reader is mine
-
-
-def test_after_fake_stats_nothing_is_attached():
-    """Own connections are used again."""
+    _, opened = sync_redis.open_connection()
     with faking():
+        opened_within = (sync_redis.reader, sync_redis.call_count)
+    opened_behind = (sync_redis.reader, sync_redis.call_count)
+    sync_redis.close()
+
+    assert (attached_within, attached_behind) == (None, mine)
+    assert (opened_within, opened_behind) == ((None, 0), (opened, 1))
+
+
+def test_after_fake_stats_pushes_are_real_again():
+    """Also where the code under test left its connection open."""
+    with faking():
+        sync_redis.open_connection()
         push_stat("a", 1)
 
-    assert (sync_redis.reader, async_redis._attached) == (None, None)
+    with pytest.raises(AkastatsError, match=r"127\.0\.0\.1:1"):
+        push_stat("a", 1)
 
 
 @pytest.mark.parametrize("missing", ["fakeredis", "lupa"])

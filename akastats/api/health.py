@@ -23,9 +23,7 @@ async def get_health() -> Health:
         found = await async_redis.run(identify())
     except ServerError as error:
         return Health(version=__version__, server=_unwell(error))
-    return Health(
-        version=__version__, server=ServerHealth(reachable=True, kind=found.kind, version=found.version)
-    )
+    return Health(version=__version__, server=ServerHealth(reachable=True, kind=found.kind, version=found.version))
 
 
 def _unwell(error: ServerError) -> ServerHealth:

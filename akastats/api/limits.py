@@ -56,9 +56,7 @@ Matcher = Annotated[
 PageSize = Annotated[int, Query(ge=1, le=PAGE_MAX, description="items a page")]
 Cursor = Annotated[str, Query(max_length=MAX_MATCHER, description="`next` of the page before")]
 
-_LABELS = TypeAdapter(
-    Annotated[list[Annotated[str, AfterValidator(check_label)]], Field(max_length=MAX_LABELS)]
-)
+_LABELS = TypeAdapter(Annotated[list[Annotated[str, AfterValidator(check_label)]], Field(max_length=MAX_LABELS)])
 # An id may be empty: that is what a history's points without a context carry.
 _IDS = TypeAdapter(
     Annotated[list[Annotated[str, Field(max_length=MAX_LABEL_BYTES)]], Field(max_length=MAX_LABELS)]

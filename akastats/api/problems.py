@@ -22,9 +22,7 @@ _LIMITS = ("max_length", "min_length", "le", "ge")
 class Problem(HTTPException):
     """A request that cannot be answered: `field` names what is wrong, `limit` what it may be at most."""
 
-    def __init__(
-        self, status: int, detail: str, field: str | None = None, limit: float | None = None
-    ) -> None:
+    def __init__(self, status: int, detail: str, field: str | None = None, limit: int | None = None) -> None:
         super().__init__(status, detail)
         self.field = field
         self.limit = limit
@@ -84,7 +82,7 @@ async def _answer_failure(request: Request, error: Exception) -> Response:
     return _response(AnyHTTPException(500, "an error in akastats itself: the log says more"))
 
 
-def _response(error: AnyHTTPException, field: str | None = None, limit: float | None = None) -> Response:
+def _response(error: AnyHTTPException, field: str | None = None, limit: int | None = None) -> Response:
     title = HTTPStatus(error.status_code).phrase
     details = ProblemDetails(
         title=title, status=error.status_code, detail=str(error.detail), field=field, limit=limit

@@ -8,7 +8,7 @@ from fastapi import APIRouter, FastAPI
 
 from akastats.api import health, stats
 
-Host = TypeVar("Host", FastAPI, APIRouter)
+Host = TypeVar("Host", bound=FastAPI | APIRouter)
 
 #: The usage guide's endpoints: what `attach_routes` brings unless asked for everything.
 STATS: tuple[APIRouter, ...] = (stats.router,)

@@ -59,4 +59,4 @@ class ProblemDetails(BaseModel):
     status: int = Field(default=500, examples=[422])
     detail: str = Field(examples=["matcher: String should have at most 512 characters"])
     field: str | None = Field(default=None, examples=["matcher"])
-    limit: float | None = Field(default=None, examples=[512])
+    limit: int | None = Field(default=None, examples=[512])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -61,7 +62,15 @@ def history(namespace: str, label: str, size: int) -> Operation[list[Stat]]:
 def point(label: str, entry: bytes) -> Stat:
     """Return one stored history entry, `timestamp;value;context_id`; older writers may leave out the last."""
     timestamp, value, *rest = entry.decode().split(";", 2)
-    return Stat(float(timestamp), label, float(value), rest[0] if rest else "")
+    return Stat(float(timestamp), label, _value(value), rest[0] if rest else "")
+
+
+def _value(text: str) -> float:
+    """Return a point's value; nan for the text that 21.2.5 kept of a push it then refused."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def contexts(namespace: str, ids: Sequence[str]) -> Operation[dict[str, bytes]]:
@@ -86,9 +95,7 @@ def label_page(
     found = yield from ask("ZRANGEBYLEX", keys.index(namespace), start, stop, "LIMIT", 0, size)
     labels = [member.decode(errors="surrogateescape") for member in found]
     matches = compile_matcher(matcher)
-    live = yield from _live(
-        namespace, [label for label in labels if _is_text(label) and matches.fullmatch(label)]
-    )
+    live = yield from _live(namespace, [label for label in labels if _is_text(label) and matches.fullmatch(label)])
     return live, labels[-1] if len(labels) == size else ""
 
 

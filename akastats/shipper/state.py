@@ -34,6 +34,7 @@ def write(spool: Path, state: State) -> None:
     target = path_for(spool)
     draft = target.with_suffix(f".{os.getpid()}.tmp")
     try:
+        draft.touch(mode=0o600)
         draft.write_text(json.dumps(asdict(state)))
         draft.replace(target)
     except OSError:

@@ -14,6 +14,16 @@ from akastats.errors import SpoolError
 from akastats.spool.format import SUFFIX, VERSION, line
 
 
+def prepare(directory: Path) -> None:
+    """Make a spool directory and its project's `.akastats` above it, for this user alone and unknown to git."""
+    home = directory.parent
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    directory.mkdir(mode=0o700, exist_ok=True)
+    ignore = home / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text("*\n")
+
+
 class Writer:
     """One spool file, written by the process that made it and by no fork of it."""
 
@@ -25,7 +35,7 @@ class Writer:
         self._seq = 0
         self._torn = False
         try:
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            prepare(directory)
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             self._fd = os.open(self.path, flags, 0o600)
         except OSError as error:

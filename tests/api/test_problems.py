@@ -107,6 +107,14 @@ def test_a_glob_of_many_stars_is_answered_at_once(ask):
     assert (misses.json(), hits.json()) == ([], ["a" * 300])
 
 
+@pytest.mark.parametrize("matcher", ["[a--b]", "[z-\\]]", "[", "\\", "[]", "[^]", "[a||b]", "(", "a{2,}", "\x00"])
+def test_any_glob_is_answered(ask, matcher):
+    """What would be wrong, or warned of, in a regular expression is a glob like any other."""
+    push_stat("a-\x00", 1)
+
+    assert ask("GET", "/api/v1/available-stats", params={"matcher": matcher}).status_code == 200
+
+
 def test_unknown_paths_and_methods_are_problems_too(ask):
     """404 and 405 of the application itself read like all others."""
     problem(ask("GET", "/nothing/here"), 404)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
+
+import httpx
 import pytest
 from fastapi import APIRouter, FastAPI, Request
+from redis.asyncio import Redis as AsyncRedisClient
 
 from akastats import push_stat
 from akastats.api import app as stats_app
 from akastats.config import Config, config
+from akastats.redis import async_redis
 
 
 @pytest.fixture
@@ -88,6 +94,35 @@ def test_errors_on_a_host_are_its_plain_json(server, call, host):
         assert answer.headers["content-type"] == "application/json"
         assert list(answer.json()) == ["detail"]
         assert isinstance(answer.json()["detail"], str)
+
+
+@pytest.mark.parametrize("decode_responses", [True, False])
+@pytest.mark.parametrize("protocol", [2, 3])
+def test_attached_clients_may_decode_or_not(server, host, decode_responses, protocol):
+    """Every endpoint answers the same over the user's own client."""
+    stats_app.attach_routes(host, everything=True)
+    push_stat("ä", 1.5, context=b"\xff")
+    context_id = hashlib.md5(b"\xff").hexdigest()
+
+    async def ask_all():
+        redis = AsyncRedisClient.from_url(server, decode_responses=decode_responses, protocol=protocol)
+        async_redis.attach(redis, redis)
+        transport = httpx.ASGITransport(host)
+        async with redis, httpx.AsyncClient(transport=transport, base_url="http://test/api/v1") as client:
+            return [
+                (await client.get("/available-stats")).json(),
+                (await client.post("/stats", json=["ä"])).json()["ä"]["avg"],
+                (await client.get("/stats-history/ä")).json()[0]["context_id"],
+                (await client.post("/stat-contexts", json=[context_id])).json(),
+                (await client.get("/health")).json()["server"]["kind"],
+            ]
+
+    try:
+        answers = asyncio.run(ask_all())
+    finally:
+        async_redis.detach()
+
+    assert answers == [["ä"], 1.5, context_id, {context_id: "�"}, "valkey"]
 
 
 def test_a_router_and_a_mounted_application_can_be_hosts(server, call):

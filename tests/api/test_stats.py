@@ -135,10 +135,11 @@ def test_history_is_newest_first_and_carries_context_ids(ask):
     assert items[0]["timestamp"] >= items[1]["timestamp"]
 
 
-def test_history_of_an_older_writer_may_hold_nan(ask, redis_client: Redis):
-    """A nan that 21.2.5 left in a history is null, and its neighbours are answered."""
+@pytest.mark.parametrize("value", ["nan", "-inf", "three"])
+def test_history_of_an_older_writer_may_hold_what_is_no_number(ask, redis_client: Redis, value):
+    """What 21.2.5 left of a push that it refused is null, and its neighbours are answered."""
     push_stat("a", 1)
-    redis_client.lpush(keys.history("AKA-STATS", "a"), "1587673195.4;nan;", "1587673196.4;3.5")
+    redis_client.lpush(keys.history("AKA-STATS", "a"), f"1587673195.4;{value};", "1587673196.4;3.5")
 
     items = ask("GET", "/api/v1/stats-history/a").json()
 
