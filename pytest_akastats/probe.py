@@ -89,7 +89,7 @@ class Probe:
         if when == "teardown" and when in ended:
             return self._finish(ended)
         if self._raised and report.outcome != "passed":
-            return (None, self._raised.pop(when, ""))
+            return (None, self._raised.pop(when, ""), (), (), ())
         return None
 
     def _finish(self, ended: dict[str, float]) -> Readings:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from json.encoder import encode_basestring_ascii as quote
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 from akastats.spool.writer import Writer
-from pytest_akastats.probe import ATTRIBUTE, Probe
+from pytest_akastats.probe import ATTRIBUTE, Probe, Readings
 
 # Three errors of our own and we are silent for the rest of the run: something is wrong for good.
 MAX_ERRORS = 3
@@ -30,10 +31,18 @@ MAX_ITEMS = 50
 # A phase that pytest says began this far from where we saw it begin was timed by a clock that a test moved.
 MAX_DRIFT_S = 1.0
 
+# Reports that tell of an error.
+FAILURES = ("failed", "rerun")
+
+# What is known of a test that nobody read the clock for: one that ran in a fork of its own.
+UNREAD: Readings = (None, "", (), (), ())
+
 # The phase that pytest-xdist reports for the test at which a worker died.
 CRASHED = "???"
 
-Held = dict[str, pytest.TestReport]
+# The reports of a test that is not over: by phase, in the order of PHASES.
+Held = list["pytest.TestReport | None"]
+POSITION = {"setup": 0, "call": 1, "teardown": 2}
 
 
 class Recorder:
@@ -43,8 +52,8 @@ class Recorder:
         self._writer = writer
         self._probe = probe
         self._redact = redact
-        # The reports of the test that each worker is at; "" is this process itself.
-        self._held: dict[str, Held] = {"": {}}
+        # What each worker is at; "" is this process itself.
+        self._held: defaultdict[str, Held] = defaultdict(lambda: [None, None, None])
         self._dumps = json.JSONEncoder(separators=(",", ":")).encode
         self._errors = 0
         self._interrupted = False
@@ -59,13 +68,18 @@ class Recorder:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        # The most common case by far, a phase that passed, takes the shortest way.
         try:
             when = report.when
-            if when == "teardown" or report.outcome != "passed":
-                self._take(report)
+            if when == "call" and report.outcome == "passed":
+                self._held[report.__dict__.get("worker_id", "")][1] = report
+            elif when == "setup" and report.outcome == "passed":
+                held = self._held[report.__dict__.get("worker_id", "")]
+                if held[0] is not None:
+                    self._give_up(held, report)
+                held[0] = report
             else:
-                content = report.__dict__
-                self._hold(report, content.get("worker_id", ""))
+                self._take(report)
         except Exception as error:
             self._stumble(error)
 
@@ -106,27 +120,21 @@ class Recorder:
         except Exception as error:
             self._stumble(error)
 
-    def _hold(self, report: pytest.TestReport, worker: str) -> None:
-        held = self._held.get(worker)
-        if held is None:
-            held = self._held[worker] = {}
-        if held and report.when == "setup":
-            # The attempt before this one was given up without a teardown report.
-            self._finish(held, worker, None)
-        held[report.when] = report
-
     def _take(self, report: pytest.TestReport) -> None:
         content = report.__dict__
         worker = content.get("worker_id", "")
-        readings = content.pop(ATTRIBUTE, None) or self._probe.reading(report)
-        if report.outcome in ("failed", "rerun"):
-            self._error(report, worker, readings[1] if readings else "")
-        if str(report.when) == CRASHED:
-            self._held.pop(worker, None)
-            return
-        self._hold(report, worker)
+        readings = (content.pop(ATTRIBUTE, None) if worker else self._probe.reading(report)) or UNREAD
+        if report.outcome in FAILURES:
+            self._error(report, worker, readings[1])
         if report.when == "teardown":
-            self._finish(self._held[worker], worker, readings)
+            self._finish(self._held[worker], report, worker, readings)
+        elif report.when in POSITION:
+            held = self._held[worker]
+            if report.when == "setup" and held[0] is not None:
+                self._give_up(held, report)
+            held[POSITION[report.when]] = report
+        else:
+            self._held.pop(worker, None)
 
     def _error(self, report: pytest.TestReport, worker: str, raised: str) -> None:
         kind: str = "subtest" if "context" in report.__dict__ else report.outcome
@@ -135,31 +143,42 @@ class Recorder:
         now = int(self._probe.wall() * 1e6)
         self._say("error", report.nodeid, worker, report.when, kind, raised, self._text(report), now)
 
-    def _finish(self, held: Held, worker: str, readings: Any) -> None:
-        setup, call, teardown = held.get("setup"), held.get("call"), held.get("teardown")
+    def _give_up(self, held: Held, report: pytest.TestReport) -> None:
+        """End an attempt that another one follows without a teardown report."""
+        self._finish(held, None, report.__dict__.get("worker_id", ""), UNREAD)
+
+    def _finish(self, held: Held, teardown: pytest.TestReport | None, worker: str, readings: Readings) -> None:
+        setup, call, _ = held
+        held[0] = held[1] = None
         nodeid = (teardown or call or setup).nodeid  # type: ignore[union-attr]  # one of them is there
         d0 = setup.duration if setup else 0.0
         d1 = call.duration if call else 0.0
         d2 = teardown.duration if teardown else 0.0
-        letters = _letter(setup) + _letter(call) + _letter(teardown)
-        held.clear()
-        if readings is None:
-            start, ours = self._start(setup, call), None
+        times = readings[0]
+        if times is None:
+            start = self._start(setup, call, teardown)
         else:
-            start, o0, o1, o2 = readings[0]
+            start, o0, o1, o2 = times
             # pytest's clock is closer to a phase; ours counts where a test has frozen or moved pytest's.
             usual = 0 < d0 <= o0 and 0 < d2 <= o2 and (0 < d1 <= o1 or not call)
-            drift = teardown.start - start - o0 - o1 if teardown else 0.0
-            ours = None if usual and -MAX_DRIFT_S < drift < MAX_DRIFT_S else (o0, o1, o2)
-        d0, d1, d2 = ours or (d0, d1, d2)
+            if not usual or abs(teardown.start - start - o0 - o1) > MAX_DRIFT_S:  # type: ignore[union-attr]
+                d0, d1, d2 = o0, o1, o2
+        letters = _letter(setup) + _letter(call) + _letter(teardown)
         self._append(
             '["test",%s,"%s","%s",%d,%d,%d,%d]'
             % (quote(nodeid), worker, letters, start * 1e6, d0 * 1e6, d1 * 1e6, d2 * 1e6)
         )
-        if readings is not None:
-            self._say_list("stat", readings[4], nodeid, worker)
-            self._say_list("fixtures", readings[2])
-            self._say_list("collected", readings[3], worker)
+        if readings is not UNREAD:
+            self._say_readings(nodeid, worker, readings)
+
+    def _say_readings(self, nodeid: str, worker: str, readings: Readings) -> None:
+        _, _, fixtures, collected, values = readings
+        if values:
+            self._say_list("stat", values, nodeid, worker)
+        if fixtures:
+            self._say_list("fixtures", fixtures)
+        if collected:
+            self._say_list("collected", collected, worker)
 
     def _start(self, *reports: pytest.TestReport | None) -> float:
         return next((report.start for report in reports if report), self._probe.wall())
@@ -215,10 +234,13 @@ class Recorder:
 def _letter(report: pytest.TestReport | None) -> str:
     if report is None:
         return "-"
-    outcome = report.outcome
     if "wasxfail" in report.__dict__:
-        return "x" if outcome == "skipped" else "X" if outcome == "passed" else "f"
-    return "p" if outcome == "passed" else outcome[0]
+        return _EXPECTED[report.outcome]
+    return report.outcome[0]
+
+
+# With an expected failure "skipped" means that it came, "passed" that it did not.
+_EXPECTED = {"skipped": "x", "passed": "X", "failed": "f"}
 
 
 def shorten(text: str) -> str:
