@@ -19,6 +19,7 @@ _REMOVED = {
     "PYTHONWARNINGS",
     "PYTHONSTARTUP",
     "PYTHONINSPECT",
+    "PYTHONPATH",
     "COVERAGE_PROCESS_START",
     "COVERAGE_PROCESS_CONFIG",
 }
@@ -27,10 +28,11 @@ _REMOVED_PREFIXES = ("COV_CORE_", "PYTEST_")
 # '' leaves sys.path before the first import: a project's own runpy.py or redis.py must not win.
 _BOOTSTRAP = """\
 import sys
-home, module, *arguments = sys.argv[1:]
+home, last, module, *arguments = sys.argv[1:]
 sys.path[:] = [entry for entry in sys.path if entry not in ("", home)]
-import runpy
+import os, runpy
 sys.path.insert(0, home)
+sys.path += [entry for entry in last.split(os.pathsep) if entry]
 sys.argv[:] = [module, *arguments]
 runpy.run_module(module, run_name="__main__", alter_sys=False)
 """
@@ -52,7 +54,9 @@ def start(
     if not sys.executable:
         raise AkastatsError(f"Cannot start {module}: sys.executable names no interpreter to start it with.")
     home = str(Path(__file__).resolve().parents[1])
-    command = [sys.executable, "-c", _BOOTSTRAP, home, module, *arguments]
+    # PYTHONPATH often names the project, whose own redis.py must not win: it is searched last.
+    last = os.environ.get("PYTHONPATH", "")
+    command = [sys.executable, "-c", _BOOTSTRAP, home, last, module, *arguments]
     shell = subprocess.Popen(
         ["/bin/sh", "-c", _SHELL, "sh", *command],
         cwd="/",

@@ -127,6 +127,10 @@ class Story:
     ) -> Iterator[Added]:
         nodeid = self._own(nodeid)
         now = time_us / 1e6
+        if kind == "failed" and not raised and (nodeid, worker) in self._subtests:
+            # pytest's own word for a test whose subtests failed; each of them has told its error.
+            return
+        text = _WORKER_LINE.sub("", text)
         raised = WORKER_CRASH if kind == "crash" else raised or class_in(text)
         yield from self._errors(raised, text, now)
         traceback = self._tracebacks[text]
@@ -304,6 +308,10 @@ def outcome_of(letters: str, failed_subtests: int = 0) -> str | None:
 
 # The line that names an exception, as pytest and Python end a traceback with it.
 _RAISED = re.compile(r"^(?:E\s+)?(?:[\w.]+\.)?([A-Za-z_]\w*(?:Error|Exception|Exit|Warning|Interrupt))\b", re.M)
+
+
+# pytest-xdist heads each failure with the worker it came from: the same failure elsewhere is the same text.
+_WORKER_LINE = re.compile(r"\A\[\w+\] \S+ -- Python .*\n")
 
 
 def class_in(text: str) -> str:

@@ -88,7 +88,15 @@ def worker_instructions(suite: Path, arguments: Sequence[str]) -> int:
         spread = ["-p", "xdist.plugin", "--dist=load", "--maxschedchunk=100", f"--tx=2*popen//python={wrapper}"]
         command = pytest_command([*spread, *arguments])
         subprocess.run(command, cwd=suite, env=environment(), capture_output=True, check=True)
-        return sum(collected(log.read_text()) for log in Path(logs).glob("*.log"))
+        return sum(collected(finished(log)) for log in Path(logs).glob("*.log"))
+
+
+def finished(log: Path, deadline_s: float = 120.0) -> str:
+    """Return callgrind's log when it is complete: the controller does not wait for its workers' last words."""
+    end = time.monotonic() + deadline_s
+    while "Collected :" not in log.read_text() and time.monotonic() < end:
+        time.sleep(0.1)
+    return log.read_text()
 
 
 def per_test(home: Path, test: str, conftest: str, arguments: Sequence[str], worker: bool = False) -> float:

@@ -61,7 +61,10 @@ class Probe:
     @pytest.hookimpl(tryfirst=True)
     def pytest_exception_interact(self, node: pytest.Item | pytest.Collector, call: Any) -> None:
         if isinstance(node, pytest.Collector):
-            self._raised[node.nodeid] = call.excinfo.typename
+            # pytest wraps what a module raised at import; people look for what it raised.
+            error = call.excinfo.value
+            wrapped = isinstance(error, pytest.Collector.CollectError) and error.__cause__
+            self._raised[node.nodeid] = type(wrapped or error).__name__
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, object, object]:

@@ -164,21 +164,14 @@ class Recorder:
             if not usual or abs(teardown.start - start - o0 - o1) > MAX_DRIFT_S:  # type: ignore[union-attr]
                 d0, d1, d2 = o0, o1, o2
         letters = _letter(setup) + _letter(call) + _letter(teardown)
+        if readings[4]:
+            self._say_list("stat", readings[4], nodeid, worker)
         self._append(
             '["test",%s,"%s","%s",%d,%d,%d,%d]'
             % (quote(nodeid), worker, letters, start * 1e6, d0 * 1e6, d1 * 1e6, d2 * 1e6)
         )
-        if readings is not UNREAD:
-            self._say_readings(nodeid, worker, readings)
-
-    def _say_readings(self, nodeid: str, worker: str, readings: Readings) -> None:
-        _, _, fixtures, collected, values = readings
-        if values:
-            self._say_list("stat", values, nodeid, worker)
-        if fixtures:
-            self._say_list("fixtures", fixtures)
-        if collected:
-            self._say_list("collected", collected, worker)
+        if readings[2] or readings[3]:
+            self._say_left(worker, readings[2], readings[3], ())
 
     def _start(self, *reports: pytest.TestReport | None) -> float:
         return next((report.start for report in reports if report), self._probe.wall())

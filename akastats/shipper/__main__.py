@@ -7,6 +7,7 @@ directory of the embedded server when no URL is configured.
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import os
 import random
 import sys
@@ -144,14 +145,25 @@ def main(arguments: list[str]) -> int:
     """Deliver the spool that `arguments` names; return the exit code."""
     spool = Path(arguments[0])
     states.write(spool, State())
-    # Importing redis-py takes 0.1 s, as does a cold server: both at once.
-    importing = threading.Thread(target=__import__, args=("redis",))
-    importing.start()
     try:
-        config, lease = locate(dict(os.environ))
+        ship(spool)
     except AkastatsError as error:
         states.write(spool, State(phase=states.FAILED, message=str(error)))
         return 1
+    except BaseException as error:
+        # Nobody sees this process's traceback: the state file is its only voice.
+        states.write(spool, State(phase=states.FAILED, message=f"{type(error).__name__}: {error}"))
+        raise
+    return 0
+
+
+def ship(spool: Path) -> None:
+    """Deliver one spool while its run goes on, then what lies beside it."""
+    # Importing redis-py takes 0.1 s, as does a cold server: both at once.
+    importing = threading.Thread(target=importlib.import_module, args=("redis",))
+    importing.start()
+    try:
+        config, lease = locate(dict(os.environ))
     finally:
         importing.join()
     shipper = Shipper(spool, config)
@@ -159,7 +171,6 @@ def main(arguments: list[str]) -> int:
         shipper.say(notice=lease.notice)
     if shipper.run():
         drain(spool.parent, config, shipper.carry)
-    return 0
 
 
 if __name__ == "__main__":

@@ -1,0 +1,74 @@
+"""Suites that are really run with the plugin, and what the server holds of them afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from akastats import profile, sync_stats
+from akastats.operations import runs
+from akastats.records import Stat
+from akastats.redis import sync_redis
+
+NAMESPACE = "AKA-STATS"
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """One recorded run: pytest's own result, and what is stored of it."""
+
+    result: pytest.RunResult
+    run: dict[str, str]
+    profile: dict[str, Any]
+
+    @property
+    def outcomes(self) -> dict[str, str]:
+        """The outcome of each test, by the last part of its node id."""
+        return {row["nodeid"].split("::", 1)[1]: row["outcome"] for row in profile.rows(self.profile["tests"])}
+
+    @property
+    def fixtures(self) -> dict[str, dict[str, Any]]:
+        """The fixtures by name, seconds for `setup` and `teardown`."""
+        rows = profile.rows(self.profile["fixtures"])
+        seconds = {"setup": 1e-6, "teardown": 1e-6}
+        return {row["name"]: {name: row[name] * seconds.get(name, 1) for name in row} for row in rows}
+
+    def counts(self, *names: str) -> tuple[int, ...]:
+        """Return fields of the run as numbers."""
+        return tuple(int(self.run[name]) for name in names)
+
+
+def history(label: str) -> list[Stat]:
+    """Return a label's points, newest first."""
+    return sync_stats.stat_history(label)
+
+
+def newest_run() -> dict[str, str]:
+    """Return the record of the newest run."""
+    ((_, run), *_) = sync_redis.run(runs.page(NAMESPACE))
+    return run
+
+
+Record = Callable[..., Recorded]
+
+
+@pytest.fixture
+def record(pytester: pytest.Pytester, server: str) -> Record:
+    """Run the suite in pytester's directory with the plugin, wait until it is stored, return all of it."""
+
+    def run(*arguments: str, options: tuple[str, ...] = ("--akastats", "--akastats-wait=60")) -> Recorded:
+        plain = ("-p", "no:randomly", "-p", "no:cacheprovider", f"--akastats-url={server}")
+        result = pytester.runpytest_subprocess(*plain, *options, *arguments)
+        stored = newest_run()
+        return Recorded(result, stored, profile.decode(sync_redis.run(runs.profile(NAMESPACE, stored["id"]))))
+
+    return run
+
+
+@pytest.fixture(params=["-n0", "-n2"])
+def spread(request: pytest.FixtureRequest) -> str:
+    """In one process, and in two workers of pytest-xdist."""
+    return str(request.param)

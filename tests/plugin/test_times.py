@@ -1,0 +1,188 @@
+"""Times are true: of fixtures, of phases, and under clocks that tests have moved."""
+
+from __future__ import annotations
+
+import pytest
+
+from akastats import profile
+
+from .conftest import Record, history
+
+# Seconds; the truth is what the suite sleeps. The bound is the project's own.
+BOUND_S = 0.010
+
+FIXTURES = """
+import time, unittest
+import pytest
+
+def waits(setup, teardown):
+    time.sleep(setup)
+    yield
+    time.sleep(teardown)
+
+@pytest.fixture(scope="session")
+def of_session(): yield from waits(0.10, 0.05)
+@pytest.fixture(scope="package")
+def of_package(): yield from waits(0.06, 0.03)
+@pytest.fixture(scope="module")
+def of_module(of_session): yield from waits(0.08, 0.04)
+@pytest.fixture(scope="class")
+def of_class(): yield from waits(0.05, 0.02)
+@pytest.fixture
+def of_function(of_module): yield from waits(0.03, 0.02)
+@pytest.fixture(params=[0.04, 0.06])
+def parametrised(request): yield from waits(request.param, 0.01)
+@pytest.fixture
+def inner(): yield from waits(0.05, 0.03)
+@pytest.fixture
+def outer(request):
+    time.sleep(0.02)
+    request.getfixturevalue("inner")
+    yield
+    time.sleep(0.01)
+@pytest.fixture
+def finalized(request):
+    request.addfinalizer(lambda: time.sleep(0.03))
+    time.sleep(0.02)
+@pytest.fixture
+def fails():
+    time.sleep(0.04)
+    raise RuntimeError
+
+def setup_module(): time.sleep(0.03)
+def teardown_module(): time.sleep(0.02)
+
+class TestAll:
+    def setup_method(self): time.sleep(0.01)
+    def test_wide(self, of_session, of_package, of_class): pass
+    def test_narrow(self, of_function): pass
+    def test_again(self, of_function): pass
+    def test_parameters(self, parametrised): pass
+    def test_nested(self, outer): pass
+    def test_finalizer(self, finalized): pass
+    def test_fails(self, fails): pass
+class Case(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls): time.sleep(0.05)
+    @classmethod
+    def tearDownClass(cls): time.sleep(0.02)
+    def test_case(self): pass
+"""
+
+# Name: set-ups, seconds of setup, seconds of teardown, over the whole run.
+TRUTH = {
+    "of_session": (1, 0.10, 0.05),
+    "of_package": (1, 0.06, 0.03),
+    "of_module": (1, 0.08, 0.04),
+    "of_class": (1, 0.05, 0.02),
+    "of_function": (2, 0.06, 0.04),
+    "parametrised": (2, 0.10, 0.02),
+    "inner": (1, 0.05, 0.03),
+    "outer": (1, 0.02, 0.01),
+    "finalized": (1, 0.02, 0.03),
+    "fails": (1, 0.04, 0.0),
+    "setup_module": (1, 0.03, 0.02),
+    "setup_method": (8, 0.08, 0.0),
+    "setUpClass": (1, 0.05, 0.02),
+}
+
+
+def test_each_fixture_has_its_own_time(pytester: pytest.Pytester, record: Record, spread: str) -> None:
+    """Of every scope, parametrised, nested, xunit, with teardowns: within 10 ms of what it sleeps."""
+    pytester.makepyfile(test_times=FIXTURES)
+
+    recorded = record(spread, "--dist=loadfile")
+
+    found = recorded.fixtures
+    for name, (count, setup, teardown) in TRUTH.items():
+        assert count == found[name]["count"], name
+        assert found[name]["setup"] == pytest.approx(setup, abs=BOUND_S), name
+        assert found[name]["teardown"] == pytest.approx(teardown, abs=BOUND_S), name
+        (point,) = history(f"fixture::{found[name]['baseid']}::{name}")
+        assert point.value == pytest.approx(setup + teardown, abs=2 * BOUND_S), name
+
+
+def test_a_parameter_is_no_fixture(pytester: pytest.Pytester, record: Record) -> None:
+    """pytest makes a fixture of each parameter; nobody wrote it and nobody is told of it."""
+    pytester.makepyfile(
+        test_one="import pytest\n@pytest.mark.parametrize('word', 'ab')\ndef test_word(word): pass\n"
+    )
+
+    recorded = record()
+
+    assert {} == recorded.fixtures
+
+
+def test_a_shared_fixture_is_not_billed_to_its_first_test(pytester: pytest.Pytester, record: Record) -> None:
+    """A test's value is its call phase."""
+    pytester.makepyfile(
+        test_one="""
+        import time, pytest
+        @pytest.fixture(scope="session")
+        def database(): time.sleep(0.2)
+        def test_first(database): time.sleep(0.02)
+        """
+    )
+
+    record()
+
+    (point,) = history("test::test_one.py::test_first")
+    assert point.value == pytest.approx(0.02, abs=BOUND_S)
+
+
+@pytest.mark.parametrize("rerun", [(), ("--reruns=1",)])
+def test_a_moved_clock_changes_no_time(pytester: pytest.Pytester, record: Record, rerun: tuple[str, ...]) -> None:
+    """A fixture that freezes time gives pytest impossible durations; ours are true, and so is the moment."""
+    pytester.makepyfile(
+        test_one="""
+        import ctypes, pytest
+        from freezegun import freeze_time
+        # Sleeps without Python's clock, which is frozen.
+        wait = ctypes.CDLL(None).usleep
+        @pytest.fixture
+        def in_1995():
+            with freeze_time("1995-01-01") as frozen:
+                yield frozen
+        def test_frozen(in_1995): wait(50_000)
+        def test_moved(in_1995):
+            wait(30_000)
+            in_1995.tick(7200)
+        def test_usual(): wait(20_000)
+        """
+    )
+
+    recorded = record(*rerun)
+
+    started, finished = (float(recorded.run[name]) for name in ("started", "finished"))
+    for name, truth in (("frozen", 0.05), ("moved", 0.03), ("usual", 0.02)):
+        (point,) = history(f"test::test_one.py::test_{name}")
+        assert point.value == pytest.approx(truth, abs=BOUND_S), name
+        assert started <= point.timestamp <= finished, name
+    for row in profile.rows(recorded.profile["tests"]):
+        assert 0 <= row["setup"] < 2e6, row
+        assert 0 <= row["teardown"] < 2e6, row
+
+
+def test_collection_is_timed_by_file(pytester: pytest.Pytester, record: Record, spread: str) -> None:
+    """A slow import is the file's, with workers the slowest one's."""
+    pytester.makepyfile(
+        test_slow="import time\ntime.sleep(0.1)\ndef test_it(): pass\n", test_quick="def test_it(): pass\n"
+    )
+
+    record(spread)
+
+    (slow,), (quick,) = history("collect::test_slow.py"), history("collect::test_quick.py")
+    assert slow.value == pytest.approx(0.1, abs=0.1)
+    assert slow.value > 0.1 > quick.value
+
+
+def test_the_run_has_points_of_its_own(pytester: pytest.Pytester, record: Record, spread: str) -> None:
+    """Duration, collection and counts of the suite as a whole are labels too."""
+    pytester.makepyfile(test_one="def test_a(): assert 0\ndef test_b(): pass\n")
+
+    recorded = record(spread)
+
+    names = ("tests", "failed", "errors", "skipped")
+    assert [2, 1, 0, 0] == [history(f"run::{name}")[0].value for name in names]
+    assert history("run::duration")[0].value == pytest.approx(float(recorded.run["duration"]))
+    assert history("run::collect")[0].value > 0
