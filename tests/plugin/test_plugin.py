@@ -178,7 +178,10 @@ def test_a_project_with_a_redis_module_of_its_own_is_recorded(pytester: pytest.P
 
 def test_importing_the_plugin_costs_no_heavy_module() -> None:
     """What pytest imports of us at every start is smaller than any single thing it could drag in."""
-    code = "import pytest, sys; before = set(sys.modules); import pytest_akastats.plugin; print(len(set(sys.modules) - before))"
+    code = (
+        "import pytest, sys; before = set(sys.modules); import pytest_akastats.plugin; "
+        "print(len(set(sys.modules) - before))"
+    )
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
