@@ -19,5 +19,8 @@ lint: $(VENV)/.installed  ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+demo: $(VENV)/.installed  ## record a sample suite five times, then serve what came of it; DEMO_SERVE=0 only records
+	$(BIN)/python examples/demo/run.py build/demo
+
 clean:
-	rm -rf $(VENV) .akastats
+	rm -rf $(VENV) .akastats build/demo

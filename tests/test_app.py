@@ -63,7 +63,7 @@ def test_openapi_describes_every_route_with_examples():
         for method, operation in methods.items()
     }
     assert (document["info"]["title"], document["info"]["version"]) == ("Akastats", __version__)
-    assert len(operations) == 7
+    assert len(operations) == 11
     for (path, _), operation in operations.items():
         assert operation["description"]
         if "health" not in path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -33,6 +33,135 @@ class HistoryPoint(BaseModel):
     label: str = Field(examples=["DEVICE::172.27.217.56"])
     value: float | None = Field(examples=[39.564290046691895])
     context_id: str = Field(description="empty without a context", examples=[_CONTEXT_ID])
+
+
+_RUN_ID = "20260801T101500123-6e913c"
+
+
+class Run(BaseModel):
+    """One run: times in epoch seconds, `duration` in seconds; what is not known is null."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: str = Field(examples=[_RUN_ID])
+    status: str | None = Field(
+        description="running, passed, failed, interrupted, crashed or empty", examples=["failed"]
+    )
+    suite: str | None = Field(examples=["unit"])
+    branch: str | None = Field(examples=["main"])
+    commit: str | None = Field(examples=["3af0983c0ffee3af0983c0ffee3af0983c0ffee0"])
+    dirty: bool | None = Field(examples=[False])
+    started: float | None = Field(examples=[1785579300.123])
+    finished: float | None = Field(examples=[1785579361.5])
+    duration: float | None = Field(examples=[61.377])
+    exit_code: int | None = Field(examples=[1])
+    tests: int | None = Field(examples=[812])
+    passed: int | None = Field(examples=[801])
+    failed: int | None = Field(examples=[2])
+    errors: int | None = Field(examples=[1])
+    skipped: int | None = Field(examples=[8])
+    xfailed: int | None = Field(examples=[0])
+    xpassed: int | None = Field(examples=[0])
+    reruns: int | None = Field(examples=[3])
+    collect_errors: int | None = Field(examples=[0])
+    provider: str | None = Field(examples=["github"])
+    build_id: str | None = Field(examples=["30433642"])
+    build_url: str | None = Field(examples=["https://github.com/octo/orders/actions/runs/30433642"])
+    job: str | None = Field(examples=["unit"])
+    attempt: str | None = Field(examples=["1"])
+    host: str | None = Field(examples=["runner-4"])
+    platform: str | None = Field(examples=["linux-x86_64"])
+    python: str | None = Field(examples=["3.13.1"])
+    pytest: str | None = Field(examples=["9.0.2"])
+    workers: int | None = Field(examples=[8])
+    cpu_count: int | None = Field(examples=[8])
+    argv: str | None = Field(examples=["-n 8 --akastats"])
+
+
+class RunsPage(BaseModel):
+    """Runs, newest first; `next` is the cursor of the next page, null at the end."""
+
+    items: list[Run]
+    next: str | None = Field(examples=["WzE3ODU1NzkzMDAuMTIzLCAiMjAyNjA4MDFUMTAxNTAwMTIzLTZlOTEzYyJd"])
+
+
+class Failure(BaseModel):
+    """Tests that failed with one traceback, which `/stat-contexts` answers under `error_id`."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    exception: str | None = Field(description="its class; null once it has expired", examples=["AssertionError"])
+    message: str | None = Field(examples=["assert 12 == 13"])
+    error_id: str | None = Field(examples=[_CONTEXT_ID])
+    count: int = Field(description="how many tests", examples=[1])
+    tests: list[str] = Field(examples=[["tests/test_orders.py::test_total[eur]"]])
+
+
+class SlowTest(BaseModel):
+    """A slow test: its seconds in this run, and the median of up to 100 before (null: it is new)."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    name: str = Field(examples=["tests/test_orders.py::test_total[eur]"])
+    outcome: str | None = Field(examples=["passed"])
+    seconds: float = Field(examples=[2.31])
+    usual: float | None = Field(examples=[0.42])
+
+
+class RunDetails(Run):
+    """One run with its failures and slowest tests, which are empty while there is no profile."""
+
+    has_profile: bool = Field(description="false while it runs, and once the profile has expired", examples=[True])
+    failures: list[Failure] = Field(description="grouped by traceback, the most frequent first")
+    failing_left_out: int = Field(description="failing tests beyond the 100 that were looked up", examples=[0])
+    slowest: list[SlowTest]
+
+
+class Profile(BaseModel):
+    """A run column-wise: row `n` of a table is the `n`th of each list. Durations in whole microseconds."""
+
+    version: int = Field(examples=[1])
+    tests: dict[str, list[Any]] = Field(
+        description="nodeid, outcome, start (from the run's), setup, call, teardown, worker, stats (labels)",
+        examples=[{"nodeid": ["test_a.py::test_b"], "outcome": ["passed"], "start": [1200], "call": [310]}],
+    )
+    fixtures: dict[str, list[Any]] = Field(
+        description="name, baseid, scope, count, setup, teardown",
+        examples=[{"name": ["database"], "baseid": ["tests"], "scope": ["session"], "setup": [812000]}],
+    )
+    files: dict[str, list[Any]] = Field(
+        description="path, seconds (to import and collect it)",
+        examples=[{"path": ["tests/test_a.py"], "seconds": [5300]}],
+    )
+    unfinished: list[str] = Field(description="node ids of tests that began and never ended", examples=[[]])
+
+
+class Attempt(BaseModel):
+    """One attempt of a test; what has expired is null."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    timestamp: float = Field(description="its end, epoch seconds", examples=[1785579301.4])
+    value: float | None = Field(description="seconds", examples=[0.42])
+    outcome: str | None = Field(
+        description="passed, failed, error, xfailed, xpassed, or rerun: failed and tried again",
+        examples=["failed"],
+    )
+    run: str | None = Field(examples=[_RUN_ID])
+    commit: str | None = Field(examples=["3af0983c0ffee3af0983c0ffee3af0983c0ffee0"])
+    branch: str | None = Field(examples=["main"])
+    error_id: str | None = Field(description="context id of a failure's traceback", examples=[_CONTEXT_ID])
+
+
+class TestHistory(BaseModel):
+    """A test's newest attempts, newest first, all in one page: `next` is always null."""
+
+    __test__ = False
+
+    nodeid: str = Field(examples=["tests/test_orders.py::test_total[eur]"])
+    suite: str | None = Field(examples=["unit"])
+    items: list[Attempt]
+    next: str | None = Field(default=None, examples=[None])
 
 
 class ServerHealth(BaseModel):

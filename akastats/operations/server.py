@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
 
+from akastats.errors import ServerError
 from akastats.operations.requests import Operation, ask
 
 
@@ -17,7 +19,62 @@ class Server(NamedTuple):
 def identify() -> Operation[Server]:
     """Ask which server this is, in one round trip."""
     # redis-py turns this one reply into a dict, whatever else it leaves undecoded.
-    found = yield from ask("INFO", "server")
+    return server_of((yield from ask("INFO", "server")))
+
+
+def server_of(found: dict[str, Any]) -> Server:
+    """Return what a server's INFO says it is."""
     if "valkey_version" in found:
         return Server("valkey", str(found["valkey_version"]))
     return Server("redis", str(found["redis_version"]))
+
+
+@dataclass(frozen=True)
+class Health:
+    """How a server keeps data: `persistence` is `none` or how (`aof`, `rdb`), `unknown` where it does not say."""
+
+    kind: Literal["redis", "valkey"]
+    version: str
+    persistence: str
+    eviction: str
+    max_memory: int
+    memory_bytes: int
+    write_error: bool
+
+    @property
+    def version_numbers(self) -> tuple[int, ...]:
+        """The version as numbers, to be compared."""
+        return tuple(int(part) for part in self.version.split(".") if part.isdigit())
+
+
+def health() -> Operation[Health]:
+    """Ask how a server keeps data; what it may not tell is `unknown`."""
+    found = yield from ask("INFO")
+    snapshots = yield from _snapshots()
+    appends = bool(int(found.get("aof_enabled", 0)))
+    kinds = [name for name, on in (("aof", appends), ("rdb", bool(snapshots))) if on]
+    unsure = "unknown" if snapshots is None else "none"
+    failed = [found.get("aof_last_write_status"), found.get("rdb_last_bgsave_status") if snapshots else "ok"]
+    return Health(
+        *server_of(found),
+        persistence=" and ".join(kinds) or unsure,
+        eviction=str(found.get("maxmemory_policy", "unknown")),
+        max_memory=int(found.get("maxmemory", 0)),
+        memory_bytes=int(found.get("used_memory", 0)),
+        write_error="err" in failed,
+    )
+
+
+def _snapshots() -> Operation[str | None]:
+    """Ask when a server writes snapshots; empty: never, `None`: it does not say."""
+    try:
+        found = yield from ask("CONFIG", "GET", "save")
+    except ServerError:
+        # Hosted servers do not let CONFIG through.
+        return None
+    values = list(found.values()) if isinstance(found, dict) else found[1:2]
+    return _text(values[0]) if values else None
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)

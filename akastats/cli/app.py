@@ -1,0 +1,67 @@
+"""The command put together, and what becomes of its errors: one line on stderr, never a traceback."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+
+import typer
+
+from akastats import __version__
+from akastats.cli import doctor, drain, output, runs, serve
+from akastats.errors import AkastatsError
+
+WRONG, INTERRUPTED, BROKEN_PIPE = 1, 130, 141
+
+app = typer.Typer(
+    name="akastats",
+    help="Test-suite statistics: what pytest --akastats has recorded.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for command in (serve.serve, runs.runs, runs.show, runs.slowest, drain.drain, doctor.doctor):
+    app.command()(command)
+
+
+@app.callback(invoke_without_command=True)
+def options(version: bool = typer.Option(False, "--version", help="Show the version.")) -> None:
+    """Test-suite statistics: what pytest --akastats has recorded."""
+    if version:
+        output.say(f"akastats {__version__}")
+        raise typer.Exit
+
+
+def run() -> int:
+    """Carry out the command that `sys.argv` names and return its exit code."""
+    # A node id may hold what this terminal's encoding has not.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = _code()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _silence()
+        return BROKEN_PIPE
+    return code
+
+
+def _code() -> int:
+    try:
+        app()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except AkastatsError as error:
+        output.warn(str(error))
+        return WRONG
+    return 0
+
+
+def _silence() -> None:
+    """Let what is still buffered go nowhere: the interpreter flushes at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

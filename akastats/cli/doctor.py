@@ -1,0 +1,138 @@
+"""`akastats doctor`: what there is, and what is wrong with it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import typer
+
+from akastats.cli import output, spools, target
+from akastats.cli.options import Directory, Json, Namespace, Url
+from akastats.cli.spools import Spool
+from akastats.cli.target import Target
+from akastats.config import Config
+from akastats.embedded import binary
+from akastats.errors import AkastatsError, NotFoundError
+from akastats.operations import runs
+from akastats.operations.server import Health, health
+from akastats.redis import sync_redis
+
+
+@dataclass
+class Report:
+    """What was found; `server` is `None` while there is none to ask."""
+
+    namespace: str
+    where: str
+    source: str
+    server: Health | None = None
+    binaries: list[str] = field(default_factory=list)
+    spools: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+def doctor(url: Url = "", namespace: Namespace = "", directory: Directory = None, as_json: Json = False) -> None:
+    """Say which server is used, how it keeps data, which spools wait, and what is wrong."""
+    chosen = target.of_options(url, namespace, directory)
+    report = Report(chosen.config.namespace, chosen.shown, chosen.source)
+    found = spools.here(spools.directories(chosen.directory))
+    statuses = _ask_server(chosen, found, report)
+    _look_at_spools(chosen, found, statuses, report)
+    _look_for_binaries(chosen, report)
+    if as_json:
+        output.write_json(report)
+    else:
+        _write(report)
+    if report.problems:
+        raise typer.Exit(1)
+
+
+def _ask_server(chosen: Target, found: Sequence[Spool], report: Report) -> dict[str, str]:
+    """Note the server's health; return the status there of each spool's run, those unknown left out."""
+    try:
+        with target.opened(chosen) as config:
+            report.server = sync_redis.run(health())
+            report.problems += problems_of(report.server)
+            return _statuses(config, found)
+    except NotFoundError as error:
+        report.notes.append(str(error))
+    except AkastatsError as error:
+        report.problems.append(str(error))
+    return {}
+
+
+def _statuses(config: Config, found: Sequence[Spool]) -> dict[str, str]:
+    ids = [spool.run_id for spool in found if spool.run_id]
+    stored = sync_redis.run(runs.values(config.namespace, ids, ("status",)))
+    return {run_id: told["status"] for run_id, told in stored.items() if "status" in told}
+
+
+def problems_of(health: Health) -> list[str]:
+    """Return what is wrong with how a server keeps data."""
+    found = []
+    if health.version_numbers < (6, 2):
+        found.append(f"{health.kind} {health.version} is too old: at least 6.2 is needed")
+    if health.max_memory and health.eviction != "noeviction":
+        found.append(f"the server may drop statistics when memory is full: maxmemory-policy is {health.eviction}")
+    if health.persistence == "none":
+        found.append("the server keeps nothing on disk: statistics are gone when it restarts")
+    if health.write_error:
+        found.append("the server could not write its data to disk the last time it tried: see its log")
+    return found
+
+
+def _look_at_spools(chosen: Target, found: Sequence[Spool], statuses: dict[str, str], report: Report) -> None:
+    ours = spools.named(chosen)
+    for spool in found:
+        destination = spool.destination
+        is_ours = destination.server in ("", ours.server) and destination.namespace in ("", ours.namespace)
+        state = _state(spool, statuses if is_ours and report.server else None)
+        told = {"path": str(spool.path), "run": spool.run_id, "state": state, "server": destination.server}
+        report.spools.append(told)
+    waiting = sum(told["state"] == "waits" for told in report.spools)
+    unreadable = sum(told["state"] == "unreadable" for told in report.spools)
+    if waiting:
+        report.problems.append(f"{waiting} spools wait: `akastats drain` delivers them")
+    if unreadable:
+        report.notes.append(f"{unreadable} spools hold nothing that can be read: they can be removed")
+
+
+def _state(spool: Spool, statuses: dict[str, str] | None) -> str:
+    """Return `delivered`, `running`, `waits`, `unreadable`, or `unknown` where its server was not asked."""
+    if not spool.run_id:
+        return "unreadable"
+    if spool.is_running:
+        return "running"
+    if statuses is None:
+        return "unknown"
+    return "waits" if statuses.get(spool.run_id, "running") == "running" else "delivered"
+
+
+def _look_for_binaries(chosen: Target, report: Report) -> None:
+    try:
+        for found in binary.candidates(os.environ):
+            report.binaries.append(f"{found.path} ({'.'.join(map(str, found.version))})")
+    except AkastatsError as error:
+        # Who has a server of their own needs no program.
+        (report.problems if chosen.is_embedded else report.notes).append(str(error))
+
+
+def _write(report: Report) -> None:
+    server = report.server
+    output.say(f"server     {report.where} ({report.source}), namespace {report.namespace}")
+    if server:
+        output.say(f"           {server.kind} {server.version}, {server.memory_bytes / 2**20:.1f} MiB used")
+        output.say(f"           persistence {server.persistence}, eviction {server.eviction}")
+    output.say(*(f"program    {found}" for found in report.binaries))
+    states = [told["state"] for told in report.spools]
+    counted = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
+    output.say(f"spools     {counted or 'none'}")
+    output.say(
+        *(f"           {told['run']} for {told['server']}" for told in report.spools if told["state"] == "waits")
+    )
+    output.say(*(f"note       {note}" for note in report.notes))
+    output.say(*(f"wrong      {problem}" for problem in report.problems) if report.problems else ("all is well",))

@@ -1,0 +1,161 @@
+"""`akastats drain`: deliver the runs that are still in spools."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from akastats import config as configuration
+from akastats import embedded, redis
+from akastats.cli import output, spools, target
+from akastats.cli.options import Directory, Json, Namespace
+from akastats.cli.spools import EMBEDDED, Destination, Spool
+from akastats.cli.target import Target
+from akastats.config import Config
+from akastats.errors import AkastatsError, EmbeddedError
+from akastats.operations.requests import Operation
+from akastats.operations.server import identify
+from akastats.shipper.leftovers import Drained, drain_one
+
+Carry = Callable[[Operation[Any]], Any]
+
+
+def drain(
+    place: Annotated[
+        Path | None,
+        typer.Argument(help="A spool directory, a .akastats, or a project; default: this one.", metavar="[DIR]"),
+    ] = None,
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to", help="Deliver there, whatever the spools say: a URL, or embedded:DIR.", metavar="URL"
+        ),
+    ] = "",
+    namespace: Namespace = "",
+    directory: Directory = None,
+    as_json: Json = False,
+) -> None:
+    """Deliver what waits in spools, each to the server that it was recorded for."""
+    _check_destination(to)
+    configured = target.of_options("", namespace, directory)
+    places = spools.directories_of(target.here() / place) if place else spools.directories(configured.directory)
+    outcomes = [
+        (destination, drained)
+        for destination, group in _grouped(spools.here(places), configured, to, namespace).items()
+        for drained in deliver(group, destination, configured)
+    ]
+    _report(outcomes, as_json)
+    if any(drained.problem for _, drained in outcomes):
+        raise typer.Exit(1)
+
+
+def _check_destination(to: str) -> None:
+    if to and not to.startswith(EMBEDDED):
+        configuration.redis_url("--to", to)
+
+
+def _grouped(
+    found: Sequence[Spool], configured: Target, to: str, namespace: str
+) -> dict[Destination, list[Spool]]:
+    """Return spools by where they go: what is asked for, else what they name, else what is configured."""
+    default = spools.named(configured)
+    grouped: dict[Destination, list[Spool]] = {}
+    for spool in found:
+        server = to or spool.destination.server or default.server
+        space = namespace or spool.destination.namespace or default.namespace
+        grouped.setdefault(Destination(server, space), []).append(spool)
+    return grouped
+
+
+def deliver(group: Sequence[Spool], destination: Destination, configured: Target) -> list[Drained]:
+    """Deliver spools of one destination; what cannot be is told in each one's `problem`."""
+    try:
+        with _connected(destination, configured) as (config, carry):
+            return [_deliver(spool, config, carry) for spool in group]
+    except AkastatsError as error:
+        return [Drained(spool.path, spool.run_id, problem=str(error)) for spool in group]
+
+
+def _deliver(spool: Spool, config: Config, carry: Carry) -> Drained:
+    if not spool.run_id:
+        return Drained(spool.path, problem="no run can be read from it")
+    return drain_one(spool.path, config, carry)
+
+
+@contextmanager
+def _connected(destination: Destination, configured: Target) -> Iterator[tuple[Config, Carry]]:
+    """Yield what is needed to deliver to a destination that answers; raises `AkastatsError` if it does not."""
+    with _url(destination.server, configured) as url:
+        settings = dataclasses.replace(configured.config, redis_url=url, namespace=destination.namespace)
+        with redis.connect(url) as client:
+
+            def carry(operation: Operation[Any]) -> Any:
+                return redis.run(operation, client, client)
+
+            carry(identify())
+            yield settings, carry
+
+
+@contextmanager
+def _url(server: str, configured: Target) -> Iterator[str]:
+    """Yield a server's URL, with the credentials that are configured for it, an embedded one started."""
+    if server.startswith(EMBEDDED):
+        with _lease(Path(server.removeprefix(EMBEDDED))) as lease:
+            yield lease.url
+    elif server == spools.named(configured).server:
+        yield configured.config.redis_url
+    else:
+        yield server
+
+
+def _lease(directory: Path) -> embedded.Lease:
+    directory = target.here() / directory
+    if not directory.parent.is_dir():
+        raise EmbeddedError(
+            f"recorded for the embedded server in {directory}, which is not on this machine: "
+            "name a server with --to URL or --to embedded:DIR"
+        )
+    return embedded.use(directory)
+
+
+def _report(outcomes: Sequence[tuple[Destination, Drained]], as_json: bool) -> None:
+    if as_json:
+        output.write_json({"items": [_item(destination, drained) for destination, drained in outcomes]})
+        return
+    if not outcomes:
+        output.say("No spools: nothing waits.")
+        return
+    rows = [
+        (
+            drained.run_id or drained.path.name,
+            drained.tests,
+            _state(drained),
+            _lines(drained.damaged),
+            destination.server,
+        )
+        for destination, drained in outcomes
+    ]
+    output.table(("run", "tests", "state", "", "server"), rows, ("tests",))
+    for _, drained in outcomes:
+        if drained.problem:
+            output.warn(f"{drained.path}: {drained.problem}")
+
+
+def _item(destination: Destination, drained: Drained) -> dict[str, Any]:
+    told = dataclasses.asdict(drained) | {"path": str(drained.path), "state": _state(drained)}
+    return {**told, "server": destination.server, "namespace": destination.namespace}
+
+
+def _state(drained: Drained) -> str:
+    if drained.problem:
+        return "waits"
+    return "delivered" if drained.complete else "running"
+
+
+def _lines(damaged: int) -> str:
+    return f"{damaged} damaged lines left out" if damaged else ""

@@ -1,0 +1,81 @@
+"""What commands write: tables and lines for people, JSON for machines, warnings to stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, is_dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from akastats.visible import visible
+
+# Into a file or a pipe nothing is cut: node ids are what people look for there.
+UNLIMITED_WIDTH = 10_000
+
+_STYLES = {
+    "passed": "green",
+    "failed": "bold red",
+    "error": "bold red",
+    "crashed": "bold red",
+    "rerun": "yellow",
+    "interrupted": "yellow",
+    "xpassed": "yellow",
+    "running": "cyan",
+}
+_LETTERS = {"passed": ".", "failed": "F", "error": "E", "xfailed": "x", "xpassed": "X", "rerun": "R"}
+
+
+def write_json(value: Any) -> None:
+    """Write one JSON document, ASCII, whole times and numbers as they are."""
+    print(json.dumps(value, default=_plain, indent=2, allow_nan=False))
+
+
+def _plain(value: Any) -> Any:
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else str(value)
+
+
+def say(*lines: str) -> None:
+    """Write lines, what strangers wrote in them made visible."""
+    console = _console()
+    for line in lines:
+        console.print(Text(visible(line)), soft_wrap=True)
+
+
+def warn(message: str) -> None:
+    """Write one line to stderr."""
+    print(f"akastats: {visible(message)}", file=sys.stderr)
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]], numbers: Sequence[str] = ()) -> None:
+    """Write a table; the `numbers` are its columns that align right. Absent values stay empty."""
+    drawn = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        drawn.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
+    for row in rows:
+        drawn.add_row(*(_cell(value) for value in row))
+    _console().print(drawn)
+
+
+def _cell(value: object) -> Text:
+    text = "" if value is None else visible(str(value))
+    return Text(text, style=_STYLES.get(text, ""))
+
+
+def strip(outcomes: Sequence[str | None]) -> str:
+    """Return outcomes as a letter each, in pytest's letters; `?` for one that nobody knows any more."""
+    return "".join(_LETTERS.get(outcome or "", "?") for outcome in outcomes)
+
+
+def _console() -> Console:
+    width = None if sys.stdout.isatty() else UNLIMITED_WIDTH
+    return Console(markup=False, highlight=False, emoji=False, width=width)
+
+
+def flush() -> None:
+    """Have what was written be read, though the command goes on."""
+    sys.stdout.flush()

@@ -1,0 +1,174 @@
+"""`akastats runs`, `show` and `slowest`: what has been recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from akastats.cli import output, target
+from akastats.cli.options import Directory, Json, Limit, Namespace, Suite, Url
+from akastats.config import Config
+from akastats.errors import NotFoundError
+from akastats.local_time import moment, zone
+from akastats.operations import query
+from akastats.reading import details, tests
+from akastats.reading import runs as reading
+from akastats.reading.details import Details, Slow
+from akastats.reading.runs import Run
+from akastats.reading.tests import Attempt
+from akastats.records import Summary
+from akastats.redis import sync_redis
+from akastats.visible import seconds
+
+COMMIT_WIDTH = 10
+#: The strip shows so many of the newest outcomes.
+STRIP = 60
+
+
+def runs(
+    branch: Annotated[str, typer.Option(help="Only runs of this branch.")] = "",
+    suite: Suite = "",
+    status: Annotated[str, typer.Option(help="Only runs of this status: failed, passed, running ...")] = "",
+    limit: Limit = 20,
+    url: Url = "",
+    namespace: Namespace = "",
+    directory: Directory = None,
+    as_json: Json = False,
+) -> None:
+    """List the newest runs."""
+    filters = {"branch": branch, "suite": suite, "status": status}
+    with target.opened(target.of_options(url, namespace, directory)) as config:
+        page = sync_redis.run(reading.page(config.namespace, filters, size=limit))
+    if as_json:
+        output.write_json({"items": page.items, "next": reading.encode(page.next)})
+    elif not page.items:
+        output.say("No such run." if any(filters.values()) else "No run yet: record one with pytest --akastats.")
+    else:
+        _write_runs(page.items, config)
+
+
+def _write_runs(items: Sequence[Run], config: Config) -> None:
+    where = zone(config.timezone)
+    numbers = ("tests", "failed", "errors", "duration")
+    columns = ("run", "status", *numbers, "when", "branch", "commit", "suite")
+    output.table(columns, [_run_row(run, where) for run in items], numbers)
+
+
+def _run_row(run: Run, where: ZoneInfo) -> tuple[object, ...]:
+    counts = (run.id, run.status, run.tests, run.failed, run.errors, _seconds(run.duration))
+    return (*counts, moment(run.started, where), run.branch, _short(run.commit), run.suite)
+
+
+def show(
+    nodeid: Annotated[str, typer.Argument(help="A test's node id, or a run's id.", metavar="NODEID|RUN")],
+    suite: Suite = "",
+    limit: Limit = 20,
+    url: Url = "",
+    namespace: Namespace = "",
+    directory: Directory = None,
+    as_json: Json = False,
+) -> None:
+    """Show one test's history, or one run."""
+    with target.opened(target.of_options(url, namespace, directory)) as config:
+        try:
+            found = sync_redis.run(details.details(config.namespace, nodeid, limit))
+        except NotFoundError:
+            _show_test(config, nodeid, suite, limit, as_json)
+        else:
+            _show_run(config, found, as_json)
+
+
+def _show_test(config: Config, nodeid: str, suite: str, limit: int, as_json: bool) -> None:
+    label = tests.label("test", nodeid, suite)
+    points = sync_redis.run(tests.history(config.namespace, nodeid, suite, max(limit, STRIP)))
+    numbers = sync_redis.run(query.summaries(config.namespace, [label])).get(label)
+    shown = points[:limit]
+    if as_json:
+        known = numbers._asdict() if numbers else None
+        output.write_json({"nodeid": nodeid, "suite": suite or None, "numbers": known, "items": shown})
+        return
+    output.say(
+        nodeid, "", f"outcomes  {output.strip([at.outcome for at in reversed(points[:STRIP])])}  (newest last)"
+    )
+    if numbers:
+        output.say(_numbers(numbers))
+    output.say("")
+    _write_attempts(shown, config)
+
+
+def _numbers(numbers: Summary) -> str:
+    named = {"last": numbers.last, "avg": numbers.avg, "min": numbers.min, "max": numbers.max}
+    told = [f"{name} {seconds(value)}" for name, value in named.items() if value is not None]
+    return "numbers   " + ", ".join([*told, f"attempts {numbers.count or 0:.0f}"])
+
+
+def _write_attempts(attempts: Sequence[Attempt], config: Config) -> None:
+    where = zone(config.timezone)
+    rows = [
+        (moment(at.timestamp, where), at.outcome, _seconds(at.value), at.run, at.branch, _short(at.commit))
+        for at in attempts
+    ]
+    output.table(("when", "outcome", "seconds", "run", "branch", "commit"), rows, ("seconds",))
+
+
+def _show_run(config: Config, found: Details, as_json: bool) -> None:
+    if as_json:
+        output.write_json({**vars(found.run), **{name: of for name, of in vars(found).items() if name != "run"}})
+        return
+    _write_runs([found.run], config)
+    for failure in found.failures:
+        output.say("", f"{failure.count} x {failure.exception or 'expired'}: {failure.message or ''}")
+        output.say(*(f"  {nodeid}" for nodeid in failure.tests))
+    if found.failing_left_out:
+        output.say("", f"and {found.failing_left_out} more failing tests")
+    output.say("")
+    if found.has_profile:
+        _write_slowest("slowest tests", found.slowest)
+    else:
+        output.say("No profile: the run is not over, or its profile has expired.")
+
+
+def slowest(
+    fixtures: Annotated[bool, typer.Option("--fixtures/--tests", help="Fixtures, or tests.")] = False,
+    limit: Limit = 20,
+    run: Annotated[str, typer.Option("--run", help="Of this run; default: the newest.", metavar="RUN")] = "",
+    url: Url = "",
+    namespace: Namespace = "",
+    directory: Directory = None,
+    as_json: Json = False,
+) -> None:
+    """List the slowest tests or fixtures of the newest run, against the median of their own history."""
+    word = "fixture" if fixtures else "test"
+    with target.opened(target.of_options(url, namespace, directory)) as config:
+        one = reading.one(config.namespace, run) if run else reading.newest(config.namespace)
+        of_run = sync_redis.run(one)
+        found = sync_redis.run(details.slowest(config.namespace, of_run, word, limit))
+    if as_json:
+        output.write_json({"run": of_run.id, "kind": word, "items": found})
+    else:
+        output.say(f"run {of_run.id}", "")
+        _write_slowest(f"slowest {word}s", found)
+
+
+def _write_slowest(title: str, found: Sequence[Slow]) -> None:
+    rows = [
+        (
+            _seconds(slow.seconds),
+            "new" if slow.usual is None else seconds(slow.usual),
+            slow.name,
+            slow.outcome or slow.scope,
+        )
+        for slow in found
+    ]
+    output.table(("now", "usual", title, ""), rows, ("now", "usual"))
+
+
+def _seconds(value: float | None) -> str | None:
+    return None if value is None else seconds(value)
+
+
+def _short(commit: str | None) -> str | None:
+    return commit and commit[:COMMIT_WIDTH]

@@ -1,0 +1,140 @@
+"""Runs as they are listed: typed values, filters that combine, pages."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import dataclasses
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+from akastats.errors import NotFoundError
+from akastats.operations import runs
+from akastats.operations.requests import Operation
+from akastats.operations.runs import Position
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run; times in epoch seconds, `duration` in seconds, what is unknown is `None`."""
+
+    id: str
+    status: str | None = None
+    suite: str | None = None
+    branch: str | None = None
+    commit: str | None = None
+    dirty: bool | None = None
+    started: float | None = None
+    finished: float | None = None
+    duration: float | None = None
+    exit_code: int | None = None
+    tests: int | None = None
+    passed: int | None = None
+    failed: int | None = None
+    errors: int | None = None
+    skipped: int | None = None
+    xfailed: int | None = None
+    xpassed: int | None = None
+    reruns: int | None = None
+    collect_errors: int | None = None
+    provider: str | None = None
+    build_id: str | None = None
+    build_url: str | None = None
+    job: str | None = None
+    attempt: str | None = None
+    host: str | None = None
+    platform: str | None = None
+    python: str | None = None
+    pytest: str | None = None
+    workers: int | None = None
+    cpu_count: int | None = None
+    argv: str | None = None
+
+
+@dataclass(frozen=True)
+class Page:
+    """Runs, newest first, and where the next page begins: `None` at the end."""
+
+    items: list[Run]
+    next: Position | None
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if isfinite(number) else None
+
+
+def _whole(text: str) -> int | None:
+    number = _number(text)
+    return None if number is None else int(number)
+
+
+def _yes(text: str) -> bool:
+    return text in ("1", "true", "True")
+
+
+# By the field's annotation, which is text here: `from __future__ import annotations`.
+_PARSERS: Mapping[str, Callable[[str], Any]] = {"float | None": _number, "int | None": _whole, "bool | None": _yes}
+_FIELDS: Mapping[str, Callable[[str], Any]] = {
+    field.name: _PARSERS.get(str(field.type), str) for field in dataclasses.fields(Run)
+}
+
+
+def run_of(fields: Mapping[str, str]) -> Run:
+    """Return a stored run with numbers as numbers; fields of a later version are left out."""
+    return Run(**{name: parse(fields[name]) for name, parse in _FIELDS.items() if name in fields})
+
+
+def page(
+    namespace: str, filters: Mapping[str, str], after: Position | None = None, size: int = 50
+) -> Operation[Page]:
+    """Read the newest runs that pass all `filters` (dimension to value; empty values count as absent).
+
+    A page may be short and not the last, where few of many runs pass.
+    """
+    wanted = {dimension: value for dimension, value in filters.items() if value}
+    found, following = yield from runs.matching(namespace, wanted, after, size)
+    return Page([run_of(fields) for fields in found], following)
+
+
+def one(namespace: str, run_id: str) -> Operation[Run]:
+    """Read one run; raises `NotFoundError` for one that is unknown or has expired."""
+    return run_of((yield from runs.run(namespace, run_id)))
+
+
+def newest(namespace: str) -> Operation[Run]:
+    """Read the newest run that has ended; raises `NotFoundError` where there is none."""
+    found = yield from page(namespace, {})
+    for run in found.items:
+        if run.status != "running":
+            return run
+    raise NotFoundError(f"no finished run in namespace {namespace!r}: record one with pytest --akastats")
+
+
+def encode(position: Position | None) -> str | None:
+    """Return a position as a cursor that fits into an address."""
+    if position is None:
+        return None
+    return base64.urlsafe_b64encode(json.dumps(position).encode()).decode().rstrip("=")
+
+
+def decode(cursor: str) -> Position | None:
+    """Return the position of a cursor, `None` of an empty one; raises `ValueError` for one that is not ours."""
+    if not cursor:
+        return None
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        started, run_id = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        # A lone surrogate, which JSON can spell, could not be sent.
+        str(run_id).encode()
+    except (ValueError, TypeError, binascii.Error, RecursionError) as error:
+        raise ValueError("not a cursor of this list") from error
+    if not (isinstance(started, float) and isfinite(started) and isinstance(run_id, str)):
+        raise ValueError("not a cursor of this list")
+    return Position(started, run_id)

@@ -1,0 +1,88 @@
+"""Tests as their histories tell them: points with the run, the outcome and the error of each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+from akastats.errors import NotFoundError
+from akastats.operations import query, runs
+from akastats.operations.requests import Operation
+from akastats.outcomes import fitting
+from akastats.records import Stat
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One point of a test's history: `timestamp` (its end) in epoch seconds, `value` in seconds.
+
+    What has expired is `None`; `error_id` is the context id of the traceback, of a failure only.
+    """
+
+    timestamp: float
+    value: float | None
+    outcome: str | None = None
+    run: str | None = None
+    commit: str | None = None
+    branch: str | None = None
+    error_id: str | None = None
+
+
+def label(word: str, name: str, suite: str | None = None) -> str:
+    """Return the label that the plugin writes for a test, a fixture or a file: `test@suite::name`."""
+    return fitting(f"{word}@{suite}::{name}" if suite else f"{word}::{name}")
+
+
+def facts_of(context: bytes | None) -> dict[str, str]:
+    """Return what a point's context says of run, outcome and error; empty for an expired or foreign one."""
+    try:
+        facts: Any = json.loads(context or b"{}")
+    except (ValueError, RecursionError):
+        return {}
+    if not isinstance(facts, dict):
+        return {}
+    return {name: fact for name, fact in facts.items() if isinstance(fact, str)}
+
+
+def facts(namespace: str, points: Iterable[Stat]) -> Operation[dict[str, dict[str, str]]]:
+    """Read what the contexts of `points` say, by context id, in one round trip."""
+    ids = list(dict.fromkeys(point.context_id for point in points if point.context_id))
+    contexts = yield from query.contexts(namespace, ids)
+    return {id_: facts_of(content) for id_, content in contexts.items()}
+
+
+def history(namespace: str, nodeid: str, suite: str = "", size: int = 100) -> Operation[list[Attempt]]:
+    """Read the newest `size` attempts of a test, newest first, in three round trips.
+
+    Raises `NotFoundError` for a test that has no history, or no longer.
+    """
+    points = yield from query.history(namespace, label("test", nodeid, suite), size)
+    if not points:
+        within = f" in suite {suite!r}" if suite else ""
+        raise NotFoundError(
+            f"no history of test {nodeid[:200]!r}{within}: unknown, expired, or recorded under another suite name"
+        )
+    known = yield from facts(namespace, points)
+    told = [known.get(point.context_id, {}) for point in points]
+    of_runs = list(dict.fromkeys(fact["run"] for fact in told if "run" in fact))
+    origins = yield from runs.values(namespace, of_runs, ("commit", "branch"))
+    return _attempts(points, told, origins)
+
+
+def _attempts(
+    points: Sequence[Stat], told: Sequence[dict[str, str]], origins: dict[str, dict[str, str]]
+) -> list[Attempt]:
+    return [
+        Attempt(
+            timestamp=point.timestamp,
+            value=point.value if isfinite(point.value) else None,
+            outcome=fact.get("outcome"),
+            run=fact.get("run"),
+            error_id=fact.get("error"),
+            **origins.get(fact.get("run", ""), {}),
+        )
+        for point, fact in zip(points, told, strict=True)
+    ]

@@ -1,0 +1,81 @@
+"""The demo: run the sample suite five times with --akastats, then serve what came of it.
+
+`python examples/demo/run.py build/demo`; DEMO_SERVE=0 stops before serving, DEMO_RUNS and DEMO_PORT change
+how often and where.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+SUITE = Path(__file__).with_name("suite")
+AKASTATS = str(Path(sys.executable).with_name("akastats"))
+SHOWN = "tests/test_flaky.py::test_talks_to_the_warehouse"
+PORT = 8321
+
+
+def main(home: Path) -> None:
+    """Record the runs below `home`, then become the process that serves them."""
+    shutil.copytree(SUITE, home, dirs_exist_ok=True)
+    # What this shell has set for other projects is none of the demo's.
+    environment = {
+        name: text for name, text in os.environ.items() if not name.startswith(("AKA_STATS_", "PYTEST_"))
+    }
+    for number in range(1, int(os.environ.get("DEMO_RUNS", "5")) + 1):
+        record(home, number, environment)
+    newest = ask(home, environment, "runs", "--limit", "1")["items"][0]["id"]
+    if os.environ.get("DEMO_SERVE") == "0":
+        print(f"recorded in {home / '.akastats'}, newest run {newest}")
+        return
+    port = free_port(int(os.environ.get("DEMO_PORT", PORT)))
+    announce(f"http://127.0.0.1:{port}/", newest)
+    os.chdir(home)
+    os.execve(AKASTATS, [AKASTATS, "serve", "--port", str(port)], environment)
+
+
+def record(home: Path, number: int, environment: Mapping[str, str]) -> None:
+    """Run the suite once; some of its tests fail, which is what it is for."""
+    branch = "feature/refunds" if number == 3 else "main"
+    print(f"\n--- run {number}, branch {branch} ---", flush=True)
+    told = {**environment, "DEMO_RUN": str(number), "AKA_STATS_BRANCH": branch}
+    command = [sys.executable, "-m", "pytest", "--akastats", "--tb=short", "-p", "no:randomly"]
+    code = subprocess.run(command, cwd=home, env=told, check=False).returncode
+    if code not in (0, 1):
+        raise SystemExit(code)
+
+
+def ask(home: Path, environment: Mapping[str, str], *arguments: str) -> Any:
+    """Return what `akastats arguments --json` answers."""
+    command = [AKASTATS, *arguments, "--json"]
+    return json.loads(subprocess.run(command, cwd=home, env=environment, check=True, capture_output=True).stdout)
+
+
+def free_port(wanted: int) -> int:
+    """Return the wanted port of the loopback, another one where it is taken."""
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError:
+            probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def announce(address: str, run: str) -> None:
+    """Print what is worth opening."""
+    print("\nWorth opening:")
+    print(f"  the runs            {address}")
+    print(f"  the newest run      {address}api/v1/runs/{run}")
+    print(f"  a flaky test        {address}api/v1/tests/{quote(SHOWN)}/history", flush=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]).absolute())

@@ -1,0 +1,61 @@
+"""Texts: many quick tests, whose ids hold whatever texts hold."""
+
+from __future__ import annotations
+
+import unittest
+
+import pytest
+from shop import parse_price, slug
+
+TITLES = {
+    "a/b": "a-b",
+    "50% off?": "50-off",
+    "C# & F#": "c-f",
+    "what?when=now": "what-when-now",
+    "größe → größer": "größe-größer",
+    "日本 の 本": "日本-の-本",
+    "[sale]": "sale",
+    "x::y": "x-y",
+    "back\\slash": "back-slash",
+    "two  spaces": "two-spaces",
+    "100%25": "100-25",
+    "<b>bold</b>": "b-bold-b",
+    "it's": "it-s",
+    '"quoted"': "quoted",
+    "tab\tand tab": "tab-and-tab",
+    "a, b; c": "a-b-c",
+    "ends/history": "ends-history",
+    "naïve 🙂": "naïve",
+    "-dash": "dash",
+}
+
+
+@pytest.mark.parametrize("title", TITLES)
+def test_slug(title):
+    """A title becomes part of an address."""
+    assert slug(title) == TITLES[title]
+
+
+@pytest.mark.parametrize("cents", [0, 5, 99, 100, 1250, 9999, 123456])
+def test_price_round_trip(cents):
+    """A price is read as it was written."""
+    assert parse_price(f"{cents // 100}.{cents % 100:02d} €") == cents
+
+
+@pytest.mark.parametrize("text", ["", "free", "1,50", "--1", "12.5.0", "€"])
+def test_no_price(text):
+    """What is no price is refused."""
+    with pytest.raises(ValueError, match="int"):
+        parse_price(text)
+
+
+class Words(unittest.TestCase):
+    """Cases of unittest are tests like others."""
+
+    def test_lower(self):
+        """Addresses are lower case."""
+        assert slug("SALE") == "sale"
+
+    def test_empty(self):
+        """Nothing stays nothing."""
+        assert not slug("!?")
