@@ -2,17 +2,19 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# CI tests what is shipped: the wheel. At a desk an edit is to be seen at once.
+EDITABLE := $(if $(CI),,--editable)
 
 .PHONY: test lint demo acceptance bench clean
 .DEFAULT_GOAL := test
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(EDITABLE) '.[dev]'
 	touch $@
 
 test: $(VENV)/.installed  ## install all that the tests need, run them
-	$(BIN)/python -m pytest -n 2 $(ARGS)
+	$(BIN)/pytest -n 2 $(ARGS)
 
 lint: $(VENV)/.installed  ## style and types
 	$(BIN)/ruff check .
@@ -21,6 +23,13 @@ lint: $(VENV)/.installed  ## style and types
 
 demo: $(VENV)/.installed  ## record a sample suite five times, then serve what came of it; DEMO_SERVE=0 only records
 	$(BIN)/python examples/demo/run.py build/demo
+
+acceptance: $(VENV)/.installed  ## suites that nobody here wrote, bare and recorded: the same?
+	$(BIN)/python benchmarks/acceptance.py $(PROJECTS)
+
+bench: $(VENV)/.installed  ## what recording costs, and what the library stores in a second
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check pytest-reportlog pytest-json-report
+	$(BIN)/python benchmarks/cost.py
 
 clean:
 	rm -rf $(VENV) .akastats build/demo
