@@ -1,0 +1,161 @@
+"""The spool: every intact line comes back, nothing else does."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from akastats.errors import SpoolError
+from akastats.spool import places
+from akastats.spool.format import line, parse
+from akastats.spool.reader import Reader
+from akastats.spool.writer import Writer
+
+CONTENTS = [
+    '["began","tests/test_a.py::test_b[\\u00fc]",17]',
+    '["test","x","","ppp",1,2,3,4]',
+    '["end",{"exit_code":0}]',
+]
+    '["began","tests/test_a.py::test_b[\\u00fc]",17]',
+    '["test","x","","ppp",1,2,3,4]',
+    '["end",{"exit_code":0}]',
+]
+
+
+def spool(tmp_path: Path, contents: list[str]) -> Path:
+    """Write a spool of these records; return where it is."""
+    writer = Writer(tmp_path / "home" / "spool", "run")
+    for content in contents:
+        writer.append(content)
+    writer.close()
+    return writer.path
+
+
+def seqs(path: Path) -> list[int]:
+    """Return the numbers of the records that a reader finds."""
+    reader = Reader(path)
+    found: list[int] = []
+    while records := reader.read():
+        found += [record.seq for record in records]
+    return found
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    """Records come back in order, numbered from 1."""
+    path = spool(tmp_path, CONTENTS)
+
+    records = Reader(path).read()
+
+    assert [1, 2, 3] == [record.seq for record in records]
+    assert ["began", "tests/test_a.py::test_b[ü]", 17] == records[0].content
+
+
+@given(st.lists(st.text(), max_size=5), st.integers(1, 10**9))
+def test_any_text_survives_a_line(words: list[str], seq: int) -> None:
+    """Whatever JSON can hold comes back from a line, newlines and surrogates included."""
+    record = parse(line(seq, json.dumps(words))[:-1])
+
+    assert record is not None
+    assert (seq, words) == (record.seq, record.content)
+
+
+def test_a_spool_cut_at_any_byte_keeps_all_whole_lines(tmp_path: Path) -> None:
+    """A torn end costs the line it tears, and invents none."""
+    path = spool(tmp_path, CONTENTS)
+    whole = path.read_bytes()
+    ends = [at + 1 for at, byte in enumerate(whole) if byte == ord("\n")]
+
+    for size in range(len(whole)):
+        path.write_bytes(whole[:size])
+        assert list(range(1, 1 + sum(end <= size for end in ends))) == seqs(path), size
+
+
+def test_any_flipped_byte_costs_one_line_at_most(tmp_path: Path) -> None:
+    """Damage is noticed where it is; its neighbours come back."""
+    path = spool(tmp_path, CONTENTS)
+    whole = path.read_bytes()
+
+    for at in range(len(whole)):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x01]) + whole[at + 1 :])
+        found = seqs(path)
+        # A flipped newline glues two lines together.
+        assert len(found) >= (1 if whole[at] == ord("\n") else 2), at
+        assert set(found) <= {1, 2, 3}, at
+
+
+def test_a_growing_spool_is_followed(tmp_path: Path) -> None:
+    """Each read returns what was added since; half a line waits for its other half."""
+    path = tmp_path / "1-run-1-x.aks"
+    first, second = line(1, "[]"), line(2, "[]")
+    path.write_bytes(first + second[:5])
+    reader = Reader(path)
+
+    before = [record.seq for record in reader.read()]
+    path.write_bytes(first + second)
+    after = [record.seq for record in reader.read()]
+
+    assert ([1], [2]) == (before, after)
+    assert 0 == reader.damaged
+
+
+def test_a_line_written_twice_is_read_once(tmp_path: Path) -> None:
+    """Numbers only rise: what was glued in again does not count again."""
+    path = tmp_path / "1-run-1-x.aks"
+    path.write_bytes(line(1, "[]") + line(2, "[]") + line(1, "[]"))
+
+    reader = Reader(path)
+
+    assert [1, 2] == [record.seq for record in reader.read()]
+    assert 1 == reader.damaged
+
+
+def test_a_fork_writes_nothing(tmp_path: Path) -> None:
+    """A test's forked child that goes on as pytest does not reach its parent's spool."""
+    writer = Writer(tmp_path / "spool", "run")
+
+    child = os.fork()
+    if child == 0:
+        writer.append("[]")
+        os._exit(0)
+    os.waitpid(child, 0)
+
+    assert b"" == writer.path.read_bytes()
+
+
+def test_a_descriptor_that_was_taken_over_is_noticed(tmp_path: Path) -> None:
+    """A test that closes all descriptors and opens a file of its own finds nothing of ours in it."""
+    writer = Writer(tmp_path / "spool", "run")
+    writer.append("[]")
+    descriptor = writer._fd
+    os.close(descriptor)
+    foreign = os.open(tmp_path / "foreign", os.O_RDWR | os.O_CREAT)
+    os.dup2(foreign, descriptor)
+
+    with pytest.raises(SpoolError, match="taken over"):
+        writer.append("[]")
+
+    assert b"" == (tmp_path / "foreign").read_bytes()
+    for opened in {foreign, descriptor}:
+        os.close(opened)
+
+
+def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    """The error names the directory and what the system said."""
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(SpoolError, match="cannot write a spool"):
+        Writer(tmp_path / "file" / "spool", "run")
+
+
+def test_the_project_comes_first_then_the_user_then_the_temporary_directory() -> None:
+    """Where a project cannot be written, its spools still have a place of their own."""
+    found = list(places.candidates(Path("/project/.akastats"), {"HOME": "/home/anna"}))
+
+    assert Path("/project/.akastats/spool") == found[0]
+    assert str(found[1]).startswith("/home/anna/.local/state/akastats/")
+    assert 3 == len(found)
