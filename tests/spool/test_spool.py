@@ -21,10 +21,6 @@ CONTENTS = [
     '["test","x","","ppp",1,2,3,4]',
     '["end",{"exit_code":0}]',
 ]
-    '["began","tests/test_a.py::test_b[\\u00fc]",17]',
-    '["test","x","","ppp",1,2,3,4]',
-    '["end",{"exit_code":0}]',
-]
 
 
 def spool(tmp_path: Path, contents: list[str]) -> Path:
