@@ -76,8 +76,8 @@ def point(label: str, entry: bytes) -> Stat | None:
 
     `None` for what is no number: an older writer stored that before it noticed, and nan as it was given.
     """
-    timestamp, value, context_id = (entry.decode(errors="replace") + ";").split(";", 2)
     try:
+        timestamp, value, context_id = (entry.decode(errors="replace") + ";").split(";", 2)
         return Stat(float(timestamp), label, float(value), context_id.rstrip(";"))
     except ValueError:
         return None
