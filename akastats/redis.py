@@ -85,7 +85,7 @@ def _unusable(url: str, error: Exception) -> ConfigError:
     )
 
 
-class _Own(Generic[Client]):
+class Own(Generic[Client]):
     """An own client and who counts on it: those who opened it, and the contexts entered."""
 
     def __init__(self) -> None:
@@ -105,7 +105,7 @@ class SyncRedis:
 
     def __init__(self) -> None:
         self._attached: tuple[Redis, Redis] | None = None
-        self._own: _Own[Redis] = _Own()
+        self._own: Own[Redis] = Own()
         self._renew_lock()
         # A child forked while another thread holds the lock would wait for it for ever.
         if hasattr(os, "register_at_fork"):
@@ -185,7 +185,7 @@ class SyncRedis:
             return run(operation, reader, writer)
 
     def run_all(self, operations: Iterable[Operation[T]]) -> Iterator[T]:
-        """Carry out operations that write, two at a time on one connection; yield what each returns.
+        """Carry out operations that write, two at a time on one connection; yield what each returns as it ends.
 
         After an error nothing more is sent; what is under way is waited for, then the error is raised.
         """
@@ -293,7 +293,7 @@ class AsyncRedis:
 
     def __init__(self) -> None:
         self._attached: tuple[AsyncClient, AsyncClient] | None = None
-        self._owns: WeakKeyDictionary[AbstractEventLoop, _Own[AsyncClient]] = WeakKeyDictionary()
+        self._owns: WeakKeyDictionary[AbstractEventLoop, Own[AsyncClient]] = WeakKeyDictionary()
 
     def __call__(self) -> AsyncRedis:
         return self
@@ -348,14 +348,14 @@ class AsyncRedis:
         own.opened = 0
         await _close(own.taken())
 
-    def _own(self) -> _Own[AsyncClient]:
+    def _own(self) -> Own[AsyncClient]:
         from asyncio import get_running_loop
 
         try:
             loop = get_running_loop()
         except RuntimeError:
-            return _Own()
-        return self._owns.setdefault(loop, _Own())
+            return Own()
+        return self._owns.setdefault(loop, Own())
 
     def _pair(self, redis_url: str | None = None) -> tuple[AsyncClient, AsyncClient]:
         if self._attached is not None:

@@ -181,7 +181,7 @@ def test_open_connection_takes_another_url(server_url):
 def test_asyncio_contexts_are_counted_per_loop(server, redis_client):
     """Concurrent and nested contexts of a loop share one client; the last closes it."""
 
-    async def one(all_in: asyncio.Barrier | asyncio.Event) -> object:
+    async def one(all_in: asyncio.Event) -> object:
         async with async_redis() as (reader, _):
             await reader.ping()
             await all_in.wait()
@@ -291,6 +291,9 @@ def test_the_same_for_asyncio(server, redis_client):
         await async_redis.open_connection()
         await push_stat_async("a", 1)
         redis_client.client_kill_filter(_type="normal", skipme=True)
+        # The loop hears of it when it has its turn.
+        for _ in range(3):
+            await asyncio.sleep(0)
         await push_stat_async("a", 2)
         async with Stats() as stat:
             stat("a", 3)
@@ -307,11 +310,9 @@ def test_the_same_for_asyncio(server, redis_client):
 def tls_server(tmp_path_factory):
     """A server with a certificate of its own making; its port, or nothing where it speaks no TLS."""
     directory = tmp_path_factory.mktemp("tls")
-    made = subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
-        + ["-keyout", directory / "key", "-out", directory / "certificate"],
-        capture_output=True,
-    )
+    request = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
+    written = ["-keyout", directory / "key", "-out", directory / "certificate"]
+    made = subprocess.run(["openssl", *request.split(), *written], capture_output=True)
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     tls = ["--port", "0", "--tls-port", str(port), "--tls-auth-clients", "no", "--bind", "127.0.0.1"]
@@ -400,9 +401,8 @@ def test_an_absent_server_is_one_error(closed_port, flavour):
         "block": block,
         "async block": lambda: asyncio.run(async_block()),
     }
-    with pytest.raises(
-        AkastatsError, match=f"No Redis at redis://127.0.0.1:{closed_port}.*AKA_STATS_REDIS_URL"
-    ) as caught:
+    said = f"No Redis at redis://127.0.0.1:{closed_port}.*AKA_STATS_REDIS_URL"
+    with pytest.raises(AkastatsError, match=said) as caught:
         acts[flavour]()
 
     config.use(None)
@@ -501,15 +501,15 @@ def run_all(request, server):
     return lambda operations: asyncio.run(gather(operations))
 
 
-def test_results_come_in_order(run_all):
-    """What operations return is yielded in their order, those that ask nothing included."""
+def test_every_result_comes(run_all):
+    """What operations return is yielded as they end, those that ask nothing included."""
 
     def one(number: int):
         if number % 3:
             yield from tell(("SET", f"key {number}", number))
         return number
 
-    assert run_all(one(number) for number in range(10)) == [0, *range(1, 10)]
+    assert sorted(run_all(one(number) for number in range(10))) == list(range(10))
 
 
 def test_after_an_error_what_is_under_way_is_finished_and_no_more_is_sent(run_all, redis_client):

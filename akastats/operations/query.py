@@ -74,13 +74,21 @@ def history(namespace: str, label: str, size: int) -> Operation[list[Stat]]:
 def point(label: str, entry: bytes) -> Stat | None:
     """Return one stored history entry, `timestamp;value;context_id`; older writers may leave out the last.
 
-    `None` for what is no number: an older writer stored that before it noticed, and nan as it was given.
+    `None` for what has no timestamp; a value of text, which 21.2.5 kept of a push it then refused, is nan.
     """
+    timestamp, _, rest = entry.decode(errors="replace").partition(";")
+    value, _, context_id = rest.partition(";")
     try:
-        timestamp, value, context_id = (entry.decode(errors="replace") + ";").split(";", 2)
-        return Stat(float(timestamp), label, float(value), context_id.rstrip(";"))
+        return Stat(float(timestamp), label, _value(value), context_id)
     except ValueError:
         return None
+
+
+def _value(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return nan
 
 
 def contexts(namespace: str, ids: Sequence[str]) -> Operation[dict[str, bytes]]:

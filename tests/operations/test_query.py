@@ -79,14 +79,14 @@ def test_a_thousand_labels_are_one_request():
         (b"1.5;2;06466bfef6e7e40e52d572902df6757d", (1.5, "a", 2.0, "06466bfef6e7e40e52d572902df6757d")),
         (b"1.5;2;", (1.5, "a", 2.0, "")),
         (b"1.5;2", (1.5, "a", 2.0, "")),
-        (b"1.5;text;", None),
         (b"", None),
         (b"\xff;1;", None),
     ],
 )
 def test_history_entries_of_every_writer(entry, expected):
-    """An entry without a context id is one; what is no number is left out."""
+    """An entry without a context id is one; what has no time is left out, and text for a value is nan."""
     assert query.point("a", entry) == expected
+    assert str(query.point("a", b"1.5;text;")) == "Stat(timestamp=1.5, label='a', value=nan, context_id='')"
 
 
 def test_no_contexts_ask_nothing():
