@@ -161,16 +161,14 @@ class SyncRedis:
         with self._lock:
             self._own.entered -= 1
             unused = self._own.taken()
-        if unused is not None:
-            unused.close()
+        _close(unused)
 
     def close(self) -> None:
         """Close the own connection, now or when the last open context ends; attached ones are left alone."""
         with self._lock:
             self._own.opened = 0
             unused = self._own.taken()
-        if unused is not None:
-            unused.close()
+        _close(unused)
 
     def _pair(self, redis_url: str | None = None) -> tuple[Redis, Redis]:
         if self._attached is not None:
@@ -191,6 +189,13 @@ class SyncRedis:
         """
         with self as (_, writer):
             yield from run_all(operations, writer)
+
+
+def _close(client: Redis | None) -> None:
+    if client is not None:
+        client.close()
+        # redis-py 5.0.0 takes the pool for the caller's.
+        client.connection_pool.disconnect()
 
 
 def run(operation: Operation[T], reader: Redis, writer: Redis) -> T:
@@ -340,13 +345,13 @@ class AsyncRedis:
     async def __aexit__(self, *exc_info: object) -> None:
         own = self._own()
         own.entered -= 1
-        await _close(own.taken())
+        await _close_async(own.taken())
 
     async def close(self) -> None:
         """Close this loop's connection, now or when its last context ends; attached ones are left alone."""
         own = self._own()
         own.opened = 0
-        await _close(own.taken())
+        await _close_async(own.taken())
 
     def _own(self) -> Own[AsyncClient]:
         from asyncio import get_running_loop
@@ -377,9 +382,11 @@ class AsyncRedis:
                 yield result
 
 
-async def _close(client: AsyncClient | None) -> None:
+async def _close_async(client: Any) -> None:
     if client is not None:
-        await client.aclose()
+        # redis-py 5.0.0 has the older name only.
+        await (getattr(client, "aclose", None) or client.close)()
+        await client.connection_pool.disconnect()
 
 
 async def run_async(operation: Operation[T], reader: AsyncClient, writer: AsyncClient) -> T:
@@ -467,9 +474,9 @@ async def _from_pool_async(pool: Any) -> Any:
 
 async def _is_stale_async(connection: Any) -> bool:
     try:
-        # Before redis-py 8 it has the other name only.
+        # Before redis-py 8 it has the other name only, and says b"" at the end of the stream.
         can_read = getattr(connection, "can_read", None) or connection.can_read_destructive
-        return bool(await can_read())
+        return await can_read() is not False
     except _driver_errors():
         return True
 
