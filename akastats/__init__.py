@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+# Not from `typing`: importing that takes 5 ms, ten times as long as all the rest here.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from akastats.stats import Stats, push_stat, push_stat_async
     from akastats.timing import timer
@@ -14,7 +14,7 @@ __version__ = "0.1.0"
 _HOME = {"Stats": "stats", "push_stat": "stats", "push_stat_async": "stats", "timer": "timing"}
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     # Late, so that `import akastats` stays under a millisecond inside a test process that never pushes.
     if name not in _HOME:
         raise AttributeError(f"module 'akastats' has no attribute {name!r}")

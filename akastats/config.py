@@ -7,20 +7,25 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 from collections.abc import Callable, Mapping
-from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from akastats.errors import ConfigError
 
-SCHEMES = ("redis", "rediss", "unix")
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+SCHEMES = ("redis://", "rediss://", "unix://")
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
     """How and where statistics are kept; days and counts are whole numbers of at least 1."""
 
-    redis_url: str = "redis://localhost:6379"
+    # Never in a traceback or log: it may hold a password.
+    redis_url: str = dataclasses.field(default="redis://localhost:6379", repr=False)
     namespace: str = "AKA-STATS"
     history_size: int = 1000
     timezone: str = "Europe/Amsterdam"
@@ -49,10 +54,16 @@ def read(environ: Mapping[str, str] = os.environ) -> Config:
 
 def redis_url(variable: str, text: str) -> str:
     """Return `text` if it is a URL that redis-py can open; `variable` is named when it is not."""
-    if urlsplit(text).scheme not in SCHEMES:
+    try:
+        parts = urlsplit(text)
+        usable = text.startswith(SCHEMES) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
         raise ConfigError(
-            f"{variable}: {without_credentials(text)!r} is no Redis URL; "
-            "it starts with redis://, rediss:// or unix://"
+            f"{variable}: {without_credentials(text)!r} is no Redis URL; it reads "
+            "redis://host:port/database, rediss://host:port/database or unix:///path, "
+            "with special characters in a password percent-encoded"
         )
     return text
 
@@ -80,11 +91,26 @@ def timezone_name(variable: str, text: str) -> str:
 
 def without_credentials(url: str) -> str:
     """Return `url` without user, password and query: fit for messages and logs."""
+    scheme, separator, rest = url.partition("://")
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    # An `@` further behind belongs to a password with an unescaped slash, or to one in the query.
+    if not separator or "@" in rest[len(authority) :]:
+        return "(a URL that cannot be shown without its password)" if "@" in url else url.partition("?")[0]
+    path = re.split(r"[?#]", rest[len(authority) :], maxsplit=1)[0]
+    return f"{scheme}://{authority.rpartition('@')[2]}{path}"
+
+
+def zone(config: Config) -> ZoneInfo:
+    """Return the time zone in which people read times; raise `ConfigError` for one nobody knows."""
+    from zoneinfo import ZoneInfo
+
     try:
-        parts = urlsplit(url)
-    except ValueError:
-        return "(a URL that cannot be read)"
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+        return ZoneInfo(config.timezone)
+    except (OSError, ValueError, LookupError) as error:
+        raise ConfigError(
+            f"AKA_STATS_TIMEZONE: no time zone {config.timezone!r} is known here; it reads Europe/Amsterdam "
+            "or UTC (where the system has no zones, install tzdata)"
+        ) from error
 
 
 _VARIABLES: tuple[tuple[str, str, Callable[[str, str], Any]], ...] = (
@@ -122,6 +148,9 @@ class Current:
         return self.now().namespace
 
     def __getattr__(self, name: str) -> Any:
+        # Tools that look for `__wrapped__` and the like must not make us read the environment.
+        if name.startswith("__"):
+            raise AttributeError(name)
         return getattr(self.now(), name)
 
     def __setattr__(self, name: str, value: Any) -> None:

@@ -9,6 +9,8 @@ MAX_LABEL_BYTES = 4096
 
 def check_label(label: str) -> str:
     """Return `label` if it can be stored: text of 1 to 4096 bytes in UTF-8; else raise `ValueError`."""
+    if type(label) is str and label.isascii() and 0 < len(label) <= MAX_LABEL_BYTES:
+        return label
     if not isinstance(label, str):
         raise ValueError(f"label {label!r} is not a str")
     try:
@@ -22,6 +24,8 @@ def check_label(label: str) -> str:
 
 def check_value(label: str, value: object) -> float:
     """Return `value` as a finite float; text and everything else that is no number is a `ValueError`."""
+    if type(value) is float and math.isfinite(value):
+        return value
     try:
         number = math.nan if isinstance(value, (str, bytes)) else float(value)  # type: ignore[arg-type]  # tried
     except (TypeError, ValueError, OverflowError):
@@ -39,6 +43,11 @@ def check_context(label: str, context: object) -> str | bytes | None:
 
 
 def text(number: float) -> str:
-    """Return the shortest text that reads back as the same float, without a needless `.0`."""
+    """Return the shortest text that reads back as the same float, without a needless `.0`.
+
+    Raises `ValueError` for nan and infinities: a script would carry them into every later number.
+    """
+    if not math.isfinite(number):
+        raise ValueError(f"{number!r} is not a finite number")
     written = repr(float(number))
     return written[:-2] if written.endswith(".0") else written

@@ -11,8 +11,9 @@ from types import TracebackType
 from akastats.collector import Collector
 from akastats.collector import Context as Context
 from akastats.config import Config, config
-from akastats.errors import ServerError
+from akastats.errors import AkastatsError, ServerError
 from akastats.operations.push import Batch, apply, batches
+from akastats.operations.requests import Operation
 from akastats.points import check_context, check_label, check_value
 from akastats.records import Point
 from akastats.redis import async_redis, sync_redis
@@ -40,8 +41,14 @@ class Stats(Collector):
         exc_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._leave(exc_type, exc_value, traceback)
-        self.save_stats()
+        if exc_type is None:
+            self.save_stats()
+            return
+        self.exception(exc_type, exc_value, traceback)
+        try:
+            self.save_stats()
+        except AkastatsError as error:
+            self._report(error)
 
     async def __aenter__(self) -> Stats:
         return self
@@ -52,60 +59,68 @@ class Stats(Collector):
         exc_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._leave(exc_type, exc_value, traceback)
-        await self.save_stats_async()
+        if exc_type is None:
+            await self.save_stats_async()
+            return
+        self.exception(exc_type, exc_value, traceback)
+        try:
+            await self.save_stats_async()
+        except AkastatsError as error:
+            self._report(error)
 
-    def _leave(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if exc_type is not None:
-            self.exception(exc_type, exc_value, traceback)
+    def _report(self, error: AkastatsError) -> None:
+        # The block's own exception goes on; raising here would put ours in its place.
+        self.log.error("%s", error)
 
     def save_stats(self) -> None:
         """Write what is recorded; raise `ServerError` and keep what was not written."""
-        with self._sending() as outgoing, sync_redis():
-            for batch in outgoing:
-                sync_redis.run(apply(batch, outgoing.config))
+        with Outgoing(self, _config(self.prefix)) as outgoing:
+            for applied in sync_redis.run_all(outgoing.operations()):
+                outgoing.forget(applied)
 
     async def save_stats_async(self) -> None:
         """As `save_stats`, for asyncio."""
-        with self._sending() as outgoing:
-            async with async_redis():
-                for batch in outgoing:
-                    await async_redis.run(apply(batch, outgoing.config))
-
-    def _sending(self) -> Outgoing:
-        return Outgoing(self, _config(self.prefix))
+        with Outgoing(self, _config(self.prefix)) as outgoing:
+            async for applied in async_redis.run_all(outgoing.operations()):
+                outgoing.forget(applied)
 
 
 class Outgoing:
     """The recorded points on their way: a point leaves the object when the server has it."""
 
     def __init__(self, owner: Collector, config: Config) -> None:
-        self.config = config
+        self._config = config
         self._owner = owner
         self._unsent: list[Point] = []
-        self._sent: set[int] = set()
+        self._applied: set[int] = set()
 
     def __enter__(self) -> Outgoing:
         # Taken out at once: two threads that save the same object never send a point twice.
         self._unsent, self._owner.recorded_stats = self._owner.recorded_stats, []
         return self
 
-    def __iter__(self) -> Iterator[Batch]:
-        for batch, points in batches(self._unsent):
-            yield batch
-            # Only reached when the batch was applied: an error ends the loop before.
-            self._sent.update(map(id, points))
+    def operations(self) -> Iterator[Operation[list[Point]]]:
+        """Yield one operation a batch, which returns the batch's points once they are applied."""
+        for made, points in batches(self._unsent):
+            yield self._write(made, points)
+
+    def _write(self, made: Batch, points: list[Point]) -> Operation[list[Point]]:
+        yield from apply(made, self._config)
+        return points
+
+    def forget(self, points: list[Point]) -> None:
+        """Note that these are applied."""
+        self._applied.update(map(id, points))
 
     def __exit__(self, exc_type: object, error: BaseException | None, traceback: object) -> None:
-        kept = [point for point in self._unsent if id(point) not in self._sent]
+        kept = [point for point in self._unsent if id(point) not in self._applied]
         self._owner.recorded_stats[:0] = kept
         if isinstance(error, ServerError):
-            error.args = (f"{error.args[0]} {len(kept)} points are kept in this object: call save_stats() again.",)
+            error.args = (f"{error.args[0]} {_kept(len(kept))}",)
+
+
+def _kept(count: int) -> str:
+    return f"{count} point{' is' if count == 1 else 's are'} kept in this object: call save_stats() again."
 
 
 def push_stat(label: str, value: float, context: Context = None, *, prefix: str | None = None) -> None:

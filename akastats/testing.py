@@ -99,6 +99,5 @@ def _disconnect(patch: pytest.MonkeyPatch) -> None:
     """Put aside what is attached and open; undoing the patch brings it back."""
     for connections in (redis.sync_redis, redis.async_redis):
         patch.setattr(connections, "_attached", None)
-    patch.setattr(redis.sync_redis, "_own", None)
-    patch.setattr(redis.sync_redis, "call_count", 0)
+    patch.setattr(redis.sync_redis, "_own", redis.Own())
     patch.setattr(redis.async_redis, "_owns", WeakKeyDictionary())

@@ -8,13 +8,23 @@
 --       RUN, and per further write: its key       (only with further writes)
 -- ARGV  history_size, label_ttl (seconds),
 --       cursor_from, cursor_to, cursor_ttl (seconds); cursor_from is empty without a producer,
---       labels, per label: label, points, per point: timestamp (epoch seconds), value, context_id;
---           a label's points come oldest first,
+--       name_at: where in a HISTORY key its label begins, counted in bytes from 1,
+--       labels, per label: its points, oldest first, as lines of "timestamp;value;context_id"
+--           (timestamp in epoch seconds),
 --       contexts, per context: ttl (seconds), bytes,
 --       writes, and if there are any: replaceable (the run's statuses that they may replace),
 --           per write: command, number of arguments, arguments
 -- Returns {1, cursor_to} when applied, {0, cursor} when the producer's cursor stands elsewhere.
--- Errors with BADTYPE when a key of ours holds another type; then nothing was written.
+-- Errors with BADTYPE when a key of ours holds another type, with TOOMANY when a batch is too large; then nothing
+-- was written.
+
+local call = redis.call
+local KEYS_OF_LABEL = 10
+local CLOCK_SKEW = 300
+-- unpack() fails from 8000 values on: here before anything is written, not in the middle of it.
+local MOST_VALUES = 7000
+local MOST_LABELS = MOST_VALUES / KEYS_OF_LABEL
+local LARGEST = 1.7976931348623157e308
 
 local next_key, next_argument = 0, 0
 local function key()
@@ -32,10 +42,10 @@ end
 local index, seen = key(), key()
 local history_size, label_ttl = count(), argument()
 local cursor_from, cursor_to, cursor_ttl = argument(), argument(), argument()
+local name_at = count()
 
-local seconds, microseconds = unpack(redis.call("TIME"))
+local seconds, microseconds = unpack(call("TIME"))
 local now = tonumber(seconds) + tonumber(microseconds) / 1e6
-local CLOCK_SKEW = 300
 
 local function text(number)
   return string.format("%.17g", number)
@@ -44,7 +54,7 @@ end
 -- What an older writer left as nan or inf counts as absent.
 local function number(stored)
   local value = stored and tonumber(stored)
-  if value and value == value and value < math.huge and value > -math.huge then
+  if value and value >= -LARGEST and value <= LARGEST then
     return value
   end
 end
@@ -52,7 +62,7 @@ end
 local cursor
 if cursor_from ~= "" then
   cursor = key()
-  local stands = redis.call("GET", cursor) or "0"
+  local stands = call("GET", cursor) or "0"
   if stands ~= cursor_from then
     return {0, stands}
   end
@@ -62,7 +72,7 @@ end
 
 local problem
 local function must_hold(name, wanted)
-  local kind = redis.call("TYPE", name).ok
+  local kind = call("TYPE", name).ok
   if kind ~= wanted and kind ~= "none" then
     problem = "BADTYPE " .. name .. " holds a " .. kind .. " where a " .. wanted .. " belongs"
   end
@@ -70,45 +80,101 @@ end
 
 local function read_points()
   local points = {}
-  for position = 1, count() do
-    local point = {time_text = argument(), value_text = argument(), context = argument()}
-    point.time, point.value = tonumber(point.time_text), tonumber(point.value_text)
-    if point.time > now + CLOCK_SKEW then
-      point.time, point.time_text = now, text(now)
+  for entry, time_text, value in string.gmatch(argument(), "(([^;\n]*);([^;\n]*);[^\n]*)") do
+    local time = tonumber(time_text)
+    if time > now + CLOCK_SKEW then
+      entry, time, time_text = text(now) .. string.sub(entry, #time_text + 1), now, text(now)
     end
-    points[position] = point
+    points[#points + 1] = {
+      entry = entry, time = time, time_text = time_text, value_text = value, value = tonumber(value),
+    }
   end
   return points
 end
 
-local function read_label()
-  local label = {name = argument(), points = read_points()}
-  label.keys = {
-    count = key(), avg = key(), stdev = key(), min = key(), max = key(), total = key(), total_sq = key(),
-    last_time = key(), last = key(), history = key(),
-  }
-  local at = label.keys
-  local stored = redis.call(
-    "MGET", at.count, at.avg, at.stdev, at.min, at.max, at.total, at.total_sq, at.last_time)
-  local known, avg, stdev, min, max, total, total_sq, last_time = unpack(stored)
+-- MGET answers nothing for a key of another type as well as for an absent one: those it answers nothing for
+-- are asked for once more, all labels' keys together, since one such call costs less than a TYPE a label.
+local unread = {}
+local function mark_unread(label)
+  for position = label.first, label.first + KEYS_OF_LABEL - 1 do
+    unread[#unread + 1] = KEYS[position]
+  end
+end
+
+local function read_head(label)
+  local head = redis.pcall("LINDEX", label.history, 0)
+  if type(head) == "table" then
+    must_hold(label.history, "list")
+  elseif head then
+    label.head_time, label.head_value = string.match(head, "^([^;]*);([^;]*)")
+    label.newest = tonumber(label.head_time)
+  end
+end
+
+-- The `stored` values are those of all labels, in the order of their keys; `offset` is this label's first.
+local function read_label(stored, offset)
+  local label = {first = next_key + 1, points = read_points()}
+  next_key = next_key + KEYS_OF_LABEL
+  label.history = KEYS[next_key]
+  local known, avg = stored[offset + 1], stored[offset + 2]
+  local stdev, total_sq, last_time, last = stored[offset + 3], stored[offset + 7], stored[offset + 8], stored[offset + 9]
+  label.min_text, label.max_text, label.total_text = stored[offset + 4], stored[offset + 5], stored[offset + 6]
+  if not (known and avg and stdev and label.min_text and label.max_text and label.total_text and total_sq
+      and last_time and last) then
+    mark_unread(label)
+  end
+  if known or last then
+    read_head(label)
+  end
   label.avg = number(avg)
   label.count = label.avg and number(known) or 0
-  label.stdev, label.min, label.max = number(stdev) or 0, number(min), number(max)
-  label.total, label.total_sq = number(total) or 0, number(total_sq) or 0
-  label.last_time = number(last_time)
-  must_hold(at.history, "list")
+  label.stdev, label.total_sq = number(stdev) or 0, number(total_sq) or 0
+  label.min, label.max, label.total = number(label.min_text), number(label.max_text), number(label.total_text)
   return label
 end
 
-local function read_context()
-  return {key = key(), ttl = count(), bytes = argument()}
+local function check_unread()
+  if #unread == 0 or call("EXISTS", unpack(unread)) == 0 then
+    return
+  end
+  for position, name in ipairs(unread) do
+    must_hold(name, position % KEYS_OF_LABEL == 0 and "list" or "string")
+  end
+end
+
+local function read_labels()
+  local labels, size = {}, count()
+  if size == 0 then
+    return labels
+  end
+  if size > MOST_LABELS then
+    error("TOOMANY labels in one batch: " .. size .. ", at most " .. MOST_LABELS)
+  end
+  local stored = call("MGET", unpack(KEYS, next_key + 1, next_key + size * KEYS_OF_LABEL))
+  for position = 1, size do
+    labels[position] = read_label(stored, (position - 1) * KEYS_OF_LABEL)
+  end
+  check_unread()
+  return labels
+end
+
+local function read_contexts()
+  local contexts = {}
+  for position = 1, count() do
+    contexts[position] = {key = key(), ttl = count(), bytes = argument()}
+  end
+  return contexts
 end
 
 local KIND_OF = {HSET = "hash", ZADD = "zset", ZREM = "zset"}
 
 local function read_write()
   local write = {key = key(), command = argument(), arguments = {}}
-  for position = 1, count() do
+  local arguments = count()
+  if arguments > MOST_VALUES then
+    error("TOOMANY arguments of " .. write.command .. ": " .. arguments .. ", at most " .. MOST_VALUES)
+  end
+  for position = 1, arguments do
     write.arguments[position] = argument()
   end
   if KIND_OF[write.command] then
@@ -117,27 +183,19 @@ local function read_write()
   return write
 end
 
-local function read_all(read_one)
-  local all = {}
-  for position = 1, count() do
-    all[position] = read_one()
-  end
-  return all
-end
-
 must_hold(index, "zset")
 must_hold(seen, "zset")
-local labels = read_all(read_label)
-local contexts = read_all(read_context)
+local labels = read_labels()
+local contexts = read_contexts()
 local writes = {}
-local first_write = count()
+local write_count = count()
 local status, replaceable
-if first_write > 0 then
+if write_count > 0 then
   local run = key()
   must_hold(run, "hash")
-  status = not problem and redis.call("HGET", run, "status")
+  status = not problem and call("HGET", run, "status")
   replaceable = argument()
-  for position = 1, first_write do
+  for position = 1, write_count do
     writes[position] = read_write()
   end
 end
@@ -147,37 +205,87 @@ end
 
 -- Writing.
 
-local function set(name, value)
-  redis.call("SET", name, value, "EX", label_ttl)
+-- Numbers are gathered and written together where the server knows how (Valkey 9.1, Redis 8.4): 900 of them
+-- take a third of the time of 900 SETs.
+local version = redis.VALKEY_VERSION_NUM or 0
+local sets_together = version >= 0x090100 or (version == 0 and (redis.REDIS_VERSION_NUM or 0) >= 0x080400)
+local gathered, size = {}, 0
+
+local function write_gathered()
+  if size > 0 and sets_together then
+    gathered[size + 1], gathered[size + 2] = "EX", label_ttl
+    call("MSETEX", size / 2, unpack(gathered, 1, size + 2))
+  else
+    for position = 1, size, 2 do
+      call("SET", gathered[position], gathered[position + 1], "EX", label_ttl)
+    end
+  end
+  size = 0
+end
+
+local function set(position, value)
+  gathered[size + 1], gathered[size + 2] = KEYS[position], value
+  size = size + 2
+  if size >= MOST_VALUES then
+    write_gathered()
+  end
+end
+
+local function bounded(value)
+  return math.max(-LARGEST, math.min(LARGEST, value))
+end
+
+local function add_sums(label)
+  local min, max, total, total_sq = label.min, label.max, label.total or 0, label.total_sq
+  local min_text, max_text, total_text = label.min_text, label.max_text, nil
+  if label.count == 0 then
+    min, max, total, total_sq = nil, nil, 0, 0
+    total_text = #label.points == 1 and label.points[1].value_text
+  end
+  for _, point in ipairs(label.points) do
+    local value = point.value
+    total, total_sq = total + value, total_sq + value * value
+    if not min or value < min then
+      min, min_text = value, point.value_text
+    end
+    if not max or value > max then
+      max, max_text = value, point.value_text
+    end
+  end
+  label.largest = math.max(-min, max)
+  set(label.first + 3, min_text)
+  set(label.first + 4, max_text)
+  set(label.first + 5, total_text or text(bounded(total)))
+  set(label.first + 6, text(bounded(total_sq)))
+end
+
+-- Squares leave the range of a double beyond 1e154 and below 1e-154: there all is scaled by a power of two,
+-- which loses nothing.
+local function scale_of(largest)
+  if largest > 1e150 then
+    return 2 ^ -600
+  end
+  return largest > 0 and largest < 1e-130 and 2 ^ 600 or 1
 end
 
 -- Welford's update (Knuth, TAOCP 2, 4.2.2). M2 is rebuilt from the sample standard deviation, so that the
 -- nine numbers are all that is stored; sums of squares give NaN for a thousand values of 1e6 +- 1e-3.
-local function add_numbers(label)
-  local known, mean, m2 = label.count, 0, 0
-  local min, max, total, total_sq = nil, nil, 0, 0
+local function add_moments(label)
+  local scale, known = scale_of(label.largest), label.count
+  local mean, m2 = 0, 0
   if known > 0 then
-    mean, m2 = label.avg, label.stdev * label.stdev * (known - 1)
-    min, max, total, total_sq = label.min, label.max, label.total, label.total_sq
+    mean, m2 = label.avg * scale, (label.stdev * scale) ^ 2 * (known - 1)
   end
   for _, point in ipairs(label.points) do
-    local value = point.value
+    local value = point.value * scale
     local distance = value - mean
     known = known + 1
     mean = mean + distance / known
     m2 = m2 + distance * (value - mean)
-    total, total_sq = total + value, total_sq + value * value
-    min = min and math.min(min, value) or value
-    max = max and math.max(max, value) or value
   end
-  local at = label.keys
-  set(at.count, text(known))
-  set(at.avg, text(mean))
-  set(at.stdev, known > 1 and text(math.sqrt(m2 / (known - 1))) or "0")
-  set(at.min, text(min))
-  set(at.max, text(max))
-  set(at.total, text(total))
-  set(at.total_sq, text(total_sq))
+  set(label.first, text(known))
+  set(label.first + 1, known == 1 and label.points[1].value_text or text(bounded(mean / scale)))
+  set(label.first + 2, m2 > 0 and text(bounded(math.sqrt(m2 / (known - 1)) / scale)) or "0")
 end
 
 local function time_of(entry)
@@ -189,15 +297,15 @@ end
 local function insert(history, time, entry)
   local from, step = 0, 8
   while true do
-    local entries = redis.call("LRANGE", history, from, from + step - 1)
+    local entries = call("LRANGE", history, from, from + step - 1)
     for _, stored in ipairs(entries) do
       if time_of(stored) <= time then
-        redis.call("LINSERT", history, "BEFORE", stored, entry)
+        call("LINSERT", history, "BEFORE", stored, entry)
         return
       end
     end
     if #entries < step then
-      redis.call("RPUSH", history, entry)
+      call("RPUSH", history, entry)
       return
     end
     from, step = from + step, step * 4
@@ -205,58 +313,54 @@ local function insert(history, time, entry)
 end
 
 local function add_history(label)
-  local at, length, head = label.keys, nil, nil
-  local newest = label.last_time
+  local history, newest, length = label.history, label.newest, nil
   for _, point in ipairs(label.points) do
-    local entry = point.time_text .. ";" .. point.value_text .. ";" .. point.context
     if newest and point.time < newest then
-      insert(at.history, point.time, entry)
+      insert(history, point.time, point.entry)
     else
-      length = redis.call("LPUSH", at.history, entry)
-      newest, head = point.time, point
+      length = call("LPUSH", history, point.entry)
+      newest, label.head_time, label.head_value = point.time, point.time_text, point.value_text
     end
   end
   if not length or length > history_size then
-    redis.call("LTRIM", at.history, 0, history_size - 1)
+    call("LTRIM", history, 0, history_size - 1)
   end
-  redis.call("EXPIRE", at.history, label_ttl)
-  if head then
-    set(at.last, head.value_text)
-    set(at.last_time, head.time_text)
-  else
-    redis.call("EXPIRE", at.last, label_ttl)
-    redis.call("EXPIRE", at.last_time, label_ttl)
-  end
+  call("EXPIRE", history, label_ttl)
+  set(label.first + 7, label.head_time)
+  set(label.first + 8, label.head_value)
 end
 
 -- At most 100 forgotten labels a call: enough to keep up, too few to be felt.
 local function prune()
-  local unseen = redis.call("ZRANGEBYSCORE", seen, "-inf", text(now - tonumber(label_ttl)), "LIMIT", 0, 100)
+  local unseen = call("ZRANGEBYSCORE", seen, "-inf", text(now - tonumber(label_ttl)), "LIMIT", 0, 100)
   if #unseen > 0 then
-    redis.call("ZREM", index, unpack(unseen))
-    redis.call("ZREM", seen, unpack(unseen))
+    call("ZREM", index, unpack(unseen))
+    call("ZREM", seen, unpack(unseen))
   end
 end
 
 local listed, reported, now_text = {}, {}, text(now)
-for _, label in ipairs(labels) do
-  add_numbers(label)
+for position, label in ipairs(labels) do
+  add_sums(label)
+  add_moments(label)
   add_history(label)
-  listed[#listed + 1], listed[#listed + 2] = "1", label.name
-  reported[#reported + 1], reported[#reported + 2] = now_text, label.name
+  local name = string.sub(label.history, name_at)
+  listed[position * 2 - 1], listed[position * 2] = "1", name
+  reported[position * 2 - 1], reported[position * 2] = now_text, name
 end
+write_gathered()
 if #listed > 0 then
-  redis.call("ZADD", index, unpack(listed))
-  redis.call("ZADD", seen, unpack(reported))
+  call("ZADD", index, unpack(listed))
+  call("ZADD", seen, unpack(reported))
   prune()
 end
 
 -- A context's life is only extended; EXPIRE's own GT would need Redis 7.
 for _, context in ipairs(contexts) do
-  if not redis.call("SET", context.key, context.bytes, "NX", "EX", context.ttl) then
-    local left = redis.call("TTL", context.key)
+  if not call("SET", context.key, context.bytes, "NX", "EX", context.ttl) then
+    local left = call("TTL", context.key)
     if left >= 0 and left < context.ttl then
-      redis.call("EXPIRE", context.key, context.ttl)
+      call("EXPIRE", context.key, context.ttl)
     end
   end
 end
@@ -264,11 +368,11 @@ end
 -- A final status replaces "crashed", never the other way round.
 if not status or string.find(replaceable, status, 1, true) then
   for _, write in ipairs(writes) do
-    redis.call(write.command, write.key, unpack(write.arguments))
+    call(write.command, write.key, unpack(write.arguments))
   end
 end
 
 if cursor then
-  redis.call("SET", cursor, cursor_to, "EX", cursor_ttl)
+  call("SET", cursor, cursor_to, "EX", cursor_ttl)
 end
 return {1, cursor_to}

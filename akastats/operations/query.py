@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
+import itertools
 import re
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from math import isfinite, nan
 
 from akastats import keys
 from akastats.errors import NotFoundError
@@ -39,38 +39,56 @@ def summaries(namespace: str, labels: Sequence[str]) -> Operation[dict[str, Summ
     chunks = [labels[at : at + LABELS_PER_MGET] for at in range(0, len(labels), LABELS_PER_MGET)]
     replies = yield from ask_all([("MGET", *_number_keys(namespace, chunk)) for chunk in chunks])
     found: dict[str, Summary] = {}
-    width = len(Summary._fields)
     for chunk, reply in zip(chunks, replies, strict=True):
-        for position, label in enumerate(chunk):
-            stored = reply[position * width : (position + 1) * width]
-            read = Summary(*map(number, stored))
+        for at, label in enumerate(chunk):
+            read = _summary(reply[at * _WIDTH : (at + 1) * _WIDTH])
             if read.count is not None:
                 found[label] = read
     return found
 
 
+_WIDTH = len(Summary._fields)
+
+
+def _summary(stored: list[bytes | None]) -> Summary:
+    try:
+        numbers = list(map(float, stored))  # type: ignore[arg-type]  # None is what is tried here
+    except (TypeError, ValueError):
+        numbers = [nan]
+    # A sum is finite unless one of them is not, or they are huge: then each is looked at.
+    return Summary(*numbers) if isfinite(sum(numbers)) else Summary(*map(number, stored))
+
+
 def _number_keys(namespace: str, labels: Iterable[str]) -> list[str]:
-    return [keys.number(namespace, field, label) for label in labels for field in Summary._fields]
+    starts = [keys.number(namespace, field, "") for field in Summary._fields]
+    return [start + label for label in labels for start in starts]
 
 
 def history(namespace: str, label: str, size: int) -> Operation[list[Stat]]:
     """Read the newest `size` points of a label, newest first; empty for an unknown label."""
     entries = yield from ask("LRANGE", keys.history(namespace, label), 0, size - 1)
-    return [point(label, entry) for entry in entries]
+    points = [point(label, entry) for entry in entries]
+    return [found for found in points if found is not None]
 
 
-def point(label: str, entry: bytes) -> Stat:
-    """Return one stored history entry, `timestamp;value;context_id`; older writers may leave out the last."""
-    timestamp, value, *rest = entry.decode().split(";", 2)
-    return Stat(float(timestamp), label, _value(value), rest[0] if rest else "")
+def point(label: str, entry: bytes) -> Stat | None:
+    """Return one stored history entry, `timestamp;value;context_id`; older writers may leave out the last.
+
+    `None` for what has no timestamp; a value of text, which 21.2.5 kept of a push it then refused, is nan.
+    """
+    timestamp, _, rest = entry.decode(errors="replace").partition(";")
+    value, _, context_id = rest.partition(";")
+    try:
+        return Stat(float(timestamp), label, _value(value), context_id)
+    except ValueError:
+        return None
 
 
 def _value(text: str) -> float:
-    """Return a point's value; nan for the text that 21.2.5 kept of a push it then refused."""
     try:
         return float(text)
     except ValueError:
-        return math.nan
+        return nan
 
 
 def contexts(namespace: str, ids: Sequence[str]) -> Operation[dict[str, bytes]]:
@@ -88,36 +106,50 @@ def label_page(
 
     Returns them and where the next page begins, empty at the end. A page may be empty and not the last.
     """
-    prefix = literal_prefix(matcher).encode()
-    start = b"(" + after.encode(errors="surrogateescape") if after else b"[" + prefix if prefix else b"-"
+    wanted = compile_matcher(matcher)
+    start = b"(" + _encode(after) if after else b"[" + wanted.prefix if wanted.prefix else b"-"
     # 0xff never occurs in UTF-8, so this is just behind everything that begins with the prefix.
-    stop = b"[" + prefix + b"\xff" if prefix else b"+"
-    found = yield from ask("ZRANGEBYLEX", keys.index(namespace), start, stop, "LIMIT", 0, size)
-    labels = [member.decode(errors="surrogateescape") for member in found]
-    matches = compile_matcher(matcher)
-    live = yield from _live(namespace, [label for label in labels if _is_text(label) and matches.fullmatch(label)])
-    return live, labels[-1] if len(labels) == size else ""
+    stop = b"[" + wanted.prefix + b"\xff" if wanted.prefix else b"+"
+    members = yield from ask("ZRANGEBYLEX", keys.index(namespace), start, stop, "LIMIT", 0, size)
+    matching = [member for member in members if wanted.matches(member) and _is_text(member)]
+    live = yield from _live(namespace, matching)
+    following = _decode(members[-1]) if len(members) == size else ""
+    return [member.decode() for member in live], following
 
 
-def _is_text(label: str) -> bool:
-    """Whether a member of the index is UTF-8; what is not can be neither pushed nor asked for."""
-    return not any("\udc80" <= character <= "\udcff" for character in label)
+def _is_text(member: bytes) -> bool:
+    """Tell whether a member of the index is UTF-8; what is not can be neither pushed nor asked for."""
+    try:
+        member.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
-def _live(namespace: str, labels: list[str]) -> Operation[list[str]]:
+def _live(namespace: str, members: list[bytes]) -> Operation[list[bytes]]:
     """Return those reported within the last two weeks; older writers' labels while their history exists."""
-    if not labels:
+    if not members:
         return []
-    (seconds, _), scores = yield from ask_all([("TIME",), ("ZMSCORE", keys.seen(namespace), *labels)])
+    (seconds, _), scores = yield from ask_all([("TIME",), ("ZMSCORE", keys.seen(namespace), *members)])
     oldest = float(seconds) - keys.LABEL_TTL_S
-    unsigned = [label for label, score in zip(labels, scores, strict=True) if score is None]
-    kept = yield from ask_all([("EXISTS", keys.history(namespace, label)) for label in unsigned])
+    unsigned = [member for member, score in zip(members, scores, strict=True) if score is None]
+    start = keys.history(namespace, "").encode()
+    kept = yield from ask_all([("EXISTS", start + member) for member in unsigned])
     exists = dict(zip(unsigned, kept, strict=True))
-    return [label for label, score in zip(labels, scores, strict=True) if _is_live(label, score, oldest, exists)]
+    return [
+        member
+        for member, score in zip(members, scores, strict=True)
+        if (exists[member] if score is None else float(score) > oldest)
+    ]
 
 
-def _is_live(label: str, score: Any, oldest: float, exists: dict[str, int]) -> bool:
-    return bool(exists[label]) if score is None else float(score) > oldest
+# A page may end at a member that is no UTF-8, and the next one begins behind it.
+def _decode(member: bytes) -> str:
+    return member.decode(errors="surrogateescape")
+
+
+def _encode(label: str) -> bytes:
+    return label.encode(errors="surrogateescape")
 
 
 def escape_matcher(label: str) -> str:
@@ -125,64 +157,98 @@ def escape_matcher(label: str) -> str:
     return re.sub(r"([*?\[\]\\])", r"\\\1", label)
 
 
-def literal_prefix(matcher: str) -> str:
-    """Return the text that everything matched by `matcher` begins with."""
-    prefix = ""
-    characters = iter(matcher)
-    for character in characters:
-        if character in "*?[":
-            break
-        prefix += next(characters, "\\") if character == "\\" else character
-    return prefix
+class Matcher:
+    """A Redis glob: `*`, `?`, `[abc]`, `[a-z]`, `[^a]`, and `\\` before a literal; of bytes, as the server's.
+
+    Between two stars stands a piece of fixed length; taking each at its first place is right, and linear: one
+    pattern for the whole would go through all places of all pieces, for ever with twenty stars.
+    """
+
+    def __init__(self, matcher: str) -> None:
+        pieces = [_Piece(tokens) for tokens in _between_stars(_tokens(_encode(matcher)))]
+        self._first, self._middle, self._last = pieces[0], pieces[1:-1], pieces[-1]
+        self._has_star = len(pieces) > 1
+        self.prefix = self._first.literal
+
+    def matches(self, label: bytes) -> bool:
+        """Tell whether a label, in UTF-8, matches as a whole."""
+        if not self._has_star:
+            return self._first.pattern.fullmatch(label) is not None
+        found = self._first.pattern.match(label)
+        for piece in self._middle:
+            found = found and piece.pattern.search(label, found.end())
+        at = len(label) - self._last.length
+        return found is not None and at >= found.end() and self._last.pattern.match(label, at) is not None
 
 
-def compile_matcher(matcher: str) -> re.Pattern[str]:
-    """Return Redis's glob as a pattern: `*`, `?`, `[abc]`, `[a-z]`, `[^a]`, and `\\` before a literal."""
-    first, *others = ["".join(map(_translate, part)) for part in _between_stars(matcher)]
-    if not others:
-        return re.compile(first, re.DOTALL)
-    # A part between stars is taken where it first fits, and never again: backtracking over 12 stars took
-    # 6 s for a label of 32 characters. Python 3.10 has no atomic group; a lookahead and its group are one.
-    middle = "".join(f"(?=(?P<p{at}>.*?{part}))(?P=p{at})" for at, part in enumerate(others[:-1]))
-    return re.compile(f"{first}{middle}.*{others[-1]}", re.DOTALL)
+class _Piece:
+    """What stands between two stars: one set of bytes a position."""
+
+    def __init__(self, tokens: list[bytes]) -> None:
+        self.length = len(tokens)
+        self.pattern = re.compile(b"".join(map(_set_pattern, tokens)), re.DOTALL)
+        literals = itertools.takewhile(lambda allowed: len(allowed) == 1, tokens)
+        self.literal = b"".join(literals)
 
 
-def _between_stars(matcher: str) -> list[list[str]]:
-    parts: list[list[str]] = [[]]
-    for token in _TOKEN.findall(matcher):
-        if token[0] == "*":
-            parts.append([])
+def _set_pattern(allowed: bytes) -> bytes:
+    if len(allowed) == 256:
+        return b"."
+    if not allowed:
+        return b"(?!)"
+    return b"[" + b"".join(b"\\x%02x" % byte for byte in allowed) + b"]"
+
+
+def _between_stars(tokens: Iterable[bytes | None]) -> list[list[bytes]]:
+    pieces: list[list[bytes]] = [[]]
+    for token in tokens:
+        if token is None:
+            pieces.append([])
         else:
-            parts[-1].append(token)
-    return parts
+            pieces[-1].append(token)
+    # Several stars in a row say the same as one.
+    return [pieces[0], *filter(None, pieces[1:-1]), *pieces[1:][-1:]]
 
 
-def _translate(token: str) -> str:
-    if token == "?":
-        return "."
-    if len(token) > 1 and token[0] == "[":
-        return _translate_class(token)
-    return re.escape(token[-1])
+_ANY = bytes(range(256))
 
 
-_TOKEN = re.compile(r"\*+|\?|\[\^?(?:\\.|[^\]\\])*\]|\\.|.", re.DOTALL)
+def _tokens(matcher: bytes) -> Iterator[bytes | None]:
+    """Yield what each position of a glob allows, `None` for a star; odd forms as Redis reads them."""
+    at = 0
+    while at < len(matcher):
+        sign = matcher[at : at + 1]
+        if sign == b"[":
+            allowed, at = _class(matcher, at + 1)
+            yield allowed
+            continue
+        if sign == b"\\" and at + 1 < len(matcher):
+            at += 1
+            yield matcher[at : at + 1]
+        else:
+            yield {b"*": None, b"?": _ANY}.get(sign, sign)
+        at += 1
 
 
-def _translate_class(token: str) -> str:
-    body = token[1:-1]
-    negated = body.startswith("^")
-    members = "".join(map(_translate_member, _MEMBER.findall(body[negated:])))
-    if not members:
-        return "." if negated else "(?!)"
-    return f"[{'^' if negated else ''}{members}]"
+def _class(matcher: bytes, at: int) -> tuple[bytes, int]:
+    """Return the bytes that a class allows, and where it ends; an unclosed one ends with the matcher."""
+    negated = matcher[at : at + 1] == b"^"
+    at += negated
+    members: set[int] = set()
+    while at < len(matcher) and matcher[at : at + 1] != b"]":
+        if matcher[at : at + 1] == b"\\" and at + 1 < len(matcher):
+            members.add(matcher[at + 1])
+            at += 2
+        elif matcher[at + 1 : at + 2] == b"-" and at + 2 < len(matcher):
+            low, high = sorted((matcher[at], matcher[at + 2]))
+            members.update(range(low, high + 1))
+            at += 3
+        else:
+            members.add(matcher[at])
+            at += 1
+    return bytes(byte for byte in _ANY if (byte in members) != negated), at + 1
 
 
-# An escaped character, both ends of a range, or a character.
-_MEMBER = re.compile(r"\\(.)|(.)-(\\?.)|(.)", re.DOTALL)
-
-
-def _translate_member(member: tuple[str, str, str, str]) -> str:
-    literal, start, end, single = member
-    if not start:
-        return re.escape(literal or single)
-    return "-".join(map(re.escape, sorted((start, end[-1]))))
+def compile_matcher(matcher: str) -> Matcher:
+    """Return a Redis glob ready for use."""
+    return Matcher(matcher)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from akastats import config as configuration
-from akastats import detached, embedded
+from akastats import detached, embedded, redis
 from akastats.config import Config, without_credentials
 from akastats.errors import AkastatsError, ServerError
 from akastats.operations import runs
@@ -53,8 +53,6 @@ class Shipper:
 
     def carry(self, operation: Operation[Any]) -> Any:
         """Carry out an operation on the server, each request tried once."""
-        from akastats import redis
-
         if self._client is None:
             timeouts = {"socket_connect_timeout": CONNECT_TIMEOUT_S, "socket_timeout": REPLY_TIMEOUT_S}
             self._client = redis.connect(self._config.redis_url, **timeouts)

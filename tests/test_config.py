@@ -1,0 +1,177 @@
+"""Configuration: every variable, what a bad value says, and what must never be shown."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from akastats.config import Config, config, read, without_credentials, zone
+from akastats.errors import AkastatsError, ConfigError
+
+
+@pytest.fixture(autouse=True)
+def _fresh():
+    """Each test reads the environment anew."""
+    config.use(None)
+    yield
+    config.use(None)
+
+
+def test_defaults_are_the_guide_s():
+    """Without variables everything has the guide's default."""
+    found = read({})
+
+    assert found == Config("redis://localhost:6379", "AKA-STATS", 1000, "Europe/Amsterdam")
+
+
+def test_every_variable_is_read():
+    """Each variable sets its field."""
+    environ = {
+        "AKA_STATS_REDIS_URL": "unix:///run/redis.sock",
+        "AKA_STATS_NAMESPACE": "MINE",
+        "AKA_STATS_HISTORY_SIZE": "7",
+        "AKA_STATS_TIMEZONE": "UTC",
+        "AKA_STATS_RUN_DAYS": "8",
+        "AKA_STATS_ERROR_DAYS": "9",
+        "AKA_STATS_PROFILES": "10",
+    }
+
+    found = read(environ)
+
+    assert found == Config("unix:///run/redis.sock", "MINE", 7, "UTC", 8, 9, 10)
+
+
+@pytest.mark.parametrize(
+    ("environ", "namespace"),
+    [
+        ({"AKA_STATS_DEFAULT_PREFIX": "OLD"}, "OLD"),
+        ({"AKA_STATS_DEFAULT_PREFIX": "OLD", "AKA_STATS_NAMESPACE": "NEW"}, "NEW"),
+        ({"AKA_STATS_DEFAULT_PREFIX": "OLD", "AKA_STATS_NAMESPACE": ""}, "OLD"),
+    ],
+)
+def test_the_older_name_of_the_namespace_gives_way_to_the_newer(environ, namespace):
+    """`AKA_STATS_DEFAULT_PREFIX` works, and `AKA_STATS_NAMESPACE` wins; an empty one counts as unset."""
+    assert read(environ).namespace == namespace
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("AKA_STATS_HISTORY_SIZE", "0"),
+        ("AKA_STATS_HISTORY_SIZE", "-1"),
+        ("AKA_STATS_HISTORY_SIZE", "many"),
+        ("AKA_STATS_HISTORY_SIZE", "1e3"),
+        ("AKA_STATS_NAMESPACE", "a b"),
+        ("AKA_STATS_DEFAULT_PREFIX", "a\nb"),
+        ("AKA_STATS_REDIS_URL", "localhost:6379"),
+        ("AKA_STATS_REDIS_URL", "http://localhost"),
+        ("AKA_STATS_REDIS_URL", "redis://localhost:port"),
+        ("AKA_STATS_REDIS_URL", "redis://localhost:99999"),
+        ("AKA_STATS_REDIS_URL", "redis://[::1"),
+        ("AKA_STATS_RUN_DAYS", "x"),
+        ("AKA_STATS_ERROR_DAYS", "1.5"),
+        ("AKA_STATS_PROFILES", "٣"),
+        ("AKA_STATS_TIMEZONE", "Europe/\x00"),
+    ],
+)
+def test_a_bad_value_names_its_variable(variable, value):
+    """A value that cannot be used is one error that begins with the variable's name."""
+    with pytest.raises(ConfigError, match=f"^{variable}: "):
+        read({variable: value})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://me:hunter2@host",
+        "redis://me:hunter2@host:port",
+        "redis://:hun/hunter2@host",
+        "redis://:hun#hunter2@host",
+        "redis://:hun?hunter2@host:x",
+        "hunter2@host",
+        "redis:hunter2@host",
+        "tcp://host?password=hunter2",
+        "tcp://host?password=a@hunter2",
+    ],
+)
+def test_a_password_is_in_no_message(url):
+    """Whatever is wrong with a URL, its password is not shown."""
+    with pytest.raises(ConfigError) as caught:
+        read({"AKA_STATS_REDIS_URL": url})
+
+    assert "hunter2" not in f"{caught.value!r} {caught.value.__context__!r}"
+
+
+def test_a_url_is_shown_without_its_credentials():
+    """User, password and query go; host, port and database stay."""
+    assert without_credentials("redis://me:secret@host:1/2?password=secret") == "redis://host:1/2"
+    assert without_credentials("unix://me:secret@/run/s?db=1") == "unix:///run/s"
+
+
+def test_a_printed_configuration_holds_no_password():
+    """Both texts of the configuration leave the password out."""
+    found = Config(redis_url="redis://me:hunter2@host")
+
+    assert "hunter2" not in f"{found} {found!r}"
+    assert "AKA_STATS_REDIS_URL = redis://host" in str(found)
+
+
+def test_the_environment_is_read_at_first_use(monkeypatch):
+    """What is set after the import still counts, and what is set after the first use does not."""
+    monkeypatch.setenv("AKA_STATS_NAMESPACE", "FIRST")
+    assert config.namespace == "FIRST"
+
+    monkeypatch.setenv("AKA_STATS_NAMESPACE", "SECOND")
+
+    assert config.namespace == "FIRST"
+
+
+def test_settings_is_the_older_address():
+    """`akastats.settings.config` is the same object, and `default_prefix` its namespace."""
+    from akastats import settings
+
+    settings.config.default_prefix = "MINE"
+
+    assert settings.config is config
+    assert (config.namespace, config.default_prefix) == ("MINE", "MINE")
+
+
+def test_replacing_one_value_leaves_the_others():
+    """Assigning a field replaces the frozen value whole."""
+    before = config.now()
+
+    config.history_size = 5
+
+    assert (before.history_size, config.history_size, config.namespace) == (1000, 5, "AKA-STATS")
+
+
+def test_looking_for_special_methods_reads_no_environment(monkeypatch):
+    """Tools that inspect the object cause no configuration error."""
+    monkeypatch.setenv("AKA_STATS_HISTORY_SIZE", "wrong")
+
+    assert not hasattr(config, "__wrapped__")
+
+
+def test_the_zone_is_looked_up_when_asked_for():
+    """A known zone is found; an unknown one is a clear error, and only then."""
+    unknown = read({"AKA_STATS_TIMEZONE": "Mars/Olympus"})
+
+    assert str(zone(Config())) == "Europe/Amsterdam"
+    with pytest.raises(AkastatsError, match=r"AKA_STATS_TIMEZONE.*Mars/Olympus"):
+        zone(unknown)
+
+
+def test_importing_is_cheap_and_brings_no_driver():
+    """`import akastats` takes under 5 ms; until it connects, neither redis-py nor asyncio is loaded."""
+    code = (
+        "import akastats, sys; akastats.Stats()('a', 1); print('redis' in sys.modules, 'asyncio' in sys.modules)"
+    )
+    command = [sys.executable, "-X", "importtime", "-c", code]
+    tries = [subprocess.run(command, capture_output=True, text=True, check=True) for _ in range(3)]
+
+    lines = [line for done in tries for line in done.stderr.splitlines() if line.endswith("| akastats")]
+    # The best of three: other work on the machine only ever adds.
+    assert min(int(line.split("|")[1]) for line in lines) < 5000
+    assert {done.stdout for done in tries} == {"False False\n"}

@@ -1,0 +1,48 @@
+"""The library's pages: every snippet runs, every variable and name is told."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from akastats import async_stats, sync_stats
+from akastats.config import VARIABLES, config
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+PAGES = {name: (DOCS / name).read_text() for name in ("guide.md", "migrating.md")}
+SNIPPETS = [
+    pytest.param(found[1], id=f"{name}:{text[: found.start()].count(chr(10)) + 2}")
+    for name, text in PAGES.items()
+    for found in re.finditer(r"```python\n(.*?)```", text, re.DOTALL)
+]
+
+
+@pytest.mark.parametrize("snippet", SNIPPETS)
+def test_snippets_run(snippet, server_url, redis_client, monkeypatch):
+    """Each runs alone, on an empty server, as it is printed."""
+    monkeypatch.setenv("AKA_STATS_REDIS_URL", server_url)
+    config.use(None)
+
+    exec(compile(snippet, "snippet", "exec"), {"__name__": "snippet"})
+
+    config.use(None)
+
+
+def test_every_variable_is_told():
+    """The guide names each variable."""
+    assert [variable for variable in VARIABLES if f"`{variable}`" not in PAGES["guide.md"]] == []
+
+
+@pytest.mark.parametrize("module", [sync_stats, async_stats])
+def test_every_reader_is_told(module):
+    """The guide names each public function of the readers."""
+    assert [name for name in module.__all__ if name not in PAGES["guide.md"]] == []
+
+
+def test_every_heading_is_in_the_contents():
+    """The list at the top leads to each section."""
+    headings = re.findall(r"^## (.+)$", PAGES["guide.md"], re.MULTILINE)
+
+    assert re.findall(r"^\* \[(.+?)\]", PAGES["guide.md"], re.MULTILINE) == headings
