@@ -48,7 +48,7 @@ def history(label: str) -> list[Stat]:
 
 def newest_run() -> dict[str, str]:
     """Return the record of the newest run."""
-    ((_, run), *_) = sync_redis.run(runs.page(NAMESPACE))
+    (run, *_), _ = sync_redis.run(runs.matching(NAMESPACE, {}, None, 1))
     return run
 
 
