@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import sys
 
-#: What the extra `api` brings: missing one of them, the command says so in one line.
-_BROUGHT = ("fastapi", "prometheus_client", "rich", "typer", "uvicorn")
-
 
 def main() -> None:
     """Run the command line and exit: 0 when all is well, 1 when it is not, 2 for a wrong use."""
@@ -14,9 +11,10 @@ def main() -> None:
         # Late, because all of it comes with an extra.
         from akastats.cli.app import run
     except ModuleNotFoundError as error:
-        if error.name not in _BROUGHT:
+        missing = (error.name or "").partition(".")[0]
+        if missing == "akastats":
             raise
-        sys.exit(f'akastats: {error.name} is not installed: pip install "pytest-akastats[api]"')
+        sys.exit(f'akastats: {missing} is not installed: pip install "pytest-akastats[api]"')
     except KeyboardInterrupt:
         sys.exit(130)
     sys.exit(run())

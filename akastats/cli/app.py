@@ -59,6 +59,9 @@ def _code() -> int:
     except AkastatsError as error:
         output.warn(str(error))
         return WRONG
+    except UnicodeEncodeError as error:
+        output.warn(f"{error.object[:200]!r} is no UTF-8")
+        return WRONG
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -24,6 +25,7 @@ from akastats.redis import sync_redis
 from akastats.visible import seconds
 
 COMMIT_WIDTH = 10
+_RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
 #: The strip shows so many of the newest outcomes.
 STRIP = 60
 
@@ -73,12 +75,21 @@ def show(
 ) -> None:
     """Show one test's history, or one run."""
     with target.opened(target.of_options(url, namespace, directory)) as config:
-        try:
-            found = sync_redis.run(details.details(config.namespace, nodeid, limit))
-        except NotFoundError:
+        found = _run_details(config, nodeid, limit)
+        if found is None:
             _show_test(config, nodeid, suite, limit, as_json)
         else:
             _show_run(config, found, as_json)
+
+
+def _run_details(config: Config, run_id: str, limit: int) -> Details | None:
+    """Return a run, `None` if that is no run's id, or not one that is known."""
+    if not _RUN_ID.fullmatch(run_id):
+        return None
+    try:
+        return sync_redis.run(details.details(config.namespace, run_id, limit))
+    except NotFoundError:
+        return None
 
 
 def _show_test(config: Config, nodeid: str, suite: str, limit: int, as_json: bool) -> None:

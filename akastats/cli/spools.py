@@ -58,7 +58,7 @@ def look(path: Path) -> Spool:
     """Return what a spool's first record says; `OSError`s come through."""
     header = _header(path)
     told = header.get("destination") or {}
-    destination = Destination(str(told.get("server", "")), str(told.get("namespace", "")))
+    destination = Destination(_whole(str(told.get("server", ""))), str(told.get("namespace", "")))
     alive = bool(header) and detached.is_running(int(header["pid"]), str(header["pid_mark"]))
     return Spool(path, str(header.get("id", "")), destination, alive)
 
@@ -81,9 +81,15 @@ def here(directories: list[Path]) -> list[Spool]:
     return found
 
 
+def _whole(server: str) -> str:
+    """Return a socket's URL with its slashes: until Python 3.12 urlunsplit leaves an empty host out."""
+    is_short = server.startswith("unix:/") and not server.startswith("unix://")
+    return f"unix://{server.removeprefix('unix:')}" if is_short else server
+
+
 def named(target: Target) -> Destination:
     """Return a target as the header of a spool names it."""
     server = (
         f"{EMBEDDED}{target.directory}" if target.is_embedded else without_credentials(target.config.redis_url)
     )
-    return Destination(server, target.config.namespace)
+    return Destination(_whole(server), target.config.namespace)

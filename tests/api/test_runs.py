@@ -1,0 +1,293 @@
+"""Runs over the API: lists, filters, pages, one run, its profile."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from akastats import keys
+from akastats.api.shapes import Run
+from akastats.reading import runs as reading
+from tests.telling import STARTED, TRACEBACK, tell
+
+NAMESPACE = "AKA-STATS"
+
+
+def put_run(client: Redis, number: int, *, started: float | None = None, **fields: Any) -> str:
+    """Store a run's record and list it, as the end of a run does; return its id."""
+    run_id = f"run-{number:05d}"
+    at = STARTED + number if started is None else started
+    stored = {"id": run_id, "started": repr(at), "status": "passed", **fields}
+    client.hset(keys.run(NAMESPACE, run_id), mapping=stored)
+    client.zadd(keys.runs(NAMESPACE), {run_id: at})
+    for dimension in ("branch", "suite", "commit", "status"):
+        if dimension in stored:
+            client.zadd(keys.runs(NAMESPACE, dimension, stored[dimension]), {run_id: at})
+    return run_id
+
+
+def walk(ask, query: str) -> list[str]:
+    """Return the ids of all pages of a list."""
+    found, cursor = [], ""
+    while True:
+        answer = ask("GET", f"/api/v1/runs?{query}&cursor={cursor}").json()
+        found += [item["id"] for item in answer["items"]]
+        cursor = answer["next"]
+        if cursor is None:
+            return found
+
+
+def test_no_runs_are_an_empty_list(ask):
+    """A server that has seen no run answers an empty page."""
+    assert ask("GET", "/api/v1/runs").json() == {"items": [], "next": None}
+
+
+def test_a_recorded_run_is_listed_with_numbers_as_numbers(ask, server, tmp_path):
+    """What the plugin's spool says comes back typed; what is unknown is null."""
+    run_id = tell(server, tmp_path, [("a.py::b", "passed", 0.5)], branch="main", workers=2, python="3.13.1")
+
+    (run,) = ask("GET", "/api/v1/runs").json()["items"]
+
+    assert (run["id"], run["branch"], run["python"]) == (run_id, "main", "3.13.1")
+    assert (run["started"], run["duration"], run["tests"], run["workers"]) == (STARTED, 60.0, 1, 2)
+    assert (run["commit"], run["build_url"], run["dirty"]) == (None, None, None)
+    assert set(run) == set(Run.model_fields)
+
+
+def test_the_shape_has_every_field_that_is_read():
+    """The API's shape and the value it is made of do not drift apart."""
+    assert set(Run.model_fields) == set(reading.Run.__dataclass_fields__)
+
+
+def test_pages_are_newest_first_and_complete(ask, redis_client):
+    """Following `next` visits each run once, in order."""
+    ids = [put_run(redis_client, number) for number in range(25)]
+
+    assert walk(ask, "limit=7") == ids[::-1]
+
+
+def test_runs_of_one_moment_are_all_visited(ask, redis_client):
+    """300 runs that began at one moment do not stop the walk, and none comes twice."""
+    ids = [put_run(redis_client, number, started=STARTED) for number in range(300)]
+
+    assert walk(ask, "limit=5") == ids[::-1]
+
+
+def test_a_walk_is_not_disturbed_by_new_runs(ask, redis_client):
+    """A run that begins between two pages neither repeats nor hides one."""
+    ids = [put_run(redis_client, number) for number in range(10)]
+    first = ask("GET", "/api/v1/runs?limit=5").json()
+
+    put_run(redis_client, 99)
+    second = ask("GET", f"/api/v1/runs?limit=5&cursor={first['next']}").json()
+
+    assert [item["id"] for item in first["items"] + second["items"]] == ids[::-1]
+
+
+def test_a_cursor_survives_the_run_it_stands_on(ask, redis_client):
+    """A run that leaves the list (here: it is no longer running) does not cost its neighbours."""
+    ids = [put_run(redis_client, number, status="running") for number in range(4)]
+    first = ask("GET", "/api/v1/runs?status=running&limit=2").json()
+
+    redis_client.zrem(keys.runs(NAMESPACE, "status", "running"), ids[2])
+    second = ask("GET", f"/api/v1/runs?status=running&limit=2&cursor={first['next']}").json()
+
+    assert [item["id"] for item in second["items"]] == [ids[1], ids[0]]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_filters_combine(ask, redis_client, seed):
+    """Any filters together list what has all of these values, whichever set is the smallest."""
+    chance = random.Random(seed)
+    values = {"branch": ["main", "a/b?c&d", "é"], "suite": ["unit", "e2e"], "status": ["passed", "failed"]}
+    stored = [{name: chance.choice(of) for name, of in values.items()} for _ in range(120)]
+    ids = [put_run(redis_client, number, **fields) for number, fields in enumerate(stored)]
+    wanted = {name: chance.choice(of) for name, of in values.items() if chance.random() < 0.8}
+
+    query = "&".join(f"{name}={value.replace('?', '%3F').replace('&', '%26')}" for name, value in wanted.items())
+    found = walk(ask, f"limit=4&{query}")
+
+    expected = [i for i, fields in zip(ids, stored, strict=True) if wanted.items() <= fields.items()]
+    assert found == expected[::-1]
+
+
+def test_a_needle_among_thousands_is_found_in_bounded_steps(ask, redis_client, monkeypatch):
+    """Where few of many pass, a page ends early with a cursor that goes on: every request is bounded."""
+    monkeypatch.setattr("akastats.operations.runs.LOOKED_AT", 10)
+    monkeypatch.setattr("akastats.operations.runs.STEPS", 3)
+    needle = put_run(redis_client, 0, branch="main", suite="s")
+    for number in range(1, 100):
+        put_run(redis_client, number, branch="main")
+        put_run(redis_client, 100 + number, suite="s")
+
+    first = ask("GET", "/api/v1/runs?branch=main&suite=s").json()
+
+    assert (first["items"], first["next"] is None) == ([], False)
+    assert walk(ask, "branch=main&suite=s") == [needle]
+
+
+def test_expired_runs_are_left_out(ask, redis_client):
+    """A run whose record has expired is no gap in the list."""
+    ids = [put_run(redis_client, number) for number in range(6)]
+    redis_client.delete(*(keys.run(NAMESPACE, run_id) for run_id in ids[1:5]))
+
+    assert walk(ask, "limit=1") == [ids[5], ids[0]]
+
+
+@pytest.mark.parametrize("cursor", ["zz", "!", "WzEsIDJd", "W05hTiwgIngiXQ", "WzEuMCwgIlx1ZDgwMCJd", "x" * 600])
+def test_a_foreign_cursor_is_a_problem(ask, cursor):
+    """What is not ours is refused by name, not an error of the server."""
+    answer = ask("GET", f"/api/v1/runs?cursor={cursor}")
+
+    assert (answer.status_code, answer.json()["field"]) == (422, "cursor")
+
+
+@pytest.mark.parametrize("limit", ["0", "1001", "x"])
+def test_a_limit_out_of_range_is_a_problem(ask, limit):
+    """The page's size has limits, which the answer names."""
+    answer = ask("GET", f"/api/v1/runs?limit={limit}")
+
+    assert (answer.status_code, answer.json()["field"]) == (422, "limit")
+
+
+def test_numbers_that_are_none_are_null(ask, redis_client):
+    """A field that another writer filled with words does not cost the list."""
+    put_run(redis_client, 1, tests="many", duration="nan", later_field="x")
+
+    (run,) = ask("GET", "/api/v1/runs").json()["items"]
+
+    assert (run["tests"], run["duration"], "later_field" in run) == (None, None, False)
+
+
+def test_one_run_tells_its_failures_by_traceback(ask, server, tmp_path):
+    """Tests that failed with one traceback are one group, with its class, message and context id."""
+    other = "a.py:9: in f\n    boom()\nE   ValueError: boom\n\na.py:9: ValueError"
+    tests = [("a.py::one", "failed", 0.1), ("a.py::two", "failed", 0.1), ("a.py::three", "error", 0.1, other)]
+    run_id = tell(server, tmp_path, [*tests, ("a.py::four", "passed", 0.1)])
+
+    failures = ask("GET", f"/api/v1/runs/{run_id}").json()["failures"]
+
+    assert [(f["exception"], f["message"], f["tests"]) for f in failures] == [
+        ("AssertionError", "assert 12 == 13", ["a.py::one", "a.py::two"]),
+        ("ValueError", "ValueError: boom", ["a.py::three"]),
+    ]
+    texts = ask("POST", "/api/v1/stat-contexts", json=[failures[0]["error_id"]]).json()
+    assert texts == {failures[0]["error_id"]: TRACEBACK}
+
+
+def test_failures_of_an_old_run_are_found_deep_in_the_history(ask, server, tmp_path):
+    """The run asked for may lie 80 points back, behind runs that failed otherwise."""
+    old = tell(server, tmp_path, [("a.py::b", "failed", 0.1)], run_id="20231114T000000000-000000")
+    for number in range(1, 80):
+        later = {"run_id": f"20231115T{number:09d}-000000", "started": STARTED + 100 * number}
+        tell(server, tmp_path, [("a.py::b", "failed", 0.1, f"E   KeyError: {number}")], **later)
+
+    (failure,) = ask("GET", f"/api/v1/runs/{old}").json()["failures"]
+
+    assert (failure["exception"], failure["count"]) == ("AssertionError", 1)
+
+
+def test_expired_tracebacks_and_histories_leave_the_tests(ask, server, tmp_path, redis_client):
+    """Which tests failed is known as long as the profile is; how, no longer."""
+    run_id = tell(server, tmp_path, [("a.py::gone", "failed", 0.1), ("a.py::kept", "failed", 0.1)])
+    redis_client.delete(keys.history(NAMESPACE, "test::a.py::gone"))
+    redis_client.delete(*redis_client.keys("*CONTEXTS*"))
+
+    (failure,) = ask("GET", f"/api/v1/runs/{run_id}").json()["failures"]
+
+    assert (failure["exception"], failure["error_id"], failure["count"]) == (None, None, 2)
+
+
+def test_slowest_tests_stand_against_their_own_past(ask, server, tmp_path):
+    """Each of the ten slowest has its seconds and the median of the runs before, not of those after."""
+    for number, seconds in enumerate((0.1, 0.3, 0.2, 9.0, 5.0)):
+        told = {"run_id": f"20231114T22132000{number}-000000", "started": STARTED + 100 * number}
+        tell(server, tmp_path, [("a.py::b", "passed", seconds), ("a.py::c", "passed", 0.01)], **told)
+
+    slowest = ask("GET", "/api/v1/runs/20231114T221320003-000000").json()["slowest"]
+
+    assert slowest == [
+        {"name": "a.py::b", "outcome": "passed", "seconds": 9.0, "usual": 0.2},
+        {"name": "a.py::c", "outcome": "passed", "seconds": 0.01, "usual": 0.01},
+    ]
+
+
+def test_a_suite_has_histories_of_its_own(ask, server, tmp_path):
+    """A run with a suite name is read from the labels that carry it."""
+    run_id = tell(server, tmp_path, [("a.py::b", "failed", 0.1)], suite="py312")
+
+    run = ask("GET", f"/api/v1/runs/{run_id}").json()
+
+    assert (run["suite"], run["failures"][0]["exception"]) == ("py312", "AssertionError")
+
+
+def test_a_run_without_profile_says_so(ask, redis_client):
+    """A run that goes on, or whose profile has expired, is answered without failures and slowest."""
+    run_id = put_run(redis_client, 1, status="running")
+
+    run = ask("GET", f"/api/v1/runs/{run_id}").json()
+
+    assert (run["status"], run["has_profile"], run["failures"], run["slowest"]) == ("running", False, [], [])
+
+
+def test_more_failing_tests_than_are_looked_up_are_counted(ask, server, tmp_path):
+    """Of 130 failing tests 100 are looked up, and the answer says how many are not."""
+    run_id = tell(server, tmp_path, [(f"a.py::t{number}", "failed", 0.1) for number in range(130)])
+
+    run = ask("GET", f"/api/v1/runs/{run_id}").json()
+
+    assert (run["failures"][0]["count"], run["failing_left_out"]) == (100, 30)
+
+
+def test_the_profile_is_answered_as_it_was_stored(ask, server, tmp_path):
+    """Column-wise, durations in microseconds."""
+    run_id = tell(
+        server, tmp_path, [("a.py::b", "passed", 0.5)], fixtures=[["a.py", "db", "module", 1, 0.25, 0.0]]
+    )
+
+    profile = ask("GET", f"/api/v1/runs/{run_id}/profile").json()
+
+    assert (profile["version"], profile["tests"]["nodeid"], profile["tests"]["call"]) == (
+        1,
+        ["a.py::b"],
+        [500_000],
+    )
+    assert (profile["fixtures"]["name"], profile["fixtures"]["setup"]) == (["db"], [250_000])
+
+
+@pytest.mark.parametrize("path", ["nope", "nope/profile", "%00", "a%0Ab", "x" * 200])
+def test_an_unknown_run_is_404(ask, path):
+    """Whatever is asked for, what is not there is a problem that says so."""
+    answer = ask("GET", f"/api/v1/runs/{path}")
+
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+
+
+def test_a_profile_that_has_gone_is_404(ask, redis_client):
+    """A run that is known, its profile not: the answer tells what may have become of it."""
+    run_id = put_run(redis_client, 1)
+
+    answer = ask("GET", f"/api/v1/runs/{run_id}/profile")
+
+    assert answer.status_code == 404
+    assert "expired" in answer.json()["detail"]
+
+
+def test_a_really_recorded_run(ask, server, pytester: pytest.Pytester, tmp_path: Path):
+    """What `pytest --akastats` records is what the API answers, class and all."""
+    pytester.makepyfile(test_it="def test_ok(): pass\n\ndef test_wrong():\n    assert 1 == 2\n")
+    pytester.runpytest_subprocess(
+        "--akastats", f"--akastats-url={server}", "--akastats-wait=60", "-p", "no:randomly"
+    )
+
+    (listed,) = ask("GET", "/api/v1/runs?status=failed").json()["items"]
+    run = ask("GET", f"/api/v1/runs/{listed['id']}").json()
+
+    assert (run["tests"], run["passed"], run["failed"], run["exit_code"]) == (2, 1, 1, 1)
+    (failure,) = run["failures"]
+    assert (failure["exception"], failure["message"]) == ("AssertionError", "assert 1 == 2")
+    assert failure["tests"] == ["test_it.py::test_wrong"]

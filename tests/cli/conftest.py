@@ -1,0 +1,76 @@
+"""Commands really run, in processes of their own and in a project of their own; no process is left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.embedded.processes import eventually, processes_of
+
+COMMAND = [sys.executable, "-c", "from akastats.cli import main; main()"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command wrote, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """What it wrote as JSON."""
+        return json.loads(self.out)
+
+
+Run = Callable[..., Answer]
+
+
+@pytest.fixture
+def project(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty project at a short path, whose processes are all gone at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="akc-", dir="/tmp")).resolve()
+    for name, value in {"TMPDIR": "tmp", "XDG_STATE_HOME": "state"}.items():
+        (folder / value).mkdir()
+        monkeypatch.setenv(name, str(folder / value))
+    (folder / "pytest.ini").write_text("[pytest]\n")
+    yield folder
+    try:
+        eventually(lambda: not processes_of(folder), within_s=15)
+    finally:
+        for pid in processes_of(folder):
+            os.kill(pid, signal.SIGKILL)
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def akastats(project: Path) -> Run:
+    """Run `akastats` with arguments in the project, or below it (`cwd`), with further variables."""
+
+    def run(*arguments: str, cwd: Path = project, **variables: str) -> Answer:
+        done = subprocess.run(
+            [*COMMAND, *arguments],
+            cwd=cwd,
+            env={**os.environ, "PYTHONWARNINGS": "", **variables},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        answer = Answer(done.returncode, done.stdout.decode(), done.stderr.decode())
+        assert "Traceback" not in answer.err, answer.err
+        return answer
+
+    return run

@@ -1,0 +1,64 @@
+"""The command itself: without its extra, its help, its version."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from akastats import __version__
+
+WITHOUT = """
+import sys
+for name in {missing!r}.split():
+    sys.modules[name] = None
+from akastats.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize("missing", ["typer", "rich", "fastapi uvicorn", "typer rich fastapi uvicorn"])
+def test_without_the_extra_one_line_says_what_to_install(missing):
+    """The base installation has the command, and it says how to get the rest."""
+    code = WITHOUT.format(missing=missing)
+
+    done = subprocess.run([sys.executable, "-c", code, "runs"], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert 'pip install "pytest-akastats[api]"' in done.stderr
+
+
+def test_the_package_needs_nothing_to_be_imported():
+    """`akastats.cli` brings in none of what the extra brings."""
+    code = "import sys, akastats.cli; print({'typer', 'rich', 'fastapi', 'uvicorn', 'redis'} & set(sys.modules))"
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "set()\n"
+
+
+def test_reading_commands_do_not_wait_for_fastapi():
+    """Only `serve` imports what serves: 0.2 s for everybody else."""
+    code = "import sys, akastats.cli.app; print({'fastapi', 'pydantic_core'} & set(sys.modules))"
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert "fastapi" not in done.stdout
+
+
+def test_version(akastats):
+    """`--version` says it."""
+    assert akastats("--version").out == f"akastats {__version__}\n"
+
+
+def test_help_names_every_command(akastats):
+    """Nobody needs to guess."""
+    told = akastats("--help").out
+
+    assert all(name in told for name in ("serve", "runs", "show", "slowest", "drain", "doctor"))
+
+
+def test_a_wrong_use_is_2(akastats):
+    """A wrong option is not the same as something that went wrong."""
+    assert akastats("runs", "--nope").code == 2

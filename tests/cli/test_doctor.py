@@ -1,0 +1,105 @@
+"""`akastats doctor`: what there is, what is wrong."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+
+import pytest
+
+from akastats import detached
+from akastats.cli.doctor import problems_of
+from akastats.operations.server import Health
+from tests.telling import deliver, spool
+
+WELL = Health("valkey", "9.1.0", "aof", "noeviction", 0, 1_000_000, write_error=False)
+
+
+def test_a_healthy_server_has_no_problems():
+    """Append-only, nothing evicted: nothing to say."""
+    assert problems_of(WELL) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"persistence": "none"}, "disk"),
+        ({"eviction": "allkeys-lru", "max_memory": 10**8}, "allkeys-lru"),
+        ({"version": "6.0.16"}, "6.2"),
+        ({"write_error": True}, "could not write"),
+    ],
+)
+def test_what_may_lose_statistics_is_a_problem(change, word):
+    """Each way to lose data is told by itself."""
+    (problem,) = problems_of(dataclasses.replace(WELL, **change))
+
+    assert word in problem
+
+
+def test_eviction_without_a_limit_is_no_problem():
+    """A policy that never comes into force costs nothing."""
+    assert problems_of(dataclasses.replace(WELL, eviction="allkeys-lru")) == []
+
+
+def test_it_tells_server_kind_version_and_persistence(akastats, server):
+    """The tests' server keeps nothing on disk: that is what is wrong with it."""
+    answer = akastats("doctor", "--url", server, "--json")
+
+    told = answer.json
+    assert (answer.code, told["source"], told["server"]["kind"]) == (1, "--url", "valkey")
+    assert (told["server"]["persistence"], told["server"]["eviction"]) == ("none", "noeviction")
+    assert any("disk" in problem for problem in told["problems"])
+    assert any("valkey-server" in program for program in told["binaries"])
+
+
+def test_an_embedded_server_is_well(akastats, project):
+    """With one run recorded for it and delivered, all is well."""
+    spool(project / ".akastats" / "spool", destination={"server": f"embedded:{project / '.akastats'}"})
+    akastats("drain")
+
+    answer = akastats("doctor")
+
+    assert (answer.code, "all is well" in answer.out, "1 delivered" in answer.out) == (0, True, True)
+
+
+def test_before_the_first_run_nothing_is_wrong_or_made(akastats, project):
+    """A fresh project is told so, and no server is started for the question."""
+    answer = akastats("doctor")
+
+    assert (answer.code, "no statistics yet" in answer.out) == (0, True)
+    assert not (project / ".akastats").exists()
+
+
+def test_spools_that_wait_are_told(akastats, project, server):
+    """Delivered, going on, waiting, somebody else's, unreadable: each is known by its own word."""
+    spools = project / ".akastats" / "spool"
+    ours = {"destination": {"server": server.replace("unix://", "unix:"), "namespace": "AKA-STATS"}}
+    alive = {"pid": os.getpid(), "pid_mark": detached.start_mark(os.getpid())}
+    deliver(spool(spools, run_id="20231114T000000000-000001", **ours), server)
+    spool(spools, run_id="20231114T000000000-000002", ended=False, **alive, **ours)
+    spool(spools, run_id="20231114T000000000-000003", **ours)
+    spool(spools, run_id="20231114T000000000-000004", destination={"server": "redis://elsewhere"})
+    spools.joinpath("1-20231114T000000000-000005-1-00.aks").touch()
+
+    told = akastats("doctor", "--url", server, "--json").json
+
+    states = {Path(one["path"]).name[20:27]: one["state"] for one in told["spools"]}
+    assert list(states.values())[::-1] == ["delivered", "running", "waits", "unknown", "unreadable"]
+    assert any("1 spools wait" in problem for problem in told["problems"])
+
+
+def test_a_server_that_is_away_is_a_problem(akastats):
+    """The doctor does not fall ill itself."""
+    answer = akastats("doctor", "--url=redis://me:secret@127.0.0.1:1")
+
+    assert (answer.code, answer.err) == (1, "")
+    assert "No Redis at redis://127.0.0.1:1" in answer.out
+    assert "secret" not in answer.out
+
+
+def test_a_program_that_is_none_is_named(akastats, tmp_path):
+    """A configured server program that does not run is told with its variable."""
+    answer = akastats("doctor", AKA_STATS_SERVER_BINARY=str(tmp_path / "nothing"))
+
+    assert (answer.code, "AKA_STATS_SERVER_BINARY" in answer.out) == (1, True)

@@ -1,0 +1,180 @@
+"""`akastats drain`: each spool to the server that its header names."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from akastats import detached
+from akastats.redis import connect
+from tests.telling import spool
+
+TESTS = [("a.py::b", "passed", 0.5), ("a.py::c", "failed", 0.5)]
+
+
+def runs_at(url: str, namespace: str = "AKA-STATS") -> list[str]:
+    """Return the ids of the runs that a server lists."""
+    with connect(url) as client:
+        return [run_id.decode() for run_id in client.zrange(f"{namespace}::RUNS", 0, -1)]
+
+
+@pytest.fixture
+def spools(project: Path) -> Path:
+    """The project's spool directory."""
+    return project / ".akastats" / "spool"
+
+
+def test_nothing_waits(akastats):
+    """An empty project has nothing to deliver."""
+    answer = akastats("drain")
+
+    assert (answer.code, answer.out) == (0, "No spools: nothing waits.\n")
+
+
+def test_a_spool_goes_to_the_server_it_names(akastats, spools, server):
+    """Whatever is configured now: a run recorded for one server is delivered there."""
+    told = {"destination": {"server": server, "namespace": "N"}}
+    spool(spools, TESTS, **told)
+
+    answer = akastats("drain", "--json", AKA_STATS_REDIS_URL="redis://127.0.0.1:1")
+
+    (item,) = answer.json["items"]
+    assert (answer.code, item["state"], item["tests"], item["server"]) == (0, "delivered", 2, server)
+    assert runs_at(server, "N") == [item["run_id"]]
+    assert runs_at(server) == []
+
+
+def test_a_socket_is_known_however_its_url_was_shortened(akastats, spools, server):
+    """Some Pythons write `unix:/path` where `unix:///path` was meant."""
+    spool(spools, TESTS, destination={"server": server.replace("unix://", "unix:"), "namespace": "AKA-STATS"})
+
+    assert (akastats("drain").code, len(runs_at(server))) == (0, 1)
+
+
+def test_draining_twice_counts_once(akastats, spools, server):
+    """What is delivered already is not delivered again."""
+    spool(spools, TESTS, destination={"server": server, "namespace": "AKA-STATS"})
+
+    first, second = akastats("drain"), akastats("drain")
+
+    assert (first.code, second.code) == (0, 0)
+    with connect(server) as client:
+        assert client.get("AKA-STATS::COUNT::test::a.py::b") == b"1"
+
+
+def test_one_without_a_destination_goes_where_the_project_says(akastats, spools, server):
+    """The first server that is configured gets it."""
+    spool(spools, TESTS)
+
+    akastats("drain", AKA_STATS_REDIS_URL=server)
+
+    assert len(runs_at(server)) == 1
+
+
+def test_to_overrides_what_the_spools_say(akastats, spools, server):
+    """`--to` sends everything to one server, in the namespace it was recorded for."""
+    spool(spools, TESTS, destination={"server": "redis://127.0.0.1:1", "namespace": "N"})
+
+    answer = akastats("drain", "--to", server)
+
+    assert (answer.code, len(runs_at(server, "N"))) == (0, 1)
+
+
+def test_an_artifact_is_drained_by_its_directory(akastats, project, server):
+    """A folder of spools that a CI job kept, named on the command line; its own embedded server is not here."""
+    spool(
+        project / "artifact",
+        TESTS,
+        destination={"server": "embedded:/builds/7/x/.akastats", "namespace": "AKA-STATS"},
+    )
+
+    without = akastats("drain", "artifact")
+    with_to = akastats("drain", "artifact", "--to", server)
+
+    assert (without.code, with_to.code, len(runs_at(server))) == (1, 0, 1)
+    assert "--to" in without.err
+    assert not Path("/builds").exists()
+
+
+def test_the_embedded_server_is_started_for_what_was_recorded_for_it(akastats, spools, project):
+    """A run whose shipper never came to it is delivered afterwards."""
+    spool(spools, TESTS, destination={"server": f"embedded:{project / '.akastats'}", "namespace": "AKA-STATS"})
+
+    drained = akastats("drain", "--json").json
+    listed = akastats("runs", "--json").json
+
+    assert [item["state"] for item in drained["items"]] == ["delivered"]
+    assert [run["status"] for run in listed["items"]] == ["failed"]
+
+
+def test_an_artifact_goes_to_an_embedded_server_that_is_named(akastats, project):
+    """`--to embedded:DIR` is for looking at a CI job's runs at home."""
+    spool(project / "artifact", TESTS, destination={"server": "redis://127.0.0.1:1", "namespace": "AKA-STATS"})
+
+    akastats("drain", "artifact", "--to", "embedded:.akastats")
+
+    assert len(akastats("runs", "--json").json["items"]) == 1
+
+
+def test_a_run_that_was_killed_becomes_crashed(akastats, spools, server):
+    """A spool without its end, whose process is gone, is told as such."""
+    spool(spools, TESTS, ended=False, destination={"server": server, "namespace": "AKA-STATS"})
+
+    akastats("drain")
+
+    (run,) = akastats("runs", "--url", server, "--json").json["items"]
+    assert (run["status"], run["tests"]) == ("crashed", 2)
+
+
+def test_a_run_that_goes_on_is_not_ended(akastats, spools, server):
+    """What it has written is delivered, and it stays running."""
+    alive = {"pid": os.getpid(), "pid_mark": detached.start_mark(os.getpid())}
+    spool(spools, TESTS, ended=False, destination={"server": server, "namespace": "AKA-STATS"}, **alive)
+
+    (item,) = akastats("drain", "--json").json["items"]
+
+    (run,) = akastats("runs", "--url", server, "--json").json["items"]
+    assert (item["state"], run["status"]) == ("running", "running")
+
+
+def test_one_dead_server_does_not_cost_the_others(akastats, spools, server):
+    """What cannot be delivered is said, line by line; the rest goes."""
+    spool(spools, TESTS, run_id="20231114T000000000-000001", destination={"server": "redis://127.0.0.1:1"})
+    spool(spools, TESTS, run_id="20231114T000000000-000002", destination={"server": server})
+    spools.joinpath("1-20231114T000000000-000003-1-00.aks").write_bytes(b"what is this\n")
+
+    answer = akastats("drain")
+
+    assert (answer.code, len(runs_at(server)), answer.err.count("\n")) == (1, 1, 2)
+    assert "127.0.0.1:1" in answer.err
+    assert "no run can be read" in answer.err
+
+
+def test_fall_back_places_are_drained_too(akastats, project, server, monkeypatch):
+    """Where the project could not be written the spools lie in the user's state directory."""
+    from akastats.spool import places
+
+    state = places.candidates(project / ".akastats", os.environ)
+    elsewhere = list(state)[1]
+    elsewhere.parent.parent.mkdir()
+    spool(elsewhere, TESTS, destination={"server": server})
+
+    akastats("drain")
+
+    assert len(runs_at(server)) == 1
+
+
+def test_a_place_without_spools_is_said(akastats, project):
+    """A mistyped directory is not `nothing waits`."""
+    answer = akastats("drain", "nowhere")
+
+    assert (answer.code, str(project / "nowhere") in answer.err) == (1, True)
+
+
+def test_to_must_be_a_url(akastats):
+    """A wrong destination is refused before anything is read."""
+    answer = akastats("drain", "--to", "localhost")
+
+    assert (answer.code, answer.err.startswith("akastats: --to")) == (1, True)

@@ -1,0 +1,213 @@
+"""`akastats runs`, `show` and `slowest`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.telling import STARTED, tell
+
+HOSTILE = "a.py::b[\x1b[2J\u202e/é 日本]"
+
+
+@pytest.fixture(autouse=True)
+def _use_the_server(server, monkeypatch):
+    """The commands find the test's server by its variable."""
+    monkeypatch.setenv("AKA_STATS_REDIS_URL", server)
+
+
+def test_runs_lists_the_newest(akastats, server, tmp_path):
+    """A line a run, newest first, with what people look for."""
+    tell(server, tmp_path, [("a.py::b", "passed", 0.1)], branch="main", commit="c0ffee" * 6)
+    later = {"run_id": "20231115T000000000-000002", "started": STARTED + 100}
+    tell(server, tmp_path, [("a.py::b", "failed", 0.1)], branch="topic", **later)
+
+    answer = akastats("runs")
+
+    assert (answer.code, answer.err) == (0, "")
+    head, first, second = answer.out.splitlines()
+    assert head.split()[:2] == ["run", "status"]
+    assert first.split()[:2] == ["20231115T000000000-000002", "failed"]
+    assert "topic" in first
+    assert "2023-11-14 23:13:20 CET" in second
+    assert "c0ffeec0ff" in second
+
+
+def test_runs_as_json_is_the_api_s_answer(akastats, server, tmp_path, ask_api):
+    """`--json` writes what the API answers, and nothing else."""
+    tell(server, tmp_path, [("a.py::b", "passed", 0.1)], branch="main")
+
+    assert akastats("runs", "--json").json == ask_api("/api/v1/runs")
+
+
+@pytest.fixture
+def ask_api(server):
+    """The API's answer to one path."""
+    from akastats.app import app
+    from tests.api.conftest import call
+
+    return lambda path: call(app, "GET", path).json()
+
+
+@pytest.mark.parametrize(
+    ("option", "found"),
+    [("--branch=main", 1), ("--branch=x", 0), ("--suite=unit", 1), ("--status=failed", 1), ("--limit=1", 1)],
+)
+def test_runs_filters(akastats, server, tmp_path, option, found):
+    """Each option keeps what it names."""
+    tell(server, tmp_path, branch="main", suite="unit")
+
+    assert len(akastats("runs", option, "--json").json["items"]) == found
+
+
+def test_no_runs_say_what_to_do(akastats):
+    """An empty server is no error."""
+    answer = akastats("runs")
+
+    assert (answer.code, answer.out) == (0, "No run yet: record one with pytest --akastats.\n")
+
+
+def test_show_tells_a_test_s_history(akastats, server, tmp_path):
+    """The strip of outcomes ends with the newest, the numbers have units, each attempt has a line."""
+    for number, outcome in enumerate(("passed", "failed", "passed", "error", "xfailed")):
+        told = {"run_id": f"20231114T22132000{number}-000000", "started": STARTED + 100 * number}
+        tell(server, tmp_path, [("a.py::b", outcome, 0.5)], **told)
+
+    answer = akastats("show", "a.py::b")
+
+    lines = answer.out.splitlines()
+    assert lines[0] == "a.py::b"
+    assert "outcomes  .F.Ex  (newest last)" in lines
+    assert "numbers   last 500 ms, avg 500 ms, min 500 ms, max 500 ms, attempts 5" in lines
+    assert len([line for line in lines if "CET" in line]) == 5
+
+
+def test_show_as_json(akastats, server, tmp_path, ask_api):
+    """The items are the API's; the numbers come with them."""
+    tell(server, tmp_path, [("a.py::b[é/%]", "failed", 0.5)], suite="s")
+
+    answer = akastats("show", "a.py::b[é/%]", "--suite=s", "--json").json
+
+    assert answer["items"] == ask_api("/api/v1/tests/a.py::b[%C3%A9/%25]/history?suite=s")["items"]
+    assert (answer["numbers"]["count"], answer["suite"]) == (1.0, "s")
+
+
+def test_show_takes_a_run(akastats, server, tmp_path):
+    """A run's id shows the run: its failures by traceback and its slowest tests."""
+    run_id = tell(server, tmp_path, [("a.py::b", "failed", 0.5), ("a.py::c", "passed", 2.0)])
+
+    answer = akastats("show", run_id)
+
+    assert "1 x AssertionError: assert 12 == 13\n  a.py::b\n" in answer.out
+    assert answer.out.splitlines()[-2].split() == ["2.00", "s", "new", "a.py::c", "passed"]
+
+
+def test_show_a_run_as_json_is_the_api_s_answer(akastats, server, tmp_path, ask_api):
+    """All that the API tells of a run is there."""
+    run_id = tell(server, tmp_path, [("a.py::b", "failed", 0.5), ("a.py::c", "passed", 2.0)])
+
+    told = akastats("show", run_id, "--json").json
+
+    assert ask_api(f"/api/v1/runs/{run_id}").items() <= {**told, "slowest": _api_s(told["slowest"])}.items()
+
+
+def _api_s(slowest):
+    """Return slow tests without what only fixtures have."""
+    return [{name: slow[name] for name in ("name", "outcome", "seconds", "usual")} for slow in slowest]
+
+
+def test_show_of_an_unknown_test_is_one_line(akastats):
+    """What is not there is said on stderr, and the exit code tells."""
+    answer = akastats("show", "a.py::nobody", "--json")
+
+    assert (answer.code, answer.out, answer.err.count("\n")) == (1, "", 1)
+    assert "a.py::nobody" in answer.err
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_what_strangers_wrote_moves_no_cursor(akastats, server, tmp_path, encoding):
+    """Escapes and bidi marks in a node id are shown, not obeyed, in any encoding of the terminal."""
+    tell(server, tmp_path, [(HOSTILE, "failed", 0.5, HOSTILE)], branch=HOSTILE)
+
+    for arguments in (["runs"], ["show", HOSTILE], ["slowest"], ["show", "20231114T221320000-000001"]):
+        answer = akastats(*arguments, PYTHONIOENCODING=encoding)
+        assert answer.code == 0
+        assert not set("\x1b\u202e") & set(answer.out)
+
+
+def test_arguments_that_are_no_utf_8(akastats, server, tmp_path):
+    """A node id of a file name in another encoding is found as it was stored; a branch is refused in one line."""
+    tell(server, tmp_path, [("a\\udcff.py::b", "passed", 0.5)])
+
+    shown = akastats("show", os.fsdecode(b"a\xff.py::b"), "--json")
+    listed = akastats("runs", "--branch", os.fsdecode(b"\xff"))
+
+    assert (shown.code, len(shown.json["items"])) == (0, 1)
+    assert (listed.code, listed.err.count("\n"), "no UTF-8" in listed.err) == (1, 1, True)
+
+
+def test_slowest_stand_against_their_past(akastats, server, tmp_path):
+    """The newest run's slowest tests and fixtures, with the median before it."""
+    fixtures = [["tests", "db", "session", 1, 0.5, 0.25]]
+    tell(server, tmp_path, [("a.py::b", "passed", 0.1), ("a.py::c", "passed", 0.2)], fixtures=fixtures)
+    newest = {"run_id": "20231115T000000000-000002", "started": STARTED + 100}
+    tell(server, tmp_path, [("a.py::b", "passed", 3), ("a.py::c", "passed", 0.2)], fixtures=fixtures, **newest)
+
+    tests = akastats("slowest", "--json").json
+    fixtures = akastats("slowest", "--fixtures", "--json").json
+    limited = akastats("slowest", "--tests", "--limit=1")
+
+    assert tests["run"] == "20231115T000000000-000002"
+    found = [(slow["name"], slow["seconds"], slow["usual"]) for slow in tests["items"]]
+    assert found == [("a.py::b", 3.0, 0.1), ("a.py::c", 0.2, 0.2)]
+    (slow,) = fixtures["items"]
+    assert (slow["name"], slow["seconds"], slow["usual"], slow["scope"]) == ("tests::db", 0.75, 0.75, "session")
+    assert "a.py::b" in limited.out
+    assert "a.py::c" not in limited.out
+
+
+def test_slowest_without_a_run_says_so(akastats):
+    """With nothing recorded there is nothing slow."""
+    answer = akastats("slowest")
+
+    assert (answer.code, "pytest --akastats" in answer.err) == (1, True)
+
+
+def test_a_server_that_is_away_is_one_line(akastats):
+    """The address that does not answer is named, without its password."""
+    answer = akastats("runs", "--url=redis://me:secret@127.0.0.1:1")
+
+    assert (answer.code, answer.out, answer.err.count("\n")) == (1, "", 1)
+    assert "127.0.0.1:1" in answer.err
+    assert "secret" not in answer.err
+
+
+@pytest.mark.parametrize("arguments", [["--url=http://x"], ["--namespace=a b"]])
+def test_a_wrong_value_names_its_option(akastats, arguments):
+    """What cannot be used is said with the option's name."""
+    answer = akastats("runs", *arguments)
+
+    assert (answer.code, answer.err.startswith(f"akastats: {arguments[0].split('=')[0]}")) == (1, True)
+
+
+def test_a_wrong_zone_is_one_line(akastats, server, tmp_path):
+    """The time zone is looked up when a time is shown."""
+    tell(server, tmp_path)
+
+    answer = akastats("runs", AKA_STATS_TIMEZONE="Middle/Earth")
+
+    assert (answer.code, "Middle/Earth" in answer.err, answer.err.count("\n")) == (1, True, 1)
+
+
+def test_a_reader_that_leaves_is_no_error(akastats, server, tmp_path):
+    """`akastats show ... | head -1` ends quietly."""
+    tell(server, tmp_path, [(f"a.py::b[{number}]", "failed", 0.1) for number in range(100)])
+    script = f"{sys.executable} -c 'from akastats.cli import main; main()' show 20231114T221320000-000001"
+
+    for option in ("", " --json"):
+        command = f"{script}{option} | true"
+        done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, env=os.environ, check=False)
+        assert (done.returncode, done.stderr) == (0, b"")

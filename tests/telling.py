@@ -1,0 +1,69 @@
+"""Runs as spools tell them, delivered without running a test: what other tests begin with."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from akastats import redis
+from akastats.config import Config
+from akastats.shipper.leftovers import drain_one
+from akastats.spool.writer import Writer
+
+STARTED = 1_700_000_000.0
+LETTERS = {"passed": "ppp", "failed": "pfp", "error": "f-p", "skipped": "s-p", "rerun": "prp", "xfailed": "pxp"}
+TRACEBACK = "def test():\n>       assert total == 13\nE       assert 12 == 13\n\ntest_a.py:3: AssertionError"
+
+# A test as it is told: node id, outcome, seconds, and the text of its traceback if it failed.
+Told = tuple[Any, ...]
+
+
+def spool(
+    directory: Path,
+    tests: Iterable[Told] = (),
+    *,
+    run_id: str = "20231114T221320000-000001",
+    started: float = STARTED,
+    ended: bool = True,
+    fixtures: Iterable[list[Any]] = (),
+    **header: Any,
+) -> Path:
+    """Write the spool of one run, whose process is gone, and return its path."""
+    writer = Writer(directory, run_id)
+    told = {"id": run_id, "started": started, "pid": 2**22 + 1, "pid_mark": "gone", "suite": "", **header}
+    records: list[list[Any]] = [["run", told]]
+    for number, (nodeid, outcome, seconds, *text) in enumerate(tests):
+        start = round((started + number) * 1e6)
+        letters = LETTERS[outcome]
+        if "f" in letters or "r" in letters:
+            records.append(["error", nodeid, "", "call", "failed", "", (text or [TRACEBACK])[0], start])
+        us = round(seconds * 1e6)
+        phases = (us, 0, 0) if letters[1] == "-" else (0, us, 0)
+        records.append(["test", nodeid, "", letters, start, *phases])
+    records.append(["fixtures", list(fixtures)])
+    if ended:
+        records.append(["end", {"finished": started + 60, "exit_code": 1, "interrupted": False}])
+    for record in records:
+        assert writer.append(json.dumps(record))
+    writer.close()
+    return writer.path
+
+
+def deliver(path: Path, url: str, namespace: str = "AKA-STATS") -> None:
+    """Deliver a spool to the server at `url`."""
+    with redis.connect(url) as client:
+        config = Config(redis_url=url, namespace=namespace)
+        drained = drain_one(path, config, lambda operation: redis.run(operation, client, client))
+    assert not drained.problem
+
+
+def tell(url: str, directory: Path, tests: Iterable[Told] = (), **told: Any) -> str:
+    """Deliver one run to the server at `url` and return its id."""
+    path = spool(directory / "told" / "spool", tests, **told)
+    deliver(path, url)
+    run_id = path.name.split("-", 1)[1].rsplit("-", 2)[0]
+    os.unlink(path)
+    return run_id
