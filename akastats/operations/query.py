@@ -67,8 +67,12 @@ def _number_keys(namespace: str, labels: Iterable[str]) -> list[str]:
 def history(namespace: str, label: str, size: int) -> Operation[list[Stat]]:
     """Read the newest `size` points of a label, newest first; empty for an unknown label."""
     entries = yield from ask("LRANGE", keys.history(namespace, label), 0, size - 1)
-    points = [point(label, entry) for entry in entries]
-    return [found for found in points if found is not None]
+    return points(label, entries)
+
+
+def points(label: str, entries: Iterable[bytes]) -> list[Stat]:
+    """Return stored history entries in their order; what cannot be read as one is left out."""
+    return [found for found in (point(label, entry) for entry in entries) if found is not None]
 
 
 def point(label: str, entry: bytes) -> Stat | None:

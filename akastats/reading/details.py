@@ -150,7 +150,7 @@ def _pieces(namespace: str, labels: Sequence[str], start: int, size: int) -> Ope
     """Read so many points of several histories from `start` on, in one round trip."""
     commands = [("LRANGE", keys.history(namespace, label), start, start + size - 1) for label in labels]
     replies = yield from ask_all(commands)
-    return [[query.point(label, entry) for entry in reply] for label, reply in zip(labels, replies, strict=True)]
+    return [query.points(label, reply) for label, reply in zip(labels, replies, strict=True)]
 
 
 def _failures(namespace: str, run: Run, failing: list[str]) -> Operation[list[Failure]]:
