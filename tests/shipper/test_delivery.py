@@ -1,0 +1,216 @@
+"""Delivery: every record once, however often and by however many."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from akastats import sync_stats
+from akastats.config import Config
+from akastats.errors import ServerError
+from akastats.operations import runs
+from akastats.operations.requests import Operation
+from akastats.redis import connect, run
+from akastats.shipper.delivery import Delivery
+from akastats.shipper.leftovers import drain
+from akastats.spool.writer import Writer
+
+TESTS = 250
+
+
+def write_spool(directory: Path, tests: int = TESTS, end: bool = True, run_id: str = "run-1") -> Path:
+    """Write the spool of a run of `tests` tests that its process has left."""
+    writer = Writer(directory, run_id)
+    header = {"id": run_id, "started": 1000.0, "suite": "", "pid": 2**22 + 1, "pid_mark": "gone", "branch": "main"}
+    writer.append(json.dumps(["run", header]))
+    for number in range(tests):
+        writer.append(
+            json.dumps(["test", f"a.py::t{number}", "", "ppp", 1_001_000_000 + number, 1000, 2000, 3000])
+        )
+    writer.append(json.dumps(["stat", "", "", [[1.5, f"own {number}", 1.0, None] for number in range(40)]]))
+    if end:
+        writer.append(json.dumps(["end", {"finished": 1010.0, "exit_code": 0, "interrupted": False}]))
+    writer.close()
+    return writer.path
+
+
+Carry = Callable[[Operation[Any]], Any]
+
+
+@pytest.fixture
+def carry(server: str) -> Carry:
+    """Carry operations out on the server."""
+    client = connect(server)
+    return lambda operation: run(operation, client, client)
+
+
+def deliver(path: Path, config: Config, carry: Carry) -> Delivery:
+    """Deliver a whole spool."""
+    delivery = Delivery(path, config, carry)
+    while delivery.read():
+        delivery.apply()
+    return delivery
+
+
+def counts(client: Redis) -> set[int]:
+    """Return how many points the labels have: {1} when each has exactly one."""
+    return {int(client.get(key) or 0) for key in client.scan_iter("AKA-STATS::COUNT::*", count=1000)}
+
+
+def test_a_spool_is_applied_once_however_often_it_is_delivered(
+    tmp_path: Path, server: str, carry: Carry, redis_client: Redis
+) -> None:
+    """The cursor moves with the data: the second time there is nothing to do."""
+    path = write_spool(tmp_path / "spool")
+    config = Config(redis_url=server)
+
+    for _ in range(3):
+        assert deliver(path, config, carry).is_done
+
+    assert {1} == counts(redis_client)
+    assert TESTS + 40 + 6 == len(list(sync_stats.available_stats()))
+
+
+def test_many_at_once_apply_it_once(tmp_path: Path, server: str, redis_client: Redis) -> None:
+    """Drainers that race do each other's work, never the same work twice."""
+    path = write_spool(tmp_path / "spool")
+    config = Config(redis_url=server)
+
+    def drainer() -> None:
+        client = connect(server)
+        deliver(path, config, lambda operation: run(operation, client, client))
+
+    threads = [threading.Thread(target=drainer) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert {1} == counts(redis_client)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_lost_request_or_reply_loses_and_doubles_nothing(
+    tmp_path: Path, server: str, carry: Carry, redis_client: Redis, when: str
+) -> None:
+    """Whether the server had done it or not, trying again ends with each point once."""
+    path = write_spool(tmp_path / "spool")
+    calls = 0
+
+    def failing(operation: Operation[Any]) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls % 2 == 0 and when == "before":
+            raise ServerError("cut", "lost")
+        result = carry(operation)
+        if calls % 2 == 0:
+            raise ServerError("cut", "lost")
+        return result
+
+    delivery = Delivery(path, Config(redis_url=server), failing)
+    while delivery.read() or not delivery.is_done:
+        try:
+            delivery.apply()
+        except ServerError:
+            continue
+
+    assert {1} == counts(redis_client)
+    assert TESTS + 40 + 6 == len(list(sync_stats.available_stats()))
+
+
+def test_a_server_with_older_data_is_told_again(
+    tmp_path: Path, server: str, carry: Carry, redis_client: Redis
+) -> None:
+    """What a server has lost with its cursor it gets again."""
+    path = write_spool(tmp_path / "spool")
+    config = Config(redis_url=server)
+    deliver(path, config, carry)
+    redis_client.flushall()
+
+    deliver(path, config, carry)
+
+    assert {1} == counts(redis_client)
+
+
+def test_a_server_emptied_in_between_is_told_from_the_start(
+    tmp_path: Path, server: str, carry: Carry, redis_client: Redis
+) -> None:
+    """A delivery that finds the cursor behind itself begins with the file again."""
+    path = write_spool(tmp_path / "spool")
+    delivery = Delivery(path, Config(redis_url=server), carry)
+    delivery.read()
+    delivery._apply(*delivery._pack(10, 10))  # the first piece, as an apply that was cut short
+    redis_client.flushall()
+
+    while delivery.read() or not delivery.is_done:
+        delivery.apply()
+
+    assert {1} == counts(redis_client)
+
+
+def test_a_point_the_server_refuses_costs_no_other(
+    tmp_path: Path, server: str, carry: Carry, redis_client: Redis
+) -> None:
+    """A key of another type under one label's name: that point is passed over and counted, the rest arrives."""
+    redis_client.hset("AKA-STATS::HISTORY::test::a.py::t7", "x", "y")
+    path = write_spool(tmp_path / "spool")
+
+    delivery = deliver(path, Config(redis_url=server), carry)
+
+    assert (1, True) == (delivery.refused, delivery.is_done)
+    labels = set(sync_stats.available_stats("test::*"))
+    assert TESTS - 1 == len(labels)
+    assert "test::a.py::t7" not in labels
+
+
+def test_a_run_that_died_is_completed_as_crashed(
+    tmp_path: Path, server: str, carry: Carry, redis_client: Redis
+) -> None:
+    """Whoever drains it says what became of it; its finished tests count."""
+    write_spool(tmp_path / "spool", end=False)
+
+    (drained,) = drain(tmp_path / "spool", Config(redis_url=server), carry)
+
+    assert (True, TESTS) == (drained.complete, drained.tests)
+    stored = carry(runs.run("AKA-STATS", "run-1"))
+    assert ("crashed", str(TESTS)) == (stored["status"], stored["tests"])
+    assert redis_client.zscore("AKA-STATS::RUNS::status::crashed", "run-1")
+    assert not redis_client.zscore("AKA-STATS::RUNS::status::running", "run-1")
+
+
+def test_a_final_status_replaces_crashed_and_not_the_other_way_round(
+    tmp_path: Path, server: str, carry: Carry
+) -> None:
+    """A late word of the run itself counts; a late guess about it does not."""
+    path = write_spool(tmp_path / "spool")
+    config = Config(redis_url=server)
+    early = Delivery(path, config, carry)
+    early.read()
+    early.story.end = None
+    early.complete_as_crashed()
+
+    finished = deliver(path, config, carry)
+    passed = carry(runs.run("AKA-STATS", "run-1"))["status"]
+    finished.story.end = None
+    finished.complete_as_crashed()
+
+    assert ["passed", "passed"] == [passed, carry(runs.run("AKA-STATS", "run-1"))["status"]]
+
+
+def test_an_applied_spool_is_removed_after_a_day(tmp_path: Path, server: str, carry: Carry) -> None:
+    """It is kept for a server that comes back from older data, and no longer."""
+    path = write_spool(tmp_path / "spool")
+    written = path.stat().st_mtime
+    config = Config(redis_url=server)
+
+    drain(tmp_path / "spool", config, carry, now=lambda: written + 86_000)
+    kept = path.exists()
+    drain(tmp_path / "spool", config, carry, now=lambda: written + 87_000)
+
+    assert [True, False] == [kept, path.exists()]

@@ -1,0 +1,160 @@
+"""From records to results: a table of what each combination of phases means, and what a story adds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from akastats.outcomes import Added, Keeping, Story, class_in, fitting, outcome_of
+from akastats.spool.format import Record
+
+RUN = {"id": "run-1", "started": 1000.0, "suite": ""}
+
+
+def tell(*contents: list[Any], header: dict[str, Any] | None = None) -> tuple[Story, list[Added]]:
+    """Tell a new story these records after its header; return it and all points that they added."""
+    story = Story(Keeping(outcomes_s=100, tracebacks_s=10))
+    added: list[Added] = []
+    for seq, content in enumerate([["run", RUN | (header or {})], *contents], 1):
+        added += story.tell(Record(seq, content))
+    return story, added
+
+
+def record_of(nodeid: str, letters: str, worker: str = "") -> list[Any]:
+    """Return the record of a test that began at 1001 s and took 1, 2 and 3 ms."""
+    return ["test", nodeid, worker, letters, 1_001_000_000, 1000, 2000, 3000]
+
+
+@pytest.mark.parametrize(
+    ("letters", "expected"),
+    [
+        ("ppp", "passed"),
+        ("pfp", "failed"),
+        ("f-p", "error"),
+        ("ppf", "error"),
+        ("pff", "failed"),
+        ("s-p", "skipped"),
+        ("psp", "skipped"),
+        ("pxp", "xfailed"),
+        ("x-p", "xfailed"),
+        ("pXp", "xpassed"),
+        ("pr-", "rerun"),
+        ("prp", "rerun"),
+        ("r-p", "rerun"),
+        ("ppr", "rerun"),
+        ("p--", None),
+        ("p-p", None),
+    ],
+)
+def test_phases_come_to_one_outcome(letters: str, expected: str | None) -> None:
+    """The call's failure counts before an error of setup or teardown, a rerun before both."""
+    assert expected == outcome_of(letters)
+
+
+def test_a_failed_subtest_fails_a_test_that_passed() -> None:
+    """A test is no better than its parts."""
+    assert "failed" == outcome_of("ppp", failed_subtests=1)
+
+
+def test_a_test_adds_its_call_time_at_its_end() -> None:
+    """The value is the call phase in seconds, the time that of the attempt's end."""
+    _, (added,) = tell(record_of("a.py::test_a", "ppp"))
+
+    assert "test::a.py::test_a" == added.label
+    assert (0.002, 1001.006) == (added.entry.value, added.entry.timestamp)
+    assert b'{"outcome":"passed","run":"run-1"}' == added.contexts[0].bytes
+
+
+def test_a_test_that_never_ran_adds_its_setup_time() -> None:
+    """Where setup failed there is no call phase."""
+    _, (added,) = tell(record_of("a.py::test_a", "f-p"))
+
+    assert 0.001 == added.entry.value
+
+
+def test_a_suite_is_part_of_its_labels() -> None:
+    """Durations of a job are its own."""
+    _, (added,) = tell(record_of("a.py::test_a", "ppp"), header={"suite": "py312"})
+
+    assert "test@py312::a.py::test_a" == added.label
+
+
+def test_a_failure_leads_to_its_traceback() -> None:
+    """The test's context names the context of its traceback; without the worker's line it is the same text."""
+    error = [
+        "error",
+        "a.py::t",
+        "gw0",
+        "call",
+        "failed",
+        "ValueError",
+        "[gw0] linux -- Python 3\nboom",
+        1_002_000_000,
+    ]
+
+    _, (of_class, of_all, of_test) = tell(error, record_of("a.py::t", "pfp", "gw0"))
+
+    assert ["errors__EXC:ValueError", "errors__all"] == [of_class.label, of_all.label]
+    assert b"boom" == of_class.contexts[0].bytes
+    assert of_class.entry.context_id in of_test.contexts[0].bytes.decode()
+
+
+def test_the_same_records_add_the_same_points() -> None:
+    """A story is deterministic: that is what lets a spool be delivered in any pieces by anyone."""
+    records = [["stat", "a.py::t", "", [[1.5, "rows", 3.0, None]]], record_of("a.py::t", "ppp")]
+
+    assert tell(*records)[1] == tell(*records)[1]
+
+
+def test_a_record_of_a_later_version_adds_nothing() -> None:
+    """What this release does not know it passes over."""
+    _, added = tell(["hologram", "a.py::t", 3])
+
+    assert [] == added
+
+
+def test_tracebacks_of_a_run_are_bounded() -> None:
+    """From the 201st distinct text on, failures share the newest kept of their class."""
+    errors = [["error", f"a.py::t{n}", "", "call", "failed", "E", f"text {n}", 1_002_000_000] for n in range(300)]
+
+    _, added = tell(*errors)
+
+    assert 200 == len({added.entry.context_id for added in added if added.label == "errors__all"})
+    assert "" not in {added.entry.context_id for added in added}
+
+
+def test_the_end_adds_what_the_run_cost() -> None:
+    """Fixtures, files and the suite's own numbers come with the run's end, summed over workers."""
+    _, added = tell(
+        ["fixtures", [["a.py", "db", "module", 1, 0.25, 0.5]]],
+        ["fixtures", [["a.py", "db", "module", 1, 0.25, 0.0]]],
+        ["collected", "gw0", [["a.py", 0.5]]],
+        ["collected", "gw1", [["a.py", 0.75]]],
+        record_of("a.py::t", "ppp"),
+        ["end", {"finished": 1010.0, "exit_code": 0, "interrupted": False}],
+    )
+
+    values = {point.label: point.entry.value for point in added}
+    assert (1.0, 0.75) == (values["fixture::a.py::db"], values["collect::a.py"])
+    assert (10.0, 1.0, 0.0) == (values["run::duration"], values["run::tests"], values["run::failed"])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("E   ValueError: no\n\na.py:3: ValueError", "ValueError"),
+        ("Traceback:\n  File\npackage.errors.CustomError: x", "CustomError"),
+        ("nothing of the kind", "Error"),
+        ("", "Error"),
+    ],
+)
+def test_a_class_is_read_from_a_text(text: str, expected: str) -> None:
+    """Where pytest gave no class, the last one that the text names counts."""
+    assert expected == class_in(text)
+
+
+@pytest.mark.parametrize("label", ["x" * 5000, "\ud800", "é" * 3000])
+def test_any_label_is_made_to_fit(label: str) -> None:
+    """A node id that could not be stored still has a label."""
+    assert 1 <= len(fitting(label).encode()) <= 4096
