@@ -123,17 +123,17 @@ def test_a_shared_fixture_is_not_billed_to_its_first_test(pytester: pytest.Pytes
     """A test's value is its call phase."""
     pytester.makepyfile(
         test_one="""
-        import time, pytest
+        import pytest, time
         @pytest.fixture(scope="session")
-        def database(): time.sleep(0.2)
-        def test_first(database): time.sleep(0.02)
+        def database(): time.sleep(0.5)
+        def test_first(database): pass
         """
     )
 
     record()
 
     (point,) = history("test::test_one.py::test_first")
-    assert point.value == pytest.approx(0.02, abs=BOUND_S)
+    assert point.value < 0.25
 
 
 @pytest.mark.parametrize("rerun", [(), ("--reruns=1",)])
@@ -141,28 +141,36 @@ def test_a_moved_clock_changes_no_time(pytester: pytest.Pytester, record: Record
     """A fixture that freezes time gives pytest impossible durations; ours are true, and so is the moment."""
     pytester.makepyfile(
         test_one="""
-        import ctypes, pytest
+        import ctypes, json, pathlib, time
+        import pytest
         from freezegun import freeze_time
-        # Sleeps without Python's clock, which is frozen.
-        wait = ctypes.CDLL(None).usleep
+        def wait(name, microseconds):
+            # Sleeps and reads a clock that freezegun does not freeze.
+            began = time.clock_gettime(time.CLOCK_MONOTONIC)
+            ctypes.CDLL(None).usleep(microseconds)
+            took = time.clock_gettime(time.CLOCK_MONOTONIC) - began
+            with pathlib.Path(__file__).with_name("truth.jsonl").open("a") as truth:
+                truth.write(json.dumps([name, "setup", took]) + "\\n")
         @pytest.fixture
         def in_1995():
             with freeze_time("1995-01-01") as frozen:
                 yield frozen
-        def test_frozen(in_1995): wait(50_000)
+        def test_frozen(in_1995): wait("frozen", 50_000)
         def test_moved(in_1995):
-            wait(30_000)
+            wait("moved", 30_000)
             in_1995.tick(7200)
-        def test_usual(): wait(20_000)
+        def test_usual(): wait("usual", 20_000)
         """
     )
 
     recorded = record(*rerun)
 
     started, finished = (float(recorded.run[name]) for name in ("started", "finished"))
-    for name, truth in (("frozen", 0.05), ("moved", 0.03), ("usual", 0.02)):
+    truth = truth_of(pytester.path / "truth.jsonl")
+    assert {"frozen", "moved", "usual"} == set(truth)
+    for name, took in truth.items():
         (point,) = history(f"test::test_one.py::test_{name}")
-        assert point.value == pytest.approx(truth, abs=BOUND_S), name
+        assert point.value == pytest.approx(took["setup"], abs=BOUND_S), name
         assert started <= point.timestamp <= finished, name
     for row in profile.rows(recorded.profile["tests"]):
         assert 0 <= row["setup"] < 2e6, row
@@ -178,8 +186,8 @@ def test_collection_is_timed_by_file(pytester: pytest.Pytester, record: Record, 
     record(spread)
 
     (slow,), (quick,) = history("collect::test_slow.py"), history("collect::test_quick.py")
-    assert slow.value == pytest.approx(0.1, abs=0.1)
-    assert slow.value > 0.1 > quick.value
+    assert slow.value > 0.1
+    assert slow.value > quick.value
 
 
 def test_the_run_has_points_of_its_own(pytester: pytest.Pytester, record: Record, spread: str) -> None:
