@@ -34,10 +34,10 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\b(?:sk|pk|rk)[_-](?:live|test|proj|ant)[_-][A-Za-z0-9_-]{12,}"), MASK),
     (re.compile(r"\bpypi-[A-Za-z0-9_-]{16,}"), MASK),
     (re.compile(r"\bnpm_[A-Za-z0-9]{20,}"), MASK),
-    # name = value, name: value, 'name': 'value'; the name may carry more words around the telling one.
+    # name = value, name: value, 'name': 'value'; KeyError: 'x' is no name and its value.
     (
         re.compile(
-            rf"(?P<name>\b[\w-]{{0,60}}?(?:{_SOUNDS_SECRET})[\w-]{{0,60}}['\"]?\s{{0,9}}(?:=|:)\s{{0,9}})"
+            rf"(?P<name>(?:{_SOUNDS_SECRET})(?!Error|Exception|Warning)[\w-]{{0,60}}['\"]?\s{{0,9}}[=:]\s{{0,9}})"
             r"(?:b?(?P<quote>['\"])(?P<quoted>[^'\"\n]{1,2000})(?P=quote)|(?P<bare>[^\s'\"(){}\[\],;<>=]{8,2000}))",
             re.IGNORECASE,
         ),
