@@ -60,6 +60,8 @@ def environment() -> dict[str, str]:
     return {name: text for name, text in os.environ.items() if not name.startswith("AKA_STATS")} | fixed
 
 
+PATIENT = "from xdist.workermanage import NodeManager\nNodeManager.EXIT_TIMEOUT = 600\n"
+
 VALGRIND = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"]
 
 
@@ -85,9 +87,20 @@ def worker_instructions(suite: Path, arguments: Sequence[str]) -> int:
         valgrind = " ".join([*VALGRIND, f"--log-file={logs}/%p.log", sys.executable])
         wrapper.write_text(f'#!/bin/sh\nexec {valgrind} "$@"\n')
         wrapper.chmod(0o755)
-        spread = ["-p", "xdist.plugin", "--dist=load", "--maxschedchunk=100", f"--tx=2*popen//python={wrapper}"]
+        # Under callgrind a worker takes longer to leave than pytest-xdist waits before it kills.
+        (Path(logs) / "patient.py").write_text(PATIENT)
+        spread = [
+            "-p",
+            "patient",
+            "-p",
+            "xdist.plugin",
+            "--dist=load",
+            "--maxschedchunk=100",
+            f"--tx=2*popen//python={wrapper}",
+        ]
         command = pytest_command([*spread, *arguments])
-        subprocess.run(command, cwd=suite, env=environment(), capture_output=True, check=True)
+        found = environment() | {"PYTHONPATH": logs}
+        subprocess.run(command, cwd=suite, env=found, capture_output=True, check=True)
         return sum(collected(finished(log)) for log in Path(logs).glob("*.log"))
 
 

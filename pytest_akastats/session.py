@@ -17,6 +17,7 @@ from akastats import ci, detached
 from akastats import config as configuration
 from akastats.errors import AkastatsError, ConfigError, SpoolError
 from akastats.redact import redactor
+from akastats.shipper.state import State
 from akastats.spool import places
 from akastats.spool.writer import Writer
 from pytest_akastats import summary
@@ -134,9 +135,20 @@ class Session:
 
     def _tell(self, reporter: pytest.TerminalReporter) -> None:
         problem = self._problem or (self._recorder.warning if self._recorder else "")
-        state = summary.wait(self._spool, self._options.wait_s, time.monotonic) if self._spool else None
+        state = self._wait(reporter) if self._spool else None
         for line in summary.lines(state, problem, self._spool, self._config.get_verbosity()):
             reporter.write_line(line)
+
+    def _wait(self, reporter: pytest.TerminalReporter) -> State | None:
+        def show(progress: str) -> None:
+            # On a terminal the line is written over and gone in the end; a log gets none.
+            if reporter.isatty:
+                reporter.rewrite(progress, erase=True)
+
+        assert self._spool is not None
+        state = summary.wait(self._spool, self._options.wait_s, time.monotonic, show)
+        show("")
+        return state
 
 
 def new_run_id(started: float) -> str:

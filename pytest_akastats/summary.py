@@ -14,21 +14,33 @@ from akastats.visible import seconds, short_url, visible
 # A server that does not answer is given this long, whatever --akastats-wait says.
 SILENT_WAIT_S = 2.0
 LOOK_S = 0.01
+MOMENT_S = 0.5
 NAME_WIDTH = 60
 
 
-def wait(spool: Path, wait_s: float, clock: Callable[[], float]) -> State | None:
-    """Wait until the run is delivered, `wait_s` seconds at most; 2 s where no server answers."""
+def wait(spool: Path, wait_s: float, clock: Callable[[], float], show: Callable[[str], None]) -> State | None:
+    """Wait until the run is delivered, `wait_s` seconds at most; 2 s where no server answers.
+
+    `show` is told how far it is, once it takes longer than a moment.
+    """
     began = clock()
+    shown = ""
     while True:
         state = states.read(spool)
         waited = clock() - began
+        if waited > MOMENT_S and _progress(state) != shown:
+            shown = _progress(state)
+            show(shown)
         if state is not None and state.phase in (states.DONE, states.FAILED):
             return state
         silent = state is None or state.phase == states.SILENT
         if waited >= (min(wait_s, SILENT_WAIT_S) if silent else wait_s):
             return state
         time.sleep(LOOK_S)
+
+
+def _progress(state: State | None) -> str:
+    return f"akastats: {state.applied if state else 0} tests delivered ..."
 
 
 def lines(state: State | None, problem: str, spool: Path | None, verbosity: int) -> Iterator[str]:
