@@ -8,13 +8,6 @@ from pathlib import Path
 
 import pytest
 
-_HELP = {
-    "url": "Redis or Valkey to deliver to; default: AKA_STATS_REDIS_URL, else an embedded server",
-    "suite": "name of this job, whose durations are its own: unit, py312 ...",
-    "namespace": "what every key begins with; default: AKA_STATS_NAMESPACE, else AKA-STATS",
-    "dir": "where spool and embedded server live; default: .akastats in the root directory",
-    "wait": "seconds to wait at the end for the run to be delivered; default: 10",
-}
 _SUITE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 DEFAULT_WAIT_S = 10.0
 
@@ -28,24 +21,6 @@ class Options:
     namespace: str
     directory: Path
     wait_s: float
-
-
-def declare(parser: pytest.Parser) -> None:
-    """Declare the options and their ini twins."""
-    group = parser.getgroup("akastats", "test-suite statistics (akastats)")
-    group.addoption("--akastats", action="store_true", default=None, help="record this run")
-    parser.addini("akastats", "record every run", type="bool", default=False)
-    for name, text in _HELP.items():
-        group.addoption(f"--akastats-{name}", default=None, help=text, metavar=name.upper())
-        parser.addini(f"akastats_{name}", text, default="")
-
-
-def is_on(config: pytest.Config) -> bool:
-    """Return whether this run is to be recorded: asked for, and not one that runs no tests."""
-    on = config.getoption("--akastats")
-    wanted = bool(config.getini("akastats")) if on is None else bool(on)
-    silent = ("collectonly", "showfixtures", "show_fixtures_per_test", "setupplan", "help", "version")
-    return wanted and not any(config.getoption(name, False) for name in silent)
 
 
 def read(config: pytest.Config) -> Options:

@@ -22,13 +22,14 @@ from akastats.spool import places
 from akastats.spool.writer import Writer
 from pytest_akastats import summary
 from pytest_akastats.fixtures import COLLECTORS
-from pytest_akastats.options import Options
+from pytest_akastats.options import Options, read
 from pytest_akastats.probe import Probe, WorkerProbe
 from pytest_akastats.recorder import Recorder
 
 
-def register(config: pytest.Config, options: Options) -> None:
+def register(config: pytest.Config) -> None:
     """Register what this process needs: a worker's probe, or the session of the process that records."""
+    options = read(config)
     if hasattr(config, "workerinput"):
         probe: Probe = WorkerProbe()
     else:

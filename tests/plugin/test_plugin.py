@@ -36,7 +36,6 @@ def test_off_imports_nothing_of_akastats(pytester: pytest.Pytester) -> None:
     assert {
         "pytest_akastats",
         "pytest_akastats.plugin",
-        "pytest_akastats.options",
         "pytest_akastats.fixtures",
     } == ours
 
