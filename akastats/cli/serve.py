@@ -28,10 +28,9 @@ def serve(
         # Late: importing FastAPI and uvicorn takes 0.3 s, which the other commands need not wait for.
         import uvicorn
 
-        from akastats.app import create_app
-
+        settings = uvicorn.Config("akastats.app:app", log_level="warning", access_log=False, lifespan="on")
+        settings.load()
         _say_where(address(listening), chosen.shown, as_json)
-        settings = uvicorn.Config(create_app(), log_level="warning", access_log=False, lifespan="on")
         try:
             uvicorn.Server(settings).run([listening])
         except KeyboardInterrupt:

@@ -24,7 +24,10 @@ def test_without_the_extra_one_line_says_what_to_install(missing, server):
     code = WITHOUT.format(missing=missing)
 
     done = subprocess.run(
-        [sys.executable, "-c", code, "serve", "--url", server], capture_output=True, text=True, check=False
+        [sys.executable, "-c", code, "serve", "--port=0", "--url", server],
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
