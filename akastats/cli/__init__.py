@@ -10,6 +10,8 @@ def main() -> None:
     try:
         # Late, because all of it comes with an extra.
         from akastats.cli.app import run
+
+        sys.exit(run())
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         if missing == "akastats":
@@ -17,4 +19,3 @@ def main() -> None:
         sys.exit(f'akastats: {missing} is not installed: pip install "pytest-akastats[api]"')
     except KeyboardInterrupt:
         sys.exit(130)
-    sys.exit(run())

@@ -44,8 +44,14 @@ def run() -> int:
         code = _code()
         sys.stdout.flush()
     except BrokenPipeError:
-        _silence()
-        return BROKEN_PIPE
+        code = BROKEN_PIPE
+    except OSError as error:
+        # A full disk behind stdout, most of all.
+        output.warn(str(error))
+        code = WRONG
+    else:
+        return code
+    _silence()
     return code
 
 

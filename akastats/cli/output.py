@@ -14,7 +14,7 @@ from rich.text import Text
 
 from akastats.visible import visible
 
-# Into a file or a pipe nothing is cut: node ids are what people look for there.
+# Nothing is cut or folded to the terminal's width: node ids and run ids are what people copy.
 UNLIMITED_WIDTH = 10_000
 
 _STYLES = {
@@ -55,7 +55,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], numbers: Seq
     """Write a table; the `numbers` are its columns that align right. Absent values stay empty."""
     drawn = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        drawn.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
+        drawn.add_column(column, justify="right" if column in numbers else "left")
     for row in rows:
         drawn.add_row(*(_cell(value) for value in row))
     _console().print(drawn)
@@ -72,8 +72,7 @@ def strip(outcomes: Sequence[str | None]) -> str:
 
 
 def _console() -> Console:
-    width = None if sys.stdout.isatty() else UNLIMITED_WIDTH
-    return Console(markup=False, highlight=False, emoji=False, width=width)
+    return Console(markup=False, highlight=False, emoji=False, width=UNLIMITED_WIDTH)
 
 
 def flush() -> None:

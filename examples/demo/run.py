@@ -72,9 +72,9 @@ def free_port(wanted: int) -> int:
 def announce(address: str, run: str) -> None:
     """Print what is worth opening."""
     print("\nWorth opening:")
-    print(f"  the runs            {address}")
-    print(f"  the newest run      {address}api/v1/runs/{run}")
-    print(f"  a flaky test        {address}api/v1/tests/{quote(SHOWN)}/history", flush=True)
+    print(f"  the page       {address}")
+    print(f"  a run          {address}api/v1/runs/{run}")
+    print(f"  a test's past  {address}api/v1/tests/{quote(SHOWN)}/history", flush=True)
 
 
 if __name__ == "__main__":

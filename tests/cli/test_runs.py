@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from tests.cli.conftest import COMMAND
 from tests.telling import STARTED, tell
 
 HOSTILE = "a.py::b[\x1b[2J\u202e/é 日本]"
@@ -211,3 +212,15 @@ def test_a_reader_that_leaves_is_no_error(akastats, server, tmp_path):
         command = f"{script}{option} | true"
         done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, env=os.environ, check=False)
         assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_full_disk_behind_stdout_is_one_line(server, tmp_path):
+    """What cannot be written is said, and the exit code tells."""
+    tell(server, tmp_path, [("a.py::b", "passed", 0.1)])
+
+    for option in ([], ["--json"]):
+        with open("/dev/full", "wb") as full:
+            command = [*COMMAND, "runs", *option]
+            done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, env=os.environ, check=False)
+        assert (done.returncode, done.stderr.count(b"\n")) == (1, 1)
+        assert b"No space left" in done.stderr
