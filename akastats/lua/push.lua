@@ -314,13 +314,21 @@ end
 
 local function add_history(label)
   local history, newest, length = label.history, label.newest, nil
+  local fresh, late = {}, {}
   for _, point in ipairs(label.points) do
     if newest and point.time < newest then
-      insert(history, point.time, point.entry)
+      late[#late + 1] = point
     else
-      length = call("LPUSH", history, point.entry)
+      fresh[#fresh + 1] = point.entry
       newest, label.head_time, label.head_value = point.time, point.time_text, point.value_text
     end
+  end
+  for first = 1, #fresh, MOST_VALUES do
+    length = call("LPUSH", history, unpack(fresh, first, math.min(#fresh, first + MOST_VALUES - 1)))
+  end
+  for _, point in ipairs(late) do
+    insert(history, point.time, point.entry)
+    length = nil
   end
   if not length or length > history_size then
     call("LTRIM", history, 0, history_size - 1)
