@@ -180,8 +180,8 @@ class Story:
         self.results.append(result)
         self.last_time = max(self.last_time, result.end)
         if result.outcome != "skipped":
-            label = self._label("test", result.nodeid)
-            yield self._about(label, result.end, result.value, result.outcome, traceback)
+            name = self._label("test", result.nodeid)
+            yield self._about(name, result.end, result.value, result.outcome, traceback)
 
     def _about(self, label: str, time: float, value: float, outcome: str = "", error: str = "") -> Added:
         """Return a point whose context names the run, and the outcome and error where there are any."""
@@ -226,8 +226,8 @@ class Story:
         self.end = end
         self.last_time = finished = float(end["finished"])
         for fixture in self.fixtures.values():
-            label = self._label("fixture", f"{fixture.baseid}::{fixture.name}")
-            yield self._about(label, finished, fixture.setup + fixture.teardown)
+            name = self._label("fixture", f"{fixture.baseid}::{fixture.name}")
+            yield self._about(name, finished, fixture.setup + fixture.teardown)
         for path, seconds in self.files():
             yield self._about(self._label("collect", path), finished, seconds)
         for name, value in self._totals():
@@ -270,8 +270,7 @@ class Story:
         return "passed" if exit_code == 0 else "empty" if exit_code == 5 else "failed"
 
     def _label(self, word: str, rest: str) -> str:
-        suite = self.header.get("suite", "")
-        return fitting(f"{word}@{suite}::{rest}" if suite else f"{word}::{rest}")
+        return label(word, rest, str(self.header.get("suite", "")))
 
     def _own(self, nodeid: str) -> str:
         """Return pytest's own node id: with `--dist loadgroup` pytest-xdist appends `@group`."""
@@ -310,19 +309,28 @@ def outcome_of(letters: str, failed_subtests: int = 0) -> str | None:
 _RAISED = re.compile(r"^(?:E\s+)?(?:[\w.]+\.)?([A-Za-z_]\w*(?:Error|Exception|Exit|Warning|Interrupt))\b", re.M)
 
 
+# pytest's closing line of a traceback: `file.py:3: ValueError`.
+_PLACE = re.compile(r"^\S+:\d+: ([A-Za-z_]\w*)$", re.MULTILINE)
+
 # pytest-xdist heads each failure with the worker it came from: the same failure elsewhere is the same text.
 _WORKER_LINE = re.compile(r"\A\[\w+\] \S+ -- Python .*\n")
 
 
 def class_in(text: str) -> str:
     """Return the class of the exception that a traceback ends with, `Error` where none is to be seen."""
-    found: list[str] = _RAISED.findall(text)
+    placed: list[str] = _PLACE.findall(text)
+    found: list[str] = placed or _RAISED.findall(text)
     return found[-1] if found else "Error"
 
 
-def fitting(label: str) -> str:
-    """Return `label` as text that can be stored: lone surrogates escaped, at most 4096 bytes."""
-    encoded = label.encode("utf-8", "backslashreplace")
+def label(word: str, rest: str, suite: str = "") -> str:
+    """Return the label of something a run measures: `test::rest`, with a suite `test@suite::rest`."""
+    return fitting(f"{word}@{suite}::{rest}" if suite else f"{word}::{rest}")
+
+
+def fitting(text: str) -> str:
+    """Return `text` as a label that can be stored: lone surrogates escaped, at most 4096 bytes."""
+    encoded = text.encode("utf-8", "backslashreplace")
     return encoded[:MAX_LABEL_BYTES].decode(errors="ignore")
 
 

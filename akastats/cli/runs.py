@@ -15,6 +15,7 @@ from akastats.config import Config
 from akastats.errors import NotFoundError
 from akastats.local_time import moment, zone
 from akastats.operations import query
+from akastats.outcomes import label
 from akastats.reading import details, tests
 from akastats.reading import runs as reading
 from akastats.reading.details import Details, Slow
@@ -93,9 +94,9 @@ def _run_details(config: Config, run_id: str, limit: int) -> Details | None:
 
 
 def _show_test(config: Config, nodeid: str, suite: str, limit: int, as_json: bool) -> None:
-    label = tests.label("test", nodeid, suite)
+    name = label("test", nodeid, suite or "")
     points = sync_redis.run(tests.history(config.namespace, nodeid, suite, max(limit, STRIP)))
-    numbers = sync_redis.run(query.summaries(config.namespace, [label])).get(label)
+    numbers = sync_redis.run(query.summaries(config.namespace, [name])).get(name)
     shown = points[:limit]
     if as_json:
         known = numbers._asdict() if numbers else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import dropwhile, takewhile
@@ -14,7 +13,7 @@ from akastats import keys, profile
 from akastats.errors import NotFoundError
 from akastats.operations import query, runs
 from akastats.operations.requests import Operation, ask_all
-from akastats.outcomes import class_in
+from akastats.outcomes import class_in, label
 from akastats.reading import tests
 from akastats.reading.runs import Run, one
 from akastats.records import Stat
@@ -132,7 +131,7 @@ def _slowest(found: Iterable[Slow], size: int) -> list[Slow]:
 
 
 def _against_past(namespace: str, run: Run, word: str, found: list[Slow]) -> Operation[list[Slow]]:
-    labels = [tests.label(word, slow.name, run.suite) for slow in found]
+    labels = [label(word, slow.name, run.suite or "") for slow in found]
     histories = yield from _pieces(namespace, labels, 0, PAST)
     began = run.started or 0.0
     return [
@@ -166,7 +165,7 @@ def _error_ids(namespace: str, run: Run, failing: list[str]) -> Operation[dict[s
     searched, start, size = failing, 0, FIRST_POINTS
     earliest = (run.started or 0.0) - SKEW_S
     while searched:
-        labels = [tests.label("test", nodeid, run.suite) for nodeid in searched]
+        labels = [label("test", nodeid, run.suite or "") for nodeid in searched]
         pieces = yield from _pieces(namespace, labels, start, size)
         facts = yield from tests.facts(namespace, (point for points in pieces for point in points))
         deeper = []
@@ -197,19 +196,9 @@ def group(errors: dict[str, str], texts: dict[str, str]) -> list[Failure]:
 
 
 def _failure(error_id: str, text: str | None, nodeids: list[str]) -> Failure:
-    raised = exception_in(text) if text else None
+    raised = class_in(text) if text else None
     message = message_in(text, raised) if text and raised else None
     return Failure(raised, message, error_id or None, len(nodeids), nodeids)
-
-
-# What pytest ends a traceback with: `test_a.py:3: AssertionError`.
-_PLACE = re.compile(r"^\S.*:\d+: ([A-Za-z_]\w*)$", re.MULTILINE)
-
-
-def exception_in(text: str) -> str:
-    """Return the class of the exception that a traceback tells of."""
-    placed: list[str] = _PLACE.findall(text)
-    return placed[-1] if placed else class_in(text)
 
 
 def message_in(text: str, raised: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from akastats.errors import NotFoundError
 from akastats.operations import query, runs
 from akastats.operations.requests import Operation
-from akastats.outcomes import fitting
+from akastats.outcomes import label
 from akastats.records import Stat
 
 
@@ -29,11 +29,6 @@ class Attempt:
     commit: str | None = None
     branch: str | None = None
     error_id: str | None = None
-
-
-def label(word: str, name: str, suite: str | None = None) -> str:
-    """Return the label that the plugin writes for a test, a fixture or a file: `test@suite::name`."""
-    return fitting(f"{word}@{suite}::{name}" if suite else f"{word}::{name}")
 
 
 def facts_of(context: bytes | None) -> dict[str, str]:
@@ -59,7 +54,7 @@ def history(namespace: str, nodeid: str, suite: str = "", size: int = 100) -> Op
 
     Raises `NotFoundError` for a test that has no history, or no longer.
     """
-    points = yield from query.history(namespace, label("test", nodeid, suite), size)
+    points = yield from query.history(namespace, label("test", nodeid, suite or ""), size)
     if not points:
         within = f" in suite {suite!r}" if suite else ""
         raise NotFoundError(

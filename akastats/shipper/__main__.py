@@ -168,7 +168,7 @@ def ship(spool: Path) -> None:
     if lease is not None and lease.notice:
         shipper.say(notice=lease.notice)
     if shipper.run():
-        drain(spool.parent, config, shipper.carry)
+        drain(spool.parent, config, shipper.carry, shipper.delivery.story.header.get("destination"))
 
 
 if __name__ == "__main__":

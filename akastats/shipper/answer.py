@@ -9,7 +9,7 @@ from typing import Any
 from akastats.config import Config
 from akastats.operations import query
 from akastats.operations.requests import Operation
-from akastats.outcomes import Story, fitting, slowest
+from akastats.outcomes import Story, label, slowest
 
 #: How many of the slowest tests and fixtures are told.
 SLOWEST = 5
@@ -37,9 +37,8 @@ def answer(story: Story, config: Config, carry: Callable[[Operation[Any]], Any])
 def _against_past(
     story: Story, config: Config, carry: Callable[[Operation[Any]], Any], name: str, word: str, seconds: float
 ) -> dict[str, Any]:
-    suite = story.header.get("suite", "")
-    label = fitting(f"{word}@{suite}::{name}" if suite else f"{word}::{name}")
+    told = label(word, name, str(story.header.get("suite", "")))
     began = float(story.header.get("started", 0.0))
-    points = carry(query.history(config.namespace, label, PAST))
+    points = carry(query.history(config.namespace, told, PAST))
     past = [point.value for point in points if point.timestamp < began]
     return {"name": name, "seconds": seconds, "usual": median(past) if past else None, "points": len(past)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,12 +41,16 @@ def drain(
     directory: Path,
     config: Config,
     carry: Callable[[Operation[Any]], Any],
+    destination: Mapping[str, str] | None = None,
     now: Callable[[], float] = time.time,
 ) -> list[Drained]:
-    """Deliver every spool of a directory whose run is over; stop at the first that the server does not take."""
+    """Deliver every spool of a directory whose run is over; stop at the first that the server does not take.
+
+    With a `destination`, those that name another are left alone.
+    """
     drained = []
     for path in waiting(directory):
-        outcome = drain_one(path, config, carry)
+        outcome = drain_one(path, config, carry, destination)
         drained.append(outcome)
         if outcome.problem:
             break
@@ -56,14 +60,23 @@ def drain(
     return drained
 
 
-def drain_one(path: Path, config: Config, carry: Callable[[Operation[Any]], Any]) -> Drained:
-    """Deliver one spool, if its run is over."""
+def drain_one(
+    path: Path,
+    config: Config,
+    carry: Callable[[Operation[Any]], Any],
+    destination: Mapping[str, str] | None = None,
+) -> Drained:
+    """Deliver one spool, if its run is over; one that no run can be read from, or that goes elsewhere, stays."""
     delivery = Delivery(path, config, carry)
     try:
+        delivery.read()
+        header = delivery.story.header
+        if not header or (destination and header.get("destination", destination) != destination):
+            return Drained(path, delivery.story.run_id, damaged=delivery.damaged)
+        delivery.apply()
         while delivery.read():
             delivery.apply()
-        delivery.apply()
-        over = delivery.is_done or _is_dead(delivery)
+        over = delivery.is_done or _is_dead(header)
         if over and not delivery.is_done:
             delivery.complete_as_crashed()
     except (AkastatsError, OSError) as error:
@@ -71,9 +84,6 @@ def drain_one(path: Path, config: Config, carry: Callable[[Operation[Any]], Any]
     return Drained(path, delivery.story.run_id, len(delivery.story.results), over, delivery.damaged)
 
 
-def _is_dead(delivery: Delivery) -> bool:
+def _is_dead(header: Mapping[str, Any]) -> bool:
     """Whether the process that wrote a spool is gone; one of another machine is, once its spool is here."""
-    header = delivery.story.header
-    if not header:
-        return True
     return not detached.is_running(int(header["pid"]), str(header["pid_mark"]))

@@ -203,6 +203,36 @@ def test_a_final_status_replaces_crashed_and_not_the_other_way_round(
     assert ["passed", "passed"] == [passed, carry(runs.run("AKA-STATS", "run-1"))["status"]]
 
 
+def test_a_spool_for_another_server_is_left_alone(
+    tmp_path: Path, server: str, carry: Carry, redis_client: Redis
+) -> None:
+    """A run goes where it was recorded for, and only there."""
+    write_spool(tmp_path / "spool")
+    header = {
+        "id": "run-2",
+        "started": 1.0,
+        "pid": 1,
+        "pid_mark": "",
+        "destination": {"server": "redis://elsewhere"},
+    }
+    Writer(tmp_path / "spool", "run-2").append(json.dumps(["run", header]))
+
+    drain(tmp_path / "spool", Config(redis_url=server), carry, {"server": "here"})
+
+    assert redis_client.exists("AKA-STATS::RUN::run-1")
+    assert not redis_client.exists("AKA-STATS::RUN::run-2")
+
+
+def test_an_empty_spool_holds_no_other_up(tmp_path: Path, server: str, carry: Carry, redis_client: Redis) -> None:
+    """A process that died before its first line leaves a file that says nothing."""
+    write_spool(tmp_path / "spool")
+    Writer(tmp_path / "spool", "run-2")
+
+    drained = drain(tmp_path / "spool", Config(redis_url=server), carry)
+
+    assert [False, True] == [outcome.complete for outcome in drained]
+
+
 def test_an_applied_spool_is_removed_after_a_day(tmp_path: Path, server: str, carry: Carry) -> None:
     """It is kept for a server that comes back from older data, and no longer."""
     path = write_spool(tmp_path / "spool")
