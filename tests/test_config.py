@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from akastats.config import Config, config, read, without_credentials, zone
-from akastats.errors import AkastatsError, ConfigError
+from akastats.config import Config, config, read, without_credentials
+from akastats.errors import ConfigError
 
 
 @pytest.fixture(autouse=True)
@@ -152,15 +152,6 @@ def test_looking_for_special_methods_reads_no_environment(monkeypatch):
     monkeypatch.setenv("AKA_STATS_HISTORY_SIZE", "wrong")
 
     assert not hasattr(config, "__wrapped__")
-
-
-def test_the_zone_is_looked_up_when_asked_for():
-    """A known zone is found; an unknown one is a clear error, and only then."""
-    unknown = read({"AKA_STATS_TIMEZONE": "Mars/Olympus"})
-
-    assert str(zone(Config())) == "Europe/Amsterdam"
-    with pytest.raises(AkastatsError, match=r"AKA_STATS_TIMEZONE.*Mars/Olympus"):
-        zone(unknown)
 
 
 def test_importing_is_cheap_and_brings_no_driver():
