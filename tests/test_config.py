@@ -160,9 +160,9 @@ def test_importing_is_cheap_and_brings_no_driver():
         "import akastats, sys; akastats.Stats()('a', 1); print('redis' in sys.modules, 'asyncio' in sys.modules)"
     )
     command = [sys.executable, "-X", "importtime", "-c", code]
-    tries = [subprocess.run(command, capture_output=True, text=True, check=True) for _ in range(3)]
+    tries = [subprocess.run(command, capture_output=True, text=True, check=True) for _ in range(8)]
 
     lines = [line for done in tries for line in done.stderr.splitlines() if line.endswith("| akastats")]
-    # The best of three: other work on the machine only ever adds.
+    # The best of eight: other work on the machine only ever adds.
     assert min(int(line.split("|")[1]) for line in lines) < 5000
     assert {done.stdout for done in tries} == {"False False\n"}
