@@ -9,13 +9,10 @@ import dataclasses
 import os
 import re
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from akastats.errors import ConfigError
-
-if TYPE_CHECKING:
-    from zoneinfo import ZoneInfo
 
 SCHEMES = ("redis://", "rediss://", "unix://")
 
@@ -98,19 +95,6 @@ def without_credentials(url: str) -> str:
         return "(a URL that cannot be shown without its password)" if "@" in url else url.partition("?")[0]
     path = re.split(r"[?#]", rest[len(authority) :], maxsplit=1)[0]
     return f"{scheme}://{authority.rpartition('@')[2]}{path}"
-
-
-def zone(config: Config) -> ZoneInfo:
-    """Return the time zone in which people read times; raise `ConfigError` for one nobody knows."""
-    from zoneinfo import ZoneInfo
-
-    try:
-        return ZoneInfo(config.timezone)
-    except (OSError, ValueError, LookupError) as error:
-        raise ConfigError(
-            f"AKA_STATS_TIMEZONE: no time zone {config.timezone!r} is known here; it reads Europe/Amsterdam "
-            "or UTC (where the system has no zones, install tzdata)"
-        ) from error
 
 
 _VARIABLES: tuple[tuple[str, str, Callable[[str, str], Any]], ...] = (
