@@ -44,7 +44,7 @@ PROJECTS = {
     for project in (
         Project("more-itertools", "10.7.0", (), ("tests",)),
         Project("attrs", "25.3.0", ("hypothesis", "cloudpickle"), ("tests", "--ignore=tests/test_mypy.yml")),
-        Project("click", "8.2.1", (), ("tests",)),
+        Project("click", "8.5.1", (), ("tests",)),
         Project("jinja2", "3.1.6", ("trio",), ("tests",)),
         Project("h11", "0.16.0", (), ("h11/tests",)),
         Project("python-dotenv", "1.1.1", ("sh", "click"), ("tests",)),
