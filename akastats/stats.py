@@ -75,14 +75,12 @@ class Stats(Collector):
     def save_stats(self) -> None:
         """Write what is recorded; raise `ServerError` and keep what was not written."""
         with Outgoing(self, _config(self.prefix)) as outgoing:
-            for applied in sync_redis.run_all(outgoing.operations()):
-                outgoing.forget(applied)
+            sync_redis.run_all(outgoing.operations())
 
     async def save_stats_async(self) -> None:
         """As `save_stats`, for asyncio."""
         with Outgoing(self, _config(self.prefix)) as outgoing:
-            async for applied in async_redis.run_all(outgoing.operations()):
-                outgoing.forget(applied)
+            await async_redis.run_all(outgoing.operations())
 
 
 class Outgoing:
@@ -99,17 +97,13 @@ class Outgoing:
         self._unsent, self._owner.recorded_stats = self._owner.recorded_stats, []
         return self
 
-    def operations(self) -> Iterator[Operation[list[Point]]]:
-        """Yield one operation a batch, which returns the batch's points once they are applied."""
+    def operations(self) -> Iterator[Operation[None]]:
+        """Yield one operation a batch, which notes the batch's points once they are applied."""
         for made, points in batches(self._unsent):
             yield self._write(made, points)
 
-    def _write(self, made: Batch, points: list[Point]) -> Operation[list[Point]]:
+    def _write(self, made: Batch, points: list[Point]) -> Operation[None]:
         yield from apply(made, self._config)
-        return points
-
-    def forget(self, points: list[Point]) -> None:
-        """Note that these are applied."""
         self._applied.update(map(id, points))
 
     def __exit__(self, exc_type: object, error: BaseException | None, traceback: object) -> None:

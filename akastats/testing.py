@@ -16,12 +16,13 @@ from weakref import WeakKeyDictionary
 
 import pytest
 
-from akastats import redis, stats
+from akastats import stats
 from akastats.config import Config
 from akastats.errors import AkastatsError
 from akastats.operations.push import Batch
 from akastats.operations.requests import Operation
 from akastats.records import Point
+from akastats.redis import connections
 
 if TYPE_CHECKING:
     from fakeredis import FakeAsyncRedis, FakeRedis
@@ -82,10 +83,10 @@ def faking() -> Iterator[FakeRedis]:
     with FakeRedis(server=server) as client, pytest.MonkeyPatch.context() as patch:
         _disconnect(patch)
         # Own connections, not attached ones: each event loop opens and closes its own.
-        patch.setattr(redis, "connect", lambda url, **options: FakeRedis(server=server))
-        patch.setattr(redis, "connect_async", lambda url, **options: _closing(FakeAsyncRedis(server=server)))
+        patch.setattr(connections, "connect", lambda url, **options: FakeRedis(server=server))
+        patch.setattr(connections, "connect_async", lambda url, **options: _closing(FakeAsyncRedis(server=server)))
         yield client
-        redis.sync_redis.close()
+        connections.sync_redis.close()
 
 
 def _closing(client: FakeAsyncRedis) -> FakeAsyncRedis:
@@ -97,7 +98,7 @@ def _closing(client: FakeAsyncRedis) -> FakeAsyncRedis:
 
 def _disconnect(patch: pytest.MonkeyPatch) -> None:
     """Put aside what is attached and open; undoing the patch brings it back."""
-    for connections in (redis.sync_redis, redis.async_redis):
-        patch.setattr(connections, "_attached", None)
-    patch.setattr(redis.sync_redis, "_own", redis.Own())
-    patch.setattr(redis.async_redis, "_owns", WeakKeyDictionary())
+    for flavour in (connections.sync_redis, connections.async_redis):
+        patch.setattr(flavour, "_attached", None)
+    patch.setattr(connections.sync_redis, "_single", connections.Own())
+    patch.setattr(connections.async_redis, "_owns", WeakKeyDictionary())

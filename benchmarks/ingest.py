@@ -241,7 +241,7 @@ def measure_blocking(results: Results, client: Redis, url: str, samples: list[Sa
         pushing.BATCH_LABELS = size
         prepared = [pushing.batch(part) for part in pushing.split(points)]
         operations = [pushing.apply(batch, config.now()) for _ in range(3) for batch in prepared]
-        waited = ping_p99(url, lambda: list(sync_redis.run_all(operations)))  # noqa: B023 - called here
+        waited = ping_p99(url, lambda: sync_redis.run_all(operations))  # noqa: B023 - called here
         results.note(f"PING p99, {'ours' if size == usual else 'of 500'}", waited)
     pushing.BATCH_LABELS = usual
 

@@ -6,7 +6,6 @@ import asyncio
 import os
 import socket
 import subprocess
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -16,11 +15,12 @@ from redis import Redis
 
 import conftest
 from akastats import Stats, push_stat, push_stat_async
-from akastats import redis as connections
 from akastats.config import Config, config
 from akastats.errors import AkastatsError, ConfigError, ServerError
 from akastats.operations.requests import ask, ask_all, tell
-from akastats.redis import AsyncRedis, SyncRedis, async_redis, connect, connect_async, pack, sync_redis
+from akastats.redis import AsyncRedis, SyncRedis, async_redis, connect, connect_async, sync_redis
+from akastats.redis.protocol import pack
+from akastats.redis.translation import ADVICE
 from akastats.sync_stats import contexts, fetch_stats
 
 
@@ -113,7 +113,7 @@ def test_a_client_of_a_user_s_own_class_is_asked_by_its_own_means(server, server
 
     assert ours.run(ask("PING")) in (b"PONG", "PONG", True)
     assert ours.run(ask_all([("GET", "a"), ("GET", "b")])) == [None, None]
-    assert list(ours.run_all([tell(("SET", "a", "1"))])) == [[True]]
+    assert ours.run_all([tell(("SET", "a", "1"))]) == [[True]]
     assert client.asked == 2
     client.close()
 
@@ -493,16 +493,12 @@ def test_messages_are_what_the_protocol_wants():
 def run_all(request, server):
     """Carry out operations that write, blocking or awaiting; return the results."""
     if request.param == "sync":
-        return lambda operations: list(sync_redis.run_all(operations))
-
-    async def gather(operations) -> list:
-        return [result async for result in async_redis.run_all(operations)]
-
-    return lambda operations: asyncio.run(gather(operations))
+        return sync_redis.run_all
+    return lambda operations: asyncio.run(async_redis.run_all(operations))
 
 
 def test_every_result_comes(run_all):
-    """What operations return is yielded as they end, those that ask nothing included."""
+    """What operations return is there in the end, those that ask nothing included."""
 
     def one(number: int):
         if number % 3:
@@ -551,5 +547,4 @@ def test_every_kind_of_error_has_its_advice():
     """Each kind that an error can have is explained."""
     kinds = {"absent", "lost", "busy", "denied", "unknown_script", "refused"}
 
-    assert set(connections._ADVICE) == kinds
-    assert sys.modules["akastats.redis"] is connections
+    assert set(ADVICE) == kinds

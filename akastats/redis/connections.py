@@ -1,0 +1,232 @@
+"""`sync_redis` and `async_redis`: attached connections, or own ones and who counts on them."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from weakref import WeakKeyDictionary
+
+from akastats.config import config
+from akastats.operations.requests import Operation
+from akastats.redis.clients import connect, connect_async
+from akastats.redis.conversation import carry, carry_all
+from akastats.redis.driving import drive, drive_async
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
+    from redis import Redis
+    from redis.asyncio import Redis as AsyncClient
+
+T = TypeVar("T")
+Client = TypeVar("Client")
+
+
+class Own(Generic[Client]):
+    """An own client and who counts on it: those who opened it, and the contexts entered."""
+
+    def __init__(self) -> None:
+        self.client: Client | None = None
+        self.opened = self.entered = 0
+
+    @property
+    def users(self) -> int:
+        """How many count on it."""
+        return self.opened + self.entered
+
+    def taken(self) -> Client | None:
+        """Take the client out once nobody counts on it."""
+        if self.users:
+            return None
+        client, self.client = self.client, None
+        return client
+
+
+class Connections(Generic[Client]):
+    """What both flavours share: a reader and a writer, the caller's or our own."""
+
+    def __init__(self) -> None:
+        self._attached: tuple[Client, Client] | None = None
+
+    @property
+    def call_count(self) -> int:
+        """How many users the connection has: open contexts, and calls of `open_connection`."""
+        return self._own().users
+
+    @property
+    def reader(self) -> Client | None:
+        """The client that is read from, `None` while there is no connection."""
+        return self._attached[0] if self._attached else self._own().client
+
+    @property
+    def writer(self) -> Client | None:
+        """The client that is written to, `None` while there is no connection."""
+        return self._attached[1] if self._attached else self._own().client
+
+    def attach(self, reader: Client, writer: Client) -> None:
+        """Use these clients from now on; they stay the caller's to close."""
+        self._attached = (reader, writer)
+
+    def detach(self) -> None:
+        """Forget attached clients: own connections are used again."""
+        self._attached = None
+
+    def _own(self) -> Own[Client]:
+        raise NotImplementedError
+
+    def _connect(self, url: str) -> Client:
+        raise NotImplementedError
+
+    def _pair(self, redis_url: str | None = None) -> tuple[Client, Client]:
+        if self._attached is not None:
+            return self._attached
+        own = self._own()
+        if own.client is None:
+            own.client = self._connect(redis_url or config.redis_url)
+        return own.client, own.client
+
+
+class SyncRedis(Connections["Redis"]):
+    """The connections of code that blocks, safe to share between threads and with forked children."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._single: Own[Redis] = Own()
+        self._renew_lock()
+        # A child forked while another thread holds the lock would wait for it for ever.
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._renew_lock)
+
+    def _renew_lock(self) -> None:
+        self._lock = threading.Lock()
+
+    def _own(self) -> Own[Redis]:
+        return self._single
+
+    def _connect(self, url: str) -> Redis:
+        return connect(url)
+
+    def __call__(self) -> SyncRedis:
+        return self
+
+    def open_connection(self, redis_url: str | None = None) -> tuple[Redis, Redis]:
+        """Open an own connection that stays open until `close`; without a URL the configured one."""
+        with self._lock:
+            pair = self._pair(redis_url)
+            self._single.opened += 1
+        return pair
+
+    def redis_pair(self) -> tuple[Redis, Redis]:
+        """Return reader and writer, to be given back by `close`."""
+        return self.open_connection()
+
+    def __enter__(self) -> tuple[Redis, Redis]:
+        with self._lock:
+            pair = self._pair()
+            self._single.entered += 1
+        return pair
+
+    def __exit__(self, *exc_info: object) -> None:
+        with self._lock:
+            self._single.entered -= 1
+            unused = self._single.taken()
+        _close(unused)
+
+    def close(self) -> None:
+        """Close the own connection, now or when the last open context ends; attached ones are left alone."""
+        with self._lock:
+            self._single.opened = 0
+            unused = self._single.taken()
+        _close(unused)
+
+    def run(self, operation: Operation[T]) -> T:
+        """Carry out an operation; a driver's error reaches it, and the caller, as `ServerError`."""
+        with self as (reader, writer):
+            return drive(carry(operation, reader, writer))
+
+    def run_all(self, operations: Iterable[Operation[T]]) -> list[T]:
+        """Carry out operations that write, two at a time on one connection; return their results, as they end.
+
+        After an error nothing more is sent; what is under way is waited for, then the error is raised.
+        """
+        with self as (_, writer):
+            return drive(carry_all(operations, writer))
+
+
+def _close(client: Redis | None) -> None:
+    if client is not None:
+        client.close()
+        # redis-py 5.0.0 takes the pool for the caller's.
+        client.connection_pool.disconnect()
+
+
+class AsyncRedis(Connections["AsyncClient"]):
+    """The connections of asyncio code; own ones are kept per event loop, since they cannot be shared."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._owns: WeakKeyDictionary[AbstractEventLoop, Own[AsyncClient]] = WeakKeyDictionary()
+
+    def _own(self) -> Own[AsyncClient]:
+        from asyncio import get_running_loop
+
+        try:
+            loop = get_running_loop()
+        except RuntimeError:
+            return Own()
+        return self._owns.setdefault(loop, Own())
+
+    def _connect(self, url: str) -> AsyncClient:
+        return connect_async(url)
+
+    def __call__(self) -> AsyncRedis:
+        return self
+
+    async def open_connection(self, redis_url: str | None = None) -> tuple[AsyncClient, AsyncClient]:
+        """Open an own connection that stays open until `close`; without a URL the configured one."""
+        pair = self._pair(redis_url)
+        self._own().opened += 1
+        return pair
+
+    async def redis_pair(self) -> tuple[AsyncClient, AsyncClient]:
+        """Return reader and writer, to be given back by `close`."""
+        return await self.open_connection()
+
+    async def __aenter__(self) -> tuple[AsyncClient, AsyncClient]:
+        pair = self._pair()
+        self._own().entered += 1
+        return pair
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        own = self._own()
+        own.entered -= 1
+        await _close_async(own.taken())
+
+    async def close(self) -> None:
+        """Close this loop's connection, now or when its last context ends; attached ones are left alone."""
+        own = self._own()
+        own.opened = 0
+        await _close_async(own.taken())
+
+    async def run(self, operation: Operation[T]) -> T:
+        """As `SyncRedis.run`, awaiting."""
+        async with self as (reader, writer):
+            return await drive_async(carry(operation, reader, writer))
+
+    async def run_all(self, operations: Iterable[Operation[T]]) -> list[T]:
+        """As `SyncRedis.run_all`, awaiting."""
+        async with self as (_, writer):
+            return await drive_async(carry_all(operations, writer))
+
+
+async def _close_async(client: Any) -> None:
+    if client is not None:
+        # redis-py 5.0.0 has the older name only.
+        await (getattr(client, "aclose", None) or client.close)()
+        await client.connection_pool.disconnect()
+
+
+sync_redis = SyncRedis()
+async_redis = AsyncRedis()

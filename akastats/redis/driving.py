@@ -1,0 +1,54 @@
+"""The two runners of conversations, and of operations over given clients. They differ in one word."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from akastats.operations.requests import Operation
+from akastats.redis.conversation import Steps, carry
+
+if TYPE_CHECKING:
+    from redis import Redis
+    from redis.asyncio import Redis as AsyncClient
+
+T = TypeVar("T")
+
+
+def drive(steps: Steps[T]) -> T:
+    """Take a conversation's steps, blocking; return what it ends in."""
+    try:
+        step = next(steps)
+        while True:
+            try:
+                came = step()
+            except BaseException as error:  # noqa: BLE001 - it goes where the step was asked for
+                step = steps.throw(error)
+            else:
+                step = steps.send(came)
+    except StopIteration as stop:
+        return stop.value  # type: ignore[no-any-return]  # StopIteration.value is untyped
+
+
+async def drive_async(steps: Steps[T]) -> T:
+    """Take a conversation's steps, awaiting each; return what it ends in."""
+    try:
+        step = next(steps)
+        while True:
+            try:
+                came = await step()
+            except BaseException as error:  # noqa: BLE001 - it goes where the step was asked for
+                step = steps.throw(error)
+            else:
+                step = steps.send(came)
+    except StopIteration as stop:
+        return stop.value  # type: ignore[no-any-return]  # StopIteration.value is untyped
+
+
+def run(operation: Operation[T], reader: Redis, writer: Redis) -> T:
+    """Carry out an operation over given clients, blocking."""
+    return drive(carry(operation, reader, writer))
+
+
+async def run_async(operation: Operation[T], reader: AsyncClient, writer: AsyncClient) -> T:
+    """Carry out an operation over given clients, awaiting."""
+    return await drive_async(carry(operation, reader, writer))
