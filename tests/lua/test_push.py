@@ -349,6 +349,20 @@ def test_an_older_writer_s_nan_counts_as_nothing(carry, redis_client):
     assert (found.count, found.avg, found.stdev) == (3, 3.0, pytest.approx(math.sqrt(3)))
 
 
+@pytest.mark.parametrize("field", [field for field in keys.LABEL_FIELDS if field != "HISTORY"])
+def test_text_where_a_number_belongs_costs_no_push(carry, redis_client, field):
+    """What no number can be read from counts as absent, for its label and for no other of the batch."""
+    pushed(carry, "a", (1.0, 1.0), (2.0, 3.0))
+    pushed(carry, "b", (1.0, 1.0))
+    redis_client.set(keys.number(NAMESPACE, field, "a"), "12 monkeys")
+
+    carry(apply(Batch({"a": [Entry(3.0, 5.0)], "b": [Entry(2.0, 2.0)]}), CONFIG))
+
+    assert history(redis_client, "a") == ["3;5;", "2;3;", "1;1;"]
+    assert (stored(redis_client, "a")["LAST"], stored(redis_client, "a")["MAX"]) == ("5", "5")
+    assert (stored(redis_client, "b")["COUNT"], stored(redis_client, "b")["TOTAL"]) == ("2", "3")
+
+
 def test_a_history_that_holds_rubbish_is_continued(carry, redis_client):
     """An entry that is no point neither stops a push nor is taken for a time."""
     redis_client.lpush(keys.history(NAMESPACE, "a"), "rubbish", "1.5;text;")
@@ -369,13 +383,14 @@ def test_another_type_under_a_label_s_key_leaves_nothing_half_written(carry, red
     """Whichever of a label's ten keys holds another type, the whole batch is refused and changes nothing."""
     if known:
         pushed(carry, "bad", (1.0, 1.0))
+        pushed(carry, "good", (0.0, 0.0), (1.0, 1.0))
     name = keys.label(NAMESPACE, "bad")[keys.LABEL_FIELDS.index(field)]
     redis_client.delete(name)
     redis_client.hset(name, "a", "b")
     before = everything(redis_client)
 
     with pytest.raises(ServerError, match=f"BADTYPE {name} holds a hash") as caught:
-        carry(apply(Batch({"good": [Entry(2.0, 2.0)], "bad": [Entry(2.0, 2.0)]}), CONFIG))
+        carry(apply(Batch({"good": [Entry(2.0, 2.0), Entry(3.0, 3.0)], "bad": [Entry(2.0, 2.0)]}), CONFIG))
 
     assert caught.value.kind == "refused"
     assert everything(redis_client) == before
