@@ -36,7 +36,7 @@ class Collector:
         # Bound here: what tests do to the clock later does not reach us.
         self._now, self._clock = now, clock
 
-    def __call__(
+    def stat(
         self,
         label: str,
         value: float,
@@ -48,21 +48,13 @@ class Collector:
         Raises `ValueError` for a label that is empty, over 4096 bytes or not UTF-8, and for a value that
         is no finite number.
         """
-        self.stat(label, value, context, extra_labels)
-
-    def stat(
-        self,
-        label: str,
-        value: float,
-        context: Context = None,
-        extra_labels: Mapping[str, object] | None = None,
-    ) -> None:
-        """Record one number, as calling the object does."""
         if extra_labels:
             label = f"{label};{line_labels(extra_labels)}"
         check_label(label)
         point = Point(self._now(), label, check_value(label, value), check_context(label, context))
         self.recorded_stats.append(point)
+
+    __call__ = stat
 
     @contextmanager
     def timer(self, label: str, context: Context = None) -> Iterator[None]:
