@@ -50,7 +50,7 @@ class Collector:
         """
         if extra_labels:
             label = f"{label};{line_labels(extra_labels)}"
-        check_label(label)
+        label = check_label(label)
         point = Point(self._now(), label, check_value(label, value), check_context(label, context))
         self.recorded_stats.append(point)
 
@@ -80,7 +80,7 @@ class Collector:
         being handled. `additional_labels` are recorded as further `errors__` labels.
         """
         found = _exception(exc_type, exc_value)
-        labels = [] if found is None else [f"EXC:{_class_of(found).__name__}"]
+        labels = [] if found is None else [f"EXC:{_class_name(found)}"]
         if found is None and not self.disable_warnings:
             self.log.warning("Got an empty call to exception.")
         self.error(*labels, *(additional_labels or ()), context=context or _format(found, traceback))
@@ -109,8 +109,13 @@ def _exception(
     return given
 
 
-def _class_of(found: type[BaseException] | BaseException) -> type[BaseException]:
-    return found if isinstance(found, type) else type(found)
+# Characters: a class may have a name of any length, a label at most 4096 bytes.
+MAX_CLASS_NAME = 1000
+
+
+def _class_name(found: type[BaseException] | BaseException) -> str:
+    """Return the name of an exception's class as a label can hold it."""
+    return (found if isinstance(found, type) else type(found)).__name__[:MAX_CLASS_NAME]
 
 
 def _format(found: type[BaseException] | BaseException | None, traceback: TracebackType | None) -> str:
