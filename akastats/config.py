@@ -51,18 +51,26 @@ def read(environ: Mapping[str, str] = os.environ) -> Config:
 
 def redis_url(variable: str, text: str) -> str:
     """Return `text` if it is a URL that redis-py can open; `variable` is named when it is not."""
-    try:
-        parts = urlsplit(text)
-        usable = text.startswith(SCHEMES) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable:
+    if not (text.startswith(SCHEMES) and _leads_somewhere(text)):
         raise ConfigError(
             f"{variable}: {without_credentials(text)!r} is no Redis URL; it reads "
             "redis://host:port/database, rediss://host:port/database or unix:///path, "
             "with special characters in a password percent-encoded"
         )
     return text
+
+
+def _leads_somewhere(url: str) -> bool:
+    """Tell whether a URL of ours has a port that can be, and a database that is a number or a socket's path."""
+    try:
+        parts = urlsplit(url)
+        place_is_usable = parts.port != 0
+    except ValueError:
+        return False
+    if parts.scheme == "unix":
+        return bool(parts.path)
+    # redis-py takes database 0 for one that is no number, and says nothing.
+    return place_is_usable and re.fullmatch(r"/?[0-9]*", parts.path) is not None
 
 
 def namespace(variable: str, text: str) -> str:
@@ -125,6 +133,10 @@ class Current:
     def use(self, config: Config | None) -> None:
         """Put `config` in force; `None` means: read the environment again at next use."""
         object.__setattr__(self, "_now", config)
+
+    def under(self, prefix: str | None) -> Config:
+        """Return the value in force, with `prefix` for its namespace where one is given."""
+        return self.now() if prefix is None else dataclasses.replace(self.now(), namespace=prefix)
 
     @property
     def default_prefix(self) -> str:

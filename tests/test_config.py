@@ -70,6 +70,10 @@ def test_the_older_name_of_the_namespace_gives_way_to_the_newer(environ, namespa
         ("AKA_STATS_REDIS_URL", "redis://localhost:port"),
         ("AKA_STATS_REDIS_URL", "redis://localhost:99999"),
         ("AKA_STATS_REDIS_URL", "redis://[::1"),
+        ("AKA_STATS_REDIS_URL", "redis://localhost/first"),
+        ("AKA_STATS_REDIS_URL", "redis://localhost/-1"),
+        ("AKA_STATS_REDIS_URL", "rediss://localhost/1/2"),
+        ("AKA_STATS_REDIS_URL", "unix://"),
         ("AKA_STATS_RUN_DAYS", "x"),
         ("AKA_STATS_ERROR_DAYS", "1.5"),
         ("AKA_STATS_PROFILES", "٣"),
@@ -80,6 +84,23 @@ def test_a_bad_value_names_its_variable(variable, value):
     """A value that cannot be used is one error that begins with the variable's name."""
     with pytest.raises(ConfigError, match=f"^{variable}: "):
         read({variable: value})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://",
+        "redis://localhost",
+        "redis://localhost:6380/",
+        "redis://:p%40ss@[::1]:6380/12?socket_timeout=1",
+        "rediss://me:secret@host/0",
+        "unix:///run/redis.sock?db=3",
+        "unix://:secret@/run/redis.sock",
+    ],
+)
+def test_what_redis_py_opens_is_a_url(url):
+    """Hosts, ports, databases, sockets and options in all of its forms."""
+    assert read({"AKA_STATS_REDIS_URL": url}).redis_url == url
 
 
 @pytest.mark.parametrize(
