@@ -1,4 +1,4 @@
-"""The fixtures `stat` and `akastats_stat`: a test's own numbers."""
+"""The fixtures `stat` and `akastats_stat`, a test's own numbers, and those of `akastats.testing`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from fakeredis import FakeRedis
+
     from akastats.collector import Collector
+    from akastats.records import Point
 
 #: Where the probe of a recorded run is found; absent when the run is not recorded.
 COLLECTORS: pytest.StashKey[list[Any]] = pytest.StashKey()
@@ -30,6 +33,25 @@ def akastats_stat(request: pytest.FixtureRequest) -> Generator[Collector, None, 
     """As `stat`, for fixtures of any scope; what it is given is told with the test that runs at that moment."""
     with _collecting(request.config) as collector:
         yield collector
+
+
+@pytest.fixture
+def mock_stats() -> Iterator[list[Point]]:
+    """Points that the code under test pushed, in order; nothing is written, no server is asked."""
+    # Late, because it brings redis-py: only who uses the fixture pays for it.
+    from akastats.testing import recording
+
+    with recording() as points:
+        yield points
+
+
+@pytest.fixture
+def fake_stats() -> Iterator[FakeRedis]:
+    """A client of the fakeredis server that this test pushes to and reads from (extra `testing`)."""
+    from akastats.testing import faking
+
+    with faking() as client:
+        yield client
 
 
 @contextmanager

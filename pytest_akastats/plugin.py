@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_akastats.fixtures import akastats_stat, stat
+from pytest_akastats.fixtures import akastats_stat, fake_stats, mock_stats, stat
 
-__all__ = ["akastats_stat", "pytest_addoption", "pytest_configure", "stat"]
+__all__ = ["akastats_stat", "fake_stats", "mock_stats", "pytest_addoption", "pytest_configure", "stat"]
 
 _HELP = {
     "url": "Redis or Valkey to deliver to; default: AKA_STATS_REDIS_URL, else an embedded server",
