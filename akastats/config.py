@@ -30,6 +30,10 @@ class Config:
     error_days: int = 30
     profiles: int = 500
 
+    def __post_init__(self) -> None:
+        for name in ("history_size", "run_days", "error_days", "profiles"):
+            whole_number(f"AKA_STATS_{name.upper()}", str(getattr(self, name)))
+
     def __str__(self) -> str:
         shown = dataclasses.asdict(self) | {"redis_url": without_credentials(self.redis_url)}
         return "\n".join(f"AKA_STATS_{name.upper()} = {value}" for name, value in shown.items())

@@ -168,6 +168,17 @@ def test_replacing_one_value_leaves_the_others():
     assert (before.history_size, config.history_size, config.namespace) == (1000, 5, "AKA-STATS")
 
 
+@pytest.mark.parametrize("size", [0, -1, 1.5, "many", None, True])
+def test_a_bad_value_given_by_a_program_names_its_variable(size):
+    """What a program sets is checked like what the environment says, and then the old value stays."""
+    before = config.now()
+
+    with pytest.raises(ConfigError, match="^AKA_STATS_HISTORY_SIZE: "):
+        config.history_size = size
+
+    assert config.now() is before
+
+
 def test_looking_for_special_methods_reads_no_environment(monkeypatch):
     """Tools that inspect the object cause no configuration error."""
     monkeypatch.setenv("AKA_STATS_HISTORY_SIZE", "wrong")
