@@ -173,7 +173,7 @@ def test_a_bad_value_given_by_a_program_names_its_variable(size):
     """What a program sets is checked like what the environment says, and then the old value stays."""
     before = config.now()
 
-    with pytest.raises(ConfigError, match="^AKA_STATS_HISTORY_SIZE: "):
+    with pytest.raises(ConfigError, match=r"^AKA_STATS_HISTORY_SIZE: "):
         config.history_size = size
 
     assert config.now() is before
