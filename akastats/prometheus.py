@@ -137,11 +137,23 @@ def parse_stat_to_prometheus(key: str, stat: dict[str, Any]) -> Iterator[Sample]
             yield _written(made)
 
 
+_is_metric_name = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*").fullmatch
+_is_label_name = re.compile(r"(?!__)[a-zA-Z_][a-zA-Z0-9_]*").fullmatch
+
+
 def _written(made: Sample) -> Sample:
     """Return a sample with a name, labels and a number that can be written; raises where there is none."""
+    # Looking takes 4 us, making anew 36, and an answer has 70,000 of them that are as they should be.
+    if type(made.value) is float and _is_metric_name(made.name) and all(map(_is_label, made.labels.items())):
+        return made
     labels = {label_name(str(name)): str(value) for name, value in made.labels.items()}
     "".join(labels.values()).encode()
     return made._replace(name=metric_name(made.name), labels=labels, value=float(made.value))
+
+
+def _is_label(label: tuple[str, str]) -> bool:
+    name, value = label
+    return type(value) is str and value.isascii() and _is_label_name(name) is not None
 
 
 def render(summaries: Iterable[tuple[str, Summary]]) -> Exposition:
