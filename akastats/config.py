@@ -85,7 +85,7 @@ def namespace(variable: str, text: str) -> str:
 
 
 def whole_number(variable: str, text: str) -> int:
-    """Return `text` as a number of at least 1, and of nine digits at most: far fewer than a server counts to."""
+    """Return `text` as a number of at least 1 and at most nine digits: the server counts no further than 2**63."""
     if not (re.fullmatch(r"[0-9]{1,9}", text) and int(text) >= 1):
         raise ConfigError(f"{variable}: {text[:100]!r} is not a whole number from 1 to 999999999")
     return int(text)
