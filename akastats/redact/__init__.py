@@ -18,7 +18,10 @@ from akastats.redact.named import named
 from akastats.redact.patterns import Patterns
 from akastats.redact.shapes import SHORTEST_TOKEN, private_keys, schemes, tokens, userinfo
 
-__all__ = ["MASK", "Redactor", "redactor"]
+__all__ = ["MASK", "OFF", "Redactor", "redactor"]
+
+
+OFF = "off"
 
 
 class Redactor:
@@ -51,6 +54,16 @@ class Redactor:
         return userinfo(tokens(text, "\n".join(word for word in words if len(word) >= SHORTEST_TOKEN)))
 
 
+class Unredacted(Redactor):
+    """Leaves every text as it is: what `off` asks for."""
+
+    def __call__(self, text: str) -> str:
+        return text
+
+    def name(self, text: str) -> str:
+        return text
+
+
 def _pair(text: str) -> tuple[str, str]:
     """Return `text`, and the same in small letters where each stands at the same place."""
     lowered = text.lower()
@@ -61,5 +74,12 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def redactor(environ: Mapping[str, str] = os.environ, patterns: Iterable[str] = ()) -> Redactor:
-    """Return a function that replaces secrets in a text by `[redacted]`, those of `environ` among them."""
-    return Redactor(environ, patterns)
+    """Return a function that replaces secrets in a text by `[redacted]`, those of `environ` among them.
+
+    `patterns` are further regular expressions, those that are empty left out; `off` as one of them switches
+    all of it off.
+    """
+    wanted = [pattern.strip() for pattern in patterns if pattern.strip()]
+    if OFF in wanted:
+        return Unredacted({})
+    return Redactor(environ, wanted)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import NamedTuple
 
-from akastats.redact.mask import MASK, cover
+from akastats.redact.mask import MASK, Span, cover
 
 #: A name that has none of these is of no interest.
 WORDS = ("key", "token", "secret", "pass", "pwd", "auth", "cred", "dsn", "cookie", "session", "sig", "otp")
@@ -30,13 +31,17 @@ _ABOUT = re.compile(
     r"|warning|policy|scheme|label|help|hint|prompt|provider|backend|manager|factory|store|error_?messages?"
     r"|samesite|domain|secure|httponly|version|algorithm|ids?|access_key_id|public[_-]?key|izer|ize)$"
 )
-_ORDINARY = re.compile(r"author(?!i[sz])|monkey|keyboard|keyword|passed|passing|passive|passenger|bypass|compass|design|assign|signal|tokeniz|authentic|credit|dsn_test")
+_ORDINARY = re.compile(
+    r"author(?!i[sz])|monkey|keyboard|keyword|passed|passing|passive|passenger|bypass|compass"
+    r"|design|assign|signal|tokeniz|authentic|credit"
+)
 
 # Where a line of a traceback goes on in the next one; there it begins with pytest's own mark.
 _GAP = r"[ \t]{0,20}(?:\n[e>+-]?[ \t]{0,60})?"
+_TAIL = re.compile(r"[\w-]{0,60}")
 _JOINT = re.compile(
     rf"""
-    (?P<tail>[\w-]{{0,60}}) (?P<quote>\\{{0,3}}['"])? \]? (?:
+    (?P<quote>\\{{0,3}}['"])? \]? (?:
         {_GAP} (?: :[ \t]{{0,4}}[\w.\[\] |]{{1,40}}?[ \t]{{0,4}}=(?!=) | => | := | [=!]= | [=:] ) {_GAP}
         (?P<open>[\[({{])? (?:\n[e>]?[ \t]{{0,60}})?
       | (?: ,?{_GAP}\\{{0,3}}['"]?value\\{{0,3}}['"]?[ \t]?[=:] ) {_GAP}
@@ -64,15 +69,24 @@ _WRAPPER = re.compile(r"(?i)(?:secret\w*|str|bytes|quote\w*|masked\w*|sensitive\
 _CONTINUED = re.compile(r"['\"][ \t]*\n[E>]?[ \t]*[bru]?(?P<q>['\"])(?P<more>[^'\"\n]{1,2000})(?=(?P=q))")
 
 _NOTHING = re.compile(
-    r"(?i)none|null|nil|true|false|undefined|unset|empty|notset|missing|str|int|bytes|bool|float|any|self|cls|object"
+    r"(?i)none|null|nil|true|false|undefined|unset|empty|notset|missing|str|int|bytes|bool|float|any|self|cls"
+    r"|object"
     r"|[*x.•_-]+|[$%{<].*|\[redacted\].*|ellipsis|optional|required|lambda|not|await|yield|async"
 )
 _PLAIN = re.compile(r"[A-Za-z]+(?:[ ._/-][A-Za-z]+)*[ .!?:]*")
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*(?:\.\w+)*\.?")
+_ONE_PIECE = re.compile(r"[\w~!@#$%^&*+=-]{0,400}/?[\w~!@#$%^&*+=-]{12,400}", re.ASCII)
+_DIGITS = re.compile(r"\d\D*\d")
+_FOUR_LETTERS = re.compile(r"(?:[A-Za-z][^A-Za-z]*){4}")
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 
+# What can stand behind a name that is given something.
+_JOINING = frozenset(" \t\n=:,>'\"]\\!")
+
 #: What a text tells once is removed from all of it, for so many values at most: each is a search of the text.
-MOST_LEARNED = 40
+MOST_LEARNED = 20
+#: So many telling words are looked at in one text, some microseconds each; a traceback has a few dozen.
+MOST_PLACES = 800
 
 
 class Given(NamedTuple):
@@ -90,25 +104,38 @@ def named(text: str, lowered: str) -> str:
     places = _places(lowered)
     if not places:
         return text
-    found = list(_given(text, lowered, places))
+    found = list(_given(text, lowered, places[:MOST_PLACES]))
     learned = [given.value for given in found if _is_distinct(given)]
     learned += _compared(text, lowered)
-    text = cover(text, [(given.start, given.end) for given in found])
+    spans = [(given.start, given.end) for given in found]
+    if len(places) > MOST_PLACES:
+        spans += _crowded(lowered, places[MOST_PLACES])
+    text = cover(text, spans)
     for value in sorted(dict.fromkeys(learned[:MOST_LEARNED]), key=lambda value: -len(value)):
         text = text.replace(value, MASK)
     return text
 
 
 def _places(lowered: str) -> list[int]:
-    """Return where telling words stand, in order."""
+    """Return where telling words stand, in order: the first ones, if they are too many to look at each."""
     places: list[int] = []
     for word in WORDS:
         at = lowered.find(word)
-        while at >= 0:
+        last = len(places) + MOST_PLACES
+        while at >= 0 and len(places) <= last:
             places.append(at)
             at = lowered.find(word, at + len(word))
     places.sort()
     return places
+
+
+def _crowded(lowered: str, start: int) -> Iterator[Span]:
+    """Yield whole lines that have a telling word, from `start` on: nobody reads so many, so none is judged."""
+    at = start
+    for line in lowered[start:].split("\n"):
+        if any(word in line for word in WORDS):
+            yield at, at + len(line)
+        at += len(line) + 1
 
 
 def _given(text: str, lowered: str, places: list[int]) -> Iterator[Given]:
@@ -116,22 +143,21 @@ def _given(text: str, lowered: str, places: list[int]) -> Iterator[Given]:
     for place in places:
         if place < at:
             continue
-        joint = _JOINT.match(lowered, place)
-        if joint is None:
-            continue
-        # The name is read: a further telling word in it is the same name.
-        at = joint.end("tail")
-        given = _look(text, lowered, place, joint)
-        if given is not None:
-            at = given.end
-            yield given
+        # The name is read to its end: a further telling word in it is the same name.
+        at = _TAIL.match(lowered, place).end()  # type: ignore[union-attr]  # it matches nothing too
+        joint = _JOINT.match(lowered, at) if lowered[at : at + 1] in _JOINING else None
+        if joint is not None:
+            given = _look(text, lowered, place, joint)
+            if given is not None:
+                at = given.end
+                yield given
 
 
 def _look(text: str, lowered: str, place: int, joint: re.Match[str]) -> Given | None:
     """Return what the name at `place` is given, `None` if it is nothing secret."""
     before = lowered[max(0, place - 60) : place]
     head = before[len(before.rstrip(_LETTERS)) :]
-    name = head.lstrip("-") + lowered[place : joint.end("tail")]
+    name = head.lstrip("-") + lowered[place : joint.start()]
     if joint.lastgroup in ("comma", "space", "is", "tag") and not _is_joined(joint, head, before, text):
         return None
     value = _VALUE.match(text, joint.end())
@@ -148,14 +174,20 @@ def _look(text: str, lowered: str, place: int, joint: re.Match[str]) -> Given | 
     end = _continued(text, end) if kind in ("single", "double") else end
     given = Given(name, text[start:end], start, end, True)
     in_list = joint["open"] == "[" and " " in given.value
-    return given if not in_list and _is_secret(name, given.value, joint.lastgroup == "comma" and not head.startswith("-")) else None
+    return (
+        given
+        if not in_list and _is_secret(name, given.value, joint.lastgroup == "comma" and not head.startswith("-"))
+        else None
+    )
 
 
 def _is_joined(joint: re.Match[str], head: str, before: str, text: str) -> bool:
     """Whether a name and what stands behind a comma, a space, `is` or `>` belong together."""
     how, is_flag, at = joint.lastgroup, head.startswith("-"), joint.end()
     if how == "comma":
-        return joint["quote"] is not None and (is_flag or before[: len(before) - len(head)].rstrip("'\"\\b").endswith("("))
+        return joint["quote"] is not None and (
+            is_flag or before[: len(before) - len(head)].rstrip("'\"\\b").endswith("(")
+        )
     if how == "space":
         return is_flag and joint["quote"] is None
     if how == "is":
@@ -165,7 +197,7 @@ def _is_joined(joint: re.Match[str], head: str, before: str, text: str) -> bool:
 
 
 def _wrapped(text: str, name: str, callee: str, at: int) -> Given | None:
-    """Return what is inside of `SecretStr('...')`; what other functions are called with is no value of the name."""
+    """Return what is inside of `SecretStr('...')`; what other functions are given is no value of the name."""
     inner = _CALL.match(text, at)
     if inner is None or not _WRAPPER.search(callee) or not _is_secret(name, inner[2]):
         return None
@@ -233,11 +265,7 @@ def _is_code(text: str, start: int, end: int) -> bool:
 
 def _is_random(value: str) -> bool:
     """Whether a value looks drawn by lot: long, in one piece, letters and digits mixed."""
-    if len(value) < 12 or not value.isascii() or any(mark in value for mark in " :\\(){}<>,") or value.count("/") > 1:
-        return False
-    digits = sum(map(str.isdigit, value))
-    letters = sum(map(str.isalpha, value))
-    return digits >= 2 and letters >= 4 and "." not in value
+    return bool(_ONE_PIECE.fullmatch(value) and _DIGITS.search(value) and _FOUR_LETTERS.search(value))
 
 
 def _is_distinct(given: Given) -> bool:
@@ -245,12 +273,16 @@ def _is_distinct(given: Given) -> bool:
     value = given.value
     if len(value) < 8 or MASK in value or "\n" in value:
         return False
-    return not _PLAIN.fullmatch(value) or (given.is_quoted and len(value) >= 10 and not _says_itself(value) and " " not in value)
+    return not _PLAIN.fullmatch(value) or (
+        given.is_quoted and len(value) >= 10 and not _says_itself(value) and " " not in value
+    )
 
 
 # pytest's explanation of a comparison, and the line of source that it explains.
 _ASSERTED = re.compile(r"^>[ \t]+([^\n]*assert[^\n]*)\n(?:(?!E)[^\n]*\n){0,30}?E[ \t]+([^\n]*)", re.MULTILINE)
-_WHERE = re.compile(r"^E[ \t]+\+[ \t]+(?:where|and)[ \t]+[bru]?(['\"])([^\n]{8,2000}?)\1 = ([^\n]{1,500})", re.MULTILINE)
+_WHERE = re.compile(
+    r"^E[ \t]+\+[ \t]+(?:where|and)[ \t]+[bru]?(['\"])([^\n]{8,2000}?)\1 = ([^\n]{1,500})", re.MULTILINE
+)
 _QUOTED = re.compile(r"'([^'\n]{8,2000})'|\"([^\"\n]{8,2000})\"")
 
 
@@ -258,12 +290,12 @@ def _compared(text: str, lowered: str) -> Iterator[str]:
     """Yield values that an assertion shows without a name, where its line of source has one that tells."""
     if "assert" not in lowered or "\nE" not in text:
         return
-    for match in _ASSERTED.finditer(text):
+    for match in islice(_ASSERTED.finditer(text), MOST_LEARNED):
         if _is_sure(match[1]):
             for single, double in _QUOTED.findall(match[2]):
                 if not _PLAIN.fullmatch(single or double):
                     yield single or double
-    for match in _WHERE.finditer(text):
+    for match in islice(_WHERE.finditer(text), MOST_LEARNED):
         if _is_sure(match[3]) and not _PLAIN.fullmatch(match[2]):
             yield match[2]
 

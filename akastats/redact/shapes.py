@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from akastats.redact.mask import MASK, Span, cover
 
-# What begins a token, and what follows. A digit is asked for where the beginning is also that of words.
-_DIGIT = r"(?=[A-Za-z_-]{0,200}\d)"
+# What begins a token, and what follows.
 _TOKENS = (
     # AWS access keys
     r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b",
@@ -31,9 +31,9 @@ _TOKENS = (
     # Stripe; OpenAI, Anthropic and those who write keys like them
     r"(?:sk|pk|rk)_(?:live|test|prod)_[A-Za-z0-9]{10,}",
     r"whsec_[A-Za-z0-9+/=]{16,}",
-    rf"(?:sk|pk|rk)-{_DIGIT}[A-Za-z0-9_-]{{20,}}",
+    r"(?:sk|pk|rk)-[A-Za-z0-9_-]{20,}",
     # Packages: PyPI, npm, RubyGems, Docker
-    rf"pypi-{_DIGIT}[A-Za-z0-9_-]{{16,}}",
+    r"pypi-[A-Za-z0-9_-]{16,}",
     r"npm_[A-Za-z0-9]{20,}",
     r"rubygems_[a-f0-9]{32,}",
     r"dckr_(?:pat|oat)_[A-Za-z0-9_-]{16,}",
@@ -56,14 +56,17 @@ _TOKENS = (
     r"NRAK-[A-Z0-9]{20,}",
     r"PMAK-[a-f0-9-]{20,}",
     r"AGE-SECRET-KEY-1[A-Z0-9]{40,}",
-    r"(?:gsk|xai|pplx|fw|r8|sbp|re)[_-](?=[A-Za-z]{0,60}\d)[A-Za-z0-9]{24,}",
+    r"(?:gsk|xai|pplx|fw|r8|sbp|re)[_-][A-Za-z0-9]{24,}",
     r"\d{8,10}:AA[A-Za-z0-9_-]{30,}",
-    r"[A-Za-z0-9_~.-]{3}8Q~[A-Za-z0-9_~.-]{30,}",
+    r"[A-Za-z0-9][A-Za-z0-9_~.-]{2}8Q~[A-Za-z0-9_~.-]{30,}",
 )
-_TOKEN = re.compile(rf"(?<![A-Za-z0-9])(?:{'|'.join(_TOKENS)})")
+_WORDY = ("sk-", "pk-", "rk-", "pypi-", "gsk", "xai", "pplx", "fw", "r8", "sbp", "re_", "re-", "gl")
+_TOKEN = re.compile(rf"(?<![A-Za-z0-9])(?=[A-Za-z0-9])(?:{'|'.join(_TOKENS)})")
 # Whoever sees an AWS access key looks for its other half: 40 letters without a shape.
 _AWS_KEY = re.compile(r"(?:AKIA|ASIA)[A-Z0-9]{16}\b")
-_AWS_SECRET = re.compile(r"(?<![A-Za-z0-9/+=])(?=[a-z0-9/+]*[A-Z])(?=[A-Z0-9/+]*[a-z])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])")
+_AWS_SECRET = re.compile(
+    r"(?<![A-Za-z0-9/+=])(?=[a-z0-9/+]*[A-Z])(?=[A-Z0-9/+]*[a-z])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])"
+)
 #: No token is shorter.
 SHORTEST_TOKEN = 16
 # Further distinct ones are removed by searching the whole text once more.
@@ -82,30 +85,42 @@ _SCHEME = re.compile(
 )
 _SCHEMES = ("bearer", "basic", "token", "apikey", "negotiate", "digest", "jwt")
 
-_PEM = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----|PuTTY-User-Key-File-\d:")
-_PEM_END = re.compile(r"-{4,5} ?END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)? ?-{4,5}")
+# Every kind of private key says so between dashes; PuTTY's file says so in its first line.
+_SAYS = "PRIVATE KEY"
+_BEGINS = re.compile(r"-{4,5} ?BEGIN [A-Z0-9 ]{0,40}\Z")
+_ENDS = re.compile(r"-{4,5} ?END [A-Z0-9 ]{0,40}\Z")
+_CLOSES = re.compile(r"(?: BLOCK)? ?-{4,5}")
 # A key's lines, however they are quoted, indented and escaped.
 _BETWEEN = r"(?:\\[nr]|\.\.\.|[\s'\",+|>E()-]){0,40}"
-_PEM_BODY = re.compile(rf"(?:{_BETWEEN}[A-Za-z0-9+/=]{{16,}})+")
-_PEM_REST = re.compile(rf"[A-Za-z0-9+/=]{{16,}}(?:{_BETWEEN}[A-Za-z0-9+/=]{{16,}})*")
-_LONGEST_PEM = 20_000
+_BODY = re.compile(rf"(?:{_BETWEEN}[A-Za-z0-9+/=]{{16,}})+")
+_REST = re.compile(rf"[A-Za-z0-9+/=]{{16,}}(?:{_BETWEEN}[A-Za-z0-9+/=]{{16,}})*")
+_LONGEST_KEY = 20_000
+# A key's last line may be shorter than what is taken for one of its lines.
+_LAST_LINE = 80
+# Of a text with more keys than this, the rest is left out.
+_MOST_KEYS = 100
 
 
 def tokens(text: str, words: str) -> str:
     """Return `text` without tokens; `words` holds each of its words of at least 16 letters once."""
-    found = dict.fromkeys(match.group() for match in _TOKEN.finditer(words))
+    found = dict.fromkeys(match.group() for match in _TOKEN.finditer(words) if _is_token(match))
     if any(map(_AWS_KEY.match, found)):
         found |= dict.fromkeys(_AWS_SECRET.findall(words))
     if len(found) > _FEW:
-        return _TOKEN.sub(MASK, text)
+        return _TOKEN.sub(lambda match: MASK if _is_token(match) else match.group(), text)
     for token in sorted(found, key=len, reverse=True):
         text = text.replace(token, MASK)
     return text
 
 
+def _is_token(match: re.Match[str]) -> bool:
+    """Whether it has a digit: `pypi-server-of-our-own` begins as a token does, and is none."""
+    return any(map(str.isdigit, match.group())) or not match.group().startswith(_WORDY)
+
+
 def userinfo(text: str) -> str:
     """Return `text` without the user and password of its URLs."""
-    return _USERINFO.sub(f"{MASK}@", text) if "://" in text else text
+    return _USERINFO.sub(f"{MASK}@", text) if "://" in text and "@" in text else text
 
 
 def schemes(text: str, lowered: str) -> str:
@@ -116,30 +131,50 @@ def schemes(text: str, lowered: str) -> str:
 
 
 def private_keys(text: str) -> str:
-    """Return `text` without private keys in PEM and its relatives, also those whose end or beginning is cut off."""
-    if "-----" not in text and "PRIVATE KEY" not in text and "PuTTY" not in text:
-        return text
-    return _headless(cover(text, _key_spans(text)))
+    """Return `text` without private keys, also those whose beginning or end is cut off."""
+    return cover(text, _key_spans(text)) if _SAYS in text else text
 
 
-def _key_spans(text: str) -> list[Span]:
-    spans: list[Span] = []
-    for begin in _PEM.finditer(text):
-        if spans and begin.start() < spans[-1][1]:
-            continue
-        end = _PEM_END.search(text, begin.end(), begin.end() + _LONGEST_PEM)
-        if end is None:
-            end = _PEM_BODY.match(text, begin.end())
-        spans.append((begin.start(), end.end() if end else begin.end()))
-    return spans
+def _key_spans(text: str) -> Iterator[Span]:
+    """Yield where keys stand: from each line that begins one to the line that ends it."""
+    begun: int | None = None
+    after = 0
+    for is_begin, start, end in _marks(text):
+        if is_begin:
+            if begun is not None:
+                yield begun, _end_of_body(text, after)
+            begun, after = start, end
+        else:
+            is_whole = begun is not None and start - after <= _LONGEST_KEY
+            yield begun if begun is not None and is_whole else _start_of_body(text, after, start), end
+            begun, after = None, end
+    if begun is not None:
+        yield begun, _end_of_body(text, after)
 
 
-def _headless(text: str) -> str:
-    """Return `text` without the lines before an end of a key whose beginning is not there."""
-    spans: list[Span] = []
-    for end in _PEM_END.finditer(text):
-        start = max(end.start() - _LONGEST_PEM, spans[-1][1] if spans else 0)
-        bodies = list(_PEM_REST.finditer(text, start, end.start()))
-        near = bodies and end.start() - bodies[-1].end() <= 80
-        spans.append((bodies[-1].start() if near else end.start(), end.end()))
-    return cover(text, spans)
+def _marks(text: str) -> Iterator[tuple[bool, int, int]]:
+    """Yield (begins a key, start, end) of the lines that say `PRIVATE KEY` between dashes."""
+    at = text.find(_SAYS)
+    for _ in range(2 * _MOST_KEYS):
+        if at < 0:
+            return
+        before = text[max(0, at - 60) : at]
+        closes = _CLOSES.match(text, at + len(_SAYS))
+        begins = _BEGINS.search(before)
+        opens = begins or _ENDS.search(before)
+        if opens and closes:
+            yield begins is not None, at - len(before) + opens.start(), closes.end()
+        at = text.find(_SAYS, at + 1)
+    if at >= 0:
+        yield True, at, len(text)
+
+
+def _end_of_body(text: str, start: int) -> int:
+    body = _BODY.match(text, start, start + _LONGEST_KEY)
+    return body.end() if body else start
+
+
+def _start_of_body(text: str, least: int, end: int) -> int:
+    start = max(least, end - _LONGEST_KEY)
+    bodies = list(_REST.finditer(text, start, end))
+    return bodies[-1].start() if bodies and end - bodies[-1].end() <= _LAST_LINE else end
