@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterable, Mapping
 
 from akastats.redact.commands import commands
+from akastats.redact.cuts import cut
 from akastats.redact.known import SHORTEST, Known
 from akastats.redact.mask import MASK
 from akastats.redact.named import named
@@ -41,17 +42,20 @@ class Redactor:
     def __call__(self, text: str) -> str:
         """Return `text` with `[redacted]` where secrets were."""
         self._known.learn(self._environ)
-        text = commands(named(*_pair(schemes(*_pair(self._shaped(text))))))
-        return self._patterns.remove(text)
+        text, found = self._shaped(text)
+        text, learned = named(*_pair(schemes(*_pair(text))))
+        return self._patterns.remove(cut(commands(text), [*found, *learned, *self._known.values]))
 
     def name(self, text: str) -> str:
         """Return a name, such as a node id, without secrets; words that only sound like one stay as they are."""
-        return self._patterns.remove(self._shaped(text))
+        return self._patterns.remove(self._shaped(text)[0])
 
-    def _shaped(self, text: str) -> str:
+    def _shaped(self, text: str) -> tuple[str, list[str]]:
+        """Return `text` without what is known by its value or shape, and the tokens that were in it."""
         words = dict.fromkeys(word for word in text.split() if len(word) >= SHORTEST)
         text = self._known.remove(private_keys(text), "\n".join(words))
-        return userinfo(tokens(text, "\n".join(word for word in words if len(word) >= SHORTEST_TOKEN)))
+        text, found = tokens(text, "\n".join(word for word in words if len(word) >= SHORTEST_TOKEN))
+        return userinfo(text), found
 
 
 class Unredacted(Redactor):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import quote, quote_plus, unquote
 
-from akastats.redact.mask import MASK
+from akastats.redact.mask import MASK, Span, cover
 
 # `author` is no authority, `authorization` is one.
 _SOUNDS_SECRET = re.compile(
@@ -75,30 +75,35 @@ class Known:
             self._forms = tuple(sorted(forms, key=lambda form: (-len(form), form)))
             self._encoded = tuple(sorted(encoded))
 
+    @property
+    def values(self) -> tuple[str, ...]:
+        """What is known, in every form that is written in letters."""
+        return self._forms
+
     def remove(self, text: str, words: str) -> str:
         """Return `text` without them; `words` holds every word of `text` of at least 8 letters."""
         for form in self._encoded:
             if form in words:
                 text = text.replace(form, MASK)
+        there: dict[str, list[str]] = {}
         for form in self._forms:
             head = form[: _HEAD if len(form) >= _CUTTABLE else SHORTEST]
-            if head in (text if " " in head or "\n" in head else words):
-                text = _removed(text, form, head)
+            if head in (text if head.split() != [head] else words):
+                text = text.replace(form, MASK)
+                there.setdefault(head, []).append(form)
+        for head, forms in there.items():
+            text = cover(text, _pieces(text, head, forms))
         return text
 
 
-def _removed(text: str, form: str, head: str) -> str:
-    text = text.replace(form, MASK)
-    pieces: list[str] = []
-    at = 0
+def _pieces(text: str, head: str, forms: Sequence[str]) -> Iterator[Span]:
+    """Yield where values that begin with `head` are wrapped over lines, or have lost their end."""
     start = text.find(head)
     while start >= 0:
-        end = _reach(text, start, form)
+        end = max(_reach(text, start, form) for form in forms)
         if end > start:
-            pieces += (text[at:start], MASK)
-            at = end
+            yield start, end
         start = text.find(head, max(end, start + 1))
-    return "".join([*pieces, text[at:]])
 
 
 def _reach(text: str, start: int, form: str) -> int:
@@ -115,7 +120,7 @@ def _reach(text: str, start: int, form: str) -> int:
         at = wrap.end()
     if len(form) < _CUTTABLE or known < _HEAD:
         return start
-    return _tail(text, at, form)
+    return at
 
 
 def _alike(text: str, at: int, form: str, known: int) -> int:
@@ -125,16 +130,6 @@ def _alike(text: str, at: int, form: str, known: int) -> int:
     while count < most and text[at + count] == form[known + count]:
         count += 1
     return count
-
-
-def _tail(text: str, at: int, form: str) -> int:
-    """Return the end of a value that is shown as `head...tail`."""
-    if not text.startswith("...", at):
-        return at
-    shown = text[at + 3 : at + 3 + len(form)]
-    found = shown.find(form[-4:])
-    end = found + 4
-    return at + 3 + end if found >= 0 and form.endswith(shown[:end]) else at
 
 
 def written(value: str) -> Iterator[str]:

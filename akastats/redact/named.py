@@ -41,7 +41,7 @@ _GAP = r"[ \t]{0,20}(?:\n[e>+-]?[ \t]{0,60})?"
 _TAIL = re.compile(r"[\w-]{0,60}")
 _JOINT = re.compile(
     rf"""
-    (?P<quote>\\{{0,3}}['"])? \]? (?:
+    (?:\x1b\[[\d;]{{0,20}}m)? (?P<quote>\\{{0,3}}['"])? \]? (?:
         {_GAP} (?: :[ \t]{{0,4}}[\w.\[\] |]{{1,40}}?[ \t]{{0,4}}=(?!=) | => | := | [=!]= | [=:] ) {_GAP}
         (?P<open>[\[({{])? (?:\n[e>]?[ \t]{{0,60}})?
       | (?: ,?{_GAP}\\{{0,3}}['"]?value\\{{0,3}}['"]?[ \t]?[=:] ) {_GAP}
@@ -81,7 +81,7 @@ _FOUR_LETTERS = re.compile(r"(?:[A-Za-z][^A-Za-z]*){4}")
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 
 # What can stand behind a name that is given something.
-_JOINING = frozenset(" \t\n=:,>'\"]\\!")
+_JOINING = frozenset(" \t\n=:,>'\"]\\!\x1b")
 
 #: What a text tells once is removed from all of it, for so many values at most: each is a search of the text.
 MOST_LEARNED = 20
@@ -99,21 +99,24 @@ class Given(NamedTuple):
     is_quoted: bool
 
 
-def named(text: str, lowered: str) -> str:
-    """Return `text` without the values of telling names; `lowered` is `text` in small letters, as long as it."""
+def named(text: str, lowered: str) -> tuple[str, list[str]]:
+    """Return `text` without the values of telling names, and those values that can be looked for elsewhere.
+
+    `lowered` is `text` in small letters, as long as it.
+    """
     places = _places(lowered)
     if not places:
-        return text
+        return text, []
     found = list(_given(text, lowered, places[:MOST_PLACES]))
-    learned = [given.value for given in found if _is_distinct(given)]
-    learned += _compared(text, lowered)
+    values = [given.value for given in found if _is_distinct(given)]
+    learned = list(dict.fromkeys([*values, *_compared(text, lowered)]))[:MOST_LEARNED]
     spans = [(given.start, given.end) for given in found]
     if len(places) > MOST_PLACES:
         spans += _crowded(lowered, places[MOST_PLACES])
     text = cover(text, spans)
-    for value in sorted(dict.fromkeys(learned[:MOST_LEARNED]), key=lambda value: -len(value)):
+    for value in sorted(learned, key=len, reverse=True):
         text = text.replace(value, MASK)
-    return text
+    return text, learned
 
 
 def _places(lowered: str) -> list[int]:
@@ -278,21 +281,21 @@ def _is_distinct(given: Given) -> bool:
     )
 
 
-# pytest's explanation of a comparison, and the line of source that it explains.
-_ASSERTED = re.compile(r"^>[ \t]+([^\n]*assert[^\n]*)\n(?:(?!E)[^\n]*\n){0,30}?E[ \t]+([^\n]*)", re.MULTILINE)
-_WHERE = re.compile(
-    r"^E[ \t]+\+[ \t]+(?:where|and)[ \t]+[bru]?(['\"])([^\n]{8,2000}?)\1 = ([^\n]{1,500})", re.MULTILINE
-)
+# A line of source that asserts, as pytest and Python show it.
+_ASSERTED = re.compile(r"^(?:>[ \t]+|[ ]{4,})([^\n]*assert[^\n]*)", re.MULTILINE)
+# What came of it: pytest's explanation, or an error's own text.
+_EXPLAINED = re.compile(r"^(?:E[ \t]+)?(?:assert |[\w.]*(?:Error|Exception|Failed): )([^\n]*)", re.MULTILINE)
+_WHERE = re.compile(r"\+[ \t]+(?:where|and)[ \t]+[bru]?(['\"])([^\n]{8,2000}?)\1 = ([^\n]{1,500})")
 _QUOTED = re.compile(r"'([^'\n]{8,2000})'|\"([^\"\n]{8,2000})\"")
 
 
 def _compared(text: str, lowered: str) -> Iterator[str]:
     """Yield values that an assertion shows without a name, where its line of source has one that tells."""
-    if "assert" not in lowered or "\nE" not in text:
+    if "assert" not in lowered:
         return
-    for match in islice(_ASSERTED.finditer(text), MOST_LEARNED):
-        if _is_sure(match[1]):
-            for single, double in _QUOTED.findall(match[2]):
+    if any(_is_sure(match[1]) for match in islice(_ASSERTED.finditer(text), MOST_LEARNED)):
+        for match in islice(_EXPLAINED.finditer(text), MOST_LEARNED):
+            for single, double in _QUOTED.findall(match[1]):
                 if not _PLAIN.fullmatch(single or double):
                     yield single or double
     for match in islice(_WHERE.finditer(text), MOST_LEARNED):

@@ -101,16 +101,16 @@ _LAST_LINE = 80
 _MOST_KEYS = 100
 
 
-def tokens(text: str, words: str) -> str:
-    """Return `text` without tokens; `words` holds each of its words of at least 16 letters once."""
+def tokens(text: str, words: str) -> tuple[str, list[str]]:
+    """Return `text` without tokens, and them; `words` holds each of its words of at least 16 letters once."""
     found = dict.fromkeys(match.group() for match in _TOKEN.finditer(words) if _is_token(match))
     if any(map(_AWS_KEY.match, found)):
         found |= dict.fromkeys(_AWS_SECRET.findall(words))
     if len(found) > _FEW:
-        return _TOKEN.sub(lambda match: MASK if _is_token(match) else match.group(), text)
+        return _TOKEN.sub(lambda match: MASK if _is_token(match) else match.group(), text), list(found)
     for token in sorted(found, key=len, reverse=True):
         text = text.replace(token, MASK)
-    return text
+    return text, list(found)
 
 
 def _is_token(match: re.Match[str]) -> bool:
