@@ -37,6 +37,9 @@ def _spans(text: str, secrets: Sequence[str]) -> Iterator[Span]:
     for _ in range(MOST_CUTS):
         if at < 0:
             return
+        while text.startswith(_CUT, at + 1):
+            # The secret's own dot stands before the three.
+            at += 1
         heads = text[max(0, at - _SHOWN) : at]
         tails = text[at + len(_CUT) : at + len(_CUT) + _SHOWN]
         shown = [(_head(heads, secret), _tail(tails, secret)) for secret in secrets]
