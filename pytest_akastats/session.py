@@ -135,7 +135,7 @@ class Session:
         try:
             self._tell(terminalreporter)
         except Exception as error:  # noqa: BLE001 - the tests' own result stands, whatever we could not say
-            terminalreporter.write_line(f"akastats: {type(error).__name__}: {error}")
+            terminalreporter.write_line(visible(f"akastats: {type(error).__name__}: {error}"))
 
     def _tell(self, reporter: pytest.TerminalReporter) -> None:
         problem = self._problem or (self._recorder.warning if self._recorder else "")

@@ -286,7 +286,7 @@ _ASSERTED = re.compile(r"^(?:>[ \t]+|[ ]{4,})([^\n]*assert[^\n]*)", re.MULTILINE
 # What came of it: pytest's explanation, or an error's own text.
 _EXPLAINED = re.compile(r"^(?:E[ \t]+)?(?:assert |[\w.]*(?:Error|Exception|Failed): )([^\n]*)", re.MULTILINE)
 _WHERE = re.compile(r"\+[ \t]+(?:where|and)[ \t]+[bru]?(['\"])([^\n]{8,2000}?)\1 = ([^\n]{1,500})")
-_QUOTED = re.compile(r"'([^'\n]{8,2000})'|\"([^\"\n]{8,2000})\"")
+_QUOTED = re.compile(r"'([^'\n]{0,2000})'|\"([^\"\n]{0,2000})\"")
 
 
 def _compared(text: str, lowered: str) -> Iterator[str]:
@@ -296,7 +296,7 @@ def _compared(text: str, lowered: str) -> Iterator[str]:
     if any(_is_sure(match[1]) for match in islice(_ASSERTED.finditer(text), MOST_LEARNED)):
         for match in islice(_EXPLAINED.finditer(text), MOST_LEARNED):
             for single, double in _QUOTED.findall(match[1]):
-                if not _PLAIN.fullmatch(single or double):
+                if len(single or double) >= 8 and not _PLAIN.fullmatch(single or double):
                     yield single or double
     for match in islice(_WHERE.finditer(text), MOST_LEARNED):
         if _is_sure(match[3]) and not _PLAIN.fullmatch(match[2]):

@@ -132,7 +132,7 @@ VARIABLE_PLACES: tuple[tuple[str, str, Callable[[str], str]], ...] = (
     ),
     (
         "in a note",
-        "error = ValueError('no')\n    getattr(error, 'add_note', print)('used ' + os.environ[{name!r}])\n    raise error",
+        "error = ValueError('no')\n    note(error, 'used ' + os.environ[{name!r}])\n    raise error",
         str,
     ),
     (
@@ -213,7 +213,7 @@ NAMED: tuple[tuple[str, str], ...] = (
     ("pair", "raise ValueError([('user', 'me'), ('password', value({at}))])"),
     (
         "note",
-        "error = ValueError('no')\n    getattr(error, 'add_note', print)('password: ' + value({at}))\n    raise error",
+        "error = ValueError('no')\n    note(error, 'password: ' + value({at}))\n    raise error",
     ),
     (
         "chained",
@@ -328,6 +328,11 @@ VALUES = json.loads(open({values!r}).read())
 
 def value(at):
     return VALUES[at]
+
+
+def note(error, text):
+    # Python 3.10 has none.
+    getattr(error, "add_note", print)(text)
 
 
 def connect(**options):

@@ -24,9 +24,7 @@ def leaks(plant: Plant, text: str) -> bool:
     )
 
 
-@pytest.mark.parametrize(
-    "arguments", [(), ("--showlocals", "-vv"), ("-n2", "--tb=native"), ("--tb=short",)], ids=str
-)
+@pytest.mark.parametrize("arguments", [("--tb=short",), ("--showlocals", "-vv"), ("-n2", "--tb=native")], ids=str)
 def test_planted_secrets_are_gone(arguments, pytester, monkeypatch, store: Store, record_property):
     """Of more than 200 at most one in a hundred is stored, and no value of the environment is."""
     found = plants()
