@@ -19,7 +19,7 @@ _TOKEN = re.compile(
     r"(?<![A-Za-z0-9])(?:AKIA|ASIA|eyJ|gh[pousr]_|github_pat_|gl[a-z]{1,5}-|xox[abeoprs]-|xapp-|AIza|ya29\.|GOCSPX-"
     r"|(?:sk|pk|rk)[_-]|whsec_|pypi-|npm_|SG\.|hf_|do[opr]_v1_|dapi|hv[sbr]\.|dckr_|sntry[su]_|shp[a-z]{2}_|AGE-"
     r"|hooks\.slack\.com/services/|\d{8,10}:AA|[a-z0-9_]{0,20}key-)"
-    r"[A-Za-z0-9_./+=-]{1,130}?\.\.\.[A-Za-z0-9_./+=-]{0,130}"
+    r"[A-Za-z0-9_./+=-]{0,130}?\.\.\.[A-Za-z0-9_./+=-]{0,130}"
 )
 
 

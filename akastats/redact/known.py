@@ -87,7 +87,7 @@ class Known:
                 text = text.replace(form, MASK)
         there: dict[str, list[str]] = {}
         for form in self._forms:
-            head = form[: _HEAD if len(form) >= _CUTTABLE else SHORTEST]
+            head = form[:SHORTEST]
             if head in (text if head.split() != [head] else words):
                 text = text.replace(form, MASK)
                 there.setdefault(head, []).append(form)
