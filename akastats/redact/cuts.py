@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 from akastats.redact.mask import MASK, Span, cover
 
@@ -27,7 +28,9 @@ def cut(text: str, secrets: Iterable[str]) -> str:
     """Return `text` without what is shown of `secrets`, and of tokens by their shape, on both sides of a `...`."""
     if _CUT not in text:
         return text
-    text = _TOKEN.sub(MASK, text)
+    words = dict.fromkeys(word for word in text.split() if _CUT in word and len(word) > len(_CUT))
+    for word in islice(words, MOST_CUTS):
+        text = text.replace(word, _TOKEN.sub(MASK, word))
     known = [secret for secret in dict.fromkeys(secrets) if len(secret) >= _ONE_SIDE][:MOST_SECRETS]
     return cover(text, _spans(text, known)) if known else text
 

@@ -30,6 +30,8 @@ _HEAD = 16
 # How pytest and pprint go on in the next line.
 _WRAP = re.compile(r"['\"]?[ \t]*\n[E>+-]?[ \t]*[+-]?[ \t]*[bru]?['\"]?")
 
+# What only begins as a value does is looked at so often in one text; those that are whole are gone by then.
+MOST_PIECES = 200
 # So many values at most: each costs a search in every text.
 MOST = 200
 
@@ -99,7 +101,9 @@ class Known:
 def _pieces(text: str, head: str, forms: Sequence[str]) -> Iterator[Span]:
     """Yield where values that begin with `head` are wrapped over lines, or have lost their end."""
     start = text.find(head)
-    while start >= 0:
+    for _ in range(MOST_PIECES):
+        if start < 0:
+            return
         end = max(_reach(text, start, form) for form in forms)
         if end > start:
             yield start, end

@@ -17,6 +17,8 @@ from akastats.redact.mask import MASK, Span, cover
 #: A name that has none of these is of no interest.
 WORDS = ("key", "token", "secret", "pass", "pwd", "auth", "cred", "dsn", "cookie", "session", "sig", "otp")
 
+_WORD = re.compile("|".join(WORDS), re.IGNORECASE)
+_DIGIT = re.compile(r"\d")
 _SURE = re.compile(
     r"passw|passphrase|passcode|(?:^|[_-])pass(?:$|[_-]|\d)|pwd|secret|credential|authorization|cookie"
     r"|dsn|token(?!i[sz])|api[_-]?key|otp|"
@@ -86,7 +88,7 @@ _JOINING = frozenset(" \t\n=:,>'\"]\\!\x1b")
 #: What a text tells once is removed from all of it, for so many values at most: each is a search of the text.
 MOST_LEARNED = 20
 #: So many telling words are looked at in one text, some microseconds each; a traceback has a few dozen.
-MOST_PLACES = 800
+MOST_PLACES = 500
 
 
 class Given(NamedTuple):
@@ -253,8 +255,7 @@ def _is_bare_secret(text: str, name: str, start: int, end: int) -> bool:
 
 def _says_itself(value: str) -> bool:
     """Whether a word is itself the name of a secret: `password=password`, `token: settings.api_token`."""
-    lowered = value.lower()
-    return any(word in lowered for word in WORDS) and not any(map(str.isdigit, value))
+    return bool(_WORD.search(value)) and not _DIGIT.search(value)
 
 
 def _is_code(text: str, start: int, end: int) -> bool:
