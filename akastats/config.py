@@ -29,6 +29,8 @@ class Config:
     run_days: int = 365
     error_days: int = 30
     profiles: int = 500
+    # Regular expressions, one a line.
+    redact: str = ""
 
     def __post_init__(self) -> None:
         for name in ("history_size", "run_days", "error_days", "profiles"):
@@ -91,6 +93,11 @@ def whole_number(variable: str, text: str) -> int:
     return int(text)
 
 
+def as_given(_variable: str, text: str) -> str:
+    """Return `text`; who uses it says what is wrong with it."""
+    return text
+
+
 def timezone_name(variable: str, text: str) -> str:
     """Return `text`; whether the zone exists is asked when a time is shown, not before."""
     if not text.isprintable():
@@ -118,6 +125,7 @@ _VARIABLES: tuple[tuple[str, str, Callable[[str, str], Any]], ...] = (
     ("AKA_STATS_RUN_DAYS", "run_days", whole_number),
     ("AKA_STATS_ERROR_DAYS", "error_days", whole_number),
     ("AKA_STATS_PROFILES", "profiles", whole_number),
+    ("AKA_STATS_REDACT", "redact", as_given),
 )
 VARIABLES = tuple(variable for variable, _, _ in _VARIABLES)
 

@@ -16,6 +16,7 @@ _HELP = {
     "suite": "name of this job, whose durations are its own: unit, py312 ...",
     "namespace": "what every key begins with; default: AKA_STATS_NAMESPACE, else AKA-STATS",
     "dir": "where spool and embedded server live; default: .akastats in the root directory",
+    "redact": "regular expressions of further secrets, one a line; `off`: store texts with all their secrets",
     "wait": "seconds to wait at the end for the run to be delivered; default: 10",
 }
 # Calls of pytest that run no test.

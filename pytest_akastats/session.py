@@ -6,7 +6,7 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,11 @@ import pytest
 from akastats import ci, detached
 from akastats import config as configuration
 from akastats.errors import AkastatsError, ConfigError, SpoolError
-from akastats.redact import redactor
+from akastats.redact import Redactor, redactor
 from akastats.shipper.state import State
 from akastats.spool import places
 from akastats.spool.writer import Writer
+from akastats.visible import visible
 from pytest_akastats import summary
 from pytest_akastats.fixtures import COLLECTORS
 from pytest_akastats.options import Options, read
@@ -73,6 +74,7 @@ class Session:
         self._recorder: Recorder | None = None
         self._spool: Path | None = None
         self._problem = ""
+        self._redact: Redactor | None = None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
@@ -82,7 +84,8 @@ class Session:
             self._problem = str(error)
 
     def _begin(self) -> None:
-        redact = redactor(os.environ)
+        patterns = (*configuration.read(os.environ).redact.splitlines(), *self._options.redact)
+        self._redact = redact = redactor(os.environ, patterns)
         started = self._probe.wall()
         run_id = new_run_id(started)
         writer = self._open(run_id)
@@ -101,7 +104,7 @@ class Session:
                 problems.append(str(error))
         raise SpoolError("; ".join(problems))
 
-    def _header(self, run_id: str, started: float, redact: Callable[[str], str]) -> dict[str, Any]:
+    def _header(self, run_id: str, started: float, redact: Redactor) -> dict[str, Any]:
         config = self._config
         host = os.uname() if hasattr(os, "uname") else None
         return {
@@ -132,13 +135,15 @@ class Session:
         try:
             self._tell(terminalreporter)
         except Exception as error:  # noqa: BLE001 - the tests' own result stands, whatever we could not say
-            terminalreporter.write_line(f"akastats: {type(error).__name__}: {error}")
+            terminalreporter.write_line(visible(f"akastats: {type(error).__name__}: {error}"))
 
     def _tell(self, reporter: pytest.TerminalReporter) -> None:
         problem = self._problem or (self._recorder.warning if self._recorder else "")
         state = self._wait(reporter) if self._spool else None
         for line in summary.lines(state, problem, self._spool, self._config.get_verbosity()):
             reporter.write_line(line)
+        if self._redact is not None and self._redact.warning:
+            reporter.write_line(f"akastats: {visible(self._redact.warning)}")
 
     def _wait(self, reporter: pytest.TerminalReporter) -> State | None:
         def show(progress: str) -> None:
