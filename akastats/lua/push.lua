@@ -316,16 +316,51 @@ if write_count > 0 then
     writes[position] = read_write()
   end
 end
+-- Numbers are written together where the server knows how (Valkey 9.1, Redis 8.4): 900 of them take a third of
+-- the time of 900 SETs.
+local version = redis.VALKEY_VERSION_NUM or 0
+local sets_together = version >= 0x090100 or (version == 0 and (redis.REDIS_VERSION_NUM or 0) >= 0x080400)
+
+-- A user who may do a part of this would leave half of it behind. The keys have been checked with the script's call,
+-- so each command is asked for once; before Redis 7 it cannot be.
+local function must_be_allowed(...)
+  if redis.acl_check_cmd and not redis.acl_check_cmd(...) then
+    problem = "NOPERM this user has no permission for the command " .. select(1, ...)
+  end
+end
+
+if labels > 0 then
+  local one, history = KEYS[first_label], KEYS[first_label + KEYS_OF_LABEL - 1]
+  must_be_allowed("LPUSH", history, "")
+  must_be_allowed("LPOP", history, "1")
+  must_be_allowed("LRANGE", history, "0", "1")
+  must_be_allowed("LTRIM", history, "0", "1")
+  must_be_allowed("EXPIRE", history, "1")
+  must_be_allowed("ZADD", index, "1", "")
+  must_be_allowed("ZREM", index, "")
+  must_be_allowed("ZRANGEBYSCORE", seen, "0", "1")
+  if sets_together then
+    must_be_allowed("MSETEX", "1", one, "", "EX", "1")
+  else
+    must_be_allowed("SET", one, "")
+  end
+end
+if contexts[1] then
+  must_be_allowed("SET", contexts[1].key, "")
+  must_be_allowed("TTL", contexts[1].key)
+  must_be_allowed("EXPIRE", contexts[1].key, "1")
+end
+for _, write in ipairs(writes) do
+  must_be_allowed(write.command, write.key, unpack(write.arguments))
+end
+if cursor then
+  must_be_allowed("SET", cursor, "")
+end
 if problem then
   return redis.error_reply(problem)
 end
 
 -- Writing.
-
--- Numbers are written together where the server knows how (Valkey 9.1, Redis 8.4): 900 of them take a third of
--- the time of 900 SETs.
-local version = redis.VALKEY_VERSION_NUM or 0
-local sets_together = version >= 0x090100 or (version == 0 and (redis.REDIS_VERSION_NUM or 0) >= 0x080400)
 
 local function write_numbers(list)
   local last = #list
@@ -343,32 +378,68 @@ local function time_of(entry)
   return tonumber(string.match(entry, "^[^;]*")) or 0
 end
 
--- Inserts before the first entry that is not newer, looking from the head in growing steps: a late point
--- is nearly always late by little, and a whole history of 1000 takes 0.3 ms to read.
-local function insert(history, time, entry)
-  local from, step = 0, 8
-  while true do
-    local entries = call("LRANGE", history, from, from + step - 1)
-    for _, stored in ipairs(entries) do
-      if time_of(stored) <= time then
-        call("LINSERT", history, "BEFORE", stored, entry)
-        return
+-- Puts a label's late points, `late[first]` to `late[last]`, into its history: what is newer than the oldest of
+-- them is read from the head in growing steps, taken off, and put back with them in between. Inserted one by
+-- one, what two writers measured side by side, 10 labels and 1000 points of each, held the server for over 5 s.
+local function merge(history, first, last)
+  local stored, stored_times, depth, step = {}, {}, 0, 8
+  local oldest, is_found, read = late[first + 1], false, nil
+  repeat
+    read = call("LRANGE", history, depth, depth + step - 1)
+    for _, entry in ipairs(read) do
+      local time = time_of(entry)
+      is_found = time <= oldest
+      if is_found then
+        break
       end
+      depth = depth + 1
+      stored[depth], stored_times[depth] = entry, time
     end
-    if #entries < step then
-      call("RPUSH", history, entry)
-      return
-    end
-    from, step = from + step, step * 4
+    local is_end = is_found or #read < step
+    step = step * 4
+  until is_end
+  -- What would stand behind the last that is kept is not put there to be cut off again.
+  while first <= last and depth >= history_size and late[first + 1] < stored_times[history_size] do
+    first = first + 3
   end
+  if first > last then
+    return
+  end
+  while depth > 0 and stored_times[depth] <= late[first + 1] do
+    depth = depth - 1
+  end
+  local merged, point = {}, last
+  local place = depth + (last - first) / 3 + 1
+  local total = place
+  for position = 1, depth do
+    while point >= first and stored_times[position] <= late[point + 1] do
+      merged[place] = late[point + 2]
+      place, point = place - 1, point - 3
+    end
+    merged[place] = stored[position]
+    place = place - 1
+  end
+  while point >= first do
+    merged[place] = late[point + 2]
+    place, point = place - 1, point - 3
+  end
+  call("LTRIM", history, depth, -1)
+  for start = 1, total, MOST_VALUES do
+    call("LPUSH", history, unpack(merged, start, math.min(total, start + MOST_VALUES - 1)))
+  end
+  call("LTRIM", history, 0, history_size - 1)
+  call("EXPIRE", history, label_ttl)
 end
 
 local function write_late()
-  for at = 1, #late, 3 do
-    local history = late[at]
-    insert(history, late[at + 1], late[at + 2])
-    call("LTRIM", history, 0, history_size - 1)
-    call("EXPIRE", history, label_ttl)
+  local first = 1
+  while late[first] do
+    local last = first
+    while late[last + 3] == late[first] do
+      last = last + 3
+    end
+    merge(late[first], first, last)
+    first = last + 3
   end
 end
 
@@ -397,15 +468,18 @@ local function take_back(last)
 end
 
 -- Asking each history for its type beforehand would be a twentieth of all: one of another type shows when it is
--- pushed to, and then what was pushed to those before it is taken back. Returns their lengths.
+-- pushed to, and then what was pushed to those before it is taken back. Returns their lengths, or nothing and the
+-- error.
 local function push_all()
   local lengths, from = {}, 1
   for position = 1, labels do
     local length = push(history_of(position), from, ends[position])
-    if type(length) == "table" then
+    if type(length) == "table" or ends[position] < from then
       must_hold(history_of(position), "list")
+    end
+    if type(length) == "table" or problem then
       take_back(position - 1)
-      return nil
+      return nil, problem and redis.error_reply(problem) or length
     end
     lengths[position] = length
     from = ends[position] + 1
@@ -444,9 +518,9 @@ local function write_labels(lengths)
 end
 
 if labels > 0 then
-  local lengths = push_all()
+  local lengths, refusal = push_all()
   if not lengths then
-    return redis.error_reply(problem)
+    return refusal
   end
   write_labels(lengths)
 end

@@ -51,7 +51,17 @@ def kind_of(error: Exception) -> str:
 
 
 _WORDS = {
-    "denied": ("NOAUTH", "WRONGPASS", "NOPERM", "AUTH", "invalid username-password", "Authentication"),
+    "denied": (
+        "NOAUTH",
+        "WRONGPASS",
+        "NOPERM",
+        "AUTH",
+        "invalid username-password",
+        "Authentication",
+        # Of a command inside a script: Redis and Valkey.
+        "The user executing the script",
+        "ACL failure in script",
+    ),
     "unknown_script": ("NOSCRIPT", "No matching script"),
     "busy": (
         "OOM",
