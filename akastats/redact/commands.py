@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
+from akastats.redact.late import late
 from akastats.redact.mask import MASK
 
 # Command, and the letter behind which its password stands.
@@ -16,8 +15,8 @@ _COMMANDS = {
 }
 # ` -p x`, ` -px`, `'-p', 'x'`.
 _OPTION = r"(?<=[\s'\"\[])(-{letter}(?:['\"],\s?['\"]|\s{{1,4}}|=|(?=[^\s'\"])))([^\s'\",\]]{{1,500}})"
-_OPTIONS = {letter: re.compile(_OPTION.format(letter=letter)) for letter in set(_COMMANDS.values())}
-_USER = re.compile(r"(--(?:proxy-)?user(?:['\"],\s?['\"]|\s{1,4}|=)['\"]?[^\s:'\"]{1,200}:)([^\s'\"]{1,500})")
+_OPTIONS = {letter: late(_OPTION.format(letter=letter)) for letter in set(_COMMANDS.values())}
+_USER = late(r"(--(?:proxy-)?user(?:['\"],\s?['\"]|\s{1,4}|=)['\"]?[^\s:'\"]{1,200}:)([^\s'\"]{1,500})")
 
 
 def commands(text: str) -> str:

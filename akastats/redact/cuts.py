@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
+from akastats.redact.late import late
 from akastats.redact.mask import MASK, Span, cover
 
 _CUT = "..."
@@ -16,7 +16,7 @@ _ONE_SIDE, _BOTH_SIDES = 8, 3
 # So many places where something was cut are looked at in one text, and so many secrets at each.
 MOST_CUTS, MOST_SECRETS = 60, 300
 
-_TOKEN = re.compile(
+_TOKEN = late(
     r"(?<![A-Za-z0-9])(?:AKIA|ASIA|eyJ|gh[pousr]_|github_pat_|gl[a-z]{1,5}-|xox[abeoprs]-|xapp-|AIza|ya29\.|GOCSPX-"
     r"|(?:sk|pk|rk)[_-]|whsec_|pypi-|npm_|SG\.|hf_|do[opr]_v1_|dapi|hv[sbr]\.|dckr_|sntry[su]_|shp[a-z]{2}_|AGE-"
     r"|hooks\.slack\.com/services/|\d{8,10}:AA|[a-z0-9_]{0,20}key-)"

@@ -8,10 +8,11 @@ from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import quote, quote_plus, unquote
 
+from akastats.redact.late import late
 from akastats.redact.mask import MASK, Span, cover
 
 # `author` is no authority, `authorization` is one.
-_SOUNDS_SECRET = re.compile(
+_SOUNDS_SECRET = late(
     r"key|token|secret|pass|pwd|auth(?!or(?!i))|cred|dsn|cookie|private|signature|conn\w*_?str|webhook", re.I
 )
 # They sound so and hold what stands in every traceback or names the run: directories, sockets, a step.
@@ -22,13 +23,13 @@ SHORTEST = 8
 _WORDS = {"localhost", "127.0.0.1", "disabled", "required", "optional", "standard", "production", "development"}
 
 # scheme://user:password@
-_PASSWORD = re.compile(r"://[^\s/:@]{0,200}:([^\s@]{1,400})@")
+_PASSWORD = late(r"://[^\s/:@]{0,200}:([^\s@]{1,400})@")
 
 # From this length on a value that was cut short is known by its beginning.
 _CUTTABLE = 24
 _HEAD = 16
 # How pytest and pprint go on in the next line.
-_WRAP = re.compile(r"['\"]?[ \t]*\n[E>+-]?[ \t]*[+-]?[ \t]*[bru]?['\"]?")
+_WRAP = late(r"['\"]?[ \t]*\n[E>+-]?[ \t]*[+-]?[ \t]*[bru]?['\"]?")
 
 # What only begins as a value does is looked at so often in one text; those that are whole are gone by then.
 MOST_PIECES = 200

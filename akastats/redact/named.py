@@ -12,14 +12,15 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
 
+from akastats.redact.late import late
 from akastats.redact.mask import MASK, Span, cover
 
 #: A name that has none of these is of no interest.
 WORDS = ("key", "token", "secret", "pass", "pwd", "auth", "cred", "dsn", "cookie", "session", "sig", "otp")
 
-_WORD = re.compile("|".join(WORDS), re.IGNORECASE)
-_DIGIT = re.compile(r"\d")
-_SURE = re.compile(
+_WORD = late("|".join(WORDS), re.IGNORECASE)
+_DIGIT = late(r"\d")
+_SURE = late(
     r"passw|passphrase|passcode|(?:^|[_-])pass(?:$|[_-]|\d)|pwd|secret|credential|authorization|cookie"
     r"|dsn|token(?!i[sz])|api[_-]?key|otp|"
     r"(?:access|account|private|signing|encryption|master|service|shared|auth|ssh|license|client|webhook|deploy"
@@ -27,21 +28,21 @@ _SURE = re.compile(
     r"[_-]?key"
 )
 # What the name of a secret ends with when it says something about it, not the secret itself.
-_ABOUT = re.compile(
+_ABOUT = late(
     r"(?:file|path|dir|url|uri|name|type|len|length|size|count|limit|max|min|field|header|prefix|suffix|class|func"
     r"|method|regex|pattern|validators?|hashers?|required|enabled|expir\w*|timeout|ttl|age|at|error|exception"
     r"|warning|policy|scheme|label|help|hint|prompt|provider|backend|manager|factory|store|error_?messages?"
     r"|samesite|domain|secure|httponly|version|algorithm|ids?|access_key_id|public[_-]?key|izer|ize)$"
 )
-_ORDINARY = re.compile(
+_ORDINARY = late(
     r"author(?!i[sz])|monkey|keyboard|keyword|passed|passing|passive|passenger|bypass|compass"
     r"|design|assign|signal|tokeniz|authentic|credit"
 )
 
 # Where a line of a traceback goes on in the next one; there it begins with pytest's own mark.
 _GAP = r"[ \t]{0,20}(?:\n[e>+-]?[ \t]{0,60})?"
-_TAIL = re.compile(r"[\w-]{0,60}")
-_JOINT = re.compile(
+_TAIL = late(r"[\w-]{0,60}")
+_JOINT = late(
     rf"""
     (?:\x1b\[[\d;]{{0,20}}m)? (?P<quote>\\{{0,3}}['"])? \]? (?:
         {_GAP} (?: :[ \t]{{0,4}}[\w.\[\] |]{{1,40}}?[ \t]{{0,4}}=(?!=) | => | := | [=!]= | [=:] ) {_GAP}
@@ -54,7 +55,7 @@ _JOINT = re.compile(
     )""",
     re.VERBOSE,
 )
-_VALUE = re.compile(
+_VALUE = late(
     r"""
     (?:[bBrRuUfF]{1,2}(?=['"\\]))?
     (?: (?P<triple>'''|\"\"\") (?P<long>[\s\S]{1,4000}?) (?:(?P=triple)|\Z)
@@ -65,21 +66,21 @@ _VALUE = re.compile(
     )""",
     re.VERBOSE | re.MULTILINE,
 )
-_CALL = re.compile(r"\(\s{0,40}[bru]?(['\"])([^'\"\n]{1,2000})\1")
-_WRAPPER = re.compile(r"(?i)(?:secret\w*|str|bytes|quote\w*|masked\w*|sensitive\w*|password\w*|url|b64\w*)$")
+_CALL = late(r"\(\s{0,40}[bru]?(['\"])([^'\"\n]{1,2000})\1")
+_WRAPPER = late(r"(?i)(?:secret\w*|str|bytes|quote\w*|masked\w*|sensitive\w*|password\w*|url|b64\w*)$")
 # The literal goes on in the next line: implicit concatenation, as pprint writes long texts.
-_CONTINUED = re.compile(r"['\"][ \t]*\n[E>]?[ \t]*[bru]?(?P<q>['\"])(?P<more>[^'\"\n]{1,2000})(?=(?P=q))")
+_CONTINUED = late(r"['\"][ \t]*\n[E>]?[ \t]*[bru]?(?P<q>['\"])(?P<more>[^'\"\n]{1,2000})(?=(?P=q))")
 
-_NOTHING = re.compile(
+_NOTHING = late(
     r"(?i)none|null|nil|true|false|undefined|unset|empty|notset|missing|str|int|bytes|bool|float|any|self|cls"
     r"|object"
     r"|[*x.•_-]+|[$%{<].*|\[redacted\].*|ellipsis|optional|required|lambda|not|await|yield|async"
 )
-_PLAIN = re.compile(r"[A-Za-z]+(?:[ ._/-][A-Za-z]+)*[ .!?:]*")
-_IDENTIFIER = re.compile(r"[A-Za-z_]\w*(?:\.\w+)*\.?")
-_ONE_PIECE = re.compile(r"[\w~!@#$%^&*+=-]{0,400}/?[\w~!@#$%^&*+=-]{12,400}", re.ASCII)
-_DIGITS = re.compile(r"\d\D*\d")
-_FOUR_LETTERS = re.compile(r"(?:[A-Za-z][^A-Za-z]*){4}")
+_PLAIN = late(r"[A-Za-z]+(?:[ ._/-][A-Za-z]+)*[ .!?:]*")
+_IDENTIFIER = late(r"[A-Za-z_]\w*(?:\.\w+)*\.?")
+_ONE_PIECE = late(r"[\w~!@#$%^&*+=-]{0,400}/?[\w~!@#$%^&*+=-]{12,400}", re.ASCII)
+_DIGITS = late(r"\d\D*\d")
+_FOUR_LETTERS = late(r"(?:[A-Za-z][^A-Za-z]*){4}")
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 
 # What can stand behind a name that is given something.
@@ -283,11 +284,11 @@ def _is_distinct(given: Given) -> bool:
 
 
 # A line of source that asserts, as pytest and Python show it.
-_ASSERTED = re.compile(r"^(?:>[ \t]+|[ ]{4,})([^\n]*assert[^\n]*)", re.MULTILINE)
+_ASSERTED = late(r"^(?:>[ \t]+|[ ]{4,})([^\n]*assert[^\n]*)", re.MULTILINE)
 # What came of it: pytest's explanation, or an error's own text.
-_EXPLAINED = re.compile(r"^(?:E[ \t]+)?(?:assert |[\w.]*(?:Error|Exception|Failed): )([^\n]*)", re.MULTILINE)
-_WHERE = re.compile(r"\+[ \t]+(?:where|and)[ \t]+[bru]?(['\"])([^\n]{8,2000}?)\1 = ([^\n]{1,500})")
-_QUOTED = re.compile(r"'([^'\n]{0,2000})'|\"([^\"\n]{0,2000})\"")
+_EXPLAINED = late(r"^(?:E[ \t]+)?(?:assert |[\w.]*(?:Error|Exception|Failed): )([^\n]*)", re.MULTILINE)
+_WHERE = late(r"\+[ \t]+(?:where|and)[ \t]+[bru]?(['\"])([^\n]{8,2000}?)\1 = ([^\n]{1,500})")
+_QUOTED = late(r"'([^'\n]{0,2000})'|\"([^\"\n]{0,2000})\"")
 
 
 def _compared(text: str, lowered: str) -> Iterator[str]:

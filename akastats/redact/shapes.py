@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from akastats.redact.late import late
 from akastats.redact.mask import MASK, Span, cover
 
 # What begins a token, and what follows.
@@ -61,10 +62,10 @@ _TOKENS = (
     r"[A-Za-z0-9][A-Za-z0-9_~.-]{2}8Q~[A-Za-z0-9_~.-]{30,}",
 )
 _WORDY = ("sk-", "pk-", "rk-", "pypi-", "gsk", "xai", "pplx", "fw", "r8", "sbp", "re_", "re-", "gl")
-_TOKEN = re.compile(rf"(?<![A-Za-z0-9])(?=[A-Za-z0-9])(?:{'|'.join(_TOKENS)})")
+_TOKEN = late(rf"(?<![A-Za-z0-9])(?=[A-Za-z0-9])(?:{'|'.join(_TOKENS)})")
 # Whoever sees an AWS access key looks for its other half: 40 letters without a shape.
-_AWS_KEY = re.compile(r"(?:AKIA|ASIA)[A-Z0-9]{16}\b")
-_AWS_SECRET = re.compile(
+_AWS_KEY = late(r"(?:AKIA|ASIA)[A-Z0-9]{16}\b")
+_AWS_SECRET = late(
     r"(?<![A-Za-z0-9/+=])(?=[a-z0-9/+]*[A-Z])(?=[A-Z0-9/+]*[a-z])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])"
 )
 #: No token is shorter.
@@ -74,12 +75,12 @@ _FEW = 16
 
 # scheme://user:password@host: up to the last @ of the host's part; or a password with a slash in it, where
 # what stands behind the colon is no port.
-_USERINFO = re.compile(
+_USERINFO = late(
     r"(?<=://)(?:[^\s/'\"<>]{1,400}@|[^\s/@:'\"<>]{0,200}:(?!\d{1,5}[/?#])(?:[^\s'\"<>/@]|/(?!/)){1,400}@)"
 )
 
 # A word behind the scheme is prose: a digit, a capital behind a small letter or padding makes it a secret.
-_SCHEME = re.compile(
+_SCHEME = late(
     r"\b(?i:(bearer|basic|token|apikey|negotiate|digest|jwt))(['\"]?[ :]{1,3}['\"]?)"
     r"(?=[A-Za-z._~+/-]{0,400}(?:\d|=|[a-z][A-Z]))[A-Za-z0-9._~+/=-]{8,}"
 )
@@ -87,13 +88,13 @@ _SCHEMES = ("bearer", "basic", "token", "apikey", "negotiate", "digest", "jwt")
 
 # Every kind of private key says so between dashes; PuTTY's file says so in its first line.
 _SAYS = "PRIVATE KEY"
-_BEGINS = re.compile(r"-{4,5} ?BEGIN [A-Z0-9 ]{0,40}\Z")
-_ENDS = re.compile(r"-{4,5} ?END [A-Z0-9 ]{0,40}\Z")
-_CLOSES = re.compile(r"(?: BLOCK)? ?-{4,5}")
+_BEGINS = late(r"-{4,5} ?BEGIN [A-Z0-9 ]{0,40}\Z")
+_ENDS = late(r"-{4,5} ?END [A-Z0-9 ]{0,40}\Z")
+_CLOSES = late(r"(?: BLOCK)? ?-{4,5}")
 # A key's lines, however they are quoted, indented and escaped.
 _BETWEEN = r"(?:\\[nr]|\.\.\.|[\s'\",+|>E()-]){0,40}"
-_BODY = re.compile(rf"(?:{_BETWEEN}[A-Za-z0-9+/=]{{16,}})+")
-_REST = re.compile(rf"[A-Za-z0-9+/=]{{16,}}(?:{_BETWEEN}[A-Za-z0-9+/=]{{16,}})*")
+_BODY = late(rf"(?:{_BETWEEN}[A-Za-z0-9+/=]{{16,}})+")
+_REST = late(rf"[A-Za-z0-9+/=]{{16,}}(?:{_BETWEEN}[A-Za-z0-9+/=]{{16,}})*")
 _LONGEST_KEY = 20_000
 # A key's last line may be shorter than what is taken for one of its lines.
 _LAST_LINE = 80
