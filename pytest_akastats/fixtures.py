@@ -20,30 +20,38 @@ def stat(request: pytest.FixtureRequest) -> Collector | Deaf:
 
     Without `--akastats` it takes them and records nothing.
     """
-    return _collector(request.config, "collectors")
+    try:
+        return _collector(request.config, "collectors")
+    except Exception as error:
+        return _deaf(request.config, error)
 
 
 @pytest.fixture(scope="session")
 def akastats_stat(request: pytest.FixtureRequest) -> Collector | Deaf:
     """As `stat`, for fixtures of any scope; what it is given is told with the test that runs at that moment."""
-    return _collector(request.config, "lasting")
-
-
-def _collector(config: pytest.Config, kept_as: str) -> Collector | Deaf:
-    """Return a collector that the probe empties, one that takes anything where even that fails."""
-    probe = config.stash.get(PROBE, None)
     try:
-        # Late, because a run without --akastats whose tests use no numbers should not pay for it.
-        from akastats.collector import Collector
-
-        collector = Collector()
-        if probe is not None:
-            getattr(probe, kept_as).append(collector)
+        return _collector(request.config, "lasting")
     except Exception as error:
-        if probe is not None:
-            probe.mishaps.note(error)
-        return Deaf()
+        return _deaf(request.config, error)
+
+
+def _collector(config: pytest.Config, kept_as: str) -> Collector:
+    # Late, because a run without --akastats whose tests use no numbers should not pay for it.
+    from akastats.collector import Collector
+
+    collector = Collector()
+    probe = config.stash.get(PROBE, None)
+    if probe is not None:
+        # The probe empties it.
+        getattr(probe, kept_as).append(collector)
     return collector
+
+
+def _deaf(config: pytest.Config, error: Exception) -> Deaf:
+    probe = config.stash.get(PROBE, None)
+    if probe is not None:
+        probe.mishaps.note(error)
+    return Deaf()
 
 
 class Deaf:

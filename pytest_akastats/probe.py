@@ -96,7 +96,10 @@ class Probe:
             return (yield)
         finally:
             if timed is not None:
-                timed.set_up()
+                try:
+                    timed.set_up()
+                except Exception as error:
+                    self.mishaps.note(error)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_make_collect_report(self, collector: pytest.Collector) -> None:
@@ -263,12 +266,9 @@ class TimedFixture:
 
     def set_up(self) -> None:
         """Note that the set-up is over, and be there when the teardown begins."""
-        try:
-            self._totals[0] += 1
-            self._totals[1] += self._close()
-            self._fixturedef.addfinalizer(self._tear_down)
-        except Exception as error:
-            self._owner.mishaps.note(error)
+        self._totals[0] += 1
+        self._totals[1] += self._close()
+        self._fixturedef.addfinalizer(self._tear_down)
 
     def _tear_down(self) -> None:
         try:
