@@ -117,6 +117,7 @@ class Recorder:
             end = {"finished": probe.wall(), "exit_code": exit_code, "interrupted": self._interrupted}
             self._say("end", end)
             self._writer.close()
+            self.warning = self.warning or self._writer.trouble
         except Exception as error:
             self._stumble(error)
 

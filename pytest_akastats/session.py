@@ -15,11 +15,11 @@ import pytest
 
 from akastats import ci, detached
 from akastats import config as configuration
-from akastats.errors import AkastatsError, ConfigError, SpoolError
+from akastats.errors import AkastatsError, ConfigError
 from akastats.redact import redactor
 from akastats.shipper.state import State
 from akastats.spool import places
-from akastats.spool.writer import Writer
+from akastats.spool.writer import create
 from pytest_akastats import summary
 from pytest_akastats.fixtures import COLLECTORS
 from pytest_akastats.options import Options, read
@@ -85,21 +85,12 @@ class Session:
         redact = redactor(os.environ)
         started = self._probe.wall()
         run_id = new_run_id(started)
-        writer = self._open(run_id)
+        writer = create(places.candidates(self._options.directory, os.environ), run_id)
         self._recorder = Recorder(writer, self._probe, redact)
         self._recorder.begin(self._header(run_id, started, redact))
         self._config.pluginmanager.register(self._recorder, "akastats-recorder")
         self._spool = writer.path
         detached.start("akastats.shipper", str(writer.path), environment=self._destination.environment)
-
-    def _open(self, run_id: str) -> Writer:
-        problems = []
-        for directory in places.candidates(self._options.directory, os.environ):
-            try:
-                return Writer(directory, run_id)
-            except SpoolError as error:
-                problems.append(str(error))
-        raise SpoolError("; ".join(problems))
 
     def _header(self, run_id: str, started: float, redact: Callable[[str], str]) -> dict[str, Any]:
         config = self._config
