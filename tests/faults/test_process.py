@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import signal
-from collections import Counter
-
 import pytest
 
-from .driver import Driver, Running, Suite
+from .driver import Driver, Suite
 from .table import Rows
 
 ENDS = {
