@@ -141,12 +141,13 @@ class Reader:
             self._mark(start, start + cut)
         records: list[Record] = []
         for line in lines:
-            record = parse(line)
-            if record is not None and record.seq > self._seq:
-                self._seq = record.seq
-                records.append(record)
-            elif line:
-                records += self._take(line, at)
+            if line:
+                record = parse(line)
+                if record is not None and record.seq > self._seq:
+                    self._seq = record.seq
+                    records.append(record)
+                else:
+                    records += self._take(line, at)
             at += len(line) + 1
         return records
 
