@@ -54,8 +54,8 @@ class Recorder:
         self._dumps = json.JSONEncoder(separators=(",", ":")).encode
         self._mishaps = probe.mishaps
         self._interrupted = False
-        #: What workers could not record.
-        self.elsewhere = ""
+        # What workers could not record.
+        self._elsewhere = ""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logstart(self, nodeid: str) -> None:
@@ -103,7 +103,7 @@ class Recorder:
         try:
             left = getattr(node, "workeroutput", None) or {}
             fixtures, collected, values, trouble = left.pop(ATTRIBUTE, ((), (), (), ""))
-            self.elsewhere = self.elsewhere or trouble
+            self._elsewhere = self._elsewhere or trouble
             self._say_left(node.gateway.id, fixtures, collected, values)
         except Exception as error:
             self._mishaps.note(error)
@@ -126,6 +126,11 @@ class Recorder:
             self._writer.close()
         except Exception as error:
             self._mishaps.note(error)
+
+    @property
+    def trouble(self) -> str:
+        """What found no room in the spool, or was not recorded in a worker; empty where all was."""
+        return self._writer.trouble or self._elsewhere
 
     def _take(self, report: pytest.TestReport) -> None:
         content = report.__dict__

@@ -15,11 +15,11 @@ import pytest
 
 from akastats import ci, detached
 from akastats import config as configuration
-from akastats.errors import ConfigError, SpoolError
+from akastats.errors import ConfigError
 from akastats.redact import redactor
 from akastats.shipper.state import FAILED, State
 from akastats.spool import places
-from akastats.spool.writer import Writer
+from akastats.spool.writer import create
 from akastats.visible import visible
 from pytest_akastats import summary
 from pytest_akastats.fixtures import PROBE
@@ -94,7 +94,7 @@ class Session:
         redact = redactor(os.environ)
         started = self._probe.wall()
         run_id = new_run_id(started)
-        writer = self._open(run_id)
+        writer = create(places.candidates(self._options.directory, os.environ), run_id)
         recorder = Recorder(writer, self._probe, redact)
         recorder.begin(self._header(run_id, started, redact))
         self._config.pluginmanager.register(recorder, "akastats-recorder")
@@ -103,15 +103,6 @@ class Session:
             detached.start("akastats.shipper", str(writer.path), environment=self._destination.environment)
         except Exception as error:
             self._unstarted = described(error)
-
-    def _open(self, run_id: str) -> Writer:
-        problems = []
-        for directory in places.candidates(self._options.directory, os.environ):
-            try:
-                return Writer(directory, run_id)
-            except SpoolError as error:
-                problems.append(str(error))
-        raise SpoolError("; ".join(problems))
 
     def _header(self, run_id: str, started: float, redact: Callable[[str], str]) -> dict[str, Any]:
         config = self._config
@@ -167,8 +158,8 @@ class Session:
             pass
 
     def _tell(self, reporter: pytest.TerminalReporter) -> None:
-        elsewhere = self._recorder.elsewhere if self._recorder else ""
-        problem = self._problem or self._probe.mishaps.told or elsewhere
+        lost = self._recorder.trouble if self._recorder else ""
+        problem = self._problem or self._probe.mishaps.told or lost
         state = self._wait(reporter) if self._spool else None
         for line in summary.lines(state, problem, self._spool, self._config.get_verbosity()):
             reporter.write_line(line)

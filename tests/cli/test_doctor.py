@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -55,7 +56,8 @@ def test_it_tells_server_kind_version_and_persistence(akastats, server):
 
 def test_an_embedded_server_is_well(akastats, project):
     """With one run recorded for it and delivered, all is well."""
-    spool(project / ".akastats" / "spool", destination={"server": f"embedded:{project / '.akastats'}"})
+    told = {"started": time.time() - 60, "destination": {"server": f"embedded:{project / '.akastats'}"}}
+    spool(project / ".akastats" / "spool", **told)
     akastats("drain")
 
     answer = akastats("doctor")
