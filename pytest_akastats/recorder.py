@@ -19,6 +19,8 @@ from pytest_akastats.probe import ATTRIBUTE, Probe, Readings
 
 # What is kept of a traceback or a context: its head and its tail.
 MAX_TEXT = 16 * 1024
+# Of a longer text so much of either end is searched for secrets, in characters.
+LOOKED_AT = 64 * 1024
 
 # Bytes of JSON a list record holds: far under the spool's limit of 64 KiB a record.
 MAX_LIST = 32 * 1024
@@ -217,13 +219,24 @@ class Recorder:
         timestamp, label, number, context = value
         if isinstance(context, bytes):
             return timestamp, label, number, {"base64": base64.b64encode(context[:MAX_TEXT]).decode()}
-        return timestamp, label, number, context and shorten(self._redact(context))
+        return timestamp, label, number, context and self._presented(context)
 
     def _text(self, report: pytest.TestReport | pytest.CollectReport) -> str:
         try:
             text = report.longreprtext
         except Exception as error:  # a test's own __repr__ may raise anything
             text = f"(the failure's text cannot be made: {type(error).__name__})"
+        return self._presented(text)
+
+    def _presented(self, text: str) -> str:
+        """Return a text without secrets and at most some 16 KiB of it.
+
+        Far from both ends nothing is looked at: a failure may be 100 MB long, and no secret is cut in two there
+        that would be kept.
+        """
+        if len(text) > 2 * LOOKED_AT:
+            left_out = len(text) - 2 * LOOKED_AT
+            text = f"{text[:LOOKED_AT]}\n... {left_out} characters left out ...\n{text[-LOOKED_AT:]}"
         return shorten(self._redact(text))
 
     def _say(self, *content: Any) -> None:

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections import Counter
 from json import dumps
-from os import O_APPEND, O_CREAT, O_WRONLY, close, environ, open, write
+from os import O_APPEND, O_CREAT, O_WRONLY, close, environ, getpid, open, write
 from time import monotonic
 from typing import Any
 
 import pytest
 
 TRUTH = environ["FAULTS_TRUTH"]
+# A fork of this process that goes on is not what is recorded.
+PID = getpid()
 FLAGS = O_WRONLY | O_APPEND | O_CREAT
 # The reports so far of each test that is not over.
 PHASES: dict[str, dict[str, str]] = {}
@@ -26,6 +28,8 @@ CRASHED = "???"
 
 def tell(*content: Any) -> None:
     """Append one line."""
+    if getpid() != PID:
+        return
     file = open(TRUTH, FLAGS, 0o600)
     write(file, (dumps([monotonic(), *content]) + "\n").encode())
     close(file)
