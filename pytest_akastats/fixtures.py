@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from time import perf_counter, time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -39,7 +40,8 @@ def _collector(config: pytest.Config, kept_as: str) -> Collector:
     # Late, because a run without --akastats whose tests use no numbers should not pay for it.
     from akastats.collector import Collector
 
-    collector = Collector()
+    # Clocks of ours: a test may have frozen its own before it first asks for numbers.
+    collector = Collector(now=time, clock=perf_counter)
     probe = config.stash.get(PROBE, None)
     if probe is not None:
         # The probe empties it.

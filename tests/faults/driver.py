@@ -16,7 +16,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -37,11 +37,15 @@ Results = Counter[tuple[str, str]]
 
 @dataclass(frozen=True)
 class Suite:
-    """A suite's files by path, and how pytest is called; a variable given as `None` is removed."""
+    """A suite's files by path, and how pytest is called; a variable given as `None` is removed.
+
+    Without its terminal pytest does not know `-rA`: such a suite is not `plain`.
+    """
 
     files: Mapping[str, str]
     arguments: tuple[str, ...] = ()
     environment: Mapping[str, str | None] = field(default_factory=dict)
+    plain: bool = True
 
 
 @dataclass(frozen=True)
@@ -60,9 +64,16 @@ class Running:
 
     def wait_for(self, tests: int) -> None:
         """Return when so many tests have finished, or the run is over."""
+        self._wait(lambda: self.finished.total() >= tests)
+
+    def wait_until(self, is_shown: Callable[[str], bool]) -> None:
+        """Return when what the terminal has shown so far is enough, or the run is over."""
+        self._wait(lambda: is_shown((self.directory / "output").read_text(errors="replace")))
+
+    def _wait(self, is_so: Callable[[], bool]) -> None:
         deadline = time.monotonic() + HANGS_S
-        while self.finished.total() < tests and self.process.poll() is None:
-            assert time.monotonic() < deadline, f"{tests} tests never finished"
+        while not is_so() and self.process.poll() is None:
+            assert time.monotonic() < deadline, "what was waited for never came"
             time.sleep(0.005)
 
 
@@ -139,7 +150,7 @@ class Driver:
         namespace = namespace or f"F{secrets.token_hex(4)}"
         bare = self._run(suite, (), provoke, is_recorded=False)
         options = ("--akastats", f"--akastats-url={url or self.url}", f"--akastats-namespace={namespace}")
-        ours = Suite(suite.files, suite.arguments, {**suite.environment, **(environment or {})})
+        ours = replace(suite, environment={**suite.environment, **(environment or {})})
         ran = self._run(ours, (*options, *recorded), provoke, is_recorded=True)
         left = end_processes(str(ran.directory), patience_s)
         before_drain()
@@ -152,7 +163,8 @@ class Driver:
         _lay_out(directory, suite.files)
         # With workers each test is a line of its own: dots come in the order of the moment.
         spread = SPREAD if is_spread(suite.arguments) else ()
-        command = [sys.executable, "-m", "pytest", *PLAIN, *spread, *suite.arguments, *options]
+        plain = PLAIN if suite.plain else [each for each in PLAIN if each not in ("-rA", "--tb=short")]
+        command = [sys.executable, "-m", "pytest", *plain, *spread, *suite.arguments, *options]
         with (directory / "output").open("wb") as output:
             process = subprocess.Popen(
                 command,

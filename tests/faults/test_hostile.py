@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from .driver import Driver, Suite
-from .table import Rows
+from .table import ANSWERING_S, Rows
 
 TESTS = """
 import pytest
@@ -82,6 +82,47 @@ yield
 for descriptor in held: os.close(descriptor)
 """
 FEW_DESCRIPTORS = "import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (128, 128))"
+ALL_BUT_ONE = """
+import os
+@pytest.hookimpl(wrapper=True)
+def pytest_sessionstart():
+    held = []
+    try:
+        while True: held.append(os.open("/dev/null", os.O_RDONLY))
+    except OSError:
+        os.close(held.pop())
+    try:
+        return (yield)
+    finally:
+        for descriptor in held: os.close(descriptor)
+"""
+OBSERVING = """
+import os, threading
+
+def test_children():
+    with pytest.raises(ChildProcessError): os.waitpid(-1, 0)
+
+def test_threads():
+    assert [threading.main_thread()] == threading.enumerate()
+    assert 1 == len(os.listdir("/proc/self/task"))
+
+BEFORE = set(os.listdir("/proc/self/fd"))
+
+def test_descriptors():
+    assert BEFORE == set(os.listdir("/proc/self/fd"))
+"""
+OBJECTS = """
+import gc
+def test_objects():
+    assert not [each for each in gc.get_objects() if type(each) is int]
+"""
+EXITING = """
+import os
+def test_forks():
+    pid = os.fork()
+    if not pid: os._exit(0)
+    os.waitpid(pid, 0)
+"""
 
 HOSTILE = {
     "os.closerange(3, 256), 30 files opened": Hostile(
@@ -151,11 +192,7 @@ HOSTILE = {
     "descriptors exhausted": Hostile("29", EXHAUSTED, scope="function", conftest=FEW_DESCRIPTORS, quick=True),
     "descriptors exhausted but one, before the run": Hostile(
         "29",
-        conftest=f"{FEW_DESCRIPTORS}\nimport os\nHELD = []\n"
-        "def pytest_collection(): [os.close(each) for each in HELD]; HELD.clear()\n"
-        "@pytest.hookimpl(trylast=True)\n"
-        "def pytest_sessionstart(): pass\n"
-        "try:\n    while True: HELD.append(os.open('/dev/null', os.O_RDONLY))\nexcept OSError: os.close(HELD.pop())\n",
+        conftest=f"{FEW_DESCRIPTORS}\n{ALL_BUT_ONE}",
     ),
     "RLIMIT_AS reached": Hostile(
         "29",
@@ -166,21 +203,11 @@ HOSTILE = {
     "warnings as errors": Hostile("29", arguments=("-W", "error"), quick=True),
     "a test counts its descriptors, threads and children": Hostile(
         "29",
-        tests="import os, threading\n"
-        "def test_children():\n    with pytest.raises(ChildProcessError): os.waitpid(-1, 0)\n"
-        "def test_threads(): assert ([threading.main_thread()], 1) == (threading.enumerate(), len(os.listdir('/proc/self/task')))\n"
-        "BEFORE = set(os.listdir('/proc/self/fd'))\n"
-        "def test_descriptors(): assert BEFORE == set(os.listdir('/proc/self/fd'))\n",
+        tests=OBSERVING,
         quick=True,
     ),
-    "a test looks through all objects": Hostile(
-        "29",
-        tests="import gc\ndef test_objects(): assert not [each for each in gc.get_objects() if type(each) is int]\n",
-    ),
-    "a fork that exits": Hostile(
-        "30",
-        tests="import os\ndef test_forks():\n    pid = os.fork()\n    if not pid: os._exit(0)\n    os.waitpid(pid, 0)\n",
-    ),
+    "a test looks through all objects": Hostile("29", tests=OBJECTS),
+    "a fork that exits": Hostile("30", tests=EXITING),
     "a fork that goes on to the end": Hostile(
         "30",
         tests="import os\ndef test_forks():\n    pid = os.fork()\n    if pid: os.waitpid(pid, 0)\n"
@@ -202,7 +229,7 @@ HOSTILE = {
         "def test_surrogate(): pytest.fail('\\ud800 alone')\n"
         "def test_escapes(): pytest.fail('\\x1b]8;;x \\u202e \\0')\n"
         "def test_properties(record_property): record_property('k', b'\\xff'); record_property('o', object())\n"
-        "Sur = type('\\ud800Error', (Exception,), {})\ndef test_named(): raise Sur('x')\n",
+        "class Ünnamed(Exception): pass\ndef test_named(): raise Ünnamed('x')\n",
         quick=True,
     ),
     "the same in a worker": Hostile(
@@ -230,7 +257,7 @@ def test_hostile_suite_is_recorded_as_it_ran(driver: Driver, row: Rows, name: st
     assert 5 <= verdict.recorded.finished.total(), verdict.recorded.output
     kept = [path.read_text() for path in (verdict.recorded.directory / "suite").glob("kept*")]
     assert {"mine\n"} >= {line for text in kept for line in text.splitlines(keepends=True)}
-    row(hostile.row, name, verdict)
+    row(hostile.row, name, verdict, at_exit_s=ANSWERING_S)
 
 
 FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
@@ -245,4 +272,4 @@ def test_wrong_clock_loses_nothing(driver: Driver, row: Rows, moment: str) -> No
 
     verdict = driver.compare(Suite(Hostile("39").suite().files), environment=environment)
 
-    row("39", f"libfaketime {moment}", verdict)
+    row("39", f"libfaketime {moment}", verdict, at_exit_s=ANSWERING_S)
