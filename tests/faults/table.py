@@ -16,7 +16,7 @@ from .driver import Verdict
 
 #: Names the file to which rows are appended, one JSON line each; absent, none are.
 VARIABLE = "FAULTS_ROWS"
-#: The longest that an end of a run may be held up, seconds, where the server hangs or is gone; and where it answers.
+#: Seconds that the end of a run may be held up where the server hangs or is gone; where it answers.
 LONGEST_S = 2.0
 ANSWERING_S = 10.0
 

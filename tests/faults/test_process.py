@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+import time
+
 import pytest
 
 from .driver import Driver, Running, Suite
@@ -143,7 +147,10 @@ def test_at(): time.sleep(60)
 
 def kill_when_ten_are_shown(running: Running) -> None:
     """Kill pytest once its terminal has shown ten tests, so that it has heard of them."""
-    running.wait_until(lambda text: text.count("test_before[") >= 10)
+    running.wait_for(10)
+    running.wait_until(lambda text: len(re.findall("PASSED|FAILED", text)) >= 10)
+    # A worker's last report may still be in its pipe, and nobody tells when it is read.
+    time.sleep(0.5)
     running.process.kill()
 
 
@@ -224,3 +231,24 @@ def test_ways_to_run_tests(driver: Driver, row: Rows, name: str) -> None:
 
     assert 4 <= verdict.recorded.finished.total(), verdict.recorded.output
     row("25", name, verdict, at_exit_s=ANSWERING_S)
+
+
+@pytest.mark.thorough
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+@pytest.mark.parametrize(
+    ("fault", "injected"),
+    [
+        ("too many processes", ("-e", "inject=fork,vfork,clone,clone3:error=EAGAIN")),
+        ("no /bin/sh", ("-P", "/bin/sh", "-e", "inject=execve:error=ENOENT")),
+    ],
+)
+def test_shipper_that_cannot_be_started_is_one_line(
+    driver: Driver, row: Rows, fault: str, injected: tuple[str, ...]
+) -> None:
+    """Where nothing can be started beside the run it goes on at once, and the spool is delivered later."""
+    under = ("strace", "-f", "-qq", "-o", "/dev/null", *injected)
+
+    verdict = driver.compare(Suite({"test_a.py": ORDINARY}), under=under)
+
+    assert 1 == verdict.warning_lines
+    row("25", f"the shipper cannot be started: {fault}", verdict)

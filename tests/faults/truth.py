@@ -52,7 +52,7 @@ class Truth:
             return
         expected = hasattr(report, "wasxfail")
         told[str(report.when)] = f"x{report.outcome}" if expected else str(report.outcome)
-        if str(report.when) in ("teardown", CRASHED) or str(report.outcome) == "rerun":
+        if str(report.when) in ("teardown", CRASHED):
             ATTEMPTS[report.nodeid] += 1
             tell(report.nodeid, outcome(PHASES.pop(report.nodeid)), ATTEMPTS[report.nodeid])
 
