@@ -82,7 +82,7 @@ yield
 for descriptor in held: os.close(descriptor)
 """
 FEW_DESCRIPTORS = "import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (128, 128))"
-ALL_BUT_ONE = """
+ALL_BUT_THREE = """
 import os
 @pytest.hookimpl(wrapper=True)
 def pytest_sessionstart():
@@ -90,7 +90,7 @@ def pytest_sessionstart():
     try:
         while True: held.append(os.open("/dev/null", os.O_RDONLY))
     except OSError:
-        os.close(held.pop())
+        for _ in range(3): os.close(held.pop())
     try:
         return (yield)
     finally:
@@ -190,9 +190,9 @@ HOSTILE = {
         "yield\nsys.setrecursionlimit(before)",
     ),
     "descriptors exhausted": Hostile("29", EXHAUSTED, scope="function", conftest=FEW_DESCRIPTORS, quick=True),
-    "descriptors exhausted but one, before the run": Hostile(
+    "all descriptors but three taken while the run begins": Hostile(
         "29",
-        conftest=f"{FEW_DESCRIPTORS}\n{ALL_BUT_ONE}",
+        conftest=f"{FEW_DESCRIPTORS}\n{ALL_BUT_THREE}",
     ),
     "RLIMIT_AS reached": Hostile(
         "29",

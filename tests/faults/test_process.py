@@ -121,7 +121,6 @@ SPREAD = {
     "--dist loadscope": ("-n2", "--dist=loadscope"),
     "--dist loadfile": ("-n2", "--dist=loadfile"),
     "--dist worksteal": ("-n2", "--dist=worksteal"),
-    "--dist each": ("--tx=2*popen", "--dist=each"),
     "--max-worker-restart=0": ("-n1", "--max-worker-restart=0"),
 }
 
@@ -206,6 +205,8 @@ WAYS = {
     "-x": (ORDINARY, ("-x",)),
     "--maxfail=2": (ORDINARY, ("--maxfail=2",)),
     "--maxfail=1 -n1": (ORDINARY, ("--maxfail=1", "-n1")),
+    # pytest-xdist itself does not always survive a lost worker here.
+    "--dist each": (ORDINARY, ("--tx=2*popen", "--dist=each")),
     "--lf": (ORDINARY, ("--lf",)),
     "--reruns=2": (FLAKY, ("-p", "pytest_rerunfailures", "--reruns=2")),
     "--reruns=2 -n1": (FLAKY, ("-p", "pytest_rerunfailures", "--reruns=2", "-n1")),
