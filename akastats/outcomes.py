@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from akastats.operations.push import Context, Entry, context_of
 from akastats.points import MAX_LABEL_BYTES, check_label, check_value
@@ -34,8 +34,7 @@ class Keeping:
     tracebacks_s: int
 
 
-@dataclass(frozen=True)
-class Added:
+class Added(NamedTuple):
     """A point that a record adds, with the contexts that must be stored for it."""
 
     label: str
@@ -167,7 +166,7 @@ class Story:
     ) -> Iterator[Added]:
         nodeid = self._own(nodeid)
         self.running.pop(nodeid, None)
-        setup, call, teardown = (duration / 1e6 for duration in durations_us)
+        setup, call, teardown = [duration / 1e6 for duration in durations_us]
         outcome = outcome_of(letters, self._subtests.pop((nodeid, worker), 0))
         traceback = self._last_error.pop((nodeid, worker), "")
         if outcome is None:

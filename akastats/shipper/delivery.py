@@ -99,6 +99,11 @@ class Delivery:
         """Whether the run's end has been told and everything is applied."""
         return self.story.end is not None and not self._pending
 
+    @property
+    def waiting(self) -> int:
+        """How many records have been read and are not applied yet."""
+        return len(self._pending)
+
     def read(self) -> bool:
         """Take in some of what has been written since; return whether there was anything, or is, unread."""
         if len(self._pending) >= MOST_PENDING:
@@ -143,8 +148,10 @@ class Delivery:
             # Without it nobody knows whose the rest is.
             return
         added = self.story.tell(record)
-        for point in added:
-            _check(point)
+        for label, (timestamp, value, _), _ in added:
+            check_label(label)
+            if not isfinite(timestamp + value):
+                raise ValueError("a point is a time and a number, both finite")
         change = self._change(kind) if kind in ("run", "end") else None
         if added or change:
             self._pending.append(Pending(record.seq, added, change))
@@ -291,12 +298,6 @@ def producer_of(path: Path) -> str:
 def _check_header(header: dict[str, Any], *_: Any) -> None:
     if not (isinstance(header["id"], str) and header["id"] and isfinite(float(header["started"]))):
         raise ValueError("this header names no run")
-
-
-def _check(point: Added) -> None:
-    check_label(point.label)
-    if not isfinite(point.entry.timestamp + point.entry.value):
-        raise ValueError("a point is a time and a number, both finite")
 
 
 def _write_refused(spool: Path, batch: Batch, error: ServerError) -> None:

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from akastats.spool import places
+
 #: The shipper is at it: worth waiting for. The server does not answer: not worth much. It is over, well or ill.
 STARTING, DELIVERING, SILENT, FAILED, DONE = "starting", "delivering", "silent", "failed", "done"
 
@@ -30,20 +32,45 @@ def path_for(spool: Path) -> Path:
 
 
 def write(spool: Path, state: State) -> None:
-    """Write the state beside its spool, whole or not at all; a full disk is no reason to stop."""
-    target = path_for(spool)
-    draft = target.with_suffix(f".{os.getpid()}.tmp")
-    try:
-        draft.touch(mode=0o600)
-        draft.write_text(json.dumps(asdict(state)))
-        draft.replace(target)
-    except OSError:
-        pass
+    """Write the state beside its spool, or where the spool may have gone on: whole, or not at all."""
+    content = json.dumps(asdict(state))
+    for target in _places(spool):
+        draft = target.with_suffix(f".{os.getpid()}.tmp")
+        try:
+            draft.touch(mode=0o600)
+            draft.write_text(content)
+            draft.replace(target)
+        except OSError:
+            _remove(draft)
+        else:
+            return
 
 
 def read(spool: Path) -> State | None:
-    """Return the state of a spool's delivery, `None` while there is none."""
+    """Return the state of a spool's delivery, the newest there is; `None` while there is none."""
+    found = [(_written(path), path) for path in _places(spool)]
+    for written, path in sorted(found, reverse=True):
+        try:
+            return State(**json.loads(path.read_text())) if written else None
+        except (OSError, ValueError, TypeError):
+            continue
+    return None
+
+
+def _places(spool: Path) -> list[Path]:
+    here = path_for(spool)
+    return [here, *(place / here.name for place in places.others(spool.parent, os.environ))]
+
+
+def _written(path: Path) -> int:
     try:
-        return State(**json.loads(path_for(spool).read_text()))
-    except (OSError, ValueError, TypeError):
-        return None
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink()
+    except OSError:
+        pass
