@@ -33,17 +33,24 @@ def path_for(spool: Path) -> Path:
 
 def write(spool: Path, state: State) -> None:
     """Write the state beside its spool, or where the spool may have gone on: whole, or not at all."""
-    content = json.dumps(asdict(state))
-    for target in _places(spool):
-        draft = target.with_suffix(f".{os.getpid()}.tmp")
-        try:
-            draft.touch(mode=0o600)
-            draft.write_text(content)
-            draft.replace(target)
-        except OSError:
-            _remove(draft)
-        else:
-            return
+    content, targets = json.dumps(asdict(state)), _places(spool)
+    if not any(_put(target, content) for target in targets):
+        # On a full disk the state before this one takes the room; without any nobody waits for long.
+        for target in targets:
+            _remove(target)
+        any(_put(target, content) for target in targets)
+
+
+def _put(target: Path, content: str) -> bool:
+    draft = target.with_suffix(f".{os.getpid()}.tmp")
+    try:
+        draft.touch(mode=0o600)
+        draft.write_text(content)
+        draft.replace(target)
+    except OSError:
+        _remove(draft)
+        return False
+    return True
 
 
 def read(spool: Path) -> State | None:
