@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 from akastats.shipper import state as states
 from akastats.shipper.state import State
 from akastats.visible import seconds, short_url, visible
 
-# A server that does not answer is given this long, whatever --akastats-wait says.
-SILENT_WAIT_S = 2.0
+# A server that does not answer is given this long, whatever --akastats-wait says: with all else that we do at
+# the end that stays under 2 s.
+SILENT_WAIT_S = 1.5
 LOOK_S = 0.01
 MOMENT_S = 0.5
 NAME_WIDTH = 60
@@ -36,7 +37,7 @@ def wait(spool: Path, wait_s: float, clock: Callable[[], float], show: Callable[
         silent = state is None or state.phase == states.SILENT
         if waited >= (min(wait_s, SILENT_WAIT_S) if silent else wait_s):
             return state
-        time.sleep(LOOK_S)
+        sleep(LOOK_S)
 
 
 def _progress(state: State | None) -> str:
