@@ -63,6 +63,11 @@ class Delivery:
         """Whether the run's end has been told and everything is applied."""
         return self.story.end is not None and not self._pending
 
+    @property
+    def waiting(self) -> int:
+        """How many records have been read and are not applied yet."""
+        return len(self._pending)
+
     def read(self) -> bool:
         """Take in some of what has been written since; return whether there was anything."""
         records = self._reader.read()
