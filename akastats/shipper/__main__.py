@@ -130,10 +130,16 @@ class Shipper:
                 if error.kind == "denied":
                     raise
                 self.say(phase=PHASES.get(error.kind, states.SILENT), message=str(error))
+            self._hang_up()
             if self._lifetime.is_over(AFTERLIFE_S):
                 break
             self._pause(pause)
         return False
+
+    def _hang_up(self) -> None:
+        # After a failover the same name leads to another server, and a replica refuses what a primary takes.
+        if self._client is not None:
+            self._client.connection_pool.disconnect()
 
     def _pause(self, seconds: float) -> None:
         """Wait before the next attempt; not beyond the run's end, when somebody begins to wait for it."""
