@@ -122,7 +122,8 @@ class Shipper:
 
         A server that denies access is asked once: its `ServerError` comes through.
         """
-        for pause in pauses():
+        waits, answered = pauses(), self._answers
+        while True:
             try:
                 act()
                 return True
@@ -132,9 +133,11 @@ class Shipper:
                 self.say(phase=PHASES.get(error.kind, states.SILENT), message=str(error))
             self._hang_up()
             if self._lifetime.is_over(AFTERLIFE_S):
-                break
-            self._pause(pause)
-        return False
+                return False
+            if self._answers > answered:
+                # It got on in between: this is no long silence.
+                waits, answered = pauses(), self._answers
+            self._pause(next(waits))
 
     def _hang_up(self) -> None:
         # After a failover the same name leads to another server, and a replica refuses what a primary takes.
@@ -170,7 +173,7 @@ class Shipper:
 
 UNREADABLE = "answered what is no reply of a Redis: check host, port and scheme in AKA_STATS_REDIS_URL"
 #: What a failed attempt is told as, by the kind of its error.
-PHASES = {"absent": states.ABSENT}
+PHASES = {"absent": states.ABSENT, "busy": states.ABSENT}
 
 
 def pauses() -> Iterator[float]:

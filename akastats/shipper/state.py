@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 #: The shipper prepares, or is at it: worth waiting for. The server does not answer: not worth much. None can be
-#: reached: worth nearly nothing. It is over, ill or well.
+#: reached, or it refuses for now: worth nearly nothing. It is over, ill or well.
 STARTING, DELIVERING, SILENT, ABSENT, FAILED, DONE = "starting", "delivering", "silent", "absent", "failed", "done"
 
 

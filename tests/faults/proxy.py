@@ -19,7 +19,7 @@ GARBAGE = (
 )
 
 
-class Cut(Exception):
+class Cut(Exception):  # noqa: N818 - nothing is wrong: it is what was asked for
     """The connection ends here, after `rest` has still gone on; with a reset where `reset` says so."""
 
     def __init__(self, rest: bytes = b"", reset: bool = False) -> None:
