@@ -37,6 +37,10 @@ SHORTEST_LOOK_S, LONGEST_LOOK_S = 0.01, 0.2
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 
 CONNECT_TIMEOUT_S, REPLY_TIMEOUT_S = 0.5, 1.0
+# Doubled with each reply that does not come, up to this: a slow line takes seconds for a batch of 256 KiB.
+LONGEST_REPLY_TIMEOUT_S = 8.0
+# A connection that is not used for so long is closed: a server lets in only so many at a time.
+IDLE_S = 2.0
 # While the server answers, the process of the tests is told so this often.
 TELL_S = 0.2
 # More records are not taken in while the server takes none: they lie well in the spool.
@@ -52,9 +56,10 @@ class Shipper:
         self._config = config
         self._lifetime = lifetime
         self._client: Any = None
+        self._reply_timeout_s = REPLY_TIMEOUT_S
         self._state = State(server=without_credentials(config.redis_url))
         self._answers = 0
-        self._told_at = 0.0
+        self._told_at = self._answered_at = 0.0
 
     def carry(self, operation: Operation[Any]) -> Any:
         """Carry out an operation on the server, each request tried once; what goes wrong is a `ServerError`.
@@ -64,7 +69,7 @@ class Shipper:
         if self._lifetime.is_over(AFTERLIFE_S):
             raise ServerError("The run ended long ago: `akastats drain` delivers what is left.", "absent")
         if self._client is None:
-            timeouts = {"socket_connect_timeout": CONNECT_TIMEOUT_S, "socket_timeout": REPLY_TIMEOUT_S}
+            timeouts = {"socket_connect_timeout": CONNECT_TIMEOUT_S, "socket_timeout": self._reply_timeout_s}
             self._client = redis.connect(self._config.redis_url, **timeouts)
         try:
             result = redis.run(operation, self._client, self._client)
@@ -72,13 +77,13 @@ class Shipper:
             raise
         except Exception as error:
             # Bytes that are no reply: over some of them redis-py stumbles with errors of Python's own.
-            self._client = None
             raise ServerError(f"{self._state.server} {UNREADABLE} ({type(error).__name__})", "lost") from error
         self._note_answer()
         return result
 
     def _note_answer(self) -> None:
         self._answers += 1
+        self._answered_at = time.monotonic()
         is_over = self._state.phase in (states.DONE, states.FAILED)
         if not is_over and time.monotonic() - self._told_at >= TELL_S:
             self.say(phase=states.DELIVERING, answers=self._answers, message="")
@@ -106,6 +111,8 @@ class Shipper:
             if has_died and not came:
                 # Without a header there is no run to complete.
                 return bool(self.delivery.story.header) and self._persist(self.delivery.complete_as_crashed)
+            if time.monotonic() - self._answered_at > IDLE_S:
+                self.hang_up()
             look = SHORTEST_LOOK_S if came else min(2 * look, LONGEST_LOOK_S)
             time.sleep(look)
 
@@ -126,12 +133,13 @@ class Shipper:
         while True:
             try:
                 act()
+                self._reply_timeout_s = REPLY_TIMEOUT_S
                 return True
             except ServerError as error:
                 if error.kind == "denied":
                     raise
-                self.say(phase=PHASES.get(error.kind, states.SILENT), message=str(error))
-            self._hang_up()
+                self._explain(error)
+            self.hang_up()
             if self._lifetime.is_over(AFTERLIFE_S):
                 return False
             if self._answers > answered:
@@ -139,10 +147,17 @@ class Shipper:
                 waits, answered = pauses(), self._answers
             self._pause(next(waits))
 
-    def _hang_up(self) -> None:
+    def _explain(self, error: ServerError) -> None:
+        self.say(phase=PHASES.get(error.kind, states.SILENT), message=str(error))
+        if error.kind == "lost":
+            self._reply_timeout_s = min(2 * self._reply_timeout_s, LONGEST_REPLY_TIMEOUT_S)
+
+    def hang_up(self) -> None:
+        """Close the connection; the next request opens another."""
         # After a failover the same name leads to another server, and a replica refuses what a primary takes.
         if self._client is not None:
             self._client.connection_pool.disconnect()
+            self._client = None
 
     def _pause(self, seconds: float) -> None:
         """Wait before the next attempt; not beyond the run's end, when somebody begins to wait for it."""

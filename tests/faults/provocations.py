@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -308,6 +309,48 @@ def web_server(server: Server) -> Iterator[str]:
 def without_tls(server: Server) -> Iterator[str]:
     """The URL asks for TLS, which the server does not speak."""
     yield server.url.replace("redis://", "rediss://")
+
+
+@contextmanager
+def other_tls(server: Server) -> Iterator[str]:
+    """Something that speaks TLS listens at the port, with a certificate that nobody knows."""
+    server.kill()
+    certificate, key = self_signed(server.home)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    over = threading.Event()
+
+    def serve() -> None:
+        while not over.is_set():
+            try:
+                with context.wrap_socket(listening.accept()[0], server_side=True) as connection:
+                    connection.recv(1)
+            except OSError:
+                continue
+
+    with socket.create_server(server.address) as listening:
+        listening.settimeout(0.1)
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield server.url
+        over.set()
+        thread.join()
+    server.start()
+
+
+@contextmanager
+def unknown_certificate(server: Server) -> Iterator[str]:
+    """The same, and the URL asks for TLS."""
+    with other_tls(server) as url:
+        yield url.replace("redis://", "rediss://")
+
+
+def self_signed(home: Path) -> tuple[Path, Path]:
+    """Make a certificate that signs itself; return it and its key."""
+    certificate, key = home / "certificate.pem", home / "key.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    subprocess.run([*command, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    return certificate, key
 
 
 PASSWORD = "s3cr3t-Pa55w0rd"

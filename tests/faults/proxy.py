@@ -58,6 +58,16 @@ class Proxy:
         for ended in (self._listening, *self._pairs):
             end(ended)
 
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}"
+
+    def heal(self) -> None:
+        """Do nothing any more but forward."""
+        self.to_server = self.to_client = passing
+        self.piece_bytes, self.pause_s = 65_536, 0.0
+        self.is_open.set()
+
     def _accept(self) -> None:
         while True:
             try:
@@ -151,3 +161,66 @@ def spoiling(chance: float, seed: int = 3) -> Treatment:
 def is_greeting(reply: bytes) -> bool:
     """Tell whether a reply answers HELLO, AUTH or CLIENT."""
     return reply.startswith((b"%", b"+OK", b"-ERR unknown", b"-ERR Unknown")) or b"\r\nproto\r\n" in reply
+
+
+# Networks: what a proxy is told to do, by the row and what it says there
+
+
+def lose_every_reply(network: Proxy) -> None:
+    network.to_client = losing(1.0, at_most=5)
+
+
+def lose_the_first_reply(network: Proxy) -> None:
+    network.to_client = losing(1.0, at_most=1)
+
+
+def lose_replies_at_random(network: Proxy) -> None:
+    network.to_client = losing(0.4)
+
+
+def cut_requests_half_way(network: Proxy) -> None:
+    network.to_server = halving(0.15)
+
+
+def cut_replies_half_way(network: Proxy) -> None:
+    network.to_client = halving(0.15)
+
+
+def reset(network: Proxy) -> None:
+    network.to_server = halving(0.15, reset=True)
+
+
+def trickle(network: Proxy) -> None:
+    network.piece_bytes = 1
+
+
+def narrow(network: Proxy) -> None:
+    network.piece_bytes, network.pause_s = 1000, 0.03
+
+
+def delay(network: Proxy) -> None:
+    network.pause_s = 0.1
+
+
+def spoil(network: Proxy) -> None:
+    network.to_client = spoiling(0.15)
+
+
+def half_open(network: Proxy) -> None:
+    network.is_open.clear()
+    threading.Timer(1.5, network.is_open.set).start()
+
+
+NETWORKS = {
+    ("7", "replies lost after the server has done it: the first five"): lose_every_reply,
+    ("7", "the first reply lost"): lose_the_first_reply,
+    ("7", "40 % of replies lost"): lose_replies_at_random,
+    ("8", "requests cut half-way"): cut_requests_half_way,
+    ("8", "replies cut half-way"): cut_replies_half_way,
+    ("8", "requests cut by RST"): reset,
+    ("8", "byte by byte"): trickle,
+    ("8", "33 kB/s, at which a batch takes longer than a reply is waited for"): narrow,
+    ("8", "200 ms there and back"): delay,
+    ("8", "garbage in place of replies, nine kinds"): spoil,
+    ("9", "half-open for 1.5 s, then what was held back arrives"): half_open,
+}
