@@ -122,7 +122,7 @@ def cases(faults: Iterable[Fault]) -> list[ParameterSet]:
 
 @pytest.mark.parametrize("fault", cases(LASTING))
 def test_what_lasts_through_the_run(fault: Fault, own_server: Server, driver: Driver, row: Rows) -> None:
-    """The run goes as without us, ends in time, and its shipper, or the next drain, delivers when the server can."""
+    """The run goes as without us, ends in time, and is delivered when the server can."""
     with ExitStack() as stack:
         url = stack.enter_context(fault.begin(own_server))
         lifting = Lifting(stack.close)
@@ -166,16 +166,15 @@ def test_who_is_denied_asks_once(
 
     told = states.read(path)
     assert (1, states.FAILED) == (code, told and told.phase)
-    denied = own_server.say("ACL", "LOG")
-    assert isinstance(denied, list)
-    assert [1] == [int(dict(each)["count"]) for each in denied]
+    with own_server.client() as client:
+        assert [1] == [int(denied["count"]) for denied in client.acl_log()]
 
 
 @pytest.mark.parametrize("hangs", ["until the run is over", pytest.param("for ever", marks=pytest.mark.thorough)])
 def test_a_look_up_that_hangs_holds_nobody_up(
     hangs: str, own_server: Server, tmp_path: Path, driver: Driver, row: Rows
 ) -> None:
-    """A name server that never answers costs the shipper its time, not the run; and the shipper ends all the same."""
+    """A name server that never answers costs the shipper its time, not the run; the shipper ends all the same."""
     with ExitStack() as stack:
         path = stack.enter_context(provocations.hanging_resolver(tmp_path / "resolver"))
         lifting = Lifting(stack.close if hangs != "for ever" else lambda: None)
@@ -283,7 +282,7 @@ def test_a_bad_network(
 
 
 def test_a_connection_that_goes_half_open(own_server: Server, driver: Driver, row: Rows) -> None:
-    """Nothing comes any more and nothing is closed: a reply is waited for a second, the end of the run less than two."""
+    """Nothing comes and nothing is closed: a reply is waited for a second, a delivery less than two."""
     with Proxy(own_server.address) as network:
 
         def provoke(running: Running) -> None:
