@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -38,7 +39,7 @@ MIDDLE = 10
 ABSENT_S = 1.2
 
 
-def suite(tests: int = 20, each_s: float = 0.02) -> Suite:
+def suite(tests: int = 20, each_s: float = 0.05) -> Suite:
     """Some tests, one of which fails."""
     return Suite({"test_a.py": SOURCE.format(tests=tests, each_s=each_s)})
 
@@ -75,7 +76,7 @@ class Lifting:
 
 @dataclass(frozen=True)
 class Fault:
-    """What befalls a server before the run, and lasts until it is over; `says` is in the one line at the end."""
+    """What befalls a server before the run, and lasts until it is over; `says` matches the one line at the end."""
 
     row: str
     provocation: str
@@ -101,7 +102,7 @@ LASTING = (
     Fault("17", "a password is asked for, none is given", provocations.asking_for_a_password, "denies", ABSENT_S),
     Fault("17", "a wrong password", provocations.wrong_password, "denies", ABSENT_S, is_quick=True),
     Fault("17", "a user who may only read", provocations.no_permission, "no permission", ABSENT_S),
-    Fault("22", "a web server at the port", provocations.web_server, "is no Redis", ABSENT_S),
+    Fault("22", "a web server at the port", provocations.web_server, "[Nn]o Redis", ABSENT_S),
     Fault("22", "TLS asked of a server without it", provocations.without_tls, "No Redis at", ABSENT_S),
     Fault("22", "an unknown certificate", provocations.unknown_certificate, "certificate", ABSENT_S),
     Fault("22", "plain words to a server with TLS", provocations.other_tls, "Redis at"),
@@ -131,7 +132,7 @@ def test_what_lasts_through_the_run(fault: Fault, own_server: Server, driver: Dr
         )
 
     row(fault.row, f"{fault.provocation} ({own_server.kind})", verdict, warnings=fault.warnings)
-    assert fault.says in "".join(ours_of(verdict))
+    assert re.search(fault.says, "".join(ours_of(verdict)))
     assert verdict.added_at_exit_s <= fault.longest_s
     assert_hidden(provocations.PASSWORD, verdict)
 
