@@ -66,9 +66,9 @@ def test_a_line_that_is_not_ours_is_a_change() -> None:
 
 def test_times_places_and_the_order_of_workers_are_no_difference() -> None:
     """What differs between any two runs is left out, what a test printed is not."""
-    first = normalised("[gw0] [ 50%] PASSED b\n..F. [100%]\n1 in 0.12s /d/x", Path("/d"), ("-n2",))
-    second = normalised("..\n.F\n1 in 3.4s /e/x\n[gw1] [100%] PASSED b", Path("/e"), ("-n2",))
-    other = normalised("..\n.F\n2 in 3.4s /e/x\n[gw1] [100%] PASSED b", Path("/e"), ("-n2",))
+    first = normalised("[gw0] [ 50%] PASSED b\n[gw1] [100%] FAILED a\n1 in 0.12s /d/x", Path("/d"), ("-n2",))
+    second = normalised("[gw0] [ 50%] FAILED a\n[gw1] [100%] PASSED b\n1 in 3.4s /e/x", Path("/e"), ("-n2",))
+    other = normalised("[gw0] [ 50%] FAILED a\n[gw1] [100%] PASSED b\n2 in 3.4s /e/x", Path("/e"), ("-n2",))
 
     assert first == second
     assert other != second
