@@ -71,9 +71,12 @@ class Shipper:
         if self._client is None:
             timeouts = {"socket_connect_timeout": CONNECT_TIMEOUT_S, "socket_timeout": self._reply_timeout_s}
             self._client = redis.connect(self._config.redis_url, **timeouts)
+        began = time.monotonic()
         try:
             result = redis.run(operation, self._client, self._client)
         except AkastatsError:
+            if time.monotonic() - began >= self._reply_timeout_s:
+                self._reply_timeout_s = min(2 * self._reply_timeout_s, LONGEST_REPLY_TIMEOUT_S)
             raise
         except Exception as error:
             # Bytes that are no reply: over some of them redis-py stumbles with errors of Python's own.
@@ -138,7 +141,7 @@ class Shipper:
             except ServerError as error:
                 if error.kind == "denied":
                     raise
-                self._explain(error)
+                self.say(phase=PHASES.get(error.kind, states.SILENT), message=str(error))
             self.hang_up()
             if self._lifetime.is_over(AFTERLIFE_S):
                 return False
@@ -146,11 +149,6 @@ class Shipper:
                 # It got on in between: this is no long silence.
                 waits, answered = pauses(), self._answers
             self._pause(next(waits))
-
-    def _explain(self, error: ServerError) -> None:
-        self.say(phase=PHASES.get(error.kind, states.SILENT), message=str(error))
-        if error.kind == "lost":
-            self._reply_timeout_s = min(2 * self._reply_timeout_s, LONGEST_REPLY_TIMEOUT_S)
 
     def hang_up(self) -> None:
         """Close the connection; the next request opens another."""

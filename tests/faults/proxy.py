@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import socket
 import struct
 import threading
@@ -127,12 +128,11 @@ def end(ended: socket.socket) -> None:
 
 
 def losing(chance: float, at_most: int = 10**9, seed: int = 1) -> Treatment:
-    """Lose a reply, after the server has done what was asked, with a chance from 0 to 1."""
+    """Lose what a script answered, after the server has done what was asked, with a chance from 0 to 1."""
     chosen, left = random.Random(seed), [at_most]
 
     def treat(piece: bytes) -> bytes:
-        # Only replies of scripts and of GET: who cannot greet a server does not come to losing anything.
-        if left[0] > 0 and not is_greeting(piece) and chosen.random() < chance:
+        if left[0] > 0 and SCRIPTED.match(piece) and chosen.random() < chance:
             left[0] -= 1
             raise Cut
         return piece
@@ -152,15 +152,19 @@ def halving(chance: float, reset: bool = False, seed: int = 2) -> Treatment:
     return treat
 
 
-def spoiling(chance: float, seed: int = 3) -> Treatment:
-    """Send garbage in place of a reply, of several kinds."""
-    chosen = random.Random(seed)
-    return lambda piece: chosen.choice(GARBAGE) if chosen.random() < chance else piece
+def spoiling() -> Treatment:
+    """Send garbage in place of the first replies of a script, each kind once."""
+    kinds = iter(GARBAGE)
+    return lambda piece: next(kinds, piece) if SCRIPTED.match(piece) else piece
 
 
-def is_greeting(reply: bytes) -> bool:
-    """Tell whether a reply answers HELLO, AUTH or CLIENT."""
-    return reply.startswith((b"%", b"+OK", b"-ERR unknown", b"-ERR Unknown")) or b"\r\nproto\r\n" in reply
+def severed(piece: bytes) -> bytes:
+    """Let nothing through any more."""
+    raise Cut
+
+
+#: How our script answers: whether it applied, and where the cursor stands.
+SCRIPTED = re.compile(rb"\*2\r\n:[01]\r\n")
 
 
 # Networks: what a proxy is told to do, by the row and what it says there
@@ -195,7 +199,7 @@ def trickle(network: Proxy) -> None:
 
 
 def narrow(network: Proxy) -> None:
-    network.piece_bytes, network.pause_s = 1000, 0.03
+    network.piece_bytes, network.pause_s = 1000, 0.02
 
 
 def delay(network: Proxy) -> None:
@@ -203,7 +207,7 @@ def delay(network: Proxy) -> None:
 
 
 def spoil(network: Proxy) -> None:
-    network.to_client = spoiling(0.15)
+    network.to_client = spoiling()
 
 
 def half_open(network: Proxy) -> None:
@@ -219,8 +223,8 @@ NETWORKS = {
     ("8", "replies cut half-way"): cut_replies_half_way,
     ("8", "requests cut by RST"): reset,
     ("8", "byte by byte"): trickle,
-    ("8", "33 kB/s, at which a batch takes longer than a reply is waited for"): narrow,
+    ("8", "50 kB/s, at which a batch takes longer than a reply is waited for"): narrow,
     ("8", "200 ms there and back"): delay,
-    ("8", "garbage in place of replies, nine kinds"): spoil,
+    ("8", "garbage in place of the first nine replies, nine kinds"): spoil,
     ("9", "half-open for 1.5 s, then what was held back arrives"): half_open,
 }

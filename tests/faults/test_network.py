@@ -17,6 +17,7 @@ import pytest
 from akastats import redis
 from akastats.config import Config
 from akastats.errors import ServerError
+from akastats.shipper import __main__ as shipping
 from akastats.shipper import state as states
 from akastats.shipper.__main__ import Shipper
 from akastats.shipper.delivery import Delivery
@@ -26,10 +27,12 @@ from tests.telling import spool
 
 from .driver import Results, read_back
 from .provocations import KINDS, Server, older_data
-from .proxy import NETWORKS, Proxy, losing
+from .proxy import NETWORKS, Proxy, losing, severed
 from .table import Row, Rows
 
 NAMESPACE = "AKA-STATS"
+#: Of which a delivery makes some five batches.
+TESTS = 400
 
 
 def told(directory: Path, tests: int, number: int = 0) -> Path:
@@ -87,6 +90,12 @@ def own_server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Serve
     server.kill()
 
 
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No case here is about how long a shipper waits between attempts."""
+    monkeypatch.setattr(shipping, "LONGEST_PAUSE_S", 0.2)
+
+
 @pytest.fixture
 def network(own_server: Server) -> Iterator[Proxy]:
     """The way to the server."""
@@ -104,7 +113,7 @@ def test_a_bad_network_loses_and_doubles_nothing(
     row: Rows,
 ) -> None:
     """Whatever the way there does, each point is stored once, and nothing is raised."""
-    path = told(tmp_path, 300)
+    path = told(tmp_path, TESTS)
     treat(network)
 
     ship(path, network.url)
@@ -112,7 +121,7 @@ def test_a_bad_network_loses_and_doubles_nothing(
     told_state = states.read(path)
     assert told_state is not None
     assert states.DONE == told_state.phase
-    tell(row, said[0], f"{said[1]} ({own_server.kind})", count(own_server.url, expected(300)))
+    tell(row, said[0], f"{said[1]} ({own_server.kind})", count(own_server.url, expected(TESTS)))
 
 
 @pytest.mark.parametrize(
@@ -215,13 +224,13 @@ def test_a_failover_that_loses_what_was_acknowledged(
     replica = Server(own_server.kind, tmp_path / "replica").start("--replicaof", f"127.0.0.1 {network.port}")
     path, later = told(tmp_path, 300, 0), told(tmp_path, 300, 1)
     ship(path, own_server.url)
-    await_replica(own_server)
+    await_copy(replica, expected(300, 0))
 
     replica.pause()
     network.is_open.clear()
     ship(later, own_server.url)
     own_server.kill()
-    network.to_client = losing(1.0)
+    network.to_client = severed
     network.is_open.set()
     replica.resume()
     replica.say("REPLICAOF", "NO", "ONE")
@@ -235,11 +244,12 @@ def test_a_failover_that_loses_what_was_acknowledged(
     tell(row, "20", f"failover that loses acknowledged writes ({own_server.kind})", counted)
 
 
-def await_replica(primary: Server) -> None:
-    """Return when a replica has all that its primary has written so far."""
+def await_copy(replica: Server, wanted: Results) -> None:
+    """Return when a replica has all of it."""
     end = time.monotonic() + 20
-    while primary.say("WAIT", "1", "100") != 1:
+    while count(replica.url, wanted).lost:
         assert time.monotonic() < end, "the replica never caught up"
+        time.sleep(0.02)
 
 
 def test_a_key_of_another_type_costs_its_own_point(own_server: Server, tmp_path: Path, row: Rows) -> None:
