@@ -141,7 +141,7 @@ def _report(outcomes: Sequence[tuple[Destination, Drained]], as_json: bool) -> N
             drained.tests,
             _state(drained),
             _remarks(drained),
-            destination.server,
+            _shown(destination.server),
         )
         for destination, drained in outcomes
     ]
@@ -151,9 +151,14 @@ def _report(outcomes: Sequence[tuple[Destination, Drained]], as_json: bool) -> N
             output.warn(f"{drained.path}: {drained.problem or drained.left}")
 
 
+def _shown(server: str) -> str:
+    # What --to was given may hold a password.
+    return server if server.startswith(EMBEDDED) else configuration.without_credentials(server)
+
+
 def _item(destination: Destination, drained: Drained) -> dict[str, Any]:
     told = dataclasses.asdict(drained) | {"path": str(drained.path), "state": _state(drained)}
-    return {**told, "server": destination.server, "namespace": destination.namespace}
+    return {**told, "server": _shown(destination.server), "namespace": destination.namespace}
 
 
 def _state(drained: Drained) -> str:

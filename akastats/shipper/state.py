@@ -10,16 +10,21 @@ from typing import Any
 
 from akastats.spool import places
 
-#: The shipper is at it: worth waiting for. The server does not answer: not worth much. It is over, well or ill.
-STARTING, DELIVERING, SILENT, FAILED, DONE = "starting", "delivering", "silent", "failed", "done"
+#: The shipper prepares, or is at it: worth waiting for. The server does not answer: not worth much. None can be
+#: reached, or it refuses for now: worth nearly nothing. It is over, ill or well.
+STARTING, DELIVERING, SILENT, ABSENT, FAILED, DONE = "starting", "delivering", "silent", "absent", "failed", "done"
 
 
 @dataclass(frozen=True)
 class State:
-    """Where the delivery of one run stands; `server` is where it goes, without credentials."""
+    """Where the delivery of one run stands; `server` is where it goes, without credentials.
+
+    `answers` grows while the server answers.
+    """
 
     phase: str = STARTING
     applied: int = 0
+    answers: int = 0
     server: str = ""
     message: str = ""
     notice: str = ""
