@@ -76,15 +76,18 @@ def _progress(state: State | None) -> str:
 
 def lines(state: State | None, problem: str, spool: Path | None, verbosity: int) -> Iterator[str]:
     """Yield the block's lines; `verbosity` is pytest's, at -2 only problems are told."""
+    lost = f"not everything was recorded: {visible(problem)}" if problem else ""
     if state is not None and state.phase == states.DONE:
         if verbosity > -2:
             yield from _recorded(state)
     elif spool is not None:
-        yield f"akastats: kept in {visible(str(spool.parent))}, not delivered yet: {_reason(state)}"
+        kept = f"akastats: kept in {visible(str(spool.parent))}, not delivered yet: {_reason(state)}"
+        yield "; ".join(filter(None, (kept, lost)))
+        lost = ""
     if state is not None and state.notice:
         yield f"akastats: {visible(state.notice)}"
-    if problem:
-        yield f"akastats: not everything was recorded: {visible(problem)}"
+    if lost:
+        yield f"akastats: {lost}"
 
 
 def _reason(state: State | None) -> str:

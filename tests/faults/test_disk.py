@@ -161,7 +161,7 @@ def test_where_there_is_no_place_nothing_is_recorded_and_that_is_told(driver: Dr
 
     verdict = driver.compare(chosen, environment={"HOME": None})
 
-    assert "another user" in verdict.recorded.output
+    assert "cannot write a spool in" in verdict.recorded.output
     row("35", "no HOME, temporary directory open to others: told", verdict, lost=60)
 
 
