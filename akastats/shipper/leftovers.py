@@ -249,6 +249,10 @@ def tidy(directory: Path, drained: Sequence[Drained], now: Callable[[], float]) 
             continue
         if kept_s and not _is_younger(directory / name, kept_s, now):
             (directory / name).unlink(missing_ok=True)
+    for outcome in drained:
+        if outcome.complete and outcome.path.name in spools and not outcome.path.exists():
+            # What a spool left behind when it moved goes with it.
+            remove(directory / outcome.path.name)
     _make_room(directory, drained, spools)
 
 
