@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any, NamedTuple
 
 from akastats.operations.push import Context, Entry, context_of
@@ -177,6 +178,8 @@ class Story:
         yield from self._result(result, traceback)
 
     def _result(self, result: TestResult, traceback: str) -> Iterator[Added]:
+        if not isfinite(result.end * 1e6):
+            raise ValueError("a test ends at some time")
         self.results.append(result)
         self.last_time = max(self.last_time, result.end)
         if result.outcome != "skipped":
@@ -233,8 +236,8 @@ class Story:
         yield from _errors(raised, time_us / 1e6, *self._traceback(raised, text))
 
     def _take_end(self, end: dict[str, Any]) -> Iterator[Added]:
-        self.end = end
         self.last_time = finished = float(end["finished"])
+        self.end = {**end, "exit_code": int(end["exit_code"])}
         for fixture in self.fixtures.values():
             name = self._label("fixture", f"{fixture.baseid}::{fixture.name}")
             yield self._about(name, finished, fixture.setup + fixture.teardown)

@@ -32,8 +32,8 @@ MOST_PENDING = 5000
 # How often, at most, the system is asked to write a spool to the disk: 3 ms, and what a power cut may cost.
 SYNC_S = 1.0
 
-# What a record that proved itself and still makes no sense may raise; whoever wrote it was not this release.
-_UNSOUND = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, AssertionError, RecursionError)
+#: What a record that proved itself and still makes no sense may raise; whoever wrote it was not this release.
+UNSOUND = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, AssertionError, RecursionError)
 
 
 @dataclass
@@ -132,7 +132,7 @@ class Delivery:
         for record in records:
             try:
                 self._take(record)
-            except _UNSOUND:
+            except UNSOUND:
                 self._unsound += 1
         if self._cursor is not None:
             self._advance(self._cursor)
@@ -147,6 +147,8 @@ class Delivery:
         elif not self.story.header:
             # Without it nobody knows whose the rest is.
             return
+        if kind in _OF_NODES and not isinstance(record.content[1], str):
+            raise TypeError("a node id is text")
         added = self.story.tell(record)
         for label, (timestamp, value, _), _ in added:
             check_label(label)
@@ -293,6 +295,10 @@ class Delivery:
 def producer_of(path: Path) -> str:
     """Return the producer that a spool's name ends with."""
     return path.name.partition(SUFFIX)[0].rpartition("-")[2]
+
+
+# Records whose second element is a node id.
+_OF_NODES = frozenset(("began", "error", "test", "stat", "uncollected"))
 
 
 def _check_header(header: dict[str, Any], *_: Any) -> None:

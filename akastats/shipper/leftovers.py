@@ -16,7 +16,7 @@ from akastats.operations import runs
 from akastats.operations.requests import Operation
 from akastats.operations.server import clock
 from akastats.shipper import state
-from akastats.shipper.delivery import Delivery
+from akastats.shipper.delivery import UNSOUND, Delivery
 from akastats.spool import places
 from akastats.spool.format import SUFFIX, VERSION
 from akastats.spool.writer import DIRECTORY_BYTES
@@ -126,6 +126,8 @@ def drain_one(
         return replace(_so_far(delivery), left=str(error))
     except AkastatsError as error:
         return replace(_so_far(delivery), problem=str(error))
+    except UNSOUND as error:
+        return replace(_so_far(delivery), left=f"no sense can be made of it ({type(error).__name__}: {error})")
     finally:
         delivery.close()
     if outcome.complete:

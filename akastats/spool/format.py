@@ -27,6 +27,7 @@ from binascii import crc32
 from collections.abc import Iterator
 from dataclasses import dataclass
 from json import JSONDecoder, dumps, loads
+from math import isfinite
 from typing import Any
 
 VERSION = 1
@@ -50,8 +51,15 @@ def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is no number that we write")
 
 
+def _finite(text: str) -> float:
+    number = float(text)
+    if not isfinite(number):
+        raise ValueError(f"{text} is no number that we write")
+    return number
+
+
 # What JSONDecoder.decode does besides is to skip white space, which we do not write: half of its time.
-_scan = JSONDecoder(parse_constant=_refuse).scan_once  # type: ignore[attr-defined]  # not in its stub
+_scan = JSONDecoder(parse_constant=_refuse, parse_float=_finite).scan_once  # type: ignore[attr-defined]  # not in its stub
 
 
 @dataclass(frozen=True)

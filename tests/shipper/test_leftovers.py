@@ -190,7 +190,7 @@ def test_what_is_no_spool_holds_no_other_up(spools: Path, config: Config, carry:
     (spools / "1-run-008-1-sparse.aks").touch()
     os.truncate(spools / "1-run-008-1-sparse.aks", 10 * 1024**3)
 
-    drained = {outcome.path.name.split("-")[3]: outcome for outcome in drain(spools, config, carry)}
+    drained = {outcome.path.name.split("-")[-1]: outcome for outcome in drain(spools, config, carry)}
 
     assert [True] == [outcome.complete for outcome in drained.values() if not outcome.left]
     assert "later release" in drained["later.aks"].left
@@ -238,6 +238,12 @@ def test_both_headers_lost_leave_the_spool_alone(
         '["stat","a","",[[1e999,"x",1.0,null]]]',
         '["stat","a","",[[1.5,"\\ud800",1.0,null]]]',
         '["stat","a","",[[1.5,"",1.0,null]]]',
+        '["test","a","","ppp",1' + "0" * 310 + ",1,1,1]",
+        '["test",7,"","ppp",1,1,1,1]',
+        '["began",7,1]',
+        '["began",["a"],1]',
+        '["end",{"finished":"then","exit_code":0}]',
+        '["end",7]',
         '["fixtures",7]',
         '["error","a","","call","failed",null,null,null]',
         '["run",{"id":"another","started":1.0}]',
