@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 from cost import OURS, environment, pytest_command
@@ -22,7 +23,7 @@ from ingest import embedded_binary, kept_open, labels_of, measure, ours, running
 from redis import Redis
 
 from akastats.config import Config, config
-from akastats.redis import connect, run, sync_redis
+from akastats.redis import connect, run, run_all, sync_redis
 from akastats.shipper.leftovers import drain
 from akastats.spool.format import SUFFIX, VERSION, line
 
@@ -76,7 +77,9 @@ def drain_here(directory: Path, url: str) -> dict[str, float]:
         client.ping()
         Path("/proc/self/clear_refs").write_text("5")
         before, began = resident(), time.perf_counter()
-        drained = drain(directory, Config(redis_url=url), lambda operation: run(operation, client, client))
+        together = partial(run_all, writer=client)
+        carry = lambda operation: run(operation, client, client)  # noqa: E731
+        drained = drain(directory, Config(redis_url=url), carry, carry_all=together)
         seconds = time.perf_counter() - began
     assert all(outcome.complete for outcome in drained), drained[-1]
     return {"seconds": seconds, "grown": resident(peak=True) - before, "tests": sum(o.tests for o in drained)}

@@ -7,7 +7,7 @@ import json
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
@@ -24,6 +24,8 @@ from akastats.points import check_label
 from akastats.spool import places
 from akastats.spool.format import SUFFIX, Record
 from akastats.spool.reader import Reader
+
+CarryAll = Callable[[Iterable[Operation[str]]], list[str]]
 
 # Beyond so many records that are not applied nothing more is read: a server that is down for an hour costs no
 # memory, the spool holds the rest.
@@ -50,7 +52,8 @@ class Delivery:
     """Follows one spool and applies what it says, from where the server's cursor stands.
 
     `carry` carries out an operation on the server; its `ServerError`s come through. `elsewhere` are the
-    directories in which the spool may go on; `syncs`: a run that goes on is kept from a power cut.
+    directories in which the spool may go on; `syncs`: a run that goes on is kept from a power cut. With
+    `carry_all` a batch is made while the server works on the one before it.
     """
 
     def __init__(
@@ -61,12 +64,15 @@ class Delivery:
         elsewhere: Sequence[Path] | None = None,
         syncs: bool = True,
         clock: Callable[[], float] = time.monotonic,
+        carry_all: CarryAll | None = None,
     ) -> None:
         self.producer = producer_of(path)
         self._config = config
         self._carry = carry
         self._reader = Reader(path, places.others(path.parent, os.environ) if elsewhere is None else elsewhere)
+        self._carry_all = carry_all
         self._cursor: str | None = None
+        self._is_stale = False
         self._syncs, self._clock = syncs, clock
         self._synced, self._is_dirty = clock(), False
         # Points that the server refused: how many, what it said, where the last of them stands.
@@ -167,6 +173,9 @@ class Delivery:
     def stands(self) -> str:
         """Return where the server's cursor stands, asked for the first time; `0` for a spool it does not know."""
         if self._cursor is None:
+            if self._is_stale:
+                self._begin()
+            self._is_stale = False
             self._seek(self._carry(runs.cursor(self._config.namespace, self.producer)))
         return str(self._cursor)
 
@@ -214,9 +223,36 @@ class Delivery:
 
     def deliver(self) -> None:
         """Read and apply all that is written."""
+        if self._carry_all is not None:
+            self._deliver_overlapping(self._carry_all)
         self.apply()
         while self.read():
             self.apply()
+
+    def _deliver_overlapping(self, carry_all: CarryAll) -> None:
+        """Deliver as if all went well; where it does not, the server's cursor says from where to go on singly."""
+        self.stands()
+        ends: list[str] = []
+        try:
+            stood = carry_all(self._batches(ends))
+        except ServerError as error:
+            self._carry_all, self._cursor, self._is_stale = None, None, True
+            if error.kind != "refused":
+                raise
+            return
+        if stood != ends:
+            self._carry_all = None
+            self._seek(stood[-1])
+
+    def _batches(self, ends: list[str]) -> Iterator[Operation[str]]:
+        """Yield what applies each next batch, each begun where the one before it ends; note those ends."""
+        while self._pending or self.read():
+            while self._pending:
+                batch, end = self._pack(BATCH_LABELS, BATCH_POINTS)
+                ends.append(end)
+                self._advance(end)
+                self.applied += sum(map(len, batch.entries.values()))
+                yield apply(batch, self._config)
 
     def finish(self) -> None:
         """Deliver all of a spool that nobody goes on writing: also a last line that lacks its newline."""

@@ -348,6 +348,39 @@ def test_points_that_the_server_refuses_are_set_aside(
     assert len(TESTS) - len(bad) == stored
 
 
+@pytest.mark.parametrize("lost_at", [None, 1, 2, 3, 5])
+@pytest.mark.parametrize("bad", [(), (7, 80)])
+@pytest.mark.parametrize("meets", [False, True])
+def test_batches_that_overlap_arrive_once(
+    spools: Path, config: Config, carry: Carry, redis_client: Redis, lost_at: int | None, bad: Any, meets: bool
+) -> None:
+    """A batch is made while the server works on another: what is lost, refused or done by others is gone over."""
+    for number in bad:
+        redis_client.set(f"AKA-STATS::HISTORY::test::a.py::t{number}", "no list")
+    spool(spools, tests=[(f"a.py::t{number}", "passed", 0.5) for number in range(400)])
+    client = redis.connect(config.redis_url)
+
+    def together(operations: Any) -> list[str]:
+        def some() -> Any:
+            for at, operation in enumerate(operations, 1):
+                if at == lost_at:
+                    raise ServerError("cut", "lost")
+                if at == 2 and meets:
+                    drain(spools, config, carry)
+                yield operation
+
+        return redis.run_all(some(), client)
+
+    outcomes = [drain(spools, config, carry, carry_all=together)[0]]
+    if outcomes[0].problem:
+        outcomes = drain(spools, config, carry)
+
+    assert (True, 400) == (outcomes[0].complete, outcomes[0].tests)
+    for number in bad:
+        redis_client.delete(f"AKA-STATS::HISTORY::test::a.py::t{number}")
+    assert (400 - len(bad), {1}) == (history(redis_client), counts(redis_client))
+
+
 def test_a_server_that_refuses_everything_gets_nothing_and_costs_nothing(
     spools: Path, config: Config, carry: Carry, redis_client: Redis
 ) -> None:
