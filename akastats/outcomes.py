@@ -11,7 +11,8 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from math import isfinite
+from typing import Any, NamedTuple
 
 from akastats.operations.push import Context, Entry, context_of
 from akastats.points import MAX_LABEL_BYTES, check_label, check_value
@@ -34,8 +35,7 @@ class Keeping:
     tracebacks_s: int
 
 
-@dataclass(frozen=True)
-class Added:
+class Added(NamedTuple):
     """A point that a record adds, with the contexts that must be stored for it."""
 
     label: str
@@ -167,7 +167,7 @@ class Story:
     ) -> Iterator[Added]:
         nodeid = self._own(nodeid)
         self.running.pop(nodeid, None)
-        setup, call, teardown = (duration / 1e6 for duration in durations_us)
+        setup, call, teardown = [duration / 1e6 for duration in durations_us]
         outcome = outcome_of(letters, self._subtests.pop((nodeid, worker), 0))
         traceback = self._last_error.pop((nodeid, worker), "")
         if outcome is None:
@@ -178,6 +178,8 @@ class Story:
         yield from self._result(result, traceback)
 
     def _result(self, result: TestResult, traceback: str) -> Iterator[Added]:
+        if not isfinite(result.end * 1e6):
+            raise ValueError("a test ends at some time")
         self.results.append(result)
         self.last_time = max(self.last_time, result.end)
         if result.outcome != "skipped":
@@ -234,8 +236,8 @@ class Story:
         yield from _errors(raised, time_us / 1e6, *self._traceback(raised, text))
 
     def _take_end(self, end: dict[str, Any]) -> Iterator[Added]:
-        self.end = end
         self.last_time = finished = float(end["finished"])
+        self.end = {**end, "exit_code": int(end["exit_code"])}
         for fixture in self.fixtures.values():
             name = self._label("fixture", f"{fixture.baseid}::{fixture.name}")
             yield self._about(name, finished, fixture.setup + fixture.teardown)

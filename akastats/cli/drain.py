@@ -6,6 +6,7 @@ import dataclasses
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,6 +22,7 @@ from akastats.config import Config
 from akastats.errors import AkastatsError, EmbeddedError
 from akastats.operations.requests import Operation
 from akastats.operations.server import identify
+from akastats.shipper.delivery import CarryAll
 from akastats.shipper.leftovers import Drained, drain_one, tidy
 
 Carry = Callable[[Operation[Any]], Any]
@@ -86,14 +88,14 @@ def deliver(
 ) -> list[Drained]:
     """Deliver spools of one destination; what cannot be is told in each one's `problem`."""
     try:
-        with _connected(destination, configured) as (config, carry):
-            return [drain_one(spool.path, config, carry, force=force) for spool in group]
+        with _connected(destination, configured) as (config, carry, carry_all):
+            return [drain_one(spool.path, config, carry, force=force, carry_all=carry_all) for spool in group]
     except AkastatsError as error:
         return [Drained(spool.path, spool.run_id, problem=str(error)) for spool in group]
 
 
 @contextmanager
-def _connected(destination: Destination, configured: Target) -> Iterator[tuple[Config, Carry]]:
+def _connected(destination: Destination, configured: Target) -> Iterator[tuple[Config, Carry, CarryAll]]:
     """Yield what is needed to deliver to a destination that answers; raises `AkastatsError` if it does not."""
     with _url(destination.server, configured) as url:
         settings = dataclasses.replace(configured.config, redis_url=url, namespace=destination.namespace)
@@ -103,7 +105,7 @@ def _connected(destination: Destination, configured: Target) -> Iterator[tuple[C
                 return redis.run(operation, client, client)
 
             carry(identify())
-            yield settings, carry
+            yield settings, carry, partial(redis.run_all, writer=client)
 
 
 @contextmanager
@@ -141,7 +143,7 @@ def _report(outcomes: Sequence[tuple[Destination, Drained]], as_json: bool) -> N
             drained.tests,
             _state(drained),
             _remarks(drained),
-            destination.server,
+            _shown(destination.server),
         )
         for destination, drained in outcomes
     ]
@@ -151,9 +153,14 @@ def _report(outcomes: Sequence[tuple[Destination, Drained]], as_json: bool) -> N
             output.warn(f"{drained.path}: {drained.problem or drained.left}")
 
 
+def _shown(server: str) -> str:
+    # What --to was given may hold a password.
+    return server if server.startswith(EMBEDDED) else configuration.without_credentials(server)
+
+
 def _item(destination: Destination, drained: Drained) -> dict[str, Any]:
     told = dataclasses.asdict(drained) | {"path": str(drained.path), "state": _state(drained)}
-    return {**told, "server": destination.server, "namespace": destination.namespace}
+    return {**told, "server": _shown(destination.server), "namespace": destination.namespace}
 
 
 def _state(drained: Drained) -> str:

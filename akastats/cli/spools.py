@@ -50,7 +50,8 @@ def directories_of(given: Path) -> list[Path]:
     """
     if given.is_dir() and waiting(given, old=True):
         return [given]
-    found = [place for home in (given, given / FOLDER) if home.is_dir() for place in directories(home)]
+    # A project's own directory may be gone: then its spools went on in its other places.
+    found = [place for home in (given, given / FOLDER) if given.is_dir() for place in directories(home)]
     if not found:
         raise ConfigError(f"there are no spools in {given}, nor in a spool directory or {FOLDER} of it")
     return found

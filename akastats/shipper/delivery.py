@@ -7,7 +7,7 @@ import json
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
@@ -25,6 +25,8 @@ from akastats.spool import places
 from akastats.spool.format import SUFFIX, Record
 from akastats.spool.reader import Reader
 
+CarryAll = Callable[[Iterable[Operation[str]]], list[str]]
+
 # Beyond so many records that are not applied nothing more is read: a server that is down for an hour costs no
 # memory, the spool holds the rest.
 MOST_PENDING = 5000
@@ -32,8 +34,8 @@ MOST_PENDING = 5000
 # How often, at most, the system is asked to write a spool to the disk: 3 ms, and what a power cut may cost.
 SYNC_S = 1.0
 
-# What a record that proved itself and still makes no sense may raise; whoever wrote it was not this release.
-_UNSOUND = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, AssertionError, RecursionError)
+#: What a record that proved itself and still makes no sense may raise; whoever wrote it was not this release.
+UNSOUND = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, AssertionError, RecursionError)
 
 
 @dataclass
@@ -50,7 +52,8 @@ class Delivery:
     """Follows one spool and applies what it says, from where the server's cursor stands.
 
     `carry` carries out an operation on the server; its `ServerError`s come through. `elsewhere` are the
-    directories in which the spool may go on; `syncs`: a run that goes on is kept from a power cut.
+    directories in which the spool may go on; `syncs`: a run that goes on is kept from a power cut. With
+    `carry_all` a batch is made while the server works on the one before it.
     """
 
     def __init__(
@@ -61,12 +64,15 @@ class Delivery:
         elsewhere: Sequence[Path] | None = None,
         syncs: bool = True,
         clock: Callable[[], float] = time.monotonic,
+        carry_all: CarryAll | None = None,
     ) -> None:
         self.producer = producer_of(path)
         self._config = config
         self._carry = carry
         self._reader = Reader(path, places.others(path.parent, os.environ) if elsewhere is None else elsewhere)
+        self._carry_all = carry_all
         self._cursor: str | None = None
+        self._is_stale = False
         self._syncs, self._clock = syncs, clock
         self._synced, self._is_dirty = clock(), False
         # Points that the server refused: how many, what it said, where the last of them stands.
@@ -99,6 +105,11 @@ class Delivery:
         """Whether the run's end has been told and everything is applied."""
         return self.story.end is not None and not self._pending
 
+    @property
+    def waiting(self) -> int:
+        """How many records have been read and are not applied yet."""
+        return len(self._pending)
+
     def read(self) -> bool:
         """Take in some of what has been written since; return whether there was anything, or is, unread."""
         if len(self._pending) >= MOST_PENDING:
@@ -127,7 +138,7 @@ class Delivery:
         for record in records:
             try:
                 self._take(record)
-            except _UNSOUND:
+            except UNSOUND:
                 self._unsound += 1
         if self._cursor is not None:
             self._advance(self._cursor)
@@ -142,9 +153,13 @@ class Delivery:
         elif not self.story.header:
             # Without it nobody knows whose the rest is.
             return
+        if kind in _OF_NODES and not isinstance(record.content[1], str):
+            raise TypeError("a node id is text")
         added = self.story.tell(record)
-        for point in added:
-            _check(point)
+        for label, (timestamp, value, _), _ in added:
+            check_label(label)
+            if not isfinite(timestamp + value):
+                raise ValueError("a point is a time and a number, both finite")
         change = self._change(kind) if kind in ("run", "end") else None
         if added or change:
             self._pending.append(Pending(record.seq, added, change))
@@ -158,6 +173,9 @@ class Delivery:
     def stands(self) -> str:
         """Return where the server's cursor stands, asked for the first time; `0` for a spool it does not know."""
         if self._cursor is None:
+            if self._is_stale:
+                self._begin()
+            self._is_stale = False
             self._seek(self._carry(runs.cursor(self._config.namespace, self.producer)))
         return str(self._cursor)
 
@@ -205,9 +223,36 @@ class Delivery:
 
     def deliver(self) -> None:
         """Read and apply all that is written."""
+        if self._carry_all is not None:
+            self._deliver_overlapping(self._carry_all)
         self.apply()
         while self.read():
             self.apply()
+
+    def _deliver_overlapping(self, carry_all: CarryAll) -> None:
+        """Deliver as if all went well; where it does not, the server's cursor says from where to go on singly."""
+        self.stands()
+        ends: list[str] = []
+        try:
+            stood = carry_all(self._batches(ends))
+        except ServerError as error:
+            self._carry_all, self._cursor, self._is_stale = None, None, True
+            if error.kind != "refused":
+                raise
+            return
+        if stood != ends:
+            self._carry_all = None
+            self._seek(stood[-1])
+
+    def _batches(self, ends: list[str]) -> Iterator[Operation[str]]:
+        """Yield what applies each next batch, each begun where the one before it ends; note those ends."""
+        while self._pending or self.read():
+            while self._pending:
+                batch, end = self._pack(BATCH_LABELS, BATCH_POINTS)
+                ends.append(end)
+                self._advance(end)
+                self.applied += sum(map(len, batch.entries.values()))
+                yield apply(batch, self._config)
 
     def finish(self) -> None:
         """Deliver all of a spool that nobody goes on writing: also a last line that lacks its newline."""
@@ -288,15 +333,13 @@ def producer_of(path: Path) -> str:
     return path.name.partition(SUFFIX)[0].rpartition("-")[2]
 
 
+# Records whose second element is a node id.
+_OF_NODES = frozenset(("began", "error", "test", "stat", "uncollected"))
+
+
 def _check_header(header: dict[str, Any], *_: Any) -> None:
     if not (isinstance(header["id"], str) and header["id"] and isfinite(float(header["started"]))):
         raise ValueError("this header names no run")
-
-
-def _check(point: Added) -> None:
-    check_label(point.label)
-    if not isfinite(point.entry.timestamp + point.entry.value):
-        raise ValueError("a point is a time and a number, both finite")
 
 
 def _write_refused(spool: Path, batch: Batch, error: ServerError) -> None:

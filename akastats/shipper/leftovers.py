@@ -16,7 +16,7 @@ from akastats.operations import runs
 from akastats.operations.requests import Operation
 from akastats.operations.server import clock
 from akastats.shipper import state
-from akastats.shipper.delivery import Delivery
+from akastats.shipper.delivery import UNSOUND, CarryAll, Delivery
 from akastats.spool import places
 from akastats.spool.format import SUFFIX, VERSION
 from akastats.spool.writer import DIRECTORY_BYTES
@@ -84,6 +84,7 @@ def drain(
     carry: Carry,
     destination: Mapping[str, str] | None = None,
     now: Callable[[], float] = time.time,
+    carry_all: CarryAll | None = None,
 ) -> list[Drained]:
     """Deliver every spool of a project whose run is over; stop at the first that the server does not take.
 
@@ -93,7 +94,7 @@ def drain(
     drained = []
     everywhere = [directory, *places.others(directory, os.environ)]
     for path in waiting(*everywhere):
-        drained.append(drain_one(path, config, carry, destination, now=now))
+        drained.append(drain_one(path, config, carry, destination, now=now, carry_all=carry_all))
         if drained[-1].problem:
             break
     for place in everywhere:
@@ -109,6 +110,7 @@ def drain_one(
     *,
     force: bool = False,
     now: Callable[[], float] = time.time,
+    carry_all: CarryAll | None = None,
 ) -> Drained:
     """Deliver one spool, if its run is over; one that no run can be read from, or that goes elsewhere, stays.
 
@@ -118,7 +120,7 @@ def drain_one(
         return Drained(
             path, left=f"written by a later release (version {version_of(path)}): update pytest-akastats"
         )
-    delivery = Delivery(path, config, carry, syncs=False)
+    delivery = Delivery(path, config, carry, syncs=False, carry_all=carry_all)
     try:
         outcome = _deliver(delivery, config, carry, destination, force)
     except (SpoolError, OSError) as error:
@@ -126,6 +128,8 @@ def drain_one(
         return replace(_so_far(delivery), left=str(error))
     except AkastatsError as error:
         return replace(_so_far(delivery), problem=str(error))
+    except UNSOUND as error:
+        return replace(_so_far(delivery), left=f"no sense can be made of it ({type(error).__name__}: {error})")
     finally:
         delivery.close()
     if outcome.complete:
@@ -249,6 +253,10 @@ def tidy(directory: Path, drained: Sequence[Drained], now: Callable[[], float]) 
             continue
         if kept_s and not _is_younger(directory / name, kept_s, now):
             (directory / name).unlink(missing_ok=True)
+    for outcome in drained:
+        if outcome.complete and outcome.path.name in spools and not outcome.path.exists():
+            # What a spool left behind when it moved goes with it.
+            remove(directory / outcome.path.name)
     _make_room(directory, drained, spools)
 
 

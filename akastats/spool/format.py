@@ -27,6 +27,7 @@ from binascii import crc32
 from collections.abc import Iterator
 from dataclasses import dataclass
 from json import JSONDecoder, dumps, loads
+from math import isfinite
 from typing import Any
 
 VERSION = 1
@@ -50,7 +51,15 @@ def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is no number that we write")
 
 
-_decode = JSONDecoder(parse_constant=_refuse).decode
+def _finite(text: str) -> float:
+    number = float(text)
+    if not isfinite(number):
+        raise ValueError(f"{text} is no number that we write")
+    return number
+
+
+# What JSONDecoder.decode does besides is to skip white space, which we do not write: half of its time.
+_scan = JSONDecoder(parse_constant=_refuse, parse_float=_finite).scan_once  # type: ignore[attr-defined]  # not in its stub
 
 
 @dataclass(frozen=True)
@@ -85,10 +94,12 @@ def parse(written: bytes) -> Record | None:
         return None
     seq, _, content = body.partition(b" ")
     try:
-        told = _decode(content.decode("ascii"))
-    except (ValueError, RecursionError):
+        told, end = _scan(content.decode("ascii"), 0)
+    except (ValueError, RecursionError, StopIteration):
         return None
-    if not (seq.isdigit() and len(seq) < 16 and isinstance(told, list) and told and isinstance(told[0], str)):
+    if not (end == len(content) and seq.isdigit() and len(seq) < 16):
+        return None
+    if not (isinstance(told, list) and told and isinstance(told[0], str)):
         return None
     return Record(int(seq), told)
 

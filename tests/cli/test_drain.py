@@ -87,6 +87,17 @@ def test_to_overrides_what_the_spools_say(akastats, spools, server):
     assert (answer.code, len(runs_at(server, "N"))) == (0, 1)
 
 
+@pytest.mark.parametrize("form", [(), ("--json",)], ids=["table", "json"])
+def test_a_password_in_to_is_not_shown(akastats, spools, form):
+    """What a command says ends in logs that many read."""
+    spool(spools, TESTS)
+
+    answer = akastats("drain", "--to", "redis://me:s3cret@127.0.0.1:1", *form)
+
+    assert "redis://127.0.0.1:1" in answer.out
+    assert "s3cret" not in answer.out + answer.err
+
+
 def test_an_artifact_is_drained_by_its_directory(akastats, project, server):
     """A folder of spools that a CI job kept, named on the command line; its own embedded server is not here."""
     spool(
