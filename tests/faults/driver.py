@@ -323,7 +323,12 @@ _VARYING = (
     (re.compile(r"\b(pid|process|thread)( |=)\d+", re.IGNORECASE), r"\1 N"),
 )
 # With several workers nobody knows who runs what in which order.
-_SPREAD = ((re.compile(r"\bgw\d+\b"), "gw"), (re.compile(r"\[ *\d+%\] "), ""))
+_SPREAD = (
+    (re.compile(r"\bgw\d+\b"), "gw"),
+    (re.compile(r"\[ *\d+%\] "), ""),
+    # The line of a test that begins is written where no other test's line comes between.
+    (re.compile(r"^\S+::\S+ *$", re.MULTILINE), ""),
+)
 
 
 def is_spread(arguments: Sequence[str]) -> bool:
