@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # CI tests what is shipped: the wheel. At a desk an edit is to be seen at once.
 EDITABLE := $(if $(CI),,--editable)
 
-.PHONY: test lint demo acceptance bench clean
+.PHONY: test lint faults demo acceptance bench clean
 .DEFAULT_GOAL := test
 
 $(VENV)/.installed: pyproject.toml
@@ -15,6 +15,11 @@ $(VENV)/.installed: pyproject.toml
 
 test: $(VENV)/.installed  ## install all that the tests need, run them
 	$(BIN)/pytest -n 2 $(ARGS)
+
+faults: $(VENV)/.installed  ## every fault that can be provoked here; writes the table of docs/reliability.md
+	mkdir -p build && rm -f build/faults.jsonl
+	FAULTS_ROWS=$(CURDIR)/build/faults.jsonl $(BIN)/pytest tests/faults -m "" -n 2 $(ARGS)
+	$(BIN)/python -m tests.faults.table build/faults.jsonl docs/reliability.md
 
 lint: $(VENV)/.installed  ## style and types
 	$(BIN)/ruff check .

@@ -11,10 +11,11 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from math import isfinite
+from typing import Any, NamedTuple
 
 from akastats.operations.push import Context, Entry, context_of
-from akastats.points import MAX_LABEL_BYTES, check_value
+from akastats.points import MAX_LABEL_BYTES, check_label, check_value
 from akastats.spool.format import FAILED, PHASES, RERUN, SKIPPED, XFAILED, XPASSED, Record
 
 #: The outcomes that a test can have; they sum to the number of tests.
@@ -34,8 +35,7 @@ class Keeping:
     tracebacks_s: int
 
 
-@dataclass(frozen=True)
-class Added:
+class Added(NamedTuple):
     """A point that a record adds, with the contexts that must be stored for it."""
 
     label: str
@@ -43,7 +43,7 @@ class Added:
     contexts: tuple[Context, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TestResult:
     """One attempt of a test; times in seconds, `start` since the epoch, `outcome` may also be `rerun`."""
 
@@ -95,11 +95,13 @@ class Story:
     running: dict[str, float] = field(default_factory=dict)
     end: dict[str, Any] | None = None
     last_time: float = 0.0
+    # What these hold is bounded by the tests that are running, or by the tracebacks that are kept: ids, no texts.
     _subtests: dict[tuple[str, str], int] = field(default_factory=dict)
-    _tracebacks: dict[str, str] = field(default_factory=dict)
+    _tracebacks: set[str] = field(default_factory=set)
     _by_class: dict[str, str] = field(default_factory=dict)
-    _stats: dict[str, list[str]] = field(default_factory=dict)
+    _stats: dict[str, dict[str, None]] = field(default_factory=dict)
     _last_error: dict[tuple[str, str], str] = field(default_factory=dict)
+    _abouts: dict[tuple[str, str], Context] = field(default_factory=dict)
 
     @property
     def run_id(self) -> str:
@@ -132,32 +134,31 @@ class Story:
             return
         text = _WORKER_LINE.sub("", text)
         raised = WORKER_CRASH if kind == "crash" else raised or class_in(text)
-        yield from self._errors(raised, text, now)
-        traceback = self._tracebacks[text]
+        traceback, contexts = self._traceback(raised, text)
+        yield from _errors(raised, now, traceback, contexts)
         if kind == "crash":
             yield from self._crash(nodeid, worker, now, traceback)
-        elif kind == "subtest":
+            return
+        if kind == "subtest":
             self._subtests[nodeid, worker] = self._subtests.get((nodeid, worker), 0) + 1
         self._last_error[nodeid, worker] = traceback
 
-    def _errors(self, raised: str, text: str, now: float) -> Iterator[Added]:
-        context = self._traceback(raised, text)
-        contexts = (context,) if context else ()
-        self._tracebacks[text] = context_id = context.id if context else self._by_class.get(raised, "")
-        for label in (f"errors__EXC:{raised}", "errors__all"):
-            yield Added(fitting(label), Entry(now, 1.0, context_id), contexts)
-
-    def _traceback(self, raised: str, text: str) -> Context | None:
-        """Return the context that a traceback is stored as, `None` if it shares that of an earlier one."""
-        if text not in self._tracebacks and len(self._tracebacks) >= MAX_TRACEBACKS:
-            return None
+    def _traceback(self, raised: str, text: str) -> tuple[str, tuple[Context, ...]]:
+        """Return the id of a traceback, and it itself if it is stored; else it shares an earlier one's."""
         context = context_of(text, self.keeping.tracebacks_s)
-        if context is not None:
-            self._by_class[raised] = context.id
-        return context
+        if context is None:
+            return self._by_class.get(raised, ""), ()
+        if context.id not in self._tracebacks:
+            if len(self._tracebacks) >= MAX_TRACEBACKS:
+                return self._by_class.get(raised, ""), ()
+            self._tracebacks.add(context.id)
+        self._by_class[raised] = context.id
+        return context.id, (context,)
 
     def _crash(self, nodeid: str, worker: str, now: float, traceback: str) -> Iterator[Added]:
         began = self.running.pop(nodeid, now)
+        self._subtests.pop((nodeid, worker), None)
+        self._last_error.pop((nodeid, worker), None)
         crashed = TestResult(nodeid, "failed", worker, began, 0.0, now - began, 0.0, ran=True)
         yield from self._result(crashed, traceback)
 
@@ -166,7 +167,7 @@ class Story:
     ) -> Iterator[Added]:
         nodeid = self._own(nodeid)
         self.running.pop(nodeid, None)
-        setup, call, teardown = (duration / 1e6 for duration in durations_us)
+        setup, call, teardown = [duration / 1e6 for duration in durations_us]
         outcome = outcome_of(letters, self._subtests.pop((nodeid, worker), 0))
         traceback = self._last_error.pop((nodeid, worker), "")
         if outcome is None:
@@ -177,6 +178,8 @@ class Story:
         yield from self._result(result, traceback)
 
     def _result(self, result: TestResult, traceback: str) -> Iterator[Added]:
+        if not isfinite(result.end * 1e6):
+            raise ValueError("a test ends at some time")
         self.results.append(result)
         self.last_time = max(self.last_time, result.end)
         if result.outcome != "skipped":
@@ -185,19 +188,28 @@ class Story:
 
     def _about(self, label: str, time: float, value: float, outcome: str = "", error: str = "") -> Added:
         """Return a point whose context names the run, and the outcome and error where there are any."""
+        context = self._abouts.get((outcome, error))
+        if context is None:
+            context = self._abouts[outcome, error] = self._context(outcome, error)
+        return Added(label, Entry(time, round(value, 6), context.id), (context,))
+
+    def _context(self, outcome: str, error: str) -> Context:
         facts = {"error": error, "outcome": outcome, "run": self.run_id}
         told = {name: fact for name, fact in facts.items() if fact}
         context = context_of(json.dumps(told, sort_keys=True, separators=(",", ":")), self.keeping.outcomes_s)
         assert context is not None
-        return Added(label, Entry(time, round(value, 6), context.id), (context,))
+        return context
 
     def _take_stat(self, nodeid: str, worker: str, values: list[list[Any]]) -> Iterator[Added]:
-        for time, label, value, given in values:
-            self._stats.setdefault(self._own(nodeid), []).append(label)
+        for time, label, number, given in values:
+            value = check_value(check_label(label), number)
+            if nodeid:
+                # What no test gave is nobody's: nothing would ever take it.
+                self._stats.setdefault(self._own(nodeid), {})[label] = None
             context = context_of(_content(given), self.keeping.outcomes_s)
             if context is None:
                 about = self._about(label, time, value)
-                yield Added(label, Entry(time, check_value(label, value), about.entry.context_id), about.contexts)
+                yield Added(label, Entry(time, value, about.entry.context_id), about.contexts)
             else:
                 yield Added(label, Entry(time, value, context.id), (context,))
 
@@ -220,11 +232,12 @@ class Story:
         if nodeid in self.uncollected:
             return
         self.uncollected.add(nodeid)
-        yield from self._errors(raised or class_in(text), text, time_us / 1e6)
+        raised = raised or class_in(text)
+        yield from _errors(raised, time_us / 1e6, *self._traceback(raised, text))
 
     def _take_end(self, end: dict[str, Any]) -> Iterator[Added]:
-        self.end = end
         self.last_time = finished = float(end["finished"])
+        self.end = {**end, "exit_code": int(end["exit_code"])}
         for fixture in self.fixtures.values():
             name = self._label("fixture", f"{fixture.baseid}::{fixture.name}")
             yield self._about(name, finished, fixture.setup + fixture.teardown)
@@ -277,6 +290,11 @@ class Story:
         if self.header.get("dist") == "loadgroup" and nodeid.rfind("@") > nodeid.rfind("]"):
             return nodeid[: nodeid.rfind("@")]
         return nodeid
+
+
+def _errors(raised: str, now: float, traceback: str, contexts: tuple[Context, ...]) -> Iterator[Added]:
+    for name in (f"errors__EXC:{raised}", "errors__all"):
+        yield Added(fitting(name), Entry(now, 1.0, traceback), contexts)
 
 
 _COUNTED = {

@@ -25,7 +25,7 @@ def text_of(report: pytest.TestReport | pytest.CollectReport) -> str:
     try:
         shown = without_locals(report.longrepr)
         return report.longreprtext if shown is report.longrepr else str(shown)
-    except Exception as error:  # noqa: BLE001 - a test's own __repr__ may raise anything
+    except Exception as error:  # a test's own __repr__ may raise anything
         return f"(the failure's text cannot be made: {type(error).__name__})"
 
 

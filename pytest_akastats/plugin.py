@@ -33,11 +33,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if is_on(config):
-        # Late, because most runs of most projects do not get here.
-        from pytest_akastats import session
+    try:
+        if is_on(config):
+            # Late, because most runs of most projects do not get here.
+            from pytest_akastats import session
 
-        session.register(config)
+            session.register(config)
+    except pytest.UsageError:
+        raise
+    except Exception as error:
+        config.pluginmanager.register(Unrecorded(error), "akastats-unrecorded")
+
+
+class Unrecorded:
+    """A run that we could not begin to record: it goes on, and says so at the end."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        terminalreporter.write_line(f"akastats: not recorded: {type(self._error).__name__}: {self._error}"[:200])
 
 
 def is_on(config: pytest.Config) -> bool:

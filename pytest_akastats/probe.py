@@ -2,6 +2,9 @@
 
 One probe a process. Where that process is a worker, its readings travel on the reports, as one attribute of
 plain built-ins. Clocks are bound when the probe is made: tests freeze and patch them later.
+
+Whatever goes wrong in here is caught where it happens, hook by hook: a `try` costs nothing where nothing is
+raised, a guard around each hook would cost a call.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from typing import Any
 import pytest
 
 from akastats.collector import Collector
+from pytest_akastats.mishaps import Mishaps
 
 #: The attribute that carries a worker's readings on a report.
 ATTRIBUTE = "_akastats"
@@ -38,9 +42,14 @@ class Probe:
         self._ended: dict[str, float] = {}
         self._raised: dict[str, str] = {}
         self._flushed = 0.0
-        self.fixtures = FixtureTimes(clock)
+        # The file that is being collected, and since when.
+        self._collecting = ("", 0.0)
+        self.mishaps = Mishaps()
+        self.fixtures = FixtureTimes(clock, self.mishaps)
         self.collected: dict[str, float] = {}
+        # What the `stat` of a test and `akastats_stat` collect in.
         self.collectors: list[Collector] = []
+        self.lasting: list[Collector] = []
 
     def wall(self) -> float:
         """Return the true time, in epoch seconds."""
@@ -54,37 +63,67 @@ class Probe:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_makereport(self, call: pytest.CallInfo[Any]) -> None:
         # Called right behind each phase, also by plugins that run a test without logging it (reruns).
-        self._ended[call.when] = self._clock()
-        if call.excinfo is not None:
-            self._raised[call.when] = call.excinfo.typename
+        try:
+            self._ended[call.when] = self._clock()
+            if call.excinfo is not None:
+                self._raised[call.when] = encodable(call.excinfo.typename)
+        except Exception as error:
+            self.mishaps.note(error)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_exception_interact(self, node: pytest.Item | pytest.Collector, call: Any) -> None:
-        if isinstance(node, pytest.Collector):
-            # pytest wraps what a module raised at import; people look for what it raised.
-            error = call.excinfo.value
-            wrapped = isinstance(error, pytest.Collector.CollectError) and error.__cause__
-            self._raised[node.nodeid] = type(wrapped or error).__name__
+        try:
+            if isinstance(node, pytest.Collector):
+                # pytest wraps what a module raised at import; people look for what it raised.
+                raised = call.excinfo.value
+                wrapped = raised.__cause__ if isinstance(raised, pytest.Collector.CollectError) else None
+                name = type(raised if wrapped is None else wrapped).__name__
+                self._raised[node.nodeid] = encodable(name)
+        except Exception as error:
+            self.mishaps.note(error)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, object, object]:
-        timed = self.fixtures.begin(fixturedef)
+        # Our frame stands in the traceback of a fixture that fails: pytest shows it to nobody.
+        __tracebackhide__ = True
+        timed = None
+        try:
+            if not self.mishaps.is_off:
+                timed = self.fixtures.begin(fixturedef)
+        except Exception as error:
+            self.mishaps.note(error)
         try:
             return (yield)
         finally:
-            timed.set_up()
+            if timed is not None:
+                try:
+                    timed.set_up()
+                except Exception as error:
+                    self.mishaps.note(error)
 
-    @pytest.hookimpl(wrapper=True)
-    def pytest_make_collect_report(
-        self, collector: pytest.Collector
-    ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-        start = self._clock()
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_make_collect_report(self, collector: pytest.Collector) -> None:
+        # No wrapper: a module that ends the session at import would carry our frame into pytest's traceback.
+        # A file ends where the next one begins.
         try:
-            return (yield)
-        finally:
-            if not isinstance(collector, (pytest.Session, pytest.Directory)):
-                path = collector.nodeid.partition("::")[0]
-                self.collected[path] = self.collected.get(path, 0.0) + self._clock() - start
+            path = "" if isinstance(collector, (pytest.Session, pytest.Directory)) else collector.nodeid
+            self._collect(path.partition("::")[0])
+        except Exception as error:
+            self.mishaps.note(error)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self) -> None:
+        try:
+            self._collect("")
+        except Exception as error:
+            self.mishaps.note(error)
+
+    def _collect(self, path: str) -> None:
+        """Note that a file begins to be collected, and so that the one before it has been."""
+        before, start = self._collecting
+        self._collecting = (path, now := self._clock())
+        if before:
+            self.collected[before] = self.collected.get(before, 0.0) + now - start
 
     def reading(self, report: pytest.TestReport) -> Readings | None:
         """Return what is known beyond the report itself, `None` if nothing is."""
@@ -106,7 +145,7 @@ class Probe:
         self._began = teardown
         ended.clear()
         self._raised.clear()
-        values = self.take_values() if self.collectors else ()
+        values = self.take_values() if self.collectors or self.lasting else ()
         if teardown - self._flushed < FLUSH_S:
             return (times, raised, (), (), values)
         self._flushed = teardown
@@ -115,9 +154,11 @@ class Probe:
     def take_values(self) -> tuple[tuple[Any, ...], ...]:
         """Take what tests gave their `stat`: (time, label, value, context) each."""
         taken: list[tuple[Any, ...]] = []
-        for collector in self.collectors:
+        for collector in (*self.lasting, *self.collectors):
             points, collector.recorded_stats = collector.recorded_stats, []
             taken += map(tuple, points)
+        # A test's own collector ends with it: 10,000 of them would be looked through 10,000 times.
+        self.collectors.clear()
         return tuple(taken)
 
     def take_collected(self) -> tuple[tuple[str, float], ...]:
@@ -135,30 +176,60 @@ class WorkerProbe(Probe):
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logstart(self) -> None:
-        self.begin()
+        try:
+            self.begin()
+        except Exception as error:
+            self.mishaps.note(error)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        readings = self.reading(report)
-        if readings is not None:
-            setattr(report, ATTRIBUTE, readings)
+        try:
+            readings = self.reading(report)
+            if readings is not None and not self.mishaps.is_off:
+                setattr(report, ATTRIBUTE, readings)
+        except Exception as error:
+            self.mishaps.note(error)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        if report.failed:
-            setattr(report, ATTRIBUTE, self.raised_in(report.nodeid))
+        try:
+            if report.failed:
+                setattr(report, ATTRIBUTE, self.raised_in(report.nodeid))
+        except Exception as error:
+            self.mishaps.note(error)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        output: dict[str, Any] = session.config.workeroutput  # type: ignore[attr-defined]  # set by xdist
-        output[ATTRIBUTE] = (self.fixtures.take(), self.take_collected(), self.take_values())
+        try:
+            left = (self.fixtures.take(), self.take_collected(), self.take_values())
+            output: dict[str, Any] = session.config.workeroutput  # type: ignore[attr-defined]  # set by xdist
+            output[ATTRIBUTE] = (*left, encodable(self.mishaps.told))
+        except Exception as error:
+            self.mishaps.note(error)
+
+    def take_values(self) -> tuple[tuple[Any, ...], ...]:
+        """Take what tests gave their `stat`, as what can travel: execnet refuses a subclass of a built-in."""
+        return tuple(map(_portable, super().take_values()))
+
+
+def encodable(text: str) -> str:
+    """Return `text` as a plain `str` that UTF-8 can spell: a lone surrogate written as an escape."""
+    return str.encode(text, "utf-8", "backslashreplace").decode()
+
+
+def _portable(value: tuple[Any, ...]) -> tuple[Any, ...]:
+    timestamp, label, number, context = value
+    if context is not None:
+        context = bytes(context) if isinstance(context, bytes) else encodable(context)
+    return float(timestamp), encodable(label), float(number), context
 
 
 class FixtureTimes:
     """Adds up seconds a fixture, each without those of fixtures that it set up from inside its own body."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], mishaps: Mishaps) -> None:
         self.clock = clock
+        self.mishaps = mishaps
         # Open measurements, innermost last: seconds that nested ones took.
         self.nested: list[float] = []
         self.totals: dict[pytest.FixtureDef[Any], list[float]] = {}
@@ -178,7 +249,7 @@ class FixtureTimes:
                 count, setup, teardown = totals
                 totals[:] = [0, 0.0, 0.0]
                 name = visible_name(fixturedef.argname)
-                taken.append((fixturedef.baseid, name, fixturedef.scope, count, setup, teardown))
+                taken.append((encodable(fixturedef.baseid), name, fixturedef.scope, count, setup, teardown))
         return tuple(taken)
 
 
@@ -189,9 +260,9 @@ class TimedFixture:
 
     def __init__(self, owner: FixtureTimes, fixturedef: pytest.FixtureDef[Any], totals: list[float]) -> None:
         self._owner, self._fixturedef, self._totals = owner, fixturedef, totals
+        self._start = owner.clock()
         fixturedef.addfinalizer(self._torn_down)
         owner.nested.append(0.0)
-        self._start = owner.clock()
 
     def set_up(self) -> None:
         """Note that the set-up is over, and be there when the teardown begins."""
@@ -200,11 +271,17 @@ class TimedFixture:
         self._fixturedef.addfinalizer(self._tear_down)
 
     def _tear_down(self) -> None:
-        self._owner.nested.append(0.0)
-        self._start = self._owner.clock()
+        try:
+            self._owner.nested.append(0.0)
+            self._start = self._owner.clock()
+        except Exception as error:
+            self._owner.mishaps.note(error)
 
     def _torn_down(self) -> None:
-        self._totals[2] += self._close()
+        try:
+            self._totals[2] += self._close()
+        except Exception as error:
+            self._owner.mishaps.note(error)
 
     def _close(self) -> float:
         elapsed = self._owner.clock() - self._start

@@ -20,9 +20,6 @@ from akastats.spool.writer import Writer
 from pytest_akastats.failure import kept, kept_bytes, text_of
 from pytest_akastats.probe import ATTRIBUTE, Probe, Readings
 
-# Three errors of our own and we are silent for the rest of the run: something is wrong for good.
-MAX_ERRORS = 3
-
 # So many names are remembered with the secrets out of them: a test's is written three times.
 REMEMBERED = 1024
 
@@ -59,9 +56,10 @@ class Recorder:
         # What each worker is at; "" is this process itself.
         self._held: defaultdict[str, Held] = defaultdict(lambda: [None, None, None])
         self._dumps = json.JSONEncoder(separators=(",", ":")).encode
-        self._errors = 0
+        self._mishaps = probe.mishaps
         self._interrupted = False
-        self.warning = ""
+        # What workers could not record.
+        self._elsewhere = ""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logstart(self, nodeid: str) -> None:
@@ -72,7 +70,7 @@ class Recorder:
                 nodeid = self._name(nodeid)
             self._append('["began",%s,%d]' % (quote(nodeid), began))
         except Exception as error:
-            self._stumble(error)
+            self._mishaps.note(error)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -89,7 +87,7 @@ class Recorder:
             else:
                 self._take(report)
         except Exception as error:
-            self._stumble(error)
+            self._mishaps.note(error)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -99,19 +97,24 @@ class Recorder:
                 now = int(self._probe.wall() * 1e6)
                 self._say("uncollected", self._name(report.nodeid), raised, self._text(report), now)
         except Exception as error:
-            self._stumble(error)
+            self._mishaps.note(error)
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        self._interrupted = not isinstance(excinfo.value, pytest.Session.Interrupted)
+        try:
+            self._interrupted = not isinstance(excinfo.value, pytest.Session.Interrupted)
+        except Exception as error:
+            self._mishaps.note(error)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
         """Take what a worker of pytest-xdist had left to say."""
         try:
             left = getattr(node, "workeroutput", None) or {}
-            self._say_left(node.gateway.id, *left.pop(ATTRIBUTE, ((), (), ())))
+            fixtures, collected, values, trouble = left.pop(ATTRIBUTE, ((), (), (), ""))
+            self._elsewhere = self._elsewhere or trouble
+            self._say_left(node.gateway.id, fixtures, collected, values)
         except Exception as error:
-            self._stumble(error)
+            self._mishaps.note(error)
 
     def begin(self, run: Mapping[str, Any]) -> None:
         """Write the run's first record."""
@@ -119,14 +122,23 @@ class Recorder:
 
     def finish(self, exit_code: int) -> None:
         """Write what is left, and the record that ends the run."""
+        probe = self._probe
         try:
-            probe = self._probe
             self._say_left("", probe.fixtures.take(), probe.take_collected(), probe.take_values())
+        except Exception as error:
+            self._mishaps.note(error)
+        try:
             end = {"finished": probe.wall(), "exit_code": exit_code, "interrupted": self._interrupted}
-            self._say("end", end)
+            # Also where the recording has switched itself off: the run did end.
+            self._writer.append(self._dumps(["end", end]))
             self._writer.close()
         except Exception as error:
-            self._stumble(error)
+            self._mishaps.note(error)
+
+    @property
+    def trouble(self) -> str:
+        """What found no room in the spool, or was not recorded in a worker; empty where all was."""
+        return self._writer.trouble or self._elsewhere
 
     def _take(self, report: pytest.TestReport) -> None:
         content = report.__dict__
@@ -147,7 +159,9 @@ class Recorder:
     def _error(self, report: pytest.TestReport, worker: str, raised: str) -> None:
         kind: str = "subtest" if "context" in report.__dict__ else report.outcome
         if str(report.when) == CRASHED:
-            kind, worker = "crash", report.node.gateway.id
+            # pytest-xdist says whose it was; pytest-forked reports a fork in the same words and has no node.
+            node = report.__dict__.get("node")
+            kind, worker = "crash", node.gateway.id if node else worker
         now = int(self._probe.wall() * 1e6)
         self._say("error", self._name(report.nodeid), worker, report.when, kind, raised, self._text(report), now)
 
@@ -223,12 +237,8 @@ class Recorder:
         self._append(self._dumps(content))
 
     def _append(self, content: str) -> None:
-        if self._errors < MAX_ERRORS:
+        if not self._mishaps.is_off:
             self._writer.append(content)
-
-    def _stumble(self, error: Exception) -> None:
-        self._errors += 1
-        self.warning = self.warning or f"{type(error).__name__}: {error}"
 
 
 def _letter(report: pytest.TestReport | None) -> str:

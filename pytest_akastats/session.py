@@ -6,7 +6,7 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,15 @@ import pytest
 
 from akastats import ci, detached
 from akastats import config as configuration
-from akastats.errors import AkastatsError, ConfigError, SpoolError
+from akastats.errors import ConfigError
 from akastats.redact import Redactor, redactor
-from akastats.shipper.state import State
+from akastats.shipper.state import FAILED, State
 from akastats.spool import places
-from akastats.spool.writer import Writer
+from akastats.spool.writer import create
 from akastats.visible import visible
 from pytest_akastats import summary
-from pytest_akastats.fixtures import COLLECTORS
+from pytest_akastats.fixtures import PROBE
+from pytest_akastats.mishaps import described
 from pytest_akastats.options import Options, read
 from pytest_akastats.probe import Probe, WorkerProbe
 from pytest_akastats.recorder import Recorder
@@ -31,13 +32,17 @@ from pytest_akastats.recorder import Recorder
 def register(config: pytest.Config) -> None:
     """Register what this process needs: a worker's probe, or the session of the process that records."""
     options = read(config)
+    plugins: dict[str, object] = {}
     if hasattr(config, "workerinput"):
         probe: Probe = WorkerProbe()
     else:
         probe = Probe()
-        config.pluginmanager.register(Session(config, options, probe), "akastats-session")
-    config.stash[COLLECTORS] = probe.collectors
-    config.pluginmanager.register(probe, "akastats-probe")
+        plugins["akastats-session"] = Session(config, options, probe)
+    plugins["akastats-probe"] = probe
+    # Last, because half of it would be worse than none.
+    for name, plugin in plugins.items():
+        config.pluginmanager.register(plugin, name)
+    config.stash[PROBE] = probe
 
 
 @dataclass(frozen=True)
@@ -71,44 +76,41 @@ class Session:
         self._options = options
         self._probe = probe
         self._destination = destination(options, os.environ)
+        # Bound here: a fork of this process ends without a word, whatever it has patched.
+        self._getpid, self._pid, self._clock = os.getpid, os.getpid(), time.monotonic
         self._recorder: Recorder | None = None
         self._spool: Path | None = None
         self._problem = ""
         self._redact: Redactor | None = None
+        self._unstarted = ""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
         try:
             self._begin()
-        except (AkastatsError, OSError) as error:
-            self._problem = str(error)
+        except Exception as error:
+            self._problem = self._problem or described(error)
 
     def _begin(self) -> None:
         patterns = (*configuration.read(os.environ).redact.splitlines(), *self._options.redact)
         self._redact = redact = redactor(os.environ, patterns)
         started = self._probe.wall()
         run_id = new_run_id(started)
-        writer = self._open(run_id)
-        self._recorder = Recorder(writer, self._probe, redact)
-        self._recorder.begin(self._header(run_id, started, redact))
-        self._config.pluginmanager.register(self._recorder, "akastats-recorder")
-        self._spool = writer.path
-        detached.start("akastats.shipper", str(writer.path), environment=self._destination.environment)
-
-    def _open(self, run_id: str) -> Writer:
-        problems = []
-        for directory in places.candidates(self._options.directory, os.environ):
-            try:
-                return Writer(directory, run_id)
-            except SpoolError as error:
-                problems.append(str(error))
-        raise SpoolError("; ".join(problems))
+        writer = create(places.candidates(self._options.directory, os.environ), run_id)
+        recorder = Recorder(writer, self._probe, redact)
+        recorder.begin(self._header(run_id, started, redact))
+        self._config.pluginmanager.register(recorder, "akastats-recorder")
+        self._recorder, self._spool = recorder, writer.path
+        try:
+            detached.start("akastats.shipper", str(writer.path), environment=self._destination.environment)
+        except Exception as error:
+            self._unstarted = described(error)
 
     def _header(self, run_id: str, started: float, redact: Redactor) -> dict[str, Any]:
         config = self._config
         host = os.uname() if hasattr(os, "uname") else None
         return {
-            **{name: redact(text) for name, text in ci.describe(os.environ, config.rootpath).items()},
+            **self._ci(redact),
             "id": run_id,
             "suite": self._options.suite,
             "started": started,
@@ -125,24 +127,45 @@ class Session:
             "cpu_count": os.cpu_count(),
         }
 
+    def _ci(self, redact: Callable[[str], str]) -> dict[str, str]:
+        """Return what is known of branch, commit and build; a run is recorded without them too."""
+        try:
+            told = ci.describe(os.environ, self._config.rootpath)
+            return {name: redact(text) for name, text in told.items()}
+        except Exception as error:
+            self._problem = described(error)
+            return {}
+
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, exitstatus: int) -> None:
-        if self._recorder is not None:
-            self._recorder.finish(int(exitstatus))
+        try:
+            if self._recorder is not None:
+                self._recorder.finish(int(exitstatus))
+        except Exception as error:
+            self._probe.mishaps.note(error)
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         try:
-            self._tell(terminalreporter)
-        except Exception as error:  # noqa: BLE001 - the tests' own result stands, whatever we could not say
-            terminalreporter.write_line(visible(f"akastats: {type(error).__name__}: {error}"))
+            if self._getpid() == self._pid:
+                self._tell(terminalreporter)
+        except Exception as error:
+            self._tell_shortly(terminalreporter, error)
+
+    def _tell_shortly(self, reporter: pytest.TerminalReporter, error: Exception) -> None:
+        """Say what kept us from telling more; the tests' own result stands, whatever cannot be said."""
+        try:
+            reporter.write_line(f"akastats: {visible(described(error))}")
+        except Exception:
+            pass
 
     def _tell(self, reporter: pytest.TerminalReporter) -> None:
-        problem = self._problem or (self._recorder.warning if self._recorder else "")
+        lost = self._recorder.trouble if self._recorder else ""
+        problem = self._problem or self._probe.mishaps.told or lost
         state = self._wait(reporter) if self._spool else None
         for line in summary.lines(state, problem, self._spool, self._config.get_verbosity()):
             reporter.write_line(line)
-        if self._redact is not None and self._redact.warning:
+        if not problem and self._redact is not None and self._redact.warning:
             reporter.write_line(f"akastats: {visible(self._redact.warning)}")
 
     def _wait(self, reporter: pytest.TerminalReporter) -> State | None:
@@ -151,8 +174,16 @@ class Session:
             if reporter.isatty:
                 reporter.rewrite(progress, erase=True)
 
+        if self._unstarted:
+            message = f"{self._unstarted}; the next run or `akastats drain` delivers it"
+            return State(phase=FAILED, message=message)
         assert self._spool is not None
-        state = summary.wait(self._spool, self._options.wait_s, time.monotonic, show)
+        state = None
+        try:
+            state = summary.wait(self._spool, self._options.wait_s, self._clock, show)
+        except KeyboardInterrupt:
+            # Without us the run would be over by now: its result stands, and the shipper goes on alone.
+            pass
         show("")
         return state
 

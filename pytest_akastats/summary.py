@@ -2,41 +2,72 @@
 
 from __future__ import annotations
 
-import time
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 from akastats.shipper import state as states
 from akastats.shipper.state import State
 from akastats.visible import seconds, short_url, visible
 
-# A server that does not answer is given this long, whatever --akastats-wait says.
-SILENT_WAIT_S = 2.0
+# A server that does not answer is given this long, whatever --akastats-wait says: with all that is around it the
+# end is held up by less than 2 s. One that cannot be reached or refuses gets the time of one more attempt.
+SILENT_WAIT_S, ABSENT_WAIT_S = 1.5, 0.25
+# A shipper that only just begins to ask, on a machine that is slow to start it, is given this long to be answered.
+FIRST_WAIT_S = 1.0
 LOOK_S = 0.01
 MOMENT_S = 0.5
 NAME_WIDTH = 60
 
 
+class Patience:
+    """How long a delivery is waited for: `wait_s` seconds at most, less where no server answers."""
+
+    def __init__(self, wait_s: float, now: float) -> None:
+        self._wait_s = wait_s
+        self._began = self._heard_at = now
+        self._answers = 0
+        self._has_asked = False
+
+    def is_over(self, state: State | None, now: float) -> bool:
+        """Take in the state at a moment; return whether it has been enough."""
+        if state is not None and state.phase != states.STARTING:
+            self._hear(state, now)
+        return now - self._began >= self._wait_s or now - self._heard_at >= _limit(state)
+
+    def _hear(self, state: State, now: float) -> None:
+        if not self._has_asked:
+            self._heard_at = max(self._heard_at, now - SILENT_WAIT_S + FIRST_WAIT_S)
+        elif state.answers > self._answers:
+            self._heard_at = now
+        self._has_asked, self._answers = True, state.answers
+
+
+def _limit(state: State | None) -> float:
+    """Return how many seconds without a word of the server are enough."""
+    if state is None:
+        return SILENT_WAIT_S
+    return {states.STARTING: math.inf, states.ABSENT: ABSENT_WAIT_S}.get(state.phase, SILENT_WAIT_S)
+
+
 def wait(spool: Path, wait_s: float, clock: Callable[[], float], show: Callable[[str], None]) -> State | None:
-    """Wait until the run is delivered, `wait_s` seconds at most; 2 s where no server answers.
+    """Wait until the run is delivered, `wait_s` seconds at most, less where no server answers.
 
     `show` is told how far it is, once it takes longer than a moment.
     """
     began = clock()
+    patience = Patience(wait_s, began)
     shown = ""
     while True:
-        state = states.read(spool)
-        waited = clock() - began
-        if waited > MOMENT_S and _progress(state) != shown:
+        state, now = states.read(spool), clock()
+        if now - began > MOMENT_S and _progress(state) != shown:
             shown = _progress(state)
             show(shown)
-        if state is not None and state.phase in (states.DONE, states.FAILED):
+        if (state is not None and state.phase in (states.DONE, states.FAILED)) or patience.is_over(state, now):
             return state
-        silent = state is None or state.phase == states.SILENT
-        if waited >= (min(wait_s, SILENT_WAIT_S) if silent else wait_s):
-            return state
-        time.sleep(LOOK_S)
+        sleep(LOOK_S)
 
 
 def _progress(state: State | None) -> str:
@@ -45,15 +76,18 @@ def _progress(state: State | None) -> str:
 
 def lines(state: State | None, problem: str, spool: Path | None, verbosity: int) -> Iterator[str]:
     """Yield the block's lines; `verbosity` is pytest's, at -2 only problems are told."""
+    lost = f"not everything was recorded: {visible(problem)}" if problem else ""
     if state is not None and state.phase == states.DONE:
         if verbosity > -2:
             yield from _recorded(state)
     elif spool is not None:
-        yield f"akastats: kept in {visible(str(spool.parent))}, not delivered yet: {_reason(state)}"
+        kept = f"akastats: kept in {visible(str(spool.parent))}, not delivered yet: {_reason(state)}"
+        yield "; ".join(filter(None, (kept, lost)))
+        lost = ""
     if state is not None and state.notice:
         yield f"akastats: {visible(state.notice)}"
-    if problem:
-        yield f"akastats: not everything was recorded: {visible(problem)}"
+    if lost:
+        yield f"akastats: {lost}"
 
 
 def _reason(state: State | None) -> str:

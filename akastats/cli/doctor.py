@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlsplit
 
 import typer
 
@@ -57,6 +59,7 @@ def _ask_server(chosen: Target, found: Sequence[Spool], report: Report) -> dict[
         with target.opened(chosen) as config:
             report.server = sync_redis.run(health())
             report.problems += problems_of(report.server)
+            report.notes += notes_of(config.redis_url, report.server)
             return _statuses(config, found)
     except NotFoundError as error:
         report.notes.append(str(error))
@@ -83,6 +86,45 @@ def problems_of(health: Health) -> list[str]:
     if health.write_error:
         found.append("the server could not write its data to disk the last time it tried: see its log")
     return found
+
+
+# The first of each line in which the known ways out of Lua are closed: CVE-2025-49844, CVE-2026-23631.
+FIRST_MENDED: dict[str, dict[tuple[int, int], int]] = {
+    "redis": {(6, 2): 20, (7, 2): 11, (7, 4): 9, (8, 0): 4, (8, 2): 6, (8, 4): 3, (8, 6): 3},
+    "valkey": {(7, 2): 13, (8, 0): 9, (8, 1): 7, (9, 0): 4},
+}
+
+
+def notes_of(url: str, health: Health) -> list[str]:
+    """Return what is unwise about a server and the way to it, though nothing is lost by it."""
+    parts = urlsplit(url)
+    found = []
+    if parts.hostname and not _is_loopback(parts.hostname):
+        if parts.scheme == "redis":
+            found.append("what is sent to the server can be read on its way: use rediss:// where it knows TLS")
+        if not parts.password:
+            found.append("the server asks for no password: whoever reaches it reads and changes statistics")
+    mended = _first_mended(health)
+    if mended:
+        told = f"{health.kind} {health.version} has known security holes in Lua"
+        found.append(f"{told}: use {mended} or later, unless your distribution has mended it")
+    return found
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _first_mended(health: Health) -> str:
+    """Return the first version that lacks a server's known holes, empty if it is none older."""
+    lines, numbers = FIRST_MENDED[health.kind], health.version_numbers
+    line = min((each for each in lines if each >= numbers[:2]), default=None)
+    if line is None or (line == numbers[:2] and numbers[2:] >= (lines[line],)):
+        return ""
+    return f"{line[0]}.{line[1]}.{lines[line]}"
 
 
 def _look_at_spools(chosen: Target, found: Sequence[Spool], statuses: dict[str, str], report: Report) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,7 +22,8 @@ from akastats.config import Config
 from akastats.errors import AkastatsError, EmbeddedError
 from akastats.operations.requests import Operation
 from akastats.operations.server import identify
-from akastats.shipper.leftovers import Drained, drain_one
+from akastats.shipper.delivery import CarryAll
+from akastats.shipper.leftovers import Drained, drain_one, tidy
 
 Carry = Callable[[Operation[Any]], Any]
 
@@ -36,6 +39,12 @@ def drain(
             "--to", help="Deliver there, whatever the spools say: a URL, or embedded:DIR.", metavar="URL"
         ),
     ] = "",
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force", help="Deliver runs of more than 21 days ago too: those delivered before count double."
+        ),
+    ] = False,
     namespace: Namespace = "",
     directory: Directory = None,
     as_json: Json = False,
@@ -46,11 +55,13 @@ def drain(
     places = spools.directories_of(target.here() / place) if place else spools.directories(configured.directory)
     outcomes = [
         (destination, drained)
-        for destination, group in _grouped(spools.here(places), configured, to, namespace).items()
-        for drained in deliver(group, destination, configured)
+        for destination, group in _grouped(spools.here(places, force), configured, to, namespace).items()
+        for drained in deliver(group, destination, configured, force)
     ]
+    for place in places:
+        tidy(place, [drained for _, drained in outcomes], time.time)
     _report(outcomes, as_json)
-    if any(drained.problem for _, drained in outcomes):
+    if any(drained.problem or drained.left for _, drained in outcomes):
         raise typer.Exit(1)
 
 
@@ -72,23 +83,19 @@ def _grouped(
     return grouped
 
 
-def deliver(group: Sequence[Spool], destination: Destination, configured: Target) -> list[Drained]:
+def deliver(
+    group: Sequence[Spool], destination: Destination, configured: Target, force: bool = False
+) -> list[Drained]:
     """Deliver spools of one destination; what cannot be is told in each one's `problem`."""
     try:
-        with _connected(destination, configured) as (config, carry):
-            return [_deliver(spool, config, carry) for spool in group]
+        with _connected(destination, configured) as (config, carry, carry_all):
+            return [drain_one(spool.path, config, carry, force=force, carry_all=carry_all) for spool in group]
     except AkastatsError as error:
         return [Drained(spool.path, spool.run_id, problem=str(error)) for spool in group]
 
 
-def _deliver(spool: Spool, config: Config, carry: Carry) -> Drained:
-    if not spool.run_id:
-        return Drained(spool.path, problem="no run can be read from it")
-    return drain_one(spool.path, config, carry)
-
-
 @contextmanager
-def _connected(destination: Destination, configured: Target) -> Iterator[tuple[Config, Carry]]:
+def _connected(destination: Destination, configured: Target) -> Iterator[tuple[Config, Carry, CarryAll]]:
     """Yield what is needed to deliver to a destination that answers; raises `AkastatsError` if it does not."""
     with _url(destination.server, configured) as url:
         settings = dataclasses.replace(configured.config, redis_url=url, namespace=destination.namespace)
@@ -98,7 +105,7 @@ def _connected(destination: Destination, configured: Target) -> Iterator[tuple[C
                 return redis.run(operation, client, client)
 
             carry(identify())
-            yield settings, carry
+            yield settings, carry, partial(redis.run_all, writer=client)
 
 
 @contextmanager
@@ -135,27 +142,41 @@ def _report(outcomes: Sequence[tuple[Destination, Drained]], as_json: bool) -> N
             drained.run_id or drained.path.name,
             drained.tests,
             _state(drained),
-            _lines(drained.damaged),
-            destination.server,
+            _remarks(drained),
+            _shown(destination.server),
         )
         for destination, drained in outcomes
     ]
     output.table(("run", "tests", "state", "", "server"), rows, ("tests",))
     for _, drained in outcomes:
-        if drained.problem:
-            output.warn(f"{drained.path}: {drained.problem}")
+        if drained.problem or drained.left:
+            output.warn(f"{drained.path}: {drained.problem or drained.left}")
+
+
+def _shown(server: str) -> str:
+    # What --to was given may hold a password.
+    return server if server.startswith(EMBEDDED) else configuration.without_credentials(server)
 
 
 def _item(destination: Destination, drained: Drained) -> dict[str, Any]:
     told = dataclasses.asdict(drained) | {"path": str(drained.path), "state": _state(drained)}
-    return {**told, "server": destination.server, "namespace": destination.namespace}
+    return {**told, "server": _shown(destination.server), "namespace": destination.namespace}
 
 
 def _state(drained: Drained) -> str:
-    if drained.problem:
-        return "waits"
+    if drained.problem or drained.left:
+        return "waits" if drained.problem else "left"
     return "delivered" if drained.complete else "running"
 
 
-def _lines(damaged: int) -> str:
-    return f"{damaged} damaged lines left out" if damaged else ""
+def _remarks(drained: Drained) -> str:
+    """Return what did not come through, and in which test a run died."""
+    remarks = []
+    if drained.damaged:
+        remarks.append(f"{drained.damaged} damaged lines left out")
+    if drained.refused:
+        remarks.append(f"{drained.refused} points refused, see {drained.path.name}.refused")
+    if drained.complete and drained.unfinished:
+        more = f" and {len(drained.unfinished) - 1} more" if len(drained.unfinished) > 1 else ""
+        remarks.append(f"died in {drained.unfinished[0]}{more}")
+    return "; ".join(remarks)

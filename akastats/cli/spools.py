@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from akastats import detached
 from akastats.cli.target import FOLDER, Target
 from akastats.config import without_credentials
-from akastats.errors import ConfigError
-from akastats.shipper.leftovers import waiting
+from akastats.errors import ConfigError, SpoolError
+from akastats.shipper.leftovers import is_dead, waiting
 from akastats.spool import places
 from akastats.spool.reader import Reader
 
 EMBEDDED = "embedded:"
+
+# A header is some 1 KiB and stands first; so much is read in one go until it is found.
+LOOK_BYTES = 4096
 
 
 @dataclass(frozen=True)
@@ -46,9 +48,10 @@ def directories_of(given: Path) -> list[Path]:
 
     Raises `ConfigError` if it means none.
     """
-    if given.is_dir() and waiting(given):
+    if given.is_dir() and waiting(given, old=True):
         return [given]
-    found = [place for home in (given, given / FOLDER) if home.is_dir() for place in directories(home)]
+    # A project's own directory may be gone: then its spools went on in its other places.
+    found = [place for home in (given, given / FOLDER) if given.is_dir() for place in directories(home)]
     if not found:
         raise ConfigError(f"there are no spools in {given}, nor in a spool directory or {FOLDER} of it")
     return found
@@ -57,27 +60,38 @@ def directories_of(given: Path) -> list[Path]:
 def look(path: Path) -> Spool:
     """Return what a spool's first record says; `OSError`s come through."""
     header = _header(path)
-    told = header.get("destination") or {}
-    destination = Destination(_whole(str(told.get("server", ""))), str(told.get("namespace", "")))
-    alive = bool(header) and detached.is_running(int(header["pid"]), str(header["pid_mark"]))
-    return Spool(path, str(header.get("id", "")), destination, alive)
+    told = header.get("destination")
+    named = told if isinstance(told, dict) else {}
+    destination = Destination(_whole(str(named.get("server", ""))), str(named.get("namespace", "")))
+    return Spool(path, str(header.get("id", "")), destination, bool(header) and not is_dead(header))
 
 
 def _header(path: Path) -> dict[str, Any]:
-    for record in Reader(path).read():
-        if record.content[0] == "run":
-            return dict(record.content[1])
+    reader = Reader(path)
+    try:
+        while records := reader.read(LOOK_BYTES):
+            for record in records:
+                if record.content[0] == "run" and isinstance(record.content[-1], dict):
+                    return record.content[-1]
+    finally:
+        reader.close()
     return {}
 
 
-def here(directories: list[Path]) -> list[Spool]:
-    """Return all spools of some directories, newest first within each; what vanishes meanwhile is left out."""
+def here(directories: list[Path], old: bool = False) -> list[Spool]:
+    """Return all spools of some directories, newest first; what vanishes meanwhile is left out.
+
+    With `old`, those that were put aside for their age too.
+    """
     found = []
-    for path in (path for directory in directories for path in waiting(directory)):
+    for path in waiting(*directories, old=old):
         try:
             found.append(look(path))
         except FileNotFoundError:
             continue
+        except (OSError, SpoolError):
+            # A pipe, a directory, somebody else's file: it is listed, and nothing is known of it.
+            found.append(Spool(path, "", Destination("", ""), is_running=False))
     return found
 
 

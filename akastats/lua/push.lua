@@ -333,6 +333,8 @@ if labels > 0 then
   local one, history = KEYS[first_label], KEYS[first_label + KEYS_OF_LABEL - 1]
   must_be_allowed("LPUSH", history, "")
   must_be_allowed("LPOP", history, "1")
+  must_be_allowed("RPUSH", history, "")
+  must_be_allowed("LINDEX", history, "-1")
   must_be_allowed("LRANGE", history, "0", "1")
   must_be_allowed("LTRIM", history, "0", "1")
   must_be_allowed("EXPIRE", history, "1")
@@ -378,10 +380,24 @@ local function time_of(entry)
   return tonumber(string.match(entry, "^[^;]*")) or 0
 end
 
+local function append(history, first, last)
+  for point = last, first, -3 do
+    call("RPUSH", history, late[point + 2])
+  end
+  call("LTRIM", history, 0, history_size - 1)
+  call("EXPIRE", history, label_ttl)
+end
+
 -- Puts a label's late points, `late[first]` to `late[last]`, into its history: what is newer than the oldest of
 -- them is read from the head in growing steps, taken off, and put back with them in between. Inserted one by
 -- one, what two writers measured side by side, 10 labels and 1000 points of each, held the server for over 5 s.
+-- Those that are older than all go to the end at once: leftover spools come newest run first.
 local function merge(history, first, last)
+  local tail = call("LINDEX", history, -1)
+  if tail and time_of(tail) > late[last + 1] then
+    append(history, first, last)
+    return
+  end
   local stored, stored_times, depth, step = {}, {}, 0, 8
   local oldest, is_found, read = late[first + 1], false, nil
   repeat

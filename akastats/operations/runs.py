@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from akastats import keys
 from akastats.config import Config
 from akastats.errors import NotFoundError
-from akastats.operations.push import RunChange, Write
+from akastats.operations.push import CURSOR_TTL_S, RunChange, Write
 from akastats.operations.requests import Operation, ask, ask_all, tell
 
 DAY_S = 86_400
@@ -78,6 +78,12 @@ def cursor(namespace: str, producer: str) -> Operation[str]:
     """Read how far a producer has been applied; `0` if not at all."""
     stands = yield from ask("GET", keys.cursor(namespace, producer))
     return stands.decode() if stands else "0"
+
+
+def cursor_rested(namespace: str, producer: str) -> Operation[float]:
+    """Read for how long, in seconds, a producer's cursor has not moved; 0 where there is none."""
+    left = yield from ask("TTL", keys.cursor(namespace, producer))
+    return max(0.0, float(CURSOR_TTL_S - int(left))) if int(left) >= 0 else 0.0
 
 
 class Position(NamedTuple):

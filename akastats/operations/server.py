@@ -29,6 +29,12 @@ def server_of(found: dict[str, Any]) -> Server:
     return Server("redis", str(found["redis_version"]))
 
 
+def clock() -> Operation[float]:
+    """Ask what time it is, in epoch seconds: a machine's own clock may be wrong by a day."""
+    seconds, microseconds = yield from ask("TIME")
+    return float(seconds) + float(microseconds) / 1e6
+
+
 @dataclass(frozen=True)
 class Health:
     """How a server keeps data: `persistence` is `none` or how (`aof`, `rdb`), `unknown` where it does not say."""

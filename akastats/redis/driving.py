@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, TypeVar
 
 from akastats.operations.requests import Operation
-from akastats.redis.conversation import Steps, carry
+from akastats.redis.conversation import Steps, carry, carry_all
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -47,6 +48,14 @@ async def drive_async(steps: Steps[T]) -> T:
 def run(operation: Operation[T], reader: Redis, writer: Redis) -> T:
     """Carry out an operation over given clients, blocking."""
     return drive(carry(operation, reader, writer))
+
+
+def run_all(operations: Iterable[Operation[T]], writer: Redis) -> list[T]:
+    """Carry out operations that write, two at a time on one connection; return what each returns, as they end.
+
+    After an error nothing more is sent; what is under way is waited for, then the error is raised.
+    """
+    return drive(carry_all(operations, writer))
 
 
 async def run_async(operation: Operation[T], reader: AsyncClient, writer: AsyncClient) -> T:

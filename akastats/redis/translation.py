@@ -28,7 +28,8 @@ def translate(error: Exception, client: Any, sent: bool = True) -> Exception:
     kind = kind_of(error)
     if kind == "lost" and not sent:
         kind = "absent"
-    translated = ServerError(ADVICE[kind].format(address=address(client), error=_first_line(error)), kind)
+    advice = _NO_REDIS if _is_foreign(error) else ADVICE[kind]
+    translated = ServerError(advice.format(address=address(client), error=_first_line(error)), kind)
     translated.__cause__ = error
     return translated
 
@@ -41,13 +42,28 @@ def kind_of(error: Exception) -> str:
         return "unknown_script"
     if isinstance(error, (exceptions.AuthenticationError, exceptions.NoPermissionError)):
         return "denied"
-    if isinstance(error, (exceptions.BusyLoadingError, exceptions.ReadOnlyError)):
+    if isinstance(error, _passing_states()):
         return "busy"
     message = str(error)
     if isinstance(error, exceptions.ResponseError):
         return next((kind for kind, words in _WORDS.items() if message.startswith(words)), "refused")
     # redis-py tells the two apart in words alone: "Error 111 connecting to", "Timeout connecting to".
     return "absent" if "connecting to" in message else "lost"
+
+
+def _passing_states() -> tuple[type[Exception], ...]:
+    """Return what redis-py has a class of its own for, and takes the server's first word from."""
+    from redis import exceptions
+
+    alone = (exceptions.BusyLoadingError, exceptions.ReadOnlyError)
+    return (*alone, exceptions.ClusterDownError, exceptions.TryAgainError, exceptions.MasterDownError)
+
+
+def _is_foreign(error: Exception) -> bool:
+    """Tell whether what came was no reply at all: another kind of server listens there, or bytes were spoilt."""
+    from redis.exceptions import InvalidResponse
+
+    return isinstance(error, InvalidResponse)
 
 
 _WORDS = {
@@ -61,6 +77,11 @@ _WORDS = {
         # Of a command inside a script: Redis and Valkey.
         "The user executing the script",
         "ACL failure in script",
+        # What before Redis 6 says NOAUTH; then databases that there are not.
+        "operation not permitted",
+        "DB index is out of range",
+        "invalid DB index",
+        "SELECT is not allowed",
     ),
     "unknown_script": ("NOSCRIPT", "No matching script"),
     "busy": (
@@ -82,10 +103,13 @@ ADVICE = {
     "absent": "No Redis at {address} ({error}): set AKA_STATS_REDIS_URL or call attach().",
     "lost": "Redis at {address} did not answer ({error}): what was sent last may or may not have been done.",
     "busy": "Redis at {address} cannot do this just now ({error}); nothing was written, try again later.",
-    "denied": "Redis at {address} denies access: check user and password in AKA_STATS_REDIS_URL.",
+    "denied": "Redis at {address} denies access ({error}): check what AKA_STATS_REDIS_URL names.",
     "unknown_script": "Redis at {address} does not hold the script ({error}).",
     "refused": "Redis at {address} refused: {error}. Nothing was written.",
 }
+
+
+_NO_REDIS = "What answers at {address} is no Redis ({error}): check host, port and scheme in AKA_STATS_REDIS_URL."
 
 
 def _first_line(error: Exception) -> str:

@@ -14,11 +14,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from akastats import config as configuration
-from akastats import detached, embedded, redis
+from akastats import embedded, redis
 from akastats.config import Config, without_credentials
 from akastats.errors import AkastatsError, ServerError
 from akastats.operations import runs
@@ -27,98 +28,165 @@ from akastats.shipper import state as states
 from akastats.shipper.answer import answer
 from akastats.shipper.delivery import Delivery
 from akastats.shipper.leftovers import drain
+from akastats.shipper.lifetime import AFTERLIFE_S, Lifetime
 from akastats.shipper.state import State
 
 # A grown spool is seen this soon at first (seconds), and at the latest while nothing happens.
 SHORTEST_LOOK_S, LONGEST_LOOK_S = 0.01, 0.2
 # Between attempts at a server that does not answer, with full jitter: many runs may end at one moment.
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
-# How long after the end of the run a silent server is still tried; then the next run, or `akastats drain`.
-AFTERLIFE_S = 30.0
 
 CONNECT_TIMEOUT_S, REPLY_TIMEOUT_S = 0.5, 1.0
+# Doubled with each reply that does not come, up to this: a slow line takes seconds for a batch of 256 KiB.
+LONGEST_REPLY_TIMEOUT_S = 8.0
+# A connection that is not used for so long is closed: a server lets in only so many at a time.
+IDLE_S = 2.0
+# While the server answers, the process of the tests is told so this often.
+TELL_S = 0.2
+# More records are not taken in while the server takes none: they lie well in the spool.
+MOST_WAITING = 10_000
 
 
 class Shipper:
     """Delivers one spool and keeps its state file up to date."""
 
-    def __init__(self, spool: Path, config: Config, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, spool: Path, config: Config, lifetime: Lifetime) -> None:
         self.spool = spool
-        self._config = config
-        self._clock = clock
-        self._client: Any = None
-        self._state = State(server=without_credentials(config.redis_url))
         self.delivery = Delivery(spool, config, self.carry)
-        self._ended_at: float | None = None
+        self._config = config
+        self._lifetime = lifetime
+        self._client: Any = None
+        self._reply_timeout_s = REPLY_TIMEOUT_S
+        self._state = State(server=without_credentials(config.redis_url))
+        self._answers = 0
+        self._told_at = self._answered_at = 0.0
 
     def carry(self, operation: Operation[Any]) -> Any:
-        """Carry out an operation on the server, each request tried once."""
+        """Carry out an operation on the server, each request tried once; what goes wrong is a `ServerError`.
+
+        Nothing is carried out any more when the run is over for too long.
+        """
+        if self._lifetime.is_over(AFTERLIFE_S):
+            raise ServerError("The run ended long ago: `akastats drain` delivers what is left.", "absent")
         if self._client is None:
-            timeouts = {"socket_connect_timeout": CONNECT_TIMEOUT_S, "socket_timeout": REPLY_TIMEOUT_S}
+            timeouts = {"socket_connect_timeout": CONNECT_TIMEOUT_S, "socket_timeout": self._reply_timeout_s}
             self._client = redis.connect(self._config.redis_url, **timeouts)
-        return redis.run(operation, self._client, self._client)
+        began = time.monotonic()
+        try:
+            result = redis.run(operation, self._client, self._client)
+        except AkastatsError:
+            if time.monotonic() - began >= self._reply_timeout_s:
+                self._reply_timeout_s = min(2 * self._reply_timeout_s, LONGEST_REPLY_TIMEOUT_S)
+            raise
+        except Exception as error:
+            # Bytes that are no reply: over some of them redis-py stumbles with errors of Python's own.
+            raise ServerError(f"{self._state.server} {UNREADABLE} ({type(error).__name__})", "lost") from error
+        self._note_answer()
+        return result
+
+    def _note_answer(self) -> None:
+        self._answers += 1
+        self._answered_at = time.monotonic()
+        is_over = self._state.phase in (states.DONE, states.FAILED)
+        if not is_over and time.monotonic() - self._told_at >= TELL_S:
+            self.say(phase=states.DELIVERING, answers=self._answers, message="")
 
     def say(self, **changes: Any) -> None:
         """Write the state file, if anything in it changes."""
         changed = dataclasses.replace(self._state, **changes)
         if changed != self._state:
+            self._told_at = time.monotonic()
             self._state = changed
             states.write(self.spool, changed)
 
     def run(self) -> bool:
         """Deliver until the run has ended and is applied; return whether it came to that."""
+        self.say(phase=states.SILENT, message=f"{self._state.server} has not answered yet")
         look = SHORTEST_LOOK_S
         while True:
-            came = self.delivery.read()
-            if self._deliver():
-                if self.delivery.is_done:
-                    self._finish()
-                    return True
-                if not came and self._has_died():
-                    self.delivery.complete_as_crashed()
-                    return True
-            elif self._is_overdue():
+            # Asked before reading: what the process wrote last is then read too.
+            has_died = self._lifetime.has_died()
+            came = self._read()
+            if not self._persist(self._apply):
                 return False
+            if self.delivery.is_done:
+                return self._persist(self._finish)
+            if has_died and not came:
+                # Without a header there is no run to complete.
+                return bool(self.delivery.story.header) and self._persist(self.delivery.complete_as_crashed)
+            if time.monotonic() - self._answered_at > IDLE_S:
+                self.hang_up()
             look = SHORTEST_LOOK_S if came else min(2 * look, LONGEST_LOOK_S)
             time.sleep(look)
 
-    def _deliver(self) -> bool:
-        """Apply what is pending, with pauses while the server does not answer; return whether all went."""
-        for pause in pauses():
-            try:
-                self.delivery.apply()
-            except ServerError as error:
-                self._explain(error)
-                if error.kind == "denied" or self._is_overdue():
-                    return False
-                self.delivery.read()
-                time.sleep(pause)
-            else:
-                self.say(phase=states.DELIVERING, applied=len(self.delivery.story.results), message="")
-                return True
-        return False
+    def _read(self) -> bool:
+        """Take in some of what was written since; return whether there was, or may be, anything."""
+        if self.delivery.waiting >= MOST_WAITING:
+            return True
+        came = self.delivery.read()
+        self._lifetime.hear(self.delivery.story)
+        return came
 
-    def _explain(self, error: ServerError) -> None:
-        phase = states.FAILED if error.kind == "denied" else states.SILENT
-        self.say(phase=phase, message=str(error))
+    def _persist(self, act: Callable[[], Any]) -> bool:
+        """Do it, again and again while the server does not answer; return whether it was done.
+
+        A server that denies access is asked once: its `ServerError` comes through.
+        """
+        waits, answered = pauses(), self._answers
+        while True:
+            try:
+                act()
+                self._reply_timeout_s = REPLY_TIMEOUT_S
+                return True
+            except ServerError as error:
+                if error.kind == "denied":
+                    raise
+                self.say(phase=PHASES.get(error.kind, states.SILENT), message=str(error))
+            self.hang_up()
+            if self._lifetime.is_over(AFTERLIFE_S):
+                return False
+            if self._answers > answered:
+                # It got on in between: this is no long silence.
+                waits, answered = pauses(), self._answers
+            self._pause(next(waits))
+
+    def hang_up(self) -> None:
+        """Close the connection; the next request opens another."""
+        # After a failover the same name leads to another server, and a replica refuses what a primary takes.
+        if self._client is not None:
+            self._client.connection_pool.disconnect()
+            self._client = None
+
+    def _pause(self, seconds: float) -> None:
+        """Wait before the next attempt; not beyond the run's end, when somebody begins to wait for it."""
+        had_ended = self._lifetime.has_ended
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and self._lifetime.has_ended == had_ended:
+            time.sleep(min(LONGEST_LOOK_S, max(0.0, until - time.monotonic())))
+            self._read()
+
+    def _apply(self) -> None:
+        self.delivery.apply()
+        applied = len(self.delivery.story.results)
+        self.say(phase=states.DELIVERING, answers=self._answers, applied=applied, message="")
 
     def _finish(self) -> None:
         told = answer(self.delivery.story, self._config, self.carry)
         self.say(phase=states.DONE, answer=told)
-        self.carry(runs.prune_profiles(self._config))
 
-    def _has_died(self) -> bool:
-        header = self.delivery.story.header
-        return bool(header) and not detached.is_running(int(header["pid"]), str(header["pid_mark"]))
+    def tidy(self) -> None:
+        """Do what is left when the run is applied: forget old profiles, deliver what other runs left behind."""
+        try:
+            self.carry(runs.prune_profiles(self._config))
+        except ServerError:
+            # The next run does it.
+            pass
+        drain(self.spool.parent, self._config, self.carry, self.delivery.story.header.get("destination"))
 
-    def _is_overdue(self) -> bool:
-        """Whether the run ended so long ago that the server is given up for now."""
-        if self.delivery.story.end is None and not self._has_died():
-            return False
-        now = self._clock()
-        if self._ended_at is None:
-            self._ended_at = now
-        return now - self._ended_at > AFTERLIFE_S
+
+UNREADABLE = "answered what is no reply of a Redis: check host, port and scheme in AKA_STATS_REDIS_URL"
+#: What a failed attempt is told as, by the kind of its error.
+PHASES = {"absent": states.ABSENT, "busy": states.ABSENT}
 
 
 def pauses() -> Iterator[float]:
@@ -144,19 +212,24 @@ def main(arguments: list[str]) -> int:
     spool = Path(arguments[0])
     states.write(spool, State())
     try:
-        ship(spool)
+        shipper, lease = prepare(spool)
+        with lease or nullcontext():
+            if shipper.run():
+                shipper.tidy()
     except AkastatsError as error:
-        states.write(spool, State(phase=states.FAILED, message=str(error)))
+        fail(spool, str(error))
         return 1
     except BaseException as error:
         # Nobody sees this process's traceback: the state file is its only voice.
-        states.write(spool, State(phase=states.FAILED, message=f"{type(error).__name__}: {error}"))
+        fail(spool, f"{type(error).__name__}: {error}")
         raise
     return 0
 
 
-def ship(spool: Path) -> None:
-    """Deliver one spool while its run goes on, then what lies beside it."""
+def prepare(spool: Path) -> tuple[Shipper, embedded.Lease | None]:
+    """Return who delivers a spool, and the lease on the embedded server if one is to be used."""
+    lifetime = Lifetime(spool)
+    lifetime.bound()
     # Importing redis-py takes 0.1 s, as does a cold server: both at once.
     importing = threading.Thread(target=importlib.import_module, args=("redis",))
     importing.start()
@@ -164,11 +237,17 @@ def ship(spool: Path) -> None:
         config, lease = locate(dict(os.environ))
     finally:
         importing.join()
-    shipper = Shipper(spool, config)
+    shipper = Shipper(spool, config, lifetime)
     if lease is not None and lease.notice:
         shipper.say(notice=lease.notice)
-    if shipper.run():
-        drain(spool.parent, config, shipper.carry, shipper.delivery.story.header.get("destination"))
+    return shipper, lease
+
+
+def fail(spool: Path, message: str) -> None:
+    """Say what ended the delivery of a spool, unless its run was applied already."""
+    told = states.read(spool) or State()
+    if told.phase != states.DONE:
+        states.write(spool, dataclasses.replace(told, phase=states.FAILED, message=message))
 
 
 if __name__ == "__main__":

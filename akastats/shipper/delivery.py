@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import os
+import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from akastats import keys, profile
 from akastats.config import Config
@@ -16,10 +20,22 @@ from akastats.operations import runs
 from akastats.operations.push import BATCH_BYTES, BATCH_LABELS, BATCH_POINTS, Batch, RunChange, Step, apply
 from akastats.operations.requests import Operation
 from akastats.outcomes import Added, Keeping, Story
-from akastats.spool.format import Record
+from akastats.points import check_label
+from akastats.spool import places
+from akastats.spool.format import SUFFIX, Record
 from akastats.spool.reader import Reader
 
-T = TypeVar("T")
+CarryAll = Callable[[Iterable[Operation[str]]], list[str]]
+
+# Beyond so many records that are not applied nothing more is read: a server that is down for an hour costs no
+# memory, the spool holds the rest.
+MOST_PENDING = 5000
+
+# How often, at most, the system is asked to write a spool to the disk: 3 ms, and what a power cut may cost.
+SYNC_S = 1.0
+
+#: What a record that proved itself and still makes no sense may raise; whoever wrote it was not this release.
+UNSOUND = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, AssertionError, RecursionError)
 
 
 @dataclass
@@ -35,46 +51,115 @@ class Pending:
 class Delivery:
     """Follows one spool and applies what it says, from where the server's cursor stands.
 
-    `carry` carries out an operation on the server; its `ServerError`s come through.
+    `carry` carries out an operation on the server; its `ServerError`s come through. `elsewhere` are the
+    directories in which the spool may go on; `syncs`: a run that goes on is kept from a power cut. With
+    `carry_all` a batch is made while the server works on the one before it.
     """
 
-    def __init__(self, path: Path, config: Config, carry: Callable[[Operation[Any]], Any]) -> None:
-        self.path = path
+    def __init__(
+        self,
+        path: Path,
+        config: Config,
+        carry: Callable[[Operation[Any]], Any],
+        elsewhere: Sequence[Path] | None = None,
+        syncs: bool = True,
+        clock: Callable[[], float] = time.monotonic,
+        carry_all: CarryAll | None = None,
+    ) -> None:
         self.producer = producer_of(path)
         self._config = config
         self._carry = carry
+        self._reader = Reader(path, places.others(path.parent, os.environ) if elsewhere is None else elsewhere)
+        self._carry_all = carry_all
         self._cursor: str | None = None
-        self.refused = 0
+        self._is_stale = False
+        self._syncs, self._clock = syncs, clock
+        self._synced, self._is_dirty = clock(), False
+        # Points that the server refused: how many, what it said, where the last of them stands.
+        self.refused, self.refusal, self._refused_at = 0, "", ""
+        self.applied = 0
+        self._points = BATCH_POINTS
+        self._begun = 0
         self._begin()
 
     def _begin(self) -> None:
         keeping = Keeping(self._config.run_days * runs.DAY_S, self._config.error_days * runs.DAY_S)
-        self._reader = Reader(self.path)
+        self._begun += 1
+        self._reader.rewind()
+        self._unsound = 0
         self.story = Story(keeping)
         self._pending: deque[Pending] = deque()
 
     @property
+    def path(self) -> Path:
+        """Where the spool is, as far as it has been followed."""
+        return self._reader.path
+
+    @property
     def damaged(self) -> int:
-        """How many lines of the spool did not prove themselves."""
-        return self._reader.damaged
+        """How many lines of the spool did not prove themselves, or made no sense."""
+        return self._reader.damaged + self._unsound
 
     @property
     def is_done(self) -> bool:
         """Whether the run's end has been told and everything is applied."""
         return self.story.end is not None and not self._pending
 
+    @property
+    def waiting(self) -> int:
+        """How many records have been read and are not applied yet."""
+        return len(self._pending)
+
     def read(self) -> bool:
-        """Take in some of what has been written since; return whether there was anything."""
+        """Take in some of what has been written since; return whether there was anything, or is, unread."""
+        if len(self._pending) >= MOST_PENDING:
+            return True
         records = self._reader.read()
-        for record in records:
-            self._take(record)
-        if self._cursor is not None:
-            self._advance(self._cursor)
+        self._take_all(records)
+        self._is_dirty = self._is_dirty or bool(records)
+        self._sync()
         return bool(records)
 
+    def _sync(self) -> None:
+        now = self._clock()
+        if self._syncs and self._is_dirty and (self.story.end is not None or now - self._synced >= SYNC_S):
+            self._reader.sync()
+            self._synced, self._is_dirty = now, False
+
+    def set_aside(self) -> None:
+        """Copy the spool's damaged bytes to a file beside it; for a run that is over and applied."""
+        self._reader.set_aside()
+
+    def close(self) -> None:
+        """Close the spool."""
+        self._reader.close()
+
+    def _take_all(self, records: list[Record]) -> None:
+        for record in records:
+            try:
+                self._take(record)
+            except UNSOUND:
+                self._unsound += 1
+        if self._cursor is not None:
+            self._advance(self._cursor)
+
     def _take(self, record: Record) -> None:
-        added = self.story.tell(record)
         kind = record.content[0]
+        if kind == "run":
+            if self.story.header:
+                # It stands twice.
+                return
+            _check_header(*record.content[1:])
+        elif not self.story.header:
+            # Without it nobody knows whose the rest is.
+            return
+        if kind in _OF_NODES and not isinstance(record.content[1], str):
+            raise TypeError("a node id is text")
+        added = self.story.tell(record)
+        for label, (timestamp, value, _), _ in added:
+            check_label(label)
+            if not isfinite(timestamp + value):
+                raise ValueError("a point is a time and a number, both finite")
         change = self._change(kind) if kind in ("run", "end") else None
         if added or change:
             self._pending.append(Pending(record.seq, added, change))
@@ -85,53 +170,113 @@ class Delivery:
             return runs.started(fields, self._config)
         return runs.finished(fields, self._config, profile.encode(self.story))
 
+    def stands(self) -> str:
+        """Return where the server's cursor stands, asked for the first time; `0` for a spool it does not know."""
+        if self._cursor is None:
+            if self._is_stale:
+                self._begin()
+            self._is_stale = False
+            self._seek(self._carry(runs.cursor(self._config.namespace, self.producer)))
+        return str(self._cursor)
+
     def apply(self) -> int:
         """Apply what is pending; return how many points went. Raises `ServerError` and can be called again."""
-        if self._cursor is None:
-            self._seek(self._carry(runs.cursor(self._config.namespace, self.producer)))
+        self.stands()
         applied = 0
         while self._pending:
-            batch, end = self._pack(BATCH_LABELS, BATCH_POINTS)
-            applied += self._apply(batch, end)
+            applied += self._apply_next()
+        self.applied += applied
         return applied
 
-    def _apply(self, batch: Batch, end: str) -> int:
+    def _apply_next(self) -> int:
+        batch, end = self._pack(BATCH_LABELS, self._points)
+        size = sum(map(len, batch.entries.values()))
         try:
             stands = self._carry(apply(batch, self._config))
         except ServerError as error:
             if error.kind != "refused":
                 raise
-            return self._apply_singly(error)
+            if size > 1:
+                # Half of it, and half of that, until the one that is refused stands alone.
+                self._points = size // 2
+                return 0
+            stands = self._pass_over(batch, end, error)
+        self._points = min(BATCH_POINTS, 2 * self._points)
         if stands != end:
             # Another drainer was here, or the server came back from older data.
             self._seek(stands)
             return 0
         self._advance(end)
-        return sum(map(len, batch.entries.values()))
+        return size
 
-    def _apply_singly(self, error: ServerError) -> int:
-        """Find the one point that the server refuses, and go on without it."""
-        batch, end = self._pack(labels=1, points=1)
+    def _pass_over(self, batch: Batch, end: str, error: ServerError) -> str:
+        """Set aside the one point, or change of a run, that a batch consists of, and go on without it.
+
+        Raises `ServerError` where the server refuses even that: then nothing is wrong with the point.
+        """
+        if self._refused_at != end:
+            _write_refused(self.path, batch, error)
+        self._refused_at = end
+        stands: str = self._carry(apply(Batch(step=batch.step), self._config))
+        self.refused, self.refusal = self.refused + 1, str(error)
+        return stands
+
+    def deliver(self) -> None:
+        """Read and apply all that is written."""
+        if self._carry_all is not None:
+            self._deliver_overlapping(self._carry_all)
+        self.apply()
+        while self.read():
+            self.apply()
+
+    def _deliver_overlapping(self, carry_all: CarryAll) -> None:
+        """Deliver as if all went well; where it does not, the server's cursor says from where to go on singly."""
+        self.stands()
+        ends: list[str] = []
         try:
-            stands = self._carry(apply(batch, self._config))
-        except ServerError as again:
-            if again.kind != "refused":
+            stood = carry_all(self._batches(ends))
+        except ServerError as error:
+            self._carry_all, self._cursor, self._is_stale = None, None, True
+            if error.kind != "refused":
                 raise
-            self.refused += 1
-            stands = self._carry(apply(Batch(step=batch.step), self._config))
-        if stands != end:
-            self._seek(stands)
-        else:
-            self._advance(end)
-        return 1
+            return
+        if stood != ends:
+            self._carry_all = None
+            self._seek(stood[-1])
+
+    def _batches(self, ends: list[str]) -> Iterator[Operation[str]]:
+        """Yield what applies each next batch, each begun where the one before it ends; note those ends."""
+        while self._pending or self.read():
+            while self._pending:
+                batch, end = self._pack(BATCH_LABELS, BATCH_POINTS)
+                ends.append(end)
+                self._advance(end)
+                self.applied += sum(map(len, batch.entries.values()))
+                yield apply(batch, self._config)
+
+    def finish(self) -> None:
+        """Deliver all of a spool that nobody goes on writing: also a last line that lacks its newline."""
+        begun = -1
+        while begun != self._begun:
+            begun = self._begun
+            self.deliver()
+            self._take_all(self._reader.finish())
+            # Where the server came back from older data meanwhile, the file has been begun again.
+            self.deliver()
 
     def complete_as_crashed(self) -> None:
         """Write the record and profile of a run whose process ended without a word; its cursor stays."""
-        fields = run_fields(self.story) | {"status": "crashed"}
-        change = runs.finished(fields, self._config, profile.encode(self.story))
-        cursor = self._cursor or "0"
-        step = Step(keys.cursor(self._config.namespace, self.producer), cursor, cursor)
-        self._carry(apply(Batch(run=change, step=step), self._config))
+        self.finish()
+        while not self.is_done:
+            cursor = self.stands()
+            fields = run_fields(self.story) | {"status": "crashed"}
+            change = runs.finished(fields, self._config, profile.encode(self.story))
+            step = Step(keys.cursor(self._config.namespace, self.producer), cursor, cursor)
+            stands = self._carry(apply(Batch(run=change, step=step), self._config))
+            if stands == cursor:
+                return
+            self._seek(stands)
+            self.finish()
 
     def _pack(self, labels: int, points: int) -> tuple[Batch, str]:
         """Return the next batch, and where the cursor stands when it is applied."""
@@ -145,11 +290,17 @@ class Delivery:
                 if full or (len(batch.entries) >= labels and added.label not in batch.entries):
                     return self._stepped(batch, end)
                 batch.entries.setdefault(added.label, []).append(added.entry)
-                batch.contexts.update((context.id, context) for context in added.contexts)
-                size += len(added.label) + sum(len(context.bytes) for context in added.contexts) + 64
+                for context in added.contexts:
+                    if context.id not in batch.contexts:
+                        batch.contexts[context.id] = context
+                        size += len(context.bytes)
+                size += len(added.label) + 64
                 count += 1
                 end = f"{pending.seq}:{position + 1}"
             if pending.run is not None:
+                if count and points == 1:
+                    # One thing alone: it may be the one that is refused.
+                    return self._stepped(batch, end)
                 return self._stepped(dataclasses.replace(batch, run=pending.run), str(pending.seq))
             end = str(pending.seq)
         return self._stepped(batch, end)
@@ -179,7 +330,33 @@ class Delivery:
 
 def producer_of(path: Path) -> str:
     """Return the producer that a spool's name ends with."""
-    return path.stem.rpartition("-")[2]
+    return path.name.partition(SUFFIX)[0].rpartition("-")[2]
+
+
+# Records whose second element is a node id.
+_OF_NODES = frozenset(("began", "error", "test", "stat", "uncollected"))
+
+
+def _check_header(header: dict[str, Any], *_: Any) -> None:
+    if not (isinstance(header["id"], str) and header["id"] and isfinite(float(header["started"]))):
+        raise ValueError("this header names no run")
+
+
+def _write_refused(spool: Path, batch: Batch, error: ServerError) -> None:
+    """Note beside a spool what its server refused, a line of JSON each; a full disk is no reason to stop."""
+    told: list[dict[str, Any]] = [
+        {"label": label, "timestamp": entry.timestamp, "value": entry.value, "error": str(error)}
+        for label, entries in batch.entries.items()
+        for entry in entries
+    ]
+    if batch.run is not None:
+        told.append({"run": batch.run.key, "error": str(error)})
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
+    try:
+        with open(os.open(spool.with_name(f"{spool.name}.refused"), flags, 0o600), "a") as aside:
+            aside.writelines(json.dumps(item) + "\n" for item in told)
+    except OSError:
+        pass
 
 
 #: Fields of a run that its spool's header tells as they are.

@@ -2,88 +2,274 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from akastats import detached
 from akastats.config import Config
-from akastats.errors import AkastatsError
+from akastats.errors import AkastatsError, SpoolError
+from akastats.operations import runs
 from akastats.operations.requests import Operation
+from akastats.operations.server import clock
 from akastats.shipper import state
-from akastats.shipper.delivery import Delivery
-from akastats.spool.format import SUFFIX
+from akastats.shipper.delivery import UNSOUND, CarryAll, Delivery
+from akastats.spool import places
+from akastats.spool.format import SUFFIX, VERSION
+from akastats.spool.writer import DIRECTORY_BYTES
 
 # A server that comes back from older data is told again: an applied spool stays for a day.
 KEPT_S = 86_400
 
+# A cursor lives 30 days: of an older spool nobody could say any more what has been applied.
+OLDEST_S = 21 * 86_400
+OLD = ".old"
+
+# What lies beside spools, and for how long when its spool is gone.
+BESIDE = {".state": KEPT_S, ".tmp": KEPT_S, ".bad": OLDEST_S, ".refused": OLDEST_S}
+
+Carry = Callable[[Operation[Any]], Any]
+
 
 @dataclass(frozen=True)
 class Drained:
-    """What became of one spool; `damaged` counts lines that did not prove themselves."""
+    """What became of one spool.
+
+    `damaged` counts lines that did not prove themselves, `refused` points that the server would not take,
+    `unfinished` names the tests that a run died in. A spool that was `left` says why, and holds no other up;
+    a `problem` is the server's.
+    """
 
     path: Path
     run_id: str = ""
     tests: int = 0
     complete: bool = False
     damaged: int = 0
+    refused: int = 0
+    unfinished: tuple[str, ...] = ()
+    left: str = ""
     problem: str = ""
 
 
-def waiting(directory: Path) -> list[Path]:
-    """Return the spools of a directory, newest run first."""
-    return sorted(directory.glob(f"*{SUFFIX}"), key=lambda path: path.name, reverse=True)
+def waiting(*directories: Path, old: bool = False) -> list[Path]:
+    """Return the spools of some directories, newest run first; with `old`, those put aside for their age too.
+
+    Of one that moved while it was written only the longest copy counts.
+    """
+    found: dict[str, tuple[int, Path]] = {}
+    for directory in directories:
+        if places.is_foreign(directory):
+            continue
+        for name, size in _files(directory):
+            if name.endswith((SUFFIX, SUFFIX + OLD) if old else (SUFFIX,)):
+                found[name] = max(found.get(name, (-1, directory)), (size, directory / name))
+    return [found[name][1] for name in sorted(found, reverse=True)]
+
+
+def _files(directory: Path) -> list[tuple[str, int]]:
+    """Return names and sizes of what is in a directory; nothing, if it cannot be read."""
+    try:
+        with os.scandir(directory) as entries:
+            return [(entry.name, entry.stat(follow_symlinks=False).st_size) for entry in entries]
+    except OSError:
+        return []
 
 
 def drain(
     directory: Path,
     config: Config,
-    carry: Callable[[Operation[Any]], Any],
+    carry: Carry,
     destination: Mapping[str, str] | None = None,
     now: Callable[[], float] = time.time,
+    carry_all: CarryAll | None = None,
 ) -> list[Drained]:
-    """Deliver every spool of a directory whose run is over; stop at the first that the server does not take.
+    """Deliver every spool of a project whose run is over; stop at the first that the server does not take.
 
-    With a `destination`, those that name another are left alone.
+    `directory` is one of the project's spool directories. With a `destination`, spools that name another are
+    left alone.
     """
     drained = []
-    for path in waiting(directory):
-        outcome = drain_one(path, config, carry, destination)
-        drained.append(outcome)
-        if outcome.problem:
+    everywhere = [directory, *places.others(directory, os.environ)]
+    for path in waiting(*everywhere):
+        drained.append(drain_one(path, config, carry, destination, now=now, carry_all=carry_all))
+        if drained[-1].problem:
             break
-        if outcome.complete and now() - path.stat().st_mtime > KEPT_S:
-            path.unlink(missing_ok=True)
-            state.path_for(path).unlink(missing_ok=True)
+    for place in everywhere:
+        tidy(place, drained, now)
     return drained
 
 
 def drain_one(
     path: Path,
     config: Config,
-    carry: Callable[[Operation[Any]], Any],
+    carry: Carry,
     destination: Mapping[str, str] | None = None,
+    *,
+    force: bool = False,
+    now: Callable[[], float] = time.time,
+    carry_all: CarryAll | None = None,
 ) -> Drained:
-    """Deliver one spool, if its run is over; one that no run can be read from, or that goes elsewhere, stays."""
-    delivery = Delivery(path, config, carry)
+    """Deliver one spool, if its run is over; one that no run can be read from, or that goes elsewhere, stays.
+
+    One that is too old for the server to know whether it has it is renamed and stays too, unless by `force`.
+    """
+    if version_of(path) > VERSION:
+        return Drained(
+            path, left=f"written by a later release (version {version_of(path)}): update pytest-akastats"
+        )
+    delivery = Delivery(path, config, carry, syncs=False, carry_all=carry_all)
     try:
-        delivery.read()
-        header = delivery.story.header
-        if not header or (destination and header.get("destination", destination) != destination):
-            return Drained(path, delivery.story.run_id, damaged=delivery.damaged)
-        delivery.apply()
-        while delivery.read():
-            delivery.apply()
-        over = delivery.is_done or _is_dead(header)
-        if over and not delivery.is_done:
-            delivery.complete_as_crashed()
-    except (AkastatsError, OSError) as error:
-        return Drained(path, delivery.story.run_id, len(delivery.story.results), problem=str(error))
-    return Drained(path, delivery.story.run_id, len(delivery.story.results), over, delivery.damaged)
+        outcome = _deliver(delivery, config, carry, destination, force)
+    except (SpoolError, OSError) as error:
+        # Nothing of the server's: it is gone, or no file, or somebody else's.
+        return replace(_so_far(delivery), left=str(error))
+    except AkastatsError as error:
+        return replace(_so_far(delivery), problem=str(error))
+    except UNSOUND as error:
+        return replace(_so_far(delivery), left=f"no sense can be made of it ({type(error).__name__}: {error})")
+    finally:
+        delivery.close()
+    if outcome.complete:
+        _let_go(delivery, config, carry, now)
+    return outcome
 
 
-def _is_dead(header: Mapping[str, Any]) -> bool:
+def version_of(path: Path) -> int:
+    """Return the version of the format that a spool's name begins with, 0 where it says none."""
+    version = path.name.partition("-")[0]
+    return int(version) if version.isdecimal() and len(version) < 9 else 0
+
+
+def _deliver(
+    delivery: Delivery, config: Config, carry: Carry, destination: Mapping[str, str] | None, force: bool
+) -> Drained:
+    while not delivery.story.header and delivery.read():
+        pass
+    header = delivery.story.header
+    if not header:
+        return replace(_so_far(delivery), left="no run can be read from it")
+    if destination and header.get("destination", destination) != destination:
+        return replace(_so_far(delivery), left="it was recorded for another server")
+    dead = is_dead(header)
+    if dead and not force and _is_too_old(delivery, header, carry):
+        return _put_aside(delivery)
+    delivery.deliver()
+    if delivery.is_done or dead:
+        _complete(delivery, config, carry)
+        delivery.set_aside()
+    return replace(_so_far(delivery), complete=delivery.is_done or dead)
+
+
+def _so_far(delivery: Delivery) -> Drained:
+    story = delivery.story
+    unfinished = tuple(sorted(story.running)) if story.end is None else ()
+    return Drained(
+        delivery.path,
+        story.run_id,
+        len(story.results),
+        damaged=delivery.damaged,
+        refused=delivery.refused,
+        unfinished=unfinished,
+    )
+
+
+def _complete(delivery: Delivery, config: Config, carry: Carry) -> None:
+    delivery.finish()
+    if delivery.is_done or (not delivery.applied and _is_told(delivery, config, carry)):
+        return
+    delivery.complete_as_crashed()
+
+
+def _is_told(delivery: Delivery, config: Config, carry: Carry) -> bool:
+    """Whether the server knows already what became of a run: telling it again would keep its cursor moving."""
+    story = delivery.story
+    found = carry(runs.values(config.namespace, [story.run_id], ("status", "tests")))[story.run_id]
+    is_over = found.get("status", "running") != "running"
+    return bool(is_over and found.get("tests", "0") == str(story.counts()["tests"]))
+
+
+def _is_too_old(delivery: Delivery, header: Mapping[str, Any], carry: Carry) -> bool:
+    """Whether a spool is older than any cursor that can be relied on; by the server's clock."""
+    return delivery.stands() == "0" and float(carry(clock())) - float(header["started"]) > OLDEST_S
+
+
+def _put_aside(delivery: Delivery) -> Drained:
+    path = delivery.path
+    aside = path if path.suffix == OLD else path.with_name(path.name + OLD)
+    for copy in _copies(path):
+        copy.rename(copy.with_name(aside.name))
+    told = f"older than {OLDEST_S // 86_400} days, so it may have been delivered before: `akastats drain --force`"
+    return replace(_so_far(delivery), path=aside, left=told)
+
+
+def is_dead(header: Mapping[str, Any]) -> bool:
     """Whether the process that wrote a spool is gone; one of another machine is, once its spool is here."""
-    return not detached.is_running(int(header["pid"]), str(header["pid_mark"]))
+    try:
+        return not detached.is_running(int(header["pid"]), str(header["pid_mark"]))
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return True
+
+
+def _let_go(delivery: Delivery, config: Config, carry: Carry, now: Callable[[], float]) -> None:
+    """Remove a spool that is applied, is a day old, and was applied a day ago by the server's clock."""
+    path = delivery.path
+    try:
+        if now() - path.stat().st_mtime <= KEPT_S:
+            return
+        if carry(runs.cursor_rested(config.namespace, delivery.producer)) > KEPT_S:
+            remove(path)
+    except (AkastatsError, OSError):
+        # Another drainer was faster, or the next one does it.
+        return
+
+
+def remove(path: Path) -> None:
+    """Remove a spool, its copies, and the state of its delivery."""
+    for copy in _copies(path):
+        copy.unlink(missing_ok=True)
+        state.path_for(copy).unlink(missing_ok=True)
+
+
+def _copies(path: Path) -> list[Path]:
+    """Return a spool and the shorter copies that it left where it could not be written on."""
+    elsewhere = [place / path.name for place in places.others(path.parent, os.environ)]
+    return [copy for copy in (path, *elsewhere) if copy.exists()]
+
+
+def tidy(directory: Path, drained: Sequence[Drained], now: Callable[[], float]) -> None:
+    """Remove what is needed no more: spools of nothing, what lies beside spools that are gone, and, where all
+    take too much room, applied spools, oldest first."""
+    files = dict(_files(directory))
+    spools = {name: size for name, size in files.items() if name.endswith((SUFFIX, SUFFIX + OLD))}
+    runs_here = {name.partition(SUFFIX)[0] for name in spools}
+    for name, size in files.items():
+        kept_s = BESIDE.get(os.path.splitext(name)[1], 0.0)
+        if name in spools:
+            kept_s = 0.0 if size else KEPT_S
+        elif name.partition(".")[0] in runs_here:
+            continue
+        if kept_s and not _is_younger(directory / name, kept_s, now):
+            (directory / name).unlink(missing_ok=True)
+    for outcome in drained:
+        if outcome.complete and outcome.path.name in spools and not outcome.path.exists():
+            # What a spool left behind when it moved goes with it.
+            remove(directory / outcome.path.name)
+    _make_room(directory, drained, spools)
+
+
+def _make_room(directory: Path, drained: Sequence[Drained], spools: Mapping[str, int]) -> None:
+    excess = sum(spools.values()) - DIRECTORY_BYTES
+    for outcome in sorted(drained, key=lambda outcome: outcome.path.name):
+        if excess > 0 and outcome.complete and outcome.path.parent == directory:
+            excess -= spools.get(outcome.path.name, 0)
+            remove(outcome.path)
+
+
+def _is_younger(path: Path, seconds: float, now: Callable[[], float]) -> bool:
+    try:
+        return now() - path.stat().st_mtime <= seconds
+    except OSError:
+        return True

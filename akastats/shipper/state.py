@@ -8,16 +8,23 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-#: The shipper is at it: worth waiting for. The server does not answer: not worth much. It is over, well or ill.
-STARTING, DELIVERING, SILENT, FAILED, DONE = "starting", "delivering", "silent", "failed", "done"
+from akastats.spool import places
+
+#: The shipper prepares, or is at it: worth waiting for. The server does not answer: not worth much. None can be
+#: reached, or it refuses for now: worth nearly nothing. It is over, ill or well.
+STARTING, DELIVERING, SILENT, ABSENT, FAILED, DONE = "starting", "delivering", "silent", "absent", "failed", "done"
 
 
 @dataclass(frozen=True)
 class State:
-    """Where the delivery of one run stands; `server` is where it goes, without credentials."""
+    """Where the delivery of one run stands; `server` is where it goes, without credentials.
+
+    `answers` grows while the server answers.
+    """
 
     phase: str = STARTING
     applied: int = 0
+    answers: int = 0
     server: str = ""
     message: str = ""
     notice: str = ""
@@ -30,20 +37,52 @@ def path_for(spool: Path) -> Path:
 
 
 def write(spool: Path, state: State) -> None:
-    """Write the state beside its spool, whole or not at all; a full disk is no reason to stop."""
-    target = path_for(spool)
+    """Write the state beside its spool, or where the spool may have gone on: whole, or not at all."""
+    content, targets = json.dumps(asdict(state)), _places(spool)
+    if not any(_put(target, content) for target in targets):
+        # On a full disk the state before this one takes the room; without any nobody waits for long.
+        for target in targets:
+            _remove(target)
+        any(_put(target, content) for target in targets)
+
+
+def _put(target: Path, content: str) -> bool:
     draft = target.with_suffix(f".{os.getpid()}.tmp")
     try:
         draft.touch(mode=0o600)
-        draft.write_text(json.dumps(asdict(state)))
+        draft.write_text(content)
         draft.replace(target)
     except OSError:
-        pass
+        _remove(draft)
+        return False
+    return True
 
 
 def read(spool: Path) -> State | None:
-    """Return the state of a spool's delivery, `None` while there is none."""
+    """Return the state of a spool's delivery, the newest there is; `None` while there is none."""
+    found = [(_written(path), path) for path in _places(spool)]
+    for written, path in sorted(found, reverse=True):
+        try:
+            return State(**json.loads(path.read_text())) if written else None
+        except (OSError, ValueError, TypeError):
+            continue
+    return None
+
+
+def _places(spool: Path) -> list[Path]:
+    here = path_for(spool)
+    return [here, *(place / here.name for place in places.others(spool.parent, os.environ))]
+
+
+def _written(path: Path) -> int:
     try:
-        return State(**json.loads(path_for(spool).read_text()))
-    except (OSError, ValueError, TypeError):
-        return None
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink()
+    except OSError:
+        pass

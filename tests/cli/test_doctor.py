@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import time
 from pathlib import Path
 
 import pytest
 
 from akastats import detached
-from akastats.cli.doctor import problems_of
+from akastats.cli.doctor import notes_of, problems_of
 from akastats.operations.server import Health
 from tests.telling import deliver, spool
 
@@ -42,6 +43,61 @@ def test_eviction_without_a_limit_is_no_problem():
     assert problems_of(dataclasses.replace(WELL, eviction="allkeys-lru")) == []
 
 
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("redis://localhost:6379", []),
+        ("redis://127.0.0.1", []),
+        ("redis://[::1]:6379/0", []),
+        ("unix:///run/redis.sock", []),
+        ("rediss://me:secret@redis.example", []),
+        ("redis://:secret@redis.example", ["read on its way"]),
+        ("rediss://redis.example", ["no password"]),
+        ("redis://10.0.0.7:6379", ["read on its way", "no password"]),
+    ],
+)
+def test_an_open_way_to_another_machine_is_noted(url, words):
+    """Without TLS others read along, without a password they join in; on one machine neither matters."""
+    notes = notes_of(url, WELL)
+
+    assert [True] * len(words) == [word in note for word, note in zip(words, notes, strict=True)]
+    assert not [note for note in notes if "secret" in note]
+
+
+@pytest.mark.parametrize(
+    ("kind", "version", "mended"),
+    [
+        ("redis", "6.2.19", "6.2.20"),
+        ("redis", "6.2.20", ""),
+        ("redis", "7.0.15", "7.2.11"),
+        ("redis", "7.4.8", "7.4.9"),
+        ("redis", "8.8.0", ""),
+        ("valkey", "7.2.12", "7.2.13"),
+        ("valkey", "8.1.10", ""),
+        ("valkey", "9.1.2", ""),
+    ],
+)
+def test_a_version_with_known_holes_is_noted(kind, version, mended):
+    """Who may run scripts could run more in it: the first version of the line without that is named."""
+    notes = notes_of("redis://localhost", dataclasses.replace(WELL, kind=kind, version=version))
+
+    assert [f"use {mended} or later"] * bool(mended) == [note.split(": ")[1].split(",")[0] for note in notes]
+
+
+def test_an_evicting_server_is_a_problem(akastats, server, redis_client):
+    """What it drops to make room is gone, and a dropped cursor may have a run told twice."""
+    redis_client.config_set("maxmemory", "500mb")
+    redis_client.config_set("maxmemory-policy", "allkeys-lru")
+    try:
+        answer = akastats("doctor", "--url", server, "--json")
+    finally:
+        redis_client.config_set("maxmemory", "0")
+        redis_client.config_set("maxmemory-policy", "noeviction")
+
+    assert 1 == answer.code
+    assert any("allkeys-lru" in problem for problem in answer.json["problems"])
+
+
 def test_it_tells_server_kind_version_and_persistence(akastats, server):
     """The tests' server keeps nothing on disk: that is what is wrong with it."""
     answer = akastats("doctor", "--url", server, "--json")
@@ -55,7 +111,8 @@ def test_it_tells_server_kind_version_and_persistence(akastats, server):
 
 def test_an_embedded_server_is_well(akastats, project):
     """With one run recorded for it and delivered, all is well."""
-    spool(project / ".akastats" / "spool", destination={"server": f"embedded:{project / '.akastats'}"})
+    told = {"started": time.time() - 60, "destination": {"server": f"embedded:{project / '.akastats'}"}}
+    spool(project / ".akastats" / "spool", **told)
     akastats("drain")
 
     answer = akastats("doctor")

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from akastats import detached
 from akastats.redis import connect
-from tests.telling import spool
+from tests import telling
+
+# A run of just now: of one that is weeks old nobody knows any more whether it was delivered.
+spool = partial(telling.spool, started=time.time() - 60)
 
 TESTS = [("a.py::b", "passed", 0.5), ("a.py::c", "failed", 0.5)]
 
@@ -80,6 +85,17 @@ def test_to_overrides_what_the_spools_say(akastats, spools, server):
     answer = akastats("drain", "--to", server)
 
     assert (answer.code, len(runs_at(server, "N"))) == (0, 1)
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)], ids=["table", "json"])
+def test_a_password_in_to_is_not_shown(akastats, spools, form):
+    """What a command says ends in logs that many read."""
+    spool(spools, TESTS)
+
+    answer = akastats("drain", "--to", "redis://me:s3cret@127.0.0.1:1", *form)
+
+    assert "redis://127.0.0.1:1" in answer.out
+    assert "s3cret" not in answer.out + answer.err
 
 
 def test_an_artifact_is_drained_by_its_directory(akastats, project, server):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from akastats import sync_stats
 from akastats.config import Config
 from akastats.errors import ServerError
 from akastats.operations import runs
+from akastats.operations.push import CURSOR_TTL_S
 from akastats.operations.requests import Operation
 from akastats.redis import connect, run
 from akastats.shipper.delivery import Delivery
@@ -27,7 +29,14 @@ TESTS = 250
 def write_spool(directory: Path, tests: int = TESTS, end: bool = True, run_id: str = "run-1") -> Path:
     """Write the spool of a run of `tests` tests that its process has left."""
     writer = Writer(directory, run_id)
-    header = {"id": run_id, "started": 1000.0, "suite": "", "pid": 2**22 + 1, "pid_mark": "gone", "branch": "main"}
+    header = {
+        "id": run_id,
+        "started": time.time() - 60,
+        "suite": "",
+        "pid": 2**22 + 1,
+        "pid_mark": "gone",
+        "branch": "main",
+    }
     writer.append(json.dumps(["run", header]))
     for number in range(tests):
         writer.append(
@@ -145,7 +154,9 @@ def test_a_server_emptied_in_between_is_told_from_the_start(
     path = write_spool(tmp_path / "spool")
     delivery = Delivery(path, Config(redis_url=server), carry)
     delivery.read()
-    delivery._apply(*delivery._pack(10, 10))  # the first piece, as an apply that was cut short
+    delivery.stands()
+    delivery._points = 10
+    delivery._apply_next()  # the first piece, as an apply that was cut short
     redis_client.flushall()
 
     while delivery.read() or not delivery.is_done:
@@ -210,7 +221,7 @@ def test_a_spool_for_another_server_is_left_alone(
     write_spool(tmp_path / "spool")
     header = {
         "id": "run-2",
-        "started": 1.0,
+        "started": time.time(),
         "pid": 1,
         "pid_mark": "",
         "destination": {"server": "redis://elsewhere"},
@@ -233,14 +244,19 @@ def test_an_empty_spool_holds_no_other_up(tmp_path: Path, server: str, carry: Ca
     assert [False, True] == [outcome.complete for outcome in drained]
 
 
-def test_an_applied_spool_is_removed_after_a_day(tmp_path: Path, server: str, carry: Carry) -> None:
-    """It is kept for a server that comes back from older data, and no longer."""
+def test_an_applied_spool_is_removed_after_a_day(
+    tmp_path: Path, server: str, carry: Carry, redis_client: Redis
+) -> None:
+    """It is kept for a server that comes back from older data: a day old, and a day applied."""
     path = write_spool(tmp_path / "spool")
     written = path.stat().st_mtime
-    config = Config(redis_url=server)
+    cursor = f"AKA-STATS::CURSOR::{Delivery(path, Config(), carry).producer}"
+    kept = []
 
-    drain(tmp_path / "spool", config, carry, now=lambda: written + 86_000)
-    kept = path.exists()
-    drain(tmp_path / "spool", config, carry, now=lambda: written + 87_000)
+    for age, rested in ((86_000, 87_000), (87_000, 10), (87_000, 87_000)):
+        drain(tmp_path / "spool", Config(redis_url=server), carry)
+        redis_client.expire(cursor, CURSOR_TTL_S - rested)
+        drain(tmp_path / "spool", Config(redis_url=server), carry, now=lambda age=age: written + age)
+        kept.append(path.exists())
 
-    assert [True, False] == [kept, path.exists()]
+    assert [True, True, False] == kept

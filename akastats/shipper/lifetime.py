@@ -1,0 +1,65 @@
+"""How long a shipper lives: while its run goes on, and a bounded time after its end."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from akastats import detached
+from akastats.outcomes import Story
+
+# How long after the end of the run a silent server is still tried; then the next run, or `akastats drain`.
+AFTERLIFE_S = 30.0
+# A look-up of a name has no time-out and cannot be interrupted: this long after the end the process is ended.
+LAST_S = 35.0
+WATCH_S = 0.5
+
+
+class Lifetime:
+    """Knows when a run ended: by its spool's word, or by the death of its process."""
+
+    def __init__(self, spool: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._ended_at: float | None = None
+        # Until the header is read, which on a full disk may be never.
+        self._pid, self._mark = writer_of(spool), ""
+
+    def hear(self, story: Story) -> None:
+        """Take in what the spool says of its process and its end."""
+        if story.header:
+            self._pid, self._mark = int(story.header["pid"]), str(story.header["pid_mark"])
+        if story.end is not None and self._ended_at is None:
+            self._ended_at = self._clock()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the end has been seen so far."""
+        return self._ended_at is not None
+
+    def has_died(self) -> bool:
+        """Whether the process of the tests is gone."""
+        return not detached.is_running(self._pid, self._mark)
+
+    def is_over(self, seconds: float) -> bool:
+        """Whether the run ended more than `seconds` ago."""
+        if self._ended_at is None and self.has_died():
+            self._ended_at = self._clock()
+        return self._ended_at is not None and self._clock() - self._ended_at > seconds
+
+    def bound(self) -> None:
+        """End this process when it outlives its run by too much, whatever it hangs in."""
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def _watch(self) -> None:
+        while not self.is_over(LAST_S):
+            time.sleep(WATCH_S)
+        os._exit(1)
+
+
+def writer_of(spool: Path) -> int:
+    """Return the process that a spool's name says wrote it, 0 if it says none."""
+    _, _, pid = spool.stem.rpartition("-")[0].rpartition("-")
+    return int(pid) if pid.isascii() and pid.isdigit() else 0

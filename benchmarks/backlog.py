@@ -1,0 +1,179 @@
+"""What a server's absence costs: draining a backlog of 1,000 spools, and memory in the process of the tests.
+
+    python benchmarks/backlog.py [--only backlog memory] [--spools 1000] [--records 1000] [--tests 100000]
+
+The backlog is drained in a process of its own, newest run first, and compared with what `ingest.py` writes in
+the same run in its way "akastats". Memory is the peak of the resident set, above that at the drainer's start, and
+above that of bare pytest. Exits with 1 where a bound does not hold.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+
+from cost import OURS, environment, pytest_command
+from ingest import embedded_binary, kept_open, labels_of, measure, ours, running, samples_of
+from redis import Redis
+
+from akastats.config import Config, config
+from akastats.redis import connect, run, run_all, sync_redis
+from akastats.shipper.leftovers import drain
+from akastats.spool.format import SUFFIX, VERSION, line
+
+MIB = 1024 * 1024
+#: What a drain may hold beyond what it starts with, and a recorded pytest beyond bare pytest.
+MOST_DRAIN, MOST_TESTS = 64 * MIB, 16 * MIB
+#: Of the rate of `ingest.py`.
+LEAST_RATE = 0.5
+
+#: The backlog's tests: ten jobs of a suite, each with its own, run again and again.
+JOBS = 10
+
+
+def write_backlog(directory: Path, spools: int, records: int) -> None:
+    """Write the spools of runs that ended, one a minute, each of `records` records, a point each."""
+    directory.mkdir(parents=True)
+    tests = records - 3
+    names = [label.removeprefix("test::") for label in labels_of(JOBS * tests)]
+    now = time.time()
+    for number in range(spools):
+        started = now - 60 * (spools - number)
+        job = names[number % JOBS * tests :][:tests]
+        (directory / f"{VERSION}-{number:010d}-1-{number:032x}{SUFFIX}").write_bytes(spool(number, started, job))
+
+
+def spool(number: int, started: float, names: list[str]) -> bytes:
+    """Return what one run has written."""
+    header = json.dumps(
+        ["run", {"id": f"{number:010d}", "started": started, "pid": 2**22 + 1, "pid_mark": "gone"}]
+    )
+    start = int(started * 1e6)
+    lines = [line(1, header), line(2, header)]
+    lines += [
+        line(seq, f'["test",{json.dumps(name)},"","ppp",{start + 1000 * seq},100,{number % 97 + seq % 89 + 1},50]')
+        for seq, name in enumerate(names, 3)
+    ]
+    end = json.dumps(["end", {"finished": started + 30, "exit_code": 0, "interrupted": False}])
+    return b"".join([*lines, line(len(lines) + 1, end)])
+
+
+def resident(peak: bool = False) -> int:
+    """Return this process's memory in bytes, or the most it has been."""
+    word = "VmHWM" if peak else "VmRSS"
+    found = next(row for row in Path("/proc/self/status").read_text().splitlines() if row.startswith(word))
+    return int(found.split()[1]) * 1024
+
+
+def drain_here(directory: Path, url: str) -> dict[str, float]:
+    """Drain a backlog in this process; return what it cost."""
+    with connect(url) as client:
+        client.ping()
+        Path("/proc/self/clear_refs").write_text("5")
+        before, began = resident(), time.perf_counter()
+        together = partial(run_all, writer=client)
+        carry = lambda operation: run(operation, client, client)  # noqa: E731
+        drained = drain(directory, Config(redis_url=url), carry, carry_all=together)
+        seconds = time.perf_counter() - began
+    assert all(outcome.complete for outcome in drained), drained[-1]
+    return {"seconds": seconds, "grown": resident(peak=True) - before, "tests": sum(o.tests for o in drained)}
+
+
+def drain_apart(directory: Path, url: str) -> dict[str, float]:
+    """Drain a backlog in a process that does nothing else."""
+    command = [sys.executable, __file__, "--drain", str(directory), url]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    found: dict[str, float] = json.loads(done.stdout)
+    return found
+
+
+def backlog(chosen: argparse.Namespace) -> bool:
+    """Measure the drain of a backlog against the ingest of as many labels; return whether the bounds hold."""
+    with tempfile.TemporaryDirectory() as home, running(embedded_binary()) as url, Redis.from_url(url) as client:
+        directory = Path(home) / "home" / "spool"
+        write_backlog(directory, chosen.spools, chosen.records)
+        config.use(Config(redis_url=url))
+        rates = []
+        with kept_open(sync_redis):
+            for _ in range(3):
+                client.flushall()
+                rates.append(1 / measure(client, ours, samples_of(labels_of(10_000))).wall)
+        client.flushall()
+        cost = drain_apart(directory, url)
+    ingest, rate = sorted(rates)[1], chosen.spools * chosen.records / cost["seconds"]
+    print(f"\n| {chosen.spools:,} spools of {chosen.records:,} records | measured | bound | |\n|---|--:|--:|---|")
+    return all(
+        [
+            show(
+                "records a second",
+                rate,
+                LEAST_RATE * ingest,
+                rate >= LEAST_RATE * ingest,
+                "at least half of ingest",
+            ),
+            show("ingest, stats a second", ingest, ingest, True, "`ingest.py`, way akastats"),
+            show("memory grown, MiB", cost["grown"] / MIB, MOST_DRAIN / MIB, cost["grown"] <= MOST_DRAIN, ""),
+            show("tests delivered", cost["tests"], chosen.spools * (chosen.records - 3), True, ""),
+        ]
+    )
+
+
+def show(name: str, measured: float, bound: float, holds: bool, remark: str) -> bool:
+    """Print a row of a table; return whether its bound holds."""
+    told = "within" if holds else "**beyond**"
+    print(f"| {name} | {measured:,.1f} | {bound:,.1f} | {told} {remark} |")
+    return holds
+
+
+PYTEST = "import resource, sys, pytest\npytest.main(sys.argv[1:])\n"
+PEAK = "print('PEAK', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)"
+
+
+def peak_of_pytest(suite: Path, arguments: tuple[str, ...]) -> int:
+    """Return the most memory that one pytest process held."""
+    _, _, _, *rest = pytest_command(arguments)
+    command = [sys.executable, "-c", PYTEST + PEAK, *rest]
+    done = subprocess.run(command, cwd=suite, env=environment(), stdout=subprocess.PIPE, text=True, check=True)
+    return int(done.stdout.rpartition("PEAK ")[2])
+
+
+def memory(chosen: argparse.Namespace) -> bool:
+    """Measure what recording adds to pytest's memory while no server answers; return whether the bound holds."""
+    with tempfile.TemporaryDirectory() as home:
+        content = f"import pytest\n\n@pytest.mark.parametrize('n', range({chosen.tests}))\ndef test(n): pass\n"
+        (Path(home) / "test_many.py").write_text(content)
+        bare = peak_of_pytest(Path(home), ())
+        recorded = peak_of_pytest(Path(home), (*OURS, "--akastats-url=redis://127.0.0.1:1"))
+    print(f"\n| {chosen.tests:,} tests, server down | measured | bound | |\n|---|--:|--:|---|")
+    show("bare pytest, MiB", bare / MIB, bare / MIB, True, "")
+    return show("added, MiB", (recorded - bare) / MIB, MOST_TESTS / MIB, recorded - bare <= MOST_TESTS, "")
+
+
+PARTS = {part.__name__: part for part in (backlog, memory)}
+
+
+def main() -> None:
+    """Measure what is asked for, all of it by default."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--spools", type=int, default=1000)
+    parser.add_argument("--records", type=int, default=1000)
+    parser.add_argument("--tests", type=int, default=100_000)
+    parser.add_argument("--drain", nargs=2, metavar=("DIRECTORY", "URL"), help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if chosen.drain:
+        print(json.dumps(drain_here(Path(chosen.drain[0]), chosen.drain[1])))
+        return
+    results = [PARTS[name](chosen) for name in chosen.only]
+    if not all(results):
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()

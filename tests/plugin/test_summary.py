@@ -1,0 +1,59 @@
+"""The end of a run: how long a delivery is waited for, with a clock that is handed in."""
+
+from __future__ import annotations
+
+import pytest
+
+from akastats.shipper.state import ABSENT, DELIVERING, SILENT, STARTING, State
+from pytest_akastats.summary import ABSENT_WAIT_S, FIRST_WAIT_S, SILENT_WAIT_S, Patience
+
+
+def waited(*told: tuple[float, State | None], wait_s: float = 10.0) -> float:
+    """Return how long is waited when the state file says this from these moments on."""
+    patience = Patience(wait_s, 0.0)
+    for hundredth in range(100_000):
+        now = hundredth / 100
+        state = [state for moment, state in told if moment <= now][-1]
+        if patience.is_over(state, now):
+            return now
+    raise AssertionError("for ever")
+
+
+def answering(until: float, phase: str = DELIVERING) -> list[tuple[float, State]]:
+    """A server that answers once in a tenth of a second until some moment."""
+    return [(number / 10, State(phase, answers=number)) for number in range(int(until * 10) + 1)]
+
+
+@pytest.mark.parametrize(
+    ("told", "seconds"),
+    [
+        ([(0.0, None)], SILENT_WAIT_S),
+        ([(0.0, State(SILENT))], SILENT_WAIT_S),
+        ([(0.0, State(ABSENT))], ABSENT_WAIT_S),
+        ([(0.0, State(DELIVERING, answers=7))], SILENT_WAIT_S),
+        ([(0.0, State(STARTING))], 10.0),
+        ([(0.0, State(STARTING)), (0.3, State(SILENT))], SILENT_WAIT_S),
+        ([(0.0, State(STARTING)), (5.0, State(SILENT))], 5.0 + FIRST_WAIT_S),
+        (answering(20.0), 10.0),
+        (answering(3.0), 3.0 + SILENT_WAIT_S),
+    ],
+    ids=[
+        *("no shipper", "a silent server", "none there", "one that answered before", "an embedded one starting"),
+        *("silent from the start", "silent after a slow start", "answering", "answering, then silent"),
+    ],
+)
+def test_a_server_is_waited_for_while_it_answers(told: list[tuple[float, State | None]], seconds: float) -> None:
+    """As long as asked for while it answers, less than two seconds while it does not."""
+    assert seconds == pytest.approx(waited(*told), abs=0.011)
+
+
+@pytest.mark.parametrize("phase", [STARTING, SILENT, ABSENT, DELIVERING])
+def test_no_longer_than_asked_for(phase: str) -> None:
+    """`--akastats-wait` bounds everything."""
+    assert pytest.approx(0.1, abs=0.011) == waited((0.0, State(phase)), wait_s=0.1)
+
+
+def test_a_silence_is_less_than_two_seconds() -> None:
+    """What pytest itself does at the end must find room in them."""
+    assert SILENT_WAIT_S + 0.3 < 2.0
+    assert ABSENT_WAIT_S <= 0.3

@@ -1,0 +1,466 @@
+"""Leftover spools: whatever lies there, and wherever a drainer dies, each record arrives once."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from akastats import redis
+from akastats.config import Config
+from akastats.errors import ServerError
+from akastats.operations import runs
+from akastats.operations.push import CURSOR_TTL_S
+from akastats.operations.requests import Operation
+from akastats.shipper import leftovers
+from akastats.shipper.delivery import Delivery
+from akastats.shipper.leftovers import OLDEST_S, drain, drain_one, tidy, waiting
+from akastats.spool.format import line
+from tests import telling
+
+Carry = Callable[[Operation[Any]], Any]
+
+TESTS = [(f"a.py::t{number}", "passed", 0.5) for number in range(90)]
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody's real places are looked at."""
+    monkeypatch.setenv("HOME", str(tmp_path / "user"))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+
+@pytest.fixture
+def spools(tmp_path: Path) -> Path:
+    """The project's spool directory."""
+    return tmp_path / "home" / "spool"
+
+
+@pytest.fixture
+def config(server: str) -> Config:
+    """The configuration to deliver with."""
+    return Config(redis_url=server)
+
+
+@pytest.fixture
+def carry(server: str) -> Carry:
+    """Carry operations out on the server."""
+    client = redis.connect(server)
+    return lambda operation: redis.run(operation, client, client)
+
+
+def spool(directory: Path, number: int = 1, tests: Any = TESTS, **told: Any) -> Path:
+    """Write the spool of a run of just now."""
+    return telling.spool(directory, tests, run_id=f"run-{number:03d}", **{"started": time.time() - 60, **told})
+
+
+def counts(client: Redis) -> set[int]:
+    """Return how many points the labels of tests have."""
+    return {int(client.get(key) or 0) for key in client.scan_iter("AKA-STATS::COUNT::test::*", count=1000)}
+
+
+def history(client: Redis) -> int:
+    """Return how many points of tests are stored."""
+    return sum(client.llen(key) for key in client.scan_iter("AKA-STATS::HISTORY::test::*", count=1000))  # type: ignore[misc]  # not awaitable here
+
+
+class Killed(BaseException):
+    """A drainer's process is gone."""
+
+
+@pytest.mark.parametrize("when", ["before", "behind"])
+@pytest.mark.parametrize("ended", [True, False])
+def test_a_drain_killed_at_any_step_loses_and_doubles_nothing(
+    spools: Path, config: Config, carry: Carry, redis_client: Redis, when: str, ended: bool
+) -> None:
+    """The next one finishes what it left."""
+    path = spool(spools, ended=ended)
+    for step in range(100):
+        redis_client.flushall()
+        taken = 0
+
+        def dying(operation: Operation[Any], step: int = step) -> Any:
+            nonlocal taken
+            taken += 1
+            if taken > step and when == "before":
+                raise Killed
+            result = carry(operation)
+            if taken > step:
+                raise Killed
+            return result
+
+        try:
+            drain(spools, config, dying)
+        except Killed:
+            drain(spools, config, carry)
+            assert (90, {1}) == (history(redis_client), counts(redis_client))
+            assert ("failed" if ended else "crashed") == carry(runs.run("AKA-STATS", "run-001"))["status"]
+        else:
+            break
+    assert step > 3
+    assert path.exists()
+
+
+@pytest.mark.parametrize("function", ["rename", "unlink"])
+@pytest.mark.parametrize("when", ["before", "behind"])
+def test_a_drain_killed_at_a_file_leaves_it_to_the_next(
+    spools: Path, config: Config, carry: Carry, monkeypatch: pytest.MonkeyPatch, function: str, when: str
+) -> None:
+    """A spool is there, put aside, or gone; the next drain meets it as it is."""
+    old = function == "rename"
+    path = spool(spools, started=time.time() - OLDEST_S - 60 if old else time.time() - 60)
+    later = lambda: time.time() + 90_000  # noqa: E731
+    if not old:
+        drain(spools, config, carry)
+        carry(_expire(path, 90_000))
+    real = getattr(Path, function)
+
+    def dying(path: Path, *arguments: Any, **more: Any) -> None:
+        if when == "behind":
+            real(path, *arguments, **more)
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, function, dying)
+        with pytest.raises(Killed):
+            drain(spools, config, carry, now=later)
+    drain(spools, config, carry, now=later)
+
+    assert [f"{path.name}.old"] * old == [each.name for each in spools.iterdir()]
+
+
+def _expire(path: Path, rested_s: int) -> Operation[Any]:
+    """Let a spool's cursor have rested for so long."""
+    from akastats import keys
+    from akastats.operations.requests import tell
+    from akastats.shipper.delivery import producer_of
+
+    return tell(("EXPIRE", keys.cursor("AKA-STATS", producer_of(path)), CURSOR_TTL_S - rested_s))
+
+
+def test_the_newest_run_of_all_places_comes_first(
+    tmp_path: Path, spools: Path, config: Config, carry: Carry
+) -> None:
+    """The user's and the temporary directory are looked at too."""
+    elsewhere = leftovers.places.others(spools, os.environ)
+    for number, place in ((1, elsewhere[0]), (2, spools), (3, elsewhere[1])):
+        spool(place, number)
+
+    drained = drain(spools, config, carry)
+
+    assert ["run-003", "run-002", "run-001"] == [outcome.run_id for outcome in drained]
+
+
+def test_of_a_spool_that_moved_the_longest_copy_counts(
+    spools: Path, config: Config, carry: Carry, redis_client: Redis
+) -> None:
+    """The place that could not be written any more keeps the beginning; it goes with the rest."""
+    elsewhere = leftovers.places.others(spools, os.environ)[0]
+    path = spool(elsewhere)
+    spools.mkdir(parents=True)
+    short = spools / path.name
+    short.write_bytes(path.read_bytes()[:2000])
+
+    (drained,) = drain(spools, config, carry)
+    also = drain_one(short, config, carry)
+    carry(_expire(path, 90_000))
+    drain(spools, config, carry, now=lambda: time.time() + 90_000)
+
+    assert (path, True, 90) == (drained.path, drained.complete, drained.tests)
+    assert (path, True, 90) == (also.path, also.complete, also.tests)
+    assert (90, {1}) == (history(redis_client), counts(redis_client))
+    assert (False, False) == (path.exists(), short.exists())
+
+
+def test_what_is_no_spool_holds_no_other_up(spools: Path, config: Config, carry: Carry, tmp_path: Path) -> None:
+    """Each says why it was left."""
+    spool(spools, 1)
+    os.mkfifo(spools / "1-run-002-1-pipe.aks")
+    (spools / "1-run-003-1-directory.aks").mkdir()
+    (spools / "1-run-004-1-link.aks").symlink_to(tmp_path)
+    (spools / "1-run-005-1-text.aks").write_text("no spool\n" * 1000)
+    (spools / "1-run-006-1-empty.aks").touch()
+    (spools / "2-run-007-1-later.aks").write_bytes(line(1, '["run",{"id":"x","started":1.0}]'))
+    (spools / "1-run-008-1-sparse.aks").touch()
+    os.truncate(spools / "1-run-008-1-sparse.aks", 10 * 1024**3)
+
+    drained = {outcome.path.name.split("-")[-1]: outcome for outcome in drain(spools, config, carry)}
+
+    assert [True] == [outcome.complete for outcome in drained.values() if not outcome.left]
+    assert "later release" in drained["later.aks"].left
+    assert "no run can be read" in drained["text.aks"].left
+    assert "is no file" in drained["pipe.aks"].left
+    assert not any(outcome.problem for outcome in drained.values())
+
+
+@pytest.mark.parametrize("hit", [1, 2])
+def test_a_damaged_header_costs_nothing(
+    spools: Path, config: Config, carry: Carry, redis_client: Redis, hit: int
+) -> None:
+    """It stands twice."""
+    path = spool(spools)
+    lines = path.read_bytes().split(b"\n")
+    lines[hit - 1] = lines[hit - 1].replace(b'"run"', b'"rum"')
+    path.write_bytes(b"\n".join(lines))
+
+    (drained,) = drain(spools, config, carry)
+
+    assert (True, 1, 90) == (drained.complete, drained.damaged, history(redis_client))
+    assert path.with_name(f"{path.name}.bad").exists()
+
+
+def test_both_headers_lost_leave_the_spool_alone(
+    spools: Path, config: Config, carry: Carry, redis_client: Redis
+) -> None:
+    """Without them nobody knows the suite, and so the labels: nothing is invented."""
+    path = spool(spools)
+    path.write_bytes(path.read_bytes().replace(b'"run"', b'"rum"'))
+
+    (drained,) = drain(spools, config, carry)
+
+    assert ("no run can be read from it", 0, True) == (drained.left, redis_client.dbsize(), path.exists())
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '["test"]',
+        '["test",1,2,3]',
+        '["test","a","","ppp",1e999,1,1,1]',
+        '["test","a","","p",1,2,3,4]',
+        '["stat","a","",[[1.5,"x","no number",null]]]',
+        '["stat","a","",[[1e999,"x",1.0,null]]]',
+        '["stat","a","",[[1.5,"\\ud800",1.0,null]]]',
+        '["stat","a","",[[1.5,"",1.0,null]]]',
+        '["test","a","","ppp",1' + "0" * 310 + ",1,1,1]",
+        '["test",7,"","ppp",1,1,1,1]',
+        '["began",7,1]',
+        '["began",["a"],1]',
+        '["end",{"finished":"then","exit_code":0}]',
+        '["end",7]',
+        '["fixtures",7]',
+        '["error","a","","call","failed",null,null,null]',
+        '["run",{"id":"another","started":1.0}]',
+        '["collected"]',
+        '["later kind",{"what":1}]',
+        '["__init__",1]',
+    ],
+)
+def test_a_sound_line_without_sense_costs_no_other(
+    spools: Path, config: Config, carry: Carry, redis_client: Redis, content: str
+) -> None:
+    """It was written by no release that we know: it is left out."""
+    path = spool(spools, ended=False)
+    with path.open("ab") as file:
+        file.write(line(1000, content))
+        file.write(line(1001, '["test","a.py::last","","ppp",1,2,3,4]'))
+
+    (drained,) = drain(spools, config, carry)
+
+    assert (True, 91, "run-001") == (drained.complete, history(redis_client), drained.run_id)
+    assert {1} == counts(redis_client)
+
+
+def test_the_test_that_a_run_died_in_is_named(spools: Path, config: Config, carry: Carry) -> None:
+    """What began and never ended."""
+    path = spool(spools, ended=False)
+    with path.open("ab") as file:
+        file.write(line(1000, '["began","a.py::deadly",7]'))
+
+    (drained,) = drain(spools, config, carry)
+
+    assert (True, ("a.py::deadly",)) == (drained.complete, drained.unfinished)
+
+
+def test_a_torn_last_line_is_counted_and_a_whole_one_is_taken(spools: Path, config: Config, carry: Carry) -> None:
+    """A process that is killed while it writes leaves half a line, or all of it but its end."""
+    torn, whole = spool(spools, 1, ended=False), spool(spools, 2, ended=False)
+    with torn.open("ab") as file:
+        file.write(line(1000, '["test","a.py::last","","ppp",1,2,3,4]')[:-9])
+    with whole.open("ab") as file:
+        file.write(line(1000, '["end",{"finished":7.0,"exit_code":0,"interrupted":false}]')[:-1])
+
+    second, first = drain(spools, config, carry)
+
+    assert [(90, 1), (90, 0)] == [(first.tests, first.damaged), (second.tests, second.damaged)]
+    assert ["crashed", "passed"] == [
+        carry(runs.run("AKA-STATS", run_id))["status"] for run_id in ("run-001", "run-002")
+    ]
+
+
+def test_a_spool_older_than_any_cursor_is_put_aside(
+    spools: Path, config: Config, carry: Carry, redis_client: Redis
+) -> None:
+    """Nobody knows whether it was delivered: only by force; one whose cursor is known is delivered as ever."""
+    path = spool(spools, started=time.time() - OLDEST_S - 60)
+
+    first = drain(spools, config, carry)
+    second = drain(spools, config, carry)
+    untouched = redis_client.dbsize()
+    (old,) = waiting(spools, old=True)
+    forced = drain_one(old, config, carry, force=True)
+    again = drain_one(old, config, carry)
+
+    assert ("akastats drain --force" in first[0].left, [], 0) == (True, second, untouched)
+    assert (f"{path.name}.old", True, True) == (old.name, forced.complete, again.complete)
+    assert (90, {1}) == (history(redis_client), counts(redis_client))
+
+
+def test_a_crashed_run_is_told_once(spools: Path, config: Config, carry: Carry, redis_client: Redis) -> None:
+    """Telling it anew with each drain would keep its cursor young and its spool for ever."""
+    path = spool(spools, ended=False)
+    drain(spools, config, carry)
+    carry(_expire(path, 90_000))
+
+    drain(spools, config, carry, now=lambda: time.time() + 90_000)
+
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("bad", [[7], [0, 1, 2], [89], list(range(0, 90, 10))])
+def test_points_that_the_server_refuses_are_set_aside(
+    spools: Path, config: Config, carry: Carry, redis_client: Redis, bad: list[int]
+) -> None:
+    """Found by halves, written beside the spool, counted; all others arrive."""
+    for number in bad:
+        redis_client.set(f"AKA-STATS::HISTORY::test::a.py::t{number}", "no list")
+    path = spool(spools)
+    calls = 0
+
+    def counted(operation: Operation[Any]) -> Any:
+        nonlocal calls
+        calls += 1
+        return carry(operation)
+
+    (drained,) = drain(spools, config, counted)
+
+    aside = path.with_name(f"{path.name}.refused").read_text().splitlines()
+    assert [f"test::a.py::t{number}" for number in bad] == [json.loads(each)["label"] for each in aside]
+    assert (len(bad), True, "BADTYPE" in aside[0]) == (drained.refused, drained.complete, True)
+    assert calls < 10 + 20 * len(bad)
+    stored = len(list(redis_client.scan_iter("AKA-STATS::LAST::test::*", count=1000)))
+    assert len(TESTS) - len(bad) == stored
+
+
+@pytest.mark.parametrize("lost_at", [None, 1, 2, 3, 5])
+@pytest.mark.parametrize("bad", [(), (7, 80)])
+@pytest.mark.parametrize("meets", [False, True])
+def test_batches_that_overlap_arrive_once(
+    spools: Path, config: Config, carry: Carry, redis_client: Redis, lost_at: int | None, bad: Any, meets: bool
+) -> None:
+    """A batch is made while the server works on another: what is lost, refused or done by others is gone over."""
+    for number in bad:
+        redis_client.set(f"AKA-STATS::HISTORY::test::a.py::t{number}", "no list")
+    spool(spools, tests=[(f"a.py::t{number}", "passed", 0.5) for number in range(400)])
+    client = redis.connect(config.redis_url)
+
+    def together(operations: Any) -> list[str]:
+        def some() -> Any:
+            for at, operation in enumerate(operations, 1):
+                if at == lost_at:
+                    raise ServerError("cut", "lost")
+                if at == 2 and meets:
+                    drain(spools, config, carry)
+                yield operation
+
+        return redis.run_all(some(), client)
+
+    outcomes = [drain(spools, config, carry, carry_all=together)[0]]
+    if outcomes[0].problem:
+        outcomes = drain(spools, config, carry)
+
+    assert (True, 400) == (outcomes[0].complete, outcomes[0].tests)
+    for number in bad:
+        redis_client.delete(f"AKA-STATS::HISTORY::test::a.py::t{number}")
+    assert (400 - len(bad), {1}) == (history(redis_client), counts(redis_client))
+
+
+def test_a_server_that_refuses_everything_gets_nothing_and_costs_nothing(
+    spools: Path, config: Config, carry: Carry, redis_client: Redis
+) -> None:
+    """With a foreign key in the index's place the points are not to blame: the spool waits."""
+    redis_client.set("AKA-STATS::INDEX", "no set")
+    spool(spools)
+
+    (drained,) = drain(spools, config, carry)
+    redis_client.delete("AKA-STATS::INDEX")
+    (again,) = drain(spools, config, carry)
+
+    assert ("BADTYPE" in drained.problem, 0) == (True, drained.refused)
+    assert (True, 0, {1}) == (again.complete, again.refused, counts(redis_client))
+
+
+def test_a_server_that_is_away_costs_no_memory(
+    spools: Path, config: Config, carry: Carry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So much is read and no more until it is applied; then all of it arrives."""
+    monkeypatch.setattr("akastats.shipper.delivery.MOST_PENDING", 100)
+    path = spool(spools, tests=[(f"a.py::t{number}", "passed", 0.5) for number in range(8000)])
+    is_away = True
+
+    def leaving(operation: Operation[Any]) -> Any:
+        if is_away:
+            raise ServerError("away", "absent")
+        return carry(operation)
+
+    delivery = Delivery(path, config, leaving)
+    for _ in range(100):
+        assert delivery.read()
+    held = delivery.waiting
+    is_away = False
+    delivery.deliver()
+
+    assert held < 5000
+    assert (True, 8000) == (delivery.is_done, len(delivery.story.results))
+
+
+def test_a_run_that_goes_on_is_synced_once_a_second(spools: Path, config: Config, carry: Carry) -> None:
+    """And at its end; a drain of leftovers syncs nothing."""
+    path = spool(spools, ended=False)
+    now, synced = 0.0, []
+    delivery = Delivery(path, config, carry, clock=lambda: now)
+    delivery._reader.sync = lambda: synced.append(now)  # type: ignore[method-assign]  # counted
+
+    for now in (0.1, 0.9, 1.5, 1.6, 2.4, 2.6):
+        with path.open("ab") as file:
+            file.write(line(1000 + int(now * 10), '["began","a.py::t",1]'))
+        delivery.read()
+    with path.open("ab") as file:
+        file.write(line(2000, '["end",{"finished":7.0,"exit_code":0,"interrupted":false}]'))
+    delivery.read()
+
+    assert [1.5, 2.6, 2.6] == synced
+
+
+def test_what_lies_beside_spools_goes_when_they_are_gone(spools: Path) -> None:
+    """States after a day, what was set aside after three weeks; a spool of nothing after a day."""
+    spools.mkdir(parents=True)
+    names = ("1-a.state", "1-a.7.tmp", "1-a.aks.bad", "1-b.aks", "1-b.state", "1-c.aks", "1-c.state", "notes.txt")
+    for name in names:
+        (spools / name).write_text("x" if name != "1-c.aks" else "")
+
+    left = []
+    for age in (80_000, 90_000, 22 * 86_400):
+        tidy(spools, [], now=lambda age=age: time.time() + age)  # type: ignore[misc]  # a clock
+        left.append(sorted(path.name for path in spools.iterdir()))
+
+    kept = ["1-b.aks", "1-b.state", "notes.txt"]
+    assert [sorted(names), sorted([*kept, "1-a.aks.bad", "1-c.state"]), kept] == left
+
+
+def test_applied_spools_make_room_oldest_first(
+    spools: Path, config: Config, carry: Carry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where all take too much room, those that wait stay."""
+    paths = [spool(spools, number) for number in (1, 2, 3)]
+    monkeypatch.setattr(leftovers, "DIRECTORY_BYTES", sum(path.stat().st_size for path in paths) - 1)
+
+    drain(spools, config, carry)
+
+    assert [False, True, True] == [path.exists() for path in paths]
