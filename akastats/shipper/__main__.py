@@ -233,6 +233,8 @@ def prepare(spool: Path) -> tuple[Shipper, embedded.Lease | None]:
     # Importing redis-py takes 0.1 s, as does a cold server: both at once.
     importing = threading.Thread(target=importlib.import_module, args=("redis",))
     importing.start()
+    if os.environ.get("AKA_STATS_EMBEDDED"):
+        states.write(spool, State(phase=states.RAISING))
     try:
         config, lease = locate(dict(os.environ))
     finally:

@@ -276,7 +276,13 @@ def test_a_bad_network(
         treat(network)
         lifting = Lifting(network.heal)
         verdict = driver.compare(
-            suite(), url=network.url, drain_to=own_server.url, provoke=lifting, before_drain=lifting.join
+            suite(),
+            # These answer, if slowly: as long as is asked for they are waited for.
+            recorded=("--akastats-wait=1.6",),
+            url=network.url,
+            drain_to=own_server.url,
+            provoke=lifting,
+            before_drain=lifting.join,
         )
 
     row(said[0], f"{said[1]}, through a whole run ({own_server.kind})", verdict)
