@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable
 
 from akastats.config import config
 from akastats.errors import NotFoundError
@@ -24,7 +24,7 @@ __all__ = [
 
 async def available_stats(matcher: str = "*", prefix: str | None = None) -> AsyncIterator[str]:
     """Yield every live label that matches a glob, each once, in byte order."""
-    namespace, after = prefix or config.namespace, ""
+    namespace, after = config.under(prefix).namespace, ""
     async with async_redis():
         while True:
             labels, after = await async_redis.run(query.label_page(namespace, matcher, after))
@@ -36,19 +36,20 @@ async def available_stats(matcher: str = "*", prefix: str | None = None) -> Asyn
 
 async def fetch_stats(label: str, prefix: str | None = None) -> Summary:
     """Return one label's numbers, in one round trip; raises `NotFoundError` for an unknown label."""
-    return await async_redis.run(query.summary(prefix or config.namespace, label))
+    return await async_redis.run(query.summary(config.under(prefix).namespace, label))
 
 
-async def fetch_stats_of(labels: Sequence[str], prefix: str | None = None) -> dict[str, Summary]:
+async def fetch_stats_of(labels: Iterable[str], prefix: str | None = None) -> dict[str, Summary]:
     """Return the numbers of several labels, in one round trip; unknown ones are left out."""
-    return await async_redis.run(query.summaries(prefix or config.namespace, labels))
+    return await async_redis.run(query.summaries(config.under(prefix).namespace, labels))
 
 
 async def stat_history(label: str, prefix: str | None = None, size: int | None = None) -> list[Stat]:
     """Return the newest `size` points (default: all that are kept), newest first; empty if unknown."""
-    return await async_redis.run(query.history(prefix or config.namespace, label, size or config.history_size))
+    now = config.under(prefix)
+    return await async_redis.run(query.history(now.namespace, label, now.history_size if size is None else size))
 
 
-async def contexts(context_ids: Sequence[str], prefix: str | None = None) -> dict[str, bytes]:
+async def contexts(context_ids: Iterable[str], prefix: str | None = None) -> dict[str, bytes]:
     """Return contexts by id, exactly as they were stored; unknown and expired ones are left out."""
-    return await async_redis.run(query.contexts(prefix or config.namespace, context_ids))
+    return await async_redis.run(query.contexts(config.under(prefix).namespace, context_ids))

@@ -36,7 +36,7 @@ class Collector:
         # Bound here: what tests do to the clock later does not reach us.
         self._now, self._clock = now, clock
 
-    def __call__(
+    def stat(
         self,
         label: str,
         value: float,
@@ -48,21 +48,13 @@ class Collector:
         Raises `ValueError` for a label that is empty, over 4096 bytes or not UTF-8, and for a value that
         is no finite number.
         """
-        self.stat(label, value, context, extra_labels)
-
-    def stat(
-        self,
-        label: str,
-        value: float,
-        context: Context = None,
-        extra_labels: Mapping[str, object] | None = None,
-    ) -> None:
-        """Record one number, as calling the object does."""
         if extra_labels:
             label = f"{label};{line_labels(extra_labels)}"
-        check_label(label)
+        label = check_label(label)
         point = Point(self._now(), label, check_value(label, value), check_context(label, context))
         self.recorded_stats.append(point)
+
+    __call__ = stat
 
     @contextmanager
     def timer(self, label: str, context: Context = None) -> Iterator[None]:
@@ -88,7 +80,7 @@ class Collector:
         being handled. `additional_labels` are recorded as further `errors__` labels.
         """
         found = _exception(exc_type, exc_value)
-        labels = [] if found is None else [f"EXC:{_class_of(found).__name__}"]
+        labels = [] if found is None else [f"EXC:{_class_name(found)}"]
         if found is None and not self.disable_warnings:
             self.log.warning("Got an empty call to exception.")
         self.error(*labels, *(additional_labels or ()), context=context or _format(found, traceback))
@@ -117,8 +109,13 @@ def _exception(
     return given
 
 
-def _class_of(found: type[BaseException] | BaseException) -> type[BaseException]:
-    return found if isinstance(found, type) else type(found)
+# Characters: a class may have a name of any length, a label at most 4096 bytes.
+MAX_CLASS_NAME = 1000
+
+
+def _class_name(found: type[BaseException] | BaseException) -> str:
+    """Return the name of an exception's class as a label can hold it."""
+    return (found if isinstance(found, type) else type(found)).__name__[:MAX_CLASS_NAME]
 
 
 def _format(found: type[BaseException] | BaseException | None, traceback: TracebackType | None) -> str:

@@ -29,6 +29,12 @@ class Config:
     run_days: int = 365
     error_days: int = 30
     profiles: int = 500
+    # Regular expressions, one a line.
+    redact: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("history_size", "run_days", "error_days", "profiles"):
+            whole_number(f"AKA_STATS_{name.upper()}", str(getattr(self, name)))
 
     def __str__(self) -> str:
         shown = dataclasses.asdict(self) | {"redis_url": without_credentials(self.redis_url)}
@@ -51,18 +57,26 @@ def read(environ: Mapping[str, str] = os.environ) -> Config:
 
 def redis_url(variable: str, text: str) -> str:
     """Return `text` if it is a URL that redis-py can open; `variable` is named when it is not."""
-    try:
-        parts = urlsplit(text)
-        usable = text.startswith(SCHEMES) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable:
+    if not (text.startswith(SCHEMES) and _leads_somewhere(text)):
         raise ConfigError(
             f"{variable}: {without_credentials(text)!r} is no Redis URL; it reads "
             "redis://host:port/database, rediss://host:port/database or unix:///path, "
             "with special characters in a password percent-encoded"
         )
     return text
+
+
+def _leads_somewhere(url: str) -> bool:
+    """Tell whether a URL of ours has a port that can be, and a database that is a number or a socket's path."""
+    try:
+        parts = urlsplit(url)
+        place_is_usable = parts.port != 0
+    except ValueError:
+        return False
+    if parts.scheme == "unix":
+        return bool(parts.path)
+    # redis-py takes database 0 for one that is no number, and says nothing.
+    return place_is_usable and re.fullmatch(r"/?[0-9]*", parts.path) is not None
 
 
 def namespace(variable: str, text: str) -> str:
@@ -73,10 +87,15 @@ def namespace(variable: str, text: str) -> str:
 
 
 def whole_number(variable: str, text: str) -> int:
-    """Return `text` as a number of at least 1."""
-    if not (text.isascii() and text.isdigit() and int(text) >= 1):
-        raise ConfigError(f"{variable}: {text!r} is not a whole number of at least 1")
+    """Return `text` as a number of at least 1 and at most nine digits: the server counts no further than 2**63."""
+    if not (re.fullmatch(r"[0-9]{1,9}", text) and int(text) >= 1):
+        raise ConfigError(f"{variable}: {text[:100]!r} is not a whole number from 1 to 999999999")
     return int(text)
+
+
+def as_given(_variable: str, text: str) -> str:
+    """Return `text`; who uses it says what is wrong with it."""
+    return text
 
 
 def timezone_name(variable: str, text: str) -> str:
@@ -106,6 +125,7 @@ _VARIABLES: tuple[tuple[str, str, Callable[[str, str], Any]], ...] = (
     ("AKA_STATS_RUN_DAYS", "run_days", whole_number),
     ("AKA_STATS_ERROR_DAYS", "error_days", whole_number),
     ("AKA_STATS_PROFILES", "profiles", whole_number),
+    ("AKA_STATS_REDACT", "redact", as_given),
 )
 VARIABLES = tuple(variable for variable, _, _ in _VARIABLES)
 
@@ -125,6 +145,10 @@ class Current:
     def use(self, config: Config | None) -> None:
         """Put `config` in force; `None` means: read the environment again at next use."""
         object.__setattr__(self, "_now", config)
+
+    def under(self, prefix: str | None) -> Config:
+        """Return the value in force, with `prefix` for its namespace where one is given."""
+        return self.now() if prefix is None else dataclasses.replace(self.now(), namespace=prefix)
 
     @property
     def default_prefix(self) -> str:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from subprocess import DEVNULL, Popen
 
 from akastats.errors import AkastatsError
 
@@ -50,6 +51,7 @@ def start(
 
     `environment` is added to ours and is the place for secrets: arguments are readable by every user.
     Of our descriptors it keeps only the `inherited` ones; its directory is the root, its streams are null.
+    Raises `AkastatsError` or `OSError` where no process can be started.
     """
     if not sys.executable:
         raise AkastatsError(f"Cannot start {module}: sys.executable names no interpreter to start it with.")
@@ -57,18 +59,21 @@ def start(
     # PYTHONPATH often names the project, whose own redis.py must not win: it is searched last.
     last = os.environ.get("PYTHONPATH", "")
     command = [sys.executable, "-c", _BOOTSTRAP, home, last, module, *arguments]
-    shell = subprocess.Popen(
+    # Popen is bound at import: a project may have put its own in subprocess by now.
+    shell = Popen(
         ["/bin/sh", "-c", _SHELL, "sh", *command],
         cwd="/",
         env=_clean(os.environ) | dict(environment or {}),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stdin=DEVNULL,
+        stdout=DEVNULL,
+        stderr=DEVNULL,
         close_fds=True,
         pass_fds=tuple(inherited),
         start_new_session=True,
     )
-    shell.wait()
+    if shell.wait():
+        # The shell ran and could not fork: too many processes.
+        raise AkastatsError(f"Cannot start {module}: /bin/sh ended with exit code {shell.returncode}.")
 
 
 def _clean(environ: Mapping[str, str]) -> dict[str, str]:

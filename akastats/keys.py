@@ -46,7 +46,8 @@ def number(namespace: str, field: str, name: str) -> str:
 
 def history(namespace: str, name: str) -> str:
     """Return the key of a label's history."""
-    return f"{namespace}::HISTORY::{name}"
+    # Added, not formatted: an enum's member is a str that is formatted as something else.
+    return f"{namespace}::HISTORY::" + name
 
 
 def context(namespace: str, context_id: str) -> str:

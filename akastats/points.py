@@ -12,7 +12,10 @@ def check_label(label: str) -> str:
     if type(label) is str and label.isascii() and 0 < len(label) <= MAX_LABEL_BYTES:
         return label
     if not isinstance(label, str):
-        raise ValueError(f"label {label!r} is not a str")
+        raise ValueError(f"label {_shown(label)} is not a str")
+    # Of a subclass the characters: an enum's member has another text when it is formatted, and that differs
+    # from one Python to the next.
+    label = str.__str__(label)
     try:
         size = len(label.encode())
     except UnicodeEncodeError:
@@ -27,12 +30,24 @@ def check_value(label: str, value: object) -> float:
     if type(value) is float and math.isfinite(value):
         return value
     try:
-        number = math.nan if isinstance(value, (str, bytes)) else float(value)  # type: ignore[arg-type]  # tried
+        number = math.nan if isinstance(value, _NO_NUMBERS) else float(value)  # type: ignore[arg-type]  # tried
     except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number):
-        raise ValueError(f"value {value!r} of label {label[:200]!r} is not a finite number")
+        raise ValueError(f"value {_shown(value)} of label {label[:200]!r} is not a finite number")
     return number
+
+
+# What `float` would take all the same: text, and NumPy's complex numbers, of which it drops a part.
+_NO_NUMBERS = (str, bytes, bytearray, memoryview, complex)
+
+
+def _shown(value: object) -> str:
+    """Return what a message says of a value: not all of a long one, and not of one that cannot be shown."""
+    try:
+        return repr(value)[:500]
+    except Exception:  # noqa: BLE001 - a caller's class, or an int of more digits than Python writes
+        return f"of {type(value).__name__}"
 
 
 def check_context(label: str, context: object) -> str | bytes | None:
@@ -47,7 +62,10 @@ def text(number: float) -> str:
 
     Raises `ValueError` for nan and infinities: a script would carry them into every later number.
     """
-    if not math.isfinite(number):
-        raise ValueError(f"{number!r} is not a finite number")
     written = repr(float(number))
-    return written[:-2] if written.endswith(".0") else written
+    if written.endswith(".0"):
+        return written[:-2]
+    # inf, -inf and nan: the only ones that end in a letter.
+    if written[-1] in "fn":
+        raise ValueError(f"{number!r} is not a finite number")
+    return written

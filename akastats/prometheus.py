@@ -24,8 +24,8 @@ from akastats.config import config
 from akastats.records import Summary
 from akastats.redis import async_redis
 
-#: What a formatter returns: samples, or lines of Prometheus's text.
-Samples = Iterable[Sample | str]
+#: What a formatter returns: samples, or lines of Prometheus's text; empty ones and `None` are passed over.
+Samples = Iterable[Sample | str | None]
 Formatter = Callable[[str, dict[str, Any]], Samples]
 
 # Eight commands of 125 labels, in one round trip.
@@ -59,7 +59,7 @@ default_stat_formatter = stat_formatter(None)
 
 
 def generate_metrics(
-    labels: Mapping[str, object],
+    labels: Mapping[str, object] | None,
     stat: Mapping[str, Any],
     prefix: str | None = None,
     fields: Collection[str] | None = None,
@@ -68,7 +68,7 @@ def generate_metrics(
 
     Names are made valid, absent numbers and `last_time` left out; the namespace is the default prefix.
     """
-    named = {label_name(name): "" if value is None else str(value) for name, value in labels.items()}
+    named = {label_name(name): "" if value is None else str(value) for name, value in (labels or {}).items()}
     for field, value in stat.items():
         if value is None or field == "last_time" or (fields and field not in fields):
             continue
@@ -133,8 +133,27 @@ def parse_stat_to_prometheus(key: str, stat: dict[str, Any]) -> Iterator[Sample]
         if isinstance(made, str):
             for family in text_string_to_metric_families(made + "\n"):
                 yield from family.samples
-        else:
-            yield made
+        elif made is not None:
+            yield _written(made)
+
+
+_is_metric_name = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*").fullmatch
+_is_label_name = re.compile(r"(?!__)[a-zA-Z_][a-zA-Z0-9_]*").fullmatch
+
+
+def _written(made: Sample) -> Sample:
+    """Return a sample with a name, labels and a number that can be written; raises where there is none."""
+    # Looking takes 4 us, making anew 36, and an answer has 70,000 of them that are as they should be.
+    if type(made.value) is float and _is_metric_name(made.name) and all(map(_is_label, made.labels.items())):
+        return made
+    labels = {label_name(str(name)): str(value) for name, value in made.labels.items()}
+    "".join(labels.values()).encode()
+    return made._replace(name=metric_name(made.name), labels=labels, value=float(made.value))
+
+
+def _is_label(label: tuple[str, str]) -> bool:
+    name, value = label
+    return type(value) is str and value.isascii() and _is_label_name(name) is not None
 
 
 def render(summaries: Iterable[tuple[str, Summary]]) -> Exposition:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import time
 from collections.abc import Iterator
@@ -30,7 +29,16 @@ class Stats(Collector):
         self, prefix: str | None = None, log: logging.Logger | None = None, disable_warnings: bool = False
     ) -> None:
         super().__init__(log=log, disable_warnings=disable_warnings)
-        self.prefix = prefix
+        self._prefix = prefix
+
+    @property
+    def prefix(self) -> str:
+        """The namespace that is written to: the one given, else the configured one."""
+        return config.under(self._prefix).namespace
+
+    @prefix.setter
+    def prefix(self, prefix: str | None) -> None:
+        self._prefix = prefix
 
     def __enter__(self) -> Stats:
         return self
@@ -74,12 +82,12 @@ class Stats(Collector):
 
     def save_stats(self) -> None:
         """Write what is recorded; raise `ServerError` and keep what was not written."""
-        with Outgoing(self, _config(self.prefix)) as outgoing:
+        with Outgoing(self, config.under(self._prefix)) as outgoing:
             sync_redis.run_all(outgoing.operations())
 
     async def save_stats_async(self) -> None:
         """As `save_stats`, for asyncio."""
-        with Outgoing(self, _config(self.prefix)) as outgoing:
+        with Outgoing(self, config.under(self._prefix)) as outgoing:
             await async_redis.run_all(outgoing.operations())
 
 
@@ -119,19 +127,14 @@ def _kept(count: int) -> str:
 
 def push_stat(label: str, value: float, context: Context = None, *, prefix: str | None = None) -> None:
     """Write one number at once; raises `ValueError` and `ServerError` as `Stats` does."""
-    sync_redis.run(apply(_one(label, value, context), _config(prefix)))
+    sync_redis.run(apply(_one(label, value, context), config.under(prefix)))
 
 
 async def push_stat_async(label: str, value: float, context: Context = None, *, prefix: str | None = None) -> None:
     """As `push_stat`, for asyncio."""
-    await async_redis.run(apply(_one(label, value, context), _config(prefix)))
+    await async_redis.run(apply(_one(label, value, context), config.under(prefix)))
 
 
 def _one(label: str, value: float, context: Context) -> Batch:
     point = Point(time.time(), check_label(label), check_value(label, value), check_context(label, context))
     return next(batches([point]))[0]
-
-
-def _config(prefix: str | None) -> Config:
-    now = config.now()
-    return now if prefix is None else dataclasses.replace(now, namespace=prefix)

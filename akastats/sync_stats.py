@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from akastats.config import config
 from akastats.errors import NotFoundError
@@ -24,7 +24,7 @@ __all__ = [
 
 def available_stats(matcher: str = "*", prefix: str | None = None) -> Iterator[str]:
     """Yield every live label that matches a glob, each once, in byte order."""
-    namespace, after = prefix or config.namespace, ""
+    namespace, after = config.under(prefix).namespace, ""
     with sync_redis():
         while True:
             labels, after = sync_redis.run(query.label_page(namespace, matcher, after))
@@ -35,19 +35,20 @@ def available_stats(matcher: str = "*", prefix: str | None = None) -> Iterator[s
 
 def fetch_stats(label: str, prefix: str | None = None) -> Summary:
     """Return one label's numbers, in one round trip; raises `NotFoundError` for an unknown label."""
-    return sync_redis.run(query.summary(prefix or config.namespace, label))
+    return sync_redis.run(query.summary(config.under(prefix).namespace, label))
 
 
-def fetch_stats_of(labels: Sequence[str], prefix: str | None = None) -> dict[str, Summary]:
+def fetch_stats_of(labels: Iterable[str], prefix: str | None = None) -> dict[str, Summary]:
     """Return the numbers of several labels, in one round trip; unknown ones are left out."""
-    return sync_redis.run(query.summaries(prefix or config.namespace, labels))
+    return sync_redis.run(query.summaries(config.under(prefix).namespace, labels))
 
 
 def stat_history(label: str, prefix: str | None = None, size: int | None = None) -> list[Stat]:
     """Return the newest `size` points (default: all that are kept), newest first; empty if unknown."""
-    return sync_redis.run(query.history(prefix or config.namespace, label, size or config.history_size))
+    now = config.under(prefix)
+    return sync_redis.run(query.history(now.namespace, label, now.history_size if size is None else size))
 
 
-def contexts(context_ids: Sequence[str], prefix: str | None = None) -> dict[str, bytes]:
+def contexts(context_ids: Iterable[str], prefix: str | None = None) -> dict[str, bytes]:
     """Return contexts by id, exactly as they were stored; unknown and expired ones are left out."""
-    return sync_redis.run(query.contexts(prefix or config.namespace, context_ids))
+    return sync_redis.run(query.contexts(config.under(prefix).namespace, context_ids))

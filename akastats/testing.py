@@ -1,4 +1,6 @@
-"""Fixtures for the tests of code that pushes statistics: `pytest_plugins = ["akastats.testing"]`.
+"""Fixtures for the tests of code that pushes statistics; the pytest plugin brings them by itself.
+
+Where it is switched off (`-p no:akastats`) they come by `pytest_plugins = ["akastats.testing"]`.
 
 | fixture | what the code under test pushes |
 |---|---|

@@ -1,14 +1,19 @@
-"""The fixtures `stat` and `akastats_stat`: a test's own numbers."""
+"""The fixtures `stat` and `akastats_stat`, a test's own numbers, and those of `akastats.testing`."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
+from time import perf_counter, time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
+    from fakeredis import FakeRedis
+
     from akastats.collector import Collector
+    from akastats.records import Point
 
 #: Where the probe of a recorded run is found; absent when the run is not recorded.
 PROBE: pytest.StashKey[Any] = pytest.StashKey()
@@ -35,11 +40,31 @@ def akastats_stat(request: pytest.FixtureRequest) -> Collector | Deaf:
         return _deaf(request.config, error)
 
 
+@pytest.fixture
+def mock_stats() -> Iterator[list[Point]]:
+    """Points that the code under test pushed, in order; nothing is written, no server is asked."""
+    # Late, because it brings redis-py: only who uses the fixture pays for it.
+    from akastats.testing import recording
+
+    with recording() as points:
+        yield points
+
+
+@pytest.fixture
+def fake_stats() -> Iterator[FakeRedis]:
+    """A client of the fakeredis server that this test pushes to and reads from (extra `testing`)."""
+    from akastats.testing import faking
+
+    with faking() as client:
+        yield client
+
+
 def _collector(config: pytest.Config, kept_as: str) -> Collector:
     # Late, because a run without --akastats whose tests use no numbers should not pay for it.
     from akastats.collector import Collector
 
-    collector = Collector()
+    # Clocks of ours: a test may have frozen its own before it first asks for numbers.
+    collector = Collector(now=time, clock=perf_counter)
     probe = config.stash.get(PROBE, None)
     if probe is not None:
         # The probe empties it.

@@ -21,6 +21,7 @@ class Options:
     namespace: str
     directory: Path
     wait_s: float
+    redact: tuple[str, ...]
 
 
 def read(config: pytest.Config) -> Options:
@@ -35,6 +36,7 @@ def read(config: pytest.Config) -> Options:
         namespace=_told(config, "namespace"),
         directory=(config.rootpath / directory) if directory else config.rootpath / ".akastats",
         wait_s=_seconds(wait) if wait else DEFAULT_WAIT_S,
+        redact=tuple(_told(config, "redact").splitlines()),
     )
 
 

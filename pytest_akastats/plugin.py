@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_akastats.fixtures import akastats_stat, stat
+from pytest_akastats.fixtures import akastats_stat, fake_stats, mock_stats, stat
 
-__all__ = ["akastats_stat", "pytest_addoption", "pytest_configure", "stat"]
+__all__ = ["akastats_stat", "fake_stats", "mock_stats", "pytest_addoption", "pytest_configure", "stat"]
 
 _HELP = {
     "url": "Redis or Valkey to deliver to; default: AKA_STATS_REDIS_URL, else an embedded server",
     "suite": "name of this job, whose durations are its own: unit, py312 ...",
     "namespace": "what every key begins with; default: AKA_STATS_NAMESPACE, else AKA-STATS",
     "dir": "where spool and embedded server live; default: .akastats in the root directory",
+    "redact": "regular expressions of further secrets, one a line; `off`: store texts with all their secrets",
     "wait": "seconds to wait at the end for the run to be delivered; default: 10",
 }
 # Calls of pytest that run no test.

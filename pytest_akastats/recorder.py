@@ -8,17 +8,20 @@ from __future__ import annotations
 import base64
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from json.encoder import encode_basestring_ascii as quote
 from typing import Any
 
 import pytest
 
+from akastats.redact import Redactor
 from akastats.spool.writer import Writer
+from pytest_akastats.failure import kept, kept_bytes, text_of
 from pytest_akastats.probe import ATTRIBUTE, Probe, Readings
 
-# What is kept of a traceback or a context: its head and its tail.
-MAX_TEXT = 16 * 1024
+# So many names are remembered with the secrets out of them: a test's is written three times.
+REMEMBERED = 1024
 
 # Bytes of JSON a list record holds: far under the spool's limit of 64 KiB a record.
 MAX_LIST = 32 * 1024
@@ -45,10 +48,11 @@ POSITION = {"setup": 0, "call": 1, "teardown": 2}
 class Recorder:
     """Turns pytest's reports into spool records, on the controller (or the only process)."""
 
-    def __init__(self, writer: Writer, probe: Probe, redact: Callable[[str], str]) -> None:
+    def __init__(self, writer: Writer, probe: Probe, redact: Redactor) -> None:
         self._writer = writer
         self._probe = probe
         self._redact = redact
+        self._name = lru_cache(REMEMBERED)(redact.name)
         # What each worker is at; "" is this process itself.
         self._held: defaultdict[str, Held] = defaultdict(lambda: [None, None, None])
         self._dumps = json.JSONEncoder(separators=(",", ":")).encode
@@ -60,7 +64,11 @@ class Recorder:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         try:
-            self._append('["began",%s,%d]' % (quote(nodeid), self._probe.begin() * 1e6))
+            began = self._probe.begin() * 1e6
+            # Secrets come into a node id as parameters, and only then.
+            if "[" in nodeid:
+                nodeid = self._name(nodeid)
+            self._append('["began",%s,%d]' % (quote(nodeid), began))
         except Exception as error:
             self._mishaps.note(error)
 
@@ -87,7 +95,7 @@ class Recorder:
             if report.failed:
                 raised = report.__dict__.pop(ATTRIBUTE, None) or self._probe.raised_in(report.nodeid)
                 now = int(self._probe.wall() * 1e6)
-                self._say("uncollected", report.nodeid, raised, self._text(report), now)
+                self._say("uncollected", self._name(report.nodeid), raised, self._text(report), now)
         except Exception as error:
             self._mishaps.note(error)
 
@@ -155,7 +163,7 @@ class Recorder:
             node = report.__dict__.get("node")
             kind, worker = "crash", node.gateway.id if node else worker
         now = int(self._probe.wall() * 1e6)
-        self._say("error", report.nodeid, worker, report.when, kind, raised, self._text(report), now)
+        self._say("error", self._name(report.nodeid), worker, report.when, kind, raised, self._text(report), now)
 
     def _give_up(self, held: Held, report: pytest.TestReport) -> None:
         """End an attempt that another one follows without a teardown report."""
@@ -165,6 +173,8 @@ class Recorder:
         setup, call, _ = held
         held[0] = held[1] = None
         nodeid = (teardown or call or setup).nodeid  # type: ignore[union-attr]  # one of them is there
+        if "[" in nodeid:
+            nodeid = self._name(nodeid)
         d0 = setup.duration if setup else 0.0
         d1 = call.duration if call else 0.0
         d2 = teardown.duration if teardown else 0.0
@@ -216,15 +226,12 @@ class Recorder:
     def _presentable(self, value: tuple[float, str, float, str | bytes | None]) -> tuple[Any, ...]:
         timestamp, label, number, context = value
         if isinstance(context, bytes):
-            return timestamp, label, number, {"base64": base64.b64encode(context[:MAX_TEXT]).decode()}
-        return timestamp, label, number, context and shorten(self._redact(context))
+            given = kept_bytes(context, self._redact)
+            return timestamp, self._name(label), number, {"base64": base64.b64encode(given).decode()}
+        return timestamp, self._name(label), number, context and kept(context, self._redact)
 
     def _text(self, report: pytest.TestReport | pytest.CollectReport) -> str:
-        try:
-            text = report.longreprtext
-        except Exception as error:  # a test's own __repr__ may raise anything
-            text = f"(the failure's text cannot be made: {type(error).__name__})"
-        return shorten(self._redact(text))
+        return kept(text_of(report), self._redact)
 
     def _say(self, *content: Any) -> None:
         self._append(self._dumps(content))
@@ -244,13 +251,3 @@ def _letter(report: pytest.TestReport | None) -> str:
 
 # With an expected failure "skipped" means that it came, "passed" that it did not.
 _EXPECTED = {"skipped": "x", "passed": "X", "failed": "f"}
-
-
-def shorten(text: str) -> str:
-    """Return `text` with at most some 16 KiB of UTF-8: its head and its tail, the cut marked."""
-    encoded = text.encode("utf-8", "backslashreplace")
-    if len(encoded) <= MAX_TEXT:
-        return encoded.decode()
-    half = MAX_TEXT // 2 - 50
-    head, tail = encoded[:half].decode(errors="ignore"), encoded[-half:].decode(errors="ignore")
-    return f"{head}\n... {len(encoded) - 2 * half} bytes left out ...\n{tail}"

@@ -16,7 +16,7 @@ import pytest
 from akastats import ci, detached
 from akastats import config as configuration
 from akastats.errors import ConfigError
-from akastats.redact import redactor
+from akastats.redact import Redactor, redactor
 from akastats.shipper.state import FAILED, State
 from akastats.spool import places
 from akastats.spool.writer import create
@@ -81,6 +81,7 @@ class Session:
         self._recorder: Recorder | None = None
         self._spool: Path | None = None
         self._problem = ""
+        self._redact: Redactor | None = None
         self._unstarted = ""
 
     @pytest.hookimpl(tryfirst=True)
@@ -91,7 +92,8 @@ class Session:
             self._problem = self._problem or described(error)
 
     def _begin(self) -> None:
-        redact = redactor(os.environ)
+        patterns = (*configuration.read(os.environ).redact.splitlines(), *self._options.redact)
+        self._redact = redact = redactor(os.environ, patterns)
         started = self._probe.wall()
         run_id = new_run_id(started)
         writer = create(places.candidates(self._options.directory, os.environ), run_id)
@@ -104,7 +106,7 @@ class Session:
         except Exception as error:
             self._unstarted = described(error)
 
-    def _header(self, run_id: str, started: float, redact: Callable[[str], str]) -> dict[str, Any]:
+    def _header(self, run_id: str, started: float, redact: Redactor) -> dict[str, Any]:
         config = self._config
         host = os.uname() if hasattr(os, "uname") else None
         return {
@@ -163,6 +165,8 @@ class Session:
         state = self._wait(reporter) if self._spool else None
         for line in summary.lines(state, problem, self._spool, self._config.get_verbosity()):
             reporter.write_line(line)
+        if not problem and self._redact is not None and self._redact.warning:
+            reporter.write_line(f"akastats: {visible(self._redact.warning)}")
 
     def _wait(self, reporter: pytest.TerminalReporter) -> State | None:
         def show(progress: str) -> None:

@@ -72,6 +72,20 @@ def test_openapi_describes_every_route_with_examples():
     assert all(field["examples"] for field in numbers.values())
 
 
+def test_openapi_says_what_a_label_may_be():
+    """What the document calls valid is not refused: labels have 1 to 4096 characters, ids may be empty."""
+    paths = create_app().openapi()["paths"]
+    items = {
+        name: paths[f"/api/v1/{name}"]["post"]["requestBody"]["content"]["application/json"]["schema"]["items"]
+        for name in ("stats", "stat-contexts")
+    }
+
+    assert items == {
+        "stats": {"type": "string", "minLength": 1, "maxLength": 4096},
+        "stat-contexts": {"type": "string", "minLength": 0, "maxLength": 4096},
+    }
+
+
 def test_the_guide_s_attachment(server):
     """`stats_app.attach_routes(app)` is all it takes."""
     app = FastAPI()

@@ -131,6 +131,27 @@ def test_the_guide_s_errors(reader):
     assert reader.contexts([point.context_id])[point.context_id].endswith(b"'test'\n")
 
 
+def test_a_history_of_no_size_is_empty(reader):
+    """The newest 0 points are none, not all of them."""
+    push_stat("a", 1)
+    push_stat("a", 2)
+
+    sizes = [len(reader.stat_history("a", size=size)) for size in (-1, 0, 1, 2, 3)]
+
+    assert sizes == [0, 0, 1, 2, 2]
+
+
+def test_labels_and_ids_may_come_from_any_iterable(reader):
+    """Generators and sets are as good as lists."""
+    push_stat("a", 1, "why")
+
+    numbers = [reader.fetch_stats_of(labels) for labels in ({"a"}, iter(["a"]))]
+    found = reader.contexts(point.context_id for point in reader.stat_history("a"))
+
+    assert [list(each) for each in numbers] == [["a"], ["a"]]
+    assert list(found.values()) == [b"why"]
+
+
 def commands(client: Redis) -> dict[str, int]:
     """How often each command was called."""
     return {name: values["calls"] for name, values in client.info("commandstats").items()}

@@ -153,6 +153,14 @@ def test_an_exception_without_a_message_or_with_a_broken_one(stat):
     assert list(collected(stat)) == ["errors__EXC:AssertionError", "errors__all", "errors__EXC:BrokenError"]
 
 
+@pytest.mark.parametrize("letter", ["X", "𝒳"])
+def test_a_class_of_any_name_can_be_recorded(stat, letter):
+    """A name too long for a label is cut: the block's own exception is never replaced by ours."""
+    stat.exception(type(letter * 5000, (Exception,), {})("why"))
+
+    assert list(collected(stat)) == [f"errors__EXC:{letter * 1000}", "errors__all"]
+
+
 def test_additional_labels_and_an_own_context(stat):
     """Further labels are counted beside, and a given context replaces the traceback."""
     stat.exception(ValueError("x"), additional_labels=["db", "all"], context="mine")

@@ -63,6 +63,9 @@ def test_the_older_name_of_the_namespace_gives_way_to_the_newer(environ, namespa
         ("AKA_STATS_HISTORY_SIZE", "-1"),
         ("AKA_STATS_HISTORY_SIZE", "many"),
         ("AKA_STATS_HISTORY_SIZE", "1e3"),
+        ("AKA_STATS_HISTORY_SIZE", "1000000000"),
+        ("AKA_STATS_HISTORY_SIZE", "9" * 5000),
+        ("AKA_STATS_HISTORY_SIZE", "10\n"),
         ("AKA_STATS_NAMESPACE", "a b"),
         ("AKA_STATS_DEFAULT_PREFIX", "a\nb"),
         ("AKA_STATS_REDIS_URL", "localhost:6379"),
@@ -70,6 +73,10 @@ def test_the_older_name_of_the_namespace_gives_way_to_the_newer(environ, namespa
         ("AKA_STATS_REDIS_URL", "redis://localhost:port"),
         ("AKA_STATS_REDIS_URL", "redis://localhost:99999"),
         ("AKA_STATS_REDIS_URL", "redis://[::1"),
+        ("AKA_STATS_REDIS_URL", "redis://localhost/first"),
+        ("AKA_STATS_REDIS_URL", "redis://localhost/-1"),
+        ("AKA_STATS_REDIS_URL", "rediss://localhost/1/2"),
+        ("AKA_STATS_REDIS_URL", "unix://"),
         ("AKA_STATS_RUN_DAYS", "x"),
         ("AKA_STATS_ERROR_DAYS", "1.5"),
         ("AKA_STATS_PROFILES", "٣"),
@@ -80,6 +87,23 @@ def test_a_bad_value_names_its_variable(variable, value):
     """A value that cannot be used is one error that begins with the variable's name."""
     with pytest.raises(ConfigError, match=f"^{variable}: "):
         read({variable: value})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://",
+        "redis://localhost",
+        "redis://localhost:6380/",
+        "redis://:p%40ss@[::1]:6380/12?socket_timeout=1",
+        "rediss://me:secret@host/0",
+        "unix:///run/redis.sock?db=3",
+        "unix://:secret@/run/redis.sock",
+    ],
+)
+def test_what_redis_py_opens_is_a_url(url):
+    """Hosts, ports, databases, sockets and options in all of its forms."""
+    assert read({"AKA_STATS_REDIS_URL": url}).redis_url == url
 
 
 @pytest.mark.parametrize(
@@ -145,6 +169,17 @@ def test_replacing_one_value_leaves_the_others():
     config.history_size = 5
 
     assert (before.history_size, config.history_size, config.namespace) == (1000, 5, "AKA-STATS")
+
+
+@pytest.mark.parametrize("size", [0, -1, 1.5, "many", None, True])
+def test_a_bad_value_given_by_a_program_names_its_variable(size):
+    """What a program sets is checked like what the environment says, and then the old value stays."""
+    before = config.now()
+
+    with pytest.raises(ConfigError, match=r"^AKA_STATS_HISTORY_SIZE: "):
+        config.history_size = size
+
+    assert config.now() is before
 
 
 def test_looking_for_special_methods_reads_no_environment(monkeypatch):

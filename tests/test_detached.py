@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from akastats import detached
+from akastats.errors import AkastatsError
 
 PROBE = """
 import json, os, sys
@@ -115,6 +116,23 @@ def test_environment_loses_what_would_meddle_and_gains_what_is_given(probe, monk
 
     assert not set(meddling) & set(facts["environ"])
     assert (facts["environ"]["KEPT"], facts["environ"]["SECRET"]) == ("yes", "word")
+
+
+def test_shell_that_cannot_fork_is_an_error(monkeypatch):
+    """Where no process can be started the caller hears of it, instead of waiting for one that never comes."""
+    monkeypatch.setattr(detached, "_SHELL", "exit 2")
+
+    with pytest.raises(AkastatsError, match="exit code 2"):
+        detached.start("probe_of_detached")
+
+
+def test_patched_subprocess_is_not_used(probe, monkeypatch):
+    """A project that has put its own Popen into subprocess does not keep us from starting."""
+    monkeypatch.setattr(subprocess, "Popen", None)
+
+    facts = probe()
+
+    assert facts["name"] == "__main__"
 
 
 def test_running_process_is_known_by_its_mark():

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from akastats import async_stats, sync_stats
+from akastats import async_stats, prometheus, sync_stats
+from akastats.api.stats import router
 from akastats.config import VARIABLES, config
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -23,11 +24,28 @@ SNIPPETS = [
 def test_snippets_run(snippet, server_url, redis_client, monkeypatch):
     """Each runs alone, on an empty server, as it is printed."""
     monkeypatch.setenv("AKA_STATS_REDIS_URL", server_url)
+    monkeypatch.setattr(prometheus, "prometheus_stat_formatters", dict(prometheus.prometheus_stat_formatters))
     config.use(None)
+    try:
+        exec(compile(snippet, "snippet", "exec"), {"__name__": "snippet"})
+    finally:
+        config.use(None)
 
-    exec(compile(snippet, "snippet", "exec"), {"__name__": "snippet"})
 
-    config.use(None)
+def test_snippets_of_tests_pass(pytester):
+    """Tests among the snippets pass where the plugin is installed, with nothing beside them."""
+    (tests,) = (snippet.values[0] for snippet in SNIPPETS if "def test_" in snippet.values[0])
+    pytester.makepyfile(tests)
+
+    pytester.runpytest_subprocess().assert_outcomes(passed=2)
+
+
+def test_every_endpoint_is_told():
+    """The guide names each of its endpoints, with its method."""
+    told = re.findall(r"`(GET|POST) (/api/v1/[^`?]*)", PAGES["guide.md"])
+    routes = {(method, route.path.replace(":akastats", "")) for route in router.routes for method in route.methods}
+
+    assert routes <= set(told)
 
 
 def test_every_variable_is_told():

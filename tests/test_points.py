@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import decimal
 import fractions
+import math
+from enum import Enum
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -62,3 +65,42 @@ def test_text_of_no_finite_number_is_refused():
     for number in (float("nan"), float("inf")):
         with pytest.raises(ValueError, match="finite"):
             text(number)
+
+
+class Colour(str, Enum):
+    """Members that are text, and are formatted as something else."""
+
+    RED = "red"
+
+
+def test_of_a_text_like_object_the_characters_are_the_label():
+    """A member of an enum is its value, whatever it is formatted as; so it was in 21.2.5."""
+    label = check_label(Colour.RED)
+
+    assert (label, type(label)) == ("red", str)
+
+
+@pytest.mark.parametrize("value", [bytearray(b"1"), memoryview(b"1"), np.complex128(1 + 2j)], ids=type)
+def test_what_float_would_take_all_the_same_is_refused(value):
+    """Text as bytes is no number, and a complex one would lose a part."""
+    with pytest.raises(ValueError, match="of label 'a' is not a finite number"):
+        check_value("a", value)
+
+
+class Mute:
+    """A number that is none, and has no text."""
+
+    def __float__(self) -> float:
+        return math.nan
+
+    def __repr__(self) -> str:
+        raise RuntimeError
+
+
+@pytest.mark.parametrize("value", [10**5000, Mute(), [1] * 10_000], ids=type)
+def test_a_value_that_cannot_be_shown_is_named_all_the_same(value):
+    """The message stays a message: short, and about the label."""
+    with pytest.raises(ValueError, match="of label 'a' is not a finite number") as caught:
+        check_value("a", value)
+
+    assert len(str(caught.value)) < 600

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CONTENT_TYPE_LATEST
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 from redis import Redis
 
 from akastats import Stats, prometheus, push_stat
@@ -169,6 +170,43 @@ def test_a_label_whose_formatter_fails_is_left_out_and_logged(caplog):
 
     assert set(found) == {("DEVICE_COUNT", "id=1"), ("DEVICE_COUNT", "id=3")}
     assert "device:1:2" in caplog.text
+
+
+WRONG = {
+    "not iterable": 5,
+    "no value": [Sample("x", {}, None)],
+    "text for a value": [Sample("x", {}, "y")],
+    "no labels": [Sample("x", None, 1.0)],
+    "a lone surrogate": [Sample("x", {"a": "\ud800"}, 1.0)],
+    "bytes": [b"x 1"],
+}
+
+
+@pytest.mark.parametrize("made", WRONG.values(), ids=WRONG)
+def test_whatever_a_formatter_makes_the_others_are_served(made, caplog):
+    """What cannot be written costs its own label, not the answer."""
+    stat_formatter("wrong")(lambda key, stat: made)
+
+    found = parsed("a", "wrong", "z")
+
+    assert {name for name, *_ in found} >= {"a_AVG", "z_AVG"}
+    assert not any(name.startswith("x") for name, *_ in found)
+    assert "left out label 'wrong'" in caplog.text
+
+
+def test_a_formatter_s_own_samples_are_made_valid():
+    """Names, labels and values are what Prometheus can read; nothing and empty lines are passed over."""
+    made = [None, "", Sample("my name", {"a b": 5, "c": None}, 2)]
+    stat_formatter("mine")(lambda key, stat: made)
+
+    assert parsed("mine") == {("my_name", "a_b=5", "c=None"): 2}
+
+
+def test_metrics_need_no_labels():
+    """`None` for the labels is no labels, as in 21.2.5."""
+    (sample,) = generate_metrics(None, {"count": 2.0}, "X")
+
+    assert (sample.name, sample.labels, sample.value) == ("X_COUNT", {}, 2)
 
 
 def test_the_exposition_of_nothing_is_empty(server):

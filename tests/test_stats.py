@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from enum import Enum
 
 import pytest
 from redis import Redis
@@ -214,3 +215,39 @@ def test_the_history_size_is_the_configured_one(server, server_url):
     assert [point.value for point in stat_history("a")] == [4, 3, 2]
     assert [point.value for point in stat_history("a", size=2)] == [4, 3]
     assert fetch_stats("a").count == 5
+
+
+class Service(str, Enum):
+    """Labels as a program may keep them."""
+
+    LOGIN = "login"
+
+
+def test_a_label_may_be_an_enum_s_member(block):
+    """Its value is the label, for writing and for every reader."""
+    block(lambda stat: stat(Service.LOGIN, 1))
+    push_stat(Service.LOGIN, 3)
+
+    assert list(available_stats()) == ["login"]
+    assert fetch_stats("login").count == fetch_stats(Service.LOGIN).count == 2
+    assert [point.value for point in stat_history(Service.LOGIN)] == [3, 1]
+
+
+def test_the_object_tells_its_namespace(server):
+    """`prefix` is the one given, else the configured one, as in 21.2.5; it can be changed."""
+    stat = Stats()
+    assert (stat.prefix, Stats("MINE").prefix) == ("AKA-STATS", "MINE")
+
+    stat.prefix = "OTHER"
+    stat("a", 1)
+    stat.save_stats()
+
+    assert fetch_stats("a", prefix="OTHER").count == 1
+
+
+def test_an_empty_prefix_is_one_too(block):
+    """What is written without a namespace is read without one."""
+    block(lambda stat: stat("a", 1), prefix="")
+
+    assert fetch_stats("a", prefix="").count == 1
+    assert (list(available_stats(prefix="")), list(available_stats())) == (["a"], [])

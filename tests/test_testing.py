@@ -189,3 +189,49 @@ def test_the_fixtures_come_by_naming_the_module(pytester):
     )
 
     pytester.runpytest("-p", "no:randomly").assert_outcomes(passed=2)
+
+
+PROJECT = """
+import asyncio
+import sys
+
+import pytest
+
+from akastats import Stats, push_stat, push_stat_async
+
+def work():
+    with Stats() as stat:
+        stat("a", 1)
+
+def test_mock(mock_stats):
+    work()
+    asyncio.run(push_stat_async("b", 2))
+    assert [point[1:3] for point in mock_stats] == [("a", 1), ("b", 2)]
+
+@pytest.mark.parametrize("number", range(4))
+def test_fake(fake_stats, number):
+    work()
+    assert fake_stats.keys("*COUNT*") == [b"AKA-STATS::COUNT::a"]
+"""
+
+
+@pytest.mark.parametrize("spread", [[], ["-n", "2"]], ids=["alone", "-n 2"])
+def test_the_fixtures_are_there_once_it_is_installed(pytester, spread):
+    """As with 21.2.5 nothing has to be named: the plugin brings them, also to workers."""
+    pytester.makepyfile(PROJECT)
+
+    pytester.runpytest_subprocess("-p", "no:randomly", *spread).assert_outcomes(passed=5)
+
+
+def test_who_does_not_use_them_pays_for_no_driver(pytester):
+    """A run whose tests push nothing imports neither redis-py nor the fixtures' module."""
+    pytester.makepyfile(
+        """
+        import sys
+
+        def test_nothing():
+            assert not {"redis", "akastats.testing", "akastats.stats"} & set(sys.modules)
+        """
+    )
+
+    pytester.runpytest_subprocess("-p", "no:randomly").assert_outcomes(passed=1)

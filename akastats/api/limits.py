@@ -95,8 +95,12 @@ Labels = Annotated[list[str], Depends(_labels)]
 Ids = Annotated[list[str], Depends(_ids)]
 
 
-def json_list(description: str, *example: str) -> dict[str, Any]:
-    """Return OpenAPI's words for a body that is a list of strings, which we read ourselves."""
-    schema = {"type": "array", "items": {"type": "string"}, "maxItems": MAX_LABELS, "examples": [example]}
+def json_list(description: str, *example: str, least: int = 0) -> dict[str, Any]:
+    """Return OpenAPI's words for a body that is a list of strings, which we read ourselves.
+
+    `least` is how many characters each has at least; at most they have `MAX_LABEL_BYTES`.
+    """
+    items = {"type": "string", "minLength": least, "maxLength": MAX_LABEL_BYTES}
+    schema = {"type": "array", "items": items, "maxItems": MAX_LABELS, "examples": [example]}
     content = {"application/json": {"schema": schema}}
     return {"requestBody": {"required": True, "description": description, "content": content}}

@@ -30,7 +30,9 @@ async def get_stats(label: Label) -> Numbers:
 
 
 @router.post(
-    "/stats", responses=documented(413), openapi_extra=json_list("labels", "url-downloader", "errors__all")
+    "/stats",
+    responses=documented(413),
+    openapi_extra=json_list("labels", "url-downloader", "errors__all", least=1),
 )
 async def post_stats(labels: Labels) -> dict[str, Numbers]:
     """Answer the numbers of several labels in one round trip; unknown ones are left out."""

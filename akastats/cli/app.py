@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from typing import TextIO, cast
 
 import typer
 
@@ -40,6 +41,8 @@ def run() -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    # Wrong options, tracebacks and logs quote what they were given.
+    sys.stderr = cast(TextIO, output.Escaping(sys.stderr))
     try:
         code = _code()
         sys.stdout.flush()

@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, is_dataclass
-from typing import Any
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.table import Table
@@ -32,7 +32,8 @@ _LETTERS = {"passed": ".", "failed": "F", "error": "E", "xfailed": "x", "xpassed
 
 def write_json(value: Any) -> None:
     """Write one JSON document, ASCII, whole times and numbers as they are."""
-    print(json.dumps(value, default=_plain, indent=2, allow_nan=False))
+    # JSON lets this one control character through, a terminal does not show it.
+    print(json.dumps(value, default=_plain, indent=2, allow_nan=False).replace("\x7f", "\\u007f"))
 
 
 def _plain(value: Any) -> Any:
@@ -49,6 +50,20 @@ def say(*lines: str) -> None:
 def warn(message: str) -> None:
     """Write one line to stderr."""
     print(f"akastats: {visible(message)}", file=sys.stderr)
+
+
+class Escaping:
+    """A stream that shows what strangers wrote, also in the words of the libraries that write to it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write `text`, all but its ends of lines made visible."""
+        return self._stream.write("\n".join(map(visible, text.split("\n"))))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], numbers: Sequence[str] = ()) -> None:

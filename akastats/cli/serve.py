@@ -28,7 +28,9 @@ def serve(
         # Late: importing FastAPI and uvicorn takes 0.3 s, which the other commands need not wait for.
         import uvicorn
 
-        settings = uvicorn.Config("akastats.app:app", log_level="warning", access_log=False, lifespan="on")
+        settings = uvicorn.Config(
+            "akastats.app:app", log_level="warning", access_log=False, lifespan="on", use_colors=False
+        )
         settings.load()
         _say_where(address(listening), chosen.shown, as_json)
         try:

@@ -18,7 +18,13 @@
 -- Errors with BADTYPE when a key of ours holds another type, with TOOMANY when a batch is too large; then nothing
 -- was written.
 
-local call = redis.call
+-- Half of a batch's time is this script itself, the other half its commands: so what is known of a label goes
+-- into flat lists that all labels share, and no table is made for a label or a point.
+
+local KEYS, ARGV = KEYS, ARGV
+local call, try = redis.call, redis.pcall
+local find, format, sub, sqrt = string.find, string.format, string.sub, math.sqrt
+local tonumber, unpack = tonumber, unpack
 local KEYS_OF_LABEL = 10
 local CLOCK_SKEW = 300
 -- unpack() fails from 8000 values on: here before anything is written, not in the middle of it.
@@ -48,16 +54,31 @@ local seconds, microseconds = unpack(call("TIME"))
 local now = tonumber(seconds) + tonumber(microseconds) / 1e6
 
 local function text(number)
-  return string.format("%.17g", number)
+  return format("%.17g", number)
 end
 
--- What an older writer left as nan or inf counts as absent.
-local function number(stored)
-  local value = stored and tonumber(stored)
-  if value and value >= -LARGEST and value <= LARGEST then
-    return value
-  end
+-- The difference is nan for both infinities, and for nan.
+local function is_finite(value)
+  return value - value == 0
 end
+
+-- A sum or a mean that left the range of a double stays at its end.
+local function bounded(value)
+  return format("%.17g", is_finite(value) and value or value > 0 and LARGEST or -LARGEST)
+end
+
+-- Whatever another writer left that is no finite number counts as absent.
+local function careful(stored)
+  local value = stored and tonumber(stored)
+  return value and is_finite(value) and value or nil
+end
+
+-- The same, but fails on text: `+ 0` reads a number once, tonumber() twice, at 2,200 instructions for 17 digits.
+local function swift(stored)
+  local value = stored and stored + 0
+  return value and is_finite(value) and value or nil
+end
+local number = swift
 
 local cursor
 if cursor_from ~= "" then
@@ -68,7 +89,7 @@ if cursor_from ~= "" then
   end
 end
 
--- Reading and checking: nothing is written before the line that says so.
+-- Reading, checking and reckoning: nothing is written before the line that says so.
 
 local problem
 local function must_hold(name, wanted)
@@ -78,59 +99,13 @@ local function must_hold(name, wanted)
   end
 end
 
-local function read_points()
-  local points = {}
-  for entry, time_text, value in string.gmatch(argument(), "(([^;\n]*);([^;\n]*);[^\n]*)") do
-    local time = tonumber(time_text)
-    if time > now + CLOCK_SKEW then
-      entry, time, time_text = text(now) .. string.sub(entry, #time_text + 1), now, text(now)
-    end
-    points[#points + 1] = {
-      entry = entry, time = time, time_text = time_text, value_text = value, value = tonumber(value),
-    }
-  end
-  return points
-end
-
 -- MGET answers nothing for a key of another type as well as for an absent one: those it answers nothing for
 -- are asked for once more, all labels' keys together, since one such call costs less than a TYPE a label.
-local unread = {}
-local function mark_unread(label)
-  for position = label.first, label.first + KEYS_OF_LABEL - 1 do
+local unread
+local function mark_unread(first)
+  for position = first, first + KEYS_OF_LABEL - 1 do
     unread[#unread + 1] = KEYS[position]
   end
-end
-
-local function read_head(label)
-  local head = redis.pcall("LINDEX", label.history, 0)
-  if type(head) == "table" then
-    must_hold(label.history, "list")
-  elseif head then
-    label.head_time, label.head_value = string.match(head, "^([^;]*);([^;]*)")
-    label.newest = tonumber(label.head_time)
-  end
-end
-
--- The `stored` values are those of all labels, in the order of their keys; `offset` is this label's first.
-local function read_label(stored, offset)
-  local label = {first = next_key + 1, points = read_points()}
-  next_key = next_key + KEYS_OF_LABEL
-  label.history = KEYS[next_key]
-  local known, avg = stored[offset + 1], stored[offset + 2]
-  local stdev, total_sq, last_time, last = stored[offset + 3], stored[offset + 7], stored[offset + 8], stored[offset + 9]
-  label.min_text, label.max_text, label.total_text = stored[offset + 4], stored[offset + 5], stored[offset + 6]
-  if not (known and avg and stdev and label.min_text and label.max_text and label.total_text and total_sq
-      and last_time and last) then
-    mark_unread(label)
-  end
-  if known or last then
-    read_head(label)
-  end
-  label.avg = number(avg)
-  label.count = label.avg and number(known) or 0
-  label.stdev, label.total_sq = number(stdev) or 0, number(total_sq) or 0
-  label.min, label.max, label.total = number(label.min_text), number(label.max_text), number(label.total_text)
-  return label
 end
 
 local function check_unread()
@@ -142,20 +117,163 @@ local function check_unread()
   end
 end
 
-local function read_labels()
-  local labels, size = {}, count()
-  if size == 0 then
-    return labels
+-- The numbers to be written, names and values in turn, so many lists as it takes.
+local gathered, numbers, size
+local function set(first, count_text, avg, stdev, min, max, total, total_sq, last_time, last)
+  if size >= MOST_VALUES - 2 * KEYS_OF_LABEL then
+    numbers, size = {}, 0
+    gathered[#gathered + 1] = numbers
   end
-  if size > MOST_LABELS then
-    error("TOOMANY labels in one batch: " .. size .. ", at most " .. MOST_LABELS)
+  local list, at = numbers, size
+  list[at + 1], list[at + 2] = KEYS[first], count_text
+  list[at + 3], list[at + 4] = KEYS[first + 1], avg
+  list[at + 5], list[at + 6] = KEYS[first + 2], stdev
+  list[at + 7], list[at + 8] = KEYS[first + 3], min
+  list[at + 9], list[at + 10] = KEYS[first + 4], max
+  list[at + 11], list[at + 12] = KEYS[first + 5], total
+  list[at + 13], list[at + 14] = KEYS[first + 6], total_sq
+  list[at + 15], list[at + 16] = KEYS[first + 7], last_time
+  list[at + 17], list[at + 18] = KEYS[first + 8], last
+  size = at + 18
+end
+
+-- One label's points, oldest first; these lists are used for one label after the other.
+local entries, times, time_texts, values, value_texts = {}, {}, {}, {}, {}
+local function read_points(lines)
+  local points, at, last = 0, 1, #lines
+  repeat
+    local _, stop, time_text, value_text = find(lines, "^([^;]*);([^;]*);[^\n]*", at)
+    local entry, time = sub(lines, at, stop), time_text + 0
+    if time > now + CLOCK_SKEW then
+      entry, time, time_text = text(now) .. sub(entry, #time_text + 1), now, text(now)
+    end
+    points = points + 1
+    entries[points], times[points], time_texts[points] = entry, time, time_text
+    values[points], value_texts[points] = value_text + 0, value_text
+    at = stop + 2
+  until at > last
+  return points
+end
+
+-- Squares leave the range of a double beyond 1e154 and below 1e-154: there all is scaled by a power of two,
+-- which loses nothing.
+local function scale_of(largest)
+  if largest > 1e150 then
+    return 2 ^ -600
   end
-  local stored = call("MGET", unpack(KEYS, next_key + 1, next_key + size * KEYS_OF_LABEL))
-  for position = 1, size do
-    labels[position] = read_label(stored, (position - 1) * KEYS_OF_LABEL)
+  return largest > 0 and largest < 1e-130 and 2 ^ 600 or 1
+end
+
+-- Welford's update (Knuth, TAOCP 2, 4.2.2). M2 is rebuilt from the sample standard deviation, so that the
+-- nine numbers are all that is stored; sums of squares give NaN for a thousand values of 1e6 +- 1e-3.
+local function moments(points, known, avg, stdev, scale)
+  local mean, m2 = 0, 0
+  if known > 0 then
+    mean, m2 = avg * scale, (stdev * scale) ^ 2 * (known - 1)
   end
+  for point = 1, points do
+    local value = values[point] * scale
+    local distance = value - mean
+    known = known + 1
+    mean = mean + distance / known
+    m2 = m2 + distance * (value - mean)
+  end
+  local deviation = m2 > 0 and bounded(sqrt(m2 / (known - 1)) / scale) or "0"
+  return format("%d", known), known == 1 and value_texts[1] or bounded(mean / scale), deviation
+end
+
+-- Returns the four texts that follow from comparing and adding up, and the scale for the rest.
+-- `stored` holds what is stored of all labels, in the order of their keys; `offset` is before this label's.
+local function sums(points, known, stored, offset)
+  local min_text, max_text, total_text = stored[offset + 4], stored[offset + 5], nil
+  local min, max, total, total_sq
+  if known > 0 then
+    min, max = number(min_text), number(max_text)
+    total, total_sq = number(stored[offset + 6]) or 0, number(stored[offset + 7]) or 0
+  else
+    total, total_sq = 0, 0
+    total_text = points == 1 and value_texts[1]
+  end
+  for point = 1, points do
+    local value = values[point]
+    total, total_sq = total + value, total_sq + value * value
+    if not min or value < min then
+      min, min_text = value, value_texts[point]
+    end
+    if not max or value > max then
+      max, max_text = value, value_texts[point]
+    end
+  end
+  return scale_of(-min > max and -min or max), min_text, max_text, total_text or bounded(total), bounded(total_sq)
+end
+
+-- What goes on top of each history, in the order of the labels (`ends`: where a label's part ends); and what
+-- arrived late: history, time and entry of one point after the other.
+local fresh, ends, late, fresh_count
+-- Returns the time and the value of the newest entry; LAST_TIME and LAST are those of the history's head.
+local function place(points, history, newest, last_time, last)
+  for point = 1, points do
+    local time = times[point]
+    if newest and time < newest then
+      local at = #late
+      late[at + 1], late[at + 2], late[at + 3] = history, time, entries[point]
+    else
+      fresh_count = fresh_count + 1
+      fresh[fresh_count] = entries[point]
+      newest, last_time, last = time, time_texts[point], value_texts[point]
+    end
+  end
+  ends[#ends + 1] = fresh_count
+  return last_time, last
+end
+
+local function reckon(first, points, stored, offset)
+  local avg, stdev, last_time, last = stored[offset + 2], stored[offset + 3], stored[offset + 8], stored[offset + 9]
+  avg, stdev = number(avg), number(stdev) or 0
+  local known = avg and number(stored[offset + 1]) or 0
+  local newest = known > 0 and last and number(last_time) or nil
+  local scale, min, max, total, total_sq = sums(points, known, stored, offset)
+  local count_text, mean, deviation = moments(points, known, avg, stdev, scale)
+  last_time, last = place(points, KEYS[first + 9], newest, last_time, last)
+  set(first, count_text, mean, deviation, min, max, total, total_sq, last_time, last)
+end
+
+local function all_stored(stored, offset)
+  for position = offset + 1, offset + KEYS_OF_LABEL - 1 do
+    if not stored[position] then
+      return false
+    end
+  end
+  return true
+end
+
+local labels = count()
+local first_label = next_key + 1
+if labels > MOST_LABELS then
+  error("TOOMANY labels in one batch: " .. labels .. ", at most " .. MOST_LABELS)
+end
+
+local function reckon_all(stored, first_argument)
+  numbers, size, unread, fresh, ends, late, fresh_count = {}, 0, {}, {}, {}, {}, 0
+  gathered = {numbers}
+  next_argument = first_argument - 1
+  for offset = 0, (labels - 1) * KEYS_OF_LABEL, KEYS_OF_LABEL do
+    if not all_stored(stored, offset) then
+      mark_unread(first_label + offset)
+    end
+    reckon(first_label + offset, read_points(argument()), stored, offset)
+  end
+end
+
+if labels > 0 then
+  local stored = call("MGET", unpack(KEYS, first_label, next_key + labels * KEYS_OF_LABEL))
+  local first_argument = next_argument + 1
+  if not pcall(reckon_all, stored, first_argument) then
+    number = careful
+    reckon_all(stored, first_argument)
+  end
+  next_key = next_key + labels * KEYS_OF_LABEL
   check_unread()
-  return labels
 end
 
 local function read_contexts()
@@ -185,7 +303,6 @@ end
 
 must_hold(index, "zset")
 must_hold(seen, "zset")
-local labels = read_labels()
 local contexts = read_contexts()
 local writes = {}
 local write_count = count()
@@ -199,149 +316,191 @@ if write_count > 0 then
     writes[position] = read_write()
   end
 end
+-- Numbers are written together where the server knows how (Valkey 9.1, Redis 8.4): 900 of them take a third of
+-- the time of 900 SETs.
+local version = redis.VALKEY_VERSION_NUM or 0
+local sets_together = version >= 0x090100 or (version == 0 and (redis.REDIS_VERSION_NUM or 0) >= 0x080400)
+
+-- A user who may do a part of this would leave half of it behind. The keys have been checked with the script's call,
+-- so each command is asked for once; before Redis 7 it cannot be.
+local function must_be_allowed(...)
+  if redis.acl_check_cmd and not redis.acl_check_cmd(...) then
+    problem = "NOPERM this user has no permission for the command " .. select(1, ...)
+  end
+end
+
+if labels > 0 then
+  local one, history = KEYS[first_label], KEYS[first_label + KEYS_OF_LABEL - 1]
+  must_be_allowed("LPUSH", history, "")
+  must_be_allowed("LPOP", history, "1")
+  must_be_allowed("RPUSH", history, "")
+  must_be_allowed("LINDEX", history, "-1")
+  must_be_allowed("LRANGE", history, "0", "1")
+  must_be_allowed("LTRIM", history, "0", "1")
+  must_be_allowed("EXPIRE", history, "1")
+  must_be_allowed("ZADD", index, "1", "")
+  must_be_allowed("ZREM", index, "")
+  must_be_allowed("ZRANGEBYSCORE", seen, "0", "1")
+  if sets_together then
+    must_be_allowed("MSETEX", "1", one, "", "EX", "1")
+  else
+    must_be_allowed("SET", one, "")
+  end
+end
+if contexts[1] then
+  must_be_allowed("SET", contexts[1].key, "")
+  must_be_allowed("TTL", contexts[1].key)
+  must_be_allowed("EXPIRE", contexts[1].key, "1")
+end
+for _, write in ipairs(writes) do
+  must_be_allowed(write.command, write.key, unpack(write.arguments))
+end
+if cursor then
+  must_be_allowed("SET", cursor, "")
+end
 if problem then
   return redis.error_reply(problem)
 end
 
 -- Writing.
 
--- Numbers are gathered and written together where the server knows how (Valkey 9.1, Redis 8.4): 900 of them
--- take a third of the time of 900 SETs.
-local version = redis.VALKEY_VERSION_NUM or 0
-local sets_together = version >= 0x090100 or (version == 0 and (redis.REDIS_VERSION_NUM or 0) >= 0x080400)
-local gathered, size = {}, 0
-
-local function write_gathered()
-  if size > 0 and sets_together then
-    gathered[size + 1], gathered[size + 2] = "EX", label_ttl
-    call("MSETEX", size / 2, unpack(gathered, 1, size + 2))
+local function write_numbers(list)
+  local last = #list
+  if last > 0 and sets_together then
+    list[last + 1], list[last + 2] = "EX", label_ttl
+    call("MSETEX", last / 2, unpack(list))
   else
-    for position = 1, size, 2 do
-      call("SET", gathered[position], gathered[position + 1], "EX", label_ttl)
+    for position = 1, last, 2 do
+      call("SET", list[position], list[position + 1], "EX", label_ttl)
     end
   end
-  size = 0
-end
-
-local function set(position, value)
-  gathered[size + 1], gathered[size + 2] = KEYS[position], value
-  size = size + 2
-  if size >= MOST_VALUES then
-    write_gathered()
-  end
-end
-
-local function bounded(value)
-  return math.max(-LARGEST, math.min(LARGEST, value))
-end
-
-local function add_sums(label)
-  local min, max, total, total_sq = label.min, label.max, label.total or 0, label.total_sq
-  local min_text, max_text, total_text = label.min_text, label.max_text, nil
-  if label.count == 0 then
-    min, max, total, total_sq = nil, nil, 0, 0
-    total_text = #label.points == 1 and label.points[1].value_text
-  end
-  for _, point in ipairs(label.points) do
-    local value = point.value
-    total, total_sq = total + value, total_sq + value * value
-    if not min or value < min then
-      min, min_text = value, point.value_text
-    end
-    if not max or value > max then
-      max, max_text = value, point.value_text
-    end
-  end
-  label.largest = math.max(-min, max)
-  set(label.first + 3, min_text)
-  set(label.first + 4, max_text)
-  set(label.first + 5, total_text or text(bounded(total)))
-  set(label.first + 6, text(bounded(total_sq)))
-end
-
--- Squares leave the range of a double beyond 1e154 and below 1e-154: there all is scaled by a power of two,
--- which loses nothing.
-local function scale_of(largest)
-  if largest > 1e150 then
-    return 2 ^ -600
-  end
-  return largest > 0 and largest < 1e-130 and 2 ^ 600 or 1
-end
-
--- Welford's update (Knuth, TAOCP 2, 4.2.2). M2 is rebuilt from the sample standard deviation, so that the
--- nine numbers are all that is stored; sums of squares give NaN for a thousand values of 1e6 +- 1e-3.
-local function add_moments(label)
-  local scale, known = scale_of(label.largest), label.count
-  local mean, m2 = 0, 0
-  if known > 0 then
-    mean, m2 = label.avg * scale, (label.stdev * scale) ^ 2 * (known - 1)
-  end
-  for _, point in ipairs(label.points) do
-    local value = point.value * scale
-    local distance = value - mean
-    known = known + 1
-    mean = mean + distance / known
-    m2 = m2 + distance * (value - mean)
-  end
-  set(label.first, text(known))
-  set(label.first + 1, known == 1 and label.points[1].value_text or text(bounded(mean / scale)))
-  set(label.first + 2, m2 > 0 and text(bounded(math.sqrt(m2 / (known - 1)) / scale)) or "0")
 end
 
 local function time_of(entry)
   return tonumber(string.match(entry, "^[^;]*")) or 0
 end
 
--- Inserts before the first entry that is not newer, looking from the head in growing steps: a late point
--- is nearly always late by little, and a whole history of 1000 takes 0.3 ms to read. One that is older than
--- all goes to the end: leftover spools come newest run first.
-local function insert(history, time, entry)
-  local oldest = call("LINDEX", history, -1)
-  if oldest and time_of(oldest) > time then
-    call("RPUSH", history, entry)
+local function append(history, first, last)
+  for point = last, first, -3 do
+    call("RPUSH", history, late[point + 2])
+  end
+  call("LTRIM", history, 0, history_size - 1)
+  call("EXPIRE", history, label_ttl)
+end
+
+-- Puts a label's late points, `late[first]` to `late[last]`, into its history: what is newer than the oldest of
+-- them is read from the head in growing steps, taken off, and put back with them in between. Inserted one by
+-- one, what two writers measured side by side, 10 labels and 1000 points of each, held the server for over 5 s.
+-- Those that are older than all go to the end at once: leftover spools come newest run first.
+local function merge(history, first, last)
+  local tail = call("LINDEX", history, -1)
+  if tail and time_of(tail) > late[last + 1] then
+    append(history, first, last)
     return
   end
-  local from, step = 0, 8
-  while true do
-    local entries = call("LRANGE", history, from, from + step - 1)
-    for _, stored in ipairs(entries) do
-      if time_of(stored) <= time then
-        call("LINSERT", history, "BEFORE", stored, entry)
-        return
+  local stored, stored_times, depth, step = {}, {}, 0, 8
+  local oldest, is_found, read = late[first + 1], false, nil
+  repeat
+    read = call("LRANGE", history, depth, depth + step - 1)
+    for _, entry in ipairs(read) do
+      local time = time_of(entry)
+      is_found = time <= oldest
+      if is_found then
+        break
       end
+      depth = depth + 1
+      stored[depth], stored_times[depth] = entry, time
     end
-    if #entries < step then
-      call("RPUSH", history, entry)
-      return
+    local is_end = is_found or #read < step
+    step = step * 4
+  until is_end
+  -- What would stand behind the last that is kept is not put there to be cut off again.
+  while first <= last and depth >= history_size and late[first + 1] < stored_times[history_size] do
+    first = first + 3
+  end
+  if first > last then
+    return
+  end
+  while depth > 0 and stored_times[depth] <= late[first + 1] do
+    depth = depth - 1
+  end
+  local merged, point = {}, last
+  local place = depth + (last - first) / 3 + 1
+  local total = place
+  for position = 1, depth do
+    while point >= first and stored_times[position] <= late[point + 1] do
+      merged[place] = late[point + 2]
+      place, point = place - 1, point - 3
     end
-    from, step = from + step, step * 4
+    merged[place] = stored[position]
+    place = place - 1
+  end
+  while point >= first do
+    merged[place] = late[point + 2]
+    place, point = place - 1, point - 3
+  end
+  call("LTRIM", history, depth, -1)
+  for start = 1, total, MOST_VALUES do
+    call("LPUSH", history, unpack(merged, start, math.min(total, start + MOST_VALUES - 1)))
+  end
+  call("LTRIM", history, 0, history_size - 1)
+  call("EXPIRE", history, label_ttl)
+end
+
+local function write_late()
+  local first = 1
+  while late[first] do
+    local last = first
+    while late[last + 3] == late[first] do
+      last = last + 3
+    end
+    merge(late[first], first, last)
+    first = last + 3
   end
 end
 
-local function add_history(label)
-  local history, newest, length = label.history, label.newest, nil
-  local fresh, late = {}, {}
-  for _, point in ipairs(label.points) do
-    if newest and point.time < newest then
-      late[#late + 1] = point
-    else
-      fresh[#fresh + 1] = point.entry
-      newest, label.head_time, label.head_value = point.time, point.time_text, point.value_text
+local function history_of(position)
+  return KEYS[first_label + position * KEYS_OF_LABEL - 1]
+end
+
+-- Returns a history's length, or the server's error.
+local function push(history, from, to)
+  local length = 0
+  for start = from, to, MOST_VALUES do
+    length = try("LPUSH", history, unpack(fresh, start, math.min(to, start + MOST_VALUES - 1)))
+  end
+  return length
+end
+
+local function take_back(last)
+  local from = 0
+  for position = 1, last do
+    local pushed = ends[position] - from
+    from = ends[position]
+    if pushed > 0 then
+      call("LPOP", history_of(position), pushed)
     end
   end
-  for first = 1, #fresh, MOST_VALUES do
-    length = call("LPUSH", history, unpack(fresh, first, math.min(#fresh, first + MOST_VALUES - 1)))
+end
+
+-- Asking each history for its type beforehand would be a twentieth of all: one of another type shows when it is
+-- pushed to, and then what was pushed to those before it is taken back. Returns their lengths, or nothing and the
+-- error.
+local function push_all()
+  local lengths, from = {}, 1
+  for position = 1, labels do
+    local length = push(history_of(position), from, ends[position])
+    if type(length) == "table" or ends[position] < from then
+      must_hold(history_of(position), "list")
+    end
+    if type(length) == "table" or problem then
+      take_back(position - 1)
+      return nil, problem and redis.error_reply(problem) or length
+    end
+    lengths[position] = length
+    from = ends[position] + 1
   end
-  for _, point in ipairs(late) do
-    insert(history, point.time, point.entry)
-    length = nil
-  end
-  if not length or length > history_size then
-    call("LTRIM", history, 0, history_size - 1)
-  end
-  call("EXPIRE", history, label_ttl)
-  set(label.first + 7, label.head_time)
-  set(label.first + 8, label.head_value)
+  return lengths
 end
 
 -- At most 100 forgotten labels a call: enough to keep up, too few to be felt.
@@ -353,20 +512,33 @@ local function prune()
   end
 end
 
-local listed, reported, now_text = {}, {}, text(now)
-for position, label in ipairs(labels) do
-  add_sums(label)
-  add_moments(label)
-  add_history(label)
-  local name = string.sub(label.history, name_at)
-  listed[position * 2 - 1], listed[position * 2] = "1", name
-  reported[position * 2 - 1], reported[position * 2] = now_text, name
-end
-write_gathered()
-if #listed > 0 then
+local function write_labels(lengths)
+  for _, list in ipairs(gathered) do
+    write_numbers(list)
+  end
+  local listed, reported, now_text = {}, {}, text(now)
+  for position = 1, labels do
+    local history = history_of(position)
+    if lengths[position] > history_size then
+      call("LTRIM", history, 0, history_size - 1)
+    end
+    call("EXPIRE", history, label_ttl)
+    local name = sub(history, name_at)
+    listed[position * 2 - 1], listed[position * 2] = "1", name
+    reported[position * 2 - 1], reported[position * 2] = now_text, name
+  end
+  write_late()
   call("ZADD", index, unpack(listed))
   call("ZADD", seen, unpack(reported))
   prune()
+end
+
+if labels > 0 then
+  local lengths, refusal = push_all()
+  if not lengths then
+    return refusal
+  end
+  write_labels(lengths)
 end
 
 -- A context's life is only extended; EXPIRE's own GT would need Redis 7.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from math import isfinite, nan
 
 from akastats import keys
@@ -34,9 +34,10 @@ def summary(namespace: str, label: str) -> Operation[Summary]:
     return found
 
 
-def summaries(namespace: str, labels: Sequence[str]) -> Operation[dict[str, Summary]]:
+def summaries(namespace: str, labels: Iterable[str]) -> Operation[dict[str, Summary]]:
     """Read the numbers of several labels in one round trip; unknown ones are left out."""
-    chunks = [labels[at : at + LABELS_PER_MGET] for at in range(0, len(labels), LABELS_PER_MGET)]
+    wanted = list(labels)
+    chunks = [wanted[at : at + LABELS_PER_MGET] for at in range(0, len(wanted), LABELS_PER_MGET)]
     replies = yield from ask_all([("MGET", *_number_keys(namespace, chunk)) for chunk in chunks])
     found: dict[str, Summary] = {}
     for chunk, reply in zip(chunks, replies, strict=True):
@@ -66,6 +67,9 @@ def _number_keys(namespace: str, labels: Iterable[str]) -> list[str]:
 
 def history(namespace: str, label: str, size: int) -> Operation[list[Stat]]:
     """Read the newest `size` points of a label, newest first; empty for an unknown label."""
+    if size < 1:
+        # To LRANGE, 0 would be all points, and -1 all but the oldest.
+        return []
     entries = yield from ask("LRANGE", keys.history(namespace, label), 0, size - 1)
     return points(label, entries)
 
@@ -95,12 +99,13 @@ def _value(text: str) -> float:
         return nan
 
 
-def contexts(namespace: str, ids: Sequence[str]) -> Operation[dict[str, bytes]]:
+def contexts(namespace: str, ids: Iterable[str]) -> Operation[dict[str, bytes]]:
     """Read contexts by id, exactly as stored; those unknown or expired are left out."""
-    if not ids:
+    wanted = list(ids)
+    if not wanted:
         return {}
-    stored = yield from ask("MGET", *(keys.context(namespace, id_) for id_ in ids))
-    return {id_: bytes(content) for id_, content in zip(ids, stored, strict=True) if content is not None}
+    stored = yield from ask("MGET", *(keys.context(namespace, id_) for id_ in wanted))
+    return {id_: bytes(content) for id_, content in zip(wanted, stored, strict=True) if content is not None}
 
 
 def label_page(

@@ -74,6 +74,9 @@ _WORDS = {
         "AUTH",
         "invalid username-password",
         "Authentication",
+        # Of a command inside a script: Redis and Valkey.
+        "The user executing the script",
+        "ACL failure in script",
         # What before Redis 6 says NOAUTH; then databases that there are not.
         "operation not permitted",
         "DB index is out of range",

@@ -16,7 +16,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -37,11 +37,15 @@ Results = Counter[tuple[str, str]]
 
 @dataclass(frozen=True)
 class Suite:
-    """A suite's files by path, and how pytest is called; a variable given as `None` is removed."""
+    """A suite's files by path, and how pytest is called; a variable given as `None` is removed.
+
+    Without its terminal pytest does not know `-rA`: such a suite is not `plain`.
+    """
 
     files: Mapping[str, str]
     arguments: tuple[str, ...] = ()
     environment: Mapping[str, str | None] = field(default_factory=dict)
+    plain: bool = True
 
 
 @dataclass(frozen=True)
@@ -60,9 +64,16 @@ class Running:
 
     def wait_for(self, tests: int) -> None:
         """Return when so many tests have finished, or the run is over."""
+        self._wait(lambda: self.finished.total() >= tests)
+
+    def wait_until(self, is_shown: Callable[[str], bool]) -> None:
+        """Return when what the terminal has shown so far is enough, or the run is over."""
+        self._wait(lambda: is_shown((self.directory / "output").read_text(errors="replace")))
+
+    def _wait(self, is_so: Callable[[], bool]) -> None:
         deadline = time.monotonic() + HANGS_S
-        while self.finished.total() < tests and self.process.poll() is None:
-            assert time.monotonic() < deadline, f"{tests} tests never finished"
+        while not is_so() and self.process.poll() is None:
+            assert time.monotonic() < deadline, "what was waited for never came"
             time.sleep(0.005)
 
 
@@ -128,31 +139,41 @@ class Driver:
         before_drain: Callable[[], object] = lambda: None,
         patience_s: float = PATIENCE_S,
         namespace: str = "",
+        under: tuple[str, ...] = (),
     ) -> Verdict:
         """Run a suite bare and recorded, wait for its processes, drain, read back, compare.
 
         `recorded`, `environment` and `url` (of a proxy, say) are for the recorded run alone. `provoke` is called
         in both runs once they have begun, `before_drain` once the recorded one is over. Processes still there
-        after `patience_s` are counted and ended.
+        after `patience_s` are counted and ended. `under` is a command that starts both, strace for one.
         """
         self._number += 1
         namespace = namespace or f"F{secrets.token_hex(4)}"
-        bare = self._run(suite, (), provoke, is_recorded=False)
+        bare = self._run(suite, (), provoke, under, is_recorded=False)
         options = ("--akastats", f"--akastats-url={url or self.url}", f"--akastats-namespace={namespace}")
-        ours = Suite(suite.files, suite.arguments, {**suite.environment, **(environment or {})})
-        ran = self._run(ours, (*options, *recorded), provoke, is_recorded=True)
+        ours = replace(suite, environment={**suite.environment, **(environment or {})})
+        ran = self._run(ours, (*options, *recorded), provoke, under, is_recorded=True)
         left = end_processes(str(ran.directory), patience_s)
         before_drain()
         drained = self.drain(ran.directory, drain_to or self.url)
         return judge(bare, ran, read_back(drain_to or self.url, namespace), left, drained)
 
-    def _run(self, suite: Suite, options: tuple[str, ...], provoke: Provoke, *, is_recorded: bool) -> Ran:
+    def _run(
+        self,
+        suite: Suite,
+        options: tuple[str, ...],
+        provoke: Provoke,
+        under: tuple[str, ...],
+        *,
+        is_recorded: bool,
+    ) -> Ran:
         # Both names are equally long, so that what is buffered or cut by width is alike.
         directory = self.home / f"{'ours' if is_recorded else 'bare'}{self._number}"
         _lay_out(directory, suite.files)
         # With workers each test is a line of its own: dots come in the order of the moment.
         spread = SPREAD if is_spread(suite.arguments) else ()
-        command = [sys.executable, "-m", "pytest", *PLAIN, *spread, *suite.arguments, *options]
+        plain = PLAIN if suite.plain else [each for each in PLAIN if each not in ("-rA", "--tb=short")]
+        command = [*under, sys.executable, "-m", "pytest", *plain, *spread, *suite.arguments, *options]
         with (directory / "output").open("wb") as output:
             process = subprocess.Popen(
                 command,
@@ -298,11 +319,16 @@ def split_ours(output: str) -> tuple[list[str], str]:
 _VARYING = (
     (re.compile(r"\b\d+(\.\d+)?m?s\b( \(\d+:\d\d:\d\d\))?"), "N s"),
     (re.compile(r"=+( .*? )=+$", re.MULTILINE), r"=\1="),
-    (re.compile(r"0x[0-9a-f]+"), "0x"),
+    (re.compile(r"0x[0-9a-f]+|\b\d{12,}\b"), "0x"),
     (re.compile(r"\b(pid|process|thread)( |=)\d+", re.IGNORECASE), r"\1 N"),
 )
 # With several workers nobody knows who runs what in which order.
-_SPREAD = ((re.compile(r"\bgw\d+\b"), "gw"), (re.compile(r"\[ *\d+%\] "), ""))
+_SPREAD = (
+    (re.compile(r"\bgw\d+\b"), "gw"),
+    (re.compile(r"\[ *\d+%\] "), ""),
+    # The line of a test that begins is written where no other test's line comes between.
+    (re.compile(r"^\S+::\S+ *$", re.MULTILINE), ""),
+)
 
 
 def is_spread(arguments: Sequence[str]) -> bool:

@@ -8,14 +8,16 @@ bound at import, and the file is opened for each line: suites patch everything a
 from __future__ import annotations
 
 from collections import Counter
-from json import dumps
-from os import O_APPEND, O_CREAT, O_WRONLY, close, environ, open, write
+from json.encoder import encode_basestring_ascii as quoted
+from os import O_APPEND, O_CREAT, O_WRONLY, close, environ, getpid, open, write
 from time import monotonic
 from typing import Any
 
 import pytest
 
 TRUTH = environ["FAULTS_TRUTH"]
+# A fork of this process that goes on is not what is recorded.
+PID = getpid()
 FLAGS = O_WRONLY | O_APPEND | O_CREAT
 # The reports so far of each test that is not over.
 PHASES: dict[str, dict[str, str]] = {}
@@ -26,8 +28,11 @@ CRASHED = "???"
 
 def tell(*content: Any) -> None:
     """Append one line."""
+    if getpid() != PID:
+        return
     file = open(TRUTH, FLAGS, 0o600)
-    write(file, (dumps([monotonic(), *content]) + "\n").encode())
+    parts = [quoted(part) if isinstance(part, str) else repr(part) for part in (monotonic(), *content)]
+    write(file, f"[{', '.join(parts)}]\n".encode())
     close(file)
 
 
@@ -47,7 +52,7 @@ class Truth:
             return
         expected = hasattr(report, "wasxfail")
         told[str(report.when)] = f"x{report.outcome}" if expected else str(report.outcome)
-        if str(report.when) in ("teardown", CRASHED) or str(report.outcome) == "rerun":
+        if str(report.when) in ("teardown", CRASHED):
             ATTEMPTS[report.nodeid] += 1
             tell(report.nodeid, outcome(PHASES.pop(report.nodeid)), ATTEMPTS[report.nodeid])
 

@@ -23,7 +23,7 @@ from akastats.errors import ServerError
 from akastats.operations import push
 from akastats.operations.push import Batch, Context, Entry, RunChange, Step, Write, apply
 from akastats.operations.query import summary
-from akastats.redis import async_redis, sync_redis
+from akastats.redis import async_redis, run, sync_redis
 from akastats.scripts import PUSH, Script
 
 NAMESPACE = "N"
@@ -286,6 +286,34 @@ def test_equal_times_keep_the_order_of_arrival(carry, redis_client):
     assert stored(redis_client, "a")["LAST"] == "3"
 
 
+def test_late_points_of_a_batch_are_put_in_their_place_together(carry, redis_client):
+    """What two writers measured side by side is merged in one pass a label: reading again for each point held the
+    server for seconds."""
+    mine = [Entry(float(n), float(n)) for n in range(0, 400, 2)]
+    theirs = [Entry(float(n), float(n)) for n in range(1, 400, 2)]
+    carry(apply(Batch(dict.fromkeys(("a", "b"), mine)), CONFIG))
+    redis_client.config_resetstat()
+
+    carry(apply(Batch(dict.fromkeys(("a", "b"), theirs)), CONFIG))
+
+    calls = {name: values["calls"] for name, values in redis_client.info("commandstats").items()}
+    assert history(redis_client, "a") == history(redis_client, "b") == [f"{n};{n};" for n in range(399, -1, -1)]
+    assert calls["cmdstat_lrange"] <= 10
+    assert "cmdstat_linsert" not in calls
+
+
+def test_late_points_older_than_a_full_history_cost_no_writing(carry, redis_client):
+    """What would be cut off at once is not put in: the numbers count it, the history stays as it is."""
+    config = dataclasses.replace(CONFIG, history_size=3)
+    pushed(carry, "a", *[(float(n), float(n)) for n in (10, 20, 30)], config=config)
+
+    pushed(carry, "a", (1.0, 1.0), (2.0, 2.0), (15.0, 15.0), config=config)
+    pushed(carry, "a", (3.0, 3.0), (4.0, 4.0), config=config)
+
+    assert history(redis_client, "a") == ["30;30;", "20;20;", "15;15;"]
+    assert stored(redis_client, "a")["COUNT"] == "8"
+
+
 def test_a_time_too_far_ahead_is_set_to_the_server_s(carry, redis_client):
     """Four minutes ahead stand as they are; more than five become now."""
     now = time.time()
@@ -349,6 +377,20 @@ def test_an_older_writer_s_nan_counts_as_nothing(carry, redis_client):
     assert (found.count, found.avg, found.stdev) == (3, 3.0, pytest.approx(math.sqrt(3)))
 
 
+@pytest.mark.parametrize("field", [field for field in keys.LABEL_FIELDS if field != "HISTORY"])
+def test_text_where_a_number_belongs_costs_no_push(carry, redis_client, field):
+    """What no number can be read from counts as absent, for its label and for no other of the batch."""
+    pushed(carry, "a", (1.0, 1.0), (2.0, 3.0))
+    pushed(carry, "b", (1.0, 1.0))
+    redis_client.set(keys.number(NAMESPACE, field, "a"), "12 monkeys")
+
+    carry(apply(Batch({"a": [Entry(3.0, 5.0)], "b": [Entry(2.0, 2.0)]}), CONFIG))
+
+    assert history(redis_client, "a") == ["3;5;", "2;3;", "1;1;"]
+    assert (stored(redis_client, "a")["LAST"], stored(redis_client, "a")["MAX"]) == ("5", "5")
+    assert (stored(redis_client, "b")["COUNT"], stored(redis_client, "b")["TOTAL"]) == ("2", "3")
+
+
 def test_a_history_that_holds_rubbish_is_continued(carry, redis_client):
     """An entry that is no point neither stops a push nor is taken for a time."""
     redis_client.lpush(keys.history(NAMESPACE, "a"), "rubbish", "1.5;text;")
@@ -369,16 +411,70 @@ def test_another_type_under_a_label_s_key_leaves_nothing_half_written(carry, red
     """Whichever of a label's ten keys holds another type, the whole batch is refused and changes nothing."""
     if known:
         pushed(carry, "bad", (1.0, 1.0))
+        pushed(carry, "good", (0.0, 0.0), (1.0, 1.0))
     name = keys.label(NAMESPACE, "bad")[keys.LABEL_FIELDS.index(field)]
     redis_client.delete(name)
     redis_client.hset(name, "a", "b")
     before = everything(redis_client)
 
     with pytest.raises(ServerError, match=f"BADTYPE {name} holds a hash") as caught:
-        carry(apply(Batch({"good": [Entry(2.0, 2.0)], "bad": [Entry(2.0, 2.0)]}), CONFIG))
+        carry(apply(Batch({"good": [Entry(2.0, 2.0), Entry(3.0, 3.0)], "bad": [Entry(2.0, 2.0)]}), CONFIG))
 
     assert caught.value.kind == "refused"
     assert everything(redis_client) == before
+
+
+def test_another_type_under_a_history_is_found_where_all_points_are_late(carry, redis_client):
+    """Also a batch that pushes nothing onto a history looks at its type before it writes the numbers."""
+    pushed(carry, "good", (1.0, 1.0))
+    pushed(carry, "bad", (10.0, 1.0))
+    redis_client.delete(keys.history(NAMESPACE, "bad"))
+    redis_client.set(keys.history(NAMESPACE, "bad"), "in the way")
+    before = everything(redis_client)
+
+    with pytest.raises(ServerError, match="BADTYPE"):
+        carry(apply(Batch({"good": [Entry(2.0, 2.0)], "bad": [Entry(5.0, 2.0)]}), CONFIG))
+
+    assert everything(redis_client) == before
+
+
+@pytest.mark.parametrize("command", ["lpush", "ltrim", "expire", "zadd", "zrem", "zrangebyscore", "set", "ttl"])
+def test_a_user_who_may_do_a_part_leaves_nothing_half_written(carry, server_url, redis_client, command):
+    """A command that the user's permissions lack is found before the first write, and is called denied."""
+    pushed(carry, "a", (1.0, 1.0))
+    before = everything(redis_client)
+    redis_client.execute_command("ACL", "SETUSER", "some", "on", ">word", "~*", "+@all", f"-{command}")
+    made = Batch({"a": [Entry(0.5, 2.0), Entry(2.0, 2.0)]}, {"c": Context("c", b"why")})
+
+    with (
+        Redis.from_url(server_url, username="some", password="word") as client,
+        pytest.raises(ServerError) as caught,
+    ):
+        run(apply(made, CONFIG), client, client)
+
+    redis_client.execute_command("ACL", "DELUSER", "some")
+    assert caught.value.kind == "denied"
+    assert everything(redis_client) == before
+
+
+@pytest.mark.parametrize(
+    ("hinder", "allow"),
+    [
+        (("CONFIG", "SET", "maxmemory", "1"), ("CONFIG", "SET", "maxmemory", "0")),
+        (("REPLICAOF", "127.0.0.1", "1"), ("REPLICAOF", "NO", "ONE")),
+    ],
+    ids=["out of memory", "read-only"],
+)
+def test_a_server_that_cannot_write_says_why(carry, redis_client, hinder, allow):
+    """Another time it can: the error is `busy`, and nothing was written."""
+    redis_client.execute_command(*hinder)
+
+    with pytest.raises(ServerError) as caught:
+        pushed(carry, "a", (1.0, 1.0))
+
+    redis_client.execute_command(*allow)
+    assert caught.value.kind == "busy"
+    assert everything(redis_client) == {}
 
 
 @pytest.mark.parametrize("name", ["N::INDEX", "N::SEEN", "N::RUN::1", "N::RUNS", "N::CURSOR::p"])

@@ -32,7 +32,8 @@ def pushing() -> None:
         stat.exception()
         stat.exception(ValueError("x"), additional_labels=["y"])
     recorded: list[Point] = stat.recorded_stats
-    assert recorded is not None
+    namespace: str = stat.prefix
+    assert (recorded, namespace) is not None
     stat.save_stats()
 
 

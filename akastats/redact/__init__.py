@@ -1,0 +1,89 @@
+"""Secrets out of texts, before anything is written. Pure, but for the user's patterns, whose time is measured.
+
+Removed are values of environment variables whose name sounds secret, in several spellings (`known`), tokens and
+private keys of well-known shapes and what stands before the `@` of a URL (`shapes`), values that are given to
+telling names (`named`), passwords of command lines (`commands`), and what the user's own `patterns` find.
+The time is linear in the length of the text. What it cannot know is told in docs/secrets.md.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+
+from akastats.redact.commands import commands
+from akastats.redact.cuts import cut
+from akastats.redact.known import SHORTEST, Known
+from akastats.redact.mask import MASK
+from akastats.redact.named import named
+from akastats.redact.patterns import Patterns
+from akastats.redact.shapes import SHORTEST_TOKEN, private_keys, schemes, tokens, userinfo
+
+__all__ = ["MASK", "OFF", "Redactor", "redactor"]
+
+
+OFF = "off"
+
+
+class Redactor:
+    """Removes secrets from texts; a variable of `environ` that is set later counts from then on."""
+
+    def __init__(self, environ: Mapping[str, str], patterns: Iterable[str] = ()) -> None:
+        self._environ = environ
+        self._known = Known()
+        self._patterns = Patterns(patterns)
+        self._known.learn(environ)
+
+    @property
+    def warning(self) -> str:
+        """What could not be done as the user has asked for; empty if all could."""
+        return self._patterns.warning
+
+    def __call__(self, text: str) -> str:
+        """Return `text` with `[redacted]` where secrets were."""
+        self._known.learn(self._environ)
+        text, found = self._shaped(text)
+        text, learned = named(*_pair(schemes(*_pair(text))))
+        return self._patterns.remove(cut(commands(text), [*found, *learned, *self._known.values]))
+
+    def name(self, text: str) -> str:
+        """Return a name, such as a node id, without secrets; words that only sound like one stay as they are."""
+        return self._patterns.remove(self._shaped(text)[0])
+
+    def _shaped(self, text: str) -> tuple[str, list[str]]:
+        """Return `text` without what is known by its value or shape, and the tokens that were in it."""
+        words = dict.fromkeys(word for word in text.split() if len(word) >= SHORTEST)
+        text = self._known.remove(private_keys(text), "\n".join(words))
+        text, found = tokens(text, "\n".join(word for word in words if len(word) >= SHORTEST_TOKEN))
+        return userinfo(text), found
+
+
+class Unredacted(Redactor):
+    """Leaves every text as it is: what `off` asks for."""
+
+    def __call__(self, text: str) -> str:
+        return text
+
+    def name(self, text: str) -> str:
+        return text
+
+
+def _pair(text: str) -> tuple[str, str]:
+    """Return `text`, and the same in small letters where each stands at the same place."""
+    lowered = text.lower()
+    if len(lowered) != len(text):
+        # A few letters, the Turkish capital I with its dot among them, become two.
+        lowered = "".join(letter.lower() if letter.isascii() else letter for letter in text)
+    return text, lowered
+
+
+def redactor(environ: Mapping[str, str] = os.environ, patterns: Iterable[str] = ()) -> Redactor:
+    """Return a function that replaces secrets in a text by `[redacted]`, those of `environ` among them.
+
+    `patterns` are further regular expressions, those that are empty left out; `off` as one of them switches
+    all of it off.
+    """
+    wanted = [pattern.strip() for pattern in patterns if pattern.strip()]
+    if OFF in wanted:
+        return Unredacted({})
+    return Redactor(environ, wanted)

@@ -1,0 +1,310 @@
+"""Secrets that are known by the name they are given to: assignments, dictionaries, headers, command lines. Pure.
+
+A name is looked for by the words in it, then read to both sides; what it is given is judged by how telling the
+name is. `password = 'x'` goes whatever it is; what is given to `key` goes only if it looks drawn by lot, since
+every other dictionary has one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import islice
+from typing import NamedTuple
+
+from akastats.redact.late import late
+from akastats.redact.mask import MASK, Span, cover
+
+#: A name that has none of these is of no interest.
+WORDS = ("key", "token", "secret", "pass", "pwd", "auth", "cred", "dsn", "cookie", "session", "sig", "otp")
+
+_WORD = late("|".join(WORDS), re.IGNORECASE)
+_DIGIT = late(r"\d")
+_SURE = late(
+    r"passw|passphrase|passcode|(?:^|[_-])pass(?:$|[_-]|\d)|pwd|secret|credential|authorization|cookie"
+    r"|dsn|token(?!i[sz])|api[_-]?key|otp|"
+    r"(?:access|account|private|signing|encryption|master|service|shared|auth|ssh|license|client|webhook|deploy"
+    r"|admin|app|storage|subscription|consumer|session|host|aws|hmac|jwt|crypt|cipher|fernet|django|flask)"
+    r"[_-]?key"
+)
+# What the name of a secret ends with when it says something about it, not the secret itself.
+_ABOUT = late(
+    r"(?:file|path|dir|url|uri|name|type|len|length|size|count|limit|max|min|field|header|prefix|suffix|class|func"
+    r"|method|regex|pattern|validators?|hashers?|required|enabled|expir\w*|timeout|ttl|age|at|error|exception"
+    r"|warning|policy|scheme|label|help|hint|prompt|provider|backend|manager|factory|store|error_?messages?"
+    r"|samesite|domain|secure|httponly|version|algorithm|ids?|access_key_id|public[_-]?key|izer|ize)$"
+)
+_ORDINARY = late(
+    r"author(?!i[sz])|monkey|keyboard|keyword|passed|passing|passive|passenger|bypass|compass"
+    r"|design|assign|signal|tokeniz|authentic|credit"
+)
+
+# Where a line of a traceback goes on in the next one; there it begins with pytest's own mark.
+_GAP = r"[ \t]{0,20}(?:\n[e>+-]?[ \t]{0,60})?"
+_TAIL = late(r"[\w-]{0,60}")
+_JOINT = late(
+    rf"""
+    (?:\x1b\[[\d;]{{0,20}}m)? (?P<quote>\\{{0,3}}['"])? \]? (?:
+        {_GAP} (?: :[ \t]{{0,4}}[\w.\[\] |]{{1,40}}?[ \t]{{0,4}}=(?!=) | => | := | [=!]= | [=:] ) {_GAP}
+        (?P<open>[\[({{])? (?:\n[e>]?[ \t]{{0,60}})?
+      | (?: ,?{_GAP}\\{{0,3}}['"]?value\\{{0,3}}['"]?[ \t]?[=:] ) {_GAP}
+      | (?P<comma> ,{_GAP} )
+      | (?P<is> [ \t](?:is|was)[ \t] )
+      | (?P<space> [ \t]{{1,4}} (?=[^\s=:-]) )
+      | (?P<tag> > )
+    )""",
+    re.VERBOSE,
+)
+_VALUE = late(
+    r"""
+    (?:[bBrRuUfF]{1,2}(?=['"\\]))?
+    (?: (?P<triple>'''|\"\"\") (?P<long>[\s\S]{1,4000}?) (?:(?P=triple)|\Z)
+      | (?P<escape>\\{1,3}['"]) (?P<escaped>[^\n]{1,2000}?) (?:(?P=escape)|$)
+      | ' (?P<single>[^'\\\n]*(?:\\.[^'\\\n]*)*)
+      | " (?P<double>[^"\\\n]*(?:\\.[^"\\\n]*)*)
+      | (?P<bare>[^\s'"(){}\[\],;<>&`]{1,4000})
+    )""",
+    re.VERBOSE | re.MULTILINE,
+)
+_CALL = late(r"\(\s{0,40}[bru]?(['\"])([^'\"\n]{1,2000})\1")
+_WRAPPER = late(r"(?i)(?:secret\w*|str|bytes|quote\w*|masked\w*|sensitive\w*|password\w*|url|b64\w*)$")
+# The literal goes on in the next line: implicit concatenation, as pprint writes long texts.
+_CONTINUED = late(r"['\"][ \t]*\n[E>]?[ \t]*[bru]?(?P<q>['\"])(?P<more>[^'\"\n]{1,2000})(?=(?P=q))")
+
+_NOTHING = late(
+    r"(?i)none|null|nil|true|false|undefined|unset|empty|notset|missing|str|int|bytes|bool|float|any|self|cls"
+    r"|object"
+    r"|[*x.•_-]+|[$%{<].*|\[redacted\].*|ellipsis|optional|required|lambda|not|await|yield|async"
+)
+_PLAIN = late(r"[A-Za-z]+(?:[ ._/-][A-Za-z]+)*[ .!?:]*")
+_IDENTIFIER = late(r"[A-Za-z_]\w*(?:\.\w+)*\.?")
+_ONE_PIECE = late(r"[\w~!@#$%^&*+=-]{0,400}/?[\w~!@#$%^&*+=-]{12,400}", re.ASCII)
+_DIGITS = late(r"\d\D*\d")
+_FOUR_LETTERS = late(r"(?:[A-Za-z][^A-Za-z]*){4}")
+_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
+
+# What can stand behind a name that is given something.
+_JOINING = frozenset(" \t\n=:,>'\"]\\!\x1b")
+
+#: What a text tells once is removed from all of it, for so many values at most: each is a search of the text.
+MOST_LEARNED = 20
+#: So many telling words are looked at in one text, some microseconds each; a traceback has a few dozen.
+MOST_PLACES = 500
+
+
+class Given(NamedTuple):
+    """A value that a name is given, at `start` to `end` of the text; `is_quoted` in any kind of quotes."""
+
+    name: str
+    value: str
+    start: int
+    end: int
+    is_quoted: bool
+
+
+def named(text: str, lowered: str) -> tuple[str, list[str]]:
+    """Return `text` without the values of telling names, and those values that can be looked for elsewhere.
+
+    `lowered` is `text` in small letters, as long as it.
+    """
+    places = _places(lowered)
+    if not places:
+        return text, []
+    found = list(_given(text, lowered, places[:MOST_PLACES]))
+    values = [given.value for given in found if _is_distinct(given)]
+    learned = list(dict.fromkeys([*values, *_compared(text, lowered)]))[:MOST_LEARNED]
+    spans = [(given.start, given.end) for given in found]
+    if len(places) > MOST_PLACES:
+        spans += _crowded(lowered, places[MOST_PLACES])
+    text = cover(text, spans)
+    for value in sorted(learned, key=len, reverse=True):
+        text = text.replace(value, MASK)
+    return text, learned
+
+
+def _places(lowered: str) -> list[int]:
+    """Return where telling words stand, in order: the first ones, if they are too many to look at each."""
+    places: list[int] = []
+    for word in WORDS:
+        at = lowered.find(word)
+        last = len(places) + MOST_PLACES
+        while at >= 0 and len(places) <= last:
+            places.append(at)
+            at = lowered.find(word, at + len(word))
+    places.sort()
+    return places
+
+
+def _crowded(lowered: str, start: int) -> Iterator[Span]:
+    """Yield whole lines that have a telling word, from `start` on: nobody reads so many, so none is judged."""
+    at = start
+    for line in lowered[start:].split("\n"):
+        if any(word in line for word in WORDS):
+            yield at, at + len(line)
+        at += len(line) + 1
+
+
+def _given(text: str, lowered: str, places: list[int]) -> Iterator[Given]:
+    at = 0
+    for place in places:
+        if place < at:
+            continue
+        # The name is read to its end: a further telling word in it is the same name.
+        at = _TAIL.match(lowered, place).end()  # type: ignore[union-attr]  # it matches nothing too
+        joint = _JOINT.match(lowered, at) if lowered[at : at + 1] in _JOINING else None
+        if joint is not None:
+            given = _look(text, lowered, place, joint)
+            if given is not None:
+                at = given.end
+                yield given
+
+
+def _look(text: str, lowered: str, place: int, joint: re.Match[str]) -> Given | None:
+    """Return what the name at `place` is given, `None` if it is nothing secret."""
+    before = lowered[max(0, place - 60) : place]
+    head = before[len(before.rstrip(_LETTERS)) :]
+    name = head.lstrip("-") + lowered[place : joint.start()]
+    if joint.lastgroup in ("comma", "space", "is", "tag") and not _is_joined(joint, head, before, text):
+        return None
+    value = _VALUE.match(text, joint.end())
+    if value is None:
+        return None
+    kind = value.lastgroup or ""
+    start, end = value.span(kind)
+    if kind == "bare":
+        if text.startswith("(", end):
+            return _wrapped(text, name, value.group(), end)
+        if _is_header(name) and joint.end("quote") == -1 and ":" in joint.group():
+            end = _line_end(text, start)
+        return Given(name, text[start:end], start, end, False) if _is_bare_secret(text, name, start, end) else None
+    end = _continued(text, end) if kind in ("single", "double") else end
+    given = Given(name, text[start:end], start, end, True)
+    in_list = joint["open"] == "[" and " " in given.value
+    return (
+        given
+        if not in_list and _is_secret(name, given.value, joint.lastgroup == "comma" and not head.startswith("-"))
+        else None
+    )
+
+
+def _is_joined(joint: re.Match[str], head: str, before: str, text: str) -> bool:
+    """Whether a name and what stands behind a comma, a space, `is` or `>` belong together."""
+    how, is_flag, at = joint.lastgroup, head.startswith("-"), joint.end()
+    if how == "comma":
+        return joint["quote"] is not None and (
+            is_flag or before[: len(before) - len(head)].rstrip("'\"\\b").endswith("(")
+        )
+    if how == "space":
+        return is_flag and joint["quote"] is None
+    if how == "is":
+        return text[at : at + 1] in ("'", '"')
+    opened = before[: len(before) - len(head)].endswith("<")
+    return opened and text.startswith("</", text.find("<", at))
+
+
+def _wrapped(text: str, name: str, callee: str, at: int) -> Given | None:
+    """Return what is inside of `SecretStr('...')`; what other functions are given is no value of the name."""
+    inner = _CALL.match(text, at)
+    if inner is None or not _WRAPPER.search(callee) or not _is_secret(name, inner[2]):
+        return None
+    return Given(name, inner[2], *inner.span(2), True)
+
+
+def _continued(text: str, end: int) -> int:
+    while True:
+        more = _CONTINUED.match(text, end)
+        if more is None:
+            return end
+        end = more.end("more")
+
+
+def _is_header(name: str) -> bool:
+    return name.endswith(("authorization", "cookie"))
+
+
+def _line_end(text: str, start: int) -> int:
+    ends = [end for end in (text.find(mark, start) for mark in ("\n", "'", '"')) if end >= 0]
+    return min(ends, default=len(text))
+
+
+def _is_secret(name: str, value: str, is_pair: bool = False) -> bool:
+    """Whether a quoted value is a secret; of a pair `('name', 'value')` one cannot be so sure."""
+    if not value.strip() or _NOTHING.fullmatch(value):
+        return False
+    if _ORDINARY.search(name) or not _SURE.search(name) or _ABOUT.search(name):
+        return _is_random(value)
+    if is_pair and _PLAIN.fullmatch(value.replace("_", "-")):
+        return False
+    # A parser's 'NAME' and a '<' are tokens; a password is secret however short.
+    return len(value) >= 8 or (len(value) >= 3 and "token" not in name)
+
+
+def _is_bare_secret(text: str, name: str, start: int, end: int) -> bool:
+    value = text[start:end]
+    if len(value) < 4 or _NOTHING.fullmatch(value) or text[end : end + 1] in ("(", "["):
+        return False
+    if _IDENTIFIER.fullmatch(value) and (_is_code(text, start, end) or _says_itself(value)):
+        return False
+    if _ORDINARY.search(name) or not _SURE.search(name) or _ABOUT.search(name):
+        return _is_random(value)
+    if value.isdigit():
+        return len(value) >= 6 and "token" not in name
+    if _PLAIN.fullmatch(value):
+        return len(value) >= 8 and text[start - 1] in "=: " and not text[start - 2 : start].isspace()
+    return True
+
+
+def _says_itself(value: str) -> bool:
+    """Whether a word is itself the name of a secret: `password=password`, `token: settings.api_token`."""
+    return bool(_WORD.search(value)) and not _DIGIT.search(value)
+
+
+def _is_code(text: str, start: int, end: int) -> bool:
+    """Whether a place is in a line of source, outside of quotes: there a bare word is a name, not a value."""
+    begin = text.rfind("\n", 0, start) + 1
+    if not text.startswith((">", "    "), begin):
+        return False
+    before = text[begin:start]
+    return before.count('"') % 2 == 0 and before.count("'") % 2 == 0
+
+
+def _is_random(value: str) -> bool:
+    """Whether a value looks drawn by lot: long, in one piece, letters and digits mixed."""
+    return bool(_ONE_PIECE.fullmatch(value) and _DIGITS.search(value) and _FOUR_LETTERS.search(value))
+
+
+def _is_distinct(given: Given) -> bool:
+    """Whether a value may be removed wherever else the text has it, and not only under its name."""
+    value = given.value
+    if len(value) < 8 or MASK in value or "\n" in value:
+        return False
+    return not _PLAIN.fullmatch(value) or (
+        given.is_quoted and len(value) >= 10 and not _says_itself(value) and " " not in value
+    )
+
+
+# A line of source that asserts, as pytest and Python show it.
+_ASSERTED = late(r"^(?:>[ \t]+|[ ]{4,})([^\n]*assert[^\n]*)", re.MULTILINE)
+# What came of it: pytest's explanation, or an error's own text.
+_EXPLAINED = late(r"^(?:E[ \t]+)?(?:assert |[\w.]*(?:Error|Exception|Failed): )([^\n]*)", re.MULTILINE)
+_WHERE = late(r"\+[ \t]+(?:where|and)[ \t]+[bru]?(['\"])([^\n]{8,2000}?)\1 = ([^\n]{1,500})")
+_QUOTED = late(r"'([^'\n]{0,2000})'|\"([^\"\n]{0,2000})\"")
+
+
+def _compared(text: str, lowered: str) -> Iterator[str]:
+    """Yield values that an assertion shows without a name, where its line of source has one that tells."""
+    if "assert" not in lowered:
+        return
+    if any(_is_sure(match[1]) for match in islice(_ASSERTED.finditer(text), MOST_LEARNED)):
+        for match in islice(_EXPLAINED.finditer(text), MOST_LEARNED):
+            for single, double in _QUOTED.findall(match[1]):
+                if len(single or double) >= 8 and not _PLAIN.fullmatch(single or double):
+                    yield single or double
+    for match in islice(_WHERE.finditer(text), MOST_LEARNED):
+        if _is_sure(match[3]) and not _PLAIN.fullmatch(match[2]):
+            yield match[2]
+
+
+def _is_sure(source: str) -> bool:
+    lowered = source.lower()
+    return bool(_SURE.search(lowered)) and not _ORDINARY.search(lowered)

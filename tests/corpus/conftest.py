@@ -1,0 +1,79 @@
+"""A suite run with the plugin in a process of its own, and all that is on disk and on the server afterwards."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from akastats.spool.format import parse
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What a run has left: pytest's own result, its spool's records, every text on the server."""
+
+    result: pytest.RunResult
+    spool: Path
+    records: list[list[Any]]
+    server: str
+
+    @property
+    def on_disk(self) -> str:
+        """Every text of the spool, as it was before it became JSON."""
+        return "\n".join(text for record in self.records for text in _texts(record))
+
+    @property
+    def failures(self) -> list[str]:
+        """The texts of failures, in the order of the tests."""
+        return [record[6] for record in self.records if record[0] == "error"]
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            yield str(name)
+            yield from [base64.b64decode(item).decode("latin-1")] if name == "base64" else _texts(item)
+
+
+def _everything(client: Redis) -> str:
+    readers: dict[str, Callable[[Any], Any]] = {
+        "string": client.get,
+        "hash": client.hgetall,
+        "list": lambda key: client.lrange(key, 0, -1),
+        "zset": lambda key: client.zrange(key, 0, -1),
+    }
+    found = [(key, readers[client.type(key).decode()](key)) for key in client.keys("*")]
+    return "\n".join(
+        f"{key!r} {value if not isinstance(value, bytes) else value.decode('latin-1')}" for key, value in found
+    )
+
+
+Store = Callable[..., Stored]
+
+
+@pytest.fixture
+def store(pytester: pytest.Pytester, server: str, redis_client: Redis) -> Store:
+    """Run the suite in pytester's directory, recorded, and read all that was stored."""
+
+    def run(*arguments: str) -> Stored:
+        plain = ("-p", "no:randomly", "-p", "no:cacheprovider", "-q", "--color=no")
+        ours = ("--akastats", "--akastats-wait=60", f"--akastats-url={server}")
+        result = pytester.runpytest_subprocess(*plain, *ours, *arguments, timeout=300)
+        (spool,) = (pytester.path / ".akastats" / "spool").glob("*.aks")
+        records = [record.content for record in map(parse, spool.read_bytes().splitlines()) if record]
+        assert json.dumps(records)
+        return Stored(result, spool, records, _everything(redis_client))
+
+    return run
