@@ -89,7 +89,7 @@ def lines(state: State | None, problem: str, spool: Path | None, verbosity: int)
 
 
 def _reason(state: State | None) -> str:
-    if state is None:
+    if state is None or state.phase == states.STARTING:
         return "the delivering process has not started; the next run or `akastats drain` delivers it"
     if state.message:
         return visible(state.message)

