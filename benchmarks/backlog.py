@@ -150,6 +150,8 @@ def memory(chosen: argparse.Namespace) -> bool:
         (Path(home) / "test_many.py").write_text(content)
         bare = peak_of_pytest(Path(home), ())
         recorded = peak_of_pytest(Path(home), (*OURS, "--akastats-url=redis://127.0.0.1:1"))
+        (written,) = (Path(home) / ".akastats" / "spool").glob(f"*{SUFFIX}")
+        assert written.read_bytes().count(b'["test",') == chosen.tests
     print(f"\n| {chosen.tests:,} tests, server down | measured | bound | |\n|---|--:|--:|---|")
     show("bare pytest, MiB", bare / MIB, bare / MIB, True, "")
     return show("added, MiB", (recorded - bare) / MIB, MOST_TESTS / MIB, recorded - bare <= MOST_TESTS, "")
