@@ -20,7 +20,7 @@ from akastats.errors import AkastatsError, ConfigError, ServerError
 from akastats.operations.requests import ask, ask_all, tell
 from akastats.redis import AsyncRedis, SyncRedis, async_redis, connect, connect_async, sync_redis
 from akastats.redis.protocol import pack
-from akastats.redis.translation import ADVICE
+from akastats.redis.translation import ADVICE, address
 from akastats.sync_stats import contexts, fetch_stats
 
 
@@ -548,3 +548,17 @@ def test_every_kind_of_error_has_its_advice():
     kinds = {"absent", "lost", "busy", "denied", "unknown_script", "refused"}
 
     assert set(ADVICE) == kinds
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://me:hunter2@host", "redis://host:6379"),
+        ("rediss://host:6380/1", "rediss://host:6380"),
+        ("redis://[::1]:7000", "redis://[::1]:7000"),
+        ("unix://:hunter2@/run/redis.sock", "unix:///run/redis.sock"),
+    ],
+)
+def test_an_address_is_shown_as_it_is_written(url, shown):
+    """Scheme and brackets are there, user and password are not."""
+    assert shown == address(connect(url))

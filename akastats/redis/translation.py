@@ -119,9 +119,11 @@ def _first_line(error: Exception) -> str:
 def address(client: Any) -> str:
     """Return where a client's server is, without credentials."""
     try:
-        settings = client.get_connection_kwargs()
+        settings, pool = client.get_connection_kwargs(), client.connection_pool
     except AttributeError:
         return "the attached connection"
     if "path" in settings:
         return f"unix://{settings['path']}"
-    return f"redis://{settings.get('host', 'localhost')}:{settings.get('port', 6379)}"
+    host, port = str(settings.get("host", "localhost")), settings.get("port", 6379)
+    scheme = "rediss" if pool.connection_class.__name__.startswith("SSL") else "redis"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
