@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import sleep
@@ -14,9 +13,7 @@ from akastats.visible import seconds, short_url, visible
 
 # A server that does not answer is given this long, whatever --akastats-wait says: with all that is around it the
 # end is held up by less than 2 s. One that cannot be reached or refuses gets the time of one more attempt.
-SILENT_WAIT_S, ABSENT_WAIT_S = 1.5, 0.25
-# A shipper that only just begins to ask, on a machine that is slow to start it, is given this long to be answered.
-FIRST_WAIT_S = 1.0
+SILENT_WAIT_S, ABSENT_WAIT_S = 1.6, 0.25
 LOOK_S = 0.01
 MOMENT_S = 0.5
 NAME_WIDTH = 60
@@ -27,29 +24,30 @@ class Patience:
 
     def __init__(self, wait_s: float, now: float) -> None:
         self._wait_s = wait_s
-        self._began = self._heard_at = now
+        self._began = self._asked_at = self._heard_at = now
         self._answers = 0
         self._has_asked = False
+        # Who asks for a longer wait has a machine that is slow, or so busy that it looks like a silence.
+        self._busy_s = max(SILENT_WAIT_S, wait_s / 6)
+        self._first_s = min(SILENT_WAIT_S, wait_s / 25)
+        self._limits = {states.RAISING: wait_s, states.SILENT: SILENT_WAIT_S, states.ABSENT: ABSENT_WAIT_S}
 
     def is_over(self, state: State | None, now: float) -> bool:
         """Take in the state at a moment; return whether it has been enough."""
-        if state is not None and state.phase != states.STARTING:
+        phase = state.phase if state else states.STARTING
+        if state is not None and phase not in (states.STARTING, states.RAISING):
             self._hear(state, now)
-        return now - self._began >= self._wait_s or now - self._heard_at >= _limit(state)
+        # One that fails at the end is not waited for again and again between its answers.
+        since = self._asked_at if phase in (states.SILENT, states.ABSENT) else self._heard_at
+        return now - self._began >= self._wait_s or now - since >= self._limits.get(phase, self._busy_s)
 
     def _hear(self, state: State, now: float) -> None:
         if not self._has_asked:
-            self._heard_at = max(self._heard_at, now - SILENT_WAIT_S + FIRST_WAIT_S)
+            # A moment to be answered, for a shipper that asks only now.
+            self._asked_at = self._heard_at = max(self._began, now - SILENT_WAIT_S + self._first_s)
         elif state.answers > self._answers:
             self._heard_at = now
         self._has_asked, self._answers = True, state.answers
-
-
-def _limit(state: State | None) -> float:
-    """Return how many seconds without a word of the server are enough."""
-    if state is None:
-        return SILENT_WAIT_S
-    return {states.STARTING: math.inf, states.ABSENT: ABSENT_WAIT_S}.get(state.phase, SILENT_WAIT_S)
 
 
 def wait(spool: Path, wait_s: float, clock: Callable[[], float], show: Callable[[str], None]) -> State | None:
@@ -91,7 +89,7 @@ def lines(state: State | None, problem: str, spool: Path | None, verbosity: int)
 
 
 def _reason(state: State | None) -> str:
-    if state is None:
+    if state is None or state.phase == states.STARTING:
         return "the delivering process has not started; the next run or `akastats drain` delivers it"
     if state.message:
         return visible(state.message)

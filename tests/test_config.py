@@ -36,11 +36,12 @@ def test_every_variable_is_read():
         "AKA_STATS_RUN_DAYS": "8",
         "AKA_STATS_ERROR_DAYS": "9",
         "AKA_STATS_PROFILES": "10",
+        "AKA_STATS_REDACT": "rose\ntulip",
     }
 
     found = read(environ)
 
-    assert found == Config("unix:///run/redis.sock", "MINE", 7, "UTC", 8, 9, 10)
+    assert found == Config("unix:///run/redis.sock", "MINE", 7, "UTC", 8, 9, 10, "rose\ntulip")
 
 
 @pytest.mark.parametrize(

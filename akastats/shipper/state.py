@@ -10,9 +10,11 @@ from typing import Any
 
 from akastats.spool import places
 
-#: The shipper prepares, or is at it: worth waiting for. The server does not answer: not worth much. None can be
-#: reached, or it refuses for now: worth nearly nothing. It is over, ill or well.
-STARTING, DELIVERING, SILENT, ABSENT, FAILED, DONE = "starting", "delivering", "silent", "absent", "failed", "done"
+#: The shipper starts, or the embedded server, which is worth waiting for, as is a delivery. The server does not
+#: answer: not worth much. None can be reached, or it refuses for now: worth nearly nothing. It is over.
+STARTING, RAISING, DELIVERING = "starting", "raising", "delivering"
+SILENT, ABSENT = "silent", "absent"
+FAILED, DONE = "failed", "done"
 
 
 @dataclass(frozen=True)

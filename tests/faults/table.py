@@ -73,8 +73,9 @@ class Rows:
 
 
 def read(path: Path) -> list[Row]:
-    """Return the rows of a run, in the order of the matrix."""
-    rows = [Row(**json.loads(line)) for line in path.read_text().splitlines()]
+    """Return the rows of a run, in the order of the matrix; a case that ran again counts as it ran last."""
+    told = [Row(**json.loads(line)) for line in path.read_text().splitlines()]
+    rows = {(row.number, row.provocation): row for row in told}.values()
     return sorted(rows, key=lambda row: (int("0" + "".join(filter(str.isdigit, row.number[:3]))), row.provocation))
 
 

@@ -94,7 +94,8 @@ def test_what_finished_before_the_end_is_kept(driver: Driver, row: Rows, end: st
     (content,) = verdict.stored.profiles
     if place != "collection":
         assert 10 <= verdict.recorded.finished.total()
-        assert (["test_a.py::test_at"] if end in SUDDEN else []) == content["unfinished"]
+        # For pytest sys.exit is a failure like any other; after all else the test has no outcome.
+        assert ([] if end == "sys.exit(4)" else ["test_a.py::test_at"]) == content["unfinished"]
     assert ("crashed" == run["status"]) == (end in SUDDEN)
     row("23", f"{end} in {place}", verdict, at_exit_s=ANSWERING_S)
 
@@ -196,11 +197,11 @@ def test_parts(subtests):
 
 #: Plugins and options that run tests in their own way.
 WAYS = {
-    "pytest-timeout, thread": (HANGING, ("-p", "pytest_timeout", "--timeout=0.5", "--timeout-method=thread")),
-    "pytest-timeout, signal": (HANGING, ("-p", "pytest_timeout", "--timeout=0.5", "--timeout-method=signal")),
+    "pytest-timeout, thread": (HANGING, ("-p", "pytest_timeout", "--timeout=5", "--timeout-method=thread")),
+    "pytest-timeout, signal": (HANGING, ("-p", "pytest_timeout", "--timeout=5", "--timeout-method=signal")),
     "faulthandler_exit_on_timeout": (
         HANGING,
-        ("-o", "faulthandler_timeout=0.5", "-o", "faulthandler_exit_on_timeout=true"),
+        ("-o", "faulthandler_timeout=5", "-o", "faulthandler_exit_on_timeout=true"),
     ),
     "-x": (ORDINARY, ("-x",)),
     "--maxfail=2": (ORDINARY, ("--maxfail=2",)),

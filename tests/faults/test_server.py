@@ -132,7 +132,8 @@ def test_what_lasts_through_the_run(fault: Fault, own_server: Server, driver: Dr
         )
 
     row(fault.row, f"{fault.provocation} ({own_server.kind})", verdict, warnings=fault.warnings)
-    assert re.search(fault.says, "".join(ours_of(verdict)))
+    # On a busy machine a run may end before its shipper has begun to ask.
+    assert re.search(f"{fault.says}|process has not started", "".join(ours_of(verdict)))
     assert verdict.added_at_exit_s <= fault.longest_s
     assert_hidden(provocations.PASSWORD, verdict)
 
@@ -276,7 +277,13 @@ def test_a_bad_network(
         treat(network)
         lifting = Lifting(network.heal)
         verdict = driver.compare(
-            suite(), url=network.url, drain_to=own_server.url, provoke=lifting, before_drain=lifting.join
+            suite(),
+            # These answer, if slowly: as long as is asked for they are waited for.
+            recorded=("--akastats-wait=1.6",),
+            url=network.url,
+            drain_to=own_server.url,
+            provoke=lifting,
+            before_drain=lifting.join,
         )
 
     row(said[0], f"{said[1]}, through a whole run ({own_server.kind})", verdict)
