@@ -381,11 +381,13 @@ local function time_of(entry)
 end
 
 local function append(history, first, last)
+  local length = 0
   for point = last, first, -3 do
-    call("RPUSH", history, late[point + 2])
+    length = call("RPUSH", history, late[point + 2])
   end
-  call("LTRIM", history, 0, history_size - 1)
-  call("EXPIRE", history, label_ttl)
+  if length > history_size then
+    call("LTRIM", history, 0, history_size - 1)
+  end
 end
 
 -- Puts a label's late points, `late[first]` to `late[last]`, into its history: what is newer than the oldest of
