@@ -161,7 +161,7 @@ def is_as_bare(bare: Outcome, ran: Outcome) -> bool:
 def is_passed_on(bare: Outcome, ran: Outcome, name: str) -> bool:
     """Whether an interrupt reached pytest: the run did not end as if there had been none."""
     # While we wait for the delivery the run is over in all but name: an interrupt ends the waiting alone.
-    waits = any(function in name for function in (" wait:", " show:", " _progress:"))
+    waits = any(function in name for function in (" wait:", " show:", " _progress:", " is_over:", " _hear:"))
     return waits or (bare.code, bare.raised, bare.phases) != (ran.code, ran.raised, ran.phases)
 
 
