@@ -9,36 +9,18 @@ import os
 import secrets
 from collections import deque
 from collections.abc import Iterable, Sequence
-from errno import ELOOP, ENOENT, ENOSPC, EPERM
-from os import (
-    O_APPEND,
-    O_CREAT,
-    O_EXCL,
-    O_RDWR,
-    chmod,
-    close,
-    fstat,
-    ftruncate,
-    getpid,
-    lstat,
-    mkdir,
-    pread,
-    strerror,
-    unlink,
-    write,
-)
-from os import open as open_file
+from errno import ENOENT
+from os import close, getpid, lstat, write
 from pathlib import Path
-from stat import S_ISLNK
 
 from akastats.errors import SpoolError
+from akastats.spool.files import bytes_of_spools, copy, created, identity, prepare, remove, reopened
 from akastats.spool.format import MAX_RECORD_BYTES, SUFFIX, VERSION, line, shortened
-from akastats.spool.places import is_foreign
 
 try:
-    from os import O_CLOEXEC, O_NOFOLLOW, fchmod, pread
+    from os import pread
 except ImportError:
-    # Windows has none of them: there this module can be imported, and no more.
+    # Windows has it not: there this module can be imported, and no more.
     pass
 
 # What cannot be written is kept in memory: so much of it, each record counted with what Python adds to it.
@@ -60,47 +42,8 @@ LONGEST_PAUSE = 64
 # What we wrote last tells our file from a foreign one: it ends with a CRC's line, so chance says no such thing.
 MARK_BYTES = 16
 
-COPY_BYTES = 64 * 1024
-
-
-def _flags() -> int:
-    return O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC
-
-
 # A kept line, and whether it can be done without.
 Kept = tuple[bytes, bool]
-
-
-def prepare(directory: Path) -> None:
-    """Make a spool directory and its project's `.akastats` above it, for this user alone and unknown to git."""
-    home = directory.parent
-    _make(directory)
-    if S_ISLNK(lstat(directory).st_mode):
-        raise OSError(ELOOP, strerror(ELOOP), str(directory))
-    if is_foreign(directory):
-        raise OSError(EPERM, "it lies in another user's directory", str(directory))
-    ignore = home / ".gitignore"
-    try:
-        descriptor = open_file(ignore, _flags() | O_CREAT | O_EXCL, 0o600)
-    except OSError:
-        # It is there, or cannot be: no reason not to record.
-        return
-    try:
-        write(descriptor, b"*\n")
-    finally:
-        close(descriptor)
-
-
-def _make(directory: Path) -> None:
-    """Make what is missing of a path, each with its mode set whatever the umask is: 0777 would lock us out."""
-    try:
-        mkdir(directory, 0o700)
-    except FileExistsError:
-        return
-    except FileNotFoundError:
-        _make(directory.parent)
-        mkdir(directory, 0o700)
-    chmod(directory, 0o700)
 
 
 def create(directories: Iterable[Path], run_id: str) -> Writer:
@@ -142,10 +85,10 @@ class Writer:
     def _open_new(self, path: Path) -> None:
         try:
             prepare(path.parent)
-            self._fd = _created(path)
+            self._fd = created(path)
         except OSError as error:
             raise SpoolError(f"cannot write a spool in {path.parent}: {error.strerror}") from error
-        self._identity = _identity(self._fd)
+        self._identity = identity(self._fd)
 
     @property
     def trouble(self) -> str:
@@ -294,7 +237,7 @@ class Writer:
         Where a test has closed it, the file is opened again; the descriptor that took its number is not touched.
         """
         if not self._holds(self._fd):
-            self._fd = open_file(self.path, _flags())
+            self._fd = reopened(self.path)
             if not self._holds(self._fd):
                 close(self._fd)
                 self._fd = -1
@@ -317,7 +260,7 @@ class Writer:
     def _holds(self, descriptor: int) -> bool:
         """Whether a descriptor is our file's: the same file, and what we wrote last where we wrote it."""
         try:
-            same = _identity(descriptor) == self._identity
+            same = identity(descriptor) == self._identity
             return same and pread(descriptor, len(self._mark), self._at) == self._mark
         except OSError:
             return False
@@ -332,7 +275,7 @@ class Writer:
             try:
                 prepare(directory)
                 # Fails where a file of ours stands already: a place is left for good.
-                descriptor = _created(path)
+                descriptor = created(path)
             except OSError:
                 continue
             if self._go_on_in(path, descriptor):
@@ -345,8 +288,8 @@ class Writer:
         before = self._fd, self.path, self._identity, self._at, self._mark, self._limit
         kept = self._kept.copy()
         try:
-            _copy(source, descriptor, self._at + len(self._mark), self._head)
-            self._fd, self.path, self._identity = descriptor, path, _identity(descriptor)
+            copy(source, descriptor, self._at + len(self._mark), self._head)
+            self._fd, self.path, self._identity = descriptor, path, identity(descriptor)
             self._limit = _room(path.parent)
             if source < 0:
                 self._measure(self._at + len(self._mark))
@@ -356,7 +299,7 @@ class Writer:
             self._kept = kept
             self._kept_bytes = sum(len(written) + OVERHEAD_BYTES for written, _ in kept)
             close(descriptor)
-            _remove(path)
+            remove(path)
             return False
         if source >= 0:
             close(source)
@@ -369,7 +312,7 @@ class Writer:
         if self._holds(self._fd):
             return self._fd
         try:
-            opened = open_file(self.path, _flags())
+            opened = reopened(self.path)
         except OSError:
             return -1
         if self._holds(opened):
@@ -379,50 +322,9 @@ class Writer:
         return -1
 
 
-def _created(path: Path) -> int:
-    """Create a file of ours that is nobody else's, whatever the umask."""
-    descriptor = open_file(path, _flags() | O_CREAT | O_EXCL, 0o600)
-    fchmod(descriptor, 0o600)
-    return descriptor
-
-
-def _identity(descriptor: int) -> tuple[int, int]:
-    found = fstat(descriptor)
-    return found.st_dev, found.st_ino
-
-
-def _copy(source: int, target: int, size: int, head: bytes) -> None:
-    """Copy `size` bytes; where they are gone, write the head that says whose file it is, then a hole."""
-    if source < 0:
-        write(target, head[:size])
-        ftruncate(target, size)
-        return
-    at = 0
-    while at < size:
-        piece = pread(source, min(COPY_BYTES, size - at), at)
-        if not piece or write(target, piece) != len(piece):
-            raise OSError(ENOSPC, strerror(ENOSPC))
-        at += len(piece)
-
-
-def _remove(path: Path) -> None:
-    try:
-        unlink(path)
-    except OSError:
-        pass
-
-
 def _room(directory: Path) -> int:
     """Return how large a new spool of a directory may grow before tests that passed are left out."""
-    total = 0
-    try:
-        with os.scandir(directory) as entries:
-            for entry in entries:
-                if entry.name.endswith(SUFFIX):
-                    total += entry.stat(follow_symlinks=False).st_size
-    except OSError:
-        pass
-    return max(0, min(SPOOL_BYTES, DIRECTORY_BYTES - total) - RESERVE_BYTES)
+    return max(0, min(SPOOL_BYTES, DIRECTORY_BYTES - bytes_of_spools(directory)) - RESERVE_BYTES)
 
 
 def _is_dispensable(written: bytes) -> bool:

@@ -1,0 +1,127 @@
+"""The files and directories of spools: made for one user alone, never through a link, whatever the umask.
+
+Every name used while tests run is bound here at import, as in `writer`.
+"""
+
+from __future__ import annotations
+
+import os
+from errno import ELOOP, ENOSPC, EPERM
+from os import (
+    O_APPEND,
+    O_CREAT,
+    O_EXCL,
+    O_RDWR,
+    chmod,
+    close,
+    fstat,
+    ftruncate,
+    lstat,
+    mkdir,
+    strerror,
+    unlink,
+    write,
+)
+from os import open as open_file
+from pathlib import Path
+from stat import S_ISLNK
+
+from akastats.spool.format import SUFFIX
+from akastats.spool.places import is_foreign
+
+try:
+    from os import O_CLOEXEC, O_NOFOLLOW, fchmod, pread
+except ImportError:
+    # Windows has none of them: there this module can be imported, and no more.
+    pass
+
+COPY_BYTES = 64 * 1024
+
+
+def _flags() -> int:
+    return O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC
+
+
+def prepare(directory: Path) -> None:
+    """Make a spool directory and its project's `.akastats` above it, for this user alone and unknown to git."""
+    home = directory.parent
+    _make(directory)
+    if S_ISLNK(lstat(directory).st_mode):
+        raise OSError(ELOOP, strerror(ELOOP), str(directory))
+    if is_foreign(directory):
+        raise OSError(EPERM, "it lies in another user's directory", str(directory))
+    ignore = home / ".gitignore"
+    try:
+        descriptor = open_file(ignore, _flags() | O_CREAT | O_EXCL, 0o600)
+    except OSError:
+        # It is there, or cannot be: no reason not to record.
+        return
+    try:
+        write(descriptor, b"*\n")
+    finally:
+        close(descriptor)
+
+
+def _make(directory: Path) -> None:
+    """Make what is missing of a path, each with its mode set whatever the umask is: 0777 would lock us out."""
+    try:
+        mkdir(directory, 0o700)
+    except FileExistsError:
+        return
+    except FileNotFoundError:
+        _make(directory.parent)
+        mkdir(directory, 0o700)
+    chmod(directory, 0o700)
+
+
+def reopened(path: Path) -> int:
+    """Open a file of ours again."""
+    return open_file(path, _flags())
+
+
+def created(path: Path) -> int:
+    """Create a file of ours that is nobody else's, whatever the umask."""
+    descriptor = open_file(path, _flags() | O_CREAT | O_EXCL, 0o600)
+    fchmod(descriptor, 0o600)
+    return descriptor
+
+
+def identity(descriptor: int) -> tuple[int, int]:
+    """Return what tells one file from every other: device and inode."""
+    found = fstat(descriptor)
+    return found.st_dev, found.st_ino
+
+
+def copy(source: int, target: int, size: int, head: bytes) -> None:
+    """Copy `size` bytes; where they are gone, write the head that says whose file it is, then a hole."""
+    if source < 0:
+        write(target, head[:size])
+        ftruncate(target, size)
+        return
+    at = 0
+    while at < size:
+        piece = pread(source, min(COPY_BYTES, size - at), at)
+        if not piece or write(target, piece) != len(piece):
+            raise OSError(ENOSPC, strerror(ENOSPC))
+        at += len(piece)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, if that can be."""
+    try:
+        unlink(path)
+    except OSError:
+        pass
+
+
+def bytes_of_spools(directory: Path) -> int:
+    """Return how much all spools of a directory hold; 0 where that cannot be told."""
+    total = 0
+    try:
+        with os.scandir(directory) as entries:
+            for entry in entries:
+                if entry.name.endswith(SUFFIX):
+                    total += entry.stat(follow_symlinks=False).st_size
+    except OSError:
+        pass
+    return total
