@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -242,3 +243,12 @@ def test_a_huge_backlog_is_streamed(row: Rows) -> None:
     assert "| tests delivered | 997,000.0 |" in done.stdout, done.stdout + done.stderr
     assert [] == beyond
     row.tell(Row("41", "1,000 spools of 1,000 records in 64 MiB", 997_000, 0, 0))
+
+
+@pytest.mark.thorough
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+def test_a_slow_disk_delays_and_loses_nothing(driver: Driver, row: Rows) -> None:
+    """Each write of each file takes 50 ms: what a test's record costs is that, and all of them arrive."""
+    under = ("strace", "-qq", "-o", "/dev/null", "-e", "inject=write:delay_enter=50000")
+
+    row("40", "a disk that takes 50 ms a write", driver.compare(suite(20), under=under))
