@@ -125,6 +125,11 @@ class Profile(BaseModel):
         description="nodeid, outcome, start (from the run's), setup, call, teardown, worker, stats (labels)",
         examples=[{"nodeid": ["test_a.py::test_b"], "outcome": ["passed"], "start": [1200], "call": [310]}],
     )
+    errors: dict[str, list[Any]] = Field(
+        description="nodeid, phase (setup, call, teardown, collect, crash or subtest), error (the traceback's "
+        "context id), exception (its class), fingerprint",
+        examples=[{"nodeid": ["test_a.py::test_b"], "phase": ["call"], "exception": ["AssertionError"]}],
+    )
     fixtures: dict[str, list[Any]] = Field(
         description="name, baseid, scope, count, setup, teardown",
         examples=[{"name": ["database"], "baseid": ["tests"], "scope": ["session"], "setup": [812000]}],

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import dropwhile, takewhile
 from math import isfinite
 from statistics import median
 from typing import Any
 
 from akastats import keys, profile
+from akastats.analysis.fingerprint import class_in, message_in
 from akastats.errors import NotFoundError
 from akastats.operations import query, runs
 from akastats.operations.requests import Operation, ask_all
-from akastats.outcomes import class_in, label
+from akastats.outcomes import label
 from akastats.reading import tests
 from akastats.reading.runs import Run, one
 from akastats.records import Stat
@@ -24,7 +24,6 @@ MAX_FAILING = 100
 FIRST_POINTS = 50
 #: How many earlier points "its own past" is.
 PAST = 100
-MAX_MESSAGE = 500
 # Beyond this many seconds before the run no point is the run's: a server sets right clocks off by 5 minutes.
 SKEW_S = 600
 
@@ -199,16 +198,3 @@ def _failure(error_id: str, text: str | None, nodeids: list[str]) -> Failure:
     raised = class_in(text) if text else None
     message = message_in(text, raised) if text and raised else None
     return Failure(raised, message, error_id or None, len(nodeids), nodeids)
-
-
-def message_in(text: str, raised: str) -> str:
-    """Return what a traceback ends with, at most 500 characters: pytest's last `E` lines, else the last line."""
-    lines = [line.rstrip() for line in text.splitlines() if line.strip()]
-    marked = takewhile(_is_marked, dropwhile(lambda line: not _is_marked(line), reversed(lines)))
-    naming = [line for line in lines if raised in line] or lines
-    first = next(reversed(list(marked)), naming[-1] if naming else "")
-    return first.removeprefix("E ").strip()[:MAX_MESSAGE]
-
-
-def _is_marked(line: str) -> bool:
-    return line.startswith("E  ")
