@@ -86,15 +86,27 @@ class RunsPage(BaseModel):
 
 
 class Failure(BaseModel):
-    """Tests that failed with one traceback, which `/stat-contexts` answers under `error_id`."""
+    """Failures that are the same one; `/stat-contexts` answers the newest traceback under `error_id`."""
 
     model_config = ConfigDict(from_attributes=True)
 
+    fingerprint: str | None = Field(default=None, examples=["9b1f0c6a8d1e4b7f9b1f0c6a8d1e4b7f"])
     exception: str | None = Field(description="its class; null once it has expired", examples=["AssertionError"])
     message: str | None = Field(examples=["assert 12 == 13"])
     error_id: str | None = Field(examples=[_CONTEXT_ID])
     count: int = Field(description="how many tests", examples=[1])
-    tests: list[str] = Field(examples=[["tests/test_orders.py::test_total[eur]"]])
+    tests: list[str] = Field(
+        description="node ids, at most 100", examples=[["tests/test_orders.py::test_total[eur]"]]
+    )
+    frames: list[str] = Field(
+        default=[],
+        description="the project's own innermost, `file::function`, innermost last",
+        examples=[["shop/orders.py::total"]],
+    )
+    first_seen: float | None = Field(default=None, description="epoch seconds", examples=[1785579300.123])
+    seen_before: bool | None = Field(
+        default=None, description="whether it was known before this run; null: not known", examples=[True]
+    )
 
 
 class SlowTest(BaseModel):
