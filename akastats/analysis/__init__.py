@@ -1,0 +1,1 @@
+"""Pure: points and profiles in, verdicts out."""
