@@ -87,7 +87,7 @@ def test_added_and_removed_have_one_side():
 
 
 def test_the_last_attempt_counts():
-    """A test that was run again is what it came to; its seconds are the call's, or those of a setup that failed."""
+    """A test that was run again is what it came to; its seconds are the call's, or a failed setup's."""
     columns = {
         "nodeid": ["a", "b", "a"],
         "outcome": ["rerun", "error", "passed"],
