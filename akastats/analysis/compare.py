@@ -79,13 +79,9 @@ def compare(now: Mapping[str, Verdict], base: Mapping[str, Verdict]) -> Comparis
 
 def _change(nodeid: str, now: Mapping[str, Verdict], base: Mapping[str, Verdict]) -> Change:
     here, there = now.get(nodeid), base.get(nodeid)
-    return Change(
-        nodeid,
-        here and here.outcome,
-        there and there.outcome,
-        None if here is None else here.seconds,
-        None if there is None else there.seconds,
-    )
+    outcome, seconds = (here.outcome, here.seconds) if here else (None, None)
+    base_outcome, base_seconds = (there.outcome, there.seconds) if there else (None, None)
+    return Change(nodeid, outcome, base_outcome, seconds, base_seconds)
 
 
 def _fails(outcome: str | None) -> bool:

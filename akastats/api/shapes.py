@@ -117,6 +117,110 @@ class RunDetails(Run):
     slowest: list[SlowTest]
 
 
+class Change(BaseModel):
+    """One test in a run and in its base; what was not there is null."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    nodeid: str = Field(examples=["tests/test_orders.py::test_total[eur]"])
+    outcome: str | None = Field(examples=["failed"])
+    base_outcome: str | None = Field(examples=["passed"])
+    seconds: float | None = Field(examples=[2.31])
+    base_seconds: float | None = Field(examples=[0.42])
+
+
+class Changes(BaseModel):
+    """What differs from the base, at most 100 a list; `slower` and `faster` from 10 % and 20 ms on, most first."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    newly_failing: list[Change] = Field(description="fails, and did not")
+    fixed: list[Change] = Field(description="failed, and ran well now")
+    slower: list[Change]
+    faster: list[Change]
+    added: int = Field(examples=[3])
+    removed: int = Field(examples=[0])
+
+
+class Comparison(BaseModel):
+    """Two runs and what differs, at most 1,000 a list; `slower` and `faster` as in a run's `changes`."""
+
+    run: Run
+    base: Run
+    newly_failing: list[Change] = Field(description="fails, and did not; new tests that fail too")
+    fixed: list[Change] = Field(description="failed, and ran well now")
+    slower: list[Change]
+    faster: list[Change]
+    added: list[Change]
+    removed: list[Change]
+    left_out: int = Field(description="changes beyond 1,000 a list", examples=[0])
+
+
+class RunTest(BaseModel):
+    """One attempt of a test in a run: times in seconds, `start` from the run's."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    nodeid: str = Field(examples=["tests/test_orders.py::test_total[eur]"])
+    outcome: str = Field(
+        description="passed, failed, error, skipped, xfailed, xpassed, or rerun: failed and tried again",
+        examples=["failed"],
+    )
+    start: float = Field(examples=[12.5])
+    seconds: float = Field(description="what its history holds: the call's, or the setup's", examples=[0.42])
+    setup: float = Field(examples=[0.01])
+    call: float = Field(examples=[0.42])
+    teardown: float = Field(examples=[0.0])
+    worker: str = Field(description="empty without workers", examples=["gw0"])
+    error_id: str | None = Field(description="context id of a failure's traceback", examples=[_CONTEXT_ID])
+    stats: list[str] = Field(description="labels of the numbers it gave its `stat`", examples=[["rows"]])
+
+
+class RunTestsPage(BaseModel):
+    """Tests of one run, in the order asked for; `total` counts those on all pages."""
+
+    items: list[RunTest]
+    next: str | None = Field(examples=["100"])
+    total: int = Field(examples=[812])
+
+
+class TrendPoint(BaseModel):
+    """One run that is over; `pass_rate` is the share of the tests that ran which did not fail."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    run: str = Field(examples=[_RUN_ID])
+    started: float | None = Field(description="epoch seconds", examples=[1785579300.123])
+    suite: str | None = Field(examples=["unit"])
+    branch: str | None = Field(examples=["main"])
+    commit: str | None = Field(examples=["3af0983c0ffee3af0983c0ffee3af0983c0ffee0"])
+    status: str | None = Field(examples=["failed"])
+    duration: float | None = Field(description="seconds", examples=[61.377])
+    tests: int | None = Field(examples=[812])
+    passed: int | None = Field(examples=[801])
+    failed: int | None = Field(examples=[2])
+    errors: int | None = Field(examples=[1])
+    skipped: int | None = Field(examples=[8])
+    pass_rate: float | None = Field(description="0 to 1; null where no test ran", examples=[0.9963])
+
+
+class TrendPage(BaseModel):
+    """Runs that are over, newest first; `next` is the cursor of the next page, null at the end."""
+
+    items: list[TrendPoint]
+    next: str | None = Field(examples=["WzE3ODU1NzkzMDAuMTIzLCAiMjAyNjA4MDFUMTAxNTAwMTIzLTZlOTEzYyJd"])
+
+
+class Facets(BaseModel):
+    """Branches and suites of the newest 1,000 runs, most recently used first, and how many labels there are."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    branches: list[str] = Field(examples=[["main", "topic/faster"]])
+    suites: list[str] = Field(examples=[["unit", "e2e"]])
+    labels_total: int = Field(examples=[10412])
+
+
 class Profile(BaseModel):
     """A run column-wise: row `n` of a table is the `n`th of each list. Durations in whole microseconds."""
 

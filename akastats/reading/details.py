@@ -10,6 +10,7 @@ from statistics import median
 from typing import Any
 
 from akastats import keys, profile
+from akastats.analysis.compare import value_us
 from akastats.errors import NotFoundError
 from akastats.operations import query, runs
 from akastats.operations.requests import Operation, ask_all
@@ -100,15 +101,10 @@ def failing_tests(content: dict[str, Any]) -> list[str]:
 def slowest_tests(content: dict[str, Any], size: int) -> list[Slow]:
     """Return a profile's slowest tests by the time that their history holds; `usual` is not known here."""
     found = [
-        Slow(row["nodeid"], _value_us(row) / 1e6, None, outcome=row["outcome"])
+        Slow(row["nodeid"], value_us(row) / 1e6, None, outcome=row["outcome"])
         for row in profile.rows(content["tests"])
     ]
     return _slowest(found, size)
-
-
-def _value_us(row: dict[str, Any]) -> int:
-    """Return the call phase, or setup where the test ended there."""
-    return int(row["call"] or row["setup"])
 
 
 def slowest_fixtures(content: dict[str, Any], size: int) -> list[Slow]:
