@@ -1,13 +1,14 @@
 """One run's profile: every test, fixture and collected file, column-wise, compressed. Pure.
 
-`{"version": 1, "tests": {column: [...]}, "fixtures": {...}, "files": {...}, "unfinished": [node ids]}`,
-JSON in zlib. Durations are whole microseconds, a test's start is counted from the run's.
+`{"version": 1, "tests": {column: [...]}, "errors": {...}, "fixtures": {...}, "files": {...}, "unfinished":
+[node ids]}`, JSON in zlib. Durations are whole microseconds, a test's start is counted from the run's.
 """
 
 from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Sequence
 from typing import Any
 
 from akastats.errors import AkastatsError
@@ -39,6 +40,7 @@ def encode(story: Story) -> bytes:
     content = {
         "version": VERSION,
         "tests": _columns(("nodeid", "outcome", "start", "setup", "call", "teardown", "worker", "stats"), rows),
+        "errors": _columns(("nodeid", "phase", "error", "exception", "fingerprint"), story.errors),
         "fixtures": _columns(("name", "baseid", "scope", "count", "setup", "teardown"), fixtures),
         "files": _columns(("path", "seconds"), files),
         "unfinished": sorted(story.running),
@@ -61,7 +63,7 @@ def rows(table: dict[str, list[Any]]) -> list[dict[str, Any]]:
     return [dict(zip(table, values, strict=True)) for values in zip(*table.values(), strict=True)]
 
 
-def _columns(names: tuple[str, ...], rows: list[tuple[Any, ...]]) -> dict[str, list[Any]]:
+def _columns(names: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> dict[str, list[Any]]:
     return {name: [row[position] for row in rows] for position, name in enumerate(names)}
 
 

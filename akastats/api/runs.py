@@ -78,9 +78,9 @@ async def get_runs(
 
 @router.get("/runs/{id}", responses=documented(404))
 async def get_run(id: RunId) -> RunDetails:
-    """Answer one run, its failures grouped by traceback, and its slowest tests against their own past."""
+    """Answer one run, what failed, what was slow against its own past, and what changed against its base."""
     found = await async_redis.run(details.details(config.namespace, id))
-    return RunDetails.model_validate({**vars(found.run), **vars(found)})
+    return RunDetails.model_validate({**vars(found.run), **vars(found)}, from_attributes=True)
 
 
 def _wanted(
