@@ -40,7 +40,7 @@ def create_app(routers: Sequence[APIRouter] = EVERYTHING) -> FastAPI:
         description="Statistics kept in Redis or Valkey: numbers, histories and contexts of labels.",
         lifespan=connected,
         dependencies=[Security(_BEARER)],
-        responses=documented(401, 403, 421, 429),
+        responses=documented(401, 403, 421, 429, 431),
         # Its page would come from a CDN.
         docs_url=None,
         redoc_url=None,

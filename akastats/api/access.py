@@ -5,6 +5,7 @@ before our own application alone; a host of `attach_routes` has its own.
 
 | checked, in this order | else |
 |---|---|
+| the header's size | 431 |
 | the rate, where others than this machine ask | 429 |
 | `Host` is a name we know | 421 |
 | an unsafe method comes from a page of ours, or from no page | 403 |
@@ -30,6 +31,9 @@ from akastats.api.problems import Problem, answer_of
 from akastats.api.rate import WRONG_TOKEN, Rate
 from akastats.config import Config, config
 from akastats.tokens import CONTEXTS, EVERYTHING, WRITE, Token
+
+# A label of 4,096 bytes takes 12 KiB of a path percent-encoded; the rest is for cookies.
+MAX_HEADER_BYTES = 32 * 1024
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _GRANT = "akastats.access"
@@ -102,6 +106,13 @@ def asking(scope: Scope) -> Asking:
 def _is_near(end: str) -> bool:
     """Tell whether one end of a connection is on this machine; a Unix socket's has no name, or a path."""
     return not end or end.startswith("/") or hosts.is_loopback(end)
+
+
+def check_size(scope: Scope) -> None:
+    """Raise a problem for a header that is too large: h11 takes any that comes in one piece."""
+    size = len(scope.get("raw_path") or b"") + len(scope.get("query_string", b""))
+    if size + sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADER_BYTES:
+        raise Problem(431, f"header: more than {MAX_HEADER_BYTES} bytes", "header", MAX_HEADER_BYTES)
 
 
 def check_host(policy: Policy, asked: Asking) -> None:
@@ -181,6 +192,7 @@ class Access:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         policy, asked = policy_of(config.now()), asking(scope)
         try:
+            check_size(scope)
             self._check_rate(asked)
             check_host(policy, asked)
             check_origin(asked.method, asked.headers)

@@ -16,7 +16,7 @@ from akastats.cli.options import Directory, Json, Namespace, Url
 from akastats.config import Config, config
 from akastats.errors import AkastatsError, ConfigError
 
-# A label of 4,096 bytes takes 12 KiB of a path percent-encoded; the rest is for cookies.
+# What comes in pieces is cut off here; what comes in one, by the application.
 MAX_HEADER_BYTES = 32 * 1024
 # Beyond the hundred that may follow a run live.
 MAX_CONNECTIONS = 250
@@ -27,7 +27,9 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 8321,
     token: Annotated[
         str,
-        typer.Option(help="Who has it may read, as `TOKEN` or `stats:TOKEN`. Default: AKA_STATS_TOKEN, else drawn."),
+        typer.Option(
+            help="Who has it may read, as `TOKEN` or `stats:TOKEN`. Default: AKA_STATS_TOKEN, else drawn."
+        ),
     ] = "",
     no_auth: Annotated[
         bool, typer.Option("--insecure-no-auth", help="Whoever reaches the address may read everything.")
@@ -99,8 +101,9 @@ def access_of(settings: Config, host: str, token: str, no_auth: bool, allowed: l
 
 
 def _names_of(host: str) -> list[str]:
-    """Return by which names a machine that serves at `host` is asked."""
-    return [socket.gethostname()] if hosts.is_wildcard(host) else [host]
+    """Return by which names a machine that serves at `host` is asked; its own may be none that a browser takes."""
+    name = socket.gethostname() if hosts.is_wildcard(host) else host
+    return [name] if hosts.of_header(name) else []
 
 
 def _listen(host: str, port: int) -> socket.socket:
