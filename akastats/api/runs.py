@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import JSONResponse
 
 from akastats.analysis import trace_files
+from akastats.api.access import ReadsContexts
 from akastats.api.limits import PAGE_DEFAULT, Cursor, PageSize
 from akastats.api.problems import Problem, Route, documented
 from akastats.api.shapes import Comparison, Profile, Run, RunDetails, RunsPage, RunTest, RunTestsPage
@@ -77,9 +78,14 @@ async def get_runs(
 
 
 @router.get("/runs/{id}", responses=documented(404))
-async def get_run(id: RunId) -> RunDetails:
-    """Answer one run, what failed, what was slow against its own past, and what changed against its base."""
+async def get_run(id: RunId, reads_contexts: ReadsContexts) -> RunDetails:
+    """Answer one run, what failed, what was slow against its own past, and what changed against its base.
+
+    Messages and frames come out of tracebacks: a token without the scope `contexts` gets none.
+    """
     found = await async_redis.run(details.details(config.namespace, id))
+    if not reads_contexts:
+        found = details.without_texts(found)
     return RunDetails.model_validate({**vars(found.run), **vars(found)}, from_attributes=True)
 
 

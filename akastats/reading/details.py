@@ -81,6 +81,12 @@ def details(namespace: str, run_id: str, size: int = 10) -> Operation[Details]:
     return Details(run, True, failed, left_out, slowest, list(map(_fixture, fixtures)), base, changes)
 
 
+def without_texts(found: Details) -> Details:
+    """Return details without what comes out of tracebacks, for those who may not read them."""
+    failed = [replace(failure, message=None, frames=[]) for failure in found.failures]
+    return replace(found, failures=failed)
+
+
 def _found_profile(namespace: str, run_id: str) -> Operation[dict[str, Any] | None]:
     try:
         return (yield from read_profile(namespace, run_id))

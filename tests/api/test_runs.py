@@ -11,6 +11,7 @@ from redis import Redis
 
 from akastats import keys
 from akastats.api.shapes import Run
+from akastats.config import config
 from akastats.reading import runs as reading
 from tests.telling import STARTED, TRACEBACK, tell
 
@@ -273,6 +274,21 @@ def test_failures_that_differ_in_a_number_are_one(ask, server, tmp_path, redis_c
     assert (failure["count"], failure["tests"]) == (2, ["a.py::one", "a.py::two"])
     texts = ask("POST", "/api/v1/stat-contexts", json=[failure["error_id"]]).json()
     assert texts == {failure["error_id"]: SECOND}
+
+
+def test_messages_and_frames_are_for_those_who_may_read_tracebacks(ask, server, tmp_path):
+    """A token for numbers alone learns what failed and how often, and nothing out of a traceback."""
+    run_id = tell(server, tmp_path, [("a.py::one", "failed", 0.1, FIRST)])
+    config.token = f"stats:{'s' * 32} contexts:{'c' * 32}"
+
+    found = [
+        ask("GET", f"/api/v1/runs/{run_id}", headers={"authorization": f"Bearer {letter * 32}"}).json()
+        for letter in "sc"
+    ]
+
+    told = [(run["failures"][0]["exception"], run["failures"][0]["message"]) for run in found]
+    assert told == [("ValueError", None), ("ValueError", "boom 1")]
+    assert [run["failures"][0]["frames"] for run in found] == [[], ["a.py::f"]]
 
 
 @pytest.mark.parametrize(("first_seen", "before"), [(STARTED - 1, True), (STARTED, False), (None, None)])
