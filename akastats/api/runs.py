@@ -12,7 +12,17 @@ from akastats.analysis import trace_files
 from akastats.api.access import ReadsContexts
 from akastats.api.limits import PAGE_DEFAULT, Cursor, PageSize
 from akastats.api.problems import Problem, Route, documented
-from akastats.api.shapes import Comparison, Profile, Run, RunDetails, RunsPage, RunTest, RunTestsPage
+from akastats.api.shapes import (
+    Comparison,
+    PerfettoFile,
+    Profile,
+    Run,
+    RunDetails,
+    RunsPage,
+    RunTest,
+    RunTestsPage,
+    SpeedscopeFile,
+)
 from akastats.config import config
 from akastats.operations.runs import Position
 from akastats.reading import comparing, details, run_tests
@@ -36,6 +46,7 @@ Format = Annotated[
     Literal["json", "speedscope", "perfetto"],
     Query(description="the profile itself, or a file for speedscope.app or ui.perfetto.dev"),
 ]
+AnyProfile = Profile | SpeedscopeFile | PerfettoFile
 _WRITTEN = {"speedscope": trace_files.speedscope, "perfetto": trace_files.perfetto}
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 
@@ -128,7 +139,7 @@ async def get_comparison(id: RunId, base: RunId) -> Comparison:
     return Comparison.model_validate(told, from_attributes=True)
 
 
-@router.get("/runs/{id}/profile", response_model=Profile, responses=documented(404))
+@router.get("/runs/{id}/profile", response_model=AnyProfile, responses=documented(404))
 async def get_run_profile(id: RunId, format: Format = "json") -> Any:
     """Answer every test, fixture and file of one run, or a file of them for another program."""
     content = await async_redis.run(details.read_profile(config.namespace, id))

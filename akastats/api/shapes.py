@@ -274,6 +274,26 @@ class Profile(BaseModel):
     unfinished: list[str] = Field(description="node ids of tests that began and never ended", examples=[[]])
 
 
+class SpeedscopeFile(BaseModel):
+    """A run for speedscope.app: a view a worker, one of collection, one of fixtures."""
+
+    schema_: str = Field(alias="$schema", examples=["https://www.speedscope.app/file-format-schema.json"])
+    exporter: str = Field(examples=["akastats"])
+    name: str = Field(examples=[f"run {_RUN_ID}"])
+    active_profile_index: int = Field(alias="activeProfileIndex", examples=[0])
+    shared: dict[str, list[dict[str, Any]]] = Field(examples=[{"frames": [{"name": "test_a.py::test_b"}]}])
+    profiles: list[dict[str, Any]] = Field(examples=[[{"type": "evented", "name": "gw0", "unit": "microseconds"}]])
+
+
+class PerfettoFile(BaseModel):
+    """A run for ui.perfetto.dev and Chrome, in the JSON trace event format: a thread a worker."""
+
+    trace_events: list[dict[str, Any]] = Field(
+        alias="traceEvents", examples=[[{"ph": "X", "name": "test_a.py::test_b", "ts": 1200, "dur": 310}]]
+    )
+    display_time_unit: str = Field(alias="displayTimeUnit", examples=["ms"])
+
+
 class Attempt(BaseModel):
     """One attempt of a test; what has expired is null."""
 
