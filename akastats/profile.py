@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from collections.abc import Sequence
 from typing import Any
@@ -45,7 +46,21 @@ def encode(story: Story) -> bytes:
         "files": _columns(("path", "seconds"), files),
         "unfinished": sorted(story.running),
     }
-    return zlib.compress(json.dumps(content, separators=(",", ":")).encode())
+    return zlib.compress(_sendable(json.dumps(content, separators=(",", ":"))).encode())
+
+
+# In JSON of ASCII alone: an escaped backslash, a character of two surrogates, a surrogate without its other half.
+_SURROGATES = re.compile(r"\\\\|\\ud[89ab]..\\ud[c-f]..|(\\ud[89a-f]..)")
+
+
+def _sendable(written: str) -> str:
+    """Return JSON with lone surrogates spelled out, as in labels: no answer could carry them in UTF-8.
+
+    A node id has them where a file's name is in another encoding.
+    """
+    if "\\ud" not in written:
+        return written
+    return _SURROGATES.sub(lambda found: "\\" + found[0] if found[1] else found[0], written)
 
 
 def decode(stored: bytes) -> dict[str, Any]:

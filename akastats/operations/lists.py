@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -99,14 +99,6 @@ def error_fields(
     """Read some fields of several fingerprints' records, in one round trip; each field may be absent."""
     replies = yield from ask_all([("HMGET", keys.error(namespace, id_), *names) for id_ in fingerprints])
     return {id_: dict(zip(names, reply, strict=True)) for id_, reply in zip(fingerprints, replies, strict=True)}
-
-
-def first_seen(namespace: str, fingerprints: Iterable[str]) -> Operation[dict[str, float]]:
-    """Read when failures were first seen, in epoch seconds; those that no list tells of are left out."""
-    wanted = list(dict.fromkeys(fingerprints))
-    found = yield from error_fields(namespace, wanted, ("first_seen",))
-    times = {id_: number(fields["first_seen"]) for id_, fields in found.items()}
-    return {id_: time for id_, time in times.items() if time is not None}
 
 
 def file_error(
