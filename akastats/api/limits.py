@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any
 
 from fastapi import Depends, Path, Query, Request
@@ -10,11 +11,17 @@ from starlette.convertors import Convertor, register_url_convertor
 
 from akastats.api.problems import Problem, invalid
 from akastats.points import MAX_LABEL_BYTES, check_label
+from akastats.reading import cursors
+from akastats.reading.tables import Place
 
 # One round trip for 1,000 labels takes the server some 25 ms, in commands of 3 ms.
 MAX_LABELS = 1000
 MAX_BODY_BYTES = 1024 * 1024
+# A body of the size above in this time is 0.8 Mbit/s; one that never ends would hold its connection for good.
+BODY_SECONDS = 10.0
 MAX_MATCHER = 512
+# A label of 4096 bytes in JSON and base64, some of it escaped; and a request's header stays below 32 KiB.
+MAX_LABEL_CURSOR = 16_000
 PAGE_DEFAULT = 100
 PAGE_MAX = 1000
 
@@ -56,6 +63,8 @@ Matcher = Annotated[
 PageSize = Annotated[int, Query(ge=1, le=PAGE_MAX, description="items a page")]
 Cursor = Annotated[str, Query(max_length=MAX_MATCHER, description="`next` of the page before")]
 
+LabelCursor = Annotated[str, Query(max_length=MAX_LABEL_CURSOR, description="`next` of the page before")]
+
 _LABELS = TypeAdapter(Annotated[list[Annotated[str, AfterValidator(check_label)]], Field(max_length=MAX_LABELS)])
 # An id may be empty: that is what a history's points without a context carry.
 _IDS = TypeAdapter(
@@ -64,7 +73,17 @@ _IDS = TypeAdapter(
 
 
 async def _body(request: Request) -> bytes:
-    """Return the body, reading no more of it than is allowed."""
+    """Return the body, reading no more of it and no longer than is allowed."""
+    # Decompressed, a mebibyte may be a gigabyte.
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise Problem(415, "content-encoding: a body is sent as it is, not compressed", "content-encoding")
+    try:
+        return await asyncio.wait_for(_read(request), BODY_SECONDS)
+    except asyncio.TimeoutError as error:
+        raise Problem(408, f"body: not here within {BODY_SECONDS:g} s", "body") from error
+
+
+async def _read(request: Request) -> bytes:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
@@ -104,3 +123,14 @@ def json_list(description: str, *example: str, least: int = 0) -> dict[str, Any]
     schema = {"type": "array", "items": items, "maxItems": MAX_LABELS, "examples": [example]}
     content = {"application/json": {"schema": schema}}
     return {"requestBody": {"required": True, "description": description, "content": content}}
+
+
+def place_of(cursor: str, value: type) -> Place | None:
+    """Return where a page begins in a list that is sorted by values of this type; `None`: at its beginning."""
+    if not cursor:
+        return None
+    try:
+        at, text, name = cursors.decode(cursor, bool, value, str)
+    except ValueError as error:
+        raise Problem(422, f"cursor: {error}; it is `next` of the page before", "cursor") from error
+    return (at, text, name)

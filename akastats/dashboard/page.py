@@ -58,7 +58,7 @@ $main
 </main>
 <footer><p>akastats $version:
 <a href="api/v1/runs">runs as JSON</a>, <a href="api/v1/health">health</a>,
-<a href="docs">the API</a>, <a href="openapi.json">its description</a></p></footer>
+<a href="openapi.json">the API's description</a></p></footer>
 </body>
 </html>
 """)
