@@ -8,19 +8,26 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from types import FrameType
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Security
+from fastapi.security import HTTPBearer
 
 from akastats import __version__
 from akastats.api import events
-from akastats.api.problems import answer_problems
+from akastats.api.access import Access, policy_of
+from akastats.api.problems import answer_problems, documented
 from akastats.api.routes import EVERYTHING
+from akastats.config import config
 from akastats.dashboard import page
 from akastats.redis import async_redis
 
 
 @asynccontextmanager
 async def connected(app: FastAPI) -> AsyncIterator[None]:
-    """Keep one connection open while the application serves; a server that is away fails no start."""
+    """Keep one connection open while the application serves; a server that is away fails no start.
+
+    A token that cannot be used does: who set it would believe that it protects something.
+    """
+    policy_of(config.now())
     async with async_redis():
         with _streams_ended():
             yield
@@ -49,6 +56,10 @@ def _streams_ended() -> Iterator[None]:
                 signal.signal(each, handler)
 
 
+# Only for OpenAPI to say so: `Access` asks, and earlier.
+_BEARER = HTTPBearer(auto_error=False, description="not needed on the machine itself while no token is set")
+
+
 def create_app(routers: Sequence[APIRouter] = EVERYTHING) -> FastAPI:
     """Return an application with these routers and the page that answers its errors as problem+json."""
     app = FastAPI(
@@ -56,7 +67,13 @@ def create_app(routers: Sequence[APIRouter] = EVERYTHING) -> FastAPI:
         version=__version__,
         description="Statistics kept in Redis or Valkey: numbers, histories and contexts of labels.",
         lifespan=connected,
+        dependencies=[Security(_BEARER)],
+        responses=documented(401, 403, 421, 429, 431),
+        # Its page would come from a CDN.
+        docs_url=None,
+        redoc_url=None,
     )
+    app.add_middleware(Access)
     for router in (*routers, page.router):
         app.include_router(router)
     return answer_problems(app)

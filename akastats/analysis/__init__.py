@@ -1,1 +1,1 @@
-"""Pure: points and profiles in, verdicts out."""
+"""Pure: points and texts in, verdicts out. Knows no server, no file, no clock."""

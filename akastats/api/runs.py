@@ -9,9 +9,20 @@ from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import JSONResponse
 
 from akastats.analysis import trace_files
+from akastats.api.access import ReadsContexts
 from akastats.api.limits import PAGE_DEFAULT, Cursor, PageSize
 from akastats.api.problems import Problem, Route, documented
-from akastats.api.shapes import Comparison, Profile, Run, RunDetails, RunsPage, RunTest, RunTestsPage
+from akastats.api.shapes import (
+    Comparison,
+    PerfettoFile,
+    Profile,
+    Run,
+    RunDetails,
+    RunsPage,
+    RunTest,
+    RunTestsPage,
+    SpeedscopeFile,
+)
 from akastats.config import config
 from akastats.operations.runs import Position
 from akastats.reading import comparing, details, run_tests
@@ -35,6 +46,7 @@ Format = Annotated[
     Literal["json", "speedscope", "perfetto"],
     Query(description="the profile itself, or a file for speedscope.app or ui.perfetto.dev"),
 ]
+AnyProfile = Profile | SpeedscopeFile | PerfettoFile
 _WRITTEN = {"speedscope": trace_files.speedscope, "perfetto": trace_files.perfetto}
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 
@@ -77,10 +89,15 @@ async def get_runs(
 
 
 @router.get("/runs/{id}", responses=documented(404))
-async def get_run(id: RunId) -> RunDetails:
-    """Answer one run, its failures grouped by traceback, and its slowest tests against their own past."""
+async def get_run(id: RunId, reads_contexts: ReadsContexts) -> RunDetails:
+    """Answer one run, what failed, what was slow against its own past, and what changed against its base.
+
+    Messages and frames come out of tracebacks: a token without the scope `contexts` gets none.
+    """
     found = await async_redis.run(details.details(config.namespace, id))
-    return RunDetails.model_validate({**vars(found.run), **vars(found)})
+    if not reads_contexts:
+        found = details.without_texts(found)
+    return RunDetails.model_validate({**vars(found.run), **vars(found)}, from_attributes=True)
 
 
 def _wanted(
@@ -122,7 +139,7 @@ async def get_comparison(id: RunId, base: RunId) -> Comparison:
     return Comparison.model_validate(told, from_attributes=True)
 
 
-@router.get("/runs/{id}/profile", response_model=Profile, responses=documented(404))
+@router.get("/runs/{id}/profile", response_model=AnyProfile, responses=documented(404))
 async def get_run_profile(id: RunId, format: Format = "json") -> Any:
     """Answer every test, fixture and file of one run, or a file of them for another program."""
     content = await async_redis.run(details.read_profile(config.namespace, id))

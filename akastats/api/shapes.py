@@ -86,15 +86,25 @@ class RunsPage(BaseModel):
 
 
 class Failure(BaseModel):
-    """Tests that failed with one traceback, which `/stat-contexts` answers under `error_id`."""
+    """Tests that failed alike, by their fingerprint: class, masked message and the project's innermost frames."""
 
     model_config = ConfigDict(from_attributes=True)
 
-    exception: str | None = Field(description="its class; null once it has expired", examples=["AssertionError"])
-    message: str | None = Field(examples=["assert 12 == 13"])
-    error_id: str | None = Field(examples=[_CONTEXT_ID])
+    fingerprint: str | None = Field(
+        description="null where there was no traceback", examples=["5c0ffee5c0ffee5c0ffee5c0ffee5c0f"]
+    )
+    exception: str | None = Field(description="its class", examples=["AssertionError"])
+    message: str | None = Field(description="null once its traceback has expired", examples=["assert 12 == 13"])
+    frames: list[str] = Field(
+        description="the project's own innermost, the innermost last", examples=[["orders/total.py::total"]]
+    )
+    error_id: str | None = Field(description="`/stat-contexts` has the traceback", examples=[_CONTEXT_ID])
     count: int = Field(description="how many tests", examples=[1])
-    tests: list[str] = Field(examples=[["tests/test_orders.py::test_total[eur]"]])
+    tests: list[str] = Field(
+        description="at most 100 of them", examples=[["tests/test_orders.py::test_total[eur]"]]
+    )
+    first_seen: float | None = Field(description="epoch seconds; null: not known", examples=[1785579301.4])
+    seen_before: bool | None = Field(description="whether before this run", examples=[True])
 
 
 class SlowTest(BaseModel):
@@ -106,15 +116,6 @@ class SlowTest(BaseModel):
     outcome: str | None = Field(examples=["passed"])
     seconds: float = Field(examples=[2.31])
     usual: float | None = Field(examples=[0.42])
-
-
-class RunDetails(Run):
-    """One run with its failures and slowest tests, which are empty while there is no profile."""
-
-    has_profile: bool = Field(description="false while it runs, and once the profile has expired", examples=[True])
-    failures: list[Failure] = Field(description="grouped by traceback, the most frequent first")
-    failing_left_out: int = Field(description="failing tests beyond the 100 that were looked up", examples=[0])
-    slowest: list[SlowTest]
 
 
 class Change(BaseModel):
@@ -140,6 +141,34 @@ class Changes(BaseModel):
     faster: list[Change]
     added: int = Field(examples=[3])
     removed: int = Field(examples=[0])
+
+
+class SlowFixture(BaseModel):
+    """A costly fixture: its seconds in this run, and the median of up to 100 before (null: it is new)."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    name: str = Field(examples=["database"])
+    baseid: str = Field(description="where it is defined", examples=["tests"])
+    scope: str = Field(examples=["session"])
+    count: int = Field(description="how often it was set up", examples=[8])
+    seconds: float = Field(description="setting it up and tearing it down", examples=[6.5])
+    usual: float | None = Field(examples=[6.1])
+
+
+class RunDetails(Run):
+    """One run with what failed, what was slow and what changed, which is all empty while there is no profile."""
+
+    has_profile: bool = Field(description="false while it runs, and once the profile has expired", examples=[True])
+    failures: list[Failure] = Field(description="grouped by fingerprint, the most frequent first; at most 100")
+    failing_left_out: int = Field(description="failing tests that no failure names", examples=[0])
+    slowest: list[SlowTest]
+    slowest_fixtures: list[SlowFixture]
+    base: Run | None = Field(
+        description="the newest earlier run of the same suite that passed or failed: of its branch, else of main "
+        "or master, else of any"
+    )
+    changes: Changes | None = Field(description="null where one of the two has no profile")
 
 
 class Comparison(BaseModel):
@@ -229,6 +258,11 @@ class Profile(BaseModel):
         description="nodeid, outcome, start (from the run's), setup, call, teardown, worker, stats (labels)",
         examples=[{"nodeid": ["test_a.py::test_b"], "outcome": ["passed"], "start": [1200], "call": [310]}],
     )
+    errors: dict[str, list[Any]] = Field(
+        description="nodeid, phase (setup, call, teardown, collect, crash or subtest), error (the traceback's "
+        "context id), exception (its class), fingerprint",
+        examples=[{"nodeid": ["test_a.py::test_b"], "phase": ["call"], "exception": ["AssertionError"]}],
+    )
     fixtures: dict[str, list[Any]] = Field(
         description="name, baseid, scope, count, setup, teardown",
         examples=[{"name": ["database"], "baseid": ["tests"], "scope": ["session"], "setup": [812000]}],
@@ -238,6 +272,26 @@ class Profile(BaseModel):
         examples=[{"path": ["tests/test_a.py"], "seconds": [5300]}],
     )
     unfinished: list[str] = Field(description="node ids of tests that began and never ended", examples=[[]])
+
+
+class SpeedscopeFile(BaseModel):
+    """A run for speedscope.app: a view a worker, one of collection, one of fixtures."""
+
+    schema_: str = Field(alias="$schema", examples=["https://www.speedscope.app/file-format-schema.json"])
+    exporter: str = Field(examples=["akastats"])
+    name: str = Field(examples=[f"run {_RUN_ID}"])
+    active_profile_index: int = Field(alias="activeProfileIndex", examples=[0])
+    shared: dict[str, list[dict[str, Any]]] = Field(examples=[{"frames": [{"name": "test_a.py::test_b"}]}])
+    profiles: list[dict[str, Any]] = Field(examples=[[{"type": "evented", "name": "gw0", "unit": "microseconds"}]])
+
+
+class PerfettoFile(BaseModel):
+    """A run for ui.perfetto.dev and Chrome, in the JSON trace event format: a thread a worker."""
+
+    trace_events: list[dict[str, Any]] = Field(
+        alias="traceEvents", examples=[[{"ph": "X", "name": "test_a.py::test_b", "ts": 1200, "dur": 310}]]
+    )
+    display_time_unit: str = Field(alias="displayTimeUnit", examples=["ms"])
 
 
 class Attempt(BaseModel):

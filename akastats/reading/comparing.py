@@ -14,8 +14,9 @@ from akastats.operations.runs import Position
 from akastats.reading import runs
 from akastats.reading.runs import Run
 
-#: Of each list of a comparison so many are told: the rest says nothing that these do not.
+#: Of each list of a comparison so many are told, and beside a run's details so many.
 MAX_CHANGES = 1000
+MAX_IN_SHORT = 100
 #: What a base may have come to: of a run that was cut short tests are missing for no reason of theirs.
 COMPLETE = ("passed", "failed")
 DEFAULT_BRANCHES = ("main", "master")
@@ -31,6 +32,31 @@ class Compared:
     base: Run
     changes: Comparison
     left_out: int
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What differs from a run's base, at most 100 a list; what was added and removed is only counted."""
+
+    newly_failing: list[Change]
+    fixed: list[Change]
+    slower: list[Change]
+    faster: list[Change]
+    added: int
+    removed: int
+
+
+def in_short(found: Comparison) -> Changes:
+    """Return a comparison as it stands beside a run's details."""
+    cut, _ = shortened(found, MAX_IN_SHORT)
+    return Changes(
+        newly_failing=cut.newly_failing,
+        fixed=cut.fixed,
+        slower=cut.slower,
+        faster=cut.faster,
+        added=len(found.added),
+        removed=len(found.removed),
+    )
 
 
 def compare(namespace: str, run_id: str, base_id: str) -> Operation[Compared]:

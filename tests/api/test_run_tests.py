@@ -140,3 +140,23 @@ def test_a_run_without_profile_cannot_be_compared(ask, server, tmp_path, redis_c
         answer = ask("GET", f"/api/v1/runs/{path}")
         assert answer.status_code == 404
         assert (other if other in path else "nope") in answer.json()["detail"]
+
+
+def test_a_node_id_that_is_no_utf_8_is_answered_everywhere(ask, server, tmp_path):
+    """A file's name in another encoding is spelled out, as its label is, so that one leads to the other."""
+    tests = [("a\udcff\\udcff.py::b", "failed", 0.5, "E   KeyError: \udcff"), ("😀.py::c", "passed", 0.1)]
+    run_id = tell(server, tmp_path, tests, fixtures=[["a\udcff.py", "db", "module", 1, 0.25, 0.0]])
+
+    paths = (
+        "",
+        "/tests",
+        "/profile",
+        "/profile?format=speedscope",
+        "/profile?format=perfetto",
+        f"/compare/{run_id}",
+    )
+    answers = [ask("GET", f"/api/v1/runs/{run_id}{path}") for path in paths]
+
+    assert [answer.status_code for answer in answers] == [200] * len(paths)
+    assert [item["nodeid"] for item in answers[1].json()["items"]] == ["a\\udcff\\udcff.py::b", "😀.py::c"]
+    assert ask("GET", "/api/v1/tests/a%5Cudcff%5Cudcff.py::b/history").status_code == 200
