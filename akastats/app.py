@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+import signal
+import threading
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from types import FrameType
 
 from fastapi import APIRouter, FastAPI, Security
 from fastapi.security import HTTPBearer
 
 from akastats import __version__
+from akastats.api import events
 from akastats.api.access import Access, policy_of
 from akastats.api.problems import answer_problems, documented
 from akastats.api.routes import EVERYTHING
@@ -25,7 +29,31 @@ async def connected(app: FastAPI) -> AsyncIterator[None]:
     """
     policy_of(config.now())
     async with async_redis():
+        with _streams_ended():
+            yield
+
+
+@contextmanager
+def _streams_ended() -> Iterator[None]:
+    """Have answers that do not end by themselves end at Ctrl-C and SIGTERM: uvicorn waits for all of them."""
+    is_main = threading.current_thread() is threading.main_thread()
+    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM) if is_main}
+
+    def end(number: int, frame: FrameType | None) -> None:
+        events.end_all()
+        handler = before[signal.Signals(number)]
+        if callable(handler):
+            handler(number, frame)
+
+    for each, handler in before.items():
+        if callable(handler):
+            signal.signal(each, end)
+    try:
         yield
+    finally:
+        for each, handler in before.items():
+            if signal.getsignal(each) is end:
+                signal.signal(each, handler)
 
 
 # Only for OpenAPI to say so: `Access` asks, and earlier.
