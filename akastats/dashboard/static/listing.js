@@ -23,16 +23,13 @@ export function listing({ path, noun, plural, controls, columns, sort = "", fixe
   const state = { order: asked(`${prefix}sort`, sort), cursor: null, filled: null, question: null };
 
   const values = () => Object.fromEntries(controls.map((control) => [control.name, control.value()]));
+  const kept = () => Object.fromEntries(controls.map((control) => [prefix + control.name, (control.kept ?? control.value)()]));
 
   function restart() {
-    remember({ ...named(values()), [`${prefix}sort`]: state.order === sort ? "" : state.order });
+    remember({ ...kept(), [`${prefix}sort`]: state.order === sort ? "" : state.order });
     state.cursor = null;
     state.filled = null;
     return next();
-  }
-
-  function named(found) {
-    return Object.fromEntries(Object.entries(found).map(([name, value]) => [prefix + name, value]));
   }
 
   async function next() {

@@ -27,7 +27,7 @@ export function filledTable({ rows, ...options }) {
 }
 
 function line(columns, row) {
-  return el("tr", {}, columns.map((column) => el("td", { class: kind(column) }, column.cell(row) ?? "")));
+  return el("tr", {}, columns.map((column) => el("td", { class: kind(column), "data-title": column.title || null }, column.cell(row) ?? "")));
 }
 
 function kind({ number, wide, widest, grow }) {
