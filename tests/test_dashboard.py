@@ -117,6 +117,18 @@ def test_files_may_be_kept_for_ever(server):
     assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
 
 
+@pytest.mark.parametrize(("accepted", "encoding"), [("gzip, br", "gzip"), ("identity", None)])
+def test_files_come_packed_for_who_can_unpack(server, accepted, encoding):
+    """A third of the weight for every browser, the plain file for whoever asks without."""
+    from akastats.app import app
+
+    address = f"/static/{files.digest()}/style.css"
+    answer = call(app, "GET", address, headers={"accept-encoding": accepted})
+
+    assert answer.headers.get("content-encoding") == encoding
+    assert answer.content == files.read("style.css")
+
+
 def test_an_open_page_outlives_an_update(server):
     """An older digest gets the file there is, and no promise that it stays."""
     from akastats.app import app

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,9 +16,10 @@ KINDS = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf
 
 @dataclass(frozen=True)
 class File:
-    """A file as it is answered."""
+    """A file as it is answered, plain or packed."""
 
     content: bytes
+    packed: bytes
     media_type: str
 
 
@@ -29,8 +31,12 @@ def read(name: str) -> bytes:
 @cache
 def every() -> dict[str, File]:
     """Return every file a browser may ask for, by name."""
-    found = {path.name: File(path.read_bytes(), KINDS[path.suffix]) for path in _own()}
-    return {**found, **{name: File(content, KINDS[Path(name).suffix]) for name, content in _charts()}}
+    return {name: _file(name, content) for name, content in (*_own(), *_charts())}
+
+
+def _file(name: str, content: bytes) -> File:
+    # These are the same for everybody, so that how small they get tells nobody anything.
+    return File(content, gzip.compress(content, mtime=0), KINDS[Path(name).suffix])
 
 
 @cache
@@ -42,8 +48,8 @@ def digest() -> str:
     return whole.hexdigest()
 
 
-def _own() -> Iterator[Path]:
-    return (path for path in HERE.iterdir() if path.suffix in KINDS)
+def _own() -> Iterator[tuple[str, bytes]]:
+    return ((path.name, path.read_bytes()) for path in HERE.iterdir() if path.suffix in KINDS)
 
 
 def _charts() -> Iterator[tuple[str, bytes]]:

@@ -44,13 +44,15 @@ async def get_shell(request: Request) -> HTMLResponse:
 
 
 @router.get("/static/{digest}/{name}")
-async def get_file(digest: str, name: str) -> Response:
+async def get_file(request: Request, digest: str, name: str) -> Response:
     """Answer one of the page's files; any digest is taken, so that an open page outlives an update."""
     found = files.every().get(name)
     if found is None:
         raise HTTPException(404, f"no such file of the page: {name[:100]!r}")
-    headers = FOREVER if digest == files.digest() else HEADERS
-    return Response(found.content, headers=headers, media_type=found.media_type)
+    headers = {**(FOREVER if digest == files.digest() else HEADERS), "Vary": "Accept-Encoding"}
+    if "gzip" not in request.headers.get("accept-encoding", ""):
+        return Response(found.content, headers=headers, media_type=found.media_type)
+    return Response(found.packed, headers={**headers, "Content-Encoding": "gzip"}, media_type=found.media_type)
 
 
 def to_base(request: Request) -> str:

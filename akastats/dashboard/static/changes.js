@@ -21,19 +21,38 @@ const KINDS = [
 export function changes(found, suite, { all = false } = {}) {
   const lists = KINDS.filter(([name]) => Array.isArray(found[name]) && found[name].length);
   const counts = KINDS.filter(([name]) => typeof found[name] === "number" && found[name] > 0);
-  const told = counts.map(([name, title]) => counted(found[name], `test ${title.toLowerCase()}`, `tests ${title.toLowerCase()}`));
-  if (!lists.length) return el("p", { class: "well" }, told.length ? `${told.join(", ")}; nothing else changed.` : "Nothing: the same tests, the same outcomes, and nothing slower by a tenth.");
-  return el("div", { class: "changes" }, lists.map(([name, title]) => kind(title, found[name], suite, all)), told.length > 0 && el("p", { class: "note" }, told.join(", ")));
+  const told = counts.map(([name, title]) =>
+    counted(found[name], `test ${title.toLowerCase()}`, `tests ${title.toLowerCase()}`),
+  );
+  if (!lists.length)
+    return el(
+      "p",
+      { class: "well" },
+      told.length
+        ? `${told.join(", ")}; nothing else changed.`
+        : "Nothing: the same tests, the same outcomes, and nothing slower by a tenth.",
+    );
+  return el(
+    "div",
+    { class: "changes" },
+    lists.map(([name, title]) => kind(title, found[name], suite, all)),
+    told.length > 0 && el("p", { class: "note" }, told.join(", ")),
+  );
 }
 
 function kind(title, rows, suite, all) {
   const place = el("div", { class: "change" }, el("h3", {}, title, el("span", { class: "now" }, rows.length)));
   const isTimed = ["Slower", "Faster"].includes(title);
-  const show = (shown) => filledTable({ caption: title, rows: shown, columns: isTimed ? timed(suite) : outcomes(suite) });
+  const show = (shown) =>
+    filledTable({ caption: title, rows: shown, columns: isTimed ? timed(suite) : outcomes(suite) });
   let frame = show(all ? rows : rows.slice(0, SHOWN));
   place.append(frame);
   if (!all && rows.length > SHOWN) {
-    const more = el("button", { class: "plain", on: { click: () => (frame.replaceWith((frame = show(rows))), more.remove()) } }, `${rows.length - SHOWN} more`);
+    const more = el(
+      "button",
+      { class: "plain", on: { click: () => (frame.replaceWith((frame = show(rows))), more.remove()) } },
+      `${rows.length - SHOWN} more`,
+    );
     place.append(more);
   }
   return place;

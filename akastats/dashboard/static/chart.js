@@ -3,7 +3,6 @@
 import { el, fill } from "./dom.js";
 import { duration, known, moment, number, percent } from "./format.js";
 
-
 /** How an axis reads: durations, numbers, shares of one. */
 export const READS = { duration, number, percent };
 
@@ -21,13 +20,35 @@ function load() {
  * `series` are `{name, values, colour, kind}` with kind `line`, `area`, `points` or `band` (values of the band's top, `low` of
  * its bottom). `colours` gives each point's own. `tell(place)` returns what a hovered point says, `go(place)` where it leads.
  */
-export function chart({ label, x, series, reads = number, height = 180, tell, go = null, zero = true, top = null, sync = null, colours = null, even = false }) {
+export function chart({
+  label,
+  x,
+  series,
+  reads = number,
+  height = 180,
+  tell,
+  go = null,
+  zero = true,
+  top = null,
+  sync = null,
+  colours = null,
+  even = false,
+}) {
   const place = el("figure", { class: "chart", "aria-label": label, vars: { "--height": `${height}px` } });
   const state = { plot: null };
   const options = { label, x, series, reads, height, tell, go, zero, top, sync, colours, even };
   load().then(
     (uPlot) => new ResizeObserver(() => draw(uPlot, place, state, options)).observe(place),
-    () => fill(place, el("p", { class: "note" }, "The chart library is not installed: ", el("code", {}, "pip install 'pytest-akastats[api]'"))),
+    () =>
+      fill(
+        place,
+        el(
+          "p",
+          { class: "note" },
+          "The chart library is not installed: ",
+          el("code", {}, "pip install 'pytest-akastats[api]'"),
+        ),
+      ),
   );
   drawn.add(() => library.then((uPlot) => redraw(uPlot, place, state, options)));
   return place;
@@ -73,11 +94,27 @@ function configured(options, width, says) {
     title: undefined,
     legend: { show: false },
     padding: [8, 24, 0, 0],
-    cursor: { y: false, drag: { x: true, y: false, setScale: true }, sync: sync ? { key: sync, setSeries: false } : undefined, points: { size: 7 } },
-    scales: { x: { time: false, range: (plot, low, high) => (low === high ? [low - 1, high + 1] : [low, high]) }, y: { range: (plot, low, high) => span(options, low, high) } },
+    cursor: {
+      y: false,
+      drag: { x: true, y: false, setScale: true },
+      sync: sync ? { key: sync, setSeries: false } : undefined,
+      points: { size: 7 },
+    },
+    scales: {
+      x: { time: false, range: (plot, low, high) => (low === high ? [low - 1, high + 1] : [low, high]) },
+      y: { range: (plot, low, high) => span(options, low, high) },
+    },
     axes: [
       { stroke: ink, font, grid: { show: false }, ticks: { show: false }, size: 26, space: 90, values: when },
-      { stroke: ink, font, grid, ticks: { show: false }, size: 64, space: 36, values: (plot, splits) => splits.map(reads) },
+      {
+        stroke: ink,
+        font,
+        grid,
+        ticks: { show: false },
+        size: 64,
+        space: 36,
+        values: (plot, splits) => splits.map(reads),
+      },
     ],
     series: [{}, ...options.series.flatMap((one) => lines(one, options))],
     bands: bands(options.series),
@@ -100,10 +137,31 @@ function span({ zero, top }, low, high) {
 
 function lines(one, options) {
   const stroke = colour(one.colour);
-  if (one.kind === "points") return [{ label: one.name, paths: () => null, points: { show: (plot, at) => dots(plot, at, options), size: 6 }, stroke }];
-  if (one.kind === "band") return [{ label: one.name, stroke: "transparent", points: { show: false } }, { label: one.name, stroke: "transparent", points: { show: false } }];
+  if (one.kind === "points")
+    return [
+      {
+        label: one.name,
+        paths: () => null,
+        points: { show: (plot, at) => dots(plot, at, options), size: 6 },
+        stroke,
+      },
+    ];
+  if (one.kind === "band")
+    return [
+      { label: one.name, stroke: "transparent", points: { show: false } },
+      { label: one.name, stroke: "transparent", points: { show: false } },
+    ];
   const fill_ = one.kind === "area" ? faint(stroke, 0.1) : undefined;
-  return [{ label: one.name, stroke, width: one.width ?? 1.5, fill: fill_, points: { show: options.x.length < 3, size: 5 }, spanGaps: true }];
+  return [
+    {
+      label: one.name,
+      stroke,
+      width: one.width ?? 1.5,
+      fill: fill_,
+      points: { show: options.x.length < 3, size: 5 },
+      spanGaps: true,
+    },
+  ];
 }
 
 function bands(series) {
@@ -132,7 +190,13 @@ function dots(plot, at, { colours }) {
     ctx.fillStyle = known_[colours[place]];
     ctx.globalAlpha = isBad ? 1 : 0.75;
     ctx.beginPath();
-    mark(ctx, plot.valToPos(value, "x", true), plot.valToPos(ys[place], "y", true), (isBad ? 3.6 : 2.6) * ratio, isBad);
+    mark(
+      ctx,
+      plot.valToPos(value, "x", true),
+      plot.valToPos(ys[place], "y", true),
+      (isBad ? 3.6 : 2.6) * ratio,
+      isBad,
+    );
     ctx.fill();
   });
   ctx.restore();

@@ -20,13 +20,24 @@ export async function view(id, base) {
     content: [
       head("Compare runs", { beside: el("div", { class: "bar" }, swap) }),
       both(found),
-      section("Changed", { note: found.left_out ? `${number(found.left_out)} changes beyond the first 1,000 of a kind are left out` : null }, changes(found, found.run.suite, { all: true })),
+      section(
+        "Changed",
+        {
+          note: found.left_out
+            ? `${number(found.left_out)} changes beyond the first 1,000 of a kind are left out`
+            : null,
+        },
+        changes(found, found.run.suite, { all: true }),
+      ),
     ],
   });
 }
 
 function both({ run, base }) {
-  const rows = [["Base", base], ["This run", run]];
+  const rows = [
+    ["Base", base],
+    ["This run", run],
+  ];
   return filledTable({
     caption: "The two runs",
     rows,
@@ -38,7 +49,14 @@ function both({ run, base }) {
       { title: "Commit", cell: ([, one]) => commitId(one.commit, one.dirty), wide: true },
       { title: "Tests", number: true, cell: ([, one]) => number(one.tests) },
       { title: "Failed", number: true, cell: ([, one]) => number((one.failed ?? 0) + (one.errors ?? 0)) },
-      { title: "Duration", number: true, cell: ([, one]) => [duration(one.duration), one === run && el("span", { class: "quiet" }, ` ${change(run.duration, base.duration)}`)] },
+      {
+        title: "Duration",
+        number: true,
+        cell: ([, one]) => [
+          duration(one.duration),
+          one === run && el("span", { class: "quiet" }, ` ${change(run.duration, base.duration)}`),
+        ],
+      },
     ],
   });
 }

@@ -13,7 +13,11 @@ import { age, branchName, commitId, runLink, testLink } from "./words.js";
 /** Show one error. */
 export async function view(fingerprint) {
   const error = await read(api.error(fingerprint));
-  show({ title: error.exception ?? "Error", data: api.error(fingerprint), content: [header(error), newest(error), runs(error), tests(error)] });
+  show({
+    title: error.exception ?? "Error",
+    data: api.error(fingerprint),
+    content: [header(error), newest(error), runs(error), tests(error)],
+  });
 }
 
 function header(error) {
@@ -26,12 +30,25 @@ function header(error) {
     ["Newest run", error.newest_run && el("a", { href: to.run(error.newest_run) }, error.newest_run)],
     ["Fingerprint", el("code", {}, error.fingerprint)],
   ];
-  return [head(error.exception ?? "An error", { below: error.message && el("span", { class: "message" }, error.message) }), facts(pairs)];
+  return [
+    head(error.exception ?? "An error", {
+      below: error.message && el("span", { class: "message" }, error.message),
+    }),
+    facts(pairs),
+  ];
 }
 
 function newest(error) {
-  const frames = error.frames?.length > 0 && el("ol", { class: "frames" }, error.frames.map((frame) => el("li", {}, el("code", {}, frame))));
-  const text = error.traceback ? traceback(error.traceback) : nothing("Its traceback has expired, or this token may not read it");
+  const frames =
+    error.frames?.length > 0 &&
+    el(
+      "ol",
+      { class: "frames" },
+      error.frames.map((frame) => el("li", {}, el("code", {}, frame))),
+    );
+  const text = error.traceback
+    ? traceback(error.traceback)
+    : nothing("Its traceback has expired, or this token may not read it");
   return section("Newest traceback", { id: "traceback" }, frames || null, text);
 }
 
@@ -53,7 +70,12 @@ function runs({ in_runs: found }) {
     { title: "Commit", wide: true, cell: (run) => commitId(run.commit) },
     { title: "Times", number: true, cell: (run) => number(run.count) },
   ];
-  return section("Runs", { id: "runs", note: "the newest 100" }, found.length > 1 && el("div", { class: "card" }, bars), filledTable({ caption: "Runs", rows: found, columns }));
+  return section(
+    "Runs",
+    { id: "runs", note: "the newest 100" },
+    found.length > 1 && el("div", { class: "card" }, bars),
+    filledTable({ caption: "Runs", rows: found, columns }),
+  );
 }
 
 function tests({ in_tests: found }) {
@@ -61,5 +83,9 @@ function tests({ in_tests: found }) {
     { title: "Test", grow: true, cell: (test) => testLink(test.nodeid, test.suite, { tag: true }) },
     { title: "Times", number: true, cell: (test) => number(test.count) },
   ];
-  return section("Tests", { id: "tests" }, found?.length ? filledTable({ caption: "Tests", rows: found, columns }) : nothing("No test with it is known"));
+  return section(
+    "Tests",
+    { id: "tests" },
+    found?.length ? filledTable({ caption: "Tests", rows: found, columns }) : nothing("No test with it is known"),
+  );
 }

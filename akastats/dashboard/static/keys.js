@@ -33,7 +33,9 @@ function stepped(by) {
     .filter((link) => link && link.checkVisibility());
   const row = document.activeElement?.closest("tr, details.failure");
   const at = links.findIndex((link) => row?.contains(link));
-  return focused(links[at < 0 ? (by > 0 ? 0 : links.length - 1) : Math.min(links.length - 1, Math.max(0, at + by))]);
+  return focused(
+    links[at < 0 ? (by > 0 ? 0 : links.length - 1) : Math.min(links.length - 1, Math.max(0, at + by))],
+  );
 }
 
 function focused(element) {

@@ -16,14 +16,27 @@ const PAUSE_MS = 150;
  * parameters that do not change, `columns` as for a table, or `draw(page, isFirst)` for
  * what is no plain table. `prefix` keeps its words in the address apart from another list's.
  */
-export function listing({ path, noun, plural, controls, columns, sort = "", fixed = {}, empty, size = 100, draw = null, prefix = "" }) {
+export function listing({
+  path,
+  noun,
+  plural,
+  controls,
+  columns,
+  sort = "",
+  fixed = {},
+  empty,
+  size = 100,
+  draw = null,
+  prefix = "",
+}) {
   const place = el("div", { class: "rows", "aria-live": "off" });
   const count = el("p", { class: "count", role: "status" });
   const more = el("button", { class: "more", hidden: true, on: { click: () => next() } }, "Load more");
   const state = { order: asked(`${prefix}sort`, sort), cursor: null, filled: null, question: null };
 
   const values = () => Object.fromEntries(controls.map((control) => [control.name, control.value()]));
-  const kept = () => Object.fromEntries(controls.map((control) => [prefix + control.name, (control.kept ?? control.value)()]));
+  const kept = () =>
+    Object.fromEntries(controls.map((control) => [prefix + control.name, (control.kept ?? control.value)()]));
 
   function restart() {
     remember({ ...kept(), [`${prefix}sort`]: state.order === sort ? "" : state.order });
@@ -53,7 +66,8 @@ export function listing({ path, noun, plural, controls, columns, sort = "", fixe
     state.cursor = page.next;
     more.hidden = !page.next;
     count.textContent = page.total === undefined ? "" : counted(page.total, noun, plural);
-    if (first && !page.items.length && !page.next) return fill(place, empty(Object.values(values()).some(Boolean)));
+    if (first && !page.items.length && !page.next)
+      return fill(place, empty(Object.values(values()).some(Boolean)));
     if (first) begin(page);
     else if (draw) place.append(draw(page, false));
     else state.filled.add(page.items);
@@ -61,7 +75,9 @@ export function listing({ path, noun, plural, controls, columns, sort = "", fixe
   }
 
   function begin(page) {
-    state.filled = draw ? true : table({ caption: plural ?? `${noun}s`, columns, sort: state.order, onSort: order });
+    state.filled = draw
+      ? true
+      : table({ caption: plural ?? `${noun}s`, columns, sort: state.order, onSort: order });
     fill(place, draw ? draw(page, true) : state.filled.frame);
     if (!draw) state.filled.add(page.items);
   }
@@ -74,12 +90,31 @@ export function listing({ path, noun, plural, controls, columns, sort = "", fixe
   for (const control of controls) control.listen(restart);
   whenSeen(more, () => !more.hidden && !more.disabled && next());
   next();
-  return el("div", { class: "listing" }, el("div", { class: "bar" }, controls.map((control) => control.element), count), place, more);
+  return el(
+    "div",
+    { class: "listing" },
+    el(
+      "div",
+      { class: "bar" },
+      controls.map((control) => control.element),
+      count,
+    ),
+    place,
+    more,
+  );
 }
 
 /** Return a control that filters as one types. */
 export function search(name, label, { prefix = "" } = {}) {
-  const input = el("input", { type: "search", name, placeholder: label, "aria-label": label, spellcheck: "false", autocomplete: "off", maxlength: 500 });
+  const input = el("input", {
+    type: "search",
+    name,
+    placeholder: label,
+    "aria-label": label,
+    spellcheck: "false",
+    autocomplete: "off",
+    maxlength: 500,
+  });
   input.value = asked(prefix + name);
   let waiting = 0;
   const listen = (changed) =>
@@ -95,12 +130,23 @@ export function choice(name, label, options, all, { prefix = "" } = {}) {
   const given = asked(prefix + name);
   const pairs = [["", all], ...options.map((option) => (Array.isArray(option) ? option : [option, option]))];
   if (!pairs.some(([value]) => value === given)) pairs.push([given, given]);
-  const menu = el("select", { name, "aria-label": label }, pairs.map(([value, word]) => el("option", { value }, word)));
+  const menu = el(
+    "select",
+    { name, "aria-label": label },
+    pairs.map(([value, word]) => el("option", { value }, word)),
+  );
   // By position: a value that is not seen as itself is escaped in the attribute.
   menu.selectedIndex = pairs.findIndex(([value]) => value === given);
-  return { name, element: menu, value: () => pairs[menu.selectedIndex][0], listen: (changed) => menu.addEventListener("change", changed) };
+  return {
+    name,
+    element: menu,
+    value: () => pairs[menu.selectedIndex][0],
+    listen: (changed) => menu.addEventListener("change", changed),
+  };
 }
 
 function whenSeen(element, act) {
-  new IntersectionObserver((seen) => seen.some((entry) => entry.isIntersecting) && act(), { rootMargin: "600px" }).observe(element);
+  new IntersectionObserver((seen) => seen.some((entry) => entry.isIntersecting) && act(), {
+    rootMargin: "600px",
+  }).observe(element);
 }

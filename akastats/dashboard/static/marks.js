@@ -80,16 +80,34 @@ export function shares(counts, total) {
 
 /** Return a bar for one value among others, `share` from 0 to 1. */
 export function meter(share) {
-  return el("span", { class: "meter", "aria-hidden": "true" }, el("i", { vars: { "--share": Math.min(1, share || 0) } }));
+  return el(
+    "span",
+    { class: "meter", "aria-hidden": "true" },
+    el("i", { vars: { "--share": Math.min(1, share || 0) } }),
+  );
 }
 
-const SIGNS = { passed: "✓", failed: "✕", error: "!", crashed: "!", interrupted: "◼", running: "", empty: "∅", skipped: "–" };
+const SIGNS = {
+  passed: "✓",
+  failed: "✕",
+  error: "!",
+  crashed: "!",
+  interrupted: "◼",
+  running: "",
+  empty: "∅",
+  skipped: "–",
+};
 
 /** Return a verdict as a badge: colour, sign and word. */
 export function badge(word, { small = false } = {}) {
   const name = word ?? "unknown";
   const kind = small ? "badge small" : "badge";
-  return el("span", { class: `${kind} is-${classOf(name)}` }, el("i", { "aria-hidden": "true" }, SIGNS[name] ?? "·"), name);
+  return el(
+    "span",
+    { class: `${kind} is-${classOf(name)}` },
+    el("i", { "aria-hidden": "true" }, SIGNS[name] ?? "·"),
+    name,
+  );
 }
 
 const NAMES = new Set([...Object.values(OUTCOMES), "running", "crashed", "interrupted", "empty"]);

@@ -30,14 +30,21 @@ export async function view() {
 }
 
 function filters({ branches, suites }) {
-  const controls = [choice("branch", "Branch", branches, "all branches"), suites.length > 0 && choice("suite", "Suite", suites, "all suites")].filter(Boolean);
+  const controls = [
+    choice("branch", "Branch", branches, "all branches"),
+    suites.length > 0 && choice("suite", "Suite", suites, "all suites"),
+  ].filter(Boolean);
   for (const control of controls) {
     control.listen(() => {
       remember({ [control.name]: control.value() });
       view();
     });
   }
-  return el("div", { class: "bar" }, controls.map((control) => control.element));
+  return el(
+    "div",
+    { class: "bar" },
+    controls.map((control) => control.element),
+  );
 }
 
 function content(runs, query) {
@@ -47,13 +54,29 @@ function content(runs, query) {
   return [
     later(details, (found) => verdict(found ?? latest)),
     later(list("trends", { ...query, limit: TRENDS }), trends),
-    section("Failing now", { id: "failing", note: `in the newest run, ${ago(latest.finished ?? latest.started)}` }, later(details, (found) => failing(found))),
-    section("Newest runs", { id: "runs" }, filledTable({ caption: "Newest runs", columns: runColumns, rows: runs })),
+    section(
+      "Failing now",
+      { id: "failing", note: `in the newest run, ${ago(latest.finished ?? latest.started)}` },
+      later(details, (found) => failing(found)),
+    ),
+    section(
+      "Newest runs",
+      { id: "runs" },
+      filledTable({ caption: "Newest runs", columns: runColumns, rows: runs }),
+    ),
     el(
       "div",
       { class: "columns" },
-      section("Slowest tests", { note: "of the newest run, against their usual" }, later(details, (found) => slowTests(found))),
-      section("Slowest fixtures", {}, later(details, (found) => slowFixtures(found))),
+      section(
+        "Slowest tests",
+        { note: "of the newest run, against their usual" },
+        later(details, (found) => slowTests(found)),
+      ),
+      section(
+        "Slowest fixtures",
+        {},
+        later(details, (found) => slowFixtures(found)),
+      ),
     ),
   ];
 }
@@ -61,13 +84,25 @@ function content(runs, query) {
 function verdict(run) {
   const bad = (run.failed ?? 0) + (run.errors ?? 0);
   const fresh = run.changes?.newly_failing?.length ?? 0;
-  const words = bad ? [el("b", { class: "bad" }, `${number(bad)} of ${counted(run.tests, "test")} failing`), fresh ? `, ${fresh} newly,` : ""] : counted(run.tests ?? 0, "test");
+  const words = bad
+    ? [
+        el("b", { class: "bad" }, `${number(bad)} of ${counted(run.tests, "test")} failing`),
+        fresh ? `, ${fresh} newly,` : "",
+      ]
+    : counted(run.tests ?? 0, "test");
   const versus = run.base && change(run.duration, run.base.duration);
   return el(
     "a",
     { class: "verdict", href: to.run(run.id) },
     badge(run.status),
-    el("span", { class: "says" }, words, " in ", duration(run.duration), versus && el("span", { class: "quiet" }, ` (${versus})`)),
+    el(
+      "span",
+      { class: "says" },
+      words,
+      " in ",
+      duration(run.duration),
+      versus && el("span", { class: "quiet" }, ` (${versus})`),
+    ),
     el("span", { class: "origin" }, branchName(run.branch), commitId(run.commit, run.dirty), age(run.started)),
   );
 }
@@ -75,15 +110,34 @@ function verdict(run) {
 function failing(run) {
   if (!run) return nothing("The newest run is gone");
   if (run.failures.length) return failures(run.failures, run.suite);
-  return el("p", { class: "well" }, run.has_profile ? "Nothing. Every test of the newest run passed or was skipped." : "Nothing is told of the newest run yet.");
+  return el(
+    "p",
+    { class: "well" },
+    run.has_profile
+      ? "Nothing. Every test of the newest run passed or was skipped."
+      : "Nothing is told of the newest run yet.",
+  );
 }
 
 function trends({ items }) {
   const runs = [...items].reverse();
   if (runs.length < 2) return el("p", { class: "note" }, "Trends show from the second finished run on.");
   const x = runs.map((run) => run.started);
-  const shared = { x, even: true, sync: "runs", height: 150, tell: (at) => told(runs[at]), go: (at) => to.run(runs[at].run) };
-  const one = (title, now, options) => el("div", { class: "trend" }, el("h3", {}, title, el("span", { class: "now" }, now)), chart({ ...shared, label: `${title} over ${runs.length} runs`, ...options }));
+  const shared = {
+    x,
+    even: true,
+    sync: "runs",
+    height: 150,
+    tell: (at) => told(runs[at]),
+    go: (at) => to.run(runs[at].run),
+  };
+  const one = (title, now, options) =>
+    el(
+      "div",
+      { class: "trend" },
+      el("h3", {}, title, el("span", { class: "now" }, now)),
+      chart({ ...shared, label: `${title} over ${runs.length} runs`, ...options }),
+    );
   const last = runs.at(-1);
   const inks = runs.map((run) => (run.status === "passed" ? "--pass" : "--fail"));
   return el(
@@ -97,8 +151,16 @@ function trends({ items }) {
         { name: "run", values: runs.map((run) => run.duration), colour: "--pass", kind: "points" },
       ],
     }),
-    one("Tests", number(last.tests), { zero: false, series: [{ name: "tests", values: runs.map((run) => run.tests), colour: "--accent", kind: "line" }] }),
-    one("Pass rate", percent(last.pass_rate), { reads: READS.percent, zero: false, top: 1.005, series: [{ name: "pass rate", values: runs.map((run) => run.pass_rate), colour: "--pass", kind: "line" }] }),
+    one("Tests", number(last.tests), {
+      zero: false,
+      series: [{ name: "tests", values: runs.map((run) => run.tests), colour: "--accent", kind: "line" }],
+    }),
+    one("Pass rate", percent(last.pass_rate), {
+      reads: READS.percent,
+      zero: false,
+      top: 1.005,
+      series: [{ name: "pass rate", values: runs.map((run) => run.pass_rate), colour: "--pass", kind: "line" }],
+    }),
   );
 }
 
@@ -121,7 +183,10 @@ function followRuns(place, body, query, runs) {
     if (run.status !== "running") {
       rows.get(run.id)?.remove();
       rows.delete(run.id);
-      if (listed.get(run.id) !== run.status) list("runs", { ...query, limit: RUNS }).then((page) => (listed.set(run.id, run.status), fill(body, content(page.items, query))));
+      if (listed.get(run.id) !== run.status)
+        list("runs", { ...query, limit: RUNS }).then(
+          (page) => (listed.set(run.id, run.status), fill(body, content(page.items, query))),
+        );
       return;
     }
     const row = running(run);
@@ -146,7 +211,18 @@ export function running(run) {
     { class: "verdict running", href: to.run(run.id) },
     badge("running"),
     shares(counts, Math.max(run.tests ?? 0, done)),
-    el("span", { class: "says" }, run.tests && run.tests > done ? `${number(done)} of ${counted(run.tests, "test")}` : counted(done, "test")),
-    el("span", { class: "origin" }, branchName(run.branch), commitId(run.commit, run.dirty), run.suite, age(run.started)),
+    el(
+      "span",
+      { class: "says" },
+      run.tests && run.tests > done ? `${number(done)} of ${counted(run.tests, "test")}` : counted(done, "test"),
+    ),
+    el(
+      "span",
+      { class: "origin" },
+      branchName(run.branch),
+      commitId(run.commit, run.dirty),
+      run.suite,
+      age(run.started),
+    ),
   );
 }

@@ -9,7 +9,13 @@ const WINDOW = 15;
 export function points({ label, times, values, colours, reads, tell, go, even = false }) {
   const past = running(values, WINDOW);
   const series = [
-    { name: "middle half", kind: "band", values: past.map((one) => one.high), low: past.map((one) => one.low), colour: "--accent" },
+    {
+      name: "middle half",
+      kind: "band",
+      values: past.map((one) => one.high),
+      low: past.map((one) => one.low),
+      colour: "--accent",
+    },
     { name: "median", kind: "line", values: past.map((one) => one.median), colour: "--accent", width: 1.25 },
     { name: "attempt", kind: "points", values, colour: "--pass" },
   ];

@@ -10,7 +10,13 @@ import { api, asked, to } from "./place.js";
 import { points } from "./points.js";
 import { filledTable } from "./table.js";
 
-const KINDS = [["test", "tests"], ["fixture::", "fixtures"], ["collect::", "files"], ["run::", "runs"], ["errors__", "errors"]];
+const KINDS = [
+  ["test", "tests"],
+  ["fixture::", "fixtures"],
+  ["collect::", "files"],
+  ["run::", "runs"],
+  ["errors__", "errors"],
+];
 const TIMED = /^(?:test|fixture|collect)(?:@[\w.-]+)?::|^run(?:@[\w.-]+)?::(?:duration|collect)$/;
 const ROWS = 30;
 
@@ -19,13 +25,28 @@ export async function view() {
   const label = asked("label");
   if (!label) return show({ title: "Stats", data: api.of("labels"), content: [head("Stats"), every()] });
   const history = await ifThere(read(api.statsHistory(label)));
-  return show({ title: label, data: api.statsHistory(label), content: [head(el("span", { class: "nodeid" }, label), { kicker: el("a", { href: to.stats() }, "Stats") }), await figures(label), past(label, history ?? [])] });
+  return show({
+    title: label,
+    data: api.statsHistory(label),
+    content: [
+      head(el("span", { class: "nodeid" }, label), { kicker: el("a", { href: to.stats() }, "Stats") }),
+      await figures(label),
+      past(label, history ?? []),
+    ],
+  });
 }
 
 function every() {
   const controls = [search("q", "Filter labels"), choice("prefix", "Kind", KINDS, "all kinds")];
   const empty = (isFiltered) => (isFiltered ? nothing("No label matches") : noRuns());
-  return listing({ path: "labels", noun: "label", controls, draw: (page) => labels(page.items), empty, size: 200 });
+  return listing({
+    path: "labels",
+    noun: "label",
+    controls,
+    draw: (page) => labels(page.items),
+    empty,
+    size: 200,
+  });
 }
 
 function labels(items) {
@@ -36,12 +57,19 @@ function labels(items) {
 
 async function drawn(items) {
   const numbers = await numbersOf(items);
-  const cell = (name) => ({ label }) => reads(label)(numbers[label]?.[name]);
+  const cell =
+    (name) =>
+    ({ label }) =>
+      reads(label)(numbers[label]?.[name]);
   return filledTable({
     caption: "Labels",
     rows: items.map((label) => ({ label })),
     columns: [
-      { title: "Label", grow: true, cell: ({ label }) => el("a", { class: "nodeid", href: to.stats({ label }) }, label) },
+      {
+        title: "Label",
+        grow: true,
+        cell: ({ label }) => el("a", { class: "nodeid", href: to.stats({ label }) }, label),
+      },
       { title: "Last", number: true, cell: cell("last") },
       { title: "Average", number: true, cell: cell("avg") },
       { title: "Min", number: true, wide: true, cell: cell("min") },
@@ -52,7 +80,11 @@ async function drawn(items) {
 }
 
 function numbersOf(labels) {
-  return read(api.of("stats"), { method: "POST", body: JSON.stringify(labels), headers: { "Content-Type": "application/json" } });
+  return read(api.of("stats"), {
+    method: "POST",
+    body: JSON.stringify(labels),
+    headers: { "Content-Type": "application/json" },
+  });
 }
 
 // What we know to be seconds reads as such; a user's own numbers are numbers.
@@ -88,7 +120,25 @@ function past(label, history) {
     reads: READS[read_ === duration ? "duration" : "number"],
     tell: (at) => [el("b", {}, read_(oldest[at].value)), el("span", {}, moment(oldest[at].timestamp, "long"))],
   });
-  const columns = [{ title: "When", cell: (one) => el("time", {}, moment(one.timestamp, "long")) }, { title: "Value", number: true, cell: (one) => read_(one.value) }, { title: "Context", grow: true, wide: true, cell: (one) => one.context_id && el("code", { class: "quiet" }, one.context_id) }];
-  const line = history.length > 1 && section("History", { note: "running median of 15, and the middle half" }, el("div", { class: "card" }, drawn));
-  return [line, section("Points", { note: history.length > ROWS ? `the newest ${ROWS}` : null }, filledTable({ caption: "Points", rows: history.slice(0, ROWS), columns }))];
+  const columns = [
+    { title: "When", cell: (one) => el("time", {}, moment(one.timestamp, "long")) },
+    { title: "Value", number: true, cell: (one) => read_(one.value) },
+    {
+      title: "Context",
+      grow: true,
+      wide: true,
+      cell: (one) => one.context_id && el("code", { class: "quiet" }, one.context_id),
+    },
+  ];
+  const line =
+    history.length > 1 &&
+    section("History", { note: "running median of 15, and the middle half" }, el("div", { class: "card" }, drawn));
+  return [
+    line,
+    section(
+      "Points",
+      { note: history.length > ROWS ? `the newest ${ROWS}` : null },
+      filledTable({ caption: "Points", rows: history.slice(0, ROWS), columns }),
+    ),
+  ];
 }

@@ -10,7 +10,11 @@ import { el } from "./dom.js";
  */
 export function table({ caption, columns, sort = "", onSort = null }) {
   const body = el("tbody");
-  const head = el("tr", {}, columns.map((column) => heading(column, sort, onSort)));
+  const head = el(
+    "tr",
+    {},
+    columns.map((column) => heading(column, sort, onSort)),
+  );
   const whole = el("table", {}, el("caption", { class: "unseen" }, caption), el("thead", {}, head), body);
   return {
     frame: el("div", { class: "frame", tabindex: "0", role: "region", "aria-label": caption }, whole),
@@ -27,18 +31,31 @@ export function filledTable({ rows, ...options }) {
 }
 
 function line(columns, row) {
-  return el("tr", {}, columns.map((column) => el("td", { class: kind(column), "data-title": column.title || null }, column.cell(row) ?? "")));
+  return el(
+    "tr",
+    {},
+    columns.map((column) =>
+      el("td", { class: kind(column), "data-title": column.title || null }, column.cell(row) ?? ""),
+    ),
+  );
 }
 
 function kind({ number, wide, widest, grow }) {
-  return [number && "number", wide && "wide", widest && "widest", grow && "grow"].filter(Boolean).join(" ") || null;
+  return (
+    [number && "number", wide && "wide", widest && "widest", grow && "grow"].filter(Boolean).join(" ") || null
+  );
 }
 
 function heading(column, sort, onSort) {
   const { title, hint } = column;
   if (!column.sort || !onSort) return el("th", { scope: "col", class: kind(column), title: hint }, title);
   const order = direction(column.sort, sort);
-  const button = el("button", { class: "sort", title: hint, on: { click: () => onSort(following(column, sort)) } }, title, mark(order));
+  const button = el(
+    "button",
+    { class: "sort", title: hint, on: { click: () => onSort(following(column, sort)) } },
+    title,
+    mark(order),
+  );
   return el("th", { scope: "col", class: kind(column), "aria-sort": order ?? "none" }, button);
 }
 

@@ -15,23 +15,45 @@ import { age, branchName, commitId, runLink } from "./words.js";
 
 const ATTEMPTS = 500;
 const ROWS = 15;
-const INKS = { passed: "--pass", failed: "--fail", error: "--error", rerun: "--rerun", xfailed: "--xfail", xpassed: "--xpass" };
+const INKS = {
+  passed: "--pass",
+  failed: "--fail",
+  error: "--error",
+  rerun: "--rerun",
+  xfailed: "--xfail",
+  xpassed: "--xpass",
+};
 
 /** Show one test. */
 export async function view() {
   const [nodeid, suite] = [asked("nodeid"), asked("suite")];
-  if (!nodeid) return show({ title: "Test", content: nothing("Which test?", el("a", { href: to.tests() }, "Choose one")) });
+  if (!nodeid)
+    return show({ title: "Test", content: nothing("Which test?", el("a", { href: to.tests() }, "Choose one")) });
   const history = read(api.history(nodeid, suite, ATTEMPTS));
   const test = await read(api.test(nodeid, suite));
   const words = nodeid.slice(nodeid.indexOf("::") + 2);
-  return show({ title: words, data: api.test(nodeid, suite), content: [header(test), later(history, (found) => past(found.items)), causes(test), phases(test), later(history, (found) => kept(found.items))] });
+  return show({
+    title: words,
+    data: api.test(nodeid, suite),
+    content: [
+      header(test),
+      later(history, (found) => past(found.items)),
+      causes(test),
+      phases(test),
+      later(history, (found) => kept(found.items)),
+    ],
+  });
 }
 
 function header(test) {
   const [path, ...names] = test.nodeid.split("::");
   const kicker = [el("a", { href: to.tests({ q: path }) }, path), names.slice(0, -1).map((name) => ` :: ${name}`)];
   const title = names.length ? names.at(-1) : path;
-  const below = [badge(test.last_outcome, { small: true }), age(test.last_time), test.suite && el("span", { class: "tag" }, test.suite)].filter(Boolean);
+  const below = [
+    badge(test.last_outcome, { small: true }),
+    age(test.last_time),
+    test.suite && el("span", { class: "tag" }, test.suite),
+  ].filter(Boolean);
   return [head(el("span", { class: "nodeid" }, title), { kicker, below }), figures(test)];
 }
 
@@ -54,14 +76,25 @@ function past(items) {
   if (!items.length) return nothing("No attempt is kept of this test");
   const attempts = [...items].reverse();
   return [
-    items.length > 1 && section("Durations", { id: "durations", note: "running median of 15, and the middle half; squares failed. A click opens the run" }, el("div", { class: "card" }, durations(attempts))),
+    items.length > 1 &&
+      section(
+        "Durations",
+        {
+          id: "durations",
+          note: "running median of 15, and the middle half; squares failed. A click opens the run",
+        },
+        el("div", { class: "card" }, durations(attempts)),
+      ),
     section("Outcomes by commit", { id: "outcomes" }, byCommit(attempts)),
   ];
 }
 
 function kept(items) {
   const place = el("div", {}, rows(items.slice(0, ROWS)));
-  if (items.length > ROWS) place.append(el("button", { class: "plain", on: { click: () => fill(place, rows(items)) } }, `All ${items.length}`));
+  if (items.length > ROWS)
+    place.append(
+      el("button", { class: "plain", on: { click: () => fill(place, rows(items)) } }, `All ${items.length}`),
+    );
   return section("Attempts", { id: "attempts", note: "the newest first" }, place);
 }
 
@@ -79,7 +112,11 @@ function durations(attempts) {
 }
 
 function told({ value, outcome, timestamp, branch, commit }) {
-  return [el("b", {}, `${duration(value)}, ${outcome ?? "outcome unknown"}`), el("span", {}, moment(timestamp)), el("span", { class: "quiet" }, [branch, commit?.slice(0, 8)].filter(Boolean).join(" · "))];
+  return [
+    el("b", {}, `${duration(value)}, ${outcome ?? "outcome unknown"}`),
+    el("span", {}, moment(timestamp)),
+    el("span", { class: "quiet" }, [branch, commit?.slice(0, 8)].filter(Boolean).join(" · ")),
+  ];
 }
 
 /** Return one group of marks a commit, oldest first: a commit with both outcomes is what flaky looks like. */
@@ -96,9 +133,24 @@ function byCommit(attempts) {
 function commitMarks({ commit, attempts }) {
   const newest = attempts.at(-1);
   const words = `${commit ? commit.slice(0, 8) : "unknown commit"}: ${attempts.map((one) => one.outcome ?? "unknown").join(", ")}`;
-  const marks = attempts.map((one, at) => svg("rect", { class: `is-${isKnown(one.outcome) ? one.outcome : "unknown"}`, x: at * 7, y: one.outcome === "passed" ? 8 : 0, width: 5.5, height: one.outcome === "passed" ? 8 : 16, rx: 1 }));
-  const strip = svg("svg", { class: "strip", width: attempts.length * 7, height: 16, "aria-hidden": "true" }, marks);
-  return newest.run ? el("a", { href: to.run(newest.run), title: words, "aria-label": words }, strip) : el("span", { title: words }, strip);
+  const marks = attempts.map((one, at) =>
+    svg("rect", {
+      class: `is-${isKnown(one.outcome) ? one.outcome : "unknown"}`,
+      x: at * 7,
+      y: one.outcome === "passed" ? 8 : 0,
+      width: 5.5,
+      height: one.outcome === "passed" ? 8 : 16,
+      rx: 1,
+    }),
+  );
+  const strip = svg(
+    "svg",
+    { class: "strip", width: attempts.length * 7, height: 16, "aria-hidden": "true" },
+    marks,
+  );
+  return newest.run
+    ? el("a", { href: to.run(newest.run), title: words, "aria-label": words }, strip)
+    : el("span", { title: words }, strip);
 }
 
 function isKnown(outcome) {
@@ -120,13 +172,36 @@ function rows(items) {
 }
 
 function causes(test) {
-  const content = test.failures?.length ? failures(test.failures, test.suite) : el("p", { class: "well" }, "It did not fail in the attempts that are kept.");
-  return section("Failures", { id: "failures", note: test.failures?.length ? "grouped, the newest first" : null }, content);
+  const content = test.failures?.length
+    ? failures(test.failures, test.suite)
+    : el("p", { class: "well" }, "It did not fail in the attempts that are kept.");
+  return section(
+    "Failures",
+    { id: "failures", note: test.failures?.length ? "grouped, the newest first" : null },
+    content,
+  );
 }
 
 function phases({ latest, fixtures, suite }) {
-  if (!latest) return section("Fixtures", { id: "fixtures" }, nothing("No profile of a run with this test is kept"));
-  const sum = facts([["Setup", duration(latest.setup)], ["Call", duration(latest.call)], ["Teardown", duration(latest.teardown)], ["Worker", latest.worker]]);
-  const columns = [...fixtureColumns(suite), { title: "Setup", number: true, cell: (row) => duration(row.setup) }, { title: "Teardown", number: true, cell: (row) => duration(row.teardown) }];
-  return section("Fixtures", { id: "fixtures", note: ["that it may use, in ", el("a", { href: to.run(latest.run) }, "its newest run")] }, sum, fixtures?.length ? filledTable({ caption: "Fixtures", rows: fixtures, columns }) : nothing("No fixture took any time"));
+  if (!latest)
+    return section("Fixtures", { id: "fixtures" }, nothing("No profile of a run with this test is kept"));
+  const sum = facts([
+    ["Setup", duration(latest.setup)],
+    ["Call", duration(latest.call)],
+    ["Teardown", duration(latest.teardown)],
+    ["Worker", latest.worker],
+  ]);
+  const columns = [
+    ...fixtureColumns(suite),
+    { title: "Setup", number: true, cell: (row) => duration(row.setup) },
+    { title: "Teardown", number: true, cell: (row) => duration(row.teardown) },
+  ];
+  return section(
+    "Fixtures",
+    { id: "fixtures", note: ["that it may use, in ", el("a", { href: to.run(latest.run) }, "its newest run")] },
+    sum,
+    fixtures?.length
+      ? filledTable({ caption: "Fixtures", rows: fixtures, columns })
+      : nothing("No fixture took any time"),
+  );
 }

@@ -11,7 +11,15 @@ const LANE = 26;
 const GAP = 6;
 const MARGIN = 56;
 const AXIS = 22;
-const INKS = { passed: "--pass", failed: "--fail", error: "--error", rerun: "--rerun", skipped: "--skip", xfailed: "--xfail", xpassed: "--xpass" };
+const INKS = {
+  passed: "--pass",
+  failed: "--fail",
+  error: "--error",
+  rerun: "--rerun",
+  skipped: "--skip",
+  xfailed: "--xfail",
+  xpassed: "--xpass",
+};
 
 /** Return the timeline of a profile's tests, with a table of its workers. */
 export function timeline(profile, suite) {
@@ -27,7 +35,14 @@ export function blocks(tests) {
   return tests.nodeid.map((nodeid, at) => {
     const phases = ["setup", "call", "teardown"].map((name) => (tests[name][at] ?? 0) / 1e6);
     const start = tests.start[at] / 1e6;
-    return { nodeid, outcome: tests.outcome[at], worker: tests.worker[at] || "main", start, phases, end: start + phases[0] + phases[1] + phases[2] };
+    return {
+      nodeid,
+      outcome: tests.outcome[at],
+      worker: tests.worker[at] || "main",
+      start,
+      phases,
+      end: start + phases[0] + phases[1] + phases[2],
+    };
   });
 }
 
@@ -45,15 +60,26 @@ export function workers(rows) {
 }
 
 function picture(rows, lanes, until, suite) {
-  const canvas = el("canvas", { role: "img", "aria-label": `Timeline of ${counted(rows.length, "test")} on ${counted(lanes.length, "worker")} over ${duration(until)}` });
+  const canvas = el("canvas", {
+    role: "img",
+    "aria-label": `Timeline of ${counted(rows.length, "test")} on ${counted(lanes.length, "worker")} over ${duration(until)}`,
+  });
   const says = el("figcaption", { class: "says", hidden: true });
-  const place = el("figure", { class: "lanes", vars: { "--height": `${lanes.length * (LANE + GAP) + AXIS}px` } }, canvas, says);
+  const place = el(
+    "figure",
+    { class: "lanes", vars: { "--height": `${lanes.length * (LANE + GAP) + AXIS}px` } },
+    canvas,
+    says,
+  );
   const state = { hovered: null };
   const scale = () => (canvas.clientWidth - MARGIN - 8) / until;
   const redraw = () => draw(canvas, lanes, until, scale());
   new ResizeObserver(redraw).observe(place);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-  new MutationObserver(redraw).observe(document.documentElement, { attributes: true, attributeFilter: ["data-scheme"] });
+  new MutationObserver(redraw).observe(document.documentElement, {
+    attributes: true,
+    attributeFilter: ["data-scheme"],
+  });
   canvas.addEventListener("pointermove", (event) => {
     state.hovered = found(event, lanes, scale());
     canvas.classList.toggle("leads", Boolean(state.hovered));
@@ -71,7 +97,9 @@ function draw(canvas, lanes, until, scale) {
   canvas.height = height * ratio;
   const pen = canvas.getContext("2d");
   pen.scale(ratio, ratio);
-  const inks = Object.fromEntries([...Object.values(INKS), "--ink", "--muted", "--sunk", "--line"].map((name) => [name, colour(name)]));
+  const inks = Object.fromEntries(
+    [...Object.values(INKS), "--ink", "--muted", "--sunk", "--line"].map((name) => [name, colour(name)]),
+  );
   pen.font = "12px system-ui, sans-serif";
   pen.textBaseline = "middle";
   axis(pen, until, scale, height, inks);
@@ -99,7 +127,12 @@ function block(pen, start, length, y, strength, ink, scale) {
   const width = length * scale;
   pen.globalAlpha = strength;
   pen.fillStyle = ink;
-  pen.fillRect(MARGIN + start * scale, y + inset, Math.max(width > 3 ? width - 0.75 : width, 0.5), LANE - 2 * inset);
+  pen.fillRect(
+    MARGIN + start * scale,
+    y + inset,
+    Math.max(width > 3 ? width - 0.75 : width, 0.5),
+    LANE - 2 * inset,
+  );
   pen.globalAlpha = 1;
 }
 
@@ -132,7 +165,12 @@ function say(says, row, event, canvas) {
   says.hidden = !row;
   if (!row) return;
   const [setup, call, teardown] = row.phases.map(duration);
-  fill(says, el("b", {}, nodeName(row.nodeid)), el("span", {}, `${row.outcome}, ${duration(row.end - row.start)} from ${duration(row.start)} on`), el("span", { class: "quiet" }, `setup ${setup}, call ${call}, teardown ${teardown}`));
+  fill(
+    says,
+    el("b", {}, nodeName(row.nodeid)),
+    el("span", {}, `${row.outcome}, ${duration(row.end - row.start)} from ${duration(row.start)} on`),
+    el("span", { class: "quiet" }, `setup ${setup}, call ${call}, teardown ${teardown}`),
+  );
   says.style.setProperty("--left", `${event.offsetX}px`);
   says.classList.toggle("before", event.offsetX > canvas.clientWidth / 2);
 }
@@ -140,17 +178,38 @@ function say(says, row, event, canvas) {
 // The last worker to end is the run's length: what stands on it is the critical path.
 function table(lanes, until) {
   const last = lanes.reduce((one, other) => (other.end > one.end ? other : one));
-  const longest = (lane) => lane.rows.reduce((one, other) => (other.end - other.start > one.end - one.start ? other : one));
+  const longest = (lane) =>
+    lane.rows.reduce((one, other) => (other.end - other.start > one.end - one.start ? other : one));
   return filledTable({
     caption: "Workers",
     rows: lanes,
     columns: [
-      { title: "Worker", cell: (lane) => el("span", { class: "whole" }, lane.name, lane === last && lanes.length > 1 && el("span", { class: "tag", title: "the run waited for it" }, "last to end")) },
+      {
+        title: "Worker",
+        cell: (lane) =>
+          el(
+            "span",
+            { class: "whole" },
+            lane.name,
+            lane === last &&
+              lanes.length > 1 &&
+              el("span", { class: "tag", title: "the run waited for it" }, "last to end"),
+          ),
+      },
       { title: "Tests", number: true, cell: (lane) => lane.rows.length },
       { title: "Busy", number: true, cell: (lane) => duration(lane.busy) },
-      { title: "Idle", number: true, hint: "of the time until the last test ended", cell: (lane) => percent(Math.max(0, 1 - lane.busy / until)) },
+      {
+        title: "Idle",
+        number: true,
+        hint: "of the time until the last test ended",
+        cell: (lane) => percent(Math.max(0, 1 - lane.busy / until)),
+      },
       { title: "Ended", number: true, wide: true, cell: (lane) => duration(lane.end) },
-      { title: "Longest test", grow: true, cell: (lane) => el("a", { href: to.test(longest(lane).nodeid) }, nodeName(longest(lane).nodeid)) },
+      {
+        title: "Longest test",
+        grow: true,
+        cell: (lane) => el("a", { href: to.test(longest(lane).nodeid) }, nodeName(longest(lane).nodeid)),
+      },
       { title: "", number: true, cell: (lane) => duration(longest(lane).end - longest(lane).start) },
     ],
   });

@@ -14,7 +14,11 @@ const FOREIGN = /(?:^|[\\/])(?:site-packages|dist-packages|_pytest|pluggy|lib[\\
 export function traceback(text) {
   const lines = visibleLines(text.replace(/\n+$/, ""));
   const blocks = cut(lines);
-  return el("div", { class: "traceback" }, blocks.map((block, place) => drawn(block, place === blocks.length - 1)));
+  return el(
+    "div",
+    { class: "traceback" },
+    blocks.map((block, place) => drawn(block, place === blocks.length - 1)),
+  );
 }
 
 /** Cut a traceback into frames and captured output: `[{title, path, lines, isForeign, isCaptured}]`. */
@@ -50,7 +54,13 @@ function isStart(line) {
 function told(lines, captured) {
   if (captured !== null) return { title: captured, lines: trimmed(lines), isCaptured: true, isForeign: false };
   const at = place(lines);
-  return { title: at ? `${at.path}:${at.line}` : "", note: at?.note, lines: trimmed(lines), isCaptured: false, isForeign: Boolean(at && FOREIGN.test(at.path)) };
+  return {
+    title: at ? `${at.path}:${at.line}` : "",
+    note: at?.note,
+    lines: trimmed(lines),
+    isCaptured: false,
+    isForeign: Boolean(at && FOREIGN.test(at.path)),
+  };
 }
 
 function place(lines) {
@@ -71,7 +81,15 @@ function trimmed(lines) {
 function drawn(block, isLast) {
   const isOpen = isLast ? !block.isCaptured : !block.isForeign && !block.isCaptured;
   const kind = block.isCaptured ? "captured" : block.isForeign ? "foreign" : "own";
-  const code = el("pre", { tabindex: "0" }, el("code", {}, block.lines.map((line) => coloured(line, block.isCaptured))));
+  const code = el(
+    "pre",
+    { tabindex: "0" },
+    el(
+      "code",
+      {},
+      block.lines.map((line) => coloured(line, block.isCaptured)),
+    ),
+  );
   if (!block.title) return el("div", { class: kind }, code);
   const title = [el("code", {}, block.title), block.note && el("span", { class: "note" }, block.note)];
   return el("details", { class: kind, open: isOpen || !block.title }, el("summary", {}, title), code);
@@ -84,7 +102,8 @@ function coloured(line, isPlain) {
   return el("span", { class: line.startsWith(">") ? "line here" : "line" }, tokens(line));
 }
 
-const TOKEN = /(#.*$)|("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|\b(and|as|assert|async|await|break|class|continue|def|del|elif|else|except|finally|for|from|global|if|import|in|is|lambda|nonlocal|not|or|pass|raise|return|try|while|with|yield|None|True|False)\b|\b(\d[\d_.]*)\b/g;
+const TOKEN =
+  /(#.*$)|("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|\b(and|as|assert|async|await|break|class|continue|def|del|elif|else|except|finally|for|from|global|if|import|in|is|lambda|nonlocal|not|or|pass|raise|return|try|while|with|yield|None|True|False)\b|\b(\d[\d_.]*)\b/g;
 const KINDS = ["comment", "string", "keyword", "literal"];
 
 /** Return a line of Python as text and coloured spans. */

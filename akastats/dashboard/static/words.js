@@ -7,7 +7,12 @@ import { badge } from "./marks.js";
 
 /** Return a test's node id as a link: the path quiet, the name plain; `tag` tells the suite too, among several. */
 export function testLink(nodeid, suite, { tag = false } = {}) {
-  return el("a", { class: "nodeid", href: to.test(nodeid, suite) }, split(nodeid), tag && suite && el("span", { class: "tag" }, suite));
+  return el(
+    "a",
+    { class: "nodeid", href: to.test(nodeid, suite) },
+    split(nodeid),
+    tag && suite && el("span", { class: "tag" }, suite),
+  );
 }
 
 /** Return a node id as text, the path quiet. */
@@ -18,7 +23,11 @@ export function nodeName(nodeid) {
 function split(nodeid) {
   const at = nodeid.indexOf("::");
   if (at < 0) return breakable(nodeid);
-  return [el("span", { class: "quiet" }, breakable(nodeid.slice(0, at + 2))), el("wbr"), breakable(nodeid.slice(at + 2))];
+  return [
+    el("span", { class: "quiet" }, breakable(nodeid.slice(0, at + 2))),
+    el("wbr"),
+    breakable(nodeid.slice(at + 2)),
+  ];
 }
 
 /** Return text that may break after its slashes and underscores, not in the midst of a word. */
@@ -34,7 +43,12 @@ export function runLink(id, started) {
 /** Return a commit's short id. */
 export function commitId(commit, dirty = false) {
   if (!commit) return null;
-  return el("code", { class: "commit", title: dirty ? `${commit}, with changes not committed` : commit }, commit.slice(0, 8), dirty ? "+" : "");
+  return el(
+    "code",
+    { class: "commit", title: dirty ? `${commit}, with changes not committed` : commit },
+    commit.slice(0, 8),
+    dirty ? "+" : "",
+  );
 }
 
 /** Return a branch's name. */
@@ -52,7 +66,10 @@ export function age(seconds) {
 
 /** Return the columns that tables of runs share. */
 export const runColumns = [
-  { title: "Status", cell: (run) => el("a", { class: "bare", href: to.run(run.id), title: `run ${run.id}` }, badge(run.status)) },
+  {
+    title: "Status",
+    cell: (run) => el("a", { class: "bare", href: to.run(run.id), title: `run ${run.id}` }, badge(run.status)),
+  },
   { title: "Branch", cell: (run) => branchName(run.branch) },
   { title: "Commit", cell: (run) => commitId(run.commit, run.dirty), wide: true },
   { title: "Suite", cell: (run) => run.suite, wide: true },
