@@ -53,11 +53,13 @@ def drain(
     _check_destination(to)
     configured = target.of_options("", namespace, directory)
     places = spools.directories_of(target.here() / place) if place else spools.directories(configured.directory)
-    outcomes = [
-        (destination, drained)
-        for destination, group in _grouped(spools.here(places, force), configured, to, namespace).items()
-        for drained in deliver(group, destination, configured, force)
-    ]
+    found = spools.here(places, force)
+    with output.progress("delivering", len(found)) as advance:
+        outcomes = [
+            (destination, drained)
+            for destination, group in _grouped(found, configured, to, namespace).items()
+            for drained in deliver(group, destination, configured, force, advance)
+        ]
     for place in places:
         tidy(place, [drained for _, drained in outcomes], time.time)
     _report(outcomes, as_json)
@@ -84,12 +86,20 @@ def _grouped(
 
 
 def deliver(
-    group: Sequence[Spool], destination: Destination, configured: Target, force: bool = False
+    group: Sequence[Spool],
+    destination: Destination,
+    configured: Target,
+    force: bool = False,
+    advance: Callable[[int], object] = int,
 ) -> list[Drained]:
     """Deliver spools of one destination; what cannot be is told in each one's `problem`."""
+    drained = []
     try:
         with _connected(destination, configured) as (config, carry, carry_all):
-            return [drain_one(spool.path, config, carry, force=force, carry_all=carry_all) for spool in group]
+            for spool in group:
+                drained.append(drain_one(spool.path, config, carry, force=force, carry_all=carry_all))
+                advance(1)
+            return drained
     except AkastatsError as error:
         return [Drained(spool.path, spool.run_id, problem=str(error)) for spool in group]
 

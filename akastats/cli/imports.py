@@ -6,7 +6,7 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from akastats.errors import AkastatsError, ConfigError, ReportError
 from akastats.junit.runs import Given, Outline, outline, spool
 from akastats.junit.times import moment
 from akastats.operations import runs
+from akastats.operations.push import BATCH_LABELS
 from akastats.operations.requests import Operation
 from akastats.redact import Redactor, redactor
 from akastats.shipper.delivery import CarryAll
@@ -121,7 +122,7 @@ def _delivered(outlines: Sequence[Outline], given: Given, place: Place) -> list[
     """Deliver runs one after another; what one costs another is nothing."""
     patterns = (*place.config.redact.splitlines(), *_patterns())
     redact = redactor(os.environ, patterns)
-    with output.progress("importing", sum(_size(run.paths) for run in outlines)) as advance:
+    with output.progress("importing", sum(run.cases for run in outlines)) as advance:
         return [_deliver(run, given, place, redact, advance) for run in outlines]
 
 
@@ -156,13 +157,24 @@ def _spooled(
     advance: Callable[[int], None],
 ) -> tuple[str, str]:
     """Write a run's spool, deliver it, and return what became of it, and a remark."""
-    spooled = spool(directory, run, given, redact, advance)
+    spooled = spool(directory, run, given, redact, lambda size: None)
+
+    def carry_all(operations: Iterable[Operation[str]]) -> list[str]:
+        return place.carry_all(_counted(operations, advance))
+
     # By force: how old a run is says nothing here, since its name tells whether it was delivered.
-    drained = drain_one(spooled.path, place.config, place.carry, force=True, carry_all=place.carry_all)
+    drained = drain_one(spooled.path, place.config, place.carry, force=True, carry_all=carry_all)
     if drained.problem or drained.left:
         return "refused", drained.problem or drained.left
     remarks = {"durations unreadable": spooled.unreadable, "points refused": drained.refused}
     return "imported", ", ".join(f"{count} {what}" for what, count in remarks.items() if count)
+
+
+def _counted(operations: Iterable[Operation[str]], advance: Callable[[int], None]) -> Iterator[Operation[str]]:
+    """Yield batches, and tell of each how many tests are in it: a label each, but for a few."""
+    for operation in operations:
+        yield operation
+        advance(BATCH_LABELS)
 
 
 def _is_known(run: Outline, place: Place) -> bool:

@@ -12,9 +12,8 @@ MAX_SECONDS = 1e7
 #: Before 1980 there were no reports.
 FIRST = 315_532_800.0
 
-_NUMBER = re.compile(r"\d{1,20}(\.\d{0,30})?([eE][+-]?\d{1,3})?|\.\d{1,30}")
-_THOUSANDS = re.compile(r"[1-9]\d{0,2}(,\d{3})+(\.\d*)?")
-_FRACTION = re.compile(r"(\d{2})?\.(\d{1,6})\d*")
+_NUMBER = re.compile(r"\d{1,20}(\.\d{0,30})?([eE][+-]?\d{1,3})?|\.\d{1,30}", re.ASCII)
+_THOUSANDS = re.compile(r"[1-9]\d{0,2}(,\d{3})+(\.\d*)?", re.ASCII)
 
 
 def seconds(text: str) -> float | None:
@@ -30,7 +29,7 @@ def seconds(text: str) -> float | None:
 def moment(text: str) -> float | None:
     """Return a time of ISO 8601, or epoch seconds, as epoch seconds; without a zone it is UTC."""
     told = text.strip()
-    if re.fullmatch(r"\d{9,11}(\.\d+)?", told):
+    if re.fullmatch(r"\d{9,11}(\.\d+)?", told, re.ASCII):
         return _possible(float(told))
     # Python 3.10 reads neither Z nor any number of digits.
     told = re.sub(r"[zZ]$", "+00:00", told)
