@@ -2,23 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+import signal
+import threading
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from types import FrameType
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Security
+from fastapi.security import HTTPBearer
 
 from akastats import __version__
-from akastats.api.problems import answer_problems
+from akastats.api import events
+from akastats.api.access import Access, policy_of
+from akastats.api.problems import answer_problems, documented
 from akastats.api.routes import EVERYTHING
+from akastats.config import config
 from akastats.dashboard import page
 from akastats.redis import async_redis
 
 
 @asynccontextmanager
 async def connected(app: FastAPI) -> AsyncIterator[None]:
-    """Keep one connection open while the application serves; a server that is away fails no start."""
+    """Keep one connection open while the application serves; a server that is away fails no start.
+
+    A token that cannot be used does: who set it would believe that it protects something.
+    """
+    policy_of(config.now())
     async with async_redis():
+        with _streams_ended():
+            yield
+
+
+@contextmanager
+def _streams_ended() -> Iterator[None]:
+    """Have answers that do not end by themselves end at Ctrl-C and SIGTERM: uvicorn waits for all of them."""
+    is_main = threading.current_thread() is threading.main_thread()
+    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM) if is_main}
+
+    def end(number: int, frame: FrameType | None) -> None:
+        events.end_all()
+        handler = before[signal.Signals(number)]
+        if callable(handler):
+            handler(number, frame)
+
+    for each, handler in before.items():
+        if callable(handler):
+            signal.signal(each, end)
+    try:
         yield
+    finally:
+        for each, handler in before.items():
+            if signal.getsignal(each) is end:
+                signal.signal(each, handler)
+
+
+# Only for OpenAPI to say so: `Access` asks, and earlier.
+_BEARER = HTTPBearer(auto_error=False, description="not needed on the machine itself while no token is set")
 
 
 def create_app(routers: Sequence[APIRouter] = EVERYTHING) -> FastAPI:
@@ -28,7 +67,13 @@ def create_app(routers: Sequence[APIRouter] = EVERYTHING) -> FastAPI:
         version=__version__,
         description="Statistics kept in Redis or Valkey: numbers, histories and contexts of labels.",
         lifespan=connected,
+        dependencies=[Security(_BEARER)],
+        responses=documented(401, 403, 421, 429, 431),
+        # Its page would come from a CDN.
+        docs_url=None,
+        redoc_url=None,
     )
+    app.add_middleware(Access)
     for router in (*routers, page.router):
         app.include_router(router)
     return answer_problems(app)

@@ -31,13 +31,19 @@ class Config:
     profiles: int = 500
     # Regular expressions, one a line.
     redact: str = ""
+    # Whoever has it may read everything: never in a traceback or log.
+    token: str = dataclasses.field(default="", repr=False)
+    allowed_hosts: str = ""
 
     def __post_init__(self) -> None:
         for name in ("history_size", "run_days", "error_days", "profiles"):
             whole_number(f"AKA_STATS_{name.upper()}", str(getattr(self, name)))
 
     def __str__(self) -> str:
-        shown = dataclasses.asdict(self) | {"redis_url": without_credentials(self.redis_url)}
+        shown = dataclasses.asdict(self) | {
+            "redis_url": without_credentials(self.redis_url),
+            "token": "(set)" if self.token else "",
+        }
         return "\n".join(f"AKA_STATS_{name.upper()} = {value}" for name, value in shown.items())
 
 
@@ -126,6 +132,8 @@ _VARIABLES: tuple[tuple[str, str, Callable[[str, str], Any]], ...] = (
     ("AKA_STATS_ERROR_DAYS", "error_days", whole_number),
     ("AKA_STATS_PROFILES", "profiles", whole_number),
     ("AKA_STATS_REDACT", "redact", as_given),
+    ("AKA_STATS_TOKEN", "token", as_given),
+    ("AKA_STATS_ALLOWED_HOSTS", "allowed_hosts", as_given),
 )
 VARIABLES = tuple(variable for variable, _, _ in _VARIABLES)
 

@@ -80,6 +80,11 @@ def runs(namespace: str, dimension: str = "", value: str = "") -> str:
     return f"{namespace}::RUNS::{dimension}::{value}" if dimension else f"{namespace}::RUNS"
 
 
+def error(namespace: str, fingerprint: str) -> str:
+    """Return the key of one failure, by its fingerprint."""
+    return f"{namespace}::ERROR::{fingerprint}"
+
+
 def profile(namespace: str, run_id: str) -> str:
     """Return the key of one run's profile."""
     return f"{namespace}::PROFILE::{run_id}"

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any, NamedTuple
 
+from akastats.analysis.fingerprint import class_in, fingerprint
 from akastats.operations.push import Context, Entry, context_of
 from akastats.points import MAX_LABEL_BYTES, check_label, check_value
 from akastats.spool.format import FAILED, PHASES, RERUN, SKIPPED, XFAILED, XPASSED, Record
@@ -21,7 +22,7 @@ from akastats.spool.format import FAILED, PHASES, RERUN, SKIPPED, XFAILED, XPASS
 #: The outcomes that a test can have; they sum to the number of tests.
 OUTCOMES = ("passed", "failed", "error", "skipped", "xfailed", "xpassed")
 
-#: Distinct tracebacks that are kept of one run; further failures share the newest one of their class.
+#: Distinct tracebacks that are kept of one run; further failures share one with their fingerprint, or class.
 MAX_TRACEBACKS = 200
 
 WORKER_CRASH = "WorkerCrash"
@@ -82,6 +83,19 @@ class FixtureResult:
     teardown: float
 
 
+class Error(NamedTuple):
+    """One failure: `error` is its traceback's context id; `phase` may also be collect, crash or subtest.
+
+    `fingerprint` says which failures are the same one; both ids are empty for a failure without a text.
+    """
+
+    nodeid: str
+    phase: str
+    error: str
+    exception: str
+    fingerprint: str
+
+
 @dataclass
 class Story:
     """One run as its spool tells it, so far."""
@@ -89,6 +103,7 @@ class Story:
     keeping: Keeping
     header: dict[str, Any] = field(default_factory=dict)
     results: list[TestResult] = field(default_factory=list)
+    errors: list[Error] = field(default_factory=list)
     fixtures: dict[tuple[str, str], FixtureResult] = field(default_factory=dict)
     collected: dict[str, dict[str, float]] = field(default_factory=dict)
     uncollected: set[str] = field(default_factory=set)
@@ -97,8 +112,8 @@ class Story:
     last_time: float = 0.0
     # What these hold is bounded by the tests that are running, or by the tracebacks that are kept: ids, no texts.
     _subtests: dict[tuple[str, str], int] = field(default_factory=dict)
-    _tracebacks: set[str] = field(default_factory=set)
-    _by_class: dict[str, str] = field(default_factory=dict)
+    _fingerprints: dict[str, str] = field(default_factory=dict)
+    _shared: dict[str, str] = field(default_factory=dict)
     _stats: dict[str, dict[str, None]] = field(default_factory=dict)
     _last_error: dict[tuple[str, str], str] = field(default_factory=dict)
     _abouts: dict[tuple[str, str], Context] = field(default_factory=dict)
@@ -134,7 +149,8 @@ class Story:
             return
         text = _WORKER_LINE.sub("", text)
         raised = WORKER_CRASH if kind == "crash" else raised or class_in(text)
-        traceback, contexts = self._traceback(raised, text)
+        told = kind if kind in ("crash", "subtest") else phase
+        traceback, contexts = self._note_error(nodeid, told, raised, text)
         yield from _errors(raised, now, traceback, contexts)
         if kind == "crash":
             yield from self._crash(nodeid, worker, now, traceback)
@@ -143,16 +159,21 @@ class Story:
             self._subtests[nodeid, worker] = self._subtests.get((nodeid, worker), 0) + 1
         self._last_error[nodeid, worker] = traceback
 
-    def _traceback(self, raised: str, text: str) -> tuple[str, tuple[Context, ...]]:
-        """Return the id of a traceback, and it itself if it is stored; else it shares an earlier one's."""
+    def _note_error(self, nodeid: str, phase: str, raised: str, text: str) -> tuple[str, tuple[Context, ...]]:
+        """Note a failure; return its traceback's id, and it itself if it is stored and no earlier one shared."""
         context = context_of(text, self.keeping.tracebacks_s)
         if context is None:
-            return self._by_class.get(raised, ""), ()
-        if context.id not in self._tracebacks:
-            if len(self._tracebacks) >= MAX_TRACEBACKS:
-                return self._by_class.get(raised, ""), ()
-            self._tracebacks.add(context.id)
-        self._by_class[raised] = context.id
+            self.errors.append(Error(nodeid, phase, self._shared.get(raised, ""), raised, ""))
+            return self._shared.get(raised, ""), ()
+        known = self._fingerprints.get(context.id)
+        told = known or fingerprint(text, raised).id
+        if known is None and len(self._fingerprints) >= MAX_TRACEBACKS:
+            shared = self._shared.get(told) or self._shared.get(raised, "")
+            self.errors.append(Error(nodeid, phase, shared, raised, told))
+            return shared, ()
+        self._fingerprints[context.id] = told
+        self._shared[raised] = self._shared[told] = context.id
+        self.errors.append(Error(nodeid, phase, context.id, raised, told))
         return context.id, (context,)
 
     def _crash(self, nodeid: str, worker: str, now: float, traceback: str) -> Iterator[Added]:
@@ -233,7 +254,7 @@ class Story:
             return
         self.uncollected.add(nodeid)
         raised = raised or class_in(text)
-        yield from _errors(raised, time_us / 1e6, *self._traceback(raised, text))
+        yield from _errors(raised, time_us / 1e6, *self._note_error(nodeid, "collect", raised, text))
 
     def _take_end(self, end: dict[str, Any]) -> Iterator[Added]:
         self.last_time = finished = float(end["finished"])
@@ -323,22 +344,8 @@ def outcome_of(letters: str, failed_subtests: int = 0) -> str | None:
     return "passed" if call == "p" else None
 
 
-# The line that names an exception, as pytest and Python end a traceback with it.
-_RAISED = re.compile(r"^(?:E\s+)?(?:[\w.]+\.)?([A-Za-z_]\w*(?:Error|Exception|Exit|Warning|Interrupt))\b", re.M)
-
-
-# pytest's closing line of a traceback: `file.py:3: ValueError`.
-_PLACE = re.compile(r"^\S+:\d+: ([A-Za-z_]\w*)$", re.MULTILINE)
-
 # pytest-xdist heads each failure with the worker it came from: the same failure elsewhere is the same text.
 _WORKER_LINE = re.compile(r"\A\[\w+\] \S+ -- Python .*\n")
-
-
-def class_in(text: str) -> str:
-    """Return the class of the exception that a traceback ends with, `Error` where none is to be seen."""
-    placed: list[str] = _PLACE.findall(text)
-    found: list[str] = placed or _RAISED.findall(text)
-    return found[-1] if found else "Error"
 
 
 def label(word: str, rest: str, suite: str = "") -> str:

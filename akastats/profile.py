@@ -1,13 +1,15 @@
 """One run's profile: every test, fixture and collected file, column-wise, compressed. Pure.
 
-`{"version": 1, "tests": {column: [...]}, "fixtures": {...}, "files": {...}, "unfinished": [node ids]}`,
-JSON in zlib. Durations are whole microseconds, a test's start is counted from the run's.
+`{"version": 1, "tests": {column: [...]}, "errors": {...}, "fixtures": {...}, "files": {...}, "unfinished":
+[node ids]}`, JSON in zlib. Durations are whole microseconds, a test's start is counted from the run's.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import zlib
+from collections.abc import Sequence
 from typing import Any
 
 from akastats.errors import AkastatsError
@@ -39,11 +41,26 @@ def encode(story: Story) -> bytes:
     content = {
         "version": VERSION,
         "tests": _columns(("nodeid", "outcome", "start", "setup", "call", "teardown", "worker", "stats"), rows),
+        "errors": _columns(("nodeid", "phase", "error", "exception", "fingerprint"), story.errors),
         "fixtures": _columns(("name", "baseid", "scope", "count", "setup", "teardown"), fixtures),
         "files": _columns(("path", "seconds"), files),
         "unfinished": sorted(story.running),
     }
-    return zlib.compress(json.dumps(content, separators=(",", ":")).encode())
+    return zlib.compress(_sendable(json.dumps(content, separators=(",", ":"))).encode())
+
+
+# In JSON of ASCII alone: an escaped backslash, a character of two surrogates, a surrogate without its other half.
+_SURROGATES = re.compile(r"\\\\|\\ud[89ab]..\\ud[c-f]..|(\\ud[89a-f]..)")
+
+
+def _sendable(written: str) -> str:
+    """Return JSON with lone surrogates spelled out, as in labels: no answer could carry them in UTF-8.
+
+    A node id has them where a file's name is in another encoding.
+    """
+    if "\\ud" not in written:
+        return written
+    return _SURROGATES.sub(lambda found: "\\" + found[0] if found[1] else found[0], written)
 
 
 def decode(stored: bytes) -> dict[str, Any]:
@@ -61,7 +78,7 @@ def rows(table: dict[str, list[Any]]) -> list[dict[str, Any]]:
     return [dict(zip(table, values, strict=True)) for values in zip(*table.values(), strict=True)]
 
 
-def _columns(names: tuple[str, ...], rows: list[tuple[Any, ...]]) -> dict[str, list[Any]]:
+def _columns(names: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> dict[str, list[Any]]:
     return {name: [row[position] for row in rows] for position, name in enumerate(names)}
 
 

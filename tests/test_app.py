@@ -19,7 +19,7 @@ from akastats.redis import async_redis
 
 async def ask(app: FastAPI, path: str) -> httpx.Response:
     """Ask `app` once, in the running loop."""
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
         return await client.get(path)
 
 

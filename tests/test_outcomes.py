@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from akastats.outcomes import Added, Keeping, Story, class_in, fitting, outcome_of
+from akastats.outcomes import Added, Keeping, Story, fitting, outcome_of
 from akastats.spool.format import Record
 
 RUN = {"id": "run-1", "started": 1000.0, "suite": ""}
@@ -115,10 +115,14 @@ def test_a_record_of_a_later_version_adds_nothing() -> None:
 
 
 def test_tracebacks_of_a_run_are_bounded() -> None:
-    """From the 201st distinct text on, failures share the newest kept of their class."""
+    """From the 201st distinct text on, failures share the newest with their fingerprint, or class."""
     errors = [["error", f"a.py::t{n}", "", "call", "failed", "E", f"text {n}", 1_002_000_000] for n in range(300)]
+    errors[0][-2] = "another text 1"
+    errors[-1][-2] = "another text 2"
 
-    _, added = tell(*errors)
+    story, added = tell(*errors)
+
+    assert story.errors[0].error == story.errors[-1].error != story.errors[-2].error
 
     assert 200 == len({added.entry.context_id for added in added if added.label == "errors__all"})
     assert "" not in {added.entry.context_id for added in added}
@@ -140,18 +144,27 @@ def test_the_end_adds_what_the_run_cost() -> None:
     assert (10.0, 1.0, 0.0) == (values["run::duration"], values["run::tests"], values["run::failed"])
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("E   ValueError: no\n\na.py:3: ValueError", "ValueError"),
-        ("Traceback:\n  File\npackage.errors.CustomError: x", "CustomError"),
-        ("nothing of the kind", "Error"),
-        ("", "Error"),
-    ],
-)
-def test_a_class_is_read_from_a_text(text: str, expected: str) -> None:
-    """Where pytest gave no class, the last one that the text names counts."""
-    assert expected == class_in(text)
+def test_every_failure_is_noted_with_its_phase_class_and_fingerprint() -> None:
+    """What failed in a run is told by the run itself, so nobody need search histories for it."""
+    errors = [
+        ["error", "a.py::t", "", "setup", "failed", "KeyError", "one", 1_002_000_000],
+        ["error", "a.py::u", "", "call", "subtest", "KeyError", "two 1", 1_002_000_000],
+        ["error", "a.py::v", "", "call", "failed", "KeyError", "two 2", 1_002_000_000],
+        ["uncollected", "b.py", "", "E   SyntaxError: no", 1_002_000_000],
+    ]
+
+    story, added = tell(*errors)
+
+    told = [(error.nodeid, error.phase, error.exception) for error in story.errors]
+    first, second, third, _ = story.errors
+    assert [
+        ("a.py::t", "setup", "KeyError"),
+        ("a.py::u", "subtest", "KeyError"),
+        ("a.py::v", "call", "KeyError"),
+        ("b.py", "collect", "SyntaxError"),
+    ] == told
+    assert [point.entry.context_id for point in added[::2]] == [error.error for error in story.errors]
+    assert first.fingerprint != second.fingerprint == third.fingerprint
 
 
 @pytest.mark.parametrize("label", ["x" * 5000, "\ud800", "é" * 3000])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -22,8 +22,15 @@ _LIMITS = ("max_length", "min_length", "le", "ge")
 class Problem(HTTPException):
     """A request that cannot be answered: `field` names what is wrong, `limit` what it may be at most."""
 
-    def __init__(self, status: int, detail: str, field: str | None = None, limit: int | None = None) -> None:
-        super().__init__(status, detail)
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        field: str | None = None,
+        limit: int | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(status, detail, headers)
         self.field = field
         self.limit = limit
 
@@ -72,9 +79,14 @@ def answer_problems(app: FastAPI) -> FastAPI:
     return app
 
 
+def answer_of(error: AnyHTTPException) -> Response:
+    """Return an error as it is answered."""
+    return _response(error, getattr(error, "field", None), getattr(error, "limit", None))
+
+
 async def _answer(request: Request, error: Exception) -> Response:
     assert isinstance(error, AnyHTTPException)
-    return _response(error, getattr(error, "field", None), getattr(error, "limit", None))
+    return answer_of(error)
 
 
 async def _answer_failure(request: Request, error: Exception) -> Response:

@@ -6,14 +6,21 @@ from typing import TypeVar
 
 from fastapi import APIRouter, FastAPI
 
-from akastats.api import health, runs, stats, tests
+from akastats.api import events, health, runs, stats, tests, trends
 
 Host = TypeVar("Host", bound=FastAPI | APIRouter)
 
 #: The usage guide's endpoints: what `attach_routes` brings unless asked for everything.
 STATS: tuple[APIRouter, ...] = (stats.router,)
 #: What the ready application has. A new noun is one file and one entry here.
-EVERYTHING: tuple[APIRouter, ...] = (*STATS, runs.router, tests.router, health.router)
+EVERYTHING: tuple[APIRouter, ...] = (
+    *STATS,
+    runs.router,
+    trends.router,
+    events.router,
+    tests.router,
+    health.router,
+)
 
 
 class Routes:

@@ -1,18 +1,33 @@
-"""Runs: which there are, each with what failed and what was slow, and their profiles."""
+"""Runs: which there are, each with what failed and what was slow, its tests, its profile, and beside another."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import re
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
+from fastapi.responses import JSONResponse
 
-from akastats.api.limits import Cursor, PageSize
+from akastats.analysis import trace_files
+from akastats.api.access import ReadsContexts
+from akastats.api.limits import PAGE_DEFAULT, Cursor, PageSize
 from akastats.api.problems import Problem, Route, documented
-from akastats.api.shapes import Profile, Run, RunDetails, RunsPage
+from akastats.api.shapes import (
+    Comparison,
+    PerfettoFile,
+    Profile,
+    Run,
+    RunDetails,
+    RunsPage,
+    RunTest,
+    RunTestsPage,
+    SpeedscopeFile,
+)
 from akastats.config import config
 from akastats.operations.runs import Position
-from akastats.reading import details
+from akastats.reading import comparing, details, run_tests
 from akastats.reading import runs as reading
+from akastats.reading.run_tests import Wanted
 from akastats.redis import async_redis
 
 router = APIRouter(prefix="/api/v1", route_class=Route, tags=["runs"], responses=documented(422, 503))
@@ -21,6 +36,19 @@ MAX_VALUE = 1000
 RUNS_DEFAULT = 50
 
 RunId = Annotated[str, Path(min_length=1, max_length=200, examples=["20260801T101500123-6e913c"])]
+
+
+Outcome = Literal["", "passed", "failed", "error", "skipped", "xfailed", "xpassed", "rerun"]
+Sort = Literal["order", "-order", "nodeid", "-nodeid", "seconds", "-seconds", "setup", "-setup"]
+WORDS = "words that all occur in the node id, whatever their case"
+
+Format = Annotated[
+    Literal["json", "speedscope", "perfetto"],
+    Query(description="the profile itself, or a file for speedscope.app or ui.perfetto.dev"),
+]
+AnyProfile = Profile | SpeedscopeFile | PerfettoFile
+_WRITTEN = {"speedscope": trace_files.speedscope, "perfetto": trace_files.perfetto}
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 
 
 def _filter(description: str, example: str) -> object:
@@ -36,6 +64,9 @@ def _filters(
     return {"branch": branch, "suite": suite, "status": status, "commit": commit}
 
 
+Filters = Annotated[dict[str, str], Depends(_filters)]
+
+
 def _position(cursor: Cursor = "") -> Position | None:
     try:
         return reading.decode(cursor)
@@ -43,10 +74,13 @@ def _position(cursor: Cursor = "") -> Position | None:
         raise Problem(422, f"cursor: {error}; it is `next` of the page before", "cursor") from error
 
 
+After = Annotated[Position | None, Depends(_position)]
+
+
 @router.get("/runs")
 async def get_runs(
-    filters: Annotated[dict[str, str], Depends(_filters)],
-    after: Annotated[Position | None, Depends(_position)],
+    filters: Filters,
+    after: After,
     limit: PageSize = RUNS_DEFAULT,
 ) -> RunsPage:
     """List runs, newest first; filters combine. A page may be short and not the last: `next` says."""
@@ -55,13 +89,62 @@ async def get_runs(
 
 
 @router.get("/runs/{id}", responses=documented(404))
-async def get_run(id: RunId) -> RunDetails:
-    """Answer one run, its failures grouped by traceback, and its slowest tests against their own past."""
+async def get_run(id: RunId, reads_contexts: ReadsContexts) -> RunDetails:
+    """Answer one run, what failed, what was slow against its own past, and what changed against its base.
+
+    Messages and frames come out of tracebacks: a token without the scope `contexts` gets none.
+    """
     found = await async_redis.run(details.details(config.namespace, id))
-    return RunDetails.model_validate({**vars(found.run), **vars(found)})
+    if not reads_contexts:
+        found = details.without_texts(found)
+    return RunDetails.model_validate({**vars(found.run), **vars(found)}, from_attributes=True)
 
 
-@router.get("/runs/{id}/profile", responses=documented(404))
-async def get_run_profile(id: RunId) -> Profile:
-    """Answer every test, fixture and file of one run, column-wise, durations in microseconds."""
-    return Profile.model_validate(await async_redis.run(details.read_profile(config.namespace, id)))
+def _wanted(
+    outcome: Annotated[Outcome, Query(description="only tests that came to this")] = "",
+    q: Annotated[str, Query(max_length=MAX_VALUE, description=WORDS, examples=["orders eur"])] = "",
+    sort: Annotated[Sort, Query(description="`-` in front turns it round")] = "order",
+) -> Wanted:
+    return Wanted(outcome, q, sort)
+
+
+def _place(cursor: Cursor = "") -> int:
+    if not cursor:
+        return 0
+    # No profile has as many tests; int() reads signs, spaces and other scripts' digits too.
+    if not (cursor.isascii() and cursor.isdecimal() and len(cursor) < 9):
+        raise Problem(422, "cursor: not one of this list; it is `next` of the page before", "cursor")
+    return int(cursor)
+
+
+@router.get("/runs/{id}/tests", responses=documented(404))
+async def get_run_tests(
+    id: RunId,
+    wanted: Annotated[Wanted, Depends(_wanted)],
+    start: Annotated[int, Depends(_place)],
+    limit: PageSize = PAGE_DEFAULT,
+) -> RunTestsPage:
+    """List a run's tests, an attempt each; filters combine."""
+    content = await async_redis.run(details.read_profile(config.namespace, id))
+    page = run_tests.page(content, wanted, start, limit)
+    items = [RunTest.model_validate(test) for test in page.items]
+    return RunTestsPage(items=items, next=None if page.next is None else str(page.next), total=page.total)
+
+
+@router.get("/runs/{id}/compare/{base}", responses=documented(404))
+async def get_comparison(id: RunId, base: RunId) -> Comparison:
+    """Answer what differs between a run and another one, its base."""
+    found = await async_redis.run(comparing.compare(config.namespace, id, base))
+    told = {**vars(found.changes), "run": found.run, "base": found.base, "left_out": found.left_out}
+    return Comparison.model_validate(told, from_attributes=True)
+
+
+@router.get("/runs/{id}/profile", response_model=AnyProfile, responses=documented(404))
+async def get_run_profile(id: RunId, format: Format = "json") -> Any:
+    """Answer every test, fixture and file of one run, or a file of them for another program."""
+    content = await async_redis.run(details.read_profile(config.namespace, id))
+    if format == "json":
+        return content
+    told = _WRITTEN[format](f"run {id}", content)
+    disposition = f'attachment; filename="{_UNSAFE.sub("_", id)}.{format}.json"'
+    return JSONResponse(told, headers={"content-disposition": disposition})

@@ -86,15 +86,25 @@ class RunsPage(BaseModel):
 
 
 class Failure(BaseModel):
-    """Tests that failed with one traceback, which `/stat-contexts` answers under `error_id`."""
+    """Tests that failed alike, by their fingerprint: class, masked message and the project's innermost frames."""
 
     model_config = ConfigDict(from_attributes=True)
 
-    exception: str | None = Field(description="its class; null once it has expired", examples=["AssertionError"])
-    message: str | None = Field(examples=["assert 12 == 13"])
-    error_id: str | None = Field(examples=[_CONTEXT_ID])
+    fingerprint: str | None = Field(
+        description="null where there was no traceback", examples=["5c0ffee5c0ffee5c0ffee5c0ffee5c0f"]
+    )
+    exception: str | None = Field(description="its class", examples=["AssertionError"])
+    message: str | None = Field(description="null once its traceback has expired", examples=["assert 12 == 13"])
+    frames: list[str] = Field(
+        description="the project's own innermost, the innermost last", examples=[["orders/total.py::total"]]
+    )
+    error_id: str | None = Field(description="`/stat-contexts` has the traceback", examples=[_CONTEXT_ID])
     count: int = Field(description="how many tests", examples=[1])
-    tests: list[str] = Field(examples=[["tests/test_orders.py::test_total[eur]"]])
+    tests: list[str] = Field(
+        description="at most 100 of them", examples=[["tests/test_orders.py::test_total[eur]"]]
+    )
+    first_seen: float | None = Field(description="epoch seconds; null: not known", examples=[1785579301.4])
+    seen_before: bool | None = Field(description="whether before this run", examples=[True])
 
 
 class SlowTest(BaseModel):
@@ -108,13 +118,136 @@ class SlowTest(BaseModel):
     usual: float | None = Field(examples=[0.42])
 
 
+class Change(BaseModel):
+    """One test in a run and in its base; what was not there is null."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    nodeid: str = Field(examples=["tests/test_orders.py::test_total[eur]"])
+    outcome: str | None = Field(examples=["failed"])
+    base_outcome: str | None = Field(examples=["passed"])
+    seconds: float | None = Field(examples=[2.31])
+    base_seconds: float | None = Field(examples=[0.42])
+
+
+class Changes(BaseModel):
+    """What differs from the base, at most 100 a list; `slower` and `faster` from 10 % and 20 ms on, most first."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    newly_failing: list[Change] = Field(description="fails, and did not")
+    fixed: list[Change] = Field(description="failed, and ran well now")
+    slower: list[Change]
+    faster: list[Change]
+    added: int = Field(examples=[3])
+    removed: int = Field(examples=[0])
+
+
+class SlowFixture(BaseModel):
+    """A costly fixture: its seconds in this run, and the median of up to 100 before (null: it is new)."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    name: str = Field(examples=["database"])
+    baseid: str = Field(description="where it is defined", examples=["tests"])
+    scope: str = Field(examples=["session"])
+    count: int = Field(description="how often it was set up", examples=[8])
+    seconds: float = Field(description="setting it up and tearing it down", examples=[6.5])
+    usual: float | None = Field(examples=[6.1])
+
+
 class RunDetails(Run):
-    """One run with its failures and slowest tests, which are empty while there is no profile."""
+    """One run with what failed, what was slow and what changed, which is all empty while there is no profile."""
 
     has_profile: bool = Field(description="false while it runs, and once the profile has expired", examples=[True])
-    failures: list[Failure] = Field(description="grouped by traceback, the most frequent first")
-    failing_left_out: int = Field(description="failing tests beyond the 100 that were looked up", examples=[0])
+    failures: list[Failure] = Field(description="grouped by fingerprint, the most frequent first; at most 100")
+    failing_left_out: int = Field(description="failing tests that no failure names", examples=[0])
     slowest: list[SlowTest]
+    slowest_fixtures: list[SlowFixture]
+    base: Run | None = Field(
+        description="the newest earlier run of the same suite that passed or failed: of its branch, else of main "
+        "or master, else of any"
+    )
+    changes: Changes | None = Field(description="null where one of the two has no profile")
+
+
+class Comparison(BaseModel):
+    """Two runs and what differs, at most 1,000 a list; `slower` and `faster` as in a run's `changes`."""
+
+    run: Run
+    base: Run
+    newly_failing: list[Change] = Field(description="fails, and did not; new tests that fail too")
+    fixed: list[Change] = Field(description="failed, and ran well now")
+    slower: list[Change]
+    faster: list[Change]
+    added: list[Change]
+    removed: list[Change]
+    left_out: int = Field(description="changes beyond 1,000 a list", examples=[0])
+
+
+class RunTest(BaseModel):
+    """One attempt of a test in a run: times in seconds, `start` from the run's."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    nodeid: str = Field(examples=["tests/test_orders.py::test_total[eur]"])
+    outcome: str = Field(
+        description="passed, failed, error, skipped, xfailed, xpassed, or rerun: failed and tried again",
+        examples=["failed"],
+    )
+    start: float = Field(examples=[12.5])
+    seconds: float = Field(description="what its history holds: the call's, or the setup's", examples=[0.42])
+    setup: float = Field(examples=[0.01])
+    call: float = Field(examples=[0.42])
+    teardown: float = Field(examples=[0.0])
+    worker: str = Field(description="empty without workers", examples=["gw0"])
+    error_id: str | None = Field(description="context id of a failure's traceback", examples=[_CONTEXT_ID])
+    stats: list[str] = Field(description="labels of the numbers it gave its `stat`", examples=[["rows"]])
+
+
+class RunTestsPage(BaseModel):
+    """Tests of one run, in the order asked for; `total` counts those on all pages."""
+
+    items: list[RunTest]
+    next: str | None = Field(examples=["100"])
+    total: int = Field(examples=[812])
+
+
+class TrendPoint(BaseModel):
+    """One run that is over; `pass_rate` is the share of the tests that ran which did not fail."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    run: str = Field(examples=[_RUN_ID])
+    started: float | None = Field(description="epoch seconds", examples=[1785579300.123])
+    suite: str | None = Field(examples=["unit"])
+    branch: str | None = Field(examples=["main"])
+    commit: str | None = Field(examples=["3af0983c0ffee3af0983c0ffee3af0983c0ffee0"])
+    status: str | None = Field(examples=["failed"])
+    duration: float | None = Field(description="seconds", examples=[61.377])
+    tests: int | None = Field(examples=[812])
+    passed: int | None = Field(examples=[801])
+    failed: int | None = Field(examples=[2])
+    errors: int | None = Field(examples=[1])
+    skipped: int | None = Field(examples=[8])
+    pass_rate: float | None = Field(description="0 to 1; null where no test ran", examples=[0.9963])
+
+
+class TrendPage(BaseModel):
+    """Runs that are over, newest first; `next` is the cursor of the next page, null at the end."""
+
+    items: list[TrendPoint]
+    next: str | None = Field(examples=["WzE3ODU1NzkzMDAuMTIzLCAiMjAyNjA4MDFUMTAxNTAwMTIzLTZlOTEzYyJd"])
+
+
+class Facets(BaseModel):
+    """Branches and suites of the newest 1,000 runs, most recently used first, and how many labels there are."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    branches: list[str] = Field(examples=[["main", "topic/faster"]])
+    suites: list[str] = Field(examples=[["unit", "e2e"]])
+    labels_total: int = Field(examples=[10412])
 
 
 class Profile(BaseModel):
@@ -125,6 +258,11 @@ class Profile(BaseModel):
         description="nodeid, outcome, start (from the run's), setup, call, teardown, worker, stats (labels)",
         examples=[{"nodeid": ["test_a.py::test_b"], "outcome": ["passed"], "start": [1200], "call": [310]}],
     )
+    errors: dict[str, list[Any]] = Field(
+        description="nodeid, phase (setup, call, teardown, collect, crash or subtest), error (the traceback's "
+        "context id), exception (its class), fingerprint",
+        examples=[{"nodeid": ["test_a.py::test_b"], "phase": ["call"], "exception": ["AssertionError"]}],
+    )
     fixtures: dict[str, list[Any]] = Field(
         description="name, baseid, scope, count, setup, teardown",
         examples=[{"name": ["database"], "baseid": ["tests"], "scope": ["session"], "setup": [812000]}],
@@ -134,6 +272,26 @@ class Profile(BaseModel):
         examples=[{"path": ["tests/test_a.py"], "seconds": [5300]}],
     )
     unfinished: list[str] = Field(description="node ids of tests that began and never ended", examples=[[]])
+
+
+class SpeedscopeFile(BaseModel):
+    """A run for speedscope.app: a view a worker, one of collection, one of fixtures."""
+
+    schema_: str = Field(alias="$schema", examples=["https://www.speedscope.app/file-format-schema.json"])
+    exporter: str = Field(examples=["akastats"])
+    name: str = Field(examples=[f"run {_RUN_ID}"])
+    active_profile_index: int = Field(alias="activeProfileIndex", examples=[0])
+    shared: dict[str, list[dict[str, Any]]] = Field(examples=[{"frames": [{"name": "test_a.py::test_b"}]}])
+    profiles: list[dict[str, Any]] = Field(examples=[[{"type": "evented", "name": "gw0", "unit": "microseconds"}]])
+
+
+class PerfettoFile(BaseModel):
+    """A run for ui.perfetto.dev and Chrome, in the JSON trace event format: a thread a worker."""
+
+    trace_events: list[dict[str, Any]] = Field(
+        alias="traceEvents", examples=[[{"ph": "X", "name": "test_a.py::test_b", "ts": 1200, "dur": 310}]]
+    )
+    display_time_unit: str = Field(alias="displayTimeUnit", examples=["ms"])
 
 
 class Attempt(BaseModel):

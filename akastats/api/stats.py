@@ -7,6 +7,7 @@ import math
 from fastapi import APIRouter, Response
 
 from akastats import prometheus
+from akastats.api.access import needs_contexts
 from akastats.api.limits import Ids, Label, Labels, Matcher, json_list
 from akastats.api.problems import Route, documented
 from akastats.api.shapes import HistoryPoint, Numbers
@@ -31,7 +32,7 @@ async def get_stats(label: Label) -> Numbers:
 
 @router.post(
     "/stats",
-    responses=documented(413),
+    responses=documented(408, 413, 415),
     openapi_extra=json_list("labels", "url-downloader", "errors__all", least=1),
 )
 async def post_stats(labels: Labels) -> dict[str, Numbers]:
@@ -51,7 +52,8 @@ async def get_stats_history(label: Label) -> list[HistoryPoint]:
 
 @router.post(
     "/stat-contexts",
-    responses=documented(413),
+    dependencies=[needs_contexts],
+    responses=documented(408, 413, 415),
     openapi_extra=json_list("context ids", "06466bfef6e7e40e52d572902df6757d"),
 )
 async def post_stat_contexts(ids: Ids) -> dict[str, str]:

@@ -18,6 +18,7 @@ from akastats.operations import query
 from akastats.outcomes import label
 from akastats.reading import details, tests
 from akastats.reading import runs as reading
+from akastats.reading.comparing import Changes
 from akastats.reading.details import Details, Slow
 from akastats.reading.runs import Run
 from akastats.reading.tests import Attempt
@@ -136,11 +137,22 @@ def _show_run(config: Config, found: Details, as_json: bool) -> None:
         output.say(*(f"  {nodeid}" for nodeid in failure.tests))
     if found.failing_left_out:
         output.say("", f"and {found.failing_left_out} more failing tests")
+    if found.base and found.changes:
+        output.say("", f"against {found.base.id}: {_changes(found.changes)}")
     output.say("")
     if found.has_profile:
         _write_slowest("slowest tests", found.slowest)
     else:
         output.say("No profile: the run is not over, or its profile has expired.")
+
+
+def _changes(found: Changes) -> str:
+    counts = {
+        name.replace("_", " "): len(getattr(found, name))
+        for name in ("newly_failing", "fixed", "slower", "faster")
+    }
+    told = {**counts, "added": found.added, "removed": found.removed}
+    return ", ".join(f"{count} {name}" for name, count in told.items() if count) or "nothing changed"
 
 
 def slowest(

@@ -30,6 +30,13 @@ def started(fields: dict[str, Any], config: Config) -> RunChange:
     return _change(fields | {"status": "running"}, config, replaceable="", profile=None)
 
 
+def went_on(run_id: str, fields: dict[str, Any], config: Config) -> RunChange:
+    """Return what is told of a run while it goes on: some fields, and nothing once anybody has told its end."""
+    key = keys.run(config.namespace, run_id)
+    flat = [part for name, value in fields.items() for part in (name, _text(value))]
+    return RunChange(key, "running", (Write("HSET", key, tuple(flat)),))
+
+
 def finished(fields: dict[str, Any], config: Config, profile: bytes) -> RunChange:
     """Return what the end of a run changes; `fields["status"]` is its final one, or `crashed`."""
     final = fields["status"] != "crashed"

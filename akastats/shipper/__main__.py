@@ -163,6 +163,7 @@ class Shipper:
 
     def _apply(self) -> None:
         self.delivery.apply()
+        self.delivery.tell_progress()
         applied = len(self.delivery.story.results)
         self.say(phase=states.DELIVERING, answers=self._answers, applied=applied, message="")
 

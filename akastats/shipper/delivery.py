@@ -34,6 +34,9 @@ MOST_PENDING = 5000
 # How often, at most, the system is asked to write a spool to the disk: 3 ms, and what a power cut may cost.
 SYNC_S = 1.0
 
+# How often, at most, a run that goes on tells how far it is.
+PROGRESS_S = 1.0
+
 #: What a record that proved itself and still makes no sense may raise; whoever wrote it was not this release.
 UNSOUND = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, AssertionError, RecursionError)
 
@@ -75,6 +78,8 @@ class Delivery:
         self._is_stale = False
         self._syncs, self._clock = syncs, clock
         self._synced, self._is_dirty = clock(), False
+        self._progress: dict[str, int] = {}
+        self._progress_told = clock()
         # Points that the server refused: how many, what it said, where the last of them stands.
         self.refused, self.refusal, self._refused_at = 0, "", ""
         self.applied = 0
@@ -187,6 +192,31 @@ class Delivery:
             applied += self._apply_next()
         self.applied += applied
         return applied
+
+    def tell_progress(self) -> None:
+        """Write the counts so far into the record of a run that goes on, at most once a second.
+
+        What anybody has said of its end stays. Raises `ServerError` and can be called again; a server that
+        refuses this much costs the run nothing else.
+        """
+        now = self._clock()
+        goes_on = self.story.results and self.story.end is None and not self._pending
+        if not goes_on or now - self._progress_told < PROGRESS_S:
+            return
+        counts = self.story.counts()
+        if counts != self._progress:
+            self._say_progress({**counts, "duration": round(self.story.duration, 6)})
+        self._progress_told, self._progress = now, counts
+
+    def _say_progress(self, fields: dict[str, Any]) -> None:
+        # The cursor stays; where it is not what we know, the server has other data, and nothing is written.
+        key, cursor = keys.cursor(self._config.namespace, self.producer), self.stands()
+        change = runs.went_on(self.story.run_id, fields, self._config)
+        try:
+            self._carry(apply(Batch(run=change, step=Step(key, cursor, cursor)), self._config))
+        except ServerError as error:
+            if error.kind != "refused":
+                raise
 
     def _apply_next(self) -> int:
         batch, end = self._pack(BATCH_LABELS, self._points)

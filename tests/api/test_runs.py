@@ -11,6 +11,7 @@ from redis import Redis
 
 from akastats import keys
 from akastats.api.shapes import Run
+from akastats.config import config
 from akastats.reading import runs as reading
 from tests.telling import STARTED, TRACEBACK, tell
 
@@ -173,7 +174,7 @@ def test_one_run_tells_its_failures_by_traceback(ask, server, tmp_path):
 
     assert [(f["exception"], f["message"], f["tests"]) for f in failures] == [
         ("AssertionError", "assert 12 == 13", ["a.py::one", "a.py::two"]),
-        ("ValueError", "ValueError: boom", ["a.py::three"]),
+        ("ValueError", "boom", ["a.py::three"]),
     ]
     texts = ask("POST", "/api/v1/stat-contexts", json=[failures[0]["error_id"]]).json()
     assert texts == {failures[0]["error_id"]: TRACEBACK}
@@ -199,7 +200,8 @@ def test_expired_tracebacks_and_histories_leave_the_tests(ask, server, tmp_path,
 
     (failure,) = ask("GET", f"/api/v1/runs/{run_id}").json()["failures"]
 
-    assert (failure["exception"], failure["error_id"], failure["count"]) == (None, None, 2)
+    assert (failure["exception"], failure["message"], failure["frames"]) == ("AssertionError", None, [])
+    assert (failure["count"], failure["first_seen"]) == (2, None)
 
 
 def test_slowest_tests_stand_against_their_own_past(ask, server, tmp_path):
@@ -234,13 +236,153 @@ def test_a_run_without_profile_says_so(ask, redis_client):
     assert (run["status"], run["has_profile"], run["failures"], run["slowest"]) == ("running", False, [], [])
 
 
-def test_more_failing_tests_than_are_looked_up_are_counted(ask, server, tmp_path):
-    """Of 130 failing tests 100 are looked up, and the answer says how many are not."""
+def test_more_failing_tests_than_are_named_are_counted(ask, server, tmp_path):
+    """Of 130 tests that failed alike 100 are named, and the answer says how many are not."""
     run_id = tell(server, tmp_path, [(f"a.py::t{number}", "failed", 0.1) for number in range(130)])
 
     run = ask("GET", f"/api/v1/runs/{run_id}").json()
 
-    assert (run["failures"][0]["count"], run["failing_left_out"]) == (100, 30)
+    assert (run["failures"][0]["count"], len(run["failures"][0]["tests"]), run["failing_left_out"]) == (
+        130,
+        100,
+        30,
+    )
+
+
+def test_more_failures_than_are_told_are_counted(ask, server, tmp_path):
+    """Of 130 that each failed otherwise the first 100 are told."""
+    tests = [(f"a.py::t{number}", "failed", 0.1, f"E   KeyError: 'x{number}'") for number in range(130)]
+    run_id = tell(server, tmp_path, tests)
+
+    run = ask("GET", f"/api/v1/runs/{run_id}").json()
+
+    assert (len(run["failures"]), run["failing_left_out"]) == (100, 30)
+    assert run["failures"][0]["tests"] == ["a.py::t0"]
+
+
+FIRST = "a.py:9: in f\n    boom()\nE   ValueError: boom 1"
+SECOND = FIRST.replace("boom 1", "boom 2")
+
+
+def test_failures_that_differ_in_a_number_are_one(ask, server, tmp_path, redis_client):
+    """Grouped by fingerprint: message and frames are those of the newest traceback, which can be asked for."""
+    run_id = tell(server, tmp_path, [("a.py::one", "failed", 0.1, FIRST), ("a.py::two", "failed", 0.1, SECOND)])
+
+    (failure,) = ask("GET", f"/api/v1/runs/{run_id}").json()["failures"]
+
+    assert (failure["exception"], failure["message"], failure["frames"]) == ("ValueError", "boom 2", ["a.py::f"])
+    assert (failure["count"], failure["tests"]) == (2, ["a.py::one", "a.py::two"])
+    texts = ask("POST", "/api/v1/stat-contexts", json=[failure["error_id"]]).json()
+    assert texts == {failure["error_id"]: SECOND}
+
+
+def test_messages_and_frames_are_for_those_who_may_read_tracebacks(ask, server, tmp_path):
+    """A token for numbers alone learns what failed and how often, and nothing out of a traceback."""
+    run_id = tell(server, tmp_path, [("a.py::one", "failed", 0.1, FIRST)])
+    config.token = f"stats:{'s' * 32} contexts:{'c' * 32}"
+
+    found = [
+        ask("GET", f"/api/v1/runs/{run_id}", headers={"authorization": f"Bearer {letter * 32}"}).json()
+        for letter in "sc"
+    ]
+
+    told = [(run["failures"][0]["exception"], run["failures"][0]["message"]) for run in found]
+    assert told == [("ValueError", None), ("ValueError", "boom 1")]
+    assert [run["failures"][0]["frames"] for run in found] == [[], ["a.py::f"]]
+
+
+@pytest.mark.parametrize(("first_seen", "before"), [(STARTED - 1, True), (STARTED, False), (None, None)])
+def test_a_failure_says_whether_it_was_seen_before(ask, server, tmp_path, redis_client, first_seen, before):
+    """Known before this run began, or first seen in it; of one that nobody has listed nothing is said."""
+    run_id = tell(server, tmp_path, [("a.py::one", "failed", 0.1)])
+    (failure,) = ask("GET", f"/api/v1/runs/{run_id}").json()["failures"]
+    redis_client.delete(keys.error(NAMESPACE, failure["fingerprint"]))
+    if first_seen is not None:
+        redis_client.hset(keys.error(NAMESPACE, failure["fingerprint"]), "first_seen", repr(first_seen))
+
+    (failure,) = ask("GET", f"/api/v1/runs/{run_id}").json()["failures"]
+
+    assert (failure["first_seen"], failure["seen_before"]) == (first_seen, before)
+
+
+def test_what_was_run_again_and_passed_is_no_failure(ask, server, tmp_path):
+    """A test counts by its last attempt, whatever it failed with before."""
+    tests = [
+        ("a.py::flaky", "rerun", 0.1, FIRST),
+        ("a.py::flaky", "passed", 0.1),
+        ("a.py::bad", "rerun", 0.1, FIRST),
+    ]
+    run_id = tell(server, tmp_path, [*tests, ("a.py::bad", "failed", 0.1, SECOND)])
+
+    failures = ask("GET", f"/api/v1/runs/{run_id}").json()["failures"]
+
+    assert [failure["tests"] for failure in failures] == [["a.py::bad"]]
+
+
+def test_costly_fixtures_stand_against_their_own_past(ask, server, tmp_path):
+    """Setting up and tearing down, with the median of the runs before."""
+    for number, seconds in enumerate((0.5, 0.7, 2.0)):
+        told = {"run_id": f"20231114T22132000{number}-000000", "started": STARTED + 100 * number}
+        fixtures = [["tests", "db", "session", 1, seconds, 0.25], ["", "tmp", "function", 3, 0.1, 0.0]]
+        tell(server, tmp_path, [("a.py::b", "passed", 0.1)], fixtures=fixtures, **told)
+
+    found = ask("GET", "/api/v1/runs/20231114T221320002-000000").json()["slowest_fixtures"]
+
+    assert [tuple(fixture.values()) for fixture in found] == [
+        ("db", "tests", "session", 1, 2.25, 0.85),
+        ("tmp", "", "function", 3, 0.1, 0.1),
+    ]
+
+
+def test_changes_stand_beside_a_run(ask, server, tmp_path):
+    """What fails newly, is slower and so on, against the base that the answer names."""
+    before = [("a.py::breaks", "passed", 0.1), ("a.py::slower", "passed", 0.1), ("a.py::goes", "passed", 0.1)]
+    now = [("a.py::breaks", "failed", 0.1), ("a.py::slower", "passed", 0.5)]
+    older = tell(server, tmp_path, before, run_id="20231113T000000000-000000", started=STARTED - 100)
+    run_id = tell(server, tmp_path, now)
+
+    run = ask("GET", f"/api/v1/runs/{run_id}").json()
+
+    names = {name: [change["nodeid"] for change in run["changes"][name]] for name in ("newly_failing", "slower")}
+    assert names == {"newly_failing": ["a.py::breaks"], "slower": ["a.py::slower"]}
+    assert (run["base"]["id"], run["changes"]["added"], run["changes"]["removed"]) == (older, 0, 1)
+
+
+BASE = {"branch": "topic", "suite": "unit", "status": "passed"}
+
+
+@pytest.mark.parametrize(
+    ("earlier", "base"),
+    [
+        ([BASE, {**BASE, "branch": "main"}], 0),
+        ([{**BASE, "branch": "main"}, {**BASE, "branch": "other"}], 0),
+        ([{**BASE, "branch": "master"}, {**BASE, "branch": "other"}], 0),
+        ([BASE, {**BASE, "branch": "other"}, {**BASE, "suite": "e2e"}], 0),
+        ([{**BASE, "branch": "other"}, {**BASE, "suite": "e2e"}, {"status": "passed"}], 0),
+        ([{**BASE, "status": "failed"}, *({**BASE, "status": each} for each in ("crashed", "interrupted"))], 0),
+        ([BASE, BASE], 1),
+        ([{**BASE, "suite": "e2e"}, {"status": "passed"}], None),
+    ],
+)
+def test_a_base_is_the_nearest_of_its_kind(ask, redis_client, earlier, base):
+    """Of the same suite and branch, else of main or master, else of any; one that was not cut short."""
+    ids = [put_run(redis_client, number, **fields) for number, fields in enumerate(earlier)]
+    run_id = put_run(redis_client, 100, **BASE)
+    put_run(redis_client, 101, **BASE)
+
+    found = ask("GET", f"/api/v1/runs/{run_id}").json()["base"]
+
+    assert (found and found["id"]) == (None if base is None else ids[base])
+
+
+def test_a_run_without_a_suite_has_a_base_without_one(ask, redis_client):
+    """Runs of suites lie in between; they are no base of it."""
+    base = put_run(redis_client, 0, branch="topic")
+    for number in range(1, 50):
+        put_run(redis_client, number, branch="topic", suite="unit")
+    run_id = put_run(redis_client, 100, branch="topic")
+
+    assert ask("GET", f"/api/v1/runs/{run_id}").json()["base"]["id"] == base
 
 
 def test_the_profile_is_answered_as_it_was_stored(ask, server, tmp_path):

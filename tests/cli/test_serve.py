@@ -1,4 +1,4 @@
-"""`akastats serve`: for this machine alone, quiet at its end."""
+"""`akastats serve`: for this machine alone or behind a token, quiet at its end."""
 
 from __future__ import annotations
 
@@ -38,10 +38,13 @@ def serving(project: Path) -> Callable[..., object]:
     return serve
 
 
-def get(url: str, path: str) -> tuple[int, str]:
+TOKEN = "correct-horse-battery"
+
+
+def get(url: str, path: str, **headers: str) -> tuple[int, str]:
     """Ask what is served at `url`."""
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
-    connection.request("GET", path)
+    connection.request("GET", path, headers=headers)
     answer = connection.getresponse()
     body = answer.read().decode()
     connection.close()
@@ -100,13 +103,101 @@ def test_it_ends_quietly(serving, server, ending, code):
     assert (process.returncode, errors) == (code, "")
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.org", ""])
-def test_an_address_that_others_reach_is_refused(akastats, host):
-    """There is no token yet, so nobody else may read."""
-    answer = akastats("serve", "--host", host)
+def test_where_others_reach_it_it_draws_a_token(serving, server):
+    """Every address of the machine: nothing without the token that is printed, whoever asks."""
+    with serving("--url", server, "--host=0.0.0.0") as (_, told):
+        statuses = [
+            get(told["url"], "/api/v1/runs", **headers)[0]
+            for headers in ({}, {"Authorization": f"Bearer {told['token']}"}, {"Authorization": "Bearer x"})
+        ]
 
-    assert (answer.code, answer.err.count("\n")) == (1, 1)
-    assert "loopback" in answer.err
+    assert (told["url"].startswith("http://127.0.0.1:"), len(told["token"])) == (True, 43)
+    assert statuses == [401, 200, 401]
+
+
+@pytest.mark.parametrize("given", ["option", "variable"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+def test_a_given_token_is_needed_and_not_printed(serving, server, monkeypatch, given, host):
+    """Wherever it serves; `--token` wins over the variable."""
+    monkeypatch.setenv("AKA_STATS_TOKEN", TOKEN if given == "variable" else "another-token-of-old")
+    options = ["--token", TOKEN] if given == "option" else []
+
+    with serving("--url", server, "--host", host, *options) as (_, told):
+        without = get(told["url"], "/api/v1/runs")[0]
+        with_token = get(told["url"], "/api/v1/runs", Authorization=f"Bearer {TOKEN}")[0]
+
+    assert (told["token"], without, with_token) == (None, 401, 200)
+
+
+def test_it_can_be_told_to_ask_nobody(serving, server):
+    """`--insecure-no-auth` serves everybody, and says so on stderr."""
+    with serving("--url", server, "--host=0.0.0.0", "--insecure-no-auth") as (process, told):
+        status = get(told["url"], "/api/v1/runs")[0]
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=20)
+
+    assert (told["token"], status, errors.count("\n")) == (None, 200, 1)
+    assert "whoever reaches" in errors
+
+
+def test_a_name_is_served_once_it_is_allowed(serving, server):
+    """`--allow-host` may be repeated; behind such a name there are others, so a token is drawn."""
+    with serving("--url", server, "--allow-host=a.example", "--allow-host", "b.example") as (_, told):
+        names = ("a.example", "b.example:8080", "c.example")
+        statuses = [
+            get(told["url"], "/api/v1/runs", Host=name, Authorization=f"Bearer {told['token']}")[0]
+            for name in names
+        ]
+
+    assert statuses == [200, 200, 421]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--host", ""], "--host"),
+        (["--token", "short"], "--token"),
+        (["--token", TOKEN, "--insecure-no-auth"], "--insecure-no-auth"),
+        (["--allow-host", "*.example.org"], "--allow-host"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_in_one_line(akastats, server, arguments, named):
+    """The option is named, a token is not repeated."""
+    answer = akastats("serve", "--url", server, "--port=0", *arguments)
+
+    assert (answer.code, answer.err.count("\n"), named in answer.err) == (1, 1, True)
+    assert (TOKEN in answer.err, "short" in answer.err) == (False, False)
+
+
+def test_a_token_of_the_environment_that_cannot_be_used_is_refused(akastats, server):
+    """The variable is named."""
+    answer = akastats("serve", "--url", server, "--port=0", AKA_STATS_TOKEN="short")
+
+    assert (answer.code, answer.err.count("\n"), "AKA_STATS_TOKEN" in answer.err) == (1, 1, True)
+
+
+def test_it_opens_the_page(serving, server, project, monkeypatch):
+    """`--open` hands the address to the browser that Python finds."""
+    opened = project / "opened"
+    os.mkfifo(opened)
+    browser = project / "browser"
+    browser.write_text(f'#!/bin/sh\nprintf %s "$1" > {opened}\n')
+    browser.chmod(0o700)
+    monkeypatch.setenv("BROWSER", f"{browser} %s")
+
+    with serving("--url", server, "--open") as (_, told):
+        shown = opened.read_text()
+
+    assert shown == told["url"]
+
+
+def test_a_header_without_end_is_cut_off(serving, server):
+    """100 KB of header are a 431, and the service lives."""
+    with serving("--url", server) as (_, told):
+        refused = get(told["url"], "/api/v1/runs", **{"X-Long": "a" * 100_000})[0]
+        label = get(told["url"], "/api/v1/stats/" + "%C3%A4" * 2048)[0]
+
+    assert (refused, label) == (431, 404)
 
 
 def test_a_port_in_use_is_one_line(akastats, server):

@@ -260,3 +260,91 @@ def test_an_applied_spool_is_removed_after_a_day(
         kept.append(path.exists())
 
     assert [True, True, False] == kept
+
+
+class Clock:
+    """Time that passes when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def going_on(path: Path, config: Config, carry: Carry, clock: Clock) -> Delivery:
+    """Return the delivery of all that a run has written so far."""
+    delivery = Delivery(path, config, carry, clock=clock)
+    while delivery.read():
+        delivery.apply()
+    return delivery
+
+
+def test_a_run_that_goes_on_tells_its_counts_once_a_second(
+    tmp_path: Path, server: str, carry: Carry, redis_client: Redis
+) -> None:
+    """Its record says how far it is, not more often than that, and only when there is news."""
+    path, clock = write_spool(tmp_path / "spool", tests=7, end=False), Clock()
+    asked = []
+
+    def counting(operation: Operation[Any]) -> Any:
+        asked.append(operation)
+        return carry(operation)
+
+    delivery = going_on(path, Config(redis_url=server), counting, clock)
+    told = []
+    for passed_s in (0.9, 0.1, 5.0):
+        before, clock.now = len(asked), clock.now + passed_s
+        delivery.tell_progress()
+        told.append(len(asked) - before)
+
+    stored = carry(runs.run("AKA-STATS", "run-1"))
+    assert [0, 1, 0] == told
+    assert ("running", "7", "7") == (stored["status"], stored["tests"], stored["passed"])
+    assert {1} == counts(redis_client)
+
+
+@pytest.mark.parametrize("status", ["crashed", "passed", "interrupted"])
+def test_progress_never_stands_over_an_end(
+    tmp_path: Path, server: str, carry: Carry, redis_client: Redis, status: str
+) -> None:
+    """What anybody has said of the run's end is not changed by a late count."""
+    path, clock = write_spool(tmp_path / "spool", tests=7, end=False), Clock()
+    delivery = going_on(path, Config(redis_url=server), carry, clock)
+    redis_client.hset("AKA-STATS::RUN::run-1", mapping={"status": status, "tests": "9"})
+
+    clock.now += 2
+    delivery.tell_progress()
+
+    assert [status.encode(), b"9"] == redis_client.hmget("AKA-STATS::RUN::run-1", "status", "tests")
+
+
+def test_progress_brings_no_run_back(tmp_path: Path, server: str, carry: Carry, redis_client: Redis) -> None:
+    """A server that was emptied meanwhile gets no record with nothing in it but counts."""
+    path, clock = write_spool(tmp_path / "spool", tests=7, end=False), Clock()
+    delivery = going_on(path, Config(redis_url=server), carry, clock)
+    redis_client.flushall()
+
+    clock.now += 2
+    delivery.tell_progress()
+
+    assert not redis_client.exists("AKA-STATS::RUN::run-1")
+
+
+def test_progress_that_is_refused_costs_the_run_nothing(tmp_path: Path, server: str, carry: Carry) -> None:
+    """Only a server that is away is asked again: what it will not have, it need not."""
+    path, clock = write_spool(tmp_path / "spool", tests=7, end=False), Clock()
+    delivery = going_on(path, Config(redis_url=server), carry, clock)
+    kinds = ["refused", "lost"]
+
+    def failing(operation: Operation[Any]) -> Any:
+        raise ServerError("no", kinds.pop(0))
+
+    delivery._carry = failing
+    clock.now += 2
+    delivery.tell_progress()
+    delivery._progress = {}
+    clock.now += 2
+
+    with pytest.raises(ServerError, match="no"):
+        delivery.tell_progress()

@@ -1,0 +1,1 @@
+"""Pure: points and texts in, verdicts out. Knows no server, no file, no clock."""

@@ -1,0 +1,165 @@
+"""What makes two failures the same one: the class, the message without its numbers, and where it happened."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import dropwhile, takewhile
+
+MAX_MESSAGE = 500
+#: So many of the project's own innermost frames tell two failures apart.
+MAX_FRAMES = 3
+# A longer line is a value that somebody printed, no place in a file.
+_LONGEST_PLACE = 1000
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """A failure without what differs from one time to the next; `frames` are `file::function`, innermost last.
+
+    `id` is 32 hexadecimal digits, the same for the same of the three other fields.
+    """
+
+    id: str
+    exception: str
+    message: str
+    frames: tuple[str, ...]
+
+
+def fingerprint(text: str, raised: str = "") -> Fingerprint:
+    """Return the fingerprint of a traceback as pytest or Python writes it, in any of pytest's styles.
+
+    `raised` is the class where it is known better than by the text.
+    """
+    exception = raised or class_in(text)
+    message = mask(message_in(text, exception))
+    frames = _telling(list(own_frames(text)))
+    told = "\0".join((exception, message, *frames)).encode(errors="backslashreplace")
+    return Fingerprint(hashlib.blake2b(told, digest_size=16).hexdigest(), exception, message, frames)
+
+
+# The line that names an exception, as pytest and Python end a traceback with it.
+_RAISED = re.compile(r"^(?:E\s+)?(?:[\w.]+\.)?([A-Za-z_]\w*(?:Error|Exception|Exit|Warning|Interrupt))\b", re.M)
+# pytest's closing line of a traceback: `file.py:3: ValueError`.
+_PLACE = re.compile(r"^\S+:\d+: ([A-Za-z_]\w*)$", re.MULTILINE)
+
+
+def class_in(text: str) -> str:
+    """Return the class of the exception that a traceback ends with, `Error` where none is to be seen."""
+    placed: list[str] = _PLACE.findall(text)
+    found: list[str] = placed or _RAISED.findall(text)
+    return found[-1] if found else "Error"
+
+
+def message_in(text: str, raised: str) -> str:
+    """Return what a traceback ends with, without the class: pytest's last `E` lines, else the last line.
+
+    One line of at most 500 characters.
+    """
+    lines = [line.rstrip() for line in text.splitlines() if line.strip()]
+    marked = takewhile(_is_marked, dropwhile(lambda line: not _is_marked(line), reversed(lines)))
+    naming = [line for line in lines if raised in line] or lines
+    first = next(reversed(list(marked)), naming[-1] if naming else "")
+    return _without_class(first.removeprefix("E ").strip(), raised)[:MAX_MESSAGE]
+
+
+def _is_marked(line: str) -> bool:
+    return line.startswith("E  ")
+
+
+def _without_class(line: str, raised: str) -> str:
+    name, colon, message = line.partition(": ")
+    return message.strip() if colon and name.rpartition(".")[2] == raised else line
+
+
+_MASKS = (
+    (re.compile(r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b"), "<uuid>"),
+    (re.compile(r"\b0[xX][0-9a-fA-F]+\b"), "<hex>"),
+    # An absolute path in quotes, or one below a directory of temporary files.
+    (re.compile(r"""(?<=['"`])(?:/|[A-Za-z]:[\\/])[^'"`\n]*(?=['"`])"""), "<path>"),
+    (re.compile(r"(?:/private)?(?:/tmp|/var/tmp|/var/folders|/dev/shm)/[^\s'\"`,;:)\]]+"), "<path>"),
+    (re.compile(r"[A-Za-z]:[\\/][^\s'\"`]*[\\/]Temp[\\/][^\s'\"`,;:)\]]+"), "<path>"),
+    # Digests and ids: at least one digit, so that no word is one.
+    (re.compile(r"\b(?=[a-f]*[0-9])[0-9a-f]{12,}\b"), "<hex>"),
+    # Not within a name: `x2` and `x3` are two.
+    (re.compile(r"(?<![\w.])-?\d+(?:[.,:]\d+)*(?:[eE][+-]?\d+)?"), "<n>"),
+)
+
+
+def mask(message: str) -> str:
+    """Return a message without what differs each time: numbers, addresses, ids, temporary and absolute paths."""
+    for pattern, name in _MASKS:
+        message = pattern.sub(name, message)
+    return message
+
+
+_CHAINED = (
+    "The above exception was the direct cause of the following exception:",
+    "During handling of the above exception, another exception occurred:",
+)
+_NATIVE = re.compile(r'\s*File "([^"]+)", line \d+, in (.+)')
+_SHORT = re.compile(r"(\S.*?):\d+: in (\S+)")
+_LONG = re.compile(r"(\S.*?):\d+: ?[\w.]*")
+_LINE = re.compile(r"(\S+?\.py):\d+: [A-Za-z_][\w.]*: .*")
+_DEF = re.compile(r"[> ]\s*(?:async )?def (\w+)")
+
+
+def own_frames(text: str) -> Iterator[str]:
+    """Yield the project's own frames of the exception raised last, as `file::function`, outermost first."""
+    for file, function in _frames(_last_of_chain(text).splitlines()):
+        if not _is_foreign(file):
+            yield f"{_short(file)}::{function}"
+
+
+def _last_of_chain(text: str) -> str:
+    at = max(text.rfind(words) for words in _CHAINED)
+    return text[at:] if at >= 0 else text
+
+
+def _frames(lines: list[str]) -> Iterator[tuple[str, str]]:
+    # In pytest's long style a function is named by its source, which stands above its place.
+    function = ""
+    for line in lines:
+        if len(line) > _LONGEST_PLACE:
+            continue
+        if found := _NATIVE.fullmatch(line) or _SHORT.fullmatch(line):
+            yield found[1], found[2]
+            function = ""
+        elif not function and (found := _DEF.match(line)):
+            function = found[1]
+        elif found := _LONG.fullmatch(line):
+            yield found[1], function or "<module>"
+            function = ""
+        elif found := _LINE.fullmatch(line):
+            yield found[1], function
+
+
+_FOREIGN = re.compile(
+    r"(?:^|[\\/])(?:site-packages|dist-packages|_pytest|pluggy)[\\/]"
+    r"|[\\/][Ll]ib[\\/]python\d[^\\/]*[\\/]|[\\/]Python\d+[\\/][Ll]ib[\\/]|^<"
+)
+
+
+def _is_foreign(file: str) -> bool:
+    """Tell whether a file is an installed package's, Python's own or pytest's."""
+    return _FOREIGN.search(file) is not None
+
+
+def _short(file: str) -> str:
+    """Return a relative file as it is, of an absolute one the last parts: checkouts lie in different places."""
+    parts = file.replace("\\", "/").split("/")
+    is_absolute = file.startswith("/") or re.match(r"[A-Za-z]:[\\/]", file)
+    return "/".join(parts[-3:] if is_absolute else parts)
+
+
+# A helper that fails for a hundred tests fails once: the tests that called it do not tell it apart.
+_OF_TESTS = re.compile(r"(?:^|/)(?:test_[^/]*|[^/]*_test)\.py::test|::test_")
+
+
+def _telling(frames: list[str]) -> tuple[str, ...]:
+    """Return the innermost frames that tell a failure from others; of a test itself only where it failed there."""
+    called = [frame for frame in frames if not _OF_TESTS.search(frame)]
+    is_deeper = bool(called) and frames[-1] == called[-1]
+    return tuple((called if is_deeper else frames)[-MAX_FRAMES:])

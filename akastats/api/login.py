@@ -1,0 +1,157 @@
+"""The login of a browser: a form that works without scripts, and the cookie it leaves."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from dataclasses import dataclass
+from html import escape
+from string import Template
+from urllib.parse import parse_qs, quote
+
+from fastapi import Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+from starlette.datastructures import Headers
+from starlette.types import Scope
+
+from akastats.api.problems import Problem
+from akastats.tokens import COOKIE_DAYS
+
+LOGIN, LOGOUT = "/login", "/logout"
+COOKIE = "akastats"
+MAX_FORM_BYTES = 16 * 1024
+# Of one request: more are none of ours, and each is reckoned with.
+MAX_COOKIES = 8
+
+_STYLE = """
+body { font: 1rem/1.5 system-ui, sans-serif; margin: 20vh auto 0; max-width: 24rem; padding: 0 1rem }
+input, button { box-sizing: border-box; font: inherit; margin: .3rem 0 1rem; padding: .5rem; width: 100% }
+[role=alert] { border-inline-start: .3rem solid #c22; padding-inline-start: .7rem }
+"""
+_FORM = Template(f"""\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>akastats: login</title>
+<style>{_STYLE}</style>
+</head>
+<body>
+<main>
+<h1>akastats</h1>
+$notice<form method="post" action="$action">
+<input type="hidden" name="next" value="$then">
+<label for="token">Token</label>
+<input id="token" name="token" type="password" autocomplete="current-password" required autofocus>
+<button>Log in</button>
+</form>
+<p>The token was printed when <code>akastats serve</code> began, or is its <code>AKA_STATS_TOKEN</code>.</p>
+</main>
+</body>
+</html>
+""")
+_NOTICE = '<p role="alert">That is not a token of this server.</p>\n'
+
+_DIGEST = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+_HEADERS = {
+    "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{_DIGEST}'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'",
+    "WWW-Authenticate": 'Bearer realm="akastats"',
+    # Under `no-referrer` a browser sends the form with `Origin: null`, which could be anybody's.
+    "Referrer-Policy": "same-origin",
+}
+
+
+@dataclass(frozen=True)
+class Given:
+    """What came in the form: a secret, and where to go on."""
+
+    secret: bytes
+    then: str
+
+
+def form(request: Request, then: str, is_second: bool = False) -> Response:
+    """Return the form, as the 401 that it is; `then` is where a login leads."""
+    page = _FORM.substitute(
+        notice=_NOTICE if is_second else "",
+        action=escape(_root(request.scope) + LOGIN),
+        then=escape(then),
+    )
+    return HTMLResponse(page, 401, _HEADERS)
+
+
+async def read(request: Request) -> Given:
+    """Read the form's fields; raises a problem for one that is too large."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_FORM_BYTES:
+            raise Problem(413, f"body: more than {MAX_FORM_BYTES} bytes", "body", MAX_FORM_BYTES)
+    try:
+        fields = parse_qs(bytes(body), max_num_fields=10)
+    except ValueError:
+        fields = {}
+    (secret, *_), (then, *_) = fields.get(b"token", [b""]), fields.get(b"next", [b""])
+    return Given(secret.strip(), then.decode(errors="replace"))
+
+
+def onward(scope: Scope) -> Response:
+    """Return the way to the front page, for whoever needs no login."""
+    return RedirectResponse(_root(scope) + "/", 303)
+
+
+def logged_in(request: Request, then: str, cookie: str) -> Response:
+    """Return the way on, with the cookie."""
+    answer = RedirectResponse(local(then) or _root(request.scope) + "/", 303)
+    _set_cookie(answer, request, cookie, COOKIE_DAYS * 86_400)
+    return answer
+
+
+def logged_out(request: Request) -> Response:
+    """Return the way to the front page, without the cookie."""
+    answer = onward(request.scope)
+    _set_cookie(answer, request, "", 0)
+    return answer
+
+
+def _set_cookie(answer: Response, request: Request, value: str, seconds: int) -> None:
+    answer.set_cookie(
+        _name_of(request.headers),
+        value,
+        max_age=seconds,
+        path=_root(request.scope) + "/",
+        secure=request.scope.get("scheme") == "https",
+        httponly=True,
+        samesite="strict",
+    )
+
+
+def _name_of(headers: Headers) -> str:
+    """Return the cookie's name: of its port, for a browser gives one server's cookies to all ports of a host."""
+    port = re.search(r":([0-9]{1,5})$", headers.get("host", ""))
+    return f"{COOKIE}-{port[1]}" if port else COOKIE
+
+
+def cookies(headers: Headers) -> list[str]:
+    """Return the values of our cookies among those of a request."""
+    pairs = (pair.partition("=") for line in headers.getlist("cookie") for pair in line.split(";"))
+    name = _name_of(headers)
+    return [value.strip() for key, _, value in pairs if key.strip() == name][:MAX_COOKIES]
+
+
+def target_of(scope: Scope) -> str:
+    """Return the path and query that a request asks for, to be led there after the login."""
+    query = scope.get("query_string", b"").decode("latin-1")
+    return quote(scope["path"], safe="/:@!$&'()*+,;=~") + (f"?{query}" if query else "")
+
+
+def local(then: str) -> str | None:
+    """Return `then` if it is a path on this host, `None` if it could lead elsewhere."""
+    return then if re.fullmatch(r"/(?![/\\])[!-\[\]-~]{0,4096}", then) else None
+
+
+def _root(scope: Scope) -> str:
+    return str(scope.get("root_path", "")).rstrip("/")

@@ -1,0 +1,39 @@
+"""The suite as a whole over its runs, and what runs can be told apart by."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from akastats.api.limits import PageSize
+from akastats.api.problems import Route, documented
+from akastats.api.runs import MAX_VALUE, After
+from akastats.api.shapes import Facets, TrendPage, TrendPoint
+from akastats.config import config
+from akastats.reading import runs as reading
+from akastats.reading import trends
+from akastats.redis import async_redis
+
+router = APIRouter(prefix="/api/v1", route_class=Route, tags=["runs"], responses=documented(422, 503))
+
+TREND_DEFAULT = 200
+
+Branch = Annotated[str, Query(max_length=MAX_VALUE, description="the whole name", examples=["main"])]
+Suite = Annotated[str, Query(max_length=MAX_VALUE, description="the suite's name", examples=["unit"])]
+
+
+@router.get("/trends")
+async def get_trends(
+    after: After, branch: Branch = "", suite: Suite = "", limit: PageSize = TREND_DEFAULT
+) -> TrendPage:
+    """List what each run came to, newest first, of runs that are over. A page may be short and not the last."""
+    found = await async_redis.run(trends.trend(config.namespace, {"branch": branch, "suite": suite}, after, limit))
+    items = [TrendPoint.model_validate(point) for point in found.items]
+    return TrendPage(items=items, next=reading.encode(found.next))
+
+
+@router.get("/facets")
+async def get_facets() -> Facets:
+    """Answer the branches and suites that there are to filter by."""
+    return Facets.model_validate(await async_redis.run(trends.facets(config.namespace)))

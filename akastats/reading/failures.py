@@ -1,0 +1,109 @@
+"""Failures of one run, grouped by what makes them the same one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from akastats import keys, profile
+from akastats.analysis.compare import FAILING, verdicts
+from akastats.analysis.fingerprint import fingerprint, message_in
+from akastats.operations import query
+from akastats.operations.requests import Operation, ask_all
+
+#: Of each failure so many tests are named, and of a run so many failures told: the rest is counted.
+MAX_TESTS = 100
+MAX_FAILURES = 100
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Tests that failed alike: `count` of them, up to 100 by name; `first_seen` in epoch seconds.
+
+    `message` and `frames` are of its traceback, `error_id`, and absent once that has expired. `seen_before` is
+    whether it happened before the run; both are `None` where nobody knows.
+    """
+
+    fingerprint: str | None
+    exception: str | None
+    message: str | None
+    frames: list[str]
+    error_id: str | None
+    count: int
+    tests: list[str]
+    first_seen: float | None = None
+    seen_before: bool | None = None
+
+
+@dataclass
+class Group:
+    """Failures that are the same one: the tests it hit, each once, as they ran, and its newest traceback."""
+
+    fingerprint: str
+    exception: str
+    error_id: str = ""
+    tests: dict[str, None] = field(default_factory=dict)
+
+
+def grouped(content: Mapping[str, Any]) -> list[Group]:
+    """Return what a profile's failing tests and uncollected files failed with, the most frequent first.
+
+    What a test failed with before it was run again and passed is left out.
+    """
+    failing = {nodeid for nodeid, verdict in verdicts(content).items() if verdict.outcome in FAILING}
+    groups: dict[tuple[str, ...], Group] = {}
+    told = set()
+    for row in profile.rows(content.get("errors", {})):
+        if row["nodeid"] in failing or row["phase"] == "collect":
+            told.add(row["nodeid"])
+            _put(groups, row["fingerprint"], row["exception"], row["error"], row["nodeid"])
+    for nodeid in content["tests"]["nodeid"]:
+        if nodeid in failing - told:
+            _put(groups, "", "", "", nodeid)
+    return sorted(groups.values(), key=lambda group: -len(group.tests))
+
+
+def _put(groups: dict[tuple[str, ...], Group], print_: str, exception: str, error_id: str, nodeid: str) -> None:
+    # Failures without a text are told apart by their class: there is nothing else.
+    key = (print_,) if print_ else ("", exception)
+    group = groups.setdefault(key, Group(print_, exception))
+    group.error_id = error_id or group.error_id
+    group.tests[nodeid] = None
+
+
+def failures(namespace: str, content: Mapping[str, Any], began: float) -> Operation[tuple[list[Failure], int]]:
+    """Read what a run that `began` then failed with; return it, and how many failing tests it does not name."""
+    groups = grouped(content)
+    shown = groups[:MAX_FAILURES]
+    stored = yield from query.contexts(namespace, sorted({group.error_id for group in shown if group.error_id}))
+    texts = {id_: text.decode(errors="replace") for id_, text in stored.items()}
+    seen = yield from _first_seen(namespace, [group.fingerprint for group in shown if group.fingerprint])
+    told = [
+        _with_past(_failure(each, texts.get(each.error_id)), seen.get(each.fingerprint), began) for each in shown
+    ]
+    everyone = {nodeid for group in groups for nodeid in group.tests}
+    return told, len(everyone - {nodeid for failure in told for nodeid in failure.tests})
+
+
+def _first_seen(namespace: str, fingerprints: list[str]) -> Operation[dict[str, float | None]]:
+    """Read when failures were first seen, in epoch seconds, in one round trip; unknown ones are `None`."""
+    replies = yield from ask_all([("HGET", keys.error(namespace, each), "first_seen") for each in fingerprints])
+    return {each: query.number(reply) for each, reply in zip(fingerprints, replies, strict=True)}
+
+
+def _failure(group: Group, text: str | None) -> Failure:
+    return Failure(
+        fingerprint=group.fingerprint or None,
+        exception=group.exception or None,
+        message=message_in(text, group.exception) if text else None,
+        frames=list(fingerprint(text, group.exception).frames) if text else [],
+        error_id=group.error_id or None,
+        count=len(group.tests),
+        tests=list(group.tests)[:MAX_TESTS],
+    )
+
+
+def _with_past(failure: Failure, first_seen: float | None, began: float) -> Failure:
+    seen_before = None if first_seen is None else first_seen < began
+    return replace(failure, first_seen=first_seen, seen_before=seen_before)

@@ -1,0 +1,95 @@
+"""The suite as a whole over its runs, and what runs can be told apart by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from akastats import keys
+from akastats.operations import runs as stored_runs
+from akastats.operations.requests import Operation, ask
+from akastats.operations.runs import Position
+from akastats.reading import runs
+from akastats.reading.runs import Run
+
+#: Facets are those of so many of the newest runs.
+FACET_RUNS = 1000
+
+
+@dataclass(frozen=True)
+class TrendPoint:
+    """One run that is over; `duration` in seconds, `pass_rate` of the tests that ran, from 0 to 1."""
+
+    run: str
+    started: float | None
+    suite: str | None
+    branch: str | None
+    commit: str | None
+    status: str | None
+    duration: float | None
+    tests: int | None
+    passed: int | None
+    failed: int | None
+    errors: int | None
+    skipped: int | None
+    pass_rate: float | None
+
+
+@dataclass(frozen=True)
+class Trend:
+    """Runs that are over, newest first, and where the next page begins: `None` at the end."""
+
+    items: list[TrendPoint]
+    next: Position | None
+
+
+@dataclass(frozen=True)
+class Facets:
+    """The branches and suites of the newest runs, most recently used first; how many labels there are."""
+
+    branches: list[str]
+    suites: list[str]
+    labels_total: int
+
+
+def trend(namespace: str, filters: Mapping[str, str], after: Position | None, size: int) -> Operation[Trend]:
+    """Read the newest runs that are over and pass all `filters`. A page may be short and not the last."""
+    page = yield from runs.page(namespace, filters, after, size)
+    return Trend([point(run) for run in page.items if run.status != "running"], page.next)
+
+
+def point(run: Run) -> TrendPoint:
+    """Return what a trend shows of a run."""
+    return TrendPoint(
+        run=run.id,
+        started=run.started,
+        suite=run.suite,
+        branch=run.branch,
+        commit=run.commit,
+        status=run.status,
+        duration=run.duration,
+        tests=run.tests,
+        passed=run.passed,
+        failed=run.failed,
+        errors=run.errors,
+        skipped=run.skipped,
+        pass_rate=pass_rate(run),
+    )
+
+
+def pass_rate(run: Run) -> float | None:
+    """Return the share of a run's tests that did not fail, of those that ran; `None` where none did."""
+    ran = (run.tests or 0) - (run.skipped or 0)
+    return (ran - (run.failed or 0) - (run.errors or 0)) / ran if ran > 0 else None
+
+
+def facets(namespace: str) -> Operation[Facets]:
+    """Read by what the newest 1,000 runs can be told apart."""
+    ids = yield from ask("ZREVRANGE", keys.runs(namespace), 0, FACET_RUNS - 1)
+    found = yield from stored_runs.values(namespace, [id_.decode() for id_ in ids], ("branch", "suite"))
+    total = yield from ask("ZCARD", keys.index(namespace))
+    return Facets(_each(found, "branch"), _each(found, "suite"), int(total))
+
+
+def _each(found: Mapping[str, Mapping[str, str]], name: str) -> list[str]:
+    return list(dict.fromkeys(fields[name] for fields in found.values() if name in fields))

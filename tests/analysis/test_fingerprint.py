@@ -1,0 +1,184 @@
+"""Fingerprints: what is one failure and what are two, in each of pytest's styles of traceback."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from akastats.analysis.fingerprint import MAX_MESSAGE, class_in, fingerprint, mask, message_in
+
+LONG = """self = <test_x.TestA object at 0x7f04772b6190>
+
+    def test_a(self):
+>       load("{")
+
+tests/test_x.py:5:
+_ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _
+shop/lib.py:3: in load
+    return parse(text)
+shop/lib.py:5: in parse
+    return json.loads(text)
+/usr/lib/python3.11/json/decoder.py:337: in decode
+    obj, end = self.raw_decode(s, idx=_w(s, 0).end())
+_ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _
+
+self = <json.decoder.JSONDecoder object at 0x7f047fe3e550>, s = '{', idx = 0
+
+    def raw_decode(self, s, idx=0):
+>           obj, end = self.scan_once(s, idx)
+E           json.decoder.JSONDecodeError: Expecting value: line 1 column 2 (char 1)
+
+/usr/lib/python3.11/json/decoder.py:353: JSONDecodeError"""
+
+SHORT = """tests/test_x.py:5: in test_a
+    load("{")
+shop/lib.py:3: in load
+    return parse(text)
+shop/lib.py:5: in parse
+    return json.loads(text)
+/usr/lib/python3.11/json/decoder.py:353: in raw_decode
+    obj, end = self.scan_once(s, idx)
+E   json.decoder.JSONDecodeError: Expecting value: line 1 column 2 (char 1)"""
+
+NATIVE = """Traceback (most recent call last):
+  File "/ci/venv/lib/python3.11/site-packages/_pytest/runner.py", line 361, in from_call
+    result: TResult | None = func()
+  File "tests/test_x.py", line 5, in test_a
+    load("{")
+  File "shop/lib.py", line 3, in load
+    return parse(text)
+  File "shop/lib.py", line 5, in parse
+    return json.loads(text)
+  File "/usr/lib/python3.11/json/decoder.py", line 353, in raw_decode
+    obj, end = self.scan_once(s, idx)
+json.decoder.JSONDecodeError: Expecting value: line 1 column 2 (char 1)"""
+
+CHAINED = f"""{LONG}
+
+The above exception was the direct cause of the following exception:
+
+    def test_d():
+        def inner():
+            pass
+        try:
+            load("{{")
+        except ValueError as e:
+>           raise RuntimeError("no 3") from e
+E           RuntimeError: no 3
+
+tests/test_x.py:17: RuntimeError"""
+
+
+@pytest.mark.parametrize("text", [LONG, SHORT, NATIVE], ids=["long", "short", "native"])
+def test_each_style_tells_the_same(text):
+    """`--tb` changes how a failure is shown, not which failure it is."""
+    found = fingerprint(text)
+
+    assert ("JSONDecodeError", "Expecting value: line <n> column <n> (char <n>)") == (
+        found.exception,
+        found.message,
+    )
+    assert ("shop/lib.py::load", "shop/lib.py::parse") == found.frames
+    assert fingerprint(LONG).id == found.id
+    assert 32 == len(found.id) == len(f"{int(found.id, 16):032x}")
+
+
+def test_of_a_chain_the_last_counts():
+    """What was raised in the end is the failure; where its causes were raised is not."""
+    found = fingerprint(CHAINED)
+
+    assert ("RuntimeError", "no 3", ("tests/test_x.py::test_d",)) == (
+        found.exception,
+        message_in(CHAINED, "RuntimeError"),
+        found.frames,
+    )
+
+
+def test_one_helper_failing_for_many_tests_is_one_failure():
+    """The tests that called it do not tell it apart; a test that failed in itself is told apart."""
+    other = LONG.replace("test_a", "test_b")
+
+    assert fingerprint(LONG).id == fingerprint(other).id
+    assert fingerprint(CHAINED).id != fingerprint(CHAINED.replace("test_d", "test_e")).id
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("JSONDecodeError", "KeyError"), ("Expecting value", "Expecting name"), ("lib.py", "io.py")]
+)
+def test_class_message_and_place_tell_failures_apart(old, new):
+    """Each of the three makes another failure of it."""
+    assert fingerprint(LONG).id != fingerprint(LONG.replace(old, new)).id
+
+
+@pytest.mark.parametrize("checkout", ["/home/runner/work/shop", "/builds/2/shop", r"C:\agent\_work\shop"])
+def test_a_checkout_elsewhere_is_the_same_failure(checkout):
+    """Of an absolute path only its last parts count."""
+    text = f'  File "{checkout}/src/shop/lib.py", line 3, in load\nValueError: no'
+
+    assert ("src/shop/lib.py::load",) == fingerprint(text).frames
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("assert 12 == -13.5e-7", "assert <n> == <n>"),
+        ("<User object at 0x7f04772b6190>", "<User object at <hex>>"),
+        ("no order 123e4567-e89b-12d3-a456-426614174000", "no order <uuid>"),
+        ("commit 3af0983c0ffee3af0983c0ffee3af0983c0ffee0 is gone", "commit <hex> is gone"),
+        ("[Errno 2] No such file: '/home/me/a b.txt'", "[Errno <n>] No such file: '<path>'"),
+        ("cannot open /tmp/pytest-of-me/pytest-3/x, sorry", "cannot open <path>, sorry"),
+        (r"cannot open C:\Users\me\AppData\Local\Temp\x1 now", "cannot open <path> now"),
+        ("no attribute 'x2'", "no attribute 'x2'"),
+        ("took 12ms at 10:15:01", "took <n>ms at <n>"),
+        ("effaced facade", "effaced facade"),
+    ],
+)
+def test_what_differs_each_time_is_masked(message, expected):
+    """Numbers, addresses, ids and temporary paths do not make another failure; names do."""
+    assert expected == mask(message)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("E   ValueError: no\n\na.py:3: ValueError", "ValueError"),
+        ("Traceback:\n  File\npackage.errors.CustomError: x", "CustomError"),
+        ("nothing of the kind", "Error"),
+        ("", "Error"),
+    ],
+)
+def test_a_class_is_read_from_a_text(text: str, expected: str) -> None:
+    """Where pytest gave no class, the last one that the text names counts."""
+    assert expected == class_in(text)
+
+
+def test_a_class_that_is_known_counts_before_the_text():
+    """pytest knows the class; the text may not show it."""
+    assert "OddName" == fingerprint("E   OddName: x\n\na.py:3: ValueError", "OddName").exception
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "\n",
+        ":" * 16000,
+        "a:1: " * 3000,
+        'File "' * 3000,
+        "E  " * 5000,
+        "'/" * 8000,
+        "1." * 8000,
+        "\ud800",
+        "a" * 16000,
+    ],
+    ids=range(10),
+)
+def test_any_text_has_a_fingerprint_soon(text):
+    """Tracebacks are strangers' text: none takes a fingerprint longer than the blink of an eye."""
+    began = time.process_time()
+
+    found = fingerprint(text)
+
+    assert 0.5 > time.process_time() - began
+    assert MAX_MESSAGE >= len(message_in(text, found.exception))

@@ -1,0 +1,258 @@
+"""Runs followed live: what is told, to whom, and that nobody is waited for."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from akastats import keys
+from akastats.api import events
+from akastats.api.events import MAX_LISTENERS, Listener, Stream, Watch
+from akastats.api.problems import Problem
+from akastats.config import Config, config
+from akastats.errors import ServerError
+from akastats.reading.live import MAX_RUNNING, changed, running
+from akastats.reading.runs import Run
+from tests.api.conftest import SERVE, call
+from tests.api.test_runs import NAMESPACE, put_run
+
+SOON_S = 30.0
+
+
+def told_of(runs: list[Run]) -> list[tuple[str, str | None, int | None]]:
+    """Return what the tests look at."""
+    return [(run.id, run.status, run.tests) for run in runs]
+
+
+def test_what_is_new_or_different_is_a_change():
+    """A run that stays as it was is no news; those that are, come oldest first."""
+    known = {"a": Run("a", "running", tests=1, started=1.0), "b": Run("b", "running", started=2.0)}
+    now = {
+        "c": Run("c", "passed", started=3.0),
+        "a": Run("a", "running", tests=2, started=1.0),
+        "b": Run("b", "running", started=2.0),
+    }
+
+    assert told_of(changed(known, now)) == [("a", "running", 2), ("c", "passed", None)]
+    assert told_of(running(now)) == [("a", "running", 2), ("b", "running", None)]
+
+
+@pytest.fixture
+def _fast(monkeypatch):
+    """Looks follow each other at once, and heartbeats soon."""
+    monkeypatch.setattr(events, "LOOK_S", 0.001)
+
+
+@pytest.mark.usefixtures("server", "_fast")
+def test_a_listener_hears_of_running_runs_then_of_each_change(redis_client):
+    """First those that go on; then what changes, a run that begins, one that ends and one nobody saw running."""
+    put_run(redis_client, 1, status="passed")
+    going = put_run(redis_client, 2, status="running", tests=3)
+
+    async def listen():
+        watching = Watch()
+        listener = await watching.join()
+        heard = [await listener.news(SOON_S)]
+        redis_client.hset(keys.run(NAMESPACE, going), "tests", 4)
+        heard.append(await listener.news(SOON_S))
+        redis_client.zrem(keys.runs(NAMESPACE, "status", "running"), going)
+        redis_client.hset(keys.run(NAMESPACE, going), "status", "failed")
+        heard.append(await listener.news(SOON_S))
+        put_run(redis_client, 3, status="passed")
+        heard.append(await listener.news(SOON_S))
+        watching.leave(listener)
+        return heard
+
+    heard = asyncio.run(listen())
+
+    assert [told_of(runs) for runs in heard] == [
+        [("run-00002", "running", 3)],
+        [("run-00002", "running", 4)],
+        [("run-00002", "failed", 4)],
+        [("run-00003", "passed", None)],
+    ]
+
+
+@pytest.mark.usefixtures("server", "_fast")
+def test_a_run_that_ends_behind_many_newer_ones_is_heard_of(redis_client):
+    """A run is followed to its end, also when it is none of the newest any more."""
+    going = put_run(redis_client, 0, status="running")
+
+    async def listen():
+        watching = Watch()
+        listener = await watching.join()
+        await listener.news(SOON_S)
+        for number in range(1, 30):
+            put_run(redis_client, number)
+        while told_of(await listener.news(SOON_S))[-1][0] != "run-00029":
+            pass
+        redis_client.zrem(keys.runs(NAMESPACE, "status", "running"), going)
+        redis_client.hset(keys.run(NAMESPACE, going), "status", "passed")
+        heard = await listener.news(SOON_S)
+        watching.leave(listener)
+        return heard
+
+    assert told_of(asyncio.run(listen())) == [(going, "passed", None)]
+
+
+@pytest.mark.usefixtures("server")
+def test_of_many_that_seem_to_run_the_newest_are_followed(redis_client):
+    """A machine that is gone leaves a run that never ends: there is a bound to how many are looked at."""
+    for number in range(MAX_RUNNING + 20):
+        put_run(redis_client, number, status="running")
+
+    async def listen():
+        watching = Watch()
+        listener = await watching.join()
+        heard = await listener.news(SOON_S)
+        watching.leave(listener)
+        return heard
+
+    heard = asyncio.run(listen())
+
+    assert (len(heard), heard[-1].id) == (MAX_RUNNING, f"run-{MAX_RUNNING + 19:05d}")
+
+
+@pytest.mark.usefixtures("server", "_fast")
+def test_many_listeners_share_one_look(redis_client, monkeypatch):
+    """However many listen, one task asks the server; when the last has left, nobody asks."""
+    put_run(redis_client, 1, status="running")
+
+    async def listen():
+        watching = Watch()
+        listeners = [await watching.join() for _ in range(MAX_LISTENERS)]
+        tasks = [task for task in asyncio.all_tasks() if "_keep_looking" in str(task.get_coro())]
+        with pytest.raises(Problem) as refused:
+            await watching.join()
+        for listener in listeners:
+            watching.leave(listener)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return len(tasks), refused.value.status_code, refused.value.limit, tasks[0].cancelled()
+
+    assert asyncio.run(listen()) == (1, 503, MAX_LISTENERS, True)
+
+
+@pytest.mark.usefixtures("server", "_fast")
+def test_a_server_that_comes_back_is_followed_on(redis_client, monkeypatch):
+    """What goes wrong while looking ends no stream: the next look may find the server."""
+    put_run(redis_client, 1, status="running")
+
+    async def listen():
+        watching = Watch()
+        listener = await watching.join()
+        await listener.news(SOON_S)
+        look, left = watching._look, [ServerError("gone", "absent")] * 3
+
+        async def failing():
+            if left:
+                raise left.pop()
+            await look()
+
+        watching._look = failing
+        redis_client.hset(keys.run(NAMESPACE, "run-00001"), "tests", 9)
+        heard = await listener.news(SOON_S)
+        watching.leave(listener)
+        return heard
+
+    assert told_of(asyncio.run(listen())) == [("run-00001", "running", 9)]
+
+
+def test_a_slow_listener_hears_the_latest():
+    """What it missed of a run in between is left out: its memory is bounded by the runs there are."""
+
+    async def listen():
+        listener = Listener()
+        for tests in range(1000):
+            listener.tell([Run("a", "running", tests=tests)])
+        return await listener.news(SOON_S), await listener.news(0.001)
+
+    heard, nothing = asyncio.run(listen())
+
+    assert (told_of(heard), nothing) == ([("a", "running", 999)], [])
+
+
+@pytest.mark.usefixtures("server")
+def test_one_who_is_gone_before_a_word_is_said_leaves_too():
+    """A client that hangs up at once takes no listener's place for ever."""
+
+    async def hang_up():
+        watching = Watch()
+        stream = Stream(watching, await watching.join())
+
+        async def receive():
+            return {"type": "http.disconnect"}
+
+        async def send(message):
+            await asyncio.Event().wait()
+
+        await stream({"type": "http", "asgi": {"spec_version": "2.3"}}, receive, send)
+        return watching.listeners
+
+    assert asyncio.run(hang_up()) == set()
+
+
+@pytest.mark.usefixtures("server", "_fast")
+def test_silence_is_a_comment(monkeypatch):
+    """Where nothing happens a heartbeat keeps the connection open."""
+    monkeypatch.setattr(events, "HEARTBEAT_S", 0.001)
+
+    async def listen():
+        return await anext(events.told(Listener()))
+
+    assert asyncio.run(listen()) == ": still here\n\n"
+
+
+def test_a_server_that_is_away_is_said_at_once():
+    """Without a server there is nothing to follow: 503 as everywhere, not a stream of nothing."""
+    from akastats.app import app
+
+    config.use(Config(redis_url="redis://127.0.0.1:1"))
+    try:
+        answer = call(app, "GET", "/api/v1/events")
+    finally:
+        config.use(None)
+
+    assert (answer.status_code, "127.0.0.1:1" in answer.json()["detail"]) == (503, True)
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_a_served_stream_is_followed_and_ends_with_the_service(server_url, redis_client, ending):
+    """Over a socket: each event is a run as JSON; a service that is told to end does not wait for who listens."""
+    going = put_run(redis_client, 1, status="running", branch="a\nb: é")
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        command = [sys.executable, "-c", SERVE, str(listening.fileno())]
+        variables = {**os.environ, "AKA_STATS_REDIS_URL": server_url}
+        service = subprocess.Popen(command, pass_fds=[listening.fileno()], env=variables)
+        port = listening.getsockname()[1]
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SOON_S)
+    connection.request("GET", "/api/v1/events")
+    answer = connection.getresponse()
+
+    first = [answer.readline() for _ in range(3)]
+    redis_client.hset(keys.run(NAMESPACE, going), "tests", 5)
+    second = [answer.readline() for _ in range(3)]
+    service.send_signal(ending)
+    rest = answer.read()
+    answer.close()
+    connection.close()
+
+    assert service.wait(SOON_S) in (0, -ending)
+    assert (answer.headers["content-type"], answer.headers["cache-control"]) == (
+        "text/event-stream; charset=utf-8",
+        "no-store",
+    )
+    told = [json.loads(lines[1].removeprefix(b"data: ")) for lines in (first, second)]
+    assert [lines[0] for lines in (first, second)] == [b"event: run\n"] * 2
+    assert [(run["branch"], run["status"], run["tests"]) for run in told] == [
+        ("a\nb: é", "running", None),
+        ("a\nb: é", "running", 5),
+    ]
+    assert set(rest.splitlines()) <= {b"", b": still here"}

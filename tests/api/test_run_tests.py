@@ -1,0 +1,162 @@
+"""A run's tests, the files of it, and a run beside another, over the API."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.analysis.formats import PERFETTO, SPEEDSCOPE
+from tests.analysis.test_trace_files import check
+from tests.api.test_runs import put_run
+from tests.telling import STARTED, tell
+
+OLD = "20231114T000000000-000000"
+TESTS = [("a.py::slow", "passed", 0.9), ("a.py::b[é/%]", "failed", 0.5), ("c.py::left", "skipped", 0.0)]
+
+
+def test_a_run_s_tests_are_listed_in_the_order_they_ran(ask, server, tmp_path):
+    """With seconds, the place in the run, and the traceback of what failed."""
+    run_id = tell(server, tmp_path, TESTS)
+
+    answer = ask("GET", f"/api/v1/runs/{run_id}/tests").json()
+
+    items = answer["items"]
+    assert [(item["nodeid"], item["outcome"], item["start"], item["seconds"]) for item in items] == [
+        ("a.py::slow", "passed", 0.0, 0.9),
+        ("a.py::b[é/%]", "failed", 1.0, 0.5),
+        ("c.py::left", "skipped", 2.0, 0.0),
+    ]
+    assert (answer["next"], answer["total"]) == (None, 3)
+
+
+def test_a_run_s_tests_filter_sort_and_page(ask, server, tmp_path):
+    """The query's parts work together; `next` goes on."""
+    run_id = tell(server, tmp_path, [(f"a.py::t{number:02d}", "passed", number / 100) for number in range(30)])
+
+    found, cursor = [], ""
+    while cursor is not None:
+        answer = ask("GET", f"/api/v1/runs/{run_id}/tests?q=T1&sort=-seconds&limit=4&cursor={cursor}").json()
+        found += [item["nodeid"] for item in answer["items"]]
+        cursor = answer["next"]
+
+    assert found == [f"a.py::t{number}" for number in range(19, 9, -1)]
+
+
+@pytest.mark.parametrize(
+    "query", ["cursor=-1", "cursor=%C2%B2", "cursor=123456789", "sort=x", "outcome=x", "limit=0"]
+)
+def test_what_cannot_be_meant_is_said(ask, server, tmp_path, query):
+    """A cursor of another list, an unknown order or outcome: 422 naming the field."""
+    run_id = tell(server, tmp_path, TESTS)
+
+    answer = ask("GET", f"/api/v1/runs/{run_id}/tests?{query}")
+
+    assert (answer.status_code, answer.json()["field"]) == (422, query.partition("=")[0])
+
+
+@pytest.mark.parametrize(("format", "schema"), [("speedscope", SPEEDSCOPE), ("perfetto", PERFETTO)])
+def test_a_profile_as_a_file(ask, server, tmp_path, format, schema):
+    """By its format's schema, and saved under a name that says what it is."""
+    run_id = tell(server, tmp_path, TESTS, fixtures=[["a.py", "db", "module", 1, 0.25, 0.0]])
+
+    answer = ask("GET", f"/api/v1/runs/{run_id}/profile?format={format}")
+
+    check(schema, answer.json())
+    assert "a.py::b[é/%]" in json.dumps(answer.json(), ensure_ascii=False)
+    assert answer.headers["content-disposition"] == f'attachment; filename="{run_id}.{format}.json"'
+
+
+def test_a_file_s_name_holds_nothing_that_was_not_ours(ask, server, tmp_path):
+    """A run's id is anybody's text: none of it breaks out of the header."""
+    run_id = tell(server, tmp_path, TESTS, run_id='x";é\r\n')
+
+    answer = ask("GET", "/api/v1/runs/x%22;%C3%A9%0D%0A/profile?format=perfetto")
+
+    assert run_id == 'x";é\r\n'
+    assert answer.headers["content-disposition"] == 'attachment; filename="x_____.perfetto.json"'
+
+
+def test_an_unknown_format_is_said(ask, server, tmp_path):
+    """What there is no file of: 422."""
+    run_id = tell(server, tmp_path, TESTS)
+
+    assert ask("GET", f"/api/v1/runs/{run_id}/profile?format=svg").status_code == 422
+
+
+def test_a_run_beside_another(ask, server, tmp_path):
+    """What fails newly, is fixed, slower, faster, added and removed, with both runs."""
+    before = [
+        *(("a.py::breaks", "passed", 0.1), ("a.py::heals", "failed", 0.1), ("a.py::slower", "passed", 0.1)),
+        *(("a.py::faster", "passed", 0.5), ("a.py::goes", "passed", 0.1), ("a.py::same", "passed", 0.1)),
+    ]
+    now = [
+        *(("a.py::breaks", "failed", 0.1), ("a.py::heals", "passed", 0.1), ("a.py::slower", "passed", 0.2)),
+        *(("a.py::faster", "passed", 0.1), ("a.py::comes", "passed", 0.1), ("a.py::same", "passed", 0.1)),
+    ]
+    base = tell(server, tmp_path, before, run_id=OLD, started=STARTED - 100)
+    run_id = tell(server, tmp_path, now)
+
+    found = ask("GET", f"/api/v1/runs/{run_id}/compare/{base}").json()
+
+    lists = ("newly_failing", "fixed", "slower", "faster", "added", "removed")
+    assert {name: [change["nodeid"].removeprefix("a.py::") for change in found[name]] for name in lists} == {
+        "newly_failing": ["breaks"],
+        "fixed": ["heals"],
+        "slower": ["slower"],
+        "faster": ["faster"],
+        "added": ["comes"],
+        "removed": ["goes"],
+    }
+    assert (found["run"]["id"], found["base"]["id"], found["left_out"]) == (run_id, base, 0)
+    assert found["slower"] == [
+        {
+            "nodeid": "a.py::slower",
+            "outcome": "passed",
+            "base_outcome": "passed",
+            "seconds": 0.2,
+            "base_seconds": 0.1,
+        }
+    ]
+
+
+def test_a_long_comparison_is_cut_and_says_so(ask, server, tmp_path, monkeypatch):
+    """Each list is bounded; what is left out is counted."""
+    monkeypatch.setattr("akastats.reading.comparing.MAX_CHANGES", 3)
+    base = tell(server, tmp_path, [("x", "passed", 0.1)] * 1, run_id=OLD, started=STARTED - 100)
+    run_id = tell(server, tmp_path, [(f"a.py::t{number}", "passed", 0.1) for number in range(8)])
+
+    found = ask("GET", f"/api/v1/runs/{run_id}/compare/{base}").json()
+
+    assert (len(found["added"]), len(found["removed"]), found["left_out"]) == (3, 1, 5)
+
+
+def test_a_run_without_profile_cannot_be_compared(ask, server, tmp_path, redis_client):
+    """Whichever side lacks it, the answer names that run."""
+    run_id = tell(server, tmp_path, TESTS)
+    other = put_run(redis_client, 7)
+
+    for path in (f"{run_id}/compare/{other}", f"{other}/compare/{run_id}", f"{run_id}/compare/nope"):
+        answer = ask("GET", f"/api/v1/runs/{path}")
+        assert answer.status_code == 404
+        assert (other if other in path else "nope") in answer.json()["detail"]
+
+
+def test_a_node_id_that_is_no_utf_8_is_answered_everywhere(ask, server, tmp_path):
+    """A file's name in another encoding is spelled out, as its label is, so that one leads to the other."""
+    tests = [("a\udcff\\udcff.py::b", "failed", 0.5, "E   KeyError: \udcff"), ("😀.py::c", "passed", 0.1)]
+    run_id = tell(server, tmp_path, tests, fixtures=[["a\udcff.py", "db", "module", 1, 0.25, 0.0]])
+
+    paths = (
+        "",
+        "/tests",
+        "/profile",
+        "/profile?format=speedscope",
+        "/profile?format=perfetto",
+        f"/compare/{run_id}",
+    )
+    answers = [ask("GET", f"/api/v1/runs/{run_id}{path}") for path in paths]
+
+    assert [answer.status_code for answer in answers] == [200] * len(paths)
+    assert [item["nodeid"] for item in answers[1].json()["items"]] == ["a\\udcff\\udcff.py::b", "😀.py::c"]
+    assert ask("GET", "/api/v1/tests/a%5Cudcff%5Cudcff.py::b/history").status_code == 200
