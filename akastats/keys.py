@@ -11,7 +11,12 @@
 | `NS::CURSOR::producer` | string | how far a spool has been applied: `seq`, or `seq:points` |
 | `NS::RUN::id` | hash | one run |
 | `NS::RUNS`, `NS::RUNS::dimension::value` | sorted set | run ids by start time |
-| `NS::PROFILE::id` | string | the tests, fixtures and files of one run, compressed |
+| `NS::PROFILE::id` | string | the tests, errors, fixtures and files of one run, compressed |
+| `NS::UNLISTED` | sorted set | runs that the next four do not tell of yet, by when they ended |
+| `NS::TESTS` | hash | a test's label to its row in lists, see `analysis/test_rows.py` |
+| `NS::TESTS_AT` | sorted set | those labels by server time of the row's last change |
+| `NS::ERROR::fingerprint` | hash | failures that are the same one, see `analysis/error_records.py` |
+| `NS::ERRORS`, `NS::ERRORS_AT` | sorted set | fingerprints by when last seen, and by server time of last change |
 """
 
 from __future__ import annotations
@@ -80,11 +85,36 @@ def runs(namespace: str, dimension: str = "", value: str = "") -> str:
     return f"{namespace}::RUNS::{dimension}::{value}" if dimension else f"{namespace}::RUNS"
 
 
-def error(namespace: str, fingerprint: str) -> str:
-    """Return the key of one failure, by its fingerprint."""
-    return f"{namespace}::ERROR::{fingerprint}"
-
-
 def profile(namespace: str, run_id: str) -> str:
     """Return the key of one run's profile."""
     return f"{namespace}::PROFILE::{run_id}"
+
+
+def unlisted(namespace: str) -> str:
+    """Return the key of the runs that the lists do not tell of yet."""
+    return f"{namespace}::UNLISTED"
+
+
+def tests(namespace: str) -> str:
+    """Return the key of the rows of tests."""
+    return f"{namespace}::TESTS"
+
+
+def tests_at(namespace: str) -> str:
+    """Return the key of the tests by their rows' last change."""
+    return f"{namespace}::TESTS_AT"
+
+
+def error(namespace: str, fingerprint: str) -> str:
+    """Return the key of the failures that have one fingerprint."""
+    return f"{namespace}::ERROR::{fingerprint}"
+
+
+def errors(namespace: str) -> str:
+    """Return the key of the fingerprints by when they were last seen."""
+    return f"{namespace}::ERRORS"
+
+
+def errors_at(namespace: str) -> str:
+    """Return the key of the fingerprints by their last change."""
+    return f"{namespace}::ERRORS_AT"

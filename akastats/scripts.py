@@ -23,3 +23,6 @@ def load(name: str) -> Script:
 
 
 PUSH = load("push")
+LIST = load("list")
+FILE_ERROR = load("file_error")
+UNLIST = load("unlist")

@@ -11,6 +11,7 @@ from typing import Any
 from akastats import redis
 from akastats.config import Config
 from akastats.shipper.leftovers import drain_one
+from akastats.shipper.listing import refresh
 from akastats.spool.writer import Writer
 
 STARTED = 1_700_000_000.0
@@ -58,6 +59,7 @@ def deliver(path: Path, url: str, namespace: str = "AKA-STATS") -> None:
         config = Config(redis_url=url, namespace=namespace)
         # These runs are years old, and new to the server.
         drained = drain_one(path, config, lambda operation: redis.run(operation, client, client), force=True)
+        redis.run(refresh(config, [drained.run_id]), client, client)
     assert not drained.problem
 
 

@@ -20,10 +20,12 @@ from akastats.cli.spools import EMBEDDED, Destination, Spool
 from akastats.cli.target import Target
 from akastats.config import Config
 from akastats.errors import AkastatsError, EmbeddedError
+from akastats.operations.lists import ORPHANS
 from akastats.operations.requests import Operation
 from akastats.operations.server import identify
 from akastats.shipper.delivery import CarryAll
 from akastats.shipper.leftovers import Drained, drain_one, tidy
+from akastats.shipper.listing import refresh
 
 Carry = Callable[[Operation[Any]], Any]
 
@@ -99,9 +101,19 @@ def deliver(
             for spool in group:
                 drained.append(drain_one(spool.path, config, carry, force=force, carry_all=carry_all))
                 advance(1)
+            _list(config, carry, [outcome.run_id for outcome in drained if outcome.complete])
             return drained
     except AkastatsError as error:
         return [Drained(spool.path, spool.run_id, problem=str(error)) for spool in group]
+
+
+def _list(config: Config, carry: Carry, run_ids: Sequence[str]) -> None:
+    """Bring lists up to date; what is not listed now is noted as such, and the next delivery lists it."""
+    try:
+        for at in range(0, len(run_ids), ORPHANS):
+            carry(refresh(config, run_ids[at : at + ORPHANS]))
+    except AkastatsError as error:
+        output.warn(f"delivered, but not listed yet: {error}")
 
 
 @contextmanager

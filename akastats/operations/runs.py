@@ -21,6 +21,9 @@ DIMENSIONS = ("branch", "suite", "commit")
 LOOKED_AT = 200
 STEPS = 25
 
+#: For so long after its end a run may wait for its tests and errors to be listed.
+UNLISTED_TTL_S = 30 * DAY_S
+
 #: What a run can be; a final status replaces `crashed`, never the other way round.
 UNFINISHED = ("running", "crashed")
 
@@ -44,6 +47,16 @@ def finished(fields: dict[str, Any], config: Config, profile: bytes) -> RunChang
     return _change(fields, config, replaceable, profile)
 
 
+def _unlisted(namespace: str, run_id: str, fields: dict[str, Any]) -> list[Write]:
+    """Return what has a run's tests and errors listed: by whoever delivered it, or the next who looks."""
+    key, ended = keys.unlisted(namespace), float(fields.get("finished") or fields["started"])
+    return [
+        Write("ZADD", key, (repr(ended), run_id)),
+        Write("ZREMRANGEBYSCORE", key, ("-inf", f"({ended - UNLISTED_TTL_S}")),
+        Write("EXPIRE", key, (UNLISTED_TTL_S,)),
+    ]
+
+
 def _change(fields: dict[str, Any], config: Config, replaceable: str, profile: bytes | None) -> RunChange:
     namespace, run_id = config.namespace, str(fields["id"])
     key, ttl = keys.run(namespace, run_id), config.run_days * DAY_S
@@ -61,6 +74,7 @@ def _change(fields: dict[str, Any], config: Config, replaceable: str, profile: b
         writes.append(Write("EXPIRE", runs, (ttl,)))
     if profile is not None:
         writes.append(Write("SET", keys.profile(namespace, run_id), (profile, "EX", ttl)))
+        writes += _unlisted(namespace, run_id, fields)
     return RunChange(key, replaceable, tuple(writes))
 
 
@@ -114,7 +128,7 @@ def matching(
     found: list[tuple[Position, dict[str, str]]] = []
     for _ in range(STEPS):
         seen = yield from ask("ZREVRANGE", base, start, start + width - 1, "WITHSCORES")
-        positions = [Position(score, member) for member, score in _scored(seen)]
+        positions = [Position(score, member) for member, score in scored(seen)]
         found += yield from _passing(namespace, others, [at for at in positions if after is None or at < after])
         if len(found) > size:
             return [stored for _, stored in found[:size]], found[size - 1][0]
@@ -166,7 +180,7 @@ def values(namespace: str, run_ids: Sequence[str], names: Sequence[str]) -> Oper
     }
 
 
-def _scored(reply: list[Any]) -> list[tuple[str, float]]:
+def scored(reply: list[Any]) -> list[tuple[str, float]]:
     """Return members with scores: flat in RESP2, pairs in RESP3 and through redis-py's own parsing."""
     flat = [part for item in reply for part in (item if isinstance(item, (list, tuple)) else (item,))]
     return [(member.decode(), float(score)) for member, score in zip(flat[::2], flat[1::2], strict=True)]

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
+from akastats.analysis import test_rows
+from akastats.analysis.test_rows import LETTERS, UNKNOWN
 from akastats.errors import NotFoundError
 from akastats.operations import query, runs
 from akastats.operations.requests import Operation
@@ -40,6 +42,37 @@ def facts_of(context: bytes | None) -> dict[str, str]:
     if not isinstance(facts, dict):
         return {}
     return {name: fact for name, fact in facts.items() if isinstance(fact, str)}
+
+
+#: Letters of outcomes by context id: what a context says never changes.
+Letters = dict[str, str]
+
+
+def letters(namespace: str, entries: Iterable[bytes], known: Letters) -> Operation[None]:
+    """Read the outcomes that history entries' contexts tell of and put their letters into `known`."""
+    ids = dict.fromkeys(context_id_of(entry) for entry in entries)
+    missing = [id_ for id_ in ids if id_ and id_ not in known]
+    contexts = yield from query.contexts(namespace, missing)
+    for id_ in missing:
+        known[id_] = LETTERS.get(facts_of(contexts.get(id_)).get("outcome", ""), UNKNOWN)
+
+
+def context_id_of(entry: bytes) -> str:
+    """Return the context id of a history entry, empty where there is none."""
+    _, _, rest = entry.partition(b";")
+    return rest.partition(b";")[2].decode(errors="replace")
+
+
+def attempts_of(entries: Iterable[bytes], known: Letters) -> list[test_rows.Attempt]:
+    """Return a test's history entries as attempts, the letters of their contexts being known."""
+    return [
+        test_rows.Attempt(
+            point.timestamp,
+            point.value if isfinite(point.value) else None,
+            known.get(point.context_id, UNKNOWN),
+        )
+        for point in query.points("", entries)
+    ]
 
 
 def facts(namespace: str, points: Iterable[Stat]) -> Operation[dict[str, dict[str, str]]]:

@@ -29,6 +29,7 @@ from akastats.shipper.answer import answer
 from akastats.shipper.delivery import Delivery
 from akastats.shipper.leftovers import drain
 from akastats.shipper.lifetime import AFTERLIFE_S, Lifetime
+from akastats.shipper.listing import refresh
 from akastats.shipper.state import State
 
 # A grown spool is seen this soon at first (seconds), and at the latest while nothing happens.
@@ -172,13 +173,25 @@ class Shipper:
         self.say(phase=states.DONE, answer=told)
 
     def tidy(self) -> None:
-        """Do what is left when the run is applied: forget old profiles, deliver what other runs left behind."""
+        """Do what is left when the run is applied: list it, deliver what other runs left, forget old profiles."""
+        self._list([self.delivery.story.run_id])
+        destination = self.delivery.story.header.get("destination")
+        drained = drain(self.spool.parent, self._config, self.carry, destination)
+        delivered = [outcome.run_id for outcome in drained if outcome.complete]
+        if delivered:
+            self._list(delivered)
         try:
             self.carry(runs.prune_profiles(self._config))
-        except ServerError:
+        except AkastatsError:
             # The next run does it.
             pass
-        drain(self.spool.parent, self._config, self.carry, self.delivery.story.header.get("destination"))
+
+    def _list(self, delivered: list[str]) -> None:
+        try:
+            self.carry(refresh(self._config, delivered))
+        except AkastatsError:
+            # The next run does it: they are still noted as not listed.
+            pass
 
 
 UNREADABLE = "answered what is no reply of a Redis: check host, port and scheme in AKA_STATS_REDIS_URL"
