@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from akastats import keys, profile
-from akastats.analysis.compare import FAILING, verdicts
+from akastats.analysis.compare import FAILING
 from akastats.analysis.fingerprint import fingerprint, message_in
 from akastats.operations import query
 from akastats.operations.requests import Operation, ask_all
@@ -51,15 +51,18 @@ def grouped(content: Mapping[str, Any]) -> list[Group]:
 
     What a test failed with before it was run again and passed is left out.
     """
-    failing = {nodeid for nodeid, verdict in verdicts(content).items() if verdict.outcome in FAILING}
+    table = content["tests"]
+    # Of a test that was run again the last attempt stays.
+    outcomes = dict(zip(table["nodeid"], table["outcome"], strict=True))
+    failing = {nodeid: None for nodeid, outcome in outcomes.items() if outcome in FAILING}
     groups: dict[tuple[str, ...], Group] = {}
     told = set()
     for row in profile.rows(content.get("errors", {})):
         if row["nodeid"] in failing or row["phase"] == "collect":
             told.add(row["nodeid"])
             _put(groups, row["fingerprint"], row["exception"], row["error"], row["nodeid"])
-    for nodeid in content["tests"]["nodeid"]:
-        if nodeid in failing - told:
+    for nodeid in failing:
+        if nodeid not in told:
             _put(groups, "", "", "", nodeid)
     return sorted(groups.values(), key=lambda group: -len(group.tests))
 
