@@ -101,13 +101,13 @@ def deliver(
             for spool in group:
                 drained.append(drain_one(spool.path, config, carry, force=force, carry_all=carry_all))
                 advance(1)
-            _list(config, carry, [outcome.run_id for outcome in drained if outcome.complete])
+            update_lists(config, carry, [outcome.run_id for outcome in drained if outcome.complete])
             return drained
     except AkastatsError as error:
         return [Drained(spool.path, spool.run_id, problem=str(error)) for spool in group]
 
 
-def _list(config: Config, carry: Carry, run_ids: Sequence[str]) -> None:
+def update_lists(config: Config, carry: Carry, run_ids: Sequence[str]) -> None:
     """Bring lists up to date; what is not listed now is noted as such, and the next delivery lists it."""
     try:
         for at in range(0, len(run_ids), ORPHANS):

@@ -16,6 +16,7 @@ import typer
 
 from akastats import redis
 from akastats.cli import output, project, target
+from akastats.cli.drain import update_lists
 from akastats.cli.options import Directory, Json, Namespace, Url
 from akastats.config import Config
 from akastats.errors import AkastatsError, ConfigError, ReportError
@@ -88,7 +89,10 @@ def imports(
             carry_all = partial(redis.run_all, writer=client)
             place = Place(config, lambda operation: redis.run(operation, client, client), carry_all)
             # Oldest first, so that each point joins its history at the end.
-            outcomes += _delivered(outlines, given, place)
+            delivered = _delivered(outlines, given, place)
+            imported = [outcome.run_id for outcome in delivered if outcome.state == "imported"]
+            update_lists(config, place.carry, imported)
+            outcomes += delivered
     _report(outcomes, as_json)
     if any(outcome.state == "refused" for outcome in outcomes):
         raise typer.Exit(1)
