@@ -353,6 +353,20 @@ def label(word: str, rest: str, suite: str = "") -> str:
     return fitting(f"{word}@{suite}::{rest}" if suite else f"{word}::{rest}")
 
 
+class NamedTest(NamedTuple):
+    """A test of a suite, which is empty without one."""
+
+    suite: str
+    nodeid: str
+
+
+def test_of(label: str) -> NamedTest | None:
+    """Return whose durations a label holds; `None` for a label of something else."""
+    word, colons, nodeid = label.partition("::")
+    name, _, suite = word.partition("@")
+    return NamedTest(suite, nodeid) if colons and name == "test" and nodeid else None
+
+
 def fitting(text: str) -> str:
     """Return `text` as a label that can be stored: lone surrogates escaped, at most 4096 bytes."""
     encoded = text.encode("utf-8", "backslashreplace")

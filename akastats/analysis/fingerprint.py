@@ -100,8 +100,8 @@ _CHAINED = (
     "During handling of the above exception, another exception occurred:",
 )
 _NATIVE = re.compile(r'\s*File "([^"]+)", line \d+, in (.+)')
-_SHORT = re.compile(r"(\S.*?):\d+: in (\S+)")
-_LONG = re.compile(r"(\S.*?):\d+: ?[\w.]*")
+_SHORT = re.compile(r"(\S.*?):(\d+): in (\S+)")
+_LONG = re.compile(r"(\S.*?):(\d+): ?[\w.]*")
 _LINE = re.compile(r"(\S+?\.py):\d+: [A-Za-z_][\w.]*: .*")
 _DEF = re.compile(r"[> ]\s*(?:async )?def (\w+)")
 
@@ -120,18 +120,21 @@ def _last_of_chain(text: str) -> str:
 
 def _frames(lines: list[str]) -> Iterator[tuple[str, str]]:
     # In pytest's long style a function is named by its source, which stands above its place.
-    function = ""
+    function, before = "", ("", "")
     for line in lines:
         if len(line) > _LONGEST_PLACE:
             continue
-        if found := _NATIVE.fullmatch(line) or _SHORT.fullmatch(line):
+        if found := _NATIVE.fullmatch(line):
             yield found[1], found[2]
-            function = ""
+        elif found := _SHORT.fullmatch(line):
+            function, before = "", (found[1], found[2])
+            yield found[1], found[3]
         elif not function and (found := _DEF.match(line)):
             function = found[1]
         elif found := _LONG.fullmatch(line):
-            yield found[1], function or "<module>"
-            function = ""
+            if function or (found[1], found[2]) != before:
+                yield found[1], function or "<module>"
+            function, before = "", (found[1], found[2])
         elif found := _LINE.fullmatch(line):
             yield found[1], function
 

@@ -11,6 +11,8 @@ from starlette.convertors import Convertor, register_url_convertor
 
 from akastats.api.problems import Problem, invalid
 from akastats.points import MAX_LABEL_BYTES, check_label
+from akastats.reading import cursors
+from akastats.reading.tables import Place
 
 # One round trip for 1,000 labels takes the server some 25 ms, in commands of 3 ms.
 MAX_LABELS = 1000
@@ -18,6 +20,8 @@ MAX_BODY_BYTES = 1024 * 1024
 # A body of the size above in this time is 0.8 Mbit/s; one that never ends would hold its connection for good.
 BODY_SECONDS = 10.0
 MAX_MATCHER = 512
+# A label of 4096 bytes in JSON and base64, some of it escaped; and a request's header stays below 32 KiB.
+MAX_LABEL_CURSOR = 16_000
 PAGE_DEFAULT = 100
 PAGE_MAX = 1000
 
@@ -58,6 +62,8 @@ Matcher = Annotated[
 ]
 PageSize = Annotated[int, Query(ge=1, le=PAGE_MAX, description="items a page")]
 Cursor = Annotated[str, Query(max_length=MAX_MATCHER, description="`next` of the page before")]
+
+LabelCursor = Annotated[str, Query(max_length=MAX_LABEL_CURSOR, description="`next` of the page before")]
 
 _LABELS = TypeAdapter(Annotated[list[Annotated[str, AfterValidator(check_label)]], Field(max_length=MAX_LABELS)])
 # An id may be empty: that is what a history's points without a context carry.
@@ -117,3 +123,14 @@ def json_list(description: str, *example: str, least: int = 0) -> dict[str, Any]
     schema = {"type": "array", "items": items, "maxItems": MAX_LABELS, "examples": [example]}
     content = {"application/json": {"schema": schema}}
     return {"requestBody": {"required": True, "description": description, "content": content}}
+
+
+def place_of(cursor: str, value: type) -> Place | None:
+    """Return where a page begins in a list that is sorted by values of this type; `None`: at its beginning."""
+    if not cursor:
+        return None
+    try:
+        at, text, name = cursors.decode(cursor, bool, value, str)
+    except ValueError as error:
+        raise Problem(422, f"cursor: {error}; it is `next` of the page before", "cursor") from error
+    return (at, text, name)

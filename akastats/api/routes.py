@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from fastapi import APIRouter, FastAPI
 
-from akastats.api import events, health, runs, stats, tests, trends
+from akastats.api import errors, events, health, labels, runs, stats, tests, trends
 
 Host = TypeVar("Host", bound=FastAPI | APIRouter)
 
@@ -19,6 +19,8 @@ EVERYTHING: tuple[APIRouter, ...] = (
     trends.router,
     events.router,
     tests.router,
+    errors.router,
+    labels.router,
     health.router,
 )
 

@@ -322,6 +322,169 @@ class TestHistory(BaseModel):
     next: str | None = Field(default=None, examples=[None])
 
 
+_FINGERPRINT = "5c0ffee5c0ffee5c0ffee5c0ffee5c0f"
+_CURSOR = "W2ZhbHNlLCAxNzg1NTc5MzAxLjQsICJ0ZXN0Ojp0ZXN0X2EucHk6OnRlc3RfYiJd"
+
+
+class TestRow(BaseModel):
+    """One test in lists, seconds over its newest attempts; what is not known is null."""
+
+    __test__ = False
+
+    nodeid: str = Field(examples=["tests/test_orders.py::test_total[eur]"])
+    suite: str | None = Field(examples=["unit"])
+    runs: int = Field(description="attempts ever", examples=[412])
+    failure_rate: float | None = Field(description="of the newest 100 attempts, 0 to 1", examples=[0.02])
+    avg: float | None = Field(description="over all attempts", examples=[0.41])
+    last: float | None = Field(examples=[0.42])
+    p50: float | None = Field(description="of the newest 100 attempts", examples=[0.4])
+    p95: float | None = Field(description="of the newest 100 attempts", examples=[0.61])
+    last_time: float = Field(description="epoch seconds", examples=[1785579301.4])
+    last_outcome: str | None = Field(
+        description="passed, failed, error, xfailed, xpassed, or rerun: failed and tried again",
+        examples=["passed"],
+    )
+    outcomes: str = Field(
+        description="of the newest 30 attempts, newest first: p passed, f failed, e error, x xfailed, X xpassed, "
+        "r rerun, ? unknown",
+        examples=["pppfrp"],
+    )
+    durations: list[float | None] = Field(description="of the same attempts", examples=[[0.42, 0.41, 0.4]])
+
+
+class TestsPage(BaseModel):
+    """Tests in the order asked for; `total` counts those on all pages."""
+
+    __test__ = False
+
+    items: list[TestRow]
+    next: str | None = Field(examples=[_CURSOR])
+    total: int = Field(examples=[10234])
+
+
+class GridLine(BaseModel):
+    """One test in a grid: an outcome's letter a run, `.` where it has no point in that run."""
+
+    nodeid: str = Field(examples=["tests/test_orders.py::test_total[eur]"])
+    suite: str | None = Field(examples=["unit"])
+    cells: str = Field(examples=["pp.fp"])
+
+
+class Grid(BaseModel):
+    """Tests beside runs: the cells of each line are those of `runs`, newest first."""
+
+    runs: list[Run]
+    items: list[GridLine]
+    next: str | None = Field(examples=[_CURSOR])
+    total: int = Field(description="tests on all pages", examples=[10234])
+
+
+class TestPhases(BaseModel):
+    """How long each phase of a test took in its newest run, in seconds."""
+
+    __test__ = False
+    model_config = ConfigDict(from_attributes=True)
+
+    run: str = Field(examples=[_RUN_ID])
+    setup: float = Field(examples=[0.01])
+    call: float = Field(examples=[0.42])
+    teardown: float = Field(examples=[0.0])
+    worker: str = Field(description="empty without workers", examples=["gw0"])
+
+
+class TestFixture(BaseModel):
+    """What a fixture cost in a test's newest run, in all, in seconds."""
+
+    __test__ = False
+    model_config = ConfigDict(from_attributes=True)
+
+    name: str = Field(examples=["database"])
+    baseid: str = Field(description="where it is defined; empty for plugins and the root", examples=["tests"])
+    scope: str = Field(examples=["session"])
+    count: int = Field(description="how often it was set up", examples=[1])
+    setup: float = Field(examples=[0.812])
+    teardown: float = Field(examples=[0.1])
+
+
+class TestDetails(TestRow):
+    """One test; `latest` is null and `fixtures` empty where its newest run's profile is gone."""
+
+    label: str = Field(examples=["test@unit::tests/test_orders.py::test_total[eur]"])
+    numbers: Numbers
+    failures: list[Failure] = Field(
+        description="its newest 20 tracebacks, grouped by fingerprint, newest first; `count` is of attempts"
+    )
+    latest: TestPhases | None
+    fixtures: list[TestFixture] = Field(description="those it can see, the costliest first, at most 20")
+
+
+class ErrorRow(BaseModel):
+    """Failures that are the same one; times are starts of runs. `newest` is null without a run or test."""
+
+    fingerprint: str = Field(examples=[_FINGERPRINT])
+    exception: str | None = Field(description="its class", examples=["AssertionError"])
+    message: str | None = Field(
+        description="numbers, addresses and paths masked; null where it is not known, or not to be told",
+        examples=["assert <n> == <n>"],
+    )
+    frames: list[str] = Field(
+        description="the project's own innermost, the innermost last", examples=[["orders/total.py::total"]]
+    )
+    first_seen: float = Field(description="epoch seconds", examples=[1785579300.123])
+    last_seen: float = Field(description="epoch seconds", examples=[1785579300.123])
+    count: int = Field(description="failures in all", examples=[17])
+    runs: int = Field(description="runs they were in", examples=[4])
+    tests: int = Field(description="tests they hit", examples=[6])
+    error_id: str | None = Field(description="context id of the newest traceback", examples=[_CONTEXT_ID])
+    newest_run: str | None = Field(examples=[_RUN_ID])
+    newest_test: str | None = Field(description="node id", examples=["tests/test_orders.py::test_total[eur]"])
+
+
+class ErrorsPage(BaseModel):
+    """Failures in the order asked for; `total` counts those on all pages."""
+
+    items: list[ErrorRow]
+    next: str | None = Field(examples=[_CURSOR])
+    total: int = Field(examples=[31])
+
+
+class ErrorInRun(BaseModel):
+    """How often something failed in one run; what has expired of the run is null."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    run: str = Field(examples=[_RUN_ID])
+    started: float = Field(description="epoch seconds", examples=[1785579300.123])
+    branch: str | None = Field(examples=["main"])
+    commit: str | None = Field(examples=["3af0983c0ffee3af0983c0ffee3af0983c0ffee0"])
+    count: int = Field(examples=[6])
+
+
+class ErrorInTest(BaseModel):
+    """How often a test failed with something, over all runs."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    nodeid: str = Field(examples=["tests/test_orders.py::test_total[eur]"])
+    suite: str | None = Field(examples=["unit"])
+    count: int = Field(examples=[3])
+
+
+class ErrorDetails(ErrorRow):
+    """Failures that are the same one, with their newest traceback, which is kept as long as this is."""
+
+    traceback: str | None = Field(examples=["E       assert 12 == 13"])
+    in_runs: list[ErrorInRun] = Field(description="the newest 100, newest first")
+    in_tests: list[ErrorInTest] = Field(description="at most 100, the most frequent first")
+
+
+class LabelsPage(BaseModel):
+    """Labels in byte order; a page may be short and not the last: `next` says."""
+
+    items: list[str] = Field(examples=[["run::duration", "test::tests/test_orders.py::test_total[eur]"]])
+    next: str | None = Field(examples=["cnVuOjpkdXJhdGlvbg"])
+
+
 class ServerHealth(BaseModel):
     """The statistics server: what is null could not be learnt, and `detail` says why."""
 

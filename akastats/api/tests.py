@@ -1,21 +1,26 @@
-"""Tests: their histories, with what became of each attempt."""
+"""Tests: listed, each in full, their histories, and beside runs as a grid."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Depends, Path, Query
 from pydantic import AfterValidator
 
-from akastats.api.limits import PageSize
+from akastats.api import memory
+from akastats.api.access import ReadsContexts
+from akastats.api.limits import PAGE_DEFAULT, LabelCursor, PageSize, place_of
 from akastats.api.problems import Route, documented
-from akastats.api.shapes import TestHistory
+from akastats.api.shapes import Failure, Grid, GridLine, Numbers, Run, TestDetails, TestHistory, TestRow, TestsPage
 from akastats.config import config
 from akastats.points import MAX_LABEL_BYTES, check_label
-from akastats.reading import tests
+from akastats.reading import cursors, listed_tests, one_test, tests
+from akastats.reading.listed_tests import Listed, Wanted
 from akastats.redis import async_redis
 
 router = APIRouter(prefix="/api/v1", route_class=Route, tags=["tests"], responses=documented(422, 503))
+
+GRID_DEFAULT, GRID_MAX = 50, 200
 
 NodeId = Annotated[
     str,
@@ -26,6 +31,70 @@ NodeId = Annotated[
     ),
 ]
 Suite = Annotated[str, Query(max_length=64, description="the run's suite, if it had one", examples=["unit"])]
+AnySuite = Annotated[
+    str | None, Query(max_length=64, description="empty: tests without one; absent: all", examples=["unit"])
+]
+Words = Annotated[
+    str,
+    Query(
+        max_length=500, description="words that all occur in the node id, whatever their case", examples=["total"]
+    ),
+]
+Outcome = Literal["", "passed", "failed", "error", "xfailed", "xpassed", "rerun"]
+Sort = Literal[
+    "nodeid",
+    "-nodeid",
+    "last",
+    "-last",
+    "avg",
+    "-avg",
+    "p50",
+    "-p50",
+    "p95",
+    "-p95",
+    "runs",
+    "-runs",
+    "failure_rate",
+    "-failure_rate",
+    "last_time",
+    "-last_time",
+]
+
+
+def _wanted(q: Words = "", suite: AnySuite = None, outcome: Outcome = "", sort: Sort = "-last_time") -> Wanted:
+    return Wanted(q, suite, outcome, sort)
+
+
+@router.get("/tests")
+async def get_tests(
+    wanted: Annotated[Wanted, Depends(_wanted)], cursor: LabelCursor = "", limit: PageSize = PAGE_DEFAULT
+) -> TestsPage:
+    """List tests that ran in the last two weeks; `outcome` is the newest attempt's. Filters combine."""
+    after = place_of(cursor, str if wanted.sort.endswith("nodeid") else float)
+    page = listed_tests.page(await memory.tests.now(), wanted, after, limit)
+    following = cursors.encode(page.next) if page.next else None
+    return TestsPage(items=[TestRow(**_row(each)) for each in page.items], next=following, total=page.total)
+
+
+@router.get("/grid")
+async def get_grid(
+    branch: Annotated[str, Query(max_length=1000, description="the whole name", examples=["main"])] = "",
+    suite: AnySuite = None,
+    q: Words = "",
+    cursor: LabelCursor = "",
+    limit: Annotated[int, Query(ge=1, le=GRID_MAX, description="tests a page")] = GRID_DEFAULT,
+) -> Grid:
+    """Answer tests, by node id, beside the 30 newest runs of a branch and suite."""
+    wanted, after = Wanted(q, suite, sort="nodeid"), place_of(cursor, str)
+    seen = await memory.tests.now()
+    found = await async_redis.run(listed_tests.grid(config.namespace, seen, wanted, branch, after, limit))
+    page = found.page
+    return Grid(
+        runs=[Run.model_validate(run) for run in found.runs],
+        items=[GridLine(nodeid=line.nodeid, suite=line.suite or None, cells=line.cells) for line in page.items],
+        next=cursors.encode(page.next) if page.next else None,
+        total=page.total,
+    )
 
 
 @router.get("/tests/{nodeid:akastats}/history", responses=documented(404))
@@ -33,3 +102,28 @@ async def get_test_history(nodeid: NodeId, suite: Suite = "", limit: PageSize = 
     """Answer a test's newest attempts, newest first, each with its run, commit, branch, outcome and error."""
     items = await async_redis.run(tests.history(config.namespace, nodeid, suite, limit))
     return TestHistory.model_validate({"nodeid": nodeid, "suite": suite or None, "items": items})
+
+
+@router.get("/tests/{nodeid:akastats}", responses=documented(404))
+async def get_test(nodeid: NodeId, reads_contexts: ReadsContexts, suite: Suite = "") -> TestDetails:
+    """Answer one test: its numbers, what it failed with, and what its fixtures cost."""
+    found = await async_redis.run(one_test.one_test(config.namespace, nodeid, suite))
+    failures = [Failure.model_validate(failure) for failure in found.failures]
+    if not reads_contexts:
+        failures = [failure.model_copy(update={"message": None, "frames": []}) for failure in failures]
+    return TestDetails.model_validate(
+        {
+            **_row(found.listed),
+            "label": found.listed.label,
+            "numbers": Numbers.model_validate(found.numbers),
+            "failures": failures,
+            "latest": found.latest,
+            "fixtures": found.fixtures,
+        }
+    )
+
+
+def _row(listed: Listed) -> dict[str, Any]:
+    row = listed.row
+    told = {name: getattr(row, name) for name in row.__slots__}
+    return {**told, "nodeid": listed.nodeid, "suite": listed.suite or None, "last_outcome": row.last_outcome}

@@ -130,24 +130,25 @@ def prune_errors(namespace: str, oldest: float) -> Operation[int]:
 
 @dataclass(frozen=True)
 class Changed:
-    """What changed in a list since a reader saw it last: members by time of change, oldest first.
+    """What changed in a list since a reader saw it last: members by time of change, oldest first; `more` to come?
 
     `size` is how many there are now, `oldest` and `newest` the times of the list's ends (`None`: it is empty).
     """
 
     members: dict[str, float]
+    more: bool
     size: int
     oldest: float | None
     newest: float | None
 
 
-# A reader that comes for the first time takes 10,000 tests in ten steps.
+# A reader that comes for the first time takes 10,000 tests in some ten steps.
 CHANGES = 1000
 
 
 def changed(key: str, since: float) -> Operation[Changed]:
     """Read which members of `key` (`tests_at` or `errors_at`) changed after `since`, at most 1,000 of them."""
-    members, size, oldest, newest = yield from ask_all(
+    found, size, oldest, newest = yield from ask_all(
         [
             ("ZRANGEBYSCORE", key, f"({since!r}", "+inf", "WITHSCORES", "LIMIT", 0, CHANGES),
             ("ZCARD", key),
@@ -155,8 +156,13 @@ def changed(key: str, since: float) -> Operation[Changed]:
             ("ZREVRANGE", key, 0, 0, "WITHSCORES"),
         ]
     )
+    members = scored(found)
+    more = len(members) == CHANGES
+    if more:
+        # 100 change at one time: those of the last one may not be all here.
+        members = [member for member in members if member[1] < members[-1][1]]
     ends = [next((score for _, score in scored(reply)), None) for reply in (oldest, newest)]
-    return Changed(dict(scored(members)), int(size), *ends)
+    return Changed(dict(members), more, int(size), *ends)
 
 
 def rows(namespace: str, labels: Sequence[str]) -> Operation[dict[str, bytes | None]]:

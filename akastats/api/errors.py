@@ -1,0 +1,84 @@
+"""Failures over all runs, grouped by fingerprint."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Query
+
+from akastats.api import memory
+from akastats.api.access import ReadsContexts
+from akastats.api.limits import PAGE_DEFAULT, Cursor, PageSize, place_of
+from akastats.api.problems import Route, documented
+from akastats.api.shapes import ErrorDetails, ErrorInRun, ErrorInTest, ErrorRow, ErrorsPage
+from akastats.config import config
+from akastats.outcomes import test_of
+from akastats.reading import cursors, errors
+from akastats.reading.errors import ListedError, Wanted
+from akastats.redis import async_redis
+
+router = APIRouter(prefix="/api/v1", route_class=Route, tags=["errors"], responses=documented(422, 503))
+
+Fingerprint = Annotated[str, Path(min_length=1, max_length=64, examples=["5c0ffee5c0ffee5c0ffee5c0ffee5c0f"])]
+Sort = Literal[
+    "last_seen",
+    "-last_seen",
+    "first_seen",
+    "-first_seen",
+    "count",
+    "-count",
+    "runs",
+    "-runs",
+    "tests",
+    "-tests",
+]
+
+
+@router.get("/errors")
+async def get_errors(
+    reads_contexts: ReadsContexts,
+    since: Annotated[
+        float | None,
+        Query(ge=-1e12, le=1e12, description="epoch seconds: seen then or later", examples=[1785579300]),
+    ] = None,
+    q: Annotated[str, Query(max_length=500, description="words that all occur in class, message or frames")] = "",
+    sort: Sort = "-last_seen",
+    cursor: Cursor = "",
+    limit: PageSize = PAGE_DEFAULT,
+) -> ErrorsPage:
+    """List what failed, each fingerprint once."""
+    wanted, after = Wanted(q, not reads_contexts, since, sort), place_of(cursor, float)
+    page = errors.page(await memory.failures.now(), wanted, after, limit)
+    items = [ErrorRow(**_row(each, reads_contexts)) for each in page.items]
+    return ErrorsPage(items=items, next=cursors.encode(page.next) if page.next else None, total=page.total)
+
+
+@router.get("/errors/{fingerprint}", responses=documented(404))
+async def get_error(fingerprint: Fingerprint, reads_contexts: ReadsContexts) -> ErrorDetails:
+    """Answer one fingerprint: its newest traceback, the runs it was in, and the tests it hit."""
+    found = await async_redis.run(errors.one_error(config.namespace, fingerprint))
+    traceback = found.record.traceback if reads_contexts else ""
+    return ErrorDetails(
+        **_row(ListedError(fingerprint, "", found.record), reads_contexts),
+        traceback=traceback or None,
+        in_runs=[ErrorInRun.model_validate(each) for each in found.in_runs],
+        in_tests=[ErrorInTest.model_validate(each) for each in found.in_tests],
+    )
+
+
+_NUMBERS = ("first_seen", "last_seen", "count", "runs", "tests")
+
+
+def _row(listed: ListedError, reads_contexts: bool) -> dict[str, Any]:
+    record = listed.record
+    newest = test_of(record.newest_test)
+    return {
+        "fingerprint": listed.fingerprint,
+        **{name: getattr(record, name) for name in _NUMBERS},
+        "exception": record.exception or None,
+        "message": (record.message or None) if reads_contexts else None,
+        "frames": list(record.frames) if reads_contexts else [],
+        "error_id": record.error_id or None,
+        "newest_run": record.newest_run or None,
+        "newest_test": newest.nodeid if newest else None,
+    }

@@ -1,0 +1,50 @@
+"""Lists that this process keeps, so that a request asks the server only for what has changed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Generic, TypeVar
+from weakref import WeakKeyDictionary
+
+from akastats.config import config
+from akastats.operations.requests import Operation
+from akastats.reading import errors, listed_tests
+from akastats.reading.errors import ListedError
+from akastats.reading.listed_tests import Listed
+from akastats.reading.tables import Seen
+from akastats.redis import async_redis
+
+T = TypeVar("T")
+
+
+class Kept(Generic[T]):
+    """One list of the namespace in force, as last seen."""
+
+    def __init__(self, seen_now: Callable[[str, Seen[T]], Operation[Seen[T]]]) -> None:
+        self._seen_now = seen_now
+        self._where: tuple[str, str] = ("", "")
+        self._seen: Seen[T] = Seen()
+        # Requests that come together look once: a first look fetches all there is.
+        self._looks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[Seen[T]]] = WeakKeyDictionary()
+
+    async def now(self) -> Seen[T]:
+        """Return the list as it is now."""
+        loop = asyncio.get_running_loop()
+        look = self._looks.get(loop)
+        if look is None or look.done():
+            look = self._looks[loop] = loop.create_task(self._look())
+        # Who asked first may go away; the others wait on.
+        return await asyncio.shield(look)
+
+    async def _look(self) -> Seen[T]:
+        settings = config.now()
+        where = (settings.redis_url, settings.namespace)
+        known: Seen[T] = self._seen if where == self._where else Seen()
+        seen = await async_redis.run(self._seen_now(settings.namespace, known))
+        self._where, self._seen = where, seen
+        return seen
+
+
+tests: Kept[Listed] = Kept(listed_tests.seen_now)
+failures: Kept[ListedError] = Kept(errors.seen_now)

@@ -1,0 +1,134 @@
+"""Tests as they are listed: filtered, sorted, a page of them, and beside runs as a grid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from akastats import keys
+from akastats.analysis import test_rows
+from akastats.analysis.test_rows import SHOWN, Row
+from akastats.operations import lists
+from akastats.operations.requests import Operation
+from akastats.outcomes import test_of
+from akastats.reading import runs, tables
+from akastats.reading.runs import Run
+from akastats.reading.tables import Page, Place, Seen
+from akastats.reading.tests import context_id_of, run_letters
+
+SORTS = ("nodeid", "last", "avg", "p50", "p95", "runs", "failure_rate", "last_time")
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One test with its row; `suite` is empty without one, `searched` its node id in lower case."""
+
+    label: str
+    nodeid: str
+    suite: str
+    searched: str
+    row: Row
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a list of tests is asked for; `suite` `None` is any, empty is none, `q` words of the node id."""
+
+    q: str = ""
+    suite: str | None = None
+    outcome: str = ""
+    sort: str = "-last_time"
+
+
+def seen_now(namespace: str, seen: Seen[Listed]) -> Operation[Seen[Listed]]:
+    """Return the tests of a namespace as they are now."""
+    return tables.refresh(keys.tests_at(namespace), _fetch, namespace, seen)
+
+
+def _fetch(namespace: str, labels: Sequence[str]) -> Operation[Mapping[str, Listed]]:
+    rows = yield from lists.rows(namespace, labels)
+    listed = (listed_of(label, test_rows.unpack(row)) for label, row in rows.items())
+    return {each.label: each for each in listed if each is not None}
+
+
+def listed_of(label: str, row: Row | None) -> Listed | None:
+    """Return a test as it is listed, with so much of its row as is shown; `None` for a label of something else."""
+    test = test_of(label)
+    if row is None or test is None:
+        return None
+    shown = replace(row, outcomes=row.outcomes[:SHOWN], durations=row.durations[:SHOWN])
+    return Listed(label, test.nodeid, test.suite, test.nodeid.lower(), shown)
+
+
+def page(seen: Seen[Listed], wanted: Wanted, after: Place | None, size: int) -> Page[Listed]:
+    """Return the tests that are wanted, behind the place `after`."""
+    order = tables.order_of(wanted.sort)
+    found = _matching(seen.items.values(), wanted)
+    if order.field == "nodeid":
+        placed = [(order.place(each.nodeid, each.suite), each) for each in found]
+    else:
+        placed = [(order.place(getattr(each.row, order.field), each.label), each) for each in found]
+    return tables.page(placed, order.is_descending, after, size)
+
+
+def _matching(items: Iterable[Listed], wanted: Wanted) -> Iterator[Listed]:
+    words = tables.words_of(wanted.q)
+    for each in items:
+        if wanted.suite is not None and each.suite != wanted.suite:
+            continue
+        if wanted.outcome and each.row.last_outcome != wanted.outcome:
+            continue
+        if all(word in each.searched for word in words):
+            yield each
+
+
+#: A grid is so many runs wide.
+GRID_RUNS = 30
+#: Of each test so many points are looked through for those runs: other branches and reruns stand between.
+GRID_POINTS = 120
+#: Where a test has no point in a run.
+NOTHING = "."
+
+
+@dataclass(frozen=True)
+class Line:
+    """One test in a grid: an outcome's letter a run, `.` where it did not run."""
+
+    nodeid: str
+    suite: str
+    cells: str
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Tests beside the newest runs."""
+
+    runs: list[Run]
+    page: Page[Line]
+
+
+def grid(
+    namespace: str, seen: Seen[Listed], wanted: Wanted, branch: str, after: Place | None, size: int
+) -> Operation[Grid]:
+    """Read a page of tests, by node id, beside the newest runs that are of this branch and suite."""
+    filters = {"branch": branch, "suite": wanted.suite or ""}
+    newest = yield from runs.page(namespace, filters, size=GRID_RUNS)
+    shown = [run for run in newest.items if wanted.suite is None or (run.suite or "") == wanted.suite]
+    tests = page(seen, wanted, after, size)
+    labels = [each.label for each in tests.items]
+    entries = yield from lists.newest_points(namespace, labels, GRID_POINTS if branch else 2 * GRID_RUNS)
+    told = yield from run_letters(namespace, {context_id_of(entry) for each in entries.values() for entry in each})
+    columns = {run.id: at for at, run in enumerate(shown)}
+    lines = [Line(each.nodeid, each.suite, _cells(entries[each.label], told, columns)) for each in tests.items]
+    return Grid(shown, Page(lines, tests.next, tests.total))
+
+
+def _cells(entries: Sequence[bytes], told: Mapping[str, tuple[str, str]], columns: Mapping[str, int]) -> str:
+    cells = [NOTHING] * len(columns)
+    for entry in entries:
+        run, letter = told.get(context_id_of(entry), ("", ""))
+        at = columns.get(run, -1)
+        # Newest first: what a test came to in the end counts, not the attempts before.
+        if at >= 0 and cells[at] == NOTHING:
+            cells[at] = letter
+    return "".join(cells)
