@@ -12,8 +12,11 @@ from tests.browser import chromium
     [
         ("console.error('x')", "console: x"),
         ("setTimeout(() => { throw new Error('x') })", "error: x"),
-        ("fetch('http://127.0.0.1:9/x').catch(() => 0)", "request: http://127.0.0.1:9/x"),
-        ("document.body.append(Object.assign(document.createElement('script'), {text: '1'}))", "policy: "),
+        ("fetch('http://127.0.0.1:9/x').catch(() => 0)", "policy: connect-src http://127.0.0.1:9/x"),
+        (
+            "document.body.append(Object.assign(document.createElement('script'), {text: '1'}))",
+            "policy: require-trusted-types-for",
+        ),
         ("document.body.setAttribute('style', 'color: red')", "policy: style-src"),
     ],
     ids=["console", "error", "elsewhere", "script", "style"],
@@ -29,6 +32,18 @@ def test_what_must_not_happen_is_seen(view, script, told):
         view.check()
     view.faults.clear()
     page.goto("about:blank")
+
+
+def test_a_request_to_another_host_is_seen_without_a_policy_too(window, address):
+    """Whatever the policy would have kept from being sent."""
+    view = window(address, bypass_csp=True)
+    page = view.go("/")
+
+    page.evaluate("() => fetch('http://127.0.0.1:9/x').catch(() => 0)")
+
+    with pytest.raises(pytest.fail.Exception, match="request: http://127.0.0.1:9/x"):
+        view.check()
+    view.faults.clear()
 
 
 def test_a_dialog_counts_as_an_execution(view):
