@@ -41,7 +41,7 @@ def test_a_request_to_another_host_is_seen_without_a_policy_too(window, address)
 
     page.evaluate("() => fetch('http://127.0.0.1:9/x').catch(() => 0)")
 
-    with pytest.raises(pytest.fail.Exception, match="request: http://127.0.0.1:9/x"):
+    with pytest.raises(pytest.fail.Exception, match=r"request: http://127\.0\.0\.1:9/x"):
         view.check()
     view.faults.clear()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import quote
 from urllib.request import urlopen
 
@@ -17,24 +18,7 @@ from tests.browser.payloads import ALL, BROKEN_OUT
 from tests.browser.served import served, store
 from tests.telling import tell
 
-# Of what a view shows, all that is no plain part of a page: what runs, loads, or leads elsewhere.
-STRANGERS = """() => {
-  const here = location.origin + "/";
-  const allowed = new Set(("a article button b canvas circle code dd details dialog div dl dt em figcaption figure footer "
-    + "form g h1 h2 h3 header i input kbd label legend li line main nav ol optgroup option p path polyline pre rect "
-    + "section select small span strong style_ sub summary sup svg table tbody td text tfoot th thead time title tr ul "
-    + "use var img").split(" "));
-  const found = [];
-  for (const element of document.body.querySelectorAll("*")) {
-    if (!allowed.has(element.localName)) found.push(element.outerHTML.slice(0, 200));
-    for (const { name, value } of element.attributes) {
-      const leads = ["href", "src", "action", "formaction", "xlink:href"].includes(name);
-      const away = leads && !new URL(value, document.baseURI).href.startsWith(here);
-      if (name.startsWith("on") || name === "srcdoc" || away) found.push(`${element.localName} ${name}=${value.slice(0, 200)}`);
-    }
-  }
-  return found;
-}"""
+STRANGERS = (Path(__file__).parent / "strangers.js").read_text()
 
 FIELDS = (
     "branch",
@@ -71,7 +55,8 @@ def everywhere(tmp_path_factory) -> Iterator[str]:
 
 def traceback(text: str) -> str:
     """A failure whose every line holds a text."""
-    return f"def test():  # {text}\n>       f('{text}')\nE       ValueError: {text}\nE       {text}\n\n{text}.py:3: ValueError"
+    marked = f"E       ValueError: {text}\nE       {text}"
+    return f"def test():  # {text}\n>       f('{text}')\n{marked}\n\n{text}.py:3: ValueError"
 
 
 def ask(address: str, path: str):
@@ -81,7 +66,7 @@ def ask(address: str, path: str):
 
 
 def paths(address: str, name: str) -> list[str]:
-    """Return the addresses of one view: of what stands in addresses every eighth payload, all at once elsewhere."""
+    """Return addresses of one view: where one shows one payload, of every eighth."""
     some = ALL[::8]
     if name == "runs":
         return [f"/runs/{quote(f'{number:03d} {ALL[number]}', safe='')}" for number in range(0, len(ALL), 8)]
