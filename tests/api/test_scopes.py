@@ -22,7 +22,7 @@ tests/test_orders.py:3: AssertionError"""
 
 
 def test_only_contexts_tell_what_failures_say(server, tmp_path):
-    """Every path that can be asked by GET, with the names of what failed: the text is there for the one token alone."""
+    """Every path that can be asked by GET, with the names of what failed: the text is for the one token alone."""
     for number in range(2):
         run = tell(
             server, tmp_path, [(NODEID, "failed", 0.1, TRACEBACK)], run_id=f"20231114T22132000{number}-000001"

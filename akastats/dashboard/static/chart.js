@@ -66,13 +66,13 @@ function configured(options, width, says) {
   const ink = colour("--muted");
   const grid = { stroke: colour("--line"), width: 1 };
   const font = "11px system-ui, sans-serif";
-  const when = (plot, splits) => splits.map((split) => (even ? (Number.isInteger(split) && x[split] ? moment(x[split], "day").replace(/ \d{4}$/, "") : "") : moment(split, "day").replace(/ \d{4}$/, "")));
+  const when = (plot, splits) => splits.map((split) => stamp(even ? x[split] : split, x));
   return {
     width,
     height,
     title: undefined,
     legend: { show: false },
-    padding: [8, 12, 0, 0],
+    padding: [8, 24, 0, 0],
     cursor: { y: false, drag: { x: true, y: false, setScale: true }, sync: sync ? { key: sync, setSeries: false } : undefined, points: { size: 7 } },
     scales: { x: { time: false, range: (plot, low, high) => (low === high ? [low - 1, high + 1] : [low, high]) }, y: { range: (plot, low, high) => span(options, low, high) } },
     axes: [
@@ -83,6 +83,13 @@ function configured(options, width, says) {
     bands: bands(options.series),
     hooks: { setCursor: [(plot) => hover(plot, says, options)], ready: [(plot) => clicks(plot, go, label)] },
   };
+}
+
+// A point's moment on the axis, as precise as the whole span asks for.
+function stamp(seconds, x) {
+  if (!known(seconds)) return "";
+  const whole = x.at(-1) - x[0];
+  return moment(seconds, whole > 2 * 86400 ? "date" : whole > 3600 ? "time" : "second");
 }
 
 function span({ zero, top }, low, high) {

@@ -58,7 +58,7 @@ function runs({ in_runs: found }) {
 
 function tests({ in_tests: found }) {
   const columns = [
-    { title: "Test", grow: true, cell: (test) => testLink(test.nodeid, test.suite) },
+    { title: "Test", grow: true, cell: (test) => testLink(test.nodeid, test.suite, { tag: true }) },
     { title: "Times", number: true, cell: (test) => number(test.count) },
   ];
   return section("Tests", { id: "tests" }, found?.length ? filledTable({ caption: "Tests", rows: found, columns }) : nothing("No test with it is known"));

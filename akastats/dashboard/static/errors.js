@@ -16,13 +16,13 @@ export async function view() {
 }
 
 function every() {
-  return listing({ path: "errors", noun: "error", controls: [search("q", "Filter by class, message or frame"), since()], columns, empty: (isFiltered) => (isFiltered ? nothing("No error matches") : nothing("Nothing has failed yet", "Failures are grouped here by what was raised and where, over all runs.")) });
+  return listing({ path: "errors", noun: "error", sort: "-last_seen", controls: [search("q", "Filter by class, message or frame"), since()], columns, empty: (isFiltered) => (isFiltered ? nothing("No error matches") : nothing("Nothing has failed yet", "Failures are grouped here by what was raised and where, over all runs.")) });
 }
 
 // In the address stands how many days, in the question the moment.
 function since() {
   const control = choice("since", "Last seen", [["1", "the last day"], ["7", "the last week"], ["30", "the last 30 days"]], "any time");
-  return { ...control, remembered: control.value, value: () => (control.value() ? Math.floor(Date.now() / 1000 - control.value() * DAY) : "") };
+  return { ...control, kept: control.value, value: () => (control.value() ? Math.floor(Date.now() / 1000 - control.value() * DAY) : "") };
 }
 
 const columns = [

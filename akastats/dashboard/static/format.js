@@ -68,6 +68,9 @@ export function known(value) {
 }
 
 const SHAPES = {
+  date: { day: "numeric", month: "short" },
+  time: { hour: "2-digit", minute: "2-digit" },
+  second: { hour: "2-digit", minute: "2-digit", second: "2-digit" },
   day: { day: "numeric", month: "short", year: "numeric" },
   short: { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" },
   long: { dateStyle: "medium", timeStyle: "long" },

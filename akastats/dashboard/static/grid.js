@@ -29,7 +29,7 @@ export function grid({ branches, suites }) {
 function columns(runs) {
   const oldestFirst = [...runs].reverse();
   return [
-    { title: "Test", grow: true, cell: (test) => testLink(test.nodeid, test.suite) },
+    { title: "Test", grow: true, cell: (test) => testLink(test.nodeid, test.suite, { tag: true }) },
     { title: `${runs.length} newest runs, the newest at the right`, cell: (test) => cells(test.cells, oldestFirst) },
   ];
 }

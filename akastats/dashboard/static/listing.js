@@ -13,7 +13,8 @@ const PAUSE_MS = 150;
  * Return the element of a list that loads itself.
  *
  * `path` is the API's, `controls` are made by `search` and `choice` below, `noun` is what is listed, `fixed` are
- * parameters that do not change, `columns` as for a table, or `draw(page, first)` for what is no table.
+ * parameters that do not change, `columns` as for a table, or `draw(page, isFirst)` for
+ * what is no plain table. `prefix` keeps its words in the address apart from another list's.
  */
 export function listing({ path, noun, plural, controls, columns, sort = "", fixed = {}, empty, size = 100, draw = null, prefix = "" }) {
   const place = el("div", { class: "rows", "aria-live": "off" });
@@ -22,16 +23,13 @@ export function listing({ path, noun, plural, controls, columns, sort = "", fixe
   const state = { order: asked(`${prefix}sort`, sort), cursor: null, filled: null, question: null };
 
   const values = () => Object.fromEntries(controls.map((control) => [control.name, control.value()]));
+  const kept = () => Object.fromEntries(controls.map((control) => [prefix + control.name, (control.kept ?? control.value)()]));
 
   function restart() {
-    remember({ ...named(values()), [`${prefix}sort`]: state.order === sort ? "" : state.order });
+    remember({ ...kept(), [`${prefix}sort`]: state.order === sort ? "" : state.order });
     state.cursor = null;
     state.filled = null;
     return next();
-  }
-
-  function named(found) {
-    return Object.fromEntries(Object.entries(found).map(([name, value]) => [prefix + name, value]));
   }
 
   async function next() {
@@ -57,14 +55,14 @@ export function listing({ path, noun, plural, controls, columns, sort = "", fixe
     count.textContent = page.total === undefined ? "" : counted(page.total, noun, plural);
     if (first && !page.items.length && !page.next) return fill(place, empty(Object.values(values()).some(Boolean)));
     if (first) begin(page);
-    else if (draw) place.append(draw(page));
+    else if (draw) place.append(draw(page, false));
     else state.filled.add(page.items);
     return place;
   }
 
   function begin(page) {
     state.filled = draw ? true : table({ caption: plural ?? `${noun}s`, columns, sort: state.order, onSort: order });
-    fill(place, draw ? draw(page) : state.filled.frame);
+    fill(place, draw ? draw(page, true) : state.filled.frame);
     if (!draw) state.filled.add(page.items);
   }
 

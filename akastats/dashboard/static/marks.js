@@ -16,7 +16,7 @@ export const OUTCOMES = {
   ".": "absent",
 };
 
-const STEP = 5;
+const STEP = 4;
 const HEIGHT = 16;
 // What went well stands low, what did not stands out.
 const TALL = { f: 16, e: 16, r: 12, x: 10, X: 10, p: 7, "?": 4, s: 4 };
@@ -36,7 +36,7 @@ export function strip(outcomes, { slots = 30, label } = {}) {
 function bar(x, letter) {
   const height = TALL[letter] ?? 4;
   const name = OUTCOMES[letter] ?? "unknown";
-  return svg("rect", { class: `is-${name}`, x, y: HEIGHT - height, width: STEP - 1.5, height, rx: 0.75 });
+  return svg("rect", { class: `is-${name}`, x, y: HEIGHT - height, width: STEP - 1, height, rx: 0.75 });
 }
 
 function told(letters) {
@@ -45,7 +45,7 @@ function told(letters) {
 }
 
 /** Return a line through values given newest first (null: a gap), the newest at the right. */
-export function sparkline(values, { width = 96, height = 20, slots = 30 } = {}) {
+export function sparkline(values, { width = 80, height = 20, slots = 30 } = {}) {
   const line = [...values].reverse();
   const numbers = line.filter(known);
   if (!numbers.length) return svg("svg", { class: "sparkline", width, height, "aria-hidden": "true" });

@@ -61,7 +61,7 @@ function content(runs, query) {
 function verdict(run) {
   const bad = (run.failed ?? 0) + (run.errors ?? 0);
   const fresh = run.changes?.newly_failing?.length ?? 0;
-  const words = bad ? [el("b", { class: "bad" }, `${counted(bad, "test")} of ${number(run.tests)} failing`), fresh ? `, ${fresh} newly` : ""] : [`${counted(run.tests ?? 0, "test")}`];
+  const words = bad ? [el("b", { class: "bad" }, `${number(bad)} of ${counted(run.tests, "test")} failing`), fresh ? `, ${fresh} newly,` : ""] : counted(run.tests ?? 0, "test");
   const versus = run.base && change(run.duration, run.base.duration);
   return el(
     "a",

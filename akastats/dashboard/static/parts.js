@@ -1,7 +1,7 @@
 /** The parts every view is made of: a headline, sections, and what is said when there is nothing or it went wrong. */
 
 import { el, fill } from "./dom.js";
-import { address, to } from "./place.js";
+import { address } from "./place.js";
 
 const main = () => document.querySelector("main");
 
@@ -46,7 +46,7 @@ export function noRuns() {
 
 /** Return what is said where a question was not answered. */
 export function failure(error) {
-  if (error.status === 401) return nothing("Please log in", el("a", { href: to.login() }, "Log in with a token"), " to see this.");
+  if (error.status === 401) return nothing("Please log in", el("a", { href: location.href }, "Log in with a token"), " to see this.");
   if (error.status === 403) return nothing("Not allowed with this token", error.message);
   if (error.status === 404) return nothing("Not found", error.message);
   return el("div", { class: "nothing", role: "alert" }, el("p", { class: "title" }, "This could not be loaded"), el("p", {}, error.message), el("p", {}, el("a", { href: address("api/v1/health") }, "The service's health")));

@@ -30,7 +30,6 @@ export const to = {
   errors: (query) => address("errors", query),
   error: (fingerprint) => address(`errors/${part(fingerprint)}`),
   stats: (query) => address("stats", query),
-  login: () => address("login", { next: location.pathname + location.search }),
 };
 
 /** The addresses of the API. */

@@ -88,6 +88,7 @@ function past(label, history) {
     reads: READS[read_ === duration ? "duration" : "number"],
     tell: (at) => [el("b", {}, read_(oldest[at].value)), el("span", {}, moment(oldest[at].timestamp, "long"))],
   });
-  const columns = [{ title: "When", cell: (one) => moment(one.timestamp, "long") }, { title: "Value", number: true, cell: (one) => read_(one.value) }, { title: "Context", grow: true, wide: true, cell: (one) => one.context_id && el("code", { class: "quiet" }, one.context_id) }];
-  return [section("History", { note: "running median of 15, and the middle half" }, el("div", { class: "card" }, drawn)), section("Points", { note: history.length > ROWS ? `the newest ${ROWS}` : null }, filledTable({ caption: "Points", rows: history.slice(0, ROWS), columns }))];
+  const columns = [{ title: "When", cell: (one) => el("time", {}, moment(one.timestamp, "long")) }, { title: "Value", number: true, cell: (one) => read_(one.value) }, { title: "Context", grow: true, wide: true, cell: (one) => one.context_id && el("code", { class: "quiet" }, one.context_id) }];
+  const line = history.length > 1 && section("History", { note: "running median of 15, and the middle half" }, el("div", { class: "card" }, drawn));
+  return [line, section("Points", { note: history.length > ROWS ? `the newest ${ROWS}` : null }, filledTable({ caption: "Points", rows: history.slice(0, ROWS), columns }))];
 }

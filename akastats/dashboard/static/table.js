@@ -5,7 +5,7 @@ import { el } from "./dom.js";
 /**
  * Return `{frame, add, clear}`: an empty table and how it is filled.
  *
- * A column is `{title, cell(row), number, wide, sort, grow}`: `wide` ones go on narrow screens, `sort` is the API's word,
+ * A column is `{title, cell(row), number, wide, sort, grow}`: `wide` ones go on a phone, `widest` on a laptop, `sort` is the API's word,
  * `hint` explains the title. `sort` is the order in force (`-p95`), `onSort` is told the next one.
  */
 export function table({ caption, columns, sort = "", onSort = null }) {
@@ -27,11 +27,11 @@ export function filledTable({ rows, ...options }) {
 }
 
 function line(columns, row) {
-  return el("tr", {}, columns.map((column) => el("td", { class: kind(column) }, column.cell(row) ?? "")));
+  return el("tr", {}, columns.map((column) => el("td", { class: kind(column), "data-title": column.title || null }, column.cell(row) ?? "")));
 }
 
-function kind({ number, wide, grow }) {
-  return [number && "number", wide && "wide", grow && "grow"].filter(Boolean).join(" ") || null;
+function kind({ number, wide, widest, grow }) {
+  return [number && "number", wide && "wide", widest && "widest", grow && "grow"].filter(Boolean).join(" ") || null;
 }
 
 function heading(column, sort, onSort) {

@@ -2,7 +2,7 @@
 
 import { read } from "./api.js";
 import { READS } from "./chart.js";
-import { el, svg } from "./dom.js";
+import { el, fill, svg } from "./dom.js";
 import { duration, moment, number, percent } from "./format.js";
 import { failures } from "./failures.js";
 import { OUTCOMES, badge } from "./marks.js";
@@ -14,7 +14,7 @@ import { filledTable } from "./table.js";
 import { age, branchName, commitId, runLink } from "./words.js";
 
 const ATTEMPTS = 500;
-const ROWS = 30;
+const ROWS = 15;
 const INKS = { passed: "--pass", failed: "--fail", error: "--error", rerun: "--rerun", xfailed: "--xfail", xpassed: "--xpass" };
 
 /** Show one test. */
@@ -24,7 +24,7 @@ export async function view() {
   const history = read(api.history(nodeid, suite, ATTEMPTS));
   const test = await read(api.test(nodeid, suite));
   const words = nodeid.slice(nodeid.indexOf("::") + 2);
-  return show({ title: words, data: api.test(nodeid, suite), content: [header(test), later(history, (found) => past(found.items)), causes(test), phases(test)] });
+  return show({ title: words, data: api.test(nodeid, suite), content: [header(test), later(history, (found) => past(found.items)), causes(test), phases(test), later(history, (found) => kept(found.items))] });
 }
 
 function header(test) {
@@ -54,10 +54,15 @@ function past(items) {
   if (!items.length) return nothing("No attempt is kept of this test");
   const attempts = [...items].reverse();
   return [
-    section("Durations", { id: "durations", note: "running median of 15, and the middle half; squares failed. A click opens the run" }, el("div", { class: "card" }, durations(attempts))),
+    items.length > 1 && section("Durations", { id: "durations", note: "running median of 15, and the middle half; squares failed. A click opens the run" }, el("div", { class: "card" }, durations(attempts))),
     section("Outcomes by commit", { id: "outcomes" }, byCommit(attempts)),
-    section("Attempts", { id: "attempts", note: items.length > ROWS ? `the newest ${ROWS}` : null }, rows(items.slice(0, ROWS))),
   ];
+}
+
+function kept(items) {
+  const place = el("div", {}, rows(items.slice(0, ROWS)));
+  if (items.length > ROWS) place.append(el("button", { class: "plain", on: { click: () => fill(place, rows(items)) } }, `All ${items.length}`));
+  return section("Attempts", { id: "attempts", note: "the newest first" }, place);
 }
 
 function durations(attempts) {

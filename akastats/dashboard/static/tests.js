@@ -32,15 +32,15 @@ function every({ suites }) {
 }
 
 const columns = [
-  { title: "Test", sort: "nodeid", grow: true, cell: (test) => testLink(test.nodeid, test.suite) },
+  { title: "Test", sort: "nodeid", grow: true, cell: (test) => testLink(test.nodeid, test.suite, { tag: true }) },
   { title: "Outcomes", cell: (test) => strip(test.outcomes), hint: "of the last 30 attempts, newest at the right" },
   { title: "Fails", sort: "failure_rate", number: true, hint: "share of attempts that failed", cell: (test) => rate(test.failure_rate) },
   { title: "Durations", cell: (test) => sparkline(test.durations), wide: true, hint: "of the last 30 attempts" },
-  { title: "Last", number: true, wide: true, cell: (test) => duration(test.last) },
+  { title: "Last", number: true, wide: true, widest: true, cell: (test) => duration(test.last) },
   { title: "p50", sort: "p50", number: true, hint: "half of the attempts are faster", cell: (test) => duration(test.p50) },
   { title: "p95", sort: "p95", number: true, wide: true, hint: "95 of 100 attempts are faster", cell: (test) => duration(test.p95) },
-  { title: "Average", sort: "avg", number: true, wide: true, cell: (test) => duration(test.avg) },
-  { title: "Runs", sort: "runs", number: true, wide: true, cell: (test) => number(test.runs) },
+  { title: "Average", sort: "avg", number: true, wide: true, widest: true, cell: (test) => duration(test.avg) },
+  { title: "Runs", sort: "runs", number: true, wide: true, widest: true, cell: (test) => number(test.runs) },
   { title: "Seen", sort: "last_time", number: true, wide: true, cell: (test) => age(test.last_time) },
 ];
 

@@ -145,7 +145,7 @@ function table(lanes, until) {
     caption: "Workers",
     rows: lanes,
     columns: [
-      { title: "Worker", cell: (lane) => [lane.name, lane === last && lanes.length > 1 && el("span", { class: "tag", title: "the run waited for it" }, "last to end")] },
+      { title: "Worker", cell: (lane) => el("span", { class: "whole" }, lane.name, lane === last && lanes.length > 1 && el("span", { class: "tag", title: "the run waited for it" }, "last to end")) },
       { title: "Tests", number: true, cell: (lane) => lane.rows.length },
       { title: "Busy", number: true, cell: (lane) => duration(lane.busy) },
       { title: "Idle", number: true, hint: "of the time until the last test ended", cell: (lane) => percent(Math.max(0, 1 - lane.busy / until)) },

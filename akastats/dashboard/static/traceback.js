@@ -5,6 +5,7 @@ import { visibleLines } from "./visible.js";
 
 const BETWEEN = /^(?:_ )+_?\s*$/;
 const PLACE = /^(\S[^\n]*?):(\d+):(?: (.*))?$/;
+const SHORT = /^(\S[^\n]*?):(\d+): (in .+)$/;
 const NATIVE = /^\s*File "(.+)", line (\d+)(?:, in (.*))?$/;
 const CAPTURED = /^-{3,} ?(Captured .+?) ?-{3,}$/;
 const FOREIGN = /(?:^|[\\/])(?:site-packages|dist-packages|_pytest|pluggy|lib[\\/]python\d)|^<frozen|^<string>/;
@@ -30,7 +31,7 @@ export function cut(lines) {
     if (heading || (BETWEEN.test(line) && captured === null)) {
       close();
       captured = heading ? heading[1] : null;
-    } else if (captured === null && NATIVE.test(line) && open.some((past) => NATIVE.test(past))) {
+    } else if (captured === null && isStart(line) && open.some((past) => isStart(past) || PLACE.test(past))) {
       close();
       open.push(line);
     } else {
@@ -41,6 +42,11 @@ export function cut(lines) {
   return blocks;
 }
 
+// pytest's short style and Python's own name a frame's place first, the long style last.
+function isStart(line) {
+  return SHORT.test(line) || NATIVE.test(line);
+}
+
 function told(lines, captured) {
   if (captured !== null) return { title: captured, lines: trimmed(lines), isCaptured: true, isForeign: false };
   const at = place(lines);
@@ -48,7 +54,8 @@ function told(lines, captured) {
 }
 
 function place(lines) {
-  for (const line of [...lines].reverse()) {
+  const first = lines.find(isStart);
+  for (const line of first ? [first] : [...lines].reverse()) {
     const found = PLACE.exec(line) ?? NATIVE.exec(line);
     if (found) return { path: found[1], line: found[2], note: found[3] };
   }

@@ -5,9 +5,9 @@ import { ago, duration, moment } from "./format.js";
 import { to } from "./place.js";
 import { badge } from "./marks.js";
 
-/** Return a test's node id as a link: the path quiet, the name plain. */
-export function testLink(nodeid, suite) {
-  return el("a", { class: "nodeid", href: to.test(nodeid, suite), title: nodeid }, split(nodeid), suiteMark(suite));
+/** Return a test's node id as a link: the path quiet, the name plain; `tag` tells the suite too, among several. */
+export function testLink(nodeid, suite, { tag = false } = {}) {
+  return el("a", { class: "nodeid", href: to.test(nodeid, suite) }, split(nodeid), tag && suite && el("span", { class: "tag" }, suite));
 }
 
 /** Return a node id as text, the path quiet. */
@@ -17,12 +17,13 @@ export function nodeName(nodeid) {
 
 function split(nodeid) {
   const at = nodeid.indexOf("::");
-  if (at < 0) return [nodeid];
-  return [el("span", { class: "quiet" }, nodeid.slice(0, at + 2)), el("wbr"), nodeid.slice(at + 2)];
+  if (at < 0) return breakable(nodeid);
+  return [el("span", { class: "quiet" }, breakable(nodeid.slice(0, at + 2))), el("wbr"), breakable(nodeid.slice(at + 2))];
 }
 
-function suiteMark(suite) {
-  return suite ? el("span", { class: "tag" }, suite) : null;
+/** Return text that may break after its slashes and underscores, not in the midst of a word. */
+export function breakable(text) {
+  return text.split(/(?<=[/_])(?=[^/_])/).flatMap((piece, at) => (at ? [el("wbr"), piece] : [piece]));
 }
 
 /** Return a run's moment as a link to it, with the id for whoever hovers. */
@@ -55,7 +56,7 @@ export const runColumns = [
   { title: "Branch", cell: (run) => branchName(run.branch) },
   { title: "Commit", cell: (run) => commitId(run.commit, run.dirty), wide: true },
   { title: "Suite", cell: (run) => run.suite, wide: true },
-  { title: "Tests", number: true, cell: (run) => run.tests },
+  { title: "Tests", number: true, cell: (run) => run.tests, wide: true },
   { title: "Failed", number: true, cell: (run) => failed(run) },
   { title: "Duration", number: true, cell: (run) => duration(run.duration), wide: true },
   { title: "Started", number: true, cell: (run) => age(run.started) },
