@@ -30,7 +30,7 @@ from tests.api.conftest import SERVE
 from tests.telling import STARTED, deliver, spool
 
 TOKEN = "correct-horse-battery"
-FEW, MANY = 8, int(os.environ.get("FUZZ_EXAMPLES", "300"))
+FEW, MANY = 5, int(os.environ.get("FUZZ_EXAMPLES", "300"))
 DOCUMENT = create_app().openapi()
 # A stream has no end that could be waited for.
 OPERATIONS = [
