@@ -4,8 +4,8 @@
 
 Without `--url` a server is started and filled through the real library (`filled.py`), which takes a while. The
 API is served by uvicorn in a process of its own and asked over HTTP, one request after another, each endpoint so
-many times with a different page or test. Processor time of both is told beside, which other load on the machine does
-not change. Fails where a p95 or the API's memory exceeds its bound.
+many times with a different page or test. Processor time of both is told beside, which other load on the machine
+does not change. Fails where a p95 or the API's memory exceeds its bound.
 """
 
 from __future__ import annotations

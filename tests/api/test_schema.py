@@ -13,15 +13,10 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-import schemathesis
-from hypothesis import HealthCheck, settings
 from schemathesis.checks import load_all_checks
 
-from akastats import push_stat
 from akastats.app import create_app
-from akastats.config import Config, config
 from tests.api.conftest import SERVE
-from tests.telling import tell
 
 TOKEN = "correct-horse-battery"
 FEW, MANY = 8, int(os.environ.get("FUZZ_EXAMPLES", "300"))
