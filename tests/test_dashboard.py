@@ -1,39 +1,43 @@
-"""The page: valid, small, safe, helpful when there is nothing."""
+"""The page: one shell for all addresses, which holds no data, and files that fit together."""
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 
-from akastats.config import Config, config
+from akastats.config import config
+from akastats.dashboard import files, page
 from tests.api.conftest import call
 from tests.telling import tell
 
 VOID = {"meta", "link", "br", "img"}
+ADDRESSES = ["/", "/tests", "/test", "/stats", "/errors", "/errors/0a1b", "/runs/2026", "/runs/2026/compare/2025"]
+IMPORT = re.compile(r'(?:\bfrom |\bimport\()"\./([^"]+)"')
 
 
 class Reader(HTMLParser):
-    """Reads a page: its text and links; fails where an element is not closed in order."""
+    """Reads a page: its addresses and elements; fails where an element is not closed in order."""
 
     def __init__(self) -> None:
         super().__init__()
         self.open: list[str] = []
         self.links: list[str] = []
-        self.words: list[str] = []
-        self.elements: set[str] = set()
+        self.attributes: set[str] = set()
+        self.timezone: str | None = None
 
     def handle_starttag(self, tag, attrs):
-        self.elements.add(tag)
-        self.links += [value for name, value in attrs if name == "href"]
+        self.links += [value for name, value in attrs if name in ("href", "src")]
+        self.attributes |= {name for name, _ in attrs}
+        self.timezone = dict(attrs).get("data-timezone", self.timezone)
         if tag not in VOID:
             self.open.append(tag)
 
     def handle_endtag(self, tag):
         assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.words.append(data)
 
 
 def get(path: str = "/"):
@@ -41,96 +45,160 @@ def get(path: str = "/"):
     from akastats.app import app
 
     answer = call(app, "GET", path)
-    page = Reader()
-    page.feed(answer.text)
-    page.close()
-    assert page.open == []
-    return answer, page
+    read = Reader()
+    read.feed(answer.text)
+    read.close()
+    assert read.open == []
+    return answer, read
 
 
-def test_it_lists_the_newest_runs(server, tmp_path):
-    """Status, branch, short commit, counts, duration and local time stand in a row that links to the run."""
-    told = {"branch": "main", "commit": "c0ffee" * 6}
-    run_id = tell(server, tmp_path, [("a.py::b", "failed", 0.1), ("a.py::c", "passed", 0.1)], **told)
-
-    answer, page = get()
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_every_address_answers_the_shell(server, address):
+    """Whatever is looked at, the page is the same small one: its scripts see the address."""
+    answer, read = get(address)
 
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
-    cells = [word for word in page.words if word.strip()]
-    row = cells[cells.index(run_id) :][:8]
-    assert row == [run_id, "failed", "main", "c0ffeec0ff", "2", "1", "0", "1 min 00 s"]
-    assert "2023-11-14 23:13:20 CET" in page.words
-    assert f"api/v1/runs/{run_id}" in page.links
+    assert len(answer.content) < 5000
+    assert any(link.endswith("/app.js") for link in read.links)
 
 
-def test_its_links_lead_somewhere(server, tmp_path):
-    """Every link on the page is answered."""
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_its_links_lead_somewhere(server, tmp_path, address):
+    """Every address in the shell is answered, from however deep it is asked."""
     from akastats.app import app
 
     tell(server, tmp_path, [("a.py::b", "passed", 0.1)])
+    _, read = get(address)
 
-    _, page = get()
+    links = [link for link in read.links if not link.startswith("#")]
+    found = {link: call(app, "GET", urljoin(address, link)).status_code for link in links}
 
-    assert len(page.links) >= 4
-    assert [call(app, "GET", f"/{link}").status_code for link in page.links] == [200] * len(page.links)
-
-
-def test_an_empty_store_says_what_to_do(server):
-    """Whoever opens it first learns how to record a run."""
-    _, page = get()
-
-    assert "pytest --akastats" in page.words
+    assert len(found) >= 10
+    assert dict.fromkeys(found, 200) == found
 
 
-@pytest.mark.parametrize(
-    "hostile", ["<script>alert(1)</script>", "\"'><img src=x>", "\x1b[2J\u202eevil", "&lt;b&gt;", "$main"]
-)
-def test_what_strangers_wrote_is_shown_as_text(server, tmp_path, hostile):
-    """A branch is text, whatever it holds, and is shown as it is or escaped."""
-    tell(server, tmp_path, [("a.py::b", "passed", 0.1)], branch=hostile, commit=hostile, suite="s")
+def test_an_encoded_slash_is_no_step(server):
+    """A run's id that holds a slash does not lead the page's files astray."""
+    _, plain = get("/runs/a")
+    _, encoded = get("/runs/a%2Fb")
 
-    answer, page = get()
-
-    assert not page.elements & {"script", "img", "b"}
-    assert hostile in page.words or "\x1b" in hostile
-    assert "\x1b" not in answer.text
-    assert "\u202e" not in answer.text
+    assert plain.links == encoded.links
 
 
-def test_it_fetches_and_runs_nothing(server):
-    """The policy that comes with the page forbids scripts, frames and everything from elsewhere."""
-    answer, page = get()
+def test_nothing_of_it_is_inline_or_from_elsewhere(server):
+    """The policy forbids all but the page's own files, and the shell needs no exception."""
+    answer, read = get()
 
-    assert answer.headers["content-security-policy"].startswith("default-src 'none'")
-    assert not page.elements & {"script", "link", "img", "iframe"}
-    assert len(answer.text) < 4000
-
-
-def test_times_are_in_the_configured_zone(server, tmp_path):
-    """AKA_STATS_TIMEZONE is what people read."""
-    tell(server, tmp_path, [("a.py::b", "passed", 0.1)])
-    config.timezone = "Asia/Tokyo"
-
-    _, page = get()
-
-    assert "2023-11-15 07:13:20 JST" in page.words
+    policy = answer.headers["content-security-policy"]
+    assert "unsafe" not in policy
+    assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'")
+    assert "require-trusted-types-for 'script'" in policy
+    assert not [name for name in read.attributes if name == "style" or name.startswith("on")]
+    assert not [link for link in read.links if "//" in link]
 
 
-def test_a_zone_that_does_not_exist_is_said(server):
-    """An unknown zone is a clear sentence, not an error page of the framework."""
-    config.timezone = "Middle/Earth"
+def test_a_hostile_time_zone_is_text(server):
+    """What the configuration says stands escaped in an attribute."""
+    config.timezone = '"><script>alert(1)</script>'
 
-    answer, page = get()
+    answer, read = get()
 
-    assert answer.status_code == 503
-    assert any("Middle/Earth" in word for word in page.words)
+    assert "<script>alert" not in answer.text
+    assert read.timezone == '"><script>alert(1)</script>'
 
 
-def test_a_server_that_is_away_is_said(server):
-    """Without its server the page says which one is missing."""
-    config.use(Config(redis_url="redis://127.0.0.1:1"))
+def test_files_may_be_kept_for_ever(server):
+    """A file's address holds a digest of all of them, so a browser asks once."""
+    from akastats.app import app
 
-    answer, page = get()
+    answer = call(app, "GET", f"/static/{files.digest()}/app.js")
 
-    assert answer.status_code == 503
-    assert any("127.0.0.1:1" in word for word in page.words)
+    assert "immutable" in answer.headers["cache-control"]
+    assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
+
+
+@pytest.mark.parametrize(("accepted", "encoding"), [("gzip, br", "gzip"), ("identity", None)])
+def test_files_come_packed_for_who_can_unpack(server, accepted, encoding):
+    """A third of the weight for every browser, the plain file for whoever asks without."""
+    from akastats.app import app
+
+    address = f"/static/{files.digest()}/style.css"
+    answer = call(app, "GET", address, headers={"accept-encoding": accepted})
+
+    assert answer.headers.get("content-encoding") == encoding
+    assert answer.content == files.read("style.css")
+
+
+def test_an_open_page_outlives_an_update(server):
+    """An older digest gets the file there is, and no promise that it stays."""
+    from akastats.app import app
+
+    answer = call(app, "GET", "/static/00/app.js")
+
+    assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
+
+
+@pytest.mark.parametrize("name", ["unknown.js", "..%2Fpage.py", "shell.html", "%00"])
+def test_other_files_are_not_answered(server, name):
+    """Only what belongs to the page is there, whatever a path holds."""
+    from akastats.app import app
+
+    assert call(app, "GET", f"/static/{files.digest()}/{name}").status_code == 404
+
+
+def test_modules_import_what_there_is():
+    """No module asks for a file that is missing, and the shell loads none before its time that is not."""
+    known = files.every()
+    scripts = {name: file.content.decode() for name, file in known.items() if name.endswith(".js")}
+
+    asked = {name: set(IMPORT.findall(text)) for name, text in scripts.items()}
+    preloaded = set(re.findall(r"\$\{static\}(\S+?)\"", files.read("shell.html").decode()))
+
+    assert not {name: missing for name, found in asked.items() if (missing := found - known.keys())}
+    assert preloaded <= known.keys()
+    assert {"uplot.js", "uplot.css"} <= known.keys()
+
+
+def test_what_is_imported_is_exported():
+    """Each name that a module takes from another, that other gives."""
+    scripts = {path.name: path.read_text() for path in files.HERE.glob("*.js")}
+    taken = re.compile(r'import \{ ([^}]+) \} from "\./([^"]+)"')
+    given = re.compile(r"^export (?:async )?(?:function|class|const) (\w+)", re.MULTILINE)
+    exports = {name: set(given.findall(text)) for name, text in scripts.items()}
+
+    for name, text in scripts.items():
+        for names, source in taken.findall(text):
+            wanted = {word.split(" as ")[0].strip() for word in names.split(",")}
+            assert wanted <= exports[source], f"{name} imports {wanted - exports[source]} from {source}"
+            unused = {word for word in wanted if len(re.findall(rf"\b{word}\b", text)) < 2}
+            assert not unused, f"{name} imports {unused} from {source} and uses none of it"
+
+
+@pytest.mark.parametrize("forbidden", ["innerHTML", "outerHTML", "insertAdjacentHTML", "eval(", "DOMParser"])
+def test_no_script_takes_text_for_html(forbidden):
+    """What strangers wrote goes in as text: our modules have no other way."""
+    found = [path.name for path in files.HERE.glob("*.js") if forbidden in path.read_text()]
+
+    assert found == []
+
+
+def test_without_the_chart_library_there_is_a_page(monkeypatch):
+    """Where its package is missing all but the charts is there."""
+    monkeypatch.setattr(files.util, "find_spec", lambda name: None)
+    files.every.cache_clear()
+    try:
+        assert "app.js" in files.every()
+        assert "uplot.js" not in files.every()
+    finally:
+        files.every.cache_clear()
+
+
+def test_the_page_is_small():
+    """All of it, chart library and all, weighs less than 300 KB before compression."""
+    assert sum(len(file.content) for file in files.every().values()) < 300_000
+
+
+def test_a_missing_file_is_told_apart():
+    """The shell stands beside the files but is none of them: it is filled before it is answered."""
+    assert Path(files.HERE / "shell.html").exists()
+    assert "$" not in page.shell("./", "Europe/Amsterdam")

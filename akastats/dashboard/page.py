@@ -1,118 +1,77 @@
-"""The newest runs as one plain page: nothing to install, nothing to run in the browser."""
+"""The page: one shell for all its addresses, which holds no data, and the files that make it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from functools import cache
 from html import escape
 from string import Template
-from urllib.parse import quote
-from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter
+from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse
 
 from akastats import __version__
 from akastats.config import config
-from akastats.errors import AkastatsError
-from akastats.local_time import moment, zone
-from akastats.reading import runs
-from akastats.reading.runs import Run
-from akastats.redis import async_redis
-from akastats.visible import seconds, visible
+from akastats.dashboard import files
 
 router = APIRouter(include_in_schema=False)
 
-RUNS = 50
-COMMIT_WIDTH = 10
-
-# Nothing of the page is fetched or executed, whatever a branch or a node id holds.
+# Nothing from elsewhere, nothing inline, no text made into script: whatever a branch or a node id holds.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'"
+)
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
-
-_PAGE = Template("""\
-<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>akastats: runs</title>
-<style>
-body { font: 1rem/1.5 system-ui, sans-serif; margin: 1.5rem auto; max-width: 70rem; padding: 0 1rem }
-div { overflow-x: auto }
-table { border-collapse: collapse; width: 100% }
-th, td { padding: .3rem .8rem .3rem 0; text-align: left; white-space: nowrap }
-th, td { border-bottom: 1px solid color-mix(in srgb, currentColor 20%, transparent) }
-.number { text-align: right; font-variant-numeric: tabular-nums }
-</style>
-</head>
-<body>
-<header><h1>Runs</h1></header>
-<main>
-$main
-</main>
-<footer><p>akastats $version:
-<a href="api/v1/runs">runs as JSON</a>, <a href="api/v1/health">health</a>,
-<a href="openapi.json">the API's description</a></p></footer>
-</body>
-</html>
-""")
-
-_TABLE = Template("""\
-<div>
-<table>
-<thead><tr><th scope="col">run</th><th scope="col">status</th><th scope="col">branch</th>
-<th scope="col">commit</th><th scope="col">suite</th><th scope="col" class="number">tests</th>
-<th scope="col" class="number">failed</th><th scope="col" class="number">errors</th>
-<th scope="col" class="number">duration</th><th scope="col">when</th></tr></thead>
-<tbody>
-$rows
-</tbody>
-</table>
-</div>""")
-
-_EMPTY = """\
-<p>No run is recorded here yet. Record one with</p>
-<pre><code>pytest --akastats</code></pre>
-<p>in a project that this server belongs to, then load this page again.</p>"""
+# A file's address holds its digest: what is there never changes.
+FOREVER = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
 
 
 @router.get("/", response_class=HTMLResponse)
-async def get_page() -> HTMLResponse:
-    """Answer the newest runs, or in words why there are none."""
-    try:
-        found = await async_redis.run(runs.page(config.namespace, {}, size=RUNS))
-        return _answer(table(found.items, zone(config.timezone)))
-    except AkastatsError as error:
-        return _answer(f"<p>{_safe(str(error))}</p>", status=503)
+@router.get("/tests", response_class=HTMLResponse)
+@router.get("/test", response_class=HTMLResponse)
+@router.get("/stats", response_class=HTMLResponse)
+@router.get("/errors", response_class=HTMLResponse)
+@router.get("/errors/{rest:path}", response_class=HTMLResponse)
+@router.get("/runs/{rest:path}", response_class=HTMLResponse)
+async def get_shell(request: Request) -> HTMLResponse:
+    """Answer the shell, whose scripts look at the address and fetch what it shows."""
+    return HTMLResponse(shell(to_base(request), config.timezone), headers=HEADERS)
 
 
-def _answer(main: str, status: int = 200) -> HTMLResponse:
-    return HTMLResponse(_PAGE.substitute(main=main, version=__version__), status, HEADERS)
+@router.get("/static/{digest}/{name}")
+async def get_file(request: Request, digest: str, name: str) -> Response:
+    """Answer one of the page's files; any digest is taken, so that an open page outlives an update."""
+    found = files.every().get(name)
+    if found is None:
+        raise HTTPException(404, f"no such file of the page: {name[:100]!r}")
+    headers = {**(FOREVER if digest == files.digest() else HEADERS), "Vary": "Accept-Encoding"}
+    if "gzip" not in request.headers.get("accept-encoding", ""):
+        return Response(found.content, headers=headers, media_type=found.media_type)
+    return Response(found.packed, headers={**headers, "Content-Encoding": "gzip"}, media_type=found.media_type)
 
 
-def table(items: Iterable[Run], where: ZoneInfo) -> str:
-    """Return runs as HTML, or what to do when there are none."""
-    rows = "\n".join(_row(run, where) for run in items)
-    return _TABLE.substitute(rows=rows) if rows else _EMPTY
+def to_base(request: Request) -> str:
+    """Return the way from a page's address to the service's own: `../../` from `runs/x/compare`.
+
+    Counted in the path as it was sent: an encoded slash is none to a browser.
+    """
+    sent = bytes(request.scope.get("raw_path") or request.scope["path"].encode()).split(b"?")[0]
+    root = request.scope.get("root_path", "").rstrip("/").encode()
+    return "../" * (sent.removeprefix(root).count(b"/") - 1) or "./"
 
 
-def _row(run: Run, where: ZoneInfo) -> str:
-    address = f"api/v1/runs/{quote(run.id, safe='')}"
-    words = (run.status, run.branch, (run.commit or "")[:COMMIT_WIDTH], run.suite)
-    numbers = (run.tests, run.failed, run.errors, None if run.duration is None else seconds(run.duration))
-    cells = [f'<td><a href="{address}">{_safe(run.id)}</a></td>']
-    cells += [f"<td>{_safe(word)}</td>" for word in words]
-    cells += [f'<td class="number">{_safe(number)}</td>' for number in numbers]
-    cells.append(f"<td>{_safe(moment(run.started, where))}</td>")
-    return f"<tr>{''.join(cells)}</tr>"
+@cache
+def shell(base: str, timezone: str) -> str:
+    """Return the page before it has any data."""
+    static = f"{base}static/{files.digest()}/"
+    return _shell().substitute(base=base, static=static, timezone=escape(timezone), version=escape(__version__))
 
 
-def _safe(value: object) -> str:
-    """Return a value as text that is shown as itself, empty for an absent one."""
-    return "" if value is None else escape(visible(str(value)))
+@cache
+def _shell() -> Template:
+    return Template(files.read("shell.html").decode())

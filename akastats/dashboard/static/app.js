@@ -1,0 +1,47 @@
+/** The page's start: which view an address means, the colour scheme, the keys. */
+
+import { here } from "./place.js";
+import { failure, nothing, show } from "./parts.js";
+import { keys } from "./keys.js";
+import { scheme } from "./scheme.js";
+
+// One module a view, fetched when it is looked at.
+const VIEWS = [
+  [[], () => import("./overview.js")],
+  [["runs", "*"], () => import("./run.js")],
+  [["runs", "*", "compare", "*"], () => import("./compare.js")],
+  [["tests"], () => import("./tests.js")],
+  [["test"], () => import("./test.js")],
+  [["errors"], () => import("./errors.js")],
+  [["errors", "*"], () => import("./error.js")],
+  [["stats"], () => import("./stats.js")],
+];
+
+async function start() {
+  const parts = here();
+  mark(parts[0] ?? "");
+  const found = VIEWS.find(([shape]) => fits(shape, parts));
+  if (!found) return show({ title: "Not found", content: nothing("There is no such page") });
+  try {
+    const view = await found[1]();
+    await view.view(...parts.filter((_, place) => found[0][place] === "*"));
+  } catch (error) {
+    show({ title: "Not loaded", content: failure(error) });
+    if (error.status === undefined) console.error(error);
+  }
+  return null;
+}
+
+function fits(shape, parts) {
+  return shape.length === parts.length && shape.every((part, place) => part === "*" || part === parts[place]);
+}
+
+/** Mark the view one is in; a run belongs to the overview, a test to the tests. */
+function mark(first) {
+  const view = { runs: "", test: "tests" }[first] ?? first;
+  document.querySelector(`.top nav a[data-view="${CSS.escape(view)}"]`)?.setAttribute("aria-current", "page");
+}
+
+scheme();
+keys();
+start();

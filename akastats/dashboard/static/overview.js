@@ -1,0 +1,228 @@
+/** Overview: how the suite does over runs, what runs now, what fails now, what is slow. */
+
+import { ifThere, list, read } from "./api.js";
+import { chart, READS } from "./chart.js";
+import { el, fill } from "./dom.js";
+import { ago, change, counted, duration, moment, number, percent } from "./format.js";
+import { failures } from "./failures.js";
+import { choice } from "./listing.js";
+import { follow } from "./live.js";
+import { badge, shares } from "./marks.js";
+import { head, later, noRuns, nothing, section, show } from "./parts.js";
+import { api, asked, remember, to } from "./place.js";
+import { slowFixtures, slowTests } from "./slow.js";
+import { filledTable } from "./table.js";
+import { age, branchName, commitId, runColumns } from "./words.js";
+
+const RUNS = 12;
+const TRENDS = 200;
+
+/** Show the overview. */
+export async function view() {
+  const query = { branch: asked("branch"), suite: asked("suite") };
+  const [facets, runs] = await Promise.all([list("facets"), list("runs", { ...query, limit: RUNS })]);
+  const data = api.of("runs", query);
+  const isEmpty = !runs.items.length && !runs.next && !query.branch && !query.suite;
+  const body = el("div", {}, isEmpty ? noRuns() : content(runs.items, query));
+  const live = el("div", { class: "live" });
+  show({ title: "Overview", data, content: [head("Overview", { beside: filters(facets) }), live, body] });
+  followRuns(live, body, query, runs.items);
+}
+
+function filters({ branches, suites }) {
+  const controls = [
+    choice("branch", "Branch", branches, "all branches"),
+    suites.length > 0 && choice("suite", "Suite", suites, "all suites"),
+  ].filter(Boolean);
+  for (const control of controls) {
+    control.listen(() => {
+      remember({ [control.name]: control.value() });
+      view();
+    });
+  }
+  return el(
+    "div",
+    { class: "bar" },
+    controls.map((control) => control.element),
+  );
+}
+
+function content(runs, query) {
+  if (!runs.length) return nothing("No run matches", "Choose another branch or suite.");
+  const latest = runs.find((run) => run.status !== "running" && run.tests) ?? runs[0];
+  const details = ifThere(read(api.run(latest.id)));
+  return [
+    later(details, (found) => verdict(found ?? latest)),
+    later(list("trends", { ...query, limit: TRENDS }), trends),
+    section(
+      "Failing now",
+      { id: "failing", note: `in the newest run, ${ago(latest.finished ?? latest.started)}` },
+      later(details, (found) => failing(found)),
+    ),
+    section(
+      "Newest runs",
+      { id: "runs" },
+      filledTable({ caption: "Newest runs", columns: runColumns, rows: runs }),
+    ),
+    el(
+      "div",
+      { class: "columns" },
+      section(
+        "Slowest tests",
+        { note: "of the newest run, against their usual" },
+        later(details, (found) => slowTests(found)),
+      ),
+      section(
+        "Slowest fixtures",
+        {},
+        later(details, (found) => slowFixtures(found)),
+      ),
+    ),
+  ];
+}
+
+function verdict(run) {
+  const bad = (run.failed ?? 0) + (run.errors ?? 0);
+  const fresh = run.changes?.newly_failing?.length ?? 0;
+  const words = bad
+    ? [
+        el("b", { class: "bad" }, `${number(bad)} of ${counted(run.tests, "test")} failing`),
+        fresh ? `, ${fresh} newly,` : "",
+      ]
+    : counted(run.tests ?? 0, "test");
+  const versus = run.base && change(run.duration, run.base.duration);
+  return el(
+    "a",
+    { class: "verdict", href: to.run(run.id) },
+    badge(run.status),
+    el(
+      "span",
+      { class: "says" },
+      words,
+      " in ",
+      duration(run.duration),
+      versus && el("span", { class: "quiet" }, ` (${versus})`),
+    ),
+    el("span", { class: "origin" }, branchName(run.branch), commitId(run.commit, run.dirty), age(run.started)),
+  );
+}
+
+function failing(run) {
+  if (!run) return nothing("The newest run is gone");
+  if (run.failures.length) return failures(run.failures, run.suite);
+  return el(
+    "p",
+    { class: "well" },
+    run.has_profile
+      ? "Nothing. Every test of the newest run passed or was skipped."
+      : "Nothing is told of the newest run yet.",
+  );
+}
+
+function trends({ items }) {
+  const runs = [...items].reverse();
+  if (runs.length < 2) return el("p", { class: "note" }, "Trends show from the second finished run on.");
+  const x = runs.map((run) => run.started);
+  const shared = {
+    x,
+    even: true,
+    sync: "runs",
+    height: 150,
+    tell: (at) => told(runs[at]),
+    go: (at) => to.run(runs[at].run),
+  };
+  const one = (title, now, options) =>
+    el(
+      "div",
+      { class: "trend" },
+      el("h3", {}, title, el("span", { class: "now" }, now)),
+      chart({ ...shared, label: `${title} over ${runs.length} runs`, ...options }),
+    );
+  const last = runs.at(-1);
+  const inks = runs.map((run) => (run.status === "passed" ? "--pass" : "--fail"));
+  return el(
+    "div",
+    { class: "trends" },
+    one("Duration", duration(last.duration), {
+      reads: READS.duration,
+      colours: inks,
+      series: [
+        { name: "duration", values: runs.map((run) => run.duration), colour: "--accent", kind: "area" },
+        { name: "run", values: runs.map((run) => run.duration), colour: "--pass", kind: "points" },
+      ],
+    }),
+    one("Tests", number(last.tests), {
+      zero: false,
+      series: [{ name: "tests", values: runs.map((run) => run.tests), colour: "--accent", kind: "line" }],
+    }),
+    one("Pass rate", percent(last.pass_rate), {
+      reads: READS.percent,
+      zero: false,
+      top: 1.005,
+      series: [{ name: "pass rate", values: runs.map((run) => run.pass_rate), colour: "--pass", kind: "line" }],
+    }),
+  );
+}
+
+function told(run) {
+  return [
+    el("b", {}, moment(run.started)),
+    el("span", {}, `${run.status}, ${duration(run.duration)}`),
+    el("span", {}, `${counted(run.tests ?? 0, "test")}, ${run.failed + run.errors} failing`),
+    el("span", { class: "quiet" }, [run.branch, run.commit?.slice(0, 8)].filter(Boolean).join(" · ")),
+  ];
+}
+
+/** Draw running runs as they move; when one ends that this view would list, load it anew. */
+function followRuns(place, body, query, runs) {
+  const rows = new Map();
+  const listed = new Map(runs.map((run) => [run.id, run.status]));
+  follow.stop?.();
+  const events = follow((run) => {
+    if (!fits(run, query)) return;
+    if (run.status !== "running") {
+      rows.get(run.id)?.remove();
+      rows.delete(run.id);
+      if (listed.get(run.id) !== run.status)
+        list("runs", { ...query, limit: RUNS }).then(
+          (page) => (listed.set(run.id, run.status), fill(body, content(page.items, query))),
+        );
+      return;
+    }
+    const row = running(run);
+    if (rows.has(run.id)) rows.get(run.id).replaceWith(row);
+    else place.append(row);
+    rows.set(run.id, row);
+  });
+  follow.stop = () => events.close();
+}
+
+function fits(run, { branch, suite }) {
+  return (!branch || run.branch === branch) && (!suite || run.suite === suite);
+}
+
+/** Return a line for a run that goes on. */
+export function running(run) {
+  const names = ["passed", "failed", "errors", "skipped", "xfailed", "xpassed"];
+  const counts = names.map((name) => [name === "errors" ? "error" : name, run[name] ?? 0]);
+  const done = counts.reduce((sum, [, count]) => sum + count, 0);
+  return el(
+    "a",
+    { class: "verdict running", href: to.run(run.id) },
+    badge("running"),
+    shares(counts, Math.max(run.tests ?? 0, done)),
+    el(
+      "span",
+      { class: "says" },
+      run.tests && run.tests > done ? `${number(done)} of ${counted(run.tests, "test")}` : counted(done, "test"),
+    ),
+    el(
+      "span",
+      { class: "origin" },
+      branchName(run.branch),
+      commitId(run.commit, run.dirty),
+      run.suite,
+      age(run.started),
+    ),
+  );
+}

@@ -1,0 +1,286 @@
+/** Run: its verdict, what failed and why, what changed, what was slow, and who did what when. */
+
+import { list, read } from "./api.js";
+import { el, fill } from "./dom.js";
+import { ago, counted, duration, moment, number } from "./format.js";
+import { changes } from "./changes.js";
+import { failures } from "./failures.js";
+import { choice, listing, search } from "./listing.js";
+import { follow } from "./live.js";
+import { badge, meter, shares } from "./marks.js";
+import { facts, head, later, nothing, section, show } from "./parts.js";
+import { api, to, webAddress } from "./place.js";
+import { fixtureColumns, slowFixtures, slowTests } from "./slow.js";
+import { filledTable } from "./table.js";
+import { timeline } from "./timeline.js";
+import { age, branchName, commitId, testLink } from "./words.js";
+
+const OUTCOMES = ["passed", "failed", "error", "skipped", "xfailed", "xpassed", "rerun"];
+const FEW = 15;
+
+/** Show one run. */
+export async function view(id) {
+  const run = await read(api.run(id));
+  const top = el("div", {}, header(run));
+  show({ title: `Run ${run.id}`, data: api.run(id), content: [top, parts(run)] });
+  if (run.status === "running") move(run.id, top);
+}
+
+function move(id, top) {
+  const events = follow((run) => {
+    if (run.id !== id) return;
+    if (run.status === "running") fill(top, header(run));
+    else {
+      events.close();
+      view(id);
+    }
+  });
+}
+
+function header(run) {
+  const title = [badge(run.status), el("span", {}, "Run of ", moment(run.started))];
+  const beside = el("div", { class: "bar" }, build(run), comparison(run));
+  const below = [
+    branchName(run.branch),
+    commitId(run.commit, run.dirty),
+    run.suite && el("span", { class: "tag" }, run.suite),
+    age(run.started),
+    duration(run.duration),
+  ].filter(Boolean);
+  return [head(title, { beside, below }), tally(run), environment(run)];
+}
+
+function tally(run) {
+  const names = ["passed", "failed", "errors", "skipped", "xfailed", "xpassed"];
+  const counts = names.map((name) => [name === "errors" ? "error" : name, run[name] ?? 0]);
+  const words = [...counts, ["rerun", run.reruns ?? 0], ["collection error", run.collect_errors ?? 0]].filter(
+    ([, count]) => count > 0,
+  );
+  return el(
+    "div",
+    { class: "tally" },
+    shares(counts, run.tests),
+    el(
+      "ul",
+      {},
+      el("li", {}, counted(run.tests ?? 0, "test")),
+      words.map(([name, count]) =>
+        el("li", {}, el("i", { class: `dot is-${name.replace("collection ", "")}` }), `${number(count)} ${name}`),
+      ),
+    ),
+  );
+}
+
+function build({ build_url: address, provider, build_id: build_ }) {
+  const href = webAddress(address);
+  return (
+    href &&
+    el("a", { class: "button", href, rel: "noreferrer noopener" }, `${provider ?? "CI"} build ${build_ ?? ""}`)
+  );
+}
+
+function environment(run) {
+  const pairs = [
+    ["Run", el("code", {}, run.id)],
+    ["Host", run.host],
+    ["Platform", run.platform],
+    ["Python", run.python],
+    ["pytest", run.pytest],
+    ["Workers", run.workers],
+    ["CPUs", run.cpu_count],
+    ["Job", run.job],
+    ["Attempt", run.attempt],
+    ["Exit code", run.exit_code],
+    ["Arguments", run.argv && el("code", {}, run.argv)],
+  ];
+  return el("details", { class: "environment" }, el("summary", {}, "Environment"), facts(pairs));
+}
+
+function comparison(run) {
+  const menu = el(
+    "select",
+    {
+      "aria-label": "Compare with another run",
+      on: { change: () => menu.value && location.assign(to.compare(run.id, ids[menu.selectedIndex])) },
+    },
+    el("option", { value: "" }, "Compare with…"),
+  );
+  const ids = [null];
+  list("runs", { suite: run.suite, limit: 50 }).then(
+    ({ items }) => {
+      for (const other of items.filter((one) => one.id !== run.id && one.status !== "running")) {
+        ids.push(other.id);
+        menu.append(
+          el(
+            "option",
+            { value: other.id },
+            [moment(other.started), other.branch, other.commit?.slice(0, 8), other.status]
+              .filter(Boolean)
+              .join(" · "),
+          ),
+        );
+      }
+    },
+    () => menu.remove(),
+  );
+  return menu;
+}
+
+function parts(run) {
+  if (!run.has_profile) return unprofiled(run);
+  const profile = read(api.profile(run.id));
+  const hasFailures = run.failures.length > 0;
+  const sections = [
+    hasFailures && failed(run),
+    section(
+      "Changed",
+      {
+        id: "changed",
+        note: run.base && [
+          "against ",
+          el("a", { href: to.run(run.base.id) }, `${run.base.branch ?? "the run"}, ${ago(run.base.started)}`),
+        ],
+        beside: run.base && el("a", { class: "button", href: to.compare(run.id, run.base.id) }, "Compare in full"),
+      },
+      changed(run),
+    ),
+    section("Slowest tests", { id: "slowest" }, slowTests(run)),
+    section(
+      "Timeline",
+      { id: "timeline", note: "by worker; lighter is setup and teardown", beside: files(run) },
+      later(profile, (found) => timeline(found, run.suite)),
+    ),
+    section("Fixtures", { id: "fixtures" }, fixtures(run, profile)),
+    section(
+      "Collection",
+      { id: "collection", note: "seconds to import and collect a file" },
+      later(profile, collection),
+    ),
+    section("Tests", { id: "tests" }, tests(run)),
+  ].filter(Boolean);
+  return [contents(sections), sections];
+}
+
+function contents(sections) {
+  return el(
+    "nav",
+    { class: "contents", "aria-label": "On this page" },
+    sections.map((one) => el("a", { href: `#${one.id}` }, one.querySelector("h2").textContent)),
+  );
+}
+
+function failed(run) {
+  const note = run.failing_left_out ? `${run.failing_left_out} further failing tests are not looked up` : null;
+  return section(
+    "Failures",
+    { id: "failures", note: note ?? counted(run.failures.length, "kind") },
+    failures(run.failures, run.suite),
+  );
+}
+
+function changed(run) {
+  return run.changes ? changes(run.changes, run.suite) : nothing("No earlier run of this suite to compare with");
+}
+
+function unprofiled(run) {
+  if (run.status === "running")
+    return nothing("This run goes on", "Its failures, its slowest tests and its timeline show once it has ended.");
+  return nothing(
+    "This run's profile is not kept any more",
+    "Profiles are kept of the newest 500 runs: AKA_STATS_PROFILES says how many. Its numbers above stay.",
+  );
+}
+
+function files(run) {
+  const link = (format, word) =>
+    el("a", { class: "button", href: api.profile(run.id, format), download: true }, word);
+  return el("div", { class: "bar" }, link("speedscope", "speedscope"), link("perfetto", "Perfetto"));
+}
+
+function fixtures(run, profile) {
+  const place = el("div", {}, slowFixtures(run));
+  const all = el(
+    "button",
+    {
+      class: "plain",
+      on: {
+        click: () =>
+          fill(
+            place,
+            later(profile, (found) => everyFixture(found.fixtures, run.suite)),
+          ),
+      },
+    },
+    "All fixtures",
+  );
+  if (run.slowest_fixtures?.length) place.append(all);
+  return place;
+}
+
+function everyFixture(columns, suite) {
+  const rows = columns.name.map((name, at) =>
+    Object.fromEntries(Object.keys(columns).map((key) => [key, columns[key][at]])),
+  );
+  rows.sort((one, other) => other.setup + other.teardown - one.setup - one.teardown);
+  return filledTable({
+    caption: "All fixtures",
+    rows,
+    columns: [
+      ...fixtureColumns(suite),
+      { title: "Setup", number: true, cell: (row) => duration(row.setup / 1e6) },
+      { title: "Teardown", number: true, cell: (row) => duration(row.teardown / 1e6) },
+    ],
+  });
+}
+
+function collection({ files: { path, seconds } }) {
+  const rows = path
+    .map((name, at) => ({ name, seconds: seconds[at] / 1e6 }))
+    .sort((one, other) => other.seconds - one.seconds);
+  if (!rows.length) return nothing("No file was collected");
+  const columns = [
+    { title: "File", grow: true, cell: (row) => el("span", { class: "nodeid" }, row.name) },
+    { title: "", wide: true, cell: (row) => meter(row.seconds / rows[0].seconds) },
+    { title: "Took", number: true, cell: (row) => duration(row.seconds) },
+  ];
+  const place = el("div", {}, filledTable({ caption: "Files", rows: rows.slice(0, FEW), columns }));
+  if (rows.length > FEW)
+    place.append(
+      el(
+        "button",
+        { class: "plain", on: { click: () => fill(place, filledTable({ caption: "Files", rows, columns })) } },
+        `All ${rows.length} files`,
+      ),
+    );
+  return place;
+}
+
+function tests(run) {
+  const prefix = "tests-";
+  return listing({
+    prefix,
+    path: api.runTests(run.id),
+    noun: "test",
+    sort: "order",
+    controls: [
+      search("q", "Filter tests", { prefix }),
+      choice("outcome", "Outcome", OUTCOMES, "all outcomes", { prefix }),
+    ],
+    empty: () => nothing("No test matches"),
+    columns: [
+      { title: "Test", sort: "nodeid", grow: true, cell: (test) => testLink(test.nodeid, run.suite) },
+      { title: "Outcome", cell: (test) => badge(test.outcome, { small: true }) },
+      {
+        title: "Started",
+        sort: "order",
+        wide: true,
+        number: true,
+        hint: "from the run's start",
+        cell: (test) => duration(test.start),
+      },
+      { title: "Setup", sort: "setup", wide: true, number: true, cell: (test) => duration(test.setup) },
+      { title: "Took", sort: "seconds", number: true, cell: (test) => duration(test.seconds) },
+      { title: "Worker", wide: true, cell: (test) => test.worker },
+    ],
+  });
+}

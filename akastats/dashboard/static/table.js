@@ -1,0 +1,76 @@
+/** Tables: columns in, rows in, a table that scrolls inside its own frame. */
+
+import { el } from "./dom.js";
+
+/**
+ * Return `{frame, add, clear}`: an empty table and how it is filled.
+ *
+ * A column is `{title, cell(row), number, wide, sort, grow}`: `wide` ones go on a phone, `widest` on a laptop, `sort` is the API's word,
+ * `hint` explains the title. `sort` is the order in force (`-p95`), `onSort` is told the next one.
+ */
+export function table({ caption, columns, sort = "", onSort = null }) {
+  const body = el("tbody");
+  const head = el(
+    "tr",
+    {},
+    columns.map((column) => heading(column, sort, onSort)),
+  );
+  const whole = el("table", {}, el("caption", { class: "unseen" }, caption), el("thead", {}, head), body);
+  return {
+    frame: el("div", { class: "frame", tabindex: "0", role: "region", "aria-label": caption }, whole),
+    add: (rows) => body.append(...rows.map((row) => line(columns, row))),
+    clear: () => body.replaceChildren(),
+  };
+}
+
+/** Return a table that is filled once. */
+export function filledTable({ rows, ...options }) {
+  const made = table(options);
+  made.add(rows);
+  return made.frame;
+}
+
+function line(columns, row) {
+  return el(
+    "tr",
+    {},
+    columns.map((column) =>
+      el("td", { class: kind(column), "data-title": column.title || null }, column.cell(row) ?? ""),
+    ),
+  );
+}
+
+function kind({ number, wide, widest, grow }) {
+  return (
+    [number && "number", wide && "wide", widest && "widest", grow && "grow"].filter(Boolean).join(" ") || null
+  );
+}
+
+function heading(column, sort, onSort) {
+  const { title, hint } = column;
+  if (!column.sort || !onSort) return el("th", { scope: "col", class: kind(column), title: hint }, title);
+  const order = direction(column.sort, sort);
+  const button = el(
+    "button",
+    { class: "sort", title: hint, on: { click: () => onSort(following(column, sort)) } },
+    title,
+    mark(order),
+  );
+  return el("th", { scope: "col", class: kind(column), "aria-sort": order ?? "none" }, button);
+}
+
+function direction(name, sort) {
+  if (sort === name) return "ascending";
+  return sort === `-${name}` ? "descending" : null;
+}
+
+// Numbers interest from the top, names from the start.
+function following({ sort: name, number }, sort) {
+  const first = number ? `-${name}` : name;
+  const second = number ? name : `-${name}`;
+  return sort === first ? second : first;
+}
+
+function mark(order) {
+  return el("span", { class: "order", "aria-hidden": "true" }, { ascending: "↑", descending: "↓" }[order] ?? "");
+}

@@ -1,0 +1,85 @@
+/** The field's own terms as elements: node ids, runs, commits, moments. */
+
+import { el } from "./dom.js";
+import { ago, duration, moment } from "./format.js";
+import { to } from "./place.js";
+import { badge } from "./marks.js";
+
+/** Return a test's node id as a link: the path quiet, the name plain; `tag` tells the suite too, among several. */
+export function testLink(nodeid, suite, { tag = false } = {}) {
+  return el(
+    "a",
+    { class: "nodeid", href: to.test(nodeid, suite) },
+    split(nodeid),
+    tag && suite && el("span", { class: "tag" }, suite),
+  );
+}
+
+/** Return a node id as text, the path quiet. */
+export function nodeName(nodeid) {
+  return el("span", { class: "nodeid" }, split(nodeid));
+}
+
+function split(nodeid) {
+  const at = nodeid.indexOf("::");
+  if (at < 0) return breakable(nodeid);
+  return [
+    el("span", { class: "quiet" }, breakable(nodeid.slice(0, at + 2))),
+    el("wbr"),
+    breakable(nodeid.slice(at + 2)),
+  ];
+}
+
+/** Return text that may break after its slashes and underscores, not in the midst of a word. */
+export function breakable(text) {
+  return text.split(/(?<=[/_])(?=[^/_])/).flatMap((piece, at) => (at ? [el("wbr"), piece] : [piece]));
+}
+
+/** Return a run's moment as a link to it, with the id for whoever hovers. */
+export function runLink(id, started) {
+  return el("a", { href: to.run(id), title: `run ${id}` }, started ? moment(started) : id);
+}
+
+/** Return a commit's short id. */
+export function commitId(commit, dirty = false) {
+  if (!commit) return null;
+  return el(
+    "code",
+    { class: "commit", title: dirty ? `${commit}, with changes not committed` : commit },
+    commit.slice(0, 8),
+    dirty ? "+" : "",
+  );
+}
+
+/** Return a branch's name. */
+export function branchName(branch) {
+  return branch ? el("span", { class: "branch", title: branch }, branch) : null;
+}
+
+/** Return a moment as an age that says the moment when hovered. */
+export function age(seconds) {
+  if (!seconds) return "–";
+  const stamp = new Date(seconds * 1000);
+  const iso = Number.isNaN(stamp.getTime()) ? null : stamp.toISOString();
+  return el("time", { datetime: iso, title: moment(seconds, "long") }, ago(seconds));
+}
+
+/** Return the columns that tables of runs share. */
+export const runColumns = [
+  {
+    title: "Status",
+    cell: (run) => el("a", { class: "bare", href: to.run(run.id), title: `run ${run.id}` }, badge(run.status)),
+  },
+  { title: "Branch", cell: (run) => branchName(run.branch) },
+  { title: "Commit", cell: (run) => commitId(run.commit, run.dirty), wide: true },
+  { title: "Suite", cell: (run) => run.suite, wide: true },
+  { title: "Tests", number: true, cell: (run) => run.tests, wide: true },
+  { title: "Failed", number: true, cell: (run) => failed(run) },
+  { title: "Duration", number: true, cell: (run) => duration(run.duration), wide: true },
+  { title: "Started", number: true, cell: (run) => age(run.started) },
+];
+
+function failed(run) {
+  const count = (run.failed ?? 0) + (run.errors ?? 0);
+  return count ? el("b", { class: "bad" }, count) : run.tests === null ? null : 0;
+}
