@@ -37,7 +37,7 @@ export function breakable(text) {
 
 /** Return a run's moment as a link to it, with the id for whoever hovers. */
 export function runLink(id, started) {
-  return el("a", { href: to.run(id), title: `run ${id}` }, started ? moment(started) : id);
+  return el("a", { class: "whole", href: to.run(id), title: `run ${id}` }, started ? moment(started) : id);
 }
 
 /** Return a commit's short id. */
