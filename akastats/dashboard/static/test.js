@@ -29,6 +29,8 @@ export async function view() {
   if (!nodeid)
     return show({ title: "Test", content: nothing("Which test?", el("a", { href: to.tests() }, "Choose one")) });
   const history = read(api.history(nodeid, suite, ATTEMPTS));
+  // Where the test itself is unknown nobody looks at its history.
+  history.catch(() => {});
   const test = await read(api.test(nodeid, suite));
   const words = nodeid.slice(nodeid.indexOf("::") + 2);
   return show({

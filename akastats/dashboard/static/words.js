@@ -11,7 +11,7 @@ export function testLink(nodeid, suite, { tag = false } = {}) {
     "a",
     { class: "nodeid", href: to.test(nodeid, suite) },
     split(nodeid),
-    tag && suite && el("span", { class: "tag" }, suite),
+    tag && suite && [" ", el("span", { class: "tag" }, suite)],
   );
 }
 
