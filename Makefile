@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # CI tests what is shipped: the wheel. At a desk an edit is to be seen at once.
 EDITABLE := $(if $(CI),,--editable)
 
-.PHONY: test lint faults demo acceptance bench clean
+.PHONY: test lint faults fuzz demo acceptance bench clean
 .DEFAULT_GOAL := test
 
 $(VENV)/.installed: pyproject.toml
@@ -20,6 +20,9 @@ faults: $(VENV)/.installed  ## every fault that can be provoked here; writes the
 	mkdir -p build && rm -f build/faults.jsonl
 	FAULTS_ROWS=$(CURDIR)/build/faults.jsonl $(BIN)/pytest tests/faults -m "" -n 2 $(ARGS)
 	$(BIN)/python -m tests.faults.table build/faults.jsonl docs/reliability.md
+
+fuzz: $(VENV)/.installed  ## the API, asked a thousand times an operation in ways nobody would think of
+	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-1000} $(BIN)/pytest tests/api/test_schema.py -m thorough -n 2 $(ARGS)
 
 lint: $(VENV)/.installed  ## style and types
 	$(BIN)/ruff check .

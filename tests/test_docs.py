@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from akastats import async_stats, prometheus, sync_stats
-from akastats.api import events, runs, trends
+from akastats.api import errors, events, labels, runs, tests, trends
 from akastats.api.stats import router
 from akastats.config import VARIABLES, config
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-PAGES = {name: (DOCS / name).read_text() for name in ("guide.md", "migrating.md", "runs.md")}
+PAGES = {name: (DOCS / name).read_text() for name in ("guide.md", "migrating.md", "runs.md", "tests.md")}
 SNIPPETS = [
     pytest.param(found[1], id=f"{name}:{text[: found.start()].count(chr(10)) + 2}")
     for name, text in PAGES.items()
@@ -55,6 +55,14 @@ def test_every_endpoint_of_runs_is_told():
     routes = {route.path for each in (runs, trends, events) for route in each.router.routes}
 
     assert routes == told
+
+
+def test_every_endpoint_over_runs_is_told():
+    """So does the page about tests, failures and labels."""
+    told = set(re.findall(r"`GET (/api/v1/[^`?]*)", PAGES["tests.md"]))
+    routes = {route.path for each in (tests, errors, labels) for route in each.router.routes}
+
+    assert {route.replace(":akastats", "") for route in routes} == told
 
 
 def test_every_variable_is_told():

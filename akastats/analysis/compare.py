@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-from akastats import profile
+from typing import Any, NamedTuple
 
 FAILING = ("failed", "error")
 #: What ran to its end without failing: a test that is skipped now has not been fixed.
@@ -18,8 +16,7 @@ LEAST_SHARE = 0.1
 LEAST_S = 0.02
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What became of one test in one run: its last attempt's outcome and seconds."""
 
     outcome: str
@@ -51,12 +48,14 @@ class Comparison:
 
 def verdicts(content: Mapping[str, Any]) -> dict[str, Verdict]:
     """Return what became of each test of a profile; of a test that was run again, the last attempt counts."""
-    return {row["nodeid"]: Verdict(row["outcome"], value_us(row) / 1e6) for row in profile.rows(content["tests"])}
+    table = content["tests"]
+    told = map(Verdict, table["outcome"], [us / 1e6 for us in values_us(table)])
+    return dict(zip(table["nodeid"], told, strict=True))
 
 
-def value_us(row: Mapping[str, Any]) -> int:
-    """Return what a test's history holds of it: the call phase, or setup where the test ended there."""
-    return int(row["call"] or row["setup"])
+def values_us(table: Mapping[str, Sequence[int]]) -> list[int]:
+    """Return what the histories of a table's tests hold: the call phase, or setup where a test ended there."""
+    return [call or setup for call, setup in zip(table["call"], table["setup"], strict=True)]
 
 
 def compare(now: Mapping[str, Verdict], base: Mapping[str, Verdict]) -> Comparison:
@@ -65,35 +64,45 @@ def compare(now: Mapping[str, Verdict], base: Mapping[str, Verdict]) -> Comparis
     A new test that fails is both added and newly failing. Times are compared where the outcome is the same:
     a test that fails early has not become faster.
     """
-    changes = [_change(nodeid, now, base) for nodeid in now]
-    timed = [change for change in changes if change.outcome == change.base_outcome != "skipped"]
-    return Comparison(
-        newly_failing=[each for each in changes if _fails(each.outcome) and not _fails(each.base_outcome)],
-        fixed=[each for each in changes if each.outcome in FINE and _fails(each.base_outcome)],
-        slower=_by_loss(each for each in timed if _is_more(each.seconds, each.base_seconds)),
-        faster=_by_loss(each for each in timed if _is_more(each.base_seconds, each.seconds)),
-        added=[each for each in changes if each.base_outcome is None],
-        removed=[_change(nodeid, now, base) for nodeid in base if nodeid not in now],
-    )
+    found = Comparison([], [], [], [], [], [])
+    for nodeid, verdict in now.items():
+        before = base.get(nodeid)
+        # Of 10,000 tests few differ: nothing is made for the others.
+        for changes in _where(found, verdict, before):
+            changes.append(_change(nodeid, verdict, before))
+    found.removed.extend(_change(nodeid, None, base[nodeid]) for nodeid in base if nodeid not in now)
+    for changes in (found.slower, found.faster):
+        changes.sort(key=_loss, reverse=True)
+    return found
 
 
-def _change(nodeid: str, now: Mapping[str, Verdict], base: Mapping[str, Verdict]) -> Change:
-    here, there = now.get(nodeid), base.get(nodeid)
-    outcome, seconds = (here.outcome, here.seconds) if here else (None, None)
-    base_outcome, base_seconds = (there.outcome, there.seconds) if there else (None, None)
+def _where(found: Comparison, now: Verdict, before: Verdict | None) -> Iterator[list[Change]]:
+    """Yield the lists of a comparison in which a test of the run belongs."""
+    if before is None:
+        yield found.added
+    if now.outcome in FAILING and (before is None or before.outcome not in FAILING):
+        yield found.newly_failing
+    if before is None:
+        return
+    if now.outcome in FINE and before.outcome in FAILING:
+        yield found.fixed
+    if now.outcome == before.outcome != "skipped":
+        if _is_more(now.seconds, before.seconds):
+            yield found.slower
+        elif _is_more(before.seconds, now.seconds):
+            yield found.faster
+
+
+def _is_more(seconds: float, than: float) -> bool:
+    # Rounded to what profiles keep: 0.12 - 0.1 falls short of 0.02 by a float's last digit.
+    return seconds > than and round(seconds - than, 6) >= max(LEAST_S, round(LEAST_SHARE * than, 6))
+
+
+def _change(nodeid: str, now: Verdict | None, before: Verdict | None) -> Change:
+    outcome, seconds = now or (None, None)
+    base_outcome, base_seconds = before or (None, None)
     return Change(nodeid, outcome, base_outcome, seconds, base_seconds)
 
 
-def _fails(outcome: str | None) -> bool:
-    return outcome in FAILING
-
-
-def _is_more(seconds: float | None, than: float | None) -> bool:
-    if seconds is None or than is None:
-        return False
-    # Rounded to what profiles keep: 0.12 - 0.1 falls short of 0.02 by a float's last digit.
-    return round(seconds - than, 6) >= max(LEAST_S, round(LEAST_SHARE * than, 6))
-
-
-def _by_loss(changes: Iterable[Change]) -> list[Change]:
-    return sorted(changes, key=lambda change: -abs((change.seconds or 0.0) - (change.base_seconds or 0.0)))
+def _loss(change: Change) -> float:
+    return abs((change.seconds or 0.0) - (change.base_seconds or 0.0))

@@ -7,16 +7,14 @@ microseconds, counted from the run's start.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from akastats import profile
 
 PHASES = ("setup", "call", "teardown")
 
 
-@dataclass(frozen=True)
-class Span:
+class Span(NamedTuple):
     """Something that took time in one lane: from `start` to `stop`, in microseconds from the run's start."""
 
     name: str

@@ -102,13 +102,17 @@ class Watch:
             listener.tell(news)
 
     async def _keep_looking(self) -> None:
+        was_away = False
         while True:
             await asyncio.sleep(LOOK_S)
             try:
                 await self._look()
+                was_away = False
             except AkastatsError as error:
-                # It may come back; whoever listens hears heartbeats meanwhile.
-                log.warning("runs are not followed: %s", error)
+                # It may come back; whoever listens hears heartbeats meanwhile, and the log is told once.
+                if not was_away:
+                    log.warning("runs are not followed: %s", error)
+                was_away = True
 
 
 _watches: WeakKeyDictionary[asyncio.AbstractEventLoop, Watch] = WeakKeyDictionary()

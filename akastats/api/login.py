@@ -44,6 +44,7 @@ _FORM = Template(f"""\
 <h1>akastats</h1>
 $notice<form method="post" action="$action">
 <input type="hidden" name="next" value="$then">
+<input name="username" value="akastats" autocomplete="username" hidden>
 <label for="token">Token</label>
 <input id="token" name="token" type="password" autocomplete="current-password" required autofocus>
 <button>Log in</button>

@@ -94,7 +94,9 @@ class Failure(BaseModel):
         description="null where there was no traceback", examples=["5c0ffee5c0ffee5c0ffee5c0ffee5c0f"]
     )
     exception: str | None = Field(description="its class", examples=["AssertionError"])
-    message: str | None = Field(description="null once its traceback has expired", examples=["assert 12 == 13"])
+    message: str | None = Field(
+        description="its numbers masked once its traceback has expired", examples=["assert 12 == 13"]
+    )
     frames: list[str] = Field(
         description="the project's own innermost, the innermost last", examples=[["orders/total.py::total"]]
     )

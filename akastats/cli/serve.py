@@ -58,7 +58,9 @@ def serve(
             lifespan="on",
             use_colors=False,
             server_header=False,
-            http="h11",
+            # By name, for it needs uvicorn.
+            http="akastats.cli.impatience:ImpatientProtocol",
+            ws="none",
             h11_max_incomplete_event_size=MAX_HEADER_BYTES,
             limit_concurrency=MAX_CONNECTIONS,
         )

@@ -115,10 +115,11 @@ class Position(NamedTuple):
 
 
 def matching(
-    namespace: str, wanted: Mapping[str, str], after: Position | None, size: int
+    namespace: str, wanted: Mapping[str, str], after: Position | None, size: int, names: Sequence[str] = ()
 ) -> Operation[tuple[list[dict[str, str]], Position | None]]:
     """Read the newest runs behind `after` that have every value in `wanted` (dimension to value).
 
+    Of each it reads the fields `names`, `id` among them, or all: that takes 2.5 times as long as a dozen.
     Returns at most `size`, and where the next page begins, `None` at the end. The page ends early when
     5,000 runs were looked at. Expired ones are left out.
     """
@@ -129,7 +130,9 @@ def matching(
     for _ in range(STEPS):
         seen = yield from ask("ZREVRANGE", base, start, start + width - 1, "WITHSCORES")
         positions = [Position(score, member) for member, score in scored(seen)]
-        found += yield from _passing(namespace, others, [at for at in positions if after is None or at < after])
+        found += yield from _passing(
+            namespace, others, [at for at in positions if after is None or at < after], names
+        )
         if len(found) > size:
             return [stored for _, stored in found[:size]], found[size - 1][0]
         if len(positions) < width:
@@ -159,7 +162,7 @@ def _most_selective(namespace: str, wanted: Mapping[str, str]) -> Operation[list
 
 
 def _passing(
-    namespace: str, others: list[str], positions: list[Position]
+    namespace: str, others: list[str], positions: list[Position], names: Sequence[str]
 ) -> Operation[list[tuple[Position, dict[str, str]]]]:
     """Return those that are in all other sets and have not expired, with what is stored."""
     if not positions:
@@ -167,6 +170,9 @@ def _passing(
     ids = [position.run_id for position in positions]
     scores = yield from ask_all([("ZMSCORE", name, *ids) for name in others])
     passing = [at for at, *found in zip(positions, *scores, strict=True) if None not in found]
+    if names:
+        told = yield from values(namespace, [at.run_id for at in passing], names)
+        return [(at, told[at.run_id]) for at in passing if "id" in told[at.run_id]]
     hashes = yield from ask_all([("HGETALL", keys.run(namespace, at.run_id)) for at in passing])
     return [(at, fields(stored)) for at, stored in zip(passing, hashes, strict=True) if stored]
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from heapq import nsmallest
 from math import isfinite
 from statistics import median
 from typing import Any
 
 from akastats import keys, profile
-from akastats.analysis.compare import compare, value_us, verdicts
+from akastats.analysis.compare import compare, values_us, verdicts
 from akastats.errors import NotFoundError
 from akastats.operations import query, runs
 from akastats.operations.requests import Operation, ask_all
@@ -108,11 +109,10 @@ def slowest(namespace: str, run: Run, word: str, size: int) -> Operation[list[Sl
 
 def slowest_tests(content: dict[str, Any], size: int) -> list[Slow]:
     """Return a profile's slowest tests by the time that their history holds; `usual` is not known here."""
-    found = [
-        Slow(row["nodeid"], value_us(row) / 1e6, None, outcome=row["outcome"])
-        for row in profile.rows(content["tests"])
-    ]
-    return _slowest(found, size)
+    table = content["tests"]
+    rows = zip(table["nodeid"], values_us(table), table["outcome"], strict=True)
+    found = nsmallest(size, rows, key=lambda row: (-row[1], row[0]))
+    return [Slow(nodeid, us / 1e6, None, outcome=outcome) for nodeid, us, outcome in found]
 
 
 def slowest_fixtures(content: dict[str, Any], size: int) -> list[Slow]:
@@ -128,11 +128,7 @@ def slowest_fixtures(content: dict[str, Any], size: int) -> list[Slow]:
         )
         for row in profile.rows(content["fixtures"])
     ]
-    return _slowest(found, size)
-
-
-def _slowest(found: Iterable[Slow], size: int) -> list[Slow]:
-    return sorted(found, key=lambda slow: (-slow.seconds, slow.name))[:size]
+    return nsmallest(size, found, key=lambda slow: (-slow.seconds, slow.name))
 
 
 def _fixture(slow: Slow) -> SlowFixture:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from akastats import keys, profile
-from akastats.analysis.compare import FAILING, verdicts
+from akastats.analysis.compare import FAILING
+from akastats.analysis.error_records import ErrorRecord, unpack
 from akastats.analysis.fingerprint import fingerprint, message_in
 from akastats.operations import query
 from akastats.operations.requests import Operation, ask_all
@@ -21,8 +22,8 @@ MAX_FAILURES = 100
 class Failure:
     """Tests that failed alike: `count` of them, up to 100 by name; `first_seen` in epoch seconds.
 
-    `message` and `frames` are of its traceback, `error_id`, and absent once that has expired. `seen_before` is
-    whether it happened before the run; both are `None` where nobody knows.
+    `message` and `frames` are of its traceback, `error_id`; once that has expired they are as all its runs have
+    them, numbers masked. `seen_before` is whether it happened before the run. `None` is what nobody knows.
     """
 
     fingerprint: str | None
@@ -32,8 +33,8 @@ class Failure:
     error_id: str | None
     count: int
     tests: list[str]
-    first_seen: float | None = None
-    seen_before: bool | None = None
+    first_seen: float | None
+    seen_before: bool | None
 
 
 @dataclass
@@ -51,15 +52,18 @@ def grouped(content: Mapping[str, Any]) -> list[Group]:
 
     What a test failed with before it was run again and passed is left out.
     """
-    failing = {nodeid for nodeid, verdict in verdicts(content).items() if verdict.outcome in FAILING}
+    table = content["tests"]
+    # Of a test that was run again the last attempt stays.
+    outcomes = dict(zip(table["nodeid"], table["outcome"], strict=True))
+    failing = {nodeid: None for nodeid, outcome in outcomes.items() if outcome in FAILING}
     groups: dict[tuple[str, ...], Group] = {}
     told = set()
     for row in profile.rows(content.get("errors", {})):
         if row["nodeid"] in failing or row["phase"] == "collect":
             told.add(row["nodeid"])
             _put(groups, row["fingerprint"], row["exception"], row["error"], row["nodeid"])
-    for nodeid in content["tests"]["nodeid"]:
-        if nodeid in failing - told:
+    for nodeid in failing:
+        if nodeid not in told:
             _put(groups, "", "", "", nodeid)
     return sorted(groups.values(), key=lambda group: -len(group.tests))
 
@@ -78,32 +82,43 @@ def failures(namespace: str, content: Mapping[str, Any], began: float) -> Operat
     shown = groups[:MAX_FAILURES]
     stored = yield from query.contexts(namespace, sorted({group.error_id for group in shown if group.error_id}))
     texts = {id_: text.decode(errors="replace") for id_, text in stored.items()}
-    seen = yield from _first_seen(namespace, [group.fingerprint for group in shown if group.fingerprint])
-    told = [
-        _with_past(_failure(each, texts.get(each.error_id)), seen.get(each.fingerprint), began) for each in shown
-    ]
+    records = yield from _records(namespace, [group.fingerprint for group in shown if group.fingerprint])
+    told = [_failure(each, texts.get(each.error_id), records.get(each.fingerprint), began) for each in shown]
     everyone = {nodeid for group in groups for nodeid in group.tests}
     return told, len(everyone - {nodeid for failure in told for nodeid in failure.tests})
 
 
-def _first_seen(namespace: str, fingerprints: list[str]) -> Operation[dict[str, float | None]]:
-    """Read when failures were first seen, in epoch seconds, in one round trip; unknown ones are `None`."""
-    replies = yield from ask_all([("HGET", keys.error(namespace, each), "first_seen") for each in fingerprints])
-    return {each: query.number(reply) for each, reply in zip(fingerprints, replies, strict=True)}
+def _records(namespace: str, fingerprints: list[str]) -> Operation[dict[str, ErrorRecord]]:
+    """Read what is known of failures over all runs, in one round trip; unknown ones are left out."""
+    replies = yield from ask_all([("HMGET", keys.error(namespace, each), *_KNOWN) for each in fingerprints])
+    found = [unpack(dict(zip(_KNOWN, reply, strict=True))) for reply in replies]
+    return {each: record for each, record in zip(fingerprints, found, strict=True) if record}
 
 
-def _failure(group: Group, text: str | None) -> Failure:
+_KNOWN = ("first_seen", "message", "frames")
+
+
+def _failure(group: Group, text: str | None, record: ErrorRecord | None, began: float) -> Failure:
+    message, frames = _words(group, text, record)
     return Failure(
         fingerprint=group.fingerprint or None,
         exception=group.exception or None,
-        message=message_in(text, group.exception) if text else None,
-        frames=list(fingerprint(text, group.exception).frames) if text else [],
+        message=message,
+        frames=frames,
         error_id=group.error_id or None,
         count=len(group.tests),
         tests=list(group.tests)[:MAX_TESTS],
+        first_seen=record.first_seen if record else None,
+        seen_before=record.first_seen < began if record else None,
     )
 
 
-def _with_past(failure: Failure, first_seen: float | None, began: float) -> Failure:
-    seen_before = None if first_seen is None else first_seen < began
-    return replace(failure, first_seen=first_seen, seen_before=seen_before)
+def _words(group: Group, text: str | None, record: ErrorRecord | None) -> tuple[str | None, list[str]]:
+    """Return message and frames: out of a failure's own traceback, else as they are known from other runs.
+
+    Beyond 200 tracebacks a run's failures share others', which tell of something else.
+    """
+    told = fingerprint(text, group.exception) if text else None
+    if text and told and group.fingerprint in ("", told.id):
+        return message_in(text, group.exception), list(told.frames)
+    return (record.message or None, list(record.frames)) if record else (None, [])

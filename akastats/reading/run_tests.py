@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from akastats.analysis.compare import FAILING, value_us
+from akastats.analysis.compare import FAILING, values_us
 
 SORTS = ("order", "nodeid", "seconds", "setup")
 #: What ended an attempt with a traceback.
@@ -72,7 +72,7 @@ def _sorted(table: Mapping[str, Sequence[Any]], places: list[int], sort: str) ->
     keys: Sequence[Any] = {
         "order": range(len(table["nodeid"])),
         "nodeid": table["nodeid"],
-        "seconds": [call or setup for call, setup in zip(table["call"], table["setup"], strict=True)],
+        "seconds": values_us(table) if by == "seconds" else (),
         "setup": table["setup"],
     }[by]
     # Equal ones stand in the order they ran, whichever way.
@@ -95,7 +95,7 @@ def _row(table: Mapping[str, Sequence[Any]], place: int, errors: Mapping[str, li
         nodeid=row["nodeid"],
         outcome=row["outcome"],
         start=row["start"] / 1e6,
-        seconds=value_us(row) / 1e6,
+        seconds=(row["call"] or row["setup"]) / 1e6,
         setup=row["setup"] / 1e6,
         call=row["call"] / 1e6,
         teardown=row["teardown"] / 1e6,

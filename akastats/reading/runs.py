@@ -6,7 +6,7 @@ import base64
 import binascii
 import dataclasses
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any
@@ -92,14 +92,19 @@ def run_of(fields: Mapping[str, str]) -> Run:
 
 
 def page(
-    namespace: str, filters: Mapping[str, str], after: Position | None = None, size: int = 50
+    namespace: str,
+    filters: Mapping[str, str],
+    after: Position | None = None,
+    size: int = 50,
+    names: Sequence[str] = (),
 ) -> Operation[Page]:
     """Read the newest runs that pass all `filters` (dimension to value; empty values count as absent).
 
+    With `names` only these fields of each are read, `id` among them.
     A page may be short and not the last, where few of many runs pass.
     """
     wanted = {dimension: value for dimension, value in filters.items() if value}
-    found, following = yield from runs.matching(namespace, wanted, after, size)
+    found, following = yield from runs.matching(namespace, wanted, after, size, names)
     return Page([run_of(fields) for fields in found], following)
 
 

@@ -233,18 +233,22 @@ def test_a_served_stream_is_followed_and_ends_with_the_service(server_url, redis
         service = subprocess.Popen(command, pass_fds=[listening.fileno()], env=variables)
         port = listening.getsockname()[1]
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SOON_S)
-    connection.request("GET", "/api/v1/events")
-    answer = connection.getresponse()
+    try:
+        connection.request("GET", "/api/v1/events")
+        answer = connection.getresponse()
 
-    first = [answer.readline() for _ in range(3)]
-    redis_client.hset(keys.run(NAMESPACE, going), "tests", 5)
-    second = [answer.readline() for _ in range(3)]
-    service.send_signal(ending)
-    rest = answer.read()
-    answer.close()
-    connection.close()
+        first = [answer.readline() for _ in range(3)]
+        redis_client.hset(keys.run(NAMESPACE, going), "tests", 5)
+        second = [answer.readline() for _ in range(3)]
+        service.send_signal(ending)
+        rest = answer.read()
+        answer.close()
 
-    assert service.wait(SOON_S) in (0, -ending)
+        assert service.wait(SOON_S) in (0, -ending)
+    finally:
+        connection.close()
+        service.kill()
+        service.wait()
     assert (answer.headers["content-type"], answer.headers["cache-control"]) == (
         "text/event-stream; charset=utf-8",
         "no-store",

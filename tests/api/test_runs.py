@@ -193,15 +193,15 @@ def test_failures_of_an_old_run_are_found_deep_in_the_history(ask, server, tmp_p
 
 
 def test_expired_tracebacks_and_histories_leave_the_tests(ask, server, tmp_path, redis_client):
-    """Which tests failed is known as long as the profile is; how, no longer."""
+    """Which tests failed is known as long as the profile is; how, as all runs that failed alike have it."""
     run_id = tell(server, tmp_path, [("a.py::gone", "failed", 0.1), ("a.py::kept", "failed", 0.1)])
     redis_client.delete(keys.history(NAMESPACE, "test::a.py::gone"))
     redis_client.delete(*redis_client.keys("*CONTEXTS*"))
 
     (failure,) = ask("GET", f"/api/v1/runs/{run_id}").json()["failures"]
 
-    assert (failure["exception"], failure["message"], failure["frames"]) == ("AssertionError", None, [])
-    assert (failure["count"], failure["first_seen"]) == (2, None)
+    assert (failure["exception"], failure["message"]) == ("AssertionError", "assert <n> == <n>")
+    assert (failure["count"], failure["first_seen"]) == (2, STARTED)
 
 
 def test_slowest_tests_stand_against_their_own_past(ask, server, tmp_path):
@@ -303,6 +303,33 @@ def test_a_failure_says_whether_it_was_seen_before(ask, server, tmp_path, redis_
     (failure,) = ask("GET", f"/api/v1/runs/{run_id}").json()["failures"]
 
     assert (failure["first_seen"], failure["seen_before"]) == (first_seen, before)
+
+
+def test_a_failure_that_nobody_remembers_keeps_its_class(ask, server, tmp_path, redis_client):
+    """Without its traceback and its record there is still what the profile says."""
+    run_id = tell(server, tmp_path, [("a.py::one", "failed", 0.1, FIRST)])
+    redis_client.delete(*redis_client.keys("*CONTEXTS*"), *redis_client.keys("*::ERROR::*"))
+
+    (failure,) = ask("GET", f"/api/v1/runs/{run_id}").json()["failures"]
+
+    assert (failure["exception"], failure["message"], failure["frames"]) == ("ValueError", None, [])
+    assert (failure["tests"], failure["first_seen"], failure["seen_before"]) == (["a.py::one"], None, None)
+
+
+def test_beyond_the_tracebacks_that_are_kept_no_words_are_another_s(
+    ask, server, tmp_path, redis_client, monkeypatch
+):
+    """Of a run's distinct tracebacks only so many are kept; what shares another's does not get its message."""
+    monkeypatch.setattr("akastats.outcomes.MAX_TRACEBACKS", 1)
+    tests = [("a.py::one", "failed", 0.1, FIRST), ("a.py::two", "failed", 0.1, "E   ValueError: otherwise")]
+    run_id = tell(server, tmp_path, tests)
+
+    failures = ask("GET", f"/api/v1/runs/{run_id}").json()["failures"]
+
+    assert [(failure["tests"], failure["message"]) for failure in failures] == [
+        (["a.py::one"], "boom 1"),
+        (["a.py::two"], None),
+    ]
 
 
 def test_what_was_run_again_and_passed_is_no_failure(ask, server, tmp_path):

@@ -11,37 +11,138 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, settings
-from schemathesis.checks import load_all_checks
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.errors import Unsatisfiable
+from redis import Redis
+from schemathesis import GenerationMode as Mode
+from schemathesis.schemas import APIOperation
 
 from akastats import push_stat
 from akastats.app import create_app
 from akastats.config import Config, config
 from tests.api.conftest import SERVE
-from tests.telling import tell
+from tests.telling import STARTED, deliver, spool
 
 TOKEN = "correct-horse-battery"
 FEW, MANY = 8, int(os.environ.get("FUZZ_EXAMPLES", "300"))
+DOCUMENT = create_app().openapi()
+# A stream has no end that could be waited for.
 OPERATIONS = [
-    f"{method.upper()} {path}" for path, methods in create_app().openapi()["paths"].items() for method in methods
+    f"{method.upper()} {path}"
+    for path, methods in DOCUMENT["paths"].items()
+    for method in methods
+    if path != "/api/v1/events"
 ]
-
-load_all_checks()
+MODES = [mode.value for mode in Mode]
 
 
 @pytest.fixture(scope="module")
-def url(server_url: str) -> Iterator[str]:
-    """The ready application, served to whoever has the token."""
+def url(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The ready application, served to whoever has the token, with what the document's examples name."""
+    fill(server_url, tmp_path_factory.mktemp("spools"))
     with socket.create_server(("127.0.0.1", 0)) as listening:
         service = subprocess.Popen(
             [sys.executable, "-c", SERVE, str(listening.fileno())],
             pass_fds=[listening.fileno()],
             env={**os.environ, "AKA_STATS_REDIS_URL": server_url, "AKA_STATS_TOKEN": TOKEN},
+            stderr=subprocess.DEVNULL,
         )
         port = listening.getsockname()[1]
     yield f"http://127.0.0.1:{port}"
     service.terminate()
     service.wait(10)
+
+
+def fill(server_url: str, directory: Path) -> None:
+    """Store a label and runs under the names of the document's examples."""
+    with Redis.from_url(server_url) as client:
+        client.flushall()
+    config.use(Config(redis_url=server_url))
+    push_stat("url-downloader", 39.5, context="why")
+    config.use(None)
+    tests = [
+        ("tests/test_orders.py::test_total[eur]", "failed", 0.1),
+        ("tests/test_orders.py::test_b", "passed", 2),
+    ]
+    for number, run in enumerate(("20260731T101500123-6e913c", "20260801T101500123-6e913c")):
+        told = {"suite": "unit", "branch": "main", "commit": "c0ffee" * 6}
+        deliver(spool(directory, tests, run_id=run, started=STARTED + 100 * number, **told), server_url)
+
+
+def operation_of(name: str, mode: Mode) -> APIOperation[Any, Any, Any, Any]:
+    """Return the operation of a name such as `GET /api/v1/runs`.
+
+    What is wrong in a request is to be what it asks: the token, which we always send, is no part of that.
+    """
+    method, path = name.split(" ", 1)
+    operation = DOCUMENT["paths"][path][method.lower()]
+    if mode is Mode.NEGATIVE:
+        operation = {key: value for key, value in operation.items() if key != "security"}
+    document = {**DOCUMENT, "paths": {path: {method.lower(): operation}}}
+    return schemathesis.openapi.from_dict(document)[path][method]
+
+
+def examples_of(name: str) -> dict[str, str]:
+    """Return the document's examples of the parameters in an operation's path."""
+    method, path = name.split(" ", 1)
+    parameters = DOCUMENT["paths"][path][method.lower()].get("parameters", [])
+    return {each["name"]: each["schema"]["examples"][0] for each in parameters if each["in"] == "path"}
+
+
+def explore(url: str, name: str, examples: int, mode: Mode = Mode.POSITIVE, **options: Any) -> None:
+    """Ask one operation in many ways and hold every answer against the document."""
+    operation = operation_of(name, mode)
+
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        derandomize=examples == FEW,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.explicit, Phase.generate],
+    )
+    @given(case=operation.as_strategy(generation_mode=mode, **options))
+    def check(case: schemathesis.Case) -> None:
+        if mode is Mode.POSITIVE:
+            # A cursor is only ever the `next` of a page before, which a schema cannot say.
+            (case.query or {}).pop("cursor", None)
+        case.call_and_validate(base_url=url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=30)
+
+    try:
+        check()
+    except Unsatisfiable:
+        # Where any text is a label and nothing else is asked for, nothing can be wrong.
+        assert mode is Mode.NEGATIVE
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_nothing_asked_is_an_error_of_ours(url, name, mode):
+    """What the document allows is answered as it says, what it does not is refused as it says."""
+    explore(url, name, FEW, Mode(mode))
+
+
+@pytest.mark.parametrize("name", [name for name in OPERATIONS if "{" in name])
+def test_what_is_there_is_answered_as_documented(url, name):
+    """The same with the names of the document's examples, which this server knows."""
+    explore(url, name, FEW, path_parameters=examples_of(name))
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_nothing_asked_at_length_is_an_error_of_ours(url, name, mode):
+    """The same as above, as often as `FUZZ_EXAMPLES` says."""
+    explore(url, name, MANY, Mode(mode))
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("name", [name for name in OPERATIONS if "{" in name])
+def test_what_is_there_is_answered_at_length(url, name):
+    """The same as above, as often as `FUZZ_EXAMPLES` says."""
+    explore(url, name, MANY, path_parameters=examples_of(name))

@@ -176,6 +176,11 @@ HOSTILE = {
         "    os.chroot(tmp_path)\n    try: assert not os.path.exists('/proc')\n"
         "    finally: os.fchdir(root); os.chroot('.'); os.close(root)\n",
     ),
+    "setuid to nobody in a test": Hostile(
+        "29",
+        tests="def test_setuid():\n    import os\n    before = os.geteuid()\n"
+        "    os.seteuid(before or 65534)\n    try: assert os.geteuid() != 0\n    finally: os.seteuid(before)\n",
+    ),
     "umask 0777 from the start": Hostile("29", conftest="import os\nos.umask(0o777)\n", quick=True),
     "HOME unset": Hostile("29", environment=(("HOME", None),)),
     "recursion limit 60 above the test": Hostile(

@@ -158,10 +158,14 @@ def is_as_bare(bare: Outcome, ran: Outcome) -> bool:
     return same and len(warnings) <= 1
 
 
+#: The functions that wait for the delivery; `__init__` is Patience's, the only one of its name that is reached.
+WAITING = ("_wait", "wait", "show", "_progress", "__init__", "is_over", "_hear")
+
+
 def is_passed_on(bare: Outcome, ran: Outcome, name: str) -> bool:
     """Whether an interrupt reached pytest: the run did not end as if there had been none."""
     # While we wait for the delivery the run is over in all but name: an interrupt ends the waiting alone.
-    waits = any(function in name for function in (" wait:", " show:", " _progress:", " is_over:", " _hear:"))
+    waits = any(f" {function}:" in name for function in WAITING)
     return waits or (bare.code, bare.raised, bare.phases) != (ran.code, ran.raised, ran.phases)
 
 

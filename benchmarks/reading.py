@@ -1,0 +1,197 @@
+"""How long the API takes to answer from a store with 10,000 tests x 500 runs, and what API and store take.
+
+    python benchmarks/reading.py [--tests 10000] [--runs 500] [--requests 60] [--url URL]
+
+Without `--url` a server is started and filled through the real library (`filled.py`), which takes a while. The
+API is served by uvicorn in a process of its own and asked over HTTP, one request after another, each endpoint so
+many times with a different page or test. Fails where a p95 or the API's memory exceeds its bound.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from redis import Redis
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+from filled import fill, nodeids  # noqa: E402 - a script's neighbour
+
+#: Bounds at the 95th percentile, in milliseconds, and of the API's memory in MB.
+LIST_MS, HISTORY_MS, MEMORY_MB = 100.0, 50.0, 150.0
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One question: a path made of what there is, and its bound at p95 (`None`: it is told only)."""
+
+    name: str
+    path: Callable[[random.Random], str]
+    bound_ms: float | None = LIST_MS
+
+
+@dataclass(frozen=True)
+class There:
+    """What is asked for: node ids, runs and fingerprints that the store has."""
+
+    nodeids: list[str]
+    runs: list[str]
+    fingerprints: list[str]
+
+
+def endpoints(there: There) -> list[Endpoint]:
+    """Return what is asked, every list endpoint and each detail."""
+
+    def test(chance: random.Random) -> str:
+        return quote(chance.choice(there.nodeids), safe="")
+
+    sorts = ("-last_time", "nodeid", "-p95", "-failure_rate", "avg", "-runs")
+    return [
+        Endpoint("runs", lambda c: f"runs?branch={c.choice(('', 'main', 'topic/faster'))}"),
+        Endpoint("tests", lambda c: f"tests?sort={c.choice(sorts)}"),
+        Endpoint(
+            "tests, searched", lambda c: f"tests?q=module_{c.randint(0, 210):03d}%20case&sort={c.choice(sorts)}"
+        ),
+        Endpoint("grid", lambda c: f"grid?q=package_{c.randint(0, 36):02d}"),
+        Endpoint("grid of a branch", lambda c: f"grid?branch=main&q=module_{c.randint(0, 210):03d}"),
+        Endpoint("errors", lambda c: f"errors?sort={c.choice(('-last_seen', '-count', 'first_seen'))}"),
+        Endpoint("labels", lambda c: f"labels?prefix=test::&q=case_{c.randint(0, 9999):06d}"),
+        Endpoint("trends", lambda c: f"trends?branch={c.choice(('', 'main'))}"),
+        Endpoint("facets", lambda c: "facets"),
+        Endpoint("a run's tests", lambda c: f"runs/{c.choice(there.runs)}/tests?sort=-seconds", None),
+        Endpoint("a test's history", lambda c: f"tests/{test(c)}/history", HISTORY_MS),
+        Endpoint("a test", lambda c: f"tests/{test(c)}", None),
+        Endpoint("a failure", lambda c: f"errors/{c.choice(there.fingerprints)}", None),
+        Endpoint("a run", lambda c: f"runs/{c.choice(there.runs)}", None),
+    ]
+
+
+@contextmanager
+def store(arguments: argparse.Namespace) -> Iterator[str]:
+    """Yield the address of a full store: the one that is named, or one that is filled now."""
+    if arguments.url:
+        yield arguments.url
+        return
+    with tempfile.TemporaryDirectory(prefix="aks") as directory:
+        path = Path(directory) / "s"
+        command = ["redis-server", "--port", "0", "--unixsocket", str(path), "--save", "", "--dir", directory]
+        server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        try:
+            while not path.exists():
+                time.sleep(0.01)
+            seconds = fill(f"unix://{path}", arguments.tests, arguments.runs)
+            print(f"filled with {arguments.tests} tests x {arguments.runs} runs in {seconds:.0f} s")
+            yield f"unix://{path}"
+        finally:
+            server.terminate()
+            server.wait()
+
+
+@contextmanager
+def served(url: str) -> Iterator[tuple[http.client.HTTPConnection, int]]:
+    """Serve the API of a store; yield a connection to it and the process's id."""
+    command = [sys.executable, "-m", "akastats", "serve", "--port", "0", "--json", "--url", url]
+    service = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert service.stdout is not None
+    told = json.loads("".join(iter(service.stdout.readline, "}\n")) + "}")
+    host, port = told["url"].split("//")[1].rstrip("/").split(":")
+    connection = http.client.HTTPConnection(host, int(port), timeout=60)
+    try:
+        yield connection, service.pid
+    finally:
+        connection.close()
+        service.terminate()
+        service.wait(10)
+
+
+def ask(connection: http.client.HTTPConnection, path: str) -> tuple[float, bytes]:
+    """Ask once; return milliseconds and the body."""
+    began = time.perf_counter()
+    connection.request("GET", f"/api/v1/{path}")
+    answer = connection.getresponse()
+    body = answer.read()
+    took = (time.perf_counter() - began) * 1000
+    assert answer.status == 200, f"{path}: {answer.status} {body[:300]!r}"
+    return took, body
+
+
+def items(connection: http.client.HTTPConnection, path: str) -> list[dict[str, Any]]:
+    """Return the items of a list's first page."""
+    found: list[dict[str, Any]] = json.loads(ask(connection, path)[1])["items"]
+    return found
+
+
+def memory_mb(pid: int) -> tuple[float, float]:
+    """Return what a process takes now and took at most, in MB."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    told = dict(line.split(":", 1) for line in lines if ":" in line)
+    return int(told["VmRSS"].split()[0]) / 1024, int(told["VmHWM"].split()[0]) / 1024
+
+
+def measure(connection: http.client.HTTPConnection, endpoint: Endpoint, requests: int) -> bool:
+    """Ask one endpoint so many times and tell; return whether it keeps its bound."""
+    chance = random.Random(endpoint.name)
+    taken = sorted(ask(connection, endpoint.path(chance))[0] for _ in range(requests))
+    p50, p95 = taken[len(taken) // 2], taken[min(len(taken) - 1, int(len(taken) * 0.95))]
+    bound = endpoint.bound_ms
+    verdict = "" if bound is None else "ok" if p95 <= bound else "TOO SLOW"
+    shown = f"{bound:.0f}" if bound is not None else "-"
+    print(f"{endpoint.name:18} {p50:8.1f} {p95:8.1f} {taken[-1]:8.1f} {shown:>8}  {verdict}")
+    return bound is None or p95 <= bound
+
+
+def say_store(url: str) -> None:
+    """Tell what the store takes."""
+    with Redis.from_url(url) as client:
+        told: dict[str, Any] = client.info("memory")  # type: ignore[assignment]  # redis-py's answer is untyped
+        kinds = {"rows of tests": "AKA-STATS::TESTS", "its index": "AKA-STATS::INDEX"}
+        sizes = {name: client.memory_usage(key) or 0 for name, key in kinds.items()}
+        print(
+            f"store: {told['used_memory'] / 1e6:.0f} MB in all, {client.dbsize()} keys; "
+            + ", ".join(f"{name} {size / 1e6:.1f} MB" for name, size in sizes.items())
+        )
+
+
+def main() -> int:
+    """Fill, serve, ask; return 1 where a bound is not kept."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tests", type=int, default=10_000)
+    parser.add_argument("--runs", type=int, default=500)
+    parser.add_argument("--requests", type=int, default=60)
+    parser.add_argument("--url", default="")
+    arguments = parser.parse_args()
+    with store(arguments) as url, served(url) as (connection, pid):
+        say_store(url)
+        first, _ = ask(connection, "tests")
+        errors, _ = ask(connection, "errors")
+        print(f"the first look at all tests {first:.0f} ms, at all failures {errors:.0f} ms")
+        there = There(
+            nodeids(arguments.tests),
+            [run["id"] for run in items(connection, "runs?limit=20")],
+            [error["fingerprint"] for error in items(connection, "errors?limit=20")],
+        )
+        print(f"{'milliseconds':18} {'p50':>8} {'p95':>8} {'most':>8} {'bound':>8}")
+        kept = [measure(connection, endpoint, arguments.requests) for endpoint in endpoints(there)]
+        now, most = memory_mb(pid)
+        print(f"the API's process: {now:.0f} MB, at most {most:.0f} MB (bound {MEMORY_MB:.0f})")
+        print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+    return int(not all(kept) or most > MEMORY_MB)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,226 @@
+"""What broken, clumsy and hostile clients send, over a real socket: a 4xx each, and the service lives."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+SERVE = """
+import socket, sys, uvicorn
+from akastats.cli.impatience import ImpatientProtocol
+ImpatientProtocol.seconds = float(sys.argv[2])
+listening = socket.socket(fileno=int(sys.argv[1]))
+settings = uvicorn.Config("akastats.app:app", log_level="critical", http=ImpatientProtocol, ws="none")
+uvicorn.Server(settings).run([listening])
+"""
+GET = "GET /api/v1/available-stats{} HTTP/1.1"
+POST = "POST /api/v1/stats HTTP/1.1"
+JSON = "Content-Type: application/json"
+HOST = "Host: localhost"
+
+
+@contextmanager
+def serving(server_url: str, patience_s: float) -> Iterator[tuple[str, int]]:
+    """Serve the ready application with so much patience: its address."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        place = listening.getsockname()
+        service = subprocess.Popen(
+            [sys.executable, "-c", SERVE, str(listening.fileno()), str(patience_s)],
+            pass_fds=[listening.fileno()],
+            env={**os.environ, "AKA_STATS_REDIS_URL": server_url},
+        )
+    try:
+        yield place
+    finally:
+        service.terminate()
+        service.wait(10)
+
+
+@pytest.fixture(scope="module")
+def place(server_url: str) -> Iterator[tuple[str, int]]:
+    """The address of a service that lives through this file."""
+    with serving(server_url, 30) as where:
+        yield where
+
+
+Send = Callable[..., tuple[int, bytes]]
+
+
+@pytest.fixture
+def send(server, place) -> Iterator[Send]:
+    """Sends lines and a body as they are, returns status and body; afterwards the service still answers."""
+
+    def ask(*lines: str, body: bytes = b"") -> tuple[int, bytes]:
+        with socket.create_connection(place, timeout=30) as connection:
+            connection.sendall("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
+            return read(connection)
+
+    yield ask
+    assert ask(GET.format(""), HOST, "Connection: close")[0] == 200
+
+
+def read(connection: socket.socket) -> tuple[int, bytes]:
+    """Read one answer to the end of its connection."""
+    answer = b""
+    try:
+        while part := connection.recv(65_536):
+            answer += part
+    except ConnectionResetError:
+        # A service that does not read a body to its end closes while there is more to come.
+        pass
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return int(head.split(b" ", 2)[1]), body
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        (b"", [], 422),
+        (b"null", [JSON], 422),
+        (b'["a", "a"]', [JSON], 200),
+        (b'{"a": 1, "a": 2}', [JSON], 422),
+        (b"[" * 100_000, [JSON], 422),
+        (b"[" + b"9" * 5000 + b"]", [JSON], 422),
+        (b"[NaN]", [JSON], 422),
+        ('["a"]'.encode("utf-16"), [JSON], 422),
+        (b'\xef\xbb\xbf["a"]', [JSON], 422),
+        (b'["\\ud800"]', [JSON], 422),
+        (json.dumps(["a"] * 1_001).encode(), [JSON], 422),
+        (b'["a"]', ["Content-Type: text/plain"], 200),
+        (b'["a"]', ["Content-Type: \xff\xfe"], 200),
+        (b"--b\r\n\r\n--b--", ["Content-Type: multipart/form-data; boundary=b"], 422),
+        (gzip.compress(b" " * 10_000_000), [JSON, "Content-Encoding: gzip"], 415),
+        (b'["a"]', [JSON, "Content-Encoding: identity"], 200),
+        (b" " * 1_048_577, [JSON], 413),
+    ],
+    ids=range(17),
+)
+def test_a_body_is_a_list_or_refused(send, body, headers, status):
+    """Whatever comes in place of a list of labels is the request's fault; a list is read whatever it is called."""
+    answer = send(POST, HOST, f"Content-Length: {len(body)}", "Connection: close", *headers, body=body)
+
+    assert status == answer[0]
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        (["Content-Length: -1"], b"[]"),
+        (["Content-Length: 2", "Content-Length: 3"], b"[]"),
+        (["Content-Length: 2x"], b"[]"),
+        (["Transfer-Encoding: chunked"], b"zz\r\n[]\r\n0\r\n\r\n"),
+        (["Transfer-Encoding: gzip, chunked"], b"2\r\n[]\r\n0\r\n\r\n"),
+        (["X: a\x00b"], b""),
+        ([": a"], b""),
+    ],
+    ids=range(7),
+)
+def test_what_is_no_http_is_400_or_501(send, headers, body):
+    """The framing is refused before anything of ours sees it."""
+    status, _ = send(POST, HOST, "Connection: close", *headers, body=body)
+
+    assert status in (400, 422, 501)
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=-1", "limit=0", "limit=1e9", "limit=1001", "limit=a", "limit=", "cursor=x"]
+)
+def test_a_page_s_limits_are_named(send, query):
+    """422 with the field in question."""
+    status, body = send(f"GET /api/v1/runs?{query} HTTP/1.1", HOST, "Connection: close")
+
+    assert (422, query.partition("=")[0]) == (status, json.loads(body)["field"])
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("?" + "&".join(f"k{number}=1" for number in range(1_500)), 200),
+        ("?" + "&".join(f"k{number}=1" for number in range(10_000)), 431),
+        ("?matcher=" + "*" * 10_000, 422),
+        ("?matcher=%5B", 200),
+        ("?matcher=%5C", 200),
+        ("?matcher=%00", 200),
+        ("?matcher=%FF", 200),
+        ("?matcher=a&matcher=b", 200),
+        ("/" + "a" * 20_000, 404),
+        ("/" + "a" * 60_000, 431),
+    ],
+    ids=range(10),
+)
+def test_any_address_is_answered_or_refused(send, target, status):
+    """Long, doubled and odd queries and paths are no error of ours."""
+    assert status == send(GET.format(target), HOST, "Connection: close")[0]
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        (["Host: evil.example"], 421),
+        (["Host: [::1]:8321"], 200),
+        (["Host: localhost", "Host: localhost"], 400),
+        ([], 400),
+        (["Host: localhost", "X-Forwarded-Host: evil.example", "Forwarded: host=evil.example"], 200),
+        (["Host: localhost", "X-Forwarded-For: 203.0.113.9"], 401),
+        (["Host: localhost", "X-Long: " + "a" * 100_000], 431),
+    ],
+    ids=range(7),
+)
+def test_headers_do_not_open_anything(send, headers, status):
+    """A foreign name, two names or none are refused, and what a proxy adds makes nobody more local."""
+    assert status == send(GET.format(""), "Connection: close", *headers)[0]
+
+
+@pytest.mark.parametrize("method", ["HEAD", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "FROB"])
+def test_other_methods_are_405(send, method):
+    """There is nothing to be had by them."""
+    assert 405 == send(f"{method} /api/v1/available-stats HTTP/1.1", HOST, "Connection: close")[0]
+
+
+def test_an_absolute_address_names_no_other_host(send):
+    """A request in a proxy's form is looked up here, where there is no such path."""
+    assert 404 == send("GET http://evil.example/api/v1/runs HTTP/1.1", HOST, "Connection: close")[0]
+
+
+def test_who_does_not_get_to_the_point_is_hung_up_on(server, server_url):
+    """A header that comes bit by bit ends with its connection, at the first request and at the next."""
+    with serving(server_url, 0.3) as where:
+        endings = [slow(where, before) for before in (b"", f"{GET.format('')}\r\n{HOST}\r\n\r\n".encode())]
+
+    assert [b"", b"[]"] == endings
+
+
+def slow(where: tuple[str, int], before: bytes) -> bytes:
+    """Ask once, or not at all, then begin a request and never end it: the body read until we are cut off."""
+    with socket.create_connection(where, timeout=30) as connection:
+        connection.sendall(before + b"GET / HTTP/1.1\r\nX: ")
+        answer = b""
+        while part := connection.recv(65_536):
+            answer += part
+    return answer.partition(b"\r\n\r\n")[2]
+
+
+def test_a_body_that_never_ends_is_408(server, call, monkeypatch):
+    """The time for a body is bounded, not only its size."""
+    from akastats.api import limits
+    from akastats.app import create_app
+
+    monkeypatch.setattr(limits, "BODY_SECONDS", 0.05)
+
+    async def drip():
+        import asyncio
+
+        yield b"["
+        await asyncio.Event().wait()
+
+    answer = call(create_app(), "POST", "/api/v1/stats", content=drip())
+
+    assert (408, "body") == (answer.status_code, answer.json()["field"])
