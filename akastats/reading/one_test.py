@@ -112,11 +112,13 @@ def _failures(
 
 def _failure(nodeid: str, error_id: str, stored: bytes | None, count: int) -> Failure:
     if stored is None:
-        return Failure(None, None, None, [], None, count, [nodeid])
+        return Failure(None, None, None, [], None, count, [nodeid], None, None)
     text = stored.decode(errors="replace")
     print_: Fingerprint = fingerprint(text)
     message = message_in(text, print_.exception)
-    return Failure(print_.id, print_.exception, message, list(print_.frames), error_id, count, [nodeid])
+    return Failure(
+        print_.id, print_.exception, message, list(print_.frames), error_id, count, [nodeid], None, None
+    )
 
 
 def _profile(namespace: str, run_id: str) -> Operation[dict[str, Any] | None]:
