@@ -1,7 +1,7 @@
 /** The page's start: which view an address means, the colour scheme, the keys. */
 
 import { here } from "./place.js";
-import { failure, nothing, show } from "./parts.js";
+import { failure, head, nothing, show } from "./parts.js";
 import { keys } from "./keys.js";
 import { scheme } from "./scheme.js";
 
@@ -21,15 +21,19 @@ async function start() {
   const parts = here();
   mark(parts[0] ?? "");
   const found = VIEWS.find(([shape]) => fits(shape, parts));
-  if (!found) return show({ title: "Not found", content: nothing("There is no such page") });
+  if (!found) return missed("Not found", nothing("There is no such page"));
   try {
     const view = await found[1]();
     await view.view(...parts.filter((_, place) => found[0][place] === "*"));
   } catch (error) {
-    show({ title: "Not loaded", content: failure(error) });
+    missed(error.status === 404 ? "Not found" : "Not loaded", failure(error));
     if (error.status === undefined) console.error(error);
   }
   return null;
+}
+
+function missed(title, words) {
+  show({ title, content: [head(title), words] });
 }
 
 function fits(shape, parts) {

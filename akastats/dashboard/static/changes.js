@@ -3,7 +3,7 @@
 import { el } from "./dom.js";
 import { counted, duration } from "./format.js";
 import { badge } from "./marks.js";
-import { filledTable } from "./table.js";
+import { foldedTable } from "./table.js";
 import { delta } from "./slow.js";
 import { testLink } from "./words.js";
 
@@ -41,21 +41,10 @@ export function changes(found, suite, { all = false } = {}) {
 }
 
 function kind(title, rows, suite, all) {
-  const place = el("div", { class: "change" }, el("h3", {}, title, el("span", { class: "now" }, rows.length)));
-  const isTimed = ["Slower", "Faster"].includes(title);
-  const show = (shown) =>
-    filledTable({ caption: title, rows: shown, columns: isTimed ? timed(suite) : outcomes(suite) });
-  let frame = show(all ? rows : rows.slice(0, SHOWN));
-  place.append(frame);
-  if (!all && rows.length > SHOWN) {
-    const more = el(
-      "button",
-      { class: "plain", on: { click: () => (frame.replaceWith((frame = show(rows))), more.remove()) } },
-      `${rows.length - SHOWN} more`,
-    );
-    place.append(more);
-  }
-  return place;
+  const columns = ["Slower", "Faster"].includes(title) ? timed(suite) : outcomes(suite);
+  const heading = el("h3", {}, title, el("span", { class: "now" }, rows.length));
+  const table = foldedTable({ caption: title, rows, columns, few: all ? rows.length : SHOWN });
+  return el("div", { class: "change" }, heading, table);
 }
 
 function timed(suite) {

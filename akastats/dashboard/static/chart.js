@@ -211,7 +211,8 @@ function mark(ctx, x, y, size, isBad) {
 
 function hover(plot, says, { tell, x }) {
   const at = plot.cursor.idx;
-  says.hidden = at === null || at === undefined || plot.cursor.left < 0;
+  // Charts over the same runs share the line; only the one pointed at speaks.
+  says.hidden = at === null || at === undefined || plot.cursor.left < 0 || !plot.over.matches(":hover");
   if (says.hidden || !tell) return;
   fill(says, tell(at));
   const left = plot.valToPos(plot.data[0][at], "x") + plot.over.offsetLeft;

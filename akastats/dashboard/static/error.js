@@ -6,7 +6,7 @@ import { el } from "./dom.js";
 import { counted, moment, number } from "./format.js";
 import { facts, head, nothing, section, show } from "./parts.js";
 import { api, to } from "./place.js";
-import { filledTable } from "./table.js";
+import { filledTable, foldedTable } from "./table.js";
 import { traceback } from "./traceback.js";
 import { age, branchName, commitId, runLink, testLink } from "./words.js";
 
@@ -74,7 +74,7 @@ function runs({ in_runs: found }) {
     "Runs",
     { id: "runs", note: "the newest 100" },
     found.length > 1 && el("div", { class: "card" }, bars),
-    filledTable({ caption: "Runs", rows: found, columns }),
+    foldedTable({ caption: "Runs", rows: found, columns }),
   );
 }
 

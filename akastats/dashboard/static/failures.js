@@ -11,37 +11,37 @@ import { age, testLink } from "./words.js";
 const OPEN = 3;
 const SHOWN_TESTS = 8;
 
-/** Return the groups of a run or test, each foldable; the first few are open. */
-export function failures(groups, suite) {
+/** Return the groups of a run, each foldable, the first few open; with `nodeid` those of this one test. */
+export function failures(groups, suite, { nodeid = null } = {}) {
   const ids = groups.map((group) => group.error_id).filter(Boolean);
   const texts = contexts(ids);
   return el(
     "div",
     { class: "failures" },
-    groups.map((group, place) => one(group, suite, texts, place < OPEN)),
+    groups.map((group, place) => one(group, { suite, nodeid, texts }, place < OPEN)),
   );
 }
 
-function one(group, suite, texts, isOpen) {
+function one(group, { suite, nodeid, texts }, isOpen) {
   const body = el("div", { class: "body" });
   // A traceback is drawn when it is first opened: a hundred of them at once would be felt.
   const draw = () =>
     body.firstChild ??
     body.append(
-      tests(group, suite),
+      hit(group, suite, nodeid),
       later(texts, (known) => text(group, known)),
     );
   const whole = el(
     "details",
     { class: "failure", open: isOpen, on: { toggle: () => whole.open && draw() } },
-    summary(group),
+    summary(group, nodeid ? "time" : "test"),
     body,
   );
   if (isOpen) draw();
   return whole;
 }
 
-function summary(group) {
+function summary(group, noun) {
   return el(
     "summary",
     {},
@@ -51,7 +51,7 @@ function summary(group) {
       el("b", {}, group.exception ?? "A failure whose traceback has expired"),
       group.message && el("span", { class: "message" }, firstLine(group.message)),
     ),
-    el("span", { class: "tally" }, news(group), counted(group.count, "test")),
+    el("span", { class: "tally" }, news(group), counted(group.count, noun)),
   );
 }
 
@@ -62,23 +62,26 @@ function news(group) {
   return null;
 }
 
-function tests({ tests, count, fingerprint }, suite) {
-  const item = (nodeid) => el("li", {}, testLink(nodeid, suite));
-  const all = el("ul", { class: "tests" }, tests.slice(0, SHOWN_TESTS).map(item));
-  const rest = tests.slice(SHOWN_TESTS);
-  const more = el(
-    "button",
-    { class: "plain", on: { click: () => (all.append(...rest.map(item)), more.remove()) } },
-    `${rest.length} more`,
-  );
+function hit({ tests, count, fingerprint }, suite, nodeid) {
   return el(
     "div",
     { class: "hit" },
-    all,
-    rest.length > 0 && more,
-    count > tests.length && el("p", { class: "note" }, `${count - tests.length} more are not listed`),
+    nodeid === null && list(tests, suite),
+    nodeid === null &&
+      count > tests.length &&
+      el("p", { class: "note" }, `${count - tests.length} more are not listed`),
     fingerprint && el("p", { class: "note" }, el("a", { href: to.error(fingerprint) }, "This failure over time")),
   );
+}
+
+function list(tests, suite) {
+  const item = (nodeid) => el("li", {}, testLink(nodeid, suite));
+  const all = el("ul", { class: "tests" }, tests.slice(0, SHOWN_TESTS).map(item));
+  const rest = tests.slice(SHOWN_TESTS);
+  if (!rest.length) return all;
+  const open = () => (all.append(...rest.map(item)), more.remove());
+  const more = el("button", { class: "plain", on: { click: open } }, `${rest.length} more`);
+  return [all, more];
 }
 
 function text(group, known) {

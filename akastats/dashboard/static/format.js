@@ -11,7 +11,8 @@ export function duration(seconds) {
   const size = Math.abs(seconds);
   if (size >= 3600) return `${Math.floor(seconds / 3600)} h ${pad((seconds % 3600) / 60)} min`;
   if (size >= 60) return `${Math.floor(seconds / 60)} min ${pad(seconds % 60)} s`;
-  if (size >= 1) return `${seconds.toFixed(2)} s`;
+  // From where three digits of milliseconds would round to a thousand.
+  if (size >= 0.9995) return `${seconds.toFixed(2)} s`;
   if (size >= 0.001) return `${precise(seconds * 1e3)} ms`;
   return size === 0 ? "0 s" : `${precise(seconds * 1e6)} µs`;
 }

@@ -64,6 +64,7 @@ function cells(letters, runs) {
       {
         width: outcomes.length * CELL,
         height: 16,
+        viewBox: `0 0 ${outcomes.length * CELL} 16`,
         role: "group",
         "aria-label": `failed in ${bad} of ${outcomes.length} runs`,
       },

@@ -11,12 +11,11 @@ import { badge, meter, shares } from "./marks.js";
 import { facts, head, later, nothing, section, show } from "./parts.js";
 import { api, to, webAddress } from "./place.js";
 import { fixtureColumns, slowFixtures, slowTests } from "./slow.js";
-import { filledTable } from "./table.js";
+import { filledTable, foldedTable } from "./table.js";
 import { timeline } from "./timeline.js";
 import { age, branchName, commitId, testLink } from "./words.js";
 
 const OUTCOMES = ["passed", "failed", "error", "skipped", "xfailed", "xpassed", "rerun"];
-const FEW = 15;
 
 /** Show one run. */
 export async function view(id) {
@@ -199,21 +198,13 @@ function files(run) {
 
 function fixtures(run, profile) {
   const place = el("div", {}, slowFixtures(run));
-  const all = el(
-    "button",
-    {
-      class: "plain",
-      on: {
-        click: () =>
-          fill(
-            place,
-            later(profile, (found) => everyFixture(found.fixtures, run.suite)),
-          ),
-      },
-    },
-    "All fixtures",
-  );
-  if (run.slowest_fixtures?.length) place.append(all);
+  const open = () =>
+    fill(
+      place,
+      later(profile, (found) => everyFixture(found.fixtures, run.suite)),
+    );
+  if (run.slowest_fixtures?.length)
+    place.append(el("button", { class: "plain", on: { click: open } }, "All fixtures"));
   return place;
 }
 
@@ -243,16 +234,7 @@ function collection({ files: { path, seconds } }) {
     { title: "", wide: true, cell: (row) => meter(row.seconds / rows[0].seconds) },
     { title: "Took", number: true, cell: (row) => duration(row.seconds) },
   ];
-  const place = el("div", {}, filledTable({ caption: "Files", rows: rows.slice(0, FEW), columns }));
-  if (rows.length > FEW)
-    place.append(
-      el(
-        "button",
-        { class: "plain", on: { click: () => fill(place, filledTable({ caption: "Files", rows, columns })) } },
-        `All ${rows.length} files`,
-      ),
-    );
-  return place;
+  return foldedTable({ caption: "Files", rows, columns });
 }
 
 function tests(run) {

@@ -1,6 +1,6 @@
 /** Tables: columns in, rows in, a table that scrolls inside its own frame. */
 
-import { el } from "./dom.js";
+import { el, fill } from "./dom.js";
 
 /**
  * Return `{frame, add, clear}`: an empty table and how it is filled.
@@ -28,6 +28,15 @@ export function filledTable({ rows, ...options }) {
   const made = table(options);
   made.add(rows);
   return made.frame;
+}
+
+/** Return a table that shows its first rows, and all of them when asked. */
+export function foldedTable({ rows, few = 15, ...options }) {
+  const place = el("div", {}, filledTable({ rows: rows.slice(0, few), ...options }));
+  if (rows.length <= few) return place;
+  const all = () => fill(place, filledTable({ rows, ...options }));
+  place.append(el("button", { class: "plain", on: { click: all } }, `All ${rows.length}`));
+  return place;
 }
 
 function line(columns, row) {

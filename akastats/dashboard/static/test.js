@@ -2,7 +2,7 @@
 
 import { read } from "./api.js";
 import { READS } from "./chart.js";
-import { el, fill, svg } from "./dom.js";
+import { el, svg } from "./dom.js";
 import { duration, moment, number, percent } from "./format.js";
 import { failures } from "./failures.js";
 import { OUTCOMES, badge } from "./marks.js";
@@ -10,11 +10,10 @@ import { facts, head, later, nothing, section, show } from "./parts.js";
 import { api, asked, to } from "./place.js";
 import { points } from "./points.js";
 import { fixtureColumns } from "./slow.js";
-import { filledTable } from "./table.js";
+import { filledTable, foldedTable } from "./table.js";
 import { age, branchName, commitId, runLink } from "./words.js";
 
 const ATTEMPTS = 500;
-const ROWS = 15;
 const INKS = {
   passed: "--pass",
   failed: "--fail",
@@ -30,6 +29,8 @@ export async function view() {
   if (!nodeid)
     return show({ title: "Test", content: nothing("Which test?", el("a", { href: to.tests() }, "Choose one")) });
   const history = read(api.history(nodeid, suite, ATTEMPTS));
+  // Where the test itself is unknown nobody looks at its history.
+  history.catch(() => {});
   const test = await read(api.test(nodeid, suite));
   const words = nodeid.slice(nodeid.indexOf("::") + 2);
   return show({
@@ -90,12 +91,7 @@ function past(items) {
 }
 
 function kept(items) {
-  const place = el("div", {}, rows(items.slice(0, ROWS)));
-  if (items.length > ROWS)
-    place.append(
-      el("button", { class: "plain", on: { click: () => fill(place, rows(items)) } }, `All ${items.length}`),
-    );
-  return section("Attempts", { id: "attempts", note: "the newest first" }, place);
+  return section("Attempts", { id: "attempts", note: "the newest first" }, rows(items));
 }
 
 function durations(attempts) {
@@ -158,7 +154,7 @@ function isKnown(outcome) {
 }
 
 function rows(items) {
-  return filledTable({
+  return foldedTable({
     caption: "Attempts",
     rows: items,
     columns: [
@@ -173,7 +169,7 @@ function rows(items) {
 
 function causes(test) {
   const content = test.failures?.length
-    ? failures(test.failures, test.suite)
+    ? failures(test.failures, test.suite, { nodeid: test.nodeid })
     : el("p", { class: "well" }, "It did not fail in the attempts that are kept.");
   return section(
     "Failures",

@@ -140,7 +140,8 @@ function axis(pen, until, scale, height, inks) {
   const step = stepOf(until / Math.max(2, (until * scale) / 90));
   pen.fillStyle = inks["--muted"];
   pen.textAlign = "center";
-  for (let at = 0; at <= until; at += step) {
+  for (let count = 0; count * step <= until; count += 1) {
+    const at = count * step;
     const x = MARGIN + at * scale;
     pen.fillText(duration(at).replace(".00 s", " s"), Math.max(MARGIN + 8, x), height - AXIS / 2);
     pen.fillRect(x, 0, 0.5, height - AXIS);
@@ -172,6 +173,7 @@ function say(says, row, event, canvas) {
     el("span", { class: "quiet" }, `setup ${setup}, call ${call}, teardown ${teardown}`),
   );
   says.style.setProperty("--left", `${event.offsetX}px`);
+  says.style.setProperty("--top", `${event.offsetY + 24}px`);
   says.classList.toggle("before", event.offsetX > canvas.clientWidth / 2);
 }
 

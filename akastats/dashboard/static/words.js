@@ -11,7 +11,7 @@ export function testLink(nodeid, suite, { tag = false } = {}) {
     "a",
     { class: "nodeid", href: to.test(nodeid, suite) },
     split(nodeid),
-    tag && suite && el("span", { class: "tag" }, suite),
+    tag && suite && [" ", el("span", { class: "tag" }, suite)],
   );
 }
 
@@ -37,7 +37,7 @@ export function breakable(text) {
 
 /** Return a run's moment as a link to it, with the id for whoever hovers. */
 export function runLink(id, started) {
-  return el("a", { href: to.run(id), title: `run ${id}` }, started ? moment(started) : id);
+  return el("a", { class: "whole", href: to.run(id), title: `run ${id}` }, started ? moment(started) : id);
 }
 
 /** Return a commit's short id. */
