@@ -40,3 +40,7 @@ class EmbeddedError(AkastatsError):
 
 class SpoolError(AkastatsError):
     """A spool file that cannot be written or read."""
+
+
+class ReportError(AkastatsError):
+    """A report of tests, in JUnit XML, that cannot be read."""

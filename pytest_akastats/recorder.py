@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 
 from akastats.redact import Redactor
+from akastats.redact.kept import kept, kept_bytes
 from akastats.spool.writer import Writer
-from pytest_akastats.failure import kept, kept_bytes, text_of
+from pytest_akastats.failure import text_of
 from pytest_akastats.probe import ATTRIBUTE, Probe, Readings
 
 # So many names are remembered with the secrets out of them: a test's is written three times.

@@ -23,7 +23,7 @@ ORDER = (
     {"redis"},
     {"stats", "async_stats", "sync_stats"},
     {"prometheus", "testing", "spool", "embedded"},
-    {"outcomes", "analysis", "profile"},
+    {"outcomes", "analysis", "profile", "junit"},
     {"reading"},
     {"shipper"},
     {"api"},

@@ -55,11 +55,13 @@ def drain(
     _check_destination(to)
     configured = target.of_options("", namespace, directory)
     places = spools.directories_of(target.here() / place) if place else spools.directories(configured.directory)
-    outcomes = [
-        (destination, drained)
-        for destination, group in _grouped(spools.here(places, force), configured, to, namespace).items()
-        for drained in deliver(group, destination, configured, force)
-    ]
+    found = spools.here(places, force)
+    with output.progress("delivering", len(found)) as advance:
+        outcomes = [
+            (destination, drained)
+            for destination, group in _grouped(found, configured, to, namespace).items()
+            for drained in deliver(group, destination, configured, force, advance)
+        ]
     for place in places:
         tidy(place, [drained for _, drained in outcomes], time.time)
     _report(outcomes, as_json)
@@ -86,19 +88,26 @@ def _grouped(
 
 
 def deliver(
-    group: Sequence[Spool], destination: Destination, configured: Target, force: bool = False
+    group: Sequence[Spool],
+    destination: Destination,
+    configured: Target,
+    force: bool = False,
+    advance: Callable[[int], object] = int,
 ) -> list[Drained]:
     """Deliver spools of one destination; what cannot be is told in each one's `problem`."""
+    drained = []
     try:
         with _connected(destination, configured) as (config, carry, carry_all):
-            drained = [drain_one(spool.path, config, carry, force=force, carry_all=carry_all) for spool in group]
-            _list(config, carry, [outcome.run_id for outcome in drained if outcome.complete])
+            for spool in group:
+                drained.append(drain_one(spool.path, config, carry, force=force, carry_all=carry_all))
+                advance(1)
+            update_lists(config, carry, [outcome.run_id for outcome in drained if outcome.complete])
             return drained
     except AkastatsError as error:
         return [Drained(spool.path, spool.run_id, problem=str(error)) for spool in group]
 
 
-def _list(config: Config, carry: Carry, run_ids: Sequence[str]) -> None:
+def update_lists(config: Config, carry: Carry, run_ids: Sequence[str]) -> None:
     """Bring lists up to date; what is not listed now is noted as such, and the next delivery lists it."""
     try:
         for at in range(0, len(run_ids), ORPHANS):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from typing import Any, TextIO
 
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
@@ -34,6 +36,11 @@ def write_json(value: Any) -> None:
     """Write one JSON document, ASCII, whole times and numbers as they are."""
     # JSON lets this one control character through, a terminal does not show it.
     print(json.dumps(value, default=_plain, indent=2, allow_nan=False).replace("\x7f", "\\u007f"))
+
+
+def write_line(value: Any) -> None:
+    """Write one JSON object on a line, ASCII."""
+    print(json.dumps(value, default=_plain, separators=(",", ":"), allow_nan=False).replace("\x7f", "\\u007f"))
 
 
 def _plain(value: Any) -> Any:
@@ -84,6 +91,21 @@ def _cell(value: object) -> Text:
 def strip(outcomes: Sequence[str | None]) -> str:
     """Return outcomes as a letter each, in pytest's letters; `?` for one that nobody knows any more."""
     return "".join(_LETTERS.get(outcome or "", "?") for outcome in outcomes)
+
+
+@contextmanager
+def progress(title: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+    """Show how far long work is while the block runs, on a terminal only; yields what is told each advance.
+
+    Without a `total` the bar only shows that the work goes on.
+    """
+    # Not sys.stderr, which shows the bar's own control characters as text; of ours nothing else is in it.
+    console = Console(file=sys.__stderr__, markup=False, highlight=False, emoji=False)
+    # Lines that go to a terminal themselves are the progress.
+    is_hidden = not console.is_terminal or (total is None and sys.stdout.isatty())
+    with Progress(console=console, transient=True, disable=is_hidden) as bar:
+        task = bar.add_task(title, total=total or None)
+        yield lambda amount: bar.advance(task, amount)
 
 
 def _console() -> Console:

@@ -61,7 +61,9 @@ def test_help_names_every_command(akastats):
     """Nobody needs to guess."""
     told = akastats("--help").out
 
-    assert all(name in told for name in ("serve", "runs", "show", "slowest", "drain", "doctor"))
+    assert all(
+        name in told for name in ("serve", "runs", "show", "slowest", "drain", "doctor", "import", "export")
+    )
 
 
 def test_a_wrong_use_is_2(akastats):

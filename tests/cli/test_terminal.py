@@ -37,12 +37,14 @@ IN_A_NAME = HOSTILE.replace("/", "")
 
 # The colours that we use: attributes 0 and 1, and the eight foregrounds.
 OUR_COLOURS = re.compile(r"\x1b\[(?:[01]|3[0-7])(?:;(?:[01]|3[0-7]))*m")
+# A bar, from where it hides the cursor until it is gone: nothing but our own title and numbers.
+OUR_BAR = re.compile(r"\x1b\[\?25l([ \w%:━╸╺-]|\r|\n|\x1b\[[\d;]*[mKA])*\x1b\[\?25h\r?(\x1b\[1A)?(\x1b\[2K)?")
 
 
 def shown_raw(output: str, is_terminal: bool) -> list[str]:
     """Return what in an output is neither printed nor ours."""
     output = output.replace("\r\n", "\n") if is_terminal else output
-    plain = OUR_COLOURS.sub("", output) if is_terminal else output
+    plain = OUR_COLOURS.sub("", OUR_BAR.sub("", output)) if is_terminal else output
     return [character for character in plain if not character.isprintable() and character != "\n"]
 
 

@@ -1,0 +1,164 @@
+"""A real browser on a really served page of a really recorded suite, and what must never happen in it.
+
+`sync_playwright` runs an event loop in this thread as long as it is open, so it is opened for a module and closed
+behind it: tests of other modules run loops of their own.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
+
+from tests.browser import chromium
+from tests.browser.served import SUITE, record, served, store
+
+# Run by pytest of its own, where it is recorded.
+collect_ignore = ["suite"]
+
+BRANCHES = ("main", "main", "feature/refunds", "main")
+# A machine that does much besides still gets there.
+NEVER_S = 30
+expect.set_options(timeout=NEVER_S * 1000)
+
+# Reports of the policy come as events of the document, whichever script runs first.
+LISTEN = """
+window.violations = [];
+addEventListener("securitypolicyviolation", (event) =>
+    violations.push(`${event.effectiveDirective} ${event.blockedURI} ${event.sample}`));
+"""
+
+
+@dataclass
+class Watched:
+    """A browser's window that is watched: `faults` fail its test, `dialogs` count as executions of a script."""
+
+    page: Page
+    address: str
+    faults: list[str] = field(default_factory=list)
+    dialogs: list[str] = field(default_factory=list)
+    # What a test expects: pieces of faults that are none.
+    expected: tuple[str, ...] = ()
+
+    def go(self, path: str) -> Page:
+        """Open a path and wait until nothing of the view is being loaded any more."""
+        self.page.goto(f"{self.address}{path}")
+        return self.settled()
+
+    def settled(self) -> Page:
+        """Wait until nothing of the view is being loaded any more."""
+        self.page.wait_for_selector("main:not([aria-busy])")
+        self.page.wait_for_selector("main [aria-busy=true]", state="detached")
+        return self.page
+
+    def check(self) -> None:
+        """Fail for all that a page must not do."""
+        violations = self.page.evaluate("window.violations ?? []")
+        faults = [fault for fault in self.faults if not any(piece in fault for piece in self.expected)]
+        faults += [f"policy: {told}" for told in violations]
+        faults += [f"executed: {told}" for told in self.dialogs]
+        # Told in full: pytest shortens what it compares.
+        if faults:
+            pytest.fail("\n".join(faults), pytrace=False)
+
+
+def watched(context: BrowserContext, address: str) -> Watched:
+    """Open a window in which nothing goes unseen: errors, policy reports, dialogs, requests to other hosts."""
+    context.add_init_script(LISTEN)
+    window = Watched(context.new_page(), address)
+
+    def on_console(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            window.faults.append(f"console: {message.text} ({message.location['url']})")
+
+    def on_request(request: Request) -> None:
+        if not request.url.startswith((f"{address}/", "data:", "blob:")):
+            window.faults.append(f"request: {request.url}")
+
+    def on_dialog(dialog: Any) -> None:
+        window.dialogs.append(dialog.message)
+        dialog.dismiss()
+
+    window.page.on("console", on_console)
+    window.page.on("pageerror", lambda error: window.faults.append(f"error: {error}"))
+    window.page.on("dialog", on_dialog)
+    context.on("request", on_request)
+    return window
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample suite in a directory of its own."""
+    home = tmp_path_factory.mktemp("shop")
+    shutil.copytree(SUITE, home, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+    return home
+
+
+@pytest.fixture(scope="session")
+def recorded(shop: Path) -> Iterator[str]:
+    """A store with four runs of the sample suite on two branches, the last with workers: its URL."""
+    with store() as url:
+        for number, branch in enumerate(BRANCHES, 1):
+            workers = ("-n", "2") if number == len(BRANCHES) else ()
+            variables = {"RUN": str(number), "AKA_STATS_BRANCH": branch, "AKA_STATS_COMMIT": f"{number:040x}"}
+            record(url, shop, "--akastats-suite=unit", *workers, **variables)
+        yield url
+
+
+@pytest.fixture(scope="session")
+def address(recorded: str) -> Iterator[str]:
+    """Where the recorded suite is served."""
+    with served(recorded) as where:
+        yield where
+
+
+@pytest.fixture(scope="session")
+def nothing(recorded: str) -> Iterator[str]:
+    """Where a store without any run is served."""
+    with served(recorded, "--namespace", "NOTHING") as where:
+        yield where
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium, for the tests of one module."""
+    path = chromium.path()
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=path, args=chromium.arguments())
+        yield opened
+        opened.close()
+
+
+Opener = Callable[..., Watched]
+
+
+@pytest.fixture
+def window(browser: Browser) -> Iterator[Opener]:
+    """Open windows on an address, with what a context can be told; they are checked at the end."""
+    contexts, windows = [], []
+
+    def opener(address: str, width: int = 1280, **told: Any) -> Watched:
+        context = browser.new_context(viewport={"width": width, "height": 900}, **told)
+        context.set_default_timeout(NEVER_S * 1000)
+        contexts.append(context)
+        windows.append(watched(context, address))
+        return windows[-1]
+
+    yield opener
+    try:
+        for one in windows:
+            one.check()
+    finally:
+        for context in contexts:
+            context.close()
+
+
+@pytest.fixture
+def view(window: Opener, address: str) -> Watched:
+    """A window on the recorded suite."""
+    return window(address)

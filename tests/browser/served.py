@@ -1,0 +1,66 @@
+"""A store of its own, what is recorded into it, and the page that is served of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from conftest import server_binary, wait_until_answering
+from tests.cli.conftest import COMMAND
+
+SUITE = Path(__file__).parent / "suite"
+PYTEST = [sys.executable, "-m", "pytest", "--akastats", "-q", "-p", "no:randomly", "-p", "no:cacheprovider"]
+
+
+@contextmanager
+def store() -> Iterator[str]:
+    """A real server, without persistence: its URL."""
+    with tempfile.TemporaryDirectory(prefix="aks") as directory:
+        path = Path(directory) / "s"
+        arguments = ["--port", "0", "--unixsocket", str(path), "--save", "", "--dir", directory]
+        server = subprocess.Popen([server_binary(), *arguments], stdout=subprocess.DEVNULL)
+        try:
+            wait_until_answering(path, server)
+            yield f"unix://{path}"
+        finally:
+            server.kill()
+            server.wait()
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """Return ours without what this machine, or a test run around it, has set for itself."""
+    ours = {name: text for name, text in os.environ.items() if not name.startswith(("AKA_STATS_", "PYTEST_"))}
+    return {**ours, "PYTHONWARNINGS": "", **variables}
+
+
+def record(url: str, home: Path, *arguments: str, **variables: str) -> None:
+    """Record the suite that lies in `home`; some of it fails, which is what it is for."""
+    done = subprocess.run(
+        [*PYTEST, f"--akastats-url={url}", *arguments],
+        cwd=home,
+        env=environment(**variables),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode in (0, 1), done.stdout + done.stderr
+    assert "recorded as run" in done.stdout, done.stdout
+
+
+@contextmanager
+def served(url: str, *arguments: str) -> Iterator[str]:
+    """Serve a store's page on a port that is free: its address, without the last slash."""
+    command = [*COMMAND, "serve", "--port=0", "--json", "--url", url, *arguments]
+    with subprocess.Popen(command, env=environment(), text=True, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            lines = iter(process.stdout.readline, "}\n")
+            yield json.loads("".join(lines) + "}")["url"].rstrip("/")
+        finally:
+            process.kill()

@@ -1,0 +1,65 @@
+"""The guards of the tests in a browser: each sees what it is there for."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.browser import chromium
+
+
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [
+        ("console.error('x')", "console: x"),
+        ("setTimeout(() => { throw new Error('x') })", "error: x"),
+        ("fetch('http://127.0.0.1:9/x').catch(() => 0)", "policy: connect-src http://127.0.0.1:9/x"),
+        (
+            "document.body.append(Object.assign(document.createElement('script'), {text: '1'}))",
+            "policy: require-trusted-types-for",
+        ),
+        ("document.body.setAttribute('style', 'color: red')", "policy: style-src"),
+    ],
+    ids=["console", "error", "elsewhere", "script", "style"],
+)
+def test_what_must_not_happen_is_seen(view, script, told):
+    """An error, a request to another host, a report of the policy: the test would fail."""
+    page = view.go("/")
+
+    page.evaluate(f"() => {{ try {{ {script} }} catch {{}} }}")
+    page.wait_for_timeout(50)
+
+    with pytest.raises(pytest.fail.Exception, match=told):
+        view.check()
+    view.faults.clear()
+    page.goto("about:blank")
+
+
+def test_a_request_to_another_host_is_seen_without_a_policy_too(window, address):
+    """Whatever the policy would have kept from being sent."""
+    view = window(address, bypass_csp=True)
+    page = view.go("/")
+
+    page.evaluate("() => fetch('http://127.0.0.1:9/x').catch(() => 0)")
+
+    with pytest.raises(pytest.fail.Exception, match=r"request: http://127\.0\.0\.1:9/x"):
+        view.check()
+    view.faults.clear()
+
+
+def test_a_dialog_counts_as_an_execution(view):
+    """What injected scripts call is what is listened for."""
+    page = view.go("/")
+
+    page.evaluate("() => alert(1)")
+
+    assert view.dialogs == ["1"]
+    view.dialogs.clear()
+
+
+def test_a_browser_that_is_missing_is_said_loudly(monkeypatch):
+    """Nobody takes a page for tested that was not."""
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.delenv("CHROMIUM", raising=False)
+
+    with pytest.raises(pytest.fail.Exception, match="apt-get install chromium"):
+        chromium.path()

@@ -1,0 +1,237 @@
+"""Every view of a really recorded suite: what it shows, its filters, its links, its keys."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from urllib.parse import quote
+from urllib.request import urlopen
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.served import PYTEST, environment
+
+FLAKY = "tests/test_shop.py::test_every_second_run"
+
+
+def ask(address: str, path: str):
+    """What the API answers."""
+    with urlopen(f"{address}/api/v1/{path}") as answer:
+        return json.load(answer)
+
+
+@pytest.fixture
+def runs(address: str) -> list[dict]:
+    """The recorded runs, newest first."""
+    return [run for run in ask(address, "runs")["items"] if run["status"] != "running"]
+
+
+@pytest.fixture
+def paths(address: str, runs: list[dict]) -> dict[str, str]:
+    """An address of each view."""
+    run, base = runs[0]["id"], runs[-1]["id"]
+    error = ask(address, "errors")["items"][0]["fingerprint"]
+    return {
+        "overview": "/",
+        "run": f"/runs/{run}",
+        "compare": f"/runs/{run}/compare/{base}",
+        "tests": "/tests",
+        "grid": "/tests?view=grid",
+        "test": f"/test?nodeid={quote(FLAKY)}&suite=unit",
+        "errors": "/errors",
+        "error": f"/errors/{error}",
+        "stats": "/stats",
+        "stat": "/stats?label=orders",
+    }
+
+
+VIEWS = ("overview", "run", "compare", "tests", "grid", "test", "errors", "error", "stats", "stat")
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")], ids=["wide", "phone"])
+@pytest.mark.parametrize("name", VIEWS)
+def test_every_view(window, address, paths, name, width, scheme):
+    """It has a headline, says nothing went wrong, links its JSON, and is no wider than its window."""
+    view = window(address, width, color_scheme=scheme)
+
+    page = view.go(paths[name])
+
+    expect(page.locator("main h1")).to_have_count(1)
+    expect(page.locator("main [role=alert], main .nothing")).to_have_count(0)
+    assert page.title().endswith("akastats")
+    answer = page.request.get(page.locator("#data").evaluate("link => link.href"))
+    assert (answer.status, "json" in answer.headers["content-type"]) == (200, True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("name", [*(set(VIEWS) - {"run", "compare", "test", "error", "stat"})])
+def test_an_empty_store_says_what_to_do(window, nothing, paths, name):
+    """Without any run every view says something useful."""
+    page = window(nothing).go(paths[name])
+
+    text = page.locator("main").inner_text()
+    assert re.search(r"pytest --akastats|Nothing|No ", text), text
+
+
+def test_colours_follow_the_system_and_the_button(window, address):
+    """Dark is dark; a choice stays."""
+    view = window(address, color_scheme="dark")
+    page = view.go("/")
+    ink = "getComputedStyle(document.body).backgroundColor"
+    dark = page.evaluate(ink)
+
+    page.click("#scheme")
+    light = page.evaluate(ink)
+    page.reload()
+    view.settled()
+
+    assert (light != dark, page.evaluate(ink)) == (True, light)
+
+
+def test_keys_lead_through_the_page(view):
+    """Question mark, `g t`, slash, `j` and Enter: no mouse is needed."""
+    page = view.go("/")
+
+    page.keyboard.press("?")
+    expect(page.locator("dialog#keys")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("g")
+    page.keyboard.press("t")
+    page.wait_for_url("**/tests")
+    view.settled()
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.type") == "search"
+    page.locator("main input[type=search]").blur()
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/test?nodeid=*")
+    view.settled()
+
+
+def test_the_first_tab_skips_to_the_content(view):
+    """Who has no mouse need not go through the navigation on every page."""
+    page = view.go("/")
+
+    page.keyboard.press("Tab")
+
+    assert page.evaluate("document.activeElement.className") == "skip"
+
+
+def test_runs_are_filtered_by_branch(view):
+    """The choice stands in the address, and an address brings it back."""
+    page = view.go("/")
+
+    page.select_option("select[name=branch]", label="feature/refunds")
+    page.wait_for_url("**branch=*")
+    view.settled()
+
+    branches = page.locator("#runs tbody tr")
+    expect(branches).to_have_count(1)
+    view.go("/?branch=main")
+    expect(page.locator("#runs tbody tr").first).to_contain_text("main")
+    assert page.locator("#runs tbody tr").count() >= 3
+
+
+def test_tests_are_filtered_as_one_types(view):
+    """Several words in any order; what is shown can be shared."""
+    page = view.go("/tests")
+
+    page.fill("main input[type=search]", "basket TEST_EMPTY")
+    page.wait_for_url("**q=*")
+
+    expect(page.locator("main tbody tr")).to_have_count(1)
+    expect(page.locator("main tbody tr")).to_contain_text("test_empty")
+    again = view.go(page.url.removeprefix(view.address))
+    expect(again.locator("main tbody tr")).to_have_count(1)
+
+
+def test_tests_are_sorted_by_a_column(view):
+    """By p50, the other way round at the second click."""
+    page = view.go("/tests")
+    first = page.locator("main tbody tr").first
+
+    orders = []
+    for _ in range(2):
+        page.locator("main thead button", has_text="p50").click()
+        view.settled()
+        orders.append(first.inner_text())
+
+    assert any("test_slower_and_slower" in row for row in orders)
+    assert orders[0] != orders[1]
+
+
+def test_a_failure_shows_its_traceback(view, runs):
+    """Grouped by what was raised; the project's own frame is open."""
+    page = view.go(f"/runs/{runs[0]['id']}#failures")
+
+    failure = page.locator("details.failure", has_text="LookupError").first
+    if failure.get_attribute("open") is None:
+        failure.locator("summary").first.click()
+
+    expect(failure.locator(".traceback")).to_contain_text("an empty basket has no total")
+
+
+def test_a_row_leads_to_its_test_and_back(view):
+    """From the list to a test, its label, and back by the browser's own button."""
+    page = view.go("/tests?q=every_second")
+
+    page.locator("main tbody a").first.click()
+    page.wait_for_url("**/test?*")
+    view.settled()
+    expect(page.locator("main h1")).to_contain_text("test_every_second_run")
+    page.go_back()
+    view.settled()
+
+    expect(page.locator("main tbody tr")).to_have_count(1)
+
+
+def test_a_chart_is_drawn_where_one_is(view):
+    """A canvas with a size, and its description for those who do not see it."""
+    page = view.go(f"/test?nodeid={quote(FLAKY)}&suite=unit")
+
+    box = page.locator("main canvas").first.bounding_box()
+
+    assert box is not None
+    assert min(box["width"], box["height"]) > 50
+
+
+def test_what_is_not_there_is_said(view):
+    """A run that never was, a page that is none: a sentence, and the answer's own status in the console."""
+    view.expected = ("404 (Not Found)",)
+
+    expect(view.go("/runs/nothing").locator("main")).to_contain_text("Not found")
+    expect(view.go("/runs/a/b/c").locator("main")).to_contain_text("no such page")
+
+
+def test_a_running_run_moves(view, recorded, shop, tmp_path):
+    """It shows while it goes on, and is listed as soon as it has ended, without anybody doing anything."""
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    (shop / "tests" / "test_waiting.py").write_text(f"def test_waits():\n    open({str(gate)!r}).read()\n")
+    page = view.go("/")
+    command = [*PYTEST, f"--akastats-url={recorded}", "tests/test_waiting.py"]
+
+    with subprocess.Popen(
+        command, cwd=shop, env=environment(AKA_STATS_BRANCH="live"), stdout=subprocess.PIPE
+    ) as run:
+        try:
+            expect(page.locator(".verdict.running")).to_have_count(1)
+            gate.write_text("go on")
+            expect(page.locator(".verdict.running")).to_have_count(0)
+            expect(page.locator("#runs tbody tr").first).to_contain_text("live")
+        finally:
+            run.kill()
+
+
+def test_the_first_content_comes_within_a_second(view):
+    """From the first byte asked for to the first content painted, on a warm service."""
+    page = view.go("/")
+
+    page.reload()
+    view.settled()
+
+    painted = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
+    assert painted < 1000

@@ -1,0 +1,186 @@
+"""`akastats import`: reports become runs, once."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+
+from akastats.redis import connect
+
+REPORTS = Path(__file__).parents[1] / "junit" / "reports"
+
+
+@pytest.fixture
+def reports(project: Path) -> Path:
+    """The sample reports in the project, of yesterday."""
+    folder = project / "reports"
+    shutil.copytree(REPORTS, folder)
+    yesterday = datetime.fromtimestamp(time.time() - 86_400, timezone.utc).strftime("%Y-%m-%d")
+    for path in folder.glob("*.xml"):
+        path.write_text(path.read_text().replace("2026-11-20", yesterday))
+    return folder
+
+
+def counts(url: str, *labels: str) -> list[bytes | None]:
+    """How many points each label has."""
+    with connect(url) as client:
+        return [client.get(f"AKA-STATS::COUNT::{label}") for label in labels]
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "numbers"),
+    [
+        ("pytest", "failed", {"tests": 8, "failed": 2, "errors": 2, "skipped": 1, "xfailed": 1, "passed": 2}),
+        ("jest", "failed", {"tests": 4, "failed": 1, "errors": 0, "skipped": 1, "passed": 2}),
+        ("go", "failed", {"tests": 4, "failed": 2, "errors": 0, "skipped": 1, "passed": 1}),
+        ("surefire", "failed", {"tests": 6, "failed": 1, "errors": 1, "skipped": 1, "passed": 3, "reruns": 2}),
+    ],
+)
+def test_a_report_becomes_a_run(akastats, reports, server, name, status, numbers):
+    """With the counts that it tells, the branch and commit that are given, and its failures."""
+    told = ("--branch", "main", "--commit", "c0ffee", "--suite", "ci", "--url", server)
+
+    answer = akastats("import", f"reports/{name}.xml", *told, "--json")
+
+    (item,) = answer.json["items"]
+    assert (answer.code, item["state"], item["remark"]) == (0, "imported", "")
+    (run,) = akastats("runs", "--url", server, "--json").json["items"]
+    assert (run["id"], run["status"]) == (item["run_id"], status)
+    assert (run["branch"], run["commit"], run["suite"]) == ("main", "c0ffee", "ci")
+    assert {count: run[count] for count in numbers} == numbers
+
+
+def test_importing_twice_doubles_nothing(akastats, reports, server):
+    """The second time says so, and changes nothing; a copy of the file is the same report."""
+    shutil.copy(reports / "jest.xml", reports / "copy.xml")
+    label = "test::basket::basket adds an article"
+
+    first = akastats("import", "reports/jest.xml", "--url", server, "--json")
+    second = akastats("import", "reports/jest.xml", "reports/copy.xml", "--url", server, "--json")
+
+    assert [item["state"] for item in first.json["items"]] == ["imported"]
+    assert [item["state"] for item in second.json["items"]] == ["known", "known"]
+    assert (second.code, counts(server, label)) == (0, [b"1"])
+
+
+def test_a_report_without_times_is_known_by_what_it_holds(akastats, reports, server):
+    """Its file's time gives the run its time, and may change."""
+    akastats("import", "reports/surefire.xml", "--url", server)
+    os.utime(reports / "surefire.xml", (time.time() - 7200, time.time() - 7200))
+
+    again = akastats("import", "reports/surefire.xml", "--url", server, "--json")
+
+    assert again.json["items"][0]["state"] == "known"
+    assert counts(server, "test::org.example.shop.BasketTest::addsAnArticle") == [b"1"]
+
+
+def test_an_import_goes_on_where_another_broke_off(akastats, reports, server):
+    """What was applied of a report stays, and is not applied again."""
+    akastats("import", "reports/go.xml", "--url", server)
+    with connect(server) as client:
+        (cursor,) = client.keys("AKA-STATS::CURSOR::*")
+        (run,) = client.keys("AKA-STATS::RUN::*")
+        client.set(cursor, "3")
+        client.hset(run, "status", "running")
+
+    again = akastats("import", "reports/go.xml", "--url", server, "--json")
+
+    assert again.json["items"][0]["state"] == "imported"
+    assert counts(server, "test::example.org/shop/basket::TestAdd", "run::duration") == [b"1", b"2"]
+
+
+def test_history_goes_on_where_reports_end(akastats, project, server, pytester):
+    """What pytest's report says is counted under the label that the plugin uses."""
+    pytester.makepyfile(
+        test_it="""
+        import pytest
+
+        class TestIt:
+            @pytest.mark.parametrize("text", ["a.b::c[d]", "<b>"])
+            def test_it(self, text):
+                pass
+        """
+    )
+    arguments = ("--akastats", f"--akastats-url={server}", "--junitxml=report.xml", "-p", "no:randomly")
+    pytester.runpytest_subprocess(*arguments).assert_outcomes(passed=2)
+
+    answer = akastats("import", str(pytester.path / "report.xml"), "--url", server)
+
+    assert answer.code == 0
+    labels = [f"test::test_it.py::TestIt::test_it[{text}]" for text in ("a.b::c[d]", "<b>")]
+    assert counts(server, *labels) == [b"2", b"2"]
+
+
+def test_reports_of_one_run(akastats, reports, server):
+    """Surefire writes a file a class, and shards write one each: together they are one run."""
+    answer = akastats("import", "reports/go.xml", "reports/jest.xml", "--one-run", "--url", server, "--json")
+
+    (item,) = answer.json["items"]
+    assert (item["state"], item["cases"], len(item["reports"])) == ("imported", 8, 2)
+    (run,) = akastats("runs", "--url", server, "--json").json["items"]
+    assert run["tests"] == 8
+
+
+def test_started_says_when(akastats, reports, server):
+    """It moves the times of a report; another time is another run of the same report."""
+    for hours in (3, 4):
+        when = str(int(time.time()) - hours * 3600)
+        assert akastats("import", "reports/surefire.xml", "--started", when, "--url", server).code == 0
+
+    runs = akastats("runs", "--url", server, "--json").json["items"]
+    assert [round((time.time() - run["started"]) / 3600) for run in runs] == [3, 4]
+    assert counts(server, "test::org.example.shop.BasketTest::addsAnArticle") == [b"2"]
+
+
+def test_what_cannot_be_read_holds_nothing_up(akastats, reports, server):
+    """Each report that is none is told with its reason, the others are imported."""
+    (reports / "bomb.xml").write_text('<!DOCTYPE a [<!ENTITY b "c">]><testsuite/>')
+    (reports / "half.xml").write_text((reports / "go.xml").read_text()[:300])
+    names = ("bomb", "half", "missing", "go")
+
+    answer = akastats("import", *(f"reports/{name}.xml" for name in names), "--url", server, "--json")
+
+    states = {Path(item["reports"][0]).stem: (item["state"], item["remark"]) for item in answer.json["items"]}
+    assert (answer.code, states["go"]) == (1, ("imported", ""))
+    assert [states[name][0] for name in names[:3]] == ["refused"] * 3
+    assert "document type" in states["bomb"][1]
+    assert "no such file" in states["missing"][1]
+
+
+def test_what_is_older_than_runs_are_kept_is_refused(akastats, reports, server):
+    """It would be gone at once."""
+    answer = akastats("import", "reports/go.xml", "--url", server, "--started", "2020-01-01", "--json")
+
+    (item,) = answer.json["items"]
+    assert (answer.code, item["state"], "365 days" in item["remark"]) == (1, "refused", True)
+
+
+@pytest.mark.parametrize("option", [("--suite", "no spaces"), ("--started", "soon"), ("--started", "2099-01-01")])
+def test_wrong_options_are_refused(akastats, reports, server, option):
+    """Before anything is read."""
+    answer = akastats("import", "reports/go.xml", "--url", server, *option)
+
+    assert (answer.code, answer.err.startswith(f"akastats: {option[0]}")) == (1, True)
+
+
+def test_bad_numbers_become_no_points(akastats, project, server):
+    """What cannot be a duration counts as none, and is told."""
+    cases = "".join(f'<testcase name="{time}" time="{time}"/>' for time in ("nan", "-1", "1e999", "1"))
+    (project / "r.xml").write_text(f'<testsuite name="s">{cases}</testsuite>')
+
+    answer = akastats("import", "r.xml", "--url", server, "--json")
+
+    (item,) = answer.json["items"]
+    assert (answer.code, item["state"], item["remark"]) == (0, "imported", "3 durations unreadable")
+
+
+def test_a_server_that_is_not_there(akastats, reports):
+    """It is said, and nothing is counted as imported."""
+    answer = akastats("import", "reports/go.xml", "--url", "redis://127.0.0.1:1", "--json")
+
+    assert (answer.code, "imported" in answer.out) == (1, False)
