@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any, NamedTuple
 
-from akastats.analysis.fingerprint import class_in, fingerprint
+from akastats.analysis.fingerprint import WORKER_CRASH, class_in, fingerprint
 from akastats.operations.push import Context, Entry, context_of
 from akastats.points import MAX_LABEL_BYTES, check_label, check_value
 from akastats.spool.format import FAILED, PHASES, RERUN, SKIPPED, XFAILED, XPASSED, Record
@@ -24,8 +24,6 @@ OUTCOMES = ("passed", "failed", "error", "skipped", "xfailed", "xpassed")
 
 #: Distinct tracebacks that are kept of one run; further failures share one with their fingerprint, or class.
 MAX_TRACEBACKS = 200
-
-WORKER_CRASH = "WorkerCrash"
 
 
 @dataclass(frozen=True)

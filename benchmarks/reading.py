@@ -4,7 +4,8 @@
 
 Without `--url` a server is started and filled through the real library (`filled.py`), which takes a while. The
 API is served by uvicorn in a process of its own and asked over HTTP, one request after another, each endpoint so
-many times with a different page or test. Fails where a p95 or the API's memory exceeds its bound.
+many times with a different page or test. Processor time of both is told beside, which other load on the machine
+does not change. Fails where a p95 or the API's memory exceeds its bound.
 """
 
 from __future__ import annotations
@@ -34,6 +35,9 @@ from filled import fill, nodeids  # noqa: E402 - a script's neighbour
 
 #: Bounds at the 95th percentile, in milliseconds, and of the API's memory in MB.
 LIST_MS, HISTORY_MS, MEMORY_MB = 100.0, 50.0, 150.0
+
+
+START = "from akastats.cli import main; main()"
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,7 @@ def store(arguments: argparse.Namespace) -> Iterator[str]:
 @contextmanager
 def served(url: str) -> Iterator[tuple[http.client.HTTPConnection, int]]:
     """Serve the API of a store; yield a connection to it and the process's id."""
-    command = [sys.executable, "-m", "akastats", "serve", "--port", "0", "--json", "--url", url]
+    command = [sys.executable, "-c", START, "serve", "--port", "0", "--json", "--url", url]
     service = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert service.stdout is not None
     told = json.loads("".join(iter(service.stdout.readline, "}\n")) + "}")
@@ -143,16 +147,33 @@ def memory_mb(pid: int) -> tuple[float, float]:
     return int(told["VmRSS"].split()[0]) / 1024, int(told["VmHWM"].split()[0]) / 1024
 
 
-def measure(connection: http.client.HTTPConnection, endpoint: Endpoint, requests: int) -> bool:
+def cpu_s(pid: int) -> float:
+    """Return the seconds of processor time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def measure(
+    connection: http.client.HTTPConnection, endpoint: Endpoint, requests: int, processes: tuple[int, int]
+) -> bool:
     """Ask one endpoint so many times and tell; return whether it keeps its bound."""
-    chance = random.Random(endpoint.name)
+    chance, used = random.Random(endpoint.name), [cpu_s(pid) for pid in processes]
     taken = sorted(ask(connection, endpoint.path(chance))[0] for _ in range(requests))
     p50, p95 = taken[len(taken) // 2], taken[min(len(taken) - 1, int(len(taken) * 0.95))]
     bound = endpoint.bound_ms
     verdict = "" if bound is None else "ok" if p95 <= bound else "TOO SLOW"
     shown = f"{bound:.0f}" if bound is not None else "-"
-    print(f"{endpoint.name:18} {p50:8.1f} {p95:8.1f} {taken[-1]:8.1f} {shown:>8}  {verdict}")
+    api, server = ((cpu_s(pid) - before) * 1000 / requests for pid, before in zip(processes, used, strict=True))
+    times = f"{p50:8.1f} {p95:8.1f} {taken[-1]:8.1f}"
+    print(f"{endpoint.name:18} {times} {shown:>8} {api:8.1f} {server:8.1f}  {verdict}")
     return bound is None or p95 <= bound
+
+
+def server_pid(url: str) -> int:
+    """Return the process of a store, which is on this machine."""
+    with Redis.from_url(url) as client:
+        told: dict[str, Any] = client.info("server")  # type: ignore[assignment]  # redis-py's answer is untyped
+        return int(told["process_id"])
 
 
 def say_store(url: str) -> None:
@@ -185,8 +206,11 @@ def main() -> int:
             [run["id"] for run in items(connection, "runs?limit=20")],
             [error["fingerprint"] for error in items(connection, "errors?limit=20")],
         )
-        print(f"{'milliseconds':18} {'p50':>8} {'p95':>8} {'most':>8} {'bound':>8}")
-        kept = [measure(connection, endpoint, arguments.requests) for endpoint in endpoints(there)]
+        print(f"{'milliseconds':18} {'p50':>8} {'p95':>8} {'most':>8} {'bound':>8} {'API cpu':>8} {'store':>8}")
+        store_pid = server_pid(url)
+        kept = [
+            measure(connection, endpoint, arguments.requests, (pid, store_pid)) for endpoint in endpoints(there)
+        ]
         now, most = memory_mb(pid)
         print(f"the API's process: {now:.0f} MB, at most {most:.0f} MB (bound {MEMORY_MB:.0f})")
         print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")

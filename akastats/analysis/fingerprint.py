@@ -46,10 +46,20 @@ _RAISED = re.compile(r"^(?:E\s+)?(?:[\w.]+\.)?([A-Za-z_]\w*(?:Error|Exception|Ex
 _PLACE = re.compile(r"^\S+:\d+: ([A-Za-z_]\w*)$", re.MULTILINE)
 
 
+# pytest's `E` line of a class whose name says nothing: only where no other is to be seen.
+_NAMED = re.compile(r"^E\s+(?:[\w.]+\.)?([A-Z]\w*)(?:: |$)", re.MULTILINE)
+# What pytest-xdist says of a worker that died.
+_CRASHED = re.compile(r"\Aworker '[^'\n]*' crashed while running ")
+#: The class of such a failure.
+WORKER_CRASH = "WorkerCrash"
+
+
 def class_in(text: str) -> str:
     """Return the class of the exception that a traceback ends with, `Error` where none is to be seen."""
+    if _CRASHED.match(text):
+        return WORKER_CRASH
     placed: list[str] = _PLACE.findall(text)
-    found: list[str] = placed or _RAISED.findall(text)
+    found: list[str] = placed or _RAISED.findall(text) or _NAMED.findall(text)
     return found[-1] if found else "Error"
 
 
@@ -83,6 +93,8 @@ _MASKS = (
     (re.compile(r"[A-Za-z]:[\\/][^\s'\"`]*[\\/]Temp[\\/][^\s'\"`,;:)\]]+"), "<path>"),
     # Digests and ids: at least one digit, so that no word is one.
     (re.compile(r"\b(?=[a-f]*[0-9])[0-9a-f]{12,}\b"), "<hex>"),
+    # pytest-xdist's workers.
+    (re.compile(r"\bgw\d+\b"), "gw<n>"),
     # Not within a name: `x2` and `x3` are two.
     (re.compile(r"(?<![\w.])-?\d+(?:[.,:]\d+)*(?:[eE][+-]?\d+)?"), "<n>"),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from math import isfinite, nan
 
 from akastats import keys
@@ -109,9 +109,11 @@ def contexts(namespace: str, ids: Iterable[str]) -> Operation[dict[str, bytes]]:
 
 
 def label_page(
-    namespace: str, matcher: str = "*", after: str = "", size: int = PAGE_LABELS
+    namespace: str, matcher: str = "*", after: str = "", size: int = PAGE_LABELS, words: Sequence[str] = ()
 ) -> Operation[tuple[list[str], str]]:
     """Read one page of live labels that match a glob, in byte order after `after`.
+
+    With `words`, in lower case, only labels that hold them all, whatever their case.
 
     Returns them and where the next page begins, empty at the end. A page may be empty and not the last.
     """
@@ -121,9 +123,17 @@ def label_page(
     stop = b"[" + wanted.prefix + b"\xff" if wanted.prefix else b"+"
     members = yield from ask("ZRANGEBYLEX", keys.index(namespace), start, stop, "LIMIT", 0, size)
     matching = [member for member in members if wanted.matches(member) and _is_text(member)]
+    if words:
+        # Before anything is asked of each: of many labels few hold what is searched.
+        matching = [member for member in matching if _holds(member, words)]
     live = yield from _live(namespace, matching)
     following = _decode(members[-1]) if len(members) == size else ""
     return [member.decode() for member in live], following
+
+
+def _holds(member: bytes, words: Sequence[str]) -> bool:
+    label = member.decode().lower()
+    return all(word in label for word in words)
 
 
 def _is_text(member: bytes) -> bool:

@@ -33,8 +33,8 @@ class Failure:
     error_id: str | None
     count: int
     tests: list[str]
-    first_seen: float | None
-    seen_before: bool | None
+    first_seen: float | None = None
+    seen_before: bool | None = None
 
 
 @dataclass

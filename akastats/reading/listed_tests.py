@@ -73,6 +73,9 @@ def page(seen: Seen[Listed], wanted: Wanted, after: Place | None, size: int) -> 
 
 def _matching(items: Iterable[Listed], wanted: Wanted) -> Iterator[Listed]:
     words = tables.words_of(wanted.q)
+    if not (words or wanted.outcome or wanted.suite is not None):
+        yield from items
+        return
     for each in items:
         if wanted.suite is not None and each.suite != wanted.suite:
             continue

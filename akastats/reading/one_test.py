@@ -116,9 +116,8 @@ def _failure(nodeid: str, error_id: str, stored: bytes | None, count: int) -> Fa
     text = stored.decode(errors="replace")
     print_: Fingerprint = fingerprint(text)
     message = message_in(text, print_.exception)
-    return Failure(
-        print_.id, print_.exception, message, list(print_.frames), error_id, count, [nodeid], None, None
-    )
+    frames = list(print_.frames)
+    return Failure(print_.id, print_.exception, message, frames, error_id, count, [nodeid], None, None)
 
 
 def _profile(namespace: str, run_id: str) -> Operation[dict[str, Any] | None]:

@@ -42,7 +42,8 @@ def refresh(key: str, fetch: Fetch[T], namespace: str, seen: Seen[T]) -> Operati
         if not changed.more:
             break
         changed = yield from lists.changed(key, now.since)
-    now = _without_older(now, changed.oldest or 0.0)
+    if len(now.times) != changed.size:
+        now = _without_older(now, changed.oldest or 0.0)
     if len(now.times) != changed.size and seen.since:
         # What went from its midst went unseen.
         return (yield from refresh(key, fetch, namespace, Seen()))
@@ -56,8 +57,6 @@ def _with(seen: Seen[T], times: Mapping[str, float], items: Mapping[str, T]) -> 
 
 def _without_older(seen: Seen[T], oldest: float) -> Seen[T]:
     times = {name: time for name, time in seen.times.items() if time >= oldest}
-    if len(times) == len(seen.times):
-        return seen
     return Seen({name: item for name, item in seen.items.items() if name in times}, times, seen.since)
 
 

@@ -144,6 +144,8 @@ def test_what_differs_each_time_is_masked(message, expected):
     [
         ("E   ValueError: no\n\na.py:3: ValueError", "ValueError"),
         ("Traceback:\n  File\npackage.errors.CustomError: x", "CustomError"),
+        ("a.py:3: in f\n    g()\nE   shop.OddName: no", "OddName"),
+        ("worker 'gw0' crashed while running 'a.py::t'", "WorkerCrash"),
         ("nothing of the kind", "Error"),
         ("", "Error"),
     ],

@@ -21,6 +21,7 @@ from hypothesis.errors import Unsatisfiable
 from redis import Redis
 from schemathesis import GenerationMode as Mode
 from schemathesis.schemas import APIOperation
+from schemathesis.specs.openapi.checks import negative_data_rejection
 
 from akastats import push_stat
 from akastats.app import create_app
@@ -29,7 +30,7 @@ from tests.api.conftest import SERVE
 from tests.telling import STARTED, deliver, spool
 
 TOKEN = "correct-horse-battery"
-FEW, MANY = 8, int(os.environ.get("FUZZ_EXAMPLES", "300"))
+FEW, MANY = 5, int(os.environ.get("FUZZ_EXAMPLES", "300"))
 DOCUMENT = create_app().openapi()
 # A stream has no end that could be waited for.
 OPERATIONS = [
@@ -111,7 +112,10 @@ def explore(url: str, name: str, examples: int, mode: Mode = Mode.POSITIVE, **op
         if mode is Mode.POSITIVE:
             # A cursor is only ever the `next` of a page before, which a schema cannot say.
             (case.query or {}).pop("cursor", None)
-        case.call_and_validate(base_url=url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=30)
+        answer = case.call(base_url=url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=30)
+        # Refused for its size before anybody looked whether it is wrong: schemathesis does not expect that.
+        excluded = [negative_data_rejection] if answer.status_code == 431 else []
+        case.validate_response(answer, excluded_checks=excluded)
 
     try:
         check()

@@ -139,8 +139,6 @@ def test_a_listing_that_breaks_off_is_done_again(deliver, server, carry, redis_c
     carry(refresh(Config(), [run_id]))
     carry(refresh(Config()))
     healed = everything(redis_client)
-    redis_client.flushall()
-    redis_client.script_flush()
 
     assert 2 == len(healed[b"TESTS"])
     assert 1 == len(healed[b"ERRORS"])
