@@ -1,0 +1,97 @@
+"""What the page's pure modules answer, asked in the browser that runs them."""
+
+from __future__ import annotations
+
+import pytest
+
+from akastats.visible import visible
+
+HIDDEN = [chr(code) for code in (*range(32), *range(0x7F, 0xA0), 0xAD, 0x61C, 0x200B, 0x200F, 0x2028, 0x2029)]
+HIDDEN += ["\u202e", "\u2066", "\ufeff", "\ue000", "\ufff9", "\U000e0001", "\U000e0041", "\U0010fffd"]
+SEEN = ["a", "é", "ß", "漢", "𝒳", "👍", "\\n", "<b>", "&lt;", " ", "\xa0", "e\u0301"]
+
+ASK = """async ([module, name, values]) => {
+    const source = document.querySelector("script[type=module]").src;
+    const found = await import(new URL(module, source).href);
+    return values.map((value) => found[name](...value));
+}"""
+
+
+@pytest.fixture
+def answers(view):
+    """Ask a function of a module for each of several lists of arguments."""
+    page = view.go("/")
+
+    def ask(module, name, *arguments):
+        return page.evaluate(ASK, [module, name, [list(each) for each in arguments]])
+
+    return ask
+
+
+def test_what_is_hidden_is_escaped_as_in_the_terminal(answers):
+    """The page and the command line show a stranger's text alike, character by character."""
+    texts = [f"a{character}b" for character in (*HIDDEN, *SEEN)]
+
+    shown = answers("visible.js", "visible", *([text] for text in texts))
+
+    assert shown == [visible(text) for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        (None, "–"),
+        (0, "0 s"),
+        (0.000_012, "12 µs"),
+        (0.0045, "4.5 ms"),
+        (0.9999, "1.00 s"),
+        (1.234, "1.23 s"),
+        (123, "2 min 03 s"),
+        (7380, "2 h 03 min"),
+    ],
+)
+def test_durations_have_a_unit(answers, seconds, told):
+    """From microseconds to hours a duration reads as people say it."""
+    assert answers("format.js", "duration", [seconds]) == [told]
+
+
+def test_tracebacks_are_cut_into_frames(answers):
+    """A frame of the project is open to look at, one of a library is known as such, output is set apart."""
+    lines = [
+        "    def test():",
+        ">       call()",
+        "",
+        "tests/test_a.py:3: ",
+        "_ _ _ _ _ _ _ _",
+        "/venv/lib/python3.12/site-packages/lib/core.py:9: in call",
+        "    raise Boom",
+        "shop/till.py:7: in pay",
+        "    raise Boom",
+        "E   Boom",
+        "----- Captured stdout call -----",
+        "printed",
+    ]
+
+    (blocks,) = answers("traceback.js", "cut", [lines])
+
+    assert [(each["title"], each["isForeign"], each["isCaptured"]) for each in blocks] == [
+        ("tests/test_a.py:3", False, False),
+        ("/venv/lib/python3.12/site-packages/lib/core.py:9", True, False),
+        ("shop/till.py:7", False, False),
+        ("Captured stdout call", False, True),
+    ]
+
+
+def test_only_web_addresses_become_links(answers):
+    """A build's address that is a script, a file or nonsense leads nowhere."""
+    given = [
+        "https://ci.example/1",
+        "javascript:alert(1)",
+        " jAvAsCrIpT:alert(1)",
+        "data:text/html,x",
+        "//x",
+        "",
+        None,
+    ]
+
+    assert answers("place.js", "webAddress", *([each] for each in given)) == [given[0], *[None] * 6]
