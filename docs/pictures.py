@@ -1,6 +1,6 @@
 """The README's pictures: the demo's suite recorded, served, and looked at in a real browser.
 
-`python docs/pictures.py build/demo-pictures docs/pictures`; needs Chromium (CHROMIUM names one that is not on PATH).
+`python docs/pictures.py build/demo-pictures docs/pictures`; CHROMIUM names a browser that is not on PATH.
 """
 
 from __future__ import annotations
