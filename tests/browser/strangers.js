@@ -1,6 +1,6 @@
 // Of what a view shows, all that is no plain part of a page: what runs, what loads, what leads elsewhere.
 () => {
-  const plain = `a article b br button canvas caption circle code dd details dialog div dl dt em footer form g h1 h2 h3
+  const plain = `a article b br button canvas caption circle code dd details dialog div dl dt em figcaption figure footer form g h1 h2 h3
     header i img input kbd label li line main nav ol optgroup option p path polyline pre rect section select small
     span strong summary sup svg table tbody td text tfoot th thead time title tr ul wbr`;
   const allowed = new Set(plain.split(/\s+/));

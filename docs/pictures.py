@@ -1,0 +1,94 @@
+"""The README's pictures: the demo's suite recorded, served, and looked at in a real browser.
+
+`python docs/pictures.py build/demo-pictures docs/pictures`; CHROMIUM names a browser that is not on PATH.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+from urllib.request import urlopen
+
+from playwright.sync_api import Browser, sync_playwright
+
+DEMO = Path(__file__).parents[1] / "examples" / "demo" / "run.py"
+AKASTATS = str(Path(sys.executable).with_name("akastats"))
+SHOWN = "tests/test_flaky.py::test_talks_to_the_warehouse"
+RUNS = "12"
+WIDE, PHONE = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
+
+
+def main(home: Path, pictures: Path) -> None:
+    """Record the demo below `home`, unless it is there, and write its pictures into a directory."""
+    # What this shell has set for other projects is none of the demo's.
+    ours = {name: text for name, text in os.environ.items() if not name.startswith(("AKA_STATS_", "PYTEST_"))}
+    if not (home / ".akastats").exists():
+        environment = {**ours, "DEMO_SERVE": "0", "DEMO_RUNS": RUNS}
+        subprocess.run([sys.executable, str(DEMO), str(home)], env=environment, check=True)
+    pictures.mkdir(parents=True, exist_ok=True)
+    with served(home, ours) as address, sync_playwright() as playwright:
+        arguments = ["--no-sandbox"] if os.getuid() == 0 else []
+        browser = playwright.chromium.launch(executable_path=chromium(), args=arguments)
+        take_all(browser, address, pictures)
+        browser.close()
+
+
+@contextmanager
+def served(home: Path, environment: Mapping[str, str]) -> Iterator[str]:
+    """Serve what is recorded in `home`: its address."""
+    command = [AKASTATS, "serve", "--port=0", "--json"]
+    with subprocess.Popen(command, cwd=home, env=environment, text=True, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            yield json.loads("".join([*iter(process.stdout.readline, "}\n"), "}"]))["url"]
+        finally:
+            process.terminate()
+
+
+def chromium() -> str:
+    """Return where Chromium is."""
+    names = (os.environ.get("CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome")
+    found = next((place for place in map(shutil.which, names) if place), None)
+    if found is None:
+        raise SystemExit("no Chromium on PATH: apt-get install chromium, or name one with CHROMIUM")
+    return found
+
+
+def take_all(browser: Browser, address: str, pictures: Path) -> None:
+    """Take every picture that the README shows."""
+    run = ask(f"{address}api/v1/runs?limit=1")["items"][0]["id"]
+    take(browser, f"{address}", pictures / "overview.png")
+    take(browser, f"{address}", pictures / "overview-dark.png", color_scheme="dark")
+    take(browser, f"{address}", pictures / "overview-phone.png", viewport=PHONE)
+    take(browser, f"{address}runs/{run}", pictures / "run.png")
+    take(browser, f"{address}tests", pictures / "tests.png")
+    take(browser, f"{address}test?nodeid={quote(SHOWN)}", pictures / "test.png")
+
+
+def ask(url: str) -> Any:
+    """Return what the API answers."""
+    with urlopen(url) as answer:
+        return json.load(answer)
+
+
+def take(browser: Browser, url: str, picture: Path, **told: Any) -> None:
+    """Open a page and take a picture of what is seen first."""
+    context = browser.new_context(**{"viewport": WIDE, "color_scheme": "light", "locale": "en-GB", **told})
+    page = context.new_page()
+    page.goto(url)
+    page.wait_for_selector("main:not([aria-busy])")
+    page.wait_for_selector("main [aria-busy=true]", state="detached")
+    page.screenshot(path=picture)
+    context.close()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]).absolute(), Path(sys.argv[2]).absolute())
