@@ -73,8 +73,8 @@ def announce(address: str, run: str) -> None:
     """Print what is worth opening."""
     print("\nWorth opening:")
     print(f"  the page       {address}")
-    print(f"  a run          {address}api/v1/runs/{run}")
-    print(f"  a test's past  {address}api/v1/tests/{quote(SHOWN)}/history", flush=True)
+    print(f"  a run          {address}runs/{run}")
+    print(f"  a test's past  {address}test?nodeid={quote(SHOWN)}", flush=True)
 
 
 if __name__ == "__main__":
