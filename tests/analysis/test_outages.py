@@ -60,6 +60,15 @@ def test_a_suite_that_fails_a_lot_has_no_outage_each_time():
     assert len(outages(runs).about("t0")) <= 1
 
 
+def test_tests_that_fail_often_hide_no_outage():
+    """Where a quarter of the suite fails in every second run, 6 % of the others failing at once are seen."""
+    runs = [RunFailures(f"r{at}", 400, names(*(n for n in range(100) if (n * 7 + at) % 2))) for at in range(40)]
+    noisy = [run._replace(failing=run.failing - failing(100, 0.3, seed=at)) for at, run in enumerate(runs)]
+    noisy[20] = noisy[20]._replace(failing=names(*range(0, 100, 4), *range(200, 224)))
+
+    assert outages(noisy).about("t0") == {"r20"}
+
+
 def test_a_new_level_becomes_the_usual():
     """What is broken since twenty runs is no outage any longer."""
     runs = quiet(400, runs=60)
