@@ -1,0 +1,255 @@
+"""Where a series of numbers changes its level, and how surely. Knows nothing of tests, runs or seconds.
+
+The method is E-divisive with a t-test in the place of permutations: Matteson and James, arXiv 1306.4933, for
+the statistic; Fleming et al. ("Hunter"), arXiv 2301.03034, for windows, weak points and merging. The search
+runs only where a cheap screen cannot rule a change out, since 98 of 100 series have none.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from math import erfc, exp, inf, log, log1p, sqrt
+from typing import NamedTuple
+
+#: Standard deviation of normal noise per median absolute deviation.
+SIGMA_PER_MAD = 1.4826
+#: A level is not known better than this, however still its series: one step of a coarse clock is no change.
+LEAST_SPREAD = 0.01
+#: An outlier is drawn to this many standard deviations from its neighbours' median.
+OUTLIER_SIGMAS = 3.0
+#: Points that a level must have before anything is said of the next.
+MIN_BEFORE = 8
+#: Points that a new level must have: two outliers in a row came once in 2,500 points, three once in 125,000.
+MIN_AFTER = 3
+#: The part of the posterior of the position that is left out of the interval at each side.
+TAIL = 0.005
+#: What the screen compares: means of so many points side by side, and how many standard errors let it pass.
+SCREENS = ((5, 4.0), (15, 3.5), (40, 3.5))
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What counts as a change of level: `p` of the t-test at most, `shift` at least, in the series' own unit."""
+
+    p: float = 1e-5
+    shift: float = log(1.1)
+    window: int = 50
+
+
+class Shift(NamedTuple):
+    """A change of level: the new one starts at `position`, between `first` and `last` with a posterior of 99 %.
+
+    `before` and `after` are the two levels' means, `error` is the standard error of their difference with
+    `freedom` degrees of freedom, `points` are those of the new level.
+    """
+
+    position: int
+    first: int
+    last: int
+    before: float
+    after: float
+    error: float
+    freedom: int
+    p: float
+    points: int
+
+
+class Test(NamedTuple):
+    """A t-test between two levels side by side."""
+
+    left: float
+    right: float
+    error: float
+    freedom: int
+    p: float
+
+    @property
+    def size(self) -> float:
+        """How far apart the levels are."""
+        return abs(self.right - self.left)
+
+
+class Sums:
+    """Sums of a series and of its squares, so that any stretch's mean costs the same."""
+
+    __slots__ = ("spread", "squares", "values")
+
+    def __init__(self, values: Sequence[float], spread: float) -> None:
+        self.values = [0.0, *accumulate(values)]
+        self.squares = [0.0, *accumulate([value * value for value in values])]
+        self.spread = spread
+
+    def mean(self, start: int, stop: int) -> float:
+        """The mean of a stretch."""
+        return (self.values[stop] - self.values[start]) / (stop - start)
+
+    def scatter(self, start: int, stop: int) -> float:
+        """The sum of squared distances from the mean of a stretch."""
+        total = self.values[stop] - self.values[start]
+        return max(0.0, self.squares[stop] - self.squares[start] - total * total / (stop - start))
+
+    def test(self, start: int, middle: int, stop: int) -> Test:
+        """Student's t-test of the two stretches around `middle`, with a variance not under the series' own noise."""
+        freedom = max(1, stop - start - 2)
+        variance = (self.scatter(start, middle) + self.scatter(middle, stop)) / freedom
+        error = sqrt(max(variance, self.spread**2) * (1 / (middle - start) + 1 / (stop - middle)))
+        left, right = self.mean(start, middle), self.mean(middle, stop)
+        return Test(left, right, error, freedom, 2 * upper_tail(abs(right - left) / error, freedom))
+
+
+def upper_tail(t: float, freedom: int) -> float:
+    """The probability that Student's t with so many degrees of freedom exceeds `t`.
+
+    By Wallace's normal deviate (Annals of Mathematical Statistics 30, 1959): within 4 % of p from 8 degrees on.
+    """
+    deviate = (8 * freedom + 1) / (8 * freedom + 3) * sqrt(freedom * log1p(t * t / freedom))
+    return 0.5 * erfc((deviate if t >= 0 else -deviate) / sqrt(2))
+
+
+def median(values: Sequence[float]) -> float:
+    """The median of at least one value, the higher middle one of an even number."""
+    return sorted(values)[len(values) // 2]
+
+
+def spread_of(values: Sequence[float]) -> float:
+    """The noise's standard deviation, from the differences of neighbours: a change of level adds only one."""
+    if len(values) < 2:
+        return LEAST_SPREAD
+    steps = sorted([abs(right - left) for left, right in zip(values, values[1:], strict=False)])
+    return max(LEAST_SPREAD, SIGMA_PER_MAD / sqrt(2) * steps[len(steps) // 2])
+
+
+def winsorised(values: Sequence[float], spread: float) -> list[float]:
+    """Draw outliers to their neighbours: at most two of five can be told from a new level."""
+    middle, reach = median(values), OUTLIER_SIGMAS * spread
+    low, high = middle - reach, middle + reach
+    drawn = list(values)
+    for at in [at for at, value in enumerate(values) if not low <= value <= high]:
+        local = median(values[max(0, at - 2) : at + 3])
+        drawn[at] = min(max(values[at], local - reach), local + reach)
+    return drawn
+
+
+def shifts(values: Sequence[float], limits: Limits) -> tuple[Shift, ...]:
+    """Every change of level, oldest first; none of a series of fewer than MIN_BEFORE + MIN_AFTER points."""
+    if len(values) < MIN_BEFORE + MIN_AFTER:
+        return ()
+    spread = spread_of(values)
+    calm = winsorised(values, spread)
+    sums = Sums(calm, spread)
+    if not may_shift(sums, len(calm), limits):
+        return ()
+    weak = weak_points(calm, sums, limits)
+    return located(merged(weak, sums, len(calm), limits), sums, len(calm))
+
+
+def may_shift(sums: Sums, count: int, limits: Limits) -> bool:
+    """Whether neighbouring stretches, or the newest points and those before, are far enough apart to look closer."""
+    total = sums.values
+    for width, sigmas in SCREENS:
+        if count < 2 * width:
+            break
+        apart = [a - b - b + c for a, b, c in zip(total, total[width:], total[2 * width :], strict=False)]
+        least = max(0.7 * limits.shift, sigmas * sums.spread * sqrt(2 / width))
+        if max(max(apart), -min(apart)) >= least * width:
+            return True
+    return any(_newest_differ(sums, count, newest, limits) for newest in (3, 4, 5, 8, 12))
+
+
+def _newest_differ(sums: Sums, count: int, newest: int, limits: Limits) -> bool:
+    older = min(limits.window, count - newest)
+    if older < MIN_BEFORE:
+        return False
+    middle = count - newest
+    apart = abs(sums.mean(middle, count) - sums.mean(middle - older, middle))
+    return apart >= max(0.7 * limits.shift, 3.5 * sums.spread * sqrt(1 / newest + 1 / older))
+
+
+def weak_points(values: Sequence[float], sums: Sums, limits: Limits) -> list[int]:
+    """Positions at which a window of the series splits with ten times the limit's p, ascending."""
+    found: set[int] = set()
+    step = limits.window // 2
+    for start in range(0, max(1, len(values) - step), step):
+        _split(values, sums, start, min(start + limits.window, len(values)), 10 * limits.p, found)
+    return sorted(found)
+
+
+def _split(values: Sequence[float], sums: Sums, start: int, stop: int, p: float, found: set[int]) -> None:
+    if stop - start < 2 * MIN_AFTER:
+        return
+    middle = start + best_split(values[start:stop])
+    if sums.test(start, middle, stop).p > p:
+        return
+    found.add(middle)
+    _split(values, sums, start, middle, p, found)
+    _split(values, sums, middle, stop, p, found)
+
+
+def best_split(values: Sequence[float]) -> int:
+    """Where the energy distance between the values before and after is greatest, MIN_AFTER points on each side.
+
+    Q = mn/(m+n) * (2/(mn) sum|x-y| - sum|x-x'|/C(m,2) - sum|y-y'|/C(n,2)), arXiv 1306.4933, formula 5.
+    """
+    count = len(values)
+    rows = [[abs(value - other) for other in values] for value in values]
+    left, cross, right = 0.0, 0.0, sum(map(sum, rows)) / 2
+    best, where = -inf, MIN_AFTER
+    for m, row in enumerate(rows[: count - MIN_AFTER], 1):
+        to_left = sum(row[: m - 1])
+        to_right = sum(row) - to_left
+        left, right, cross = left + to_left, right - to_right, cross + to_right - to_left
+        n = count - m
+        if m < MIN_AFTER:
+            continue
+        energy = 2 * cross / (m * n) - 2 * left / (m * (m - 1)) - 2 * right / (n * (n - 1))
+        if energy * m * n / count > best:
+            best, where = energy * m * n / count, m
+    return where
+
+
+def merged(points: Sequence[int], sums: Sums, count: int, limits: Limits) -> list[int]:
+    """Drop the weakest point until each that is left divides its neighbours' levels by the limits."""
+    kept = [point for point in points if MIN_AFTER <= point <= count - MIN_AFTER]
+    while kept:
+        tests = [sums.test(*around) for around in _triples(kept, count)]
+        worst = max(range(len(kept)), key=lambda at: (tests[at].p, -tests[at].size))
+        if tests[worst].p <= limits.p:
+            worst = min(range(len(kept)), key=lambda at: tests[at].size)
+            if tests[worst].size >= limits.shift:
+                break
+        del kept[worst]
+    return kept
+
+
+def _triples(points: Sequence[int], count: int) -> list[tuple[int, int, int]]:
+    edges = [0, *points, count]
+    return list(zip(edges, edges[1:], edges[2:], strict=False))
+
+
+def located(points: Sequence[int], sums: Sums, count: int) -> tuple[Shift, ...]:
+    """What is known of each point: levels, error, and the interval in which it lies."""
+    found = []
+    for start, middle, stop in _triples(points, count):
+        test = sums.test(start, middle, stop)
+        position, first, last = _interval(start, stop, sums, test.error**2 / (1 / (middle - start) + 1 / (stop - middle)))
+        if position - start >= MIN_AFTER <= stop - position:
+            test = sums.test(start, position, stop)
+        else:
+            position = middle
+        found.append(Shift(position, min(first, position), max(last, position), test.left, test.right, test.error,
+                           test.freedom, test.p, stop - position))  # fmt: skip
+    return tuple(found)
+
+
+def _interval(start: int, stop: int, sums: Sums, variance: float) -> tuple[int, int, int]:
+    """The likeliest position of a step between two levels, and the interval with TAIL of its posterior outside."""
+    places = range(start + 1, stop)
+    scatter = [sums.scatter(start, place) + sums.scatter(place, stop) for place in places]
+    least = min(scatter)
+    weights = list(accumulate([exp((least - value) / (2 * variance)) for value in scatter]))
+    first, last = (bisect_left(weights, part * weights[-1]) for part in (TAIL, 1 - TAIL))
+    return places[scatter.index(least)], places[first], places[min(last, len(weights) - 1)]
+
