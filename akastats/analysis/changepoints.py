@@ -10,12 +10,15 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate
 from math import erfc, exp, inf, log, log1p, sqrt
+from operator import sub
+from statistics import NormalDist
 from typing import NamedTuple
 
-#: Standard deviation of normal noise per median absolute deviation.
-SIGMA_PER_MAD = 1.4826
+#: The interquartile range of normal noise in standard deviations.
+SIGMAS_PER_IQR = 1.349
 #: A level is not known better than this, however still its series: one step of a coarse clock is no change.
 LEAST_SPREAD = 0.01
 #: An outlier is drawn to this many standard deviations from its neighbours' median.
@@ -26,8 +29,6 @@ MIN_BEFORE = 8
 MIN_AFTER = 3
 #: The part of the posterior of the position that is left out of the interval at each side.
 TAIL = 0.005
-#: What the screen compares: means of so many points side by side, and how many standard errors let it pass.
-SCREENS = ((5, 4.0), (15, 3.5), (40, 3.5))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,15 @@ class Sums:
         total = self.values[stop] - self.values[start]
         return max(0.0, self.squares[stop] - self.squares[start] - total * total / (stop - start))
 
+    def may_split(self, start: int, stop: int, p: float) -> bool:
+        """Whether any split of a stretch can have a t-test's p as small: 20 us where the best split takes 700."""
+        count = stop - start
+        base, mean = self.values[start], self.mean(start, stop)
+        sums = self.values[start + MIN_AFTER : stop - MIN_AFTER + 1]
+        places, errors = _splits(count)
+        apart = [(value - base - m * mean) * error for value, m, error in zip(sums, places, errors, strict=True)]
+        return max(max(apart), -min(apart)) >= least_deviate(p) * self.spread
+
     def test(self, start: int, middle: int, stop: int) -> Test:
         """Student's t-test of the two stretches around `middle`, with a variance not under the series' own noise."""
         freedom = max(1, stop - start - 2)
@@ -98,6 +108,19 @@ class Sums:
         error = sqrt(max(variance, self.spread**2) * (1 / (middle - start) + 1 / (stop - middle)))
         left, right = self.mean(start, middle), self.mean(middle, stop)
         return Test(left, right, error, freedom, 2 * upper_tail(abs(right - left) / error, freedom))
+
+
+@lru_cache(maxsize=256)
+def _splits(count: int) -> tuple[range, tuple[float, ...]]:
+    """The splits of so many points, and for each what makes a sum's distance from its share standard normal."""
+    places = range(MIN_AFTER, count - MIN_AFTER + 1)
+    return places, tuple(sqrt(count / (m * (count - m))) for m in places)
+
+
+@lru_cache(maxsize=16)
+def least_deviate(p: float) -> float:
+    """The normal deviate that is exceeded, on either side, with probability `p`; Student's t needs more."""
+    return -NormalDist().inv_cdf(p / 2)
 
 
 def upper_tail(t: float, freedom: int) -> float:
@@ -116,10 +139,9 @@ def median(values: Sequence[float]) -> float:
 
 def spread_of(values: Sequence[float]) -> float:
     """The noise's standard deviation, from the differences of neighbours: a change of level adds only one."""
-    if len(values) < 2:
-        return LEAST_SPREAD
-    steps = sorted([abs(right - left) for left, right in zip(values, values[1:], strict=False)])
-    return max(LEAST_SPREAD, SIGMA_PER_MAD / sqrt(2) * steps[len(steps) // 2])
+    steps = sorted(map(sub, values[1:], values))
+    quarter = len(steps) // 4
+    return max(LEAST_SPREAD, (steps[-1 - quarter] - steps[quarter]) / (SIGMAS_PER_IQR * sqrt(2)))
 
 
 def winsorised(values: Sequence[float], spread: float) -> list[float]:
@@ -140,32 +162,8 @@ def shifts(values: Sequence[float], limits: Limits) -> tuple[Shift, ...]:
     spread = spread_of(values)
     calm = winsorised(values, spread)
     sums = Sums(calm, spread)
-    if not may_shift(sums, len(calm), limits):
-        return ()
     weak = weak_points(calm, sums, limits)
     return located(merged(weak, sums, len(calm), limits), sums, len(calm))
-
-
-def may_shift(sums: Sums, count: int, limits: Limits) -> bool:
-    """Whether neighbouring stretches, or the newest points and those before, are far enough apart to look closer."""
-    total = sums.values
-    for width, sigmas in SCREENS:
-        if count < 2 * width:
-            break
-        apart = [a - b - b + c for a, b, c in zip(total, total[width:], total[2 * width :], strict=False)]
-        least = max(0.7 * limits.shift, sigmas * sums.spread * sqrt(2 / width))
-        if max(max(apart), -min(apart)) >= least * width:
-            return True
-    return any(_newest_differ(sums, count, newest, limits) for newest in (3, 4, 5, 8, 12))
-
-
-def _newest_differ(sums: Sums, count: int, newest: int, limits: Limits) -> bool:
-    older = min(limits.window, count - newest)
-    if older < MIN_BEFORE:
-        return False
-    middle = count - newest
-    apart = abs(sums.mean(middle, count) - sums.mean(middle - older, middle))
-    return apart >= max(0.7 * limits.shift, 3.5 * sums.spread * sqrt(1 / newest + 1 / older))
 
 
 def weak_points(values: Sequence[float], sums: Sums, limits: Limits) -> list[int]:
@@ -178,7 +176,7 @@ def weak_points(values: Sequence[float], sums: Sums, limits: Limits) -> list[int
 
 
 def _split(values: Sequence[float], sums: Sums, start: int, stop: int, p: float, found: set[int]) -> None:
-    if stop - start < 2 * MIN_AFTER:
+    if stop - start < 2 * MIN_AFTER or not sums.may_split(start, stop, p):
         return
     middle = start + best_split(values[start:stop])
     if sums.test(start, middle, stop).p > p:
@@ -234,7 +232,9 @@ def located(points: Sequence[int], sums: Sums, count: int) -> tuple[Shift, ...]:
     found = []
     for start, middle, stop in _triples(points, count):
         test = sums.test(start, middle, stop)
-        position, first, last = _interval(start, stop, sums, test.error**2 / (1 / (middle - start) + 1 / (stop - middle)))
+        position, first, last = _interval(
+            start, stop, sums, test.error**2 / (1 / (middle - start) + 1 / (stop - middle))
+        )
         if position - start >= MIN_AFTER <= stop - position:
             test = sums.test(start, position, stop)
         else:
@@ -252,4 +252,3 @@ def _interval(start: int, stop: int, sums: Sums, variance: float) -> tuple[int, 
     weights = list(accumulate([exp((least - value) / (2 * variance)) for value in scatter]))
     first, last = (bisect_left(weights, part * weights[-1]) for part in (TAIL, 1 - TAIL))
     return places[scatter.index(least)], places[first], places[min(last, len(weights) - 1)]
-

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import exp, log
+from operator import sub
 
 from akastats.analysis.changepoints import MIN_AFTER, MIN_BEFORE, Limits, Shift, shifts, upper_tail
 from akastats.analysis.pace import Series, paces, sample
@@ -158,7 +159,9 @@ class _Environment:
         """Changes of the pace, in seconds of all tests together."""
         at = [run for run in sorted(self.only) if self.paces[run] is not None]
         values = [pace for run in at if (pace := self.paces[run]) is not None]
-        total = sum(_typical(self._points(series)[1]) for series in self.durations.values()) if any(values) else 0.0
+        total = (
+            sum(_typical(self._points(series)[1]) for series in self.durations.values()) if any(values) else 0.0
+        )
         for shift in shifts(values, limits):
             yield self._change("", at, shift, total, limits)
 
@@ -175,11 +178,11 @@ class _Environment:
             yield label, self._changes_of(label, at, seconds, limits)
 
     def _changes_of(self, label: str, at: Sequence[int], seconds: Sequence[float], limits: Limits) -> list[Change]:
-        paces = self.paces
+        paces = [self.paces[run] for run in at]
         if None in paces:
-            pairs = [(run, value) for run, value in zip(at, seconds, strict=True) if paces[run] is not None]
-            at, seconds = [run for run, _ in pairs], [value for _, value in pairs]
-        values = [log(value + OFFSET) - (paces[run] or 0.0) for run, value in zip(at, seconds, strict=True)]
+            known = [place for place, pace in enumerate(paces) if pace is not None]
+            at, seconds, paces = ([column[place] for place in known] for column in (at, seconds, paces))
+        values = list(map(sub, map(log, [value + OFFSET for value in seconds]), paces))
         found = (self._change(label, at, shift, 1.0, limits) for shift in shifts(values, limits))
         return [change for change in found if abs(change.after - change.before) >= LEAST_SECONDS]
 

@@ -54,7 +54,9 @@ class Suite:
         return Suite(tuple(series[:run] for series in self.seconds), self.truths)
 
 
-def made(seed: int, *, tests: int, runs: int, changed: float, runner_change: float = 0.0, uneven: float = 0.0) -> Suite:
+def made(
+    seed: int, *, tests: int, runs: int, changed: float, runner_change: float = 0.0, uneven: float = 0.0
+) -> Suite:
     """Make a suite in which a part `changed` of the tests becomes slower.
 
     `runner_change` multiplies everything from the middle run on; `uneven` is the deviation of the exponent with
