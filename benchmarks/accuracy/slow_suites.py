@@ -64,7 +64,8 @@ def made(
     """
     chance = random.Random(seed)
     machine = _machine(chance, runs, runner_change)
-    truths = tuple(_truth(chance, runs) if chance.random() < changed else None for _ in range(tests))
+    changes = round(changed * tests)
+    truths = tuple(_truth(chance, test, runs) if test < changes else None for test in range(tests))
     return Suite(tuple(_series(chance, machine, truth, uneven) for truth in truths), truths)
 
 
@@ -76,10 +77,12 @@ def _machine(chance: random.Random, runs: int, runner_change: float) -> list[flo
     return logs
 
 
-def _truth(chance: random.Random, runs: int) -> Truth:
-    at = chance.randrange(40, runs - 20)
-    size = chance.choice((*STEPS, None))
-    return Truth(min(at, runs - RAMP - 20), GRADUAL, RAMP) if size is None else Truth(at, size)
+def _truth(chance: random.Random, test: int, runs: int) -> Truth:
+    """The kinds in turn, so that each suite has as many of each."""
+    kind = test % (len(STEPS) + 1)
+    if kind == len(STEPS):
+        return Truth(chance.randrange(40, runs - RAMP - 10), GRADUAL, RAMP)
+    return Truth(chance.randrange(40, runs - 10), STEPS[kind])
 
 
 def _series(chance: random.Random, machine: list[float], truth: Truth | None, uneven: float) -> tuple[float, ...]:
