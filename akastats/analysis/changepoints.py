@@ -138,7 +138,8 @@ def spread_of(values: Sequence[float]) -> float:
     """The noise's standard deviation, from the differences of neighbours: a change of level adds only one."""
     steps = sorted(map(sub, values[1:], values))
     quarter = len(steps) // 4
-    return max(LEAST_SPREAD, (steps[-1 - quarter] - steps[quarter]) / (SIGMAS_PER_IQR * sqrt(2)))
+    middle_half: float = steps[-1 - quarter] - steps[quarter]
+    return max(LEAST_SPREAD, middle_half / (SIGMAS_PER_IQR * sqrt(2)))
 
 
 def without_outliers(values: Sequence[float], spread: float) -> list[float]:

@@ -85,9 +85,9 @@ class Change:
 class Judgement:
     """What all series of a suite say.
 
-    `suite` are the changes of the pace, one label for each environment class ("" is the label), in seconds of
-    all tests together: what slows everything down is seen there and nowhere else. `paces` holds for each run its
-    factor against the usual, None where too few tests are known. `undecided` series have too short a history.
+    `suite` are the changes of the pace, with an empty label, in seconds of all tests together: what slows
+    everything down is seen there and nowhere else. `paces` holds for each run its factor against the usual, None
+    where too few tests are known. `undecided` counts the series whose history is too short in each class.
     """
 
     changes: tuple[Change, ...]
@@ -110,7 +110,7 @@ def environment_class(
 
 
 def judge(runs: Sequence[JudgedRun], durations: Mapping[str, Durations], limits: Limits = LIMITS) -> Judgement:
-    """Judge every series by what is known up to the newest run, oldest run first; nothing is kept between calls."""
+    """Judge every series by what is known up to the newest run, the last; nothing is kept between calls."""
     changes: list[Change] = []
     suite: list[Change] = []
     factors: list[float | None] = [None] * len(runs)
@@ -159,10 +159,9 @@ class _Environment:
         """Changes of the pace, in seconds of all tests together."""
         at = [run for run in sorted(self.only) if self.paces[run] is not None]
         values = [pace for run in at if (pace := self.paces[run]) is not None]
-        total = (
-            sum(_typical(self._points(series)[1]) for series in self.durations.values()) if any(values) else 0.0
-        )
-        for shift in shifts(values, limits):
+        found = shifts(values, limits)
+        total = sum(_usual(self._points(series)[1]) for series in self.durations.values()) if found else 0.0
+        for shift in found:
             yield self._change("", at, shift, total, limits)
 
     def changes(self, limits: Limits) -> Iterator[tuple[str, list[Change]]]:
@@ -171,7 +170,7 @@ class _Environment:
             at, seconds = self._points(series)
             if len(at) < MIN_HISTORY:
                 continue
-            # Most tests of most suites are dismissed here: what never differed by so much cannot have changed by it.
+            # Most tests of most suites end here: what never differed by so much did not change by it.
             if max(seconds) - min(seconds) < LEAST_SECONDS:
                 yield label, []
                 continue
@@ -181,25 +180,37 @@ class _Environment:
         paces = [self.paces[run] for run in at]
         if None in paces:
             known = [place for place, pace in enumerate(paces) if pace is not None]
-            at, seconds, paces = ([column[place] for place in known] for column in (at, seconds, paces))
-        values = list(map(sub, map(log, [value + OFFSET for value in seconds]), paces))
+            at, seconds = [at[place] for place in known], [seconds[place] for place in known]
+        logs = map(log, [value + OFFSET for value in seconds])
+        values = list(map(sub, logs, [pace for pace in paces if pace is not None]))
         found = (self._change(label, at, shift, 1.0, limits) for shift in shifts(values, limits))
         return [change for change in found if abs(change.after - change.before) >= LEAST_SECONDS]
 
     def _change(self, label: str, at: Sequence[int], shift: Shift, scale: float, limits: Limits) -> Change:
         size = shift.after - shift.before
         reach = TWO_SIDED_95 * shift.error
-        ids = [self.runs[at[place]].id for place in (max(0, shift.first - 1), shift.position, shift.last)]
-        sure = 1 - upper_tail((abs(size) - limits.shift) / shift.error, shift.freedom)
+        since, run, until = (
+            self.runs[at[place]].id for place in (max(0, shift.first - 1), shift.position, shift.last)
+        )
         return Change(
-            label, self.name, _seconds(shift.before, scale), _seconds(shift.after, scale),
-            exp(size - reach), exp(size + reach), *ids, shift.points, shift.p, sure,
-        )  # fmt: skip
+            label=label,
+            environment=self.name,
+            before=_seconds(shift.before, scale),
+            after=_seconds(shift.after, scale),
+            low=exp(size - reach),
+            high=exp(size + reach),
+            since=since,
+            run=run,
+            until=until,
+            runs_after=shift.points,
+            p=shift.p,
+            confidence=1 - upper_tail((abs(size) - limits.shift) / shift.error, shift.freedom),
+        )
 
 
 def _seconds(level: float, scale: float) -> float:
     return max(0.0, scale * exp(level) - OFFSET)
 
 
-def _typical(seconds: Sequence[float]) -> float:
+def _usual(seconds: Sequence[float]) -> float:
     return sorted(seconds)[len(seconds) // 2] if seconds else 0.0

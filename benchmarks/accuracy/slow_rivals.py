@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from slow_suites import Suite
 
-from akastats.analysis.slowdown import MIN_HISTORY, Durations, JudgedRun, judge
+from akastats.analysis.slowdown import MIN_HISTORY, Durations, JudgedRun, Judgement, judge
 
 
 class Flag(NamedTuple):
@@ -35,11 +35,16 @@ def ours(suite: Suite) -> Iterator[Flag]:
 
 
 def judged(suite: Suite, known: int) -> Iterator[Flag]:
-    """What this project says of a suite."""
+    """What this project says of a suite's tests."""
+    for change in judgement(suite).changes:
+        yield Flag(int(change.label), int(change.run), known, change.is_slower, change.is_suspected)
+
+
+def judgement(suite: Suite) -> Judgement:
+    """Judge a made suite."""
     runs = [JudgedRun(str(run), "one") for run in range(suite.runs)]
     tests = {str(at): Durations(range(suite.runs), seconds) for at, seconds in enumerate(suite.seconds)}
-    for change in judge(runs, tests).changes:
-        yield Flag(int(change.label), int(change.run), known, change.is_slower, change.is_suspected)
+    return judge(runs, tests)
 
 
 def fixed(suite: Suite) -> Iterator[Flag]:
@@ -66,7 +71,7 @@ def _each_run(suite: Suite, first: int, is_slower: Callable[[Sequence[float], in
 
 
 def perfherder(suite: Suite) -> Iterator[Flag]:
-    """Perfherder's t > 7 between 12 to 24 runs before and 12 after, linear weights, local maximum, at least 2 %."""
+    """Perfherder's t > 7 between 12-24 runs before and 12 after, linear weights, local maximum, at least 2 %."""
     for test, series in enumerate(suite.seconds):
         ts = {
             run: _weighted_t(series[max(0, run - 24) : run], series[run : run + 12])

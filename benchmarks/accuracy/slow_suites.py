@@ -2,8 +2,8 @@
 
 A duration is base x machine x noise x change x outlier. base: log-uniform, 50 ms to 3 s. noise: log-normal, its
 deviation log-uniform from 3 % to 20 % per test. machine, shared by a run: log-normal 15 %, times a drift (a
-first-order process, .97 a run, about 12 %). outlier: one point in 50, x2 to x6. A change is a step of 10, 20, 50 or
-100 %, or +50 % gradually over 30 runs.
+first-order process, .97 a run, about 12 %). outlier: one point in 50, x2 to x6. A change is a step of 10, 20, 50
+or 100 %, or +50 % gradually over 30 runs.
 """
 
 from __future__ import annotations

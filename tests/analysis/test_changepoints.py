@@ -50,7 +50,9 @@ def test_energy_is_that_of_the_formula():
     """The running sums give the same place as the formula of Matteson and James, written out."""
     values = noisy(3, (14, 0.0), (9, 0.15))
 
-    assert max(range(MIN_AFTER, len(values) - MIN_AFTER + 1), key=lambda m: energy(values, m)) == best_split(values)
+    assert max(range(MIN_AFTER, len(values) - MIN_AFTER + 1), key=lambda m: energy(values, m)) == best_split(
+        values
+    )
 
 
 def energy(values: list[float], m: int) -> float:
