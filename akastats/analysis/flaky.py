@@ -62,7 +62,8 @@ class Verdict(NamedTuple):
     """What all attempts on one commit came to; `attempts` and `failures` without those that were tried again."""
 
     trial: Trial
-    runs: tuple[str, ...]
+    first_run: str
+    last_run: str
     failing_runs: tuple[str, ...]
     attempts: int
     failures: int
@@ -106,10 +107,10 @@ def judge(votes: Sequence[Vote], outages: Collection[str] = ()) -> Flakiness:
 
     The runs in `outages` are no evidence of flakiness; that a test fails ever since shows all the same.
     """
-    verdicts = verdicts_of([vote for vote in votes if vote.run not in outages])[-MOST_VERDICTS:]
-    if not any(verdict.trial.failed for verdict in verdicts):
-        return _without_failures(verdicts, votes)
-    return _with_failures(verdicts, votes)
+    counted = [vote for vote in votes if vote.run not in outages]
+    if not any(vote.failed for vote in counted):
+        return _without_failures(counted, votes)
+    return _with_failures(verdicts_of(counted)[-MOST_VERDICTS:], votes)
 
 
 def verdicts_of(votes: Sequence[Vote]) -> list[Verdict]:
@@ -121,26 +122,28 @@ def verdicts_of(votes: Sequence[Vote]) -> list[Verdict]:
 
 
 def _verdict(votes: Sequence[Vote]) -> Verdict:
-    if len(votes) == 1 and not votes[0].failed:
+    first, *others = votes
+    if not (others or first.failed):
         # The usual case, a hundred times a test.
-        return Verdict(_PASSED, (votes[0].run,), (), 1, 0)
+        return Verdict(_PASSED, first.run, first.run, (), 1, 0)
     failing = [vote for vote in votes if vote.failed]
-    first = [vote for vote in votes if not vote.retried]
-    trial = Trial(bool(failing), bool(failing) and len(votes) > 1, len(failing) == len(votes))
-    runs = tuple(dict.fromkeys(vote.run for vote in votes))
+    tried = [vote.failed for vote in votes if not vote.retried]
+    trial = Trial(bool(failing), bool(failing and others), len(failing) == len(votes))
     failing_runs = tuple(dict.fromkeys(vote.run for vote in failing))
-    return Verdict(trial, runs, failing_runs, len(first), sum(vote.failed for vote in first))
+    return Verdict(trial, first.run, votes[-1].run, failing_runs, len(tried), sum(tried))
 
 
 _PASSED = Trial(failed=False)
 
 
-def _without_failures(verdicts: Sequence[Verdict], votes: Sequence[Vote]) -> Flakiness:
-    failing_since = _failing_since(votes)
-    state: State = "healthy" if len(verdicts) >= LEAST_COMMITS else "new"
-    if len(failing_since) >= LEAST_BREAKAGE:
-        return _judged("broken", failing_since, 0.0, _runs_of(failing_since), ())
-    return _judged(state, verdicts, 0.0, (), _segments(verdicts, [range(len(verdicts))] if verdicts else []))
+def _without_failures(counted: Sequence[Vote], votes: Sequence[Vote]) -> Flakiness:
+    failing = _failing_since(votes)
+    if len(failing) >= LEAST_BREAKAGE:
+        return _judged("broken", _Attempts.of(failing), evidence=_runs_of(failing))
+    commits = len({vote.commit or vote.run for vote in counted})
+    segments = (Segment(counted[0].run, counted[-1].run, commits, 0, 0),) if counted else ()
+    state: State = "healthy" if commits >= LEAST_COMMITS else "new"
+    return _judged(state, _Attempts(len(counted), 0), segments=segments)
 
 
 def _with_failures(verdicts: Sequence[Verdict], votes: Sequence[Vote]) -> Flakiness:
@@ -150,16 +153,16 @@ def _with_failures(verdicts: Sequence[Verdict], votes: Sequence[Vote]) -> Flakin
     last = stretches[-1]
     if last in broken:
         failing = verdicts[last.start :]
-        return _judged("broken", failing, 0.0, _runs_of(failing), segments)
+        return _judged("broken", _Attempts.of(failing), evidence=_runs_of(failing), segments=segments)
     sporadic = _since_recovery(verdicts, broken)
-    probability = flaky_probability(sporadic)
+    probability, attempts = flaky_probability(sporadic), _Attempts.of(sporadic)
     if probability >= FLAKY and _is_repeated(sporadic):
-        return _judged("flaky", sporadic, probability, _speaking(sporadic), segments)
+        return _judged("flaky", attempts, probability, _speaking(sporadic), segments)
     failing = _failing_since(votes)
     if len(failing) >= LEAST_BREAKAGE or (failing and failing[-1].trial.repeated):
-        return _judged("broken", failing, probability, _runs_of(failing), segments)
+        return _judged("broken", _Attempts.of(failing), probability, _runs_of(failing), segments)
     state = _unproven(len(verdicts), probability, bool(failing))
-    return _judged(state, sporadic, probability, _speaking(sporadic), segments)
+    return _judged(state, attempts, probability, _speaking(sporadic), segments)
 
 
 def _unproven(commits: int, probability: float, is_failing: bool) -> State:
@@ -168,16 +171,25 @@ def _unproven(commits: int, probability: float, is_failing: bool) -> State:
     return "undecided" if is_failing or probability >= DOUBTFUL else "healthy"
 
 
+class _Attempts(NamedTuple):
+    """First attempts, and how many of them failed."""
+
+    made: int
+    failed: int
+
+    @classmethod
+    def of(cls, verdicts: Sequence[Verdict]) -> _Attempts:
+        return cls(sum(each.attempts for each in verdicts), sum(each.failures for each in verdicts))
+
+
 def _judged(
     state: State,
-    verdicts: Sequence[Verdict],
-    probability: float,
-    evidence: tuple[str, ...],
-    segments: tuple[Segment, ...],
+    attempts: _Attempts,
+    probability: float = 0.0,
+    evidence: tuple[str, ...] = (),
+    segments: tuple[Segment, ...] = (),
 ) -> Flakiness:
-    failures = sum(verdict.failures for verdict in verdicts)
-    attempts = sum(verdict.attempts for verdict in verdicts)
-    a, b = FAILED_PRIOR[0] + failures, FAILED_PRIOR[1] + attempts - failures
+    a, b = FAILED_PRIOR[0] + attempts.failed, FAILED_PRIOR[1] + attempts.made - attempts.failed
     low, high = (quantile(share, a, b) for share in _INTERVAL)
     return Flakiness(state, a / (a + b), low, high, probability, evidence, segments)
 
@@ -189,7 +201,7 @@ def _segments(verdicts: Sequence[Verdict], stretches: Sequence[range]) -> tuple[
 def _segment(verdicts: Sequence[Verdict]) -> Segment:
     failed = sum(verdict.trial.failed for verdict in verdicts)
     contradictions = sum(verdict.contradicts for verdict in verdicts)
-    return Segment(verdicts[0].runs[0], verdicts[-1].runs[-1], len(verdicts), failed, contradictions)
+    return Segment(verdicts[0].first_run, verdicts[-1].last_run, len(verdicts), failed, contradictions)
 
 
 def _is_breakage(verdicts: Sequence[Verdict], stretch: range) -> bool:

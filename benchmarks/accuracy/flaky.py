@@ -1,0 +1,329 @@
+"""How often the flaky detector is right, beside what others use, on suites whose flaky tests are known.
+
+    python benchmarks/accuracy/flaky.py [--rates FILE.csv] [--seeds 1000 1001 ...] [--small] [--only tables ...]
+
+Tuned on seeds below 1000, reported on seeds from there on. `flaky_suites.py` says what happens in such a suite.
+Exits with 1 where a bound does not hold.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+
+from flaky_suites import COMMITS, Scenario, Story, failures, read_rates, suite, totals_of, votes_of
+
+from akastats.analysis.clusters import clusters
+from akastats.analysis.flaky import Flakiness, Vote, judge
+from akastats.analysis.outages import outages
+
+WITH, WITHOUT = Scenario("with reruns", reruns=True), Scenario("without reruns", reruns=False)
+HARDER = (
+    Scenario("with reruns, four times the breakages", reruns=True, breakages=0.2),
+    Scenario("without reruns, four times the breakages", reruns=False, breakages=0.2),
+    Scenario("with reruns, tests failing together", reruns=True, clustered=True),
+    Scenario("without reruns, tests failing together", reruns=False, clustered=True),
+)
+#: The least F1, and the most false positives in 1,000 tests.
+LEAST_F1 = {WITH.name: 0.95, WITHOUT.name: 0.75}
+MOST_FALSE = 1.0
+#: What a small run judges of a suite, one test in so many.
+SMALL = 5
+CLASSES = ((0.01, 0.02), (0.02, 0.05), (0.05, 0.2), (0.2, 0.5), (0.5, 0.99))
+
+Rule = Callable[[Sequence[Vote]], bool]
+
+
+class Score(NamedTuple):
+    """How a rule did on one suite."""
+
+    right: int
+    false: int
+    missed: int
+    healthy: int
+
+    @property
+    def precision(self) -> float:
+        """Of those called flaky, how many are."""
+        return self.right / (self.right + self.false) if self.right else 0.0
+
+    @property
+    def recall(self) -> float:
+        """Of the flaky, how many were called so."""
+        return self.right / (self.right + self.missed) if self.right else 0.0
+
+    @property
+    def f1(self) -> float:
+        """The harmonic mean of both."""
+        return 2 * self.right / (2 * self.right + self.false + self.missed)
+
+    @property
+    def false_in_1000(self) -> float:
+        """Of 1,000 tests that are not flaky, how many were called so."""
+        return 1000 * self.false / self.healthy
+
+
+def score(found: Iterable[tuple[Story, bool]]) -> Score:
+    """Count what a rule said against the truth."""
+    pairs = [(story.truth, said) for story, said in found if story.truth is not None]
+    count = pairs.count
+    healthy = count((False, True)) + count((False, False))
+    return Score(count((True, True)), count((False, True)), count((True, False)), healthy)
+
+
+def same_commit(votes: Sequence[Vote]) -> bool:
+    """Failed and passed on one commit."""
+    failed = {vote.commit for vote in votes if vote.failed}
+    return any(vote.commit in failed for vote in votes if not vote.failed)
+
+
+def first_attempts(votes: Sequence[Vote]) -> list[bool]:
+    """Return which of the first attempts failed."""
+    return [vote.failed for vote in votes if not vote.retried]
+
+
+def flip_rate(least: float) -> Rule:
+    """Return the rule of Flakiness.io and TestGrid: how often the outcome changes."""
+
+    def rule(votes: Sequence[Vote]) -> bool:
+        failed = first_attempts(votes)
+        flips = sum(one != other for one, other in pairwise(failed))
+        return flips / (len(failed) - 1) >= least
+
+    return rule
+
+
+def allure(votes: Sequence[Vote]) -> bool:
+    """Failing, having passed and failed in the five runs before; ever, as the mark comes and goes."""
+    failed = first_attempts(votes)
+    return any(_passed_then_failed(failed[max(0, at - 5) : at]) for at, fails in enumerate(failed) if fails)
+
+
+def _passed_then_failed(failed: Sequence[bool]) -> bool:
+    return any(not one and other for one, other in pairwise(failed))
+
+
+def failure_rate(votes: Sequence[Vote]) -> bool:
+    """Failed in at least 5 % of the runs."""
+    failed = first_attempts(votes)
+    return sum(failed) / len(failed) >= 0.05
+
+
+#: Rivals as they are, then two with our outage guard before them: what of ours is the guard, what the rule.
+RIVALS: dict[str, tuple[Rule, bool]] = {
+    "same commit, no guard": (same_commit, False),
+    "flip rate >= 1 %": (flip_rate(0.01), False),
+    "flip rate >= 2 %": (flip_rate(0.02), False),
+    "Allure, five runs": (allure, False),
+    "failure rate >= 5 %": (failure_rate, False),
+    "same commit, our guard": (same_commit, True),
+    "flip rate >= 2 %, our guard": (flip_rate(0.02), True),
+}
+
+
+def judged(stories: Sequence[Story], scenario: Scenario) -> list[Flakiness]:
+    """Return what ours says of each test."""
+    out = outages(totals_of(list(stories)))
+    return [judge(votes_of(story, scenario.reruns), out) for story in stories]
+
+
+def rivals(stories: Sequence[Story], scenario: Scenario) -> dict[str, Score]:
+    """Return how each rival did."""
+    out = outages(totals_of(list(stories)))
+    found: dict[str, list[tuple[Story, bool]]] = {name: [] for name in RIVALS}
+    for story in stories:
+        votes = votes_of(story, scenario.reruns)
+        guarded = [vote for vote in votes if vote.run not in out]
+        for name, (rule, guard) in RIVALS.items():
+            found[name].append((story, bool(story.failed) and rule(guarded if guard else votes)))
+    return {name: score(said) for name, said in found.items()}
+
+
+def spread(values: Sequence[float], digits: int = 3) -> str:
+    """Return the median, with the lowest and the highest where there are several."""
+    middle = f"{statistics.median(values):.{digits}f}"
+    return middle if len(values) == 1 else f"{middle} ({min(values):.{digits}f} to {max(values):.{digits}f})"
+
+
+def row(name: str, scores: Sequence[Score]) -> None:
+    """Print how a rule did over all seeds."""
+    parts = [[each.precision for each in scores], [each.recall for each in scores], [each.f1 for each in scores]]
+    false = [each.false_in_1000 for each in scores]
+    print(f"| {name} | {' | '.join(map(spread, parts))} | {spread(false, 2)} |", flush=True)
+
+
+HEAD = "| rule | precision | recall | F1 | false positives in 1,000 |\n|---|--:|--:|--:|--:|"
+
+
+def measure(scenario: Scenario, chosen: argparse.Namespace, beside: bool) -> bool:
+    """Print the table of one scenario; return whether its bounds hold."""
+    ours: list[tuple[list[Story], list[Flakiness]]] = []
+    others: dict[str, list[Score]] = {}
+    for seed in chosen.seeds:
+        stories = suite(chosen.rates, scenario, seed, SMALL if chosen.small else 1)
+        ours.append((stories, judged(stories, scenario)))
+        for name, found in (rivals(stories, scenario) if beside else {}).items():
+            others.setdefault(name, []).append(found)
+    scores = [score(zip(stories, (each.state == "flaky" for each in said), strict=True)) for stories, said in ours]
+    flaky = scores[0].right + scores[0].missed
+    print(
+        f"\n### {scenario.name}\n\n{flaky} flaky tests among {flaky + scores[0].healthy:,}.\n\n{HEAD}", flush=True
+    )
+    row("**akastats**", scores)
+    for name, found_by_seed in others.items():
+        row(name, found_by_seed)
+    details(ours, scenario)
+    return holds(scenario, scores)
+
+
+def holds(scenario: Scenario, scores: Sequence[Score]) -> bool:
+    """Return whether every seed is within the bounds, and print which is not."""
+    beyond = [
+        each for each in scores if each.f1 < LEAST_F1.get(scenario.name, 0.0) or each.false_in_1000 > MOST_FALSE
+    ]
+    if beyond:
+        print(f"\n**beyond the bounds**: {beyond}")
+    return not beyond
+
+
+def details(ours: Sequence[tuple[list[Story], list[Flakiness]]], scenario: Scenario) -> None:
+    """Print what else is to be known: who is missed, whether intervals hold, what the guard saw."""
+    pairs = [(story, said) for stories, found in ours for story, said in zip(stories, found, strict=True)]
+    parts = []
+    for low, high in CLASSES:
+        within = [said.state == "flaky" for story, said in pairs if low <= story.rate < high]
+        parts.append(
+            f"{100 * low:.0f} to {100 * high:.0f} %: {sum(within) / len(within):.3f}" if within else "none"
+        )
+    print(f"\n- Recall by failure rate: {', '.join(parts)}.")
+    called = [(story.rate, said) for story, said in pairs if said.state == "flaky" and story.truth]
+    inside = sum(said.low <= rate <= said.high for rate, said in called) / len(called)
+    print(f"- The 95 % interval of the rate holds the true one for {100 * inside:.1f} % of the found.")
+    always = [said.state for story, said in pairs if story.rate == 1.0]
+    print(f"- Of {len(always)} tests that always fail, {always.count('broken')} are called broken.")
+    healthy = [said.state for story, said in pairs if story.rate == 0.0]
+    told = ", ".join(f"{name} {1000 * healthy.count(name) / len(healthy):.2f}" for name in sorted(set(healthy)))  # type: ignore[arg-type]
+    print(f"- Of 1,000 tests that never fail by themselves: {told}.")
+    guard = [len(outages(totals_of(stories))) for stories, _ in ours]
+    print(f"- Runs left out as outages, of {COMMITS} with 5 outages: {', '.join(map(str, guard))}.")
+    if scenario.clustered:
+        print(f"- {grouped(ours)}")
+
+
+def grouped(ours: Sequence[tuple[list[Story], list[Flakiness]]]) -> str:
+    """Return how well the tests that fail together are told, by pairs of flaky tests."""
+    right = said = true = 0
+    for stories, found in ours:
+        out = outages(totals_of(stories))
+        runs = [f"r{commit}" for commit in range(COMMITS) if f"r{commit}" not in out]
+        flaky = {str(at): at for at, each in enumerate(found) if each.state == "flaky"}
+        failed = {name: [f"r{commit}" for commit in stories[at].failed] for name, at in flaky.items()}
+        groups = [[stories[flaky[name]].cluster for name in group] for group in clusters(failed, runs)]
+        said += sum(len(group) * (len(group) - 1) // 2 for group in groups)
+        right += sum(group.count(one) * (group.count(one) - 1) // 2 for group in groups for one in set(group))
+        own = [stories[at].cluster for at in flaky.values()]
+        true += sum(own.count(one) * (own.count(one) - 1) // 2 for one in set(own))
+    return f"Pairs of flaky tests that fail together: precision {right / said:.3f}, recall {right / true:.3f}."
+
+
+def tables(chosen: argparse.Namespace) -> bool:
+    """With and without reruns, beside the rivals."""
+    results = [measure(scenario, chosen, beside=True) for scenario in (WITH, WITHOUT)]
+    return all(results)
+
+
+def harder(chosen: argparse.Namespace) -> bool:
+    """The same suites with more that misleads; the bound on false positives holds here too."""
+    results = [measure(scenario, chosen, beside=False) for scenario in HARDER]
+    return all(results)
+
+
+def delays(chosen: argparse.Namespace) -> bool:
+    """How many commits pass until a test is called flaky, and until it no longer is once it is mended."""
+    print(f"\n### How long it takes\n\nCommits, median of {chosen.tests} tests each, on suites without outages.\n")
+    print(
+        "| fails in | flaky, with reruns | without | healthy again, with reruns | without |\n|--:|--:|--:|--:|--:|"
+    )
+    for rate in (0.02, 0.05, 0.1, 0.2, 0.5):
+        found = [delay(rate, reruns, chosen) for reruns in (True, False)]
+        print(
+            f"| {100 * rate:.0f} % | {found[0][0]} | {found[1][0]} | {found[0][1]} | {found[1][1]} |", flush=True
+        )
+    return True
+
+
+def delay(rate: float, reruns: bool, chosen: argparse.Namespace) -> tuple[str, str]:
+    """Return the commits until flaky and until healthy again; a test is mended after 100 commits."""
+    random = Random(chosen.seeds[0])
+    until_flaky, until_healthy = [], []
+    for _ in range(chosen.tests):
+        failed = set(failures(rate, 100, random))
+        votes = attempts(failed, 500, rate, reruns, random)
+        flaky = [length for length in range(5, 101, 5) if is_flaky(votes, length)]
+        if not flaky:
+            until_flaky.append(1000)
+            continue
+        until_flaky.append(flaky[0])
+        mended = (length - 100 for length in range(100, 501, 10) if not is_flaky(votes, length))
+        until_healthy.append(next(mended, 1000))
+    return _or_more(statistics.median(until_flaky), 100), _or_more(statistics.median(until_healthy or [1000]), 400)
+
+
+def attempts(failed: set[int], commits: int, rate: float, reruns: bool, random: Random) -> list[list[Vote]]:
+    """Return a test's votes, commit by commit."""
+    votes = [[Vote(f"r{at}", f"c{at}", at in failed)] for at in range(commits)]
+    for at in sorted(failed) if reruns else ():
+        votes[at].append(Vote(f"r{at}", f"c{at}", random.random() < rate, retried=True))
+    return votes
+
+
+def is_flaky(votes: Sequence[Sequence[Vote]], length: int) -> bool:
+    """Return whether a test is called flaky by its first commits."""
+    return judge([vote for of_commit in votes[:length] for vote in of_commit]).state == "flaky"
+
+
+def _or_more(commits: float, most: int) -> str:
+    return f"{commits:.0f}" if commits <= most else f"more than {most}"
+
+
+def cost(chosen: argparse.Namespace) -> bool:
+    """What judging a suite of 10,000 tests costs."""
+    stories = suite(chosen.rates, WITH, chosen.seeds[0])[:10_000]
+    out = outages(totals_of(stories))
+    votes = [votes_of(story, reruns=True) for story in stories]
+    began = time.process_time()
+    for of_test in votes:
+        judge(of_test, out)
+    print(f"\n10,000 tests on {COMMITS} commits are judged in {time.process_time() - began:.1f} s on one core.")
+    return True
+
+
+PARTS = {part.__name__: part for part in (tables, harder, delays, cost)}
+
+
+def main() -> None:
+    """Measure what is asked for: all of it, or in the small form the first tables on one seed."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--rates", type=Path, help="failure rates; without, some drawn like FlakeFlagger's")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1000, 1001, 1002, 1003, 1004])
+    parser.add_argument("--small", action="store_true", help="one seed, one test in five")
+    parser.add_argument("--only", nargs="+", choices=PARTS)
+    parser.add_argument("--tests", type=int, default=60, help="of each rate, for the delays")
+    chosen = parser.parse_args()
+    chosen.rates = read_rates(chosen.rates)
+    if chosen.small:
+        chosen.seeds = chosen.seeds[:1]
+    names = chosen.only or (["tables"] if chosen.small else list(PARTS))
+    results = [PARTS[name](chosen) for name in names]
+    if not all(results):
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()
