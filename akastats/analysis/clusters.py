@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from math import sqrt
+
+from akastats.analysis.agreement import phi
 
 #: Runs in which two tests must both have failed: two of 200 agree by chance once in 20,000 pairs, three never do.
 LEAST_TOGETHER = 3
-#: How closely (phi, the correlation of two yes-or-no series) they must agree. Not the overlap alone: two tests
-#: that each fail in 90 % of the runs overlap by chance in 81 %.
+#: How closely they must agree, as `phi`.
 LEAST_CORRELATION = 0.5
 
 
@@ -22,7 +22,7 @@ def clusters(failures: Mapping[str, Collection[str]], runs: Collection[str]) -> 
     masks = {test: sum(bits[run] for run in set(failed) if run in bits) for test, failed in failures.items()}
     groups: dict[str, list[str]] = {}
     for test in sorted(masks, key=lambda test: (-masks[test].bit_count(), test)):
-        agreeing = {first: _phi(masks[first], masks[test], len(bits)) for first in groups}
+        agreeing = {first: _agreement(masks[first], masks[test], len(bits)) for first in groups}
         closest = max(agreeing, key=agreeing.__getitem__, default=None)
         if closest is not None and agreeing[closest] >= LEAST_CORRELATION:
             groups[closest].append(test)
@@ -32,12 +32,9 @@ def clusters(failures: Mapping[str, Collection[str]], runs: Collection[str]) -> 
     return sorted(together, key=len, reverse=True)
 
 
-def _phi(one: int, other: int, runs: int) -> float:
-    """Return the correlation of two sets of runs given as bits; 0 where they share too few."""
+def _agreement(one: int, other: int, runs: int) -> float:
+    """Return how far two sets of runs agree, given as bits; 0 where they share too few."""
     both = (one & other).bit_count()
     if both < LEAST_TOGETHER:
         return 0.0
-    first, second = one.bit_count(), other.bit_count()
-    spread = first * (runs - first) * second * (runs - second)
-    # Two tests that fail in every run agree, but tell nothing.
-    return (runs * both - first * second) / sqrt(spread) if spread else 0.0
+    return phi(one.bit_count(), other.bit_count(), both, runs)

@@ -2,55 +2,96 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from math import sqrt
 from statistics import median
 from typing import NamedTuple
 
-#: Runs to either side from which the suite's usual is learnt: its level may shift, a fortnight later or a year.
+from akastats.analysis.agreement import phi
+
+#: Runs to either side from which the suite's usual is learnt: its level may shift with time.
 NEIGHBOURS = 20
-#: Beyond the usual by so many standard deviations of it ...
-DEVIATIONS = 5.0
-# ... and by this share of the suite: between clusters of tests that fail together, whose mean size is 13.5
-# (arXiv 2504.16777), and outages of 6 % of a suite, which unguarded make one healthy test in twenty look flaky.
+#: With fewer runs nothing is usual.
+LEAST_RUNS = 5
+#: Beyond the usual by so many standard deviations of it: one quiet run in a thousand is lost to chance, and with 5
+#: an outage of 6 % passes in a suite of 400 whose every sixth test fails in every fifth run.
+DEVIATIONS = 3.0
+# ... and by this share of the suite: between groups of tests that fail together, whose mean size is 13.5
+# (arXiv 2504.16777), and outages of 6 %, which unguarded make one healthy test in twenty look flaky.
 LEAST_SHARE = 0.03
 # ... and by so many tests: in a suite of ten each failing test is a tenth of it.
 LEAST_TESTS = 3
+#: An outage takes others each time; what takes the same tests so often is a group of flaky ones, ...
+LEAST_RECURRENCES = 3
+#: ... of no more of the suite than this: an outage of one service may take the same third of it each time.
+MOST_GROUP = 0.2
+#: How much the same, as `phi`: a group of a fifth and an outage of 6 % in one run come to .88.
+LEAST_SAMENESS = 0.9
 
 # A normal distribution's standard deviation, in median absolute deviations.
 _NORMAL = 1.4826
 
 
-class RunTotals(NamedTuple):
-    """How many tests ran in a run, and in how many some attempt failed."""
+class RunFailures(NamedTuple):
+    """How many tests ran in a run, and in which of them some attempt failed."""
 
     run: str
     tests: int
-    failing: int
+    failing: frozenset[str]
+
+    @property
+    def share(self) -> float:
+        """How much of the run failed."""
+        return len(self.failing) / self.tests
 
 
-def outages(totals: Sequence[RunTotals]) -> frozenset[str]:
+def outages(runs: Sequence[RunFailures]) -> frozenset[str]:
     """Return the ids of the runs in which far more failed than in the runs around them, given in time order.
 
     "Far more" is relative to the suite's own usual there (median and its deviation): an outage of 6 % is seen in a
-    suite of which 1 % fails, and none in one of which half fails now and then. With fewer than 5 runs nothing is
-    usual: none.
+    suite of which 1 % fails, and none in one of which half fails now and then. Where the same tests fail together
+    time and again, it is they that are flaky, and their runs count.
     """
-    run_totals = [each for each in totals if each.tests > 0]
-    if len(run_totals) < 5:
+    runs = [run for run in runs if run.tests > 0]
+    if len(runs) < LEAST_RUNS:
         return frozenset()
-    shares = [each.failing / each.tests for each in run_totals]
+    suspected = [at for at in range(len(runs)) if _is_far_more(runs[at], _around(runs, at))]
+    return frozenset(runs[at].run for at in suspected) - _recurring(runs, suspected)
+
+
+def _around(runs: Sequence[RunFailures], at: int) -> Sequence[RunFailures]:
+    return runs[max(0, at - NEIGHBOURS) : at + NEIGHBOURS + 1]
+
+
+def _is_far_more(run: RunFailures, around: Sequence[RunFailures]) -> bool:
+    shares = [each.share for each in around]
+    usual = median(shares)
+    scatter = _NORMAL * median(abs(share - usual) for share in shares)
+    # What chance alone does to the share, where the neighbours happen to agree.
+    chance = sqrt(usual * (1 - usual) / run.tests)
+    excess = run.share - usual
+    return excess > max(LEAST_SHARE, DEVIATIONS * max(scatter, chance)) and excess * run.tests >= LEAST_TESTS
+
+
+def _recurring(runs: Sequence[RunFailures], suspected: Sequence[int]) -> frozenset[str]:
+    """Return those of the suspected runs whose failures, without the usual ones, are those of others of them."""
+    unusual = {at: runs[at].failing - _usual(runs, at, set(suspected)) for at in suspected}
+    small = {at: failing for at, failing in unusual.items() if len(failing) <= MOST_GROUP * runs[at].tests}
     return frozenset(
-        each.run
-        for at, each in enumerate(run_totals)
-        if _is_outage(each, shares[max(0, at - NEIGHBOURS) : at + NEIGHBOURS + 1])
+        runs[at].run
+        for at, failing in small.items()
+        if sum(_are_the_same(failing, other, runs[at].tests) for other in small.values()) >= LEAST_RECURRENCES
     )
 
 
-def _is_outage(run: RunTotals, around: Sequence[float]) -> bool:
-    usual = median(around)
-    scatter = _NORMAL * median(abs(share - usual) for share in around)
-    # What chance alone does to the share, where the neighbours happen to agree.
-    chance = sqrt(usual * (1 - usual) / run.tests)
-    excess = run.failing / run.tests - usual
-    return excess > max(LEAST_SHARE, DEVIATIONS * max(scatter, chance)) and excess * run.tests >= LEAST_TESTS
+def _usual(runs: Sequence[RunFailures], at: int, suspected: set[int]) -> set[str]:
+    """Return the tests that fail in most runs around one, suspected ones aside."""
+    near = range(max(0, at - NEIGHBOURS), min(len(runs), at + NEIGHBOURS + 1))
+    calm = [runs[each] for each in near if each not in suspected]
+    counted = Counter(test for run in calm for test in run.failing)
+    return {test for test, count in counted.items() if 2 * count > len(calm)}
+
+
+def _are_the_same(one: frozenset[str], other: frozenset[str], tests: int) -> bool:
+    return phi(len(one), len(other), len(one & other), tests) >= LEAST_SAMENESS

@@ -11,13 +11,15 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
+from math import comb
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from flaky_suites import COMMITS, Scenario, Story, failures, read_rates, suite, totals_of, votes_of
+from flaky_suites import COMMITS, Scenario, Story, failures, failures_of, read_rates, suites, votes_of
 
 from akastats.analysis.clusters import clusters
 from akastats.analysis.flaky import Flakiness, Vote, judge
@@ -29,6 +31,9 @@ HARDER = (
     Scenario("without reruns, four times the breakages", reruns=False, breakages=0.2),
     Scenario("with reruns, tests failing together", reruns=True, clustered=True),
     Scenario("without reruns, tests failing together", reruns=False, clustered=True),
+    Scenario("with reruns, suites of 400 tests", reruns=True, size=400),
+    Scenario("without reruns, suites of 400 tests", reruns=False, size=400),
+    Scenario("with reruns, suites of 400 tests failing together", reruns=True, clustered=True, size=400),
 )
 #: The least F1, and the most false positives in 1,000 tests.
 LEAST_F1 = {WITH.name: 0.95, WITHOUT.name: 0.75}
@@ -127,15 +132,22 @@ RIVALS: dict[str, tuple[Rule, bool]] = {
 }
 
 
-def judged(stories: Sequence[Story], scenario: Scenario) -> list[Flakiness]:
-    """Return what ours says of each test."""
-    out = outages(totals_of(list(stories)))
-    return [judge(votes_of(story, scenario.reruns), out) for story in stories]
+class Judged(NamedTuple):
+    """What ours says of each test of a suite, and which runs it left out."""
+
+    pairs: list[tuple[Story, Flakiness]]
+    outages: frozenset[str]
 
 
-def rivals(stories: Sequence[Story], scenario: Scenario) -> dict[str, Score]:
+def judged(stories: list[Story], scenario: Scenario) -> Judged:
+    """Return what ours says of a suite."""
+    out = outages(failures_of(stories))
+    return Judged([(story, judge(votes_of(story, scenario.reruns), out)) for story in stories], out)
+
+
+def rivals(stories: list[Story], scenario: Scenario) -> dict[str, Score]:
     """Return how each rival did."""
-    out = outages(totals_of(list(stories)))
+    out = outages(failures_of(stories))
     found: dict[str, list[tuple[Story, bool]]] = {name: [] for name in RIVALS}
     for story in stories:
         votes = votes_of(story, scenario.reruns)
@@ -163,14 +175,17 @@ HEAD = "| rule | precision | recall | F1 | false positives in 1,000 |\n|---|--:|
 
 def measure(scenario: Scenario, chosen: argparse.Namespace, beside: bool) -> bool:
     """Print the table of one scenario; return whether its bounds hold."""
-    ours: list[tuple[list[Story], list[Flakiness]]] = []
+    ours: list[list[Judged]] = []
     others: dict[str, list[Score]] = {}
     for seed in chosen.seeds:
-        stories = suite(chosen.rates, scenario, seed, SMALL if chosen.small else 1)
-        ours.append((stories, judged(stories, scenario)))
-        for name, found in (rivals(stories, scenario) if beside else {}).items():
+        of_seed = suites(chosen.rates, scenario, seed, SMALL if chosen.small else 1)
+        ours.append([judged(stories, scenario) for stories in of_seed])
+        for name, found in (rivals(of_seed[0], scenario) if beside else {}).items():
             others.setdefault(name, []).append(found)
-    scores = [score(zip(stories, (each.state == "flaky" for each in said), strict=True)) for stories, said in ours]
+    scores = [
+        score((story, said.state == "flaky") for suite in of_seed for story, said in suite.pairs)
+        for of_seed in ours
+    ]
     flaky = scores[0].right + scores[0].missed
     print(
         f"\n### {scenario.name}\n\n{flaky} flaky tests among {flaky + scores[0].healthy:,}.\n\n{HEAD}", flush=True
@@ -178,7 +193,7 @@ def measure(scenario: Scenario, chosen: argparse.Namespace, beside: bool) -> boo
     row("**akastats**", scores)
     for name, found_by_seed in others.items():
         row(name, found_by_seed)
-    details(ours, scenario)
+    details([suite for of_seed in ours for suite in of_seed], scenario)
     return holds(scenario, scores)
 
 
@@ -192,44 +207,56 @@ def holds(scenario: Scenario, scores: Sequence[Score]) -> bool:
     return not beyond
 
 
-def details(ours: Sequence[tuple[list[Story], list[Flakiness]]], scenario: Scenario) -> None:
+def details(ours: Sequence[Judged], scenario: Scenario) -> None:
     """Print what else is to be known: who is missed, whether intervals hold, what the guard saw."""
-    pairs = [(story, said) for stories, found in ours for story, said in zip(stories, found, strict=True)]
-    parts = []
-    for low, high in CLASSES:
-        within = [said.state == "flaky" for story, said in pairs if low <= story.rate < high]
-        parts.append(
-            f"{100 * low:.0f} to {100 * high:.0f} %: {sum(within) / len(within):.3f}" if within else "none"
-        )
-    print(f"\n- Recall by failure rate: {', '.join(parts)}.")
+    pairs = [pair for suite in ours for pair in suite.pairs]
+    by_class = [(low, high, share_flaky(pairs, low, high)) for low, high in CLASSES]
+    told = (f"{100 * low:.0f} to {100 * high:.0f} %: {share:.3f}" for low, high, share in by_class)
+    print(f"\n- Recall by failure rate: {', '.join(told)}.")
+    print(
+        f"- Of those that fail in less than 1 %, not counted here, {share_flaky(pairs, 1e-9, 0.01):.3f} are found."
+    )
     called = [(story.rate, said) for story, said in pairs if said.state == "flaky" and story.truth]
     inside = sum(said.low <= rate <= said.high for rate, said in called) / len(called)
     print(f"- The 95 % interval of the rate holds the true one for {100 * inside:.1f} % of the found.")
     always = [said.state for story, said in pairs if story.rate == 1.0]
     print(f"- Of {len(always)} tests that always fail, {always.count('broken')} are called broken.")
-    healthy = [said.state for story, said in pairs if story.rate == 0.0]
-    told = ", ".join(f"{name} {1000 * healthy.count(name) / len(healthy):.2f}" for name in sorted(set(healthy)))  # type: ignore[arg-type]
-    print(f"- Of 1,000 tests that never fail by themselves: {told}.")
-    guard = [len(outages(totals_of(stories))) for stories, _ in ours]
-    print(f"- Runs left out as outages, of {COMMITS} with 5 outages: {', '.join(map(str, guard))}.")
+    mended = [said.state for story, said in pairs if story.rate == 0.0 and COMMITS - 1 not in story.failed]
+    print(f"- Of {len(mended):,} tests that never fail by themselves and pass now: {counted(mended)}.")
+    guard = sum(len(suite.outages) for suite in ours)
+    print(f"- Runs left out as outages: {guard} of {COMMITS * len(ours):,}, with {5 * len(ours)} outages.")
     if scenario.clustered:
         print(f"- {grouped(ours)}")
 
 
-def grouped(ours: Sequence[tuple[list[Story], list[Flakiness]]]) -> str:
+def share_flaky(pairs: Sequence[tuple[Story, Flakiness]], low: float, high: float) -> float:
+    """Return which share of the tests of these failure rates is called flaky; 0 if there are none."""
+    within = [said.state == "flaky" for story, said in pairs if low <= story.rate < high]
+    return sum(within) / len(within) if within else 0.0
+
+
+def counted(states: Sequence[str]) -> str:
+    """Return how many there are of each state, as text."""
+    return ", ".join(f"{states.count(state):,} {state}" for state in sorted(set(states)))
+
+
+def grouped(ours: Sequence[Judged]) -> str:
     """Return how well the tests that fail together are told, by pairs of flaky tests."""
     right = said = true = 0
-    for stories, found in ours:
-        out = outages(totals_of(stories))
-        runs = [f"r{commit}" for commit in range(COMMITS) if f"r{commit}" not in out]
-        flaky = {str(at): at for at, each in enumerate(found) if each.state == "flaky"}
-        failed = {name: [f"r{commit}" for commit in stories[at].failed] for name, at in flaky.items()}
-        groups = [[stories[flaky[name]].cluster for name in group] for group in clusters(failed, runs)]
-        said += sum(len(group) * (len(group) - 1) // 2 for group in groups)
-        right += sum(group.count(one) * (group.count(one) - 1) // 2 for group in groups for one in set(group))
-        own = [stories[at].cluster for at in flaky.values()]
-        true += sum(own.count(one) * (own.count(one) - 1) // 2 for one in set(own))
+    for suite in ours:
+        runs = [run for run in (f"r{commit}" for commit in range(COMMITS)) if run not in suite.outages]
+        flaky = {str(at): story for at, (story, said_of) in enumerate(suite.pairs) if said_of.state == "flaky"}
+        failed = {name: [f"r{commit}" for commit in story.failed] for name, story in flaky.items()}
+        groups = [[flaky[name].cluster for name in group] for group in clusters(failed, runs)]
+        said += sum(comb(len(group), 2) for group in groups)
+        right += sum(same_pairs(group) for group in groups)
+        true += same_pairs([story.cluster for story in flaky.values()])
     return f"Pairs of flaky tests that fail together: precision {right / said:.3f}, recall {right / true:.3f}."
+
+
+def same_pairs(clusters_of: Sequence[int]) -> int:
+    """Return how many pairs of tests are of one cluster."""
+    return sum(comb(count, 2) for count in Counter(clusters_of).values())
 
 
 def tables(chosen: argparse.Namespace) -> bool:
@@ -294,8 +321,8 @@ def _or_more(commits: float, most: int) -> str:
 
 def cost(chosen: argparse.Namespace) -> bool:
     """What judging a suite of 10,000 tests costs."""
-    stories = suite(chosen.rates, WITH, chosen.seeds[0])[:10_000]
-    out = outages(totals_of(stories))
+    stories = suites(chosen.rates, WITH, chosen.seeds[0])[0][:10_000]
+    out = outages(failures_of(stories))
     votes = [votes_of(story, reruns=True) for story in stories]
     began = time.process_time()
     for of_test in votes:

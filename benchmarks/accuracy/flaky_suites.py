@@ -15,7 +15,7 @@ from random import Random
 from typing import NamedTuple
 
 from akastats.analysis.flaky import Vote
-from akastats.analysis.outages import RunTotals
+from akastats.analysis.outages import RunFailures
 
 COMMITS = 200
 #: What an outage takes along: shares of the suite.
@@ -47,12 +47,16 @@ class Rate(NamedTuple):
 
 @dataclass(frozen=True)
 class Scenario:
-    """What befalls a suite; `breakages` a test in 200 commits, of 1 to 8 commits each."""
+    """What befalls a suite; `breakages` a test in 200 commits, of 1 to 8 commits each.
+
+    With a `size` the tests are cut into suites of so many, project by project, each with outages of its own.
+    """
 
     name: str
     reruns: bool
     breakages: float = 0.05
     clustered: bool = False
+    size: int | None = None
 
 
 @dataclass
@@ -92,17 +96,25 @@ def _drawn_rates(random: Random) -> list[Rate]:
     ]
 
 
-def suite(rates: list[Rate], scenario: Scenario, seed: int, one_in: int = 1) -> list[Story]:
-    """Return what becomes of each test of the suite, or of one in some, in random order."""
+def suites(rates: list[Rate], scenario: Scenario, seed: int, one_in: int = 1) -> list[list[Story]]:
+    """Return what becomes of each test of each suite; of one test in some, where a part will do."""
     random = Random(seed)
     stories = [story for number, rate in enumerate(rates) for story in _stories(rate, number, scenario, random)]
-    random.shuffle(stories)
-    stories = stories[::one_in]
+    if scenario.size is None:
+        random.shuffle(stories)
+    stories = stories[: len(stories) // one_in]
+    size = scenario.size or len(stories)
+    cut = [stories[start : start + size] for start in range(0, len(stories), size)]
+    for stories in cut:
+        _befall(stories, scenario, random)
+    return cut
+
+
+def _befall(stories: list[Story], scenario: Scenario, random: Random) -> None:
     for story in stories:
         _break(story, scenario.breakages, random)
     for commit, share in zip(random.sample(range(COMMITS), len(OUTAGES)), OUTAGES, strict=True):
         _go_out(stories, commit, share, random)
-    return stories
 
 
 def _stories(rate: Rate, number: int, scenario: Scenario, random: Random) -> Iterator[Story]:
@@ -164,10 +176,10 @@ def votes_of(story: Story, reruns: bool) -> list[Vote]:
     return votes
 
 
-def totals_of(stories: list[Story]) -> list[RunTotals]:
-    """Return how many tests failed in each run."""
-    failing = [0] * COMMITS
-    for story in stories:
+def failures_of(stories: list[Story]) -> list[RunFailures]:
+    """Return which tests failed in each run."""
+    failing: list[list[str]] = [[] for _ in range(COMMITS)]
+    for number, story in enumerate(stories):
         for commit in story.failed:
-            failing[commit] += 1
-    return [RunTotals(f"r{commit}", len(stories), count) for commit, count in enumerate(failing)]
+            failing[commit].append(str(number))
+    return [RunFailures(f"r{commit}", len(stories), frozenset(tests)) for commit, tests in enumerate(failing)]
