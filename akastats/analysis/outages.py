@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import sqrt
 from statistics import median
 from typing import NamedTuple
@@ -26,8 +27,8 @@ LEAST_TESTS = 3
 LEAST_RECURRENCES = 3
 #: ... of no more of the suite than this: an outage of one service may take the same third of it each time.
 MOST_GROUP = 0.2
-#: How much the same, as `phi`: a group of a fifth and an outage of 6 % in one run come to .88.
-LEAST_SAMENESS = 0.9
+#: How much the same, as `phi`: an outage that takes more others along than the group has tests hides it.
+LEAST_SAMENESS = 0.5
 
 # A normal distribution's standard deviation, in median absolute deviations.
 _NORMAL = 1.4826
@@ -46,18 +47,30 @@ class RunFailures(NamedTuple):
         return len(self.failing) / self.tests
 
 
-def outages(runs: Sequence[RunFailures]) -> frozenset[str]:
-    """Return the ids of the runs in which far more failed than in the runs around them, given in time order.
+@dataclass(frozen=True)
+class Outages:
+    """The runs in which far more failed than usual, each with the tests for which it counts all the same."""
+
+    counted: Mapping[str, frozenset[str]]
+
+    def about(self, test: str) -> frozenset[str]:
+        """Return the runs that are no evidence about one test."""
+        return frozenset(run for run, tests in self.counted.items() if test not in tests)
+
+
+def outages(runs: Sequence[RunFailures]) -> Outages:
+    """Return the runs in which far more failed than in the runs around them, given in time order.
 
     "Far more" is relative to the suite's own usual there (median and its deviation): an outage of 6 % is seen in a
     suite of which 1 % fails, and none in one of which half fails now and then. Where the same tests fail together
-    time and again, it is they that are flaky, and their runs count.
+    time and again, it is they that are flaky: for them these runs count.
     """
     runs = [run for run in runs if run.tests > 0]
     if len(runs) < LEAST_RUNS:
-        return frozenset()
+        return Outages({})
     suspected = [at for at in range(len(runs)) if _is_far_more(runs[at], _around(runs, at))]
-    return frozenset(runs[at].run for at in suspected) - _recurring(runs, suspected)
+    unusual = {at: runs[at].failing - _usual(runs, at, set(suspected)) for at in suspected}
+    return Outages({runs[at].run: _recurring(unusual, at, runs[at].tests) for at in suspected})
 
 
 def _around(runs: Sequence[RunFailures], at: int) -> Sequence[RunFailures]:
@@ -74,15 +87,19 @@ def _is_far_more(run: RunFailures, around: Sequence[RunFailures]) -> bool:
     return excess > max(LEAST_SHARE, DEVIATIONS * max(scatter, chance)) and excess * run.tests >= LEAST_TESTS
 
 
-def _recurring(runs: Sequence[RunFailures], suspected: Sequence[int]) -> frozenset[str]:
-    """Return those of the suspected runs whose failures, without the usual ones, are those of others of them."""
-    unusual = {at: runs[at].failing - _usual(runs, at, set(suspected)) for at in suspected}
-    small = {at: failing for at, failing in unusual.items() if len(failing) <= MOST_GROUP * runs[at].tests}
-    return frozenset(
-        runs[at].run
-        for at, failing in small.items()
-        if sum(_are_the_same(failing, other, runs[at].tests) for other in small.values()) >= LEAST_RECURRENCES
-    )
+def _recurring(unusual: Mapping[int, frozenset[str]], at: int, tests: int) -> frozenset[str]:
+    """Return the tests that failed in a suspected run and in others like it; none where that is too many."""
+    failing = unusual[at]
+    if len(failing) > MOST_GROUP * tests:
+        return frozenset()
+    alike = [other for other in unusual.values() if _are_alike(failing, other, tests)]
+    counted = Counter(test for other in alike for test in failing & other)
+    least = max(LEAST_RECURRENCES, len(alike) / 2)
+    return frozenset(test for test, count in counted.items() if count >= least)
+
+
+def _are_alike(one: frozenset[str], other: frozenset[str], tests: int) -> bool:
+    return phi(len(one), len(other), len(one & other), tests) >= LEAST_SAMENESS
 
 
 def _usual(runs: Sequence[RunFailures], at: int, suspected: set[int]) -> set[str]:
@@ -91,7 +108,3 @@ def _usual(runs: Sequence[RunFailures], at: int, suspected: set[int]) -> set[str
     calm = [runs[each] for each in near if each not in suspected]
     counted = Counter(test for run in calm for test in run.failing)
     return {test for test, count in counted.items() if 2 * count > len(calm)}
-
-
-def _are_the_same(one: frozenset[str], other: frozenset[str], tests: int) -> bool:
-    return phi(len(one), len(other), len(one & other), tests) >= LEAST_SAMENESS

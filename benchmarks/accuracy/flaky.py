@@ -23,7 +23,7 @@ from flaky_suites import COMMITS, Scenario, Story, failures, failures_of, read_r
 
 from akastats.analysis.clusters import clusters
 from akastats.analysis.flaky import Flakiness, Vote, judge
-from akastats.analysis.outages import outages
+from akastats.analysis.outages import Outages, outages
 
 WITH, WITHOUT = Scenario("with reruns", reruns=True), Scenario("without reruns", reruns=False)
 HARDER = (
@@ -41,6 +41,8 @@ MOST_FALSE = 1.0
 #: What a small run judges of a suite, one test in so many.
 SMALL = 5
 CLASSES = ((0.01, 0.02), (0.02, 0.05), (0.05, 0.2), (0.2, 0.5), (0.5, 0.99))
+
+RUNS = [f"r{commit}" for commit in range(COMMITS)]
 
 Rule = Callable[[Sequence[Vote]], bool]
 
@@ -136,13 +138,17 @@ class Judged(NamedTuple):
     """What ours says of each test of a suite, and which runs it left out."""
 
     pairs: list[tuple[Story, Flakiness]]
-    outages: frozenset[str]
+    outages: Outages
 
 
 def judged(stories: list[Story], scenario: Scenario) -> Judged:
     """Return what ours says of a suite."""
     out = outages(failures_of(stories))
-    return Judged([(story, judge(votes_of(story, scenario.reruns), out)) for story in stories], out)
+    pairs = [
+        (story, judge(votes_of(story, scenario.reruns), out.about(str(number))))
+        for number, story in enumerate(stories)
+    ]
+    return Judged(pairs, out)
 
 
 def rivals(stories: list[Story], scenario: Scenario) -> dict[str, Score]:
@@ -151,7 +157,7 @@ def rivals(stories: list[Story], scenario: Scenario) -> dict[str, Score]:
     found: dict[str, list[tuple[Story, bool]]] = {name: [] for name in RIVALS}
     for story in stories:
         votes = votes_of(story, scenario.reruns)
-        guarded = [vote for vote in votes if vote.run not in out]
+        guarded = [vote for vote in votes if vote.run not in out.counted]
         for name, (rule, guard) in RIVALS.items():
             found[name].append((story, bool(story.failed) and rule(guarded if guard else votes)))
     return {name: score(said) for name, said in found.items()}
@@ -223,8 +229,8 @@ def details(ours: Sequence[Judged], scenario: Scenario) -> None:
     print(f"- Of {len(always)} tests that always fail, {always.count('broken')} are called broken.")
     mended = [said.state for story, said in pairs if story.rate == 0.0 and COMMITS - 1 not in story.failed]
     print(f"- Of {len(mended):,} tests that never fail by themselves and pass now: {counted(mended)}.")
-    guard = sum(len(suite.outages) for suite in ours)
-    print(f"- Runs left out as outages: {guard} of {COMMITS * len(ours):,}, with {5 * len(ours)} outages.")
+    guard = sum(len(suite.outages.counted) for suite in ours)
+    print(f"- Runs taken for outages: {guard} of {COMMITS * len(ours):,}, with {5 * len(ours)} outages.")
     if scenario.clustered:
         print(f"- {grouped(ours)}")
 
@@ -244,14 +250,18 @@ def grouped(ours: Sequence[Judged]) -> str:
     """Return how well the tests that fail together are told, by pairs of flaky tests."""
     right = said = true = 0
     for suite in ours:
-        runs = [run for run in (f"r{commit}" for commit in range(COMMITS)) if run not in suite.outages]
         flaky = {str(at): story for at, (story, said_of) in enumerate(suite.pairs) if said_of.state == "flaky"}
-        failed = {name: [f"r{commit}" for commit in story.failed] for name, story in flaky.items()}
-        groups = [[flaky[name].cluster for name in group] for group in clusters(failed, runs)]
+        failed = {name: failing_runs(story) - suite.outages.about(name) for name, story in flaky.items()}
+        groups = [[flaky[name].cluster for name in group] for group in clusters(failed, RUNS)]
         said += sum(comb(len(group), 2) for group in groups)
         right += sum(same_pairs(group) for group in groups)
         true += same_pairs([story.cluster for story in flaky.values()])
     return f"Pairs of flaky tests that fail together: precision {right / said:.3f}, recall {right / true:.3f}."
+
+
+def failing_runs(story: Story) -> set[str]:
+    """Return the runs in which a test failed."""
+    return {RUNS[commit] for commit in story.failed}
 
 
 def same_pairs(clusters_of: Sequence[int]) -> int:
@@ -322,11 +332,12 @@ def _or_more(commits: float, most: int) -> str:
 def cost(chosen: argparse.Namespace) -> bool:
     """What judging a suite of 10,000 tests costs."""
     stories = suites(chosen.rates, WITH, chosen.seeds[0])[0][:10_000]
-    out = outages(failures_of(stories))
     votes = [votes_of(story, reruns=True) for story in stories]
+    failing = failures_of(stories)
     began = time.process_time()
-    for of_test in votes:
-        judge(of_test, out)
+    out = outages(failing)
+    for number, of_test in enumerate(votes):
+        judge(of_test, out.about(str(number)))
     print(f"\n10,000 tests on {COMMITS} commits are judged in {time.process_time() - began:.1f} s on one core.")
     return True
 
