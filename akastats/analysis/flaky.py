@@ -149,10 +149,9 @@ def _without_failures(counted: Sequence[Vote], votes: Sequence[Vote]) -> Flakine
 def _with_failures(verdicts: Sequence[Verdict], votes: Sequence[Vote]) -> Flakiness:
     stretches = divide([verdict.trial for verdict in verdicts])
     segments = _segments(verdicts, stretches)
-    broken = [stretch for stretch in stretches if _is_breakage(verdicts, stretch)]
-    last = stretches[-1]
-    if last in broken:
-        failing = verdicts[last.start :]
+    broken = [found for stretch in stretches if (found := _breakage(verdicts, stretch))]
+    if broken and broken[-1].stop == len(verdicts):
+        failing = verdicts[broken[-1].start :]
         return _judged("broken", _Attempts.of(failing), evidence=_runs_of(failing), segments=segments)
     sporadic = _since_recovery(verdicts, broken)
     probability, attempts = flaky_probability(sporadic), _Attempts.of(sporadic)
@@ -204,8 +203,18 @@ def _segment(verdicts: Sequence[Verdict]) -> Segment:
     return Segment(verdicts[0].first_run, verdicts[-1].last_run, len(verdicts), failed, contradictions)
 
 
-def _is_breakage(verdicts: Sequence[Verdict], stretch: range) -> bool:
-    return len(stretch) >= LEAST_BREAKAGE and all(verdicts[at].trial.still_failing for at in stretch)
+def _breakage(verdicts: Sequence[Verdict], stretch: range) -> range:
+    """Return the part of a stretch in which nothing passed; empty if that is not all of it, or short.
+
+    A flake at either end fails too, and so falls to the stretch of the breakage: it is cut off.
+    """
+    start, stop = stretch.start, stretch.stop
+    while start < stop and verdicts[start].contradicts:
+        start += 1
+    while start < stop and verdicts[stop - 1].contradicts:
+        stop -= 1
+    is_one = stop - start >= LEAST_BREAKAGE and all(verdicts[at].trial.still_failing for at in range(start, stop))
+    return range(start, stop) if is_one else range(0)
 
 
 def _failing_since(votes: Sequence[Vote]) -> list[Verdict]:
