@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from math import exp, log
+from math import ceil, exp, log
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
@@ -97,14 +97,13 @@ def _drawn_rates(random: Random) -> list[Rate]:
 
 
 def suites(rates: list[Rate], scenario: Scenario, seed: int, one_in: int = 1) -> list[list[Story]]:
-    """Return what becomes of each test of each suite; of one test in some, where a part will do."""
+    """Return what becomes of each test of each suite; of one in some, where a part will do."""
     random = Random(seed)
     stories = [story for number, rate in enumerate(rates) for story in _stories(rate, number, scenario, random)]
     if scenario.size is None:
         random.shuffle(stories)
-    stories = stories[: len(stories) // one_in]
-    size = scenario.size or len(stories)
-    cut = [stories[start : start + size] for start in range(0, len(stories), size)]
+    size = scenario.size or ceil(len(stories) / one_in)
+    cut = [stories[start : start + size] for start in range(0, len(stories), size)][::one_in]
     for stories in cut:
         _befall(stories, scenario, random)
     return cut
