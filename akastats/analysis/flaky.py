@@ -49,8 +49,8 @@ class Vote(NamedTuple):
     """One attempt of a test.
 
     `commit` is `None` where the code is not known or not all committed: then the run stands for it. `retried` is
-    an attempt that follows a failed one in the same run. An error in setup or teardown has failed; who is skipped has
-    no vote.
+    an attempt that follows a failed one in the same run. An error in setup or teardown has failed; a skipped test
+    casts no vote.
     """
 
     run: str
