@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # CI tests what is shipped: the wheel. At a desk an edit is to be seen at once.
 EDITABLE := $(if $(CI),,--editable)
 
-.PHONY: test lint faults fuzz demo acceptance bench clean
+.PHONY: test lint faults fuzz demo acceptance bench accuracy clean
 .DEFAULT_GOAL := test
 
 $(VENV)/.installed: pyproject.toml
@@ -38,6 +38,9 @@ acceptance: $(VENV)/.installed  ## suites that nobody here wrote, bare and recor
 bench: $(VENV)/.installed  ## what recording costs, and what the library stores in a second
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check pytest-reportlog pytest-json-report
 	$(BIN)/python benchmarks/cost.py
+
+accuracy: $(VENV)/.installed  ## how often the verdicts are right, in the small form
+	$(BIN)/python benchmarks/accuracy/flaky.py --small
 
 clean:
 	rm -rf $(VENV) .akastats build/demo
