@@ -6,13 +6,15 @@ Each way is told a suite and says when it would have flagged what: at which run,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from math import sqrt
+from math import log, sqrt
 from statistics import fmean, median
 from typing import NamedTuple
 
 from slow_suites import Suite
 
-from akastats.analysis.slowdown import MIN_HISTORY, Durations, JudgedRun, Judgement, judge
+from akastats.analysis.changepoints import spread_of, without_outliers
+from akastats.analysis.pace import paces
+from akastats.analysis.slowdown import MIN_HISTORY, OFFSET, Durations, JudgedRun, Judgement, judge
 
 
 class Flag(NamedTuple):
@@ -98,18 +100,39 @@ def _weighted(values: Sequence[float]) -> tuple[float, float]:
 
 
 def otava(suite: Suite) -> Iterator[Flag]:
-    """Apache Otava 0.8 with its defaults on raw durations: window 50, p .001.
+    """Apache Otava 0.8 with its defaults on raw durations: window 50, p .001."""
+    yield from _otava(suite, lambda known: suite.until(known).seconds, p=0.001, least=0.0)
 
-    For its speed it reads a test only after each 50th run and five runs after its change, so that its false
-    flags are counted low.
-    """
+
+def otava_prepared(suite: Suite) -> Iterator[Flag]:
+    """Otava in the place of our own E-divisive: on logarithms less the pace without outliers, p 1e-5, 10 %."""
+    yield from _otava(suite, lambda known: prepared(suite.until(known)), p=1e-5, least=log(1.1))
+
+
+def prepared(suite: Suite) -> list[list[float]]:
+    """What this project's change points are looked for in."""
+    logs = [[log(value + OFFSET) for value in series] for series in suite.seconds]
+    shared = [pace or 0.0 for pace in paces([(range(suite.runs), series) for series in logs], suite.runs)]
+    own = [[value - pace for value, pace in zip(series, shared, strict=True)] for series in logs]
+    return [without_outliers(series, spread_of(series)) for series in own]
+
+
+def _otava(
+    suite: Suite, series_of: Callable[[int], Sequence[Sequence[float]]], *, p: float, least: float
+) -> Iterator[Flag]:
+    """Read a test after each 50th run and five runs after its change: slow, so its false flags are counted low."""
     from otava.analysis import compute_change_points
 
-    for test, (series, truth) in enumerate(zip(suite.seconds, suite.truths, strict=True)):
-        for known in sorted({*range(50, suite.runs + 1, 50), suite.runs, *([truth.at + 5] if truth else [])}):
-            points, _ = compute_change_points(list(series[:known]), window_len=50, max_pvalue=0.001)
-            for point in points:
-                yield Flag(test, point.index, known, point.stats.mean_2 > point.stats.mean_1)
+    changes = {test: truth.at + 5 for test, truth in enumerate(suite.truths) if truth}
+    everywhere = {*range(50, suite.runs + 1, 50), suite.runs}
+    for known in sorted({*everywhere, *changes.values()}):
+        for test, series in enumerate(series_of(known)):
+            if known not in everywhere and changes.get(test) != known:
+                continue
+            for point in compute_change_points(list(series), window_len=50, max_pvalue=p)[0]:
+                before, after = point.stats.mean_1, point.stats.mean_2
+                if abs(after - before) >= least:
+                    yield Flag(test, point.index, known, after > before)
 
 
 WAYS: dict[str, Way] = {
@@ -118,6 +141,7 @@ WAYS: dict[str, Way] = {
     "median + 3 MAD of 30": mad,
     "Perfherder t > 7": perfherder,
     "Otava, raw": otava,
+    "Otava, prepared as here": otava_prepared,
 }
 
 

@@ -206,7 +206,7 @@ def main() -> int:
     asked = options()
     count, tests, runs = (2, 40, 120) if asked.small else (asked.seeds, asked.tests, 200)
     seeds = range(asked.first_seed, asked.first_seed + count)
-    ways = [way for way in asked.ways if way != "Otava, raw" or find_spec("otava")]
+    ways = [way for way in asked.ways if "Otava" not in way or find_spec("otava")]
     results: dict[str, list[Score]] = {}
     for way in ways:
         start = time.process_time()
