@@ -54,6 +54,7 @@ bench: $(VENV)/.installed  ## what recording costs, and what the library stores 
 
 accuracy: $(VENV)/.installed  ## how often the verdicts are right, in the small form
 	$(BIN)/python benchmarks/accuracy/flaky.py --small
+	$(BIN)/python benchmarks/accuracy/slower.py --small
 
 clean:
 	rm -rf $(VENV) .akastats build/demo

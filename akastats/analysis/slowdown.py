@@ -1,0 +1,216 @@
+"""Which tests became slower or faster, since which run, by how much. Points in, verdicts out.
+
+Per environment class: the logarithm of each duration, less its run's pace, is a series whose levels are
+compared. Fixtures, files and a user's own durations are series like a test's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import exp, log
+from operator import sub
+
+from akastats.analysis.changepoints import MIN_AFTER, MIN_BEFORE, Limits, Shift, shifts, upper_tail
+from akastats.analysis.pace import Series, paces, sample
+
+#: Seconds added to each duration before its logarithm: under a millisecond a clock's noise is most of it.
+OFFSET = 0.001
+#: Seconds by which a level must change at least.
+LEAST_SECONDS = 0.02
+#: Runs at the new level from which on it is no longer only suspected.
+CONFIRMED_AFTER = 5
+#: Points that a test needs in an environment class before anything is said of it.
+MIN_HISTORY = MIN_BEFORE + MIN_AFTER
+#: The normal deviate of a 95 % interval.
+TWO_SIDED_95 = 1.96
+LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedRun:
+    """A run and the class of environment it was in: only runs of one class are compared."""
+
+    id: str
+    environment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Durations:
+    """What one test took: seconds, and the positions of its runs among all runs judged, ascending."""
+
+    runs: Sequence[int]
+    seconds: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A lasting change of a duration between two levels; seconds at the usual pace of its environment class.
+
+    The commit that caused it is after the run `since` and not after the run `until`, with a posterior of 99 %;
+    `run` is the likeliest first one. `low` and `high` are the 95 % interval of `ratio`, after over before;
+    `confidence` is the probability that the levels differ by the least that is reported.
+    """
+
+    label: str
+    environment: str
+    before: float
+    after: float
+    low: float
+    high: float
+    since: str
+    run: str
+    until: str
+    runs_after: int
+    p: float
+    confidence: float
+
+    @property
+    def ratio(self) -> float:
+        """How many times the old duration the new one is."""
+        return (self.after + OFFSET) / (self.before + OFFSET)
+
+    @property
+    def is_slower(self) -> bool:
+        """Whether it takes longer than before."""
+        return self.after > self.before
+
+    @property
+    def is_suspected(self) -> bool:
+        """Whether too few runs have followed to call it more than a suspicion."""
+        return self.runs_after < CONFIRMED_AFTER
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What all series of a suite say.
+
+    `suite` are the changes of the pace, with an empty label, in seconds of all tests together: what slows
+    everything down is seen there and nowhere else. `paces` holds for each run its factor against the usual, None
+    where too few tests are known. `undecided` counts the series whose history is too short in each class.
+    """
+
+    changes: tuple[Change, ...]
+    suite: tuple[Change, ...]
+    paces: tuple[float | None, ...]
+    undecided: int
+
+
+def environment_class(
+    *, suite: str, workers: int, provider: str | None, host: str, cpu_count: int, python: str
+) -> str:
+    """Name the class of a run's environment: one name for all runs whose durations may be compared.
+
+    Hosts of a CI provider are one machine each and so count by their size; others by their name. Workers
+    count by powers of two.
+    """
+    crowd = 1 << max(0, workers - 1).bit_length()
+    place = f"{provider}-{cpu_count}" if provider else host
+    return "/".join((suite, f"n{crowd}", place, ".".join(python.split(".")[:2])))
+
+
+def judge(runs: Sequence[JudgedRun], durations: Mapping[str, Durations], limits: Limits = LIMITS) -> Judgement:
+    """Judge every series by what is known up to the newest run, the last; nothing is kept between calls."""
+    changes: list[Change] = []
+    suite: list[Change] = []
+    factors: list[float | None] = [None] * len(runs)
+    undecided: dict[str, bool] = dict.fromkeys(durations, True)
+    for environment in dict.fromkeys(run.environment for run in runs):
+        known = _Environment(runs, environment, durations)
+        known.tell_paces(factors)
+        suite.extend(known.suite_changes(limits))
+        for label, found in known.changes(limits):
+            undecided[label] = False
+            changes.extend(found)
+    return Judgement(tuple(changes), tuple(suite), tuple(factors), sum(undecided.values()))
+
+
+class _Environment:
+    """The series of one environment class and the paces of its runs."""
+
+    def __init__(self, runs: Sequence[JudgedRun], name: str, durations: Mapping[str, Durations]) -> None:
+        self.name = name
+        self.runs = runs
+        self.only = {at for at, run in enumerate(runs) if run.environment == name}
+        self.durations = durations
+        asked = sample([label for label, series in durations.items() if len(series.runs) >= MIN_BEFORE])
+        self.paces = paces((self._logs(durations[label]) for label in asked), len(runs))
+
+    def tell_paces(self, factors: list[float | None]) -> None:
+        """Write the factor of each run of the class."""
+        for at in self.only:
+            pace = self.paces[at]
+            factors[at] = None if pace is None else exp(pace)
+
+    def _points(self, series: Durations) -> tuple[Sequence[int], Sequence[float]]:
+        """The points of a series in this class; none of what has a negative value and so is no duration."""
+        if not series.seconds or min(series.seconds) < 0:
+            return (), ()
+        if len(self.only) == len(self.runs):
+            return series.runs, series.seconds
+        pairs = [pair for pair in zip(series.runs, series.seconds, strict=True) if pair[0] in self.only]
+        return [at for at, _ in pairs], [seconds for _, seconds in pairs]
+
+    def _logs(self, series: Durations) -> Series:
+        at, seconds = self._points(series)
+        return at, [log(value + OFFSET) for value in seconds]
+
+    def suite_changes(self, limits: Limits) -> Iterator[Change]:
+        """Changes of the pace, in seconds of all tests together."""
+        at = [run for run in sorted(self.only) if self.paces[run] is not None]
+        values = [pace for run in at if (pace := self.paces[run]) is not None]
+        found = shifts(values, limits)
+        total = sum(_usual(self._points(series)[1]) for series in self.durations.values()) if found else 0.0
+        for shift in found:
+            yield self._change("", at, shift, total, limits)
+
+    def changes(self, limits: Limits) -> Iterator[tuple[str, list[Change]]]:
+        """Each series that has history enough, with its changes."""
+        for label, series in self.durations.items():
+            at, seconds = self._points(series)
+            if len(at) < MIN_HISTORY:
+                continue
+            # Most tests of most suites end here: what never differed by so much did not change by it.
+            if max(seconds) - min(seconds) < LEAST_SECONDS:
+                yield label, []
+                continue
+            yield label, self._changes_of(label, at, seconds, limits)
+
+    def _changes_of(self, label: str, at: Sequence[int], seconds: Sequence[float], limits: Limits) -> list[Change]:
+        paces = [self.paces[run] for run in at]
+        if None in paces:
+            known = [place for place, pace in enumerate(paces) if pace is not None]
+            at, seconds = [at[place] for place in known], [seconds[place] for place in known]
+        logs = map(log, [value + OFFSET for value in seconds])
+        values = list(map(sub, logs, [pace for pace in paces if pace is not None]))
+        found = (self._change(label, at, shift, 1.0, limits) for shift in shifts(values, limits))
+        return [change for change in found if abs(change.after - change.before) >= LEAST_SECONDS]
+
+    def _change(self, label: str, at: Sequence[int], shift: Shift, scale: float, limits: Limits) -> Change:
+        size = shift.after - shift.before
+        reach = TWO_SIDED_95 * shift.error
+        since, run, until = (
+            self.runs[at[place]].id for place in (max(0, shift.first - 1), shift.position, shift.last)
+        )
+        return Change(
+            label=label,
+            environment=self.name,
+            before=_seconds(shift.before, scale),
+            after=_seconds(shift.after, scale),
+            low=exp(size - reach),
+            high=exp(size + reach),
+            since=since,
+            run=run,
+            until=until,
+            runs_after=shift.points,
+            p=shift.p,
+            confidence=1 - upper_tail((abs(size) - limits.shift) / shift.error, shift.freedom),
+        )
+
+
+def _seconds(level: float, scale: float) -> float:
+    return max(0.0, scale * exp(level) - OFFSET)
+
+
+def _usual(seconds: Sequence[float]) -> float:
+    return sorted(seconds)[len(seconds) // 2] if seconds else 0.0
