@@ -15,7 +15,10 @@ from conftest import server_binary, wait_until_answering
 from tests.cli.conftest import COMMAND
 
 SUITE = Path(__file__).parent / "suite"
-PYTEST = [sys.executable, "-m", "pytest", "--akastats", "-q", "-p", "no:randomly", "-p", "no:cacheprovider"]
+# Only what is recorded with: all that is installed for our own tests takes 4 s of the processor to be imported.
+ALONE = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+PLUGINS = ["-p", "pytest_akastats.plugin", "-p", "xdist", "-p", "no:cacheprovider"]
+PYTEST = [sys.executable, "-m", "pytest", *PLUGINS, "--akastats", "-q"]
 
 
 @contextmanager
@@ -36,7 +39,7 @@ def store() -> Iterator[str]:
 def environment(**variables: str) -> dict[str, str]:
     """Return ours without what this machine, or a test run around it, has set for itself."""
     ours = {name: text for name, text in os.environ.items() if not name.startswith(("AKA_STATS_", "PYTEST_"))}
-    return {**ours, "PYTHONWARNINGS": "", **variables}
+    return {**ours, **ALONE, "PYTHONWARNINGS": "", **variables}
 
 
 def record(url: str, home: Path, *arguments: str, **variables: str) -> None:
