@@ -112,9 +112,11 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         family, _, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(place[:2], family=family, backlog=128)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
+        # A name that cannot be spelled as one of a host is an error of its encoding.
+        reason = getattr(error, "strerror", None) or error
         raise AkastatsError(
-            f"cannot serve on {host} port {port}: {error.strerror or error}; name another with --port, 0 for any"
+            f"cannot serve on {host} port {port}: {reason}; name another with --port, 0 for any"
         ) from error
 
 

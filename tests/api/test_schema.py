@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
@@ -24,6 +25,7 @@ from schemathesis.schemas import APIOperation
 from schemathesis.specs.openapi.checks import negative_data_rejection
 
 from akastats import push_stat
+from akastats.api.access import MAX_HEADER_BYTES
 from akastats.app import create_app
 from akastats.config import Config, config
 from tests.api.conftest import SERVE
@@ -112,7 +114,13 @@ def explore(url: str, name: str, examples: int, mode: Mode = Mode.POSITIVE, **op
         if mode is Mode.POSITIVE:
             # A cursor is only ever the `next` of a page before, which a schema cannot say.
             (case.query or {}).pop("cursor", None)
-        answer = case.call(base_url=url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=30)
+        try:
+            answer = case.call(base_url=url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=30)
+        except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
+            # Of an address that is far too long uvicorn reads no more than it must before it hangs up.
+            asked = requests.Request("GET", url + case.formatted_path, params=case.query).prepare()
+            assert len(asked.path_url) > MAX_HEADER_BYTES
+            return
         # Refused for its size before anybody looked whether it is wrong: schemathesis does not expect that.
         excluded = [negative_data_rejection] if answer.status_code == 431 else []
         case.validate_response(answer, excluded_checks=excluded)

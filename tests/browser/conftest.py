@@ -124,6 +124,14 @@ def nothing(recorded: str) -> Iterator[str]:
         yield where
 
 
+@pytest.fixture(scope="session")
+def live(recorded: str, shop: Path) -> Iterator[str]:
+    """Where a store is served to which a test adds: the others know what theirs holds."""
+    record(recorded, shop, "--akastats-namespace=LIVE", RUN="1")
+    with served(recorded, "--namespace", "LIVE") as where:
+        yield where
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Chromium, for the tests of one module."""
