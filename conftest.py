@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -38,9 +39,9 @@ def wait_until_answering(path: Path, server: subprocess.Popen[bytes], deadline_s
     raise AssertionError(f"no server at {path}")
 
 
-@pytest.fixture(scope="session")
-def server_url() -> Iterator[str]:
-    """A real server for this worker, without persistence: its URL."""
+@contextmanager
+def running_server() -> Iterator[str]:
+    """Run a real server, without persistence: its URL."""
     with tempfile.TemporaryDirectory(prefix="aks") as directory:
         path = Path(directory) / "s"
         arguments = ["--port", "0", "--unixsocket", str(path), "--save", "", "--dir", directory]
@@ -51,6 +52,13 @@ def server_url() -> Iterator[str]:
         finally:
             server.kill()
             server.wait()
+
+
+@pytest.fixture(scope="session")
+def server_url() -> Iterator[str]:
+    """A real server for this worker: its URL."""
+    with running_server() as url:
+        yield url
 
 
 @pytest.fixture

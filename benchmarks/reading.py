@@ -23,15 +23,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
+from filled import fill, nodeids
 from redis import Redis
-
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
-
-from filled import fill, nodeids  # noqa: E402 - a script's neighbour
 
 #: Bounds at the 95th percentile, in milliseconds, and of the API's memory in MB.
 LIST_MS, HISTORY_MS, MEMORY_MB = 100.0, 50.0, 150.0
@@ -172,14 +168,13 @@ def measure(
 def server_pid(url: str) -> int:
     """Return the process of a store, which is on this machine."""
     with Redis.from_url(url) as client:
-        told: dict[str, Any] = client.info("server")  # type: ignore[assignment]  # redis-py's answer is untyped
-        return int(told["process_id"])
+        return int(cast(dict[str, Any], client.info("server"))["process_id"])
 
 
 def say_store(url: str) -> None:
     """Tell what the store takes."""
     with Redis.from_url(url) as client:
-        told: dict[str, Any] = client.info("memory")  # type: ignore[assignment]  # redis-py's answer is untyped
+        told = cast(dict[str, Any], client.info("memory"))
         kinds = {"rows of tests": "AKA-STATS::TESTS", "its index": "AKA-STATS::INDEX"}
         sizes = {name: client.memory_usage(key) or 0 for name, key in kinds.items()}
         print(

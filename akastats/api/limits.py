@@ -72,24 +72,28 @@ _IDS = TypeAdapter(
 )
 
 
-async def _body(request: Request) -> bytes:
-    """Return the body, reading no more of it and no longer than is allowed."""
+async def read_body(request: Request, most: int) -> bytes:
+    """Return a request's body, reading at most `most` bytes of it and for at most 10 s; else raise a problem."""
     # Decompressed, a mebibyte may be a gigabyte.
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise Problem(415, "content-encoding: a body is sent as it is, not compressed", "content-encoding")
     try:
-        return await asyncio.wait_for(_read(request), BODY_SECONDS)
+        return await asyncio.wait_for(_read(request, most), BODY_SECONDS)
     except asyncio.TimeoutError as error:
         raise Problem(408, f"body: not here within {BODY_SECONDS:g} s", "body") from error
 
 
-async def _read(request: Request) -> bytes:
+async def _read(request: Request, most: int) -> bytes:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise Problem(413, f"body: more than {MAX_BODY_BYTES} bytes", "body", MAX_BODY_BYTES)
+        if len(body) > most:
+            raise Problem(413, f"body: more than {most} bytes", "body", most)
     return bytes(body)
+
+
+async def _body(request: Request) -> bytes:
+    return await read_body(request, MAX_BODY_BYTES)
 
 
 def _strings(body: bytes, shape: TypeAdapter[list[str]]) -> list[str]:

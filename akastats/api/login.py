@@ -15,7 +15,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
-from akastats.api.problems import Problem
+from akastats.api.limits import read_body
 from akastats.tokens import COOKIE_DAYS
 
 LOGIN, LOGOUT = "/login", "/logout"
@@ -85,14 +85,10 @@ def form(request: Request, then: str, is_second: bool = False) -> Response:
 
 
 async def read(request: Request) -> Given:
-    """Read the form's fields; raises a problem for one that is too large."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_FORM_BYTES:
-            raise Problem(413, f"body: more than {MAX_FORM_BYTES} bytes", "body", MAX_FORM_BYTES)
+    """Read the form's fields; raises a problem for one that is too large or too slow."""
+    body = await read_body(request, MAX_FORM_BYTES)
     try:
-        fields = parse_qs(bytes(body), max_num_fields=10)
+        fields = parse_qs(body, max_num_fields=10)
     except ValueError:
         fields = {}
     (secret, *_), (then, *_) = fields.get(b"token", [b""]), fields.get(b"next", [b""])

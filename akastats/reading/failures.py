@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from akastats import keys, profile
+from akastats import profile
 from akastats.analysis.compare import FAILING
 from akastats.analysis.error_records import ErrorRecord, unpack
 from akastats.analysis.fingerprint import fingerprint, message_in
-from akastats.operations import query
-from akastats.operations.requests import Operation, ask_all
+from akastats.operations import lists, query
+from akastats.operations.requests import Operation
 
 #: Of each failure so many tests are named, and of a run so many failures told: the rest is counted.
 MAX_TESTS = 100
@@ -90,9 +90,8 @@ def failures(namespace: str, content: Mapping[str, Any], began: float) -> Operat
 
 def _records(namespace: str, fingerprints: list[str]) -> Operation[dict[str, ErrorRecord]]:
     """Read what is known of failures over all runs, in one round trip; unknown ones are left out."""
-    replies = yield from ask_all([("HMGET", keys.error(namespace, each), *_KNOWN) for each in fingerprints])
-    found = [unpack(dict(zip(_KNOWN, reply, strict=True))) for reply in replies]
-    return {each: record for each, record in zip(fingerprints, found, strict=True) if record}
+    stored = yield from lists.error_fields(namespace, fingerprints, _KNOWN)
+    return {each: record for each, fields in stored.items() if (record := unpack(fields))}
 
 
 _KNOWN = ("first_seen", "message", "frames")

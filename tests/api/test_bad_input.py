@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import os
@@ -12,6 +13,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
+
+from akastats.api import limits
+from akastats.app import create_app
 
 SERVE = """
 import socket, sys, uvicorn
@@ -208,19 +212,15 @@ def slow(where: tuple[str, int], before: bytes) -> bytes:
     return answer.partition(b"\r\n\r\n")[2]
 
 
-def test_a_body_that_never_ends_is_408(server, call, monkeypatch):
-    """The time for a body is bounded, not only its size."""
-    from akastats.api import limits
-    from akastats.app import create_app
-
+@pytest.mark.parametrize("path", ["/api/v1/stats", "/login"])
+def test_a_body_that_never_ends_is_408(server, call, monkeypatch, path):
+    """The time for a body is bounded, not only its size, also before anybody has shown a token."""
     monkeypatch.setattr(limits, "BODY_SECONDS", 0.05)
 
     async def drip():
-        import asyncio
-
         yield b"["
         await asyncio.Event().wait()
 
-    answer = call(create_app(), "POST", "/api/v1/stats", content=drip())
+    answer = call(create_app(), "POST", path, content=drip())
 
     assert (408, "body") == (answer.status_code, answer.json()["field"])

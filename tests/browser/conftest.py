@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
 
+from conftest import running_server
 from tests.browser import chromium
-from tests.browser.served import SUITE, record, served, store
+from tests.browser.served import SUITE, record, served
 
 # Run by pytest of its own, where it is recorded.
 collect_ignore = ["suite"]
@@ -102,7 +103,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def recorded(shop: Path) -> Iterator[str]:
     """A store with four runs of the sample suite on two branches, the last with workers: its URL."""
-    with store() as url:
+    with running_server() as url:
         for number, branch in enumerate(BRANCHES, 1):
             workers = ("-n", "2") if number == len(BRANCHES) else ()
             variables = {"RUN": str(number), "AKA_STATS_BRANCH": branch, "AKA_STATS_COMMIT": f"{number:040x}"}

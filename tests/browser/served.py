@@ -6,12 +6,10 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from conftest import server_binary, wait_until_answering
 from tests.cli.conftest import COMMAND
 
 SUITE = Path(__file__).parent / "suite"
@@ -19,21 +17,6 @@ SUITE = Path(__file__).parent / "suite"
 ALONE = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 PLUGINS = ["-p", "pytest_akastats.plugin", "-p", "xdist", "-p", "no:cacheprovider"]
 PYTEST = [sys.executable, "-m", "pytest", *PLUGINS, "--akastats", "-q"]
-
-
-@contextmanager
-def store() -> Iterator[str]:
-    """A real server, without persistence: its URL."""
-    with tempfile.TemporaryDirectory(prefix="aks") as directory:
-        path = Path(directory) / "s"
-        arguments = ["--port", "0", "--unixsocket", str(path), "--save", "", "--dir", directory]
-        server = subprocess.Popen([server_binary(), *arguments], stdout=subprocess.DEVNULL)
-        try:
-            wait_until_answering(path, server)
-            yield f"unix://{path}"
-        finally:
-            server.kill()
-            server.wait()
 
 
 def environment(**variables: str) -> dict[str, str]:

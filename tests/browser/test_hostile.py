@@ -14,8 +14,9 @@ from urllib.request import urlopen
 
 import pytest
 
+from conftest import running_server
 from tests.browser.payloads import ALL, BROKEN_OUT
-from tests.browser.served import served, store
+from tests.browser.served import served
 from tests.telling import tell
 
 STRANGERS = (Path(__file__).parent / "strangers.js").read_text()
@@ -40,7 +41,7 @@ def everywhere(tmp_path_factory) -> Iterator[str]:
     """Where a store is served in which every payload stands in every place that a text can have."""
     now = time.time() - 3600
     home = tmp_path_factory.mktemp("hostile")
-    with store() as url:
+    with running_server() as url:
         for number, payload in enumerate(ALL):
             tests = [(payload, "failed", 0.1, traceback(payload))]
             told = {"id": f"{number:03d} {payload}", **dict.fromkeys(FIELDS, payload)}

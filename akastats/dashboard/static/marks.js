@@ -16,6 +16,17 @@ export const OUTCOMES = {
   ".": "absent",
 };
 
+/** The colour of each outcome, as a property of the style sheet. */
+export const INKS = {
+  passed: "--pass",
+  failed: "--fail",
+  error: "--error",
+  rerun: "--rerun",
+  skipped: "--skip",
+  xfailed: "--xfail",
+  xpassed: "--xpass",
+};
+
 const STEP = 4;
 const HEIGHT = 16;
 // What went well stands low, what did not stands out.

@@ -5,7 +5,7 @@ import { READS } from "./chart.js";
 import { el, svg } from "./dom.js";
 import { duration, moment, number, percent } from "./format.js";
 import { failures } from "./failures.js";
-import { OUTCOMES, badge } from "./marks.js";
+import { INKS, OUTCOMES, badge } from "./marks.js";
 import { facts, head, later, nothing, section, show } from "./parts.js";
 import { api, asked, to } from "./place.js";
 import { points } from "./points.js";
@@ -14,14 +14,6 @@ import { filledTable, foldedTable } from "./table.js";
 import { age, branchName, commitId, runLink } from "./words.js";
 
 const ATTEMPTS = 500;
-const INKS = {
-  passed: "--pass",
-  failed: "--fail",
-  error: "--error",
-  rerun: "--rerun",
-  xfailed: "--xfail",
-  xpassed: "--xpass",
-};
 
 /** Show one test. */
 export async function view() {

@@ -3,6 +3,7 @@
 import { colour } from "./chart.js";
 import { el, fill } from "./dom.js";
 import { counted, duration, percent } from "./format.js";
+import { INKS } from "./marks.js";
 import { to } from "./place.js";
 import { filledTable } from "./table.js";
 import { nodeName } from "./words.js";
@@ -11,15 +12,6 @@ const LANE = 26;
 const GAP = 6;
 const MARGIN = 56;
 const AXIS = 22;
-const INKS = {
-  passed: "--pass",
-  failed: "--fail",
-  error: "--error",
-  rerun: "--rerun",
-  skipped: "--skip",
-  xfailed: "--xfail",
-  xpassed: "--xpass",
-};
 
 /** Return the timeline of a profile's tests, with a table of its workers. */
 export function timeline(profile, suite) {
