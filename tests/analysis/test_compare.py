@@ -98,3 +98,12 @@ def test_the_last_attempt_counts():
     found = verdicts({"tests": columns})
 
     assert found == {"a": Verdict("passed", 0.25), "b": Verdict("error", 0.07)}
+
+
+def test_what_lost_most_comes_first():
+    """Slower ones by the seconds they lost, faster ones by those they gained, not by how long they take."""
+    base = {"long": Verdict("passed", 9.0), "short": Verdict("passed", 1.0), "third": Verdict("passed", 4.0)}
+    now = {"long": Verdict("passed", 10.0), "short": Verdict("passed", 6.0), "third": Verdict("passed", 7.0)}
+
+    assert ["short", "third", "long"] == names(compare(now, base).slower)
+    assert ["short", "third", "long"] == names(compare(base, now).faster)

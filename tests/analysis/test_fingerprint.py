@@ -111,12 +111,28 @@ def test_class_message_and_place_tell_failures_apart(old, new):
     assert fingerprint(LONG).id != fingerprint(LONG.replace(old, new)).id
 
 
-@pytest.mark.parametrize("checkout", ["/checkouts/1/shop", "/other/place/shop", r"D:\checkouts\shop"])
-def test_a_checkout_elsewhere_is_the_same_failure(checkout):
-    """Of an absolute path only its last parts count."""
-    text = f'  File "{checkout}/src/shop/lib.py", line 3, in load\nValueError: no'
+@pytest.mark.parametrize(
+    "file", ["/checkouts/1/shop/src/shop/lib.py", "/other/src/shop/lib.py", r"D:\checkouts\src\shop\lib.py"]
+)
+def test_a_checkout_elsewhere_is_the_same_failure(file):
+    """Of an absolute path only its last parts count, whatever separates them."""
+    text = f'  File "{file}", line 3, in load\nValueError: no'
 
     assert ("src/shop/lib.py::load",) == fingerprint(text).frames
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("json.JSONDecodeError: no", "no"),
+        ("JSONDecodeError: no", "no"),
+        ("row 3: a JSONDecodeError came", "row 3: a JSONDecodeError came"),
+        ("JSONDecodeError", "JSONDecodeError"),
+    ],
+)
+def test_a_message_is_told_without_its_class(line, message):
+    """Only what stands before a colon and is the class goes."""
+    assert message == message_in(f"E   {line}", "JSONDecodeError")
 
 
 @pytest.mark.parametrize(
