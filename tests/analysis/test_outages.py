@@ -53,6 +53,21 @@ def test_a_few_failures_are_no_outage(tests, count):
     assert outages(runs).about("t0") == frozenset()
 
 
+def test_three_tests_of_ten_are_an_outage():
+    """In a small suite it takes three tests: two are a breakage, as above."""
+    runs = quiet(10)
+    runs[30] = RunFailures("r30", 10, names(0, 1, 2))
+
+    assert outages(runs).about("t9") == {"r30"}
+
+
+def test_five_runs_have_a_usual():
+    """The fifth run is the first that can be judged."""
+    runs = [*quiet(400, runs=4), RunFailures("r4", 400, failing(400, 0.5))]
+
+    assert outages(runs).about("t0") == {"r4"}
+
+
 def test_a_suite_that_fails_a_lot_has_no_outage_each_time():
     """Where a tenth of the suite fails at random in each run, that is its usual."""
     runs = [RunFailures(f"r{at}", 400, failing(400, 0.1, seed=at)) for at in range(100)]
@@ -96,6 +111,15 @@ def test_the_same_tests_failing_together_are_flaky():
 
     assert found.about("t0") == frozenset()
     assert found.about("t100") == {"r5", "r20", "r33", "r48"}
+
+
+def test_three_times_the_same_are_enough():
+    """A group that failed together three times is flaky, one that did twice is not yet."""
+    runs = quiet(400)
+    for at in (5, 20, 33):
+        runs[at] = RunFailures(f"r{at}", 400, names(*range(40)))
+
+    assert outages(runs).about("t0") == frozenset()
 
 
 @pytest.mark.parametrize(("size", "times"), [(40, 2), (120, 4)])
