@@ -46,6 +46,45 @@ def test_a_failure_rate_is_of_what_is_known(letters, expected):
     assert expected == row.failure_rate
 
 
+def test_a_row_tells_what_its_attempts_came_to():
+    """Seconds to the microsecond; what is no number is absent, and an unknown outcome counts for no rate."""
+    row = row_of(
+        [
+            Attempt(30.0, 0.30000004, "p"),
+            Attempt(20.0, None, "f"),
+            Attempt(10.0, float("nan"), "?"),
+            Attempt(5.0, 0.1, "r"),
+        ],
+        4,
+        0.2,
+    )
+
+    assert row is not None
+    assert (4, 0.6667, 0.2, 0.3) == (row.runs, row.failure_rate, row.avg, row.last)
+    assert (0.2, 0.29, 30.0) == (row.p50, row.p95, row.last_time)
+    assert ("pf?r", (0.3, None, None, 0.1)) == (row.outcomes, row.durations)
+
+
+@pytest.mark.parametrize(
+    ("letter", "outcome"),
+    [
+        ("p", "passed"),
+        ("f", "failed"),
+        ("e", "error"),
+        ("x", "xfailed"),
+        ("X", "xpassed"),
+        ("r", "rerun"),
+        ("?", None),
+    ],
+)
+def test_the_newest_letter_is_the_last_outcome(letter, outcome):
+    """Each letter stands for the outcome that pytest's users know."""
+    row = row_of([Attempt(2.0, 0.1, letter), Attempt(1.0, 0.1, "p")], 2, 0.1)
+
+    assert row is not None
+    assert outcome == row.last_outcome
+
+
 def test_a_row_round_trips():
     """What is stored is what was made."""
     row = row_of(attempts(200), 200, 0.5)
@@ -66,7 +105,8 @@ def test_what_is_no_row_of_ours_is_none(stored):
 @pytest.mark.parametrize("count", [2, 3, 10, 100])
 def test_quantiles_are_those_of_the_statistics_module(count):
     """Between two values in proportion, both ends included."""
-    values = sorted(random.Random(count).random() for _ in range(count))
+    chance = random.Random(count)
+    values = sorted(chance.random() for _ in range(count))
     twentieths = quantiles(values, n=20, method="inclusive")
 
     assert [pytest.approx(twentieths[9], abs=1e-6), pytest.approx(twentieths[18], abs=1e-6)] == [
