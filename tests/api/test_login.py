@@ -55,6 +55,13 @@ def test_the_api_never_answers_a_form(app):
     assert "application/problem+json" == answer.headers["content-type"]
 
 
+def test_the_form_tells_our_own_pages_where_it_came_from(app):
+    """With `no-referrer` a browser would send it with `Origin: null`, which is refused."""
+    answer = ask(app, "GET", LAN, "/", headers=HTML)
+
+    assert "same-origin" == answer.headers["referrer-policy"]
+
+
 def test_the_form_has_its_style_and_no_script(app):
     """The policy allows the one style that is there, and nothing else."""
     answer = ask(app, "GET", LAN, "/", headers=HTML)
