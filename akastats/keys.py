@@ -17,6 +17,9 @@
 | `NS::TESTS_AT` | sorted set | those labels by server time of the row's last change |
 | `NS::ERROR::fingerprint` | hash | failures that are the same one, see `analysis/error_records.py` |
 | `NS::ERRORS`, `NS::ERRORS_AT` | sorted set | fingerprints by when last seen, and by server time of last change |
+| `NS::VERDICTS::id` | string | what one run means, compressed, see `analysis/verdicts.py` |
+| `NS::QUARANTINE` | hash | a test's label to why and until when its failures fail no run, JSON |
+| `NS::MARKS` | hash | a slowdown's id to what people say of it, JSON |
 """
 
 from __future__ import annotations
@@ -118,3 +121,18 @@ def errors(namespace: str) -> str:
 def errors_at(namespace: str) -> str:
     """Return the key of the fingerprints by their last change."""
     return f"{namespace}::ERRORS_AT"
+
+
+def verdicts(namespace: str, run_id: str) -> str:
+    """Return the key of what one run means."""
+    return f"{namespace}::VERDICTS::{run_id}"
+
+
+def quarantine(namespace: str) -> str:
+    """Return the key of the tests whose failures fail no run."""
+    return f"{namespace}::QUARANTINE"
+
+
+def marks(namespace: str) -> str:
+    """Return the key of what people say of slowdowns."""
+    return f"{namespace}::MARKS"

@@ -1,0 +1,140 @@
+"""What a run means: a label for each failure, a state for each test, what became slower. The values; pure."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from akastats.analysis.failure_labels import Kind
+from akastats.analysis.flaky import State
+from akastats.analysis.slowdown import Change
+from akastats.errors import AkastatsError
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedFailure:
+    """One failing test of the run; `label` is `None` where there is no history to judge by.
+
+    `rate` is how much of a known flaky test's first attempts fail.
+    """
+
+    nodeid: str
+    label: Kind | None
+    rate: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedTest:
+    """A test that is not healthy; `rate`, `low` and `high` as in `Flakiness`, `evidence` run ids, newest first.
+
+    `since` is the first run of its newest stretch, `is_new` says that the verdict before did not have it so.
+    `runs_failed` and `seconds_lost` are what it cost in the runs that were judged. `workers` holds how many of
+    its attempts failed on each worker, of how many; `after` the tests that ran right before it where it failed,
+    and how often, the most frequent first.
+    """
+
+    nodeid: str
+    state: State
+    rate: float
+    low: float
+    high: float
+    probability: float
+    evidence: tuple[str, ...] = ()
+    since: str = ""
+    is_new: bool = False
+    runs_failed: int = 0
+    seconds_lost: float = 0.0
+    workers: tuple[tuple[str, int, int], ...] = ()
+    after: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedChange:
+    """A lasting change of a duration; `is_new` says that the verdict before did not have it."""
+
+    change: Change
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OverBudget:
+    """A test that took longer than its marker allows, in seconds; `rule` is `max_seconds` or `max_slowdown`."""
+
+    nodeid: str
+    seconds: float
+    allowed: float
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """What one run means, by what was known up to it.
+
+    `runs` counts those that were judged, itself included; `base` is the branch that failures are compared with.
+    `counts` says how many tests are in each state, `tests` names those that are neither healthy nor new;
+    `clusters` are flaky tests that fail together. `changes` are of tests, fixtures, files and a user's own
+    numbers, `suite_changes` of the pace of everything (label empty); `together` are labels that changed at the
+    same run. `pace` is the run's factor against the usual, `seconds` what it took, `usual_seconds` the median
+    before it; `None` where unknown. In an outage far more failed than usual. `undecided` counts series too short
+    to be judged.
+    """
+
+    run: str
+    suite: str
+    branch: str
+    base: str
+    runs: int
+    failures: tuple[JudgedFailure, ...] = ()
+    tests: tuple[JudgedTest, ...] = ()
+    counts: Mapping[str, int] | None = None
+    clusters: tuple[tuple[str, ...], ...] = ()
+    changes: tuple[JudgedChange, ...] = ()
+    suite_changes: tuple[JudgedChange, ...] = ()
+    together: tuple[tuple[str, ...], ...] = ()
+    over_budget: tuple[OverBudget, ...] = ()
+    pace: float | None = None
+    seconds: float | None = None
+    usual_seconds: float | None = None
+    is_outage: bool = False
+    undecided: int = 0
+
+
+def pack(verdicts: Verdicts) -> bytes:
+    """Return verdicts as they are stored: JSON in zlib."""
+    return zlib.compress(json.dumps({"version": VERSION, **asdict(verdicts)}, separators=(",", ":")).encode())
+
+
+def unpack(stored: bytes) -> Verdicts:
+    """Return stored verdicts; raises `AkastatsError` for those of a version that this release does not know."""
+    content: dict[str, Any] = json.loads(zlib.decompress(stored))
+    if content.pop("version", None) != VERSION:
+        raise AkastatsError("these verdicts are of another release: update pytest-akastats")
+    tables: dict[str, Callable[..., Any]] = {
+        "failures": JudgedFailure,
+        "tests": JudgedTest,
+        "changes": _change,
+        "suite_changes": _change,
+        "over_budget": OverBudget,
+    }
+    for name, kind in tables.items():
+        content[name] = tuple(kind(**_frozen(row)) for row in content[name])
+    known = {field.name for field in fields(Verdicts)}
+    return Verdicts(**{name: _frozen(value) for name, value in content.items() if name in known})
+
+
+def _change(change: Mapping[str, Any], is_new: bool) -> JudgedChange:
+    return JudgedChange(Change(**change), is_new)
+
+
+def _frozen(value: Any) -> Any:
+    """Return JSON with tuples for lists; what stands in a dictionary likewise."""
+    if isinstance(value, (list, tuple)):
+        return tuple(map(_frozen, value))
+    if isinstance(value, dict):
+        return {name: _frozen(each) for name, each in value.items()}
+    return value

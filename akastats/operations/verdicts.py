@@ -1,0 +1,19 @@
+"""Verdicts of runs: stored beside their profiles, and found again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from akastats import keys
+from akastats.operations.requests import Operation, ask_all, tell
+
+
+def store(namespace: str, run_id: str, packed: bytes, ttl_s: int) -> Operation[None]:
+    """Store the packed verdicts of a run for `ttl_s` seconds."""
+    yield from tell(("SET", keys.verdicts(namespace, run_id), packed, "EX", ttl_s))
+
+
+def stored(namespace: str, run_ids: Sequence[str]) -> Operation[dict[str, bytes]]:
+    """Read the packed verdicts of some runs, in one round trip; those without any are left out."""
+    replies = yield from ask_all([("GET", keys.verdicts(namespace, run_id)) for run_id in run_ids])
+    return {run_id: bytes(reply) for run_id, reply in zip(run_ids, replies, strict=True) if reply is not None}
