@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,9 @@ from akastats.operations import runs
 from akastats.operations.requests import Operation
 from akastats.shipper import state as states
 from akastats.shipper.answer import answer
-from akastats.shipper.delivery import Delivery
+from akastats.shipper.delivery import UNSOUND, Delivery
+from akastats.shipper.judging import Judge
+from akastats.shipper.judging import told as told_of
 from akastats.shipper.leftovers import drain
 from akastats.shipper.lifetime import AFTERLIFE_S, Lifetime
 from akastats.shipper.listing import refresh
@@ -57,6 +59,7 @@ class Shipper:
         self._client: Any = None
         self._reply_timeout_s = REPLY_TIMEOUT_S
         self._state = State(server=without_credentials(config.redis_url))
+        self._judge = Judge(config, self.carry)
         self._answers = 0
         self._told_at = self._answered_at = 0.0
 
@@ -86,7 +89,7 @@ class Shipper:
     def _note_answer(self) -> None:
         self._answers += 1
         self._answered_at = time.monotonic()
-        is_over = self._state.phase in (states.DONE, states.FAILED)
+        is_over = self._state.phase in (*states.APPLIED, states.FAILED)
         if not is_over and time.monotonic() - self._told_at >= TELL_S:
             self.say(phase=states.DELIVERING, answers=self._answers, message="")
 
@@ -113,6 +116,8 @@ class Shipper:
             if has_died and not came:
                 # Without a header there is no run to complete.
                 return bool(self.delivery.story.header) and self._persist(self.delivery.complete_as_crashed)
+            if not came and self.delivery.story.header:
+                self._judge.prepare(self.delivery.story.run_id)
             if time.monotonic() - self._answered_at > IDLE_S:
                 self.hang_up()
             look = SHORTEST_LOOK_S if came else min(2 * look, LONGEST_LOOK_S)
@@ -170,7 +175,35 @@ class Shipper:
 
     def _finish(self) -> None:
         told = answer(self.delivery.story, self._config, self.carry)
-        self.say(phase=states.DONE, answer=told)
+        self.say(phase=states.JUDGING, answer=told)
+        with self._signs_of_life():
+            judged = self._judged()
+        self.say(phase=states.DONE, answer=told | judged)
+
+    def _judged(self) -> dict[str, Any]:
+        """Judge the run once; what keeps it from being judged is told, and is no reason to deliver it again."""
+        try:
+            return {"verdicts": told_of(self._judge.judge(self.delivery.story.run_id))}
+        except (AkastatsError, *UNSOUND) as error:
+            return {"unjudged": f"{type(error).__name__}: {error}"[:200]}
+
+    @contextmanager
+    def _signs_of_life(self) -> Iterator[None]:
+        """Say every moment that something goes on: 10,000 tests take seconds in which no server answers."""
+        is_over = threading.Event()
+
+        def beat() -> None:
+            while not is_over.wait(TELL_S):
+                self._answers += 1
+                self.say(answers=self._answers)
+
+        beating = threading.Thread(target=beat, daemon=True)
+        beating.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            beating.join()
 
     def tidy(self) -> None:
         """Do what is left when the run is applied: list it, deliver what other runs left, forget old profiles."""
@@ -258,7 +291,9 @@ def prepare(spool: Path) -> tuple[Shipper, embedded.Lease | None]:
 def fail(spool: Path, message: str) -> None:
     """Say what ended the delivery of a spool, unless its run was applied already."""
     told = states.read(spool) or State()
-    if told.phase != states.DONE:
+    if told.phase == states.JUDGING:
+        states.write(spool, dataclasses.replace(told, phase=states.DONE))
+    elif told.phase != states.DONE:
         states.write(spool, dataclasses.replace(told, phase=states.FAILED, message=message))
 
 
