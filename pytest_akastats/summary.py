@@ -117,6 +117,8 @@ def _verdicts(state: State) -> Iterator[str]:
         yield f"  no verdicts: {visible(state.answer['unjudged'])}"
     elif state.phase == states.JUDGING:
         yield "  no verdicts yet: `akastats report` will tell them"
+    if "trouble" in state.answer:
+        yield f"  {visible(state.answer['trouble'])}"
 
 
 def _row(row: dict[str, Any]) -> str:

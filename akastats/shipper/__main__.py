@@ -20,6 +20,7 @@ from typing import Any
 
 from akastats import config as configuration
 from akastats import embedded, redis
+from akastats.analysis.verdicts import Verdicts
 from akastats.config import Config, without_credentials
 from akastats.errors import AkastatsError, ServerError
 from akastats.operations import runs
@@ -33,6 +34,7 @@ from akastats.shipper.leftovers import drain
 from akastats.shipper.lifetime import AFTERLIFE_S, Lifetime
 from akastats.shipper.listing import refresh
 from akastats.shipper.state import State
+from akastats.shipper.webhook import news, post
 
 # A grown spool is seen this soon at first (seconds), and at the latest while nothing happens.
 SHORTEST_LOOK_S, LONGEST_LOOK_S = 0.01, 0.2
@@ -183,9 +185,16 @@ class Shipper:
     def _judged(self) -> dict[str, Any]:
         """Judge the run once; what keeps it from being judged is told, and is no reason to deliver it again."""
         try:
-            return {"verdicts": told_of(self._judge.judge(self.delivery.story.run_id))}
+            found = self._judge.judge(self.delivery.story.run_id)
+            return {"verdicts": told_of(found), **self._spread(found)}
         except (AkastatsError, *UNSOUND) as error:
             return {"unjudged": f"{type(error).__name__}: {error}"[:200]}
+
+    def _spread(self, found: Verdicts) -> dict[str, str]:
+        """Tell the webhook what is news; return what went wrong."""
+        told = news(found) if self._config.webhook else None
+        trouble = post(self._config.webhook, told) if told else ""
+        return {"trouble": trouble} if trouble else {}
 
     @contextmanager
     def _signs_of_life(self) -> Iterator[None]:
