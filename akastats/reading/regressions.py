@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from akastats.analysis import marks
-from akastats.analysis.marks import Mark
+from akastats.analysis.marks import Mark, Marks
 from akastats.analysis.slowdown import Change
 from akastats.analysis.verdicts import JudgedChange, Verdicts
 from akastats.operations import runs
@@ -122,18 +122,24 @@ def listed(
     ends = dict.fromkeys(run for judged in changes for run in _runs_of(judged.change))
     told = yield from runs.values(namespace, list(ends), ("commit",))
     commits = {run: fields.get("commit") for run, fields in told.items()}
-    return [
-        ListedChange(
-            marks.id_of(judged.change),
-            named(judged.change.label),
-            judged,
-            verdicts.suite,
-            *(commits.get(run) for run in _runs_of(judged.change)),
-            group_of(judged.change, verdicts),
-            marks.mark_of(judged.change, said),
-        )
-        for judged in changes
-    ]
+    return [_listed(judged, verdicts, commits, said) for judged in changes]
+
+
+def _listed(
+    judged: JudgedChange, verdicts: Verdicts, commits: Mapping[str, str | None], said: Marks
+) -> ListedChange:
+    change = judged.change
+    return ListedChange(
+        id=marks.id_of(change),
+        named=named(change.label),
+        judged=judged,
+        suite=verdicts.suite,
+        since_commit=commits[change.since],
+        commit=commits[change.run],
+        until_commit=commits[change.until],
+        group=group_of(change, verdicts),
+        mark=marks.mark_of(change, said),
+    )
 
 
 def _runs_of(change: Change) -> tuple[str, str, str]:

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from akastats.analysis.verdicts import Verdicts, unpack
 from akastats.errors import NotFoundError
-from akastats.operations import query
 from akastats.operations import runs as stored_runs
 from akastats.operations import verdicts as stored_verdicts
 from akastats.operations.requests import Operation
@@ -94,4 +93,4 @@ def at_place(namespace: str, place: Place | None, suite: str | None, branch: str
 def told(namespace: str, verdicts: Verdicts) -> Operation[Told]:
     """Read what is to be told beside verdicts."""
     fields = yield from stored_runs.values(namespace, [verdicts.run], ("started",))
-    return Told(verdicts, query.number(fields[verdicts.run].get("started")))
+    return Told(verdicts, runs.run_of({"id": verdicts.run, **fields[verdicts.run]}).started)
