@@ -23,7 +23,7 @@ router = APIRouter(prefix="/api/v1", route_class=Route, tags=["verdicts"], respo
 
 MAX_MARK_BYTES = 16 * 1024
 
-ChangeId = Annotated[str, Path(min_length=1, max_length=64, examples=["5c0ffee5c0ffee5c"])]
+ChangeId = Annotated[str, Path(min_length=1, max_length=64, examples=["7e8a1bf79f85d966"])]
 Kind = Annotated[
     Literal["", "test", "fixture", "collect", "stat"],
     Query(description="only of these; empty: of all. The suite as a whole stands apart"),

@@ -614,7 +614,7 @@ class JudgedChange(BaseModel):
     What caused it came after the run `since` and not after the run `until`.
     """
 
-    id: str = Field(description="for its mark", examples=["5c0ffee5c0ffee5c"])
+    id: str = Field(description="for its mark", examples=["7e8a1bf79f85d966"])
     label: str = Field(description="empty: the suite as a whole", examples=[f"test@unit::{_NODEID}"])
     kind: Literal["test", "fixture", "collect", "stat", "suite"] = Field(examples=["test"])
     name: str = Field(

@@ -96,20 +96,20 @@ def named(label: str) -> Named:
 
 
 def chosen(changes: Iterable[JudgedChange], wanted: Wanted) -> list[JudgedChange]:
-    """Return the changes that are wanted, newest first, of one run the largest first."""
+    """Return the changes that are wanted, newest first, of one run the largest first, then by label."""
     found = [
         judged
         for judged in changes
         if (wanted.faster or judged.change.is_slower)
         and (wanted.kind is None or named(judged.change.label).kind == wanted.kind)
     ]
+    found.sort(key=lambda judged: (judged.change.label, judged.change.environment))
     return sorted(found, key=_newness, reverse=True)
 
 
-def _newness(judged: JudgedChange) -> tuple[str, float, str, str]:
-    change = judged.change
-    size = max(change.ratio, 1 / change.ratio)
-    return change.run, size, change.label, change.environment
+def _newness(judged: JudgedChange) -> tuple[str, float]:
+    ratio = judged.change.ratio
+    return judged.change.run, max(ratio, 1 / ratio)
 
 
 def listed(
