@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends
 
@@ -20,10 +20,15 @@ from akastats.api.shapes import (
     VerdictsInShort,
     WorkerFailures,
 )
+from akastats.errors import NotFoundError
+from akastats.operations.requests import Operation
 from akastats.reading import cursors
 from akastats.reading.flaky import ListedTest
 from akastats.reading.regressions import ListedChange
 from akastats.reading.verdicts import Place, Told
+from akastats.redis import async_redis
+
+T = TypeVar("T")
 
 # No verdict has as many tests or changes.
 _MOST = 1_000_000
@@ -47,6 +52,14 @@ def _no_cursor(reason: str) -> Problem:
 
 #: Where a page of verdicts begins, `None` for the first one.
 After = Annotated[Place | None, Depends(_place)]
+
+
+async def page_of(asked: Operation[T]) -> T:
+    """Return a page of verdicts; raises a problem where those have expired that the pages before are out of."""
+    try:
+        return await async_redis.run(asked)
+    except NotFoundError as error:
+        raise Problem(422, f"cursor: {error}; begin with the first page", "cursor") from error
 
 
 def in_short(told: Told | None) -> VerdictsInShort | None:

@@ -42,7 +42,7 @@ async def get_regressions(
     """List what became slower by the newest verdicts, newest first, of one run the largest first."""
     wanted = Wanted(kind or None, faster)
     asked = regressions.page(config.namespace, config.run_days, wanted, after, limit, suite, branch)
-    found = await async_redis.run(asked)
+    found = await judged.page_of(asked)
     return RegressionsPage(
         items=[judged.judged_change(each) for each in found.items],
         next=judged.following(found.told, after, limit, found.total),

@@ -80,7 +80,7 @@ async def get_flaky(
 ) -> FlakyPage:
     """List tests that are flaky, or broken, by the newest verdicts; those of one rank by what they cost."""
     wanted = Wanted(state or None, sort)
-    found = await async_redis.run(flaky.page(config.namespace, wanted, after, limit, suite, branch))
+    found = await judged.page_of(flaky.page(config.namespace, wanted, after, limit, suite, branch))
     return FlakyPage(
         items=[judged.judged_test(each) for each in found.items],
         next=judged.following(found.told, after, limit, found.total),
