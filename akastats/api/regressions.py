@@ -13,7 +13,7 @@ from akastats.api.judged import After
 from akastats.api.limits import PAGE_DEFAULT, PageSize, read_body
 from akastats.api.problems import Route, documented, invalid
 from akastats.api.shapes import ChangeMark, MarkWanted, RegressionsPage
-from akastats.api.verdicts import AnySuite, Branch, JudgedRun
+from akastats.api.verdicts import AnyBranch, AnySuite, JudgedRun
 from akastats.config import config
 from akastats.reading import marked, regressions
 from akastats.reading.regressions import Wanted
@@ -34,7 +34,7 @@ Kind = Annotated[
 async def get_regressions(
     after: After,
     suite: AnySuite = None,
-    branch: Branch = "",
+    branch: AnyBranch = None,
     kind: Kind = "",
     faster: Annotated[bool, Query(description="what became faster too")] = False,
     limit: PageSize = PAGE_DEFAULT,

@@ -19,8 +19,9 @@ from akastats.redis import async_redis
 
 router = APIRouter(prefix="/api/v1", route_class=Route, tags=["verdicts"], responses=documented(422, 503))
 
-Branch = Annotated[
-    str, Query(max_length=MAX_VALUE, description="the whole name; empty: of any", examples=["main"])
+AnyBranch = Annotated[
+    str | None,
+    Query(max_length=MAX_VALUE, description="empty: any; absent: main or master, else any", examples=["main"]),
 ]
 AnySuite = Annotated[
     str | None,
@@ -54,7 +55,7 @@ Sort = Literal[
 
 
 @router.get("/verdicts", responses=documented(404))
-async def get_verdicts(run: JudgedRun = "", suite: AnySuite = None, branch: Branch = "") -> Verdicts:
+async def get_verdicts(run: JudgedRun = "", suite: AnySuite = None, branch: AnyBranch = None) -> Verdicts:
     """Answer all that a run means: by default the newest one that was judged."""
     found = await async_redis.run(whole.whole(config.namespace, config.run_days, run, suite, branch))
     verdicts = found.told.verdicts
@@ -73,7 +74,7 @@ async def get_verdicts(run: JudgedRun = "", suite: AnySuite = None, branch: Bran
 async def get_flaky(
     after: After,
     suite: AnySuite = None,
-    branch: Branch = "",
+    branch: AnyBranch = None,
     state: StateWanted = "flaky",
     sort: Sort = "-seconds_lost",
     limit: PageSize = PAGE_DEFAULT,

@@ -42,7 +42,7 @@ class Page:
 
 
 def page(
-    namespace: str, wanted: Wanted, place: Place | None, size: int, suite: str | None, branch: str
+    namespace: str, wanted: Wanted, place: Place | None, size: int, suite: str | None, branch: str | None
 ) -> Operation[Page]:
     """Read tests that are not healthy, by the newest verdicts of a suite and branch."""
     told = yield from reading.at_place(namespace, place, suite, branch)

@@ -71,7 +71,13 @@ class Page:
 
 
 def page(
-    namespace: str, days: int, wanted: Wanted, place: Place | None, size: int, suite: str | None, branch: str
+    namespace: str,
+    days: int,
+    wanted: Wanted,
+    place: Place | None,
+    size: int,
+    suite: str | None,
+    branch: str | None,
 ) -> Operation[Page]:
     """Read what changed by the newest verdicts of a suite and branch, newest first."""
     told = yield from reading.at_place(namespace, place, suite, branch)

@@ -12,6 +12,7 @@ from akastats.operations import verdicts as stored_verdicts
 from akastats.operations.requests import Operation
 from akastats.operations.runs import Position
 from akastats.reading import runs
+from akastats.reading.comparing import DEFAULT_BRANCHES
 from akastats.reading.runs import Run
 
 #: Among so many of the newest runs the newest verdicts are looked for.
@@ -59,6 +60,18 @@ def newest(
     return (yield from of_run_if_any(namespace, judged[0])) if judged else None
 
 
+def newest_of(namespace: str, suite: str | None, branch: str | None) -> Operation[Verdicts | None]:
+    """Read the newest verdicts of a suite as above; without a branch those of main or master, else of any.
+
+    What a pull request broke or slowed down is not how the suite stands.
+    """
+    for each in (*DEFAULT_BRANCHES, "") if branch is None else (branch,):
+        found = yield from newest(namespace, suite, each)
+        if found is not None:
+            return found
+    return None
+
+
 def judged_runs(
     namespace: str, suite: str | None = None, branch: str = "", before: Run | None = None
 ) -> Operation[list[str]]:
@@ -70,11 +83,11 @@ def judged_runs(
     return (yield from stored_verdicts.which(namespace, ids))
 
 
-def asked_for(namespace: str, run_id: str, suite: str | None, branch: str) -> Operation[Verdicts]:
+def asked_for(namespace: str, run_id: str, suite: str | None, branch: str | None) -> Operation[Verdicts]:
     """Read what one run means, or where none is named, the newest there is; raises `NotFoundError` without any."""
     if run_id:
         return (yield from of_run(namespace, run_id))
-    found = yield from newest(namespace, suite, branch)
+    found = yield from newest_of(namespace, suite, branch)
     if found is None:
         raise NotFoundError(
             f"no verdicts: none of the newest {LOOKED_AT} runs of this suite and branch was judged"
@@ -82,10 +95,10 @@ def asked_for(namespace: str, run_id: str, suite: str | None, branch: str) -> Op
     return found
 
 
-def at_place(namespace: str, place: Place | None, suite: str | None, branch: str) -> Operation[Told | None]:
+def at_place(namespace: str, place: Place | None, suite: str | None, branch: str | None) -> Operation[Told | None]:
     """Read the verdicts that a page is out of: the newest of a suite and branch, or those of the page before."""
     if place is None:
-        found = yield from newest(namespace, suite, branch)
+        found = yield from newest_of(namespace, suite, branch)
         return None if found is None else (yield from told(namespace, found))
     return (yield from told(namespace, (yield from of_run(namespace, place.run))))
 

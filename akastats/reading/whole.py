@@ -21,7 +21,7 @@ class Whole:
     suite_changes: list[ListedChange]
 
 
-def whole(namespace: str, days: int, run_id: str, suite: str | None, branch: str) -> Operation[Whole]:
+def whole(namespace: str, days: int, run_id: str, suite: str | None, branch: str | None) -> Operation[Whole]:
     """Read all that a run means, or the newest one judged; raises `NotFoundError` where there is none."""
     found = yield from verdicts.asked_for(namespace, run_id, suite, branch)
     told = yield from verdicts.told(namespace, found)

@@ -31,7 +31,8 @@ def test_no_shape_misses_what_is_judged():
 
     assert judged_test | {"suite", "cluster", "quarantine"} == set(shapes.JudgedTest.model_fields)
     assert {field.name for field in fields(Change)} <= set(shapes.JudgedChange.model_fields)
-    assert whole | {"started", "labels"} == set(shapes.Verdicts.model_fields)
+    # The paces are beside the changes: `/regressions`.
+    assert whole - {"paces"} | {"started", "labels"} == set(shapes.Verdicts.model_fields)
 
 
 def test_all_that_a_run_means(ask, redis_client):
@@ -89,24 +90,40 @@ def test_of_a_run_that_is_named(ask, redis_client):
     ("query", "number"),
     [
         ("", 5),
+        ("branch=", 7),
         ("suite=unit", 4),
+        ("suite=unit&branch=", 7),
         ("suite=", 3),
-        ("branch=topic", 2),
+        ("branch=topic", 7),
+        ("branch=topic&suite=e2e", 2),
         ("suite=unit&branch=main", 4),
         ("suite=&branch=main", 3),
     ],
 )
 def test_the_newest_of_a_suite_and_branch(ask, redis_client, query, number):
-    """An absent suite is any, an empty one that of runs without."""
-    put_verdicts(redis_client, 2, branch="topic")
+    """An absent suite is any, an empty one that of runs without; an empty branch is any, an absent one the main."""
+    put_verdicts(redis_client, 2, branch="topic", suite="e2e")
     put_verdicts(redis_client, 3, suite="")
     put_verdicts(redis_client, 4)
     put_verdicts(redis_client, 5, suite="e2e")
     put_run(redis_client, 6, suite="unit", branch="main")
+    put_verdicts(redis_client, 7, branch="topic")
 
     for path in ("verdicts", "flaky", "regressions"):
         found = ask("GET", f"/api/v1/{path}?{query}").json()
         assert run_id(number) == (found["run"] if path == "verdicts" else found["verdicts"]["run"])
+
+
+@pytest.mark.parametrize(
+    ("branches", "number"), [(["topic", "master", "main"], 2), (["topic", "master"], 1), (["a", "b"], 1)]
+)
+def test_without_a_branch_the_main_one_s_are_told(ask, redis_client, branches, number):
+    """It has one of two names; where neither was judged, the newest of any branch."""
+    for at, branch in enumerate(branches):
+        put_verdicts(redis_client, at, branch=branch)
+    put_verdicts(redis_client, 9, branch="main", suite="e2e")
+
+    assert run_id(number) == ask("GET", "/api/v1/flaky?suite=unit").json()["verdicts"]["run"]
 
 
 @pytest.mark.parametrize("query", ["", "run=nobody", "suite=unit", "branch=topic"])
@@ -124,7 +141,7 @@ def test_verdicts_beyond_the_newest_50_runs_are_not_looked_for(ask, redis_client
     """Nobody is judged any more there; they are still found by their run."""
     put_verdicts(redis_client, 0)
     for number in range(1, 51):
-        put_run(redis_client, number)
+        put_run(redis_client, number, suite="unit", branch="main")
 
     assert 404 == ask("GET", "/api/v1/verdicts").status_code
     assert 200 == ask("GET", f"/api/v1/verdicts?run={run_id(0)}").status_code
