@@ -101,7 +101,7 @@ def test_of_a_run_that_is_named(ask, redis_client):
     ],
 )
 def test_the_newest_of_a_suite_and_branch(ask, redis_client, query, number):
-    """An absent suite is any, an empty one that of runs without; an empty branch is any, an absent one the main."""
+    """An absent suite is any, an empty one is none; an empty branch is any, an absent one the main one."""
     put_verdicts(redis_client, 2, branch="topic", suite="e2e")
     put_verdicts(redis_client, 3, suite="")
     put_verdicts(redis_client, 4)
