@@ -16,6 +16,7 @@ from tests.api.judged import NAMESPACE, changed, judged, put_verdicts, run_id, v
 from tests.api.test_runs import put_run
 from tests.telling import STARTED, tell
 
+RUN = run_id(1)
 FAILURES = (
     JudgedFailure("a.py::new", "new"),
     JudgedFailure("a.py::flaky", "known flaky", 0.12),
@@ -65,7 +66,9 @@ def test_all_that_a_run_means(ask, redis_client):
     assert {"new": 1, "known flaky": 2} == found["labels"]
     assert {"nodeid": "a.py::flaky", "label": "known flaky", "rate": 0.12} == found["failures"][1]
     assert (4, None) == (len(found["failures"]), found["failures"][3]["label"])
-    assert [("a.py::c", 0), ("a.py::b", None)] == [(test["nodeid"], test["cluster"]) for test in found["tests"]]
+    assert [("a.py::c", 0, None), ("a.py::b", None, None)] == [
+        (test["nodeid"], test["cluster"], test["since"]) for test in found["tests"]
+    ]
     assert ["a.py::c", "a.py::b"] == [change["nodeid"] for change in found["changes"]]
     assert [("suite", "", None)] == [
         (change["kind"], change["label"], change["nodeid"]) for change in found["suite_changes"]
@@ -240,29 +243,29 @@ def test_flaky_tests_are_listed_by_what_they_cost(ask, redis_client, query, expe
 @pytest.mark.parametrize("path", ["flaky", "regressions"])
 def test_all_pages_are_of_one_verdict(ask, redis_client, path):
     """A run that is judged between two pages neither repeats nor hides anything."""
-    names = [f"{number:02d}" for number in range(7)]
+    names = [f"{number:02d}" for number in range(6)]
     told = {
         "tests": tuple(judged(name) for name in names),
         "changes": tuple(changed(name, 1) for name in names),
     }
     put_verdicts(redis_client, 1, **told)
-    found, cursor = [], ""
+    found, cursor, pages = [], "", 0
     while cursor is not None:
         answer = ask("GET", f"/api/v1/{path}?limit=3&cursor={cursor}").json()
         found += [item.get("label", item["nodeid"]) for item in answer["items"]]
-        assert (run_id(1), 7) == (answer["verdicts"]["run"], answer["total"])
-        cursor = answer["next"]
+        assert (run_id(1), 6) == (answer["verdicts"]["run"], answer["total"])
+        cursor, pages = answer["next"], pages + 1
         put_verdicts(redis_client, 2, tests=(judged("newest"),), changes=(changed("newest", 2),))
 
-    assert names == found
+    assert (names, 2) == (found, pages)
 
 
 @pytest.mark.parametrize("path", ["flaky", "regressions"])
-@pytest.mark.parametrize(
-    "place", [["", 1], ["run-1", -1], ["run-1", 10**6], ["run-1", True], ["run-1", 1.0], ["run-1"], [1, "run-1"]]
-)
+@pytest.mark.parametrize("place", [["", 1], [RUN, -1], [RUN, 10**6], [RUN, True], [RUN, 1.0], [RUN], [1, RUN]])
 def test_a_cursor_that_is_not_ours_is_refused(ask, redis_client, path, place):
     """Whatever it was made of."""
+    put_verdicts(redis_client, 1)
+
     answer = ask("GET", f"/api/v1/{path}?cursor={cursors.encode(place)}")
 
     assert (422, "cursor") == (answer.status_code, answer.json()["field"])
