@@ -24,8 +24,8 @@ from akastats.operations.lists import ORPHANS
 from akastats.operations.requests import Operation
 from akastats.operations.server import identify
 from akastats.shipper.delivery import CarryAll
-from akastats.shipper.leftovers import Drained, drain_one, tidy
 from akastats.shipper.judging import judge_late
+from akastats.shipper.leftovers import Drained, drain_one, tidy
 from akastats.shipper.listing import refresh
 
 Carry = Callable[[Operation[Any]], Any]
