@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import fields
 
 import pytest
@@ -148,6 +149,31 @@ def test_verdicts_beyond_the_newest_50_runs_are_not_looked_for(ask, redis_client
 
     assert 404 == ask("GET", "/api/v1/verdicts").status_code
     assert 200 == ask("GET", f"/api/v1/verdicts?run={run_id(0)}").status_code
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        b"",
+        b"damaged",
+        zlib.compress(b"{"),
+        zlib.compress(b"[]"),
+        zlib.compress(b'{"version": 2}'),
+        zlib.compress(b'{"version": 1}'),
+    ],
+    ids=range(6),
+)
+def test_verdicts_that_cannot_be_read_are_passed_over(ask, redis_client, stored):
+    """Those of another release or damaged ones hide none that can be read; asked for by name, they are a 503."""
+    put_verdicts(redis_client, 1)
+    put_verdicts(redis_client, 2)
+    redis_client.set(keys.verdicts(NAMESPACE, run_id(2)), stored)
+
+    by_name = ask("GET", f"/api/v1/verdicts?run={run_id(2)}")
+
+    assert run_id(1) == ask("GET", "/api/v1/flaky").json()["verdicts"]["run"]
+    assert (503, True) == (by_name.status_code, "another release" in by_name.json()["detail"])
+    assert ask("GET", f"/api/v1/runs/{run_id(2)}").json()["verdicts"] is None
 
 
 def test_verdicts_outlive_the_record_of_their_run(ask, redis_client):
