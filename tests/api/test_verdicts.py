@@ -141,13 +141,14 @@ def test_no_verdicts_are_a_404(ask, redis_client, query):
     assert "no verdicts" in answer.json()["detail"]
 
 
-def test_verdicts_beyond_the_newest_50_runs_are_not_looked_for(ask, redis_client):
-    """Nobody is judged any more there; they are still found by their run."""
+@pytest.mark.parametrize(("newer", "status"), [(49, 200), (50, 200), (199, 200), (200, 404)])
+def test_verdicts_are_looked_for_among_the_newest_200_runs(ask, redis_client, newer, status):
+    """Nobody is judged any more where all those were not; older ones are still found by their run."""
     put_verdicts(redis_client, 0)
-    for number in range(1, 51):
+    for number in range(1, newer + 1):
         put_run(redis_client, number, suite="unit", branch="main")
 
-    assert 404 == ask("GET", "/api/v1/verdicts").status_code
+    assert status == ask("GET", "/api/v1/verdicts").status_code
     assert 200 == ask("GET", f"/api/v1/verdicts?run={run_id(0)}").status_code
 
 
