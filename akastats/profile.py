@@ -55,7 +55,8 @@ def encode(story: Story) -> bytes:
 
 
 def _told(budget: Budget | None) -> dict[str, float] | None:
-    return budget and {name: value for name, value in asdict(budget).items() if value is not None}
+    given = asdict(budget) if budget else {}
+    return {name: value for name, value in given.items() if value is not None} or None
 
 
 # In JSON of ASCII alone: an escaped backslash, a character of two surrogates, a surrogate without its other half.
