@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import median
 from typing import Any
 
+from akastats.analysis.run_records import RunRecord
 from akastats.analysis.verdicts import OverBudget
 from akastats.outcomes import Budget, budget_of
 
@@ -22,6 +23,25 @@ def budgets_of(content: Mapping[str, Any]) -> dict[str, Budget]:
         return {}
     rows = zip(tests["nodeid"], tests["budget"], strict=True)
     return {nodeid: budget_of(each) for nodeid, each in rows if each}
+
+
+def usual_of(earlier: Sequence[RunRecord], nodeids: Iterable[str]) -> dict[str, list[float]]:
+    """Return what tests took where they passed in the newest of these runs, in their order."""
+    found: dict[str, list[float]] = {nodeid: [] for nodeid in nodeids}
+    if found:
+        for record in earlier[-MOST_RUNS:]:
+            for nodeid, seconds in record.passed().items():
+                if nodeid in found:
+                    found[nodeid].append(seconds)
+    return found
+
+
+def pace_among(paces: Sequence[tuple[str, float]], run_id: str) -> float | None:
+    """Return the pace of the last run against the runs that say what is usual; `None` where it is unknown."""
+    if len(paces) < 2 or paces[-1][0] != run_id:
+        return None
+    *before, (_, now) = paces
+    return now / median(pace for _, pace in before[-MOST_RUNS:])
 
 
 def over_budget(

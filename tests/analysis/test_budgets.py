@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from akastats.analysis.budgets import budgets_of, over_budget
+from akastats.analysis.budgets import budgets_of, over_budget, pace_among, usual_of
 from akastats.analysis.verdicts import OverBudget
 from akastats.outcomes import Budget
+from tests.analysis.records import run
 
 TEST = "a.py::test_a"
 
@@ -95,3 +96,36 @@ def test_a_profile_tells_budgets_of_marked_tests() -> None:
 
     assert {"b": Budget(max_seconds=1.5)} == budgets_of({"tests": tests})
     assert {} == budgets_of({"tests": {"nodeid": ["a", "b"]}})
+
+
+def test_the_usual_is_of_the_newest_runs_in_which_a_test_passed() -> None:
+    """Of a test that was run again the last attempt counts; others are not asked for."""
+    runs = [run(number, [("a", "passed", number), ("b", "passed", 1.0)]) for number in range(60)]
+    runs += [
+        run(60, [("a", "rerun", 9.0), ("a", "passed", 60)]),
+        run(61, [("a", "passed", 9.0), ("a", "failed", 9.0)]),
+    ]
+
+    assert {"a": list(range(12, 61)), "gone": []} == usual_of(runs, ["a", "gone"])
+
+
+@pytest.mark.parametrize(
+    ("paces", "expected"),
+    [
+        ([("r1", 1.0), ("r2", 1.0), ("r3", 3.0)], 3.0),
+        ([("r1", 2.0), ("r2", 2.0), ("r3", 3.0)], 1.5),
+        ([("r1", 1.0), ("r2", 1.0)], None),
+        ([("r3", 3.0)], None),
+        ([], None),
+    ],
+)
+def test_a_pace_is_against_the_runs_before(paces: list[tuple[str, float]], expected: float | None) -> None:
+    """A suite that has been slow for long is as usual; a run whose pace is not known has none."""
+    assert expected == pace_among(paces, "r3")
+
+
+def test_a_pace_is_against_no_more_runs_than_the_usual() -> None:
+    """What is usual and the pace must be of the same runs."""
+    paces = [(f"a{number}", 1.0) for number in range(100)] + [(f"b{number}", 2.0) for number in range(50)]
+
+    assert 1.5 == pace_among([*paces, ("r", 3.0)], "r")

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from akastats import profile
+from akastats.reading import verdicts
+from akastats.redis import sync_redis
 from pytest_akastats.budgets import said_by
 
-from .conftest import Record, Recorded
+from .conftest import NAMESPACE, Record, Recorded
 
 SUITE = """
 import unittest
@@ -191,6 +193,28 @@ def test_a_wrong_marker_is_no_failure(pytester: pytest.Pytester, record: Record)
     assert {"test_wrong": {"max_slowdown": 2}, "test_right": {"max_seconds": 9}} == budgets(recorded)
     told = "its marker akastats takes max_seconds and max_slowdown, not max_secnds"
     recorded.result.stdout.fnmatch_lines([f"akastats: test_one.py::test_wrong: {told}"])
+
+
+def test_a_test_over_its_budget_is_told_and_passes(pytester: pytest.Pytester, record: Record, spread: str) -> None:
+    """The terminal names it, the run stays green, and the verdicts hold it."""
+    pytester.makepyfile(
+        test_one="""
+        import time, pytest
+        @pytest.mark.akastats(max_seconds=0.05)
+        def test_sleeps(): time.sleep(0.1)
+        @pytest.mark.akastats(max_seconds=0.05)
+        def test_fails():
+            time.sleep(0.1)
+            pytest.xfail()
+        """
+    )
+
+    recorded = record(spread)
+
+    assert 0 == recorded.result.ret
+    recorded.result.stdout.fnmatch_lines(["*over max_seconds: * > 50 ms test_one.py::test_sleeps"])
+    stored = sync_redis.run(verdicts.of_run(NAMESPACE, recorded.run["id"]))
+    assert [("test_one.py::test_sleeps", 0.05)] == [(each.nodeid, each.allowed) for each in stored.over_budget]
 
 
 def test_many_wrong_markers_are_one_line(pytester: pytest.Pytester, record: Record, spread: str) -> None:
