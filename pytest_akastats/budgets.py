@@ -10,6 +10,7 @@ import pytest
 from pytest_akastats.mishaps import Mishaps
 
 NAME = "akastats"
+ATTACHER = "akastats-budgets"
 #: The attribute that carries a marked test's budget on its teardown report, and what is wrong with its markers.
 ATTRIBUTE = "_akastats_budget"
 
@@ -30,15 +31,18 @@ class Markers:
     def __init__(self, config: pytest.Config, mishaps: Mishaps) -> None:
         self._config = config
         self._mishaps = mishaps
+        self._budgets: dict[str, Told] = {}
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         try:
             # Under pytest-xdist the controller has no tests.
             budgets = {item.nodeid: told_of(item) for item in marked(getattr(session, "items", ()))}
-            attached = {nodeid: told for nodeid, told in budgets.items() if any(told)}
-            if attached:
-                self._config.pluginmanager.register(Attacher(attached, self._mishaps), "akastats-budgets")
+            self._budgets.update({nodeid: told for nodeid, told in budgets.items() if any(told)})
+            plugins = self._config.pluginmanager
+            # Some plugins collect twice.
+            if self._budgets and not plugins.has_plugin(ATTACHER):
+                plugins.register(Attacher(self._budgets, self._mishaps), ATTACHER)
         except Exception as error:
             self._mishaps.note(error)
 
