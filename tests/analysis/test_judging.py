@@ -321,6 +321,12 @@ def test_a_test_over_its_budget_is_told():
     assert [] == over(*CALM, *others, *failed, seconds={"test_03": 0.19})
 
 
+def test_a_run_is_not_among_its_own_usual():
+    """Four before it are too few."""
+    assert [] == over(*CALM[:4], seconds={"test_03": 9.0})
+    assert [("test_03", "max_slowdown", 0.2)] == over(*CALM[:5], seconds={"test_03": 9.0})
+
+
 def test_a_test_in_another_environment_has_no_usual_there():
     """A machine of another kind says nothing of this one."""
     assert [] == over(*CALM, seconds={"test_03": 9.0}, environment="other")
