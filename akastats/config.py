@@ -34,6 +34,8 @@ class Config:
     # Whoever has it may read everything: never in a traceback or log.
     token: str = dataclasses.field(default="", repr=False)
     allowed_hosts: str = ""
+    # Node ids that are never quarantined: globs, with commas or line ends between.
+    protected: str = ""
 
     def __post_init__(self) -> None:
         for name in ("history_size", "run_days", "error_days", "profiles"):
@@ -134,6 +136,7 @@ _VARIABLES: tuple[tuple[str, str, Callable[[str, str], Any]], ...] = (
     ("AKA_STATS_REDACT", "redact", as_given),
     ("AKA_STATS_TOKEN", "token", as_given),
     ("AKA_STATS_ALLOWED_HOSTS", "allowed_hosts", as_given),
+    ("AKA_STATS_PROTECTED", "protected", as_given),
 )
 VARIABLES = tuple(variable for variable, _, _ in _VARIABLES)
 

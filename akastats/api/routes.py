@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from fastapi import APIRouter, FastAPI
 
-from akastats.api import errors, events, health, labels, runs, stats, tests, trends
+from akastats.api import errors, events, health, labels, quarantine, runs, stats, tests, trends
 
 Host = TypeVar("Host", bound=FastAPI | APIRouter)
 
@@ -21,6 +21,7 @@ EVERYTHING: tuple[APIRouter, ...] = (
     tests.router,
     errors.router,
     labels.router,
+    quarantine.router,
     health.router,
 )
 
