@@ -6,7 +6,19 @@ from typing import TypeVar
 
 from fastapi import APIRouter, FastAPI
 
-from akastats.api import errors, events, health, labels, regressions, runs, stats, tests, trends, verdicts
+from akastats.api import (
+    errors,
+    events,
+    health,
+    labels,
+    quarantine,
+    regressions,
+    runs,
+    stats,
+    tests,
+    trends,
+    verdicts,
+)
 
 Host = TypeVar("Host", bound=FastAPI | APIRouter)
 
@@ -23,6 +35,7 @@ EVERYTHING: tuple[APIRouter, ...] = (
     verdicts.router,
     regressions.router,
     labels.router,
+    quarantine.router,
     health.router,
 )
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from akastats.analysis.quarantine import MAX_BY, MAX_REASON, Quarantined, check_text
+from akastats.local_time import check_day
 
 _CONTEXT_ID = "06466bfef6e7e40e52d572902df6757d"
 
@@ -689,6 +692,53 @@ class MarkWanted(BaseModel):
 
     mark: MarkKind = Field(examples=["expected"])
     reason: str = Field(default="", max_length=500, examples=["the new tax tables"])
+
+
+Moment = Annotated[float, Field(strict=True, ge=-1e12, le=1e12)]
+Day = Annotated[str, AfterValidator(check_day), Field(strict=True, json_schema_extra={"format": "date"})]
+
+
+class QuarantineWish(BaseModel):
+    """Until when a test is to be in quarantine, at most 90 days ahead, and why."""
+
+    until: Moment | Day = Field(
+        description="epoch seconds, or a day, whose end in AKA_STATS_TIMEZONE it is", examples=["2026-12-24"]
+    )
+    # What Python's own blanks alone are made of is refused behind the pattern.
+    reason: Annotated[str, AfterValidator(check_text)] = Field(
+        min_length=1,
+        max_length=MAX_REASON,
+        pattern=r"\S",
+        examples=["the bank's sandbox hangs up, PAY-7"],
+    )
+    by: str = Field(default="", max_length=MAX_BY, description="who that is, as told", examples=["ada"])
+
+
+class QuarantineEntry(BaseModel):
+    """A test in quarantine: times in epoch seconds, `until` is the end of its last day."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    label: str = Field(examples=["test@unit::tests/test_orders.py::test_total[eur]"])
+    nodeid: str = Field(examples=["tests/test_orders.py::test_total[eur]"])
+    suite: str | None = Field(examples=["unit"])
+    until: float = Field(examples=[1798153200.0])
+    reason: str = Field(examples=["the bank's sandbox hangs up, PAY-7"])
+    since: float = Field(description="when it was put in first, without a gap", examples=[1785579300.0])
+    by: str | None = Field(description="who put it in, as told", examples=["ada"])
+
+    @classmethod
+    def of(cls, entry: Quarantined) -> QuarantineEntry:
+        """Return an entry as it is answered."""
+        told = cls.model_validate(entry)
+        return told.model_copy(update={"suite": entry.suite or None, "by": entry.by or None})
+
+
+class QuarantinePage(BaseModel):
+    """What is in quarantine, all of it."""
+
+    items: list[QuarantineEntry]
+    next: None = Field(default=None, examples=[None])
 
 
 class LabelsPage(BaseModel):
