@@ -17,7 +17,7 @@ function load() {
 /**
  * Return a chart over runs or points: `x` epoch seconds, oldest first.
  *
- * `series` are `{name, values, colour, kind}` with kind `line`, `area`, `points` or `band` (values of the band's top, `low` of
+ * `series` are `{name, values, colour, kind}` with kind `line`, `steps`, `area`, `points` or `band` (values of the band's top, `low` of
  * its bottom). `colours` gives each point's own. `tell(place)` returns what a hovered point says, `go(place)` where it leads.
  */
 export function chart({
@@ -159,9 +159,15 @@ function lines(one, options) {
       width: one.width ?? 1.5,
       fill: fill_,
       points: { show: options.x.length < 3, size: 5 },
-      spanGaps: true,
+      spanGaps: one.kind !== "steps",
+      paths: one.kind === "steps" ? stepped : undefined,
     },
   ];
+}
+
+// A level holds from its point up to the next one.
+function stepped(plot, ...rest) {
+  return plot.constructor.paths.stepped({ align: 1 })(plot, ...rest);
 }
 
 function bands(series) {

@@ -2,7 +2,14 @@
 
 import { to } from "./place.js";
 
-const VIEWS = { o: to.overview, t: to.tests, e: to.errors, s: to.stats };
+const VIEWS = {
+  o: to.overview,
+  t: to.tests,
+  f: to.flaky,
+  l: to.slower,
+  e: to.errors,
+  s: to.stats,
+};
 const WAIT_MS = 1200;
 
 let went = 0;
@@ -12,7 +19,8 @@ export function keys() {
   const help = document.querySelector("#keys");
   document.querySelector("#help").addEventListener("click", () => help.showModal());
   addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || help.open || isTyping(event.target)) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+    if (document.querySelector("dialog[open]")) return;
     if (acted(event.key, help)) event.preventDefault();
   });
 }
