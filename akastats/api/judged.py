@@ -8,10 +8,12 @@ from typing import Annotated, Any, TypeVar
 from fastapi import Depends
 
 from akastats.analysis import verdicts as analysis
+from akastats.analysis.quarantine import Quarantined
 from akastats.api.limits import LabelCursor
 from akastats.api.problems import Problem
 from akastats.api.shapes import (
     ChangeMark,
+    InQuarantine,
     JudgedChange,
     JudgedFailure,
     JudgedTest,
@@ -112,9 +114,14 @@ def judged_test(listed: ListedTest) -> JudgedTest:
             "workers": [WorkerFailures(worker=each[0], failed=each[1], attempts=each[2]) for each in test.workers],
             "after": [RanBefore(nodeid=nodeid, count=count) for nodeid, count in test.after],
             "cluster": listed.cluster,
-            "quarantine": None,
+            "quarantine": in_quarantine(listed.quarantine),
         }
     )
+
+
+def in_quarantine(entry: Quarantined | None) -> InQuarantine | None:
+    """Return until when and why a test is in quarantine, if it is."""
+    return InQuarantine.model_validate(entry) if entry else None
 
 
 _OF_CHANGE = (

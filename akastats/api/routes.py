@@ -14,6 +14,7 @@ from akastats.api import (
     quarantine,
     regressions,
     runs,
+    scopes,
     stats,
     tests,
     trends,
@@ -36,6 +37,7 @@ EVERYTHING: tuple[APIRouter, ...] = (
     regressions.router,
     labels.router,
     quarantine.router,
+    scopes.router,
     health.router,
 )
 

@@ -413,7 +413,10 @@ class TestFixture(BaseModel):
 
 
 class TestDetails(TestRow):
-    """One test; `latest` is null and `fixtures` empty where its newest run's profile is gone."""
+    """One test; `latest` is null and `fixtures` empty where its newest run's profile is gone.
+
+    `verdict` and `changes` are by the newest verdicts of its suite.
+    """
 
     label: str = Field(examples=["test@unit::tests/test_orders.py::test_total[eur]"])
     numbers: Numbers
@@ -422,6 +425,14 @@ class TestDetails(TestRow):
     )
     latest: TestPhases | None
     fixtures: list[TestFixture] = Field(description="those it can see, the costliest first, at most 20")
+    verdict: JudgedTest | None = Field(description="null for a test that is healthy, new, or not judged")
+    together: list[str] = Field(
+        description="tests that it fails together with, and itself",
+        examples=[["tests/test_orders.py::test_tax"]],
+    )
+    changes: list[JudgedChange] = Field(description="of its duration, slower and faster, newest first")
+    quarantine: InQuarantine | None
+    judged_by: str | None = Field(description="the run whose verdicts these are", examples=[_RUN_ID])
 
 
 class ErrorRow(BaseModel):
@@ -650,6 +661,13 @@ class JudgedChange(BaseModel):
     mark: ChangeMark | None
 
 
+class RunPace(BaseModel):
+    """How long all tests of a run took against their usual: 1 the same, 2 twice as long."""
+
+    run: str = Field(examples=[_RUN_ID])
+    pace: float = Field(examples=[1.04])
+
+
 class RegressionsPage(BaseModel):
     """Changes, newest first; all pages are out of the same `verdicts`, null where there are none yet."""
 
@@ -658,6 +676,7 @@ class RegressionsPage(BaseModel):
     total: int = Field(description="changes on all pages", examples=[12])
     suite_changes: list[JudgedChange] = Field(description="of the pace of everything, newest first")
     together: list[list[str]] = Field(description="labels that changed at one run", examples=[[_TOGETHER]])
+    paces: list[RunPace] = Field(description="of the runs in the environment of the newest, oldest first")
     verdicts: VerdictsInShort | None
 
 
@@ -746,6 +765,12 @@ class LabelsPage(BaseModel):
 
     items: list[str] = Field(examples=[["run::duration", "test::tests/test_orders.py::test_total[eur]"]])
     next: str | None = Field(examples=["cnVuOjpkdXJhdGlvbg"])
+
+
+class Scopes(BaseModel):
+    """What may be done by the one who asks; each scope stands for itself."""
+
+    scopes: list[Literal["stats", "contexts", "write"]] = Field(examples=[["contexts", "stats", "write"]])
 
 
 class ServerHealth(BaseModel):

@@ -12,7 +12,7 @@ import { api, asked } from "./place.js";
 import { held, quarantined, quarantining } from "./quarantine.js";
 import { runById, testLink } from "./words.js";
 
-const STATES = ["flaky", "broken", "undecided"];
+const STATES = ["broken", "undecided"];
 const SIZE = 500;
 
 /** Show the flaky tests of a suite. */
@@ -38,7 +38,7 @@ function ranked(suite, changed) {
     size: SIZE,
     noun: "test",
     sort: "-seconds_lost",
-    controls: [choice("state", "State", STATES, "any state")],
+    controls: [choice("state", "State", STATES, "flaky")],
     columns,
     above: (page) => page.verdicts && summary(page.verdicts, gathered(page.items, together)),
     below: (test) => details(test, together.get(test.cluster) ?? [], changed),
@@ -54,7 +54,7 @@ function gathered(tests, together) {
 }
 
 function none(isFiltered, judged) {
-  const title = isFiltered ? "No test is in this state" : "No test is flaky or broken";
+  const title = isFiltered ? "No test is in this state" : "No test is flaky";
   return (
     notYet(judged, "Flaky is what fails and passes on one commit, or fails now and then.") ??
     nothing(title, `As far as ${counted(judged.runs, "run")} can tell.`)

@@ -14,28 +14,30 @@ const MARKS = [
 ];
 const FEW = 5;
 
-/** Return changes as given, newest first; those that moved together stand in one frame, at the place of the first. */
-export function groups(changes, isAllowed) {
+/**
+ * Return changes as given, newest first; those that moved together stand in one frame, at the place of the first.
+ *
+ * `run` is whose verdicts they are out of where they may be marked, else null.
+ */
+export function groups(changes, run) {
   const byGroup = new Map();
   for (const change of changes) {
     const name = change.group ?? `alone ${change.id}`;
     byGroup.set(name, [...(byGroup.get(name) ?? []), change]);
   }
-  return [...byGroup.values()].map((those) =>
-    those.length > 1 ? group(those, isAllowed) : move(those[0], isAllowed),
-  );
+  return [...byGroup.values()].map((those) => (those.length > 1 ? group(those, run) : move(those[0], run)));
 }
 
-function group(changes, isAllowed) {
+function group(changes, run) {
   const [first] = changes;
   const ratios = changes.map((change) => change.ratio).sort((one, other) => one - other);
   const rest = changes.slice(FEW);
   const rows = el(
     "div",
     {},
-    changes.slice(0, FEW).map((change) => move(change, isAllowed)),
+    changes.slice(0, FEW).map((change) => move(change, run)),
   );
-  const open = () => (rows.append(...rest.map((change) => move(change, isAllowed))), more.remove());
+  const open = () => (rows.append(...rest.map((change) => move(change, run))), more.remove());
   const more = el("button", { class: "plain", on: { click: open } }, `${rest.length} more`);
   return el(
     "section",
@@ -52,8 +54,8 @@ function group(changes, isAllowed) {
   );
 }
 
-/** Return one change: of what, from what to what, since when, how sure, and the buttons to mark it. */
-export function move(change, isAllowed) {
+/** Return one change: of what, from what to what, since when, how sure; `run` as for `groups`. */
+export function move(change, run) {
   return el(
     "article",
     { class: "move" },
@@ -72,7 +74,7 @@ export function move(change, isAllowed) {
       `, ${counted(change.runs_after, "run")} since, `,
       change.environment,
     ),
-    el("div", { class: "marks" }, isAllowed ? buttons(change) : told(change.mark)),
+    el("div", { class: "marks" }, run ? buttons(change, run) : told(change.mark)),
   );
 }
 
@@ -80,7 +82,7 @@ function told(mark) {
   return mark && el("span", { class: "tag", title: mark.reason }, mark.mark, " ", age(mark.since));
 }
 
-function buttons(change) {
+function buttons(change, run) {
   let name = change.mark?.mark ?? null;
   const said = el("span", { class: "note", role: "status" }, change.mark?.reason);
   const all = MARKS.map(([word, title, hint]) =>
@@ -92,8 +94,8 @@ function buttons(change) {
   const put = async (word) => {
     const isTaken = word === name;
     try {
-      if (isTaken) await send("DELETE", api.mark(change.id));
-      else await send("PUT", api.mark(change.id), { mark: word, reason: "" });
+      if (isTaken) await send("DELETE", api.mark(change.id, run));
+      else await send("PUT", api.mark(change.id, run), { mark: word, reason: "" });
       name = isTaken ? null : word;
       fill(said);
       update();

@@ -47,7 +47,7 @@ export const api = {
   stats: (label) => address(`api/v1/stats/${part(label)}`),
   statsHistory: (label) => address(`api/v1/stats-history/${part(label)}`),
   quarantine: (nodeid, suite, force) => address(`api/v1/quarantine/${part(nodeid)}`, { suite, force }),
-  mark: (id) => address(`api/v1/regressions/${part(id)}/mark`),
+  mark: (id, run) => address(`api/v1/regressions/${part(id)}/mark`, { run }),
 };
 
 /** Return one value of the query, or `otherwise`. */

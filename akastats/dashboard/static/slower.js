@@ -39,7 +39,7 @@ function changes(suite, isAllowed) {
       choice("faster", "Direction", [["true", "slower and faster"]], "slower"),
     ],
     above: (page) => page.verdicts && whole(page, isAllowed),
-    draw: (page) => el("div", { class: "moves" }, groups(page.items, isAllowed)),
+    draw: (page) => el("div", { class: "moves" }, groups(page.items, isAllowed ? page.verdicts.run : null)),
     empty: (isFiltered, page) => none(isFiltered, page.verdicts),
   });
 }
@@ -66,7 +66,7 @@ function whole({ suite_changes: found, paces, verdicts }, isAllowed) {
       el(
         "div",
         { class: "moves" },
-        found.map((change) => move(change, isAllowed)),
+        found.map((change) => move(change, isAllowed ? verdicts.run : null)),
       ),
   );
 }

@@ -36,7 +36,7 @@ export async function view() {
       header(test),
       standing(test, isAllowed),
       later(history, (found) => past(found.items, test.changes)),
-      moves(test.changes, isAllowed),
+      moves(test, isAllowed),
       causes(test),
       phases(test),
       later(history, (found) => kept(found.items)),
@@ -77,7 +77,7 @@ function figures({ numbers, p50, p95, failure_rate: rate, runs, label }) {
 function standing(test, isAllowed) {
   const { verdict, quarantine } = test;
   const button = isAllowed && !quarantine && quarantining(test, view);
-  if (!verdict) return button && verdict !== undefined ? el("div", { class: "bar" }, button) : null;
+  if (!verdict) return button ? el("div", { class: "bar" }, button) : null;
   return section(
     { flaky: "Flaky", broken: "Broken", undecided: "Not decided" }[verdict.state] ?? verdict.state,
     {
@@ -91,19 +91,19 @@ function standing(test, isAllowed) {
       beside: button,
     },
     facts([["Fails at present", rateOf(verdict)]]),
-    evidence(verdict),
+    evidence(verdict, test.together),
   );
 }
 
-function moves(changes, isAllowed) {
-  if (!changes?.length) return null;
+function moves({ changes, judged_by: run }, isAllowed) {
+  if (!changes.length) return null;
   return section(
     "Changes of its duration",
     { id: "changes", note: "the newest first" },
     el(
       "div",
       { class: "moves" },
-      changes.map((change) => move(change, isAllowed)),
+      changes.map((change) => move(change, isAllowed ? run : null)),
     ),
   );
 }
@@ -133,7 +133,7 @@ function durations(attempts, changes) {
   return points({
     levels: levelsOf(
       attempts.map((one) => one.run),
-      changes ?? [],
+      changes,
     ),
     label: `Durations of ${attempts.length} attempts`,
     times: attempts.map((one) => one.timestamp),
