@@ -24,7 +24,7 @@ export async function judgedSuite() {
 /** Return the controls by which the suite and the branch are chosen whose newest verdicts are shown. */
 export function judgedControls({ suites, branches }) {
   const suite = choice("suite", "Suite", suites, "runs without a suite");
-  const branch = choice("branch", "Branch", branches, "all branches");
+  const branch = choice("branch", "Branch", branches, "the default branch");
   const controls = [suites.length > 0 && suite, branches.length > 1 && branch].filter(Boolean);
   for (const control of controls) control.listen(() => goWith(control.name, control.value()));
   return el(
