@@ -30,7 +30,7 @@ def of_test(namespace: str, days: int, nodeid: str, suite: str) -> Operation[OfT
     """Read what the newest verdicts say of a test, and whether it is in quarantine."""
     entries = yield from quarantine.listed(namespace, suite)
     held = next((entry for entry in entries if entry.nodeid == nodeid), None)
-    found = yield from verdicts.newest(namespace, suite)
+    found = yield from verdicts.newest_of(namespace, suite, None)
     if found is None:
         return OfTest(None, None, (), [], held)
     own = [each for each in found.changes if _is_of(each.change.label, nodeid)]

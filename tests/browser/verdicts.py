@@ -55,7 +55,7 @@ def carry(url: str, operation: Operation[Any]) -> Any:
 
 
 def tell_runs(url: str, directory: Path, namespace: str, numbers: Iterable[int], suite: str = "unit") -> None:
-    """Store runs in which one test fails now and then, one always, and two take twice as long from the eighth on."""
+    """Store runs in which one test fails now and then, one always, and two take twice as long in the end."""
     for number in numbers:
         told = {"suite": suite, "branch": "main", "commit": f"{number:040x}", "host": "runner-4"}
         path = spool(directory, tests_of(number), run_id=run_id(number), started=started(number), **told)
