@@ -20,12 +20,17 @@ const FEW = 5;
  * `run` is whose verdicts they are out of where they may be marked, else null.
  */
 export function groups(changes, run) {
+  return grouped(changes).map((those) => (those.length > 1 ? group(those, run) : move(those[0], run)));
+}
+
+/** Return changes as lists of those that moved together, each at the place of its first. */
+export function grouped(changes) {
   const byGroup = new Map();
   for (const change of changes) {
     const name = change.group ?? `alone ${change.id}`;
     byGroup.set(name, [...(byGroup.get(name) ?? []), change]);
   }
-  return [...byGroup.values()].map((those) => (those.length > 1 ? group(those, run) : move(those[0], run)));
+  return [...byGroup.values()];
 }
 
 function group(changes, run) {
