@@ -17,6 +17,7 @@ from akastats.api.shapes import (
     JudgedChange,
     JudgedFailure,
     JudgedTest,
+    OverBudget,
     RanBefore,
     RunVerdicts,
     VerdictsInShort,
@@ -93,6 +94,7 @@ def run_fields(verdicts: analysis.Verdicts, started: float | None) -> dict[str, 
         **short_fields(verdicts, started),
         "labels": Counter(failure.label for failure in verdicts.failures if failure.label),
         "failures": [JudgedFailure.model_validate(failure) for failure in verdicts.failures],
+        "over_budget": [OverBudget.model_validate(each) for each in verdicts.over_budget],
     }
 
 

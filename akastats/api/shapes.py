@@ -541,6 +541,17 @@ class VerdictsInShort(BaseModel):
     is_outage: bool = Field(description="far more failed than usual: no evidence of flakiness", examples=[False])
 
 
+class OverBudget(BaseModel):
+    """A test that took longer than its marker allows, in seconds."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    nodeid: str = Field(examples=[_NODEID])
+    seconds: float = Field(examples=[2.31])
+    allowed: float = Field(examples=[1.5])
+    rule: str = Field(description="max_seconds or max_slowdown", examples=["max_seconds"])
+
+
 class RunVerdicts(VerdictsInShort):
     """What a run means, in short, with a label for each failing test."""
 
@@ -548,6 +559,7 @@ class RunVerdicts(VerdictsInShort):
         description="how many failing tests have each label", examples=[{"new": 1, "known flaky": 2}]
     )
     failures: list[JudgedFailure] = Field(description="in the order they ended, at most 2,000")
+    over_budget: list[OverBudget] = Field(description="tests that took longer than their marker allows")
 
 
 class WorkerFailures(BaseModel):
@@ -680,17 +692,6 @@ class RegressionsPage(BaseModel):
     verdicts: VerdictsInShort | None
 
 
-class OverBudget(BaseModel):
-    """A test that took longer than its marker allows, in seconds."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    nodeid: str = Field(examples=[_NODEID])
-    seconds: float = Field(examples=[2.31])
-    allowed: float = Field(examples=[1.5])
-    rule: str = Field(description="max_seconds or max_slowdown", examples=["max_seconds"])
-
-
 class Verdicts(RunVerdicts):
     """All that one run means, by what was known up to it."""
 
@@ -701,7 +702,6 @@ class Verdicts(RunVerdicts):
     changes: list[JudgedChange] = Field(description="of tests, fixtures, files and your own numbers, newest first")
     suite_changes: list[JudgedChange] = Field(description="of the pace of everything, newest first")
     together: list[list[str]] = Field(description="labels that changed at one run", examples=[[_TOGETHER]])
-    over_budget: list[OverBudget]
 
 
 class MarkWanted(BaseModel):

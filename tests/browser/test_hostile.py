@@ -18,7 +18,7 @@ from playwright.sync_api import expect
 from akastats.analysis import marks
 from akastats.analysis import quarantine as rules
 from akastats.analysis.quarantine import Quarantined
-from akastats.analysis.verdicts import JudgedChange, JudgedFailure, JudgedTest, Verdicts
+from akastats.analysis.verdicts import JudgedChange, JudgedFailure, JudgedTest, OverBudget, Verdicts
 from akastats.operations import marks as stored_marks
 from akastats.operations import quarantine
 from conftest import running_server
@@ -107,6 +107,7 @@ def judged() -> Verdicts:
         suite_changes=tuple(verdicts.change("", 1, environment=text, run=text) for text in ALL),
         together=((f"test::{nodeid(ALL[0])}", f"fixture::{ALL[0]}::{ALL[0]}"),),
         paces=tuple((text, 1.0) for text in ALL),
+        over_budget=tuple(OverBudget(nodeid(text), 2.0, 1.0, text) for text in ALL),
         pace=1.0,
         seconds=1.0,
         usual_seconds=1.0,

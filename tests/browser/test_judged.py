@@ -277,6 +277,17 @@ def test_each_failure_has_its_label(seen):
     expect(page.locator("main header")).to_contain_text("usually 10.90 s")
 
 
+def test_what_took_longer_than_allowed_is_listed(seen):
+    """With what it took, what its marker allows, and by which rule."""
+    page = seen.go(PATHS["run"])
+
+    row_ = page.locator("#budget tbody tr")
+    expect(row_).to_have_count(1)
+    expect(row_).to_contain_text("test_finds")
+    expect(row_).to_contain_text("300 ms")
+    expect(row_).to_contain_text("250 ms")
+
+
 def test_a_run_that_was_not_judged_has_no_labels(seen):
     """What nobody judged is shown as before."""
     page = seen.go(f"/runs/{run_id(3)}")

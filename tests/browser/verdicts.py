@@ -10,7 +10,7 @@ from typing import Any
 from akastats import redis
 from akastats.analysis.flaky import LEAST_COMMITS
 from akastats.analysis.slowdown import Change
-from akastats.analysis.verdicts import JudgedChange, JudgedFailure, JudgedTest, Verdicts, pack
+from akastats.analysis.verdicts import JudgedChange, JudgedFailure, JudgedTest, OverBudget, Verdicts, pack
 from akastats.operations.requests import Operation
 from akastats.operations.verdicts import store
 from tests.telling import deliver, spool
@@ -133,6 +133,7 @@ def whole() -> Verdicts:
         ),
         suite_changes=(change("", 6, before=10.0, after=13.0),),
         together=(totals,),
+        over_budget=(OverBudget(SEARCH, 0.3, 0.25, "max_seconds"),),
         pace=1.31,
         paces=tuple((run_id(number), 1.3 if number >= 6 else 1.0) for number in range(RUNS)),
         seconds=14.2,

@@ -151,6 +151,7 @@ function parts(run) {
       },
       changed(run),
     ),
+    run.verdicts?.over_budget.length > 0 && overBudget(run),
     section("Slowest tests", { id: "slowest" }, slowTests(run)),
     section(
       "Timeline",
@@ -202,6 +203,18 @@ function meaning({ failures: judged, is_outage: isOutage, base, branch }) {
 
 function changed(run) {
   return run.changes ? changes(run.changes, run.suite) : nothing("No earlier run of this suite to compare with");
+}
+
+function overBudget({ verdicts, suite }) {
+  const rules = { max_seconds: "max_seconds of its marker", max_slowdown: "max_slowdown, against its usual" };
+  const columns = [
+    { title: "Test", grow: true, cell: (row) => testLink(row.nodeid, suite) },
+    { title: "Took", number: true, cell: (row) => el("b", { class: "bad" }, duration(row.seconds)) },
+    { title: "Allowed", number: true, cell: (row) => duration(row.allowed) },
+    { title: "By", wide: true, cell: (row) => rules[row.rule] ?? row.rule },
+  ];
+  const rows = verdicts.over_budget;
+  return section("Over budget", { id: "budget" }, foldedTable({ caption: "Over budget", rows, columns }));
 }
 
 function unprofiled(run) {
