@@ -25,7 +25,7 @@ export async function view() {
     content: [
       head("Flaky", { beside: judgedControls(facets) }),
       ranked(suite, changed),
-      await quarantined(suite, changed),
+      quarantined(suite, changed),
     ],
   });
 }

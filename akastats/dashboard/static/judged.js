@@ -93,11 +93,10 @@ export function factor(value) {
 }
 
 /** Return what a change is of as a link: a test, a fixture, a file, a number, or the suite. */
-export function subject({ kind, label, nodeid, suite }) {
+export function subject({ kind, name, label, nodeid, suite }) {
   if (kind === "suite") return el("b", {}, "The suite as a whole");
   if (kind === "test" && nodeid) return testLink(nodeid, suite);
   const tag = { fixture: "fixture", collect: "collection" }[kind];
-  const name = tag ? label.slice(label.indexOf("::") + 2) : label;
   return [
     el("a", { class: "nodeid", href: to.stats({ label }) }, breakable(name)),
     tag && [" ", el("span", { class: "tag" }, tag)],
@@ -117,7 +116,7 @@ export function standing({ is_suspected: isSuspected, is_slower: isSlower, runs_
 export function culprit(change) {
   const since = [commitId(change.since_commit), " ", runById(change.since)];
   const until = [commitId(change.until_commit), " ", runById(change.until)];
-  return el("span", { class: "culprit" }, "after ", since, ", not after ", until);
+  return el("span", { class: "culprit" }, "after ", since, ", at the latest in ", until);
 }
 
 /** Return what is said where nothing was judged yet, or too little is known to. */

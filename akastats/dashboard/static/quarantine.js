@@ -4,7 +4,7 @@ import { list, send } from "./api.js";
 import { el, fill } from "./dom.js";
 import { moment } from "./format.js";
 import { ofSuite } from "./judged.js";
-import { nothing, section } from "./parts.js";
+import { later, nothing, section } from "./parts.js";
 import { api } from "./place.js";
 import { filledTable } from "./table.js";
 import { age, nodeName, testLink } from "./words.js";
@@ -14,15 +14,18 @@ const USUAL_DAYS = 14;
 const MOST_DAYS = 90;
 
 /** Return the list of what is in quarantine of a suite; `changed` is called when one was taken out, null: none can be. */
-export async function quarantined(suite, changed) {
-  const { items: rows } = await list(ofSuite("quarantine", suite));
+export function quarantined(suite, changed) {
   return section(
     "Quarantined",
     { id: "quarantined", note: "their failures fail no run of pytest --akastats-quarantine" },
-    rows.length
-      ? filledTable({ caption: "Quarantined", columns: columns(changed), rows })
-      : nothing("Nothing is in quarantine", "What is there fails no run until its day has passed."),
+    later(list(ofSuite("quarantine", suite)), ({ items }) => entries(items, changed)),
   );
+}
+
+function entries(rows, changed) {
+  return rows.length
+    ? filledTable({ caption: "Quarantined", columns: columns(changed), rows })
+    : nothing("Nothing is in quarantine", "What is there fails no run until its day has passed.");
 }
 
 function columns(changed) {
