@@ -31,7 +31,7 @@ export async function view() {
 }
 
 function ranked(suite, changed) {
-  const together = new Map();
+  let together = new Map();
   return listing({
     path: ofSuite("flaky", suite),
     fixed: { branch: asked("branch") },
@@ -40,17 +40,13 @@ function ranked(suite, changed) {
     sort: "-seconds_lost",
     controls: [choice("state", "State", STATES, "flaky")],
     columns,
-    above: (page) => page.verdicts && summary(page.verdicts, gathered(page.items, together)),
-    below: (test) => details(test, together.get(test.cluster) ?? [], changed),
+    above: (page) => {
+      together = Map.groupBy(page.items, (test) => test.cluster);
+      return page.verdicts && summary(page.verdicts, together);
+    },
+    below: (test) => details(test, test.cluster === null ? [] : together.get(test.cluster), changed),
     empty: (isFiltered, page) => none(isFiltered, page.verdicts),
   });
-}
-
-/** Put the node ids of tests that fail together under their cluster's number. */
-function gathered(tests, together) {
-  for (const { nodeid, cluster } of tests.filter((test) => test.cluster !== null))
-    together.set(cluster, [...(together.get(cluster) ?? []), nodeid]);
-  return together.size;
 }
 
 function none(isFiltered, judged) {
@@ -61,7 +57,8 @@ function none(isFiltered, judged) {
   );
 }
 
-function summary(judged, clusters) {
+function summary(judged, together) {
+  const clusters = [...together.keys()].filter((cluster) => cluster !== null).length;
   const counts = Object.entries(judged.counts).filter(([, count]) => count);
   return [
     el(
@@ -117,7 +114,10 @@ function details(test, together, changed) {
   return el(
     "div",
     { class: "evidence" },
-    evidence(test, together),
+    evidence(
+      test,
+      together?.map((one) => one.nodeid),
+    ),
     changed && !test.quarantine && quarantining(test, changed),
   );
 }

@@ -57,13 +57,11 @@ const HINTS = {
 
 /** Return the labels of some failing tests as tags, each once, with how many have it among several. */
 export function labelTags(judged) {
-  const groups = Map.groupBy
-    ? Map.groupBy(judged, (one) => one.label)
-    : judged.reduce((map, one) => map.set(one.label, [...(map.get(one.label) ?? []), one]), new Map());
-  return [...groups]
+  const isOne = judged.length === 1;
+  return [...Map.groupBy(judged, (one) => one.label)]
     .filter(([label]) => label)
     .map(([label, those]) =>
-      labelTag(label, those.length === 1 ? those[0].rate : null, judged.length > 1 ? those.length : null),
+      labelTag(label, those.length === 1 ? those[0].rate : null, isOne ? null : those.length),
     );
 }
 
@@ -103,13 +101,14 @@ export function subject({ kind, name, label, nodeid, suite }) {
   ];
 }
 
-/** Return whether a change is sure by now. */
+/** Return in which direction a change went, and whether it is sure by now. */
 export function standing({ is_suspected: isSuspected, is_slower: isSlower, runs_after: after }) {
-  const title = isSuspected
-    ? `${counted(after, "run")} at the new level: from five on it is no longer only suspected`
-    : `confirmed by ${counted(after, "run")}`;
-  const word = isSuspected ? "suspected" : isSlower ? "slower" : "faster";
-  return el("span", { title }, badge(word, { small: true }));
+  const runs = `${counted(after, "run")} at the new level`;
+  const [word, title] = isSuspected ? ["suspected", `${runs}: from five on it is confirmed`] : ["confirmed", runs];
+  return [
+    badge(isSlower ? "slower" : "faster", { small: true }),
+    el("span", { class: `tag ${word}`, title }, word),
+  ];
 }
 
 /** Return between which commits and runs a change came in. */

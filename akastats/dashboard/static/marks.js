@@ -135,7 +135,6 @@ const SIGNS = {
   broken: "✕",
   undecided: "?",
   new: "∗",
-  suspected: "?",
   slower: "↑",
   faster: "↓",
 };
@@ -152,7 +151,7 @@ export function badge(word, { small = false } = {}) {
   );
 }
 
-const STATES = ["healthy", "flaky", "broken", "undecided", "new", "suspected", "slower", "faster"];
+const STATES = ["healthy", "flaky", "broken", "undecided", "new", "slower", "faster"];
 const NAMES = new Set([...Object.values(OUTCOMES), "running", "crashed", "interrupted", "empty", ...STATES]);
 
 function classOf(name) {

@@ -25,12 +25,7 @@ export function groups(changes, run) {
 
 /** Return changes as lists of those that moved together, each at the place of its first. */
 export function grouped(changes) {
-  const byGroup = new Map();
-  for (const change of changes) {
-    const name = change.group ?? `alone ${change.id}`;
-    byGroup.set(name, [...(byGroup.get(name) ?? []), change]);
-  }
-  return [...byGroup.values()];
+  return [...Map.groupBy(changes, ({ group: place, id }) => place ?? `alone ${id}`).values()];
 }
 
 function group(changes, run) {

@@ -35,18 +35,17 @@ export function pace(paces, changes) {
 
 /** Return for each run the median pace of its stretch between changes; run ids sort by time. */
 export function levels(paces, changes) {
-  const starts = changes.map((change) => change.run).sort();
-  const stretch = (run) => starts.filter((start) => start <= run).length;
-  const byStretch = new Map();
-  for (const { run, pace: value } of paces)
-    byStretch.set(stretch(run), [...(byStretch.get(stretch(run)) ?? []), value]);
-  for (const [at, values] of byStretch)
-    byStretch.set(
-      at,
-      quantile(
-        values.sort((one, other) => one - other),
-        0.5,
-      ),
-    );
-  return paces.map(({ run }) => byStretch.get(stretch(run)));
+  const starts = changes.map((change) => change.run);
+  const stretch = ({ run }) => starts.filter((start) => start <= run).length;
+  const medians = new Map(
+    [...Map.groupBy(paces, stretch)].map(([at, those]) => [at, median(those.map((one) => one.pace))]),
+  );
+  return paces.map((one) => medians.get(stretch(one)));
+}
+
+function median(values) {
+  return quantile(
+    values.sort((one, other) => one - other),
+    0.5,
+  );
 }
