@@ -11,6 +11,7 @@ const VIEWS = {
   s: to.stats,
 };
 const WAIT_MS = 1200;
+const ROWS = "tbody tr, details.failure, article.move";
 
 let went = 0;
 
@@ -36,10 +37,10 @@ function acted(key, help) {
 
 /** Move the focus from row to row, by each one's first link. */
 function stepped(by) {
-  const links = [...document.querySelectorAll("main tbody tr, main details.failure")]
+  const links = [...document.querySelectorAll(`main :is(${ROWS})`)]
     .map((row) => row.querySelector("a, summary"))
     .filter((link) => link && link.checkVisibility());
-  const row = document.activeElement?.closest("tr, details.failure");
+  const row = document.activeElement?.closest(ROWS);
   const at = links.findIndex((link) => row?.contains(link));
   return focused(
     links[at < 0 ? (by > 0 ? 0 : links.length - 1) : Math.min(links.length - 1, Math.max(0, at + by))],
