@@ -179,6 +179,7 @@ def test_without_a_token_to_write_there_is_nothing_to_press(window, filled):
     """Who may only read sees the same, without a button that would be refused."""
     with served(filled, "--namespace", verdicts.NAMESPACE, "--token", f"contexts:{READER}") as where:
         view = window(where)
+        view.expected = ("401 (Unauthorized)",)
         view.page.goto(f"{where}/flaky")
         view.page.fill("input[type=password]", READER)
         view.page.keyboard.press("Enter")

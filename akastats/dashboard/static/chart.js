@@ -72,7 +72,8 @@ function redraw(uPlot, place, state, options) {
   place.replaceChildren();
   if (!place.clientWidth) return;
   const says = el("figcaption", { class: "says", hidden: true });
-  state.plot = new uPlot(configured(options, place.clientWidth, says), columns(options), place);
+  const known_ = { ...options, paths: uPlot.paths };
+  state.plot = new uPlot(configured(known_, place.clientWidth, says), columns(options), place);
   place.append(says);
 }
 
@@ -160,14 +161,10 @@ function lines(one, options) {
       fill: fill_,
       points: { show: options.x.length < 3, size: 5 },
       spanGaps: one.kind !== "steps",
-      paths: one.kind === "steps" ? stepped : undefined,
+      // A level holds from its point up to the next one.
+      paths: one.kind === "steps" ? options.paths.stepped({ align: 1 }) : undefined,
     },
   ];
-}
-
-// A level holds from its point up to the next one.
-function stepped(plot, ...rest) {
-  return plot.constructor.paths.stepped({ align: 1 })(plot, ...rest);
 }
 
 function bands(series) {
