@@ -22,6 +22,7 @@ class Options:
     directory: Path
     wait_s: float
     redact: tuple[str, ...]
+    quarantine: bool = False
 
 
 def read(config: pytest.Config) -> Options:
@@ -37,6 +38,7 @@ def read(config: pytest.Config) -> Options:
         directory=(config.rootpath / directory) if directory else config.rootpath / ".akastats",
         wait_s=_seconds(wait) if wait else DEFAULT_WAIT_S,
         redact=tuple(_told(config, "redact").splitlines()),
+        quarantine=bool(config.getoption("--akastats-quarantine") or config.getini("akastats_quarantine")),
     )
 
 

@@ -13,23 +13,29 @@ import random
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
+from datetime import timezone, tzinfo
 from pathlib import Path
 from typing import Any
 
 from akastats import config as configuration
 from akastats import embedded, redis
+from akastats.analysis.quarantine import Quarantined, protecting
 from akastats.config import Config, without_credentials
-from akastats.errors import AkastatsError, ServerError
+from akastats.errors import AkastatsError, ConfigError, ServerError
+from akastats.local_time import last_day, zone
 from akastats.operations import runs
 from akastats.operations.requests import Operation
+from akastats.reading.quarantine import listed
+from akastats.shipper import quarantine
 from akastats.shipper import state as states
 from akastats.shipper.answer import answer
 from akastats.shipper.delivery import Delivery
 from akastats.shipper.leftovers import drain
 from akastats.shipper.lifetime import AFTERLIFE_S, Lifetime
 from akastats.shipper.listing import refresh
+from akastats.shipper.quarantine import Listed
 from akastats.shipper.state import State
 
 # A grown spool is seen this soon at first (seconds), and at the latest while nothing happens.
@@ -57,6 +63,7 @@ class Shipper:
         self._client: Any = None
         self._reply_timeout_s = REPLY_TIMEOUT_S
         self._state = State(server=without_credentials(config.redis_url))
+        self._has_quarantine = False
         self._answers = 0
         self._told_at = self._answered_at = 0.0
 
@@ -163,10 +170,28 @@ class Shipper:
             self._read()
 
     def _apply(self) -> None:
+        # First, because the tests wait for it.
+        self._tell_quarantine()
         self.delivery.apply()
         self.delivery.tell_progress()
         applied = len(self.delivery.story.results)
         self.say(phase=states.DELIVERING, answers=self._answers, applied=applied, message="")
+
+    def _tell_quarantine(self) -> None:
+        """Write once whose failures are not to count, where the run's header asks for it."""
+        header = self.delivery.story.header
+        if header.get("quarantine") and not self._has_quarantine:
+            quarantine.write(self.spool, self._quarantine(str(header.get("suite", ""))))
+            self._has_quarantine = True
+
+    def _quarantine(self, suite: str) -> Listed:
+        try:
+            return listed_of(self.carry(listed(self._config.namespace, suite)), self._config)
+        except ServerError as error:
+            if error.kind not in ("denied", "refused"):
+                raise
+            # That is no reason not to deliver the run.
+            return Listed(problem=str(error))
 
     def _finish(self) -> None:
         told = answer(self.delivery.story, self._config, self.carry)
@@ -195,6 +220,23 @@ class Shipper:
 
 
 UNREADABLE = "answered what is no reply of a Redis: check host, port and scheme in AKA_STATS_REDIS_URL"
+
+
+def listed_of(entries: Iterable[Quarantined], config: Config) -> Listed:
+    """Return what the process of the tests is told of a quarantine: nothing of tests that are protected."""
+    where = _zone(config.timezone)
+    tests = {each.nodeid: f"until {last_day(each.until, where)}: {each.reason}" for each in entries}
+    return Listed({name: told for name, told in tests.items() if not protecting(config.protected, name)})
+
+
+def _zone(name: str) -> tzinfo:
+    try:
+        return zone(name)
+    except ConfigError:
+        # The names of zones come with an extra.
+        return timezone.utc
+
+
 #: What a failed attempt is told as, by the kind of its error.
 PHASES = {"absent": states.ABSENT, "busy": states.ABSENT}
 
