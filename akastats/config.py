@@ -36,6 +36,8 @@ class Config:
     allowed_hosts: str = ""
     # Node ids that are never quarantined: globs, with commas or line ends between.
     protected: str = ""
+    # Such addresses are secrets: whoever has one may write there.
+    webhook: str = dataclasses.field(default="", repr=False)
 
     def __post_init__(self) -> None:
         for name in ("history_size", "run_days", "error_days", "profiles"):
@@ -45,6 +47,7 @@ class Config:
         shown = dataclasses.asdict(self) | {
             "redis_url": without_credentials(self.redis_url),
             "token": "(set)" if self.token else "",
+            "webhook": "(set)" if self.webhook else "",
         }
         return "\n".join(f"AKA_STATS_{name.upper()} = {value}" for name, value in shown.items())
 
@@ -106,6 +109,18 @@ def as_given(_variable: str, text: str) -> str:
     return text
 
 
+def web_address(variable: str, text: str) -> str:
+    """Return `text` if it is an address to post to; it is a secret, and not in the message."""
+    try:
+        parts = urlsplit(text)
+        is_one = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_one = False
+    if not is_one or any(character.isspace() or not character.isprintable() for character in text):
+        raise ConfigError(f"{variable} is no address that begins with http:// or https://")
+    return text
+
+
 def timezone_name(variable: str, text: str) -> str:
     """Return `text`; whether the zone exists is asked when a time is shown, not before."""
     if not text.isprintable():
@@ -137,6 +152,7 @@ _VARIABLES: tuple[tuple[str, str, Callable[[str, str], Any]], ...] = (
     ("AKA_STATS_TOKEN", "token", as_given),
     ("AKA_STATS_ALLOWED_HOSTS", "allowed_hosts", as_given),
     ("AKA_STATS_PROTECTED", "protected", as_given),
+    ("AKA_STATS_WEBHOOK", "webhook", web_address),
 )
 VARIABLES = tuple(variable for variable, _, _ in _VARIABLES)
 

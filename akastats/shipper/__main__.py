@@ -13,30 +13,31 @@ import random
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext
-from datetime import timezone, tzinfo
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from akastats import config as configuration
 from akastats import embedded, redis
-from akastats.analysis.quarantine import Quarantined, protecting
+from akastats.analysis.verdicts import Verdicts
 from akastats.config import Config, without_credentials
-from akastats.errors import AkastatsError, ConfigError, ServerError
-from akastats.local_time import last_day, zone
+from akastats.errors import AkastatsError, ServerError
 from akastats.operations import runs
 from akastats.operations.requests import Operation
-from akastats.reading.quarantine import listed
 from akastats.shipper import quarantine
 from akastats.shipper import state as states
 from akastats.shipper.answer import answer
-from akastats.shipper.delivery import Delivery
+from akastats.shipper.delivery import UNSOUND, Delivery
+from akastats.shipper.excuses import excuses
+from akastats.shipper.judging import Judge
+from akastats.shipper.judging import told as told_of
 from akastats.shipper.leftovers import drain
 from akastats.shipper.lifetime import AFTERLIFE_S, Lifetime
 from akastats.shipper.listing import refresh
 from akastats.shipper.quarantine import Listed
 from akastats.shipper.state import State
+from akastats.shipper.webhook import news, post
 
 # A grown spool is seen this soon at first (seconds), and at the latest while nothing happens.
 SHORTEST_LOOK_S, LONGEST_LOOK_S = 0.01, 0.2
@@ -63,7 +64,8 @@ class Shipper:
         self._client: Any = None
         self._reply_timeout_s = REPLY_TIMEOUT_S
         self._state = State(server=without_credentials(config.redis_url))
-        self._has_quarantine = False
+        self._judge = Judge(config, self.carry)
+        self._quarantine: Listed | None = None
         self._answers = 0
         self._told_at = self._answered_at = 0.0
 
@@ -93,7 +95,7 @@ class Shipper:
     def _note_answer(self) -> None:
         self._answers += 1
         self._answered_at = time.monotonic()
-        is_over = self._state.phase in (states.DONE, states.FAILED)
+        is_over = self._state.phase in (*states.APPLIED, states.FAILED)
         if not is_over and time.monotonic() - self._told_at >= TELL_S:
             self.say(phase=states.DELIVERING, answers=self._answers, message="")
 
@@ -120,6 +122,8 @@ class Shipper:
             if has_died and not came:
                 # Without a header there is no run to complete.
                 return bool(self.delivery.story.header) and self._persist(self.delivery.complete_as_crashed)
+            if not came and self.delivery.story.header:
+                self._judge.prepare(self.delivery.story.run_id)
             if time.monotonic() - self._answered_at > IDLE_S:
                 self.hang_up()
             look = SHORTEST_LOOK_S if came else min(2 * look, LONGEST_LOOK_S)
@@ -180,22 +184,49 @@ class Shipper:
     def _tell_quarantine(self) -> None:
         """Write once whose failures are not to count, where the run's header asks for it."""
         header = self.delivery.story.header
-        if header.get("quarantine") and not self._has_quarantine:
-            quarantine.write(self.spool, self._quarantine(str(header.get("suite", ""))))
-            self._has_quarantine = True
-
-    def _quarantine(self, suite: str) -> Listed:
-        try:
-            return listed_of(self.carry(listed(self._config.namespace, suite)), self._config)
-        except ServerError as error:
-            if error.kind not in ("denied", "refused"):
-                raise
-            # That is no reason not to deliver the run.
-            return Listed(problem=str(error))
+        if header.get("quarantine") and self._quarantine is None:
+            self._quarantine = excuses(str(header.get("suite", "")), self._config, self.carry)
+            quarantine.write(self.spool, self._quarantine)
 
     def _finish(self) -> None:
         told = answer(self.delivery.story, self._config, self.carry)
-        self.say(phase=states.DONE, answer=told)
+        self.say(phase=states.JUDGING, answer=told)
+        with self._signs_of_life():
+            judged = self._judged()
+        self.say(phase=states.DONE, answer=told | judged)
+
+    def _judged(self) -> dict[str, Any]:
+        """Judge the run once; what keeps it from being judged is told, and is no reason to deliver it again."""
+        try:
+            excused = self._quarantine.tests if self._quarantine else ()
+            found = self._judge.judge(self.delivery.story.run_id, excused)
+            return {"verdicts": told_of(found), **self._spread(found)}
+        except (AkastatsError, *UNSOUND) as error:
+            return {"unjudged": f"{type(error).__name__}: {error}"[:200]}
+
+    def _spread(self, found: Verdicts) -> dict[str, str]:
+        """Tell the webhook what is news; return what went wrong."""
+        told = news(found) if self._config.webhook else None
+        trouble = post(self._config.webhook, told) if told else ""
+        return {"trouble": trouble} if trouble else {}
+
+    @contextmanager
+    def _signs_of_life(self) -> Iterator[None]:
+        """Say every moment that something goes on: 10,000 tests take seconds in which no server answers."""
+        is_over = threading.Event()
+
+        def beat() -> None:
+            while not is_over.wait(TELL_S):
+                self._answers += 1
+                self.say(answers=self._answers)
+
+        beating = threading.Thread(target=beat, daemon=True)
+        beating.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            beating.join()
 
     def tidy(self) -> None:
         """Do what is left when the run is applied: list it, deliver what other runs left, forget old profiles."""
@@ -220,21 +251,6 @@ class Shipper:
 
 
 UNREADABLE = "answered what is no reply of a Redis: check host, port and scheme in AKA_STATS_REDIS_URL"
-
-
-def listed_of(entries: Iterable[Quarantined], config: Config) -> Listed:
-    """Return what the process of the tests is told of a quarantine: nothing of tests that are protected."""
-    where = _zone(config.timezone)
-    tests = {each.nodeid: f"until {last_day(each.until, where)}: {each.reason}" for each in entries}
-    return Listed({name: told for name, told in tests.items() if not protecting(config.protected, name)})
-
-
-def _zone(name: str) -> tzinfo:
-    try:
-        return zone(name)
-    except ConfigError:
-        # The names of zones come with an extra.
-        return timezone.utc
 
 
 #: What a failed attempt is told as, by the kind of its error.
@@ -300,7 +316,9 @@ def prepare(spool: Path) -> tuple[Shipper, embedded.Lease | None]:
 def fail(spool: Path, message: str) -> None:
     """Say what ended the delivery of a spool, unless its run was applied already."""
     told = states.read(spool) or State()
-    if told.phase != states.DONE:
+    if told.phase == states.JUDGING:
+        states.write(spool, dataclasses.replace(told, phase=states.DONE))
+    elif told.phase != states.DONE:
         states.write(spool, dataclasses.replace(told, phase=states.FAILED, message=message))
 
 

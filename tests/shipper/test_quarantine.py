@@ -17,6 +17,7 @@ from akastats.shipper import state as states
 from akastats.shipper.__main__ import Shipper
 from akastats.shipper.lifetime import Lifetime
 from akastats.shipper.quarantine import Listed, path_for, read, write
+from tests import telling
 from tests.telling import spool
 
 NAMESPACE = "AKA-STATS"
@@ -52,13 +53,13 @@ def test_a_run_that_asks_is_told_its_suite_s(redis_client: Redis, server: str, t
 
 def test_a_run_that_does_not_ask_is_told_nothing(redis_client: Redis, server: str, tmp_path: Path) -> None:
     """No file, and no question to the server."""
-    put_in(redis_client, "a.py::b")
+    redis_client.set(keys.quarantine(NAMESPACE), "whoever asks for a hash is refused")
     path = spool(tmp_path / "spool", [("a.py::b", "failed", 0.1)])
 
     redis_client.config_resetstat()
 
     assert None is ship(path, server)
-    assert "cmdstat_hgetall" not in redis_client.info("commandstats")
+    assert 0 == redis_client.info("commandstats").get("cmdstat_hgetall", {}).get("failed_calls", 0)
 
 
 def test_the_list_is_there_before_the_run_is_delivered(redis_client: Redis, server: str, tmp_path: Path) -> None:
@@ -139,3 +140,20 @@ def test_one_without_its_spool_goes_a_day_later(tmp_path: Path) -> None:
         found.append(quarantine.path_for(tmp_path / "1-a.aks").exists())
 
     assert [True, False] == found
+
+
+@pytest.mark.parametrize(("asks", "expected"), [(True, "quarantined"), (False, "new")])
+def test_the_run_is_judged_by_what_was_excused(
+    asks: bool, expected: str, redis_client: Redis, server: str, tmp_path: Path
+) -> None:
+    """Where the run asked; else its failures count as any other's."""
+    put_in(redis_client, "a.py::b")
+    telling.tell(server, tmp_path, [("a.py::b", "passed", 0.1)], branch="main")
+    told = {"run_id": "20231115T000000000-000002", "started": telling.STARTED + 1000, "branch": "main"}
+    path = spool(
+        tmp_path / "spool", [("a.py::b", "failed", 0.1)], **told, **({"quarantine": True} if asks else {})
+    )
+
+    ship(path, server)
+
+    assert {expected: 1} == states.read(path).answer["verdicts"]["labels"]
