@@ -85,7 +85,8 @@ class Quarantine:
     def _see(self, report: pytest.TestReport) -> None:
         """Excuse a failure of a listed test; one that a worker has excused comes here as such."""
         if report.outcome == "failed" and self._tests:
-            told = self._told(report.nodeid)
+            # A file that cannot be collected is shown by its report too, and has counted already.
+            told = None if report.when == "collect" else self._told(report.nodeid)
             if told is not None:
                 setattr(report, QUARANTINED, report.outcome)
                 report.outcome, report.wasxfail = "skipped", f"{REASON}{told}"

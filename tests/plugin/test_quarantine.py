@@ -246,6 +246,17 @@ def test_a_secret_in_a_node_id_does_not_hide_a_test(
     assert pytest.ExitCode.OK == recorded.result.ret
 
 
+def test_a_file_that_cannot_be_collected_counts(pytester: pytest.Pytester, record: Record) -> None:
+    """It holds no test, also where its own name was forced into quarantine."""
+    pytester.makepyfile(test_one="import nothing_of_the_kind\n")
+    put_in("test_one.py")
+
+    recorded = record(options=OPTIONS)
+
+    assert pytest.ExitCode.INTERRUPTED == recorded.result.ret
+    recorded.result.assert_outcomes(errors=1)
+
+
 def test_an_empty_quarantine_says_nothing(pytester: pytest.Pytester, record: Record) -> None:
     """Failures count, and there is nothing to tell of it."""
     pytester.makepyfile(test_one="def test_a(): assert 0\n")
