@@ -113,13 +113,14 @@ def one(namespace: str, run_id: str) -> Operation[Run]:
     return run_of((yield from runs.run(namespace, run_id)))
 
 
-def newest(namespace: str) -> Operation[Run]:
-    """Read the newest run that has ended; raises `NotFoundError` where there is none."""
-    found = yield from page(namespace, {})
+def newest(namespace: str, filters: Mapping[str, str] | None = None) -> Operation[Run]:
+    """Read the newest run that has ended and passes `filters`; raises `NotFoundError` where there is none."""
+    found = yield from page(namespace, filters or {})
     for run in found.items:
         if run.status != "running":
             return run
-    raise NotFoundError(f"no finished run in namespace {namespace!r}: record one with pytest --akastats")
+    among = "".join(f", {name} {value!r}" for name, value in (filters or {}).items() if value)
+    raise NotFoundError(f"no finished run in namespace {namespace!r}{among}: record one with pytest --akastats")
 
 
 def encode(position: Position | None) -> str | None:
