@@ -39,6 +39,8 @@ class Config:
     allowed_hosts: str = ""
     # Whether forges such as GitHub are told of runs: `auto`, where they are seen to listen, or `off`.
     forge: str = "auto"
+    # Such addresses are secrets: whoever has one may write there.
+    webhook: str = dataclasses.field(default="", repr=False)
 
     def __post_init__(self) -> None:
         for name in ("history_size", "run_days", "error_days", "profiles"):
@@ -48,6 +50,7 @@ class Config:
         shown = dataclasses.asdict(self) | {
             "redis_url": without_credentials(self.redis_url),
             "token": "(set)" if self.token else "",
+            "webhook": "(set)" if self.webhook else "",
         }
         return "\n".join(f"AKA_STATS_{name.upper()} = {value}" for name, value in shown.items())
 
@@ -116,6 +119,18 @@ def auto_or_off(variable: str, text: str) -> str:
     return text
 
 
+def web_address(variable: str, text: str) -> str:
+    """Return `text` if it is an address to post to; it is a secret, and not in the message."""
+    try:
+        parts = urlsplit(text)
+        is_one = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_one = False
+    if not is_one or any(character.isspace() or not character.isprintable() for character in text):
+        raise ConfigError(f"{variable} is no address that begins with http:// or https://")
+    return text
+
+
 def timezone_name(variable: str, text: str) -> str:
     """Return `text`; whether the zone exists is asked when a time is shown, not before."""
     if not text.isprintable():
@@ -147,6 +162,7 @@ _VARIABLES: tuple[tuple[str, str, Callable[[str, str], Any]], ...] = (
     ("AKA_STATS_TOKEN", "token", as_given),
     ("AKA_STATS_ALLOWED_HOSTS", "allowed_hosts", as_given),
     ("AKA_STATS_FORGE", "forge", auto_or_off),
+    ("AKA_STATS_WEBHOOK", "webhook", web_address),
 )
 VARIABLES = tuple(variable for variable, _, _ in _VARIABLES)
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from pytest_akastats.fail_on import WORDS
+
 _SUITE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 DEFAULT_WAIT_S = 10.0
 
@@ -22,6 +24,7 @@ class Options:
     directory: Path
     wait_s: float
     redact: tuple[str, ...]
+    fail_on: frozenset[str]
 
 
 def read(config: pytest.Config) -> Options:
@@ -37,12 +40,20 @@ def read(config: pytest.Config) -> Options:
         directory=(config.rootpath / directory) if directory else config.rootpath / ".akastats",
         wait_s=_seconds(wait) if wait else DEFAULT_WAIT_S,
         redact=tuple(_told(config, "redact").splitlines()),
+        fail_on=_words(_told(config, "fail-on")),
     )
 
 
 def _told(config: pytest.Config, name: str) -> str:
     given = config.getoption(f"--akastats-{name}")
-    return str(config.getini(f"akastats_{name}") if given is None else given).strip()
+    return str(config.getini(f"akastats_{name.replace('-', '_')}") if given is None else given).strip()
+
+
+def _words(text: str) -> frozenset[str]:
+    words = frozenset(re.split(r"[,\s]+", text)) - {""}
+    if not words <= set(WORDS):
+        raise pytest.UsageError(f"--akastats-fail-on: {text!r} is not of {', '.join(WORDS)}")
+    return words
 
 
 def _seconds(text: str) -> float:

@@ -17,6 +17,7 @@ _HELP = {
     "namespace": "what every key begins with; default: AKA_STATS_NAMESPACE, else AKA-STATS",
     "dir": "where spool and embedded server live; default: .akastats in the root directory",
     "redact": "regular expressions of further secrets, one a line; `off`: store texts with all their secrets",
+    "fail-on": "which verdicts fail the run: new, slower or both, after a comma; default: pytest's own result",
     "wait": "seconds to wait at the end for the run to be delivered; default: 10",
 }
 # Calls of pytest that run no test.
@@ -28,8 +29,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--akastats", action="store_true", default=None, help="record this run")
     parser.addini("akastats", "record every run", type="bool", default=False)
     for name, text in _HELP.items():
-        group.addoption(f"--akastats-{name}", default=None, help=text, metavar=name.upper())
-        parser.addini(f"akastats_{name}", text, default="")
+        group.addoption(f"--akastats-{name}", default=None, help=text, metavar=name.upper().replace("-", "_"))
+        parser.addini(f"akastats_{name.replace('-', '_')}", text, default="")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -22,6 +22,7 @@ from akastats.spool import places
 from akastats.spool.writer import create
 from akastats.visible import visible
 from pytest_akastats import summary
+from pytest_akastats.fail_on import decide
 from pytest_akastats.fixtures import PROBE
 from pytest_akastats.mishaps import described
 from pytest_akastats.options import Options, read
@@ -83,10 +84,12 @@ class Session:
         self._problem = ""
         self._redact: Redactor | None = None
         self._unstarted = ""
+        self._session: pytest.Session | None = None
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionstart(self) -> None:
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
         try:
+            self._session = session
             self._begin()
         except Exception as error:
             self._problem = self._problem or described(error)
@@ -102,9 +105,14 @@ class Session:
         self._config.pluginmanager.register(recorder, "akastats-recorder")
         self._recorder, self._spool = recorder, writer.path
         try:
-            detached.start("akastats.shipper", str(writer.path), environment=self._destination.environment)
+            detached.start("akastats.shipper", str(writer.path), environment=self._environment())
         except Exception as error:
             self._unstarted = described(error)
+
+    def _environment(self) -> dict[str, str]:
+        """Return what the shipper is told beside its spool: where to deliver, and where paths are counted from."""
+        started_in, root = str(self._config.invocation_params.dir), str(self._config.rootpath)
+        return {**self._destination.environment, "AKA_STATS_STARTED_IN": started_in, "AKA_STATS_ROOT": root}
 
     def _header(self, run_id: str, started: float, redact: Redactor) -> dict[str, Any]:
         config = self._config
@@ -165,8 +173,21 @@ class Session:
         state = self._wait(reporter) if self._spool else None
         for line in summary.lines(state, problem, self._spool, self._config.get_verbosity()):
             reporter.write_line(line)
+        self._decide(reporter, state)
         if not problem and self._redact is not None and self._redact.warning:
             reporter.write_line(f"akastats: {visible(self._redact.warning)}")
+
+    def _decide(self, reporter: pytest.TerminalReporter, state: State | None) -> None:
+        """Have the run fail on what it is to fail on, and on nothing else, where that is known."""
+        session = self._session
+        if session is None or not self._options.fail_on:
+            return
+        answer = state.answer if state is not None else {}
+        was_stopped = bool(session.shouldfail or session.shouldstop)
+        decided = decide(self._options.fail_on, int(session.exitstatus), answer, was_stopped)
+        session.exitstatus = decided.exit_code
+        if decided.reason:
+            reporter.write_line(f"akastats: {visible(decided.reason)}")
 
     def _wait(self, reporter: pytest.TerminalReporter) -> State | None:
         def show(progress: str) -> None:

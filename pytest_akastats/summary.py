@@ -10,6 +10,7 @@ from typing import Any
 from akastats.shipper import state as states
 from akastats.shipper.state import State
 from akastats.visible import seconds, short_url, visible
+from pytest_akastats.verdict_lines import verdict_lines
 
 # A server that does not answer is given this long, whatever --akastats-wait says: with all that is around it the
 # end is held up by less than 2 s. One that cannot be reached or refuses gets the time of one more attempt.
@@ -75,7 +76,7 @@ def _progress(state: State | None) -> str:
 def lines(state: State | None, problem: str, spool: Path | None, verbosity: int) -> Iterator[str]:
     """Yield the block's lines; `verbosity` is pytest's, at -2 only problems are told."""
     lost = f"not everything was recorded: {visible(problem)}" if problem else ""
-    if state is not None and state.phase == states.DONE:
+    if state is not None and state.phase in states.APPLIED:
         if verbosity > -2:
             yield from _recorded(state)
     elif spool is not None:
@@ -86,6 +87,9 @@ def lines(state: State | None, problem: str, spool: Path | None, verbosity: int)
         yield f"akastats: {visible(state.notice)}"
     if lost:
         yield f"akastats: {lost}"
+    if state is not None and verbosity > -2:
+        # Commands to GitHub's runner, which reads them at the beginning of a line.
+        yield from map(visible, state.answer.get("annotations", ()))
 
 
 def _reason(state: State | None) -> str:
@@ -100,12 +104,24 @@ def _recorded(state: State) -> Iterator[str]:
     answer = state.answer
     run, tests = visible(answer["run"]), answer["counts"]["tests"]
     yield f"akastats: {tests} tests recorded as run {run} at {short_url(state.server)}"
+    yield from _verdicts(state)
     for title, rows in (("slowest tests", answer["tests"]), ("slowest fixtures", answer["fixtures"])):
         if rows:
             yield f"  {title:<{NAME_WIDTH}}       now     usual"
             for row in rows:
                 yield _row(row)
     yield "  more: akastats serve, akastats show NODEID"
+
+
+def _verdicts(state: State) -> Iterator[str]:
+    if "verdicts" in state.answer:
+        yield from verdict_lines(state.answer["verdicts"])
+    elif "unjudged" in state.answer:
+        yield f"  no verdicts: {visible(state.answer['unjudged'])}"
+    elif state.phase == states.JUDGING:
+        yield "  no verdicts yet: `akastats report` will tell them"
+    if "trouble" in state.answer:
+        yield f"  {visible(state.answer['trouble'])}"
 
 
 def _row(row: dict[str, Any]) -> str:

@@ -81,7 +81,7 @@ class Verdicts:
     numbers, `suite_changes` of the pace of everything (label empty); `together` are labels that changed at the
     same run. `pace` is the run's factor against the usual, `seconds` what it took, `usual_seconds` the median
     before it; `None` where unknown. In an outage far more failed than usual. `undecided` counts series too short
-    to be judged.
+    to be judged. `paces` holds the run id and factor of the newest runs in its environment, oldest first.
     """
 
     run: str
@@ -102,6 +102,7 @@ class Verdicts:
     usual_seconds: float | None = None
     is_outage: bool = False
     undecided: int = 0
+    paces: tuple[tuple[str, float], ...] = ()
 
 
 def pack(verdicts: Verdicts) -> bytes:

@@ -16,7 +16,6 @@ from akastats.cli import output, project, target
 from akastats.cli.options import Directory, Namespace, Suite, Url
 from akastats.config import Config
 from akastats.errors import AkastatsError, NotFoundError
-from akastats.operations import runs as stored_runs
 from akastats.reading import details, runs, verdicts
 from akastats.reading.details import Details
 from akastats.redis import sync_redis
@@ -28,8 +27,6 @@ from akastats.report.markdown import markdown
 from akastats.report.places import Places
 from akastats.report.plain import plain
 
-#: So many of the runs that a report names are looked up for their commits.
-MOST_COMMITS = 500
 #: So many of the slowest tests are told, where they are.
 SLOWEST = 10
 
@@ -83,9 +80,8 @@ def _known(config: Config, run_id: str, suite: str, branch: str) -> _Known:
         run_id = sync_redis.run(runs.newest(config.namespace, {"suite": suite, "branch": branch})).id
     found = sync_redis.run(details.details(config.namespace, run_id, SLOWEST))
     judged = _judged(config, run_id)
-    named = runs_named(judged)[:MOST_COMMITS] if judged else []
-    told = sync_redis.run(stored_runs.values(config.namespace, named, ("commit",)))
-    return _Known(found, judged, {each: fields["commit"] for each, fields in told.items() if fields.get("commit")})
+    named = runs_named(judged) if judged else []
+    return _Known(found, judged, sync_redis.run(runs.commits(config.namespace, named)))
 
 
 def _judged(config: Config, run_id: str) -> Verdicts | None:

@@ -1,7 +1,8 @@
 """`python -m akastats.shipper SPOOL`: deliver one run while it goes on, then what other runs left behind.
 
 Where to is told by the environment: `AKA_STATS_*` as for the library, and `AKA_STATS_EMBEDDED` with the
-directory of the embedded server when no URL is configured.
+directory of the embedded server when no URL is configured. `AKA_STATS_STARTED_IN` and `AKA_STATS_ROOT` are the
+directories of which paths in tracebacks and node ids are.
 """
 
 from __future__ import annotations
@@ -14,23 +15,28 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from akastats import config as configuration
 from akastats import embedded, redis
+from akastats.analysis.verdicts import Verdicts
 from akastats.config import Config, without_credentials
 from akastats.errors import AkastatsError, ServerError
 from akastats.operations import runs
 from akastats.operations.requests import Operation
 from akastats.shipper import state as states
 from akastats.shipper.answer import answer
-from akastats.shipper.delivery import Delivery
+from akastats.shipper.delivery import UNSOUND, Delivery
+from akastats.shipper.judging import Judge
+from akastats.shipper.judging import told as told_of
 from akastats.shipper.leftovers import drain
 from akastats.shipper.lifetime import AFTERLIFE_S, Lifetime
 from akastats.shipper.listing import refresh
+from akastats.shipper.publishing import published
 from akastats.shipper.state import State
+from akastats.shipper.webhook import news, post
 
 # A grown spool is seen this soon at first (seconds), and at the latest while nothing happens.
 SHORTEST_LOOK_S, LONGEST_LOOK_S = 0.01, 0.2
@@ -57,6 +63,7 @@ class Shipper:
         self._client: Any = None
         self._reply_timeout_s = REPLY_TIMEOUT_S
         self._state = State(server=without_credentials(config.redis_url))
+        self._judge = Judge(config, self.carry)
         self._answers = 0
         self._told_at = self._answered_at = 0.0
 
@@ -86,7 +93,7 @@ class Shipper:
     def _note_answer(self) -> None:
         self._answers += 1
         self._answered_at = time.monotonic()
-        is_over = self._state.phase in (states.DONE, states.FAILED)
+        is_over = self._state.phase in (*states.APPLIED, states.FAILED)
         if not is_over and time.monotonic() - self._told_at >= TELL_S:
             self.say(phase=states.DELIVERING, answers=self._answers, message="")
 
@@ -113,6 +120,8 @@ class Shipper:
             if has_died and not came:
                 # Without a header there is no run to complete.
                 return bool(self.delivery.story.header) and self._persist(self.delivery.complete_as_crashed)
+            if not came and self.delivery.story.header:
+                self._judge.prepare(self.delivery.story.run_id)
             if time.monotonic() - self._answered_at > IDLE_S:
                 self.hang_up()
             look = SHORTEST_LOOK_S if came else min(2 * look, LONGEST_LOOK_S)
@@ -170,7 +179,50 @@ class Shipper:
 
     def _finish(self) -> None:
         told = answer(self.delivery.story, self._config, self.carry)
-        self.say(phase=states.DONE, answer=told)
+        self.say(phase=states.JUDGING, answer=told)
+        with self._signs_of_life():
+            judged = self._judged()
+        self.say(phase=states.DONE, answer=told | judged)
+
+    def _judged(self) -> dict[str, Any]:
+        """Judge the run once; what keeps it from being judged is told, and is no reason to deliver it again."""
+        try:
+            found = self._judge.judge(self.delivery.story.run_id)
+            return {"verdicts": told_of(found), **self._spread(found), **self._published(found)}
+        except (AkastatsError, *UNSOUND) as error:
+            return {"unjudged": f"{type(error).__name__}: {error}"[:200], **self._published(None)}
+
+    def _published(self, found: Verdicts | None) -> dict[str, list[str]]:
+        """Tell the forge that the run is for, if there is one; return the lines that it is to read."""
+        try:
+            lines = published(self.delivery.story.run_id, found, self._config, self.carry, os.environ)
+        except (AkastatsError, *UNSOUND):
+            return {}
+        return {"annotations": lines} if lines else {}
+
+    def _spread(self, found: Verdicts) -> dict[str, str]:
+        """Tell the webhook what is news; return what went wrong."""
+        told = news(found) if self._config.webhook else None
+        trouble = post(self._config.webhook, told) if told else ""
+        return {"trouble": trouble} if trouble else {}
+
+    @contextmanager
+    def _signs_of_life(self) -> Iterator[None]:
+        """Say every moment that something goes on: 10,000 tests take seconds in which no server answers."""
+        is_over = threading.Event()
+
+        def beat() -> None:
+            while not is_over.wait(TELL_S):
+                self._answers += 1
+                self.say(answers=self._answers)
+
+        beating = threading.Thread(target=beat, daemon=True)
+        beating.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            beating.join()
 
     def tidy(self) -> None:
         """Do what is left when the run is applied: list it, deliver what other runs left, forget old profiles."""
@@ -258,7 +310,9 @@ def prepare(spool: Path) -> tuple[Shipper, embedded.Lease | None]:
 def fail(spool: Path, message: str) -> None:
     """Say what ended the delivery of a spool, unless its run was applied already."""
     told = states.read(spool) or State()
-    if told.phase != states.DONE:
+    if told.phase == states.JUDGING:
+        states.write(spool, dataclasses.replace(told, phase=states.DONE))
+    elif told.phase != states.DONE:
         states.write(spool, dataclasses.replace(told, phase=states.FAILED, message=message))
 
 

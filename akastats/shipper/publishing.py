@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from akastats import config as configuration
 from akastats.analysis.verdicts import Verdicts
+from akastats.config import Config
+from akastats.operations.requests import Operation
+from akastats.reading import details, runs
 from akastats.reading.details import Details
 from akastats.report.annotations import commands
-from akastats.report.content import document
+from akastats.report.content import document, runs_named
 from akastats.report.findings import findings
 from akastats.report.markdown import markdown
 from akastats.report.places import Places
@@ -24,6 +28,21 @@ def is_wanted(environ: Mapping[str, str]) -> bool:
     """Tell whether there is anybody to publish to, so that details need not be read for nobody."""
     is_github = environ.get("GITHUB_ACTIONS") == "true" or bool(environ.get("GITHUB_STEP_SUMMARY"))
     return is_github and configuration.read(environ).forge != configuration.OFF
+
+
+def published(
+    run_id: str,
+    verdicts: Verdicts | None,
+    config: Config,
+    carry: Callable[[Operation[Any]], Any],
+    environ: Mapping[str, str],
+) -> list[str]:
+    """Read what there is to tell of a run and publish it; nothing is read where nobody listens."""
+    if not is_wanted(environ):
+        return []
+    found = carry(details.details(config.namespace, run_id))
+    named = runs_named(verdicts) if verdicts else []
+    return publish(verdicts, found, environ, carry(runs.commits(config.namespace, named)))
 
 
 def publish(

@@ -11,10 +11,14 @@ from typing import Any
 from akastats.spool import places
 
 #: The shipper starts, or the embedded server, which is worth waiting for, as is a delivery. The server does not
-#: answer: not worth much. None can be reached, or it refuses for now: worth nearly nothing. It is over.
+#: answer: not worth much. None can be reached, or it refuses for now: worth nearly nothing. All is delivered, and
+#: what it means is looked for. It is over.
 STARTING, RAISING, DELIVERING = "starting", "raising", "delivering"
 SILENT, ABSENT = "silent", "absent"
+JUDGING = "judging"
 FAILED, DONE = "failed", "done"
+#: The phases in which all is delivered, and `answer` says what.
+APPLIED = (JUDGING, DONE)
 
 
 @dataclass(frozen=True)

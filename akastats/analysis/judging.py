@@ -1,0 +1,115 @@
+"""What a run means, by what is known of its suite up to it. Pure: records in, verdicts out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from akastats.analysis.failing import judged_failures
+from akastats.analysis.run_records import RunRecord
+from akastats.analysis.slowing import Numbers, slowing
+from akastats.analysis.standing import found_outages, standing
+from akastats.analysis.verdicts import OverBudget, Verdicts
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a run is judged by: itself, the runs of its base before it, and those of its own branch.
+
+    All are in time order. Where the run is on its base, `own` is empty. `previous` is the verdict before, for what
+    is news; `quarantined` are node ids, `numbers` a user's own by label.
+    """
+
+    run: RunRecord
+    suite: str
+    base_branch: str
+    base: Sequence[RunRecord] = ()
+    own: Sequence[RunRecord] = ()
+    previous: Verdicts | None = None
+    quarantined: Collection[str] = ()
+    numbers: Numbers = field(default_factory=dict)
+    over_budget: tuple[OverBudget, ...] = ()
+
+
+def judge(case: Case) -> Verdicts:
+    """Return what the run of a case means."""
+    run, facts = case.run, case.run.facts
+    known = sorted([*case.base, *case.own, run], key=lambda record: (record.facts.started, record.facts.id))
+    unusual = found_outages(known)
+    stands = standing(_speaking(case), unusual, case.previous)
+    slows = slowing(_paced(case), _words(case.suite), case.numbers, case.previous)
+    return Verdicts(
+        run=facts.id,
+        suite=case.suite,
+        branch=facts.branch,
+        base=case.base_branch,
+        runs=len(known),
+        failures=judged_failures(run, case.base or case.own, unusual, case.quarantined),
+        tests=stands.tests,
+        counts=stands.counts,
+        clusters=stands.clusters,
+        changes=slows.changes,
+        suite_changes=slows.suite_changes,
+        together=slows.together,
+        over_budget=case.over_budget,
+        pace=slows.pace,
+        seconds=facts.duration,
+        usual_seconds=slows.usual_seconds,
+        is_outage=facts.id in unusual.counted,
+        undecided=slows.undecided,
+        paces=slows.paces,
+    )
+
+
+def _words(suite: str) -> dict[str, str]:
+    return {word: f"{word}@{suite}" if suite else word for word in ("test", "fixture", "collect")}
+
+
+def _is_on_base(case: Case) -> bool:
+    return case.run.facts.branch == case.base_branch or not case.base
+
+
+def _speaking(case: Case) -> list[RunRecord]:
+    """Return the runs that say where a test stands: the base's, and of a branch what contradicts itself.
+
+    A branch breaks tests that its base never broke; passing there and failing here is no flakiness.
+    """
+    branch = [*case.own, case.run]
+    if _is_on_base(case):
+        return [*case.base, *branch]
+    spoken = (_only(record, contradicting) for record, contradicting in _contradictions(branch))
+    return [*case.base, *(record for record in spoken if record.nodeids)]
+
+
+def _contradictions(records: Sequence[RunRecord]) -> Iterator[tuple[RunRecord, frozenset[str]]]:
+    """Yield each run with the tests that both failed and passed on its commit."""
+    passed: dict[str, set[str]] = {}
+    failed: dict[str, set[str]] = {}
+    for record in records:
+        code = record.facts.commit or record.facts.id
+        failed.setdefault(code, set()).update(record.failing)
+        passed.setdefault(code, set()).update(record.passing)
+    for record in records:
+        code = record.facts.commit or record.facts.id
+        yield record, frozenset(failed[code] & passed[code])
+
+
+def _only(record: RunRecord, tests: Collection[str]) -> RunRecord:
+    places = [at for at, nodeid in enumerate(record.nodeids) if nodeid in tests]
+    return replace(
+        record,
+        nodeids=[record.nodeids[at] for at in places],
+        seconds=[record.seconds[at] for at in places],
+        letters="".join(record.letters[at] for at in places),
+        workers=[record.workers[at] for at in places] if record.workers else (),
+        after={now: record.after[at] for now, at in enumerate(places) if at in record.after},
+    )
+
+
+def _paced(case: Case) -> list[RunRecord]:
+    """Return the runs whose durations are one series: a branch's follow those of its base that were before it."""
+    branch = [*case.own, case.run]
+    if _is_on_base(case):
+        return [*case.base, *branch]
+    began = branch[0].facts.started
+    return [*(record for record in case.base if record.facts.started < began), *branch]

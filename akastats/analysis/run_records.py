@@ -1,0 +1,119 @@
+"""One run as judging needs it: what ran, how long it took, what failed. Pure.
+
+Columns, since 200 runs of 10,000 tests are judged at once.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from akastats.analysis.compare import values_us
+from akastats.analysis.test_rows import LETTERS, UNKNOWN
+
+#: The letters of attempts that failed, tried again or not.
+FAILING = "fer"
+#: ... and of those whose duration says something of the test: one that fails has not come to its end.
+TIMED = "pxX"
+SKIPPED = "s"
+_LETTERS = {**LETTERS, "skipped": SKIPPED}
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What is known of a run as a whole.
+
+    `commit` is `None` where it is unknown or not all was committed; `environment` as `slowdown.environment_class`
+    names it; `started` in epoch seconds, `duration` in seconds.
+    """
+
+    id: str
+    branch: str
+    commit: str | None
+    environment: str
+    started: float
+    duration: float | None
+    status: str
+    is_dirty: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """A run with one entry an attempt in `nodeids`, `seconds`, `letters` and `workers`, in the order they ended.
+
+    `fixtures` and `files` hold seconds by name, `after` by the place of a failing attempt which test its worker
+    ran right before.
+    """
+
+    facts: RunFacts
+    nodeids: Sequence[str]
+    seconds: Sequence[float]
+    letters: str
+    workers: Sequence[str]
+    fixtures: Mapping[str, float]
+    files: Mapping[str, float]
+    after: Mapping[int, str]
+    stats: frozenset[str] = frozenset()
+
+    @property
+    def failing(self) -> frozenset[str]:
+        """The tests of which some attempt failed."""
+        return frozenset(self.nodeids[at] for at, letter in enumerate(self.letters) if letter in FAILING)
+
+    @property
+    def passing(self) -> frozenset[str]:
+        """The tests of which some attempt did not fail."""
+        return frozenset(self.nodeids[at] for at, letter in enumerate(self.letters) if letter in TIMED)
+
+    def came_to(self) -> dict[str, str]:
+        """Return the letter of each test's last attempt."""
+        return dict(zip(self.nodeids, self.letters, strict=True))
+
+
+def record_of(facts: RunFacts, content: Mapping[str, Any], known: dict[str, str]) -> RunRecord:
+    """Return the record of a profile; `known` keeps one copy of each name for all records."""
+    tests = content["tests"]
+    nodeids = [known.setdefault(name, name) for name in tests["nodeid"]]
+    workers = [known.setdefault(name, name) for name in tests["worker"]]
+    letters = "".join([_LETTERS.get(outcome, UNKNOWN) for outcome in tests["outcome"]])
+    fixtures = content["fixtures"]
+    return RunRecord(
+        facts=facts,
+        nodeids=nodeids,
+        seconds=array("d", [us / 1e6 for us in values_us(tests)]),
+        letters=letters,
+        workers=workers if len(set(workers)) > 1 else (),
+        fixtures={
+            known.setdefault(name, name): (setup + teardown) / 1e6
+            for name, setup, teardown in zip(
+                map("::".join, zip(fixtures["baseid"], fixtures["name"], strict=True)),
+                fixtures["setup"],
+                fixtures["teardown"],
+                strict=True,
+            )
+        },
+        files={
+            known.setdefault(path, path): us / 1e6
+            for path, us in zip(content["files"]["path"], content["files"]["seconds"], strict=True)
+        },
+        after=_before_failures(nodeids, workers, letters),
+        stats=frozenset(label for labels in tests["stats"] for label in labels),
+    )
+
+
+def _before_failures(nodeids: Sequence[str], workers: Sequence[str], letters: str) -> dict[int, str]:
+    """Return what each worker ran right before a test that failed; its own earlier attempts are not before it."""
+    last: dict[str, str] = {}
+    found: dict[int, str] = {}
+    before: dict[str, str] = {}
+    if not any(letter in letters for letter in FAILING):
+        return found
+    for at, (nodeid, worker) in enumerate(zip(nodeids, workers, strict=True)):
+        if last.get(worker) != nodeid:
+            before[worker] = last.get(worker, "")
+            last[worker] = nodeid
+        if letters[at] in FAILING and before[worker]:
+            found[at] = before[worker]
+    return found

@@ -1,0 +1,165 @@
+"""What became slower in a suite up to its newest run: tests, fixtures, files, numbers, and all together. Pure."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from akastats.analysis.run_records import TIMED, RunRecord
+from akastats.analysis.slowdown import Change, Durations, JudgedRun, Judgement, judge
+from akastats.analysis.verdicts import JudgedChange, Verdicts
+
+#: A run belongs to the suite as a whole if it has so much of its tests: `-k` runs make no fixture faster.
+LEAST_PART, MOST_PART = 0.8, 1.25
+#: Runs before it that say what a run usually takes.
+LEAST_USUAL = 5
+#: Changes that are told: where everything changes, the pace says so.
+MOST_TOLD = 500
+
+#: A user's own numbers by label: what they came to in runs, by run id.
+Numbers = Mapping[str, Mapping[str, float]]
+
+
+@dataclass(frozen=True)
+class Slowing:
+    """What changed; `undecided` counts series too short to be judged, `usual` and `pace` as in `Verdicts`."""
+
+    changes: tuple[JudgedChange, ...]
+    suite_changes: tuple[JudgedChange, ...]
+    together: tuple[tuple[str, ...], ...]
+    pace: float | None
+    usual_seconds: float | None
+    undecided: int
+    paces: tuple[tuple[str, float], ...]
+
+
+def slowing(
+    records: Sequence[RunRecord], labels: Mapping[str, str], numbers: Numbers, previous: Verdicts | None
+) -> Slowing:
+    """Return what changed its duration up to the last of `records`, in time order.
+
+    `labels` is what labels begin with for the words `test`, `fixture` and `collect`: these, with the suite.
+    """
+    runs = [JudgedRun(record.facts.id, record.facts.environment) for record in records]
+    whole = whole_runs(records)
+    found = judge(runs, _durations(records, whole, labels))
+    own = [judge(runs, {label: _series(runs, values)}) for label, values in numbers.items()]
+    changes = [change for judged in (found, *own) for change in judged.changes]
+    newest = sorted(changes, key=lambda change: (change.run, change.ratio), reverse=True)[:MOST_TOLD]
+    return Slowing(
+        changes=_with_news(newest, previous.changes if previous else None),
+        suite_changes=_with_news(found.suite, previous.suite_changes if previous else None),
+        together=tuple(together(newest)),
+        pace=found.paces[-1] if found.paces else None,
+        usual_seconds=_usual_seconds(records, whole),
+        undecided=_undecided(found, own),
+        paces=_paces(runs, found.paces),
+    )
+
+
+def _paces(runs: Sequence[JudgedRun], paces: Sequence[float | None]) -> tuple[tuple[str, float], ...]:
+    """Return the paces of the runs in the last one's environment."""
+    return tuple(
+        (run.id, round(pace, 4))
+        for run, pace in zip(runs, paces, strict=True)
+        if pace is not None and run.environment == runs[-1].environment
+    )
+
+
+def _undecided(found: Judgement, own: Sequence[Judgement]) -> int:
+    return found.undecided + sum(judged.undecided for judged in own)
+
+
+def whole_runs(records: Sequence[RunRecord]) -> list[bool]:
+    """Tell of each run whether it has about as many tests as the median run around it has."""
+    sizes = [len(record.nodeids) for record in records]
+    around = [sorted(sizes[max(0, at - 20) : at + 21]) for at in range(len(sizes))]
+    return [
+        LEAST_PART * near[len(near) // 2] <= size <= MOST_PART * near[len(near) // 2]
+        for size, near in zip(sizes, around, strict=True)
+    ]
+
+
+def _durations(
+    records: Sequence[RunRecord], whole: Sequence[bool], labels: Mapping[str, str]
+) -> dict[str, Durations]:
+    tests: dict[str, tuple[array[int], array[float]]] = {}
+    others: dict[str, tuple[array[int], array[float]]] = {}
+    for at, record in enumerate(records):
+        for nodeid, seconds in _last_timed(record).items():
+            _append(tests, nodeid, at, seconds)
+        if whole[at]:
+            for word, named in (("fixture", record.fixtures), ("collect", record.files)):
+                for name, seconds in named.items():
+                    _append(others, f"{labels[word]}::{name}", at, seconds)
+    told = {f"{labels['test']}::{nodeid}": Durations(*columns) for nodeid, columns in tests.items()}
+    return told | {label: Durations(*columns) for label, columns in others.items()}
+
+
+def _append(series: dict[str, tuple[array[int], array[float]]], name: str, at: int, seconds: float) -> None:
+    columns = series.get(name)
+    if columns is None:
+        columns = series[name] = (array("l"), array("d"))
+    columns[0].append(at)
+    columns[1].append(seconds)
+
+
+def _last_timed(record: RunRecord) -> dict[str, float]:
+    """Return how long each test took that came to its end, by its last attempt."""
+    if set(record.letters) == {TIMED[0]}:
+        return dict(zip(record.nodeids, record.seconds, strict=True))
+    rows = zip(record.nodeids, record.letters, record.seconds, strict=True)
+    return {nodeid: seconds for nodeid, letter, seconds in rows if letter in TIMED}
+
+
+def _series(runs: Sequence[JudgedRun], values: Mapping[str, float]) -> Durations:
+    known = [at for at, run in enumerate(runs) if run.id in values]
+    return Durations(known, [values[runs[at].id] for at in known])
+
+
+def _with_news(changes: Sequence[Change], before: Sequence[JudgedChange] | None) -> tuple[JudgedChange, ...]:
+    if before is None:
+        return tuple(JudgedChange(change, change.is_suspected) for change in changes)
+    return tuple(
+        JudgedChange(change, not any(are_one(change, known.change) for known in before)) for change in changes
+    )
+
+
+def are_one(one: Change, other: Change) -> bool:
+    """Tell whether two judgements speak of the same change: run ids sort by time."""
+    return (
+        (one.label, one.environment, one.is_slower) == (other.label, other.environment, other.is_slower)
+        and one.since < other.until
+        and other.since < one.until
+    )
+
+
+def together(changes: Sequence[Change]) -> list[tuple[str, ...]]:
+    """Return the labels that changed in the same direction at the same run, where more than one did."""
+    groups: list[list[Change]] = []
+    for change in changes:
+        for group in groups:
+            first = group[0]
+            if (first.environment, first.is_slower) == (change.environment, change.is_slower) and (
+                change.since < first.run <= change.until
+            ):
+                group.append(change)
+                break
+        else:
+            groups.append([change])
+    return [tuple(dict.fromkeys(change.label for change in group)) for group in groups if len(group) > 1]
+
+
+def _usual_seconds(records: Sequence[RunRecord], whole: Sequence[bool]) -> float | None:
+    """Return the median of what whole runs before the last took in its environment; `None` of fewer than five."""
+    if not records:
+        return None
+    *before, now = records
+    taken = [
+        record.facts.duration
+        for record, is_whole in zip(before, whole, strict=False)
+        if is_whole and record.facts.environment == now.facts.environment and record.facts.duration
+    ]
+    return median(taken) if len(taken) >= LEAST_USUAL else None

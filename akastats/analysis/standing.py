@@ -1,0 +1,192 @@
+"""Where each test of a suite stands after its newest run: healthy, flaky, broken, and what that costs. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from akastats.analysis.clusters import clusters
+from akastats.analysis.flaky import LEAST_COMMITS, Flakiness, Vote, judge
+from akastats.analysis.outages import Outages, RunFailures, outages
+from akastats.analysis.run_records import FAILING, SKIPPED, RunRecord
+from akastats.analysis.test_rows import UNKNOWN
+from akastats.analysis.verdicts import JudgedTest, Verdicts
+
+#: Tests that ran right before a failure: so many are named.
+MOST_BEFORE = 3
+#: Of these a page tells one by one; a suite in which all is broken has one reason, not 10,000.
+MOST_TOLD = 1000
+#: Looked at for failing together: that takes time by their square.
+MOST_CLUSTERED = 500
+
+_TELLING = ("flaky", "broken", "undecided")
+_MUTE = (SKIPPED, UNKNOWN)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The states of all tests: how many are in each, and those that are neither healthy nor new in full."""
+
+    counts: Mapping[str, int]
+    tests: tuple[JudgedTest, ...]
+    clusters: tuple[tuple[str, ...], ...]
+
+
+def found_outages(records: Sequence[RunRecord]) -> Outages:
+    """Return which of these runs are no evidence; in time order."""
+    return outages([_failures(record) for record in records])
+
+
+def _failures(record: RunRecord) -> RunFailures:
+    ran = {nodeid for nodeid, letter in zip(record.nodeids, record.letters, strict=True) if letter not in _MUTE}
+    return RunFailures(record.facts.id, len(ran), record.failing)
+
+
+def votes_of(records: Sequence[RunRecord], tests: Collection[str]) -> dict[str, list[Vote]]:
+    """Return the votes of some tests, in time order."""
+    found: dict[str, list[Vote]] = {nodeid: [] for nodeid in tests}
+    for record in records:
+        run, commit = record.facts.id, record.facts.commit
+        tried_again: set[str] = set()
+        for nodeid, letter in zip(record.nodeids, record.letters, strict=True):
+            if nodeid in found and letter not in _MUTE:
+                found[nodeid].append(Vote(run, commit, letter in FAILING, nodeid in tried_again))
+                if letter in FAILING:
+                    tried_again.add(nodeid)
+    return found
+
+
+def standing(records: Sequence[RunRecord], unusual: Outages, previous: Verdicts | None) -> Standing:
+    """Return where each test stands after the last of `records`; `previous` is the verdict before, for news."""
+    failed = {nodeid for record in records for nodeid in record.failing}
+    votes = votes_of(records, failed)
+    judged = {nodeid: judge(told, unusual.about(nodeid)) for nodeid, told in votes.items() if told}
+    counts = Counter(found.state for found in judged.values()) + _never_failed(records, failed)
+    told = {nodeid: found for nodeid, found in judged.items() if found.state in _TELLING}
+    costs = _costs(records, {nodeid for nodeid, found in told.items() if found.state == "flaky"}, unusual)
+    before = {test.nodeid: test.state for test in previous.tests} if previous else None
+    tests = sorted(
+        (_test(records, nodeid, found, costs, before) for nodeid, found in told.items()),
+        key=lambda test: (-test.seconds_lost, -test.runs_failed, test.nodeid),
+    )
+    return Standing(dict(counts), tuple(tests[:MOST_TOLD]), tuple(_clusters(records, told)))
+
+
+def _never_failed(records: Sequence[RunRecord], failed: Collection[str]) -> Counter[str]:
+    """Count the tests that never failed: new on few commits, else healthy."""
+    commits: Counter[str] = Counter()
+    for of_commit in _by_commit(records):
+        ran = {
+            nodeid
+            for record in of_commit
+            for nodeid, letter in zip(record.nodeids, record.letters, strict=True)
+            if letter not in _MUTE
+        }
+        commits.update(ran)
+    healthy = sum(count >= LEAST_COMMITS for nodeid, count in commits.items() if nodeid not in failed)
+    new = sum(nodeid not in failed for nodeid in commits) - healthy
+    return +Counter(healthy=healthy, new=new)
+
+
+def _by_commit(records: Iterable[RunRecord]) -> Iterable[list[RunRecord]]:
+    found: dict[str, list[RunRecord]] = {}
+    for record in records:
+        found.setdefault(record.facts.commit or record.facts.id, []).append(record)
+    return found.values()
+
+
+@dataclass(frozen=True)
+class _Costs:
+    """What flaky tests cost: runs that each failed in the end, and seconds lost by it."""
+
+    runs: Mapping[str, int]
+    seconds: Mapping[str, float]
+
+
+def _costs(records: Sequence[RunRecord], flaky: Collection[str], unusual: Outages) -> _Costs:
+    """Add up what flaky tests cost: the time of each failed attempt, and runs that nothing else made fail.
+
+    Such a run has to be repeated: its whole duration is lost, in equal shares to those that failed in it.
+    """
+    runs: Counter[str] = Counter()
+    seconds: dict[str, float] = dict.fromkeys(flaky, 0.0)
+    for record in records:
+        if record.facts.id in unusual.counted:
+            continue
+        for nodeid, letter, taken in zip(record.nodeids, record.letters, record.seconds, strict=True):
+            if letter in FAILING and nodeid in seconds:
+                seconds[nodeid] += taken
+        failed = [nodeid for nodeid, letter in record.came_to().items() if letter in FAILING]
+        runs.update(nodeid for nodeid in failed if nodeid in seconds)
+        if failed and all(nodeid in seconds for nodeid in failed):
+            for nodeid in failed:
+                seconds[nodeid] += (record.facts.duration or 0.0) / len(failed)
+    return _Costs(runs, seconds)
+
+
+def _test(
+    records: Sequence[RunRecord],
+    nodeid: str,
+    found: Flakiness,
+    costs: _Costs,
+    before: Mapping[str, str] | None,
+) -> JudgedTest:
+    is_flaky = found.state == "flaky"
+    newest = records[-1].facts.id
+    return JudgedTest(
+        nodeid=nodeid,
+        state=found.state,
+        rate=round(found.rate, 4),
+        low=round(found.low, 4),
+        high=round(found.high, 4),
+        probability=round(found.probability, 4),
+        evidence=found.evidence,
+        since=found.segments[-1].first if found.segments else "",
+        is_new=newest in found.evidence if before is None else before.get(nodeid) != found.state,
+        runs_failed=costs.runs.get(nodeid, 0),
+        seconds_lost=round(costs.seconds.get(nodeid, 0.0), 3),
+        workers=tuple(_workers(records, nodeid)) if is_flaky else (),
+        after=tuple(_before(records, nodeid)) if is_flaky else (),
+    )
+
+
+def _places(record: RunRecord, nodeid: str) -> Iterator[int]:
+    at = -1
+    try:
+        while True:
+            at = record.nodeids.index(nodeid, at + 1)
+            yield at
+    except ValueError:
+        return
+
+
+def _workers(records: Sequence[RunRecord], nodeid: str) -> Iterator[tuple[str, int, int]]:
+    """Yield each worker that ran a test, with how many attempts failed there, of how many."""
+    failed: Counter[str] = Counter()
+    ran: Counter[str] = Counter()
+    for record in records:
+        if not record.workers:
+            continue
+        for at in _places(record, nodeid):
+            ran[record.workers[at]] += 1
+            failed[record.workers[at]] += record.letters[at] in FAILING
+    for worker in sorted(ran):
+        yield worker, failed[worker], ran[worker]
+
+
+def _before(records: Sequence[RunRecord], nodeid: str) -> list[tuple[str, int]]:
+    """Return which tests ran right before a test's failures, and how often, the most frequent first."""
+    found = Counter(
+        before for record in records for at, before in record.after.items() if record.nodeids[at] == nodeid
+    )
+    return found.most_common(MOST_BEFORE)
+
+
+def _clusters(records: Sequence[RunRecord], told: Mapping[str, Flakiness]) -> list[tuple[str, ...]]:
+    flaky = sorted(nodeid for nodeid, found in told.items() if found.state == "flaky")[:MOST_CLUSTERED]
+    failures: dict[str, list[str]] = {nodeid: [] for nodeid in flaky}
+    for record in records:
+        for nodeid in record.failing & failures.keys():
+            failures[nodeid].append(record.facts.id)
+    return clusters(failures, [record.facts.id for record in records])

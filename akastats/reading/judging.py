@@ -1,0 +1,214 @@
+"""What a run is judged by, read from the server: the profiles of runs before it, its base's and its branch's."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+
+from akastats import keys, profile
+from akastats.analysis.flaky import LEAST_COMMITS
+from akastats.analysis.judging import Case, judge
+from akastats.analysis.run_records import RunFacts, RunRecord, record_of
+from akastats.analysis.slowdown import environment_class
+from akastats.analysis.slowing import Numbers
+from akastats.analysis.verdicts import Verdicts
+from akastats.errors import AkastatsError
+from akastats.operations import query
+from akastats.operations import runs as stored_runs
+from akastats.operations.requests import Operation, ask_all
+from akastats.operations.runs import Position
+from akastats.reading import runs, tests, verdicts
+from akastats.reading.comparing import DEFAULT_BRANCHES
+from akastats.reading.runs import Run
+from akastats.records import Stat
+
+#: A run is judged by so many runs of its base, and so many of its own branch.
+MOST_BASE, MOST_OWN = 200, 50
+#: ... and by no more than so many attempts of tests: 10,000 in 200 runs take some 60 MB.
+MOST_ATTEMPTS = 2_500_000
+#: Profiles that one step reads: of 10,000 tests each takes some 15 ms to take apart.
+STEP = 5
+#: Of a user's own numbers so many are judged, by so many points each.
+MOST_NUMBERS, MOST_POINTS = 100, 400
+
+_PAGE = 100
+_FIELDS = (
+    *("id", "suite", "status", "branch", "commit", "dirty", "started", "finished", "duration"),
+    *("tests", "reruns", "provider", "host", "workers", "cpu_count", "python"),
+)
+
+
+@dataclass
+class Known:
+    """The records of runs that were read before; `None` is a run without a profile. `names` are held once."""
+
+    records: dict[str, RunRecord | None] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Past:
+    """The runs that a run is judged by, oldest first: its base's, and its branch's where that is another."""
+
+    base_branch: str
+    base: Sequence[Run]
+    own: Sequence[Run]
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of all of them, newest first."""
+        return [run.id for run in (*reversed(self.own), *reversed(self.base))]
+
+
+def judged(namespace: str, run_id: str, known: Known, quarantined: Collection[str] = ()) -> Operation[Verdicts]:
+    """Judge a run by what is stored; raises `NotFoundError` without its record or profile."""
+    run = yield from runs.one(namespace, run_id)
+    before = yield from past(namespace, run)
+    wanted = within_bounds([run, *reversed(before.own), *reversed(before.base)])
+    yield from learn(namespace, wanted, known)
+    record = known.records.get(run_id)
+    if record is None:
+        # Read again for what is wrong with it.
+        content = profile.decode((yield from stored_runs.profile(namespace, run_id)))
+        record = record_of(facts_of(run), content, known.names)
+    read = {each.id for each in wanted}
+    suite = run.suite or ""
+    case = Case(
+        run=record,
+        suite=suite,
+        base_branch=before.base_branch,
+        base=_records(before.base, known, read),
+        own=_records(before.own, known, read),
+        previous=(yield from verdicts.newest(namespace, suite, run.branch or "", run)),
+        quarantined=quarantined,
+        numbers=(yield from _numbers(namespace, record, [*before.base, *before.own, run])),
+    )
+    return judge(case)
+
+
+def _records(found: Iterable[Run], known: Known, read: Collection[str]) -> list[RunRecord]:
+    told = (known.records.get(run.id) for run in found if run.id in read)
+    return [record for record in told if record is not None]
+
+
+def past(namespace: str, run: Run) -> Operation[Past]:
+    """Read which runs a run is judged by."""
+    own = run.branch or ""
+    base_branch = yield from _base_branch(namespace, run)
+    base = yield from _before(namespace, run, base_branch, MOST_BASE)
+    clean = [each for each in base if not each.dirty]
+    if len(clean) >= LEAST_COMMITS:
+        # What somebody had not committed is nobody's base, unless there is nothing else.
+        base = clean
+    mine = (yield from _before(namespace, run, own, MOST_OWN)) if own != base_branch else []
+    return Past(base_branch, base, mine)
+
+
+def _base_branch(namespace: str, run: Run) -> Operation[str]:
+    """Return the branch whose runs a run is compared with: the default one, or its own where that has none."""
+    own = run.branch or ""
+    if own in ("", *DEFAULT_BRANCHES):
+        return own
+    for branch in DEFAULT_BRANCHES:
+        if (yield from _before(namespace, run, branch, 1)):
+            return branch
+    return own
+
+
+def _before(namespace: str, run: Run, branch: str, size: int) -> Operation[list[Run]]:
+    """Read the newest `size` runs before a run that are over, of one branch and its suite, oldest first."""
+    filters = {"suite": run.suite or "", "branch": branch}
+    after: Position | None = Position(run.started or 0.0, run.id)
+    found: list[Run] = []
+    while after is not None and len(found) < size:
+        page = yield from runs.page(namespace, filters, after, _PAGE, _FIELDS)
+        found += [each for each in page.items if _is_like(each, run, branch)]
+        after = page.next
+    return found[size - 1 :: -1] if len(found) >= size else found[::-1]
+
+
+def _is_like(each: Run, run: Run, branch: str) -> bool:
+    is_over = each.status != "running"
+    return is_over and (each.suite or "") == (run.suite or "") and (each.branch or "") == branch
+
+
+def within_bounds(found: Iterable[Run]) -> list[Run]:
+    """Return the first of these runs, newest first, up to as many attempts as fit into memory."""
+    kept: list[Run] = []
+    attempts = 0
+    for run in found:
+        attempts += (run.tests or 0) + (run.reruns or 0)
+        if kept and attempts > MOST_ATTEMPTS:
+            break
+        kept.append(run)
+    return kept
+
+
+def learn(namespace: str, wanted: Sequence[Run], known: Known, steps: int | None = None) -> Operation[bool]:
+    """Read the profiles of runs that are not known yet, in `steps` steps at most; return whether all are known."""
+    missing = [run for run in wanted if run.id not in known.records]
+    chunks = [missing[at : at + STEP] for at in range(0, len(missing), STEP)]
+    for chunk in chunks[:steps]:
+        replies = yield from ask_all([("GET", keys.profile(namespace, run.id)) for run in chunk])
+        for run, stored in zip(chunk, replies, strict=True):
+            known.records[run.id] = _record(run, stored, known.names)
+    return steps is None or len(chunks) <= steps
+
+
+def _record(run: Run, stored: bytes | None, names: dict[str, str]) -> RunRecord | None:
+    if stored is None:
+        return None
+    try:
+        return record_of(facts_of(run), profile.decode(stored), names)
+    except (AkastatsError, zlib.error, ValueError, LookupError, TypeError):
+        # Of a later release, or somebody else's: nothing that can be judged by.
+        return None
+
+
+def facts_of(run: Run) -> RunFacts:
+    """Return what judging needs of a run's own record."""
+    environment = environment_class(
+        suite=run.suite or "",
+        workers=run.workers or 0,
+        provider=run.provider,
+        host=run.host or "",
+        cpu_count=run.cpu_count or 0,
+        python=run.python or "",
+    )
+    return RunFacts(
+        id=run.id,
+        branch=run.branch or "",
+        commit=None if run.dirty else run.commit,
+        environment=environment,
+        started=run.started or 0.0,
+        duration=run.duration,
+        status=run.status or "",
+    )
+
+
+def _numbers(namespace: str, record: RunRecord, found: Sequence[Run]) -> Operation[Numbers]:
+    """Read what a user's own numbers came to in each of these runs: the median of a run's points."""
+    labels = sorted(record.stats)[:MOST_NUMBERS]
+    commands = [("LRANGE", keys.history(namespace, label), 0, MOST_POINTS - 1) for label in labels]
+    replies = yield from ask_all(commands)
+    points = {label: query.points(label, reply) for label, reply in zip(labels, replies, strict=True)}
+    told = yield from tests.facts(namespace, [point for each in points.values() for point in each])
+    return {label: _by_run(each, told, found) for label, each in points.items()}
+
+
+def _by_run(
+    points: Sequence[Stat], told: Mapping[str, Mapping[str, str]], found: Sequence[Run]
+) -> dict[str, float]:
+    by_run: dict[str, list[float]] = {}
+    for point in points:
+        run_id = told.get(point.context_id, {}).get("run") or _at(point.timestamp, found)
+        by_run.setdefault(run_id, []).append(point.value)
+    return {run_id: median(values) for run_id, values in by_run.items() if run_id}
+
+
+def _at(time: float, found: Sequence[Run]) -> str:
+    """Return the run that went on at a moment, empty for none: a point with a context of its own names no run."""
+    during = (run.id for run in found if (run.started or 0.0) <= time <= (run.finished or 0.0))
+    return next(during, "")

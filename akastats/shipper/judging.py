@@ -1,0 +1,91 @@
+"""Judging a run beside it: what came before is read while the tests run, the verdicts follow within a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+from akastats.analysis import verdicts
+from akastats.analysis.slowdown import Change
+from akastats.analysis.verdicts import Verdicts
+from akastats.config import Config
+from akastats.errors import AkastatsError
+from akastats.operations import runs
+from akastats.operations import verdicts as stored
+from akastats.operations.requests import Operation
+from akastats.reading import judging
+from akastats.reading.judging import Known
+from akastats.reading.runs import Run, one
+
+#: What the terminal is told of each kind of news; the rest is counted.
+MOST_TOLD = 200
+
+
+class Judge:
+    """Judges runs of one namespace; `carry` carries out an operation on the server."""
+
+    def __init__(self, config: Config, carry: Callable[[Operation[Any]], Any]) -> None:
+        self._config = config
+        self._carry = carry
+        self._known = Known()
+        self._wanted: list[Run] | None = None
+        self._is_ready = False
+
+    def prepare(self, run_id: str) -> None:
+        """Take one step in reading what a run will be judged by: some 0.1 s at most, nothing once all is read."""
+        if self._is_ready:
+            return
+        try:
+            if self._wanted is None:
+                run = self._carry(one(self._config.namespace, run_id))
+                past = self._carry(judging.past(self._config.namespace, run))
+                self._wanted = judging.within_bounds([*reversed(past.own), *reversed(past.base)])
+            learnt = judging.learn(self._config.namespace, self._wanted, self._known, steps=1)
+            self._is_ready = self._carry(learnt)
+        except AkastatsError:
+            # At the run's end it is read all the same, if the server answers then.
+            self._is_ready = True
+
+    def judge(self, run_id: str, quarantined: Collection[str] = ()) -> Verdicts:
+        """Judge a run that is applied and store its verdicts; raises `AkastatsError` where that cannot be."""
+        namespace = self._config.namespace
+        found: Verdicts = self._carry(judging.judged(namespace, run_id, self._known, quarantined))
+        ttl_s = self._config.run_days * runs.DAY_S
+        self._carry(stored.store(namespace, run_id, verdicts.pack(found), ttl_s))
+        return found
+
+
+def told(found: Verdicts) -> dict[str, Any]:
+    """Return what the process of the tests is told of verdicts: plain built-ins, bounded."""
+    slower = [each.change for each in found.changes if each.is_new and each.change.is_slower]
+    flaky = [test for test in found.tests if test.is_new and test.state == "flaky"]
+    labels = [failure.label for failure in found.failures]
+    return {
+        "runs": found.runs,
+        "base": found.base,
+        "labels": {str(label): labels.count(label) for label in dict.fromkeys(labels) if label},
+        "unlabelled": labels.count(None),
+        "failures": [[each.nodeid, each.label, each.rate] for each in found.failures[:MOST_TOLD]],
+        "flaky": [[each.nodeid, each.rate] for each in flaky[:MOST_TOLD]],
+        "slower": [_slower(change) for change in slower[:MOST_TOLD]],
+        "suite": [_slower(each.change) for each in found.suite_changes if each.is_new and each.change.is_slower],
+        "over_budget": [
+            [each.nodeid, each.seconds, each.allowed, each.rule] for each in found.over_budget[:MOST_TOLD]
+        ],
+        "news": {"flaky": len(flaky), "slower": len(slower), "over_budget": len(found.over_budget)},
+        "seconds": found.seconds,
+        "usual_seconds": found.usual_seconds,
+        "pace": found.pace,
+        "is_outage": found.is_outage,
+    }
+
+
+def _slower(change: Change) -> dict[str, Any]:
+    return {
+        "label": change.label,
+        "before": change.before,
+        "after": change.after,
+        "ratio": change.ratio,
+        "since": change.run,
+        "is_suspected": change.is_suspected,
+    }

@@ -1,0 +1,68 @@
+"""`--akastats-fail-on`: which verdicts fail a run. Pure.
+
+Where too little is known the tests' own result stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple
+
+#: What a run can be told to fail on.
+WORDS = ("new", "slower")
+#: Runs before this one that there must be: with fewer nobody knows what is usual.
+LEAST_RUNS = 5
+
+_PASSED, _FAILED = 0, 1
+
+
+class Decision(NamedTuple):
+    """The exit code of a run, and why it is what it is, empty where nothing was decided."""
+
+    exit_code: int
+    reason: str
+
+
+def decide(wanted: Collection[str], exit_code: int, answer: Mapping[str, Any], was_stopped: bool) -> Decision:
+    """Return the exit code of a run with pytest's own `exit_code`, by what the shipper's `answer` says of it.
+
+    With `new`, of failing tests only new ones fail the run. With `slower`, newly slower tests and those over
+    their budget fail it too. Interrupted runs, errors in collecting and the like stay what they are.
+    """
+    if not wanted or exit_code not in (_PASSED, _FAILED):
+        return Decision(exit_code, "")
+    unknown = _unknown(answer, was_stopped)
+    if unknown:
+        return Decision(exit_code, f"--akastats-fail-on decides nothing, since {unknown}")
+    told = answer["verdicts"]
+    failing = told["labels"].get("new", 0) if "new" in wanted else _failing(told)
+    slower = told["news"]["slower"] + told["news"]["over_budget"] + len(told["suite"]) if "slower" in wanted else 0
+    if failing or slower:
+        return Decision(_FAILED, f"failed on {_counted(failing, slower)}")
+    reason = "no failure is new: this run passes (--akastats-fail-on)" if exit_code else ""
+    return Decision(_PASSED, reason)
+
+
+def _failing(told: Mapping[str, Any]) -> int:
+    return sum(int(count) for label, count in told["labels"].items() if label != "quarantined")
+
+
+def _unknown(answer: Mapping[str, Any], was_stopped: bool) -> str:
+    """Return why nothing can be decided, empty where it can."""
+    told = answer.get("verdicts")
+    if told is None:
+        return answer.get("unjudged", "") or "there are no verdicts in time"
+    if told["runs"] - 1 < LEAST_RUNS:
+        return f"only {told['runs'] - 1} earlier runs are known, {LEAST_RUNS} are needed"
+    if told["unlabelled"]:
+        return "no base is known to compare with"
+    if was_stopped:
+        return "not all tests have run"
+    if answer["counts"]["collect_errors"]:
+        return "some files could not be collected"
+    return ""
+
+
+def _counted(failing: int, slower: int) -> str:
+    parts = [f"{failing} failing" if failing else "", f"{slower} slower" if slower else ""]
+    return " and ".join(part for part in parts if part)

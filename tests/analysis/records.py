@@ -1,0 +1,49 @@
+"""Runs as judging knows them, made by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from akastats.analysis.run_records import RunFacts, RunRecord, record_of
+
+#: A test: node id, outcome, seconds.
+Told = tuple[str, str, float]
+NONE: Mapping[str, Any] = MappingProxyType({})
+
+
+def content(tests: Sequence[Told], **more: Mapping[str, list[object]]) -> dict[str, object]:
+    """Return a profile's tests: node id, outcome and seconds each, all on one worker, after each other."""
+    return {
+        "tests": {
+            "nodeid": [nodeid for nodeid, _, _ in tests],
+            "outcome": [outcome for _, outcome, _ in tests],
+            "setup": [0] * len(tests),
+            "call": [round(seconds * 1e6) for _, _, seconds in tests],
+            "worker": [""] * len(tests),
+            "stats": [[] for _ in tests],
+        },
+        "fixtures": {"baseid": [], "name": [], "setup": [], "teardown": []},
+        "files": {"path": [], "seconds": []},
+        **more,
+    }
+
+
+def facts(
+    number: int, branch: str = "main", commit: str | None = "", environment: str = "e", duration: float = 10.0
+) -> RunFacts:
+    """Return what is known of the run `number`: each on a commit of its own, unless one is given."""
+    told = f"c{number}" if commit == "" else commit
+    return RunFacts(f"r{number:03}", branch, told, environment, 100.0 * number, duration, "passed")
+
+
+def run(number: int, tests: Sequence[Told], **told: object) -> RunRecord:
+    """Return a run with these tests: node id, outcome, seconds."""
+    return record_of(facts(number, **told), content(tests), {})  # type: ignore[arg-type]  # as `facts` takes them
+
+
+def suite(outcomes: Mapping[str, str] = NONE, seconds: Mapping[str, float] = NONE) -> list[Told]:
+    """Return twenty tests of 0.1 s that pass, but for what is told."""
+    names = [f"test_{number:02}" for number in range(20)]
+    return [(name, outcomes.get(name, "passed"), seconds.get(name, 0.1)) for name in names]

@@ -1,0 +1,312 @@
+"""What runs mean by what was before them, without a server."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from akastats.analysis.judging import Case, judge
+from akastats.analysis.verdicts import JudgedFailure, pack, unpack
+from tests.analysis.records import run, suite
+
+#: Ten runs of main in which all passed.
+CALM = [run(number, suite()) for number in range(10)]
+NOW = 100
+
+
+def labels(verdicts):
+    """Return the label of each failure, by node id."""
+    return {failure.nodeid: failure.label for failure in verdicts.failures}
+
+
+def states(verdicts):
+    """Return the state of each test that is told of, by node id."""
+    return {test.nodeid: test.state for test in verdicts.tests}
+
+
+def case(*now, base=CALM, own=(), branch="main", **more):
+    """Return a case of a run of `branch` whose base is main."""
+    return Case(run=run(NOW, *now, branch=branch), suite="", base_branch="main", base=base, own=own, **more)
+
+
+def failing(*names, outcome="failed"):
+    """Return a suite in which these tests fail."""
+    return suite(dict.fromkeys(names, outcome))
+
+
+def flaky(name, runs=12):
+    """Return runs in which a test fails in every third and passes when it is tried again."""
+    return [
+        run(number, [*suite(), *([(name, "rerun", 0.1)] if number % 3 == 0 else []), (name, "passed", 0.1)])
+        for number in range(runs)
+    ]
+
+
+@pytest.mark.parametrize("outcome", ["failed", "error"])
+def test_what_passed_on_the_base_until_now_is_new(outcome):
+    """The one thing somebody with a red run wants to know."""
+    assert {"test_03": "new"} == labels(judge(case(failing("test_03", outcome=outcome))))
+
+
+def test_a_test_that_nobody_knew_is_new_when_it_fails():
+    """It came with this change."""
+    assert {"added": "new"} == labels(judge(case([*suite(), ("added", "failed", 0.1)])))
+
+
+def test_a_test_that_fails_on_the_base_does_not_fail_here_alone():
+    """Whoever opened a branch while main was broken broke nothing."""
+    base = [*CALM, run(10, failing("test_03"))]
+
+    assert {"test_03": "also failing on base"} == labels(judge(case(failing("test_03"), base=base, branch="fix")))
+
+
+def test_the_own_branch_is_no_base():
+    """What this branch broke three commits ago is still its own doing."""
+    own = [run(number, failing("test_03"), branch="fix") for number in range(20, 24)]
+
+    assert {"test_03": "new"} == labels(judge(case(failing("test_03"), own=own, branch="fix")))
+
+
+def test_without_a_base_the_own_branch_is_one():
+    """A fork's store knows nothing else."""
+    own = [run(number, suite(), branch="fix") for number in range(20, 24)]
+
+    assert {"test_03": "new"} == labels(judge(case(failing("test_03"), base=(), own=own, branch="fix")))
+
+
+def test_a_known_flaky_test_is_called_so_with_its_rate():
+    """Four failures in twelve first attempts."""
+    verdicts = judge(case([*suite(), ("often", "failed", 0.1)], base=flaky("often")))
+
+    assert {"often": "known flaky"} == labels(verdicts)
+    assert verdicts.failures[0].rate == pytest.approx(1 / 3, abs=0.05)
+
+
+def test_a_flaky_test_that_fails_again_and_again_is_new():
+    """Six failures in a row are none of a rate of a third."""
+    tried = [("often", "rerun", 0.1)] * 8 + [("often", "failed", 0.1)]
+
+    assert {"often": "new"} == labels(judge(case([*suite(), *tried], base=flaky("often", 30))))
+
+
+def test_without_any_history_nothing_is_said():
+    """A first run can break nothing; what is quarantined is known all the same."""
+    verdicts = judge(case(failing("test_03", "test_04"), base=(), quarantined={"test_04"}))
+
+    assert {"test_03": None, "test_04": "quarantined"} == labels(verdicts)
+
+
+def test_a_failure_that_passed_when_tried_again_is_no_failure_of_the_run():
+    """The run is green; that the test is flaky is seen by its state."""
+    verdicts = judge(case([*suite(), ("t", "rerun", 0.1), ("t", "passed", 0.1)]))
+
+    assert () == verdicts.failures
+
+
+def test_the_states_of_a_suite():
+    """Each test has one; only those that are not as they should be are told of."""
+    base = [
+        run(
+            number,
+            [
+                *suite({"test_03": "failed"} if number >= 5 else {}),
+                *([("often", "rerun", 0.1)] if number % 3 == 0 else []),
+                ("often", "passed", 0.1),
+            ],
+        )
+        for number in range(12)
+    ]
+
+    verdicts = judge(case([*failing("test_03"), ("often", "passed", 0.1), ("added", "passed", 0.1)], base=base))
+
+    assert {"test_03": "broken", "often": "flaky"} == states(verdicts)
+    assert {"healthy": 19, "broken": 1, "flaky": 1, "new": 1} == verdicts.counts
+
+
+def test_a_branch_makes_no_test_of_its_base_flaky():
+    """Failing on a branch and passing on main between its commits is a breakage that is being worked on."""
+    base = [run(2 * number, suite()) for number in range(20)]
+    own = [
+        run(2 * number + 1, failing("test_03") if number % 2 else suite(), branch="fix")
+        for number in range(10, 20)
+    ]
+
+    assert {} == states(judge(case(failing("test_03"), base=base, own=own, branch="fix")))
+
+
+def test_a_branch_whose_commit_contradicts_itself_is_heard():
+    """Failing and passing on one commit is proof, wherever it is."""
+    own = [
+        run(number, [*suite(), ("t", outcome, 0.1)], branch="fix", commit="same")
+        for number, outcome in ((20, "failed"), (21, "passed"))
+    ]
+
+    assert {"t": "flaky"} == states(judge(case([*suite(), ("t", "passed", 0.1)], own=own, branch="fix")))
+
+
+def test_an_outage_is_no_evidence_and_is_said():
+    """A third of the suite failing at once says something of the machine."""
+    gone = failing(*(f"test_{number:02}" for number in range(7)))
+
+    verdicts = judge(case(gone))
+
+    assert verdicts.is_outage
+    assert {} == states(verdicts)
+    assert 7 == len(verdicts.failures)
+
+
+def test_what_a_flaky_test_costs():
+    """The time of a run that fails by it alone, in equal shares, and each failed attempt's own time."""
+    alone = run(20, [*suite(), ("one", "failed", 2.0), ("two", "passed", 0.1)], duration=60.0, commit="c")
+    shared = run(21, [*suite(), ("one", "failed", 2.0), ("two", "failed", 1.0)], duration=60.0, commit="c")
+    passed = run(22, [*suite(), ("one", "passed", 0.1), ("two", "passed", 0.1)], commit="c")
+    real = run(23, [*failing("test_03"), ("one", "failed", 2.0), ("two", "passed", 0.1)], duration=60.0)
+
+    verdicts = judge(case([*suite(), ("one", "passed", 0.1)], base=[*CALM, alone, shared, passed, real]))
+
+    costs = {
+        test.nodeid: (test.runs_failed, test.seconds_lost) for test in verdicts.tests if test.state == "flaky"
+    }
+    assert {"one": (3, 60.0 + 30.0 + 3 * 2.0), "two": (1, 30.0 + 1.0)} == costs
+
+
+def test_workers_and_order_of_a_flaky_test():
+    """Most flaky tests depend on what ran before, or on where."""
+    base = [replace(each, workers=["gw1"] * len(each.nodeids)) for each in flaky("often")]
+
+    found = judge(case([*suite(), ("often", "passed", 0.1)], base=base)).tests[0]
+
+    assert (("gw1", 4, 16),) == found.workers
+    assert (("test_19", 4),) == found.after
+
+
+def test_flaky_tests_that_fail_together():
+    """They have one reason."""
+    base = [
+        run(number, [*suite(), *((name, outcome, 0.1) for name in ("a", "b"))], commit=f"c{number // 2}")
+        for number in range(24)
+        for outcome in [("failed" if number % 4 == 0 else "passed")]
+    ]
+
+    verdicts = judge(case([*suite(), ("a", "passed", 0.1), ("b", "passed", 0.1)], base=base))
+
+    assert (("a", "b"),) == verdicts.clusters
+
+
+def slowed(since, until, name="test_03"):
+    """Return runs in which a test takes half a second from one of them on."""
+    return [run(number, suite(seconds={name: 0.5} if number >= since else {})) for number in range(until)]
+
+
+def test_a_slower_test_is_told_once():
+    """It is news for the run in which it is first seen, not for those after it."""
+    runs = slowed(20, 26)
+    first = judge(Case(runs[23], "", "main", runs[:23]))
+    second = judge(Case(runs[24], "", "main", runs[:24], previous=first))
+
+    assert [("test::test_03", True)] == [(each.change.label, each.is_new) for each in first.changes]
+    assert [("test::test_03", False)] == [(each.change.label, each.is_new) for each in second.changes]
+    assert 5.0 == pytest.approx(first.changes[0].change.ratio, rel=0.02)
+
+
+def test_a_newly_flaky_test_is_told_once():
+    """As a slower one."""
+    runs = [*flaky("often", 12), run(12, [*suite(), ("often", "rerun", 0.1), ("often", "passed", 0.1)])]
+    first = judge(Case(CALM[9], "", "main", CALM[:9]))
+    second = judge(Case(runs[11], "", "main", runs[:11], previous=first))
+    third = judge(Case(runs[12], "", "main", runs[:12], previous=second))
+
+    assert [True, False] == [verdicts.tests[0].is_new for verdicts in (second, third)]
+
+
+def test_tests_that_changed_at_one_run_are_one_group():
+    """A slow import moves all tests of a file."""
+    slow = dict.fromkeys(("test_03", "test_04", "test_05"), 0.5)
+    runs = [run(number, suite(seconds=slow if number >= 20 else {})) for number in range(26)]
+
+    verdicts = judge(Case(runs[-1], "", "main", runs[:-1]))
+
+    assert [{"test::test_03", "test::test_04", "test::test_05"}] == list(map(set, verdicts.together))
+
+
+def test_a_slowdown_of_everything_is_the_suites():
+    """Relative to the others no test has changed."""
+    slow = {f"test_{number:02}": 0.2 for number in range(20)}
+    runs = [run(number, suite(seconds=slow if number >= 20 else {})) for number in range(30)]
+
+    verdicts = judge(Case(runs[-1], "", "main", runs[:-1]))
+
+    assert () == verdicts.changes
+    assert [2.0] == [pytest.approx(each.change.ratio, rel=0.02) for each in verdicts.suite_changes]
+
+
+def test_a_failed_attempt_says_nothing_of_a_duration():
+    """A test that runs into a timeout each time has not become slower: it fails."""
+    runs = [
+        run(number, suite({"test_03": "failed"}, {"test_03": 9.0}) if number >= 20 else suite())
+        for number in range(30)
+    ]
+
+    assert () == judge(Case(runs[-1], "", "main", runs[:-1])).changes
+
+
+def test_a_branch_is_compared_with_its_base_as_it_was_before():
+    """What main got faster by later is not this branch's slowdown."""
+    base = [run(number, suite(seconds={"test_03": 0.5 if number < 30 else 0.1})) for number in range(45)]
+    own = [run(number, suite(seconds={"test_03": 0.5}), branch="fix") for number in range(30, 40)]
+
+    now = run(NOW, suite(seconds={"test_03": 0.5}), branch="fix")
+
+    assert () == judge(Case(now, "", "main", base, own)).changes
+
+
+def test_numbers_of_its_users_change_without_a_pace():
+    """They are no durations, and have nothing to do with how fast the machine is."""
+    numbers = {"queries": {f"r{number:03}": 12.0 if number < 20 else 30.0 for number in range(30)}}
+    runs = [run(number, suite()) for number in range(30)]
+
+    verdicts = judge(Case(runs[-1], "", "main", runs[:-1], numbers=numbers))
+
+    assert [("queries", 12.0, 30.0)] == [
+        (each.change.label, round(each.change.before, 3), round(each.change.after, 3)) for each in verdicts.changes
+    ]
+
+
+def test_a_part_of_the_suite_makes_no_fixture_faster():
+    """`-k` runs set it up less often."""
+
+    def part(number, size, seconds):
+        record = run(number, suite()[:size])
+        return replace(record, fixtures={"a.py::db": seconds})
+
+    runs = [part(number, 20, 2.0) for number in range(20)] + [part(number, 5, 0.5) for number in range(20, 26)]
+
+    assert () == judge(Case(runs[-1], "", "main", runs[:-1])).changes
+
+
+def test_what_a_run_usually_takes():
+    """Of five whole runs in its environment at least."""
+    runs = [run(number, suite(), duration=10.0 + number) for number in range(5)]
+
+    few = judge(Case(runs[4], "", "main", runs[:4]))
+    enough = judge(case(suite(), base=runs))
+
+    assert (None, 12.0) == (few.usual_seconds, enough.usual_seconds)
+
+
+def test_labels_carry_the_suite():
+    """Another suite's test of the same name is another test."""
+    runs = slowed(20, 26)
+
+    verdicts = judge(Case(runs[-1], "unit", "main", runs[:-1]))
+
+    assert ["test@unit::test_03"] == [each.change.label for each in verdicts.changes]
+
+
+def test_what_is_stored_is_what_was_judged():
+    """Whole, with tuples for tuples."""
+    verdicts = judge(case(failing("test_03"), base=slowed(5, 20, "test_04")))
+
+    assert verdicts == unpack(pack(verdicts))
+    assert (JudgedFailure("test_03", "new"),) == verdicts.failures
