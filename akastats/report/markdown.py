@@ -99,6 +99,6 @@ def _code(text: str) -> str:
     if not text:
         return "(empty)"
     fence = "`" * (1 + max(map(len, _TICKS.findall(text)), default=0))
-    # One space at both ends is taken away again.
-    edge = " " if text[0] in "` " or text[-1] in "` " else ""
+    # One space at both ends is taken away again, unless there is nothing else.
+    edge = " " if text.strip(" ") and (text[0] in "` " or text[-1] in "` ") else ""
     return f"{fence}{edge}{text}{edge}{fence}"
