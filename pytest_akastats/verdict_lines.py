@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from akastats.visible import seconds, visible
 
-#: So many lines in all, and of each kind of news.
-MOST_LINES = 15
+# So many of each kind are named, which makes 15 lines with three titles and the suite; titles count the rest.
 MOST_FAILURES, MOST_FLAKY, MOST_SLOWER, MOST_OVER = 5, 2, 3, 1
 WIDTH = 22
 
 
 def verdict_lines(told: Mapping[str, Any]) -> list[str]:
-    """Return the lines of verdicts as the shipper tells them, each at most some 200 characters."""
-    found = [
-        *_section(_headline(told), list(map(_failure, told["failures"])), MOST_FAILURES),
-        *_section("  newly flaky:", [_flaky(*row) for row in told["flaky"]], MOST_FLAKY, told["news"]["flaky"]),
-        *_slower(told),
-        *_section("", [_over(*row) for row in told["over_budget"]], MOST_OVER, told["news"]["over_budget"]),
+    """Return the lines of verdicts as the shipper tells them."""
+    flaky, slower = told["news"]["flaky"], told["news"]["slower"]
+    return [
+        *_section(_headline(told), map(_failure, told["failures"][:MOST_FAILURES])),
+        *_section(f"  newly flaky: {flaky}", (_flaky(*row) for row in told["flaky"][:MOST_FLAKY])),
+        *_section(f"  newly slower: {slower}", map(_slower, told["slower"][:MOST_SLOWER])),
+        *(_over(*row, told["news"]["over_budget"] - 1) for row in told["over_budget"][:MOST_OVER]),
         *_suite(told),
     ]
-    return found[:MOST_LINES]
 
 
 def _headline(told: Mapping[str, Any]) -> str:
@@ -40,15 +39,9 @@ def _named(label: str, told: Mapping[str, Any]) -> str:
     )
 
 
-def _section(title: str, lines: Sequence[str], most: int, total: int = 0) -> Iterator[str]:
-    if not lines:
-        return
-    if title:
-        yield title
-    yield from lines[:most]
-    more = max(total, len(lines)) - most
-    if more > 0:
-        yield f"    ... and {more} more: akastats report"
+def _section(title: str, lines: Iterable[str]) -> list[str]:
+    found = list(lines)
+    return [title, *found] if found else []
 
 
 def _failure(row: Sequence[Any]) -> str:
@@ -61,19 +54,16 @@ def _flaky(nodeid: str, rate: float) -> str:
     return f"    {f'fails {rate:.0%}':<{WIDTH}} {_short(nodeid)}"
 
 
-def _slower(told: Mapping[str, Any]) -> Iterator[str]:
-    rows = [f"    {_change(change):<{WIDTH}} {_short(change['label'])}" for change in told["slower"]]
-    yield from _section("  newly slower:", rows, MOST_SLOWER, told["news"]["slower"])
-
-
-def _change(change: Mapping[str, Any]) -> str:
+def _slower(change: Mapping[str, Any]) -> str:
     doubt = "?" if change["is_suspected"] else ""
-    return f"{seconds(change['before']).strip()} -> {seconds(change['after']).strip()}{doubt}"
+    said = f"{seconds(change['before'])} -> {seconds(change['after'])}{doubt}"
+    return f"    {said:<{WIDTH}} {_short(change['label'])}"
 
 
-def _over(nodeid: str, taken: float, allowed: float, rule: str) -> str:
-    said = f"over {rule}: {seconds(taken).strip()} > {seconds(allowed).strip()}"
-    return f"  {said:<{WIDTH + 2}} {_short(nodeid)}"
+def _over(nodeid: str, taken: float, allowed: float, rule: str, others: int) -> str:
+    said = f"over {rule}: {seconds(taken)} > {seconds(allowed)}"
+    more = f" and {others} more" if others else ""
+    return f"  {said:<{WIDTH + 2}} {_short(nodeid)}{more}"
 
 
 def _suite(told: Mapping[str, Any]) -> Iterator[str]:
@@ -81,7 +71,7 @@ def _suite(told: Mapping[str, Any]) -> Iterator[str]:
         return
     slower = "".join(f"; slower since run {visible(change['since'])}" for change in told["suite"][:1])
     pace = "" if told["pace"] is None else f", tests at {told['pace']:.2f} of their usual time"
-    taken, usual = seconds(told["seconds"]).strip(), seconds(told["usual_seconds"]).strip()
+    taken, usual = seconds(told["seconds"]), seconds(told["usual_seconds"])
     yield f"  suite: {taken}, usual {usual}{pace}{slower}"
 
 

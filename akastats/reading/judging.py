@@ -83,7 +83,7 @@ def judged(namespace: str, run_id: str, known: Known, quarantined: Collection[st
         own=_records(before.own, known, read),
         previous=(yield from verdicts.newest(namespace, suite, run.branch or "", run)),
         quarantined=quarantined,
-        numbers=(yield from _numbers(namespace, record, [*before.base, *before.own, run])),
+        numbers=(yield from numbers(namespace, record, [*before.base, *before.own, run])),
     )
     return judge(case)
 
@@ -188,7 +188,7 @@ def facts_of(run: Run) -> RunFacts:
     )
 
 
-def _numbers(namespace: str, record: RunRecord, found: Sequence[Run]) -> Operation[Numbers]:
+def numbers(namespace: str, record: RunRecord, found: Sequence[Run]) -> Operation[Numbers]:
     """Read what a user's own numbers came to in each of these runs: the median of a run's points."""
     labels = sorted(record.stats)[:MOST_NUMBERS]
     commands = [("LRANGE", keys.history(namespace, label), 0, MOST_POINTS - 1) for label in labels]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from akastats.analysis import verdicts
+from akastats.analysis.failure_labels import Kind
 from akastats.analysis.slowdown import Change
 from akastats.analysis.verdicts import Verdicts
 from akastats.config import Config
@@ -19,6 +20,7 @@ from akastats.reading.runs import Run, one
 
 #: What the terminal is told of each kind of news; the rest is counted.
 MOST_TOLD = 200
+_URGENCY: Sequence[Kind | None] = ("new", None, "also failing on base", "known flaky", "quarantined")
 
 
 class Judge:
@@ -59,13 +61,15 @@ def told(found: Verdicts) -> dict[str, Any]:
     """Return what the process of the tests is told of verdicts: plain built-ins, bounded."""
     slower = [each.change for each in found.changes if each.is_new and each.change.is_slower]
     flaky = [test for test in found.tests if test.is_new and test.state == "flaky"]
-    labels = [failure.label for failure in found.failures]
+    # What somebody has to look at stands first.
+    failures = sorted(found.failures, key=lambda failure: _URGENCY.index(failure.label))
+    labels = [failure.label for failure in failures]
     return {
         "runs": found.runs,
         "base": found.base,
         "labels": {str(label): labels.count(label) for label in dict.fromkeys(labels) if label},
         "unlabelled": labels.count(None),
-        "failures": [[each.nodeid, each.label, each.rate] for each in found.failures[:MOST_TOLD]],
+        "failures": [[each.nodeid, each.label, each.rate] for each in failures[:MOST_TOLD]],
         "flaky": [[each.nodeid, each.rate] for each in flaky[:MOST_TOLD]],
         "slower": [_slower(change) for change in slower[:MOST_TOLD]],
         "suite": [_slower(each.change) for each in found.suite_changes if each.is_new and each.change.is_slower],

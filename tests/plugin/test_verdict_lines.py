@@ -1,0 +1,131 @@
+"""What a run means, as the terminal says it."""
+
+from __future__ import annotations
+
+from pytest_akastats.verdict_lines import verdict_lines
+
+
+def told(**changes):
+    """Return what the shipper tells of a quiet run."""
+    quiet = {
+        "runs": 20,
+        "base": "main",
+        "labels": {},
+        "unlabelled": 0,
+        "failures": [],
+        "flaky": [],
+        "slower": [],
+        "suite": [],
+        "over_budget": [],
+        "news": {"flaky": 0, "slower": 0, "over_budget": 0},
+        "seconds": 12.3,
+        "usual_seconds": 12.1,
+        "pace": 1.021,
+        "is_outage": False,
+    }
+    return quiet | changes
+
+
+def change(label="test::a.py::t", before=0.1, after=0.5, since="r7", is_suspected=False):
+    """Return a slowdown."""
+    return {
+        "label": label,
+        "before": before,
+        "after": after,
+        "ratio": 5.0,
+        "since": since,
+        "is_suspected": is_suspected,
+    }
+
+
+def test_a_quiet_run_is_one_line():
+    """Nothing is to be done, and the suite takes what it takes."""
+    assert ["  suite: 12.30 s, usual 12.10 s, tests at 1.02 of their usual time"] == verdict_lines(told())
+
+
+def test_a_first_run_says_nothing():
+    """There is nothing to compare it with."""
+    assert [] == verdict_lines(told(usual_seconds=None, pace=None))
+
+
+def test_failures_with_their_labels():
+    """The first question of a red run, and the base by its name."""
+    labels = {"new": 1, "known flaky": 1, "also failing on base": 1}
+    failures = [["a::x", "new", None], ["a::y", "known flaky", 0.123], ["a::z", "also failing on base", None]]
+
+    lines = verdict_lines(told(labels=labels, failures=failures))
+
+    assert [
+        "  failures: 1 new, 1 known flaky, 1 also failing on main",
+        "    new                    a::x",
+        "    known flaky 12%        a::y",
+        "    also failing on base   a::z",
+    ] == lines[:4]
+
+
+def test_failures_without_a_history():
+    """Not everything can be known, and that is said."""
+    lines = verdict_lines(told(unlabelled=1, failures=[["a::x", None, None]]))
+
+    assert ["  failures: 1 without a history", "    no history             a::x"] == lines[:2]
+
+
+def test_news_of_each_kind():
+    """A suspicion has a question mark."""
+    lines = verdict_lines(
+        told(
+            flaky=[["a::x", 0.1]],
+            slower=[change(is_suspected=True)],
+            over_budget=[["a::y", 2.0, 1.5, "max_seconds"]],
+            suite=[change("", 10.0, 12.0)],
+            news={"flaky": 1, "slower": 1, "over_budget": 1},
+        )
+    )
+
+    assert [
+        "  newly flaky: 1",
+        "    fails 10%              a::x",
+        "  newly slower: 1",
+        "    100 ms -> 500 ms?      test::a.py::t",
+        "  over max_seconds: 2.00 s > 1.50 s a::y",
+        "  suite: 12.30 s, usual 12.10 s, tests at 1.02 of their usual time; slower since run r7",
+    ] == lines
+
+
+def test_never_more_than_fifteen_lines():
+    """However much there is to say: the rest is counted."""
+    many = [[f"a::t{number}", "new", None] for number in range(100)]
+
+    lines = verdict_lines(
+        told(
+            labels={"new": 100},
+            failures=many,
+            flaky=[[f"a::f{number}", 0.1] for number in range(100)],
+            slower=[change(f"test::s{number}") for number in range(100)],
+            over_budget=[[f"a::o{number}", 2.0, 1.5, "max_slowdown"] for number in range(100)],
+            news={"flaky": 300, "slower": 100, "over_budget": 100},
+            is_outage=True,
+        )
+    )
+
+    assert 15 == len(lines)
+    assert "  newly flaky: 300" in lines
+    assert "  newly slower: 100" in lines
+    assert "a::o0 and 99 more" in lines[-2]
+    assert lines[-1].startswith("  suite:")
+    assert "far more than usual: an outage?" in lines[0]
+
+
+def test_what_would_move_a_terminal_is_shown_escaped():
+    """A node id may hold anything."""
+    lines = verdict_lines(told(labels={"new": 1}, failures=[["a::t[\x1b[2J]", "new", None]]))
+
+    assert "\x1b" not in "".join(lines)
+
+
+def test_long_names_keep_their_end():
+    """There the test is."""
+    lines = verdict_lines(told(labels={"new": 1}, failures=[["d/" * 200 + "a.py::t", "new", None]]))
+
+    assert lines[1].endswith("a.py::t")
+    assert len(lines[1]) < 140

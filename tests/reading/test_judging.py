@@ -1,0 +1,200 @@
+"""What a run is judged by, as a real server has it."""
+
+from __future__ import annotations
+
+import pytest
+
+from akastats import keys
+from akastats.analysis.verdicts import pack
+from akastats.errors import NotFoundError
+from akastats.operations import verdicts as stored
+from akastats.reading import judging, verdicts
+from akastats.reading.judging import Known
+from akastats.reading.runs import Run, one
+from akastats.redis import sync_redis
+from tests.telling import STARTED, tell
+
+NAMESPACE = "AKA-STATS"
+PASSED = [("a.py::t", "passed", 0.1), ("a.py::u", "passed", 0.1)]
+FAILED = [("a.py::t", "failed", 0.1), ("a.py::u", "passed", 0.1)]
+
+
+@pytest.fixture
+def told(server, tmp_path):
+    """Deliver runs, each 100 s after the one before: a branch, a commit of its own, tests; return their ids."""
+    count = iter(range(1000))
+
+    def tell_run(tests=PASSED, **header):
+        number = next(count)
+        header = {"branch": "main", "commit": f"c{number}", **header}
+        run_id = f"20231114T22{number:07d}-000001"
+        return tell(server, tmp_path, tests, run_id=run_id, started=STARTED + 100 * number, **header)
+
+    return tell_run
+
+
+def past(run_id):
+    """Return what a run is judged by."""
+    return sync_redis.run(judging.past(NAMESPACE, sync_redis.run(one(NAMESPACE, run_id))))
+
+
+def judged(run_id, known=None):
+    """Return the verdicts of a run."""
+    return sync_redis.run(judging.judged(NAMESPACE, run_id, known or Known()))
+
+
+def ids(runs):
+    """Return the ids of runs."""
+    return [run.id for run in runs]
+
+
+def test_a_run_of_main_is_judged_by_main_before_it(told):
+    """Oldest first; neither other branches nor other suites, nor what came later."""
+    first, second = told(), told()
+    told(branch="fix")
+    told(suite="unit")
+    now = told()
+    told()
+
+    found = past(now)
+
+    assert ("main", [first, second], []) == (found.base_branch, ids(found.base), ids(found.own))
+
+
+def test_a_branch_is_judged_by_main_and_itself(told):
+    """Its own runs are no base."""
+    base, own = told(), told(branch="fix")
+    told(branch="other")
+
+    found = past(told(branch="fix"))
+
+    assert ("main", [base], [own]) == (found.base_branch, ids(found.base), ids(found.own))
+
+
+@pytest.mark.parametrize(("branch", "base_branch"), [("fix", "master"), ("master", "master"), ("", "")])
+def test_master_is_a_base_too(told, branch, base_branch):
+    """Where there is no main."""
+    told(branch="master")
+
+    assert base_branch == past(told(branch=branch)).base_branch
+
+
+def test_without_a_default_branch_the_own_one_is_the_base(told):
+    """A project may call it anything."""
+    before = told(branch="trunk")
+
+    found = past(told(branch="trunk"))
+
+    assert ("trunk", [before], []) == (found.base_branch, ids(found.base), ids(found.own))
+
+
+def test_what_was_not_committed_is_no_base(told):
+    """Once there is enough that was."""
+    clean = [told() for _ in range(5)]
+    told(dirty=True)
+
+    assert clean == ids(past(told()).base)
+
+
+def test_a_desk_without_clean_runs_judges_by_what_it_has(told):
+    """Somebody who never commits before testing wants verdicts as well."""
+    dirty = [told(dirty=True) for _ in range(6)]
+
+    assert dirty == ids(past(told(dirty=True)).base)
+
+
+def test_the_newest_two_hundred_count(told, monkeypatch):
+    """Older ones say little of today."""
+    monkeypatch.setattr(judging, "MOST_BASE", 3)
+    runs = [told() for _ in range(5)]
+
+    assert runs[2:] == ids(past(told()).base)
+
+
+def test_a_run_that_goes_on_judges_nothing(told):
+    """What is in it may change."""
+    told(ended=False)
+
+    assert "crashed" == sync_redis.run(one(NAMESPACE, past(told()).ids[0])).status
+
+
+def test_failures_and_states_out_of_the_store(told):
+    """From spools to labels."""
+    for _ in range(6):
+        told()
+    now = told(FAILED)
+
+    found = judged(now)
+
+    assert [("a.py::t", "new")] == [(failure.nodeid, failure.label) for failure in found.failures]
+    assert (now, "main", 7) == (found.run, found.base, found.runs)
+
+
+def test_a_run_without_a_profile_cannot_be_judged(told, redis_client):
+    """It says that it is gone."""
+    run_id = told()
+    redis_client.delete(keys.profile(NAMESPACE, run_id))
+
+    with pytest.raises(NotFoundError):
+        judged(run_id)
+
+
+def test_profiles_that_are_gone_or_unreadable_are_left_out(told, redis_client):
+    """The others say enough."""
+    gone, foreign, *_ = [told() for _ in range(6)]
+    redis_client.delete(keys.profile(NAMESPACE, gone))
+    redis_client.set(keys.profile(NAMESPACE, foreign), b"of a later release")
+
+    assert 5 == judged(told()).runs
+
+
+def test_what_is_known_is_not_read_again(told, redis_client):
+    """While a run goes on its past is read step by step; at the end only the run itself is."""
+    before, now = told(), told()
+    known = Known()
+    run = sync_redis.run(one(NAMESPACE, before))
+
+    is_all = sync_redis.run(judging.learn(NAMESPACE, [run], known, steps=1))
+    redis_client.delete(keys.profile(NAMESPACE, before))
+
+    assert is_all
+    assert 2 == judged(now, known).runs
+
+
+def test_reading_goes_in_steps(told):
+    """Five profiles each: 10,000 tests take 0.1 s."""
+    runs = [sync_redis.run(one(NAMESPACE, told())) for _ in range(11)]
+    known = Known()
+
+    steps = [sync_redis.run(judging.learn(NAMESPACE, runs, known, steps=1)) for _ in range(3)]
+
+    assert [False, False, True] == steps
+    assert 11 == len(known.records)
+
+
+def test_so_many_tests_and_no_more():
+    """A suite of a million is judged by its newest runs, one at least."""
+    large = [Run(str(number), tests=1_000_000) for number in range(5)]
+
+    assert (["0", "1"], ["0"]) == (
+        ids(judging.within_bounds(large)),
+        ids(judging.within_bounds([Run("0", tests=9_000_000), *large])),
+    )
+
+
+def test_news_are_against_the_verdicts_before(told):
+    """Of the same branch, stored with the run they are of."""
+    for _ in range(6):
+        told()
+    first, second = told(FAILED), told(FAILED)
+    verdicts_of_first = judged(first)
+    sync_redis.run(stored.store(NAMESPACE, first, pack(verdicts_of_first), 100))
+
+    assert verdicts_of_first == sync_redis.run(verdicts.of_run(NAMESPACE, first))
+    assert "also failing on base" == judged(second).failures[0].label
+
+
+def test_verdicts_that_nobody_made_are_not_found(told):
+    """A run may be older than verdicts are."""
+    with pytest.raises(NotFoundError, match="not judged yet"):
+        sync_redis.run(verdicts.of_run(NAMESPACE, told()))

@@ -1,0 +1,125 @@
+"""News that are sent to somebody else's address."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from akastats.analysis.slowdown import Change
+from akastats.analysis.verdicts import JudgedChange, JudgedTest, Verdicts
+from akastats.shipper.webhook import news, post
+
+
+def change(label="test::a", before=0.1, after=0.5, is_new=True):
+    """Return a change of a duration."""
+    found = Change(label, "e", before, after, 4.0, 6.0, "r1", "r2", "r3", 6, 1e-9, 0.99)
+    return JudgedChange(found, is_new)
+
+
+def flaky(nodeid="a", state="flaky", is_new=True):
+    """Return a test that is not healthy."""
+    return JudgedTest(nodeid, state, 0.1, 0.0, 0.2, 0.99, since="r1", is_new=is_new)
+
+
+def verdicts(**more):
+    """Return verdicts of a run."""
+    return Verdicts("r9", "unit", "main", "main", 20, **more)
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        verdicts(),
+        verdicts(tests=(flaky(is_new=False),)),
+        verdicts(tests=(flaky(state="broken"),)),
+        verdicts(changes=(change(is_new=False),)),
+        verdicts(changes=(change(after=0.01),)),
+    ],
+    ids=["nothing", "known flaky", "broken", "known slower", "faster"],
+)
+def test_what_is_no_news_is_not_told(found):
+    """A webhook that calls each run is switched off within a week."""
+    assert news(found) is None
+
+
+def test_newly_flaky_and_newly_slower_are_told():
+    """With what is needed to look them up."""
+    found = news(verdicts(tests=(flaky(),), changes=(change(),), suite_changes=(change("", 10.0, 20.0),)))
+
+    assert found is not None
+    assert "akastats: 1 newly flaky, 2 newly slower in run r9" == found["text"]
+    assert [{"nodeid": "a", "rate": 0.1, "since": "r1"}] == found["flaky"]
+    assert ["", "test::a"] == [each["label"] for each in found["slower"]]
+
+
+def test_very_much_news_is_counted():
+    """The other side takes so much and no more."""
+    found = news(verdicts(tests=tuple(flaky(str(number)) for number in range(500))))
+
+    assert found is not None
+    assert (500, 50) == (found["flaky_total"], len(found["flaky"]))
+
+
+@contextmanager
+def listening(status: int = 200, location: str = "") -> Iterator[tuple[str, list[bytes]]]:
+    """Listen as somebody else's service: its address, and the bodies it was sent."""
+    bodies: list[bytes] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(status)
+            if location:
+                self.send_header("Location", location)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as served:
+        thread = threading.Thread(target=served.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{served.server_port}/hook?key=secret", bodies
+        finally:
+            served.shutdown()
+            thread.join()
+
+
+def test_news_are_posted_as_json():
+    """Once."""
+    with listening() as (url, bodies):
+        trouble = post(url, {"text": "news"})
+
+    assert ("", [{"text": "news"}]) == (trouble, list(map(json.loads, bodies)))
+
+
+@pytest.mark.parametrize("status", [400, 500])
+def test_a_service_that_refuses_is_told_of_without_its_address(status):
+    """The address is a secret."""
+    with listening(status) as (url, _):
+        trouble = post(url, {})
+
+    assert f"AKA_STATS_WEBHOOK was not told ({status})" == trouble
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_no_redirect_is_followed(status):
+    """What it leads to was chosen by somebody else."""
+    with listening() as (elsewhere, reached), listening(status, elsewhere) as (url, _):
+        trouble = post(url, {})
+
+    assert (f"AKA_STATS_WEBHOOK was not told ({status})", []) == (trouble, reached)
+
+
+def test_an_address_where_nobody_listens_is_no_error():
+    """Measuring breaks nothing."""
+    with listening() as (url, _):
+        pass
+
+    assert "AKA_STATS_WEBHOOK was not told (ConnectionRefusedError)" == post(url, {})
