@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from fastapi import APIRouter, FastAPI
 
-from akastats.api import errors, events, health, labels, runs, stats, tests, trends
+from akastats.api import errors, events, health, labels, regressions, runs, stats, tests, trends, verdicts
 
 Host = TypeVar("Host", bound=FastAPI | APIRouter)
 
@@ -20,6 +20,8 @@ EVERYTHING: tuple[APIRouter, ...] = (
     events.router,
     tests.router,
     errors.router,
+    verdicts.router,
+    regressions.router,
     labels.router,
     health.router,
 )
