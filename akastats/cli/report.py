@@ -15,9 +15,10 @@ from akastats.analysis.verdicts import Verdicts
 from akastats.cli import output, project, target
 from akastats.cli.options import Directory, Namespace, Suite, Url
 from akastats.config import Config
-from akastats.errors import AkastatsError, NotFoundError
-from akastats.reading import details, runs, verdicts
+from akastats.errors import AkastatsError
+from akastats.reading import details, marked, runs
 from akastats.reading.details import Details
+from akastats.reading.whole import Whole, whole
 from akastats.redis import sync_redis
 from akastats.report.content import document, runs_named
 from akastats.report.findings import findings
@@ -42,11 +43,12 @@ class Form(str, Enum):
 
 @dataclass(frozen=True)
 class _Known:
-    """What is known of a run; `judged` is `None` where nobody has judged it."""
+    """What is known of a run; `news` are its verdicts less what nobody wants to hear of, `None` where unjudged."""
 
     details: Details
-    judged: Verdicts | None
+    news: Verdicts | None
     commits: Mapping[str, str]
+    whole: Whole | None
 
 
 def report(
@@ -76,29 +78,25 @@ def report(
 
 
 def _known(config: Config, run_id: str, suite: str, branch: str) -> _Known:
+    space, days = config.namespace, config.run_days
     if not run_id:
-        run_id = sync_redis.run(runs.newest(config.namespace, {"suite": suite, "branch": branch})).id
-    found = sync_redis.run(details.details(config.namespace, run_id, SLOWEST))
-    judged = _judged(config, run_id)
-    named = runs_named(judged) if judged else []
-    return _Known(found, judged, sync_redis.run(runs.commits(config.namespace, named)))
-
-
-def _judged(config: Config, run_id: str) -> Verdicts | None:
-    try:
-        return sync_redis.run(verdicts.of_run(config.namespace, run_id))
-    except NotFoundError:
-        return None
+        run_id = sync_redis.run(runs.newest(space, {"suite": suite, "branch": branch})).id
+    found = sync_redis.run(details.details(space, run_id, SLOWEST))
+    if found.verdicts is None:
+        return _Known(found, None, {}, None)
+    news = sync_redis.run(marked.news(space, days, found.verdicts))
+    commits = sync_redis.run(runs.commits(space, runs_named(news)))
+    return _Known(found, news, commits, sync_redis.run(whole(space, days, run_id, None, "")))
 
 
 def _written(known: _Known, form: Form) -> str:
     if form is Form.JSON:
-        return output.json_of(plain(known.details, known.judged, known.commits)) + "\n"
+        return output.json_of(plain(known.details, known.whole)) + "\n"
     if form is Form.GITLAB:
         here = target.here()
         places = Places.of(os.environ, str(here), str(project.find(here).root))
-        return gitlab(findings(known.details, known.judged, places))
-    found = document(known.details, known.judged, known.commits)
+        return gitlab(findings(known.details, known.news, places))
+    found = document(known.details, known.news, known.commits)
     return html(found) if form is Form.HTML else markdown(found)
 
 

@@ -69,6 +69,7 @@ def details(*failures: Failure, **fields: Any) -> Details:
         "slowest_fixtures": [],
         "base": None,
         "changes": None,
+        "verdicts": None,
     }
     return Details(**told | fields)
 
