@@ -123,6 +123,23 @@ def newest(namespace: str, filters: Mapping[str, str] | None = None) -> Operatio
     raise NotFoundError(f"no finished run in namespace {namespace!r}{among}: record one with pytest --akastats")
 
 
+def newest_of_build(namespace: str, filters: Mapping[str, str], build_id: str, job: str) -> Operation[Run]:
+    """Read the newest run that has ended of a CI build, of this `job` of it if there is one.
+
+    It is looked for among the newest 200 that pass `filters`; raises `NotFoundError` where there is none.
+    """
+    found = yield from page(namespace, filters, size=_OF_BUILD)
+    ended = [run for run in found.items if run.build_id == build_id and run.status != "running"]
+    for run in (*(run for run in ended if run.job == job), *ended):
+        return run
+    raise NotFoundError(
+        f"no finished run of build {build_id!r} in namespace {namespace!r}: name a run or a branch"
+    )
+
+
+# Jobs of one build end within minutes of each other.
+_OF_BUILD = 200
+
 #: So many runs are asked for their commits at once: a report names them where it has room.
 MOST_COMMITS = 500
 

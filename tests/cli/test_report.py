@@ -20,7 +20,13 @@ TEST = "tests/test_a.py::test_b"
 def _use_the_server(server, monkeypatch):
     """The commands find the test's server by its variable; this machine's own CI does not show."""
     monkeypatch.setenv("AKA_STATS_REDIS_URL", server)
-    for name in ("GITHUB_WORKSPACE", "CI_PROJECT_DIR", "WORKSPACE"):
+    for name in (
+        "GITHUB_WORKSPACE",
+        "CI_PROJECT_DIR",
+        "WORKSPACE",
+        "BUILD_SOURCESDIRECTORY",
+        "BITBUCKET_CLONE_DIR",
+    ):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -75,6 +81,36 @@ def test_which_run_is_the_newest(akastats, server, tmp_path, run_id):
     missing = akastats("report", "--suite=slow")
     assert (1, "") == (missing.code, missing.out)
     assert "no finished run in namespace 'AKA-STATS', suite 'slow'" in missing.err
+
+
+BUILD = {"GITLAB_CI": "true", "CI_PIPELINE_ID": "7", "CI_COMMIT_SHA": "c0ffee", "CI_JOB_NAME": "unit"}
+
+
+def test_in_ci_the_newest_is_of_this_build(akastats, server, tmp_path, run_id):
+    """Others' runs end on the same server meanwhile: of this job, else of this build, else there is none."""
+    ids = [f"20231115T00000000{number}-000001" for number in range(3)]
+    for number, (build, job) in enumerate((("7", "unit"), ("7", "lint"), ("8", "unit"))):
+        told = {"run_id": ids[number], "started": STARTED + 100 * number, "commit": "c0ffee", "build_id": build}
+        tell(server, tmp_path, [(TEST, "passed", 0.1)], job=job, branch="topic", **told)
+
+    assert f"Run `{ids[0]}`" in akastats("report", **BUILD).out
+    assert f"Run `{ids[1]}`" in akastats("report", **{**BUILD, "CI_JOB_NAME": "report"}).out
+    assert f"Run `{ids[2]}`" in akastats("report", "--branch=topic", **BUILD).out
+    missing = akastats("report", **{**BUILD, "CI_PIPELINE_ID": "9"})
+    assert (1, "") == (missing.code, missing.out)
+    assert "no finished run of build '9'" in missing.err
+
+
+def test_a_run_can_be_judged_when_it_is_asked_for(akastats, server, tmp_path):
+    """One that was drained or imported: by what was known up to it, and it stays judged."""
+    for number in range(6):
+        told = {"run_id": f"20231115T00000000{number}-000001", "started": STARTED + 100 * number}
+        outcome = "failed" if number == 5 else "passed"
+        tell(server, tmp_path, [(TEST, outcome, 0.1)], branch="main", commit=f"{number}" * 40, **told)
+
+    assert "#### Failures: 1\n" in akastats("report").out
+    assert "#### New failures: 1\n" in akastats("report", "--judge").out
+    assert "#### New failures: 1\n" in akastats("report").out
 
 
 def test_an_unknown_run(akastats, run_id):
