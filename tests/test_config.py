@@ -202,3 +202,25 @@ def test_importing_is_cheap_and_brings_no_driver():
     # The best of eight: other work on the machine only ever adds.
     assert min(int(line.split("|")[1]) for line in lines) < 5000
     assert {done.stdout for done in tries} == {"False False\n"}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "slack",
+        "ftp://host/x",
+        "http://",
+        "http://host:0/x",
+        "http://host:many/x",
+        "https://host/a b",
+        "http://[x/",
+    ],
+)
+def test_a_webhook_is_an_address_and_a_secret(value):
+    """What is wrong with it is said without it; what is right is not shown either."""
+    with pytest.raises(ConfigError, match="AKA_STATS_WEBHOOK is no address") as error:
+        read({"AKA_STATS_WEBHOOK": value})
+
+    assert value not in str(error.value)
+    right = read({"AKA_STATS_WEBHOOK": "https://hooks.example/T0/secret"})
+    assert "secret" not in f"{right} {right!r}"

@@ -14,7 +14,7 @@ from akastats.config import VARIABLES, config
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 PAGES = {
-    name: (DOCS / name).read_text() for name in ("guide.md", "migrating.md", "runs.md", "tests.md", "verdicts.md")
+    name: (DOCS / name).read_text() for name in ("guide.md", "migrating.md", "runs.md", "tests.md", "verdicts-http.md")
 }
 SNIPPETS = [
     pytest.param(found[1], id=f"{name}:{text[: found.start()].count(chr(10)) + 2}")
@@ -68,8 +68,8 @@ def test_every_endpoint_over_runs_is_told():
 
 
 def test_every_endpoint_of_verdicts_is_told():
-    """So does the page about verdicts, with its method."""
-    told = re.findall(r"^\| `(GET|PUT|DELETE) (/api/v1/[^`?]*)", PAGES["verdicts.md"], re.MULTILINE)
+    """So does the page about verdicts over HTTP, with its method."""
+    told = re.findall(r"^\| `(GET|PUT|DELETE) (/api/v1/[^`?]*)", PAGES["verdicts-http.md"], re.MULTILINE)
     routes = {
         (method, route.path)
         for each in (verdicts, regressions)

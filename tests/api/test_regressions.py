@@ -190,12 +190,12 @@ def test_a_change_that_no_verdict_tells_of_is_a_404(ask, redis_client, method, q
 
 
 def test_the_run_whose_verdicts_tell_of_a_change_can_be_named(ask, redis_client):
-    """Else those of the newest 50 runs are looked through, of any suite and branch."""
+    """Else the newest ten verdicts are looked through, of any suite and branch."""
     put_verdicts(redis_client, 6, changes=(changed(LABEL, 5),))
-    put_verdicts(redis_client, 7, suite="e2e", branch="topic")
+    for number in range(7, 16):
+        put_verdicts(redis_client, number, suite="e2e", branch="topic")
     found = ask("PUT", MARK, json=NOISE).status_code
-    for number in range(8, 60):
-        put_verdicts(redis_client, number)
+    put_verdicts(redis_client, 16)
 
     answers = [ask("PUT", MARK + query, json=NOISE).status_code for query in ("", f"?run={run_id(6)}")]
 

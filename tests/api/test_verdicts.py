@@ -6,12 +6,12 @@ from dataclasses import fields
 
 import pytest
 
-from akastats import keys
+from akastats import keys, redis
 from akastats.analysis import verdicts as analysis
 from akastats.analysis.slowdown import Change
 from akastats.analysis.verdicts import JudgedFailure, OverBudget, pack
 from akastats.api import shapes
-from akastats.reading import cursors
+from akastats.reading import cursors, judging
 from tests.api.judged import NAMESPACE, changed, judged, put_verdicts, run_id, verdicts
 from tests.api.test_runs import put_run
 from tests.telling import STARTED, tell
@@ -297,3 +297,30 @@ def test_a_run_s_failures_have_labels(ask, server, redis_client, tmp_path):
     assert before is None
     assert ({"new": 1, "known flaky": 2}, {"flaky": 2}) == (found["labels"], found["counts"])
     assert [failure.nodeid for failure in FAILURES] == [failure["nodeid"] for failure in found["failures"]]
+
+
+def test_what_is_judged_of_recorded_runs_is_told(ask, server, redis_client, tmp_path):
+    """From spools to answers: a test that fails and passes on one commit is flaky, and its next failure known."""
+    told = {"branch": "main", "suite": "unit"}
+    for number in range(12):
+        tests = [("a.py::sure", "passed", 0.1), ("a.py::flaky", "failed" if number % 3 == 2 else "passed", 0.1)]
+        run = tell(
+            server,
+            tmp_path,
+            tests,
+            run_id=f"20231114T2213{number:02d}000-000001",
+            started=STARTED + number,
+            commit=f"{number // 2:040x}",
+            **told,
+        )
+    found = redis.run(judging.judged(NAMESPACE, run, judging.Known()), redis_client, redis_client)
+    redis_client.set(keys.verdicts(NAMESPACE, run), pack(found))
+
+    (flaky,) = ask("GET", "/api/v1/flaky?suite=unit").json()["items"]
+    (failure,) = ask("GET", f"/api/v1/runs/{run}").json()["verdicts"]["failures"]
+
+    assert ("a.py::flaky", "flaky", "unit", 4) == tuple(
+        flaky[name] for name in ("nodeid", "state", "suite", "runs_failed")
+    )
+    assert ("a.py::flaky", "known flaky") == (failure["nodeid"], failure["label"])
+    assert failure["rate"] == pytest.approx(0.3, abs=0.1)
