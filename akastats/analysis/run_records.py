@@ -5,6 +5,7 @@ Columns, since 200 runs of 10,000 tests are judged at once.
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,11 @@ FAILING = "fer"
 #: ... and of those whose duration says something of the test: one that fails has not come to its end.
 TIMED = "pxX"
 SKIPPED = "s"
+#: ... and of those that say nothing.
+MUTE = SKIPPED + UNKNOWN
 _LETTERS = {**LETTERS, "skipped": SKIPPED}
+# Searched for in C: of two million letters few are of these.
+_FAILED, _MUTE = re.compile(f"[{FAILING}]"), re.compile(f"[{MUTE}]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +65,20 @@ class RunRecord:
     @property
     def failing(self) -> frozenset[str]:
         """The tests of which some attempt failed."""
-        return frozenset(self.nodeids[at] for at, letter in enumerate(self.letters) if letter in FAILING)
+        return frozenset(self.nodeids[at] for at in self.failures)
+
+    @property
+    def failures(self) -> list[int]:
+        """The places of attempts that failed."""
+        return [found.start() for found in _FAILED.finditer(self.letters)]
+
+    @property
+    def ran(self) -> set[str]:
+        """The tests that have run: those that were skipped have not."""
+        if not _MUTE.search(self.letters):
+            return set(self.nodeids)
+        rows = zip(self.nodeids, self.letters, strict=True)
+        return {nodeid for nodeid, letter in rows if letter not in MUTE}
 
     @property
     def passing(self) -> frozenset[str]:
@@ -108,7 +126,7 @@ def _before_failures(nodeids: Sequence[str], workers: Sequence[str], letters: st
     last: dict[str, str] = {}
     found: dict[int, str] = {}
     before: dict[str, str] = {}
-    if not any(letter in letters for letter in FAILING):
+    if not _FAILED.search(letters):
         return found
     for at, (nodeid, worker) in enumerate(zip(nodeids, workers, strict=True)):
         if last.get(worker) != nodeid:
