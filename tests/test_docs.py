@@ -14,7 +14,8 @@ from akastats.config import VARIABLES, config
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 PAGES = {
-    name: (DOCS / name).read_text() for name in ("guide.md", "migrating.md", "runs.md", "tests.md", "verdicts-http.md")
+    name: (DOCS / name).read_text()
+    for name in ("guide.md", "migrating.md", "runs.md", "tests.md", "verdicts-http.md")
 }
 SNIPPETS = [
     pytest.param(found[1], id=f"{name}:{text[: found.start()].count(chr(10)) + 2}")

@@ -14,7 +14,7 @@ import typer
 from akastats import ci
 from akastats.analysis.verdicts import Verdicts
 from akastats.cli import output, project, target
-from akastats.cli.options import Directory, Namespace, Suite, Url
+from akastats.cli.options import Directory, Json, Namespace, Suite, Url
 from akastats.config import Config
 from akastats.errors import AkastatsError
 from akastats.operations.requests import Operation
@@ -73,6 +73,7 @@ def report(
     url: Url = "",
     namespace: Namespace = "",
     directory: Directory = None,
+    as_json: Json = False,
     judge: Annotated[
         bool, typer.Option("--judge", help="Judge the run if nobody has, as one that was drained or imported.")
     ] = False,
@@ -81,7 +82,7 @@ def report(
     with target.opened(target.of_options(url, namespace, directory)) as config:
         run_id = run or sync_redis.run(_newest(config.namespace, suite, branch)).id
         known = _known(config, run_id, judge)
-    text = _written(known, form)
+    text = _written(known, Form.JSON if as_json else form)
     if output_file is None:
         output.write(text)
     else:

@@ -152,8 +152,8 @@ def _failures(found: Sequence[Failing], left_out: int, verdicts: Verdicts | None
 def _why(standing: Standing, verdicts: Verdicts | None) -> Line:
     base: Line = (Code(verdicts.base),) if verdicts and verdicts.base else ("the base",)
     notes: Mapping[Standing, Line] = {
-        "new": ("Passed on ", *base, " until now."),
-        "no history yet": ("There are too few runs to compare with.",),
+        "new": ("Passed on ", *base, " until now, or was not there."),
+        "no history yet": ("There is nothing yet to compare with.",),
         "also failing on base": ("Fails on ", *base, " too."),
         "known flaky": ("Fails now and then, whatever changes.",),
         "quarantined": ("Fails no run for now.",),
