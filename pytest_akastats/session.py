@@ -130,11 +130,16 @@ class Session:
         self._config.pluginmanager.register(recorder, "akastats-recorder")
         self._recorder, self._spool = recorder, writer.path
         try:
-            detached.start("akastats.shipper", str(writer.path), environment=self._destination.environment)
+            detached.start("akastats.shipper", str(writer.path), environment=self._environment())
             if self._quarantine is not None:
                 self._quarantine.begin(writer.path, redact.name)
         except Exception as error:
             self._unstarted = described(error)
+
+    def _environment(self) -> dict[str, str]:
+        """Return what the shipper is told beside its spool: where to deliver, and where paths are counted from."""
+        started_in, root = str(self._config.invocation_params.dir), str(self._config.rootpath)
+        return {**self._destination.environment, "AKA_STATS_STARTED_IN": started_in, "AKA_STATS_ROOT": root}
 
     def _header(self, run_id: str, started: float, redact: Redactor) -> dict[str, Any]:
         config = self._config

@@ -1,7 +1,8 @@
 """`python -m akastats.shipper SPOOL`: deliver one run while it goes on, then what other runs left behind.
 
 Where to is told by the environment: `AKA_STATS_*` as for the library, and `AKA_STATS_EMBEDDED` with the
-directory of the embedded server when no URL is configured.
+directory of the embedded server when no URL is configured. `AKA_STATS_STARTED_IN` and `AKA_STATS_ROOT` are the
+directories of which paths in tracebacks and node ids are.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from akastats.shipper.judging import told as told_of
 from akastats.shipper.leftovers import drain
 from akastats.shipper.lifetime import AFTERLIFE_S, Lifetime
 from akastats.shipper.listing import refresh
+from akastats.shipper.publishing import published
 from akastats.shipper.quarantine import Listed
 from akastats.shipper.state import State
 from akastats.shipper.webhook import news, post
@@ -200,9 +202,17 @@ class Shipper:
         try:
             excused = self._quarantine.tests if self._quarantine else ()
             found = self._judge.judge(self.delivery.story.run_id, excused)
-            return {"verdicts": told_of(found), **self._spread(found)}
+            return {"verdicts": told_of(found), **self._spread(found), **self._published(found)}
         except (AkastatsError, *UNSOUND) as error:
-            return {"unjudged": f"{type(error).__name__}: {error}"[:200]}
+            return {"unjudged": f"{type(error).__name__}: {error}"[:200], **self._published(None)}
+
+    def _published(self, found: Verdicts | None) -> dict[str, list[str]]:
+        """Tell the forge that the run is for, if there is one; return the lines that it is to read."""
+        try:
+            lines = published(self.delivery.story.run_id, found, self._config, self.carry, os.environ)
+        except (AkastatsError, *UNSOUND):
+            return {}
+        return {"annotations": lines} if lines else {}
 
     def _spread(self, found: Verdicts) -> dict[str, str]:
         """Tell the webhook what is news; return what went wrong."""
