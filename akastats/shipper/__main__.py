@@ -26,6 +26,7 @@ from akastats.config import Config, without_credentials
 from akastats.errors import AkastatsError, ServerError
 from akastats.operations import runs
 from akastats.operations.requests import Operation
+from akastats.reading import marked
 from akastats.shipper import quarantine
 from akastats.shipper import state as states
 from akastats.shipper.answer import answer
@@ -201,7 +202,9 @@ class Shipper:
         """Judge the run once; what keeps it from being judged is told, and is no reason to deliver it again."""
         try:
             excused = self._quarantine.tests if self._quarantine else ()
-            found = self._judge.judge(self.delivery.story.run_id, excused)
+            judged = self._judge.judge(self.delivery.story.run_id, excused)
+            # What people have called expected, or noise, is told to nobody again.
+            found = self.carry(marked.news(self._config.namespace, self._config.run_days, judged))
             return {"verdicts": told_of(found), **self._spread(found), **self._published(found)}
         except (AkastatsError, *UNSOUND) as error:
             return {"unjudged": f"{type(error).__name__}: {error}"[:200], **self._published(None)}
