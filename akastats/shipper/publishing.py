@@ -10,7 +10,7 @@ from akastats import config as configuration
 from akastats.analysis.verdicts import Verdicts
 from akastats.config import Config
 from akastats.operations.requests import Operation
-from akastats.reading import details, runs
+from akastats.reading import details, marked, runs
 from akastats.reading.details import Details
 from akastats.report.annotations import commands
 from akastats.report.content import document, runs_named
@@ -41,8 +41,9 @@ def published(
     if not is_wanted(environ):
         return []
     found = carry(details.details(config.namespace, run_id))
-    commits = carry(runs.commits(config.namespace, runs_named(verdicts))) if verdicts else {}
-    return publish(verdicts, found, environ, commits)
+    told = carry(marked.news(config.namespace, config.run_days, verdicts)) if verdicts else None
+    commits = carry(runs.commits(config.namespace, runs_named(told))) if told else {}
+    return publish(told, found, environ, commits)
 
 
 def publish(
