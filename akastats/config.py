@@ -41,6 +41,8 @@ class Config:
     forge: str = "auto"
     # Such addresses are secrets: whoever has one may write there.
     webhook: str = dataclasses.field(default="", repr=False)
+    # Node ids that are never quarantined: globs, with commas or line ends between.
+    protected: str = ""
 
     def __post_init__(self) -> None:
         for name in ("history_size", "run_days", "error_days", "profiles"):
@@ -163,6 +165,7 @@ _VARIABLES: tuple[tuple[str, str, Callable[[str, str], Any]], ...] = (
     ("AKA_STATS_ALLOWED_HOSTS", "allowed_hosts", as_given),
     ("AKA_STATS_FORGE", "forge", auto_or_off),
     ("AKA_STATS_WEBHOOK", "webhook", web_address),
+    ("AKA_STATS_PROTECTED", "protected", as_given),
 )
 VARIABLES = tuple(variable for variable, _, _ in _VARIABLES)
 

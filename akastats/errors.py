@@ -34,6 +34,10 @@ class NotFoundError(AkastatsError, LookupError):
     """A label, run or test that the server does not know, or no longer knows."""
 
 
+class RefusedError(AkastatsError):
+    """What a rule does not allow; the message says which, and what to do instead."""
+
+
 class EmbeddedError(AkastatsError):
     """The embedded server could not be found, started or repaired."""
 

@@ -8,13 +8,16 @@ from typing import Annotated, Any, TypeVar
 from fastapi import Depends
 
 from akastats.analysis import verdicts as analysis
+from akastats.analysis.quarantine import Quarantined
 from akastats.api.limits import LabelCursor
 from akastats.api.problems import Problem
 from akastats.api.shapes import (
     ChangeMark,
+    InQuarantine,
     JudgedChange,
     JudgedFailure,
     JudgedTest,
+    OverBudget,
     RanBefore,
     RunVerdicts,
     VerdictsInShort,
@@ -91,6 +94,7 @@ def run_fields(verdicts: analysis.Verdicts, started: float | None) -> dict[str, 
         **short_fields(verdicts, started),
         "labels": Counter(failure.label for failure in verdicts.failures if failure.label),
         "failures": [JudgedFailure.model_validate(failure) for failure in verdicts.failures],
+        "over_budget": [OverBudget.model_validate(each) for each in verdicts.over_budget],
     }
 
 
@@ -112,9 +116,14 @@ def judged_test(listed: ListedTest) -> JudgedTest:
             "workers": [WorkerFailures(worker=each[0], failed=each[1], attempts=each[2]) for each in test.workers],
             "after": [RanBefore(nodeid=nodeid, count=count) for nodeid, count in test.after],
             "cluster": listed.cluster,
-            "quarantine": None,
+            "quarantine": in_quarantine(listed.quarantine),
         }
     )
+
+
+def in_quarantine(entry: Quarantined | None) -> InQuarantine | None:
+    """Return until when and why a test is in quarantine, if it is."""
+    return InQuarantine.model_validate(entry) if entry else None
 
 
 _OF_CHANGE = (

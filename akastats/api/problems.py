@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException as AnyHTTPException
 
 from akastats.api.shapes import ProblemDetails
-from akastats.errors import AkastatsError, NotFoundError
+from akastats.errors import AkastatsError, NotFoundError, RefusedError
 
 MEDIA_TYPE = "application/problem+json"
 _LIMITS = ("max_length", "min_length", "le", "ge")
@@ -49,6 +49,8 @@ class Route(APIRoute):
                 raise invalid(error.errors()) from error
             except NotFoundError as error:
                 raise Problem(404, str(error)) from error
+            except RefusedError as error:
+                raise Problem(409, str(error)) from error
             except AkastatsError as error:
                 raise Problem(503, str(error)) from error
 

@@ -6,7 +6,20 @@ from typing import TypeVar
 
 from fastapi import APIRouter, FastAPI
 
-from akastats.api import errors, events, health, labels, regressions, runs, stats, tests, trends, verdicts
+from akastats.api import (
+    errors,
+    events,
+    health,
+    labels,
+    quarantine,
+    regressions,
+    runs,
+    scopes,
+    stats,
+    tests,
+    trends,
+    verdicts,
+)
 
 Host = TypeVar("Host", bound=FastAPI | APIRouter)
 
@@ -23,6 +36,8 @@ EVERYTHING: tuple[APIRouter, ...] = (
     verdicts.router,
     regressions.router,
     labels.router,
+    quarantine.router,
+    scopes.router,
     health.router,
 )
 

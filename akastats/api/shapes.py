@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from akastats.analysis.quarantine import MAX_BY, MAX_REASON, Quarantined, check_text
+from akastats.local_time import check_day
 
 _CONTEXT_ID = "06466bfef6e7e40e52d572902df6757d"
 
@@ -262,7 +265,8 @@ class Profile(BaseModel):
 
     version: int = Field(examples=[1])
     tests: dict[str, list[Any]] = Field(
-        description="nodeid, outcome, start (from the run's), setup, call, teardown, worker, stats (labels)",
+        description="nodeid, outcome, start (from the run's), setup, call, teardown, worker, stats (labels), and "
+        "budget (an object of max_seconds and max_slowdown, or null) where a test of the run is marked with one",
         examples=[{"nodeid": ["test_a.py::test_b"], "outcome": ["passed"], "start": [1200], "call": [310]}],
     )
     errors: dict[str, list[Any]] = Field(
@@ -414,7 +418,10 @@ class TestFixture(BaseModel):
 
 
 class TestDetails(TestRow):
-    """One test; `latest` is null and `fixtures` empty where its newest run's profile is gone."""
+    """One test; `latest` is null and `fixtures` empty where its newest run's profile is gone.
+
+    `verdict` and `changes` are by the newest verdicts of its suite.
+    """
 
     label: str = Field(examples=["test@unit::tests/test_orders.py::test_total[eur]"])
     numbers: Numbers
@@ -423,6 +430,14 @@ class TestDetails(TestRow):
     )
     latest: TestPhases | None
     fixtures: list[TestFixture] = Field(description="those it can see, the costliest first, at most 20")
+    verdict: JudgedTest | None = Field(description="null for a test that is healthy, new, or not judged")
+    together: list[str] = Field(
+        description="tests that it fails together with, and itself",
+        examples=[["tests/test_orders.py::test_tax"]],
+    )
+    changes: list[JudgedChange] = Field(description="of its duration, slower and faster, newest first")
+    quarantine: InQuarantine | None
+    judged_by: str | None = Field(description="the run whose verdicts these are", examples=[_RUN_ID])
 
 
 class ErrorRow(BaseModel):
@@ -531,6 +546,17 @@ class VerdictsInShort(BaseModel):
     is_outage: bool = Field(description="far more failed than usual: no evidence of flakiness", examples=[False])
 
 
+class OverBudget(BaseModel):
+    """A test that took longer than its marker allows, in seconds."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    nodeid: str = Field(examples=[_NODEID])
+    seconds: float = Field(examples=[2.31])
+    allowed: float = Field(examples=[1.5])
+    rule: str = Field(description="max_seconds or max_slowdown", examples=["max_seconds"])
+
+
 class RunVerdicts(VerdictsInShort):
     """What a run means, in short, with a label for each failing test."""
 
@@ -538,6 +564,7 @@ class RunVerdicts(VerdictsInShort):
         description="how many failing tests have each label", examples=[{"new": 1, "known flaky": 2}]
     )
     failures: list[JudgedFailure] = Field(description="in the order they ended, at most 2,000")
+    over_budget: list[OverBudget] = Field(description="tests that took longer than their marker allows")
 
 
 class WorkerFailures(BaseModel):
@@ -651,6 +678,13 @@ class JudgedChange(BaseModel):
     mark: ChangeMark | None
 
 
+class RunPace(BaseModel):
+    """How long all tests of a run took against their usual: 1 the same, 2 twice as long."""
+
+    run: str = Field(examples=[_RUN_ID])
+    pace: float = Field(examples=[1.04])
+
+
 class RegressionsPage(BaseModel):
     """Changes, newest first; all pages are out of the same `verdicts`, null where there are none yet."""
 
@@ -659,18 +693,8 @@ class RegressionsPage(BaseModel):
     total: int = Field(description="changes on all pages", examples=[12])
     suite_changes: list[JudgedChange] = Field(description="of the pace of everything, newest first")
     together: list[list[str]] = Field(description="labels that changed at one run", examples=[[_TOGETHER]])
+    paces: list[RunPace] = Field(description="of the runs in the environment of the newest, oldest first")
     verdicts: VerdictsInShort | None
-
-
-class OverBudget(BaseModel):
-    """A test that took longer than its marker allows, in seconds."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    nodeid: str = Field(examples=[_NODEID])
-    seconds: float = Field(examples=[2.31])
-    allowed: float = Field(examples=[1.5])
-    rule: str = Field(description="max_seconds or max_slowdown", examples=["max_seconds"])
 
 
 class Verdicts(RunVerdicts):
@@ -683,7 +707,6 @@ class Verdicts(RunVerdicts):
     changes: list[JudgedChange] = Field(description="of tests, fixtures, files and your own numbers, newest first")
     suite_changes: list[JudgedChange] = Field(description="of the pace of everything, newest first")
     together: list[list[str]] = Field(description="labels that changed at one run", examples=[[_TOGETHER]])
-    over_budget: list[OverBudget]
 
 
 class MarkWanted(BaseModel):
@@ -695,11 +718,64 @@ class MarkWanted(BaseModel):
     reason: str = Field(default="", max_length=500, examples=["the new tax tables"])
 
 
+Moment = Annotated[float, Field(strict=True, ge=-1e12, le=1e12)]
+Day = Annotated[str, AfterValidator(check_day), Field(strict=True, json_schema_extra={"format": "date"})]
+
+
+class QuarantineWish(BaseModel):
+    """Until when a test is to be in quarantine, at most 90 days ahead, and why."""
+
+    until: Moment | Day = Field(
+        description="epoch seconds, or a day, whose end in AKA_STATS_TIMEZONE it is", examples=["2026-12-24"]
+    )
+    # What Python's own blanks alone are made of is refused behind the pattern.
+    reason: Annotated[str, AfterValidator(check_text)] = Field(
+        min_length=1,
+        max_length=MAX_REASON,
+        pattern=r"\S",
+        examples=["the bank's sandbox hangs up, PAY-7"],
+    )
+    by: str = Field(default="", max_length=MAX_BY, description="who that is, as told", examples=["ada"])
+
+
+class QuarantineEntry(BaseModel):
+    """A test in quarantine: times in epoch seconds, `until` is the end of its last day."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    label: str = Field(examples=["test@unit::tests/test_orders.py::test_total[eur]"])
+    nodeid: str = Field(examples=["tests/test_orders.py::test_total[eur]"])
+    suite: str | None = Field(examples=["unit"])
+    until: float = Field(examples=[1798153200.0])
+    reason: str = Field(examples=["the bank's sandbox hangs up, PAY-7"])
+    since: float = Field(description="when it was put in first, without a gap", examples=[1785579300.0])
+    by: str | None = Field(description="who put it in, as told", examples=["ada"])
+
+    @classmethod
+    def of(cls, entry: Quarantined) -> QuarantineEntry:
+        """Return an entry as it is answered."""
+        told = cls.model_validate(entry)
+        return told.model_copy(update={"suite": entry.suite or None, "by": entry.by or None})
+
+
+class QuarantinePage(BaseModel):
+    """What is in quarantine, all of it."""
+
+    items: list[QuarantineEntry]
+    next: None = Field(default=None, examples=[None])
+
+
 class LabelsPage(BaseModel):
     """Labels in byte order; a page may be short and not the last: `next` says."""
 
     items: list[str] = Field(examples=[["run::duration", "test::tests/test_orders.py::test_total[eur]"]])
     next: str | None = Field(examples=["cnVuOjpkdXJhdGlvbg"])
+
+
+class Scopes(BaseModel):
+    """What may be done by the one who asks; each scope stands for itself."""
+
+    scopes: list[Literal["stats", "contexts", "write"]] = Field(examples=[["contexts", "stats", "write"]])
 
 
 class ServerHealth(BaseModel):

@@ -11,7 +11,7 @@ from akastats.api.judged import After
 from akastats.api.limits import PAGE_DEFAULT, PageSize
 from akastats.api.problems import Route, documented
 from akastats.api.runs import MAX_VALUE
-from akastats.api.shapes import FlakyPage, OverBudget, Verdicts
+from akastats.api.shapes import FlakyPage, Verdicts
 from akastats.config import config
 from akastats.reading import flaky, whole
 from akastats.reading.flaky import Wanted
@@ -66,7 +66,6 @@ async def get_verdicts(run: JudgedRun = "", suite: AnySuite = None, branch: AnyB
         changes=[judged.judged_change(each) for each in found.changes],
         suite_changes=[judged.judged_change(each) for each in found.suite_changes],
         together=[list(group) for group in verdicts.together],
-        over_budget=[OverBudget.model_validate(each) for each in verdicts.over_budget],
     )
 
 

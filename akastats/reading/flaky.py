@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from akastats.analysis.flaky import State
+from akastats.analysis.quarantine import Quarantined
 from akastats.analysis.verdicts import JudgedTest, Verdicts
 from akastats.operations.requests import Operation
+from akastats.reading import quarantine
 from akastats.reading import verdicts as reading
 from akastats.reading.verdicts import Place, Told
 
@@ -22,6 +24,7 @@ class ListedTest:
     test: JudgedTest
     suite: str
     cluster: int | None
+    quarantine: Quarantined | None = None
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,17 @@ def page(
     told = yield from reading.at_place(namespace, place, suite, branch)
     found = listed(told.verdicts, wanted) if told else []
     start = place.at if place else 0
-    return Page(told, found[start : start + size], len(found))
+    items = yield from with_quarantine(namespace, found[start : start + size])
+    return Page(told, items, len(found))
+
+
+def with_quarantine(namespace: str, tests: Sequence[ListedTest]) -> Operation[list[ListedTest]]:
+    """Read which of some tests of one suite are in quarantine."""
+    if not tests:
+        return []
+    entries = yield from quarantine.listed(namespace, tests[0].suite)
+    held = {entry.nodeid: entry for entry in entries}
+    return [replace(each, quarantine=held.get(each.test.nodeid)) for each in tests]
 
 
 def listed(verdicts: Verdicts, wanted: Wanted) -> list[ListedTest]:

@@ -28,5 +28,5 @@ def whole(namespace: str, days: int, run_id: str, suite: str | None, branch: str
     changes = regressions.chosen(found.changes, regressions.ANY)
     of_suite = regressions.chosen(found.suite_changes, regressions.ANY)
     both = yield from regressions.listed(namespace, days, found, [*changes, *of_suite])
-    tests = flaky.listed(found, flaky.Wanted(state=None))
+    tests = yield from flaky.with_quarantine(namespace, flaky.listed(found, flaky.Wanted(state=None)))
     return Whole(told, tests, both[: len(changes)], both[len(changes) :])

@@ -1,0 +1,89 @@
+"""Quarantine: tests whose failures fail no run for a while, and the rules of what may be in it. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from math import isfinite
+from typing import Any
+
+from akastats.analysis.test_rows import UNKNOWN
+
+#: What is not dealt with by then is put in anew, by somebody who looks at it.
+MAX_DAYS = 90
+MAX_REASON, MAX_BY = 500, 100
+#: A test that failed in each of so many newest attempts is broken, not flaky.
+NEWEST = 10
+_FAILING = frozenset("fer")
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A test in quarantine: `until` and `since` in epoch seconds, `suite` empty without one, `by` as told."""
+
+    label: str
+    nodeid: str
+    suite: str
+    until: float
+    reason: str
+    since: float
+    by: str = ""
+
+
+def pack(entry: Quarantined) -> bytes:
+    """Return an entry as it is stored under its label."""
+    told = {"until": entry.until, "reason": entry.reason, "since": entry.since, "by": entry.by}
+    return json.dumps(told, separators=(",", ":")).encode()
+
+
+def unpack(label: str, nodeid: str, suite: str, stored: bytes | None) -> Quarantined | None:
+    """Return a stored entry, `None` for none and for one that this release cannot read."""
+    try:
+        told: Any = json.loads(stored or b"")
+        until, since = float(told["until"]), float(told["since"])
+        entry = Quarantined(label, nodeid, suite, until, str(told["reason"]), since, str(told.get("by", "")))
+    except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError):
+        return None
+    return entry if isfinite(until) and isfinite(since) else None
+
+
+def is_too_far(until: float, now: float) -> bool:
+    """Tell whether something ends later than the 90th day from now does, wherever that day ends."""
+    return until > now + (MAX_DAYS + 1) * 86_400
+
+
+def check_text(text: str, most: int = MAX_REASON) -> str:
+    """Return a text without the blanks around it; raises `ValueError` for none, and for one that is too long."""
+    told = text.strip()
+    if not 1 <= len(told) <= most:
+        raise ValueError(f"1 to {most} characters are needed, and these are {len(told)}")
+    # A lone surrogate, which JSON can spell, could not be stored.
+    return told.encode("utf-8", "backslashreplace").decode()
+
+
+def protecting(patterns: str, nodeid: str) -> str | None:
+    """Return the first of the patterns, which have commas or line ends between, that protects a test.
+
+    `*` is any text and `?` one character; all else, brackets too, is itself. What lies below is protected as well.
+    """
+    return next((pattern for pattern, shape in _shapes(patterns) if shape.fullmatch(nodeid)), None)
+
+
+@lru_cache(maxsize=4)
+def _shapes(patterns: str) -> tuple[tuple[str, re.Pattern[str]], ...]:
+    told = filter(None, (pattern.strip() for pattern in re.split(r"[,\n]", patterns)))
+    return tuple((pattern, _shape(pattern)) for pattern in told)
+
+
+def _shape(pattern: str) -> re.Pattern[str]:
+    special = {"*": ".*", "?": "."}
+    body = "".join(special.get(character) or re.escape(character) for character in pattern.rstrip("/"))
+    return re.compile(rf"(?s:{body}(?:(?:/|::|\[).*)?)")
+
+
+def is_always_failing(outcomes: str) -> bool:
+    """Tell whether a test failed in all of its newest 10 known outcomes, letters of a row, newest first."""
+    known = [letter for letter in outcomes if letter != UNKNOWN][:NEWEST]
+    return bool(known) and _FAILING.issuperset(known)

@@ -1,0 +1,76 @@
+"""The quarantine: which tests are in it, putting one in, and taking it out."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import ValidationError
+
+from akastats.api.access import may_write
+from akastats.api.limits import read_body
+from akastats.api.problems import Route, documented, invalid
+from akastats.api.shapes import QuarantineEntry, QuarantinePage, QuarantineWish
+from akastats.api.tests import AnySuite, NodeId, Suite
+from akastats.config import config
+from akastats.local_time import end_of_day, zone
+from akastats.reading import quarantine
+from akastats.reading.quarantine import Wish
+from akastats.redis import async_redis
+
+router = APIRouter(prefix="/api/v1", route_class=Route, tags=["quarantine"], responses=documented(422, 503))
+
+MAX_WISH_BYTES = 16 * 1024
+_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "description": "until when, and why",
+        "content": {"application/json": {"schema": QuarantineWish.model_json_schema()}},
+    }
+}
+
+
+async def _wish(request: Request) -> QuarantineWish:
+    """Read the body ourselves, so that its size and time are limited."""
+    body = await read_body(request, MAX_WISH_BYTES)
+    try:
+        # pydantic's parser, not the json module's: deep nesting and NaN are errors of the request there.
+        return QuarantineWish.model_validate_json(body)
+    except ValidationError as error:
+        # Of what is neither a number nor a day, the last says which day it is not.
+        last = error.errors(include_url=False, include_input=False)[-1]
+        raise invalid([{**last, "loc": ("body", *last["loc"][:1])}]) from error
+
+
+@router.get("/quarantine")
+async def get_quarantine(suite: AnySuite = None) -> QuarantinePage:
+    """List what is in quarantine, what ends first at the head: at most 1,000 tests, all on one page."""
+    found = await async_redis.run(quarantine.listed(config.namespace, suite))
+    return QuarantinePage(items=[QuarantineEntry.of(entry) for entry in found])
+
+
+@router.put(
+    "/quarantine/{nodeid:akastats}",
+    dependencies=[may_write],
+    responses=documented(403, 408, 409, 413, 415),
+    openapi_extra=_BODY,
+)
+async def put_quarantine(
+    nodeid: NodeId,
+    wish: Annotated[QuarantineWish, Depends(_wish)],
+    suite: Suite = "",
+    force: Annotated[bool, Query(description="also a test that is unknown, or that always fails")] = False,
+) -> QuarantineEntry:
+    """Put a test into quarantine, or change until when and why; 409 where a rule keeps it out."""
+    until = end_of_day(wish.until, zone(config.timezone)) if isinstance(wish.until, str) else wish.until
+    wanted = Wish(nodeid, suite, until, wish.reason, wish.by)
+    entry = await async_redis.run(quarantine.put(config.namespace, wanted, config.protected, force))
+    return QuarantineEntry.of(entry)
+
+
+@router.delete(
+    "/quarantine/{nodeid:akastats}", status_code=204, dependencies=[may_write], responses=documented(403, 404)
+)
+async def delete_quarantine(nodeid: NodeId, suite: Suite = "") -> None:
+    """Take a test out of quarantine."""
+    await async_redis.run(quarantine.remove(config.namespace, nodeid, suite))

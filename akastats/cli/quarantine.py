@@ -1,0 +1,121 @@
+"""`akastats quarantine`: tests whose failures fail no run for a while."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+
+from akastats.analysis.quarantine import MAX_BY, Quarantined, check_text
+from akastats.cli import output, target
+from akastats.cli.options import Directory, Json, Namespace, Suite, Url
+from akastats.cli.target import Target
+from akastats.local_time import check_day, end_of_day, last_day, zone
+from akastats.reading import quarantine as reading
+from akastats.reading.quarantine import Wish
+from akastats.redis import sync_redis
+
+
+def quarantine(
+    nodeid: Annotated[str, typer.Argument(help="A test's node id; without it, list.", metavar="NODEID")] = "",
+    until: Annotated[
+        str, typer.Option("--until", help="Its last day, at most 90 days ahead: 2026-12-24.", metavar="DATE")
+    ] = "",
+    reason: Annotated[str, typer.Option("--reason", help="Why; every run shows it.", metavar="TEXT")] = "",
+    is_removed: Annotated[bool, typer.Option("--remove", help="Take the test out.")] = False,
+    is_listed: Annotated[bool, typer.Option("--list", help="List what is in quarantine.")] = False,
+    is_forced: Annotated[
+        bool, typer.Option("--force", help="Also a test that is unknown, or that always fails.")
+    ] = False,
+    suite: Suite = "",
+    url: Url = "",
+    namespace: Namespace = "",
+    directory: Directory = None,
+    as_json: Json = False,
+) -> None:
+    """Have a test's failures fail no run until a day, for runs with --akastats-quarantine."""
+    _check_use(nodeid, until, reason, is_removed, is_listed)
+    chosen = target.of_options(url, namespace, directory)
+    if is_removed:
+        _remove(chosen, nodeid, suite, as_json)
+    elif nodeid:
+        _put(chosen, _wish(chosen, nodeid, suite, until, reason), is_forced, as_json)
+    else:
+        _list(chosen, suite, as_json)
+
+
+def _check_use(nodeid: str, until: str, reason: str, is_removed: bool, is_listed: bool) -> None:
+    if is_listed and (nodeid or is_removed):
+        raise typer.BadParameter("--list stands alone, or beside --suite")
+    if is_removed and not nodeid:
+        raise typer.BadParameter("--remove needs the NODEID of a test")
+    if (until or reason) and (is_removed or not nodeid):
+        raise typer.BadParameter("--until and --reason go with the NODEID of a test that is put in")
+
+
+def _wish(chosen: Target, nodeid: str, suite: str, until: str, reason: str) -> Wish:
+    day, why = _checked("--until", check_day, until), _checked("--reason", check_text, reason)
+    return Wish(nodeid, suite, end_of_day(day, zone(chosen.config.timezone)), why, _user())
+
+
+def _checked(option: str, check: Callable[[str], str], text: str) -> str:
+    try:
+        return check(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{option}: {error}") from error
+
+
+def _user() -> str:
+    """Return who that is on this machine, empty where nobody can tell: in a container without a user."""
+    try:
+        return check_text(getpass.getuser()[:MAX_BY])
+    except (ImportError, LookupError, OSError, ValueError):
+        return ""
+
+
+def _put(chosen: Target, wish: Wish, is_forced: bool, as_json: bool) -> None:
+    with target.opened(chosen) as config:
+        entry = sync_redis.run(reading.put(config.namespace, wish, config.protected, is_forced))
+        if as_json:
+            output.write_json(_plain(entry))
+        else:
+            day = last_day(entry.until, zone(config.timezone))
+            output.say(
+                f"{entry.nodeid} is in quarantine until {day}; runs with --akastats-quarantine do not fail by it"
+            )
+
+
+def _remove(chosen: Target, nodeid: str, suite: str, as_json: bool) -> None:
+    with target.opened(chosen) as config:
+        sync_redis.run(reading.remove(config.namespace, nodeid, suite))
+    if as_json:
+        output.write_json({"nodeid": nodeid, "suite": suite or None, "removed": True})
+    else:
+        output.say(f"{nodeid} is out of quarantine: its failures count")
+
+
+def _list(chosen: Target, suite: str, as_json: bool) -> None:
+    with target.opened(chosen) as config:
+        found = sync_redis.run(reading.listed(config.namespace, suite or None))
+        if as_json:
+            output.write_json({"items": list(map(_plain, found)), "next": None})
+        elif found:
+            where = zone(config.timezone)
+            output.table(
+                ("until", "test", "suite", "since", "by", "reason"), [_row(each, where) for each in found]
+            )
+        else:
+            output.say("Nothing is in quarantine.")
+
+
+def _row(entry: Quarantined, where: ZoneInfo) -> tuple[object, ...]:
+    since = last_day(entry.since + 1, where)
+    return (last_day(entry.until, where), entry.nodeid, entry.suite, since, entry.by, entry.reason)
+
+
+def _plain(entry: Quarantined) -> dict[str, Any]:
+    return {**asdict(entry), "suite": entry.suite or None, "by": entry.by or None}
