@@ -22,7 +22,8 @@ from playwright.sync_api import Browser, sync_playwright
 DEMO = Path(__file__).parents[1] / "examples" / "demo" / "run.py"
 AKASTATS = str(Path(sys.executable).with_name("akastats"))
 SHOWN = "tests/test_flaky.py::test_talks_to_the_warehouse"
-RUNS = "12"
+# Long enough for a lasting change to be told, and five runs behind it: the suite's tests change from run 4 on.
+FIRST, RUNS = "-10", "20"
 WIDE, PHONE = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
 
 
@@ -31,7 +32,7 @@ def main(home: Path, pictures: Path) -> None:
     # What this shell has set for other projects is none of the demo's.
     ours = {name: text for name, text in os.environ.items() if not name.startswith(("AKA_STATS_", "PYTEST_"))}
     if not (home / ".akastats").exists():
-        environment = {**ours, "DEMO_SERVE": "0", "DEMO_RUNS": RUNS}
+        environment = {**ours, "DEMO_SERVE": "0", "DEMO_FIRST": FIRST, "DEMO_RUNS": RUNS}
         subprocess.run([sys.executable, str(DEMO), str(home)], env=environment, check=True)
     pictures.mkdir(parents=True, exist_ok=True)
     with served(home, ours) as address, sync_playwright() as playwright:
@@ -70,6 +71,8 @@ def take_all(browser: Browser, address: str, pictures: Path) -> None:
     take(browser, f"{address}", pictures / "overview-phone.png", viewport=PHONE)
     take(browser, f"{address}runs/{run}", pictures / "run.png")
     take(browser, f"{address}tests", pictures / "tests.png")
+    take(browser, f"{address}flaky", pictures / "flaky.png", unfold="button.fold")
+    take(browser, f"{address}slower", pictures / "slower.png")
     take(browser, f"{address}test?nodeid={quote(SHOWN)}", pictures / "test.png")
 
 
@@ -79,13 +82,15 @@ def ask(url: str) -> Any:
         return json.load(answer)
 
 
-def take(browser: Browser, url: str, picture: Path, **told: Any) -> None:
-    """Open a page and take a picture of what is seen first."""
+def take(browser: Browser, url: str, picture: Path, unfold: str = "", **told: Any) -> None:
+    """Open a page, unfold the first of something if that is wanted, and take a picture of what is seen first."""
     context = browser.new_context(**{"viewport": WIDE, "color_scheme": "light", "locale": "en-GB", **told})
     page = context.new_page()
     page.goto(url)
     page.wait_for_selector("main:not([aria-busy])")
     page.wait_for_selector("main [aria-busy=true]", state="detached")
+    if unfold:
+        page.locator(unfold).first.click()
     page.screenshot(path=picture)
     context.close()
 

@@ -86,7 +86,7 @@ class Quarantine:
         """Excuse a failure of a listed test; one that a worker has excused comes here as such."""
         if report.outcome == "failed" and self._tests:
             # A file that cannot be collected is shown by its report too, and has counted already.
-            told = None if report.when == "collect" else self._told(report.nodeid)
+            told = None if str(report.when) == "collect" else self._told(report.nodeid)
             if told is not None:
                 setattr(report, QUARANTINED, report.outcome)
                 report.outcome, report.wasxfail = "skipped", f"{REASON}{told}"

@@ -22,6 +22,7 @@ from akastats.spool import places
 from akastats.spool.writer import create
 from akastats.visible import visible
 from pytest_akastats import summary
+from pytest_akastats.budgets import Markers
 from pytest_akastats.fail_on import decide
 from pytest_akastats.fixtures import PROBE
 from pytest_akastats.mishaps import described
@@ -45,6 +46,7 @@ def register(config: pytest.Config) -> None:
     if not is_worker:
         plugins["akastats-session"] = Session(config, options, probe, quarantine)
     plugins["akastats-probe"] = probe
+    plugins["akastats-markers"] = Markers(config, probe.mishaps)
     # Last, because half of it would be worse than none.
     for name, plugin in plugins.items():
         config.pluginmanager.register(plugin, name)
@@ -128,11 +130,16 @@ class Session:
         self._config.pluginmanager.register(recorder, "akastats-recorder")
         self._recorder, self._spool = recorder, writer.path
         try:
-            detached.start("akastats.shipper", str(writer.path), environment=self._destination.environment)
+            detached.start("akastats.shipper", str(writer.path), environment=self._environment())
             if self._quarantine is not None:
                 self._quarantine.begin(writer.path, redact.name)
         except Exception as error:
             self._unstarted = described(error)
+
+    def _environment(self) -> dict[str, str]:
+        """Return what the shipper is told beside its spool: where to deliver, and where paths are counted from."""
+        started_in, root = str(self._config.invocation_params.dir), str(self._config.rootpath)
+        return {**self._destination.environment, "AKA_STATS_STARTED_IN": started_in, "AKA_STATS_ROOT": root}
 
     def _header(self, run_id: str, started: float, redact: Redactor) -> dict[str, Any]:
         config = self._config
@@ -195,6 +202,8 @@ class Session:
         for line in summary.lines(state, problem, self._spool, self._config.get_verbosity()):
             reporter.write_line(line)
         self._decide(reporter, state)
+        if self._recorder is not None and self._recorder.wrong_markers:
+            reporter.write_line(f"akastats: {visible(self._recorder.wrong_markers)}")
         if not problem and self._redact is not None and self._redact.warning:
             reporter.write_line(f"akastats: {visible(self._redact.warning)}")
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from akastats import async_stats, prometheus, sync_stats
-from akastats.api import errors, events, labels, quarantine, runs, tests, trends
+from akastats.api import errors, events, labels, quarantine, regressions, runs, tests, trends, verdicts
 from akastats.api.stats import router
 from akastats.config import VARIABLES, config
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-NAMES = ("guide.md", "migrating.md", "runs.md", "tests.md", "quarantine.md")
+NAMES = ("guide.md", "migrating.md", "runs.md", "tests.md", "quarantine.md", "verdicts-http.md")
 PAGES = {name: (DOCS / name).read_text() for name in NAMES}
 SNIPPETS = [
     pytest.param(found[1], id=f"{name}:{text[: found.start()].count(chr(10)) + 2}")
@@ -64,6 +64,19 @@ def test_every_endpoint_over_runs_is_told():
     routes = {route.path for each in (tests, errors, labels) for route in each.router.routes}
 
     assert {route.replace(":akastats", "") for route in routes} == told
+
+
+def test_every_endpoint_of_verdicts_is_told():
+    """So does the page about verdicts over HTTP, with its method."""
+    told = re.findall(r"^\| `(GET|PUT|DELETE) (/api/v1/[^`?]*)", PAGES["verdicts-http.md"], re.MULTILINE)
+    routes = {
+        (method, route.path)
+        for each in (verdicts, regressions)
+        for route in each.router.routes
+        for method in route.methods
+    }
+
+    assert routes == set(told)
 
 
 def test_every_endpoint_of_the_quarantine_is_told():

@@ -18,7 +18,7 @@ from akastats.analysis.test_rows import LETTERS, UNKNOWN
 FAILING = "fer"
 #: ... and of those whose duration says something of the test: one that fails has not come to its end.
 TIMED = "pxX"
-SKIPPED = "s"
+SKIPPED, PASSED = "s", "p"
 #: ... and of those that say nothing.
 MUTE = SKIPPED + UNKNOWN
 _LETTERS = {**LETTERS, "skipped": SKIPPED}
@@ -61,6 +61,7 @@ class RunRecord:
     files: Mapping[str, float]
     after: Mapping[int, str]
     stats: frozenset[str] = frozenset()
+    has_budgets: bool = False
 
     @property
     def failing(self) -> frozenset[str]:
@@ -84,6 +85,12 @@ class RunRecord:
     def passing(self) -> frozenset[str]:
         """The tests of which some attempt did not fail."""
         return frozenset(self.nodeids[at] for at, letter in enumerate(self.letters) if letter in TIMED)
+
+    def passed(self) -> dict[str, float]:
+        """Return the seconds of each test whose last attempt passed."""
+        rows = zip(self.nodeids, self.letters, self.seconds, strict=True)
+        last = {nodeid: (letter, seconds) for nodeid, letter, seconds in rows}
+        return {nodeid: seconds for nodeid, (letter, seconds) in last.items() if letter == PASSED}
 
     def came_to(self) -> dict[str, str]:
         """Return the letter of each test's last attempt."""
@@ -118,6 +125,7 @@ def record_of(facts: RunFacts, content: Mapping[str, Any], known: dict[str, str]
         },
         after=_before_failures(nodeids, workers, letters),
         stats=frozenset(label for labels in tests["stats"] for label in labels),
+        has_budgets="budget" in tests,
     )
 
 

@@ -287,3 +287,5 @@ def _may_write(request: Request) -> None:
 may_write = Depends(_may_write)
 #: For a route that leaves tracebacks out for those who may not read them.
 ReadsContexts = Annotated[bool, Depends(reads_contexts)]
+#: For a route that tells what may be done.
+Granted = Annotated[frozenset[str], Depends(_granted)]

@@ -6,7 +6,20 @@ from typing import TypeVar
 
 from fastapi import APIRouter, FastAPI
 
-from akastats.api import errors, events, health, labels, quarantine, runs, stats, tests, trends
+from akastats.api import (
+    errors,
+    events,
+    health,
+    labels,
+    quarantine,
+    regressions,
+    runs,
+    scopes,
+    stats,
+    tests,
+    trends,
+    verdicts,
+)
 
 Host = TypeVar("Host", bound=FastAPI | APIRouter)
 
@@ -20,8 +33,11 @@ EVERYTHING: tuple[APIRouter, ...] = (
     events.router,
     tests.router,
     errors.router,
+    verdicts.router,
+    regressions.router,
     labels.router,
     quarantine.router,
+    scopes.router,
     health.router,
 )
 

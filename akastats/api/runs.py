@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import JSONResponse
 
 from akastats.analysis import trace_files
+from akastats.api import judged
 from akastats.api.access import ReadsContexts
 from akastats.api.limits import PAGE_DEFAULT, Cursor, PageSize
 from akastats.api.problems import Problem, Route, documented
@@ -97,7 +98,9 @@ async def get_run(id: RunId, reads_contexts: ReadsContexts) -> RunDetails:
     found = await async_redis.run(details.details(config.namespace, id))
     if not reads_contexts:
         found = details.without_texts(found)
-    return RunDetails.model_validate({**vars(found.run), **vars(found)}, from_attributes=True)
+    verdicts = judged.run_verdicts(found.verdicts, found.run.started)
+    told = {**vars(found.run), **vars(found), "verdicts": verdicts}
+    return RunDetails.model_validate(told, from_attributes=True)
 
 
 def _wanted(

@@ -110,6 +110,10 @@ class Failure(BaseModel):
     )
     first_seen: float | None = Field(description="epoch seconds; null: not known", examples=[1785579301.4])
     seen_before: bool | None = Field(description="whether before this run", examples=[True])
+    file: str | None = Field(
+        description="where the innermost of them is, as the traceback writes it", examples=["orders/total.py"]
+    )
+    line: int | None = Field(description="and at which line", examples=[12])
 
 
 class SlowTest(BaseModel):
@@ -174,6 +178,7 @@ class RunDetails(Run):
         "or master, else of any"
     )
     changes: Changes | None = Field(description="null where one of the two has no profile")
+    verdicts: RunVerdicts | None = Field(description="null until the run is judged, and once that has expired")
 
 
 class Comparison(BaseModel):
@@ -260,7 +265,8 @@ class Profile(BaseModel):
 
     version: int = Field(examples=[1])
     tests: dict[str, list[Any]] = Field(
-        description="nodeid, outcome, start (from the run's), setup, call, teardown, worker, stats (labels)",
+        description="nodeid, outcome, start (from the run's), setup, call, teardown, worker, stats (labels), and "
+        "budget (an object of max_seconds and max_slowdown, or null) where a test of the run is marked with one",
         examples=[{"nodeid": ["test_a.py::test_b"], "outcome": ["passed"], "start": [1200], "call": [310]}],
     )
     errors: dict[str, list[Any]] = Field(
@@ -412,7 +418,10 @@ class TestFixture(BaseModel):
 
 
 class TestDetails(TestRow):
-    """One test; `latest` is null and `fixtures` empty where its newest run's profile is gone."""
+    """One test; `latest` is null and `fixtures` empty where its newest run's profile is gone.
+
+    `verdict` and `changes` are by the newest verdicts of its suite.
+    """
 
     label: str = Field(examples=["test@unit::tests/test_orders.py::test_total[eur]"])
     numbers: Numbers
@@ -421,6 +430,14 @@ class TestDetails(TestRow):
     )
     latest: TestPhases | None
     fixtures: list[TestFixture] = Field(description="those it can see, the costliest first, at most 20")
+    verdict: JudgedTest | None = Field(description="null for a test that is healthy, new, or not judged")
+    together: list[str] = Field(
+        description="tests that it fails together with, and itself",
+        examples=[["tests/test_orders.py::test_tax"]],
+    )
+    changes: list[JudgedChange] = Field(description="of its duration, slower and faster, newest first")
+    quarantine: InQuarantine | None
+    judged_by: str | None = Field(description="the run whose verdicts these are", examples=[_RUN_ID])
 
 
 class ErrorRow(BaseModel):
@@ -483,6 +500,224 @@ class ErrorDetails(ErrorRow):
     in_tests: list[ErrorInTest] = Field(description="at most 100, the most frequent first")
 
 
+_NODEID = "tests/test_orders.py::test_total[eur]"
+_LATER_RUN, _EARLIER_RUN = "20260802T101500456-1b2c3d", "20260731T101500123-6e913c"
+_TOGETHER = [f"test@unit::{_NODEID}", "fixture@unit::tests::db"]
+_SHA = "3af0983c0ffee3af0983c0ffee3af0983c0ffee0"
+
+FailureLabel = Literal["new", "known flaky", "also failing on base", "quarantined"]
+State = Literal["healthy", "flaky", "broken", "new", "undecided"]
+MarkKind = Literal["acknowledged", "expected", "noise"]
+
+
+class JudgedFailure(BaseModel):
+    """What the failure of a test is, to whoever asks whether they broke it."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    nodeid: str = Field(examples=[_NODEID])
+    label: FailureLabel | None = Field(
+        description="null where there is no history to judge by", examples=["known flaky"]
+    )
+    rate: float | None = Field(
+        description="how much of a known flaky test's first attempts fail, 0 to 1", examples=[0.12]
+    )
+
+
+class VerdictsInShort(BaseModel):
+    """Which verdicts something is out of; what is not known is null."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    run: str = Field(description="the run that was judged", examples=[_RUN_ID])
+    started: float | None = Field(description="when it began, epoch seconds", examples=[1785579300.123])
+    suite: str | None = Field(examples=["unit"])
+    branch: str | None = Field(examples=["topic/faster"])
+    base: str | None = Field(description="the branch that failures are compared with", examples=["main"])
+    runs: int = Field(description="how many were judged by, itself included", examples=[120])
+    counts: dict[State, int] = Field(
+        description="how many tests are in each state",
+        examples=[{"healthy": 800, "flaky": 3, "broken": 1, "new": 6, "undecided": 2}],
+    )
+    undecided: int = Field(description="durations whose history is too short to be judged", examples=[14])
+    pace: float | None = Field(description="how long all took against the usual, 1 the same", examples=[1.04])
+    seconds: float | None = Field(description="what the run took", examples=[61.377])
+    usual_seconds: float | None = Field(description="the median before it", examples=[58.9])
+    is_outage: bool = Field(description="far more failed than usual: no evidence of flakiness", examples=[False])
+
+
+class OverBudget(BaseModel):
+    """A test that took longer than its marker allows, in seconds."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    nodeid: str = Field(examples=[_NODEID])
+    seconds: float = Field(examples=[2.31])
+    allowed: float = Field(examples=[1.5])
+    rule: str = Field(description="max_seconds or max_slowdown", examples=["max_seconds"])
+
+
+class RunVerdicts(VerdictsInShort):
+    """What a run means, in short, with a label for each failing test."""
+
+    labels: dict[FailureLabel, int] = Field(
+        description="how many failing tests have each label", examples=[{"new": 1, "known flaky": 2}]
+    )
+    failures: list[JudgedFailure] = Field(description="in the order they ended, at most 2,000")
+    over_budget: list[OverBudget] = Field(description="tests that took longer than their marker allows")
+
+
+class WorkerFailures(BaseModel):
+    """How a flaky test fared on one worker."""
+
+    worker: str = Field(description="empty without workers", examples=["gw3"])
+    failed: int = Field(description="attempts that failed there", examples=[4])
+    attempts: int = Field(description="attempts there", examples=[30])
+
+
+class RanBefore(BaseModel):
+    """A test that ran right before another one where that failed."""
+
+    nodeid: str = Field(examples=["tests/test_orders.py::test_empties_the_cart"])
+    count: int = Field(description="how often", examples=[4])
+
+
+class InQuarantine(BaseModel):
+    """Until when and why a test's failures fail no run."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    until: float = Field(description="epoch seconds", examples=[1786183199.0])
+    since: float = Field(description="epoch seconds", examples=[1785579300.0])
+    reason: str = Field(examples=["the payment sandbox is rate limited"])
+    by: str = Field(examples=["ada"])
+
+
+class JudgedTest(BaseModel):
+    """A test that is not healthy, and why; what it cost is of the runs that were judged."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    nodeid: str = Field(examples=[_NODEID])
+    suite: str | None = Field(examples=["unit"])
+    state: State = Field(examples=["flaky"])
+    rate: float = Field(description="how much of its first attempts fail at present, 0 to 1", examples=[0.12])
+    low: float = Field(description="the rate is above this with 97.5 %", examples=[0.07])
+    high: float = Field(description="the rate is below this with 97.5 %", examples=[0.19])
+    probability: float = Field(description="of being flaky, 0 to 1", examples=[1.0])
+    since: str | None = Field(description="the first run of its newest stretch", examples=[_EARLIER_RUN])
+    is_new: bool = Field(description="whether the verdict before did not have it so", examples=[False])
+    runs_failed: int = Field(description="runs that it failed", examples=[9])
+    seconds_lost: float = Field(
+        description="in failed attempts, and in runs that nothing but flaky tests failed", examples=[551.2]
+    )
+    evidence: list[str] = Field(
+        description="failing runs that speak for the state, newest first, at most 20", examples=[[_RUN_ID]]
+    )
+    workers: list[WorkerFailures]
+    after: list[RanBefore] = Field(description="what ran right before its failures, the most frequent first")
+    cluster: int | None = Field(description="tests of one number fail together", examples=[0])
+    quarantine: InQuarantine | None
+
+
+class FlakyPage(BaseModel):
+    """Tests in the order asked for; all pages are out of the same `verdicts`, null where there are none yet."""
+
+    items: list[JudgedTest]
+    next: str | None = Field(examples=["WyIyMDI2MDgwMVQxMDE1MDAxMjMtNmU5MTNjIiwgMTAwXQ"])
+    total: int = Field(description="tests on all pages", examples=[3])
+    verdicts: VerdictsInShort | None
+
+
+class ChangeMark(BaseModel):
+    """What somebody said of a change: that they know, that it was to be, or that it is noise."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    mark: MarkKind = Field(description="those expected or noise are no news any more", examples=["expected"])
+    reason: str = Field(examples=["the new tax tables"])
+    since: float = Field(description="epoch seconds", examples=[1785579400.0])
+
+
+class JudgedChange(BaseModel):
+    """A lasting change of a duration between two levels, in seconds at the usual pace of its environment.
+
+    What caused it came after the run `since` and not after the run `until`.
+    """
+
+    id: str = Field(description="for its mark", examples=["7e8a1bf79f85d966"])
+    label: str = Field(description="empty: the suite as a whole", examples=[f"test@unit::{_NODEID}"])
+    kind: Literal["test", "fixture", "collect", "stat", "suite"] = Field(examples=["test"])
+    name: str = Field(
+        description="a test's node id, where a fixture is defined and its name, a file's path, else the label",
+        examples=[_NODEID],
+    )
+    nodeid: str | None = Field(description="null unless it is a test", examples=[_NODEID])
+    suite: str | None = Field(examples=["unit"])
+    environment: str = Field(
+        description="suite, workers, machine and Python of the runs compared", examples=["unit/n8/github-4/3.13"]
+    )
+    before: float = Field(examples=[0.42])
+    after: float = Field(examples=[0.63])
+    ratio: float = Field(description="after over before", examples=[1.499])
+    low: float = Field(description="the ratio is above this with 97.5 %", examples=[1.41])
+    high: float = Field(description="the ratio is below this with 97.5 %", examples=[1.59])
+    since: str = Field(description="the last run that surely was before it", examples=[_EARLIER_RUN])
+    run: str = Field(description="the likeliest first run", examples=[_RUN_ID])
+    until: str = Field(description="the first run that surely was after it", examples=[_LATER_RUN])
+    since_commit: str | None = Field(examples=["9d1c0de9d1c0de9d1c0de9d1c0de9d1c0de9d1c0"])
+    commit: str | None = Field(description="of the likeliest first run", examples=[_SHA])
+    until_commit: str | None = Field(examples=["4be11e54be11e54be11e54be11e54be11e54be11"])
+    runs_after: int = Field(description="runs at the new level so far", examples=[7])
+    is_slower: bool = Field(examples=[True])
+    is_suspected: bool = Field(description="true until five runs are at the new level", examples=[False])
+    is_new: bool = Field(description="whether the verdict before did not have it", examples=[False])
+    p: float = Field(description="of chance alone", examples=[1e-9])
+    confidence: float = Field(description="that it is 10 % at least, 0 to 1", examples=[0.999])
+    group: int | None = Field(description="its place in `together`", examples=[0])
+    mark: ChangeMark | None
+
+
+class RunPace(BaseModel):
+    """How long all tests of a run took against their usual: 1 the same, 2 twice as long."""
+
+    run: str = Field(examples=[_RUN_ID])
+    pace: float = Field(examples=[1.04])
+
+
+class RegressionsPage(BaseModel):
+    """Changes, newest first; all pages are out of the same `verdicts`, null where there are none yet."""
+
+    items: list[JudgedChange]
+    next: str | None = Field(examples=["WyIyMDI2MDgwMVQxMDE1MDAxMjMtNmU5MTNjIiwgMTAwXQ"])
+    total: int = Field(description="changes on all pages", examples=[12])
+    suite_changes: list[JudgedChange] = Field(description="of the pace of everything, newest first")
+    together: list[list[str]] = Field(description="labels that changed at one run", examples=[[_TOGETHER]])
+    paces: list[RunPace] = Field(description="of the runs in the environment of the newest, oldest first")
+    verdicts: VerdictsInShort | None
+
+
+class Verdicts(RunVerdicts):
+    """All that one run means, by what was known up to it."""
+
+    tests: list[JudgedTest] = Field(description="those neither healthy nor new, the costliest first")
+    clusters: list[list[str]] = Field(
+        description="flaky tests that fail together", examples=[[[_NODEID, "tests/test_orders.py::test_tax"]]]
+    )
+    changes: list[JudgedChange] = Field(description="of tests, fixtures, files and your own numbers, newest first")
+    suite_changes: list[JudgedChange] = Field(description="of the pace of everything, newest first")
+    together: list[list[str]] = Field(description="labels that changed at one run", examples=[[_TOGETHER]])
+
+
+class MarkWanted(BaseModel):
+    """What to say of a change."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    mark: MarkKind = Field(examples=["expected"])
+    reason: str = Field(default="", max_length=500, examples=["the new tax tables"])
+
+
 Moment = Annotated[float, Field(strict=True, ge=-1e12, le=1e12)]
 Day = Annotated[str, AfterValidator(check_day), Field(strict=True, json_schema_extra={"format": "date"})]
 
@@ -535,6 +770,12 @@ class LabelsPage(BaseModel):
 
     items: list[str] = Field(examples=[["run::duration", "test::tests/test_orders.py::test_total[eur]"]])
     next: str | None = Field(examples=["cnVuOjpkdXJhdGlvbg"])
+
+
+class Scopes(BaseModel):
+    """What may be done by the one who asks; each scope stands for itself."""
+
+    scopes: list[Literal["stats", "contexts", "write"]] = Field(examples=[["contexts", "stats", "write"]])
 
 
 class ServerHealth(BaseModel):

@@ -7,14 +7,15 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Path, Query
 from pydantic import AfterValidator
 
-from akastats.api import memory
+from akastats.api import judged, memory
 from akastats.api.access import ReadsContexts
 from akastats.api.limits import PAGE_DEFAULT, LabelCursor, PageSize, place_of
 from akastats.api.problems import Route, documented
 from akastats.api.shapes import Failure, Grid, GridLine, Numbers, Run, TestDetails, TestHistory, TestRow, TestsPage
 from akastats.config import config
 from akastats.points import MAX_LABEL_BYTES, check_label
-from akastats.reading import cursors, listed_tests, one_test, tests
+from akastats.reading import cursors, listed_tests, one_test, test_verdicts, tests
+from akastats.reading.failures import WITHOUT_TEXTS
 from akastats.reading.listed_tests import Listed, Wanted
 from akastats.redis import async_redis
 
@@ -108,9 +109,10 @@ async def get_test_history(nodeid: NodeId, suite: Suite = "", limit: PageSize = 
 async def get_test(nodeid: NodeId, reads_contexts: ReadsContexts, suite: Suite = "") -> TestDetails:
     """Answer one test: its numbers, what it failed with, and what its fixtures cost."""
     found = await async_redis.run(one_test.one_test(config.namespace, nodeid, suite))
+    told = await async_redis.run(test_verdicts.of_test(config.namespace, config.run_days, nodeid, suite))
     failures = [Failure.model_validate(failure) for failure in found.failures]
     if not reads_contexts:
-        failures = [failure.model_copy(update={"message": None, "frames": []}) for failure in failures]
+        failures = [failure.model_copy(update=WITHOUT_TEXTS) for failure in failures]
     return TestDetails.model_validate(
         {
             **_row(found.listed),
@@ -119,6 +121,11 @@ async def get_test(nodeid: NodeId, reads_contexts: ReadsContexts, suite: Suite =
             "failures": failures,
             "latest": found.latest,
             "fixtures": found.fixtures,
+            "verdict": told.verdict and judged.judged_test(told.verdict),
+            "together": list(told.together),
+            "changes": [judged.judged_change(change) for change in told.changes],
+            "quarantine": judged.in_quarantine(told.quarantine),
+            "judged_by": told.judged_by,
         }
     )
 

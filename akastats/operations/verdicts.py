@@ -17,3 +17,9 @@ def stored(namespace: str, run_ids: Sequence[str]) -> Operation[dict[str, bytes]
     """Read the packed verdicts of some runs, in one round trip; those without any are left out."""
     replies = yield from ask_all([("GET", keys.verdicts(namespace, run_id)) for run_id in run_ids])
     return {run_id: bytes(reply) for run_id, reply in zip(run_ids, replies, strict=True) if reply is not None}
+
+
+def which(namespace: str, run_ids: Sequence[str]) -> Operation[list[str]]:
+    """Read which of some runs have verdicts, in one round trip."""
+    replies = yield from ask_all([("EXISTS", keys.verdicts(namespace, run_id)) for run_id in run_ids])
+    return [run_id for run_id, reply in zip(run_ids, replies, strict=True) if int(reply)]

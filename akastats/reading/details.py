@@ -11,13 +11,15 @@ from typing import Any
 
 from akastats import keys, profile
 from akastats.analysis.compare import compare, values_us, verdicts
+from akastats.analysis.verdicts import Verdicts
 from akastats.errors import NotFoundError
 from akastats.operations import query, runs
 from akastats.operations.requests import Operation, ask_all
 from akastats.outcomes import label
 from akastats.reading.comparing import Changes, base_of, in_short
-from akastats.reading.failures import Failure, failures
+from akastats.reading.failures import WITHOUT_TEXTS, Failure, failures
 from akastats.reading.runs import Run, one
+from akastats.reading.verdicts import of_run_if_any
 from akastats.records import Stat
 
 #: How many earlier points "its own past" is.
@@ -54,7 +56,7 @@ class Details:
     """One run: its failures, the most frequent first, what was slowest, and what changed against its base.
 
     All but the base are empty while there is no profile. `failing_left_out` counts failing tests that no failure
-    names. `changes` are `None` without two profiles.
+    names. `changes` are `None` without two profiles, `verdicts` until the run is judged.
     """
 
     run: Run
@@ -65,26 +67,28 @@ class Details:
     slowest_fixtures: list[SlowFixture]
     base: Run | None
     changes: Changes | None
+    verdicts: Verdicts | None
 
 
 def details(namespace: str, run_id: str, size: int = 10) -> Operation[Details]:
     """Read one run with its failures and its `size` slowest tests; raises `NotFoundError` for an unknown one."""
     run = yield from one(namespace, run_id)
     base = yield from base_of(namespace, run)
+    judged = yield from of_run_if_any(namespace, run_id)
     content = yield from _found_profile(namespace, run_id)
     if content is None:
-        return Details(run, False, [], 0, [], [], base, None)
+        return Details(run, False, [], 0, [], [], base, None, judged)
     failed, left_out = yield from failures(namespace, content, run.started or 0.0)
     slowest = yield from _against_past(namespace, run, "test", slowest_tests(content, size))
     fixtures = yield from _against_past(namespace, run, "fixture", slowest_fixtures(content, size))
     before = (yield from _found_profile(namespace, base.id)) if base else None
     changes = in_short(compare(verdicts(content), verdicts(before))) if before else None
-    return Details(run, True, failed, left_out, slowest, list(map(_fixture, fixtures)), base, changes)
+    return Details(run, True, failed, left_out, slowest, list(map(_fixture, fixtures)), base, changes, judged)
 
 
 def without_texts(found: Details) -> Details:
     """Return details without what comes out of tracebacks, for those who may not read them."""
-    failed = [replace(failure, message=None, frames=[]) for failure in found.failures]
+    failed = [replace(failure, **WITHOUT_TEXTS) for failure in found.failures]
     return replace(found, failures=failed)
 
 

@@ -2,16 +2,49 @@
 
 from __future__ import annotations
 
+import zlib
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
 from akastats.analysis.verdicts import Verdicts, unpack
-from akastats.errors import NotFoundError
+from akastats.errors import AkastatsError, NotFoundError
+from akastats.operations import runs as stored_runs
 from akastats.operations import verdicts as stored_verdicts
 from akastats.operations.requests import Operation
 from akastats.operations.runs import Position
 from akastats.reading import runs
+from akastats.reading.comparing import DEFAULT_BRANCHES
 from akastats.reading.runs import Run
 
 #: Among so many of the newest runs the newest verdicts are looked for.
 LOOKED_AT = 50
+_NAMES = ("id", "suite", "started")
+
+
+class Place(NamedTuple):
+    """Where in a list out of the verdicts of a run a page begins: all pages are out of the same ones."""
+
+    run: str
+    at: int
+
+
+@dataclass(frozen=True)
+class Told:
+    """Verdicts, and when their run began, in epoch seconds; `None` where it has expired."""
+
+    verdicts: Verdicts
+    started: float | None
+
+
+# Those of 1,000 tests take 70 ms, and a page, its next one and a look again are out of the same.
+@lru_cache(maxsize=4)
+def _readable(stored: bytes) -> Verdicts | None:
+    """Return stored verdicts, `None` for those that are damaged or another release's."""
+    try:
+        return unpack(stored)
+    except (AkastatsError, zlib.error, ValueError, LookupError, TypeError):
+        return None
 
 
 def of_run(namespace: str, run_id: str) -> Operation[Verdicts]:
@@ -19,16 +52,79 @@ def of_run(namespace: str, run_id: str) -> Operation[Verdicts]:
     found = yield from stored_verdicts.stored(namespace, [run_id])
     if run_id not in found:
         raise NotFoundError(f"no verdicts of run {run_id[:100]!r}: unknown, expired, or not judged yet")
-    return unpack(found[run_id])
+    verdicts = _readable(found[run_id])
+    if verdicts is None:
+        raise AkastatsError(
+            f"the verdicts of run {run_id[:100]!r} are damaged or another release's: update pytest-akastats"
+        )
+    return verdicts
 
 
-def newest(namespace: str, suite: str, branch: str = "", before: Run | None = None) -> Operation[Verdicts | None]:
-    """Read the newest verdicts of a suite (empty: of runs without one), of one branch if it is named.
+def of_run_if_any(namespace: str, run_id: str) -> Operation[Verdicts | None]:
+    """Read what one run means; `None` where nobody has judged it (yet), or this release cannot read it."""
+    found = yield from stored_verdicts.stored(namespace, [run_id])
+    return _readable(found[run_id]) if run_id in found else None
 
-    `before` leaves out that run and later ones. `None` where none of the newest 50 runs has any.
+
+def newest(
+    namespace: str, suite: str | None, branch: str = "", before: Run | None = None
+) -> Operation[Verdicts | None]:
+    """Read the newest verdicts of a suite (empty: of runs without one; `None`: any), of one branch if it is named.
+
+    `before` leaves out that run and later ones. `None` where none of the newest 50 runs has any. What this release
+    cannot read is passed over, so that the first run after an update is judged too.
     """
+    for run_id in (yield from judged_runs(namespace, suite, branch, before)):
+        found = yield from of_run_if_any(namespace, run_id)
+        if found is not None:
+            return found
+    return None
+
+
+def newest_of(namespace: str, suite: str | None, branch: str | None) -> Operation[Verdicts | None]:
+    """Read the newest verdicts of a suite as above; without a branch those of main or master, else of any.
+
+    What a pull request broke or slowed down is not how the suite stands.
+    """
+    for each in (*DEFAULT_BRANCHES, "") if branch is None else (branch,):
+        found = yield from newest(namespace, suite, each)
+        if found is not None:
+            return found
+    return None
+
+
+def judged_runs(
+    namespace: str, suite: str | None = None, branch: str = "", before: Run | None = None
+) -> Operation[list[str]]:
+    """Read which of the newest 50 runs were judged, newest first; which ones are looked at is as for `newest`."""
     after = None if before is None else Position(before.started or 0.0, before.id)
-    page = yield from runs.page(namespace, {"suite": suite, "branch": branch}, after, LOOKED_AT)
-    ids = [run.id for run in page.items if (run.suite or "") == suite]
-    found = yield from stored_verdicts.stored(namespace, ids)
-    return next((unpack(found[run_id]) for run_id in ids if run_id in found), None)
+    page = yield from runs.page(namespace, {"suite": suite or "", "branch": branch}, after, LOOKED_AT, _NAMES)
+    ids = [run.id for run in page.items if suite is None or (run.suite or "") == suite]
+    # Verdicts of a large suite are some 100 KB: of 50 only one is wanted.
+    return (yield from stored_verdicts.which(namespace, ids))
+
+
+def asked_for(namespace: str, run_id: str, suite: str | None, branch: str | None) -> Operation[Verdicts]:
+    """Read what one run means, or where none is named, the newest there is; raises `NotFoundError` without any."""
+    if run_id:
+        return (yield from of_run(namespace, run_id))
+    found = yield from newest_of(namespace, suite, branch)
+    if found is None:
+        raise NotFoundError(
+            f"no verdicts: none of the newest {LOOKED_AT} runs of this suite and branch was judged"
+        )
+    return found
+
+
+def at_place(namespace: str, place: Place | None, suite: str | None, branch: str | None) -> Operation[Told | None]:
+    """Read the verdicts that a page is out of: the newest of a suite and branch, or those of the page before."""
+    if place is None:
+        found = yield from newest_of(namespace, suite, branch)
+        return None if found is None else (yield from told(namespace, found))
+    return (yield from told(namespace, (yield from of_run(namespace, place.run))))
+
+
+def told(namespace: str, verdicts: Verdicts) -> Operation[Told]:
+    """Read what is to be told beside verdicts."""
+    fields = yield from stored_runs.values(namespace, [verdicts.run], ("started",))
+    return Told(verdicts, runs.run_of({"id": verdicts.run, **fields[verdicts.run]}).started)

@@ -1,7 +1,8 @@
 """`python -m akastats.shipper SPOOL`: deliver one run while it goes on, then what other runs left behind.
 
 Where to is told by the environment: `AKA_STATS_*` as for the library, and `AKA_STATS_EMBEDDED` with the
-directory of the embedded server when no URL is configured.
+directory of the embedded server when no URL is configured. `AKA_STATS_STARTED_IN` and `AKA_STATS_ROOT` are the
+directories of which paths in tracebacks and node ids are.
 """
 
 from __future__ import annotations
@@ -25,16 +26,18 @@ from akastats.config import Config, without_credentials
 from akastats.errors import AkastatsError, ServerError
 from akastats.operations import runs
 from akastats.operations.requests import Operation
+from akastats.reading import marked
 from akastats.shipper import quarantine
 from akastats.shipper import state as states
 from akastats.shipper.answer import answer
 from akastats.shipper.delivery import UNSOUND, Delivery
 from akastats.shipper.excuses import excuses
-from akastats.shipper.judging import Judge
+from akastats.shipper.judging import Judge, judge_late
 from akastats.shipper.judging import told as told_of
 from akastats.shipper.leftovers import drain
 from akastats.shipper.lifetime import AFTERLIFE_S, Lifetime
 from akastats.shipper.listing import refresh
+from akastats.shipper.publishing import published
 from akastats.shipper.quarantine import Listed
 from akastats.shipper.state import State
 from akastats.shipper.webhook import news, post
@@ -199,10 +202,20 @@ class Shipper:
         """Judge the run once; what keeps it from being judged is told, and is no reason to deliver it again."""
         try:
             excused = self._quarantine.tests if self._quarantine else ()
-            found = self._judge.judge(self.delivery.story.run_id, excused)
-            return {"verdicts": told_of(found), **self._spread(found)}
+            judged = self._judge.judge(self.delivery.story.run_id, excused)
+            # What people have called expected, or noise, is told to nobody again.
+            found = self.carry(marked.news(self._config.namespace, self._config.run_days, judged))
+            return {"verdicts": told_of(found), **self._spread(found), **self._published(found)}
         except (AkastatsError, *UNSOUND) as error:
-            return {"unjudged": f"{type(error).__name__}: {error}"[:200]}
+            return {"unjudged": f"{type(error).__name__}: {error}"[:200], **self._published(None)}
+
+    def _published(self, found: Verdicts | None) -> dict[str, list[str]]:
+        """Tell the forge that the run is for, if there is one; return the lines that it is to read."""
+        try:
+            lines = published(self.delivery.story.run_id, found, self._config, self.carry, os.environ)
+        except (AkastatsError, *UNSOUND):
+            return {}
+        return {"annotations": lines} if lines else {}
 
     def _spread(self, found: Verdicts) -> dict[str, str]:
         """Tell the webhook what is news; return what went wrong."""
@@ -236,6 +249,7 @@ class Shipper:
         delivered = [outcome.run_id for outcome in drained if outcome.complete]
         if delivered:
             self._list(delivered)
+            judge_late(self._config, self.carry, delivered)
         try:
             self.carry(runs.prune_profiles(self._config))
         except AkastatsError:

@@ -24,11 +24,14 @@ from schemathesis import GenerationMode as Mode
 from schemathesis.schemas import APIOperation
 from schemathesis.specs.openapi.checks import negative_data_rejection
 
-from akastats import push_stat
+from akastats import keys, push_stat
+from akastats.analysis.marks import id_of
+from akastats.analysis.verdicts import JudgedFailure, OverBudget, pack
 from akastats.api.access import MAX_HEADER_BYTES
 from akastats.app import create_app
 from akastats.config import Config, config
 from tests.api.conftest import SERVE
+from tests.api.judged import changed, judged, verdicts
 from tests.telling import STARTED, deliver, spool
 
 TOKEN = "correct-horse-battery"
@@ -42,6 +45,8 @@ OPERATIONS = [
     if path != "/api/v1/events"
 ]
 MODES = [mode.value for mode in Mode]
+# As in the examples of `JudgedChange`.
+MARKED = "7e8a1bf79f85d966"
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +80,28 @@ def fill(server_url: str, directory: Path) -> None:
     for number, run in enumerate(("20260731T101500123-6e913c", "20260801T101500123-6e913c")):
         told = {"suite": "unit", "branch": "main", "commit": "c0ffee" * 6}
         deliver(spool(directory, tests, run_id=run, started=STARTED + 100 * number, **told), server_url)
+    judge(server_url, "20260801T101500123-6e913c", "tests/test_orders.py::test_total[eur]")
+
+
+def judge(server_url: str, run: str, nodeid: str) -> None:
+    """Store what a run means: a flaky test that became slower, its change under the id of the examples."""
+    label = f"test@unit::{nodeid}"
+    slower = changed(label, 1, run=run, since="20260731T101500123-6e913c", until=run)
+    found = verdicts(
+        run,
+        failures=(JudgedFailure(nodeid, "known flaky", 0.12),),
+        tests=(judged(nodeid, workers=(("gw0", 1, 2),), after=(("a.py::b", 1),)),),
+        counts={"healthy": 1, "flaky": 1},
+        clusters=((nodeid, "a.py::c"),),
+        changes=(slower, changed("rows", 1, run=run, since=run, until=run)),
+        suite_changes=(changed("", 1),),
+        together=((label, "rows"),),
+        over_budget=(OverBudget(nodeid, 2.0, 1.5, "max_seconds"),),
+        pace=1.1,
+    )
+    with Redis.from_url(server_url) as client:
+        client.set(keys.verdicts("AKA-STATS", run), pack(found))
+    assert MARKED == id_of(slower.change)
 
 
 def operation_of(name: str, mode: Mode) -> APIOperation[Any, Any, Any, Any]:

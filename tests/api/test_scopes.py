@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from akastats import push_stat
 from akastats.app import create_app
 from akastats.config import Config, config
-from tests.api.test_access import LAN, TOKEN, ask, bearer
+from tests.api.test_access import HERE, LAN, TOKEN, ask, bearer
 from tests.telling import tell
 
 NUMBERS = "numbers-only-battery"
@@ -49,3 +51,30 @@ def texts(app, token: str, run: str) -> dict[str, str]:
             asked = re.sub(r"\{(\w+)\}", lambda name: known.get(name[1], "x"), path)
             found[asked] = ask(app, "GET", LAN, asked, headers=bearer(token)).text
     return found
+
+
+@pytest.mark.parametrize(
+    ("token", "scopes"),
+    [
+        (TOKEN, ["contexts", "stats", "write"]),
+        (NUMBERS, ["stats"]),
+    ],
+    ids=["everything", "numbers"],
+)
+def test_what_a_token_allows_is_told_to_its_holder(token, scopes):
+    """So that a page offers only what would not be refused."""
+    config.use(Config(token=f"{TOKEN} stats:{NUMBERS}"))
+    app = create_app()
+
+    answer = ask(app, "GET", LAN, "/api/v1/scopes", headers=bearer(token))
+
+    assert (200, {"scopes": scopes}) == (answer.status_code, answer.json())
+
+
+def test_without_a_token_this_machine_may_do_everything():
+    """Where none is set, whoever sits here may write as well."""
+    config.use(Config())
+
+    answer = ask(create_app(), "GET", HERE, "/api/v1/scopes")
+
+    assert answer.json() == {"scopes": ["contexts", "stats", "write"]}

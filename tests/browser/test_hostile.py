@@ -13,12 +13,21 @@ from urllib.parse import quote
 from urllib.request import urlopen
 
 import pytest
+from playwright.sync_api import expect
 
+from akastats.analysis import marks
+from akastats.analysis import quarantine as rules
+from akastats.analysis.quarantine import Quarantined
+from akastats.analysis.verdicts import JudgedChange, JudgedFailure, JudgedTest, OverBudget, Verdicts
+from akastats.operations import marks as stored_marks
+from akastats.operations import quarantine
 from conftest import running_server
+from tests.browser import verdicts
 from tests.browser.payloads import ALL, BROKEN_OUT
 from tests.browser.served import served
 from tests.telling import tell
 
+WHOLE = "20261120T090000000-000002"
 STRANGERS = (Path(__file__).parent / "strangers.js").read_text()
 
 FIELDS = (
@@ -49,9 +58,60 @@ def everywhere(tmp_path_factory) -> Iterator[str]:
             tell(url, home, tests, run_id=run_id, started=now + number, **told)
         tests = [(f"tests/{text}.py::test[{text}]", "failed", 0.1, traceback(text)) for text in ALL]
         fixtures = [[text, text, "function", 1, 0.1, 0.1] for text in ALL]
-        tell(url, home, tests, run_id="20261120T090000000-000002", started=now + 900, fixtures=fixtures)
+        tell(url, home, tests, run_id=WHOLE, started=now + 900, fixtures=fixtures)
+        judge(url)
         with served(url) as where:
             yield where
+
+
+def judge(url: str) -> None:
+    """Store verdicts of the whole run, marks and a quarantine, in which every text is a stranger's."""
+    verdicts.put(url, judged(), "AKA-STATS")
+    for text in ALL:
+        entry = Quarantined(f"test::{nodeid(text)}", nodeid(text), "", time.time() + 9999, text, 0.0, text)
+        verdicts.carry(url, quarantine.put("AKA-STATS", entry.label, rules.pack(entry)))
+        change = changes(text)[0].change
+        said = marks.pack(marks.mark_of_change(change, "acknowledged", text, time.time()))
+        verdicts.carry(url, stored_marks.put("AKA-STATS", marks.id_of(change), said, [], 9999))
+
+
+def nodeid(text: str) -> str:
+    """A test of the whole run."""
+    return f"tests/{text}.py::test[{text}]"
+
+
+def changes(text: str) -> list[JudgedChange]:
+    """Changes of everything there is that can change."""
+    ends = {"environment": text, "since": text, "run": text, "until": text}
+    labels = (f"test::{nodeid(text)}", f"fixture::{text}::{text}", f"collect::{text}", text)
+    return [verdicts.change(label, 1, **ends) for label in labels]
+
+
+def judged() -> Verdicts:
+    """Verdicts made of payloads."""
+    rate = {"rate": 0.2, "low": 0.1, "high": 0.4, "probability": 0.9}
+    told = {"workers": ((ALL[0], 1, 2), (ALL[1], 1, 2)), "after": ((ALL[2], 3),)}
+    return Verdicts(
+        run=WHOLE,
+        suite="",
+        branch=ALL[0],
+        base=ALL[1],
+        runs=50,
+        failures=tuple(JudgedFailure(nodeid(text), "known flaky", 0.2) for text in ALL),
+        tests=tuple(
+            JudgedTest(nodeid(text), "flaky", evidence=(text,), since=text, **rate, **told) for text in ALL
+        ),
+        clusters=(tuple(map(nodeid, ALL)),),
+        counts={"flaky": len(ALL)},
+        changes=tuple(change for text in ALL for change in changes(text)),
+        suite_changes=tuple(verdicts.change("", 1, environment=text, run=text) for text in ALL),
+        together=((f"test::{nodeid(ALL[0])}", f"fixture::{ALL[0]}::{ALL[0]}"),),
+        paces=tuple((text, 1.0) for text in ALL),
+        over_budget=tuple(OverBudget(nodeid(text), 2.0, 1.0, text) for text in ALL),
+        pace=1.0,
+        seconds=1.0,
+        usual_seconds=1.0,
+    )
 
 
 def traceback(text: str) -> str:
@@ -72,16 +132,20 @@ def paths(address: str, name: str) -> list[str]:
     if name == "runs":
         return [f"/runs/{quote(f'{number:03d} {ALL[number]}', safe='')}" for number in range(0, len(ALL), 8)]
     if name == "compare":
-        return [f"/runs/20261120T090000000-000002/compare/{quote(f'000 {ALL[0]}', safe='')}"]
+        return [f"/runs/{WHOLE}/compare/{quote(f'000 {ALL[0]}', safe='')}"]
     if name == "test":
         return [f"/test?nodeid={quote(text, safe='')}&suite={quote(text, safe='')}" for text in some]
+    if name == "judged test":
+        return [f"/test?nodeid={quote(nodeid(text), safe='')}" for text in some]
     if name == "error":
         return [f"/errors/{item['fingerprint']}" for item in ask(address, "errors?limit=3")["items"]]
     if name == "stat":
         return [f"/stats?label={quote(f'test@{text}::{text}', safe='')}" for text in some]
     return {
         "overview": ["/", *(f"/?branch={quote(text, safe='')}" for text in BROKEN_OUT[::8])],
-        "whole run": ["/runs/20261120T090000000-000002"],
+        "whole run": [f"/runs/{WHOLE}"],
+        "flaky": ["/flaky", *(f"/flaky?branch={quote(text, safe='')}" for text in BROKEN_OUT[::8])],
+        "slower": ["/slower", *(f"/slower?branch={quote(text, safe='')}" for text in BROKEN_OUT[::8])],
         "tests": ["/tests", *(f"/tests?q={quote(text, safe='')}" for text in BROKEN_OUT[::8])],
         "grid": ["/tests?view=grid"],
         "errors": ["/errors"],
@@ -89,7 +153,14 @@ def paths(address: str, name: str) -> list[str]:
     }[name]
 
 
-NAMES = ("overview", "whole run", "runs", "compare", "tests", "grid", "test", "errors", "error", "stats", "stat")
+NAMES = (
+    *("overview", "whole run", "runs", "compare", "tests", "grid", "test", "judged test"),
+    *("flaky", "slower", "errors", "error", "stats", "stat"),
+)
+UNFOLD = """() => {
+    document.querySelectorAll("details").forEach((one) => (one.open = true));
+    document.querySelectorAll("button.fold, .together > button.plain").forEach((one) => one.click());
+}"""
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -101,11 +172,29 @@ def test_no_text_becomes_more_than_text(window, everywhere, name):
 
     for path in paths(everywhere, name):
         page = view.go(path)
-        page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
+        page.evaluate(UNFOLD)
         view.settled()
 
         assert page.evaluate(STRANGERS) == []
         view.check()
+
+
+def test_a_question_about_a_stranger_s_test_is_text(window, everywhere):
+    """The dialog names a test, and tells what the service says of it."""
+    view = window(everywhere, bypass_csp=True)
+    view.expected = ("409 (Conflict)",)
+    page = view.go(f"/test?nodeid={quote(nodeid(ALL[0]), safe='')}")
+    page.locator("#quarantined").wait_for(state="detached")
+    verdict = page.locator("main header")
+    expect(verdict).to_contain_text("quarantined until")
+
+    page = view.go(f"/test?nodeid={quote(ALL[0], safe='')}&suite={quote(ALL[0], safe='')}")
+    page.locator("main button", has_text="Quarantine").click()
+    page.fill("dialog input[name=reason]", ALL[0])
+    page.locator("dialog button[type=submit]").click()
+    expect(page.locator("dialog [role=alert]")).not_to_be_empty()
+
+    assert page.evaluate(STRANGERS) == []
 
 
 def test_the_check_sees_what_a_stranger_wrote(window, everywhere):

@@ -55,6 +55,52 @@ def test_durations_have_a_unit(answers, seconds, told):
     assert answers("format.js", "duration", [seconds]) == [told]
 
 
+@pytest.mark.parametrize(
+    ("given", "moment"),
+    [
+        ("20260801T101500123-6e913c", 1785579300),
+        ("20260801T101500", 1785579300),
+        ("000 <script>", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_a_run_s_id_tells_its_moment(answers, given, moment):
+    """In UTC, as ids are written; others tell none."""
+    assert answers("words.js", "momentOf", [given]) == [moment]
+
+
+def test_a_level_holds_up_to_the_next_change(answers):
+    """In each environment the newest change not after a run says its level; before the first what was before."""
+    changes = [
+        {"environment": "a", "run": "r5", "before": 2, "after": 3},
+        {"environment": "a", "run": "r2", "before": 1, "after": 2},
+        {"environment": "b", "run": "r4", "before": 7, "after": 8},
+    ]
+
+    (levels,) = answers("moves.js", "levelsOf", [["r1", "r2", None, "r4", "r9"], changes])
+
+    assert levels == [[1, 2, None, 2, 3], [7, 7, None, 8, 8]]
+
+
+def test_a_stretch_between_changes_has_its_median(answers):
+    """One outlier does not move the level of the suite."""
+    paces = [{"run": f"r{at}", "pace": pace} for at, pace in enumerate([1, 1, 4, 2, 2, 2])]
+
+    (levels,) = answers("pace.js", "levels", [paces, [{"run": "r3"}]])
+
+    assert levels == [1, 1, 1, 2, 2, 2]
+
+
+def test_what_moved_together_stands_together(answers):
+    """At the place of its newest; a group of which one is left stands alone."""
+    changes = [{"id": str(at), "group": group} for at, group in enumerate([None, 1, None, 1, 0])]
+
+    (groups,) = answers("moves.js", "grouped", [changes])
+
+    assert [[change["id"] for change in group] for group in groups] == [["0"], ["1", "3"], ["2"], ["4"]]
+
+
 def test_tracebacks_are_cut_into_frames(answers):
     """A frame of the project is open to look at, one of a library is known as such, output is set apart."""
     lines = [

@@ -14,7 +14,21 @@ export class Unanswered extends Error {
 export async function read(url, options = {}) {
   const answer = await sent(url, options);
   if (!answer.ok) throw new Unanswered(await detail(answer), answer.status);
-  return answer.json();
+  return answer.status === 204 ? null : answer.json();
+}
+
+/** Ask for something to be changed; what was not is an `Unanswered`. */
+export function send(method, url, body = undefined) {
+  const headers = body === undefined ? {} : { "Content-Type": "application/json" };
+  return read(url, { method, headers, body: body === undefined ? null : JSON.stringify(body) });
+}
+
+let granted = null;
+
+/** Tell whether the asking one may change something; asked once. */
+export async function mayWrite() {
+  granted ??= read(address("api/v1/scopes"));
+  return (await granted).scopes.includes("write");
 }
 
 /** Return a list's page: `{items, next, ...}`. */

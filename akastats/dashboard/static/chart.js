@@ -17,7 +17,7 @@ function load() {
 /**
  * Return a chart over runs or points: `x` epoch seconds, oldest first.
  *
- * `series` are `{name, values, colour, kind}` with kind `line`, `area`, `points` or `band` (values of the band's top, `low` of
+ * `series` are `{name, values, colour, kind}` with kind `line`, `steps`, `area`, `points` or `band` (values of the band's top, `low` of
  * its bottom). `colours` gives each point's own. `tell(place)` returns what a hovered point says, `go(place)` where it leads.
  */
 export function chart({
@@ -72,7 +72,8 @@ function redraw(uPlot, place, state, options) {
   place.replaceChildren();
   if (!place.clientWidth) return;
   const says = el("figcaption", { class: "says", hidden: true });
-  state.plot = new uPlot(configured(options, place.clientWidth, says), columns(options), place);
+  const known_ = { ...options, paths: uPlot.paths };
+  state.plot = new uPlot(configured(known_, place.clientWidth, says), columns(options), place);
   place.append(says);
 }
 
@@ -159,7 +160,9 @@ function lines(one, options) {
       width: one.width ?? 1.5,
       fill: fill_,
       points: { show: options.x.length < 3, size: 5 },
-      spanGaps: true,
+      spanGaps: one.kind !== "steps",
+      // A level holds from its point up to the next one.
+      paths: one.kind === "steps" ? options.paths.stepped({ align: 1 }) : undefined,
     },
   ];
 }

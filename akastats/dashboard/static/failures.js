@@ -3,6 +3,7 @@
 import { contexts } from "./api.js";
 import { el } from "./dom.js";
 import { counted } from "./format.js";
+import { labelTag, labelTags } from "./judged.js";
 import { later } from "./parts.js";
 import { to } from "./place.js";
 import { traceback } from "./traceback.js";
@@ -11,37 +12,42 @@ import { age, testLink } from "./words.js";
 const OPEN = 3;
 const SHOWN_TESTS = 8;
 
-/** Return the groups of a run, each foldable, the first few open; with `nodeid` those of this one test. */
-export function failures(groups, suite, { nodeid = null } = {}) {
+/**
+ * Return the groups of a run, each foldable, the first few open; with `nodeid` those of this one test.
+ *
+ * `judged` are the run's failures as its verdicts label them.
+ */
+export function failures(groups, suite, { nodeid = null, judged = [] } = {}) {
   const ids = groups.map((group) => group.error_id).filter(Boolean);
   const texts = contexts(ids);
+  const labels = new Map(judged.map((one) => [one.nodeid, one]));
   return el(
     "div",
     { class: "failures" },
-    groups.map((group, place) => one(group, { suite, nodeid, texts }, place < OPEN)),
+    groups.map((group, place) => one(group, { suite, nodeid, texts, labels }, place < OPEN)),
   );
 }
 
-function one(group, { suite, nodeid, texts }, isOpen) {
+function one(group, { suite, nodeid, texts, labels }, isOpen) {
   const body = el("div", { class: "body" });
   // A traceback is drawn when it is first opened: a hundred of them at once would be felt.
   const draw = () =>
     body.firstChild ??
     body.append(
-      hit(group, suite, nodeid),
+      hit(group, suite, nodeid, labels),
       later(texts, (known) => text(group, known)),
     );
   const whole = el(
     "details",
     { class: "failure", open: isOpen, on: { toggle: () => whole.open && draw() } },
-    summary(group, nodeid ? "time" : "test"),
+    summary(group, nodeid ? "time" : "test", labels),
     body,
   );
   if (isOpen) draw();
   return whole;
 }
 
-function summary(group, noun) {
+function summary(group, noun, labels) {
   return el(
     "summary",
     {},
@@ -51,22 +57,25 @@ function summary(group, noun) {
       el("b", {}, group.exception ?? "A failure whose traceback has expired"),
       group.message && el("span", { class: "message" }, firstLine(group.message)),
     ),
-    el("span", { class: "tally" }, news(group), counted(group.count, noun)),
+    el("span", { class: "tally" }, news(group, labels), counted(group.count, noun)),
   );
 }
 
-function news(group) {
+// What was judged says more than that a failure was not seen before.
+function news(group, labels) {
+  const judged = group.tests.map((nodeid) => labels.get(nodeid)).filter((one) => one?.label);
+  if (judged.length) return labelTags(judged);
   if (group.seen_before === false) return el("span", { class: "tag new" }, "new");
   if (group.seen_before && group.first_seen)
     return el("span", { class: "quiet" }, "since ", age(group.first_seen));
   return null;
 }
 
-function hit({ tests, count, fingerprint }, suite, nodeid) {
+function hit({ tests, count, fingerprint }, suite, nodeid, labels) {
   return el(
     "div",
     { class: "hit" },
-    nodeid === null && list(tests, suite),
+    nodeid === null && list(tests, suite, labels),
     nodeid === null &&
       count > tests.length &&
       el("p", { class: "note" }, `${count - tests.length} more are not listed`),
@@ -74,14 +83,18 @@ function hit({ tests, count, fingerprint }, suite, nodeid) {
   );
 }
 
-function list(tests, suite) {
-  const item = (nodeid) => el("li", {}, testLink(nodeid, suite));
+function list(tests, suite, labels) {
+  const item = (nodeid) => el("li", {}, testLink(nodeid, suite), " ", labelled(labels.get(nodeid)));
   const all = el("ul", { class: "tests" }, tests.slice(0, SHOWN_TESTS).map(item));
   const rest = tests.slice(SHOWN_TESTS);
   if (!rest.length) return all;
   const open = () => (all.append(...rest.map(item)), more.remove());
   const more = el("button", { class: "plain", on: { click: open } }, `${rest.length} more`);
   return [all, more];
+}
+
+function labelled(judged) {
+  return judged?.label ? labelTag(judged.label, judged.rate) : null;
 }
 
 function text(group, known) {

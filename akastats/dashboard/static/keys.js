@@ -2,8 +2,16 @@
 
 import { to } from "./place.js";
 
-const VIEWS = { o: to.overview, t: to.tests, e: to.errors, s: to.stats };
+const VIEWS = {
+  o: to.overview,
+  t: to.tests,
+  f: to.flaky,
+  l: to.slower,
+  e: to.errors,
+  s: to.stats,
+};
 const WAIT_MS = 1200;
+const ROWS = "tbody tr, details.failure, article.move";
 
 let went = 0;
 
@@ -12,7 +20,8 @@ export function keys() {
   const help = document.querySelector("#keys");
   document.querySelector("#help").addEventListener("click", () => help.showModal());
   addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || help.open || isTyping(event.target)) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+    if (document.querySelector("dialog[open]")) return;
     if (acted(event.key, help)) event.preventDefault();
   });
 }
@@ -28,10 +37,10 @@ function acted(key, help) {
 
 /** Move the focus from row to row, by each one's first link. */
 function stepped(by) {
-  const links = [...document.querySelectorAll("main tbody tr, main details.failure")]
+  const links = [...document.querySelectorAll(`main :is(${ROWS})`)]
     .map((row) => row.querySelector("a, summary"))
     .filter((link) => link && link.checkVisibility());
-  const row = document.activeElement?.closest("tr, details.failure");
+  const row = document.activeElement?.closest(ROWS);
   const at = links.findIndex((link) => row?.contains(link));
   return focused(
     links[at < 0 ? (by > 0 ? 0 : links.length - 1) : Math.min(links.length - 1, Math.max(0, at + by))],

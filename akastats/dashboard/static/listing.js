@@ -14,7 +14,8 @@ const PAUSE_MS = 150;
  *
  * `path` is the API's, `controls` are made by `search` and `choice` below, `noun` is what is listed, `fixed` are
  * parameters that do not change, `columns` as for a table, or `draw(page, isFirst)` for
- * what is no plain table. `prefix` keeps its words in the address apart from another list's.
+ * what is no plain table. `prefix` keeps its words in the address apart from another list's. `above(page)` is what the
+ * first page says before its rows, `below(row)` what unfolds under one.
  */
 export function listing({
   path,
@@ -27,8 +28,11 @@ export function listing({
   empty,
   size = 100,
   draw = null,
+  above = null,
+  below = null,
   prefix = "",
 }) {
+  const top = el("div");
   const place = el("div", { class: "rows", "aria-live": "off" });
   const count = el("p", { class: "count", role: "status" });
   const more = el("button", { class: "more", hidden: true, on: { click: () => next() } }, "Load more");
@@ -66,8 +70,9 @@ export function listing({
     state.cursor = page.next;
     more.hidden = !page.next;
     count.textContent = page.total === undefined ? "" : counted(page.total, noun, plural);
+    if (first && above) fill(top, above(page));
     if (first && !page.items.length && !page.next)
-      return fill(place, empty(Object.values(values()).some(Boolean)));
+      return fill(place, empty(Object.values(values()).some(Boolean), page));
     if (first) begin(page);
     else if (draw) place.append(draw(page, false));
     else state.filled.add(page.items);
@@ -77,7 +82,7 @@ export function listing({
   function begin(page) {
     state.filled = draw
       ? true
-      : table({ caption: plural ?? `${noun}s`, columns, sort: state.order, onSort: order });
+      : table({ caption: plural ?? `${noun}s`, columns, sort: state.order, onSort: order, below });
     fill(place, draw ? draw(page, true) : state.filled.frame);
     if (!draw) state.filled.add(page.items);
   }
@@ -99,6 +104,7 @@ export function listing({
       controls.map((control) => control.element),
       count,
     ),
+    top,
     place,
     more,
   );

@@ -98,6 +98,29 @@ export function meter(share) {
   );
 }
 
+const BAR = 72;
+
+/** Return an interval on a scale from 0 to 1 with its likeliest value, all in one picture that `label` tells. */
+export function interval(low, at, high, label, { mark = null } = {}) {
+  const x = (share) => round(2 + Math.min(1, Math.max(0, share)) * (BAR - 4));
+  return svg(
+    "svg",
+    { class: "interval", width: BAR, height: 14, role: "img", "aria-label": label },
+    svg("title", {}, label),
+    svg("rect", { class: "track", x: 2, y: 6, width: BAR - 4, height: 2, rx: 1 }),
+    mark !== null && svg("rect", { class: "mark", x: x(mark) - 0.5, y: 1, width: 1, height: 12 }),
+    svg("rect", {
+      class: "reach",
+      x: x(low),
+      y: 4,
+      width: round(Math.max(2, x(high) - x(low))),
+      height: 6,
+      rx: 2,
+    }),
+    svg("rect", { class: "at", x: x(at) - 1, y: 2, width: 2, height: 10, rx: 1 }),
+  );
+}
+
 const SIGNS = {
   passed: "✓",
   failed: "✕",
@@ -107,6 +130,13 @@ const SIGNS = {
   running: "",
   empty: "∅",
   skipped: "–",
+  healthy: "✓",
+  flaky: "~",
+  broken: "✕",
+  undecided: "?",
+  new: "∗",
+  slower: "↑",
+  faster: "↓",
 };
 
 /** Return a verdict as a badge: colour, sign and word. */
@@ -121,7 +151,8 @@ export function badge(word, { small = false } = {}) {
   );
 }
 
-const NAMES = new Set([...Object.values(OUTCOMES), "running", "crashed", "interrupted", "empty"]);
+const STATES = ["healthy", "flaky", "broken", "undecided", "new", "slower", "faster"];
+const NAMES = new Set([...Object.values(OUTCOMES), "running", "crashed", "interrupted", "empty", ...STATES]);
 
 function classOf(name) {
   return NAMES.has(name) ? name : "unknown";

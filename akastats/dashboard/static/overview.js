@@ -109,7 +109,7 @@ function verdict(run) {
 
 function failing(run) {
   if (!run) return nothing("The newest run is gone");
-  if (run.failures.length) return failures(run.failures, run.suite);
+  if (run.failures.length) return failures(run.failures, run.suite, { judged: run.verdicts?.failures });
   return el(
     "p",
     { class: "well" },

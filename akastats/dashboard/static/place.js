@@ -30,6 +30,8 @@ export const to = {
   errors: (query) => address("errors", query),
   error: (fingerprint) => address(`errors/${part(fingerprint)}`),
   stats: (query) => address("stats", query),
+  flaky: (query) => address("flaky", query),
+  slower: (query) => address("slower", query),
 };
 
 /** The addresses of the API. */
@@ -44,11 +46,25 @@ export const api = {
   error: (fingerprint) => address(`api/v1/errors/${part(fingerprint)}`),
   stats: (label) => address(`api/v1/stats/${part(label)}`),
   statsHistory: (label) => address(`api/v1/stats-history/${part(label)}`),
+  quarantine: (nodeid, suite, force) => address(`api/v1/quarantine/${part(nodeid)}`, { suite, force }),
+  mark: (id, run) => address(`api/v1/regressions/${part(id)}/mark`, { run }),
 };
 
 /** Return one value of the query, or `otherwise`. */
 export function asked(name, otherwise = "") {
   return new URLSearchParams(location.search).get(name) ?? otherwise;
+}
+
+/** Return whether the query has a value by this name, be it an empty one. */
+export function isAsked(name) {
+  return new URLSearchParams(location.search).has(name);
+}
+
+/** Go to this view with another value, which stands in the address also when it is empty. */
+export function goWith(name, value) {
+  const url = new URL(location.href);
+  url.searchParams.set(name, value);
+  location.assign(url);
 }
 
 /** Put values into the address bar without leaving the page; empty ones are taken out. */

@@ -5,8 +5,8 @@ import { running } from "./statistics.js";
 
 const WINDOW = 15;
 
-/** Return a chart of points oldest first; `colours` gives each its own. */
-export function points({ label, times, values, colours, reads, tell, go, even = false }) {
+/** Return a chart of points oldest first; `colours` gives each its own, `levels` are drawn as steps over them. */
+export function points({ label, times, values, colours, reads, tell, go, even = false, levels = [] }) {
   const past = running(values, WINDOW);
   const series = [
     {
@@ -18,6 +18,7 @@ export function points({ label, times, values, colours, reads, tell, go, even = 
     },
     { name: "median", kind: "line", values: past.map((one) => one.median), colour: "--accent", width: 1.25 },
     { name: "attempt", kind: "points", values, colour: "--pass" },
+    ...levels.map((level) => ({ name: "level", kind: "steps", values: level, colour: "--xpass", width: 2 })),
   ];
   return chart({ label, x: times, series, reads, colours, tell, go, even, height: 260 });
 }

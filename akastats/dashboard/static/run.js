@@ -4,7 +4,9 @@ import { list, read } from "./api.js";
 import { el, fill } from "./dom.js";
 import { ago, counted, duration, moment, number } from "./format.js";
 import { changes } from "./changes.js";
+import { outage } from "./evidence.js";
 import { failures } from "./failures.js";
+import { factor, labelTags } from "./judged.js";
 import { choice, listing, search } from "./listing.js";
 import { follow } from "./live.js";
 import { badge, meter, shares } from "./marks.js";
@@ -44,9 +46,15 @@ function header(run) {
     commitId(run.commit, run.dirty),
     run.suite && el("span", { class: "tag" }, run.suite),
     age(run.started),
-    duration(run.duration),
+    el("span", {}, duration(run.duration), usual(run.verdicts)),
   ].filter(Boolean);
   return [head(title, { beside, below }), tally(run), environment(run)];
+}
+
+function usual(judged) {
+  if (!judged?.usual_seconds) return null;
+  const pace = judged.pace === null ? "" : `, its tests ${factor(judged.pace)} theirs`;
+  return ` (usually ${duration(judged.usual_seconds)}${pace})`;
 }
 
 function tally(run) {
@@ -143,6 +151,7 @@ function parts(run) {
       },
       changed(run),
     ),
+    run.verdicts?.over_budget.length > 0 && overBudget(run),
     section("Slowest tests", { id: "slowest" }, slowTests(run)),
     section(
       "Timeline",
@@ -173,12 +182,39 @@ function failed(run) {
   return section(
     "Failures",
     { id: "failures", note: note ?? counted(run.failures.length, "kind") },
-    failures(run.failures, run.suite),
+    run.verdicts && meaning(run.verdicts),
+    failures(run.failures, run.suite, { judged: run.verdicts?.failures }),
   );
+}
+
+function meaning({ failures: judged, is_outage: isOutage, base, branch }) {
+  const unknown = judged.filter((one) => !one.label).length;
+  return [
+    el(
+      "p",
+      { class: "facts labels" },
+      labelTags(judged),
+      unknown > 0 && el("span", {}, `${number(unknown)} without a history to judge by`),
+      base && base !== branch && el("span", {}, "against ", branchName(base)),
+    ),
+    isOutage && outage(),
+  ];
 }
 
 function changed(run) {
   return run.changes ? changes(run.changes, run.suite) : nothing("No earlier run of this suite to compare with");
+}
+
+function overBudget({ verdicts, suite }) {
+  const rules = { max_seconds: "max_seconds of its marker", max_slowdown: "max_slowdown, against its usual" };
+  const columns = [
+    { title: "Test", grow: true, cell: (row) => testLink(row.nodeid, suite) },
+    { title: "Took", number: true, cell: (row) => el("b", { class: "bad" }, duration(row.seconds)) },
+    { title: "Allowed", number: true, cell: (row) => duration(row.allowed) },
+    { title: "By", wide: true, cell: (row) => rules[row.rule] ?? row.rule },
+  ];
+  const rows = verdicts.over_budget;
+  return section("Over budget", { id: "budget" }, foldedTable({ caption: "Over budget", rows, columns }));
 }
 
 function unprofiled(run) {

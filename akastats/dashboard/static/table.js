@@ -6,9 +6,10 @@ import { el, fill } from "./dom.js";
  * Return `{frame, add, clear}`: an empty table and how it is filled.
  *
  * A column is `{title, cell(row), number, wide, sort, grow}`: `wide` ones go on a phone, `widest` on a laptop, `sort` is the API's word,
- * `hint` explains the title. `sort` is the order in force (`-p95`), `onSort` is told the next one.
+ * `hint` explains the title. `sort` is the order in force (`-p95`), `onSort` is told the next one. `below(row)` returns what
+ * unfolds under a row, drawn when it first does, or null.
  */
-export function table({ caption, columns, sort = "", onSort = null }) {
+export function table({ caption, columns, sort = "", onSort = null, below = null }) {
   const body = el("tbody");
   const head = el(
     "tr",
@@ -18,7 +19,7 @@ export function table({ caption, columns, sort = "", onSort = null }) {
   const whole = el("table", {}, el("caption", { class: "unseen" }, caption), el("thead", {}, head), body);
   return {
     frame: el("div", { class: "frame", tabindex: "0", role: "region", "aria-label": caption }, whole),
-    add: (rows) => body.append(...rows.map((row) => line(columns, row))),
+    add: (rows) => body.append(...rows.flatMap((row) => folded(columns, row, below))),
     clear: () => body.replaceChildren(),
   };
 }
@@ -47,6 +48,25 @@ function line(columns, row) {
       el("td", { class: kind(column), "data-title": column.title || null }, column.cell(row) ?? ""),
     ),
   );
+}
+
+function folded(columns, row, below) {
+  const top = line(columns, row);
+  if (!below) return [top];
+  const cell = el("td", { class: "grow", colspan: columns.length });
+  const rest = el("tr", { class: "below", hidden: true }, cell);
+  const open = () => {
+    if (!cell.firstChild) fill(cell, below(row));
+    rest.hidden = !rest.hidden;
+    button.setAttribute("aria-expanded", String(!rest.hidden));
+  };
+  const button = el(
+    "button",
+    { class: "fold", "aria-expanded": "false", "aria-label": "Details", on: { click: open } },
+    el("span", { "aria-hidden": "true" }),
+  );
+  top.firstChild.prepend(button);
+  return [top, rest];
 }
 
 function kind({ number, wide, widest, grow }) {

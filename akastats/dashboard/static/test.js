@@ -1,17 +1,21 @@
 /** Test: its durations and outcomes over runs, what it failed with, what its fixtures cost. */
 
-import { read } from "./api.js";
+import { mayWrite, read } from "./api.js";
 import { READS } from "./chart.js";
 import { el, svg } from "./dom.js";
-import { duration, moment, number, percent } from "./format.js";
+import { counted, duration, moment, number, percent } from "./format.js";
+import { evidence } from "./evidence.js";
 import { failures } from "./failures.js";
+import { rateOf } from "./judged.js";
 import { INKS, OUTCOMES, badge } from "./marks.js";
+import { levelsOf, move } from "./moves.js";
 import { facts, head, later, nothing, section, show } from "./parts.js";
 import { api, asked, to } from "./place.js";
 import { points } from "./points.js";
+import { held, quarantining } from "./quarantine.js";
 import { fixtureColumns } from "./slow.js";
 import { filledTable, foldedTable } from "./table.js";
-import { age, branchName, commitId, runLink } from "./words.js";
+import { age, branchName, commitId, runById, runLink } from "./words.js";
 
 const ATTEMPTS = 500;
 
@@ -23,14 +27,16 @@ export async function view() {
   const history = read(api.history(nodeid, suite, ATTEMPTS));
   // Where the test itself is unknown nobody looks at its history.
   history.catch(() => {});
-  const test = await read(api.test(nodeid, suite));
+  const [test, isAllowed] = await Promise.all([read(api.test(nodeid, suite)), mayWrite()]);
   const words = nodeid.slice(nodeid.indexOf("::") + 2);
   return show({
     title: words,
     data: api.test(nodeid, suite),
     content: [
       header(test),
-      later(history, (found) => past(found.items)),
+      standing(test, isAllowed),
+      later(history, (found) => past(found.items, test.changes)),
+      moves(test, isAllowed),
       causes(test),
       phases(test),
       later(history, (found) => kept(found.items)),
@@ -44,6 +50,8 @@ function header(test) {
   const title = names.length ? names.at(-1) : path;
   const below = [
     badge(test.last_outcome, { small: true }),
+    test.verdict && badge(test.verdict.state, { small: true }),
+    test.quarantine && held(test.quarantine),
     age(test.last_time),
     test.suite && el("span", { class: "tag" }, test.suite),
   ].filter(Boolean);
@@ -65,7 +73,42 @@ function figures({ numbers, p50, p95, failure_rate: rate, runs, label }) {
   ]);
 }
 
-function past(items) {
+/** What the newest verdicts say of it, and the button that keeps its failures from failing runs. */
+function standing(test, isAllowed) {
+  const { verdict, quarantine } = test;
+  const button = isAllowed && !quarantine && quarantining(test, view);
+  if (!verdict) return button ? el("div", { class: "bar" }, button) : null;
+  return section(
+    { flaky: "Flaky", broken: "Broken", undecided: "Not decided" }[verdict.state] ?? verdict.state,
+    {
+      id: "state",
+      note: [
+        verdict.is_new ? "new, " : null,
+        "since ",
+        runById(verdict.since),
+        `, failed ${counted(verdict.runs_failed, "run")}`,
+      ],
+      beside: button,
+    },
+    facts([["Fails at present", rateOf(verdict)]]),
+    evidence(verdict, test.together),
+  );
+}
+
+function moves({ changes, judged_by: run }, isAllowed) {
+  if (!changes.length) return null;
+  return section(
+    "Changes of its duration",
+    { id: "changes", note: "the newest first" },
+    el(
+      "div",
+      { class: "moves" },
+      changes.map((change) => move(change, isAllowed ? run : null)),
+    ),
+  );
+}
+
+function past(items, changes) {
   if (!items.length) return nothing("No attempt is kept of this test");
   const attempts = [...items].reverse();
   return [
@@ -76,7 +119,7 @@ function past(items) {
           id: "durations",
           note: "running median of 15, and the middle half; squares failed. A click opens the run",
         },
-        el("div", { class: "card" }, durations(attempts)),
+        el("div", { class: "card" }, durations(attempts, changes)),
       ),
     section("Outcomes by commit", { id: "outcomes" }, byCommit(attempts)),
   ];
@@ -86,8 +129,12 @@ function kept(items) {
   return section("Attempts", { id: "attempts", note: "the newest first" }, rows(items));
 }
 
-function durations(attempts) {
+function durations(attempts, changes) {
   return points({
+    levels: levelsOf(
+      attempts.map((one) => one.run),
+      changes,
+    ),
     label: `Durations of ${attempts.length} attempts`,
     times: attempts.map((one) => one.timestamp),
     values: attempts.map((one) => one.value),

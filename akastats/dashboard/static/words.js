@@ -40,6 +40,19 @@ export function runLink(id, started) {
   return el("a", { class: "whole", href: to.run(id), title: `run ${id}` }, started ? moment(started) : id);
 }
 
+/** Return the moment that a run's id begins with, in epoch seconds; null for an id that is none of ours. */
+export function momentOf(id) {
+  const found = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)/.exec(id ?? "");
+  if (!found) return null;
+  const [year, month, ...rest] = found.slice(1).map(Number);
+  return Date.UTC(year, month - 1, ...rest) / 1000;
+}
+
+/** Return a run that only its id is known of as a link that says its moment. */
+export function runById(id) {
+  return id ? runLink(id, momentOf(id)) : null;
+}
+
 /** Return a commit's short id. */
 export function commitId(commit, dirty = false) {
   if (!commit) return null;

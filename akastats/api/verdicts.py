@@ -1,0 +1,89 @@
+"""Verdicts: what a run means, and which tests are flaky or broken."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
+
+from akastats.api import judged
+from akastats.api.judged import After
+from akastats.api.limits import PAGE_DEFAULT, PageSize
+from akastats.api.problems import Route, documented
+from akastats.api.runs import MAX_VALUE
+from akastats.api.shapes import FlakyPage, Verdicts
+from akastats.config import config
+from akastats.reading import flaky, whole
+from akastats.reading.flaky import Wanted
+from akastats.redis import async_redis
+
+router = APIRouter(prefix="/api/v1", route_class=Route, tags=["verdicts"], responses=documented(422, 503))
+
+AnyBranch = Annotated[
+    str | None,
+    Query(max_length=MAX_VALUE, description="empty: any; absent: main or master, else any", examples=["main"]),
+]
+AnySuite = Annotated[
+    str | None,
+    Query(max_length=64, description="empty: runs without one; absent: any", examples=["unit"]),
+]
+JudgedRun = Annotated[
+    str,
+    Query(
+        max_length=200,
+        description="this one's; else the newest of suite and branch",
+        examples=["20260801T101500123-6e913c"],
+    ),
+]
+StateWanted = Annotated[
+    Literal["", "flaky", "broken", "undecided"], Query(description="only tests in this state; empty: any of these")
+]
+Sort = Literal[
+    "seconds_lost",
+    "-seconds_lost",
+    "runs_failed",
+    "-runs_failed",
+    "rate",
+    "-rate",
+    "probability",
+    "-probability",
+    "since",
+    "-since",
+    "nodeid",
+    "-nodeid",
+]
+
+
+@router.get("/verdicts", responses=documented(404))
+async def get_verdicts(run: JudgedRun = "", suite: AnySuite = None, branch: AnyBranch = None) -> Verdicts:
+    """Answer all that a run means: by default the newest one that was judged."""
+    found = await async_redis.run(whole.whole(config.namespace, config.run_days, run, suite, branch))
+    verdicts = found.told.verdicts
+    return Verdicts(
+        **judged.run_fields(verdicts, found.told.started),
+        tests=[judged.judged_test(each) for each in found.tests],
+        clusters=[list(cluster) for cluster in verdicts.clusters],
+        changes=[judged.judged_change(each) for each in found.changes],
+        suite_changes=[judged.judged_change(each) for each in found.suite_changes],
+        together=[list(group) for group in verdicts.together],
+    )
+
+
+@router.get("/flaky")
+async def get_flaky(
+    after: After,
+    suite: AnySuite = None,
+    branch: AnyBranch = None,
+    state: StateWanted = "flaky",
+    sort: Sort = "-seconds_lost",
+    limit: PageSize = PAGE_DEFAULT,
+) -> FlakyPage:
+    """List tests that are flaky, or broken, by the newest verdicts; those of one rank by what they cost."""
+    wanted = Wanted(state or None, sort)
+    found = await judged.page_of(flaky.page(config.namespace, wanted, after, limit, suite, branch))
+    return FlakyPage(
+        items=[judged.judged_test(each) for each in found.items],
+        next=judged.following(found.told, after, limit, found.total),
+        total=found.total,
+        verdicts=judged.in_short(found.told),
+    )

@@ -1,0 +1,142 @@
+/** Quarantine: tests whose failures fail no run for a while; putting one in and taking it out. */
+
+import { list, send } from "./api.js";
+import { el, fill } from "./dom.js";
+import { moment } from "./format.js";
+import { ofSuite } from "./judged.js";
+import { later, nothing, section } from "./parts.js";
+import { api } from "./place.js";
+import { filledTable } from "./table.js";
+import { age, nodeName, testLink } from "./words.js";
+
+const DAY_MS = 86_400_000;
+const USUAL_DAYS = 14;
+const MOST_DAYS = 90;
+
+/** Return the list of what is in quarantine of a suite; `changed` is called when one was taken out, null: none can be. */
+export function quarantined(suite, changed) {
+  return section(
+    "Quarantined",
+    { id: "quarantined", note: "their failures fail no run of pytest --akastats-quarantine" },
+    later(list(ofSuite("quarantine", suite)), ({ items }) => entries(items, changed)),
+  );
+}
+
+function entries(rows, changed) {
+  return rows.length
+    ? filledTable({ caption: "Quarantined", columns: columns(changed), rows })
+    : nothing("Nothing is in quarantine", "What is there fails no run until its day has passed.");
+}
+
+function columns(changed) {
+  const told = [
+    { title: "Test", grow: true, cell: (entry) => testLink(entry.nodeid, entry.suite) },
+    { title: "Until", cell: (entry) => el("time", {}, moment(entry.until, "day")) },
+    { title: "Reason", cell: (entry) => el("span", { class: "reason" }, entry.reason) },
+    { title: "By", wide: true, cell: (entry) => entry.by },
+    { title: "Since", number: true, wide: true, cell: (entry) => age(entry.since) },
+  ];
+  return changed ? [...told, { title: "", cell: (entry) => removing(entry, changed) }] : told;
+}
+
+function removing({ nodeid, suite }, changed) {
+  const told = el("span", { class: "bad", role: "status" });
+  const remove = async () => {
+    try {
+      await send("DELETE", api.quarantine(nodeid, suite));
+      changed();
+    } catch (error) {
+      fill(told, ` ${error.message}`);
+    }
+  };
+  return [
+    el("button", { class: "plain", "aria-label": `Release ${nodeid}`, on: { click: remove } }, "Release"),
+    told,
+  ];
+}
+
+/** Return the tag of a test in quarantine. */
+export function held({ until, reason }) {
+  return el("span", { class: "tag held", title: reason }, `quarantined until ${moment(until, "day")}`);
+}
+
+/** Return the button that asks until when and why a test goes into quarantine. */
+export function quarantining(test, changed) {
+  return el("button", { class: "button", on: { click: () => ask(test, changed) } }, "Quarantine…");
+}
+
+function ask({ nodeid, suite }, changed) {
+  const now = Date.now();
+  const until = el("input", {
+    type: "date",
+    name: "until",
+    required: true,
+    min: day(now),
+    max: day(now + MOST_DAYS * DAY_MS),
+  });
+  until.value = day(now + USUAL_DAYS * DAY_MS);
+  const reason = el("input", {
+    type: "text",
+    name: "reason",
+    required: true,
+    maxlength: 500,
+    autocomplete: "off",
+  });
+  const told = el("p", { class: "bad", role: "alert" });
+  const submit = el("button", { class: "button primary", type: "submit" }, "Quarantine");
+  const put = async (event) => {
+    event.preventDefault();
+    submit.disabled = true;
+    try {
+      const body = { until: until.value, reason: reason.value };
+      await send("PUT", api.quarantine(nodeid, suite, submit.dataset.force), body);
+      dialog.close();
+      changed();
+    } catch (error) {
+      fill(told, error.message);
+      // Refused by a rule: whoever has read why may insist.
+      if (error.status === 409) insist(submit);
+    } finally {
+      submit.disabled = false;
+    }
+  };
+  const form = el(
+    "form",
+    { class: "asking", on: { submit: put } },
+    el("label", {}, "Until the end of", until),
+    el("label", {}, "Reason", reason),
+    told,
+    el(
+      "div",
+      { class: "bar" },
+      submit,
+      el("button", { class: "button", type: "button", on: { click: () => dialog.close() } }, "Cancel"),
+    ),
+  );
+  const dialog = el(
+    "dialog",
+    { "aria-label": "Quarantine", on: { close: () => dialog.remove() } },
+    el("h2", {}, "Quarantine"),
+    el("p", {}, nodeName(nodeid)),
+    el(
+      "p",
+      { class: "note" },
+      "It runs and is recorded as before. Where it fails, a run with --akastats-quarantine does not.",
+    ),
+    form,
+  );
+  document.body.append(dialog);
+  dialog.showModal();
+  reason.focus();
+}
+
+function insist(submit) {
+  submit.dataset.force = "true";
+  fill(submit, "Quarantine all the same");
+}
+
+function day(moment_) {
+  const local = new Date(moment_);
+  const two = (value) => String(value).padStart(2, "0");
+  return `${local.getFullYear()}-${two(local.getMonth() + 1)}-${two(local.getDate())}`;
+}

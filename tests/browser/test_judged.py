@@ -1,0 +1,367 @@
+"""What the page shows of verdicts, and what it lets people say of them: really stored, really served."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+from urllib.parse import quote
+from urllib.request import urlopen
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser import verdicts
+from tests.browser.conftest import Opener, Watched
+from tests.browser.served import served
+from tests.browser.verdicts import BROKEN, HELD, NEW, PAY, RUNS, STOCK, TOTAL, UNKNOWN, run_id
+
+READER = "reads-but-never-writes"
+PATHS = {
+    "flaky": "/flaky",
+    "broken": "/flaky?state=broken",
+    "slower": "/slower",
+    "faster": "/slower?faster=true",
+    "run": f"/runs/{run_id(RUNS - 1)}",
+    "test": f"/test?nodeid={quote(PAY)}&suite=unit",
+    "slower test": f"/test?nodeid={quote(TOTAL)}&suite=unit",
+}
+
+
+@pytest.fixture(scope="module")
+def filled(recorded: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A store in which the newest run was judged: its URL."""
+    verdicts.fill(recorded, tmp_path_factory.mktemp("judged"))
+    return recorded
+
+
+@pytest.fixture(scope="module")
+def judged(filled: str) -> Iterator[str]:
+    """Where it is served to whoever may write."""
+    with served(filled, "--namespace", verdicts.NAMESPACE) as where:
+        yield where
+
+
+@pytest.fixture
+def seen(window: Opener, judged: str) -> Watched:
+    """A window on it."""
+    return window(judged)
+
+
+def ask(address: str, path: str):
+    """What the API answers."""
+    with urlopen(f"{address}/api/v1/{path}") as answer:
+        return json.load(answer)
+
+
+def row(page: Page, nodeid: str):
+    """The row of a test."""
+    return page.locator("main .listing tbody tr", has_text=nodeid.split("::")[1]).first
+
+
+def move(page: Page, name: str):
+    """The frame of one change."""
+    return page.locator("article.move", has_text=name)
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")], ids=["wide", "phone"])
+@pytest.mark.parametrize("name", PATHS)
+def test_every_view(window, judged, name, width, scheme):
+    """It has a headline, says nothing went wrong, links its JSON, and is no wider than its window."""
+    page = window(judged, width, color_scheme=scheme).go(PATHS[name])
+
+    expect(page.locator("main h1")).to_have_count(1)
+    expect(page.locator("main [role=alert]")).to_have_count(0)
+    answer = page.request.get(page.locator("#data").evaluate("link => link.href"))
+    assert (answer.status, "json" in answer.headers["content-type"]) == (200, True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_flaky_tests_stand_by_what_they_cost(seen):
+    """The costliest first, each with its rate; what they are judged by is said."""
+    page = seen.go("/flaky")
+
+    rows = page.locator("main .listing tbody tr:not(.below)")
+    expect(rows).to_have_count(2)
+    expect(rows.first).to_contain_text("test_refund")
+    expect(rows.first).to_contain_text("25 %")
+    expect(rows.first).to_contain_text("3 min 04 s")
+    expect(rows.nth(1).locator(".tag.new")).to_have_count(1)
+    expect(page.locator("main .listing .facts")).to_contain_text(re.compile("2 flaky.*1 broken.*by 12 runs"))
+
+
+def test_the_order_is_chosen_and_kept(seen):
+    """A column's title turns the order round, and the address brings it back."""
+    page = seen.go("/flaky")
+
+    page.locator("main thead button", has_text="Time lost").click()
+    page.wait_for_url("**sort=seconds_lost*")
+    seen.settled()
+
+    expect(page.locator("main .listing tbody tr").first).to_contain_text("test_count")
+    again = seen.go(page.url.removeprefix(seen.address))
+    expect(again.locator("main .listing tbody tr").first).to_contain_text("test_count")
+
+
+def test_why_a_test_is_flaky_unfolds(seen):
+    """By keyboard: the runs that failed, the workers, what ran before it, and what fails together with it."""
+    page = seen.go("/flaky")
+
+    row(page, PAY).locator("button.fold").focus()
+    page.keyboard.press("Enter")
+
+    details = page.locator("tr.below:not([hidden])")
+    expect(details).to_contain_text("gw0: 3 of 6 attempts")
+    expect(details).to_contain_text("never on 1 other")
+    expect(details.locator("a", has_text="test_total")).to_have_count(1)
+    expect(details.locator("a", has_text="test_count")).to_have_count(1)
+    assert details.locator(f"a[href*='{run_id(7)}']").count() == 1
+    expect(row(page, PAY).locator("button.fold")).to_have_attribute("aria-expanded", "true")
+
+
+def test_a_test_is_quarantined_and_released(seen, judged):
+    """A day and a reason are asked for; it is listed with both, and taken out again."""
+    page = seen.go("/flaky")
+    row(page, PAY).locator("button.fold").click()
+
+    page.locator("tr.below:not([hidden]) button", has_text="Quarantine").click()
+    assert page.evaluate("document.activeElement.name") == "reason"
+    page.keyboard.type("the sandbox hangs up")
+    page.fill("dialog input[type=date]", f"{date.today() + timedelta(days=7)}")
+    page.keyboard.press("Enter")
+
+    listed = page.locator("#quarantined tbody tr", has_text="test_refund")
+    expect(listed).to_contain_text("the sandbox hangs up")
+    expect(row(page, PAY).locator(".tag.held")).to_have_count(1)
+    (entry,) = ask(judged, "quarantine?suite=unit")["items"]
+    assert (entry["nodeid"], entry["reason"]) == (PAY, "the sandbox hangs up")
+    listed.locator("button", has_text="Release").click()
+    expect(page.locator("#quarantined")).to_contain_text("Nothing is in quarantine")
+    assert ask(judged, "quarantine?suite=unit")["items"] == []
+
+
+def test_what_always_fails_is_put_in_only_by_who_insists(seen, judged):
+    """The refusal is told in the dialog, which then offers to do it all the same."""
+    seen.expected = ("409 (Conflict)",)
+    page = seen.go("/flaky?state=broken")
+    row(page, BROKEN).locator("button.fold").click()
+    page.locator("tr.below:not([hidden]) button", has_text="Quarantine").click()
+
+    page.fill("dialog input[name=reason]", "until the new schema")
+    page.locator("dialog button[type=submit]").click()
+    expect(page.locator("dialog [role=alert]")).to_contain_text("it is broken, not flaky")
+    page.locator("dialog button", has_text="all the same").click()
+
+    expect(page.locator("dialog[aria-label=Quarantine]")).to_have_count(0)
+    release = page.locator("#quarantined button", has_text="Release")
+    release.click()
+    expect(release).to_have_count(0)
+
+
+def test_escape_leaves_the_question(seen, judged):
+    """Nothing is put in, and keys of the page do nothing while it is open."""
+    page = seen.go("/flaky")
+    row(page, PAY).locator("button.fold").click()
+    page.locator("tr.below:not([hidden]) button", has_text="Quarantine").click()
+    page.locator("dialog button", has_text="Cancel").focus()
+
+    page.keyboard.press("?")
+    expect(page.locator("dialog#keys")).to_be_hidden()
+    page.keyboard.press("Escape")
+
+    expect(page.locator("dialog[open]")).to_have_count(0)
+    assert ask(judged, "quarantine")["items"] == []
+
+
+def test_without_a_token_to_write_there_is_nothing_to_press(window, filled):
+    """Who may only read sees the same, without a button that would be refused."""
+    with served(filled, "--namespace", verdicts.NAMESPACE, "--token", f"contexts:{READER}") as where:
+        view = window(where)
+        view.expected = ("401 (Unauthorized)",)
+        view.page.goto(f"{where}/flaky")
+        view.page.fill("input[type=password]", READER)
+        view.page.keyboard.press("Enter")
+        view.page.wait_for_selector("main .listing tbody tr")
+
+        page = view.go("/flaky")
+        row(page, PAY).locator("button.fold").click()
+        expect(page.locator("tr.below:not([hidden])")).to_contain_text("gw0: 3 of 6 attempts")
+        buttons = page.locator("main button", has_text=re.compile("Quarantine|Release"))
+        expect(buttons).to_have_count(0)
+        page = view.go("/slower")
+        expect(page.locator("article.move").first).to_be_visible()
+        expect(page.locator("main button.chip")).to_have_count(0)
+
+
+def test_what_became_slower_stands_newest_first(seen):
+    """From what to what, by which factor, since which commit, how sure; what moved together in one frame."""
+    page = seen.go("/slower")
+
+    moves = page.locator(".listing > .rows article.move")
+    names = ["test_finds", "test_total", "test_tax", "database", "tests/test_pay.py"]
+    for at, name in enumerate(sorted(names, key=lambda name: ["test_finds"].count(name) * -1)):
+        expect(moves.nth(at) if at == 0 else page.locator("main")).to_contain_text(name)
+    expect(moves.first).to_contain_text("300 ms → 450 ms")
+    expect(moves.first).to_contain_text("×1.50")
+    expect(moves.first).to_contain_text("suspected")
+    expect(moves.first).to_contain_text(f"{9:040x}"[:8])
+    together = page.locator("section.together")
+    expect(together).to_contain_text("2 moved together")
+    expect(together.locator("article.move")).to_have_count(2)
+    expect(page.locator("main")).not_to_contain_text("rows")
+
+
+def test_what_became_faster_is_shown_when_asked_for(seen):
+    """And one kind alone; the choice stands in the address."""
+    page = seen.go("/slower")
+
+    page.select_option("select[name=faster]", label="slower and faster")
+    page.wait_for_url("**faster=true*")
+    page.select_option("select[name=kind]", label="your own numbers")
+    page.wait_for_url("**kind=stat*")
+    seen.settled()
+
+    moves = page.locator(".listing > .rows article.move")
+    expect(moves).to_have_count(1)
+    expect(moves).to_contain_text("rows")
+    expect(moves).to_contain_text("faster")
+
+
+def test_the_suite_as_a_whole_stands_on_top(seen):
+    """Its pace over the runs as a chart, and its own change."""
+    page = seen.go("/slower")
+
+    suite = page.locator("#suite")
+    expect(suite).to_contain_text("10.00 s → 13.00 s")
+    expect(suite).to_contain_text("14.20 s")
+    box = suite.locator("canvas").bounding_box()
+    assert box is not None
+    assert min(box["width"], box["height"]) > 50
+
+
+def test_a_change_is_marked_and_the_mark_taken_back(seen, judged):
+    """A press says it, by keyboard too, the page remembers it, a second press takes it back."""
+    page = seen.go("/slower")
+    noise = move(page, "test_finds").locator("button", has_text="Noise")
+
+    noise.focus()
+    page.keyboard.press("Enter")
+    expect(noise).to_have_attribute("aria-pressed", "true")
+    assert page.evaluate("document.activeElement.textContent") == "Noise"
+    marked = {item["name"]: item["mark"] for item in ask(judged, "regressions?suite=unit")["items"]}
+    assert marked[verdicts.SEARCH]["mark"] == "noise"
+    noise = move(seen.go("/slower"), "test_finds").locator("button", has_text="Noise")
+    expect(noise).to_have_attribute("aria-pressed", "true")
+    noise.click()
+
+    expect(noise).to_have_attribute("aria-pressed", "false")
+    assert all(item["mark"] is None for item in ask(judged, "regressions?suite=unit")["items"])
+
+
+def test_each_failure_has_its_label(seen):
+    """New, known flaky with its rate, failing on the base too, in quarantine; without history it is said so."""
+    page = seen.go(f"/runs/{run_id(RUNS - 1)}")
+
+    failures = page.locator("#failures")
+    for nodeid, label in [
+        (PAY, "known flaky 25 %"),
+        (BROKEN, "also failing on base"),
+        (NEW, "new"),
+        (HELD, "quarantined"),
+    ]:
+        expect(failures.locator("li", has_text=nodeid.split("::")[1]).locator(".tag")).to_have_text(label)
+    expect(failures.locator("li", has_text=UNKNOWN.split("::")[1]).locator(".tag")).to_have_count(0)
+    expect(failures.locator(".labels")).to_contain_text("1 without a history to judge by")
+    expect(failures.locator(".labels")).to_contain_text("2 known flaky")
+    expect(page.locator("main header")).to_contain_text("usually 10.90 s")
+
+
+def test_what_took_longer_than_allowed_is_listed(seen):
+    """With what it took, what its marker allows, and by which rule."""
+    page = seen.go(PATHS["run"])
+
+    row_ = page.locator("#budget tbody tr")
+    expect(row_).to_have_count(1)
+    expect(row_).to_contain_text("test_finds")
+    expect(row_).to_contain_text("300 ms")
+    expect(row_).to_contain_text("250 ms")
+
+
+def test_a_run_that_was_not_judged_has_no_labels(seen):
+    """What nobody judged is shown as before."""
+    page = seen.go(f"/runs/{run_id(3)}")
+
+    expect(page.locator("#failures details.failure").first).to_be_visible()
+    expect(page.locator("#failures .labels")).to_have_count(0)
+
+
+def test_a_flaky_test_says_so_and_why(seen):
+    """Its state beside its name, its rate with the interval, and what it fails together with."""
+    page = seen.go(PATHS["test"])
+
+    expect(page.locator("main header .badge", has_text="flaky")).to_have_count(1)
+    state = page.locator("#state")
+    expect(state.locator(".measure")).to_contain_text("25 %")
+    expect(state).to_contain_text("gw0: 3 of 6 attempts")
+    expect(state.locator("a", has_text="test_count")).to_have_count(1)
+    expect(state.locator("button", has_text="Quarantine")).to_have_count(1)
+
+
+def test_a_tests_changes_stand_beside_its_durations(seen):
+    """As steps in the chart, and below it in words with their marks."""
+    page = seen.go(PATHS["slower test"])
+
+    expect(page.locator("#changes article.move")).to_contain_text("100 ms → 200 ms")
+    expect(page.locator("#durations canvas")).to_be_visible()
+    expect(page.locator("#changes button.chip")).to_have_count(3)
+
+
+@pytest.mark.parametrize("name", ["flaky", "slower"])
+def test_too_few_runs_are_said(window, recorded, tmp_path, name):
+    """How many commits are needed, instead of an empty table."""
+    namespace = f"FEW-{name}"
+    verdicts.tell_runs(recorded, Path(tmp_path), namespace, range(2))
+    verdicts.put(recorded, verdicts.few(run_id(1)), namespace)
+
+    with served(recorded, "--namespace", namespace) as where:
+        page = window(where).go(f"/{name}")
+
+        expect(page.locator("main .listing .nothing")).to_contain_text("Not enough runs yet: 5 commits needed")
+
+
+@pytest.mark.parametrize("name", ["flaky", "slower"])
+def test_an_empty_store_says_what_to_do(window, nothing, name):
+    """Where nothing was judged it says how to begin."""
+    page = window(nothing).go(f"/{name}")
+
+    expect(page.locator("main .listing .nothing")).to_contain_text("pytest --akastats")
+
+
+def test_another_suite_has_its_own_verdicts(seen):
+    """The newest run's suite unless one is chosen; runs without one are a choice too."""
+    page = seen.go("/flaky")
+    assert "suite=unit" in page.url
+
+    page.select_option("select[name=suite]", index=0)
+    page.wait_for_url(re.compile("suite=(&|$)"))
+    seen.settled()
+
+    expect(page.locator("main .listing .nothing")).to_contain_text("Nothing was judged yet")
+
+
+@pytest.mark.parametrize(("key", "name"), [("f", "flaky"), ("l", "slower")])
+def test_keys_lead_there(seen, key, name):
+    """`g f` and `g l`, and then `j` to the first row."""
+    page = seen.go("/")
+
+    page.keyboard.press("g")
+    page.keyboard.press(key)
+    page.wait_for_url(f"**/{name}*")
+    seen.settled()
+    page.keyboard.press("j")
+
+    assert page.evaluate("document.activeElement.closest('main tr, main article.move') !== null")
+    expect(page.locator("nav a[aria-current]")).to_have_text(name.capitalize())
+    assert STOCK
