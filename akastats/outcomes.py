@@ -9,8 +9,8 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
 from math import isfinite
 from typing import Any, NamedTuple
 
@@ -81,6 +81,14 @@ class FixtureResult:
     teardown: float
 
 
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a test's marker allows: seconds, and how many times the usual; `None` where it does not say."""
+
+    max_seconds: float | None = None
+    max_slowdown: float | None = None
+
+
 class Error(NamedTuple):
     """One failure: `error` is its traceback's context id; `phase` may also be collect, crash or subtest.
 
@@ -102,6 +110,7 @@ class Story:
     header: dict[str, Any] = field(default_factory=dict)
     results: list[TestResult] = field(default_factory=list)
     errors: list[Error] = field(default_factory=list)
+    budgets: dict[str, Budget] = field(default_factory=dict)
     fixtures: dict[tuple[str, str], FixtureResult] = field(default_factory=dict)
     collected: dict[str, dict[str, float]] = field(default_factory=dict)
     uncollected: set[str] = field(default_factory=set)
@@ -232,6 +241,10 @@ class Story:
             else:
                 yield Added(label, Entry(time, value, context.id), (context,))
 
+    def _take_budget(self, nodeid: str, told: dict[str, Any]) -> Iterator[Added]:
+        self.budgets[self._own(nodeid)] = budget_of(told)
+        return iter(())
+
     def _take_fixtures(self, fixtures: list[list[Any]]) -> Iterator[Added]:
         for baseid, name, scope, count, setup, teardown in fixtures:
             known = self.fixtures.get((baseid, name), FixtureResult(baseid, name, scope, 0, 0.0, 0.0))
@@ -340,6 +353,12 @@ def outcome_of(letters: str, failed_subtests: int = 0) -> str | None:
         if letter in letters:
             return outcome
     return "passed" if call == "p" else None
+
+
+def budget_of(told: Mapping[str, Any]) -> Budget:
+    """Return a budget as spools and profiles tell it: an object without what the marker does not say."""
+    names = [each.name for each in fields(Budget)]
+    return Budget(**{name: float(told[name]) for name in names if isinstance(told.get(name), (int, float))})
 
 
 # pytest-xdist heads each failure with the worker it came from: the same failure elsewhere is the same text.

@@ -1,7 +1,8 @@
 """One run's profile: every test, fixture and collected file, column-wise, compressed. Pure.
 
 `{"version": 1, "tests": {column: [...]}, "errors": {...}, "fixtures": {...}, "files": {...}, "unfinished":
-[node ids]}`, JSON in zlib. Durations are whole microseconds, a test's start is counted from the run's.
+[node ids]}`, JSON in zlib. Durations are whole microseconds, a test's start is counted from the run's. Where
+a test is marked with a budget, the column `budget` of `tests` holds what its markers say, `null` for others.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ import json
 import re
 import zlib
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from akastats.errors import AkastatsError
-from akastats.outcomes import Story
+from akastats.outcomes import Budget, Story
 
 VERSION = 1
 
@@ -34,19 +36,27 @@ def encode(story: Story) -> bytes:
         )
         for r in story.results
     ]
+    tests = _columns(("nodeid", "outcome", "start", "setup", "call", "teardown", "worker", "stats"), rows)
+    if story.budgets:
+        tests["budget"] = [_told(story.budgets.get(r.nodeid)) for r in story.results]
     fixtures = [
         (f.name, f.baseid, f.scope, f.count, _us(f.setup), _us(f.teardown)) for f in story.fixtures.values()
     ]
     files = [(path, _us(seconds)) for path, seconds in story.files()]
     content = {
         "version": VERSION,
-        "tests": _columns(("nodeid", "outcome", "start", "setup", "call", "teardown", "worker", "stats"), rows),
+        "tests": tests,
         "errors": _columns(("nodeid", "phase", "error", "exception", "fingerprint"), story.errors),
         "fixtures": _columns(("name", "baseid", "scope", "count", "setup", "teardown"), fixtures),
         "files": _columns(("path", "seconds"), files),
         "unfinished": sorted(story.running),
     }
     return zlib.compress(_sendable(json.dumps(content, separators=(",", ":"))).encode())
+
+
+def _told(budget: Budget | None) -> dict[str, float] | None:
+    given = asdict(budget) if budget else {}
+    return {name: value for name, value in given.items() if value is not None} or None
 
 
 # In JSON of ASCII alone: an escaped backslash, a character of two surrogates, a surrogate without its other half.

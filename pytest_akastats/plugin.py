@@ -20,6 +20,10 @@ _HELP = {
     "fail-on": "which verdicts fail the run: new, slower or both, after a comma; default: pytest's own result",
     "wait": "seconds to wait at the end for the run to be delivered; default: 10",
 }
+_MARKER = (
+    "akastats(max_seconds=None, max_slowdown=None): what the test may take in seconds, and in how many times its "
+    "usual; `pytest --akastats` tells which took more"
+)
 # Calls of pytest that run no test.
 _SILENT = ("collectonly", "showfixtures", "show_fixtures_per_test", "setupplan", "help", "version")
 
@@ -35,6 +39,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     try:
+        # Also where nobody records: --strict-markers asks.
+        config.addinivalue_line("markers", _MARKER)
         if is_on(config):
             # Late, because most runs of most projects do not get here.
             from pytest_akastats import session

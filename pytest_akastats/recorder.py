@@ -18,6 +18,8 @@ import pytest
 from akastats.redact import Redactor
 from akastats.redact.kept import kept, kept_bytes
 from akastats.spool.writer import Writer
+from pytest_akastats.budgets import ATTRIBUTE as BUDGET
+from pytest_akastats.budgets import Told
 from pytest_akastats.failure import text_of
 from pytest_akastats.probe import ATTRIBUTE, Probe, Readings
 
@@ -61,6 +63,9 @@ class Recorder:
         self._interrupted = False
         # What workers could not record.
         self._elsewhere = ""
+        # What is wrong with the first marker of ours that is, and which tests have such.
+        self._wrong_marker = ""
+        self._wrongly_marked: set[str] = set()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logstart(self, nodeid: str) -> None:
@@ -141,6 +146,12 @@ class Recorder:
         """What found no room in the spool, or was not recorded in a worker; empty where all was."""
         return self._writer.trouble or self._elsewhere
 
+    @property
+    def wrong_markers(self) -> str:
+        """What is wrong with the first marker of ours that is; empty where all can be read."""
+        others = len(self._wrongly_marked) - 1
+        return f"{self._wrong_marker}; so for {others} more" if others > 0 else self._wrong_marker
+
     def _take(self, report: pytest.TestReport) -> None:
         content = report.__dict__
         worker = content.get("worker_id", "")
@@ -148,6 +159,8 @@ class Recorder:
         if report.outcome in FAILURES:
             self._error(report, worker, readings[1])
         if report.when == "teardown":
+            if BUDGET in content:
+                self._take_budget(report.nodeid, content.pop(BUDGET))
             self._finish(self._held[worker], report, worker, readings)
         elif report.when in POSITION:
             held = self._held[worker]
@@ -165,6 +178,15 @@ class Recorder:
             kind, worker = "crash", node.gateway.id if node else worker
         now = int(self._probe.wall() * 1e6)
         self._say("error", self._name(report.nodeid), worker, report.when, kind, raised, self._text(report), now)
+
+    def _take_budget(self, nodeid: str, told: Told) -> None:
+        budget, wrong = told
+        nodeid = self._name(nodeid)
+        if budget:
+            self._say("budget", nodeid, budget)
+        if wrong:
+            self._wrong_marker = self._wrong_marker or f"{nodeid}: its marker akastats {self._redact(wrong)}"
+            self._wrongly_marked.add(nodeid)
 
     def _give_up(self, held: Held, report: pytest.TestReport) -> None:
         """End an attempt that another one follows without a teardown report."""

@@ -22,6 +22,7 @@ from akastats.spool import places
 from akastats.spool.writer import create
 from akastats.visible import visible
 from pytest_akastats import summary
+from pytest_akastats.budgets import Markers
 from pytest_akastats.fail_on import decide
 from pytest_akastats.fixtures import PROBE
 from pytest_akastats.mishaps import described
@@ -40,6 +41,7 @@ def register(config: pytest.Config) -> None:
         probe = Probe()
         plugins["akastats-session"] = Session(config, options, probe)
     plugins["akastats-probe"] = probe
+    plugins["akastats-markers"] = Markers(config, probe.mishaps)
     # Last, because half of it would be worse than none.
     for name, plugin in plugins.items():
         config.pluginmanager.register(plugin, name)
@@ -169,6 +171,8 @@ class Session:
         for line in summary.lines(state, problem, self._spool, self._config.get_verbosity()):
             reporter.write_line(line)
         self._decide(reporter, state)
+        if self._recorder is not None and self._recorder.wrong_markers:
+            reporter.write_line(f"akastats: {visible(self._recorder.wrong_markers)}")
         if not problem and self._redact is not None and self._redact.warning:
             reporter.write_line(f"akastats: {visible(self._redact.warning)}")
 

@@ -19,7 +19,7 @@ def verdict_lines(told: Mapping[str, Any]) -> list[str]:
         *_section(_headline(told), map(_failure, told["failures"][:MOST_FAILURES])),
         *_section(f"  newly flaky: {flaky}", (_flaky(*row) for row in told["flaky"][:MOST_FLAKY])),
         *_section(f"  newly slower: {slower}", map(_slower, told["slower"][:MOST_SLOWER])),
-        *(_over(*row, told["news"]["over_budget"] - 1) for row in told["over_budget"][:MOST_OVER]),
+        *(_over(row, told["news"]["over_budget"] - 1) for row in told["over_budget"][:MOST_OVER]),
         *_suite(told),
     ]
 
@@ -60,7 +60,8 @@ def _slower(change: Mapping[str, Any]) -> str:
     return f"    {said:<{WIDTH}} {_short(change['label'])}"
 
 
-def _over(nodeid: str, taken: float, allowed: float, rule: str, others: int) -> str:
+def _over(row: Sequence[Any], others: int) -> str:
+    nodeid, taken, allowed, rule = row
     said = f"over {rule}: {seconds(taken)} > {seconds(allowed)}"
     more = f" and {others} more" if others else ""
     return f"  {said:<{WIDTH + 2}} {_short(nodeid)}{more}"

@@ -209,7 +209,7 @@ def test_importing_is_cheap_and_brings_no_driver():
     [
         "slack",
         "ftp://host/x",
-        "http://",
+        "http:///x",
         "http://host:0/x",
         "http://host:many/x",
         "https://host/a b",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 
-from akastats.outcomes import Added, Keeping, Story, fitting, outcome_of
+from akastats import profile
+from akastats.outcomes import Added, Budget, Keeping, Story, budget_of, fitting, outcome_of
 from akastats.spool.format import Record
 
 RUN = {"id": "run-1", "started": 1000.0, "suite": ""}
@@ -171,3 +173,39 @@ def test_every_failure_is_noted_with_its_phase_class_and_fingerprint() -> None:
 def test_any_label_is_made_to_fit(label: str) -> None:
     """A node id that could not be stored still has a label."""
     assert 1 <= len(fitting(label).encode()) <= 4096
+
+
+def test_a_budget_belongs_to_its_test() -> None:
+    """What a marker allows is kept under the node id that the test has without its group."""
+    budget = ["budget", "a.py::test_a@one", {"max_seconds": 1.5}]
+
+    story, added = tell(budget, header={"dist": "loadgroup"})
+
+    assert {"a.py::test_a": Budget(max_seconds=1.5)} == story.budgets
+    assert [] == added
+
+
+@pytest.mark.parametrize("budget", [Budget(1.5, 2.0), Budget(max_seconds=1.5), Budget(max_slowdown=2.0)])
+def test_a_profile_tells_what_markers_say(budget: Budget) -> None:
+    """A budget comes back from the profile; a test without one has none."""
+    given = {name: value for name, value in asdict(budget).items() if value is not None}
+    records = [["budget", "b", given], record_of("a", "ppp"), record_of("b", "prp"), record_of("b", "ppp")]
+
+    story, _ = tell(*records)
+
+    told = profile.decode(profile.encode(story))["tests"]["budget"]
+    assert [None, given, given] == told
+    assert budget == budget_of(given)
+
+
+def test_a_profile_of_unmarked_tests_has_no_budgets() -> None:
+    """Who does not use markers stores nothing for them."""
+    story, _ = tell(record_of("a", "ppp"))
+
+    assert "budget" not in profile.decode(profile.encode(story))["tests"]
+
+
+@pytest.mark.parametrize("wrong", [{"max_seconds": "1.5"}, {"max_seconds": None}, {"max_weeks": 3}, {}])
+def test_what_is_no_number_of_ours_is_no_budget(wrong: dict[str, Any]) -> None:
+    """What strangers, or later releases, wrote into a spool is left aside."""
+    assert Budget() == budget_of(wrong)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from akastats.analysis.budgets import over_budget, pace_among, usual_of
 from akastats.analysis.failing import judged_failures
 from akastats.analysis.run_records import RunRecord
 from akastats.analysis.slowing import Numbers, slowing
 from akastats.analysis.standing import found_outages, standing
 from akastats.analysis.verdicts import OverBudget, Verdicts
+from akastats.outcomes import Budget
 
 
 @dataclass(frozen=True)
@@ -17,7 +19,7 @@ class Case:
     """What a run is judged by: itself, the runs of its base before it, and those of its own branch.
 
     All are in time order. Where the run is on its base, `own` is empty. `previous` is the verdict before, for what
-    is news; `quarantined` are node ids, `numbers` a user's own by label.
+    is news; `quarantined` are node ids, `numbers` a user's own by label, `budgets` what the run's tests may take.
     """
 
     run: RunRecord
@@ -28,7 +30,7 @@ class Case:
     previous: Verdicts | None = None
     quarantined: Collection[str] = ()
     numbers: Numbers = field(default_factory=dict)
-    over_budget: tuple[OverBudget, ...] = ()
+    budgets: Mapping[str, Budget] = field(default_factory=dict)
 
 
 def judge(case: Case) -> Verdicts:
@@ -51,7 +53,7 @@ def judge(case: Case) -> Verdicts:
         changes=slows.changes,
         suite_changes=slows.suite_changes,
         together=slows.together,
-        over_budget=case.over_budget,
+        over_budget=_over_budget(case, slows.paces),
         pace=slows.pace,
         seconds=facts.duration,
         usual_seconds=slows.usual_seconds,
@@ -59,6 +61,15 @@ def judge(case: Case) -> Verdicts:
         undecided=slows.undecided,
         paces=slows.paces,
     )
+
+
+def _over_budget(case: Case, paces: Sequence[tuple[str, float]]) -> tuple[OverBudget, ...]:
+    if not case.budgets:
+        return ()
+    earlier = [record for record in _paced(case)[:-1] if record.facts.environment == case.run.facts.environment]
+    compared = [nodeid for nodeid, budget in case.budgets.items() if budget.max_slowdown is not None]
+    pace = pace_among(paces, case.run.facts.id)
+    return over_budget(case.run.passed(), case.budgets, usual_of(earlier, compared), pace)
 
 
 def _words(suite: str) -> dict[str, str]:

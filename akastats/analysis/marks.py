@@ -69,8 +69,6 @@ def mark_of(change: Change, marks: Marks) -> Mark | None:
 
 
 def _is_about(mark: Mark, change: Change) -> bool:
-    if mark.run == change.run:
-        return True
     # Run ids sort by time.
     return mark.is_slower == change.is_slower and change.since < mark.run <= change.until
 

@@ -5,6 +5,7 @@ Columns, since 200 runs of 10,000 tests are judged at once.
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,8 +18,12 @@ from akastats.analysis.test_rows import LETTERS, UNKNOWN
 FAILING = "fer"
 #: ... and of those whose duration says something of the test: one that fails has not come to its end.
 TIMED = "pxX"
-SKIPPED = "s"
+SKIPPED, PASSED = "s", "p"
+#: ... and of those that say nothing.
+MUTE = SKIPPED + UNKNOWN
 _LETTERS = {**LETTERS, "skipped": SKIPPED}
+# Searched for in C: of two million letters few are of these.
+_FAILED, _MUTE = re.compile(f"[{FAILING}]"), re.compile(f"[{MUTE}]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +61,36 @@ class RunRecord:
     files: Mapping[str, float]
     after: Mapping[int, str]
     stats: frozenset[str] = frozenset()
+    has_budgets: bool = False
 
     @property
     def failing(self) -> frozenset[str]:
         """The tests of which some attempt failed."""
-        return frozenset(self.nodeids[at] for at, letter in enumerate(self.letters) if letter in FAILING)
+        return frozenset(self.nodeids[at] for at in self.failures)
+
+    @property
+    def failures(self) -> list[int]:
+        """The places of attempts that failed."""
+        return [found.start() for found in _FAILED.finditer(self.letters)]
+
+    @property
+    def ran(self) -> set[str]:
+        """The tests that have run: those that were skipped have not."""
+        if not _MUTE.search(self.letters):
+            return set(self.nodeids)
+        rows = zip(self.nodeids, self.letters, strict=True)
+        return {nodeid for nodeid, letter in rows if letter not in MUTE}
 
     @property
     def passing(self) -> frozenset[str]:
         """The tests of which some attempt did not fail."""
         return frozenset(self.nodeids[at] for at, letter in enumerate(self.letters) if letter in TIMED)
+
+    def passed(self) -> dict[str, float]:
+        """Return the seconds of each test whose last attempt passed."""
+        rows = zip(self.nodeids, self.letters, self.seconds, strict=True)
+        last = {nodeid: (letter, seconds) for nodeid, letter, seconds in rows}
+        return {nodeid: seconds for nodeid, (letter, seconds) in last.items() if letter == PASSED}
 
     def came_to(self) -> dict[str, str]:
         """Return the letter of each test's last attempt."""
@@ -100,6 +125,7 @@ def record_of(facts: RunFacts, content: Mapping[str, Any], known: dict[str, str]
         },
         after=_before_failures(nodeids, workers, letters),
         stats=frozenset(label for labels in tests["stats"] for label in labels),
+        has_budgets="budget" in tests,
     )
 
 
@@ -108,7 +134,7 @@ def _before_failures(nodeids: Sequence[str], workers: Sequence[str], letters: st
     last: dict[str, str] = {}
     found: dict[int, str] = {}
     before: dict[str, str] = {}
-    if not any(letter in letters for letter in FAILING):
+    if not _FAILED.search(letters):
         return found
     for at, (nodeid, worker) in enumerate(zip(nodeids, workers, strict=True)):
         if last.get(worker) != nodeid:

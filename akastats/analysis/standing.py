@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from akastats.analysis.clusters import clusters
 from akastats.analysis.flaky import LEAST_COMMITS, Flakiness, Vote, judge
 from akastats.analysis.outages import Outages, RunFailures, outages
-from akastats.analysis.run_records import FAILING, SKIPPED, RunRecord
-from akastats.analysis.test_rows import UNKNOWN
+from akastats.analysis.run_records import FAILING, MUTE, RunRecord
 from akastats.analysis.verdicts import JudgedTest, Verdicts
 
 #: Tests that ran right before a failure: so many are named.
@@ -21,7 +20,6 @@ MOST_TOLD = 1000
 MOST_CLUSTERED = 500
 
 _TELLING = ("flaky", "broken", "undecided")
-_MUTE = (SKIPPED, UNKNOWN)
 
 
 @dataclass(frozen=True)
@@ -35,12 +33,7 @@ class Standing:
 
 def found_outages(records: Sequence[RunRecord]) -> Outages:
     """Return which of these runs are no evidence; in time order."""
-    return outages([_failures(record) for record in records])
-
-
-def _failures(record: RunRecord) -> RunFailures:
-    ran = {nodeid for nodeid, letter in zip(record.nodeids, record.letters, strict=True) if letter not in _MUTE}
-    return RunFailures(record.facts.id, len(ran), record.failing)
+    return outages([RunFailures(record.facts.id, len(record.ran), record.failing) for record in records])
 
 
 def votes_of(records: Sequence[RunRecord], tests: Collection[str]) -> dict[str, list[Vote]]:
@@ -49,8 +42,9 @@ def votes_of(records: Sequence[RunRecord], tests: Collection[str]) -> dict[str, 
     for record in records:
         run, commit = record.facts.id, record.facts.commit
         tried_again: set[str] = set()
-        for nodeid, letter in zip(record.nodeids, record.letters, strict=True):
-            if nodeid in found and letter not in _MUTE:
+        for at in [at for at, nodeid in enumerate(record.nodeids) if nodeid in found]:
+            nodeid, letter = record.nodeids[at], record.letters[at]
+            if letter not in MUTE:
                 found[nodeid].append(Vote(run, commit, letter in FAILING, nodeid in tried_again))
                 if letter in FAILING:
                     tried_again.add(nodeid)
@@ -77,13 +71,7 @@ def _never_failed(records: Sequence[RunRecord], failed: Collection[str]) -> Coun
     """Count the tests that never failed: new on few commits, else healthy."""
     commits: Counter[str] = Counter()
     for of_commit in _by_commit(records):
-        ran = {
-            nodeid
-            for record in of_commit
-            for nodeid, letter in zip(record.nodeids, record.letters, strict=True)
-            if letter not in _MUTE
-        }
-        commits.update(ran)
+        commits.update(set().union(*(record.ran for record in of_commit)))
     healthy = sum(count >= LEAST_COMMITS for nodeid, count in commits.items() if nodeid not in failed)
     new = sum(nodeid not in failed for nodeid in commits) - healthy
     return +Counter(healthy=healthy, new=new)
@@ -114,9 +102,12 @@ def _costs(records: Sequence[RunRecord], flaky: Collection[str], unusual: Outage
     for record in records:
         if record.facts.id in unusual.counted:
             continue
-        for nodeid, letter, taken in zip(record.nodeids, record.letters, record.seconds, strict=True):
-            if letter in FAILING and nodeid in seconds:
-                seconds[nodeid] += taken
+        failures = record.failures
+        for at in failures:
+            if record.nodeids[at] in seconds:
+                seconds[record.nodeids[at]] += record.seconds[at]
+        if not failures:
+            continue
         failed = [nodeid for nodeid, letter in record.came_to().items() if letter in FAILING]
         runs.update(nodeid for nodeid in failed if nodeid in seconds)
         if failed and all(nodeid in seconds for nodeid in failed):

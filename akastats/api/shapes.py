@@ -261,7 +261,8 @@ class Profile(BaseModel):
 
     version: int = Field(examples=[1])
     tests: dict[str, list[Any]] = Field(
-        description="nodeid, outcome, start (from the run's), setup, call, teardown, worker, stats (labels)",
+        description="nodeid, outcome, start (from the run's), setup, call, teardown, worker, stats (labels), and "
+        "budget (an object of max_seconds and max_slowdown, or null) where a test of the run is marked with one",
         examples=[{"nodeid": ["test_a.py::test_b"], "outcome": ["passed"], "start": [1200], "call": [310]}],
     )
     errors: dict[str, list[Any]] = Field(

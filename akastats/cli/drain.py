@@ -24,6 +24,7 @@ from akastats.operations.lists import ORPHANS
 from akastats.operations.requests import Operation
 from akastats.operations.server import identify
 from akastats.shipper.delivery import CarryAll
+from akastats.shipper.judging import judge_late
 from akastats.shipper.leftovers import Drained, drain_one, tidy
 from akastats.shipper.listing import refresh
 
@@ -108,12 +109,13 @@ def deliver(
 
 
 def update_lists(config: Config, carry: Carry, run_ids: Sequence[str]) -> None:
-    """Bring lists up to date; what is not listed now is noted as such, and the next delivery lists it."""
+    """Bring lists up to date and judge the newest runs; what is not listed now the next delivery lists."""
     try:
         for at in range(0, len(run_ids), ORPHANS):
             carry(refresh(config, run_ids[at : at + ORPHANS]))
     except AkastatsError as error:
         output.warn(f"delivered, but not listed yet: {error}")
+    judge_late(config, carry, run_ids)
 
 
 @contextmanager

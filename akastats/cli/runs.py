@@ -9,14 +9,14 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from akastats.cli import output, target
+from akastats.cli import judged, output, target
 from akastats.cli.options import Directory, Json, Limit, Namespace, Suite, Url
 from akastats.config import Config
 from akastats.errors import NotFoundError
 from akastats.local_time import moment, zone
 from akastats.operations import query
 from akastats.outcomes import label
-from akastats.reading import details, tests
+from akastats.reading import details, tests, verdicts
 from akastats.reading import runs as reading
 from akastats.reading.comparing import Changes
 from akastats.reading.details import Details, Slow
@@ -98,17 +98,21 @@ def _show_test(config: Config, nodeid: str, suite: str, limit: int, as_json: boo
     name = label("test", nodeid, suite or "")
     points = sync_redis.run(tests.history(config.namespace, nodeid, suite, max(limit, STRIP)))
     numbers = sync_redis.run(query.summaries(config.namespace, [name])).get(name)
+    newest = sync_redis.run(verdicts.newest_of(config.namespace, suite or "", None))
+    stands = next((test for test in newest.tests if test.nodeid == nodeid), None) if newest else None
     shown = points[:limit]
     if as_json:
         known = numbers._asdict() if numbers else None
-        output.write_json({"nodeid": nodeid, "suite": suite or None, "numbers": known, "items": shown})
+        told = {"nodeid": nodeid, "suite": suite or None, "numbers": known, "verdict": stands, "items": shown}
+        output.write_json(told)
         return
     output.say(
         nodeid, "", f"outcomes  {output.strip([at.outcome for at in reversed(points[:STRIP])])}  (newest last)"
     )
     if numbers:
         output.say(_numbers(numbers))
-    output.say("")
+    changes = [each.change for each in newest.changes if each.change.label == name] if newest else []
+    output.say(*judged.standing_lines(stands, changes), "")
     _write_attempts(shown, config)
 
 
@@ -132,13 +136,16 @@ def _show_run(config: Config, found: Details, as_json: bool) -> None:
         output.write_json({**vars(found.run), **{name: of for name, of in vars(found).items() if name != "run"}})
         return
     _write_runs([found.run], config)
+    labels = judged.labels(found.verdicts)
     for failure in found.failures:
         output.say("", f"{failure.count} x {failure.exception or 'expired'}: {failure.message or ''}")
-        output.say(*(f"  {nodeid}" for nodeid in failure.tests))
+        output.say(*judged.failing_lines(failure.tests, labels))
     if found.failing_left_out:
         output.say("", f"and {found.failing_left_out} more failing tests")
     if found.base and found.changes:
         output.say("", f"against {found.base.id}: {_changes(found.changes)}")
+    if found.verdicts and found.verdicts.over_budget:
+        output.say("", *judged.over_lines(found.verdicts.over_budget))
     output.say("")
     if found.has_profile:
         _write_slowest("slowest tests", found.slowest)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from akastats import keys, profile
+from akastats.analysis.budgets import budgets_of
 from akastats.analysis.flaky import LEAST_COMMITS
 from akastats.analysis.judging import Case, judge
 from akastats.analysis.run_records import RunFacts, RunRecord, record_of
@@ -19,6 +20,7 @@ from akastats.operations import query
 from akastats.operations import runs as stored_runs
 from akastats.operations.requests import Operation, ask_all
 from akastats.operations.runs import Position
+from akastats.outcomes import Budget
 from akastats.reading import runs, tests, verdicts
 from akastats.reading.comparing import DEFAULT_BRANCHES
 from akastats.reading.runs import Run
@@ -83,9 +85,17 @@ def judged(namespace: str, run_id: str, known: Known, quarantined: Collection[st
         own=_records(before.own, known, read),
         previous=(yield from verdicts.newest(namespace, suite, run.branch or "", run)),
         quarantined=quarantined,
+        budgets=(yield from _budgets(namespace, record)),
         numbers=(yield from numbers(namespace, record, [*before.base, *before.own, run])),
     )
     return judge(case)
+
+
+def _budgets(namespace: str, record: RunRecord) -> Operation[Mapping[str, Budget]]:
+    """Read what a run's tests may take; of 200 runs before it, with 10,000 tests each, nobody asks."""
+    if not record.has_budgets:
+        return {}
+    return budgets_of(profile.decode((yield from stored_runs.profile(namespace, record.facts.id))))
 
 
 def _records(found: Iterable[Run], known: Known, read: Collection[str]) -> list[RunRecord]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
 from akastats.analysis.verdicts import Verdicts, unpack
-from akastats.errors import NotFoundError
+from akastats.errors import AkastatsError, NotFoundError
 from akastats.operations import runs as stored_runs
 from akastats.operations import verdicts as stored_verdicts
 from akastats.operations.requests import Operation
@@ -37,7 +38,13 @@ class Told:
 
 
 # Those of 1,000 tests take 70 ms, and a page, its next one and a look again are out of the same.
-_unpacked = lru_cache(maxsize=4)(unpack)
+@lru_cache(maxsize=4)
+def _readable(stored: bytes) -> Verdicts | None:
+    """Return stored verdicts, `None` for those that are damaged or another release's."""
+    try:
+        return unpack(stored)
+    except (AkastatsError, zlib.error, ValueError, LookupError, TypeError):
+        return None
 
 
 def of_run(namespace: str, run_id: str) -> Operation[Verdicts]:
@@ -45,13 +52,18 @@ def of_run(namespace: str, run_id: str) -> Operation[Verdicts]:
     found = yield from stored_verdicts.stored(namespace, [run_id])
     if run_id not in found:
         raise NotFoundError(f"no verdicts of run {run_id[:100]!r}: unknown, expired, or not judged yet")
-    return _unpacked(found[run_id])
+    verdicts = _readable(found[run_id])
+    if verdicts is None:
+        raise AkastatsError(
+            f"the verdicts of run {run_id[:100]!r} are damaged or another release's: update pytest-akastats"
+        )
+    return verdicts
 
 
 def of_run_if_any(namespace: str, run_id: str) -> Operation[Verdicts | None]:
-    """Read what one run means; `None` where nobody has judged it (yet)."""
+    """Read what one run means; `None` where nobody has judged it (yet), or this release cannot read it."""
     found = yield from stored_verdicts.stored(namespace, [run_id])
-    return _unpacked(found[run_id]) if run_id in found else None
+    return _readable(found[run_id]) if run_id in found else None
 
 
 def newest(
@@ -59,10 +71,14 @@ def newest(
 ) -> Operation[Verdicts | None]:
     """Read the newest verdicts of a suite (empty: of runs without one; `None`: any), of one branch if it is named.
 
-    `before` leaves out that run and later ones. `None` where none of the newest 50 runs has any.
+    `before` leaves out that run and later ones. `None` where none of the newest 50 runs has any. What this release
+    cannot read is passed over, so that the first run after an update is judged too.
     """
-    judged = yield from judged_runs(namespace, suite, branch, before)
-    return (yield from of_run_if_any(namespace, judged[0])) if judged else None
+    for run_id in (yield from judged_runs(namespace, suite, branch, before)):
+        found = yield from of_run_if_any(namespace, run_id)
+        if found is not None:
+            return found
+    return None
 
 
 def newest_of(namespace: str, suite: str | None, branch: str | None) -> Operation[Verdicts | None]:

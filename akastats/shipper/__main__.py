@@ -28,7 +28,7 @@ from akastats.operations.requests import Operation
 from akastats.shipper import state as states
 from akastats.shipper.answer import answer
 from akastats.shipper.delivery import UNSOUND, Delivery
-from akastats.shipper.judging import Judge
+from akastats.shipper.judging import Judge, judge_late
 from akastats.shipper.judging import told as told_of
 from akastats.shipper.leftovers import drain
 from akastats.shipper.lifetime import AFTERLIFE_S, Lifetime
@@ -222,6 +222,7 @@ class Shipper:
         delivered = [outcome.run_id for outcome in drained if outcome.complete]
         if delivered:
             self._list(delivered)
+            judge_late(self._config, self.carry, delivered)
         try:
             self.carry(runs.prune_profiles(self._config))
         except AkastatsError:

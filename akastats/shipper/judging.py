@@ -20,6 +20,8 @@ from akastats.reading.runs import Run, one
 
 #: What the terminal is told of each kind of news; the rest is counted.
 MOST_TOLD = 200
+#: Of runs that were delivered late so many are judged, the newest.
+MOST_LATE = 20
 _URGENCY: Sequence[Kind | None] = ("new", None, "also failing on base", "known flaky", "quarantined")
 
 
@@ -55,6 +57,19 @@ class Judge:
         ttl_s = self._config.run_days * runs.DAY_S
         self._carry(stored.store(namespace, run_id, verdicts.pack(found), ttl_s))
         return found
+
+
+def judge_late(config: Config, carry: Callable[[Operation[Any]], Any], run_ids: Sequence[str]) -> None:
+    """Judge the newest 20 of runs that were delivered late, oldest first: each is news for the next.
+
+    One that cannot be judged stays without verdicts.
+    """
+    judge = Judge(config, carry)
+    for run_id in sorted(run_ids)[-MOST_LATE:]:
+        try:
+            judge.judge(run_id)
+        except AkastatsError:
+            continue
 
 
 def told(found: Verdicts) -> dict[str, Any]:

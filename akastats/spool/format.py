@@ -10,6 +10,7 @@ array, its first element the kind:
 | `began` | node id, time |
 | `error` | node id, worker, phase, kind (`failed`, `rerun`, `subtest`, `crash`), class, text, time |
 | `test` | node id, worker, phases (a letter each), start time, setup, call, teardown |
+| `budget` | node id, an object: `max_seconds`, `max_slowdown`, what the test's markers say of them |
 | `stat` | node id, worker, list of [epoch seconds, label, value, context] |
 | `fixtures` | list of [base id, name, scope, count, setup, teardown], what came since the last such record |
 | `collected` | worker, list of [path, seconds] |

@@ -328,6 +328,8 @@ def _room(directory: Path) -> int:
 
 
 def _is_dispensable(written: bytes) -> bool:
-    """Whether a line is that of a test that passed, or of a beginning."""
+    """Whether a line is that of a test that passed, or of a beginning, or of a budget."""
     content = written.split(b" ", 3)[-1]
-    return content.startswith(b'["began",') or (content.startswith(b'["test",') and b'","ppp",' in content)
+    return content.startswith((b'["began",', b'["budget",')) or (
+        content.startswith(b'["test",') and b'","ppp",' in content
+    )

@@ -8,6 +8,7 @@ import pytest
 
 from akastats.analysis.judging import Case, judge
 from akastats.analysis.verdicts import JudgedFailure, pack, unpack
+from akastats.outcomes import Budget
 from tests.analysis.records import run, suite
 
 #: Ten runs of main in which all passed.
@@ -302,6 +303,41 @@ def test_labels_carry_the_suite():
     verdicts = judge(Case(runs[-1], "unit", "main", runs[:-1]))
 
     assert ["test@unit::test_03"] == [each.change.label for each in verdicts.changes]
+
+
+def over(*runs, seconds, **more):
+    """Return the rules that test_03 breaks, allowed twice its usual, in a run in which it takes so long."""
+    now = run(NOW, suite(seconds=seconds), **more)
+    case = Case(now, "", "main", runs, budgets={"test_03": Budget(max_slowdown=2.0)})
+    return [(each.nodeid, each.rule, round(each.allowed, 1)) for each in judge(case).over_budget]
+
+
+def test_a_test_over_its_budget_is_told():
+    """Against what it took where it passed, in the same environment."""
+    others = [run(number, suite(seconds={"test_03": 9.0}), environment="other") for number in range(10, 30)]
+    failed = [run(number, suite({"test_03": "failed"}, {"test_03": 9.0})) for number in range(30, 50)]
+
+    assert [("test_03", "max_slowdown", 0.2)] == over(*CALM, *others, *failed, seconds={"test_03": 0.3})
+    assert [] == over(*CALM, *others, *failed, seconds={"test_03": 0.19})
+
+
+def test_a_run_is_not_among_its_own_usual():
+    """Four before it are too few."""
+    assert [] == over(*CALM[:4], seconds={"test_03": 9.0})
+    assert [("test_03", "max_slowdown", 0.2)] == over(*CALM[:5], seconds={"test_03": 9.0})
+
+
+def test_a_test_in_another_environment_has_no_usual_there():
+    """A machine of another kind says nothing of this one."""
+    assert [] == over(*CALM, seconds={"test_03": 9.0}, environment="other")
+
+
+def test_a_slow_machine_puts_no_test_over_its_budget():
+    """All twenty take three times their usual; one that takes nine times is told."""
+    slow = {f"test_{number:02}": 0.3 for number in range(20)}
+
+    assert [] == over(*CALM, seconds=slow)
+    assert [("test_03", "max_slowdown", 0.6)] == over(*CALM, seconds={**slow, "test_03": 0.9})
 
 
 def test_what_is_stored_is_what_was_judged():

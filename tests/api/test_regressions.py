@@ -127,6 +127,16 @@ def test_a_mark_is_kept_and_taken_back(ask, redis_client, kind):
     assert (204, b"", None) == (removed.status_code, removed.content, mark_of(ask))
 
 
+def test_a_mark_can_be_made_anew(ask, redis_client):
+    """The newer one counts."""
+    put_verdicts(redis_client, 6, changes=(changed(LABEL, 5),))
+
+    ask("PUT", MARK, json=NOISE)
+    ask("PUT", MARK, json={"mark": "expected", "reason": "new tax tables"})
+
+    assert ("expected", "new tax tables") == (mark_of(ask)["mark"], mark_of(ask)["reason"])
+
+
 def test_the_suite_as_a_whole_can_be_marked(ask, redis_client):
     """A new machine makes everything slower at once."""
     put_verdicts(redis_client, 6, suite_changes=(changed("", 5),))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import fields
 
 import pytest
@@ -16,6 +17,7 @@ from tests.api.judged import NAMESPACE, changed, judged, put_verdicts, run_id, v
 from tests.api.test_runs import put_run
 from tests.telling import STARTED, tell
 
+RUN = run_id(1)
 FAILURES = (
     JudgedFailure("a.py::new", "new"),
     JudgedFailure("a.py::flaky", "known flaky", 0.12),
@@ -65,7 +67,9 @@ def test_all_that_a_run_means(ask, redis_client):
     assert {"new": 1, "known flaky": 2} == found["labels"]
     assert {"nodeid": "a.py::flaky", "label": "known flaky", "rate": 0.12} == found["failures"][1]
     assert (4, None) == (len(found["failures"]), found["failures"][3]["label"])
-    assert [("a.py::c", 0), ("a.py::b", None)] == [(test["nodeid"], test["cluster"]) for test in found["tests"]]
+    assert [("a.py::c", 0, None), ("a.py::b", None, None)] == [
+        (test["nodeid"], test["cluster"], test["since"]) for test in found["tests"]
+    ]
     assert ["a.py::c", "a.py::b"] == [change["nodeid"] for change in found["changes"]]
     assert [("suite", "", None)] == [
         (change["kind"], change["label"], change["nodeid"]) for change in found["suite_changes"]
@@ -145,6 +149,31 @@ def test_verdicts_beyond_the_newest_50_runs_are_not_looked_for(ask, redis_client
 
     assert 404 == ask("GET", "/api/v1/verdicts").status_code
     assert 200 == ask("GET", f"/api/v1/verdicts?run={run_id(0)}").status_code
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        b"",
+        b"damaged",
+        zlib.compress(b"{"),
+        zlib.compress(b"[]"),
+        zlib.compress(b'{"version": 2}'),
+        zlib.compress(b'{"version": 1}'),
+    ],
+    ids=range(6),
+)
+def test_verdicts_that_cannot_be_read_are_passed_over(ask, redis_client, stored):
+    """Those of another release or damaged ones hide none that can be read; asked for by name, they are a 503."""
+    put_verdicts(redis_client, 1)
+    put_verdicts(redis_client, 2)
+    redis_client.set(keys.verdicts(NAMESPACE, run_id(2)), stored)
+
+    by_name = ask("GET", f"/api/v1/verdicts?run={run_id(2)}")
+
+    assert run_id(1) == ask("GET", "/api/v1/flaky").json()["verdicts"]["run"]
+    assert (503, True) == (by_name.status_code, "another release" in by_name.json()["detail"])
+    assert ask("GET", f"/api/v1/runs/{run_id(2)}").json()["verdicts"] is None
 
 
 def test_verdicts_outlive_the_record_of_their_run(ask, redis_client):
@@ -240,29 +269,29 @@ def test_flaky_tests_are_listed_by_what_they_cost(ask, redis_client, query, expe
 @pytest.mark.parametrize("path", ["flaky", "regressions"])
 def test_all_pages_are_of_one_verdict(ask, redis_client, path):
     """A run that is judged between two pages neither repeats nor hides anything."""
-    names = [f"{number:02d}" for number in range(7)]
+    names = [f"{number:02d}" for number in range(6)]
     told = {
         "tests": tuple(judged(name) for name in names),
         "changes": tuple(changed(name, 1) for name in names),
     }
     put_verdicts(redis_client, 1, **told)
-    found, cursor = [], ""
+    found, cursor, pages = [], "", 0
     while cursor is not None:
         answer = ask("GET", f"/api/v1/{path}?limit=3&cursor={cursor}").json()
         found += [item.get("label", item["nodeid"]) for item in answer["items"]]
-        assert (run_id(1), 7) == (answer["verdicts"]["run"], answer["total"])
-        cursor = answer["next"]
+        assert (run_id(1), 6) == (answer["verdicts"]["run"], answer["total"])
+        cursor, pages = answer["next"], pages + 1
         put_verdicts(redis_client, 2, tests=(judged("newest"),), changes=(changed("newest", 2),))
 
-    assert names == found
+    assert (names, 2) == (found, pages)
 
 
 @pytest.mark.parametrize("path", ["flaky", "regressions"])
-@pytest.mark.parametrize(
-    "place", [["", 1], ["run-1", -1], ["run-1", 10**6], ["run-1", True], ["run-1", 1.0], ["run-1"], [1, "run-1"]]
-)
+@pytest.mark.parametrize("place", [["", 1], [RUN, -1], [RUN, 10**6], [RUN, True], [RUN, 1.0], [RUN], [1, RUN]])
 def test_a_cursor_that_is_not_ours_is_refused(ask, redis_client, path, place):
     """Whatever it was made of."""
+    put_verdicts(redis_client, 1)
+
     answer = ask("GET", f"/api/v1/{path}?cursor={cursors.encode(place)}")
 
     assert (422, "cursor") == (answer.status_code, answer.json()["field"])

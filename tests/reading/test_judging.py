@@ -6,12 +6,15 @@ import pytest
 
 from akastats import keys
 from akastats.analysis.verdicts import pack
+from akastats.config import Config
 from akastats.errors import NotFoundError
 from akastats.operations import verdicts as stored
 from akastats.reading import judging, verdicts
 from akastats.reading.judging import Known
 from akastats.reading.runs import Run, one
-from akastats.redis import sync_redis
+from akastats.redis import connect, run, sync_redis
+from akastats.shipper import judging as shipper
+from akastats.shipper.judging import judge_late
 from tests.telling import STARTED, tell
 
 NAMESPACE = "AKA-STATS"
@@ -45,7 +48,7 @@ def judged(run_id, known=None):
 
 def ids(runs):
     """Return the ids of runs."""
-    return [run.id for run in runs]
+    return [each.id for each in runs]
 
 
 def test_a_run_of_main_is_judged_by_main_before_it(told):
@@ -152,9 +155,9 @@ def test_what_is_known_is_not_read_again(told, redis_client):
     """While a run goes on its past is read step by step; at the end only the run itself is."""
     before, now = told(), told()
     known = Known()
-    run = sync_redis.run(one(NAMESPACE, before))
+    earlier = sync_redis.run(one(NAMESPACE, before))
 
-    is_all = sync_redis.run(judging.learn(NAMESPACE, [run], known, steps=1))
+    is_all = sync_redis.run(judging.learn(NAMESPACE, [earlier], known, steps=1))
     redis_client.delete(keys.profile(NAMESPACE, before))
 
     assert is_all
@@ -198,3 +201,26 @@ def test_verdicts_that_nobody_made_are_not_found(told):
     """A run may be older than verdicts are."""
     with pytest.raises(NotFoundError, match="not judged yet"):
         sync_redis.run(verdicts.of_run(NAMESPACE, told()))
+
+
+def test_runs_that_were_delivered_late_are_judged(told, server):
+    """Oldest first, so that news are told of the run that brought them; one without a profile costs no other."""
+    runs = [told(FAILED) for _ in range(3)]
+    client = connect(server)
+
+    judge_late(
+        Config(redis_url=server), lambda operation: run(operation, client, client), [*runs[::-1], "unknown"]
+    )
+
+    assert [1, 2, 3] == [sync_redis.run(verdicts.of_run(NAMESPACE, run_id)).runs for run_id in runs]
+
+
+def test_of_many_late_runs_the_newest_are_judged(told, server, monkeypatch):
+    """A year of reports that is read in would take minutes."""
+    monkeypatch.setattr(shipper, "MOST_LATE", 2)
+    runs = [told() for _ in range(3)]
+    client = connect(server)
+
+    judge_late(Config(redis_url=server), lambda operation: run(operation, client, client), runs)
+
+    assert set(runs[1:]) == set(sync_redis.run(stored.stored(NAMESPACE, runs)))

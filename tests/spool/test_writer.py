@@ -167,6 +167,26 @@ def test_no_room_anywhere_costs_passed_tests_first(
     assert PASSED % 999 == found[-1]
 
 
+def test_budgets_go_before_failures(
+    tmp_path: Path, full: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a passed test may take is let go with the test itself, before any failure is."""
+    monkeypatch.setattr(writer, "RING_BYTES", 20_000)
+    spool = Writer(tmp_path / "spool", "run")
+    spool.append(RUN)
+
+    full(tmp_path)
+    for number in range(2):
+        spool.append(FAILED % number)
+    for _ in range(1000):
+        spool.append('["budget","a.py::t",{"max_seconds":1.5}]')
+    full(None)
+    spool.close()
+
+    assert [FAILED % 0, FAILED % 1] == [line for line in written(spool.path) if "pfp" in line]
+    assert spool.dropped > 800
+
+
 def test_what_never_finds_room_is_counted(tmp_path: Path, full: Callable[..., None]) -> None:
     """At the end nothing is left untold."""
     spool = Writer(tmp_path / "spool", "run")

@@ -1,0 +1,57 @@
+"""How runs and tests were judged, in lines for people. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from akastats.analysis.slowdown import Change
+from akastats.analysis.verdicts import JudgedFailure, JudgedTest, OverBudget, Verdicts
+from akastats.visible import seconds
+
+#: Tests over their budgets that are named, and changes of one test.
+MOST_OVER, MOST_CHANGES = 10, 5
+
+
+def labels(verdicts: Verdicts | None) -> dict[str, str]:
+    """Return what each failing test of a run is called; none where nobody has judged it."""
+    return {failure.nodeid: _label(failure) for failure in verdicts.failures} if verdicts else {}
+
+
+def failing_lines(nodeids: list[str], known: Mapping[str, str]) -> Iterator[str]:
+    """Yield failing tests, before each what it is called if its run was judged."""
+    width = max(map(len, known.values()), default=0)
+    for nodeid in nodeids:
+        yield f"  {known.get(nodeid, ''):<{width}}  {nodeid}" if known else f"  {nodeid}"
+
+
+def _label(failure: JudgedFailure) -> str:
+    if failure.label is None:
+        return "no history"
+    return failure.label if failure.rate is None else f"{failure.label} {failure.rate:.0%}"
+
+
+def over_lines(over: tuple[OverBudget, ...]) -> Iterator[str]:
+    """Yield the tests of a run that took more than they may."""
+    if over:
+        yield "over budget:"
+    for each in over[:MOST_OVER]:
+        yield f"  {seconds(each.seconds)} > {seconds(each.allowed)} ({each.rule})  {each.nodeid}"
+    if len(over) > MOST_OVER:
+        yield f"  and {len(over) - MOST_OVER} more"
+
+
+def standing_lines(judged: JudgedTest | None, changes: list[Change]) -> Iterator[str]:
+    """Yield how a test stands: its state, unless it is healthy or new, and what its time did."""
+    if judged:
+        since = f", since run {judged.since}" if judged.since else ""
+        yield f"state     {judged.state}{_rate(judged)}{since}"
+    for change in changes[:MOST_CHANGES]:
+        word = "slower" if change.is_slower else "faster"
+        doubt = ", suspected" if change.is_suspected else ""
+        yield f"{word}    {seconds(change.before)} -> {seconds(change.after)}, since run {change.run}{doubt}"
+
+
+def _rate(judged: JudgedTest) -> str:
+    if judged.state != "flaky":
+        return ""
+    return f", {judged.rate:.0%} of its first attempts fail ({judged.low:.0%} to {judged.high:.0%})"
