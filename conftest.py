@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from akastats.ci import PROVIDERS
 from akastats.config import VARIABLES, Config, config
 
 pytest_plugins = ["pytester"]
@@ -80,5 +81,7 @@ def server(redis_client: Redis, server_url: str) -> Iterator[str]:
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees this machine's own settings."""
-    for variable in [*VARIABLES, *(name for name in os.environ if name.startswith("AKA_STATS_"))]:
+    ours = [name for name in os.environ if name.startswith("AKA_STATS_")]
+    providers = [provider.sign for provider in PROVIDERS]
+    for variable in (*VARIABLES, *ours, *providers, "GITHUB_STEP_SUMMARY"):
         monkeypatch.delenv(variable, raising=False)

@@ -14,6 +14,9 @@ from urllib.parse import urlsplit
 
 from akastats.errors import ConfigError
 
+#: The value of `AKA_STATS_FORGE` that keeps forges from being told anything.
+OFF = "off"
+
 SCHEMES = ("redis://", "rediss://", "unix://")
 
 
@@ -34,6 +37,8 @@ class Config:
     # Whoever has it may read everything: never in a traceback or log.
     token: str = dataclasses.field(default="", repr=False)
     allowed_hosts: str = ""
+    # Whether forges such as GitHub are told of runs: `auto`, where they are seen to listen, or `off`.
+    forge: str = "auto"
     # Such addresses are secrets: whoever has one may write there.
     webhook: str = dataclasses.field(default="", repr=False)
     # Node ids that are never quarantined: globs, with commas or line ends between.
@@ -109,6 +114,13 @@ def as_given(_variable: str, text: str) -> str:
     return text
 
 
+def auto_or_off(variable: str, text: str) -> str:
+    """Return `text` if it is one of the two."""
+    if text not in ("auto", OFF):
+        raise ConfigError(f"{variable}: {text[:100]!r} is neither auto nor off")
+    return text
+
+
 def web_address(variable: str, text: str) -> str:
     """Return `text` if it is an address to post to; it is a secret, and not in the message."""
     try:
@@ -151,6 +163,7 @@ _VARIABLES: tuple[tuple[str, str, Callable[[str, str], Any]], ...] = (
     ("AKA_STATS_REDACT", "redact", as_given),
     ("AKA_STATS_TOKEN", "token", as_given),
     ("AKA_STATS_ALLOWED_HOSTS", "allowed_hosts", as_given),
+    ("AKA_STATS_FORGE", "forge", auto_or_off),
     ("AKA_STATS_WEBHOOK", "webhook", web_address),
     ("AKA_STATS_PROTECTED", "protected", as_given),
 )

@@ -24,6 +24,7 @@ class Options:
     directory: Path
     wait_s: float
     redact: tuple[str, ...]
+    quarantine: bool
     fail_on: frozenset[str]
 
 
@@ -40,6 +41,7 @@ def read(config: pytest.Config) -> Options:
         directory=(config.rootpath / directory) if directory else config.rootpath / ".akastats",
         wait_s=_seconds(wait) if wait else DEFAULT_WAIT_S,
         redact=tuple(_told(config, "redact").splitlines()),
+        quarantine=bool(config.getoption("--akastats-quarantine") or config.getini("akastats_quarantine")),
         fail_on=_words(_told(config, "fail-on")),
     )
 

@@ -32,6 +32,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("akastats", "test-suite statistics (akastats)")
     group.addoption("--akastats", action="store_true", default=None, help="record this run")
     parser.addini("akastats", "record every run", type="bool", default=False)
+    told = "failures of tests in quarantine (akastats quarantine) do not fail the run"
+    group.addoption("--akastats-quarantine", action="store_true", default=None, help=told)
+    parser.addini("akastats_quarantine", told, type="bool", default=False)
     for name, text in _HELP.items():
         group.addoption(f"--akastats-{name}", default=None, help=text, metavar=name.upper().replace("-", "_"))
         parser.addini(f"akastats_{name.replace('-', '_')}", text, default="")
@@ -46,6 +49,8 @@ def pytest_configure(config: pytest.Config) -> None:
             from pytest_akastats import session
 
             session.register(config)
+        elif config.getoption("--akastats-quarantine") and not _is_wanted(config):
+            raise pytest.UsageError("--akastats-quarantine: needs --akastats, which asks the server for the list")
     except pytest.UsageError:
         raise
     except Exception as error:
@@ -64,6 +69,9 @@ class Unrecorded:
 
 def is_on(config: pytest.Config) -> bool:
     """Return whether this run is to be recorded: asked for, and not one that runs no tests."""
+    return _is_wanted(config) and not any(config.getoption(name, False) for name in _SILENT)
+
+
+def _is_wanted(config: pytest.Config) -> bool:
     on = config.getoption("--akastats")
-    wanted = bool(config.getini("akastats")) if on is None else bool(on)
-    return wanted and not any(config.getoption(name, False) for name in _SILENT)
+    return bool(config.getini("akastats")) if on is None else bool(on)

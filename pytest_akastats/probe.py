@@ -21,6 +21,9 @@ from pytest_akastats.mishaps import Mishaps
 #: The attribute that carries a worker's readings on a report.
 ATTRIBUTE = "_akastats"
 
+#: The attribute that says, on the report of a test in quarantine, what its outcome was.
+QUARANTINED = "_akastats_quarantined"
+
 # A worker that dies takes at most this long of its fixtures' times with it.
 FLUSH_S = 1.0
 

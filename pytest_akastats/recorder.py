@@ -21,7 +21,7 @@ from akastats.spool.writer import Writer
 from pytest_akastats.budgets import ATTRIBUTE as BUDGET
 from pytest_akastats.budgets import Told
 from pytest_akastats.failure import text_of
-from pytest_akastats.probe import ATTRIBUTE, Probe, Readings
+from pytest_akastats.probe import ATTRIBUTE, QUARANTINED, Probe, Readings
 
 # So many names are remembered with the secrets out of them: a test's is written three times.
 REMEMBERED = 1024
@@ -156,7 +156,7 @@ class Recorder:
         content = report.__dict__
         worker = content.get("worker_id", "")
         readings = (content.pop(ATTRIBUTE, None) if worker else self._probe.reading(report)) or UNREAD
-        if report.outcome in FAILURES:
+        if report.outcome != "passed" and (report.outcome in FAILURES or QUARANTINED in content):
             self._error(report, worker, readings[1])
         if report.when == "teardown":
             if BUDGET in content:
@@ -171,7 +171,8 @@ class Recorder:
             self._held.pop(worker, None)
 
     def _error(self, report: pytest.TestReport, worker: str, raised: str) -> None:
-        kind: str = "subtest" if "context" in report.__dict__ else report.outcome
+        content = report.__dict__
+        kind: str = "subtest" if "context" in content else content.get(QUARANTINED, report.outcome)
         if str(report.when) == CRASHED:
             # pytest-xdist says whose it was; pytest-forked reports a fork in the same words and has no node.
             node = report.__dict__.get("node")
@@ -268,7 +269,7 @@ def _letter(report: pytest.TestReport | None) -> str:
     if report is None:
         return "-"
     if "wasxfail" in report.__dict__:
-        return _EXPECTED[report.outcome]
+        return "f" if QUARANTINED in report.__dict__ else _EXPECTED[report.outcome]
     return report.outcome[0]
 
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -30,22 +30,42 @@ from pytest_akastats.options import Options, read
 from pytest_akastats.probe import Probe, WorkerProbe
 from pytest_akastats.recorder import Recorder
 
+if TYPE_CHECKING:
+    from pytest_akastats.quarantine import Quarantine
+
 
 def register(config: pytest.Config) -> None:
     """Register what this process needs: a worker's probe, or the session of the process that records."""
     options = read(config)
+    is_worker = hasattr(config, "workerinput")
+    probe = WorkerProbe() if is_worker else Probe()
     plugins: dict[str, object] = {}
-    if hasattr(config, "workerinput"):
-        probe: Probe = WorkerProbe()
-    else:
-        probe = Probe()
-        plugins["akastats-session"] = Session(config, options, probe)
+    quarantine = _quarantine(config, probe) if options.quarantine else None
+    if quarantine is not None:
+        plugins["akastats-quarantine"] = quarantine
+    if not is_worker:
+        plugins["akastats-session"] = Session(config, options, probe, quarantine)
     plugins["akastats-probe"] = probe
     plugins["akastats-markers"] = Markers(config, probe.mishaps)
     # Last, because half of it would be worse than none.
     for name, plugin in plugins.items():
         config.pluginmanager.register(plugin, name)
     config.stash[PROBE] = probe
+
+
+def _quarantine(config: pytest.Config, probe: Probe) -> Quarantine | None:
+    """Return who excuses failures in this process; `None` in a worker that is told of no list."""
+    # Late, because only runs that ask for it pay for it.
+    from pytest_akastats.quarantine import WORKER_INPUT, Quarantine, Reporting
+
+    told = getattr(config, "workerinput", None)
+    if told is None:
+        return Reporting(probe.mishaps)
+    if not told.get(WORKER_INPUT):
+        return None
+    quarantine = Quarantine(probe.mishaps)
+    quarantine.begin(Path(told[WORKER_INPUT]))
+    return quarantine
 
 
 @dataclass(frozen=True)
@@ -74,10 +94,13 @@ def destination(options: Options, environ: Mapping[str, str]) -> Destination:
 class Session:
     """Begins and ends the recording; everything it could not do is one line at the end."""
 
-    def __init__(self, config: pytest.Config, options: Options, probe: Probe) -> None:
+    def __init__(
+        self, config: pytest.Config, options: Options, probe: Probe, quarantine: Quarantine | None = None
+    ) -> None:
         self._config = config
         self._options = options
         self._probe = probe
+        self._quarantine = quarantine
         self._destination = destination(options, os.environ)
         # Bound here: a fork of this process ends without a word, whatever it has patched.
         self._getpid, self._pid, self._clock = os.getpid, os.getpid(), time.monotonic
@@ -107,9 +130,16 @@ class Session:
         self._config.pluginmanager.register(recorder, "akastats-recorder")
         self._recorder, self._spool = recorder, writer.path
         try:
-            detached.start("akastats.shipper", str(writer.path), environment=self._destination.environment)
+            detached.start("akastats.shipper", str(writer.path), environment=self._environment())
+            if self._quarantine is not None:
+                self._quarantine.begin(writer.path, redact.name)
         except Exception as error:
             self._unstarted = described(error)
+
+    def _environment(self) -> dict[str, str]:
+        """Return what the shipper is told beside its spool: where to deliver, and where paths are counted from."""
+        started_in, root = str(self._config.invocation_params.dir), str(self._config.rootpath)
+        return {**self._destination.environment, "AKA_STATS_STARTED_IN": started_in, "AKA_STATS_ROOT": root}
 
     def _header(self, run_id: str, started: float, redact: Redactor) -> dict[str, Any]:
         config = self._config
@@ -130,6 +160,7 @@ class Session:
             "dist": config.getoption("dist", "no"),
             "argv": redact(" ".join(map(str, config.invocation_params.args)))[:2000],
             "cpu_count": os.cpu_count(),
+            **({"quarantine": True} if self._quarantine is not None else {}),
         }
 
     def _ci(self, redact: Callable[[str], str]) -> dict[str, str]:

@@ -87,6 +87,9 @@ def lines(state: State | None, problem: str, spool: Path | None, verbosity: int)
         yield f"akastats: {visible(state.notice)}"
     if lost:
         yield f"akastats: {lost}"
+    if state is not None and verbosity > -2:
+        # Commands to GitHub's runner, which reads them at the beginning of a line.
+        yield from map(visible, state.answer.get("annotations", ()))
 
 
 def _reason(state: State | None) -> str:

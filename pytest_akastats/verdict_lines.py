@@ -13,10 +13,11 @@ WIDTH = 22
 
 
 def verdict_lines(told: Mapping[str, Any]) -> list[str]:
-    """Return the lines of verdicts as the shipper tells them."""
+    """Return the lines of verdicts as the shipper tells them; what is in quarantine has lines of its own."""
     flaky, slower = told["news"]["flaky"], told["news"]["slower"]
+    failures = [row for row in told["failures"] if row[1] != "quarantined"]
     return [
-        *_section(_headline(told), map(_failure, told["failures"][:MOST_FAILURES])),
+        *_section(_headline(told), map(_failure, failures[:MOST_FAILURES])),
         *_section(f"  newly flaky: {flaky}", (_flaky(*row) for row in told["flaky"][:MOST_FLAKY])),
         *_section(f"  newly slower: {slower}", map(_slower, told["slower"][:MOST_SLOWER])),
         *(_over(row, told["news"]["over_budget"] - 1) for row in told["over_budget"][:MOST_OVER]),

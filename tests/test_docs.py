@@ -8,15 +8,13 @@ from pathlib import Path
 import pytest
 
 from akastats import async_stats, prometheus, sync_stats
-from akastats.api import errors, events, labels, regressions, runs, tests, trends, verdicts
+from akastats.api import errors, events, labels, quarantine, regressions, runs, tests, trends, verdicts
 from akastats.api.stats import router
 from akastats.config import VARIABLES, config
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-PAGES = {
-    name: (DOCS / name).read_text()
-    for name in ("guide.md", "migrating.md", "runs.md", "tests.md", "verdicts-http.md")
-}
+NAMES = ("guide.md", "migrating.md", "runs.md", "tests.md", "quarantine.md", "verdicts-http.md")
+PAGES = {name: (DOCS / name).read_text() for name in NAMES}
 SNIPPETS = [
     pytest.param(found[1], id=f"{name}:{text[: found.start()].count(chr(10)) + 2}")
     for name, text in PAGES.items()
@@ -79,6 +77,18 @@ def test_every_endpoint_of_verdicts_is_told():
     }
 
     assert routes == set(told)
+
+
+def test_every_endpoint_of_the_quarantine_is_told():
+    """With its method, on its own page."""
+    told = set(re.findall(r"`(GET|PUT|DELETE) (/api/v1/[^`?]*)", PAGES["quarantine.md"]))
+    routes = {
+        (method, route.path.replace(":akastats", ""))
+        for route in quarantine.router.routes
+        for method in route.methods
+    }
+
+    assert routes == told
 
 
 def test_every_variable_is_told():

@@ -25,6 +25,7 @@ ORDER = (
     {"prometheus", "testing", "spool", "embedded"},
     {"outcomes", "analysis", "profile", "junit"},
     {"reading"},
+    {"report"},
     {"shipper"},
     {"api"},
     {"app", "dashboard"},

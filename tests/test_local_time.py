@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from akastats.errors import ConfigError
-from akastats.local_time import moment, zone
+from akastats.local_time import end_of_day, last_day, moment, zone
 
 
 @pytest.mark.parametrize("name", ["Middle/Earth", "../etc/passwd", "Europe", "", "/abs", "x" * 300])
@@ -19,3 +19,39 @@ def test_an_unknown_zone_is_a_configuration_error(name):
 def test_a_moment_that_is_none_is_a_dash(timestamp):
     """A broken number costs its own cell."""
     assert moment(timestamp, zone("UTC")) == "-"
+
+
+@pytest.mark.parametrize(
+    ("day", "name", "end"),
+    [
+        ("1970-01-01", "UTC", 86_400.0),
+        ("2026-12-24", "Europe/Amsterdam", 1_798_153_200.0),
+        # 25 hours long there.
+        ("2026-10-25", "Europe/Amsterdam", 1_792_969_200.0),
+        ("9999-12-31", "UTC", float("inf")),
+    ],
+)
+def test_a_day_ends_when_the_next_begins(day, name, end):
+    """Where people are; the last of all has no end that could be told."""
+    assert end_of_day(day, zone(name)) == end
+
+
+@pytest.mark.parametrize(
+    "text", ["", "2026-2-3", "2026-02-30", "20260203", "2026-02-03 ", "２０２６-02-03", "0000-01-01"]
+)
+def test_what_is_no_day_is_refused(text):
+    """However a library would read it."""
+    with pytest.raises(ValueError, match="day"):
+        end_of_day(text, zone("UTC"))
+
+
+@pytest.mark.parametrize("name", ["UTC", "Europe/Amsterdam", "Pacific/Kiritimati"])
+def test_the_last_day_is_the_one_that_ended(name):
+    """What was told as a day is shown as that day."""
+    assert last_day(end_of_day("2026-12-24", zone(name)), zone(name)) == "2026-12-24"
+
+
+@pytest.mark.parametrize("until", [1e300, float("nan"), float("inf")])
+def test_a_last_day_that_is_none_is_a_dash(until):
+    """A broken number costs its own cell."""
+    assert last_day(until, zone("UTC")) == "-"

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import dropwhile, takewhile
+from typing import NamedTuple
 
 MAX_MESSAGE = 500
 #: So many of the project's own innermost frames tell two failures apart.
@@ -26,6 +27,14 @@ class Fingerprint:
     exception: str
     message: str
     frames: tuple[str, ...]
+
+
+class Frame(NamedTuple):
+    """A place in a file; `file` as the traceback writes it, `line` from 1, `function` empty where none is said."""
+
+    file: str
+    line: int
+    function: str
 
 
 def fingerprint(text: str, raised: str = "") -> Fingerprint:
@@ -111,18 +120,26 @@ _CHAINED = (
     "The above exception was the direct cause of the following exception:",
     "During handling of the above exception, another exception occurred:",
 )
-_NATIVE = re.compile(r'\s*File "([^"]+)", line \d+, in (.+)')
+_NATIVE = re.compile(r'\s*File "([^"]+)", line (\d+), in (.+)')
 _SHORT = re.compile(r"(\S.*?):(\d+): in (\S+)")
 _LONG = re.compile(r"(\S.*?):(\d+): ?[\w.]*")
-_LINE = re.compile(r"(\S+?\.py):\d+: [A-Za-z_][\w.]*: .*")
+_LINE = re.compile(r"(\S+?\.py):(\d+): [A-Za-z_][\w.]*: .*")
 _DEF = re.compile(r"[> ]\s*(?:async )?def (\w+)")
 
 
 def own_frames(text: str) -> Iterator[str]:
     """Yield the project's own frames of the exception raised last, as `file::function`, outermost first."""
-    for file, function in _frames(_last_of_chain(text).splitlines()):
-        if not _is_foreign(file):
-            yield f"{_short(file)}::{function}"
+    for frame in _own(text):
+        yield f"{_short(frame.file)}::{frame.function}"
+
+
+def innermost(text: str) -> Frame | None:
+    """Return the project's own innermost place of the exception raised last; `None` where a text tells none."""
+    return next(reversed(list(_own(text))), None)
+
+
+def _own(text: str) -> Iterator[Frame]:
+    return (frame for frame in _frames(_last_of_chain(text).splitlines()) if not _is_foreign(frame.file))
 
 
 def _last_of_chain(text: str) -> str:
@@ -130,25 +147,30 @@ def _last_of_chain(text: str) -> str:
     return text[at:] if at >= 0 else text
 
 
-def _frames(lines: list[str]) -> Iterator[tuple[str, str]]:
+def _frames(lines: list[str]) -> Iterator[Frame]:
     # In pytest's long style a function is named by its source, which stands above its place.
     function, before = "", ("", "")
     for line in lines:
         if len(line) > _LONGEST_PLACE:
             continue
         if found := _NATIVE.fullmatch(line):
-            yield found[1], found[2]
+            yield _frame(found, found[3])
         elif found := _SHORT.fullmatch(line):
             function, before = "", (found[1], found[2])
-            yield found[1], found[3]
+            yield _frame(found, found[3])
         elif not function and (found := _DEF.match(line)):
             function = found[1]
         elif found := _LONG.fullmatch(line):
             if function or (found[1], found[2]) != before:
-                yield found[1], function or "<module>"
+                yield _frame(found, function or "<module>")
             function, before = "", (found[1], found[2])
         elif found := _LINE.fullmatch(line):
-            yield found[1], function
+            yield _frame(found, function)
+
+
+def _frame(found: re.Match[str], function: str) -> Frame:
+    # Ten digits are no line of a file, and 5,000 are more than Python makes a number of.
+    return Frame(found[1], int(found[2][:9]), function)
 
 
 _FOREIGN = re.compile(

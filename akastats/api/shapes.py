@@ -110,6 +110,10 @@ class Failure(BaseModel):
     )
     first_seen: float | None = Field(description="epoch seconds; null: not known", examples=[1785579301.4])
     seen_before: bool | None = Field(description="whether before this run", examples=[True])
+    file: str | None = Field(
+        description="where the innermost of them is, as the traceback writes it", examples=["orders/total.py"]
+    )
+    line: int | None = Field(description="and at which line", examples=[12])
 
 
 class SlowTest(BaseModel):

@@ -15,6 +15,7 @@ from akastats.api.shapes import Failure, Grid, GridLine, Numbers, Run, TestDetai
 from akastats.config import config
 from akastats.points import MAX_LABEL_BYTES, check_label
 from akastats.reading import cursors, listed_tests, one_test, test_verdicts, tests
+from akastats.reading.failures import WITHOUT_TEXTS
 from akastats.reading.listed_tests import Listed, Wanted
 from akastats.redis import async_redis
 
@@ -111,7 +112,7 @@ async def get_test(nodeid: NodeId, reads_contexts: ReadsContexts, suite: Suite =
     told = await async_redis.run(test_verdicts.of_test(config.namespace, config.run_days, nodeid, suite))
     failures = [Failure.model_validate(failure) for failure in found.failures]
     if not reads_contexts:
-        failures = [failure.model_copy(update={"message": None, "frames": []}) for failure in failures]
+        failures = [failure.model_copy(update=WITHOUT_TEXTS) for failure in failures]
     return TestDetails.model_validate(
         {
             **_row(found.listed),

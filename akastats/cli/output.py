@@ -34,8 +34,18 @@ _LETTERS = {"passed": ".", "failed": "F", "error": "E", "xfailed": "x", "xpassed
 
 def write_json(value: Any) -> None:
     """Write one JSON document, ASCII, whole times and numbers as they are."""
+    print(json_of(value))
+
+
+def json_of(value: Any) -> str:
+    """Return one JSON document, ASCII, whole times and numbers as they are."""
     # JSON lets this one control character through, a terminal does not show it.
-    print(json.dumps(value, default=_plain, indent=2, allow_nan=False).replace("\x7f", "\\u007f"))
+    return json.dumps(value, default=_plain, indent=2, allow_nan=False).replace("\x7f", "\\u007f")
+
+
+def write(text: str) -> None:
+    """Write a text whose strangers' parts are visible already."""
+    sys.stdout.write(text)
 
 
 def write_line(value: Any) -> None:

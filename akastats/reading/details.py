@@ -17,7 +17,7 @@ from akastats.operations import query, runs
 from akastats.operations.requests import Operation, ask_all
 from akastats.outcomes import label
 from akastats.reading.comparing import Changes, base_of, in_short
-from akastats.reading.failures import Failure, failures
+from akastats.reading.failures import WITHOUT_TEXTS, Failure, failures
 from akastats.reading.runs import Run, one
 from akastats.reading.verdicts import of_run_if_any
 from akastats.records import Stat
@@ -88,7 +88,7 @@ def details(namespace: str, run_id: str, size: int = 10) -> Operation[Details]:
 
 def without_texts(found: Details) -> Details:
     """Return details without what comes out of tracebacks, for those who may not read them."""
-    failed = [replace(failure, message=None, frames=[]) for failure in found.failures]
+    failed = [replace(failure, **WITHOUT_TEXTS) for failure in found.failures]
     return replace(found, failures=failed)
 
 

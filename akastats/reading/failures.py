@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from akastats import profile
 from akastats.analysis.compare import FAILING
 from akastats.analysis.error_records import ErrorRecord, unpack
-from akastats.analysis.fingerprint import fingerprint, message_in
+from akastats.analysis.fingerprint import Frame, fingerprint, innermost, message_in
 from akastats.operations import lists, query
 from akastats.operations.requests import Operation
 
 #: Of each failure so many tests are named, and of a run so many failures told: the rest is counted.
 MAX_TESTS = 100
 MAX_FAILURES = 100
+#: The fields of a failure that come out of its traceback, as those see them who may not read it.
+WITHOUT_TEXTS: Mapping[str, Any] = MappingProxyType({"message": None, "frames": [], "file": None, "line": None})
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,8 @@ class Failure:
     """Tests that failed alike: `count` of them, up to 100 by name; `first_seen` in epoch seconds.
 
     `message` and `frames` are of its traceback, `error_id`; once that has expired they are as all its runs have
-    them, numbers masked. `seen_before` is whether it happened before the run. `None` is what nobody knows.
+    them, numbers masked. `file` (as the traceback writes it) and `line` are where the project's own innermost
+    frame is. `seen_before` is whether it happened before the run. `None` is what nobody knows.
     """
 
     fingerprint: str | None
@@ -35,6 +39,8 @@ class Failure:
     tests: list[str]
     first_seen: float | None = None
     seen_before: bool | None = None
+    file: str | None = None
+    line: int | None = None
 
 
 @dataclass
@@ -98,7 +104,7 @@ _KNOWN = ("first_seen", "message", "frames")
 
 
 def _failure(group: Group, text: str | None, record: ErrorRecord | None, began: float) -> Failure:
-    message, frames = _words(group, text, record)
+    message, frames, place = _words(group, text, record)
     return Failure(
         fingerprint=group.fingerprint or None,
         exception=group.exception or None,
@@ -109,15 +115,19 @@ def _failure(group: Group, text: str | None, record: ErrorRecord | None, began: 
         tests=list(group.tests)[:MAX_TESTS],
         first_seen=record.first_seen if record else None,
         seen_before=record.first_seen < began if record else None,
+        file=place.file if place else None,
+        line=place.line if place else None,
     )
 
 
-def _words(group: Group, text: str | None, record: ErrorRecord | None) -> tuple[str | None, list[str]]:
-    """Return message and frames: out of a failure's own traceback, else as they are known from other runs.
+def _words(
+    group: Group, text: str | None, record: ErrorRecord | None
+) -> tuple[str | None, list[str], Frame | None]:
+    """Return message, frames and place: out of a failure's own traceback, else as they are known from other runs.
 
     Beyond 200 tracebacks a run's failures share others', which tell of something else.
     """
     told = fingerprint(text, group.exception) if text else None
     if text and told and group.fingerprint in ("", told.id):
-        return message_in(text, group.exception), list(told.frames)
-    return (record.message or None, list(record.frames)) if record else (None, [])
+        return message_in(text, group.exception), list(told.frames), innermost(text)
+    return (record.message or None, list(record.frames), None) if record else (None, [], None)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from akastats.analysis import marks
 from akastats.analysis.marks import Mark, MarkKind
 from akastats.analysis.slowdown import Change
+from akastats.analysis.verdicts import Verdicts
 from akastats.errors import NotFoundError
 from akastats.operations import marks as stored_marks
 from akastats.operations.requests import Operation
@@ -33,6 +34,15 @@ def current(namespace: str, days: int) -> Operation[list[Mark]]:
     """Read what was said in the last so many days."""
     known = yield from _known(namespace, days)
     return list(known.marks.values())
+
+
+def news(namespace: str, days: int, found: Verdicts) -> Operation[Verdicts]:
+    """Read what people say of the changes in verdicts; return them without those that nobody wants to hear of."""
+    if not (found.changes or found.suite_changes):
+        return found
+    said = yield from current(namespace, days)
+    kept, of_suite = (tuple(marks.told(each, said)) for each in (found.changes, found.suite_changes))
+    return replace(found, changes=kept, suite_changes=of_suite)
 
 
 def _known(namespace: str, days: int) -> Operation[_Known]:

@@ -113,13 +113,41 @@ def one(namespace: str, run_id: str) -> Operation[Run]:
     return run_of((yield from runs.run(namespace, run_id)))
 
 
-def newest(namespace: str) -> Operation[Run]:
-    """Read the newest run that has ended; raises `NotFoundError` where there is none."""
-    found = yield from page(namespace, {})
+def newest(namespace: str, filters: Mapping[str, str] | None = None) -> Operation[Run]:
+    """Read the newest run that has ended and passes `filters`; raises `NotFoundError` where there is none."""
+    found = yield from page(namespace, filters or {})
     for run in found.items:
         if run.status != "running":
             return run
-    raise NotFoundError(f"no finished run in namespace {namespace!r}: record one with pytest --akastats")
+    among = "".join(f", {name} {value!r}" for name, value in (filters or {}).items() if value)
+    raise NotFoundError(f"no finished run in namespace {namespace!r}{among}: record one with pytest --akastats")
+
+
+def newest_of_build(namespace: str, filters: Mapping[str, str], build_id: str, job: str) -> Operation[Run]:
+    """Read the newest run that has ended of a CI build, of this `job` of it if there is one.
+
+    It is looked for among the newest 200 that pass `filters`; raises `NotFoundError` where there is none.
+    """
+    found = yield from page(namespace, filters, size=_OF_BUILD)
+    ended = [run for run in found.items if run.build_id == build_id and run.status != "running"]
+    for run in (*(run for run in ended if run.job == job), *ended):
+        return run
+    raise NotFoundError(
+        f"no finished run of build {build_id!r} in namespace {namespace!r}: name a run or a branch"
+    )
+
+
+# Jobs of one build end within minutes of each other.
+_OF_BUILD = 200
+
+#: So many runs are asked for their commits at once: a report names them where it has room.
+MOST_COMMITS = 500
+
+
+def commits(namespace: str, run_ids: Sequence[str]) -> Operation[dict[str, str]]:
+    """Read the commits of some runs, the first 500, in one round trip; those without one are left out."""
+    told = yield from runs.values(namespace, run_ids[:MOST_COMMITS], ("commit",))
+    return {run_id: fields["commit"] for run_id, fields in told.items() if fields.get("commit")}
 
 
 def encode(position: Position | None) -> str | None:

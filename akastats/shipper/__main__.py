@@ -1,7 +1,8 @@
 """`python -m akastats.shipper SPOOL`: deliver one run while it goes on, then what other runs left behind.
 
 Where to is told by the environment: `AKA_STATS_*` as for the library, and `AKA_STATS_EMBEDDED` with the
-directory of the embedded server when no URL is configured.
+directory of the embedded server when no URL is configured. `AKA_STATS_STARTED_IN` and `AKA_STATS_ROOT` are the
+directories of which paths in tracebacks and node ids are.
 """
 
 from __future__ import annotations
@@ -25,14 +26,19 @@ from akastats.config import Config, without_credentials
 from akastats.errors import AkastatsError, ServerError
 from akastats.operations import runs
 from akastats.operations.requests import Operation
+from akastats.reading import marked
+from akastats.shipper import quarantine
 from akastats.shipper import state as states
 from akastats.shipper.answer import answer
 from akastats.shipper.delivery import UNSOUND, Delivery
+from akastats.shipper.excuses import excuses
 from akastats.shipper.judging import Judge, judge_late
 from akastats.shipper.judging import told as told_of
 from akastats.shipper.leftovers import drain
 from akastats.shipper.lifetime import AFTERLIFE_S, Lifetime
 from akastats.shipper.listing import refresh
+from akastats.shipper.publishing import published
+from akastats.shipper.quarantine import Listed
 from akastats.shipper.state import State
 from akastats.shipper.webhook import news, post
 
@@ -62,6 +68,7 @@ class Shipper:
         self._reply_timeout_s = REPLY_TIMEOUT_S
         self._state = State(server=without_credentials(config.redis_url))
         self._judge = Judge(config, self.carry)
+        self._quarantine: Listed | None = None
         self._answers = 0
         self._told_at = self._answered_at = 0.0
 
@@ -170,10 +177,19 @@ class Shipper:
             self._read()
 
     def _apply(self) -> None:
+        # First, because the tests wait for it.
+        self._tell_quarantine()
         self.delivery.apply()
         self.delivery.tell_progress()
         applied = len(self.delivery.story.results)
         self.say(phase=states.DELIVERING, answers=self._answers, applied=applied, message="")
+
+    def _tell_quarantine(self) -> None:
+        """Write once whose failures are not to count, where the run's header asks for it."""
+        header = self.delivery.story.header
+        if header.get("quarantine") and self._quarantine is None:
+            self._quarantine = excuses(str(header.get("suite", "")), self._config, self.carry)
+            quarantine.write(self.spool, self._quarantine)
 
     def _finish(self) -> None:
         told = answer(self.delivery.story, self._config, self.carry)
@@ -185,10 +201,21 @@ class Shipper:
     def _judged(self) -> dict[str, Any]:
         """Judge the run once; what keeps it from being judged is told, and is no reason to deliver it again."""
         try:
-            found = self._judge.judge(self.delivery.story.run_id)
-            return {"verdicts": told_of(found), **self._spread(found)}
+            excused = self._quarantine.tests if self._quarantine else ()
+            judged = self._judge.judge(self.delivery.story.run_id, excused)
+            # What people have called expected, or noise, is told to nobody again.
+            found = self.carry(marked.news(self._config.namespace, self._config.run_days, judged))
+            return {"verdicts": told_of(found), **self._spread(found), **self._published(found)}
         except (AkastatsError, *UNSOUND) as error:
-            return {"unjudged": f"{type(error).__name__}: {error}"[:200]}
+            return {"unjudged": f"{type(error).__name__}: {error}"[:200], **self._published(None)}
+
+    def _published(self, found: Verdicts | None) -> dict[str, list[str]]:
+        """Tell the forge that the run is for, if there is one; return the lines that it is to read."""
+        try:
+            lines = published(self.delivery.story.run_id, found, self._config, self.carry, os.environ)
+        except (AkastatsError, *UNSOUND):
+            return {}
+        return {"annotations": lines} if lines else {}
 
     def _spread(self, found: Verdicts) -> dict[str, str]:
         """Tell the webhook what is news; return what went wrong."""
@@ -238,6 +265,8 @@ class Shipper:
 
 
 UNREADABLE = "answered what is no reply of a Redis: check host, port and scheme in AKA_STATS_REDIS_URL"
+
+
 #: What a failed attempt is told as, by the kind of its error.
 PHASES = {"absent": states.ABSENT, "busy": states.ABSENT}
 

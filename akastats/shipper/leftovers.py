@@ -15,7 +15,7 @@ from akastats.errors import AkastatsError, SpoolError
 from akastats.operations import runs
 from akastats.operations.requests import Operation
 from akastats.operations.server import clock
-from akastats.shipper import state
+from akastats.shipper import quarantine, state
 from akastats.shipper.delivery import UNSOUND, CarryAll, Delivery
 from akastats.spool import places
 from akastats.spool.format import SUFFIX, VERSION
@@ -29,7 +29,7 @@ OLDEST_S = 21 * 86_400
 OLD = ".old"
 
 # What lies beside spools, and for how long when its spool is gone.
-BESIDE = {".state": KEPT_S, ".tmp": KEPT_S, ".bad": OLDEST_S, ".refused": OLDEST_S}
+BESIDE = {".state": KEPT_S, ".quarantine": KEPT_S, ".tmp": KEPT_S, ".bad": OLDEST_S, ".refused": OLDEST_S}
 
 Carry = Callable[[Operation[Any]], Any]
 
@@ -227,10 +227,10 @@ def _let_go(delivery: Delivery, config: Config, carry: Carry, now: Callable[[], 
 
 
 def remove(path: Path) -> None:
-    """Remove a spool, its copies, and the state of its delivery."""
+    """Remove a spool, its copies, the state of its delivery, and whose failures did not count in its run."""
     for copy in _copies(path):
-        copy.unlink(missing_ok=True)
-        state.path_for(copy).unlink(missing_ok=True)
+        for each in (copy, state.path_for(copy), quarantine.path_for(copy)):
+            each.unlink(missing_ok=True)
 
 
 def _copies(path: Path) -> list[Path]:

@@ -44,15 +44,16 @@ def path_for(spool: Path) -> Path:
 
 def write(spool: Path, state: State) -> None:
     """Write the state beside its spool, or where the spool may have gone on: whole, or not at all."""
-    content, targets = json.dumps(asdict(state)), _places(spool)
-    if not any(_put(target, content) for target in targets):
+    content, targets = json.dumps(asdict(state)), homes(path_for(spool))
+    if not any(put(target, content) for target in targets):
         # On a full disk the state before this one takes the room; without any nobody waits for long.
         for target in targets:
             _remove(target)
-        any(_put(target, content) for target in targets)
+        any(put(target, content) for target in targets)
 
 
-def _put(target: Path, content: str) -> bool:
+def put(target: Path, content: str) -> bool:
+    """Write a file beside a spool, whole or not at all; tell whether it was."""
     draft = target.with_suffix(f".{os.getpid()}.tmp")
     try:
         draft.touch(mode=0o600)
@@ -66,18 +67,23 @@ def _put(target: Path, content: str) -> bool:
 
 def read(spool: Path) -> State | None:
     """Return the state of a spool's delivery, the newest there is; `None` while there is none."""
-    found = [(_written(path), path) for path in _places(spool)]
-    for written, path in sorted(found, reverse=True):
+    for path in newest_first(path_for(spool)):
         try:
-            return State(**json.loads(path.read_text())) if written else None
+            return State(**json.loads(path.read_text()))
         except (OSError, ValueError, TypeError):
             continue
     return None
 
 
-def _places(spool: Path) -> list[Path]:
-    here = path_for(spool)
-    return [here, *(place / here.name for place in places.others(spool.parent, os.environ))]
+def homes(path: Path) -> list[Path]:
+    """Return where a file beside a spool may be: there, or where the spool may have gone on."""
+    return [path, *(place / path.name for place in places.others(path.parent, os.environ))]
+
+
+def newest_first(path: Path) -> list[Path]:
+    """Return the copies of a file beside a spool that there are, the newest first."""
+    found = [(_written(copy), copy) for copy in homes(path)]
+    return [copy for written, copy in sorted(found, reverse=True) if written]
 
 
 def _written(path: Path) -> int:

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from akastats.analysis.fingerprint import MAX_MESSAGE, class_in, fingerprint, mask, message_in
+from akastats.analysis.fingerprint import MAX_MESSAGE, Frame, class_in, fingerprint, innermost, mask, message_in
 
 LONG = """self = <test_x.TestA object at 0x7f04772b6190>
 
@@ -82,6 +82,26 @@ def test_each_style_tells_the_same(text):
     assert ("shop/lib.py::load", "shop/lib.py::parse") == found.frames
     assert fingerprint(LONG).id == found.id
     assert 32 == len(found.id) == len(f"{int(found.id, 16):032x}")
+
+
+@pytest.mark.parametrize("text", [LONG, SHORT, NATIVE], ids=["long", "short", "native"])
+def test_each_style_tells_the_innermost_place(text):
+    """File, line and function of the project's own innermost frame, whatever was called from there."""
+    assert Frame("shop/lib.py", 5, "parse") == innermost(text)
+
+
+def test_the_innermost_place_is_of_what_was_raised_last():
+    """Not of its cause; the line style tells no function; a text without places has none."""
+    assert Frame("tests/test_x.py", 17, "test_d") == innermost(CHAINED)
+    assert Frame("/ci/shop/lib.py", 7, "") == innermost("/ci/shop/lib.py:7: ValueError: no")
+    assert innermost("ValueError: no") is None
+
+
+def test_a_line_that_no_file_has_is_cut():
+    """What looks like a place with thousands of digits is no number for Python."""
+    place = innermost(f"a.py:{'9' * 900}: in f")
+
+    assert Frame("a.py", 999_999_999, "f") == place
 
 
 def test_of_a_chain_the_last_counts():

@@ -289,6 +289,10 @@ def test_messages_and_frames_are_for_those_who_may_read_tracebacks(ask, server, 
     told = [(run["failures"][0]["exception"], run["failures"][0]["message"]) for run in found]
     assert told == [("ValueError", None), ("ValueError", "boom 1")]
     assert [run["failures"][0]["frames"] for run in found] == [[], ["a.py::f"]]
+    assert [(run["failures"][0]["file"], run["failures"][0]["line"]) for run in found] == [
+        (None, None),
+        ("a.py", 9),
+    ]
 
 
 @pytest.mark.parametrize(("first_seen", "before"), [(STARTED - 1, True), (STARTED, False), (None, None)])

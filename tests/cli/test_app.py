@@ -62,7 +62,8 @@ def test_help_names_every_command(akastats):
     told = akastats("--help").out
 
     assert all(
-        name in told for name in ("serve", "runs", "show", "slowest", "drain", "doctor", "import", "export")
+        name in told
+        for name in ("serve", "runs", "show", "slowest", "report", "drain", "doctor", "import", "export")
     )
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from akastats.shipper.state import ABSENT, DELIVERING, RAISING, SILENT, STARTING, State
-from pytest_akastats.summary import ABSENT_WAIT_S, SILENT_WAIT_S, Patience
+from akastats.shipper.state import ABSENT, DELIVERING, DONE, RAISING, SILENT, STARTING, State
+from pytest_akastats.summary import ABSENT_WAIT_S, SILENT_WAIT_S, Patience, lines
 
 
 def waited(*told: tuple[float, State | None], wait_s: float = 10.0) -> float:
@@ -67,3 +67,16 @@ def test_who_waits_longer_waits_longer_for_a_slow_machine() -> None:
     """A start or a delivery that takes its time is not a server that is away."""
     assert waited((0.0, None), wait_s=60.0) == pytest.approx(10.0, abs=0.011)
     assert waited((0.0, State(SILENT)), wait_s=60.0) < 2.0
+
+
+@pytest.mark.parametrize(
+    ("verbosity", "printed"), [(-2, []), (-1, ["::error ::a\\x1b[2J"]), (0, ["::error ::a\\x1b[2J"])]
+)
+def test_what_a_forge_is_to_read_stands_last(verbosity: int, printed: list[str]) -> None:
+    """Each at the beginning of a line, on a terminal harmless; not where next to nothing is asked for."""
+    told = {"run": "r", "counts": {"tests": 1}, "tests": [], "fixtures": [], "annotations": ["::error ::a\x1b[2J"]}
+
+    found = list(lines(State(DONE, answer=told), "", None, verbosity))
+
+    assert printed == found[-1:]
+    assert [] == [line for line in found[:-1] if line.startswith("::")]

@@ -48,6 +48,17 @@ def test_a_first_run_says_nothing():
     assert [] == verdict_lines(told(usual_seconds=None, pace=None))
 
 
+def test_what_is_in_quarantine_is_counted_and_not_named():
+    """The lines before these have named it."""
+    labels = {"known flaky": 1, "quarantined": 2}
+    failures = [["a::y", "known flaky", 0.5], ["a::q", "quarantined", None], ["a::r", "quarantined", None]]
+
+    lines = verdict_lines(told(labels=labels, failures=failures, usual_seconds=None))
+
+    assert ["  failures: 1 known flaky, 2 quarantined", "    known flaky 50%        a::y"] == lines
+    assert [] == verdict_lines(told(labels={"quarantined": 2}, failures=failures[1:], usual_seconds=None))
+
+
 def test_failures_with_their_labels():
     """The first question of a red run, and the base by its name."""
     labels = {"new": 1, "known flaky": 1, "also failing on base": 1}

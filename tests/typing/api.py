@@ -10,13 +10,28 @@ from redis.asyncio import Redis as AsyncClient
 import akastats
 from akastats import Stats, async_stats, push_stat, push_stat_async, sync_stats, timer
 from akastats.config import Config, config
-from akastats.errors import AkastatsError, ConfigError, EmbeddedError, NotFoundError, ServerError, SpoolError
+from akastats.errors import (
+    AkastatsError,
+    ConfigError,
+    EmbeddedError,
+    NotFoundError,
+    RefusedError,
+    ServerError,
+    SpoolError,
+)
 from akastats.records import Point, Stat, Summary
 from akastats.redis import async_redis, sync_redis
 from akastats.settings import config as older_address
 
 version: str = akastats.__version__
-kinds: list[type[AkastatsError]] = [ConfigError, EmbeddedError, NotFoundError, ServerError, SpoolError]
+kinds: list[type[AkastatsError]] = [
+    ConfigError,
+    EmbeddedError,
+    NotFoundError,
+    RefusedError,
+    ServerError,
+    SpoolError,
+]
 settings: Config = config.now()
 same: bool = config is older_address
 seconds: float = next(timer()).stat + next(timer()).total

@@ -1,0 +1,86 @@
+"""What a forge is told of a run from beside it: GitHub's step summary, and lines that its runner listens for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from akastats import config as configuration
+from akastats.analysis.verdicts import Verdicts
+from akastats.config import Config
+from akastats.operations.requests import Operation
+from akastats.reading import details, marked, runs
+from akastats.reading.details import Details
+from akastats.report.annotations import commands
+from akastats.report.content import document, runs_named
+from akastats.report.findings import findings
+from akastats.report.markdown import markdown
+from akastats.report.places import Places
+
+#: GitHub refuses the whole summary of a step that is larger; several runs may be of one step.
+MOST_BYTES = 1024 * 1024
+#: In which directory pytest was started, and its root directory: the shipper's own is another.
+STARTED_IN, ROOT = "AKA_STATS_STARTED_IN", "AKA_STATS_ROOT"
+
+
+def is_wanted(environ: Mapping[str, str]) -> bool:
+    """Tell whether there is anybody to publish to, so that details need not be read for nobody."""
+    is_github = environ.get("GITHUB_ACTIONS") == "true" or bool(environ.get("GITHUB_STEP_SUMMARY"))
+    return is_github and configuration.read(environ).forge != configuration.OFF
+
+
+def published(
+    run_id: str,
+    verdicts: Verdicts | None,
+    config: Config,
+    carry: Callable[[Operation[Any]], Any],
+    environ: Mapping[str, str],
+) -> list[str]:
+    """Read what there is to tell of a run and publish it; nothing is read where nobody listens."""
+    if not is_wanted(environ):
+        return []
+    found = carry(details.details(config.namespace, run_id))
+    told = carry(marked.news(config.namespace, config.run_days, verdicts)) if verdicts else None
+    commits = carry(runs.commits(config.namespace, runs_named(told))) if told else {}
+    return publish(told, found, environ, commits)
+
+
+def publish(
+    verdicts: Verdicts | None,
+    details: Details,
+    environ: Mapping[str, str],
+    commits: Mapping[str, str] | None = None,
+) -> list[str]:
+    """Append a run's report to GitHub's step summary, if there is one; return the lines that mark its findings.
+
+    The lines are for whoever writes to what GitHub listens to. A summary that cannot be written is left out.
+    `commits` are those of the runs that `akastats.report.content.runs_named` returns.
+    """
+    if not is_wanted(environ):
+        return []
+    if environ.get("GITHUB_STEP_SUMMARY"):
+        _append(environ["GITHUB_STEP_SUMMARY"], markdown(document(details, verdicts, commits)))
+    if environ.get("GITHUB_ACTIONS") != "true":
+        return []
+    places = Places.of(environ, environ.get(STARTED_IN, ""), environ.get(ROOT, ""))
+    return commands(findings(details, verdicts, places))
+
+
+# A pipe without a reader would hold us for ever: opening it fails instead.
+_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0)
+
+
+def _append(path: str, text: str) -> None:
+    """Append text in one write: runs of one step may end at the same moment."""
+    content = text.encode(errors="backslashreplace") + b"\n"
+    try:
+        descriptor = os.open(path, _FLAGS, 0o600)
+        try:
+            if os.fstat(descriptor).st_size + len(content) <= MOST_BYTES:
+                os.write(descriptor, content)
+        finally:
+            os.close(descriptor)
+    except (OSError, ValueError):
+        # Measuring never breaks what is measured; a path with a null byte is a ValueError.
+        return

@@ -1,0 +1,183 @@
+"""Quarantine: failures of listed tests are reported as expected ones, and recorded as what they are.
+
+Registered with `--akastats-quarantine` only: in the process that reports, and in each that runs tests, since `-x`
+counts in both. The list comes from the shipper, in a file beside the spool; what a failure really was stays on its
+report for the recorder. Nothing here decides what is in quarantine.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from akastats.shipper import quarantine, state
+from akastats.shipper.quarantine import Listed
+from akastats.shipper.state import State
+from akastats.visible import visible
+from pytest_akastats.mishaps import Mishaps
+from pytest_akastats.probe import QUARANTINED
+from pytest_akastats.summary import ABSENT_WAIT_S
+
+#: Where a worker of pytest-xdist is told which spool the list lies beside.
+WORKER_INPUT = "akastats_quarantine"
+
+# From the end of collection on; a server on the other side of a slow line has answered by then.
+WAIT_S = 2.0
+LOOK_S = 0.01
+# Whatever tests have done to the clock, so often it is looked at most.
+LOOKS = int(WAIT_S / LOOK_S)
+
+REASON = "quarantined "
+NOTHING_CAME = f"no list of it came within {WAIT_S:g} s"
+
+# The end names so many tests.
+NAMED = 5
+
+
+class Quarantine:
+    """Knows which tests are in quarantine, and has their failures not count in this process."""
+
+    def __init__(self, mishaps: Mishaps) -> None:
+        # Bound here: tests patch and freeze clocks later.
+        self._clock: Callable[[], float] = time.monotonic
+        self._sleep: Callable[[float], None] = time.sleep
+        self._mishaps = mishaps
+        self._spool: Path | None = None
+        self._name: Callable[[str], str] = str
+        self._tests: Mapping[str, str] = {}
+        self.problem = ""
+        # What failed and does not count, with until when and why.
+        self.excused: dict[str, str] = {}
+
+    def begin(self, spool: Path, name: Callable[[str], str] = str) -> None:
+        """Say beside which spool the list will lie, and how node ids are written in it."""
+        self._spool, self._name = spool, name
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_finish(self) -> None:
+        try:
+            self._take(self._wait())
+        except Exception as error:
+            self._mishaps.note(error)
+
+    # Around all others, because pytest's own count comes first among them.
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None, object, object]:
+        try:
+            if report.outcome != "passed":
+                self._see(report)
+        except Exception as error:
+            self._mishaps.note(error)
+        return (yield)
+
+    def pytest_report_teststatus(self, report: pytest.TestReport) -> None:
+        # Only here pytest makes a failure of a test whose subtests failed.
+        try:
+            if report.outcome == "failed":
+                self._see(report)
+        except Exception as error:
+            self._mishaps.note(error)
+
+    def _see(self, report: pytest.TestReport) -> None:
+        """Excuse a failure of a listed test; one that a worker has excused comes here as such."""
+        if report.outcome == "failed" and self._tests:
+            # A file that cannot be collected is shown by its report too, and has counted already.
+            told = None if str(report.when) == "collect" else self._told(report.nodeid)
+            if told is not None:
+                setattr(report, QUARANTINED, report.outcome)
+                report.outcome, report.wasxfail = "skipped", f"{REASON}{told}"
+        if QUARANTINED in report.__dict__:
+            self.excused[report.nodeid] = report.wasxfail.removeprefix(REASON)
+
+    def _told(self, nodeid: str) -> str | None:
+        """Return until when and why a test is in quarantine, `None` for one that is not."""
+        told = self._tests.get(nodeid)
+        if told is None and nodeid.rfind("@") > nodeid.rfind("]"):
+            # With `--dist loadgroup` pytest-xdist appends `@group`.
+            told = self._tests.get(nodeid := nodeid[: nodeid.rfind("@")])
+        if told is None and "[" in nodeid:
+            # Secrets in parameters are not in the list.
+            told = self._tests.get(self._name(nodeid))
+        return told
+
+    def _wait(self) -> Listed:
+        """Return the list as soon as it is there; without one after two seconds, sooner where nobody writes it."""
+        if self._spool is None:
+            return Listed(problem="this run is not delivered")
+        patience = Patience(self._clock())
+        for _ in range(LOOKS):
+            listed, told = quarantine.read(self._spool), state.read(self._spool)
+            if listed is not None:
+                return listed
+            if patience.is_over(told, self._clock()):
+                break
+            self._sleep(LOOK_S)
+        return Listed(problem=(told.message if told else "") or NOTHING_CAME)
+
+    def _take(self, listed: Listed) -> None:
+        self.problem = listed.problem
+        self._tests = {name: visible(told) for name, told in listed.tests.items()}
+
+
+class Patience:
+    """How long the list is waited for: two seconds, less where no server can be reached."""
+
+    def __init__(self, now: float) -> None:
+        self._began = now
+        self._absent_at: float | None = None
+
+    def is_over(self, told: State | None, now: float) -> bool:
+        """Take in the delivery's state at a moment; return whether it has been enough."""
+        phase = told.phase if told else state.STARTING
+        if phase != state.ABSENT:
+            self._absent_at = None
+        elif self._absent_at is None:
+            self._absent_at = now
+        is_absent = self._absent_at is not None and now - self._absent_at >= ABSENT_WAIT_S
+        return is_absent or phase == state.FAILED or now - self._began >= WAIT_S
+
+
+class Reporting(Quarantine):
+    """The quarantine in the process that reports: it tells workers of pytest-xdist, and the end of the run."""
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Tell a worker where the list will lie: one on this machine, which can read it."""
+        try:
+            if self._spool is not None and node.gateway.spec.popen and not self.problem:
+                node.workerinput[WORKER_INPUT] = str(self._spool)
+        except Exception as error:
+            self._mishaps.note(error)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self) -> None:
+        """Read the list for which the worker has waited."""
+        try:
+            listed = quarantine.read(self._spool) if self._spool else None
+            self._take(listed or Listed(problem=NOTHING_CAME))
+        except Exception as error:
+            self._mishaps.note(error)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        try:
+            for line in lines(self.excused, self.problem):
+                terminalreporter.write_line(line)
+        except Exception as error:
+            self._mishaps.note(error)
+
+
+def lines(excused: Mapping[str, str], problem: str) -> Iterator[str]:
+    """Yield what the end of a run says: which failures did not count, or why all of them did."""
+    if problem:
+        yield f"akastats: without quarantine, so all failures count: {visible(problem)}"
+    if excused:
+        yield f"akastats: failed in quarantine, which does not fail the run: {len(excused)}"
+    for nodeid, told in list(excused.items())[:NAMED]:
+        yield f"    {visible(nodeid)} {told}"
+    if len(excused) > NAMED:
+        yield f"    and {len(excused) - NAMED} more"

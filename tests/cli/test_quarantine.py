@@ -1,0 +1,122 @@
+"""`akastats quarantine`: putting tests in, listing them, taking them out."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+
+import pytest
+
+from akastats import keys
+from akastats.analysis.quarantine import Quarantined, pack
+from tests.telling import tell
+
+NODEID = "a.py::b"
+HOSTILE = "a.py::b[\x1b[2J\u202e]"
+
+
+@pytest.fixture(autouse=True)
+def _use_the_server(server, monkeypatch):
+    """The commands find the test's server by its variable."""
+    monkeypatch.setenv("AKA_STATS_REDIS_URL", server)
+    monkeypatch.setenv("AKA_STATS_TIMEZONE", "UTC")
+
+
+def in_days(days: float) -> str:
+    """Return a day from today on, in UTC."""
+    return time.strftime("%Y-%m-%d", time.gmtime(time.time() + days * 86_400))
+
+
+def test_a_test_is_put_in_listed_and_taken_out(akastats, server, tmp_path, redis_client):
+    """Each in a line; what is in shows until when and why."""
+    tell(server, tmp_path, [(NODEID, "passed", 0.1)], suite="unit")
+
+    put = akastats("quarantine", NODEID, "--suite=unit", f"--until={in_days(7)}", "--reason=hangs up")
+    listed = akastats("quarantine")
+    removed = akastats("quarantine", NODEID, "--suite=unit", "--remove")
+    again = akastats("quarantine", NODEID, "--suite=unit", "--remove")
+    empty = akastats("quarantine", "--list")
+
+    told = f"{NODEID} is in quarantine until {in_days(7)}; runs with --akastats-quarantine do not fail by it\n"
+    assert (0, told, "") == (put.code, put.out, put.err)
+    head, row = listed.out.splitlines()
+    assert ["until", "test", "suite", "since", "by", "reason"] == head.split()
+    assert [in_days(7), NODEID, "unit", in_days(0)] == row.split()[:4]
+    assert row.rstrip().endswith("hangs up")
+    assert (0, f"{NODEID} is out of quarantine: its failures count\n") == (removed.code, removed.out)
+    assert (1, True) == (again.code, "is not in quarantine" in again.err)
+    assert (0, "Nothing is in quarantine.\n") == (empty.code, empty.out)
+
+
+def test_json_is_the_api_s(akastats, server):
+    """The same names, the same values."""
+    from akastats.app import app
+    from tests.api.conftest import call
+
+    put = akastats("quarantine", NODEID, "--force", f"--until={in_days(1)}", "--reason=x", "--json").json
+
+    listed = akastats("quarantine", "--json").json
+    assert [put] == listed["items"]
+    assert call(app, "GET", "/api/v1/quarantine").json() == listed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ([NODEID, "--reason=x"], "--until: a day is written as year-month-day"),
+        ([NODEID, "--until=soon", "--reason=x"], "--until: a day is written"),
+        ([NODEID, "--until=2099-02-30", "--reason=x"], "no day 2099-02-30"),
+        ([NODEID, "--until=2099-01-01"], "--reason: 1 to 500 characters"),
+        ([NODEID, "--list"], "--list stands alone"),
+        (["--remove"], "needs the NODEID"),
+        (["--until=2099-01-01"], "go with the NODEID"),
+        ([NODEID, "--remove", "--reason=x"], "go with the NODEID"),
+    ],
+)
+def test_a_wrong_use_is_told_before_anything_is_asked(akastats, arguments, told):
+    """With the exit code of a wrong use."""
+    answer = akastats("quarantine", *arguments, AKA_STATS_REDIS_URL="redis://127.0.0.1:1")
+
+    assert (2, "") == (answer.code, answer.out)
+    assert told in re.sub(r"\s+", " ", answer.err)
+
+
+@pytest.mark.parametrize(
+    ("days", "variables", "told"),
+    [
+        (1, {}, "is known: look at its spelling and its suite, or ask again with force (--force"),
+        (-1, {}, "until: that is over already"),
+        (92, {}, "until: more than 90 days ahead"),
+        (1, {"AKA_STATS_PROTECTED": "x.py\na.py"}, "protected by 'a.py' of AKA_STATS_PROTECTED"),
+    ],
+)
+def test_what_a_rule_keeps_out_says_what_to_do(akastats, days, variables, told):
+    """In one line, with the exit code of an answer that is no."""
+    answer = akastats("quarantine", NODEID, f"--until={in_days(days)}", "--reason=x", **variables)
+
+    assert (1, "", 1) == (answer.code, answer.out, len(answer.err.splitlines()))
+    assert told in answer.err
+
+
+def test_a_test_that_always_failed_needs_force(akastats, server, tmp_path):
+    """The refusal names the way."""
+    tell(server, tmp_path, [(NODEID, "failed", 0.1)])
+    arguments = ("quarantine", NODEID, f"--until={in_days(1)}", "--reason=x")
+
+    refused, forced = akastats(*arguments), akastats(*arguments, "--force")
+
+    assert (1, True, 0) == (refused.code, "broken, not flaky" in refused.err, forced.code)
+
+
+def test_what_strangers_wrote_is_shown_as_text(akastats, redis_client):
+    """Names and reasons come from whoever may write."""
+    entry = Quarantined(f"test::{HOSTILE}", HOSTILE, "", time.time() + 9e5, "\x1b[2Jx", time.time(), "\u202ey")
+    redis_client.hset(keys.quarantine("AKA-STATS"), entry.label, pack(entry))
+
+    answer = akastats("quarantine")
+
+    assert "\x1b" not in answer.out + answer.err
+    assert "\u202e" not in answer.out
+    assert HOSTILE == akastats("quarantine", "--json").json["items"][0]["nodeid"]
+    assert json.dumps(HOSTILE)[1:-1] in akastats("quarantine", "--json").out

@@ -1,0 +1,220 @@
+"""`akastats report`."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from akastats import keys
+from akastats.analysis.marks import mark_of_change, pack
+from akastats.analysis.verdicts import JudgedChange, JudgedFailure
+from akastats.analysis.verdicts import pack as packed
+from tests.report.given import change, flaky, verdicts
+from tests.telling import STARTED, tell
+
+TEST = "tests/test_a.py::test_b"
+
+
+@pytest.fixture(autouse=True)
+def _use_the_server(server, monkeypatch):
+    """The commands find the test's server by its variable; this machine's own CI does not show."""
+    monkeypatch.setenv("AKA_STATS_REDIS_URL", server)
+    for name in (
+        "GITHUB_WORKSPACE",
+        "CI_PROJECT_DIR",
+        "WORKSPACE",
+        "BUILD_SOURCESDIRECTORY",
+        "BITBUCKET_CLONE_DIR",
+    ):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def run_id(server, tmp_path):
+    """A stored run with one failure."""
+    return tell(
+        server, tmp_path, [(TEST, "failed", 0.1), ("tests/test_a.py::test_c", "passed", 0.1)], branch="main"
+    )
+
+
+@pytest.fixture
+def judge(redis_client, run_id):
+    """Store what the run means."""
+
+    def judge(**fields):
+        told = {"failures": (JudgedFailure(TEST, "new"),), **fields}
+        redis_client.set(keys.verdicts("AKA-STATS", run_id), packed(verdicts(run=run_id, **told)))
+
+    return judge
+
+
+def test_the_newest_run_as_markdown(akastats, run_id, judge):
+    """What a comment takes, to stdout, without being asked for more."""
+    judge(tests=(flaky(),))
+
+    answer = akastats("report")
+
+    assert (0, "") == (answer.code, answer.err)
+    assert answer.out.startswith(f"### Tests failed: 1 failed, 1 passed\n\nRun `{run_id}` of `main`\n")
+    assert f"#### New failures: 1\n\nPassed on `main` until now, or was not there.\n\n- `{TEST}`\n" in answer.out
+    assert "#### Newly flaky: 1\n" in answer.out
+
+
+def test_a_run_that_nobody_has_judged(akastats, run_id):
+    """It is reported without labels, and says so."""
+    answer = akastats("report", run_id)
+
+    assert 0 == answer.code
+    assert "Nobody has judged this run, or not yet: failures have no label.\n" in answer.out
+    assert f"#### Failures: 1\n\n- `{TEST}`\n" in answer.out
+
+
+def test_which_run_is_the_newest(akastats, server, tmp_path, run_id):
+    """Of a suite or branch if one is named, else of all."""
+    later = {"run_id": "20231115T000000000-000002", "started": STARTED + 100}
+    tell(server, tmp_path, [(TEST, "passed", 0.1)], branch="topic", suite="unit", **later)
+
+    assert "Run `20231115T000000000-000002`" in akastats("report").out
+    assert f"Run `{run_id}`" in akastats("report", "--branch=main").out
+    assert "Run `20231115T000000000-000002`" in akastats("report", "--suite=unit").out
+    missing = akastats("report", "--suite=slow")
+    assert (1, "") == (missing.code, missing.out)
+    assert "no finished run in namespace 'AKA-STATS', suite 'slow'" in missing.err
+
+
+BUILD = {"GITLAB_CI": "true", "CI_PIPELINE_ID": "7", "CI_COMMIT_SHA": "c0ffee", "CI_JOB_NAME": "unit"}
+
+
+def test_in_ci_the_newest_is_of_this_build(akastats, server, tmp_path, run_id):
+    """Others' runs end on the same server meanwhile: of this job, else of this build, else there is none."""
+    ids = [f"20231115T00000000{number}-000001" for number in range(3)]
+    for number, (build, job) in enumerate((("7", "unit"), ("7", "lint"), ("8", "unit"))):
+        told = {"run_id": ids[number], "started": STARTED + 100 * number, "commit": "c0ffee", "build_id": build}
+        tell(server, tmp_path, [(TEST, "passed", 0.1)], job=job, branch="topic", **told)
+
+    assert f"Run `{ids[0]}`" in akastats("report", **BUILD).out
+    assert f"Run `{ids[1]}`" in akastats("report", **{**BUILD, "CI_JOB_NAME": "report"}).out
+    assert f"Run `{ids[2]}`" in akastats("report", "--branch=topic", **BUILD).out
+    missing = akastats("report", **{**BUILD, "CI_PIPELINE_ID": "9"})
+    assert (1, "") == (missing.code, missing.out)
+    assert "no finished run of build '9'" in missing.err
+
+
+def test_a_run_can_be_judged_when_it_is_asked_for(akastats, server, tmp_path):
+    """One that was drained or imported: by what was known up to it, and it stays judged."""
+    for number in range(6):
+        told = {"run_id": f"20231115T00000000{number}-000001", "started": STARTED + 100 * number}
+        outcome = "failed" if number == 5 else "passed"
+        tell(server, tmp_path, [(TEST, outcome, 0.1)], branch="main", commit=f"{number}" * 40, **told)
+
+    assert "#### Failures: 1\n" in akastats("report").out
+    assert "#### New failures: 1\n" in akastats("report", "--judge").out
+    assert "#### New failures: 1\n" in akastats("report").out
+
+
+def test_an_unknown_run(akastats, run_id):
+    """One line says that there is none."""
+    answer = akastats("report", "nope")
+
+    assert (1, "", 1) == (answer.code, answer.out, answer.err.count("\n"))
+
+
+def test_json_has_all_that_the_api_answers(akastats, run_id, judge, server):
+    """The run's details, and beside them what `/verdicts` tells."""
+    from akastats.app import app
+    from tests.api.conftest import call
+
+    judge(
+        tests=(flaky(),),
+        changes=(JudgedChange(change(), is_new=True),),
+        suite_changes=(JudgedChange(change(""), is_new=True),),
+    )
+
+    found = akastats("report", run_id, "--format", "json").json
+
+    of_run = call(app, "GET", f"/api/v1/runs/{run_id}").json()
+    judged = call(app, "GET", f"/api/v1/verdicts?run={run_id}").json()
+    assert set(of_run) <= set(found)
+    assert found["failures"] == of_run["failures"]
+    assert set(judged) - {"labels"} <= set(found["verdicts"])
+    (changed,), (told,) = found["verdicts"]["changes"], judged["changes"]
+    assert {name: changed[name] for name in told if name != "nodeid" and name != "suite"} == {
+        name: told[name] for name in told if name != "nodeid" and name != "suite"
+    }
+    assert found["verdicts"]["failures"] == judged["failures"]
+
+
+def test_json_of_a_run_that_nobody_has_judged(akastats, run_id):
+    """`verdicts` is null."""
+    found = akastats("report", "--json").json
+
+    assert (run_id, None) == (found["id"], found["verdicts"])
+
+
+def test_a_file_for_a_browser(akastats, run_id, judge, project):
+    """Written where `--output` says, nothing to stdout."""
+    judge()
+
+    answer = akastats("report", "--format=html", "--output=report.html")
+
+    assert (0, "", "") == (answer.code, answer.out, answer.err)
+    text = (project / "report.html").read_text()
+    assert text.startswith("<!doctype html>")
+    assert f"<code>{TEST}</code>" in text
+    assert "<h2>Slowest tests <span>2</span></h2>" in text
+
+
+def test_a_file_for_gitlab(akastats, run_id, judge, project):
+    """Paths are counted from the repository's root, wherever the command is run."""
+    judge()
+    below = project / "services" / "a"
+    below.mkdir(parents=True)
+    (below / "pytest.ini").write_text("[pytest]\n")
+
+    answer = akastats("report", "--format=gitlab", cwd=below, CI_PROJECT_DIR=str(project))
+
+    (issue,) = json.loads(answer.out)
+    assert {"path": "services/a/test_a.py", "lines": {"begin": 3}} == issue["location"]
+    assert "critical" == issue["severity"]
+
+
+def test_an_output_that_cannot_be_written(akastats, run_id):
+    """One line says so."""
+    answer = akastats("report", "--output=no/such/place")
+
+    assert (1, "") == (answer.code, answer.out)
+    assert "cannot write" in answer.err
+    assert "No such file or directory" in answer.err
+
+
+def test_a_form_that_there_is_not(akastats, run_id):
+    """It is a wrong use, and the forms are named."""
+    answer = akastats("report", "--format=pdf")
+
+    assert (2, "") == (answer.code, answer.out)
+    assert all(form in answer.err for form in ("markdown", "html", "json", "gitlab"))
+
+
+def test_what_is_said_to_be_noise_is_no_news(akastats, run_id, judge, redis_client):
+    """It is left out of the sections, and stays in the JSON with its mark."""
+    slower = change(f"test::{TEST}")
+    judge(changes=(JudgedChange(slower, is_new=True),))
+    assert "#### Newly slower: 1" in akastats("report").out
+
+    redis_client.hset(
+        keys.marks("AKA-STATS"), "id", pack(mark_of_change(slower, "noise", "it hops", redis_client.time()[0]))
+    )
+
+    assert "Newly slower" not in akastats("report").out
+    (changed,) = akastats("report", "--format=json").json["verdicts"]["changes"]
+    assert ("noise", "it hops") == (changed["mark"]["mark"], changed["mark"]["reason"])
+
+
+def test_commits_are_named_where_they_are_known(akastats, server, tmp_path, run_id, judge):
+    """A run's id says less than its commit."""
+    told = {"run_id": "20231114T000000000-000009", "started": STARTED - 100}
+    earlier = tell(server, tmp_path, [(TEST, "passed", 0.1)], commit="c0ffee" * 6, **told)
+    judge(changes=(JudgedChange(change(f"test::{TEST}", since="r1", run=earlier, until="r3"), is_new=True),))
+
+    assert "since `c0ffeec0ff`; the cause came after run `r1` and by run `r3`" in akastats("report", run_id).out

@@ -1,0 +1,170 @@
+"""What GitHub is told of a run: its step summary, and the lines that its runner reads."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from akastats import keys
+from akastats.analysis.marks import mark_of_change, pack
+from akastats.analysis.verdicts import JudgedChange, JudgedFailure, Verdicts
+from akastats.config import Config
+from akastats.redis import connect, run
+from akastats.shipper.publishing import MOST_BYTES, is_wanted, publish, published
+from tests.report.given import ONE, change, details, everything, failure, verdicts
+from tests.telling import tell
+
+TITLE = "### Tests failed in `unit`: 5 failed, 1 error, 114 passed\n"
+
+
+@pytest.fixture
+def summary(tmp_path) -> Path:
+    """The file that GitHub makes for a step."""
+    path = tmp_path / "step_summary"
+    path.write_text("before\n")
+    return path
+
+
+def github(summary: Path | None = None, **variables: str) -> dict[str, str]:
+    """Return variables as GitHub sets them."""
+    told = {
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_WORKSPACE": "/repo",
+        "AKA_STATS_STARTED_IN": "/repo/sub",
+        **variables,
+    }
+    return told | ({"GITHUB_STEP_SUMMARY": str(summary)} if summary else {})
+
+
+def test_the_summary_is_appended_and_the_lines_are_returned(summary):
+    """What other commands of the step have written stays; places are counted from the repository's root."""
+    found, judged = everything()
+
+    lines = publish(judged, found, github(summary), {"r1": "aaaabbbbcccc"})
+
+    text = summary.read_text()
+    assert text.startswith(f"before\n{TITLE}")
+    assert "the cause came after `aaaabbbbcc`" in text
+    assert lines[0].startswith("::error file=sub/shop/cart.py,line=12,title=")
+
+
+def test_two_runs_of_a_step_are_both_told(summary):
+    """Each appends in one write, and a blank line keeps them apart."""
+    for _ in range(2):
+        publish(*reversed(everything()), github(summary))
+
+    assert 2 == summary.read_text().count(f"\n{TITLE}")
+    assert summary.read_text().endswith("\n\n")
+
+
+def test_elsewhere_nobody_is_told(summary):
+    """Outside of GitHub nothing is written, and there is nothing to print."""
+    assert not is_wanted({"CI": "true", "GITLAB_CI": "true"})
+    assert [] == publish(*reversed(everything()), {})
+
+
+def test_a_summary_alone_gets_no_lines(summary):
+    """Who reads no commands is sent none."""
+    assert [] == publish(*reversed(everything()), {"GITHUB_STEP_SUMMARY": str(summary)})
+    assert TITLE in summary.read_text()
+
+
+@pytest.mark.parametrize("variable", ["off", "auto"])
+def test_it_can_be_switched_off(summary, variable):
+    """`AKA_STATS_FORGE=off` keeps GitHub from being told."""
+    lines = publish(*reversed(everything()), github(summary, AKA_STATS_FORGE=variable))
+
+    assert (variable == "auto") == bool(lines) == (TITLE in summary.read_text())
+
+
+@pytest.mark.parametrize("kind", ["directory", "absent", "null", "pipe", "denied"])
+def test_a_summary_that_cannot_be_written_is_left_out(tmp_path, kind):
+    """Nothing fails, nothing waits, and the lines are there all the same."""
+    path = tmp_path / kind
+    if kind == "directory":
+        path.mkdir()
+    elif kind == "absent":
+        path = path / "x"
+    elif kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "null":
+        path = Path(f"{path}\0")
+    else:
+        path = Path("/proc/version")
+
+    assert publish(*reversed(everything()), github(path))
+
+
+def test_a_summary_grows_no_larger_than_github_takes(summary):
+    """One byte more, and GitHub would show nothing of the step."""
+    publish(*reversed(everything()), github(summary))
+    size = summary.stat().st_size - len("before\n")
+
+    for length, is_told in ((MOST_BYTES - size, True), (MOST_BYTES - size + 1, False)):
+        summary.write_bytes(b"x" * length)
+        publish(*reversed(everything()), github(summary))
+        assert (length + size * is_told) == summary.stat().st_size
+
+
+def test_without_verdicts_failures_are_marked_too():
+    """A run that could not be judged is told as it is."""
+    (line,) = publish(None, details(failure(ONE)), github())
+
+    assert line.endswith("::AssertionError: assert 12 == 13")
+
+
+@pytest.fixture
+def carry(server):
+    """Carry operations out on the server; `asked` counts them."""
+    client = connect(server)
+
+    def carry(operation):
+        carry.asked += 1
+        return run(operation, client, client)
+
+    carry.asked = 0
+    return carry
+
+
+def test_nothing_is_read_where_nobody_listens(carry, server):
+    """A run outside of GitHub costs the server nothing more."""
+    assert [] == published(
+        "unknown", None, Config(redis_url=server), carry, {"AKA_STATS_FORGE": "off", **github()}
+    )
+    assert 0 == carry.asked
+
+
+def told(run_id: str, **fields: object) -> Verdicts:
+    """Return verdicts of a stored run."""
+    return replace(verdicts(), run=run_id, **fields)
+
+
+def test_a_stored_run_is_read_and_told(carry, server, tmp_path, summary):
+    """Its failures with the places that their tracebacks name."""
+    run_id = tell(server, tmp_path, [("test_a.py::test", "failed", 0.1)])
+    judged = told(run_id, failures=(JudgedFailure("test_a.py::test", "new"),))
+
+    (line,) = published(run_id, judged, Config(redis_url=server), carry, github(summary))
+
+    assert (
+        "::error file=sub/test_a.py,line=3,title=test_a.py%3A%3Atest (new)::AssertionError: assert 12 == 13"
+        == line
+    )
+    assert "#### New failures: 1" in summary.read_text()
+
+
+@pytest.mark.parametrize(("kind", "is_told"), [("noise", False), ("expected", False), ("acknowledged", True)])
+def test_what_is_said_to_be_noise_is_no_news(carry, server, tmp_path, redis_client, kind, is_told):
+    """Nor what was to be; what somebody only knows of is told."""
+    run_id = tell(server, tmp_path, [("test_a.py::test", "passed", 0.1)])
+    slower = change("test::test_a.py::test")
+    mark = mark_of_change(slower, kind, "", redis_client.time()[0])
+    redis_client.hset(keys.marks("AKA-STATS"), "id", pack(mark))
+    judged = told(run_id, changes=(JudgedChange(slower, is_new=True),))
+
+    lines = published(run_id, judged, Config(redis_url=server), carry, github())
+
+    assert is_told == bool(lines)
