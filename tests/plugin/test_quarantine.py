@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -81,6 +82,13 @@ EXPECTED = {
 }
 
 
+@pytest.fixture
+def excusing(pytester: pytest.Pytester, record: Record) -> Record:
+    """Run a suite with its quarantine, for which it waits as long as a busy machine takes."""
+    pytester.makeconftest("from pytest_akastats import quarantine as q\nq.WAIT_S, q.LOOKS = 60.0, 6000\n")
+    return partial(record, options=OPTIONS)
+
+
 def put_in(*nodeids: str, suite: str = "") -> None:
     """Put tests into quarantine."""
     for nodeid in nodeids:
@@ -90,13 +98,13 @@ def put_in(*nodeids: str, suite: str = "") -> None:
 
 
 def test_whatever_fails_in_quarantine_is_excused_and_recorded(
-    pytester: pytest.Pytester, record: Record, spread: str
+    pytester: pytest.Pytester, excusing: Record, spread: str
 ) -> None:
     """Each phase and kind of test: the exit code is 0, the outcomes and exception classes are the true ones."""
     pytester.makepyfile(test_endings=ENDINGS)
     put_in(*(f"test_endings.py::{name}" for name in EXPECTED))
 
-    recorded = record(spread, "-rx", "--doctest-modules", options=OPTIONS)
+    recorded = excusing(spread, "-rx", "--doctest-modules")
 
     assert EXPECTED == recorded.outcomes
     assert pytest.ExitCode.OK == recorded.result.ret
@@ -121,55 +129,57 @@ def test_whatever_fails_in_quarantine_is_excused_and_recorded(
     recorded.result.stdout.fnmatch_lines([f"XFAIL test_endings.py::test_fails - quarantined {TOLD}"])
 
 
-def test_other_failures_count(pytester: pytest.Pytester, record: Record, spread: str) -> None:
+def test_other_failures_count(pytester: pytest.Pytester, excusing: Record) -> None:
     """What is not listed, and what only another suite has in quarantine."""
     pytester.makepyfile(test_one="def test_a(): assert 0\ndef test_b(): assert 0\ndef test_c(): assert 0\n")
     put_in("test_one.py::test_a")
     put_in("test_one.py::test_b", suite="unit")
 
-    recorded = record(spread, options=OPTIONS)
+    recorded = excusing("-n2")
 
     assert pytest.ExitCode.TESTS_FAILED == recorded.result.ret
     recorded.result.assert_outcomes(failed=2, xfailed=1)
 
 
-def test_a_suite_has_its_own(pytester: pytest.Pytester, record: Record) -> None:
+def test_a_suite_has_its_own(pytester: pytest.Pytester, excusing: Record) -> None:
     """The run's suite counts, and no other."""
     pytester.makepyfile(test_one="def test_a(): assert 0\n")
     put_in("test_one.py::test_a", suite="unit")
 
-    recorded = record("--akastats-suite=unit", options=OPTIONS)
+    recorded = excusing("--akastats-suite=unit")
 
     assert pytest.ExitCode.OK == recorded.result.ret
 
 
-def test_an_excused_failure_does_not_stop_the_run(pytester: pytest.Pytester, record: Record, spread: str) -> None:
+def test_an_excused_failure_does_not_stop_the_run(
+    pytester: pytest.Pytester, excusing: Record, spread: str
+) -> None:
     """`-x` counts those that count, in the workers too."""
     pytester.makepyfile(test_one="\n".join(f"def test_{number}(): assert 0" for number in range(8)))
     put_in(*(f"test_one.py::test_{number}" for number in range(8)))
 
-    recorded = record(spread, "-x", options=OPTIONS)
+    recorded = excusing(spread, "-x")
 
     assert pytest.ExitCode.OK == recorded.result.ret
     assert 8 == len(recorded.outcomes)
 
 
-def test_the_first_that_counts_stops_the_run(pytester: pytest.Pytester, record: Record) -> None:
+def test_the_first_that_counts_stops_the_run(pytester: pytest.Pytester, excusing: Record) -> None:
     """Behind one that does not."""
     pytester.makepyfile(test_one="\n".join(f"def test_{number}(): assert 0" for number in range(3)))
     put_in("test_one.py::test_0")
 
-    recorded = record("-x", options=OPTIONS)
+    recorded = excusing("-x")
 
     assert (pytest.ExitCode.TESTS_FAILED, 2) == (recorded.result.ret, len(recorded.outcomes))
 
 
-def test_it_is_run_again_before_it_is_excused(pytester: pytest.Pytester, record: Record, spread: str) -> None:
+def test_it_is_run_again_before_it_is_excused(pytester: pytest.Pytester, excusing: Record) -> None:
     """Each attempt of pytest-rerunfailures is evidence; the last one is excused."""
     pytester.makepyfile(test_one="def test_a(): assert 0\n")
     put_in("test_one.py::test_a")
 
-    recorded = record(spread, "--reruns=2", options=OPTIONS)
+    recorded = excusing("--reruns=2")
 
     assert pytest.ExitCode.OK == recorded.result.ret
     assert ["rerun", "rerun", "failed"] == recorded.profile["tests"]["outcome"]
@@ -178,7 +188,7 @@ def test_it_is_run_again_before_it_is_excused(pytester: pytest.Pytester, record:
 
 @pytest.mark.skipif(not hasattr(pytest, "Subtests"), reason="subtests are pytest's own from version 9 on")
 def test_failing_subtests_are_excused_with_their_test(
-    pytester: pytest.Pytester, record: Record, spread: str
+    pytester: pytest.Pytester, excusing: Record, spread: str
 ) -> None:
     """pytest fails the test behind them, late: that is excused too."""
     pytester.makepyfile(
@@ -190,25 +200,25 @@ def test_failing_subtests_are_excused_with_their_test(
     )
     put_in("test_one.py::test_a")
 
-    recorded = record(spread, "-x", options=OPTIONS)
+    recorded = excusing(spread, "-x")
 
     assert (pytest.ExitCode.OK, {"test_a": "failed"}) == (recorded.result.ret, recorded.outcomes)
     assert ["subtest", "subtest"] == recorded.profile["errors"]["phase"]
     assert "failed" not in recorded.result.parseoutcomes()
 
 
-def test_a_worker_that_dies_in_quarantine_is_excused(pytester: pytest.Pytester, record: Record) -> None:
+def test_a_worker_that_dies_in_quarantine_is_excused(pytester: pytest.Pytester, excusing: Record) -> None:
     """A crash is a failure of its test."""
     pytester.makepyfile(test_one="import os\ndef test_a(): os._exit(3)\ndef test_b(): pass\n")
     put_in("test_one.py::test_a")
 
-    recorded = record("-n1", options=OPTIONS)
+    recorded = excusing("-n1")
 
     assert (pytest.ExitCode.OK, "failed") == (recorded.result.ret, recorded.outcomes["test_a"])
     assert ["crash"] == recorded.profile["errors"]["phase"]
 
 
-def test_groups_of_workers_do_not_hide_a_test(pytester: pytest.Pytester, record: Record) -> None:
+def test_groups_of_workers_do_not_hide_a_test(pytester: pytest.Pytester, excusing: Record) -> None:
     """With `--dist loadgroup` node ids end with the group."""
     pytester.makepyfile(
         test_one="""
@@ -220,13 +230,13 @@ def test_groups_of_workers_do_not_hide_a_test(pytester: pytest.Pytester, record:
     )
     put_in("test_one.py::test_a[a@b]")
 
-    recorded = record("-n2", "--dist=loadgroup", options=OPTIONS)
+    recorded = excusing("-n2", "--dist=loadgroup")
 
     assert (pytest.ExitCode.OK, {"test_a[a@b]": "failed"}) == (recorded.result.ret, recorded.outcomes)
 
 
 def test_a_secret_in_a_node_id_does_not_hide_a_test(
-    pytester: pytest.Pytester, record: Record, monkeypatch: pytest.MonkeyPatch
+    pytester: pytest.Pytester, record: Record, excusing: Record, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is in quarantine under the name that is recorded."""
     monkeypatch.setenv("BANK_PASSWORD", "tigerofsiam")
@@ -240,34 +250,34 @@ def test_a_secret_in_a_node_id_does_not_hide_a_test(
     (name,) = record().outcomes
     put_in(f"test_one.py::{name}")
 
-    recorded = record(options=OPTIONS)
+    recorded = excusing()
 
     assert "tigerofsiam" not in name
     assert pytest.ExitCode.OK == recorded.result.ret
 
 
-def test_a_file_that_cannot_be_collected_counts(pytester: pytest.Pytester, record: Record) -> None:
+def test_a_file_that_cannot_be_collected_counts(pytester: pytest.Pytester, excusing: Record) -> None:
     """It holds no test, also where its own name was forced into quarantine."""
     pytester.makepyfile(test_one="import nothing_of_the_kind\n")
     put_in("test_one.py")
 
-    recorded = record(options=OPTIONS)
+    recorded = excusing()
 
     assert pytest.ExitCode.INTERRUPTED == recorded.result.ret
     recorded.result.stdout.fnmatch_lines(["ERROR test_one.py"])
 
 
-def test_an_empty_quarantine_says_nothing(pytester: pytest.Pytester, record: Record) -> None:
+def test_an_empty_quarantine_says_nothing(pytester: pytest.Pytester, excusing: Record) -> None:
     """Failures count, and there is nothing to tell of it."""
     pytester.makepyfile(test_one="def test_a(): assert 0\n")
 
-    recorded = record(options=OPTIONS)
+    recorded = excusing()
 
     assert pytest.ExitCode.TESTS_FAILED == recorded.result.ret
-    recorded.result.stdout.no_fnmatch_line("*quarantine*")
+    recorded.result.stdout.no_fnmatch_line("akastats: *quarantine*")
 
 
-def test_without_the_option_nothing_is_registered(pytester: pytest.Pytester, record: Record, spread: str) -> None:
+def test_without_the_option_nothing_is_registered(pytester: pytest.Pytester, record: Record) -> None:
     """No hook, no file, no module: failures count."""
     pytester.makepyfile(
         test_one="""
@@ -280,19 +290,19 @@ def test_without_the_option_nothing_is_registered(pytester: pytest.Pytester, rec
     )
     put_in("test_one.py::test_a")
 
-    recorded = record(spread)
+    recorded = record()
 
     recorded.result.assert_outcomes(failed=1, passed=1)
     assert [] == list((pytester.path / ".akastats" / "spool").glob("*.quarantine"))
 
 
-def test_the_ini_file_asks_for_it(pytester: pytest.Pytester, record: Record) -> None:
+def test_the_ini_file_asks_for_it(pytester: pytest.Pytester, excusing: Record) -> None:
     """A project can have it in each recorded run."""
     pytester.makeini("[pytest]\nakastats = true\nakastats_quarantine = true\nakastats_wait = 60\n")
     pytester.makepyfile(test_one="def test_a(): assert 0\n")
     put_in("test_one.py::test_a")
 
-    assert pytest.ExitCode.OK == record(options=()).result.ret
+    assert pytest.ExitCode.OK == excusing(options=()).result.ret
 
 
 def test_the_option_needs_a_recorded_run(pytester: pytest.Pytester) -> None:
@@ -319,9 +329,8 @@ def test_a_silent_server_is_waited_for_two_seconds(pytester: pytest.Pytester, si
     result = pytester.runpytest_subprocess(*OPTIONS, spread, f"--akastats-url={silent}", "--akastats-wait=0")
 
     result.assert_outcomes(failed=1)
-    told = [line for line in result.outlines if "quarantine" in line]
-    assert 1 == len(told)
-    assert told[0].startswith("akastats: without quarantine, so all failures count: ")
+    told = [line for line in result.outlines if line.startswith("akastats: without quarantine")]
+    assert ["akastats: without quarantine, so all failures count: "] == [line[:53] for line in told]
     assert result.duration >= WAIT_S
 
 

@@ -91,8 +91,10 @@ def test_strangers_texts_mean_nothing(text):
         changes=(JudgedChange(change(f"test::{text}", since=text, run=text, until=text), is_new=True),),
     )
 
-    page = Page(html(document(hostile, told, {text: text})))
+    written = html(document(hostile, told, {text: text}))
 
+    page = Page(written)
+    assert not {"\u202e", "\u2066", "\x1b", "\0", "\r", "\ud800"} & set(written)
     assert page.tags <= TAGS
     assert page.attributes <= ATTRIBUTES
     assert cut(text, MOST_CODE) in page.texts["code"]

@@ -149,6 +149,5 @@ def test_a_long_name_keeps_both_ends():
     """The file in front and the parameters behind."""
     name = f"tests/test_cart.py::test_{'x' * 500}[eur]"
 
-    assert ONE[:20] == cut(name, 300)[:20]
-    assert cut(name, 300).endswith("[eur]")
-    assert 300 == len(cut(name, 300))
+    assert f"{name[:196]} ... {name[-99:]}" == cut(name, 300)
+    assert ONE == cut(ONE, len(ONE))
