@@ -224,3 +224,10 @@ def test_a_webhook_is_an_address_and_a_secret(value):
     assert value not in str(error.value)
     right = read({"AKA_STATS_WEBHOOK": "https://hooks.example/T0/secret"})
     assert "secret" not in f"{right} {right!r}"
+
+
+def test_forges_are_told_or_not():
+    """By default they are; any other word is refused."""
+    assert [read({"AKA_STATS_FORGE": word}).forge for word in ("", "auto", "off")] == ["auto", "auto", "off"]
+    with pytest.raises(ConfigError, match="AKA_STATS_FORGE: 'no' is neither auto nor off"):
+        read({"AKA_STATS_FORGE": "no"})

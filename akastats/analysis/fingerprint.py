@@ -85,7 +85,8 @@ def message_in(text: str, raised: str) -> str:
 
 
 def _is_marked(line: str) -> bool:
-    return line.startswith("E  ")
+    # An empty line of a message, as in the difference of two strings, is an E alone once its end is stripped.
+    return line.startswith("E  ") or line == "E"
 
 
 def _without_class(line: str, raised: str) -> str:
@@ -124,7 +125,8 @@ _NATIVE = re.compile(r'\s*File "([^"]+)", line (\d+), in (.+)')
 _SHORT = re.compile(r"(\S.*?):(\d+): in (\S+)")
 _LONG = re.compile(r"(\S.*?):(\d+): ?[\w.]*")
 _LINE = re.compile(r"(\S+?\.py):(\d+): [A-Za-z_][\w.]*: .*")
-_DEF = re.compile(r"[> ]\s*(?:async )?def (\w+)")
+# At the very beginning where the text was stripped: the first line of a test that failed in itself.
+_DEF = re.compile(r"(?:[> ]\s*)?(?:async )?def (\w+)")
 
 
 def own_frames(text: str) -> Iterator[str]:

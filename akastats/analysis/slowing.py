@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -87,25 +87,27 @@ def _durations(
 ) -> dict[str, Durations]:
     fixtures = [record.fixtures if is_whole else {} for record, is_whole in zip(records, whole, strict=True)]
     files = [record.files if is_whole else {} for record, is_whole in zip(records, whole, strict=True)]
-    tables = {"test": map(_last_timed, records), "fixture": fixtures, "collect": files}
+    tables: dict[str, list[Mapping[str, float]]] = {
+        "test": [*map(_last_timed, records)],
+        "fixture": fixtures,
+        "collect": files,
+    }
     return {
-        f"{labels[word]}::{name}": series
-        for word, by_run in tables.items()
-        for name, series in _by_name(by_run).items()
+        f"{labels[word]}::{name}": series for word, by_run in tables.items() for name, series in _by_name(by_run)
     }
 
 
-def _by_name(by_run: Iterable[Mapping[str, float]]) -> dict[str, Durations]:
-    """Return the series of each name; arrays, since two million numbers of Python's own take 64 MB."""
-    found: dict[str, tuple[array[int], array[float]]] = {}
-    for at, taken in enumerate(by_run):
-        for name, seconds in taken.items():
-            columns = found.get(name)
-            if columns is None:
-                columns = found[name] = (array("l"), array("d"))
-            columns[0].append(at)
-            columns[1].append(seconds)
-    return {name: Durations(*columns) for name, columns in found.items()}
+def _by_name(by_run: Sequence[Mapping[str, float]]) -> Iterator[tuple[str, Durations]]:
+    """Yield the series of each name; arrays, since two million numbers of Python's own take 64 MB."""
+    everywhere = range(len(by_run))
+    gets = [taken.get for taken in by_run]
+    for name in dict.fromkeys(name for taken in by_run for name in taken):
+        told = [get(name) for get in gets]
+        seconds = [each for each in told if each is not None]
+        # The usual case: it ran each time.
+        is_whole = len(seconds) == len(told)
+        at = everywhere if is_whole else array("l", [place for place in everywhere if told[place] is not None])
+        yield name, Durations(at, array("d", seconds))
 
 
 def _last_timed(record: RunRecord) -> dict[str, float]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from akastats.analysis.clusters import clusters
 from akastats.analysis.flaky import LEAST_COMMITS, Flakiness, Vote, judge
@@ -42,7 +42,7 @@ def votes_of(records: Sequence[RunRecord], tests: Collection[str]) -> dict[str, 
     for record in records:
         run, commit = record.facts.id, record.facts.commit
         tried_again: set[str] = set()
-        for at in [at for at, nodeid in enumerate(record.nodeids) if nodeid in found]:
+        for at in _places(record, found):
             nodeid, letter = record.nodeids[at], record.letters[at]
             if letter not in MUTE:
                 found[nodeid].append(Vote(run, commit, letter in FAILING, nodeid in tried_again))
@@ -58,13 +58,22 @@ def standing(records: Sequence[RunRecord], unusual: Outages, previous: Verdicts 
     judged = {nodeid: judge(told, unusual.about(nodeid)) for nodeid, told in votes.items() if told}
     counts = Counter(found.state for found in judged.values()) + _never_failed(records, failed)
     told = {nodeid: found for nodeid, found in judged.items() if found.state in _TELLING}
-    costs = _costs(records, {nodeid for nodeid, found in told.items() if found.state == "flaky"}, unusual)
-    before = {test.nodeid: test.state for test in previous.tests} if previous else None
+    flaky = {nodeid for nodeid, found in told.items() if found.state == "flaky"}
+    costs, around = _costs(records, flaky, unusual), _circumstances(records, flaky)
+    news = _news(told, previous, records[-1].facts.id)
     tests = sorted(
-        (_test(records, nodeid, found, costs, before) for nodeid, found in told.items()),
+        (_test(nodeid, found, costs, around.get(nodeid), nodeid in news) for nodeid, found in told.items()),
         key=lambda test: (-test.seconds_lost, -test.runs_failed, test.nodeid),
     )
-    return Standing(dict(counts), tuple(tests[:MOST_TOLD]), tuple(_clusters(records, told)))
+    return Standing(dict(counts), tuple(tests[:MOST_TOLD]), tuple(_clusters(records, flaky)))
+
+
+def _news(told: Mapping[str, Flakiness], previous: Verdicts | None, newest: str) -> set[str]:
+    """Return the tests whose state the verdict before did not have; without one, those that this run speaks of."""
+    if previous is None:
+        return {nodeid for nodeid, found in told.items() if newest in found.evidence}
+    before = {test.nodeid: test.state for test in previous.tests}
+    return {nodeid for nodeid, found in told.items() if before.get(nodeid) != found.state}
 
 
 def _never_failed(records: Sequence[RunRecord], failed: Collection[str]) -> Counter[str]:
@@ -116,15 +125,7 @@ def _costs(records: Sequence[RunRecord], flaky: Collection[str], unusual: Outage
     return _Costs(runs, seconds)
 
 
-def _test(
-    records: Sequence[RunRecord],
-    nodeid: str,
-    found: Flakiness,
-    costs: _Costs,
-    before: Mapping[str, str] | None,
-) -> JudgedTest:
-    is_flaky = found.state == "flaky"
-    newest = records[-1].facts.id
+def _test(nodeid: str, found: Flakiness, costs: _Costs, around: _Circumstances | None, is_new: bool) -> JudgedTest:
     return JudgedTest(
         nodeid=nodeid,
         state=found.state,
@@ -134,49 +135,47 @@ def _test(
         probability=round(found.probability, 4),
         evidence=found.evidence,
         since=found.segments[-1].first if found.segments else "",
-        is_new=newest in found.evidence if before is None else before.get(nodeid) != found.state,
+        is_new=is_new,
         runs_failed=costs.runs.get(nodeid, 0),
         seconds_lost=round(costs.seconds.get(nodeid, 0.0), 3),
-        workers=tuple(_workers(records, nodeid)) if is_flaky else (),
-        after=tuple(_before(records, nodeid)) if is_flaky else (),
+        workers=around.workers() if around else (),
+        after=tuple(around.after.most_common(MOST_BEFORE)) if around else (),
     )
 
 
-def _places(record: RunRecord, nodeid: str) -> Iterator[int]:
-    at = -1
-    try:
-        while True:
-            at = record.nodeids.index(nodeid, at + 1)
-            yield at
-    except ValueError:
-        return
+@dataclass
+class _Circumstances:
+    """Where a flaky test ran, where it failed, and what its worker had run right before."""
+
+    ran: Counter[str] = field(default_factory=Counter)
+    failed: Counter[str] = field(default_factory=Counter)
+    after: Counter[str] = field(default_factory=Counter)
+
+    def workers(self) -> tuple[tuple[str, int, int], ...]:
+        """Return each worker with how many attempts failed there, of how many."""
+        return tuple((worker, self.failed[worker], self.ran[worker]) for worker in sorted(self.ran))
 
 
-def _workers(records: Sequence[RunRecord], nodeid: str) -> Iterator[tuple[str, int, int]]:
-    """Yield each worker that ran a test, with how many attempts failed there, of how many."""
-    failed: Counter[str] = Counter()
-    ran: Counter[str] = Counter()
+def _circumstances(records: Sequence[RunRecord], flaky: Collection[str]) -> dict[str, _Circumstances]:
+    found = {nodeid: _Circumstances() for nodeid in flaky}
     for record in records:
-        if not record.workers:
-            continue
-        for at in _places(record, nodeid):
-            ran[record.workers[at]] += 1
-            failed[record.workers[at]] += record.letters[at] in FAILING
-    for worker in sorted(ran):
-        yield worker, failed[worker], ran[worker]
+        for at, before in record.after.items():
+            if record.nodeids[at] in found:
+                found[record.nodeids[at]].after[before] += 1
+        for at in _places(record, found) if record.workers else ():
+            told, worker = found[record.nodeids[at]], record.workers[at]
+            told.ran[worker] += 1
+            told.failed[worker] += record.letters[at] in FAILING
+    return found
 
 
-def _before(records: Sequence[RunRecord], nodeid: str) -> list[tuple[str, int]]:
-    """Return which tests ran right before a test's failures, and how often, the most frequent first."""
-    found = Counter(
-        before for record in records for at, before in record.after.items() if record.nodeids[at] == nodeid
-    )
-    return found.most_common(MOST_BEFORE)
+def _places(record: RunRecord, tests: Collection[str]) -> list[int]:
+    """Return the places of the attempts of some tests."""
+    return [at for at, nodeid in enumerate(record.nodeids) if nodeid in tests]
 
 
-def _clusters(records: Sequence[RunRecord], told: Mapping[str, Flakiness]) -> list[tuple[str, ...]]:
-    flaky = sorted(nodeid for nodeid, found in told.items() if found.state == "flaky")[:MOST_CLUSTERED]
-    failures: dict[str, list[str]] = {nodeid: [] for nodeid in flaky}
+def _clusters(records: Sequence[RunRecord], flaky: Collection[str]) -> list[tuple[str, ...]]:
+    failures: dict[str, list[str]] = {nodeid: [] for nodeid in sorted(flaky)[:MOST_CLUSTERED]}
     for record in records:
         for nodeid in record.failing & failures.keys():
             failures[nodeid].append(record.facts.id)

@@ -19,6 +19,7 @@ from akastats.api.shapes import (
     JudgedTest,
     OverBudget,
     RanBefore,
+    RunPace,
     RunVerdicts,
     VerdictsInShort,
     WorkerFailures,
@@ -101,6 +102,11 @@ def run_fields(verdicts: analysis.Verdicts, started: float | None) -> dict[str, 
 def run_verdicts(verdicts: analysis.Verdicts | None, started: float | None) -> RunVerdicts | None:
     """Return what a run means, in short; `None` of one that was not judged."""
     return RunVerdicts(**run_fields(verdicts, started)) if verdicts else None
+
+
+def paces(verdicts: analysis.Verdicts) -> list[RunPace]:
+    """Return how long all tests took in the runs that were judged by."""
+    return [RunPace(run=run, pace=pace) for run, pace in verdicts.paces]
 
 
 def judged_test(listed: ListedTest) -> JudgedTest:

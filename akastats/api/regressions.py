@@ -12,7 +12,7 @@ from akastats.api.access import may_write
 from akastats.api.judged import After
 from akastats.api.limits import PAGE_DEFAULT, PageSize, read_body
 from akastats.api.problems import Route, documented, invalid
-from akastats.api.shapes import ChangeMark, MarkWanted, RegressionsPage, RunPace
+from akastats.api.shapes import ChangeMark, MarkWanted, RegressionsPage
 from akastats.api.verdicts import AnyBranch, AnySuite, JudgedRun
 from akastats.config import config
 from akastats.reading import marked, regressions
@@ -49,7 +49,7 @@ async def get_regressions(
         total=found.total,
         suite_changes=[judged.judged_change(each) for each in found.suite_changes],
         together=[list(group) for group in found.told.verdicts.together] if found.told else [],
-        paces=[RunPace(run=run, pace=pace) for run, pace in found.told.verdicts.paces] if found.told else [],
+        paces=judged.paces(found.told.verdicts) if found.told else [],
         verdicts=judged.in_short(found.told),
     )
 

@@ -707,6 +707,7 @@ class Verdicts(RunVerdicts):
     changes: list[JudgedChange] = Field(description="of tests, fixtures, files and your own numbers, newest first")
     suite_changes: list[JudgedChange] = Field(description="of the pace of everything, newest first")
     together: list[list[str]] = Field(description="labels that changed at one run", examples=[[_TOGETHER]])
+    paces: list[RunPace] = Field(description="of the runs in the environment of this one, oldest first")
 
 
 class MarkWanted(BaseModel):

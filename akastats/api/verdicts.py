@@ -66,6 +66,7 @@ async def get_verdicts(run: JudgedRun = "", suite: AnySuite = None, branch: AnyB
         changes=[judged.judged_change(each) for each in found.changes],
         suite_changes=[judged.judged_change(each) for each in found.suite_changes],
         together=[list(group) for group in verdicts.together],
+        paces=judged.paces(verdicts),
     )
 
 

@@ -18,7 +18,7 @@ from akastats.cli.options import Directory, Json, Namespace, Suite, Url
 from akastats.config import Config
 from akastats.errors import AkastatsError
 from akastats.operations.requests import Operation
-from akastats.reading import details, marked, runs
+from akastats.reading import details, marked, quarantine, runs
 from akastats.reading.details import Details
 from akastats.reading.runs import Run
 from akastats.reading.whole import Whole, whole
@@ -93,13 +93,19 @@ def _known(config: Config, run_id: str, judge: bool) -> _Known:
     space, days = config.namespace, config.run_days
     found = sync_redis.run(details.details(space, run_id, SLOWEST))
     if judge and found.verdicts is None and found.has_profile:
-        Judge(config, sync_redis.run).judge(run_id)
+        Judge(config, sync_redis.run).judge(run_id, _excused(space, found.run))
         found = sync_redis.run(details.details(space, run_id, SLOWEST))
     if found.verdicts is None:
         return _Known(found, None, {}, None)
     news = sync_redis.run(marked.news(space, days, found.verdicts))
     commits = sync_redis.run(runs.commits(space, runs_named(news)))
     return _Known(found, news, commits, sync_redis.run(whole(space, days, run_id, None, "")))
+
+
+def _excused(space: str, run: Run) -> list[str]:
+    """Return the tests that are in quarantine since before a run began."""
+    listed = sync_redis.run(quarantine.listed(space, run.suite or ""))
+    return [each.nodeid for each in listed if each.since <= (run.started or 0.0)]
 
 
 def _newest(space: str, suite: str, branch: str) -> Operation[Run]:

@@ -13,10 +13,10 @@ from akastats.cli import judged, output, target
 from akastats.cli.options import Directory, Json, Limit, Namespace, Suite, Url
 from akastats.config import Config
 from akastats.errors import NotFoundError
-from akastats.local_time import moment, zone
+from akastats.local_time import last_day, moment, zone
 from akastats.operations import query
 from akastats.outcomes import label
-from akastats.reading import details, tests, verdicts
+from akastats.reading import details, quarantine, tests, verdicts
 from akastats.reading import runs as reading
 from akastats.reading.comparing import Changes
 from akastats.reading.details import Details, Slow
@@ -100,11 +100,13 @@ def _show_test(config: Config, nodeid: str, suite: str, limit: int, as_json: boo
     numbers = sync_redis.run(query.summaries(config.namespace, [name])).get(name)
     newest = sync_redis.run(verdicts.newest_of(config.namespace, suite or "", None))
     stands = next((test for test in newest.tests if test.nodeid == nodeid), None) if newest else None
+    held = sync_redis.run(quarantine.listed(config.namespace, suite or ""))
+    entry = next((each for each in held if each.nodeid == nodeid), None)
     shown = points[:limit]
     if as_json:
         known = numbers._asdict() if numbers else None
-        told = {"nodeid": nodeid, "suite": suite or None, "numbers": known, "verdict": stands, "items": shown}
-        output.write_json(told)
+        told = {"nodeid": nodeid, "suite": suite or None, "numbers": known, "verdict": stands}
+        output.write_json({**told, "quarantine": entry, "items": shown})
         return
     output.say(
         nodeid, "", f"outcomes  {output.strip([at.outcome for at in reversed(points[:STRIP])])}  (newest last)"
@@ -112,7 +114,11 @@ def _show_test(config: Config, nodeid: str, suite: str, limit: int, as_json: boo
     if numbers:
         output.say(_numbers(numbers))
     changes = [each.change for each in newest.changes if each.change.label == name] if newest else []
-    output.say(*judged.standing_lines(stands, changes), "")
+    output.say(*judged.standing_lines(stands, changes))
+    if entry:
+        until = last_day(entry.until, zone(config.timezone))
+        output.say(f"state     in quarantine until {until}: {entry.reason}")
+    output.say("")
     _write_attempts(shown, config)
 
 

@@ -83,7 +83,7 @@ def judged(namespace: str, run_id: str, known: Known, quarantined: Collection[st
         base_branch=before.base_branch,
         base=_records(before.base, known, read),
         own=_records(before.own, known, read),
-        previous=(yield from verdicts.newest(namespace, suite, run.branch or "", run)),
+        previous=(yield from _verdicts_before(namespace, run)),
         quarantined=quarantined,
         budgets=(yield from _budgets(namespace, record)),
         numbers=(yield from numbers(namespace, record, [*before.base, *before.own, run])),
@@ -96,6 +96,13 @@ def _budgets(namespace: str, record: RunRecord) -> Operation[Mapping[str, Budget
     if not record.has_budgets:
         return {}
     return budgets_of(profile.decode((yield from stored_runs.profile(namespace, record.facts.id))))
+
+
+def _verdicts_before(namespace: str, run: Run) -> Operation[Verdicts | None]:
+    """Read the verdicts of the run before; without a branch none of another's are the ones before."""
+    branch = run.branch or ""
+    found = yield from verdicts.newest(namespace, run.suite or "", branch, run)
+    return found if found is not None and found.branch == branch else None
 
 
 def _records(found: Iterable[Run], known: Known, read: Collection[str]) -> list[RunRecord]:

@@ -17,8 +17,8 @@ from akastats.reading import runs
 from akastats.reading.comparing import DEFAULT_BRANCHES
 from akastats.reading.runs import Run
 
-#: Among so many of the newest runs the newest verdicts are looked for.
-LOOKED_AT = 50
+#: The newest verdicts are looked for in so many steps of so many runs.
+STEPS, STEP = 4, 50
 _NAMES = ("id", "suite", "started")
 
 
@@ -71,8 +71,8 @@ def newest(
 ) -> Operation[Verdicts | None]:
     """Read the newest verdicts of a suite (empty: of runs without one; `None`: any), of one branch if it is named.
 
-    `before` leaves out that run and later ones. `None` where none of the newest 50 runs has any. What this release
-    cannot read is passed over, so that the first run after an update is judged too.
+    `before` leaves out that run and later ones. `None` where none of the newest 200 runs has any. What cannot be
+    read is passed over, so that the first run after an update is judged too.
     """
     for run_id in (yield from judged_runs(namespace, suite, branch, before)):
         found = yield from of_run_if_any(namespace, run_id)
@@ -96,12 +96,21 @@ def newest_of(namespace: str, suite: str | None, branch: str | None) -> Operatio
 def judged_runs(
     namespace: str, suite: str | None = None, branch: str = "", before: Run | None = None
 ) -> Operation[list[str]]:
-    """Read which of the newest 50 runs were judged, newest first; which ones are looked at is as for `newest`."""
+    """Read which runs were judged, newest first, of the newest 50, else of the 50 before, up to 200.
+
+    Which ones are looked at is as for `newest`.
+    """
     after = None if before is None else Position(before.started or 0.0, before.id)
-    page = yield from runs.page(namespace, {"suite": suite or "", "branch": branch}, after, LOOKED_AT, _NAMES)
-    ids = [run.id for run in page.items if suite is None or (run.suite or "") == suite]
-    # Verdicts of a large suite are some 100 KB: of 50 only one is wanted.
-    return (yield from stored_verdicts.which(namespace, ids))
+    for _ in range(STEPS):
+        page = yield from runs.page(namespace, {"suite": suite or "", "branch": branch}, after, STEP, _NAMES)
+        # There is no list of runs without a suite: others' stand between.
+        ids = [run.id for run in page.items if suite is None or (run.suite or "") == suite]
+        # Verdicts of a large suite are some 100 KB, and mostly one is wanted.
+        judged = yield from stored_verdicts.which(namespace, ids)
+        if judged or page.next is None:
+            return judged
+        after = page.next
+    return []
 
 
 def asked_for(namespace: str, run_id: str, suite: str | None, branch: str | None) -> Operation[Verdicts]:
@@ -111,7 +120,7 @@ def asked_for(namespace: str, run_id: str, suite: str | None, branch: str | None
     found = yield from newest_of(namespace, suite, branch)
     if found is None:
         raise NotFoundError(
-            f"no verdicts: none of the newest {LOOKED_AT} runs of this suite and branch was judged"
+            f"no verdicts: none of the newest {STEPS * STEP} runs of this suite and branch was judged"
         )
     return found
 

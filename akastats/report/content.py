@@ -38,7 +38,7 @@ def document(details: Details, verdicts: Verdicts | None, commits: Mapping[str, 
     found = failing(details, verdicts)
     return Document(
         status=run.status or "",
-        title=_title(run),
+        title=_title(run, found),
         facts=tuple(line for line in (_place(run), _pace(run, verdicts), _states(verdicts)) if line),
         notes=tuple(_notes(details, verdicts)),
         sections=tuple(
@@ -85,9 +85,12 @@ def counted(run: Run) -> str:
     return ", ".join(told) or "no tests"
 
 
-def _title(run: Run) -> Line:
+def _title(run: Run, found: Sequence[Failing]) -> Line:
     suite: Line = (" in ", Code(run.suite)) if run.suite else ()
-    return (f"Tests {run.status or 'recorded'}", *suite, f": {counted(run)}")
+    excused = sum(each.standing == "quarantined" for each in found)
+    # A run that passed may have failures: they are recorded as what they are.
+    told = f"; {excused:,} of the failures {'is' if excused == 1 else 'are'} quarantined" if excused else ""
+    return (f"Tests {run.status or 'recorded'}", *suite, f": {counted(run)}{told}")
 
 
 def _place(run: Run) -> Line:

@@ -97,6 +97,30 @@ def test_the_innermost_place_is_of_what_was_raised_last():
     assert innermost("ValueError: no") is None
 
 
+ITSELF = """def test_talk():
+>       assert answer == "1"
+E       AssertionError: assert '0' == '1'
+E<>
+E         - 1
+E         + 0
+
+tests/test_a.py:9: AssertionError""".replace("<>", " " * 9)
+
+
+def test_a_test_that_failed_in_itself_is_told_by_its_name():
+    """Also where its source is the first line, whose blanks are gone: all tests of a file would fail alike."""
+    other = ITSELF.replace("test_talk", "test_walk")
+
+    assert Frame("tests/test_a.py", 9, "test_talk") == innermost(ITSELF)
+    assert ("tests/test_a.py::test_talk",) == fingerprint(ITSELF).frames
+    assert fingerprint(ITSELF).id != fingerprint(other).id
+
+
+def test_a_message_with_an_empty_line_begins_with_its_first():
+    """What pytest says of two strings has one, and only the first line says what was asserted."""
+    assert "assert '0' == '1'" == message_in(ITSELF, "AssertionError")
+
+
 def test_a_line_that_no_file_has_is_cut():
     """What looks like a place with thousands of digits is no number for Python."""
     place = innermost(f"a.py:{'9' * 900}: in f")

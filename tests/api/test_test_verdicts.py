@@ -84,8 +84,9 @@ def test_a_test_of_a_suite_that_nobody_judged(ask, told):
 
 
 def test_a_test_in_quarantine_says_until_when(ask, told, redis_client):
-    """With or without verdicts; one whose time is over is free."""
+    """With or without verdicts; one whose time is over is free, whatever else is in."""
     until = time.time() + 1000
+    hold(redis_client, OTHER, until - 500)
     hold(redis_client, NODEID, until)
 
     assert ask("GET", PATH).json()["quarantine"] == {"until": until, "since": 1.0, "reason": "PAY-7", "by": "ada"}

@@ -33,8 +33,7 @@ def test_no_shape_misses_what_is_judged():
 
     assert judged_test | {"suite", "cluster", "quarantine"} == set(shapes.JudgedTest.model_fields)
     assert {field.name for field in fields(Change)} <= set(shapes.JudgedChange.model_fields)
-    # The paces are beside the changes: `/regressions`.
-    assert whole - {"paces"} | {"started", "labels"} == set(shapes.Verdicts.model_fields)
+    assert whole | {"started", "labels"} == set(shapes.Verdicts.model_fields)
 
 
 def test_all_that_a_run_means(ask, redis_client):
@@ -52,6 +51,7 @@ def test_all_that_a_run_means(ask, redis_client):
         together=(("x", "y"),),
         over_budget=(OverBudget("a.py::b", 2.0, 1.5, "max_seconds"),),
         pace=1.25,
+        paces=((run_id(1), 1.0), (run_id(2), 1.25)),
         seconds=61.0,
         usual_seconds=50.0,
         is_outage=True,
@@ -75,6 +75,7 @@ def test_all_that_a_run_means(ask, redis_client):
         (change["kind"], change["label"], change["nodeid"]) for change in found["suite_changes"]
     ]
     assert [["x", "y"]] == found["together"]
+    assert [{"run": run_id(1), "pace": 1.0}, {"run": run_id(2), "pace": 1.25}] == found["paces"]
     assert [["a.py::c", "a.py::d"]] == found["clusters"]
     assert [{"nodeid": "a.py::b", "seconds": 2.0, "allowed": 1.5, "rule": "max_seconds"}] == found["over_budget"]
     assert (1.25, 61.0, 50.0, True, 3) == tuple(
@@ -141,13 +142,14 @@ def test_no_verdicts_are_a_404(ask, redis_client, query):
     assert "no verdicts" in answer.json()["detail"]
 
 
-def test_verdicts_beyond_the_newest_50_runs_are_not_looked_for(ask, redis_client):
-    """Nobody is judged any more there; they are still found by their run."""
+@pytest.mark.parametrize(("newer", "status"), [(49, 200), (50, 200), (199, 200), (200, 404)])
+def test_verdicts_are_looked_for_among_the_newest_200_runs(ask, redis_client, newer, status):
+    """Nobody is judged any more where all those were not; older ones are still found by their run."""
     put_verdicts(redis_client, 0)
-    for number in range(1, 51):
+    for number in range(1, newer + 1):
         put_run(redis_client, number, suite="unit", branch="main")
 
-    assert 404 == ask("GET", "/api/v1/verdicts").status_code
+    assert status == ask("GET", "/api/v1/verdicts").status_code
     assert 200 == ask("GET", f"/api/v1/verdicts?run={run_id(0)}").status_code
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
+
 import pytest
 
 from akastats import keys
@@ -77,6 +79,21 @@ def test_a_healthy_test_has_no_state(akastats, judge):
 
     assert (0, False) == (shown.code, "state" in shown.out)
     assert akastats("show", "a.py::d", "--json").json["verdict"] is None
+
+
+def test_a_test_s_quarantine_is_told(akastats, server, tmp_path):
+    """Until when and why; that of another suite's test of the same name is another one."""
+    tell(server, tmp_path, [("a.py::b", "failed", 0.5)], run_id=RUN)
+    day = (datetime.now(timezone.utc) + timedelta(days=30)).strftime("%Y-%m-%d")
+    put = akastats("quarantine", "a.py::b", "--until", day, "--reason", "waits for the fix", "--force")
+    akastats("quarantine", "a.py::b", "--suite=s", "--until", day, "--reason", "another", "--force")
+
+    shown = akastats("show", "a.py::b")
+
+    assert (0, 0) == (put.code, shown.code)
+    assert f"state     in quarantine until {day}: waits for the fix\n" in shown.out
+    assert "another" not in shown.out
+    assert "waits for the fix" == akastats("show", "a.py::b", "--json").json["quarantine"]["reason"]
 
 
 def test_a_state_without_a_rate():

@@ -8,6 +8,8 @@ import pytest
 
 from akastats import keys
 from akastats.analysis.marks import mark_of_change, pack
+from akastats.analysis.quarantine import Quarantined
+from akastats.analysis.quarantine import pack as pack_entry
 from akastats.analysis.verdicts import JudgedChange, JudgedFailure
 from akastats.analysis.verdicts import pack as packed
 from tests.report.given import change, flaky, verdicts
@@ -111,6 +113,16 @@ def test_a_run_can_be_judged_when_it_is_asked_for(akastats, server, tmp_path):
     assert "#### Failures: 1\n" in akastats("report").out
     assert "#### New failures: 1\n" in akastats("report", "--judge").out
     assert "#### New failures: 1\n" in akastats("report").out
+
+
+@pytest.mark.parametrize(("since", "title"), [(-1, "Quarantined"), (1, "Failures without a history")])
+def test_a_run_is_judged_by_the_quarantine_that_it_met(akastats, server, tmp_path, redis_client, since, title):
+    """A test that was put there only after the run began was not excused in it."""
+    tell(server, tmp_path, [(TEST, "failed", 0.1)], started=STARTED)
+    entry = Quarantined(f"test::{TEST}", TEST, "", redis_client.time()[0] + 3600, "slow", STARTED + since)
+    redis_client.hset(keys.quarantine("AKA-STATS"), entry.label, pack_entry(entry))
+
+    assert f"#### {title}: 1\n" in akastats("report", "--judge").out
 
 
 def test_an_unknown_run(akastats, run_id):

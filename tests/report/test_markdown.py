@@ -135,7 +135,9 @@ def test_no_room_still_has_the_result():
     found = markdown(document(*everything()), most=700)
 
     assert len(found) <= 700
-    assert found.startswith("### Tests failed in `unit`: 5 failed, 1 error, 114 passed\n")
+    assert found.startswith(
+        "### Tests failed in `unit`: 5 failed, 1 error, 114 passed; 1 of the failures is quarantined\n"
+    )
 
 
 def test_nothing_found_is_a_short_report():
@@ -149,6 +151,5 @@ def test_a_long_name_keeps_both_ends():
     """The file in front and the parameters behind."""
     name = f"tests/test_cart.py::test_{'x' * 500}[eur]"
 
-    assert ONE[:20] == cut(name, 300)[:20]
-    assert cut(name, 300).endswith("[eur]")
-    assert 300 == len(cut(name, 300))
+    assert f"{name[:196]} ... {name[-99:]}" == cut(name, 300)
+    assert ONE == cut(ONE, len(ONE))

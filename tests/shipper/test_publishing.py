@@ -17,7 +17,7 @@ from akastats.shipper.publishing import MOST_BYTES, is_wanted, publish, publishe
 from tests.report.given import ONE, change, details, everything, failure, verdicts
 from tests.telling import tell
 
-TITLE = "### Tests failed in `unit`: 5 failed, 1 error, 114 passed\n"
+TITLE = "### Tests failed in `unit`: 5 failed, 1 error, 114 passed; 1 of the failures is quarantined\n"
 
 
 @pytest.fixture

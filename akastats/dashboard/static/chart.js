@@ -19,6 +19,7 @@ function load() {
  *
  * `series` are `{name, values, colour, kind}` with kind `line`, `steps`, `area`, `points` or `band` (values of the band's top, `low` of
  * its bottom). `colours` gives each point's own. `tell(place)` returns what a hovered point says, `go(place)` where it leads.
+ * The values in `least` are on the axis in any case.
  */
 export function chart({
   label,
@@ -30,13 +31,14 @@ export function chart({
   go = null,
   zero = true,
   top = null,
+  least = [],
   sync = null,
   colours = null,
   even = false,
 }) {
   const place = el("figure", { class: "chart", "aria-label": label, vars: { "--height": `${height}px` } });
   const state = { plot: null };
-  const options = { label, x, series, reads, height, tell, go, zero, top, sync, colours, even };
+  const options = { label, x, series, reads, height, tell, go, zero, top, least, sync, colours, even };
   load().then(
     (uPlot) => new ResizeObserver(() => draw(uPlot, place, state, options)).observe(place),
     () =>
@@ -130,8 +132,9 @@ function stamp(seconds, x) {
   return moment(seconds, whole > 2 * 86400 ? "date" : whole > 3600 ? "time" : "second");
 }
 
-function span({ zero, top }, low, high) {
-  if (!known(low) || !known(high)) return [0, top ?? 1];
+function span({ zero, top, least }, lowest, highest) {
+  if (!known(lowest) || !known(highest)) return [0, top ?? 1];
+  const [low, high] = [Math.min(lowest, ...least), Math.max(highest, ...least)];
   const from = zero ? Math.min(0, low) : low - (high - low || Math.abs(high) || 1) * 0.1;
   return [from, top ?? (high + (high - from) * 0.08 || 1)];
 }

@@ -5,7 +5,7 @@ import { counted, moment } from "./format.js";
 import { facts } from "./parts.js";
 import { runById, testLink } from "./words.js";
 
-const SHOWN_RUNS = 10;
+const SHOWN_RUNS = 5;
 
 /** Return what is said of a run in which far more failed than usual. */
 export function outage() {

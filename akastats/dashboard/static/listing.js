@@ -32,7 +32,7 @@ export function listing({
   below = null,
   prefix = "",
 }) {
-  const top = el("div");
+  const top = el("div", { class: "above" });
   const place = el("div", { class: "rows", "aria-live": "off" });
   const count = el("p", { class: "count", role: "status" });
   const more = el("button", { class: "more", hidden: true, on: { click: () => next() } }, "Load more");

@@ -72,7 +72,8 @@ export function move(change, run) {
       { class: "note" },
       culprit(change),
       `, ${counted(change.runs_after, "run")} since, `,
-      change.environment,
+      // A suite without a name leaves its place empty.
+      change.environment.replace(/^\//, ""),
     ),
     el("div", { class: "marks" }, run ? buttons(change, run) : told(change.mark)),
   );

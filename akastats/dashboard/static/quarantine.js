@@ -36,10 +36,11 @@ function columns(changed) {
     { title: "By", wide: true, cell: (entry) => entry.by },
     { title: "Since", number: true, wide: true, cell: (entry) => age(entry.since) },
   ];
-  return changed ? [...told, { title: "", cell: (entry) => removing(entry, changed) }] : told;
+  return changed ? [...told, { title: "", cell: (entry) => releasing(entry, changed) }] : told;
 }
 
-function removing({ nodeid, suite }, changed) {
+/** Return the button that takes a test out of quarantine. */
+export function releasing({ nodeid, suite }, changed) {
   const told = el("span", { class: "bad", role: "status" });
   const remove = async () => {
     try {

@@ -38,7 +38,7 @@ function changes(suite, isAllowed) {
       choice("kind", "Kind", KINDS, "everything"),
       choice("faster", "Direction", [["true", "slower and faster"]], "slower"),
     ],
-    above: (page) => page.verdicts && whole(page, isAllowed),
+    above: (page) => page.verdicts && [whole(page, isAllowed), el("h2", {}, "What became slower")],
     draw: (page) => el("div", { class: "moves" }, groups(page.items, isAllowed ? page.verdicts.run : null)),
     empty: (isFiltered, page) => none(isFiltered, page.verdicts),
   });
@@ -74,7 +74,7 @@ function whole({ suite_changes: found, paces, verdicts }, isAllowed) {
 function usual({ pace: factor, seconds, usual_seconds: usual_ }) {
   return [
     seconds !== null && el("span", {}, `The newest run took ${duration(seconds)}`),
-    usual_ !== null && el("span", {}, `usual are ${duration(usual_)}`),
+    usual_ !== null && el("span", {}, `its usual is ${duration(usual_)}`),
     factor !== null && el("span", {}, `the same tests took ${factor.toFixed(2)} times their usual`),
   ];
 }

@@ -12,7 +12,7 @@ import { levelsOf, move } from "./moves.js";
 import { facts, head, later, nothing, section, show } from "./parts.js";
 import { api, asked, to } from "./place.js";
 import { points } from "./points.js";
-import { held, quarantining } from "./quarantine.js";
+import { held, quarantining, releasing } from "./quarantine.js";
 import { fixtureColumns } from "./slow.js";
 import { filledTable, foldedTable } from "./table.js";
 import { age, branchName, commitId, runById, runLink } from "./words.js";
@@ -33,8 +33,8 @@ export async function view() {
     title: words,
     data: api.test(nodeid, suite),
     content: [
-      header(test),
-      standing(test, isAllowed),
+      header(test, isAllowed),
+      standing(test),
       later(history, (found) => past(found.items, test.changes)),
       moves(test, isAllowed),
       causes(test),
@@ -44,7 +44,7 @@ export async function view() {
   });
 }
 
-function header(test) {
+function header(test, isAllowed) {
   const [path, ...names] = test.nodeid.split("::");
   const kicker = [el("a", { href: to.tests({ q: path }) }, path), names.slice(0, -1).map((name) => ` :: ${name}`)];
   const title = names.length ? names.at(-1) : path;
@@ -55,7 +55,8 @@ function header(test) {
     age(test.last_time),
     test.suite && el("span", { class: "tag" }, test.suite),
   ].filter(Boolean);
-  return [head(el("span", { class: "nodeid" }, title), { kicker, below }), figures(test)];
+  const beside = isAllowed && (test.quarantine ? releasing : quarantining)(test, view);
+  return [head(el("span", { class: "nodeid" }, title), { kicker, below, beside }), figures(test)];
 }
 
 function figures({ numbers, p50, p95, failure_rate: rate, runs, label }) {
@@ -73,11 +74,9 @@ function figures({ numbers, p50, p95, failure_rate: rate, runs, label }) {
   ]);
 }
 
-/** What the newest verdicts say of it, and the button that keeps its failures from failing runs. */
-function standing(test, isAllowed) {
-  const { verdict, quarantine } = test;
-  const button = isAllowed && !quarantine && quarantining(test, view);
-  if (!verdict) return button ? el("div", { class: "bar" }, button) : null;
+// What the newest verdicts say of it.
+function standing({ verdict, together }) {
+  if (!verdict) return null;
   return section(
     { flaky: "Flaky", broken: "Broken", undecided: "Not decided" }[verdict.state] ?? verdict.state,
     {
@@ -88,10 +87,9 @@ function standing(test, isAllowed) {
         runById(verdict.since),
         `, failed ${counted(verdict.runs_failed, "run")}`,
       ],
-      beside: button,
     },
     facts([["Fails at present", rateOf(verdict)]]),
-    evidence(verdict, test.together),
+    evidence(verdict, together),
   );
 }
 
