@@ -14,6 +14,8 @@ from akastats.analysis.test_rows import UNKNOWN
 #: What is not dealt with by then is put in anew, by somebody who looks at it.
 MAX_DAYS = 90
 MAX_REASON, MAX_BY = 500, 100
+#: A character that is neither a blank nor a control: spelled out, since languages differ in what `\s` is.
+SEEN = r"[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff]"
 #: A test that failed in each of so many newest attempts is broken, not flaky.
 NEWEST = 10
 _FAILING = frozenset("fer")
@@ -57,8 +59,8 @@ def is_too_far(until: float, now: float) -> bool:
 def check_text(text: str, most: int = MAX_REASON) -> str:
     """Return a text without the blanks around it; raises `ValueError` for none, and for one that is too long."""
     told = text.strip()
-    if not 1 <= len(told) <= most:
-        raise ValueError(f"1 to {most} characters are needed, and these are {len(told)}")
+    if not re.search(SEEN, told) or len(told) > most:
+        raise ValueError(f"1 to {most} characters that can be seen are needed, and these are {len(told)}")
     # A lone surrogate, which JSON can spell, could not be stored.
     return told.encode("utf-8", "backslashreplace").decode()
 

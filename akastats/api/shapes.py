@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from akastats.analysis.quarantine import MAX_BY, MAX_REASON, Quarantined, check_text
+from akastats.analysis.quarantine import MAX_BY, MAX_REASON, SEEN, Quarantined, check_text
 from akastats.local_time import check_day
 
 _CONTEXT_ID = "06466bfef6e7e40e52d572902df6757d"
@@ -729,11 +729,10 @@ class QuarantineWish(BaseModel):
     until: Moment | Day = Field(
         description="epoch seconds, or a day, whose end in AKA_STATS_TIMEZONE it is", examples=["2026-12-24"]
     )
-    # What Python's own blanks alone are made of is refused behind the pattern.
     reason: Annotated[str, AfterValidator(check_text)] = Field(
         min_length=1,
         max_length=MAX_REASON,
-        pattern=r"\S",
+        pattern=SEEN,
         examples=["the bank's sandbox hangs up, PAY-7"],
     )
     by: str = Field(default="", max_length=MAX_BY, description="who that is, as told", examples=["ada"])

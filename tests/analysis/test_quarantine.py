@@ -105,7 +105,7 @@ def test_a_text_is_kept_without_its_blanks_and_can_be_stored() -> None:
     assert "a\\udc80 b" == check_text("  a\udc80 b\n")
 
 
-@pytest.mark.parametrize("text", ["", " \n", "x" * 501])
+@pytest.mark.parametrize("text", ["", " \n", "\x1f", "\u3000\ufeff\x7f", "x" * 501])
 def test_a_reason_is_needed_and_has_an_end(text: str) -> None:
     """Nobody can ask a test why it is there."""
     with pytest.raises(ValueError, match="1 to 500 characters"):

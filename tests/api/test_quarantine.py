@@ -72,6 +72,7 @@ def test_a_day_ends_where_people_are(put, now, server):
         (b'{"until": NaN, "reason": "x"}', "body.until", ""),
         (b'{"until": 4e9}', "body.reason", "Field required"),
         (b'{"until": 4e9, "reason": " \\n"}', "body.reason", ""),
+        (b'{"until": 4e9, "reason": "\\u001f"}', "body.reason", ""),
         (b'{"until": 4e9, "reason": "' + b"x" * 501 + b'"}', "body.reason", "500"),
         (b'{"until": 4e9, "reason": "\\ud800"}', "body", ""),
         (b'{"until": 4e9, "reason": "x", "by": "' + b"x" * 101 + b'"}', "body.by", "100"),
