@@ -74,8 +74,11 @@ def _sendable(written: str) -> str:
 
 
 def decode(stored: bytes) -> dict[str, Any]:
-    """Return a stored profile; raises `AkastatsError` for a version that this release does not know."""
-    content: dict[str, Any] = json.loads(zlib.decompress(stored))
+    """Return a stored profile; raises `AkastatsError` for one that is damaged, or of an unknown version."""
+    try:
+        content: dict[str, Any] = json.loads(zlib.decompress(stored))
+    except (zlib.error, ValueError) as error:
+        raise AkastatsError("this profile is damaged, or none of ours") from error
     if content.get("version") != VERSION:
         raise AkastatsError(
             f"this profile has version {content.get('version')}, known is {VERSION}: update pytest-akastats"

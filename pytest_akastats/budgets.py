@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pytest_akastats.mishaps import Mishaps
+from pytest_akastats.probe import encodable
 
 NAME = "akastats"
 ATTACHER = "akastats-budgets"
@@ -103,7 +104,7 @@ def said_by(mark: pytest.Mark) -> tuple[dict[str, float | None], str]:
     problems = ["takes keywords only: max_seconds, max_slowdown"] if mark.args else []
     for name, value in mark.kwargs.items():
         if name not in _KEYWORDS:
-            problems.append(f"takes max_seconds and max_slowdown, not {name[:_MAX_SHOWN]}")
+            problems.append(f"takes max_seconds and max_slowdown, not {encodable(name[:_MAX_SHOWN])}")
         elif value is None:
             right[name] = None
         elif _fits(name, value):

@@ -23,31 +23,35 @@ class Decision(NamedTuple):
     reason: str
 
 
-def decide(wanted: Collection[str], exit_code: int, answer: Mapping[str, Any], was_stopped: bool) -> Decision:
+def decide(
+    wanted: Collection[str], exit_code: int, answer: Mapping[str, Any], was_stopped: bool, problem: str = ""
+) -> Decision:
     """Return the exit code of a run with pytest's own `exit_code`, by what the shipper's `answer` says of it.
 
     With `new`, of failing tests only new ones fail the run. With `slower`, newly slower tests and those over
-    their budget fail it too. Interrupted runs, errors in collecting and the like stay what they are.
+    their budget fail it too. Interrupted runs, errors in collecting and the like stay what they are; `problem` is
+    what kept the run from being recorded as it was.
     """
     if not wanted or exit_code not in (_PASSED, _FAILED):
         return Decision(exit_code, "")
-    unknown = _unknown(answer, was_stopped)
+    unknown = problem or _unknown(answer, was_stopped, is_red=exit_code == _FAILED)
     if unknown:
         return Decision(exit_code, f"--akastats-fail-on decides nothing, since {unknown}")
     told = answer["verdicts"]
-    failing = told["labels"].get("new", 0) if "new" in wanted else _failing(told)
-    slower = told["news"]["slower"] + told["news"]["over_budget"] + len(told["suite"]) if "slower" in wanted else 0
-    if failing or slower:
-        return Decision(_FAILED, f"failed on {_counted(failing, slower)}")
-    reason = "no failure is new: this run passes (--akastats-fail-on)" if exit_code else ""
-    return Decision(_PASSED, reason)
+    new = int(told["labels"].get("new", 0)) if "new" in wanted else 0
+    slower = _slower(told) if "slower" in wanted else 0
+    if new or slower:
+        return Decision(_FAILED, f"failed on {_counted(new, slower)}")
+    if exit_code == _PASSED or "new" not in wanted:
+        return Decision(exit_code, "")
+    return Decision(_PASSED, "no failure is new: this run passes (--akastats-fail-on)")
 
 
-def _failing(told: Mapping[str, Any]) -> int:
-    return sum(int(count) for label, count in told["labels"].items() if label != "quarantined")
+def _slower(told: Mapping[str, Any]) -> int:
+    return int(told["news"]["slower"]) + int(told["news"]["over_budget"]) + len(told["suite"])
 
 
-def _unknown(answer: Mapping[str, Any], was_stopped: bool) -> str:
+def _unknown(answer: Mapping[str, Any], was_stopped: bool, is_red: bool) -> str:
     """Return why nothing can be decided, empty where it can."""
     told = answer.get("verdicts")
     if told is None:
@@ -60,6 +64,15 @@ def _unknown(answer: Mapping[str, Any], was_stopped: bool) -> str:
         return "not all tests have run"
     if answer["counts"]["collect_errors"]:
         return "some files could not be collected"
+    return _unexplained(told["labels"], answer["counts"], is_red)
+
+
+def _unexplained(labels: Mapping[str, int], counts: Mapping[str, int], is_red: bool) -> str:
+    """Return what of the run's result its labels do not explain: other plugins make runs fail, too."""
+    if sum(labels.values()) != counts["failed"] + counts["errors"]:
+        return "not every failure has a label"
+    if is_red and not any(count for label, count in labels.items() if label != "quarantined"):
+        return "no test is the reason why this run fails"
     return ""
 
 

@@ -49,12 +49,20 @@ def pytest_configure(config: pytest.Config) -> None:
             from pytest_akastats import session
 
             session.register(config)
-        elif config.getoption("--akastats-quarantine") and not _is_wanted(config):
-            raise pytest.UsageError("--akastats-quarantine: needs --akastats, which asks the server for the list")
+        elif not _is_wanted(config):
+            _refuse_alone(config)
     except pytest.UsageError:
         raise
     except Exception as error:
         config.pluginmanager.register(Unrecorded(error), "akastats-unrecorded")
+
+
+def _refuse_alone(config: pytest.Config) -> None:
+    """Raise `pytest.UsageError` for what only a recorded run does: a gate that nobody keeps is worse than none."""
+    if config.getoption("--akastats-quarantine"):
+        raise pytest.UsageError("--akastats-quarantine: needs --akastats, which asks the server for the list")
+    if config.getoption("--akastats-fail-on"):
+        raise pytest.UsageError("--akastats-fail-on: needs --akastats, which judges the run")
 
 
 class Unrecorded:

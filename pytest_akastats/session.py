@@ -201,20 +201,22 @@ class Session:
         state = self._wait(reporter) if self._spool else None
         for line in summary.lines(state, problem, self._spool, self._config.get_verbosity()):
             reporter.write_line(line)
-        self._decide(reporter, state)
+        self._decide(reporter, state, problem)
         if self._recorder is not None and self._recorder.wrong_markers:
             reporter.write_line(f"akastats: {visible(self._recorder.wrong_markers)}")
         if not problem and self._redact is not None and self._redact.warning:
             reporter.write_line(f"akastats: {visible(self._redact.warning)}")
 
-    def _decide(self, reporter: pytest.TerminalReporter, state: State | None) -> None:
+    def _decide(self, reporter: pytest.TerminalReporter, state: State | None, problem: str) -> None:
         """Have the run fail on what it is to fail on, and on nothing else, where that is known."""
         session = self._session
         if session is None or not self._options.fail_on:
             return
         answer = state.answer if state is not None else {}
         was_stopped = bool(session.shouldfail or session.shouldstop)
-        decided = decide(self._options.fail_on, int(session.exitstatus), answer, was_stopped)
+        # Where the list came too late all failures counted, whatever the verdicts say of them.
+        unexcused = self._quarantine.problem if self._quarantine else ""
+        decided = decide(self._options.fail_on, int(session.exitstatus), answer, was_stopped, problem or unexcused)
         session.exitstatus = decided.exit_code
         if decided.reason:
             reporter.write_line(f"akastats: {visible(decided.reason)}")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from akastats.analysis.budgets import over_budget, pace_among, usual_of
 from akastats.analysis.failing import judged_failures
-from akastats.analysis.run_records import RunRecord
+from akastats.analysis.run_records import RunRecord, only, whole_of
 from akastats.analysis.slowing import Numbers, slowing
 from akastats.analysis.standing import found_outages, standing
 from akastats.analysis.verdicts import OverBudget, Verdicts
@@ -40,8 +40,9 @@ def judge(case: Case) -> Verdicts:
     """Return what the run of a case means."""
     run, facts = case.run, case.run.facts
     known = sorted([*case.base, *case.own, run], key=lambda record: (record.facts.started, record.facts.id))
-    unusual = found_outages(known)
-    stands = standing(_speaking(case), unusual, case.previous)
+    # Of a few tests that are run again, since they failed, most fail: that is no outage.
+    unusual = found_outages(whole_of(known))
+    stands = standing(_speaking(case), unusual, case.previous, facts.id)
     slows = slowing(_paced(case), _words(case.suite), case.numbers, case.previous)
     return Verdicts(
         run=facts.id,
@@ -49,7 +50,7 @@ def judge(case: Case) -> Verdicts:
         branch=facts.branch,
         base=case.base_branch,
         runs=len(known),
-        failures=judged_failures(run, case.base or case.own, unusual, case.quarantined),
+        failures=judged_failures(run, case.base, unusual, case.quarantined),
         tests=stands.tests,
         counts=stands.counts,
         clusters=stands.clusters,
@@ -80,7 +81,7 @@ def _words(suite: str) -> dict[str, str]:
 
 
 def _is_on_base(case: Case) -> bool:
-    return case.run.facts.branch == case.base_branch or not case.base
+    return case.run.facts.branch == case.base_branch
 
 
 def _speaking(case: Case) -> list[RunRecord]:
@@ -91,7 +92,7 @@ def _speaking(case: Case) -> list[RunRecord]:
     branch = [*case.own, case.run]
     if _is_on_base(case):
         return [*case.base, *branch]
-    spoken = (_only(record, contradicting) for record, contradicting in _contradictions(branch))
+    spoken = (only(record, contradicting) for record, contradicting in _contradictions(branch))
     return [*case.base, *(record for record in spoken if record.nodeids)]
 
 
@@ -106,18 +107,6 @@ def _contradictions(records: Sequence[RunRecord]) -> Iterator[tuple[RunRecord, f
     for record in records:
         code = record.facts.commit or record.facts.id
         yield record, frozenset(failed[code] & passed[code])
-
-
-def _only(record: RunRecord, tests: Collection[str]) -> RunRecord:
-    places = [at for at, nodeid in enumerate(record.nodeids) if nodeid in tests]
-    return replace(
-        record,
-        nodeids=[record.nodeids[at] for at in places],
-        seconds=[record.seconds[at] for at in places],
-        letters="".join(record.letters[at] for at in places),
-        workers=[record.workers[at] for at in places] if record.workers else (),
-        after={now: record.after[at] for now, at in enumerate(places) if at in record.after},
-    )
 
 
 def _paced(case: Case) -> list[RunRecord]:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from akastats.analysis.compare import values_us
@@ -22,6 +22,8 @@ SKIPPED, PASSED = "s", "p"
 #: ... and of those that say nothing.
 MUTE = SKIPPED + UNKNOWN
 _LETTERS = {**LETTERS, "skipped": SKIPPED}
+#: A run belongs to the suite as a whole if it has so much of its tests: `-k` runs make no fixture faster.
+LEAST_PART, MOST_PART = 0.8, 1.25
 # Searched for in C: of two million letters few are of these.
 _FAILED, _MUTE = re.compile(f"[{FAILING}]"), re.compile(f"[{MUTE}]")
 
@@ -41,7 +43,6 @@ class RunFacts:
     started: float
     duration: float | None
     status: str
-    is_dirty: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,3 +144,31 @@ def _before_failures(nodeids: Sequence[str], workers: Sequence[str], letters: st
         if letters[at] in FAILING and before[worker]:
             found[at] = before[worker]
     return found
+
+
+def only(record: RunRecord, tests: Collection[str]) -> RunRecord:
+    """Return a record of some tests alone."""
+    places = [at for at, nodeid in enumerate(record.nodeids) if nodeid in tests]
+    return replace(
+        record,
+        nodeids=[record.nodeids[at] for at in places],
+        seconds=[record.seconds[at] for at in places],
+        letters="".join(record.letters[at] for at in places),
+        workers=[record.workers[at] for at in places] if record.workers else (),
+        after={now: record.after[at] for now, at in enumerate(places) if at in record.after},
+    )
+
+
+def whole_runs(records: Sequence[RunRecord]) -> list[bool]:
+    """Tell of each run whether it has about as many tests as the median run around it has."""
+    sizes = [len(record.nodeids) for record in records]
+    around = [sorted(sizes[max(0, at - 20) : at + 21]) for at in range(len(sizes))]
+    return [
+        LEAST_PART * near[len(near) // 2] <= size <= MOST_PART * near[len(near) // 2]
+        for size, near in zip(sizes, around, strict=True)
+    ]
+
+
+def whole_of(records: Sequence[RunRecord]) -> list[RunRecord]:
+    """Return the runs that are about as large as those around them."""
+    return [record for record, is_whole in zip(records, whole_runs(records), strict=True) if is_whole]

@@ -7,12 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from akastats.analysis.run_records import TIMED, RunRecord
+from akastats.analysis.run_records import TIMED, RunRecord, whole_runs
 from akastats.analysis.slowdown import Change, Durations, JudgedRun, Judgement, judge
 from akastats.analysis.verdicts import JudgedChange, Verdicts
 
-#: A run belongs to the suite as a whole if it has so much of its tests: `-k` runs make no fixture faster.
-LEAST_PART, MOST_PART = 0.8, 1.25
 #: Runs before it that say what a run usually takes.
 LEAST_USUAL = 5
 #: Changes that are told: where everything changes, the pace says so.
@@ -70,16 +68,6 @@ def _paces(runs: Sequence[JudgedRun], paces: Sequence[float | None]) -> tuple[tu
 
 def _undecided(found: Judgement, own: Sequence[Judgement]) -> int:
     return found.undecided + sum(judged.undecided for judged in own)
-
-
-def whole_runs(records: Sequence[RunRecord]) -> list[bool]:
-    """Tell of each run whether it has about as many tests as the median run around it has."""
-    sizes = [len(record.nodeids) for record in records]
-    around = [sorted(sizes[max(0, at - 20) : at + 21]) for at in range(len(sizes))]
-    return [
-        LEAST_PART * near[len(near) // 2] <= size <= MOST_PART * near[len(near) // 2]
-        for size, near in zip(sizes, around, strict=True)
-    ]
 
 
 def _durations(
@@ -157,8 +145,11 @@ def together(changes: Sequence[Change]) -> list[tuple[str, ...]]:
 
 
 def _usual_seconds(records: Sequence[RunRecord], whole: Sequence[bool]) -> float | None:
-    """Return the median of what whole runs before the last took in its environment; `None` of fewer than five."""
-    if not records:
+    """Return the median of what whole runs before the last took in its environment; `None` of fewer than five.
+
+    `None` too for a last run that is not whole: `-k` runs take no usual time.
+    """
+    if not (whole and whole[-1]):
         return None
     *before, now = records
     taken = [

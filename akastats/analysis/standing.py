@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from akastats.analysis.clusters import clusters
 from akastats.analysis.flaky import LEAST_COMMITS, Flakiness, Vote, judge
 from akastats.analysis.outages import Outages, RunFailures, outages
-from akastats.analysis.run_records import FAILING, MUTE, RunRecord
+from akastats.analysis.run_records import FAILING, MUTE, RunRecord, only, whole_of
 from akastats.analysis.verdicts import JudgedTest, Verdicts
 
 #: Tests that ran right before a failure: so many are named.
@@ -18,6 +18,9 @@ MOST_BEFORE = 3
 MOST_TOLD = 1000
 #: Looked at for failing together: that takes time by their square.
 MOST_CLUSTERED = 500
+
+#: A test that so many whole runs have not had is gone.
+LOOKED_FOR = 20
 
 _TELLING = ("flaky", "broken", "undecided")
 
@@ -51,8 +54,13 @@ def votes_of(records: Sequence[RunRecord], tests: Collection[str]) -> dict[str, 
     return found
 
 
-def standing(records: Sequence[RunRecord], unusual: Outages, previous: Verdicts | None) -> Standing:
-    """Return where each test stands after the last of `records`; `previous` is the verdict before, for news."""
+def standing(records: Sequence[RunRecord], unusual: Outages, previous: Verdicts | None, run_id: str) -> Standing:
+    """Return where each test stands after the last of `records`.
+
+    `previous` is the verdict before, for news, and `run_id` the run that is judged. Tests that are gone stand
+    nowhere.
+    """
+    records = _without_gone(records)
     failed = {nodeid for record in records for nodeid in record.failing}
     votes = votes_of(records, failed)
     judged = {nodeid: judge(told, unusual.about(nodeid)) for nodeid, told in votes.items() if told}
@@ -60,12 +68,19 @@ def standing(records: Sequence[RunRecord], unusual: Outages, previous: Verdicts 
     told = {nodeid: found for nodeid, found in judged.items() if found.state in _TELLING}
     flaky = {nodeid for nodeid, found in told.items() if found.state == "flaky"}
     costs, around = _costs(records, flaky, unusual), _circumstances(records, flaky)
-    news = _news(told, previous, records[-1].facts.id)
+    news = _news(told, previous, run_id)
     tests = sorted(
         (_test(nodeid, found, costs, around.get(nodeid), nodeid in news) for nodeid, found in told.items()),
         key=lambda test: (-test.seconds_lost, -test.runs_failed, test.nodeid),
     )
     return Standing(dict(counts), tuple(tests[:MOST_TOLD]), tuple(_clusters(records, flaky)))
+
+
+def _without_gone(records: Sequence[RunRecord]) -> list[RunRecord]:
+    """Return records without the tests that neither the newest whole runs have nor the last: they were deleted."""
+    newest = [*whole_of(records)[-LOOKED_FOR:], *records[-1:]]
+    present = {nodeid for record in newest for nodeid in record.nodeids}
+    return [record if present.issuperset(record.nodeids) else only(record, present) for record in records]
 
 
 def _news(told: Mapping[str, Flakiness], previous: Verdicts | None, newest: str) -> set[str]:

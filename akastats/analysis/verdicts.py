@@ -105,6 +105,23 @@ class Verdicts:
     paces: tuple[tuple[str, float], ...] = ()
 
 
+def newly_flaky(verdicts: Verdicts) -> list[JudgedTest]:
+    """Return the tests that were not yet flaky when judged before, the most costly first."""
+    found = [test for test in verdicts.tests if test.is_new and test.state == "flaky"]
+    return sorted(found, key=lambda test: (-test.runs_failed, -test.seconds_lost, test.nodeid))
+
+
+def newly_slower(verdicts: Verdicts) -> list[Change]:
+    """Return what was not yet slower when judged before, by the seconds it takes more, most first."""
+    found = [each.change for each in verdicts.changes if each.is_new and each.change.is_slower]
+    return sorted(found, key=lambda change: (change.before - change.after, change.label))
+
+
+def suite_newly_slower(verdicts: Verdicts) -> list[Change]:
+    """Return the changes of everything's pace that are news, in time order."""
+    return [each.change for each in verdicts.suite_changes if each.is_new and each.change.is_slower]
+
+
 def pack(verdicts: Verdicts) -> bytes:
     """Return verdicts as they are stored: JSON in zlib."""
     return zlib.compress(json.dumps({"version": VERSION, **asdict(verdicts)}, separators=(",", ":")).encode())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
@@ -18,6 +17,7 @@ from akastats.analysis.verdicts import Verdicts
 from akastats.errors import AkastatsError
 from akastats.operations import query
 from akastats.operations import runs as stored_runs
+from akastats.operations import verdicts as stored_verdicts
 from akastats.operations.requests import Operation, ask_all
 from akastats.operations.runs import Position
 from akastats.outcomes import Budget
@@ -32,10 +32,13 @@ MOST_BASE, MOST_OWN = 200, 50
 MOST_ATTEMPTS = 2_500_000
 #: Profiles that one step reads: of 10,000 tests each takes some 15 ms to take apart.
 STEP = 5
+#: Among so many runs before it the verdicts before are looked for.
+LOOKED_AT = 20
 #: Of a user's own numbers so many are judged, by so many points each.
 MOST_NUMBERS, MOST_POINTS = 100, 400
 
-_PAGE = 100
+# Of runs that have a list of their own two pages are enough; those without suite or branch stand among all others.
+_PAGE, _PAGES = 100, 20
 _FIELDS = (
     *("id", "suite", "status", "branch", "commit", "dirty", "started", "finished", "duration"),
     *("tests", "reruns", "provider", "host", "workers", "cpu_count", "python"),
@@ -59,16 +62,16 @@ class Past:
     own: Sequence[Run]
 
     @property
-    def ids(self) -> list[str]:
-        """The ids of all of them, newest first."""
-        return [run.id for run in (*reversed(self.own), *reversed(self.base))]
+    def newest_first(self) -> list[Run]:
+        """All of them, the base's before the others: without these nothing can be said."""
+        return [*reversed(self.base), *reversed(self.own)]
 
 
 def judged(namespace: str, run_id: str, known: Known, quarantined: Collection[str] = ()) -> Operation[Verdicts]:
     """Judge a run by what is stored; raises `NotFoundError` without its record or profile."""
     run = yield from runs.one(namespace, run_id)
     before = yield from past(namespace, run)
-    wanted = within_bounds([run, *reversed(before.own), *reversed(before.base)])
+    wanted = within_bounds([run, *before.newest_first])
     yield from learn(namespace, wanted, known)
     record = known.records.get(run_id)
     if record is None:
@@ -83,7 +86,7 @@ def judged(namespace: str, run_id: str, known: Known, quarantined: Collection[st
         base_branch=before.base_branch,
         base=_records(before.base, known, read),
         own=_records(before.own, known, read),
-        previous=(yield from _verdicts_before(namespace, run)),
+        previous=(yield from _verdicts_before(namespace, before)),
         quarantined=quarantined,
         budgets=(yield from _budgets(namespace, record)),
         numbers=(yield from numbers(namespace, record, [*before.base, *before.own, run])),
@@ -98,11 +101,13 @@ def _budgets(namespace: str, record: RunRecord) -> Operation[Mapping[str, Budget
     return budgets_of(profile.decode((yield from stored_runs.profile(namespace, record.facts.id))))
 
 
-def _verdicts_before(namespace: str, run: Run) -> Operation[Verdicts | None]:
-    """Read the verdicts of the run before; without a branch none of another's are the ones before."""
-    branch = run.branch or ""
-    found = yield from verdicts.newest(namespace, run.suite or "", branch, run)
-    return found if found is not None and found.branch == branch else None
+def _verdicts_before(namespace: str, before: Past) -> Operation[Verdicts | None]:
+    """Read the verdicts of the newest run before: its branch's, else its base's, whose news are no branch's."""
+    for earlier in (before.own, before.base):
+        judged = yield from stored_verdicts.which(namespace, [run.id for run in earlier[-LOOKED_AT:]])
+        if judged:
+            return (yield from verdicts.of_run_if_any(namespace, judged[-1]))
+    return None
 
 
 def _records(found: Iterable[Run], known: Known, read: Collection[str]) -> list[RunRecord]:
@@ -139,7 +144,9 @@ def _before(namespace: str, run: Run, branch: str, size: int) -> Operation[list[
     filters = {"suite": run.suite or "", "branch": branch}
     after: Position | None = Position(run.started or 0.0, run.id)
     found: list[Run] = []
-    while after is not None and len(found) < size:
+    for _ in range(_PAGES):
+        if after is None or len(found) >= size:
+            break
         page = yield from runs.page(namespace, filters, after, _PAGE, _FIELDS)
         found += [each for each in page.items if _is_like(each, run, branch)]
         after = page.next
@@ -179,7 +186,7 @@ def _record(run: Run, stored: bytes | None, names: dict[str, str]) -> RunRecord 
         return None
     try:
         return record_of(facts_of(run), profile.decode(stored), names)
-    except (AkastatsError, zlib.error, ValueError, LookupError, TypeError):
+    except (AkastatsError, ValueError, LookupError, TypeError):
         # Of a later release, or somebody else's: nothing that can be judged by.
         return None
 

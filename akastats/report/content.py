@@ -6,7 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 from akastats.analysis.slowdown import Change
-from akastats.analysis.verdicts import JudgedTest, OverBudget, Verdicts
+from akastats.analysis.verdicts import (
+    JudgedTest,
+    OverBudget,
+    Verdicts,
+    newly_flaky,
+    newly_slower,
+    suite_newly_slower,
+)
 from akastats.reading.details import Details, Slow
 from akastats.reading.failures import Failure
 from akastats.reading.runs import Run
@@ -53,27 +60,11 @@ def document(details: Details, verdicts: Verdicts | None, commits: Mapping[str, 
     )
 
 
-def newly_flaky(verdicts: Verdicts) -> list[JudgedTest]:
-    """Return the tests that were not yet flaky when judged before, the most costly first."""
-    found = [test for test in verdicts.tests if test.is_new and test.state == "flaky"]
-    return sorted(found, key=lambda test: (-test.runs_failed, -test.seconds_lost, test.nodeid))
-
-
-def newly_slower(verdicts: Verdicts) -> list[Change]:
-    """Return what was not yet slower when judged before, by the seconds it takes more, most first."""
-    found = [each.change for each in verdicts.changes if each.is_new and each.change.is_slower]
-    return sorted(found, key=lambda change: (change.before - change.after, change.label))
-
-
 def runs_named(verdicts: Verdicts) -> list[str]:
     """Return the runs that a report names, whose commits say more than their ids."""
-    changes = [*newly_slower(verdicts), *_suite_slower(verdicts)]
+    changes = [*newly_slower(verdicts), *suite_newly_slower(verdicts)]
     named = [run for change in changes for run in (change.since, change.run, change.until)]
     return list(dict.fromkeys([*named, *(test.since for test in newly_flaky(verdicts) if test.since)]))
-
-
-def _suite_slower(verdicts: Verdicts) -> list[Change]:
-    return [each.change for each in verdicts.suite_changes if each.is_new and each.change.is_slower]
 
 
 def counted(run: Run) -> str:
@@ -199,7 +190,7 @@ def cause(failure: Failure) -> Line:
 
 
 def _news(verdicts: Verdicts, commits: Mapping[str, str]) -> Iterator[Section]:
-    yield Section("The suite is slower", tuple(_slower(each, commits) for each in _suite_slower(verdicts)))
+    yield Section("The suite is slower", tuple(_slower(each, commits) for each in suite_newly_slower(verdicts)))
     yield Section("Newly flaky", tuple(_flaky(test, commits) for test in newly_flaky(verdicts)))
     yield Section("Newly slower", tuple(_slower(each, commits) for each in newly_slower(verdicts)))
     over = sorted(verdicts.over_budget, key=lambda each: each.allowed - each.seconds)

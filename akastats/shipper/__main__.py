@@ -205,9 +205,9 @@ class Shipper:
             judged = self._judge.judge(self.delivery.story.run_id, excused)
             # What people have called expected, or noise, is told to nobody again.
             found = self.carry(marked.news(self._config.namespace, self._config.run_days, judged))
-            return {"verdicts": told_of(found), **self._spread(found), **self._published(found)}
         except (AkastatsError, *UNSOUND) as error:
             return {"unjudged": f"{type(error).__name__}: {error}"[:200], **self._published(None)}
+        return {"verdicts": told_of(found), **self._published(found), **self._spread(found)}
 
     def _published(self, found: Verdicts | None) -> dict[str, list[str]]:
         """Tell the forge that the run is for, if there is one; return the lines that it is to read."""

@@ -17,6 +17,7 @@ from akastats.operations.requests import Operation
 from akastats.reading import judging
 from akastats.reading.judging import Known
 from akastats.reading.runs import Run, one
+from akastats.shipper.delivery import UNSOUND
 
 #: What the terminal is told of each kind of news; the rest is counted.
 MOST_TOLD = 200
@@ -43,7 +44,7 @@ class Judge:
             if self._wanted is None:
                 run = self._carry(one(self._config.namespace, run_id))
                 past = self._carry(judging.past(self._config.namespace, run))
-                self._wanted = judging.within_bounds([*reversed(past.own), *reversed(past.base)])
+                self._wanted = judging.within_bounds(past.newest_first)
             learnt = judging.learn(self._config.namespace, self._wanted, self._known, steps=1)
             self._is_ready = self._carry(learnt)
         except AkastatsError:
@@ -62,20 +63,25 @@ class Judge:
 def judge_late(config: Config, carry: Callable[[Operation[Any]], Any], run_ids: Sequence[str]) -> None:
     """Judge the newest 20 of runs that were delivered late, oldest first: each is news for the next.
 
-    One that cannot be judged stays without verdicts.
+    Those that have verdicts keep them, and one that cannot be judged stays without.
     """
-    judge = Judge(config, carry)
-    for run_id in sorted(run_ids)[-MOST_LATE:]:
-        try:
-            judge.judge(run_id)
-        except AkastatsError:
-            continue
+    try:
+        newest = sorted(run_ids)[-MOST_LATE:]
+        judged = carry(stored.which(config.namespace, newest))
+    except AkastatsError:
+        return
+    for run_id in newest:
+        if run_id not in judged:
+            try:
+                # Each with a memory of its own: they may be of as many branches.
+                Judge(config, carry).judge(run_id)
+            except (AkastatsError, *UNSOUND):
+                continue
 
 
 def told(found: Verdicts) -> dict[str, Any]:
     """Return what the process of the tests is told of verdicts: plain built-ins, bounded."""
-    slower = [each.change for each in found.changes if each.is_new and each.change.is_slower]
-    flaky = [test for test in found.tests if test.is_new and test.state == "flaky"]
+    slower, flaky = verdicts.newly_slower(found), verdicts.newly_flaky(found)
     # What somebody has to look at stands first.
     failures = sorted(found.failures, key=lambda failure: _URGENCY.index(failure.label))
     labels = [failure.label for failure in failures]
@@ -87,7 +93,7 @@ def told(found: Verdicts) -> dict[str, Any]:
         "failures": [[each.nodeid, each.label, each.rate] for each in failures[:MOST_TOLD]],
         "flaky": [[each.nodeid, each.rate] for each in flaky[:MOST_TOLD]],
         "slower": [_slower(change) for change in slower[:MOST_TOLD]],
-        "suite": [_slower(each.change) for each in found.suite_changes if each.is_new and each.change.is_slower],
+        "suite": list(map(_slower, verdicts.suite_newly_slower(found))),
         "over_budget": [
             [each.nodeid, each.seconds, each.allowed, each.rule] for each in found.over_budget[:MOST_TOLD]
         ],

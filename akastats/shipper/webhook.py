@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import threading
+from http.client import HTTPException
 from typing import Any
 from urllib.error import URLError
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from akastats.analysis.verdicts import Verdicts
+from akastats.analysis.verdicts import Verdicts, newly_flaky, newly_slower, suite_newly_slower
 
 #: For so long (seconds) the other side may take: somebody waits for the run's end.
 TIMEOUT_S = 2.0
@@ -17,10 +19,7 @@ MOST_NAMED = 50
 
 def news(found: Verdicts) -> dict[str, Any] | None:
     """Return what there is to tell of a run: newly flaky and newly slower; `None` where there is neither."""
-    flaky = [test for test in found.tests if test.is_new and test.state == "flaky"]
-    slower = [
-        each.change for each in (*found.suite_changes, *found.changes) if each.is_new and each.change.is_slower
-    ]
+    flaky, slower = newly_flaky(found), [*suite_newly_slower(found), *newly_slower(found)]
     if not (flaky or slower):
         return None
     return {
@@ -55,13 +54,22 @@ class _Unredirected(HTTPRedirectHandler):
 
 def post(url: str, told: dict[str, Any]) -> str:
     """Send what is told to `url`; return what went wrong, empty where nothing did. The address is a secret."""
+    troubles: list[str] = []
+    # A time-out of a socket is one of each byte, and a name is looked up without any.
+    sending = threading.Thread(target=lambda: troubles.append(_sent(url, told)), daemon=True)
+    sending.start()
+    sending.join(TIMEOUT_S)
+    trouble = troubles[0] if troubles else f"no answer within {TIMEOUT_S:g} s"
+    return f"AKA_STATS_WEBHOOK was not told ({trouble})" if trouble else ""
+
+
+def _sent(url: str, told: dict[str, Any]) -> str:
     body = json.dumps(told).encode()
-    request = Request(url, body, {"Content-Type": "application/json", "User-Agent": "akastats"}, method="POST")
     try:
+        request = Request(url, body, {"Content-Type": "application/json", "User-Agent": "akastats"}, method="POST")
         with build_opener(_Unredirected).open(request, timeout=TIMEOUT_S):
             return ""
     except URLError as error:
-        reason = getattr(error, "code", None) or type(error.reason).__name__
-    except (OSError, ValueError) as error:
-        reason = type(error).__name__
-    return f"AKA_STATS_WEBHOOK was not told ({reason})"
+        return str(getattr(error, "code", None) or type(error.reason).__name__)
+    except (OSError, ValueError, HTTPException) as error:
+        return type(error).__name__

@@ -69,11 +69,13 @@ def test_the_own_branch_is_no_base():
     assert {"test_03": "new"} == labels(judge(case(failing("test_03"), own=own, branch="fix")))
 
 
-def test_without_a_base_the_own_branch_is_one():
-    """A fork's store knows nothing else."""
-    own = [run(number, suite(), branch="fix") for number in range(20, 24)]
+def test_without_a_base_a_branch_s_own_runs_are_none():
+    """The base's profiles may be gone: what the branch broke a moment ago is still its own doing."""
+    own = [run(number, failing("test_03"), branch="fix") for number in range(20, 24)]
 
-    assert {"test_03": "new"} == labels(judge(case(failing("test_03"), base=(), own=own, branch="fix")))
+    verdicts = judge(case(failing("test_03"), base=(), own=own, branch="fix"))
+
+    assert ({"test_03": None}, {}) == (labels(verdicts), states(verdicts))
 
 
 def test_a_known_flaky_test_is_called_so_with_its_rate():
@@ -157,6 +159,24 @@ def test_an_outage_is_no_evidence_and_is_said():
     assert 7 == len(verdicts.failures)
 
 
+def test_tests_that_are_run_again_since_they_failed_are_no_outage():
+    """With `--lf` most of a run fails."""
+    verdicts = judge(case([(f"test_{number:02}", "failed", 0.1) for number in range(5)]))
+
+    assert not verdicts.is_outage
+
+
+def test_a_test_that_is_gone_stands_nowhere():
+    """It was deleted or renamed: nobody can mend it."""
+    base = [
+        *(run(number, [*suite(), ("gone", "failed", 0.1)]) for number in range(10)),
+        *(run(number, suite()) for number in range(10, 31)),
+    ]
+
+    assert {} == states(judge(case(suite(), base=base)))
+    assert {"gone": "broken"} == states(judge(case(suite(), base=base[:-3])))
+
+
 def test_what_a_flaky_test_costs():
     """The time of a run that fails by it alone, in equal shares, and each failed attempt's own time."""
     alone = run(20, [*suite(), ("one", "failed", 2.0), ("two", "passed", 0.1)], duration=60.0, commit="c")
@@ -219,6 +239,13 @@ def test_a_newly_flaky_test_is_told_once():
     third = judge(Case(runs[12], "", "main", runs[:12], previous=second))
 
     assert [True, False] == [verdicts.tests[0].is_new for verdicts in (second, third)]
+
+
+def test_what_the_base_has_known_is_no_news_of_a_branch():
+    """Without verdicts before, only what this run itself shows is new."""
+    verdicts = judge(case([*suite(), ("often", "passed", 0.1)], base=flaky("often", 13), branch="fix"))
+
+    assert [("often", False)] == [(test.nodeid, test.is_new) for test in verdicts.tests]
 
 
 def test_tests_that_changed_at_one_run_are_one_group():
@@ -292,8 +319,9 @@ def test_what_a_run_usually_takes():
 
     few = judge(Case(runs[4], "", "main", runs[:4]))
     enough = judge(case(suite(), base=runs))
+    part = judge(case(suite()[:5], base=runs))
 
-    assert (None, 12.0) == (few.usual_seconds, enough.usual_seconds)
+    assert (None, 12.0, None) == (few.usual_seconds, enough.usual_seconds, part.usual_seconds)
 
 
 def test_labels_carry_the_suite():

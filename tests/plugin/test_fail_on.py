@@ -7,13 +7,15 @@ import pytest
 from pytest_akastats.fail_on import decide
 
 
-def answer(runs=20, labels=None, slower=0, over_budget=0, suite=0, unlabelled=0, collect_errors=0):
-    """Return what the shipper says of a run."""
+def answer(runs=20, labels=None, slower=0, over_budget=0, suite=0, unlabelled=0, collect_errors=0, failed=None):
+    """Return what the shipper says of a run, in which as many tests failed as have labels."""
+    labels = labels or {}
+    failed = sum(labels.values()) if failed is None else failed
     return {
-        "counts": {"collect_errors": collect_errors},
+        "counts": {"collect_errors": collect_errors, "failed": failed, "errors": 0},
         "verdicts": {
             "runs": runs,
-            "labels": labels or {},
+            "labels": labels,
             "unlabelled": unlabelled,
             "suite": [{}] * suite,
             "news": {"flaky": 3, "slower": slower, "over_budget": over_budget},
@@ -34,6 +36,8 @@ def answer(runs=20, labels=None, slower=0, over_budget=0, suite=0, unlabelled=0,
         ({"slower"}, 0, {"suite": 1}, 1),
         ({"slower"}, 0, {}, 0),
         ({"slower"}, 1, {"labels": {"known flaky": 1}}, 1),
+        ({"slower"}, 1, {"labels": {"new": 1}}, 1),
+        ({"slower"}, 1, {}, 1),
         ({"slower"}, 0, {"labels": {"quarantined": 1}}, 0),
         ({"new", "slower"}, 1, {"labels": {"known flaky": 1}, "slower": 1}, 1),
         ({"new", "slower"}, 1, {"labels": {"known flaky": 1}}, 0),
@@ -59,6 +63,7 @@ def test_what_is_no_result_of_tests_stays(exit_code):
         (answer(unlabelled=1), False, "no base is known"),
         (answer(labels={"known flaky": 1}), True, "not all tests have run"),
         (answer(labels={"known flaky": 1}, collect_errors=1), False, "could not be collected"),
+        (answer(labels={"known flaky": 2000}, failed=2001), False, "not every failure has a label"),
         ({"counts": {}}, False, "no verdicts in time"),
         ({"unjudged": "ServerError: away"}, False, "ServerError: away"),
         ({}, False, "no verdicts in time"),
@@ -85,3 +90,21 @@ def test_a_run_that_fails_says_on_what():
     told = answer(labels={"new": 2}, slower=1, over_budget=1)
 
     assert "failed on 2 failing and 2 slower" == decide({"new", "slower"}, 1, told, was_stopped=False).reason
+
+
+@pytest.mark.parametrize("labels", [{}, {"quarantined": 2}])
+def test_what_no_test_made_fail_still_fails(labels):
+    """pytest-cov's limit and the like end a run with the same exit code as failing tests."""
+    decided = decide({"new"}, 1, answer(labels=labels), was_stopped=False)
+
+    assert (1, True) == (decided.exit_code, "no test is the reason" in decided.reason)
+
+
+@pytest.mark.parametrize("exit_code", [0, 1])
+def test_what_was_not_recorded_as_it_was_is_not_decided_on(exit_code):
+    """A failure may be what the full disk took, or the list of what is in quarantine may have come too late."""
+    told = answer(labels={"known flaky": 1}, slower=1)
+
+    decided = decide({"new", "slower"}, exit_code, told, was_stopped=False, problem="no room on the disk")
+
+    assert (exit_code, True) == (decided.exit_code, "no room on the disk" in decided.reason)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from akastats import keys
@@ -118,7 +120,7 @@ def test_a_run_that_goes_on_judges_nothing(told):
     """What is in it may change."""
     told(ended=False)
 
-    assert "crashed" == sync_redis.run(one(NAMESPACE, past(told()).ids[0])).status
+    assert "crashed" == sync_redis.run(one(NAMESPACE, past(told()).newest_first[0].id)).status
 
 
 def test_failures_and_states_out_of_the_store(told):
@@ -224,3 +226,54 @@ def test_of_many_late_runs_the_newest_are_judged(told, server, monkeypatch):
     judge_late(Config(redis_url=server), lambda operation: run(operation, client, client), runs)
 
     assert set(runs[1:]) == set(sync_redis.run(stored.stored(NAMESPACE, runs)))
+
+
+def test_runs_that_have_verdicts_keep_them(told, server):
+    """What was excused in a run is known to whoever judged it then, and to nobody later."""
+    run_id = told(FAILED)
+    verdicts_then = replace(judged(run_id), runs=77)
+    sync_redis.run(stored.store(NAMESPACE, run_id, pack(verdicts_then), 100))
+    client = connect(server)
+
+    judge_late(Config(redis_url=server), lambda operation: run(operation, client, client), [run_id])
+
+    assert verdicts_then == sync_redis.run(verdicts.of_run(NAMESPACE, run_id))
+
+
+def test_a_run_that_cannot_be_judged_costs_no_other(told, server, redis_client):
+    """Its profile is damaged."""
+    damaged, sound = told(), told()
+    redis_client.set(keys.profile(NAMESPACE, damaged), b"no profile")
+    client = connect(server)
+
+    judge_late(Config(redis_url=server), lambda operation: run(operation, client, client), [damaged, sound])
+
+    assert [sound] == list(sync_redis.run(stored.stored(NAMESPACE, [damaged, sound])))
+
+
+def keep(run_id):
+    """Judge a run and store its verdicts, as its shipper does."""
+    sync_redis.run(stored.store(NAMESPACE, run_id, pack(judged(run_id)), 100))
+
+
+def test_a_branch_s_first_run_knows_what_its_base_has_told(told):
+    """The base's news are not told again on each branch."""
+    for _ in range(3):
+        told()
+    flaky = [("a.py::t", "rerun", 0.1), *PASSED]
+    keep(told(flaky))
+
+    found = judged(told(flaky, branch="fix"))
+
+    assert [("a.py::t", "flaky", False)] == [(test.nodeid, test.state, test.is_new) for test in found.tests]
+
+
+def test_without_a_branch_others_verdicts_are_not_the_ones_before(told):
+    """A desk without git beside a CI that has it: each has its own news."""
+    flaky = [("a.py::t", "rerun", 0.1), *PASSED]
+    keep(told(flaky, branch="", commit=""))
+    keep(told(PASSED))
+
+    found = judged(told(flaky, branch="", commit=""))
+
+    assert [False] == [test.is_new for test in found.tests]

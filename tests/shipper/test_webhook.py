@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ import pytest
 
 from akastats.analysis.slowdown import Change
 from akastats.analysis.verdicts import JudgedChange, JudgedTest, Verdicts
+from akastats.shipper import webhook
 from akastats.shipper.webhook import news, post
 
 
@@ -115,6 +117,57 @@ def test_no_redirect_is_followed(status):
         trouble = post(url, {})
 
     assert (f"AKA_STATS_WEBHOOK was not told ({status})", []) == (trouble, reached)
+
+
+@pytest.mark.parametrize(
+    ("url", "trouble"),
+    [("http://user:secret@127.0.0.1/", "InvalidURL"), ("http://127.0.0.1:1/\N{SNOWMAN}", "UnicodeEncodeError")],
+)
+def test_an_address_that_cannot_be_asked_is_no_error(url, trouble):
+    """Python's own way of refusing it is none of a run's."""
+    assert f"AKA_STATS_WEBHOOK was not told ({trouble})" == post(url, {})
+
+
+@pytest.mark.parametrize("said", [b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 200 OK\r\nA: " + b"x" * 70_000])
+def test_who_answers_something_else_is_no_error(said):
+    """The address may be another service's."""
+    with socket.create_server(("127.0.0.1", 0)) as listening_socket:
+        url = f"http://127.0.0.1:{listening_socket.getsockname()[1]}/"
+
+        def answer() -> None:
+            connection, _ = listening_socket.accept()
+            with connection:
+                connection.recv(100_000)
+                connection.sendall(said)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        trouble = post(url, {})
+        thread.join()
+
+    assert trouble.startswith("AKA_STATS_WEBHOOK was not told (")
+
+
+def test_who_answers_drop_by_drop_is_not_waited_for(monkeypatch):
+    """The run's end waits so long in all, not so long for each byte."""
+    monkeypatch.setattr(webhook, "TIMEOUT_S", 0.3)
+    is_over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening_socket:
+        url = f"http://127.0.0.1:{listening_socket.getsockname()[1]}/"
+
+        def drip() -> None:
+            connection, _ = listening_socket.accept()
+            with connection:
+                while not is_over.wait(0.05):
+                    connection.sendall(b"H")
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        trouble = post(url, {})
+        is_over.set()
+        thread.join()
+
+    assert "AKA_STATS_WEBHOOK was not told (no answer within 0.3 s)" == trouble
 
 
 def test_an_address_where_nobody_listens_is_no_error():
