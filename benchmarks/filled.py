@@ -21,6 +21,7 @@ from typing import Any
 
 from akastats import redis
 from akastats.config import Config
+from akastats.shipper.judging import judge_late
 from akastats.shipper.leftovers import drain_one
 from akastats.shipper.listing import refresh
 from akastats.spool.writer import Writer
@@ -120,6 +121,8 @@ def fill(url: str, tests: int, runs: int, told: Any = None) -> float:
             # As after each run: from its second time on a row is brought up to date, not made anew.
             if run in (runs // 2, runs - 1):
                 carry(refresh(config, [drained.run_id]))
+            if run == runs - 1:
+                judge_late(config, carry, [drained.run_id])
             if told:
                 told(run)
     return time.monotonic() - began

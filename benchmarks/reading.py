@@ -15,6 +15,7 @@ import http.client
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -27,10 +28,15 @@ from typing import Any, cast
 from urllib.parse import quote
 
 from filled import fill, nodeids
+from playwright.sync_api import sync_playwright
 from redis import Redis
 
 #: Bounds at the 95th percentile, in milliseconds, and of the API's memory in MB.
 LIST_MS, HISTORY_MS, MEMORY_MB = 100.0, 50.0, 150.0
+#: ... and until a view's content stands there, from when it was asked for, with nothing cached.
+LOAD_MS, VIEWS = 1000.0, ("", "tests", "tests?view=grid", "flaky", "slower", "errors")
+# The first paint, which is of what all views share, and now.
+PAINTED = "() => [performance.getEntriesByName('first-contentful-paint')[0].startTime, performance.now()]"
 
 
 START = "from akastats.cli import main; main()"
@@ -71,6 +77,8 @@ def endpoints(there: There) -> list[Endpoint]:
         Endpoint("grid of a branch", lambda c: f"grid?branch=main&q=module_{c.randint(0, 210):03d}"),
         Endpoint("errors", lambda c: f"errors?sort={c.choice(('-last_seen', '-count', 'first_seen'))}"),
         Endpoint("labels", lambda c: f"labels?prefix=test::&q=case_{c.randint(0, 9999):06d}"),
+        Endpoint("flaky", lambda c: f"flaky?state={c.choice(('flaky', ''))}"),
+        Endpoint("regressions", lambda c: f"regressions?faster={c.choice(('true', 'false'))}"),
         Endpoint("trends", lambda c: f"trends?branch={c.choice(('', 'main'))}"),
         Endpoint("facets", lambda c: "facets"),
         Endpoint("a run's tests", lambda c: f"runs/{c.choice(there.runs)}/tests?sort=-seconds", None),
@@ -103,8 +111,8 @@ def store(arguments: argparse.Namespace) -> Iterator[str]:
 
 
 @contextmanager
-def served(url: str) -> Iterator[tuple[http.client.HTTPConnection, int]]:
-    """Serve the API of a store; yield a connection to it and the process's id."""
+def served(url: str) -> Iterator[tuple[http.client.HTTPConnection, int, str]]:
+    """Serve the API of a store; yield a connection to it, the process's id and its address."""
     command = [sys.executable, "-c", START, "serve", "--port", "0", "--json", "--url", url]
     service = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert service.stdout is not None
@@ -112,7 +120,7 @@ def served(url: str) -> Iterator[tuple[http.client.HTTPConnection, int]]:
     host, port = told["url"].split("//")[1].rstrip("/").split(":")
     connection = http.client.HTTPConnection(host, int(port), timeout=60)
     try:
-        yield connection, service.pid
+        yield connection, service.pid, told["url"]
     finally:
         connection.close()
         service.terminate()
@@ -165,6 +173,33 @@ def measure(
     return bound is None or p95 <= bound
 
 
+def load(base: str) -> bool:
+    """Open views in a browser that has nothing cached; tell, and return whether their content is there in time."""
+    kept = True
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        for view in VIEWS:
+            page = browser.new_context().new_page()
+            page.goto(base + view)
+            page.wait_for_selector("main:not([aria-busy])")
+            page.wait_for_selector("main [aria-busy=true]", state="detached")
+            painted, whole = page.evaluate(PAINTED)
+            kept = kept and whole <= LOAD_MS
+            print(f"page /{view:16} first paint {painted:5.0f} ms, its content {whole:5.0f} ms of {LOAD_MS:.0f}")
+            page.context.close()
+        browser.close()
+    return kept
+
+
+def chromium() -> str:
+    """Return where the browser is."""
+    names = (os.environ.get("CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome")
+    found = next((path for name in names if name and (path := shutil.which(name))), None)
+    if found is None:
+        raise SystemExit("no Chromium: install it, or set CHROMIUM")
+    return found
+
+
 def server_pid(url: str) -> int:
     """Return the process of a store, which is on this machine."""
     with Redis.from_url(url) as client:
@@ -191,7 +226,7 @@ def main() -> int:
     parser.add_argument("--requests", type=int, default=60)
     parser.add_argument("--url", default="")
     arguments = parser.parse_args()
-    with store(arguments) as url, served(url) as (connection, pid):
+    with store(arguments) as url, served(url) as (connection, pid, base):
         say_store(url)
         first, _ = ask(connection, "tests")
         errors, _ = ask(connection, "errors")
@@ -206,6 +241,7 @@ def main() -> int:
         kept = [
             measure(connection, endpoint, arguments.requests, (pid, store_pid)) for endpoint in endpoints(there)
         ]
+        kept.append(load(base))
         now, most = memory_mb(pid)
         print(f"the API's process: {now:.0f} MB, at most {most:.0f} MB (bound {MEMORY_MB:.0f})")
         print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
