@@ -8,7 +8,7 @@ report for the recorder. Nothing here decides what is in quarantine.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,19 +39,17 @@ NAMED = 5
 
 
 class Quarantine:
-    """Knows which tests are in quarantine, and has their failures not count in this process."""
+    """Waits for the list, and has the failures of whoever is on it excused in this process."""
 
-    def __init__(self, mishaps: Mishaps) -> None:
+    def __init__(self, config: pytest.Config, mishaps: Mishaps) -> None:
         # Bound here: tests patch and freeze clocks later.
         self._clock: Callable[[], float] = time.monotonic
         self._sleep: Callable[[float], None] = time.sleep
-        self._mishaps = mishaps
+        self._config, self._mishaps = config, mishaps
         self._spool: Path | None = None
         self._name: Callable[[str], str] = str
-        self._tests: Mapping[str, str] = {}
         self.problem = ""
-        # What failed and does not count, with until when and why.
-        self.excused: dict[str, str] = {}
+        self.excuses: Excuses | None = None
 
     def begin(self, spool: Path, name: Callable[[str], str] = str) -> None:
         """Say beside which spool the list will lie, and how node ids are written in it."""
@@ -63,46 +61,6 @@ class Quarantine:
             self._take(self._wait())
         except Exception as error:
             self._mishaps.note(error)
-
-    # Around all others, because pytest's own count comes first among them.
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None, object, object]:
-        try:
-            if report.outcome != "passed":
-                self._see(report)
-        except Exception as error:
-            self._mishaps.note(error)
-        return (yield)
-
-    def pytest_report_teststatus(self, report: pytest.TestReport) -> None:
-        # Only here pytest makes a failure of a test whose subtests failed.
-        try:
-            if report.outcome == "failed":
-                self._see(report)
-        except Exception as error:
-            self._mishaps.note(error)
-
-    def _see(self, report: pytest.TestReport) -> None:
-        """Excuse a failure of a listed test; one that a worker has excused comes here as such."""
-        if report.outcome == "failed" and self._tests:
-            # A file that cannot be collected is shown by its report too, and has counted already.
-            told = None if str(report.when) == "collect" else self._told(report.nodeid)
-            if told is not None:
-                setattr(report, QUARANTINED, report.outcome)
-                report.outcome, report.wasxfail = "skipped", f"{REASON}{told}"
-        if QUARANTINED in report.__dict__:
-            self.excused[report.nodeid] = report.wasxfail.removeprefix(REASON)
-
-    def _told(self, nodeid: str) -> str | None:
-        """Return until when and why a test is in quarantine, `None` for one that is not."""
-        told = self._tests.get(nodeid)
-        if told is None and nodeid.rfind("@") > nodeid.rfind("]"):
-            # With `--dist loadgroup` pytest-xdist appends `@group`.
-            told = self._tests.get(nodeid := nodeid[: nodeid.rfind("@")])
-        if told is None and "[" in nodeid:
-            # Secrets in parameters are not in the list.
-            told = self._tests.get(self._name(nodeid))
-        return told
 
     def _wait(self) -> Listed:
         """Return the list as soon as it is there; without one after two seconds, sooner where nobody writes it."""
@@ -120,7 +78,12 @@ class Quarantine:
 
     def _take(self, listed: Listed) -> None:
         self.problem = listed.problem
-        self._tests = {name: visible(told) for name, told in listed.tests.items()}
+        if listed.tests and self.excuses is None:
+            tests = {name: visible(told) for name, told in listed.tests.items()}
+            self.excuses = Excuses(self._config, tests, self._name, self._mishaps)
+            # Only now: an empty list costs no test anything, and who comes last is asked first, before the
+            # recorder, which is to see it, and before pytest's own count.
+            self._config.pluginmanager.register(self.excuses, "akastats-excuses")
 
 
 class Patience:
@@ -139,6 +102,65 @@ class Patience:
             self._absent_at = now
         is_absent = self._absent_at is not None and now - self._absent_at >= ABSENT_WAIT_S
         return is_absent or phase == state.FAILED or now - self._began >= WAIT_S
+
+
+class Excuses:
+    """Reports failures of listed tests as expected ones, with what they were."""
+
+    def __init__(
+        self, config: pytest.Config, tests: Mapping[str, str], name: Callable[[str], str], mishaps: Mishaps
+    ) -> None:
+        self._config, self._tests, self._name, self._mishaps = config, tests, name, mishaps
+        self._has_subtests = False
+        # What failed and does not count, with until when and why.
+        self.excused: dict[str, str] = {}
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        try:
+            if report.outcome != "passed":
+                self.see(report)
+        except Exception as error:
+            self._mishaps.note(error)
+
+    def see(self, report: pytest.TestReport) -> None:
+        """Excuse a failure of a listed test; one that a worker has excused comes here as such."""
+        if report.outcome == "failed":
+            told = self._told(report.nodeid)
+            if told is not None:
+                setattr(report, QUARANTINED, report.outcome)
+                report.outcome, report.wasxfail = "skipped", f"{REASON}{told}"
+        if QUARANTINED in report.__dict__:
+            self.excused[report.nodeid] = report.wasxfail.removeprefix(REASON)
+            if "context" in report.__dict__ and not self._has_subtests:
+                self._has_subtests = True
+                self._config.pluginmanager.register(OfSubtests(self, self._mishaps), "akastats-excuses-subtests")
+
+    def _told(self, nodeid: str) -> str | None:
+        """Return until when and why a test is in quarantine, `None` for one that is not."""
+        told = self._tests.get(nodeid)
+        if told is None and nodeid.rfind("@") > nodeid.rfind("]"):
+            # With `--dist loadgroup` pytest-xdist appends `@group`.
+            told = self._tests.get(nodeid := nodeid[: nodeid.rfind("@")])
+        if told is None and "[" in nodeid:
+            # Secrets in parameters are not in the list.
+            told = self._tests.get(self._name(nodeid))
+        return told
+
+
+class OfSubtests:
+    """Excuses tests that pytest fails late, and only here, because subtests of theirs have failed."""
+
+    def __init__(self, excuses: Excuses, mishaps: Mishaps) -> None:
+        self._excuses, self._mishaps = excuses, mishaps
+
+    def pytest_report_teststatus(self, report: pytest.TestReport | pytest.CollectReport) -> None:
+        try:
+            # A file that cannot be collected is shown by its report too, and has counted already.
+            if report.outcome == "failed" and isinstance(report, pytest.TestReport):
+                self._excuses.see(report)
+        except Exception as error:
+            self._mishaps.note(error)
 
 
 class Reporting(Quarantine):
@@ -165,7 +187,8 @@ class Reporting(Quarantine):
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         try:
-            for line in lines(self.excused, self.problem):
+            excused = self.excuses.excused if self.excuses else {}
+            for line in lines(excused, self.problem):
                 terminalreporter.write_line(line)
         except Exception as error:
             self._mishaps.note(error)

@@ -60,10 +60,10 @@ def _quarantine(config: pytest.Config, probe: Probe) -> Quarantine | None:
 
     told = getattr(config, "workerinput", None)
     if told is None:
-        return Reporting(probe.mishaps)
+        return Reporting(config, probe.mishaps)
     if not told.get(WORKER_INPUT):
         return None
-    quarantine = Quarantine(probe.mishaps)
+    quarantine = Quarantine(config, probe.mishaps)
     quarantine.begin(Path(told[WORKER_INPUT]))
     return quarantine
 

@@ -22,7 +22,15 @@ from akastats.shipper.quarantine import Listed
 from akastats.shipper.state import State
 from pytest_akastats.mishaps import Mishaps
 from pytest_akastats.probe import QUARANTINED
-from pytest_akastats.quarantine import WAIT_S, WORKER_INPUT, Patience, Quarantine, Reporting, lines
+from pytest_akastats.quarantine import (
+    WAIT_S,
+    WORKER_INPUT,
+    Excuses,
+    Patience,
+    Quarantine,
+    Reporting,
+    lines,
+)
 
 from .conftest import NAMESPACE, Record
 
@@ -256,17 +264,6 @@ def test_a_secret_in_a_node_id_does_not_hide_a_test(
     assert pytest.ExitCode.OK == recorded.result.ret
 
 
-def test_a_file_that_cannot_be_collected_counts(pytester: pytest.Pytester, excusing: Record) -> None:
-    """It holds no test, also where its own name was forced into quarantine."""
-    pytester.makepyfile(test_one="import nothing_of_the_kind\n")
-    put_in("test_one.py")
-
-    recorded = excusing()
-
-    assert pytest.ExitCode.INTERRUPTED == recorded.result.ret
-    recorded.result.stdout.fnmatch_lines(["ERROR test_one.py"])
-
-
 def test_an_empty_quarantine_says_nothing(pytester: pytest.Pytester, excusing: Record) -> None:
     """Failures count, and there is nothing to tell of it."""
     pytester.makepyfile(test_one="def test_a(): assert 0\n")
@@ -353,12 +350,25 @@ class Clock:
         self.sleeps += 1
 
 
-def waiting(spool: Path, clock: Clock, kind: type[Quarantine] = Quarantine) -> Quarantine:
+@pytest.fixture
+def config() -> Any:
+    """A configuration that notes what is registered."""
+    registered: list[object] = []
+    register = SimpleNamespace(register=lambda plugin, name: registered.append(plugin))
+    return SimpleNamespace(pluginmanager=register, registered=registered)
+
+
+def waiting(spool: Path, clock: Clock, config: Any) -> Quarantine:
     """Return a quarantine whose list will lie beside a spool."""
-    quarantine = kind(Mishaps())
+    quarantine = Quarantine(config, Mishaps())
     quarantine._clock, quarantine._sleep = clock, clock.sleep
     quarantine.begin(spool)
     return quarantine
+
+
+def excusing_one(config: Any, *nodeids: str) -> Excuses:
+    """Return the excuses of these tests."""
+    return Excuses(config, dict.fromkeys(nodeids, TOLD), str, Mishaps())
 
 
 def report_of(nodeid: str, outcome: str = "failed") -> Any:
@@ -366,10 +376,10 @@ def report_of(nodeid: str, outcome: str = "failed") -> Any:
     return pytest.TestReport(nodeid, ("a.py", 1, "b"), {}, outcome, None, "call")  # type: ignore[arg-type]
 
 
-def test_the_list_is_waited_for_two_seconds_and_no_longer(tmp_path: Path) -> None:
+def test_the_list_is_waited_for_two_seconds_and_no_longer(tmp_path: Path, config: Any) -> None:
     """From when collection has ended, by a clock that no test has touched yet."""
     clock = Clock()
-    quarantine = waiting(tmp_path / "1-a.aks", clock)
+    quarantine = waiting(tmp_path / "1-a.aks", clock, config)
 
     quarantine.pytest_collection_finish()
 
@@ -377,10 +387,10 @@ def test_the_list_is_waited_for_two_seconds_and_no_longer(tmp_path: Path) -> Non
     assert "no list of it came within 2 s" in quarantine.problem
 
 
-def test_a_clock_that_stands_still_ends_the_wait_too(tmp_path: Path) -> None:
+def test_a_clock_that_stands_still_ends_the_wait_too(tmp_path: Path, config: Any) -> None:
     """Somebody's conftest.py may have frozen it before us."""
     clock = Clock()
-    quarantine = waiting(tmp_path / "1-a.aks", clock)
+    quarantine = waiting(tmp_path / "1-a.aks", clock, config)
     quarantine._clock = lambda: 100.0
 
     quarantine.pytest_collection_finish()
@@ -388,15 +398,26 @@ def test_a_clock_that_stands_still_ends_the_wait_too(tmp_path: Path) -> None:
     assert 200 == clock.sleeps
 
 
-def test_a_list_ends_the_wait(tmp_path: Path) -> None:
+def test_a_list_ends_the_wait(tmp_path: Path, config: Any) -> None:
     """As soon as it is there."""
     spool, clock = tmp_path / "1-a.aks", Clock()
     listing.write(spool, Listed({"a.py::b": TOLD}))
-    quarantine = waiting(spool, clock)
+    quarantine = waiting(spool, clock, config)
 
     quarantine.pytest_collection_finish()
 
-    assert (0, "") == (clock.sleeps, quarantine.problem)
+    assert (0, "", [quarantine.excuses]) == (clock.sleeps, quarantine.problem, config.registered)
+
+
+def test_an_empty_list_registers_nothing(tmp_path: Path, config: Any) -> None:
+    """It costs no test anything."""
+    spool = tmp_path / "1-a.aks"
+    listing.write(spool, Listed())
+    quarantine = waiting(spool, Clock(), config)
+
+    quarantine.pytest_collection_finish()
+
+    assert ("", []) == (quarantine.problem, config.registered)
 
 
 @pytest.mark.parametrize(
@@ -426,73 +447,81 @@ def test_where_nobody_will_write_it_the_wait_is_shorter(
     assert expected_s == pytest.approx(over, abs=0.011)
 
 
-def test_what_the_delivery_said_is_the_reason(tmp_path: Path) -> None:
+def test_what_the_delivery_said_is_the_reason(tmp_path: Path, config: Any) -> None:
     """The server's own words, once."""
     spool = tmp_path / "1-a.aks"
     states.write(spool, State(phase=states.FAILED, message="no password"))
-    quarantine = waiting(spool, Clock())
+    quarantine = waiting(spool, Clock(), config)
 
     quarantine.pytest_collection_finish()
 
     assert "no password" == quarantine.problem
 
 
-def test_a_run_that_is_not_delivered_has_no_quarantine() -> None:
+def test_a_run_that_is_not_delivered_has_no_quarantine(config: Any) -> None:
     """Nobody would write the list."""
-    quarantine = Quarantine(Mishaps())
+    quarantine = Quarantine(config, Mishaps())
 
     quarantine.pytest_collection_finish()
 
     assert "this run is not delivered" == quarantine.problem
 
 
-def test_an_error_of_ours_is_noted_and_reaches_nobody(tmp_path: Path) -> None:
+def test_an_error_of_ours_is_noted_and_reaches_nobody(tmp_path: Path, config: Any) -> None:
     """Measuring never breaks what is measured."""
-    mishaps = Mishaps()
-    quarantine = Quarantine(mishaps)
+    quarantine, excuses = Quarantine(config, Mishaps()), excusing_one(config, "a.py::b")
     quarantine.begin(tmp_path)
     quarantine._clock = lambda: 1 / 0
-    quarantine._tests = {"a.py::b": TOLD}
 
     quarantine.pytest_collection_finish()
-    hook = quarantine.pytest_runtest_logreport(SimpleNamespace(outcome="failed"))  # type: ignore[arg-type]
-    next(hook)
+    excuses.pytest_runtest_logreport(SimpleNamespace(outcome="failed"))  # type: ignore[arg-type]
 
-    assert 2 == mishaps.count
+    assert (1, 1) == (quarantine._mishaps.count, excuses._mishaps.count)
 
 
-def test_what_a_worker_has_excused_is_named_at_the_end() -> None:
+def test_what_a_worker_has_excused_is_named_at_the_end(config: Any) -> None:
     """Its report comes as expected, with what it was; built-ins alone, which can travel."""
-    there, here = Quarantine(Mishaps()), Quarantine(Mishaps())
-    there._tests = {"a.py::b": TOLD}
+    there, here = excusing_one(config, "a.py::b"), excusing_one(config, "a.py::other")
     report = report_of("a.py::b")
-    next(there.pytest_runtest_logreport(report))
-    next(here.pytest_runtest_logreport(report))
 
-    assert ("skipped", f"quarantined {TOLD}", "failed") == (
-        report.outcome,
-        report.wasxfail,
-        getattr(report, QUARANTINED),
-    )
+    there.pytest_runtest_logreport(report)
+    here.pytest_runtest_logreport(report)
+
+    told = (report.outcome, report.wasxfail, getattr(report, QUARANTINED))
+    assert ("skipped", f"quarantined {TOLD}", "failed") == told
     assert {"a.py::b": TOLD} == here.excused
 
 
 @pytest.mark.parametrize("outcome", ["passed", "skipped", "rerun"])
-def test_what_did_not_fail_is_left_as_it_is(outcome: str) -> None:
+def test_what_did_not_fail_is_left_as_it_is(outcome: str, config: Any) -> None:
     """A listed test that passes is a passed test."""
-    quarantine = Quarantine(Mishaps())
-    quarantine._tests = {"a.py::b": TOLD}
-    report = report_of("a.py::b", outcome)
+    excuses, report = excusing_one(config, "a.py::b"), report_of("a.py::b", outcome)
 
-    next(quarantine.pytest_runtest_logreport(report))
+    excuses.pytest_runtest_logreport(report)
 
-    assert (outcome, {}) == (report.outcome, quarantine.excused)
+    assert (outcome, {}) == (report.outcome, excuses.excused)
+
+
+def test_a_test_that_fails_late_is_looked_at_behind_a_subtest_alone(config: Any) -> None:
+    """The hook that sees each report is there once, where it is needed."""
+    excuses = excusing_one(config, "a.py::b")
+    for _ in range(2):
+        report = report_of("a.py::b")
+        report.context = "of a subtest"
+        excuses.pytest_runtest_logreport(report)
+    late, uncollected = report_of("a.py::b"), pytest.CollectReport("a.py::b", "failed", None, None, ())
+
+    (of_subtests,) = config.registered
+    of_subtests.pytest_report_teststatus(late)
+    of_subtests.pytest_report_teststatus(uncollected)
+
+    assert ("skipped", "failed") == (late.outcome, uncollected.outcome)
 
 
 @pytest.mark.parametrize(("popen", "told"), [(True, {WORKER_INPUT: "/s/1-a.aks"}), (False, {})])
-def test_only_a_worker_of_this_machine_is_told_of_the_list(popen: bool, told: dict[str, str]) -> None:
+def test_only_a_worker_of_this_machine_is_told_of_the_list(popen: bool, told: dict[str, str], config: Any) -> None:
     """Another could not read it, and would wait for nothing."""
-    quarantine = Reporting(Mishaps())
+    quarantine = Reporting(config, Mishaps())
     quarantine.begin(Path("/s/1-a.aks"))
     node = SimpleNamespace(gateway=SimpleNamespace(spec=SimpleNamespace(popen=popen)), workerinput={})
 
