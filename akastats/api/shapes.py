@@ -54,6 +54,9 @@ class Run(BaseModel):
     branch: str | None = Field(examples=["main"])
     commit: str | None = Field(examples=["3af0983c0ffee3af0983c0ffee3af0983c0ffee0"])
     dirty: bool | None = Field(examples=[False])
+    quarantine: bool | None = Field(
+        description="whether failures of tests in quarantine were excused in it", examples=[True]
+    )
     started: float | None = Field(examples=[1785579300.123])
     finished: float | None = Field(examples=[1785579361.5])
     duration: float | None = Field(examples=[61.377])

@@ -93,19 +93,13 @@ def _known(config: Config, run_id: str, judge: bool) -> _Known:
     space, days = config.namespace, config.run_days
     found = sync_redis.run(details.details(space, run_id, SLOWEST))
     if judge and found.verdicts is None and found.has_profile:
-        Judge(config, sync_redis.run).judge(run_id, _excused(space, found.run))
+        Judge(config, sync_redis.run).judge(run_id, sync_redis.run(quarantine.excused(space, found.run)))
         found = sync_redis.run(details.details(space, run_id, SLOWEST))
     if found.verdicts is None:
         return _Known(found, None, {}, None)
     news = sync_redis.run(marked.news(space, days, found.verdicts))
     commits = sync_redis.run(runs.commits(space, runs_named(news)))
     return _Known(found, news, commits, sync_redis.run(whole(space, days, run_id, None, "")))
-
-
-def _excused(space: str, run: Run) -> list[str]:
-    """Return the tests that are in quarantine since before a run began."""
-    listed = sync_redis.run(quarantine.listed(space, run.suite or ""))
-    return [each.nodeid for each in listed if each.since <= (run.started or 0.0)]
 
 
 def _newest(space: str, suite: str, branch: str) -> Operation[Run]:

@@ -12,6 +12,7 @@ from akastats.operations import quarantine
 from akastats.operations.quarantine import MAX_ENTRIES, Known
 from akastats.operations.requests import Operation
 from akastats.outcomes import NamedTest, label, test_of
+from akastats.reading.runs import Run
 
 _FORCE = "ask again with force (--force, ?force=true)"
 
@@ -37,6 +38,14 @@ def listed(namespace: str, suite: str | None = None) -> Operation[list[Quarantin
     current = [each for each in found if each is not None and each.until > stored.now]
     wanted = [each for each in current if suite is None or each.suite == suite]
     return sorted(wanted, key=lambda each: (each.until, each.label))
+
+
+def excused(namespace: str, run: Run) -> Operation[list[str]]:
+    """Read the tests that a run excused, as far as that is still known: none, if it was not to excuse any."""
+    if not run.quarantine:
+        return []
+    entries = yield from listed(namespace, run.suite or "")
+    return [each.nodeid for each in entries if each.since <= (run.started or 0.0)]
 
 
 def _entry(name: str, packed: bytes) -> Quarantined | None:

@@ -52,6 +52,8 @@ class Run:
     workers: int | None = None
     cpu_count: int | None = None
     argv: str | None = None
+    # Whether failures of tests in quarantine were excused in it.
+    quarantine: bool | None = None
 
 
 @dataclass(frozen=True)

@@ -392,7 +392,7 @@ def _write_refused(spool: Path, batch: Batch, error: ServerError) -> None:
 #: Fields of a run that its spool's header tells as they are.
 TOLD = (
     *("id", "suite", "started", "branch", "commit", "dirty", "provider", "build_id", "build_url", "job"),
-    *("attempt", "host", "python", "platform", "pytest", "workers", "argv", "cpu_count"),
+    *("attempt", "host", "python", "platform", "pytest", "workers", "argv", "cpu_count", "quarantine"),
 )
 
 

@@ -16,6 +16,7 @@ from akastats.operations import verdicts as stored
 from akastats.operations.requests import Operation
 from akastats.reading import judging
 from akastats.reading.judging import Known
+from akastats.reading.quarantine import excused
 from akastats.reading.runs import Run, one
 from akastats.shipper.delivery import UNSOUND
 
@@ -74,7 +75,8 @@ def judge_late(config: Config, carry: Callable[[Operation[Any]], Any], run_ids: 
         if run_id not in judged:
             try:
                 # Each with a memory of its own: they may be of as many branches.
-                Judge(config, carry).judge(run_id)
+                run = carry(one(config.namespace, run_id))
+                Judge(config, carry).judge(run_id, carry(excused(config.namespace, run)))
             except (AkastatsError, *UNSOUND):
                 continue
 

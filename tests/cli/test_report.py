@@ -115,10 +115,20 @@ def test_a_run_can_be_judged_when_it_is_asked_for(akastats, server, tmp_path):
     assert "#### New failures: 1\n" in akastats("report").out
 
 
-@pytest.mark.parametrize(("since", "title"), [(-1, "Quarantined"), (1, "Failures without a history")])
-def test_a_run_is_judged_by_the_quarantine_that_it_met(akastats, server, tmp_path, redis_client, since, title):
-    """A test that was put there only after the run began was not excused in it."""
-    tell(server, tmp_path, [(TEST, "failed", 0.1)], started=STARTED)
+@pytest.mark.parametrize(
+    ("excuses", "since", "title"),
+    [
+        (True, -1, "Quarantined"),
+        (True, 1, "Failures without a history"),
+        (False, -1, "Failures without a history"),
+    ],
+)
+def test_a_run_is_judged_by_the_quarantine_that_it_met(
+    akastats, server, tmp_path, redis_client, excuses, since, title
+):
+    """A test that was put there only after the run began was not excused in it, nor any where none was to be."""
+    run_id = tell(server, tmp_path, [(TEST, "failed", 0.1)], started=STARTED, quarantine=excuses)
+    redis_client.delete(keys.verdicts("AKA-STATS", run_id))
     entry = Quarantined(f"test::{TEST}", TEST, "", redis_client.time()[0] + 3600, "slow", STARTED + since)
     redis_client.hset(keys.quarantine("AKA-STATS"), entry.label, pack_entry(entry))
 
