@@ -14,7 +14,7 @@ from pytest_akastats.verdict_lines import verdict_lines
 
 # A server that does not answer is given this long, whatever --akastats-wait says: with all that is around it the
 # end is held up by less than 2 s. One that cannot be reached or refuses gets the time of one more attempt.
-SILENT_WAIT_S, ABSENT_WAIT_S = 1.6, 0.25
+SILENT_WAIT_S, ABSENT_WAIT_S = 1.5, 0.25
 LOOK_S = 0.01
 MOMENT_S = 0.5
 NAME_WIDTH = 60
@@ -29,7 +29,7 @@ class Patience:
         self._answers = 0
         self._has_asked = False
         # Who asks for a longer wait has a machine that is slow, or so busy that it looks like a silence.
-        self._busy_s = max(SILENT_WAIT_S, wait_s / 6)
+        self._busy_s = max(SILENT_WAIT_S, wait_s / 7)
         self._first_s = min(SILENT_WAIT_S, wait_s / 25)
         self._limits = {states.RAISING: wait_s, states.SILENT: SILENT_WAIT_S, states.ABSENT: ABSENT_WAIT_S}
 

@@ -67,7 +67,8 @@ class Shipper:
         self._client: Any = None
         self._reply_timeout_s = REPLY_TIMEOUT_S
         self._state = State(server=without_credentials(config.redis_url))
-        self._judge = Judge(config, self.carry)
+        # What a run is judged by is nobody's to wait for: its answers are no sign that the delivery gets on.
+        self._judge = Judge(config, self._carried)
         self._quarantine: Listed | None = None
         self._answers = 0
         self._told_at = self._answered_at = 0.0
@@ -75,8 +76,14 @@ class Shipper:
     def carry(self, operation: Operation[Any]) -> Any:
         """Carry out an operation on the server, each request tried once; what goes wrong is a `ServerError`.
 
-        Nothing is carried out any more when the run is over for too long.
+        Nothing is carried out any more when the run is over for too long. The process of the tests is told that
+        the server answers.
         """
+        result = self._carried(operation)
+        self._note_answer()
+        return result
+
+    def _carried(self, operation: Operation[Any]) -> Any:
         if self._lifetime.is_over(AFTERLIFE_S):
             raise ServerError("The run ended long ago: `akastats drain` delivers what is left.", "absent")
         if self._client is None:
@@ -92,7 +99,6 @@ class Shipper:
         except Exception as error:
             # Bytes that are no reply: over some of them redis-py stumbles with errors of Python's own.
             raise ServerError(f"{self._state.server} {UNREADABLE} ({type(error).__name__})", "lost") from error
-        self._note_answer()
         return result
 
     def _note_answer(self) -> None:
