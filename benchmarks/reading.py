@@ -233,7 +233,7 @@ def main() -> int:
         print(f"the first look at all tests {first:.0f} ms, at all failures {errors:.0f} ms")
         there = There(
             nodeids(arguments.tests),
-            [run["id"] for run in items(connection, "runs?limit=20")],
+            [run["id"] for run in items(connection, "runs?limit=20") if run["status"] != "running"],
             [error["fingerprint"] for error in items(connection, "errors?limit=20")],
         )
         print(f"{'milliseconds':18} {'p50':>8} {'p95':>8} {'most':>8} {'bound':>8} {'API cpu':>8} {'store':>8}")

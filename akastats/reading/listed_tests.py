@@ -120,18 +120,19 @@ def grid(
     tests = page(seen, wanted, after, size)
     labels = [each.label for each in tests.items]
     entries = yield from lists.newest_points(namespace, labels, GRID_POINTS if branch else 2 * GRID_RUNS)
-    told = yield from run_letters(namespace, {context_id_of(entry) for each in entries.values() for entry in each})
+    contexts = {label: [context_id_of(entry) for entry in each] for label, each in entries.items()}
+    told = yield from run_letters(namespace, {id_ for each in contexts.values() for id_ in each})
     columns = {run.id: at for at, run in enumerate(shown)}
-    lines = [Line(each.nodeid, each.suite, _cells(entries[each.label], told, columns)) for each in tests.items]
+    cells = {id_: (columns[run], letter) for id_, (run, letter) in told.items() if run in columns}
+    lines = [
+        Line(each.nodeid, each.suite, _cells(contexts[each.label], cells, len(shown))) for each in tests.items
+    ]
     return Grid(shown, Page(lines, tests.next, tests.total))
 
 
-def _cells(entries: Sequence[bytes], told: Mapping[str, tuple[str, str]], columns: Mapping[str, int]) -> str:
-    cells = [NOTHING] * len(columns)
-    for entry in entries:
-        run, letter = told.get(context_id_of(entry), ("", ""))
-        at = columns.get(run, -1)
-        # Newest first: what a test came to in the end counts, not the attempts before.
-        if at >= 0 and cells[at] == NOTHING:
-            cells[at] = letter
-    return "".join(cells)
+def _cells(contexts: Sequence[str], cells: Mapping[str, tuple[int, str]], width: int) -> str:
+    line = [NOTHING] * width
+    # Oldest first, so that what a test came to in the end stands over the attempts before.
+    for at, letter in (cells[id_] for id_ in reversed(contexts) if id_ in cells):
+        line[at] = letter
+    return "".join(line)

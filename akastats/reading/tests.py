@@ -74,8 +74,7 @@ def run_letters(namespace: str, ids: Iterable[str]) -> Operation[dict[str, tuple
 
 def context_id_of(entry: bytes) -> str:
     """Return the context id of a history entry, empty where there is none."""
-    _, _, rest = entry.partition(b";")
-    return rest.partition(b";")[2].decode(errors="replace")
+    return entry.rpartition(b";")[2].decode(errors="replace")
 
 
 def attempts_of(entries: Iterable[bytes], known: Letters) -> list[test_rows.Attempt]:

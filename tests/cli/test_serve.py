@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from akastats.cli.serve import listen
 from tests.cli.conftest import COMMAND
 from tests.telling import deliver, spool, tell
 
@@ -219,3 +220,11 @@ def test_without_json_it_prints_the_address(project, server):
 
     assert f"akastats serves {server.replace('unix:///', 'unix:/')}" in line.replace("unix:///", "unix:/")
     assert "http://" in line
+
+
+def test_an_answer_s_parts_wait_for_no_acknowledgement():
+    """Each answer took 40 ms longer: asyncio leaves sockets as they are that do not name their protocol."""
+    with listen("127.0.0.1", 0) as listening, socket.create_connection(listening.getsockname()):
+        accepted, _ = listening.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
