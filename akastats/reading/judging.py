@@ -9,7 +9,7 @@ from statistics import median
 from akastats import keys, profile
 from akastats.analysis.budgets import budgets_of
 from akastats.analysis.flaky import LEAST_COMMITS
-from akastats.analysis.judging import Case, judge
+from akastats.analysis.judging import Case
 from akastats.analysis.run_records import RunFacts, RunRecord, record_of
 from akastats.analysis.slowdown import environment_class
 from akastats.analysis.slowing import Numbers
@@ -67,8 +67,8 @@ class Past:
         return [*reversed(self.base), *reversed(self.own)]
 
 
-def judged(namespace: str, run_id: str, known: Known, quarantined: Collection[str] = ()) -> Operation[Verdicts]:
-    """Judge a run by what is stored; raises `NotFoundError` without its record or profile."""
+def case_of(namespace: str, run_id: str, known: Known, quarantined: Collection[str] = ()) -> Operation[Case]:
+    """Read what a run is judged by; raises `NotFoundError` without its record or profile."""
     run = yield from runs.one(namespace, run_id)
     before = yield from past(namespace, run)
     wanted = within_bounds([run, *before.newest_first])
@@ -80,7 +80,7 @@ def judged(namespace: str, run_id: str, known: Known, quarantined: Collection[st
         record = record_of(facts_of(run), content, known.names)
     read = {each.id for each in wanted}
     suite = run.suite or ""
-    case = Case(
+    return Case(
         run=record,
         suite=suite,
         base_branch=before.base_branch,
@@ -91,7 +91,6 @@ def judged(namespace: str, run_id: str, known: Known, quarantined: Collection[st
         budgets=(yield from _budgets(namespace, record)),
         numbers=(yield from numbers(namespace, record, [*before.base, *before.own, run])),
     )
-    return judge(case)
 
 
 def _budgets(namespace: str, record: RunRecord) -> Operation[Mapping[str, Budget]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from akastats.analysis import verdicts
 from akastats.analysis.failure_labels import Kind
+from akastats.analysis.judging import judge
 from akastats.analysis.slowdown import Change
 from akastats.analysis.verdicts import Verdicts
 from akastats.config import Config
@@ -55,7 +56,7 @@ class Judge:
     def judge(self, run_id: str, quarantined: Collection[str] = ()) -> Verdicts:
         """Judge a run that is applied and store its verdicts; raises `AkastatsError` where that cannot be."""
         namespace = self._config.namespace
-        found: Verdicts = self._carry(judging.judged(namespace, run_id, self._known, quarantined))
+        found = judge(self._carry(judging.case_of(namespace, run_id, self._known, quarantined)))
         ttl_s = self._config.run_days * runs.DAY_S
         self._carry(stored.store(namespace, run_id, verdicts.pack(found), ttl_s))
         return found

@@ -9,6 +9,7 @@ import pytest
 
 from akastats import keys, redis
 from akastats.analysis import verdicts as analysis
+from akastats.analysis.judging import judge
 from akastats.analysis.slowdown import Change
 from akastats.analysis.verdicts import JudgedFailure, OverBudget, pack
 from akastats.api import shapes
@@ -344,7 +345,7 @@ def test_what_is_judged_of_recorded_runs_is_told(ask, server, redis_client, tmp_
             commit=f"{number // 2:040x}",
             **told,
         )
-    found = redis.run(judging.judged(NAMESPACE, run, judging.Known()), redis_client, redis_client)
+    found = judge(redis.run(judging.case_of(NAMESPACE, run, judging.Known()), redis_client, redis_client))
     redis_client.set(keys.verdicts(NAMESPACE, run), pack(found))
 
     (flaky,) = ask("GET", "/api/v1/flaky?suite=unit").json()["items"]

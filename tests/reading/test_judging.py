@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from akastats import keys
+from akastats.analysis.judging import judge
 from akastats.analysis.verdicts import pack
 from akastats.config import Config
 from akastats.errors import NotFoundError
@@ -45,7 +46,7 @@ def past(run_id):
 
 def judged(run_id, known=None):
     """Return the verdicts of a run."""
-    return sync_redis.run(judging.judged(NAMESPACE, run_id, known or Known()))
+    return judge(sync_redis.run(judging.case_of(NAMESPACE, run_id, known or Known())))
 
 
 def ids(runs):
