@@ -371,9 +371,9 @@ def excusing_one(config: Any, *nodeids: str) -> Excuses:
     return Excuses(config, dict.fromkeys(nodeids, TOLD), str, Mishaps())
 
 
-def report_of(nodeid: str, outcome: str = "failed") -> Any:
+def report_of(nodeid: str, outcome: Any = "failed") -> Any:
     """Return a report of a call."""
-    return pytest.TestReport(nodeid, ("a.py", 1, "b"), {}, outcome, None, "call")  # type: ignore[arg-type]
+    return pytest.TestReport(nodeid, ("a.py", 1, "b"), {}, outcome, None, "call")
 
 
 def test_the_list_is_waited_for_two_seconds_and_no_longer(tmp_path: Path, config: Any) -> None:
@@ -472,9 +472,10 @@ def test_an_error_of_ours_is_noted_and_reaches_nobody(tmp_path: Path, config: An
     quarantine, excuses = Quarantine(config, Mishaps()), excusing_one(config, "a.py::b")
     quarantine.begin(tmp_path)
     quarantine._clock = lambda: 1 / 0
+    without_a_node_id: Any = SimpleNamespace(outcome="failed")
 
     quarantine.pytest_collection_finish()
-    excuses.pytest_runtest_logreport(SimpleNamespace(outcome="failed"))  # type: ignore[arg-type]
+    excuses.pytest_runtest_logreport(without_a_node_id)
 
     assert (1, 1) == (quarantine._mishaps.count, excuses._mishaps.count)
 
