@@ -146,6 +146,39 @@ def test_other_files_are_not_answered(server, name):
     assert call(app, "GET", f"/static/{files.digest()}/{name}").status_code == 404
 
 
+HTML = {"accept": "text/html,*/*;q=0.8"}
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/runs2/x", "/apis", "/a/b/c"])
+def test_a_browser_that_lost_its_way_is_shown_the_page(server, path):
+    """404, with the way back around it."""
+    from akastats.app import app
+
+    answer = call(app, "GET", path, headers=HTML)
+
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert "Content-Security-Policy" in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers"),
+    [
+        ("GET", "/nowhere", {}),
+        ("POST", "/nowhere", HTML),
+        ("GET", "/api/v1/nothing", HTML),
+        ("GET", "/api/v1/runs/20260101T000000000-000000", HTML),
+        ("GET", "/static/00/nothing.js", HTML),
+    ],
+)
+def test_what_is_no_page_is_missed_as_a_problem(server, method, path, headers):
+    """Who asks for no page, or for something of the API, reads why in JSON."""
+    from akastats.app import app
+
+    answer = call(app, method, path, headers=headers)
+
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+
+
 def test_modules_import_what_there_is():
     """No module asks for a file that is missing, and the shell loads none before its time that is not."""
     known = files.every()

@@ -74,9 +74,18 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
 
 
-def answer_problems(app: FastAPI) -> FastAPI:
-    """Have `app`, which is ours, answer every error as problem+json."""
-    app.add_exception_handler(AnyHTTPException, _answer)
+def answer_problems(app: FastAPI, stray: Callable[[Request], Response | None] = lambda _: None) -> FastAPI:
+    """Have `app`, which is ours, answer every error as problem+json.
+
+    `stray` may answer what no route does in another way, `None` where it does not.
+    """
+
+    async def answer(request: Request, error: Exception) -> Response:
+        assert isinstance(error, AnyHTTPException)
+        is_stray = error.status_code == HTTPStatus.NOT_FOUND and not isinstance(error, Problem)
+        return (stray(request) if is_stray else None) or answer_of(error)
+
+    app.add_exception_handler(AnyHTTPException, answer)
     app.add_exception_handler(Exception, _answer_failure)
     return app
 
@@ -84,11 +93,6 @@ def answer_problems(app: FastAPI) -> FastAPI:
 def answer_of(error: AnyHTTPException) -> Response:
     """Return an error as it is answered."""
     return _response(error, getattr(error, "field", None), getattr(error, "limit", None))
-
-
-async def _answer(request: Request, error: Exception) -> Response:
-    assert isinstance(error, AnyHTTPException)
-    return answer_of(error)
 
 
 async def _answer_failure(request: Request, error: Exception) -> Response:

@@ -9,13 +9,19 @@ from fastapi import APIRouter, Response
 from akastats import prometheus
 from akastats.api.access import needs_contexts
 from akastats.api.limits import Ids, Label, Labels, Matcher, json_list
-from akastats.api.problems import Route, documented
+from akastats.api.problems import Problem, Route, documented
 from akastats.api.shapes import HistoryPoint, Numbers
 from akastats.async_stats import available_stats, contexts, fetch_stats, fetch_stats_of, stat_history
+from akastats.config import config
 from akastats.errors import NotFoundError
+from akastats.operations import query
 from akastats.records import Stat
+from akastats.redis import async_redis
 
 router = APIRouter(prefix="/api/v1", route_class=Route, tags=["stats"], responses=documented(422, 503))
+
+# A thousand tracebacks of 64 KiB would be 62 MiB, held as they are read, decoded and as JSON.
+MAX_CONTEXT_BYTES = 8 * 1024 * 1024
 
 
 @router.get("/available-stats")
@@ -57,7 +63,14 @@ async def get_stats_history(label: Label) -> list[HistoryPoint]:
     openapi_extra=json_list("context ids", "06466bfef6e7e40e52d572902df6757d"),
 )
 async def post_stat_contexts(ids: Ids) -> dict[str, str]:
-    """Answer contexts by id, decoded as UTF-8 with replacement; unknown and expired ones are left out."""
+    """Answer contexts by id, decoded as UTF-8 with replacement; unknown and expired ones are left out.
+
+    More than 8 MiB together are refused: ask for fewer at a time.
+    """
+    size = await async_redis.run(query.contexts_size(config.namespace, ids))
+    if size > MAX_CONTEXT_BYTES:
+        detail = f"contexts: {size} bytes together, at most {MAX_CONTEXT_BYTES}: ask for fewer at a time"
+        raise Problem(413, detail, "body", MAX_CONTEXT_BYTES)
     return {id_: content.decode(errors="replace") for id_, content in (await contexts(ids)).items()}
 
 

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
 from pydantic import AfterValidator
+from starlette.routing import Match
+from starlette.types import Scope
 
 from akastats.api import judged, memory
 from akastats.api.access import ReadsContexts
@@ -98,11 +100,30 @@ async def get_grid(
     )
 
 
-@router.get("/tests/{nodeid:akastats}/history", responses=documented(404))
+class HistoryRoute(Route):
+    """A route whose last word is the address's own: sent as `%2Fhistory`, it is the end of a node id.
+
+    Go's subtests are called `TestServer/history`.
+    """
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Tell whether the route is meant, by the path as it was sent."""
+        sent = bytes(scope.get("raw_path") or b"").split(b"?")[0]
+        return (Match.NONE, {}) if sent.lower().endswith(b"%2fhistory") else super().matches(scope)
+
+
 async def get_test_history(nodeid: NodeId, suite: Suite = "", limit: PageSize = 100) -> TestHistory:
     """Answer a test's newest attempts, newest first, each with its run, commit, branch, outcome and error."""
     items = await async_redis.run(tests.history(config.namespace, nodeid, suite, limit))
     return TestHistory.model_validate({"nodeid": nodeid, "suite": suite or None, "items": items})
+
+
+router.add_api_route(
+    "/tests/{nodeid:akastats}/history",
+    get_test_history,
+    responses=documented(404),
+    route_class_override=HistoryRoute,
+)
 
 
 @router.get("/tests/{nodeid:akastats}", responses=documented(404))

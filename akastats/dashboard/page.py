@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from html import escape
 from string import Template
 
@@ -57,6 +57,15 @@ async def get_file(request: Request, digest: str, name: str) -> Response:
     return Response(found.packed, headers={**headers, "Content-Encoding": "gzip"}, media_type=found.media_type)
 
 
+def answer_stray(request: Request) -> Response | None:
+    """Answer the shell, as 404, to a browser at an address that is no view; `None` to whoever asks for no page."""
+    path = request.url.path.removeprefix(request.scope.get("root_path", "").rstrip("/"))
+    is_page = request.method == "GET" and "text/html" in request.headers.get("accept", "")
+    if not is_page or path.startswith(("/api/", "/static/")):
+        return None
+    return HTMLResponse(shell(to_base(request), config.timezone), 404, HEADERS)
+
+
 def to_base(request: Request) -> str:
     """Return the way from a page's address to the service's own: `../../` from `runs/x/compare`.
 
@@ -67,7 +76,8 @@ def to_base(request: Request) -> str:
     return "../" * (sent.removeprefix(root).count(b"/") - 1) or "./"
 
 
-@cache
+# Any number of slashes makes another way to the base: of all that strangers think up few are kept.
+@lru_cache(maxsize=16)
 def shell(base: str, timezone: str) -> str:
     """Return the page before it has any data."""
     static = f"{base}static/{files.digest()}/"

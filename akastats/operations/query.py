@@ -108,6 +108,12 @@ def contexts(namespace: str, ids: Iterable[str]) -> Operation[dict[str, bytes]]:
     return {id_: bytes(content) for id_, content in zip(wanted, stored, strict=True) if content is not None}
 
 
+def contexts_size(namespace: str, ids: Iterable[str]) -> Operation[int]:
+    """Read how many bytes the contexts with these ids have together."""
+    sizes: list[int] = yield from ask_all([("STRLEN", keys.context(namespace, id_)) for id_ in ids])
+    return sum(sizes)
+
+
 def label_page(
     namespace: str, matcher: str = "*", after: str = "", size: int = PAGE_LABELS, words: Sequence[str] = ()
 ) -> Operation[tuple[list[str], str]]:

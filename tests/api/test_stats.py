@@ -195,3 +195,17 @@ def test_prometheus_is_served_with_its_official_content_type(ask):
     assert answer.headers["content-type"].startswith("text/plain; version=")
     assert 'POLLER_COUNT{host="a"} 1.0' in answer.text
     assert "other" not in answer.text
+
+
+def test_contexts_of_more_than_8_mib_are_asked_for_in_parts(ask, redis_client: Redis):
+    """All of them together are refused with what to do, each alone is answered."""
+    ids = ["a" * 32, "b" * 32]
+    for id_ in ids:
+        redis_client.set(keys.context("AKA-STATS", id_), b"x" * (4 * 1024 * 1024 + 1))
+
+    together = ask("POST", "/api/v1/stat-contexts", json=ids)
+    alone = ask("POST", "/api/v1/stat-contexts", json=ids[:1])
+
+    assert (together.status_code, together.json()["limit"]) == (413, 8 * 1024 * 1024)
+    assert "fewer at a time" in together.json()["detail"]
+    assert len(alone.json()[ids[0]]) == 4 * 1024 * 1024 + 1

@@ -24,6 +24,7 @@ NODE_IDS = [
     "test_a.py::test_b[../..]",
     "test_a.py::test_b[a//b]",
     "test_a.py::test_b[x]/history",
+    "TestServer/history",
     "/history",
     "history",
     "a/history/history",
@@ -33,13 +34,15 @@ NODE_IDS = [
 
 @pytest.mark.parametrize("nodeid", NODE_IDS, ids=ascii)
 def test_any_node_id_round_trips(ask, server, tmp_path, nodeid):
-    """A node id percent-encoded reaches the history of that test and no other."""
+    """A node id percent-encoded reaches that test and its history, and no other's."""
     tell(server, tmp_path, [(nodeid, "passed", 0.25), (nodeid + "x", "passed", 1.0)])
 
     answer = ask("GET", f"/api/v1/tests/{quote(nodeid, safe='')}/history").json()
+    details = ask("GET", f"/api/v1/tests/{quote(nodeid, safe='')}").json()
 
     assert (answer["nodeid"], answer["suite"], answer["next"]) == (nodeid, None, None)
     assert [item["value"] for item in answer["items"]] == [0.25]
+    assert (details["nodeid"], details["last"]) == (nodeid, 0.25)
 
 
 @pytest.mark.parametrize("nodeid", NODE_IDS, ids=ascii)
@@ -47,11 +50,14 @@ def test_any_node_id_round_trips_over_http(server, served, tmp_path, nodeid):
     """The same through a real server, where paths are tidied if anywhere."""
     tell(server, tmp_path, [(nodeid, "passed", 0.25)])
 
-    served.request("GET", f"/api/v1/tests/{quote(nodeid, safe='')}/history")
-    answer = served.getresponse()
-    body = json.loads(answer.read())
+    bodies = []
+    for path in (f"/api/v1/tests/{quote(nodeid, safe='')}/history", f"/api/v1/tests/{quote(nodeid, safe='')}"):
+        served.request("GET", path)
+        bodies.append(json.loads(served.getresponse().read()))
+    history, details = bodies
 
-    assert (answer.status, body["nodeid"], len(body["items"])) == (200, nodeid, 1)
+    assert (history["nodeid"], len(history["items"])) == (nodeid, 1)
+    assert (details["nodeid"], details["last"]) == (nodeid, 0.25)
 
 
 def test_slashes_need_no_encoding(ask, server, tmp_path):

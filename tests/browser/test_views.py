@@ -204,6 +204,7 @@ def test_what_is_not_there_is_said(view):
 
     expect(view.go("/runs/nothing").locator("main")).to_contain_text("Not found")
     expect(view.go("/runs/a/b/c").locator("main")).to_contain_text("no such page")
+    expect(view.go("/nowhere").locator("main")).to_contain_text("no such page")
 
 
 def test_a_running_run_moves(window, live, recorded, shop, tmp_path):
