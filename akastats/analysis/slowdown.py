@@ -106,7 +106,8 @@ def environment_class(
     """
     crowd = 1 << max(0, workers - 1).bit_length()
     place = f"{provider}-{cpu_count}" if provider else host
-    return "/".join((suite, f"n{crowd}", place, ".".join(python.split(".")[:2])))
+    named = (suite, f"n{crowd}", place, ".".join(python.split(".")[:2]))
+    return "/".join(part for part in named if part)
 
 
 def judge(runs: Sequence[JudgedRun], durations: Mapping[str, Durations], limits: Limits = LIMITS) -> Judgement:

@@ -28,6 +28,7 @@ from akastats.config import config
 from akastats.operations.runs import Position
 from akastats.reading import comparing, details, run_tests
 from akastats.reading import runs as reading
+from akastats.reading.details import Details
 from akastats.reading.run_tests import Wanted
 from akastats.redis import async_redis
 
@@ -98,6 +99,11 @@ async def get_run(id: RunId, reads_contexts: ReadsContexts) -> RunDetails:
     found = await async_redis.run(details.details(config.namespace, id))
     if not reads_contexts:
         found = details.without_texts(found)
+    return details_of(found)
+
+
+def details_of(found: Details) -> RunDetails:
+    """Return a run's details as they are answered."""
     verdicts = judged.run_verdicts(found.verdicts, found.run.started)
     told = {**vars(found.run), **vars(found), "verdicts": verdicts}
     return RunDetails.model_validate(told, from_attributes=True)

@@ -15,6 +15,7 @@ from akastats.api.shapes import FlakyPage, Verdicts
 from akastats.config import config
 from akastats.reading import flaky, whole
 from akastats.reading.flaky import Wanted
+from akastats.reading.whole import Whole
 from akastats.redis import async_redis
 
 router = APIRouter(prefix="/api/v1", route_class=Route, tags=["verdicts"], responses=documented(422, 503))
@@ -57,7 +58,11 @@ Sort = Literal[
 @router.get("/verdicts", responses=documented(404))
 async def get_verdicts(run: JudgedRun = "", suite: AnySuite = None, branch: AnyBranch = None) -> Verdicts:
     """Answer all that a run means: by default the newest one that was judged."""
-    found = await async_redis.run(whole.whole(config.namespace, config.run_days, run, suite, branch))
+    return verdicts_of(await async_redis.run(whole.whole(config.namespace, config.run_days, run, suite, branch)))
+
+
+def verdicts_of(found: Whole) -> Verdicts:
+    """Return all that a run means as it is answered."""
     verdicts = found.told.verdicts
     return Verdicts(
         **judged.run_fields(verdicts, found.told.started),

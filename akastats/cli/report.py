@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -29,7 +29,6 @@ from akastats.report.gitlab import gitlab
 from akastats.report.html import html
 from akastats.report.markdown import markdown
 from akastats.report.places import Places
-from akastats.report.plain import plain
 from akastats.shipper.judging import Judge
 
 #: So many of the slowest tests are told, where they are.
@@ -113,13 +112,23 @@ def _newest(space: str, suite: str, branch: str) -> Operation[Run]:
 
 def _written(known: _Known, form: Form) -> str:
     if form is Form.JSON:
-        return output.json_of(plain(known.details, known.whole)) + "\n"
+        return output.json_of(_answered(known)) + "\n"
     if form is Form.GITLAB:
         here = target.here()
         places = Places.of(os.environ, str(here), str(project.find(here).root))
         return gitlab(findings(known.details, known.news, places))
     found = document(known.details, known.news, known.commits)
     return html(found) if form is Form.HTML else markdown(found)
+
+
+def _answered(known: _Known) -> dict[str, Any]:
+    """Return what the API answers of a run, with all that `/verdicts` does."""
+    # Late: importing FastAPI takes most of a second, which the other commands and forms need not wait for.
+    from akastats.api.runs import details_of
+    from akastats.api.verdicts import verdicts_of
+
+    verdicts = verdicts_of(known.whole).model_dump(mode="json") if known.whole else None
+    return {**details_of(known.details).model_dump(mode="json"), "verdicts": verdicts}
 
 
 def _save(path: Path, text: str) -> None:

@@ -241,3 +241,9 @@ def test_ci_machines_of_one_size_are_one_class():
 
     assert environment(**some) == environment(**some, host="b")
     assert environment(**some) != environment(**some, cpu_count=2)
+
+
+@pytest.mark.parametrize(("suite", "expected"), [("", "n1/a/3.12"), ("unit", "unit/n1/a/3.12")])
+def test_an_environment_is_named_by_what_it_has(suite, expected):
+    """People read it beside a change: a suite that has no name leaves no gap."""
+    assert expected == environment(suite=suite)
