@@ -261,6 +261,26 @@ def test_a_change_is_marked_and_the_mark_taken_back(seen, judged):
     assert all(item["mark"] is None for item in ask(judged, "regressions?suite=unit")["items"])
 
 
+def test_a_mark_says_why(seen, judged):
+    """There is room for a reason once something is said; it stays when the mark changes."""
+    page = seen.go("/slower")
+    change = move(page, "test_finds")
+    why = change.get_by_label("Reason")
+    expect(why).to_be_hidden()
+
+    change.locator("button", has_text="Expected").click()
+    why.fill("the new index")
+    why.press("Enter")
+    change.locator("button", has_text="Acknowledge").click()
+
+    expect(change.locator("button", has_text="Acknowledge")).to_have_attribute("aria-pressed", "true")
+    expect(move(seen.go("/slower"), "test_finds").get_by_label("Reason")).to_have_value("the new index")
+    (said,) = (item["mark"] for item in ask(judged, "regressions?suite=unit")["items"] if item["mark"])
+    assert (said["mark"], said["reason"]) == ("acknowledged", "the new index")
+    move(page, "test_finds").locator("button", has_text="Acknowledge").click()
+    expect(move(page, "test_finds").get_by_label("Reason")).to_be_hidden()
+
+
 def test_each_failure_has_its_label(seen):
     """New, known flaky with its rate, failing on the base too, in quarantine; without history it is said so."""
     page = seen.go(f"/runs/{run_id(RUNS - 1)}")

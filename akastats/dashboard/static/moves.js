@@ -72,8 +72,7 @@ export function move(change, run) {
       { class: "note" },
       culprit(change),
       `, ${counted(change.runs_after, "run")} since, `,
-      // A suite without a name leaves its place empty.
-      change.environment.replace(/^\//, ""),
+      change.environment,
     ),
     el("div", { class: "marks" }, run ? buttons(change, run) : told(change.mark)),
   );
@@ -85,27 +84,34 @@ function told(mark) {
 
 function buttons(change, run) {
   let name = change.mark?.mark ?? null;
-  const said = el("span", { class: "note", role: "status" }, change.mark?.reason);
+  const said = el("span", { class: "note", role: "status" });
+  const why = el("input", { type: "text", maxlength: 500, placeholder: "why?", "aria-label": "Reason" });
+  why.value = change.mark?.reason ?? "";
   const all = MARKS.map(([word, title, hint]) =>
-    el("button", { class: "chip", title: hint, on: { click: () => put(word) } }, title),
+    el("button", { class: "chip", title: hint, on: { click: () => say(word === name ? null : word) } }, title),
   );
-  const update = () =>
+  const update = () => {
     all.forEach((button, at) => button.setAttribute("aria-pressed", String(MARKS[at][0] === name)));
+    why.hidden = name === null;
+  };
   // Pressed once more a button takes back what it said.
   const put = async (word) => {
-    const isTaken = word === name;
     try {
-      if (isTaken) await send("DELETE", api.mark(change.id, run));
-      else await send("PUT", api.mark(change.id, run), { mark: word, reason: "" });
-      name = isTaken ? null : word;
+      if (word === null) await send("DELETE", api.mark(change.id, run));
+      else await send("PUT", api.mark(change.id, run), { mark: word, reason: why.value });
+      name = word;
       fill(said);
       update();
     } catch (error) {
       fill(said, error.message);
     }
   };
+  // Leaving the reason for another button says two things, one after the other.
+  let turn = Promise.resolve();
+  const say = (word) => (turn = turn.then(() => put(word)));
+  why.addEventListener("change", () => say(name));
   update();
-  return [all, said];
+  return [all, why, said];
 }
 
 /** Return for each environment the level in force at each run, null where none is known; run ids sort by time. */
