@@ -93,6 +93,18 @@ def test_only_marked_tests_have_a_budget(pytester: pytest.Pytester, record: Reco
     assert {"test_marked": {"max_seconds": 1}, "test_akastats[akastats]": None} == budgets(record())
 
 
+def test_each_file_is_asked_for_its_marker(pytester: pytest.Pytester, record: Record) -> None:
+    """What one file has marked says nothing of the next, in either order."""
+    pytester.makepyfile(
+        test_1="def test_before(): pass",
+        test_2="import pytest\npytestmark = pytest.mark.akastats(max_seconds=9)\ndef test_marked(): pass",
+        test_3="def test_after(): pass",
+    )
+
+    expected = {"test_before": None, "test_marked": {"max_seconds": 9}, "test_after": None}
+    assert expected == budgets(record())
+
+
 def test_without_a_marker_nothing_is_stored_or_attached(pytester: pytest.Pytester, record: Record) -> None:
     """Who does not use the marker has neither a column nor a hook of ours more."""
     pytester.makepyfile(
