@@ -152,6 +152,11 @@ def _rank_behind(base: str, after: Position | None) -> Operation[int]:
     return int(later) if rank is None else int(rank) + 1
 
 
+def begun_since(namespace: str, started: float) -> Operation[int]:
+    """Read how many runs have begun at a time or later."""
+    return int((yield from ask("ZCOUNT", keys.runs(namespace), repr(started), "+inf")))
+
+
 def _most_selective(namespace: str, wanted: Mapping[str, str]) -> Operation[list[str]]:
     """Return the sets that a run must be in, the smallest first; that of all runs where nothing is wanted."""
     sets = [keys.runs(namespace, dimension, value) for dimension, value in wanted.items()]

@@ -9,12 +9,13 @@ from akastats import keys
 from akastats.analysis import test_rows
 from akastats.analysis.test_rows import SHOWN, Row
 from akastats.operations import lists
+from akastats.operations import runs as stored_runs
 from akastats.operations.requests import Operation
 from akastats.outcomes import test_of
 from akastats.reading import runs, tables
 from akastats.reading.runs import Run
 from akastats.reading.tables import Page, Place, Seen
-from akastats.reading.tests import context_id_of, run_letters
+from akastats.reading.tests import context_id_of, run_letters, time_of
 
 SORTS = ("nodeid", "last", "avg", "p50", "p95", "runs", "failure_rate", "last_time")
 
@@ -87,7 +88,7 @@ def _matching(items: Iterable[Listed], wanted: Wanted) -> Iterator[Listed]:
 
 #: A grid is so many runs wide.
 GRID_RUNS = 30
-#: Of each test so many points are looked through for those runs: other branches and reruns stand between.
+#: Of each test at most so many points are looked through for those runs: other branches and reruns stand between.
 GRID_POINTS = 120
 #: Where a test has no point in a run.
 NOTHING = "."
@@ -119,7 +120,8 @@ def grid(
     shown = [run for run in newest.items if wanted.suite is None or (run.suite or "") == wanted.suite]
     tests = page(seen, wanted, after, size)
     labels = [each.label for each in tests.items]
-    entries = yield from lists.newest_points(namespace, labels, GRID_POINTS if branch else 2 * GRID_RUNS)
+    oldest = min((run.started or 0.0 for run in shown), default=0.0)
+    entries = yield from _points_back_to(namespace, labels, oldest)
     contexts = {label: [context_id_of(entry) for entry in each] for label, each in entries.items()}
     told = yield from run_letters(namespace, {id_ for each in contexts.values() for id_ in each})
     columns = {run.id: at for at, run in enumerate(shown)}
@@ -128,6 +130,20 @@ def grid(
         Line(each.nodeid, each.suite, _cells(contexts[each.label], cells, len(shown))) for each in tests.items
     ]
     return Grid(shown, Page(lines, tests.next, tests.total))
+
+
+def _points_back_to(namespace: str, labels: Sequence[str], oldest: float) -> Operation[dict[str, list[bytes]]]:
+    """Read histories back to a time: a point a run, and where reruns made more of them, those too.
+
+    GRID_POINTS of 50 tests are 6,000 replies, which take 40 ms to parse; 30 runs of a branch in two are 77 each.
+    """
+    begun = yield from stored_runs.begun_since(namespace, oldest)
+    size = min(begun + begun // 4 + 2, GRID_POINTS)
+    found = yield from lists.newest_points(namespace, labels, size)
+    longer = [label for label, each in found.items() if len(each) == size and time_of(each[-1]) > oldest]
+    if longer and size < GRID_POINTS:
+        found.update((yield from lists.newest_points(namespace, longer, GRID_POINTS)))
+    return found
 
 
 def _cells(contexts: Sequence[str], cells: Mapping[str, tuple[int, str]], width: int) -> str:

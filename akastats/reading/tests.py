@@ -77,6 +77,14 @@ def context_id_of(entry: bytes) -> str:
     return entry.rpartition(b";")[2].decode(errors="replace")
 
 
+def time_of(entry: bytes) -> float:
+    """Return when a history entry was made, in epoch seconds; 0 for one that does not say."""
+    try:
+        return float(entry.partition(b";")[0])
+    except ValueError:
+        return 0.0
+
+
 def attempts_of(entries: Iterable[bytes], known: Letters) -> list[test_rows.Attempt]:
     """Return a test's history entries as attempts, the letters of their contexts being known."""
     return [

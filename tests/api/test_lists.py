@@ -187,6 +187,16 @@ def test_a_grid_has_a_cell_a_run(ask, server, tmp_path):
     assert ["...", "..."] != [row["cells"] for row in ask("GET", "/api/v1/grid?branch=topic").json()["items"]]
 
 
+def test_a_grid_reads_back_as_far_as_reruns_reach(ask, server, tmp_path):
+    """A test that was tried again has more points than there were runs, and a cell in each all the same."""
+    tried = [("a.py::b", "rerun", 1.0)] * 3 + [("a.py::b", "passed", 1.0)]
+    tell_many(server, tmp_path, [("a.py::b", "failed", 1.0)], tried, tried)
+
+    (row,) = ask("GET", "/api/v1/grid").json()["items"]
+
+    assert "ppf" == row["cells"]
+
+
 def test_a_grid_has_pages(ask, server, tmp_path):
     """Following `next` visits each test once."""
     tell(server, tmp_path, [(f"a.py::t{at}", "passed", 1.0) for at in range(7)])
