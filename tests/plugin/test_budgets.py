@@ -10,7 +10,7 @@ import pytest
 from akastats import profile
 from akastats.reading import verdicts
 from akastats.redis import sync_redis
-from pytest_akastats.budgets import said_by
+from pytest_akastats.budgets import said_by, told_of
 
 from .conftest import NAMESPACE, Record, Recorded
 
@@ -185,6 +185,25 @@ def test_what_is_wrong_with_a_marker_is_said(
 ) -> None:
     """What is right of it counts all the same."""
     assert (right, wrong) == said_by(given.mark)
+
+
+def test_a_wrong_marker_stays_wrong_beside_a_right_one(pytester: pytest.Pytester) -> None:
+    """What the closest marker got wrong is said though its class is marked rightly, whose word counts."""
+    item = pytester.getitem(
+        """
+        import pytest
+        @pytest.mark.akastats(max_seconds=5)
+        class TestGrouped:
+            @pytest.mark.akastats(max_seconds=-1)
+            def test_func(self): pass
+        """,
+        "test_func",
+    )
+
+    budget, wrong = told_of(item)
+
+    assert {"max_seconds": 5} == budget
+    assert "not -1" in wrong
 
 
 def test_a_wrong_marker_is_no_failure(pytester: pytest.Pytester, record: Record) -> None:
