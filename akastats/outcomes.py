@@ -7,6 +7,7 @@ told the same, so that a spool can be delivered in any pieces, by anyone, any nu
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -385,9 +386,15 @@ def test_of(label: str) -> NamedTest | None:
 
 
 def fitting(text: str) -> str:
-    """Return `text` as a label that can be stored: lone surrogates escaped, at most 4096 bytes."""
+    """Return `text` as a label that can be stored: lone surrogates escaped, at most 4096 bytes.
+
+    A longer one ends in a digest of all of it: parameters may differ only behind where it is cut.
+    """
     encoded = text.encode("utf-8", "backslashreplace")
-    return encoded[:MAX_LABEL_BYTES].decode(errors="ignore")
+    if len(encoded) <= MAX_LABEL_BYTES:
+        return encoded.decode()
+    digest = hashlib.blake2s(encoded, digest_size=8).hexdigest()
+    return f"{encoded[: MAX_LABEL_BYTES - len(digest) - 1].decode(errors='ignore')}~{digest}"
 
 
 def _content(given: Any) -> str | bytes | None:

@@ -175,6 +175,15 @@ def test_any_label_is_made_to_fit(label: str) -> None:
     assert 1 <= len(fitting(label).encode()) <= 4096
 
 
+def test_long_labels_that_differ_at_their_end_stay_two() -> None:
+    """Of a parameter of 5,000 characters the end may be all that tells two tests apart."""
+    one, other = ("test::a.py::b[" + "x" * 5000 + end for end in ("1]", "2]"))
+
+    assert fitting(one) != fitting(other)
+    assert fitting(one) == fitting(one)
+    assert fitting(fitting(one)) == fitting(one)
+
+
 def test_a_budget_belongs_to_its_test() -> None:
     """What a marker allows is kept under the node id that the test has without its group."""
     budget = ["budget", "a.py::test_a@one", {"max_seconds": 1.5}]
