@@ -41,7 +41,7 @@ def decide(
     new = int(told["labels"].get("new", 0)) if "new" in wanted else 0
     slower = _slower(told) if "slower" in wanted else 0
     if new or slower:
-        return Decision(_FAILED, f"failed on {_counted(new, slower)}")
+        return Decision(_FAILED, f"this run fails: {_counted(new, slower)} (--akastats-fail-on)")
     if exit_code == _PASSED or "new" not in wanted:
         return Decision(exit_code, "")
     return Decision(_PASSED, "no failure is new: this run passes (--akastats-fail-on)")
@@ -76,6 +76,7 @@ def _unexplained(labels: Mapping[str, int], counts: Mapping[str, int], is_red: b
     return ""
 
 
-def _counted(failing: int, slower: int) -> str:
-    parts = [f"{failing} failing" if failing else "", f"{slower} slower" if slower else ""]
+def _counted(new: int, slower: int) -> str:
+    failures = f"{new} new {'failure' if new == 1 else 'failures'}"
+    parts = [failures if new else "", f"{slower} slower or over budget" if slower else ""]
     return " and ".join(part for part in parts if part)

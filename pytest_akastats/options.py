@@ -54,7 +54,7 @@ def _told(config: pytest.Config, name: str) -> str:
 def _words(text: str) -> frozenset[str]:
     words = frozenset(re.split(r"[,\s]+", text)) - {""}
     if not words <= set(WORDS):
-        raise pytest.UsageError(f"--akastats-fail-on: {text!r} is not of {', '.join(WORDS)}")
+        raise pytest.UsageError(f"--akastats-fail-on: {text!r} is not one of {', '.join(WORDS)}")
     return words
 
 

@@ -70,7 +70,7 @@ def wait(spool: Path, wait_s: float, clock: Callable[[], float], show: Callable[
 
 
 def _progress(state: State | None) -> str:
-    return f"akastats: {state.applied if state else 0} tests delivered ..."
+    return f"akastats: {_counted(state.applied if state else 0, 'test')} delivered ..."
 
 
 def lines(state: State | None, problem: str, spool: Path | None, verbosity: int) -> Iterator[str]:
@@ -97,13 +97,14 @@ def _reason(state: State | None) -> str:
         return "the delivering process has not started; the next run or `akastats drain` delivers it"
     if state.message:
         return visible(state.message)
-    return f"{state.applied} tests are, the rest goes on in the background"
+    are = "test is" if state.applied == 1 else "tests are"
+    return f"{state.applied} {are}, the rest goes on in the background"
 
 
 def _recorded(state: State) -> Iterator[str]:
     answer = state.answer
     run, tests = visible(answer["run"]), answer["counts"]["tests"]
-    yield f"akastats: {tests} tests recorded as run {run} at {short_url(state.server)}"
+    yield f"akastats: {_counted(tests, 'test')} recorded as run {run} at {short_url(state.server)}"
     yield from _verdicts(state)
     for title, rows in (("slowest tests", answer["tests"]), ("slowest fixtures", answer["fixtures"])):
         if rows:
@@ -111,6 +112,10 @@ def _recorded(state: State) -> Iterator[str]:
             for row in rows:
                 yield _row(row)
     yield "  more: akastats serve, akastats show NODEID"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _verdicts(state: State) -> Iterator[str]:

@@ -26,7 +26,7 @@ def news(found: Verdicts) -> dict[str, Any] | None:
         "run": found.run,
         "suite": found.suite,
         "branch": found.branch,
-        "text": f"akastats: {len(flaky)} newly flaky, {len(slower)} newly slower in run {found.run}",
+        "text": f"akastats: {_counted(len(flaky), len(slower))} in run {found.run}",
         "flaky_total": len(flaky),
         "flaky": [{"nodeid": test.nodeid, "rate": test.rate, "since": test.since} for test in flaky[:MOST_NAMED]],
         "slower_total": len(slower),
@@ -43,6 +43,10 @@ def news(found: Verdicts) -> dict[str, Any] | None:
             for change in slower[:MOST_NAMED]
         ],
     }
+
+
+def _counted(flaky: int, slower: int) -> str:
+    return ", ".join(f"{count} newly {word}" for count, word in ((flaky, "flaky"), (slower, "slower")) if count)
 
 
 class _Unredirected(HTTPRedirectHandler):

@@ -217,6 +217,6 @@ def test_a_hostile_suite_is_shown_and_does_nothing(pytester, server):
     result = pytester.runpytest_subprocess("--akastats", "--akastats-wait=60", f"--akastats-url={server}")
 
     text = result.stdout.str()
-    ours = text[text.index("akastats: 1 tests recorded") : text.index("more: akastats serve")]
+    ours = text[text.index("akastats: 1 test recorded") : text.index("more: akastats serve")]
     assert "\\u202e" in ours
     assert shown_raw(ours, is_terminal=False) == []

@@ -89,7 +89,16 @@ def test_a_run_that_fails_says_on_what():
     """Counted, since the lines above name them."""
     told = answer(labels={"new": 2}, slower=1, over_budget=1)
 
-    assert "failed on 2 failing and 2 slower" == decide({"new", "slower"}, 1, told, was_stopped=False).reason
+    decided = decide({"new", "slower"}, 1, told, was_stopped=False)
+
+    assert "this run fails: 2 new failures and 2 slower or over budget (--akastats-fail-on)" == decided.reason
+
+
+def test_one_failure_is_one():
+    """And what did not happen is not counted."""
+    decided = decide({"new"}, 1, answer(labels={"new": 1}, slower=3), was_stopped=False)
+
+    assert "this run fails: 1 new failure (--akastats-fail-on)" == decided.reason
 
 
 @pytest.mark.parametrize("labels", [{}, {"quarantined": 2}])

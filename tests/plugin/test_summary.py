@@ -80,3 +80,13 @@ def test_what_a_forge_is_to_read_stands_last(verbosity: int, printed: list[str])
 
     assert printed == found[-1:]
     assert [] == [line for line in found[:-1] if line.startswith("::")]
+
+
+@pytest.mark.parametrize(("tests", "counted"), [(0, "0 tests"), (1, "1 test"), (2, "2 tests")])
+def test_one_test_is_one_test(tests: int, counted: str) -> None:
+    """Words go with their numbers."""
+    told = {"run": "r", "counts": {"tests": tests}, "tests": [], "fixtures": []}
+
+    first = next(iter(lines(State(DONE, answer=told), "", None, 0)))
+
+    assert first.startswith(f"akastats: {counted} recorded as run r at ")

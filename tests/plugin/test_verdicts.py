@@ -52,7 +52,7 @@ def test_a_failure_is_labelled_and_the_run_fails_on_new_ones_alone(suite, spread
     )
     assert 0 == flickering.result.ret
     broken.result.stdout.fnmatch_lines(
-        ["  failures: 1 new, 1 known flaky", "    new * *test_fails", "*failed on 1*"]
+        ["  failures: 1 new, 1 known flaky", "    new * *test_fails", "akastats: this run fails: 1 new failure *"]
     )
     assert 1 == broken.result.ret
     assert (flickering.run["exit_code"], broken.run["exit_code"]) == ("1", "1")
@@ -97,7 +97,7 @@ def test_words_that_there_are_not(pytester, words):
     result = pytester.runpytest_subprocess("--akastats", f"--akastats-fail-on={words}")
 
     assert 4 == result.ret
-    result.stderr.fnmatch_lines(["*--akastats-fail-on:*is not of new, slower*"])
+    result.stderr.fnmatch_lines(["*--akastats-fail-on:*is not one of new, slower*"])
 
 
 def test_an_ini_file_says_it_too(suite, pytester):

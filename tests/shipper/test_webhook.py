@@ -59,6 +59,16 @@ def test_newly_flaky_and_newly_slower_are_told():
     assert ["", "test::a"] == [each["label"] for each in found["slower"]]
 
 
+def test_what_there_is_none_of_is_not_said():
+    """Nobody wants to read of 0 flaky tests in a chat."""
+    flaky_alone, slower_alone = news(verdicts(tests=(flaky(),))), news(verdicts(changes=(change(),)))
+
+    assert flaky_alone is not None
+    assert "akastats: 1 newly flaky in run r9" == flaky_alone["text"]
+    assert slower_alone is not None
+    assert "akastats: 1 newly slower in run r9" == slower_alone["text"]
+
+
 def test_very_much_news_is_counted():
     """The other side takes so much and no more."""
     found = news(verdicts(tests=tuple(flaky(str(number)) for number in range(500))))
