@@ -103,8 +103,11 @@ def _reason(state: State | None) -> str:
 
 def _recorded(state: State) -> Iterator[str]:
     answer = state.answer
-    run, tests = visible(answer["run"]), answer["counts"]["tests"]
-    yield f"akastats: {_counted(tests, 'test')} recorded as run {run} at {short_url(state.server)}"
+    counts = answer["counts"]
+    uncollected = counts.get("collect_errors", 0)
+    lacking = f"; {_counted(uncollected, 'file')} could not be collected" if uncollected else ""
+    told = f"{_counted(counts['tests'], 'test')} recorded as run {visible(answer['run'])}"
+    yield f"akastats: {told} at {short_url(state.server)}{lacking}"
     yield from _verdicts(state)
     for title, rows in (("slowest tests", answer["tests"]), ("slowest fixtures", answer["fixtures"])):
         if rows:

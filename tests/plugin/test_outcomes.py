@@ -174,6 +174,7 @@ def test_a_file_that_cannot_be_collected_is_counted(
     recorded = record(spread)
 
     assert (1,) == recorded.counts("collect_errors")
+    recorded.result.stdout.fnmatch_lines(["akastats: * recorded as run *; 1 file could not be collected"])
     assert "failed" == recorded.run["status"]
     assert 1 == len(history("errors__EXC:ModuleNotFoundError"))
 

@@ -90,3 +90,15 @@ def test_one_test_is_one_test(tests: int, counted: str) -> None:
     first = next(iter(lines(State(DONE, answer=told), "", None, 0)))
 
     assert first.startswith(f"akastats: {counted} recorded as run r at ")
+
+
+@pytest.mark.parametrize(
+    ("count", "told"), [(0, ""), (1, "; 1 file could not be collected"), (3, "; 3 files could not be collected")]
+)
+def test_files_that_could_not_be_collected_are_counted(count: int, told: str) -> None:
+    """Else `0 tests recorded` looks as if there were none."""
+    answer = {"run": "r", "counts": {"tests": 0, "collect_errors": count}, "tests": [], "fixtures": []}
+
+    first = next(iter(lines(State(DONE, answer=answer, server="redis://h:1"), "", None, 0)))
+
+    assert f"akastats: 0 tests recorded as run r at redis://h:1{told}" == first
