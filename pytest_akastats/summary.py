@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from time import sleep
 from typing import Any
@@ -114,7 +115,12 @@ def _recorded(state: State) -> Iterator[str]:
             yield f"  {title:<{NAME_WIDTH}}       now     usual"
             for row in rows:
                 yield _row(row)
-    yield "  more: akastats serve, akastats show NODEID"
+    yield f"  more: akastats serve, akastats show NODEID{_extra()}"
+
+
+def _extra() -> str:
+    """Return what is to be installed for these commands, empty where it is there."""
+    return "" if find_spec("typer") else ' (pip install "pytest-akastats[api]")'
 
 
 def _counted(count: int, what: str) -> str:

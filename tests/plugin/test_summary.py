@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from akastats.shipper.state import ABSENT, DELIVERING, DONE, RAISING, SILENT, STARTING, State
+from pytest_akastats import summary
 from pytest_akastats.summary import ABSENT_WAIT_S, SILENT_WAIT_S, Patience, lines
 
 
@@ -102,3 +103,23 @@ def test_files_that_could_not_be_collected_are_counted(count: int, told: str) ->
     first = next(iter(lines(State(DONE, answer=answer, server="redis://h:1"), "", None, 0)))
 
     assert f"akastats: 0 tests recorded as run r at redis://h:1{told}" == first
+
+
+@pytest.mark.parametrize(
+    ("spec", "more"),
+    [
+        (object(), "  more: akastats serve, akastats show NODEID"),
+        (None, '  more: akastats serve, akastats show NODEID (pip install "pytest-akastats[api]")'),
+    ],
+    ids=["installed", "without the extra"],
+)
+def test_commands_that_are_not_there_are_told_with_what_brings_them(
+    monkeypatch: pytest.MonkeyPatch, spec: object, more: str
+) -> None:
+    """Recording needs no extra, the commands do."""
+    monkeypatch.setattr(summary, "find_spec", lambda name: spec)
+    told = {"run": "r", "counts": {"tests": 1}, "tests": [], "fixtures": []}
+
+    found = list(lines(State(DONE, answer=told), "", None, 0))
+
+    assert more == found[-1]
