@@ -7,22 +7,34 @@ from typing import Any
 
 from akastats.visible import seconds, visible
 
-# So many of each kind are named, which makes 15 lines with three titles and the suite; titles count the rest.
-MOST_FAILURES, MOST_FLAKY, MOST_SLOWER, MOST_OVER = 5, 2, 3, 1
+#: More lines than this nobody reads.
+MOST_LINES = 15
+# So many of each kind are named; titles count the rest.
+MOST_FAILURES, MOST_FLAKY, MOST_SLOWER, MOST_OVER, MOST_FIXED = 5, 2, 3, 1, 2
 WIDTH = 22
 
 
 def verdict_lines(told: Mapping[str, Any]) -> list[str]:
     """Return the lines of verdicts as the shipper tells them; what is in quarantine has lines of its own."""
-    flaky, slower = told["news"]["flaky"], told["news"]["slower"]
+    news = told["news"]
     failures = [row for row in told["failures"] if row[1] != "quarantined"]
-    return [
-        *_section(_headline(told), map(_failure, failures[:MOST_FAILURES])),
-        *_section(f"  newly flaky: {flaky}", (_flaky(*row) for row in told["flaky"][:MOST_FLAKY])),
-        *_section(f"  newly slower: {slower}", map(_slower, told["slower"][:MOST_SLOWER])),
-        *(_over(row, told["news"]["over_budget"] - 1) for row in told["over_budget"][:MOST_OVER]),
-        *_suite(told),
+    sections = [
+        _section(_headline(told), [_failure(row, told) for row in failures[:MOST_FAILURES]]),
+        _fixed(told["fixed"], news["fixed"]),
+        _section(f"newly flaky: {news['flaky']}", map(_flaky, told["flaky"][:MOST_FLAKY])),
+        _section(f"newly slower: {news['slower']}", map(_slower, told["slower"][:MOST_SLOWER])),
+        _section(f"over budget: {news['over_budget']}", map(_over, told["over_budget"][:MOST_OVER])),
+        list(_suite(told)),
     ]
+    return _fitted(sections)
+
+
+def _fitted(sections: Sequence[list[str]]) -> list[str]:
+    """Return no more lines than are read: of what stands last names go first, but of each kind one stays."""
+    for section in reversed(sections):
+        while len(section) > 2 and sum(map(len, sections)) > MOST_LINES:
+            section.pop()
+    return [line for section in sections for line in section]
 
 
 def _headline(told: Mapping[str, Any]) -> str:
@@ -31,7 +43,7 @@ def _headline(told: Mapping[str, Any]) -> str:
         counts.append(f"{told['unlabelled']} without a history")
     if told["is_outage"]:
         counts.append("far more than usual: an outage?")
-    return f"  failures: {', '.join(counts)}"
+    return f"failures: {', '.join(counts)}"
 
 
 def _named(label: str, told: Mapping[str, Any]) -> str:
@@ -40,32 +52,40 @@ def _named(label: str, told: Mapping[str, Any]) -> str:
     )
 
 
-def _section(title: str, lines: Iterable[str]) -> list[str]:
-    found = list(lines)
-    return [title, *found] if found else []
+def _section(title: str, rows: Iterable[tuple[str, str]]) -> list[str]:
+    """Return a title and a row each for what is named, in columns; nothing where nothing is."""
+    found = list(rows)
+    width = max([WIDTH, *(len(said) for said, _ in found)])
+    return [f"  {title}", *(f"    {said:<{width}} {_short(name)}" for said, name in found)] if found else []
 
 
-def _failure(row: Sequence[Any]) -> str:
+def _failure(row: Sequence[Any], told: Mapping[str, Any]) -> tuple[str, str]:
     nodeid, label, rate = row
-    said = "no history" if label is None else label if rate is None else f"{label} {rate:.0%}"
-    return f"    {said:<{WIDTH}} {_short(nodeid)}"
+    said = "no history" if label is None else _named(label, told)
+    return (said if rate is None else f"{said} {rate:.0%}", nodeid)
 
 
-def _flaky(nodeid: str, rate: float) -> str:
-    return f"    {f'fails {rate:.0%}':<{WIDTH}} {_short(nodeid)}"
+def _fixed(names: Sequence[str], count: int) -> list[str]:
+    if not count:
+        return []
+    shown = ", ".join(map(_short, names[:MOST_FIXED]))
+    more = f" and {count - MOST_FIXED} more" if count > MOST_FIXED else ""
+    return [f"  {f'fixed: {count}':<{WIDTH + 2}} {shown}{more}"]
 
 
-def _slower(change: Mapping[str, Any]) -> str:
+def _flaky(row: Sequence[Any]) -> tuple[str, str]:
+    nodeid, rate = row
+    return (f"fails {rate:.0%}", nodeid)
+
+
+def _slower(change: Mapping[str, Any]) -> tuple[str, str]:
     doubt = "?" if change["is_suspected"] else ""
-    said = f"{seconds(change['before'])} -> {seconds(change['after'])}{doubt}"
-    return f"    {said:<{WIDTH}} {_short(change['label'])}"
+    return (f"{seconds(change['before'])} -> {seconds(change['after'])}{doubt}", change["name"])
 
 
-def _over(row: Sequence[Any], others: int) -> str:
-    nodeid, taken, allowed, rule = row
-    said = f"over {rule}: {seconds(taken)} > {seconds(allowed)}"
-    more = f" and {others} more" if others else ""
-    return f"  {said:<{WIDTH + 2}} {_short(nodeid)}{more}"
+def _over(row: Sequence[Any]) -> tuple[str, str]:
+    nodeid, taken, allowed, _ = row
+    return (f"{seconds(taken)} > {seconds(allowed)}", nodeid)
 
 
 def _suite(told: Mapping[str, Any]) -> Iterator[str]:

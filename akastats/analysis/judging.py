@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from akastats.analysis.budgets import over_budget, pace_among, usual_of
 from akastats.analysis.failing import judged_failures
-from akastats.analysis.run_records import RunRecord, only, whole_of
+from akastats.analysis.outages import Outages
+from akastats.analysis.run_records import FAILING, RunRecord, only, whole_of
 from akastats.analysis.slowing import Numbers, slowing
 from akastats.analysis.standing import found_outages, standing
 from akastats.analysis.verdicts import OverBudget, Verdicts
@@ -15,6 +16,8 @@ from akastats.outcomes import Budget
 
 #: Of the tests over their budgets so many are told, the worst: on a machine that stalls all of them are.
 MOST_OVER_BUDGET = 1000
+#: So many tests are told to be fixed.
+MOST_FIXED = 1000
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,18 @@ def judge(case: Case) -> Verdicts:
         is_outage=facts.id in unusual.counted,
         undecided=slows.undecided,
         paces=slows.paces,
+        fixed=_fixed(case, unusual, {test.nodeid for test in stands.tests if test.state == "flaky"}),
     )
+
+
+def _fixed(case: Case, unusual: Outages, flaky: Collection[str]) -> tuple[str, ...]:
+    """Return what failed in the run before, unless that was an outage, and passes now for another reason than luck."""
+    before = (case.own or case.base)[-1:]
+    if not before or before[0].facts.id in unusual.counted:
+        return ()
+    passed = case.run.passed()
+    failed = (nodeid for nodeid, letter in before[0].came_to().items() if letter in FAILING)
+    return tuple(nodeid for nodeid in failed if nodeid in passed and nodeid not in flaky)[:MOST_FIXED]
 
 
 def _over_budget(case: Case, paces: Sequence[tuple[str, float]]) -> tuple[OverBudget, ...]:

@@ -82,6 +82,7 @@ class Verdicts:
     same run. `pace` is the run's factor against the usual, `seconds` what it took, `usual_seconds` the median
     before it; `None` where unknown. In an outage far more failed than usual. `undecided` counts series too short
     to be judged. `paces` holds the run id and factor of the newest runs in its environment, oldest first.
+    `fixed` are the tests that failed in the run before and passed in this one, flaky ones left out.
     """
 
     run: str
@@ -103,6 +104,7 @@ class Verdicts:
     is_outage: bool = False
     undecided: int = 0
     paces: tuple[tuple[str, float], ...] = ()
+    fixed: tuple[str, ...] = ()
 
 
 def newly_flaky(verdicts: Verdicts) -> list[JudgedTest]:

@@ -19,6 +19,7 @@ from akastats.reading import judging
 from akastats.reading.judging import Known
 from akastats.reading.quarantine import excused
 from akastats.reading.runs import Run, one
+from akastats.report.content import name_of
 from akastats.shipper.delivery import UNSOUND
 
 #: What the terminal is told of each kind of news; the rest is counted.
@@ -100,7 +101,13 @@ def told(found: Verdicts) -> dict[str, Any]:
         "over_budget": [
             [each.nodeid, each.seconds, each.allowed, each.rule] for each in found.over_budget[:MOST_TOLD]
         ],
-        "news": {"flaky": len(flaky), "slower": len(slower), "over_budget": len(found.over_budget)},
+        "fixed": list(found.fixed[:MOST_TOLD]),
+        "news": {
+            "flaky": len(flaky),
+            "slower": len(slower),
+            "over_budget": len(found.over_budget),
+            "fixed": len(found.fixed),
+        },
         "seconds": found.seconds,
         "usual_seconds": found.usual_seconds,
         "pace": found.pace,
@@ -110,7 +117,7 @@ def told(found: Verdicts) -> dict[str, Any]:
 
 def _slower(change: Change) -> dict[str, Any]:
     return {
-        "label": change.label,
+        "name": name_of(change.label),
         "before": change.before,
         "after": change.after,
         "ratio": change.ratio,

@@ -166,6 +166,36 @@ def test_tests_that_are_run_again_since_they_failed_are_no_outage():
     assert not verdicts.is_outage
 
 
+def test_what_failed_in_the_run_before_and_passes_is_fixed():
+    """Whoever mended something wants to read that it worked."""
+    base = [*CALM, run(10, failing("test_03", "test_05"))]
+    mended = failing("test_05")
+
+    found = judge(case(mended, base=base))
+
+    assert ("test_03",) == found.fixed == unpack(pack(found)).fixed
+    assert () == judge(case(mended, base=[*base, run(11, mended)])).fixed
+    assert () == judge(case(mended, base=())).fixed
+
+
+def test_a_branch_fixes_what_its_own_last_run_broke_or_else_its_base():
+    """Main may have been broken when the branch was opened."""
+    base = [*CALM, run(10, failing("test_03"))]
+    own = [run(20, failing("test_05"), branch="fix")]
+
+    assert ("test_03",) == judge(case(suite(), base=base, branch="fix")).fixed
+    assert ("test_05",) == judge(case(suite(), base=base, own=own, branch="fix")).fixed
+
+
+def test_what_passes_by_luck_or_after_an_outage_is_not_fixed():
+    """A flaky test passes mostly, and what an outage took was never broken."""
+    flickering = [run(number, failing("test_03") if number % 3 == 0 else suite()) for number in range(31)]
+    away = failing(*(f"test_{number:02}" for number in range(8)))
+
+    assert () == judge(case(suite(), base=flickering)).fixed
+    assert () == judge(case(suite(), base=[*CALM, run(10, away)])).fixed
+
+
 def test_a_test_that_is_gone_stands_nowhere():
     """It was deleted or renamed: nobody can mend it."""
     base = [

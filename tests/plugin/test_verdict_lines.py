@@ -17,19 +17,20 @@ def told(**changes):
         "slower": [],
         "suite": [],
         "over_budget": [],
-        "news": {"flaky": 0, "slower": 0, "over_budget": 0},
+        "fixed": [],
+        "news": {"flaky": 0, "slower": 0, "over_budget": 0, "fixed": 0},
         "seconds": 12.3,
         "usual_seconds": 12.1,
         "pace": 1.021,
         "is_outage": False,
     }
-    return quiet | changes
+    return quiet | changes | {"news": quiet["news"] | changes.get("news", {})}
 
 
-def change(label="test::a.py::t", before=0.1, after=0.5, since="r7", is_suspected=False):
+def change(name="a.py::t", before=0.1, after=0.5, since="r7", is_suspected=False):
     """Return a slowdown."""
     return {
-        "label": label,
+        "name": name,
         "before": before,
         "after": after,
         "ratio": 5.0,
@@ -70,8 +71,30 @@ def test_failures_with_their_labels():
         "  failures: 1 new, 1 known flaky, 1 also failing on main",
         "    new                    a::x",
         "    known flaky 12%        a::y",
-        "    also failing on base   a::z",
+        "    also failing on main   a::z",
     ] == lines[:4]
+
+
+def test_the_column_is_as_wide_as_a_branch_is_long():
+    """And without a name the base is the base."""
+    failures = [["a::x", "new", None], ["a::z", "also failing on base", None]]
+
+    named = verdict_lines(told(labels={"new": 1}, failures=failures, base="release/2026-11"))
+    unnamed = verdict_lines(told(labels={"also failing on base": 1}, failures=failures[1:], base=""))
+
+    assert ["    new                             a::x", "    also failing on release/2026-11 a::z"] == named[1:3]
+    assert ["  failures: 1 also failing on base", "    also failing on base   a::z"] == unnamed[:2]
+
+
+def test_what_was_fixed_is_one_line():
+    """Some are named, the rest is counted."""
+    one, many = ([f"a.py::t{number}" for number in range(count)] for count in (1, 5))
+
+    assert "  fixed: 1                 a.py::t0" == verdict_lines(told(fixed=one, news={"fixed": 1}))[0]
+    assert (
+        "  fixed: 5                 a.py::t0, a.py::t1 and 3 more"
+        == verdict_lines(told(fixed=many, news={"fixed": 5}))[0]
+    )
 
 
 def test_failures_without_a_history():
@@ -97,8 +120,9 @@ def test_news_of_each_kind():
         "  newly flaky: 1",
         "    fails 10%              a::x",
         "  newly slower: 1",
-        "    100 ms -> 500 ms?      test::a.py::t",
-        "  over max_seconds: 2.00 s > 1.50 s a::y",
+        "    100 ms -> 500 ms?      a.py::t",
+        "  over budget: 1",
+        "    2.00 s > 1.50 s        a::y",
         "  suite: 12.30 s, usual 12.10 s, tests at 1.02 of their usual time; slower since run r7",
     ] == lines
 
@@ -112,9 +136,10 @@ def test_never_more_than_fifteen_lines():
             labels={"new": 100},
             failures=many,
             flaky=[[f"a::f{number}", 0.1] for number in range(100)],
-            slower=[change(f"test::s{number}") for number in range(100)],
+            slower=[change(f"s{number}") for number in range(100)],
             over_budget=[[f"a::o{number}", 2.0, 1.5, "max_slowdown"] for number in range(100)],
-            news={"flaky": 300, "slower": 100, "over_budget": 100},
+            fixed=[f"a::w{number}" for number in range(100)],
+            news={"flaky": 300, "slower": 100, "over_budget": 100, "fixed": 100},
             is_outage=True,
         )
     )
@@ -122,7 +147,9 @@ def test_never_more_than_fifteen_lines():
     assert 15 == len(lines)
     assert "  newly flaky: 300" in lines
     assert "  newly slower: 100" in lines
-    assert "a::o0 and 99 more" in lines[-2]
+    assert ["  over budget: 100", "    2.00 s > 1.50 s        a::o0"] == lines[-3:-1]
+    assert 5 == sum(line.startswith("    new ") for line in lines)
+    assert "a::w0, a::w1 and 98 more" in "".join(lines)
     assert lines[-1].startswith("  suite:")
     assert "far more than usual: an outage?" in lines[0]
 
