@@ -14,6 +14,8 @@ from akastats.analysis.slowdown import Change
 from akastats.errors import AkastatsError
 
 VERSION = 1
+#: Fewer failures than this are somebody's broken line rather than an outage, however few there usually are.
+LEAST_OUTAGE = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,16 @@ class Verdicts:
     undecided: int = 0
     paces: tuple[tuple[str, float], ...] = ()
     fixed: tuple[str, ...] = ()
+
+
+def looks_like_outage(verdicts: Verdicts) -> bool:
+    """Tell whether people are to be told of an outage: one was seen, and no other reason explains what failed.
+
+    What counts as evidence is `is_outage` alone; with a word like that nobody looks for the line they broke.
+    """
+    labels = [failure.label for failure in verdicts.failures]
+    labelled, new = len(labels) - labels.count(None), labels.count("new")
+    return verdicts.is_outage and len(labels) >= LEAST_OUTAGE and 2 * new >= labelled
 
 
 def newly_flaky(verdicts: Verdicts) -> list[JudgedTest]:

@@ -10,6 +10,7 @@ from akastats.analysis.verdicts import (
     JudgedTest,
     OverBudget,
     Verdicts,
+    looks_like_outage,
     newly_flaky,
     newly_slower,
     suite_newly_slower,
@@ -127,7 +128,7 @@ def _notes(details: Details, verdicts: Verdicts | None) -> Iterator[Line]:
     if verdicts is None:
         yield ("Nobody has judged this run, or not yet: failures have no label.",)
         return
-    if verdicts.is_outage:
+    if looks_like_outage(verdicts):
         yield ("Far more failed than usual: perhaps an outage. It is no evidence of flakiness.",)
     if verdicts.undecided:
         durations = "duration has" if verdicts.undecided == 1 else "durations have"

@@ -111,7 +111,7 @@ def told(found: Verdicts) -> dict[str, Any]:
         "seconds": found.seconds,
         "usual_seconds": found.usual_seconds,
         "pace": found.pace,
-        "is_outage": found.is_outage,
+        "is_outage": verdicts.looks_like_outage(found),
     }
 
 

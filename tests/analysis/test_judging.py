@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from akastats.analysis.judging import Case, judge
-from akastats.analysis.verdicts import JudgedFailure, pack, unpack
+from akastats.analysis.verdicts import JudgedFailure, looks_like_outage, pack, unpack
 from akastats.outcomes import Budget
 from tests.analysis.records import run, suite
 
@@ -157,6 +157,20 @@ def test_an_outage_is_no_evidence_and_is_said():
     assert verdicts.is_outage
     assert {} == states(verdicts)
     assert 7 == len(verdicts.failures)
+
+
+@pytest.mark.parametrize(
+    ("new", "known", "unlabelled", "is_said"),
+    [(10, 0, 0, True), (9, 0, 0, False), (5, 5, 0, True), (5, 6, 0, False), (0, 0, 10, True), (2, 1, 0, False)],
+)
+def test_an_outage_is_said_where_nothing_else_explains_it(new, known, unlabelled, is_said):
+    """Three of 34 tests fail when somebody breaks a line: nobody looks for it who reads of an outage."""
+    labels = [*["new"] * new, *["known flaky"] * known, *[None] * unlabelled]
+    failures = tuple(JudgedFailure(f"t{number}", label) for number, label in enumerate(labels))
+    found = replace(judge(case(suite())), failures=failures)
+
+    assert is_said == looks_like_outage(replace(found, is_outage=True))
+    assert not looks_like_outage(found)
 
 
 def test_tests_that_are_run_again_since_they_failed_are_no_outage():

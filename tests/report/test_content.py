@@ -83,7 +83,9 @@ def test_the_worst_budget_comes_first():
 
 def test_an_outage_and_a_missing_profile_are_noted():
     """What makes a report less worth is said in it."""
-    assert "an outage" in notes(document(details(), verdicts(is_outage=True)))
+    new = tuple(JudgedFailure(f"t{number}", "new") for number in range(10))
+    assert "an outage" in notes(document(details(), verdicts(is_outage=True, failures=new)))
+    assert "an outage" not in notes(document(details(), verdicts(is_outage=True, failures=new[1:])))
     assert "no profile" in notes(document(details(has_profile=False), None))
     assert "1 duration has too short a history" in notes(document(details(), verdicts(undecided=1)))
     assert "" == notes(document(details(), verdicts()))
