@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -15,8 +16,8 @@ from akastats.config import Config
 from akastats.errors import NotFoundError
 from akastats.local_time import last_day, moment, zone
 from akastats.operations import query
-from akastats.outcomes import label
-from akastats.reading import details, quarantine, tests, verdicts
+from akastats.outcomes import NamedTest, label
+from akastats.reading import details, near_tests, quarantine, tests, verdicts
 from akastats.reading import runs as reading
 from akastats.reading.comparing import Changes
 from akastats.reading.details import Details, Slow
@@ -96,7 +97,7 @@ def _run_details(config: Config, run_id: str, limit: int) -> Details | None:
 
 def _show_test(config: Config, nodeid: str, suite: str, limit: int, as_json: bool) -> None:
     name = label("test", nodeid, suite or "")
-    points = sync_redis.run(tests.history(config.namespace, nodeid, suite, max(limit, STRIP)))
+    points = _history(config, nodeid, suite, max(limit, STRIP))
     numbers = sync_redis.run(query.summaries(config.namespace, [name])).get(name)
     newest = sync_redis.run(verdicts.newest_of(config.namespace, suite or "", None))
     stands = next((test for test in newest.tests if test.nodeid == nodeid), None) if newest else None
@@ -120,6 +121,22 @@ def _show_test(config: Config, nodeid: str, suite: str, limit: int, as_json: boo
         output.say(f"state     in quarantine until {until}: {entry.reason}")
     output.say("")
     _write_attempts(shown, config)
+
+
+def _history(config: Config, nodeid: str, suite: str, size: int) -> list[Attempt]:
+    """Return a test's newest attempts; raises `NotFoundError`, which offers what is near, where there are none."""
+    try:
+        return sync_redis.run(tests.history(config.namespace, nodeid, suite, size))
+    except NotFoundError as error:
+        found = sync_redis.run(near_tests.near(config.namespace, nodeid, suite))
+        offered = ", ".join(_argument(test, suite) for test in found)
+        raise NotFoundError(f"{error}; there is {offered}" if found else str(error)) from error
+
+
+def _argument(test: NamedTest, suite: str) -> str:
+    """Return a test as a shell takes it."""
+    option = f" --suite={test.suite}" if test.suite != suite else ""
+    return shlex.quote(test.nodeid) + option
 
 
 def _numbers(numbers: Summary) -> str:

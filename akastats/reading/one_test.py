@@ -68,7 +68,9 @@ def one_test(namespace: str, nodeid: str, suite: str) -> Operation[OneTest]:
     told = yield from facts(namespace, points)
     listed = _listed(name, points, told, numbers)
     if listed is None:
-        raise NotFoundError(f"no history of test {nodeid[:200]!r}: unknown, expired, or of another suite")
+        raise NotFoundError(
+            f"no history of test {nodeid[:200]!r}: unknown, expired, only ever skipped, or of another suite"
+        )
     failures = yield from _failures(namespace, nodeid, points, told)
     newest = told.get(points[0].context_id, {}).get("run", "")
     content = yield from _profile(namespace, newest)

@@ -113,7 +113,8 @@ def history(namespace: str, nodeid: str, suite: str = "", size: int = 100) -> Op
     if not points:
         within = f" in suite {suite!r}" if suite else ""
         raise NotFoundError(
-            f"no history of test {nodeid[:200]!r}{within}: unknown, expired, or recorded under another suite name"
+            f"no history of test {nodeid[:200]!r}{within}: unknown, expired, only ever skipped, "
+            "or recorded under another suite name"
         )
     known = yield from facts(namespace, points)
     told = [known.get(point.context_id, {}) for point in points]

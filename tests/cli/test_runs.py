@@ -126,6 +126,20 @@ def test_show_of_an_unknown_test_is_one_line(akastats):
 
     assert (answer.code, answer.out, answer.err.count("\n")) == (1, "", 1)
     assert "a.py::nobody" in answer.err
+    assert "only ever skipped" in answer.err
+
+
+def test_show_of_a_test_that_is_called_otherwise_offers_it(akastats, server, tmp_path):
+    """As a shell takes it, and with the suite it was recorded in."""
+    tests = [("a.py::t[csv]", "passed", 0.5), ("a.py::t[a b]", "passed", 0.5), ("a.py::u", "passed", 0.5)]
+    tell(server, tmp_path, tests)
+    tell(server, tmp_path, tests[-1:], run_id="20231115T000000000-000002", suite="unit")
+
+    parametrised, elsewhere = akastats("show", "a.py::t"), akastats("show", "b/a.py::u", "--suite=unit")
+
+    assert parametrised.err.endswith("; there is 'a.py::t[a b]', 'a.py::t[csv]'\n")
+    assert elsewhere.err.endswith("; there is a.py::u, a.py::u --suite=\n")
+    assert (parametrised.code, parametrised.err.count("\n")) == (1, 1)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])

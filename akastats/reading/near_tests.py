@@ -1,0 +1,47 @@
+"""Which tests somebody may have meant who named one that is not known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from akastats import keys
+from akastats.operations.requests import Operation
+from akastats.outcomes import NamedTest, test_of
+from akastats.reading import tables
+from akastats.reading.tables import Seen
+
+#: More nobody looks through.
+MOST_NEAR = 5
+
+
+def near(namespace: str, nodeid: str, suite: str) -> Operation[list[NamedTest]]:
+    """Read which tests have a name like that, those most alike first, at most five; 10,000 take some ten steps."""
+    unseen: Seen[NamedTest] = Seen()
+    seen = yield from tables.refresh(keys.tests_at(namespace), _named, namespace, unseen)
+    return nearest(seen.items.values(), nodeid, suite)
+
+
+def _named(namespace: str, labels: Sequence[str]) -> Operation[Mapping[str, NamedTest]]:
+    """Return the tests of labels: their rows need not be read."""
+    yield from ()
+    named = {label: test_of(label) for label in labels}
+    return {label: test for label, test in named.items() if test is not None}
+
+
+def nearest(known: Iterable[NamedTest], nodeid: str, suite: str) -> list[NamedTest]:
+    """Return those of the `known` tests that have the same name, parameters aside, most alike first."""
+    name = name_of(nodeid)
+    alike = (test for test in known if name and name_of(test.nodeid) == name)
+    return sorted(alike, key=lambda test: (_distance(test.nodeid, nodeid), test.suite != suite, test))[:MOST_NEAR]
+
+
+def _distance(known: str, asked: str) -> int:
+    """Return how far a node id is from the one asked for: the same, its parameters, a longer path, other."""
+    plain = known.partition("[")[0]
+    alike = (known == asked, plain == asked, known.endswith(f"/{asked}"), plain.endswith((f"/{asked}", f"::{asked}")))
+    return (*alike, True).index(True)
+
+
+def name_of(nodeid: str) -> str:
+    """Return a test's own name, without its file, class and parameters."""
+    return nodeid.partition("[")[0].rpartition("::")[2]
