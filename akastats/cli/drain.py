@@ -20,15 +20,25 @@ from akastats.cli.spools import EMBEDDED, Destination, Spool
 from akastats.cli.target import Target
 from akastats.config import Config
 from akastats.errors import AkastatsError, EmbeddedError
+from akastats.operations import runs
 from akastats.operations.lists import ORPHANS
 from akastats.operations.requests import Operation
 from akastats.operations.server import identify
-from akastats.shipper.delivery import CarryAll
+from akastats.shipper.delivery import CarryAll, producer_of
 from akastats.shipper.judging import judge_late
 from akastats.shipper.leftovers import Drained, drain_one, tidy
 from akastats.shipper.listing import refresh
 
 Carry = Callable[[Operation[Any]], Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What became of one spool, where it goes; `was_known`: all of it was there before."""
+
+    destination: Destination
+    drained: Drained
+    was_known: bool = False
 
 
 def drain(
@@ -52,21 +62,26 @@ def drain(
     directory: Directory = None,
     as_json: Json = False,
 ) -> None:
-    """Deliver what waits in spools, each to the server that it was recorded for."""
+    """Deliver what waits in spools, each to the server that it was recorded for.
+
+    A spool is kept for a day after it was delivered, for a server that comes back from older data: then it is
+    delivered again, and nothing else is delivered twice.
+    """
     _check_destination(to)
     configured = target.of_options("", namespace, directory)
     places = spools.directories_of(target.here() / place) if place else spools.directories(configured.directory)
     found = spools.here(places, force)
     with output.progress("delivering", len(found)) as advance:
         outcomes = [
-            (destination, drained)
+            outcome
             for destination, group in _grouped(found, configured, to, namespace).items()
-            for drained in deliver(group, destination, configured, force, advance)
+            for outcome in deliver(group, destination, configured, force, advance)
         ]
+    drained = [outcome.drained for outcome in outcomes]
     for place in places:
-        tidy(place, [drained for _, drained in outcomes], time.time)
+        tidy(place, drained, time.time)
     _report(outcomes, as_json)
-    if any(drained.problem or drained.left for _, drained in outcomes):
+    if any(each.problem or each.left for each in drained):
         raise typer.Exit(1)
 
 
@@ -94,18 +109,33 @@ def deliver(
     configured: Target,
     force: bool = False,
     advance: Callable[[int], object] = int,
-) -> list[Drained]:
+) -> list[Outcome]:
     """Deliver spools of one destination; what cannot be is told in each one's `problem`."""
-    drained = []
+    outcomes = []
     try:
         with _connected(destination, configured) as (config, carry, carry_all):
             for spool in group:
-                drained.append(drain_one(spool.path, config, carry, force=force, carry_all=carry_all))
+                stood = _stands(spool, config, carry)
+                drained = drain_one(spool.path, config, carry, force=force, carry_all=carry_all)
+                was_known = drained.complete and stood is not None and stood == _stands(spool, config, carry)
+                outcomes.append(Outcome(destination, drained, was_known))
                 advance(1)
-            update_lists(config, carry, [outcome.run_id for outcome in drained if outcome.complete])
-            return drained
+            complete = [outcome.drained for outcome in outcomes if outcome.drained.complete]
+            update_lists(config, carry, [drained.run_id for drained in complete])
+            return outcomes
     except AkastatsError as error:
-        return [Drained(spool.path, spool.run_id, problem=str(error)) for spool in group]
+        lost = [Drained(spool.path, spool.run_id, problem=str(error)) for spool in group]
+        return [Outcome(destination, drained) for drained in lost]
+
+
+def _stands(spool: Spool, config: Config, carry: Carry) -> tuple[str, str] | None:
+    """Return how far a spool is applied and what its run is; `None` where nobody knows."""
+    try:
+        cursor = carry(runs.cursor(config.namespace, producer_of(spool.path)))
+        told = carry(runs.values(config.namespace, [spool.run_id], ("status",)))
+    except AkastatsError:
+        return None
+    return cursor, told[spool.run_id].get("status", "")
 
 
 def update_lists(config: Config, carry: Carry, run_ids: Sequence[str]) -> None:
@@ -154,27 +184,33 @@ def _lease(directory: Path) -> embedded.Lease:
     return embedded.use(directory)
 
 
-def _report(outcomes: Sequence[tuple[Destination, Drained]], as_json: bool) -> None:
+def _report(outcomes: Sequence[Outcome], as_json: bool) -> None:
     if as_json:
-        output.write_json({"items": [_item(destination, drained) for destination, drained in outcomes]})
+        output.write_json({"items": list(map(_item, outcomes))})
         return
-    if not outcomes:
-        output.say("No spools: nothing waits.")
-        return
-    rows = [
-        (
-            drained.run_id or drained.path.name,
-            drained.tests,
-            _state(drained),
-            _remarks(drained),
-            _shown(destination.server),
-        )
-        for destination, drained in outcomes
-    ]
-    output.table(("run", "tests", "state", "", "server"), rows, ("tests",))
-    for _, drained in outcomes:
+    told = [outcome for outcome in outcomes if not outcome.was_known]
+    if told:
+        output.table(("run", "tests", "state", "", "server"), list(map(_row, told)), ("tests",))
+    output.say(*_known_lines(len(outcomes) - len(told), bool(told)))
+    for outcome in told:
+        drained = outcome.drained
         if drained.problem or drained.left:
             output.warn(f"{drained.path}: {drained.problem or drained.left}")
+
+
+def _known_lines(known: int, has_others: bool) -> Iterator[str]:
+    """Yield a line on what there is beside what was delivered now."""
+    if known:
+        kept = f"{known} {'run was' if known == 1 else 'runs were'} delivered before; a spool is kept for a day then."
+        yield kept if has_others else f"Nothing waits: {kept}"
+    elif not has_others:
+        yield "No spools: nothing waits."
+
+
+def _row(outcome: Outcome) -> tuple[object, ...]:
+    drained = outcome.drained
+    name, server = drained.run_id or drained.path.name, _shown(outcome.destination.server)
+    return (name, drained.tests, _state(drained), _remarks(drained), server)
 
 
 def _shown(server: str) -> str:
@@ -182,9 +218,11 @@ def _shown(server: str) -> str:
     return server if server.startswith(EMBEDDED) else configuration.without_credentials(server)
 
 
-def _item(destination: Destination, drained: Drained) -> dict[str, Any]:
+def _item(outcome: Outcome) -> dict[str, Any]:
+    drained, destination = outcome.drained, outcome.destination
     told = dataclasses.asdict(drained) | {"path": str(drained.path), "state": _state(drained)}
-    return {**told, "server": _shown(destination.server), "namespace": destination.namespace}
+    where = {"server": _shown(destination.server), "namespace": destination.namespace}
+    return {**told, "was_known": outcome.was_known, **where}
 
 
 def _state(drained: Drained) -> str:

@@ -65,8 +65,24 @@ def test_draining_twice_counts_once(akastats, spools, server):
     first, second = akastats("drain"), akastats("drain")
 
     assert (first.code, second.code) == (0, 0)
+    assert "delivered" in first.out.splitlines()[1]
+    assert second.out == "Nothing waits: 1 run was delivered before; a spool is kept for a day then.\n"
     with connect(server) as client:
         assert client.get("AKA-STATS::COUNT::test::a.py::b") == b"1"
+
+
+def test_what_was_delivered_before_is_told_apart(akastats, spools, server):
+    """Who drains wants to know what that did; a run that was only now found to have crashed is news."""
+    told = {"destination": {"server": server, "namespace": "AKA-STATS"}}
+    spool(spools, TESTS, run_id="20231114T000000000-000001", **told)
+    akastats("drain")
+    spool(spools, TESTS, run_id="20231114T000000000-000002", ended=False, **told)
+
+    table, as_json = akastats("drain").out.splitlines(), akastats("drain", "--json").json["items"]
+
+    assert [line.split()[0] for line in table[1:]] == ["20231114T000000000-000002", "1"]
+    assert table[-1] == "1 run was delivered before; a spool is kept for a day then."
+    assert [(item["state"], item["was_known"]) for item in as_json] == [("delivered", True)] * 2
 
 
 def test_one_without_a_destination_goes_where_the_project_says(akastats, spools, server):
