@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -69,6 +70,10 @@ def warn(message: str) -> None:
     print(f"akastats: {visible(message)}", file=sys.stderr)
 
 
+# Newer releases of typer have pydantic check what was given, and pass its words on.
+_INVALID = re.compile(r"^(Error: Invalid value for .*?: )Value error, ")
+
+
 class Escaping:
     """A stream that shows what strangers wrote, also in the words of the libraries that write to it."""
 
@@ -77,7 +82,7 @@ class Escaping:
 
     def write(self, text: str) -> int:
         """Write `text`, all but its ends of lines made visible."""
-        return self._stream.write("\n".join(map(visible, text.split("\n"))))
+        return self._stream.write("\n".join(visible(_INVALID.sub(r"\1", line)) for line in text.split("\n")))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
