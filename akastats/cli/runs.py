@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Sequence
+from enum import Enum
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -33,10 +34,21 @@ _RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
 STRIP = 60
 
 
+class Status(str, Enum):
+    """What a run can be."""
+
+    RUNNING = "running"
+    PASSED = "passed"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+    CRASHED = "crashed"
+    EMPTY = "empty"
+
+
 def runs(
     branch: Annotated[str, typer.Option(help="Only runs of this branch.")] = "",
     suite: Suite = "",
-    status: Annotated[str, typer.Option(help="Only runs of this status: failed, passed, running ...")] = "",
+    status: Annotated[Status | None, typer.Option(help="Only runs of this status.")] = None,
     limit: Limit = 20,
     url: Url = "",
     namespace: Namespace = "",
@@ -44,7 +56,7 @@ def runs(
     as_json: Json = False,
 ) -> None:
     """List the newest runs."""
-    filters = {"branch": branch, "suite": suite, "status": status}
+    filters = {"branch": branch, "suite": suite, "status": status.value if status else ""}
     with target.opened(target.of_options(url, namespace, directory)) as config:
         page = sync_redis.run(reading.page(config.namespace, filters, size=limit))
     if as_json:

@@ -64,6 +64,17 @@ def test_runs_filters(akastats, server, tmp_path, option, found):
     assert len(akastats("runs", option, "--json").json["items"]) == found
 
 
+def test_a_status_that_no_run_has_is_refused(akastats):
+    """A mistyped one finds nothing, for ever; one that no run has now is no error."""
+    wrong, right = akastats("runs", "--status=bogus"), akastats("runs", "--status=empty")
+
+    names = ("running", "passed", "failed", "interrupted", "crashed", "empty")
+    told = ", ".join(map(repr, names))
+    assert (wrong.code, wrong.out) == (2, "")
+    assert wrong.err.endswith(f"Error: Invalid value for '--status': 'bogus' is not one of {told}.\n")
+    assert (right.code, right.out) == (0, "No such run.\n")
+
+
 def test_no_runs_say_what_to_do(akastats):
     """An empty server is no error."""
     answer = akastats("runs")
