@@ -100,16 +100,19 @@ _WORDS = {
 
 #: What each kind of `ServerError` says; `{address}` holds no credentials.
 ADVICE = {
-    "absent": "No Redis at {address} ({error}): set AKA_STATS_REDIS_URL or call attach().",
+    "absent": "No Redis at {address} ({error}): set AKA_STATS_REDIS_URL, pass --url, or call attach().",
     "lost": "Redis at {address} did not answer ({error}): what was sent last may or may not have been done.",
     "busy": "Redis at {address} cannot do this just now ({error}); nothing was written, try again later.",
-    "denied": "Redis at {address} denies access ({error}): check what AKA_STATS_REDIS_URL names.",
+    "denied": "Redis at {address} denies access ({error}): check what AKA_STATS_REDIS_URL or --url names.",
     "unknown_script": "Redis at {address} does not hold the script ({error}).",
     "refused": "Redis at {address} refused: {error}. Nothing was written.",
 }
 
 
-_NO_REDIS = "What answers at {address} is no Redis ({error}): check host, port and scheme in AKA_STATS_REDIS_URL."
+_NO_REDIS = (
+    "What answers at {address} is no Redis ({error}): "
+    "check host, port and scheme in AKA_STATS_REDIS_URL, or of --url."
+)
 
 
 def _first_line(error: Exception) -> str:

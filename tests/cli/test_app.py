@@ -70,3 +70,11 @@ def test_help_names_every_command(akastats):
 def test_a_wrong_use_is_2(akastats):
     """A wrong option is not the same as something that went wrong."""
     assert akastats("runs", "--nope").code == 2
+
+
+def test_a_server_that_is_away_is_told_with_what_a_command_can_do(akastats):
+    """Who types a command cannot call `attach()`."""
+    answer = akastats("runs", "--url", "redis://127.0.0.1:1")
+
+    assert (answer.code, answer.err.count("\n")) == (1, 1)
+    assert "set AKA_STATS_REDIS_URL, pass --url, or call attach()" in answer.err
