@@ -20,11 +20,18 @@ PAGE_RUNS = 50
 
 def exports(
     jsonl: Annotated[
-        bool, typer.Option("--jsonl", help="One JSON object a line: the one form there is, so it may be left out.")
+        bool,
+        typer.Option(
+            "--jsonl",
+            "--json",
+            help="One JSON object a line: the one form there is, so it may be left out.",
+        ),
     ] = True,
-    branch: Annotated[str, typer.Option(help="Only runs of this branch.")] = "",
+    branch: Annotated[
+        str, typer.Option(help="Only runs of this branch. Points of labels come all the same: --no-points.")
+    ] = "",
     suite: Suite = "",
-    points: Annotated[bool, typer.Option(help="The points of all labels too, behind the runs.")] = True,
+    points: Annotated[bool, typer.Option(help="The points of all labels and branches too, behind the runs.")] = True,
     url: Url = "",
     namespace: Namespace = "",
     directory: Directory = None,

@@ -46,6 +46,18 @@ def test_runs_their_tests_and_all_points(lines, server, tmp_path):
     assert points["test::a.py::c\x7f\u202e"]["error"] == points["errors__all"]["context_id"]
 
 
+def test_a_branch_chooses_runs_and_no_points(lines, akastats, server, tmp_path):
+    """A label's points are of all branches; the help says so."""
+    tell(server, tmp_path, [("a.py::b", "passed", 0.25)], started=time.time() - 3600, branch="main")
+
+    found, without = lines("--branch", "nope"), lines("--branch", "nope", "--no-points", "--json")
+
+    assert found["run"] == []
+    assert "test::a.py::b" in [row["label"] for row in found["point"]]
+    assert {"run": [], "test": [], "point": []} == without
+    assert "--no-points" in akastats("export", "--help").out.partition("--branch")[2].partition("--suite")[0]
+
+
 def test_more_labels_and_runs_than_one_step_takes(lines, server, tmp_path):
     """Pages join without a gap and without a repetition."""
     now = time.time() - 3600
