@@ -39,7 +39,7 @@ lint: $(VENV)/.installed  ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-demo: $(VENV)/.installed  ## record a sample suite five times, then serve what came of it; DEMO_SERVE=0 only records
+demo: $(VENV)/.installed  ## record a sample suite sixteen times, then serve what came of it; DEMO_SERVE=0 only records
 	$(BIN)/python examples/demo/run.py build/demo
 
 pictures: $(VENV)/.installed browser  ## the README's pictures, of the demo's data

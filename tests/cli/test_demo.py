@@ -7,25 +7,64 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SCRIPT = Path(__file__).parents[2] / "examples" / "demo" / "run.py"
+FLAKY = "tests/test_flaky.py::test_talks_to_the_warehouse"
+SLOWER = "tests/test_basket.py::TestCheckout::test_slowly"
 
 
-def test_the_demo_records_what_it_promises(akastats, project):
-    """Sixty tests a run, one that always fails, one that fails every second time, numbers of their own."""
+@pytest.fixture
+def record(project):
+    """Record the demo below the project."""
+
+    def recorded(home: Path, **variables: str) -> subprocess.CompletedProcess[bytes]:
+        environment = {**os.environ, "DEMO_SERVE": "0", **variables}
+        command = [sys.executable, str(SCRIPT), str(home)]
+        return subprocess.run(command, env=environment, capture_output=True, check=False)
+
+    return recorded
+
+
+def test_the_demo_records_what_it_promises(akastats, project, record):
+    """Sixty tests in sixteen runs, one that always fails, one flaky, one slower, and numbers of their own."""
     home = project / "demo"
-    environment = {**os.environ, "DEMO_SERVE": "0", "DEMO_RUNS": "2"}
 
-    done = subprocess.run(
-        [sys.executable, str(SCRIPT), str(home)], env=environment, capture_output=True, check=False
-    )
+    done = record(home)
 
     assert (done.returncode, done.stderr) == (0, b"")
     runs = akastats("runs", "--json", cwd=home).json["items"]
-    assert [(run["tests"], run["failed"], run["errors"]) for run in runs] == [(60, 2, 0), (60, 1, 0)]
-    flaky = akastats("show", "tests/test_flaky.py::test_talks_to_the_warehouse", "--json", cwd=home).json
-    assert [item["outcome"] for item in flaky["items"]] == ["failed", "passed"]
+    assert [run["tests"] for run in runs] == [60] * 16
+    assert [run["branch"] for run in runs if run["errors"]] == ["feature/refunds"]
+    verdicts = akastats("report", "--json", cwd=home).json["verdicts"]
+    assert [test["nodeid"] for test in verdicts["tests"] if test["state"] == "flaky"] == [FLAKY]
+    assert SLOWER in [change["nodeid"] for change in verdicts["changes"] if change["is_slower"]]
+    outcomes = [item["outcome"] for item in akastats("show", FLAKY, "--json", cwd=home).json["items"]]
+    assert outcomes == ["failed", "passed"] * 8
     odd = akastats("show", "tests/test_text.py::test_slug[größe → größer]", "--json", cwd=home).json
-    assert len(odd["items"]) == 2
+    assert len(odd["items"]) == 16
     assert {slow["scope"] for slow in akastats("slowest", "--fixtures", "--json", cwd=home).json["items"]} >= {
         *("session", "package", "module", "class", "function")
     }
+
+
+def test_a_second_demo_begins_anew(akastats, project, record):
+    """Behind the runs of the first it would tell another story."""
+    home = project / "demo"
+
+    both = [record(home, DEMO_FIRST="1", DEMO_RUNS="1").returncode for _ in range(2)]
+
+    assert (both, len(akastats("runs", "--json", cwd=home).json["items"])) == ([0, 0], 1)
+
+
+def test_a_history_that_is_no_demo_s_is_left_alone(project, record):
+    """Whoever names a project of theirs keeps what was recorded in it."""
+    (project / ".akastats").mkdir()
+    (project / ".akastats" / "kept").write_text("")
+
+    done = record(project)
+
+    assert done.returncode == 1
+    assert b"is no demo's" in done.stderr
+    assert (project / ".akastats" / "kept").exists()
+    assert not (project / "shop").exists()

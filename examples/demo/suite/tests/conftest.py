@@ -11,7 +11,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def run_number() -> int:
-    """The how manieth run of the demo this is, from 1."""
+    """The how manieth run of the demo this is; below 1 lie those in which all was well for longer."""
     return int(os.environ.get("DEMO_RUN", "1"))
 
 
