@@ -72,7 +72,7 @@ def judge(case: Case) -> Verdicts:
 
 
 def _fixed(case: Case, unusual: Outages, flaky: Collection[str]) -> tuple[str, ...]:
-    """Return what failed in the run before, unless that was an outage, and passes now for another reason than luck."""
+    """Return what failed in the run before and passes now, by no luck: none after an outage, no flaky ones."""
     before = (case.own or case.base)[-1:]
     if not before or before[0].facts.id in unusual.counted:
         return ()

@@ -201,7 +201,8 @@ def _report(outcomes: Sequence[Outcome], as_json: bool) -> None:
 def _known_lines(known: int, has_others: bool) -> Iterator[str]:
     """Yield a line on what there is beside what was delivered now."""
     if known:
-        kept = f"{known} {'run was' if known == 1 else 'runs were'} delivered before; a spool is kept for a day then."
+        were = "run was" if known == 1 else "runs were"
+        kept = f"{known} {were} delivered before; a spool is kept for a day then."
         yield kept if has_others else f"Nothing waits: {kept}"
     elif not has_others:
         yield "No spools: nothing waits."

@@ -31,7 +31,9 @@ def exports(
         str, typer.Option(help="Only runs of this branch. Points of labels come all the same: --no-points.")
     ] = "",
     suite: Suite = "",
-    points: Annotated[bool, typer.Option(help="The points of all labels and branches too, behind the runs.")] = True,
+    points: Annotated[
+        bool, typer.Option(help="The points of all labels and branches too, behind the runs.")
+    ] = True,
     url: Url = "",
     namespace: Namespace = "",
     directory: Directory = None,

@@ -38,7 +38,12 @@ def nearest(known: Iterable[NamedTest], nodeid: str, suite: str) -> list[NamedTe
 def _distance(known: str, asked: str) -> int:
     """Return how far a node id is from the one asked for: the same, its parameters, a longer path, other."""
     plain = known.partition("[")[0]
-    alike = (known == asked, plain == asked, known.endswith(f"/{asked}"), plain.endswith((f"/{asked}", f"::{asked}")))
+    alike = (
+        known == asked,
+        plain == asked,
+        known.endswith(f"/{asked}"),
+        plain.endswith((f"/{asked}", f"::{asked}")),
+    )
     return (*alike, True).index(True)
 
 
