@@ -101,6 +101,42 @@ def test_what_moved_together_stands_together(answers):
     assert [[change["id"] for change in group] for group in groups] == [["0"], ["1", "3"], ["2"], ["4"]]
 
 
+RUNNING, NOTHING = {"status": "running", "tests": 9}, {"status": "empty", "tests": 0, "errors": 0}
+UNCOLLECTED, GREEN = {"status": "failed", "tests": 0, "collect_errors": 1}, {"status": "passed", "tests": 9}
+
+
+@pytest.mark.parametrize(
+    ("runs", "leads"),
+    [
+        ([RUNNING, NOTHING, UNCOLLECTED, GREEN], UNCOLLECTED),
+        ([RUNNING, NOTHING, GREEN, UNCOLLECTED], GREEN),
+        ([NOTHING, NOTHING], NOTHING),
+    ],
+    ids=["collection errors are news", "a run of nothing is none", "there is no other"],
+)
+def test_the_news_is_what_a_run_came_to(answers, runs, leads):
+    """The newest that has ended with tests or errors; an older green one never stands for a broken one."""
+    assert answers("overview.js", "leading", [runs]) == [leads]
+
+
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [
+        ({"base": {"duration": 8, "tests": 105, "workers": 4}}, "+25 %"),
+        ({"base": {"duration": 8, "tests": 250, "workers": 4}}, ""),
+        ({"base": {"duration": 8, "tests": 100, "workers": 0}}, ""),
+        ({"base": None}, ""),
+        ({"base": {"duration": 8, "tests": 100}, "verdicts": {"usual_seconds": 20}}, "−50 %, usually 20.00 s"),
+    ],
+    ids=["alike", "fewer tests", "other workers", "first", "usual"],
+)
+def test_a_duration_is_set_against_its_like(answers, other, told):
+    """Its environment's usual, else a run before of about its size and workers; with neither nothing is told."""
+    run = {"duration": 10, "tests": 100, "workers": 4, **other}
+
+    assert answers("overview.js", "versus", [run]) == [told]
+
+
 def test_tracebacks_are_cut_into_frames(answers):
     """A frame of the project is open to look at, one of a library is known as such, output is set apart."""
     lines = [

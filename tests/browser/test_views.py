@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
 import subprocess
+import time
+from contextlib import ExitStack
 from urllib.parse import quote
 from urllib.request import urlopen
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.served import PYTEST, environment
+from tests.browser.served import PYTEST, environment, served
+from tests.telling import STARTED, deliver, spool
 
 FLAKY = "tests/test_shop.py::test_every_second_run"
 
@@ -205,6 +209,57 @@ def test_what_is_not_there_is_said(view):
     expect(view.go("/runs/nothing").locator("main")).to_contain_text("Not found")
     expect(view.go("/runs/a/b/c").locator("main")).to_contain_text("no such page")
     expect(view.go("/nowhere").locator("main")).to_contain_text("no such page")
+
+
+@pytest.fixture
+def serve(recorded):
+    """Serve namespaces; asked for before a window, which is closed before what it looks at."""
+    with ExitStack() as stack:
+        yield lambda namespace: stack.enter_context(served(recorded, "--namespace", namespace))
+
+
+@pytest.fixture
+def telling(recorded, tmp_path):
+    """Tell runs in a namespace of their own, each given to `spool` and an hour after the one before, newest last."""
+    count = itertools.count()
+
+    def tell(namespace, tests, **told):
+        number = next(count)
+        started = STARTED + 3600 * number
+        moment = time.strftime("%Y%m%dT%H%M%S", time.gmtime(started))
+        path = spool(tmp_path, tests, run_id=f"{moment}000-{number:06d}", started=started, **told)
+        deliver(path, recorded, namespace)
+
+    return tell
+
+
+MANY = [(f"test_a.py::test_{number}", "passed", 0.1) for number in range(20)]
+
+
+def test_a_run_of_a_few_tests_does_not_stand_for_all(serve, window, telling):
+    """It leads, says how many there were before, and neither compares its duration nor says that nothing fails."""
+    telling("PART", MANY)
+    telling("PART", MANY[:2])
+
+    page = window(serve("PART")).go("/")
+
+    expect(page.locator(".verdict .says")).to_have_text("2 tests in 1 min 00 s (20 the run before)")
+    expect(page.locator("#failing .well")).to_have_text("Nothing among 2 tests. The run before had 20.")
+
+
+def test_files_that_were_not_collected_lead(serve, window, telling):
+    """The newest run is told though none of its tests ran, and one that had none to run is passed over."""
+    telling("UNCOLLECTED", MANY)
+    telling("UNCOLLECTED", [], uncollected=["test_a.py", "test_b.py"])
+    telling("UNCOLLECTED", [])
+
+    page = window(serve("UNCOLLECTED")).go("/")
+
+    expect(page.locator(".verdict .says")).to_have_text("2 files could not be collected")
+    expect(page.locator("#failing details.failure")).to_contain_text("2 files")
+    expect(page.locator("#failing details.failure")).to_contain_text("test_b.py")
+    expect(page.locator("#failing .tests a")).to_have_count(0)
+    expect(page.locator("#runs tbody tr").nth(1)).to_contain_text("2")
 
 
 def test_a_running_run_moves(window, live, recorded, shop, tmp_path):
