@@ -101,6 +101,15 @@ def test_what_moved_together_stands_together(answers):
     assert [[change["id"] for change in group] for group in groups] == [["0"], ["1", "3"], ["2"], ["4"]]
 
 
+@pytest.mark.parametrize(
+    ("now", "base", "told"),
+    [(0.02, 0.000246, False), (0.12, 0.1, True), (0.1, 0.12, True), (2.19, 2.0, False), (2.2, 2.0, True)],
+)
+def test_a_clock_s_noise_is_no_change(answers, now, base, told):
+    """A duration counts as changed from 20 ms and a tenth on, as everywhere else."""
+    assert answers("slow.js", "isNotable", [now, base]) == [told]
+
+
 RUNNING, NOTHING = {"status": "running", "tests": 9}, {"status": "empty", "tests": 0, "errors": 0}
 UNCOLLECTED, GREEN = {"status": "failed", "tests": 0, "collect_errors": 1}, {"status": "passed", "tests": 9}
 
