@@ -244,6 +244,7 @@ def test_a_run_of_a_few_tests_does_not_stand_for_all(serve, window, telling):
     page = window(serve("PART")).go("/")
 
     expect(page.locator(".verdict .says")).to_have_text("2 tests in 1 min 00 s (20 the run before)")
+    expect(page.locator("#failing .note")).to_have_text("in the newest run")
     expect(page.locator("#failing .well")).to_have_text("Nothing among 2 tests. The run before had 20.")
 
 

@@ -3,7 +3,7 @@
 import { ifThere, list, read } from "./api.js";
 import { chart, READS } from "./chart.js";
 import { el, fill } from "./dom.js";
-import { ago, change, counted, duration, moment, number, percent } from "./format.js";
+import { change, counted, duration, moment, number, percent } from "./format.js";
 import { failures } from "./failures.js";
 import { choice } from "./listing.js";
 import { follow } from "./live.js";
@@ -58,7 +58,7 @@ function content(runs, query) {
     later(list("trends", { ...query, limit: TRENDS }), trends),
     section(
       "Failing now",
-      { id: "failing", note: `in the newest run, ${ago(latest.finished ?? latest.started)}` },
+      { id: "failing", note: "in the newest run" },
       later(details, (found) => failing(found)),
     ),
     section(
