@@ -263,6 +263,22 @@ def test_files_that_were_not_collected_lead(serve, window, telling):
     expect(page.locator("#runs tbody tr").nth(1)).to_contain_text("2")
 
 
+def test_further_runs_are_appended(serve, window, telling):
+    """Twelve are shown, and those before them when asked, until there are none."""
+    for _ in range(14):
+        telling("FURTHER", MANY[:1])
+    page = window(serve("FURTHER")).go("/")
+    rows = page.locator("#runs tbody tr")
+    expect(rows).to_have_count(12)
+
+    page.locator("#runs button").click()
+
+    expect(rows).to_have_count(14)
+    expect(page.locator("#runs button")).to_be_hidden()
+    links = rows.locator("a").evaluate_all("links => links.map(link => link.href)")
+    assert links == sorted(set(links), reverse=True)
+
+
 def test_a_running_run_moves(window, live, recorded, shop, tmp_path):
     """It shows while it goes on, and is listed as soon as it has ended, without anybody doing anything."""
     gate, waiting = tmp_path / "gate", shop / "tests" / "test_waiting.py"

@@ -8,13 +8,14 @@ import { failures } from "./failures.js";
 import { choice } from "./listing.js";
 import { follow } from "./live.js";
 import { badge, shares } from "./marks.js";
-import { head, later, noRuns, nothing, section, show } from "./parts.js";
+import { failure, head, later, noRuns, nothing, section, show } from "./parts.js";
 import { api, asked, remember, to } from "./place.js";
 import { slowFixtures, slowTests } from "./slow.js";
-import { filledTable } from "./table.js";
+import { table } from "./table.js";
 import { age, branchName, commitId, runColumns } from "./words.js";
 
 const RUNS = 12;
+const FURTHER = 50;
 const TRENDS = 200;
 // Runs whose tests or workers differ by more have no duration to compare.
 const LIKE = 0.1;
@@ -25,7 +26,7 @@ export async function view() {
   const [facets, runs] = await Promise.all([list("facets"), list("runs", { ...query, limit: RUNS })]);
   const data = api.of("runs", query);
   const isEmpty = !runs.items.length && !runs.next && !query.branch && !query.suite;
-  const body = el("div", {}, isEmpty ? noRuns() : content(runs.items, query));
+  const body = el("div", {}, isEmpty ? noRuns() : content(runs, query));
   const live = el("div", { class: "live" });
   show({ title: "Overview", data, content: [head("Overview", { beside: filters(facets) }), live, body] });
   followRuns(live, body, query, runs.items);
@@ -49,7 +50,8 @@ function filters({ branches, suites }) {
   );
 }
 
-function content(runs, query) {
+function content(page, query) {
+  const runs = page.items;
   if (!runs.length) return nothing("No run matches", "Choose another branch or suite.");
   const latest = leading(runs);
   const details = ifThere(read(api.run(latest.id)));
@@ -61,11 +63,7 @@ function content(runs, query) {
       { id: "failing", note: "in the newest run" },
       later(details, (found) => failing(found)),
     ),
-    section(
-      "Newest runs",
-      { id: "runs" },
-      filledTable({ caption: "Newest runs", columns: runColumns, rows: runs }),
-    ),
+    section("Newest runs", { id: "runs" }, newest(page, query)),
     el(
       "div",
       { class: "columns" },
@@ -81,6 +79,25 @@ function content(runs, query) {
       ),
     ),
   ];
+}
+
+function newest({ items, next }, query) {
+  const { frame, add } = table({ caption: "Newest runs", columns: runColumns });
+  const further = async () => {
+    more.disabled = true;
+    try {
+      const page = await list("runs", { ...query, limit: FURTHER, cursor: next });
+      add(page.items);
+      next = page.next;
+      more.hidden = !next;
+      more.disabled = false;
+    } catch (error) {
+      more.replaceWith(failure(error));
+    }
+  };
+  const more = el("button", { class: "more", hidden: !next, on: { click: further } }, "More runs");
+  add(items);
+  return [frame, more];
 }
 
 /** Return the run that is the news: the newest that has ended and came to anything; else the newest. */
@@ -210,8 +227,8 @@ function followRuns(place, body, query, runs) {
       rows.get(run.id)?.remove();
       rows.delete(run.id);
       if (listed.get(run.id) !== run.status)
-        list("runs", { ...query, limit: RUNS }).then(
-          (page) => (listed.set(run.id, run.status), fill(body, content(page.items, query))),
+        list("runs", { ...query, limit: listedNow(body) }).then(
+          (page) => (listed.set(run.id, run.status), fill(body, content(page, query))),
         );
       return;
     }
@@ -221,6 +238,11 @@ function followRuns(place, body, query, runs) {
     rows.set(run.id, row);
   });
   follow.stop = () => events.close();
+}
+
+// What was appended stays, up to the API's largest page.
+function listedNow(body) {
+  return Math.min(1000, Math.max(RUNS, body.querySelectorAll("#runs tbody tr").length));
 }
 
 function fits(run, { branch, suite }) {
