@@ -275,6 +275,8 @@ def test_further_runs_are_appended(serve, window, telling):
 
     expect(rows).to_have_count(14)
     expect(page.locator("#runs button")).to_be_hidden()
+    cell, link = rows.locator("td").first.bounding_box(), rows.locator("a").first.bounding_box()
+    assert (cell["width"], cell["height"]) == pytest.approx((link["width"], link["height"]), abs=2)
     links = rows.locator("a").evaluate_all("links => links.map(link => link.href)")
     assert links == sorted(set(links), reverse=True)
 
