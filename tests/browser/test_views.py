@@ -115,6 +115,20 @@ def test_keys_lead_through_the_page(view):
     view.settled()
 
 
+@pytest.mark.parametrize("width", [390, 260])
+def test_a_phone_shows_where_one_is(window, address, width):
+    """The view that is looked at is marked in sight, on a common phone all others are too, and so is the help."""
+    page = window(address, width).go("/stats")
+    links = page.locator(".top nav a")
+    edges = links.evaluate_all("links => links.map(link => link.getBoundingClientRect().right)")
+
+    expect(page.locator(".top nav a[aria-current]")).to_have_text("Stats")
+    assert edges[-1] <= width
+    assert width == 260 or min(links.evaluate_all("links => links.map(link => link.offsetLeft)")) >= 0
+    page.locator("#help").click()
+    expect(page.locator("dialog#keys")).to_be_visible()
+
+
 def test_the_first_tab_skips_to_the_content(view):
     """Who has no mouse need not go through the navigation on every page."""
     page = view.go("/")

@@ -45,7 +45,10 @@ function fits(shape, parts) {
 /** Mark the view one is in; a run belongs to the overview, a test to the tests. */
 function mark(first) {
   const view = { runs: "", test: "tests" }[first] ?? first;
-  document.querySelector(`.top nav a[data-view="${CSS.escape(view)}"]`)?.setAttribute("aria-current", "page");
+  const link = document.querySelector(`.top nav a[data-view="${CSS.escape(view)}"]`);
+  link?.setAttribute("aria-current", "page");
+  // Where the views do not fit side by side, the one that is looked at is seen.
+  link?.scrollIntoView({ block: "nearest", inline: "nearest" });
 }
 
 scheme();
