@@ -129,6 +129,28 @@ def test_a_phone_shows_where_one_is(window, address, width):
     expect(page.locator("dialog#keys")).to_be_visible()
 
 
+def test_a_phone_shows_both_runs_in_full(window, address, paths):
+    """What failed and how long it took are not cut off where two runs are compared."""
+    page = window(address, 390).go(paths["compare"])
+    frame = page.locator("main .frame").first
+
+    assert frame.evaluate("frame => frame.scrollWidth <= frame.clientWidth")
+    expect(frame).to_contain_text("This run")
+    inside = "cells => cells.every(cell => cell.getBoundingClientRect().right <= innerWidth)"
+    assert frame.locator("td.number").evaluate_all(inside)
+
+
+def test_a_phone_s_orders_stand_in_one_line(window, address):
+    """What a list can be sorted by is said to be that, side by side."""
+    page = window(address, 390).go("/tests")
+    heads = page.locator("main thead button:visible")
+
+    expect(heads).to_have_text(["Test", "Fails", "p50"])
+    assert len(set(heads.evaluate_all("heads => heads.map(head => head.getBoundingClientRect().top)"))) == 1
+    said = page.locator("main thead tr").evaluate("row => getComputedStyle(row, '::before').content")
+    assert said == '"Sort by"'
+
+
 def test_the_first_tab_skips_to_the_content(view):
     """Who has no mouse need not go through the navigation on every page."""
     page = view.go("/")

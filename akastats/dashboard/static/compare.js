@@ -42,8 +42,7 @@ function both({ run, base }) {
     caption: "The two runs",
     rows,
     columns: [
-      { title: "", cell: ([word]) => el("b", {}, word) },
-      { title: "Started", cell: ([, one]) => runLink(one.id, one.started) },
+      { title: "Run", grow: true, cell: ([word, one]) => [el("b", {}, word), " ", runLink(one.id, one.started)] },
       { title: "Status", cell: ([, one]) => badge(one.status) },
       { title: "Branch", cell: ([, one]) => branchName(one.branch), wide: true },
       { title: "Commit", cell: ([, one]) => commitId(one.commit, one.dirty), wide: true },
