@@ -297,7 +297,7 @@ def serve(recorded):
 
 @pytest.fixture
 def telling(recorded, tmp_path):
-    """Tell runs in a namespace of their own, each given to `spool` and an hour after the one before, newest last."""
+    """Tell runs in a namespace, each given to `spool` and an hour after the one before."""
     count = itertools.count()
 
     def tell(namespace, tests, **told):
