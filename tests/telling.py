@@ -30,6 +30,7 @@ def spool(
     started: float = STARTED,
     ended: bool = True,
     fixtures: Iterable[list[Any]] = (),
+    uncollected: Iterable[str] = (),
     **header: Any,
 ) -> Path:
     """Write the spool of one run, whose process is gone, and return its path."""
@@ -44,6 +45,7 @@ def spool(
         us = round(seconds * 1e6)
         phases = (us, 0, 0) if letters[1] == "-" else (0, us, 0)
         records.append(["test", nodeid, "", letters, start, *phases])
+    records += [["uncollected", path, "ImportError", TRACEBACK, round(started * 1e6)] for path in uncollected]
     records.append(["fixtures", list(fixtures)])
     if ended:
         records.append(["end", {"finished": started + 60, "exit_code": 1, "interrupted": False}])

@@ -101,6 +101,51 @@ def test_what_moved_together_stands_together(answers):
     assert [[change["id"] for change in group] for group in groups] == [["0"], ["1", "3"], ["2"], ["4"]]
 
 
+@pytest.mark.parametrize(
+    ("now", "base", "told"),
+    [(0.02, 0.000246, False), (0.12, 0.1, True), (0.1, 0.12, True), (2.19, 2.0, False), (2.2, 2.0, True)],
+)
+def test_a_clock_s_noise_is_no_change(answers, now, base, told):
+    """A duration counts as changed from 20 ms and a tenth on, as everywhere else."""
+    assert answers("slow.js", "isNotable", [now, base]) == [told]
+
+
+RUNNING, NOTHING = {"status": "running", "tests": 9}, {"status": "empty", "tests": 0, "errors": 0}
+UNCOLLECTED, GREEN = {"status": "failed", "tests": 0, "collect_errors": 1}, {"status": "passed", "tests": 9}
+
+
+@pytest.mark.parametrize(
+    ("runs", "leads"),
+    [
+        ([RUNNING, NOTHING, UNCOLLECTED, GREEN], UNCOLLECTED),
+        ([RUNNING, NOTHING, GREEN, UNCOLLECTED], GREEN),
+        ([NOTHING, NOTHING], NOTHING),
+    ],
+    ids=["collection errors are news", "a run of nothing is none", "there is no other"],
+)
+def test_the_news_is_what_a_run_came_to(answers, runs, leads):
+    """The newest that has ended with tests or errors; an older green one never stands for a broken one."""
+    assert answers("overview.js", "leading", [runs]) == [leads]
+
+
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [
+        ({"base": {"duration": 8, "tests": 105, "workers": 4}}, "+25 %"),
+        ({"base": {"duration": 8, "tests": 250, "workers": 4}}, ""),
+        ({"base": {"duration": 8, "tests": 100, "workers": 0}}, ""),
+        ({"base": None}, ""),
+        ({"base": {"duration": 8, "tests": 100}, "verdicts": {"usual_seconds": 20}}, "−50 %, usually 20.00 s"),
+    ],
+    ids=["alike", "fewer tests", "other workers", "first", "usual"],
+)
+def test_a_duration_is_set_against_its_like(answers, other, told):
+    """Its environment's usual, else a run before of about its size and workers; with neither nothing is told."""
+    run = {"duration": 10, "tests": 100, "workers": 4, **other}
+
+    assert answers("overview.js", "versus", [run]) == [told]
+
+
 def test_tracebacks_are_cut_into_frames(answers):
     """A frame of the project is open to look at, one of a library is known as such, output is set apart."""
     lines = [
@@ -126,6 +171,15 @@ def test_tracebacks_are_cut_into_frames(answers):
         ("shop/till.py:7", False, False),
         ("Captured stdout call", False, True),
     ]
+
+
+def test_a_plugin_s_fixture_goes_by_its_name(answers):
+    """Nobody reads four colons; where a fixture has a path, its label says it."""
+    labels = ["fixture::::capfd", "fixture@unit::::capfd", "fixture::tests::db", "a::::b"]
+
+    told = answers("stats.js", "wordsOf", *([label] for label in labels))
+
+    assert told == [["capfd", "fixture"], ["capfd", "fixture", "unit"], [labels[2]], [labels[3]]]
 
 
 def test_only_web_addresses_become_links(answers):

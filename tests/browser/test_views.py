@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
 import subprocess
+import time
+from contextlib import ExitStack
 from urllib.parse import quote
 from urllib.request import urlopen
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.served import PYTEST, environment
+from akastats import redis
+from akastats.config import Config
+from akastats.operations import push
+from akastats.records import Point
+from tests.browser.served import PYTEST, environment, served
+from tests.telling import STARTED, deliver, spool
 
 FLAKY = "tests/test_shop.py::test_every_second_run"
 
@@ -111,6 +119,42 @@ def test_keys_lead_through_the_page(view):
     view.settled()
 
 
+@pytest.mark.parametrize("width", [390, 260])
+def test_a_phone_shows_where_one_is(window, address, width):
+    """The view that is looked at is marked in sight, on a common phone all others are too, and so is the help."""
+    page = window(address, width).go("/stats")
+    links = page.locator(".top nav a")
+    edges = links.evaluate_all("links => links.map(link => link.getBoundingClientRect().right)")
+
+    expect(page.locator(".top nav a[aria-current]")).to_have_text("Stats")
+    assert edges[-1] <= width
+    assert width == 260 or min(links.evaluate_all("links => links.map(link => link.offsetLeft)")) >= 0
+    page.locator("#help").click()
+    expect(page.locator("dialog#keys")).to_be_visible()
+
+
+def test_a_phone_shows_both_runs_in_full(window, address, paths):
+    """What failed and how long it took are not cut off where two runs are compared."""
+    page = window(address, 390).go(paths["compare"])
+    frame = page.locator("main .frame").first
+
+    assert frame.evaluate("frame => frame.scrollWidth <= frame.clientWidth")
+    expect(frame).to_contain_text("This run")
+    inside = "cells => cells.every(cell => cell.getBoundingClientRect().right <= innerWidth)"
+    assert frame.locator("td.number").evaluate_all(inside)
+
+
+def test_a_phone_s_orders_stand_in_one_line(window, address):
+    """What a list can be sorted by is said to be that, side by side."""
+    page = window(address, 390).go("/tests")
+    heads = page.locator("main thead button:visible")
+
+    expect(heads).to_have_text(["Test", "Fails", "p50"])
+    assert len(set(heads.evaluate_all("heads => heads.map(head => head.getBoundingClientRect().top)"))) == 1
+    said = page.locator("main thead tr").evaluate("row => getComputedStyle(row, '::before').content")
+    assert said == '"Sort by"'
+
+
 def test_the_first_tab_skips_to_the_content(view):
     """Who has no mouse need not go through the navigation on every page."""
     page = view.go("/")
@@ -188,6 +232,20 @@ def test_a_row_leads_to_its_test_and_back(view):
     expect(page.locator("main tbody tr")).to_have_count(1)
 
 
+def test_fixtures_are_not_said_to_be_used(view, paths):
+    """A run knows what its fixtures took, not which test used which: that is said above them."""
+    page = view.go(paths["test"])
+
+    expect(page.locator("#fixtures")).to_contain_text("which of them it uses is not recorded")
+
+
+def test_the_grid_s_legend_names_every_mark(view, paths):
+    """Outcomes by their colours, and what the small dots are."""
+    legend = view.go(paths["grid"]).locator(".grid > .facts")
+
+    expect(legend).to_contain_text(re.compile("passed.*failed.*error.*xfailed.*xpassed.*rerun.*skipped, absent"))
+
+
 def test_a_chart_is_drawn_where_one_is(view):
     """A canvas with a size, and its description for those who do not see it."""
     page = view.go(f"/test?nodeid={quote(FLAKY)}&suite=unit")
@@ -198,13 +256,106 @@ def test_a_chart_is_drawn_where_one_is(view):
     assert min(box["width"], box["height"]) > 50
 
 
+def test_a_context_opens_in_place(serve, window, recorded, address):
+    """A traceback as one, what a run recorded with its run; where no point has any, there is no column."""
+    page = window(address).go("/stats?label=errors__all")
+    page.locator("td button", has_text="Show").first.click()
+    expect(page.locator("td .traceback").first).to_contain_text("Error")
+    page = window(address).go("/stats?label=orders")
+    page.locator("td button", has_text="Show").first.click()
+    expect(page.locator("td .later a").first).to_have_attribute("href", re.compile("/runs/"))
+
+    with redis.connect(recorded) as client:
+        bare = push.batch([Point(time.time(), "bare", 1.0)])
+        redis.run(push.apply(bare, Config(redis_url=recorded, namespace="BARE")), client, client)
+    page = window(serve("BARE")).go("/stats?label=bare")
+
+    expect(page.locator("main th")).to_have_text(["When", "Value"])
+
+
 def test_what_is_not_there_is_said(view):
     """A run that never was, a page that is none: a sentence, and the answer's own status in the console."""
     view.expected = ("404 (Not Found)",)
 
-    expect(view.go("/runs/nothing").locator("main")).to_contain_text("Not found")
+    expect(view.go("/runs/nothing").locator("main")).to_contain_text("No such run: nothing")
+    expect(view.go("/runs/a/compare/b").locator("main")).to_contain_text("No such run: a, or b")
+    expect(view.go("/errors/0a1b").locator("main")).to_contain_text("No such error: 0a1b")
+    lost = view.go("/test?nodeid=a.py::gone&suite=unit").locator("main")
+    expect(lost).to_contain_text("No such test: a.py::gone")
+    expect(lost).to_contain_text("of another suite")
+    assert not re.search("namespace|label", lost.inner_text())
     expect(view.go("/runs/a/b/c").locator("main")).to_contain_text("no such page")
     expect(view.go("/nowhere").locator("main")).to_contain_text("no such page")
+
+
+@pytest.fixture
+def serve(recorded):
+    """Serve namespaces; asked for before a window, which is closed before what it looks at."""
+    with ExitStack() as stack:
+        yield lambda namespace: stack.enter_context(served(recorded, "--namespace", namespace))
+
+
+@pytest.fixture
+def telling(recorded, tmp_path):
+    """Tell runs in a namespace, each given to `spool` and an hour after the one before."""
+    count = itertools.count()
+
+    def tell(namespace, tests, **told):
+        number = next(count)
+        started = STARTED + 3600 * number
+        moment = time.strftime("%Y%m%dT%H%M%S", time.gmtime(started))
+        path = spool(tmp_path, tests, run_id=f"{moment}000-{number:06d}", started=started, **told)
+        deliver(path, recorded, namespace)
+
+    return tell
+
+
+MANY = [(f"test_a.py::test_{number}", "passed", 0.1) for number in range(20)]
+
+
+def test_a_run_of_a_few_tests_does_not_stand_for_all(serve, window, telling):
+    """It leads, says how many there were before, and neither compares its duration nor says that nothing fails."""
+    telling("PART", MANY)
+    telling("PART", MANY[:2])
+
+    page = window(serve("PART")).go("/")
+
+    expect(page.locator(".verdict .says")).to_have_text("2 tests in 1 min 00 s (20 the run before)")
+    expect(page.locator("#failing .note")).to_have_text("in the newest run")
+    expect(page.locator("#failing .well")).to_have_text("Nothing among 2 tests. The run before had 20.")
+
+
+def test_files_that_were_not_collected_lead(serve, window, telling):
+    """The newest run is told though none of its tests ran, and one that had none to run is passed over."""
+    telling("UNCOLLECTED", MANY)
+    telling("UNCOLLECTED", [], uncollected=["test_a.py", "test_b.py"])
+    telling("UNCOLLECTED", [])
+
+    page = window(serve("UNCOLLECTED")).go("/")
+
+    expect(page.locator(".verdict .says")).to_have_text("2 files could not be collected")
+    expect(page.locator("#failing details.failure")).to_contain_text("2 files")
+    expect(page.locator("#failing details.failure")).to_contain_text("test_b.py")
+    expect(page.locator("#failing .tests a")).to_have_count(0)
+    expect(page.locator("#runs tbody tr").nth(1)).to_contain_text("2")
+
+
+def test_further_runs_are_appended(serve, window, telling):
+    """Twelve are shown, and those before them when asked, until there are none."""
+    for _ in range(14):
+        telling("FURTHER", MANY[:1])
+    page = window(serve("FURTHER")).go("/")
+    rows = page.locator("#runs tbody tr")
+    expect(rows).to_have_count(12)
+
+    page.locator("#runs button").click()
+
+    expect(rows).to_have_count(14)
+    expect(page.locator("#runs button")).to_be_hidden()
+    cell, link = rows.locator("td").first.bounding_box(), rows.locator("a").first.bounding_box()
+    assert (cell["width"], cell["height"]) == pytest.approx((link["width"], link["height"]), abs=2)
+    links = rows.locator("a").evaluate_all("links => links.map(link => link.href)")
+    assert links == sorted(set(links), reverse=True)
 
 
 def test_a_running_run_moves(window, live, recorded, shop, tmp_path):

@@ -8,7 +8,7 @@ import { badge } from "./marks.js";
 import { head, section, show } from "./parts.js";
 import { api, to } from "./place.js";
 import { filledTable } from "./table.js";
-import { branchName, commitId, runLink } from "./words.js";
+import { branchName, commitId, failed, runLink } from "./words.js";
 
 /** Show what changed from one run to another. */
 export async function view(id, base) {
@@ -42,13 +42,12 @@ function both({ run, base }) {
     caption: "The two runs",
     rows,
     columns: [
-      { title: "", cell: ([word]) => el("b", {}, word) },
-      { title: "Started", cell: ([, one]) => runLink(one.id, one.started) },
+      { title: "Run", grow: true, cell: ([word, one]) => [el("b", {}, word), " ", runLink(one.id, one.started)] },
       { title: "Status", cell: ([, one]) => badge(one.status) },
       { title: "Branch", cell: ([, one]) => branchName(one.branch), wide: true },
       { title: "Commit", cell: ([, one]) => commitId(one.commit, one.dirty), wide: true },
       { title: "Tests", number: true, cell: ([, one]) => number(one.tests) },
-      { title: "Failed", number: true, cell: ([, one]) => number((one.failed ?? 0) + (one.errors ?? 0)) },
+      { title: "Failed", number: true, cell: ([, one]) => failed(one) },
       {
         title: "Duration",
         number: true,

@@ -7,7 +7,7 @@ import { labelTag, labelTags } from "./judged.js";
 import { later } from "./parts.js";
 import { to } from "./place.js";
 import { traceback } from "./traceback.js";
-import { age, testLink } from "./words.js";
+import { age, nodeName, testLink } from "./words.js";
 
 const OPEN = 3;
 const SHOWN_TESTS = 8;
@@ -40,7 +40,7 @@ function one(group, { suite, nodeid, texts, labels }, isOpen) {
   const whole = el(
     "details",
     { class: "failure", open: isOpen, on: { toggle: () => whole.open && draw() } },
-    summary(group, nodeid ? "time" : "test", labels),
+    summary(group, nodeid ? "time" : group.tests.some(isTest) ? "test" : "file", labels),
     body,
   );
   if (isOpen) draw();
@@ -84,13 +84,22 @@ function hit({ tests, count, fingerprint }, suite, nodeid, labels) {
 }
 
 function list(tests, suite, labels) {
-  const item = (nodeid) => el("li", {}, testLink(nodeid, suite), " ", labelled(labels.get(nodeid)));
+  const item = (nodeid) => el("li", {}, named(nodeid, suite), " ", labelled(labels.get(nodeid)));
   const all = el("ul", { class: "tests" }, tests.slice(0, SHOWN_TESTS).map(item));
   const rest = tests.slice(SHOWN_TESTS);
   if (!rest.length) return all;
   const open = () => (all.append(...rest.map(item)), more.remove());
   const more = el("button", { class: "plain", on: { click: open } }, `${rest.length} more`);
   return [all, more];
+}
+
+function named(nodeid, suite) {
+  return isTest(nodeid) ? testLink(nodeid, suite) : nodeName(nodeid);
+}
+
+// A file that could not be collected is no test that one could look at.
+function isTest(nodeid) {
+  return nodeid.includes("::");
 }
 
 function labelled(judged) {

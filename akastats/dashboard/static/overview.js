@@ -3,19 +3,22 @@
 import { ifThere, list, read } from "./api.js";
 import { chart, READS } from "./chart.js";
 import { el, fill } from "./dom.js";
-import { ago, change, counted, duration, moment, number, percent } from "./format.js";
+import { change, counted, duration, moment, number, percent } from "./format.js";
 import { failures } from "./failures.js";
 import { choice } from "./listing.js";
 import { follow } from "./live.js";
 import { badge, shares } from "./marks.js";
-import { head, later, noRuns, nothing, section, show } from "./parts.js";
+import { failure, head, later, noRuns, nothing, section, show } from "./parts.js";
 import { api, asked, remember, to } from "./place.js";
 import { slowFixtures, slowTests } from "./slow.js";
-import { filledTable } from "./table.js";
+import { table } from "./table.js";
 import { age, branchName, commitId, runColumns } from "./words.js";
 
 const RUNS = 12;
+const FURTHER = 50;
 const TRENDS = 200;
+// Runs whose tests or workers differ by more have no duration to compare.
+const LIKE = 0.1;
 
 /** Show the overview. */
 export async function view() {
@@ -23,7 +26,7 @@ export async function view() {
   const [facets, runs] = await Promise.all([list("facets"), list("runs", { ...query, limit: RUNS })]);
   const data = api.of("runs", query);
   const isEmpty = !runs.items.length && !runs.next && !query.branch && !query.suite;
-  const body = el("div", {}, isEmpty ? noRuns() : content(runs.items, query));
+  const body = el("div", {}, isEmpty ? noRuns() : content(runs, query));
   const live = el("div", { class: "live" });
   show({ title: "Overview", data, content: [head("Overview", { beside: filters(facets) }), live, body] });
   followRuns(live, body, query, runs.items);
@@ -47,23 +50,20 @@ function filters({ branches, suites }) {
   );
 }
 
-function content(runs, query) {
+function content(page, query) {
+  const runs = page.items;
   if (!runs.length) return nothing("No run matches", "Choose another branch or suite.");
-  const latest = runs.find((run) => run.status !== "running" && run.tests) ?? runs[0];
+  const latest = leading(runs);
   const details = ifThere(read(api.run(latest.id)));
   return [
     later(details, (found) => verdict(found ?? latest)),
     later(list("trends", { ...query, limit: TRENDS }), trends),
     section(
       "Failing now",
-      { id: "failing", note: `in the newest run, ${ago(latest.finished ?? latest.started)}` },
+      { id: "failing", note: "in the newest run" },
       later(details, (found) => failing(found)),
     ),
-    section(
-      "Newest runs",
-      { id: "runs" },
-      filledTable({ caption: "Newest runs", columns: runColumns, rows: runs }),
-    ),
+    section("Newest runs", { id: "runs" }, newest(page, query)),
     el(
       "div",
       { class: "columns" },
@@ -81,42 +81,85 @@ function content(runs, query) {
   ];
 }
 
+function newest({ items, next }, query) {
+  const { frame, add } = table({ caption: "Newest runs", columns: runColumns });
+  const further = async () => {
+    more.disabled = true;
+    try {
+      const page = await list("runs", { ...query, limit: FURTHER, cursor: next });
+      add(page.items);
+      next = page.next;
+      more.hidden = !next;
+      more.disabled = false;
+    } catch (error) {
+      more.replaceWith(failure(error));
+    }
+  };
+  const more = el("button", { class: "more", hidden: !next, on: { click: further } }, "More runs");
+  add(items);
+  return [frame, more];
+}
+
+/** Return the run that is the news: the newest that has ended and came to anything; else the newest. */
+export function leading(runs) {
+  const cameTo = (run) => run.tests || run.errors || run.collect_errors;
+  return runs.find((run) => run.status !== "running" && cameTo(run)) ?? runs[0];
+}
+
+/** Return a run's duration against its usual, else against a base of its size and workers; empty without its like. */
+export function versus({ duration: seconds, tests, workers, base, verdicts }) {
+  const usual = verdicts?.usual_seconds;
+  if (usual) return `${change(seconds, usual)}, usually ${duration(usual)}`;
+  return base && isNear(tests, base.tests) && isNear(workers, base.workers) ? change(seconds, base.duration) : "";
+}
+
+function isNear(one, other) {
+  return Math.abs(one - other) <= LIKE * Math.max(one, other);
+}
+
+// A run of `-k` or of one file: nobody knows how the rest does.
+function isPart({ tests, base }) {
+  return base && tests < base.tests && !isNear(tests, base.tests);
+}
+
 function verdict(run) {
-  const bad = (run.failed ?? 0) + (run.errors ?? 0);
-  const fresh = run.changes?.newly_failing?.length ?? 0;
-  const words = bad
-    ? [
-        el("b", { class: "bad" }, `${number(bad)} of ${counted(run.tests, "test")} failing`),
-        fresh ? `, ${fresh} newly,` : "",
-      ]
-    : counted(run.tests ?? 0, "test");
-  const versus = run.base && change(run.duration, run.base.duration);
   return el(
     "a",
     { class: "verdict", href: to.run(run.id) },
     badge(run.status),
-    el(
-      "span",
-      { class: "says" },
-      words,
-      " in ",
-      duration(run.duration),
-      versus && el("span", { class: "quiet" }, ` (${versus})`),
-    ),
+    el("span", { class: "says" }, outcome(run)),
     el("span", { class: "origin" }, branchName(run.branch), commitId(run.commit, run.dirty), age(run.started)),
   );
+}
+
+function outcome(run) {
+  const bad = (run.failed ?? 0) + (run.errors ?? 0);
+  const fresh = run.changes?.newly_failing?.length ?? 0;
+  const red = (words) => el("b", { class: "bad" }, words);
+  const lost = run.collect_errors > 0 && red(`${counted(run.collect_errors, "file")} could not be collected`);
+  if (lost && !run.tests) return lost;
+  const beside = [isPart(run) && `${number(run.base.tests)} the run before`, versus(run)].filter(Boolean);
+  return [
+    lost && [lost, ", "],
+    bad ? red(`${number(bad)} of ${counted(run.tests, "test")} failing`) : counted(run.tests ?? 0, "test"),
+    bad && fresh ? `, ${fresh} newly,` : "",
+    " in ",
+    duration(run.duration),
+    beside.length > 0 && el("span", { class: "quiet" }, ` (${beside.join(", ")})`),
+  ];
 }
 
 function failing(run) {
   if (!run) return nothing("The newest run is gone");
   if (run.failures.length) return failures(run.failures, run.suite, { judged: run.verdicts?.failures });
-  return el(
-    "p",
-    { class: "well" },
-    run.has_profile
-      ? "Nothing. Every test of the newest run passed or was skipped."
-      : "Nothing is told of the newest run yet.",
-  );
+  return el("p", { class: "well" }, well(run));
+}
+
+function well(run) {
+  if (!run.has_profile) return "Nothing is told of the newest run yet.";
+  if (isPart(run))
+    return `Nothing among ${counted(run.tests, "test")}. The run before had ${number(run.base.tests)}.`;
+  return "Nothing. Every test of the newest run passed or was skipped.";
 }
 
 function trends({ items }) {
@@ -184,8 +227,8 @@ function followRuns(place, body, query, runs) {
       rows.get(run.id)?.remove();
       rows.delete(run.id);
       if (listed.get(run.id) !== run.status)
-        list("runs", { ...query, limit: RUNS }).then(
-          (page) => (listed.set(run.id, run.status), fill(body, content(page.items, query))),
+        list("runs", { ...query, limit: listedNow(body) }).then(
+          (page) => (listed.set(run.id, run.status), fill(body, content(page, query))),
         );
       return;
     }
@@ -195,6 +238,11 @@ function followRuns(place, body, query, runs) {
     rows.set(run.id, row);
   });
   follow.stop = () => events.close();
+}
+
+// What was appended stays, up to the API's largest page.
+function listedNow(body) {
+  return Math.min(1000, Math.max(RUNS, body.querySelectorAll("#runs tbody tr").length));
 }
 
 function fits(run, { branch, suite }) {

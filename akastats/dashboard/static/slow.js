@@ -8,7 +8,8 @@ import { to } from "./place.js";
 import { filledTable } from "./table.js";
 import { testLink } from "./words.js";
 
-const NOTABLE = 0.1;
+// As akastats/analysis/compare.py has it: fast tests vary by tenths from run to run, slow ones by milliseconds.
+const [LEAST_SHARE, LEAST_US] = [0.1, 20_000];
 
 /** Return a run's slowest tests as a table. */
 export function slowTests(run) {
@@ -42,7 +43,7 @@ export function fixtureColumns(suite) {
       cell: (fixture) =>
         el(
           "a",
-          { href: to.stats({ label: fixtureLabel(fixture, suite) }), title: `${fixture.baseid}::${fixture.name}` },
+          { href: to.stats({ label: fixtureLabel(fixture, suite) }), title: fixture.baseid || null },
           el("span", { class: "nodeid" }, fixture.name),
           " ",
           el("span", { class: "quiet" }, fixture.baseid),
@@ -78,8 +79,13 @@ function columns(most) {
   ];
 }
 
+/** Return whether two durations in seconds differ by more than a clock's noise. */
+export function isNotable(now, base) {
+  return Math.round(Math.abs(now - base) * 1e6) >= Math.max(LEAST_US, Math.round(base * LEAST_SHARE * 1e6));
+}
+
 /** Return a change worth telling, coloured by its direction. */
 export function delta(now, base) {
-  if (now === null || base === null || base === undefined || Math.abs(now / base - 1) < NOTABLE) return null;
+  if (now === null || base === null || base === undefined || !isNotable(now, base)) return null;
   return el("span", { class: now > base ? "bad" : "good" }, change(now, base));
 }

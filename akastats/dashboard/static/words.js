@@ -87,12 +87,13 @@ export const runColumns = [
   { title: "Commit", cell: (run) => commitId(run.commit, run.dirty), wide: true },
   { title: "Suite", cell: (run) => run.suite, wide: true },
   { title: "Tests", number: true, cell: (run) => run.tests, wide: true },
-  { title: "Failed", number: true, cell: (run) => failed(run) },
+  { title: "Failed", number: true, hint: "tests, and files that could not be collected", cell: failed },
   { title: "Duration", number: true, cell: (run) => duration(run.duration), wide: true },
   { title: "Started", number: true, cell: (run) => age(run.started) },
 ];
 
-function failed(run) {
-  const count = (run.failed ?? 0) + (run.errors ?? 0);
+/** Return how much of a run failed. */
+export function failed(run) {
+  const count = (run.failed ?? 0) + (run.errors ?? 0) + (run.collect_errors ?? 0);
   return count ? el("b", { class: "bad" }, count) : run.tests === null ? null : 0;
 }
