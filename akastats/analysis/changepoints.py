@@ -171,11 +171,16 @@ def shifts(values: Sequence[float], limits: Limits) -> tuple[Shift, ...]:
 
 
 def weak_points(values: Sequence[float], sums: Sums, limits: Limits) -> list[int]:
-    """Positions at which a window of the series splits with ten times the limit's p, ascending."""
+    """Positions at which a window of the series splits with ten times the limit's p, ascending.
+
+    The last window holds half as many points again. Where it too began half a window after the one before, it held
+    26 to 50, and 57 of 900 changes by +50 % were missed within five runs; so 49 are, at nearly the same false ones.
+    """
     found: set[int] = set()
-    step = limits.window // 2
-    for start in range(0, max(1, len(values) - step), step):
-        _split(values, sums, start, min(start + limits.window, len(values)), 10 * limits.p, found)
+    count, step = len(values), limits.window // 2
+    for start in range(0, count - limits.window - step, step):
+        _split(values, sums, start, start + limits.window, 10 * limits.p, found)
+    _split(values, sums, max(0, count - limits.window - step), count, 10 * limits.p, found)
     return sorted(found)
 
 

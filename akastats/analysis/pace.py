@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from operator import sub
 
 from akastats.analysis.changepoints import MIN_BEFORE, median
 
@@ -32,8 +33,9 @@ def paces(tests: Iterable[Series], runs: int) -> list[float | None]:
 
 def _round(tests: Sequence[Series], found: Sequence[float | None]) -> list[float | None]:
     by_run: list[list[float]] = [[] for _ in found]
+    shared = [pace or 0.0 for pace in found]
     for at, logs in tests:
-        usual = median([value - (found[run] or 0.0) for run, value in zip(at, logs, strict=True)])
+        usual = median(list(map(sub, logs, map(shared.__getitem__, at))))
         for run, value in zip(at, logs, strict=True):
             by_run[run].append(value - usual)
     return [median(shares) if len(shares) >= MIN_TESTS else None for shares in by_run]

@@ -120,14 +120,19 @@ def prepared(suite: Suite) -> list[list[float]]:
 def _otava(
     suite: Suite, series_of: Callable[[int], Sequence[Sequence[float]]], *, p: float, least: float
 ) -> Iterator[Flag]:
-    """Read a test after each 50th run and five runs after its change: slow, so its false flags are counted low."""
+    """Read a test after each tenth run, and four and five runs after its change: false flags are counted low."""
     from otava.analysis import compute_change_points
 
-    changes = {test: truth.at + 5 for test, truth in enumerate(suite.truths) if truth}
-    everywhere = {*range(50, suite.runs + 1, 50), suite.runs}
-    for known in sorted({*everywhere, *changes.values()}):
+    soon = {
+        (test, truth.at + truth.ramp + after)
+        for test, truth in enumerate(suite.truths)
+        if truth
+        for after in (4, 5)
+    }
+    everywhere = range(20, suite.runs + 1, 10)
+    for known in sorted({*everywhere, *(known for _, known in soon)}):
         for test, series in enumerate(series_of(known)):
-            if known not in everywhere and changes.get(test) != known:
+            if known not in everywhere and (test, known) not in soon:
                 continue
             for point in compute_change_points(list(series), window_len=50, max_pvalue=p)[0]:
                 before, after = point.stats.mean_1, point.stats.mean_2
@@ -137,8 +142,8 @@ def _otava(
 
 WAYS: dict[str, Way] = {
     "akastats": ours,
-    "fixed 1.2 x the last ten": fixed,
-    "median + 3 MAD of 30": mad,
+    "1.2 x the mean of the last ten": fixed,
+    "median + 3 MAD of the last 30": mad,
     "Perfherder t > 7": perfherder,
     "Otava, raw": otava,
     "Otava, prepared as here": otava_prepared,

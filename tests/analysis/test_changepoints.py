@@ -78,6 +78,23 @@ def test_step_is_found_where_it_is():
     assert 100 - found.position == found.points
 
 
+@pytest.mark.parametrize("count", [49, 50, 74, 75, 76, 99, 100, 101, 126])
+def test_step_is_found_wherever_it_is(count):
+    """No place is outside all windows, however many points there are."""
+    places = range(MIN_BEFORE, count - MIN_AFTER)
+
+    assert [[place] for place in places] == [
+        [shift.position for shift in shifts([0.0] * place + [1.0] * (count - place), LIMITS)] for place in places
+    ]
+
+
+def test_newest_level_is_compared_with_more_than_a_window():
+    """Five new points of 126, by two and a half deviations, are seen in 155 of 200 series."""
+    series = [noisy(seed, (121, 0.0), (5, 0.25)) for seed in range(200)]
+
+    assert 155 <= sum(abs(shift.position - 121) <= 2 for values in series for shift in shifts(values, LIMITS))
+
+
 def test_step_up_and_down_are_two():
     """What comes back is seen to come back, however long ago."""
     found = shifts(noisy(4, (50, 0.0), (40, 0.6), (80, 0.0)), LIMITS)
