@@ -174,7 +174,7 @@ def weak_points(values: Sequence[float], sums: Sums, limits: Limits) -> list[int
     """Positions at which a window of the series splits with ten times the limit's p, ascending.
 
     The last window holds half as many points again. When it too began half a window after the one before, it held
-    26 to 50, and 57 of 900 changes by +50 % were missed within five runs; now 49 are. False ones rose from 40 to
+    26 to 50, and 59 of 900 changes by +50 % were missed within five runs; now 51 are. False ones rose from 40 to
     51 in 1.2 million points.
     """
     found: set[int] = set()
