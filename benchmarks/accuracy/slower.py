@@ -49,7 +49,7 @@ OURS = Effort(seeds=10, suites=5)
 #: So of each seed so many further suites are read around their changes of +50 % alone: 600, known within .02.
 FURTHER = 20
 RIVALS = Effort(seeds=3, suites=5)
-#: A suite takes it 9 s where each run is read, and so each tenth is.
+#: A suite takes it 7 s though each tenth run is read only.
 OTAVA = Effort(seeds=5, suites=1)
 
 
