@@ -24,7 +24,7 @@ LEAST_SPREAD = 0.01
 LEAST_PART = 0.8
 #: An outlier is further than this many standard deviations from the series' median and from its neighbours'.
 OUTLIER_SIGMAS = 3.0
-#: Points that a level must have before anything is said of the next.
+#: Points that a level must have before anything is said of the next; where the first has fewer, the next must.
 MIN_BEFORE = 8
 #: Points that a new level must have.
 MIN_AFTER = 3
@@ -160,14 +160,19 @@ def without_outliers(values: Sequence[float], spread: float) -> list[float]:
 
 
 def shifts(values: Sequence[float], limits: Limits) -> tuple[Shift, ...]:
-    """Every change of level, oldest first; none of a series of fewer than MIN_BEFORE + MIN_AFTER points."""
+    """Every change of level, oldest first; none of a series of fewer than MIN_BEFORE + MIN_AFTER points.
+
+    A first level of fewer than MIN_BEFORE divides all the same: 6 points taken into the next level hid a change
+    to three times as much for good, or had it told at the wrong place.
+    """
     if len(values) < MIN_BEFORE + MIN_AFTER:
         return ()
     spread = spread_of(values)
     calm = without_outliers(values, spread)
     sums = Sums(calm, LEAST_PART * spread)
     weak = weak_points(calm, sums, limits)
-    return located(merged(weak, sums, len(calm), limits), sums, len(calm))
+    found = located(merged(weak, sums, len(calm), limits), sums, len(calm))
+    return tuple(shift for shift in found if max(shift.position, shift.points) >= MIN_BEFORE)
 
 
 def weak_points(values: Sequence[float], sums: Sums, limits: Limits) -> list[int]:
@@ -220,7 +225,7 @@ def best_split(values: Sequence[float]) -> int:
 
 def merged(points: Sequence[int], sums: Sums, count: int, limits: Limits) -> list[int]:
     """Drop the weakest point until each that is left divides its neighbours' levels by the limits."""
-    kept = [point for point in points if MIN_BEFORE <= point <= count - MIN_AFTER]
+    kept = [point for point in points if point <= count - MIN_AFTER]
     while kept:
         tests = [sums.test(*around) for around in _triples(kept, count)]
         worst = max(range(len(kept)), key=lambda at: (tests[at].p, -tests[at].size))

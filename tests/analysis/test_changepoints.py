@@ -110,6 +110,23 @@ def test_short_series_has_no_levels(count):
     assert shifts(values, LIMITS) == ()
 
 
+def test_a_short_first_level_hides_no_later_change():
+    """A test that took other times in its first six runs is judged by what followed, and so is that change."""
+    found = shifts(noisy(5, (6, 0.0), (20, 2.0), (7, 3.0)), LIMITS)
+
+    assert [6, 26] == [shift.position for shift in found]
+    assert all(
+        isclose(expected, level, abs_tol=0.15)
+        for expected, level in zip((0, 2, 2, 3), (found[0][3:5] + found[1][3:5]), strict=True)
+    )
+
+
+def test_two_short_levels_are_not_enough():
+    """Neither of two levels is known well by seven points."""
+    assert not shifts(noisy(6, (5, 0.0), (7, 2.0)), LIMITS)
+    assert shifts(noisy(6, (5, 0.0), (8, 2.0)), LIMITS)
+
+
 def test_noise_has_no_levels():
     """Two hundred quiet series of 200 points show nothing."""
     assert [] == [seed for seed in range(200) if shifts(noisy(seed, (200, 0.0)), LIMITS)]
