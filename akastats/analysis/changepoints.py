@@ -171,7 +171,7 @@ def shifts(values: Sequence[float], limits: Limits) -> tuple[Shift, ...]:
     calm = without_outliers(values, spread)
     sums = Sums(calm, LEAST_PART * spread)
     weak = weak_points(calm, sums, limits)
-    found = located(merged(weak, sums, len(calm), limits), sums, len(calm))
+    found = located(merged(weak, sums, len(calm), limits), sums, len(calm), limits)
     return tuple(shift for shift in found if max(shift.position, shift.points) >= MIN_BEFORE)
 
 
@@ -242,16 +242,21 @@ def _triples(points: Sequence[int], count: int) -> list[tuple[int, int, int]]:
     return list(zip(edges, edges[1:], edges[2:], strict=False))
 
 
-def located(points: Sequence[int], sums: Sums, count: int) -> tuple[Shift, ...]:
-    """What is known of each point: levels, error, and the interval in which it lies."""
+def located(points: Sequence[int], sums: Sums, count: int, limits: Limits) -> tuple[Shift, ...]:
+    """What is known of each point: levels, error, and the interval in which it lies.
+
+    It is told at its likeliest position, unless levels divided there differ by less than the limits ask: a series
+    that moved by several small steps is divided best where none of them is large enough.
+    """
     found = []
     for start, middle, stop in _triples(points, count):
         test = sums.test(start, middle, stop)
         position, first, last = _interval(
             start, stop, sums, test.error**2 / (1 / (middle - start) + 1 / (stop - middle))
         )
-        if position - start >= MIN_AFTER <= stop - position:
-            test = sums.test(start, position, stop)
+        moved = sums.test(start, position, stop)
+        if position - start >= MIN_AFTER <= stop - position and moved.size >= limits.shift and moved.p <= limits.p:
+            test = moved
         else:
             position = middle
         found.append(Shift(position, min(first, position), max(last, position), test.left, test.right, test.error,

@@ -121,6 +121,14 @@ def test_a_short_first_level_hides_no_later_change():
     )
 
 
+def test_a_change_is_not_told_where_it_is_too_small():
+    """Of three levels only the last differs by enough: it is told there, not where the series divides best."""
+    (found,) = shifts(noisy(7, (200, 0.0), (250, 0.046), (10, -0.085), deviation=0.02), LIMITS)
+
+    assert 450 == found.position
+    assert isclose(-0.11, found.after - found.before, abs_tol=0.02)
+
+
 def test_two_short_levels_are_not_enough():
     """Neither of two levels is known well by seven points."""
     assert not shifts(noisy(6, (5, 0.0), (7, 2.0)), LIMITS)
