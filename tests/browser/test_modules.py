@@ -173,6 +173,15 @@ def test_tracebacks_are_cut_into_frames(answers):
     ]
 
 
+def test_a_plugin_s_fixture_goes_by_its_name(answers):
+    """Nobody reads four colons; where a fixture has a path, its label says it."""
+    labels = ["fixture::::capfd", "fixture@unit::::capfd", "fixture::tests::db", "a::::b"]
+
+    told = answers("stats.js", "wordsOf", *([label] for label in labels))
+
+    assert told == [["capfd", "fixture"], ["capfd", "fixture", "unit"], [labels[2]], [labels[3]]]
+
+
 def test_only_web_addresses_become_links(answers):
     """A build's address that is a script, a file or nonsense leads nowhere."""
     given = [

@@ -15,6 +15,10 @@ from urllib.request import urlopen
 import pytest
 from playwright.sync_api import expect
 
+from akastats import redis
+from akastats.config import Config
+from akastats.operations import push
+from akastats.records import Point
 from tests.browser.served import PYTEST, environment, served
 from tests.telling import STARTED, deliver, spool
 
@@ -238,6 +242,23 @@ def test_a_chart_is_drawn_where_one_is(view):
     assert min(box["width"], box["height"]) > 50
 
 
+def test_a_context_opens_in_place(serve, window, recorded, address):
+    """A traceback as one, what a run recorded with its run; where no point has any, there is no column."""
+    page = window(address).go("/stats?label=errors__all")
+    page.locator("td button", has_text="Show").first.click()
+    expect(page.locator("td .traceback").first).to_contain_text("Error")
+    page = window(address).go("/stats?label=orders")
+    page.locator("td button", has_text="Show").first.click()
+    expect(page.locator("td .later a").first).to_have_attribute("href", re.compile("/runs/"))
+
+    with redis.connect(recorded) as client:
+        bare = push.batch([Point(time.time(), "bare", 1.0)])
+        redis.run(push.apply(bare, Config(redis_url=recorded, namespace="BARE")), client, client)
+    page = window(serve("BARE")).go("/stats?label=bare")
+
+    expect(page.locator("main th")).to_have_text(["When", "Value"])
+
+
 def test_what_is_not_there_is_said(view):
     """A run that never was, a page that is none: a sentence, and the answer's own status in the console."""
     view.expected = ("404 (Not Found)",)
@@ -256,7 +277,7 @@ def serve(recorded):
 
 @pytest.fixture
 def telling(recorded, tmp_path):
-    """Tell runs in a namespace of their own, each given to `spool` and an hour after the one before, newest last."""
+    """Tell runs in a namespace, each given to `spool` and an hour after the one before."""
     count = itertools.count()
 
     def tell(namespace, tests, **told):

@@ -96,7 +96,7 @@ export function subject({ kind, name, label, nodeid, suite }) {
   if (kind === "test" && nodeid) return testLink(nodeid, suite);
   const tag = { fixture: "fixture", collect: "collection" }[kind];
   return [
-    el("a", { class: "nodeid", href: to.stats({ label }) }, breakable(name)),
+    el("a", { class: "nodeid", href: to.stats({ label }) }, breakable(name.replace(/^::/, ""))),
     tag && [" ", el("span", { class: "tag" }, tag)],
   ];
 }

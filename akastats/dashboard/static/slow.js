@@ -43,7 +43,7 @@ export function fixtureColumns(suite) {
       cell: (fixture) =>
         el(
           "a",
-          { href: to.stats({ label: fixtureLabel(fixture, suite) }), title: `${fixture.baseid}::${fixture.name}` },
+          { href: to.stats({ label: fixtureLabel(fixture, suite) }), title: fixture.baseid || null },
           el("span", { class: "nodeid" }, fixture.name),
           " ",
           el("span", { class: "quiet" }, fixture.baseid),

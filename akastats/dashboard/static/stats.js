@@ -1,14 +1,16 @@
 /** Stats: any label there is, its nine numbers and its history. */
 
-import { ifThere, read } from "./api.js";
+import { contexts, ifThere, read } from "./api.js";
 import { READS } from "./chart.js";
 import { el } from "./dom.js";
 import { duration, moment, number } from "./format.js";
 import { choice, listing, search } from "./listing.js";
-import { facts, head, noRuns, nothing, section, show } from "./parts.js";
+import { facts, head, later, noRuns, nothing, section, show } from "./parts.js";
 import { api, asked, to } from "./place.js";
 import { points } from "./points.js";
 import { filledTable } from "./table.js";
+import { traceback } from "./traceback.js";
+import { momentOf, runById } from "./words.js";
 
 const KINDS = [
   ["test", "tests"],
@@ -18,6 +20,7 @@ const KINDS = [
   ["errors__", "errors"],
 ];
 const TIMED = /^(?:test|fixture|collect)(?:@[\w.-]+)?::|^run(?:@[\w.-]+)?::(?:duration|collect)$/;
+const ROOT_FIXTURE = /^fixture(?:@([\w.-]+))?::::(.+)$/s;
 const ROWS = 30;
 
 /** Show the list of labels, or one of them. */
@@ -29,7 +32,7 @@ export async function view() {
     title: label,
     data: api.statsHistory(label),
     content: [
-      head(el("span", { class: "nodeid" }, label), { kicker: el("a", { href: to.stats() }, "Stats") }),
+      head(el("span", { class: "nodeid" }, named(label)), { kicker: el("a", { href: to.stats() }, "Stats") }),
       await figures(label),
       past(label, history ?? []),
     ],
@@ -68,7 +71,7 @@ async function drawn(items) {
       {
         title: "Label",
         grow: true,
-        cell: ({ label }) => el("a", { class: "nodeid", href: to.stats({ label }) }, label),
+        cell: ({ label }) => el("a", { class: "nodeid", href: to.stats({ label }), title: label }, named(label)),
       },
       { title: "Last", number: true, cell: cell("last") },
       { title: "Average", number: true, cell: cell("avg") },
@@ -77,6 +80,17 @@ async function drawn(items) {
       { title: "Count", number: true, wide: true, cell: ({ label }) => number(numbers[label]?.count) },
     ],
   });
+}
+
+/** Return what a label reads as: a plugin's fixture has no path before its name. */
+export function wordsOf(label) {
+  const [, suite, name] = ROOT_FIXTURE.exec(label) ?? [];
+  return name ? [name, "fixture", suite].filter(Boolean) : [label];
+}
+
+function named(label) {
+  const [name, ...tags] = wordsOf(label);
+  return [name, tags.map((tag) => [" ", el("span", { class: "tag" }, tag)])];
 }
 
 function numbersOf(labels) {
@@ -123,13 +137,8 @@ function past(label, history) {
   const columns = [
     { title: "When", cell: (one) => el("time", {}, moment(one.timestamp, "long")) },
     { title: "Value", number: true, cell: (one) => read_(one.value) },
-    {
-      title: "Context",
-      grow: true,
-      wide: true,
-      cell: (one) => one.context_id && el("code", { class: "quiet" }, one.context_id),
-    },
-  ];
+    history.some((one) => one.context_id) && { title: "Context", grow: true, cell: context },
+  ].filter(Boolean);
   const line =
     history.length > 1 &&
     section("History", { note: "running median of 15, and the middle half" }, el("div", { class: "card" }, drawn));
@@ -141,4 +150,33 @@ function past(label, history) {
       filledTable({ caption: "Points", rows: history.slice(0, ROWS), columns }),
     ),
   ];
+}
+
+// Asked for one by one: a traceback may have 64 KiB.
+function context({ context_id: id }) {
+  if (!id) return null;
+  const open = () =>
+    button.replaceWith(
+      later(contexts([id]), (known) =>
+        id in known
+          ? told(known[id])
+          : el("span", { class: "note" }, "It has expired, or this token may not read it."),
+      ),
+    );
+  const button = el("button", { class: "plain", on: { click: open } }, "Show");
+  return button;
+}
+
+// Ours names the run it is from; a user's is any text.
+function told(text) {
+  const { run, outcome } = parsed(text);
+  return momentOf(run) ? ["run of ", runById(run), outcome && `, ${outcome}`] : traceback(text);
+}
+
+function parsed(text) {
+  try {
+    return JSON.parse(text) ?? {};
+  } catch {
+    return {};
+  }
 }
