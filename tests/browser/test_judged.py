@@ -113,6 +113,7 @@ def test_why_a_test_is_flaky_unfolds(seen):
     page.keyboard.press("Enter")
 
     details = page.locator("tr.below:not([hidden])")
+    expect(details).to_contain_text("On workers, of 12 attempts in runs with several")
     expect(details).to_contain_text("gw0: 3 of 6 attempts")
     expect(details).to_contain_text("never on 1 other")
     expect(details.locator("a", has_text="test_total")).to_have_count(1)

@@ -22,7 +22,7 @@ export function evidence(test, together = []) {
   const others = together.filter((nodeid) => nodeid !== test.nodeid);
   return facts([
     ["Failed in", test.evidence.length ? runs(test.evidence) : null],
-    ["On workers", test.workers.length ? workers(test.workers) : null],
+    [`On workers, of ${counted(attempts(test.workers), "attempt")} in runs with several`, workers(test.workers)],
     ["Where it failed, right before ran", test.after.length ? before(test) : null],
     ["Fails together with", others.length ? items(others.map((nodeid) => testLink(nodeid, suite))) : null],
     ["Probability of being flaky", test.state === "broken" ? null : `${Math.round(test.probability * 100)} %`],
@@ -38,7 +38,12 @@ function runs(ids) {
   return items([...ids.slice(0, SHOWN_RUNS).map(runById), more > 0 && `${more} more`].filter(Boolean));
 }
 
+function attempts(found) {
+  return found.reduce((sum, one) => sum + one.attempts, 0);
+}
+
 function workers(found) {
+  if (!found.length) return null;
   const failing = found.filter((one) => one.failed);
   const rest = found.length - failing.length;
   const words = failing.map(
