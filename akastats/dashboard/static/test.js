@@ -18,6 +18,7 @@ import { filledTable, foldedTable } from "./table.js";
 import { age, branchName, commitId, runById, runLink } from "./words.js";
 
 const ATTEMPTS = 500;
+const REACH = "In its reach: which of them it uses is not recorded, and their times are the whole run's.";
 
 /** Show one test. */
 export async function view() {
@@ -231,10 +232,13 @@ function phases({ latest, fixtures, suite }) {
   ];
   return section(
     "Fixtures",
-    { id: "fixtures", note: ["that it may use, in ", el("a", { href: to.run(latest.run) }, "its newest run")] },
+    { id: "fixtures", note: ["in its ", el("a", { href: to.run(latest.run) }, "newest run")] },
     sum,
     fixtures?.length
-      ? filledTable({ caption: "Fixtures", rows: fixtures, columns })
+      ? [
+          el("p", { class: "note" }, REACH),
+          filledTable({ caption: "Fixtures in its reach", rows: fixtures, columns }),
+        ]
       : nothing("No fixture took any time"),
   );
 }
