@@ -232,6 +232,20 @@ def test_a_row_leads_to_its_test_and_back(view):
     expect(page.locator("main tbody tr")).to_have_count(1)
 
 
+def test_fixtures_are_not_said_to_be_used(view, paths):
+    """A run knows what its fixtures took, not which test used which: that is said above them."""
+    page = view.go(paths["test"])
+
+    expect(page.locator("#fixtures")).to_contain_text("which of them it uses is not recorded")
+
+
+def test_the_grid_s_legend_names_every_mark(view, paths):
+    """Outcomes by their colours, and what the small dots are."""
+    legend = view.go(paths["grid"]).locator(".grid > .facts")
+
+    expect(legend).to_contain_text(re.compile("passed.*failed.*error.*xfailed.*xpassed.*rerun.*skipped, absent"))
+
+
 def test_a_chart_is_drawn_where_one_is(view):
     """A canvas with a size, and its description for those who do not see it."""
     page = view.go(f"/test?nodeid={quote(FLAKY)}&suite=unit")

@@ -95,11 +95,11 @@ function told(name, run) {
 }
 
 function legend() {
-  const words = ["passed", "failed", "error", "xfailed", "rerun"];
+  const words = ["passed", "failed", "error", "xfailed", "xpassed", "rerun"];
   return el(
     "p",
     { class: "facts" },
     words.map((word) => el("span", {}, el("i", { class: `dot is-${word}` }), word)),
-    el("span", {}, "a dot in the middle: not run"),
+    el("span", {}, "a small grey dot: skipped, absent, or expired"),
   );
 }
