@@ -277,7 +277,13 @@ def test_what_is_not_there_is_said(view):
     """A run that never was, a page that is none: a sentence, and the answer's own status in the console."""
     view.expected = ("404 (Not Found)",)
 
-    expect(view.go("/runs/nothing").locator("main")).to_contain_text("Not found")
+    expect(view.go("/runs/nothing").locator("main")).to_contain_text("No such run: nothing")
+    expect(view.go("/runs/a/compare/b").locator("main")).to_contain_text("No such run: a, or b")
+    expect(view.go("/errors/0a1b").locator("main")).to_contain_text("No such error: 0a1b")
+    lost = view.go("/test?nodeid=a.py::gone&suite=unit").locator("main")
+    expect(lost).to_contain_text("No such test: a.py::gone")
+    expect(lost).to_contain_text("of another suite")
+    assert not re.search("namespace|label", lost.inner_text())
     expect(view.go("/runs/a/b/c").locator("main")).to_contain_text("no such page")
     expect(view.go("/nowhere").locator("main")).to_contain_text("no such page")
 

@@ -1,6 +1,6 @@
 /** The page's start: which view an address means, the colour scheme, the keys. */
 
-import { here } from "./place.js";
+import { asked, here } from "./place.js";
 import { failure, head, nothing, show } from "./parts.js";
 import { keys } from "./keys.js";
 import { scheme } from "./scheme.js";
@@ -28,10 +28,22 @@ async function start() {
     const view = await found[1]();
     await view.view(...parts.filter((_, place) => found[0][place] === "*"));
   } catch (error) {
-    missed(error.status === 404 ? "Not found" : "Not loaded", failure(error));
+    if (error.status === 404) missed("Not found", absent(parts, error));
+    else missed("Not loaded", failure(error));
     if (error.status === undefined) console.error(error);
   }
   return null;
+}
+
+// In the words of who followed a link: the API's are of labels and namespaces.
+function absent([view, id, , base], error) {
+  const noun = { runs: "run", test: "test", errors: "error" }[view];
+  const named = [view === "test" ? asked("nodeid") : id, base].filter(Boolean);
+  if (!noun || /profile/.test(error.message)) return failure(error);
+  return nothing(
+    `No such ${noun}: ${named.join(", or ")}`,
+    `It has expired, was never recorded here${view === "test" ? ", or is of another suite" : ""}.`,
+  );
 }
 
 function missed(title, words) {
