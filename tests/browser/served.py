@@ -28,7 +28,7 @@ def environment(**variables: str) -> dict[str, str]:
 def record(url: str, home: Path, *arguments: str, **variables: str) -> None:
     """Record the suite that lies in `home`; some of it fails, which is what it is for."""
     done = subprocess.run(
-        [*PYTEST, f"--akastats-url={url}", *arguments],
+        [*PYTEST, f"--akastats-url={url}", "--akastats-wait=60", *arguments],
         cwd=home,
         env=environment(**variables),
         capture_output=True,
