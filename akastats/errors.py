@@ -48,3 +48,7 @@ class SpoolError(AkastatsError):
 
 class ReportError(AkastatsError):
     """A report of tests, in JUnit XML, that cannot be read."""
+
+
+class DamagedError(NotFoundError):
+    """What is stored cannot be read: damaged, or none of ours. It is as good as absent."""

@@ -8,16 +8,22 @@ a test is marked with a budget, the column `budget` of `tests` holds what its ma
 from __future__ import annotations
 
 import json
-import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from itertools import chain
+from types import NoneType
 from typing import Any
 
-from akastats.errors import AkastatsError
+from akastats.errors import DamagedError
 from akastats.outcomes import Budget, Story
+from akastats.stored_values import MIB, are_numbers, are_texts, inflated, json_of, sendable
 
 VERSION = 1
+#: 100,000 tests are some 20 MB, unpacked.
+MOST_BYTES = 64 * MIB
+_NONE = "this profile is damaged, or none of ours"
+_ERRORS = ("nodeid", "phase", "error", "exception", "fingerprint")
 
 
 def encode(story: Story) -> bytes:
@@ -46,12 +52,12 @@ def encode(story: Story) -> bytes:
     content = {
         "version": VERSION,
         "tests": tests,
-        "errors": _columns(("nodeid", "phase", "error", "exception", "fingerprint"), story.errors),
+        "errors": _columns(_ERRORS, story.errors),
         "fixtures": _columns(("name", "baseid", "scope", "count", "setup", "teardown"), fixtures),
         "files": _columns(("path", "seconds"), files),
         "unfinished": sorted(story.running),
     }
-    return zlib.compress(_sendable(json.dumps(content, separators=(",", ":"))).encode())
+    return zlib.compress(sendable(json.dumps(content, separators=(",", ":")).encode()))
 
 
 def _told(budget: Budget | None) -> dict[str, float] | None:
@@ -59,31 +65,84 @@ def _told(budget: Budget | None) -> dict[str, float] | None:
     return {name: value for name, value in given.items() if value is not None} or None
 
 
-# In JSON of ASCII alone: an escaped backslash, a character of two surrogates, a surrogate without its other half.
-_SURROGATES = re.compile(r"\\\\|\\ud[89ab]..\\ud[c-f]..|(\\ud[89a-f]..)")
-
-
-def _sendable(written: str) -> str:
-    """Return JSON with lone surrogates spelled out, as in labels: no answer could carry them in UTF-8.
-
-    A node id has them where a file's name is in another encoding.
-    """
-    if "\\ud" not in written:
-        return written
-    return _SURROGATES.sub(lambda found: "\\" + found[0] if found[1] else found[0], written)
-
-
 def decode(stored: bytes) -> dict[str, Any]:
-    """Return a stored profile; raises `AkastatsError` for one that is damaged, or of an unknown version."""
-    try:
-        content: dict[str, Any] = json.loads(zlib.decompress(stored))
-    except (zlib.error, ValueError) as error:
-        raise AkastatsError("this profile is damaged, or none of ours") from error
+    """Return a stored profile; raises `DamagedError` for what is none, or of an unknown version.
+
+    Columns of a later release stay, unless they hold lists or objects.
+    """
+    content = json_of(inflated(stored, MOST_BYTES))
+    if not isinstance(content, dict):
+        raise DamagedError(_NONE)
     if content.get("version") != VERSION:
-        raise AkastatsError(
-            f"this profile has version {content.get('version')}, known is {VERSION}: update pytest-akastats"
-        )
-    return content
+        raise DamagedError(f"this profile is of another version than {VERSION}: update pytest-akastats")
+    told = {"errors": _columns(_ERRORS, ()), **content}
+    tables = {name: _table(told.get(name), known) for name, known in _COLUMNS.items()}
+    unfinished = content.get("unfinished", [])
+    if not _are_texts(unfinished):
+        raise DamagedError(_NONE)
+    return {**content, **tables, "unfinished": unfinished}
+
+
+Fits = Callable[[Any], bool]
+
+
+def _are_texts(column: Any) -> bool:
+    return type(column) is list and are_texts(column)
+
+
+def _are_numbers(column: Any) -> bool:
+    return type(column) is list and are_numbers(column)
+
+
+def _are_whole(column: Any) -> bool:
+    return _are_numbers(column) and {int}.issuperset(map(type, column))
+
+
+def _are_lists_of_texts(column: Any) -> bool:
+    is_list = type(column) is list and {list}.issuperset(map(type, column))
+    return is_list and are_texts(chain.from_iterable(column))
+
+
+def _are_budgets(column: Any) -> bool:
+    told = [each for each in column if each is not None] if type(column) is list else [None]
+    return all(type(each) is dict and are_numbers(each.values()) for each in told)
+
+
+def _are_plain(column: Any) -> bool:
+    if type(column) is not list or not {str, int, float, bool, NoneType}.issuperset(map(type, column)):
+        return False
+    return are_numbers([each for each in column if isinstance(each, (int, float))])
+
+
+_TESTS: Mapping[str, Fits] = {
+    **dict.fromkeys(("nodeid", "outcome", "worker"), _are_texts),
+    **dict.fromkeys(("start", "setup", "call", "teardown"), _are_numbers),
+    "stats": _are_lists_of_texts,
+}
+_COLUMNS: Mapping[str, Mapping[str, Fits]] = {
+    "tests": _TESTS,
+    "errors": dict.fromkeys(_ERRORS, _are_texts),
+    "fixtures": {
+        **dict.fromkeys(("name", "baseid", "scope"), _are_texts),
+        "count": _are_whole,
+        **dict.fromkeys(("setup", "teardown"), _are_numbers),
+    },
+    "files": {"path": _are_texts, "seconds": _are_numbers},
+}
+_OPTIONAL: Mapping[str, Fits] = {"budget": _are_budgets}
+
+
+def _table(told: Any, known: Mapping[str, Fits]) -> dict[str, list[Any]]:
+    """Return a table whose columns are fine and of one length; raises `DamagedError` where they are not."""
+    if type(told) is not dict or not known.keys() <= told.keys():
+        raise DamagedError(_NONE)
+    columns = {
+        name: column for name, column in told.items() if name in known or name in _OPTIONAL or _are_plain(column)
+    }
+    is_fine = all({**_OPTIONAL, **known}.get(name, _are_plain)(column) for name, column in columns.items())
+    if not is_fine or len({*map(len, columns.values())}) > 1:
+        raise DamagedError(_NONE)
+    return columns
 
 
 def rows(table: dict[str, list[Any]]) -> list[dict[str, Any]]:

@@ -16,7 +16,18 @@ ROOT = Path(akastats.__file__).parent.parent
 #: The rooms of the library, left to right: each imports what stands before it, and its own neighbours.
 ORDER = (
     {"errors"},
-    {"config", "records", "timing", "points", "redact", "visible", "local_time", "tokens", "hosts"},
+    {
+        "config",
+        "records",
+        "timing",
+        "points",
+        "redact",
+        "visible",
+        "local_time",
+        "tokens",
+        "hosts",
+        "stored_values",
+    },
     {"settings", "keys", "scripts", "detached", "ci"},
     {"collector"},
     {"operations"},

@@ -11,8 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from akastats.errors import DamagedError
+from akastats.stored_values import MIB, inflated, json_of, read
+
 #: How many of the newest runs, and how many tests, one fingerprint remembers by name.
 MAX_RUNS, MAX_TESTS = 100, 500
+#: A traceback is stored with 64 KiB at most.
+MOST_BYTES = MIB
 
 
 @dataclass(frozen=True)
@@ -131,24 +136,15 @@ def _text(text: str) -> bytes:
 
 def unpack(stored: Mapping[str, bytes | None]) -> ErrorRecord | None:
     """Return the record of those of its fields that were read; `None` where there is none, or none of ours."""
+    if stored.get("first_seen") is None:
+        return None
     try:
-        known = {
-            name: _value(name, value) for name, value in stored.items() if name in _FIELDS and value is not None
-        }
-        return ErrorRecord(**known) if "first_seen" in known else None
-    except (ValueError, TypeError, zlib.error):
+        return read(ErrorRecord, {name: _told(name, value) for name, value in stored.items() if value is not None})
+    except DamagedError:
         return None
 
 
-_FIELDS = frozenset(ErrorRecord.__dataclass_fields__)
-
-
-def _value(name: str, stored: bytes) -> Any:
+def _told(name: str, stored: bytes) -> Any:
     if name == "traceback":
-        return zlib.decompress(stored).decode(errors="replace")
-    if name in _TEXTS:
-        return stored.decode(errors="replace")
-    value = json.loads(stored)
-    if name == "frames":
-        return tuple(value)
-    return {run: tuple(told) for run, told in value.items()} if name == "in_runs" else value
+        return inflated(stored, MOST_BYTES).decode(errors="replace")
+    return stored.decode(errors="replace") if name in _TEXTS else json_of(stored)

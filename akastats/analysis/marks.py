@@ -10,6 +10,8 @@ from typing import Literal
 
 from akastats.analysis.slowdown import Change
 from akastats.analysis.verdicts import JudgedChange
+from akastats.errors import DamagedError
+from akastats.stored_values import json_of, read
 
 MarkKind = Literal["acknowledged", "expected", "noise"]
 
@@ -91,6 +93,6 @@ def pack(mark: Mark) -> bytes:
 def unpack(stored: bytes) -> Mark | None:
     """Return a stored mark; `None` for what is none of this release."""
     try:
-        return Mark(**json.loads(stored))
-    except (ValueError, TypeError):
+        return read(Mark, json_of(stored))
+    except DamagedError:
         return None

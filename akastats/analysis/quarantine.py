@@ -6,10 +6,10 @@ import json
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from math import isfinite
-from typing import Any
 
 from akastats.analysis.test_rows import UNKNOWN
+from akastats.errors import DamagedError
+from akastats.stored_values import json_of, read
 
 #: What is not dealt with by then is put in anew, by somebody who looks at it.
 MAX_DAYS = 90
@@ -34,6 +34,16 @@ class Quarantined:
     by: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What is stored of an entry under its label."""
+
+    until: float
+    reason: str
+    since: float
+    by: str = ""
+
+
 def pack(entry: Quarantined) -> bytes:
     """Return an entry as it is stored under its label."""
     told = {"until": entry.until, "reason": entry.reason, "since": entry.since, "by": entry.by}
@@ -43,12 +53,10 @@ def pack(entry: Quarantined) -> bytes:
 def unpack(label: str, nodeid: str, suite: str, stored: bytes | None) -> Quarantined | None:
     """Return a stored entry, `None` for none and for one that this release cannot read."""
     try:
-        told: Any = json.loads(stored or b"")
-        until, since = float(told["until"]), float(told["since"])
-        entry = Quarantined(label, nodeid, suite, until, str(told["reason"]), since, str(told.get("by", "")))
-    except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError):
+        told = read(_Told, json_of(stored or b""))
+    except DamagedError:
         return None
-    return entry if isfinite(until) and isfinite(since) else None
+    return Quarantined(label, nodeid, suite, told.until, told.reason, told.since, told.by)
 
 
 def is_too_far(until: float, now: float) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from akastats.analysis.clusters import clusters
-from akastats.analysis.flaky import LEAST_COMMITS, Flakiness, Vote, judge
+from akastats.analysis.flaky import LEAST_COMMITS, Flakiness, State, Vote, judge
 from akastats.analysis.outages import Outages, RunFailures, outages
 from akastats.analysis.run_records import FAILING, MUTE, RunRecord, only, whole_of
 from akastats.analysis.verdicts import JudgedTest, Verdicts
@@ -29,7 +29,7 @@ _TELLING = ("flaky", "broken", "undecided")
 class Standing:
     """The states of all tests: how many are in each, and those that are neither healthy nor new in full."""
 
-    counts: Mapping[str, int]
+    counts: Mapping[State, int]
     tests: tuple[JudgedTest, ...]
     clusters: tuple[tuple[str, ...], ...]
 
@@ -91,14 +91,15 @@ def _news(told: Mapping[str, Flakiness], previous: Verdicts | None, newest: str)
     return {nodeid for nodeid, found in told.items() if before.get(nodeid) != found.state}
 
 
-def _never_failed(records: Sequence[RunRecord], failed: Collection[str]) -> Counter[str]:
+def _never_failed(records: Sequence[RunRecord], failed: Collection[str]) -> Counter[State]:
     """Count the tests that never failed: new on few commits, else healthy."""
     commits: Counter[str] = Counter()
     for of_commit in _by_commit(records):
         commits.update(set().union(*(record.ran for record in of_commit)))
     healthy = sum(count >= LEAST_COMMITS for nodeid, count in commits.items() if nodeid not in failed)
     new = sum(nodeid not in failed for nodeid in commits) - healthy
-    return +Counter(healthy=healthy, new=new)
+    told: dict[State, int] = {"healthy": healthy, "new": new}
+    return +Counter(told)
 
 
 def _by_commit(records: Iterable[RunRecord]) -> Iterable[list[RunRecord]]:

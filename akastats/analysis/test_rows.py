@@ -6,7 +6,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import floor, isfinite
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from akastats.errors import DamagedError
+from akastats.stored_values import json_of, listed
 
 #: How many points p50, p95 and the failure rate are of, and how many of them a list shows.
 WINDOW, SHOWN = 100, 30
@@ -103,9 +106,8 @@ def pack(row: Row) -> bytes:
 
 
 def unpack(stored: bytes | None) -> Row | None:
-    """Return a stored row, `None` for none, and for one that this release cannot read."""
+    """Return a stored row, `None` for none, and for one that is damaged or another release's."""
     try:
-        fields: dict[str, Any] = dict(zip(Row.__slots__, json.loads(stored or b""), strict=True))
-        return Row(**fields | {"durations": tuple(fields["durations"])})
-    except (ValueError, TypeError):
+        return listed(Row, json_of(stored or b""))
+    except DamagedError:
         return None

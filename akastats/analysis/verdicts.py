@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 
 from akastats.analysis.failure_labels import Kind
 from akastats.analysis.flaky import State
 from akastats.analysis.slowdown import Change
-from akastats.errors import AkastatsError
+from akastats.errors import DamagedError
+from akastats.stored_values import MIB, inflated, json_of, read
 
 VERSION = 1
 #: Fewer failures than this are somebody's broken line rather than an outage, however few there usually are.
 LEAST_OUTAGE = 10
+#: Those of 1,000 tests are some 1 MB, unpacked: what is much more is no verdict.
+MOST_BYTES = 32 * MIB
+# Of a user's own number, whatever its unit: with more its ratio to nothing would be no number.
+_MOST = 1e300
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,7 @@ class Verdicts:
     runs: int
     failures: tuple[JudgedFailure, ...] = ()
     tests: tuple[JudgedTest, ...] = ()
-    counts: Mapping[str, int] | None = None
+    counts: Mapping[State, int] | None = None
     clusters: tuple[tuple[str, ...], ...] = ()
     changes: tuple[JudgedChange, ...] = ()
     suite_changes: tuple[JudgedChange, ...] = ()
@@ -142,31 +146,16 @@ def pack(verdicts: Verdicts) -> bytes:
 
 
 def unpack(stored: bytes) -> Verdicts:
-    """Return stored verdicts; raises `AkastatsError` for those of a version that this release does not know."""
-    content: dict[str, Any] = json.loads(zlib.decompress(stored))
-    if content.pop("version", None) != VERSION:
-        raise AkastatsError("these verdicts are of another release: update pytest-akastats")
-    tables: dict[str, Callable[..., Any]] = {
-        "failures": JudgedFailure,
-        "tests": JudgedTest,
-        "changes": _change,
-        "suite_changes": _change,
-        "over_budget": OverBudget,
-    }
-    for name, kind in tables.items():
-        content[name] = tuple(kind(**_frozen(row)) for row in content[name])
-    known = {field.name for field in fields(Verdicts)}
-    return Verdicts(**{name: _frozen(value) for name, value in content.items() if name in known})
+    """Return stored verdicts; raises `DamagedError` for what is none, or of another version than ours."""
+    content = json_of(inflated(stored, MOST_BYTES))
+    if not isinstance(content, dict) or content.get("version") != VERSION:
+        raise DamagedError("these verdicts are damaged, or another release's: update pytest-akastats")
+    found = read(Verdicts, content)
+    if not all(_is_change(each.change) for each in (*found.changes, *found.suite_changes)):
+        raise DamagedError("these verdicts are damaged: they tell of levels that there cannot be")
+    return found
 
 
-def _change(change: Mapping[str, Any], is_new: bool) -> JudgedChange:
-    return JudgedChange(Change(**change), is_new)
-
-
-def _frozen(value: Any) -> Any:
-    """Return JSON with tuples for lists; what stands in a dictionary likewise."""
-    if isinstance(value, (list, tuple)):
-        return tuple(map(_frozen, value))
-    if isinstance(value, dict):
-        return {name: _frozen(each) for name, each in value.items()}
-    return value
+def _is_change(change: Change) -> bool:
+    """Tell whether there is a ratio of both levels."""
+    return 0 <= change.before <= _MOST and 0 <= change.after <= _MOST

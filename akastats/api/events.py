@@ -108,10 +108,11 @@ class Watch:
             try:
                 await self._look()
                 was_away = False
-            except AkastatsError as error:
-                # It may come back; whoever listens hears heartbeats meanwhile, and the log is told once.
+            except Exception as error:
+                # It may come back; whoever listens hears heartbeats meanwhile, and the log is told once. A watch
+                # that ended here would not begin again: what nobody foresaw is told with where it came from.
                 if not was_away:
-                    log.warning("runs are not followed: %s", error)
+                    log.warning("runs are not followed: %s", error, exc_info=not isinstance(error, AkastatsError))
                 was_away = True
 
 

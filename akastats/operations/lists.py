@@ -9,7 +9,7 @@ from typing import NamedTuple
 from akastats import keys
 from akastats.operations.query import number
 from akastats.operations.requests import Argument, Command, Operation, ask, ask_all, call, tell
-from akastats.operations.runs import scored
+from akastats.operations.runs import name_of, scored
 from akastats.scripts import FILE_ERROR, LIST, UNLIST
 
 #: Of a test's history so many points are read where its row is to be brought up to date.
@@ -123,7 +123,7 @@ def prune_errors(namespace: str, oldest: float) -> Operation[int]:
     )
     gone = list(dict.fromkeys([*outlived, *surplus]))
     if gone:
-        records = [keys.error(namespace, fingerprint.decode()) for fingerprint in gone]
+        records = [keys.error(namespace, name_of(fingerprint)) for fingerprint in gone]
         yield from tell(("ZREM", key, *gone), ("ZREM", keys.errors_at(namespace), *gone), ("UNLINK", *records))
     return len(gone)
 

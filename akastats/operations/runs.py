@@ -90,7 +90,7 @@ def prune_profiles(config: Config) -> Operation[int]:
     found = yield from ask("ZREVRANGE", keys.runs(config.namespace), newest, newest + 99)
     if not found:
         return 0
-    names = [keys.profile(config.namespace, run_id.decode()) for run_id in found]
+    names = [keys.profile(config.namespace, name_of(member)) for member in found]
     (removed,) = yield from tell(("UNLINK", *names))
     return int(removed)
 
@@ -179,7 +179,7 @@ def _passing(
         told = yield from values(namespace, [at.run_id for at in passing], names)
         return [(at, told[at.run_id]) for at in passing if "id" in told[at.run_id]]
     hashes = yield from ask_all([("HGETALL", keys.run(namespace, at.run_id)) for at in passing])
-    return [(at, fields(stored)) for at, stored in zip(passing, hashes, strict=True) if stored]
+    return [(at, found) for at, found in zip(passing, map(fields, hashes), strict=True) if found]
 
 
 def values(namespace: str, run_ids: Sequence[str], names: Sequence[str]) -> Operation[dict[str, dict[str, str]]]:
@@ -191,24 +191,30 @@ def values(namespace: str, run_ids: Sequence[str], names: Sequence[str]) -> Oper
     }
 
 
+def name_of(member: bytes) -> str:
+    """Return a member of a set, or the name of a field: what is no UTF-8 is spelled out, and so names nothing."""
+    return member.decode(errors="backslashreplace")
+
+
 def scored(reply: list[Any]) -> list[tuple[str, float]]:
     """Return members with scores: flat in RESP2, pairs in RESP3 and through redis-py's own parsing."""
     flat = [part for item in reply for part in (item if isinstance(item, (list, tuple)) else (item,))]
-    return [(member.decode(), float(score)) for member, score in zip(flat[::2], flat[1::2], strict=True)]
+    return [(name_of(member), float(score)) for member, score in zip(flat[::2], flat[1::2], strict=True)]
 
 
 def fields(stored: Any) -> dict[str, str]:
-    """Return a stored hash as text."""
+    """Return a stored run as text, empty where there is none, or something that has no id and so is none."""
     flat = stored if isinstance(stored, dict) else dict(zip(stored[::2], stored[1::2], strict=True))
-    return {name.decode(): value.decode(errors="replace") for name, value in flat.items()}
+    told = {name_of(name): value.decode(errors="replace") for name, value in flat.items()}
+    return told if "id" in told else {}
 
 
 def run(namespace: str, run_id: str) -> Operation[dict[str, str]]:
     """Read one run; raises `NotFoundError` for one that is unknown or has expired."""
-    stored = yield from ask("HGETALL", keys.run(namespace, run_id))
+    stored = fields((yield from ask("HGETALL", keys.run(namespace, run_id))))
     if not stored:
         raise NotFoundError(f"no run {run_id[:100]!r} in namespace {namespace!r}: unknown, or expired")
-    return fields(stored)
+    return stored
 
 
 def profile(namespace: str, run_id: str) -> Operation[bytes]:

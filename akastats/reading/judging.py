@@ -14,7 +14,7 @@ from akastats.analysis.run_records import RunFacts, RunRecord, record_of
 from akastats.analysis.slowdown import environment_class
 from akastats.analysis.slowing import Numbers
 from akastats.analysis.verdicts import Verdicts
-from akastats.errors import AkastatsError
+from akastats.errors import DamagedError
 from akastats.operations import query
 from akastats.operations import runs as stored_runs
 from akastats.operations import verdicts as stored_verdicts
@@ -185,7 +185,7 @@ def _record(run: Run, stored: bytes | None, names: dict[str, str]) -> RunRecord 
         return None
     try:
         return record_of(facts_of(run), profile.decode(stored), names)
-    except (AkastatsError, ValueError, LookupError, TypeError):
+    except DamagedError:
         # Of a later release, or somebody else's: nothing that can be judged by.
         return None
 

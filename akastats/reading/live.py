@@ -21,13 +21,12 @@ def look(namespace: str, known: Mapping[str, Run]) -> Operation[dict[str, Run]]:
     ids = yield from ask_all(
         [("ZREVRANGE", running, 0, MAX_RUNNING - 1), ("ZREVRANGE", keys.runs(namespace), 0, NEWEST - 1)]
     )
-    followed = [id_.decode() for found in ids for id_ in found]
+    followed = [stored_runs.name_of(member) for found in ids for member in found]
     followed += [run.id for run in known.values() if run.status == "running"]
     wanted = list(dict.fromkeys(followed))
     stored = yield from ask_all([("HGETALL", keys.run(namespace, run_id)) for run_id in wanted])
-    return {
-        run_id: run_of(stored_runs.fields(fields)) for run_id, fields in zip(wanted, stored, strict=True) if fields
-    }
+    told = zip(wanted, map(stored_runs.fields, stored), strict=True)
+    return {run_id: run_of(fields) for run_id, fields in told if fields}
 
 
 def changed(known: Mapping[str, Run], now: Mapping[str, Run]) -> list[Run]:

@@ -15,6 +15,7 @@ from akastats.errors import NotFoundError
 from akastats.operations import runs
 from akastats.operations.requests import Operation
 from akastats.operations.runs import Position
+from akastats.stored_values import MAX_INT
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def _number(text: str) -> float | None:
 
 def _whole(text: str) -> int | None:
     number = _number(text)
-    return None if number is None else int(number)
+    return None if number is None or abs(number) > MAX_INT else int(number)
 
 
 def _yes(text: str) -> bool:

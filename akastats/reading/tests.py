@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any
 
 from akastats.analysis import test_rows
 from akastats.analysis.test_rows import LETTERS, UNKNOWN
-from akastats.errors import NotFoundError
+from akastats.errors import DamagedError, NotFoundError
 from akastats.operations import query, runs
 from akastats.operations.requests import Operation
 from akastats.outcomes import label
 from akastats.records import Stat
+from akastats.stored_values import json_of
 
 
 @dataclass(frozen=True)
@@ -36,8 +35,8 @@ class Attempt:
 def facts_of(context: bytes | None) -> dict[str, str]:
     """Return what a point's context says of run, outcome and error; empty for an expired or foreign one."""
     try:
-        facts: Any = json.loads(context or b"{}")
-    except (ValueError, RecursionError):
+        facts = json_of(context or b"{}")
+    except DamagedError:
         return {}
     if not isinstance(facts, dict):
         return {}

@@ -92,7 +92,9 @@ def pass_rate(run: Run) -> float | None:
 def facets(namespace: str) -> Operation[Facets]:
     """Read by what the newest 1,000 runs can be told apart."""
     ids = yield from ask("ZREVRANGE", keys.runs(namespace), 0, FACET_RUNS - 1)
-    found = yield from stored_runs.values(namespace, [id_.decode() for id_ in ids], ("branch", "suite"))
+    found = yield from stored_runs.values(
+        namespace, [stored_runs.name_of(member) for member in ids], ("branch", "suite")
+    )
     total = yield from ask("ZCARD", keys.index(namespace))
     return Facets(_each(found, "branch"), _each(found, "suite"), int(total))
 

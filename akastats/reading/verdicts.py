@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
 from akastats.analysis.verdicts import Verdicts, unpack
-from akastats.errors import AkastatsError, NotFoundError
+from akastats.errors import DamagedError, NotFoundError
 from akastats.operations import runs as stored_runs
 from akastats.operations import verdicts as stored_verdicts
 from akastats.operations.requests import Operation
@@ -43,18 +42,18 @@ def _readable(stored: bytes) -> Verdicts | None:
     """Return stored verdicts, `None` for those that are damaged or another release's."""
     try:
         return unpack(stored)
-    except (AkastatsError, zlib.error, ValueError, LookupError, TypeError):
+    except DamagedError:
         return None
 
 
 def of_run(namespace: str, run_id: str) -> Operation[Verdicts]:
-    """Read what one run means; raises `NotFoundError` where nobody has judged it (yet)."""
+    """Read what one run means; raises `NotFoundError` where nobody has judged it (yet), or nobody can read it."""
     found = yield from stored_verdicts.stored(namespace, [run_id])
     if run_id not in found:
         raise NotFoundError(f"no verdicts of run {run_id[:100]!r}: unknown, expired, or not judged yet")
     verdicts = _readable(found[run_id])
     if verdicts is None:
-        raise AkastatsError(
+        raise DamagedError(
             f"the verdicts of run {run_id[:100]!r} are damaged or another release's: update pytest-akastats"
         )
     return verdicts

@@ -141,7 +141,8 @@ def test_many_listeners_share_one_look(redis_client, monkeypatch):
 
 
 @pytest.mark.usefixtures("server", "_fast")
-def test_a_server_that_comes_back_is_followed_on(redis_client, monkeypatch):
+@pytest.mark.parametrize("error", [ServerError("gone", "absent"), ValueError("a fault of ours")], ids=repr)
+def test_a_server_that_comes_back_is_followed_on(redis_client, error):
     """What goes wrong while looking ends no stream: the next look may find the server."""
     put_run(redis_client, 1, status="running")
 
@@ -149,7 +150,7 @@ def test_a_server_that_comes_back_is_followed_on(redis_client, monkeypatch):
         watching = Watch()
         listener = await watching.join()
         await listener.news(SOON_S)
-        look, left = watching._look, [ServerError("gone", "absent")] * 3
+        look, left = watching._look, [error] * 3
 
         async def failing():
             if left:
@@ -163,6 +164,23 @@ def test_a_server_that_comes_back_is_followed_on(redis_client, monkeypatch):
         return heard
 
     assert told_of(asyncio.run(listen())) == [("run-00001", "running", 9)]
+
+
+@pytest.mark.usefixtures("server", "_fast")
+def test_what_is_no_run_is_not_followed(redis_client):
+    """A member that is no UTF-8, and a record without an id, hide no run beside them."""
+    put_run(redis_client, 1, status="running")
+    redis_client.hset(keys.run(NAMESPACE, "none"), "status", "running")
+    redis_client.zadd(keys.runs(NAMESPACE, "status", "running"), {b"\xff": 2.0, "none": 3.0})
+
+    async def listen():
+        watching = Watch()
+        listener = await watching.join()
+        heard = await listener.news(SOON_S)
+        watching.leave(listener)
+        return heard
+
+    assert ["run-00001"] == [run.id for run in asyncio.run(listen())]
 
 
 def test_a_slow_listener_hears_the_latest():

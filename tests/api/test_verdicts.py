@@ -167,7 +167,7 @@ def test_verdicts_are_looked_for_among_the_newest_200_runs(ask, redis_client, ne
     ids=range(6),
 )
 def test_verdicts_that_cannot_be_read_are_passed_over(ask, redis_client, stored):
-    """Those of another release or damaged ones hide none that can be read; asked for by name, they are a 503."""
+    """Those of another release or damaged ones hide none that can be read; asked for by name, they are a 404."""
     put_verdicts(redis_client, 1)
     put_verdicts(redis_client, 2)
     redis_client.set(keys.verdicts(NAMESPACE, run_id(2)), stored)
@@ -175,7 +175,7 @@ def test_verdicts_that_cannot_be_read_are_passed_over(ask, redis_client, stored)
     by_name = ask("GET", f"/api/v1/verdicts?run={run_id(2)}")
 
     assert run_id(1) == ask("GET", "/api/v1/flaky").json()["verdicts"]["run"]
-    assert (503, True) == (by_name.status_code, "another release" in by_name.json()["detail"])
+    assert (404, True) == (by_name.status_code, "another release" in by_name.json()["detail"])
     assert ask("GET", f"/api/v1/runs/{run_id(2)}").json()["verdicts"] is None
 
 
