@@ -111,7 +111,8 @@ def _is_near(end: str) -> bool:
 def check_size(scope: Scope) -> None:
     """Raise a problem for a header that is too large: h11 takes any that comes in one piece."""
     size = len(scope.get("raw_path") or b"") + len(scope.get("query_string", b""))
-    if size + sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADER_BYTES:
+    # With a colon, a blank and the line's end each: thousands of short ones are long too.
+    if size + sum(len(name) + len(value) + 4 for name, value in scope["headers"]) > MAX_HEADER_BYTES:
         raise Problem(431, f"header: more than {MAX_HEADER_BYTES} bytes", "header", MAX_HEADER_BYTES)
 
 
@@ -130,17 +131,26 @@ def check_host(policy: Policy, asked: Asking) -> None:
     )
 
 
-def check_origin(method: str, headers: Headers) -> None:
+def check_origin(scope: Scope) -> None:
     """Raise a problem where a page of somebody else sends what may change something.
 
-    Programs send neither of the two headers; a browser sends at least one with an unsafe method.
+    Programs send neither of the two headers; a browser sends at least one with an unsafe method, and neither twice.
     """
-    if method in _SAFE:
+    if scope["method"] in _SAFE:
         return
-    origin = headers.get("origin")
-    is_ours = origin is None or origin.lower().partition("://")[2] == headers.get("host", "").lower()
-    if not is_ours or headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
+    headers = Headers(scope=scope)
+    origins, sites = headers.getlist("origin"), headers.getlist("sec-fetch-site")
+    is_once = len(origins) < 2 and len(sites) < 2
+    is_ours = all(_is_own(origin, scope, headers) for origin in origins)
+    if not (is_once and is_ours and all(site in ("same-origin", "none") for site in sites)):
         raise Problem(403, "origin: pages of other origins may not ask this", "origin")
+
+
+def _is_own(origin: str, scope: Scope, headers: Headers) -> bool:
+    scheme, _, host = origin.lower().partition("://")
+    # What came by http may have come by https to a proxy that does not say so; the other way round nothing does.
+    is_possible = scheme == "https" or (scheme == "http" and scope.get("scheme") != "https")
+    return is_possible and [host] == [named.lower() for named in headers.getlist("host")]
 
 
 def scopes_of(policy: Policy, asked: Asking, now: float) -> frozenset[str]:
@@ -195,7 +205,7 @@ class Access:
             check_size(scope)
             self._check_rate(asked)
             check_host(policy, asked)
-            check_origin(asked.method, asked.headers)
+            check_origin(scope)
             answer = await self._session(policy, asked, Request(scope, receive))
             if answer is None:
                 granted = self._scopes(policy, asked)
@@ -279,7 +289,7 @@ def reads_contexts(request: Request) -> bool:
 
 def _may_write(request: Request) -> None:
     # Again, because on a host nobody has looked before.
-    check_origin(request.method, Headers(scope=request.scope))
+    check_origin(request.scope)
     _needs(WRITE)(request)
 
 

@@ -13,7 +13,8 @@ from fastapi import APIRouter, FastAPI
 from starlette.routing import BaseRoute, Mount, Route
 
 from akastats import push_stat
-from akastats.api.access import Access, ReadsContexts, may_write
+from akastats.api.access import Access, ReadsContexts, check_origin, may_write
+from akastats.api.problems import Problem
 from akastats.api.rate import Rate
 from akastats.app import create_app
 from akastats.config import Config, config
@@ -233,6 +234,10 @@ def test_others_ask_for_an_address_or_an_allowed_name(host, status):
         {"Sec-Fetch-Site": "cross-site"},
         {"Sec-Fetch-Site": "same-site"},
         {"Origin": HERE, "Sec-Fetch-Site": "cross-site"},
+        {"Origin": HERE.replace("http", "ftp")},
+        [("Origin", HERE), ("Origin", "http://evil.example")],
+        [("Origin", HERE), ("Origin", HERE)],
+        [("Sec-Fetch-Site", "none"), ("Sec-Fetch-Site", "cross-site")],
     ],
     ids=str,
 )
@@ -243,9 +248,37 @@ def test_a_page_of_somebody_else_may_not_post(without_token, headers):
     assert (403, "origin") == (answer.status_code, answer.json()["field"])
 
 
+@pytest.mark.usefixtures("without_token")
+@pytest.mark.parametrize(("scheme", "allowed"), [("https", True), ("http", False)])
+def test_what_came_by_https_was_sent_by_a_page_of_https(scheme, allowed):
+    """A page of the same name by http may be anybody's between it and here."""
+    headers = [(b"host", b"stats.example.org"), (b"origin", f"{scheme}://stats.example.org".encode())]
+    scope = {"type": "http", "method": "POST", "scheme": "https", "headers": headers}
+
+    if allowed:
+        check_origin(scope)
+    else:
+        with pytest.raises(Problem):
+            check_origin(scope)
+
+
+@pytest.mark.parametrize(("count", "status"), [(1000, 200), (10_000, 431)])
+def test_many_short_headers_are_a_long_one(without_token, count, status):
+    """What stands between a name and its value counts, and the end of its line."""
+    answer = ask(without_token, "GET", HERE, "/api/v1/scopes", headers=[("a", "")] * count)
+
+    assert status == answer.status_code
+
+
 @pytest.mark.parametrize(
     "headers",
-    [{}, {"Origin": HERE}, {"Origin": HERE, "Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}],
+    [
+        {},
+        {"Origin": HERE},
+        {"Origin": HERE.replace("http", "https")},
+        {"Origin": HERE, "Sec-Fetch-Site": "same-origin"},
+        {"Sec-Fetch-Site": "none"},
+    ],
 )
 def test_our_own_pages_and_programs_may_post(server, headers):
     """Same origin, or none at all."""
