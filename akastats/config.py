@@ -123,14 +123,30 @@ def auto_or_off(variable: str, text: str) -> str:
 
 def web_address(variable: str, text: str) -> str:
     """Return `text` if it is an address to post to; it is a secret, and not in the message."""
+    if not _is_web_address(text):
+        raise ConfigError(
+            f"{variable} is no address that begins with http:// or https://, has a name that can be asked for and "
+            "a path of ASCII (other letters are written as %C3%A9)"
+        )
+    return text
+
+
+def _is_web_address(text: str) -> bool:
+    if any(character.isspace() or not character.isprintable() for character in text):
+        return False
     try:
         parts = urlsplit(text)
-        is_one = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        host = parts.hostname or ""
+        # As the resolver does it: what cannot be asked for is better said now than at a run's end.
+        host.encode("idna")
+        return (
+            bool(host)
+            and parts.scheme in ("http", "https")
+            and parts.port != 0
+            and (parts.path + parts.query).isascii()
+        )
     except ValueError:
-        is_one = False
-    if not is_one or any(character.isspace() or not character.isprintable() for character in text):
-        raise ConfigError(f"{variable} is no address that begins with http:// or https://")
-    return text
+        return False
 
 
 def timezone_name(variable: str, text: str) -> str:

@@ -214,6 +214,11 @@ def test_importing_is_cheap_and_brings_no_driver():
         "http://host:many/x",
         "https://host/a b",
         "http://[x/",
+        "https://host/größe",
+        "https://host/a?q=größe",
+        "https://a..b/",
+        f"https://{'a' * 64}.example/",
+        f"https://user:pass@{'ü' * 60}.example/",
     ],
 )
 def test_a_webhook_is_an_address_and_a_secret(value):
@@ -222,7 +227,7 @@ def test_a_webhook_is_an_address_and_a_secret(value):
         read({"AKA_STATS_WEBHOOK": value})
 
     assert value not in str(error.value)
-    right = read({"AKA_STATS_WEBHOOK": "https://hooks.example/T0/secret"})
+    right = read({"AKA_STATS_WEBHOOK": "https://user:pass@höoks.example/T0/secret%C3%A9"})
     assert "secret" not in f"{right} {right!r}"
 
 

@@ -134,7 +134,7 @@ def check_host(policy: Policy, asked: Asking) -> None:
 def check_origin(scope: Scope) -> None:
     """Raise a problem where a page of somebody else sends what may change something.
 
-    Programs send neither of the two headers; a browser sends at least one with an unsafe method, and neither twice.
+    Programs send neither of the two headers; a browser sends at least one with an unsafe method, and none twice.
     """
     if scope["method"] in _SAFE:
         return

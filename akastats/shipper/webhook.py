@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import threading
+from base64 import b64encode
 from http.client import HTTPException
 from typing import Any
 from urllib.error import URLError
+from urllib.parse import unquote_to_bytes, urlsplit, urlunsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from akastats.analysis.verdicts import Verdicts, newly_flaky, newly_slower, suite_newly_slower
@@ -67,11 +69,24 @@ def post(url: str, told: dict[str, Any]) -> str:
     return f"AKA_STATS_WEBHOOK was not told ({trouble})" if trouble else ""
 
 
+def _request(url: str, told: dict[str, Any]) -> Request:
+    """Return what is sent; user and password are no part of the name that is asked for, as they are to urllib."""
+    parts = urlsplit(url)
+    credentials, _, place = parts.netloc.rpartition("@")
+    headers = {"Content-Type": "application/json", "User-Agent": "akastats"}
+    if credentials:
+        headers["Authorization"] = _basic(credentials)
+    return Request(urlunsplit(parts._replace(netloc=place)), json.dumps(told).encode(), headers, method="POST")
+
+
+def _basic(credentials: str) -> str:
+    pair = credentials if ":" in credentials else f"{credentials}:"
+    return f"Basic {b64encode(unquote_to_bytes(pair)).decode()}"
+
+
 def _sent(url: str, told: dict[str, Any]) -> str:
-    body = json.dumps(told).encode()
     try:
-        request = Request(url, body, {"Content-Type": "application/json", "User-Agent": "akastats"}, method="POST")
-        with build_opener(_Unredirected).open(request, timeout=TIMEOUT_S):
+        with build_opener(_Unredirected).open(_request(url, told), timeout=TIMEOUT_S):
             return ""
     except URLError as error:
         return str(getattr(error, "code", None) or type(error.reason).__name__)

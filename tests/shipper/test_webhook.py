@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -78,13 +79,17 @@ def test_very_much_news_is_counted():
 
 
 @contextmanager
-def listening(status: int = 200, location: str = "") -> Iterator[tuple[str, list[bytes]]]:
+def listening(
+    status: int = 200, location: str = "", credentials: list[str | None] | None = None
+) -> Iterator[tuple[str, list[bytes]]]:
     """Listen as somebody else's service: its address, and the bodies it was sent."""
     bodies: list[bytes] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+            if credentials is not None:
+                credentials.append(self.headers["Authorization"])
             self.send_response(status)
             if location:
                 self.send_header("Location", location)
@@ -111,6 +116,26 @@ def test_news_are_posted_as_json():
     assert ("", [{"text": "news"}]) == (trouble, list(map(json.loads, bodies)))
 
 
+@pytest.mark.parametrize(
+    ("userinfo", "pair"),
+    [
+        ("", None),
+        ("ada:s3cret@", b"ada:s3cret"),
+        ("ada:p%40ss%2Fw%C3%B6rd@", "ada:p@ss/wörd".encode()),
+        ("ada@", b"ada:"),
+        (":token@", b":token"),
+    ],
+)
+def test_credentials_in_the_address_are_sent_as_such(userinfo, pair):
+    """The name that is asked for is without them."""
+    credentials: list[str | None] = []
+    with listening(credentials=credentials) as (url, bodies):
+        trouble = post(url.replace("://", f"://{userinfo}"), {})
+
+    expected = f"Basic {b64encode(pair).decode()}" if pair else None
+    assert ("", 1, [expected]) == (trouble, len(bodies), credentials)
+
+
 @pytest.mark.parametrize("status", [400, 500])
 def test_a_service_that_refuses_is_told_of_without_its_address(status):
     """The address is a secret."""
@@ -131,7 +156,10 @@ def test_no_redirect_is_followed(status):
 
 @pytest.mark.parametrize(
     ("url", "trouble"),
-    [("http://user:secret@127.0.0.1/", "InvalidURL"), ("http://127.0.0.1:1/\N{SNOWMAN}", "UnicodeEncodeError")],
+    [
+        ("http://user:secret@127.0.0.1:many/", "InvalidURL"),
+        ("http://127.0.0.1:1/\N{SNOWMAN}", "UnicodeEncodeError"),
+    ],
 )
 def test_an_address_that_cannot_be_asked_is_no_error(url, trouble):
     """Python's own way of refusing it is none of a run's."""
