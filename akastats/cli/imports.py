@@ -119,7 +119,7 @@ def _outlined(groups: Sequence[tuple[Path, ...]], given: Given) -> list[Outline 
 
 
 def _size(paths: Sequence[Path]) -> int:
-    return sum(path.stat().st_size for path in paths if path.is_file())
+    return sum(path.stat().st_size for path in paths if os.path.isfile(path))
 
 
 def _delivered(outlines: Sequence[Outline], given: Given, place: Place) -> list[Imported]:

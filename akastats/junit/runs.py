@@ -7,6 +7,7 @@ that producer: nothing is counted twice.
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -77,12 +78,19 @@ def outline(paths: Sequence[Path], given: Given, advance: Progress) -> Outline:
     told = min((when for when in moments if when is not None), default=None)
     started = given.started if given.started is not None else told
     if started is None:
-        started = min(path.stat().st_mtime for path in paths)
+        started = min(map(_modified, paths))
     # A report without times, imported for several days, is several runs.
     identity = json.dumps([sorted(digests), given.suite, given.started])
     producer = sha256(identity.encode()).hexdigest()[:32]
     host = next((host for host in hosts if host), "")
     return Outline(tuple(paths), producer, _run_id(started, producer), started, told, host, cases)
+
+
+def _modified(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError as error:
+        raise ReportError(f"it is gone: {error.strerror}") from error
 
 
 def _run_id(started: float, producer: str) -> str:
@@ -151,8 +159,11 @@ class _Stream:
         return self._hash.hexdigest()
 
     def read(self, size: int) -> bytes:
-        """Read on."""
-        piece = self._file.read(size)
+        """Read on; raises `ReportError` where the system will not: what can be opened may have nothing to read."""
+        try:
+            piece = self._file.read(size)
+        except OSError as error:
+            raise ReportError(f"it cannot be read: {error.strerror}") from error
         self._hash.update(piece)
         self._advance(len(piece))
         return piece
@@ -165,8 +176,9 @@ class _Stream:
 
 
 def _opened(path: Path, advance: Progress) -> _Stream:
-    if not path.is_file():
-        raise ReportError("there is no such file" if not path.exists() else "it is no file")
+    # Asked so, a directory that may not be entered is no error but has no such file.
+    if not os.path.isfile(path):
+        raise ReportError("it is no file" if os.path.exists(path) else "there is no such file")
     try:
         return _Stream(open(path, "rb"), advance)  # closed by the stream
     except OSError as error:

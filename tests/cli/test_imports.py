@@ -68,6 +68,17 @@ def test_importing_twice_doubles_nothing(akastats, reports, server):
     assert (second.code, counts(server, label)) == (0, [b"1"])
 
 
+@pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="needs /proc")
+def test_a_file_that_cannot_be_read_is_refused_alone(akastats, reports, server):
+    """It can be opened, and then the system refuses: the other reports become runs all the same."""
+    answer = akastats("import", "/proc/self/mem", "reports/jest.xml", "--url", server, "--json")
+
+    told = {item["reports"][0]: (item["state"], item["remark"]) for item in answer.json["items"]}
+    assert 1 == answer.code
+    assert ("refused", "it cannot be read: Input/output error") == told["/proc/self/mem"]
+    assert ("imported", "") == told["reports/jest.xml"]
+
+
 def test_a_report_without_times_is_known_by_what_it_holds(akastats, reports, server):
     """Its file's time gives the run its time, and may change."""
     akastats("import", "reports/surefire.xml", "--url", server)
