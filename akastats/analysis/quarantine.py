@@ -14,8 +14,16 @@ from akastats.stored_values import json_of, read
 #: What is not dealt with by then is put in anew, by somebody who looks at it.
 MAX_DAYS = 90
 MAX_REASON, MAX_BY = 500, 100
-#: A character that is neither a blank nor a control: spelled out, since languages differ in what `\s` is.
-SEEN = r"[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff]"
+#: A character that shows something: spelled out, since languages differ in what `\s` is. Beyond U+FFFF they differ
+#: in how one is written at all, so that what is hidden there counts as seen.
+SEEN = (
+    r"[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
+    # Without a width, a direction, a filler, a blank pattern.
+    r"\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164"
+    r"\uffa0\ufff0-\ufffb"
+    # What only changes the character before it.
+    r"\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f]"
+)
 #: A test that failed in each of so many newest attempts is broken, not flaky.
 NEWEST = 10
 _FAILING = frozenset("fer")

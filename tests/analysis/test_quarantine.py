@@ -105,7 +105,18 @@ def test_a_text_is_kept_without_its_blanks_and_can_be_stored() -> None:
     assert "a\\udc80 b" == check_text("  a\udc80 b\n")
 
 
-@pytest.mark.parametrize("text", ["", " \n", "\x1f", "\u3000\ufeff\x7f", "x" * 501])
+HIDDEN = ["\u200b", "\u0301", "\u115f\u3164", "\u2800", "\u202e\u2066", "\ufe0f", "\u00ad \u2060"]
+
+
+@pytest.mark.parametrize(
+    "text", ["e\u0301", "\u200b.", "\U0001f525\ufe0f", "\u6f22", "\u0915\u093e", "\u05d0\u05b8"]
+)
+def test_what_shows_something_is_a_reason(text: str) -> None:
+    """In any script, an accent of its own and a picture included."""
+    assert text == check_text(text)
+
+
+@pytest.mark.parametrize("text", ["", " \n", "\x1f", "\u3000\ufeff\x7f", "x" * 501, *HIDDEN])
 def test_a_reason_is_needed_and_has_an_end(text: str) -> None:
     """Nobody can ask a test why it is there."""
     with pytest.raises(ValueError, match="1 to 500 characters"):
