@@ -38,6 +38,12 @@ from akastats.redact.patterns import MOST_STEPS, Patterns, steps
         "mysql -u me -phunter22 db",
         "assert 'hunter2-2' == 'x'\nE    +  where 'hunter2-2' = Login().password",
         "password = 'hunter22",
+        "requests.get(url, auth=('svc', 'hunter22'))",
+        "Session(proxy_auth=(USER, 'hunter22'))",
+        '"auth": ("svc", "hunter22")',
+        "\\'auth\\': (\\'svc\\', \\'hunter22\\')",
+        "\x1b[31mpassword\x1b[0m=\x1b[1mhunter22\x1b[0m",
+        "\x1b[31mpassword\x1b[0m=\x1b[1m'hunter22'\x1b[0m",
         "-----BEGIN RSA PRIVATE KEY-----\nhunter22\n-----END RSA PRIVATE KEY-----",
         "-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nhunter22\n-----END PGP PRIVATE KEY BLOCK-----",
     ],
@@ -192,6 +198,34 @@ def test_a_name_keeps_words_that_only_sound_secret() -> None:
 
     assert "a.py::test[password=ordinary]" == redact.name("a.py::test[password=ordinary]")
     assert f"a.py::test[{MASK}-redis://{MASK}@h]" == redact.name("a.py::test[Zq8Wv2Yx7Kd5-redis://u:p@h]")
+
+
+@pytest.mark.parametrize("signature", ["a1B2" * 10 + "%3D", "%2B" + "a1B2" * 10 + "%3D", "+" + "a1B2" * 10 + "0="])
+def test_a_signed_address_in_a_name_loses_its_signature(signature: str) -> None:
+    """Azure's `sig` lets in whoever has it, until the date beside it."""
+    name = f"a.py::test[https://x.blob.example.net/c?sv=2020&sig={signature}&se=2030]"
+
+    shown = redactor({}).name(name)
+
+    assert "a1B2" not in shown
+    assert shown.startswith("a.py::test[https://x.blob.example.net/c?sv=2020&sig=")
+    assert shown.endswith(f"{MASK}&se=2030]")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "client.get('/', auth=('user',))",
+        "auth=(user, password)",
+        "def get(url, auth=(None, 'x')):",
+        "auth=(login('a', 'bcdef'))",
+        "a.py::test[design=" + "a" * 50 + "]",
+        "a.py::test[sig=abc]",
+    ],
+)
+def test_what_only_looks_like_a_pair_or_a_signature_stays(text: str) -> None:
+    """Names of variables, calls and short words are no secrets."""
+    assert text == redactor({})(text)
 
 
 BAITS = {

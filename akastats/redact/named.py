@@ -57,14 +57,19 @@ _JOINT = late(
 )
 _VALUE = late(
     r"""
-    (?:[bBrRuUfF]{1,2}(?=['"\\]))?
+    (?:\x1b\[[\d;]{0,20}m)? (?:[bBrRuUfF]{1,2}(?=['"\\]))?
     (?: (?P<triple>'''|\"\"\") (?P<long>[\s\S]{1,4000}?) (?:(?P=triple)|\Z)
       | (?P<escape>\\{1,3}['"]) (?P<escaped>[^\n]{1,2000}?) (?:(?P=escape)|$)
       | ' (?P<single>[^'\\\n]*(?:\\.[^'\\\n]*)*)
       | " (?P<double>[^"\\\n]*(?:\\.[^"\\\n]*)*)
-      | (?P<bare>[^\s'"(){}\[\],;<>&`]{1,4000})
+      | (?P<bare>[^\s\x1b'"(){}\[\],;<>&`]{1,4000})
     )""",
     re.VERBOSE | re.MULTILINE,
+)
+# What a pair holds: a user, quoted or not, and a password.
+_PAIR = late(
+    r"(?:[bru]?(\\{0,3}['\"])[^'\"\n]{0,200}\1|[\w.]{1,100}),\s{1,60}"
+    r"[bru]?(\\{0,3}['\"])(?P<password>[^'\"\n]{3,500}?)(?=\2)"
 )
 _CALL = late(r"\(\s{0,40}[bru]?(['\"])([^'\"\n]{1,2000})\1")
 _WRAPPER = late(r"(?i)(?:secret\w*|str|bytes|quote\w*|masked\w*|sensitive\w*|password\w*|url|b64\w*)$")
@@ -153,10 +158,10 @@ def _given(text: str, lowered: str, places: list[int]) -> Iterator[Given]:
         at = _TAIL.match(lowered, place).end()  # type: ignore[union-attr]  # it matches nothing too
         joint = _JOINT.match(lowered, at) if lowered[at : at + 1] in _JOINING else None
         if joint is not None:
-            given = _look(text, lowered, place, joint)
-            if given is not None:
-                at = given.end
-                yield given
+            for given in (_look(text, lowered, place, joint), _paired(text, lowered, joint)):
+                if given is not None:
+                    at = given.end
+                    yield given
 
 
 def _look(text: str, lowered: str, place: int, joint: re.Match[str]) -> Given | None:
@@ -185,6 +190,16 @@ def _look(text: str, lowered: str, place: int, joint: re.Match[str]) -> Given | 
         if not in_list and _is_secret(name, given.value, joint.lastgroup == "comma" and not head.startswith("-"))
         else None
     )
+
+
+def _paired(text: str, lowered: str, joint: re.Match[str]) -> Given | None:
+    """Return the password of `auth=('user', '...')`, as requests and httpx are given it."""
+    if joint["open"] != "(" or not lowered.endswith("auth", 0, joint.start()):
+        return None
+    pair = _PAIR.match(text, joint.end())
+    if pair is None or _NOTHING.fullmatch(pair["password"]):
+        return None
+    return Given("auth", pair["password"], *pair.span("password"), True)
 
 
 def _is_joined(joint: re.Match[str], head: str, before: str, text: str) -> bool:

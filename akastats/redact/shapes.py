@@ -42,6 +42,8 @@ _TOKENS = (
     r"SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}",
     r"key-[a-f0-9]{32}\b",
     r"[a-f0-9]{32}-us\d{1,2}\b",
+    # Azure: the signature of an address that is signed; it may begin with what begins no word
+    r"(?:(?<=\bsig=)|(?<=\bsig=[+/%]))[A-Za-z0-9+/%]{38,}=?",
     # Others
     r"hf_[A-Za-z0-9]{20,}",
     r"do[opr]_v1_[a-f0-9]{32,}",

@@ -224,6 +224,8 @@ NAMED: tuple[tuple[str, str], ...] = (
     ("camel case", "raise ValueError({{'clientSecret': value({at})}})"),
     ("upper case", "raise ValueError('MYSQL_ROOT_PASSWORD=' + value({at}))"),
     ("colour", "raise ValueError('\\x1b[31mpassword\\x1b[0m=' + value({at}))"),
+    ("colours", "raise ValueError('\\x1b[31mpassword\\x1b[0m=\\x1b[1m' + value({at}) + '\\x1b[0m')"),
+    ("auth", "raise ValueError(\"auth=('svc', '\" + value({at}) + \"')\")"),
     ("log line", "raise ValueError('2024-01-01 12:00:00 INFO login user=me secret=' + value({at}) + ' ok')"),
     ("is", "raise ValueError('the password is %r now' % value({at}))"),
     (
