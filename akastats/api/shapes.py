@@ -711,6 +711,10 @@ class Verdicts(RunVerdicts):
     suite_changes: list[JudgedChange] = Field(description="of the pace of everything, newest first")
     together: list[list[str]] = Field(description="labels that changed at one run", examples=[[_TOGETHER]])
     paces: list[RunPace] = Field(description="of the runs in the environment of this one, oldest first")
+    fixed: list[str] = Field(
+        description="failed in the run before and passed in this one, flaky ones left out",
+        examples=[["tests/test_orders.py::test_b"]],
+    )
 
 
 class MarkWanted(BaseModel):

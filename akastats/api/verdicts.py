@@ -72,6 +72,7 @@ def verdicts_of(found: Whole) -> Verdicts:
         suite_changes=[judged.judged_change(each) for each in found.suite_changes],
         together=[list(group) for group in verdicts.together],
         paces=judged.paces(verdicts),
+        fixed=list(verdicts.fixed),
     )
 
 

@@ -57,6 +57,7 @@ def test_all_that_a_run_means(ask, redis_client):
         usual_seconds=50.0,
         is_outage=True,
         undecided=3,
+        fixed=("a.py::d",),
     )
 
     found = ask("GET", "/api/v1/verdicts").json()
@@ -76,6 +77,7 @@ def test_all_that_a_run_means(ask, redis_client):
         (change["kind"], change["label"], change["nodeid"]) for change in found["suite_changes"]
     ]
     assert [["x", "y"]] == found["together"]
+    assert ["a.py::d"] == found["fixed"]
     assert [{"run": run_id(1), "pace": 1.0}, {"run": run_id(2), "pace": 1.25}] == found["paces"]
     assert [["a.py::c", "a.py::d"]] == found["clusters"]
     assert [{"nodeid": "a.py::b", "seconds": 2.0, "allowed": 1.5, "rule": "max_seconds"}] == found["over_budget"]
