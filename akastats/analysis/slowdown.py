@@ -136,6 +136,8 @@ class _Environment:
         self.durations = durations
         asked = sample([label for label, series in durations.items() if len(series.runs) >= MIN_BEFORE])
         self.paces = paces((self._logs(durations[label]) for label in asked), len(runs))
+        # Most tests ran each time, and so each has these.
+        self.told = [pace for pace in self.paces if pace is not None]
 
     def tell_paces(self, factors: list[float | None]) -> None:
         """Write the factor of each run of the class."""
@@ -178,12 +180,13 @@ class _Environment:
             yield label, self._changes_of(label, at, seconds, limits)
 
     def _changes_of(self, label: str, at: Sequence[int], seconds: Sequence[float], limits: Limits) -> list[Change]:
-        paces = [self.paces[run] for run in at]
-        if None in paces:
-            known = [place for place, pace in enumerate(paces) if pace is not None]
+        paces = self.told
+        if not len(at) == len(paces) == len(self.runs):
+            known = [place for place, run in enumerate(at) if self.paces[run] is not None]
             at, seconds = [at[place] for place in known], [seconds[place] for place in known]
+            paces = [pace for run in at if (pace := self.paces[run]) is not None]
         logs = map(log, [value + OFFSET for value in seconds])
-        values = list(map(sub, logs, [pace for pace in paces if pace is not None]))
+        values = list(map(sub, logs, paces))
         found = (self._change(label, at, shift, 1.0, limits) for shift in shifts(values, limits))
         return [change for change in found if abs(change.after - change.before) >= LEAST_SECONDS]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from akastats.analysis.clusters import clusters
 from akastats.analysis.flaky import LEAST_COMMITS, Flakiness, State, Vote, judge
 from akastats.analysis.outages import Outages, RunFailures, outages
-from akastats.analysis.run_records import FAILING, MUTE, RunRecord, only, whole_of
+from akastats.analysis.run_records import FAILING, MUTE, RunRecord, only, places_of, whole_of
 from akastats.analysis.verdicts import JudgedTest, Verdicts
 
 #: Tests that ran right before a failure: so many are named.
@@ -45,7 +45,7 @@ def votes_of(records: Sequence[RunRecord], tests: Collection[str]) -> dict[str, 
     for record in records:
         run, commit = record.facts.id, record.facts.commit
         tried_again: set[str] = set()
-        for at in _places(record, found):
+        for at in places_of(record, found):
             nodeid, letter = record.nodeids[at], record.letters[at]
             if letter not in MUTE:
                 found[nodeid].append(Vote(run, commit, letter in FAILING, nodeid in tried_again))
@@ -62,18 +62,20 @@ def standing(records: Sequence[RunRecord], unusual: Outages, previous: Verdicts 
     """
     records = _without_gone(records)
     failed = {nodeid for record in records for nodeid in record.failing}
-    votes = votes_of(records, failed)
+    # Of two million attempts in 200 runs some 20,000 are of tests that ever failed.
+    suspects = [only(record, failed) for record in records]
+    votes = votes_of(suspects, failed)
     judged = {nodeid: judge(told, unusual.about(nodeid)) for nodeid, told in votes.items() if told}
     counts = Counter(found.state for found in judged.values()) + _never_failed(records, failed)
     told = {nodeid: found for nodeid, found in judged.items() if found.state in _TELLING}
     flaky = {nodeid for nodeid, found in told.items() if found.state == "flaky"}
-    costs, around = _costs(records, flaky, unusual), _circumstances(records, flaky)
+    costs, around = _costs(suspects, flaky, unusual), _circumstances(suspects, flaky)
     news = _news(told, previous, run_id)
     tests = sorted(
         (_test(nodeid, found, costs, around.get(nodeid), nodeid in news) for nodeid, found in told.items()),
         key=lambda test: (-test.seconds_lost, -test.runs_failed, test.nodeid),
     )
-    return Standing(dict(counts), tuple(tests[:MOST_TOLD]), tuple(_clusters(records, flaky)))
+    return Standing(dict(counts), tuple(tests[:MOST_TOLD]), tuple(_clusters(suspects, flaky)))
 
 
 def _without_gone(records: Sequence[RunRecord]) -> list[RunRecord]:
@@ -95,7 +97,8 @@ def _never_failed(records: Sequence[RunRecord], failed: Collection[str]) -> Coun
     """Count the tests that never failed: new on few commits, else healthy."""
     commits: Counter[str] = Counter()
     for of_commit in _by_commit(records):
-        commits.update(set().union(*(record.ran for record in of_commit)))
+        ran = [record.ran for record in of_commit]
+        commits.update(ran[0] if len(ran) == 1 else set().union(*ran))
     healthy = sum(count >= LEAST_COMMITS for nodeid, count in commits.items() if nodeid not in failed)
     new = sum(nodeid not in failed for nodeid in commits) - healthy
     told: dict[State, int] = {"healthy": healthy, "new": new}
@@ -133,12 +136,18 @@ def _costs(records: Sequence[RunRecord], flaky: Collection[str], unusual: Outage
                 seconds[record.nodeids[at]] += record.seconds[at]
         if not failures:
             continue
-        failed = [nodeid for nodeid, letter in record.came_to().items() if letter in FAILING]
+        failed = _failed_in_the_end(record)
         runs.update(nodeid for nodeid in failed if nodeid in seconds)
         if failed and all(nodeid in seconds for nodeid in failed):
             for nodeid in failed:
                 seconds[nodeid] += (record.facts.duration or 0.0) / len(failed)
     return _Costs(runs, seconds)
+
+
+def _failed_in_the_end(record: RunRecord) -> list[str]:
+    """Return the tests whose last attempt failed."""
+    last = {record.nodeids[at]: record.letters[at] for at in places_of(record, record.failing)}
+    return [nodeid for nodeid, letter in last.items() if letter in FAILING]
 
 
 def _test(nodeid: str, found: Flakiness, costs: _Costs, around: _Circumstances | None, is_new: bool) -> JudgedTest:
@@ -178,16 +187,11 @@ def _circumstances(records: Sequence[RunRecord], flaky: Collection[str]) -> dict
         for at, before in record.after.items():
             if record.nodeids[at] in found:
                 found[record.nodeids[at]].after[before] += 1
-        for at in _places(record, found) if record.workers else ():
+        for at in places_of(record, found) if record.workers else ():
             told, worker = found[record.nodeids[at]], record.workers[at]
             told.ran[worker] += 1
             told.failed[worker] += record.letters[at] in FAILING
     return found
-
-
-def _places(record: RunRecord, tests: Collection[str]) -> list[int]:
-    """Return the places of the attempts of some tests."""
-    return [at for at, nodeid in enumerate(record.nodeids) if nodeid in tests]
 
 
 def _clusters(records: Sequence[RunRecord], flaky: Collection[str]) -> list[tuple[str, ...]]:
