@@ -28,6 +28,10 @@ class Kept(Generic[T]):
         # Requests that come together look once: a first look fetches all there is.
         self._looks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[Seen[T]]] = WeakKeyDictionary()
 
+    def forget(self) -> None:
+        """Look anew at all there is when next asked, as a process that has just begun."""
+        self._where, self._seen = ("", ""), Seen()
+
     async def now(self) -> Seen[T]:
         """Return the list as it is now."""
         loop = asyncio.get_running_loop()

@@ -68,7 +68,7 @@ def answers(ask) -> Callable[[], dict[str, Any]]:
 
     def all_of(*more: str) -> dict[str, Any]:
         for kept in (memory.tests, memory.failures):
-            kept.__init__(kept._seen_now)  # type: ignore[misc]
+            kept.forget()
         return {path: ask("GET", f"/api/v1/{path}") for path in (*PATHS, *more)}
 
     return all_of
@@ -111,7 +111,7 @@ def test_a_damaged_row_hides_its_test_alone(known, answers, ask, redis_client):
 
     for stored in (*NO_VALUES, *rows_of(sound)):
         redis_client.hset(known["row"], TEST, stored)
-        memory.tests.__init__(memory.tests._seen_now)
+        memory.tests.forget()
         listed, grid, put = (
             ask("GET", "/api/v1/tests?sort=last"),
             ask("GET", "/api/v1/grid"),
@@ -231,7 +231,7 @@ def test_a_damaged_record_hides_its_failure_alone(known, ask, redis_client, fiel
 
     for stored in (*NO_VALUES, b"[[1]]"):
         redis_client.hset(known["error"], field, stored)
-        memory.failures.__init__(memory.failures._seen_now)  # type: ignore[misc]
+        memory.failures.forget()
         listed = ask("GET", f"/api/v1/errors?sort={sort}")
         alone = ask("GET", f"/api/v1/errors/{known['print']}")
 
@@ -263,7 +263,7 @@ def test_a_damaged_part_of_a_record_hides_it_where_it_is_shown(known, ask, redis
 def test_lone_surrogates_are_spelled_out(known, ask, redis_client):
     """No answer could carry them, and a test is not to be hidden for its name."""
     redis_client.hset(known["error"], "frames", b'["a\\ud800", "\\uD83D\\ude00", "\\\\ud800"]')
-    memory.failures.__init__(memory.failures._seen_now)  # type: ignore[misc]
+    memory.failures.forget()
 
     frames = ask("GET", f"/api/v1/errors/{known['print']}").json()["frames"]
 
