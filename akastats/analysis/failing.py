@@ -22,7 +22,7 @@ def judged_failures(
 
     Without any run of a base there is nothing to judge by, and only what is quarantined has a label.
     """
-    failed = [nodeid for nodeid, letter in run.came_to().items() if letter in FAILING][:MOST_FAILURES]
+    failed = run.failed()[:MOST_FAILURES]
     votes = votes_of(base, failed)
     attempts = _attempts(run, base)
     return tuple(

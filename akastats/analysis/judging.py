@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from akastats.analysis.budgets import over_budget, pace_among, usual_of
 from akastats.analysis.failing import judged_failures
 from akastats.analysis.outages import Outages
-from akastats.analysis.run_records import FAILING, RunRecord, only, whole_of
+from akastats.analysis.run_records import RunRecord, only, whole_of
 from akastats.analysis.slowing import Numbers, slowing
 from akastats.analysis.standing import found_outages, standing
 from akastats.analysis.verdicts import OverBudget, Verdicts
@@ -77,8 +77,7 @@ def _fixed(case: Case, unusual: Outages, flaky: Collection[str]) -> tuple[str, .
     if not before or before[0].facts.id in unusual.counted:
         return ()
     passed = case.run.passed()
-    failed = (nodeid for nodeid, letter in before[0].came_to().items() if letter in FAILING)
-    return tuple(nodeid for nodeid in failed if nodeid in passed and nodeid not in flaky)[:MOST_FIXED]
+    return tuple(nodeid for nodeid in before[0].failed() if nodeid in passed and nodeid not in flaky)[:MOST_FIXED]
 
 
 def _over_budget(case: Case, paces: Sequence[tuple[str, float]]) -> tuple[OverBudget, ...]:

@@ -94,9 +94,10 @@ class RunRecord:
         last = {nodeid: (letter, seconds) for nodeid, letter, seconds in rows}
         return {nodeid: seconds for nodeid, (letter, seconds) in last.items() if letter == PASSED}
 
-    def came_to(self) -> dict[str, str]:
-        """Return the letter of each test's last attempt."""
-        return dict(zip(self.nodeids, self.letters, strict=True))
+    def failed(self) -> list[str]:
+        """Return the tests whose last attempt failed, in the order of their first."""
+        last = {self.nodeids[at]: self.letters[at] for at in places_of(self, self.failing)}
+        return [nodeid for nodeid, letter in last.items() if letter in FAILING]
 
 
 def record_of(facts: RunFacts, content: Mapping[str, Any], known: dict[str, str]) -> RunRecord:

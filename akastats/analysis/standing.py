@@ -136,18 +136,12 @@ def _costs(records: Sequence[RunRecord], flaky: Collection[str], unusual: Outage
                 seconds[record.nodeids[at]] += record.seconds[at]
         if not failures:
             continue
-        failed = _failed_in_the_end(record)
+        failed = record.failed()
         runs.update(nodeid for nodeid in failed if nodeid in seconds)
         if failed and all(nodeid in seconds for nodeid in failed):
             for nodeid in failed:
                 seconds[nodeid] += (record.facts.duration or 0.0) / len(failed)
     return _Costs(runs, seconds)
-
-
-def _failed_in_the_end(record: RunRecord) -> list[str]:
-    """Return the tests whose last attempt failed."""
-    last = {record.nodeids[at]: record.letters[at] for at in places_of(record, record.failing)}
-    return [nodeid for nodeid, letter in last.items() if letter in FAILING]
 
 
 def _test(nodeid: str, found: Flakiness, costs: _Costs, around: _Circumstances | None, is_new: bool) -> JudgedTest:

@@ -63,7 +63,8 @@ def test_what_attempts_come_to(outcomes, failing, passing, came_to):
     """The last attempt counts; that an earlier one failed is known all the same."""
     record = record_of(facts(1), content([("t", outcome, 0.1) for outcome in outcomes]), {})
 
-    assert (failing, passing, {"t": came_to}) == (record.failing, record.passing, record.came_to())
+    assert (failing, passing, came_to) == (record.failing, record.passing, record.letters[-1])
+    assert (["t"] if came_to in "fe" else []) == record.failed()
 
 
 def test_names_are_held_once():

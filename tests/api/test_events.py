@@ -103,20 +103,22 @@ def test_a_run_that_ends_behind_many_newer_ones_is_heard_of(redis_client):
     assert told_of(asyncio.run(listen())) == [(going, "passed", None)]
 
 
+async def first_news():
+    """What one who begins to listen hears first."""
+    watching = Watch()
+    listener = await watching.join()
+    heard = await listener.news(SOON_S)
+    watching.leave(listener)
+    return heard
+
+
 @pytest.mark.usefixtures("server")
 def test_of_many_that_seem_to_run_the_newest_are_followed(redis_client):
     """A machine that is gone leaves a run that never ends: there is a bound to how many are looked at."""
     for number in range(MAX_RUNNING + 20):
         put_run(redis_client, number, status="running")
 
-    async def listen():
-        watching = Watch()
-        listener = await watching.join()
-        heard = await listener.news(SOON_S)
-        watching.leave(listener)
-        return heard
-
-    heard = asyncio.run(listen())
+    heard = asyncio.run(first_news())
 
     assert (len(heard), heard[-1].id) == (MAX_RUNNING, f"run-{MAX_RUNNING + 19:05d}")
 
@@ -173,14 +175,7 @@ def test_what_is_no_run_is_not_followed(redis_client):
     redis_client.hset(keys.run(NAMESPACE, "none"), "status", "running")
     redis_client.zadd(keys.runs(NAMESPACE, "status", "running"), {b"\xff": 2.0, "none": 3.0})
 
-    async def listen():
-        watching = Watch()
-        listener = await watching.join()
-        heard = await listener.news(SOON_S)
-        watching.leave(listener)
-        return heard
-
-    assert ["run-00001"] == [run.id for run in asyncio.run(listen())]
+    assert ["run-00001"] == [run.id for run in asyncio.run(first_news())]
 
 
 def test_a_slow_listener_hears_the_latest():
