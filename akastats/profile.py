@@ -17,11 +17,13 @@ from typing import Any
 
 from akastats.errors import DamagedError
 from akastats.outcomes import Budget, Story
-from akastats.stored_values import MIB, are_numbers, are_texts, inflated, json_of, sendable
+from akastats.stored_values import MAX_INT, MIB, are_numbers, are_texts, inflated, json_of, sendable
 
 VERSION = 1
 #: 100,000 tests are some 20 MB, unpacked.
 MOST_BYTES = 64 * MIB
+#: Far beyond any clock, and far from what a float can hold: sums and ratios of such times are numbers still.
+MOST_US = 1e30
 _NONE = "this profile is damaged, or none of ours"
 _ERRORS = ("nodeid", "phase", "error", "exception", "fingerprint")
 
@@ -91,11 +93,11 @@ def _are_texts(column: Any) -> bool:
 
 
 def _are_numbers(column: Any) -> bool:
-    return type(column) is list and are_numbers(column)
+    return type(column) is list and are_numbers(column, MOST_US)
 
 
 def _are_whole(column: Any) -> bool:
-    return _are_numbers(column) and {int}.issuperset(map(type, column))
+    return type(column) is list and are_numbers(column, MAX_INT) and {int}.issuperset(map(type, column))
 
 
 def _are_lists_of_texts(column: Any) -> bool:

@@ -146,6 +146,7 @@ def test_what_is_no_value_is_as_good_as_absent(known, answers, redis_client, kin
     assert ("verdicts" in kind) == (found["flaky?state="]["verdicts"] is None)
 
 
+FIXTURE = {"name": ["db"], "baseid": [""], "scope": ["session"]}
 PROFILES: tuple[tuple[tuple[Any, ...], Any], ...] = (
     (("tests",), {}),
     (("tests",), None),
@@ -153,6 +154,8 @@ PROFILES: tuple[tuple[tuple[Any, ...], Any], ...] = (
     (("tests", "nodeid"), [1, 2]),
     (("tests", "call"), ["x", None]),
     (("tests", "call"), [10**400, 1]),
+    (("tests", "call"), [10**308, 1]),
+    (("fixtures",), {"setup": [10**308], "teardown": [10**308], "count": [1], **FIXTURE}),
     (("tests", "stats"), [[1], "x"]),
     (("tests", "budget"), [{"max_seconds": "x"}, 1]),
     (("errors",), []),
