@@ -108,6 +108,8 @@ def pack(row: Row) -> bytes:
 def unpack(stored: bytes | None) -> Row | None:
     """Return a stored row, `None` for none, and for one that is damaged or another release's."""
     try:
-        return listed(Row, json_of(stored or b""))
+        row = listed(Row, json_of(stored or b""))
     except DamagedError:
         return None
+    # There is no row without an attempt.
+    return row if row.durations else None

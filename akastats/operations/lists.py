@@ -102,7 +102,7 @@ def error_fields(
 
 
 def file_error(
-    namespace: str, fingerprint: str, revision: str, last_seen: float, fields: Mapping[str, bytes], ttl_s: int
+    namespace: str, fingerprint: str, revision: bytes, last_seen: float, fields: Mapping[str, bytes], ttl_s: int
 ) -> Operation[bool]:
     """Store a fingerprint's record if `revision` still stands there; tell whether it did."""
     names = [keys.error(namespace, fingerprint), keys.errors(namespace), keys.errors_at(namespace)]

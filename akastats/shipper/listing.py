@@ -183,11 +183,12 @@ def _file(config: Config, sighting: Sighting) -> Operation[None]:
     for _ in range(ATTEMPTS):
         found = yield from lists.error_fields(config.namespace, [sighting.fingerprint], names)
         stored = found[sighting.fingerprint]
+        # As it stands there: a damaged one is none that could be told as text.
+        revision = stored.pop("revision") or b""
         known = error_records.unpack(stored)
         merged = error_records.merge(known, sighting)
         if merged == known:
             return
-        revision = (stored["revision"] or b"").decode()
         fields, ttl_s = error_records.pack(merged), config.run_days * runs.DAY_S
         if (
             yield from lists.file_error(

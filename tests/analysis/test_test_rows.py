@@ -95,10 +95,14 @@ def test_a_row_round_trips():
 
 
 @pytest.mark.parametrize(
-    "stored", [None, b"", b"x", b"[1]", b"{}", b"[1,2,3,4,5,6,7,8,9]", b"[1,2,3,4,5,6,7,8,9,10]"]
+    "stored",
+    [
+        *(None, b"", b"x", b"[1]", b"{}", b"[1,2,3,4,5,6,7,8,9]", b"[1,2,3,4,5,6,7,8,9,10]"),
+        b'[1,null,1,1,1,1,1,"",[]]',
+    ],
 )
 def test_what_is_no_row_of_ours_is_none(stored):
-    """A row of a later release is passed over."""
+    """A row of a later release is passed over, as is one without any attempt."""
     assert unpack(stored) is None
 
 

@@ -119,6 +119,28 @@ def test_listing_twice_counts_nothing_twice(deliver, carry, redis_client):
     assert once == everything(redis_client)
 
 
+@pytest.mark.parametrize("stored", [b'[1,null,1,1,1,1,1,"",[]]', b"[]", b"\xff"])
+def test_a_damaged_row_is_made_anew(deliver, carry, redis_client, stored):
+    """Whatever stands there, the run is listed, and those after it."""
+    redis_client.hset(keys.tests(NAMESPACE), "test::a.py::b", stored)
+
+    carry(refresh(Config(), [deliver(1, [("a.py::b", "passed", 0.5)])]))
+
+    assert row(redis_client).durations == (0.5,)
+
+
+@pytest.mark.parametrize("revision", [b"x", b"\xff", b""])
+def test_a_damaged_revision_keeps_what_is_known(deliver, carry, redis_client, revision):
+    """The next run's failures are added to those before."""
+    carry(refresh(Config(), [deliver(1, [("a.py::b", "failed", 0.5)])]))
+    (key,) = redis_client.keys(f"{NAMESPACE}::ERROR::*")
+    redis_client.hset(key, "revision", revision)
+
+    carry(refresh(Config(), [deliver(2, [("a.py::b", "failed", 0.5)])]))
+
+    assert (b"2", b"1") == tuple(redis_client.hmget(key, "count", "revision"))
+
+
 @pytest.mark.parametrize("after", range(1, 12))
 def test_a_listing_that_breaks_off_is_done_again(deliver, server, carry, redis_client, after):
     """Wherever the server goes away, what the next one lists is the same as if nothing had happened."""
