@@ -186,24 +186,28 @@ def test_two_that_list_at_once_lose_nothing(deliver, server, carry, redis_client
     slow = refresh(Config(), [first])
     request = next(slow)
     while not (request.commands[0][0] == "HMGET" and "::ERROR::" in str(request.commands[0][1])):
-        request = slow.send(_answers(client, request))
+        request = _next(slow, client, request)
     answers = _answers(client, request)
     carry(refresh(Config(), [second]))
     try:
         request = slow.send(answers)
         while True:
-            try:
-                answers = _answers(client, request)
-            except ServerError as error:
-                request = slow.throw(error)
-            else:
-                request = slow.send(answers)
+            request = _next(slow, client, request)
     except StopIteration:
         pass
 
     (record,) = (redis_client.hgetall(key) for key in redis_client.keys(f"{NAMESPACE}::ERROR::*"))
 
     assert (b"2", b"2", b"2") == (record[b"count"], record[b"runs"], record[b"tests"])
+
+
+def _next(operation: Any, client: Any, request: Any) -> Any:
+    """Answer a request, with the error of a server that does not hold the script yet; return the next one."""
+    try:
+        answers = _answers(client, request)
+    except ServerError as error:
+        return operation.throw(error)
+    return operation.send(answers)
 
 
 def _answers(client: Any, request: Any) -> list[Any]:
