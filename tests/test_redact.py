@@ -39,6 +39,7 @@ from akastats.redact.patterns import MOST_STEPS, Patterns, steps
         "assert 'hunter2-2' == 'x'\nE    +  where 'hunter2-2' = Login().password",
         "password = 'hunter22",
         "requests.get(url, auth=('svc', 'hunter22'))",
+        "requests.get(url, auth=('svc','hunter22'))",
         "Session(proxy_auth=(USER, 'hunter22'))",
         '"auth": ("svc", "hunter22")',
         "\\'auth\\': (\\'svc\\', \\'hunter22\\')",
