@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,8 +18,6 @@ LEAST_USUAL = 5
 MOST_TOLD = 500
 #: Names whose series are made at once: of all together the columns would take 16 MB more.
 NAMES_AT_ONCE = 1000
-
-_UNTIMED = re.compile(f"[^{TIMED}]")
 
 #: A user's own numbers by label: what they came to in runs, by run id.
 Numbers = Mapping[str, Mapping[str, float]]
@@ -112,11 +109,9 @@ def _without_gaps(told: Sequence[float | None]) -> Durations:
 
 def _last_timed(record: RunRecord) -> dict[str, float]:
     """Return how long each test took that came to its end, by its last attempt."""
-    nodeids, seconds = list(record.nodeids), list(record.seconds)
-    # Few are left out, and asking of each takes twice as long as the rest.
-    for found in reversed(list(_UNTIMED.finditer(record.letters))):
-        del nodeids[found.start()], seconds[found.start()]
-    return dict(zip(nodeids, seconds, strict=True))
+    # Asked of each: taken out one by one, a third of 100,000 tests took 0.4 s a run.
+    rows = zip(record.nodeids, record.letters, record.seconds, strict=True)
+    return {nodeid: seconds for nodeid, letter, seconds in rows if letter in TIMED}
 
 
 def _series(runs: Sequence[JudgedRun], values: Mapping[str, float]) -> Durations:
