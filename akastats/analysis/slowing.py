@@ -6,6 +6,7 @@ from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from math import inf
 from statistics import median
 
 from akastats.analysis.run_records import TIMED, RunRecord, whole_runs
@@ -18,6 +19,8 @@ LEAST_USUAL = 5
 MOST_TOLD = 500
 #: Names whose series are made at once: of all together the columns would take 16 MB more.
 NAMES_AT_ONCE = 1000
+#: A user's own numbers of this size are left out: the interval of a ratio to nothing would be beyond all floats.
+MOST_NUMBER = 1e200
 
 #: A user's own numbers by label: what they came to in runs, by run id.
 Numbers = Mapping[str, Mapping[str, float]]
@@ -115,7 +118,7 @@ def _last_timed(record: RunRecord) -> dict[str, float]:
 
 
 def _series(runs: Sequence[JudgedRun], values: Mapping[str, float]) -> Durations:
-    known = [at for at, run in enumerate(runs) if run.id in values]
+    known = [at for at, run in enumerate(runs) if abs(values.get(run.id, inf)) < MOST_NUMBER]
     return Durations(known, [values[runs[at].id] for at in known])
 
 

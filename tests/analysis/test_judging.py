@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
+from math import inf, nan
 
 import pytest
 
@@ -343,6 +345,21 @@ def test_numbers_of_its_users_change_without_a_pace():
     assert [("queries", 12.0, 30.0)] == [
         (each.change.label, round(each.change.before, 3), round(each.change.after, 3)) for each in verdicts.changes
     ]
+
+
+@pytest.mark.parametrize("great", [sys.float_info.max, 1e301, inf, nan])
+@pytest.mark.parametrize("usual", [0.0, 12.0])
+def test_a_number_that_stands_for_none_keeps_no_verdict_back(great, usual):
+    """Somebody takes the greatest there is for "not measured": of the other numbers all is told that can be."""
+    numbers = {
+        "great": {f"r{number:03}": usual if number < 20 else great for number in range(30)},
+        "queries": {f"r{number:03}": 12.0 if number < 20 else 30.0 for number in range(30)},
+    }
+    runs = [run(number, suite()) for number in range(30)]
+
+    verdicts = unpack(pack(judge(Case(runs[-1], "", "main", runs[:-1], numbers=numbers))))
+
+    assert ["queries"] == [each.change.label for each in verdicts.changes]
 
 
 def test_a_part_of_the_suite_makes_no_fixture_faster():
