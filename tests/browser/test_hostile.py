@@ -159,7 +159,8 @@ NAMES = (
 )
 UNFOLD = """() => {
     document.querySelectorAll("details").forEach((one) => (one.open = true));
-    document.querySelectorAll("button.fold, .together > button.plain").forEach((one) => one.click());
+    const folded = "button.fold, .together > button.plain, td button.plain";
+    document.querySelectorAll(folded).forEach((one) => one.click());
 }"""
 
 

@@ -284,6 +284,7 @@ def test_what_is_not_there_is_said(view):
     expect(lost).to_contain_text("No such test: a.py::gone")
     expect(lost).to_contain_text("of another suite")
     assert not re.search("namespace|label", lost.inner_text())
+    expect(view.go("/test?nodeid=test_profile.py::gone").locator("main")).to_contain_text("No such test: test_pro")
     expect(view.go("/runs/a/b/c").locator("main")).to_contain_text("no such page")
     expect(view.go("/nowhere").locator("main")).to_contain_text("no such page")
 

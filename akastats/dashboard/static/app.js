@@ -39,7 +39,8 @@ async function start() {
 function absent([view, id, , base], error) {
   const noun = { runs: "run", test: "test", errors: "error" }[view];
   const named = [view === "test" ? asked("nodeid") : id, base].filter(Boolean);
-  if (!noun || /profile/.test(error.message)) return failure(error);
+  // It is there, but no longer what its tests took; a test may be called so too.
+  if (!noun || /^(?:no|this) profile /.test(error.message)) return failure(error);
   return nothing(
     `No such ${noun}: ${named.join(", or ")}`,
     `It has expired, was never recorded here${view === "test" ? ", or is of another suite" : ""}.`,
