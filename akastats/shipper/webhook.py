@@ -76,7 +76,10 @@ def _request(url: str, told: dict[str, Any]) -> Request:
     headers = {"Content-Type": "application/json", "User-Agent": "akastats"}
     if credentials:
         headers["Authorization"] = _basic(credentials)
-    return Request(urlunsplit(parts._replace(netloc=place)), json.dumps(told).encode(), headers, method="POST")
+    # urllib resolves a name of other letters, and sends it as it is, which is no header.
+    name, colon, port = place.partition(":")
+    asked = parts._replace(netloc=name.encode("idna").decode() + colon + port)
+    return Request(urlunsplit(asked), json.dumps(told).encode(), headers, method="POST")
 
 
 def _basic(credentials: str) -> str:

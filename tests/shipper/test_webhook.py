@@ -8,7 +8,9 @@ import threading
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -80,7 +82,7 @@ def test_very_much_news_is_counted():
 
 @contextmanager
 def listening(
-    status: int = 200, location: str = "", credentials: list[str | None] | None = None
+    status: int = 200, location: str = "", headers: list[Message] | None = None
 ) -> Iterator[tuple[str, list[bytes]]]:
     """Listen as somebody else's service: its address, and the bodies it was sent."""
     bodies: list[bytes] = []
@@ -88,8 +90,8 @@ def listening(
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
-            if credentials is not None:
-                credentials.append(self.headers["Authorization"])
+            if headers is not None:
+                headers.append(self.headers)
             self.send_response(status)
             if location:
                 self.send_header("Location", location)
@@ -128,12 +130,26 @@ def test_news_are_posted_as_json():
 )
 def test_credentials_in_the_address_are_sent_as_such(userinfo, pair):
     """The name that is asked for is without them."""
-    credentials: list[str | None] = []
-    with listening(credentials=credentials) as (url, bodies):
+    headers: list[Message] = []
+    with listening(headers=headers) as (url, bodies):
         trouble = post(url.replace("://", f"://{userinfo}"), {})
 
     expected = f"Basic {b64encode(pair).decode()}" if pair else None
-    assert ("", 1, [expected]) == (trouble, len(bodies), credentials)
+    assert ("", 1, [expected]) == (trouble, len(bodies), [each["Authorization"] for each in headers])
+
+
+@pytest.mark.parametrize(
+    ("name", "registered"), [("h\u00f6oks.example", "xn--hoks-5qa.example"), ("\u4f8b\u3048", "xn--r8jz45g")]
+)
+def test_a_name_of_other_letters_is_sent_as_it_is_registered(monkeypatch, name, registered):
+    """A header has room for ASCII alone."""
+    real = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", lambda _, *rest, **more: real("127.0.0.1", *rest, **more))
+    headers: list[Message] = []
+    with listening(headers=headers) as (url, _):
+        trouble = post(url.replace("127.0.0.1", name), {})
+
+    assert ("", [f"{registered}:{urlsplit(url).port}"]) == (trouble, [each["Host"] for each in headers])
 
 
 @pytest.mark.parametrize("status", [400, 500])
