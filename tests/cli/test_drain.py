@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from akastats import detached
+from akastats import detached, keys
 from akastats.redis import connect
+from akastats.shipper.delivery import producer_of
 from tests import telling
 
 # A run of just now: of one that is weeks old nobody knows any more whether it was delivered.
@@ -83,6 +84,21 @@ def test_what_was_delivered_before_is_told_apart(akastats, spools, server):
     assert [line.split()[0] for line in table[1:]] == ["20231114T000000000-000002", "1"]
     assert table[-1] == "1 run was delivered before; a spool is kept for a day then."
     assert [(item["state"], item["was_known"]) for item in as_json] == [("delivered", True)] * 2
+
+
+@pytest.mark.parametrize(("header", "cursor"), [({"id": "a\ud800"}, b"1"), ({}, b"\xff")], ids=["id", "cursor"])
+def test_a_spool_without_sense_keeps_no_other_back(akastats, spools, server, header, cursor):
+    """What is wrong with it is told beside it."""
+    told = {"destination": {"server": server, "namespace": "AKA-STATS"}}
+    spool(spools, TESTS, run_id="20231114T000000000-000001", **told)
+    damaged = spool(spools, TESTS, run_id="20231114T000000000-000002", **told, **header)
+    with connect(server) as client:
+        client.set(keys.cursor("AKA-STATS", producer_of(damaged)), cursor)
+
+    answer = akastats("drain")
+
+    assert (answer.code, runs_at(server)) == (1, ["20231114T000000000-000001"])
+    assert "no sense can be made of it" in answer.err
 
 
 def test_one_without_a_destination_goes_where_the_project_says(akastats, spools, server):
