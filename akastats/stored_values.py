@@ -60,7 +60,7 @@ def json_of(stored: bytes) -> Any:
 
 
 def inflated(stored: bytes, most: int) -> bytes:
-    """Return what compressed bytes hold; raises `DamagedError` for `most` bytes and more: 200 KB can be 200 MB."""
+    """Return what compressed bytes hold; raises `DamagedError` beyond `most` of them: 200 KB can be 200 MB."""
     inflating = zlib.decompressobj()
     try:
         content = inflating.decompress(stored, most)

@@ -16,7 +16,7 @@ from akastats.stored_values import MIB, inflated, json_of, read
 
 #: How many of the newest runs, and how many tests, one fingerprint remembers by name.
 MAX_RUNS, MAX_TESTS = 100, 500
-#: A traceback is stored with 64 KiB at most.
+#: A traceback is stored with some 16 KiB: what is much more is none.
 MOST_BYTES = MIB
 
 

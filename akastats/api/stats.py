@@ -20,7 +20,7 @@ from akastats.redis import async_redis
 
 router = APIRouter(prefix="/api/v1", route_class=Route, tags=["stats"], responses=documented(422, 503))
 
-# A thousand tracebacks of 64 KiB would be 62 MiB, held as they are read, decoded and as JSON.
+# A thousand tracebacks of 16 KiB would be 16 MiB, held as they are read, decoded and as JSON.
 MAX_CONTEXT_BYTES = 8 * 1024 * 1024
 
 

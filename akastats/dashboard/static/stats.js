@@ -152,7 +152,7 @@ function past(label, history) {
   ];
 }
 
-// Asked for one by one: a traceback may have 64 KiB.
+// Asked for one by one: a traceback may have 16 KiB.
 function context({ context_id: id }) {
   if (!id) return null;
   const open = () =>
