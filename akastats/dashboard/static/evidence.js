@@ -12,7 +12,7 @@ export function outage() {
   return el(
     "p",
     { class: "note" },
-    "Far more failed in this run than usual: an outage, which is no evidence against a test and was left out.",
+    "Far more failed in this run than usual: it is no evidence against a test, and was left out.",
   );
 }
 
