@@ -266,11 +266,15 @@ def test_a_context_opens_in_place(serve, window, recorded, address):
     expect(page.locator("td .later a").first).to_have_attribute("href", re.compile("/runs/"))
 
     with redis.connect(recorded) as client:
-        bare = push.batch([Point(time.time(), "bare", 1.0)])
+        odd = Point(time.time(), "odd", 1.0, '{"run": {"toString": 1}}')
+        bare = push.batch([Point(time.time(), "bare", 1.0), odd])
         redis.run(push.apply(bare, Config(redis_url=recorded, namespace="BARE")), client, client)
-    page = window(serve("BARE")).go("/stats?label=bare")
+    view = window(serve("BARE"))
 
-    expect(page.locator("main th")).to_have_text(["When", "Value"])
+    expect(view.go("/stats?label=bare").locator("main th")).to_have_text(["When", "Value"])
+    page = view.go("/stats?label=odd")
+    page.locator("td button", has_text="Show").click()
+    expect(page.locator("td .traceback")).to_have_text('{"run": {"toString": 1}}')
 
 
 def test_what_is_not_there_is_said(view):

@@ -170,7 +170,7 @@ function context({ context_id: id }) {
 // Ours names the run it is from; a user's is any text.
 function told(text) {
   const { run, outcome } = parsed(text);
-  return momentOf(run) ? ["run of ", runById(run), outcome && `, ${outcome}`] : traceback(text);
+  return typeof run === "string" && momentOf(run) ? ["run of ", runById(run), outcome && `, ${outcome}`] : traceback(text);
 }
 
 function parsed(text) {
