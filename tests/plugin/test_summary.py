@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
+
 import pytest
 
 from akastats.shipper.state import ABSENT, DELIVERING, DONE, RAISING, SILENT, STARTING, State
@@ -123,3 +126,13 @@ def test_commands_that_are_not_there_are_told_with_what_brings_them(
     found = list(lines(State(DONE, answer=told), "", None, 0))
 
     assert more == found[-1]
+
+
+def test_what_a_test_left_in_a_module_s_place_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind this line is decided whether the run fails."""
+    monkeypatch.setitem(sys.modules, "typer", ModuleType("typer"))
+    told = {"run": "r", "counts": {"tests": 1}, "tests": [], "fixtures": []}
+
+    found = list(lines(State(DONE, answer=told), "", None, 0))
+
+    assert "  more: akastats serve, akastats show NODEID" == found[-1]
