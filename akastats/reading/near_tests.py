@@ -37,12 +37,12 @@ def nearest(known: Iterable[NamedTest], nodeid: str, suite: str) -> list[NamedTe
 
 def _distance(known: str, asked: str) -> int:
     """Return how far a node id is from the one asked for: the same, its parameters, a longer path, other."""
-    plain = known.partition("[")[0]
+    plain, wanted = known.partition("[")[0], asked.partition("[")[0]
     alike = (
         known == asked,
-        plain == asked,
+        plain == wanted,
         known.endswith(f"/{asked}"),
-        plain.endswith((f"/{asked}", f"::{asked}")),
+        plain.endswith((f"/{wanted}", f"::{wanted}")),
     )
     return (*alike, True).index(True)
 

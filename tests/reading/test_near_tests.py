@@ -16,8 +16,9 @@ OTHERS = [NamedTest("", "tests/test_orders.py::test_exports"), NamedTest("", "te
     ("asked", "offered"),
     [
         ("tests/test_orders.py::test_export", [*EXPORTS, ELSEWHERE]),
-        ("tests/test_orders.py::test_export[xml]", [ELSEWHERE, *EXPORTS]),
+        ("tests/test_orders.py::test_export[xml]", [*EXPORTS, ELSEWHERE]),
         ("test_orders.py::test_export", [*EXPORTS, ELSEWHERE]),
+        ("test_orders.py::test_export[xml]", [*EXPORTS, ELSEWHERE]),
         ("test_export", [ELSEWHERE, *EXPORTS]),
         ("TestMail::test_export", [ELSEWHERE, *EXPORTS]),
         ("tests/test_orders.py::test_nobody", []),
