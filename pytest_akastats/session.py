@@ -199,9 +199,12 @@ class Session:
         lost = self._recorder.trouble if self._recorder else ""
         problem = self._problem or self._probe.mishaps.told or lost
         state = self._wait(reporter) if self._spool else None
-        for line in summary.lines(state, problem, self._spool, self._config.get_verbosity()):
-            reporter.write_line(line)
-        self._decide(reporter, state, problem)
+        try:
+            for line in summary.lines(state, problem, self._spool, self._config.get_verbosity()):
+                reporter.write_line(line)
+        finally:
+            # What the run is to fail on does not hang on what could be told of it.
+            self._decide(reporter, state, problem)
         if self._recorder is not None and self._recorder.wrong_markers:
             reporter.write_line(f"akastats: {visible(self._recorder.wrong_markers)}")
         if not problem and self._redact is not None and self._redact.warning:

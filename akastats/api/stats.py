@@ -69,7 +69,8 @@ async def post_stat_contexts(ids: Ids) -> dict[str, str]:
     """
     size = await async_redis.run(query.contexts_size(config.namespace, ids))
     if size > MAX_CONTEXT_BYTES:
-        detail = f"contexts: {size} bytes together, at most {MAX_CONTEXT_BYTES}: ask for fewer at a time"
+        advice = "ask for fewer at a time" if len(ids) > 1 else "read it from the server itself"
+        detail = f"contexts: {size} bytes together, at most {MAX_CONTEXT_BYTES}: {advice}"
         raise Problem(413, detail, "body", MAX_CONTEXT_BYTES)
     return {id_: content.decode(errors="replace") for id_, content in (await contexts(ids)).items()}
 

@@ -146,6 +146,11 @@ def update_lists(config: Config, carry: Carry, run_ids: Sequence[str]) -> None:
             carry(refresh(config, run_ids[at : at + ORPHANS]))
     except AkastatsError as error:
         output.warn(f"delivered, but not listed yet: {error}")
+    except UNSOUND as error:
+        # They stay noted as not listed. The other servers' spools are waiting.
+        output.warn(
+            f"delivered, but not listed: no sense can be made of what is there ({type(error).__name__}: {error})"
+        )
     judge_late(config, carry, run_ids)
 
 

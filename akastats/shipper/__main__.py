@@ -265,8 +265,8 @@ class Shipper:
     def _list(self, delivered: list[str]) -> None:
         try:
             self.carry(refresh(self._config, delivered))
-        except AkastatsError:
-            # The next run does it: they are still noted as not listed.
+        except (AkastatsError, *UNSOUND):
+            # The next run does it: they are still noted as not listed. What others left is delivered all the same.
             pass
 
 

@@ -71,7 +71,7 @@ def judge_late(config: Config, carry: Callable[[Operation[Any]], Any], run_ids: 
     try:
         newest = sorted(run_ids)[-MOST_LATE:]
         judged = carry(stored.which(config.namespace, newest))
-    except AkastatsError:
+    except (AkastatsError, *UNSOUND):
         return
     for run_id in newest:
         if run_id not in judged:

@@ -209,3 +209,12 @@ def test_contexts_of_more_than_8_mib_are_asked_for_in_parts(ask, redis_client: R
     assert (together.status_code, together.json()["limit"]) == (413, 8 * 1024 * 1024)
     assert "fewer at a time" in together.json()["detail"]
     assert len(alone.json()[ids[0]]) == 4 * 1024 * 1024 + 1
+
+
+def test_a_context_that_is_too_large_alone_is_not_to_be_asked_for_in_parts(ask, redis_client: Redis):
+    """The advice for many would lead nowhere."""
+    redis_client.set(keys.context("AKA-STATS", "a" * 32), b"x" * (8 * 1024 * 1024 + 1))
+
+    answer = ask("POST", "/api/v1/stat-contexts", json=["a" * 32])
+
+    assert (answer.status_code, "from the server itself" in answer.json()["detail"]) == (413, True)

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from akastats import detached, keys
+from akastats.cli.drain import update_lists
+from akastats.config import Config
 from akastats.redis import connect
 from akastats.shipper.delivery import producer_of
 from tests import telling
@@ -212,6 +214,17 @@ def test_fall_back_places_are_drained_too(akastats, project, server, monkeypatch
     akastats("drain")
 
     assert len(runs_at(server)) == 1
+
+
+def test_a_list_that_nobody_can_make_keeps_no_other_server_waiting(capsys):
+    """What stands there may be of a later release, or damaged in a way that nobody has thought of."""
+
+    def carry(operation: object) -> None:
+        raise IndexError("list index out of range")
+
+    update_lists(Config(), carry, ["20261128T210000000-000001"])
+
+    assert "not listed: no sense can be made of what is there (IndexError: list index" in capsys.readouterr().err
 
 
 def test_a_place_without_spools_is_said(akastats, project):

@@ -78,6 +78,19 @@ def test_with_a_short_history_the_tests_own_result_stands(suite):
     result.stdout.fnmatch_lines(["*only 0 earlier runs are known*"])
 
 
+def test_what_a_run_fails_on_does_not_hang_on_what_can_be_told(suite, pytester):
+    """A summary that breaks off is no reason to leave out what was asked for."""
+    pytester.makeconftest("""
+        from pytest_akastats import summary
+        def broken(*arguments): raise ValueError("no words")
+        summary.lines = broken
+    """)
+
+    result = suite(2, "--akastats-fail-on=new").result
+
+    result.stdout.fnmatch_lines(["*only 0 earlier runs are known*", "akastats: *no words*"])
+
+
 def test_a_stopped_run_is_what_it_is(suite):
     """What did not run may have failed."""
     for now in range(2, 8):

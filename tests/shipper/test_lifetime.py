@@ -113,6 +113,25 @@ def test_nothing_is_asked_of_the_server_when_the_run_is_long_over(
     assert [] == redis_client.keys()
 
 
+def test_what_others_left_is_delivered_though_the_run_cannot_be_listed(
+    tmp_path: Path, server: str, redis_client: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stored value that nobody has thought of keeps one run from the lists, and no other from the server."""
+
+    def broken(*arguments: object) -> None:
+        raise IndexError("list index out of range")
+
+    monkeypatch.setattr(shipping, "refresh", broken)
+    spool(tmp_path / "spool", [("a.py::left", "passed", 0.1)], number=1, started=time.time() - 60)
+    path = spool(tmp_path / "spool", [("a.py::own", "passed", 0.1)], number=2, started=time.time() - 30)
+    shipper = shipper_of(path, server)
+
+    assert shipper.run()
+    shipper.tidy()
+
+    assert b"1" == redis_client.get("AKA-STATS::COUNT::test::a.py::left")
+
+
 def test_what_was_written_last_before_a_death_is_delivered(tmp_path: Path, server: str) -> None:
     """A process that ends between two looks has told its end all the same: that run has not crashed."""
     path = spool(tmp_path / "spool", [("a.py::t", "passed", 0.1)], ended=False, **ALIVE)
