@@ -17,6 +17,7 @@ from redis import Redis
 
 from akastats.ci import PROVIDERS
 from akastats.config import VARIABLES, Config, config
+from tests.embedded.processes import eventually
 
 pytest_plugins = ["pytester"]
 
@@ -70,12 +71,30 @@ def redis_client(server_url: str) -> Iterator[Redis]:
         yield client
 
 
+def delivering_to(url: str) -> list[int]:
+    """Return the processes that were started beside runs to deliver them to the server at `url`."""
+    told, found = f"AKA_STATS_REDIS_URL={url}".encode(), []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            is_shipper = b"akastats.shipper" in (entry / "cmdline").read_bytes().split(b"\0")
+            if is_shipper and told in (entry / "environ").read_bytes().split(b"\0"):
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found
+
+
 @pytest.fixture
-def server(redis_client: Redis, server_url: str) -> Iterator[str]:
-    """An empty server that the library uses by default: its URL."""
+def server(request: pytest.FixtureRequest, redis_client: Redis, server_url: str) -> Iterator[str]:
+    """An empty server that the library uses by default: its URL.
+
+    A run that was delivered is tidied up behind its end: nobody writes any more when the next test empties it.
+    """
     config.use(Config(redis_url=server_url))
     yield server_url
     config.use(None)
+    if "pytester" in request.fixturenames:
+        eventually(lambda: not delivering_to(server_url), within_s=60)
 
 
 @pytest.fixture(autouse=True)

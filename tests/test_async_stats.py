@@ -182,15 +182,16 @@ def test_listing_a_hundred_thousand_labels_holds_nobody_up(server, redis_client:
         redis_client.zadd("AKA-STATS::INDEX", dict.fromkeys(labels, 1))
         redis_client.zadd("AKA-STATS::SEEN", dict.fromkeys(labels, now))
     redis_client.config_set("slowlog-log-slower-than", 10_000)
-    tries = []
+    slow: list[set[bytes]] = []
 
-    for _ in range(3):
+    # The best of five for each command: the server's clock runs on while another process has its core, which on a
+    # busy machine comes some times in each listing, amid another command each time.
+    while len(slow) < 5 and (not slow or set.intersection(*slow)):
         redis_client.slowlog_reset()
         found = sum(1 for _ in sync_stats.available_stats())
-        tries.append([entry["command"][:60] for entry in redis_client.slowlog_get()])
+        slow.append({entry["command"] for entry in redis_client.slowlog_get(1000)})
 
-    # The best of three: the server's clock runs on while another process has its core.
-    assert (found, min(tries, key=len)) == (100_000, [])
+    assert (found, set.intersection(*slow)) == (100_000, set())
 
 
 def test_a_reader_never_sees_half_a_batch(server, server_url):

@@ -50,8 +50,8 @@ def ask(server: str) -> Ask:
 
 
 @pytest.fixture(scope="module")
-def served(server_url: str) -> Iterator[http.client.HTTPConnection]:
-    """A connection to the ready application, served by uvicorn in a process of its own."""
+def service_port(server_url: str) -> Iterator[int]:
+    """The port of the ready application, served by uvicorn in a process of its own."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         # Listening already, so that a client waits in the queue until uvicorn is there.
         service = subprocess.Popen(
@@ -59,8 +59,15 @@ def served(server_url: str) -> Iterator[http.client.HTTPConnection]:
             pass_fds=[listening.fileno()],
             env={**os.environ, "AKA_STATS_REDIS_URL": server_url},
         )
-        connection = http.client.HTTPConnection("127.0.0.1", listening.getsockname()[1], timeout=30)
-    yield connection
-    connection.close()
+        port = listening.getsockname()[1]
+    yield port
     service.terminate()
     service.wait(10)
+
+
+@pytest.fixture
+def served(service_port: int) -> Iterator[http.client.HTTPConnection]:
+    """A connection to the served application, of this test's own: one that is idle for 5 s uvicorn closes."""
+    connection = http.client.HTTPConnection("127.0.0.1", service_port, timeout=30)
+    yield connection
+    connection.close()

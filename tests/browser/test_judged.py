@@ -128,7 +128,7 @@ def test_a_test_is_quarantined_and_released(seen, judged):
     row(page, PAY).locator("button.fold").click()
 
     page.locator("tr.below:not([hidden]) button", has_text="Quarantine").click()
-    assert page.evaluate("document.activeElement.name") == "reason"
+    expect(page.locator("dialog input[name=reason]")).to_be_focused()
     page.keyboard.type("the sandbox hangs up")
     page.fill("dialog input[type=date]", f"{date.today() + timedelta(days=7)}")
     page.keyboard.press("Enter")

@@ -106,6 +106,7 @@ def test_keys_lead_through_the_page(view):
     page.keyboard.press("?")
     expect(page.locator("dialog#keys")).to_be_visible()
     page.keyboard.press("Escape")
+    expect(page.locator("dialog#keys")).to_be_hidden()
     page.keyboard.press("g")
     page.keyboard.press("t")
     page.wait_for_url("**/tests")

@@ -117,8 +117,8 @@ def test_history_goes_on_where_reports_end(akastats, project, server, pytester):
                 pass
         """
     )
-    arguments = ("--akastats", f"--akastats-url={server}", "--junitxml=report.xml", "-p", "no:randomly")
-    pytester.runpytest_subprocess(*arguments).assert_outcomes(passed=2)
+    arguments = ("--akastats", f"--akastats-url={server}", "--akastats-wait=60", "--junitxml=report.xml")
+    pytester.runpytest_subprocess(*arguments, "-p", "no:randomly").assert_outcomes(passed=2)
 
     answer = akastats("import", str(pytester.path / "report.xml"), "--url", server)
 

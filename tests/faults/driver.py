@@ -70,6 +70,12 @@ class Running:
         """Return when what the terminal has shown so far is enough, or the run is over."""
         self._wait(lambda: is_shown((self.directory / "output").read_text(errors="replace")))
 
+    def wait_for_records(self, tests: int) -> None:
+        """Return when the spool of a recorded run tells of so many tests, or the run is over."""
+        self._wait(
+            lambda: sum(path.read_bytes().count(b'["test",') for path in self.directory.rglob("*.aks")) >= tests
+        )
+
     def _wait(self, is_so: Callable[[], bool]) -> None:
         deadline = time.monotonic() + HANGS_S
         while not is_so() and self.process.poll() is None:

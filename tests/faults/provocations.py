@@ -35,13 +35,16 @@ def binary_of(kind: str) -> str:
 
 
 class Server:
-    """A server that can be stopped, killed and started again; its port stays the same."""
+    """A server that can be stopped, killed and started again; its port stays the same, and its own."""
 
     def __init__(self, kind: str, home: Path, *options: str) -> None:
         self.kind, self.home, self.options = kind, home, options
         home.mkdir(parents=True, exist_ok=True)
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = int(free.getsockname()[1])
+        # Bound and not listening it refuses whoever calls, lets servers in that reuse addresses, and no others.
+        self._held = socket.socket()
+        self._held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._held.bind(("127.0.0.1", 0))
+        self.port = int(self._held.getsockname()[1])
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -108,6 +111,11 @@ class Server:
         if self.process is not None:
             self.process.kill()
             self.process.wait()
+
+    def close(self) -> None:
+        """End it for good, and give its port back."""
+        self.kill()
+        self._held.close()
 
     def empty(self) -> None:
         """Forget all that it has on disk."""

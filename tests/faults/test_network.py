@@ -87,7 +87,7 @@ def own_server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Serve
     """A server that a case may do everything to."""
     server = Server(request.param, tmp_path / "server").start()
     yield server
-    server.kill()
+    server.close()
 
 
 @pytest.fixture(autouse=True)
@@ -247,7 +247,7 @@ def test_a_failover_that_loses_what_was_acknowledged(
     for each in (path, later):
         ship(each, replica.url)
     counted = count(replica.url, expected(300, 0, 1))
-    replica.kill()
+    replica.close()
 
     assert 300 == before.lost
     tell(row, "20", f"failover that loses acknowledged writes ({own_server.kind})", counted)

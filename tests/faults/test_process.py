@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import time
 
 import pytest
 
@@ -149,8 +148,9 @@ def kill_when_ten_are_shown(running: Running) -> None:
     """Kill pytest once its terminal has shown ten tests, so that it has heard of them."""
     running.wait_for(10)
     running.wait_until(lambda text: len(re.findall("PASSED|FAILED", text)) >= 10)
-    # A worker's last report may still be in its pipe, and nobody tells when it is read.
-    time.sleep(0.5)
+    if running.is_recorded:
+        # A worker's last report may still be in its pipe: when it was read it stands in the spool.
+        running.wait_for_records(10)
     running.process.kill()
 
 

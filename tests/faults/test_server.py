@@ -22,7 +22,7 @@ from . import provocations
 from .driver import Driver, Running, Suite, Verdict, split_ours
 from .provocations import KINDS, Server
 from .proxy import NETWORKS, Proxy
-from .table import Rows
+from .table import LONGEST_S, Rows
 
 SOURCE = """
 import time
@@ -49,7 +49,7 @@ def own_server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Serve
     """A server that a case may do everything to."""
     server = Server(request.param, tmp_path / "server").start()
     yield server
-    server.kill()
+    server.close()
 
 
 class Lifting:
@@ -132,9 +132,10 @@ def test_what_lasts_through_the_run(fault: Fault, own_server: Server, driver: Dr
         )
 
     row(fault.row, f"{fault.provocation} ({own_server.kind})", verdict, warnings=fault.warnings)
-    # On a busy machine a run may end before its shipper has begun to ask.
-    assert re.search(f"{fault.says}|process has not started", "".join(ours_of(verdict)))
-    assert verdict.added_at_exit_s <= fault.longest_s
+    # On a busy machine a run may end before its shipper has begun to ask: that is given 1.5 s, not 0.25 s.
+    ours = "".join(ours_of(verdict))
+    assert re.search(f"{fault.says}|process has not started", ours)
+    assert verdict.added_at_exit_s <= (LONGEST_S if "process has not started" in ours else fault.longest_s)
     assert_hidden(provocations.PASSWORD, verdict)
 
 

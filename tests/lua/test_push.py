@@ -525,7 +525,9 @@ def test_all_ten_keys_expire_two_weeks_after_the_last_report(carry, redis_client
 
         pushed(carry, "a", (moment, 1.0))
 
-        assert {redis_client.ttl(name) for name in keys.label(NAMESPACE, "a")} <= {TWO_WEEKS, TWO_WEEKS - 1}
+        # A minute for a machine that does other things meanwhile; what was not renewed has 100 s left.
+        left = [redis_client.ttl(name) for name in keys.label(NAMESPACE, "a")]
+        assert TWO_WEEKS - 60 < min(left) <= max(left) <= TWO_WEEKS
 
 
 def test_unseen_labels_are_pruned_a_hundred_at_a_time(carry, redis_client):

@@ -44,7 +44,7 @@ def test_on_imports_no_client_and_no_framework(pytester: pytest.Pytester, server
     """redis-py takes 121 ms to import, FastAPI 228 ms: both stay out of the process of the tests."""
     bare = modules_after(pytester)
 
-    modules = modules_after(pytester, "--akastats", f"--akastats-url={server}")
+    modules = modules_after(pytester, "--akastats", f"--akastats-url={server}", "--akastats-wait=60")
 
     added = {name.split(".")[0] for name in modules - bare}
     assert not added & {"redis", "fastapi", "pydantic", "uvicorn", "numpy", "typer", "rich", "asyncio"}

@@ -13,6 +13,8 @@ from .conftest import Record, history
 
 # Seconds; the truth is what the suite sleeps. The bound is the project's own.
 BOUND_S = 0.010
+# Another process may have the processor between our clock and the suite's: of each time the best try counts.
+TRIES = 3
 
 # The suite notes what each fixture really slept: on a busy machine a sleep takes longer than it was told.
 FIXTURES = """
@@ -83,29 +85,42 @@ COUNTS = {"of_function": 2, "parametrised": 2, "setup_method": 8}
 
 
 def truth_of(path: Path) -> dict[str, dict[str, float]]:
-    """Return what a suite noted: seconds by fixture and phase."""
+    """Return what a suite noted, seconds by fixture and phase, and forget it."""
     truth: dict[str, dict[str, float]] = {}
     for line in path.read_text().splitlines():
         name, phase, seconds = json.loads(line)
         phases = truth.setdefault(name, {"setup": 0.0, "teardown": 0.0})
         phases[phase] += seconds
+    path.unlink()
     return truth
+
+
+def beyond(found: dict[str, float], truth: dict[str, float], bound_s: float = BOUND_S) -> dict[str, str]:
+    """Return what is further from the truth than the bound, with the truth."""
+    return {name: f"{found[name]} for {true}" for name, true in truth.items() if abs(found[name] - true) > bound_s}
 
 
 def test_each_fixture_has_its_own_time(pytester: pytest.Pytester, record: Record, spread: str) -> None:
     """Of every scope, parametrised, nested, xunit, with teardowns: within 10 ms of what it sleeps."""
     pytester.makepyfile(test_times=FIXTURES)
 
-    recorded = record(spread, "--dist=loadfile")
+    wrong: dict[str, str] = {}
+    for tries in range(1, TRIES + 1):
+        recorded = record(spread, "--dist=loadfile")
 
-    found, truth = recorded.fixtures, truth_of(pytester.path / "truth.jsonl")
-    assert 13 == len(truth)
-    for name, phases in truth.items():
-        assert COUNTS.get(name, 1) == found[name]["count"], name
-        for phase, seconds in phases.items():
-            assert found[name][phase] == pytest.approx(seconds, abs=BOUND_S), (name, phase)
-        (point,) = history(f"fixture::{found[name]['baseid']}::{name}")
-        assert point.value == pytest.approx(sum(phases.values()), abs=2 * BOUND_S), name
+        found, truth = recorded.fixtures, truth_of(pytester.path / "truth.jsonl")
+        assert 13 == len(truth)
+        far: dict[str, str] = {}
+        for name, phases in truth.items():
+            assert COUNTS.get(name, 1) == found[name]["count"], name
+            points = history(f"fixture::{found[name]['baseid']}::{name}")
+            assert tries == len(points), name
+            whole = beyond({"point": points[0].value}, {"point": sum(phases.values())}, 2 * BOUND_S)
+            far |= {f"{name} {which}": each for which, each in (beyond(found[name], phases) | whole).items()}
+        wrong = {which: each for which, each in far.items() if tries == 1 or which in wrong}
+        if not wrong:
+            break
+    assert {} == wrong
 
 
 def test_a_parameter_is_no_fixture(pytester: pytest.Pytester, record: Record) -> None:
@@ -163,18 +178,24 @@ def test_a_moved_clock_changes_no_time(pytester: pytest.Pytester, record: Record
         """
     )
 
-    recorded = record(*rerun)
+    wrong: dict[str, str] = {}
+    for tries in range(1, TRIES + 1):
+        recorded = record(*rerun)
 
-    started, finished = (float(recorded.run[name]) for name in ("started", "finished"))
-    truth = truth_of(pytester.path / "truth.jsonl")
-    assert {"frozen", "moved", "usual"} == set(truth)
-    for name, took in truth.items():
-        (point,) = history(f"test::test_one.py::test_{name}")
-        assert point.value == pytest.approx(took["setup"], abs=BOUND_S), name
-        assert started <= point.timestamp <= finished, name
-    for row in profile.rows(recorded.profile["tests"]):
-        assert 0 <= row["setup"] < 2e6, row
-        assert 0 <= row["teardown"] < 2e6, row
+        started, finished = (float(recorded.run[name]) for name in ("started", "finished"))
+        truth = {name: took["setup"] for name, took in truth_of(pytester.path / "truth.jsonl").items()}
+        assert {"frozen", "moved", "usual"} == set(truth)
+        points = {name: history(f"test::test_one.py::test_{name}") for name in truth}
+        assert {tries} == {len(each) for each in points.values()}
+        assert all(started <= newest.timestamp <= finished for newest, *_ in points.values())
+        far = beyond({name: newest.value for name, (newest, *_) in points.items()}, truth)
+        wrong = {name: each for name, each in far.items() if tries == 1 or name in wrong}
+        for row in profile.rows(recorded.profile["tests"]):
+            assert 0 <= row["setup"] < 2e6, row
+            assert 0 <= row["teardown"] < 2e6, row
+        if not wrong:
+            break
+    assert {} == wrong
 
 
 def test_collection_is_timed_by_file(pytester: pytest.Pytester, record: Record, spread: str) -> None:

@@ -7,7 +7,7 @@ import socket
 import threading
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
@@ -211,7 +211,8 @@ def test_who_answers_drop_by_drop_is_not_waited_for(monkeypatch):
 
         def drip() -> None:
             connection, _ = listening_socket.accept()
-            with connection:
+            # Who gave up hangs up, perhaps before it is said that this is over.
+            with connection, suppress(OSError):
                 while not is_over.wait(0.05):
                     connection.sendall(b"H")
 
@@ -226,7 +227,8 @@ def test_who_answers_drop_by_drop_is_not_waited_for(monkeypatch):
 
 def test_an_address_where_nobody_listens_is_no_error():
     """Measuring breaks nothing."""
-    with listening() as (url, _):
-        pass
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        trouble = post(f"http://127.0.0.1:{held.getsockname()[1]}/hook?key=secret", {})
 
-    assert "AKA_STATS_WEBHOOK was not told (ConnectionRefusedError)" == post(url, {})
+    assert "AKA_STATS_WEBHOOK was not told (ConnectionRefusedError)" == trouble
