@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import hypothesis
 import pytest
 from redis import Redis
 
@@ -20,6 +21,10 @@ from akastats.config import VARIABLES, Config, config
 from tests.embedded.processes import eventually
 
 pytest_plugins = ["pytester"]
+
+# How long an example takes is the machine's affair: beside other work one of a millisecond takes more than 200.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 def server_binary() -> Path:

@@ -9,7 +9,7 @@ from enum import Enum
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from akastats.points import check_context, check_label, check_value, text
@@ -54,7 +54,6 @@ def test_a_context_is_text_or_bytes():
         check_context("a", {})
 
 
-@settings(deadline=None)
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_a_number_s_text_reads_back_as_the_same_number(number):
     """What goes in comes out, to the last bit."""

@@ -6,7 +6,7 @@ import asyncio
 import logging
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CONTENT_TYPE_LATEST
 from prometheus_client.parser import text_string_to_metric_families
@@ -101,7 +101,6 @@ def test_numbers_that_are_absent_are_left_out():
     assert len(parsed("a", summary=SUMMARY._replace(stdev=None))) == 6
 
 
-@settings(deadline=None)
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), unique=True, max_size=5))
 def test_any_labels_make_text_that_the_parser_accepts(labels):
     """Whatever a label is, every line is read, no series comes twice, no metric is named twice."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import comb, pi, sin
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from akastats.analysis.beta import quantile, share_below
@@ -33,7 +33,6 @@ def test_ends(x, expected):
     assert share_below(x, 0.3, 0.5) == expected
 
 
-@settings(deadline=None)
 @given(
     st.floats(0.001, 0.999),
     st.integers(0, 5000).map(lambda failed: 0.3 + failed),

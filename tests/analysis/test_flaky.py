@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from akastats.analysis.flaky import MOST_EVIDENCE, Vote, judge
@@ -138,7 +138,6 @@ def test_segments_say_since_when():
     assert [(each.failed, each.contradictions) for each in segments] == [(0, 0), (8, 0), (0, 0), (20, 20)]
 
 
-@settings(deadline=None)
 @given(st.text(alphabet="".join(ATTEMPTS), max_size=120), st.sets(st.integers(0, 119)))
 def test_any_history_is_judged(history, out):
     """Whatever happened: a rate within its interval, evidence that failed, and proof only where there is some."""
@@ -154,7 +153,6 @@ def test_any_history_is_judged(history, out):
     assert found.state != "flaky" or set(history) - {"F"} != {"f"}
 
 
-@settings(deadline=None)
 @given(st.integers(3, 300), st.sampled_from("fF"))
 def test_always_failing_is_broken(length, letter):
     """However long, and whether it is tried again or not."""

@@ -6,7 +6,7 @@ from itertools import combinations, pairwise
 from math import log
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from akastats.analysis.segments import (
@@ -52,14 +52,12 @@ def test_stretches(trials, lengths):
     assert [len(stretch) for stretch in divide(trials)] == lengths
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(TRIALS), min_size=1, max_size=60))
 def test_stretches_cover_all(trials):
     """Every trial is in one stretch, in order."""
     assert [at for stretch in divide(trials) for at in stretch] == list(range(len(trials)))
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(TRIALS), min_size=2, max_size=9).map(
         lambda few: [each for each in few for _ in "1234"]

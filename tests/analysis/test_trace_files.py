@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -59,7 +59,6 @@ def replay(view: dict[str, Any], frames: int) -> None:
     assert opened == []
 
 
-@settings(deadline=None)
 @given(TESTS)
 def test_whatever_was_recorded_speedscope_can_open(tests):
     """By the format's schema; events in order and balanced, frames that exist."""
@@ -73,7 +72,6 @@ def test_whatever_was_recorded_speedscope_can_open(tests):
             assert len(view["samples"]) == len(view["weights"])
 
 
-@settings(deadline=None)
 @given(TESTS)
 def test_whatever_was_recorded_perfetto_can_open(tests):
     """By the format's schema; what is in one thread is nested or apart, never crossed."""

@@ -130,7 +130,6 @@ def explore(url: str, name: str, examples: int, mode: Mode = Mode.POSITIVE, **op
 
     @settings(
         max_examples=examples,
-        deadline=None,
         database=None,
         derandomize=examples == FEW,
         suppress_health_check=list(HealthCheck),

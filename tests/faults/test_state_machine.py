@@ -274,9 +274,7 @@ def play(server_url: str, examples: int, row: Rows) -> Counter[str]:
     """Play so many examples of 50 steps; return the steps that were taken."""
     Machine.url, Machine.steps, Machine.tests = server_url, Counter(), 0
     quiet = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
-    played = settings(
-        max_examples=examples, stateful_step_count=50, deadline=None, suppress_health_check=quiet, database=None
-    )
+    played = settings(max_examples=examples, stateful_step_count=50, suppress_health_check=quiet, database=None)
     run_state_machine_as_test(Machine, settings=played)  # type: ignore[no-untyped-call]  # hypothesis has no types
     steps = Machine.steps
     row.tell(Row("38", f"{steps.total():,} steps of a state machine in any order", Machine.tests, 0, 0))

@@ -32,7 +32,6 @@ TWO_WEEKS = 14 * 86_400
 names = count()
 SHARED = settings(
     max_examples=60,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from akastats.config import Config
@@ -34,7 +34,6 @@ POINTS = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(POINTS)
 def test_parts_hold_every_point_once_within_the_bounds(points):
     """Nothing is lost or doubled, and no part is larger than one script may be."""
@@ -47,7 +46,6 @@ def test_parts_hold_every_point_once_within_the_bounds(points):
         assert heavy <= BATCH_BYTES or len(part) == 1
 
 
-@settings(deadline=None)
 @given(POINTS)
 def test_a_label_s_points_keep_their_order_over_parts(points):
     """Of one label, what was recorded first is sent first."""

@@ -16,7 +16,6 @@ from akastats.operations.requests import Ask
 
 SHARED = settings(
     max_examples=300,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 GLOBS = st.text(st.sampled_from("ab-^]\\*?[c"), min_size=1, max_size=12)
@@ -117,7 +116,6 @@ def test_the_matcher_is_the_server_s(redis_client: Redis, glob, labels):
     assert {label for label in labels if matcher.matches(label.encode())} == expected
 
 
-@settings(deadline=None)
 @given(st.text(min_size=1, max_size=30).filter(lambda text: text.isprintable()))
 def test_an_escaped_label_matches_itself_alone(label):
     """`escape_matcher` makes any label literal."""

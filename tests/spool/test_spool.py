@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from akastats.errors import SpoolError
@@ -51,7 +51,6 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert ["began", "tests/test_a.py::test_b[ü]", 17] == records[0].content
 
 
-@settings(deadline=None)
 @given(st.lists(st.text(), max_size=5), st.integers(1, 10**9))
 def test_any_text_survives_a_line(words: list[str], seq: int) -> None:
     """Whatever JSON can hold comes back from a line, newlines and surrogates included."""
