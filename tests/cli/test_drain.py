@@ -137,7 +137,7 @@ def test_an_artifact_is_drained_by_its_directory(akastats, project, server):
     spool(
         project / "artifact",
         TESTS,
-        destination={"server": "embedded:/builds/7/x/.akastats", "namespace": "AKA-STATS"},
+        destination={"server": "embedded:/no/such/builds/x/.akastats", "namespace": "AKA-STATS"},
     )
 
     without = akastats("drain", "artifact")
@@ -145,7 +145,7 @@ def test_an_artifact_is_drained_by_its_directory(akastats, project, server):
 
     assert (without.code, with_to.code, len(runs_at(server))) == (1, 0, 1)
     assert "--to" in without.err
-    assert not Path("/builds").exists()
+    assert not Path("/no/such").exists()
 
 
 def test_the_embedded_server_is_started_for_what_was_recorded_for_it(akastats, spools, project):
