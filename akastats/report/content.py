@@ -196,6 +196,8 @@ def _news(verdicts: Verdicts, commits: Mapping[str, str]) -> Iterator[Section]:
     yield Section("Newly slower", tuple(_slower(each, commits) for each in newly_slower(verdicts)))
     over = sorted(verdicts.over_budget, key=lambda each: each.allowed - each.seconds)
     yield Section("Over budget", tuple(map(_over, over)))
+    fixed = tuple(Item((Code(nodeid),)) for nodeid in verdicts.fixed)
+    yield Section("Fixed", fixed, ("Failed in the run before, and passed in this one.",))
 
 
 def _flaky(test: JudgedTest, commits: Mapping[str, str]) -> Item:

@@ -155,6 +155,7 @@ def everything() -> tuple[Details, Verdicts]:
         ),
         suite_changes=(JudgedChange(change("", before=10.1, after=12.3), is_new=True),),
         over_budget=(OverBudget(TWO, 1.7, 1.5, "max_seconds"),),
+        fixed=("tests/test_cart.py::test_empty", "tests/test_cart.py::test_total[<usd>]"),
         pace=1.08,
         seconds=12.3,
         usual_seconds=10.1,
