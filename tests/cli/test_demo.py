@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.embedded.processes import eventually, processes_of
+from conftest import eventually
+from tests.embedded.processes import processes_of
 
 SCRIPT = Path(__file__).parents[2] / "examples" / "demo" / "run.py"
 FLAKY = "tests/test_flaky.py::test_talks_to_the_warehouse"

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from akastats import embedded
+from conftest import eventually
 
-from .processes import User, eventually, processes_of
+from .processes import User, processes_of
 
 
 @pytest.fixture(autouse=True)

@@ -6,8 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +17,6 @@ lease = embedded.use(Path(sys.argv[1]))
 print(json.dumps({"url": lease.url, "started": lease.started}), flush=True)
 sys.stdin.read()
 """
-
-
-def eventually(condition: Callable[[], Any], within_s: float = 10.0) -> Any:
-    """Return the first true value of `condition`, asked again and again; fails after `within_s`."""
-    deadline = time.monotonic() + within_s
-    while True:
-        value = condition()
-        if value:
-            return value
-        assert time.monotonic() < deadline, f"not so within {within_s} s: {condition}"
-        time.sleep(0.01)
 
 
 def processes_of(directory: Path) -> dict[int, str]:

@@ -8,7 +8,9 @@ import signal
 
 import redis
 
-from .processes import eventually, keepers_of, processes_of, servers_of
+from conftest import eventually
+
+from .processes import keepers_of, processes_of, servers_of
 
 
 def test_killed_user_leaves_no_server(user, directory):

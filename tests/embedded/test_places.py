@@ -11,8 +11,9 @@ import redis
 
 from akastats.embedded import places
 from akastats.errors import EmbeddedError
+from conftest import eventually
 
-from .processes import eventually, processes_of
+from .processes import processes_of
 
 DEEP = "/".join(["d" * 40] * 4)
 

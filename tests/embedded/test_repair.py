@@ -9,8 +9,9 @@ import pytest
 import redis
 
 from akastats.embedded import repair
+from conftest import eventually
 
-from .processes import eventually, servers_of
+from .processes import servers_of
 
 
 @pytest.fixture

@@ -12,8 +12,9 @@ import pytest
 import redis
 
 from akastats.errors import EmbeddedError
+from conftest import eventually
 
-from .processes import eventually, servers_of
+from .processes import servers_of
 
 RACER = """
 import socket, sys
