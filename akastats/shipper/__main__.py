@@ -186,7 +186,8 @@ class Shipper:
         # First, because the tests wait for it.
         self._tell_quarantine()
         self.delivery.apply()
-        self.delivery.tell_progress()
+        # Of a run whose end was lost on a full disk this is told too, a second after it: no sign that it gets on.
+        self.delivery.tell_progress(self._carried)
         applied = len(self.delivery.story.results)
         self.say(phase=states.DELIVERING, answers=self._answers, applied=applied, message="")
 

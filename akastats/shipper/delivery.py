@@ -193,8 +193,8 @@ class Delivery:
         self.applied += applied
         return applied
 
-    def tell_progress(self) -> None:
-        """Write the counts so far into the record of a run that goes on, at most once a second.
+    def tell_progress(self, carry: Callable[[Operation[Any]], Any]) -> None:
+        """Write the counts so far into the record of a run that goes on, at most once a second, by `carry`.
 
         What anybody has said of its end stays. Raises `ServerError` and can be called again; a server that
         refuses this much costs the run nothing else.
@@ -205,15 +205,15 @@ class Delivery:
             return
         counts = self.story.counts()
         if counts != self._progress:
-            self._say_progress({**counts, "duration": round(self.story.duration, 6)})
+            self._say_progress({**counts, "duration": round(self.story.duration, 6)}, carry)
         self._progress_told, self._progress = now, counts
 
-    def _say_progress(self, fields: dict[str, Any]) -> None:
+    def _say_progress(self, fields: dict[str, Any], carry: Callable[[Operation[Any]], Any]) -> None:
         # The cursor stays; where it is not what we know, the server has other data, and nothing is written.
         key, cursor = keys.cursor(self._config.namespace, self.producer), self.stands()
         change = runs.went_on(self.story.run_id, fields, self._config)
         try:
-            self._carry(apply(Batch(run=change, step=Step(key, cursor, cursor)), self._config))
+            carry(apply(Batch(run=change, step=Step(key, cursor, cursor)), self._config))
         except ServerError as error:
             if error.kind != "refused":
                 raise

@@ -295,7 +295,7 @@ def test_a_run_that_goes_on_tells_its_counts_once_a_second(
     told = []
     for passed_s in (0.9, 0.1, 5.0):
         before, clock.now = len(asked), clock.now + passed_s
-        delivery.tell_progress()
+        delivery.tell_progress(counting)
         told.append(len(asked) - before)
 
     stored = carry(runs.run("AKA-STATS", "run-1"))
@@ -314,7 +314,7 @@ def test_progress_never_stands_over_an_end(
     redis_client.hset("AKA-STATS::RUN::run-1", mapping={"status": status, "tests": "9"})
 
     clock.now += 2
-    delivery.tell_progress()
+    delivery.tell_progress(carry)
 
     assert [status.encode(), b"9"] == redis_client.hmget("AKA-STATS::RUN::run-1", "status", "tests")
 
@@ -326,7 +326,7 @@ def test_progress_brings_no_run_back(tmp_path: Path, server: str, carry: Carry, 
     redis_client.flushall()
 
     clock.now += 2
-    delivery.tell_progress()
+    delivery.tell_progress(carry)
 
     assert not redis_client.exists("AKA-STATS::RUN::run-1")
 
@@ -340,11 +340,10 @@ def test_progress_that_is_refused_costs_the_run_nothing(tmp_path: Path, server: 
     def failing(operation: Operation[Any]) -> Any:
         raise ServerError("no", kinds.pop(0))
 
-    delivery._carry = failing
     clock.now += 2
-    delivery.tell_progress()
+    delivery.tell_progress(failing)
     delivery._progress = {}
     clock.now += 2
 
     with pytest.raises(ServerError, match="no"):
-        delivery.tell_progress()
+        delivery.tell_progress(failing)

@@ -113,6 +113,23 @@ def test_nothing_is_asked_of_the_server_when_the_run_is_long_over(
     assert [] == redis_client.keys()
 
 
+def test_telling_how_far_a_run_is_is_no_sign_that_its_delivery_gets_on(
+    tmp_path: Path, server: str, redis_client: Redis
+) -> None:
+    """A run whose end was lost was waited for a second longer: so late its counts are told."""
+    path = spool(tmp_path / "spool", [("a.py::t", "passed", 0.1)], ended=False, **ALIVE)
+    shipper = shipper_of(path, server)
+    shipper._read()
+    shipper._apply()
+    answers = shipper._answers
+
+    shipper.delivery._progress_told -= delivery.PROGRESS_S
+    shipper._apply()
+
+    (run,) = redis_client.keys("AKA-STATS::RUN::*")
+    assert (answers, b"1") == (shipper._answers, redis_client.hget(run, "passed"))
+
+
 def test_what_others_left_is_delivered_though_the_run_cannot_be_listed(
     tmp_path: Path, server: str, redis_client: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
