@@ -139,8 +139,13 @@ def test_what_others_left_is_delivered_though_the_run_cannot_be_listed(
         raise IndexError("list index out of range")
 
     monkeypatch.setattr(shipping, "refresh", broken)
-    spool(tmp_path / "spool", [("a.py::left", "passed", 0.1)], number=1, started=time.time() - 60)
-    path = spool(tmp_path / "spool", [("a.py::own", "passed", 0.1)], number=2, started=time.time() - 30)
+    spool(tmp_path / "spool", [("a.py::left", "passed", 0.1)], started=time.time() - 60)
+    path = spool(
+        tmp_path / "spool",
+        [("a.py::own", "passed", 0.1)],
+        run_id="20231114T221321000-000002",
+        started=time.time() - 30,
+    )
     shipper = shipper_of(path, server)
 
     assert shipper.run()
