@@ -59,3 +59,13 @@ def _parse_one(variable: str, word: str) -> str:
             f"{variable}: {word[:100]!r} is no name of a host; it reads stats.example.org, without port"
         )
     return bare.lower().removesuffix(".")
+
+
+def network_of(client: str) -> str:
+    """Return the network by which a client's address is limited: of IPv6 a customer has a whole /64."""
+    if ":" not in client:
+        return client
+    try:
+        return str(ipaddress.ip_network((client.partition("%")[0], 64), strict=False))
+    except ValueError:
+        return client

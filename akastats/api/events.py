@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator
 from weakref import WeakKeyDictionary
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
@@ -15,6 +16,7 @@ from akastats.api.problems import Problem, Route, documented
 from akastats.api.shapes import Run as RunShape
 from akastats.config import config
 from akastats.errors import AkastatsError
+from akastats.hosts import network_of
 from akastats.reading import live
 from akastats.reading.runs import Run
 from akastats.redis import async_redis
@@ -32,7 +34,8 @@ log = logging.getLogger(__name__)
 class Listener:
     """One who listens: what is new for it, the latest of each run, so that a slow one costs no memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, network: str = "") -> None:
+        self.network = network
         self.has_ended = False
         self._news: dict[str, Run] = {}
         self._came = asyncio.Event()
@@ -63,29 +66,43 @@ class Watch:
     """Looks at the server once a second while anybody listens, and tells all what has changed."""
 
     def __init__(self) -> None:
-        self.listeners: set[Listener] = set()
+        # In the order they came.
+        self.listeners: dict[Listener, None] = {}
         self._known: dict[str, Run] = {}
         self._looking: asyncio.Task[None] | None = None
 
-    async def join(self) -> Listener:
-        """Return a new listener, who is told first of all runs that go on.
+    async def join(self, network: str = "") -> Listener:
+        """Return a new listener from a client's network, which first receives all runs in progress.
 
         Raises `Problem` where too many listen, and `ServerError` where the server is away.
         """
         if self._looking is None:
             await self._look()
         if len(self.listeners) >= MAX_LISTENERS:
-            raise Problem(503, f"{MAX_LISTENERS} listen already", limit=MAX_LISTENERS)
-        listener = Listener()
+            self._make_room(network)
+        listener = Listener(network)
         listener.tell(live.running(self._known))
-        self.listeners.add(listener)
+        self.listeners[listener] = None
         if self._looking is None:
             self._looking = asyncio.create_task(self._keep_looking())
         return listener
 
+    def _make_room(self, network: str) -> None:
+        """End the oldest listener of the network that has most; raise `Problem` where that is the newcomer's.
+
+        One client would else keep all others out. A browser whose stream has ended connects again by itself.
+        """
+        counts = Counter(each.network for each in self.listeners)
+        most = max(counts, key=lambda name: counts[name])
+        if counts[network] + 1 >= counts[most]:
+            raise Problem(503, f"{MAX_LISTENERS} clients follow runs already", limit=MAX_LISTENERS)
+        oldest = next(each for each in self.listeners if each.network == most)
+        oldest.end()
+        self.leave(oldest)
+
     def leave(self, listener: Listener) -> None:
         """Forget one who listens no more; when nobody does, nobody looks."""
-        self.listeners.discard(listener)
+        self.listeners.pop(listener, None)
         if not self.listeners and self._looking is not None:
             self._looking.cancel()
             self._looking, self._known = None, {}
@@ -156,10 +173,10 @@ class Stream(StreamingResponse):
 
 
 @router.get("/events", response_class=StreamingResponse, responses={200: _STREAM, **documented(503)})
-async def get_events() -> StreamingResponse:
+async def get_events(request: Request) -> StreamingResponse:
     """Follow runs: first each that goes on, then every change of one and its end. The answer does not end."""
-    watching = watch()
-    return Stream(watching, await watching.join())
+    watching, client = watch(), request.client.host if request.client else ""
+    return Stream(watching, await watching.join(network_of(client)))
 
 
 async def told(listener: Listener) -> AsyncIterator[str]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+
+from akastats.hosts import network_of
 
 PER_SECOND = 50.0
 # The page's modules and its first questions come at once.
@@ -47,22 +48,12 @@ class Rate:
         self._keep(client, max(self._left(client, now) - cost, -self._burst), now)
 
     def _left(self, client: str, now: float) -> float:
-        left, then = self._buckets.get(_block_of(client), (self._burst, now))
+        left, then = self._buckets.get(network_of(client), (self._burst, now))
         return min(self._burst, left + (now - then) * self._per_second)
 
     def _keep(self, client: str, left: float, now: float) -> None:
-        block = _block_of(client)
-        self._buckets[block] = (left, now)
-        self._buckets.move_to_end(block)
+        network = network_of(client)
+        self._buckets[network] = (left, now)
+        self._buckets.move_to_end(network)
         if len(self._buckets) > MAX_CLIENTS:
             self._buckets.popitem(last=False)
-
-
-def _block_of(client: str) -> str:
-    """Return whom an address counts for: of IPv6 a customer has a whole /64."""
-    if ":" not in client:
-        return client
-    try:
-        return str(ipaddress.ip_network((client.partition("%")[0], 64), strict=False))
-    except ValueError:
-        return client

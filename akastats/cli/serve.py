@@ -18,8 +18,6 @@ from akastats.errors import AkastatsError, ConfigError
 
 # What comes in pieces is cut off here; what comes in one, by the application.
 MAX_HEADER_BYTES = 32 * 1024
-# Beyond the hundred that may follow a run live.
-MAX_CONNECTIONS = 250
 
 
 def serve(
@@ -59,10 +57,9 @@ def serve(
             use_colors=False,
             server_header=False,
             # By name, for it needs uvicorn.
-            http="akastats.cli.impatience:ImpatientProtocol",
+            http="akastats.cli.connections:BoundedProtocol",
             ws="none",
             h11_max_incomplete_event_size=MAX_HEADER_BYTES,
-            limit_concurrency=MAX_CONNECTIONS,
         )
         served.load()
         here = address(listening)

@@ -19,10 +19,10 @@ from akastats.app import create_app
 
 SERVE = """
 import socket, sys, uvicorn
-from akastats.cli.impatience import ImpatientProtocol
-ImpatientProtocol.seconds = float(sys.argv[2])
+from akastats.cli.connections import BoundedProtocol
+BoundedProtocol.silent_s = BoundedProtocol.header_s = float(sys.argv[2])
 listening = socket.socket(fileno=int(sys.argv[1]))
-settings = uvicorn.Config("akastats.app:app", log_level="critical", http=ImpatientProtocol, ws="none")
+settings = uvicorn.Config("akastats.app:app", log_level="critical", http=BoundedProtocol, ws="none")
 uvicorn.Server(settings).run([listening])
 """
 GET = "GET /api/v1/available-stats{} HTTP/1.1"

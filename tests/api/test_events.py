@@ -143,6 +143,27 @@ def test_many_listeners_share_one_look(redis_client, monkeypatch):
 
 
 @pytest.mark.usefixtures("server", "_fast")
+def test_one_client_s_listeners_keep_no_other_client_out():
+    """A newcomer takes the place of the oldest listener of the network with most, until both have as many."""
+
+    async def listen():
+        watching = Watch()
+        many = [await watching.join("10.0.0.1") for _ in range(MAX_LISTENERS)]
+        with pytest.raises(Problem):
+            await watching.join("10.0.0.1")
+        few = [await watching.join("10.0.0.2") for _ in range(MAX_LISTENERS // 2)]
+        with pytest.raises(Problem):
+            await watching.join("10.0.0.2")
+        ended = [listener.has_ended for listener in many]
+        for listener in [*many, *few]:
+            watching.leave(listener)
+        return ended, any(listener.has_ended for listener in few)
+
+    ended = [True] * (MAX_LISTENERS // 2) + [False] * (MAX_LISTENERS // 2)
+    assert asyncio.run(listen()) == (ended, False)
+
+
+@pytest.mark.usefixtures("server", "_fast")
 @pytest.mark.parametrize("error", [ServerError("gone", "absent"), ValueError("a fault of ours")], ids=repr)
 def test_a_server_that_comes_back_is_followed_on(redis_client, error):
     """What goes wrong while looking ends no stream: the next look may find the server."""
@@ -209,7 +230,7 @@ def test_one_who_is_gone_before_a_word_is_said_leaves_too():
         await stream({"type": "http", "asgi": {"spec_version": "2.3"}}, receive, send)
         return watching.listeners
 
-    assert asyncio.run(hang_up()) == set()
+    assert asyncio.run(hang_up()) == {}
 
 
 @pytest.mark.usefixtures("server", "_fast")

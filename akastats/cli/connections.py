@@ -1,0 +1,186 @@
+"""Connections of `akastats serve`: how many one client may hold, and how long without a complete request.
+
+uvicorn waits for ever for a header that arrives one byte a minute, and refuses everybody once it has too many
+connections. Here the connection that has waited longest for its client is closed instead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from akastats import hosts
+
+#: Connections of all clients: 100 may follow runs live, and file descriptors end at 1,024 on many systems.
+MAX_CONNECTIONS = 250
+#: Connections of one client. The other 50 are for other clients, also while a proxy or an attacker holds 200.
+MAX_OF_ONE = 200
+#: Idle connections of one client. A browser holds 6, a proxy that serves many browsers some 30.
+MAX_IDLE_OF_ONE = 64
+
+
+@dataclass(frozen=True)
+class Held:
+    """One open connection: the client's network, and since when (monotonic seconds) it waits for its client.
+
+    `idle_since` is `None` while the service works on an answer.
+    """
+
+    network: str
+    idle_since: float | None
+
+
+@dataclass(frozen=True)
+class Admission:
+    """Decision about a new connection: the position of the one to close, and whether the new one is refused."""
+
+    close: int | None
+    is_refused: bool
+
+
+def admit(network: str, held: Sequence[Held]) -> Admission:
+    """Decide about a new connection from `network` beside those that are held.
+
+    Only idle connections are closed, the longest idle first. A connection is refused (503) only where every
+    other one is being answered.
+    """
+    own = [position for position, each in enumerate(held) if each.network == network]
+    own_idle = _idle(own, held)
+    if len(own_idle) >= MAX_IDLE_OF_ONE:
+        return Admission(own_idle[0], is_refused=False)
+    if len(own) >= MAX_OF_ONE:
+        return _closing(own_idle)
+    if len(held) >= MAX_CONNECTIONS:
+        return _closing(_idle_of_largest(held))
+    return Admission(None, is_refused=False)
+
+
+def _closing(candidates: list[int]) -> Admission:
+    return Admission(candidates[0], is_refused=False) if candidates else Admission(None, is_refused=True)
+
+
+def _idle(positions: Sequence[int], held: Sequence[Held]) -> list[int]:
+    """Return the positions of idle connections, the longest idle first."""
+    idle = [position for position in positions if held[position].idle_since is not None]
+    return sorted(idle, key=lambda position: held[position].idle_since or 0.0)
+
+
+def _idle_of_largest(held: Sequence[Held]) -> list[int]:
+    """Return the idle connections of the client that holds the most connections and has an idle one."""
+    for network, _ in Counter(each.network for each in held).most_common():
+        if idle := _idle([position for position, each in enumerate(held) if each.network == network], held):
+            return idle
+    return []
+
+
+class BoundedProtocol(H11Protocol):
+    """uvicorn's HTTP/1.1, for clients that send a complete request in time and read its answer.
+
+    A connection without a byte is closed after `silent_s` seconds, one without a complete header after
+    `header_s`, and one whose client reads nothing of an answer after `unread_s`.
+    """
+
+    silent_s: float = 5.0
+    header_s: float = 10.0
+    unread_s: float = 30.0
+
+    _alarm: asyncio.TimerHandle | None = None
+    _idle_since: float | None = None
+    _network: str = ""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Make room for this connection, and start waiting for its request."""
+        # uvicorn accepts the narrower type, which asyncio's own servers always pass.
+        super().connection_made(cast(asyncio.Transport, transport))
+        self._network = hosts.network_of(self.client[0] if self.client else "")
+        self._idle_since = self.loop.time()
+        others = [each for each in self.connections if isinstance(each, BoundedProtocol) and each._is_open(self)]
+        admission = admit(self._network, [Held(each._network, each._idle_since) for each in others])
+        if admission.close is not None:
+            others[admission.close].transport.abort()
+        # uvicorn's own limit counts connections that are about to close: 0 makes it answer 503, `None` never.
+        self.limit_concurrency = 0 if admission.is_refused else None
+        self._wait(self.silent_s, self._end_silence)
+
+    def data_received(self, data: bytes) -> None:
+        """Handle bytes of the client; bytes of an incomplete header give it no more time."""
+        super().data_received(data)
+        if self._is_answering():
+            self._begin_answer()
+        elif self._alarm is None:
+            self._wait(self.header_s, self._end)
+
+    def on_response_complete(self) -> None:
+        """Start waiting for the client to read the answer; uvicorn closes an idle connection after 5 s."""
+        self._idle_since = self.loop.time()
+        self._wait_for_reading()
+        super().on_response_complete()
+
+    def pause_writing(self) -> None:
+        """Start waiting for the client to read."""
+        super().pause_writing()
+        self._idle_since = self.loop.time()
+        self._wait_for_reading()
+
+    def resume_writing(self) -> None:
+        """Stop waiting: the client reads."""
+        super().resume_writing()
+        if self._is_answering():
+            self._idle_since = None
+            self._stop_waiting()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the timer."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+        self._stop_waiting()
+
+    def _is_open(self, newcomer: BoundedProtocol) -> bool:
+        return self is not newcomer and not self.transport.is_closing()
+
+    def _begin_answer(self) -> None:
+        """Stop waiting, unless the client still owes a body or the reading of an earlier part."""
+        if not self.flow.write_paused:
+            self._stop_waiting()
+            self._idle_since = self._idle_since if self.cycle.more_body else None
+
+    def _is_answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _wait_for_reading(self) -> None:
+        self._wait(self.unread_s, self._end_unread, self.transport.get_write_buffer_size())
+
+    def _wait(self, seconds: float, act: Callable[..., None], *arguments: int) -> None:
+        self._stop_waiting()
+        self._alarm = self.loop.call_later(seconds, act, *arguments)
+
+    def _stop_waiting(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+
+    def _end_silence(self) -> None:
+        """Close a connection that sent nothing; give one that began a header the rest of its time."""
+        if self.conn.trailing_data[0]:
+            self._wait(self.header_s - self.silent_s, self._end)
+        else:
+            self._end()
+
+    def _end(self) -> None:
+        self._alarm = None
+        if not self._is_answering():
+            self.transport.close()
+
+    def _end_unread(self, unread_before: int) -> None:
+        """Close a connection whose client has read nothing since the last look."""
+        self._alarm = None
+        unread = self.transport.get_write_buffer_size()
+        if unread and unread >= unread_before:
+            self.transport.abort()
+        elif unread:
+            self._wait_for_reading()

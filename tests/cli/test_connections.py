@@ -1,0 +1,145 @@
+"""Connections of `akastats serve`: nobody keeps others out by holding many and sending nothing."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+
+import pytest
+
+from akastats.cli.connections import MAX_CONNECTIONS, MAX_IDLE_OF_ONE, MAX_OF_ONE, Admission, Held, admit
+
+# A second is long enough for a request on a busy machine, and short enough to be waited for.
+SERVE = """
+import socket, sys, uvicorn
+from akastats.cli.connections import BoundedProtocol
+BoundedProtocol.silent_s, BoundedProtocol.header_s, BoundedProtocol.unread_s = map(float, sys.argv[2:5])
+listening = socket.socket(fileno=int(sys.argv[1]))
+settings = uvicorn.Config("akastats.app:app", log_level="critical", http=BoundedProtocol, ws="none")
+uvicorn.Server(settings).run([listening])
+"""
+SILENT = b""
+SLOW_HEADER = b"GET /api/v1/scopes HTTP/1.1\r\nHost: localhost\r\n"
+SLOW_BODY = b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\ntoken="
+
+idle = Held("10.0.0.1", 5.0)
+answering = Held("10.0.0.1", None)
+other = Held("10.0.0.2", 1.0)
+EVERYBODY = [Held(f"10.0.1.{number % 50}", None) for number in range(MAX_CONNECTIONS)]
+
+
+@pytest.mark.parametrize(
+    ("held", "close", "is_refused"),
+    [
+        ([], None, False),
+        ([idle] * (MAX_IDLE_OF_ONE - 1), None, False),
+        ([idle] * (MAX_IDLE_OF_ONE - 1) + [Held("10.0.0.1", 2.0)], MAX_IDLE_OF_ONE - 1, False),
+        ([other] * MAX_IDLE_OF_ONE, None, False),
+        ([answering] * (MAX_OF_ONE - 1), None, False),
+        ([answering] * MAX_OF_ONE, None, True),
+        ([*[answering] * (MAX_OF_ONE - 1), idle], MAX_OF_ONE - 1, False),
+        (EVERYBODY, None, True),
+        ([*EVERYBODY[1:], other], MAX_CONNECTIONS - 1, False),
+        ([other, *[Held("10.0.0.3", 9.0)] * 50, *EVERYBODY[51:]], 1, False),
+    ],
+    ids=[
+        "alone",
+        "below-its-idle",
+        "longest-idle-of-its-own",
+        "idle-of-another",
+        "below-its-share",
+        "its-share-is-answered",
+        "its-share-with-an-idle-one",
+        "all-answered",
+        "all-with-an-idle-one",
+        "of-who-holds-most",
+    ],
+)
+def test_which_connection_makes_room(held, close, is_refused):
+    """The longest idle one of the same client, else of the client that holds most; 503 only where none is idle."""
+    assert admit("10.0.0.1", held) == Admission(close, is_refused)
+
+
+@pytest.fixture
+def serve(server_url: str) -> Iterator[object]:
+    """Serve the ready application with times in seconds: its port, at every loopback address."""
+    with ExitStack() as stack:
+
+        def start(silent_s: float = 60.0, header_s: float = 60.0, unread_s: float = 60.0) -> int:
+            listening = stack.enter_context(socket.create_server(("0.0.0.0", 0), backlog=512))
+            service = subprocess.Popen(
+                [sys.executable, "-c", SERVE, *map(str, (listening.fileno(), silent_s, header_s, unread_s))],
+                pass_fds=[listening.fileno()],
+                env={**os.environ, "AKA_STATS_REDIS_URL": server_url},
+            )
+            stack.callback(service.wait, 10)
+            stack.callback(service.terminate)
+            return int(listening.getsockname()[1])
+
+        yield start
+
+
+def ask(address: str, port: int) -> int:
+    """Ask from and at a loopback address: the status."""
+    with closing(http.client.HTTPConnection(address, port, timeout=20, source_address=(address, 0))) as connection:
+        connection.request("GET", "/api/v1/scopes", headers={"Host": "localhost"})
+        return connection.getresponse().status
+
+
+@pytest.mark.parametrize("sent", [SILENT, SLOW_HEADER, SLOW_BODY], ids=["silent", "slow-header", "slow-body"])
+def test_260_connections_without_a_request_keep_nobody_out(serve, sent):
+    """Others are served, and so is who comes from the same address, as everybody behind one proxy does."""
+    port = serve()
+    with ExitStack() as stack:
+        for _ in range(260):
+            held = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20))
+            held.sendall(sent)
+
+        statuses = [ask(address, port) for address in ("127.0.0.2", "127.0.0.1", "127.0.0.1")]
+
+    assert statuses == [200, 200, 200]
+
+
+@pytest.mark.parametrize(
+    ("times", "sent"),
+    [
+        ({"silent_s": 0.2}, SILENT),
+        ({"silent_s": 0.2, "header_s": 0.4}, SLOW_HEADER),
+    ],
+    ids=["silent", "slow-header"],
+)
+def test_a_connection_without_a_request_is_closed(serve, times, sent):
+    """Its client reads the end of it."""
+    with socket.create_connection(("127.0.0.1", serve(**times)), timeout=20) as held:
+        held.sendall(sent)
+
+        assert held.recv(1) == b""
+
+
+def test_a_header_in_two_parts_has_more_time_than_silence(serve):
+    """A slow network is no attack: the second part may come after the time for silent connections."""
+    port = serve(silent_s=0.2, header_s=60)
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as held:
+        held.sendall(SLOW_HEADER)
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as silent:
+            assert silent.recv(1) == b""
+        held.sendall(b"Connection: close\r\n\r\n")
+
+        assert held.recv(12) == b"HTTP/1.1 200"
+
+
+def test_an_answer_that_nobody_reads_is_given_up(serve):
+    """A client that asks for megabytes and reads nothing holds its connection no longer than `unread_s`."""
+    port = serve(unread_s=0.2)
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        held.settimeout(20)
+        held.connect(("127.0.0.1", port))
+        with pytest.raises(ConnectionError):
+            # Far more than all buffers on the way hold: it blocks until the service gives up.
+            held.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 500_000)
