@@ -13,6 +13,7 @@ from itertools import compress
 from typing import Any
 
 from akastats.analysis.compare import values_us
+from akastats.analysis.environment import UNKNOWN_ENVIRONMENT, Environment
 from akastats.analysis.test_rows import LETTERS, UNKNOWN
 
 #: The letters of attempts that failed, tried again or not.
@@ -34,7 +35,9 @@ class RunFacts:
     """What is known of a run as a whole.
 
     `commit` is `None` where it is unknown or not all was committed; `environment` as `slowdown.environment_class`
-    names it; `started` in epoch seconds, `duration` in seconds.
+    names it; `started` in epoch seconds, `duration` in seconds. `ran_in` is the environment within which one
+    commit proves something, `build` the CI build, empty outside of CI. `is_dirty`: not all was committed.
+    `pull_request` is its number, or `true` where that is unknown, and empty for none.
     """
 
     id: str
@@ -44,6 +47,10 @@ class RunFacts:
     started: float
     duration: float | None
     status: str
+    ran_in: Environment = UNKNOWN_ENVIRONMENT
+    build: str = ""
+    is_dirty: bool = False
+    pull_request: str = ""
 
 
 @dataclass(frozen=True, slots=True)

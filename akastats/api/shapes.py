@@ -53,7 +53,16 @@ class Run(BaseModel):
     suite: str | None = Field(examples=["unit"])
     branch: str | None = Field(examples=["main"])
     commit: str | None = Field(examples=["3af0983c0ffee3af0983c0ffee3af0983c0ffee0"])
-    dirty: bool | None = Field(examples=[False])
+    dirty: bool | None = Field(
+        description="whether files that git tracks had changes that were not committed", examples=[False]
+    )
+    nested: bool | None = Field(description="whether it ran inside another recorded run", examples=[False])
+    pull_request: str | None = Field(description="its number; true where that is unknown", examples=["7"])
+    base_branch: str | None = Field(
+        description="the branch to compare with: configured, or the target of the pull request",
+        examples=["develop"],
+    )
+    default_branch: str | None = Field(description="the repository's, where it is known", examples=["main"])
     quarantine: bool | None = Field(
         description="whether failures of tests in quarantine were excused in it", examples=[True]
     )

@@ -8,6 +8,7 @@ from statistics import median
 
 from akastats import keys, profile
 from akastats.analysis.budgets import budgets_of
+from akastats.analysis.environment import environment_of
 from akastats.analysis.flaky import LEAST_COMMITS
 from akastats.analysis.judging import Case
 from akastats.analysis.run_records import RunFacts, RunRecord, record_of
@@ -41,7 +42,8 @@ MOST_NUMBERS, MOST_POINTS = 100, 400
 _PAGE, _PAGES = 100, 20
 _FIELDS = (
     *("id", "suite", "status", "branch", "commit", "dirty", "started", "finished", "duration"),
-    *("tests", "reruns", "provider", "host", "workers", "cpu_count", "python"),
+    *("tests", "reruns", "provider", "host", "workers", "cpu_count", "python", "platform", "job", "build_id"),
+    *("pull_request", "nested", "base", "default_branch"),
 )
 
 
@@ -208,6 +210,10 @@ def facts_of(run: Run) -> RunFacts:
         started=run.started or 0.0,
         duration=run.duration,
         status=run.status or "",
+        ran_in=environment_of(run.python or "", run.platform or "", run.job or "", run.branch or ""),
+        build=run.build_id or "",
+        is_dirty=bool(run.dirty),
+        pull_request=run.pull_request or "",
     )
 
 

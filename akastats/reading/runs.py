@@ -27,7 +27,16 @@ class Run:
     suite: str | None = None
     branch: str | None = None
     commit: str | None = None
+    # Whether files that git tracks had changes that were not committed.
     dirty: bool | None = None
+    # Whether it ran inside another recorded run.
+    nested: bool | None = None
+    # The branch to compare with that was configured, or that the pull request is to be merged into.
+    base_branch: str | None = None
+    # Its number, `true` where that is unknown.
+    pull_request: str | None = None
+    # The repository's.
+    default_branch: str | None = None
     started: float | None = None
     finished: float | None = None
     duration: float | None = None
@@ -87,11 +96,14 @@ _PARSERS: Mapping[str, Callable[[str], Any]] = {"float | None": _number, "int | 
 _FIELDS: Mapping[str, Callable[[str], Any]] = {
     field.name: _PARSERS.get(str(field.type), str) for field in dataclasses.fields(Run)
 }
+# Stored under another name: the API answers a whole run as `base`.
+_STORED = {"base_branch": "base"}
 
 
 def run_of(fields: Mapping[str, str]) -> Run:
     """Return a stored run with numbers as numbers; fields of a later version are left out."""
-    return Run(**{name: parse(fields[name]) for name, parse in _FIELDS.items() if name in fields})
+    stored = ((name, _STORED.get(name, name), parse) for name, parse in _FIELDS.items())
+    return Run(**{name: parse(fields[field]) for name, field, parse in stored if field in fields})
 
 
 def page(
