@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
+from akastats.analysis.globs import Glob
 from akastats.analysis.test_rows import UNKNOWN
 from akastats.errors import DamagedError
 from akastats.stored_values import json_of, read
@@ -86,19 +88,44 @@ def protecting(patterns: str, nodeid: str) -> str | None:
 
     `*` is any text and `?` one character; all else, brackets too, is itself. What lies below is protected as well.
     """
-    return next((pattern for pattern, shape in _shapes(patterns) if shape.fullmatch(nodeid)), None)
+    return next((pattern for pattern, globs in _globs(patterns) if _match(globs, nodeid)), None)
+
+
+def without_effect(patterns: str, nodeids: Iterable[str]) -> list[str]:
+    """Return the patterns that protect none of the tests, in their order."""
+    names = list(nodeids)
+    return [pattern for pattern, globs in _globs(patterns) if not any(_match(globs, name) for name in names)]
+
+
+def protects_nothing(pattern: str) -> str:
+    """Return the warning about a pattern that matches no known test."""
+    return (
+        f"AKA_STATS_PROTECTED: {pattern!r} protects no known test; write node ids or paths as pytest shows them, "
+        "such as tests/test_pay.py"
+    )
+
+
+def _match(globs: tuple[Glob, ...], nodeid: str) -> bool:
+    return any(glob.matches(nodeid) for glob in globs)
 
 
 @lru_cache(maxsize=4)
-def _shapes(patterns: str) -> tuple[tuple[str, re.Pattern[str]], ...]:
-    told = filter(None, (pattern.strip() for pattern in re.split(r"[,\n]", patterns)))
-    return tuple((pattern, _shape(pattern)) for pattern in told)
+def _globs(patterns: str) -> tuple[tuple[str, tuple[Glob, ...]], ...]:
+    names = filter(None, (pattern.strip() for pattern in re.split(r"[,\n]", patterns)))
+    return tuple((pattern, _with_below(_normal(pattern))) for pattern in names)
 
 
-def _shape(pattern: str) -> re.Pattern[str]:
-    special = {"*": ".*", "?": "."}
-    body = "".join(special.get(character) or re.escape(character) for character in pattern.rstrip("/"))
-    return re.compile(rf"(?s:{body}(?:(?:/|::|\[).*)?)")
+def _normal(pattern: str) -> str:
+    """Return a path as node ids begin: relative to the root, with `/` between."""
+    path, separator, name = pattern.partition("::")
+    path = path.replace("\\", "/")
+    while path.startswith("./"):
+        path = path[2:].lstrip("/")
+    return f"{path}{separator}{name}".rstrip("/")
+
+
+def _with_below(pattern: str) -> tuple[Glob, ...]:
+    return tuple(Glob(f"{pattern}{below}") for below in ("", "/*", "::*", "[*"))
 
 
 def is_always_failing(outcomes: str) -> bool:

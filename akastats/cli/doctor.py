@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import typer
 
+from akastats.analysis.quarantine import protects_nothing
 from akastats.cli import output, spools, target
 from akastats.cli.options import Directory, Json, Namespace, Url
 from akastats.cli.spools import Spool
@@ -20,6 +21,7 @@ from akastats.embedded import binary
 from akastats.errors import AkastatsError, NotFoundError
 from akastats.operations import runs
 from akastats.operations.server import Health, health
+from akastats.reading.quarantine import protecting_nothing
 from akastats.redis import sync_redis
 
 
@@ -60,6 +62,8 @@ def _ask_server(chosen: Target, found: Sequence[Spool], report: Report) -> dict[
             report.server = sync_redis.run(health())
             report.problems += problems_of(report.server)
             report.notes += notes_of(config.redis_url, report.server)
+            patterns = sync_redis.run(protecting_nothing(config.namespace, config.protected))
+            report.notes += map(protects_nothing, patterns)
             return _statuses(config, found)
     except NotFoundError as error:
         report.notes.append(str(error))

@@ -10,10 +10,11 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from akastats.analysis.quarantine import MAX_BY, Quarantined, check_text
+from akastats.analysis.quarantine import MAX_BY, Quarantined, check_text, protects_nothing
 from akastats.cli import output, target
 from akastats.cli.options import Directory, Json, Namespace, Suite, Url
 from akastats.cli.target import Target
+from akastats.config import Config
 from akastats.local_time import check_day, end_of_day, last_day, zone
 from akastats.reading import quarantine as reading
 from akastats.reading.quarantine import Wish
@@ -77,8 +78,14 @@ def _user() -> str:
         return ""
 
 
+def _warn_of_patterns(config: Config) -> None:
+    for pattern in sync_redis.run(reading.protecting_nothing(config.namespace, config.protected)):
+        output.warn(protects_nothing(pattern))
+
+
 def _put(chosen: Target, wish: Wish, is_forced: bool, as_json: bool) -> None:
     with target.opened(chosen) as config:
+        _warn_of_patterns(config)
         entry = sync_redis.run(reading.put(config.namespace, wish, config.protected, is_forced))
         if as_json:
             output.write_json(_plain(entry))
@@ -100,6 +107,7 @@ def _remove(chosen: Target, nodeid: str, suite: str, as_json: bool) -> None:
 
 def _list(chosen: Target, suite: str, as_json: bool) -> None:
     with target.opened(chosen) as config:
+        _warn_of_patterns(config)
         found = sync_redis.run(reading.listed(config.namespace, suite or None))
         if as_json:
             output.write_json({"items": list(map(_plain, found)), "next": None})

@@ -16,9 +16,14 @@ MOST_NEAR = 5
 
 def near(namespace: str, nodeid: str, suite: str) -> Operation[list[NamedTest]]:
     """Read which tests have a name like that, those most alike first, at most five; 10,000 take some ten steps."""
+    return nearest((yield from known_tests(namespace)), nodeid, suite)
+
+
+def known_tests(namespace: str) -> Operation[list[NamedTest]]:
+    """Read the names of all tests that have a history; 10,000 take some ten steps."""
     unseen: Seen[NamedTest] = Seen()
     seen = yield from tables.refresh(keys.tests_at(namespace), _named, namespace, unseen)
-    return nearest(seen.items.values(), nodeid, suite)
+    return list(seen.items.values())
 
 
 def _named(namespace: str, labels: Sequence[str]) -> Operation[Mapping[str, NamedTest]]:

@@ -12,6 +12,7 @@ from akastats.operations import quarantine
 from akastats.operations.quarantine import MAX_ENTRIES, Known
 from akastats.operations.requests import Operation
 from akastats.outcomes import NamedTest, label, test_of
+from akastats.reading.near_tests import known_tests
 from akastats.reading.runs import Run
 
 _FORCE = "ask again with force (--force, ?force=true)"
@@ -71,6 +72,14 @@ def put(namespace: str, wish: Wish, protected: str, is_forced: bool = False) -> 
     if not (yield from quarantine.put(namespace, name, rules.pack(entry))):
         raise RefusedError(f"{MAX_ENTRIES} tests are in quarantine, which is all it holds: take others out first")
     return entry
+
+
+def protecting_nothing(namespace: str, protected: str) -> Operation[list[str]]:
+    """Read which patterns of `AKA_STATS_PROTECTED` match no known test; none, while no test is known."""
+    if not protected.strip():
+        return []
+    known = yield from known_tests(namespace)
+    return rules.without_effect(protected, (test.nodeid for test in known)) if known else []
 
 
 def _label(nodeid: str, suite: str) -> str:

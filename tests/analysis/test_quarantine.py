@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from akastats.analysis.quarantine import (
@@ -12,6 +14,7 @@ from akastats.analysis.quarantine import (
     pack,
     protecting,
     unpack,
+    without_effect,
 )
 
 NODEID = "tests/test_pay.py::TestRefund::test_total[eur]"
@@ -58,6 +61,13 @@ def test_what_cannot_be_read_is_no_entry(stored: bytes | None) -> None:
         ("*::test_total*", "*::test_total*"),
         ("tests/test_pa?.py", "tests/test_pa?.py"),
         ("*", "*"),
+        ("./tests", "./tests"),
+        (".//tests/test_pay.py::TestRefund", ".//tests/test_pay.py::TestRefund"),
+        ("tests\\test_pay.py", "tests\\test_pay.py"),
+        ("t*s/*_pay*::*eur]", "t*s/*_pay*::*eur]"),
+        ("*t*t*", "*t*t*"),
+        ("*eur*]x", None),
+        ("tests/test_pay*pay.py", None),
         ("tests/test_p", None),
         ("tests/test_pay.p", None),
         ("est_pay.py", None),
@@ -73,6 +83,22 @@ def test_what_cannot_be_read_is_no_entry(stored: bytes | None) -> None:
 def test_a_pattern_protects_what_it_names_and_what_lies_below(patterns: str, expected: str | None) -> None:
     """Brackets are those of a node id; part of a name is not the name."""
     assert expected == protecting(patterns, NODEID)
+
+
+def test_a_pattern_of_many_stars_takes_no_time() -> None:
+    """One regular expression for it would try all positions of all stars together."""
+    began = time.thread_time()
+
+    found = protecting("*a" * 24 + "b", "a" * 400)
+
+    assert (None, True) == (found, time.thread_time() - began < 0.1)
+
+
+def test_patterns_that_protect_nothing_are_known() -> None:
+    """A wrong spelling leaves its tests without protection."""
+    patterns = "tests, ./tests/payments, /home/me/tests, test_pay.py"
+
+    assert ["./tests/payments", "/home/me/tests", "test_pay.py"] == without_effect(patterns, [NODEID])
 
 
 @pytest.mark.parametrize(

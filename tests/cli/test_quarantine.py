@@ -103,6 +103,18 @@ def test_what_a_rule_keeps_out_says_what_to_do(akastats, days, variables, told):
     assert told in answer.err
 
 
+def test_a_protected_path_that_protects_nothing_is_named(akastats, server, tmp_path):
+    """By each form of the command, and by the doctor: a wrong spelling leaves tests without protection."""
+    tell(server, tmp_path, [(NODEID, "failed", 0.1)])
+    variables = {"AKA_STATS_PROTECTED": "other.py, ./tests/payments, ./a.py"}
+    put = ("quarantine", "b.py::x", "--force", f"--until={in_days(1)}", "--reason=x")
+
+    answers = [akastats(*arguments, **variables) for arguments in (put, ("quarantine",), ("doctor",))]
+
+    told = [re.findall(r"'(\S+)' protects no known test", answer.err + answer.out) for answer in answers]
+    assert [["other.py", "./tests/payments"]] * 3 == told
+
+
 def test_a_test_that_always_failed_needs_force(akastats, server, tmp_path):
     """The refusal names the way."""
     tell(server, tmp_path, [(NODEID, "failed", 0.1)])
