@@ -115,6 +115,8 @@ class Story:
     fixtures: dict[tuple[str, str], FixtureResult] = field(default_factory=dict)
     collected: dict[str, dict[str, float]] = field(default_factory=dict)
     uncollected: set[str] = field(default_factory=set)
+    # How many tests pytest will run, once they are collected; 0 until then.
+    planned: int = 0
     running: dict[str, float] = field(default_factory=dict)
     end: dict[str, Any] | None = None
     last_time: float = 0.0
@@ -244,6 +246,11 @@ class Story:
 
     def _take_budget(self, nodeid: str, told: dict[str, Any]) -> Iterator[Added]:
         self.budgets[self._own(nodeid)] = budget_of(told)
+        return iter(())
+
+    def _take_planned(self, count: int) -> Iterator[Added]:
+        # Each worker says it, also one that takes the place of another.
+        self.planned = max(self.planned, int(count))
         return iter(())
 
     def _take_fixtures(self, fixtures: list[list[Any]]) -> Iterator[Added]:

@@ -7,10 +7,11 @@ a test is marked with a budget, the column `budget` of `tests` holds what its ma
 
 from __future__ import annotations
 
+import base64
 import json
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import chain
 from types import NoneType
 from typing import Any
@@ -28,8 +29,52 @@ _NONE = "this profile is damaged, or none of ours"
 _ERRORS = ("nodeid", "phase", "error", "exception", "fingerprint")
 
 
+_FAILING = ("failed", "error")
+#: The failures of a run in progress are part of its record, which lists read: 100 tests, and short ones.
+MOST_FAILING, MOST_FAILING_TEXT = 100, 64 * 1024
+
+
 def encode(story: Story) -> bytes:
     """Return the profile of a run as it is stored."""
+    return zlib.compress(_content(story))
+
+
+def encode_failing(story: Story) -> str:
+    """Return the profile of the first tests that fail so far as text, for the record of a run in progress.
+
+    At most 100 tests and files with 64 KiB of node ids; empty where nothing fails.
+    """
+    outcomes = {result.nodeid: result.outcome for result in story.results}
+    names: dict[str, None] = {}
+    size = 0
+    for error in story.errors:
+        if error.nodeid in names or not (error.phase == "collect" or outcomes.get(error.nodeid) in _FAILING):
+            continue
+        size += len(error.nodeid)
+        if len(names) == MOST_FAILING or size > MOST_FAILING_TEXT:
+            break
+        names[error.nodeid] = None
+    part = replace(
+        story,
+        results=[result for result in story.results if result.nodeid in names],
+        errors=[error for error in story.errors if error.nodeid in names],
+        budgets={},
+        fixtures={},
+        collected={},
+        running={},
+    )
+    return base64.b64encode(zlib.compress(_content(part))).decode() if names else ""
+
+
+def decode_failing(stored: str) -> dict[str, Any]:
+    """Return a profile as `encode_failing` wrote it; raises `DamagedError` for anything else."""
+    try:
+        return decode(base64.b64decode(stored, validate=True))
+    except ValueError as error:
+        raise DamagedError(_NONE) from error
+
+
+def _content(story: Story) -> bytes:
     began = float(story.header.get("started", 0.0))
     rows = [
         (
@@ -59,7 +104,7 @@ def encode(story: Story) -> bytes:
         "files": _columns(("path", "seconds"), files),
         "unfinished": sorted(story.running),
     }
-    return zlib.compress(sendable(json.dumps(content, separators=(",", ":")).encode()))
+    return sendable(json.dumps(content, separators=(",", ":")).encode())
 
 
 def _told(budget: Budget | None) -> dict[str, float] | None:

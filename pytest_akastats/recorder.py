@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii as quote
 from typing import Any
@@ -66,6 +66,7 @@ class Recorder:
         # What is wrong with the first marker of ours that is, and which tests have such.
         self._wrong_marker = ""
         self._wrongly_marked: set[str] = set()
+        self._planned = 0
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logstart(self, nodeid: str) -> None:
@@ -102,6 +103,26 @@ class Recorder:
                 raised = report.__dict__.pop(ATTRIBUTE, None) or self._probe.raised_in(report.nodeid)
                 now = int(self._probe.wall() * 1e6)
                 self._say("uncollected", self._name(report.nodeid), raised, self._text(report), now)
+        except Exception as error:
+            self._mishaps.note(error)
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        # The controller of pytest-xdist collects nothing.
+        self._plan(len(session.items))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, node: Any, ids: Sequence[str]) -> None:
+        """Take how many tests each worker has found: all of them the same, and run once between them."""
+        # Every worker runs every test: their sum would be known only after the last.
+        if node.config.getoption("dist", "") != "each":
+            self._plan(len(ids))
+
+    def _plan(self, count: int) -> None:
+        """Write how many tests there will be, which a page shows a run's progress by."""
+        try:
+            if count > self._planned:
+                self._planned = count
+                self._say("planned", count)
         except Exception as error:
             self._mishaps.note(error)
 

@@ -70,7 +70,10 @@ class Run(BaseModel):
     finished: float | None = Field(examples=[1785579361.5])
     duration: float | None = Field(examples=[61.377])
     exit_code: int | None = Field(examples=[1])
-    tests: int | None = Field(examples=[812])
+    tests: int | None = Field(description="tests that have ended", examples=[812])
+    planned: int | None = Field(
+        description="tests that it will run, known once they are collected", examples=[812]
+    )
     passed: int | None = Field(examples=[801])
     failed: int | None = Field(examples=[2])
     errors: int | None = Field(examples=[1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from akastats import keys
@@ -33,6 +34,10 @@ def started(fields: dict[str, Any], config: Config) -> RunChange:
     return _change(fields | {"status": "running"}, config, replaceable="", profile=None)
 
 
+#: The field of a run in progress that holds its failures so far, as `profile.encode_failing` writes them.
+FAILING = "failing"
+
+
 def went_on(run_id: str, fields: dict[str, Any], config: Config) -> RunChange:
     """Return what is told of a run while it goes on: some fields, and nothing once anybody has told its end."""
     key = keys.run(config.namespace, run_id)
@@ -44,7 +49,9 @@ def finished(fields: dict[str, Any], config: Config, profile: bytes) -> RunChang
     """Return what the end of a run changes; `fields["status"]` is its final one, or `crashed`."""
     final = fields["status"] != "crashed"
     replaceable = " ".join([*UNFINISHED, fields["status"]] if final else UNFINISHED)
-    return _change(fields, config, replaceable, profile)
+    change = _change(fields, config, replaceable, profile)
+    # The profile has all failures.
+    return replace(change, writes=(*change.writes, Write("HDEL", change.key, (FAILING,))))
 
 
 def _unlisted(namespace: str, run_id: str, fields: dict[str, Any]) -> list[Write]:

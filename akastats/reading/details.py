@@ -12,7 +12,7 @@ from typing import Any
 from akastats import keys, profile
 from akastats.analysis.compare import compare, values_us, verdicts
 from akastats.analysis.verdicts import Verdicts
-from akastats.errors import NotFoundError
+from akastats.errors import DamagedError, NotFoundError
 from akastats.operations import query, runs
 from akastats.operations.requests import Operation, ask_all
 from akastats.outcomes import label
@@ -55,8 +55,9 @@ class SlowFixture:
 class Details:
     """One run: its failures, the most frequent first, what was slowest, and what changed against its base.
 
-    All but the base are empty while there is no profile. `failing_left_out` counts failing tests that no failure
-    names. `changes` are `None` without two profiles, `verdicts` until the run is judged.
+    All but the base are empty while there is no profile, except the failures of a run in progress.
+    `failing_left_out` counts failing tests that no failure names. `changes` are `None` without two profiles,
+    `verdicts` until the run is judged.
     """
 
     run: Run
@@ -77,13 +78,29 @@ def details(namespace: str, run_id: str, size: int = 10) -> Operation[Details]:
     judged = yield from of_run_if_any(namespace, run_id)
     content = yield from _found_profile(namespace, run_id)
     if content is None:
-        return Details(run, False, [], 0, [], [], base, None, judged)
+        failed, left_out = yield from _failing_so_far(namespace, run)
+        return Details(run, False, failed, left_out, [], [], base, None, judged)
     failed, left_out = yield from failures(namespace, content, run.started or 0.0)
     slowest = yield from _against_past(namespace, run, "test", slowest_tests(content, size))
     fixtures = yield from _against_past(namespace, run, "fixture", slowest_fixtures(content, size))
     before = (yield from _found_profile(namespace, base.id)) if base else None
     changes = in_short(compare(verdicts(content), verdicts(before))) if before else None
     return Details(run, True, failed, left_out, slowest, list(map(_fixture, fixtures)), base, changes, judged)
+
+
+def _failing_so_far(namespace: str, run: Run) -> Operation[tuple[list[Failure], int]]:
+    """Read the failures of a run in progress; none of a run that has ended."""
+    if run.status != "running":
+        return [], 0
+    stored = yield from runs.values(namespace, [run.id], (runs.FAILING,))
+    text = stored[run.id].get(runs.FAILING, "")
+    try:
+        content = profile.decode_failing(text) if text else None
+    except DamagedError:
+        content = None
+    if content is None:
+        return [], 0
+    return (yield from failures(namespace, content, run.started or 0.0))
 
 
 def without_texts(found: Details) -> Details:

@@ -42,6 +42,8 @@ class Run:
     duration: float | None = None
     exit_code: int | None = None
     tests: int | None = None
+    # How many tests it will run, known once they are collected.
+    planned: int | None = None
     passed: int | None = None
     failed: int | None = None
     errors: int | None = None

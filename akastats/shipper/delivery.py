@@ -200,12 +200,13 @@ class Delivery:
         refuses this much costs the run nothing else.
         """
         now = self._clock()
-        goes_on = self.story.results and self.story.end is None and not self._pending
-        if not goes_on or now - self._progress_told < PROGRESS_S:
+        story = self.story
+        has_begun = story.results or story.planned or story.errors
+        if not has_begun or story.end is not None or self._pending or now - self._progress_told < PROGRESS_S:
             return
-        counts = self.story.counts()
+        counts = {**story.counts(), "planned": story.planned, "seen": len(story.errors)}
         if counts != self._progress:
-            self._say_progress({**counts, "duration": round(self.story.duration, 6)}, carry)
+            self._say_progress(_progress(story, counts), carry)
         self._progress_told, self._progress = now, counts
 
     def _say_progress(self, fields: dict[str, Any], carry: Callable[[Operation[Any]], Any]) -> None:
@@ -396,10 +397,18 @@ TOLD = (
 )
 
 
+def _progress(story: Story, counts: dict[str, int]) -> dict[str, Any]:
+    """Return the fields of a run in progress: its counts, and which tests fail so far."""
+    fields: dict[str, Any] = {name: count for name, count in counts.items() if name != "seen"}
+    return {**fields, "duration": round(story.duration, 6), runs.FAILING: profile.encode_failing(story)}
+
+
 def run_fields(story: Story) -> dict[str, Any]:
     """Return a run's record as far as its story goes."""
     fields = {name: story.header[name] for name in TOLD if name in story.header}
     fields["status"] = story.status
+    if story.planned:
+        fields["planned"] = story.planned
     if story.end is not None or story.results:
         fields |= story.counts() | {"duration": round(story.duration, 6), "finished": story.last_time}
     if story.end is not None:

@@ -7,6 +7,7 @@ array, its first element the kind:
 | kind | then |
 |---|---|
 | `run` | an object: what is known at the start, see `outcomes.Run`; it stands twice |
+| `planned` | how many tests pytest will run, known at the end of collection |
 | `began` | node id, time |
 | `error` | node id, worker, phase, kind (`failed`, `rerun`, `subtest`, `crash`), class, text, time |
 | `test` | node id, worker, phases (a letter each), start time, setup, call, teardown |

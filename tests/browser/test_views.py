@@ -368,7 +368,8 @@ def test_a_running_run_moves(window, live, recorded, shop, tmp_path):
     """It shows while it goes on, and is listed as soon as it has ended, without anybody doing anything."""
     gate, waiting = tmp_path / "gate", shop / "tests" / "test_waiting.py"
     os.mkfifo(gate)
-    waiting.write_text(f"def test_waits():\n    open({str(gate)!r}).read()\n")
+    tests = "def test_breaks():\n    raise KeyError('basket')\n\ndef test_waits():\n"
+    waiting.write_text(f"{tests}    open({str(gate)!r}).read()\n\ndef test_last(): pass\n")
     page = window(live).go("/")
     command = [*PYTEST, f"--akastats-url={recorded}", "--akastats-namespace=LIVE", "tests/test_waiting.py"]
 
@@ -376,7 +377,17 @@ def test_a_running_run_moves(window, live, recorded, shop, tmp_path):
         command, cwd=shop, env=environment(AKA_STATS_BRANCH="live"), stdout=subprocess.PIPE
     ) as run:
         try:
-            expect(page.locator(".verdict.running")).to_have_count(1)
+            line = page.locator(".verdict.running")
+            expect(line.locator(".says")).to_have_text("1 of 3 tests, 1 failing")
+            share = "bar => bar.firstChild.offsetWidth / bar.offsetWidth"
+            assert line.locator(".shares").evaluate(share) == pytest.approx(1 / 3, abs=0.02)
+            one = window(live)
+            followed = one.go(f"/{line.get_attribute('href').removeprefix(live + '/')}")
+            expect(followed.locator(".tally li").first).to_have_text("1 of 3 tests")
+            expect(followed.locator("#failures details.failure")).to_contain_text("KeyError")
+            expect(followed.locator("#failures .traceback")).to_contain_text("raise KeyError('basket')")
+            one.go("/")
+            expect(followed.locator("#runs tbody tr").first).to_contain_text("1 of 3 tests")
             gate.write_text("go on")
             expect(page.locator(".verdict.running")).to_have_count(0)
             expect(page.locator("#runs tbody tr").first).to_contain_text("live")

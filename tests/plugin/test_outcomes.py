@@ -79,7 +79,7 @@ def test_each_ending_has_its_outcome(pytester: pytest.Pytester, record: Record, 
     assert (22, 10, 5, 2, 2, 2, 1) == recorded.counts(
         "tests", "passed", "failed", "errors", "skipped", "xfailed", "xpassed"
     )
-    assert ("failed", "1") == (recorded.run["status"], recorded.run["exit_code"])
+    assert ("failed", "1", "22") == tuple(recorded.run[name] for name in ("status", "exit_code", "planned"))
 
 
 def test_a_point_leads_to_its_run_outcome_and_traceback(pytester: pytest.Pytester, record: Record) -> None:
@@ -228,6 +228,7 @@ def test_stopping_at_the_first_failure_counts_what_ran(pytester: pytest.Pytester
     recorded = record("-x")
 
     assert ("failed", {"test_a": "failed"}) == (recorded.run["status"], recorded.outcomes)
+    assert recorded.counts("tests", "planned") == (1, 2)
 
 
 def test_a_run_without_tests_is_empty(pytester: pytest.Pytester, record: Record) -> None:

@@ -18,6 +18,7 @@ from akastats.errors import ServerError
 from akastats.operations import runs
 from akastats.operations.push import CURSOR_TTL_S
 from akastats.operations.requests import Operation
+from akastats.reading.details import details
 from akastats.redis import connect, run
 from akastats.shipper.delivery import Delivery
 from akastats.shipper.leftovers import drain
@@ -302,6 +303,37 @@ def test_a_run_that_goes_on_tells_its_counts_once_a_second(
     assert [0, 1, 0] == told
     assert ("running", "7", "7") == (stored["status"], stored["tests"], stored["passed"])
     assert {1} == counts(redis_client)
+
+
+def test_a_run_in_progress_names_its_failures(
+    tmp_path: Path, server: str, carry: Carry, redis_client: Redis
+) -> None:
+    """How many tests there will be, and which fail so far, are read before its end; then its profile has them."""
+    clock, config = Clock(), Config(redis_url=server)
+    writer = Writer(tmp_path / "spool", "run-1")
+    header = {"id": "run-1", "started": time.time() - 60, "suite": "", "pid": 2**22 + 1, "pid_mark": "gone"}
+    error = ["error", "a.py::bad", "", "call", "failed", "KeyError", "E   KeyError: 1", 9]
+    for record in (["run", header], ["planned", 12], error, ["test", "a.py::bad", "", "pfp", 9, 1, 1, 1]):
+        writer.append(json.dumps(record))
+    delivery = going_on(writer.path, config, carry, clock)
+
+    clock.now += 2
+    delivery.tell_progress(carry)
+    before = carry(details("AKA-STATS", "run-1"))
+    writer.append(json.dumps(["end", {"finished": time.time(), "exit_code": 1, "interrupted": False}]))
+    writer.close()
+    delivery.deliver()
+    after = carry(details("AKA-STATS", "run-1"))
+
+    assert (before.run.status, before.run.tests, before.run.planned, before.has_profile) == (
+        "running",
+        1,
+        12,
+        False,
+    )
+    assert [(each.exception, each.tests) for each in before.failures] == [("KeyError", ["a.py::bad"])]
+    assert (after.run.status, after.run.planned, len(after.failures)) == ("failed", 12, 1)
+    assert not redis_client.hexists("AKA-STATS::RUN::run-1", "failing")
 
 
 @pytest.mark.parametrize("status", ["crashed", "passed", "interrupted"])

@@ -12,7 +12,16 @@ import { failure, head, later, noRuns, nothing, section, show } from "./parts.js
 import { api, asked, remember, to } from "./place.js";
 import { slowFixtures, slowTests } from "./slow.js";
 import { table } from "./table.js";
-import { age, branchName, commitId, runColumns } from "./words.js";
+import {
+  age,
+  branchName,
+  commitId,
+  countsOf,
+  expectedTests,
+  failedCount,
+  progress,
+  runColumns,
+} from "./words.js";
 
 const RUNS = 12;
 const FURTHER = 50;
@@ -82,7 +91,8 @@ function content(page, query) {
 }
 
 function newest({ items, next }, query) {
-  const { frame, add } = table({ caption: "Newest runs", columns: runColumns });
+  const { frame, add, update } = table({ caption: "Newest runs", columns: runColumns, key: (run) => run.id });
+  newest.update = update;
   const further = async () => {
     more.disabled = true;
     try {
@@ -232,6 +242,8 @@ function followRuns(place, body, query, runs) {
         );
       return;
     }
+    // The table below must not contradict it.
+    newest.update?.(run);
     const row = running(run);
     if (rows.has(run.id)) rows.get(run.id).replaceWith(row);
     else place.append(row);
@@ -251,18 +263,17 @@ function fits(run, { branch, suite }) {
 
 /** Return a line for a run that goes on. */
 export function running(run) {
-  const names = ["passed", "failed", "errors", "skipped", "xfailed", "xpassed"];
-  const counts = names.map((name) => [name === "errors" ? "error" : name, run[name] ?? 0]);
-  const done = counts.reduce((sum, [, count]) => sum + count, 0);
+  const bad = failedCount(run);
   return el(
     "a",
     { class: "verdict running", href: to.run(run.id) },
     badge("running"),
-    shares(counts, Math.max(run.tests ?? 0, done)),
+    shares(countsOf(run), expectedTests(run)),
     el(
       "span",
       { class: "says" },
-      run.tests && run.tests > done ? `${number(done)} of ${counted(run.tests, "test")}` : counted(done, "test"),
+      progress(run),
+      bad > 0 && [", ", el("b", { class: "bad" }, `${number(bad)} failing`)],
     ),
     el(
       "span",

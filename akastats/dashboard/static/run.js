@@ -15,7 +15,16 @@ import { api, to, webAddress } from "./place.js";
 import { fixtureColumns, slowFixtures, slowTests } from "./slow.js";
 import { filledTable, foldedTable } from "./table.js";
 import { timeline } from "./timeline.js";
-import { age, branchName, commitId, testLink } from "./words.js";
+import {
+  age,
+  branchName,
+  commitId,
+  countsOf,
+  expectedTests,
+  failedCount,
+  progress,
+  testLink,
+} from "./words.js";
 
 const OUTCOMES = ["passed", "failed", "error", "skipped", "xfailed", "xpassed", "rerun"];
 
@@ -23,19 +32,34 @@ const OUTCOMES = ["passed", "failed", "error", "skipped", "xfailed", "xpassed", 
 export async function view(id) {
   const run = await read(api.run(id));
   const top = el("div", {}, header(run));
-  show({ title: `Run ${run.id}`, data: api.run(id), content: [top, parts(run)] });
-  if (run.status === "running") move(run.id, top);
+  const below = el("div", {}, parts(run));
+  show({ title: `Run ${run.id}`, data: api.run(id), content: [top, below] });
+  if (run.status === "running") move(run, top, below);
 }
 
-function move(id, top) {
+/** Follow a run in progress: its counts as they come, its failures whenever there is another one. */
+function move(first, top, below) {
+  let shown = failing(first);
   const events = follow((run) => {
-    if (run.id !== id) return;
-    if (run.status === "running") fill(top, header(run));
-    else {
+    if (run.id !== first.id) return;
+    if (run.status !== "running") {
       events.close();
-      view(id);
+      view(run.id);
+      return;
     }
+    fill(top, header(run));
+    if (failing(run) === shown) return;
+    shown = failing(run);
+    read(api.run(run.id)).then(
+      (now) => now.status === "running" && fill(below, parts(now)),
+      // The next failure, or the run's end, reads it again.
+      () => {},
+    );
   });
+}
+
+function failing(run) {
+  return failedCount(run) + (run.collect_errors ?? 0);
 }
 
 function header(run) {
@@ -58,19 +82,18 @@ function usual(judged) {
 }
 
 function tally(run) {
-  const names = ["passed", "failed", "errors", "skipped", "xfailed", "xpassed"];
-  const counts = names.map((name) => [name === "errors" ? "error" : name, run[name] ?? 0]);
+  const counts = countsOf(run);
   const words = [...counts, ["rerun", run.reruns ?? 0], ["collection error", run.collect_errors ?? 0]].filter(
     ([, count]) => count > 0,
   );
   return el(
     "div",
     { class: "tally" },
-    shares(counts, run.tests),
+    shares(counts, expectedTests(run)),
     el(
       "ul",
       {},
-      el("li", {}, counted(run.tests ?? 0, "test")),
+      el("li", {}, progress(run)),
       words.map(([name, count]) =>
         el("li", {}, el("i", { class: `dot is-${name.replace("collection ", "")}` }), `${number(count)} ${name}`),
       ),
@@ -219,7 +242,13 @@ function overBudget({ verdicts, suite }) {
 
 function unprofiled(run) {
   if (run.status === "running")
-    return nothing("This run goes on", "Its failures, its slowest tests and its timeline show once it has ended.");
+    return [
+      run.failures.length > 0 && failed(run),
+      nothing(
+        "This run is in progress",
+        "Its failures show as they happen, its slowest tests and its timeline at its end.",
+      ),
+    ];
   return nothing(
     "This run's profile is not kept any more",
     "Profiles are kept of the newest 500 runs: AKA_STATS_PROFILES says how many. Its numbers above stay.",

@@ -3,13 +3,18 @@
 import { el, fill } from "./dom.js";
 
 /**
- * Return `{frame, add, clear}`: an empty table and how it is filled.
+ * Return `{frame, add, update, clear}`: an empty table and how it is filled.
  *
  * A column is `{title, cell(row), number, wide, sort, grow}`: `wide` ones go on a phone, `widest` on a laptop, `sort` is the API's word,
- * `hint` explains the title. `sort` is the order in force (`-p95`), `onSort` is told the next one. `below(row)` returns what
+ * `hint` explains the title. `key(row)` names a row for `update(row)`, which draws it again. `sort` is the order in force (`-p95`), `onSort` is told the next one. `below(row)` returns what
  * unfolds under a row, drawn when it first does, or null.
  */
-export function table({ caption, columns, sort = "", onSort = null, below = null }) {
+export function table({ caption, columns, sort = "", onSort = null, below = null, key = null }) {
+  const lines = new Map();
+  const put = (row, [top, ...rest]) => {
+    if (key) lines.set(key(row), top);
+    return [top, ...rest];
+  };
   const body = el("tbody");
   const head = el(
     "tr",
@@ -19,7 +24,8 @@ export function table({ caption, columns, sort = "", onSort = null, below = null
   const whole = el("table", {}, el("caption", { class: "unseen" }, caption), el("thead", {}, head), body);
   return {
     frame: el("div", { class: "frame", tabindex: "0", role: "region", "aria-label": caption }, whole),
-    add: (rows) => body.append(...rows.flatMap((row) => folded(columns, row, below))),
+    add: (rows) => body.append(...rows.flatMap((row) => put(row, folded(columns, row, below)))),
+    update: (row) => lines.has(key(row)) && lines.get(key(row)).replaceWith(...put(row, [line(columns, row)])),
     clear: () => body.replaceChildren(),
   };
 }

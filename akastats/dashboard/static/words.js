@@ -1,7 +1,7 @@
 /** The field's own terms as elements: node ids, runs, commits, moments. */
 
 import { el } from "./dom.js";
-import { ago, duration, moment } from "./format.js";
+import { ago, counted, duration, moment, number } from "./format.js";
 import { to } from "./place.js";
 import { badge } from "./marks.js";
 
@@ -86,14 +86,41 @@ export const runColumns = [
   { title: "Branch", cell: (run) => branchName(run.branch) },
   { title: "Commit", cell: (run) => commitId(run.commit, run.dirty), wide: true },
   { title: "Suite", cell: (run) => run.suite, wide: true },
-  { title: "Tests", number: true, cell: (run) => run.tests, wide: true },
+  {
+    title: "Tests",
+    number: true,
+    wide: true,
+    cell: (run) => (run.status === "running" ? progress(run) : run.tests),
+  },
   { title: "Failed", number: true, hint: "tests, and files that could not be collected", cell: failed },
   { title: "Duration", number: true, cell: (run) => duration(run.duration), wide: true },
   { title: "Started", number: true, cell: (run) => age(run.started) },
 ];
 
+/** Return a run's tests by outcome as a bar takes them. */
+export function countsOf(run) {
+  const names = ["passed", "failed", "errors", "skipped", "xfailed", "xpassed"];
+  return names.map((name) => [name === "errors" ? "error" : name, run[name] ?? 0]);
+}
+
+/** Return how many tests a run has: in progress those it will run, once they are collected. */
+export function expectedTests(run) {
+  return run.status === "running" ? Math.max(run.planned ?? 0, run.tests ?? 0) : (run.tests ?? 0);
+}
+
+/** Return how far a run is: `12 of 40 tests`; `40 tests` at its end, and where the number to come is unknown. */
+export function progress(run) {
+  const [done, expected] = [run.tests ?? 0, expectedTests(run)];
+  return done < expected ? `${number(done)} of ${counted(expected, "test")}` : counted(done, "test");
+}
+
+/** Return how many tests of a run fail. */
+export function failedCount(run) {
+  return (run.failed ?? 0) + (run.errors ?? 0);
+}
+
 /** Return how much of a run failed. */
 export function failed(run) {
-  const count = (run.failed ?? 0) + (run.errors ?? 0) + (run.collect_errors ?? 0);
+  const count = failedCount(run) + (run.collect_errors ?? 0);
   return count ? el("b", { class: "bad" }, count) : run.tests === null ? null : 0;
 }
