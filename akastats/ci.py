@@ -1,149 +1,139 @@
-"""What a CI provider's variables and git say about a run: branch, commit, build. Git is read, never started."""
+"""What code a run tests, by a CI provider's variables and git: branch, commit, build, pull request.
+
+A variable is believed only as far as its value can be what it is named after: a provider may set the commit to
+`HEAD`, and the branch to `origin/main` or `refs/pull/3/merge`.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from akastats import git
+from akastats.ci_providers import PROVIDERS, Provider
+from akastats.github_event import FOREIGN_COMMIT, Event, read_event
 
-@dataclass(frozen=True)
-class Provider:
-    """How one CI provider names what we ask: the variable that gives it away, then those to read.
+#: Longer values are cut: branch names and addresses have up to some 250 characters.
+MOST_CHARACTERS = 500
+_OVERRIDES = {
+    "branch": "AKA_STATS_BRANCH",
+    "commit": "AKA_STATS_COMMIT",
+    "build_id": "AKA_STATS_BUILD",
+    "base": "AKA_STATS_BASE",
+}
+_PLAIN_FIELDS = ("build_id", "build_url", "job", "attempt")
 
-    Of several names the first that is set counts; a value with `{}` is a format over variables.
-    """
-
-    name: str
-    sign: str
-    branch: tuple[str, ...]
-    commit: tuple[str, ...]
-    build_id: tuple[str, ...]
-    build_url: tuple[str, ...]
-    job: tuple[str, ...]
-    attempt: tuple[str, ...] = ()
-
-
-# The names are those of each provider's documentation of predefined variables.
-PROVIDERS = (
-    Provider(
-        "github",
-        "GITHUB_ACTIONS",
-        ("GITHUB_HEAD_REF", "GITHUB_REF_NAME"),
-        ("GITHUB_SHA",),
-        ("GITHUB_RUN_ID",),
-        ("{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}",),
-        ("GITHUB_JOB",),
-        ("GITHUB_RUN_ATTEMPT",),
-    ),
-    Provider(
-        "gitlab",
-        "GITLAB_CI",
-        ("CI_MERGE_REQUEST_SOURCE_BRANCH_NAME", "CI_COMMIT_REF_NAME"),
-        ("CI_COMMIT_SHA",),
-        ("CI_PIPELINE_ID",),
-        ("CI_PIPELINE_URL", "CI_JOB_URL"),
-        ("CI_JOB_NAME",),
-    ),
-    Provider(
-        "jenkins",
-        "JENKINS_URL",
-        ("CHANGE_BRANCH", "BRANCH_NAME", "GIT_BRANCH"),
-        ("GIT_COMMIT",),
-        ("BUILD_TAG", "BUILD_ID"),
-        ("BUILD_URL",),
-        ("JOB_NAME",),
-    ),
-    Provider(
-        "circleci",
-        "CIRCLECI",
-        ("CIRCLE_BRANCH", "CIRCLE_TAG"),
-        ("CIRCLE_SHA1",),
-        ("CIRCLE_WORKFLOW_ID",),
-        ("CIRCLE_BUILD_URL",),
-        ("CIRCLE_JOB",),
-    ),
-    Provider(
-        "buildkite",
-        "BUILDKITE",
-        ("BUILDKITE_BRANCH",),
-        ("BUILDKITE_COMMIT",),
-        ("BUILDKITE_BUILD_ID",),
-        ("BUILDKITE_BUILD_URL",),
-        ("BUILDKITE_LABEL", "BUILDKITE_STEP_KEY"),
-        ("BUILDKITE_RETRY_COUNT",),
-    ),
-    Provider(
-        "azure",
-        "TF_BUILD",
-        ("SYSTEM_PULLREQUEST_SOURCEBRANCH", "BUILD_SOURCEBRANCH"),
-        ("BUILD_SOURCEVERSION",),
-        ("BUILD_BUILDID",),
-        ("{SYSTEM_COLLECTIONURI}{SYSTEM_TEAMPROJECT}/_build/results?buildId={BUILD_BUILDID}",),
-        ("AGENT_JOBNAME",),
-        ("SYSTEM_JOBATTEMPT",),
-    ),
-    Provider(
-        "travis",
-        "TRAVIS",
-        ("TRAVIS_PULL_REQUEST_BRANCH", "TRAVIS_BRANCH"),
-        ("TRAVIS_PULL_REQUEST_SHA", "TRAVIS_COMMIT"),
-        ("TRAVIS_BUILD_ID",),
-        ("TRAVIS_BUILD_WEB_URL",),
-        ("TRAVIS_JOB_NAME", "TRAVIS_JOB_NUMBER"),
-    ),
-    Provider(
-        "drone",
-        "DRONE",
-        ("DRONE_SOURCE_BRANCH", "DRONE_BRANCH"),
-        ("DRONE_COMMIT_SHA",),
-        ("DRONE_BUILD_NUMBER",),
-        ("DRONE_BUILD_LINK",),
-        ("DRONE_STEP_NAME",),
-    ),
-    Provider(
-        "teamcity",
-        "TEAMCITY_VERSION",
-        ("TEAMCITY_BUILD_BRANCH",),
-        ("BUILD_VCS_NUMBER",),
-        ("TEAMCITY_BUILD_ID", "BUILD_NUMBER"),
-        ("BUILD_URL",),
-        ("TEAMCITY_BUILDCONF_NAME",),
-    ),
-    Provider(
-        "bitbucket",
-        "BITBUCKET_BUILD_NUMBER",
-        ("BITBUCKET_BRANCH", "BITBUCKET_TAG"),
-        ("BITBUCKET_COMMIT",),
-        ("BITBUCKET_PIPELINE_UUID", "BITBUCKET_BUILD_NUMBER"),
-        ("{BITBUCKET_GIT_HTTP_ORIGIN}/pipelines/results/{BITBUCKET_BUILD_NUMBER}",),
-        ("BITBUCKET_STEP_UUID",),
-    ),
+_COMMIT = re.compile(r"[0-9a-f]{7,64}", re.IGNORECASE)
+# An abbreviated id, at least 4 digits as in git, or a number as in Subversion: it counts where git knows no better.
+_REVISION = re.compile(r"[0-9a-f]{4,6}|r?\d{1,12}", re.IGNORECASE)
+_PULL_REQUEST = re.compile(
+    r"(?:refs/)?(?:pull|pulls|pull-requests|merge-requests)/(\d+)(?:/\w+)?|(\d+)/(?:merge|head)"
 )
-_FIELDS = ("branch", "commit", "build_id", "build_url", "job", "attempt")
-_OVERRIDES = {"branch": "AKA_STATS_BRANCH", "commit": "AKA_STATS_COMMIT", "build_id": "AKA_STATS_BUILD"}
+_NUMBER = re.compile(r"(?:.*/)?(\d{1,12})/?")
+_NO_BRANCH = ("HEAD", "detached", "<default>", "undefined")
+_QUEUED = re.compile(r"gh-readonly-queue/(.+)/pr-\d+-[0-9a-f]+")
 
 
 def describe(environ: Mapping[str, str], directory: Path) -> dict[str, str]:
-    """Return branch, commit, provider, build_id, build_url, job and attempt, as far as they are known.
+    """Return branch, commit, provider, build_id, build_url, job, attempt, pull_request, base and default_branch.
 
-    The provider's variables first, then git above `directory`; `AKA_STATS_BRANCH`, `AKA_STATS_COMMIT` and
-    `AKA_STATS_BUILD` override both.
+    What is unknown is absent. The provider's variables count before git above `directory`; `AKA_STATS_BRANCH`,
+    `AKA_STATS_COMMIT`, `AKA_STATS_BUILD` and `AKA_STATS_BASE` override both, and are taken as they are. `base` is
+    the branch to compare with where one is configured, or the target of a pull request.
     """
-    told = {field: environ.get(variable, "") for field, variable in _OVERRIDES.items()}
-    found = git(directory) | from_provider(environ) | {field: text for field, text in told.items() if text}
-    return {field: text[:500] for field, text in found.items()}
+    overrides = {field: environ.get(variable, "") for field, variable in _OVERRIDES.items()}
+    fields = _with_git(from_provider(environ), git.read(directory)) | _present(overrides)
+    return {field: text[:MOST_CHARACTERS] for field, text in fields.items()}
+
+
+def _with_git(fields: dict[str, str], head: git.Head) -> dict[str, str]:
+    """Return a provider's fields completed by git's, whose commit also replaces what is not a whole commit id."""
+    # Drone tests a pull request on the branch that it is to be merged into: git's branch is not its own.
+    branch = "" if fields.get("pull_request") else head.branch
+    known = _present({"branch": branch, "commit": head.commit, "default_branch": head.default_branch})
+    if head.commit and not _COMMIT.fullmatch(fields.get("commit", "")):
+        fields = {field: text for field, text in fields.items() if field != "commit"}
+    return known | fields
 
 
 def from_provider(environ: Mapping[str, str]) -> dict[str, str]:
     """Return what the CI provider says; empty outside of CI."""
     for provider in PROVIDERS:
         if environ.get(provider.sign):
-            said = {field: _first(environ, getattr(provider, field)) for field in _FIELDS}
-            said["branch"] = re.sub(r"^(refs/heads/|origin/)", "", said["branch"])
-            return {"provider": provider.name} | {field: text for field, text in said.items() if text}
+            event = read_event(environ) if provider.name == "github" else Event()
+            return {"provider": provider.name, **_present(_fields(provider, environ, event))}
     return {}
+
+
+def _fields(provider: Provider, environ: Mapping[str, str], event: Event) -> dict[str, str]:
+    number = event.pull_request or _pull_request(provider, environ)
+    names = provider.source if number else provider.branch
+    branch = _branch(environ, names) or (clean_branch(event.source) if number else "")
+    target = _branch(environ, provider.target) if number else _queued_into(branch)
+    return {
+        "branch": branch,
+        "commit": _commit(provider, environ),
+        **{field: _first(environ, getattr(provider, field)) for field in _PLAIN_FIELDS},
+        "pull_request": number,
+        "base": target or clean_branch(event.target),
+        "default_branch": clean_branch(event.default_branch) or _default_branch(provider, environ),
+    }
+
+
+def _default_branch(provider: Provider, environ: Mapping[str, str]) -> str:
+    if environ.get("BRANCH_IS_PRIMARY") == "true" and provider.name == "jenkins":
+        return clean_branch(environ.get("BRANCH_NAME", ""))
+    return _branch(environ, provider.default_branch)
+
+
+def _pull_request(provider: Provider, environ: Mapping[str, str]) -> str:
+    """Return the number of the pull request that is tested, `true` where it is unknown; empty if it is none."""
+    references = (_PULL_REQUEST.fullmatch(environ.get(name, "")) for name in provider.references)
+    numbers = [
+        *(_number_in(environ.get(name, "")) for name in provider.number),
+        *(found[1] or found[2] for found in references if found),
+    ]
+    values = ((environ.get(name, ""), beginning) for name, beginning in provider.events)
+    is_event = any(value and value.startswith(beginning) for value, beginning in values)
+    return next(filter(None, numbers), "true" if is_event else "")
+
+
+def _number_in(text: str) -> str:
+    """Return the number that a variable holds, as it is or at an address's end; `true` for another value."""
+    if text.lower() in ("", "false", "0", "null", "none"):
+        return ""
+    matched = _NUMBER.fullmatch(text)
+    return matched[1] if matched else "true"
+
+
+def _commit(provider: Provider, environ: Mapping[str, str]) -> str:
+    if provider.name == "github" and environ.get("GITHUB_EVENT_NAME") in FOREIGN_COMMIT:
+        return ""
+    values = [environ.get(name, "") for name in provider.commit]
+    return next((text.lower() for text in values if _COMMIT.fullmatch(text) or _REVISION.fullmatch(text)), "")
+
+
+def _branch(environ: Mapping[str, str], names: Iterable[str]) -> str:
+    """Return the first of some variables that names a branch or tag, without what git puts before its name."""
+    return next(filter(None, (clean_branch(environ.get(name, "")) for name in names)), "")
+
+
+def clean_branch(text: str) -> str:
+    """Return the name of a branch or tag in a reference; empty for a detached head and for a pull request."""
+    name = re.sub(r"^(refs/heads/|refs/tags/|refs/remotes/origin/|origin/)", "", text.strip())
+    is_none = name in _NO_BRANCH or name.startswith(("(", "refs/")) or _PULL_REQUEST.fullmatch(name)
+    return "" if is_none else name
+
+
+def _queued_into(branch: str) -> str:
+    """Return the branch that GitHub's merge queue is to merge a temporary branch into."""
+    matched = _QUEUED.fullmatch(branch)
+    return matched[1] if matched else ""
+
+
+def _present(fields: Mapping[str, str]) -> dict[str, str]:
+    return {field: text for field, text in fields.items() if text}
 
 
 def _first(environ: Mapping[str, str], names: tuple[str, ...]) -> str:
@@ -157,45 +147,3 @@ def _first(environ: Mapping[str, str], names: tuple[str, ...]) -> str:
 def _formatted(environ: Mapping[str, str], pattern: str) -> str:
     names = re.findall(r"\{(\w+)\}", pattern)
     return pattern.format_map(environ) if all(environ.get(name) for name in names) else ""
-
-
-def git(directory: Path) -> dict[str, str]:
-    """Return branch and commit of the checkout around `directory`, read from git's own files."""
-    try:
-        folder = _git_folder(directory)
-        head = (folder / "HEAD").read_text().strip()
-        if not head.startswith("ref: "):
-            return {"commit": head}
-        reference = head.removeprefix("ref: ")
-        commit = _commit_of(folder, reference)
-    except (OSError, UnicodeDecodeError):
-        return {}
-    branch = {"branch": reference.removeprefix("refs/heads/")}
-    return branch | ({"commit": commit} if commit else {})
-
-
-def _git_folder(directory: Path) -> Path:
-    for parent in (directory, *directory.parents):
-        candidate = parent / ".git"
-        if candidate.is_dir():
-            return candidate
-        if candidate.is_file():
-            # A worktree or a submodule: the file says where its folder is.
-            return (parent / candidate.read_text().strip().removeprefix("gitdir: ")).resolve()
-    raise FileNotFoundError(directory)
-
-
-def _commit_of(folder: Path, reference: str) -> str:
-    common = folder / "commondir"
-    shared = (folder / common.read_text().strip()).resolve() if common.is_file() else folder
-    for place in (folder, shared):
-        loose = place / reference
-        if loose.is_file():
-            return loose.read_text().strip()
-    packed = shared / "packed-refs"
-    if packed.is_file():
-        for line in packed.read_text().splitlines():
-            commit, _, name = line.partition(" ")
-            if name == reference:
-                return commit
-    return ""

@@ -1,12 +1,15 @@
-"""What CI variables and git's files say about a run."""
+"""What CI variables say about a run."""
 
 from __future__ import annotations
 
+import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from akastats import ci
+from akastats.ci_providers import PROVIDERS, Provider
 
 COMMIT = "a" * 40
 
@@ -56,61 +59,14 @@ def test_a_provider_is_read_by_its_own_names(environ: dict[str, str], expected: 
     assert expected == ci.from_provider(environ)
 
 
-@pytest.mark.parametrize("provider", ci.PROVIDERS, ids=lambda provider: provider.name)
-def test_each_provider_tells_branch_and_commit(provider: ci.Provider) -> None:
+@pytest.mark.parametrize("provider", PROVIDERS, ids=lambda provider: provider.name)
+def test_each_provider_tells_branch_and_commit(provider: Provider) -> None:
     """All ten are told apart by one variable each, and say at least where and what."""
     environ = {provider.sign: "true", provider.branch[-1]: "main", provider.commit[-1]: COMMIT}
 
     found = ci.from_provider(environ)
 
     assert (provider.name, "main", COMMIT) == (found["provider"], found["branch"], found["commit"])
-
-
-def checkout(directory: Path, head: str = "ref: refs/heads/topic/one\n") -> Path:
-    """Make the files by which git knows a checkout."""
-    folder = directory / ".git"
-    (folder / "refs" / "heads" / "topic").mkdir(parents=True)
-    (folder / "HEAD").write_text(head)
-    return folder
-
-
-def test_git_is_read_from_its_files(tmp_path: Path) -> None:
-    """Branch and commit of a checkout, from a directory below it."""
-    folder = checkout(tmp_path)
-    (folder / "refs" / "heads" / "topic" / "one").write_text(f"{COMMIT}\n")
-    (tmp_path / "deep" / "down").mkdir(parents=True)
-
-    assert {"branch": "topic/one", "commit": COMMIT} == ci.git(tmp_path / "deep" / "down")
-
-
-def test_a_packed_reference_is_found(tmp_path: Path) -> None:
-    """After `git gc` a branch stands in packed-refs."""
-    folder = checkout(tmp_path)
-    (folder / "packed-refs").write_text(f"# pack-refs\n{COMMIT} refs/heads/topic/one\n^{'b' * 40}\n")
-
-    assert {"branch": "topic/one", "commit": COMMIT} == ci.git(tmp_path)
-
-
-def test_a_detached_head_is_a_commit_without_a_branch(tmp_path: Path) -> None:
-    """A CI that checks a commit out is on no branch."""
-    checkout(tmp_path, f"{COMMIT}\n")
-
-    assert {"commit": COMMIT} == ci.git(tmp_path)
-
-
-def test_a_worktree_is_followed_to_its_repository(tmp_path: Path) -> None:
-    """In a linked worktree `.git` is a file, and branches live in the common directory."""
-    folder = checkout(tmp_path / "main")
-    (folder / "refs" / "heads" / "topic" / "one").write_text(f"{COMMIT}\n")
-    linked = folder / "worktrees" / "side"
-    linked.mkdir(parents=True)
-    (linked / "HEAD").write_text("ref: refs/heads/topic/one\n")
-    (linked / "commondir").write_text("../..\n")
-    side = tmp_path / "side"
-    side.mkdir()
-    (side / ".git").write_text(f"gitdir: {linked}\n")
-
-    assert {"branch": "topic/one", "commit": COMMIT} == ci.git(side)
 
 
 def test_outside_of_git_and_ci_nothing_is_known(tmp_path: Path) -> None:
@@ -128,3 +84,301 @@ def test_our_own_variables_override(tmp_path: Path) -> None:
     }
 
     assert {"provider": "gitlab", "branch": "topic", "build_id": "9"} == ci.describe(environ, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("environ", "branch", "number", "base"),
+    [
+        (
+            {
+                "GITHUB_ACTIONS": "true",
+                "GITHUB_EVENT_NAME": "pull_request",
+                "GITHUB_REF": "refs/pull/7/merge",
+                "GITHUB_REF_NAME": "7/merge",
+                "GITHUB_HEAD_REF": "main",
+                "GITHUB_BASE_REF": "develop",
+            },
+            "main",
+            "7",
+            "develop",
+        ),
+        (
+            {
+                "GITHUB_ACTIONS": "true",
+                "GITHUB_EVENT_NAME": "pull_request_target",
+                "GITHUB_REF": "refs/heads/main",
+                "GITHUB_REF_NAME": "main",
+                "GITHUB_HEAD_REF": "main",
+                "GITHUB_BASE_REF": "main",
+            },
+            "main",
+            "true",
+            "main",
+        ),
+        (
+            {
+                "GITLAB_CI": "true",
+                "CI_COMMIT_REF_NAME": "main",
+                "CI_MERGE_REQUEST_IID": "7",
+                "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME": "main",
+                "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "develop",
+            },
+            "main",
+            "7",
+            "develop",
+        ),
+        (
+            {
+                "JENKINS_URL": "http://j",
+                "BRANCH_NAME": "PR-7",
+                "CHANGE_ID": "7",
+                "CHANGE_BRANCH": "main",
+                "CHANGE_TARGET": "develop",
+            },
+            "main",
+            "7",
+            "develop",
+        ),
+        (
+            {"CIRCLECI": "true", "CIRCLE_BRANCH": "main", "CIRCLE_PULL_REQUEST": "https://github.com/a/b/pull/7"},
+            "main",
+            "7",
+            None,
+        ),
+        ({"CIRCLECI": "true", "CIRCLE_BRANCH": "pull/7"}, None, "7", None),
+        (
+            {
+                "BUILDKITE": "true",
+                "BUILDKITE_BRANCH": "main",
+                "BUILDKITE_PULL_REQUEST": "7",
+                "BUILDKITE_PULL_REQUEST_BASE_BRANCH": "develop",
+            },
+            "main",
+            "7",
+            "develop",
+        ),
+        (
+            {
+                "TF_BUILD": "True",
+                "BUILD_REASON": "PullRequest",
+                "BUILD_SOURCEBRANCH": "refs/pull/7/merge",
+                "SYSTEM_PULLREQUEST_SOURCEBRANCH": "refs/heads/main",
+                "SYSTEM_PULLREQUEST_TARGETBRANCH": "refs/heads/develop",
+            },
+            "main",
+            "7",
+            "develop",
+        ),
+        (
+            {
+                "TRAVIS": "true",
+                "TRAVIS_BRANCH": "develop",
+                "TRAVIS_PULL_REQUEST": "7",
+                "TRAVIS_PULL_REQUEST_BRANCH": "main",
+            },
+            "main",
+            "7",
+            "develop",
+        ),
+        (
+            {
+                "DRONE": "true",
+                "DRONE_BUILD_EVENT": "pull_request",
+                "DRONE_PULL_REQUEST": "7",
+                "DRONE_BRANCH": "develop",
+                "DRONE_SOURCE_BRANCH": "main",
+                "DRONE_TARGET_BRANCH": "develop",
+            },
+            "main",
+            "7",
+            "develop",
+        ),
+        ({"TEAMCITY_VERSION": "2026", "TEAMCITY_BUILD_BRANCH": "pull/7"}, None, "7", None),
+        (
+            {
+                "BITBUCKET_BUILD_NUMBER": "9",
+                "BITBUCKET_BRANCH": "main",
+                "BITBUCKET_PR_ID": "7",
+                "BITBUCKET_PR_DESTINATION_BRANCH": "develop",
+            },
+            "main",
+            "7",
+            "develop",
+        ),
+    ],
+)
+def test_a_pull_request_is_known_as_one(
+    environ: dict[str, str], branch: str | None, number: str, base: str | None
+) -> None:
+    """Whatever its branch is called; where the provider says what it is to be merged into, that is its base."""
+    found = ci.from_provider(environ)
+
+    assert (branch, number, base) == (found.get("branch"), found.get("pull_request"), found.get("base"))
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"BUILDKITE": "true", "BUILDKITE_PULL_REQUEST": "false", "BUILDKITE_PULL_REQUEST_BASE_BRANCH": ""},
+        {"TRAVIS": "true", "TRAVIS_BRANCH": "main", "TRAVIS_PULL_REQUEST": "false", "TRAVIS_EVENT_TYPE": "push"},
+        {"DRONE": "true", "DRONE_BRANCH": "main", "DRONE_TARGET_BRANCH": "main", "DRONE_BUILD_EVENT": "push"},
+        {"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "push", "GITHUB_REF": "refs/heads/main"},
+        {"TF_BUILD": "True", "BUILD_REASON": "IndividualCI", "BUILD_SOURCEBRANCH": "refs/heads/main"},
+        {"GITLAB_CI": "true", "CI_PIPELINE_SOURCE": "push", "CI_OPEN_MERGE_REQUESTS": "a/b!7"},
+    ],
+)
+def test_a_push_is_no_pull_request(environ: dict[str, str]) -> None:
+    """Variables of pull requests that are set in every build, to nothing or to `false`."""
+    found = ci.from_provider(environ)
+
+    assert (None, None) == (found.get("pull_request"), found.get("base"))
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["HEAD", "main", "origin/main", "refs/pull/3/merge", "detached", "v1.2.3", "0f4a-1", "g" * 40, "a" * 65],
+)
+def test_what_is_no_commit_is_not_taken_for_one(value: str, tmp_path: Path) -> None:
+    """All builds of a branch would be of one commit, and each breakage a proof of flakiness."""
+    found = ci.describe({"BUILDKITE": "true", "BUILDKITE_COMMIT": value}, tmp_path)
+
+    assert "commit" not in found
+
+
+@pytest.mark.parametrize("value", ["c0ffee1", "C0FFEE1" * 5, "a" * 64, "c0ff", "1234", "r1234"])
+def test_a_commit_is_a_hexadecimal_id_or_a_revision(value: str, tmp_path: Path) -> None:
+    """Whole or abbreviated, of SHA-1 or SHA-256; outside of git also the number of another system."""
+    found = ci.describe({"BUILDKITE": "true", "BUILDKITE_COMMIT": value}, tmp_path)
+
+    assert value.lower() == found["commit"]
+
+
+def test_our_own_variables_are_taken_as_they_are(tmp_path: Path) -> None:
+    """Who sets them means it."""
+    found = ci.describe({"AKA_STATS_COMMIT": "release 7", "AKA_STATS_BASE": "next"}, tmp_path)
+
+    assert {"commit": "release 7", "base": "next"} == found
+
+
+@pytest.mark.parametrize(
+    ("value", "branch"),
+    [
+        ("origin/main", "main"),
+        ("refs/heads/topic/one", "topic/one"),
+        ("refs/remotes/origin/main", "main"),
+        ("refs/tags/v1", "v1"),
+        ("release/2", "release/2"),
+        ("detached", None),
+        ("HEAD", None),
+        ("(no branch)", None),
+        ("refs/pull/3/merge", None),
+        ("refs/changes/45/12345/1", None),
+    ],
+)
+def test_a_branch_is_named_as_people_name_it(value: str, branch: str | None) -> None:
+    """Without what git puts before its name; a detached head and a pull request are no branch."""
+    assert branch == ci.from_provider({"JENKINS_URL": "http://j", "GIT_BRANCH": value}).get("branch")
+
+
+@pytest.mark.parametrize(
+    ("environ", "branch"),
+    [
+        ({"GITLAB_CI": "true", "CI_DEFAULT_BRANCH": "trunk"}, "trunk"),
+        ({"DRONE": "true", "DRONE_REPO_BRANCH": "trunk"}, "trunk"),
+        ({"BUILDKITE": "true", "BUILDKITE_PIPELINE_DEFAULT_BRANCH": "trunk"}, "trunk"),
+        ({"JENKINS_URL": "http://j", "BRANCH_NAME": "trunk", "BRANCH_IS_PRIMARY": "true"}, "trunk"),
+        ({"JENKINS_URL": "http://j", "BRANCH_NAME": "topic"}, None),
+    ],
+)
+def test_the_default_branch_is_the_repositorys(environ: dict[str, str], branch: str | None) -> None:
+    """Where the provider says it."""
+    assert branch == ci.from_provider(environ).get("default_branch")
+
+
+def github(tmp_path: Path, payload: object, **variables: str) -> dict[str, str]:
+    """Return what is known of a workflow that an event with this payload started."""
+    path = tmp_path / "event.json"
+    path.write_text(json.dumps(payload))
+    return ci.from_provider({"GITHUB_ACTIONS": "true", "GITHUB_EVENT_PATH": str(path), **variables})
+
+
+def test_the_payload_of_a_pull_request(tmp_path: Path) -> None:
+    """It names the number where `GITHUB_REF` is that of the target, and the default branch."""
+    payload = {
+        "pull_request": {"number": 7, "head": {"ref": "main"}, "base": {"ref": "develop"}},
+        "repository": {"default_branch": "trunk"},
+    }
+    variables = {"GITHUB_EVENT_NAME": "pull_request_target", "GITHUB_REF_NAME": "develop", "GITHUB_SHA": COMMIT}
+
+    found = github(tmp_path, payload, **variables)
+
+    # GITHUB_SHA is a commit of the target, which is not what was checked out.
+    expected = {"branch": "main", "pull_request": "7", "base": "develop", "default_branch": "trunk"}
+    assert {"provider": "github", **expected} == found
+
+
+@pytest.mark.parametrize(
+    ("payload", "number"),
+    [
+        ({"workflow_run": {"event": "pull_request", "head_branch": "main", "pull_requests": []}}, "true"),
+        ({"workflow_run": {"event": "pull_request", "pull_requests": [{"number": 7}]}}, "7"),
+        ({"workflow_run": {"event": "push", "head_branch": "main", "pull_requests": [{"number": 7}]}}, None),
+        ({"issue": {"number": 7, "pull_request": {"url": "https://x"}}}, "7"),
+        ({"issue": {"number": 7}}, None),
+        ([], None),
+        ({"pull_request": {"number": True}}, None),
+    ],
+)
+def test_a_workflow_that_tests_a_pull_request_by_another_event(
+    tmp_path: Path, payload: object, number: str | None
+) -> None:
+    """A comment, or the end of another workflow: `GITHUB_REF` is then the default branch."""
+    assert number == github(tmp_path, payload, GITHUB_REF_NAME="main").get("pull_request")
+
+
+def test_a_merge_queue_is_compared_with_what_it_merges_into(tmp_path: Path) -> None:
+    """Its branch is one of GitHub's own, and is no pull request's."""
+    branch = "gh-readonly-queue/develop/pr-7-0f4a3c"
+
+    found = github(tmp_path, {}, GITHUB_EVENT_NAME="merge_group", GITHUB_REF_NAME=branch)
+
+    assert {"provider": "github", "branch": branch, "base": "develop"} == found
+
+
+@pytest.mark.parametrize("content", ["", "{", "[" * 100_000, "null", "\0"])
+def test_a_payload_that_cannot_be_read_says_nothing(tmp_path: Path, content: str) -> None:
+    """The run is recorded by its variables."""
+    path = tmp_path / "event.json"
+    path.write_text(content)
+
+    environ = {"GITHUB_ACTIONS": "true", "GITHUB_EVENT_PATH": str(path), "GITHUB_REF_NAME": "main"}
+    assert {"provider": "github", "branch": "main"} == ci.from_provider(environ)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> str:
+    """A repository on the branch `topic`; its commit."""
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@example.org"]
+    for command in (["init", "-q", "-b", "topic"], ["commit", "-q", "--allow-empty", "-m", "one"]):
+        subprocess.run([*git, *command], check=True)
+    return subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.mark.parametrize("value", ["HEAD", "c0ff", "1234"])
+def test_git_knows_the_commit_that_the_provider_does_not(checkout: str, tmp_path: Path, value: str) -> None:
+    """Scheduled builds of Buildkite have the commit `HEAD`; the checkout knows which that is."""
+    environ = {"BUILDKITE": "true", "BUILDKITE_COMMIT": value, "BUILDKITE_BRANCH": "main"}
+
+    found = ci.describe(environ, tmp_path)
+
+    assert ("main", checkout) == (found["branch"], found["commit"])
+
+
+def test_git_does_not_name_the_branch_of_a_pull_request(checkout: str, tmp_path: Path) -> None:
+    """It is tested on the branch that it is to be merged into."""
+    environ = {"DRONE": "true", "DRONE_PULL_REQUEST": "7", "DRONE_BRANCH": "topic"}
+
+    found = ci.describe(environ, tmp_path)
+
+    expected = {"provider": "drone", "pull_request": "7", "base": "topic", "commit": checkout}
+    assert expected == found

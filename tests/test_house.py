@@ -28,7 +28,7 @@ ORDER = (
         "hosts",
         "stored_values",
     },
-    {"settings", "keys", "scripts", "detached", "ci"},
+    {"settings", "keys", "scripts", "detached", "ci", "ci_providers", "github_event", "git"},
     {"collector"},
     {"operations"},
     {"redis"},

@@ -1,0 +1,144 @@
+"""Branch and commit of a checkout, read from git's own files: no process is started."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_HEADS = "refs/heads/"
+_DEFAULT = "refs/remotes/origin/HEAD"
+# A reference is a line; what is longer is none. 100,000 packed references have some 7 MB.
+_MOST_BYTES, _MOST_PACKED = 4096, 64 * 1024 * 1024
+# Git itself follows 5 references to references.
+_MOST_STEPS = 5
+
+
+@dataclass(frozen=True)
+class Repository:
+    """Where a checkout keeps its files.
+
+    root: the top directory of the working tree.
+    folder: its own `.git` directory; in a linked worktree or a submodule it lies elsewhere.
+    common: the directory with the branches, which all worktrees share.
+    """
+
+    root: Path
+    folder: Path
+    common: Path
+
+
+@dataclass(frozen=True)
+class Head:
+    """What is checked out; an unknown field is empty, as `branch` is for a detached head."""
+
+    branch: str = ""
+    commit: str = ""
+    default_branch: str = ""
+
+
+def find(directory: Path) -> Repository | None:
+    """Return the repository whose working tree holds `directory`; `None` without one, or if it is another user's.
+
+    A directory above may be open to everyone: a `.git` there that a stranger owns says nothing of our code.
+    """
+    owners = {0, os.stat(directory).st_uid, os.getuid() if hasattr(os, "getuid") else 0}
+    for parent in (directory, *directory.parents):
+        marker = parent / ".git"
+        if os.path.lexists(marker):
+            folder = _folder(marker)
+            is_ours = folder is not None and all(os.stat(each).st_uid in owners for each in (marker, folder))
+            return _repository(parent, folder) if folder is not None and is_ours else None
+    return None
+
+
+def _folder(marker: Path) -> Path | None:
+    if marker.is_dir():
+        return marker
+    # In a linked worktree and in a submodule a file says where the directory is.
+    text = _read(marker)
+    folder = (marker.parent / text.removeprefix("gitdir: ")).resolve() if text.startswith("gitdir: ") else None
+    return folder if folder is not None and folder.is_dir() else None
+
+
+def _repository(root: Path, folder: Path) -> Repository:
+    common = _read(folder / "commondir")
+    return Repository(root, folder, (folder / common).resolve() if common else folder)
+
+
+def read(directory: Path) -> Head:
+    """Return what is checked out in `directory`; an empty head where these files do not say it.
+
+    They do not in a repository that keeps its references in tables (`extensions.refStorage`), whose `HEAD` is a
+    stand-in.
+    """
+    try:
+        repository = find(directory)
+        return Head() if repository is None or _has_tables(repository) else _head(repository)
+    except (OSError, ValueError):
+        return Head()
+
+
+def _has_tables(repository: Repository) -> bool:
+    return (repository.common / "reftable").is_dir()
+
+
+def _head(repository: Repository) -> Head:
+    reference, commit = _resolve(repository, "HEAD")
+    default, _ = _resolve(repository, _DEFAULT)
+    return Head(
+        branch=reference.removeprefix(_HEADS) if reference.startswith(_HEADS) else "",
+        commit=commit,
+        default_branch=default.removeprefix("refs/remotes/origin/") if default != _DEFAULT else "",
+    )
+
+
+def _resolve(repository: Repository, name: str) -> tuple[str, str]:
+    """Return the last reference that a name leads to, and its commit, empty for a branch without one."""
+    for _ in range(_MOST_STEPS):
+        text = _loose(repository, name)
+        if not text.startswith("ref: "):
+            commit = text or _packed(repository.common / "packed-refs", name)
+            return name, commit if COMMIT.fullmatch(commit) else ""
+        name = text.removeprefix("ref: ").strip()
+        if not name.startswith("refs/") or ".." in name:
+            break
+    return "", ""
+
+
+def _loose(repository: Repository, name: str) -> str:
+    """Return what stands in a reference's file, its own worktree's first; empty if there is none."""
+    for directory in dict.fromkeys((repository.folder, repository.common)):
+        path = directory / name
+        if name == "HEAD" and path.is_symlink():
+            # As git wrote it before 2005, and does with core.preferSymlinkRefs.
+            return f"ref: {os.readlink(path)}"
+        text = _read(path)
+        if text:
+            return text
+    return ""
+
+
+def _packed(path: Path, name: str) -> str:
+    """Return the commit of a reference in `packed-refs`; empty if it is not there."""
+    try:
+        with open(path, "rb") as file:
+            content = file.read(_MOST_PACKED)
+    except FileNotFoundError:
+        return ""
+    at = content.find(f" {name}\n".encode(errors="surrogateescape"))
+    return content[content.rfind(b"\n", 0, at) + 1 : at].decode("ascii", "replace") if at > 0 else ""
+
+
+def _read(path: Path) -> str:
+    """Return the text of a small file; empty if there is none, or something else: a pipe would hold us."""
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return ""
+        with open(path, "rb") as file:
+            return file.read(_MOST_BYTES).decode(errors="surrogateescape").strip()
+    except (FileNotFoundError, NotADirectoryError):
+        return ""

@@ -1,0 +1,69 @@
+"""The payload of the event that started a workflow of GitHub Actions: what its variables do not say."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+# Payloads have some 30 KB; those of a push with many commits up to a few MB.
+_MOST_BYTES = 8 * 1024 * 1024
+
+#: In these events GITHUB_SHA is the newest commit of the default or target branch, whatever is checked out.
+FOREIGN_COMMIT = ("pull_request_target", "workflow_run", "issue_comment")
+
+
+@dataclass(frozen=True)
+class Event:
+    """What the payload says of the code; an unknown field is empty.
+
+    pull_request: its number, `true` where that is unknown.
+    source, target: the branch that it comes from, and the one that it is to be merged into.
+    default_branch: the repository's.
+    """
+
+    pull_request: str = ""
+    source: str = ""
+    target: str = ""
+    default_branch: str = ""
+
+
+def read_event(environ: Mapping[str, str]) -> Event:
+    """Return what the payload that `GITHUB_EVENT_PATH` names says; an empty event where it cannot be read."""
+    path = environ.get("GITHUB_EVENT_PATH", "")
+    try:
+        if not path or os.path.getsize(path) > _MOST_BYTES:
+            return Event()
+        with open(path, "rb") as file:
+            return parse_event(json.loads(file.read()))
+    except (OSError, ValueError, RecursionError):
+        return Event()
+
+
+def parse_event(payload: Any) -> Event:
+    """Return what a payload says of the code."""
+    number = _at(payload, "pull_request", "number")
+    if _at(payload, "workflow_run", "event").startswith("pull_request"):
+        # Of a fork's pull request no number is told.
+        number = _at(payload, "workflow_run", "pull_requests", 0, "number") or "true"
+    elif _at(payload, "issue", "pull_request", "url"):
+        number = _at(payload, "issue", "number") or "true"
+    return Event(
+        pull_request=number,
+        source=_at(payload, "pull_request", "head", "ref") or _at(payload, "workflow_run", "head_branch"),
+        target=_at(payload, "pull_request", "base", "ref") or _at(payload, "merge_group", "base_ref"),
+        default_branch=_at(payload, "repository", "default_branch"),
+    )
+
+
+def _at(payload: Any, *path: str | int) -> str:
+    """Return the text or number at a path, empty if there is none."""
+    for step in path:
+        try:
+            payload = payload[step]
+        except (KeyError, IndexError, TypeError):
+            return ""
+    is_number = isinstance(payload, int) and not isinstance(payload, bool)
+    return str(payload) if is_number or isinstance(payload, str) else ""
