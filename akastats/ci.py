@@ -25,7 +25,7 @@ _OVERRIDES = {
 _PLAIN_FIELDS = ("build_id", "build_url", "job", "attempt")
 
 _COMMIT = re.compile(r"[0-9a-f]{7,64}", re.IGNORECASE)
-# An abbreviated id, at least 4 digits as in git, or a number as in Subversion: it counts where git knows no better.
+# An abbreviated id, of at least 4 digits as in git, or a number as in Subversion: it counts where git knows none.
 _REVISION = re.compile(r"[0-9a-f]{4,6}|r?\d{1,12}", re.IGNORECASE)
 _PULL_REQUEST = re.compile(
     r"(?:refs/)?(?:pull|pulls|pull-requests|merge-requests)/(\d+)(?:/\w+)?|(\d+)/(?:merge|head)"
