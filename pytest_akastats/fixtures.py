@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
-from time import perf_counter, time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from pytest_akastats import clocks
 
 if TYPE_CHECKING:
     from fakeredis import FakeRedis
@@ -63,12 +64,13 @@ def _collector(config: pytest.Config, kept_as: str) -> Collector:
     # Late, because a run without --akastats whose tests use no numbers should not pay for it.
     from akastats.collector import Collector
 
-    # Clocks of ours: a test may have frozen its own before it first asks for numbers.
-    collector = Collector(now=time, clock=perf_counter)
     probe = config.stash.get(PROBE, None)
-    if probe is not None:
-        # The probe empties it.
-        getattr(probe, kept_as).append(collector)
+    if probe is None:
+        return Collector(clock=clocks.perf_counter)
+    # Clocks that a test cannot have frozen before it first uses the fixture.
+    collector = Collector(now=probe.wall, clock=clocks.perf_counter)
+    # The probe empties it.
+    getattr(probe, kept_as).append(collector)
     return collector
 
 

@@ -1,7 +1,7 @@
 """What only the process that runs the tests knows: true times, exception classes, fixtures, collection, `stat`.
 
 One probe a process. Where that process is a worker, its readings travel on the reports, as one attribute of
-plain built-ins. Clocks are bound when the probe is made: tests freeze and patch them later.
+plain built-ins. Clocks are those of `clocks`, which tests cannot freeze or patch.
 
 Whatever goes wrong in here is caught where it happens, hook by hook: a `try` costs nothing where nothing is
 raised, a guard around each hook would cost a call.
@@ -9,13 +9,13 @@ raised, a guard around each hook would cost a call.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Generator
 from typing import Any
 
 import pytest
 
 from akastats.collector import Collector
+from pytest_akastats import clocks
 from pytest_akastats.mishaps import Mishaps
 
 #: The attribute that carries a worker's readings on a report.
@@ -35,12 +35,12 @@ class Probe:
     """Reads the clock at the joints of each test and adds up what fixtures and collection cost."""
 
     def __init__(
-        self, clock: Callable[[], float] = time.perf_counter, now: Callable[[], float] = time.time
+        self, clock: Callable[[], float] = clocks.perf_counter, epoch: Callable[[], float] = clocks.epoch
     ) -> None:
         self._clock = clock
-        # Wall clock and performance counter of one moment: later moments follow from the counter alone,
+        # Wall clock minus performance counter at one moment: later moments follow from the counter alone,
         # so that a frozen or moved clock does not reach them.
-        self._epoch = now() - clock()
+        self._epoch = epoch()
         self._began = 0.0
         self._ended: dict[str, float] = {}
         self._raised: dict[str, str] = {}

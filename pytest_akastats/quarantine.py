@@ -7,7 +7,6 @@ report for the recorder. Nothing here decides what is in quarantine.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from akastats.shipper import quarantine, state
 from akastats.shipper.quarantine import Listed
 from akastats.shipper.state import State
 from akastats.visible import visible
+from pytest_akastats import clocks
 from pytest_akastats.mishaps import Mishaps
 from pytest_akastats.probe import QUARANTINED
 from pytest_akastats.summary import ABSENT_WAIT_S
@@ -42,9 +42,8 @@ class Quarantine:
     """Waits for the list, and has the failures of whoever is on it excused in this process."""
 
     def __init__(self, config: pytest.Config, mishaps: Mishaps) -> None:
-        # Bound here: tests patch and freeze clocks later.
-        self._clock: Callable[[], float] = time.monotonic
-        self._sleep: Callable[[float], None] = time.sleep
+        self._clock: Callable[[], float] = clocks.monotonic
+        self._sleep: Callable[[float], None] = clocks.sleep
         self._config, self._mishaps = config, mishaps
         self._spool: Path | None = None
         self._name: Callable[[str], str] = str

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import sys
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from akastats.shipper.state import FAILED, State
 from akastats.spool import places
 from akastats.spool.writer import create
 from akastats.visible import visible
-from pytest_akastats import summary
+from pytest_akastats import clocks, summary
 from pytest_akastats.budgets import Markers
 from pytest_akastats.fail_on import decide
 from pytest_akastats.fixtures import PROBE
@@ -103,7 +102,7 @@ class Session:
         self._quarantine = quarantine
         self._destination = destination(options, os.environ)
         # Bound here: a fork of this process ends without a word, whatever it has patched.
-        self._getpid, self._pid, self._clock = os.getpid, os.getpid(), time.monotonic
+        self._getpid, self._pid, self._clock = os.getpid, os.getpid(), clocks.monotonic
         self._recorder: Recorder | None = None
         self._spool: Path | None = None
         self._problem = ""
@@ -246,7 +245,7 @@ class Session:
 
 def new_run_id(started: float) -> str:
     """Return an id that sorts by time: UTC to the millisecond, and what keeps two of one moment apart."""
-    moment = time.strftime("%Y%m%dT%H%M%S", time.gmtime(started))
+    moment = clocks.strftime("%Y%m%dT%H%M%S", clocks.gmtime(started))
     return f"{moment}{int(started * 1000) % 1000:03d}-{secrets.token_hex(3)}"
 
 

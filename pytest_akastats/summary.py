@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from time import sleep
 from typing import Any
 
 from akastats.shipper import state as states
 from akastats.shipper.state import State
 from akastats.visible import seconds, short_url, visible
+from pytest_akastats.clocks import sleep
 from pytest_akastats.verdict_lines import verdict_lines
 
 # A server that does not answer is given this long, whatever --akastats-wait says: with all that is around it the
@@ -55,19 +55,21 @@ class Patience:
 def wait(spool: Path, wait_s: float, clock: Callable[[], float], show: Callable[[str], None]) -> State | None:
     """Wait until the run is delivered, `wait_s` seconds at most, less where no server answers.
 
-    `show` is told how far it is, once it takes longer than a moment.
+    `show` receives the progress, once it takes longer than a moment. A clock that stands still does not prolong
+    the wait: a look takes at least `LOOK_S`.
     """
     began = clock()
     patience = Patience(wait_s, began)
-    shown = ""
+    shown, looks = "", 0
     while True:
-        state, now = states.read(spool), clock()
+        state, now = states.read(spool), max(clock(), began + looks * LOOK_S)
         if now - began > MOMENT_S and _progress(state) != shown:
             shown = _progress(state)
             show(shown)
         if (state is not None and state.phase in (states.DONE, states.FAILED)) or patience.is_over(state, now):
             return state
         sleep(LOOK_S)
+        looks += 1
 
 
 def _progress(state: State | None) -> str:
