@@ -7,6 +7,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from types import FrameType
+from typing import Any
 
 from fastapi import APIRouter, FastAPI, Security
 from fastapi.security import HTTPBearer
@@ -14,7 +15,7 @@ from fastapi.security import HTTPBearer
 from akastats import __version__
 from akastats.api import events
 from akastats.api.access import Access, policy_of
-from akastats.api.problems import answer_problems, documented
+from akastats.api.problems import answer_problems, as_problems, documented
 from akastats.api.routes import EVERYTHING
 from akastats.config import config
 from akastats.dashboard import page
@@ -60,15 +61,26 @@ def _streams_ended() -> Iterator[None]:
 _BEARER = HTTPBearer(auto_error=False, description="not needed on the machine itself while no token is set")
 
 
+class Service(FastAPI):
+    """Our own application, whose OpenAPI document has its errors as it answers them."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the document, made once."""
+        if self.openapi_schema is None:
+            self.openapi_schema = as_problems(super().openapi())
+        return self.openapi_schema
+
+
 def create_app(routers: Sequence[APIRouter] = EVERYTHING) -> FastAPI:
     """Return an application with these routers and the page that answers its errors as problem+json."""
-    app = FastAPI(
+    app = Service(
         title="Akastats",
         version=__version__,
         description="Statistics kept in Redis or Valkey: numbers, histories and contexts of labels.",
         lifespan=connected,
         dependencies=[Security(_BEARER)],
         responses=documented(401, 403, 421, 429, 431),
+        generate_unique_id_function=lambda route: route.name,
         # Its page would come from a CDN.
         docs_url=None,
         redoc_url=None,

@@ -27,7 +27,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from akastats import hosts, tokens
 from akastats.api import login
-from akastats.api.problems import Problem, answer_of
+from akastats.api.problems import OWN, Problem, answer_of
 from akastats.api.rate import WRONG_TOKEN, Rate
 from akastats.config import Config, config
 from akastats.tokens import CONTEXTS, EVERYTHING, WRITE, Token
@@ -36,7 +36,6 @@ from akastats.tokens import CONTEXTS, EVERYTHING, WRITE, Token
 MAX_HEADER_BYTES = 32 * 1024
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
-_GRANT = "akastats.access"
 
 #: For whatever brings no policy of its own: nothing is fetched or run, and no frame shows it.
 HEADERS = {
@@ -210,7 +209,7 @@ class Access:
             if answer is None:
                 granted = self._scopes(policy, asked)
                 answer = self._app if asked.path != login.LOGIN else login.onward(scope)
-                scope = {**scope, _GRANT: granted}
+                scope = {**scope, OWN: granted}
         except Problem as problem:
             answer = _refusal(problem, asked, scope)
         await answer(scope, receive, send)
@@ -266,7 +265,7 @@ def _with_headers(send: Send) -> Send:
 
 def _granted(request: Request) -> frozenset[str]:
     """Return what the asking one may do; on a host of `attach_routes`, whom it lets in may do everything."""
-    granted: frozenset[str] = request.scope.get(_GRANT, EVERYTHING)
+    granted: frozenset[str] = request.scope.get(OWN, EVERYTHING)
     return granted
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
 from akastats import __version__
-from akastats.api.problems import Route
+from akastats.api.problems import Route, reason_of
 from akastats.api.shapes import Health, ServerHealth
 from akastats.errors import ServerError
 from akastats.operations.server import identify
@@ -17,16 +17,16 @@ _UNREACHABLE = ("absent", "lost")
 
 
 @router.get("/health")
-async def get_health() -> Health:
+async def get_health(request: Request) -> Health:
     """Answer the version and the state of the server; 200 also when the server is away."""
     try:
         found = await async_redis.run(identify())
     except ServerError as error:
-        return Health(version=__version__, server=_unwell(error))
+        return Health(version=__version__, server=_unwell(error, reason_of(error, request)))
     return Health(version=__version__, server=ServerHealth(reachable=True, kind=found.kind, version=found.version))
 
 
-def _unwell(error: ServerError) -> ServerHealth:
+def _unwell(error: ServerError, reason: str) -> ServerHealth:
     """Return the state of a server that did not say what it is; one that refuses is reachable."""
     reachable = error.kind not in _UNREACHABLE
-    return ServerHealth(reachable=reachable, kind=None, version=None, detail=str(error))
+    return ServerHealth(reachable=reachable, kind=None, version=None, detail=reason)

@@ -1,7 +1,8 @@
-"""Errors as they are answered: one exception, the route that raises it, and problem+json (RFC 9457)."""
+"""Errors of requests: one exception, the route that raises it, and problem+json (RFC 9457)."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -11,11 +12,18 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException as AnyHTTPException
+from starlette.routing import Match
+from starlette.types import Scope
 
 from akastats.api.shapes import ProblemDetails
-from akastats.errors import AkastatsError, NotFoundError, RefusedError
+from akastats.errors import AkastatsError, NotFoundError, RefusedError, ServerError
 
+#: The key of a request's scope under which our own application keeps the scopes of the caller.
+OWN = "akastats.access"
 MEDIA_TYPE = "application/problem+json"
+_PROBE = "akastats.probe"
+# No label of anybody: a route that matches it too takes whatever ours takes.
+_NO_LABEL = "\x00akastats\x00"
 _LIMITS = ("max_length", "min_length", "le", "ge")
 
 
@@ -35,8 +43,38 @@ class Problem(HTTPException):
         self.limit = limit
 
 
+log = logging.getLogger(__name__)
+
+
 class Route(APIRoute):
-    """A route whose errors are `Problem`s, so that it needs no exception handler where it is attached."""
+    """A route whose errors are `Problem`s, so that it needs no exception handler where it is attached.
+
+    One that ends in a label takes any path below it, so it gives way to the host's more specific routes,
+    whichever of them was declared first.
+    """
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Match the request, unless a more specific route of the host does."""
+        if _PROBE in scope and ":akastats}" in self.path:
+            return Match.NONE, {}
+        match, child = super().matches(scope)
+        is_asked = match is Match.FULL and ":akastats}" in self.path and OWN not in scope
+        return (Match.NONE, {}) if is_asked and self._has_rival(scope, child) else (match, child)
+
+    def _has_rival(self, scope: Scope, child: Scope) -> bool:
+        router = getattr(scope.get("app"), "router", None)
+        if router is None:
+            return False
+        label = next(iter(child["path_params"].values()))
+        after = self.path.rpartition("}")[2]
+        before = scope["path"].removesuffix(after).removesuffix(label)
+        asked = {name: value for name, value in scope.items() if name not in ("fastapi", "path_params")}
+        asked[_PROBE] = True
+        any_label = {**asked, "path": f"{before}{_NO_LABEL}{after}"}
+        return any(
+            route.matches(dict(asked))[0] is Match.FULL and route.matches(dict(any_label))[0] is not Match.FULL
+            for route in router.routes
+        )
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return FastAPI's handler with our errors translated."""
@@ -52,9 +90,31 @@ class Route(APIRoute):
             except RefusedError as error:
                 raise Problem(409, str(error)) from error
             except AkastatsError as error:
-                raise Problem(503, str(error)) from error
+                raise Problem(503, reason_of(error, request)) from error
 
         return handle
+
+
+def reason_of(error: AkastatsError, request: Request) -> str:
+    """Return the reason of a 503 for the caller.
+
+    Our own application answers the whole message, which names the server's address and what to do. The callers
+    of a host are strangers: they learn that the server is away, and the log the rest.
+    """
+    if OWN in request.scope:
+        return str(error)
+    log.warning("%s %s: %s", request.method, request.url.path, error)
+    return _REASONS.get(error.kind if isinstance(error, ServerError) else "", "statistics are not available")
+
+
+_REASONS = {
+    "absent": "the statistics server cannot be reached",
+    "lost": "the statistics server did not reply",
+    "busy": "the statistics server is busy: try again later",
+    "denied": "the statistics server refused the request",
+    "refused": "the statistics server refused the request",
+    "unknown_script": "the statistics server refused the request",
+}
 
 
 def invalid(errors: Sequence[Any]) -> Problem:
@@ -68,10 +128,38 @@ def invalid(errors: Sequence[Any]) -> Problem:
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return how OpenAPI describes errors: problem+json on our application, plain JSON on a host."""
-    schema = ProblemDetails.model_json_schema()
-    content = {kind: {"schema": schema} for kind in (MEDIA_TYPE, "application/json")}
-    return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
+    """Return OpenAPI's description of errors as a host answers them, all with one shared schema."""
+    return {
+        status: {"model": ProblemDetails, "description": DESCRIPTIONS.get(status, HTTPStatus(status).phrase)}
+        for status in statuses
+    }
+
+
+DESCRIPTIONS: Mapping[int, str] = {
+    401: "A token is missing or wrong.",
+    403: "The token lacks the scope, or the request comes from a page of another origin.",
+    404: "Unknown, or expired.",
+    408: "The body did not arrive within 10 s.",
+    409: "A rule forbids it; the detail names the rule.",
+    413: "More bytes than the limit.",
+    415: "The body is compressed; send it as it is.",
+    421: "The `Host` header names no host of this service.",
+    422: "A parameter or the body is not valid; `field` names it.",
+    429: "Too many requests; `Retry-After` says when to try again.",
+    431: "The header is larger than 32 KiB.",
+    503: "The statistics server is away or busy.",
+}
+
+
+def as_problems(document: dict[str, Any]) -> dict[str, Any]:
+    """Return an OpenAPI document whose errors have the media type of our own application, problem+json."""
+    for path in document["paths"].values():
+        for operation in path.values():
+            for status, response in operation["responses"].items():
+                content = response.get("content", {})
+                if status >= "4" and "application/json" in content:
+                    response["content"] = {MEDIA_TYPE: content.pop("application/json")}
+    return document
 
 
 def answer_problems(app: FastAPI, stray: Callable[[Request], Response | None] = lambda _: None) -> FastAPI:

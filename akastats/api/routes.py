@@ -1,10 +1,14 @@
-"""Which routers there are, and how they come onto somebody's FastAPI application."""
+"""The routers, and how they are attached to a FastAPI application."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Sequence
+from enum import Enum
 from typing import TypeVar
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, params
+from fastapi.routing import APIRoute
 
 from akastats.api import (
     errors,
@@ -45,15 +49,43 @@ EVERYTHING: tuple[APIRouter, ...] = (
 class Routes:
     """The endpoints of this package, to be attached to any FastAPI application or router."""
 
-    def attach_routes(self, host: Host, prefix: str = "", everything: bool = False) -> Host:
+    def attach_routes(
+        self,
+        host: Host,
+        prefix: str = "",
+        everything: bool = False,
+        *,
+        dependencies: Sequence[params.Depends] | None = None,
+        tags: Sequence[str | Enum] | None = None,
+        include_in_schema: bool = True,
+    ) -> Host:
         """Add the guide's endpoints to `host`, or all of them, below `prefix`; return `host`.
 
+        `dependencies` run before each endpoint, such as a check of who asks. `tags` come before our own in the
+        host's OpenAPI document, which has no word of the endpoints where `include_in_schema` is false.
+
         Nothing else of the host changes: no middleware, no exception handler, no event. Errors are plain
-        `HTTPException`s, answered as the host answers them: by default `{"detail": "..."}`.
+        `HTTPException`s, answered as the host answers them: by default `{"detail": "..."}`. A route of the host
+        below an endpoint that ends in a label (`/api/v1/stats/summary`) is the host's, also when it is declared
+        later; the label of that name is read with `POST /api/v1/stats`.
         """
+        below = prefix.rstrip("/")
         for router in EVERYTHING if everything else STATS:
-            host.include_router(router, prefix=prefix.rstrip("/"))
+            host.include_router(
+                router,
+                prefix=below,
+                dependencies=dependencies,
+                tags=list(tags) if tags else None,
+                include_in_schema=include_in_schema,
+                generate_unique_id_function=_operation_ids(below),
+            )
         return host
+
+
+def _operation_ids(prefix: str) -> Callable[[APIRoute], str]:
+    """Return what names operations: `get_stats`, and `inner_get_stats` below a prefix, so that none is there twice."""
+    words = re.findall("[A-Za-z0-9]+", prefix)
+    return lambda route: "_".join([*words, route.name])
 
 
 app = Routes()

@@ -7,7 +7,7 @@ import hashlib
 
 import httpx
 import pytest
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
 from redis.asyncio import Redis as AsyncRedisClient
 
 from akastats import push_stat
@@ -156,3 +156,109 @@ def test_the_host_s_openapi_describes_them(host):
 
     assert "/inner/api/v1/stats/{label}" in document["paths"]
     assert document["paths"]["/inner/api/v1/stats"]["post"]["requestBody"]["required"] is True
+
+
+def included(app: FastAPI, path: str) -> None:
+    """Declare a route of the host on a router of its own."""
+    router = APIRouter()
+    router.add_api_route(path, lambda: "mine")
+    app.include_router(router)
+
+
+def mounted(app: FastAPI, path: str) -> None:
+    """Mount an application of the host."""
+    inner = FastAPI()
+    inner.add_api_route("/", lambda: "mine")
+    app.mount(path, inner)
+
+
+def direct(app: FastAPI, path: str) -> None:
+    """Declare a route of the host."""
+    app.add_api_route(path, lambda: "mine")
+
+
+@pytest.mark.parametrize("prefix", ["", "/inner"])
+@pytest.mark.parametrize(
+    ("declare", "path", "asked"),
+    [
+        (direct, "/api/v1/stats/summary", "/api/v1/stats/summary"),
+        (direct, "/api/v1/stats/{device}/latest", "/api/v1/stats/a/latest"),
+        (direct, "/api/v1/stats-history/{number:int}", "/api/v1/stats-history/7"),
+        (included, "/api/v1/stats/summary", "/api/v1/stats/summary"),
+        (mounted, "/api/v1/stats/ui", "/api/v1/stats/ui/"),
+        (direct, "/api/v1/tests/{name}/history/chart", "/api/v1/tests/a/history/chart"),
+    ],
+)
+def test_routes_that_the_host_declares_later_are_its_own(server, call, host, prefix, declare, path, asked):
+    """An endpoint that ends in a label takes what is below it, but not what the host names more closely."""
+    stats_app.attach_routes(host, prefix=prefix, everything=True)
+    declare(host, f"{prefix}{path}")
+    push_stat("summary", 3)
+    push_stat("other", 4)
+
+    assert call(host, "GET", f"{prefix}{asked}").json() == "mine"
+    assert call(host, "GET", f"{prefix}/api/v1/stats/other").json()["last"] == 4
+    assert call(host, "POST", f"{prefix}/api/v1/stats", json=["summary"]).json()["summary"]["last"] == 3
+
+
+@pytest.mark.parametrize("path", ["/{rest:path}", "/api/v1/stats/{device}"])
+def test_a_later_route_for_everything_takes_no_label(server, call, host, path):
+    """What a single-page application declares last is no more specific than a label."""
+    stats_app.attach_routes(host)
+    direct(host, path)
+    push_stat("a", 5)
+
+    assert call(host, "GET", "/api/v1/stats/a").json()["last"] == 5
+
+
+def test_a_host_s_dependencies_run_before_each_endpoint(server, call, host):
+    """A check of who asks is the host's, and stands in one place."""
+
+    def refuse() -> None:
+        raise HTTPException(401, "who are you?")
+
+    stats_app.attach_routes(host, dependencies=[Depends(refuse)])
+
+    for method, path in [
+        ("GET", "/api/v1/stats/a"),
+        ("GET", "/api/v1/available-stats"),
+        ("POST", "/api/v1/stats"),
+    ]:
+        assert call(host, method, path, json=[]).status_code == 401
+
+
+def test_the_host_s_openapi_has_its_tags_and_short_names(host):
+    """Operations are named as the functions are, once each, and can be left out of the document."""
+    stats_app.attach_routes(host, tags=["numbers"])
+    stats_app.attach_routes(host, prefix="/inner/of")
+    stats_app.attach_routes(host, prefix="/hidden", include_in_schema=False)
+
+    paths = host.openapi()["paths"]
+
+    assert paths["/api/v1/stats/{label}"]["get"]["tags"] == ["numbers", "stats"]
+    assert paths["/api/v1/stats/{label}"]["get"]["operationId"] == "get_stats"
+    assert paths["/inner/of/api/v1/stats/{label}"]["get"]["operationId"] == "inner_of_get_stats"
+    assert not [path for path in paths if path.startswith("/hidden")]
+
+
+def test_a_host_s_callers_learn_no_address(call, host, caplog):
+    """Strangers read that the server is away; where it is, and what to do, stands in the log."""
+    stats_app.attach_routes(host, everything=True)
+    config.use(Config(redis_url="redis://user:secret@127.0.0.1:1/3"))
+
+    answers = [call(host, "GET", "/api/v1/stats/a"), call(host, "POST", "/api/v1/stats", json=["a"])]
+    health = call(host, "GET", "/api/v1/health")
+
+    assert [answer.json() for answer in answers] == [{"detail": "the statistics server cannot be reached"}] * 2
+    assert health.json()["server"]["detail"] == "the statistics server cannot be reached"
+    assert "127.0.0.1:1" in caplog.text
+    assert "secret" not in caplog.text
+
+
+def test_our_own_application_says_what_to_do(call):
+    """Whoever started it reads the server's address and the advice."""
+    from akastats.app import app
+
+    config.use(Config(redis_url="redis://127.0.0.1:1"))
+
+    assert "127.0.0.1:1" in call(app, "GET", "/api/v1/stats/a").json()["detail"]
