@@ -19,8 +19,16 @@ from akastats.redis import async_redis
 
 router = APIRouter(prefix="/api/v1", route_class=Route, tags=["errors"], responses=documented(422, 503))
 
-Fingerprint = Annotated[str, Path(min_length=1, max_length=64, examples=["5c0ffee5c0ffee5c0ffee5c0ffee5c0f"])]
-Sort = Literal[
+Fingerprint = Annotated[
+    str,
+    Path(
+        min_length=1,
+        max_length=64,
+        description="id of failures that are the same one",
+        examples=["5c0ffee5c0ffee5c0ffee5c0ffee5c0f"],
+    ),
+]
+SortName = Literal[
     "last_seen",
     "-last_seen",
     "first_seen",
@@ -32,6 +40,7 @@ Sort = Literal[
     "tests",
     "-tests",
 ]
+Sort = Annotated[SortName, Query(description="`-` in front: descending")]
 
 
 @router.get("/errors")
@@ -41,7 +50,14 @@ async def get_errors(
         float | None,
         Query(ge=-1e12, le=1e12, description="epoch seconds: seen then or later", examples=[1785579300]),
     ] = None,
-    q: Annotated[str, Query(max_length=500, description="words that all occur in class, message or frames")] = "",
+    q: Annotated[
+        str,
+        Query(
+            max_length=500,
+            description="words that all occur in class, message or frames",
+            examples=["KeyError basket"],
+        ),
+    ] = "",
     sort: Sort = "-last_seen",
     cursor: Cursor = "",
     limit: PageSize = PAGE_DEFAULT,

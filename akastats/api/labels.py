@@ -16,7 +16,9 @@ from akastats.redis import async_redis
 router = APIRouter(prefix="/api/v1", route_class=Route, tags=["stats"], responses=documented(422, 503))
 
 Prefix = Annotated[str, Query(max_length=500, description="what labels begin with", examples=["run::"])]
-Words = Annotated[str, Query(max_length=500, description="words that all occur, whatever their case")]
+Words = Annotated[
+    str, Query(max_length=500, description="words that all occur, whatever their case", examples=["orders"])
+]
 
 
 @router.get("/labels")

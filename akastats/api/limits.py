@@ -61,9 +61,17 @@ Matcher = Annotated[
     ),
 ]
 PageSize = Annotated[int, Query(ge=1, le=PAGE_MAX, description="items a page")]
-Cursor = Annotated[str, Query(max_length=MAX_MATCHER, description="`next` of the page before")]
+Cursor = Annotated[
+    str,
+    Query(max_length=MAX_MATCHER, description="`next` of the page before; empty: the first page", examples=[""]),
+]
 
-LabelCursor = Annotated[str, Query(max_length=MAX_LABEL_CURSOR, description="`next` of the page before")]
+LabelCursor = Annotated[
+    str,
+    Query(
+        max_length=MAX_LABEL_CURSOR, description="`next` of the page before; empty: the first page", examples=[""]
+    ),
+]
 
 _LABELS = TypeAdapter(Annotated[list[Annotated[str, AfterValidator(check_label)]], Field(max_length=MAX_LABELS)])
 # An id may be empty: that is what a history's points without a context carry.

@@ -59,7 +59,9 @@ async def put_quarantine(
     nodeid: NodeId,
     wish: Annotated[QuarantineWish, Depends(_wish)],
     suite: Suite = "",
-    force: Annotated[bool, Query(description="also a test that is unknown, or that always fails")] = False,
+    force: Annotated[
+        bool, Query(description="also a test that is unknown, or that always fails", examples=[True])
+    ] = False,
 ) -> QuarantineEntry:
     """Put a test into quarantine, or change until when and why; 409 where a rule keeps it out."""
     until = end_of_day(wish.until, zone(config.timezone)) if isinstance(wish.until, str) else wish.until

@@ -23,10 +23,12 @@ router = APIRouter(prefix="/api/v1", route_class=Route, tags=["verdicts"], respo
 
 MAX_MARK_BYTES = 16 * 1024
 
-ChangeId = Annotated[str, Path(min_length=1, max_length=64, examples=["7e8a1bf79f85d966"])]
+ChangeId = Annotated[
+    str, Path(min_length=1, max_length=64, description="id of a change", examples=["7e8a1bf79f85d966"])
+]
 Kind = Annotated[
     Literal["", "test", "fixture", "collect", "stat"],
-    Query(description="only of these; empty: of all. The suite as a whole stands apart"),
+    Query(description="only changes of these; empty: of all, without the suite as a whole", examples=["test"]),
 ]
 
 
@@ -36,7 +38,7 @@ async def get_regressions(
     suite: AnySuite = None,
     branch: AnyBranch = None,
     kind: Kind = "",
-    faster: Annotated[bool, Query(description="what became faster too")] = False,
+    faster: Annotated[bool, Query(description="what became faster too", examples=[True])] = False,
     limit: PageSize = PAGE_DEFAULT,
 ) -> RegressionsPage:
     """List what became slower by the newest verdicts, newest first, of one run the largest first."""

@@ -83,7 +83,7 @@ class Routes:
 
 
 def _operation_ids(prefix: str) -> Callable[[APIRoute], str]:
-    """Return what names operations: `get_stats`, and `inner_get_stats` below a prefix, so that none is there twice."""
+    """Return the function that names operations: `get_stats`, below a prefix `inner_get_stats`, so each once."""
     words = re.findall("[A-Za-z0-9]+", prefix)
     return lambda route: "_".join([*words, route.name])
 

@@ -37,7 +37,9 @@ router = APIRouter(prefix="/api/v1", route_class=Route, tags=["runs"], responses
 MAX_VALUE = 1000
 RUNS_DEFAULT = 50
 
-RunId = Annotated[str, Path(min_length=1, max_length=200, examples=["20260801T101500123-6e913c"])]
+RunId = Annotated[
+    str, Path(min_length=1, max_length=200, description="id of a run", examples=["20260801T101500123-6e913c"])
+]
 
 
 Outcome = Literal["", "passed", "failed", "error", "skipped", "xfailed", "xpassed", "rerun"]
@@ -110,7 +112,9 @@ def details_of(found: Details) -> RunDetails:
 
 
 def _wanted(
-    outcome: Annotated[Outcome, Query(description="only tests that came to this")] = "",
+    outcome: Annotated[
+        Outcome, Query(description="only tests with this outcome; empty: all", examples=["failed"])
+    ] = "",
     q: Annotated[str, Query(max_length=MAX_VALUE, description=WORDS, examples=["orders eur"])] = "",
     sort: Annotated[Sort, Query(description="`-` in front turns it round")] = "order",
 ) -> Wanted:

@@ -17,14 +17,16 @@ class Numbers(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    avg: float | None = Field(examples=[40.351110649767])
-    count: float | None = Field(examples=[725.0])
-    last: float | None = Field(examples=[39.73086142539978])
-    last_time: float | None = Field(examples=[1586883727.65556])
-    max: float | None = Field(examples=[45.452062368393])
-    min: float | None = Field(examples=[38.798961877823])
-    stdev: float | None = Field(examples=[0.79583557884292])
-    total: float | None = Field(examples=[29254.55522108078])
+    avg: float | None = Field(description="mean of all values", examples=[40.351110649767])
+    count: float | None = Field(description="number of values", examples=[725.0])
+    last: float | None = Field(description="newest value", examples=[39.73086142539978])
+    last_time: float | None = Field(
+        description="time of the newest value, epoch seconds", examples=[1586883727.65556]
+    )
+    max: float | None = Field(description="largest value", examples=[45.452062368393])
+    min: float | None = Field(description="smallest value", examples=[38.798961877823])
+    stdev: float | None = Field(description="standard deviation of all values", examples=[0.79583557884292])
+    total: float | None = Field(description="sum of all values", examples=[29254.55522108078])
 
 
 class HistoryPoint(BaseModel):
@@ -33,8 +35,10 @@ class HistoryPoint(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     timestamp: float = Field(description="epoch seconds", examples=[1586884334.34567])
-    label: str = Field(examples=["DEVICE::172.27.217.56"])
-    value: float | None = Field(examples=[39.564290046691895])
+    label: str = Field(description="the label", examples=["DEVICE::172.27.217.56"])
+    value: float | None = Field(
+        description="the value; null if it is not a finite number", examples=[39.564290046691895]
+    )
     context_id: str = Field(description="empty without a context", examples=[_CONTEXT_ID])
 
 
@@ -46,13 +50,13 @@ class Run(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    id: str = Field(examples=[_RUN_ID])
+    id: str = Field(description="id, which sorts by time", examples=[_RUN_ID])
     status: str | None = Field(
         description="running, passed, failed, interrupted, crashed or empty", examples=["failed"]
     )
-    suite: str | None = Field(examples=["unit"])
-    branch: str | None = Field(examples=["main"])
-    commit: str | None = Field(examples=["3af0983c0ffee3af0983c0ffee3af0983c0ffee0"])
+    suite: str | None = Field(description="suite of the run; null without one", examples=["unit"])
+    branch: str | None = Field(description="branch name", examples=["main"])
+    commit: str | None = Field(description="full commit id", examples=["3af0983c0ffee3af0983c0ffee3af0983c0ffee0"])
     dirty: bool | None = Field(
         description="whether files that git tracks had changes that were not committed", examples=[False]
     )
@@ -66,41 +70,46 @@ class Run(BaseModel):
     quarantine: bool | None = Field(
         description="whether failures of tests in quarantine were excused in it", examples=[True]
     )
-    started: float | None = Field(examples=[1785579300.123])
-    finished: float | None = Field(examples=[1785579361.5])
-    duration: float | None = Field(examples=[61.377])
-    exit_code: int | None = Field(examples=[1])
+    started: float | None = Field(description="start in epoch seconds", examples=[1785579300.123])
+    finished: float | None = Field(description="end in epoch seconds", examples=[1785579361.5])
+    duration: float | None = Field(description="seconds", examples=[61.377])
+    exit_code: int | None = Field(description="exit code of pytest", examples=[1])
     tests: int | None = Field(description="tests that have ended", examples=[812])
     planned: int | None = Field(
         description="tests that it will run, known once they are collected", examples=[812]
     )
-    passed: int | None = Field(examples=[801])
-    failed: int | None = Field(examples=[2])
-    errors: int | None = Field(examples=[1])
-    skipped: int | None = Field(examples=[8])
-    xfailed: int | None = Field(examples=[0])
-    xpassed: int | None = Field(examples=[0])
-    reruns: int | None = Field(examples=[3])
-    collect_errors: int | None = Field(examples=[0])
-    provider: str | None = Field(examples=["github"])
-    build_id: str | None = Field(examples=["30433642"])
-    build_url: str | None = Field(examples=["https://github.com/octo/orders/actions/runs/30433642"])
-    job: str | None = Field(examples=["unit"])
-    attempt: str | None = Field(examples=["1"])
-    host: str | None = Field(examples=["runner-4"])
-    platform: str | None = Field(examples=["linux-x86_64"])
-    python: str | None = Field(examples=["3.13.1"])
-    pytest: str | None = Field(examples=["9.0.2"])
-    workers: int | None = Field(examples=[8])
-    cpu_count: int | None = Field(examples=[8])
-    argv: str | None = Field(examples=["-n 8 --akastats"])
+    passed: int | None = Field(description="tests that passed", examples=[801])
+    failed: int | None = Field(description="tests that failed", examples=[2])
+    errors: int | None = Field(description="tests with an error in setup or teardown", examples=[1])
+    skipped: int | None = Field(description="tests that were skipped", examples=[8])
+    xfailed: int | None = Field(description="tests that failed as expected", examples=[0])
+    xpassed: int | None = Field(description="tests that passed although a failure was expected", examples=[0])
+    reruns: int | None = Field(description="attempts that failed and were repeated", examples=[3])
+    collect_errors: int | None = Field(description="files that could not be collected", examples=[0])
+    provider: str | None = Field(description="CI provider", examples=["github"])
+    build_id: str | None = Field(description="build number of the CI provider", examples=["30433642"])
+    build_url: str | None = Field(
+        description="address of the build", examples=["https://github.com/octo/orders/actions/runs/30433642"]
+    )
+    job: str | None = Field(description="job name of the CI provider", examples=["unit"])
+    attempt: str | None = Field(description="attempt of the build", examples=["1"])
+    host: str | None = Field(description="host name of the machine", examples=["runner-4"])
+    platform: str | None = Field(description="operating system and processor", examples=["linux-x86_64"])
+    python: str | None = Field(description="Python version", examples=["3.13.1"])
+    pytest: str | None = Field(description="pytest version", examples=["9.0.2"])
+    workers: int | None = Field(description="number of pytest-xdist workers", examples=[8])
+    cpu_count: int | None = Field(description="number of processors", examples=[8])
+    argv: str | None = Field(description="arguments of pytest, secrets redacted", examples=["-n 8 --akastats"])
 
 
 class RunsPage(BaseModel):
     """Runs, newest first; `next` is the cursor of the next page, null at the end."""
 
-    items: list[Run]
-    next: str | None = Field(examples=["WzE3ODU1NzkzMDAuMTIzLCAiMjAyNjA4MDFUMTAxNTAwMTIzLTZlOTEzYyJd"])
+    items: list[Run] = Field(description="the runs of this page")
+    next: str | None = Field(
+        description="cursor of the next page; null at the end",
+        examples=["WzE3ODU1NzkzMDAuMTIzLCAiMjAyNjA4MDFUMTAxNTAwMTIzLTZlOTEzYyJd"],
+    )
 
 
 class Failure(BaseModel):
@@ -136,10 +145,10 @@ class SlowTest(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    name: str = Field(examples=["tests/test_orders.py::test_total[eur]"])
-    outcome: str | None = Field(examples=["passed"])
-    seconds: float = Field(examples=[2.31])
-    usual: float | None = Field(examples=[0.42])
+    name: str = Field(description="pytest's node id", examples=["tests/test_orders.py::test_total[eur]"])
+    outcome: str | None = Field(description="outcome of the last attempt", examples=["passed"])
+    seconds: float = Field(description="seconds in this run", examples=[2.31])
+    usual: float | None = Field(description="median of up to 100 runs before; null: new", examples=[0.42])
 
 
 class Change(BaseModel):
@@ -147,11 +156,13 @@ class Change(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    nodeid: str = Field(examples=["tests/test_orders.py::test_total[eur]"])
-    outcome: str | None = Field(examples=["failed"])
-    base_outcome: str | None = Field(examples=["passed"])
-    seconds: float | None = Field(examples=[2.31])
-    base_seconds: float | None = Field(examples=[0.42])
+    nodeid: str = Field(description="pytest's node id", examples=["tests/test_orders.py::test_total[eur]"])
+    outcome: str | None = Field(description="outcome in the run; null if it did not run", examples=["failed"])
+    base_outcome: str | None = Field(
+        description="outcome in the base; null if it did not run", examples=["passed"]
+    )
+    seconds: float | None = Field(description="duration in the run", examples=[2.31])
+    base_seconds: float | None = Field(description="duration in the base", examples=[0.42])
 
 
 class Changes(BaseModel):
@@ -161,10 +172,10 @@ class Changes(BaseModel):
 
     newly_failing: list[Change] = Field(description="fails, and did not")
     fixed: list[Change] = Field(description="failed, and ran well now")
-    slower: list[Change]
-    faster: list[Change]
-    added: int = Field(examples=[3])
-    removed: int = Field(examples=[0])
+    slower: list[Change] = Field(description="tests that took longer, the largest difference first")
+    faster: list[Change] = Field(description="tests that took less time, the largest difference first")
+    added: int = Field(description="number of tests that the base does not have", examples=[3])
+    removed: int = Field(description="number of tests that only the base has", examples=[0])
 
 
 class SlowFixture(BaseModel):
@@ -172,12 +183,12 @@ class SlowFixture(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    name: str = Field(examples=["database"])
+    name: str = Field(description="name of the fixture", examples=["database"])
     baseid: str = Field(description="where it is defined", examples=["tests"])
-    scope: str = Field(examples=["session"])
+    scope: str = Field(description="scope of the fixture", examples=["session"])
     count: int = Field(description="how often it was set up", examples=[8])
     seconds: float = Field(description="setting it up and tearing it down", examples=[6.5])
-    usual: float | None = Field(examples=[6.1])
+    usual: float | None = Field(description="median of up to 100 runs before; null: new", examples=[6.1])
 
 
 class RunDetails(Run):
@@ -186,8 +197,8 @@ class RunDetails(Run):
     has_profile: bool = Field(description="false while it runs, and once the profile has expired", examples=[True])
     failures: list[Failure] = Field(description="grouped by fingerprint, the most frequent first; at most 100")
     failing_left_out: int = Field(description="failing tests that no failure names", examples=[0])
-    slowest: list[SlowTest]
-    slowest_fixtures: list[SlowFixture]
+    slowest: list[SlowTest] = Field(description="the 10 slowest tests")
+    slowest_fixtures: list[SlowFixture] = Field(description="the 10 most expensive fixtures")
     base: Run | None = Field(
         description="the newest earlier run of the same suite that passed or failed: of its branch, else of main "
         "or master, else of any"
@@ -199,14 +210,14 @@ class RunDetails(Run):
 class Comparison(BaseModel):
     """Two runs and what differs, at most 1,000 a list; `slower` and `faster` as in a run's `changes`."""
 
-    run: Run
-    base: Run
+    run: Run = Field(description="the run that is compared")
+    base: Run = Field(description="the run that it is compared with")
     newly_failing: list[Change] = Field(description="fails, and did not; new tests that fail too")
     fixed: list[Change] = Field(description="failed, and ran well now")
-    slower: list[Change]
-    faster: list[Change]
-    added: list[Change]
-    removed: list[Change]
+    slower: list[Change] = Field(description="tests that took longer, the largest difference first")
+    faster: list[Change] = Field(description="tests that took less time, the largest difference first")
+    added: list[Change] = Field(description="tests that the base does not have")
+    removed: list[Change] = Field(description="tests that only the base has")
     left_out: int = Field(description="changes beyond 1,000 a list", examples=[0])
 
 
@@ -215,16 +226,16 @@ class RunTest(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    nodeid: str = Field(examples=["tests/test_orders.py::test_total[eur]"])
+    nodeid: str = Field(description="pytest's node id", examples=["tests/test_orders.py::test_total[eur]"])
     outcome: str = Field(
         description="passed, failed, error, skipped, xfailed, xpassed, or rerun: failed and tried again",
         examples=["failed"],
     )
-    start: float = Field(examples=[12.5])
+    start: float = Field(description="seconds from the run's start", examples=[12.5])
     seconds: float = Field(description="what its history holds: the call's, or the setup's", examples=[0.42])
-    setup: float = Field(examples=[0.01])
-    call: float = Field(examples=[0.42])
-    teardown: float = Field(examples=[0.0])
+    setup: float = Field(description="seconds of the setup", examples=[0.01])
+    call: float = Field(description="seconds of the test itself", examples=[0.42])
+    teardown: float = Field(description="seconds of the teardown", examples=[0.0])
     worker: str = Field(description="empty without workers", examples=["gw0"])
     error_id: str | None = Field(description="context id of a failure's traceback", examples=[_CONTEXT_ID])
     stats: list[str] = Field(description="labels of the numbers it gave its `stat`", examples=[["rows"]])
@@ -233,9 +244,9 @@ class RunTest(BaseModel):
 class RunTestsPage(BaseModel):
     """Tests of one run, in the order asked for; `total` counts those on all pages."""
 
-    items: list[RunTest]
-    next: str | None = Field(examples=["100"])
-    total: int = Field(examples=[812])
+    items: list[RunTest] = Field(description="the attempts of this page")
+    next: str | None = Field(description="cursor of the next page; null at the end", examples=["100"])
+    total: int = Field(description="number of items on all pages", examples=[812])
 
 
 class TrendPoint(BaseModel):
@@ -243,26 +254,31 @@ class TrendPoint(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    run: str = Field(examples=[_RUN_ID])
+    run: str = Field(description="id of the run", examples=[_RUN_ID])
     started: float | None = Field(description="epoch seconds", examples=[1785579300.123])
-    suite: str | None = Field(examples=["unit"])
-    branch: str | None = Field(examples=["main"])
-    commit: str | None = Field(examples=["3af0983c0ffee3af0983c0ffee3af0983c0ffee0"])
-    status: str | None = Field(examples=["failed"])
+    suite: str | None = Field(description="suite of the run; null without one", examples=["unit"])
+    branch: str | None = Field(description="branch name", examples=["main"])
+    commit: str | None = Field(description="full commit id", examples=["3af0983c0ffee3af0983c0ffee3af0983c0ffee0"])
+    status: str | None = Field(
+        description="running, passed, failed, interrupted, crashed or empty", examples=["failed"]
+    )
     duration: float | None = Field(description="seconds", examples=[61.377])
-    tests: int | None = Field(examples=[812])
-    passed: int | None = Field(examples=[801])
-    failed: int | None = Field(examples=[2])
-    errors: int | None = Field(examples=[1])
-    skipped: int | None = Field(examples=[8])
+    tests: int | None = Field(description="number of tests", examples=[812])
+    passed: int | None = Field(description="tests that passed", examples=[801])
+    failed: int | None = Field(description="tests that failed", examples=[2])
+    errors: int | None = Field(description="tests with an error in setup or teardown", examples=[1])
+    skipped: int | None = Field(description="tests that were skipped", examples=[8])
     pass_rate: float | None = Field(description="0 to 1; null where no test ran", examples=[0.9963])
 
 
 class TrendPage(BaseModel):
     """Runs that are over, newest first; `next` is the cursor of the next page, null at the end."""
 
-    items: list[TrendPoint]
-    next: str | None = Field(examples=["WzE3ODU1NzkzMDAuMTIzLCAiMjAyNjA4MDFUMTAxNTAwMTIzLTZlOTEzYyJd"])
+    items: list[TrendPoint] = Field(description="the runs of this page")
+    next: str | None = Field(
+        description="cursor of the next page; null at the end",
+        examples=["WzE3ODU1NzkzMDAuMTIzLCAiMjAyNjA4MDFUMTAxNTAwMTIzLTZlOTEzYyJd"],
+    )
 
 
 class Facets(BaseModel):
@@ -270,15 +286,15 @@ class Facets(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    branches: list[str] = Field(examples=[["main", "topic/faster"]])
-    suites: list[str] = Field(examples=[["unit", "e2e"]])
-    labels_total: int = Field(examples=[10412])
+    branches: list[str] = Field(description="branch names", examples=[["main", "topic/faster"]])
+    suites: list[str] = Field(description="suite names", examples=[["unit", "e2e"]])
+    labels_total: int = Field(description="number of labels in the namespace", examples=[10412])
 
 
 class Profile(BaseModel):
     """A run column-wise: row `n` of a table is the `n`th of each list. Durations in whole microseconds."""
 
-    version: int = Field(examples=[1])
+    version: int = Field(description="version of this format", examples=[1])
     tests: dict[str, list[Any]] = Field(
         description="nodeid, outcome, start (from the run's), setup, call, teardown, worker, stats (labels), and "
         "budget (an object of max_seconds and max_slowdown, or null) where a test of the run is marked with one",
@@ -303,21 +319,35 @@ class Profile(BaseModel):
 class SpeedscopeFile(BaseModel):
     """A run for speedscope.app: a view a worker, one of collection, one of fixtures."""
 
-    schema_: str = Field(alias="$schema", examples=["https://www.speedscope.app/file-format-schema.json"])
-    exporter: str = Field(examples=["akastats"])
-    name: str = Field(examples=[f"run {_RUN_ID}"])
-    active_profile_index: int = Field(alias="activeProfileIndex", examples=[0])
-    shared: dict[str, list[dict[str, Any]]] = Field(examples=[{"frames": [{"name": "test_a.py::test_b"}]}])
-    profiles: list[dict[str, Any]] = Field(examples=[[{"type": "evented", "name": "gw0", "unit": "microseconds"}]])
+    schema_: str = Field(
+        description="schema of speedscope's format",
+        alias="$schema",
+        examples=["https://www.speedscope.app/file-format-schema.json"],
+    )
+    exporter: str = Field(description="program that wrote the file", examples=["akastats"])
+    name: str = Field(description="title of the file", examples=[f"run {_RUN_ID}"])
+    active_profile_index: int = Field(
+        description="view that is shown first", alias="activeProfileIndex", examples=[0]
+    )
+    shared: dict[str, list[dict[str, Any]]] = Field(
+        description="frames that all views share", examples=[{"frames": [{"name": "test_a.py::test_b"}]}]
+    )
+    profiles: list[dict[str, Any]] = Field(
+        description="the views", examples=[[{"type": "evented", "name": "gw0", "unit": "microseconds"}]]
+    )
 
 
 class PerfettoFile(BaseModel):
     """A run for ui.perfetto.dev and Chrome, in the JSON trace event format: a thread a worker."""
 
     trace_events: list[dict[str, Any]] = Field(
-        alias="traceEvents", examples=[[{"ph": "X", "name": "test_a.py::test_b", "ts": 1200, "dur": 310}]]
+        description="events of the trace event format",
+        alias="traceEvents",
+        examples=[[{"ph": "X", "name": "test_a.py::test_b", "ts": 1200, "dur": 310}]],
     )
-    display_time_unit: str = Field(alias="displayTimeUnit", examples=["ms"])
+    display_time_unit: str = Field(
+        description="unit in which the program shows times", alias="displayTimeUnit", examples=["ms"]
+    )
 
 
 class Attempt(BaseModel):
@@ -331,9 +361,9 @@ class Attempt(BaseModel):
         description="passed, failed, error, xfailed, xpassed, or rerun: failed and tried again",
         examples=["failed"],
     )
-    run: str | None = Field(examples=[_RUN_ID])
-    commit: str | None = Field(examples=["3af0983c0ffee3af0983c0ffee3af0983c0ffee0"])
-    branch: str | None = Field(examples=["main"])
+    run: str | None = Field(description="id of the run", examples=[_RUN_ID])
+    commit: str | None = Field(description="full commit id", examples=["3af0983c0ffee3af0983c0ffee3af0983c0ffee0"])
+    branch: str | None = Field(description="branch name", examples=["main"])
     error_id: str | None = Field(description="context id of a failure's traceback", examples=[_CONTEXT_ID])
 
 
@@ -342,10 +372,10 @@ class TestHistory(BaseModel):
 
     __test__ = False
 
-    nodeid: str = Field(examples=["tests/test_orders.py::test_total[eur]"])
-    suite: str | None = Field(examples=["unit"])
-    items: list[Attempt]
-    next: str | None = Field(default=None, examples=[None])
+    nodeid: str = Field(description="pytest's node id", examples=["tests/test_orders.py::test_total[eur]"])
+    suite: str | None = Field(description="suite of the run; null without one", examples=["unit"])
+    items: list[Attempt] = Field(description="the attempts, newest first")
+    next: str | None = Field(default=None, description="always null: there is one page", examples=[None])
 
 
 _FINGERPRINT = "5c0ffee5c0ffee5c0ffee5c0ffee5c0f"
@@ -357,12 +387,12 @@ class TestRow(BaseModel):
 
     __test__ = False
 
-    nodeid: str = Field(examples=["tests/test_orders.py::test_total[eur]"])
-    suite: str | None = Field(examples=["unit"])
+    nodeid: str = Field(description="pytest's node id", examples=["tests/test_orders.py::test_total[eur]"])
+    suite: str | None = Field(description="suite of the run; null without one", examples=["unit"])
     runs: int = Field(description="attempts ever", examples=[412])
     failure_rate: float | None = Field(description="of the newest 100 attempts, 0 to 1", examples=[0.02])
     avg: float | None = Field(description="over all attempts", examples=[0.41])
-    last: float | None = Field(examples=[0.42])
+    last: float | None = Field(description="newest duration in seconds", examples=[0.42])
     p50: float | None = Field(description="of the newest 100 attempts", examples=[0.4])
     p95: float | None = Field(description="of the newest 100 attempts", examples=[0.61])
     last_time: float = Field(description="epoch seconds", examples=[1785579301.4])
@@ -383,25 +413,28 @@ class TestsPage(BaseModel):
 
     __test__ = False
 
-    items: list[TestRow]
-    next: str | None = Field(examples=[_CURSOR])
-    total: int = Field(examples=[10234])
+    items: list[TestRow] = Field(description="the tests of this page")
+    next: str | None = Field(description="cursor of the next page; null at the end", examples=[_CURSOR])
+    total: int = Field(description="number of items on all pages", examples=[10234])
 
 
 class GridLine(BaseModel):
     """One test in a grid: an outcome's letter a run, `.` where it has no point in that run."""
 
-    nodeid: str = Field(examples=["tests/test_orders.py::test_total[eur]"])
-    suite: str | None = Field(examples=["unit"])
-    cells: str = Field(examples=["pp.fp"])
+    nodeid: str = Field(description="pytest's node id", examples=["tests/test_orders.py::test_total[eur]"])
+    suite: str | None = Field(description="suite of the run; null without one", examples=["unit"])
+    cells: str = Field(
+        description="one letter per run, newest first, as in a test's `outcomes`; `.` without a point in that run",
+        examples=["pp.fp"],
+    )
 
 
 class Grid(BaseModel):
     """Tests beside runs: the cells of each line are those of `runs`, newest first."""
 
-    runs: list[Run]
-    items: list[GridLine]
-    next: str | None = Field(examples=[_CURSOR])
+    runs: list[Run] = Field(description="the runs, newest first")
+    items: list[GridLine] = Field(description="the tests of this page")
+    next: str | None = Field(description="cursor of the next page; null at the end", examples=[_CURSOR])
     total: int = Field(description="tests on all pages", examples=[10234])
 
 
@@ -411,10 +444,10 @@ class TestPhases(BaseModel):
     __test__ = False
     model_config = ConfigDict(from_attributes=True)
 
-    run: str = Field(examples=[_RUN_ID])
-    setup: float = Field(examples=[0.01])
-    call: float = Field(examples=[0.42])
-    teardown: float = Field(examples=[0.0])
+    run: str = Field(description="id of the run", examples=[_RUN_ID])
+    setup: float = Field(description="seconds of the setup", examples=[0.01])
+    call: float = Field(description="seconds of the test itself", examples=[0.42])
+    teardown: float = Field(description="seconds of the teardown", examples=[0.0])
     worker: str = Field(description="empty without workers", examples=["gw0"])
 
 
@@ -424,12 +457,12 @@ class TestFixture(BaseModel):
     __test__ = False
     model_config = ConfigDict(from_attributes=True)
 
-    name: str = Field(examples=["database"])
+    name: str = Field(description="name of the fixture", examples=["database"])
     baseid: str = Field(description="where it is defined; empty for plugins and the root", examples=["tests"])
-    scope: str = Field(examples=["session"])
+    scope: str = Field(description="scope of the fixture", examples=["session"])
     count: int = Field(description="how often it was set up", examples=[1])
-    setup: float = Field(examples=[0.812])
-    teardown: float = Field(examples=[0.1])
+    setup: float = Field(description="seconds of all setups", examples=[0.812])
+    teardown: float = Field(description="seconds of all teardowns", examples=[0.1])
 
 
 class TestDetails(TestRow):
@@ -438,12 +471,14 @@ class TestDetails(TestRow):
     `verdict` and `changes` are by the newest verdicts of its suite.
     """
 
-    label: str = Field(examples=["test@unit::tests/test_orders.py::test_total[eur]"])
-    numbers: Numbers
+    label: str = Field(
+        description="label of its points", examples=["test@unit::tests/test_orders.py::test_total[eur]"]
+    )
+    numbers: Numbers = Field(description="numbers of the test's label")
     failures: list[Failure] = Field(
         description="its newest 20 tracebacks, grouped by fingerprint, newest first; `count` is of attempts"
     )
-    latest: TestPhases | None
+    latest: TestPhases | None = Field(description="phases in its newest run; null if its profile has expired")
     fixtures: list[TestFixture] = Field(description="those it can see, the costliest first, at most 20")
     verdict: JudgedTest | None = Field(description="null for a test that is healthy, new, or not judged")
     together: list[str] = Field(
@@ -451,14 +486,14 @@ class TestDetails(TestRow):
         examples=[["tests/test_orders.py::test_tax"]],
     )
     changes: list[JudgedChange] = Field(description="of its duration, slower and faster, newest first")
-    quarantine: InQuarantine | None
+    quarantine: InQuarantine | None = Field(description="the test's quarantine; null if it is not in quarantine")
     judged_by: str | None = Field(description="the run whose verdicts these are", examples=[_RUN_ID])
 
 
 class ErrorRow(BaseModel):
     """Failures that are the same one; times are starts of runs. `newest` is null without a run or test."""
 
-    fingerprint: str = Field(examples=[_FINGERPRINT])
+    fingerprint: str = Field(description="id of failures that are the same one", examples=[_FINGERPRINT])
     exception: str | None = Field(description="its class", examples=["AssertionError"])
     message: str | None = Field(
         description="numbers, addresses and paths masked; null where it is not known, or not to be told",
@@ -473,16 +508,18 @@ class ErrorRow(BaseModel):
     runs: int = Field(description="runs they were in", examples=[4])
     tests: int = Field(description="tests they hit", examples=[6])
     error_id: str | None = Field(description="context id of the newest traceback", examples=[_CONTEXT_ID])
-    newest_run: str | None = Field(examples=[_RUN_ID])
+    newest_run: str | None = Field(
+        description="id of the newest run with this failure; null if unknown", examples=[_RUN_ID]
+    )
     newest_test: str | None = Field(description="node id", examples=["tests/test_orders.py::test_total[eur]"])
 
 
 class ErrorsPage(BaseModel):
     """Failures in the order asked for; `total` counts those on all pages."""
 
-    items: list[ErrorRow]
-    next: str | None = Field(examples=[_CURSOR])
-    total: int = Field(examples=[31])
+    items: list[ErrorRow] = Field(description="the failures of this page")
+    next: str | None = Field(description="cursor of the next page; null at the end", examples=[_CURSOR])
+    total: int = Field(description="number of items on all pages", examples=[31])
 
 
 class ErrorInRun(BaseModel):
@@ -490,11 +527,11 @@ class ErrorInRun(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    run: str = Field(examples=[_RUN_ID])
+    run: str = Field(description="id of the run", examples=[_RUN_ID])
     started: float = Field(description="epoch seconds", examples=[1785579300.123])
-    branch: str | None = Field(examples=["main"])
-    commit: str | None = Field(examples=["3af0983c0ffee3af0983c0ffee3af0983c0ffee0"])
-    count: int = Field(examples=[6])
+    branch: str | None = Field(description="branch name", examples=["main"])
+    commit: str | None = Field(description="full commit id", examples=["3af0983c0ffee3af0983c0ffee3af0983c0ffee0"])
+    count: int = Field(description="failures in this run", examples=[6])
 
 
 class ErrorInTest(BaseModel):
@@ -502,15 +539,18 @@ class ErrorInTest(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    nodeid: str = Field(examples=["tests/test_orders.py::test_total[eur]"])
-    suite: str | None = Field(examples=["unit"])
-    count: int = Field(examples=[3])
+    nodeid: str = Field(description="pytest's node id", examples=["tests/test_orders.py::test_total[eur]"])
+    suite: str | None = Field(description="suite of the run; null without one", examples=["unit"])
+    count: int = Field(description="failures of this test", examples=[3])
 
 
 class ErrorDetails(ErrorRow):
     """Failures that are the same one, with their newest traceback, which is kept as long as this is."""
 
-    traceback: str | None = Field(examples=["E       assert 12 == 13"])
+    traceback: str | None = Field(
+        description="the newest traceback; null if this token must not read it",
+        examples=["E       assert 12 == 13"],
+    )
     in_runs: list[ErrorInRun] = Field(description="the newest 100, newest first")
     in_tests: list[ErrorInTest] = Field(description="at most 100, the most frequent first")
 
@@ -530,7 +570,7 @@ class JudgedFailure(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    nodeid: str = Field(examples=[_NODEID])
+    nodeid: str = Field(description="pytest's node id", examples=[_NODEID])
     label: FailureLabel | None = Field(
         description="null where there is no history to judge by", examples=["known flaky"]
     )
@@ -546,8 +586,8 @@ class VerdictsInShort(BaseModel):
 
     run: str = Field(description="the run that was judged", examples=[_RUN_ID])
     started: float | None = Field(description="when it began, epoch seconds", examples=[1785579300.123])
-    suite: str | None = Field(examples=["unit"])
-    branch: str | None = Field(examples=["topic/faster"])
+    suite: str | None = Field(description="suite of the run; null without one", examples=["unit"])
+    branch: str | None = Field(description="branch name", examples=["topic/faster"])
     base: str | None = Field(description="the branch that failures are compared with", examples=["main"])
     runs: int = Field(description="how many were judged by, itself included", examples=[120])
     counts: dict[State, int] = Field(
@@ -566,9 +606,9 @@ class OverBudget(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    nodeid: str = Field(examples=[_NODEID])
-    seconds: float = Field(examples=[2.31])
-    allowed: float = Field(examples=[1.5])
+    nodeid: str = Field(description="pytest's node id", examples=[_NODEID])
+    seconds: float = Field(description="duration in seconds", examples=[2.31])
+    allowed: float = Field(description="seconds that the marker allows", examples=[1.5])
     rule: str = Field(description="max_seconds or max_slowdown", examples=["max_seconds"])
 
 
@@ -593,7 +633,7 @@ class WorkerFailures(BaseModel):
 class RanBefore(BaseModel):
     """A test that ran right before another one where that failed."""
 
-    nodeid: str = Field(examples=["tests/test_orders.py::test_empties_the_cart"])
+    nodeid: str = Field(description="pytest's node id", examples=["tests/test_orders.py::test_empties_the_cart"])
     count: int = Field(description="how often", examples=[4])
 
 
@@ -604,8 +644,8 @@ class InQuarantine(BaseModel):
 
     until: float = Field(description="epoch seconds", examples=[1786183199.0])
     since: float = Field(description="epoch seconds", examples=[1785579300.0])
-    reason: str = Field(examples=["the payment sandbox is rate limited"])
-    by: str = Field(examples=["ada"])
+    reason: str = Field(description="reason as it was entered", examples=["the payment sandbox is rate limited"])
+    by: str = Field(description="who put the test into quarantine", examples=["ada"])
 
 
 class JudgedTest(BaseModel):
@@ -613,9 +653,9 @@ class JudgedTest(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    nodeid: str = Field(examples=[_NODEID])
-    suite: str | None = Field(examples=["unit"])
-    state: State = Field(examples=["flaky"])
+    nodeid: str = Field(description="pytest's node id", examples=[_NODEID])
+    suite: str | None = Field(description="suite of the run; null without one", examples=["unit"])
+    state: State = Field(description="state of the test", examples=["flaky"])
     rate: float = Field(description="how much of its first attempts fail at present, 0 to 1", examples=[0.12])
     low: float = Field(description="the rate is above this with 97.5 %", examples=[0.07])
     high: float = Field(description="the rate is below this with 97.5 %", examples=[0.19])
@@ -629,19 +669,24 @@ class JudgedTest(BaseModel):
     evidence: list[str] = Field(
         description="failing runs that speak for the state, newest first, at most 20", examples=[[_RUN_ID]]
     )
-    workers: list[WorkerFailures]
+    workers: list[WorkerFailures] = Field(description="attempts by worker, in runs with several workers")
     after: list[RanBefore] = Field(description="what ran right before its failures, the most frequent first")
     cluster: int | None = Field(description="tests of one number fail together", examples=[0])
-    quarantine: InQuarantine | None
+    quarantine: InQuarantine | None = Field(description="the test's quarantine; null if it is not in quarantine")
 
 
 class FlakyPage(BaseModel):
     """Tests in the order asked for; all pages are out of the same `verdicts`, null where there are none yet."""
 
-    items: list[JudgedTest]
-    next: str | None = Field(examples=["WyIyMDI2MDgwMVQxMDE1MDAxMjMtNmU5MTNjIiwgMTAwXQ"])
+    items: list[JudgedTest] = Field(description="the tests of this page")
+    next: str | None = Field(
+        description="cursor of the next page; null at the end",
+        examples=["WyIyMDI2MDgwMVQxMDE1MDAxMjMtNmU5MTNjIiwgMTAwXQ"],
+    )
     total: int = Field(description="tests on all pages", examples=[3])
-    verdicts: VerdictsInShort | None
+    verdicts: VerdictsInShort | None = Field(
+        description="the verdicts that all pages come from; null if there are none yet"
+    )
 
 
 class ChangeMark(BaseModel):
@@ -650,7 +695,7 @@ class ChangeMark(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     mark: MarkKind = Field(description="those expected or noise are no news any more", examples=["expected"])
-    reason: str = Field(examples=["the new tax tables"])
+    reason: str = Field(description="reason as it was entered", examples=["the new tax tables"])
     since: float = Field(description="epoch seconds", examples=[1785579400.0])
 
 
@@ -662,54 +707,65 @@ class JudgedChange(BaseModel):
 
     id: str = Field(description="for its mark", examples=["7e8a1bf79f85d966"])
     label: str = Field(description="empty: the suite as a whole", examples=[f"test@unit::{_NODEID}"])
-    kind: Literal["test", "fixture", "collect", "stat", "suite"] = Field(examples=["test"])
+    kind: Literal["test", "fixture", "collect", "stat", "suite"] = Field(
+        description="kind of the label", examples=["test"]
+    )
     name: str = Field(
         description="a test's node id, where a fixture is defined and its name, a file's path, else the label",
         examples=[_NODEID],
     )
     nodeid: str | None = Field(description="null unless it is a test", examples=[_NODEID])
-    suite: str | None = Field(examples=["unit"])
+    suite: str | None = Field(description="suite of the run; null without one", examples=["unit"])
     environment: str = Field(
         description="suite, workers, machine and Python of the runs compared", examples=["unit/n8/github-4/3.13"]
     )
-    before: float = Field(examples=[0.42])
-    after: float = Field(examples=[0.63])
+    before: float = Field(description="seconds before the change", examples=[0.42])
+    after: float = Field(description="seconds after the change", examples=[0.63])
     ratio: float = Field(description="after over before", examples=[1.499])
     low: float = Field(description="the ratio is above this with 97.5 %", examples=[1.41])
     high: float = Field(description="the ratio is below this with 97.5 %", examples=[1.59])
     since: str = Field(description="the last run that surely was before it", examples=[_EARLIER_RUN])
     run: str = Field(description="the likeliest first run", examples=[_RUN_ID])
     until: str = Field(description="the first run that surely was after it", examples=[_LATER_RUN])
-    since_commit: str | None = Field(examples=["9d1c0de9d1c0de9d1c0de9d1c0de9d1c0de9d1c0"])
+    since_commit: str | None = Field(
+        description="commit of the run `since`", examples=["9d1c0de9d1c0de9d1c0de9d1c0de9d1c0de9d1c0"]
+    )
     commit: str | None = Field(description="of the likeliest first run", examples=[_SHA])
-    until_commit: str | None = Field(examples=["4be11e54be11e54be11e54be11e54be11e54be11"])
+    until_commit: str | None = Field(
+        description="commit of the run `until`", examples=["4be11e54be11e54be11e54be11e54be11e54be11"]
+    )
     runs_after: int = Field(description="runs at the new level so far", examples=[7])
-    is_slower: bool = Field(examples=[True])
+    is_slower: bool = Field(description="whether `after` is more than `before`", examples=[True])
     is_suspected: bool = Field(description="true until five runs are at the new level", examples=[False])
     is_new: bool = Field(description="whether the verdict before did not have it", examples=[False])
     p: float = Field(description="of chance alone", examples=[1e-9])
     confidence: float = Field(description="that it is 10 % at least, 0 to 1", examples=[0.999])
     group: int | None = Field(description="its place in `together`", examples=[0])
-    mark: ChangeMark | None
+    mark: ChangeMark | None = Field(description="acknowledgement of the change; null without one")
 
 
 class RunPace(BaseModel):
     """How long all tests of a run took against their usual: 1 the same, 2 twice as long."""
 
-    run: str = Field(examples=[_RUN_ID])
-    pace: float = Field(examples=[1.04])
+    run: str = Field(description="id of the run", examples=[_RUN_ID])
+    pace: float = Field(description="duration of all tests divided by their typical duration", examples=[1.04])
 
 
 class RegressionsPage(BaseModel):
     """Changes, newest first; all pages are out of the same `verdicts`, null where there are none yet."""
 
-    items: list[JudgedChange]
-    next: str | None = Field(examples=["WyIyMDI2MDgwMVQxMDE1MDAxMjMtNmU5MTNjIiwgMTAwXQ"])
+    items: list[JudgedChange] = Field(description="the changes of this page")
+    next: str | None = Field(
+        description="cursor of the next page; null at the end",
+        examples=["WyIyMDI2MDgwMVQxMDE1MDAxMjMtNmU5MTNjIiwgMTAwXQ"],
+    )
     total: int = Field(description="changes on all pages", examples=[12])
     suite_changes: list[JudgedChange] = Field(description="of the pace of everything, newest first")
     together: list[list[str]] = Field(description="labels that changed at one run", examples=[[_TOGETHER]])
     paces: list[RunPace] = Field(description="of the runs in the environment of the newest, oldest first")
-    verdicts: VerdictsInShort | None
+    verdicts: VerdictsInShort | None = Field(
+        description="the verdicts that all pages come from; null if there are none yet"
+    )
 
 
 class Verdicts(RunVerdicts):
@@ -734,8 +790,10 @@ class MarkWanted(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    mark: MarkKind = Field(examples=["expected"])
-    reason: str = Field(default="", max_length=500, examples=["the new tax tables"])
+    mark: MarkKind = Field(description="the acknowledgement", examples=["expected"])
+    reason: str = Field(
+        default="", description="why, in at most 500 characters", max_length=500, examples=["the new tax tables"]
+    )
 
 
 Moment = Annotated[float, Field(strict=True, ge=-1e12, le=1e12)]
@@ -749,6 +807,7 @@ class QuarantineWish(BaseModel):
         description="epoch seconds, or a day, whose end in AKA_STATS_TIMEZONE it is", examples=["2026-12-24"]
     )
     reason: Annotated[str, AfterValidator(check_text)] = Field(
+        description="why, in at most 500 characters",
         min_length=1,
         max_length=MAX_REASON,
         pattern=SEEN,
@@ -762,11 +821,13 @@ class QuarantineEntry(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    label: str = Field(examples=["test@unit::tests/test_orders.py::test_total[eur]"])
-    nodeid: str = Field(examples=["tests/test_orders.py::test_total[eur]"])
-    suite: str | None = Field(examples=["unit"])
-    until: float = Field(examples=[1798153200.0])
-    reason: str = Field(examples=["the bank's sandbox hangs up, PAY-7"])
+    label: str = Field(
+        description="label of its points", examples=["test@unit::tests/test_orders.py::test_total[eur]"]
+    )
+    nodeid: str = Field(description="pytest's node id", examples=["tests/test_orders.py::test_total[eur]"])
+    suite: str | None = Field(description="suite of the run; null without one", examples=["unit"])
+    until: float = Field(description="end of the quarantine, epoch seconds", examples=[1798153200.0])
+    reason: str = Field(description="reason as it was entered", examples=["the bank's sandbox hangs up, PAY-7"])
     since: float = Field(description="when it was put in first, without a gap", examples=[1785579300.0])
     by: str | None = Field(description="who put it in, as told", examples=["ada"])
 
@@ -780,45 +841,59 @@ class QuarantineEntry(BaseModel):
 class QuarantinePage(BaseModel):
     """What is in quarantine, all of it."""
 
-    items: list[QuarantineEntry]
-    next: None = Field(default=None, examples=[None])
+    items: list[QuarantineEntry] = Field(description="all tests in quarantine")
+    next: None = Field(default=None, description="always null: there is one page", examples=[None])
 
 
 class LabelsPage(BaseModel):
     """Labels in byte order; a page may be short and not the last: `next` says."""
 
-    items: list[str] = Field(examples=[["run::duration", "test::tests/test_orders.py::test_total[eur]"]])
-    next: str | None = Field(examples=["cnVuOjpkdXJhdGlvbg"])
+    items: list[str] = Field(
+        description="the labels of this page",
+        examples=[["run::duration", "test::tests/test_orders.py::test_total[eur]"]],
+    )
+    next: str | None = Field(
+        description="cursor of the next page; null at the end", examples=["cnVuOjpkdXJhdGlvbg"]
+    )
 
 
 class Scopes(BaseModel):
     """What may be done by the one who asks; each scope stands for itself."""
 
-    scopes: list[Literal["stats", "contexts", "write"]] = Field(examples=[["contexts", "stats", "write"]])
+    scopes: list[Literal["stats", "contexts", "write"]] = Field(
+        description="scopes of the token, or of this machine without one",
+        examples=[["contexts", "stats", "write"]],
+    )
 
 
 class ServerHealth(BaseModel):
     """The statistics server: what is null could not be learnt, and `detail` says why."""
 
-    reachable: bool = Field(examples=[True])
-    kind: Literal["redis", "valkey"] | None = Field(examples=["valkey"])
-    version: str | None = Field(examples=["9.1.0"])
-    detail: str | None = Field(default=None, examples=[None])
+    reachable: bool = Field(description="whether the server replies", examples=[True])
+    kind: Literal["redis", "valkey"] | None = Field(description="server software", examples=["valkey"])
+    version: str | None = Field(description="version of the server", examples=["9.1.0"])
+    detail: str | None = Field(default=None, description="reason for what is null", examples=[None])
 
 
 class Health(BaseModel):
     """Whether this service can answer: its own version and its server."""
 
-    version: str = Field(examples=["0.1.0"])
-    server: ServerHealth
+    version: str = Field(description="version of akastats", examples=["0.1.0"])
+    server: ServerHealth = Field(description="state of the statistics server")
 
 
 class ProblemDetails(BaseModel):
     """An error (RFC 9457); on a foreign application only `detail` is there."""
 
-    type: str = Field(default="about:blank", examples=["about:blank"])
-    title: str = Field(default="", examples=["Unprocessable Entity"])
-    status: int = Field(default=500, examples=[422])
-    detail: str = Field(examples=["matcher: String should have at most 512 characters"])
-    field: str | None = Field(default=None, examples=["matcher"])
-    limit: int | None = Field(default=None, examples=[512])
+    type: str = Field(
+        default="about:blank", description="kind of the problem, always about:blank", examples=["about:blank"]
+    )
+    title: str = Field(default="", description="phrase of the status", examples=["Unprocessable Entity"])
+    status: int = Field(default=500, description="HTTP status", examples=[422])
+    detail: str = Field(
+        description="the error in one sentence", examples=["matcher: String should have at most 512 characters"]
+    )
+    field: str | None = Field(
+        default=None, description="parameter, header or part of the body that is wrong", examples=["matcher"]
+    )
+    limit: int | None = Field(default=None, description="the limit that was exceeded", examples=[512])

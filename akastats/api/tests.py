@@ -43,8 +43,11 @@ Words = Annotated[
         max_length=500, description="words that all occur in the node id, whatever their case", examples=["total"]
     ),
 ]
-Outcome = Literal["", "passed", "failed", "error", "xfailed", "xpassed", "rerun"]
-Sort = Literal[
+Outcome = Annotated[
+    Literal["", "passed", "failed", "error", "xfailed", "xpassed", "rerun"],
+    Query(description="only tests whose newest attempt had this outcome; empty: all", examples=["failed"]),
+]
+SortName = Literal[
     "nodeid",
     "-nodeid",
     "last",
@@ -62,6 +65,7 @@ Sort = Literal[
     "last_time",
     "-last_time",
 ]
+Sort = Annotated[SortName, Query(description="`-` in front: descending")]
 
 
 def _wanted(q: Words = "", suite: AnySuite = None, outcome: Outcome = "", sort: Sort = "-last_time") -> Wanted:

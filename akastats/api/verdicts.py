@@ -39,7 +39,7 @@ JudgedRun = Annotated[
 StateWanted = Annotated[
     Literal["", "flaky", "broken", "undecided"], Query(description="only tests in this state; empty: any of these")
 ]
-Sort = Literal[
+SortName = Literal[
     "seconds_lost",
     "-seconds_lost",
     "runs_failed",
@@ -53,6 +53,7 @@ Sort = Literal[
     "nodeid",
     "-nodeid",
 ]
+Sort = Annotated[SortName, Query(description="`-` in front: descending")]
 
 
 @router.get("/verdicts", responses=documented(404))

@@ -6,12 +6,12 @@ from functools import cache, lru_cache
 from html import escape
 from string import Template
 
-from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi import APIRouter, FastAPI, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse
 
 from akastats import __version__
 from akastats.config import config
-from akastats.dashboard import files
+from akastats.dashboard import files, reference
 
 router = APIRouter(include_in_schema=False)
 
@@ -43,6 +43,21 @@ FOREVER = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Ty
 async def get_shell(request: Request) -> HTMLResponse:
     """Answer the shell, whose scripts look at the address and fetch what it shows."""
     return HTMLResponse(shell(to_base(request), config.timezone), headers=HEADERS)
+
+
+@router.get("/docs", response_class=HTMLResponse)
+async def get_reference(request: Request) -> HTMLResponse:
+    """Answer the API's reference, which needs no script and nothing from elsewhere."""
+    base = to_base(request)
+    page = _template("reference.html").substitute(
+        base=base, static=f"{base}static/{files.digest()}/", content=_reference(request.app), version=__version__
+    )
+    return HTMLResponse(page, headers=HEADERS)
+
+
+@lru_cache(maxsize=1)
+def _reference(app: FastAPI) -> str:
+    return reference.render(app.openapi())
 
 
 @router.get("/static/{digest}/{name}")
@@ -81,9 +96,11 @@ def to_base(request: Request) -> str:
 def shell(base: str, timezone: str) -> str:
     """Return the page before it has any data."""
     static = f"{base}static/{files.digest()}/"
-    return _shell().substitute(base=base, static=static, timezone=escape(timezone), version=escape(__version__))
+    return _template("shell.html").substitute(
+        base=base, static=static, timezone=escape(timezone), version=escape(__version__)
+    )
 
 
 @cache
-def _shell() -> Template:
-    return Template(files.read("shell.html").decode())
+def _template(name: str) -> Template:
+    return Template(files.read(name).decode())

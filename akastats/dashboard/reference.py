@@ -1,0 +1,169 @@
+"""The API's reference as one HTML page, made from its OpenAPI document. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from html import escape
+from typing import Any
+from urllib.parse import quote
+
+
+def render(document: Mapping[str, Any]) -> str:
+    """Return the content of the page: operations by tag, then the schemas of what they answer."""
+    by_tag: dict[str, list[str]] = {}
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            by_tag.setdefault(operation["tags"][0], []).append(_operation(method, path, operation))
+    schemas = document["components"]["schemas"]
+    sections = [_section(tag, tag.capitalize(), operations) for tag, operations in by_tag.items()]
+    sections.append(_section("schemas", "Schemas", [_schema(name, each) for name, each in schemas.items()]))
+    links = [*by_tag, "schemas"]
+    contents = "".join(f'<a href="#{escape(each)}">{escape(each.capitalize())}</a>' for each in links)
+    return f'<nav class="contents" aria-label="On this page">{contents}</nav>{"".join(sections)}'
+
+
+def _section(id_: str, title: str, items: Iterable[str]) -> str:
+    head = f'<div class="headline"><h2>{escape(title)}</h2></div>'
+    return f'<section id="{escape(id_)}">{head}{"".join(items)}</section>'
+
+
+def _operation(method: str, path: str, operation: Mapping[str, Any]) -> str:
+    description = operation.get("description", "")
+    first, *rest = description.split("\n\n")
+    head = f"<code><b>{method.upper()}</b> {escape(path)}</code> <span class='note'>{_text(first)}</span>"
+    parts = [
+        *(f"<p>{_text(each)}</p>" for each in rest),
+        _parameters(operation.get("parameters", [])),
+        _body(operation.get("requestBody")),
+        _answers(operation["responses"]),
+        f"<pre tabindex='0'><code>{escape(curl(method, path, operation))}</code></pre>",
+    ]
+    return _folded(operation["operationId"], head, "".join(parts))
+
+
+def _folded(id_: str, head: str, body: str) -> str:
+    return (
+        f'<details class="failure reference" id="{escape(id_)}"><summary>'
+        f'<span class="what">{head}</span></summary><div class="body">{body}</div></details>'
+    )
+
+
+def _parameters(parameters: Sequence[Mapping[str, Any]]) -> str:
+    rows = [
+        (f"<code>{escape(each['name'])}</code>", each["in"], *_type_and_words(each["schema"], each))
+        for each in parameters
+    ]
+    return _table("Parameters", ("Parameter", "In", "Type", "Meaning", "Example"), rows)
+
+
+def _body(body: Mapping[str, Any] | None) -> str:
+    if body is None:
+        return ""
+    schema = body["content"]["application/json"]["schema"]
+    rows = [
+        (f"<code>{escape(name)}</code>", *_type_and_words(field, field))
+        for name, field in schema.get("properties", {}).items()
+    ]
+    words = f"<p>Body, as JSON: {_text(body.get('description', ''))}, {_type(schema)}.</p>"
+    return words + _table("Fields of the body", ("Field", "Type", "Meaning", "Example"), rows)
+
+
+def _answers(responses: Mapping[str, Any]) -> str:
+    rows = [
+        (escape(status), _type_of_answer(answer), _text(answer["description"]))
+        for status, answer in responses.items()
+    ]
+    return _table("Answers", ("Status", "Type", "Meaning"), rows)
+
+
+def _type_of_answer(answer: Mapping[str, Any]) -> str:
+    kinds = [
+        f"<code>{escape(kind)}</code> {_type(content.get('schema', {}))}"
+        for kind, content in answer.get("content", {}).items()
+    ]
+    return ", ".join(kinds)
+
+
+def _schema(name: str, schema: Mapping[str, Any]) -> str:
+    rows = [
+        (f"<code>{escape(field)}</code>", *_type_and_words(told, told))
+        for field, told in schema["properties"].items()
+    ]
+    head = f"<code><b>{escape(name)}</b></code> <span class='note'>{_text(schema.get('description', ''))}</span>"
+    return _folded(f"schema-{name}", head, _table(name, ("Field", "Type", "Meaning", "Example"), rows))
+
+
+def _type_and_words(schema: Mapping[str, Any], told: Mapping[str, Any]) -> tuple[str, str, str]:
+    examples = schema.get("examples") or told.get("examples") or ()
+    example = f"<code>{escape(json.dumps(examples[0], ensure_ascii=False))}</code>" if examples else ""
+    return _type(schema), _text(told.get("description", "")), example
+
+
+def _type(schema: Mapping[str, Any]) -> str:
+    """Return a schema's type in a few words, with links to the schemas that it names."""
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        return f'<a href="#schema-{escape(name)}">{escape(name)}</a>'
+    for word in ("anyOf", "oneOf", "allOf"):
+        if word in schema:
+            return " or ".join(dict.fromkeys(map(_type, schema[word])))
+    if "enum" in schema or "const" in schema:
+        values = schema.get("enum", [schema.get("const")])
+        return " or ".join(f"<code>{escape(json.dumps(value))}</code>" for value in values)
+    kind = schema.get("type", "anything")
+    if kind == "array":
+        return f"list of {_type(schema.get('items', {}))}"
+    inner = schema.get("additionalProperties")
+    if kind == "object" and isinstance(inner, dict) and inner:
+        return f"object of {_type(inner)}"
+    return escape(kind) + _bounds(schema)
+
+
+def _bounds(schema: Mapping[str, Any]) -> str:
+    names = {"minimum": "from", "maximum": "to", "minLength": "at least", "maxLength": "at most"}
+    told = [f"{word} {schema[name]:g}" for name, word in names.items() if name in schema]
+    return f" ({', '.join(told)})" if told else ""
+
+
+def _table(caption: str, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    if not rows:
+        return ""
+    head = "".join(f'<th scope="col">{escape(title)}</th>' for title in titles)
+    lines = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    return (
+        f'<div class="frame" tabindex="0" role="region" aria-label="{escape(caption)}"><table>'
+        f'<caption class="unseen">{escape(caption)}</caption><thead><tr>{head}</tr></thead>'
+        f"<tbody>{lines}</tbody></table></div>"
+    )
+
+
+def _text(text: str) -> str:
+    """Return text with its code in backquotes as such."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
+
+
+def curl(method: str, path: str, operation: Mapping[str, Any]) -> str:
+    """Return a command that asks an operation on this machine, with the examples of what it needs."""
+    url = f"http://127.0.0.1:8321{path}"
+    for each in operation.get("parameters", []):
+        if each["in"] == "path":
+            example = str((each["schema"].get("examples") or each.get("examples"))[0])
+            url = url.replace("{" + each["name"] + "}", quote(example, safe="/:"))
+    verb = "" if method == "get" else f"-X {method.upper()} "
+    return " \\\n  ".join([f"curl {verb}'{url}'", *_data(operation.get("requestBody"))])
+
+
+def _data(body: Mapping[str, Any] | None) -> Iterator[str]:
+    if body is not None:
+        schema = body["content"]["application/json"]["schema"]
+        fields = {name: field["examples"][0] for name, field in schema.get("properties", {}).items()}
+        example = json.dumps(fields or schema["examples"][0])
+        yield "-H 'Content-Type: application/json'"
+        yield f"-d {_quoted(example)}"
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("'", "'\\''")
+    return f"'{escaped}'"
