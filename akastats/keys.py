@@ -12,7 +12,7 @@
 | `NS::RUN::id` | hash | one run |
 | `NS::RUNS`, `NS::RUNS::dimension::value` | sorted set | run ids by start time |
 | `NS::PROFILE::id` | string | the tests, errors, fixtures and files of one run, compressed |
-| `NS::UNLISTED` | sorted set | runs that the next four do not tell of yet, by when they ended |
+| `NS::UNLISTED` | sorted set | runs that the next four do not tell of yet, by server time of their end's report |
 | `NS::TESTS` | hash | a test's label to its row in lists, see `analysis/test_rows.py` |
 | `NS::TESTS_AT` | sorted set | those labels by server time of the row's last change |
 | `NS::ERROR::fingerprint` | hash | failures that are the same one, see `analysis/error_records.py` |

@@ -13,7 +13,8 @@
 --           (timestamp in epoch seconds),
 --       contexts, per context: ttl (seconds), bytes,
 --       writes, and if there are any: replaceable (the run's statuses that they may replace),
---           per write: command, number of arguments, arguments
+--           per write: command, number of arguments, arguments; times of a run that are ahead of this server are
+--           moved back to it, and the score `+inf` is its time
 -- Returns {1, cursor_to} when applied, {0, cursor} when the producer's cursor stands elsewhere.
 -- Errors with BADTYPE when a key of ours holds another type, with TOOMANY when a batch is too large; then nothing
 -- was written.
@@ -286,7 +287,41 @@ end
 
 local KIND_OF = {HSET = "hash", ZADD = "zset", ZREM = "zset"}
 
-local function read_write()
+local function is_ahead(time)
+  return time and time > now + CLOCK_SKEW
+end
+
+-- A run that says it began ahead of this server's clock began when it was first reported: `shift` is the difference,
+-- in seconds. Returns the fields of a run with their times moved by it.
+local shift = 0
+local function moved(run, fields)
+  local positions = {}
+  for position = 1, #fields, 2 do
+    positions[fields[position]] = position + 1
+  end
+  local started, finished = positions.started, positions.finished
+  local began = started and tonumber(fields[started])
+  if is_ahead(began) then
+    local known = careful(call("HGET", run, "started"))
+    shift = (known and not is_ahead(known) and known or now) - began
+    fields[started] = text(began + shift)
+  end
+  if finished and is_ahead(tonumber(fields[finished])) then
+    fields[finished] = text(math.min(now, tonumber(fields[finished]) + shift))
+  end
+  return fields
+end
+
+-- The score of a member is a time of the run; `+inf` stands for this server's.
+local function score_of(given)
+  local score = tonumber(given)
+  if score == math.huge then
+    return text(now)
+  end
+  return is_ahead(score) and text(math.min(now, score + shift)) or given
+end
+
+local function read_write(run)
   local write = {key = key(), command = argument(), arguments = {}}
   local arguments = count()
   if arguments > MOST_VALUES then
@@ -297,6 +332,11 @@ local function read_write()
   end
   if KIND_OF[write.command] then
     must_hold(write.key, KIND_OF[write.command])
+  end
+  if write.command == "HSET" and write.key == run and not problem then
+    write.arguments = moved(run, write.arguments)
+  elseif write.command == "ZADD" then
+    write.arguments[1] = score_of(write.arguments[1])
   end
   return write
 end
@@ -313,7 +353,7 @@ if write_count > 0 then
   status = not problem and call("HGET", run, "status")
   replaceable = argument()
   for position = 1, write_count do
-    writes[position] = read_write()
+    writes[position] = read_write(run)
   end
 end
 -- Numbers are written together where the server knows how (Valkey 9.1, Redis 8.4): 900 of them take a third of

@@ -10,6 +10,7 @@ from akastats import keys
 from akastats.operations.query import number
 from akastats.operations.requests import Argument, Command, Operation, ask, ask_all, call, tell
 from akastats.operations.runs import name_of, scored
+from akastats.operations.server import clock
 from akastats.scripts import FILE_ERROR, LIST, UNLIST
 
 #: Of a test's history so many points are read where its row is to be brought up to date.
@@ -22,7 +23,7 @@ ROWS_A_READ = 500
 ORPHANED_S = 60.0
 #: So many of those are listed by whoever comes by.
 ORPHANS = 20
-#: So many fingerprints are remembered, those seen last.
+#: So many fingerprints are remembered, those reported last.
 MAX_ERRORS = 5000
 
 
@@ -112,19 +113,23 @@ def file_error(
     return bool((yield from call(FILE_ERROR, names, arguments)))
 
 
-def prune_errors(namespace: str, oldest: float) -> Operation[int]:
-    """Forget at most 100 fingerprints that are older than `oldest`, or beyond the 5,000 seen last."""
-    key = keys.errors(namespace)
+def prune_errors(namespace: str, kept_s: float) -> Operation[int]:
+    """Forget at most 100 fingerprints that nobody has reported for `kept_s` seconds, or beyond the 5,000 newest.
+
+    Both go by the server's time of the last report: failures bear times of clients, one of which may be wrong.
+    """
+    key, changed_at = keys.errors(namespace), keys.errors_at(namespace)
+    oldest = (yield from clock()) - kept_s
     outlived, surplus = yield from ask_all(
         [
-            ("ZRANGEBYSCORE", key, "-inf", f"({oldest!r}", "LIMIT", 0, 100),
-            ("ZREVRANGE", key, MAX_ERRORS, MAX_ERRORS + 99),
+            ("ZRANGEBYSCORE", changed_at, "-inf", f"({oldest!r}", "LIMIT", 0, 100),
+            ("ZREVRANGE", changed_at, MAX_ERRORS, MAX_ERRORS + 99),
         ]
     )
     gone = list(dict.fromkeys([*outlived, *surplus]))
     if gone:
         records = [keys.error(namespace, name_of(fingerprint)) for fingerprint in gone]
-        yield from tell(("ZREM", key, *gone), ("ZREM", keys.errors_at(namespace), *gone), ("UNLINK", *records))
+        yield from tell(("ZREM", key, *gone), ("ZREM", changed_at, *gone), ("UNLINK", *records))
     return len(gone)
 
 

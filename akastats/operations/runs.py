@@ -10,7 +10,8 @@ from akastats import keys
 from akastats.config import Config
 from akastats.errors import NotFoundError
 from akastats.operations.push import CURSOR_TTL_S, RunChange, Write
-from akastats.operations.requests import Operation, ask, ask_all, tell
+from akastats.operations.requests import Command, Operation, ask, ask_all, tell
+from akastats.operations.server import clock
 
 DAY_S = 86_400
 
@@ -25,8 +26,18 @@ STEPS = 25
 #: For so long after its end a run may wait for its tests and errors to be listed.
 UNLISTED_TTL_S = 30 * DAY_S
 
+#: A score for which `push.lua` writes the server's own time.
+SERVER_TIME = "+inf"
+
+#: Seconds that a client's clock may be ahead of the server's, as in `push.lua`.
+CLOCK_SKEW_S = 300.0
+
+#: Members of one set of runs that are looked at in one pruning.
+PRUNED = 100
+
 #: What a run can be; a final status replaces `crashed`, never the other way round.
 UNFINISHED = ("running", "crashed")
+STATUSES = (*UNFINISHED, "passed", "failed", "interrupted", "empty")
 
 
 def started(fields: dict[str, Any], config: Config) -> RunChange:
@@ -54,14 +65,10 @@ def finished(fields: dict[str, Any], config: Config, profile: bytes) -> RunChang
     return replace(change, writes=(*change.writes, Write("HDEL", change.key, (FAILING,))))
 
 
-def _unlisted(namespace: str, run_id: str, fields: dict[str, Any]) -> list[Write]:
+def _unlisted(namespace: str, run_id: str) -> list[Write]:
     """Return what has a run's tests and errors listed: by whoever delivered it, or the next who looks."""
-    key, ended = keys.unlisted(namespace), float(fields.get("finished") or fields["started"])
-    return [
-        Write("ZADD", key, (repr(ended), run_id)),
-        Write("ZREMRANGEBYSCORE", key, ("-inf", f"({ended - UNLISTED_TTL_S}")),
-        Write("EXPIRE", key, (UNLISTED_TTL_S,)),
-    ]
+    key = keys.unlisted(namespace)
+    return [Write("ZADD", key, (SERVER_TIME, run_id)), Write("EXPIRE", key, (UNLISTED_TTL_S,))]
 
 
 def _change(fields: dict[str, Any], config: Config, replaceable: str, profile: bytes | None) -> RunChange:
@@ -75,13 +82,12 @@ def _change(fields: dict[str, Any], config: Config, replaceable: str, profile: b
     listed = [keys.runs(namespace), keys.runs(namespace, "status", fields["status"])]
     listed += [keys.runs(namespace, by, told[by]) for by in DIMENSIONS if told.get(by)]
     for runs in listed:
+        # What is old is not removed here: scores are clients' times, and one wrong clock would remove all others.
         writes.append(Write("ZADD", runs, (told["started"], run_id)))
-        oldest = float(told["started"]) - ttl
-        writes.append(Write("ZREMRANGEBYSCORE", runs, ("-inf", f"({oldest}")))
         writes.append(Write("EXPIRE", runs, (ttl,)))
     if profile is not None:
         writes.append(Write("SET", keys.profile(namespace, run_id), (profile, "EX", ttl)))
-        writes += _unlisted(namespace, run_id, fields)
+        writes += _unlisted(namespace, run_id)
     return RunChange(key, replaceable, tuple(writes))
 
 
@@ -92,14 +98,53 @@ def _text(value: Any) -> str:
 
 
 def prune_profiles(config: Config) -> Operation[int]:
-    """Remove the profiles of all but the newest runs; return how many of the next hundred there were."""
-    newest = config.profiles
-    found = yield from ask("ZREVRANGE", keys.runs(config.namespace), newest, newest + 99)
+    """Remove the profiles of all but the newest runs; return how many of the next hundred there were.
+
+    Runs that are dated ahead of the server do not count: they would take the places of all others for years.
+    """
+    latest = (yield from clock()) + CLOCK_SKEW_S
+    key = keys.runs(config.namespace)
+    found = yield from ask("ZREVRANGEBYSCORE", key, repr(latest), "-inf", "LIMIT", config.profiles, 100)
     if not found:
         return 0
     names = [keys.profile(config.namespace, name_of(member)) for member in found]
     (removed,) = yield from tell(("UNLINK", *names))
     return int(removed)
+
+
+def prune(config: Config, run_id: str) -> Operation[int]:
+    """Remove runs that have expired from the sets that list `run_id`; return the number of removed members.
+
+    A record expires by the server's clock, `run_days` after it was last written. Of each set at most a hundred
+    members that are dated before that are looked at, and a hundred that are dated ahead of the server.
+    """
+    namespace, now = config.namespace, (yield from clock())
+    stored = (yield from values(namespace, [run_id], DIMENSIONS))[run_id]
+    listing = [keys.runs(namespace, by, value) for by, value in stored.items() if value]
+    listing += [keys.runs(namespace), *(keys.runs(namespace, "status", status) for status in STATUSES)]
+    removed = 0
+    for low, high in (("-inf", repr(now - config.run_days * DAY_S)), (repr(now + CLOCK_SKEW_S), "+inf")):
+        removed += yield from _prune(namespace, listing, low, high, now)
+    return removed
+
+
+def _prune(namespace: str, listing: Sequence[str], low: str, high: str, now: float) -> Operation[int]:
+    """Remove expired runs from what lies between two scores of each set."""
+    sizes = yield from ask_all([("ZCOUNT", name, low, high) for name in listing])
+    # Begins elsewhere each second: a hundred runs that a wrong clock has dated so may live for a year.
+    ranges: list[Command] = [
+        ("ZRANGEBYSCORE", name, low, high, "LIMIT", int(now) % max(1, int(size) - PRUNED + 1), PRUNED)
+        for name, size in zip(listing, sizes, strict=True)
+    ]
+    found = yield from ask_all(ranges)
+    members = list(dict.fromkeys(member for range_ in found for member in range_))
+    exist = yield from ask_all([("EXISTS", keys.run(namespace, name_of(member))) for member in members])
+    gone = {member for member, exists in zip(members, exist, strict=True) if not exists}
+    outlived = [
+        (name, [each for each in range_ if each in gone]) for name, range_ in zip(listing, found, strict=True)
+    ]
+    removals: list[Command] = [("ZREM", name, *names) for name, names in outlived if names]
+    return sum(map(int, (yield from tell(*removals)))) if removals else 0
 
 
 def cursor(namespace: str, producer: str) -> Operation[str]:

@@ -259,6 +259,7 @@ class Shipper:
             judge_late(self._config, self.carry, delivered)
         try:
             self.carry(runs.prune_profiles(self._config))
+            self.carry(runs.prune(self._config, self.delivery.story.run_id))
         except AkastatsError:
             # The next run does it.
             pass

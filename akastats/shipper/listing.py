@@ -49,8 +49,7 @@ def refresh(config: Config, own: Sequence[str] = ()) -> Operation[int]:
         yield from _file(config, sighting)
     yield from lists.unlist(config.namespace, waiting)
     if sightings:
-        newest = max(sighting.started for sighting in sightings)
-        yield from lists.prune_errors(config.namespace, newest - config.run_days * runs.DAY_S)
+        yield from lists.prune_errors(config.namespace, config.run_days * runs.DAY_S)
     return len(waiting)
 
 

@@ -69,10 +69,10 @@ def test_a_run_that_was_delivered_waits_to_be_listed(deliver, carry, redis_clien
 
 def test_what_a_killed_shipper_left_the_next_one_lists(deliver, carry, redis_client):
     """Runs that have waited for a minute are nobody's; one that has just ended is its own shipper's."""
-    deliver(1, [("a.py::b", "passed", 0.5)])
+    left = deliver(1, [("a.py::b", "passed", 0.5)])
     fresh = deliver(2, [("a.py::c", "passed", 0.5)])
     seconds, _ = redis_client.time()
-    redis_client.zadd(keys.unlisted(NAMESPACE), {fresh: seconds})
+    redis_client.zadd(keys.unlisted(NAMESPACE), {left: seconds - lists.ORPHANED_S - 1})
 
     listed = carry(refresh(Config()))
 
@@ -239,15 +239,19 @@ def test_rows_live_as_long_as_their_labels(deliver, carry, redis_client):
 
 
 def test_failures_that_are_long_gone_are_forgotten(deliver, carry, redis_client):
-    """After the days that runs are kept for, with their records."""
-    other = "E   KeyError: 'a'"
-    config = Config(run_days=1)
+    """After the days that runs are kept for, with their records: by the server's clock, not by theirs."""
+    config, other = Config(run_days=1), "E   KeyError: 'a'"
     carry(refresh(config, [deliver(1, [("a.py::b", "failed", 0.5)])]))
+    (first,) = redis_client.zrange(keys.errors(NAMESPACE), 0, -1)
+    seconds, _ = redis_client.time()
 
     carry(refresh(config, [deliver(1000, [("a.py::b", "failed", 0.5, other)])]))
+    both = redis_client.zcard(keys.errors(NAMESPACE))
+    redis_client.zadd(keys.errors_at(NAMESPACE), {first: seconds - 86_401})
+    carry(refresh(config, [deliver(1001, [("a.py::b", "failed", 0.5, other)])]))
 
     sizes = [redis_client.zcard(key(NAMESPACE)) for key in (keys.errors, keys.errors_at)]
-    assert [1, 1, 1] == [*sizes, len(redis_client.keys(f"{NAMESPACE}::ERROR::*"))]
+    assert [2, 1, 1, 1] == [both, *sizes, len(redis_client.keys(f"{NAMESPACE}::ERROR::*"))]
 
 
 def test_a_change_is_always_later_than_the_one_before(carry, redis_client):

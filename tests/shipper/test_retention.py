@@ -1,0 +1,162 @@
+"""How long runs are kept goes by the server's clock: a client whose clock is wrong removes and hides nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from akastats import keys, redis
+from akastats.config import Config
+from akastats.operations import lists, runs
+from akastats.operations.push import Batch, apply
+from akastats.operations.requests import Operation
+from tests.telling import tell
+
+NAMESPACE = "AKA-STATS"
+IN_2012, IN_2036, IN_2090 = 1_336_262_400.0, 2_093_644_800.0, 3_797_798_400.0
+FAILED = [("a.py::b", "failed", 0.5)]
+OTHER = "E   KeyError: 'a'"
+
+Carry = Callable[[Operation[Any]], Any]
+Deliver = Callable[..., str]
+
+
+@pytest.fixture
+def carry(server: str) -> Carry:
+    """Execute operations on the server."""
+    client = redis.connect(server)
+    return lambda operation: redis.run(operation, client, client)
+
+
+@pytest.fixture
+def deliver(server: str, tmp_path: Path, carry: Carry) -> Deliver:
+    """Deliver a run, and remove afterwards what a shipper removes then."""
+
+    def deliver(started: float, tests: list[Any] = FAILED, **told: Any) -> str:
+        run_id = time.strftime("%Y%m%dT%H%M%S000-", time.gmtime(min(started, 4e9))) + f"{len(delivered):06d}"
+        delivered.append(tell(server, tmp_path, tests, started=started, run_id=run_id, **told))
+        carry(runs.prune_profiles(Config()))
+        carry(runs.prune(Config(), run_id))
+        return run_id
+
+    delivered: list[str] = []
+    return deliver
+
+
+def members(client: Redis, *key: str) -> set[str]:
+    """Return the runs of a set."""
+    return {name.decode() for name in client.zrange(keys.runs(NAMESPACE, *key), 0, -1)}
+
+
+@pytest.mark.parametrize("moved", [IN_2012, IN_2036, IN_2090, 1e300], ids=["2012", "2036", "2090", "1e300"])
+def test_a_wrong_clock_removes_and_hides_no_run(redis_client: Redis, deliver: Deliver, moved: float) -> None:
+    """Before and after it, in every set, with profiles and failures."""
+    now = time.time()
+    told = {"branch": "main", "suite": "unit", "commit": "abc"}
+    delivered = [deliver(now - 3600 + at, **told) for at in range(3)]
+    delivered.append(deliver(moved, [("a.py::b", "failed", 0.5, OTHER)], **told))
+    delivered += [deliver(now - 60 + at, **told) for at in range(2)]
+
+    by = [(), ("branch", "main"), ("suite", "unit"), ("commit", "abc"), ("status", "failed")]
+    assert [set(delivered)] * len(by) == [members(redis_client, *key) for key in by]
+    assert 6 == redis_client.exists(*(keys.profile(NAMESPACE, run_id) for run_id in delivered))
+    assert 2 == redis_client.zcard(keys.errors(NAMESPACE)) == len(redis_client.keys(f"{NAMESPACE}::ERROR::*"))
+
+
+def test_a_run_that_is_dated_ahead_began_when_it_was_reported(
+    redis_client: Redis, carry: Carry, deliver: Deliver
+) -> None:
+    """Its record, its place in the lists and its end agree, and reporting its end does not move its beginning."""
+    before, run_id = time.time(), deliver(IN_2036)
+
+    stored = carry(runs.run(NAMESPACE, run_id))
+    score = redis_client.zscore(keys.runs(NAMESPACE), run_id)
+    assert before - 1 <= score == float(stored["started"]) <= float(stored["finished"]) <= time.time() + 1
+    assert 60 == pytest.approx(float(stored["duration"]))
+
+
+def test_a_run_is_dated_by_its_first_report(
+    redis_client: Redis, carry: Carry, server: str, tmp_path: Path
+) -> None:
+    """What is reported later, by a clock that is still ahead, leaves the run where it is listed."""
+    fields = {"id": "run-1", "started": IN_2036, "suite": ""}
+    config = Config()
+    began = redis_client.time()[0] - 1000.0
+    redis_client.hset(keys.run(NAMESPACE, "run-1"), mapping={"id": "run-1", "started": began, "status": "running"})
+
+    change = runs.finished(fields | {"status": "passed", "finished": IN_2036 + 5}, config, b"profile")
+    carry(apply(Batch(run=change), config))
+
+    stored = carry(runs.run(NAMESPACE, "run-1"))
+    assert (began, began + 5) == (float(stored["started"]), float(stored["finished"]))
+    assert began == redis_client.zscore(keys.runs(NAMESPACE), "run-1")
+
+
+def test_a_future_run_of_an_older_release_costs_no_other_its_profile(
+    redis_client: Redis, carry: Carry, deliver: Deliver
+) -> None:
+    """More such runs than profiles are kept do not take the places of all others until 2036."""
+    config = Config(profiles=2)
+    redis_client.zadd(keys.runs(NAMESPACE), {f"20360506T00000{at}": IN_2036 + at for at in range(5)})
+    delivered = [deliver(time.time() - 100 + at) for at in range(3)]
+
+    removed = carry(runs.prune_profiles(config))
+
+    kept = [bool(redis_client.exists(keys.profile(NAMESPACE, run_id))) for run_id in delivered]
+    assert (1, [False, True, True]) == (removed, kept)
+
+
+def test_runs_that_have_expired_leave_every_set(redis_client: Redis, carry: Carry, deliver: Deliver) -> None:
+    """Whatever date they bear; and a hundred old ones that still exist do not keep the others listed."""
+    run_id = deliver(time.time(), branch="main")
+    long_ago = time.time() - 400 * runs.DAY_S
+    living = {f"living-{at:03d}": long_ago + at for at in range(150)}
+    for name in living:
+        redis_client.hset(keys.run(NAMESPACE, name), mapping={"id": name})
+    dead = {"dead-1": long_ago - 1, "dead-2": long_ago + 1000, "dead-3": IN_2036}
+    listing = [
+        keys.runs(NAMESPACE),
+        keys.runs(NAMESPACE, "branch", "main"),
+        keys.runs(NAMESPACE, "status", "passed"),
+    ]
+    for key in listing:
+        redis_client.zadd(key, living | dead)
+
+    for second in range(120):
+        carry(_at(runs.prune(Config(), run_id), float(redis_client.time()[0] + second)))
+
+    for key in listing:
+        assert {name.encode() for name in living} == set(redis_client.zrange(key, 0, -1)) - {run_id.encode()}
+
+
+def _at(operation: Operation[Any], now: float) -> Operation[Any]:
+    """Execute an operation as if the server's clock said `now`."""
+    request = next(operation)
+    try:
+        while True:
+            is_clock = request.commands[0] == ("TIME",)
+            replies = yield request
+            request = operation.send([(int(now), 0)] if is_clock else replies)
+    except StopIteration as stop:
+        return stop.value
+
+
+def test_a_run_that_ended_in_the_future_waits_like_any_other(
+    redis_client: Redis, carry: Carry, server: str, tmp_path: Path
+) -> None:
+    """It drives no other from the runs that wait for the lists, and is taken up by the next shipper."""
+    config, waiting = Config(), keys.unlisted(NAMESPACE)
+    seconds = redis_client.time()[0]
+    redis_client.zadd(waiting, {"other": seconds - 10})
+
+    fields = {"id": "run-1", "started": IN_2036, "finished": IN_2036 + 5, "status": "passed"}
+    carry(apply(Batch(run=runs.finished(fields, config, b"profile")), config))
+
+    scores = dict(redis_client.zrange(waiting, 0, -1, withscores=True))
+    assert {b"other", b"run-1"} == scores.keys()
+    assert seconds <= scores[b"run-1"] <= seconds + lists.ORPHANED_S
