@@ -16,6 +16,7 @@ ROOT = Path(akastats.__file__).parent.parent
 #: The rooms of the library, left to right: each imports what stands before it, and its own neighbours.
 ORDER = (
     {"errors"},
+    {"trust"},
     {
         "config",
         "records",

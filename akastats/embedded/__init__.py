@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from akastats.embedded import locks, places, server
 from akastats.embedded.binary import find_binary
+from akastats.embedded.custody import UntrustedError
 from akastats.errors import EmbeddedError
 
 __all__ = ["Lease", "find_binary", "use"]
@@ -55,6 +56,13 @@ def use(directory: Path, timeout_s: float = 15.0) -> Lease:
     """
     deadline = time.monotonic() + timeout_s
     place = places.prepare(directory, os.environ)
+    try:
+        return _lease(place, deadline)
+    except UntrustedError as refusal:
+        return _lease(places.prepare_instead(place.directory, os.environ, str(refusal)), deadline)
+
+
+def _lease(place: places.Place, deadline: float) -> Lease:
     claim = locks.Claim(_join(place, deadline))
     try:
         started, notice = server.reach(place, os.environ, deadline)

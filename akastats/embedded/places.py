@@ -7,12 +7,13 @@ import hashlib
 import os
 import stat
 import sys
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from akastats.embedded import locks
+from akastats import trust
+from akastats.embedded import custody, locks
+from akastats.embedded.custody import UntrustedError
 from akastats.errors import EmbeddedError
 
 # sun_path holds 108 bytes on Linux and 104 on macOS, the closing zero among them.
@@ -74,41 +75,53 @@ def prepare(directory: Path, environ: Mapping[str, str]) -> Place:
 
     Raises EmbeddedError when neither can be used.
     """
-    wanted = Path(os.path.realpath(directory))
+    # Of the directory itself a link is refused: a repository may have brought it along.
+    wanted = Path(os.path.realpath(directory.parent), directory.name)
     try:
         return _make(wanted, environ, None)
+    except UntrustedError as error:
+        return prepare_instead(wanted, environ, str(error))
     except OSError as error:
         if error.errno not in _UNUSABLE:
             raise EmbeddedError(f"Cannot keep statistics in {wanted}: {error}.") from error
-        refusal = error
-    instead = _state_directory(wanted, environ)
-    notice = f"Statistics are kept in {instead}: {wanted} cannot be used ({refusal.strerror})."
+        return prepare_instead(wanted, environ, f"{wanted} cannot be used ({error.strerror}).")
+
+
+def prepare_instead(directory: Path, environ: Mapping[str, str], reason: str) -> Place:
+    """Return the place of this user that stands in for `directory`, which cannot be used for `reason`.
+
+    Raises EmbeddedError when it cannot be used either, or is the directory itself.
+    """
+    instead = _state_directory(directory, environ)
+    if directory.parent == instead.parent:
+        raise EmbeddedError(reason)
     try:
-        return _make(instead, environ, notice)
-    except OSError as error:
+        return _make(instead, environ, f"Statistics are kept in {instead}: {reason}")
+    except (OSError, UntrustedError) as error:
         raise EmbeddedError(
-            f"Cannot keep statistics in {wanted} ({refusal}) nor in {instead} ({error}): "
+            f"Cannot keep statistics in {directory} ({reason}) nor in {instead} ({error}): "
             f"make one of them writable, or set AKA_STATS_REDIS_URL to a server of yours."
         ) from error
 
 
 def _make(directory: Path, environ: Mapping[str, str], notice: str | None) -> Place:
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _write_once(directory / ".gitignore", "*\n")
     home = directory / "server"
+    trust.close_to_others(directory, 0o755)
+    trust.close_to_others(home)
+    custody.check_links(directory)
     home.mkdir(mode=0o700, exist_ok=True)
     _claim(home)
+    _write_once(directory / ".gitignore", "*\n")
     _try_lock(home / "users.lock")
     return Place(directory, _socket_of(home, environ), notice)
 
 
 def _claim(home: Path) -> None:
-    """See to it that `home` is ours and closed to others; files of two owners would lock one of them out."""
-    status = home.stat()
+    """See to it that `home` is ours; files of two owners would lock one of them out, root's too."""
+    status = home.lstat()
     if status.st_uid != os.geteuid():
         raise PermissionError(errno.EACCES, f"it belongs to user {status.st_uid}, not {os.geteuid()}", str(home))
-    if stat.S_IMODE(status.st_mode) & 0o077:
-        home.chmod(0o700)
 
 
 def _try_lock(path: Path) -> None:
@@ -202,13 +215,7 @@ def _write_once(path: Path, text: str) -> None:
     """Write `path` unless it exists; others see it whole or not at all."""
     if path.exists():
         return
-    draft = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(os.fsencode(text))
     try:
-        os.link(draft, path)
+        trust.create(path, os.fsencode(text))
     except FileExistsError:
         pass
-    finally:
-        draft.unlink()

@@ -12,26 +12,27 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from akastats.embedded.append_only import SINGLE, parts
+from akastats.embedded.contents import COMMANDS
+
 # Only warnings ("#") count: at a good start the log speaks of these files as well.
 _DAMAGE = re.compile(r" # .*(append.only file|AOF|RDB|rdb file|Unexpected end of file)")
+_UNKNOWN_COMMAND = re.compile(r"Unknown command '(\w+)'")
 _CIRCUMSTANCE = re.compile(r"Permission denied|No space left|Read-only file system|Cannot allocate|Too many open")
 # One program is server or checker by the name it is called with: Valkey knows the first, Redis the second.
 _CHECKERS = ("valkey-check-aof", "redis-check-aof")
 
 
 def is_too_new(log: str) -> bool:
-    """Tell whether the server ended because a newer or foreign one wrote the data; that is no damage."""
-    return "Can't handle RDB format version" in log
+    """Return whether the server ended because a newer or another one wrote the data; that is no damage."""
+    unknown = _UNKNOWN_COMMAND.search(log)
+    is_newer_command = unknown is not None and unknown[1].upper().encode() in COMMANDS
+    return is_newer_command or "Can't handle RDB format version" in log
 
 
 def is_damage(log: str) -> bool:
     """Tell whether the server ended because it cannot read its data."""
     return bool(_DAMAGE.search(log)) and not _CIRCUMSTANCE.search(log)
-
-
-def parts(home: Path) -> Path:
-    """Return the directory of the append-only file's parts (Redis 7.0 and newer)."""
-    return home / "appendonlydir"
 
 
 def mend(home: Path, server: Path) -> str:
@@ -60,11 +61,11 @@ def set_aside(home: Path, server: Path) -> str:
 
 def _data(home: Path) -> Iterator[Path]:
     # The single file is what Redis 6.2 writes.
-    return (path for path in (parts(home), home / "appendonly.aof") if path.exists())
+    return (path for path in (parts(home), home / SINGLE) if path.exists())
 
 
 def _files(home: Path) -> list[Path]:
-    return sorted([*parts(home).glob("*.aof"), *home.glob("appendonly.aof")])
+    return sorted([*parts(home).glob("*.aof"), *home.glob(SINGLE)])
 
 
 def _aside(home: Path) -> Path:

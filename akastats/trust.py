@@ -1,0 +1,120 @@
+"""Which files and directories may be trusted: those of this user or root that nobody else can change.
+
+Everyone who reads or writes spools, states, quarantine lists and server data asks here. Every name is bound at
+import, because tests may patch `os`.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from errno import EPERM
+from os import O_CREAT, O_RDONLY, O_TRUNC, O_WRONLY, close, fstat, lstat, read
+from os import open as open_file
+from pathlib import Path
+from stat import S_IMODE, S_ISDIR, S_ISLNK, S_ISREG, S_ISVTX
+
+try:
+    from os import O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, fchmod, geteuid
+except ImportError:
+    # Windows has none of them: there this module can be imported, and no more.
+    pass
+
+ROOT = 0
+WRITABLE_BY_OTHERS = 0o022
+CHUNK_BYTES = 64 * 1024
+
+
+def is_owner(uid: int) -> bool:
+    """Return whether files of the user `uid` are to be trusted: our own, and root's."""
+    return uid in (ROOT, geteuid())
+
+
+def objection(status: os.stat_result) -> str:
+    """Return why a file or directory is not to be trusted; empty if it is.
+
+    A sticky directory may be open to others: they cannot replace what is ours in it.
+    """
+    if S_ISLNK(status.st_mode):
+        return "it is a symbolic link"
+    if not is_owner(status.st_uid):
+        return f"it belongs to user {status.st_uid}, not to user {geteuid()}"
+    is_sticky = S_ISDIR(status.st_mode) and status.st_mode & S_ISVTX
+    if status.st_mode & WRITABLE_BY_OTHERS and not is_sticky:
+        return f"others may write to it (mode {S_IMODE(status.st_mode):o})"
+    return ""
+
+
+def problem_of(directory: Path) -> str:
+    """Return why a directory is not to be trusted; empty if it is, or is not there."""
+    try:
+        status = lstat(directory)
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        return error.strerror or type(error).__name__
+    return objection(status) if S_ISDIR(status.st_mode) or S_ISLNK(status.st_mode) else "it is not a directory"
+
+
+def close_to_others(directory: Path, mode: int = 0o700) -> None:
+    """Take from others what they may do in a directory of ours; a link, or somebody else's, stays as it is."""
+    try:
+        descriptor = open_file(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+    except OSError:
+        return
+    try:
+        status = fstat(descriptor)
+        if status.st_uid == geteuid() and S_IMODE(status.st_mode) & ~mode & 0o777:
+            fchmod(descriptor, S_IMODE(status.st_mode) & (mode | 0o7000))
+    except OSError:
+        # A file system without modes: the check that follows has the last word.
+        pass
+    finally:
+        close(descriptor)
+
+
+def open_trusted(path: Path, is_named: bool = False) -> int:
+    """Open a plain file for reading, without following a link or waiting for a pipe.
+
+    Raises `PermissionError` for a file that others can write to or own; with `is_named` (the user named it) their
+    files are read too. Raises `OSError` for what is no plain file.
+    """
+    descriptor = open_file(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+    try:
+        status = fstat(descriptor)
+        if not S_ISREG(status.st_mode):
+            raise OSError(EPERM, "it is not a plain file", str(path))
+        reason = "" if is_named else objection(status)
+        if reason:
+            raise PermissionError(EPERM, reason, str(path))
+    except BaseException:
+        close(descriptor)
+        raise
+    return descriptor
+
+
+def read_trusted(path: Path) -> bytes:
+    """Return what a file holds; raises as `open_trusted` does."""
+    descriptor = open_trusted(path)
+    try:
+        pieces = []
+        while piece := read(descriptor, CHUNK_BYTES):
+            pieces.append(piece)
+        return b"".join(pieces)
+    finally:
+        close(descriptor)
+
+
+def create(path: Path, content: bytes) -> None:
+    """Create a file for this user alone, whole from the start for everyone who opens it.
+
+    Raises `FileExistsError` if there is one, `OSError` where none can be made.
+    """
+    draft = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}")
+    descriptor = open_file(draft, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        os.link(draft, path)
+    finally:
+        draft.unlink()
