@@ -16,6 +16,7 @@ import pytest
 
 from akastats.collector import Collector
 from pytest_akastats import clocks
+from pytest_akastats.failure import text_of
 from pytest_akastats.mishaps import Mishaps
 
 #: The attribute that carries a worker's readings on a report.
@@ -24,10 +25,14 @@ ATTRIBUTE = "_akastats"
 #: The attribute that says, on the report of a test in quarantine, what its outcome was.
 QUARANTINED = "_akastats_quarantined"
 
+# The phase of an exception that broke a collection.
+COLLECT = "collect"
+
 # A worker that dies takes at most this long of its fixtures' times with it.
 FLUSH_S = 1.0
 
-# What a report can carry: times of the attempt, exception class, fixtures, collection, stat values.
+# What a report can carry: times of the attempt, exception class, fixtures, collection, stat values, and
+# failed attempts that were retried without a report: (phase, class, text, start, duration) each.
 Readings = tuple[Any, ...]
 
 
@@ -43,7 +48,15 @@ class Probe:
         self._epoch = epoch()
         self._began = 0.0
         self._ended: dict[str, float] = {}
-        self._raised: dict[str, str] = {}
+        # When the last phase ended by the clock of pytest, which tests can move.
+        self._stopped = 0.0
+        # Whether the running test began before the one before it ended: then our readings are of several tests.
+        self._overlaps = False
+        # The class of the exception by node id and phase.
+        self._raised: dict[tuple[str, str], str] = {}
+        # The last failure that was logged, and failures that no plugin has logged yet, by node id.
+        self._logged: pytest.TestReport | None = None
+        self._unlogged: dict[str, list[tuple[pytest.TestReport, str]]] = {}
         self._flushed = 0.0
         # The file that is being collected, and since when.
         self._collecting = ("", 0.0)
@@ -60,28 +73,34 @@ class Probe:
 
     def begin(self) -> float:
         """Note that a test begins; return when, in epoch seconds."""
+        self._overlaps = bool(self._ended)
         self._began = began = self._clock()
         return self._epoch + began
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_makereport(self, call: pytest.CallInfo[Any]) -> None:
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[Any]) -> None:
         # Called right behind each phase, also by plugins that run a test without logging it (reruns).
         try:
             self._ended[call.when] = self._clock()
+            self._stopped = call.stop
             if call.excinfo is not None:
-                self._raised[call.when] = encodable(call.excinfo.typename)
+                self._raised[item.nodeid, call.when] = encodable(call.excinfo.typename)
         except Exception as error:
             self.mishaps.note(error)
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_exception_interact(self, node: pytest.Item | pytest.Collector, call: Any) -> None:
+    def pytest_exception_interact(self, node: pytest.Item | pytest.Collector, call: Any, report: Any) -> None:
         try:
             if isinstance(node, pytest.Collector):
                 # pytest wraps what a module raised at import; people look for what it raised.
                 raised = call.excinfo.value
                 wrapped = raised.__cause__ if isinstance(raised, pytest.Collector.CollectError) else None
                 name = type(raised if wrapped is None else wrapped).__name__
-                self._raised[node.nodeid] = encodable(name)
+                self._raised[node.nodeid, COLLECT] = encodable(name)
+            elif report is not self._logged:
+                # Logged later, or never: pytest-retry and flaky log no attempt that they retry.
+                name = encodable(call.excinfo.typename)
+                self._unlogged.setdefault(node.nodeid, []).append((report, name))
         except Exception as error:
             self.mishaps.note(error)
 
@@ -131,28 +150,57 @@ class Probe:
     def reading(self, report: pytest.TestReport) -> Readings | None:
         """Return what is known beyond the report itself, `None` if nothing is."""
         ended, when = self._ended, report.when
+        if report.outcome != "passed":
+            self._see(report)
         if when == "teardown" and when in ended:
-            return self._finish(ended)
+            return self._finish(ended, report.nodeid)
         if self._raised and report.outcome != "passed":
-            return (None, self._raised.pop(when, ""), (), (), ())
+            return (None, self._raised.pop((report.nodeid, str(when)), ""), (), (), (), ())
         return None
 
-    def _finish(self, ended: dict[str, float]) -> Readings:
-        """Return the attempt's start (epoch seconds) and our own three durations, with what else is due."""
+    def _see(self, report: pytest.TestReport) -> None:
+        """Note that a failure is logged, so that it is no attempt that was retried without a report."""
+        self._logged = report
+        attempts = self._unlogged.pop(report.nodeid, ())
+        # pytest-retry logs the failure of the last attempt in the report of the first.
+        left = [each for each in attempts if each[0] is not report and each[0].longrepr is not report.longrepr]
+        if left:
+            self._unlogged[report.nodeid] = left
+
+    def _finish(self, ended: dict[str, float], nodeid: str) -> Readings:
+        """Return an attempt's times (start in epoch seconds, three durations, pytest's drift) and other readings.
+
+        The times are `None` where tests overlap, because then our readings are of several of them.
+        """
         began, teardown = self._began, ended["teardown"]
         setup = ended.get("setup", began)
         call = ended.get("call", setup)
-        times = (self._epoch + began, setup - began, call - setup, teardown - call)
-        raised = self._raised.pop("teardown", "") if self._raised else ""
+        times = None
+        if not self._overlaps:
+            drift = self._stopped - self._epoch - teardown
+            times = (self._epoch + began, setup - began, call - setup, teardown - call, drift)
+        raised = self._take_raised(nodeid) if self._raised else ""
+        retried = self._take_unlogged(nodeid) if self._unlogged else ()
         # A rerun without a start of its own begins where the attempt before it ended.
         self._began = teardown
         ended.clear()
-        self._raised.clear()
         values = self.take_values() if self.collectors or self.lasting else ()
         if teardown - self._flushed < FLUSH_S:
-            return (times, raised, (), (), values)
+            return (times, raised, (), (), values, retried)
         self._flushed = teardown
-        return (times, raised, self.fixtures.take(), self.take_collected(), values)
+        return (times, raised, self.fixtures.take(), self.take_collected(), values, retried)
+
+    def _take_raised(self, nodeid: str) -> str:
+        """Return the class of what the teardown raised, and forget what other phases did."""
+        raised = {when: self._raised.pop((nodeid, when), "") for when in ("setup", "call", "teardown")}
+        return raised["teardown"]
+
+    def _take_unlogged(self, nodeid: str) -> tuple[tuple[Any, ...], ...]:
+        """Take failed attempts of a test that were retried without a report, oldest first."""
+        return tuple(
+            (str(report.when), raised, encodable(text_of(report)), float(report.start), float(report.duration))
+            for report, raised in self._unlogged.pop(nodeid, ())
+        )
 
     def take_values(self) -> tuple[tuple[Any, ...], ...]:
         """Take what tests gave their `stat`: (time, label, value, context) each."""
@@ -171,7 +219,7 @@ class Probe:
 
     def raised_in(self, nodeid: str) -> str:
         """Return the class of the exception that broke the collection of a node."""
-        return self._raised.pop(nodeid, "")
+        return self._raised.pop((nodeid, COLLECT), "")
 
 
 class WorkerProbe(Probe):

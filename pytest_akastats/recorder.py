@@ -6,6 +6,7 @@ No network, no lock, no thread, no import once the run has begun. An error of ou
 from __future__ import annotations
 
 import base64
+import copy
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,6 +18,7 @@ import pytest
 
 from akastats.redact import Redactor
 from akastats.redact.kept import kept, kept_bytes
+from akastats.spool.format import RERUN
 from akastats.spool.writer import Writer
 from pytest_akastats.budgets import ATTRIBUTE as BUDGET
 from pytest_akastats.budgets import Told
@@ -31,14 +33,15 @@ MAX_LIST = 32 * 1024
 # Elements a list record holds: so many points at most come from one record.
 MAX_ITEMS = 50
 
-# A phase that pytest says began this far from where we saw it begin was timed by a clock that a test moved.
+# Where pytest's clock is this far from ours at the end of a test, a test moved it.
 MAX_DRIFT_S = 1.0
 
-# Reports that tell of an error.
-FAILURES = ("failed", "rerun")
+# Outcomes that pytest itself reports. Any other is a retry plugin's name for an attempt that another one follows.
+OUTCOMES = ("passed", "failed", "skipped")
+WITHOUT_ERROR = ("passed", "skipped")
 
-# What is known of a test that nobody read the clock for: one that ran in a fork of its own.
-UNREAD: Readings = (None, "", (), (), ())
+# Readings of a test whose process has no probe: it ran in a fork of its own.
+UNREAD: Readings = (None, "", (), (), (), ())
 
 # The phase that pytest-xdist reports for the test at which a worker died.
 CRASHED = "???"
@@ -56,8 +59,10 @@ class Recorder:
         self._probe = probe
         self._redact = redact
         self._name = lru_cache(REMEMBERED)(redact.name)
-        # What each worker is at; "" is this process itself.
-        self._held: defaultdict[str, Held] = defaultdict(lambda: [None, None, None])
+        # Reports of unfinished tests by worker ("" is this process) and node id: plugins run several at once.
+        self._held: defaultdict[str, defaultdict[str, Held]] = defaultdict(_no_reports)
+        # No test can have taken longer than since then.
+        self._started = probe.wall()
         self._dumps = json.JSONEncoder(separators=(",", ":")).encode
         self._mishaps = probe.mishaps
         self._interrupted = False
@@ -85,11 +90,14 @@ class Recorder:
         try:
             when = report.when
             if when == "call" and report.outcome == "passed":
-                self._held[report.__dict__.get("worker_id", "")][1] = report
+                held = self._held[report.__dict__.get("worker_id", "")][report.nodeid]
+                if held[1] is not None:
+                    self._end_call(held, report)
+                held[1] = report
             elif when == "setup" and report.outcome == "passed":
-                held = self._held[report.__dict__.get("worker_id", "")]
+                held = self._held[report.__dict__.get("worker_id", "")][report.nodeid]
                 if held[0] is not None:
-                    self._give_up(held, report)
+                    self._end_attempt(held, report)
                 held[0] = report
             else:
                 self._take(report)
@@ -151,6 +159,10 @@ class Recorder:
         """Write what is left, and the record that ends the run."""
         probe = self._probe
         try:
+            self._end_all()
+        except Exception as error:
+            self._mishaps.note(error)
+        try:
             self._say_left("", probe.fixtures.take(), probe.take_collected(), probe.take_values())
         except Exception as error:
             self._mishaps.note(error)
@@ -177,27 +189,35 @@ class Recorder:
         content = report.__dict__
         worker = content.get("worker_id", "")
         readings = (content.pop(ATTRIBUTE, None) if worker else self._probe.reading(report)) or UNREAD
-        if report.outcome != "passed" and (report.outcome in FAILURES or QUARANTINED in content):
+        if report.outcome not in WITHOUT_ERROR or QUARANTINED in content:
             self._error(report, worker, readings[1])
         if report.when == "teardown":
             if BUDGET in content:
                 self._take_budget(report.nodeid, content.pop(BUDGET))
-            self._finish(self._held[worker], report, worker, readings)
-        elif report.when in POSITION:
-            held = self._held[worker]
-            if report.when == "setup" and held[0] is not None:
-                self._give_up(held, report)
-            held[POSITION[report.when]] = report
+            held = self._held[worker].pop(report.nodeid, None) or [None, None, None]
+            self._finish(held, report, worker, readings)
+        elif report.when == CRASHED:
+            # The record of the error ends this attempt.
+            self._held[_worker_of_crash(report, worker)].pop(report.nodeid, None)
         else:
-            self._held.pop(worker, None)
+            self._hold(report, worker)
+
+    def _hold(self, report: pytest.TestReport, worker: str) -> None:
+        held = self._held[worker][report.nodeid]
+        if report.when == "setup" and held[0] is not None:
+            self._end_attempt(held, report)
+        elif report.when != "setup" and held[1] is not None:
+            self._end_call(held, report)
+        # A copy, because pytest-retry changes the outcome of a report that it has already logged.
+        # A phase with a name of its own counts as part of the call.
+        held[POSITION.get(str(report.when), 1)] = copy.copy(report)
 
     def _error(self, report: pytest.TestReport, worker: str, raised: str) -> None:
         content = report.__dict__
-        kind: str = "subtest" if "context" in content else content.get(QUARANTINED, report.outcome)
+        outcome = report.outcome if report.outcome in OUTCOMES else "rerun"
+        kind: str = "subtest" if "context" in content else content.get(QUARANTINED, outcome)
         if str(report.when) == CRASHED:
-            # pytest-xdist says whose it was; pytest-forked reports a fork in the same words and has no node.
-            node = report.__dict__.get("node")
-            kind, worker = "crash", node.gateway.id if node else worker
+            kind, worker = "crash", _worker_of_crash(report, worker)
         now = int(self._probe.wall() * 1e6)
         self._say("error", self._name(report.nodeid), worker, report.when, kind, raised, self._text(report), now)
 
@@ -210,28 +230,38 @@ class Recorder:
             self._wrong_marker = self._wrong_marker or f"{nodeid}: its marker akastats {self._redact(wrong)}"
             self._wrongly_marked.add(nodeid)
 
-    def _give_up(self, held: Held, report: pytest.TestReport) -> None:
+    def _end_attempt(self, held: Held, report: pytest.TestReport) -> None:
         """End an attempt that another one follows without a teardown report."""
         self._finish(held, None, report.__dict__.get("worker_id", ""), UNREAD)
+        held[0] = held[1] = None
+
+    def _end_call(self, held: Held, report: pytest.TestReport) -> None:
+        """End an attempt whose call is reported again: it failed, or its plugin retries it.
+
+        A call that passed, or a subtest, is replaced by the report that follows.
+        """
+        before = held[1]
+        if before is not None and "context" not in before.__dict__ and before.outcome not in WITHOUT_ERROR:
+            self._end_attempt(held, report)
+
+    def _end_all(self) -> None:
+        """End every attempt that has an outcome and no teardown report, because something ended the run."""
+        for worker, tests in self._held.items():
+            for held in tests.values():
+                setup, call, _ = held
+                # A test that only passed its setup has no outcome: it was running.
+                if call is not None or (setup is not None and setup.outcome != "passed"):
+                    self._finish(held, None, worker, UNREAD)
+        self._held.clear()
 
     def _finish(self, held: Held, teardown: pytest.TestReport | None, worker: str, readings: Readings) -> None:
         setup, call, _ = held
-        held[0] = held[1] = None
         nodeid = (teardown or call or setup).nodeid  # type: ignore[union-attr]  # one of them is there
         if "[" in nodeid:
             nodeid = self._name(nodeid)
-        d0 = setup.duration if setup else 0.0
-        d1 = call.duration if call else 0.0
-        d2 = teardown.duration if teardown else 0.0
-        times = readings[0]
-        if times is None:
-            start = self._start(setup, call, teardown)
-        else:
-            start, o0, o1, o2 = times
-            # pytest's clock is closer to a phase; ours counts where a test has frozen or moved pytest's.
-            usual = 0 < d0 <= o0 and 0 < d2 <= o2 and (0 < d1 <= o1 or not call)
-            if not usual or abs(teardown.start - start - o0 - o1) > MAX_DRIFT_S:  # type: ignore[union-attr]
-                d0, d1, d2 = o0, o1, o2
+        if readings[5]:
+            self._say_retried(nodeid, worker, readings[5])
+        start, d0, d1, d2 = self._times(setup, call, teardown, readings[0])
         letters = _letter(setup) + _letter(call) + _letter(teardown)
         if readings[4]:
             self._say_list("stat", readings[4], nodeid, worker)
@@ -241,6 +271,45 @@ class Recorder:
         )
         if readings[2] or readings[3]:
             self._say_left(worker, readings[2], readings[3], ())
+
+    def _say_retried(self, nodeid: str, worker: str, attempts: Iterable[Any]) -> None:
+        """Write failed attempts that a plugin has retried without logging a report of them."""
+        for when, raised, text, start, duration in attempts:
+            end = int((start + duration) * 1e6)
+            self._say("error", nodeid, worker, when, "rerun", raised, kept(text, self._redact), end)
+            durations = (duration, 0.0) if when == "setup" else (0.0, duration)
+            letters = "r--" if when == "setup" else "-r-"
+            self._say("test", nodeid, worker, letters, int(start * 1e6), *(int(d * 1e6) for d in durations), 0)
+
+    def _times(
+        self,
+        setup: pytest.TestReport | None,
+        call: pytest.TestReport | None,
+        teardown: pytest.TestReport | None,
+        times: tuple[float, ...] | None,
+    ) -> tuple[float, float, float, float]:
+        """Return when an attempt started (epoch seconds), and the seconds of its phases.
+
+        The duration of a report is closer to a phase than the time between our readings, and the only one there
+        is where a plugin runs the tests' bodies itself. Ours count where a test froze or moved the clock: then
+        durations are not positive, longer than the run so far, or the clock of pytest is off at the end.
+        """
+        d0 = setup.duration if setup else 0.0
+        d1 = call.duration if call else 0.0
+        d2 = teardown.duration if teardown else 0.0
+        if times is None:
+            return self._start(setup, call, teardown), d0, d1, d2
+        start, o0, o1, o2, drift = times
+        ours, theirs = o0 + o1 + o2, d0 + d1 + d2
+        is_frozen = d2 <= 0 or (setup and d0 <= 0) or (call and d1 <= 0)
+        if is_frozen or not -MAX_DRIFT_S < drift < MAX_DRIFT_S:
+            return start, o0, o1, o2
+        if theirs > ours:
+            if theirs > start + ours - self._started:
+                return start, o0, o1, o2
+            # The bodies ran before pytest came to them.
+            start = self._start(setup, call, teardown)
+        return start, d0, d1, d2
 
     def _start(self, *reports: pytest.TestReport | None) -> float:
         return next((report.start for report in reports if report), self._probe.wall())
@@ -286,12 +355,25 @@ class Recorder:
             self._writer.append(content)
 
 
+def _no_reports() -> defaultdict[str, Held]:
+    return defaultdict(lambda: [None, None, None])
+
+
+def _worker_of_crash(report: pytest.TestReport, worker: str) -> str:
+    """Return the worker that a crash report is about.
+
+    pytest-xdist names it by its node; pytest-forked reports a crashed fork in the same words without a node.
+    """
+    node = report.__dict__.get("node")
+    return str(node.gateway.id) if node else worker
+
+
 def _letter(report: pytest.TestReport | None) -> str:
     if report is None:
         return "-"
     if "wasxfail" in report.__dict__:
-        return "f" if QUARANTINED in report.__dict__ else _EXPECTED[report.outcome]
-    return report.outcome[0]
+        return "f" if QUARANTINED in report.__dict__ else _EXPECTED.get(report.outcome, RERUN)
+    return report.outcome[0] if report.outcome in OUTCOMES else RERUN
 
 
 # With an expected failure "skipped" means that it came, "passed" that it did not.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -171,8 +171,10 @@ class Session:
             self._problem = described(error)
             return {}
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self, exitstatus: int) -> None:
+    @pytest.hookimpl(hookwrapper=True, trylast=True)
+    def pytest_sessionfinish(self, exitstatus: int) -> Iterator[None]:
+        # A wrapper, because nothing else is called after a plugin whose own `pytest_sessionfinish` raises.
+        yield
         try:
             if self._recorder is not None:
                 self._recorder.finish(int(exitstatus))

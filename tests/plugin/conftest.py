@@ -12,6 +12,7 @@ from akastats import profile, sync_stats
 from akastats.operations import runs
 from akastats.records import Stat
 from akastats.redis import sync_redis
+from conftest import eventually
 
 NAMESPACE = "AKA-STATS"
 
@@ -52,6 +53,12 @@ def newest_run() -> dict[str, str]:
     return run
 
 
+def ended_run() -> dict[str, str] | None:
+    """Return the newest run once it is delivered: pytest does not wait for it where it shows no summary."""
+    found, _ = sync_redis.run(runs.matching(NAMESPACE, {}, None, 1))
+    return found[0] if found and found[0]["status"] != "running" else None
+
+
 Record = Callable[..., Recorded]
 
 
@@ -62,7 +69,7 @@ def record(pytester: pytest.Pytester, server: str) -> Record:
     def run(*arguments: str, options: tuple[str, ...] = ("--akastats", "--akastats-wait=60")) -> Recorded:
         plain = ("-p", "no:randomly", "-p", "no:cacheprovider", f"--akastats-url={server}")
         result = pytester.runpytest_subprocess(*plain, *options, *arguments)
-        stored = newest_run()
+        stored = eventually(ended_run)
         return Recorded(result, stored, profile.decode(sync_redis.run(runs.profile(NAMESPACE, stored["id"]))))
 
     return run
