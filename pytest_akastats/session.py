@@ -125,7 +125,7 @@ class Session:
         run_id = new_run_id(started)
         writer = create(places.candidates(self._options.directory, os.environ), run_id)
         recorder = Recorder(writer, self._probe, redact)
-        recorder.begin(self._header(run_id, started, redact))
+        recorder.begin({**self._header(run_id, started, redact), "producer": writer.producer})
         self._config.pluginmanager.register(recorder, "akastats-recorder")
         self._recorder, self._spool = recorder, writer.path
         try:

@@ -24,7 +24,7 @@ from akastats.operations import runs
 from akastats.operations.lists import ORPHANS
 from akastats.operations.requests import Operation
 from akastats.operations.server import identify
-from akastats.shipper.delivery import UNSOUND, CarryAll, producer_of
+from akastats.shipper.delivery import UNSOUND, CarryAll
 from akastats.shipper.judging import judge_late
 from akastats.shipper.leftovers import Drained, drain_one, tidy
 from akastats.shipper.listing import refresh
@@ -131,7 +131,7 @@ def deliver(
 def _stands(spool: Spool, config: Config, carry: Carry) -> tuple[str, str] | None:
     """Return how far a spool is applied and what its run is; `None` where nobody knows."""
     try:
-        cursor = carry(runs.cursor(config.namespace, producer_of(spool.path)))
+        cursor = carry(runs.cursor(config.namespace, spool.producer))
         told = carry(runs.values(config.namespace, [spool.run_id], ("status",)))
     except (AkastatsError, *UNSOUND):
         # As it is delivered all that is wrong with it is told.

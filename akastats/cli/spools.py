@@ -12,6 +12,7 @@ from akastats.config import without_credentials
 from akastats.errors import ConfigError, SpoolError
 from akastats.shipper.leftovers import is_dead, waiting
 from akastats.spool import places
+from akastats.spool.format import identity
 from akastats.spool.reader import Reader
 
 EMBEDDED = "embedded:"
@@ -30,12 +31,13 @@ class Destination:
 
 @dataclass(frozen=True)
 class Spool:
-    """One spool; `run_id` is empty where nothing of a run is in it that can be read."""
+    """One spool; `run_id` is empty where nothing of a run is in it that can be read. `producer` identifies it."""
 
     path: Path
     run_id: str
     destination: Destination
     is_running: bool
+    producer: str = ""
 
 
 def directories(akastats: Path) -> list[Path]:
@@ -63,7 +65,8 @@ def look(path: Path) -> Spool:
     told = header.get("destination")
     named = told if isinstance(told, dict) else {}
     destination = Destination(_whole(str(named.get("server", ""))), str(named.get("namespace", "")))
-    return Spool(path, str(header.get("id", "")), destination, bool(header) and not is_dead(header))
+    is_running = bool(header) and not is_dead(header)
+    return Spool(path, str(header.get("id", "")), destination, is_running, identity(path.name, header))
 
 
 def _header(path: Path) -> dict[str, Any]:

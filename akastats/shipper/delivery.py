@@ -22,7 +22,7 @@ from akastats.operations.requests import Operation
 from akastats.outcomes import Added, Keeping, Story
 from akastats.points import check_label
 from akastats.spool import places
-from akastats.spool.format import SUFFIX, Record
+from akastats.spool.format import Record, identity
 from akastats.spool.reader import Reader
 
 CarryAll = Callable[[Iterable[Operation[str]]], list[str]]
@@ -69,7 +69,7 @@ class Delivery:
         clock: Callable[[], float] = time.monotonic,
         carry_all: CarryAll | None = None,
     ) -> None:
-        self.producer = producer_of(path)
+        self._name, self._producer = path.name, ""
         self._config = config
         self._carry = carry
         self._reader = Reader(path, places.others(path.parent, os.environ) if elsewhere is None else elsewhere)
@@ -94,6 +94,20 @@ class Delivery:
         self._unsound = 0
         self.story = Story(keeping)
         self._pending: deque[Pending] = deque()
+        self._last_seq = 0
+
+    @property
+    def producer(self) -> str:
+        """Whose records these are; by the first of them, once it is read, and until then by the file's name."""
+        if not self._producer and self.story.header:
+            self._producer = identity(self._name, self.story.header)
+        return self._producer or identity(self._name, {})
+
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether the server has more of the spool than this file: a longer copy of it was delivered."""
+        applied = (self._cursor or "0").partition(":")[0]
+        return int(applied) > self._last_seq
 
     @property
     def path(self) -> Path:
@@ -141,6 +155,7 @@ class Delivery:
 
     def _take_all(self, records: list[Record]) -> None:
         for record in records:
+            self._last_seq = record.seq
             try:
                 self._take(record)
             except UNSOUND:
@@ -295,6 +310,15 @@ class Delivery:
             # Where the server came back from older data meanwhile, the file has been begun again.
             self.deliver()
 
+    def note_as_applied(self) -> None:
+        """Have the server note that it has all of a spool whose cursor it does not know."""
+        while True:
+            self._pending.clear()
+            if not self.read():
+                break
+        key = keys.cursor(self._config.namespace, self.producer)
+        self._carry(apply(Batch(step=Step(key, "0", str(self._last_seq))), self._config))
+
     def complete_as_crashed(self) -> None:
         """Write the record and profile of a run whose process ended without a word; its cursor stays."""
         self.finish()
@@ -357,11 +381,6 @@ class Delivery:
             self._pending.popleft()
         if points and self._pending and self._pending[0].seq == int(seq):
             self._pending[0].done = int(points)
-
-
-def producer_of(path: Path) -> str:
-    """Return the producer that a spool's name ends with."""
-    return path.name.partition(SUFFIX)[0].rpartition("-")[2]
 
 
 # Records whose second element is a node id.

@@ -6,7 +6,7 @@ array, its first element the kind:
 
 | kind | then |
 |---|---|
-| `run` | an object: what is known at the start, see `outcomes.Run`; it stands twice |
+| `run` | an object: what is known at the start, see `outcomes.Run`, and the `producer`; it stands twice |
 | `planned` | how many tests pytest will run, known at the end of collection |
 | `began` | node id, time |
 | `error` | node id, worker, phase, kind (`failed`, `rerun`, `subtest`, `crash`), class, text, time |
@@ -26,8 +26,9 @@ from __future__ import annotations
 
 import re
 from binascii import crc32
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from json import JSONDecoder, dumps, loads
 from math import isfinite
 from typing import Any
@@ -41,6 +42,9 @@ MAX_RECORD_BYTES = 64 * 1024
 #: One letter a phase, in the order setup, call, teardown.
 PHASES = ("setup", "call", "teardown")
 ABSENT, PASSED, FAILED, SKIPPED, XFAILED, XPASSED, RERUN = "-pfsxXr"
+
+_PRODUCER = re.compile(r"[0-9a-f]{32}")
+_PRODUCER_IN_NAME = re.compile(r"-([0-9a-f]{32})(?![0-9A-Za-z])")
 
 # How a line begins: the CRC and the length of its body.
 _HEAD = re.compile(rb"([0-9a-f]{8}) ([1-9]\d{0,5}) ")
@@ -122,6 +126,23 @@ def records_in(damaged: bytes) -> Iterator[Found]:
         if record is not None:
             yield Found(head.start(), stop, record)
             at = stop
+
+
+def identity(name: str, header: Mapping[str, Any]) -> str:
+    """Return the producer of a spool: the same one under whatever name a copy of it lies.
+
+    The first record names it. Of spools of earlier releases the file's name does; one that was renamed is known by
+    what its first record holds.
+    """
+    producer = header.get("producer")
+    if isinstance(producer, str) and _PRODUCER.fullmatch(producer):
+        return producer
+    named = _PRODUCER_IN_NAME.findall(name)
+    if named:
+        return str(named[-1])
+    if not header:
+        return name.partition(SUFFIX)[0].rpartition("-")[2]
+    return sha256(dumps(header, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def shortened(content: str, limit: int = MAX_RECORD_BYTES - 64) -> str:

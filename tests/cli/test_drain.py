@@ -13,7 +13,7 @@ from akastats import detached, keys
 from akastats.cli.drain import update_lists
 from akastats.config import Config
 from akastats.redis import connect
-from akastats.shipper.delivery import producer_of
+from akastats.spool.format import identity
 from tests import telling
 
 # A run of just now: of one that is weeks old nobody knows any more whether it was delivered.
@@ -95,7 +95,7 @@ def test_a_spool_without_sense_keeps_no_other_back(akastats, spools, server, hea
     spool(spools, TESTS, run_id="20231114T000000000-000001", **told)
     damaged = spool(spools, TESTS, run_id="20231114T000000000-000002", **told, **header)
     with connect(server) as client:
-        client.set(keys.cursor("AKA-STATS", producer_of(damaged)), cursor)
+        client.set(keys.cursor("AKA-STATS", identity(damaged.name, {})), cursor)
 
     answer = akastats("drain")
 

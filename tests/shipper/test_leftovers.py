@@ -139,9 +139,9 @@ def _expire(path: Path, rested_s: int) -> Operation[Any]:
     """Let a spool's cursor have rested for so long."""
     from akastats import keys
     from akastats.operations.requests import tell
-    from akastats.shipper.delivery import producer_of
+    from akastats.spool.format import identity
 
-    return tell(("EXPIRE", keys.cursor("AKA-STATS", producer_of(path)), CURSOR_TTL_S - rested_s))
+    return tell(("EXPIRE", keys.cursor("AKA-STATS", identity(path.name, {})), CURSOR_TTL_S - rested_s))
 
 
 def test_the_newest_run_of_all_places_comes_first(
@@ -464,3 +464,69 @@ def test_applied_spools_make_room_oldest_first(
     drain(spools, config, carry)
 
     assert [False, True, True] == [path.exists() for path in paths]
+
+
+def _copy(path: Path, name: str, size: int | None = None) -> Path:
+    """Copy the first bytes of a spool, all by default, under another name."""
+    path.with_name(name).write_bytes(path.read_bytes()[:size])
+    return path.with_name(name)
+
+
+@pytest.mark.parametrize("name", ["{stem} (1).aks", "backup of {stem}.copy.aks", "1.aks"])
+@pytest.mark.parametrize("says_producer", [True, False], ids=["identity inside", "earlier release"])
+def test_a_copy_under_another_name_is_the_same_spool(
+    spools: Path, config: Config, carry: Carry, redis_client: Redis, name: str, says_producer: bool
+) -> None:
+    """What a download, a backup or an artifact tool leaves beside it counts nothing twice."""
+    told = {"producer": "0123456789abcdef" * 2} if says_producer else {}
+    path = spool(spools, **told)
+    drain(spools, config, carry)
+    _copy(path, name.format(stem=path.stem))
+
+    outcomes = drain(spools, config, carry)
+
+    assert (90, {1}) == (history(redis_client), counts(redis_client))
+    assert [True, True] == [outcome.complete for outcome in outcomes]
+
+
+@pytest.mark.parametrize("says_producer", [True, False], ids=["identity inside", "earlier release"])
+@pytest.mark.parametrize("ended", [True, False])
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["longer last", "longer first"])
+def test_a_copy_that_is_cut_short_adds_and_takes_nothing(
+    tmp_path: Path,
+    spools: Path,
+    config: Config,
+    carry: Carry,
+    redis_client: Redis,
+    order: tuple[int, int],
+    ended: bool,
+    says_producer: bool,
+) -> None:
+    """Whichever of two copies comes first: each record counts once, and the longer one tells how the run ended."""
+    path = spool(tmp_path / "made", ended=ended, **({"producer": "ab" * 16} if says_producer else {}))
+    spools.mkdir(parents=True)
+    content = path.read_bytes()
+    copies = [content[: len(content) // 2], content]
+    for number in order:
+        (spools / f"{path.stem} ({number}).aks").write_bytes(copies[number])
+        drain(spools, config, carry)
+
+    stored = carry(runs.run("AKA-STATS", "run-001"))
+    assert (90, {1}) == (history(redis_client), counts(redis_client))
+    assert ("failed" if ended else "crashed", "90") == (stored["status"], stored["tests"])
+
+
+def test_a_run_that_is_stored_without_its_cursor_is_left(
+    spools: Path, config: Config, carry: Carry, redis_client: Redis
+) -> None:
+    """Nobody knows how much of it is there: it says how to deliver it, and nothing is counted twice."""
+    path = spool(spools)
+    drain(spools, config, carry)
+    redis_client.delete(*redis_client.scan_iter("AKA-STATS::CURSOR::*"))
+    redis_client.hset("AKA-STATS::RUN::run-001", "status", "running")
+
+    (outcome,) = drain(spools, config, carry)
+
+    assert "--force" in outcome.left
+    assert (90, {1}) == (history(redis_client), counts(redis_client))
+    assert drain_one(path, config, carry, force=True).complete
