@@ -79,7 +79,7 @@ class Collector:
         Takes an exception, a class, the three values of `sys.exc_info()`, or nothing: then the exception
         being handled. `additional_labels` are recorded as further `errors__` labels.
         """
-        found = _exception(exc_type, exc_value)
+        found = exception_of(exc_type, exc_value)
         labels = [] if found is None else [f"EXC:{_class_name(found)}"]
         if found is None and not self.disable_warnings:
             self.log.warning("Got an empty call to exception.")
@@ -96,9 +96,10 @@ def line_labels(labels: Mapping[str, object]) -> str:
     return ",".join(f"{str(key).translate(_SAFE)}={str(value).translate(_SAFE)}" for key, value in labels.items())
 
 
-def _exception(
+def exception_of(
     given: type[BaseException] | BaseException | None, value: BaseException | None
 ) -> type[BaseException] | BaseException | None:
+    """Return the exception that the arguments of `Collector.exception` name, or the one being handled."""
     if isinstance(value, BaseException):
         return value
     current = sys.exc_info()[1]

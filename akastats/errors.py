@@ -20,6 +20,7 @@ class ServerError(AkastatsError):
     | `absent` | no connection: nothing was sent |
     | `lost` | sent, but no reply: nobody can know whether it was done |
     | `busy` | the server cannot just now (loading, out of memory, read-only, a script running) |
+    | `cluster` | the server is part of a cluster, which is not supported; nothing was done |
     | `denied` | user, password or permissions do not allow it |
     | `unknown_script` | the server does not hold the script; nothing was done |
     | `refused` | the server or our script refused the request; nothing was done |

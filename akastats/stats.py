@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
+import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import TracebackType
 
-from akastats.collector import Collector
+from akastats import keys
+from akastats.cancellation import finished
+from akastats.collector import Collector, exception_of
 from akastats.collector import Context as Context
 from akastats.config import Config, config
-from akastats.errors import AkastatsError, ServerError
-from akastats.operations.push import Batch, apply, batches
+from akastats.errors import ServerError
+from akastats.exception_counting import is_orderly, mark_counted, next_moment, was_counted
+from akastats.operations.push import Batch, Step, apply, batches
 from akastats.operations.requests import Operation
 from akastats.points import check_context, check_label, check_value
-from akastats.records import Point
+from akastats.records import Point, Summary
 from akastats.redis import async_redis, sync_redis
+
+#: The names of a label's numbers, under their name in aka-stats.
+STAT_NAMES = Summary._fields
+
+_log = logging.getLogger("Stats")
 
 
 class Stats(Collector):
@@ -28,8 +38,10 @@ class Stats(Collector):
     def __init__(
         self, prefix: str | None = None, log: logging.Logger | None = None, disable_warnings: bool = False
     ) -> None:
-        super().__init__(log=log, disable_warnings=disable_warnings)
+        # Looked up at each point, as `push_stat` does: tools that freeze the clock replace `time.time`.
+        super().__init__(log=log, disable_warnings=disable_warnings, now=lambda: time.time())
         self._prefix = prefix
+        self._entered = next_moment()
 
     @property
     def prefix(self) -> str:
@@ -41,6 +53,7 @@ class Stats(Collector):
         self._prefix = prefix
 
     def __enter__(self) -> Stats:
+        self._entered = next_moment()
         return self
 
     def __exit__(
@@ -52,13 +65,14 @@ class Stats(Collector):
         if exc_type is None:
             self.save_stats()
             return
-        self.exception(exc_type, exc_value, traceback)
         try:
+            self._count(exc_type, exc_value, traceback)
             self.save_stats()
-        except AkastatsError as error:
+        except Exception as error:  # noqa: BLE001 - the block's own exception must reach its caller
             self._report(error)
 
     async def __aenter__(self) -> Stats:
+        self._entered = next_moment()
         return self
 
     async def __aexit__(
@@ -70,34 +84,61 @@ class Stats(Collector):
         if exc_type is None:
             await self.save_stats_async()
             return
-        self.exception(exc_type, exc_value, traceback)
         try:
+            self._count(exc_type, exc_value, traceback)
             await self.save_stats_async()
-        except AkastatsError as error:
+        except Exception as error:  # noqa: BLE001 - the block's own exception must reach its caller
             self._report(error)
 
-    def _report(self, error: AkastatsError) -> None:
-        # The block's own exception goes on; raising here would put ours in its place.
+    def _count(
+        self,
+        exc_type: type[BaseException],
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Record the exception that leaves the block, unless it is no error or has been counted in the block."""
+        if not (is_orderly(exc_type, exc_value) or was_counted(exc_value, self.prefix, self._entered)):
+            self.exception(exc_type, exc_value, traceback)
+
+    def exception(
+        self,
+        exc_type: type[BaseException] | BaseException | None = None,
+        exc_value: BaseException | None = None,
+        traceback: TracebackType | None = None,
+        additional_labels: Iterable[str] | None = None,
+        context: Context = None,
+    ) -> None:
+        """Record an exception as `Collector.exception` does; the blocks around it do not count it again."""
+        super().exception(exc_type, exc_value, traceback, additional_labels, context)
+        mark_counted(exception_of(exc_type, exc_value), self.prefix)
+
+    def _report(self, error: Exception) -> None:
+        # The block's own exception is raised; raising here would replace it.
         self.log.error("%s", error)
 
     def save_stats(self) -> None:
         """Write what is recorded; raise `ServerError` and keep what was not written."""
-        with Outgoing(self, config.under(self._prefix)) as outgoing:
+        with Outgoing(self, config.under(self._prefix), sync_redis.sends_once) as outgoing:
             sync_redis.run_all(outgoing.operations())
 
     async def save_stats_async(self) -> None:
-        """As `save_stats`, for asyncio."""
-        with Outgoing(self, config.under(self._prefix)) as outgoing:
+        """As `save_stats`, for asyncio; when cancelled, it finishes what was begun and is cancelled then."""
+        await finished(self._save_async(), self.log)
+
+    async def _save_async(self) -> None:
+        with Outgoing(self, config.under(self._prefix), async_redis.sends_once) as outgoing:
             await async_redis.run_all(outgoing.operations())
 
 
 class Outgoing:
-    """The recorded points on their way: a point leaves the object when the server has it."""
+    """The recorded points while they are sent: a point leaves the object when the server has it."""
 
-    def __init__(self, owner: Collector, config: Config) -> None:
+    def __init__(self, owner: Collector, config: Config, sends_once: bool) -> None:
         self._config = config
         self._owner = owner
+        self._sends_once = sends_once
         self._unsent: list[Point] = []
+        self._begun: set[int] = set()
         self._applied: set[int] = set()
 
     def __enter__(self) -> Outgoing:
@@ -106,33 +147,79 @@ class Outgoing:
         return self
 
     def operations(self) -> Iterator[Operation[None]]:
-        """Yield one operation a batch, which notes the batch's points once they are applied."""
+        """Yield one operation per batch, which notes the batch's points once they are applied."""
         for made, points in batches(self._unsent):
-            yield self._write(made, points)
+            if made.entries:
+                yield self._write(made, points)
+            else:
+                self._applied.update(map(id, points))
 
     def _write(self, made: Batch, points: list[Point]) -> Operation[None]:
-        yield from apply(made, self._config)
+        self._begun.update(map(id, points))
+        yield from apply(_guarded(made, self._config, self._sends_once), self._config)
         self._applied.update(map(id, points))
 
     def __exit__(self, exc_type: object, error: BaseException | None, traceback: object) -> None:
-        kept = [point for point in self._unsent if id(point) not in self._applied]
+        done = self._applied
+        if error is not None and not isinstance(error, Exception):
+            # Interrupted: sent again, points whose reply was not read could count twice.
+            done = self._begun
+        kept = [point for point in self._unsent if id(point) not in done]
+        self._warn_of_doubt(len(done - self._applied), len(kept))
         self._owner.recorded_stats[:0] = kept
         if isinstance(error, ServerError):
             error.args = (f"{error.args[0]} {_kept(len(kept))}",)
 
+    def _warn_of_doubt(self, doubtful: int, kept: int) -> None:
+        if doubtful:
+            self._owner.log.warning(
+                "saving was interrupted: %s may or may not have been written, and will not be sent again. %s",
+                _points(doubtful),
+                _kept(kept),
+            )
+
+
+def _points(count: int) -> str:
+    return f"{count} point{'' if count == 1 else 's'}"
+
 
 def _kept(count: int) -> str:
-    return f"{count} point{' is' if count == 1 else 's are'} kept in this object: call save_stats() again."
+    return f"{_points(count)} {'is' if count == 1 else 'are'} kept in this object: call save_stats() again."
+
+
+# Seconds for which the server remembers a batch that a client may send again: longer than clients retry.
+_RETRIED_FOR_S = 300
+
+
+def _guarded(batch: Batch, config: Config, sends_once: bool) -> Batch:
+    """Return the batch so that the server applies it once, also where the client sends it several times."""
+    if sends_once or not batch.entries:
+        return batch
+    cursor = keys.cursor(config.namespace, f"once-{secrets.token_hex(12)}")
+    return dataclasses.replace(batch, step=Step(cursor, "0", "1", _RETRIED_FOR_S))
 
 
 def push_stat(label: str, value: float, context: Context = None, *, prefix: str | None = None) -> None:
     """Write one number at once; raises `ValueError` and `ServerError` as `Stats` does."""
-    sync_redis.run(apply(_one(label, value, context), config.under(prefix)))
+    now = config.under(prefix)
+    sync_redis.run(apply(_guarded(_one(label, value, context), now, sync_redis.sends_once), now))
 
 
 async def push_stat_async(label: str, value: float, context: Context = None, *, prefix: str | None = None) -> None:
-    """As `push_stat`, for asyncio."""
-    await async_redis.run(apply(_one(label, value, context), config.under(prefix)))
+    """As `push_stat`, for asyncio; when cancelled, it finishes what was begun and is cancelled then."""
+    now = config.under(prefix)
+    batch = _guarded(_one(label, value, context), now, async_redis.sends_once)
+    await finished(_push_async(batch, now), _log)
+
+
+async def _push_async(batch: Batch, now: Config) -> None:
+    try:
+        await async_redis.run(apply(batch, now))
+    except BaseException as error:
+        if not isinstance(error, Exception):
+            labels = ", ".join(batch.entries)[:200]
+            _log.warning("a push was interrupted: %s may or may not have been written", labels)
+        raise
 
 
 def _one(label: str, value: float, context: Context) -> Batch:

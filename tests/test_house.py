@@ -30,7 +30,7 @@ ORDER = (
         "stored_values",
     },
     {"settings", "keys", "scripts", "detached", "ci", "ci_providers", "github_event", "git"},
-    {"collector"},
+    {"collector", "exception_counting", "cancellation"},
     {"operations"},
     {"redis"},
     {"stats", "async_stats", "sync_stats"},

@@ -553,7 +553,7 @@ def test_several_commands_of_one_operation_are_one_message(run_all):
 
 def test_every_kind_of_error_has_its_advice():
     """Each kind that an error can have is explained."""
-    kinds = {"absent", "lost", "busy", "denied", "unknown_script", "refused"}
+    kinds = {"absent", "lost", "busy", "denied", "unknown_script", "refused", "cluster"}
 
     assert set(ADVICE) == kinds
 

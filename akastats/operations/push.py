@@ -62,11 +62,12 @@ class RunChange:
 
 @dataclass(frozen=True)
 class Step:
-    """The move of a producer's cursor that a batch makes; both as text, see `keys`."""
+    """The move of a producer's cursor that a batch makes; both as text, see `keys`, kept `ttl_s` seconds."""
 
     key: str
     start: str
     end: str
+    ttl_s: int = CURSOR_TTL_S
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,7 @@ def apply(batch: Batch, config: Config) -> Operation[str]:
         arguments += ("", "", "")
     else:
         names.append(batch.step.key)
-        arguments += (batch.step.start, batch.step.end, CURSOR_TTL_S)
+        arguments += (batch.step.start, batch.step.end, batch.step.ttl_s)
     arguments.append(len(keys.history(config.namespace, "").encode()) + 1)
     _say_entries(batch, config.namespace, names, arguments)
     _say_contexts(batch, config.namespace, names, arguments)

@@ -6,6 +6,7 @@ own ones, opened at first use from `AKA_STATS_REDIS_URL` and closed when nobody 
 | file | what lives there |
 |---|---|
 | `connections.py` | `sync_redis` and `async_redis` |
+| `attachment.py` | checks of attached clients |
 | `clients.py` | clients of a URL, with nothing tried twice |
 | `conversation.py` | what is said to a client and heard from it, once for both flavours |
 | `driving.py` | the two runners |

@@ -15,21 +15,31 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT_S = 2.0
 REPLY_TIMEOUT_S = 5.0
 
+#: Connections of one pool, and seconds that a caller waits for a free one. redis-py 8 refuses the 101st user of
+#: its default pool; 500 callers that wait in line for 50 connections are done in about a second.
+POOL_CONNECTIONS = 50
+POOL_TIMEOUT_S = 10.0
+
 _TIMEOUTS: dict[str, Any] = {
     "socket_connect_timeout": CONNECT_TIMEOUT_S,
     "socket_timeout": REPLY_TIMEOUT_S,
 }
+_POOL: dict[str, Any] = {"max_connections": POOL_CONNECTIONS, "timeout": POOL_TIMEOUT_S}
 
 
 def connect(url: str, **options: Any) -> Redis:
-    """Return a client of `url` that tries everything once; `options` as redis-py's, timeouts in seconds."""
-    from redis import Redis
+    """Return a client of `url` that tries everything once; `options` as redis-py's, timeouts in seconds.
+
+    Callers wait up to `POOL_TIMEOUT_S` for one of its `POOL_CONNECTIONS` connections.
+    """
+    from redis import BlockingConnectionPool, Redis
     from redis.backoff import NoBackoff
     from redis.retry import Retry
 
     # redis-py's default retries run a script again whose reply was lost: version 8 up to eleven times.
+    settings = {"retry": Retry(NoBackoff(), 0), **_TIMEOUTS, **_POOL, **_anonymous(), **options}
     try:
-        client = Redis.from_url(url, retry=Retry(NoBackoff(), 0), **_TIMEOUTS | options)
+        client = Redis(connection_pool=BlockingConnectionPool.from_url(url, **settings))
         _try_options(client)
     except (ValueError, TypeError) as error:
         # Without its cause: redis-py's message may quote a piece of the password.
@@ -39,16 +49,31 @@ def connect(url: str, **options: Any) -> Redis:
 
 def connect_async(url: str, **options: Any) -> AsyncClient:
     """As `connect`, for asyncio."""
+    from redis.asyncio import BlockingConnectionPool
     from redis.asyncio import Redis as AsyncClient
     from redis.asyncio.retry import Retry
     from redis.backoff import NoBackoff
 
+    settings = {"retry": Retry(NoBackoff(), 0), **_TIMEOUTS, **_POOL, **_anonymous(), **options}
     try:
-        client = AsyncClient.from_url(url, retry=Retry(NoBackoff(), 0), **_TIMEOUTS | options)
+        client = AsyncClient(connection_pool=BlockingConnectionPool.from_url(url, **settings))
         _try_options(client)
     except (ValueError, TypeError) as error:
         raise _unusable(url, error) from None
     return client
+
+
+def _anonymous() -> dict[str, None]:
+    """Return the options that keep redis-py from sending its name and version on each connection.
+
+    It reads them from its distribution's metadata for each connection: 2 of the 2.3 ms of a push.
+    """
+    from importlib.util import find_spec
+
+    # From 7.2 on; the older options warn there.
+    if find_spec("redis.driver_info"):
+        return {"driver_info": None}
+    return {"lib_name": None, "lib_version": None}
 
 
 def _try_options(client: Any) -> None:

@@ -6,14 +6,18 @@ conversation yields each call as a step and is sent what came of it, by a runner
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Generator, Iterable
 from functools import partial
+from itertools import chain
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 from akastats.operations.requests import Ask, Operation
+from akastats.redis.attachment import sends_once
 from akastats.redis.pipelining import Pipeline
 from akastats.redis.protocol import pack
-from akastats.redis.translation import driver_errors, refusals, translate
+from akastats.redis.translation import driver_errors, kind_of, refusals, translate
 
 T = TypeVar("T")
 
@@ -30,6 +34,8 @@ def carry(operation: Operation[T], reader: Any, writer: Any) -> Steps[T]:
         while True:
             client = writer if request.writes else reader
             try:
+                if not request.writes and client not in _single_servers:
+                    yield from _check_single(client, request)
                 replies = yield from _ask(client, request)
             except Exception as error:  # noqa: BLE001 - translated, or raised again unchanged
                 request = operation.throw(translate(error, client))
@@ -39,17 +45,45 @@ def carry(operation: Operation[T], reader: Any, writer: Any) -> Steps[T]:
         return stop.value  # type: ignore[no-any-return]  # StopIteration.value is untyped
 
 
+# Clients that have been seen to lead to a single server, by their identity.
+_single_servers: WeakSet[Any] = WeakSet()
+
+# Every key of ours begins with a namespace, which may hold a hash tag: then a cluster's one slot serves us.
+_namespace_of = re.compile(r"(.*?)::[A-Z_]+(?:::|$)", re.DOTALL)
+
+
+def _check_single(client: Any, request: Ask) -> Steps[None]:
+    """Have a server that is part of a cluster refuse: it answers reads of one key, with nothing.
+
+    That costs the first read of a client one more round trip.
+    """
+    names = (argument for command in request.commands for argument in command if isinstance(argument, str))
+    found = next(filter(None, map(_namespace_of.match, names)), None)
+    if found is None:
+        return
+    try:
+        yield from _ask(client, Ask((("EXISTS", f"{found[1]}::INDEX", f"{found[1]}::SEEN"),)))
+    except Exception as error:
+        # A user who may not ask this is told by the request itself what is denied.
+        if kind_of(error) not in ("denied", "refused", "busy"):
+            raise
+    _single_servers.add(client)
+
+
 def carry_all(operations: Iterable[Operation[T]], writer: Any) -> Steps[list[T]]:
     """Carry out operations that write, two at a time on one connection; return what each returns, as they end.
 
     After an error nothing more is sent; what is under way is waited for, then the error is raised.
     """
-    if not _lends(writer):
+    if not sends_once(writer):
         return (yield from _one_by_one(operations, writer))
-    pipeline = Pipeline(operations)
-    messages = pipeline.messages()
-    if messages:
-        yield from _with_connection(writer, lambda connection: _talk(connection, writer, pipeline, messages))
+    coming = iter(operations)
+    first = next(coming, None)
+    if first is None:
+        return []
+    # No operation is begun before there is a connection: one that was begun may have been sent.
+    pipeline = Pipeline(chain([first], coming))
+    yield from _with_connection(writer, lambda connection: _talk(connection, writer, pipeline))
     return pipeline.outcome()
 
 
@@ -60,7 +94,8 @@ def _one_by_one(operations: Iterable[Operation[T]], writer: Any) -> Steps[list[T
     return results
 
 
-def _talk(connection: Any, writer: Any, pipeline: Pipeline[T], messages: list[bytes]) -> Steps[None]:
+def _talk(connection: Any, writer: Any, pipeline: Pipeline[T]) -> Steps[None]:
+    messages = pipeline.messages()
     while request := pipeline.due:
         try:
             for message in messages:
@@ -78,7 +113,7 @@ def _talk(connection: Any, writer: Any, pipeline: Pipeline[T], messages: list[by
 
 
 def _ask(client: Any, request: Ask) -> Steps[list[Any]]:
-    if _lends(client):
+    if sends_once(client):
         replies = yield from _with_connection(client, lambda connection: _exchange(connection, request))
         return _parsed(client, request, replies)
     if len(request.commands) == 1:
@@ -169,16 +204,6 @@ _NOWAIT = True
 
 # Contexts and profiles are bytes: they come back as bytes from clients that decode responses too.
 _UNDECODED: dict[str, Any] = {"NEVER_DECODE": True}
-
-
-def _lends(client: Any) -> bool:
-    """Tell whether we may talk on a client's connection: any but redis-py's own is asked by its own means."""
-    from redis import Redis
-    from redis.asyncio import Redis as AsyncClient
-
-    return type(client) in (Redis, AsyncClient) and not (
-        client.connection or getattr(client, "single_connection_client", False)
-    )
 
 
 def _piped(client: Any, request: Ask) -> Any:

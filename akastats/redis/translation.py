@@ -8,7 +8,7 @@ from akastats.errors import ServerError
 
 
 def driver_errors() -> tuple[type[Exception], ...]:
-    """Return what a client raises when something is wrong with its server or the way there."""
+    """Return what redis-py's client raises when something is wrong with its server or the way there."""
     from redis.exceptions import RedisError
 
     return (RedisError, OSError)
@@ -23,47 +23,68 @@ def refusals() -> tuple[type[Exception], ...]:
 
 def translate(error: Exception, client: Any, sent: bool = True) -> Exception:
     """Return a driver's error as `ServerError` with the original as its cause; any other as it is."""
-    if not isinstance(error, driver_errors()):
+    if not (isinstance(error, OSError) or _names(error) & _FAMILIES):
         return error
     kind = kind_of(error)
     if kind == "lost" and not sent:
         kind = "absent"
-    advice = _NO_REDIS if _is_foreign(error) else ADVICE[kind]
+    advice = _advice(error, kind, client)
     translated = ServerError(advice.format(address=address(client), error=_first_line(error)), kind)
     translated.__cause__ = error
     return translated
 
 
+def _advice(error: Exception, kind: str, client: Any) -> str:
+    if "InvalidResponse" in _names(error):
+        # Another kind of server listens there, or bytes were damaged.
+        return _NO_REDIS
+    return _pool_advice(client) if _is_pool_exhausted(error) else ADVICE[kind]
+
+
+def _names(error: Exception) -> set[str]:
+    """Return the names of an error's classes: redis-py's forks have the same ones."""
+    return {cls.__name__ for cls in type(error).__mro__}
+
+
+_FAMILIES = {"RedisError", "ValkeyError"}
+
+
 def kind_of(error: Exception) -> str:
     """Return which kind of `ServerError` a driver's error is."""
-    from redis import exceptions
-
-    if isinstance(error, exceptions.NoScriptError):
+    names = _names(error)
+    if "NoScriptError" in names:
         return "unknown_script"
-    if isinstance(error, (exceptions.AuthenticationError, exceptions.NoPermissionError)):
+    if names & {"AuthenticationError", "NoPermissionError"}:
         return "denied"
-    if isinstance(error, _passing_states()):
+    # redis-py takes the server's first word off these; its MasterDownError is a ClusterDownError.
+    if names & _PASSING_ERRORS or _is_pool_exhausted(error):
         return "busy"
+    if names & _CLUSTER_ERRORS:
+        return "cluster"
     message = str(error)
-    if isinstance(error, exceptions.ResponseError):
+    if "ResponseError" in names:
         return next((kind for kind, words in _WORDS.items() if message.startswith(words)), "refused")
     # redis-py tells the two apart in words alone: "Error 111 connecting to", "Timeout connecting to".
     return "absent" if "connecting to" in message else "lost"
 
 
-def _passing_states() -> tuple[type[Exception], ...]:
-    """Return what redis-py has a class of its own for, and takes the server's first word from."""
-    from redis import exceptions
-
-    alone = (exceptions.BusyLoadingError, exceptions.ReadOnlyError)
-    return (*alone, exceptions.ClusterDownError, exceptions.TryAgainError, exceptions.MasterDownError)
+_PASSING_ERRORS = {"BusyLoadingError", "ReadOnlyError", "TryAgainError", "MasterDownError"}
+_CLUSTER_ERRORS = {"MovedError", "AskError", "ClusterDownError", "ClusterCrossSlotError"}
 
 
-def _is_foreign(error: Exception) -> bool:
-    """Tell whether what came was no reply at all: another kind of server listens there, or bytes were spoilt."""
-    from redis.exceptions import InvalidResponse
+def _is_pool_exhausted(error: Exception) -> bool:
+    """Tell whether a client's pool had no connection to lend: redis-py has no class for it before version 6."""
+    return str(error).startswith(("No connection available", "Too many connections"))
 
-    return isinstance(error, InvalidResponse)
+
+def _pool_advice(client: Any) -> str:
+    pool = client.connection_pool
+    size, wait = getattr(pool, "max_connections", "all"), getattr(pool, "timeout", None)
+    waited = f" for {wait:g} s" if isinstance(wait, (int, float)) else ""
+    return (
+        f"All {size} connections of the pool to Redis at {{address}} were in use{waited} ({{error}}); nothing was "
+        "sent. Use fewer at a time, or attach a client with a BlockingConnectionPool of more max_connections."
+    )
 
 
 _WORDS = {
@@ -84,13 +105,22 @@ _WORDS = {
         "SELECT is not allowed",
     ),
     "unknown_script": ("NOSCRIPT", "No matching script"),
+    "cluster": (
+        "MOVED",
+        "ASK ",
+        "CROSSSLOT",
+        "CLUSTERDOWN",
+        "Keys in request don't hash to the same slot",
+        # Of a command inside a script.
+        "Script attempted to access keys that do not hash to the same slot",
+        "Script attempted to access a non local key in a cluster node",
+    ),
     "busy": (
         "OOM",
         "LOADING",
         "READONLY",
         "MISCONF",
         "BUSY",
-        "CLUSTERDOWN",
         "TRYAGAIN",
         "MASTERDOWN",
         "NOREPLICAS",
@@ -103,6 +133,10 @@ ADVICE = {
     "absent": "No Redis at {address} ({error}): set AKA_STATS_REDIS_URL, pass --url, or call attach().",
     "lost": "Redis at {address} did not answer ({error}): what was sent last may or may not have been done.",
     "busy": "Redis at {address} cannot do this just now ({error}); nothing was written, try again later.",
+    "cluster": (
+        "Redis at {address} is a cluster ({error}), which akastats does not support yet; nothing was written. "
+        "Set AKA_STATS_REDIS_URL to a single server."
+    ),
     "denied": "Redis at {address} denies access ({error}): check what AKA_STATS_REDIS_URL or --url names.",
     "unknown_script": "Redis at {address} does not hold the script ({error}).",
     "refused": "Redis at {address} refused: {error}. Nothing was written.",

@@ -34,15 +34,21 @@ def passing(piece: bytes) -> bytes:
 
 
 class Proxy:
-    """Forwards connections to `target`; `to_server` and `to_client` may be changed at any time."""
+    """Forwards connections to `target`, an address or a socket's path.
 
-    def __init__(self, target: tuple[str, int]) -> None:
+    `to_server` and `to_client` may be changed at any time.
+    """
+
+    def __init__(self, target: tuple[str, int] | str) -> None:
         self.target = target
         self.to_server: Treatment = passing
         self.to_client: Treatment = passing
         self.piece_bytes, self.pause_s = 65_536, 0.0
         self.is_open = threading.Event()
         self.is_open.set()
+        # Pieces that have come while nothing went on, and where they go nowhere any more.
+        self.held = 0
+        self._is_severed = False
         self.connections = self.cuts = 0
         self._pairs: list[socket.socket] = []
         self._listening = socket.create_server(("127.0.0.1", 0))
@@ -63,6 +69,11 @@ class Proxy:
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}"
 
+    def sever(self) -> None:
+        """End all connections instead of passing on what was held."""
+        self._is_severed = True
+        self.is_open.set()
+
     def heal(self) -> None:
         """Do nothing any more but forward."""
         self.to_server = self.to_client = passing
@@ -73,7 +84,7 @@ class Proxy:
         while True:
             try:
                 client, _ = self._listening.accept()
-                server = socket.create_connection(self.target)
+                server = self._connected()
             except OSError:
                 if self._listening.fileno() == -1:
                     return
@@ -84,10 +95,20 @@ class Proxy:
             for source, sink, is_reply in ((client, server, False), (server, client, True)):
                 threading.Thread(target=self._forward, args=(source, sink, is_reply), daemon=True).start()
 
+    def _connected(self) -> socket.socket:
+        if not isinstance(self.target, str):
+            return socket.create_connection(self.target)
+        server = socket.socket(socket.AF_UNIX)
+        server.connect(self.target)
+        return server
+
     def _forward(self, source: socket.socket, sink: socket.socket, is_reply: bool) -> None:
         try:
             while piece := source.recv(65_536):
+                self.held += not self.is_open.is_set()
                 self.is_open.wait()
+                if self._is_severed:
+                    raise Cut
                 self._send(sink, (self.to_client if is_reply else self.to_server)(piece))
         except Cut as cut:
             self.cuts += 1

@@ -1,0 +1,50 @@
+"""Finishing what was begun although the task that waits for it is cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+#: Seconds that a cancelled caller still waits. A server that answers takes some 10 ms; our own clients wait for a
+#: reply for 5 s.
+PATIENCE_S = 6.0
+
+
+async def finished(work: Coroutine[Any, Any, T], log: logging.Logger) -> T:
+    """Await `work` to its end, at most `PATIENCE_S` longer once cancelled; raise the cancellation then.
+
+    An error of `work` that no caller gets, because of the cancellation, is logged.
+    """
+    task = asyncio.ensure_future(work)
+    # Out of the tasks that asyncio.run() cancels at its end: they would lose the reply to what they have sent.
+    asyncio.tasks._unregister_task(task)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        if not task.cancelled():
+            await _wait(task)
+            _log_error(task, log)
+        raise
+
+
+async def _wait(task: asyncio.Future[Any]) -> None:
+    """Wait for a task, whatever is cancelled meanwhile; cancel it when it takes too long."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + PATIENCE_S
+    while not task.done():
+        if loop.time() >= end:
+            task.cancel()
+        try:
+            await asyncio.wait({task}, timeout=max(0.1, end - loop.time()))
+        except asyncio.CancelledError:
+            continue
+
+
+def _log_error(task: asyncio.Future[Any], log: logging.Logger) -> None:
+    error = None if task.cancelled() else task.exception()
+    if error is not None:
+        log.error("%s", error)

@@ -1,0 +1,71 @@
+"""Checks of clients that a caller attaches: their kind, their event loop, and whether they may send twice."""
+
+from __future__ import annotations
+
+from inspect import isawaitable, iscoroutinefunction
+from typing import Any
+
+from akastats.errors import ConfigError
+
+
+def check_client(client: Any, *, is_asyncio: bool) -> None:
+    """Raise `ConfigError` unless `client` is a client of one server, of the kind that is expected."""
+    reason = _reason_against(client, is_asyncio)
+    if reason:
+        flavour = "async_redis" if is_asyncio else "sync_redis"
+        raise ConfigError(f"cannot attach {type(client).__name__} to {flavour}: {reason}.")
+    if is_asyncio:
+        check_loop(client)
+
+
+def _reason_against(client: Any, is_asyncio: bool) -> str:
+    if isawaitable(client) and not hasattr(client, "execute_command"):
+        return "it must be awaited first, and its result attached"
+    if isinstance(client, type):
+        return "it is a class, not a client"
+    if hasattr(client, "nodes_manager"):
+        return "clusters are not supported. Attach a client of a single server"
+    if hasattr(client, "command_stack"):
+        return "it is a pipeline. Attach the client that made it"
+    if not all(hasattr(client, name) for name in ("execute_command", "pipeline", "connection_pool")):
+        # Such clients may send a command again to another server, where no script knows of the first time.
+        return "it does not work like redis.Redis, so a push could be sent twice. Attach a client of redis-py"
+    if _is_asyncio(client) != is_asyncio:
+        return f"it is {'a blocking' if is_asyncio else 'an asyncio'} client. Attach it to the other one"
+    return ""
+
+
+def _is_asyncio(client: Any) -> bool:
+    modules = {part for cls in type(client).__mro__ for part in cls.__module__.split(".")}
+    return "asyncio" in modules or iscoroutinefunction(client.execute_command)
+
+
+def check_loop(client: Any) -> None:
+    """Raise `ConfigError` if an asyncio client has connections of another event loop than the running one."""
+    from asyncio import get_running_loop
+
+    # Its newest free connection speaks for all: none is opened by another loop without an error.
+    free = getattr(client.connection_pool, "_available_connections", None)
+    loop = getattr(getattr(free[-1], "_reader", None), "_loop", None) if free else None
+    try:
+        running = get_running_loop()
+    except RuntimeError:
+        return
+    if loop not in (None, running):
+        raise ConfigError(
+            "the attached asyncio client has connections of another event loop. Make and attach a client in the "
+            "event loop that uses it."
+        )
+
+
+def sends_once(client: Any) -> bool:
+    """Tell whether we may talk on a connection of the client's pool, so that nothing is sent twice.
+
+    redis-py retries inside `execute_command`. Clients of other classes keep their own way to send a command.
+    """
+    from redis import Redis
+    from redis.asyncio import Redis as AsyncClient
+
+    return type(client) in (Redis, AsyncClient) and not (
+        client.connection or getattr(client, "single_connection_client", False)
+    )
