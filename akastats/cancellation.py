@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    import asyncio
 
 T = TypeVar("T")
 
@@ -19,6 +21,9 @@ async def finished(work: Coroutine[Any, Any, T], log: logging.Logger) -> T:
 
     An error of `work` that no caller gets, because of the cancellation, is logged.
     """
+    # Late: it takes 40 ms, and code that blocks never needs it.
+    import asyncio
+
     task = asyncio.ensure_future(work)
     # Out of the tasks that asyncio.run() cancels at its end: they would lose the reply to what they have sent.
     asyncio.tasks._unregister_task(task)
@@ -33,6 +38,8 @@ async def finished(work: Coroutine[Any, Any, T], log: logging.Logger) -> T:
 
 async def _wait(task: asyncio.Future[Any]) -> None:
     """Wait for a task, whatever is cancelled meanwhile; cancel it when it takes too long."""
+    import asyncio
+
     loop = asyncio.get_running_loop()
     end = loop.time() + PATIENCE_S
     while not task.done():

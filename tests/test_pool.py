@@ -6,11 +6,13 @@ import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import httpx
 import pytest
 import redis.asyncio
 from redis import Redis
 
 from akastats import push_stat, push_stat_async
+from akastats.app import create_app
 from akastats.config import Config, config
 from akastats.errors import ServerError
 from akastats.redis import async_redis, clients, sync_redis
@@ -32,6 +34,19 @@ def test_500_tasks_push_at_once(server, redis_client, is_open):
 
     assert fetch_stats("a").count == 500
     assert redis_client.info("stats")["total_connections_received"] - before <= clients.POOL_CONNECTIONS + 1
+
+
+def test_300_requests_at_once_are_all_answered(server):
+    """The API waits in line too: no 503 because of many users."""
+    push_stat("a", 1)
+
+    async def work() -> list[int]:
+        transport = httpx.ASGITransport(create_app(), client=("127.0.0.1", 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            answers = await asyncio.gather(*(client.get("/api/v1/stats/a") for _ in range(300)))
+        return [answer.status_code for answer in answers]
+
+    assert set(asyncio.run(work())) == {200}
 
 
 def test_150_threads_push_at_once(server):
@@ -96,7 +111,7 @@ def test_the_pool_of_an_attached_client_is_named_too(server, server_url):
     with Redis(connection_pool=pool) as client:
         sync_redis.attach(client, client)
         held = pool.get_connection()
-        with pytest.raises(ServerError, match="All 1 connections of the pool .*BlockingConnectionPool"):
+        with pytest.raises(ServerError, match=r"All 1 connections of the pool .*BlockingConnectionPool"):
             push_stat("a", 1)
         pool.release(held)
         sync_redis.detach()
