@@ -20,6 +20,16 @@ OFF = "off"
 SCHEMES = ("redis://", "rediss://", "unix://")
 
 
+class DefaultZone(str):
+    """The time zone of a configuration that names none: people read times in their own machine's."""
+
+    __slots__ = ()
+
+
+#: The usage guide's.
+DEFAULT_ZONE = DefaultZone("Europe/Amsterdam")
+
+
 @dataclasses.dataclass(frozen=True)
 class Config:
     """How and where statistics are kept; days and counts are whole numbers of at least 1."""
@@ -28,7 +38,7 @@ class Config:
     redis_url: str = dataclasses.field(default="redis://localhost:6379", repr=False)
     namespace: str = "AKA-STATS"
     history_size: int = 1000
-    timezone: str = "Europe/Amsterdam"
+    timezone: str = DEFAULT_ZONE
     run_days: int = 365
     error_days: int = 30
     profiles: int = 500

@@ -1,17 +1,46 @@
-"""Moments as people read them, in the configured time zone. Pure but for the zone's own data."""
+"""Moments as people read them: in the configured time zone, else in that of this machine."""
 
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, time, timedelta, tzinfo
+from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from math import inf
 from zoneinfo import ZoneInfo
 
+from akastats.config import DefaultZone
 from akastats.errors import ConfigError
 
 
-def zone(name: str) -> ZoneInfo:
-    """Return a time zone; raises `ConfigError` for one that does not exist here."""
+class _Local(tzinfo):
+    """This machine's time zone (`TZ`, else the system's), with its changes over the year."""
+
+    def fromutc(self, dt: datetime) -> datetime:
+        """Return a moment, given in UTC, as this machine's clock shows it."""
+        return dt.replace(tzinfo=timezone.utc).astimezone().replace(tzinfo=self)
+
+    def utcoffset(self, dt: datetime | None) -> timedelta | None:
+        """Return what the clock is ahead of UTC."""
+        return None if dt is None else dt.replace(tzinfo=None).astimezone().utcoffset()
+
+    def tzname(self, dt: datetime | None) -> str | None:
+        """Return the zone's abbreviation at a moment."""
+        return None if dt is None else dt.replace(tzinfo=None).astimezone().tzname()
+
+    def dst(self, dt: datetime | None) -> timedelta | None:
+        """Return `None`: nobody asks."""
+        return None
+
+
+LOCAL: tzinfo = _Local()
+
+
+def zone(name: str) -> tzinfo:
+    """Return the time zone in which people read times; raises `ConfigError` for one that does not exist here.
+
+    Of a configuration that names none it is this machine's.
+    """
+    if isinstance(name, DefaultZone):
+        return LOCAL
     # ZoneInfo answers a directory's name with IsADirectoryError, a path with ValueError.
     try:
         return ZoneInfo(name)
@@ -22,7 +51,7 @@ def zone(name: str) -> ZoneInfo:
         ) from error
 
 
-def moment(timestamp: float | None, where: ZoneInfo) -> str:
+def moment(timestamp: float | None, where: tzinfo) -> str:
     """Return a moment to the second, with its zone's abbreviation; `-` for an unknown one."""
     try:
         return "-" if timestamp is None else f"{datetime.fromtimestamp(timestamp, where):%Y-%m-%d %H:%M:%S %Z}"
@@ -41,7 +70,7 @@ def check_day(text: str) -> str:
     return text
 
 
-def end_of_day(text: str, where: ZoneInfo) -> float:
+def end_of_day(text: str, where: tzinfo) -> float:
     """Return when a day is over, in epoch seconds: the next one's first moment; raises `ValueError` for no day."""
     day = date.fromisoformat(check_day(text))
     if day == date.max:
@@ -50,8 +79,21 @@ def end_of_day(text: str, where: ZoneInfo) -> float:
 
 
 def last_day(until: float, where: tzinfo) -> str:
-    """Return the last day of something that ends at `until`, written as `2026-12-24`; `-` for none there is."""
+    """Return the last day of something that ends at `until`, written as `2026-12-24`; `-` for none there is.
+
+    What does not end with a day here, as what was put in from another time zone, has its time too.
+    """
     try:
-        return f"{datetime.fromtimestamp(until - 1, where):%Y-%m-%d}"
+        end = datetime.fromtimestamp(until, where)
+        is_midnight = (end.hour, end.minute) == (0, 0)
+        return f"{datetime.fromtimestamp(until - 1, where):%Y-%m-%d}" if is_midnight else f"{end:%Y-%m-%d %H:%M}"
+    except (ValueError, OverflowError, OSError):
+        return "-"
+
+
+def day_of(timestamp: float, where: tzinfo) -> str:
+    """Return the day of a moment, written as `2026-12-24`; `-` for none there is."""
+    try:
+        return f"{datetime.fromtimestamp(timestamp, where):%Y-%m-%d}"
     except (ValueError, OverflowError, OSError):
         return "-"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
+from akastats.config import Config, read
 from akastats.errors import ConfigError
-from akastats.local_time import end_of_day, last_day, moment, zone
+from akastats.local_time import LOCAL, day_of, end_of_day, last_day, moment, zone
 
 
 @pytest.mark.parametrize("name", ["Middle/Earth", "../etc/passwd", "Europe", "", "/abs", "x" * 300])
@@ -55,3 +58,51 @@ def test_the_last_day_is_the_one_that_ended(name):
 def test_a_last_day_that_is_none_is_a_dash(until):
     """A broken number costs its own cell."""
     assert last_day(until, zone("UTC")) == "-"
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """Set the time zone of this machine for the length of a test."""
+
+    def move(name):
+        monkeypatch.setenv("TZ", name)
+        time.tzset()
+
+    yield move
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.parametrize(
+    ("name", "winter", "summer"),
+    [
+        ("America/New_York", "2026-01-01 07:00:00 EST", "2026-07-01 08:00:00 EDT"),
+        ("Asia/Tokyo", "2026-01-01 21:00:00 JST", "2026-07-01 21:00:00 JST"),
+        ("UTC", "2026-01-01 12:00:00 UTC", "2026-07-01 12:00:00 UTC"),
+    ],
+)
+def test_without_a_zone_times_are_the_machine_s(machine, name, winter, summer):
+    """The default of the library, Amsterdam's, is nobody's choice."""
+    machine(name)
+    where = zone(Config().timezone)
+
+    assert [moment(at, where) for at in (1_767_268_800.0, 1_782_907_200.0)] == [winter, summer]
+    assert end_of_day("2026-07-01", where) == end_of_day("2026-07-01", zone(name))
+    assert last_day(end_of_day("2026-07-01", where), where) == day_of(1_782_907_200.0, where) == "2026-07-01"
+
+
+def test_a_zone_that_is_set_wins(machine):
+    """Also if it is the default's name."""
+    machine("Asia/Tokyo")
+    chosen = zone(read({"AKA_STATS_TIMEZONE": "Europe/Amsterdam"}).timezone)
+
+    assert (chosen, zone(read({}).timezone)) == (zone("Europe/Amsterdam"), LOCAL)
+    assert read({}).timezone == "Europe/Amsterdam"
+
+
+def test_what_ends_within_a_day_here_has_its_time():
+    """A day that was chosen in Amsterdam ends at six in the evening in New York."""
+    until = end_of_day("2026-12-24", zone("Europe/Amsterdam"))
+
+    assert last_day(until, zone("America/New_York")) == "2026-12-24 18:00"
+    assert last_day(until, zone("Asia/Tokyo")) == "2026-12-25 08:00"

@@ -804,7 +804,8 @@ class QuarantineWish(BaseModel):
     """Until when a test is to be in quarantine, at most 90 days ahead, and why."""
 
     until: Moment | Day = Field(
-        description="epoch seconds, or a day, whose end in AKA_STATS_TIMEZONE it is", examples=["2026-12-24"]
+        description="epoch seconds, or the last day, in AKA_STATS_TIMEZONE or the service's own time zone",
+        examples=["2026-12-24"],
     )
     reason: Annotated[str, AfterValidator(check_text)] = Field(
         description="why, in at most 500 characters",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import getpass
 from collections.abc import Callable
 from dataclasses import asdict
+from datetime import tzinfo
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 import typer
 
@@ -15,7 +15,7 @@ from akastats.cli import output, target
 from akastats.cli.options import Directory, Json, Namespace, Suite, Url
 from akastats.cli.target import Target
 from akastats.config import Config
-from akastats.local_time import check_day, end_of_day, last_day, zone
+from akastats.local_time import check_day, day_of, end_of_day, last_day, zone
 from akastats.reading import quarantine as reading
 from akastats.reading.quarantine import Wish
 from akastats.redis import sync_redis
@@ -120,8 +120,8 @@ def _list(chosen: Target, suite: str, as_json: bool) -> None:
             output.say("Nothing is in quarantine.")
 
 
-def _row(entry: Quarantined, where: ZoneInfo) -> tuple[object, ...]:
-    since = last_day(entry.since + 1, where)
+def _row(entry: Quarantined, where: tzinfo) -> tuple[object, ...]:
+    since = day_of(entry.since, where)
     return (last_day(entry.until, where), entry.nodeid, entry.suite, since, entry.by, entry.reason)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Sequence
+from datetime import tzinfo
 from enum import Enum
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 
@@ -74,7 +74,7 @@ def _write_runs(items: Sequence[Run], config: Config) -> None:
     output.table(columns, [_run_row(run, where) for run in items], numbers)
 
 
-def _run_row(run: Run, where: ZoneInfo) -> tuple[object, ...]:
+def _run_row(run: Run, where: tzinfo) -> tuple[object, ...]:
     counts = (run.id, run.status, run.tests, run.failed, run.errors, _seconds(run.duration))
     return (*counts, moment(run.started, where), run.branch, _short(run.commit), run.suite)
 

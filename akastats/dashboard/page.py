@@ -10,7 +10,7 @@ from fastapi import APIRouter, FastAPI, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse
 
 from akastats import __version__
-from akastats.config import config
+from akastats.config import DefaultZone, config
 from akastats.dashboard import files, reference
 
 router = APIRouter(include_in_schema=False)
@@ -42,7 +42,7 @@ FOREVER = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Ty
 @router.get("/runs/{rest:path}", response_class=HTMLResponse)
 async def get_shell(request: Request) -> HTMLResponse:
     """Answer the shell, whose scripts look at the address and fetch what it shows."""
-    return HTMLResponse(shell(to_base(request), config.timezone), headers=HEADERS)
+    return HTMLResponse(shell(to_base(request), _zone()), headers=HEADERS)
 
 
 @router.get("/docs", response_class=HTMLResponse)
@@ -78,7 +78,12 @@ def answer_stray(request: Request) -> Response | None:
     is_page = request.method == "GET" and "text/html" in request.headers.get("accept", "")
     if not is_page or path.startswith(("/api/", "/static/")):
         return None
-    return HTMLResponse(shell(to_base(request), config.timezone), 404, HEADERS)
+    return HTMLResponse(shell(to_base(request), _zone()), 404, HEADERS)
+
+
+def _zone() -> str:
+    """Return the time zone of the page; empty: the browser's own."""
+    return "" if isinstance(config.timezone, DefaultZone) else str(config.timezone)
 
 
 def to_base(request: Request) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import timezone, tzinfo
+from datetime import tzinfo
 from typing import Any
 
 from akastats.analysis.quarantine import Quarantined, protecting
 from akastats.config import Config
 from akastats.errors import ConfigError, ServerError
-from akastats.local_time import last_day, zone
+from akastats.local_time import LOCAL, last_day, zone
 from akastats.operations.requests import Operation
 from akastats.reading.quarantine import listed
 from akastats.shipper.quarantine import Listed
@@ -38,4 +38,4 @@ def _zone(name: str) -> tzinfo:
         return zone(name)
     except ConfigError:
         # The names of zones come with an extra.
-        return timezone.utc
+        return LOCAL

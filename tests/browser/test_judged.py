@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
 from urllib.request import urlopen
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -141,6 +142,29 @@ def test_a_test_is_quarantined_and_released(seen, judged):
     listed.locator("button", has_text="Release").click()
     expect(page.locator("#quarantined")).to_contain_text("Nothing is in quarantine")
     assert ask(judged, "quarantine?suite=unit")["items"] == []
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/Los_Angeles"])
+def test_the_day_that_is_chosen_is_the_day_that_is_shown(window, judged, zone):
+    """Wherever the browser is: it ends with that day there."""
+    page = window(judged, timezone_id=zone).go("/flaky")
+    row(page, PAY).locator("button.fold").click()
+    page.locator("tr.below:not([hidden]) button", has_text="Quarantine").click()
+    day = datetime.now(ZoneInfo(zone)).date() + timedelta(days=7)
+
+    page.fill("dialog input[name=reason]", "elsewhere")
+    page.fill("dialog input[type=date]", f"{day}")
+    page.keyboard.press("Enter")
+
+    shown = f"{day.day} {day:%b %Y}"
+    expect(page.locator("#quarantined tbody tr", has_text="test_refund")).to_contain_text(shown)
+    expect(row(page, PAY).locator(".tag.held")).to_have_text(f"quarantined until {shown}")
+    (entry,) = ask(judged, "quarantine?suite=unit")["items"]
+    assert (
+        datetime.fromtimestamp(entry["until"], ZoneInfo(zone)).isoformat()[:19] == f"{day + timedelta(1)}T00:00:00"
+    )
+    page.locator("#quarantined button", has_text="Release").click()
+    expect(page.locator("#quarantined")).to_contain_text("Nothing is in quarantine")
 
 
 def test_what_always_fails_is_put_in_only_by_who_insists(seen, judged):

@@ -195,3 +195,44 @@ def test_only_web_addresses_become_links(answers):
     ]
 
     assert answers("place.js", "webAddress", *([each] for each in given)) == [given[0], *[None] * 6]
+
+
+@pytest.mark.parametrize(
+    ("zone", "configured", "moment"),
+    [
+        ("Asia/Tokyo", "", "1 Aug 2026, 19:15"),
+        ("America/New_York", "", "1 Aug 2026, 06:15"),
+        ("America/New_York", "Europe/Amsterdam", "1 Aug 2026, 12:15"),
+    ],
+)
+def test_times_are_in_the_browser_s_zone(window, address, zone, configured, moment):
+    """Or in the one that the service is configured with."""
+    opened = window(address, timezone_id=zone)
+    opened.page.route(
+        f"{address}/errors",
+        lambda route: route.fulfill(
+            response=(answer := route.fetch()),
+            body=answer.text().replace('data-timezone=""', f'data-timezone="{configured}"'),
+        ),
+    )
+    page = opened.go("/errors")
+
+    assert page.evaluate(ASK, ["format.js", "moment", [[1785579300.123]]]) == [moment]
+
+
+@pytest.mark.parametrize(
+    ("span_s", "shown"),
+    [
+        (60, "10:15:00"),
+        (7200, "10:15"),
+        (86_400, "10:15"),
+        (90_000, "1 Aug, 10:15"),
+        (10 * 86_400, "1 Aug"),
+        (400 * 86_400, "Aug 2026"),
+    ],
+)
+def test_an_axis_over_more_than_a_day_shows_dates(window, address, span_s, shown):
+    """As precise as the span of what is seen asks for."""
+    page = window(address, timezone_id="UTC").go("/errors")
+
+    assert page.evaluate(ASK, ["chart.js", "stamp", [[1785579300.123, span_s]]]) == [shown]

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from akastats.analysis.quarantine import Quarantined, pack
+from akastats.local_time import LOCAL, end_of_day
 from akastats.operations import quarantine as stored
 from akastats.outcomes import label
 from akastats.redis import sync_redis
@@ -35,8 +36,7 @@ from pytest_akastats.quarantine import (
 from .conftest import NAMESPACE, Record
 
 OPTIONS = ("--akastats", "--akastats-wait=60", "--akastats-quarantine")
-# The last moment of 24 December 2099 in Amsterdam.
-UNTIL = 4_101_836_400.0
+UNTIL = end_of_day("2099-12-24", LOCAL)
 TOLD = "until 2099-12-24: hangs up"
 
 ENDINGS = '''

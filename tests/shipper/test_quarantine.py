@@ -11,6 +11,7 @@ from redis import Redis
 from akastats import keys
 from akastats.analysis.quarantine import Quarantined, pack
 from akastats.config import Config
+from akastats.local_time import LOCAL, end_of_day
 from akastats.outcomes import label
 from akastats.shipper import leftovers, quarantine
 from akastats.shipper import state as states
@@ -21,8 +22,7 @@ from tests import telling
 from tests.telling import spool
 
 NAMESPACE = "AKA-STATS"
-# The last moment of 24 December 2099 in Amsterdam.
-UNTIL = 4_101_836_400.0
+UNTIL = end_of_day("2099-12-24", LOCAL)
 
 
 def put_in(client: Redis, nodeid: str, suite: str = "", until: float = UNTIL) -> None:
@@ -88,7 +88,7 @@ def test_a_server_that_refuses_the_list_takes_the_run(redis_client: Redis, serve
     assert states.DONE == states.read(path).phase
 
 
-def test_without_names_of_zones_days_are_those_of_utc(redis_client: Redis, server: str, tmp_path: Path) -> None:
+def test_without_names_of_zones_days_are_the_machine_s(redis_client: Redis, server: str, tmp_path: Path) -> None:
     """The data of zones comes with an extra."""
     put_in(redis_client, "a.py::b")
     path = spool(tmp_path / "spool", quarantine=True)

@@ -90,7 +90,11 @@ function configured(options, width, says) {
   const ink = colour("--muted");
   const grid = { stroke: colour("--line"), width: 1 };
   const font = "11px system-ui, sans-serif";
-  const when = (plot, splits) => splits.map((split) => stamp(even ? x[split] : split, x));
+  const when = (plot, splits) => {
+    const moments = splits.map((split) => (even ? x[split] : split));
+    const shown = moments.filter(known);
+    return moments.map((seconds) => stamp(seconds, shown.at(-1) - shown[0]));
+  };
   return {
     width,
     height,
@@ -125,12 +129,21 @@ function configured(options, width, says) {
   };
 }
 
-// A point's moment on the axis, as precise as the whole span asks for.
-function stamp(seconds, x) {
+/** Return a moment on an axis over `span` seconds, as precise as that asks for; over more than a day with its date. */
+export function stamp(seconds, span) {
   if (!known(seconds)) return "";
-  const whole = x.at(-1) - x[0];
-  return moment(seconds, whole > 2 * 86400 ? "date" : whole > 3600 ? "time" : "second");
+  const [precision] = PRECISIONS.find(([, least]) => span > least);
+  return moment(seconds, precision);
 }
+
+const DAY_S = 86400;
+const PRECISIONS = [
+  ["month", 300 * DAY_S],
+  ["date", 5 * DAY_S],
+  ["hour", DAY_S],
+  ["time", 3600],
+  ["second", -Infinity],
+];
 
 function span({ zero, top, least }, lowest, highest) {
   if (!known(lowest) || !known(highest)) return [0, top ?? 1];

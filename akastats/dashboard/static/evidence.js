@@ -1,7 +1,7 @@
 /** Why a test is called flaky or broken: the runs that say so, and what its failures have in common. */
 
 import { el } from "./dom.js";
-import { counted, moment } from "./format.js";
+import { counted, lastDay } from "./format.js";
 import { facts } from "./parts.js";
 import { runById, testLink } from "./words.js";
 
@@ -28,7 +28,7 @@ export function evidence(test, together = []) {
     ["Probability of being flaky", test.state === "broken" ? null : `${Math.round(test.probability * 100)} %`],
     [
       "In quarantine",
-      test.quarantine && `until ${moment(test.quarantine.until, "day")}: ${test.quarantine.reason}`,
+      test.quarantine && `until ${lastDay(test.quarantine.until)}: ${test.quarantine.reason}`,
     ],
   ]);
 }

@@ -1,6 +1,7 @@
 /** Numbers and times as people read them. Pure, but for the clock of `ago`. */
 
-const ZONE = document.documentElement.dataset.timezone;
+/** The time zone that the service is configured with; undefined: the browser's own. */
+export const ZONE = document.documentElement.dataset.timezone || undefined;
 
 /** What is shown for a value that is not known. */
 export const UNKNOWN = "–";
@@ -40,10 +41,21 @@ export function change(now, base) {
   return `${share < 0 ? "−" : "+"}${Math.abs(share * 100).toFixed(0)} %`;
 }
 
-/** Return a moment in the service's time zone: `25 Nov 2026, 09:05`. */
+/** Return a moment in the browser's time zone, or the configured one: `25 Nov 2026, 09:05`. */
 export function moment(seconds, precision = "short") {
   if (!known(seconds)) return UNKNOWN;
   return clock(precision).format(new Date(seconds * 1000));
+}
+
+/** Return the last day of what ends at `until`; what does not end with a day in this zone has its time too. */
+export function lastDay(until) {
+  return moment(until, "second") === "00:00:00" ? moment(until - 1, "day") : moment(until);
+}
+
+/** Return a moment's day as inputs take it: `2026-11-25`. */
+export function isoDay(seconds) {
+  const shape = { timeZone: ZONE, year: "numeric", month: "2-digit", day: "2-digit" };
+  return new Intl.DateTimeFormat("en-CA", shape).format(new Date(seconds * 1000));
 }
 
 /** Return how long ago a moment was: `5 min ago`. */
@@ -69,7 +81,9 @@ export function known(value) {
 }
 
 const SHAPES = {
+  month: { month: "short", year: "numeric" },
   date: { day: "numeric", month: "short" },
+  hour: { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" },
   time: { hour: "2-digit", minute: "2-digit" },
   second: { hour: "2-digit", minute: "2-digit", second: "2-digit" },
   day: { day: "numeric", month: "short", year: "numeric" },

@@ -2,14 +2,14 @@
 
 import { list, send } from "./api.js";
 import { el, fill } from "./dom.js";
-import { moment } from "./format.js";
+import { ZONE, isoDay, lastDay } from "./format.js";
 import { ofSuite } from "./judged.js";
 import { later, nothing, section } from "./parts.js";
 import { api } from "./place.js";
 import { filledTable } from "./table.js";
 import { age, nodeName, testLink } from "./words.js";
 
-const DAY_MS = 86_400_000;
+const DAY_S = 86_400;
 const USUAL_DAYS = 14;
 const MOST_DAYS = 90;
 
@@ -31,7 +31,7 @@ function entries(rows, changed) {
 function columns(changed) {
   const told = [
     { title: "Test", grow: true, cell: (entry) => testLink(entry.nodeid, entry.suite) },
-    { title: "Until", cell: (entry) => el("time", {}, moment(entry.until, "day")) },
+    { title: "Until", cell: (entry) => el("time", {}, lastDay(entry.until)) },
     { title: "Reason", cell: (entry) => el("span", { class: "reason" }, entry.reason) },
     { title: "By", wide: true, cell: (entry) => entry.by },
     { title: "Since", number: true, wide: true, cell: (entry) => age(entry.since) },
@@ -58,7 +58,7 @@ export function releasing({ nodeid, suite }, changed) {
 
 /** Return the tag of a test in quarantine. */
 export function held({ until, reason }) {
-  return el("span", { class: "tag held", title: reason }, `quarantined until ${moment(until, "day")}`);
+  return el("span", { class: "tag held", title: reason }, `quarantined until ${lastDay(until)}`);
 }
 
 /** Return the button that asks until when and why a test goes into quarantine. */
@@ -67,15 +67,15 @@ export function quarantining(test, changed) {
 }
 
 function ask({ nodeid, suite }, changed) {
-  const now = Date.now();
+  const now = Date.now() / 1000;
   const until = el("input", {
     type: "date",
     name: "until",
     required: true,
-    min: day(now),
-    max: day(now + MOST_DAYS * DAY_MS),
+    min: isoDay(now),
+    max: isoDay(now + MOST_DAYS * DAY_S),
   });
-  until.value = day(now + USUAL_DAYS * DAY_MS);
+  until.value = isoDay(now + USUAL_DAYS * DAY_S);
   const reason = el("input", {
     type: "text",
     name: "reason",
@@ -89,7 +89,7 @@ function ask({ nodeid, suite }, changed) {
     event.preventDefault();
     submit.disabled = true;
     try {
-      const body = { until: until.value, reason: reason.value };
+      const body = { until: endOf(until.value), reason: reason.value };
       await send("PUT", api.quarantine(nodeid, suite, submit.dataset.force), body);
       dialog.close();
       changed();
@@ -136,8 +136,9 @@ function insist(submit) {
   fill(submit, "Quarantine all the same");
 }
 
-function day(moment_) {
-  const local = new Date(moment_);
-  const two = (value) => String(value).padStart(2, "0");
-  return `${local.getFullYear()}-${two(local.getMonth() + 1)}-${two(local.getDate())}`;
+// The service knows the end of a day in its configured zone, the browser that in its own.
+function endOf(day) {
+  if (ZONE) return day;
+  const [year, month, date] = day.split("-").map(Number);
+  return new Date(year, month - 1, date + 1).getTime() / 1000;
 }
