@@ -143,7 +143,11 @@ def _deliver(
             return replace(told, state="known")
         if time.time() - run.started > place.config.run_days * DAY_S:
             days = place.config.run_days
-            return replace(told, state="refused", remark=f"older than the {days} days that runs are kept")
+            return replace(
+                told,
+                state="refused",
+                remark=f"older than the {days} days that runs are kept (--started TIME dates it anew)",
+            )
         # Not among the spools of the project: the report itself is what an import that breaks off begins with.
         with tempfile.TemporaryDirectory(prefix="akastats-") as directory:
             state, remark = _spooled(Path(directory), run, given, place, redact, advance)

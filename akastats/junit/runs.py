@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 from akastats.errors import ReportError
 from akastats.junit.records import records
 from akastats.junit.report import MAX_CASES, Case, Suite, read
-from akastats.junit.times import Clock, moment
+from akastats.junit.times import FIRST, Clock, moment
 from akastats.redact import Redactor
 from akastats.spool.format import MAX_RECORD_BYTES, SUFFIX, VERSION, line, shortened
 
@@ -41,7 +41,8 @@ class Given:
 class Outline:
     """What must be known of a run before its first record: `started` in epoch seconds.
 
-    `told` is when the first suite says that it began, `None` where none does.
+    `told` is when the first suite says that it began, `None` where none does. `now` is the time of the import, of
+    which no run is ahead.
     """
 
     paths: tuple[Path, ...]
@@ -51,6 +52,7 @@ class Outline:
     told: float | None
     host: str
     cases: int
+    now: float
 
 
 @dataclass(frozen=True)
@@ -61,14 +63,17 @@ class Spooled:
     unreadable: int
 
 
-def outline(paths: Sequence[Path], given: Given, advance: Progress) -> Outline:
+def outline(
+    paths: Sequence[Path], given: Given, advance: Progress, clock: Callable[[], float] = time.time
+) -> Outline:
     """Read the reports of one run through; raises `ReportError` if one of them is none."""
+    now = clock()
     digests, moments, hosts, cases = [], [], [], 0
     for path in paths:
         with _opened(path, advance) as stream:
             for item in read(stream):
                 if isinstance(item, Suite):
-                    moments.append(moment(item.timestamp))
+                    moments.append(moment(item.timestamp, now))
                     hosts.append(item.host)
                 else:
                     cases += 1
@@ -78,12 +83,15 @@ def outline(paths: Sequence[Path], given: Given, advance: Progress) -> Outline:
     told = min((when for when in moments if when is not None), default=None)
     started = given.started if given.started is not None else told
     if started is None:
-        started = min(map(_modified, paths))
+        written = min(map(_modified, paths))
+        # An archive may have dated the file 1970.
+        started = written if written >= FIRST else now
+    started = min(started, now)
     # A report without times, imported for several days, is several runs.
     identity = json.dumps([sorted(digests), given.suite, given.started])
     producer = sha256(identity.encode()).hexdigest()[:32]
     host = next((host for host in hosts if host), "")
-    return Outline(tuple(paths), producer, _run_id(started, producer), started, told, host, cases)
+    return Outline(tuple(paths), producer, _run_id(started, producer), started, told, host, cases, now)
 
 
 def _modified(path: Path) -> float:
@@ -101,8 +109,8 @@ def _run_id(started: float, producer: str) -> str:
 def spool(directory: Path, run: Outline, given: Given, redact: Redactor, advance: Progress) -> Spooled:
     """Write the spool of a run into `directory`; raises `ReportError` if a report is none any more."""
     path = directory / f"{VERSION}-{run.run_id}-0-{run.producer}{SUFFIX}"
-    shift = run.started - run.told if given.started is not None and run.told is not None else 0.0
-    clock = Clock(run.started, shift)
+    shift = run.started - run.told if run.told is not None else 0.0
+    clock = Clock(run.started, shift, run.now)
     with open(path, "xb") as file:
         _write(file, _told(run, given, redact, clock, advance))
     return Spooled(path, clock.unreadable)

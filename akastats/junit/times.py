@@ -11,6 +11,8 @@ from akastats.junit.report import Case, Suite
 MAX_SECONDS = 1e7
 #: Before 1980 there were no reports.
 FIRST = 315_532_800.0
+#: A time without a zone is taken for UTC, of which clocks on the wall are up to 14 hours ahead.
+AHEAD_S = 86_400.0
 
 _NUMBER = re.compile(r"\d{1,20}(\.\d{0,30})?([eE][+-]?\d{1,3})?|\.\d{1,30}", re.ASCII)
 _THOUSANDS = re.compile(r"[1-9]\d{0,2}(,\d{3})+(\.\d*)?", re.ASCII)
@@ -26,41 +28,44 @@ def seconds(text: str) -> float | None:
     return value if value <= MAX_SECONDS else None
 
 
-def moment(text: str) -> float | None:
-    """Return a time of ISO 8601, or epoch seconds, as epoch seconds; without a zone it is UTC."""
+def moment(text: str, now: float = 4e9) -> float | None:
+    """Return a time of ISO 8601, or epoch seconds, as epoch seconds; without a zone it is UTC.
+
+    A time more than a day ahead of `now` (epoch seconds), or before 1980, is of a wrong clock and none.
+    """
     told = text.strip()
     if re.fullmatch(r"\d{9,11}(\.\d+)?", told, re.ASCII):
-        return _possible(float(told))
+        return _possible(float(told), now)
     # Python 3.10 reads neither Z nor any number of digits.
     told = re.sub(r"[zZ]$", "+00:00", told)
     told = re.sub(r"\.(\d+)", lambda digits: f".{digits[1][:6]:0<6}", told)
     try:
         when = datetime.fromisoformat(told)
-        return _possible((when if when.tzinfo else when.replace(tzinfo=timezone.utc)).timestamp())
+        return _possible((when if when.tzinfo else when.replace(tzinfo=timezone.utc)).timestamp(), now)
     except (ValueError, OverflowError):
         return None
 
 
-def _possible(when: float) -> float | None:
-    return when if FIRST <= when < 4e9 else None
+def _possible(when: float, now: float) -> float | None:
+    return when if FIRST <= when < now + AHEAD_S else None
 
 
 class Clock:
     """Lays the cases of a report one after another from where their suite began, in epoch seconds.
 
-    A suite that does not say when it began does so when the one before it was over. `shift` seconds are added
-    to what suites say.
+    A suite that does not say when it began, or says a time that is none by `now`, does so when the one before it
+    was over. `shift` seconds are added to what suites say.
     """
 
-    def __init__(self, started: float, shift: float = 0.0) -> None:
+    def __init__(self, started: float, shift: float = 0.0, now: float = 4e9) -> None:
         self.end = self._at = started
-        self._shift = shift
+        self._shift, self._now = shift, now
         # Durations that could not be read.
         self.unreadable = 0
 
     def begin(self, suite: Suite) -> None:
         """Take the beginning of a suite in."""
-        told = moment(suite.timestamp)
+        told = moment(suite.timestamp, self._now)
         self._at = self.end if told is None else told + self._shift
         self.end = max(self.end, self._at)
         # What fixtures took between the tests stands in the suite's time alone.

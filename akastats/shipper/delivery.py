@@ -19,10 +19,11 @@ from akastats.errors import ServerError
 from akastats.operations import runs
 from akastats.operations.push import BATCH_BYTES, BATCH_LABELS, BATCH_POINTS, Batch, RunChange, Step, apply
 from akastats.operations.requests import Operation
+from akastats.operations.server import clock
 from akastats.outcomes import Added, Keeping, Story
 from akastats.points import check_label
 from akastats.spool import places
-from akastats.spool.format import Record, identity
+from akastats.spool.format import Record, identity, moved
 from akastats.spool.reader import Reader
 
 CarryAll = Callable[[Iterable[Operation[str]]], list[str]]
@@ -68,6 +69,7 @@ class Delivery:
         syncs: bool = True,
         clock: Callable[[], float] = time.monotonic,
         carry_all: CarryAll | None = None,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._name, self._producer = path.name, ""
         self._config = config
@@ -76,7 +78,9 @@ class Delivery:
         self._carry_all = carry_all
         self._cursor: str | None = None
         self._is_stale = False
-        self._syncs, self._clock = syncs, clock
+        self._syncs, self._clock, self._now = syncs, clock, now
+        # What this machine's clock lacks to the server's, in seconds; 0 while they agree.
+        self._shift_s = 0.0
         self._synced, self._is_dirty = clock(), False
         self._progress: dict[str, int] = {}
         self._progress_told = clock()
@@ -157,7 +161,7 @@ class Delivery:
         for record in records:
             self._last_seq = record.seq
             try:
-                self._take(record)
+                self._take(self._corrected(record))
             except UNSOUND:
                 self._unsound += 1
         if self._cursor is not None:
@@ -196,8 +200,26 @@ class Delivery:
             if self._is_stale:
                 self._begin()
             self._is_stale = False
+            self._compare_clocks()
             self._seek(self._carry(runs.cursor(self._config.namespace, self.producer)))
         return str(self._cursor)
+
+    def _compare_clocks(self) -> None:
+        """Take in again what a machine has recorded whose clock differs from the server's, with times moved."""
+        if not self.story.header:
+            self.read()
+        header = self.story.header
+        if self._shift_s or header.get("host") != _this_host() or "pid" not in header:
+            return
+        now, server_now = self._now(), float(self._carry(clock()))
+        if is_misdated(float(header["started"]), now, server_now):
+            self._shift_s = server_now - now
+            self._begin()
+            while len(self._pending) < MOST_PENDING and self.read():
+                pass
+
+    def _corrected(self, record: Record) -> Record:
+        return Record(record.seq, moved(record.content, self._shift_s)) if self._shift_s else record
 
     def apply(self) -> int:
         """Apply what is pending; return how many points went. Raises `ServerError` and can be called again."""
@@ -381,6 +403,20 @@ class Delivery:
             self._pending.popleft()
         if points and self._pending and self._pending[0].seq == int(seq):
             self._pending[0].done = int(points)
+
+
+def is_misdated(started: float, now: float, server_now: float) -> bool:
+    """Whether a run of this machine was recorded by a clock as wrong as its present one, `now`; epoch seconds.
+
+    It may have been recorded before the clock was moved: then its time is closer to the server's.
+    """
+    if abs(server_now - now) <= runs.CLOCK_SKEW_S or started > now:
+        return False
+    return now - started < abs(server_now - started)
+
+
+def _this_host() -> str:
+    return os.uname().nodename if hasattr(os, "uname") else ""
 
 
 # Records whose second element is a node id.

@@ -26,6 +26,8 @@ KEPT_S = 86_400
 
 # A cursor lives 30 days: of an older spool nobody could say any more what has been applied.
 OLDEST_S = 21 * 86_400
+# 2026-01-01: before that there were no spools, in epoch seconds.
+FIRST_SPOOL = 1_767_225_600.0
 OLD = ".old"
 
 # What lies beside spools, and for how long when its spool is gone.
@@ -154,7 +156,7 @@ def _deliver(
     if destination and header.get("destination", destination) != destination:
         return replace(_so_far(delivery), left="it was recorded for another server")
     dead = is_dead(header)
-    if dead and not force and _is_too_old(delivery, header, carry):
+    if dead and not force and _is_too_old(delivery, config, carry):
         return _put_aside(delivery)
     if not force and (known := _known_otherwise(delivery, config, carry)) is not None:
         return known
@@ -213,9 +215,21 @@ def _is_told(delivery: Delivery, config: Config, carry: Carry) -> bool:
     return bool(is_over and found.get("tests", "0") == str(story.counts()["tests"]))
 
 
-def _is_too_old(delivery: Delivery, header: Mapping[str, Any], carry: Carry) -> bool:
-    """Whether a spool is older than any cursor that can be relied on; by the server's clock."""
-    return delivery.stands() == "0" and float(carry(clock())) - float(header["started"]) > OLDEST_S
+def _is_too_old(delivery: Delivery, config: Config, carry: Carry) -> bool:
+    """Whether a spool may have been delivered by a cursor that has expired since; by the server's clock.
+
+    The server knows a run for `run_days`, so an unknown one that is younger was never delivered. One that bears a
+    time before there were spools was dated by a wrong clock, which says nothing of its age.
+    """
+    if delivery.stands() != "0":
+        return False
+    started = float(delivery.story.header["started"])
+    age = float(carry(clock())) - started
+    if age <= OLDEST_S:
+        return False
+    run_id = delivery.story.run_id
+    is_known = bool(carry(runs.values(config.namespace, [run_id], ("id",)))[run_id])
+    return is_known or (started >= FIRST_SPOOL and age > config.run_days * runs.DAY_S)
 
 
 def _put_aside(delivery: Delivery) -> Drained:

@@ -163,3 +163,22 @@ def _cut(told: Any, size: int) -> Any:
     if isinstance(told, dict):
         return {name: _cut(item, size) for name, item in told.items()}
     return told
+
+
+# Where a record holds a time in microseconds, by its kind.
+_TIME_AT = {"began": 2, "error": 7, "test": 4, "uncollected": 4}
+# Which field of its object holds a time in seconds.
+_TIME_OF = {"run": "started", "end": "finished"}
+
+
+def moved(content: list[Any], seconds: float) -> list[Any]:
+    """Return the content of a record with its times moved by `seconds`, for a machine whose clock is wrong."""
+    kind, changed = content[0], list(content)
+    if kind in _TIME_AT:
+        changed[_TIME_AT[kind]] += round(seconds * 1e6)
+    elif kind in _TIME_OF:
+        name = _TIME_OF[kind]
+        changed[1] = {**content[1], name: float(content[1][name]) + seconds}
+    elif kind == "stat":
+        changed[3] = [[time + seconds, *rest] for time, *rest in content[3]]
+    return changed

@@ -55,6 +55,27 @@ def test_a_report_becomes_a_run(akastats, reports, server, name, status, numbers
     assert {count: run[count] for count in numbers} == numbers
 
 
+@pytest.mark.parametrize("date", ["2090-01-01", "1970-01-01"])
+@pytest.mark.parametrize("file_date", [None, 0.0, 3_800_000_000.0], ids=["now", "1970", "2090"])
+def test_a_report_of_a_wrong_clock_removes_no_run(akastats, reports, server, date, file_date):
+    """Its run is of the time of its file, or of its import where that is wrong too; all others stay."""
+    akastats("import", "reports/jest.xml", "--url", server)
+    path = reports / "go.xml"
+    yesterday = datetime.fromtimestamp(time.time() - 86_400, timezone.utc).strftime("%Y-%m-%d")
+    path.write_text(path.read_text().replace(yesterday, date))
+    assert date in path.read_text()
+    if file_date is not None:
+        os.utime(path, (file_date, file_date))
+
+    answer = akastats("import", "reports/go.xml", "--url", server, "--json")
+    akastats("import", "reports/surefire.xml", "--url", server)
+
+    (item,) = answer.json["items"]
+    listed = {run["id"]: run["started"] for run in akastats("runs", "--url", server, "--json").json["items"]}
+    assert (3, "imported") == (len(listed), item["state"])
+    assert time.time() - 3600 < listed[item["run_id"]] <= time.time()
+
+
 def test_importing_twice_doubles_nothing(akastats, reports, server):
     """The second time says so, and changes nothing; a copy of the file is the same report."""
     shutil.copy(reports / "jest.xml", reports / "copy.xml")

@@ -63,6 +63,30 @@ def test_what_is_no_moment_of_a_test(text):
     assert moment(text) is None
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-11-20T21:59:00", 1_795_211_940.0),
+        ("2090-01-01T00:00:00", None),
+        ("2026-11-22T00:00:00Z", None),
+        ("1970-01-01T00:00:00", None),
+    ],
+)
+def test_a_time_that_is_ahead_is_none(text, expected):
+    """Local time without a zone may be ahead by hours; a day is a wrong clock."""
+    assert moment(text, now=1_795_161_600.0) == expected
+
+
+def test_a_suite_that_is_ahead_follows_the_one_before_it():
+    """It does not move the end of its run to 2090."""
+    clock = Clock(1_795_161_600.0, now=1_795_170_000.0)
+
+    clock.begin(Suite(timestamp="2026-11-20T08:00:10", time="5"))
+    clock.begin(Suite(timestamp="2090-01-01T00:00:00", time="5"))
+
+    assert clock.end == 1_795_161_600.0 + 20
+
+
 def test_cases_follow_one_another_in_their_suites():
     """A suite that tells when it began begins then, another one when all before it is over."""
     clock = Clock(1_795_161_600.0)

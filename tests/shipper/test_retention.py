@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,10 +13,14 @@ from redis import Redis
 
 from akastats import keys, redis
 from akastats.config import Config
-from akastats.operations import lists, runs
+from akastats.operations import lists, query, runs
 from akastats.operations.push import Batch, apply
 from akastats.operations.requests import Operation
-from tests.telling import tell
+from akastats.operations.server import clock
+from akastats.shipper import leftovers
+from akastats.shipper.delivery import Delivery, is_misdated
+from akastats.shipper.leftovers import drain_one
+from tests.telling import spool, tell
 
 NAMESPACE = "AKA-STATS"
 IN_2012, IN_2036, IN_2090 = 1_336_262_400.0, 2_093_644_800.0, 3_797_798_400.0
@@ -160,3 +165,99 @@ def test_a_run_that_ended_in_the_future_waits_like_any_other(
     scores = dict(redis_client.zrange(waiting, 0, -1, withscores=True))
     assert {b"other", b"run-1"} == scores.keys()
     assert seconds <= scores[b"run-1"] <= seconds + lists.ORPHANED_S
+
+
+def corrected(
+    path: Path, server: str, carry: Carry, now: float, is_live: bool = True
+) -> tuple[dict[str, str], float]:
+    """Deliver a spool by a machine whose clock says `now`; return the run's record and the time of its point."""
+    delivery = Delivery(path, Config(redis_url=server), carry, syncs=is_live, now=lambda: now)
+    delivery.finish()
+    (entry,) = carry(query.history(NAMESPACE, "test::a.py::b", 10))
+    return carry(runs.run(NAMESPACE, delivery.story.run_id)), entry.timestamp
+
+
+@pytest.mark.parametrize("wrong", [IN_2012, IN_2036], ids=["2012", "2036"])
+@pytest.mark.parametrize("is_live", [True, False])
+def test_a_machine_whose_clock_is_wrong_is_corrected(
+    tmp_path: Path, server: str, carry: Carry, wrong: float, is_live: bool
+) -> None:
+    """By what it lacks to the server's: run, end and points, now and as an undelivered run."""
+    started = float(redis.run(clock(), *[redis.connect(server)] * 2)) - 100
+    path = spool(tmp_path / "spool", FAILED, started=wrong, pid=1, host=os.uname().nodename)
+
+    stored, point = corrected(path, server, carry, wrong + 100, is_live)
+
+    found = [float(stored["started"]), float(stored["finished"]) - 60, point - 0.5]
+    assert [pytest.approx(started, abs=5)] * 3 == found
+
+
+@pytest.mark.parametrize("now", [IN_2012, IN_2036], ids=["2012", "2036"])
+def test_a_run_of_before_the_clock_was_moved_keeps_its_time(
+    tmp_path: Path, server: str, carry: Carry, now: float
+) -> None:
+    """It waited, and the machine has lost its clock since."""
+    started = time.time() - 3600
+    path = spool(tmp_path / "spool", FAILED, started=started, pid=1, host=os.uname().nodename)
+
+    stored, point = corrected(path, server, carry, now, is_live=False)
+
+    assert [pytest.approx(started), pytest.approx(started + 0.5)] == [float(stored["started"]), point]
+
+
+DAY = runs.DAY_S
+
+
+@pytest.mark.parametrize(
+    ("started", "now", "expected"),
+    [
+        (IN_2012 - 5, IN_2012, True),
+        (IN_2012 - 20 * DAY, IN_2012, True),
+        (IN_2036 - 5, IN_2036, True),
+        (1.8e9 - 5, IN_2036, False),
+        (1.8e9 - 5, IN_2012, False),
+        (1.8e9 - 300 * DAY, IN_2036, False),
+        (IN_2012, 1.8e9 + 299, False),
+        (1.8e9 - 3 * DAY, 1.8e9 - 2 * DAY, True),
+        (1.8e9 - DAY, 1.8e9 - 2 * DAY, False),
+    ],
+)
+def test_a_run_is_of_the_clock_that_it_is_closer_to(started: float, now: float, expected: bool) -> None:
+    """A clock may be moved between recording and delivery; the server's is 1.8e9."""
+    assert expected == is_misdated(started, now, 1.8e9)
+
+
+@pytest.mark.parametrize("told", [{"host": "elsewhere", "pid": 1}, {}], ids=["another machine's", "a report's"])
+def test_a_run_of_another_clock_is_not_corrected(
+    tmp_path: Path, server: str, carry: Carry, told: dict[str, Any]
+) -> None:
+    """What this machine's clock lacks says nothing of it."""
+    path = spool(tmp_path / "spool", FAILED, started=IN_2012, **told)
+
+    assert IN_2012 == float(corrected(path, server, carry, IN_2012 + 100)[0]["started"])
+
+
+@pytest.mark.parametrize(
+    ("age_days", "is_known", "is_put_aside"),
+    [(30, False, False), (30, True, True), (400, False, True), (5000, False, False), (5000, True, True)],
+)
+def test_only_a_spool_that_may_have_been_delivered_is_put_aside(
+    tmp_path: Path,
+    redis_client: Redis,
+    carry: Carry,
+    monkeypatch: pytest.MonkeyPatch,
+    age_days: int,
+    is_known: bool,
+    is_put_aside: bool,
+) -> None:
+    """The server knows a run for a year and a cursor for a month; before 2026 there were no spools."""
+    path = spool(tmp_path / "spool", FAILED, started=max(0.0, time.time() - age_days * runs.DAY_S))
+    if is_known:
+        drain_one(path, Config(), carry, force=True)
+        redis_client.delete(*redis_client.keys(f"{NAMESPACE}::CURSOR::*"))
+    # 500 days ago, as it will be in 2027.
+    monkeypatch.setattr(leftovers, "FIRST_SPOOL", time.time() - 500 * runs.DAY_S)
+
+    drained = drain_one(path, Config(), carry)
+
+    assert is_put_aside == ("akastats drain --force" in drained.left) == (not drained.complete)
