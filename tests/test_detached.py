@@ -104,6 +104,24 @@ def test_modules_of_the_working_directory_do_not_win(probe, tmp_path, monkeypatc
     assert not any(module.startswith(str(tmp_path)) for module in facts["modules"])
 
 
+def test_what_our_process_imports_it_can_import(probe, tmp_path, monkeypatch):
+    """A .pex puts redis-py on the path from a directory of its own; only a project does not win."""
+    parts, project = tmp_path / "parts", tmp_path / "project"
+    (parts / "redis" / "_parsers").mkdir(parents=True)
+    (parts / "redis" / "__init__.py").touch()
+    project.mkdir()
+    (project / "redis.py").write_text("raise SystemExit('the wrong one')")
+    monkeypatch.setattr(sys, "path", [str(project), "", "relative", *sys.path, str(parts), tmp_path])
+
+    facts = probe()
+
+    own = next(at for at, entry in enumerate(facts["path"]) if entry.endswith("-packages"))
+    assert str(parts / "redis" / "__init__.py") == facts["modules"][1]
+    assert facts["path"].index(str(parts)) < own < facts["path"].index(str(project))
+    assert not {"", "relative"} & set(facts["path"])
+    assert not [name for name in facts["environ"] if name.startswith("AKA_STATS_PATH")]
+
+
 def test_environment_loses_what_would_meddle_and_gains_what_is_given(probe, monkeypatch):
     """Coverage's, pytest's and Python's meddling variables are removed; given ones are added."""
     meddling = ["COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG", "COV_CORE_SOURCE", "PYTEST_ADDOPTS"]
