@@ -6,6 +6,7 @@ What such a process does is written in its own module; only its birth and its id
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -26,7 +27,9 @@ _REMOVED = {
 }
 _REMOVED_PREFIXES = ("COV_CORE_", "PYTEST_")
 
-# Where modules are searched for travels in the environment: arguments are readable by every user.
+# All that a process is told travels in the environment: a command line is shown to every user of the machine.
+_TOLD = "AKA_STATS_DETACHED"
+# Where modules are searched for.
 _HOME, _FIRST, _LAST = "AKA_STATS_PATH_HOME", "AKA_STATS_PATH_FIRST", "AKA_STATS_PATH_LAST"
 # Characters; Linux takes a variable of 128 KiB at most.
 _LONGEST_PATH = 40_000
@@ -36,7 +39,12 @@ _LONGEST_PATH = 40_000
 _BOOTSTRAP = """\
 import sys
 sys.path[:] = [entry for entry in sys.path if entry]
-import os, runpy
+import json, os, runpy
+path, *arguments = json.loads(os.environ.pop("AKA_STATS_DETACHED"))
+if path is None:
+    os.environ.pop("PATH", None)
+else:
+    os.environ["PATH"] = path
 home, first, last = (
     [entry for entry in os.environ.pop("AKA_STATS_PATH_" + name, "").split(os.pathsep) if entry]
     for name in ("HOME", "FIRST", "LAST")
@@ -45,7 +53,7 @@ sys.path[:] = [entry for entry in sys.path if entry not in home]
 own = next((at for at, entry in enumerate(sys.path) if entry.endswith("-packages")), len(sys.path))
 sys.path[own:own] = [entry for entry in first if entry not in sys.path]
 sys.path[:] = home + sys.path + [entry for entry in last if entry not in sys.path]
-sys.argv[:] = sys.argv[1:]
+sys.argv[:] = [sys.argv[1], *arguments]
 runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=False)
 """
 
@@ -60,18 +68,21 @@ def start(
 ) -> None:
     """Start `python -m module arguments` as a process that is not our child, in a session of its own.
 
-    `environment` is added to ours and is the place for secrets: arguments are readable by every user.
+    `environment` is added to ours and is the place for secrets. Other users can read neither it nor `arguments`.
     Of our descriptors it keeps only the `inherited` ones; its directory is the root, its streams are null.
     Raises `AkastatsError` or `OSError` where no process can be started.
     """
     if not sys.executable:
         raise AkastatsError(f"Cannot start {module}: sys.executable names no interpreter to start it with.")
-    command = [sys.executable, "-c", _BOOTSTRAP, module, *arguments]
+    environ = _clean(os.environ) | _search_path(sys.path, os.environ) | dict(environment or {})
+    environ[_TOLD] = json.dumps([environ.get("PATH"), *arguments])
+    program, environ["PATH"] = _program(sys.executable, environ.get("PATH", os.defpath))
+    command = [program, "-c", _BOOTSTRAP, module]
     # Popen is bound at import: a project may have put its own in subprocess by now.
     shell = Popen(
         ["/bin/sh", "-c", _SHELL, "sh", *command],
         cwd="/",
-        env=_clean(os.environ) | _search_path(sys.path, os.environ) | dict(environment or {}),
+        env=environ,
         stdin=DEVNULL,
         stdout=DEVNULL,
         stderr=DEVNULL,
@@ -82,6 +93,18 @@ def start(
     if shell.wait():
         # The shell ran and could not fork: too many processes.
         raise AkastatsError(f"Cannot start {module}: /bin/sh ended with exit code {shell.returncode}.")
+
+
+def _program(executable: str, path: str) -> tuple[str, str]:
+    """Return the name to start an interpreter by, and the PATH on which it is found first.
+
+    Its whole path names the project where its environment lies in it. Elsewhere than on Linux an interpreter
+    does not find its environment by PATH alone.
+    """
+    folder, name = os.path.split(executable)
+    if not sys.platform.startswith("linux") or not os.path.isabs(folder) or os.pathsep in folder:
+        return executable, path
+    return name, os.pathsep.join((folder, path))
 
 
 def _clean(environ: Mapping[str, str]) -> dict[str, str]:

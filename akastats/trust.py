@@ -83,7 +83,7 @@ def open_trusted(path: Path, is_named: bool = False) -> int:
     try:
         status = fstat(descriptor)
         if not S_ISREG(status.st_mode):
-            raise OSError(EPERM, "it is not a plain file", str(path))
+            raise OSError(EPERM, "it is no file", str(path))
         reason = "" if is_named else objection(status)
         if reason:
             raise PermissionError(EPERM, reason, str(path))

@@ -18,7 +18,8 @@ PROBE = """
 import json, os, sys
 facts = {"argv": sys.argv, "parent": os.getppid(), "session": os.getsid(0), "cwd": os.getcwd(),
          "path": sys.path, "environ": dict(os.environ), "files": os.listdir("/proc/self/fd"),
-         "name": __name__, "streams": [os.readlink(f"/proc/self/fd/{n}") for n in range(3)]}
+         "name": __name__, "prefix": sys.prefix, "command": open("/proc/self/cmdline").read().split("\\0")[:-1],
+         "streams": [os.readlink(f"/proc/self/fd/{n}") for n in range(3)]}
 import runpy, redis
 facts["modules"] = [runpy.__file__, redis.__file__]
 with open(sys.argv[1] + ".new", "w") as file: json.dump(facts, file)
@@ -66,6 +67,25 @@ def test_it_runs_the_module_with_its_arguments(probe, tmp_path):
 
     assert facts["name"] == "__main__"
     assert facts["argv"][1:] == [str(tmp_path / "facts"), "two words; $x"]
+
+
+def test_its_command_line_gives_no_path_away(probe, tmp_path, monkeypatch):
+    """Every user of a machine can read it: neither arguments nor the project's place stand in it."""
+    monkeypatch.setenv("PATH", f"/usr/bin:{tmp_path}")
+
+    facts = probe(environment={"SECRET": "word"})
+
+    python, option, _, module = facts["command"]
+    assert (python, option, module) == (Path(sys.executable).name, "-c", "probe_of_detached")
+    assert not [part for part in facts["command"] if str(tmp_path) in part or "/" in part.replace("\n", "")]
+    assert (facts["prefix"], facts["environ"]["PATH"]) == (sys.prefix, f"/usr/bin:{tmp_path}")
+    assert "AKA_STATS_DETACHED" not in facts["environ"]
+
+
+def test_a_path_with_colons_is_named_whole():
+    """No PATH leads to it."""
+    assert detached._program("/a:b/python", "/bin") == ("/a:b/python", "/bin")
+    assert detached._program("/a/python", "/bin") == ("python", "/a:/bin")
 
 
 def test_it_holds_nothing_of_ours(probe):

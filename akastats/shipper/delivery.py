@@ -57,7 +57,8 @@ class Delivery:
 
     `carry` carries out an operation on the server; its `ServerError`s come through. `elsewhere` are the
     directories in which the spool may go on; `syncs`: a run that goes on is kept from a power cut. With
-    `carry_all` a batch is made while the server works on the one before it.
+    `carry_all` a batch is made while the server works on the one before it. `is_named`: the user has named the
+    spool or its directory, so it is read whoever owns it.
     """
 
     def __init__(
@@ -70,11 +71,13 @@ class Delivery:
         clock: Callable[[], float] = time.monotonic,
         carry_all: CarryAll | None = None,
         now: Callable[[], float] = time.time,
+        is_named: bool = False,
     ) -> None:
         self._name, self._producer = path.name, ""
         self._config = config
         self._carry = carry
-        self._reader = Reader(path, places.others(path.parent, os.environ) if elsewhere is None else elsewhere)
+        others = places.others(path.parent, os.environ) if elsewhere is None else elsewhere
+        self._reader = Reader(path, others, is_named)
         self._carry_all = carry_all
         self._cursor: str | None = None
         self._is_stale = False

@@ -56,14 +56,15 @@ class Drained:
     problem: str = ""
 
 
-def waiting(*directories: Path, old: bool = False) -> list[Path]:
+def waiting(*directories: Path, old: bool = False, is_named: bool = False) -> list[Path]:
     """Return the spools of some directories, newest run first; with `old`, those put aside for their age too.
 
+    Directories that are not this user's alone are passed over, unless the user has named them (`is_named`).
     Of one that moved while it was written only the longest copy counts.
     """
     found: dict[str, tuple[int, Path]] = {}
     for directory in directories:
-        if places.is_foreign(directory):
+        if not is_named and places.problem_of(directory):
             continue
         for name, size in _files(directory):
             if name.endswith((SUFFIX, SUFFIX + OLD) if old else (SUFFIX,)):
@@ -113,16 +114,18 @@ def drain_one(
     force: bool = False,
     now: Callable[[], float] = time.time,
     carry_all: CarryAll | None = None,
+    is_named: bool = False,
 ) -> Drained:
     """Deliver one spool, if its run is over; one that no run can be read from, or that goes elsewhere, stays.
 
-    One that is too old for the server to know whether it has it is renamed and stays too, unless by `force`.
+    One that is too old for the server to know whether it has it is renamed and stays too, unless by `force`. One
+    of another user is read only where the user has named it, or its directory (`is_named`).
     """
     if version_of(path) > VERSION:
         return Drained(
             path, left=f"written by a later release (version {version_of(path)}): update pytest-akastats"
         )
-    delivery = Delivery(path, config, carry, syncs=False, carry_all=carry_all)
+    delivery = Delivery(path, config, carry, syncs=False, carry_all=carry_all, is_named=is_named)
     try:
         outcome = _deliver(delivery, config, carry, destination, force)
     except (SpoolError, OSError) as error:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from akastats import trust
 from akastats.shipper import state
 
 
@@ -33,7 +34,7 @@ def read(spool: Path) -> Listed | None:
     """Return the quarantine of a spool's run; `None` while there is none."""
     for path in state.newest_first(path_for(spool)):
         try:
-            return Listed(**json.loads(path.read_text()))
+            return Listed(**json.loads(trust.read_trusted(path)))
         except (OSError, ValueError, TypeError):
             continue
     return None

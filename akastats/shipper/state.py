@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from akastats import trust
 from akastats.spool import places
 
 #: The shipper starts, or the embedded server, which is worth waiting for, as is a delivery. The server does not
@@ -56,8 +57,10 @@ def put(target: Path, content: str) -> bool:
     """Write a file beside a spool, whole or not at all; tell whether it was."""
     draft = target.with_suffix(f".{os.getpid()}.tmp")
     try:
-        draft.touch(mode=0o600)
-        draft.write_text(content)
+        _remove(draft)
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(content)
         draft.replace(target)
     except OSError:
         _remove(draft)
@@ -69,15 +72,19 @@ def read(spool: Path) -> State | None:
     """Return the state of a spool's delivery, the newest there is; `None` while there is none."""
     for path in newest_first(path_for(spool)):
         try:
-            return State(**json.loads(path.read_text()))
+            return State(**json.loads(trust.read_trusted(path)))
         except (OSError, ValueError, TypeError):
             continue
     return None
 
 
 def homes(path: Path) -> list[Path]:
-    """Return where a file beside a spool may be: there, or where the spool may have gone on."""
-    return [path, *(place / path.name for place in places.others(path.parent, os.environ))]
+    """Return where a file beside a spool may be: there, or where the spool may have gone on.
+
+    Directories that others could have put one into are left out.
+    """
+    directories = [path.parent, *places.others(path.parent, os.environ)]
+    return [place / path.name for place in directories if not places.problem_of(place)]
 
 
 def newest_first(path: Path) -> list[Path]:

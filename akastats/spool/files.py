@@ -6,7 +6,7 @@ Every name used while tests run is bound here at import, as in `writer`.
 from __future__ import annotations
 
 import os
-from errno import ELOOP, ENOSPC, EPERM
+from errno import ENOSPC, EPERM
 from os import (
     O_APPEND,
     O_CREAT,
@@ -16,7 +16,6 @@ from os import (
     close,
     fstat,
     ftruncate,
-    lstat,
     mkdir,
     strerror,
     unlink,
@@ -24,10 +23,9 @@ from os import (
 )
 from os import open as open_file
 from pathlib import Path
-from stat import S_ISLNK
 
 from akastats.spool.format import SUFFIX
-from akastats.spool.places import is_foreign
+from akastats.spool.places import close_to_others, problem_of
 
 try:
     from os import O_CLOEXEC, O_NOFOLLOW, fchmod, pread
@@ -46,10 +44,10 @@ def prepare(directory: Path) -> None:
     """Make a spool directory and its project's `.akastats` above it, for this user alone and unknown to git."""
     home = directory.parent
     _make(directory)
-    if S_ISLNK(lstat(directory).st_mode):
-        raise OSError(ELOOP, strerror(ELOOP), str(directory))
-    if is_foreign(directory):
-        raise OSError(EPERM, "it lies in another user's directory", str(directory))
+    close_to_others(directory)
+    problem = problem_of(directory)
+    if problem:
+        raise OSError(EPERM, problem, str(directory))
     ignore = home / ".gitignore"
     try:
         descriptor = open_file(ignore, _flags() | O_CREAT | O_EXCL, 0o600)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
-import stat
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
+
+from akastats import trust
+
+_PROJECT = re.compile(r"[0-9a-f]{16}")
 
 
 def candidates(directory: Path, environ: Mapping[str, str]) -> Iterator[Path]:
@@ -19,8 +23,13 @@ def candidates(directory: Path, environ: Mapping[str, str]) -> Iterator[Path]:
 def others(directory: Path, environ: Mapping[str, str]) -> list[Path]:
     """Return where spools of this spool directory may have gone on: its project's places apart from it."""
     home = directory.parent
-    project = home.name if home.parent.name.startswith("akastats") else _project(home)
+    project = home.name if _is_apart(home) else _project(home)
     return [place for place in _apart(project, environ) if place != directory]
+
+
+def _is_apart(home: Path) -> bool:
+    """Return whether `home` is a project's directory apart from the project itself."""
+    return home.parent.name in ("akastats", f"akastats-{_user()}") and bool(_PROJECT.fullmatch(home.name))
 
 
 def _project(directory: Path) -> str:
@@ -43,20 +52,27 @@ def _user() -> int | str:
     return os.getuid() if hasattr(os, "getuid") else "user"
 
 
-def is_foreign(directory: Path) -> bool:
-    """Whether somebody else may put files into a spool directory, of those that lie where everybody may write.
+def problem_of(directory: Path) -> str:
+    """Return why nothing is to be read from or written to a spool directory; empty if it may be.
 
-    Below the temporary directory another user can have made ours before us.
+    It and the directories of ours above it must belong to this user or root, be no links, and be closed to others:
+    below a shared directory somebody else can have made them before us.
     """
-    above = directory.parent.parent
-    if above.name != f"akastats-{_user()}" or not hasattr(os, "getuid"):
-        return False
-    return any(_is_anothers(place) for place in (above, directory.parent, directory))
+    above = [directory, directory.parent]
+    if _is_apart(directory.parent):
+        above.append(directory.parent.parent)
+    for place in above:
+        problem = trust.problem_of(place)
+        if problem:
+            return f"{place}: {problem}"
+    return ""
 
 
-def _is_anothers(place: Path) -> bool:
-    try:
-        found = os.lstat(place)
-    except FileNotFoundError:
-        return False
-    return not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or bool(found.st_mode & 0o022)
+def close_to_others(directory: Path) -> None:
+    """Take from others what a project's spool directory, or the `.akastats` above it, grants them by its mode.
+
+    What they put there before stays theirs, and is not read. In shared places nothing is mended.
+    """
+    if not _is_apart(directory.parent):
+        trust.close_to_others(directory.parent, 0o755)
+        trust.close_to_others(directory)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from errno import EPERM
 from pathlib import Path
-from stat import S_ISREG
 
+from akastats import trust
 from akastats.errors import SpoolError
 from akastats.spool.format import MAX_RECORD_BYTES, Record, parse, records_in
+from akastats.spool.places import problem_of
 
 CHUNK_BYTES = 256 * 1024
 
@@ -26,12 +28,14 @@ _DECORATION = b"\xef\xbb\xbf\r"
 class Reader:
     """Follows one spool: each `read` returns some of what has been added since.
 
+    A file that others own or can write to is read only if the user has named it or its directory (`is_named`).
     The file stays open, so that it can be deleted meanwhile. One that is longer, of the same name, in one of
     the directories `elsewhere` is the same spool where its writer went on.
     """
 
-    def __init__(self, path: Path, elsewhere: Sequence[Path] = ()) -> None:
+    def __init__(self, path: Path, elsewhere: Sequence[Path] = (), is_named: bool = False) -> None:
         self.path = path
+        self._is_named = is_named
         self._elsewhere = elsewhere
         self._fd = -1
         self.rewind()
@@ -89,17 +93,31 @@ class Reader:
         return chunk
 
     def _first(self) -> int:
+        problem: Exception = FileNotFoundError(f"no spool at {self.path}")
         for path in self._places():
             try:
-                return _opened(path)
+                return self._opened(path)
             except FileNotFoundError:
                 continue
-        raise FileNotFoundError(f"no spool at {self.path}")
+            except (OSError, SpoolError) as error:
+                # Somebody may have put it there, in the way of ours elsewhere.
+                problem = error
+        raise problem
 
     def _places(self) -> Iterator[Path]:
         yield self.path
         for directory in self._elsewhere:
-            yield directory / self.path.name
+            if not problem_of(directory):
+                yield directory / self.path.name
+
+    def _opened(self, path: Path) -> int:
+        """Open what must be a plain file of ours, or of whoever owns what the user has named."""
+        try:
+            return trust.open_trusted(path, self._is_named)
+        except OSError as error:
+            if error.errno == EPERM:
+                raise SpoolError(f"{path} is not read: {error.strerror}") from error
+            raise
 
     def _follow(self) -> bool:
         """Go on in another file of our name that is longer than ours, if there is one; return whether there is."""
@@ -109,7 +127,7 @@ class Reader:
                 found = os.stat(path, follow_symlinks=False)
                 if found.st_size <= self._offset or (found.st_dev, found.st_ino) == (here.st_dev, here.st_ino):
                     continue
-                followed = _opened(path)
+                followed = self._opened(path)
             except (OSError, SpoolError):
                 continue
             self.close()
@@ -192,12 +210,3 @@ class Reader:
             piece = os.pread(self._fd, min(stop - start, room), start)
             room -= len(piece)
             yield piece + b"\n"
-
-
-def _opened(path: Path) -> int:
-    """Open what must be a plain file; a pipe is not waited for, a link not followed."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    if not S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise SpoolError(f"{path} is no file")
-    return descriptor

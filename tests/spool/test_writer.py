@@ -306,7 +306,7 @@ def test_a_directory_that_others_may_write_is_no_place_of_ours(
     home.mkdir()
     home.chmod(0o777)
 
-    with pytest.raises(SpoolError, match="another user's"):
+    with pytest.raises(SpoolError, match="others may write"):
         Writer(shared, "run")
 
     home.chmod(0o700)
