@@ -15,6 +15,7 @@ from fastapi.security import HTTPBearer
 from akastats import __version__
 from akastats.api import events
 from akastats.api.access import Access, policy_of
+from akastats.api.compression import Compression
 from akastats.api.problems import answer_problems, as_problems, documented
 from akastats.api.routes import EVERYTHING
 from akastats.config import config
@@ -85,6 +86,7 @@ def create_app(routers: Sequence[APIRouter] = EVERYTHING) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
+    app.add_middleware(Compression)
     app.add_middleware(Access)
     for router in (*routers, page.router):
         app.include_router(router)

@@ -13,15 +13,16 @@ from redis.asyncio import Redis as AsyncRedisClient
 
 from akastats import __version__, push_stat
 from akastats.api import app as stats_app
+from akastats.api import events
 from akastats.app import create_app
 from akastats.config import Config, config
 from akastats.redis import async_redis
 
 
-async def ask(app: FastAPI, path: str) -> httpx.Response:
+async def ask(app: FastAPI, path: str, method: str = "GET", **headers: str) -> httpx.Response:
     """Ask `app` once, in the running loop."""
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
-        return await client.get(path)
+        return await client.request(method, path, headers=headers)
 
 
 def test_one_connection_is_kept_while_it_serves(server):
@@ -229,3 +230,68 @@ def test_the_guide_s_connection_with_on_event(server):
             return async_redis.reader is not None
 
     assert asyncio.run(live()) is True
+
+
+@pytest.mark.parametrize("path", ["/", "/runs/2026", "/docs", "/openapi.json", "/api/v1/runs", "/api/v1/scopes"])
+def test_head_answers_as_get_without_the_body(server, path):
+    """Monitors and `curl -I` ask so, of the page and of the API."""
+    app = create_app()
+
+    got, head = (asyncio.run(ask(app, path, method)) for method in ("GET", "HEAD"))
+
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers == got.headers
+
+
+def test_head_does_not_wait_for_a_stream_s_end(server):
+    """The answer to GET has none."""
+    assert asyncio.run(ask(create_app(), "/api/v1/events", "HEAD")).status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("headers", "encoding"),
+    [
+        ({"accept-encoding": "gzip, br"}, "gzip"),
+        ({"accept-encoding": "gzip", "sec-fetch-site": "same-origin"}, "gzip"),
+        ({"accept-encoding": "identity"}, None),
+        # Its length would tell a stranger's page what is in it.
+        ({"accept-encoding": "gzip", "sec-fetch-site": "cross-site"}, None),
+        ({"accept-encoding": "gzip", "sec-fetch-site": "same-site"}, None),
+    ],
+)
+def test_json_is_compressed_for_who_accepts_it(server, headers, encoding):
+    """The same answer, in a tenth of the bytes."""
+    answer = asyncio.run(ask(create_app(), "/openapi.json", **headers))
+
+    assert answer.headers.get("content-encoding") == encoding
+    assert answer.json()["info"]["title"] == "Akastats"
+    if encoding:
+        assert int(answer.headers["content-length"]) < 30_000
+
+
+def test_a_stream_is_not_compressed(server, monkeypatch):
+    """Each event is to arrive when it happens."""
+    monkeypatch.setattr(events, "HEARTBEAT_S", 0.001)
+    sent = []
+
+    async def listen():
+        over = asyncio.Event()
+
+        async def receive():
+            await over.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message):
+            sent.append(message)
+            if message.get("body"):
+                over.set()
+
+        scope = {"type": "http", "method": "GET", "path": "/api/v1/events", "raw_path": b"/api/v1/events"}
+        scope |= {"query_string": b"", "asgi": {"spec_version": "2.3"}, "client": ("127.0.0.1", 1)}
+        headers = [(b"host", b"localhost"), (b"accept-encoding", b"gzip")]
+        await create_app()({**scope, "headers": headers, "server": ("127.0.0.1", 8321)}, receive, send)
+
+    asyncio.run(listen())
+
+    assert b"content-encoding" not in dict(sent[0]["headers"])
+    assert sent[1]["body"] == b": still here\n\n"

@@ -35,6 +35,8 @@ from akastats.tokens import CONTEXTS, EVERYTHING, WRITE, Token
 # A label of 4,096 bytes takes 12 KiB of a path percent-encoded; the rest is for cookies.
 MAX_HEADER_BYTES = 32 * 1024
 
+#: The end of the one path whose answer does not end: HEAD would wait for it.
+ENDLESS = "/api/v1/events"
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
 #: For whatever brings no policy of its own: nothing is fetched or run, and no frame shows it.
@@ -194,7 +196,9 @@ class Access:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
         elif scope["type"] == "http":
-            await self._answer(scope, receive, _with_headers(send))
+            is_head = scope["method"] == "HEAD" and not scope["path"].endswith(ENDLESS)
+            scope = {**scope, "method": "GET"} if is_head else scope
+            await self._answer(scope, receive, _with_headers(_without_body(send) if is_head else send))
         else:
             await send({"type": "websocket.close", "code": 1008})
 
@@ -248,6 +252,15 @@ def _refusal(problem: Problem, asked: Asking, scope: Scope) -> Response:
     if problem.status_code == 401 and asked.is_for_a_page:
         return login.form(Request(scope), login.target_of(scope))
     return answer_of(problem)
+
+
+def _without_body(send: Send) -> Send:
+    """Return `send` for HEAD: the headers of GET, and no body."""
+
+    async def sending(message: Message) -> None:
+        await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+    return sending
 
 
 def _with_headers(send: Send) -> Send:

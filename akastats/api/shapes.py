@@ -289,6 +289,10 @@ class Facets(BaseModel):
     branches: list[str] = Field(description="branch names", examples=[["main", "topic/faster"]])
     suites: list[str] = Field(description="suite names", examples=[["unit", "e2e"]])
     labels_total: int = Field(description="number of labels in the namespace", examples=[10412])
+    default_branch: str | None = Field(
+        description="the repository's default branch, else main or master; null if there are no runs of them",
+        examples=["main"],
+    )
 
 
 class Profile(BaseModel):

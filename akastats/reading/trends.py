@@ -10,6 +10,7 @@ from akastats.operations import runs as stored_runs
 from akastats.operations.requests import Operation, ask
 from akastats.operations.runs import Position
 from akastats.reading import runs
+from akastats.reading.comparing import DEFAULT_BRANCHES
 from akastats.reading.runs import Run
 
 #: Facets are those of so many of the newest runs.
@@ -50,6 +51,8 @@ class Facets:
     branches: list[str]
     suites: list[str]
     labels_total: int
+    # The repository's, as the newest run that knows it has it, else main or master if there are runs of it.
+    default_branch: str | None
 
 
 _READ = (
@@ -93,10 +96,12 @@ def facets(namespace: str) -> Operation[Facets]:
     """Read by what the newest 1,000 runs can be told apart."""
     ids = yield from ask("ZREVRANGE", keys.runs(namespace), 0, FACET_RUNS - 1)
     found = yield from stored_runs.values(
-        namespace, [stored_runs.name_of(member) for member in ids], ("branch", "suite")
+        namespace, [stored_runs.name_of(member) for member in ids], ("branch", "suite", "default_branch")
     )
     total = yield from ask("ZCARD", keys.index(namespace))
-    return Facets(_each(found, "branch"), _each(found, "suite"), int(total))
+    branches = _each(found, "branch")
+    usual = [*_each(found, "default_branch"), *(each for each in DEFAULT_BRANCHES if each in branches)]
+    return Facets(branches, _each(found, "suite"), int(total), usual[0] if usual else None)
 
 
 def _each(found: Mapping[str, Mapping[str, str]], name: str) -> list[str]:

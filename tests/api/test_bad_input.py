@@ -183,7 +183,7 @@ def test_headers_do_not_open_anything(send, headers, status):
     assert status == send(GET.format(""), "Connection: close", *headers)[0]
 
 
-@pytest.mark.parametrize("method", ["HEAD", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "FROB"])
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "FROB"])
 def test_other_methods_are_405(send, method):
     """There is nothing to be had by them."""
     assert 405 == send(f"{method} /api/v1/available-stats HTTP/1.1", HOST, "Connection: close")[0]

@@ -394,3 +394,91 @@ def test_a_running_run_moves(window, live, recorded, shop, tmp_path):
         finally:
             run.kill()
             waiting.unlink()
+
+
+def test_back_keeps_the_place(serve, window, telling):
+    """After loading more rows and following one, the browser's button leads back to that row."""
+    many = [(f"test_a.py::test_{number:04}", "passed", 0.1) for number in range(350)]
+    telling("BACK", many)
+    view = window(serve("BACK"))
+    page = view.go("/tests?sort=nodeid")
+    rows = page.locator("main tbody tr")
+    for count in (200, 300):
+        page.mouse.wheel(0, 100_000)
+        expect(rows).to_have_count(count)
+    row = page.locator("main tbody tr", has_text="test_0260")
+    row.scroll_into_view_if_needed()
+    before = row.bounding_box()
+
+    row.locator("a").first.click()
+    page.wait_for_url("**/test?*")
+    view.settled()
+    page.go_back()
+    page.wait_for_url("**/tests?*")
+
+    expect(rows).to_have_count(300)
+    expect(row).to_be_in_viewport()
+    assert row.bounding_box()["y"] == pytest.approx(before["y"], abs=60)
+
+
+def test_back_keeps_the_runs_that_were_appended(serve, window, telling):
+    """And so does the overview."""
+    for _ in range(20):
+        telling("BACKRUNS", MANY[:1])
+    view = window(serve("BACKRUNS"))
+    page = view.go("/")
+    rows = page.locator("#runs tbody tr")
+    page.locator("#runs button").click()
+    expect(rows).to_have_count(20)
+
+    rows.last.locator("a").first.click()
+    page.wait_for_url("**/runs/*")
+    view.settled()
+    page.go_back()
+
+    expect(rows).to_have_count(20)
+
+
+def drag(page, box, start, end):
+    """Drag over a chart, by shares of its width."""
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] * start, y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * end, y, steps=5)
+    page.mouse.up()
+
+
+def test_a_chart_is_zoomed_and_shown_whole_again(serve, window, telling):
+    """Hovering says how; a button and a double click show all again, in all charts of the same runs."""
+    for _ in range(12):
+        telling("ZOOM", MANY[:2])
+    view = window(serve("ZOOM"))
+    page = view.go("/")
+    over = page.locator(".trend .u-over").first
+    over.scroll_into_view_if_needed()
+    box, resets = over.bounding_box(), page.locator(".trend .reset")
+    over.hover()
+    expect(page.locator(".trend .hint").first).to_have_css("opacity", "1")
+    expect(resets.first).to_be_hidden()
+
+    for back in (lambda: resets.first.click(), lambda: over.dblclick(position={"x": 60, "y": 20})):
+        drag(page, box, 0.3, 0.7)
+        for at in range(3):
+            expect(resets.nth(at)).to_be_visible()
+        back()
+        for at in range(3):
+            expect(resets.nth(at)).to_be_hidden()
+    # Longer than a click waits for a second one.
+    page.wait_for_timeout(500)
+    assert "/runs/" not in page.url
+
+    over.click(position={"x": 60, "y": 20})
+    page.wait_for_url("**/runs/*")
+    view.settled()
+
+
+def test_the_default_branch_has_its_name(view):
+    """Who has chosen none sees which one is shown."""
+    for path in ("/flaky", "/slower"):
+        option = view.go(f"{path}?suite=unit").locator("select[name=branch] option").first
+        expect(option).to_have_text("main (default)")

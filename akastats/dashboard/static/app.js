@@ -3,6 +3,7 @@
 import { asked, here } from "./place.js";
 import { failure, head, nothing, show } from "./parts.js";
 import { keys } from "./keys.js";
+import { resume } from "./resume.js";
 import { scheme } from "./scheme.js";
 
 // One module a view, fetched when it is looked at.
@@ -66,4 +67,5 @@ function mark(first) {
 
 scheme();
 keys();
+resume();
 start();

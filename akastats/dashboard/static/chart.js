@@ -6,6 +6,9 @@ import { duration, known, moment, number, percent } from "./format.js";
 /** How an axis reads: durations, numbers, shares of one. */
 export const READS = { duration, number, percent };
 
+// As long as systems wait for a second click at most, but felt by nobody.
+const DOUBLE_CLICK_MS = 300;
+
 let library = null;
 const drawn = new Set();
 
@@ -74,9 +77,26 @@ function redraw(uPlot, place, state, options) {
   place.replaceChildren();
   if (!place.clientWidth) return;
   const says = el("figcaption", { class: "says", hidden: true });
-  const known_ = { ...options, paths: uPlot.paths };
+  const reset = el("button", { class: "reset", type: "button", hidden: true }, "Reset zoom");
+  const hint = el("span", { class: "hint", "aria-hidden": "true" }, "Drag to zoom");
+  const known_ = { ...options, paths: uPlot.paths, zoomed: (isZoomed) => (reset.hidden = !isZoomed) };
   state.plot = new uPlot(configured(known_, place.clientWidth, says), columns(options), place);
-  place.append(says);
+  reset.addEventListener("click", () => unzoom(uPlot, state.plot, options));
+  place.append(says, el("div", { class: "zoom" }, options.x.length > 2 && hint, reset));
+}
+
+/** Show all of a chart again, and of those that share its runs. */
+function unzoom(uPlot, plot, { sync }) {
+  for (const one of sync ? uPlot.sync(sync).plots : [plot]) one.setScale("x", ends(one));
+}
+
+function ends({ data: [positions] }) {
+  return { min: positions[0], max: positions.at(-1) };
+}
+
+function isZoomed(plot) {
+  const { min, max } = ends(plot);
+  return plot.scales.x.min > min || plot.scales.x.max < max;
 }
 
 // Runs come in bursts: spaced evenly each is seen, spaced by time a night's hundred are one line.
@@ -125,7 +145,11 @@ function configured(options, width, says) {
     ],
     series: [{}, ...options.series.flatMap((one) => lines(one, options))],
     bands: bands(options.series),
-    hooks: { setCursor: [(plot) => hover(plot, says, options)], ready: [(plot) => clicks(plot, go, label)] },
+    hooks: {
+      setCursor: [(plot) => hover(plot, says, options)],
+      setScale: [(plot, key) => key === "x" && options.zoomed(isZoomed(plot))],
+      ready: [(plot) => clicks(plot, go, label)],
+    },
   };
 }
 
@@ -246,10 +270,13 @@ function clicks(plot, go, label) {
   if (!go) return;
   plot.over.classList.add("leads");
   let pressed = 0;
+  let leaving = 0;
   plot.over.addEventListener("mousedown", (event) => (pressed = event.clientX));
   plot.over.addEventListener("click", (event) => {
+    clearTimeout(leaving);
     const address = plot.cursor.idx === null || Math.abs(event.clientX - pressed) > 3 ? null : go(plot.cursor.idx);
-    if (address) location.assign(address);
+    // The second click of a double click shows all again, and leads nowhere.
+    if (address && event.detail < 2) leaving = setTimeout(() => location.assign(address), DOUBLE_CLICK_MS);
   });
 }
 

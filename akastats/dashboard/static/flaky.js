@@ -4,7 +4,7 @@ import { list, mayWrite } from "./api.js";
 import { el } from "./dom.js";
 import { counted, duration, number } from "./format.js";
 import { evidence, outage } from "./evidence.js";
-import { basis, judgedControls, judgedSuite, notYet, ofSuite, rateOf } from "./judged.js";
+import { basis, judgedControls, judgedSuite, nameDefault, notYet, ofSuite, rateOf } from "./judged.js";
 import { choice, listing } from "./listing.js";
 import { badge } from "./marks.js";
 import { head, nothing, show } from "./parts.js";
@@ -41,6 +41,7 @@ function ranked(suite, changed) {
     controls: [choice("state", "State", STATES, "flaky")],
     columns,
     above: (page) => {
+      nameDefault(page.verdicts);
       together = Map.groupBy(page.items, (test) => test.cluster);
       return page.verdicts && summary(page.verdicts, together);
     },

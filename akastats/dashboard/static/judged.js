@@ -1,7 +1,7 @@
 /** What verdicts say, as words and marks: labels of failures, states of tests, rates, changes of a duration. */
 
 import { list } from "./api.js";
-import { el } from "./dom.js";
+import { el, fill } from "./dom.js";
 import { ago, counted, duration, number, percent } from "./format.js";
 import { choice } from "./listing.js";
 import { badge, interval } from "./marks.js";
@@ -22,9 +22,9 @@ export async function judgedSuite() {
 }
 
 /** Return the controls by which the suite and the branch are chosen whose newest verdicts are shown. */
-export function judgedControls({ suites, branches }) {
+export function judgedControls({ suites, branches, default_branch: usual }) {
   const suite = choice("suite", "Suite", suites, "runs without a suite");
-  const branch = choice("branch", "Branch", branches, "the default branch");
+  const branch = choice("branch", "Branch", branches, usual ? `${usual} (default)` : "the default branch");
   const controls = [suites.length > 0 && suite, branches.length > 1 && branch].filter(Boolean);
   for (const control of controls) control.listen(() => goWith(control.name, control.value()));
   return el(
@@ -32,6 +32,12 @@ export function judgedControls({ suites, branches }) {
     { class: "bar" },
     controls.map((control) => control.element),
   );
+}
+
+/** Name the branch that is shown where none was chosen. */
+export function nameDefault(judged) {
+  const option = document.querySelector("select[name=branch] option[value='']");
+  if (option && judged?.branch && !asked("branch")) fill(option, `${judged.branch} (default)`);
 }
 
 /** Return a question for the newest verdicts of a suite; an empty one is said too, for without one any suite's are meant. */

@@ -5,9 +5,12 @@ import { el, fill } from "./dom.js";
 import { counted } from "./format.js";
 import { asked, remember } from "./place.js";
 import { failure } from "./parts.js";
+import { keepRows, rowsBefore } from "./resume.js";
 import { table } from "./table.js";
 
 const PAUSE_MS = 150;
+// The API's largest page.
+const MOST = 1000;
 
 /**
  * Return the element of a list that loads itself.
@@ -32,11 +35,12 @@ export function listing({
   below = null,
   prefix = "",
 }) {
+  const name = `${prefix}${path}`;
   const top = el("div", { class: "above" });
   const place = el("div", { class: "rows", "aria-live": "off" });
   const count = el("p", { class: "count", role: "status" });
   const more = el("button", { class: "more", hidden: true, on: { click: () => next() } }, "Load more");
-  const state = { order: asked(`${prefix}sort`, sort), cursor: null, filled: null, question: null };
+  const state = { order: asked(`${prefix}sort`, sort), cursor: null, filled: null, question: null, rows: 0 };
 
   const values = () => Object.fromEntries(controls.map((control) => [control.name, control.value()]));
   const kept = () =>
@@ -46,17 +50,25 @@ export function listing({
     remember({ ...kept(), [`${prefix}sort`]: state.order === sort ? "" : state.order });
     state.cursor = null;
     state.filled = null;
+    state.rows = 0;
     return next();
   }
 
-  async function next() {
+  /** Load as many rows as the list had before one left it. */
+  async function begun() {
+    const rows = rowsBefore(name);
+    await next(Math.min(MOST, Math.max(size, rows)));
+    while (state.rows < rows && state.cursor) await next(Math.min(MOST, rows - state.rows));
+  }
+
+  async function next(limit = size) {
     state.question?.abort();
     const question = (state.question = new AbortController());
     const first = state.filled === null;
     more.disabled = true;
     place.setAttribute("aria-busy", "true");
     try {
-      const query = { ...fixed, ...values(), sort: state.order, limit: size, cursor: state.cursor };
+      const query = { ...fixed, ...values(), sort: state.order, limit, cursor: state.cursor };
       show(await list(path, query, { signal: question.signal }), first);
     } catch (error) {
       if (error.name !== "AbortError") fill(place, failure(error));
@@ -68,6 +80,8 @@ export function listing({
 
   function show(page, first) {
     state.cursor = page.next;
+    state.rows += page.items.length;
+    keepRows(name, state.rows);
     more.hidden = !page.next;
     count.textContent = page.total === undefined ? "" : counted(page.total, noun, plural);
     if (first && above) fill(top, above(page));
@@ -94,7 +108,7 @@ export function listing({
 
   for (const control of controls) control.listen(restart);
   whenSeen(more, () => !more.hidden && !more.disabled && next());
-  next();
+  begun();
   return el(
     "div",
     { class: "listing" },

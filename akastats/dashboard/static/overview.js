@@ -10,6 +10,7 @@ import { follow } from "./live.js";
 import { badge, shares } from "./marks.js";
 import { failure, head, later, noRuns, nothing, section, show } from "./parts.js";
 import { api, asked, remember, to } from "./place.js";
+import { keepRows, rowsBefore } from "./resume.js";
 import { slowFixtures, slowTests } from "./slow.js";
 import { table } from "./table.js";
 import {
@@ -25,6 +26,8 @@ import {
 
 const RUNS = 12;
 const FURTHER = 50;
+// The API's largest page.
+const MOST = 1000;
 const TRENDS = 200;
 // Runs whose tests or workers differ by more have no duration to compare.
 const LIKE = 0.1;
@@ -32,7 +35,7 @@ const LIKE = 0.1;
 /** Show the overview. */
 export async function view() {
   const query = { branch: asked("branch"), suite: asked("suite") };
-  const [facets, runs] = await Promise.all([list("facets"), list("runs", { ...query, limit: RUNS })]);
+  const [facets, runs] = await Promise.all([list("facets"), list("runs", { ...query, limit: Math.min(MOST, Math.max(RUNS, rowsBefore("runs"))) })]);
   const data = api.of("runs", query);
   const isEmpty = !runs.items.length && !runs.next && !query.branch && !query.suite;
   const body = el("div", {}, isEmpty ? noRuns() : content(runs, query));
@@ -98,6 +101,8 @@ function newest({ items, next }, query) {
     try {
       const page = await list("runs", { ...query, limit: FURTHER, cursor: next });
       add(page.items);
+      items = [...items, ...page.items];
+      keepRows("runs", items.length);
       next = page.next;
       more.hidden = !next;
       more.disabled = false;
@@ -254,7 +259,7 @@ function followRuns(place, body, query, runs) {
 
 // What was appended stays, up to the API's largest page.
 function listedNow(body) {
-  return Math.min(1000, Math.max(RUNS, body.querySelectorAll("#runs tbody tr").length));
+  return Math.min(MOST, Math.max(RUNS, body.querySelectorAll("#runs tbody tr").length));
 }
 
 function fits(run, { branch, suite }) {

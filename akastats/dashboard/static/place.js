@@ -74,7 +74,7 @@ export function remember(values) {
     if (value === "" || value === null) url.searchParams.delete(name);
     else url.searchParams.set(name, value);
   }
-  history.replaceState(null, "", url);
+  history.replaceState(history.state, "", url);
 }
 
 /** Return `text` if it is the address of a web page, else null: a stranger's text becomes no script. */

@@ -3,7 +3,7 @@
 import { list, mayWrite } from "./api.js";
 import { el } from "./dom.js";
 import { counted, duration } from "./format.js";
-import { basis, judgedControls, judgedSuite, notYet, ofSuite } from "./judged.js";
+import { basis, judgedControls, judgedSuite, nameDefault, notYet, ofSuite } from "./judged.js";
 import { choice, listing } from "./listing.js";
 import { groups, move } from "./moves.js";
 import { head, nothing, section, show } from "./parts.js";
@@ -38,7 +38,10 @@ function changes(suite, isAllowed) {
       choice("kind", "Kind", KINDS, "everything"),
       choice("faster", "Direction", [["true", "slower and faster"]], "slower"),
     ],
-    above: (page) => page.verdicts && [whole(page, isAllowed), el("h2", {}, "What became slower")],
+    above: (page) => {
+      nameDefault(page.verdicts);
+      return page.verdicts && [whole(page, isAllowed), el("h2", {}, "What became slower")];
+    },
     draw: (page) => el("div", { class: "moves" }, groups(page.items, isAllowed ? page.verdicts.run : null)),
     empty: (isFiltered, page) => none(isFiltered, page.verdicts),
   });
