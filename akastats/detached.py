@@ -150,14 +150,40 @@ def start_mark(pid: int) -> str:
 
 
 def is_running(pid: int, started: str) -> bool:
-    """Tell whether the process `pid` that had the start mark `started` still runs; a zombie does not.
+    """Tell whether the process `pid` that had the start mark `started` surely runs; a zombie does not.
 
     An empty `started` is compared with nothing: then any process of that number counts.
     """
+    return liveness(pid, started) is True
+
+
+def liveness(pid: int, started: str) -> bool | None:
+    """Tell whether the process `pid` with the start mark `started` runs; `None` where the system does not show it.
+
+    /proc may be missing in a hardened container, and may hide processes that exist.
+    """
     state, mark = _look(pid)
-    if not state:
+    if state:
+        return state not in "ZX" and started in ("", mark)
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
         return False
-    return state not in "ZX" and started in ("", mark)
+    except PermissionError:
+        # Another user's.
+        pass
+    # 0 and negative numbers are groups of processes.
+    return None if pid > 0 else False
+
+
+def process_space() -> str:
+    """Return what tells apart the sets of processes on one host; "" where nobody knows."""
+    if not sys.platform.startswith("linux"):
+        return sys.platform
+    try:
+        return os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return ""
 
 
 def _look(pid: int) -> tuple[str, str]:
@@ -176,13 +202,17 @@ def _look(pid: int) -> tuple[str, str]:
 def _look_with_ps(pid: int) -> tuple[str, str]:
     command = ["ps", "-o", "stat=", "-o", "lstart=", "-p", str(pid)]
     # LC_ALL: the mark is compared as text, perhaps by a process with another language.
-    answer = subprocess.run(
-        command,
-        env={**os.environ, "LC_ALL": "C"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        check=False,
-    )
+    try:
+        answer = subprocess.run(
+            command,
+            env={**os.environ, "LC_ALL": "C"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            check=False,
+        )
+    except OSError:
+        # A sandbox without it.
+        return "", ""
     state, _, mark = answer.stdout.decode("utf-8", "replace").strip().partition(" ")
     return state[:1], mark.strip()

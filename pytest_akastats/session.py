@@ -125,7 +125,8 @@ class Session:
         run_id = new_run_id(started)
         writer = create(places.candidates(self._options.directory, os.environ), run_id)
         recorder = Recorder(writer, self._probe, redact)
-        recorder.begin({**self._header(run_id, started, redact), "producer": writer.producer})
+        of_spool = {"producer": writer.producer, "locked": writer.is_locked}
+        recorder.begin({**self._header(run_id, started, redact), **of_spool})
         self._config.pluginmanager.register(recorder, "akastats-recorder")
         self._recorder, self._spool = recorder, writer.path
         try:
@@ -151,6 +152,7 @@ class Session:
             "destination": dict(self._destination.told),
             "pid": os.getpid(),
             "pid_mark": detached.start_mark(os.getpid()),
+            "process_space": detached.process_space(),
             "host": host.nodename if host else "",
             "platform": f"{sys.platform}-{host.machine}" if host else sys.platform,
             "python": sys.version.split()[0],

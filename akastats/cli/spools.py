@@ -65,7 +65,7 @@ def look(path: Path) -> Spool:
     told = header.get("destination")
     named = told if isinstance(told, dict) else {}
     destination = Destination(_whole(str(named.get("server", ""))), str(named.get("namespace", "")))
-    is_running = bool(header) and not is_dead(header)
+    is_running = bool(header) and not is_dead(header, path)
     return Spool(path, str(header.get("id", "")), destination, is_running, identity(path.name, header))
 
 

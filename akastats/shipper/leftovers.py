@@ -18,6 +18,7 @@ from akastats.operations.server import clock
 from akastats.shipper import quarantine, state
 from akastats.shipper.delivery import UNSOUND, CarryAll, Delivery
 from akastats.spool import places
+from akastats.spool.files import is_locked
 from akastats.spool.format import SUFFIX, VERSION
 from akastats.spool.writer import DIRECTORY_BYTES
 
@@ -158,7 +159,7 @@ def _deliver(
         return replace(_so_far(delivery), left="no run can be read from it")
     if destination and header.get("destination", destination) != destination:
         return replace(_so_far(delivery), left="it was recorded for another server")
-    dead = is_dead(header)
+    dead = is_dead(header, delivery.path)
     if dead and not force and _is_too_old(delivery, config, carry):
         return _put_aside(delivery)
     if not force and (known := _known_otherwise(delivery, config, carry)) is not None:
@@ -244,12 +245,21 @@ def _put_aside(delivery: Delivery) -> Drained:
     return replace(_so_far(delivery), path=aside, left=told)
 
 
-def is_dead(header: Mapping[str, Any]) -> bool:
-    """Whether the process that wrote a spool is gone; one of another machine is, once its spool is here."""
+def is_dead(header: Mapping[str, Any], path: Path) -> bool:
+    """Whether the process that wrote a spool is gone; one of another machine is, once its spool is here.
+
+    Of a process of another container, or one that this system does not show, the lock on its spool tells.
+    """
     try:
-        return not detached.is_running(int(header["pid"]), str(header["pid_mark"]))
+        is_alive = detached.liveness(int(header["pid"]), str(header["pid_mark"]))
     except (KeyError, TypeError, ValueError, OverflowError):
         return True
+    space = header.get("process_space")
+    if is_alive is not None and (space is None or (space and space == detached.process_space())):
+        return not is_alive
+    if is_locked(path):
+        return False
+    return not is_alive if is_alive is not None else bool(header.get("locked"))
 
 
 def _let_go(delivery: Delivery, config: Config, carry: Carry, now: Callable[[], float]) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from akastats import detached
 from akastats.outcomes import Story
+from akastats.shipper import state
+from akastats.spool.files import is_locked
 
 # How long after the end of the run a silent server is still tried; then the next run, or `akastats drain`.
 AFTERLIFE_S = 30.0
@@ -26,11 +28,13 @@ class Lifetime:
         self._ended_at: float | None = None
         # Until the header is read, which on a full disk may be never.
         self._pid, self._mark = writer_of(spool), ""
+        self._spool, self._has_lock = spool, False
 
     def hear(self, story: Story) -> None:
         """Take in what the spool says of its process and its end."""
         if story.header:
             self._pid, self._mark = int(story.header["pid"]), str(story.header["pid_mark"])
+            self._has_lock = bool(story.header.get("locked"))
         if story.end is not None and self._ended_at is None:
             self._ended_at = self._clock()
 
@@ -41,7 +45,10 @@ class Lifetime:
 
     def has_died(self) -> bool:
         """Whether the process of the tests is gone."""
-        return not detached.is_running(self._pid, self._mark)
+        is_alive = detached.liveness(self._pid, self._mark)
+        if is_alive is not None:
+            return not is_alive
+        return self._has_lock and not any(map(is_locked, state.homes(self._spool)))
 
     def is_over(self, seconds: float) -> bool:
         """Whether the run ended more than `seconds` ago."""

@@ -28,7 +28,8 @@ from akastats.spool.format import SUFFIX
 from akastats.spool.places import close_to_others, problem_of
 
 try:
-    from os import O_CLOEXEC, O_NOFOLLOW, fchmod, pread
+    from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, flock
+    from os import O_CLOEXEC, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, fchmod, pread
 except ImportError:
     # Windows has none of them: there this module can be imported, and no more.
     pass
@@ -82,6 +83,46 @@ def created(path: Path) -> int:
     descriptor = open_file(path, _flags() | O_CREAT | O_EXCL, 0o600)
     fchmod(descriptor, 0o600)
     return descriptor
+
+
+# Whoever looks whether a file is locked holds its lock for microseconds.
+LOCK_TRIES = 20
+
+
+def lock(descriptor: int) -> bool:
+    """Lock a spool as one that its process has open, until that closes it or ends; return whether it is locked.
+
+    A lock shows without /proc, and from another container, that a run is in progress.
+    """
+    for _ in range(LOCK_TRIES):
+        try:
+            flock(descriptor, LOCK_SH | LOCK_NB)
+            return True
+        except BlockingIOError:
+            continue
+        except OSError:
+            # A file system without locks.
+            return False
+    return False
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process has the spool open that writes it; false where that cannot be found out."""
+    for mode in (O_RDWR, O_RDONLY):
+        try:
+            descriptor = open_file(path, mode | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+        except OSError:
+            continue
+        try:
+            flock(descriptor, LOCK_EX | LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            continue
+        finally:
+            close(descriptor)
+        return False
+    return False
 
 
 def identity(descriptor: int) -> tuple[int, int]:

@@ -14,7 +14,7 @@ from os import close, getpid, lstat, write
 from pathlib import Path
 
 from akastats.errors import SpoolError
-from akastats.spool.files import bytes_of_spools, copy, created, identity, prepare, remove, reopened
+from akastats.spool.files import bytes_of_spools, copy, created, identity, lock, prepare, remove, reopened
 from akastats.spool.format import MAX_RECORD_BYTES, SUFFIX, VERSION, line, shortened
 
 try:
@@ -86,6 +86,7 @@ class Writer:
         try:
             prepare(path.parent)
             self._fd = created(path)
+            self.is_locked = lock(self._fd)
         except OSError as error:
             raise SpoolError(f"cannot write a spool in {path.parent}: {error.strerror}") from error
         self._identity = identity(self._fd)
@@ -242,6 +243,7 @@ class Writer:
                 close(self._fd)
                 self._fd = -1
                 raise OSError(ENOENT, "another file stands in its place", str(self.path))
+            lock(self._fd)
         found = lstat(self.path)
         if (found.st_dev, found.st_ino) != self._identity:
             raise OSError(ENOENT, "another file stands in its place", str(self.path))
@@ -276,6 +278,7 @@ class Writer:
                 prepare(directory)
                 # Fails where a file of ours stands already: a place is left for good.
                 descriptor = created(path)
+                lock(descriptor)
             except OSError:
                 continue
             if self._go_on_in(path, descriptor):

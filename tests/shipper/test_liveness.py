@@ -1,0 +1,150 @@
+"""Whether the process of the tests still runs: by /proc, and by the lock on its spool where that shows nothing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from akastats import detached
+from akastats.shipper.leftovers import is_dead
+from akastats.shipper.lifetime import Lifetime
+from akastats.spool.files import is_locked
+from akastats.spool.reader import Reader
+from akastats.spool.writer import Writer
+from tests.telling import spool
+
+# Opens a spool, names it, and ends when its input does, closing nothing.
+WRITER = """
+import json, os, sys
+from pathlib import Path
+from akastats import detached
+from akastats.spool.writer import Writer
+writer = Writer(Path(sys.argv[1]), "run-1")
+header = {"id": "run-1", "pid": os.getpid(), "pid_mark": sys.argv[2], "process_space": sys.argv[3],
+          "locked": writer.is_locked, "started": 1.8e9}
+writer.append(json.dumps(["run", header]))
+print(writer.path, flush=True)
+sys.stdin.read()
+os._exit(1)
+"""
+
+
+@pytest.fixture
+def _hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A system that shows no process: no /proc, and no answer from ps."""
+    monkeypatch.setattr(detached, "_look", lambda pid: ("", ""))
+    monkeypatch.setattr(detached, "process_space", lambda: "")
+
+
+class Recording:
+    """A process that writes a spool."""
+
+    def __init__(self, directory: Path, mark: str = "", space: str = "") -> None:
+        command = [sys.executable, "-c", WRITER, str(directory), mark, space]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert self.process.stdout is not None
+        self.path = Path(self.process.stdout.readline().decode().strip())
+        reader = Reader(self.path)
+        (record, *_) = reader.read()
+        reader.close()
+        self.header: dict[str, Any] = record.content[1]
+
+    def end(self, wait: bool = True) -> None:
+        """Have it die, and leave it as a zombie without `wait`."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.close()
+        os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOWAIT)
+        self.process.stdout.close()
+        if wait:
+            self.process.wait()
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Iterator[Recording]:
+    """A run in progress."""
+    started = Recording(tmp_path / "spool")
+    yield started
+    assert started.process.stdin is not None
+    if not started.process.stdin.closed:
+        started.end()
+    started.process.wait()
+
+
+def has_died(recording: Recording) -> bool:
+    """Return what the run's own shipper finds."""
+
+    class Told:
+        header = recording.header
+        end = None
+
+    lifetime = Lifetime(recording.path)
+    lifetime.hear(Told())  # type: ignore[arg-type]  # a story's header and end
+    return lifetime.has_died()
+
+
+@pytest.mark.usefixtures("_hidden")
+@pytest.mark.parametrize("wait", [True, False], ids=["gone", "zombie"])
+def test_a_process_that_no_system_shows_lives_until_it_ends(recording: Recording, wait: bool) -> None:
+    """Its lock is there as long as it is; a zombie has none."""
+    before = [has_died(recording), is_dead(recording.header, recording.path)]
+
+    recording.end(wait)
+
+    assert [False, False] == before
+    assert [True, True] == [has_died(recording), is_dead(recording.header, recording.path)]
+
+
+def test_a_run_of_another_container_lives(tmp_path: Path) -> None:
+    """Its process has a number of its own there; here the lock tells."""
+    recording = Recording(tmp_path / "spool", mark="another's", space="pid:[1]")
+
+    before = is_dead(recording.header, recording.path)
+    recording.end()
+
+    assert [False, True] == [before, is_dead(recording.header, recording.path)]
+
+
+def test_a_fork_that_outlives_its_run_does_not_prolong_it(tmp_path: Path) -> None:
+    """It holds the lock that it has inherited; where processes are shown, theirs counts."""
+    writer = Writer(tmp_path / "spool", "run-1")
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    header = {"pid": gone.pid, "pid_mark": "1", "process_space": detached.process_space(), "locked": True}
+
+    assert is_locked(writer.path)
+    assert is_dead(header, writer.path)
+
+
+@pytest.mark.usefixtures("_hidden")
+def test_a_spool_of_an_older_release_lives_while_its_number_is_in_use(tmp_path: Path) -> None:
+    """It holds no lock, and nothing else is known."""
+    path = spool(tmp_path / "spool", ended=False)
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+
+    found = [is_dead({"pid": pid, "pid_mark": ""}, path) for pid in (os.getpid(), gone.pid, 0, -1)]
+
+    assert [False, True, True, True] == found
+
+
+def test_a_lock_is_there_while_the_file_is_open(tmp_path: Path) -> None:
+    """Also after it was opened anew, since tests may close every descriptor; looking takes it from nobody."""
+    writer = Writer(tmp_path / "spool", "run-1")
+    writer.append('["run",{}]')
+    seen = [is_locked(writer.path) for _ in range(3)]
+    os.close(writer._fd)
+    seen.append(is_locked(writer.path))
+    writer.append('["began","a",1]')
+    seen.append(is_locked(writer.path))
+    path = writer.path
+    writer.close()
+
+    assert [True, True, True, False, True, False] == [*seen, is_locked(path)]
+    assert not is_locked(tmp_path / "none")
