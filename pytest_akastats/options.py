@@ -26,6 +26,7 @@ class Options:
     redact: tuple[str, ...]
     quarantine: bool
     fail_on: frozenset[str]
+    base: str = ""
 
 
 def read(config: pytest.Config) -> Options:
@@ -43,6 +44,7 @@ def read(config: pytest.Config) -> Options:
         redact=tuple(_told(config, "redact").splitlines()),
         quarantine=bool(config.getoption("--akastats-quarantine") or config.getini("akastats_quarantine")),
         fail_on=_words(_told(config, "fail-on")),
+        base=_told(config, "base"),
     )
 
 

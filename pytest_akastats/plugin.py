@@ -19,6 +19,7 @@ _HELP = {
     "dir": "where spool and embedded server live; default: .akastats in the root directory",
     "redact": "regular expressions of further secrets, one a line; `off`: store texts with all their secrets",
     "fail-on": "which verdicts fail the run: new, slower or both, after a comma; default: pytest's own result",
+    "base": "branch to compare with; default: AKA_STATS_BASE, the pull request's target, the default branch",
     "wait": "seconds to wait at the end for the run to be delivered; default: 10",
 }
 _MARKER = (

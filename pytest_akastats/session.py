@@ -17,10 +17,10 @@ from akastats import config as configuration
 from akastats.errors import ConfigError
 from akastats.redact import Redactor, redactor
 from akastats.shipper.state import FAILED, State
-from akastats.spool import places
+from akastats.spool import places, recorded
 from akastats.spool.writer import create
 from akastats.visible import visible
-from pytest_akastats import clocks, summary
+from pytest_akastats import clocks, nesting, summary
 from pytest_akastats.budgets import Markers
 from pytest_akastats.fail_on import decide
 from pytest_akastats.fixtures import PROBE
@@ -126,7 +126,10 @@ class Session:
         writer = create(places.candidates(self._options.directory, os.environ), run_id)
         recorder = Recorder(writer, self._probe, redact)
         of_spool = {"producer": writer.producer, "locked": writer.is_locked}
-        recorder.begin({**self._header(run_id, started, redact), **of_spool})
+        header = {**self._header(run_id, started, redact), **of_spool}
+        recorder.begin(header)
+        recorded.write(writer.path, recorded.recorded_run(header, str(self._config.rootpath)))
+        self._config.add_cleanup(nesting.enter(run_id))
         self._config.pluginmanager.register(recorder, "akastats-recorder")
         self._recorder, self._spool = recorder, writer.path
         try:
@@ -162,12 +165,15 @@ class Session:
             "argv": redact(" ".join(map(str, config.invocation_params.args)))[:2000],
             "cpu_count": os.cpu_count(),
             **({"quarantine": True} if self._quarantine is not None else {}),
+            **({"nested": True} if nesting.outer_run(os.environ) else {}),
         }
 
     def _ci(self, redact: Callable[[str], str]) -> dict[str, str]:
         """Return what is known of branch, commit and build; a run is recorded without them too."""
         try:
             told = ci.describe(os.environ, self._config.rootpath)
+            if self._options.base:
+                told["base"] = self._options.base
             return {name: redact(text) for name, text in told.items()}
         except Exception as error:
             self._problem = described(error)

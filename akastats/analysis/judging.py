@@ -94,7 +94,8 @@ def _words(suite: str) -> dict[str, str]:
 
 
 def _is_on_base(case: Case) -> bool:
-    return case.run.facts.branch == case.base_branch
+    # A pull request may come from a branch of that name.
+    return case.run.facts.branch == case.base_branch and not case.run.facts.pull_request
 
 
 def _speaking(case: Case) -> list[RunRecord]:

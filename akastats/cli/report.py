@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -13,10 +13,11 @@ import typer
 
 from akastats import ci
 from akastats.analysis.verdicts import Verdicts
-from akastats.cli import output, project, target
+from akastats.cli import output, project, spools, target
 from akastats.cli.options import Directory, Json, Namespace, Suite, Url
+from akastats.cli.target import Target
 from akastats.config import Config
-from akastats.errors import AkastatsError
+from akastats.errors import AkastatsError, NotFoundError
 from akastats.operations.requests import Operation
 from akastats.reading import details, marked, quarantine, runs
 from akastats.reading.details import Details
@@ -30,6 +31,7 @@ from akastats.report.html import html
 from akastats.report.markdown import markdown
 from akastats.report.places import Places
 from akastats.shipper.judging import Judge
+from akastats.spool import places, recorded
 
 #: So many of the slowest tests are told, where they are.
 SLOWEST = 10
@@ -58,7 +60,7 @@ def report(
     run: Annotated[
         str,
         typer.Argument(
-            help="A run's id; default: the newest of this build or, outside of CI, of all.", metavar="[RUN]"
+            help="A run's id; default: what this directory has recorded, in CI for this build.", metavar="[RUN]"
         ),
     ] = "",
     form: Annotated[
@@ -78,8 +80,9 @@ def report(
     ] = False,
 ) -> None:
     """Report what one run means: its failures with their labels, what is newly flaky and slower."""
-    with target.opened(target.of_options(url, namespace, directory)) as config:
-        run_id = run or sync_redis.run(_newest(config.namespace, suite, branch)).id
+    found = target.of_options(url, namespace, directory)
+    with target.opened(found) as config:
+        run_id = run or _own_run(found, config, suite, branch)
         known = _known(config, run_id, judge)
     text = _written(known, Form.JSON if as_json else form)
     if output_file is None:
@@ -101,13 +104,52 @@ def _known(config: Config, run_id: str, judge: bool) -> _Known:
     return _Known(found, news, commits, sync_redis.run(whole(space, days, run_id, None, "")))
 
 
-def _newest(space: str, suite: str, branch: str) -> Operation[Run]:
+def _own_run(found: Target, config: Config, suite: str, branch: str) -> str:
+    """Return the id of the run to report: what this directory has recorded, else the build's or the newest."""
+    build = {} if branch else ci.describe(os.environ, target.here())
+    ids = [] if branch else _recorded_here(found, suite, build)
+    if ids:
+        return sync_redis.run(_worst(config.namespace, ids, is_build="build_id" in build)).id
+    return sync_redis.run(_newest(config.namespace, suite, branch, build)).id
+
+
+def _recorded_here(found: Target, suite: str, build: Mapping[str, str]) -> list[str]:
+    """Return the newest run of each suite that this project has recorded on this machine, newest first.
+
+    In CI only runs of this build and attempt count: a machine may serve several.
+    """
+    here = str(target.here())
+    newest: dict[str, str] = {}
+    for run in recorded.read(places.candidates(found.directory, os.environ)):
+        is_here = here == run.root or here.startswith(run.root.rstrip("/") + "/")
+        is_sent_there = spools.destination(run.server, run.namespace) == spools.named(found)
+        is_of_build = all(getattr(run, name) == build.get(name, "") for name in ("build_id", "attempt"))
+        is_asked_for = suite in ("", run.suite) and (is_of_build or "build_id" not in build)
+        if is_here and is_sent_there and is_asked_for and not run.is_nested:
+            newest.setdefault(run.suite, run.id)
+    return list(newest.values())
+
+
+def _worst(space: str, ids: Sequence[str], is_build: bool) -> Operation[Run]:
+    """Read which of the runs that were recorded here to report: in CI one that failed, before one that passed.
+
+    Raises `NotFoundError` where none of them is delivered yet: another job's would be reported as this one's.
+    """
+    known = yield from runs.those_of(space, ids)
+    if not known:
+        raise NotFoundError(
+            f"run {ids[0]} was recorded here and is not delivered yet: run akastats drain, or name another run"
+        )
+    red = [run for run in known if run.status not in ("passed", "empty", "running")]
+    return red[0] if is_build and red else known[0]
+
+
+def _newest(space: str, suite: str, branch: str, build: Mapping[str, str]) -> Operation[Run]:
     """Return how the newest run is read: in CI that of this build, for others end there at any time."""
-    told = {} if branch else ci.describe(os.environ, target.here())
-    if "build_id" not in told:
+    if "build_id" not in build:
         return runs.newest(space, {"suite": suite, "branch": branch})
-    filters = {"suite": suite, "commit": told.get("commit", "")}
-    return runs.newest_of_build(space, filters, told["build_id"], told.get("job", ""))
+    filters = {"suite": suite, "commit": build.get("commit", "")}
+    return runs.newest_of_build(space, filters, build["build_id"], build.get("job", ""))
 
 
 def _written(known: _Known, form: Form) -> str:

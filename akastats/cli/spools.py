@@ -104,6 +104,11 @@ def _whole(server: str) -> str:
     return f"unix://{server.removeprefix('unix:')}" if is_short else server
 
 
+def destination(server: str, namespace: str) -> Destination:
+    """Return a destination that the header of a spool names."""
+    return Destination(_whole(server), namespace)
+
+
 def named(target: Target) -> Destination:
     """Return a target as the header of a spool names it."""
     server = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 
 from akastats import profile
@@ -12,6 +12,7 @@ from akastats.operations import runs as stored_runs
 from akastats.operations.requests import Operation
 from akastats.operations.runs import Position
 from akastats.reading import runs
+from akastats.reading.base_branch import base_branches, can_be_base, is_same_work
 from akastats.reading.runs import Run
 
 #: Of each list of a comparison so many are told, and beside a run's details so many.
@@ -19,7 +20,6 @@ MAX_CHANGES = 1000
 MAX_IN_SHORT = 100
 #: What a base may have come to: of a run that was cut short tests are missing for no reason of theirs.
 COMPLETE = ("passed", "failed")
-DEFAULT_BRANCHES = ("main", "master")
 # A base is looked for among so many earlier runs of a branch, in steps of so many.
 LOOKED_AT, STEP = 200, 20
 
@@ -83,31 +83,40 @@ def shortened(found: Comparison, size: int) -> tuple[Comparison, int]:
 
 
 def base_of(namespace: str, run: Run) -> Operation[Run | None]:
-    """Return the newest earlier complete run of the same suite: of its branch, else of the default one, else any.
+    """Return the newest earlier complete run of the same suite: of its own work, else of its base, else of any.
 
-    `None` where none of the nearest 200 of each will do.
+    `None` where none of the nearest 200 of each will do, and for a run inside another one. Other pull requests are
+    no base.
     """
-    for filters in _filters(run):
-        base = yield from _earlier(namespace, run, filters)
+    if run.nested:
+        return None
+    for filters, is_wanted in _filters(run):
+        base = yield from _earlier(namespace, run, filters, is_wanted)
         if base is not None:
             return base
     return None
 
 
-def _filters(run: Run) -> Iterator[dict[str, str]]:
+def _filters(run: Run) -> Iterator[tuple[dict[str, str], Callable[[Run], bool]]]:
     suite = {"suite": run.suite} if run.suite else {}
-    own = (run.branch,) if run.branch else ()
-    for branch in dict.fromkeys((*own, *DEFAULT_BRANCHES)):
-        yield {**suite, "branch": branch}
-    yield suite
+    branches = list(base_branches(run))
+    if run.branch:
+        # Of a pull request whose branch has the base's name only its own runs.
+        base = run.branch if run.branch in branches else ""
+        yield {**suite, "branch": run.branch}, lambda other: is_same_work(run, other, base)
+    for branch in branches:
+        yield {**suite, "branch": branch}, can_be_base
+    yield suite, can_be_base
 
 
-def _earlier(namespace: str, run: Run, filters: dict[str, str]) -> Operation[Run | None]:
+def _earlier(
+    namespace: str, run: Run, filters: dict[str, str], is_wanted: Callable[[Run], bool]
+) -> Operation[Run | None]:
     after: Position | None = Position(run.started or 0.0, run.id)
     for _ in range(LOOKED_AT // STEP):
         page = yield from runs.page(namespace, filters, after, STEP)
         for found in page.items:
-            if found.suite == run.suite and found.status in COMPLETE:
+            if found.suite == run.suite and found.status in COMPLETE and is_wanted(found):
                 return found
         after = page.next
         if after is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -23,7 +23,7 @@ from akastats.operations.requests import Operation, ask_all
 from akastats.operations.runs import Position
 from akastats.outcomes import Budget
 from akastats.reading import runs, tests, verdicts
-from akastats.reading.comparing import DEFAULT_BRANCHES
+from akastats.reading.base_branch import base_branches, can_be_base, is_base_itself, is_same_work
 from akastats.reading.runs import Run
 from akastats.records import Stat
 
@@ -117,30 +117,42 @@ def _records(found: Iterable[Run], known: Known, read: Collection[str]) -> list[
 
 
 def past(namespace: str, run: Run) -> Operation[Past]:
-    """Read which runs a run is judged by."""
-    own = run.branch or ""
+    """Read which runs a run is judged by: a run inside another one by none."""
+    if run.nested:
+        return Past(run.branch or "", [], [])
     base_branch = yield from _base_branch(namespace, run)
-    base = yield from _before(namespace, run, base_branch, MOST_BASE)
+    has_base = bool(base_branch) or not run.pull_request
+    base = (yield from _before(namespace, run, base_branch, MOST_BASE, can_be_base)) if has_base else []
     clean = [each for each in base if not each.dirty]
     if len(clean) >= LEAST_COMMITS:
         # What somebody had not committed is nobody's base, unless there is nothing else.
         base = clean
-    mine = (yield from _before(namespace, run, own, MOST_OWN)) if own != base_branch else []
-    return Past(base_branch, base, mine)
+    return Past(base_branch, base, (yield from _own(namespace, run, base_branch)))
+
+
+def _own(namespace: str, run: Run, base_branch: str) -> Operation[list[Run]]:
+    """Read the runs of the same work before a run, where it is not that of its base."""
+    own = run.branch or ""
+    if own == base_branch and can_be_base(run):
+        return []
+    return (yield from _before(namespace, run, own, MOST_OWN, lambda other: is_same_work(run, other, base_branch)))
 
 
 def _base_branch(namespace: str, run: Run) -> Operation[str]:
-    """Return the branch whose runs a run is compared with: the default one, or its own where that has none."""
+    """Return the branch whose runs a run is compared with; its own where no other has any."""
     own = run.branch or ""
-    if own in ("", *DEFAULT_BRANCHES):
+    if is_base_itself(run):
         return own
-    for branch in DEFAULT_BRANCHES:
-        if (yield from _before(namespace, run, branch, 1)):
+    for branch in base_branches(run):
+        if (yield from _before(namespace, run, branch, 1, can_be_base)):
             return branch
-    return own
+    # Without runs it is still what the next ones of this pull request are to be compared with.
+    return (run.base_branch or run.default_branch or "") if run.pull_request else own
 
 
-def _before(namespace: str, run: Run, branch: str, size: int) -> Operation[list[Run]]:
+def _before(
+    namespace: str, run: Run, branch: str, size: int, is_wanted: Callable[[Run], bool]
+) -> Operation[list[Run]]:
     """Read the newest `size` runs before a run that are over, of one branch and its suite, oldest first."""
     filters = {"suite": run.suite or "", "branch": branch}
     after: Position | None = Position(run.started or 0.0, run.id)
@@ -149,7 +161,7 @@ def _before(namespace: str, run: Run, branch: str, size: int) -> Operation[list[
         if after is None or len(found) >= size:
             break
         page = yield from runs.page(namespace, filters, after, _PAGE, _FIELDS)
-        found += [each for each in page.items if _is_like(each, run, branch)]
+        found += [each for each in page.items if _is_like(each, run, branch) and is_wanted(each)]
         after = page.next
     return found[size - 1 :: -1] if len(found) >= size else found[::-1]
 

@@ -13,6 +13,7 @@ from akastats.operations import runs as stored_runs
 from akastats.operations.requests import Operation
 from akastats.outcomes import test_of
 from akastats.reading import runs, tables
+from akastats.reading.base_branch import is_of_branch
 from akastats.reading.runs import Run
 from akastats.reading.tables import Page, Place, Seen
 from akastats.reading.tests import context_id_of, run_letters, time_of
@@ -116,8 +117,8 @@ def grid(
 ) -> Operation[Grid]:
     """Read a page of tests, by node id, beside the newest runs that are of this branch and suite."""
     filters = {"branch": branch, "suite": wanted.suite or ""}
-    newest = yield from runs.page(namespace, filters, size=GRID_RUNS)
-    shown = [run for run in newest.items if wanted.suite is None or (run.suite or "") == wanted.suite]
+    newest = yield from runs.newest_of(namespace, filters, GRID_RUNS, lambda run: is_of_branch(run, branch))
+    shown = [run for run in newest if wanted.suite is None or (run.suite or "") == wanted.suite]
     tests = page(seen, wanted, after, size)
     labels = [each.label for each in tests.items]
     oldest = min((run.started or 0.0 for run in shown), default=0.0)

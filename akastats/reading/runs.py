@@ -130,12 +130,37 @@ def one(namespace: str, run_id: str) -> Operation[Run]:
     return run_of((yield from runs.run(namespace, run_id)))
 
 
+def those_of(namespace: str, run_ids: Sequence[str]) -> Operation[list[Run]]:
+    """Read some runs; those that are unknown or have expired are left out."""
+    names = tuple(_STORED.get(name, name) for name in _FIELDS)
+    stored = yield from runs.values(namespace, run_ids, names)
+    return [run_of(fields) for fields in stored.values() if "id" in fields]
+
+
+def newest_of(
+    namespace: str, filters: Mapping[str, str], size: int, is_wanted: Callable[[Run], bool]
+) -> Operation[list[Run]]:
+    """Read the newest `size` runs that pass `filters` and a check, of those of the newest 40 pages."""
+    found: list[Run] = []
+    after: Position | None = None
+    for _ in range(_MOST_PAGES):
+        following = yield from page(namespace, filters, after, max(size, _PAGE))
+        found += filter(is_wanted, following.items)
+        after = following.next
+        if after is None or len(found) >= size:
+            break
+    return found[:size]
+
+
+def _has_ended(run: Run) -> bool:
+    """Return whether a run is over; one inside another run never counts: its reports are not a build's."""
+    return run.status != "running" and not run.nested
+
+
 def newest(namespace: str, filters: Mapping[str, str] | None = None) -> Operation[Run]:
     """Read the newest run that has ended and passes `filters`; raises `NotFoundError` where there is none."""
-    found = yield from page(namespace, filters or {})
-    for run in found.items:
-        if run.status != "running":
-            return run
+    for run in (yield from newest_of(namespace, filters or {}, 1, _has_ended)):
+        return run
     among = "".join(f", {name} {value!r}" for name, value in (filters or {}).items() if value)
     raise NotFoundError(f"no finished run in namespace {namespace!r}{among}: record one with pytest --akastats")
 
@@ -145,8 +170,8 @@ def newest_of_build(namespace: str, filters: Mapping[str, str], build_id: str, j
 
     It is looked for among the newest 200 that pass `filters`; raises `NotFoundError` where there is none.
     """
-    found = yield from page(namespace, filters, size=_OF_BUILD)
-    ended = [run for run in found.items if run.build_id == build_id and run.status != "running"]
+    found = yield from newest_of(namespace, filters, _OF_BUILD, lambda run: not run.nested)
+    ended = [run for run in found if run.build_id == build_id and _has_ended(run)]
     for run in (*(run for run in ended if run.job == job), *ended):
         return run
     raise NotFoundError(
@@ -156,6 +181,8 @@ def newest_of_build(namespace: str, filters: Mapping[str, str], build_id: str, j
 
 # Jobs of one build end within minutes of each other.
 _OF_BUILD = 200
+# Of a suite that starts pytest there are hundreds of runs inside each of its runs.
+_PAGE, _MOST_PAGES = 50, 40
 
 #: So many runs are asked for their commits at once: a report names them where it has room.
 MOST_COMMITS = 500

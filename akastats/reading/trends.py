@@ -10,7 +10,7 @@ from akastats.operations import runs as stored_runs
 from akastats.operations.requests import Operation, ask
 from akastats.operations.runs import Position
 from akastats.reading import runs
-from akastats.reading.comparing import DEFAULT_BRANCHES
+from akastats.reading.base_branch import DEFAULT_BRANCHES, is_of_branch
 from akastats.reading.runs import Run
 
 #: Facets are those of so many of the newest runs.
@@ -58,13 +58,15 @@ class Facets:
 _READ = (
     *("id", "started", "suite", "branch", "commit", "status", "duration"),
     *("tests", "passed", "failed", "errors", "skipped"),
+    *("base", "pull_request", "nested", "default_branch"),
 )
 
 
 def trend(namespace: str, filters: Mapping[str, str], after: Position | None, size: int) -> Operation[Trend]:
     """Read the newest runs that are over and pass all `filters`. A page may be short and not the last."""
     page = yield from runs.page(namespace, filters, after, size, _READ)
-    return Trend([point(run) for run in page.items if run.status != "running"], page.next)
+    shown = [run for run in page.items if is_of_branch(run, filters.get("branch", ""))]
+    return Trend([point(run) for run in shown if run.status != "running"], page.next)
 
 
 def point(run: Run) -> TrendPoint:

@@ -13,12 +13,14 @@ from akastats.operations import verdicts as stored_verdicts
 from akastats.operations.requests import Operation
 from akastats.operations.runs import Position
 from akastats.reading import runs
-from akastats.reading.comparing import DEFAULT_BRANCHES
+from akastats.reading.base_branch import DEFAULT_BRANCHES, is_of_branch
 from akastats.reading.runs import Run
 
 #: The newest verdicts are looked for in so many steps of so many runs.
 STEPS, STEP = 4, 50
-_NAMES = ("id", "suite", "started")
+# Runs inside other runs do not count among them: of a suite that starts pytest there are hundreds.
+_MOST_STEPS = 40
+_NAMES = ("id", "suite", "branch", "started", "base", "pull_request", "nested", "default_branch")
 
 
 class Place(NamedTuple):
@@ -81,15 +83,24 @@ def newest(
 
 
 def newest_of(namespace: str, suite: str | None, branch: str | None) -> Operation[Verdicts | None]:
-    """Read the newest verdicts of a suite as above; without a branch those of main or master, else of any.
+    """Read the newest verdicts of a suite as above; without a branch those of the default one, else of any.
 
     What a pull request broke or slowed down is not how the suite stands.
     """
-    for each in (*DEFAULT_BRANCHES, "") if branch is None else (branch,):
+    branches = (*(yield from default_branches(namespace)), "") if branch is None else (branch,)
+    for each in branches:
         found = yield from newest(namespace, suite, each)
         if found is not None:
             return found
     return None
+
+
+def default_branches(namespace: str) -> Operation[list[str]]:
+    """Read which branches may be the default one: that of the newest run, as far as it says so, main, master."""
+    page = yield from runs.page(namespace, {}, size=1, names=_NAMES)
+    return list(
+        dict.fromkeys((*(run.default_branch for run in page.items if run.default_branch), *DEFAULT_BRANCHES))
+    )
 
 
 def judged_runs(
@@ -100,13 +111,16 @@ def judged_runs(
     Which ones are looked at is as for `newest`.
     """
     after = None if before is None else Position(before.started or 0.0, before.id)
-    for _ in range(STEPS):
+    looked_at = 0
+    for _ in range(_MOST_STEPS):
         page = yield from runs.page(namespace, {"suite": suite or "", "branch": branch}, after, STEP, _NAMES)
+        counted = [run for run in page.items if is_of_branch(run, branch)]
         # There is no list of runs without a suite: others' stand between.
-        ids = [run.id for run in page.items if suite is None or (run.suite or "") == suite]
+        ids = [run.id for run in counted if suite is None or (run.suite or "") == suite]
         # Verdicts of a large suite are some 100 KB, and mostly one is wanted.
         judged = yield from stored_verdicts.which(namespace, ids)
-        if judged or page.next is None:
+        looked_at += len(counted)
+        if judged or page.next is None or looked_at >= STEPS * STEP:
             return judged
         after = page.next
     return []

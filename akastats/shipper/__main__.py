@@ -30,6 +30,7 @@ from akastats.reading import marked
 from akastats.shipper import quarantine
 from akastats.shipper import state as states
 from akastats.shipper.answer import answer
+from akastats.shipper.checkout import Checkout
 from akastats.shipper.delivery import UNSOUND, Delivery
 from akastats.shipper.excuses import excuses
 from akastats.shipper.judging import Judge, judge_late
@@ -37,7 +38,7 @@ from akastats.shipper.judging import told as told_of
 from akastats.shipper.leftovers import drain
 from akastats.shipper.lifetime import AFTERLIFE_S, Lifetime
 from akastats.shipper.listing import refresh
-from akastats.shipper.publishing import published
+from akastats.shipper.publishing import ROOT, published
 from akastats.shipper.quarantine import Listed
 from akastats.shipper.state import State
 from akastats.shipper.webhook import news, post
@@ -59,9 +60,9 @@ TELL_S = 0.2
 class Shipper:
     """Delivers one spool and keeps its state file up to date."""
 
-    def __init__(self, spool: Path, config: Config, lifetime: Lifetime) -> None:
+    def __init__(self, spool: Path, config: Config, lifetime: Lifetime, checkout: Checkout | None = None) -> None:
         self.spool = spool
-        self.delivery = Delivery(spool, config, self.carry)
+        self.delivery = Delivery(spool, config, self.carry, checkout=checkout.fields if checkout else None)
         self._config = config
         self._lifetime = lifetime
         self._client: Any = None
@@ -218,6 +219,9 @@ class Shipper:
 
     def _published(self, found: Verdicts | None) -> dict[str, list[str]]:
         """Tell the forge that the run is for, if there is one; return the lines that it is to read."""
+        if self.delivery.story.header.get("nested"):
+            # What a test's own sample of pytest came to is no news of the build.
+            return {}
         try:
             lines = published(self.delivery.story.run_id, found, self._config, self.carry, os.environ)
         except (AkastatsError, *UNSOUND):
@@ -226,7 +230,8 @@ class Shipper:
 
     def _spread(self, found: Verdicts) -> dict[str, str]:
         """Tell the webhook what is news; return what went wrong."""
-        told = news(found) if self._config.webhook else None
+        is_nested = self.delivery.story.header.get("nested")
+        told = news(found) if self._config.webhook and not is_nested else None
         trouble = post(self._config.webhook, told) if told else ""
         return {"trouble": trouble} if trouble else {}
 
@@ -318,6 +323,7 @@ def main(arguments: list[str]) -> int:
 
 def prepare(spool: Path) -> tuple[Shipper, embedded.Lease | None]:
     """Return who delivers a spool, and the lease on the embedded server if one is to be used."""
+    checkout = _checkout(spool)
     lifetime = Lifetime(spool)
     lifetime.bound()
     # Importing redis-py takes 0.1 s, as does a cold server: both at once.
@@ -329,10 +335,16 @@ def prepare(spool: Path) -> tuple[Shipper, embedded.Lease | None]:
         config, lease = locate(dict(os.environ))
     finally:
         importing.join()
-    shipper = Shipper(spool, config, lifetime)
+    shipper = Shipper(spool, config, lifetime, checkout)
     if lease is not None and lease.notice:
         shipper.say(notice=lease.notice)
     return shipper, lease
+
+
+def _checkout(spool: Path) -> Checkout | None:
+    """Begin to read what git says of the code: first of all, since tests may change files that git tracks."""
+    root = os.environ.get(ROOT, "")
+    return Checkout(spool, Path(root), time.time(), os.environ) if root else None
 
 
 def fail(spool: Path, message: str) -> None:

@@ -7,7 +7,7 @@ import json
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
@@ -22,6 +22,7 @@ from akastats.operations.requests import Operation
 from akastats.operations.server import clock
 from akastats.outcomes import Added, Keeping, Story
 from akastats.points import check_label
+from akastats.shipper.checkout import complete, stored_fields
 from akastats.spool import places
 from akastats.spool.format import Record, identity, moved
 from akastats.spool.reader import Reader
@@ -58,7 +59,8 @@ class Delivery:
     `carry` carries out an operation on the server; its `ServerError`s come through. `elsewhere` are the
     directories in which the spool may go on; `syncs`: a run that goes on is kept from a power cut. With
     `carry_all` a batch is made while the server works on the one before it. `is_named`: the user has named the
-    spool or its directory, so it is read whoever owns it.
+    spool or its directory, so it is read whoever owns it. `checkout` returns what git says of the code, as far as
+    it is known or, called with true, in the end; by default what was kept beside the spool.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class Delivery:
         carry_all: CarryAll | None = None,
         now: Callable[[], float] = time.time,
         is_named: bool = False,
+        checkout: Callable[[bool], Mapping[str, Any]] | None = None,
     ) -> None:
         self._name, self._producer = path.name, ""
         self._config = config
@@ -79,6 +82,7 @@ class Delivery:
         others = places.others(path.parent, os.environ) if elsewhere is None else elsewhere
         self._reader = Reader(path, others, is_named)
         self._carry_all = carry_all
+        self._checkout = checkout or (lambda _: stored_fields(self.path))
         self._cursor: str | None = None
         self._is_stale = False
         self._syncs, self._clock, self._now = syncs, clock, now
@@ -192,7 +196,7 @@ class Delivery:
             self._pending.append(Pending(record.seq, added, change))
 
     def _change(self, kind: str) -> RunChange:
-        fields = run_fields(self.story)
+        fields = run_fields(self.story, self._checkout(kind == "end"))
         if kind == "run":
             return runs.started(fields, self._config)
         return runs.finished(fields, self._config, profile.encode(self.story))
@@ -349,7 +353,7 @@ class Delivery:
         self.finish()
         while not self.is_done:
             cursor = self.stands()
-            fields = run_fields(self.story) | {"status": "crashed"}
+            fields = run_fields(self.story, self._checkout(True)) | {"status": "crashed"}
             change = runs.finished(fields, self._config, profile.encode(self.story))
             step = Step(keys.cursor(self._config.namespace, self.producer), cursor, cursor)
             stands = self._carry(apply(Batch(run=change, step=step), self._config))
@@ -452,6 +456,7 @@ def _write_refused(spool: Path, batch: Batch, error: ServerError) -> None:
 TOLD = (
     *("id", "suite", "started", "branch", "commit", "dirty", "provider", "build_id", "build_url", "job"),
     *("attempt", "host", "python", "platform", "pytest", "workers", "argv", "cpu_count", "quarantine"),
+    *("nested", "base", "pull_request", "default_branch"),
 )
 
 
@@ -461,9 +466,10 @@ def _progress(story: Story, counts: dict[str, int]) -> dict[str, Any]:
     return {**fields, "duration": round(story.duration, 6), runs.FAILING: profile.encode_failing(story)}
 
 
-def run_fields(story: Story) -> dict[str, Any]:
-    """Return a run's record as far as its story goes."""
+def run_fields(story: Story, checkout: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return a run's record as far as its story goes, completed by what git says of its `checkout`."""
     fields = {name: story.header[name] for name in TOLD if name in story.header}
+    fields |= complete(story.header, checkout or {})
     fields["status"] = story.status
     if story.planned:
         fields["planned"] = story.planned

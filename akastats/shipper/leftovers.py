@@ -15,9 +15,9 @@ from akastats.errors import AkastatsError, SpoolError
 from akastats.operations import runs
 from akastats.operations.requests import Operation
 from akastats.operations.server import clock
-from akastats.shipper import quarantine, state
+from akastats.shipper import checkout, quarantine, state
 from akastats.shipper.delivery import UNSOUND, CarryAll, Delivery
-from akastats.spool import places
+from akastats.spool import places, recorded
 from akastats.spool.files import is_locked
 from akastats.spool.format import SUFFIX, VERSION
 from akastats.spool.writer import DIRECTORY_BYTES
@@ -32,7 +32,10 @@ FIRST_SPOOL = 1_767_225_600.0
 OLD = ".old"
 
 # What lies beside spools, and for how long when its spool is gone.
-BESIDE = {".state": KEPT_S, ".quarantine": KEPT_S, ".tmp": KEPT_S, ".bad": OLDEST_S, ".refused": OLDEST_S}
+BESIDE = {
+    **dict.fromkeys((".state", ".quarantine", ".checkout", ".tmp"), KEPT_S),
+    **dict.fromkeys((".bad", ".refused", recorded.SUFFIX), OLDEST_S),
+}
 
 Carry = Callable[[Operation[Any]], Any]
 
@@ -278,7 +281,7 @@ def _let_go(delivery: Delivery, config: Config, carry: Carry, now: Callable[[], 
 def remove(path: Path) -> None:
     """Remove a spool, its copies, the state of its delivery, and whose failures did not count in its run."""
     for copy in _copies(path):
-        for each in (copy, state.path_for(copy), quarantine.path_for(copy)):
+        for each in (copy, state.path_for(copy), quarantine.path_for(copy), checkout.path_for(copy)):
             each.unlink(missing_ok=True)
 
 

@@ -1,0 +1,32 @@
+"""Runs inside a recorded run: a test that starts pytest, in its own process or in another."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+
+#: Holds the id of the recorded run, for the processes that its tests start.
+VARIABLE = "AKA_STATS_RUN"
+# The same for this process: tests may clear the environment.
+_running: list[str] = []
+
+
+def outer_run(environ: Mapping[str, str]) -> str:
+    """Return the id of the recorded run that this one is inside of; empty for none."""
+    return environ.get(VARIABLE, "") or (_running[-1] if _running else "")
+
+
+def enter(run_id: str) -> Callable[[], None]:
+    """Have what starts from now on be inside of a run; return what ends that."""
+    before = os.environ.get(VARIABLE)
+    _running.append(run_id)
+    os.environ[VARIABLE] = run_id
+
+    def leave() -> None:
+        _running.remove(run_id)
+        if before is None:
+            os.environ.pop(VARIABLE, None)
+        else:
+            os.environ[VARIABLE] = before
+
+    return leave
