@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from akastats.analysis.failure_labels import Label, label_failure
-from akastats.analysis.flaky import Vote, judge, verdicts_of
+from akastats.analysis.flaky import Flakiness, Vote, judge, verdicts_of
 from akastats.analysis.outages import Outages
-from akastats.analysis.run_records import FAILING, RunRecord
+from akastats.analysis.run_records import FAILING, RunRecord, evidence_of
 from akastats.analysis.standing import votes_of
 from akastats.analysis.verdicts import JudgedFailure
 
@@ -23,10 +23,17 @@ def judged_failures(
     Without any run of a base there is nothing to judge by, and only what is quarantined has a label.
     """
     failed = run.failed()[:MOST_FAILURES]
-    votes = votes_of(base, failed)
+    votes, evidence = votes_of(base, failed), votes_of(evidence_of(base), failed)
     attempts = _attempts(run, base)
     return tuple(
-        _failure(nodeid, votes[nodeid], unusual, attempts.get(nodeid, 1), nodeid in quarantined, bool(base))
+        _failure(
+            nodeid,
+            votes[nodeid],
+            judge(evidence[nodeid], unusual.about(nodeid)) if evidence[nodeid] else None,
+            attempts.get(nodeid, 1),
+            nodeid in quarantined,
+            bool(base),
+        )
         for nodeid in failed
     )
 
@@ -42,9 +49,13 @@ def _attempts(run: RunRecord, base: Sequence[RunRecord]) -> Mapping[str, int]:
 
 
 def _failure(
-    nodeid: str, votes: Sequence[Vote], unusual: Outages, attempts: int, is_quarantined: bool, has_base: bool
+    nodeid: str,
+    votes: Sequence[Vote],
+    known: Flakiness | None,
+    attempts: int,
+    is_quarantined: bool,
+    has_base: bool,
 ) -> JudgedFailure:
-    known = judge(votes, unusual.about(nodeid)) if votes else None
     fails_on_base = bool(votes) and verdicts_of(votes)[-1].trial.still_failing
     if not (has_base or is_quarantined):
         return JudgedFailure(nodeid, None)

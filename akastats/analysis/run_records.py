@@ -173,6 +173,14 @@ def only(record: RunRecord, tests: Collection[str]) -> RunRecord:
     )
 
 
+def evidence_of(records: Sequence[RunRecord]) -> list[RunRecord]:
+    """Return the runs that are evidence of flakiness: not those of somebody who is changing the code.
+
+    In CI a script changes it, the same way in each build of a commit; such runs cannot contradict each other.
+    """
+    return [record for record in records if record.facts.build or not record.facts.is_dirty]
+
+
 def whole_runs(records: Sequence[RunRecord]) -> list[bool]:
     """Tell of each run whether it has about as many tests as the median run around it has."""
     sizes = [len(record.nodeids) for record in records]

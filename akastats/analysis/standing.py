@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from akastats.analysis.clusters import clusters
 from akastats.analysis.flaky import LEAST_COMMITS, Flakiness, State, Vote, judge
 from akastats.analysis.outages import Outages, RunFailures, outages
-from akastats.analysis.run_records import FAILING, MUTE, RunRecord, only, places_of, whole_of
+from akastats.analysis.run_records import FAILING, MUTE, RunRecord, evidence_of, only, places_of, whole_of
 from akastats.analysis.verdicts import JudgedTest, Verdicts
 
 #: Tests that ran right before a failure: so many are named.
@@ -47,7 +47,9 @@ def votes_of(records: Sequence[RunRecord], tests: Collection[str]) -> dict[str, 
         tried_again: set[str] = set()
         for at in places_of(record, found):
             nodeid, letter = record.nodeids[at], record.letters[at]
-            if letter not in MUTE:
+            # What is not committed proves nothing, whether it is tried again in its own run or in another.
+            is_proof = not (record.facts.is_dirty and nodeid in tried_again)
+            if letter not in MUTE and is_proof:
                 found[nodeid].append(Vote(run, commit, letter in FAILING, nodeid in tried_again))
                 if letter in FAILING:
                     tried_again.add(nodeid)
@@ -64,7 +66,7 @@ def standing(records: Sequence[RunRecord], unusual: Outages, previous: Verdicts 
     failed = {nodeid for record in records for nodeid in record.failing}
     # Of two million attempts in 200 runs some 20,000 are of tests that ever failed.
     suspects = [only(record, failed) for record in records]
-    votes = votes_of(suspects, failed)
+    votes = votes_of(evidence_of(suspects), failed)
     judged = {nodeid: judge(told, unusual.about(nodeid)) for nodeid, told in votes.items() if told}
     counts = Counter(found.state for found in judged.values()) + _never_failed(records, failed)
     told = {nodeid: found for nodeid, found in judged.items() if found.state in _TELLING}

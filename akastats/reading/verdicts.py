@@ -68,14 +68,14 @@ def of_run_if_any(namespace: str, run_id: str) -> Operation[Verdicts | None]:
 
 
 def newest(
-    namespace: str, suite: str | None, branch: str = "", before: Run | None = None
+    namespace: str, suite: str | None, branch: str = "", before: Run | None = None, is_base: bool = False
 ) -> Operation[Verdicts | None]:
     """Read the newest verdicts of a suite (empty: of runs without one; `None`: any), of one branch if it is named.
 
-    `before` leaves out that run and later ones. `None` where none of the newest 200 runs has any. What cannot be
+    `before` leaves out that run and later ones, `is_base` all pull requests. `None` where none of the newest 200 runs has any. What cannot be
     read is passed over, so that the first run after an update is judged too.
     """
-    for run_id in (yield from judged_runs(namespace, suite, branch, before)):
+    for run_id in (yield from judged_runs(namespace, suite, branch, before, is_base)):
         found = yield from of_run_if_any(namespace, run_id)
         if found is not None:
             return found
@@ -89,7 +89,7 @@ def newest_of(namespace: str, suite: str | None, branch: str | None) -> Operatio
     """
     branches = (*(yield from default_branches(namespace)), "") if branch is None else (branch,)
     for each in branches:
-        found = yield from newest(namespace, suite, each)
+        found = yield from newest(namespace, suite, each, is_base=branch is None and bool(each))
         if found is not None:
             return found
     return None
@@ -98,13 +98,16 @@ def newest_of(namespace: str, suite: str | None, branch: str | None) -> Operatio
 def default_branches(namespace: str) -> Operation[list[str]]:
     """Read which branches may be the default one: that of the newest run, as far as it says so, main, master."""
     page = yield from runs.page(namespace, {}, size=1, names=_NAMES)
-    return list(
-        dict.fromkeys((*(run.default_branch for run in page.items if run.default_branch), *DEFAULT_BRANCHES))
-    )
+    known = [run.default_branch for run in page.items if run.default_branch]
+    return list(dict.fromkeys((*known, *DEFAULT_BRANCHES)))
 
 
 def judged_runs(
-    namespace: str, suite: str | None = None, branch: str = "", before: Run | None = None
+    namespace: str,
+    suite: str | None = None,
+    branch: str = "",
+    before: Run | None = None,
+    is_base: bool = False,
 ) -> Operation[list[str]]:
     """Read which runs were judged, newest first, of the newest 50, else of the 50 before, up to 200.
 
@@ -114,7 +117,7 @@ def judged_runs(
     looked_at = 0
     for _ in range(_MOST_STEPS):
         page = yield from runs.page(namespace, {"suite": suite or "", "branch": branch}, after, STEP, _NAMES)
-        counted = [run for run in page.items if is_of_branch(run, branch)]
+        counted = [run for run in page.items if is_of_branch(run, branch) and not (is_base and run.pull_request)]
         # There is no list of runs without a suite: others' stand between.
         ids = [run.id for run in counted if suite is None or (run.suite or "") == suite]
         # Verdicts of a large suite are some 100 KB, and mostly one is wanted.

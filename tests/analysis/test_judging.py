@@ -435,3 +435,56 @@ def test_what_is_stored_is_what_was_judged():
 
     assert verdicts == unpack(pack(verdicts))
     assert (JudgedFailure("test_03", "new"),) == verdicts.failures
+
+
+def changed(numbers, outcome="failed", **facts):
+    """Return runs of code that is not committed, in which one test comes to this."""
+    runs = [run(number, suite({"test_03": outcome})) for number in numbers]
+    return [replace(each, facts=replace(each.facts, commit=None, is_dirty=True, **facts)) for each in runs]
+
+
+def test_what_is_not_committed_makes_no_test_flaky():
+    """Red, green, red, green while somebody writes code; then a commit breaks the test."""
+    edits = [*changed((10, 12, 14, 16)), *changed((11, 13, 15, 17), "passed")]
+    base = [*CALM[:3], *sorted(edits, key=lambda each: each.facts.started)]
+
+    verdicts = judge(case(failing("test_03"), base=base))
+
+    assert ({"test_03": "new"}, {}) == (labels(verdicts), states(verdicts))
+
+
+def test_what_is_not_committed_proves_nothing_when_it_is_tried_again():
+    """Neither in the run of somebody who is writing code, nor in a build that a script changes."""
+    again = [*suite(), ("test_new", "rerun", 0.1), ("test_new", "passed", 0.1)]
+    for build in ("", "7"):
+        edits = [run(number, again) for number in range(10, 13)]
+        edits = [replace(each, facts=replace(each.facts, is_dirty=True, build=build)) for each in edits]
+
+        verdicts = judge(case(suite(), base=[*CALM, *edits]))
+
+        assert all(test.probability < 1 for test in verdicts.tests)
+
+
+def test_a_build_that_a_script_changes_is_a_run_like_others():
+    """A version written into a file makes each build dirty, and no failure less of one."""
+    base = [*CALM, *changed(range(10, 14), build="7")]
+
+    verdicts = judge(case(failing("test_03"), base=base))
+
+    assert ({"test_03": "also failing on base"}, "broken") == (labels(verdicts), states(verdicts)["test_03"])
+
+
+def test_what_fails_without_being_committed_fails_on_the_base_too():
+    """Whoever commits nothing is still told that it failed before."""
+    assert {"test_03": "also failing on base"} == labels(judge(case(failing("test_03"), base=changed((1, 2)))))
+
+
+def test_a_pull_request_from_a_branch_of_the_bases_name_is_not_the_base():
+    """What it breaks breaks no test of main."""
+    pull = [run(number, failing("test_03"), commit=f"p{number}") for number in range(20, 25)]
+    pull = [replace(each, facts=replace(each.facts, pull_request="7")) for each in pull]
+    *own, now = pull
+
+    verdicts = judge(Case(run=now, suite="", base_branch="main", base=CALM, own=own))
+
+    assert ({"test_03": "new"}, {}) == (labels(verdicts), states(verdicts))

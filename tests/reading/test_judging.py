@@ -12,7 +12,7 @@ from akastats.analysis.verdicts import pack
 from akastats.config import Config
 from akastats.errors import NotFoundError
 from akastats.operations import verdicts as stored
-from akastats.reading import judging, verdicts
+from akastats.reading import comparing, judging, runs, verdicts
 from akastats.reading.judging import Known
 from akastats.reading.runs import Run, one
 from akastats.redis import connect, run, sync_redis
@@ -278,3 +278,108 @@ def test_without_a_branch_others_verdicts_are_not_the_ones_before(told):
     found = judged(told(flaky, branch="", commit=""))
 
     assert [False] == [test.is_new for test in found.tests]
+
+
+@pytest.mark.parametrize("number", ["7", "true"])
+def test_a_pull_request_is_never_the_base(told, number):
+    """A fork's branch may be called main: its runs are no runs of main, and no other pull request's."""
+    base = told()
+    told(pull_request=number)
+    own = told(pull_request="8")
+
+    of_main, of_pull = past(told()), past(told(pull_request="8", base="main"))
+
+    assert ([base], []) == (ids(of_main.base), ids(of_main.own))
+    assert ("main", base, [own]) == (of_pull.base_branch, ids(of_pull.base)[0], ids(of_pull.own))
+
+
+def test_a_pull_request_is_compared_with_its_target(told):
+    """All work goes to develop, and main is tested at releases."""
+    told()
+    develop = told(branch="develop")
+
+    found = past(told(branch="fix", pull_request="7", base="develop", default_branch="main"))
+
+    assert ("develop", [develop]) == (found.base_branch, ids(found.base))
+
+
+@pytest.mark.parametrize(
+    ("header", "base_branch"),
+    [
+        ({"branch": "fix", "base": "next", "default_branch": "trunk"}, "next"),
+        ({"branch": "fix", "base": "gone", "default_branch": "trunk"}, "trunk"),
+        ({"branch": "fix", "default_branch": "trunk"}, "trunk"),
+        ({"branch": "fix", "default_branch": "gone"}, "main"),
+        ({"branch": "trunk", "default_branch": "trunk"}, "trunk"),
+        ({"branch": "next", "base": "next"}, "next"),
+        ({"branch": "main", "base": "next"}, "next"),
+        ({"branch": "main", "default_branch": "trunk"}, "main"),
+        ({"branch": "", "base": "next"}, "next"),
+        ({"branch": "fix", "pull_request": "7", "base": "gone"}, "main"),
+    ],
+)
+def test_the_base_is_the_configured_branch_the_target_or_the_default_one(told, header, base_branch):
+    """In this order; where one has no runs, the next counts."""
+    for branch in ("main", "trunk", "next", "fix"):
+        told(branch=branch)
+
+    assert base_branch == past(told(**header)).base_branch
+
+
+def test_a_pull_request_without_runs_of_a_base_has_none(told):
+    """Its own earlier runs, which break what it breaks, are not what it is compared with."""
+    own = told(branch="fix", pull_request="7", base="main")
+
+    found = past(told(branch="fix", pull_request="7", base="main"))
+
+    assert ("main", [], [own]) == (found.base_branch, ids(found.base), ids(found.own))
+
+
+def test_a_run_inside_another_run_is_judged_by_none_and_judges_none(told):
+    """A test's own sample of pytest is no run of the branch."""
+    base = told()
+    nested = told(FAILED, nested=True)
+
+    assert [base] == ids(past(told()).base)
+    assert ([], []) == (past(nested).base, past(nested).own)
+
+
+def test_the_base_that_a_runs_details_compare_it_with(told):
+    """Neither a pull request nor a run inside another one, unless it is the same pull request."""
+    base = told()
+    told(FAILED, pull_request="7")
+    nested = told(nested=True)
+    now, pull = told(), told(pull_request="8", base="main")
+    again = told(pull_request="8", base="main")
+
+    def base_of(run_id):
+        found = sync_redis.run(comparing.base_of(NAMESPACE, sync_redis.run(one(NAMESPACE, run_id))))
+        return found and found.id
+
+    assert (base, now, pull, None) == tuple(map(base_of, (now, pull, again, nested)))
+
+
+def test_the_newest_verdicts_are_not_those_of_a_pull_request_or_a_run_inside_another(told, server):
+    """Of the default branch, as far as the repository says which it is."""
+    ids_ = [
+        told(),
+        told(branch="trunk", default_branch="trunk"),
+        told(branch="trunk", pull_request="7"),
+        told(nested=1),
+    ]
+    last = told(branch="fix", default_branch="trunk")
+    with connect(server) as client:
+        for run_id in (*ids_, last):
+            run(stored.store(NAMESPACE, run_id, pack(judged(run_id)), 60), client, client)
+
+    assert ids_[1] == sync_redis.run(verdicts.newest_of(NAMESPACE, None, None)).run
+    assert ids_[0] == sync_redis.run(verdicts.newest_of(NAMESPACE, None, "main")).run
+
+
+def test_the_newest_run_is_found_behind_those_inside_others(told):
+    """A suite that starts pytest has hundreds of them in each of its runs."""
+    newest = told()
+    for _ in range(60):
+        told(nested=True)
+
+    assert newest == sync_redis.run(runs.newest(NAMESPACE)).id
