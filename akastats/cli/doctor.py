@@ -46,6 +46,7 @@ def doctor(url: Url = "", namespace: Namespace = "", directory: Directory = None
     found = spools.here(spools.directories(chosen.directory))
     statuses = _ask_server(chosen, found, report)
     _look_at_spools(chosen, found, statuses, report)
+    report.problems += spools.obstacles(chosen.directory)
     _look_for_binaries(chosen, report)
     if as_json:
         output.write_json(report)
@@ -141,6 +142,9 @@ def _look_at_spools(chosen: Target, found: Sequence[Spool], statuses: dict[str, 
         report.spools.append(told)
     waiting = sum(told["state"] == "waits" for told in report.spools)
     unreadable = sum(told["state"] == "unreadable" for told in report.spools)
+    report.problems += [
+        f"a spool is not read, and may hold a run: {spool.problem}" for spool in found if spool.problem
+    ]
     if waiting:
         report.problems.append(f"{waiting} spools wait: `akastats drain` delivers them")
     if unreadable:
@@ -148,7 +152,12 @@ def _look_at_spools(chosen: Target, found: Sequence[Spool], statuses: dict[str, 
 
 
 def _state(spool: Spool, statuses: dict[str, str] | None) -> str:
-    """Return `delivered`, `running`, `waits`, `unreadable`, or `unknown` where its server was not asked."""
+    """Return `delivered`, `running`, `waits`, `unreadable` for one that holds nothing, or `unknown`.
+
+    That is one whose server was not asked, or that may not be read.
+    """
+    if spool.problem:
+        return "unknown"
     if not spool.run_id:
         return "unreadable"
     if spool.is_running:

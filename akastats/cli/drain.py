@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ from akastats.shipper.delivery import UNSOUND, CarryAll
 from akastats.shipper.judging import judge_late
 from akastats.shipper.leftovers import Drained, drain_one, tidy
 from akastats.shipper.listing import refresh
+from akastats.visible import visible
 
 Carry = Callable[[Operation[Any]], Any]
 
@@ -58,6 +60,10 @@ def drain(
             "--force", help="Deliver runs of more than 21 days ago too: those delivered before count double."
         ),
     ] = False,
+    yes: Annotated[
+        bool,
+        typer.Option("--yes", help="Start embedded servers in other directories too, where spools name them."),
+    ] = False,
     namespace: Namespace = "",
     directory: Directory = None,
     as_json: Json = False,
@@ -69,14 +75,19 @@ def drain(
     """
     _check_destination(to)
     configured = target.of_options("", namespace, directory)
+    is_named = place is not None
     places = spools.directories_of(target.here() / place) if place else spools.directories(configured.directory)
-    found = spools.here(places, force)
+    found = spools.here(places, force, is_named)
+    for obstacle in () if is_named else spools.obstacles(configured.directory):
+        output.warn(obstacle)
+    outcomes: list[Outcome] = []
     with output.progress("delivering", len(found)) as advance:
-        outcomes = [
-            outcome
-            for destination, group in _grouped(found, configured, to, namespace).items()
-            for outcome in deliver(group, destination, configured, force, advance)
-        ]
+        for destination, group in _grouped(found, configured, to, namespace).items():
+            refusal = "" if to or yes else _refusal(destination, configured)
+            if refusal:
+                outcomes += _undelivered(group, destination, refusal)
+            else:
+                outcomes += deliver(group, destination, configured, force, advance, is_named)
     drained = [outcome.drained for outcome in outcomes]
     for place in places:
         tidy(place, drained, time.time)
@@ -88,6 +99,27 @@ def drain(
 def _check_destination(to: str) -> None:
     if to and not to.startswith(EMBEDDED):
         configuration.redis_url("--to", to)
+
+
+def _refusal(destination: Destination, configured: Target) -> str:
+    """Return why no server is started for a destination that only a spool names; empty if it may be.
+
+    A spool may come from anywhere, and name any directory of this machine.
+    """
+    if not destination.server.startswith(EMBEDDED) or destination.server == f"{EMBEDDED}{configured.directory}":
+        return ""
+    directory = destination.server.removeprefix(EMBEDDED)
+    question = f"Runs wait for an embedded server in {directory}, which is another project's. Start it?"
+    if sys.stdin.isatty() and sys.stderr.isatty() and typer.confirm(visible(question), err=True):
+        return ""
+    return (
+        f"recorded for the embedded server in {directory}, which is not this project's: "
+        f"--yes starts a server there, --to URL or --to embedded:DIR names another"
+    )
+
+
+def _undelivered(group: Sequence[Spool], destination: Destination, problem: str) -> list[Outcome]:
+    return [Outcome(destination, Drained(spool.path, spool.run_id, problem=problem)) for spool in group]
 
 
 def _grouped(
@@ -109,14 +141,18 @@ def deliver(
     configured: Target,
     force: bool = False,
     advance: Callable[[int], object] = int,
+    is_named: bool = False,
 ) -> list[Outcome]:
-    """Deliver spools of one destination; what cannot be is told in each one's `problem`."""
+    """Deliver spools of one destination; what cannot be is told in each one's `problem`.
+
+    `is_named`: the user has named the spools or their directory, so they are read whoever owns them.
+    """
     outcomes = []
     try:
         with _connected(destination, configured) as (config, carry, carry_all):
             for spool in group:
                 stood = _stands(spool, config, carry)
-                drained = drain_one(spool.path, config, carry, force=force, carry_all=carry_all)
+                drained = drain_one(spool.path, config, carry, force=force, carry_all=carry_all, is_named=is_named)
                 was_known = drained.complete and stood is not None and stood == _stands(spool, config, carry)
                 outcomes.append(Outcome(destination, drained, was_known))
                 advance(1)
@@ -124,8 +160,7 @@ def deliver(
             update_lists(config, carry, [drained.run_id for drained in complete])
             return outcomes
     except AkastatsError as error:
-        lost = [Drained(spool.path, spool.run_id, problem=str(error)) for spool in group]
-        return [Outcome(destination, drained) for drained in lost]
+        return _undelivered(group, destination, str(error))
 
 
 def _stands(spool: Spool, config: Config, carry: Carry) -> tuple[str, str] | None:

@@ -31,18 +31,64 @@ class Destination:
 
 @dataclass(frozen=True)
 class Spool:
-    """One spool; `run_id` is empty where nothing of a run is in it that can be read. `producer` identifies it."""
+    """One spool; `run_id` is empty where nothing of a run is in it that can be read. `producer` identifies it.
+
+    `problem` says why the file could not be read, which says nothing of what is in it.
+    """
 
     path: Path
     run_id: str
     destination: Destination
     is_running: bool
     producer: str = ""
+    problem: str = ""
 
 
 def directories(akastats: Path) -> list[Path]:
-    """Return where spools of the project whose `.akastats` this is may lie: those that are there."""
-    return [place for place in places.candidates(akastats, os.environ) if place.is_dir()]
+    """Return where spools of the project whose `.akastats` this is may lie: those that are there to be read."""
+    return [place for place in places.candidates(akastats, os.environ) if _is_directory(place)]
+
+
+def _is_directory(place: Path) -> bool:
+    try:
+        return place.is_dir()
+    except OSError:
+        # Nobody but its owner can enter the directory above it: `obstacles` says so.
+        return False
+
+
+def obstacles(akastats: Path) -> list[str]:
+    """Return a line for each place of a project's spools that is there and is not read: why, and what to do."""
+    return [line for place in places.candidates(akastats, os.environ) if (line := _obstacle(place))]
+
+
+def _obstacle(place: Path) -> str:
+    places.close_to_others(place)
+    problem = places.problem_of(place)
+    if problem:
+        return f"{problem}: spools in it are not read; {_way_out(place)}"
+    try:
+        os.scandir(place).close()
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        return f"{place} cannot be read ({error.strerror}): {_way_out(place)}"
+    return ""
+
+
+def _way_out(place: Path) -> str:
+    """Return what to do about a place that cannot be read or is not trusted."""
+    home = place.parent
+    try:
+        owner = (home if home.is_dir() else place).lstat().st_uid
+    except OSError:
+        return "see to the permissions of the directories above it"
+    if owner == os.geteuid():
+        return f"if they are yours, deliver them with `akastats drain {place}`"
+    return (
+        f"{home} belongs to user {owner}: give it to yourself with `sudo chown -R {os.geteuid()} {home}`, "
+        f"or have that user run `akastats drain`"
+    )
 
 
 def directories_of(given: Path) -> list[Path]:
@@ -50,18 +96,18 @@ def directories_of(given: Path) -> list[Path]:
 
     Raises `ConfigError` if it means none.
     """
-    if given.is_dir() and waiting(given, old=True):
+    if _is_directory(given) and waiting(given, old=True, is_named=True):
         return [given]
     # A project's own directory may be gone: then its spools went on in its other places.
-    found = [place for home in (given, given / FOLDER) if given.is_dir() for place in directories(home)]
+    found = [place for home in (given, given / FOLDER) if _is_directory(given) for place in directories(home)]
     if not found:
         raise ConfigError(f"there are no spools in {given}, nor in a spool directory or {FOLDER} of it")
     return found
 
 
-def look(path: Path) -> Spool:
+def look(path: Path, is_named: bool = False) -> Spool:
     """Return what a spool's first record says; `OSError`s come through."""
-    header = _header(path)
+    header = _header(path, is_named)
     told = header.get("destination")
     named = told if isinstance(told, dict) else {}
     destination = Destination(_whole(str(named.get("server", ""))), str(named.get("namespace", "")))
@@ -69,8 +115,8 @@ def look(path: Path) -> Spool:
     return Spool(path, str(header.get("id", "")), destination, is_running, identity(path.name, header))
 
 
-def _header(path: Path) -> dict[str, Any]:
-    reader = Reader(path)
+def _header(path: Path, is_named: bool) -> dict[str, Any]:
+    reader = Reader(path, is_named=is_named)
     try:
         while records := reader.read(LOOK_BYTES):
             for record in records:
@@ -81,20 +127,20 @@ def _header(path: Path) -> dict[str, Any]:
     return {}
 
 
-def here(directories: list[Path], old: bool = False) -> list[Spool]:
+def here(directories: list[Path], old: bool = False, is_named: bool = False) -> list[Spool]:
     """Return all spools of some directories, newest first; what vanishes meanwhile is left out.
 
-    With `old`, those that were put aside for their age too.
+    With `old`, those that were put aside for their age too. `is_named`: the user has named the directories.
     """
     found = []
-    for path in waiting(*directories, old=old):
+    for path in waiting(*directories, old=old, is_named=is_named):
         try:
-            found.append(look(path))
+            found.append(look(path, is_named))
         except FileNotFoundError:
             continue
-        except (OSError, SpoolError):
+        except (OSError, SpoolError) as error:
             # A pipe, a directory, somebody else's file: it is listed, and nothing is known of it.
-            found.append(Spool(path, "", Destination("", ""), is_running=False))
+            found.append(Spool(path, "", Destination("", ""), is_running=False, problem=str(error)))
     return found
 
 

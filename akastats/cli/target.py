@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISDIR, S_IWOTH
 
 from akastats import config as configuration
-from akastats import embedded
+from akastats import embedded, trust
 from akastats.cli import output
 from akastats.cli.project import Project, find
 from akastats.config import Config, config, without_credentials
@@ -51,7 +52,7 @@ def resolve(url: str, namespace: str, directory: Path | None, environ: Mapping[s
         "AKA_STATS_NAMESPACE": configuration.namespace("--namespace", space),
     }
     settings = configuration.read({**environ, **{name: text for name, text in chosen.items() if text}})
-    return Target(settings, _directory(directory, project, here), not server, source)
+    return Target(settings, _directory(directory, project, here, environ), not server, source)
 
 
 def _server(url: str, directory: Path | None, project: Project, environ: Mapping[str, str]) -> tuple[str, str]:
@@ -67,13 +68,43 @@ def _server(url: str, directory: Path | None, project: Project, environ: Mapping
     return "no URL is configured", ""
 
 
-def _directory(given: Path | None, project: Project, here: Path) -> Path:
+def _directory(given: Path | None, project: Project, here: Path, environ: Mapping[str, str]) -> Path:
     if given:
         return here / given
     if project.options.get("akastats_dir"):
         return project.root / project.options["akastats_dir"]
-    nearest = (place / FOLDER for place in (here, *here.parents) if (place / FOLDER).is_dir())
-    return next(nearest, project.root / FOLDER)
+    return _nearest(here, environ) or project.root / FOLDER
+
+
+def _nearest(here: Path, environ: Mapping[str, str]) -> Path | None:
+    """Return the nearest `.akastats` of this user, from `here` up to the repository's root or the home directory.
+
+    Above those, and in a directory where everybody may write, anybody can have put one.
+    """
+    home = environ.get("HOME", "")
+    for place in (here, *here.parents):
+        if place != here and _is_shared(place):
+            return None
+        if _is_ours(place / FOLDER):
+            return place / FOLDER
+        if os.path.lexists(place / ".git") or str(place) == home:
+            return None
+    return None
+
+
+def _is_shared(place: Path) -> bool:
+    try:
+        return bool(place.stat().st_mode & S_IWOTH)
+    except OSError:
+        return True
+
+
+def _is_ours(directory: Path) -> bool:
+    try:
+        status = directory.lstat()
+    except OSError:
+        return False
+    return S_ISDIR(status.st_mode) and trust.is_owner(status.st_uid)
 
 
 def here() -> Path:

@@ -68,8 +68,10 @@ def waiting(*directories: Path, old: bool = False, is_named: bool = False) -> li
     """
     found: dict[str, tuple[int, Path]] = {}
     for directory in directories:
-        if not is_named and places.problem_of(directory):
-            continue
+        if not is_named:
+            places.close_to_others(directory)
+            if places.problem_of(directory):
+                continue
         for name, size in _files(directory):
             if name.endswith((SUFFIX, SUFFIX + OLD) if old else (SUFFIX,)):
                 found[name] = max(found.get(name, (-1, directory)), (size, directory / name))
