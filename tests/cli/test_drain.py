@@ -13,6 +13,7 @@ from akastats import detached, keys
 from akastats.cli.drain import update_lists
 from akastats.config import Config
 from akastats.redis import connect
+from akastats.spool import places
 from akastats.spool.format import identity
 from tests import telling
 
@@ -239,3 +240,47 @@ def test_to_must_be_a_url(akastats):
     answer = akastats("drain", "--to", "localhost")
 
     assert (answer.code, answer.err.startswith("akastats: --to")) == (1, True)
+
+
+def test_a_server_in_another_directory_is_not_started_unasked(akastats, spools, project):
+    """A spool may come with a repository and name any directory; the user says whether a server starts there."""
+    elsewhere = project / "elsewhere" / ".akastats"
+    elsewhere.parent.mkdir()
+    spool(spools, TESTS, destination={"server": f"embedded:{elsewhere}", "namespace": "AKA-STATS"})
+
+    refused = akastats("drain")
+
+    assert refused.code == 1
+    assert f"embedded server in {elsewhere}, which is not this project's: --yes" in refused.err
+    assert not elsewhere.exists()
+    assert akastats("drain", "--yes").code == 0
+    assert (elsewhere / "server").is_dir()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give files away")
+def test_a_directory_of_another_user_is_named_and_the_others_are_drained(akastats, spools, project, server):
+    """What waits elsewhere is delivered; the line says whose it is, and what to do."""
+    spool(spools, TESTS)
+    os.chown(spools.parent, 12345, 12345)
+    apart = list(places.candidates(project / ".akastats", os.environ))[1]
+    spool(apart, TESTS, run_id="20231114T000000000-000002")
+
+    answer = akastats("drain", "--to", server)
+
+    assert (answer.code, runs_at(server)) == (0, ["20231114T000000000-000002"])
+    assert f"{spools.parent} belongs to user 12345" in answer.err
+    assert "sudo chown -R" in answer.err
+    assert akastats("drain", str(spools), "--to", server).code == 0
+    assert len(runs_at(server)) == 2
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give files away")
+def test_an_undelivered_spool_of_another_user_is_not_called_removable(akastats, spools, server):
+    """It may hold a run, which nobody can say who may not read it."""
+    path = spool(spools, TESTS)
+    os.chown(path, 12345, 12345)
+
+    answer = akastats("doctor", AKA_STATS_REDIS_URL=server)
+
+    assert "removed" not in answer.out
+    assert f"a spool is not read, and may hold a run: {path}" in answer.out

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
+from akastats.cli import target
 from akastats.cli.target import resolve
 from akastats.errors import ConfigError
 
@@ -82,3 +84,39 @@ def test_a_wrong_url_in_the_file_names_the_file(here):
 
     with pytest.raises(ConfigError, match=r"akastats_url in .*pytest\.ini"):
         resolve("", "", None, {}, here)
+
+
+@pytest.mark.parametrize("border", ["repository", "home", "shared"])
+def test_an_akastats_above_the_border_is_a_stranger_s(here, border):
+    """Above the repository's root, the home directory or a directory open to all, anybody can have put one."""
+    (here / ".akastats").mkdir()
+    root = here / "root"
+    (root / "a").mkdir(parents=True)
+    if border == "repository":
+        (root / ".git").mkdir()
+    if border == "shared":
+        here.chmod(0o1777)
+    environ = {"HOME": str(root)} if border == "home" else {}
+
+    assert target._nearest(root / "a", environ) is None
+    (root / ".akastats").mkdir()
+    assert target._nearest(root / "a", environ) == root / ".akastats"
+
+
+def test_a_link_is_no_akastats(here):
+    """It may lead to any directory."""
+    (here / "a").mkdir()
+    (here / "elsewhere").mkdir()
+    (here / "a" / ".akastats").symlink_to(here / "elsewhere")
+
+    assert target._nearest(here / "a", {"HOME": str(here / "a")}) is None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give files away")
+def test_an_akastats_of_another_user_is_passed_over(here):
+    """The nearest one of this user counts."""
+    for place in (here / ".akastats", here / "a" / ".akastats"):
+        place.mkdir(parents=True)
+    os.chown(here / "a" / ".akastats", 12345, 12345)
+
+    assert target._nearest(here / "a", {"HOME": str(here)}) == here / ".akastats"
