@@ -7,26 +7,27 @@ from fastapi import APIRouter, Request
 from akastats import __version__
 from akastats.api.problems import Route, reason_of
 from akastats.api.shapes import Health, ServerHealth
+from akastats.config import config
 from akastats.errors import ServerError
-from akastats.operations.server import identify
+from akastats.operations.server import identify_single
 from akastats.redis import async_redis
 
 router = APIRouter(prefix="/api/v1", route_class=Route, tags=["health"])
 
-_UNREACHABLE = ("absent", "lost")
+_UNREACHABLE = ("absent", "lost", "cluster")
 
 
 @router.get("/health")
 async def get_health(request: Request) -> Health:
     """Answer the version and the state of the server; 200 also when the server is away."""
     try:
-        found = await async_redis.run(identify())
+        found = await async_redis.run(identify_single(config.namespace))
     except ServerError as error:
         return Health(version=__version__, server=_unwell(error, reason_of(error, request)))
     return Health(version=__version__, server=ServerHealth(reachable=True, kind=found.kind, version=found.version))
 
 
 def _unwell(error: ServerError, reason: str) -> ServerHealth:
-    """Return the state of a server that did not say what it is; one that refuses is reachable."""
+    """Return the state of a server that cannot be used; one that refuses is reachable, a cluster's is not."""
     reachable = error.kind not in _UNREACHABLE
     return ServerHealth(reachable=reachable, kind=None, version=None, detail=reason)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import typer
@@ -19,8 +19,8 @@ from akastats.cli.target import Target
 from akastats.config import Config
 from akastats.embedded import binary
 from akastats.errors import AkastatsError, NotFoundError
-from akastats.operations import runs
-from akastats.operations.server import Health, health
+from akastats.operations import query, runs
+from akastats.operations.server import NO_EVICTION, Health, health, identify_single
 from akastats.reading.quarantine import protecting_nothing
 from akastats.redis import sync_redis
 
@@ -37,14 +37,27 @@ class Report:
     spools: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    labels_added: int | None = None
 
 
-def doctor(url: Url = "", namespace: Namespace = "", directory: Directory = None, as_json: Json = False) -> None:
+Reindex = Annotated[
+    bool,
+    typer.Option("--reindex", help="Scan the whole keyspace for labels that are not listed, and list them."),
+]
+
+
+def doctor(
+    url: Url = "",
+    namespace: Namespace = "",
+    directory: Directory = None,
+    as_json: Json = False,
+    reindex: Reindex = False,
+) -> None:
     """Say which server is used, how it keeps data, which spools wait, and what is wrong."""
     chosen = target.of_options(url, namespace, directory)
     report = Report(chosen.config.namespace, chosen.shown, chosen.source)
     found = spools.here(spools.directories(chosen.directory))
-    statuses = _ask_server(chosen, found, report)
+    statuses = _ask_server(chosen, found, report, reindex)
     _look_at_spools(chosen, found, statuses, report)
     report.problems += spools.obstacles(chosen.directory)
     _look_for_binaries(chosen, report)
@@ -56,13 +69,16 @@ def doctor(url: Url = "", namespace: Namespace = "", directory: Directory = None
         raise typer.Exit(1)
 
 
-def _ask_server(chosen: Target, found: Sequence[Spool], report: Report) -> dict[str, str]:
+def _ask_server(chosen: Target, found: Sequence[Spool], report: Report, reindex: bool) -> dict[str, str]:
     """Note the server's health; return the status there of each spool's run, those unknown left out."""
     try:
         with target.opened(chosen) as config:
             report.server = sync_redis.run(health())
             report.problems += problems_of(report.server)
             report.notes += notes_of(config.redis_url, report.server)
+            sync_redis.run(identify_single(config.namespace))
+            if reindex:
+                report.labels_added = sync_redis.run(query.reindex(config.namespace))
             patterns = sync_redis.run(protecting_nothing(config.namespace, config.protected))
             report.notes += map(protects_nothing, patterns)
             return _statuses(config, found)
@@ -84,13 +100,21 @@ def problems_of(health: Health) -> list[str]:
     found = []
     if health.version_numbers < (6, 2):
         found.append(f"{health.kind} {health.version} is too old: at least 6.2 is needed")
-    if health.max_memory and health.eviction != "noeviction":
-        found.append(f"the server may drop statistics when memory is full: maxmemory-policy is {health.eviction}")
+    if health.evicted_keys or (health.max_memory and health.eviction not in (NO_EVICTION, "unknown")):
+        found.append(_eviction(health))
     if health.persistence == "none":
         found.append("the server keeps nothing on disk: statistics are gone when it restarts")
     if health.write_error:
         found.append("the server could not write its data to disk the last time it tried: see its log")
     return found
+
+
+def _eviction(health: Health) -> str:
+    dropped = f"has dropped {health.evicted_keys} keys" if health.evicted_keys else "may drop keys"
+    return (
+        f"the server {dropped} (maxmemory-policy is {health.eviction}): history is lost, and the numbers of a "
+        "label may not agree any more. Set maxmemory-policy to noeviction, or use a server of its own"
+    )
 
 
 # The first of each line in which the known ways out of Lua are closed: CVE-2025-49844, CVE-2026-23631.
@@ -109,6 +133,10 @@ def notes_of(url: str, health: Health) -> list[str]:
             found.append("what is sent to the server can be read on its way: use rediss:// where it knows TLS")
         if not parts.password:
             found.append("the server asks for no password: whoever reaches it reads and changes statistics")
+    if health.eviction not in (NO_EVICTION, "unknown") and not health.max_memory and not health.evicted_keys:
+        found.append(
+            f"maxmemory-policy is {health.eviction}: with a maxmemory, the server drops keys. Set noeviction"
+        )
     mended = _first_mended(health)
     if mended:
         told = f"{health.kind} {health.version} has known security holes in Lua"
@@ -182,6 +210,8 @@ def _write(report: Report) -> None:
     if server:
         output.say(f"           {server.kind} {server.version}, {server.memory_bytes / 2**20:.1f} MiB used")
         output.say(f"           persistence {server.persistence}, eviction {server.eviction}")
+    if report.labels_added is not None:
+        output.say(f"labels     {report.labels_added} were not listed, and are now")
     output.say(*(f"program    {found}" for found in report.binaries))
     states = [told["state"] for told in report.spools]
     counted = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))

@@ -8,6 +8,8 @@
 --       RUN, and per further write: its key       (only with further writes)
 -- ARGV  history_size, label_ttl (seconds),
 --       cursor_from, cursor_to, cursor_ttl (seconds); cursor_from is empty without a producer,
+--       doubt: empty, unless points may have been applied before, by a cursor that the server has lost; then by how
+--           many seconds their times may differ from those of the first time,
 --       name_at: where in a HISTORY key its label begins, counted in bytes from 1,
 --       labels, per label: its points, oldest first, as lines of "timestamp;value;context_id"
 --           (timestamp in epoch seconds),
@@ -24,7 +26,7 @@
 
 local KEYS, ARGV = KEYS, ARGV
 local call, try = redis.call, redis.pcall
-local find, format, sub, sqrt = string.find, string.format, string.sub, math.sqrt
+local find, format, match, sub, sqrt = string.find, string.format, string.match, string.sub, math.sqrt
 local tonumber, unpack = tonumber, unpack
 local KEYS_OF_LABEL = 10
 local CLOCK_SKEW = 300
@@ -49,6 +51,7 @@ end
 local index, seen = key(), key()
 local history_size, label_ttl = count(), argument()
 local cursor_from, cursor_to, cursor_ttl = argument(), argument(), argument()
+local doubt = count()
 local name_at = count()
 
 local seconds, microseconds = unpack(call("TIME"))
@@ -228,7 +231,66 @@ local function place(points, history, newest, last_time, last)
   return last_time, last
 end
 
+local function time_of(entry)
+  return tonumber(match(entry, "^[^;]*")) or 0
+end
+
+local function any_stored(stored, offset)
+  for position = offset + 1, offset + KEYS_OF_LABEL - 1 do
+    if stored[position] then
+      return true
+    end
+  end
+  return false
+end
+
+-- Takes those points out of a label's that its history holds already, and returns how many are left. A server that
+-- evicts keys loses a cursor and keeps the labels: each label is its own evidence of what has been applied to it.
+-- Where that is lost in part, points count as applied: a history that is full knows nothing of older points, and
+-- numbers without a history know of none.
+local function unapplied(history, points, stored, offset)
+  local held = call("LRANGE", history, 0, -1)
+  if #held == 0 then
+    return any_stored(stored, offset) and 0 or points
+  end
+  -- Times by what follows them in an entry: value and context.
+  local held_at = {}
+  for _, entry in ipairs(held) do
+    local rest = match(entry, ";.*") or ""
+    local at = held_at[rest] or {}
+    at[#at + 1] = time_of(entry)
+    held_at[rest] = at
+  end
+  local function is_held(entry, time)
+    -- What came ahead of this clock is stored under the time at which it came.
+    local within = time == now and math.huge or doubt
+    for _, at in ipairs(held_at[match(entry, ";.*") or ""] or {}) do
+      if math.abs(at - time) <= within then
+        return true
+      end
+    end
+    return false
+  end
+  local oldest, left = #held >= history_size and time_of(held[#held]), 0
+  for point = 1, points do
+    local entry, time = entries[point], times[point]
+    if not is_held(entry, time) and not (oldest and time < oldest) then
+      left = left + 1
+      entries[left], times[left], time_texts[left] = entry, time, time_texts[point]
+      values[left], value_texts[left] = values[point], value_texts[point]
+    end
+  end
+  return left
+end
+
 local function reckon(first, points, stored, offset)
+  if doubt then
+    points = unapplied(KEYS[first + 9], points, stored, offset)
+    if points == 0 then
+      ends[#ends + 1] = fresh_count
+      return
+    end
+  end
   local avg, stdev, last_time, last = stored[offset + 2], stored[offset + 3], stored[offset + 8], stored[offset + 9]
   avg, stdev = number(avg), number(stdev) or 0
   local known = avg and number(stored[offset + 1]) or 0
@@ -361,6 +423,15 @@ end
 local version = redis.VALKEY_VERSION_NUM or 0
 local sets_together = version >= 0x090100 or (version == 0 and (redis.REDIS_VERSION_NUM or 0) >= 0x080400)
 
+-- A command that was renamed away is an error to the check.
+local function is_allowed(...)
+  if not redis.acl_check_cmd then
+    return true
+  end
+  local is_known, answer = pcall(redis.acl_check_cmd, ...)
+  return is_known and answer
+end
+
 -- A user who may do a part of this would leave half of it behind. The keys have been checked with the script's call,
 -- so each command is asked for once; before Redis 7 it cannot be.
 local function must_be_allowed(...)
@@ -378,12 +449,14 @@ if labels > 0 then
   must_be_allowed("LRANGE", history, "0", "1")
   must_be_allowed("LTRIM", history, "0", "1")
   must_be_allowed("EXPIRE", history, "1")
+  must_be_allowed("EXPIRE", index, "1")
+  must_be_allowed("EXPIRE", seen, "1")
   must_be_allowed("ZADD", index, "1", "")
   must_be_allowed("ZREM", index, "")
   must_be_allowed("ZRANGEBYSCORE", seen, "0", "1")
-  if sets_together then
-    must_be_allowed("MSETEX", "1", one, "", "EX", "1")
-  else
+  -- Permissions that were granted before the server knew MSETEX do not include it.
+  sets_together = sets_together and is_allowed("MSETEX", "1", one, "", "EX", "1")
+  if not sets_together then
     must_be_allowed("SET", one, "")
   end
 end
@@ -414,10 +487,6 @@ local function write_numbers(list)
       call("SET", list[position], list[position + 1], "EX", label_ttl)
     end
   end
-end
-
-local function time_of(entry)
-  return tonumber(string.match(entry, "^[^;]*")) or 0
 end
 
 local function append(history, first, last)
@@ -573,6 +642,9 @@ local function write_labels(lengths)
   call("ZADD", index, unpack(listed))
   call("ZADD", seen, unpack(reported))
   prune()
+  -- No label of theirs lives longer.
+  call("EXPIRE", index, label_ttl)
+  call("EXPIRE", seen, label_ttl)
 end
 
 if labels > 0 then

@@ -72,12 +72,17 @@ class Step:
 
 @dataclass(frozen=True)
 class Batch:
-    """What one script applies: the entries of at most 100 labels, oldest first, and their contexts."""
+    """What one script applies: the entries of at most 100 labels, oldest first, and their contexts.
+
+    `doubt_s`: some may have been applied before, by a cursor that the server has lost, with times up to so many
+    seconds from these. Those that their labels' histories hold are left out.
+    """
 
     entries: dict[str, list[Entry]] = field(default_factory=dict)
     contexts: dict[str, Context] = field(default_factory=dict)
     run: RunChange | None = None
     step: Step | None = None
+    doubt_s: float | None = None
 
 
 def context_of(context: str | bytes | None, ttl_s: int = keys.LABEL_TTL_S) -> Context | None:
@@ -167,6 +172,7 @@ def apply(batch: Batch, config: Config) -> Operation[str]:
     else:
         names.append(batch.step.key)
         arguments += (batch.step.start, batch.step.end, batch.step.ttl_s)
+    arguments.append("" if batch.doubt_s is None else batch.doubt_s)
     arguments.append(len(keys.history(config.namespace, "").encode()) + 1)
     _say_entries(batch, config.namespace, names, arguments)
     _say_contexts(batch, config.namespace, names, arguments)

@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
+from akastats import keys
 from akastats.errors import ServerError
-from akastats.operations.requests import Operation, ask
+from akastats.operations.requests import Operation, ask, ask_all
+
+#: The only `maxmemory-policy` under which a server drops no keys that have not expired.
+NO_EVICTION = "noeviction"
 
 
 class Server(NamedTuple):
@@ -20,6 +24,13 @@ def identify() -> Operation[Server]:
     """Ask which server this is, in one round trip."""
     # redis-py turns this one reply into a dict, whatever else it leaves undecoded.
     return server_of((yield from ask("INFO", "server")))
+
+
+def identify_single(namespace: str) -> Operation[Server]:
+    """As `identify`; raises `ServerError` of kind `cluster` where a namespace has several slots of a cluster."""
+    server = yield from identify()
+    yield from ask("EXISTS", keys.index(namespace), keys.seen(namespace))
+    return server
 
 
 def server_of(found: dict[str, Any]) -> Server:
@@ -46,11 +57,23 @@ class Health:
     max_memory: int
     memory_bytes: int
     write_error: bool
+    evicted_keys: int = 0
 
     @property
     def version_numbers(self) -> tuple[int, ...]:
         """The version as numbers, to be compared."""
         return tuple(int(part) for part in self.version.split(".") if part.isdigit())
+
+
+def evicts() -> Operation[bool]:
+    """Read whether a server drops keys when its memory is full, or has done so; true where it does not say."""
+    try:
+        memory, stats = yield from ask_all([("INFO", "memory"), ("INFO", "stats")])
+    except ServerError as error:
+        if error.kind not in ("denied", "refused"):
+            raise
+        return True
+    return memory.get("maxmemory_policy") != NO_EVICTION or int(stats.get("evicted_keys", 0)) > 0
 
 
 def health() -> Operation[Health]:
@@ -68,6 +91,7 @@ def health() -> Operation[Health]:
         max_memory=int(found.get("maxmemory", 0)),
         memory_bytes=int(found.get("used_memory", 0)),
         write_error="err" in failed,
+        evicted_keys=int(found.get("evicted_keys", 0)),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,7 +20,7 @@ from akastats.errors import ServerError
 from akastats.operations import runs
 from akastats.operations.push import BATCH_BYTES, BATCH_LABELS, BATCH_POINTS, Batch, RunChange, Step, apply
 from akastats.operations.requests import Operation
-from akastats.operations.server import clock
+from akastats.operations.server import clock, evicts
 from akastats.outcomes import Added, Keeping, Story
 from akastats.points import check_label
 from akastats.shipper.checkout import complete, stored_fields
@@ -57,10 +58,10 @@ class Delivery:
     """Follows one spool and applies what it says, from where the server's cursor stands.
 
     `carry` carries out an operation on the server; its `ServerError`s come through. `elsewhere` are the
-    directories in which the spool may go on; `syncs`: a run that goes on is kept from a power cut. With
-    `carry_all` a batch is made while the server works on the one before it. `is_named`: the user has named the
-    spool or its directory, so it is read whoever owns it. `checkout` returns what git says of the code, as far as
-    it is known or, called with true, in the end; by default what was kept beside the spool.
+    directories in which the spool may go on; `syncs`: a run that goes on is kept from a power cut, and nobody has
+    delivered it before. With `carry_all` a batch is made while the server works on the one before it. `is_named`:
+    the user has named the spool or its directory, so it is read whoever owns it. `checkout` returns what git says
+    of the code, as far as it is known or, called with true, in the end; by default what was kept beside the spool.
     """
 
     def __init__(
@@ -84,6 +85,8 @@ class Delivery:
         self._carry_all = carry_all
         self._checkout = checkout or (lambda _: stored_fields(self.path))
         self._cursor: str | None = None
+        # What lies before this position may have been applied by a cursor that the server has lost.
+        self._doubtful_until = _START
         self._is_stale = False
         self._syncs, self._clock, self._now = syncs, clock, now
         # What this machine's clock lacks to the server's, in seconds; 0 while they agree.
@@ -208,6 +211,8 @@ class Delivery:
                 self._begin()
             self._is_stale = False
             self._compare_clocks()
+            if not self._syncs:
+                self._doubt(_END)
             self._seek(self._carry(runs.cursor(self._config.namespace, self.producer)))
         return str(self._cursor)
 
@@ -392,15 +397,28 @@ class Delivery:
     def _stepped(self, batch: Batch, end: str) -> tuple[Batch, str]:
         for entries in batch.entries.values():
             entries.sort(key=lambda entry: entry.timestamp)
-        key = keys.cursor(self._config.namespace, self.producer)
-        return dataclasses.replace(batch, step=Step(key, str(self._cursor), end)), end
+        step = Step(keys.cursor(self._config.namespace, self.producer), str(self._cursor), end)
+        if _position(step.start) < self._doubtful_until:
+            # Times that are moved to the server's are so by another difference each time.
+            batch = dataclasses.replace(batch, doubt_s=_MOVED_WITHIN_S if self._shift_s else 0.0)
+        return dataclasses.replace(batch, step=step), end
 
     def _seek(self, stands: str) -> None:
         """Stand where the server's cursor stands; what lies before is applied, what lies behind is not."""
         if self._cursor is not None:
+            if _position(stands) < _position(self._cursor):
+                self._doubt(_position(self._cursor))
             # What has been let go of may be needed again: begin with the file.
             self._begin()
         self._advance(stands)
+
+    def _doubt(self, until: tuple[int, float]) -> None:
+        """Have the server look whether it has what lies before a position, if it is one that evicts keys.
+
+        One that does not came back from older data, labels and cursor of one moment.
+        """
+        if until > self._doubtful_until and self._carry(evicts()):
+            self._doubtful_until = until
 
     def _advance(self, stands: str) -> None:
         seq, _, points = stands.partition(":")
@@ -424,6 +442,16 @@ def is_misdated(started: float, now: float, server_now: float) -> bool:
 
 def _this_host() -> str:
     return os.uname().nodename if hasattr(os, "uname") else ""
+
+
+_MOVED_WITHIN_S = 5.0
+_START, _END = (0, 0.0), (sys.maxsize, 0.0)
+
+
+def _position(cursor: str) -> tuple[int, float]:
+    """Return a cursor so that later ones are greater: a record's number, and how many of its points."""
+    seq, _, points = cursor.partition(":")
+    return int(seq), float(points or "inf")
 
 
 # Records whose second element is a node id.

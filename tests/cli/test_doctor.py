@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from akastats import detached
+from akastats import detached, push_stat
 from akastats.cli.doctor import notes_of, problems_of
+from akastats.keys import LABEL_TTL_S
 from akastats.operations.server import Health
+from akastats.sync_stats import available_stats
 from tests.telling import deliver, spool
 
 WELL = Health("valkey", "9.1.0", "aof", "noeviction", 0, 1_000_000, write_error=False)
@@ -160,3 +162,29 @@ def test_a_program_that_is_none_is_named(akastats, tmp_path):
     answer = akastats("doctor", AKA_STATS_SERVER_BINARY=str(tmp_path / "nothing"))
 
     assert (answer.code, "AKA_STATS_SERVER_BINARY" in answer.out) == (1, True)
+
+
+def test_labels_that_are_not_listed_are_found_again(akastats, server, redis_client):
+    """`--reindex` lists every label that has a history, of any characters, and of this namespace alone."""
+    push_stat("a[1]*", 1)
+    push_stat("b", 1)
+    push_stat("b", 1, prefix="AKA-STATS2")
+    redis_client.lpush("AKA-STATS::HISTORY::old writer's", "1.0;2.0")
+    redis_client.set("AKA-STATS::HISTORY::no list", "x")
+    redis_client.delete("AKA-STATS::INDEX", "AKA-STATS::SEEN")
+
+    answer = akastats("doctor", "--reindex", "--url", server, "--json")
+    again = akastats("doctor", "--reindex", "--url", server)
+
+    assert answer.json["labels_added"] == 3
+    assert "0 were not listed" in again.out
+    assert list(available_stats()) == ["a[1]*", "b", "old writer's"]
+    assert 0 < redis_client.ttl("AKA-STATS::INDEX") <= LABEL_TTL_S
+
+
+@pytest.mark.parametrize(("change", "says"), [({"evicted_keys": 12}, "has dropped 12 keys"), ({}, "")])
+def test_keys_that_were_dropped_are_counted(change, says):
+    """A server that evicted is told of, whatever its policy is by now."""
+    problems = problems_of(dataclasses.replace(WELL, **change))
+
+    assert [says in problem for problem in problems] == [True] * len(change)

@@ -23,7 +23,7 @@ from akastats.errors import ServerError
 from akastats.operations import push
 from akastats.operations.push import Batch, Context, Entry, RunChange, Step, Write, apply
 from akastats.operations.query import summary
-from akastats.redis import async_redis, run, sync_redis
+from akastats.redis import async_redis, connect, run, sync_redis
 from akastats.scripts import PUSH, Script
 
 NAMESPACE = "N"
@@ -587,3 +587,85 @@ def test_an_unknown_script_is_taught_to_the_server(carry, redis_client):
     pushed(carry, "a", (2.0, 1.0))
 
     assert stored(redis_client, "a")["COUNT"] == "2"
+
+
+# Batches that may have been applied before
+
+
+def doubtful(carry, label: str, *entries: tuple) -> None:
+    """Push entries of one label of which some may have been applied before."""
+    carry(apply(Batch({label: [Entry(*entry) for entry in entries]}, doubt_s=0.0), CONFIG))
+
+
+def test_a_doubtful_batch_adds_what_the_history_lacks(carry):
+    """Points that are there are left out, also one that came ahead of the clock; the others are added in order."""
+    ahead = time.time() + 10_000
+    pushed(carry, "doubtful", (100.0, 1.0, "c"), (300.0, 3.0))
+    pushed(carry, "doubtful", (ahead, 4.0))
+
+    doubtful(carry, "doubtful", (100.0, 1.0, "c"), (100.0, 1.0, "other"), (200.0, 2.0), (300.0, 3.0), (ahead, 4.0))
+
+    found = carry(summary(NAMESPACE, "doubtful"))
+    assert (found.count, found.total) == (5, 11)
+    with sync_redis() as (reader, _):
+        stored = reader.lrange(keys.history(NAMESPACE, "doubtful"), 0, -1)
+    assert [entry.split(b";")[1] for entry in stored] == [b"4", b"3", b"2", b"1", b"1"]
+
+
+def test_times_that_were_moved_are_known_again(carry):
+    """Where a wrong clock is corrected anew, a point of the same value and context nearby is the same one."""
+    pushed(carry, "moved", (100.0, 1.0, "c"), (200.0, 1.0, "c"))
+
+    batch = Batch({"moved": [Entry(100.3, 1.0, "c"), Entry(120.0, 1.0, "c"), Entry(199.8, 1.0, "d")]}, doubt_s=5.0)
+    carry(apply(batch, CONFIG))
+
+    assert carry(summary(NAMESPACE, "moved")).count == 4
+
+
+def test_a_doubtful_batch_leaves_alone_what_has_lost_its_evidence(carry, redis_client):
+    """Numbers without a history, and a full history with newer points only, count as told already."""
+    pushed(carry, "bare", (100.0, 1.0))
+    redis_client.delete(keys.history(NAMESPACE, "bare"))
+    small = dataclasses.replace(CONFIG, history_size=2)
+    pushed(carry, "full", (100.0, 1.0), (200.0, 2.0), (300.0, 3.0), config=small)
+
+    doubtful(carry, "bare", (100.0, 1.0))
+    batch = Batch({"full": [Entry(100.0, 1.0), Entry(250.0, 2.5)]}, doubt_s=0.0)
+    carry(apply(batch, small))
+    doubtful(carry, "new", (100.0, 1.0))
+
+    counts = {label: carry(summary(NAMESPACE, label)).count for label in ("bare", "full", "new")}
+    assert counts == {"bare": 1, "full": 4, "new": 1}
+
+
+# What is left, and who may write
+
+
+def test_nothing_of_the_library_lives_longer_than_two_weeks(carry, redis_client):
+    """Every key expires two weeks after the last push, the lists of labels included."""
+    redis_client.flushall()
+    carry(apply(Batch({"a": [Entry(100.0, 1.0, "c")]}, {"c": Context("c", b"bytes")}), CONFIG))
+
+    lives = {name: redis_client.ttl(name) for name in redis_client.scan_iter("*")}
+
+    assert len(lives) == 13
+    assert all(TWO_WEEKS - 60 < life <= TWO_WEEKS for life in lives.values()), lives
+
+
+def test_a_user_without_msetex_pushes_one_number_at_a_time(server, redis_client, server_url):
+    """Permissions granted before the server had MSETEX suffice; without SET nothing is written."""
+    redis_client.acl_setuser(
+        "old", enabled=True, nopass=True, reset=True, keys=["*"], commands=["+@all", "-msetex"]
+    )
+    client = connect(server_url.replace("unix://", "unix://old:x@"))
+    try:
+        run(apply(Batch({"a": [Entry(100.0, 1.0)]}), CONFIG), client, client)
+        assert run(summary(NAMESPACE, "a"), client, client).count == 1
+        redis_client.acl_setuser("old", commands=["-set"])
+        with pytest.raises(ServerError, match="permission for the command SET") as caught:
+            run(apply(Batch({"a": [Entry(200.0, 1.0)]}), CONFIG), client, client)
+        assert caught.value.kind == "denied"
+    finally:
+        client.connection_pool.disconnect()
+        redis_client.acl_deluser("old")
+    assert sync_redis.run(summary(NAMESPACE, "a")).count == 1
