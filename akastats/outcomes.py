@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, fields
 from math import isfinite
 from typing import Any, NamedTuple
 
-from akastats.analysis.fingerprint import WORKER_CRASH, class_in, fingerprint
+from akastats.analysis.fingerprint import PROCESS_CRASH, WORKER_CRASH, class_in, fingerprint
 from akastats.operations.push import Context, Entry, context_of
 from akastats.points import MAX_LABEL_BYTES, check_label, check_value
 from akastats.spool.format import FAILED, PHASES, RERUN, SKIPPED, XFAILED, XPASSED, Record
@@ -119,6 +119,8 @@ class Story:
     planned: int = 0
     running: dict[str, float] = field(default_factory=dict)
     end: dict[str, Any] | None = None
+    # Tests that were running when the process died; empty until `crash` is called.
+    died_in: tuple[str, ...] = ()
     last_time: float = 0.0
     # What these hold is bounded by the tests that are running, or by the tracebacks that are kept: ids, no texts.
     _subtests: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -126,6 +128,7 @@ class Story:
     _shared: dict[str, str] = field(default_factory=dict)
     _stats: dict[str, dict[str, None]] = field(default_factory=dict)
     _last_error: dict[tuple[str, str], str] = field(default_factory=dict)
+    _crash_points: list[Added] | None = None
     _abouts: dict[tuple[str, str], Context] = field(default_factory=dict)
 
     @property
@@ -192,6 +195,27 @@ class Story:
         self._last_error.pop((nodeid, worker), None)
         crashed = TestResult(nodeid, "failed", worker, began, 0.0, now - began, 0.0, ran=True)
         yield from self._result(crashed, traceback)
+
+    def crash(self, died_at: float = 0.0) -> list[Added]:
+        """Take in that the process died, at `died_at` (epoch seconds) if that is known; return the points it adds.
+
+        The test that was running has failed. Of several, under pytest-xdist, nobody knows which one was the cause:
+        they are named and get no attempt. The points of the first call are returned by every later one.
+        """
+        if self._crash_points is None:
+            self.died_in = tuple(sorted(self.running))
+            self.last_time = max(self.last_time, died_at)
+            self._crash_points = list(self._fail_running(*self.died_in)) if len(self.running) == 1 else []
+        return self._crash_points
+
+    def _fail_running(self, nodeid: str) -> Iterator[Added]:
+        began, now = self.running[nodeid], self.last_time
+        text = f"the process of the tests died while running {nodeid!r}"
+        traceback, contexts = self._note_error(nodeid, "crash", PROCESS_CRASH, text)
+        yield from _errors(PROCESS_CRASH, now, traceback, contexts)
+        yield from self._result(
+            TestResult(nodeid, "failed", "", began, 0.0, now - began, 0.0, ran=True), traceback
+        )
 
     def _take_test(
         self, nodeid: str, worker: str, letters: str, start_us: int, *durations_us: int

@@ -146,6 +146,26 @@ def test_the_end_adds_what_the_run_cost() -> None:
     assert (10.0, 1.0, 0.0) == (values["run::duration"], values["run::tests"], values["run::failed"])
 
 
+@pytest.mark.parametrize(
+    ("running", "failed"),
+    [(["a.py::t"], ["a.py::t"]), (["a.py::t", "b.py::t"], []), ([], [])],
+)
+def test_the_one_test_that_was_running_at_a_crash_has_failed(running: list[str], failed: list[str]) -> None:
+    """All that were running are named; of several nobody knows which one was the cause."""
+    story, _ = tell(*(["began", nodeid, 1_007_000_000] for nodeid in running))
+
+    points = story.crash(1009.5)
+
+    assert tuple(running) == story.died_in
+    assert failed == [result.nodeid for result in story.results]
+    assert [2.5] * len(failed) == [result.call for result in story.results]
+    expected = [
+        name for nodeid in failed for name in ("errors__EXC:ProcessCrash", "errors__all", f"test::{nodeid}")
+    ]
+    assert expected == [label for label, *_ in points]
+    assert points is story.crash(1010.0)
+
+
 def test_every_failure_is_noted_with_its_phase_class_and_fingerprint() -> None:
     """What failed in a run is told by the run itself, so nobody need search histories for it."""
     errors = [

@@ -61,6 +61,8 @@ _NAMED = re.compile(r"^E\s+(?:[\w.]+\.)?([A-Z]\w*)(?:: |$)", re.MULTILINE)
 _CRASHED = re.compile(r"\Aworker '[^'\n]*' crashed while running ")
 #: The class of such a failure.
 WORKER_CRASH = "WorkerCrash"
+#: The class of a failure that is the end of the process itself: `os._exit`, a signal, too little memory.
+PROCESS_CRASH = "ProcessCrash"
 
 
 def class_in(text: str) -> str:

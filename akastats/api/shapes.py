@@ -74,6 +74,10 @@ class Run(BaseModel):
     finished: float | None = Field(description="end in epoch seconds", examples=[1785579361.5])
     duration: float | None = Field(description="seconds", examples=[61.377])
     exit_code: int | None = Field(description="exit code of pytest", examples=[1])
+    died_in: list[str] | None = Field(
+        description="node ids of tests that were running when its process died; null for a run that did not crash",
+        examples=[["tests/test_orders.py::test_total"]],
+    )
     tests: int | None = Field(description="tests that have ended", examples=[812])
     planned: int | None = Field(
         description="tests that it will run, known once they are collected", examples=[812]

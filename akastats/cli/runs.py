@@ -171,6 +171,7 @@ def _show_run(config: Config, found: Details, as_json: bool) -> None:
         output.write_json({**vars(found.run), **{name: of for name, of in vars(found).items() if name != "run"}})
         return
     _write_runs([found.run], config)
+    output.say(*(f"died in {nodeid}" for nodeid in found.run.died_in or ()))
     labels = judged.labels(found.verdicts)
     for failure in found.failures:
         output.say("", f"{failure.count} x {failure.exception or 'expired'}: {failure.message or ''}")

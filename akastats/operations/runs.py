@@ -49,6 +49,10 @@ def started(fields: dict[str, Any], config: Config) -> RunChange:
 FAILING = "failing"
 
 
+#: The field of a crashed run that holds the tests its process died in, a JSON list of node ids.
+DIED_IN = "died_in"
+
+
 def went_on(run_id: str, fields: dict[str, Any], config: Config) -> RunChange:
     """Return what is told of a run while it goes on: some fields, and nothing once anybody has told its end."""
     key = keys.run(config.namespace, run_id)
@@ -61,8 +65,9 @@ def finished(fields: dict[str, Any], config: Config, profile: bytes) -> RunChang
     final = fields["status"] != "crashed"
     replaceable = " ".join([*UNFINISHED, fields["status"]] if final else UNFINISHED)
     change = _change(fields, config, replaceable, profile)
-    # The profile has all failures.
-    return replace(change, writes=(*change.writes, Write("HDEL", change.key, (FAILING,))))
+    # The profile has all failures, and a run that has an end did not die.
+    outdated = (FAILING, DIED_IN) if final else (FAILING,)
+    return replace(change, writes=(*change.writes, Write("HDEL", change.key, outdated)))
 
 
 def _unlisted(namespace: str, run_id: str) -> list[Write]:

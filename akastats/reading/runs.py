@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from akastats.errors import NotFoundError
+from akastats.errors import DamagedError, NotFoundError
 from akastats.operations import runs
 from akastats.operations.requests import Operation
 from akastats.operations.runs import Position
-from akastats.stored_values import MAX_INT
+from akastats.stored_values import MAX_INT, are_texts, json_of
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,8 @@ class Run:
     finished: float | None = None
     duration: float | None = None
     exit_code: int | None = None
+    # Tests that were running when its process died.
+    died_in: list[str] | None = None
     tests: int | None = None
     # How many tests it will run, known once they are collected.
     planned: int | None = None
@@ -93,8 +95,21 @@ def _yes(text: str) -> bool:
     return text in ("1", "true", "True")
 
 
+def _names(text: str) -> list[str] | None:
+    try:
+        stored = json_of(text.encode(errors="replace"))
+    except DamagedError:
+        return None
+    return stored if type(stored) is list and are_texts(stored) else None
+
+
 # By the field's annotation, which is text here: `from __future__ import annotations`.
-_PARSERS: Mapping[str, Callable[[str], Any]] = {"float | None": _number, "int | None": _whole, "bool | None": _yes}
+_PARSERS: Mapping[str, Callable[[str], Any]] = {
+    "float | None": _number,
+    "int | None": _whole,
+    "bool | None": _yes,
+    "list[str] | None": _names,
+}
 _FIELDS: Mapping[str, Callable[[str], Any]] = {
     field.name: _PARSERS.get(str(field.type), str) for field in dataclasses.fields(Run)
 }

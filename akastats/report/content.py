@@ -23,6 +23,8 @@ from akastats.report.failing import Failing, Standing, failing, unnamed
 from akastats.visible import seconds
 
 COMMIT_WIDTH = 10
+#: So many of the tests that a process died in are named.
+MOST_NAMED = 5
 #: So many of the tests that ran right before a flaky one are named.
 MOST_AFTER = 2
 
@@ -123,6 +125,8 @@ def _states(verdicts: Verdicts | None) -> Line:
 
 
 def _notes(details: Details, verdicts: Verdicts | None) -> Iterator[Line]:
+    if details.run.died_in:
+        yield ("The process died while it ran ", *_codes(details.run.died_in), ".")
     if not details.has_profile:
         yield ("There is no profile: the run is not over, or it has expired. What failed is not known.",)
     if verdicts is None:
@@ -133,6 +137,13 @@ def _notes(details: Details, verdicts: Verdicts | None) -> Iterator[Line]:
     if verdicts.undecided:
         durations = "duration has" if verdicts.undecided == 1 else "durations have"
         yield (f"{verdicts.undecided:,} {durations} too short a history to be called slower or not.",)
+
+
+def _codes(names: Sequence[str]) -> Iterator[str | Code]:
+    for number, name in enumerate(names[:MOST_NAMED]):
+        yield from (", ", Code(name)) if number else (Code(name),)
+    if len(names) > MOST_NAMED:
+        yield f" and {len(names) - MOST_NAMED:,} more"
 
 
 def _failures(found: Sequence[Failing], left_out: int, verdicts: Verdicts | None) -> Iterator[Section]:

@@ -131,7 +131,7 @@ class Shipper:
                 return self._persist(self._finish)
             if has_died and not came:
                 # Without a header there is no run to complete.
-                return bool(self.delivery.story.header) and self._persist(self.delivery.complete_as_crashed)
+                return bool(self.delivery.story.header) and self._persist(self._complete_as_crashed)
             if not came and self.delivery.story.header:
                 self._judge.prepare(self.delivery.story.run_id)
             if time.monotonic() - self._answered_at > IDLE_S:
@@ -198,6 +198,9 @@ class Shipper:
         if header.get("quarantine") and self._quarantine is None:
             self._quarantine = excuses(str(header.get("suite", "")), self._config, self.carry)
             quarantine.write(self.spool, self._quarantine)
+
+    def _complete_as_crashed(self) -> None:
+        self.delivery.complete_as_crashed(time.time())
 
     def _finish(self) -> None:
         told = answer(self.delivery.story, self._config, self.carry)

@@ -353,10 +353,14 @@ class Delivery:
         key = keys.cursor(self._config.namespace, self.producer)
         self._carry(apply(Batch(step=Step(key, "0", str(self._last_seq))), self._config))
 
-    def complete_as_crashed(self) -> None:
-        """Write the record and profile of a run whose process ended without a word; its cursor stays."""
+    def complete_as_crashed(self, died_at: float = 0.0) -> None:
+        """Write the record and profile of a run whose process died; its cursor stays.
+
+        `died_at` is when that was seen, in epoch seconds, 0 where it is not known.
+        """
         self.finish()
         while not self.is_done:
+            self._apply_crash(self.story.crash(died_at))
             cursor = self.stands()
             fields = run_fields(self.story, self._checkout(True)) | {"status": "crashed"}
             change = runs.finished(fields, self._config, profile.encode(self.story))
@@ -366,6 +370,22 @@ class Delivery:
                 return
             self._seek(stands)
             self.finish()
+
+    def _apply_crash(self, added: list[Added]) -> None:
+        """Apply the points of the test that the process died in, once: they have a cursor of their own."""
+        if not added:
+            return
+        step = Step(keys.cursor(self._config.namespace, f"{self.producer}-crash"), "0", "1")
+        batch = Batch(step=step)
+        for label, entry, contexts in added:
+            batch.entries.setdefault(label, []).append(entry)
+            batch.contexts.update({context.id: context for context in contexts})
+        try:
+            self._carry(apply(batch, self._config))
+        except ServerError as error:
+            if error.kind != "refused":
+                raise
+            self.refused, self.refusal = self.refused + len(added), str(error)
 
     def _pack(self, labels: int, points: int) -> tuple[Batch, str]:
         """Return the next batch, and where the cursor stands when it is applied."""
@@ -480,6 +500,9 @@ def _write_refused(spool: Path, batch: Batch, error: ServerError) -> None:
         pass
 
 
+#: A run's record names so many of the tests that its process died in.
+MOST_DIED_IN = 20
+
 #: Fields of a run that its spool's header tells as they are.
 TOLD = (
     *("id", "suite", "started", "branch", "commit", "dirty", "provider", "build_id", "build_url", "job"),
@@ -503,6 +526,8 @@ def run_fields(story: Story, checkout: Mapping[str, Any] | None = None) -> dict[
         fields["planned"] = story.planned
     if story.end is not None or story.results:
         fields |= story.counts() | {"duration": round(story.duration, 6), "finished": story.last_time}
+    if story.died_in:
+        fields[runs.DIED_IN] = json.dumps(story.died_in[:MOST_DIED_IN])
     if story.end is not None:
         fields["exit_code"] = story.end["exit_code"]
     return fields

@@ -211,7 +211,11 @@ def _complete(delivery: Delivery, config: Config, carry: Carry) -> None:
     if delivery.is_cut_short:
         # Its longer copy tells how the run ended.
         return
-    if delivery.is_done or (not delivery.applied and _is_told(delivery, config, carry)):
+    if delivery.is_done:
+        return
+    # Before its counts are compared: the test that was running is one of them.
+    delivery.story.crash()
+    if not delivery.applied and _is_told(delivery, config, carry):
         return
     delivery.complete_as_crashed()
 

@@ -18,6 +18,8 @@ from akastats.errors import ServerError
 from akastats.operations import runs
 from akastats.operations.push import CURSOR_TTL_S
 from akastats.operations.requests import Operation
+from akastats.reading import runs as reading
+from akastats.reading.details import details
 from akastats.shipper import leftovers
 from akastats.shipper.delivery import Delivery
 from akastats.shipper.leftovers import OLDEST_S, drain, drain_one, tidy, waiting
@@ -275,15 +277,46 @@ def test_a_sound_line_without_sense_costs_no_other(
     assert {1} == counts(redis_client)
 
 
-def test_the_test_that_a_run_died_in_is_named(spools: Path, config: Config, carry: Carry) -> None:
-    """What began and never ended."""
+def test_the_test_that_a_run_died_in_is_named(
+    spools: Path, config: Config, carry: Carry, redis_client: Redis
+) -> None:
+    """What began and never ended has failed, and has one attempt in its history however often it is delivered."""
     path = spool(spools, ended=False)
     with path.open("ab") as file:
-        file.write(line(1000, '["began","a.py::deadly",7]'))
+        file.write(line(1000, '["began","a.py::deadly",1700000100000000]'))
 
     (drained,) = drain(spools, config, carry)
+    (again,) = drain(spools, config, carry)
+    redis_client.hdel("AKA-STATS::RUN::run-001", "status", "tests")
+    (lost,) = drain(spools, config, carry)
 
-    assert (True, ("a.py::deadly",)) == (drained.complete, drained.unfinished)
+    assert {(True, ("a.py::deadly",), 91)} == {
+        (at.complete, at.unfinished, at.tests) for at in (drained, again, lost)
+    }
+    assert 1 == redis_client.llen("AKA-STATS::HISTORY::test::a.py::deadly")
+    assert 1 == redis_client.llen("AKA-STATS::HISTORY::errors__EXC:ProcessCrash")
+    run = carry(reading.one("AKA-STATS", "run-001"))
+    assert ("crashed", 91, 1, ["a.py::deadly"]) == (run.status, run.tests, run.failed, run.died_in)
+    (failure,) = carry(details("AKA-STATS", "run-001")).failures
+    assert ("ProcessCrash", ["a.py::deadly"]) == (failure.exception, failure.tests)
+
+
+def test_a_run_that_ends_after_all_did_not_die(
+    spools: Path, config: Config, carry: Carry, redis_client: Redis
+) -> None:
+    """The final record of a run that was taken for dead removes what was written about its death."""
+    path = spool(spools, ended=False)
+    with path.open("ab") as file:
+        file.write(line(1000, '["began","a.py::slow",1700000100000000]'))
+    drain(spools, config, carry)
+    with path.open("ab") as file:
+        file.write(line(1001, '["test","a.py::slow","","ppp",1700000100000000,1,2,3]'))
+        file.write(line(1002, '["end",{"finished":1700000200.0,"exit_code":0,"interrupted":false}]'))
+
+    drain(spools, config, carry)
+
+    run = carry(reading.one("AKA-STATS", "run-001"))
+    assert ("passed", 91, 0, None) == (run.status, run.tests, run.failed, run.died_in)
 
 
 def test_a_torn_last_line_is_counted_and_a_whole_one_is_taken(spools: Path, config: Config, carry: Carry) -> None:

@@ -72,7 +72,14 @@ function header(run) {
     age(run.started),
     el("span", {}, duration(run.duration), usual(run.verdicts)),
   ].filter(Boolean);
-  return [head(title, { beside, below }), tally(run), environment(run)];
+  return [head(title, { beside, below }), died(run), tally(run), environment(run)].filter(Boolean);
+}
+
+/** The tests that were running when the process died. */
+function died(run) {
+  if (!run.died_in?.length) return null;
+  const names = run.died_in.flatMap((nodeid, at) => [at ? ", " : " ", testLink(nodeid, run.suite)]);
+  return el("p", { class: "died" }, "The process died while it ran", names);
 }
 
 function usual(judged) {
