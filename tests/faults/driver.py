@@ -284,6 +284,12 @@ def processes(mark: str) -> list[int]:
     return found
 
 
+def died_in(stored: Stored) -> Counter[tuple[str, str]]:
+    """Return the attempts of tests that a run's process died in: one that was alone has failed."""
+    named = [json.loads(run.get("died_in", "[]")) for run in stored.runs]
+    return Counter((nodeids[0], "failed") for nodeids in named if len(nodeids) == 1)
+
+
 def judge(bare: Ran, ran: Ran, stored: Stored, left: int, drained: str) -> Verdict:
     """Compare a recorded run with what is stored of it, and with the bare run. Pure."""
     ours, rest = split_ours(ran.output)
@@ -295,9 +301,10 @@ def judge(bare: Ran, ran: Ran, stored: Stored, left: int, drained: str) -> Verdi
     )
     differing = [(name, was, is_now) for name, was, is_now in pairs if was != is_now]
     differences = [f"{name} bare:\n{was}\n{name} recorded:\n{is_now}" for name, was, is_now in differing]
+    expected = ran.finished + died_in(stored)
     return Verdict(
-        lost=(ran.finished - stored.results).total(),
-        doubled=(stored.results - ran.finished).total() + stored.miscounted,
+        lost=(expected - stored.results).total(),
+        doubled=(stored.results - expected).total() + stored.miscounted,
         outcomes_equal=not differences,
         added_at_exit_s=round(max(0.0, ran.tail_s - bare.tail_s), 3),
         warning_lines=sum(line.startswith("akastats:") and " recorded as run " not in line for line in ours),

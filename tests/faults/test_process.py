@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 
@@ -93,8 +94,10 @@ def test_what_finished_before_the_end_is_kept(driver: Driver, row: Rows, end: st
     (content,) = verdict.stored.profiles
     if place != "collection":
         assert 10 <= verdict.recorded.finished.total()
-        # For pytest sys.exit is a failure like any other; after all else the test has no outcome.
-        assert ([] if end == "sys.exit(4)" else ["test_a.py::test_at"]) == content["unfinished"]
+        # For pytest sys.exit is a failure like any other; else a test has an outcome once its call is reported.
+        has_outcome = end == "sys.exit(4)" or (place == "a teardown" and end not in SUDDEN)
+        assert ([] if has_outcome else ["test_a.py::test_at"]) == content["unfinished"]
+        assert (["test_a.py::test_at"] if end in SUDDEN else []) == json.loads(run.get("died_in", "[]"))
     assert ("crashed" == run["status"]) == (end in SUDDEN)
     row("23", f"{end} in {place}", verdict, at_exit_s=ANSWERING_S)
 

@@ -58,6 +58,11 @@ class Truth:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:
+        # What ended the run may have come between a test's call and its teardown.
+        for nodeid, told in PHASES.items():
+            if "call" in told:
+                ATTEMPTS[nodeid] += 1
+                tell(nodeid, outcome(told), ATTEMPTS[nodeid])
         tell()
 
 
