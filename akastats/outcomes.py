@@ -350,8 +350,12 @@ class Story:
         return label(word, rest, str(self.header.get("suite", "")))
 
     def _own(self, nodeid: str) -> str:
-        """Return pytest's own node id: with `--dist loadgroup` pytest-xdist appends `@group`."""
-        if self.header.get("dist") == "loadgroup" and nodeid.rfind("@") > nodeid.rfind("]"):
+        """Return pytest's own node id: with `--dist loadgroup` pytest-xdist appends `@group`.
+
+        Spools of later releases hold none, because only the plugin knows whether a test has a group.
+        """
+        is_grouped = self.header.get("dist") == "loadgroup" and not self.header.get("ungrouped")
+        if is_grouped and nodeid.rfind("@") > nodeid.rfind("]"):
             return nodeid[: nodeid.rfind("@")]
         return nodeid
 

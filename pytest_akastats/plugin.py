@@ -27,7 +27,10 @@ _MARKER = (
     "usual; `pytest --akastats` tells which took more"
 )
 # Calls of pytest that run no test.
-_SILENT = ("collectonly", "showfixtures", "show_fixtures_per_test", "setupplan", "help", "version")
+_SILENT = (
+    *("collectonly", "showfixtures", "show_fixtures_per_test", "setuponly", "setupplan"),
+    *("cacheshow", "markers", "help", "version"),
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

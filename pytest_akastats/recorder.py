@@ -23,6 +23,7 @@ from akastats.spool.writer import Writer
 from pytest_akastats.budgets import ATTRIBUTE as BUDGET
 from pytest_akastats.budgets import Told
 from pytest_akastats.failure import text_of
+from pytest_akastats.names import Location, Names, without_group
 from pytest_akastats.probe import ATTRIBUTE, QUARANTINED, Probe, Readings
 
 # So many names are remembered with the secrets out of them: a test's is written three times.
@@ -54,11 +55,15 @@ POSITION = {"setup": 0, "call": 1, "teardown": 2}
 class Recorder:
     """Turns pytest's reports into spool records, on the controller (or the only process)."""
 
-    def __init__(self, writer: Writer, probe: Probe, redact: Redactor) -> None:
+    def __init__(
+        self, writer: Writer, probe: Probe, redact: Redactor, names: Names, is_grouped: bool = False
+    ) -> None:
+        """Record into `writer`; `is_grouped`: pytest-xdist appends groups to node ids."""
         self._writer = writer
         self._probe = probe
         self._redact = redact
-        self._name = lru_cache(REMEMBERED)(redact.name)
+        self._name = lru_cache(REMEMBERED)(names)
+        self._is_grouped = is_grouped
         # Reports of unfinished tests by worker ("" is this process) and node id: plugins run several at once.
         self._held: defaultdict[str, defaultdict[str, Held]] = defaultdict(_no_reports)
         # No test can have taken longer than since then.
@@ -74,9 +79,11 @@ class Recorder:
         self._planned = 0
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_logstart(self, nodeid: str) -> None:
+    def pytest_runtest_logstart(self, nodeid: str, location: Location) -> None:
         try:
             began = self._probe.begin() * 1e6
+            if self._is_grouped:
+                nodeid = without_group(nodeid, location)
             # Secrets come into a node id as parameters, and only then.
             if "[" in nodeid:
                 nodeid = self._name(nodeid)
@@ -111,6 +118,10 @@ class Recorder:
                 raised = report.__dict__.pop(ATTRIBUTE, None) or self._probe.raised_in(report.nodeid)
                 now = int(self._probe.wall() * 1e6)
                 self._say("uncollected", self._name(report.nodeid), raised, self._text(report), now)
+            elif report.skipped:
+                # A module that skips itself counts as a test that was skipped, as pytest counts it.
+                now = int(self._probe.wall() * 1e6)
+                self._say("test", self._name(report.nodeid) or ".", "", "s--", now, 0, 0, 0)
         except Exception as error:
             self._mishaps.note(error)
 
@@ -193,7 +204,7 @@ class Recorder:
             self._error(report, worker, readings[1])
         if report.when == "teardown":
             if BUDGET in content:
-                self._take_budget(report.nodeid, content.pop(BUDGET))
+                self._take_budget(self._named(report), content.pop(BUDGET))
             held = self._held[worker].pop(report.nodeid, None) or [None, None, None]
             self._finish(held, report, worker, readings)
         elif report.when == CRASHED:
@@ -219,11 +230,15 @@ class Recorder:
         if str(report.when) == CRASHED:
             kind, worker = "crash", _worker_of_crash(report, worker)
         now = int(self._probe.wall() * 1e6)
-        self._say("error", self._name(report.nodeid), worker, report.when, kind, raised, self._text(report), now)
+        self._say("error", self._named(report), worker, report.when, kind, raised, self._text(report), now)
+
+    def _named(self, report: pytest.TestReport) -> str:
+        """Return the node id under which the test of a report is recorded."""
+        nodeid = without_group(report.nodeid, report.location) if self._is_grouped else report.nodeid
+        return self._name(nodeid) if "[" in nodeid else nodeid
 
     def _take_budget(self, nodeid: str, told: Told) -> None:
         budget, wrong = told
-        nodeid = self._name(nodeid)
         if budget:
             self._say("budget", nodeid, budget)
         if wrong:
@@ -256,9 +271,7 @@ class Recorder:
 
     def _finish(self, held: Held, teardown: pytest.TestReport | None, worker: str, readings: Readings) -> None:
         setup, call, _ = held
-        nodeid = (teardown or call or setup).nodeid  # type: ignore[union-attr]  # one of them is there
-        if "[" in nodeid:
-            nodeid = self._name(nodeid)
+        nodeid = self._named(teardown or call or setup)  # type: ignore[arg-type]  # one of them is there
         if readings[5]:
             self._say_retried(nodeid, worker, readings[5])
         start, d0, d1, d2 = self._times(setup, call, teardown, readings[0])

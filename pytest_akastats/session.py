@@ -25,6 +25,7 @@ from pytest_akastats.budgets import Markers
 from pytest_akastats.fail_on import decide
 from pytest_akastats.fixtures import PROBE
 from pytest_akastats.mishaps import described
+from pytest_akastats.names import Names
 from pytest_akastats.options import Options, read
 from pytest_akastats.probe import Probe, WorkerProbe
 from pytest_akastats.recorder import Recorder
@@ -107,24 +108,40 @@ class Session:
         self._spool: Path | None = None
         self._problem = ""
         self._redact: Redactor | None = None
+        self._names: Names | None = None
         self._unstarted = ""
         self._session: pytest.Session | None = None
+        # When the session began, in epoch seconds.
+        self._started = 0.0
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         try:
-            self._session = session
-            self._begin()
+            self._session, self._started = session, self._probe.wall()
+            # pytest-xdist tells its workers here what they need of this run.
+            if self._config.getoption("dist", "no") != "no":
+                self._begin()
+        except Exception as error:
+            self._problem = self._problem or described(error)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self) -> None:
+        # Not before: commands of pytest and of plugins that only show something start a session, too.
+        try:
+            if self._recorder is None and not self._problem:
+                self._begin()
         except Exception as error:
             self._problem = self._problem or described(error)
 
     def _begin(self) -> None:
         patterns = (*configuration.read(os.environ).redact.splitlines(), *self._options.redact)
         self._redact = redact = redactor(os.environ, patterns)
-        started = self._probe.wall()
+        self._names = names = Names(redact.name, lambda: getattr(self._session, "items", ()))
+        started = self._started
         run_id = new_run_id(started)
         writer = create(places.candidates(self._options.directory, os.environ), run_id)
-        recorder = Recorder(writer, self._probe, redact)
+        is_grouped = self._config.getoption("dist", "no") == "loadgroup"
+        recorder = Recorder(writer, self._probe, redact, names, is_grouped)
         of_spool = {"producer": writer.producer, "locked": writer.is_locked}
         header = {**self._header(run_id, started, redact), **of_spool}
         recorder.begin(header)
@@ -135,7 +152,7 @@ class Session:
         try:
             detached.start("akastats.shipper", str(writer.path), environment=self._environment())
             if self._quarantine is not None:
-                self._quarantine.begin(writer.path, redact.name)
+                self._quarantine.begin(writer.path, names)
         except Exception as error:
             self._unstarted = described(error)
 
@@ -162,6 +179,7 @@ class Session:
             "pytest": pytest.__version__,
             "workers": _workers(config),
             "dist": config.getoption("dist", "no"),
+            "ungrouped": True,
             "argv": redact(" ".join(map(str, config.invocation_params.args)))[:2000],
             "cpu_count": os.cpu_count(),
             **({"quarantine": True} if self._quarantine is not None else {}),
@@ -192,7 +210,7 @@ class Session:
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         try:
-            if self._getpid() == self._pid:
+            if self._getpid() == self._pid and (self._recorder is not None or self._problem):
                 self._tell(terminalreporter)
         except Exception as error:
             self._tell_shortly(terminalreporter, error)
@@ -216,6 +234,8 @@ class Session:
             self._decide(reporter, state, problem)
         if self._recorder is not None and self._recorder.wrong_markers:
             reporter.write_line(f"akastats: {visible(self._recorder.wrong_markers)}")
+        if self._names is not None and self._names.notice:
+            reporter.write_line(f"akastats: {self._names.notice}")
         if not problem and self._redact is not None and self._redact.warning:
             reporter.write_line(f"akastats: {visible(self._redact.warning)}")
 

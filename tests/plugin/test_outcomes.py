@@ -251,10 +251,29 @@ def test_doctests_are_tests(pytester: pytest.Pytester, record: Record) -> None:
 
 
 def test_a_group_of_xdist_is_no_part_of_a_node_id(pytester: pytest.Pytester, record: Record) -> None:
-    """With `--dist loadgroup` the labels are those of any other run."""
-    pytester.makepyfile(test_one="import pytest\n@pytest.mark.xdist_group('db')\ndef test_grouped(): pass\n")
+    """With `--dist loadgroup` the labels are those of any other run, also where a path holds an `@`."""
+    source = (
+        "import pytest\n@pytest.mark.xdist_group('db')\ndef test_grouped(): pass\ndef test_alone(): assert 0\n"
+    )
+    pytester.makepyfile(**{"pkgs/@acme/test_one": source})
 
     recorded = record("-n2", "--dist=loadgroup")
 
-    assert {"test_grouped": "passed"} == recorded.outcomes
-    assert 1 == len(history("test::test_one.py::test_grouped"))
+    assert {"test_grouped": "passed", "test_alone": "failed"} == recorded.outcomes
+    assert 1 == len(history("test::pkgs/@acme/test_one.py::test_grouped"))
+    assert ["pkgs/@acme/test_one.py::test_alone"] == recorded.profile["errors"]["nodeid"]
+    assert [] == recorded.profile["unfinished"]
+
+
+def test_a_module_that_skips_itself_is_counted(pytester: pytest.Pytester, record: Record, spread: str) -> None:
+    """As in pytest's own closing line: a module skipped at collection is one that was skipped."""
+    pytester.makepyfile(
+        test_a="import pytest\npytest.skip('not here', allow_module_level=True)\n",
+        test_b="import pytest\npytest.importorskip('no_such_module')\n",
+        test_c="import pytest\n@pytest.mark.skip\ndef test_c(): pass\ndef test_d(): pass\n",
+    )
+
+    recorded = record(spread)
+
+    assert recorded.result.parseoutcomes()["skipped"] == 3
+    assert (4, 3, 1) == recorded.counts("tests", "skipped", "passed")

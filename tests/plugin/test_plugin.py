@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from akastats.redis import sync_redis
+from pytest_akastats.plugin import is_on
 
 from .conftest import Record, history
 
@@ -95,14 +96,39 @@ def test_a_namespace_is_used_for_every_key(pytester: pytest.Pytester, record: Re
     assert not [name for name in names if not name.startswith("OTHER::")]
 
 
-@pytest.mark.parametrize("argument", ["--collect-only", "--fixtures", "--help", "--version"])
+# An option of another plugin that only shows something: like those of pytest it starts a session.
+SHOWS = """
+from _pytest.main import wrap_session
+
+def pytest_addoption(parser): parser.addoption("--show-something", action="store_true")
+
+def pytest_cmdline_main(config):
+    if config.getoption("--show-something"):
+        return wrap_session(config, lambda config, session: session.perform_collect() and None)
+"""
+NO_RUN = (
+    *("--collect-only", "--fixtures", "--fixtures-per-test", "--setup-only", "--setup-plan", "--cache-show"),
+    *("--markers", "--help", "--version"),
+)
+
+
+@pytest.mark.parametrize("argument", NO_RUN)
+def test_options_that_run_no_tests_switch_it_off(pytester: pytest.Pytester, argument: str) -> None:
+    """Nothing of us is loaded where pytest only shows something."""
+    assert is_on(pytester.parseconfig("--akastats"))
+    assert not is_on(pytester.parseconfig("--akastats", argument))
+
+
+@pytest.mark.parametrize("argument", ["--cache-show", "--show-something"])
 def test_a_call_that_runs_no_tests_is_no_run(pytester: pytest.Pytester, argument: str) -> None:
-    """Listing tests or fixtures leaves nothing behind."""
+    """What only shows something leaves nothing behind, and nothing is said of it."""
+    pytester.makeconftest(SHOWS)
     pytester.makepyfile(test_one="def test_a(): pass\n")
 
-    pytester.runpytest_subprocess("--akastats", argument)
+    result = pytester.runpytest_subprocess("--akastats", argument)
 
     assert not (pytester.path / ".akastats").exists()
+    assert "akastats: " not in result.stdout.str()
 
 
 def test_recorded_and_bare_runs_say_the_same(pytester: pytest.Pytester, server: str) -> None:

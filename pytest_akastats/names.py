@@ -1,0 +1,74 @@
+"""Node ids as they are recorded: without pytest-xdist's groups, without memory addresses, without secrets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+# As `object.__repr__` and functions write it. Hexadecimal numbers without the word are values.
+_ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]{4,16}\b")
+_MASKED = "at 0x..."
+
+# What pytest says of where a test is: file, line, name.
+Location = tuple[str, int | None, str]
+
+
+def without_group(nodeid: str, location: Location) -> str:
+    """Return pytest's own node id: with `--dist loadgroup`, pytest-xdist appends `@group` to tests of a group.
+
+    An `@` may also be part of a path, or of the name in `location`, which pytest-xdist leaves alone.
+    """
+    if nodeid.rfind("@") <= nodeid.rfind("]"):
+        return nodeid
+    name = nodeid.rpartition("::")[2]
+    is_grouped = "@" in name and not location[2].endswith(name)
+    return nodeid[: nodeid.rfind("@")] if is_grouped else nodeid
+
+
+class Names:
+    """Returns the recorded name of a node id that has parameters; `redact` removes secrets from it.
+
+    A memory address differs in every run, so that such a test would never have a history: it is masked. Tests that
+    differ in nothing else are told apart by the place of their parameters, which `items` know.
+    """
+
+    def __init__(self, redact: Callable[[str], str], items: Callable[[], Iterable[Any]]) -> None:
+        self._redact = redact
+        self._items = items
+        self._numbers: dict[str, str] | None = None
+        self._masked: set[str] = set()
+
+    def __call__(self, nodeid: str) -> str:
+        """Return the name under which a test is recorded."""
+        return self._redact(self._without_address(nodeid) if " at 0x" in nodeid else nodeid)
+
+    @property
+    def notice(self) -> str:
+        """What to write at the end of a run about addresses; empty where there were none."""
+        count = len(self._masked)
+        if not count:
+            return ""
+        names = "1 node id holds a memory address" if count == 1 else f"{count} node ids hold memory addresses"
+        return f"{names}, recorded as 0x...; give these parameters ids to tell their tests apart"
+
+    def _without_address(self, nodeid: str) -> str:
+        masked = _ADDRESS.sub(_MASKED, nodeid)
+        if masked != nodeid:
+            self._masked.add(nodeid)
+            number = self._number(nodeid)
+            if number and masked.endswith("]"):
+                masked = f"{masked[:-1]}-{number}]"
+        return masked
+
+    def _number(self, nodeid: str) -> str:
+        """Return the positions of a test's parameters, such as `0-2`; empty for the first, or where unknown."""
+        if self._numbers is None:
+            self._numbers = {item.nodeid: positions_of(item) for item in self._items() if " at 0x" in item.nodeid}
+        return self._numbers.get(nodeid, "")
+
+
+def positions_of(item: Any) -> str:
+    """Return the positions of an item's parameters in their lists; empty where all are the first."""
+    indices = getattr(getattr(item, "callspec", None), "indices", {})
+    return "-".join(map(str, indices.values())) if any(indices.values()) else ""
