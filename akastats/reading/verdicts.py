@@ -72,8 +72,8 @@ def newest(
 ) -> Operation[Verdicts | None]:
     """Read the newest verdicts of a suite (empty: of runs without one; `None`: any), of one branch if it is named.
 
-    `before` leaves out that run and later ones, `is_base` all pull requests. `None` where none of the newest 200 runs has any. What cannot be
-    read is passed over, so that the first run after an update is judged too.
+    `before` leaves out that run and later ones, `is_base` all pull requests. `None` where none of the newest
+    200 runs has any. What cannot be read is passed over, so that the first run after an update is judged too.
     """
     for run_id in (yield from judged_runs(namespace, suite, branch, before, is_base)):
         found = yield from of_run_if_any(namespace, run_id)
