@@ -43,7 +43,14 @@ def _headline(told: Mapping[str, Any]) -> str:
         counts.append(f"{told['unlabelled']} without a history")
     if told["is_outage"]:
         counts.append("far more than usual: an outage?")
-    return f"failures: {', '.join(counts)}"
+    return f"failures: {', '.join(counts)}{_compared(told)}"
+
+
+def _compared(told: Mapping[str, Any]) -> str:
+    """Return which branch failures are compared with, where no label names it."""
+    is_named = "also failing on base" in told["labels"]
+    is_judged = bool(told["labels"].keys() - {"quarantined"})
+    return f"; compared with {visible(told['base'])}" if told["base"] and is_judged and not is_named else ""
 
 
 def _named(label: str, told: Mapping[str, Any]) -> str:

@@ -76,7 +76,15 @@ def _write_runs(items: Sequence[Run], config: Config) -> None:
 
 def _run_row(run: Run, where: tzinfo) -> tuple[object, ...]:
     counts = (run.id, run.status, run.tests, run.failed, run.errors, _seconds(run.duration))
-    return (*counts, moment(run.started, where), run.branch, _short(run.commit), run.suite)
+    return (*counts, moment(run.started, where), _branch(run), _short(run.commit, run.dirty), run.suite)
+
+
+def _branch(run: Run) -> str:
+    """Return a run's branch, with what keeps it from standing for that branch."""
+    number = "pull request" + (f" {run.pull_request}" if run.pull_request != "true" else "")
+    notes = [number if run.pull_request else "", "nested" if run.nested else ""]
+    noted = ", ".join(note for note in notes if note)
+    return " ".join(part for part in (run.branch or "", noted and f"({noted})") if part)
 
 
 def show(
@@ -237,5 +245,6 @@ def _seconds(value: float | None) -> str | None:
     return None if value is None else seconds(value)
 
 
-def _short(commit: str | None) -> str | None:
-    return commit and commit[:COMMIT_WIDTH]
+def _short(commit: str | None, is_dirty: bool | None = False) -> str | None:
+    """Return a commit's short id, with a `+` where not all was committed."""
+    return commit and commit[:COMMIT_WIDTH] + ("+" if is_dirty else "")

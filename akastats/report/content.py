@@ -49,7 +49,7 @@ def document(details: Details, verdicts: Verdicts | None, commits: Mapping[str, 
     return Document(
         status=run.status or "",
         title=_title(run, found),
-        facts=tuple(line for line in (_place(run), _pace(run, verdicts), _states(verdicts)) if line),
+        facts=tuple(line for line in (_place(run, verdicts), _pace(run, verdicts), _states(verdicts)) if line),
         notes=tuple(_notes(details, verdicts)),
         sections=tuple(
             section
@@ -87,8 +87,8 @@ def _title(run: Run, found: Sequence[Failing]) -> Line:
     return (f"Tests {run.status or 'recorded'}", *suite, f": {counted(run)}{told}")
 
 
-def _place(run: Run) -> Line:
-    """Return which code was tested, and where that is told in full."""
+def _place(run: Run, verdicts: Verdicts | None) -> Line:
+    """Return which code was tested, what it is compared with, and where that is told in full."""
     line: list[str | Code | Link] = ["Run ", Code(run.id)]
     if run.branch:
         line += [" of ", Code(run.branch)]
@@ -96,6 +96,12 @@ def _place(run: Run) -> Line:
         line += [" at ", Code(run.commit[:COMMIT_WIDTH])]
     if run.dirty:
         line.append(" with changes that are not committed")
+    if run.pull_request:
+        line.append(f", pull request {run.pull_request}" if run.pull_request != "true" else ", a pull request")
+    if run.nested:
+        line.append(", inside another run")
+    if verdicts and verdicts.base and not run.nested:
+        line += [", compared with ", Code(verdicts.base)]
     if run.build_url and run.build_url.startswith(("https://", "http://")):
         line += [", ", Link("build", run.build_url)]
     return tuple(line)

@@ -56,7 +56,10 @@ def test_what_is_in_quarantine_is_counted_and_not_named():
 
     lines = verdict_lines(told(labels=labels, failures=failures, usual_seconds=None))
 
-    assert ["  failures: 1 known flaky, 2 quarantined", "    known flaky 50%        a::y"] == lines
+    assert [
+        "  failures: 1 known flaky, 2 quarantined; compared with main",
+        "    known flaky 50%        a::y",
+    ] == lines
     assert [] == verdict_lines(told(labels={"quarantined": 2}, failures=failures[1:], usual_seconds=None))
 
 
@@ -167,3 +170,18 @@ def test_long_names_keep_their_end():
 
     assert lines[1].endswith("a.py::t")
     assert len(lines[1]) < 140
+
+
+def test_the_branch_that_failures_are_compared_with_is_named_once():
+    """By a label, else behind the counts; where nothing was compared it is not."""
+    new = verdict_lines(told(labels={"new": 1}, failures=[["a::x", "new", None]], base="develop"))
+    also = verdict_lines(
+        told(labels={"also failing on base": 1}, failures=[["a::x", "also failing on base", None]], base="develop")
+    )
+    nothing = verdict_lines(told(labels={}, unlabelled=1, failures=[["a::x", None, None]], base="develop"))
+
+    assert [
+        "  failures: 1 new; compared with develop",
+        "  failures: 1 also failing on develop",
+        "  failures: 1 without a history",
+    ] == [new[0], also[0], nothing[0]]

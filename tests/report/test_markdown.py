@@ -144,7 +144,9 @@ def test_nothing_found_is_a_short_report():
     """A run that passed and has no news has neither sections nor excuses."""
     run = type(RUN)(id="r", status="passed", tests=3, passed=3)
 
-    assert "### Tests passed: 3 passed\n\nRun `r`\n" == markdown(document(details(run=run), verdicts()))
+    assert "### Tests passed: 3 passed\n\nRun `r`, compared with `main`\n" == markdown(
+        document(details(run=run), verdicts())
+    )
 
 
 def test_a_long_name_keeps_both_ends():
@@ -153,3 +155,15 @@ def test_a_long_name_keeps_both_ends():
 
     assert f"{name[:196]} ... {name[-99:]}" == cut(name, 300)
     assert ONE == cut(ONE, len(ONE))
+
+
+def test_which_code_was_tested_and_what_it_is_compared_with():
+    """A pull request, changes that are not committed, a run inside another one."""
+    run = type(RUN)(id="r", status="passed", tests=3, passed=3, branch="main", dirty=True, pull_request="7")
+    nested = type(RUN)(id="r", status="passed", tests=3, passed=3, nested=True)
+
+    assert (
+        "Run `r` of `main` with changes that are not committed, pull request 7, compared with `main`\n"
+        in markdown(document(details(run=run), verdicts()))
+    )
+    assert "Run `r`, inside another run\n" in markdown(document(details(run=nested), verdicts()))

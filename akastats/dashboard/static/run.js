@@ -22,6 +22,7 @@ import {
   countsOf,
   expectedTests,
   failedCount,
+  kindOfRun,
   progress,
   testLink,
 } from "./words.js";
@@ -67,6 +68,7 @@ function header(run) {
   const beside = el("div", { class: "bar" }, build(run), comparison(run));
   const below = [
     branchName(run.branch),
+    kindOfRun(run),
     commitId(run.commit, run.dirty),
     run.suite && el("span", { class: "tag" }, run.suite),
     age(run.started),
@@ -217,7 +219,7 @@ function failed(run) {
   );
 }
 
-function meaning({ failures: judged, is_outage: isOutage, base, branch }) {
+function meaning({ failures: judged, is_outage: isOutage, base }) {
   const unknown = judged.filter((one) => !one.label).length;
   return [
     el(
@@ -225,7 +227,7 @@ function meaning({ failures: judged, is_outage: isOutage, base, branch }) {
       { class: "facts labels" },
       labelTags(judged),
       unknown > 0 && el("span", {}, `${number(unknown)} without a history to judge by`),
-      base && base !== branch && el("span", {}, "against ", branchName(base)),
+      base && el("span", {}, "compared with ", branchName(base)),
     ),
     isOutage && outage(),
   ];

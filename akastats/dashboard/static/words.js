@@ -64,6 +64,13 @@ export function commitId(commit, dirty = false) {
   );
 }
 
+/** Return a tag for a run that does not stand for its branch: of a pull request, or inside another run. */
+export function kindOfRun({ pull_request: number, nested }) {
+  if (nested) return el("span", { class: "tag", title: "It ran inside another run" }, "nested");
+  if (!number) return null;
+  return el("span", { class: "tag" }, number === "true" ? "pull request" : `pull request ${number}`);
+}
+
 /** Return a branch's name. */
 export function branchName(branch) {
   return branch ? el("span", { class: "branch", title: branch }, branch) : null;
@@ -83,7 +90,7 @@ export const runColumns = [
     title: "Status",
     cell: (run) => el("a", { class: "bare", href: to.run(run.id), title: `run ${run.id}` }, badge(run.status)),
   },
-  { title: "Branch", cell: (run) => branchName(run.branch) },
+  { title: "Branch", cell: (run) => [branchName(run.branch), " ", kindOfRun(run)] },
   { title: "Commit", cell: (run) => commitId(run.commit, run.dirty), wide: true },
   { title: "Suite", cell: (run) => run.suite, wide: true },
   {
