@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 FAILING = ("failed", "error")
@@ -36,7 +36,10 @@ class Change:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What differs from a base: in the order the tests ran, but `slower` and `faster` by seconds, most first."""
+    """What differs from a base: in the order the tests ran, but `slower` and `faster` by seconds, most first.
+
+    `noise` are differences that the tests' own history explains, or that no history tells from noise.
+    """
 
     newly_failing: list[Change]
     fixed: list[Change]
@@ -44,13 +47,21 @@ class Comparison:
     faster: list[Change]
     added: list[Change]
     removed: list[Change]
+    noise: list[Change] = field(default_factory=list)
 
 
 def verdicts(content: Mapping[str, Any]) -> dict[str, Verdict]:
-    """Return what became of each test of a profile; of a test that was run again, the last attempt counts."""
+    """Return what became of each test of a profile.
+
+    Of a test that was run again the last attempt counts, of tests that share a node id the first that failed.
+    """
     table = content["tests"]
     told = map(Verdict, table["outcome"], [us / 1e6 for us in values_us(table)])
-    return dict(zip(table["nodeid"], told, strict=True))
+    found: dict[str, Verdict] = {}
+    for nodeid, verdict in zip(table["nodeid"], told, strict=True):
+        if nodeid not in found or found[nodeid].outcome not in FAILING:
+            found[nodeid] = verdict
+    return found
 
 
 def values_us(table: Mapping[str, Sequence[int]]) -> list[int]:
@@ -87,13 +98,14 @@ def _where(found: Comparison, now: Verdict, before: Verdict | None) -> Iterator[
     if now.outcome in FINE and before.outcome in FAILING:
         yield found.fixed
     if now.outcome == before.outcome != "skipped":
-        if _is_more(now.seconds, before.seconds):
+        if is_more(now.seconds, before.seconds):
             yield found.slower
-        elif _is_more(before.seconds, now.seconds):
+        elif is_more(before.seconds, now.seconds):
             yield found.faster
 
 
-def _is_more(seconds: float, than: float) -> bool:
+def is_more(seconds: float, than: float) -> bool:
+    """Whether a duration is more than another by 10 % and by 20 ms."""
     # Rounded to what profiles keep: 0.12 - 0.1 falls short of 0.02 by a float's last digit.
     return seconds > than and round(seconds - than, 6) >= max(LEAST_S, round(LEAST_SHARE * than, 6))
 

@@ -8,7 +8,7 @@ Every commit has one verdict, however often it ran: a repeated nightly job does 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import exp, log
 from typing import Literal, NamedTuple
 
@@ -92,6 +92,8 @@ class Flakiness:
 
     `rate` is how much of its first attempts fail at present, `low` to `high` where that lies with a probability of
     95 %; `probability` that of being flaky; `evidence` the failing runs that speak for the state, newest first.
+    `failing` are all runs in which it failed since it is in this state, oldest first. `attempts` and `failures`
+    count the first attempts that the rate is of.
     """
 
     state: State
@@ -101,6 +103,9 @@ class Flakiness:
     probability: float = 0.0
     evidence: tuple[str, ...] = ()
     segments: tuple[Segment, ...] = ()
+    failing: tuple[str, ...] = ()
+    attempts: int = 0
+    failures: int = 0
 
 
 def judge(votes: Sequence[Vote], outages: Collection[str] = ()) -> Flakiness:
@@ -140,11 +145,11 @@ _PASSED = Trial(failed=False)
 def _without_failures(counted: Sequence[Vote], votes: Sequence[Vote]) -> Flakiness:
     failing = _failing_since(votes)
     if len(failing) >= LEAST_BREAKAGE:
-        return _judged("broken", _Attempts.of(failing), evidence=_runs_of(failing))
+        return _broken(failing, votes)
     commits = len({vote.commit or vote.run for vote in counted})
     segments = (Segment(counted[0].run, counted[-1].run, commits, 0, 0),) if counted else ()
     state: State = "healthy" if commits >= LEAST_COMMITS else "new"
-    return _judged(state, _Attempts(len(counted), 0), segments=segments)
+    return replace(judged(state, len(counted)), segments=segments)
 
 
 def _with_failures(verdicts: Sequence[Verdict], votes: Sequence[Vote]) -> Flakiness:
@@ -152,17 +157,42 @@ def _with_failures(verdicts: Sequence[Verdict], votes: Sequence[Vote]) -> Flakin
     segments = _segments(verdicts, stretches)
     broken = [found for stretch in stretches if (found := _breakage(verdicts, stretch))]
     if broken and broken[-1].stop == len(verdicts):
-        failing = verdicts[broken[-1].start :]
-        return _judged("broken", _Attempts.of(failing), evidence=_runs_of(failing), segments=segments)
+        return replace(_broken(verdicts[broken[-1].start :], votes), segments=segments)
     sporadic = _since_recovery(verdicts, broken)
-    probability, attempts = flaky_probability(sporadic), _Attempts.of(sporadic)
+    probability = flaky_probability(sporadic)
     if probability >= FLAKY and _is_repeated(sporadic):
-        return _judged("flaky", attempts, probability, _speaking(sporadic), segments)
+        return _sporadic("flaky", sporadic, probability, segments)
     failing = _failing_since(votes)
     if len(failing) >= LEAST_BREAKAGE or (failing and failing[-1].trial.repeated):
-        return _judged("broken", _Attempts.of(failing), probability, _runs_of(failing), segments)
-    state = _unproven(len(verdicts), probability, bool(failing))
-    return _judged(state, attempts, probability, _speaking(sporadic), segments)
+        return replace(_broken(failing, votes), probability=probability, segments=segments)
+    return _sporadic(_unproven(len(verdicts), probability, bool(failing)), sporadic, probability, segments)
+
+
+def _broken(failing: Sequence[Verdict], votes: Sequence[Vote]) -> Flakiness:
+    runs = _failing_runs_since(votes) or _failing_runs(failing)
+    return replace(_of_verdicts("broken", failing), evidence=_runs_of(failing), failing=runs)
+
+
+def _sporadic(
+    state: State, verdicts: Sequence[Verdict], probability: float, segments: tuple[Segment, ...]
+) -> Flakiness:
+    return replace(
+        _of_verdicts(state, verdicts),
+        probability=probability,
+        evidence=_speaking(verdicts),
+        segments=segments,
+        failing=_failing_runs(verdicts),
+    )
+
+
+def _failing_runs(verdicts: Sequence[Verdict]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(run for verdict in verdicts for run in verdict.failing_runs))
+
+
+def _failing_runs_since(votes: Sequence[Vote]) -> tuple[str, ...]:
+    """Return the runs since the test passed last, oldest first: what a commit's first runs passed is left out."""
+    passed = [at for at, vote in enumerate(votes) if not vote.failed]
+    return tuple(dict.fromkeys(vote.run for vote in votes[passed[-1] + 1 if passed else 0 :]))
 
 
 def _unproven(commits: int, probability: float, is_failing: bool) -> State:
@@ -171,27 +201,16 @@ def _unproven(commits: int, probability: float, is_failing: bool) -> State:
     return "undecided" if is_failing or probability >= DOUBTFUL else "healthy"
 
 
-class _Attempts(NamedTuple):
-    """First attempts, and how many of them failed."""
-
-    made: int
-    failed: int
-
-    @classmethod
-    def of(cls, verdicts: Sequence[Verdict]) -> _Attempts:
-        return cls(sum(each.attempts for each in verdicts), sum(each.failures for each in verdicts))
+def _of_verdicts(state: State, verdicts: Sequence[Verdict]) -> Flakiness:
+    made, failed = sum(each.attempts for each in verdicts), sum(each.failures for each in verdicts)
+    return judged(state, made, failed)
 
 
-def _judged(
-    state: State,
-    attempts: _Attempts,
-    probability: float = 0.0,
-    evidence: tuple[str, ...] = (),
-    segments: tuple[Segment, ...] = (),
-) -> Flakiness:
-    a, b = FAILED_PRIOR[0] + attempts.failed, FAILED_PRIOR[1] + attempts.made - attempts.failed
+def judged(state: State, attempts: int = 0, failures: int = 0) -> Flakiness:
+    """Return a state with the rate of so many first attempts of which so many failed."""
+    a, b = FAILED_PRIOR[0] + failures, FAILED_PRIOR[1] + attempts - failures
     low, high = (quantile(share, a, b) for share in _INTERVAL)
-    return Flakiness(state, a / (a + b), low, high, probability, evidence, segments)
+    return Flakiness(state, a / (a + b), low, high, attempts=attempts, failures=failures)
 
 
 def _segments(verdicts: Sequence[Verdict], stretches: Sequence[range]) -> tuple[Segment, ...]:

@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from akastats.analysis.budgets import over_budget, pace_among, usual_of
-from akastats.analysis.failing import judged_failures
+from akastats.analysis.environment import Environment
+from akastats.analysis.failing import agreeing, judged_failures
 from akastats.analysis.outages import Outages
 from akastats.analysis.run_records import RunRecord, only, whole_of
 from akastats.analysis.slowing import Numbers, slowing
@@ -46,6 +47,7 @@ def judge(case: Case) -> Verdicts:
     # Of a few tests that are run again, since they failed, most fail: that is no outage.
     unusual = found_outages(whole_of(known))
     stands = standing(_speaking(case), unusual, case.previous, facts.id)
+    failures = judged_failures(run, case.base, unusual, case.quarantined, case.own)
     slows = slowing(_paced(case), _words(case.suite), case.numbers, case.previous)
     return Verdicts(
         run=facts.id,
@@ -53,7 +55,7 @@ def judge(case: Case) -> Verdicts:
         branch=facts.branch,
         base=case.base_branch,
         runs=len(known),
-        failures=judged_failures(run, case.base, unusual, case.quarantined),
+        failures=agreeing(failures, {test.nodeid: test for test in stands.tests}),
         tests=stands.tests,
         counts=stands.counts,
         clusters=stands.clusters,
@@ -68,7 +70,34 @@ def judge(case: Case) -> Verdicts:
         undecided=slows.undecided,
         paces=slows.paces,
         fixed=_fixed(case, unusual, {test.nodeid for test in stands.tests if test.state == "flaky"}),
+        environments=_environments(case),
+        equal_runs=_equal_runs(case),
+        outliers=slows.outliers,
     )
+
+
+def _environments(case: Case) -> tuple[str, ...]:
+    """Return the environments of a build's runs, where a suite name should tell them apart and none does."""
+    build = case.run.facts.build
+    if case.suite or not build:
+        return ()
+    alike = [record for record in (*case.base, *case.own, case.run) if record.facts.build == build]
+    names = sorted({str(record.facts.ran_in) for record in alike} - {""})
+    return tuple(names) if len(names) > 1 else ()
+
+
+def _equal_runs(case: Case) -> int:
+    """Count the runs of a build that ran the same tests and that nothing recorded tells apart; 0 for one alone.
+
+    Parts of a suite that share no test are not counted: a union of them is one run.
+    """
+    ran = case.run.ran
+    equal = [
+        record
+        for record in (*case.base, *case.own)
+        if record.facts.is_leg_of(case.run.facts) and not ran.isdisjoint(record.ran)
+    ]
+    return len(equal) + 1 if equal else 0
 
 
 def _fixed(case: Case, unusual: Outages, flaky: Collection[str]) -> tuple[str, ...]:
@@ -111,16 +140,20 @@ def _speaking(case: Case) -> list[RunRecord]:
 
 
 def _contradictions(records: Sequence[RunRecord]) -> Iterator[tuple[RunRecord, frozenset[str]]]:
-    """Yield each run with the tests that both failed and passed on its commit."""
-    passed: dict[str, set[str]] = {}
-    failed: dict[str, set[str]] = {}
+    """Yield each run with the tests that both failed and passed on its commit and in its environment."""
+    passed: dict[tuple[str, Environment], set[str]] = {}
+    failed: dict[tuple[str, Environment], set[str]] = {}
     for record in records:
-        code = record.facts.commit or record.facts.id
+        code = _code(record)
         failed.setdefault(code, set()).update(record.failing)
         passed.setdefault(code, set()).update(record.passing)
     for record in records:
-        code = record.facts.commit or record.facts.id
+        code = _code(record)
         yield record, frozenset(failed[code] & passed[code])
+
+
+def _code(record: RunRecord) -> tuple[str, Environment]:
+    return record.facts.commit or record.facts.id, record.facts.ran_in
 
 
 def _paced(case: Case) -> list[RunRecord]:

@@ -21,14 +21,18 @@ Series = tuple[Sequence[int], Sequence[float]]
 def paces(tests: Iterable[Series], runs: int) -> list[float | None]:
     """Return for each run the median logarithm of its tests' durations over their usual; None where unknown.
 
-    Unknown is a run with fewer than MIN_TESTS tests that have a history. Where no run has as many, each pace is
-    0: a suite so small is judged by the clock alone.
+    Unknown is a run with fewer than MIN_TESTS tests that have a history.
     """
     known = [test for test in tests if len(test[0]) >= MIN_BEFORE]
     found: list[float | None] = [0.0] * runs
     for _ in range(ROUNDS):
         found = _round(known, found)
-    return found if any(pace is not None for pace in found) else [0.0] * runs
+    return found
+
+
+def or_none_taken_out(found: Sequence[float | None]) -> Sequence[float | None]:
+    """Return paces, or where none is known 0 for each run: a suite so small is judged by the clock alone."""
+    return found if any(pace is not None for pace in found) else [0.0] * len(found)
 
 
 def _round(tests: Sequence[Series], found: Sequence[float | None]) -> list[float | None]:

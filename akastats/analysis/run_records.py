@@ -18,6 +18,8 @@ from akastats.analysis.test_rows import LETTERS, UNKNOWN
 
 #: The letters of attempts that failed, tried again or not.
 FAILING = "fer"
+#: ... and of those that a rerun replaced, and that none did.
+RERUN, FINALLY_FAILING = "r", "fe"
 #: ... and of those whose duration says something of the test: one that fails has not come to its end.
 TIMED = "pxX"
 SKIPPED, PASSED = "s", "p"
@@ -38,6 +40,7 @@ class RunFacts:
     names it; `started` in epoch seconds, `duration` in seconds. `ran_in` is the environment within which one
     commit proves something, `build` the CI build, empty outside of CI. `is_dirty`: not all was committed.
     `pull_request` is its number, or `true` where that is unknown, and empty for none.
+    Runs of one `legs` are jobs of one build that nothing recorded tells apart; empty where there are none.
     """
 
     id: str
@@ -51,14 +54,18 @@ class RunFacts:
     build: str = ""
     is_dirty: bool = False
     pull_request: str = ""
+    legs: str = ""
+
+    def is_leg_of(self, other: RunFacts) -> bool:
+        """Whether this run and another are jobs of one build that nothing tells apart."""
+        return bool(self.legs) and self.legs == other.legs
 
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
     """A run with one entry an attempt in `nodeids`, `seconds`, `letters` and `workers`, in the order they ended.
 
-    `fixtures` and `files` hold seconds by name, `after` by the place of a failing attempt which test its worker
-    ran right before.
+    `fixtures` and `files` hold seconds by name.
     """
 
     facts: RunFacts
@@ -68,9 +75,19 @@ class RunRecord:
     workers: Sequence[str]
     fixtures: Mapping[str, float]
     files: Mapping[str, float]
-    after: Mapping[int, str]
     stats: frozenset[str] = frozenset()
     has_budgets: bool = False
+
+    def before(self, at: int) -> str:
+        """Return which test the worker of an attempt ran right before, its own earlier attempts left out.
+
+        Empty for the first test of a worker.
+        """
+        nodeid = self.nodeids[at]
+        for earlier in range(at - 1, -1, -1):
+            if self.nodeids[earlier] != nodeid and (not self.workers or self.workers[earlier] == self.workers[at]):
+                return self.nodeids[earlier]
+        return ""
 
     @property
     def failing(self) -> frozenset[str]:
@@ -102,8 +119,15 @@ class RunRecord:
         return {nodeid: seconds for nodeid, (letter, seconds) in last.items() if letter == PASSED}
 
     def failed(self) -> list[str]:
-        """Return the tests whose last attempt failed, in the order of their first."""
-        last = {self.nodeids[at]: self.letters[at] for at in places_of(self, self.failing)}
+        """Return the tests that failed in the end, in the order of their first attempt.
+
+        Of tests that share a node id one that fails is enough: no rerun replaced it.
+        """
+        last: dict[str, str] = {}
+        for at in places_of(self, self.failing):
+            nodeid, letter = self.nodeids[at], self.letters[at]
+            if last.get(nodeid, RERUN) not in FINALLY_FAILING:
+                last[nodeid] = letter
         return [nodeid for nodeid, letter in last.items() if letter in FAILING]
 
 
@@ -133,26 +157,9 @@ def record_of(facts: RunFacts, content: Mapping[str, Any], known: dict[str, str]
             known.setdefault(path, path): us / 1e6
             for path, us in zip(content["files"]["path"], content["files"]["seconds"], strict=True)
         },
-        after=_before_failures(nodeids, workers, letters),
         stats=frozenset(label for labels in tests["stats"] for label in labels),
         has_budgets="budget" in tests,
     )
-
-
-def _before_failures(nodeids: Sequence[str], workers: Sequence[str], letters: str) -> dict[int, str]:
-    """Return what each worker ran right before a test that failed; its own earlier attempts are not before it."""
-    last: dict[str, str] = {}
-    found: dict[int, str] = {}
-    before: dict[str, str] = {}
-    if not _FAILED.search(letters):
-        return found
-    for at, (nodeid, worker) in enumerate(zip(nodeids, workers, strict=True)):
-        if last.get(worker) != nodeid:
-            before[worker] = last.get(worker, "")
-            last[worker] = nodeid
-        if letters[at] in FAILING and before[worker]:
-            found[at] = before[worker]
-    return found
 
 
 def places_of(record: RunRecord, tests: Collection[str]) -> list[int]:
@@ -169,7 +176,6 @@ def only(record: RunRecord, tests: Collection[str]) -> RunRecord:
         seconds=[record.seconds[at] for at in places],
         letters="".join(record.letters[at] for at in places),
         workers=[record.workers[at] for at in places] if record.workers else (),
-        after={now: record.after[at] for now, at in enumerate(places) if at in record.after},
     )
 
 

@@ -12,7 +12,7 @@ from math import exp, log
 from operator import sub
 
 from akastats.analysis.changepoints import MIN_AFTER, MIN_BEFORE, Limits, Shift, shifts, upper_tail
-from akastats.analysis.pace import Series, paces, sample
+from akastats.analysis.pace import Series, or_none_taken_out, paces, sample
 
 #: Seconds added to each duration before its logarithm: under a millisecond a clock's noise is most of it.
 OFFSET = 0.001
@@ -135,14 +135,15 @@ class _Environment:
         self.only = {at for at, run in enumerate(runs) if run.environment == name}
         self.durations = durations
         asked = sample([label for label, series in durations.items() if len(series.runs) >= MIN_BEFORE])
-        self.paces = paces((self._logs(durations[label]) for label in asked), len(runs))
+        self.known_paces = paces((self._logs(durations[label]) for label in asked), len(runs))
+        self.paces = or_none_taken_out(self.known_paces)
         # Most tests ran each time, and so each has these.
         self.told = [pace for pace in self.paces if pace is not None]
 
     def tell_paces(self, factors: list[float | None]) -> None:
-        """Write the factor of each run of the class."""
+        """Write the factor of each run of the class; None in a suite too small to have one."""
         for at in self.only:
-            pace = self.paces[at]
+            pace = self.known_paces[at]
             factors[at] = None if pace is None else exp(pace)
 
     def _points(self, series: Durations) -> tuple[Sequence[int], Sequence[float]]:

@@ -9,9 +9,10 @@ from itertools import chain
 from math import inf
 from statistics import median
 
+from akastats.analysis.outliers import outliers
 from akastats.analysis.run_records import TIMED, RunRecord, whole_runs
 from akastats.analysis.slowdown import Change, Durations, JudgedRun, Judgement, judge
-from akastats.analysis.verdicts import JudgedChange, Verdicts
+from akastats.analysis.verdicts import JudgedChange, Outlier, Verdicts
 
 #: Runs before it that say what a run usually takes.
 LEAST_USUAL = 5
@@ -28,7 +29,7 @@ Numbers = Mapping[str, Mapping[str, float]]
 
 @dataclass(frozen=True)
 class Slowing:
-    """What changed; `undecided` counts series too short to be judged, `usual` and `pace` as in `Verdicts`."""
+    """What changed; `undecided` counts series too short to be judged, the other fields as in `Verdicts`."""
 
     changes: tuple[JudgedChange, ...]
     suite_changes: tuple[JudgedChange, ...]
@@ -37,6 +38,7 @@ class Slowing:
     usual_seconds: float | None
     undecided: int
     paces: tuple[tuple[str, float], ...]
+    outliers: tuple[Outlier, ...] = ()
 
 
 def slowing(
@@ -48,7 +50,8 @@ def slowing(
     """
     runs = [JudgedRun(record.facts.id, record.facts.environment) for record in records]
     whole = whole_runs(records)
-    found = judge(runs, _durations(records, whole, labels))
+    durations = _durations(records, whole, labels)
+    found = judge(runs, durations)
     own = [judge(runs, {label: _series(runs, values)}) for label, values in numbers.items()]
     changes = [change for judged in (found, *own) for change in judged.changes]
     newest = sorted(changes, key=lambda change: (change.run, change.ratio), reverse=True)[:MOST_TOLD]
@@ -60,7 +63,20 @@ def slowing(
         usual_seconds=_usual_seconds(records, whole),
         undecided=_undecided(found, own),
         paces=_paces(runs, found.paces),
+        outliers=_outliers(runs, durations, found, labels["test"]),
     )
+
+
+def _outliers(
+    runs: Sequence[JudgedRun], durations: Mapping[str, Durations], found: Judgement, word: str
+) -> tuple[Outlier, ...]:
+    positions = {run.id: at for at, run in enumerate(runs)}
+    here, start = runs[-1].environment, len(word) + len("::")
+    levels = {
+        change.label[start:]: positions[change.run] for change in found.changes if change.environment == here
+    }
+    tests = {label[start:]: series for label, series in durations.items() if label.startswith(f"{word}::")}
+    return outliers(tests, found.paces, [run.environment == here for run in runs], levels)
 
 
 def _paces(runs: Sequence[JudgedRun], paces: Sequence[float | None]) -> tuple[tuple[str, float], ...]:

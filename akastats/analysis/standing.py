@@ -7,7 +7,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from akastats.analysis.clusters import clusters
-from akastats.analysis.flaky import LEAST_COMMITS, Flakiness, State, Vote, judge
+from akastats.analysis.contrast import Contrast
+from akastats.analysis.environment import Environment
+from akastats.analysis.evidence import LOOKED_FOR, current_environments, judge_streams, streams_of
+from akastats.analysis.flaky import LEAST_COMMITS, Flakiness, State
 from akastats.analysis.outages import Outages, RunFailures, outages
 from akastats.analysis.run_records import FAILING, MUTE, RunRecord, evidence_of, only, places_of, whole_of
 from akastats.analysis.verdicts import JudgedTest, Verdicts
@@ -18,9 +21,6 @@ MOST_BEFORE = 3
 MOST_TOLD = 1000
 #: Looked at for failing together: that takes time by their square.
 MOST_CLUSTERED = 500
-
-#: A test that so many whole runs have not had is gone.
-LOOKED_FOR = 20
 
 _TELLING = ("flaky", "broken", "undecided")
 
@@ -35,25 +35,22 @@ class Standing:
 
 
 def found_outages(records: Sequence[RunRecord]) -> Outages:
-    """Return which of these runs are no evidence; in time order."""
-    return outages([RunFailures(record.facts.id, len(record.ran), record.failing) for record in records])
+    """Return which of these runs are no evidence; in time order.
+
+    Runs are compared within one environment: what fails on each Python that is not supported yet is no outage.
+    """
+    found: dict[str, frozenset[str]] = {}
+    for alike in _by_environment(records):
+        runs = [RunFailures(record.facts.id, len(record.ran), record.failing) for record in alike]
+        found.update(outages(runs).counted)
+    return Outages(found)
 
 
-def votes_of(records: Sequence[RunRecord], tests: Collection[str]) -> dict[str, list[Vote]]:
-    """Return the votes of some tests, in time order."""
-    found: dict[str, list[Vote]] = {nodeid: [] for nodeid in tests}
+def _by_environment(records: Iterable[RunRecord]) -> Iterable[list[RunRecord]]:
+    found: dict[Environment, list[RunRecord]] = {}
     for record in records:
-        run, commit = record.facts.id, record.facts.commit
-        tried_again: set[str] = set()
-        for at in places_of(record, found):
-            nodeid, letter = record.nodeids[at], record.letters[at]
-            # What is not committed proves nothing, whether it is tried again in its own run or in another.
-            is_proof = not (record.facts.is_dirty and nodeid in tried_again)
-            if letter not in MUTE and is_proof:
-                found[nodeid].append(Vote(run, commit, letter in FAILING, nodeid in tried_again))
-                if letter in FAILING:
-                    tried_again.add(nodeid)
-    return found
+        found.setdefault(record.facts.ran_in, []).append(record)
+    return found.values()
 
 
 def standing(records: Sequence[RunRecord], unusual: Outages, previous: Verdicts | None, run_id: str) -> Standing:
@@ -66,15 +63,22 @@ def standing(records: Sequence[RunRecord], unusual: Outages, previous: Verdicts 
     failed = {nodeid for record in records for nodeid in record.failing}
     # Of two million attempts in 200 runs some 20,000 are of tests that ever failed.
     suspects = [only(record, failed) for record in records]
-    votes = votes_of(evidence_of(suspects), failed)
-    judged = {nodeid: judge(told, unusual.about(nodeid)) for nodeid, told in votes.items() if told}
+    current = current_environments(records)
+    judged = {
+        nodeid: judge_streams(streams, nodeid, unusual, current)
+        for nodeid, streams in streams_of(evidence_of(suspects), failed).items()
+    }
     counts = Counter(found.state for found in judged.values()) + _never_failed(records, failed)
     told = {nodeid: found for nodeid, found in judged.items() if found.state in _TELLING}
     flaky = {nodeid for nodeid, found in told.items() if found.state == "flaky"}
-    costs, around = _costs(suspects, flaky, unusual), _circumstances(suspects, flaky)
+    costs, around = _costs(suspects, told, flaky, unusual), _circumstances(records, flaky)
     news = _news(told, previous, run_id)
+    commits = {record.facts.id: record.facts.commit or "" for record in records}
     tests = sorted(
-        (_test(nodeid, found, costs, around.get(nodeid), nodeid in news) for nodeid, found in told.items()),
+        (
+            _test(nodeid, found, costs, commits, around.get(nodeid), nodeid in news)
+            for nodeid, found in told.items()
+        ),
         key=lambda test: (-test.seconds_lost, -test.runs_failed, test.nodeid),
     )
     return Standing(dict(counts), tuple(tests[:MOST_TOLD]), tuple(_clusters(suspects, flaky)))
@@ -116,37 +120,46 @@ def _by_commit(records: Iterable[RunRecord]) -> Iterable[list[RunRecord]]:
 
 @dataclass(frozen=True)
 class _Costs:
-    """What flaky tests cost: runs that each failed in the end, and seconds lost by it."""
+    """What tests cost since they are in their state: runs that each failed in the end, and seconds lost by it."""
 
     runs: Mapping[str, int]
     seconds: Mapping[str, float]
 
 
-def _costs(records: Sequence[RunRecord], flaky: Collection[str], unusual: Outages) -> _Costs:
-    """Add up what flaky tests cost: the time of each failed attempt, and runs that nothing else made fail.
+def _costs(
+    records: Sequence[RunRecord], told: Mapping[str, Flakiness], flaky: Collection[str], unusual: Outages
+) -> _Costs:
+    """Add up what tests cost: the time of each failed attempt, and of flaky ones runs that nothing else made fail.
 
-    Such a run has to be repeated: its whole duration is lost, in equal shares to those that failed in it.
+    Such a run has to be repeated: its whole duration is lost, in equal shares to those that failed in it. A broken
+    test fails the repetition too.
     """
+    counted = {nodeid: frozenset(found.failing) for nodeid, found in told.items()}
     runs: Counter[str] = Counter()
-    seconds: dict[str, float] = dict.fromkeys(flaky, 0.0)
+    seconds: dict[str, float] = dict.fromkeys(told, 0.0)
     for record in records:
-        if record.facts.id in unusual.counted:
-            continue
-        failures = record.failures
-        for at in failures:
-            if record.nodeids[at] in seconds:
-                seconds[record.nodeids[at]] += record.seconds[at]
-        if not failures:
-            continue
+        run = record.facts.id
+        for at in record.failures:
+            nodeid = record.nodeids[at]
+            if run in counted.get(nodeid, ()):
+                seconds[nodeid] += record.seconds[at]
         failed = record.failed()
-        runs.update(nodeid for nodeid in failed if nodeid in seconds)
-        if failed and all(nodeid in seconds for nodeid in failed):
+        runs.update(nodeid for nodeid in failed if run in counted.get(nodeid, ()))
+        if failed and all(nodeid in flaky for nodeid in failed) and run not in unusual.counted:
             for nodeid in failed:
                 seconds[nodeid] += (record.facts.duration or 0.0) / len(failed)
     return _Costs(runs, seconds)
 
 
-def _test(nodeid: str, found: Flakiness, costs: _Costs, around: _Circumstances | None, is_new: bool) -> JudgedTest:
+def _test(
+    nodeid: str,
+    found: Flakiness,
+    costs: _Costs,
+    commits: Mapping[str, str],
+    around: _Circumstances | None,
+    is_new: bool,
+) -> JudgedTest:
+    since = found.failing[0] if found.failing else ""
     return JudgedTest(
         nodeid=nodeid,
         state=found.state,
@@ -155,12 +168,13 @@ def _test(nodeid: str, found: Flakiness, costs: _Costs, around: _Circumstances |
         high=round(found.high, 4),
         probability=round(found.probability, 4),
         evidence=found.evidence,
-        since=found.segments[-1].first if found.segments else "",
+        since=since,
+        since_commit=commits.get(since, ""),
         is_new=is_new,
         runs_failed=costs.runs.get(nodeid, 0),
         seconds_lost=round(costs.seconds.get(nodeid, 0.0), 3),
         workers=around.workers() if around else (),
-        after=tuple(around.after.most_common(MOST_BEFORE)) if around else (),
+        after=around.before.telling(MOST_BEFORE) if around else (),
     )
 
 
@@ -170,7 +184,7 @@ class _Circumstances:
 
     ran: Counter[str] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
-    after: Counter[str] = field(default_factory=Counter)
+    before: Contrast = field(default_factory=Contrast)
 
     def workers(self) -> tuple[tuple[str, int, int], ...]:
         """Return each worker with how many attempts failed there, of how many."""
@@ -180,13 +194,14 @@ class _Circumstances:
 def _circumstances(records: Sequence[RunRecord], flaky: Collection[str]) -> dict[str, _Circumstances]:
     found = {nodeid: _Circumstances() for nodeid in flaky}
     for record in records:
-        for at, before in record.after.items():
-            if record.nodeids[at] in found:
-                found[record.nodeids[at]].after[before] += 1
-        for at in places_of(record, found) if record.workers else ():
-            told, worker = found[record.nodeids[at]], record.workers[at]
-            told.ran[worker] += 1
-            told.failed[worker] += record.letters[at] in FAILING
+        for at in places_of(record, found):
+            told, letter = found[record.nodeids[at]], record.letters[at]
+            if letter in MUTE:
+                continue
+            told.before.add(record.before(at), letter in FAILING)
+            if record.workers:
+                told.ran[record.workers[at]] += 1
+                told.failed[record.workers[at]] += letter in FAILING
     return found
 
 

@@ -38,10 +38,11 @@ class JudgedFailure:
 class JudgedTest:
     """A test that is not healthy; `rate`, `low` and `high` as in `Flakiness`, `evidence` run ids, newest first.
 
-    `since` is the first run of its newest stretch, `is_new` says that the verdict before did not have it so.
-    `runs_failed` and `seconds_lost` are what it cost in the runs that were judged. `workers` holds how many of
-    its attempts failed on each worker, of how many; `after` the tests that ran right before it where it failed,
-    and how often, the most frequent first.
+    `since` is the first run that failed since it is in this state, `since_commit` that run's commit (empty: not
+    known). `is_new` says that the verdict before did not have it so. `runs_failed` and `seconds_lost` are what it
+    cost from `since` on. `workers` holds how many of its attempts failed on each worker, of how many; `after` the
+    tests that ran right before it where it failed more often than where it passed, and how often, the most
+    frequent first.
     """
 
     nodeid: str
@@ -57,6 +58,7 @@ class JudgedTest:
     seconds_lost: float = 0.0
     workers: tuple[tuple[str, int, int], ...] = ()
     after: tuple[tuple[str, int], ...] = ()
+    since_commit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,15 @@ class OverBudget:
 
 
 @dataclass(frozen=True, slots=True)
+class Outlier:
+    """A test whose duration in this run no chance and no earlier run explains; `typical` at this run's pace."""
+
+    nodeid: str
+    seconds: float
+    typical: float
+
+
+@dataclass(frozen=True, slots=True)
 class Verdicts:
     """What one run means, by what was known up to it.
 
@@ -89,6 +100,9 @@ class Verdicts:
     before it; `None` where unknown. In an outage far more failed than usual. `undecided` counts series too short
     to be judged. `paces` holds the run id and factor of the newest runs in its environment, oldest first.
     `fixed` are the tests that failed in the run before and passed in this one, flaky ones left out.
+    `environments` names those of this build's runs where there are several without a suite; `equal_runs` counts
+    the runs of this build that nothing recorded tells apart, 0 where this run is the only one. `outliers` are
+    tests whose duration in this run is beyond their own history, those that differ most first.
     """
 
     run: str
@@ -111,6 +125,9 @@ class Verdicts:
     undecided: int = 0
     paces: tuple[tuple[str, float], ...] = ()
     fixed: tuple[str, ...] = ()
+    environments: tuple[str, ...] = ()
+    equal_runs: int = 0
+    outliers: tuple[Outlier, ...] = ()
 
 
 def looks_like_outage(verdicts: Verdicts) -> bool:

@@ -95,6 +95,8 @@ def run_fields(verdicts: analysis.Verdicts, started: float | None) -> dict[str, 
         **short_fields(verdicts, started),
         "labels": Counter(failure.label for failure in verdicts.failures if failure.label),
         "failures": [JudgedFailure.model_validate(failure) for failure in verdicts.failures],
+        "environments": list(verdicts.environments),
+        "equal_runs": verdicts.equal_runs,
         "over_budget": [OverBudget.model_validate(each) for each in verdicts.over_budget],
     }
 
@@ -118,6 +120,7 @@ def judged_test(listed: ListedTest) -> JudgedTest:
             **told,
             "suite": listed.suite or None,
             "since": test.since or None,
+            "since_commit": test.since_commit or None,
             "evidence": list(test.evidence),
             "workers": [WorkerFailures(worker=each[0], failed=each[1], attempts=each[2]) for each in test.workers],
             "after": [RanBefore(nodeid=nodeid, count=count) for nodeid, count in test.after],

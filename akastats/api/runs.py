@@ -26,7 +26,7 @@ from akastats.api.shapes import (
 )
 from akastats.config import config
 from akastats.operations.runs import Position
-from akastats.reading import comparing, details, run_tests
+from akastats.reading import details, differences, run_tests
 from akastats.reading import runs as reading
 from akastats.reading.details import Details
 from akastats.reading.run_tests import Wanted
@@ -147,7 +147,7 @@ async def get_run_tests(
 @router.get("/runs/{id}/compare/{base}", responses=documented(404))
 async def get_comparison(id: RunId, base: RunId) -> Comparison:
     """Answer what differs between a run and another one, its base."""
-    found = await async_redis.run(comparing.compare(config.namespace, id, base))
+    found = await async_redis.run(differences.compare(config.namespace, id, base))
     told = {**vars(found.changes), "run": found.run, "base": found.base, "left_out": found.left_out}
     return Comparison.model_validate(told, from_attributes=True)
 

@@ -170,7 +170,7 @@ class Change(BaseModel):
 
 
 class Changes(BaseModel):
-    """What differs from the base, at most 100 a list; `slower` and `faster` from 10 % and 20 ms on, most first."""
+    """What differs from the base, at most 100 a list; `slower` and `faster` exceed the test's history."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -180,6 +180,7 @@ class Changes(BaseModel):
     faster: list[Change] = Field(description="tests that took less time, the largest difference first")
     added: int = Field(description="number of tests that the base does not have", examples=[3])
     removed: int = Field(description="number of tests that only the base has", examples=[0])
+    noise: int = Field(description="differences that the tests' own history explains", examples=[12])
 
 
 class SlowFixture(BaseModel):
@@ -222,6 +223,9 @@ class Comparison(BaseModel):
     faster: list[Change] = Field(description="tests that took less time, the largest difference first")
     added: list[Change] = Field(description="tests that the base does not have")
     removed: list[Change] = Field(description="tests that only the base has")
+    noise: list[Change] = Field(
+        description="differences that the tests' own history explains, or that no history tells from noise"
+    )
     left_out: int = Field(description="changes beyond 1,000 a list", examples=[0])
 
 
@@ -620,6 +624,16 @@ class OverBudget(BaseModel):
     rule: str = Field(description="max_seconds or max_slowdown", examples=["max_seconds"])
 
 
+class Outlier(BaseModel):
+    """A test whose duration in one run is beyond its own history, in seconds."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    nodeid: str = Field(examples=[_NODEID])
+    seconds: float = Field(examples=[2.31])
+    typical: float = Field(description="at the pace of this run", examples=[0.42])
+
+
 class RunVerdicts(VerdictsInShort):
     """What a run means, in short, with a label for each failing test."""
 
@@ -628,6 +642,14 @@ class RunVerdicts(VerdictsInShort):
     )
     failures: list[JudgedFailure] = Field(description="in the order they ended, at most 2,000")
     over_budget: list[OverBudget] = Field(description="tests that took longer than their marker allows")
+    environments: list[str] = Field(
+        description="of the runs of this build, where there are several without a suite",
+        examples=[["Python 3.11, linux-x86_64, test", "Python 3.13, linux-x86_64, test"]],
+    )
+    equal_runs: int = Field(
+        description="runs of this build that nothing recorded tells apart; 0 where this is the only one",
+        examples=[0],
+    )
 
 
 class WorkerFailures(BaseModel):
@@ -668,9 +690,12 @@ class JudgedTest(BaseModel):
     low: float = Field(description="the rate is above this with 97.5 %", examples=[0.07])
     high: float = Field(description="the rate is below this with 97.5 %", examples=[0.19])
     probability: float = Field(description="of being flaky, 0 to 1", examples=[1.0])
-    since: str | None = Field(description="the first run of its newest stretch", examples=[_EARLIER_RUN])
+    since: str | None = Field(
+        description="the first run that failed since it is in this state", examples=[_EARLIER_RUN]
+    )
+    since_commit: str | None = Field(description="of that run", examples=[_SHA])
     is_new: bool = Field(description="whether the verdict before did not have it so", examples=[False])
-    runs_failed: int = Field(description="runs that it failed", examples=[9])
+    runs_failed: int = Field(description="runs that it failed from `since` on", examples=[9])
     seconds_lost: float = Field(
         description="in failed attempts, and in runs that nothing but flaky tests failed", examples=[551.2]
     )
@@ -678,7 +703,9 @@ class JudgedTest(BaseModel):
         description="failing runs that speak for the state, newest first, at most 20", examples=[[_RUN_ID]]
     )
     workers: list[WorkerFailures] = Field(description="attempts by worker, in runs with several workers")
-    after: list[RanBefore] = Field(description="what ran right before its failures, the most frequent first")
+    after: list[RanBefore] = Field(
+        description="what ran right before it where it failed, and seldomer where it passed; most frequent first"
+    )
     cluster: int | None = Field(description="tests of one number fail together", examples=[0])
     quarantine: InQuarantine | None = Field(description="the test's quarantine; null if it is not in quarantine")
 
@@ -787,6 +814,7 @@ class Verdicts(RunVerdicts):
     suite_changes: list[JudgedChange] = Field(description="of the pace of everything, newest first")
     together: list[list[str]] = Field(description="labels that changed at one run", examples=[[_TOGETHER]])
     paces: list[RunPace] = Field(description="of the runs in the environment of this one, oldest first")
+    outliers: list[Outlier] = Field(description="tests whose duration is beyond their own history, at most 1,000")
     fixed: list[str] = Field(
         description="failed in the run before and passed in this one, flaky ones left out",
         examples=[["tests/test_orders.py::test_b"]],

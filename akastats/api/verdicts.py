@@ -11,7 +11,7 @@ from akastats.api.judged import After
 from akastats.api.limits import PAGE_DEFAULT, PageSize
 from akastats.api.problems import Route, documented
 from akastats.api.runs import MAX_VALUE
-from akastats.api.shapes import FlakyPage, Verdicts
+from akastats.api.shapes import FlakyPage, Outlier, Verdicts
 from akastats.config import config
 from akastats.reading import flaky, whole
 from akastats.reading.flaky import Wanted
@@ -73,6 +73,7 @@ def verdicts_of(found: Whole) -> Verdicts:
         suite_changes=[judged.judged_change(each) for each in found.suite_changes],
         together=[list(group) for group in verdicts.together],
         paces=judged.paces(verdicts),
+        outliers=[Outlier.model_validate(each) for each in verdicts.outliers],
         fixed=list(verdicts.fixed),
     )
 

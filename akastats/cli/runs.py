@@ -20,8 +20,8 @@ from akastats.operations import query
 from akastats.outcomes import NamedTest, label
 from akastats.reading import details, near_tests, quarantine, tests, verdicts
 from akastats.reading import runs as reading
-from akastats.reading.comparing import Changes
 from akastats.reading.details import Details, Slow
+from akastats.reading.differences import Changes
 from akastats.reading.runs import Run
 from akastats.reading.tests import Attempt
 from akastats.records import Summary
@@ -69,7 +69,7 @@ def runs(
 
 def _write_runs(items: Sequence[Run], config: Config) -> None:
     where = zone(config.timezone)
-    numbers = ("tests", "failed", "errors", "duration")
+    numbers = ("tests", "failed", "errors", "duration (s)")
     columns = ("run", "status", *numbers, "when", "branch", "commit", "suite")
     output.table(columns, [_run_row(run, where) for run in items], numbers)
 
@@ -171,7 +171,7 @@ def _write_attempts(attempts: Sequence[Attempt], config: Config) -> None:
         (moment(at.timestamp, where), at.outcome, _seconds(at.value), at.run, at.branch, _short(at.commit))
         for at in attempts
     ]
-    output.table(("when", "outcome", "seconds", "run", "branch", "commit"), rows, ("seconds",))
+    output.table(("when", "outcome", "duration (s)", "run", "branch", "commit"), rows, ("duration (s)",))
 
 
 def _show_run(config: Config, found: Details, as_json: bool) -> None:
@@ -202,7 +202,7 @@ def _changes(found: Changes) -> str:
         name.replace("_", " "): len(getattr(found, name))
         for name in ("newly_failing", "fixed", "slower", "faster")
     }
-    told = {**counts, "added": found.added, "removed": found.removed}
+    told = {**counts, "added": found.added, "removed": found.removed, "within noise": found.noise}
     return ", ".join(f"{count} {name}" for name, count in told.items() if count) or "nothing changed"
 
 
@@ -218,13 +218,13 @@ def slowest(
     """List the slowest tests or fixtures of the newest run, against the median of their own history."""
     word = "fixture" if fixtures else "test"
     with target.opened(target.of_options(url, namespace, directory)) as config:
-        one = reading.one(config.namespace, run) if run else reading.newest(config.namespace)
+        one = reading.one(config.namespace, run) if run else reading.newest_or_running(config.namespace)
         of_run = sync_redis.run(one)
         found = sync_redis.run(details.slowest(config.namespace, of_run, word, limit))
     if as_json:
         output.write_json({"run": of_run.id, "kind": word, "items": found})
     else:
-        output.say(f"run {of_run.id}", "")
+        output.say(f"run {of_run.id}{', in progress' if of_run.status == 'running' else ''}", "")
         _write_slowest(f"slowest {word}s", found)
 
 
@@ -232,17 +232,17 @@ def _write_slowest(title: str, found: Sequence[Slow]) -> None:
     rows = [
         (
             _seconds(slow.seconds),
-            "new" if slow.usual is None else seconds(slow.usual),
+            "no history" if slow.usual is None else _seconds(slow.usual),
             slow.name,
             slow.outcome or slow.scope,
         )
         for slow in found
     ]
-    output.table(("now", "usual", title, ""), rows, ("now", "usual"))
+    output.table(("now (s)", "typical (s)", title, ""), rows, ("now (s)", "typical (s)"))
 
 
 def _seconds(value: float | None) -> str | None:
-    return None if value is None else seconds(value)
+    return None if value is None else f"{value:.3f}"
 
 
 def _short(commit: str | None, is_dirty: bool | None = False) -> str | None:

@@ -16,7 +16,9 @@ from akastats.errors import DamagedError, NotFoundError
 from akastats.operations import query, runs
 from akastats.operations.requests import Operation, ask_all
 from akastats.outcomes import label
-from akastats.reading.comparing import Changes, base_of, in_short
+from akastats.reading import running
+from akastats.reading.comparing import base_of
+from akastats.reading.differences import Changes, in_short, without_noise
 from akastats.reading.failures import WITHOUT_TEXTS, Failure, failures
 from akastats.reading.runs import Run, one
 from akastats.reading.verdicts import of_run_if_any
@@ -84,7 +86,10 @@ def details(namespace: str, run_id: str, size: int = 10) -> Operation[Details]:
     slowest = yield from _against_past(namespace, run, "test", slowest_tests(content, size))
     fixtures = yield from _against_past(namespace, run, "fixture", slowest_fixtures(content, size))
     before = (yield from _found_profile(namespace, base.id)) if base else None
-    changes = in_short(compare(verdicts(content), verdicts(before))) if before else None
+    changes: Changes | None = None
+    if base and before:
+        compared = compare(verdicts(content), verdicts(before))
+        changes = in_short((yield from without_noise(namespace, run, base, compared)))
     return Details(run, True, failed, left_out, slowest, list(map(_fixture, fixtures)), base, changes, judged)
 
 
@@ -122,7 +127,17 @@ def read_profile(namespace: str, run_id: str) -> Operation[dict[str, Any]]:
 
 
 def slowest(namespace: str, run: Run, word: str, size: int) -> Operation[list[Slow]]:
-    """Read the `size` slowest of a run, `word` being `test` or `fixture`, slowest first."""
+    """Read the `size` slowest of a run, `word` being `test` or `fixture`, slowest first.
+
+    Of a run in progress those that have ended so far; fixtures are summed up at its end.
+    """
+    if run.status == "running":
+        if word != "test":
+            raise NotFoundError(f"run {run.id} is in progress: the times of its fixtures are known when it ends")
+        ended = yield from running.results(namespace, run)
+        so_far = [Slow(each.nodeid, each.seconds, None, outcome=each.outcome) for each in ended]
+        found = nsmallest(size, so_far, key=lambda slow: (-slow.seconds, slow.name))
+        return (yield from _against_past(namespace, run, word, found))
     content = yield from read_profile(namespace, run.id)
     found = slowest_tests(content, size) if word == "test" else slowest_fixtures(content, size)
     return (yield from _against_past(namespace, run, word, found))

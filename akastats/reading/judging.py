@@ -43,8 +43,11 @@ _PAGE, _PAGES = 100, 20
 _FIELDS = (
     *("id", "suite", "status", "branch", "commit", "dirty", "started", "finished", "duration"),
     *("tests", "reruns", "provider", "host", "workers", "cpu_count", "python", "platform", "job", "build_id"),
-    *("pull_request", "nested", "base", "default_branch"),
+    *("attempt", "argv", "pull_request", "nested", "base", "default_branch"),
 )
+
+# Options by which pytest runs again what failed before.
+_RERUNS = frozenset({"--lf", "--last-failed"})
 
 
 @dataclass
@@ -224,9 +227,20 @@ def facts_of(run: Run) -> RunFacts:
         status=run.status or "",
         ran_in=environment_of(run.python or "", run.platform or "", run.job or "", run.branch or ""),
         build=run.build_id or "",
+        legs=_legs(run),
         is_dirty=bool(run.dirty),
         pull_request=run.pull_request or "",
     )
+
+
+def _legs(run: Run) -> str:
+    """Return what jobs share that nothing recorded tells apart; empty for a run that says that it is a rerun.
+
+    A job that is started again has another attempt. `pytest || pytest --lf` runs twice in one job.
+    """
+    if not run.build_id or not _RERUNS.isdisjoint((run.argv or "").split()):
+        return ""
+    return "\n".join(part or "" for part in (run.build_id, run.attempt, run.job, run.python, run.platform))
 
 
 def numbers(namespace: str, record: RunRecord, found: Sequence[Run]) -> Operation[Numbers]:

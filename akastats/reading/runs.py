@@ -180,6 +180,14 @@ def newest(namespace: str, filters: Mapping[str, str] | None = None) -> Operatio
     raise NotFoundError(f"no finished run in namespace {namespace!r}{among}: record one with pytest --akastats")
 
 
+def newest_or_running(namespace: str) -> Operation[Run]:
+    """Read the newest run that has ended, else one in progress; raises `NotFoundError` where there is none."""
+    found = yield from page(namespace, {})
+    for run in sorted(found.items, key=lambda run: run.status == "running"):
+        return run
+    raise NotFoundError(f"no run in namespace {namespace!r}: record one with pytest --akastats")
+
+
 def newest_of_build(namespace: str, filters: Mapping[str, str], build_id: str, job: str) -> Operation[Run]:
     """Read the newest run that has ended of a CI build, of this `job` of it if there is one.
 

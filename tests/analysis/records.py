@@ -31,11 +31,16 @@ def content(tests: Sequence[Told], **more: Mapping[str, list[object]]) -> dict[s
 
 
 def facts(
-    number: int, branch: str = "main", commit: str | None = "", environment: str = "e", duration: float = 10.0
+    number: int,
+    branch: str = "main",
+    commit: str | None = "",
+    environment: str = "e",
+    duration: float = 10.0,
+    **more: Any,
 ) -> RunFacts:
     """Return what is known of the run `number`: each on a commit of its own, unless one is given."""
     told = f"c{number}" if commit == "" else commit
-    return RunFacts(f"r{number:03}", branch, told, environment, 100.0 * number, duration, "passed")
+    return RunFacts(f"r{number:03}", branch, told, environment, 100.0 * number, duration, "passed", **more)
 
 
 def run(number: int, tests: Sequence[Told], **told: Any) -> RunRecord:

@@ -81,11 +81,11 @@ def test_without_a_base_a_branch_s_own_runs_are_none():
 
 
 def test_a_known_flaky_test_is_called_so_with_its_rate():
-    """Four failures in twelve first attempts."""
+    """Five failures in thirteen first attempts, this run's among them: the rate that its state has."""
     verdicts = judge(case([*suite(), ("often", "failed", 0.1)], base=flaky("often")))
 
     assert {"often": "known flaky"} == labels(verdicts)
-    assert verdicts.failures[0].rate == pytest.approx(1 / 3, abs=0.05)
+    assert pytest.approx(5.3 / 13.8, abs=0.0001) == verdicts.failures[0].rate == verdicts.tests[0].rate
 
 
 def test_a_flaky_test_that_fails_again_and_again_is_new():
@@ -238,14 +238,75 @@ def test_what_a_flaky_test_costs():
     assert {"one": (3, 60.0 + 30.0 + 3 * 2.0), "two": (1, 30.0 + 1.0)} == costs
 
 
-def test_workers_and_order_of_a_flaky_test():
+def ordered(number, first, outcome):
+    """Return a run in which `often` has this outcome right after `first`."""
+    others = [told for told in suite() if told[0] != first]
+    return run(number, [*others, (first, "passed", 0.1), ("often", outcome, 0.1)], commit=f"c{number // 2}")
+
+
+def test_workers_of_a_flaky_test():
     """Most flaky tests depend on what ran before, or on where."""
     base = [replace(each, workers=["gw1"] * len(each.nodeids)) for each in flaky("often")]
 
     found = judge(case([*suite(), ("often", "passed", 0.1)], base=base)).tests[0]
 
     assert (("gw1", 4, 16),) == found.workers
-    assert (("test_19", 4),) == found.after
+
+
+def test_what_ran_before_a_flaky_test_contrasts_with_its_passing_runs():
+    """A fixed order says nothing; what stands before failing attempts alone does."""
+    base = [
+        ordered(at, "test_07", "failed") if at % 4 == 0 else ordered(at, "test_03", "passed") for at in range(24)
+    ]
+    now = [*suite(), ("often", "passed", 0.1)]
+
+    assert () == judge(case(now, base=flaky("often", 24))).tests[0].after
+    assert (("test_07", 6),) == judge(case(now, base=base)).tests[0].after
+
+
+def test_a_broken_test_has_failed_since_its_first_failing_run():
+    """The run after the newest pass, with its commit; what it cost since then, an older breakage left out."""
+    older = [run(number, failing("test_03")) for number in range(10, 14)]
+    fine = [run(number, suite()) for number in range(14, 40)]
+    newest = [run(number, suite({"test_03": "failed"}, {"test_03": 2.0})) for number in range(40, 44)]
+
+    found = judge(case(failing("test_03"), base=[*CALM, *older, *fine, *newest])).tests
+
+    assert [("test_03", "broken", "r040", "c40", 5, 4 * 2.0 + 0.1)] == [
+        (each.nodeid, each.state, each.since, each.since_commit, each.runs_failed, each.seconds_lost)
+        for each in found
+    ]
+
+
+def test_a_flaky_test_is_so_since_its_first_failing_run():
+    """Not since the first run of its history, in which it passed."""
+    runs = [*CALM, *(run(number, failing("test_03") if number % 5 == 2 else suite()) for number in range(10, 60))]
+
+    (found,) = judge(case(suite(), base=runs)).tests
+
+    assert ("flaky", "r012", "c12", 10) == (found.state, found.since, found.since_commit, found.runs_failed)
+
+
+def test_a_commit_that_broke_without_a_change_is_broken_since_it_failed():
+    """A certificate expires at night: runs of that commit passed before."""
+    before = [run(number, suite(), commit="c") for number in range(10, 14)]
+    after = [run(number, failing("test_03"), commit=f"c{number}") for number in range(15, 20)]
+    first = run(14, failing("test_03"), commit="c")
+
+    (found,) = judge(case(failing("test_03"), base=[*CALM, *before, first, *after])).tests
+
+    assert ("broken", "r014", "c", 7) == (found.state, found.since, found.since_commit, found.runs_failed)
+
+
+def test_a_test_has_one_rate_and_one_state_in_one_run():
+    """Flaky by what was before the run, broken with it: its failure is not called flaky then."""
+    broken = [("often", "rerun", 0.1), ("often", "failed", 0.1)]
+    base = [*flaky("often", 30), *(run(number, [*suite(), *broken]) for number in range(30, 33))]
+
+    verdicts = judge(case([*suite(), *broken], base=base))
+
+    assert {"often": "broken"} == states(verdicts)
+    assert {"often": "also failing on base"} == labels(verdicts)
 
 
 def test_flaky_tests_that_fail_together():

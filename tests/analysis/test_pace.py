@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from math import log
 
-from akastats.analysis.pace import MIN_TESTS, paces, sample
+from akastats.analysis.pace import MIN_TESTS, or_none_taken_out, paces, sample
 
 
 def suite(factors: list[float], *, tests: int, own: float = 0.0) -> list[tuple[range, list[float]]]:
@@ -42,8 +42,11 @@ def test_run_of_few_known_tests_has_no_pace():
 
 
 def test_small_suite_has_the_clock_for_its_pace():
-    """Where no run has ten known tests, every pace is 0."""
-    assert [0.0] * 20 == paces(suite([1.0] * 10 + [2.0] * 10, tests=MIN_TESTS - 1), 20)
+    """Where no run has ten known tests, none has a pace and nothing is taken out of its durations."""
+    found = paces(suite([1.0] * 10 + [2.0] * 10, tests=MIN_TESTS - 1), 20)
+
+    assert [None] * 20 == found
+    assert [0.0] * 20 == or_none_taken_out(found)
 
 
 def test_no_tests_no_runs():

@@ -39,12 +39,12 @@ def test_what_a_worker_ran_right_before_a_failure():
 
     record = record_of(facts(1), told, {})
 
-    assert {2: "a", 3: "a", 4: "x"} == record.after
+    assert ["a", "a", "x", "b"] == [record.before(at) for at in (2, 3, 4, 5)]
 
 
 def test_the_first_test_of_a_worker_has_nothing_before_it():
     """Then its order says nothing."""
-    assert {} == record_of(facts(1), content([("a", "failed", 0.1)]), {}).after
+    assert record_of(facts(1), content([("a", "failed", 0.1)]), {}).before(0) == ""
 
 
 @pytest.mark.parametrize(

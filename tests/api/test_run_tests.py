@@ -85,7 +85,7 @@ def test_an_unknown_format_is_said(ask, server, tmp_path):
 
 
 def test_a_run_beside_another(ask, server, tmp_path):
-    """What fails newly, is fixed, slower, faster, added and removed, with both runs."""
+    """What fails newly, is fixed, added and removed, with both runs; without a history durations are noise."""
     before = [
         *(("a.py::breaks", "passed", 0.1), ("a.py::heals", "failed", 0.1), ("a.py::slower", "passed", 0.1)),
         *(("a.py::faster", "passed", 0.5), ("a.py::goes", "passed", 0.1), ("a.py::same", "passed", 0.1)),
@@ -99,17 +99,18 @@ def test_a_run_beside_another(ask, server, tmp_path):
 
     found = ask("GET", f"/api/v1/runs/{run_id}/compare/{base}").json()
 
-    lists = ("newly_failing", "fixed", "slower", "faster", "added", "removed")
+    lists = ("newly_failing", "fixed", "slower", "faster", "added", "removed", "noise")
     assert {name: [change["nodeid"].removeprefix("a.py::") for change in found[name]] for name in lists} == {
         "newly_failing": ["breaks"],
         "fixed": ["heals"],
-        "slower": ["slower"],
-        "faster": ["faster"],
+        "slower": [],
+        "faster": [],
         "added": ["comes"],
         "removed": ["goes"],
+        "noise": ["slower", "faster"],
     }
     assert (found["run"]["id"], found["base"]["id"], found["left_out"]) == (run_id, base, 0)
-    assert found["slower"] == [
+    assert found["noise"][:1] == [
         {
             "nodeid": "a.py::slower",
             "outcome": "passed",
@@ -122,7 +123,7 @@ def test_a_run_beside_another(ask, server, tmp_path):
 
 def test_a_long_comparison_is_cut_and_says_so(ask, server, tmp_path, monkeypatch):
     """Each list is bounded; what is left out is counted."""
-    monkeypatch.setattr("akastats.reading.comparing.MAX_CHANGES", 3)
+    monkeypatch.setattr("akastats.reading.differences.MAX_CHANGES", 3)
     base = tell(server, tmp_path, [("x", "passed", 0.1)] * 1, run_id=OLD, started=STARTED - 100)
     run_id = tell(server, tmp_path, [(f"a.py::t{number}", "passed", 0.1) for number in range(8)])
 

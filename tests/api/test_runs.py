@@ -10,6 +10,7 @@ import pytest
 from redis import Redis
 
 from akastats import keys
+from akastats.analysis.verdicts import JudgedFailure, Outlier, Verdicts, pack
 from akastats.api.shapes import Run
 from akastats.config import config
 from akastats.reading import runs as reading
@@ -365,18 +366,33 @@ def test_costly_fixtures_stand_against_their_own_past(ask, server, tmp_path):
     ]
 
 
-def test_changes_stand_beside_a_run(ask, server, tmp_path):
-    """What fails newly, is slower and so on, against the base that the answer names."""
-    before = [("a.py::breaks", "passed", 0.1), ("a.py::slower", "passed", 0.1), ("a.py::goes", "passed", 0.1)]
-    now = [("a.py::breaks", "failed", 0.1), ("a.py::slower", "passed", 0.5)]
+def test_changes_stand_beside_a_run(ask, server, tmp_path, redis_client):
+    """What fails newly, is slower and so on, against the base that the answer names; noise is counted."""
+    names = ("breaks", "flickers", "slower", "waits", "goes")
+    before = [(f"a.py::{name}", "passed", 0.1) for name in names]
+    now = [
+        *(("a.py::breaks", "failed", 0.1), ("a.py::flickers", "failed", 0.1)),
+        *(("a.py::slower", "passed", 0.5), ("a.py::waits", "passed", 0.5)),
+    ]
     older = tell(server, tmp_path, before, run_id="20231113T000000000-000000", started=STARTED - 100)
     run_id = tell(server, tmp_path, now)
+    made = Verdicts(
+        *(run_id, "", "main", "main", 20),
+        failures=(JudgedFailure("a.py::breaks", "new"), JudgedFailure("a.py::flickers", "known flaky", 0.3)),
+        outliers=(Outlier("a.py::slower", 0.5, 0.1),),
+    )
+    redis_client.set(keys.verdicts("AKA-STATS", run_id), pack(made))
 
     run = ask("GET", f"/api/v1/runs/{run_id}").json()
 
-    names = {name: [change["nodeid"] for change in run["changes"][name]] for name in ("newly_failing", "slower")}
-    assert names == {"newly_failing": ["a.py::breaks"], "slower": ["a.py::slower"]}
+    lists = ("newly_failing", "slower", "faster")
+    assert {name: [change["nodeid"] for change in run["changes"][name]] for name in lists} == {
+        "newly_failing": ["a.py::breaks"],
+        "slower": ["a.py::slower"],
+        "faster": [],
+    }
     assert (run["base"]["id"], run["changes"]["added"], run["changes"]["removed"]) == (older, 0, 1)
+    assert run["changes"]["noise"] == 2
 
 
 BASE = {"branch": "topic", "suite": "unit", "status": "passed"}

@@ -114,7 +114,7 @@ def test_show_takes_a_run(akastats, server, tmp_path):
     answer = akastats("show", run_id)
 
     assert "1 x AssertionError: assert 12 == 13\n  a.py::b\n" in answer.out
-    assert answer.out.splitlines()[-2].split() == ["2.00", "s", "new", "a.py::c", "passed"]
+    assert answer.out.splitlines()[-2].split() == ["2.000", "no", "history", "a.py::c", "passed"]
 
 
 def test_show_a_run_as_json_is_the_api_s_answer(akastats, server, tmp_path, ask_api):

@@ -1,4 +1,4 @@
-/** What changed between two runs: newly failing, fixed, slower, faster, added, removed. */
+/** What changed between two runs: newly failing, fixed, slower, faster, added, removed, within noise. */
 
 import { el } from "./dom.js";
 import { counted, duration } from "./format.js";
@@ -15,6 +15,7 @@ const KINDS = [
   ["faster", "Faster"],
   ["added", "Added"],
   ["removed", "Removed"],
+  ["noise", "Within noise"],
 ];
 
 /** Return the kinds of change that there are, each as a table; `all` opens every row at once. */
@@ -30,7 +31,7 @@ export function changes(found, suite, { all = false } = {}) {
       { class: "well" },
       told.length
         ? `${told.join(", ")}; nothing else changed.`
-        : "Nothing: the same tests, the same outcomes, and nothing slower by a tenth.",
+        : "Nothing: the same tests, the same outcomes, and no duration beyond a test's own history.",
     );
   return el(
     "div",
@@ -41,10 +42,18 @@ export function changes(found, suite, { all = false } = {}) {
 }
 
 function kind(title, rows, suite, all) {
-  const columns = ["Slower", "Faster"].includes(title) ? timed(suite) : outcomes(suite);
-  const heading = el("h3", {}, title, el("span", { class: "now" }, rows.length));
-  const table = foldedTable({ caption: title, rows, columns, few: all ? rows.length : SHOWN });
+  const columns = COLUMNS[title] ?? outcomes;
+  const heading = el("h3", { title: HINTS[title] }, title, el("span", { class: "now" }, rows.length));
+  const table = foldedTable({ caption: title, rows, columns: columns(suite), few: all ? rows.length : SHOWN });
   return el("div", { class: "change" }, heading, table);
+}
+
+const HINTS = { "Within noise": "differences that the tests' own history explains, or that no history tells from noise" };
+const COLUMNS = { Slower: timed, Faster: timed, "Within noise": both };
+
+function both(suite) {
+  const [test, before, now, took] = outcomes(suite);
+  return [test, before, now, { ...took, title: "Took before", cell: (row) => duration(row.base_seconds) }, took];
 }
 
 function timed(suite) {

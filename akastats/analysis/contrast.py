@@ -1,0 +1,43 @@
+"""Whether something goes along with failing: it has to be rarer where the test passes. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from math import comb
+
+#: A difference that chance makes this seldom is reported; shared by all candidates of a test (Bonferroni).
+MOST_CHANCE = 0.05
+
+
+@dataclass
+class Contrast:
+    """What stood right before the failing and the passing attempts of a test, counted."""
+
+    failing: Counter[str] = field(default_factory=Counter)
+    passing: Counter[str] = field(default_factory=Counter)
+
+    def add(self, before: str, has_failed: bool) -> None:
+        """Count one attempt; `before` is empty for the first test of a worker."""
+        (self.failing if has_failed else self.passing)[before] += 1
+
+    def telling(self, most: int) -> tuple[tuple[str, int], ...]:
+        """Return what stood before failing attempts more often than chance explains, and how often.
+
+        At most `most`, the most frequent first. None where the order of tests is fixed: then the same test stands
+        before those that pass.
+        """
+        failed, passed = self.failing.total(), self.passing.total()
+        candidates = [name for name in self.failing if name]
+        return tuple(
+            (name, count)
+            for name, count in self.failing.most_common()
+            if name and chance_of(count, failed, self.passing[name], passed) * len(candidates) <= MOST_CHANCE
+        )[:most]
+
+
+def chance_of(one: int, of_one: int, other: int, of_other: int) -> float:
+    """Return how likely chance alone puts `one` or more of both among `of_one`: Fisher's exact test, one-sided."""
+    both, total = one + other, of_one + of_other
+    ways = sum(comb(of_one, k) * comb(of_other, both - k) for k in range(one, min(both, of_one) + 1))
+    return ways / comb(total, both)

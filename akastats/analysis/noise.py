@@ -1,0 +1,93 @@
+"""Differences between two runs, apart from those that the tests' own history explains. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from akastats.analysis.compare import Change, Comparison
+from akastats.analysis.failure_labels import Kind
+from akastats.analysis.verdicts import Verdicts
+
+#: What a failure is that the compared code did not cause.
+_EXPLAINED: Sequence[Kind] = ("known flaky", "also failing on base", "quarantined")
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of two runs with its verdicts, `None` where it has none."""
+
+    run: str
+    verdicts: Verdicts | None
+
+    @cached_property
+    def explained(self) -> frozenset[str]:
+        """The failing tests whose label says that the run's code is not to blame."""
+        failures = self.verdicts.failures if self.verdicts else ()
+        return frozenset(each.nodeid for each in failures if each.label in _EXPLAINED)
+
+    @cached_property
+    def flaky(self) -> frozenset[str]:
+        """The tests that are flaky, or failed as flaky ones."""
+        tests = self.verdicts.tests if self.verdicts else ()
+        failures = self.verdicts.failures if self.verdicts else ()
+        return frozenset(
+            [
+                *(each.nodeid for each in tests if each.state == "flaky"),
+                *(each.nodeid for each in failures if each.label == "known flaky"),
+            ]
+        )
+
+    def outliers(self, is_slower: bool) -> frozenset[str]:
+        """The tests that took longer, or less, than their history explains."""
+        found = self.verdicts.outliers if self.verdicts else ()
+        return frozenset(each.nodeid for each in found if (each.seconds > each.typical) == is_slower)
+
+    def changed(self, prefix: str, between: tuple[str, str], is_slower: bool) -> frozenset[str]:
+        """The tests whose level changed after the first and not after the second of two runs; ids sort by time."""
+        first, last = between
+        return frozenset(
+            each.change.label[len(prefix) :]
+            for each in (self.verdicts.changes if self.verdicts else ())
+            if each.change.is_slower == is_slower
+            and first < each.change.run <= last
+            and each.change.label.startswith(prefix)
+        )
+
+    @property
+    def is_outage(self) -> bool:
+        """Whether far more failed than usual."""
+        return self.verdicts is not None and self.verdicts.is_outage
+
+
+def told_apart(found: Comparison, now: Side, base: Side, prefix: str) -> Comparison:
+    """Return a comparison in which only what exceeds the tests' own history is a difference; the rest is noise.
+
+    A duration counts if it is an outlier of its run, or if its level changed between the two runs. Without
+    verdicts no duration does. `prefix` is what the labels of tests begin with.
+    """
+    slower, faster = (_moved(now, base, prefix, is_slower) for is_slower in (True, False))
+    flaky = now.flaky | base.flaky
+    kept = {
+        "newly_failing": [each for each in found.newly_failing if each.nodeid not in now.explained],
+        "fixed": [each for each in found.fixed if not (base.is_outage or each.nodeid in flaky)],
+        "slower": [each for each in found.slower if each.nodeid in slower],
+        "faster": [each for each in found.faster if each.nodeid in faster],
+    }
+    return replace(found, **kept, noise=[each for name, few in kept.items() for each in _rest(found, name, few)])
+
+
+def _moved(now: Side, base: Side, prefix: str, is_slower: bool) -> frozenset[str]:
+    """Return the tests that are slower now, or faster, than chance explains."""
+    if now.run >= base.run:
+        changed = now.changed(prefix, (base.run, now.run), is_slower)
+    else:
+        changed = base.changed(prefix, (now.run, base.run), not is_slower)
+    return changed | now.outliers(is_slower) | base.outliers(not is_slower)
+
+
+def _rest(found: Comparison, name: str, kept: Sequence[Change]) -> list[Change]:
+    few = {each.nodeid for each in kept}
+    changes: list[Change] = getattr(found, name)
+    return [each for each in changes if each.nodeid not in few]

@@ -1,0 +1,90 @@
+"""Two runs side by side, with what their verdicts know of the tests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+from akastats import profile
+from akastats.analysis import compare as comparing
+from akastats.analysis import noise
+from akastats.analysis.compare import Change, Comparison
+from akastats.analysis.noise import Side
+from akastats.operations import runs as stored_runs
+from akastats.operations.requests import Operation
+from akastats.outcomes import label
+from akastats.reading import runs, verdicts
+from akastats.reading.runs import Run
+
+#: A list of a comparison has at most this many changes, and beside a run's details this many.
+MAX_CHANGES = 1000
+MAX_IN_SHORT = 100
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Two runs and what differs; `left_out` counts changes beyond `MAX_CHANGES` a list."""
+
+    run: Run
+    base: Run
+    changes: Comparison
+    left_out: int
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What differs from a run's base, at most 100 a list; noise, and what was added and removed, is counted."""
+
+    newly_failing: list[Change]
+    fixed: list[Change]
+    slower: list[Change]
+    faster: list[Change]
+    added: int
+    removed: int
+    noise: int
+
+
+def in_short(found: Comparison) -> Changes:
+    """Return a comparison as it stands beside a run's details."""
+    cut, _ = shortened(found, MAX_IN_SHORT)
+    return Changes(
+        newly_failing=cut.newly_failing,
+        fixed=cut.fixed,
+        slower=cut.slower,
+        faster=cut.faster,
+        added=len(found.added),
+        removed=len(found.removed),
+        noise=len(found.noise),
+    )
+
+
+def compare(namespace: str, run_id: str, base_id: str) -> Operation[Compared]:
+    """Compare two runs; raises `NotFoundError` for one that is unknown, or has no profile (any more)."""
+    run = yield from runs.one(namespace, run_id)
+    base = yield from runs.one(namespace, base_id)
+    found = yield from changes(namespace, run, base)
+    cut, left_out = shortened(found, MAX_CHANGES)
+    return Compared(run, base, cut, left_out)
+
+
+def changes(namespace: str, run: Run, base: Run) -> Operation[Comparison]:
+    """Return what differs between two runs; raises `NotFoundError` where one has no profile (any more)."""
+    now = profile.decode((yield from stored_runs.profile(namespace, run.id)))
+    before = profile.decode((yield from stored_runs.profile(namespace, base.id)))
+    found = comparing.compare(comparing.verdicts(now), comparing.verdicts(before))
+    return (yield from without_noise(namespace, run, base, found))
+
+
+def without_noise(namespace: str, run: Run, base: Run, found: Comparison) -> Operation[Comparison]:
+    """Read what both runs mean; return their comparison with what the tests' own history explains as noise."""
+    of_run = yield from verdicts.of_run_if_any(namespace, run.id)
+    of_base = yield from verdicts.of_run_if_any(namespace, base.id)
+    return noise.told_apart(
+        found, Side(run.id, of_run), Side(base.id, of_base), label("test", "", run.suite or "")
+    )
+
+
+def shortened(found: Comparison, size: int) -> tuple[Comparison, int]:
+    """Return a comparison with at most `size` changes a list, and how many were left out."""
+    lists: dict[str, list[Change]] = {field.name: getattr(found, field.name) for field in fields(found)}
+    left_out = sum(max(0, len(each) - size) for each in lists.values())
+    return replace(found, **{name: each[:size] for name, each in lists.items()}), left_out

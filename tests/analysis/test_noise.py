@@ -1,0 +1,86 @@
+"""Which differences between two runs are more than noise."""
+
+from __future__ import annotations
+
+from akastats.analysis.compare import Verdict, compare
+from akastats.analysis.noise import Side, told_apart
+from akastats.analysis.slowdown import Change
+from akastats.analysis.verdicts import JudgedChange, JudgedFailure, JudgedTest, Outlier, Verdicts
+
+NOW, BASE = "r9", "r1"
+
+
+def names(now, base, of_now=None, of_base=None, ids=(NOW, BASE)):
+    """Return the tests in each list of a comparison that is not empty."""
+    found = compare(
+        {name: Verdict(outcome, seconds) for name, (outcome, seconds) in now.items()},
+        {name: Verdict(outcome, seconds) for name, (outcome, seconds) in base.items()},
+    )
+    sides = [Side(run, of) for run, of in zip(ids, (of_now, of_base), strict=True)]
+    told = told_apart(found, *sides, prefix="test::")
+    return {name: [each.nodeid for each in changes] for name, changes in vars(told).items() if changes}
+
+
+def verdicts(**fields):
+    """Return what a run means."""
+    return Verdicts(run=NOW, suite="", branch="main", base="main", runs=20, **fields)
+
+
+def changed(nodeid, run, after=0.5):
+    """Return a change of a test's level at a run."""
+    change = Change(f"test::{nodeid}", "e", 0.1, after, 1.0, 9.0, "r0", run, run, 5, 1e-9, 1.0)
+    return JudgedChange(change, is_new=False)
+
+
+FAST, SLOW = {"t": ("passed", 0.1)}, {"t": ("passed", 0.5)}
+PASSED, FAILED = {"t": ("passed", 0.1)}, {"t": ("failed", 0.1)}
+
+
+def test_a_single_difference_is_noise():
+    """Without verdicts, and with verdicts that know nothing of it."""
+    assert names(SLOW, FAST) == names(SLOW, FAST, verdicts()) == {"noise": ["t"]}
+    assert names(FAST, SLOW) == {"noise": ["t"]}
+
+
+def test_an_outlier_is_a_difference():
+    """Of this run, or of the base: then this one is back to what is typical."""
+    outlier = verdicts(outliers=(Outlier("t", 0.5, 0.1),))
+
+    assert names(SLOW, FAST, outlier) == {"slower": ["t"]}
+    assert names(FAST, SLOW, None, outlier) == {"faster": ["t"]}
+    assert names(FAST, SLOW, outlier) == {"noise": ["t"]}
+
+
+def test_a_change_between_the_runs_is_a_difference():
+    """Before the base or in the other direction it explains nothing."""
+    assert names(SLOW, FAST, verdicts(changes=(changed("t", "r5"),))) == {"slower": ["t"]}
+    assert names(SLOW, FAST, verdicts(changes=(changed("t", "r1"),))) == {"noise": ["t"]}
+    assert names(SLOW, FAST, verdicts(changes=(changed("t", "r5", 0.05),))) == {"noise": ["t"]}
+
+
+def test_a_change_is_found_from_either_side():
+    """A run beside a later one: the later one knows."""
+    known = verdicts(changes=(changed("t", "r5"),))
+
+    assert names(FAST, SLOW, None, known, ids=(BASE, NOW)) == {"faster": ["t"]}
+
+
+def test_a_failure_has_the_label_of_its_run():
+    """Newly failing is only what is new; without a label nothing contradicts it."""
+    labels = ("new", None, "known flaky", "also failing on base", "quarantined")
+    told = [names(FAILED, PASSED, verdicts(failures=(JudgedFailure("t", label),))) for label in labels]
+
+    assert told == [{"newly_failing": ["t"]}] * 2 + [{"noise": ["t"]}] * 3
+    assert names(FAILED, PASSED) == {"newly_failing": ["t"]}
+
+
+def test_what_passes_by_luck_or_after_an_outage_is_not_fixed():
+    """As the verdicts have it."""
+    flaky = verdicts(tests=(JudgedTest("t", "flaky", 0.1, 0.05, 0.2, 1.0),))
+
+    assert names(PASSED, FAILED) == names(PASSED, FAILED, verdicts(), verdicts()) == {"fixed": ["t"]}
+    assert names(PASSED, FAILED, flaky) == {"noise": ["t"]}
+    assert names(PASSED, FAILED, None, verdicts(failures=(JudgedFailure("t", "known flaky", 0.1),))) == {
+        "noise": ["t"]
+    }
+    assert names(PASSED, FAILED, verdicts(), verdicts(is_outage=True)) == {"noise": ["t"]}
