@@ -9,7 +9,7 @@ from typing import Any
 
 from akastats.shipper import state as states
 from akastats.shipper.state import State
-from akastats.visible import seconds, short_url, visible
+from akastats.visible import short_url, visible
 from pytest_akastats.clocks import sleep
 from pytest_akastats.verdict_lines import verdict_lines
 
@@ -114,7 +114,7 @@ def _recorded(state: State) -> Iterator[str]:
     yield from _verdicts(state)
     for title, rows in (("slowest tests", answer["tests"]), ("slowest fixtures", answer["fixtures"])):
         if rows:
-            yield f"  {title:<{NAME_WIDTH}}       now     usual"
+            yield f"  {title:<{NAME_WIDTH + 2}} {'now (s)':>9} {'typical (s)':>11}"
             for row in rows:
                 yield _row(row)
     yield f"  more: akastats serve, akastats show NODEID{_extra()}"
@@ -148,5 +148,5 @@ def _verdicts(state: State) -> Iterator[str]:
 def _row(row: dict[str, Any]) -> str:
     name = visible(row["name"])
     shown = name if len(name) <= NAME_WIDTH else "..." + name[3 - NAME_WIDTH :]
-    usual = "new" if row["usual"] is None else seconds(row["usual"])
-    return f"    {shown:<{NAME_WIDTH}} {seconds(row['seconds']):>9} {usual:>9}"
+    typical = "no history" if row["usual"] is None else f"{row['usual']:.3f}"
+    return f"    {shown:<{NAME_WIDTH}} {row['seconds']:>9.3f} {typical:>11}"

@@ -25,6 +25,7 @@ def verdict_lines(told: Mapping[str, Any]) -> list[str]:
         _section(f"newly slower: {news['slower']}", map(_slower, told["slower"][:MOST_SLOWER])),
         _section(f"over budget: {news['over_budget']}", map(_over, told["over_budget"][:MOST_OVER])),
         list(_suite(told)),
+        [f"  {visible(told['note'])}"] if told.get("note") else [],
     ]
     return _fitted(sections)
 
@@ -40,7 +41,7 @@ def _fitted(sections: Sequence[list[str]]) -> list[str]:
 def _headline(told: Mapping[str, Any]) -> str:
     counts = [f"{count} {_named(label, told)}" for label, count in told["labels"].items()]
     if told["unlabelled"]:
-        counts.append(f"{told['unlabelled']} without a history")
+        counts.append(f"{told['unlabelled']} with no history")
     if told["is_outage"]:
         counts.append("far more than usual: an outage?")
     return f"failures: {', '.join(counts)}{_compared(told)}"

@@ -17,7 +17,7 @@ MOST_OF_A_LEVEL = 10
 MOST_TITLE, MOST_TEXT = 250, 1_000
 
 #: What may be the change's own fault; the rest was there before, or fails nothing.
-_ERRORS: frozenset[Standing | None] = frozenset({"new", "not judged", "no history yet"})
+_ERRORS: frozenset[Standing | None] = frozenset({"new", "not judged", "no history"})
 
 
 def commands(findings: Iterable[Finding]) -> list[str]:

@@ -25,13 +25,15 @@ from akastats.visible import seconds
 COMMIT_WIDTH = 10
 #: So many of the tests that a process died in are named.
 MOST_NAMED = 5
+#: Environments of a build that a note names.
+MOST_ENVIRONMENTS = 4
 #: So many of the tests that ran right before a flaky one are named.
 MOST_AFTER = 2
 
 _TITLES: Mapping[Standing, str] = {
     "new": "New failures",
     "not judged": "Failures",
-    "no history yet": "Failures without a history",
+    "no history": "Failures with no history",
     "also failing on base": "Also failing on the base",
     "known flaky": "Known flaky",
     "quarantined": "Quarantined",
@@ -140,6 +142,8 @@ def _notes(details: Details, verdicts: Verdicts | None) -> Iterator[Line]:
         return
     if looks_like_outage(verdicts):
         yield ("Far more failed than usual: perhaps an outage. It is no evidence of flakiness.",)
+    if build_note(verdicts):
+        yield (f"{build_note(verdicts)[:1].upper()}{build_note(verdicts)[1:]}.",)
     if verdicts.undecided:
         durations = "duration has" if verdicts.undecided == 1 else "durations have"
         yield (f"{verdicts.undecided:,} {durations} too short a history to be called slower or not.",)
@@ -150,6 +154,23 @@ def _codes(names: Sequence[str]) -> Iterator[str | Code]:
         yield from (", ", Code(name)) if number else (Code(name),)
     if len(names) > MOST_NAMED:
         yield f" and {len(names) - MOST_NAMED:,} more"
+
+
+def build_note(verdicts: Verdicts) -> str:
+    """Return why a suite name is needed to tell the runs of a build apart; empty where none is."""
+    if verdicts.equal_runs:
+        return (
+            f"{verdicts.equal_runs:,} runs of this build cannot be told apart: their differences prove nothing; "
+            "give each its own --akastats-suite"
+        )
+    if verdicts.environments:
+        named = "; ".join(verdicts.environments[:MOST_ENVIRONMENTS])
+        more = len(verdicts.environments) - MOST_ENVIRONMENTS
+        return (
+            f"this build ran in {len(verdicts.environments):,} environments without a suite ({named}"
+            f"{f'; and {more:,} more' if more > 0 else ''}): give each its own --akastats-suite"
+        )
+    return ""
 
 
 def _failures(found: Sequence[Failing], left_out: int, verdicts: Verdicts | None) -> Iterator[Section]:
@@ -165,7 +186,7 @@ def _why(standing: Standing, verdicts: Verdicts | None) -> Line:
     base: Line = (Code(verdicts.base),) if verdicts and verdicts.base else ("the base",)
     notes: Mapping[Standing, Line] = {
         "new": ("Passed on ", *base, " until now, or was not there."),
-        "no history yet": ("There is nothing yet to compare with.",),
+        "no history": ("There is nothing yet to compare with.",),
         "also failing on base": ("Fails on ", *base, " too."),
         "known flaky": ("Fails now and then, whatever changes.",),
         "quarantined": ("Fails no run for now.",),
@@ -283,5 +304,5 @@ def _slowest(details: Details) -> Iterator[Section]:
 
 
 def _slow(slow: Slow) -> Item:
-    usual = "new" if slow.usual is None else f"usually {seconds(slow.usual)}"
+    usual = "no history" if slow.usual is None else f"usually {seconds(slow.usual)}"
     return Item((Code(slow.name), f" took {seconds(slow.seconds)}, {usual}"))

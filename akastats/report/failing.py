@@ -10,11 +10,11 @@ from akastats.analysis.verdicts import JudgedFailure, Verdicts
 from akastats.reading.details import Details
 from akastats.reading.failures import Failure
 
-Standing = Literal[Kind, "no history yet", "not judged"]
+Standing = Literal[Kind, "no history", "not judged"]
 
 #: What a reader wants to see first: what may be the change's own fault, and last what fails no run.
 STANDINGS: tuple[Standing, ...] = (
-    *("new", "not judged", "no history yet"),
+    *("new", "not judged", "no history"),
     *("also failing on base", "known flaky", "quarantined"),
 )
 
@@ -51,4 +51,4 @@ def unnamed(details: Details, verdicts: Verdicts | None) -> int:
 def _failing(nodeid: str, judged: JudgedFailure | None, failure: Failure | None) -> Failing:
     if judged is None:
         return Failing(nodeid, "not judged", None, failure)
-    return Failing(nodeid, judged.label or "no history yet", judged.rate, failure)
+    return Failing(nodeid, judged.label or "no history", judged.rate, failure)

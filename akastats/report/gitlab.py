@@ -19,7 +19,7 @@ MOST_TEXT = 1_000
 _SEVERITIES: Mapping[Standing | None, Severity] = {
     "new": "critical",
     "not judged": "major",
-    "no history yet": "major",
+    "no history": "major",
     "also failing on base": "minor",
     "known flaky": "minor",
     "quarantined": "info",

@@ -19,7 +19,7 @@ from akastats.reading import judging
 from akastats.reading.judging import Known
 from akastats.reading.quarantine import excused
 from akastats.reading.runs import Run, one
-from akastats.report.content import name_of
+from akastats.report.content import build_note, name_of
 from akastats.shipper.delivery import UNSOUND
 
 #: What the terminal is told of each kind of news; the rest is counted.
@@ -112,6 +112,7 @@ def told(found: Verdicts) -> dict[str, Any]:
         "usual_seconds": found.usual_seconds,
         "pace": found.pace,
         "is_outage": verdicts.looks_like_outage(found),
+        "note": build_note(found),
     }
 
 

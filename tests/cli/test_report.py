@@ -119,8 +119,8 @@ def test_a_run_can_be_judged_when_it_is_asked_for(akastats, server, tmp_path):
     ("excuses", "since", "title"),
     [
         (True, -1, "Quarantined"),
-        (True, 1, "Failures without a history"),
-        (False, -1, "Failures without a history"),
+        (True, 1, "Failures with no history"),
+        (False, -1, "Failures with no history"),
     ],
 )
 def test_a_run_is_judged_by_the_quarantine_that_it_met(

@@ -49,7 +49,7 @@ def test_a_failure_is_marked_where_it_was_raised(record, pytester, summary, spre
 
     (line,) = commands(recorded.result)
     place = f"file={pytester.path.name}/shop.py,line=2"
-    title = "test_shop.py%3A%3Atest_total (no history yet)"
+    title = "test_shop.py%3A%3Atest_total (no history)"
     assert f"::error {place},title={title}::ValueError: no price: 100%25, a::b" == line
     assert "### Tests failed: 1 failed, 1 passed\n" in summary.read_text()
     assert "- `test_shop.py::test_total`\n" in summary.read_text()

@@ -104,7 +104,7 @@ def test_failures_without_a_history():
     """Not everything can be known, and that is said."""
     lines = verdict_lines(told(unlabelled=1, failures=[["a::x", None, None]]))
 
-    assert ["  failures: 1 without a history", "    no history             a::x"] == lines[:2]
+    assert ["  failures: 1 with no history", "    no history             a::x"] == lines[:2]
 
 
 def test_news_of_each_kind():

@@ -71,7 +71,7 @@ def test_everything_is_told():
     assert page.tags <= TAGS
     assert page.attributes <= ATTRIBUTES
     titles = [text.strip() for text in page.texts["h2"]]
-    assert ["New failures", "Failures", "Failures without a history", "Also failing on the base"] == titles[:4]
+    assert ["New failures", "Failures", "Failures with no history", "Also failing on the base"] == titles[:4]
     assert ["Over budget", "Fixed", "Slowest tests", "Slowest fixtures"] == titles[-4:]
     assert {"tests/test_cart.py::test_total[eur]", "tests::db", "aaaabbbbcc"} <= set(page.texts["code"])
     assert ["Tests failed in unit: 5 failed, 1 error, 114 passed; 1 of the failures is quarantined"] == page.texts[

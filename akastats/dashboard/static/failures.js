@@ -65,7 +65,8 @@ function summary(group, noun, labels) {
 function news(group, labels) {
   const judged = group.tests.map((nodeid) => labels.get(nodeid)).filter((one) => one?.label);
   if (judged.length) return labelTags(judged);
-  if (group.seen_before === false) return el("span", { class: "tag new" }, "new");
+  if (group.tests.some((nodeid) => labels.has(nodeid))) return el("span", { class: "quiet" }, "no history");
+  if (group.seen_before === false) return el("span", { class: "quiet" }, "not seen before");
   if (group.seen_before && group.first_seen)
     return el("span", { class: "quiet" }, "since ", age(group.first_seen));
   return null;

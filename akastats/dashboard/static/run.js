@@ -226,7 +226,7 @@ function meaning({ failures: judged, is_outage: isOutage, base }) {
       "p",
       { class: "facts labels" },
       labelTags(judged),
-      unknown > 0 && el("span", {}, `${number(unknown)} without a history to judge by`),
+      unknown > 0 && el("span", {}, `${number(unknown)} with no history`),
       base && el("span", {}, "compared with ", branchName(base)),
     ),
     isOutage && outage(),

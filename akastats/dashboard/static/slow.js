@@ -73,7 +73,7 @@ function columns(most) {
       number: true,
       wide: true,
       hint: "the median of up to 100 runs before",
-      cell: (slow) => (slow.usual === null ? "new" : duration(slow.usual)),
+      cell: (slow) => (slow.usual === null ? "no history" : duration(slow.usual)),
     },
     { title: "", number: true, cell: (slow) => delta(slow.seconds, slow.usual) },
   ];
