@@ -1,0 +1,100 @@
+"""What axe-core finds on every view, light and dark, wide and on a phone: nothing serious or critical."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import quote
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from tests.browser import verdicts
+from tests.browser.served import served
+from tests.browser.test_judged import PATHS as JUDGED
+from tests.browser.test_views import VIEWS, paths, runs
+
+__all__ = ["paths", "runs"]
+
+# The rules of WCAG 2.2 up to level AA, and what axe-core's authors hold to be good practice.
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+HOW = [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")]
+
+
+def findings(page: Page) -> list[str]:
+    """Return what axe-core finds serious or critical, with the elements."""
+    # Colours that fade in are those of no state.
+    page.add_style_tag(content="* { transition: none !important; animation: none !important }")
+    options = {"resultTypes": ["violations"], "runOnly": {"type": "tag", "values": TAGS}}
+    found = Axe().run(page, options=options).response["violations"]
+    return [
+        f"{each['id']} ({each['impact']}): {node['html'][:160]} {node['any'][:1] and node['any'][0]['message']}"
+        for each in found
+        if each["impact"] in ("serious", "critical")
+        for node in each["nodes"]
+    ]
+
+
+def open_all(page: Page) -> None:
+    """Unfold whatever can be unfolded."""
+    page.locator("main details:not([open]) > summary, main button.fold").evaluate_all(
+        "all => all.forEach((each) => each.click())"
+    )
+    page.wait_for_selector("main [aria-busy=true]", state="detached")
+
+
+@pytest.fixture(scope="module")
+def judged(recorded: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where a store is served in which the newest run was judged."""
+    verdicts.fill(recorded, tmp_path_factory.mktemp("judged"))
+    with served(recorded, "--namespace", verdicts.NAMESPACE) as where:
+        yield where
+
+
+@pytest.mark.parametrize(("width", "scheme"), HOW)
+def test_every_view(window, address, paths, width, scheme):
+    """All views of a recorded suite, with all that they hold unfolded."""
+    view = window(address, width, color_scheme=scheme, bypass_csp=True)
+    found = {}
+    for name in VIEWS:
+        page = view.go(paths[name])
+        open_all(page)
+        found[name] = findings(page)
+
+    assert found == {name: [] for name in VIEWS}
+
+
+@pytest.mark.parametrize(("width", "scheme"), HOW)
+def test_every_view_of_verdicts(window, judged, width, scheme):
+    """Those of flaky and slower tests too, with the dialog that asks for a reason."""
+    view = window(judged, width, color_scheme=scheme, bypass_csp=True)
+    found = {}
+    for name, path in JUDGED.items():
+        page = view.go(path)
+        open_all(page)
+        found[name] = findings(page)
+    page = view.go(f"/test?nodeid={quote(verdicts.PAY)}&suite=unit")
+    page.locator("button", has_text="Quarantine").click()
+    found["dialog"] = findings(page)
+
+    assert found == {name: [] for name in [*JUDGED, "dialog"]}
+
+
+@pytest.mark.parametrize(("width", "scheme"), HOW)
+def test_what_stands_beside_the_views(window, address, nothing, width, scheme):
+    """The reference, a page that is none, the keys, and every view of an empty store."""
+    view = window(address, width, color_scheme=scheme, bypass_csp=True)
+    view.expected = ("404 (Not Found)",)
+    found = {}
+    view.page.goto(f"{address}/docs")
+    open_all(view.page)
+    found["docs"] = findings(view.page)
+    page = view.go("/nowhere")
+    found["nowhere"] = findings(page)
+    page.locator("#help").click()
+    found["keys"] = findings(page)
+    empty = window(nothing, width, color_scheme=scheme, bypass_csp=True)
+    for path in ("/", "/tests", "/flaky", "/slower", "/errors", "/stats"):
+        found[path] = findings(empty.go(path))
+
+    assert found == {name: [] for name in found}

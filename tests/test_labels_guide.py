@@ -1,0 +1,61 @@
+"""docs/labels.md: its examples are run as they stand there, on what the plugin really writes."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.api.conftest import service_port
+from tests.telling import TRACEBACK, tell
+
+__all__ = ["service_port"]
+
+TEXT = (Path(__file__).parents[1] / "docs" / "labels.md").read_text()
+EXAMPLES = re.findall(r"^```sh\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+NODEID = "tests/test_orders.py::test_total[eur]"
+LABEL = f"test::{NODEID}"
+
+
+@pytest.fixture
+def answers(server: str, service_port: int, tmp_path: Path) -> list[str]:
+    """What each example prints, of a store with one run in which the documented test fails."""
+    tell(server, tmp_path, [(NODEID, "failed", 0.42)])
+    printed = []
+    for example in EXAMPLES:
+        script = f"set -euo pipefail\n{example.replace('127.0.0.1:8321', f'127.0.0.1:{service_port}')}"
+        done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr + done.stdout
+        printed.append(done.stdout)
+    return printed
+
+
+def test_the_examples_of_labels_answer_what_they_promise(answers: list[str]) -> None:
+    """Which tests there are, one's numbers and history, its outcome and its traceback."""
+    labels, numbers, history, context, traceback, errors, several, prometheus = answers
+    known: list[dict[str, Any]] = json.loads(history)
+    (told,) = json.loads(context).values()
+
+    assert json.loads(labels) == [LABEL]
+    assert (json.loads(numbers)["last"], json.loads(numbers)["count"]) == (0.42, 1)
+    assert [(point["label"], point["value"]) for point in known] == [(LABEL, 0.42)]
+    assert json.loads(told)["outcome"] == "failed"
+    assert list(json.loads(traceback).values()) == [TRACEBACK]
+    assert list(json.loads(traceback)) == [json.loads(errors)[0]["context_id"]]
+    assert json.loads(several)["run::failed"]["last"] == 1
+    assert "run::duration_LAST 60.0" in prometheus
+
+
+def test_every_label_that_the_plugin_writes_is_documented(answers: list[str]) -> None:
+    """The first words of labels stand in the table."""
+    table = TEXT.partition("## Reading")[0]
+    from akastats import sync_stats
+
+    words = {re.split(r"::|__EXC:", label)[0] for label in sync_stats.available_stats()}
+
+    assert words >= {"test", "run", "errors__all", "errors"}
+    assert [word for word in words if f"`{word}" not in table] == []
