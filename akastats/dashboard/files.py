@@ -60,5 +60,16 @@ def _charts() -> Iterator[tuple[str, bytes]]:
         script, style = (Path(place) / "static" / name for name in ("uPlot.iife.js", "uPlot.min.css"))
         if script.exists() and style.exists():
             # A classic script that sets a global; our modules import it.
-            yield "uplot.js", script.read_bytes() + b"\nexport default uPlot;\n"
+            yield "uplot.js", _slim(script.read_bytes()) + b"\nexport default uPlot;\n"
             yield "uplot.css", style.read_bytes()
+
+
+def _slim(script: bytes) -> bytes:
+    """Return a script without indentation, blank lines and lines of comment: a fifth less.
+
+    One in which text between backquotes runs over lines is returned as it is.
+    """
+    lines = [line.strip() for line in script.split(b"\n")]
+    if any(line.count(b"`") % 2 for line in lines):
+        return script
+    return b"\n".join(line for line in lines if line and not line.startswith(b"//"))
