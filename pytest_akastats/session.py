@@ -39,6 +39,9 @@ def register(config: pytest.Config) -> None:
     options = read(config)
     is_worker = hasattr(config, "workerinput")
     probe = WorkerProbe() if is_worker else Probe()
+    if is_worker:
+        # What its tests start is inside the controller's run.
+        config.add_cleanup(nesting.enter(nesting.outer_run(os.environ) or "unknown"))
     plugins: dict[str, object] = {}
     quarantine = _quarantine(config, probe) if options.quarantine else None
     if quarantine is not None:
@@ -150,16 +153,21 @@ class Session:
         self._config.pluginmanager.register(recorder, "akastats-recorder")
         self._recorder, self._spool = recorder, writer.path
         try:
-            detached.start("akastats.shipper", str(writer.path), environment=self._environment())
+            detached.start("akastats.shipper", str(writer.path), environment=self._environment(started))
             if self._quarantine is not None:
                 self._quarantine.begin(writer.path, names)
         except Exception as error:
             self._unstarted = described(error)
 
-    def _environment(self) -> dict[str, str]:
-        """Return what the shipper is told beside its spool: where to deliver, and where paths are counted from."""
+    def _environment(self, started: float) -> dict[str, str]:
+        """Return what the shipper is told beside its spool: where to deliver, and where and when the run began."""
         started_in, root = str(self._config.invocation_params.dir), str(self._config.rootpath)
-        return {**self._destination.environment, "AKA_STATS_STARTED_IN": started_in, "AKA_STATS_ROOT": root}
+        return {
+            **self._destination.environment,
+            "AKA_STATS_STARTED_IN": started_in,
+            "AKA_STATS_ROOT": root,
+            "AKA_STATS_STARTED_AT": repr(started),
+        }
 
     def _header(self, run_id: str, started: float, redact: Redactor) -> dict[str, Any]:
         config = self._config

@@ -2,7 +2,7 @@
 
 Where to is told by the environment: `AKA_STATS_*` as for the library, and `AKA_STATS_EMBEDDED` with the
 directory of the embedded server when no URL is configured. `AKA_STATS_STARTED_IN` and `AKA_STATS_ROOT` are the
-directories of which paths in tracebacks and node ids are.
+directories of which paths in tracebacks and node ids are; `AKA_STATS_STARTED_AT` says when the run began.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import random
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -280,6 +280,9 @@ class Shipper:
             pass
 
 
+#: Within so many seconds of the run's beginning this process has started, on a machine that is busy.
+_LONGEST_START_S = 60.0
+
 UNREADABLE = "answered what is no reply of a Redis: check host, port and scheme in AKA_STATS_REDIS_URL"
 
 
@@ -347,7 +350,17 @@ def prepare(spool: Path) -> tuple[Shipper, embedded.Lease | None]:
 def _checkout(spool: Path) -> Checkout | None:
     """Begin to read what git says of the code: first of all, since tests may change files that git tracks."""
     root = os.environ.get(ROOT, "")
-    return Checkout(spool, Path(root), time.time(), os.environ) if root else None
+    return Checkout(spool, Path(root), _began(os.environ, time.time()), os.environ) if root else None
+
+
+def _began(environ: Mapping[str, str], now: float) -> float:
+    """Return when the run began, in epoch seconds: before this process, whose start may take a second."""
+    try:
+        began = float(environ.get("AKA_STATS_STARTED_AT", ""))
+    except ValueError:
+        return now
+    # A clock that a test has changed says nothing of the times of files.
+    return began if now - _LONGEST_START_S <= began <= now else now
 
 
 def fail(spool: Path, message: str) -> None:
