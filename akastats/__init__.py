@@ -14,6 +14,10 @@ __version__ = "0.1.0"
 _HOME = {"Stats": "stats", "push_stat": "stats", "push_stat_async": "stats", "timer": "timing"}
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})
+
+
 def __getattr__(name: str) -> object:
     # Late, so that `import akastats` stays under a millisecond inside a test process that never pushes.
     if name not in _HOME:

@@ -229,7 +229,18 @@ class Current:
 
     def __setattr__(self, name: str, value: Any) -> None:
         field = "namespace" if name == "default_prefix" else name
-        self.use(dataclasses.replace(self.now(), **{field: value}))
+        if field in Config.__dataclass_fields__:
+            self.use(dataclasses.replace(self.now(), **{field: value}))
+        elif hasattr(type(self), field):
+            object.__setattr__(self, field, value)
+        else:
+            options = ", ".join(Config.__dataclass_fields__)
+            raise AttributeError(f"config has no option {name!r}; its options are {options}")
+
+    @property
+    def __dict__(self) -> dict[str, Any]:  # type: ignore[override]  # an attribute of every object
+        """The options in force: `mock.patch.object` looks here for what it must put back."""
+        return {**dataclasses.asdict(self.now()), "default_prefix": self.now().namespace}
 
     def __str__(self) -> str:
         return str(self.now())

@@ -206,6 +206,12 @@ async def summaries(matcher: str = "*") -> AsyncIterator[tuple[str, Summary]]:
             yield found
 
 
+async def prometheus_export(matcher: str = "*") -> AsyncIterator[str]:
+    """Yield the lines of `export`, each with its line end, under its name in aka-stats."""
+    for line in (await export(matcher)).body.decode().splitlines(keepends=True):
+        yield line
+
+
 async def export(matcher: str = "*") -> Exposition:
     """Return the exposition of all labels that match a glob."""
     found = [pair async for pair in summaries(matcher)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from unittest import mock
 
 import pytest
 
@@ -237,3 +238,48 @@ def test_forges_are_told_or_not():
     assert [read({"AKA_STATS_FORGE": word}).forge for word in ("", "auto", "off")] == ["auto", "auto", "off"]
     with pytest.raises(ConfigError, match="AKA_STATS_FORGE: 'no' is neither auto nor off"):
         read({"AKA_STATS_FORGE": "no"})
+
+
+# Patched by users' tests
+
+
+@pytest.mark.parametrize("name", ["namespace", "default_prefix"])
+def test_monkeypatch_replaces_an_option_and_restores_it(name):
+    """What was set before comes back, not the default."""
+    config.namespace = "SET"
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(config, name, "PATCHED")
+        assert (config.namespace, config.under(None).namespace) == ("PATCHED", "PATCHED")
+
+    assert config.namespace == "SET"
+
+
+@pytest.mark.parametrize("name", ["namespace", "default_prefix"])
+def test_mock_replaces_an_option_and_restores_it(name):
+    """`patch.object` and `patch.multiple` work as on any object."""
+    config.namespace = "SET"
+
+    with mock.patch.object(config, name, "PATCHED"):
+        assert config.now().namespace == "PATCHED"
+        with mock.patch.multiple(config, history_size=7, run_days=8):
+            assert (config.history_size, config.run_days, config.namespace) == (7, 8, "PATCHED")
+        assert (config.history_size, config.run_days) == (1000, 365)
+
+    assert config.namespace == "SET"
+
+
+def test_methods_can_be_replaced_too():
+    """A test may put its own function in the place of `under`."""
+    with mock.patch.object(config, "under", return_value=Config(namespace="MOCKED")):
+        assert config.under(None).namespace == "MOCKED"
+
+    assert config.under("OTHER").namespace == "OTHER"
+
+
+def test_an_option_that_does_not_exist_is_named():
+    """A spelling mistake is an `AttributeError` that lists the options."""
+    with pytest.raises(AttributeError, match=r"no option 'namespase'; its options are redis_url, namespace, "):
+        config.namespase = "MINE"
+    with pytest.raises(AttributeError), mock.patch.object(config, "namespase", "MINE"):
+        pass
