@@ -13,6 +13,7 @@
 | `NS::RUNS`, `NS::RUNS::dimension::value` | sorted set | run ids by start time |
 | `NS::PROFILE::id` | string | the tests, errors, fixtures and files of one run, compressed |
 | `NS::UNLISTED` | sorted set | runs that the next four do not tell of yet, by server time of their end's report |
+| `NS::LISTING` | string | the producer whose shipper lists what others left undone, for two minutes |
 | `NS::TESTS` | hash | a test's label to its row in lists, see `analysis/test_rows.py` |
 | `NS::TESTS_AT` | sorted set | those labels by server time of the row's last change |
 | `NS::ERROR::fingerprint` | hash | failures that are the same one, see `analysis/error_records.py` |
@@ -96,6 +97,11 @@ def profile(namespace: str, run_id: str) -> str:
 def unlisted(namespace: str) -> str:
     """Return the key of the runs that the lists do not tell of yet."""
     return f"{namespace}::UNLISTED"
+
+
+def listing(namespace: str) -> str:
+    """Return the key of the producer whose shipper lists what others left undone."""
+    return f"{namespace}::LISTING"
 
 
 def tests(namespace: str) -> str:

@@ -21,7 +21,9 @@ CHUNK = 100
 ROWS_A_READ = 500
 #: A run that waits for so many seconds is nobody's any more: its shipper was killed.
 ORPHANED_S = 60.0
-#: So many of those are listed by whoever comes by.
+#: For so many seconds one shipper lists what others left, unless it takes its turn again.
+TURN_S = 120
+#: So many of those are listed in one step by whoever comes by.
 ORPHANS = 20
 #: So many fingerprints are remembered, those reported last.
 MAX_ERRORS = 5000
@@ -34,16 +36,35 @@ class Unlisted(NamedTuple):
     score: float
 
 
-def unlisted(namespace: str, own: Sequence[str] = ()) -> Operation[list[Unlisted]]:
-    """Read which runs wait to be listed: of `own` those that do, and some that others left behind."""
+def unlisted(namespace: str, own: Sequence[str] = (), orphans: int = ORPHANS) -> Operation[list[Unlisted]]:
+    """Read which runs wait to be listed: of `own` those that do, and at most `orphans` that others left behind."""
     key = keys.unlisted(namespace)
     (seconds, _), *scores = yield from ask_all([("TIME",), *(("ZSCORE", key, run_id) for run_id in own)])
     waiting = [
         Unlisted(run_id, float(score)) for run_id, score in zip(own, scores, strict=True) if score is not None
     ]
+    if not orphans:
+        return waiting
     oldest = float(seconds) - ORPHANED_S
-    found = yield from ask("ZRANGEBYSCORE", key, "-inf", oldest, "WITHSCORES", "LIMIT", 0, ORPHANS)
+    found = yield from ask("ZRANGEBYSCORE", key, "-inf", oldest, "WITHSCORES", "LIMIT", 0, orphans)
     return waiting + [Unlisted(*item) for item in scored(found) if item[0] not in own]
+
+
+def take_turn(namespace: str, holder: str) -> Operation[bool]:
+    """Take, or keep, the turn at listing what others left: a hundred at once would all list the same runs."""
+    key = keys.listing(namespace)
+    (taken,) = yield from tell(("SET", key, holder, "NX", "EX", TURN_S))
+    if taken:
+        return True
+    if (yield from ask("GET", key)) != holder.encode():
+        return False
+    yield from tell(("EXPIRE", key, TURN_S))
+    return True
+
+
+def end_turn(namespace: str) -> Operation[None]:
+    """Leave the turn to others."""
+    yield from tell(("DEL", keys.listing(namespace)))
 
 
 def unlist(namespace: str, listed: Sequence[Unlisted]) -> Operation[int]:

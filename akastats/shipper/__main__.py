@@ -23,7 +23,9 @@ from akastats import config as configuration
 from akastats import embedded, redis
 from akastats.analysis.verdicts import Verdicts
 from akastats.config import Config, without_credentials
+from akastats.embedded import locks
 from akastats.errors import AkastatsError, ServerError
+from akastats.operations import lists as listing
 from akastats.operations import runs
 from akastats.operations.requests import Operation
 from akastats.reading import marked
@@ -35,7 +37,7 @@ from akastats.shipper.delivery import UNSOUND, Delivery
 from akastats.shipper.excuses import excuses
 from akastats.shipper.judging import Judge, judge_late
 from akastats.shipper.judging import told as told_of
-from akastats.shipper.leftovers import drain
+from akastats.shipper.leftovers import drain, lock_of
 from akastats.shipper.lifetime import AFTERLIFE_S, Lifetime
 from akastats.shipper.listing import refresh
 from akastats.shipper.publishing import ROOT, published
@@ -55,6 +57,8 @@ LONGEST_REPLY_TIMEOUT_S = 8.0
 IDLE_S = 2.0
 # While the server answers, the process of the tests is told so this often.
 TELL_S = 0.2
+# An analysis without any answer of the server counts as progress for 5 minutes.
+MOST_BEATS = 1500
 
 
 class Shipper:
@@ -73,6 +77,8 @@ class Shipper:
         self._quarantine: Listed | None = None
         self._answers = 0
         self._told_at = self._answered_at = 0.0
+        # While one act is tried again and again, its first answers come again and again too.
+        self._is_repeating, self._position = False, ""
 
     def carry(self, operation: Operation[Any]) -> Any:
         """Carry out an operation on the server, each request tried once; what goes wrong is a `ServerError`.
@@ -92,7 +98,7 @@ class Shipper:
             self._client = redis.connect(self._config.redis_url, **timeouts)
         began = time.monotonic()
         try:
-            result = redis.run(operation, self._client, self._client)
+            result = redis.run(self._observed(operation), self._client, self._client)
         except AkastatsError:
             if time.monotonic() - began >= self._reply_timeout_s:
                 self._reply_timeout_s = min(2 * self._reply_timeout_s, LONGEST_REPLY_TIMEOUT_S)
@@ -101,6 +107,27 @@ class Shipper:
             # Bytes that are no reply: over some of them redis-py stumbles with errors of Python's own.
             raise ServerError(f"{self._state.server} {UNREADABLE} ({type(error).__name__})", "lost") from error
         return result
+
+    def _observed(self, operation: Operation[Any]) -> Operation[Any]:
+        """Execute an operation unchanged, and note each answer as progress: one of 100 requests takes its time."""
+        try:
+            request = next(operation)
+            while True:
+                try:
+                    replies = yield request
+                except ServerError as error:
+                    request = operation.throw(error)
+                else:
+                    self._note_progress()
+                    request = operation.send(replies)
+        except StopIteration as stop:
+            return stop.value
+
+    def _note_progress(self) -> None:
+        position = self.delivery.position
+        if not self._is_repeating or position != self._position:
+            self._is_repeating, self._position = False, position
+            self._lifetime.note_progress()
 
     def _note_answer(self) -> None:
         self._answers += 1
@@ -154,11 +181,12 @@ class Shipper:
         while True:
             try:
                 act()
-                self._reply_timeout_s = REPLY_TIMEOUT_S
+                self._reply_timeout_s, self._is_repeating = REPLY_TIMEOUT_S, False
                 return True
             except ServerError as error:
                 if error.kind == "denied":
                     raise
+                self._is_repeating, self._position = True, self.delivery.position
                 self.say(phase=PHASES.get(error.kind, states.SILENT), message=str(error))
             self.hang_up()
             if self._lifetime.is_over(AFTERLIFE_S):
@@ -244,8 +272,11 @@ class Shipper:
         is_over = threading.Event()
 
         def beat() -> None:
-            while not is_over.wait(TELL_S):
+            for _ in range(MOST_BEATS):
+                if is_over.wait(TELL_S):
+                    return
                 self._answers += 1
+                self._lifetime.note_progress()
                 self.say(answers=self._answers)
 
         beating = threading.Thread(target=beat, daemon=True)
@@ -258,13 +289,14 @@ class Shipper:
 
     def tidy(self) -> None:
         """Do what is left when the run is applied: list it, deliver what other runs left, forget old profiles."""
-        self._list([self.delivery.story.run_id])
+        self._list([self.delivery.story.run_id], orphans=False)
         destination = self.delivery.story.header.get("destination")
         drained = drain(self.spool.parent, self._config, self.carry, destination)
         delivered = [outcome.run_id for outcome in drained if outcome.complete]
         if delivered:
-            self._list(delivered)
+            self._list(delivered, orphans=False)
             judge_late(self._config, self.carry, delivered)
+        self._list_orphans()
         try:
             self.carry(runs.prune_profiles(self._config))
             self.carry(runs.prune(self._config, self.delivery.story.run_id))
@@ -272,11 +304,24 @@ class Shipper:
             # The next run does it.
             pass
 
-    def _list(self, delivered: list[str]) -> None:
+    def _list(self, delivered: list[str], orphans: bool) -> int:
+        """Bring lists up to date with some runs, and with `orphans` some of others; return how many that were."""
         try:
-            self.carry(refresh(self._config, delivered))
+            return int(self.carry(refresh(self._config, delivered, orphans)))
         except (AkastatsError, *UNSOUND):
             # The next run does it: they are still noted as not listed. What others left is delivered all the same.
+            return 0
+
+    def _list_orphans(self) -> None:
+        """List all runs that other shippers have left, unless another one is at it."""
+        namespace = self._config.namespace
+        try:
+            while self.carry(listing.take_turn(namespace, self.delivery.producer)):
+                if not self._list([], orphans=True):
+                    self.carry(listing.end_turn(namespace))
+                    return
+        except AkastatsError:
+            # The turn ends by itself.
             pass
 
 
@@ -314,9 +359,11 @@ def main(arguments: list[str]) -> int:
     states.write(spool, State())
     try:
         shipper, lease = prepare(spool)
-        with lease or nullcontext():
+        with claim(spool), lease or nullcontext():
             if shipper.run():
                 shipper.tidy()
+            else:
+                give_up(spool)
     except AkastatsError as error:
         fail(spool, str(error))
         return 1
@@ -327,11 +374,27 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
+@contextmanager
+def claim(spool: Path) -> Iterator[None]:
+    """Keep other shippers from delivering a spool beside us: of 40 that end at once each would deliver all."""
+    try:
+        descriptor = locks.take_exclusive(lock_of(spool))
+    except OSError:
+        # It is delivered all the same, once, if by several.
+        descriptor = None
+    try:
+        yield
+    finally:
+        if descriptor is not None:
+            lock_of(spool).unlink(missing_ok=True)
+            os.close(descriptor)
+
+
 def prepare(spool: Path) -> tuple[Shipper, embedded.Lease | None]:
     """Return who delivers a spool, and the lease on the embedded server if one is to be used."""
     checkout = _checkout(spool)
     lifetime = Lifetime(spool)
-    lifetime.bound()
+    lifetime.bound(lambda: give_up(spool))
     # Importing redis-py takes 0.1 s, as does a cold server: both at once.
     importing = threading.Thread(target=importlib.import_module, args=("redis",))
     importing.start()
@@ -361,6 +424,13 @@ def _began(environ: Mapping[str, str], now: float) -> float:
         return now
     # A clock that a test has changed says nothing of the times of files.
     return began if now - _LONGEST_START_S <= began <= now else now
+
+
+def give_up(spool: Path) -> None:
+    """Write that the run is not delivered to its end, and the last reason that is known."""
+    told = states.read(spool)
+    reason = f"{told.message}; " if told is not None and told.message else ""
+    fail(spool, f"{reason}gave up after {AFTERLIFE_S:.0f} s; the next run or `akastats drain` delivers it")
 
 
 def fail(spool: Path, message: str) -> None:

@@ -139,6 +139,11 @@ class Delivery:
         return self.story.end is not None and not self._pending
 
     @property
+    def position(self) -> str:
+        """Where the server's cursor stands as far as is known; empty before it was read."""
+        return self._cursor or ""
+
+    @property
     def waiting(self) -> int:
         """How many records have been read and are not applied yet."""
         return len(self._pending)

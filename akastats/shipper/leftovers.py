@@ -11,6 +11,7 @@ from typing import Any
 
 from akastats import detached
 from akastats.config import Config
+from akastats.embedded import locks
 from akastats.errors import AkastatsError, SpoolError
 from akastats.operations import runs
 from akastats.operations.requests import Operation
@@ -33,7 +34,7 @@ OLD = ".old"
 
 # What lies beside spools, and for how long when its spool is gone.
 BESIDE = {
-    **dict.fromkeys((".state", ".quarantine", ".checkout", ".tmp"), KEPT_S),
+    **dict.fromkeys((".state", ".quarantine", ".checkout", ".tmp", ".lock"), KEPT_S),
     **dict.fromkeys((".bad", ".refused", recorded.SUFFIX), OLDEST_S),
 }
 
@@ -78,6 +79,25 @@ def waiting(*directories: Path, old: bool = False, is_named: bool = False) -> li
     return [found[name][1] for name in sorted(found, reverse=True)]
 
 
+def lock_of(path: Path) -> Path:
+    """Return the file that the shipper of a spool locks while it delivers it."""
+    return path.with_suffix(".lock")
+
+
+def _is_claimed(path: Path) -> bool:
+    """Whether the shipper of a spool is delivering it."""
+    try:
+        descriptor = os.open(lock_of(path), os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        return not locks.try_exclusive(descriptor)
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+
+
 def _files(directory: Path) -> list[tuple[str, int]]:
     """Return names and sizes of what is in a directory; nothing, if it cannot be read."""
     try:
@@ -98,11 +118,13 @@ def drain(
     """Deliver every spool of a project whose run is over; stop at the first that the server does not take.
 
     `directory` is one of the project's spool directories. With a `destination`, spools that name another are
-    left alone.
+    left alone. So are those that their own shipper is delivering.
     """
     drained = []
     everywhere = [directory, *places.others(directory, os.environ)]
     for path in waiting(*everywhere):
+        if _is_claimed(path):
+            continue
         drained.append(drain_one(path, config, carry, destination, now=now, carry_all=carry_all))
         if drained[-1].problem:
             break
@@ -287,7 +309,8 @@ def _let_go(delivery: Delivery, config: Config, carry: Carry, now: Callable[[], 
 def remove(path: Path) -> None:
     """Remove a spool, its copies, the state of its delivery, and whose failures did not count in its run."""
     for copy in _copies(path):
-        for each in (copy, state.path_for(copy), quarantine.path_for(copy), checkout.path_for(copy)):
+        beside = (state.path_for, quarantine.path_for, checkout.path_for, lock_of)
+        for each in (copy, *(path_for(copy) for path_for in beside)):
             each.unlink(missing_ok=True)
 
 

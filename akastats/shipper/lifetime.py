@@ -1,4 +1,4 @@
-"""How long a shipper lives: while its run goes on, and a bounded time after its end."""
+"""How long a shipper lives: while its run is in progress, and after its end while the delivery makes progress."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from akastats.outcomes import Story
 from akastats.shipper import state
 from akastats.spool.files import is_locked
 
-# How long after the end of the run a silent server is still tried; then the next run, or `akastats drain`.
+# How long after the end of the run, or the last progress, a silent server is still tried; then the next run, or
+# `akastats drain`, delivers what is left.
 AFTERLIFE_S = 30.0
-# A look-up of a name has no time-out and cannot be interrupted: this long after the end the process is ended.
+# A look-up of a name has no time-out and cannot be interrupted: after so long the process is ended.
 LAST_S = 35.0
 WATCH_S = 0.5
 
@@ -26,6 +27,7 @@ class Lifetime:
     def __init__(self, spool: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._ended_at: float | None = None
+        self._moved_at = clock()
         # Until the header is read, which on a full disk may be never.
         self._pid, self._mark = writer_of(spool), ""
         self._spool, self._has_lock = spool, False
@@ -50,20 +52,27 @@ class Lifetime:
             return not is_alive
         return self._has_lock and not any(map(is_locked, state.homes(self._spool)))
 
+    def note_progress(self) -> None:
+        """Note that the delivery got on: a server under a hundred runs at once answers slowly, but answers."""
+        self._moved_at = self._clock()
+
     def is_over(self, seconds: float) -> bool:
-        """Whether the run ended more than `seconds` ago."""
+        """Whether the run ended, and the delivery last made progress, more than `seconds` ago."""
         if self._ended_at is None and self.has_died():
             self._ended_at = self._clock()
-        return self._ended_at is not None and self._clock() - self._ended_at > seconds
+        return self._ended_at is not None and self._clock() - max(self._ended_at, self._moved_at) > seconds
 
-    def bound(self) -> None:
-        """End this process when it outlives its run by too much, whatever it hangs in."""
-        threading.Thread(target=self._watch, daemon=True).start()
+    def bound(self, give_up: Callable[[], None]) -> None:
+        """Call `give_up` and end this process when it outlives its run without progress, whatever it hangs in."""
+        threading.Thread(target=self._watch, args=(give_up,), daemon=True).start()
 
-    def _watch(self) -> None:
+    def _watch(self, give_up: Callable[[], None]) -> None:
         while not self.is_over(LAST_S):
             time.sleep(WATCH_S)
-        os._exit(1)
+        try:
+            give_up()
+        finally:
+            os._exit(1)
 
 
 def writer_of(spool: Path) -> int:

@@ -18,7 +18,7 @@ from akastats.analysis.test_rows import Row
 from akastats.config import Config
 from akastats.errors import AkastatsError, ServerError
 from akastats.operations import lists, query, runs
-from akastats.operations.lists import CHUNK, Stored
+from akastats.operations.lists import CHUNK, ORPHANS, Stored
 from akastats.operations.requests import Operation
 from akastats.outcomes import label
 from akastats.reading.tests import Letters, attempts_of, letters
@@ -35,9 +35,9 @@ class Told:
     sightings: tuple[Sighting, ...]
 
 
-def refresh(config: Config, own: Sequence[str] = ()) -> Operation[int]:
-    """List the runs `own`, and some that others left undone; return how many runs that were."""
-    waiting = yield from lists.unlisted(config.namespace, own)
+def refresh(config: Config, own: Sequence[str] = (), orphans: bool = True) -> Operation[int]:
+    """List the runs `own`, and with `orphans` some that others left undone; return how many runs that were."""
+    waiting = yield from lists.unlisted(config.namespace, own, ORPHANS if orphans else 0)
     labels: dict[str, None] = {}
     sightings: list[Sighting] = []
     for run_id, _ in waiting:

@@ -15,10 +15,13 @@ from redis import Redis
 
 from akastats import detached
 from akastats.config import Config
+from akastats.errors import ServerError
+from akastats.operations import lists, runs
 from akastats.shipper import __main__ as shipping
 from akastats.shipper import delivery
 from akastats.shipper import state as states
 from akastats.shipper.__main__ import Shipper, pauses
+from akastats.shipper.leftovers import drain, lock_of
 from akastats.shipper.lifetime import AFTERLIFE_S, LAST_S, Lifetime, writer_of
 from akastats.spool.format import line
 from akastats.spool.writer import Writer
@@ -95,7 +98,7 @@ def test_a_spool_is_named_after_its_process(name: str, pid: int) -> None:
 
 
 def test_the_last_resort_comes_after_the_patience() -> None:
-    """Who still works is not ended from outside before it has given up itself; both before 40 s."""
+    """Who still works is not ended from outside before it has given up itself; both within 40 s of progress."""
     assert AFTERLIFE_S < LAST_S < 40
 
 
@@ -111,6 +114,111 @@ def test_nothing_is_asked_of_the_server_when_the_run_is_long_over(
 
     assert not shipper.run()
     assert [] == redis_client.keys()
+
+
+def test_a_delivery_that_gets_on_is_not_given_up(
+    tmp_path: Path, server: str, redis_client: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside a hundred others each answer takes its time: 40 tests, the lists and what others left take hours."""
+    left = spool(tmp_path / "spool", [("a.py::left", "failed", 0.1)], started=time.time() - 60)
+    told = [(f"a.py::t{number}", "passed", 0.1) for number in range(40)]
+    path = spool(tmp_path / "spool", told, run_id="20231114T221321000-000002", started=time.time() - 30)
+    redis_client.zadd("AKA-STATS::UNLISTED", {f"orphan-{number}": 1.0 for number in range(50)})
+    monkeypatch.setattr(delivery, "BATCH_LABELS", 2)
+    clock = Clock()
+    shipper = shipper_of(path, server, clock)
+    note = shipper._note_progress
+
+    def slowly() -> None:
+        clock.now += AFTERLIFE_S - 1
+        note()
+
+    shipper._note_progress = slowly  # type: ignore[method-assign]  # an answer every 29 s
+
+    assert shipper.run()
+    shipper.tidy()
+
+    assert clock.now > 100 * AFTERLIFE_S
+    assert 2 == redis_client.zcard("AKA-STATS::RUNS")
+    assert 41 == redis_client.hlen("AKA-STATS::TESTS")
+    assert 0 == redis_client.exists("AKA-STATS::UNLISTED", "AKA-STATS::LISTING")
+    assert left.exists()
+
+
+def test_first_answers_that_come_again_are_no_progress(
+    tmp_path: Path, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that answers what is asked first and fails at the rest does not keep its shipper for ever."""
+    path, clock = spool(tmp_path / "spool", [("a.py::t", "passed", 0.1)]), Clock()
+    shipper = shipper_of(path, server, clock)
+    attempts: list[float] = []
+
+    def failing() -> None:
+        attempts.append(clock.now)
+        shipper.carry(runs.cursor("AKA-STATS", "someone"))
+        raise ServerError("it is busy", "busy")
+
+    def pass_time(seconds: float) -> None:
+        clock.now += 1
+
+    monkeypatch.setattr(shipper, "_pause", pass_time)
+    shipper._read()
+
+    assert not shipper._persist(failing)
+    assert AFTERLIFE_S <= attempts[-1] - attempts[0] <= AFTERLIFE_S + 2
+
+
+def test_a_shipper_that_gives_up_writes_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits for it hears that it has ended, and why: from itself, and from what ends it where it hangs."""
+    path, clock = spool(tmp_path / "spool", [("a.py::t", "passed", 0.1)]), Clock()
+    shipper = shipper_of(path, "redis://127.0.0.1:1", clock)
+    shipper._read()
+    clock.now += LAST_S + 1
+    monkeypatch.setattr(shipping, "prepare", lambda spool: (shipper, None))
+    ended: list[int] = []
+    monkeypatch.setattr(os, "_exit", ended.append)
+
+    shipping.main([str(path)])
+    by_itself = states.read(path)
+    states.write(path, states.State(phase=states.SILENT, message="no answer"))
+    shipper._lifetime._watch(lambda: shipping.give_up(path))
+    by_force = states.read(path)
+
+    assert [1] == ended
+    for state in (by_itself, by_force):
+        assert state is not None
+        assert states.FAILED == state.phase
+        assert "gave up after 30 s; the next run or `akastats drain` delivers it" in state.message
+    assert by_force is not None
+    assert by_force.message.startswith("no answer; ")
+
+
+def test_a_spool_that_its_own_shipper_delivers_is_left_to_it(
+    tmp_path: Path, server: str, redis_client: Redis
+) -> None:
+    """Of 40 that end at once each would deliver all; without one, also after its death, it is delivered."""
+    path = spool(tmp_path / "spool", [("a.py::t", "passed", 0.1)], started=time.time() - 60)
+    carry = shipper_of(path, server).carry
+
+    with shipping.claim(path):
+        beside = drain(path.parent, Config(), carry)
+    afterwards = drain(path.parent, Config(), carry)
+
+    assert ([], [True]) == (beside, [outcome.complete for outcome in afterwards])
+    assert not lock_of(path).exists()
+
+
+def test_only_one_at_a_time_lists_what_others_left(tmp_path: Path, server: str, redis_client: Redis) -> None:
+    """Who has the turn may keep it; another one gets it when it has ended."""
+    carry = shipper_of(tmp_path / "1-a-1-00.aks", server).carry
+
+    taken = [carry(lists.take_turn("AKA-STATS", holder)) for holder in ("a", "b", "a")]
+    kept_s = redis_client.ttl("AKA-STATS::LISTING")
+    carry(lists.end_turn("AKA-STATS"))
+
+    assert [True, False, True] == taken
+    assert 0 < kept_s <= lists.TURN_S
+    assert carry(lists.take_turn("AKA-STATS", "b"))
 
 
 def test_telling_how_far_a_run_is_is_no_sign_that_its_delivery_gets_on(
