@@ -365,7 +365,7 @@ class Delivery:
         """
         self.finish()
         while not self.is_done:
-            self._apply_crash(self.story.crash(died_at))
+            self._apply_crash(self.story.crash(died_at and died_at + self._shift_s))
             cursor = self.stands()
             fields = run_fields(self.story, self._checkout(True)) | {"status": "crashed"}
             change = runs.finished(fields, self._config, profile.encode(self.story))
@@ -381,7 +381,7 @@ class Delivery:
         if not added:
             return
         step = Step(keys.cursor(self._config.namespace, f"{self.producer}-crash"), "0", "1")
-        batch = Batch(step=step)
+        batch = Batch(step=step, doubt_s=_MOVED_WITHIN_S if self._doubtful_until > _START else None)
         for label, entry, contexts in added:
             batch.entries.setdefault(label, []).append(entry)
             batch.contexts.update({context.id: context for context in contexts})
