@@ -29,6 +29,7 @@ def spool(
     run_id: str = "20231114T221320000-000001",
     started: float = STARTED,
     ended: bool = True,
+    exit_code: int = 1,
     fixtures: Iterable[list[Any]] = (),
     uncollected: Iterable[str] = (),
     **header: Any,
@@ -48,7 +49,7 @@ def spool(
     records += [["uncollected", path, "ImportError", TRACEBACK, round(started * 1e6)] for path in uncollected]
     records.append(["fixtures", list(fixtures)])
     if ended:
-        records.append(["end", {"finished": started + 60, "exit_code": 1, "interrupted": False}])
+        records.append(["end", {"finished": started + 60, "exit_code": exit_code, "interrupted": False}])
     for record in records:
         assert writer.append(json.dumps(record))
     writer.close()

@@ -12,6 +12,8 @@ from akastats.analysis.quarantine import Quarantined
 from akastats.analysis.quarantine import pack as pack_entry
 from akastats.analysis.verdicts import JudgedChange, JudgedFailure
 from akastats.analysis.verdicts import pack as packed
+from akastats.spool import recorded
+from akastats.spool.recorded import RecordedRun
 from tests.report.given import change, flaky, verdicts
 from tests.telling import STARTED, tell
 
@@ -58,7 +60,9 @@ def test_the_newest_run_as_markdown(akastats, run_id, judge):
     answer = akastats("report")
 
     assert (0, "") == (answer.code, answer.err)
-    assert answer.out.startswith(f"### Tests failed: 1 failed, 1 passed\n\nRun `{run_id}` of `main`\n")
+    assert answer.out.startswith(
+        f"### Tests failed: 1 failed, 1 passed\n\nRun `{run_id}` of `main`, compared with `main`\n"
+    )
     assert f"#### New failures: 1\n\nPassed on `main` until now, or was not there.\n\n- `{TEST}`\n" in answer.out
     assert "#### Newly flaky: 1\n" in answer.out
 
@@ -233,3 +237,81 @@ def test_commits_are_named_where_they_are_known(akastats, server, tmp_path, run_
     judge(changes=(JudgedChange(change(f"test::{TEST}", since="r1", run=earlier, until="r3"), is_new=True),))
 
     assert "since `c0ffeec0ff`; the cause came after run `r1` and by run `r3`" in akastats("report", run_id).out
+
+
+def recorded_here(project, url, *run_ids, **fields):
+    """Have a project's own machine know these runs."""
+    directory = project / ".akastats" / "spool"
+    directory.mkdir(parents=True, mode=0o700, exist_ok=True)
+    for run_id in run_ids:
+        known = {"id": run_id, "server": url, "namespace": "AKA-STATS", "root": str(project), **fields}
+        recorded.write(directory / f"1-{run_id}.aks", RecordedRun(**known))
+
+
+def legs(server, tmp_path, *outcomes):
+    """Deliver legs of one matrix: build and job are the same in all."""
+    ids = [f"20231115T00000000{number}-000001" for number in range(len(outcomes))]
+    for number, outcome in enumerate(outcomes):
+        told = {"run_id": ids[number], "started": STARTED + 100 * number, "commit": "c0ffee1", "build_id": "7"}
+        told["exit_code"] = int(outcome == "failed")
+        tell(server, tmp_path, [(TEST, outcome, 0.1)], job="unit", suite=f"py{number}", **told)
+    return ids
+
+
+LEG = {**BUILD, "CI_COMMIT_SHA": "c0ffee1"}
+
+
+def test_a_leg_of_a_matrix_reports_its_own_run(akastats, server, tmp_path, project):
+    """Build and job are equal in all legs; the machine knows which run it has recorded."""
+    red, green = legs(server, tmp_path, "failed", "passed")
+    recorded_here(project, server, red, build_id="7", suite="py0")
+
+    assert f"Run `{red}`" in akastats("report", **LEG).out
+    assert f"Run `{green}`" in akastats("report", green, **LEG).out
+    # A machine that has recorded nothing of this build reports by build and job.
+    recorded_here(project, server, "r", build_id="6")
+    assert f"Run `{green}`" in akastats("report", **LEG, AKA_STATS_NAMESPACE="AKA-STATS", cwd=tmp_path).out
+
+
+def test_of_several_runs_of_a_job_one_that_failed_is_reported(akastats, server, tmp_path, project):
+    """The last suite's success does not hide that an earlier one failed."""
+    red, green, last = legs(server, tmp_path, "failed", "passed", "passed")
+    for number, run_id in enumerate((red, green)):
+        recorded_here(project, server, run_id, build_id="7", suite=f"py{number}")
+    assert f"Run `{red}`" in akastats("report", **LEG).out
+    assert f"Run `{green}`" in akastats("report", "--suite=py1", **LEG).out
+
+    # Tried again, and well.
+    recorded_here(project, server, last, build_id="7", suite="py0")
+    assert f"Run `{last}`" in akastats("report", **LEG).out
+
+
+def test_outside_of_ci_the_newest_run_of_this_project_is_reported(akastats, server, tmp_path, project):
+    """Others' runs arrive on the same server, and tests may run pytest themselves."""
+    own, other = legs(server, tmp_path, "failed", "passed")
+    recorded_here(project, server, own)
+    recorded_here(project, server, other, is_nested=True)
+
+    assert f"Run `{own}`" in akastats("report").out
+
+
+def test_a_run_that_is_not_delivered_yet_is_not_replaced_by_another(akastats, server, tmp_path, project):
+    """Its name and what to do are said instead."""
+    legs(server, tmp_path, "passed")
+    recorded_here(project, server, "20260801T101500123-6e913c", build_id="7")
+
+    answer = akastats("report", **LEG)
+
+    assert (1, "") == (answer.code, answer.out)
+    assert "run 20260801T101500123-6e913c was recorded here and is not delivered yet" in answer.err
+
+
+def test_a_run_inside_another_one_is_no_report_of_a_build(akastats, server, tmp_path):
+    """Also on another machine than that which recorded it."""
+    (outer,) = legs(server, tmp_path, "passed")
+    told = {"run_id": "20231116T000000000-000001", "started": STARTED + 1000, "commit": "c0ffee1", "build_id": "7"}
+    tell(server, tmp_path, [("a.py::t", "failed", 0.1)], job="unit", nested=True, **told)
+
+    assert f"Run `{outer}`" in akastats("report", **LEG).out
+    assert f"Run `{outer}`" in akastats("report").out
+    assert "(nested)" in akastats("runs").out
