@@ -82,9 +82,23 @@ def test_facets_are_what_the_newest_runs_have(ask, redis_client):
 
     facets = ask("GET", "/api/v1/facets").json()
 
-    assert facets == {"branches": ["old", "main"], "suites": ["e2e", "unit"], "labels_total": 2}
+    found = {"branches": ["old", "main"], "suites": ["e2e", "unit"], "labels_total": 2}
+    assert facets == {**found, "default_branch": "main"}
 
 
 def test_facets_of_nothing_are_empty(ask):
     """An empty server has nothing to filter by."""
-    assert ask("GET", "/api/v1/facets").json() == {"branches": [], "suites": [], "labels_total": 0}
+    nothing = {"branches": [], "suites": [], "labels_total": 0, "default_branch": None}
+    assert ask("GET", "/api/v1/facets").json() == nothing
+
+
+def test_the_default_branch_is_the_repository_s(ask, redis_client):
+    """As the newest run has it that knows; without one main or master, and null where there is neither."""
+    put_run(redis_client, 1, branch="topic")
+    unknown = ask("GET", "/api/v1/facets").json()["default_branch"]
+    put_run(redis_client, 2, branch="master")
+    usual = ask("GET", "/api/v1/facets").json()["default_branch"]
+    put_run(redis_client, 3, branch="topic", default_branch="develop")
+
+    assert (unknown, usual) == (None, "master")
+    assert ask("GET", "/api/v1/facets").json()["default_branch"] == "develop"
