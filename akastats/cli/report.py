@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -125,6 +126,7 @@ def _recorded_here(found: Target, suite: str, build: Mapping[str, str]) -> list[
         is_sent_there = spools.destination(run.server, run.namespace) == spools.named(found)
         is_of_build = all(getattr(run, name) == build.get(name, "") for name in ("build_id", "attempt"))
         is_asked_for = suite in ("", run.suite) and (is_of_build or "build_id" not in build)
+        is_here = is_here and run.host == platform.node()
         if is_here and is_sent_there and is_asked_for and not run.is_nested:
             newest.setdefault(run.suite, run.id)
     return list(newest.values())

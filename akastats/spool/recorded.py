@@ -26,6 +26,7 @@ class RecordedRun:
 
     server, namespace: where it is delivered, as its spool names them.
     root: pytest's root directory.
+    host: the machine's name: a cache that is restored brings the files of another one.
     is_nested: whether it ran inside another recorded run.
     """
 
@@ -36,6 +37,7 @@ class RecordedRun:
     server: str = ""
     namespace: str = ""
     root: str = ""
+    host: str = ""
     is_nested: bool = False
 
 
@@ -50,6 +52,7 @@ def recorded_run(header: Mapping[str, Any], root: str) -> RecordedRun:
         server=destination["server"],
         namespace=destination["namespace"],
         root=root,
+        host=header.get("host", ""),
         is_nested=bool(header.get("nested")),
     )
 

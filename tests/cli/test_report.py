@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 
 import pytest
 
@@ -243,9 +244,9 @@ def recorded_here(project, url, *run_ids, **fields):
     """Have a project's own machine know these runs."""
     directory = project / ".akastats" / "spool"
     directory.mkdir(parents=True, mode=0o700, exist_ok=True)
+    place = {"server": url, "namespace": "AKA-STATS", "root": str(project), "host": platform.node()}
     for run_id in run_ids:
-        known = {"id": run_id, "server": url, "namespace": "AKA-STATS", "root": str(project), **fields}
-        recorded.write(directory / f"1-{run_id}.aks", RecordedRun(**known))
+        recorded.write(directory / f"1-{run_id}.aks", RecordedRun(**{"id": run_id, **place, **fields}))
 
 
 def legs(server, tmp_path, *outcomes):
@@ -268,6 +269,9 @@ def test_a_leg_of_a_matrix_reports_its_own_run(akastats, server, tmp_path, proje
 
     assert f"Run `{red}`" in akastats("report", **LEG).out
     assert f"Run `{green}`" in akastats("report", green, **LEG).out
+    # What a cache has brought from the machine of another leg is none of this one.
+    recorded_here(project, server, green, build_id="7", suite="py1", host="runner-2")
+    assert f"Run `{red}`" in akastats("report", **LEG).out
     # A machine that has recorded nothing of this build reports by build and job.
     recorded_here(project, server, "r", build_id="6")
     assert f"Run `{green}`" in akastats("report", **LEG, AKA_STATS_NAMESPACE="AKA-STATS", cwd=tmp_path).out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import time
@@ -9,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from akastats.shipper import checkout
+from akastats.reading.runs import one
+from akastats.redis import sync_redis
+from akastats.shipper import checkout, state
 from akastats.shipper.checkout import Checkout, complete, read_checkout, stored_fields
+from tests.telling import deliver, spool
 
 IDENTITY = ("-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "protocol.file.allow=always")
 
@@ -182,6 +186,18 @@ def test_the_state_is_kept_beside_the_spool(project, tmp_path):
 
     assert reading.fields(waits=True)["dirty"] is False
     assert reading.fields(waits=True) == stored_fields(spool)
+
+
+def test_whoever_delivers_a_run_later_knows_its_checkout(server, tmp_path):
+    """A drained run, and one whose process died, have what git said when it began."""
+    for number, ended in enumerate((True, False)):
+        run_id = f"20231114T22132000{number}-000001"
+        path = spool(tmp_path / "spool", [("a.py::t", "passed", 0.1)], run_id=run_id, ended=ended, branch="topic")
+        assert state.put(checkout.path_for(path), json.dumps({"branch": "x", "commit": "a" * 40, "dirty": True}))
+        deliver(path, server)
+
+        run = sync_redis.run(one("AKA-STATS", run_id))
+        assert ("topic", "a" * 40, True) == (run.branch, run.commit, run.dirty)
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"dirty": [], "commit": 3, "other": "x"}'])

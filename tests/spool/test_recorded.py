@@ -15,6 +15,7 @@ HEADER = {
     "suite": "unit",
     "build_id": "7",
     "attempt": "2",
+    "host": "runner-1",
     "destination": {"server": "redis://db", "namespace": "SHOP"},
 }
 RUN = RecordedRun(
@@ -25,6 +26,7 @@ RUN = RecordedRun(
     server="redis://db",
     namespace="SHOP",
     root="/src",
+    host="runner-1",
 )
 
 
