@@ -10,7 +10,7 @@ from typing import TextIO, cast
 import typer
 
 from akastats import __version__
-from akastats.cli import doctor, drain, exports, imports, output, quarantine, report, runs, serve
+from akastats.cli import doctor, drain, exports, imports, merge, output, quarantine, report, runs, serve
 from akastats.errors import AkastatsError
 
 WRONG, INTERRUPTED, BROKEN_PIPE = 1, 130, 141
@@ -28,6 +28,7 @@ for command in (serve.serve, runs.runs, runs.show, runs.slowest, report.report, 
 # A keyword of Python, and its counterpart.
 app.command("import")(imports.imports)
 app.command("export")(exports.exports)
+app.command("merge")(merge.merge_directories)
 app.command()(quarantine.quarantine)
 
 

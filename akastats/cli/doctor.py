@@ -60,6 +60,7 @@ def doctor(
     statuses = _ask_server(chosen, found, report, reindex)
     _look_at_spools(chosen, found, statuses, report)
     report.problems += spools.obstacles(chosen.directory)
+    report.notes += _moved_aside(chosen)
     _look_for_binaries(chosen, report)
     if as_json:
         output.write_json(report)
@@ -193,6 +194,12 @@ def _state(spool: Spool, statuses: dict[str, str] | None) -> str:
     if statuses is None:
         return "unknown"
     return "waits" if statuses.get(spool.run_id, "running") == "running" else "delivered"
+
+
+def _moved_aside(chosen: Target) -> list[str]:
+    """Return a line for each history that was moved aside, damaged or not to be read by a server."""
+    found = sorted((chosen.directory / "server").glob("damaged-*")) if os.access(chosen.directory, os.X_OK) else []
+    return [f"a history was moved aside: `akastats merge {path}` adds what is in it" for path in found]
 
 
 def _look_for_binaries(chosen: Target, report: Report) -> None:

@@ -73,21 +73,24 @@ def _directory(given: Path | None, project: Project, here: Path, environ: Mappin
         return here / given
     if project.options.get("akastats_dir"):
         return project.root / project.options["akastats_dir"]
-    return _nearest(here, environ) or project.root / FOLDER
+    return _nearest(here, project.root, environ) or project.root / FOLDER
 
 
-def _nearest(here: Path, environ: Mapping[str, str]) -> Path | None:
+def _nearest(here: Path, root: Path, environ: Mapping[str, str]) -> Path | None:
     """Return the nearest `.akastats` of this user, from `here` up to the repository's root or the home directory.
 
-    Above those, and in a directory where everybody may write, anybody can have put one.
+    Above those, and in a directory where everybody may write, anybody can have put one. Outside of both it is
+    looked for up to the project's `root`.
     """
     home = environ.get("HOME", "")
-    for place in (here, *here.parents):
+    above = (here, *here.parents)
+    last = next((place for place in above if os.path.lexists(place / ".git") or str(place) == home), root)
+    for place in above:
         if place != here and _is_shared(place):
             return None
         if _is_ours(place / FOLDER):
             return place / FOLDER
-        if os.path.lexists(place / ".git") or str(place) == home:
+        if place == last:
             return None
     return None
 

@@ -10,14 +10,18 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
-from akastats.embedded import locks, places, server
+from akastats.embedded import locks, places, server, wire
 from akastats.embedded.binary import find_binary
 from akastats.embedded.custody import UntrustedError
 from akastats.errors import EmbeddedError
 
 __all__ = ["Lease", "find_binary", "use"]
+
+
+# A server ends within milliseconds; what it has acknowledged is the kernel's.
+_END_S = 5.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +44,14 @@ class Lease:
         """Give up the claim; a second call does nothing. The server ends soon after its last user."""
         self._claim.close()
 
+    def end(self) -> None:
+        """Give up the claim and end the server at once, whoever uses it: for a directory that goes with it."""
+        connection = wire.connect(Path(unquote(self.url.removeprefix("unix://"))), _END_S)
+        if connection is not None:
+            with connection:
+                wire.shut_down(connection, _END_S)
+        self.release()
+
     def __enter__(self) -> Lease:
         return self
 
@@ -49,16 +61,19 @@ class Lease:
         self.release()
 
 
-def use(directory: Path, timeout_s: float = 15.0) -> Lease:
+def use(directory: Path, timeout_s: float = 15.0, only_there: bool = False) -> Lease:
     """Return a lease on the server that keeps its data in `directory`, started if it does not run.
 
-    Raises EmbeddedError when there is no program, no usable place, or no answer within `timeout_s`.
+    Raises EmbeddedError when there is no program, no usable place, or no answer within `timeout_s`; with
+    `only_there` also for data that must not be served, instead of using the user's own directory.
     """
     deadline = time.monotonic() + timeout_s
     place = places.prepare(directory, os.environ)
     try:
         return _lease(place, deadline)
     except UntrustedError as refusal:
+        if only_there:
+            raise
         return _lease(places.prepare_instead(place.directory, os.environ, str(refusal)), deadline)
 
 

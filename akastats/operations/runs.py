@@ -70,6 +70,14 @@ def finished(fields: dict[str, Any], config: Config, profile: bytes) -> RunChang
     return replace(change, writes=(*change.writes, Write("HDEL", change.key, outdated)))
 
 
+def merged(fields: dict[str, Any], config: Config, profile: bytes | None) -> RunChange:
+    """Return what a run changes that comes from another server; `profile` is `None` where it has expired there."""
+    if profile is not None:
+        return finished(fields, config, profile)
+    replaceable = " ".join(UNFINISHED)
+    return _change(fields, config, replaceable, None)
+
+
 def _unlisted(namespace: str, run_id: str) -> list[Write]:
     """Return what has a run's tests and errors listed: by whoever delivered it, or the next who looks."""
     key = keys.unlisted(namespace)

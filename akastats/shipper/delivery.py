@@ -512,7 +512,7 @@ MOST_DIED_IN = 20
 TOLD = (
     *("id", "suite", "started", "branch", "commit", "dirty", "provider", "build_id", "build_url", "job"),
     *("attempt", "host", "python", "platform", "pytest", "workers", "argv", "cpu_count", "quarantine"),
-    *("nested", "base", "pull_request", "default_branch"),
+    *("nested", "base", "pull_request", "default_branch", "producer"),
 )
 
 

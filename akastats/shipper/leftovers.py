@@ -187,10 +187,10 @@ def _deliver(
     if destination and header.get("destination", destination) != destination:
         return replace(_so_far(delivery), left="it was recorded for another server")
     dead = is_dead(header, delivery.path)
-    if dead and not force and _is_too_old(delivery, config, carry):
-        return _put_aside(delivery)
     if not force and (known := _known_otherwise(delivery, config, carry)) is not None:
         return known
+    if dead and not force and _is_too_old(delivery, config, carry):
+        return _put_aside(delivery)
     delivery.deliver()
     if delivery.is_done or dead:
         _complete(delivery, config, carry)

@@ -1,0 +1,165 @@
+"""`akastats merge`: the runs of other data directories, each once."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from akastats import embedded, redis
+from akastats.cli import output, spools, target
+from akastats.cli.drain import Carry, update_lists
+from akastats.cli.options import Directory, Json, Namespace, Url
+from akastats.cli.target import FOLDER
+from akastats.config import Config
+from akastats.embedded import append_only, formats
+from akastats.errors import AkastatsError, ConfigError
+from akastats.shipper.leftovers import drain_one
+from akastats.shipper.merging import Merged, merge
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one directory added: runs from its data and from its spools; a `problem` says why it added nothing."""
+
+    directory: Path
+    merged: Merged = field(default_factory=Merged)
+    from_spools: tuple[str, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What is merged: the directory with a server's data, and spool directories; either may be missing."""
+
+    given: Path
+    data: Path | None
+    spools: tuple[Path, ...]
+
+
+def merge_directories(
+    directories: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Other .akastats directories, or copies of them; the data in them stays as it is.",
+            metavar="DIR...",
+        ),
+    ],
+    url: Url = "",
+    namespace: Namespace = "",
+    directory: Directory = None,
+    as_json: Json = False,
+) -> None:
+    """Add the runs of other .akastats directories to this one, each exactly once.
+
+    In any order, and again without harm. A directory may be a copy that was made while its server was running, or
+    data that was moved aside (.akastats/server/damaged-...). Quarantine and acknowledgements stay this one's.
+    """
+    origins = [origin_of(target.here() / given) for given in directories]
+    chosen = target.of_options(url, namespace, directory)
+    with target.opened(chosen, make=True) as config, redis.connect(config.redis_url) as client:
+
+        def carry(operation: Any) -> Any:
+            return redis.run(operation, client, client)
+
+        with output.progress("merging") as advance:
+            outcomes = [_merge(origin, config, carry, advance) for origin in origins]
+        added = {run_id for outcome in outcomes for run_id in (*outcome.merged.run_ids, *outcome.from_spools)}
+        update_lists(config, carry, sorted(added))
+    _report(outcomes, as_json)
+    if any(outcome.problem for outcome in outcomes):
+        raise typer.Exit(1)
+
+
+def origin_of(given: Path) -> Origin:
+    """Return what a directory holds: itself or its `.akastats`, `server` or `damaged-...` directory.
+
+    Raises `ConfigError` if it holds nothing.
+    """
+    homes = [home for home in (given, given / "server", given / FOLDER / "server") if append_only.has_data(home)]
+    waiting = [place for place in (given / "spool", given / FOLDER / "spool") if place.is_dir()]
+    if not homes and not waiting:
+        raise ConfigError(f"there are no statistics in {given}: name a .akastats directory, or a copy of one")
+    return Origin(given, homes[0] if homes else None, tuple(waiting))
+
+
+def _merge(origin: Origin, config: Config, carry: Carry, advance: Callable[[int], object]) -> Outcome:
+    try:
+        with ExitStack() as stack:
+            copy = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="aka-")))
+            from_spools = _deliver(origin, copy, config, carry)
+            merged = Merged()
+            if origin.data is not None:
+                source = stack.enter_context(_served(origin.data, copy / FOLDER))
+                merged = merge(config, source, carry, advance)
+            return Outcome(origin.given, merged, from_spools)
+    except (AkastatsError, OSError) as error:
+        return Outcome(origin.given, problem=str(error))
+
+
+def _deliver(origin: Origin, copy: Path, config: Config, carry: Carry) -> tuple[str, ...]:
+    """Deliver copies of a directory's spools; return the runs that they completed."""
+    delivered = []
+    for number, place in enumerate(origin.spools):
+        directory = copy / f"spools-{number}" / "spool"
+        shutil.copytree(place, directory, symlinks=True)
+        for spool in spools.here([directory], is_named=True):
+            if not spool.is_running:
+                drained = drain_one(spool.path, config, carry, is_named=True)
+                delivered += [drained.run_id] * drained.complete
+    return tuple(delivered)
+
+
+@contextmanager
+def _served(home: Path, directory: Path) -> Iterator[Carry]:
+    """Serve a copy of the data in `home` while the block runs: a server changes what it serves."""
+    (directory / "server").mkdir(parents=True, mode=0o700)
+    for data in (append_only.parts(home), home / append_only.SINGLE, home / formats.RECORD):
+        if data.is_dir():
+            shutil.copytree(data, directory / "server" / data.name, symlinks=True)
+        elif data.exists():
+            shutil.copy2(data, directory / "server" / data.name, follow_symlinks=False)
+    for path in directory.rglob("*"):
+        if not path.is_symlink():
+            path.chmod(0o700 if path.is_dir() else 0o600)
+    lease = embedded.use(directory, only_there=True)
+    try:
+        if lease.directory != directory:
+            raise AkastatsError(lease.notice or f"the data in {home} cannot be served")
+        if lease.notice:
+            output.warn(f"{home}: {lease.notice}")
+        with redis.connect(lease.url) as client:
+            yield lambda operation: redis.run(operation, client, client)
+    finally:
+        # Its keeper may not have started yet when the copy is removed.
+        lease.end()
+
+
+def _report(outcomes: Sequence[Outcome], as_json: bool) -> None:
+    if as_json:
+        output.write_json({"items": [_item(outcome) for outcome in outcomes]})
+        return
+    rows = [_row(outcome) for outcome in outcomes]
+    output.table(
+        ("directory", "runs added", "points", "known", "running"), rows, ("runs added", "points", "known")
+    )
+    for outcome in outcomes:
+        if outcome.problem:
+            output.warn(f"{outcome.directory}: {outcome.problem}")
+
+
+def _item(outcome: Outcome) -> dict[str, Any]:
+    return {**dataclasses.asdict(outcome), "directory": str(outcome.directory)}
+
+
+def _row(outcome: Outcome) -> tuple[object, ...]:
+    merged = outcome.merged
+    added = len({*merged.run_ids, *outcome.from_spools})
+    return (outcome.directory, added, merged.points, merged.known, merged.running)

@@ -1,0 +1,275 @@
+"""Adding the runs of one server to another that began with the same history, or with none.
+
+A run is added once: one that is over there is passed over, and of one that is known in part only the points that
+are missing are added. The cursors of the spools come along, so that a spool of such a run adds nothing later.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from akastats import keys
+from akastats.config import Config
+from akastats.errors import NotFoundError
+from akastats.operations import query, runs
+from akastats.operations.push import (
+    BATCH_BYTES,
+    BATCH_LABELS,
+    BATCH_POINTS,
+    CURSOR_TTL_S,
+    Batch,
+    Context,
+    Entry,
+    RunChange,
+    Step,
+    Write,
+    apply,
+)
+from akastats.operations.requests import Operation, ask, ask_all
+
+Carry = Callable[[Operation[Any]], Any]
+
+#: The producer whose cursor counts what has been merged: two merges at once would add a point twice.
+PRODUCER = "merge"
+
+# Clocks of a run and of its points are the same, but a point may be rounded up.
+MARGIN_S = 1.0
+# A page of newest points is read first: nearly all labels have no new ones.
+PAGE_POINTS = 100
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What a merge added: ids of runs, and how many points.
+
+    `known` counts runs that were there before, `running` those in progress, which a later copy adds.
+    """
+
+    run_ids: tuple[str, ...] = ()
+    points: int = 0
+    known: int = 0
+    running: int = 0
+
+
+@dataclass(frozen=True)
+class _Selection:
+    """The runs to add: their stored fields by id, and the times that they cover."""
+
+    fields: dict[str, dict[str, str]]
+    spans: tuple[tuple[float, float], ...] = ()
+    # Of each context that names a run: which one, empty for the others.
+    run_of: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def since(self) -> float:
+        return min((start for start, _ in self.spans), default=float("inf"))
+
+    def has(self, timestamp: float, run_id: str) -> bool:
+        """Return whether a point is of these runs; one whose context names no run is, if it lies in their time."""
+        if run_id:
+            return run_id in self.fields
+        return any(start <= timestamp <= end for start, end in self.spans)
+
+
+def merge(config: Config, source: Carry, target: Carry, advance: Callable[[int], object] = int) -> Merged:
+    """Add the runs that `source` has and `target` has not; `advance` is called with each label that was read.
+
+    Raises `ServerError`, and can be called again.
+    """
+    selection, known, running = _select(config, source, target)
+    points = 0
+    for labels in _labels(config, source) if selection.fields else ():
+        points += _merge_labels(config, source, target, selection, labels)
+        advance(len(labels))
+    for run_id in sorted(selection.fields):
+        _merge_run(config, source, target, selection.fields[run_id])
+    return Merged(tuple(sorted(selection.fields)), points, known, running)
+
+
+def _select(config: Config, source: Carry, target: Carry) -> tuple[_Selection, int, int]:
+    ids = [runs.name_of(member) for member in source(_all_runs(config.namespace))]
+    fields = {run_id: stored for run_id in ids if (stored := _stored(config, source, run_id))}
+    there = target(runs.values(config.namespace, list(fields), ("status", "tests")))
+    running = {run_id for run_id, stored in fields.items() if stored.get("status") == "running"}
+    missing = {
+        run_id: stored
+        for run_id, stored in fields.items()
+        if run_id not in running and not _is_there(stored, there[run_id])
+    }
+    spans = [_span(stored) for stored in missing.values()]
+    return _Selection(missing, tuple(spans)), len(fields) - len(missing) - len(running), len(running)
+
+
+def _all_runs(namespace: str) -> Operation[list[bytes]]:
+    found: list[bytes] = yield from ask("ZRANGE", keys.runs(namespace), 0, -1)
+    return found
+
+
+def _stored(config: Config, source: Carry, run_id: str) -> dict[str, str]:
+    try:
+        return dict(source(runs.run(config.namespace, run_id)))
+    except NotFoundError:
+        return {}
+
+
+def _is_there(stored: Mapping[str, str], there: Mapping[str, str]) -> bool:
+    """Return whether a run is known as it is here: over, or crashed at the same test."""
+    status = there.get("status", "running")
+    if status == "crashed":
+        return stored.get("status") == "crashed" and int(stored.get("tests", 0)) <= int(there.get("tests", 0))
+    return status != "running"
+
+
+def _span(stored: Mapping[str, str]) -> tuple[float, float]:
+    started = query.number(stored.get("started", "").encode()) or 0.0
+    finished = query.number(stored.get("finished", "").encode()) or started
+    return started - MARGIN_S, max(started, finished) + MARGIN_S
+
+
+def _labels(config: Config, source: Carry) -> Iterator[list[str]]:
+    after = ""
+    while True:
+        labels, after = source(query.label_page(config.namespace, "*", after, BATCH_LABELS))
+        if labels:
+            yield labels
+        if not after:
+            return
+
+
+def _merge_labels(
+    config: Config, source: Carry, target: Carry, selection: _Selection, labels: Sequence[str]
+) -> int:
+    """Add the points of some labels that the target lacks; return how many those were."""
+    found = source(_newest(config, labels, selection.since))
+    chosen = {label: of_runs for label in labels if (of_runs := _chosen(config, source, selection, found[label]))}
+    added = 0
+    while chosen:
+        at = target(runs.cursor(config.namespace, PRODUCER))
+        there = target(_histories(config.namespace, list(chosen)))
+        missing = {label: _minus(entries, there[label]) for label, entries in chosen.items()}
+        batch, is_all = _packed(config, source, missing)
+        if not batch.entries:
+            break
+        end = str(int(at) + 1)
+        step = Step(keys.cursor(config.namespace, PRODUCER), at, end)
+        stands = target(apply(Batch(batch.entries, batch.contexts, step=step), config))
+        # Otherwise another merge came in between: what is missing now is looked for again.
+        if stands == end:
+            added += sum(map(len, batch.entries.values()))
+            if is_all:
+                break
+    return added
+
+
+def _newest(config: Config, labels: Sequence[str], since: float) -> Operation[dict[str, list[bytes]]]:
+    """Read the points of labels from a time on; those of longer histories in a second step."""
+    names = [keys.history(config.namespace, label) for label in labels]
+    pages = yield from ask_all([("LRANGE", name, 0, PAGE_POINTS - 1) for name in names])
+    found = dict(zip(labels, pages, strict=True))
+    longer = [label for label, page in found.items() if len(page) == PAGE_POINTS and _time(page[-1]) >= since]
+    found.update((yield from _histories(config.namespace, longer)))
+    return {label: [entry for entry in page if _time(entry) >= since] for label, page in found.items()}
+
+
+def _histories(namespace: str, labels: Sequence[str]) -> Operation[dict[str, list[bytes]]]:
+    replies = yield from ask_all([("LRANGE", keys.history(namespace, label), 0, -1) for label in labels])
+    return dict(zip(labels, replies, strict=True))
+
+
+def _time(entry: bytes) -> float:
+    return query.number(entry.partition(b";")[0]) or 0.0
+
+
+def _context_of(entry: bytes) -> str:
+    return entry.rpartition(b";")[2].decode("ascii", "replace")
+
+
+def _chosen(config: Config, source: Carry, selection: _Selection, entries: Sequence[bytes]) -> list[bytes]:
+    """Return those entries that are of the selected runs."""
+    unread = {_context_of(entry) for entry in entries} - selection.run_of.keys() - {""}
+    if unread:
+        texts = source(query.contexts(config.namespace, unread))
+        selection.run_of.update({id_: _run_named(texts.get(id_, b"")) for id_ in unread})
+    return [
+        entry for entry in entries if selection.has(_time(entry), selection.run_of.get(_context_of(entry), ""))
+    ]
+
+
+def _run_named(context: bytes) -> str:
+    """Return the run that a context names, empty if it is anything else."""
+    if not context.startswith(b"{"):
+        return ""
+    try:
+        told = json.loads(context)
+    except (ValueError, RecursionError):
+        return ""
+    named = told.get("run") if isinstance(told, dict) else None
+    return named if isinstance(named, str) else ""
+
+
+def _minus(entries: Sequence[bytes], there: Sequence[bytes]) -> list[bytes]:
+    """Return the entries that are not there yet; of equal ones as many as are missing."""
+    left = Counter(there)
+    missing = []
+    for entry in entries:
+        if left[entry] > 0:
+            left[entry] -= 1
+        else:
+            missing.append(entry)
+    return missing
+
+
+def _packed(config: Config, source: Carry, missing: Mapping[str, Sequence[bytes]]) -> tuple[Batch, bool]:
+    """Return a batch of what is missing, and whether it is all."""
+    contexts = _contexts(config, source, missing)
+    batch, size, count = Batch(), 0, 0
+    for label, entries in missing.items():
+        # A history has the newest first, a batch the oldest.
+        for entry in reversed(entries):
+            if count >= BATCH_POINTS or size >= BATCH_BYTES:
+                return batch, False
+            point = query.point(label, entry)
+            if point is None:
+                continue
+            id_ = _context_of(entry)
+            batch.entries.setdefault(label, []).append(Entry(point.timestamp, point.value, id_))
+            context = contexts.get(id_)
+            if context is not None and id_ not in batch.contexts:
+                batch.contexts[id_] = context
+                size += len(context.bytes)
+            size, count = size + len(label) + 64, count + 1
+    return batch, True
+
+
+def _contexts(config: Config, source: Carry, missing: Mapping[str, Sequence[bytes]]) -> dict[str, Context]:
+    """Read what the missing points refer to, and for how long it is kept."""
+    newest = [entry for entries in missing.values() for entry in entries[-BATCH_POINTS:]]
+    ids = sorted({_context_of(entry) for entry in newest} - {""})
+    texts = source(query.contexts(config.namespace, ids))
+    lives = source(_lives(config.namespace, list(texts)))
+    return {id_: Context(id_, text, max(int(lives[id_]), keys.LABEL_TTL_S)) for id_, text in texts.items()}
+
+
+def _lives(namespace: str, ids: Sequence[str]) -> Operation[dict[str, int]]:
+    replies = yield from ask_all([("TTL", keys.context(namespace, id_)) for id_ in ids])
+    return dict(zip(ids, replies, strict=True))
+
+
+def _merge_run(config: Config, source: Carry, target: Carry, fields: Mapping[str, str]) -> None:
+    """Write the record and profile of a run whose points are there, and how far its spool was applied."""
+    try:
+        content = source(runs.profile(config.namespace, fields["id"]))
+    except NotFoundError:
+        content = None
+    change = runs.merged(dict(fields), config, content)
+    producer = fields.get("producer", "")
+    applied = source(runs.cursor(config.namespace, producer)) if producer else "0"
+    if applied != "0":
+        cursor = keys.cursor(config.namespace, producer)
+        note = Write("SET", cursor, (applied, "EX", CURSOR_TTL_S))
+        change = RunChange(change.key, change.replaceable, (*change.writes, note))
+    target(apply(Batch(run=change), config))
