@@ -9,15 +9,18 @@ The time is linear in the length of the text. What it cannot know is told in doc
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from akastats.redact.commands import commands
 from akastats.redact.cuts import cut
 from akastats.redact.known import SHORTEST, Known
-from akastats.redact.mask import MASK
-from akastats.redact.named import named
+from akastats.redact.mask import MASK, cover
+from akastats.redact.named import MOST_PLACES, name_places, named, places_of
+from akastats.redact.near import PASSWORDS, near, of_makers
+from akastats.redact.near import WORDS as NEAR
 from akastats.redact.patterns import Patterns
 from akastats.redact.shapes import SHORTEST_TOKEN, private_keys, schemes, tokens, userinfo
+from akastats.redact.structures import structured
 
 __all__ = ["MASK", "OFF", "Redactor", "redactor"]
 
@@ -43,18 +46,27 @@ class Redactor:
         """Return `text` with `[redacted]` where secrets were."""
         self._known.learn(self._environ)
         text, found = self._shaped(text)
-        text, learned = named(*_pair(schemes(*_pair(text))))
-        return self._patterns.remove(cut(commands(text), [*found, *learned, *self._known.values]))
+        text, lowered = _pair(schemes(*_pair(text)))
+        places = name_places(lowered)
+        shown, learned = named(text, lowered, places)
+        shown = commands(shown)
+        if shown != text:
+            shown, lowered = _pair(shown)
+            places = name_places(lowered)
+        shown = _covered(shown, lowered, places)
+        return self._patterns.remove(cut(shown, [*found, *learned, *self._known.values]))
 
     def name(self, text: str) -> str:
         """Return a name, such as a node id, without secrets; words that only sound like one stay as they are."""
-        return self._patterns.remove(self._shaped(text)[0])
+        return self._patterns.remove(self._shaped(text, with_opaque=False)[0])
 
-    def _shaped(self, text: str) -> tuple[str, list[str]]:
+    def _shaped(self, text: str, with_opaque: bool = True) -> tuple[str, list[str]]:
         """Return `text` without what is known by its value or shape, and the tokens that were in it."""
-        words = dict.fromkeys(word for word in text.split() if len(word) >= SHORTEST)
-        text = self._known.remove(private_keys(text), "\n".join(words))
-        text, found = tokens(text, "\n".join(word for word in words if len(word) >= SHORTEST_TOKEN))
+        words = list(dict.fromkeys(text.split()))
+        shown = self._known.remove(private_keys(text), "\n".join(word for word in words if len(word) >= SHORTEST))
+        if shown != text:
+            words = list(dict.fromkeys(shown.split()))
+        text, found = tokens(shown, [word for word in words if len(word) >= SHORTEST_TOKEN], with_opaque)
         return userinfo(text), found
 
 
@@ -66,6 +78,14 @@ class Unredacted(Redactor):
 
     def name(self, text: str) -> str:
         return text
+
+
+def _covered(text: str, lowered: str, names: Sequence[int]) -> str:
+    """Return `text` without what its structure tells, and what only looks like a secret where one is likely."""
+    passwords = places_of(lowered, PASSWORDS)
+    places = sorted({*passwords, *names, *places_of(lowered, NEAR)})[:MOST_PLACES]
+    spans = [*structured(text, names[:MOST_PLACES]), *near(text, places, passwords), *of_makers(text, lowered)]
+    return cover(text, sorted(spans))
 
 
 def _pair(text: str) -> tuple[str, str]:

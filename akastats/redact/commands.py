@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from akastats.redact.late import late
-from akastats.redact.mask import MASK
+from akastats.redact.mask import MASK, Span
 
 # Command, and the letter behind which its password stands.
 _COMMANDS = {
@@ -19,12 +21,42 @@ _OPTIONS = {letter: late(_OPTION.format(letter=letter)) for letter in set(_COMMA
 _USER = late(r"(--(?:proxy-)?user(?:['\"],\s?['\"]|\s{1,4}|=)['\"]?[^\s:'\"]{1,200}:)([^\s'\"]{1,500})")
 
 
+# Of any command, what is given to these and mixes letters with digits or marks.
+_ANY = late(
+    r"(?<=[\s'\"])((?:-(?:p|P|pw|hp|passin|pass)(?:['\"],\s?['\"]|[ =]|(?=\S))|/p(?:ass(?:word)?)?:)(?:pass:)?)"
+    r"(?=[^\s'\"]*\d)(?=[^\s'\"]*[A-Za-z])((?!\d+:\d|no:|[./~]|\w+[./=])[^\s'\",\]]{6,500})"
+)
+_USER_OF_ANY = late(r"(?<=\s)(-(?:a|u|U) ['\"]?[\w.@-]{1,60}[:%,])([^\s'\"/]{4,500})")
+
+
 def commands(text: str) -> str:
     """Return `text` without the passwords that commands in it are given by a letter."""
-    letters = {letter for command, letter in _COMMANDS.items() if command in text}
-    if not letters:
-        return text
-    return "\n".join(_line(line) for line in text.split("\n"))
+    if any(mark in text for mark in (" -p", " -P", " -hp", "'-p", '"-p', "'-P", " /p")):
+        text = _ANY.sub(rf"\1{MASK}", text)
+    if any(mark in text for mark in (" -u ", " -U ", " -a ")):
+        text = _USER_OF_ANY.sub(rf"\1{MASK}", text)
+    spans = {_line_at(text, at) for command in _COMMANDS if command in text for at in _all(text, command)}
+    for start, end in sorted(spans, reverse=True):
+        text = f"{text[:start]}{_line(text[start:end])}{text[end:]}"
+    return text
+
+
+#: So many lines of one command are looked at.
+_MOST_LINES = 100
+
+
+def _all(text: str, command: str) -> Iterator[int]:
+    at = text.find(command)
+    for _ in range(_MOST_LINES):
+        if at < 0:
+            return
+        yield at
+        at = text.find(command, at + len(command))
+
+
+def _line_at(text: str, at: int) -> Span:
+    end = text.find("\n", at)
+    return text.rfind("\n", 0, at) + 1, end if end >= 0 else len(text)
 
 
 def _line(line: str) -> str:

@@ -8,7 +8,7 @@ every other dictionary has one.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -16,9 +16,57 @@ from akastats.redact.late import late
 from akastats.redact.mask import MASK, Span, cover
 
 #: A name that has none of these is of no interest.
-WORDS = ("key", "token", "secret", "pass", "pwd", "auth", "cred", "dsn", "cookie", "session", "sig", "otp")
+WORDS = (
+    *(
+        "key",
+        "token",
+        "secret",
+        "pass",
+        "pwd",
+        "auth",
+        "cred",
+        "dsn",
+        "cookie",
+        "session",
+        "sig",
+        "otp",
+        "psw",
+        "psk",
+    ),
+    # In other languages.
+    *(
+        "kennwort",
+        "contrase",
+        "clave",
+        "senha",
+        "wachtwoord",
+        "parol",
+        "haslo",
+        "heslo",
+        "losenord",
+        "adgangskode",
+    ),
+    *("salasana", "jelszo", "sifre", "geheim", "mdp", "sandi", "mnemonic", "seed", "pepper", "pw"),
+)
+#: And those that are not of ASCII.
+FOREIGN_WORDS = (
+    *("hasło", "lösenord", "jelszó", "şifre", "пароль", "пароля", "парола", "κωδικ", "密码", "密碼", "口令"),
+    *(
+        "パスワード",
+        "비밀번호",
+        "암호",
+        "المرور",
+        "סיסמ",
+        "khẩu",
+        "รหัสผ่าน",
+        "contraseñ",
+        "parolă",
+        "гасло",
+        "pasahitz",
+    ),
+)
 
-_WORD = late("|".join(WORDS), re.IGNORECASE)
+_WORD = late("|".join((*WORDS, *FOREIGN_WORDS)), re.IGNORECASE)
 _DIGIT = late(r"\d")
 _SURE = late(
     r"passw|passphrase|passcode|(?:^|[_-])pass(?:$|[_-]|\d)|pwd|secret|credential|authorization|cookie"
@@ -26,6 +74,9 @@ _SURE = late(
     r"(?:access|account|private|signing|encryption|master|service|shared|auth|ssh|license|client|webhook|deploy"
     r"|admin|app|storage|subscription|consumer|session|host|aws|hmac|jwt|crypt|cipher|fernet|django|flask)"
     r"[_-]?key"
+    r"|kennwort|contrase[nñ]|(?:^|[_-])clave$|(?:^|[_-])senha|wachtwoord|(?:^|[_-])parol|haslo|heslo|losenord|adgangskode"
+    r"|salasana|jelszo|(?:^|[_-])sifre|geheim|passord|(?:^|[_-])mdp$|mot_?de_?passe|passe$|(?:^|[_-])sandi$|mnemonic|seed_?phrase"
+    r"|(?:^|[_-])pepper$|(?:^|[_-])pw$|(?:^|[_-])psw$|(?:^|[_-])psk$|user_?pass|dbpass|" + "|".join(FOREIGN_WORDS)
 )
 # What the name of a secret ends with when it says something about it, not the secret itself.
 _ABOUT = late(
@@ -41,15 +92,17 @@ _ORDINARY = late(
 
 # Where a line of a traceback goes on in the next one; there it begins with pytest's own mark.
 _GAP = r"[ \t]{0,20}(?:\n[e>+-]?[ \t]{0,60})?"
-_TAIL = late(r"[\w-]{0,60}")
+# Thai writes vowels as marks, which are no letters to a regular expression.
+_TAIL = late(r"[\w\u0e00-\u0e7f-]{0,60}")
 _JOINT = late(
     rf"""
     (?:\x1b\[[\d;]{{0,20}}m)? (?P<quote>\\{{0,3}}['"])? \]? (?:
-        {_GAP} (?: :[ \t]{{0,4}}[\w.\[\] |]{{1,40}}?[ \t]{{0,4}}=(?!=) | => | := | [=!]= | [=:] ) {_GAP}
+        {_GAP} (?: :[ \t]{{0,4}}[\w.\[\] |]{{1,40}}?[ \t]{{0,4}}=(?!=) | => | -> | := | [=!]= | [=:：] ) {_GAP}
         (?P<open>[\[({{])? (?:\n[e>]?[ \t]{{0,60}})?
-      | (?: ,?{_GAP}\\{{0,3}}['"]?value\\{{0,3}}['"]?[ \t]?[=:] ) {_GAP}
+      | (?: (?:,[^{{}}()<>\n]{{0,80}}?)?{_GAP}\\{{0,3}}['"]?(?:value|content|data)\\{{0,3}}['"]?[ \t]?[=:] ) {_GAP}
       | (?P<comma> ,{_GAP} )
       | (?P<is> [ \t](?:is|was)[ \t] )
+      | (?P<call> \([ \t]{{0,4}}(?=[bru]?['"]) )
       | (?P<space> [ \t]{{1,4}} (?=[^\s=:-]) )
       | (?P<tag> > )
     )""",
@@ -71,10 +124,11 @@ _PAIR = late(
     r"(?:[bru]?(\\{0,3}['\"])[^'\"\n]{0,200}\1|[\w.]{1,100}),\s{0,60}"
     r"[bru]?(\\{0,3}['\"])(?P<password>[^'\"\n]{3,500}?)(?=\2)"
 )
+_KEY_ENDS = late(r"\\{0,3}['\"]?[ \t]{0,4}(?::|=>|=(?!=))")
 _CALL = late(r"\(\s{0,40}[bru]?(['\"])([^'\"\n]{1,2000})\1")
 _WRAPPER = late(r"(?i)(?:secret\w*|str|bytes|quote\w*|masked\w*|sensitive\w*|password\w*|url|b64\w*)$")
 # The literal goes on in the next line: implicit concatenation, as pprint writes long texts.
-_CONTINUED = late(r"['\"][ \t]*\n[E>]?[ \t]*[bru]?(?P<q>['\"])(?P<more>[^'\"\n]{1,2000})(?=(?P=q))")
+_CONTINUED = late(r"['\"][ \t]*(?:\+[ \t]*|\n[E>]?[ \t]*)[bru]?(?P<q>['\"])(?P<more>[^'\"\n]{1,2000})(?=(?P=q))")
 
 _NOTHING = late(
     r"(?i)none|null|nil|true|false|undefined|unset|empty|notset|missing|str|int|bytes|bool|float|any|self|cls"
@@ -89,7 +143,7 @@ _FOUR_LETTERS = late(r"(?:[A-Za-z][^A-Za-z]*){4}")
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 
 # What can stand behind a name that is given something.
-_JOINING = frozenset(" \t\n=:,>'\"]\\!\x1b")
+_JOINING = frozenset(" \t\n=:,>'\"](-\\!\x1b：")
 
 #: What a text tells once is removed from all of it, for so many values at most: each is a search of the text.
 MOST_LEARNED = 20
@@ -107,12 +161,12 @@ class Given(NamedTuple):
     is_quoted: bool
 
 
-def named(text: str, lowered: str) -> tuple[str, list[str]]:
+def named(text: str, lowered: str, places: Sequence[int]) -> tuple[str, list[str]]:
     """Return `text` without the values of telling names, and those values that can be looked for elsewhere.
 
-    `lowered` is `text` in small letters, as long as it.
+    lowered: `text` in small letters, as long as it
+    places: where names may stand in it (`name_places`)
     """
-    places = _places(lowered)
     if not places:
         return text, []
     found = list(_given(text, lowered, places[:MOST_PLACES]))
@@ -127,10 +181,15 @@ def named(text: str, lowered: str) -> tuple[str, list[str]]:
     return text, learned
 
 
-def _places(lowered: str) -> list[int]:
+def name_places(lowered: str) -> list[int]:
+    """Return where the words stand that names of secrets have, in order."""
+    return places_of(lowered, WORDS if lowered.isascii() else (*WORDS, *FOREIGN_WORDS))
+
+
+def places_of(lowered: str, words: Iterable[str]) -> list[int]:
     """Return where telling words stand, in order: the first ones, if they are too many to look at each."""
     places: list[int] = []
-    for word in WORDS:
+    for word in words:
         at = lowered.find(word)
         last = len(places) + MOST_PLACES
         while at >= 0 and len(places) <= last:
@@ -149,7 +208,7 @@ def _crowded(lowered: str, start: int) -> Iterator[Span]:
         at += len(line) + 1
 
 
-def _given(text: str, lowered: str, places: list[int]) -> Iterator[Given]:
+def _given(text: str, lowered: str, places: Sequence[int]) -> Iterator[Given]:
     at = 0
     for place in places:
         if place < at:
@@ -164,18 +223,25 @@ def _given(text: str, lowered: str, places: list[int]) -> Iterator[Given]:
                     yield given
 
 
+# Ways in which a name and a value may stand side by side that are none of a name and its value.
+_LOOSE = frozenset({"comma", "space", "is", "tag", "call"})
+
+
 def _look(text: str, lowered: str, place: int, joint: re.Match[str]) -> Given | None:
     """Return what the name at `place` is given, `None` if it is nothing secret."""
     before = lowered[max(0, place - 60) : place]
-    head = before[len(before.rstrip(_LETTERS)) :]
+    head = name_before(lowered, place)
     name = head.lstrip("-") + lowered[place : joint.start()]
-    if joint.lastgroup in ("comma", "space", "is", "tag") and not _is_joined(joint, head, before, text):
+    if joint.lastgroup in _LOOSE and not _is_joined(joint, head, before, text):
         return None
     value = _VALUE.match(text, joint.end())
     if value is None:
         return None
     kind = value.lastgroup or ""
     start, end = value.span(kind)
+    if joint["open"] and _KEY_ENDS.match(text, value.end()):
+        # The first key of a dictionary, whose values are looked for by `structures`.
+        return None
     if kind == "bare":
         if text.startswith("(", end):
             return _wrapped(text, name, value.group(), end)
@@ -187,7 +253,7 @@ def _look(text: str, lowered: str, place: int, joint: re.Match[str]) -> Given | 
     in_list = joint["open"] == "[" and " " in given.value
     return (
         given
-        if not in_list and _is_secret(name, given.value, joint.lastgroup == "comma" and not head.startswith("-"))
+        if not in_list and _is_secret(name, given.value, joint.lastgroup in _LOOSE and not head.startswith("-"))
         else None
     )
 
@@ -210,11 +276,19 @@ def _is_joined(joint: re.Match[str], head: str, before: str, text: str) -> bool:
             is_flag or before[: len(before) - len(head)].rstrip("'\"\\b").endswith("(")
         )
     if how == "space":
-        return is_flag and joint["quote"] is None
+        return joint["quote"] is None and (is_flag or text[at] in "'\"`")
+    if how == "call":
+        return joint["quote"] is None and not _ASKS.search(before[len(before) - len(head) :])
     if how == "is":
         return text[at : at + 1] in ("'", '"')
     opened = before[: len(before) - len(head)].endswith("<")
     return opened and text.startswith("</", text.find("<", at))
+
+
+# A function that is asked for a secret is given its name: `get_secret('db')`, `getpass('Password: ')`.
+_ASKS = late(
+    r"^(?:get|has|is|read|load|find|fetch|delete|remove|need|require|list|del|test|on|prompt|no)_?|^\\W*$"
+)
 
 
 def _wrapped(text: str, name: str, callee: str, at: int) -> Given | None:
@@ -248,7 +322,9 @@ def _is_secret(name: str, value: str, is_pair: bool = False) -> bool:
         return False
     if _ORDINARY.search(name) or not _SURE.search(name) or _ABOUT.search(name):
         return _is_random(value)
-    if is_pair and _PLAIN.fullmatch(value.replace("_", "-")):
+    if is_pair and (
+        _PLAIN.fullmatch(value.replace("_", "-")) or (value.isidentifier() and not _DIGIT.search(value))
+    ):
         return False
     # A parser's 'NAME' and a '<' are tokens; a password is secret however short.
     return len(value) >= 8 or (len(value) >= 3 and "token" not in name)
@@ -267,6 +343,22 @@ def _is_bare_secret(text: str, name: str, start: int, end: int) -> bool:
     if _PLAIN.fullmatch(value):
         return len(value) >= 8 and text[start - 1] in "=: " and not text[start - 2 : start].isspace()
     return True
+
+
+def name_before(text: str, place: int) -> str:
+    """Return the part of a name that stands directly before a place in it."""
+    before = text[max(0, place - 60) : place]
+    return before[len(before.rstrip(_LETTERS)) :]
+
+
+def is_telling(name: str) -> bool:
+    """Whether a name, in small letters, is that of a secret, and of nothing about one."""
+    return bool(_SURE.search(name)) and not _ORDINARY.search(name) and not _ABOUT.search(name)
+
+
+def is_empty(value: str) -> bool:
+    """Whether a value says that there is none."""
+    return bool(_NOTHING.fullmatch(value)) or not value.strip()
 
 
 def _says_itself(value: str) -> bool:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from akastats.redact.late import late
 from akastats.redact.mask import MASK, Span, cover
+from akastats.redact.opaque import opaque
+from akastats.redact.prefixes import prefixed
 
 # What begins a token, and what follows.
 _TOKENS = (
@@ -19,6 +22,7 @@ _TOKENS = (
     r"github_pat_[A-Za-z0-9_]{20,}",
     r"gl(?:pat|oas|dt|rt|cbt|ptt|ft|imt|agent|soat|ffct)-[A-Za-z0-9_.-]{16,}",
     r"gl(?:sa|c)_[A-Za-z0-9_+/=]{20,}",
+    r"eyJrIjoi[A-Za-z0-9+/]{50,}=*",
     # Slack, Discord
     r"xox[abeoprs]-[A-Za-z0-9.-]{8,}",
     r"xapp-[A-Za-z0-9-]{8,}",
@@ -74,6 +78,8 @@ _AWS_SECRET = late(
 SHORTEST_TOKEN = 16
 # Further distinct ones are removed by searching the whole text once more.
 _FEW = 16
+_MOST_SEARCHED = 200
+_LONG_WORD = late(r"\S{16,}")
 
 # scheme://user:password@host: up to the last @ of the host's part; or a password with a slash in it, where
 # what stands behind the colon is no port.
@@ -104,16 +110,40 @@ _LAST_LINE = 80
 _MOST_KEYS = 100
 
 
-def tokens(text: str, words: str) -> tuple[str, list[str]]:
-    """Return `text` without tokens, and them; `words` holds each of its words of at least 16 letters once."""
-    found = dict.fromkeys(match.group() for match in _TOKEN.finditer(words) if _is_token(match))
+def tokens(text: str, words: Sequence[str], with_opaque: bool = True) -> tuple[str, list[str]]:
+    """Return `text` without tokens, and them; `words` are its words of at least 16 letters, each once.
+
+    `with_opaque`: also those without a known form, which only look drawn by lot.
+    """
+    joined = "\n".join(words)
+    found = dict.fromkeys(match.group() for match in _TOKEN.finditer(joined) if _is_token(match))
+    found |= dict.fromkeys(prefixed(joined))
     if any(map(_AWS_KEY.match, found)):
-        found |= dict.fromkeys(_AWS_SECRET.findall(words))
-    if len(found) > _FEW:
-        return _TOKEN.sub(lambda match: MASK if _is_token(match) else match.group(), text), list(found)
-    for token in sorted(found, key=len, reverse=True):
-        text = text.replace(token, MASK)
-    return text, list(found)
+        found |= dict.fromkeys(_AWS_SECRET.findall(joined))
+    if with_opaque:
+        found |= dict.fromkeys(opaque(joined))
+    longest_first = sorted(found, key=lambda token: (-len(token), token))
+    if len(found) <= _FEW:
+        for token in longest_first:
+            text = text.replace(token, MASK)
+        return text, list(found)
+    return _in_words(text, joined, longest_first), longest_first
+
+
+def _in_words(text: str, joined: str, found: Sequence[str]) -> str:
+    """Return `text` without many tokens: in one pass, by the words that hold them."""
+    shown = joined
+    for token in islice(found, _MOST_SEARCHED):
+        shown = shown.replace(token, MASK)
+    masked = dict(zip(joined.split("\n"), shown.split("\n"), strict=True))
+    if len(found) > _MOST_SEARCHED:
+        # Nobody reads so many: words that hold further ones go whole.
+        masked = {word: MASK if _holds_token(short) else short for word, short in masked.items()}
+    return _LONG_WORD.sub(lambda match: masked.get(match.group(), match.group()), text)
+
+
+def _holds_token(word: str) -> bool:
+    return bool(_TOKEN.search(word)) or any(prefixed(word)) or any(opaque(word))
 
 
 def _is_token(match: re.Match[str]) -> bool:

@@ -13,6 +13,8 @@ from functools import lru_cache
 from itertools import takewhile
 from typing import Any, NamedTuple
 
+from akastats.redact.late import late
+
 #: Characters of a text that one search reads at most; the bound is for a text of this length.
 WINDOW = 500
 
@@ -33,7 +35,7 @@ _CHARACTERS = ("LITERAL", "NOT_LITERAL", "ANY", "IN")
 _CONDITIONS = ("AT", "ASSERT", "ASSERT_NOT", "GROUPREF", "GROUPREF_EXISTS")
 _REPEATS = ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT")
 # A group with its own flags: `(?i:...)`, `(?m-i:...)`.
-_SCOPED = re.compile(r"\(\?[a-zA-Z-]*i")
+_SCOPED = late(r"\(\?[a-zA-Z-]*i")
 
 
 class Begin(NamedTuple):

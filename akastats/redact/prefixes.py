@@ -1,0 +1,74 @@
+"""Tokens that are known by how they begin: the formats of published rule sets (`formats`). Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+from akastats.redact.formats import ALPHABETS, ROWS
+from akastats.redact.opaque import score
+
+#: Of a prefix these characters are looked for first; with them goes a search of the whole text.
+_HEAD = 3
+#: Makers change the length of their tokens: one is taken for one from four fifths of its published length on.
+_SHORTER = 0.8
+
+
+class _Format(NamedTuple):
+    """How a maker's tokens look: behind the prefix at least so many characters of an alphabet."""
+
+    prefix: str
+    rest: re.Pattern[str]
+    is_hex: bool
+
+
+@lru_cache(maxsize=1)
+def _heads() -> re.Pattern[str]:
+    heads = sorted({row.split()[1][:_HEAD] for row in ROWS.strip().split("\n")})
+    first = sorted({head[0] for head in heads})
+    choices = (
+        re.escape(each) + f"(?:{'|'.join(re.escape(head[1:]) for head in heads if head[0] == each)})"
+        for each in first
+    )
+    return re.compile(rf"(?<![A-Za-z0-9])(?:{'|'.join(choices)})")
+
+
+@lru_cache(maxsize=256)
+def _formats(head: str) -> list[_Format]:
+    """Return the formats that begin so, those with the longest prefix first."""
+    rows = [row.split()[1:] for row in ROWS.strip().split("\n")]
+    found = [_format(prefix, rest) for prefix, rest in rows if prefix[:_HEAD] == head]
+    return sorted(found, key=lambda each: -len(each.prefix))
+
+
+def _format(prefix: str, rest: str) -> _Format:
+    alphabet, least = rest[0], int(int(rest[1:]) * _SHORTER)
+    return _Format(prefix, re.compile(f"[{ALPHABETS[alphabet]}]{{{least},}}"), alphabet in "hH")
+
+
+def prefixed(words: str) -> Iterator[str]:
+    """Yield the tokens in `words` that begin as the tokens of a known maker do."""
+    at = 0
+    for match in _heads().finditer(words):
+        if match.start() >= at:
+            token = _token(words, match.start(), match.group())
+            if token:
+                yield token
+                at = match.start() + len(token)
+
+
+def _token(words: str, start: int, head: str) -> str:
+    for known in _formats(head):
+        behind = start + len(known.prefix)
+        if words.startswith(known.prefix, start):
+            rest = known.rest.match(words, behind)
+            if rest and _is_drawn(rest.group(), known.is_hex):
+                return words[start : rest.end()].rstrip(".")
+    return ""
+
+
+def _is_drawn(rest: str, is_hex: bool) -> bool:
+    """Whether what follows a prefix is drawn by lot, and no word: `sk_learn_and_nothing_else`."""
+    return any(map(str.isdigit, rest)) if is_hex else score(rest) > len(rest) / 4
