@@ -17,6 +17,9 @@ from akastats.errors import ConfigError
 #: The value of `AKA_STATS_FORGE` that keeps forges from being told anything.
 OFF = "off"
 
+#: What follows the namespace of the environment while a run is recorded in it.
+UNDER_TEST = "-UNDER-TEST"
+
 SCHEMES = ("redis://", "rediss://", "unix://")
 
 
@@ -200,17 +203,45 @@ class Current:
     """The configuration in force: `config.namespace` reads it, `config.namespace = ...` replaces it whole."""
 
     _now: Config | None = None
+    # Whether that is the environment's, and nobody's who has set it.
+    _is_read = False
+    # The namespace that a run in this process is recorded in; empty while none is.
+    _recorded = ""
 
     def now(self) -> Config:
         """Return the frozen value in force, reading the environment the first time."""
         if self._now is None:
-            self.use(read())
+            self._use_environment(read())
         assert self._now is not None
         return self._now
 
     def use(self, config: Config | None) -> None:
         """Put `config` in force; `None` means: read the environment again at next use."""
         object.__setattr__(self, "_now", config)
+        object.__setattr__(self, "_is_read", False)
+
+    def _use_environment(self, settings: Config) -> None:
+        is_recorded = self._recorded and settings.namespace == self._recorded
+        apart = settings.namespace + UNDER_TEST if is_recorded else settings.namespace
+        self.use(dataclasses.replace(settings, namespace=apart))
+        object.__setattr__(self, "_is_read", True)
+
+    def set_apart(self, namespace: str) -> Callable[[], None]:
+        """Keep pushes of code under test out of the namespace that its run is recorded in; return the undoing.
+
+        The environment names one namespace for both. A namespace that a program sets itself stays.
+        """
+        before, is_read, recorded = self._now, self._is_read, self._recorded
+        object.__setattr__(self, "_recorded", namespace)
+        if before is not None and is_read:
+            self._use_environment(before)
+
+        def undo() -> None:
+            object.__setattr__(self, "_recorded", recorded)
+            self.use(before)
+            object.__setattr__(self, "_is_read", is_read)
+
+        return undo
 
     def under(self, prefix: str | None) -> Config:
         """Return the value in force, with `prefix` for its namespace where one is given."""

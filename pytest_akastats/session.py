@@ -54,6 +54,24 @@ def register(config: pytest.Config) -> None:
     for name, plugin in plugins.items():
         config.pluginmanager.register(plugin, name)
     config.stash[PROBE] = probe
+    _set_library_apart(config, options)
+
+
+def _set_library_apart(config: pytest.Config, options: Options) -> None:
+    """Have the code under test push to a namespace of its own, if it may use the server of the recording."""
+    if not (options.url or os.environ.get("AKA_STATS_REDIS_URL")):
+        return
+    try:
+        settings = configuration.read({**os.environ, **_chosen(options)})
+    except ConfigError:
+        # The session says so when it begins.
+        return
+    config.add_cleanup(configuration.config.set_apart(settings.namespace))
+
+
+def _chosen(options: Options) -> dict[str, str]:
+    given = {"AKA_STATS_REDIS_URL": options.url, "AKA_STATS_NAMESPACE": options.namespace}
+    return {name: text for name, text in given.items() if text}
 
 
 def _quarantine(config: pytest.Config, probe: Probe) -> Quarantine | None:
@@ -81,8 +99,7 @@ class Destination:
 
 def destination(options: Options, environ: Mapping[str, str]) -> Destination:
     """Return where to deliver; raise `pytest.UsageError` for a URL or a name that cannot be used."""
-    given = {"AKA_STATS_REDIS_URL": options.url, "AKA_STATS_NAMESPACE": options.namespace}
-    chosen = {name: text for name, text in given.items() if text}
+    chosen = _chosen(options)
     try:
         settings = configuration.read({**environ, **chosen})
     except ConfigError as error:

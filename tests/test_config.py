@@ -283,3 +283,22 @@ def test_an_option_that_does_not_exist_is_named():
         config.namespase = "MINE"
     with pytest.raises(AttributeError), mock.patch.object(config, "namespase", "MINE"):
         pass
+
+
+def test_a_recorded_run_sets_the_environment_s_namespace_apart(monkeypatch):
+    """What was read before is moved too, what a program has set is not, and all is as before in the end."""
+    monkeypatch.setenv("AKA_STATS_NAMESPACE", "MINE")
+    assert config.namespace == "MINE"
+
+    undo = config.set_apart("MINE")
+    assert config.namespace == "MINE-UNDER-TEST"
+    config.use(None)
+    assert config.namespace == "MINE-UNDER-TEST"
+    config.namespace = "MINE"
+    config.set_apart("MINE")
+    assert config.namespace == "MINE"
+    undo()
+    config.use(None)
+    assert config.set_apart("OTHER")
+    assert config.namespace == "MINE"
+    undo()
