@@ -316,13 +316,19 @@ def remove(path: Path) -> None:
 
 def _copies(path: Path) -> list[Path]:
     """Return a spool and the shorter copies that it left where it could not be written on."""
-    elsewhere = [place / path.name for place in places.others(path.parent, os.environ)]
+    others = places.others(path.parent, os.environ)
+    elsewhere = [place / path.name for place in others if not places.problem_of(place)]
     return [copy for copy in (path, *elsewhere) if copy.exists()]
 
 
 def tidy(directory: Path, drained: Sequence[Drained], now: Callable[[], float]) -> None:
     """Remove what is needed no more: spools of nothing, what lies beside spools that are gone, and, where all
-    take too much room, applied spools, oldest first."""
+    take too much room, applied spools, oldest first.
+
+    Nothing is removed from a directory that somebody else may have put there, or a link to another.
+    """
+    if places.problem_of(directory):
+        return
     files = dict(_files(directory))
     spools = {name: size for name, size in files.items() if name.endswith((SUFFIX, SUFFIX + OLD))}
     runs_here = {name.partition(SUFFIX)[0] for name in spools}

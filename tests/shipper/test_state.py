@@ -11,7 +11,7 @@ import pytest
 
 from akastats.config import Config
 from akastats.errors import SpoolError
-from akastats.shipper import quarantine, state
+from akastats.shipper import leftovers, quarantine, state
 from akastats.shipper.delivery import Delivery
 from akastats.shipper.quarantine import Listed
 from akastats.shipper.state import State
@@ -153,3 +153,21 @@ def test_a_project_directory_that_is_open_to_others_is_closed(tmp_path: Path) ->
     telling.spool(home / "spool")
 
     assert [0o755, 0o700] == [directory.stat().st_mode & 0o777 for directory in (home, home / "spool")]
+
+
+def test_nothing_is_removed_through_a_link(spool: Path, tmp_path: Path) -> None:
+    """Another user's link in our fallback's place would have us remove files of any directory."""
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    for name in ("draft.tmp", "notes.state", spool.name):
+        (victim / name).write_text("")
+        os.utime(victim / name, (0, 0))
+    place = places.others(spool.parent, os.environ)[-1]
+    place.parent.mkdir(parents=True)
+    place.symlink_to(victim)
+
+    leftovers.tidy(place, [], time.time)
+    leftovers.remove(spool)
+
+    assert len(list(victim.iterdir())) == 3
+    assert not spool.exists()
