@@ -8,7 +8,7 @@ EDITABLE := $(if $(CI),,--editable)
 .PHONY: test lint faults fuzz demo acceptance bench accuracy clean browser pictures
 .DEFAULT_GOAL := test
 
-$(VENV)/.installed: pyproject.toml
+$(VENV)/.installed: pyproject.toml packaging/pytest-akastats/pyproject.toml packaging/dependencies.py
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(EDITABLE) '.[dev]'
 	touch $@

@@ -1,1 +1,91 @@
-"""The pytest plugin of akastats: `pytest --akastats`."""
+"""The pytest plugin of akastats, `pytest --akastats`: its options, its fixtures, and the start of a recorded run.
+
+Installed and off, it costs pytest about 5 million instructions per session (`benchmarks/off.py`). Therefore the
+hooks are in the package itself, all else is imported late, and the module has few names: pytest inspects each of
+them for a hook or a fixture, with 25,000 instructions.
+"""
+
+import time
+
+import pytest
+
+#: Wall time minus performance counter in seconds, before a conftest can freeze or patch clocks.
+EPOCH = time.time() - time.perf_counter()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    switches = {
+        "--akastats": "record this run",
+        "--akastats-quarantine": "failures of tests in quarantine (akastats quarantine) do not fail the run",
+    }
+    values = {
+        "url": "Redis or Valkey to deliver to; default: AKA_STATS_REDIS_URL, else an embedded server",
+        "suite": "name of this job, whose durations are its own: unit, py312 ...",
+        "namespace": "what every key begins with; default: AKA_STATS_NAMESPACE, else AKA-STATS",
+        "dir": "where spool and embedded server live; default: .akastats in the root directory",
+        "redact": "regular expressions of further secrets, one a line; `off`: store texts with all their secrets",
+        "fail-on": "which verdicts fail the run: new, slower or both, after a comma; default: pytest's own result",
+        "base": "branch to compare with; default: AKA_STATS_BASE, the pull request's target, the default branch",
+        "wait": "seconds to wait at the end for the run to be delivered; default: 10",
+    }
+    group = parser.getgroup("akastats", "test-suite statistics (akastats)")
+    # With `dest`: without it, pytest compares an option with all others, 70,000 instructions per option.
+    for option, text in switches.items():
+        dest = option[2:].replace("-", "_")
+        group.addoption(option, dest=dest, action="store_true", default=None, help=text)
+        parser.addini(dest, text, type="bool", default=False)
+    for name, text in values.items():
+        dest = f"akastats_{name.replace('-', '_')}"
+        group.addoption(f"--akastats-{name}", dest=dest, default=None, help=text, metavar=dest[9:].upper())
+        parser.addini(dest, text, default="")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Also where nothing is recorded: --strict-markers refuses markers that are not registered.
+    config.addinivalue_line(
+        "markers",
+        "akastats(max_seconds=None, max_slowdown=None): budget of the test in seconds, and in multiples of its "
+        "typical duration; `pytest --akastats` reports tests above it",
+    )
+    names = ("akastats", "akastats_quarantine", "akastats_fail_on")
+    if config.getini("akastats") or any(map(config.getoption, names)):
+        from pytest_akastats.activation import activate
+
+        activate(config)
+
+
+@pytest.fixture
+def stat(request: pytest.FixtureRequest) -> object:
+    """Takes this test's own numbers: `stat("rows", 12)`, `with stat.timer("load"):`, `stat.exception(e)`.
+
+    Without `--akastats` it takes them and records nothing.
+    """
+    from pytest_akastats.fixtures import open_collector
+
+    return open_collector(request.config, "collectors")
+
+
+@pytest.fixture(scope="session")
+def akastats_stat(request: pytest.FixtureRequest) -> object:
+    """As `stat`, for fixtures of any scope; its numbers count for the test that runs at that moment."""
+    from pytest_akastats.fixtures import open_collector
+
+    return open_collector(request.config, "lasting")
+
+
+@pytest.fixture
+def mock_stats() -> object:
+    """Points that the code under test pushed, in order; nothing is written, no server is contacted."""
+    from akastats.testing import recording
+
+    with recording() as points:
+        yield points
+
+
+@pytest.fixture
+def fake_stats() -> object:
+    """A client of the fakeredis server that this test pushes to and reads from (extra `testing`)."""
+    from akastats.testing import faking
+
+    with faking() as client:
+        yield client

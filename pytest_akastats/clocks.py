@@ -1,8 +1,8 @@
-"""Clocks that tests cannot freeze or patch; imported by the plugin before any conftest is loaded.
+"""Clocks that tests cannot freeze or patch.
 
 freezegun and `mock.patch` replace attributes of modules, so the functions here come from a private copy of `time`.
-time-machine changes `time.time` below every reference, and leaves `perf_counter` alone: the wall time is read at
-import, and follows the counter from then on.
+time-machine changes `time.time` below every reference, and leaves `perf_counter` alone: the plugin reads the
+wall time before any conftest is loaded, and it follows the counter from then on.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import time
 from importlib.machinery import BuiltinImporter
 from importlib.util import module_from_spec
 from types import ModuleType
+
+from pytest_akastats import EPOCH as _AT_IMPORT
 
 # Two readings of the same unmoved clock differ by microseconds; a suspended laptop differs by what it slept.
 TOLERANCE_S = 1.0
@@ -37,9 +39,6 @@ perf_counter = _time.perf_counter
 sleep = _time.sleep
 gmtime = _time.gmtime
 strftime = _time.strftime
-
-# Wall time minus counter, as it was before the tests' code ran.
-_AT_IMPORT: float = _time.time() - perf_counter()
 
 
 def epoch() -> float:

@@ -1,8 +1,7 @@
-"""The fixtures `stat` and `akastats_stat`, a test's own numbers, and those of `akastats.testing`."""
+"""The collectors behind the fixtures `stat` and `akastats_stat`: a test's own numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -11,53 +10,21 @@ import pytest
 from pytest_akastats import clocks
 
 if TYPE_CHECKING:
-    from fakeredis import FakeRedis
-
     from akastats.collector import Collector
-    from akastats.records import Point
 
-#: Where the probe of a recorded run is found; absent when the run is not recorded.
+#: Key of the probe of a recorded run in `config.stash`; absent when the run is not recorded.
 PROBE: pytest.StashKey[Any] = pytest.StashKey()
 
 
-@pytest.fixture
-def stat(request: pytest.FixtureRequest) -> Collector | Deaf:
-    """Takes this test's own numbers: `stat("rows", 12)`, `with stat.timer("load"):`, `stat.exception(e)`.
+def open_collector(config: pytest.Config, attribute: str) -> Collector | Deaf:
+    """Return a collector whose numbers the probe reads, or one that drops them if no collector can be made.
 
-    Without `--akastats` it takes them and records nothing.
+    `attribute` is the probe's list that holds it: `collectors` for the running test, `lasting` for the session.
     """
     try:
-        return _collector(request.config, "collectors")
+        return _collector(config, attribute)
     except Exception as error:
-        return _deaf(request.config, error)
-
-
-@pytest.fixture(scope="session")
-def akastats_stat(request: pytest.FixtureRequest) -> Collector | Deaf:
-    """As `stat`, for fixtures of any scope; what it is given is told with the test that runs at that moment."""
-    try:
-        return _collector(request.config, "lasting")
-    except Exception as error:
-        return _deaf(request.config, error)
-
-
-@pytest.fixture
-def mock_stats() -> Iterator[list[Point]]:
-    """Points that the code under test pushed, in order; nothing is written, no server is asked."""
-    # Late, because it brings redis-py: only who uses the fixture pays for it.
-    from akastats.testing import recording
-
-    with recording() as points:
-        yield points
-
-
-@pytest.fixture
-def fake_stats() -> Iterator[FakeRedis]:
-    """A client of the fakeredis server that this test pushes to and reads from (extra `testing`)."""
-    from akastats.testing import faking
-
-    with faking() as client:
-        yield client
+        return _deaf(config, error)
 
 
 def _collector(config: pytest.Config, kept_as: str) -> Collector:

@@ -136,7 +136,7 @@ class Worker:
 
 def carry_out(points: Points, job: dict[str, Any], suite: Path, answer: Path) -> None:
     """Run the suite once, in this process, and write down what came of it."""
-    plugin = sys.modules["pytest_akastats.plugin"]
+    plugin = sys.modules["pytest_akastats"]
     home = Path(tempfile.mkdtemp(dir=suite.parent))
     shutil.copytree(suite, home / "suite")
     os.chdir(home / "suite")

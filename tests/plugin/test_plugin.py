@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from akastats.redis import sync_redis
-from pytest_akastats.plugin import is_on
+from pytest_akastats.activation import is_on
 
 from .conftest import Record, history
 
@@ -29,16 +29,11 @@ def modules_after(pytester: pytest.Pytester, *arguments: str) -> set[str]:
 
 
 def test_off_imports_nothing_of_akastats(pytester: pytest.Pytester) -> None:
-    """Installed and not asked for, it is its options and two fixtures."""
+    """Installed and off, the plugin is one module."""
     modules = modules_after(pytester)
 
     assert not [name for name in modules if name.split(".")[0] in ("akastats", "redis", "fastapi", "pydantic")]
-    ours = {name for name in modules if name.startswith("pytest_akastats")}
-    assert {
-        "pytest_akastats",
-        "pytest_akastats.plugin",
-        "pytest_akastats.fixtures",
-    } == ours
+    assert {"pytest_akastats"} == {name for name in modules if name.startswith("pytest_akastats")}
 
 
 def test_on_imports_no_client_and_no_framework(pytester: pytest.Pytester, server: str) -> None:

@@ -1,0 +1,27 @@
+"""Add the distribution `pytest-akastats` to the dependencies of a build from a checkout.
+
+From an index, `pip install pytest-akastats` brings `akastats`. In a checkout the two come the other way round:
+`pip install .` builds the code, and the entry point that makes pytest load it from the directory beside this file.
+A source distribution does not contain that directory, so wheels built from one have no such dependency.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from hatchling.metadata.plugin.interface import MetadataHookInterface
+
+# These land in the environment of the code under test: nothing joins them without a strong reason.
+REQUIRED = ("pytest>=8", "redis>=5")
+
+
+class Dependencies(MetadataHookInterface):
+    """Set `dependencies`: those of every build, then the entry point's directory where it exists."""
+
+    def update(self, metadata: dict[str, Any]) -> None:
+        """Write the requirements into `metadata`, the table `project` of pyproject.toml."""
+        entry_point = Path(self.root) / "packaging" / "pytest-akastats"
+        metadata["dependencies"] = [*REQUIRED]
+        if entry_point.is_dir():
+            metadata["dependencies"].append(f"pytest-akastats @ {entry_point.as_uri()}")

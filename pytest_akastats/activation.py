@@ -1,0 +1,58 @@
+"""Decide whether a session is recorded, and register the plugins that record it."""
+
+from __future__ import annotations
+
+import pytest
+
+# Options of pytest with which it runs no test.
+_WITHOUT_TESTS = (
+    *("collectonly", "showfixtures", "show_fixtures_per_test", "setuponly", "setupplan"),
+    *("cacheshow", "markers", "help", "version"),
+)
+
+
+def activate(config: pytest.Config) -> None:
+    """Record this session if it is to be recorded; report at its end why, if that is impossible.
+
+    Raise `pytest.UsageError` for wrong options.
+    """
+    try:
+        if is_on(config):
+            # Late, because many sessions of a project that always records do not get here.
+            from pytest_akastats import session
+
+            session.register(config)
+        elif not _is_wanted(config):
+            _refuse_alone(config)
+    except pytest.UsageError:
+        raise
+    except Exception as error:
+        config.pluginmanager.register(Unrecorded(error), "akastats-unrecorded")
+
+
+def is_on(config: pytest.Config) -> bool:
+    """Return whether this session is recorded: `--akastats` or the ini key, and options with which tests run."""
+    return _is_wanted(config) and not any(config.getoption(name, False) for name in _WITHOUT_TESTS)
+
+
+def _is_wanted(config: pytest.Config) -> bool:
+    on = config.getoption("--akastats")
+    return bool(config.getini("akastats")) if on is None else bool(on)
+
+
+def _refuse_alone(config: pytest.Config) -> None:
+    """Raise `pytest.UsageError` for options that need a recorded run: an ignored gate is worse than none."""
+    if config.getoption("--akastats-quarantine"):
+        raise pytest.UsageError("--akastats-quarantine: needs --akastats, which fetches the list from the server")
+    if config.getoption("--akastats-fail-on"):
+        raise pytest.UsageError("--akastats-fail-on: needs --akastats, which analyses the run")
+
+
+class Unrecorded:
+    """Report in the terminal summary that the session could not be recorded."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        terminalreporter.write_line(f"akastats: not recorded: {type(self._error).__name__}: {self._error}"[:200])
