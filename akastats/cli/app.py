@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import sys
+import traceback
+from pathlib import Path
 from typing import TextIO, cast
 
 import typer
@@ -76,7 +78,21 @@ def _code() -> int:
     except UnicodeEncodeError as error:
         output.warn(f"{error.object[:200]!r} is no UTF-8")
         return WRONG
+    except (OSError, MemoryError, ModuleNotFoundError):
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever another program stored, a command ends with a line
+        output.warn(_unexpected(error))
+        return WRONG
     return 0
+
+
+def _unexpected(error: Exception) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    return (
+        f"unexpected {type(error).__name__}: {str(error)[:300]}{where}. If another program writes here too, "
+        "`akastats doctor` may say more; otherwise please report this as a bug."
+    )
 
 
 def _silence() -> None:

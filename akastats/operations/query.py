@@ -82,14 +82,15 @@ def points(label: str, entries: Iterable[bytes]) -> list[Stat]:
 def point(label: str, entry: bytes) -> Stat | None:
     """Return one stored history entry, `timestamp;value;context_id`; older writers may leave out the last.
 
-    `None` for what has no timestamp; a value of text, which 21.2.5 kept of a push it then refused, is nan.
+    `None` for what has no finite timestamp; a value of text, which 21.2.5 kept of a push it then refused, is nan.
     """
     timestamp, _, rest = entry.decode(errors="replace").partition(";")
     value, _, context_id = rest.partition(";")
     try:
-        return Stat(float(timestamp), label, _value(value), context_id)
+        moment = float(timestamp)
     except ValueError:
         return None
+    return Stat(moment, label, _value(value), context_id) if isfinite(moment) else None
 
 
 def _value(text: str) -> float:

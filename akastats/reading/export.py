@@ -15,6 +15,8 @@ from akastats.reading.runs import Run
 
 #: Labels whose histories are read in one step: of 500 points each some 3 MB.
 LABELS = 50
+#: The newest points of a label that are read. Ours keep 1,000 by default; another writer's list has no bound.
+POINTS = 100_000
 
 _TIMES = ("start", "setup", "call", "teardown")
 
@@ -38,8 +40,7 @@ def of_labels(namespace: str, after: str = "") -> Operation[tuple[list[dict[str,
     That is empty at the end. Of a point's context it says run, outcome and error, where the plugin wrote it.
     """
     labels, following = yield from query.label_page(namespace, "*", after, LABELS)
-    size = -1
-    replies = yield from ask_all([("LRANGE", keys.history(namespace, label), 0, size) for label in labels])
+    replies = yield from ask_all([("LRANGE", keys.history(namespace, label), 0, POINTS - 1) for label in labels])
     points = [at for label, reply in zip(labels, replies, strict=True) for at in query.points(label, reply)]
     facts = yield from tests.facts(namespace, points)
     rows = []

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from akastats import __version__
+from akastats.cli import main
 
 WITHOUT = """
 import sys
@@ -78,3 +79,17 @@ def test_a_server_that_is_away_is_told_with_what_a_command_can_do(akastats):
 
     assert (answer.code, answer.err.count("\n")) == (1, 1)
     assert "set AKA_STATS_REDIS_URL, pass --url, or call attach()" in answer.err
+
+
+def test_an_unexpected_error_is_one_line(monkeypatch, capsys):
+    """No traceback: what it was, where, and what to do."""
+    monkeypatch.setattr(sys, "argv", ["akastats", "runs"])
+    monkeypatch.setattr("akastats.cli.target.resolve", lambda *_: [][0])
+
+    with pytest.raises(SystemExit) as end:
+        main()
+
+    written = capsys.readouterr().err
+    assert end.value.code == 1
+    assert written.startswith("akastats: unexpected IndexError: list index out of range (test_app.py:")
+    assert written.count("\n") == 1

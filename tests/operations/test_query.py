@@ -159,3 +159,11 @@ def test_pages_cover_everything_once(server, redis_client: Redis):
 
     assert [len(page) for page in pages] == [10, 10, 5]
     assert [label for page in pages for label in page] == names
+
+
+@pytest.mark.parametrize("timestamp", ["inf", "-inf", "nan", "1e999", "", "text"])
+def test_a_point_without_a_finite_time_is_left_out(timestamp):
+    """What another writer left in a history costs no other point."""
+    found = query.points("a", [f"{timestamp};1.0;".encode(), b"100.0;2.0;"])
+
+    assert [point.value for point in found] == [2.0]
