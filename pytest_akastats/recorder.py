@@ -288,6 +288,7 @@ class Recorder:
     def _say_retried(self, nodeid: str, worker: str, attempts: Iterable[Any]) -> None:
         """Write failed attempts that a plugin has retried without logging a report of them."""
         for when, raised, text, start, duration in attempts:
+            start = self._within_run(start, duration)
             end = int((start + duration) * 1e6)
             self._say("error", nodeid, worker, when, "rerun", raised, kept(text, self._redact), end)
             durations = (duration, 0.0) if when == "setup" else (0.0, duration)
@@ -325,7 +326,13 @@ class Recorder:
         return start, d0, d1, d2
 
     def _start(self, *reports: pytest.TestReport | None) -> float:
-        return next((report.start for report in reports if report), self._probe.wall())
+        took = sum(report.duration for report in reports if report)
+        return self._within_run(next((report.start for report in reports if report), 0.0), took)
+
+    def _within_run(self, start: float, duration: float) -> float:
+        """Return a start that pytest or a plugin told, or the true one for now where its clock was moved."""
+        now = self._probe.wall()
+        return start if self._started - MAX_DRIFT_S <= start <= now + MAX_DRIFT_S else now - max(0.0, duration)
 
     def _say_left(self, worker: str, fixtures: Any, collected: Any, values: Any) -> None:
         self._say_list("fixtures", fixtures)

@@ -43,7 +43,7 @@ def listed(client: Redis) -> dict[str, float]:
     return {name.decode(): score for name, score in client.zrange(f"{NAMESPACE}::RUNS", 0, -1, withscores=True)}
 
 
-def moved(pytester: pytest.Pytester, record: Record, redis_client: Redis, conftest: str) -> None:
+def moved(pytester: pytest.Pytester, record: Record, redis_client: Redis, conftest: str, *arguments: str) -> None:
     """Record one run as usual and one under a conftest, and compare the second with the true time."""
     pytester.makepyfile(test_one="def test_a(): pass\ndef test_b(): assert 0\n")
     began = time.time()
@@ -51,7 +51,7 @@ def moved(pytester: pytest.Pytester, record: Record, redis_client: Redis, confte
     pytester.makeconftest(conftest)
     between = time.time()
 
-    record()
+    record(*arguments)
 
     runs = listed(redis_client)
     (run_id,) = runs.keys() - {before}
@@ -72,6 +72,13 @@ def test_a_moved_clock_moves_no_run(
 ) -> None:
     """The run has its true times and hides no other."""
     moved(pytester, record, redis_client, CONFTESTS[name])
+
+
+def test_a_test_that_ran_in_a_fork_keeps_its_time(
+    pytester: pytest.Pytester, record: Record, redis_client: Redis
+) -> None:
+    """Only its report says when it began, and by the frozen clock."""
+    moved(pytester, record, redis_client, CONFTESTS["freezegun-2012"], "--forked")
 
 
 @pytest.mark.parametrize("name", ["freezegun-2012", "time_machine-2036"])
