@@ -10,6 +10,7 @@ import pytest
 import redis
 
 from akastats import embedded
+from conftest import eventually
 from tests import telling
 
 TESTS = [("a.py::b", "passed", 0.5), ("a.py::c", "failed", 0.5)]
@@ -23,8 +24,16 @@ def record(home: Path, folder: Path, number: int, copy_to: Path | None = None) -
         if copy_to is not None:
             with redis.Redis.from_url(lease.url) as client:
                 client.bgrewriteaof()
-            ignored = shutil.ignore_patterns("*.sock", "temp-*")
-            shutil.copytree(home, copy_to / ".akastats", ignore=ignored, dirs_exist_ok=True)
+            eventually(lambda: is_copied(home, copy_to / ".akastats"))
+
+
+def is_copied(home: Path, target: Path) -> bool:
+    """Copy a directory as an archiver does, which tries again where a file is gone before it was read."""
+    try:
+        shutil.copytree(home, target, ignore=shutil.ignore_patterns("*.sock", "temp-*"), dirs_exist_ok=True)
+    except shutil.Error:
+        return False
+    return True
 
 
 def runs_of(akastats) -> list[str]:
