@@ -9,7 +9,24 @@ from akastats.redact.mask import MASK, Span
 
 # Command, and the letter behind which its password stands.
 _COMMANDS = {
-    **dict.fromkeys(("mysql", "mariadb", "sshpass", "docker login", "podman login", "mongo", "7z", "zip -"), "p"),
+    **dict.fromkeys(
+        (
+            "mysql",
+            "mariadb",
+            "sshpass",
+            "docker login",
+            "podman login",
+            "az login",
+            "oc login",
+            "twine",
+            "cqlsh",
+            "mongosh",
+            "mongo",
+            "7z",
+            "zip -",
+        ),
+        "p",
+    ),
     **dict.fromkeys(("redis-cli", "valkey-cli"), "a"),
     **dict.fromkeys(("ldapsearch", "ldapmodify", "ldapadd"), "w"),
     **dict.fromkeys(("curl", "wget", "http "), "u"),

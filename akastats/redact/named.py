@@ -291,6 +291,12 @@ _ASKS = late(
 )
 
 
+# What a function that sets or checks a password is given is one, and what SQL says behind the word.
+_IS_SET = late(
+    r"^(?:set|check|verify|change|reset|validate|hash|update)_?(?:\w+_)?(?:password|secret|passphrase)$|^password$"
+)
+
+
 def _wrapped(text: str, name: str, callee: str, at: int) -> Given | None:
     """Return what is inside of `SecretStr('...')`; what other functions are given is no value of the name."""
     inner = _CALL.match(text, at)
@@ -322,6 +328,8 @@ def _is_secret(name: str, value: str, is_pair: bool = False) -> bool:
         return False
     if _ORDINARY.search(name) or not _SURE.search(name) or _ABOUT.search(name):
         return _is_random(value)
+    if is_pair and _IS_SET.search(name):
+        return len(value) >= 4 and " " not in value
     if is_pair and (
         _PLAIN.fullmatch(value.replace("_", "-")) or (value.isidentifier() and not _DIGIT.search(value))
     ):
@@ -341,7 +349,7 @@ def _is_bare_secret(text: str, name: str, start: int, end: int) -> bool:
     if value.isdigit():
         return len(value) >= 6 and "token" not in name
     if _PLAIN.fullmatch(value):
-        return len(value) >= 8 and text[start - 1] in "=: " and not text[start - 2 : start].isspace()
+        return len(value) >= 8 and text[start - 1] in "=:： " and not text[start - 2 : start].isspace()
     return True
 
 

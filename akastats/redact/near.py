@@ -34,35 +34,22 @@ WORDS = (
     *(
         "ftp",
         "jdbc",
+        "ldap",
+        "openssl",
         "chpasswd",
         "user",
         "account",
         "--",
         " -p",
-        " -P",
         " -u",
         "otp",
         "pin",
         "license",
-        "ssh",
-        "wpa",
     ),
+    *("ssh", "wpa"),
 )
 #: Words of which a password stands near.
-PASSWORDS = (
-    "passw",
-    "pwd",
-    "secret",
-    "cred",
-    "login",
-    "identif",
-    "crypt",
-    "hmac",
-    " -p ",
-    " -pw ",
-    "sqlplus",
-    "ordine",
-)
+PASSWORDS = ("passw", "passp", "pwd", "secret", "cred", "login", "crypt", "hmac", " -p ", " -pw ", "sqlplus")
 #: Lines behind one with a telling word that are looked at too: a table's rows, a value in the next line.
 LINES_BEHIND = 2
 
@@ -136,7 +123,7 @@ def _in_lines(text: str, start: int, end: int, is_lenient: bool) -> Iterator[Spa
             yield match.start() + len(word) - len(tail), match.start() + len(word)
 
 
-_TWO_WORDS = late(r"[A-Za-z]{3,12}[.+~_-][A-Za-z]{3,12}[.+~_-]?\d{2,6}")
+_TWO_WORDS = late(r"(?:[A-Za-z]{3,12}[.+~_-]){1,3}(?:[A-Za-z]{3,12})?\d{2,6}")
 
 
 def looks_chosen(word: str) -> bool:

@@ -18,8 +18,9 @@ _LONGEST, _MOST_LINES = 4000, 50
 
 # What a structure under a telling name may hold beside its secrets.
 _HARMLESS = late(
-    r"(?:user|login|name|type|kind|host|port|url|uri|id|region|email|mail|provider|scheme|realm|domain|path|db|engine"
-    r"|database|role|scope|scopes|expires?\w*|created\w*|format|method|algorithm|alg|version|backend|options)$"
+    r"(?:^|[_.-])(?:user|user_?name|user_?id|login|name|type|kind|host|host_?name|port|url|uri|id|region|e?mail|engine"
+    r"|provider|scheme|realm|domain|path|db|database|role|scopes?|expires?\w*|created\w*|format|method|algorithm|alg"
+    r"|version|backend|options)$"
 )
 # The names of structures whose values are secrets. {'keys': [...]} is ordinary.
 _GROUP = late(
@@ -83,6 +84,15 @@ _WORDS_OF = late(r"[\w-]{2,60}")
 # host:port:database:user:password, and user/password@host: no name is near.
 _PGPASS = late(r"(?<![^\s])[\w.*-]{1,100}:(?:\d{2,5}|\*):[\w.*-]{1,60}:[\w.*-]{1,60}:([^\s:'\"]{3,200})(?=\s|$)")
 _SLASHED = late(r"[\s'\":(@][A-Za-z][\w.-]{1,40}/([^\s/@'\"]{3,100})@(?=[/\w])")
+_IDENTIFIED = late(r"(?i)identified\s{1,4}(?:with\s\w{1,40}\s)?by\s{1,4}(?:password\s)?['\"]([^'\"\n]{1,200})")
+# login('ada', '...'); login ada password ...; ada:... | chpasswd
+_LOGIN = late(
+    r"(?i)(?:log_?in|auth|authenticate|sign_?in|bind|bind_s)\(\s{0,20}[bru]?(['\"])[^'\"\n]{1,100}\1,\s{0,20}"
+    r"[bru]?(['\"])(?P<secret>[^'\"\n]{6,200})\2"
+)
+_NETRC = late(r"login\s{1,20}[^\s]{1,100}\s{1,20}password\s{1,20}(?P<secret>[^\s'\"]{3,200})")
+_CHPASSWD = late(r"['\"]?\b[\w.-]{1,40}:(?P<secret>[^\s'\"|]{3,200})(?=['\"]?\s{0,3}\|[^\n|]{0,40}chpasswd)")
+_LOGINS = (("(", _LOGIN), ("password", _NETRC), ("chpasswd", _CHPASSWD))
 _DATABASES = ("oracle", "sqlplus", "sqlldr", "expdp", "impdp", ":1521", "SQLPLUS", "ORACLE")
 
 _HEADER = late(r"[\w\"'`. -]{2,60}")
@@ -91,7 +101,7 @@ _DELIMITERS = ("|", ",", ";", "\t")
 
 def structured(text: str, places: Sequence[int]) -> list[Span]:
     """Return where the secrets of every form stand; `places` are those of telling words, in order."""
-    forms = (hashes, inserted, bound, elements, web_keys, inputs, connections)
+    forms = (hashes, inserted, bound, elements, web_keys, inputs, connections, logins)
     spans = [span for form in forms for span in form(text)]
     at, lines = 0, {-1}
     for place in places:
@@ -255,11 +265,20 @@ def inputs(text: str) -> Iterator[Span]:
 
 
 def connections(text: str) -> Iterator[Span]:
-    """Yield the passwords of PostgreSQL's password file and of Oracle's user/password@host."""
+    """Yield the passwords of users in SQL, of PostgreSQL's password file and of Oracle's user/password@host."""
     if ":5432:" in text or ":*:" in text or ":postgres:" in text:
         yield from (match.span(1) for match in _PGPASS.finditer(text))
+    if "IDENTIFIED" in text or "identified" in text:
+        yield from (match.span(1) for match in _IDENTIFIED.finditer(text))
     if any(name in text for name in _DATABASES):
         yield from (match.span(1) for match in _SLASHED.finditer(text))
+
+
+def logins(text: str) -> Iterator[Span]:
+    """Yield the passwords that a user's name stands before."""
+    for mark, form in _LOGINS:
+        if mark in text:
+            yield from (match.span("secret") for match in form.finditer(text))
 
 
 def tables(text: str, start: int) -> Iterator[Span]:
