@@ -26,6 +26,15 @@ def short_url(url: str) -> str:
     return visible(url.removeprefix("unix://"))
 
 
+def percent(share: float) -> str:
+    """Return a share as `12 %` or `4.2 %`, as the page does; what is near 0 or 1 as `<0.1 %` or `>99.9 %`."""
+    if 0 < share < 0.001:
+        return "<0.1 %"
+    if 0.999 < share < 1:
+        return ">99.9 %"
+    return f"{round(share * 100, 1):g} %"
+
+
 def seconds(value: float) -> str:
     """Return a duration with its unit: `1.23 s`, `4.5 ms`, `2 min 03 s`."""
     if value >= 60:

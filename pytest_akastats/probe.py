@@ -296,7 +296,7 @@ class FixtureTimes:
         """Take (base id, name, scope, set-ups, setup seconds, teardown seconds) of what moved since."""
         taken = []
         for fixturedef, totals in self.totals.items():
-            if totals != [0, 0.0, 0.0] and fixturedef.func.__name__ != _PARAMETER:
+            if totals != [0, 0.0, 0.0] and not _is_internal(fixturedef):
                 count, setup, teardown = totals
                 totals[:] = [0, 0.0, 0.0]
                 name = visible_name(fixturedef.argname)
@@ -341,6 +341,19 @@ class TimedFixture:
         if nested:
             nested[-1] += elapsed
         return own
+
+
+# Fixtures that nobody asked for by name: our own measure themselves, and pytest-asyncio's start its event loops.
+_INTERNAL_MODULES = ("pytest_akastats.fixtures",)
+_INTERNAL_SUFFIX = "_scoped_runner"
+
+
+def _is_internal(fixturedef: pytest.FixtureDef[Any]) -> bool:
+    function = fixturedef.func
+    is_ours = getattr(function, "__module__", "") in _INTERNAL_MODULES
+    name = fixturedef.argname
+    is_runner = not fixturedef.baseid and name.startswith("_") and name.endswith(_INTERNAL_SUFFIX)
+    return is_ours or is_runner or getattr(function, "__name__", "") == _PARAMETER
 
 
 # pytest makes a fixture of every parameter of a parametrised test; it costs nothing and nobody wrote it.

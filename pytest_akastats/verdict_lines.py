@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from akastats.visible import seconds, visible
+from akastats.visible import percent, seconds, visible
 
 #: More lines than this nobody reads.
 MOST_LINES = 15
@@ -70,7 +70,7 @@ def _section(title: str, rows: Iterable[tuple[str, str]]) -> list[str]:
 def _failure(row: Sequence[Any], told: Mapping[str, Any]) -> tuple[str, str]:
     nodeid, label, rate = row
     said = "no history" if label is None else _named(label, told)
-    return (said if rate is None else f"{said} {rate:.0%}", nodeid)
+    return (said if rate is None else f"{said} {percent(rate)}", nodeid)
 
 
 def _fixed(names: Sequence[str], count: int) -> list[str]:
@@ -83,7 +83,7 @@ def _fixed(names: Sequence[str], count: int) -> list[str]:
 
 def _flaky(row: Sequence[Any]) -> tuple[str, str]:
     nodeid, rate = row
-    return (f"fails {rate:.0%}", nodeid)
+    return (f"fails {percent(rate)}", nodeid)
 
 
 def _slower(change: Mapping[str, Any]) -> tuple[str, str]:

@@ -402,7 +402,10 @@ class TestRow(BaseModel):
     nodeid: str = Field(description="pytest's node id", examples=["tests/test_orders.py::test_total[eur]"])
     suite: str | None = Field(description="suite of the run; null without one", examples=["unit"])
     runs: int = Field(description="attempts ever", examples=[412])
-    failure_rate: float | None = Field(description="of the newest 100 attempts, 0 to 1", examples=[0.02])
+    failure_rate: float | None = Field(
+        description="0 to 1: the rate of its verdict, where there is one, else of the newest 100 attempts",
+        examples=[0.02],
+    )
     avg: float | None = Field(description="over all attempts", examples=[0.41])
     last: float | None = Field(description="newest duration in seconds", examples=[0.42])
     p50: float | None = Field(description="of the newest 100 attempts", examples=[0.4])

@@ -78,7 +78,10 @@ async def get_tests(
 ) -> TestsPage:
     """List tests that ran in the last two weeks; `outcome` is the newest attempt's. Filters combine."""
     after = place_of(cursor, str if wanted.sort.endswith("nodeid") else float)
-    page = listed_tests.page(await memory.tests.now(), wanted, after, limit)
+    seen = await memory.tests.now()
+    suites = {each.suite for each in seen.items.values()} if wanted.suite is None else {wanted.suite}
+    rates = await async_redis.run(test_verdicts.rates(config.namespace, suites))
+    page = listed_tests.page(listed_tests.with_rates(seen, rates), wanted, after, limit)
     following = cursors.encode(page.next) if page.next else None
     return TestsPage(items=[TestRow(**_row(each)) for each in page.items], next=following, total=page.total)
 
@@ -136,11 +139,13 @@ async def get_test(nodeid: NodeId, reads_contexts: ReadsContexts, suite: Suite =
     found = await async_redis.run(one_test.one_test(config.namespace, nodeid, suite))
     told = await async_redis.run(test_verdicts.of_test(config.namespace, config.run_days, nodeid, suite))
     failures = [Failure.model_validate(failure) for failure in found.failures]
+    rate = {"failure_rate": told.verdict.test.rate} if told.verdict else {}
     if not reads_contexts:
         failures = [failure.model_copy(update=WITHOUT_TEXTS) for failure in failures]
     return TestDetails.model_validate(
         {
             **_row(found.listed),
+            **rate,
             "label": found.listed.label,
             "numbers": Numbers.model_validate(found.numbers),
             "failures": failures,

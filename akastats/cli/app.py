@@ -12,7 +12,7 @@ from typing import TextIO, cast
 import typer
 
 from akastats import __version__
-from akastats.cli import doctor, drain, exports, imports, merge, output, quarantine, report, runs, serve
+from akastats.cli import doctor, drain, exports, imports, merge, output, quarantine, report, runs, serve, verdicts
 from akastats.errors import AkastatsError
 
 WRONG, INTERRUPTED, BROKEN_PIPE = 1, 130, 141
@@ -25,7 +25,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (serve.serve, runs.runs, runs.show, runs.slowest, report.report, drain.drain, doctor.doctor):
+for command in (
+    serve.serve,
+    runs.runs,
+    runs.show,
+    runs.slowest,
+    verdicts.flaky,
+    verdicts.slower,
+    verdicts.errors,
+    report.report,
+    drain.drain,
+    doctor.doctor,
+):
     app.command()(command)
 # A keyword of Python, and its counterpart.
 app.command("import")(imports.imports)

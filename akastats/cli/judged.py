@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping
 
 from akastats.analysis.slowdown import Change
 from akastats.analysis.verdicts import JudgedFailure, JudgedTest, OverBudget, Verdicts
-from akastats.visible import seconds
+from akastats.visible import percent, seconds
 
+#: Characters of a commit.
+COMMIT_WIDTH = 10
 #: Tests over their budgets that are named, and changes of one test.
 MOST_OVER, MOST_CHANGES = 10, 5
 
@@ -27,7 +29,7 @@ def failing_lines(nodeids: list[str], known: Mapping[str, str]) -> Iterator[str]
 def _label(failure: JudgedFailure) -> str:
     if failure.label is None:
         return "no history"
-    return failure.label if failure.rate is None else f"{failure.label} {failure.rate:.0%}"
+    return failure.label if failure.rate is None else f"{failure.label} {percent(failure.rate)}"
 
 
 def over_lines(over: tuple[OverBudget, ...]) -> Iterator[str]:
@@ -43,7 +45,8 @@ def over_lines(over: tuple[OverBudget, ...]) -> Iterator[str]:
 def standing_lines(judged: JudgedTest | None, changes: list[Change]) -> Iterator[str]:
     """Yield how a test stands: its state, unless it is healthy or new, and what its time did."""
     if judged:
-        since = f", since run {judged.since}" if judged.since else ""
+        commit = f" ({judged.since_commit[:COMMIT_WIDTH]})" if judged.since_commit else ""
+        since = f", since run {judged.since}{commit}" if judged.since else ""
         yield f"state     {judged.state}{_rate(judged)}{since}"
     for change in changes[:MOST_CHANGES]:
         word = "slower" if change.is_slower else "faster"
@@ -54,4 +57,5 @@ def standing_lines(judged: JudgedTest | None, changes: list[Change]) -> Iterator
 def _rate(judged: JudgedTest) -> str:
     if judged.state != "flaky":
         return ""
-    return f", {judged.rate:.0%} of its first attempts fail ({judged.low:.0%} to {judged.high:.0%})"
+    interval = f"{percent(judged.low)} to {percent(judged.high)}"
+    return f", {percent(judged.rate)} of its first attempts fail ({interval})"

@@ -20,6 +20,8 @@ from akastats.reading import quarantine as reading
 from akastats.reading.quarantine import Wish
 from akastats.redis import sync_redis
 
+_HOW = "to put a test in: akastats quarantine NODEID --until 2026-12-24 --reason 'why it is there'"
+
 
 def quarantine(
     nodeid: Annotated[str, typer.Argument(help="A test's node id; without it, list.", metavar="NODEID")] = "",
@@ -46,7 +48,7 @@ def quarantine(
     elif nodeid:
         _put(chosen, _wish(chosen, nodeid, suite, until, reason), is_forced, as_json)
     else:
-        _list(chosen, suite, as_json)
+        _list(chosen, suite, as_json, is_listed)
 
 
 def _check_use(nodeid: str, until: str, reason: str, is_removed: bool, is_listed: bool) -> None:
@@ -56,6 +58,10 @@ def _check_use(nodeid: str, until: str, reason: str, is_removed: bool, is_listed
         raise typer.BadParameter("--remove needs the NODEID of a test")
     if (until or reason) and (is_removed or not nodeid):
         raise typer.BadParameter("--until and --reason go with the NODEID of a test that is put in")
+    missing = [name for name, value in (("--until DATE", until), ("--reason TEXT", reason)) if not value]
+    if nodeid and missing and not is_removed:
+        verb = "is" if len(missing) == 1 else "are"
+        raise typer.BadParameter(f"to put a test in, {' and '.join(missing)} {verb} missing; {_HOW}")
 
 
 def _wish(chosen: Target, nodeid: str, suite: str, until: str, reason: str) -> Wish:
@@ -105,7 +111,7 @@ def _remove(chosen: Target, nodeid: str, suite: str, as_json: bool) -> None:
         output.say(f"{nodeid} is out of quarantine: its failures count")
 
 
-def _list(chosen: Target, suite: str, as_json: bool) -> None:
+def _list(chosen: Target, suite: str, as_json: bool, is_listed: bool) -> None:
     with target.opened(chosen) as config:
         _warn_of_patterns(config)
         found = sync_redis.run(reading.listed(config.namespace, suite or None))
@@ -118,6 +124,8 @@ def _list(chosen: Target, suite: str, as_json: bool) -> None:
             )
         else:
             output.say("Nothing is in quarantine.")
+        if not (as_json or is_listed):
+            output.say("", _HOW)
 
 
 def _row(entry: Quarantined, where: tzinfo) -> tuple[object, ...]:

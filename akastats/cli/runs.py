@@ -28,10 +28,11 @@ from akastats.records import Summary
 from akastats.redis import sync_redis
 from akastats.visible import seconds
 
-COMMIT_WIDTH = 10
 _RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
 #: The strip shows so many of the newest outcomes.
 STRIP = 60
+#: Tests that are listed where a part of a node id has several.
+MOST_OFFERED = 20
 
 
 class Status(str, Enum):
@@ -88,7 +89,10 @@ def _branch(run: Run) -> str:
 
 
 def show(
-    nodeid: Annotated[str, typer.Argument(help="A test's node id, or a run's id.", metavar="NODEID|RUN")],
+    nodeid: Annotated[
+        str,
+        typer.Argument(help="A test's node id, a part that no other has, or a run's id.", metavar="NODEID|RUN"),
+    ],
     suite: Suite = "",
     limit: Limit = 20,
     url: Url = "",
@@ -117,7 +121,8 @@ def _run_details(config: Config, run_id: str, limit: int) -> Details | None:
 
 def _show_test(config: Config, nodeid: str, suite: str, limit: int, as_json: bool) -> None:
     name = label("test", nodeid, suite or "")
-    points = _history(config, nodeid, suite, max(limit, STRIP))
+    nodeid, suite, points = _history(config, nodeid, suite, max(limit, STRIP))
+    name = label("test", nodeid, suite or "")
     numbers = sync_redis.run(query.summaries(config.namespace, [name])).get(name)
     newest = sync_redis.run(verdicts.newest_of(config.namespace, suite or "", None))
     stands = next((test for test in newest.tests if test.nodeid == nodeid), None) if newest else None
@@ -143,14 +148,31 @@ def _show_test(config: Config, nodeid: str, suite: str, limit: int, as_json: boo
     _write_attempts(shown, config)
 
 
-def _history(config: Config, nodeid: str, suite: str, size: int) -> list[Attempt]:
-    """Return a test's newest attempts; raises `NotFoundError`, which offers what is near, where there are none."""
+def _history(config: Config, nodeid: str, suite: str, size: int) -> tuple[str, str, list[Attempt]]:
+    """Return a test with its newest attempts; `nodeid` may be a part that one test alone has.
+
+    Raises `NotFoundError`, which lists what matches or is near, for any other.
+    """
     try:
-        return sync_redis.run(tests.history(config.namespace, nodeid, suite, size))
+        return nodeid, suite, sync_redis.run(tests.history(config.namespace, nodeid, suite, size))
     except NotFoundError as error:
-        found = sync_redis.run(near_tests.near(config.namespace, nodeid, suite))
-        offered = ", ".join(_argument(test, suite) for test in found)
-        raise NotFoundError(f"{error}; there is {offered}" if found else str(error)) from error
+        known = sync_redis.run(near_tests.known_tests(config.namespace))
+        matches = near_tests.matching(known, nodeid, suite)
+        if len(matches) == 1:
+            (test,) = matches
+            history = tests.history(config.namespace, test.nodeid, test.suite, size)
+            return test.nodeid, test.suite, sync_redis.run(history)
+        raise NotFoundError(_offer(nodeid, suite, str(error), known, matches)) from error
+
+
+def _offer(nodeid: str, suite: str, error: str, known: Sequence[NamedTest], matches: Sequence[NamedTest]) -> str:
+    offered = matches or near_tests.nearest(known, nodeid, suite)
+    if not offered:
+        return error
+    named = ", ".join(_argument(test, suite) for test in offered[:MOST_OFFERED])
+    more = f" and {len(offered) - MOST_OFFERED} more" if len(offered) > MOST_OFFERED else ""
+    reason = f"{nodeid[:200]!r} is part of {len(matches)} tests" if matches else error
+    return f"{reason}; there is {named}{more}"
 
 
 def _argument(test: NamedTest, suite: str) -> str:
@@ -247,4 +269,4 @@ def _seconds(value: float | None) -> str | None:
 
 def _short(commit: str | None, is_dirty: bool | None = False) -> str | None:
     """Return a commit's short id, with a `+` where not all was committed."""
-    return commit and commit[:COMMIT_WIDTH] + ("+" if is_dirty else "")
+    return commit and commit[: judged.COMMIT_WIDTH] + ("+" if is_dirty else "")

@@ -62,6 +62,15 @@ def listed_of(label: str, row: Row | None) -> Listed | None:
     return Listed(label, test.nodeid, test.suite, test.nodeid.lower(), shown)
 
 
+def with_rates(seen: Seen[Listed], rates: Mapping[str, float]) -> Seen[Listed]:
+    """Return tests with the failure rates that their verdicts have, by label, in place of those of their rows."""
+    known = {name: seen.items[name] for name in rates if name in seen.items}
+    changed = {
+        name: replace(each, row=replace(each.row, failure_rate=rates[name])) for name, each in known.items()
+    }
+    return replace(seen, items={**seen.items, **changed}) if changed else seen
+
+
 def page(seen: Seen[Listed], wanted: Wanted, after: Place | None, size: int) -> Page[Listed]:
     """Return the tests that are wanted, behind the place `after`."""
     order = tables.order_of(wanted.sort)

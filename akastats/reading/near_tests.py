@@ -26,6 +26,16 @@ def known_tests(namespace: str) -> Operation[list[NamedTest]]:
     return list(seen.items.values())
 
 
+def matching(known: Iterable[NamedTest], part: str, suite: str) -> list[NamedTest]:
+    """Return the tests whose node id holds `part`, of the `suite` or, if it is empty, of any, in their order.
+
+    Those that end with it after a separator come alone: `test_a` is no part of `test_ab` then.
+    """
+    found = sorted(test for test in known if part and part in test.nodeid and suite in ("", test.suite))
+    ending = [test for test in found if test.nodeid.endswith((f"::{part}", f"/{part}"))]
+    return ending or found
+
+
 def _named(namespace: str, labels: Sequence[str]) -> Operation[Mapping[str, NamedTest]]:
     """Return the tests of labels: their rows need not be read."""
     yield from ()

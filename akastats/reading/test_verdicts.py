@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from akastats.analysis.quarantine import Quarantined
 from akastats.analysis.verdicts import Verdicts
 from akastats.operations.requests import Operation
+from akastats.outcomes import label
 from akastats.reading import flaky, quarantine, regressions, verdicts
 from akastats.reading.flaky import ListedTest
 from akastats.reading.regressions import ListedChange
@@ -26,6 +28,19 @@ class OfTest:
     quarantine: Quarantined | None
 
 
+#: Suites whose verdicts are read for one list.
+MOST_SUITES = 20
+
+
+def rates(namespace: str, suites: Iterable[str]) -> Operation[dict[str, float]]:
+    """Read the failure rates of tests that have a verdict, by label: each view of a test has this one rate."""
+    found: dict[str, float] = {}
+    for suite in sorted(suites)[:MOST_SUITES]:
+        newest = yield from verdicts.newest_of(namespace, suite, None)
+        found.update({label("test", test.nodeid, suite): test.rate for test in (newest.tests if newest else ())})
+    return found
+
+
 def of_test(namespace: str, days: int, nodeid: str, suite: str) -> Operation[OfTest]:
     """Read what the newest verdicts say of a test, and whether it is in quarantine."""
     entries = yield from quarantine.listed(namespace, suite)
@@ -40,8 +55,8 @@ def of_test(namespace: str, days: int, nodeid: str, suite: str) -> Operation[OfT
     return OfTest(found.run, verdict, together, changes, held)
 
 
-def _is_of(label: str, nodeid: str) -> bool:
-    return label.endswith(nodeid) and regressions.named(label) == ("test", nodeid)
+def _is_of(name: str, nodeid: str) -> bool:
+    return name.endswith(nodeid) and regressions.named(name) == ("test", nodeid)
 
 
 def _verdict(found: Verdicts, nodeid: str, held: Quarantined | None) -> ListedTest | None:

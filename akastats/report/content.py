@@ -20,7 +20,7 @@ from akastats.reading.failures import Failure
 from akastats.reading.runs import Run
 from akastats.report.document import Code, Document, Item, Line, Link, Section
 from akastats.report.failing import Failing, Standing, failing, unnamed
-from akastats.visible import seconds
+from akastats.visible import percent, seconds
 
 COMMIT_WIDTH = 10
 #: So many of the tests that a process died in are named.
@@ -288,13 +288,6 @@ def name_of(label: str) -> str:
 def _run(run_id: str, commits: Mapping[str, str]) -> Line:
     commit = commits.get(run_id)
     return (Code(commit[:COMMIT_WIDTH]),) if commit else ("run ", Code(run_id))
-
-
-def percent(share: float) -> str:
-    """Return a share as `12 %`, one that is not none as at least `0.1 %`."""
-    if 0 < share < 0.0995:
-        return f"{max(share * 100, 0.1):.1f} %"
-    return f"{share * 100:.0f} %"
 
 
 def _slowest(details: Details) -> Iterator[Section]:

@@ -9,10 +9,10 @@ from typing import Literal
 from akastats.analysis.slowdown import Change
 from akastats.analysis.verdicts import JudgedTest, OverBudget, Verdicts, newly_flaky, newly_slower
 from akastats.reading.details import Details
-from akastats.report.content import name_of, over, percent, sureness
+from akastats.report.content import name_of, over, sureness
 from akastats.report.failing import Failing, Standing, failing
 from akastats.report.places import Places
-from akastats.visible import seconds
+from akastats.visible import percent, seconds
 
 Rule = Literal["test-failure", "flaky-test", "slower-test", "over-budget"]
 

@@ -8,7 +8,8 @@ import time
 import pytest
 
 from akastats import keys
-from tests.api.judged import NAMESPACE, changed, judged, put_verdicts, run_id
+from akastats.analysis.verdicts import pack
+from tests.api.judged import NAMESPACE, changed, judged, put_verdicts, run_id, verdicts
 from tests.telling import tell
 
 NODEID = "tests/test_pay.py::test_refund"
@@ -118,3 +119,20 @@ def test_paces_of_the_runs_stand_beside_the_changes(ask, told):
     found = ask("GET", "/api/v1/regressions?suite=unit").json()
 
     assert found["paces"] == [{"run": run_id(1), "pace": 1.0}, {"run": run_id(2), "pace": 1.3}]
+
+
+def test_a_test_has_one_rate_in_every_answer(ask, server, tmp_path, redis_client):
+    """That of its verdict, though its one attempt has failed; healthy tests have that of their attempts."""
+    tests = [("a.py::flaky", "failed", 0.1), ("a.py::broken", "failed", 0.1), ("a.py::fine", "passed", 0.1)]
+    run = tell(server, tmp_path, tests, run_id="20231114T221320000-000001", suite="unit")
+    made = verdicts(run, tests=(judged("a.py::flaky", rate=0.125), judged("a.py::broken", "broken", rate=0.9)))
+    redis_client.set(keys.verdicts(NAMESPACE, run), pack(made))
+
+    listed = ask("GET", "/api/v1/tests?sort=-failure_rate").json()["items"]
+    one = ask("GET", "/api/v1/tests/a.py::flaky?suite=unit").json()
+    (flaky,) = ask("GET", "/api/v1/flaky?suite=unit").json()["items"]
+
+    assert [("a.py::broken", 0.9), ("a.py::flaky", 0.125), ("a.py::fine", 0.0)] == [
+        (each["nodeid"], each["failure_rate"]) for each in listed
+    ]
+    assert 0.125 == one["failure_rate"] == one["verdict"]["rate"] == flaky["rate"]

@@ -40,7 +40,7 @@ def test_a_run_s_failures_have_their_labels(akastats, judge):
 
     answer = akastats("show", RUN)
 
-    assert "  known flaky 12%  a.py::b\n  no history       a.py::c\n" in answer.out
+    assert "  known flaky 12 %  a.py::b\n  no history        a.py::c\n" in answer.out
 
 
 def test_a_run_s_tests_over_budget_are_named(akastats, judge):
@@ -64,7 +64,7 @@ def test_a_test_s_state_and_changes_are_told(akastats, judge):
 
     shown = akastats("show", "a.py::b")
 
-    assert "state     flaky, 12% of its first attempts fail (5% to 25%), since run run-00003\n" in shown.out
+    assert "state     flaky, 12 % of its first attempts fail (5 % to 25 %), since run run-00003\n" in shown.out
     assert "slower    1.00 s -> 2.00 s, since run run-00004\n" in shown.out
     assert "run-00005" not in shown.out
     told = akastats("show", "a.py::b", "--json").json["verdict"]

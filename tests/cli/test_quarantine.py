@@ -43,7 +43,8 @@ def test_a_test_is_put_in_listed_and_taken_out(akastats, server, tmp_path, redis
 
     told = f"{NODEID} is in quarantine until {until}; runs with --akastats-quarantine do not fail by it\n"
     assert (0, told, "") == (put.code, put.out, put.err)
-    head, row = listed.out.splitlines()
+    head, row, _, how = listed.out.splitlines()
+    assert "akastats quarantine NODEID --until" in how
     assert ["until", "test", "suite", "since", "by", "reason"] == head.split()
     assert [until, NODEID, "unit"] == row.split()[:3]
     assert row.split()[3] in days
@@ -68,10 +69,14 @@ def test_json_is_the_api_s(akastats, server):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ([NODEID, "--reason=x"], "--until: a day is written as year-month-day"),
+        (
+            [NODEID],
+            "--until DATE and --reason TEXT are missing; to put a test in quarantine NODEID --until",
+        ),
         ([NODEID, "--until=soon", "--reason=x"], "--until: a day is written"),
         ([NODEID, "--until=2099-02-30", "--reason=x"], "no day 2099-02-30"),
-        ([NODEID, "--until=2099-01-01"], "--reason: 1 to 500 characters"),
+        ([NODEID, "--reason=x"], "--until DATE is missing"),
+        ([NODEID, "--until=2099-01-01"], "--reason TEXT is missing"),
         ([NODEID, "--list"], "--list stands alone"),
         (["--remove"], "needs the NODEID"),
         (["--until=2099-01-01"], "go with the NODEID"),

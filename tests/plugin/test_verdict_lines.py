@@ -58,7 +58,7 @@ def test_what_is_in_quarantine_is_counted_and_not_named():
 
     assert [
         "  failures: 1 known flaky, 2 quarantined; compared with main",
-        "    known flaky 50%        a::y",
+        "    known flaky 50 %       a::y",
     ] == lines
     assert [] == verdict_lines(told(labels={"quarantined": 2}, failures=failures[1:], usual_seconds=None))
 
@@ -73,7 +73,7 @@ def test_failures_with_their_labels():
     assert [
         "  failures: 1 new, 1 known flaky, 1 also failing on main",
         "    new                    a::x",
-        "    known flaky 12%        a::y",
+        "    known flaky 12.3 %     a::y",
         "    also failing on main   a::z",
     ] == lines[:4]
 
@@ -121,7 +121,7 @@ def test_news_of_each_kind():
 
     assert [
         "  newly flaky: 1",
-        "    fails 10%              a::x",
+        "    fails 10 %             a::x",
         "  newly slower: 1",
         "    100 ms -> 500 ms?      a.py::t",
         "  over budget: 1",
@@ -183,5 +183,5 @@ def test_the_branch_that_failures_are_compared_with_is_named_once():
     assert [
         "  failures: 1 new; compared with develop",
         "  failures: 1 also failing on develop",
-        "  failures: 1 without a history",
+        "  failures: 1 with no history",
     ] == [new[0], also[0], nothing[0]]

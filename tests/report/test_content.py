@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from akastats.analysis.verdicts import JudgedChange, JudgedFailure, OverBudget
-from akastats.report.content import counted, document, name_of, newly_flaky, newly_slower, percent, runs_named
+from akastats.report.content import counted, document, name_of, newly_flaky, newly_slower, runs_named
 from akastats.report.document import Code, Document
 from akastats.report.failing import failing, unnamed
+from akastats.visible import percent
 from tests.report.given import FLAKY, OLD, ONE, RUN, TWO, change, details, everything, failure, flaky, verdicts
 
 
@@ -121,11 +122,11 @@ def test_a_label_is_called_by_what_it_is_of(label, name):
     ("share", "text"),
     [
         (0.0, "0 %"),
-        (1e-6, "0.1 %"),
+        (1e-6, "<0.1 %"),
         (0.034, "3.4 %"),
         (0.0994, "9.9 %"),
         (0.0999, "10 %"),
-        (0.125, "12 %"),
+        (0.125, "12.5 %"),
         (1.0, "100 %"),
     ],
 )

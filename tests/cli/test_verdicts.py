@@ -1,0 +1,120 @@
+"""`akastats flaky`, `slower` and `errors`; tests that `show` finds by a part of their id."""
+
+from __future__ import annotations
+
+import pytest
+
+from akastats import keys
+from akastats.analysis.slowdown import Change
+from akastats.analysis.verdicts import JudgedChange, JudgedTest, Verdicts, pack
+from tests.telling import STARTED, tell
+
+
+@pytest.fixture(autouse=True)
+def _use_the_server(server, monkeypatch):
+    """The commands find the test's server by its variable."""
+    monkeypatch.setenv("AKA_STATS_REDIS_URL", server)
+
+
+def put(redis_client, run_id, **fields):
+    """Store what a run means."""
+    made = Verdicts(run=run_id, suite="", branch="", base="", runs=20, **fields)
+    redis_client.set(keys.verdicts("AKA-STATS", run_id), pack(made))
+
+
+def test_flaky_tests_are_listed(akastats, server, tmp_path, redis_client):
+    """The costliest first, with the units in the headings; others by their state."""
+    run_id = tell(server, tmp_path, [("a.py::b", "failed", 0.1)])
+    tests = (
+        JudgedTest(
+            "a.py::b", "flaky", 0.125, 0.05, 0.2, 1.0, since="r1", since_commit="c0ffee" * 6, runs_failed=4
+        ),
+        JudgedTest("a.py::c", "broken", 0.9, 0.8, 1.0, 0.0),
+    )
+    assert akastats("flaky").out.startswith("No verdicts yet")
+    put(redis_client, run_id, tests=tests)
+
+    shown, found = akastats("flaky"), akastats("flaky", "--state=broken", "--json").json
+
+    head, row = shown.out.splitlines()
+    assert head.split("  ")[0] == "fails (%)"
+    assert row.split() == ["12.5", "4", "0.0", "flaky", "r1", "c0ffeec0ff", "a.py::b"]
+    assert [(each["nodeid"], each["state"]) for each in found["items"]] == [("a.py::c", "broken")]
+    assert (found["run"], found["total"]) == (run_id, 1)
+
+
+def test_slower_tests_are_listed(akastats, server, tmp_path, redis_client):
+    """With both levels; what became faster on demand."""
+    run_id = tell(server, tmp_path, [("a.py::b", "passed", 0.5)])
+    slow, fast = (
+        JudgedChange(Change(label, "e", before, after, 4.0, 6.0, "r0", run_id, run_id, 7, 1e-9, 1.0), is_new=False)
+        for label, before, after in (("test::a.py::b", 0.1, 0.5), ("fixture::a.py::db", 0.5, 0.1))
+    )
+    put(redis_client, run_id, changes=(slow, fast))
+
+    shown, found = akastats("slower"), akastats("slower", "--faster", "--json").json
+
+    assert shown.out.splitlines()[1].split() == ["0.100", "0.500", "4.96", "confirmed", run_id, "a.py::b"]
+    assert [each["name"] for each in found["items"]] == ["a.py::b", "a.py::db"]
+
+
+def test_failures_are_listed(akastats, server, tmp_path):
+    """Each once, with how often and how many tests; words search."""
+    tell(server, tmp_path, [("a.py::b", "failed", 0.1), ("a.py::c", "failed", 0.1)])
+
+    shown, found = akastats("errors"), akastats("errors", "assertion", "--json").json
+
+    row = shown.out.splitlines()[1]
+    assert row.split()[:3] == ["2", "1", "2"]
+    assert row.endswith("AssertionError: assert <n> == <n>")
+    assert [(each["exception"], each["count"]) for each in found["items"]] == [("AssertionError", 2)]
+    assert akastats("errors", "nowhere").out == "No failure has these words.\n"
+
+
+def test_show_takes_a_part_that_one_test_has(akastats, server, tmp_path):
+    """Several are listed; an ending after a separator is meant before a part."""
+    tests = [
+        ("a.py::test_one", "passed", 0.5),
+        ("a.py::test_one_more", "passed", 0.5),
+        ("b.py::other", "passed", 0.5),
+    ]
+    tell(server, tmp_path, tests, suite="unit")
+
+    whole, part, several = (
+        akastats("show", "test_one"),
+        akastats("show", "oth", "--json"),
+        akastats("show", "a.py"),
+    )
+
+    assert whole.out.splitlines()[0] == "a.py::test_one"
+    assert (part.json["nodeid"], part.json["suite"]) == ("b.py::other", "unit")
+    assert several.code == 1
+    assert several.err.endswith(
+        "'a.py' is part of 2 tests; there is a.py::test_one --suite=unit, a.py::test_one_more --suite=unit\n"
+    )
+
+
+def test_slowest_of_a_run_in_progress(akastats, server, tmp_path):
+    """Of what has ended so far; its fixtures are known at its end."""
+    tests = [("a.py::b", "passed", 0.1), ("a.py::c", "passed", 2.0)]
+    earlier = {"run_id": "20231114T221220000-000001", "started": STARTED - 60}
+    tell(server, tmp_path, tests, **earlier)
+    run_id = "20231114T221320000-000009"
+    tell(server, tmp_path, [*tests, ("a.py::d", "failed", 1.0)], run_id=run_id)
+    from akastats.redis import connect
+
+    with connect(server) as client:
+        client.hset(keys.run("AKA-STATS", run_id), "status", "running")
+        client.delete(keys.profile("AKA-STATS", run_id))
+
+    found = akastats("slowest", f"--run={run_id}", "--json").json["items"]
+    shown, fixtures = akastats("slowest", f"--run={run_id}"), akastats("slowest", "--fixtures", f"--run={run_id}")
+
+    assert [(each["name"], each["seconds"], each["usual"]) for each in found] == [
+        ("a.py::c", 2.0, 2.0),
+        ("a.py::d", 1.0, None),
+        ("a.py::b", 0.1, 0.1),
+    ]
+    assert shown.out.startswith(f"run {run_id}, in progress\n")
+    assert "no history" in shown.out
+    assert (fixtures.code, "in progress" in fixtures.err) == (1, True)
