@@ -1,8 +1,9 @@
-"""What axe-core finds on every view, light and dark, wide and on a phone: nothing serious or critical."""
+"""axe-core finds nothing serious or critical on any view, in light and dark, wide and on a phone."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 from urllib.parse import quote
 
 import pytest
@@ -18,13 +19,18 @@ __all__ = ["paths", "runs"]
 
 # The rules of WCAG 2.2 up to level AA, and what axe-core's authors hold to be good practice.
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-HOW = [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")]
+WIDTHS = [1440, 390]
 
 
 def findings(page: Page) -> list[str]:
-    """Return what axe-core finds serious or critical, with the elements."""
+    """Return what axe-core finds serious or critical in light and in dark, with the elements."""
     # Colours that fade in are those of no state.
     page.add_style_tag(content="* { transition: none !important; animation: none !important }")
+    return [f"{scheme}: {each}" for scheme in ("light", "dark") for each in _findings(page, scheme)]
+
+
+def _findings(page: Page, scheme: Literal["light", "dark"]) -> list[str]:
+    page.emulate_media(color_scheme=scheme)
     options = {"resultTypes": ["violations"], "runOnly": {"type": "tag", "values": TAGS}}
     found = Axe().run(page, options=options).response["violations"]
     return [
@@ -51,10 +57,10 @@ def judged(recorded: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield where
 
 
-@pytest.mark.parametrize(("width", "scheme"), HOW)
-def test_every_view(window, address, paths, width, scheme):
+@pytest.mark.parametrize("width", WIDTHS)
+def test_every_view(window, address, paths, width):
     """All views of a recorded suite, with all that they hold unfolded."""
-    view = window(address, width, color_scheme=scheme, bypass_csp=True)
+    view = window(address, width, bypass_csp=True)
     found = {}
     for name in VIEWS:
         page = view.go(paths[name])
@@ -64,10 +70,10 @@ def test_every_view(window, address, paths, width, scheme):
     assert found == {name: [] for name in VIEWS}
 
 
-@pytest.mark.parametrize(("width", "scheme"), HOW)
-def test_every_view_of_verdicts(window, judged, width, scheme):
+@pytest.mark.parametrize("width", WIDTHS)
+def test_every_view_of_verdicts(window, judged, width):
     """Those of flaky and slower tests too, with the dialog that asks for a reason."""
-    view = window(judged, width, color_scheme=scheme, bypass_csp=True)
+    view = window(judged, width, bypass_csp=True)
     found = {}
     for name, path in JUDGED.items():
         page = view.go(path)
@@ -80,10 +86,9 @@ def test_every_view_of_verdicts(window, judged, width, scheme):
     assert found == {name: [] for name in [*JUDGED, "dialog"]}
 
 
-@pytest.mark.parametrize(("width", "scheme"), HOW)
-def test_what_stands_beside_the_views(window, address, nothing, width, scheme):
+def test_what_stands_beside_the_views(window, address, nothing):
     """The reference, a page that is none, the keys, and every view of an empty store."""
-    view = window(address, width, color_scheme=scheme, bypass_csp=True)
+    view = window(address, bypass_csp=True)
     view.expected = ("404 (Not Found)",)
     found = {}
     view.page.goto(f"{address}/docs")
@@ -93,7 +98,7 @@ def test_what_stands_beside_the_views(window, address, nothing, width, scheme):
     found["nowhere"] = findings(page)
     page.locator("#help").click()
     found["keys"] = findings(page)
-    empty = window(nothing, width, color_scheme=scheme, bypass_csp=True)
+    empty = window(nothing, bypass_csp=True)
     for path in ("/", "/tests", "/flaky", "/slower", "/errors", "/stats"):
         found[path] = findings(empty.go(path))
 
