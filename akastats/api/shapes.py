@@ -205,8 +205,8 @@ class RunDetails(Run):
     slowest: list[SlowTest] = Field(description="the 10 slowest tests")
     slowest_fixtures: list[SlowFixture] = Field(description="the 10 most expensive fixtures")
     base: Run | None = Field(
-        description="the newest earlier run of the same suite that passed or failed: of its branch, else of main "
-        "or master, else of any"
+        description="the newest earlier run of the same suite that passed or failed: of its branch or "
+        "pull request, else of its base branch, else of any"
     )
     changes: Changes | None = Field(description="null where one of the two has no profile")
     verdicts: RunVerdicts | None = Field(description="null until the run is judged, and once that has expired")

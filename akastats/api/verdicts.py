@@ -22,7 +22,7 @@ router = APIRouter(prefix="/api/v1", route_class=Route, tags=["verdicts"], respo
 
 AnyBranch = Annotated[
     str | None,
-    Query(max_length=MAX_VALUE, description="empty: any; absent: main or master, else any", examples=["main"]),
+    Query(max_length=MAX_VALUE, description="empty: any; absent: the default branch, else any", examples=["main"]),
 ]
 AnySuite = Annotated[
     str | None,
