@@ -449,8 +449,6 @@ if labels > 0 then
   must_be_allowed("LRANGE", history, "0", "1")
   must_be_allowed("LTRIM", history, "0", "1")
   must_be_allowed("EXPIRE", history, "1")
-  must_be_allowed("EXPIRE", index, "1")
-  must_be_allowed("EXPIRE", seen, "1")
   must_be_allowed("ZADD", index, "1", "")
   must_be_allowed("ZREM", index, "")
   must_be_allowed("ZRANGEBYSCORE", seen, "0", "1")

@@ -19,11 +19,15 @@ from akastats.errors import (
     ServerError,
     SpoolError,
 )
+from akastats.prometheus import prometheus_export
 from akastats.records import Point, Stat, Summary
 from akastats.redis import async_redis, sync_redis
 from akastats.settings import config as older_address
+from akastats.stats import STAT_NAMES
 
 version: str = akastats.__version__
+names: tuple[str, ...] = STAT_NAMES
+lines: AsyncIterator[str] = prometheus_export("*")
 kinds: list[type[AkastatsError]] = [
     ConfigError,
     EmbeddedError,
