@@ -40,13 +40,13 @@ def test_300_requests_at_once_are_all_answered(server):
     """The API waits in line too: no 503 because of many users."""
     push_stat("a", 1)
 
-    async def work() -> list[int]:
+    async def work() -> list[str]:
         transport = httpx.ASGITransport(create_app(), client=("127.0.0.1", 1))
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             answers = await asyncio.gather(*(client.get("/api/v1/stats/a") for _ in range(300)))
-        return [answer.status_code for answer in answers]
+        return ["" if answer.status_code == 200 else answer.text for answer in answers]
 
-    assert set(asyncio.run(work())) == {200}
+    assert set(asyncio.run(work())) == {""}
 
 
 def test_150_threads_push_at_once(server):

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 # A server that is alive answers a batch in some 10 ms; these bound how long a dead one is waited for.
 CONNECT_TIMEOUT_S = 2.0
+# In asyncio the work of all other tasks counts: 300 requests that come at once may hold the loop for over 2 s.
+ASYNC_CONNECT_TIMEOUT_S = 5.0
 REPLY_TIMEOUT_S = 5.0
 
 #: Connections of one pool, and seconds that a caller waits for a free one. redis-py 8 refuses the 101st user of
@@ -54,7 +56,8 @@ def connect_async(url: str, **options: Any) -> AsyncClient:
     from redis.asyncio.retry import Retry
     from redis.backoff import NoBackoff
 
-    settings = {"retry": Retry(NoBackoff(), 0), **_TIMEOUTS, **_POOL, **_anonymous(), **options}
+    timeouts = _TIMEOUTS | {"socket_connect_timeout": ASYNC_CONNECT_TIMEOUT_S}
+    settings = {"retry": Retry(NoBackoff(), 0), **timeouts, **_POOL, **_anonymous(), **options}
     try:
         client = AsyncClient(connection_pool=BlockingConnectionPool.from_url(url, **settings))
         _try_options(client)
