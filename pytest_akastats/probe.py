@@ -153,7 +153,7 @@ class Probe:
         if report.outcome != "passed":
             self._see(report)
         if when == "teardown" and when in ended:
-            return self._finish(ended, report.nodeid)
+            return self._finish(ended, report)
         if self._raised and report.outcome != "passed":
             return (None, self._raised.pop((report.nodeid, str(when)), ""), (), (), (), ())
         return None
@@ -167,7 +167,7 @@ class Probe:
         if left:
             self._unlogged[report.nodeid] = left
 
-    def _finish(self, ended: dict[str, float], nodeid: str) -> Readings:
+    def _finish(self, ended: dict[str, float], report: pytest.TestReport) -> Readings:
         """Return an attempt's times (start in epoch seconds, three durations, pytest's drift) and other readings.
 
         The times are `None` where tests overlap, because then our readings are of several of them.
@@ -179,8 +179,8 @@ class Probe:
         if not self._overlaps:
             drift = self._stopped - self._epoch - teardown
             times = (self._epoch + began, setup - began, call - setup, teardown - call, drift)
-        raised = self._take_raised(nodeid) if self._raised else ""
-        retried = self._take_unlogged(nodeid) if self._unlogged else ()
+        raised = self._take_raised(report.nodeid) if self._raised else ""
+        retried = self._take_unlogged(report.nodeid) if self._unlogged else ()
         # A rerun without a start of its own begins where the attempt before it ended.
         self._began = teardown
         ended.clear()

@@ -51,6 +51,9 @@ CRASHED = "???"
 Held = list["pytest.TestReport | None"]
 POSITION = {"setup": 0, "call": 1, "teardown": 2}
 
+# The location before any test was started.
+_NOWHERE: Location = ("", None, "")
+
 
 class Recorder:
     """Turns pytest's reports into spool records, on the controller (or the only process)."""
@@ -65,9 +68,12 @@ class Recorder:
         self._name = lru_cache(REMEMBERED)(names)
         self._is_grouped = is_grouped
         # Reports of unfinished tests by worker ("" is this process) and node id: plugins run several at once.
-        self._held: defaultdict[str, defaultdict[str, Held]] = defaultdict(_no_reports)
+        self._held: defaultdict[str, dict[str, Held]] = defaultdict(dict)
         # No test can have taken longer than since then.
         self._started = probe.wall()
+        # The test that was started last. An item has one location, and pytest 9.2 builds a node id each time that
+        # one is read from a report (3,000 instructions).
+        self._started_id, self._location = "", _NOWHERE
         self._dumps = json.JSONEncoder(separators=(",", ":")).encode
         self._mishaps = probe.mishaps
         self._interrupted = False
@@ -82,6 +88,7 @@ class Recorder:
     def pytest_runtest_logstart(self, nodeid: str, location: Location) -> None:
         try:
             began = self._probe.begin() * 1e6
+            self._started_id, self._location = nodeid, location
             if self._is_grouped:
                 nodeid = without_group(nodeid, location)
             # Secrets come into a node id as parameters, and only then.
@@ -97,15 +104,19 @@ class Recorder:
         try:
             when = report.when
             if when == "call" and report.outcome == "passed":
-                held = self._held[report.__dict__.get("worker_id", "")][report.nodeid]
-                if held[1] is not None:
-                    self._end_call(held, report)
-                held[1] = report
+                tests = self._held[report.__dict__.get("worker_id", "")]
+                nodeid = self._started_id if report.location is self._location else report.nodeid
+                if nodeid in tests and tests[nodeid][1] is None:
+                    tests[nodeid][1] = report
+                else:
+                    self._hold(report, tests)
             elif when == "setup" and report.outcome == "passed":
-                held = self._held[report.__dict__.get("worker_id", "")][report.nodeid]
-                if held[0] is not None:
-                    self._end_attempt(held, report)
-                held[0] = report
+                tests = self._held[report.__dict__.get("worker_id", "")]
+                nodeid = self._started_id if report.location is self._location else report.nodeid
+                if nodeid in tests:
+                    self._hold(report, tests)
+                else:
+                    tests[nodeid] = [report, None, None]
             else:
                 self._take(report)
         except Exception as error:
@@ -205,17 +216,17 @@ class Recorder:
         if report.when == "teardown":
             if BUDGET in content:
                 self._take_budget(self._named(report), content.pop(BUDGET))
-            held = self._held[worker].pop(report.nodeid, None) or [None, None, None]
+            held = self._held[worker].pop(self._nodeid(report), None) or [None, None, None]
             self._finish(held, report, worker, readings)
         elif report.when == CRASHED:
             # The record of the error ends this attempt.
             self._held[_worker_of_crash(report, worker)].pop(report.nodeid, None)
         else:
-            self._hold(report, worker)
+            self._hold(report, self._held[worker])
 
-    def _hold(self, report: pytest.TestReport, worker: str) -> None:
-        held = self._held[worker][report.nodeid]
-        if report.when == "setup" and held[0] is not None:
+    def _hold(self, report: pytest.TestReport, tests: dict[str, Held]) -> None:
+        held = tests.setdefault(report.nodeid, [None, None, None])
+        if report.when == "setup" and (held[0] is not None or held[1] is not None):
             self._end_attempt(held, report)
         elif report.when != "setup" and held[1] is not None:
             self._end_call(held, report)
@@ -232,9 +243,14 @@ class Recorder:
         now = int(self._probe.wall() * 1e6)
         self._say("error", self._named(report), worker, report.when, kind, raised, self._text(report), now)
 
+    def _nodeid(self, report: pytest.TestReport) -> str:
+        return self._started_id if report.location is self._location else report.nodeid
+
     def _named(self, report: pytest.TestReport) -> str:
         """Return the node id under which the test of a report is recorded."""
-        nodeid = without_group(report.nodeid, report.location) if self._is_grouped else report.nodeid
+        nodeid = self._nodeid(report)
+        if self._is_grouped:
+            nodeid = without_group(nodeid, report.location)
         return self._name(nodeid) if "[" in nodeid else nodeid
 
     def _take_budget(self, nodeid: str, told: Told) -> None:
@@ -373,10 +389,6 @@ class Recorder:
     def _append(self, content: str) -> None:
         if not self._mishaps.is_off:
             self._writer.append(content)
-
-
-def _no_reports() -> defaultdict[str, Held]:
-    return defaultdict(lambda: [None, None, None])
 
 
 def _worker_of_crash(report: pytest.TestReport, worker: str) -> str:
