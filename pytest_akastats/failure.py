@@ -7,13 +7,18 @@ from typing import Any
 
 import pytest
 
+#: The attribute of a report with its failure's text in pytest's default style, where the options choose another.
+DEFAULT_TEXT = "_akastats_text"
+
 
 def text_of(report: pytest.TestReport | pytest.CollectReport) -> str:
-    """Return the text that pytest shows of a failure, without the locals that `--showlocals` adds.
+    """Return a failure's text in pytest's default style, without the locals that `--showlocals` adds.
 
     Locals and captured output hold what nobody chose to tell, so they stay where the tests ran.
     """
     try:
+        if (text := report.__dict__.get(DEFAULT_TEXT)) is not None:
+            return str(text)
         shown = without_locals(report.longrepr)
         return report.longreprtext if shown is report.longrepr else str(shown)
     except Exception as error:  # a test's own __repr__ may raise anything

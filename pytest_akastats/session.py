@@ -29,6 +29,7 @@ from pytest_akastats.names import Names
 from pytest_akastats.options import Options, read
 from pytest_akastats.probe import Probe, WorkerProbe
 from pytest_akastats.recorder import Recorder
+from pytest_akastats.traceback_style import DefaultStyle, is_default
 
 if TYPE_CHECKING:
     from pytest_akastats.quarantine import Quarantine
@@ -49,6 +50,8 @@ def register(config: pytest.Config) -> None:
     if not is_worker:
         plugins["akastats-session"] = Session(config, options, probe, quarantine)
     plugins["akastats-probe"] = probe
+    if not is_default(config):
+        plugins["akastats-traceback-style"] = DefaultStyle(probe.mishaps)
     plugins["akastats-markers"] = Markers(config, probe.mishaps)
     # Last, because half of it would be worse than none.
     for name, plugin in plugins.items():

@@ -43,14 +43,18 @@ def fingerprint(text: str, raised: str = "") -> Fingerprint:
     `raised` is the class where it is known better than by the text.
     """
     exception = raised or class_in(text)
-    message = mask(message_in(text, exception))
-    frames = _telling(list(own_frames(text)))
+    if is_group(text):
+        message, frames = _of_group(text, exception)
+    else:
+        message, frames = mask(message_in(text, exception)), _telling(list(own_frames(text)))
     told = "\0".join((exception, message, *frames)).encode(errors="backslashreplace")
     return Fingerprint(hashlib.blake2b(told, digest_size=16).hexdigest(), exception, message, frames)
 
 
 # The line that names an exception, as pytest and Python end a traceback with it.
-_RAISED = re.compile(r"^(?:E\s+)?(?:[\w.]+\.)?([A-Za-z_]\w*(?:Error|Exception|Exit|Warning|Interrupt))\b", re.M)
+_RAISED = re.compile(
+    r"^(?:E\s+)?(?:[\w.]+\.)?([A-Za-z_]\w*(?:Error|Exception|ExceptionGroup|Exit|Warning|Interrupt))\b", re.M
+)
 # pytest's closing line of a traceback: `file.py:3: ValueError`.
 _PLACE = re.compile(r"^\S+:\d+: ([A-Za-z_]\w*)$", re.MULTILINE)
 
@@ -69,6 +73,8 @@ def class_in(text: str) -> str:
     """Return the class of the exception that a traceback ends with, `Error` where none is to be seen."""
     if _CRASHED.match(text):
         return WORKER_CRASH
+    if is_group(text):
+        text = group_parts(text)[0]
     placed: list[str] = _PLACE.findall(text)
     found: list[str] = placed or _RAISED.findall(text) or _NAMED.findall(text)
     return found[-1] if found else "Error"
@@ -77,8 +83,10 @@ def class_in(text: str) -> str:
 def message_in(text: str, raised: str) -> str:
     """Return what a traceback ends with, without the class: pytest's last `E` lines, else the last line.
 
-    One line of at most 500 characters.
+    One line of at most 500 characters. Of an exception group it is the group's own message.
     """
+    if is_group(text):
+        text = group_parts(text)[0]
     lines = [line.rstrip() for line in text.splitlines() if line.strip()]
     marked = takewhile(_is_marked, dropwhile(lambda line: not _is_marked(line), reversed(lines)))
     naming = [line for line in lines if raised in line] or lines
@@ -97,18 +105,24 @@ def _without_class(line: str, raised: str) -> str:
 
 
 _MASKS = (
+    # A text that pytest has shortened, or that is so long that it shortens it at another verbosity.
+    (re.compile(r"""'(?:[^'\\\n]|\\.)*(?:\.\.\.(?:[^'\\\n]|\\.)*|(?<=.{100}))'"""), "'<text>'"),
+    (re.compile(r'''"(?:[^"\\\n]|\\.)*(?:\.\.\.(?:[^"\\\n]|\\.)*|(?<=.{100}))"'''), "'<text>'"),
     (re.compile(r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b"), "<uuid>"),
-    (re.compile(r"\b0[xX][0-9a-fA-F]+\b"), "<hex>"),
+    (re.compile(r"\b0[xX][0-9a-fA-F]+(?:\.\.\.\w*)?"), "<hex>"),
     # An absolute path in quotes, or one below a directory of temporary files.
     (re.compile(r"""(?<=['"`])(?:/|[A-Za-z]:[\\/])[^'"`\n]*(?=['"`])"""), "<path>"),
     (re.compile(r"(?:/private)?(?:/tmp|/var/tmp|/var/folders|/dev/shm)/[^\s'\"`,;:)\]]+"), "<path>"),
+    (re.compile(r"[^\s'\"`(\[]*[\\/]pytest-(?:of-[^\s\\/]+|\d+)[\\/][^\s'\"`,;:)\]]+"), "<path>"),
     (re.compile(r"[A-Za-z]:[\\/][^\s'\"`]*[\\/]Temp[\\/][^\s'\"`,;:)\]]+"), "<path>"),
     # Digests and ids: at least one digit, so that no word is one.
-    (re.compile(r"\b(?=[a-f]*[0-9])[0-9a-f]{12,}\b"), "<hex>"),
+    (re.compile(r"\b(?=[a-f]*[0-9])[0-9a-f]{12,}\b|\b(?=[A-F]*[0-9])[0-9A-F]{12,}\b"), "<hex>"),
     # pytest-xdist's workers.
     (re.compile(r"\bgw\d+\b"), "gw<n>"),
     # Not within a name: `x2` and `x3` are two.
-    (re.compile(r"(?<![\w.])-?\d+(?:[.,:]\d+)*(?:[eE][+-]?\d+)?"), "<n>"),
+    (re.compile(r"(?<!\w)-?\d+(?:[.,:]\d+)*(?:[eE][+-]?\d+)?"), "<n>"),
+    # How many values of a container are shown depends on the verbosity.
+    (re.compile(r"(<\w+>|'<\w+>')(?:, \1)+(?:, \.\.\.)?"), r"\1, ..."),
 )
 
 
@@ -117,6 +131,39 @@ def mask(message: str) -> str:
     for pattern, name in _MASKS:
         message = pattern.sub(name, message)
     return message
+
+
+_GROUP = re.compile(r"^\s*\+ Exception Group Traceback \(most recent call last\):$", re.MULTILINE)
+_MEMBER = re.compile(r"^\s*\+(?:-\+)?-{4,} (?:\d+|\.\.\.) -{4,}$", re.MULTILINE)
+_BAR = re.compile(r"^\s*[|+](?: |-+$|$)", re.MULTILINE)
+#: Members of a group that its message names.
+MAX_MEMBERS = 5
+
+
+def is_group(text: str) -> bool:
+    """Return whether a traceback ends with an exception group."""
+    return _GROUP.search(_last_of_chain(text)) is not None
+
+
+def group_parts(text: str) -> list[str]:
+    """Return the traceback of an exception group itself, then those of its members at any depth, without bars."""
+    return [_BAR.sub("", part) for part in _MEMBER.split(_last_of_chain(text))]
+
+
+def _leaves(text: str) -> list[str]:
+    """Return the tracebacks of the members that are no groups, in an order that does not depend on timing."""
+    parts = group_parts(text)[1:] if is_group(text) else []
+    return sorted(part for part in parts if "Exception Group Traceback (" not in part and part.strip())
+
+
+def _of_group(text: str, exception: str) -> tuple[str, tuple[str, ...]]:
+    """Return message and frames of an exception group: what its members say, and where they were raised."""
+    members = {(each.exception, each.message): each for each in map(fingerprint, _leaves(text))}
+    told = [f"{name}: {message}" for name, message in sorted(members)[:MAX_MEMBERS]]
+    message = f"{mask(message_in(text, exception))} [{'; '.join(told)}]"[:MAX_MESSAGE]
+    share = max(1, MAX_FRAMES // max(1, len(members)))
+    frames = [frame for key in sorted(members) for frame in members[key].frames[-share:]]
+    return message, tuple(frames[:MAX_FRAMES]) or _telling(list(own_frames(group_parts(text)[0])))
 
 
 _CHAINED = (
@@ -139,7 +186,10 @@ def own_frames(text: str) -> Iterator[str]:
 
 def innermost(text: str) -> Frame | None:
     """Return the project's own innermost place of the exception raised last; `None` where a text tells none."""
-    return next(reversed(list(_own(text))), None)
+    for part in (*_leaves(text), text):
+        if frames := list(_own(part)):
+            return frames[-1]
+    return None
 
 
 def _own(text: str) -> Iterator[Frame]:

@@ -244,3 +244,79 @@ def test_any_text_has_a_fingerprint_soon(text):
 
     assert 0.5 > time.process_time() - began
     assert MAX_MESSAGE >= len(message_in(text, found.exception))
+
+
+GROUP = """  + Exception Group Traceback (most recent call last):
+  |   File "/ci/shop/test_jobs.py", line 14, in test_pay
+  |     asyncio.run(together(pay))
+  |   File "/usr/lib/python3.11/asyncio/taskgroups.py", line 145, in __aexit__
+  |     raise me from None
+  | ExceptionGroup: unhandled errors in a TaskGroup (2 sub-exceptions)
+  +-+---------------- 1 ----------------
+    | Traceback (most recent call last):
+    |   File "/ci/shop/payments.py", line 2, in pay
+    |     raise ConnectionError("the bank is away")
+    | ConnectionError: the bank is away
+    +---------------- 2 ----------------
+    | Exception Group Traceback (most recent call last):
+    |   File "/ci/shop/mailing.py", line 9, in mail_all
+    |     raise ExceptionGroup("mails", failed)
+    | ExceptionGroup: mails (1 sub-exception)
+    +-+---------------- 1 ----------------
+      | Traceback (most recent call last):
+      |   File "/ci/shop/mailing.py", line 2, in mail
+      |     raise KeyError("template 7")
+      | KeyError: 'template 7'
+      +------------------------------------"""
+
+
+def test_an_exception_group_is_known_by_its_members():
+    """The group's own frames are those of whatever awaited the tasks: they are the same for each failure."""
+    failure = fingerprint(GROUP)
+
+    assert "ExceptionGroup" == failure.exception
+    assert (
+        "unhandled errors in a TaskGroup (<n> sub-exceptions) "
+        "[ConnectionError: the bank is away; KeyError: 'template <n>']"
+    ) == failure.message
+    assert ("ci/shop/payments.py::pay", "ci/shop/mailing.py::mail") == failure.frames
+    assert Frame("/ci/shop/payments.py", 2, "pay") == innermost(GROUP)
+
+
+def test_members_of_a_group_that_come_in_another_order_are_the_same_failure():
+    """Tasks fail in the order in which they happen to run."""
+    first, _, rest = GROUP.partition("    | Traceback")
+    payment, separator, mailing = rest.partition("    +---------------- 2 ----------------\n")
+    member = "    | Traceback (most recent call last):\n    | TimeoutError: late\n"
+    one, other = (
+        f"{first}    | Traceback{payment}{separator}{member}",
+        f"{first}{member}{separator}    | Traceback{payment}",
+    )
+
+    assert fingerprint(one).id == fingerprint(other).id
+    assert fingerprint(one).id != fingerprint(GROUP).id
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("assert 'aaaa...bbb1' == 'x'", "assert 'aaaa...ccc2' == 'x'"),
+        (f"assert '{'a' * 101}' == 'x'", f"assert '{'a' * 60}...{'a' * 60}' == 'x'"),
+        ("assert [0, 1, 2, 3, 4, 5, ...] == [1]", "assert [0, 1, 2, 3, 4, 5, 6, 7] == [1]"),
+        ("no such file: build.1764540001", "no such file: build.1764540002"),
+        ("localhost:43121 refused", "localhost:39555 refused"),
+        (
+            "missing /home/u/t/pytest-of-me/pytest-3/test_a0/f",
+            "missing /home/u/t/pytest-of-me/pytest-14/test_a0/f",
+        ),
+        ("<Order at 0x7f3a...b9>", "<Order at 0x7f11...c0>"),
+        ("digest 0A1B2C3D4E5F6071", "digest 1A1B2C3D4E5F6072"),
+    ],
+)
+def test_values_that_differ_from_run_to_run_are_masked(one, other):
+    assert mask(one) == mask(other)
+
+
+@pytest.mark.parametrize(("one", "other"), [("'a' != 'b'", "'a' != 'c'"), ("no column x2", "no column x3")])
+def test_values_that_tell_failures_apart_are_kept(one, other):
+    assert mask(one) != mask(other)

@@ -1,0 +1,72 @@
+"""Record tracebacks in pytest's default style, whatever `--tb` and `--full-trace` show in the terminal.
+
+A failure's text, place and fingerprint must not depend on an option of the terminal: `--tb=no` and `--tb=line`
+leave nothing to recognise a failure by. Registered only where such an option is given, so that others pay nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from pytest_akastats.failure import DEFAULT_TEXT, text_of
+from pytest_akastats.mishaps import Mishaps
+
+_DEFAULTS = {"tbstyle": "auto", "fulltrace": False, "showlocals": False}
+
+
+def is_default(config: pytest.Config) -> bool:
+    """Return whether reports hold tracebacks in the default style; locals are removed in any case."""
+    return all(config.getoption(name, _DEFAULTS[name]) == _DEFAULTS[name] for name in ("tbstyle", "fulltrace"))
+
+
+class DefaultStyle:
+    """Add the text in the default style to the report of each failure, as an attribute that xdist transports."""
+
+    def __init__(self, mishaps: Mishaps) -> None:
+        self._mishaps = mishaps
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        try:
+            if call.excinfo is not None and not report.skipped:
+                with default_style(item.config):
+                    again = pytest.TestReport.from_item_and_call(item, call)
+                report.__dict__[DEFAULT_TEXT] = text_of(again)
+        except Exception as error:
+            self._mishaps.note(error)
+        return report
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(
+        self, collector: pytest.Collector
+    ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+        report = yield
+        try:
+            call: Any = report.__dict__.get("call")
+            if report.failed and call is not None and call.excinfo is not None:
+                with default_style(collector.config):
+                    report.__dict__[DEFAULT_TEXT] = str(collector.repr_failure(call.excinfo))
+        except Exception as error:
+            self._mishaps.note(error)
+        return report
+
+
+@contextmanager
+def default_style(config: pytest.Config) -> Iterator[None]:
+    """Set the options that change how pytest formats a traceback to their defaults for a moment."""
+    option = config.option
+    given = {name: getattr(option, name) for name in _DEFAULTS if hasattr(option, name)}
+    try:
+        for name in given:
+            setattr(option, name, _DEFAULTS[name])
+        yield
+    finally:
+        for name, value in given.items():
+            setattr(option, name, value)
