@@ -267,6 +267,19 @@ BAITS = {
             "0a",
         )
     },
+    **{
+        bait: bait
+        for bait in (
+            "{'secrets': {",
+            "login('a', '",
+            "(password) VALUES (",
+            "password|x\n",
+            "<password>",
+            '{"kty" ',
+            "a1B2c3D4e5F6g7H8i9 ",
+            "ghp_a1B2c3D4e5",
+        )
+    },
     "asserts": ">  assert pass\nE  '\n",
     "where": "E  + where 'aaaaaaaa",
     "head": "correct horse ba",

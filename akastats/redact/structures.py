@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 
 from akastats.redact.late import late
 from akastats.redact.mask import MASK, Span
@@ -15,6 +16,8 @@ from akastats.redact.named import is_empty, is_telling, name_before
 
 #: At most so much of a structure is read, in characters and in lines.
 _LONGEST, _MOST_LINES = 4000, 50
+#: At most so many JSON web keys of a text are read.
+_MOST_KEYS = 20
 
 # What a structure under a telling name may hold beside its secrets.
 _HARMLESS = late(
@@ -247,7 +250,7 @@ def elements(text: str) -> Iterator[Span]:
 
 def web_keys(text: str) -> Iterator[Span]:
     """Yield the private parts of JSON web keys."""
-    for kind in _KTY.finditer(text) if "kty" in text else ():
+    for kind in islice(_KTY.finditer(text), _MOST_KEYS) if "kty" in text else ():
         start = max(0, text.rfind("{", 0, kind.start()))
         end = text.find("}", kind.end())
         yield from (
