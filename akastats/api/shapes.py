@@ -632,8 +632,8 @@ class Outlier(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    nodeid: str = Field(examples=[_NODEID])
-    seconds: float = Field(examples=[2.31])
+    nodeid: str = Field(description="pytest's node id", examples=[_NODEID])
+    seconds: float = Field(description="seconds in this run", examples=[2.31])
     typical: float = Field(description="at the pace of this run", examples=[0.42])
 
 
