@@ -10,7 +10,7 @@ import { badge } from "./marks.js";
 import { head, nothing, show } from "./parts.js";
 import { api, asked } from "./place.js";
 import { held, quarantined, quarantining } from "./quarantine.js";
-import { runById, testLink } from "./words.js";
+import { commitId, runById, testLink } from "./words.js";
 
 const STATES = ["broken", "undecided"];
 const SIZE = 500;
@@ -108,7 +108,7 @@ const columns = [
     hint: "in failed attempts, and in runs that nothing but flaky tests failed",
     cell: (test) => duration(test.seconds_lost),
   },
-  { title: "Since", sort: "since", number: true, wide: true, cell: (test) => runById(test.since) },
+  { title: "Since", sort: "since", number: true, wide: true, cell: (test) => [test.since_commit && [commitId(test.since_commit), " "], runById(test.since)] },
 ];
 
 function details(test, together, changed) {

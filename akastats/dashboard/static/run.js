@@ -219,7 +219,9 @@ function failed(run) {
   );
 }
 
-function meaning({ failures: judged, is_outage: isOutage, base }) {
+function meaning(verdicts) {
+  const { failures: judged, is_outage: isOutage, base } = verdicts;
+  const note = suiteNote(verdicts);
   const unknown = judged.filter((one) => !one.label).length;
   return [
     el(
@@ -230,7 +232,17 @@ function meaning({ failures: judged, is_outage: isOutage, base }) {
       base && el("span", {}, "compared with ", branchName(base)),
     ),
     isOutage && outage(),
+    note && el("p", { class: "note" }, note),
   ];
+}
+
+/** Return why a suite name is needed to tell the runs of a build apart; empty where none is: as report/content.py. */
+function suiteNote({ environments, equal_runs: equal }) {
+  if (equal)
+    return `${number(equal)} runs of this build cannot be told apart: their differences prove nothing; give each its own --akastats-suite.`;
+  if (environments.length)
+    return `This build ran in ${number(environments.length)} environments without a suite (${environments.join("; ")}): give each its own --akastats-suite.`;
+  return "";
 }
 
 function changed(run) {

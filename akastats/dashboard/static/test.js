@@ -85,6 +85,7 @@ function standing({ verdict, together }) {
       note: [
         verdict.is_new ? "new, " : null,
         "since ",
+        verdict.since_commit && [commitId(verdict.since_commit), " "],
         runById(verdict.since),
         `, failed ${counted(verdict.runs_failed, "run")}`,
       ],
