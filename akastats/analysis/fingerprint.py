@@ -53,7 +53,7 @@ def fingerprint(text: str, raised: str = "") -> Fingerprint:
 
 # The line that names an exception, as pytest and Python end a traceback with it.
 _RAISED = re.compile(
-    r"^(?:E\s+)?(?:[\w.]+\.)?([A-Za-z_]\w*(?:Error|Exception|ExceptionGroup|Exit|Warning|Interrupt))\b", re.M
+    r"^(?:E\s+)?(?:[\w.]+\.)?((?:[A-Za-z_]\w*)?(?:Error|Exception|ExceptionGroup|Exit|Warning|Interrupt))\b", re.M
 )
 # pytest's closing line of a traceback: `file.py:3: ValueError`.
 _PLACE = re.compile(r"^\S+:\d+: ([A-Za-z_]\w*)$", re.MULTILINE)
@@ -153,7 +153,8 @@ def group_parts(text: str) -> list[str]:
 def _leaves(text: str) -> list[str]:
     """Return the tracebacks of the members that are no groups, in an order that does not depend on timing."""
     parts = group_parts(text)[1:] if is_group(text) else []
-    return sorted(part for part in parts if "Exception Group Traceback (" not in part and part.strip())
+    leaves = [part.strip() for part in parts if "Exception Group Traceback (" not in part]
+    return sorted((leaf for leaf in leaves if leaf), key=lambda leaf: (leaf.splitlines()[-1], leaf))
 
 
 def _of_group(text: str, exception: str) -> tuple[str, tuple[str, ...]]:

@@ -286,7 +286,7 @@ def test_an_exception_group_is_known_by_its_members():
 def test_members_of_a_group_that_come_in_another_order_are_the_same_failure():
     """Tasks fail in the order in which they happen to run."""
     first, _, rest = GROUP.partition("    | Traceback")
-    payment, separator, mailing = rest.partition("    +---------------- 2 ----------------\n")
+    payment, separator, _ = rest.partition("    +---------------- 2 ----------------\n")
     member = "    | Traceback (most recent call last):\n    | TimeoutError: late\n"
     one, other = (
         f"{first}    | Traceback{payment}{separator}{member}",
