@@ -55,5 +55,5 @@ def test_no_option_of_the_terminal_changes_a_stored_traceback(pytester: pytest.P
         by_style[arguments] = tracebacks()
 
     assert 5 == len(by_default)
-    assert any("shop.py:3: in pay" in text for text in by_default)
+    assert any("shop.py:2: in pay" in text for text in by_default)
     assert dict.fromkeys(STYLES, by_default) == by_style
