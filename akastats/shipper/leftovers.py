@@ -230,16 +230,22 @@ def _so_far(delivery: Delivery) -> Drained:
 
 def _complete(delivery: Delivery, config: Config, carry: Carry) -> None:
     delivery.finish()
-    if delivery.is_cut_short:
-        # Its longer copy tells how the run ended.
-        return
     if delivery.is_done:
+        return
+    if delivery.is_cut_short and _stored_status(delivery, config, carry) != "running":
+        # A longer copy was delivered to its end.
         return
     # Before its counts are compared: the test that was running is one of them.
     delivery.story.crash()
     if not delivery.applied and _is_told(delivery, config, carry):
         return
     delivery.complete_as_crashed()
+
+
+def _stored_status(delivery: Delivery, config: Config, carry: Carry) -> str:
+    """Return the status that the server has of a run, `running` where it has none."""
+    run_id = delivery.story.run_id
+    return str(carry(runs.values(config.namespace, [run_id], ("status",)))[run_id].get("status", "running"))
 
 
 def _is_told(delivery: Delivery, config: Config, carry: Carry) -> bool:

@@ -558,6 +558,23 @@ def test_a_copy_that_is_cut_short_adds_and_takes_nothing(
     assert ("failed" if ended else "crashed", "90") == (stored["status"], stored["tests"])
 
 
+def test_a_run_whose_file_lost_delivered_records_is_crashed(
+    spools: Path, config: Config, carry: Carry, redis_client: Redis
+) -> None:
+    """The power failed behind a delivery: the server has more than the disk, and no longer copy will come."""
+    path = spool(spools, ended=False)
+    delivery = Delivery(path, config, carry)
+    delivery.deliver()
+    delivery.close()
+    assert "running" == carry(runs.run("AKA-STATS", "run-001"))["status"]
+    os.truncate(path, path.stat().st_size // 2)
+
+    drain(spools, config, carry)
+
+    assert "crashed" == carry(runs.run("AKA-STATS", "run-001"))["status"]
+    assert (90, {1}) == (history(redis_client), counts(redis_client))
+
+
 def test_a_run_that_is_stored_without_its_cursor_is_left(
     spools: Path, config: Config, carry: Carry, redis_client: Redis
 ) -> None:
