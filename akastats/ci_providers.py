@@ -61,6 +61,8 @@ PROVIDERS = (
         build_id=("CI_PIPELINE_ID",),
         build_url=("CI_PIPELINE_URL", "CI_JOB_URL"),
         job=("CI_JOB_NAME",),
+        # A retried job has the name and the pipeline of the first, and an id of its own.
+        attempt=("CI_JOB_ID",),
         number=("CI_MERGE_REQUEST_IID", "CI_EXTERNAL_PULL_REQUEST_IID", "CI_MERGE_REQUEST_ID"),
         references=("CI_MERGE_REQUEST_REF_PATH",),
         events=(
