@@ -40,3 +40,8 @@ def seconds(value: float) -> str:
     if value >= 60:
         return f"{int(value // 60)} min {value % 60:02.0f} s"
     return f"{value:.2f} s" if value >= 1 else f"{value * 1000:.3g} ms"
+
+
+def decimal_seconds(value: float) -> str:
+    """Return seconds for a column whose heading names the unit: to the millisecond, below one to the microsecond."""
+    return f"{value:.3f}" if abs(value) >= 0.001 or value == 0 else f"{value:.6f}"

@@ -9,7 +9,7 @@ from typing import Any
 
 from akastats.shipper import state as states
 from akastats.shipper.state import State
-from akastats.visible import short_url, visible
+from akastats.visible import decimal_seconds, short_url, visible
 from pytest_akastats.clocks import sleep
 from pytest_akastats.verdict_lines import verdict_lines
 
@@ -148,5 +148,5 @@ def _verdicts(state: State) -> Iterator[str]:
 def _row(row: dict[str, Any]) -> str:
     name = visible(row["name"])
     shown = name if len(name) <= NAME_WIDTH else "..." + name[3 - NAME_WIDTH :]
-    typical = "no history" if row["usual"] is None else f"{row['usual']:.3f}"
-    return f"    {shown:<{NAME_WIDTH}} {row['seconds']:>9.3f} {typical:>11}"
+    typical = "no history" if row["usual"] is None else decimal_seconds(row["usual"])
+    return f"    {shown:<{NAME_WIDTH}} {decimal_seconds(row['seconds']):>9} {typical:>11}"

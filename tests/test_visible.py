@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from akastats.visible import seconds, visible
+from akastats.visible import decimal_seconds, seconds, visible
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,10 @@ def test_what_is_not_seen_is_escaped(text: str, expected: str) -> None:
 def test_durations_have_their_unit(value: float, expected: str) -> None:
     """Short ones in milliseconds, long ones in minutes."""
     assert expected == seconds(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(0.0, "0.000"), (0.000064, "0.000064"), (0.001, "0.001"), (12.34567, "12.346")]
+)
+def test_seconds_of_a_column_show_a_fast_test_too(value, shown):
+    assert shown == decimal_seconds(value)

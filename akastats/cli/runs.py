@@ -26,7 +26,7 @@ from akastats.reading.runs import Run
 from akastats.reading.tests import Attempt
 from akastats.records import Summary
 from akastats.redis import sync_redis
-from akastats.visible import seconds
+from akastats.visible import decimal_seconds, seconds
 
 _RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
 #: The strip shows so many of the newest outcomes.
@@ -264,7 +264,7 @@ def _write_slowest(title: str, found: Sequence[Slow]) -> None:
 
 
 def _seconds(value: float | None) -> str | None:
-    return None if value is None else f"{value:.3f}"
+    return None if value is None else decimal_seconds(value)
 
 
 def _short(commit: str | None, is_dirty: bool | None = False) -> str | None:

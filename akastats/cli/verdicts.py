@@ -22,7 +22,7 @@ from akastats.reading.regressions import ListedChange
 from akastats.reading.tables import Seen
 from akastats.reading.verdicts import Told
 from akastats.redis import sync_redis
-from akastats.visible import percent
+from akastats.visible import decimal_seconds, percent
 
 #: Characters of a failure's message in a table.
 MOST_MESSAGE = 100
@@ -118,7 +118,7 @@ def _change_row(listed: ListedChange) -> tuple[object, ...]:
     change, kind = listed.change, listed.named.kind
     name = "the whole suite" if kind == "suite" else listed.named.name
     certainty = "suspected" if change.is_suspected else "confirmed"
-    levels = (f"{change.before:.3f}", f"{change.after:.3f}", f"{change.ratio:.2f}")
+    levels = (decimal_seconds(change.before), decimal_seconds(change.after), f"{change.ratio:.2f}")
     shown = name if kind in ("test", "suite", "stat") else f"{kind} {name}"
     return (*levels, certainty, change.run, (listed.commit or "")[:COMMIT_WIDTH], shown)
 
