@@ -43,5 +43,5 @@ def seconds(value: float) -> str:
 
 
 def decimal_seconds(value: float) -> str:
-    """Return seconds for a column whose heading names the unit: to the millisecond, below one to the microsecond."""
+    """Return seconds for a column headed by the unit: to the millisecond, below one to the microsecond."""
     return f"{value:.3f}" if abs(value) >= 0.001 or value == 0 else f"{value:.6f}"
