@@ -225,7 +225,7 @@ class Recorder:
             self._hold(report, self._held[worker])
 
     def _hold(self, report: pytest.TestReport, tests: dict[str, Held]) -> None:
-        held = tests.setdefault(report.nodeid, [None, None, None])
+        held = tests.setdefault(self._nodeid(report), [None, None, None])
         if report.when == "setup" and (held[0] is not None or held[1] is not None):
             self._end_attempt(held, report)
         elif report.when != "setup" and held[1] is not None:
@@ -244,11 +244,13 @@ class Recorder:
         self._say("error", self._named(report), worker, report.when, kind, raised, self._text(report), now)
 
     def _nodeid(self, report: pytest.TestReport) -> str:
+        """Return the node id under which the reports of a test are held, whatever a conftest calls them."""
         return self._started_id if report.location is self._location else report.nodeid
 
     def _named(self, report: pytest.TestReport) -> str:
         """Return the node id under which the test of a report is recorded."""
-        nodeid = self._nodeid(report)
+        # Conftests decode the ids in reports, for reports in HTML: history has them as pytest shows them.
+        nodeid = report.nodeid
         if self._is_grouped:
             nodeid = without_group(nodeid, report.location)
         return self._name(nodeid) if "[" in nodeid else nodeid

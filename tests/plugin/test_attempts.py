@@ -182,3 +182,34 @@ def test_a_duration_that_a_plugin_sets_is_trusted(pytester: pytest.Pytester, rec
     recorded = record()
 
     assert 0.2 <= seconds(recorded, "test_waits") < 0.4
+
+
+# As conftests do it that decode escaped parameters for pytest-html.
+RENAMING = """
+import pytest
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    report = outcome.get_result()
+    report.nodeid = report.nodeid.encode().decode("unicode_escape")
+"""
+
+
+def test_a_failure_whose_reports_are_renamed_is_one_failed_attempt(
+    pytester: pytest.Pytester, record: Record
+) -> None:
+    """The name is that of the reports, and the phases of one attempt stay together."""
+    pytester.makeconftest(RENAMING)
+    pytester.makepyfile(
+        test_names="""
+        import pytest
+        @pytest.mark.parametrize("city", ["\\u4e2d"])
+        def test_city(city): assert not city
+        def test_other(): pass
+        """
+    )
+
+    recorded = record()
+
+    assert [("test_city[\u4e2d]", "failed"), ("test_other", "passed")] == attempts(recorded)
