@@ -63,10 +63,10 @@ _BEARER = HTTPBearer(auto_error=False, description="not needed on the machine it
 
 
 class Service(FastAPI):
-    """Our own application, whose OpenAPI document has its errors as it answers them."""
+    """The ready application, whose OpenAPI document describes errors as problem+json."""
 
     def openapi(self) -> dict[str, Any]:
-        """Return the document, made once."""
+        """Return the OpenAPI document, built at the first call."""
         if self.openapi_schema is None:
             self.openapi_schema = as_problems(super().openapi())
         return self.openapi_schema

@@ -1,4 +1,4 @@
-"""Finishing what was begun although the task that waits for it is cancelled."""
+"""Finish an operation although the task that waits for it is cancelled."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PATIENCE_S = 6.0
 
 
 async def finished(work: Coroutine[Any, Any, T], log: logging.Logger) -> T:
-    """Await `work` to its end, at most `PATIENCE_S` longer once cancelled; raise the cancellation then.
+    """Await `work` to its end, at most `PATIENCE_S` seconds after a cancellation; raise the cancellation then.
 
     An error of `work` that no caller gets, because of the cancellation, is logged.
     """
@@ -37,7 +37,7 @@ async def finished(work: Coroutine[Any, Any, T], log: logging.Logger) -> T:
 
 
 async def _wait(task: asyncio.Future[Any]) -> None:
-    """Wait for a task, whatever is cancelled meanwhile; cancel it when it takes too long."""
+    """Wait for a task despite cancellations; cancel it when it takes too long."""
     import asyncio
 
     loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""What code a run tests, by a CI provider's variables and git: branch, commit, build, pull request.
+"""Detect which code a run tests, from a CI provider's variables and git: branch, commit, build, pull request.
 
 A variable is believed only as far as its value can be what it is named after: a provider may set the commit to
 `HEAD`, and the branch to `origin/main` or `refs/pull/3/merge`.
@@ -48,7 +48,7 @@ def describe(environ: Mapping[str, str], directory: Path) -> dict[str, str]:
 
 
 def _with_git(fields: dict[str, str], head: git.Head) -> dict[str, str]:
-    """Return a provider's fields completed by git's, whose commit also replaces what is not a whole commit id."""
+    """Return a provider's fields, completed from git; git's commit also replaces an incomplete commit id."""
     # Drone tests a pull request on the branch that it is to be merged into: git's branch is not its own.
     branch = "" if fields.get("pull_request") else head.branch
     known = _present({"branch": branch, "commit": head.commit, "default_branch": head.default_branch})
@@ -88,7 +88,7 @@ def _default_branch(provider: Provider, environ: Mapping[str, str]) -> str:
 
 
 def _pull_request(provider: Provider, environ: Mapping[str, str]) -> str:
-    """Return the number of the pull request that is tested, `true` where it is unknown; empty if it is none."""
+    """Return the number of the tested pull request, `true` if the number is unknown; empty without one."""
     references = (_PULL_REQUEST.fullmatch(environ.get(name, "")) for name in provider.references)
     numbers = [
         *(_number_in(environ.get(name, "")) for name in provider.number),
@@ -100,7 +100,7 @@ def _pull_request(provider: Provider, environ: Mapping[str, str]) -> str:
 
 
 def _number_in(text: str) -> str:
-    """Return the number that a variable holds, as it is or at an address's end; `true` for another value."""
+    """Return the number that a variable holds, alone or at the end of a URL; `true` for another value."""
     if text.lower() in ("", "false", "0", "null", "none"):
         return ""
     matched = _NUMBER.fullmatch(text)
@@ -115,7 +115,7 @@ def _commit(provider: Provider, environ: Mapping[str, str]) -> str:
 
 
 def _branch(environ: Mapping[str, str], names: Iterable[str]) -> str:
-    """Return the first of some variables that names a branch or tag, without what git puts before its name."""
+    """Return the branch or tag that the first set variable names, without a prefix such as `refs/heads/`."""
     return next(filter(None, (clean_branch(environ.get(name, "")) for name in names)), "")
 
 
@@ -127,7 +127,7 @@ def clean_branch(text: str) -> str:
 
 
 def _queued_into(branch: str) -> str:
-    """Return the branch that GitHub's merge queue is to merge a temporary branch into."""
+    """Return the target branch of a temporary branch of GitHub's merge queue."""
     matched = _QUEUED.fullmatch(branch)
     return matched[1] if matched else ""
 

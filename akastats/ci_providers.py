@@ -1,4 +1,4 @@
-"""The variables by which each CI provider describes a build. Data, and no more."""
+"""The environment variables by which each CI provider describes a build. Data only."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Provider:
-    """The names of one CI provider's variables. Of several names the first that is set counts.
+    """The names of one CI provider's variables; the first name that is set counts.
 
     A name that contains `{}` is a format over variables.
 

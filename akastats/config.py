@@ -270,7 +270,7 @@ class Current:
 
     @property
     def __dict__(self) -> dict[str, Any]:  # type: ignore[override]  # an attribute of every object
-        """The options in force: `mock.patch.object` looks here for what it must put back."""
+        """The options in force: `mock.patch.object` reads here the values that it restores."""
         return {**dataclasses.asdict(self.now()), "default_prefix": self.now().namespace}
 
     def __str__(self) -> str:

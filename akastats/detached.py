@@ -150,7 +150,7 @@ def start_mark(pid: int) -> str:
 
 
 def is_running(pid: int, started: str) -> bool:
-    """Tell whether the process `pid` that had the start mark `started` surely runs; a zombie does not.
+    """Return whether the process `pid` that had the start mark `started` surely runs; a zombie does not.
 
     An empty `started` is compared with nothing: then any process of that number counts.
     """
@@ -158,7 +158,7 @@ def is_running(pid: int, started: str) -> bool:
 
 
 def liveness(pid: int, started: str) -> bool | None:
-    """Tell whether the process `pid` with the start mark `started` runs; `None` where the system does not show it.
+    """Return whether the process `pid` with the start mark `started` runs; `None` if the system does not show it.
 
     /proc may be missing in a hardened container, and may hide processes that exist.
     """
@@ -177,7 +177,7 @@ def liveness(pid: int, started: str) -> bool | None:
 
 
 def process_space() -> str:
-    """Return what tells apart the sets of processes on one host; "" where nobody knows."""
+    """Return an identifier of this process's PID namespace on its host; empty if it is unknown."""
     if not sys.platform.startswith("linux"):
         return sys.platform
     try:

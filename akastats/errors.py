@@ -13,7 +13,7 @@ class ConfigError(AkastatsError, ValueError):
 
 
 class ServerError(AkastatsError):
-    """The statistics server did not do what was asked; `kind` says in which way.
+    """The statistics server did not execute a request; `kind` names the reason.
 
     | kind | means |
     |---|---|

@@ -1,4 +1,4 @@
-"""Which exceptions count as errors, and which have been counted: a nested block must not count one twice. Pure."""
+"""Decide which exceptions count as errors, and mark those counted, so that nested blocks count one once. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def next_moment() -> int:
 
 
 def is_orderly(exc_type: type[BaseException], exc_value: BaseException | None) -> bool:
-    """Tell whether an exception is an ordinary end of a block: a closed generator, or an exit with success."""
+    """Return whether an exception is an ordinary end of a block: a closed generator, or an exit with success."""
     if issubclass(exc_type, SystemExit):
         return getattr(exc_value, "code", None) in (None, 0)
     return issubclass(exc_type, GeneratorExit)
@@ -31,7 +31,7 @@ def mark_counted(error: type[BaseException] | BaseException | None, namespace: s
 
 
 def was_counted(error: BaseException | None, namespace: str, entered: int) -> bool:
-    """Tell whether an exception has been counted in a namespace since the moment `entered`.
+    """Return whether an exception has been counted in a namespace since the moment `entered`.
 
     An exception object that was counted before may be raised again: that is another error.
     """

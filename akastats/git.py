@@ -1,4 +1,4 @@
-"""Branch and commit of a checkout, read from git's own files: no process is started."""
+"""Read branch and commit of a checkout from git's own files, without starting a process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MOST_STEPS = 5
 
 @dataclass(frozen=True)
 class Repository:
-    """Where a checkout keeps its files.
+    """Paths of a repository.
 
     root: the top directory of the working tree.
     folder: its own `.git` directory; in a linked worktree or a submodule it lies elsewhere.
@@ -33,7 +33,7 @@ class Repository:
 
 @dataclass(frozen=True)
 class Head:
-    """What is checked out; an unknown field is empty, as `branch` is for a detached head."""
+    """The checked-out branch and commit; an unknown field is empty, as `branch` is for a detached head."""
 
     branch: str = ""
     commit: str = ""
@@ -70,7 +70,7 @@ def _repository(root: Path, folder: Path) -> Repository:
 
 
 def read(directory: Path) -> Head:
-    """Return what is checked out in `directory`; an empty head where these files do not say it.
+    """Return the head of the checkout in `directory`; an empty one if git's files do not tell it.
 
     They do not in a repository that keeps its references in tables (`extensions.refStorage`), whose `HEAD` is a
     stand-in.
@@ -110,7 +110,7 @@ def _resolve(repository: Repository, name: str) -> tuple[str, str]:
 
 
 def _loose(repository: Repository, name: str) -> str:
-    """Return what stands in a reference's file, its own worktree's first; empty if there is none."""
+    """Return the content of a reference's file, from its own worktree first; empty if there is none."""
     for directory in dict.fromkeys((repository.folder, repository.common)):
         path = directory / name
         if name == "HEAD" and path.is_symlink():
@@ -134,7 +134,7 @@ def _packed(path: Path, name: str) -> str:
 
 
 def _read(path: Path) -> str:
-    """Return the text of a small file; empty if there is none, or something else: a pipe would hold us."""
+    """Return the text of a small file; empty if it is not a plain file, because reading a pipe would block."""
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
             return ""

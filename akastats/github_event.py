@@ -1,4 +1,4 @@
-"""The payload of the event that started a workflow of GitHub Actions: what its variables do not say."""
+"""Read the event payload of a GitHub Actions workflow, for fields that its variables do not have."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FOREIGN_COMMIT = ("pull_request_target", "workflow_run", "issue_comment")
 
 @dataclass(frozen=True)
 class Event:
-    """What the payload says of the code; an unknown field is empty.
+    """Fields of the payload that describe the code; an unknown field is empty.
 
     pull_request: its number, `true` where that is unknown.
     source, target: the branch that it comes from, and the one that it is to be merged into.
@@ -31,7 +31,7 @@ class Event:
 
 
 def read_event(environ: Mapping[str, str]) -> Event:
-    """Return what the payload that `GITHUB_EVENT_PATH` names says; an empty event where it cannot be read."""
+    """Return the event from the payload at `GITHUB_EVENT_PATH`; an empty one if it cannot be read."""
     path = environ.get("GITHUB_EVENT_PATH", "")
     try:
         if not path or os.path.getsize(path) > _MOST_BYTES:
@@ -43,7 +43,7 @@ def read_event(environ: Mapping[str, str]) -> Event:
 
 
 def parse_event(payload: Any) -> Event:
-    """Return what a payload says of the code."""
+    """Return the event that a payload describes."""
     number = _at(payload, "pull_request", "number")
     if _at(payload, "workflow_run", "event").startswith("pull_request"):
         # Of a fork's pull request no number is told.

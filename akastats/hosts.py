@@ -62,7 +62,7 @@ def _parse_one(variable: str, word: str) -> str:
 
 
 def network_of(client: str) -> str:
-    """Return the network by which a client's address is limited: of IPv6 a customer has a whole /64."""
+    """Return the network that a client's limits apply to: of IPv6 the /64, which is one customer's."""
     if ":" not in client:
         return client
     try:

@@ -100,7 +100,7 @@ def unlisted(namespace: str) -> str:
 
 
 def listing(namespace: str) -> str:
-    """Return the key of the producer whose shipper lists what others left undone."""
+    """Return the key that names the producer whose shipper indexes the runs of others."""
     return f"{namespace}::LISTING"
 
 

@@ -1,4 +1,4 @@
-"""Moments as people read them: in the configured time zone, else in that of this machine."""
+"""Format times for people: in the configured time zone, else in that of this machine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class _Local(tzinfo):
         return dt.replace(tzinfo=timezone.utc).astimezone().replace(tzinfo=self)
 
     def utcoffset(self, dt: datetime | None) -> timedelta | None:
-        """Return what the clock is ahead of UTC."""
+        """Return the offset from UTC."""
         return None if dt is None else dt.replace(tzinfo=None).astimezone().utcoffset()
 
     def tzname(self, dt: datetime | None) -> str | None:
@@ -27,7 +27,7 @@ class _Local(tzinfo):
         return None if dt is None else dt.replace(tzinfo=None).astimezone().tzname()
 
     def dst(self, dt: datetime | None) -> timedelta | None:
-        """Return `None`: nobody asks."""
+        """Return `None`: no caller uses it."""
         return None
 
 
@@ -79,7 +79,7 @@ def end_of_day(text: str, where: tzinfo) -> float:
 
 
 def last_day(until: float, where: tzinfo) -> str:
-    """Return the last day of something that ends at `until`, written as `2026-12-24`; `-` for none there is.
+    """Return the last day of something that ends at `until`, written as `2026-12-24`; `-` without an end.
 
     What does not end with a day here, as what was put in from another time zone, has its time too.
     """
@@ -92,7 +92,7 @@ def last_day(until: float, where: tzinfo) -> str:
 
 
 def day_of(timestamp: float, where: tzinfo) -> str:
-    """Return the day of a moment, written as `2026-12-24`; `-` for none there is."""
+    """Return the day of a moment, written as `2026-12-24`; `-` without a moment."""
     try:
         return f"{datetime.fromtimestamp(timestamp, where):%Y-%m-%d}"
     except (ValueError, OverflowError, OSError):

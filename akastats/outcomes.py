@@ -197,7 +197,7 @@ class Story:
         yield from self._result(crashed, traceback)
 
     def crash(self, died_at: float = 0.0) -> list[Added]:
-        """Take in that the process died, at `died_at` (epoch seconds) if that is known; return the points it adds.
+        """Record that the process died, at `died_at` (epoch seconds) if known; return the points that this adds.
 
         The test that was running has failed. Of several, under pytest-xdist, nobody knows which one was the cause:
         they are named and get no attempt. The points of the first call are returned by every later one.

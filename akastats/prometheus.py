@@ -207,7 +207,7 @@ async def summaries(matcher: str = "*") -> AsyncIterator[tuple[str, Summary]]:
 
 
 async def prometheus_export(matcher: str = "*") -> AsyncIterator[str]:
-    """Yield the lines of `export`, each with its line end, under its name in aka-stats."""
+    """Yield the lines of `export`, each with its line end; named as in aka-stats."""
     for line in (await export(matcher)).body.decode().splitlines(keepends=True):
         yield line
 

@@ -108,7 +108,7 @@ class Stats(Collector):
         additional_labels: Iterable[str] | None = None,
         context: Context = None,
     ) -> None:
-        """Record an exception as `Collector.exception` does; the blocks around it do not count it again."""
+        """Record an exception as `Collector.exception` does; enclosing blocks do not count it again."""
         super().exception(exc_type, exc_value, traceback, additional_labels, context)
         mark_counted(exception_of(exc_type, exc_value), self.prefix)
 
@@ -122,7 +122,7 @@ class Stats(Collector):
             sync_redis.run_all(outgoing.operations())
 
     async def save_stats_async(self) -> None:
-        """As `save_stats`, for asyncio; when cancelled, it finishes what was begun and is cancelled then."""
+        """Do as `save_stats`, for asyncio; a cancellation takes effect after the started save."""
         await finished(self._save_async(), self.log)
 
     async def _save_async(self) -> None:
@@ -131,7 +131,7 @@ class Stats(Collector):
 
 
 class Outgoing:
-    """The recorded points while they are sent: a point leaves the object when the server has it."""
+    """The recorded points while they are sent: a point leaves the object once the server has applied it."""
 
     def __init__(self, owner: Collector, config: Config, sends_once: bool) -> None:
         self._config = config
@@ -192,7 +192,7 @@ _RETRIED_FOR_S = 300
 
 
 def _guarded(batch: Batch, config: Config, sends_once: bool) -> Batch:
-    """Return the batch so that the server applies it once, also where the client sends it several times."""
+    """Return the batch with a guard, so that the server applies it once even if the client sends it again."""
     if sends_once or not batch.entries:
         return batch
     cursor = keys.cursor(config.namespace, f"once-{secrets.token_hex(12)}")
@@ -206,7 +206,7 @@ def push_stat(label: str, value: float, context: Context = None, *, prefix: str 
 
 
 async def push_stat_async(label: str, value: float, context: Context = None, *, prefix: str | None = None) -> None:
-    """As `push_stat`, for asyncio; when cancelled, it finishes what was begun and is cancelled then."""
+    """Do as `push_stat`, for asyncio; a cancellation takes effect after the started push."""
     now = config.under(prefix)
     batch = _guarded(_one(label, value, context), now, async_redis.sends_once)
     await finished(_push_async(batch, now), _log)

@@ -1,6 +1,6 @@
-"""Which files and directories may be trusted: those of this user or root that nobody else can change.
+"""Check that files and directories can be trusted: only this user or root can change them.
 
-Everyone who reads or writes spools, states, quarantine lists and server data asks here. Every name is bound at
+Code that reads or writes spools, states, quarantine lists and server data uses this. Every name is bound at
 import, because tests may patch `os`.
 """
 
@@ -26,12 +26,12 @@ CHUNK_BYTES = 64 * 1024
 
 
 def is_owner(uid: int) -> bool:
-    """Return whether files of the user `uid` are to be trusted: our own, and root's."""
+    """Return whether files of the user `uid` are trusted: this user's and root's."""
     return uid in (ROOT, geteuid())
 
 
 def objection(status: os.stat_result) -> str:
-    """Return why a file or directory is not to be trusted; empty if it is.
+    """Return why a file or directory is not trusted; empty if it is.
 
     A sticky directory may be open to others: they cannot replace what is ours in it.
     """
@@ -46,7 +46,7 @@ def objection(status: os.stat_result) -> str:
 
 
 def problem_of(directory: Path) -> str:
-    """Return why a directory is not to be trusted; empty if it is, or is not there."""
+    """Return why a directory is not trusted; empty if it is, or does not exist."""
     try:
         status = lstat(directory)
     except FileNotFoundError:
@@ -57,7 +57,7 @@ def problem_of(directory: Path) -> str:
 
 
 def close_to_others(directory: Path, mode: int = 0o700) -> None:
-    """Take from others what they may do in a directory of ours; a link, or somebody else's, stays as it is."""
+    """Remove other users' permissions on a directory of this user; links and others' directories stay."""
     try:
         descriptor = open_file(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
     except OSError:
@@ -77,13 +77,13 @@ def open_trusted(path: Path, is_named: bool = False) -> int:
     """Open a plain file for reading, without following a link or waiting for a pipe.
 
     Raises `PermissionError` for a file that others can write to or own; with `is_named` (the user named it) their
-    files are read too. Raises `OSError` for what is no plain file.
+    files are read too. Raises `OSError` for anything but a plain file.
     """
     descriptor = open_file(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
     try:
         status = fstat(descriptor)
         if not S_ISREG(status.st_mode):
-            raise OSError(EPERM, "it is no file", str(path))
+            raise OSError(EPERM, "it is not a plain file", str(path))
         reason = "" if is_named else objection(status)
         if reason:
             raise PermissionError(EPERM, reason, str(path))
@@ -94,7 +94,7 @@ def open_trusted(path: Path, is_named: bool = False) -> int:
 
 
 def read_trusted(path: Path) -> bytes:
-    """Return what a file holds; raises as `open_trusted` does."""
+    """Return the content of a file; raises as `open_trusted` does."""
     descriptor = open_trusted(path)
     try:
         pieces = []
@@ -106,7 +106,7 @@ def read_trusted(path: Path) -> bytes:
 
 
 def create(path: Path, content: bytes) -> None:
-    """Create a file for this user alone, whole from the start for everyone who opens it.
+    """Create a file that only this user can open, and that appears with its complete content.
 
     Raises `FileExistsError` if there is one, `OSError` where none can be made.
     """

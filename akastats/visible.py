@@ -27,7 +27,7 @@ def short_url(url: str) -> str:
 
 
 def percent(share: float) -> str:
-    """Return a share as `12 %` or `4.2 %`, as the page does; what is near 0 or 1 as `<0.1 %` or `>99.9 %`."""
+    """Return a share (0 to 1) as `12 %` or `4.2 %`, as the page does; near 0 or 1 as `<0.1 %` or `>99.9 %`."""
     if 0 < share < 0.001:
         return "<0.1 %"
     if 0.999 < share < 1:

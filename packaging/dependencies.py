@@ -17,7 +17,7 @@ REQUIRED = ("pytest>=8", "redis>=5")
 
 
 class Dependencies(MetadataHookInterface):
-    """Set `dependencies`: those of every build, then the entry point's directory where it exists."""
+    """Set `dependencies`: those of every build, then the entry point's directory if it exists."""
 
     def update(self, metadata: dict[str, Any]) -> None:
         """Write the requirements into `metadata`, the table `project` of pyproject.toml."""

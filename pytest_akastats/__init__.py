@@ -56,7 +56,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture
 def stat(request: pytest.FixtureRequest) -> object:
-    """Takes this test's own numbers: `stat("rows", 12)`, `with stat.timer("load"):`, `stat.exception(e)`.
+    """Record this test's own numbers: `stat("rows", 12)`, `with stat.timer("load"):`, `stat.exception(e)`.
 
     Without `--akastats` it takes them and records nothing.
     """
@@ -67,7 +67,7 @@ def stat(request: pytest.FixtureRequest) -> object:
 
 @pytest.fixture(scope="session")
 def akastats_stat(request: pytest.FixtureRequest) -> object:
-    """As `stat`, for fixtures of any scope; its numbers count for the test that runs at that moment."""
+    """Record numbers as `stat` does, in fixtures of any scope; they count for the test that is running."""
     from pytest_akastats.fixtures import open_collector
 
     return open_collector(request.config, "lasting")
@@ -75,7 +75,7 @@ def akastats_stat(request: pytest.FixtureRequest) -> object:
 
 @pytest.fixture
 def mock_stats() -> object:
-    """Points that the code under test pushed, in order; nothing is written, no server is contacted."""
+    """Return the points that the code under test pushed, in order; nothing is written, no server is contacted."""
     from akastats.testing import recording
 
     with recording() as points:
@@ -84,7 +84,7 @@ def mock_stats() -> object:
 
 @pytest.fixture
 def fake_stats() -> object:
-    """A client of the fakeredis server that this test pushes to and reads from (extra `testing`)."""
+    """Return a client of the fakeredis server that this test pushes to and reads from (extra `testing`)."""
     from akastats.testing import faking
 
     with faking() as client:

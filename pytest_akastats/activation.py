@@ -12,7 +12,7 @@ _WITHOUT_TESTS = (
 
 
 def activate(config: pytest.Config) -> None:
-    """Record this session if it is to be recorded; report at its end why, if that is impossible.
+    """Record this session if that is enabled; if it is impossible, report the reason at its end.
 
     Raise `pytest.UsageError` for wrong options.
     """

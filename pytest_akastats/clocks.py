@@ -24,7 +24,7 @@ FILE_TOLERANCE_S = 86_400.0
 
 
 def _private_time() -> ModuleType:
-    """Return a copy of `time` that nobody else refers to; the shared module where Python makes no copy."""
+    """Return a copy of `time` that no other code refers to; the shared module if Python makes no copy."""
     spec = BuiltinImporter.find_spec("time")
     if spec is None or spec.loader is None:
         return time
@@ -53,13 +53,13 @@ def epoch() -> float:
 
 
 def nearest(by_file: float, *candidates: float) -> float:
-    """Return the candidate that is nearest to what the file system says, or that where none is within a day."""
+    """Return the candidate nearest to the file system's time; that time itself if none is within a day."""
     best = min(candidates, key=lambda candidate: abs(candidate - by_file))
     return best if abs(best - by_file) <= FILE_TOLERANCE_S else by_file
 
 
 def _file_time() -> float:
-    """Return the kernel's time of a file that is written now; no patched clock of Python reaches it."""
+    """Return the modification time of a file written now, which no patched clock of Python affects."""
     try:
         with tempfile.TemporaryFile() as file:
             file.write(b"x")

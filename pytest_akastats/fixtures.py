@@ -17,7 +17,7 @@ PROBE: pytest.StashKey[Any] = pytest.StashKey()
 
 
 def open_collector(config: pytest.Config, attribute: str) -> Collector | Deaf:
-    """Return a collector whose numbers the probe reads, or one that drops them if no collector can be made.
+    """Return a collector that the probe reads; one that drops its numbers if none can be created.
 
     `attribute` is the probe's list that holds it: `collectors` for the running test, `lasting` for the session.
     """

@@ -1,4 +1,4 @@
-"""Node ids as they are recorded: without pytest-xdist's groups, without memory addresses, without secrets."""
+"""Clean node ids for recording: without pytest-xdist's groups, memory addresses and secrets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 _ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]{4,16}\b")
 _MASKED = "at 0x..."
 
-# What pytest says of where a test is: file, line, name.
+# A test's location as pytest reports it: file, line, name.
 Location = tuple[str, int | None, str]
 
 
@@ -27,7 +27,7 @@ def without_group(nodeid: str, location: Location) -> str:
 
 
 class Names:
-    """Returns the recorded name of a node id that has parameters; `redact` removes secrets from it.
+    """Recorded names of node ids with parameters; `redact` removes secrets from them.
 
     A memory address differs in every run, so that such a test would never have a history: it is masked. Tests that
     differ in nothing else are told apart by the place of their parameters, which `items` know.
@@ -45,7 +45,7 @@ class Names:
 
     @property
     def notice(self) -> str:
-        """What to write at the end of a run about addresses; empty where there were none."""
+        """The note about addresses for the end of the run; empty without any."""
         count = len(self._masked)
         if not count:
             return ""
@@ -62,13 +62,13 @@ class Names:
         return masked
 
     def _number(self, nodeid: str) -> str:
-        """Return the positions of a test's parameters, such as `0-2`; empty for the first, or where unknown."""
+        """Return the positions of a test's parameters, such as `0-2`; empty for the first, or if unknown."""
         if self._numbers is None:
             self._numbers = {item.nodeid: positions_of(item) for item in self._items() if " at 0x" in item.nodeid}
         return self._numbers.get(nodeid, "")
 
 
 def positions_of(item: Any) -> str:
-    """Return the positions of an item's parameters in their lists; empty where all are the first."""
+    """Return the positions of an item's parameters in their lists; empty if all are the first."""
     indices = getattr(getattr(item, "callspec", None), "indices", {})
     return "-".join(map(str, indices.values())) if any(indices.values()) else ""

@@ -1,4 +1,4 @@
-"""Runs inside a recorded run: a test that starts pytest, in its own process or in another."""
+"""Detect runs inside a recorded run: a test can start pytest in its own process or in another."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _running: list[str] = []
 
 
 def outer_run(environ: Mapping[str, str]) -> str:
-    """Return the id of the recorded run that this one is inside of; empty for none."""
+    """Return the id of the recorded run that contains this one; empty for none."""
     return environ.get(VARIABLE, "") or (_running[-1] if _running else "")
 
 
 def enter(run_id: str) -> Callable[[], None]:
-    """Have what starts from now on be inside of a run; return what ends that."""
+    """Mark runs that start from now on as inside this run; return a function that ends that."""
     before = os.environ.get(VARIABLE)
     _running.append(run_id)
     os.environ[VARIABLE] = run_id

@@ -1,4 +1,4 @@
-"""Alias of the package, which is the plugin, for `-p pytest_akastats.plugin`."""
+"""Alias of the package `pytest_akastats`, which is the plugin, for `-p pytest_akastats.plugin`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""What only the process that runs the tests knows: true times, exception classes, fixtures, collection, `stat`.
+"""Measure inside the process that runs the tests: true times, exception classes, fixtures, collection, `stat`.
 
 One probe a process. Where that process is a worker, its readings travel on the reports, as one attribute of
 plain built-ins. Clocks are those of `clocks`, which tests cannot freeze or patch.
@@ -159,7 +159,7 @@ class Probe:
         return None
 
     def _see(self, report: pytest.TestReport) -> None:
-        """Note that a failure is logged, so that it is no attempt that was retried without a report."""
+        """Note that a failure is logged, so that it does not count as an attempt retried without a report."""
         self._logged = report
         attempts = self._unlogged.pop(report.nodeid, ())
         # pytest-retry logs the failure of the last attempt in the report of the first.
@@ -191,12 +191,12 @@ class Probe:
         return (times, raised, self.fixtures.take(), self.take_collected(), values, retried)
 
     def _take_raised(self, nodeid: str) -> str:
-        """Return the class of what the teardown raised, and forget what other phases did."""
+        """Return the class of the teardown's exception, and discard those of other phases."""
         raised = {when: self._raised.pop((nodeid, when), "") for when in ("setup", "call", "teardown")}
         return raised["teardown"]
 
     def _take_unlogged(self, nodeid: str) -> tuple[tuple[Any, ...], ...]:
-        """Take failed attempts of a test that were retried without a report, oldest first."""
+        """Take out and return a test's failed attempts that were retried without a report, oldest first."""
         return tuple(
             (str(report.when), raised, encodable(text_of(report)), float(report.start), float(report.duration))
             for report, raised in self._unlogged.pop(nodeid, ())

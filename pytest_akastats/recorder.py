@@ -34,7 +34,7 @@ MAX_LIST = 32 * 1024
 # Elements a list record holds: so many points at most come from one record.
 MAX_ITEMS = 50
 
-# Where pytest's clock is this far from ours at the end of a test, a test moved it.
+# Seconds: if pytest's clock differs more from ours at the end of a test, a test moved it.
 MAX_DRIFT_S = 1.0
 
 # Outcomes that pytest itself reports. Any other is a retry plugin's name for an attempt that another one follows.
@@ -61,7 +61,7 @@ class Recorder:
     def __init__(
         self, writer: Writer, probe: Probe, redact: Redactor, names: Names, is_grouped: bool = False
     ) -> None:
-        """Record into `writer`; `is_grouped`: pytest-xdist appends groups to node ids."""
+        """Record into `writer`; `is_grouped` is whether pytest-xdist appends groups to node ids."""
         self._writer = writer
         self._probe = probe
         self._redact = redact
@@ -142,13 +142,13 @@ class Recorder:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node: Any, ids: Sequence[str]) -> None:
-        """Take how many tests each worker has found: all of them the same, and run once between them."""
+        """Take the number of tests that a worker collected; all collect the same, and each test runs once."""
         # Every worker runs every test: their sum would be known only after the last.
         if node.config.getoption("dist", "") != "each":
             self._plan(len(ids))
 
     def _plan(self, count: int) -> None:
-        """Write how many tests there will be, which a page shows a run's progress by."""
+        """Write the number of tests, from which the page computes a run's progress."""
         try:
             if count > self._planned:
                 self._planned = count
@@ -269,7 +269,7 @@ class Recorder:
         held[0] = held[1] = None
 
     def _end_call(self, held: Held, report: pytest.TestReport) -> None:
-        """End an attempt whose call is reported again: it failed, or its plugin retries it.
+        """End an attempt whose call is reported again, because it failed or a plugin retries it.
 
         A call that passed, or a subtest, is replaced by the report that follows.
         """
@@ -278,7 +278,7 @@ class Recorder:
             self._end_attempt(held, report)
 
     def _end_all(self) -> None:
-        """End every attempt that has an outcome and no teardown report, because something ended the run."""
+        """End every attempt with an outcome but without a teardown report, because something ended the run."""
         for worker, tests in self._held.items():
             for held in tests.values():
                 setup, call, _ = held
@@ -320,7 +320,7 @@ class Recorder:
         teardown: pytest.TestReport | None,
         times: tuple[float, ...] | None,
     ) -> tuple[float, float, float, float]:
-        """Return when an attempt started (epoch seconds), and the seconds of its phases.
+        """Return the start of an attempt (epoch seconds) and the durations of its phases (seconds).
 
         The duration of a report is closer to a phase than the time between our readings, and the only one there
         is where a plugin runs the tests' bodies itself. Ours count where a test froze or moved the clock: then
@@ -348,7 +348,7 @@ class Recorder:
         return self._within_run(next((report.start for report in reports if report), 0.0), took)
 
     def _within_run(self, start: float, duration: float) -> float:
-        """Return a start that pytest or a plugin told, or the true one for now where its clock was moved."""
+        """Return the reported start (epoch seconds), or the true time now if that clock was moved."""
         now = self._probe.wall()
         return start if self._started - MAX_DRIFT_S <= start <= now + MAX_DRIFT_S else now - max(0.0, duration)
 

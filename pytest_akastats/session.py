@@ -61,7 +61,7 @@ def register(config: pytest.Config) -> None:
 
 
 def _set_library_apart(config: pytest.Config, options: Options) -> None:
-    """Have the code under test push to a namespace of its own, if it may use the server of the recording."""
+    """Set a separate namespace for the code under test, if it may use the server of the recording."""
     if not (options.url or os.environ.get("AKA_STATS_REDIS_URL")):
         return
     try:
@@ -180,7 +180,7 @@ class Session:
             self._unstarted = described(error)
 
     def _environment(self, started: float) -> dict[str, str]:
-        """Return what the shipper is told beside its spool: where to deliver, and where and when the run began."""
+        """Return the shipper's input besides its spool: destination, directory and start of the run."""
         started_in, root = str(self._config.invocation_params.dir), str(self._config.rootpath)
         return {
             **self._destination.environment,

@@ -53,7 +53,7 @@ class Patience:
 
 
 def wait(spool: Path, wait_s: float, clock: Callable[[], float], show: Callable[[str], None]) -> State | None:
-    """Wait until the run is delivered, `wait_s` seconds at most, less where no server answers.
+    """Wait until the run is delivered, at most `wait_s` seconds, and less if no server answers.
 
     `show` receives the progress, once it takes longer than a moment. A clock that stands still does not prolong
     the wait: a look takes at least `LOOK_S`.

@@ -24,7 +24,7 @@ def is_default(config: pytest.Config) -> bool:
 
 
 class DefaultStyle:
-    """Add the text in the default style to the report of each failure, as an attribute that xdist transports."""
+    """Plugin that adds each failure's text in the default style to its report, in an attribute for xdist."""
 
     def __init__(self, mishaps: Mishaps) -> None:
         self._mishaps = mishaps
@@ -60,7 +60,7 @@ class DefaultStyle:
 
 @contextmanager
 def default_style(config: pytest.Config) -> Iterator[None]:
-    """Set the options that change how pytest formats a traceback to their defaults for a moment."""
+    """Set pytest's options for the format of tracebacks to their defaults while the block runs."""
     option = config.option
     given = {name: getattr(option, name) for name in _DEFAULTS if hasattr(option, name)}
     try:

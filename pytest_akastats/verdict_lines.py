@@ -48,7 +48,7 @@ def _headline(told: Mapping[str, Any]) -> str:
 
 
 def _compared(told: Mapping[str, Any]) -> str:
-    """Return which branch failures are compared with, where no label names it."""
+    """Return the name of the branch that failures are compared with, if no label names it."""
     is_named = "also failing on base" in told["labels"]
     is_judged = bool(told["labels"].keys() - {"quarantined"})
     return f"; compared with {visible(told['base'])}" if told["base"] and is_judged and not is_named else ""

@@ -36,7 +36,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What differs from a base: in the order the tests ran, but `slower` and `faster` by seconds, most first.
+    """Differences from a base, in the order the tests ran; `slower` and `faster` by seconds, most first.
 
     `noise` are differences that the tests' own history explains, or that no history tells from noise.
     """
@@ -51,7 +51,7 @@ class Comparison:
 
 
 def verdicts(content: Mapping[str, Any]) -> dict[str, Verdict]:
-    """Return what became of each test of a profile.
+    """Return the verdict of each test of a profile.
 
     Of a test that was run again the last attempt counts, of tests that share a node id the first that failed.
     """
@@ -105,7 +105,7 @@ def _where(found: Comparison, now: Verdict, before: Verdict | None) -> Iterator[
 
 
 def is_more(seconds: float, than: float) -> bool:
-    """Whether a duration is more than another by 10 % and by 20 ms."""
+    """Return whether a duration is more than another by 10 % and by 20 ms."""
     # Rounded to what profiles keep: 0.12 - 0.1 falls short of 0.02 by a float's last digit.
     return seconds > than and round(seconds - than, 6) >= max(LEAST_S, round(LEAST_SHARE * than, 6))
 

@@ -1,4 +1,4 @@
-"""Whether something goes along with failing: it has to be rarer where the test passes. Pure."""
+"""Find what precedes failing attempts of a test more often than passing ones. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MOST_CHANCE = 0.05
 
 @dataclass
 class Contrast:
-    """What stood right before the failing and the passing attempts of a test, counted."""
+    """Counts of what ran right before the failing and the passing attempts of a test."""
 
     failing: Counter[str] = field(default_factory=Counter)
     passing: Counter[str] = field(default_factory=Counter)
@@ -22,7 +22,7 @@ class Contrast:
         (self.failing if has_failed else self.passing)[before] += 1
 
     def telling(self, most: int) -> tuple[tuple[str, int], ...]:
-        """Return what stood before failing attempts more often than chance explains, and how often.
+        """Return what ran before failing attempts more often than chance explains, each with its count.
 
         At most `most`, the most frequent first. None where the order of tests is fixed: then the same test stands
         before those that pass.
@@ -37,7 +37,7 @@ class Contrast:
 
 
 def chance_of(one: int, of_one: int, other: int, of_other: int) -> float:
-    """Return how likely chance alone puts `one` or more of both among `of_one`: Fisher's exact test, one-sided."""
+    """Return the one-sided p-value (0 to 1) of Fisher's exact test: `one` or more of both are among `of_one`."""
     both, total = one + other, of_one + of_other
     ways = sum(comb(of_one, k) * comb(of_other, both - k) for k in range(one, min(both, of_one) + 1))
     return ways / comb(total, both)

@@ -12,7 +12,7 @@ _OF_ONE_BUILD = re.compile(r"\d+\.\d+|\{?[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9
 
 
 class Environment(NamedTuple):
-    """What decides besides the code whether a test passes; an unknown part is empty.
+    """The environment of a run, which besides the code decides whether a test passes; an unknown part is empty.
 
     python: minor version, such as `3.13`.
     platform: operating system and machine, such as `linux-x86_64`.
@@ -37,7 +37,7 @@ def environment_of(python: str, platform: str, job: str, branch: str = "") -> En
 
 
 def _stable_job(job: str, branch: str) -> str:
-    """Return a job's name without what differs from build to build: empty if nothing else is left."""
+    """Return a job's name without the parts that differ from build to build; empty if nothing remains."""
     if _OF_ONE_BUILD.fullmatch(job):
         return ""
     # A multibranch project of Jenkins ends the job's name with the branch, percent-encoded, or with PR-7.

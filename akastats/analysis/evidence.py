@@ -1,4 +1,4 @@
-"""Results of a test as evidence: kept apart by environment, and only as far as they are surely of one test. Pure.
+"""Results of a test as evidence, separated by environment and limited to results that belong to one test. Pure.
 
 Two results prove flakiness only if nothing but chance differs between them. A job on another Python is another
 environment. Jobs of one build that no recorded value tells apart, and tests that share a node id, are ambiguous:
@@ -16,14 +16,14 @@ from akastats.analysis.flaky import MOST_EVIDENCE, Flakiness, State, Vote, judge
 from akastats.analysis.outages import Outages
 from akastats.analysis.run_records import FAILING, MUTE, RERUN, RunFacts, RunRecord, places_of
 
-#: An environment that none of this many newest runs had is gone: a Python that is no longer tested.
+#: An environment that none of the newest N runs had is no longer tested, such as an old Python.
 LOOKED_FOR = 20
 #: Of several environments the state that needs attention counts for the test.
 _ORDER: Sequence[State] = ("flaky", "broken", "undecided", "healthy", "new")
 
 
 class Result(NamedTuple):
-    """The attempts of one test in one run, a letter each, in time order; skipped attempts are left out."""
+    """The attempts of one test in one run, one letter per attempt, in time order; without skipped attempts."""
 
     facts: RunFacts
     letters: str
@@ -35,12 +35,12 @@ class Result(NamedTuple):
 
     @property
     def is_failing(self) -> bool:
-        """Whether the test failed in the end; of tests that share a node id, whether any did."""
+        """Return whether the test failed in the end; of tests that share a node id, whether any did."""
         return self.letters[-1] in FAILING or any(letter in FAILING for letter in self._final_letters)
 
     @property
     def contradicts(self) -> bool:
-        """Whether a rerun inside the run ended otherwise than the attempt before it."""
+        """Return whether a rerun inside the run ended otherwise than the attempt before it."""
         is_rerun = self.finals == 1 and RERUN in self.letters
         return is_rerun and self.letters[-1] not in FAILING and not self.facts.is_dirty
 
@@ -66,7 +66,7 @@ class Stream:
         return _judge_ambiguous(self.results, outages) if self.is_ambiguous else judge(self.votes, outages)
 
     def failing_legs(self, facts: RunFacts) -> int:
-        """Count the newest runs before `facts` that failed and that nothing tells apart, its own legs left out.
+        """Count the newest indistinguishable runs before `facts` that failed, without its own legs.
 
         0 where its newest commit passed; 1 where there is one failing run.
         """
@@ -111,7 +111,7 @@ def _streams(nodeid: str, results: Sequence[Result]) -> Streams:
 
 
 def _legs(results: Sequence[Result]) -> Iterator[list[Result]]:
-    """Yield results in groups of runs that nothing tells apart; most runs are a group of their own."""
+    """Yield results in groups of indistinguishable runs; most groups have one run."""
     groups: dict[str, list[Result]] = {}
     for result in results:
         groups.setdefault(result.facts.legs or result.facts.id, []).append(result)
@@ -130,7 +130,7 @@ def _votes(result: Result, commit: str | None) -> Iterator[Vote]:
     has_failed = False
     for letter in result.letters:
         if has_failed and result.facts.is_dirty:
-            # What is not committed proves nothing, also if it is tried again in its own run.
+            # Code that is not committed proves nothing, not even by a rerun inside its own run.
             return
         yield Vote(run, commit, letter in FAILING, has_failed)
         has_failed = has_failed or letter in FAILING
@@ -170,13 +170,13 @@ def current_environments(records: Sequence[RunRecord]) -> frozenset[Environment]
 
 
 def judge_streams(streams: Streams, nodeid: str, unusual: Outages, current: Collection[Environment]) -> Flakiness:
-    """Return the state of a test over its environments, those left out that are no longer tested."""
+    """Return the state of a test over the environments that are still tested."""
     chosen = [stream for environment, stream in streams.items() if environment in current] or [*streams.values()]
     return combined([stream.judge(unusual.about(nodeid)) for stream in chosen])
 
 
 def combined(found: Sequence[Flakiness]) -> Flakiness:
-    """Return one state for the states of a test in its environments: that which needs attention first.
+    """Combine the states of a test in its environments: return the state that needs attention first.
 
     Rate and evidence are of the environments in which it is so.
     """

@@ -20,7 +20,7 @@ MOST_FAILURES = 2000
 
 @dataclass(frozen=True)
 class _History:
-    """What the base did before a run: results of the failing tests, those that are evidence of flakiness apart.
+    """History of the base before a run: results of the failing tests, with the evidence of flakiness separate.
 
     `current` are the environments that the base still has.
     """
@@ -80,7 +80,7 @@ def _attempts(run: RunRecord, base: Sequence[RunRecord]) -> Mapping[str, int]:
 
 
 def _failure(run: RunRecord, nodeid: str, history: _History, attempts: int, failing_legs: int) -> JudgedFailure:
-    """Label one failure; `failing_legs` are jobs of its build, equal to the run for all we know, that failed too.
+    """Label one failure; `failing_legs` counts failed jobs of its build, indistinguishable from its own.
 
     A test that failed in one of several equal jobs of the base's newest build may fail in one of them again.
     """
@@ -92,14 +92,14 @@ def _failure(run: RunRecord, nodeid: str, history: _History, attempts: int, fail
 
 
 def _comparable(streams: Streams, run: RunRecord) -> Streams:
-    """Return the results in the run's own environment; those of all others until it has a history there."""
+    """Return the results in the run's own environment; without a history there, those in all others."""
     own = streams.get(run.facts.ran_in)
     commits = {result.facts.commit or result.facts.id for result in own.results} if own else ()
     return {run.facts.ran_in: own} if own and len(commits) >= LEAST_COMMITS else streams
 
 
 def agreeing(failures: Sequence[JudgedFailure], states: Mapping[str, JudgedTest]) -> tuple[JudgedFailure, ...]:
-    """Return failures as the states after their run have them: what is new stays new, the rest has one rate."""
+    """Return failures with the rates of the test states after their run; new failures stay new."""
     return tuple(_agreeing(failure, states.get(failure.nodeid)) for failure in failures)
 
 

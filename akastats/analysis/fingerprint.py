@@ -81,7 +81,7 @@ def class_in(text: str) -> str:
 
 
 def message_in(text: str, raised: str) -> str:
-    """Return what a traceback ends with, without the class: pytest's last `E` lines, else the last line.
+    """Return a traceback's message without the class: pytest's last `E` lines, else the last line.
 
     One line of at most 500 characters. Of an exception group it is the group's own message.
     """
@@ -105,7 +105,7 @@ def _without_class(line: str, raised: str) -> str:
 
 
 _MASKS = (
-    # A text that pytest has shortened, or that is so long that it shortens it at another verbosity.
+    # A text that pytest shortens, at this verbosity or at another one.
     (re.compile(r"""'(?:[^'\\\n]|\\.)*(?:\.\.\.(?:[^'\\\n]|\\.)*|(?<=.{100}))'"""), "'<text>'"),
     (re.compile(r'''"(?:[^"\\\n]|\\.)*(?:\.\.\.(?:[^"\\\n]|\\.)*|(?<=.{100}))"'''), "'<text>'"),
     (re.compile(r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b"), "<uuid>"),
@@ -151,14 +151,14 @@ def group_parts(text: str) -> list[str]:
 
 
 def _leaves(text: str) -> list[str]:
-    """Return the tracebacks of the members that are no groups, in an order that does not depend on timing."""
+    """Return the tracebacks of the members that are not groups, in an order that does not depend on timing."""
     parts = group_parts(text)[1:] if is_group(text) else []
     leaves = [part.strip() for part in parts if "Exception Group Traceback (" not in part]
     return sorted((leaf for leaf in leaves if leaf), key=lambda leaf: (leaf.splitlines()[-1], leaf))
 
 
 def _of_group(text: str, exception: str) -> tuple[str, tuple[str, ...]]:
-    """Return message and frames of an exception group: what its members say, and where they were raised."""
+    """Return message and frames of an exception group, combined from its members."""
     members = {(each.exception, each.message): each for each in map(fingerprint, _leaves(text))}
     told = [f"{name}: {message}" for name, message in sorted(members)[:MAX_MEMBERS]]
     message = f"{mask(message_in(text, exception))} [{'; '.join(told)}]"[:MAX_MESSAGE]

@@ -88,7 +88,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class Flakiness:
-    """What a test is, and why.
+    """State of a test, with its evidence.
 
     `rate` is how much of its first attempts fail at present, `low` to `high` where that lies with a probability of
     95 %; `probability` that of being flaky; `evidence` the failing runs that speak for the state, newest first.
@@ -190,7 +190,7 @@ def _failing_runs(verdicts: Sequence[Verdict]) -> tuple[str, ...]:
 
 
 def _failing_runs_since(votes: Sequence[Vote]) -> tuple[str, ...]:
-    """Return the runs since the test passed last, oldest first: what a commit's first runs passed is left out."""
+    """Return the runs after the last one that passed, oldest first."""
     passed = [at for at, vote in enumerate(votes) if not vote.failed]
     return tuple(dict.fromkeys(vote.run for vote in votes[passed[-1] + 1 if passed else 0 :]))
 
@@ -207,7 +207,7 @@ def _of_verdicts(state: State, verdicts: Sequence[Verdict]) -> Flakiness:
 
 
 def judged(state: State, attempts: int = 0, failures: int = 0) -> Flakiness:
-    """Return a state with the rate of so many first attempts of which so many failed."""
+    """Return a state with the failure rate of `attempts` first attempts, of which `failures` failed."""
     a, b = FAILED_PRIOR[0] + failures, FAILED_PRIOR[1] + attempts - failures
     low, high = (quantile(share, a, b) for share in _INTERVAL)
     return Flakiness(state, a / (a + b), low, high, attempts=attempts, failures=failures)

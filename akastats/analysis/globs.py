@@ -1,4 +1,4 @@
-"""Match globs in linear time: `*` is any text and `?` one character; all else, brackets too, is itself. Pure.
+"""Match globs in linear time: `*` is any text, `?` one character; all else, also brackets, is literal. Pure.
 
 One regular expression for a glob with 24 stars tries the positions of all stars together, for minutes. The text
 between two stars has a fixed length, so that its first position is always the right one.
@@ -10,7 +10,7 @@ import re
 
 
 class Glob:
-    """A glob of whole texts."""
+    """A glob, which must match a complete text."""
 
     def __init__(self, glob: str) -> None:
         first, *others = glob.split("*")
@@ -20,7 +20,7 @@ class Glob:
         self._last_length = len(others[-1]) if others else 0
 
     def matches(self, text: str) -> bool:
-        """Whether the whole of `text` matches."""
+        """Return whether all of `text` matches."""
         if self._last is None:
             return self._first.fullmatch(text) is not None
         found = self._first.match(text)

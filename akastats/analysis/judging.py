@@ -77,7 +77,7 @@ def judge(case: Case) -> Verdicts:
 
 
 def _environments(case: Case) -> tuple[str, ...]:
-    """Return the environments of a build's runs, where a suite name should tell them apart and none does."""
+    """Return the environments of a build's runs if there are several and no suite name distinguishes them."""
     build = case.run.facts.build
     if case.suite or not build:
         return ()
@@ -87,7 +87,7 @@ def _environments(case: Case) -> tuple[str, ...]:
 
 
 def _equal_runs(case: Case) -> int:
-    """Count the runs of a build that ran the same tests and that nothing recorded tells apart; 0 for one alone.
+    """Count the indistinguishable runs of a build that ran the same tests; 0 for a single one.
 
     Parts of a suite that share no test are not counted: a union of them is one run.
     """
@@ -101,7 +101,7 @@ def _equal_runs(case: Case) -> int:
 
 
 def _fixed(case: Case, unusual: Outages, flaky: Collection[str]) -> tuple[str, ...]:
-    """Return what failed in the run before and passes now, by no luck: none after an outage, no flaky ones."""
+    """Return the tests that failed in the run before and pass now, except flaky ones; none after an outage."""
     before = (case.own or case.base)[-1:]
     if not before or before[0].facts.id in unusual.counted:
         return ()

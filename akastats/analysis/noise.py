@@ -1,4 +1,4 @@
-"""Differences between two runs, apart from those that the tests' own history explains. Pure."""
+"""Separate noise, which the tests' own history explains, from other differences between two runs. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from akastats.analysis.compare import Change, Comparison
 from akastats.analysis.failure_labels import Kind
 from akastats.analysis.verdicts import Verdicts
 
-#: What a failure is that the compared code did not cause.
+#: Labels of failures that the compared code did not cause.
 _EXPLAINED: Sequence[Kind] = ("known flaky", "also failing on base", "quarantined")
 
 
@@ -57,12 +57,12 @@ class Side:
 
     @property
     def is_outage(self) -> bool:
-        """Whether far more failed than usual."""
+        """Return whether far more tests failed than is typical."""
         return self.verdicts is not None and self.verdicts.is_outage
 
 
 def told_apart(found: Comparison, now: Side, base: Side, prefix: str) -> Comparison:
-    """Return a comparison in which only what exceeds the tests' own history is a difference; the rest is noise.
+    """Return a comparison whose differences exceed the tests' own history; all other differences are noise.
 
     A duration counts if it is an outlier of its run, or if its level changed between the two runs. Without
     verdicts no duration does. `prefix` is what the labels of tests begin with.
@@ -79,7 +79,7 @@ def told_apart(found: Comparison, now: Side, base: Side, prefix: str) -> Compari
 
 
 def _moved(now: Side, base: Side, prefix: str, is_slower: bool) -> frozenset[str]:
-    """Return the tests that are slower now, or faster, than chance explains."""
+    """Return the tests that are slower, or faster, than chance explains."""
     if now.run >= base.run:
         changed = now.changed(prefix, (base.run, now.run), is_slower)
     else:

@@ -1,4 +1,4 @@
-"""Which tests of a run took longer or less than their own history explains. Pure.
+"""Find the tests of a run whose duration their own history does not explain. Pure.
 
 A single difference is no change of a level. It is reported only where chance makes it less often than once in 20
 runs of the whole suite, and where the test never took as long before.
@@ -52,7 +52,7 @@ def _outlier(
     since: int,
     chance: float,
 ) -> Iterator[Outlier]:
-    # Most tests of most suites end here: what never differed by 20 ms did not now.
+    # Most tests of most suites return here: a test that never differed by 20 ms does not now.
     if not is_more(max(series.seconds), min(series.seconds)):
         return
     seconds = series.seconds[-1]
@@ -70,7 +70,7 @@ def _outlier(
 
 
 def _is_beyond(now: float, earlier: Sequence[float], chance: float) -> bool:
-    """Whether a value is outside of all earlier ones, and too far for one more of a normal distribution."""
+    """Return whether a value is outside of all earlier ones, and too far for their normal distribution."""
     if min(earlier) <= now <= max(earlier):
         return False
     count, scatter = len(earlier), stdev(earlier)

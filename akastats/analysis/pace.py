@@ -31,7 +31,7 @@ def paces(tests: Iterable[Series], runs: int) -> list[float | None]:
 
 
 def or_none_taken_out(found: Sequence[float | None]) -> Sequence[float | None]:
-    """Return paces, or where none is known 0 for each run: a suite so small is judged by the clock alone."""
+    """Return the machine speed factors, or 0 for each run of a suite that is too small to have any."""
     return found if any(pace is not None for pace in found) else [0.0] * len(found)
 
 

@@ -116,7 +116,7 @@ def _globs(patterns: str) -> tuple[tuple[str, tuple[Glob, ...]], ...]:
 
 
 def _normal(pattern: str) -> str:
-    """Return a path as node ids begin: relative to the root, with `/` between."""
+    """Return a path in the form of node ids: relative to the root, separated by `/`."""
     path, separator, name = pattern.partition("::")
     path = path.replace("\\", "/")
     while path.startswith("./"):

@@ -34,7 +34,7 @@ _FAILED, _MUTE = re.compile(f"[{FAILING}]"), re.compile(f"[{MUTE}]")
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """What is known of a run as a whole.
+    """Facts about a run.
 
     `commit` is `None` where it is unknown or not all was committed; `environment` as `slowdown.environment_class`
     names it; `started` in epoch seconds, `duration` in seconds. `ran_in` is the environment within which one
@@ -57,13 +57,13 @@ class RunFacts:
     legs: str = ""
 
     def is_leg_of(self, other: RunFacts) -> bool:
-        """Whether this run and another are jobs of one build that nothing tells apart."""
+        """Return whether this run and another are jobs of one build that nothing tells apart."""
         return bool(self.legs) and self.legs == other.legs
 
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """A run with one entry an attempt in `nodeids`, `seconds`, `letters` and `workers`, in the order they ended.
+    """A run with one entry per attempt in `nodeids`, `seconds`, `letters` and `workers`, in the order they ended.
 
     `fixtures` and `files` hold seconds by name.
     """
@@ -79,7 +79,7 @@ class RunRecord:
     has_budgets: bool = False
 
     def before(self, at: int) -> str:
-        """Return which test the worker of an attempt ran right before, its own earlier attempts left out.
+        """Return the test that an attempt's worker ran right before it, without its own earlier attempts.
 
         Empty for the first test of a worker.
         """
@@ -180,9 +180,9 @@ def only(record: RunRecord, tests: Collection[str]) -> RunRecord:
 
 
 def evidence_of(records: Sequence[RunRecord]) -> list[RunRecord]:
-    """Return the runs that are evidence of flakiness: not those of somebody who is changing the code.
+    """Return the runs that are evidence of flakiness: outside of CI, only those of committed code.
 
-    In CI a script changes it, the same way in each build of a commit; such runs cannot contradict each other.
+    In CI a script changes the code, alike in each build of a commit; such runs cannot contradict each other.
     """
     return [record for record in records if record.facts.build or not record.facts.is_dirty]
 

@@ -141,7 +141,7 @@ class _Environment:
         self.told = [pace for pace in self.paces if pace is not None]
 
     def tell_paces(self, factors: list[float | None]) -> None:
-        """Write the factor of each run of the class; None in a suite too small to have one."""
+        """Set the machine speed factor of each run of the class; `None` in a suite that is too small."""
         for at in self.only:
             pace = self.known_paces[at]
             factors[at] = None if pace is None else exp(pace)

@@ -29,7 +29,7 @@ Numbers = Mapping[str, Mapping[str, float]]
 
 @dataclass(frozen=True)
 class Slowing:
-    """What changed; `undecided` counts series too short to be judged, the other fields as in `Verdicts`."""
+    """Changes of duration; `undecided` counts series that are too short, the other fields are as in `Verdicts`."""
 
     changes: tuple[JudgedChange, ...]
     suite_changes: tuple[JudgedChange, ...]

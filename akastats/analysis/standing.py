@@ -35,7 +35,7 @@ class Standing:
 
 
 def found_outages(records: Sequence[RunRecord]) -> Outages:
-    """Return which of these runs are no evidence; in time order.
+    """Return the runs that are not evidence, in time order.
 
     Runs are compared within one environment: what fails on each Python that is not supported yet is no outage.
     """
@@ -120,7 +120,7 @@ def _by_commit(records: Iterable[RunRecord]) -> Iterable[list[RunRecord]]:
 
 @dataclass(frozen=True)
 class _Costs:
-    """What tests cost since they are in their state: runs that each failed in the end, and seconds lost by it."""
+    """Costs of tests in their present state: the runs that each failed in the end, and the seconds lost."""
 
     runs: Mapping[str, int]
     seconds: Mapping[str, float]
@@ -129,7 +129,7 @@ class _Costs:
 def _costs(
     records: Sequence[RunRecord], told: Mapping[str, Flakiness], flaky: Collection[str], unusual: Outages
 ) -> _Costs:
-    """Add up what tests cost: the time of each failed attempt, and of flaky ones runs that nothing else made fail.
+    """Add up costs: the time of failed attempts, and for flaky tests also of runs that failed by them alone.
 
     Such a run has to be repeated: its whole duration is lost, in equal shares to those that failed in it. A broken
     test fails the repetition too.

@@ -81,7 +81,7 @@ class OverBudget:
 
 @dataclass(frozen=True, slots=True)
 class Outlier:
-    """A test whose duration in this run no chance and no earlier run explains; `typical` at this run's pace."""
+    """A test whose duration exceeds its own history; `typical` is adjusted to the machine speed of this run."""
 
     nodeid: str
     seconds: float
@@ -90,7 +90,7 @@ class Outlier:
 
 @dataclass(frozen=True, slots=True)
 class Verdicts:
-    """What one run means, by what was known up to it.
+    """Verdicts of one run, from the history up to it.
 
     `runs` counts those that were judged, itself included; `base` is the branch that failures are compared with.
     `counts` says how many tests are in each state, `tests` names those that are neither healthy nor new;

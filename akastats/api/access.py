@@ -255,7 +255,7 @@ def _refusal(problem: Problem, asked: Asking, scope: Scope) -> Response:
 
 
 def _without_body(send: Send) -> Send:
-    """Return `send` for HEAD: the headers of GET, and no body."""
+    """Return `send` for HEAD, with the headers of GET and without a body."""
 
     async def sending(message: Message) -> None:
         await send({**message, "body": b""} if message["type"] == "http.response.body" else message)

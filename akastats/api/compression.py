@@ -1,4 +1,4 @@
-"""Compression of answers for clients that accept gzip; JSON of many rows shrinks to a tenth."""
+"""Compress responses for clients that accept gzip; JSON of many rows shrinks to a tenth."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LEVEL = 5
 
 
 class Compression(GZipMiddleware):
-    """Starlette's, except for streams of events, which have to arrive at once, and for pages of other sites.
+    """Starlette's gzip middleware, except for event streams, which must not wait, and requests from other sites.
 
     A compressed length tells what an answer has in common with a chosen part of its request (BREACH). For that
     somebody must send requests in the reader's name: from another site the browser sends no cookie
@@ -24,7 +24,7 @@ class Compression(GZipMiddleware):
         super().__init__(app, minimum_size=LEAST_BYTES, compresslevel=LEVEL)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, compressed if that is wanted and safe."""
+        """Send the response, compressed if the client accepts that and it is safe."""
         is_plain = scope["type"] != "http" or scope["path"].endswith("/events") or _is_of_another_site(scope)
         await (self.app if is_plain else super().__call__)(scope, receive, send)
 

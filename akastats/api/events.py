@@ -72,7 +72,7 @@ class Watch:
         self._looking: asyncio.Task[None] | None = None
 
     async def join(self, network: str = "") -> Listener:
-        """Return a new listener from a client's network, which first receives all runs in progress.
+        """Add a listener from a client's network and return it; it first receives all runs in progress.
 
         Raises `Problem` where too many listen, and `ServerError` where the server is away.
         """

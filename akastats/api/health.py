@@ -28,6 +28,6 @@ async def get_health(request: Request) -> Health:
 
 
 def _unwell(error: ServerError, reason: str) -> ServerHealth:
-    """Return the state of a server that cannot be used; one that refuses is reachable, a cluster's is not."""
+    """Return the state of an unusable server: one that refuses is reachable, one of a cluster is not."""
     reachable = error.kind not in _UNREACHABLE
     return ServerHealth(reachable=reachable, kind=None, version=None, detail=reason)

@@ -152,7 +152,7 @@ DESCRIPTIONS: Mapping[int, str] = {
 
 
 def as_problems(document: dict[str, Any]) -> dict[str, Any]:
-    """Return an OpenAPI document whose errors have the media type of our own application, problem+json."""
+    """Return an OpenAPI document whose errors have the media type of `akastats.app`, problem+json."""
     for path in document["paths"].values():
         for operation in path.values():
             for status, response in operation["responses"].items():

@@ -1,4 +1,4 @@
-"""The routers, and how they are attached to a FastAPI application."""
+"""Attach the routers to a FastAPI application."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ class Routes:
     ) -> Host:
         """Add the guide's endpoints to `host`, or all of them, below `prefix`; return `host`.
 
-        `dependencies` run before each endpoint, such as a check of who asks. `tags` come before our own in the
-        host's OpenAPI document, which has no word of the endpoints where `include_in_schema` is false.
+        `dependencies` run before each endpoint, such as a check of the caller. `tags` precede our own in the
+        host's OpenAPI document, which omits the endpoints if `include_in_schema` is false.
 
         Nothing else of the host changes: no middleware, no exception handler, no event. Errors are plain
         `HTTPException`s, answered as the host answers them: by default `{"detail": "..."}`. A route of the host
@@ -83,7 +83,7 @@ class Routes:
 
 
 def _operation_ids(prefix: str) -> Callable[[APIRoute], str]:
-    """Return the function that names operations: `get_stats`, below a prefix `inner_get_stats`, so each once."""
+    """Return the function that names operations uniquely: `get_stats`, below a prefix `inner_get_stats`."""
     words = re.findall("[A-Za-z0-9]+", prefix)
     return lambda route: "_".join([*words, route.name])
 

@@ -170,7 +170,7 @@ class Change(BaseModel):
 
 
 class Changes(BaseModel):
-    """What differs from the base, at most 100 a list; `slower` and `faster` exceed the test's history."""
+    """Differences from the base, at most 100 per list; `slower` and `faster` exceed the test's history."""
 
     model_config = ConfigDict(from_attributes=True)
 

@@ -1,4 +1,4 @@
-"""Connections of `akastats serve`: how many one client may hold, and how long without a complete request.
+"""Limit the connections of `akastats serve`: their number per client, and their time without a complete request.
 
 uvicorn waits for ever for a header that arrives one byte a minute, and refuses everybody once it has too many
 connections. Here the connection that has waited longest for its client is closed instead.
@@ -26,7 +26,7 @@ MAX_IDLE_OF_ONE = 64
 
 @dataclass(frozen=True)
 class Held:
-    """One open connection: the client's network, and since when (monotonic seconds) it waits for its client.
+    """One open connection: the client's network, and the time (monotonic seconds) when it began to wait for it.
 
     `idle_since` is `None` while the service works on an answer.
     """
@@ -44,7 +44,7 @@ class Admission:
 
 
 def admit(network: str, held: Sequence[Held]) -> Admission:
-    """Decide about a new connection from `network` beside those that are held.
+    """Decide whether to accept a new connection from `network`, given the open ones.
 
     Only idle connections are closed, the longest idle first. A connection is refused (503) only where every
     other one is being answered.
@@ -71,7 +71,7 @@ def _idle(positions: Sequence[int], held: Sequence[Held]) -> list[int]:
 
 
 def _idle_of_largest(held: Sequence[Held]) -> list[int]:
-    """Return the idle connections of the client that holds the most connections and has an idle one."""
+    """Return the idle connections of the client with the most connections, of clients that have an idle one."""
     for network, _ in Counter(each.network for each in held).most_common():
         if idle := _idle([position for position, each in enumerate(held) if each.network == network], held):
             return idle

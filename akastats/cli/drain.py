@@ -102,7 +102,7 @@ def _check_destination(to: str) -> None:
 
 
 def _refusal(destination: Destination, configured: Target) -> str:
-    """Return why no server is started for a destination that only a spool names; empty if it may be.
+    """Return why no server may be started for a destination that only a spool names; empty if one may.
 
     A spool may come from anywhere, and name any directory of this machine.
     """
@@ -143,7 +143,7 @@ def deliver(
     advance: Callable[[int], object] = int,
     is_named: bool = False,
 ) -> list[Outcome]:
-    """Deliver spools of one destination; what cannot be is told in each one's `problem`.
+    """Deliver spools of one destination; the `problem` of each tells why it was not delivered.
 
     `is_named`: the user has named the spools or their directory, so they are read whoever owns them.
     """

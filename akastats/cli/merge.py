@@ -1,4 +1,4 @@
-"""`akastats merge`: the runs of other data directories, each once."""
+"""`akastats merge`: add the runs of other data directories, each exactly once."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from akastats.shipper.merging import Merged, merge
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one directory added: runs from its data and from its spools; a `problem` says why it added nothing."""
+    """Result of one directory: the runs added from its data and its spools; `problem` is why it added none."""
 
     directory: Path
     merged: Merged = field(default_factory=Merged)
@@ -37,7 +37,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Origin:
-    """What is merged: the directory with a server's data, and spool directories; either may be missing."""
+    """Input of a merge: a directory with a server's data, and spool directories; either may be missing."""
 
     given: Path
     data: Path | None
@@ -59,7 +59,7 @@ def merge_directories(
 ) -> None:
     """Add the runs of other .akastats directories to this one, each exactly once.
 
-    In any order, and again without harm. A directory may be a copy that was made while its server was running, or
+    Order and repetition make no difference. A directory may be a copy made while its server was running, or
     data that was moved aside (.akastats/server/damaged-...). Quarantine and acknowledgements stay this one's.
     """
     origins = [origin_of(target.here() / given) for given in directories]
@@ -79,7 +79,7 @@ def merge_directories(
 
 
 def origin_of(given: Path) -> Origin:
-    """Return what a directory holds: itself or its `.akastats`, `server` or `damaged-...` directory.
+    """Return the data and spools of a directory: in itself or in its `.akastats`, `server` or `damaged-...`.
 
     Raises `ConfigError` if it holds nothing.
     """

@@ -106,7 +106,7 @@ def _known(config: Config, run_id: str, judge: bool) -> _Known:
 
 
 def _own_run(found: Target, config: Config, suite: str, branch: str) -> str:
-    """Return the id of the run to report: what this directory has recorded, else the build's or the newest."""
+    """Return the id of the run to report: one that this directory has recorded, else the build's or the newest."""
     build = {} if branch else ci.describe(os.environ, target.here())
     ids = [] if branch else _recorded_here(found, suite, build)
     if ids:
@@ -133,7 +133,7 @@ def _recorded_here(found: Target, suite: str, build: Mapping[str, str]) -> list[
 
 
 def _worst(space: str, ids: Sequence[str], is_build: bool) -> Operation[Run]:
-    """Read which of the runs that were recorded here to report: in CI one that failed, before one that passed.
+    """Choose the run to report from those recorded here: in CI a failed one before one that passed.
 
     Raises `NotFoundError` where none of them is delivered yet: another job's would be reported as this one's.
     """

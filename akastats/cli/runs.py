@@ -81,7 +81,7 @@ def _run_row(run: Run, where: tzinfo) -> tuple[object, ...]:
 
 
 def _branch(run: Run) -> str:
-    """Return a run's branch, with what keeps it from standing for that branch."""
+    """Return a run's branch, with a note if the run does not count for that branch."""
     number = "pull request" + (f" {run.pull_request}" if run.pull_request != "true" else "")
     notes = [number if run.pull_request else "", "nested" if run.nested else ""]
     noted = ", ".join(note for note in notes if note)
@@ -149,7 +149,7 @@ def _show_test(config: Config, nodeid: str, suite: str, limit: int, as_json: boo
 
 
 def _history(config: Config, nodeid: str, suite: str, size: int) -> tuple[str, str, list[Attempt]]:
-    """Return a test with its newest attempts; `nodeid` may be a part that one test alone has.
+    """Return a test with its newest attempts; `nodeid` may be a part that is unique to one test.
 
     Raises `NotFoundError`, which lists what matches or is near, for any other.
     """
@@ -268,5 +268,5 @@ def _seconds(value: float | None) -> str | None:
 
 
 def _short(commit: str | None, is_dirty: bool | None = False) -> str | None:
-    """Return a commit's short id, with a `+` where not all was committed."""
+    """Return a commit's short id, with a `+` if there were uncommitted changes."""
     return commit and commit[: judged.COMMIT_WIDTH] + ("+" if is_dirty else "")

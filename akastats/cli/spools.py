@@ -31,7 +31,7 @@ class Destination:
 
 @dataclass(frozen=True)
 class Spool:
-    """One spool; `run_id` is empty where nothing of a run is in it that can be read. `producer` identifies it.
+    """One spool; `run_id` is empty if no run can be read from it. `producer` identifies it.
 
     `problem` says why the file could not be read, which says nothing of what is in it.
     """
@@ -45,7 +45,7 @@ class Spool:
 
 
 def directories(akastats: Path) -> list[Path]:
-    """Return where spools of the project whose `.akastats` this is may lie: those that are there to be read."""
+    """Return the readable spool directories of the project whose `.akastats` this is."""
     return [place for place in places.candidates(akastats, os.environ) if _is_directory(place)]
 
 
@@ -58,7 +58,7 @@ def _is_directory(place: Path) -> bool:
 
 
 def obstacles(akastats: Path) -> list[str]:
-    """Return a line for each place of a project's spools that is there and is not read: why, and what to do."""
+    """Return a line for each spool directory of a project that exists but is not read: why, and what to do."""
     return [line for place in places.candidates(akastats, os.environ) if (line := _obstacle(place))]
 
 
@@ -77,7 +77,7 @@ def _obstacle(place: Path) -> str:
 
 
 def _way_out(place: Path) -> str:
-    """Return what to do about a place that cannot be read or is not trusted."""
+    """Return what to do about a directory that cannot be read or is not trusted."""
     home = place.parent
     try:
         owner = (home if home.is_dir() else place).lstat().st_uid
@@ -128,7 +128,7 @@ def _header(path: Path, is_named: bool) -> dict[str, Any]:
 
 
 def here(directories: list[Path], old: bool = False, is_named: bool = False) -> list[Spool]:
-    """Return all spools of some directories, newest first; what vanishes meanwhile is left out.
+    """Return all spools of some directories, newest first, without those that vanish meanwhile.
 
     With `old`, those that were put aside for their age too. `is_named`: the user has named the directories.
     """

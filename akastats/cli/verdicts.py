@@ -1,4 +1,4 @@
-"""`akastats flaky`, `slower` and `errors`: what the newest verdicts and all runs know."""
+"""`akastats flaky`, `slower` and `errors`: list the newest verdicts, and the failures of all runs."""
 
 from __future__ import annotations
 

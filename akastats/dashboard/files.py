@@ -65,7 +65,7 @@ def _charts() -> Iterator[tuple[str, bytes]]:
 
 
 def _slim(script: bytes) -> bytes:
-    """Return a script without indentation, blank lines and lines of comment: a fifth less.
+    """Return a script without indentation, blank lines and comment lines, which shrinks it by a fifth.
 
     One in which text between backquotes runs over lines is returned as it is.
     """

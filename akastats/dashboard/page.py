@@ -47,7 +47,7 @@ async def get_shell(request: Request) -> HTMLResponse:
 
 @router.get("/docs", response_class=HTMLResponse)
 async def get_reference(request: Request) -> HTMLResponse:
-    """Answer the API's reference, which needs no script and nothing from elsewhere."""
+    """Return the API's reference, which needs no script and no other host."""
     base = to_base(request)
     page = _template("reference.html").substitute(
         base=base, static=f"{base}static/{files.digest()}/", content=_reference(request.app), version=__version__
@@ -82,7 +82,7 @@ def answer_stray(request: Request) -> Response | None:
 
 
 def _zone() -> str:
-    """Return the time zone of the page; empty: the browser's own."""
+    """Return the time zone of the page; empty for the browser's own."""
     return "" if isinstance(config.timezone, DefaultZone) else str(config.timezone)
 
 

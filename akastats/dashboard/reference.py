@@ -1,4 +1,4 @@
-"""The API's reference as one HTML page, made from its OpenAPI document. Pure."""
+"""Render the API's reference as one HTML page from its OpenAPI document. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 
 def render(document: Mapping[str, Any]) -> str:
-    """Return the content of the page: operations by tag, then the schemas of what they answer."""
+    """Return the content of the page: operations by tag, then the schemas of their responses."""
     by_tag: dict[str, list[str]] = {}
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
@@ -140,12 +140,12 @@ def _table(caption: str, titles: Sequence[str], rows: Sequence[Sequence[str]]) -
 
 
 def _text(text: str) -> str:
-    """Return text with its code in backquotes as such."""
+    """Return text as HTML, with `code` for parts in backquotes."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def curl(method: str, path: str, operation: Mapping[str, Any]) -> str:
-    """Return a command that asks an operation on this machine, with the examples of what it needs."""
+    """Return a `curl` command that calls an operation on this machine, with the examples of its parameters."""
     url = f"http://127.0.0.1:8321{path}"
     for each in operation.get("parameters", []):
         if each["in"] == "path":

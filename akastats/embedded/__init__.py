@@ -45,7 +45,7 @@ class Lease:
         self._claim.close()
 
     def end(self) -> None:
-        """Give up the claim and end the server at once, whoever uses it: for a directory that goes with it."""
+        """Release the lease and stop the server at once, even if others use it: for a directory to be deleted."""
         connection = wire.connect(Path(unquote(self.url.removeprefix("unix://"))), _END_S)
         if connection is not None:
             with connection:

@@ -1,4 +1,4 @@
-"""The files of an append-only log: its manifest, the parts that it names, and a manifest made from parts.
+"""Read the files of an append-only log, and rebuild its manifest from the parts that exist.
 
 A rewrite opens the next `incr` file, writes the next `base` file and then removes what both replace. An archive
 taken meanwhile may hold a manifest of one moment and parts of another, though all of the data is in it.
@@ -51,12 +51,12 @@ def files(home: Path) -> list[Path]:
 
 
 def has_data(home: Path) -> bool:
-    """Return whether `home` holds data of a server that ran before."""
+    """Return whether `home` holds data of an earlier server."""
     return parts(home).exists() or (home / SINGLE).exists()
 
 
 def read_manifest(folder: Path) -> list[Part] | None:
-    """Return the parts that a manifest names, `None` where there is none that can be read."""
+    """Return the parts that a manifest names, `None` without a readable manifest."""
     try:
         lines = (folder / MANIFEST).read_text("utf-8", "replace").splitlines()
     except OSError:
@@ -77,7 +77,7 @@ def _on_disk(folder: Path) -> list[Part]:
 
 
 def mend_manifest(home: Path) -> str:
-    """Write a manifest of the parts that are there, if the present one does not fit them; return a notice.
+    """Write a manifest of the existing parts if the present one does not match them; return a notice.
 
     The text is empty where nothing had to be done, or where the parts make no complete log.
     """
@@ -98,7 +98,7 @@ def mend_manifest(home: Path) -> str:
 
 
 def is_whole(base: Path) -> bool:
-    """Return whether a base file ends as a snapshot does; one of plain commands always counts as whole."""
+    """Return whether a base file has a snapshot's end; a file of plain commands always counts as complete."""
     try:
         with base.open("rb") as file:
             if file.read(5) not in (b"REDIS", b"VALKE"):
@@ -110,7 +110,7 @@ def is_whole(base: Path) -> bool:
 
 
 def rebuilt(listed: list[Part] | None, present: list[Part]) -> list[Part]:
-    """Return the newest complete log that the files make; empty if they make none.
+    """Return the newest complete log that the files form; empty if they form none.
 
     `present` are the files, snapshots that are cut short left out. A log is one base and every increment since.
     What a manifest names is taken before any other base: one that it does not name may be an attempt of long ago.

@@ -121,7 +121,7 @@ def _machine() -> str:
 
 
 def _identify(path: Path) -> Binary | None:
-    """Return what `path --version` answers, None when it is no server or cannot be executed."""
+    """Return the server that `path --version` names, `None` if it is not a server or cannot be executed."""
     try:
         answer = subprocess.run(
             [str(path), "--version"], stdin=subprocess.DEVNULL, capture_output=True, timeout=5, check=False

@@ -1,4 +1,4 @@
-"""What the files of an append-only log hold, read without a server: only commands and values that are data.
+"""Check the files of an append-only log without a server: they may hold only data, and commands that write data.
 
 A server executes each command of such a file when it starts: EVAL and FUNCTION run programs, REPLICAOF and MODULE
 bring in others' data and code. A snapshot may hold functions and data of modules.
@@ -42,15 +42,15 @@ _SCORES_AS_TEXT, _SCORES, _QUICK_LIST = 3, 5, 18
 
 
 class ForeignError(Exception):
-    """What was found in a file that we would not write; the message says what."""
+    """A file holds something that akastats does not write; the message describes it."""
 
 
 class DamageError(ForeignError):
-    """What is no command at all."""
+    """A file holds bytes that are not a command."""
 
 
 def objection(files: list[Path]) -> str:
-    """Return what the files hold that no server of ours writes; empty if they are data alone.
+    """Return a description of content that no akastats server writes; empty if the files hold only data.
 
     Raises `DamageError` where commands are followed by something that is none.
     """
@@ -93,7 +93,7 @@ def check(content: bytes | mmap.mmap) -> None:
 
 
 def check_commands(content: bytes | mmap.mmap, at: int) -> None:
-    """Read the commands from `at` on; raises `ForeignError` for one that is not on the list."""
+    """Read the commands from the offset `at` (bytes); raises `ForeignError` for one that is not on the list."""
     size, head, bulk = len(content), _HEAD.match, _BULK.match
     while at < size:
         begin = head(content, at)
@@ -115,7 +115,7 @@ def check_commands(content: bytes | mmap.mmap, at: int) -> None:
 
 
 def _behind_annotation(content: bytes | mmap.mmap, at: int) -> int:
-    """Return where a line of remarks ends; raises `ForeignError` for what is neither that nor a command."""
+    """Return the end offset of an annotation line; raises `ForeignError` if it is not an annotation."""
     if content[at : at + 1] == b"#":
         end = content.find(b"\n", at)
         return len(content) if end < 0 else end + 1
@@ -132,7 +132,7 @@ def _must_be_cut_short(content: bytes | mmap.mmap, at: int) -> None:
 
 
 def check_snapshot(content: bytes | mmap.mmap, at: int) -> int:
-    """Read a snapshot behind its magic; return where what follows it begins.
+    """Read a snapshot after its magic; return the offset of what follows it.
 
     Raises `ForeignError` for functions, modules and types that are not listed here, `IndexError` at its end.
     """
@@ -158,7 +158,7 @@ _HEADERS = {_SELECT: 1, _RESIZE: 2, _SLOT_INFO: 3, _IDLE: 1, _FREQUENCY: -1, _EX
 
 
 def _skip_header(content: bytes | mmap.mmap, kind: int, at: int) -> int:
-    """Skip what precedes a key: some lengths, or so many bytes."""
+    """Skip what precedes a key: a number of lengths, or of bytes."""
     lengths = _HEADERS[kind]
     if lengths < 0:
         return at - lengths

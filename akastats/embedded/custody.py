@@ -1,4 +1,4 @@
-"""Whether the data in a directory is ours to serve: not a stranger's, not a link, not part of a repository.
+"""Check that a directory's data may be served: not another user's, not a link, not part of a repository.
 
 A clone or an archive may bring a `.akastats` along. A server executes what its append-only file holds, so data
 that was not written here is read first (`contents`), once: a seal then says that this user has checked it.
@@ -26,7 +26,7 @@ class UntrustedError(EmbeddedError):
 
 
 def check_links(directory: Path) -> None:
-    """Raise `UntrustedError` if `directory`, its server directory or a file there is a link or a stranger's."""
+    """Raise `UntrustedError` if `directory`, its server directory or a file there is a link or another user's."""
     home = directory / "server"
     for folder in (directory, home, append_only.parts(home)):
         reason = trust.problem_of(folder)
@@ -108,7 +108,7 @@ def _seal(home: Path, key: bytes) -> None:
 
 
 def _key(environ: Mapping[str, str]) -> bytes:
-    """Return this user's key, made at its first use; empty where none can be kept."""
+    """Return this user's key, created at its first use; empty if it cannot be stored."""
     base = environ.get("XDG_STATE_HOME", "")
     if not os.path.isabs(base):
         base = os.path.join(os.path.expanduser("~"), ".local", "state")

@@ -1,4 +1,4 @@
-"""Which server wrote the data of a directory, and which servers can read it.
+"""Detect which server wrote the data of a directory, and which servers can read it.
 
 Every base file begins with the name and the number of its format: `REDIS0010`, `VALKEY080`.
 """
@@ -38,7 +38,7 @@ class Format:
 
 @dataclass(frozen=True)
 class Written:
-    """What is known of the data in one directory; `None` where it is unknown or there is no data.
+    """Origin of the data in one directory; `None` if it is unknown or there is no data.
 
     `kind` and `version` are those of the server that used it last, `text` both as recorded.
     """
@@ -54,7 +54,7 @@ class Written:
 
 
 def inspect(home: Path) -> Written:
-    """Return what the record and the newest base file in `home` say of its data."""
+    """Return the origin of the data in `home`, from its record and its newest base file."""
     has_parts = append_only.parts(home).is_dir()
     formats = [found for file in append_only.bases(home) if (found := format_of(file)) is not None]
     record = _recorded(home)
@@ -99,7 +99,7 @@ def _recorded(home: Path) -> re.Match[str] | None:
 
 
 def can_read(binary: Binary, written: Written) -> bool:
-    """Return whether a server may be able to read data; a format that is not listed here is worth a try."""
+    """Return whether a server may be able to read data; true for a format that is not listed here."""
     if written.has_parts and binary.version < FIRST_WITH_PARTS:
         return False
     found = written.format

@@ -1,4 +1,4 @@
-"""Whether git tracks a directory, read from the repository's index without starting git.
+"""Detect whether git tracks a directory, from the repository's index and without starting git.
 
 A program that is started in a stranger's repository does what its configuration says; reading does not.
 """
@@ -17,7 +17,7 @@ _STAT_BYTES = 40
 
 
 def is_tracked(directory: Path) -> bool:
-    """Return whether the repository around `directory` tracks files in it; False where there is none."""
+    """Return whether the repository around `directory` tracks files in it; false without a repository."""
     root = next((parent for parent in directory.parents if os.path.lexists(parent / ".git")), None)
     if root is None:
         return False
@@ -46,7 +46,7 @@ def _common(git: Path) -> Path:
 
 
 def _read(file: Path) -> bytes:
-    """Return what a file holds, empty where there is none."""
+    """Return the content of a file; empty if there is none."""
     try:
         with file.open("rb") as opened:
             return opened.read(MAX_BYTES)
@@ -73,7 +73,7 @@ def names_prefix(index: bytes, prefix: bytes, hash_bytes: int = 20) -> bool:
 
 
 def _compressed_names_prefix(index: bytes, prefix: bytes, hash_bytes: int) -> bool:
-    """Read version 4: each name says how much of the one before it is cut off, and what follows."""
+    """Read version 4, in which each name is stored as a change of the name before it."""
     count, at, name = int.from_bytes(index[8:12], "big"), _HEADER_BYTES, b""
     for _ in range(count):
         at += _STAT_BYTES + hash_bytes
@@ -91,7 +91,7 @@ def _compressed_names_prefix(index: bytes, prefix: bytes, hash_bytes: int) -> bo
 
 
 def _number(index: bytes, at: int) -> tuple[int, int]:
-    """Return a number of variable length, as in pack files' offsets, and where what follows it begins."""
+    """Return a number of variable length, as in pack files' offsets, and the offset behind it."""
     byte = index[at] if at < len(index) else 0
     value = byte & 0x7F
     while byte & 0x80:

@@ -88,7 +88,7 @@ def prepare(directory: Path, environ: Mapping[str, str]) -> Place:
 
 
 def prepare_instead(directory: Path, environ: Mapping[str, str], reason: str) -> Place:
-    """Return the place of this user that stands in for `directory`, which cannot be used for `reason`.
+    """Return this user's directory to use in place of `directory`, which cannot be used because of `reason`.
 
     Raises EmbeddedError when it cannot be used either, or is the directory itself.
     """
@@ -118,7 +118,7 @@ def _make(directory: Path, environ: Mapping[str, str], notice: str | None) -> Pl
 
 
 def _claim(home: Path) -> None:
-    """See to it that `home` is ours; files of two owners would lock one of them out, root's too."""
+    """Raise `PermissionError` unless this user owns `home`: files of two owners, also root's, lock one out."""
     status = home.lstat()
     if status.st_uid != os.geteuid():
         raise PermissionError(errno.EACCES, f"it belongs to user {status.st_uid}, not {os.geteuid()}", str(home))

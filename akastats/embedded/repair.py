@@ -24,7 +24,7 @@ _CHECKERS = ("valkey-check-aof", "redis-check-aof")
 
 
 def is_too_new(log: str) -> bool:
-    """Return whether the server ended because a newer or another one wrote the data; that is no damage."""
+    """Return whether the server ended because a newer or different one wrote the data, which is not damage."""
     unknown = _UNKNOWN_COMMAND.search(log)
     is_newer_command = unknown is not None and unknown[1].upper().encode() in COMMANDS
     return is_newer_command or "Can't handle RDB format version" in log

@@ -56,7 +56,7 @@ def ensure_keeper(place: Place) -> None:
 
 
 class _Launcher:
-    """The launches of one call: the next one does what the log of the last one asks for.
+    """The launches of one call; each reacts to the log of the one before.
 
     Every server that may read the data is tried before anything is done to it, and only one that is no older
     than its writer repairs it: another server's data looks damaged to those that cannot read it.
@@ -74,7 +74,7 @@ class _Launcher:
         self._cures = iter((repair.mend, repair.set_aside))
 
     def launch(self, lock: int) -> None:
-        """Start the server, which inherits `lock`, the held exclusive lock; our copy of it is closed.
+        """Start the server, which inherits the exclusive lock `lock`; this process closes its own copy.
 
         Raises `UntrustedError` for data that must not be served.
         """
@@ -223,7 +223,7 @@ def _configuration(place: Place) -> Iterator[str]:
 
 
 def _quoted(value: str) -> str:
-    """Return a value as a configuration file has it, which knows escapes of bytes."""
+    """Return a value quoted for a configuration file, with escaped bytes."""
     plain = [
         chr(byte) if 32 <= byte < 127 and byte not in b'"\\' else f"\\x{byte:02x}" for byte in os.fsencode(value)
     ]

@@ -56,7 +56,7 @@ def process_id(connection: socket.socket) -> int:
 
 
 def server_name(path: Path, timeout_s: float = 1.0) -> str:
-    """Return kind and version of the server at the socket `path`, as in "valkey 9.1.2"; "" if it does not say."""
+    """Return kind and version of the server at the socket `path`, as in "valkey 9.1.2"; empty if unknown."""
     connection = connect(path, timeout_s)
     if connection is None:
         return ""

@@ -39,7 +39,7 @@ class Given:
 
 @dataclass(frozen=True)
 class Outline:
-    """What must be known of a run before its first record: `started` in epoch seconds.
+    """Fields of a run that its first record needs; `started` in epoch seconds.
 
     `told` is when the first suite says that it began, `None` where none does. `now` is the time of the import, of
     which no run is ahead.

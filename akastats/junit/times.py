@@ -29,7 +29,7 @@ def seconds(text: str) -> float | None:
 
 
 def moment(text: str, now: float = 4e9) -> float | None:
-    """Return a time of ISO 8601, or epoch seconds, as epoch seconds; without a zone it is UTC.
+    """Return a time in ISO 8601 or epoch seconds as epoch seconds; a time without a zone is UTC.
 
     A time more than a day ahead of `now` (epoch seconds), or before 1980, is of a wrong clock and none.
     """
@@ -51,7 +51,7 @@ def _possible(when: float, now: float) -> float | None:
 
 
 class Clock:
-    """Lays the cases of a report one after another from where their suite began, in epoch seconds.
+    """Start times for the cases of a report, one after another from the start of their suite, in epoch seconds.
 
     A suite that does not say when it began, or says a time that is none by `now`, does so when the one before it
     was over. `shift` seconds are added to what suites say.

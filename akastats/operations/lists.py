@@ -37,7 +37,7 @@ class Unlisted(NamedTuple):
 
 
 def unlisted(namespace: str, own: Sequence[str] = (), orphans: int = ORPHANS) -> Operation[list[Unlisted]]:
-    """Read which runs wait to be listed: of `own` those that do, and at most `orphans` that others left behind."""
+    """Read the runs whose index update is pending: those among `own`, and at most `orphans` of other producers."""
     key = keys.unlisted(namespace)
     (seconds, _), *scores = yield from ask_all([("TIME",), *(("ZSCORE", key, run_id) for run_id in own)])
     waiting = [
@@ -51,7 +51,7 @@ def unlisted(namespace: str, own: Sequence[str] = (), orphans: int = ORPHANS) ->
 
 
 def take_turn(namespace: str, holder: str) -> Operation[bool]:
-    """Take, or keep, the turn at listing what others left: a hundred at once would all list the same runs."""
+    """Take, or keep, the turn to index other producers' runs: a hundred at once would all index the same runs."""
     key = keys.listing(namespace)
     (taken,) = yield from tell(("SET", key, holder, "NX", "EX", TURN_S))
     if taken:
@@ -63,7 +63,7 @@ def take_turn(namespace: str, holder: str) -> Operation[bool]:
 
 
 def end_turn(namespace: str) -> Operation[None]:
-    """Leave the turn to others."""
+    """Release the turn."""
     yield from tell(("DEL", keys.listing(namespace)))
 
 
@@ -135,7 +135,7 @@ def file_error(
 
 
 def prune_errors(namespace: str, kept_s: float) -> Operation[int]:
-    """Forget at most 100 fingerprints that nobody has reported for `kept_s` seconds, or beyond the 5,000 newest.
+    """Remove at most 100 fingerprints that were not reported for `kept_s` seconds, or beyond the 5,000 newest.
 
     Both go by the server's time of the last report: failures bear times of clients, one of which may be wrong.
     """

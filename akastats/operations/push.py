@@ -62,7 +62,7 @@ class RunChange:
 
 @dataclass(frozen=True)
 class Step:
-    """The move of a producer's cursor that a batch makes; both as text, see `keys`, kept `ttl_s` seconds."""
+    """The move of a producer's cursor by a batch; both positions as text, see `keys`, kept for `ttl_s` seconds."""
 
     key: str
     start: str
@@ -72,7 +72,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Batch:
-    """What one script applies: the entries of at most 100 labels, oldest first, and their contexts.
+    """The input of one script: the entries of at most 100 labels, oldest first, and their contexts.
 
     `doubt_s`: some may have been applied before, by a cursor that the server has lost, with times up to so many
     seconds from these. Those that their labels' histories hold are left out.

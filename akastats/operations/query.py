@@ -120,7 +120,7 @@ SCAN_COUNT = 1000
 
 
 def reindex(namespace: str) -> Operation[int]:
-    """List every label that has a history; return how many were not listed before.
+    """Index every label that has a history; return how many were not indexed before.
 
     Scans the whole keyspace, as nothing else does: for labels of other writers, and for a list that was lost.
     """

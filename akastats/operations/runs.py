@@ -71,7 +71,7 @@ def finished(fields: dict[str, Any], config: Config, profile: bytes) -> RunChang
 
 
 def merged(fields: dict[str, Any], config: Config, profile: bytes | None) -> RunChange:
-    """Return what a run changes that comes from another server; `profile` is `None` where it has expired there."""
+    """Return the changes that add a run of another server; `profile` is `None` if it has expired there."""
     if profile is not None:
         return finished(fields, config, profile)
     replaceable = " ".join(UNFINISHED)
@@ -111,7 +111,7 @@ def _text(value: Any) -> str:
 
 
 def prune_profiles(config: Config) -> Operation[int]:
-    """Remove the profiles of all but the newest runs; return how many of the next hundred there were.
+    """Remove the profiles of all but the newest runs, at most 100; return the number of removed profiles.
 
     Runs that are dated ahead of the server do not count: they would take the places of all others for years.
     """
@@ -142,7 +142,7 @@ def prune(config: Config, run_id: str) -> Operation[int]:
 
 
 def _prune(namespace: str, listing: Sequence[str], low: str, high: str, now: float) -> Operation[int]:
-    """Remove expired runs from what lies between two scores of each set."""
+    """Remove expired runs between two scores of each set."""
     sizes = yield from ask_all([("ZCOUNT", name, low, high) for name in listing])
     # Begins elsewhere each second: a hundred runs that a wrong clock has dated so may live for a year.
     ranges: list[Command] = [

@@ -27,7 +27,7 @@ def identify() -> Operation[Server]:
 
 
 def identify_single(namespace: str) -> Operation[Server]:
-    """As `identify`; raises `ServerError` of kind `cluster` where a namespace has several slots of a cluster."""
+    """Do as `identify`; raise `ServerError` of kind `cluster` if the namespace spans several cluster slots."""
     server = yield from identify()
     yield from ask("EXISTS", keys.index(namespace), keys.seen(namespace))
     return server
@@ -66,7 +66,7 @@ class Health:
 
 
 def evicts() -> Operation[bool]:
-    """Read whether a server drops keys when its memory is full, or has done so; true where it does not say."""
+    """Return whether a server evicts keys when its memory is full, or has done so; true if it is unknown."""
     try:
         memory, stats = yield from ask_all([("INFO", "memory"), ("INFO", "stats")])
     except ServerError as error:

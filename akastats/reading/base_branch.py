@@ -1,4 +1,4 @@
-"""Which branch a run is compared with, and which runs may stand for a branch.
+"""Choose the branch that a run is compared with, and the runs that count for a branch.
 
 A pull request is never the base, whatever its branch is called, nor is a run inside another run.
 """
@@ -14,7 +14,7 @@ DEFAULT_BRANCHES = ("main", "master")
 
 
 def base_branches(run: Run) -> Iterator[str]:
-    """Yield the branches that a run may be compared with, the first that has runs counts.
+    """Yield the branches that a run may be compared with; the first one with runs counts.
 
     The one that is configured or that its pull request goes into, the repository's default branch, main, master.
     """
@@ -32,7 +32,7 @@ def is_base_itself(run: Run) -> bool:
 
 
 def can_be_base(run: Run) -> bool:
-    """Return whether a run stands for the branch that it names."""
+    """Return whether a run counts for the branch that it names."""
     return not (run.pull_request or run.nested)
 
 

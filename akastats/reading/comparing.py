@@ -1,4 +1,4 @@
-"""Which earlier run a run is compared with."""
+"""Choose the earlier run that a run is compared with."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ class SlowFixture:
 
 @dataclass(frozen=True)
 class Details:
-    """One run: its failures, the most frequent first, what was slowest, and what changed against its base.
+    """One run: its failures, the most frequent first, its slowest tests, and its changes against its base.
 
     All but the base are empty while there is no profile, except the failures of a run in progress.
     `failing_left_out` counts failing tests that no failure names. `changes` are `None` without two profiles,
@@ -94,7 +94,7 @@ def details(namespace: str, run_id: str, size: int = 10) -> Operation[Details]:
 
 
 def _failing_so_far(namespace: str, run: Run) -> Operation[tuple[list[Failure], int]]:
-    """Read the failures of a run in progress; none of a run that has ended."""
+    """Read the failures of a run in progress; empty for a run that has ended."""
     if run.status != "running":
         return [], 0
     stored = yield from runs.values(namespace, [run.id], (runs.FAILING,))
@@ -127,7 +127,7 @@ def read_profile(namespace: str, run_id: str) -> Operation[dict[str, Any]]:
 
 
 def slowest(namespace: str, run: Run, word: str, size: int) -> Operation[list[Slow]]:
-    """Read the `size` slowest of a run, `word` being `test` or `fixture`, slowest first.
+    """Read the `size` slowest tests or fixtures of a run, slowest first; `word` is `test` or `fixture`.
 
     Of a run in progress those that have ended so far; fixtures are summed up at its end.
     """

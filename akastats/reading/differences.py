@@ -1,4 +1,4 @@
-"""Two runs side by side, with what their verdicts know of the tests."""
+"""Compare two runs, with the verdicts of their tests."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_IN_SHORT = 100
 
 @dataclass(frozen=True)
 class Compared:
-    """Two runs and what differs; `left_out` counts changes beyond `MAX_CHANGES` a list."""
+    """Two runs and their differences; `left_out` counts changes beyond `MAX_CHANGES` per list."""
 
     run: Run
     base: Run
@@ -32,7 +32,7 @@ class Compared:
 
 @dataclass(frozen=True)
 class Changes:
-    """What differs from a run's base, at most 100 a list; noise, and what was added and removed, is counted."""
+    """Differences from a run's base, at most 100 per list; noise, added and removed tests are only counted."""
 
     newly_failing: list[Change]
     fixed: list[Change]
@@ -44,7 +44,7 @@ class Changes:
 
 
 def in_short(found: Comparison) -> Changes:
-    """Return a comparison as it stands beside a run's details."""
+    """Return a comparison in the form of a run's details."""
     cut, _ = shortened(found, MAX_IN_SHORT)
     return Changes(
         newly_failing=cut.newly_failing,
@@ -67,7 +67,7 @@ def compare(namespace: str, run_id: str, base_id: str) -> Operation[Compared]:
 
 
 def changes(namespace: str, run: Run, base: Run) -> Operation[Comparison]:
-    """Return what differs between two runs; raises `NotFoundError` where one has no profile (any more)."""
+    """Return the differences of two runs; raises `NotFoundError` if one has no profile (any more)."""
     now = profile.decode((yield from stored_runs.profile(namespace, run.id)))
     before = profile.decode((yield from stored_runs.profile(namespace, base.id)))
     found = comparing.compare(comparing.verdicts(now), comparing.verdicts(before))
@@ -75,7 +75,7 @@ def changes(namespace: str, run: Run, base: Run) -> Operation[Comparison]:
 
 
 def without_noise(namespace: str, run: Run, base: Run, found: Comparison) -> Operation[Comparison]:
-    """Read what both runs mean; return their comparison with what the tests' own history explains as noise."""
+    """Read the verdicts of both runs; return their comparison, with what the tests' history explains as noise."""
     of_run = yield from verdicts.of_run_if_any(namespace, run.id)
     of_base = yield from verdicts.of_run_if_any(namespace, base.id)
     return noise.told_apart(
@@ -84,7 +84,7 @@ def without_noise(namespace: str, run: Run, base: Run, found: Comparison) -> Ope
 
 
 def shortened(found: Comparison, size: int) -> tuple[Comparison, int]:
-    """Return a comparison with at most `size` changes a list, and how many were left out."""
+    """Return a comparison with at most `size` changes per list, and how many were left out."""
     lists: dict[str, list[Change]] = {field.name: getattr(found, field.name) for field in fields(found)}
     left_out = sum(max(0, len(each) - size) for each in lists.values())
     return replace(found, **{name: each[:size] for name, each in lists.items()}), left_out

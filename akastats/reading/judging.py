@@ -120,7 +120,7 @@ def _records(found: Iterable[Run], known: Known, read: Collection[str]) -> list[
 
 
 def past(namespace: str, run: Run) -> Operation[Past]:
-    """Read which runs a run is judged by: a run inside another one by none."""
+    """Read the history for the analysis of a run; empty for a run inside another one."""
     if run.nested:
         return Past(run.branch or "", [], [])
     base_branch = yield from _base_branch(namespace, run)
@@ -134,7 +134,7 @@ def past(namespace: str, run: Run) -> Operation[Past]:
 
 
 def _own(namespace: str, run: Run, base_branch: str) -> Operation[list[Run]]:
-    """Read the runs of the same work before a run, where it is not that of its base."""
+    """Read the earlier runs of the same work; empty if that is the work of its base."""
     own = run.branch or ""
     if own == base_branch and can_be_base(run):
         return []
@@ -142,7 +142,7 @@ def _own(namespace: str, run: Run, base_branch: str) -> Operation[list[Run]]:
 
 
 def _base_branch(namespace: str, run: Run) -> Operation[str]:
-    """Return the branch whose runs a run is compared with; its own where no other has any."""
+    """Return the branch whose runs a run is compared with; its own if no other branch has runs."""
     own = run.branch or ""
     if is_base_itself(run):
         return own
@@ -234,7 +234,7 @@ def facts_of(run: Run) -> RunFacts:
 
 
 def _legs(run: Run) -> str:
-    """Return what jobs share that nothing recorded tells apart; empty for a run that says that it is a rerun.
+    """Return the value that indistinguishable jobs share; empty for a run that is recorded as a rerun.
 
     A job that is started again has another attempt. `pytest || pytest --lf` runs twice in one job.
     """

@@ -63,7 +63,7 @@ def listed_of(label: str, row: Row | None) -> Listed | None:
 
 
 def with_rates(seen: Seen[Listed], rates: Mapping[str, float]) -> Seen[Listed]:
-    """Return tests with the failure rates that their verdicts have, by label, in place of those of their rows."""
+    """Return tests with the failure rates of their verdicts, by label, in place of their rows' rates."""
     known = {name: seen.items[name] for name in rates if name in seen.items}
     changed = {
         name: replace(each, row=replace(each.row, failure_rate=rates[name])) for name, each in known.items()

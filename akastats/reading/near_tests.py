@@ -27,7 +27,7 @@ def known_tests(namespace: str) -> Operation[list[NamedTest]]:
 
 
 def matching(known: Iterable[NamedTest], part: str, suite: str) -> list[NamedTest]:
-    """Return the tests whose node id holds `part`, of the `suite` or, if it is empty, of any, in their order.
+    """Return the tests whose node id contains `part`, of one suite or of any (empty), in their order.
 
     Those that end with it after a separator come alone: `test_a` is no part of `test_ab` then.
     """

@@ -75,7 +75,7 @@ def put(namespace: str, wish: Wish, protected: str, is_forced: bool = False) -> 
 
 
 def protecting_nothing(namespace: str, protected: str) -> Operation[list[str]]:
-    """Read which patterns of `AKA_STATS_PROTECTED` match no known test; none, while no test is known."""
+    """Read the patterns of `AKA_STATS_PROTECTED` that match no known test; empty while no test is known."""
     if not protected.strip():
         return []
     known = yield from known_tests(namespace)

@@ -1,4 +1,4 @@
-"""The tests of a run in progress, from the histories that its points are in already."""
+"""Read the tests of a run in progress, from the histories of its tests."""
 
 from __future__ import annotations
 

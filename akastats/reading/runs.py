@@ -146,7 +146,7 @@ def one(namespace: str, run_id: str) -> Operation[Run]:
 
 
 def those_of(namespace: str, run_ids: Sequence[str]) -> Operation[list[Run]]:
-    """Read some runs; those that are unknown or have expired are left out."""
+    """Read some runs, without those that are unknown or have expired."""
     names = tuple(_STORED.get(name, name) for name in _FIELDS)
     stored = yield from runs.values(namespace, run_ids, names)
     return [run_of(fields) for fields in stored.values() if "id" in fields]
@@ -168,7 +168,7 @@ def newest_of(
 
 
 def _has_ended(run: Run) -> bool:
-    """Return whether a run is over; one inside another run never counts: its reports are not a build's."""
+    """Return whether a run is over; false for a run inside another one, which does not belong to a build."""
     return run.status != "running" and not run.nested
 
 
@@ -181,7 +181,7 @@ def newest(namespace: str, filters: Mapping[str, str] | None = None) -> Operatio
 
 
 def newest_or_running(namespace: str) -> Operation[Run]:
-    """Read the newest run that has ended, else one in progress; raises `NotFoundError` where there is none."""
+    """Read the newest run that has ended, else one in progress; raises `NotFoundError` if there is none."""
     found = yield from page(namespace, {})
     for run in sorted(found.items, key=lambda run: run.status == "running"):
         return run

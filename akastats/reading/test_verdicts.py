@@ -33,7 +33,7 @@ MOST_SUITES = 20
 
 
 def rates(namespace: str, suites: Iterable[str]) -> Operation[dict[str, float]]:
-    """Read the failure rates of tests that have a verdict, by label: each view of a test has this one rate."""
+    """Read the failure rates of tests with a verdict, by label, so that all views of a test show one rate."""
     found: dict[str, float] = {}
     for suite in sorted(suites)[:MOST_SUITES]:
         newest = yield from verdicts.newest_of(namespace, suite, None)

@@ -70,7 +70,7 @@ def of_run_if_any(namespace: str, run_id: str) -> Operation[Verdicts | None]:
 def newest(
     namespace: str, suite: str | None, branch: str = "", before: Run | None = None, is_base: bool = False
 ) -> Operation[Verdicts | None]:
-    """Read the newest verdicts of a suite (empty: of runs without one; `None`: any), of one branch if it is named.
+    """Read the newest verdicts of a suite (empty: runs without one; `None`: any), of `branch` if it is not empty.
 
     `before` leaves out that run and later ones, `is_base` all pull requests. `None` where none of the newest
     200 runs has any. What cannot be read is passed over, so that the first run after an update is judged too.
@@ -83,7 +83,7 @@ def newest(
 
 
 def newest_of(namespace: str, suite: str | None, branch: str | None) -> Operation[Verdicts | None]:
-    """Read the newest verdicts of a suite as above; without a branch those of the default one, else of any.
+    """Read the newest verdicts of a suite; without a branch those of the default branch, else of any.
 
     What a pull request broke or slowed down is not how the suite stands.
     """
@@ -96,7 +96,7 @@ def newest_of(namespace: str, suite: str | None, branch: str | None) -> Operatio
 
 
 def default_branches(namespace: str) -> Operation[list[str]]:
-    """Read which branches may be the default one: that of the newest run, as far as it says so, main, master."""
+    """Read the candidates for the default branch: the newest run's, if it is recorded, then main, master."""
     page = yield from runs.page(namespace, {}, size=1, names=_NAMES)
     known = [run.default_branch for run in page.items if run.default_branch]
     return list(dict.fromkeys((*known, *DEFAULT_BRANCHES)))

@@ -81,7 +81,7 @@ class Unredacted(Redactor):
 
 
 def _covered(text: str, lowered: str, names: Sequence[int]) -> str:
-    """Return `text` without what its structure tells, and what only looks like a secret where one is likely."""
+    """Return `text` without secrets that its structure reveals, and without values that resemble one nearby."""
     passwords = places_of(lowered, PASSWORDS)
     places = sorted({*passwords, *names, *places_of(lowered, NEAR)})[:MOST_PLACES]
     spans = [*structured(text, names[:MOST_PLACES]), *near(text, places, passwords), *of_makers(text, lowered)]

@@ -1,4 +1,4 @@
-"""How much likelier two characters in a row are by lot than in source.
+"""Log-likelihood ratios of two adjacent characters: in random text over source text.
 
 Written by benchmarks/secrets/pairs.py; do not edit. Line and column are classes of characters (`opaque`). A
 character's code, less 75, is the logarithm of the ratio, in eighths.

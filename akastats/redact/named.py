@@ -162,7 +162,7 @@ class Given(NamedTuple):
 
 
 def named(text: str, lowered: str, places: Sequence[int]) -> tuple[str, list[str]]:
-    """Return `text` without the values of telling names, and those values that can be looked for elsewhere.
+    """Return `text` without the values of sensitive names, and the values to search for elsewhere.
 
     lowered: `text` in small letters, as long as it
     places: where names may stand in it (`name_places`)
@@ -182,7 +182,7 @@ def named(text: str, lowered: str, places: Sequence[int]) -> tuple[str, list[str
 
 
 def name_places(lowered: str) -> list[int]:
-    """Return where the words stand that names of secrets have, in order."""
+    """Return the positions of words that occur in names of secrets, in order."""
     return places_of(lowered, WORDS if lowered.isascii() else (*WORDS, *FOREIGN_WORDS))
 
 
@@ -354,18 +354,18 @@ def _is_bare_secret(text: str, name: str, start: int, end: int) -> bool:
 
 
 def name_before(text: str, place: int) -> str:
-    """Return the part of a name that stands directly before a place in it."""
+    """Return the part of a name directly before a position in it."""
     before = text[max(0, place - 60) : place]
     return before[len(before.rstrip(_LETTERS)) :]
 
 
 def is_telling(name: str) -> bool:
-    """Whether a name, in small letters, is that of a secret, and of nothing about one."""
+    """Return whether a lower-case name names a secret, and not a property of one."""
     return bool(_SURE.search(name)) and not _ORDINARY.search(name) and not _ABOUT.search(name)
 
 
 def is_empty(value: str) -> bool:
-    """Whether a value says that there is none."""
+    """Return whether a value stands for no value."""
     return bool(_NOTHING.fullmatch(value)) or not value.strip()
 
 

@@ -1,4 +1,4 @@
-"""Words that look like a password or a key, near a word that tells of one: in prose, commands, calls. Pure.
+"""Find words that look like a password or a key near a sensitive word: in prose, commands, calls. Pure.
 
 What is given to a name is looked for by `named`, and goes however it looks. Here the look decides: letters and
 digits mixed as people and programs mix them for secrets, and not for names, paths, versions and addresses.
@@ -91,7 +91,7 @@ def _makers() -> frozenset[str]:
 
 
 def near(text: str, places: Sequence[int], passwords: Sequence[int]) -> Iterator[Span]:
-    """Yield where secrets stand in lines with a telling word, and in those behind; in order.
+    """Yield the positions of secrets in lines with a sensitive word and in the lines after it, in order.
 
     places: where telling words stand, in order
     passwords: those of them that tell of a password, which may be two words and a number
@@ -127,7 +127,7 @@ _TWO_WORDS = late(r"(?:[A-Za-z]{3,12}[.+~_-]){1,3}(?:[A-Za-z]{3,12})?\d{2,6}")
 
 
 def looks_chosen(word: str) -> bool:
-    """Whether a word mixes letters, digits and marks as passwords do."""
+    """Return whether a word mixes letters, digits and punctuation as passwords do."""
     digits = sum(map(str.isdigit, word))
     if len(word) < 8 or MASK in word or not digits or not any(map(str.isalpha, word)) or _ORDINARY.fullmatch(word):
         return False
@@ -140,7 +140,7 @@ _LONG_NUMBER = late(r"[A-Za-z]{3}\d{2,}(?:$|[^\d\s]*[A-Za-z])")
 
 
 def of_makers(text: str, lowered: str) -> Iterator[Span]:
-    """Yield hexadecimal digits and UUIDs behind the name of a maker whose keys look so."""
+    """Yield hexadecimal strings and UUIDs after the name of a vendor whose keys have that form."""
     if not any(len(word) >= 32 and _HEX.search(word) for word in dict.fromkeys(text.split())):
         return
     for match in _HEX.finditer(text):

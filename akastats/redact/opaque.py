@@ -1,4 +1,4 @@
-"""Tokens without a known form: words so long and so unlike source text that they are drawn by lot. Pure.
+"""Find tokens without a known format: words too long and too unlike source text to be anything but random. Pure.
 
 How unlike is the sum, over the pairs of characters in a row, of how much likelier each pair is by lot than in
 source (`letter_pairs`). What is drawn by lot and no secret stays: digests in hexadecimal, UUIDs, public keys,
@@ -19,7 +19,7 @@ from akastats.redact.letter_pairs import PAIRS
 
 
 class Classes(NamedTuple):
-    """The classes of characters that the pairs are of: each letter, digits, each mark."""
+    """Character classes of the letter pairs: each letter, all digits, each punctuation mark."""
 
     size: int
     digit: int
@@ -92,14 +92,14 @@ def _pairs() -> list[float]:
 
 
 def score(word: str) -> float:
-    """Return how much likelier a word is by lot than in source, as a logarithm, in nats."""
+    """Return the log-likelihood ratio of a word, random over source text, in nats."""
     known, pairs, count = classes(word), _pairs(), CLASSES.size
     total = sum([pairs[before * count + after] for before, after in pairwise(known)])
     return total + (_ONE_CASE * (len(word) - 1) if word.islower() or word.isupper() else 0)
 
 
 def opaque(words: str) -> Iterator[str]:
-    """Yield the words, or parts of them, that are drawn by lot."""
+    """Yield the words, or parts of them, that are random."""
     for match in _RUN.finditer(words):
         run = match.group()
         if not _DIGIT.search(run) and len(run) < _LETTERS_ONLY:
@@ -109,7 +109,7 @@ def opaque(words: str) -> Iterator[str]:
 
 
 def _parts(run: str) -> Iterator[str]:
-    """Yield the parts of a run between dots and slashes that are drawn by lot, with those beside them."""
+    """Yield the random parts of a string between dots and slashes, with the parts beside them."""
     segments = list(_SEGMENT.finditer(run))
     at = 0
     for index, segment in enumerate(segments):
@@ -126,17 +126,17 @@ def _parts(run: str) -> Iterator[str]:
 
 
 def _is_drawn(segment: str) -> bool:
-    """Whether what stands between two marks can be a part of something drawn by lot."""
+    """Return whether the text between two punctuation marks can be part of a random token."""
     return len(segment) <= 3 or (score(segment) > 0 and not _HEX.fullmatch(segment) and not segment.isupper())
 
 
 def _goes_on(segment: str) -> bool:
-    """Whether what stands beside an opaque part belongs to it."""
+    """Return whether the text beside an opaque part belongs to it."""
     return len(segment) <= 2 or score(segment) > 0
 
 
 def is_opaque(word: str) -> bool:
-    """Whether a word is drawn by lot, and none of the ordinary things that are."""
+    """Return whether a word is random, and not an ordinary random value such as a digest."""
     if not SHORTEST <= len(word) <= _LONGEST or _HEX.fullmatch(word) or _ORDINARY.search(word):
         return False
     if len(set(word)) < _FEWEST_CHARACTERS:
@@ -146,7 +146,7 @@ def is_opaque(word: str) -> bool:
 
 
 def _is_data(word: str) -> bool:
-    """Whether a word is the base64 of a text or of a file."""
+    """Return whether a word is the base64 of a text or of a file."""
     try:
         octets = b64decode(word.replace("-", "+").replace("_", "/") + "=" * (-len(word) % 4), validate=True)
     except ValueError:

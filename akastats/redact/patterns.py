@@ -1,4 +1,4 @@
-"""Patterns of the user's own: regular expressions whose cost is known before they are used.
+"""The user's own patterns: regular expressions whose cost is bounded before they are used.
 
 Python cannot stop a search once it has begun. So a pattern is refused unless its structure bounds its steps
 (`structure`), each search reads a window of bounded length, and no search begins once the time is nearly used up.
@@ -25,7 +25,7 @@ MOST = 50
 
 
 class Patterns:
-    """The patterns that can be used; `warning` names the first that cannot, and why."""
+    """The usable patterns; `warning` names the first unusable one, and the reason."""
 
     def __init__(self, patterns: Iterable[str] = (), clock: Callable[[], float] = time.thread_time) -> None:
         self.warning = ""
@@ -36,7 +36,7 @@ class Patterns:
             self.warning = self.warning or problem
 
     def _accept(self, pattern: str) -> str:
-        """Accept a pattern; return why it is refused, empty if it is not."""
+        """Add a pattern; return why it is refused, empty if it is accepted."""
         if len(self._accepted) == MOST:
             return f"of the patterns to redact only the first {MOST} are used"
         try:
@@ -54,7 +54,7 @@ class Patterns:
         return ""
 
     def remove(self, text: str) -> str:
-        """Return `text` without what they match: the group `secret` where a pattern has one, else all of it."""
+        """Return `text` without the matches: the group `secret` if a pattern has one, else the complete match."""
         if not self._accepted:
             return text
         ends = self._clock() + BUDGET_S - SEARCH_S
@@ -69,7 +69,7 @@ class Patterns:
         return "\n".join(lines)
 
     def _line(self, line: str, ends: float) -> str | None:
-        """Return a line without what they match, `None` if the time is over before all of them have read it."""
+        """Return a line without the matches; `None` if the time ends before all patterns have searched it."""
         for pattern in self._accepted:
             spans: list[Span] = []
             for start in _windows(len(line)):
@@ -81,7 +81,7 @@ class Patterns:
 
 
 def _windows(length: int) -> range:
-    """Return where windows begin: half a window apart, so that what is shorter is whole in one of them."""
+    """Return the starts of windows, half a window apart, so that a shorter match is complete in one of them."""
     return range(0, max(1, length - WINDOW // 2), WINDOW // 2)
 
 

@@ -1,4 +1,4 @@
-"""Tokens that are known by how they begin: the formats of published rule sets (`formats`). Pure."""
+"""Find tokens by their prefixes, which published rule sets list (`formats`). Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SHORTER = 0.8
 
 
 class _Format(NamedTuple):
-    """How a maker's tokens look: behind the prefix at least so many characters of an alphabet."""
+    """Format of a vendor's tokens: a prefix, then a least number of characters of an alphabet."""
 
     prefix: str
     rest: re.Pattern[str]
@@ -37,7 +37,7 @@ def _heads() -> re.Pattern[str]:
 
 @lru_cache(maxsize=256)
 def _formats(head: str) -> list[_Format]:
-    """Return the formats that begin so, those with the longest prefix first."""
+    """Return the formats with this beginning, longest prefix first."""
     rows = [row.split()[1:] for row in ROWS.strip().split("\n")]
     found = [_format(prefix, rest) for prefix, rest in rows if prefix[:_HEAD] == head]
     return sorted(found, key=lambda each: -len(each.prefix))
@@ -49,7 +49,7 @@ def _format(prefix: str, rest: str) -> _Format:
 
 
 def prefixed(words: str) -> Iterator[str]:
-    """Yield the tokens in `words` that begin as the tokens of a known maker do."""
+    """Yield the tokens in `words` that begin with the prefix of a known vendor."""
     at = 0
     for match in _heads().finditer(words):
         if match.start() >= at:
@@ -70,5 +70,5 @@ def _token(words: str, start: int, head: str) -> str:
 
 
 def _is_drawn(rest: str, is_hex: bool) -> bool:
-    """Whether what follows a prefix is drawn by lot, and no word: `sk_learn_and_nothing_else`."""
+    """Return whether the text after a prefix is random, unlike `sk_learn_and_nothing_else`."""
     return any(map(str.isdigit, rest)) if is_hex else score(rest) > len(rest) / 4

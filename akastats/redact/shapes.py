@@ -111,7 +111,7 @@ _MOST_KEYS = 100
 
 
 def tokens(text: str, words: Sequence[str], with_opaque: bool = True) -> tuple[str, list[str]]:
-    """Return `text` without tokens, and them; `words` are its words of at least 16 letters, each once.
+    """Return `text` without tokens, and the tokens; `words` are its words of at least 16 letters, each once.
 
     `with_opaque`: also those without a known form, which only look drawn by lot.
     """
@@ -131,7 +131,7 @@ def tokens(text: str, words: Sequence[str], with_opaque: bool = True) -> tuple[s
 
 
 def _in_words(text: str, joined: str, found: Sequence[str]) -> str:
-    """Return `text` without many tokens: in one pass, by the words that hold them."""
+    """Return `text` without many tokens, in one pass over the words that contain them."""
     shown = joined
     for token in islice(found, _MOST_SEARCHED):
         shown = shown.replace(token, MASK)

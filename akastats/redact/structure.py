@@ -39,7 +39,7 @@ _SCOPED = late(r"\(\?[a-zA-Z-]*i")
 
 
 class Begin(NamedTuple):
-    """How an item or a sequence begins.
+    """Possible beginnings of an item or a sequence.
 
     first: characters that it can begin with
     can_be_empty: whether it can match without a character
@@ -52,7 +52,7 @@ class Begin(NamedTuple):
 
 
 class Bound(NamedTuple):
-    """What a search inside an item costs at most, from one position.
+    """Upper bound of the cost of a search inside an item, from one position.
 
     ways: paths that match it and that the next character allows
     exits: paths that match it
@@ -65,7 +65,7 @@ class Bound(NamedTuple):
 
 
 def steps(pattern: str) -> float:
-    """Return how many steps a search in a window takes at most, infinity if nothing bounds it.
+    """Return the most steps that a search in a window takes; infinity if nothing bounds it.
 
     Raises `re.error` for what is not a regular expression.
     """
@@ -80,27 +80,27 @@ def steps(pattern: str) -> float:
 
 
 def _holds_condition(tree: Any) -> bool:
-    """Whether an item holds, at any depth, something that can fail without reading a character."""
+    """Return whether an item holds, at any depth, something that can fail without reading a character."""
     if isinstance(tree, (tuple, list)) or hasattr(tree, "data"):
         return any(map(_holds_condition, tree))
     return str(tree) in _CONDITIONS
 
 
 def _prefix(tree: Sequence[Any]) -> int:
-    """Return how far apart two matches of the literal prefix are at least, in characters."""
+    """Return the least distance of two matches of the literal prefix, in characters."""
     literal = [argument for _, argument in takewhile(lambda item: str(item[0]) == "LITERAL", tree)]
     overlaps = (size for size in range(1, len(literal)) if literal[size:] == literal[: len(literal) - size])
     return next(overlaps, max(1, len(literal)))
 
 
 class _Reader:
-    """Bounds the items of one pattern; `follow` is always the set of characters that may come next."""
+    """Bounds of the items of one pattern; `follow` is the set of characters that may come next."""
 
     def __init__(self, has_ignorecase: bool) -> None:
         self.has_ignorecase = has_ignorecase
 
     def sequence(self, items: Sequence[Any], follow: _Characters) -> Bound:
-        """Bound items that stand in a row."""
+        """Bound the items of a sequence."""
         ways = exits = spent = 1.0
         for (operation, argument), rest in zip(items, self._rests(items, follow), strict=True):
             bound = self._item(str(operation), argument, rest.first)
@@ -110,7 +110,7 @@ class _Reader:
         return Bound(ways, max(exits, ways), spent)
 
     def _rests(self, items: Sequence[Any], follow: _Characters) -> list[Begin]:
-        """Return, for each item, how what stands behind it begins."""
+        """Return, for each item, the beginnings of what follows it."""
         rests = [Begin(follow, True, 1)]
         for operation, argument in list(items)[:0:-1]:
             rests.append(_joined(self._begin(str(operation), argument), rests[-1]))
@@ -207,7 +207,7 @@ class _Reader:
 
 
 def _joined(begin: Begin, rest: Begin) -> Begin:
-    """Return how an item begins that `rest` stands behind."""
+    """Return the beginnings of an item that `rest` follows."""
     if not begin.can_be_empty:
         return begin
     return Begin(begin.first | rest.first, rest.can_be_empty, begin.entry + rest.entry)

@@ -1,4 +1,4 @@
-"""Secrets whose name stands elsewhere: nested dictionaries, tables, SQL, YAML, XML, stored hashes. Pure.
+"""Find secrets apart from their names: nested dictionaries, tables, SQL, YAML, XML, stored hashes. Pure.
 
 Each form is looked for at the telling words of a text, or where something stands that it cannot be without, and
 reads a bounded piece of the text.
@@ -103,7 +103,7 @@ _DELIMITERS = ("|", ",", ";", "\t")
 
 
 def structured(text: str, places: Sequence[int]) -> list[Span]:
-    """Return where the secrets of every form stand; `places` are those of telling words, in order."""
+    """Return the positions of secrets of every form; `places` are the positions of sensitive words, in order."""
     forms = (hashes, inserted, bound, elements, web_keys, inputs, connections, logins)
     spans = [span for form in forms for span in form(text)]
     at, lines = 0, {-1}
@@ -128,7 +128,7 @@ def nested(text: str, start: int, place: int) -> Iterator[Span]:
 
 
 def _name(text: str) -> str:
-    """Return the name that a text begins with, in small letters, with `_` between its words."""
+    """Return the name at the start of a text, in lower case, with `_` between its words."""
     return text[: len(text) - len(text.lstrip(_NAME))].lower().replace("-", "_")
 
 
@@ -136,7 +136,7 @@ _NAME = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 
 
 def _leaves(text: str, start: int) -> Iterator[Span]:
-    """Yield the values of a structure that begins at a bracket, but those under a harmless name."""
+    """Yield the values of a structure that begins at a bracket, except those under a harmless name."""
     depth, key = 0, ""
     for token in _TOKENS.finditer(text, start, start + _LONGEST):
         kind = token.lastgroup
@@ -161,7 +161,7 @@ def _is_value(value: str, has_key: bool, is_quoted: bool) -> bool:
 
 
 def indented(text: str, start: int, place: int, line: int) -> Iterator[Span]:
-    """Yield YAML's block values and what is nested below the name from `start`, or stands in its section."""
+    """Yield YAML's block values, and the values nested below the name at `start` or in its section."""
     block = _BLOCK.match(text, place)
     if block is not None:
         name = text[start : block.end()].partition(":")[0].strip("'\"").lower()
@@ -207,14 +207,14 @@ def _value_of(line: str) -> str:
 
 
 def hashes(text: str) -> Iterator[Span]:
-    """Yield hashes of passwords as systems store them: who has one can guess."""
+    """Yield password hashes as systems store them, because their passwords can be guessed."""
     for mark, form in _HASHES:
         if mark in text:
             yield from (match.span() for match in form.finditer(text))
 
 
 def inserted(text: str) -> Iterator[Span]:
-    """Yield the values for telling columns of INSERT statements."""
+    """Yield the values for sensitive columns of INSERT statements."""
     for match in _INSERT.finditer(text) if "VALUES" in text or "values" in text else ():
         end = text.find(")", match.end())
         values = _VALUES.finditer(text, match.end(), end if end >= 0 else match.end() + _LONGEST)
@@ -222,7 +222,7 @@ def inserted(text: str) -> Iterator[Span]:
 
 
 def bound(text: str) -> Iterator[Span]:
-    """Yield the parameters for telling columns, as SQLAlchemy shows them; all quoted ones, if not of an INSERT."""
+    """Yield SQLAlchemy's parameters: of INSERT those of sensitive columns, else quoted ones after such a word."""
     for match in _PARAMETERS.finditer(text) if "[parameters: " in text else ():
         statement = text[max(0, match.start() - _LONGEST) : match.start()]
         statement = statement[statement.rfind("[SQL:") :]
@@ -240,7 +240,7 @@ def _of_columns(columns: str, values: Sequence[Span]) -> Iterator[Span]:
 
 
 def elements(text: str) -> Iterator[Span]:
-    """Yield the texts of XML and HTML elements with a telling name, attribute or neighbour."""
+    """Yield the texts of XML and HTML elements with a sensitive name, attribute or neighbour."""
     for match in _ELEMENT.finditer(text) if "</" in text or "&lt;/" in text else ():
         name = next(filter(None, match.group("tag", "attribute", "text", "escaped")), "")
         name = name.strip().lower().replace(" ", "_").rpartition(".")[2]
@@ -259,7 +259,7 @@ def web_keys(text: str) -> Iterator[Span]:
 
 
 def inputs(text: str) -> Iterator[Span]:
-    """Yield what pydantic and FastAPI show of a field with a telling name."""
+    """Yield the inputs that pydantic and FastAPI show for a field with a sensitive name."""
     for match in _INPUT.finditer(text) if any(mark in text for mark in _INPUTS) else ():
         before = text[max(0, match.start() - _INPUT_BEFORE) : match.start()]
         location = before[max(before.rfind("\n", 0, max(0, before.rfind("\n"))), before.rfind("{"), 0) :]
@@ -278,14 +278,14 @@ def connections(text: str) -> Iterator[Span]:
 
 
 def logins(text: str) -> Iterator[Span]:
-    """Yield the passwords that a user's name stands before."""
+    """Yield the passwords that follow a user name."""
     for mark, form in _LOGINS:
         if mark in text:
             yield from (match.span("secret") for match in form.finditer(text))
 
 
 def tables(text: str, start: int) -> Iterator[Span]:
-    """Yield the cells below the telling columns of a table or of CSV, whose header is the line at `start`."""
+    """Yield the cells below the sensitive columns of a table or of CSV, whose header is the line at `start`."""
     end = text.find("\n", start)
     line = text[start:end] if end >= 0 else ""
     delimiter = next((each for each in _DELIMITERS if each in line), "")

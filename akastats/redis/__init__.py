@@ -1,4 +1,4 @@
-"""Connections, and the two runners of operations: the only room that knows redis-py.
+"""Connections, and the two runners of operations: the only package that imports redis-py.
 
 `sync_redis` and `async_redis` hold a reader and a writer: attached ones, which are never closed here, or
 own ones, opened at first use from `AKA_STATS_REDIS_URL` and closed when nobody uses them any more.

@@ -1,4 +1,4 @@
-"""Checks of clients that a caller attaches: their kind, their event loop, and whether they may send twice."""
+"""Check clients that a caller attaches: their kind, their event loop, and whether they may send twice."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def check_loop(client: Any) -> None:
 
 
 def sends_once(client: Any) -> bool:
-    """Tell whether we may talk on a connection of the client's pool, so that nothing is sent twice.
+    """Return whether a connection of the client's pool may be used directly, so that nothing is sent twice.
 
     redis-py retries inside `execute_command`. Clients of other classes keep their own way to send a command.
     """

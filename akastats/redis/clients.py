@@ -30,7 +30,7 @@ _POOL: dict[str, Any] = {"max_connections": POOL_CONNECTIONS, "timeout": POOL_TI
 
 
 def connect(url: str, **options: Any) -> Redis:
-    """Return a client of `url` that tries everything once; `options` as redis-py's, timeouts in seconds.
+    """Return a client of `url` that does not retry; `options` are redis-py's, timeouts in seconds.
 
     Callers wait up to `POOL_TIMEOUT_S` for one of its `POOL_CONNECTIONS` connections.
     """

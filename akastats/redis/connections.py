@@ -27,7 +27,7 @@ Client = TypeVar("Client")
 
 
 class Own(Generic[Client]):
-    """An own client and its users: those who opened it, and the contexts entered.
+    """A client of ours and its users: counts of `open_connection` calls and of entered contexts.
 
     `url` is where it leads. A client without users is closed and stays in `closed` for the next one: making a
     client takes three times as long as opening its connection.
@@ -52,7 +52,7 @@ class Own(Generic[Client]):
         return client
 
     def reusable(self, url: str) -> Client | None:
-        """Take out the closed client if it leads to `url`."""
+        """Take out and return the closed client if it has this URL."""
         client, self.closed = self.closed, None
         return client if url == self.url else None
 
@@ -80,7 +80,7 @@ class Connections(Generic[Client]):
 
     @property
     def sends_once(self) -> bool:
-        """Whether nothing is ever sent twice: an attached client may retry by its own means."""
+        """Return whether no command is ever sent twice; an attached client may retry by itself."""
         return self._attached is None or sends_once(self._attached[1])
 
     def attach(self, reader: Client, writer: Client) -> None:
@@ -151,7 +151,7 @@ class SyncRedis(Connections["Redis"]):
         return self
 
     def open_connection(self, redis_url: str | None = None) -> tuple[Redis, Redis]:
-        """Open an own connection that stays open until `close`; without a URL the configured one.
+        """Open a connection that stays open until `close`, to `url` or, without one, the configured URL.
 
         Raises `ConfigError` for another URL while a connection is open or clients are attached.
         """
@@ -236,7 +236,7 @@ class AsyncRedis(Connections["AsyncClient"]):
         return self
 
     async def open_connection(self, redis_url: str | None = None) -> tuple[AsyncClient, AsyncClient]:
-        """As `SyncRedis.open_connection`, for this event loop."""
+        """Open a connection as `SyncRedis.open_connection` does, for this event loop."""
         pair = self._pair(redis_url)
         self._own().opened += 1
         return pair

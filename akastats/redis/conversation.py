@@ -53,7 +53,7 @@ _namespace_of = re.compile(r"(.*?)::[A-Z_]+(?:::|$)", re.DOTALL)
 
 
 def _check_single(client: Any, request: Ask) -> Steps[None]:
-    """Have a server that is part of a cluster refuse: it answers reads of one key, with nothing.
+    """Raise if the server is part of a cluster, which would answer reads of one key with nothing.
 
     That costs the first read of a client one more round trip.
     """

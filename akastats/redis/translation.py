@@ -8,7 +8,7 @@ from akastats.errors import ServerError
 
 
 def driver_errors() -> tuple[type[Exception], ...]:
-    """Return what redis-py's client raises when something is wrong with its server or the way there."""
+    """Return the exceptions that a Redis client raises for faults of its server or its connection."""
     from redis.exceptions import RedisError
 
     return (RedisError, OSError)
@@ -73,7 +73,7 @@ _CLUSTER_ERRORS = {"MovedError", "AskError", "ClusterDownError", "ClusterCrossSl
 
 
 def _is_pool_exhausted(error: Exception) -> bool:
-    """Tell whether a client's pool had no connection to lend: redis-py has no class for it before version 6."""
+    """Return whether a client's pool had no connection to lend: redis-py has no class for it before version 6."""
     return str(error).startswith(("No connection available", "Too many connections"))
 
 

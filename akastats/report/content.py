@@ -90,7 +90,7 @@ def _title(run: Run, found: Sequence[Failing]) -> Line:
 
 
 def _place(run: Run, verdicts: Verdicts | None) -> Line:
-    """Return which code was tested, what it is compared with, and where that is told in full."""
+    """Return the tested code, the base of the comparison, and the link to the full report."""
     line: list[str | Code | Link] = ["Run ", Code(run.id)]
     if run.branch:
         line += [" of ", Code(run.branch)]
@@ -157,7 +157,7 @@ def _codes(names: Sequence[str]) -> Iterator[str | Code]:
 
 
 def build_note(verdicts: Verdicts) -> str:
-    """Return why a suite name is needed to tell the runs of a build apart; empty where none is."""
+    """Return why the runs of a build need suite names; empty if they do not."""
     if verdicts.equal_runs:
         return (
             f"{verdicts.equal_runs:,} runs of this build cannot be told apart: their differences prove nothing; "

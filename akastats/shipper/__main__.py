@@ -1,4 +1,4 @@
-"""`python -m akastats.shipper SPOOL`: deliver one run while it goes on, then what other runs left behind.
+"""`python -m akastats.shipper SPOOL`: deliver one run while it is in progress, then other undelivered runs.
 
 Where to is told by the environment: `AKA_STATS_*` as for the library, and `AKA_STATS_EMBEDDED` with the
 directory of the embedded server when no URL is configured. `AKA_STATS_STARTED_IN` and `AKA_STATS_ROOT` are the
@@ -109,7 +109,7 @@ class Shipper:
         return result
 
     def _observed(self, operation: Operation[Any]) -> Operation[Any]:
-        """Execute an operation unchanged, and note each answer as progress: one of 100 requests takes its time."""
+        """Execute an operation, and note each reply as progress, because some operations have 100 requests."""
         try:
             request = next(operation)
             while True:
@@ -305,7 +305,7 @@ class Shipper:
             pass
 
     def _list(self, delivered: list[str], orphans: bool) -> int:
-        """Bring lists up to date with some runs, and with `orphans` some of others; return how many that were."""
+        """Update the indexes with some runs, and with `orphans` some of other producers; return their number."""
         try:
             return int(self.carry(refresh(self._config, delivered, orphans)))
         except (AkastatsError, *UNSOUND):
@@ -313,7 +313,7 @@ class Shipper:
             return 0
 
     def _list_orphans(self) -> None:
-        """List all runs that other shippers have left, unless another one is at it."""
+        """Update the indexes with all runs of other shippers, unless another shipper is doing so."""
         namespace = self._config.namespace
         try:
             while self.carry(listing.take_turn(namespace, self.delivery.producer)):
@@ -376,7 +376,7 @@ def main(arguments: list[str]) -> int:
 
 @contextmanager
 def claim(spool: Path) -> Iterator[None]:
-    """Keep other shippers from delivering a spool beside us: of 40 that end at once each would deliver all."""
+    """Lock a spool against other shippers: of 40 that end at once, each would deliver all spools."""
     try:
         descriptor = locks.take_exclusive(lock_of(spool))
     except OSError:
@@ -411,13 +411,13 @@ def prepare(spool: Path) -> tuple[Shipper, embedded.Lease | None]:
 
 
 def _checkout(spool: Path) -> Checkout | None:
-    """Begin to read what git says of the code: first of all, since tests may change files that git tracks."""
+    """Begin to read the state of the checkout: first of all, because tests may change files that git tracks."""
     root = os.environ.get(ROOT, "")
     return Checkout(spool, Path(root), _began(os.environ, time.time()), os.environ) if root else None
 
 
 def _began(environ: Mapping[str, str], now: float) -> float:
-    """Return when the run began, in epoch seconds: before this process, whose start may take a second."""
+    """Return the start of the run in epoch seconds: before this process, which may take a second to start."""
     try:
         began = float(environ.get("AKA_STATS_STARTED_AT", ""))
     except ValueError:
@@ -427,7 +427,7 @@ def _began(environ: Mapping[str, str], now: float) -> float:
 
 
 def give_up(spool: Path) -> None:
-    """Write that the run is not delivered to its end, and the last reason that is known."""
+    """Write that the run is not delivered completely, with the last known reason."""
     told = states.read(spool)
     reason = f"{told.message}; " if told is not None and told.message else ""
     fail(spool, f"{reason}gave up after {AFTERLIFE_S:.0f} s; the next run or `akastats drain` delivers it")

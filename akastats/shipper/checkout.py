@@ -1,4 +1,4 @@
-"""The state of the checkout that a run tests, by git itself: commit, branch, and whether all is committed.
+"""Read the state of the checkout that a run tests, with git: commit, branch, and whether all is committed.
 
 Git is started beside the tests, never in their process. Comparing the working tree takes it less than 10 ms for
 100 files and 0.1 s for 50,000, so it begins with the run, and the run's record takes the answer when it is there.
@@ -43,12 +43,12 @@ _TEST_FILES = (":(top,glob)**/test_*.py", ":(top,glob)**/*_test.py", ":(top,glob
 
 
 def path_for(spool: Path) -> Path:
-    """Return where the state of a run's checkout is written, beside its spool."""
+    """Return the path of the file with the state of a run's checkout, beside its spool."""
     return spool.with_suffix(".checkout")
 
 
 class Checkout:
-    """Reads the state of a checkout in the background and keeps it beside the run's spool.
+    """Reader of a checkout's state in the background, which stores it beside the run's spool.
 
     `began` is when the run began, in epoch seconds: what changed later was changed by the tests.
     """
@@ -66,7 +66,7 @@ class Checkout:
             state.put(path_for(self._spool), json.dumps(self._fields))
 
     def fields(self, waits: bool) -> dict[str, Any]:
-        """Return what is known by now, or with `waits` in the end."""
+        """Return the fields that are known now, or with `waits` all fields."""
         if waits:
             # Four commands, each ended at its limit.
             self._reading.join(5 * LIMIT_S)
@@ -74,7 +74,7 @@ class Checkout:
 
 
 def stored_fields(spool: Path) -> dict[str, Any]:
-    """Return what was kept beside a spool; empty if nothing was."""
+    """Return the fields that are stored beside a spool; empty if there are none."""
     for path in state.newest_first(path_for(spool)):
         try:
             stored = json.loads(trust.read_trusted(path))
@@ -86,13 +86,13 @@ def stored_fields(spool: Path) -> dict[str, Any]:
 
 
 def complete(header: Mapping[str, Any], checkout: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a checkout that a run's header does not have; a pull request's branch is not git's."""
+    """Return the checkout's fields that a run's header lacks, without git's branch for a pull request."""
     left_out = ("branch",) if header.get("pull_request") else ()
     return {name: value for name, value in checkout.items() if name not in left_out and not header.get(name)}
 
 
 def read_checkout(root: Path, began: float, environ: Mapping[str, str]) -> dict[str, Any]:
-    """Return what git says of the code in `root`; empty outside of a repository, and where git does not answer."""
+    """Return the fields that git reports for `root`; empty outside of a repository or if git does not answer."""
     try:
         repository = git.find(root)
         return _read(_Git(repository, environ), root, began) if repository else {}
@@ -117,7 +117,7 @@ def _read(repository: _Git, root: Path, began: float) -> dict[str, Any]:
 
 
 def _is_older(root: Path, change: str, began: float) -> bool:
-    """Return whether a change was there when the run began; tests may write files that git tracks."""
+    """Return whether a change is older than the run; tests may write files that git tracks."""
     kind, states, *_ = change.split(" ", 2)
     if kind != "1" or states[0] != "." or states[1] == "D":
         return True
@@ -128,7 +128,7 @@ def _is_older(root: Path, change: str, began: float) -> bool:
 
 
 class _Git:
-    """Runs git in one repository: bounded, and without touching anything."""
+    """Runner of git commands in one repository, with limits on time and output and without changes to it."""
 
     def __init__(self, repository: git.Repository, environ: Mapping[str, str]) -> None:
         self.root = repository.root.resolve()
@@ -140,14 +140,14 @@ class _Git:
         self._command = ["git", "-C", str(self.root), *(part for each in settings for part in ("-c", each))]
 
     def has_new(self, directory: Path) -> bool:
-        """Return whether git does not know some test file, or nothing in `directory`."""
+        """Return whether some test file is untracked, or all of `directory`."""
         if self.run("ls-files", "-z", "--", str(directory.resolve())) == []:
             return True
         others = ("ls-files", "-z", "--others", "--exclude-standard", "--", *_TEST_FILES)
         return not self._is_ci and bool(self.run(*others))
 
     def run(self, *arguments: str) -> Sequence[str] | None:
-        """Return the first entries that a command of git writes, split at zero bytes; `None` if it fails."""
+        """Return the first entries of a git command's output, split at zero bytes; `None` if it fails."""
         process = subprocess.Popen(
             [*self._command, *arguments],
             env=self._environ,

@@ -55,7 +55,7 @@ class Pending:
 
 
 class Delivery:
-    """Follows one spool and applies what it says, from where the server's cursor stands.
+    """Delivery of one spool: follows it and applies its records, from the server's cursor on.
 
     `carry` carries out an operation on the server; its `ServerError`s come through. `elsewhere` are the
     directories in which the spool may go on; `syncs`: a run that goes on is kept from a power cut, and nobody has
@@ -112,14 +112,14 @@ class Delivery:
 
     @property
     def producer(self) -> str:
-        """Whose records these are; by the first of them, once it is read, and until then by the file's name."""
+        """The producer of the records: named by the first record once it is read, before that by the file name."""
         if not self._producer and self.story.header:
             self._producer = identity(self._name, self.story.header)
         return self._producer or identity(self._name, {})
 
     @property
     def is_cut_short(self) -> bool:
-        """Whether the server has more of the spool than this file: a longer copy of it was delivered."""
+        """Return whether the server has more records than this file, because a longer copy was delivered."""
         applied = (self._cursor or "0").partition(":")[0]
         return int(applied) > self._last_seq
 
@@ -140,7 +140,7 @@ class Delivery:
 
     @property
     def position(self) -> str:
-        """Where the server's cursor stands as far as is known; empty before it was read."""
+        """The server's last known cursor; empty before it is read."""
         return self._cursor or ""
 
     @property
@@ -222,7 +222,7 @@ class Delivery:
         return str(self._cursor)
 
     def _compare_clocks(self) -> None:
-        """Take in again what a machine has recorded whose clock differs from the server's, with times moved."""
+        """Read the spool again with times moved if the recording machine's clock differs from the server's."""
         if not self.story.header:
             self.read()
         header = self.story.header
@@ -350,7 +350,7 @@ class Delivery:
             self.deliver()
 
     def note_as_applied(self) -> None:
-        """Have the server note that it has all of a spool whose cursor it does not know."""
+        """Set the server's cursor to the end of a spool that it has completely, but has no cursor for."""
         while True:
             self._pending.clear()
             if not self.read():
@@ -377,7 +377,7 @@ class Delivery:
             self.finish()
 
     def _apply_crash(self, added: list[Added]) -> None:
-        """Apply the points of the test that the process died in, once: they have a cursor of their own."""
+        """Apply the points of the test that the process died in, exactly once, by a cursor of their own."""
         if not added:
             return
         step = Step(keys.cursor(self._config.namespace, f"{self.producer}-crash"), "0", "1")
@@ -438,7 +438,7 @@ class Delivery:
         self._advance(stands)
 
     def _doubt(self, until: tuple[int, float]) -> None:
-        """Have the server look whether it has what lies before a position, if it is one that evicts keys.
+        """Treat records before a position as doubtful, to be checked, if the server evicts keys.
 
         One that does not came back from older data, labels and cursor of one moment.
         """
@@ -456,7 +456,7 @@ class Delivery:
 
 
 def is_misdated(started: float, now: float, server_now: float) -> bool:
-    """Whether a run of this machine was recorded by a clock as wrong as its present one, `now`; epoch seconds.
+    """Return whether this machine's clock was as wrong during a run as it is at `now` (epoch seconds).
 
     It may have been recorded before the clock was moved: then its time is closer to the server's.
     """
@@ -474,7 +474,7 @@ _START, _END = (0, 0.0), (sys.maxsize, 0.0)
 
 
 def _position(cursor: str) -> tuple[int, float]:
-    """Return a cursor so that later ones are greater: a record's number, and how many of its points."""
+    """Return a cursor that orders by time: a record's number, and the count of its applied points."""
     seq, _, points = cursor.partition(":")
     return int(seq), float(points or "inf")
 
@@ -517,13 +517,13 @@ TOLD = (
 
 
 def _progress(story: Story, counts: dict[str, int]) -> dict[str, Any]:
-    """Return the fields of a run in progress: its counts, and which tests fail so far."""
+    """Return the fields of a run in progress: its counts, and its failing tests so far."""
     fields: dict[str, Any] = {name: count for name, count in counts.items() if name != "seen"}
     return {**fields, "duration": round(story.duration, 6), runs.FAILING: profile.encode_failing(story)}
 
 
 def run_fields(story: Story, checkout: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return a run's record as far as its story goes, completed by what git says of its `checkout`."""
+    """Return a run's record from its story so far, completed with the fields of its `checkout`."""
     fields = {name: story.header[name] for name in TOLD if name in story.header}
     fields |= complete(story.header, checkout or {})
     fields["status"] = story.status

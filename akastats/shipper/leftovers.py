@@ -62,7 +62,7 @@ class Drained:
 
 
 def waiting(*directories: Path, old: bool = False, is_named: bool = False) -> list[Path]:
-    """Return the spools of some directories, newest run first; with `old`, those put aside for their age too.
+    """Return the spools of some directories, newest run first; with `old`, also those set aside for their age.
 
     Directories that are not this user's alone are passed over, unless the user has named them (`is_named`).
     Of one that moved while it was written only the longest copy counts.
@@ -85,7 +85,7 @@ def lock_of(path: Path) -> Path:
 
 
 def _is_claimed(path: Path) -> bool:
-    """Whether the shipper of a spool is delivering it."""
+    """Return whether the shipper of a spool is delivering it."""
     try:
         descriptor = os.open(lock_of(path), os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
@@ -144,7 +144,7 @@ def drain_one(
     carry_all: CarryAll | None = None,
     is_named: bool = False,
 ) -> Drained:
-    """Deliver one spool, if its run is over; one that no run can be read from, or that goes elsewhere, stays.
+    """Deliver one spool if its run is over; keep one without a readable run, or with another destination.
 
     One that is too old for the server to know whether it has it is renamed and stays too, unless by `force`. One
     of another user is read only where the user has named it, or its directory (`is_named`).
@@ -199,7 +199,7 @@ def _deliver(
 
 
 def _known_otherwise(delivery: Delivery, config: Config, carry: Carry) -> Drained | None:
-    """Return the outcome for a spool whose run is stored, though not a record of it is noted as applied.
+    """Return the outcome for a spool whose run is stored although no record of it is noted as applied.
 
     Its points were merged, or delivered from a copy whose name an earlier release took for its identity.
     """
@@ -257,7 +257,7 @@ def _is_told(delivery: Delivery, config: Config, carry: Carry) -> bool:
 
 
 def _is_too_old(delivery: Delivery, config: Config, carry: Carry) -> bool:
-    """Whether a spool may have been delivered by a cursor that has expired since; by the server's clock.
+    """Return whether a spool's cursor may have expired after its delivery, by the server's clock.
 
     The server knows a run for `run_days`, so an unknown one that is younger was never delivered. One that bears a
     time before there were spools was dated by a wrong clock, which says nothing of its age.
@@ -283,7 +283,7 @@ def _put_aside(delivery: Delivery) -> Drained:
 
 
 def is_dead(header: Mapping[str, Any], path: Path) -> bool:
-    """Whether the process that wrote a spool is gone; one of another machine is, once its spool is here.
+    """Return whether the process that wrote a spool is gone; one of another machine is, once its spool is here.
 
     Of a process of another container, or one that this system does not show, the lock on its spool tells.
     """

@@ -1,4 +1,4 @@
-"""How long a shipper lives: while its run is in progress, and after its end while the delivery makes progress."""
+"""Limit a shipper's lifetime: it lives during its run, and after that while the delivery makes progress."""
 
 from __future__ import annotations
 
@@ -53,17 +53,17 @@ class Lifetime:
         return self._has_lock and not any(map(is_locked, state.homes(self._spool)))
 
     def note_progress(self) -> None:
-        """Note that the delivery got on: a server under a hundred runs at once answers slowly, but answers."""
+        """Note that the delivery made progress: a server with 100 runs at once is slow, but replies."""
         self._moved_at = self._clock()
 
     def is_over(self, seconds: float) -> bool:
-        """Whether the run ended, and the delivery last made progress, more than `seconds` ago."""
+        """Return whether the run ended, and the delivery last made progress, more than `seconds` ago."""
         if self._ended_at is None and self.has_died():
             self._ended_at = self._clock()
         return self._ended_at is not None and self._clock() - max(self._ended_at, self._moved_at) > seconds
 
     def bound(self, give_up: Callable[[], None]) -> None:
-        """Call `give_up` and end this process when it outlives its run without progress, whatever it hangs in."""
+        """Call `give_up` and end this process if it outlives its run without progress, wherever it hangs."""
         threading.Thread(target=self._watch, args=(give_up,), daemon=True).start()
 
     def _watch(self, give_up: Callable[[], None]) -> None:

@@ -36,7 +36,7 @@ class Told:
 
 
 def refresh(config: Config, own: Sequence[str] = (), orphans: bool = True) -> Operation[int]:
-    """List the runs `own`, and with `orphans` some that others left undone; return how many runs that were."""
+    """Index the runs `own`, and with `orphans` some of other producers; return the number of runs."""
     waiting = yield from lists.unlisted(config.namespace, own, ORPHANS if orphans else 0)
     labels: dict[str, None] = {}
     sightings: list[Sighting] = []

@@ -1,4 +1,4 @@
-"""Adding the runs of one server to another that began with the same history, or with none.
+"""Add the runs of one server to another one, which began with the same history or with none.
 
 A run is added once: one that is over there is passed over, and of one that is known in part only the points that
 are missing are added. The cursors of the spools come along, so that a spool of such a run adds nothing later.
@@ -44,7 +44,7 @@ PAGE_POINTS = 100
 
 @dataclass(frozen=True)
 class Merged:
-    """What a merge added: ids of runs, and how many points.
+    """Result of a merge: the ids of added runs, and the number of added points.
 
     `known` counts runs that were there before, `running` those in progress, which a later copy adds.
     """
@@ -57,7 +57,7 @@ class Merged:
 
 @dataclass(frozen=True)
 class _Selection:
-    """The runs to add: their stored fields by id, and the times that they cover."""
+    """The runs to add: their stored fields by id, and the time span of each."""
 
     fields: dict[str, dict[str, str]]
     spans: tuple[tuple[float, float], ...] = ()
@@ -69,14 +69,14 @@ class _Selection:
         return min((start for start, _ in self.spans), default=float("inf"))
 
     def has(self, timestamp: float, run_id: str) -> bool:
-        """Return whether a point is of these runs; one whose context names no run is, if it lies in their time."""
+        """Return whether a point is of these runs; one whose context names no run is, if it is in their time."""
         if run_id:
             return run_id in self.fields
         return any(start <= timestamp <= end for start, end in self.spans)
 
 
 def merge(config: Config, source: Carry, target: Carry, advance: Callable[[int], object] = int) -> Merged:
-    """Add the runs that `source` has and `target` has not; `advance` is called with each label that was read.
+    """Add the runs that only `source` has to `target`; `advance` is called with the number of labels read.
 
     Raises `ServerError`, and can be called again.
     """
@@ -117,7 +117,7 @@ def _stored(config: Config, source: Carry, run_id: str) -> dict[str, str]:
 
 
 def _is_there(stored: Mapping[str, str], there: Mapping[str, str]) -> bool:
-    """Return whether a run is known as it is here: over, or crashed at the same test."""
+    """Return whether the target has the same state of a run: over, or crashed at the same test."""
     status = there.get("status", "running")
     if status == "crashed":
         return stored.get("status") == "crashed" and int(stored.get("tests", 0)) <= int(there.get("tests", 0))
@@ -143,7 +143,7 @@ def _labels(config: Config, source: Carry) -> Iterator[list[str]]:
 def _merge_labels(
     config: Config, source: Carry, target: Carry, selection: _Selection, labels: Sequence[str]
 ) -> int:
-    """Add the points of some labels that the target lacks; return how many those were."""
+    """Add the points of some labels that the target lacks; return their number."""
     found = source(_newest(config, labels, selection.since))
     chosen = {label: of_runs for label in labels if (of_runs := _chosen(config, source, selection, found[label]))}
     added = 0
@@ -166,7 +166,7 @@ def _merge_labels(
 
 
 def _newest(config: Config, labels: Sequence[str], since: float) -> Operation[dict[str, list[bytes]]]:
-    """Read the points of labels from a time on; those of longer histories in a second step."""
+    """Read the points of labels from a time on; longer histories in a second step."""
     names = [keys.history(config.namespace, label) for label in labels]
     pages = yield from ask_all([("LRANGE", name, 0, PAGE_POINTS - 1) for name in names])
     found = dict(zip(labels, pages, strict=True))
@@ -189,7 +189,7 @@ def _context_of(entry: bytes) -> str:
 
 
 def _chosen(config: Config, source: Carry, selection: _Selection, entries: Sequence[bytes]) -> list[bytes]:
-    """Return those entries that are of the selected runs."""
+    """Return the entries of the selected runs."""
     unread = {_context_of(entry) for entry in entries} - selection.run_of.keys() - {""}
     if unread:
         texts = source(query.contexts(config.namespace, unread))
@@ -200,7 +200,7 @@ def _chosen(config: Config, source: Carry, selection: _Selection, entries: Seque
 
 
 def _run_named(context: bytes) -> str:
-    """Return the run that a context names, empty if it is anything else."""
+    """Return the run that a context names; empty if it names none."""
     if not context.startswith(b"{"):
         return ""
     try:
@@ -212,7 +212,7 @@ def _run_named(context: bytes) -> str:
 
 
 def _minus(entries: Sequence[bytes], there: Sequence[bytes]) -> list[bytes]:
-    """Return the entries that are not there yet; of equal ones as many as are missing."""
+    """Return the missing entries, with the missing number of equal ones."""
     left = Counter(there)
     missing = []
     for entry in entries:
@@ -224,7 +224,7 @@ def _minus(entries: Sequence[bytes], there: Sequence[bytes]) -> list[bytes]:
 
 
 def _packed(config: Config, source: Carry, missing: Mapping[str, Sequence[bytes]]) -> tuple[Batch, bool]:
-    """Return a batch of what is missing, and whether it is all."""
+    """Return a batch of missing points, and whether it has all of them."""
     contexts = _contexts(config, source, missing)
     batch, size, count = Batch(), 0, 0
     for label, entries in missing.items():
@@ -246,7 +246,7 @@ def _packed(config: Config, source: Carry, missing: Mapping[str, Sequence[bytes]
 
 
 def _contexts(config: Config, source: Carry, missing: Mapping[str, Sequence[bytes]]) -> dict[str, Context]:
-    """Read what the missing points refer to, and for how long it is kept."""
+    """Read the contexts of the missing points, with their times to live."""
     newest = [entry for entries in missing.values() for entry in entries[-BATCH_POINTS:]]
     ids = sorted({_context_of(entry) for entry in newest} - {""})
     texts = source(query.contexts(config.namespace, ids))
@@ -260,7 +260,7 @@ def _lives(namespace: str, ids: Sequence[str]) -> Operation[dict[str, int]]:
 
 
 def _merge_run(config: Config, source: Carry, target: Carry, fields: Mapping[str, str]) -> None:
-    """Write the record and profile of a run whose points are there, and how far its spool was applied."""
+    """Write the record and profile of a run after its points, and the cursor of its spool."""
     try:
         content = source(runs.profile(config.namespace, fields["id"]))
     except NotFoundError:

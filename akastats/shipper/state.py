@@ -79,7 +79,7 @@ def read(spool: Path) -> State | None:
 
 
 def homes(path: Path) -> list[Path]:
-    """Return where a file beside a spool may be: there, or where the spool may have gone on.
+    """Return the possible paths of a file beside a spool: there, or where the spool may have been continued.
 
     Directories that others could have put one into are left out.
     """

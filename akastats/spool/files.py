@@ -90,7 +90,7 @@ LOCK_TRIES = 20
 
 
 def lock(descriptor: int) -> bool:
-    """Lock a spool as one that its process has open, until that closes it or ends; return whether it is locked.
+    """Lock an open spool until its process closes it or ends; return whether it is locked.
 
     A lock shows without /proc, and from another container, that a run is in progress.
     """
@@ -107,7 +107,7 @@ def lock(descriptor: int) -> bool:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether a process has the spool open that writes it; false where that cannot be found out."""
+    """Return whether the process that writes the spool has it open; false if that is unknown."""
     for mode in (O_RDWR, O_RDONLY):
         try:
             descriptor = open_file(path, mode | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)

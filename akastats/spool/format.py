@@ -1,4 +1,4 @@
-"""The spool's line and its records. Pure.
+"""Encode and decode the lines of a spool. Pure.
 
 A spool is ASCII lines, each `crc32 length body`, the body `seq json`: the CRC (eight hex digits) and the
 length (bytes) are those of the body, so that each line proves itself. `seq` counts from 1. The JSON is an
@@ -129,7 +129,7 @@ def records_in(damaged: bytes) -> Iterator[Found]:
 
 
 def identity(name: str, header: Mapping[str, Any]) -> str:
-    """Return the producer of a spool: the same one under whatever name a copy of it lies.
+    """Return the producer of a spool, which is the same for each copy, whatever its name.
 
     The first record names it. Of spools of earlier releases the file's name does; one that was renamed is known by
     what its first record holds.

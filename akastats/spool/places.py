@@ -53,7 +53,7 @@ def _user() -> int | str:
 
 
 def problem_of(directory: Path) -> str:
-    """Return why nothing is to be read from or written to a spool directory; empty if it may be.
+    """Return why a spool directory must not be read or written; empty if it may be.
 
     It and the directories of ours above it must belong to this user or root, be no links, and be closed to others:
     below a shared directory somebody else can have made them before us.
@@ -69,7 +69,7 @@ def problem_of(directory: Path) -> str:
 
 
 def close_to_others(directory: Path) -> None:
-    """Take from others what a project's spool directory, or the `.akastats` above it, grants them by its mode.
+    """Remove other users' permissions on a project's spool directory and on the `.akastats` above it.
 
     What they put there before stays theirs, and is not read. In shared places nothing is mended.
     """

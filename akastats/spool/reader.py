@@ -26,7 +26,7 @@ _DECORATION = b"\xef\xbb\xbf\r"
 
 
 class Reader:
-    """Follows one spool: each `read` returns some of what has been added since.
+    """Reader of one spool: each `read` returns some of the records added since the last one.
 
     A file that others own or can write to is read only if the user has named it or its directory (`is_named`).
     The file stays open, so that it can be deleted meanwhile. One that is longer, of the same name, in one of
@@ -111,7 +111,7 @@ class Reader:
                 yield directory / self.path.name
 
     def _opened(self, path: Path) -> int:
-        """Open what must be a plain file of ours, or of whoever owns what the user has named."""
+        """Open a plain file of this user, or of the owner of a directory that the user named."""
         try:
             return trust.open_trusted(path, self._is_named)
         except OSError as error:

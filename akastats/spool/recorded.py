@@ -1,4 +1,4 @@
-"""Which runs a project has recorded on this machine: a small file per run beside its spool, which outlives it.
+"""Index of the runs that a project recorded on this machine: a small file per run, which outlives its spool.
 
 Jobs of a matrix share build and job, so only the machine itself knows which run is its own.
 """
@@ -58,7 +58,7 @@ def recorded_run(header: Mapping[str, Any], root: str) -> RecordedRun:
 
 
 def write(spool: Path, run: RecordedRun) -> None:
-    """Write a run's file beside its spool; a run without it is recorded all the same."""
+    """Write a run's file beside its spool; an error is ignored, because the run does not need the file."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
     try:
         descriptor = os.open(spool.with_suffix(SUFFIX), flags, 0o600)
@@ -73,7 +73,7 @@ def write(spool: Path, run: RecordedRun) -> None:
 
 
 def read(directories: Iterable[Path]) -> list[RecordedRun]:
-    """Return the runs that some spool directories tell of, newest first; files of other users are left out."""
+    """Return the runs recorded in some spool directories, newest first, without files of other users."""
     paths = [path for directory in directories if not problem_of(directory) for path in _files(directory)]
     newest = sorted(paths, key=lambda path: path.name, reverse=True)[:MOST_READ]
     found = [run for path in newest if (run := _parsed(path)) is not None]
