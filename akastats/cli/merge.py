@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from akastats import embedded, redis
+from akastats import embedded, keys, redis
 from akastats.cli import output, spools, target
 from akastats.cli.drain import Carry, update_lists
 from akastats.cli.options import Directory, Json, Namespace, Url
@@ -21,18 +21,24 @@ from akastats.cli.target import FOLDER
 from akastats.config import Config
 from akastats.embedded import append_only, formats
 from akastats.errors import AkastatsError, ConfigError
+from akastats.operations import runs
+from akastats.operations.requests import ask
 from akastats.shipper.leftovers import drain_one
 from akastats.shipper.merging import Merged, merge
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Result of one directory: the runs added from its data and its spools; `problem` is why it added none."""
+    """Result of one directory: the runs added from its data and its spools; `problem` is why it added none.
+
+    `known_spools` are those runs of `from_spools` that were complete before.
+    """
 
     directory: Path
     merged: Merged = field(default_factory=Merged)
     from_spools: tuple[str, ...] = ()
     problem: str = ""
+    known_spools: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -94,14 +100,23 @@ def _merge(origin: Origin, config: Config, carry: Carry, advance: Callable[[int]
     try:
         with ExitStack() as stack:
             copy = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="aka-")))
+            before = _complete_runs(config, carry) if origin.spools else frozenset()
             from_spools = _deliver(origin, copy, config, carry)
             merged = Merged()
             if origin.data is not None:
                 source = stack.enter_context(_served(origin.data, copy / FOLDER))
                 merged = merge(config, source, carry, advance)
-            return Outcome(origin.given, merged, from_spools)
+            known = tuple(run_id for run_id in from_spools if run_id in before)
+            return Outcome(origin.given, merged, from_spools, known_spools=known)
     except (AkastatsError, OSError) as error:
         return Outcome(origin.given, problem=str(error))
+
+
+def _complete_runs(config: Config, carry: Carry) -> frozenset[str]:
+    """Return the ids of the runs that are known and over."""
+    ids = [runs.name_of(member) for member in carry(ask("ZRANGE", keys.runs(config.namespace), 0, -1))]
+    states = carry(runs.values(config.namespace, ids, ("status",)))
+    return frozenset(run_id for run_id, state in states.items() if state.get("status", "running") != "running")
 
 
 def _deliver(origin: Origin, copy: Path, config: Config, carry: Carry) -> tuple[str, ...]:
@@ -161,5 +176,6 @@ def _item(outcome: Outcome) -> dict[str, Any]:
 
 def _row(outcome: Outcome) -> tuple[object, ...]:
     merged = outcome.merged
-    added = len({*merged.run_ids, *outcome.from_spools})
-    return (outcome.directory, added, merged.points, merged.known, merged.running)
+    added = {*merged.run_ids, *outcome.from_spools} - set(outcome.known_spools)
+    known = {*merged.known_ids, *outcome.known_spools} - added
+    return (outcome.directory, len(added), merged.points, len(known), merged.running)

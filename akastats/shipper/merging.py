@@ -46,13 +46,14 @@ PAGE_POINTS = 100
 class Merged:
     """Result of a merge: the ids of added runs, and the number of added points.
 
-    `known` counts runs that were there before, `running` those in progress, which a later copy adds.
+    `known` counts runs that were there before (`known_ids`), `running` those in progress, which a later copy adds.
     """
 
     run_ids: tuple[str, ...] = ()
     points: int = 0
     known: int = 0
     running: int = 0
+    known_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,10 +88,10 @@ def merge(config: Config, source: Carry, target: Carry, advance: Callable[[int],
         advance(len(labels))
     for run_id in sorted(selection.fields):
         _merge_run(config, source, target, selection.fields[run_id])
-    return Merged(tuple(sorted(selection.fields)), points, known, running)
+    return Merged(tuple(sorted(selection.fields)), points, len(known), running, known)
 
 
-def _select(config: Config, source: Carry, target: Carry) -> tuple[_Selection, int, int]:
+def _select(config: Config, source: Carry, target: Carry) -> tuple[_Selection, tuple[str, ...], int]:
     ids = [runs.name_of(member) for member in source(_all_runs(config.namespace))]
     fields = {run_id: stored for run_id in ids if (stored := _stored(config, source, run_id))}
     there = target(runs.values(config.namespace, list(fields), ("status", "tests")))
@@ -101,7 +102,8 @@ def _select(config: Config, source: Carry, target: Carry) -> tuple[_Selection, i
         if run_id not in running and not _is_there(stored, there[run_id])
     }
     spans = [_span(stored) for stored in missing.values()]
-    return _Selection(missing, tuple(spans)), len(fields) - len(missing) - len(running), len(running)
+    known = tuple(sorted(fields.keys() - missing.keys() - running))
+    return _Selection(missing, tuple(spans)), known, len(running)
 
 
 def _all_runs(namespace: str) -> Operation[list[bytes]]:

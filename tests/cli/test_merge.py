@@ -71,6 +71,17 @@ def test_spools_in_a_directory_are_merged_too(akastats, project):
     assert path.read_bytes() == content
 
 
+def test_a_run_is_counted_once_where_both_the_data_and_a_spool_hold_it(akastats, project):
+    """A spool stays for a day after it was delivered: the first merge adds its run, the second knows it."""
+    saved = project / "saved" / ".akastats"
+    telling.spool(saved / "spool", TESTS, producer="ab" * 16, started=time.time() - 60)
+    akastats("merge", "saved", "--dir", str(saved))
+
+    counts = [akastats("merge", "saved").out.splitlines()[1].split()[1:] for _ in range(2)]
+
+    assert [(added, known) for added, _, known, _ in counts] == [("1", "0"), ("0", "1")]
+
+
 def test_history_that_was_moved_aside_comes_back(akastats, project):
     """`doctor` says how: merging what lies there into what was recorded since."""
     home = project / ".akastats"
