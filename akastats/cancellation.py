@@ -25,7 +25,7 @@ async def finished(work: Coroutine[Any, Any, T], log: logging.Logger) -> T:
     import asyncio
 
     task = asyncio.ensure_future(work)
-    # Out of the tasks that asyncio.run() cancels at its end: they would lose the reply to what they have sent.
+    # Hidden from asyncio.run(), which cancels all tasks at its end: a cancelled one would lose its reply.
     asyncio.tasks._unregister_task(task)
     try:
         return await asyncio.shield(task)

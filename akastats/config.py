@@ -29,7 +29,7 @@ class DefaultZone(str):
     __slots__ = ()
 
 
-#: The usage guide's.
+#: Default time zone, as in the usage guide.
 DEFAULT_ZONE = DefaultZone("Europe/Amsterdam")
 
 

@@ -27,7 +27,7 @@ _REMOVED = {
 }
 _REMOVED_PREFIXES = ("COV_CORE_", "PYTEST_")
 
-# All that a process is told travels in the environment: a command line is shown to every user of the machine.
+# Input is passed in the environment, because every user of the machine can read a command line.
 _TOLD = "AKA_STATS_DETACHED"
 # Where modules are searched for.
 _HOME, _FIRST, _LAST = "AKA_STATS_PATH_HOME", "AKA_STATS_PATH_FIRST", "AKA_STATS_PATH_LAST"

@@ -26,7 +26,7 @@ def is_orderly(exc_type: type[BaseException], exc_value: BaseException | None) -
 def mark_counted(error: type[BaseException] | BaseException | None, namespace: str) -> None:
     """Note on an exception that it has been counted in a namespace."""
     if isinstance(error, BaseException):
-        # Into its dictionary: classes may refuse attributes. The mark of another process, pickled, means nothing.
+        # Into its dictionary, because classes may refuse attributes. A pickled mark of another process is ignored.
         vars(error).setdefault(_MARK, {})[os.getpid(), namespace] = next_moment()
 
 

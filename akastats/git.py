@@ -11,7 +11,7 @@ from pathlib import Path
 COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _HEADS = "refs/heads/"
 _DEFAULT = "refs/remotes/origin/HEAD"
-# A reference is a line; what is longer is none. 100,000 packed references have some 7 MB.
+# Bytes. A reference is one line; a longer file is not a reference. 100,000 packed references have some 7 MB.
 _MOST_BYTES, _MOST_PACKED = 4096, 64 * 1024 * 1024
 # Git itself follows 5 references to references.
 _MOST_STEPS = 5
@@ -58,7 +58,7 @@ def find(directory: Path) -> Repository | None:
 def _folder(marker: Path) -> Path | None:
     if marker.is_dir():
         return marker
-    # In a linked worktree and in a submodule a file says where the directory is.
+    # In a linked worktree and in a submodule, `.git` is a file that names the directory.
     text = _read(marker)
     folder = (marker.parent / text.removeprefix("gitdir: ")).resolve() if text.startswith("gitdir: ") else None
     return folder if folder is not None and folder.is_dir() else None

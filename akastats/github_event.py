@@ -46,7 +46,7 @@ def parse_event(payload: Any) -> Event:
     """Return the event that a payload describes."""
     number = _at(payload, "pull_request", "number")
     if _at(payload, "workflow_run", "event").startswith("pull_request"):
-        # Of a fork's pull request no number is told.
+        # A fork's pull request has no number here.
         number = _at(payload, "workflow_run", "pull_requests", 0, "number") or "true"
     elif _at(payload, "issue", "pull_request", "url"):
         number = _at(payload, "issue", "number") or "true"

@@ -273,7 +273,7 @@ class Story:
         return iter(())
 
     def _take_planned(self, count: int) -> Iterator[Added]:
-        # Each worker says it, also one that takes the place of another.
+        # Each worker reports it, also one that replaces another.
         self.planned = max(self.planned, int(count))
         return iter(())
 

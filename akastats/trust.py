@@ -17,7 +17,7 @@ from stat import S_IMODE, S_ISDIR, S_ISLNK, S_ISREG, S_ISVTX
 try:
     from os import O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, fchmod, geteuid
 except ImportError:
-    # Windows has none of them: there this module can be imported, and no more.
+    # Windows has none of them: this module can only be imported there.
     pass
 
 ROOT = 0
@@ -67,7 +67,7 @@ def close_to_others(directory: Path, mode: int = 0o700) -> None:
         if status.st_uid == geteuid() and S_IMODE(status.st_mode) & ~mode & 0o777:
             fchmod(descriptor, S_IMODE(status.st_mode) & (mode | 0o7000))
     except OSError:
-        # A file system without modes: the check that follows has the last word.
+        # A file system without modes: the check that follows decides.
         pass
     finally:
         close(descriptor)

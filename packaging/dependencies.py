@@ -1,7 +1,7 @@
 """Add the distribution `pytest-akastats` to the dependencies of a build from a checkout.
 
-From an index, `pip install pytest-akastats` brings `akastats`. In a checkout the two come the other way round:
-`pip install .` builds the code, and the entry point that makes pytest load it from the directory beside this file.
+From an index, `pip install pytest-akastats` installs `akastats`. In a checkout the dependency is reversed:
+`pip install .` builds the code, and requires the entry point for pytest from the directory beside this file.
 A source distribution does not contain that directory, so wheels built from one have no such dependency.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from hatchling.metadata.plugin.interface import MetadataHookInterface
 
-# These land in the environment of the code under test: nothing joins them without a strong reason.
+# They are installed beside the code under test: do not add one without a strong reason.
 REQUIRED = ("pytest>=8", "redis>=5")
 
 

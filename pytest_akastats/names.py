@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-# As `object.__repr__` and functions write it. Hexadecimal numbers without the word are values.
+# The form of `object.__repr__` and of functions. Hexadecimal numbers without `at` are values.
 _ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]{4,16}\b")
 _MASKED = "at 0x..."
 

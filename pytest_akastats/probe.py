@@ -343,7 +343,7 @@ class TimedFixture:
         return own
 
 
-# Fixtures that nobody asked for by name: our own measure themselves, and pytest-asyncio's start its event loops.
+# Fixtures that are not measured: ours measure themselves, and pytest-asyncio's start its event loops.
 _INTERNAL_MODULES = ("pytest_akastats.fixtures",)
 _INTERNAL_SUFFIX = "_scoped_runner"
 

@@ -69,7 +69,7 @@ class Recorder:
         self._is_grouped = is_grouped
         # Reports of unfinished tests by worker ("" is this process) and node id: plugins run several at once.
         self._held: defaultdict[str, dict[str, Held]] = defaultdict(dict)
-        # No test can have taken longer than since then.
+        # Start of the recording: no test can have taken longer.
         self._started = probe.wall()
         # The test that was started last. An item has one location, and pytest 9.2 builds a node id each time that
         # one is read from a report (3,000 instructions).
@@ -339,7 +339,7 @@ class Recorder:
         if theirs > ours:
             if theirs > start + ours - self._started:
                 return start, o0, o1, o2
-            # The bodies ran before pytest came to them.
+            # The bodies ran before pytest called them.
             start = self._start(setup, call, teardown)
         return start, d0, d1, d2
 

@@ -41,7 +41,7 @@ def register(config: pytest.Config) -> None:
     is_worker = hasattr(config, "workerinput")
     probe = WorkerProbe() if is_worker else Probe()
     if is_worker:
-        # What its tests start is inside the controller's run.
+        # Runs that its tests start are inside the controller's run.
         config.add_cleanup(nesting.enter(nesting.outer_run(os.environ) or "unknown"))
     plugins: dict[str, object] = {}
     quarantine = _quarantine(config, probe) if options.quarantine else None
@@ -67,7 +67,7 @@ def _set_library_apart(config: pytest.Config, options: Options) -> None:
     try:
         settings = configuration.read({**os.environ, **_chosen(options)})
     except ConfigError:
-        # The session says so when it begins.
+        # The session reports this when it begins.
         return
     config.add_cleanup(configuration.config.set_apart(settings.namespace))
 
@@ -141,7 +141,7 @@ class Session:
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         try:
             self._session, self._started = session, self._probe.wall()
-            # pytest-xdist tells its workers here what they need of this run.
+            # pytest-xdist sends its workers here the fields of this run that they need.
             if self._config.getoption("dist", "no") != "no":
                 self._begin()
         except Exception as error:
@@ -149,7 +149,7 @@ class Session:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self) -> None:
-        # Not before: commands of pytest and of plugins that only show something start a session, too.
+        # Not earlier, because commands that only show something also start a session.
         try:
             if self._recorder is None and not self._problem:
                 self._begin()

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from math import comb
 
-#: A difference that chance makes this seldom is reported; shared by all candidates of a test (Bonferroni).
+#: A difference is reported up to this p-value, divided among all candidates of a test (Bonferroni).
 MOST_CHANCE = 0.05
 
 
@@ -37,7 +37,7 @@ class Contrast:
 
 
 def chance_of(one: int, of_one: int, other: int, of_other: int) -> float:
-    """Return the one-sided p-value (0 to 1) of Fisher's exact test: `one` or more of both are among `of_one`."""
+    """Return the one-sided p-value (0 to 1) of Fisher's exact test for `one` or more of both among `of_one`."""
     both, total = one + other, of_one + of_other
     ways = sum(comb(of_one, k) * comb(of_other, both - k) for k in range(one, min(both, of_one) + 1))
     return ways / comb(total, both)

@@ -18,7 +18,7 @@ from akastats.analysis.run_records import FAILING, MUTE, RERUN, RunFacts, RunRec
 
 #: An environment that none of the newest N runs had is no longer tested, such as an old Python.
 LOOKED_FOR = 20
-#: Of several environments the state that needs attention counts for the test.
+#: States by priority: with several environments, the first of these counts for the test.
 _ORDER: Sequence[State] = ("flaky", "broken", "undecided", "healthy", "new")
 
 

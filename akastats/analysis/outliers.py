@@ -15,9 +15,9 @@ from akastats.analysis.compare import is_more
 from akastats.analysis.slowdown import OFFSET, Durations
 from akastats.analysis.verdicts import Outlier
 
-#: Earlier runs of a test in its environment and at its present level, from which on their spread is known.
+#: Least number of earlier runs of a test, in its environment and at its present level, for an estimate of spread.
 LEAST_RUNS = MIN_BEFORE + MIN_AFTER - 1
-#: How often chance alone may produce one outlier or more among all tests of a run (Bonferroni).
+#: Probability that chance alone produces an outlier among all tests of a run (Bonferroni).
 MOST_CHANCE = 0.05
 #: Outliers that are stored, those that differ most; a machine that stalls makes one of each test.
 MOST_TOLD = 1000

@@ -66,7 +66,7 @@ class Watch:
     """Looks at the server once a second while anybody listens, and tells all what has changed."""
 
     def __init__(self) -> None:
-        # In the order they came.
+        # In the order of their connection.
         self.listeners: dict[Listener, None] = {}
         self._known: dict[str, Run] = {}
         self._looking: asyncio.Task[None] | None = None

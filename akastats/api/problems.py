@@ -22,7 +22,7 @@ from akastats.errors import AkastatsError, NotFoundError, RefusedError, ServerEr
 OWN = "akastats.access"
 MEDIA_TYPE = "application/problem+json"
 _PROBE = "akastats.probe"
-# No label of anybody: a route that matches it too takes whatever ours takes.
+# No client uses this label: a route that also matches it catches every label.
 _NO_LABEL = "\x00akastats\x00"
 _LIMITS = ("max_length", "min_length", "le", "ge")
 

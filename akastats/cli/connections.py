@@ -16,7 +16,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from akastats import hosts
 
-#: Connections of all clients: 100 may follow runs live, and file descriptors end at 1,024 on many systems.
+#: Connections of all clients: 100 may follow runs live, and many systems allow 1,024 file descriptors.
 MAX_CONNECTIONS = 250
 #: Connections of one client. The other 50 are for other clients, also while a proxy or an attacker holds 200.
 MAX_OF_ONE = 200

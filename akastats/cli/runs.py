@@ -31,7 +31,7 @@ from akastats.visible import decimal_seconds, seconds
 _RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
 #: The strip shows so many of the newest outcomes.
 STRIP = 60
-#: Tests that are listed where a part of a node id has several.
+#: Tests that are listed if several contain the given part of a node id.
 MOST_OFFERED = 20
 
 

@@ -53,7 +53,7 @@ def _is_directory(place: Path) -> bool:
     try:
         return place.is_dir()
     except OSError:
-        # Nobody but its owner can enter the directory above it: `obstacles` says so.
+        # The directory above it is closed to this user: `obstacles` reports that.
         return False
 
 

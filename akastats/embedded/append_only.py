@@ -148,7 +148,7 @@ def _chain(first: int, increments: dict[int, Part]) -> list[Part] | None:
     """Return the increments from `first` on, `None` if one of them is missing."""
     last = max(increments, default=first - 1)
     if last < first:
-        # A base whose increment was not copied: its writes came later than the copy.
+        # A base whose increment was not copied, because its writes are later than the copy.
         return []
     numbers = range(first, last + 1)
     return [increments[seq] for seq in numbers] if all(seq in increments for seq in numbers) else None

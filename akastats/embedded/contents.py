@@ -35,7 +35,7 @@ _MAGIC = re.compile(rb"(?:REDIS|VALKEY)\d{3,4}")
 _SLOT_INFO, _IDLE, _FREQUENCY, _AUX, _RESIZE = 0xF4, 0xF8, 0xF9, 0xFA, 0xFB
 _EXPIRES_MS, _EXPIRES_S, _SELECT, _END = 0xFC, 0xFD, 0xFE, 0xFF
 _PROGRAMS = {0xF5: "functions", 0xF6: "functions", 0xF7: "data of a module"}
-# Values by their type: how many strings they are, or how many of which their length counts.
+# Values by type: the number of strings they have, or the number of strings per counted element.
 _SINGLE = frozenset((0, 9, 10, 11, 12, 13, 16, 17, 20))
 _STRINGS_PER_ITEM = {1: 1, 2: 1, 4: 2, 14: 1}
 _SCORES_AS_TEXT, _SCORES, _QUICK_LIST = 3, 5, 18
@@ -142,7 +142,7 @@ def check_snapshot(content: bytes | mmap.mmap, at: int) -> int:
         if kind == _END:
             return at + 8
         if kind == _AUX:
-            # Its name stands there as it is: one that is packed could be any.
+            # Its name must be uncompressed, because a compressed one could hide another name.
             if content[at : at + 4] == b"\3lua" or content[at] >= 0xC0:
                 raise ForeignError("scripts")
             at = _skip_string(content, _skip_string(content, at))

@@ -30,7 +30,7 @@ def check_links(directory: Path) -> None:
     home = directory / "server"
     for folder in (directory, home, append_only.parts(home)):
         reason = trust.problem_of(folder)
-        # What is a plain file where a directory should be is the server's to report.
+        # The server reports a plain file in place of a directory.
         if reason and folder.is_dir():
             raise UntrustedError(f"{folder} is not used: {reason}. {_advice(reason)}")
     for folder in (home, append_only.parts(home)):

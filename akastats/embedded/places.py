@@ -75,7 +75,7 @@ def prepare(directory: Path, environ: Mapping[str, str]) -> Place:
 
     Raises EmbeddedError when neither can be used.
     """
-    # Of the directory itself a link is refused: a repository may have brought it along.
+    # The directory itself must not be a link, because it may be part of a repository.
     wanted = Path(os.path.realpath(directory.parent), directory.name)
     try:
         return _make(wanted, environ, None)

@@ -170,7 +170,7 @@ def _spawn(binary: Binary, place: Place, lock: int) -> None:
         place.log.replace(place.log.with_name("server.log.1"))
     try:
         answer = subprocess.run(
-            # Its configuration comes through stdin: arguments can be read by every user.
+            # The configuration is written to stdin, because every user can read a process's arguments.
             [str(binary.path), "-"],
             cwd="/",
             input=os.fsencode("".join(_configuration(place))),
@@ -191,7 +191,7 @@ def _spawn(binary: Binary, place: Place, lock: int) -> None:
         raise EmbeddedError(f"{binary.path} did not start: {_excerpt(answer.stdout.decode('utf-8', 'replace'))}")
 
 
-# What a statistics server never needs, and an append-only file of somebody else might ask for.
+# Commands that a statistics server never needs, but another user's append-only file might contain.
 _REMOVED_COMMANDS = ("REPLICAOF", "SLAVEOF", "MODULE", "DEBUG", "MIGRATE")
 
 

@@ -21,11 +21,11 @@ CHUNK = 100
 ROWS_A_READ = 500
 #: A run that waits for so many seconds is nobody's any more: its shipper was killed.
 ORPHANED_S = 60.0
-#: For so many seconds one shipper lists what others left, unless it takes its turn again.
+#: Seconds for which one shipper has the turn to index other producers' runs, unless it takes it again.
 TURN_S = 120
-#: So many of those are listed in one step by whoever comes by.
+#: Runs of other producers that a shipper indexes in one step.
 ORPHANS = 20
-#: So many fingerprints are remembered, those reported last.
+#: Fingerprints that are stored: those reported last.
 MAX_ERRORS = 5000
 
 

@@ -95,7 +95,7 @@ def _change(fields: dict[str, Any], config: Config, replaceable: str, profile: b
     listed = [keys.runs(namespace), keys.runs(namespace, "status", fields["status"])]
     listed += [keys.runs(namespace, by, told[by]) for by in DIMENSIONS if told.get(by)]
     for runs in listed:
-        # What is old is not removed here: scores are clients' times, and one wrong clock would remove all others.
+        # Old runs are not removed here: scores are clients' times, and one wrong clock would remove all others.
         writes.append(Write("ZADD", runs, (told["started"], run_id)))
         writes.append(Write("EXPIRE", runs, (ttl,)))
     if profile is not None:
@@ -144,7 +144,7 @@ def prune(config: Config, run_id: str) -> Operation[int]:
 def _prune(namespace: str, listing: Sequence[str], low: str, high: str, now: float) -> Operation[int]:
     """Remove expired runs between two scores of each set."""
     sizes = yield from ask_all([("ZCOUNT", name, low, high) for name in listing])
-    # Begins elsewhere each second: a hundred runs that a wrong clock has dated so may live for a year.
+    # The offset changes each second: 100 live runs with wrong dates would otherwise hide the others for a year.
     ranges: list[Command] = [
         ("ZRANGEBYSCORE", name, low, high, "LIMIT", int(now) % max(1, int(size) - PRUNED + 1), PRUNED)
         for name, size in zip(listing, sizes, strict=True)

@@ -35,7 +35,7 @@ def _filters(run: Run) -> Iterator[tuple[dict[str, str], Callable[[Run], bool]]]
     suite = {"suite": run.suite} if run.suite else {}
     branches = list(base_branches(run))
     if run.branch:
-        # Of a pull request whose branch has the base's name only its own runs.
+        # If a pull request's branch has the name of its base, only its own runs count.
         base = run.branch if run.branch in branches else ""
         yield {**suite, "branch": run.branch}, lambda other: is_same_work(run, other, base)
     for branch in branches:

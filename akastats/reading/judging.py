@@ -149,7 +149,7 @@ def _base_branch(namespace: str, run: Run) -> Operation[str]:
     for branch in base_branches(run):
         if (yield from _before(namespace, run, branch, 1, can_be_base)):
             return branch
-    # Without runs it is still what the next ones of this pull request are to be compared with.
+    # Also without runs, because later runs of this pull request are compared with it.
     return (run.base_branch or run.default_branch or "") if run.pull_request else own
 
 

@@ -16,7 +16,7 @@ from akastats.records import Stat
 
 #: Labels with a newer point than the run's start that are looked through, of other runs among them.
 MOST_LABELS = 50_000
-#: The newest points of each label: other runs and reruns stand between.
+#: The newest points that are read of each label: those of other runs and reruns are among them.
 POINTS = 5
 #: Labels per round trip: 500 replies of 5 points are some 100 KB.
 STEP = 500

@@ -10,9 +10,9 @@ from typing import NamedTuple
 from akastats.redact.formats import ALPHABETS, ROWS
 from akastats.redact.opaque import score
 
-#: Of a prefix these characters are looked for first; with them goes a search of the whole text.
+#: Leading characters of a prefix that are searched first, in the complete text.
 _HEAD = 3
-#: Makers change the length of their tokens: one is taken for one from four fifths of its published length on.
+#: Share of the published length from which on a text counts as a token, because vendors change the length.
 _SHORTER = 0.8
 
 

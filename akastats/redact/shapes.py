@@ -137,7 +137,7 @@ def _in_words(text: str, joined: str, found: Sequence[str]) -> str:
         shown = shown.replace(token, MASK)
     masked = dict(zip(joined.split("\n"), shown.split("\n"), strict=True))
     if len(found) > _MOST_SEARCHED:
-        # Nobody reads so many: words that hold further ones go whole.
+        # Nobody reads this many: words that contain further tokens are removed completely.
         masked = {word: MASK if _holds_token(short) else short for word, short in masked.items()}
     return _LONG_WORD.sub(lambda match: masked.get(match.group(), match.group()), text)
 

@@ -14,12 +14,12 @@ from akastats.redact.late import late
 from akastats.redact.mask import MASK, Span
 from akastats.redact.named import is_empty, is_telling, name_before
 
-#: At most so much of a structure is read, in characters and in lines.
+#: Most characters and lines that are read of a structure.
 _LONGEST, _MOST_LINES = 4000, 50
-#: At most so many JSON web keys of a text are read.
+#: Most JSON web keys that are read of a text.
 _MOST_KEYS = 20
 
-# What a structure under a telling name may hold beside its secrets.
+# Names in a structure under a sensitive name whose values are not secrets.
 _HARMLESS = late(
     r"(?:^|[_.-])(?:user|user_?name|user_?id|login|name|type|kind|host|host_?name|port|url|uri|id|region|e?mail|engine"
     r"|provider|scheme|realm|domain|path|db|database|role|scopes?|expires?\w*|created\w*|format|method|algorithm|alg"
@@ -49,7 +49,7 @@ _BLOCK = late(r"[\w.-]{0,60}['\"]?:[ \t]*(?P<block>[|>][+-]?\d?)?[ \t]*(?=\n)")
 _SECTION = late(r"[\w. -]{0,60}\]+[ \t]*(?=\n)")
 _PAIR = late(r"(?:- )?['\"]?(?P<name>[\w.-]{1,60})['\"]?[ \t]*[:=][ \t]*(?P<value>\S.{0,500})")
 
-# With each, what it cannot be without.
+# Each with a text that it cannot occur without.
 _HASHES = (
     ("$", late(r"\$(?:[0-9a-z]{1,3}|apr1|argon2\w{1,2}|scrypt|pbkdf2[\w-]{0,20}|sha1|md5)\$[^\s'\",;|]{8,300}")),
     ("$krb5", late(r"\$krb5\w{2,10}\$[^\s'\",;|]{8,300}")),

@@ -28,7 +28,7 @@ def _reason_against(client: Any, is_asyncio: bool) -> str:
     if hasattr(client, "command_stack"):
         return "it is a pipeline. Attach the client that made it"
     if not all(hasattr(client, name) for name in ("execute_command", "pipeline", "connection_pool")):
-        # Such clients may send a command again to another server, where no script knows of the first time.
+        # Such clients may send a command again to another server, which has no guard key of the first attempt.
         return "it does not work like redis.Redis, so a push could be sent twice. Attach a client of redis-py"
     if _is_asyncio(client) != is_asyncio:
         return f"it is {'a blocking' if is_asyncio else 'an asyncio'} client. Attach it to the other one"
@@ -44,7 +44,7 @@ def check_loop(client: Any) -> None:
     """Raise `ConfigError` if an asyncio client has connections of another event loop than the running one."""
     from asyncio import get_running_loop
 
-    # Its newest free connection speaks for all: none is opened by another loop without an error.
+    # Its newest free connection represents all: opening one in another loop raises an error.
     free = getattr(client.connection_pool, "_available_connections", None)
     loop = getattr(getattr(free[-1], "_reader", None), "_loop", None) if free else None
     try:

@@ -186,7 +186,7 @@ class SyncRedis(Connections["Redis"]):
     def _close(self, client: Redis | None) -> None:
         if client is not None:
             client.close()
-            # redis-py takes the pool for the caller's.
+            # redis-py treats the pool as the caller's.
             client.connection_pool.disconnect()
             self._single.closed = client
 

@@ -45,7 +45,7 @@ def carry(operation: Operation[T], reader: Any, writer: Any) -> Steps[T]:
         return stop.value  # type: ignore[no-any-return]  # StopIteration.value is untyped
 
 
-# Clients that have been seen to lead to a single server, by their identity.
+# Ids of clients that are known to be connected to a single server.
 _single_servers: WeakSet[Any] = WeakSet()
 
 # Every key of ours begins with a namespace, which may hold a hash tag: then a cluster's one slot serves us.
@@ -64,7 +64,7 @@ def _check_single(client: Any, request: Ask) -> Steps[None]:
     try:
         yield from _ask(client, Ask((("EXISTS", f"{found[1]}::INDEX", f"{found[1]}::SEEN"),)))
     except Exception as error:
-        # A user who may not ask this is told by the request itself what is denied.
+        # If the user lacks this permission, the request itself reports what is denied.
         if kind_of(error) not in ("denied", "refused", "busy"):
             raise
     _single_servers.add(client)
@@ -81,7 +81,7 @@ def carry_all(operations: Iterable[Operation[T]], writer: Any) -> Steps[list[T]]
     first = next(coming, None)
     if first is None:
         return []
-    # No operation is begun before there is a connection: one that was begun may have been sent.
+    # Connect before an operation begins, because a command of one that has begun may have been sent.
     pipeline = Pipeline(chain([first], coming))
     yield from _with_connection(writer, lambda connection: _talk(connection, writer, pipeline))
     return pipeline.outcome()

@@ -56,7 +56,7 @@ def kind_of(error: Exception) -> str:
         return "unknown_script"
     if names & {"AuthenticationError", "NoPermissionError"}:
         return "denied"
-    # redis-py takes the server's first word off these; its MasterDownError is a ClusterDownError.
+    # redis-py removes the first word of these errors; its MasterDownError is a ClusterDownError.
     if names & _PASSING_ERRORS or _is_pool_exhausted(error):
         return "busy"
     if names & _CLUSTER_ERRORS:
@@ -111,7 +111,7 @@ _WORDS = {
         "CROSSSLOT",
         "CLUSTERDOWN",
         "Keys in request don't hash to the same slot",
-        # Of a command inside a script.
+        # These report a command inside a script.
         "Script attempted to access keys that do not hash to the same slot",
         "Script attempted to access a non local key in a cluster node",
     ),

@@ -23,7 +23,7 @@ from akastats.report.failing import Failing, Standing, failing, unnamed
 from akastats.visible import percent, seconds
 
 COMMIT_WIDTH = 10
-#: So many of the tests that a process died in are named.
+#: Tests that are named of those that a process died in.
 MOST_NAMED = 5
 #: Environments of a build that a note names.
 MOST_ENVIRONMENTS = 4

@@ -77,7 +77,7 @@ class Shipper:
         self._quarantine: Listed | None = None
         self._answers = 0
         self._told_at = self._answered_at = 0.0
-        # While one act is tried again and again, its first answers come again and again too.
+        # An operation that is retried receives its first replies again each time: they are not progress.
         self._is_repeating, self._position = False, ""
 
     def carry(self, operation: Operation[Any]) -> Any:
@@ -251,7 +251,7 @@ class Shipper:
     def _published(self, found: Verdicts | None) -> dict[str, list[str]]:
         """Tell the forge that the run is for, if there is one; return the lines that it is to read."""
         if self.delivery.story.header.get("nested"):
-            # What a test's own sample of pytest came to is no news of the build.
+            # A run that a test started is not published as a result of the build.
             return {}
         try:
             lines = published(self.delivery.story.run_id, found, self._config, self.carry, os.environ)
@@ -321,11 +321,11 @@ class Shipper:
                     self.carry(listing.end_turn(namespace))
                     return
         except AkastatsError:
-            # The turn ends by itself.
+            # The turn expires by itself.
             pass
 
 
-#: Within so many seconds of the run's beginning this process has started, on a machine that is busy.
+#: Seconds from the start of a run within which this process starts, also on a busy machine.
 _LONGEST_START_S = 60.0
 
 UNREADABLE = "answered what is no reply of a Redis: check host, port and scheme in AKA_STATS_REDIS_URL"
@@ -380,7 +380,7 @@ def claim(spool: Path) -> Iterator[None]:
     try:
         descriptor = locks.take_exclusive(lock_of(spool))
     except OSError:
-        # It is delivered all the same, once, if by several.
+        # Without a lock it is delivered too, and applied once even if several shippers deliver it.
         descriptor = None
     try:
         yield
@@ -422,7 +422,7 @@ def _began(environ: Mapping[str, str], now: float) -> float:
         began = float(environ.get("AKA_STATS_STARTED_AT", ""))
     except ValueError:
         return now
-    # A clock that a test has changed says nothing of the times of files.
+    # A clock that a test has changed cannot be compared with the times of files.
     return began if now - _LONGEST_START_S <= began <= now else now
 
 

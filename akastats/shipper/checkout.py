@@ -18,11 +18,11 @@ from akastats import git, trust
 from akastats.ci_providers import PROVIDERS
 from akastats.shipper import state
 
-#: A repository whose state takes longer to read (seconds) has an unknown one.
+#: Seconds after which the state of a repository counts as unknown.
 LIMIT_S = 5.0
-#: Of what git writes no more is read: one changed file says as much as 10,000.
+#: Most that is read of git's output: one changed file proves as much as 10,000.
 MOST_BYTES = 256 * 1024
-#: The fields that git can know; `dirty` is a boolean.
+#: The fields that git reports; `dirty` is a boolean.
 FIELDS = ("branch", "commit", "default_branch", "dirty")
 
 # No daemon, no file modes that a container changed; no prompt, pager, lock or download.

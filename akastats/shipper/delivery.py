@@ -85,11 +85,11 @@ class Delivery:
         self._carry_all = carry_all
         self._checkout = checkout or (lambda _: stored_fields(self.path))
         self._cursor: str | None = None
-        # What lies before this position may have been applied by a cursor that the server has lost.
+        # Records before this position may have been applied with a cursor that the server has lost.
         self._doubtful_until = _START
         self._is_stale = False
         self._syncs, self._clock, self._now = syncs, clock, now
-        # What this machine's clock lacks to the server's, in seconds; 0 while they agree.
+        # Server time minus this machine's time, in seconds; 0 while they agree.
         self._shift_s = 0.0
         self._synced, self._is_dirty = clock(), False
         self._progress: dict[str, int] = {}
@@ -424,7 +424,7 @@ class Delivery:
             entries.sort(key=lambda entry: entry.timestamp)
         step = Step(keys.cursor(self._config.namespace, self.producer), str(self._cursor), end)
         if _position(step.start) < self._doubtful_until:
-            # Times that are moved to the server's are so by another difference each time.
+            # The difference that moves times to the server's clock varies with each reading.
             batch = dataclasses.replace(batch, doubt_s=_MOVED_WITHIN_S if self._shift_s else 0.0)
         return dataclasses.replace(batch, step=step), end
 
@@ -505,7 +505,7 @@ def _write_refused(spool: Path, batch: Batch, error: ServerError) -> None:
         pass
 
 
-#: A run's record names so many of the tests that its process died in.
+#: Most tests that a run's record names of those that its process died in.
 MOST_DIED_IN = 20
 
 #: Fields of a run that its spool's header tells as they are.

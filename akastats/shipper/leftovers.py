@@ -205,7 +205,7 @@ def _known_otherwise(delivery: Delivery, config: Config, carry: Carry) -> Draine
     """
     run_id = delivery.story.run_id
     found = carry(runs.values(config.namespace, [run_id], ("status",)))[run_id]
-    # Read in this order: whoever stores a run notes in the same step what was applied.
+    # Read in this order, because storing a run and moving the cursor are one step.
     if not found or delivery.stands() != "0":
         return None
     if found.get("status", "running") == "running":
@@ -233,9 +233,9 @@ def _complete(delivery: Delivery, config: Config, carry: Carry) -> None:
     if delivery.is_done:
         return
     if delivery.is_cut_short and _stored_status(delivery, config, carry) != "running":
-        # A longer copy was delivered to its end.
+        # A longer copy was delivered completely.
         return
-    # Before its counts are compared: the test that was running is one of them.
+    # Before the counts are compared, because they include the test that was running.
     delivery.story.crash()
     if not delivery.applied and _is_told(delivery, config, carry):
         return

@@ -16,7 +16,7 @@ from akastats.spool.files import is_locked
 # How long after the end of the run, or the last progress, a silent server is still tried; then the next run, or
 # `akastats drain`, delivers what is left.
 AFTERLIFE_S = 30.0
-# A look-up of a name has no time-out and cannot be interrupted: after so long the process is ended.
+# A DNS look-up has no time-out and cannot be interrupted: after this many seconds the process ends itself.
 LAST_S = 35.0
 WATCH_S = 0.5
 

@@ -62,7 +62,7 @@ class _Selection:
 
     fields: dict[str, dict[str, str]]
     spans: tuple[tuple[float, float], ...] = ()
-    # Of each context that names a run: which one, empty for the others.
+    # Run ids by context; empty for a context that names no run.
     run_of: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -159,7 +159,7 @@ def _merge_labels(
         end = str(int(at) + 1)
         step = Step(keys.cursor(config.namespace, PRODUCER), at, end)
         stands = target(apply(Batch(batch.entries, batch.contexts, step=step), config))
-        # Otherwise another merge came in between: what is missing now is looked for again.
+        # Otherwise another merge has written in between: compute the missing points again.
         if stands == end:
             added += sum(map(len, batch.entries.values()))
             if is_all:

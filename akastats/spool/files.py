@@ -85,7 +85,7 @@ def created(path: Path) -> int:
     return descriptor
 
 
-# Whoever looks whether a file is locked holds its lock for microseconds.
+# A process that checks whether a file is locked holds its lock for microseconds.
 LOCK_TRIES = 20
 
 

@@ -165,9 +165,9 @@ def _cut(told: Any, size: int) -> Any:
     return told
 
 
-# Where a record holds a time in microseconds, by its kind.
+# Position of a time in microseconds in a record, by its kind.
 _TIME_AT = {"began": 2, "error": 7, "test": 4, "uncollected": 4}
-# Which field of its object holds a time in seconds.
+# Field of a record's object with a time in seconds, by its kind.
 _TIME_OF = {"run": "started", "end": "finished"}
 
 

@@ -100,7 +100,7 @@ class Reader:
             except FileNotFoundError:
                 continue
             except (OSError, SpoolError) as error:
-                # Somebody may have put it there, in the way of ours elsewhere.
+                # Another user may have put it there to block our own file in another directory.
                 problem = error
         raise problem
 

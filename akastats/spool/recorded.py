@@ -16,7 +16,7 @@ from akastats import trust
 from akastats.spool.places import problem_of
 
 SUFFIX = ".run"
-#: A spool directory holds the runs of 21 days; of more than so many only the newest are read.
+#: Most runs that are read of a spool directory, newest first; it holds those of 21 days.
 MOST_READ = 1000
 
 
