@@ -43,13 +43,11 @@ def _flags() -> int:
 
 def prepare(directory: Path) -> None:
     """Make a spool directory and its project's `.akastats` above it, for this user alone and unknown to git."""
-    home = directory.parent
+    # Before as well: where `.akastats` is a link, even an empty directory must not be made behind it.
+    _check(directory)
     _make(directory)
-    close_to_others(directory)
-    problem = problem_of(directory)
-    if problem:
-        raise OSError(EPERM, problem, str(directory))
-    ignore = home / ".gitignore"
+    _check(directory)
+    ignore = directory.parent / ".gitignore"
     try:
         descriptor = open_file(ignore, _flags() | O_CREAT | O_EXCL, 0o600)
     except OSError:
@@ -59,6 +57,14 @@ def prepare(directory: Path) -> None:
         write(descriptor, b"*\n")
     finally:
         close(descriptor)
+
+
+def _check(directory: Path) -> None:
+    """Close a spool directory to others; raise `OSError` if it is not to be trusted even so."""
+    close_to_others(directory)
+    problem = problem_of(directory)
+    if problem:
+        raise OSError(EPERM, problem, str(directory))
 
 
 def _make(directory: Path) -> None:

@@ -284,6 +284,17 @@ def test_a_linked_directory_is_passed_over(tmp_path: Path) -> None:
     assert tmp_path / "next" / "spool" == spool.path.parent
 
 
+def test_nothing_is_made_behind_a_link_that_stands_for_the_projects_directory(tmp_path: Path) -> None:
+    """A repository can bring along a link named `.akastats` that leads to any directory."""
+    (tmp_path / "target").mkdir()
+    (tmp_path / ".akastats").symlink_to(tmp_path / "target")
+
+    spool = writer.create([tmp_path / ".akastats" / "spool", tmp_path / "next" / "spool"], "run")
+
+    assert tmp_path / "next" / "spool" == spool.path.parent
+    assert [] == list((tmp_path / "target").iterdir())
+
+
 def test_any_umask_leaves_us_our_files(tmp_path: Path) -> None:
     """With 0777 new files and directories would have no permission at all."""
     before = os.umask(0o777)
