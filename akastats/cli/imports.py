@@ -39,13 +39,17 @@ Carry = Callable[[Operation[Any]], Any]
 
 @dataclass(frozen=True)
 class Imported:
-    """What became of the reports of one run: `state` of imported, known (since earlier), refused."""
+    """Result of importing the reports of one run: `state` of imported, known (since earlier), refused.
+
+    `repaired` counts characters that XML forbids and that were replaced.
+    """
 
     reports: tuple[str, ...]
     state: str
     run_id: str = ""
     cases: int = 0
     remark: str = ""
+    repaired: int = 0
 
 
 @dataclass(frozen=True)
@@ -137,10 +141,10 @@ def _patterns() -> list[str]:
 def _deliver(
     run: Outline, given: Given, place: Place, redact: Redactor, advance: Callable[[int], None]
 ) -> Imported:
-    told = Imported(tuple(map(str, run.paths)), "imported", run.run_id, run.cases)
+    told = Imported(tuple(map(str, run.paths)), "imported", run.run_id, run.cases, repaired=run.repaired)
     try:
         if _is_known(run, place):
-            return replace(told, state="known")
+            return replace(told, state="known", remark=_repairs(run))
         if time.time() - run.started > place.config.run_days * DAY_S:
             days = place.config.run_days
             return replace(
@@ -175,7 +179,13 @@ def _spooled(
     if drained.problem or drained.left:
         return "refused", drained.problem or drained.left
     remarks = {"durations unreadable": spooled.unreadable, "points refused": drained.refused}
-    return "imported", ", ".join(f"{count} {what}" for what, count in remarks.items() if count)
+    counts = [f"{count} {what}" for what, count in remarks.items() if count]
+    return "imported", ", ".join(filter(None, [_repairs(run), *counts]))
+
+
+def _repairs(run: Outline) -> str:
+    plural = "" if run.repaired == 1 else "s"
+    return f"{run.repaired:,} character{plural} repaired" if run.repaired else ""
 
 
 def _counted(operations: Iterable[Operation[str]], advance: Callable[[int], None]) -> Iterator[Operation[str]]:

@@ -7,20 +7,28 @@ must be guessed, unless the report tells the file (`junit_family = xunit1`).
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from akastats.junit.report import Case
 
 _MODULE = re.compile(r"test_.*|.*_test|tests?|conftest")
 _NAME = re.compile(r"\w+(\[.*\])?", re.DOTALL)
 _TEXTS = (".txt", ".rst", ".md")
+_NO_NAME = "(no name, number {number})"
+_IS_NAMELESS = re.compile(re.escape(_NO_NAME).replace(r"\{number\}", r"\d+"))
 
 
 def nodeid(case: Case) -> str:
     """Return the node id of a case, the same in every report of its framework."""
     if is_pytests(case):
         return _of_pytest(case)
-    where = _where(case)
+    where = _where(case) or ("(no suite)" if _IS_NAMELESS.fullmatch(case.name) else "")
     return f"{where}::{case.name}" if where else case.name
+
+
+def with_name(case: Case, number: int) -> Case:
+    """Return a nameless case with a name that says so; `number` tells it from others, from 1."""
+    return replace(case, name=_NO_NAME.format(number=number))
 
 
 def is_pytests(case: Case) -> bool:
@@ -35,6 +43,8 @@ def is_pytests(case: Case) -> bool:
 def _of_pytest(case: Case) -> str:
     if not case.classname:
         # A file that could not be collected.
+        if _IS_NAMELESS.fullmatch(case.name):
+            return f"{case.file or case.suite.name}::{case.name}"
         return case.file or case.name.replace(".", "/") + ".py"
     if case.name.endswith(_TEXTS) and case.classname.endswith(case.name):
         # A doctest in a text: its file's ending stands in the class name.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from akastats.junit.names import is_pytests, nodeid
+from akastats.junit.names import is_pytests, nodeid, with_name
 from akastats.junit.report import ERROR, FAILURE, RERUN, SKIPPED, Case, Problem, Suite
 from akastats.junit.times import Clock
 from akastats.redact import Redactor
@@ -20,11 +21,24 @@ _TEARDOWN = "failed on teardown"
 
 def records(found: Iterable[Suite | Case], clock: Clock, redact: Redactor) -> Iterator[list[Any]]:
     """Yield what a report tells as spool records, all but the first and the last of the run."""
-    for item in _joined(found):
+    for item in _joined(_named(found)):
         if isinstance(item, Suite):
             clock.begin(item)
         else:
             yield from _of_case(item, *clock.pass_by(item), redact)
+
+
+def _named(found: Iterable[Suite | Case]) -> Iterator[Suite | Case]:
+    """Yield the same, and name each nameless case by its number in its suite, class and file."""
+    numbers: Counter[str] = Counter()
+    for item in found:
+        if isinstance(item, Case) and not item.name.strip():
+            # By the node id, so that two never share one.
+            group = nodeid(with_name(item, 0))
+            numbers[group] += 1
+            yield with_name(item, numbers[group])
+        else:
+            yield item
 
 
 def _joined(found: Iterable[Suite | Case]) -> Iterator[Suite | Case]:

@@ -12,6 +12,7 @@ from typing import Protocol
 from xml.parsers import expat
 
 from akastats.errors import ReportError
+from akastats.junit.characters import Repair
 
 CHUNK_BYTES = 64 * 1024
 #: A report of 10,000 tests has some 2 MB.
@@ -36,6 +37,29 @@ _PROBLEMS = {
     "rerunError": RERUN,
     "flakyFailure": RERUN,
     "flakyError": RERUN,
+}
+#: What googletest, Catch2 and CTest write in a test's `status` or `result` instead of an element in it.
+_STATES = {
+    "notrun": SKIPPED,
+    "disabled": SKIPPED,
+    "suppressed": SKIPPED,
+    "skipped": SKIPPED,
+    "fail": FAILURE,
+    "failed": FAILURE,
+    "failure": FAILURE,
+    "error": ERROR,
+}
+#: Tests that CTest lists as failed, although their reports have `<skipped>` in them.
+_NOT_STARTED = {"Unable to find executable", "Required Files Missing", "Fixture dependency failed"}
+#: Errors of the parser at the end of a file that was not written to its end.
+_CUT_OFF = {
+    expat.errors.codes[message]
+    for message in (
+        expat.errors.XML_ERROR_NO_ELEMENTS,
+        expat.errors.XML_ERROR_UNCLOSED_TOKEN,
+        expat.errors.XML_ERROR_UNCLOSED_CDATA_SECTION,
+        expat.errors.XML_ERROR_PARTIAL_CHAR,
+    )
 }
 
 
@@ -79,49 +103,59 @@ class Readable(Protocol):
         """Return at most `size` bytes, none at the end."""
 
 
-def read(stream: Readable) -> Iterator[Suite | Case]:
-    """Yield suites as they begin and cases as they end; raises `ReportError` for what is no report."""
-    reader = _Reader()
+def read(stream: Readable, repair: Repair | None = None) -> Iterator[Suite | Case]:
+    """Yield suites as they begin and cases as they end; raises `ReportError` for what is no report.
+
+    `repair` counts the characters that had to be replaced.
+    """
+    reader = _Reader(repair or Repair())
     size = 0
     while chunk := stream.read(CHUNK_BYTES):
         size += len(chunk)
         if size > MAX_BYTES:
             raise ReportError(f"it has more than {MAX_BYTES // 2**20} MiB: split it")
-        yield from reader.feed(chunk, size)
-    yield from reader.feed(b"", size, is_last=True)
+        yield from reader.feed(chunk)
+    yield from reader.feed(b"", is_last=True)
 
 
 class _Reader:
     """The state between the parser's calls: what is open, and what is complete and not yet taken."""
 
-    def __init__(self) -> None:
+    def __init__(self, repair: Repair) -> None:
+        self._repair, self._size = repair, 0
         self._depth = 0
         self._suites: list[Suite] = []
         self._case: Case | None = None
+        self._state: Problem | None = None
         self._problem: Problem | None = None
         self._text, self._at = _Text(), 0
         self._open: list[str] = []
         self._complete: list[Suite | Case] = []
         self._count = 0
-        self._parser = parser = expat.ParserCreate()
+        self._parser = parser = expat.ParserCreate("utf-8")
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
         parser.CharacterDataHandler = self._characters
         parser.StartDoctypeDeclHandler = _refuse_doctype
         parser.buffer_text = True
 
-    def feed(self, chunk: bytes, size: int, is_last: bool = False) -> list[Suite | Case]:
-        """Parse a piece that ends at byte `size`; return what it completes."""
+    def feed(self, chunk: bytes, is_last: bool = False) -> list[Suite | Case]:
+        """Parse the next bytes; return what they complete."""
+        piece = self._repair.feed(chunk, is_last)
+        self._size += len(piece)
         try:
-            self._parser.Parse(chunk, is_last)
+            self._parser.Parse(piece, is_last)
         except expat.ExpatError as error:
+            if is_last and self._size and error.code in _CUT_OFF:
+                raise ReportError(f"it is cut off: it ends in line {error.lineno}, {self._position()}") from error
             raise ReportError(f"it is no XML: {error}") from error
-        except (LookupError, ValueError) as error:
-            raise ReportError(f"its encoding cannot be read: {error}") from error
-        if size - max(0, self._parser.CurrentByteIndex) > MAX_TAG_BYTES:
+        if self._size - max(0, self._parser.CurrentByteIndex) > MAX_TAG_BYTES:
             raise ReportError(f"one of its tags has more than {MAX_TAG_BYTES // 2**20} MiB")
         complete, self._complete = self._complete, []
         return complete
+
+    def _position(self) -> str:
+        return f"within <{self._open[-1][:100]}>" if self._open else "before its first element"
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         self._depth += 1
@@ -158,6 +192,7 @@ class _Reader:
         get = attributes.get
         told = (get("classname", "")[:MAX_NAME], get("name", "")[:MAX_NAME], get("file", "")[:MAX_NAME])
         self._case = Case(self._suites[-1] if self._suites else Suite(), *told, get("time", ""))
+        self._state = _state(get("status", ""), get("result", ""))
 
     def _end(self, tag: str) -> None:
         self._depth -= 1
@@ -165,8 +200,8 @@ class _Reader:
         if tag == "testsuite":
             self._suites.pop()
         elif tag == "testcase" and self._case is not None and "testcase" not in self._open:
-            self._complete.append(self._case)
-            self._case = self._problem = None
+            self._complete.append(_with_state(self._case, self._state))
+            self._case = self._problem = self._state = None
         elif self._case is not None and self._problem is not None and self._depth < self._at:
             told = replace(self._problem, text=self._text.taken())
             if len(self._case.problems) < MAX_PROBLEMS:
@@ -177,6 +212,30 @@ class _Reader:
         # Surefire puts the text of a rerun one level further down.
         if self._problem is not None and (self._depth == self._at or self._open[self._at :] == ["stackTrace"]):
             self._text.add(text)
+
+
+def _state(status: str, result: str) -> Problem | None:
+    """Return what the attributes of a test report, a failure first; `None` if neither is a known word for one."""
+    found = [
+        Problem(kind, message=f'{name}="{value.strip()}"')
+        for name, value in (("status", status), ("result", result))
+        if (kind := _STATES.get(value.strip().lower()))
+    ]
+    return min(found, key=lambda problem: problem.kind == SKIPPED, default=None)
+
+
+def _with_state(case: Case, state: Problem | None) -> Case:
+    """Return a case with what its attributes report, unless it holds an element for that."""
+    if state is None:
+        return case
+    if any(problem.kind != RERUN for problem in case.problems):
+        return replace(case, problems=tuple(map(_as_ctest_counts, case.problems)))
+    return replace(case, problems=(*case.problems, state))
+
+
+def _as_ctest_counts(problem: Problem) -> Problem:
+    is_error = problem.kind == SKIPPED and problem.message in _NOT_STARTED
+    return replace(problem, kind=ERROR) if is_error else problem
 
 
 class _Text:

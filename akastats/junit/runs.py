@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from akastats.errors import ReportError
+from akastats.junit.characters import Repair
 from akastats.junit.records import records
 from akastats.junit.report import MAX_CASES, Case, Suite, read
 from akastats.junit.times import FIRST, Clock, moment
@@ -42,7 +43,7 @@ class Outline:
     """Fields of a run that its first record needs; `started` in epoch seconds.
 
     `told` is when the first suite says that it began, `None` where none does. `now` is the time of the import, of
-    which no run is ahead.
+    which no run is ahead. `repaired` counts the characters that XML forbids.
     """
 
     paths: tuple[Path, ...]
@@ -53,6 +54,7 @@ class Outline:
     host: str
     cases: int
     now: float
+    repaired: int = 0
 
 
 @dataclass(frozen=True)
@@ -68,16 +70,18 @@ def outline(
 ) -> Outline:
     """Read the reports of one run through; raises `ReportError` if one of them is none."""
     now = clock()
-    digests, moments, hosts, cases = [], [], [], 0
+    digests, moments, hosts, cases, repaired = [], [], [], 0, 0
     for path in paths:
         with _opened(path, advance) as stream:
-            for item in read(stream):
+            repair = Repair()
+            for item in read(stream, repair):
                 if isinstance(item, Suite):
                     moments.append(moment(item.timestamp, now))
                     hosts.append(item.host)
                 else:
                     cases += 1
             digests.append(stream.digest)
+            repaired += repair.count
     if cases > MAX_CASES:
         raise ReportError(f"together they have more than {MAX_CASES:,} tests: import them as several runs")
     told = min((when for when in moments if when is not None), default=None)
@@ -91,7 +95,8 @@ def outline(
     identity = json.dumps([sorted(digests), given.suite, given.started])
     producer = sha256(identity.encode()).hexdigest()[:32]
     host = next((host for host in hosts if host), "")
-    return Outline(tuple(paths), producer, _run_id(started, producer), started, told, host, cases, now)
+    run_id = _run_id(started, producer)
+    return Outline(tuple(paths), producer, run_id, started, told, host, cases, now, repaired)
 
 
 def _modified(path: Path) -> float:

@@ -211,6 +211,33 @@ def test_bad_numbers_become_no_points(akastats, project, server):
     assert (answer.code, item["state"], item["remark"]) == (0, "imported", "3 durations unreadable")
 
 
+@pytest.mark.parametrize("raw", [b"\x1b", b"&#x1b;", b"\xff", b"&#xD800;"])
+def test_a_forbidden_character_costs_no_run(akastats, project, server, raw):
+    """It is replaced, in the name of a test too, and the number of them is reported."""
+    case = b"<testcase name='a" + raw + b"'><failure>" + raw + b"</failure></testcase>"
+    (project / "r.xml").write_bytes(b"<testsuite name='s'>" + case + b"<testcase name='b'/></testsuite>")
+
+    answer = akastats("import", "r.xml", "--url", server, "--json")
+    again = akastats("import", "r.xml", "--url", server)
+
+    (item,) = answer.json["items"]
+    assert (0, "imported", 2, 2) == (answer.code, item["state"], item["cases"], item["repaired"])
+    assert "2 characters repaired" == item["remark"]
+    assert (0, True) == (again.code, "2 characters repaired" in again.out)
+    (run,) = akastats("runs", "--url", server, "--json").json["items"]
+    assert (2, 1, 1) == (run["tests"], run["failed"], run["passed"])
+
+
+def test_disabled_tests_of_googletest_are_skipped(akastats, reports, server):
+    """What did not run has not passed."""
+    answer = akastats("import", "reports/googletest.xml", "--url", server, "--json")
+
+    (item,) = answer.json["items"]
+    (run,) = akastats("runs", "--url", server, "--json").json["items"]
+    assert (0, 7, 0) == (answer.code, item["cases"], item["repaired"])
+    assert (7, 2, 2, 3) == tuple(run[count] for count in ("tests", "failed", "skipped", "passed"))
+
+
 def test_a_server_that_is_not_there(akastats, reports):
     """It is said, and nothing is counted as imported."""
     answer = akastats("import", "reports/go.xml", "--url", "redis://127.0.0.1:1", "--json")

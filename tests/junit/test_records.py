@@ -100,7 +100,85 @@ def test_surefire():
     assert "no stack trace" not in str(found)
 
 
-@pytest.mark.parametrize("name", ["pytest", "jest", "go", "surefire"])
+def test_googletest():
+    """A disabled test has not passed; a failure outside of all tests is a case without a name."""
+    found = told("googletest")
+
+    assert outcomes(found) == [
+        ("basket_test.cc::Basket::Adds", "ppp", 0.004),
+        ("basket_test.cc::Basket::DISABLED_Exports", "s-p", 0.0),
+        ("basket_test.cc::Basket::Imports", "s-p", 0.0),
+        ("basket_test.cc::Basket::Totals", "pfp", 0.006),
+        ("prices_test.cc::Few/Prices::Rounds/0", "ppp", 0.001),
+        ("prices_test.cc::Few/Prices::Rounds/1", "ppp", 0.001),
+        ("NonTestSuiteFailure::(no name, number 1)", "pfp", 0.0),
+    ]
+
+
+def test_ctest():
+    """A failure is one although only an attribute reports it."""
+    found = told("ctest")
+
+    assert outcomes(found) == [
+        ("Linux-g++::adds", "ppp", 0.003),
+        ("Linux-g++::totals", "pfp", 0.004),
+        ("Linux-g++::closes", "pfp", 0.005),
+        ("Linux-g++::imports", "s-p", 0.0),
+        ("Linux-g++::exports", "s-p", 0.0),
+    ]
+    assert ["Failed", 'status="fail"'] == [record[6] for record in found if record[0] == "error"]
+
+
+def test_catch2():
+    """Skipped tests, failures and exceptions."""
+    found = told("catch2")
+
+    assert outcomes(found) == [
+        ("shop_tests.global::adds", "ppp", 0.001),
+        ("shop_tests.global::totals/with tax", "pfp", 0.001),
+        ("shop_tests.global::imports", "s-p", 0.001),
+        ("shop_tests.Basket::closes", "f-p", 0.001),
+    ]
+
+
+def test_nameless_cases_stay_apart():
+    """Each is numbered among those of its suite, class and file, in every report alike."""
+    one = "<testsuite name='s'><testcase/><testcase name=' ' classname='c'/><testcase name=''/></testsuite>"
+    other = "<testsuite><testcase/><testcase classname='c'/></testsuite>"
+    text = f"<testsuites>{one}{one}{other}</testsuites>"
+
+    found = list(records(_read(text), Clock(STARTED), redactor({})))
+
+    assert [name for name, *_ in outcomes(found)] == [
+        "s::(no name, number 1)",
+        "c::(no name, number 1)",
+        "s::(no name, number 2)",
+        "s::(no name, number 3)",
+        "c::(no name, number 2)",
+        "s::(no name, number 4)",
+        "(no suite)::(no name, number 1)",
+        "c::(no name, number 3)",
+    ]
+
+
+def test_two_nameless_cases_of_pytest_are_not_one():
+    """The second is no teardown of the first."""
+    teardown = "<testcase classname='test_a'><error message='failed on teardown'/></testcase>"
+    text = f"<testsuite name='pytest'><testcase classname='test_a'/>{teardown}<testcase/></testsuite>"
+
+    found = list(records(_read(text), Clock(STARTED), redactor({})))
+
+    assert [name for name, *_ in outcomes(found)] == [
+        "test_a.py::(no name, number 1)",
+        "test_a.py::(no name, number 2)",
+        "pytest::(no name, number 1)",
+    ]
+
+
+NAMES = ["pytest", "jest", "go", "surefire", "googletest", "ctest", "catch2"]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_times_do_not_run_backwards_within_a_suite(name):
     """No report tells when a test began: one after another is what is assumed."""
     starts = [record[4] for record in told(name) if record[0] == "test"]

@@ -72,8 +72,12 @@ def test_deep_nesting_is_refused():
     [
         ("", "no XML: no element found"),
         ("{}", "no XML: not well-formed"),
-        ("<testsuite><testcase name='a'>", "no XML: no element found"),
-        ("<testsuite>\x00</testsuite>", "no XML: not well-formed"),
+        ("<testsuite><testcase name='a'>", "cut off: it ends in line 1, within <testcase>"),
+        ("<testsuite>\n<testcase name='a", "cut off: it ends in line 2, within <testsuite>"),
+        ("<testsui", "cut off: it ends in line 1, before its first element"),
+        ("<testsuite>\x1b<![CDATA[", "cut off: it ends in line 1, within <testsuite>"),
+        ("<testsuite/>\x00", "no XML: not well-formed"),
+        ("\x00\x01\x02", "no XML: not well-formed"),
         ("<html><body/></html>", "its root is <html>"),
         ("<?xml version='1.0' encoding='klingon'?><testsuite/>", "encoding|no XML"),
         ("<testsuite/><testsuite/>", "no XML: junk after document element"),
@@ -170,7 +174,36 @@ def test_what_stands_inside_a_test_is_told_apart():
     assert case.problems[-1] == Problem("failure", "T", "M", "onethree")
 
 
-@pytest.mark.parametrize("name", ["pytest", "jest", "go", "surefire"])
+@pytest.mark.parametrize(
+    ("attributes", "inside", "kinds"),
+    [
+        ('status="run" result="completed"', "", []),
+        ('status="passed"', "", []),
+        ('status="notrun"', "", ["skipped"]),
+        ('status="notrun" result="suppressed"', "", ["skipped"]),
+        ('status="run" result="skipped"', "", ["skipped"]),
+        ('status="run" result="skipped"', '<skipped message="m"/>', ["skipped"]),
+        ('status="Disabled"', "", ["skipped"]),
+        ('status="fail"', "", ["failure"]),
+        ('status="fail" result="skipped"', "", ["failure"]),
+        ('status="fail"', "<failure/>", ["failure"]),
+        ('status="notrun"', "<failure/>", ["failure"]),
+        ('status="error"', "", ["error"]),
+        ('status="notrun"', '<skipped message="SKIP_RETURN_CODE=77"/>', ["skipped"]),
+        ('status="notrun"', '<skipped message="Unable to find executable"/>', ["error"]),
+        ('status="notrun"', '<skipped message="Required Files Missing"/>', ["error"]),
+        ('status="notrun"', '<skipped message="Fixture dependency failed"/>', ["error"]),
+        ('status="failed"', "<rerunFailure/>", ["rerun", "failure"]),
+    ],
+)
+def test_attributes_count_where_no_element_does(attributes, inside, kinds):
+    """A test that did not run has not passed, and neither has one that is only called a failure."""
+    (case,) = cases(f'<testsuite><testcase name="a" {attributes}>{inside}</testcase></testsuite>')
+
+    assert kinds == [problem.kind for problem in case.problems]
+
+
+@pytest.mark.parametrize("name", ["pytest", "jest", "go", "surefire", "googletest", "ctest", "catch2"])
 def test_samples_cut_anywhere_are_refused(name):
     """No half of a report passes for a whole one."""
     whole = (Path(__file__).parent / "reports" / f"{name}.xml").read_bytes()

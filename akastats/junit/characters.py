@@ -1,0 +1,162 @@
+"""Decode a report, and replace the characters that XML 1.0 forbids by an escape such as `\\x1b`.
+
+Writers of reports copy whatever a test printed: control characters, bytes of another encoding, halves of surrogate
+pairs, raw or as a character reference. A parser refuses the whole file because of one of them.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+from akastats.errors import ReportError
+
+#: The XML declaration must end within this many bytes.
+MAX_DECLARATION_BYTES = 1024
+#: Characters of a reference or of a marker such as `<![CDATA[` that may be split between two pieces.
+MAX_TOKEN = 64
+
+_BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+    (b"<\0", "utf-16-le"),
+    (b"\0<", "utf-16-be"),
+)
+_DECLARED = re.compile(rb"<\?xml[^>]{1,200}?\sencoding\s*=\s*[\"']([A-Za-z0-9._:-]{1,40})[\"']")
+#: Text codecs of Python that are not encodings of files; decoding with idna and punycode takes quadratic time.
+_NOT_FOR_FILES = {"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7"}
+
+_FORBIDDEN = r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]"
+_COLOR = r"\[[0-9;]{0,40}[mK]"
+_IN_SECTION = re.compile(rf"\x1b{_COLOR}|(?P<raw>{_FORBIDDEN})")
+_IN_MARKUP = re.compile(
+    rf"(?:\x1b|&#(?:27|x1[bB]);){_COLOR}|(?P<raw>{_FORBIDDEN})"
+    r"|&#(?:x(?P<hex>[0-9a-fA-F]{1,50})|(?P<decimal>[0-9]{1,50}));"
+)
+#: Sections in which `&#x1b;` is six plain characters, and how each ends.
+_SECTIONS = {"<![CDATA[": "]]>", "<!--": "-->", "<?": "?>"}
+_OPENING = re.compile("|".join(map(re.escape, _SECTIONS)))
+_SPLIT = re.compile(r"(?:[<&\x1b][^<&\x1b]*|[\]?-]{1,2})\Z")
+
+
+class Repair:
+    """Turn the bytes of a report into UTF-8 that a parser accepts; `count` is how many characters were replaced.
+
+    Every byte that is invalid in the report's encoding counts as one character. The colour codes of terminals are
+    removed, and each of them counts as one as well.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._head = b""
+        self._decoder: codecs.IncrementalDecoder | None = None
+        self._held, self._until = "", ""
+
+    def feed(self, chunk: bytes, is_last: bool = False) -> bytes:
+        """Return what is complete, as UTF-8; raises `ReportError` for an encoding that does not exist."""
+        if self._decoder is None:
+            self._head += chunk
+            if not (is_last or b">" in self._head or len(self._head) >= MAX_DECLARATION_BYTES):
+                return b""
+            self._decoder, chunk, self._head = _decoder(self._head), self._head, b""
+        text = self._held + self._decoder.decode(chunk, is_last)
+        self._held = "" if is_last else _split_token(text)
+        return self._repaired(text[: len(text) - len(self._held)]).encode()
+
+    def _repaired(self, text: str) -> str:
+        pieces, at = [], 0
+        while at < len(text):
+            start, at = at, self._end_of_section(text, at)
+            pattern = _IN_SECTION if self._until else _IN_MARKUP
+            pieces.append(pattern.sub(self._replacement, text[start:at]))
+            self._switch(text, at)
+        return "".join(pieces)
+
+    def _end_of_section(self, text: str, start: int) -> int:
+        """Return where the section ends, or the markup before the next section; the text's end if neither does."""
+        if self._until:
+            end = text.find(self._until, start)
+            return len(text) if end < 0 else end + len(self._until)
+        opening = _OPENING.search(text, start)
+        return opening.end() if opening else len(text)
+
+    def _switch(self, text: str, at: int) -> None:
+        """Note whether the piece that ends at `at` ended a section or began one."""
+        if self._until:
+            self._until = "" if text.endswith(self._until, 0, at) else self._until
+        else:
+            marker = next((marker for marker in _SECTIONS if text.endswith(marker, 0, at)), "")
+            self._until = _SECTIONS.get(marker, "")
+
+    def _replacement(self, match: re.Match[str]) -> str:
+        found = match.groupdict()
+        number = found.get("hex") or found.get("decimal")
+        if number:
+            code = int(number, 16 if found["hex"] else 10)
+            if _is_allowed(code):
+                return match[0]
+            self.count += 1
+            return _escape(code)
+        self.count += 1
+        return _escape(_byte_or_code(match["raw"])) if match["raw"] else ""
+
+
+def _decoder(head: bytes) -> codecs.IncrementalDecoder:
+    name = _encoding(head)
+    try:
+        # Not every codec is one of text: "hex" and "zip" are not.
+        b"<".decode(name, "replace")
+        if codecs.lookup(name).name.replace("_", "-") in _NOT_FOR_FILES:
+            raise LookupError(f"{name} is not an encoding of files")
+        return codecs.getincrementaldecoder(name)(_ERRORS)
+    except (LookupError, UnicodeError) as error:
+        raise ReportError(f"its encoding cannot be read: {error}. Convert the file to UTF-8.") from error
+
+
+def _encoding(head: bytes) -> str:
+    for mark, name in _BYTE_ORDER_MARKS:
+        if head.startswith(mark):
+            return name
+    declared = _DECLARED.match(head.lstrip())
+    name = declared[1].decode().lower() if declared else "utf-8"
+    # A declaration that is readable byte by byte is not UTF-16: .NET declares the encoding of its strings.
+    return "utf-8" if re.match(r"utf[-_]?(16|32)|ucs|iso-10646", name) else name
+
+
+def _split_token(text: str) -> str:
+    """Return the end of a piece that may be the beginning of a reference or a marker."""
+    split = _SPLIT.search(text, max(0, len(text) - MAX_TOKEN))
+    return split[0] if split else ""
+
+
+def _mark_bytes(error: UnicodeError) -> tuple[str, int]:
+    """Decode invalid bytes as halves of surrogate pairs, which valid text does not contain."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return "".join(chr(0xDC00 + byte) for byte in error.object[error.start : error.end]), error.end
+
+
+_ERRORS = "akastats-mark-bytes"
+codecs.register_error(_ERRORS, _mark_bytes)
+
+
+def _byte_or_code(character: str) -> int:
+    """Return the byte that `_mark_bytes` decoded, or the character's own code."""
+    code = ord(character)
+    return code - 0xDC00 if 0xDC00 <= code <= 0xDCFF else code
+
+
+def _is_allowed(code: int) -> bool:
+    """Whether XML 1.0 allows a character, by its code."""
+    if code < 0x20:
+        return code in (0x09, 0x0A, 0x0D)
+    return code < 0xD800 or 0xDFFF < code < 0xFFFE or 0xFFFF < code < 0x110000
+
+
+def _escape(code: int) -> str:
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
