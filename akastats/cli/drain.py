@@ -232,7 +232,9 @@ def _report(outcomes: Sequence[Outcome], as_json: bool) -> None:
     told = [outcome for outcome in outcomes if not outcome.was_known]
     if told:
         output.table(("run", "tests", "state", "", "server"), list(map(_row, told)), ("tests",))
-    output.say(*_known_lines(len(outcomes) - len(told), bool(told)))
+    # A run can lie in several files: copies of one spool are one run.
+    known = {outcome.drained.run_id for outcome in outcomes if outcome.was_known}
+    output.say(*_known_lines(len(known), bool(told)))
     for outcome in told:
         drained = outcome.drained
         if drained.problem or drained.left:

@@ -75,6 +75,17 @@ def test_draining_twice_counts_once(akastats, spools, server):
         assert client.get("AKA-STATS::COUNT::test::a.py::b") == b"1"
 
 
+def test_copies_of_a_delivered_spool_are_one_run(akastats, spools, server):
+    """A download adds a number to a file's name: that makes no second run, and no second count of it."""
+    path = spool(spools, TESTS, destination={"server": server, "namespace": "AKA-STATS"})
+    akastats("drain")
+    path.with_name(f"{path.stem} (1).aks").write_bytes(path.read_bytes())
+
+    answer = akastats("drain")
+
+    assert answer.out == "Nothing waits: 1 run was delivered before; a spool is kept for a day then.\n"
+
+
 def test_what_was_delivered_before_is_told_apart(akastats, spools, server):
     """Who drains wants to know what that did; a run that was only now found to have crashed is news."""
     told = {"destination": {"server": server, "namespace": "AKA-STATS"}}
