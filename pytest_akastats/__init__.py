@@ -21,9 +21,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     values = {
         "url": "Redis or Valkey to deliver to; default: AKA_STATS_REDIS_URL, else an embedded server",
         "suite": "name of this job, whose durations are its own: unit, py312 ...",
-        "namespace": "what every key begins with; default: AKA_STATS_NAMESPACE, else AKA-STATS",
-        "dir": "where spool and embedded server live; default: .akastats in the root directory",
-        "redact": "regular expressions of further secrets, one a line; `off`: store texts with all their secrets",
+        "namespace": "Redis key prefix; default: AKA_STATS_NAMESPACE, else AKA-STATS",
+        "dir": "directory of spool and embedded server; default: .akastats in the root directory",
+        "redact": "regular expressions of further secrets, one per line; `off`: store texts with their secrets",
         "fail-on": "which verdicts fail the run: new, slower or both, after a comma; default: pytest's own result",
         "base": "branch to compare with; default: AKA_STATS_BASE, the pull request's target, the default branch",
         "wait": "seconds to wait at the end for the run to be delivered; default: 10",

@@ -38,7 +38,7 @@ class Change:
 class Comparison:
     """Differences from a base, in the order the tests ran; `slower` and `faster` by seconds, most first.
 
-    `noise` are differences that the tests' own history explains, or that no history tells from noise.
+    `noise` are differences that the tests' own history explains, or that no history can separate from noise.
     """
 
     newly_failing: list[Change]

@@ -61,12 +61,12 @@ class Run(BaseModel):
         description="whether files that git tracks had changes that were not committed", examples=[False]
     )
     nested: bool | None = Field(description="whether it ran inside another recorded run", examples=[False])
-    pull_request: str | None = Field(description="its number; true where that is unknown", examples=["7"])
+    pull_request: str | None = Field(description="its number; true if that is unknown", examples=["7"])
     base_branch: str | None = Field(
         description="the branch to compare with: configured, or the target of the pull request",
         examples=["develop"],
     )
-    default_branch: str | None = Field(description="the repository's, where it is known", examples=["main"])
+    default_branch: str | None = Field(description="the repository's, if it is known", examples=["main"])
     quarantine: bool | None = Field(
         description="whether failures of tests in quarantine were excused in it", examples=[True]
     )
@@ -122,7 +122,7 @@ class Failure(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     fingerprint: str | None = Field(
-        description="null where there was no traceback", examples=["5c0ffee5c0ffee5c0ffee5c0ffee5c0f"]
+        description="null without a traceback", examples=["5c0ffee5c0ffee5c0ffee5c0ffee5c0f"]
     )
     exception: str | None = Field(description="its class", examples=["AssertionError"])
     message: str | None = Field(
@@ -208,7 +208,7 @@ class RunDetails(Run):
         description="the newest earlier run of the same suite that passed or failed: of its branch or "
         "pull request, else of its base branch, else of any"
     )
-    changes: Changes | None = Field(description="null where one of the two has no profile")
+    changes: Changes | None = Field(description="null if one of the two has no profile")
     verdicts: RunVerdicts | None = Field(description="null until the run is judged, and once that has expired")
 
 
@@ -224,7 +224,7 @@ class Comparison(BaseModel):
     added: list[Change] = Field(description="tests that the base does not have")
     removed: list[Change] = Field(description="tests that only the base has")
     noise: list[Change] = Field(
-        description="differences that the tests' own history explains, or that no history tells from noise"
+        description="differences that the tests' own history explains, or that no history can separate from noise"
     )
     left_out: int = Field(description="changes beyond 1,000 a list", examples=[0])
 
@@ -403,7 +403,7 @@ class TestRow(BaseModel):
     suite: str | None = Field(description="suite of the run; null without one", examples=["unit"])
     runs: int = Field(description="attempts ever", examples=[412])
     failure_rate: float | None = Field(
-        description="0 to 1: the rate of its verdict, where there is one, else of the newest 100 attempts",
+        description="0 to 1: the rate of its verdict, if there is one, else of the newest 100 attempts",
         examples=[0.02],
     )
     avg: float | None = Field(description="over all attempts", examples=[0.41])
@@ -646,11 +646,11 @@ class RunVerdicts(VerdictsInShort):
     failures: list[JudgedFailure] = Field(description="in the order they ended, at most 2,000")
     over_budget: list[OverBudget] = Field(description="tests that took longer than their marker allows")
     environments: list[str] = Field(
-        description="of the runs of this build, where there are several without a suite",
+        description="of the runs of this build, if several have no suite",
         examples=[["Python 3.11, linux-x86_64, test", "Python 3.13, linux-x86_64, test"]],
     )
     equal_runs: int = Field(
-        description="runs of this build that nothing recorded tells apart; 0 where this is the only one",
+        description="runs of this build that no recorded value distinguishes; 0 if this is the only one",
         examples=[0],
     )
 
@@ -707,7 +707,7 @@ class JudgedTest(BaseModel):
     )
     workers: list[WorkerFailures] = Field(description="attempts by worker, in runs with several workers")
     after: list[RanBefore] = Field(
-        description="what ran right before it where it failed, and seldomer where it passed; most frequent first"
+        description="tests that ran right before it more often when it failed; most frequent first"
     )
     cluster: int | None = Field(description="tests of one number fail together", examples=[0])
     quarantine: InQuarantine | None = Field(description="the test's quarantine; null if it is not in quarantine")

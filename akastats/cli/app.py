@@ -102,7 +102,7 @@ def _unexpected(error: Exception) -> str:
     where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
     return (
         f"unexpected {type(error).__name__}: {str(error)[:300]}{where}. If another program writes here too, "
-        "`akastats doctor` may say more; otherwise please report this as a bug."
+        "`akastats doctor` may show the cause; otherwise please report this as a bug."
     )
 
 

@@ -199,7 +199,7 @@ def _state(spool: Spool, statuses: dict[str, str] | None) -> str:
 def _moved_aside(chosen: Target) -> list[str]:
     """Return a line for each history that was moved aside because it is damaged or no server can read it."""
     found = sorted((chosen.directory / "server").glob("damaged-*")) if os.access(chosen.directory, os.X_OK) else []
-    return [f"a history was moved aside: `akastats merge {path}` adds what is in it" for path in found]
+    return [f"a history was moved aside: `akastats merge {path}` adds its runs" for path in found]
 
 
 def _look_for_binaries(chosen: Target, report: Report) -> None:

@@ -62,7 +62,7 @@ def drain(
     ] = False,
     yes: Annotated[
         bool,
-        typer.Option("--yes", help="Start embedded servers in other directories too, where spools name them."),
+        typer.Option("--yes", help="Start embedded servers in other directories too, if spools name them."),
     ] = False,
     namespace: Namespace = "",
     directory: Directory = None,

@@ -75,13 +75,19 @@ def merge_directories(
         def carry(operation: Any) -> Any:
             return redis.run(operation, client, client)
 
-        with output.progress("merging") as advance:
-            outcomes = [_merge(origin, config, carry, advance) for origin in origins]
-        added = {run_id for outcome in outcomes for run_id in (*outcome.merged.run_ids, *outcome.from_spools)}
-        update_lists(config, carry, sorted(added))
+        outcomes = _merge_all(origins, config, carry)
     _report(outcomes, as_json)
     if any(outcome.problem for outcome in outcomes):
         raise typer.Exit(1)
+
+
+def _merge_all(origins: Sequence[Origin], config: Config, carry: Carry) -> list[Outcome]:
+    """Merge each origin, then update the indexes with all added runs."""
+    with output.progress("merging") as advance:
+        outcomes = [_merge(origin, config, carry, advance) for origin in origins]
+    added = {run_id for outcome in outcomes for run_id in (*outcome.merged.run_ids, *outcome.from_spools)}
+    update_lists(config, carry, sorted(added))
+    return outcomes
 
 
 def origin_of(given: Path) -> Origin:

@@ -20,7 +20,7 @@ from akastats.reading import quarantine as reading
 from akastats.reading.quarantine import Wish
 from akastats.redis import sync_redis
 
-_HOW = "to put a test in: akastats quarantine NODEID --until 2026-12-24 --reason 'why it is there'"
+_HOW = "to quarantine a test: akastats quarantine NODEID --until 2026-12-24 --reason 'why'"
 
 
 def quarantine(
@@ -61,7 +61,7 @@ def _check_use(nodeid: str, until: str, reason: str, is_removed: bool, is_listed
     missing = [name for name, value in (("--until DATE", until), ("--reason TEXT", reason)) if not value]
     if nodeid and missing and not is_removed:
         verb = "is" if len(missing) == 1 else "are"
-        raise typer.BadParameter(f"to put a test in, {' and '.join(missing)} {verb} missing; {_HOW}")
+        raise typer.BadParameter(f"{' and '.join(missing)} {verb} missing; {_HOW}")
 
 
 def _wish(chosen: Target, nodeid: str, suite: str, until: str, reason: str) -> Wish:

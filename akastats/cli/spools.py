@@ -82,7 +82,7 @@ def _way_out(place: Path) -> str:
     try:
         owner = (home if home.is_dir() else place).lstat().st_uid
     except OSError:
-        return "see to the permissions of the directories above it"
+        return "change the permissions of the directories above it"
     if owner == os.geteuid():
         return f"if they are yours, deliver them with `akastats drain {place}`"
     return (

@@ -28,7 +28,7 @@ from akastats.visible import decimal_seconds, percent
 MOST_MESSAGE = 100
 
 Branch = Annotated[
-    str, typer.Option(help="By the newest verdicts of this branch; default: the default branch, else any.")
+    str, typer.Option(help="Branch whose newest verdicts are read; default: the default branch, else any.")
 ]
 _NO_VERDICTS = "No verdicts yet: each recorded run gets them when it ends. Record one with pytest --akastats."
 

@@ -128,7 +128,7 @@ def _must_be_cut_short(content: bytes | mmap.mmap, at: int) -> None:
     is_head = re.fullmatch(rb"[*$]\d{0,10}\r?", rest) and at + len(rest) == len(content)
     # After a power cut a file may end in zeros.
     if rest and not is_head and content[at:].strip(b"\0"):
-        raise DamageError(f"what is no command at byte {at}")
+        raise DamageError(f"invalid data instead of a command at byte {at}")
 
 
 def check_snapshot(content: bytes | mmap.mmap, at: int) -> int:

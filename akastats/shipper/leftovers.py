@@ -209,8 +209,8 @@ def _known_otherwise(delivery: Delivery, config: Config, carry: Carry) -> Draine
     if not found or delivery.stands() != "0":
         return None
     if found.get("status", "running") == "running":
-        told = "its run is stored without a note of what came from here: `akastats drain --force` delivers it, too"
-        return replace(_so_far(delivery), left=f"{told}, and may count twice")
+        problem = "its run is stored, but its applied records are unknown: `akastats drain --force` delivers it"
+        return replace(_so_far(delivery), left=f"{problem}, and points may count twice")
     delivery.note_as_applied()
     return replace(_so_far(delivery), complete=True)
 

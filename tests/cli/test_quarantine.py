@@ -71,7 +71,7 @@ def test_json_is_the_api_s(akastats, server):
     [
         (
             [NODEID],
-            "--until DATE and --reason TEXT are missing; to put a test in: akastats quarantine NODEID --until",
+            "--until DATE and --reason TEXT are missing; to quarantine a test: akastats quarantine NODEID --until",
         ),
         ([NODEID, "--until=soon", "--reason=x"], "--until: a day is written"),
         ([NODEID, "--until=2099-02-30", "--reason=x"], "no day 2099-02-30"),

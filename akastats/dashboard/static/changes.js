@@ -48,7 +48,7 @@ function kind(title, rows, suite, all) {
   return el("div", { class: "change" }, heading, table);
 }
 
-const HINTS = { "Within noise": "differences that the tests' own history explains, or that no history tells from noise" };
+const HINTS = { "Within noise": "differences that the tests' own history explains, or that no history can separate from noise" };
 const COLUMNS = { Slower: timed, Faster: timed, "Within noise": both };
 
 function both(suite) {
