@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Iterable
 from functools import partial
 from itertools import chain
 from typing import Any, TypeVar
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
 from akastats.operations.requests import Ask, Operation
 from akastats.redis.attachment import sends_once
@@ -47,6 +47,8 @@ def carry(operation: Operation[T], reader: Any, writer: Any) -> Steps[T]:
 
 # Ids of clients that are known to be connected to a single server.
 _single_servers: WeakSet[Any] = WeakSet()
+# Namespaces with a hash tag that a client's server has been seen to serve: it may still be a node of a cluster.
+_served_namespaces: WeakKeyDictionary[Any, set[str]] = WeakKeyDictionary()
 
 # Every key of ours begins with a namespace, which may hold a hash tag: then a cluster's one slot serves us.
 _namespace_of = re.compile(r"(.*?)::[A-Z_]+(?:::|$)", re.DOTALL)
@@ -55,11 +57,11 @@ _namespace_of = re.compile(r"(.*?)::[A-Z_]+(?:::|$)", re.DOTALL)
 def _check_single(client: Any, request: Ask) -> Steps[None]:
     """Raise if the server is part of a cluster, which would answer reads of one key with nothing.
 
-    That costs the first read of a client one more round trip.
+    That costs the first read of a client, or of a namespace with a hash tag, one more round trip.
     """
     names = (argument for command in request.commands for argument in command if isinstance(argument, str))
     found = next(filter(None, map(_namespace_of.match, names)), None)
-    if found is None:
+    if found is None or found[1] in _served_namespaces.get(client, ()):
         return
     try:
         yield from _ask(client, Ask((("EXISTS", f"{found[1]}::INDEX", f"{found[1]}::SEEN"),)))
@@ -67,7 +69,10 @@ def _check_single(client: Any, request: Ask) -> Steps[None]:
         # If the user lacks this permission, the request itself reports what is denied.
         if kind_of(error) not in ("denied", "refused", "busy"):
             raise
-    _single_servers.add(client)
+    if "{" in found[1]:
+        _served_namespaces.setdefault(client, set()).add(found[1])
+    else:
+        _single_servers.add(client)
 
 
 def carry_all(operations: Iterable[Operation[T]], writer: Any) -> Steps[list[T]]:
