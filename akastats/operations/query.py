@@ -124,8 +124,9 @@ def reindex(namespace: str) -> Operation[int]:
 
     Scans the whole keyspace, as nothing else does: for labels of other writers, and for a list that was lost.
     """
-    index, start = keys.index(namespace), keys.history(namespace, "")
+    index, seen, start = keys.index(namespace), keys.seen(namespace), keys.history(namespace, "")
     added, cursor = 0, b"0"
+    (seconds, _) = yield from ask("TIME")
     while True:
         cursor, names = yield from ask(
             "SCAN", cursor, "MATCH", f"{escape_matcher(start)}*", "COUNT", SCAN_COUNT, "TYPE", "list"
@@ -133,7 +134,14 @@ def reindex(namespace: str) -> Operation[int]:
         members = [name[len(start.encode()) :] for name in map(bytes, names)]
         if members:
             scored = [part for member in members for part in (1, member)]
-            (count, _) = yield from tell(("ZADD", index, *scored), ("EXPIRE", index, keys.LABEL_TTL_S))
+            # A label that is listed and was never seen would stay listed when its history has expired.
+            dated = [part for member in members for part in (int(seconds), member)]
+            count, *_ = yield from tell(
+                ("ZADD", index, *scored),
+                ("EXPIRE", index, keys.LABEL_TTL_S),
+                ("ZADD", seen, "NX", *dated),
+                ("EXPIRE", seen, keys.LABEL_TTL_S),
+            )
             added += int(count)
         if int(cursor) == 0:
             return added

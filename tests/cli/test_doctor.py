@@ -179,6 +179,7 @@ def test_labels_that_are_not_listed_are_found_again(akastats, server, redis_clie
     assert answer.json["labels_added"] == 3
     assert "0 were not listed" in again.out
     assert list(available_stats()) == ["a[1]*", "b", "old writer's"]
+    assert redis_client.zcard("AKA-STATS::SEEN") == 3, "labels that nobody has seen would stay listed for ever"
     assert 0 < redis_client.ttl("AKA-STATS::INDEX") <= LABEL_TTL_S
 
 
