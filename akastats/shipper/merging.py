@@ -148,23 +148,29 @@ def _merge_labels(
     """Add the points of some labels that the target lacks; return their number."""
     found = source(_newest(config, labels, selection.since))
     chosen = {label: of_runs for label in labels if (of_runs := _chosen(config, source, selection, found[label]))}
-    added = 0
-    while chosen:
-        at = target(runs.cursor(config.namespace, PRODUCER))
-        there = target(_histories(config.namespace, list(chosen)))
-        missing = {label: _minus(entries, there[label]) for label, entries in chosen.items()}
-        batch, is_all = _packed(config, source, missing)
+    if not chosen:
+        return 0
+    # The cursor first: another merge that comes in between is seen by it.
+    at = target(runs.cursor(config.namespace, PRODUCER))
+    added, missing = 0, _lacking(config, target, chosen)
+    while any(missing.values()):
+        batch, rest = _packed(config, source, missing)
         if not batch.entries:
             break
         end = str(int(at) + 1)
         step = Step(keys.cursor(config.namespace, PRODUCER), at, end)
         stands = target(apply(Batch(batch.entries, batch.contexts, step=step), config))
-        # Otherwise another merge has written in between: compute the missing points again.
         if stands == end:
             added += sum(map(len, batch.entries.values()))
-            if is_all:
-                break
+        # Not looked up again after each batch: a full history keeps no older points, which would count once more.
+        at, missing = stands, rest if stands == end else _lacking(config, target, chosen)
     return added
+
+
+def _lacking(config: Config, target: Carry, chosen: Mapping[str, list[bytes]]) -> dict[str, list[bytes]]:
+    """Return the points that the target lacks, by label."""
+    there = target(_histories(config.namespace, list(chosen)))
+    return {label: _minus(entries, there[label]) for label, entries in chosen.items()}
 
 
 def _newest(config: Config, labels: Sequence[str], since: float) -> Operation[dict[str, list[bytes]]]:
@@ -225,15 +231,17 @@ def _minus(entries: Sequence[bytes], there: Sequence[bytes]) -> list[bytes]:
     return missing
 
 
-def _packed(config: Config, source: Carry, missing: Mapping[str, Sequence[bytes]]) -> tuple[Batch, bool]:
-    """Return a batch of missing points, and whether it has all of them."""
+def _packed(
+    config: Config, source: Carry, missing: Mapping[str, list[bytes]]
+) -> tuple[Batch, dict[str, list[bytes]]]:
+    """Return a batch of missing points, and the points that are left."""
     contexts = _contexts(config, source, missing)
+    rest = {label: [*entries] for label, entries in missing.items()}
     batch, size, count = Batch(), 0, 0
-    for label, entries in missing.items():
+    for label, entries in rest.items():
         # A history has the newest first, a batch the oldest.
-        for entry in reversed(entries):
-            if count >= BATCH_POINTS or size >= BATCH_BYTES:
-                return batch, False
+        while entries and count < BATCH_POINTS and size < BATCH_BYTES:
+            entry = entries.pop()
             point = query.point(label, entry)
             if point is None:
                 continue
@@ -244,7 +252,7 @@ def _packed(config: Config, source: Carry, missing: Mapping[str, Sequence[bytes]
                 batch.contexts[id_] = context
                 size += len(context.bytes)
             size, count = size + len(label) + 64, count + 1
-    return batch, True
+    return batch, rest
 
 
 def _contexts(config: Config, source: Carry, missing: Mapping[str, Sequence[bytes]]) -> dict[str, Context]:

@@ -196,3 +196,25 @@ def test_two_merges_at_once_add_each_point_once(
     assert not is_first
     assert redis_client.get("AKA-STATS::COUNT::test::a.py::passes") == b"1"
     assert redis_client.llen("AKA-STATS::HISTORY::errors__all") == 1
+
+
+def test_points_that_a_full_history_does_not_keep_are_counted_once(
+    tmp_path: Path,
+    server: str,
+    redis_client: Redis,
+    other_url: str,
+    other: Redis,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They are missing there after each batch of the same labels."""
+    monkeypatch.setattr("akastats.shipper.merging.BATCH_POINTS", 2)
+    config = Config(redis_url=server, history_size=2)
+    carry, source = carry_of(server), carry_of(other_url)
+    for number in (1, 2):
+        run_number(other_url, tmp_path / "other", number)
+    for number in (3, 4):
+        run_number(server, tmp_path / "own", number)
+
+    merge(config, source, carry)
+
+    assert redis_client.get("AKA-STATS::COUNT::test::a.py::passes") == b"4"
