@@ -71,8 +71,9 @@ def problem_of(directory: Path) -> str:
 def close_to_others(directory: Path) -> None:
     """Remove other users' permissions on a project's spool directory and on the `.akastats` above it.
 
-    What they put there before stays theirs, and is not read. In shared places nothing is mended.
+    What they put there before stays theirs, and is not read. In shared places nothing is mended, nor behind a link.
     """
     if not _is_apart(directory.parent):
         trust.close_to_others(directory.parent, 0o755)
-        trust.close_to_others(directory)
+        if not trust.problem_of(directory.parent):
+            trust.close_to_others(directory)

@@ -274,6 +274,18 @@ def test_a_link_in_our_place_is_not_followed(tmp_path: Path) -> None:
         Reader(original).read()
 
 
+def test_a_directory_behind_a_link_keeps_its_mode(tmp_path: Path) -> None:
+    """A repository may bring a link along: nothing is written where it leads, and nothing changed there."""
+    (tmp_path / "target" / "spool").mkdir(parents=True)
+    (tmp_path / "target" / "spool").chmod(0o755)
+    (tmp_path / "home").symlink_to(tmp_path / "target")
+
+    with pytest.raises(SpoolError, match="symbolic link"):
+        Writer(tmp_path / "home" / "spool", RUN)
+
+    assert (tmp_path / "target" / "spool").stat().st_mode & 0o777 == 0o755
+
+
 def test_a_linked_directory_is_passed_over(tmp_path: Path) -> None:
     """A spool directory that is a link leads who knows where."""
     (tmp_path / "home").mkdir()
