@@ -25,6 +25,22 @@ class UntrustedError(EmbeddedError):
     """Data that must not be served; the message names the directory, the reason and what to do."""
 
 
+def close_to_others(directory: Path) -> None:
+    """Take from others what they may do in `directory` and its data; what they may have changed is checked again.
+
+    A copy has the modes of whoever made it: with a umask of 002 a group may write to it. Nothing behind a link is
+    touched.
+    """
+    home = directory / "server"
+    for folder, mode in ((directory, 0o755), (home, 0o700), (append_only.parts(home), 0o700)):
+        if folder.is_symlink() or not folder.is_dir():
+            return
+        status = folder.lstat()
+        if folder != directory and status.st_mode & trust.WRITABLE_BY_OTHERS and status.st_uid == os.geteuid():
+            (home / SEAL).unlink(missing_ok=True)
+        trust.close_to_others(folder, mode)
+
+
 def check_links(directory: Path) -> None:
     """Raise `UntrustedError` if `directory`, its server directory or a file there is a link or another user's."""
     home = directory / "server"

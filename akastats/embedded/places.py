@@ -107,8 +107,7 @@ def prepare_instead(directory: Path, environ: Mapping[str, str], reason: str) ->
 def _make(directory: Path, environ: Mapping[str, str], notice: str | None) -> Place:
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     home = directory / "server"
-    trust.close_to_others(directory, 0o755)
-    trust.close_to_others(home)
+    custody.close_to_others(directory)
     custody.check_links(directory)
     home.mkdir(mode=0o700, exist_ok=True)
     _claim(home)

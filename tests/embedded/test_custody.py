@@ -55,6 +55,7 @@ def test_a_link_is_not_followed(use, directory, project, link):
     target.mkdir()
     target.chmod(0o755)
     (target / "file").write_text("kept")
+    (target / "server").mkdir(mode=0o755)
     place = directory if link == ".akastats" else directory / link
     place.parent.mkdir(parents=True, exist_ok=True)
     place.symlink_to(target / "file" if link.endswith("log") else target)
@@ -64,7 +65,8 @@ def test_a_link_is_not_followed(use, directory, project, link):
 
     assert lease.directory.parent == project / "state" / "akastats"
     assert "is not used: it is a symbolic link" in lease.notice
-    assert [file.name for file in target.iterdir()] == ["file"]
+    assert sorted(file.name for file in target.iterdir()) == ["file", "server"]
+    assert (target / "server").stat().st_mode & 0o777 == 0o755
     assert (target / "file").read_text() == "kept"
     assert target.stat().st_mode & 0o777 == 0o755
 
@@ -161,3 +163,25 @@ def test_replication_and_modules_cannot_be_asked_for(use):
         for words in (("REPLICAOF", "127.0.0.1", "1"), ("MODULE", "LIST"), ("DEBUG", "JMAP"), ("MIGRATE", "x")):
             with pytest.raises(redis.ResponseError, match="unknown command"):
                 client.execute_command(*words)
+
+
+def test_a_copy_that_a_group_may_write_to_is_closed_and_served(use, ended):
+    """As `cp` and `unzip` make it with a umask of 002."""
+    for folder in (ended.parent, ended, ended / "appendonlydir"):
+        folder.chmod(0o775)
+
+    lease = use()
+
+    assert (read(lease), lease.notice) == (b"value", None)
+    assert (ended / "appendonlydir").stat().st_mode & 0o777 == 0o700
+
+
+def test_data_that_a_group_could_change_is_read_before_it_is_served(use, ended):
+    """The seal is of the time before somebody could write there."""
+    brought(ended, b"EVAL", b"return redis.call('SET', 'name', 'evil')", b"0")
+    (ended / "appendonlydir").chmod(0o770)
+
+    lease = use()
+
+    assert read(lease) is None
+    assert "was not written on this machine" in lease.notice
