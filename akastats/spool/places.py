@@ -71,7 +71,7 @@ def problem_of(directory: Path) -> str:
 def close_to_others(directory: Path) -> None:
     """Remove other users' permissions on a project's spool directory and on the `.akastats` above it.
 
-    What they put there before stays theirs, and is not read. In shared places, and behind links, nothing is mended.
+    What they put there before stays theirs, and is not read. In shared places and behind links no mode is changed.
     """
     if not _is_apart(directory.parent):
         trust.close_to_others(directory.parent, 0o755)
