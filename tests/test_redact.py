@@ -13,7 +13,7 @@ import pytest
 
 from akastats.redact import MASK, redactor
 from akastats.redact.patterns import BUDGET_S, MOST_STEPS, Patterns
-from akastats.redact.structure import WINDOW, steps
+from akastats.redact.search_cost import WINDOW, steps
 
 
 @pytest.mark.parametrize(

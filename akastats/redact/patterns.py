@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 
 from akastats.redact.mask import MASK, Span, cover
-from akastats.redact.structure import WINDOW, steps
+from akastats.redact.search_cost import WINDOW, steps
 
 #: A pattern that may need more steps than this for one window is refused. The slowest of 3,700 random patterns on
 #: hostile texts took 7 ms: near the limit a step is 2 ns.
