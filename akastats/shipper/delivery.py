@@ -358,6 +358,15 @@ class Delivery:
         key = keys.cursor(self._config.namespace, self.producer)
         self._carry(apply(Batch(step=Step(key, "0", str(self._last_seq))), self._config))
 
+    def crash(self, died_at: float = 0.0) -> list[Added]:
+        """End the story of a run whose process died, and return the points that this adds, as `Story.crash` does.
+
+        Where the server has records that this file has lost, nobody knows which test was running.
+        """
+        if self.is_cut_short:
+            self.story.running.clear()
+        return self.story.crash(died_at)
+
     def complete_as_crashed(self, died_at: float = 0.0) -> None:
         """Write the record and profile of a run whose process died; its cursor stays.
 
@@ -365,7 +374,7 @@ class Delivery:
         """
         self.finish()
         while not self.is_done:
-            self._apply_crash(self.story.crash(died_at and died_at + self._shift_s))
+            self._apply_crash(self.crash(died_at and died_at + self._shift_s))
             cursor = self.stands()
             fields = run_fields(self.story, self._checkout(True)) | {"status": "crashed"}
             change = runs.finished(fields, self._config, profile.encode(self.story))

@@ -236,7 +236,7 @@ def _complete(delivery: Delivery, config: Config, carry: Carry) -> None:
         # A longer copy was delivered completely.
         return
     # Before the counts are compared, because they include the test that was running.
-    delivery.story.crash()
+    delivery.crash()
     if not delivery.applied and _is_told(delivery, config, carry):
         return
     delivery.complete_as_crashed()

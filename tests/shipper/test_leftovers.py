@@ -575,6 +575,26 @@ def test_a_run_whose_file_lost_delivered_records_is_crashed(
     assert (90, {1}) == (history(redis_client), counts(redis_client))
 
 
+def test_a_test_whose_delivered_end_the_file_has_lost_did_not_fail(
+    spools: Path, config: Config, carry: Carry, redis_client: Redis
+) -> None:
+    """It runs as far as the file tells, and has passed as the server knows."""
+    path = spool(spools, tests=TESTS[:2], ended=False)
+    seq, now_us = len(path.read_bytes().splitlines()), int(time.time() * 1e6)
+    began = line(seq + 1, json.dumps(["began", "a.py::last", now_us]))
+    ended = line(seq + 2, json.dumps(["test", "a.py::last", "", "ppp", now_us, 1, 1, 1]))
+    path.write_bytes(path.read_bytes() + began + ended)
+    delivery = Delivery(path, config, carry)
+    delivery.deliver()
+    delivery.close()
+    os.truncate(path, path.stat().st_size - len(ended))
+
+    drain(spools, config, carry)
+
+    assert "crashed" == carry(runs.run("AKA-STATS", "run-001"))["status"]
+    assert b"1" == redis_client.get("AKA-STATS::COUNT::test::a.py::last")
+
+
 def test_a_run_that_is_stored_without_its_cursor_is_left(
     spools: Path, config: Config, carry: Carry, redis_client: Redis
 ) -> None:
