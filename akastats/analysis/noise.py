@@ -61,7 +61,7 @@ class Side:
         return self.verdicts is not None and self.verdicts.is_outage
 
 
-def told_apart(found: Comparison, now: Side, base: Side, prefix: str) -> Comparison:
+def separate_noise(found: Comparison, now: Side, base: Side, prefix: str) -> Comparison:
     """Return a comparison whose differences exceed the tests' own history; all other differences are noise.
 
     A duration counts if it is an outlier of its run, or if its level changed between the two runs. Without

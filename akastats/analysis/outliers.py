@@ -1,6 +1,6 @@
 """Find the tests of a run whose duration their own history does not explain. Pure.
 
-A single difference is no change of a level. It is reported only where chance makes it less often than once in 20
+A single difference is not a change of level. It is reported only if chance produces it less than once in 20
 runs of the whole suite, and where the test never took as long before.
 """
 

@@ -30,7 +30,7 @@ def paces(tests: Iterable[Series], runs: int) -> list[float | None]:
     return found
 
 
-def or_none_taken_out(found: Sequence[float | None]) -> Sequence[float | None]:
+def zeros_if_unknown(found: Sequence[float | None]) -> Sequence[float | None]:
     """Return the machine speed factors, or 0 for each run of a suite that is too small to have any."""
     return found if any(pace is not None for pace in found) else [0.0] * len(found)
 

@@ -12,7 +12,7 @@ from math import exp, log
 from operator import sub
 
 from akastats.analysis.changepoints import MIN_AFTER, MIN_BEFORE, Limits, Shift, shifts, upper_tail
-from akastats.analysis.pace import Series, or_none_taken_out, paces, sample
+from akastats.analysis.pace import Series, paces, sample, zeros_if_unknown
 
 #: Seconds added to each duration before its logarithm: under a millisecond a clock's noise is most of it.
 OFFSET = 0.001
@@ -136,7 +136,7 @@ class _Environment:
         self.durations = durations
         asked = sample([label for label, series in durations.items() if len(series.runs) >= MIN_BEFORE])
         self.known_paces = paces((self._logs(durations[label]) for label in asked), len(runs))
-        self.paces = or_none_taken_out(self.known_paces)
+        self.paces = zeros_if_unknown(self.known_paces)
         # Most tests ran each time, and so each has these.
         self.told = [pace for pace in self.paces if pace is not None]
 

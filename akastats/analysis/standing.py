@@ -37,7 +37,7 @@ class Standing:
 def found_outages(records: Sequence[RunRecord]) -> Outages:
     """Return the runs that are not evidence, in time order.
 
-    Runs are compared within one environment: what fails on each Python that is not supported yet is no outage.
+    Runs are compared within one environment: failures on a Python that is not supported yet are not an outage.
     """
     found: dict[str, frozenset[str]] = {}
     for alike in _by_environment(records):

@@ -166,7 +166,7 @@ def _byte_or_code(character: str) -> int:
 
 
 def _is_allowed(code: int) -> bool:
-    """Whether XML 1.0 allows a character, by its code."""
+    """Return whether XML 1.0 allows a character, by its code point."""
     if code < 0x20:
         return code in (0x09, 0x0A, 0x0D)
     return code < 0xD800 or 0xDFFF < code < 0xFFFE or 0xFFFF < code < 0x110000

@@ -78,7 +78,7 @@ def without_noise(namespace: str, run: Run, base: Run, found: Comparison) -> Ope
     """Read the verdicts of both runs; return their comparison, with what the tests' history explains as noise."""
     of_run = yield from verdicts.of_run_if_any(namespace, run.id)
     of_base = yield from verdicts.of_run_if_any(namespace, base.id)
-    return noise.told_apart(
+    return noise.separate_noise(
         found, Side(run.id, of_run), Side(base.id, of_base), label("test", "", run.suite or "")
     )
 

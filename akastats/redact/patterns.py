@@ -1,7 +1,7 @@
 """The user's own patterns: regular expressions whose cost is bounded before they are used.
 
 Python cannot stop a search once it has begun. So a pattern is refused unless its structure bounds its steps
-(`structure`), each search reads a window of bounded length, and no search begins once the time is nearly used up.
+(`search_cost`), each search reads a window of bounded length, and none begins once the time is nearly used up.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from akastats.analysis.compare import Verdict, compare
-from akastats.analysis.noise import Side, told_apart
+from akastats.analysis.noise import Side, separate_noise
 from akastats.analysis.slowdown import Change
 from akastats.analysis.verdicts import JudgedChange, JudgedFailure, JudgedTest, Outlier, Verdicts
 
@@ -17,7 +17,7 @@ def names(now, base, of_now=None, of_base=None, ids=(NOW, BASE)):
         {name: Verdict(outcome, seconds) for name, (outcome, seconds) in base.items()},
     )
     sides = [Side(run, of) for run, of in zip(ids, (of_now, of_base), strict=True)]
-    told = told_apart(found, *sides, prefix="test::")
+    told = separate_noise(found, *sides, prefix="test::")
     return {name: [each.nodeid for each in changes] for name, changes in vars(told).items() if changes}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from math import log
 
-from akastats.analysis.pace import MIN_TESTS, or_none_taken_out, paces, sample
+from akastats.analysis.pace import MIN_TESTS, paces, sample, zeros_if_unknown
 
 
 def suite(factors: list[float], *, tests: int, own: float = 0.0) -> list[tuple[range, list[float]]]:
@@ -46,7 +46,7 @@ def test_small_suite_has_the_clock_for_its_pace():
     found = paces(suite([1.0] * 10 + [2.0] * 10, tests=MIN_TESTS - 1), 20)
 
     assert [None] * 20 == found
-    assert [0.0] * 20 == or_none_taken_out(found)
+    assert [0.0] * 20 == zeros_if_unknown(found)
 
 
 def test_no_tests_no_runs():
