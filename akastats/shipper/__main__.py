@@ -66,7 +66,8 @@ class Shipper:
 
     def __init__(self, spool: Path, config: Config, lifetime: Lifetime, checkout: Checkout | None = None) -> None:
         self.spool = spool
-        self.delivery = Delivery(spool, config, self.carry, checkout=checkout.fields if checkout else None)
+        self.delivery = Delivery(spool, config, self.carry, checkout=self._read_checkout if checkout else None)
+        self._checkout = checkout
         self._config = config
         self._lifetime = lifetime
         self._client: Any = None
@@ -122,6 +123,15 @@ class Shipper:
                     request = operation.send(replies)
         except StopIteration as stop:
             return stop.value
+
+    def _read_checkout(self, waits: bool) -> Mapping[str, Any]:
+        """Return what git says of the code; the process of the tests waits for a git that takes seconds."""
+        assert self._checkout is not None
+        if not waits or self._checkout.is_read:
+            return self._checkout.fields(waits)
+        self.say(phase=states.DELIVERING, message="git has not answered yet")
+        with self._signs_of_life():
+            return self._checkout.fields(waits)
 
     def _note_progress(self) -> None:
         position = self.delivery.position

@@ -65,6 +65,11 @@ class Checkout:
         if self._fields:
             state.put(path_for(self._spool), json.dumps(self._fields))
 
+    @property
+    def is_read(self) -> bool:
+        """Whether all is known that will be."""
+        return not self._reading.is_alive()
+
     def fields(self, waits: bool) -> dict[str, Any]:
         """Return the fields that are known now, or with `waits` all fields."""
         if waits:

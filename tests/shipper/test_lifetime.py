@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -21,10 +22,12 @@ from akastats.shipper import __main__ as shipping
 from akastats.shipper import delivery
 from akastats.shipper import state as states
 from akastats.shipper.__main__ import Shipper, pauses
+from akastats.shipper.checkout import Checkout
 from akastats.shipper.leftovers import drain, lock_of
 from akastats.shipper.lifetime import AFTERLIFE_S, LAST_S, Lifetime, writer_of
 from akastats.spool.format import line
 from akastats.spool.writer import Writer
+from conftest import eventually
 from tests.telling import spool
 
 ALIVE = {"pid": os.getpid(), "pid_mark": detached.start_mark(os.getpid())}
@@ -322,3 +325,34 @@ def test_no_more_is_read_than_the_server_takes(
 
     assert 0 < len(shipper.delivery.story.results) < 10_000
     assert shipper._lifetime.has_died()
+
+
+class SlowCheckout(Checkout):
+    """A git that answers once the state of the delivery has been seen to be alive twice."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.seen = path, list[states.State]()
+
+    @property
+    def is_read(self) -> bool:
+        return False
+
+    def fields(self, waits: bool) -> dict[str, Any]:
+        def is_alive() -> bool:
+            state = states.read(self.path)
+            assert state is not None
+            self.seen.append(state)
+            return state.answers > self.seen[0].answers + 1
+
+        return {"dirty": eventually(is_alive)} if waits else {}
+
+
+def test_a_git_that_takes_long_is_waited_for(tmp_path: Path, server: str, redis_client: Redis) -> None:
+    """Its seconds look like those of a server that works, not like silence: a gate needs the verdicts."""
+    path = spool(tmp_path / "spool", **ALIVE)
+    checkout = SlowCheckout(path)
+
+    Shipper(path, Config(redis_url=server), Lifetime(path), checkout).run()
+
+    assert checkout.seen[-1].phase == states.DELIVERING
+    assert states.read(path).phase == states.DONE  # type: ignore[union-attr]  # it was written just now
