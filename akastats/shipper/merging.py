@@ -112,18 +112,25 @@ def _all_runs(namespace: str) -> Operation[list[bytes]]:
 
 
 def _stored(config: Config, source: Carry, run_id: str) -> dict[str, str]:
+    """Return the record of a run; empty if it has none, or one that another writer has left under its name."""
     try:
-        return dict(source(runs.run(config.namespace, run_id)))
+        stored = dict(source(runs.run(config.namespace, run_id)))
     except NotFoundError:
         return {}
+    is_run = stored.get("status") in runs.STATUSES and query.number(stored.get("started", "").encode()) is not None
+    return stored if is_run and stored["id"] == run_id else {}
 
 
 def _is_there(stored: Mapping[str, str], there: Mapping[str, str]) -> bool:
     """Return whether the target has the same state of a run: over, or crashed at the same test."""
     status = there.get("status", "running")
     if status == "crashed":
-        return stored.get("status") == "crashed" and int(stored.get("tests", 0)) <= int(there.get("tests", 0))
+        return stored.get("status") == "crashed" and _tests(stored) <= _tests(there)
     return status != "running"
+
+
+def _tests(stored: Mapping[str, str]) -> float:
+    return query.number(stored.get("tests", "").encode()) or 0.0
 
 
 def _span(stored: Mapping[str, str]) -> tuple[float, float]:

@@ -218,3 +218,22 @@ def test_points_that_a_full_history_does_not_keep_are_counted_once(
     merge(config, source, carry)
 
     assert redis_client.get("AKA-STATS::COUNT::test::a.py::passes") == b"4"
+
+
+def test_records_of_another_writer_are_no_runs(
+    tmp_path: Path, server: str, redis_client: Redis, other_url: str, other: Redis
+) -> None:
+    """Without a status or a time, or with a count that is no number, nothing ends the merge."""
+    run_number(other_url, tmp_path, 1)
+    for number in (2, 3):
+        run_number(other_url, tmp_path, number)
+        run_number(server, tmp_path, number)
+    other.hset("AKA-STATS::RUN::run-002", mapping={"status": "crashed", "tests": "many"})
+    redis_client.hset("AKA-STATS::RUN::run-002", mapping={"status": "crashed", "tests": "few"})
+    other.hset("AKA-STATS::RUN::run-003", "started", "nan")
+    other.hset("AKA-STATS::RUN::run-004", "id", "run-004")
+    other.zadd("AKA-STATS::RUNS", {"run-004": 1.0})
+
+    merged = merge(Config(redis_url=server), carry_of(other_url), carry_of(server))
+
+    assert merged.run_ids == ("run-001",)
