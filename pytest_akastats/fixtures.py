@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_akastats import clocks
+from pytest_akastats import Deaf, clocks
 
 if TYPE_CHECKING:
     from akastats.collector import Collector
@@ -46,17 +45,3 @@ def _deaf(config: pytest.Config, error: Exception) -> Deaf:
     if probe is not None:
         probe.mishaps.note(error)
     return Deaf()
-
-
-class Deaf:
-    """Takes what a `Collector` takes and keeps nothing: a test must not fail because we cannot measure."""
-
-    recorded_stats: tuple[Any, ...] = ()
-
-    def __call__(self, *told: Any, **named: Any) -> None:
-        pass
-
-    stat = exception = error = __call__
-
-    def timer(self, *told: Any, **named: Any) -> AbstractContextManager[None]:
-        return nullcontext()
