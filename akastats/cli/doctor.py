@@ -17,7 +17,7 @@ from akastats.cli.options import Directory, Json, Namespace, Url
 from akastats.cli.spools import Spool
 from akastats.cli.target import Target
 from akastats.config import Config
-from akastats.embedded import binary
+from akastats.embedded import binary, clock_jumps
 from akastats.errors import AkastatsError, NotFoundError
 from akastats.operations import query, runs
 from akastats.operations.server import NO_EVICTION, Health, health, identify_single
@@ -197,9 +197,19 @@ def _state(spool: Spool, statuses: dict[str, str] | None) -> str:
 
 
 def _moved_aside(chosen: Target) -> list[str]:
-    """Return a line for each history that was moved aside because it is damaged or no server can read it."""
-    found = sorted((chosen.directory / "server").glob("damaged-*")) if os.access(chosen.directory, os.X_OK) else []
-    return [f"a history was moved aside: `akastats merge {path}` adds its runs" for path in found]
+    """Return a line for each history that was moved aside or copied, with the command that adds its runs."""
+    if not os.access(chosen.directory, os.X_OK):
+        return []
+    home = chosen.directory / "server"
+    damaged = [
+        f"a history was moved aside: `akastats merge {path}` adds its runs"
+        for path in sorted(home.glob("damaged-*"))
+    ]
+    return damaged + [
+        f"a history was copied before the clock went ahead: "
+        f"if that clock was wrong, `akastats merge {path}` adds its runs"
+        for path in clock_jumps.copies(home)
+    ]
 
 
 def _look_for_binaries(chosen: Target, report: Report) -> None:

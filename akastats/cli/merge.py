@@ -19,7 +19,7 @@ from akastats.cli.drain import Carry, update_lists
 from akastats.cli.options import Directory, Json, Namespace, Url
 from akastats.cli.target import FOLDER
 from akastats.config import Config
-from akastats.embedded import append_only, formats
+from akastats.embedded import append_only, clock_jumps, formats
 from akastats.errors import AkastatsError, ConfigError
 from akastats.operations import runs
 from akastats.operations.requests import ask
@@ -66,7 +66,8 @@ def merge_directories(
     """Add the runs of other .akastats directories to this one, each exactly once.
 
     Order and repetition make no difference. A directory may be a copy made while its server was running, or
-    data that was moved aside (.akastats/server/damaged-...). Quarantine and acknowledgements stay this one's.
+    data that was moved aside (.akastats/server/damaged-...) or copied (.akastats/server/before-clock-jump-...).
+    Quarantine and acknowledgements stay this one's.
     """
     origins = [origin_of(target.here() / given) for given in directories]
     chosen = target.of_options(url, namespace, directory)
@@ -150,6 +151,8 @@ def _served(home: Path, directory: Path) -> Iterator[Carry]:
     for path in directory.rglob("*"):
         if not path.is_symlink():
             path.chmod(0o700 if path.is_dir() else 0o600)
+    # Data of weeks ago is not to be copied a second time.
+    clock_jumps.record(directory / "server", clock_jumps.system_clock())
     lease = embedded.use(directory, only_there=True)
     try:
         if lease.directory != directory:

@@ -15,12 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from akastats import detached
-from akastats.embedded import locks, wire
+from akastats.embedded import clock_jumps, locks, wire
 
 # A second user within this time finds the server warm; the promise is that none is left after 10 s.
 _LOOK_EVERY_S = 1.0
 # Flushing takes milliseconds; a server that needs longer hangs, and the kernel has all that it acknowledged.
 _SHUTDOWN_S = 5.0
+# A server that ran for weeks must not look unused for weeks when it is killed.
+_RECORD_EVERY_S = 3600.0
 
 
 @dataclass(frozen=True)
@@ -52,14 +54,24 @@ def _watch(connection: socket.socket, held: _Held, home: Path) -> None:
     """Return when the server behind `connection` has ended, by us or otherwise."""
     pid = wire.process_id(connection)
     started = detached.start_mark(pid)
+    recorded = time.monotonic()
     while not wire.is_closed(connection, _LOOK_EVERY_S):
-        if not locks.try_exclusive(held.users):
+        is_unused = locks.try_exclusive(held.users)
+        if is_unused or time.monotonic() - recorded > _RECORD_EVERY_S:
+            recorded = time.monotonic()
+            _record_clock(held, home)
+        if not is_unused:
             continue
         # A server whose directory was replaced must not shut down: it would unlink the new server's socket.
         is_ours = locks.is_still_at(held.users, home / "users.lock")
         ended = is_ours and wire.shut_down(connection, _SHUTDOWN_S)
         if not ended and pid and detached.is_running(pid, started):
             os.kill(pid, signal.SIGKILL)
+
+
+def _record_clock(held: _Held, home: Path) -> None:
+    if locks.is_still_at(held.users, home / "users.lock"):
+        clock_jumps.record(home, clock_jumps.system_clock())
 
 
 if __name__ == "__main__":

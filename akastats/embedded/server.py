@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from akastats import detached
-from akastats.embedded import append_only, custody, formats, locks, repair, wire
+from akastats.embedded import append_only, clock_jumps, custody, formats, locks, repair, wire
 from akastats.embedded.binary import Binary, candidates
 from akastats.embedded.contents import DamageError
 from akastats.embedded.custody import UntrustedError
@@ -94,6 +94,7 @@ class _Launcher:
         self._written = written = formats.inspect(home)
         if not append_only.has_data(home):
             self._check_data(None)
+            clock_jumps.record(home, clock_jumps.system_clock())
             return next(candidates(self._environ))
         found = list(candidates(self._environ))
         usable = formats.ordered(found, written)
@@ -101,6 +102,7 @@ class _Launcher:
         self._untried = iter(usable)
         first = self._next()
         self._check_data(first)
+        self._note(clock_jumps.protect(home, clock_jumps.system_clock()))
         return first
 
     def _check_data(self, binary: Binary | None) -> None:
@@ -120,7 +122,7 @@ class _Launcher:
             raise UntrustedError(f"The data in {home} cannot be repaired: it holds {error}.") from error
 
     def _note(self, notice: str) -> None:
-        self.notice = " ".join(filter(None, (self.notice, notice)))
+        self.notice = " ".join(filter(None, (self.notice, notice))) or None
 
     def _react(self, last: Binary) -> Binary:
         """Return the server to try after `last` ended at once, the data repaired if it is damaged for all."""

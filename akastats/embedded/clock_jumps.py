@@ -1,0 +1,216 @@
+"""Copy the data before a server with a clock far ahead expires it: the server's clock is the machine's.
+
+The clock at the last use is recorded beside the data. A legitimate pause looks like a clock that went ahead, so
+the only reaction is a copy. Whether the clock was wrong is known when it goes back.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from calendar import timegm
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from akastats import trust
+from akastats.embedded import append_only, formats
+
+RECORD = "last-clock"
+PREFIX = "before-clock-jump-"
+
+_DAY_S = 86_400.0
+# Labels expire 14 days after their last push: a smaller jump loses less than half of them.
+AHEAD_S = 7 * _DAY_S
+BACK_S = _DAY_S
+# A longer jump than a pause in ordinary work. Its copy is never replaced: later data may be expired.
+PAUSE_S = 60 * _DAY_S
+KEEP_S = 30 * _DAY_S
+# The first state of good data, and the one before the latest jump.
+_MOST_COPIES = 2
+# 2026-01-01 and 9999-12-31. This code did not exist before; a machine without a battery starts in 1970.
+_EARLIEST, _LATEST = 1_767_225_600.0, 253_402_214_400.0
+_STAMP = "%Y%m%dT%H%M%SZ"
+
+# Tests that freeze time replace `time.time` only; the server reads the system's clock.
+_system_clock = time.clock_gettime
+
+
+@dataclass(frozen=True)
+class Clock:
+    """The clock at the last use of the data.
+
+    `last` is in seconds since 1970; `steady_s` is how long the clock has been without a jump, in seconds.
+    """
+
+    last: float
+    steady_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What to do before a server starts over data.
+
+    `clock` is to be recorded, `None` for one that is certainly wrong; `is_ahead` and `is_back` name a jump.
+    """
+
+    clock: Clock | None
+    is_ahead: bool = False
+    is_back: bool = False
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether the clock has been steady for so long that no copy is needed any more."""
+        return self.clock is not None and self.clock.steady_s >= KEEP_S
+
+
+def decide(known: Clock | None, now: float) -> Decision:
+    """Compare the clock `now` with the one at the last use, `None` if that is unknown."""
+    if not _EARLIEST <= now <= _LATEST:
+        return Decision(None)
+    if known is None:
+        return Decision(Clock(now))
+    ahead = now - known.last
+    if ahead > AHEAD_S or -ahead > BACK_S:
+        return Decision(Clock(now), is_ahead=ahead > 0, is_back=ahead < 0)
+    return Decision(Clock(now, known.steady_s + max(ahead, 0.0)))
+
+
+def superseded(copies: Sequence[str]) -> str | None:
+    """Return the copy that a new one replaces: empty for none, `None` if no new one may be made.
+
+    `copies` are names, the oldest first. The oldest always stays, and so does one made before a long jump.
+    """
+    if len(copies) < _MOST_COPIES:
+        return ""
+    return None if _is_long(copies[-1]) else copies[-1]
+
+
+def _is_long(name: str) -> bool:
+    start, _, end = name.removeprefix(PREFIX).partition("-to-")
+    try:
+        return timegm(time.strptime(end, _STAMP)) - timegm(time.strptime(start, _STAMP)) > PAUSE_S
+    except (ValueError, OverflowError):
+        return True
+
+
+def name_of(last: float, now: float) -> str:
+    """Return the name of a copy: the clock at the last use, and the one that follows (both UTC)."""
+    start, end = (time.strftime(_STAMP, time.gmtime(moment)) for moment in (last, now))
+    return f"{PREFIX}{start}-to-{end}"
+
+
+def system_clock() -> float:
+    """Return the system's clock in seconds since 1970, also where tests freeze `time.time`."""
+    return _system_clock(time.CLOCK_REALTIME)
+
+
+def copies(home: Path) -> list[Path]:
+    """Return the copies in `home`, the oldest first; empty if it cannot be read."""
+    try:
+        return sorted(home.glob(f"{PREFIX}*"))
+    except OSError:
+        return []
+
+
+def protect(home: Path, now: float) -> str:
+    """Copy the data in `home` if the clock went far ahead since its last use; return a notice or an empty text.
+
+    Needs that no server is running there. Old copies are removed once the clock has been steady for 30 days.
+    """
+    known = _read(home) or _by_files(home)
+    decision = decide(known, now)
+    notice = ""
+    if known is not None and decision.is_ahead:
+        notice = _copy(home, known.last, now)
+    elif known is not None and decision.is_back:
+        notice = _advice(home, known.last - now)
+    elif decision.is_trusted:
+        for copy in copies(home):
+            shutil.rmtree(copy, ignore_errors=True)
+    _write(home, decision.clock)
+    return notice
+
+
+def record(home: Path, now: float) -> None:
+    """Record the clock of a server that serves the data in `home`."""
+    _write(home, decide(_read(home), now).clock)
+
+
+def _advice(home: Path, ahead_s: float) -> str:
+    found = copies(home)
+    if not found:
+        return ""
+    command = " ".join(["akastats merge", *map(str, found)])
+    return (
+        f"The clock was {ahead_s / _DAY_S:.0f} days ahead at the last use, so statistics may have expired. "
+        f"Do: {command}, which adds the runs from before."
+    )
+
+
+def _copy(home: Path, last: float, now: float) -> str:
+    days = f"{(now - last) / _DAY_S:.0f} days"
+    replaced = superseded([copy.name for copy in copies(home)])
+    if replaced is None:
+        return ""
+    copy = home / name_of(last, now)
+    try:
+        _make_copy(home, copy)
+    except OSError as error:
+        return (
+            f"The clock is {days} ahead of the last use, and the statistics cannot be copied to {copy}: {error}."
+        )
+    if replaced:
+        shutil.rmtree(home / replaced, ignore_errors=True)
+    if now - last <= PAUSE_S:
+        return ""
+    return (
+        f"The clock is {days} ahead of the last use, so most statistics expire; a copy is in {copy}. "
+        f"If the clock is wrong, correct it and do: akastats merge {copy}"
+    )
+
+
+def _make_copy(home: Path, copy: Path) -> None:
+    """Copy the data, visible under its name once it is complete. Files are appended to, so links do not do."""
+    draft = home / "copy-in-progress"
+    shutil.rmtree(draft, ignore_errors=True)
+    try:
+        draft.mkdir(mode=0o700)
+        for data in (append_only.parts(home), home / append_only.SINGLE, home / formats.RECORD):
+            if data.is_dir():
+                shutil.copytree(data, draft / data.name)
+            elif data.exists():
+                shutil.copy2(data, draft / data.name)
+        draft.rename(copy)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _by_files(home: Path) -> Clock | None:
+    """Return the time of the newest data file, for data that an earlier release wrote."""
+    try:
+        return Clock(max(file.stat().st_mtime for file in append_only.files(home)))
+    except (OSError, ValueError):
+        return None
+
+
+def _read(home: Path) -> Clock | None:
+    try:
+        last, steady_s = map(float, (home / RECORD).read_text("utf-8", "replace").split())
+    except (OSError, ValueError):
+        return None
+    # A comparison with NaN is false as well.
+    return Clock(last, steady_s) if _EARLIEST <= last <= _LATEST and 0 <= steady_s <= _LATEST else None
+
+
+def _write(home: Path, clock: Clock | None) -> None:
+    if clock is None:
+        return
+    draft = home / f"{RECORD}.draft"
+    try:
+        draft.unlink(missing_ok=True)
+        trust.create(draft, f"{clock.last:.0f} {clock.steady_s:.0f}\n".encode())
+        draft.replace(home / RECORD)
+    except OSError:
+        # A full disk: the next start compares with the record from before.
+        return
