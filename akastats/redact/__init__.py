@@ -19,6 +19,7 @@ from akastats.redact.named import MOST_PLACES, name_places, named, places_of
 from akastats.redact.near import PASSWORDS, near, of_makers
 from akastats.redact.near import WORDS as NEAR
 from akastats.redact.patterns import Patterns
+from akastats.redact.prose import sentences
 from akastats.redact.shapes import SHORTEST_TOKEN, private_keys, schemes, tokens, userinfo
 from akastats.redact.structures import structured
 
@@ -85,7 +86,7 @@ def _covered(text: str, lowered: str, names: Sequence[int]) -> str:
     passwords = places_of(lowered, PASSWORDS)
     places = sorted({*passwords, *names, *places_of(lowered, NEAR)})[:MOST_PLACES]
     spans = [*structured(text, names[:MOST_PLACES]), *near(text, places, passwords), *of_makers(text, lowered)]
-    return cover(text, sorted(spans))
+    return cover(text, sorted([*spans, *sentences(text, lowered)]))
 
 
 def _pair(text: str) -> tuple[str, str]:

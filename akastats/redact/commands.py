@@ -1,7 +1,8 @@
-"""Passwords in command lines, under the one-letter options of commands that are known to have one. Pure."""
+"""Passwords in command lines, under the options and words of commands that are known to have one. Pure."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from akastats.redact.late import late
@@ -46,8 +47,34 @@ _ANY = late(
 _USER_OF_ANY = late(r"(?<=\s)(-(?:a|u|U) ['\"]?[\w.@-]{1,60}[:%,])([^\s'\"/]{4,500})")
 
 
+# Redis: a server's own password, and what clients send. SMTP's mechanisms are capitals: AUTH CRAM-MD5.
+_REQUIREPASS = late(r"(?i)(?<![\w-])((?:requirepass|masterauth)['\"]?,?[ \t]{1,4}['\"]?)([^\s'\",;=]{3,500})")
+_AUTH = late(
+    r"(?<![\w-])(AUTH['\"]?,?[ \t]{1,4}"
+    r"(?:['\"]?(?![A-Z\d-]{2,20}\s)[\w.@-]{1,60}['\"]?,?[ \t]{1,4}(?=['\"]?[^\s'\",]{3,500}"
+    r"['\")\]]{0,3}"
+    r"(?:\s*$)))?['\"]?)(?![A-Z\d-]{1,20}(?![\w-]))(?=[^\s'\",]*[\d!#$%^&*~+?@-])([^\s'\",()]{4,500})(?![(\w])",
+    re.MULTILINE,
+)
+_SETUSER = late(r"(?i)(?<=setuser)(?P<rules>[^\n]{1,500})")
+_RULE = late(r"(?<=[\s'\"])([><#!])([^\s'\",]{3,500})")
+_LITERAL = late(r"(--from-literal(?:=|['\"],[ ]?['\"]|[ ])['\"]?[\w.-]{1,100}=)([^\s'\",\]]{3,500})")
+
+
+def _servers(text: str, lowered: str) -> str:
+    """Return `text` without the passwords in commands for Redis, and in those that make a secret of Kubernetes."""
+    if "requirepass" in lowered or "masterauth" in lowered:
+        text = _REQUIREPASS.sub(rf"\1{MASK}", text)
+    if "AUTH" in text:
+        text = _AUTH.sub(rf"\1{MASK}", text)
+    if "setuser" in lowered:
+        text = _SETUSER.sub(lambda match: _RULE.sub(rf"\1{MASK}", match["rules"]), text)
+    return _LITERAL.sub(rf"\1{MASK}", text) if "--from-literal" in text else text
+
+
 def commands(text: str) -> str:
-    """Return `text` without the passwords that commands in it are given by a letter."""
+    """Return `text` without the passwords that commands in it are given by a letter or a word."""
+    text = _servers(text, text.lower())
     if any(mark in text for mark in (" -p", " -P", " -hp", "'-p", '"-p', "'-P", " /p")):
         text = _ANY.sub(rf"\1{MASK}", text)
     if any(mark in text for mark in (" -u ", " -U ", " -a ")):

@@ -69,7 +69,7 @@ FOREIGN_WORDS = (
 _WORD = late("|".join((*WORDS, *FOREIGN_WORDS)), re.IGNORECASE)
 _DIGIT = late(r"\d")
 _SURE = late(
-    r"passw|passphrase|passcode|(?:^|[_-])pass(?:$|[_-]|\d)|pwd|secret|credential|authorization|cookie"
+    r"passw|passphrase|passcode|(?:require|store|key)pass$|masterauth|(?:^|[_-])pass(?:$|[_-]|\d)|pwd|secret|credential|authorization|cookie"
     r"|dsn|token(?!i[sz])|api[_-]?key|otp|"
     r"(?:access|account|private|signing|encryption|master|service|shared|auth|ssh|license|client|webhook|deploy"
     r"|admin|app|storage|subscription|consumer|session|host|aws|hmac|jwt|crypt|cipher|fernet|django|flask)"
@@ -169,7 +169,7 @@ def named(text: str, lowered: str, places: Sequence[int]) -> tuple[str, list[str
     """
     if not places:
         return text, []
-    found = list(_given(text, lowered, places[:MOST_PLACES]))
+    found = sorted([*_given(text, lowered, places[:MOST_PLACES]), *_literals(text)], key=lambda given: given.start)
     values = [given.value for given in found if _is_distinct(given)]
     learned = list(dict.fromkeys([*values, *_compared(text, lowered)]))[:MOST_LEARNED]
     spans = [(given.start, given.end) for given in found]
@@ -418,6 +418,48 @@ def _compared(text: str, lowered: str) -> Iterator[str]:
     for match in islice(_WHERE.finditer(text), MOST_LEARNED):
         if _is_sure(match[3]) and not _PLAIN.fullmatch(match[2]):
             yield match[2]
+
+
+# The name or call on one side of a comparison, and the literal on the other.
+_COMPARISON = late(r"[ \t]{0,4}[=!]=[ \t]{0,4}")
+_LITERAL_BEFORE = late(r"(['\"])(?P<value>[^'\"\n]{3,500})\1$")
+_LITERAL_AFTER = late(r"[bru]?(['\"])(?P<value>[^'\"\n]{3,500})\1")
+_NAME_AFTER = late(r"(?:await )?(?P<name>[A-Za-z_][\w.]{0,100})")
+_CALL_BEFORE = late(r"(?<![\w.])(?P<name>[A-Za-z_][\w.]{0,100})\([^()'\"\n]{0,100}\)$")
+_ASSERT_EQUAL = late(
+    r"assert(?:Not)?Equals?\([ \t]{0,4}(?:"
+    r"[bru]?(['\"])(?P<first>[^'\"\n]{3,500})\1,[ \t]{0,4}(?P<right>[A-Za-z_][\w.]{0,100})"
+    r"|(?P<left>[A-Za-z_][\w.]{0,100})(?:\([^()'\"\n]{0,100}\))?,[ \t]{0,4}"
+    r"[bru]?(['\"])(?P<second>[^'\"\n]{3,500})\5)"
+)
+#: A literal of a comparison begins at most this many characters before its operator.
+_COMPARED_BEFORE = 520
+_CALL_WIDTH = 210
+
+
+def _literals(text: str) -> Iterator[Given]:
+    """Yield literals that are compared with a sensitive name or call: `'x' == get_password()`."""
+    for operator in islice(_COMPARISON.finditer(text), MOST_PLACES) if "==" in text or "!=" in text else ():
+        start = max(text.rfind("\n", 0, operator.start()) + 1, operator.start() - _COMPARED_BEFORE)
+        before, name = text[start : operator.start()], _NAME_AFTER.match(text, operator.end())
+        literal = _LITERAL_BEFORE.search(before) if name and before.endswith(("'", '"')) else None
+        if name and literal:
+            at, end = literal.span("value")
+            yield from _literal(name["name"], literal["value"], start + at, start + end)
+            continue
+        call = _CALL_BEFORE.search(before[-_CALL_WIDTH:]) if before.endswith(")") else None
+        value = _LITERAL_AFTER.match(text, operator.end()) if call else None
+        if call and value:
+            yield from _literal(call["name"], value["value"], *value.span("value"))
+    for match in islice(_ASSERT_EQUAL.finditer(text), MOST_PLACES) if "Equal" in text else ():
+        group = "first" if match["right"] else "second"
+        yield from _literal(match["right"] or match["left"], match[group], *match.span(group))
+
+
+def _literal(name: str, value: str, start: int, end: int) -> Iterator[Given]:
+    last = name.lower().rpartition(".")[2]
+    if _is_sure(last) and not _ABOUT.search(last) and not _says_itself(value) and _is_secret(last, value):
+        yield Given(last, value, start, end, True)
 
 
 def _is_sure(source: str) -> bool:

@@ -25,17 +25,22 @@ _HARMLESS = late(
     r"|provider|scheme|realm|domain|path|db|database|role|scopes?|expires?\w*|created\w*|format|method|algorithm|alg"
     r"|version|backend|options)$"
 )
+# In a map from owners to their secrets those are the owners: {'db': ...} names the secret of a database.
+_OWNERS = late(r"(?:^|[_.-])(?:user|login|host|e?mail|engine|provider|domain|db|database|role|backend)$")
+_OWNED = late(r"(?:secret|password|passwd|passphrase|pwd|token|api_?key)s(?:_?(?:data|dict|map|store|values))?$")
 # The names of structures whose values are secrets. {'keys': [...]} is ordinary.
 _GROUP = late(
     r"(?:credential|cred|secret|password|passwd|passphrase|cookie|auth|api_?key|access_?key|private_?key|pwd|login"
     r"|token)s?(?:_?(?:data|dict|map|store|config|values|info))?$"
 )
 _OPENED = late(
-    r"[\w-]{0,60}\\{0,3}['\"]?\]?[ \t]{0,10}(?:=>|[:=])[ \t]{0,10}(?:\n[E>+-]?[ \t]{0,60})?[\w.]{0,40}[({\[]"
+    r"[\w-]{0,60}(?:\\{0,3}['\"]?\]?[ \t]{0,10}(?:=>|[:=])|\\{0,3}['\"],)[ \t]{0,10}"
+    r"(?:\n[E>+-]?[ \t]{0,60})?[\w.]{0,40}[({\[]"
 )
 _TOKENS = late(
     r"""
       (?P<open>[({\[]) | (?P<close>[)}\]])
+    | (?<=\()(?<!\w\()[bru]?(?P<mark>['"])(?P<first>[^'"\n]{1,200})(?P=mark)(?P<pair>,[ \t]{0,10})(?=[^\s)])
     | [bru]?(?P<escape>\\{0,3})(?P<quote>['"])
       (?P<text>(?:(?!(?P=escape)(?P=quote)|\n).){0,2000})(?P=escape)(?P=quote)
       (?P<colon>[ \t]{0,10}(?:=>|:))?
@@ -123,8 +128,33 @@ def structured(text: str, places: Sequence[int]) -> list[Span]:
 def nested(text: str, start: int, place: int) -> Iterator[Span]:
     """Yield the values in a dictionary, a list or a call under the name from `start`, at any depth."""
     opened = _OPENED.match(text, place)
-    if opened is not None and _GROUP.search(_name(text[start : opened.end()])):
-        yield from _leaves(text, opened.end() - 1)
+    name = _name(text[start : opened.end()]) if opened is not None else ""
+    if opened is not None and _GROUP.search(name):
+        yield from _leaves(text, opened.end() - 1, bool(_OWNED.search(name)))
+    elif text[start - 1 : start] in ("<", ":", ";"):
+        yield from _under_tag(text, start)
+
+
+# The start of an element, escaped or not, and what its body shows.
+_TAG = late(r"(?P<name>(?:[\w-]{1,40}:)?[\w.-]{2,60})(?:\s[^<>&]{0,300})?(?:>|&gt;)")
+_LEAF = late(
+    r"(?:<|&lt;)(?:[\w-]{1,40}:)?(?P<tag>[\w.-]{1,60})(?:\s[^<>&]{0,300})?(?:>|&gt;)\s{0,60}(?:<!\[CDATA\[)?"
+    r"(?P<text>[^<>&\n]{3,1000}?)\s{0,60}(?:\]\]>)?(?:</|&lt;/)"
+    r"|\bvalue=(['\"])(?P<value>[^'\"\n<>]{3,1000})\3"
+)
+
+
+def _under_tag(text: str, start: int) -> Iterator[Span]:
+    """Yield the values of the elements in an element with a sensitive name, at any depth."""
+    tag = _TAG.match(text, start)
+    if tag is None or not _GROUP.search(tag["name"].lower().replace("-", "_")):
+        return
+    ends = [at for mark in ("</", "&lt;/") if (at := text.find(f"{mark}{tag['name']}", tag.end())) >= 0]
+    end = min(ends, default=tag.end() + _LONGEST)
+    for leaf in _LEAF.finditer(text, tag.end(), min(end, tag.end() + _LONGEST)):
+        group = "text" if leaf["tag"] else "value"
+        if not _HARMLESS.search((leaf["tag"] or "").lower()) and not is_empty(leaf[group]):
+            yield leaf.span(group)
 
 
 def _name(text: str) -> str:
@@ -135,19 +165,27 @@ def _name(text: str) -> str:
 _NAME = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 
 
-def _leaves(text: str, start: int) -> Iterator[Span]:
-    """Yield the values of a structure that begins at a bracket, except those under a harmless name."""
+def _leaves(text: str, start: int, is_owned: bool = False) -> Iterator[Span]:
+    """Yield the values of a structure that begins at a bracket, except those under a harmless name.
+
+    is_owned: the keys are owners of secrets, so that fewer of them are harmless
+    """
     depth, key = 0, ""
     for token in _TOKENS.finditer(text, start, start + _LONGEST):
         kind = token.lastgroup
         depth += (kind == "open") - (kind == "close")
         if depth <= 0:
             return
-        if kind in ("colon", "name"):
+        if kind == "pair":
+            key = "" if depth == 1 else token["first"].lower()
+            if _is_value(token["first"], False, True) and any(map(str.isdigit, token["first"])):
+                yield token.span("first")
+        elif kind in ("colon", "name"):
             key = (token["text"] or token["name"] or "").lower()
         elif kind not in ("open", "close"):
             group = "text" if token["quote"] else "bare"
-            if not (key and _HARMLESS.search(key)) and _is_value(token[group], bool(key), bool(token["quote"])):
+            is_harmless = key and _HARMLESS.search(key) and not (is_owned and _OWNERS.search(key))
+            if not is_harmless and _is_value(token[group], bool(key), bool(token["quote"])):
                 yield token.span(group)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import pickle
 import random
+import re
 import string
 
 import pytest
@@ -165,3 +166,79 @@ def test_a_structure_under_a_telling_name_loses_its_values(text: str, secret: st
     assert secret not in shown
     assert MASK in shown
     assert ("ada" in text) is ("ada" in shown)
+
+
+NAMED = [
+    "OrderedDict([('credentials', OrderedDict([('value', 'S')]))])",
+    "[('secrets', [('db', 'S')])]",
+    "Secrets = {'db': 'S'}",
+    "Passwords = {'host': 'S'}",
+    "<credentials><value>S</value></credentials>",
+    "<credentials>\n  <db><word>S</word></db>\n</credentials>",
+    '<credentials><add key="x" value="S"/></credentials>',
+    "&lt;credentials&gt;&lt;value&gt;S&lt;/value&gt;&lt;/credentials&gt;",
+    "requirepass S",
+    "CONFIG SET requirepass S",
+    "masterauth S",
+    "AUTH S",
+    "AUTH ada S",
+    "('AUTH', 'ada', 'S')",
+    "ACL SETUSER ada on >S ~* +@all",
+    "keytool -list -storepass S -alias x",
+    "keytool -importkeystore -srcstorepass S",
+    "['keytool', '-keypass', 'S']",
+    "kubectl create secret generic x --from-literal=foo=S",
+    "['--from-literal', 'foo=S']",
+    "assert 'S' == get_password()",
+    "assert get_password() == 'S'",
+    "assert 'S' != user.password",
+    "self.assertEqual('S', user.password)",
+    "self.assertEqual(get_password(1), 'S')",
+]
+
+
+@pytest.mark.parametrize("text", NAMED)
+def test_a_value_of_a_sensitive_place_is_gone(text: str) -> None:
+    """In pairs, under capitalised names, in elements, commands of servers and comparisons."""
+    shown = REDACT(re.sub(r"(?<![A-Za-z])S(?![A-Za-z])", "tulip-river-9", text))
+
+    assert "tulip" not in shown
+    assert MASK in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("recovery codes: 4fj2-k3l9, 8dk2-l2k9.", f"recovery codes: {MASK}, {MASK}."),
+        ("backup_codes = ['4fj2-k3l9', '8dk2-l2k9']", f"backup_codes = ['{MASK}', '{MASK}']"),
+        ("passphrase is correct horse battery staple. Next", f"passphrase is {MASK}. Next"),
+        ("passphrase: 'correct horse battery staple'", f"passphrase: '{MASK}'"),
+        ("PIN: 483920", f"PIN: {MASK}"),
+        ("{'pin': '4839'}", f"{{'pin': '{MASK}'}}"),
+    ],
+)
+def test_a_secret_that_a_sentence_names_is_gone(text: str, shown: str) -> None:
+    """All of it, and nothing of what follows."""
+    assert shown == REDACT(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "AUTH CRAM-MD5",
+        "250-AUTH LOGIN PLAIN XOAUTH2",
+        "NOAUTH Authentication required.",
+        "AUTH <password> called without any password configured",
+        "passphrase is required for this key",
+        "passphrase is too short",
+        "pin = 17",
+        "spin: 48392",
+        "status codes: 4041, 2000",
+        "assert 'password' == field.password_name",
+        "assert 'NAME' == token",
+        "raise KeyError('credentials', ['a', 'b'])",
+    ],
+)
+def test_a_sentence_or_command_without_a_secret_stays(text: str) -> None:
+    """Sensitive words alone are no reason to remove what follows them."""
+    assert text == REDACT(text)
