@@ -41,17 +41,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # Also where nothing is recorded: --strict-markers refuses markers that are not registered.
-    config.addinivalue_line(
-        "markers",
-        "akastats(max_seconds=None, max_slowdown=None): budget of the test in seconds, and in multiples of its "
-        "typical duration; `pytest --akastats` reports tests above it",
-    )
-    names = ("akastats", "akastats_quarantine", "akastats_fail_on")
-    if config.getini("akastats") or any(map(config.getoption, names)):
-        from pytest_akastats.activation import activate
+    try:
+        # Also where nothing is recorded: --strict-markers refuses markers that are not registered.
+        config.addinivalue_line(
+            "markers",
+            "akastats(max_seconds=None, max_slowdown=None): budget of the test in seconds, and in multiples of "
+            "its typical duration; `pytest --akastats` reports tests above it",
+        )
+        names = ("akastats", "akastats_quarantine", "akastats_fail_on")
+        if config.getini("akastats") or any(map(config.getoption, names)):
+            from pytest_akastats.activation import activate
 
-        activate(config)
+            activate(config)
+    except pytest.UsageError:
+        raise
+    except Exception as error:
+        from pytest_akastats.activation import Unrecorded
+
+        config.pluginmanager.register(Unrecorded(error), "akastats-unrecorded")
 
 
 @pytest.fixture
@@ -60,22 +67,24 @@ def stat(request: pytest.FixtureRequest) -> object:
 
     Without `--akastats` it takes them and records nothing.
     """
-    return _open_collector(request.config, "collectors")
+    try:
+        from pytest_akastats.fixtures import open_collector
+
+        return open_collector(request.config, "collectors")
+    except Exception:
+        # The import fails while a test has opened all the files that it may open.
+        return Deaf()
 
 
 @pytest.fixture(scope="session")
 def akastats_stat(request: pytest.FixtureRequest) -> object:
     """Record numbers as `stat` does, in fixtures of any scope; they count for the test that is running."""
-    return _open_collector(request.config, "lasting")
-
-
-def _open_collector(config: pytest.Config, attribute: str) -> object:
     try:
         from pytest_akastats.fixtures import open_collector
 
-        return open_collector(config, attribute)
+        return open_collector(request.config, "lasting")
     except Exception:
-        # The import fails while the test has opened all the files that it may open.
+        # The import fails while a test has opened all the files that it may open.
         return Deaf()
 
 

@@ -12,22 +12,14 @@ _WITHOUT_TESTS = (
 
 
 def activate(config: pytest.Config) -> None:
-    """Record this session if that is enabled; if it is impossible, report the reason at its end.
+    """Record this session if it is to be recorded; raise `pytest.UsageError` for wrong options."""
+    if is_on(config):
+        # Late, because many sessions of a project that always records do not get here.
+        from pytest_akastats import session
 
-    Raise `pytest.UsageError` for wrong options.
-    """
-    try:
-        if is_on(config):
-            # Late, because many sessions of a project that always records do not get here.
-            from pytest_akastats import session
-
-            session.register(config)
-        elif not _is_wanted(config):
-            _refuse_alone(config)
-    except pytest.UsageError:
-        raise
-    except Exception as error:
-        config.pluginmanager.register(Unrecorded(error), "akastats-unrecorded")
+        session.register(config)
+    elif not _is_wanted(config):
+        _refuse_alone(config)
 
 
 def is_on(config: pytest.Config) -> bool:

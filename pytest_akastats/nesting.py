@@ -23,10 +23,14 @@ def enter(run_id: str) -> Callable[[], None]:
     os.environ[VARIABLE] = run_id
 
     def leave() -> None:
-        _running.remove(run_id)
-        if before is None:
-            os.environ.pop(VARIABLE, None)
-        else:
-            os.environ[VARIABLE] = before
+        try:
+            _running.remove(run_id)
+            if before is None:
+                os.environ.pop(VARIABLE, None)
+            else:
+                os.environ[VARIABLE] = before
+        except Exception:
+            # pytest calls this as it ends, when nothing can be reported any more.
+            return
 
     return leave

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 from weakref import WeakKeyDictionary
 
 from akastats.config import config
 from akastats.operations.requests import Operation
-from akastats.reading import errors, listed_tests
+from akastats.reading import errors, listed_tests, test_verdicts
 from akastats.reading.errors import ListedError
 from akastats.reading.listed_tests import Listed
 from akastats.reading.tables import Seen
@@ -50,5 +51,29 @@ class Kept(Generic[T]):
         return seen
 
 
+#: Seconds for which rates of an unchanged list are reused: verdicts are stored some seconds after a run's rows.
+RATES_S = 5.0
+
+
+class Rates:
+    """The failure rates of tests with a verdict, read anew when the list of tests changes or after 5 s."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._read_for: tuple[Seen[Listed] | None, frozenset[str]] = (None, frozenset())
+        self._read_at = 0.0
+        self._rates: dict[str, float] = {}
+
+    async def of(self, seen: Seen[Listed], suites: Iterable[str]) -> dict[str, float]:
+        """Return the rates by label for the tests of some suites."""
+        wanted = frozenset(suites)
+        known, of_suites = self._read_for
+        if known is not seen or of_suites != wanted or self._clock() - self._read_at > RATES_S:
+            self._rates = await async_redis.run(test_verdicts.rates(config.namespace, wanted))
+            self._read_for, self._read_at = (seen, wanted), self._clock()
+        return self._rates
+
+
 tests: Kept[Listed] = Kept(listed_tests.seen_now)
 failures: Kept[ListedError] = Kept(errors.seen_now)
+rates = Rates()

@@ -80,7 +80,7 @@ async def get_tests(
     after = place_of(cursor, str if wanted.sort.endswith("nodeid") else float)
     seen = await memory.tests.now()
     suites = {each.suite for each in seen.items.values()} if wanted.suite is None else {wanted.suite}
-    rates = await async_redis.run(test_verdicts.rates(config.namespace, suites))
+    rates = await memory.rates.of(seen, suites)
     page = listed_tests.page(listed_tests.with_rates(seen, rates), wanted, after, limit)
     following = cursors.encode(page.next) if page.next else None
     return TestsPage(items=[TestRow(**_row(each)) for each in page.items], next=following, total=page.total)

@@ -18,6 +18,7 @@ HOSTILE = "a.py::b[\x1b[2J\u202e/é 日本]"
 def _use_the_server(server, monkeypatch):
     """The commands find the test's server by its variable."""
     monkeypatch.setenv("AKA_STATS_REDIS_URL", server)
+    monkeypatch.setenv("AKA_STATS_TIMEZONE", "Europe/Amsterdam")
 
 
 def test_runs_lists_the_newest(akastats, server, tmp_path):

@@ -15,6 +15,7 @@ import importlib.util
 import io
 import json
 import os
+import pkgutil
 import shutil
 import sys
 import tempfile
@@ -164,8 +165,10 @@ def main(directory: Path) -> None:
     Loader.points = points
     builtins.__reach__ = points.reach  # type: ignore[attr-defined]
     sys.meta_path.insert(0, Finder())
-    for name in ("plugin", "session", "probe", "recorder", "fixtures", "summary", "mishaps", "options"):
-        importlib.import_module(f"pytest_akastats.{name}")
+    package = importlib.import_module("pytest_akastats")
+    # All of them before the first fork: points that only a child knew would have no name here.
+    for module in pkgutil.iter_modules(package.__path__, "pytest_akastats."):
+        importlib.import_module(module.name)
     print(json.dumps(points.names), flush=True)
     answer = directory / f"answer{os.getpid()}"
     for line in sys.stdin:

@@ -48,11 +48,19 @@ def test_a_failure_is_labelled_and_the_run_fails_on_new_ones_alone(suite, spread
     broken = suite(8, spread, "--akastats-fail-on=new")
 
     flickering.result.stdout.fnmatch_lines(
-        ["  failures: 1 known flaky", "    known flaky * *test_flickers", "*no failure is new: this run passes*"]
+        [
+            "  failures: 1 known flaky; compared with main",
+            "    known flaky * *test_flickers",
+            "*no failure is new: this run passes*",
+        ]
     )
     assert 0 == flickering.result.ret
     broken.result.stdout.fnmatch_lines(
-        ["  failures: 1 new, 1 known flaky", "    new * *test_fails", "akastats: this run fails: 1 new failure *"]
+        [
+            "  failures: 1 new, 1 known flaky; compared with main",
+            "    new * *test_fails",
+            "akastats: this run fails: 1 new failure *",
+        ]
     )
     assert 1 == broken.result.ret
     assert (flickering.run["exit_code"], broken.run["exit_code"]) == ("1", "1")
