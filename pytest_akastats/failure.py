@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from typing import Any
 
 import pytest
@@ -23,6 +24,16 @@ def text_of(report: pytest.TestReport | pytest.CollectReport) -> str:
         return report.longreprtext if shown is report.longrepr else str(shown)
     except Exception as error:  # a test's own __repr__ may raise anything
         return f"(the failure's text cannot be made: {type(error).__name__})"
+
+
+def with_relative_paths(text: str, directory: str) -> str:
+    """Return a failure's text with the files below `directory` named relative to it, as pytest does.
+
+    Python formats exception groups, with absolute paths: that of the checkout would be part of the fingerprint.
+    """
+    if not directory or "Exception Group Traceback (most recent call last):" not in text:
+        return text
+    return text.replace(f'File "{directory.rstrip(os.sep)}{os.sep}', 'File "')
 
 
 def without_locals(longrepr: Any) -> Any:

@@ -22,7 +22,7 @@ from akastats.spool.format import RERUN
 from akastats.spool.writer import Writer
 from pytest_akastats.budgets import ATTRIBUTE as BUDGET
 from pytest_akastats.budgets import Told
-from pytest_akastats.failure import text_of
+from pytest_akastats.failure import text_of, with_relative_paths
 from pytest_akastats.names import Location, Names, without_group
 from pytest_akastats.probe import ATTRIBUTE, QUARANTINED, Probe, Readings
 
@@ -59,7 +59,13 @@ class Recorder:
     """Turns pytest's reports into spool records, on the controller (or the only process)."""
 
     def __init__(
-        self, writer: Writer, probe: Probe, redact: Redactor, names: Names, is_grouped: bool = False
+        self,
+        writer: Writer,
+        probe: Probe,
+        redact: Redactor,
+        names: Names,
+        is_grouped: bool = False,
+        directory: str = "",
     ) -> None:
         """Record into `writer`; `is_grouped` is whether pytest-xdist appends groups to node ids."""
         self._writer = writer
@@ -67,6 +73,7 @@ class Recorder:
         self._redact = redact
         self._name = lru_cache(REMEMBERED)(names)
         self._is_grouped = is_grouped
+        self._directory = directory
         # Reports of unfinished tests by worker ("" is this process) and node id: plugins run several at once.
         self._held: defaultdict[str, dict[str, Held]] = defaultdict(dict)
         # Start of the recording: no test can have taken longer.
@@ -383,7 +390,7 @@ class Recorder:
         return timestamp, self._name(label), number, context and kept(context, self._redact)
 
     def _text(self, report: pytest.TestReport | pytest.CollectReport) -> str:
-        return kept(text_of(report), self._redact)
+        return kept(with_relative_paths(text_of(report), self._directory), self._redact)
 
     def _say(self, *content: Any) -> None:
         self._append(self._dumps(content))

@@ -164,7 +164,9 @@ class Session:
         run_id = new_run_id(started)
         writer = create(places.candidates(self._options.directory, os.environ), run_id)
         is_grouped = self._config.getoption("dist", "no") == "loadgroup"
-        recorder = Recorder(writer, self._probe, redact, names, is_grouped)
+        recorder = Recorder(
+            writer, self._probe, redact, names, is_grouped, str(self._config.invocation_params.dir)
+        )
         of_spool = {"producer": writer.producer, "locked": writer.is_locked}
         header = {**self._header(run_id, started, redact), **of_spool}
         recorder.begin(header)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from akastats import sync_stats
+from pytest_akastats.failure import with_relative_paths
 
 from .conftest import Record, history
 
@@ -57,3 +58,11 @@ def test_no_option_of_the_terminal_changes_a_stored_traceback(pytester: pytest.P
     assert 5 == len(by_default)
     assert any("shop.py:2: in pay" in text for text in by_default)
     assert dict.fromkeys(STYLES, by_default) == by_style
+
+
+def test_paths_in_an_exception_group_are_relative_to_where_pytest_was_called() -> None:
+    """Two checkouts of one project have the same failure."""
+    text = '  + Exception Group Traceback (most recent call last):\n  |   File "{}shop/a.py", line 1, in pay\n'
+
+    assert text.format("") == with_relative_paths(text.format("/ci/build-7/"), "/ci/build-7")
+    assert text.format("/ci/other/") == with_relative_paths(text.format("/ci/other/"), "/ci/build-7")
