@@ -76,7 +76,8 @@ def _write_runs(items: Sequence[Run], config: Config) -> None:
 
 
 def _run_row(run: Run, where: tzinfo) -> tuple[object, ...]:
-    counts = (run.id, run.status, run.tests, run.failed, run.errors, _seconds(run.duration))
+    errors = run.errors if run.collect_errors is None else (run.errors or 0) + run.collect_errors
+    counts = (run.id, run.status, run.tests, run.failed, errors, _seconds(run.duration))
     return (*counts, moment(run.started, where), _branch(run), _short(run.commit, run.dirty), run.suite)
 
 
