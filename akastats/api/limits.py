@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Path, Query, Request
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 from starlette.convertors import Convertor, register_url_convertor
+from starlette.requests import ClientDisconnect
 
 from akastats.api.problems import Problem, invalid
 from akastats.points import MAX_LABEL_BYTES, check_label
@@ -87,6 +88,9 @@ async def read_body(request: Request, most: int) -> bytes:
         raise Problem(415, "content-encoding: a body is sent as it is, not compressed", "content-encoding")
     try:
         return await asyncio.wait_for(_read(request, most), BODY_SECONDS)
+    except ClientDisconnect as error:
+        # Nobody reads the answer: it keeps a traceback out of the log.
+        raise Problem(400, "body: the client disconnected before its end", "body") from error
     except asyncio.TimeoutError as error:
         raise Problem(408, f"body: not here within {BODY_SECONDS:g} s", "body") from error
 
