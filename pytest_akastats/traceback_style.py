@@ -60,13 +60,12 @@ class DefaultStyle:
 
 @contextmanager
 def default_style(config: pytest.Config) -> Iterator[None]:
-    """Set pytest's options for the format of tracebacks to their defaults while the block runs."""
-    option = config.option
-    given = {name: getattr(option, name) for name in _DEFAULTS if hasattr(option, name)}
+    """Set the options that change how pytest formats a traceback to their defaults for a moment."""
+    options = config.option.__dict__
+    tbstyle, fulltrace, showlocals = (options.get(name, default) for name, default in _DEFAULTS.items())
     try:
-        for name in given:
-            setattr(option, name, _DEFAULTS[name])
+        options["tbstyle"], options["fulltrace"], options["showlocals"] = "auto", False, False
         yield
     finally:
-        for name, value in given.items():
-            setattr(option, name, value)
+        # No call, so that nothing can fail here: the terminal would go on in another style.
+        options["tbstyle"], options["fulltrace"], options["showlocals"] = tbstyle, fulltrace, showlocals
