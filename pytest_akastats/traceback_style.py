@@ -43,19 +43,15 @@ class DefaultStyle:
             self._mishaps.note(error)
         return report
 
-    @pytest.hookimpl(wrapper=True)
-    def pytest_make_collect_report(
-        self, collector: pytest.Collector
-    ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-        report = yield
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_exception_interact(self, node: pytest.Item | pytest.Collector, call: Any, report: Any) -> None:
+        # No wrapper of the collection: a module that ends the session would carry our frame into the traceback.
         try:
-            call: Any = report.__dict__.get("call")
-            if report.failed and call is not None and call.excinfo is not None:
-                with default_style(collector.config):
-                    report.__dict__[DEFAULT_TEXT] = str(collector.repr_failure(call.excinfo))
+            if isinstance(node, pytest.Collector):
+                with default_style(node.config):
+                    report.__dict__[DEFAULT_TEXT] = str(node.repr_failure(call.excinfo))
         except Exception as error:
             self._mishaps.note(error)
-        return report
 
 
 @contextmanager
