@@ -160,8 +160,8 @@ def _leaves(text: str) -> list[str]:
 def _of_group(text: str, exception: str) -> tuple[str, tuple[str, ...]]:
     """Return message and frames of an exception group, combined from its members."""
     members = {(each.exception, each.message): each for each in map(fingerprint, _leaves(text))}
-    told = [f"{name}: {message}" for name, message in sorted(members)[:MAX_MEMBERS]]
-    message = f"{mask(message_in(text, exception))} [{'; '.join(told)}]"[:MAX_MESSAGE]
+    described = [f"{name}: {message}" for name, message in sorted(members)[:MAX_MEMBERS]]
+    message = f"{mask(message_in(text, exception))} [{'; '.join(described)}]"[:MAX_MESSAGE]
     share = max(1, MAX_FRAMES // max(1, len(members)))
     frames = [frame for key in sorted(members) for frame in members[key].frames[-share:]]
     return message, tuple(frames[:MAX_FRAMES]) or _telling(list(own_frames(group_parts(text)[0])))
