@@ -9,33 +9,69 @@ from akastats.visible import percent, seconds, visible
 
 #: More lines than this nobody reads.
 MOST_LINES = 15
-# So many of each kind are named; titles count the rest.
+# So many of each kind are named; the last line of each counts the rest.
 MOST_FAILURES, MOST_FLAKY, MOST_SLOWER, MOST_OVER, MOST_FIXED = 5, 2, 3, 1, 2
 WIDTH = 22
+
+
+class Section:
+    """A title with the rows beneath it: `count` is the number of all rows, of which only the first are named."""
+
+    def __init__(self, title: str, rows: Sequence[tuple[str, str]] = (), count: int = 0) -> None:
+        self.title = title
+        self.rows = rows
+        self.count = count
 
 
 def verdict_lines(told: Mapping[str, Any]) -> list[str]:
     """Return the lines of verdicts as the shipper tells them; what is in quarantine has lines of its own."""
     news = told["news"]
     failures = [row for row in told["failures"] if row[1] != "quarantined"]
-    sections = [
-        _section(_headline(told), [_failure(row, told) for row in failures[:MOST_FAILURES]]),
+    named = [_failure(row, told) for row in failures[:MOST_FAILURES]]
+    found = [
+        Section(_headline(told), named, _count_failures(told)) if named else None,
         _fixed(told["fixed"], news["fixed"]),
-        _section(f"newly flaky: {news['flaky']}", map(_flaky, told["flaky"][:MOST_FLAKY])),
-        _section(f"newly slower: {news['slower']}", map(_slower, told["slower"][:MOST_SLOWER])),
-        _section(f"over budget: {news['over_budget']}", map(_over, told["over_budget"][:MOST_OVER])),
-        list(_suite(told)),
-        [f"  {visible(told['note'])}"] if told.get("note") else [],
+        _news("newly flaky", news["flaky"], map(_flaky, told["flaky"][:MOST_FLAKY])),
+        _news("newly slower", news["slower"], map(_slower, told["slower"][:MOST_SLOWER])),
+        _news("over budget", news["over_budget"], map(_over, told["over_budget"][:MOST_OVER])),
+        *(Section(line) for line in _suite(told)),
+        Section(visible(told["note"])) if told.get("note") else None,
     ]
-    return _fitted(sections)
+    sections = [section for section in found if section]
+    _fit(sections)
+    return [line for section in sections for line in _lines(section)]
 
 
-def _fitted(sections: Sequence[list[str]]) -> list[str]:
-    """Return no more lines than are read: of what stands last names go first, but of each kind one stays."""
+def _count_failures(told: Mapping[str, Any]) -> int:
+    labels = told["labels"]
+    return int(sum(labels.values()) - labels.get("quarantined", 0) + told["unlabelled"])
+
+
+def _news(title: str, count: int, rows: Iterable[tuple[str, str]]) -> Section | None:
+    named = list(rows)
+    return Section(f"{title}: {count}", named, count) if named else None
+
+
+def _fit(sections: Sequence[Section]) -> None:
+    """Cut sections to at most `MOST_LINES` lines: names of the last ones go first, but each keeps one."""
+    excess = sum(1 + len(section.rows) for section in sections) - MOST_LINES
     for section in reversed(sections):
-        while len(section) > 2 and sum(map(len, sections)) > MOST_LINES:
-            section.pop()
-    return [line for section in sections for line in section]
+        cut = max(0, min(excess, len(section.rows) - 1))
+        section.rows = section.rows[: len(section.rows) - cut]
+        excess -= cut
+
+
+def _lines(section: Section) -> Iterator[str]:
+    """Yield a section's title and its rows in columns; the last row ends with the number of rows left out."""
+    yield f"  {section.title}"
+    width = max([WIDTH, *(len(label) for label, _ in section.rows)])
+    for number, (label, name) in enumerate(section.rows, 1):
+        more = _more(section.count, number) if number == len(section.rows) else ""
+        yield f"    {label:<{width}} {_short(name)}{more}"
+
+
+def _more(count: int, named: int) -> str:
+    return f" and {count - named} more" if count > named else ""
 
 
 def _headline(told: Mapping[str, Any]) -> str:
@@ -60,25 +96,18 @@ def _named(label: str, told: Mapping[str, Any]) -> str:
     )
 
 
-def _section(title: str, rows: Iterable[tuple[str, str]]) -> list[str]:
-    """Return a title and a row each for what is named, in columns; nothing where nothing is."""
-    found = list(rows)
-    width = max([WIDTH, *(len(said) for said, _ in found)])
-    return [f"  {title}", *(f"    {said:<{width}} {_short(name)}" for said, name in found)] if found else []
-
-
 def _failure(row: Sequence[Any], told: Mapping[str, Any]) -> tuple[str, str]:
     nodeid, label, rate = row
     said = "no history" if label is None else _named(label, told)
     return (said if rate is None else f"{said} {percent(rate)}", nodeid)
 
 
-def _fixed(names: Sequence[str], count: int) -> list[str]:
+def _fixed(names: Sequence[str], count: int) -> Section | None:
     if not count:
-        return []
-    shown = ", ".join(map(_short, names[:MOST_FIXED]))
-    more = f" and {count - MOST_FIXED} more" if count > MOST_FIXED else ""
-    return [f"  {f'fixed: {count}':<{WIDTH + 2}} {shown}{more}"]
+        return None
+    named = names[:MOST_FIXED]
+    shown = ", ".join(map(_short, named))
+    return Section(f"{f'fixed: {count}':<{WIDTH + 2}} {shown}{_more(count, len(named))}")
 
 
 def _flaky(row: Sequence[Any]) -> tuple[str, str]:
@@ -102,7 +131,7 @@ def _suite(told: Mapping[str, Any]) -> Iterator[str]:
     slower = "".join(f"; slower since run {visible(change['since'])}" for change in told["suite"][:1])
     pace = "" if told["pace"] is None else f", tests at {told['pace']:.2f} of their usual time"
     taken, usual = seconds(told["seconds"]), seconds(told["usual_seconds"])
-    yield f"  suite: {taken}, usual {usual}{pace}{slower}"
+    yield f"suite: {taken}, usual {usual}{pace}{slower}"
 
 
 def _short(name: str) -> str:

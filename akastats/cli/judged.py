@@ -52,6 +52,8 @@ def standing_lines(judged: JudgedTest | None, changes: list[Change]) -> Iterator
         word = "slower" if change.is_slower else "faster"
         doubt = ", suspected" if change.is_suspected else ""
         yield f"{word}    {seconds(change.before)} -> {seconds(change.after)}, since run {change.run}{doubt}"
+    if len(changes) > MOST_CHANGES:
+        yield f"and {len(changes) - MOST_CHANGES} more changes of its time"
 
 
 def _rate(judged: JudgedTest) -> str:

@@ -107,6 +107,15 @@ def test_a_state_without_a_rate():
     assert ["state     undecided"] == list(standing_lines(judged("a", "undecided"), []))
 
 
+def test_many_changes_of_one_test_are_counted():
+    """Five are named."""
+    changes = [change("test::a", number, before=2.0, after=1.0) for number in range(7)]
+
+    lines = list(standing_lines(None, changes))
+
+    assert (6, "and 2 more changes of its time") == (len(lines), lines[-1])
+
+
 def test_many_tests_over_budget_are_counted():
     """Ten are named."""
     over = tuple(OverBudget(f"t{number}", 2.0, 1.5, "max_seconds") for number in range(13))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from pytest_akastats.verdict_lines import verdict_lines
 
 
@@ -107,6 +109,48 @@ def test_failures_without_a_history():
     assert ["  failures: 1 with no history", "    no history             a::x"] == lines[:2]
 
 
+def test_failures_that_are_not_named_are_counted():
+    """The last name says how many follow it; those in quarantine are named elsewhere."""
+    failures = [[f"a::t{number}", None, None] for number in range(7)] + [["a::q", "quarantined", None]]
+
+    lines = verdict_lines(told(labels={"quarantined": 1}, unlabelled=7, failures=failures, usual_seconds=None))
+
+    assert "  failures: 1 quarantined, 7 with no history" == lines[0]
+    assert [f"    no history             a::t{number}" for number in range(4)] == lines[1:5]
+    assert ["    no history             a::t4 and 2 more"] == lines[5:]
+
+
+@pytest.mark.parametrize(
+    ("kind", "row", "named"),
+    [("flaky", ["a::t", 0.1], 2), ("slower", change(), 3), ("over_budget", ["a::t", 2.0, 1.5, "max_seconds"], 1)],
+)
+def test_news_that_is_not_named_is_counted(kind, row, named):
+    """Also where the shipper has told of fewer than there are; a complete list has no such note."""
+    cut = verdict_lines(told(**{kind: [row] * (named + 1)}, news={kind: 300}, usual_seconds=None))
+    complete = verdict_lines(told(**{kind: [row] * named}, news={kind: named}, usual_seconds=None))
+
+    assert (1 + named, True) == (len(cut), cut[-1].endswith(f"t and {300 - named} more"))
+    assert [False] * (1 + named) == ["more" in line for line in complete]
+
+
+def test_names_left_out_to_fit_are_counted():
+    """A list that is cut further for want of lines counts these names too."""
+    lines = verdict_lines(
+        told(
+            labels={"new": 5},
+            failures=[[f"a::t{number}", "new", None] for number in range(5)],
+            flaky=[[f"a::f{number}", 0.1] for number in range(2)],
+            slower=[change(f"s{number}") for number in range(3)],
+            over_budget=[["a::o", 2.0, 1.5, "max_slowdown"]],
+            fixed=["a::w"],
+            news={"flaky": 2, "slower": 3, "over_budget": 1, "fixed": 1},
+        )
+    )
+
+    assert 15 == len(lines)
+    assert "    100 ms -> 500 ms       s0 and 2 more" in lines
+
+
 def test_news_of_each_kind():
     """A suspicion has a question mark."""
     lines = verdict_lines(
@@ -150,7 +194,7 @@ def test_never_more_than_fifteen_lines():
     assert 15 == len(lines)
     assert "  newly flaky: 300" in lines
     assert "  newly slower: 100" in lines
-    assert ["  over budget: 100", "    2.00 s > 1.50 s        a::o0"] == lines[-3:-1]
+    assert ["  over budget: 100", "    2.00 s > 1.50 s        a::o0 and 99 more"] == lines[-3:-1]
     assert 5 == sum(line.startswith("    new ") for line in lines)
     assert "a::w0, a::w1 and 98 more" in "".join(lines)
     assert lines[-1].startswith("  suite:")
