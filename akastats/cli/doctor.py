@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -57,10 +58,10 @@ def doctor(
     chosen = target.of_options(url, namespace, directory)
     report = Report(chosen.config.namespace, chosen.shown, chosen.source)
     found = spools.here(spools.directories(chosen.directory))
-    statuses = _ask_server(chosen, found, report, reindex)
-    _look_at_spools(chosen, found, statuses, report)
+    used, delivered = _ask_server(chosen, found, report, reindex)
+    _look_at_spools(chosen, found, delivered, report)
     report.problems += spools.obstacles(chosen.directory)
-    report.notes += _moved_aside(chosen)
+    report.notes += _moved_aside(used)
     _look_for_binaries(chosen, report)
     if as_json:
         output.write_json(report)
@@ -70,30 +71,53 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _ask_server(chosen: Target, found: Sequence[Spool], report: Report, reindex: bool) -> dict[str, str]:
-    """Note the server's health; return the status there of each spool's run, those unknown left out."""
+def _ask_server(
+    chosen: Target, found: Sequence[Spool], report: Report, reindex: bool
+) -> tuple[Target, frozenset[Path]]:
+    """Note the server's health; return the target really used, and the paths of the delivered spools."""
+    used = chosen
     try:
-        with target.opened(chosen) as config:
-            report.server = sync_redis.run(health())
-            report.problems += problems_of(report.server)
-            report.notes += notes_of(config.redis_url, report.server)
-            sync_redis.run(identify_single(config.namespace))
-            if reindex:
-                report.labels_added = sync_redis.run(query.reindex(config.namespace))
-            patterns = sync_redis.run(protecting_nothing(config.namespace, config.protected))
-            report.notes += map(protects_nothing, patterns)
-            return _statuses(config, found)
+        with target.located(chosen) as used:
+            report.where = used.shown
+            _examine(used.config, report, reindex)
+            return used, _delivered(used.config, found)
     except NotFoundError as error:
         report.notes.append(str(error))
     except AkastatsError as error:
         report.problems.append(str(error))
-    return {}
+    return used, frozenset()
 
 
-def _statuses(config: Config, found: Sequence[Spool]) -> dict[str, str]:
+def _examine(config: Config, report: Report, reindex: bool) -> None:
+    report.server = sync_redis.run(health())
+    report.problems += problems_of(report.server)
+    report.notes += notes_of(config.redis_url, report.server)
+    sync_redis.run(identify_single(config.namespace))
+    if reindex:
+        report.labels_added = sync_redis.run(query.reindex(config.namespace))
+    patterns = sync_redis.run(protecting_nothing(config.namespace, config.protected))
+    report.notes += map(protects_nothing, patterns)
+
+
+def _delivered(config: Config, found: Sequence[Spool]) -> frozenset[Path]:
+    """Return the paths of the spools whose run is stored completely, or was before the server evicted it."""
     ids = [spool.run_id for spool in found if spool.run_id]
     stored = sync_redis.run(runs.values(config.namespace, ids, ("status",)))
-    return {run_id: told["status"] for run_id, told in stored.items() if "status" in told}
+    statuses = {run_id: values.get("status", "") for run_id, values in stored.items()}
+    return frozenset(
+        spool.path
+        for spool in found
+        if spool.run_id and (statuses[spool.run_id] not in ("", "running") or _is_applied(config, spool))
+    )
+
+
+def _is_applied(config: Config, spool: Spool) -> bool:
+    """Return whether the server's cursor is at the end of a spool: `akastats drain` delivers nothing of it."""
+    cursor = sync_redis.run(runs.cursor(config.namespace, spool.producer))
+    if cursor == "0" or not cursor.isdecimal():
+        return False
+    end = spools.end_of(spool.path)
+    return end is not None and int(cursor) >= end
 
 
 def problems_of(health: Health) -> list[str]:
@@ -161,12 +185,12 @@ def _first_mended(health: Health) -> str:
     return f"{line[0]}.{line[1]}.{lines[line]}"
 
 
-def _look_at_spools(chosen: Target, found: Sequence[Spool], statuses: dict[str, str], report: Report) -> None:
+def _look_at_spools(chosen: Target, found: Sequence[Spool], delivered: Set[Path], report: Report) -> None:
     ours = spools.named(chosen)
     for spool in found:
         destination = spool.destination
         is_ours = destination.server in ("", ours.server) and destination.namespace in ("", ours.namespace)
-        state = _state(spool, statuses if is_ours and report.server else None)
+        state = _state(spool, delivered if is_ours and report.server else None)
         told = {"path": str(spool.path), "run": spool.run_id, "state": state, "server": destination.server}
         report.spools.append(told)
     waiting = sum(told["state"] == "waits" for told in report.spools)
@@ -180,7 +204,7 @@ def _look_at_spools(chosen: Target, found: Sequence[Spool], statuses: dict[str, 
         report.notes.append(f"{unreadable} spools hold nothing that can be read: they can be removed")
 
 
-def _state(spool: Spool, statuses: dict[str, str] | None) -> str:
+def _state(spool: Spool, delivered: Set[Path] | None) -> str:
     """Return `delivered`, `running`, `waits`, `unreadable` for one that holds nothing, or `unknown`.
 
     That is one whose server was not asked, or that may not be read.
@@ -191,16 +215,16 @@ def _state(spool: Spool, statuses: dict[str, str] | None) -> str:
         return "unreadable"
     if spool.is_running:
         return "running"
-    if statuses is None:
+    if delivered is None:
         return "unknown"
-    return "waits" if statuses.get(spool.run_id, "running") == "running" else "delivered"
+    return "delivered" if spool.path in delivered else "waits"
 
 
-def _moved_aside(chosen: Target) -> list[str]:
+def _moved_aside(used: Target) -> list[str]:
     """Return a line for each history that was moved aside or copied, with the command that adds its runs."""
-    if not os.access(chosen.directory, os.X_OK):
+    if not os.access(used.directory, os.X_OK):
         return []
-    home = chosen.directory / "server"
+    home = used.directory / "server"
     damaged = [
         f"a history was moved aside: `akastats merge {path}` adds its runs"
         for path in sorted(home.glob("damaged-*"))

@@ -44,11 +44,11 @@ def serve(
     """Serve the API and the page until Ctrl-C."""
     chosen = target.of_options(url, namespace, directory)
     access = access_of(chosen.config, host, token, no_auth, allow_host or [])
-    with target.opened(chosen, make=True) as settings, listen(host, port) as listening:
+    with target.located(chosen, make=True) as used, listen(host, port) as listening:
         # Late: importing FastAPI and uvicorn takes 0.3 s, which the other commands need not wait for.
         import uvicorn
 
-        config.use(dataclasses.replace(settings, token=access.token, allowed_hosts=access.hosts))
+        config.use(dataclasses.replace(used.config, token=access.token, allowed_hosts=access.hosts))
         served = uvicorn.Config(
             "akastats.app:app",
             log_level="warning",
@@ -63,7 +63,7 @@ def serve(
         )
         served.load()
         here = address(listening)
-        _say_where(here, chosen.shown, access, as_json)
+        _say_where(here, used.shown, access, as_json)
         if open_page:
             _open(here)
         try:

@@ -127,6 +127,22 @@ def _header(path: Path, is_named: bool) -> dict[str, Any]:
     return {}
 
 
+def end_of(path: Path) -> int | None:
+    """Return the sequence number of the record that ends a spool's run; `None` without one, or if unreadable."""
+    try:
+        reader = Reader(path, places.others(path.parent, os.environ))
+        try:
+            while records := reader.read():
+                for record in records:
+                    if record.content[0] == "end":
+                        return record.seq
+            return next((record.seq for record in reader.finish() if record.content[0] == "end"), None)
+        finally:
+            reader.close()
+    except (OSError, SpoolError):
+        return None
+
+
 def here(directories: list[Path], old: bool = False, is_named: bool = False) -> list[Spool]:
     """Return all spools of some directories, newest first, without those that vanish meanwhile.
 

@@ -129,9 +129,19 @@ def opened(target: Target, make: bool = False) -> Iterator[Config]:
 
     Raises `NotFoundError` where there is no `.akastats` yet, unless `make` asks for a new one.
     """
+    with located(target, make) as used:
+        yield used.config
+
+
+@contextmanager
+def located(target: Target, make: bool = False) -> Iterator[Target]:
+    """Open a target as `opened` does, and yield the target that is used.
+
+    Its `directory` is that of the embedded server, which differs if the project's `.akastats` cannot be used.
+    """
     if not target.is_embedded:
         with _in_force(target.config):
-            yield target.config
+            yield target
         return
     if not make:
         _check_there(target.directory)
@@ -140,7 +150,7 @@ def opened(target: Target, make: bool = False) -> Iterator[Config]:
             output.warn(lease.notice)
         settings = dataclasses.replace(target.config, redis_url=lease.url)
         with _in_force(settings):
-            yield settings
+            yield dataclasses.replace(target, config=settings, directory=lease.directory)
 
 
 @contextmanager

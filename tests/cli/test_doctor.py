@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
-from akastats import detached, push_stat
+from akastats import detached, keys, push_stat
 from akastats.cli.doctor import notes_of, problems_of
+from akastats.cli.spools import look
 from akastats.keys import LABEL_TTL_S
 from akastats.operations.server import Health
 from akastats.sync_stats import available_stats
@@ -146,6 +148,38 @@ def test_spools_that_wait_are_told(akastats, project, server):
     states = {Path(one["path"]).name[20:27]: one["state"] for one in told["spools"]}
     assert list(states.values())[::-1] == ["delivered", "running", "waits", "unknown", "unreadable"]
     assert any("1 spools wait" in problem for problem in told["problems"])
+
+
+def test_a_delivered_run_that_was_evicted_does_not_wait(akastats, project, server, redis_client):
+    """Its cursor shows that `drain` has nothing to deliver; one of which a part is applied waits."""
+    spools = project / ".akastats" / "spool"
+    ours = {"destination": {"server": server, "namespace": "AKA-STATS"}, "started": time.time() - 60}
+    for number in (1, 2):
+        run_id = f"20231114T000000000-00000{number}"
+        path = spool(spools, [("a.py::t", "passed", 0.1)], run_id=run_id, **ours)
+        deliver(path, server)
+        assert redis_client.delete(keys.run("AKA-STATS", run_id))
+    assert redis_client.set(keys.cursor("AKA-STATS", look(path).producer), "2:1", xx=True)
+
+    told = akastats("doctor", "--url", server, "--json").json
+
+    assert ["waits", "delivered"] == [one["state"] for one in told["spools"]]
+
+
+def test_the_directory_really_used_is_named(akastats, project):
+    """Data in a tracked `.akastats` is not served: another directory is used, and histories moved aside there."""
+    (project / ".akastats").mkdir()
+    (project / ".akastats" / "file").touch()
+    for arguments in (["init", "-q"], ["add", "-f", ".akastats"]):
+        subprocess.run(["git", *arguments], cwd=project, check=True)
+    akastats("runs")
+    (home,) = (project / "state" / "akastats").glob("*/server")
+    (home / "damaged-1").mkdir()
+
+    answer = akastats("doctor", "--json")
+
+    assert str(home.parent) == answer.json["where"]
+    assert f"`akastats merge {home}/damaged-1`" in "".join(answer.json["notes"])
 
 
 def test_a_server_that_is_away_is_a_problem(akastats):
