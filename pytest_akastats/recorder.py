@@ -90,6 +90,8 @@ class Recorder:
         self._wrong_marker = ""
         self._wrongly_marked: set[str] = set()
         self._planned = 0
+        # Failed collections that pytest has not reported yet.
+        self._unreported: list[pytest.CollectReport] = []
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logstart(self, nodeid: str, location: Location) -> None:
@@ -130,18 +132,37 @@ class Recorder:
             self._mishaps.note(error)
 
     @pytest.hookimpl(tryfirst=True)
+    def pytest_exception_interact(self, node: pytest.Item | pytest.Collector, report: Any) -> None:
+        # `--pdb` asks its user before pytest reports the error: whoever quits there ends the session.
+        try:
+            if isinstance(node, pytest.Collector):
+                self._unreported.append(report)
+        except Exception as error:
+            self._mishaps.note(error)
+
+    @pytest.hookimpl(tryfirst=True)
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         try:
             if report.failed:
-                raised = report.__dict__.pop(ATTRIBUTE, None) or self._probe.raised_in(report.nodeid)
-                now = int(self._probe.wall() * 1e6)
-                self._say("uncollected", self._name(report.nodeid), raised, self._text(report), now)
+                self._unreported = [each for each in self._unreported if each is not report]
+                self._say_uncollected(report)
             elif report.skipped:
                 # A module that skips itself counts as a test that was skipped, as pytest counts it.
                 now = int(self._probe.wall() * 1e6)
                 self._say("test", self._name(report.nodeid) or ".", "", "s--", now, 0, 0, 0)
         except Exception as error:
             self._mishaps.note(error)
+
+    def _say_uncollected(self, report: pytest.CollectReport) -> None:
+        raised = report.__dict__.pop(ATTRIBUTE, None) or self._probe.raised_in(report.nodeid)
+        now = int(self._probe.wall() * 1e6)
+        self._say("uncollected", self._name(report.nodeid), raised, self._text(report), now)
+
+    def _end_collection(self) -> None:
+        """Write the collection errors that pytest did not report, because the session ended in the debugger."""
+        unreported, self._unreported = self._unreported, []
+        for report in unreported:
+            self._say_uncollected(report)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         # The controller of pytest-xdist collects nothing.
@@ -188,6 +209,7 @@ class Recorder:
         """Write what is left, and the record that ends the run."""
         probe = self._probe
         try:
+            self._end_collection()
             self._end_all()
         except Exception as error:
             self._mishaps.note(error)

@@ -179,6 +179,20 @@ def test_a_file_that_cannot_be_collected_is_counted(
     assert 1 == len(history("errors__EXC:ModuleNotFoundError"))
 
 
+def test_a_collection_error_is_counted_if_the_debugger_is_quit(
+    pytester: pytest.Pytester, record: Record
+) -> None:
+    """`--pdb` opens before pytest reports the error, and quitting it (here at the end of input) ends the run."""
+    pytester.makepyfile(test_bad="import no_such_module\n", test_good="def test_ok(): pass\n")
+
+    recorded = record("--pdb")
+
+    recorded.result.stdout.fnmatch_lines(["akastats: 0 tests recorded as run *; 1 file could not be collected"])
+    assert (0, 1) == recorded.counts("tests", "collect_errors")
+    assert "interrupted" == recorded.run["status"]
+    assert 1 == len(history("errors__EXC:ModuleNotFoundError"))
+
+
 def test_a_worker_crash_fails_the_test_it_ran(pytester: pytest.Pytester, record: Record) -> None:
     """The test at which a worker dies has failed; the others go on and are counted."""
     pytester.makepyfile(
