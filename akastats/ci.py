@@ -35,16 +35,31 @@ _NO_BRANCH = ("HEAD", "detached", "<default>", "undefined")
 _QUEUED = re.compile(r"gh-readonly-queue/(.+)/pr-\d+-[0-9a-f]+")
 
 
-def describe(environ: Mapping[str, str], directory: Path) -> dict[str, str]:
+def describe(environ: Mapping[str, str], directory: Path, base: str = "") -> dict[str, str]:
     """Return branch, commit, provider, build_id, build_url, job, attempt, pull_request, base and default_branch.
 
     What is unknown is absent. The provider's variables count before git above `directory`; `AKA_STATS_BRANCH`,
     `AKA_STATS_COMMIT`, `AKA_STATS_BUILD` and `AKA_STATS_BASE` override both, and are taken as they are. `base` is
-    the branch to compare with where one is configured, or the target of a pull request.
+    the branch to compare with where one is configured, or the target of a pull request; the argument overrides it.
     """
     overrides = {field: environ.get(variable, "") for field, variable in _OVERRIDES.items()}
-    fields = _with_git(from_provider(environ), git.read(directory)) | _present(overrides)
+    known = _with_git(from_provider(environ), git.read(directory))
+    fields = known | _present(overrides) | _present({"base": base})
+    if _is_branch_build(fields, environ):
+        del fields["pull_request"]
     return {field: text[:MOST_CHARACTERS] for field, text in fields.items()}
+
+
+def _is_branch_build(fields: Mapping[str, str], environ: Mapping[str, str]) -> bool:
+    """Return whether a pull request is only open from the base branch of this repository, which CircleCI built.
+
+    CircleCI builds branches, and CIRCLE_PULL_REQUEST names any pull request that is open from the branch. A fork's
+    is built as the branch `pull/7`, with CIRCLE_PR_NUMBER set.
+    """
+    if fields.get("provider") != "circleci" or "pull_request" not in fields or environ.get("CIRCLE_PR_NUMBER"):
+        return False
+    branch = clean_branch(environ.get("CIRCLE_BRANCH", ""))
+    return branch != "" and branch in (fields.get("base"), fields.get("default_branch"))
 
 
 def _with_git(fields: dict[str, str], head: git.Head) -> dict[str, str]:

@@ -235,6 +235,30 @@ def test_a_push_is_no_pull_request(environ: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("branch", "variables", "base", "number"),
+    [
+        ("trunk", {}, "", None),
+        ("topic", {}, "", "7"),
+        ("topic", {"AKA_STATS_BRANCH": "trunk"}, "", "7"),
+        ("develop", {}, "develop", None),
+        ("develop", {"AKA_STATS_BASE": "develop"}, "", None),
+        ("pull/7", {"CIRCLE_PR_NUMBER": "7"}, "", "7"),
+        ("trunk", {"CIRCLE_PR_NUMBER": "7"}, "", "7"),
+    ],
+)
+def test_a_base_branch_with_an_open_pull_request_is_no_pull_request(
+    branch: str, variables: dict[str, str], base: str, number: str | None, tmp_path: Path
+) -> None:
+    """CircleCI names a pull request from the branch also in builds of the branch itself, not of a fork's."""
+    folder = tmp_path / ".git" / "refs" / "remotes" / "origin"
+    folder.mkdir(parents=True)
+    (folder / "HEAD").write_text("ref: refs/remotes/origin/trunk\n")
+    built = {"CIRCLECI": "true", "CIRCLE_BRANCH": branch, "CIRCLE_PULL_REQUEST": "https://github.com/a/b/pull/7"}
+
+    assert number == ci.describe({**built, **variables}, tmp_path, base).get("pull_request")
+
+
+@pytest.mark.parametrize(
     "value",
     ["HEAD", "main", "origin/main", "refs/pull/3/merge", "detached", "v1.2.3", "0f4a-1", "g" * 40, "a" * 65],
 )
