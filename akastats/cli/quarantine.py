@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import tzinfo
 from typing import Annotated, Any
 
 import typer
 
 from akastats.analysis.quarantine import MAX_BY, Quarantined, check_text, protects_nothing
-from akastats.cli import output, target
+from akastats.cli import node_ids, output, target
 from akastats.cli.options import Directory, Json, Namespace, Suite, Url
 from akastats.cli.target import Target
 from akastats.config import Config
+from akastats.errors import NotFoundError
 from akastats.local_time import check_day, day_of, end_of_day, last_day, zone
+from akastats.outcomes import NamedTest
 from akastats.reading import quarantine as reading
+from akastats.reading.near_tests import known_tests, matching
 from akastats.reading.quarantine import Wish
 from akastats.redis import sync_redis
 
@@ -24,7 +27,10 @@ _HOW = "to quarantine a test: akastats quarantine NODEID --until 2026-12-24 --re
 
 
 def quarantine(
-    nodeid: Annotated[str, typer.Argument(help="A test's node id; without it, list.", metavar="NODEID")] = "",
+    nodeid: Annotated[
+        str,
+        typer.Argument(help="A test's node id, or a part that no other has; without it, list.", metavar="NODEID"),
+    ] = "",
     until: Annotated[
         str, typer.Option("--until", help="Its last day, at most 90 days ahead: 2026-12-24.", metavar="DATE")
     ] = "",
@@ -92,6 +98,7 @@ def _warn_of_patterns(config: Config) -> None:
 def _put(chosen: Target, wish: Wish, is_forced: bool, as_json: bool) -> None:
     with target.opened(chosen) as config:
         _warn_of_patterns(config)
+        wish = _completed(config, wish, is_forced)
         entry = sync_redis.run(reading.put(config.namespace, wish, config.protected, is_forced))
         if as_json:
             output.write_json(_plain(entry))
@@ -102,13 +109,41 @@ def _put(chosen: Target, wish: Wish, is_forced: bool, as_json: bool) -> None:
             )
 
 
+def _completed(config: Config, wish: Wish, is_forced: bool) -> Wish:
+    """Return a wish with the known test that it means, whose node id it may name in part.
+
+    With force a complete node id counts as it is: its test may not have run yet, while a longer name is known.
+    """
+    known = sync_redis.run(known_tests(config.namespace))
+    if is_forced and "::" in wish.nodeid and NamedTest(wish.suite, wish.nodeid) not in known:
+        if similar := matching(known, wish.nodeid, wish.suite):
+            output.warn(node_ids.with_tests(f"no test {wish.nodeid[:200]!r} is known", similar, wish.suite))
+        return wish
+    test = node_ids.find(known, wish.nodeid, wish.suite)
+    return replace(wish, nodeid=test.nodeid, suite=test.suite) if test else wish
+
+
 def _remove(chosen: Target, nodeid: str, suite: str, as_json: bool) -> None:
     with target.opened(chosen) as config:
-        sync_redis.run(reading.remove(config.namespace, nodeid, suite))
+        nodeid, suite = _take_out(config, nodeid, suite)
     if as_json:
         output.write_json({"nodeid": nodeid, "suite": suite or None, "removed": True})
     else:
         output.say(f"{nodeid} is out of quarantine: its failures count")
+
+
+def _take_out(config: Config, nodeid: str, suite: str) -> tuple[str, str]:
+    """Take a test out of quarantine and return it; `nodeid` may be a part that no other test in it has."""
+    try:
+        sync_redis.run(reading.remove(config.namespace, nodeid, suite))
+        return nodeid, suite
+    except NotFoundError:
+        entries = sync_redis.run(reading.listed(config.namespace, suite or None))
+        test = node_ids.find_by_part([NamedTest(each.suite, each.nodeid) for each in entries], nodeid, suite)
+        if test is None:
+            raise
+    sync_redis.run(reading.remove(config.namespace, test.nodeid, test.suite))
+    return test.nodeid, test.suite
 
 
 def _list(chosen: Target, suite: str, as_json: bool, is_listed: bool) -> None:

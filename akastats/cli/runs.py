@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Sequence
 from datetime import tzinfo
 from enum import Enum
@@ -11,13 +10,13 @@ from typing import Annotated
 
 import typer
 
-from akastats.cli import judged, output, target
+from akastats.cli import judged, node_ids, output, target
 from akastats.cli.options import Directory, Json, Limit, Namespace, Suite, Url
 from akastats.config import Config
 from akastats.errors import NotFoundError
 from akastats.local_time import last_day, moment, zone
 from akastats.operations import query
-from akastats.outcomes import NamedTest, label
+from akastats.outcomes import label
 from akastats.reading import details, near_tests, quarantine, tests, verdicts
 from akastats.reading import runs as reading
 from akastats.reading.details import Details, Slow
@@ -31,8 +30,6 @@ from akastats.visible import decimal_seconds, seconds
 _RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
 #: The strip shows so many of the newest outcomes.
 STRIP = 60
-#: Tests that are listed if several contain the given part of a node id.
-MOST_OFFERED = 20
 
 
 class Status(str, Enum):
@@ -158,28 +155,12 @@ def _history(config: Config, nodeid: str, suite: str, size: int) -> tuple[str, s
         return nodeid, suite, sync_redis.run(tests.history(config.namespace, nodeid, suite, size))
     except NotFoundError as error:
         known = sync_redis.run(near_tests.known_tests(config.namespace))
-        matches = near_tests.matching(known, nodeid, suite)
-        if len(matches) == 1:
-            (test,) = matches
-            history = tests.history(config.namespace, test.nodeid, test.suite, size)
-            return test.nodeid, test.suite, sync_redis.run(history)
-        raise NotFoundError(_offer(nodeid, suite, str(error), known, matches)) from error
-
-
-def _offer(nodeid: str, suite: str, error: str, known: Sequence[NamedTest], matches: Sequence[NamedTest]) -> str:
-    offered = matches or near_tests.nearest(known, nodeid, suite)
-    if not offered:
-        return error
-    named = ", ".join(_argument(test, suite) for test in offered[:MOST_OFFERED])
-    more = f" and {len(offered) - MOST_OFFERED} more" if len(offered) > MOST_OFFERED else ""
-    reason = f"{nodeid[:200]!r} is part of {len(matches)} tests" if matches else error
-    return f"{reason}; there is {named}{more}"
-
-
-def _argument(test: NamedTest, suite: str) -> str:
-    """Return a test as a shell takes it."""
-    option = f" --suite={test.suite}" if test.suite != suite else ""
-    return shlex.quote(test.nodeid) + option
+        test = node_ids.find_by_part(known, nodeid, suite)
+        if test is None:
+            suggestions = near_tests.nearest(known, nodeid, suite)
+            raise NotFoundError(node_ids.with_tests(str(error), suggestions, suite)) from error
+        history = tests.history(config.namespace, test.nodeid, test.suite, size)
+        return test.nodeid, test.suite, sync_redis.run(history)
 
 
 def _numbers(numbers: Summary) -> str:

@@ -130,6 +130,35 @@ def test_a_test_that_always_failed_needs_force(akastats, server, tmp_path):
     assert (1, True, 0) == (refused.code, "broken, not flaky" in refused.err, forced.code)
 
 
+def test_a_part_that_no_other_test_has_names_a_test(akastats, server, tmp_path):
+    """As for `akastats show`, with or without force, and to take it out; its suite is found as well."""
+    tell(server, tmp_path, [("d/a.py::b", "passed", 0.1), ("d/a.py::c", "failed", 0.1)], suite="unit")
+    options = (f"--until={in_days(1)}", "--reason=x")
+
+    put, forced = akastats("quarantine", "a.py::b", *options), akastats("quarantine", "c", "--force", *options)
+    listed = akastats("quarantine", "--json").json["items"]
+    removed = akastats("quarantine", "b", "--remove", "--json")
+
+    assert (0, 0) == (put.code, forced.code)
+    assert put.out.startswith("d/a.py::b is in quarantine")
+    assert {("d/a.py::b", "unit"), ("d/a.py::c", "unit")} == {(each["nodeid"], each["suite"]) for each in listed}
+    assert {"nodeid": "d/a.py::b", "suite": "unit", "removed": True} == removed.json
+
+
+def test_a_part_of_several_tests_names_none(akastats, server, tmp_path):
+    """The answer lists them; a complete node id of an unknown test is taken as it is by force."""
+    tell(server, tmp_path, [("a.py::b1", "passed", 0.1), ("a.py::b2", "passed", 0.1)])
+    options = (f"--until={in_days(1)}", "--reason=x")
+
+    refused = akastats("quarantine", "a.py::b", *options)
+    forced = akastats("quarantine", "a.py::b", "--force", *options)
+
+    assert (1, "") == (refused.code, refused.out)
+    assert "'a.py::b' is part of 2 tests; there is a.py::b1, a.py::b2" in refused.err
+    assert forced.out.startswith("a.py::b is in quarantine")
+    assert "no test 'a.py::b' is known; there is a.py::b1, a.py::b2" in forced.err
+
+
 def test_what_strangers_wrote_is_shown_as_text(akastats, redis_client):
     """Names and reasons come from whoever may write."""
     entry = Quarantined(f"test::{HOSTILE}", HOSTILE, "", time.time() + 9e5, "\x1b[2Jx", time.time(), "\u202ey")

@@ -179,9 +179,7 @@ def test_a_file_that_cannot_be_collected_is_counted(
     assert 1 == len(history("errors__EXC:ModuleNotFoundError"))
 
 
-def test_a_collection_error_is_counted_if_the_debugger_is_quit(
-    pytester: pytest.Pytester, record: Record
-) -> None:
+def test_a_collection_error_is_counted_if_the_debugger_is_quit(pytester: pytest.Pytester, record: Record) -> None:
     """`--pdb` opens before pytest reports the error, and quitting it (here at the end of input) ends the run."""
     pytester.makepyfile(test_bad="import no_such_module\n", test_good="def test_ok(): pass\n")
 
