@@ -48,8 +48,6 @@ class Probe:
         self._epoch = epoch()
         self._began = 0.0
         self._ended: dict[str, float] = {}
-        # When the last phase ended by the clock of pytest, which tests can move.
-        self._stopped = 0.0
         # Whether the running test began before the one before it ended: then our readings are of several tests.
         self._overlaps = False
         # The class of the exception by node id and phase.
@@ -87,7 +85,6 @@ class Probe:
         # Called right behind each phase, also by plugins that run a test without logging it (reruns).
         try:
             self._ended[call.when] = self._clock()
-            self._stopped = call.stop
             if call.excinfo is not None:
                 self._raised[item.nodeid, call.when] = encodable(call.excinfo.typename)
         except Exception as error:
@@ -182,7 +179,8 @@ class Probe:
         call = ended.get("call", setup)
         times = None
         if not self._overlaps:
-            drift = self._stopped - self._epoch - teardown
+            # A test can move the clock of pytest, by which its report says when the teardown ended.
+            drift = report.stop - self._epoch - teardown
             times = (self._epoch + began, setup - began, call - setup, teardown - call, drift)
         raised = self._take_raised(report.nodeid) if self._raised else ""
         retried = self._take_unlogged(report.nodeid) if self._unlogged else ()

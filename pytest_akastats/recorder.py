@@ -53,6 +53,8 @@ POSITION = {"setup": 0, "call": 1, "teardown": 2}
 
 # The location before any test was started.
 _NOWHERE: Location = ("", None, "")
+# The reports of no running test.
+_NONE: Held = [None, None, None]
 
 
 class Recorder:
@@ -68,7 +70,7 @@ class Recorder:
         directory: str = "",
     ) -> None:
         """Record into `writer`; `is_grouped` is whether pytest-xdist appends groups to node ids."""
-        self._writer = writer
+        self._writer, self._write = writer, writer.append
         self._probe = probe
         self._redact = redact
         self._name = lru_cache(REMEMBERED)(names)
@@ -78,9 +80,12 @@ class Recorder:
         self._held: defaultdict[str, dict[str, Held]] = defaultdict(dict)
         # Start of the recording: no test can have taken longer.
         self._started = probe.wall()
-        # The test that was started last. An item has one location, and pytest 9.2 builds a node id each time that
-        # one is read from a report (3,000 instructions).
-        self._started_id, self._location = "", _NOWHERE
+        self._own = self._held[""]
+        # The test that was started last: node id, recorded name as JSON, location. An item has one location, so
+        # that its reports are recognised without reading their node ids.
+        self._started_id, self._started_name, self._location = "", "", _NOWHERE
+        # The reports of that test, if its setup passed in this process.
+        self._running = _NONE
         self._dumps = json.JSONEncoder(separators=(",", ":")).encode
         self._mishaps = probe.mishaps
         self._interrupted = False
@@ -97,37 +102,39 @@ class Recorder:
     def pytest_runtest_logstart(self, nodeid: str, location: Location) -> None:
         try:
             began = self._probe.begin() * 1e6
-            self._started_id, self._location = nodeid, location
+            self._started_id, self._location, self._running = nodeid, location, _NONE
             if self._is_grouped:
                 nodeid = without_group(nodeid, location)
             # Secrets come into a node id as parameters, and only then.
             if "[" in nodeid:
                 nodeid = self._name(nodeid)
-            self._append('["began",%s,%d]' % (quote(nodeid), began))
+            self._started_name = name = quote(nodeid)
+            if not self._mishaps.is_off:
+                self._write('["began",%s,%d]' % (name, began))
         except Exception as error:
             self._mishaps.note(error)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        # The most common case by far, a phase that passed, takes the shortest way.
+        # The shortest way is that of the most common case by far: the started test passes in this process.
         try:
-            when = report.when
-            if when == "call" and report.outcome == "passed":
-                tests = self._held[report.__dict__.get("worker_id", "")]
-                nodeid = self._started_id if report.location is self._location else report.nodeid
-                if nodeid in tests and tests[nodeid][1] is None:
-                    tests[nodeid][1] = report
-                else:
-                    self._hold(report, tests)
-            elif when == "setup" and report.outcome == "passed":
-                tests = self._held[report.__dict__.get("worker_id", "")]
-                nodeid = self._started_id if report.location is self._location else report.nodeid
-                if nodeid in tests:
-                    self._hold(report, tests)
-                else:
-                    tests[nodeid] = [report, None, None]
-            else:
-                self._take(report)
+            if report.location is self._location and report.outcome == "passed":
+                setup, call, _ = self._running
+                when = report.when
+                if when == "call":
+                    if setup is not None and call is None:
+                        self._running[1] = report
+                        return
+                elif when == "setup":
+                    if self._started_id not in self._own:
+                        self._own[self._started_id] = self._running = [report, None, None]
+                        return
+                elif setup is not None and call is not None and _is_plain_teardown(report):
+                    self._running = _NONE
+                    self._own.pop(self._started_id, None)
+                    self._finish_running(setup, call, report)
+                    return
+            self._take(report)
         except Exception as error:
             self._mishaps.note(error)
 
@@ -237,6 +244,23 @@ class Recorder:
         return f"{self._wrong_marker}; so for {others} more" if others > 0 else self._wrong_marker
 
     def _take(self, report: pytest.TestReport) -> None:
+        if report.outcome == "passed" and report.when in ("setup", "call"):
+            self._hold_passed(report)
+        else:
+            self._take_outcome(report)
+
+    def _hold_passed(self, report: pytest.TestReport) -> None:
+        tests = self._held[report.__dict__.get("worker_id", "")]
+        nodeid = self._nodeid(report)
+        held = tests.get(nodeid)
+        if held is None and report.when == "setup":
+            tests[nodeid] = [report, None, None]
+        elif held is not None and held[1] is None and report.when == "call":
+            held[1] = report
+        else:
+            self._hold(report, tests)
+
+    def _take_outcome(self, report: pytest.TestReport) -> None:
         content = report.__dict__
         worker = content.get("worker_id", "")
         readings = (content.pop(ATTRIBUTE, None) if worker else self._probe.reading(report)) or UNREAD
@@ -245,6 +269,7 @@ class Recorder:
         if report.when == "teardown":
             if BUDGET in content:
                 self._take_budget(self._named(report), content.pop(BUDGET))
+            self._running = _NONE
             held = self._held[worker].pop(self._nodeid(report), None) or [None, None, None]
             self._finish(held, report, worker, readings)
         elif report.when == CRASHED:
@@ -314,7 +339,7 @@ class Recorder:
                 # A test that only passed its setup has no outcome: it was running.
                 if call is not None or (setup is not None and setup.outcome != "passed"):
                     self._finish(held, None, worker, UNREAD)
-        self._held.clear()
+            tests.clear()
 
     def _finish(self, held: Held, teardown: pytest.TestReport | None, worker: str, readings: Readings) -> None:
         setup, call, _ = held
@@ -331,6 +356,31 @@ class Recorder:
         )
         if readings[2] or readings[3]:
             self._say_left(worker, readings[2], readings[3], ())
+
+    def _finish_running(
+        self, setup: pytest.TestReport, call: pytest.TestReport, teardown: pytest.TestReport
+    ) -> None:
+        """Write the record of a test that passed in this process, as `_finish` does in twice the instructions."""
+        readings = self._probe.reading(teardown) or UNREAD
+        times, _, fixtures, collected, values, retried = readings
+        if times is not None and not (fixtures or collected or values or retried):
+            start, o0, o1, o2, drift = times
+            d0, d1, d2 = setup.duration, call.duration, teardown.duration
+            if (
+                -MAX_DRIFT_S < drift < MAX_DRIFT_S
+                and d0 > 0 < d1
+                and 0 < d2
+                and d0 + d1 + d2 <= o0 + o1 + o2
+                and teardown.nodeid == self._started_id
+                and setup.outcome == call.outcome == "passed"
+                and "wasxfail" not in setup.__dict__
+                and "wasxfail" not in call.__dict__
+            ):
+                if not self._mishaps.is_off:
+                    numbers = (self._started_name, start * 1e6, d0 * 1e6, d1 * 1e6, d2 * 1e6)
+                    self._write('["test",%s,"","ppp",%d,%d,%d,%d]' % numbers)
+                return
+        self._finish([setup, call, None], teardown, "", readings)
 
     def _say_retried(self, nodeid: str, worker: str, attempts: Iterable[Any]) -> None:
         """Write failed attempts that a plugin has retried without logging a report of them."""
@@ -429,6 +479,12 @@ def _worker_of_crash(report: pytest.TestReport, worker: str) -> str:
     """
     node = report.__dict__.get("node")
     return str(node.gateway.id) if node else worker
+
+
+def _is_plain_teardown(report: pytest.TestReport) -> bool:
+    """Return whether a report that passed is of a teardown, without a budget or an expected failure."""
+    content = report.__dict__
+    return report.when == "teardown" and BUDGET not in content and "wasxfail" not in content
 
 
 def _letter(report: pytest.TestReport | None) -> str:
