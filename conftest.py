@@ -17,7 +17,7 @@ import hypothesis
 import pytest
 from redis import Redis
 
-from akastats.ci_providers import PROVIDERS
+from akastats.ci.providers import PROVIDERS
 from akastats.config import VARIABLES, Config, config
 
 pytest_plugins = ["pytester"]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
 
-from akastats.points import check_context, check_label, check_value
+from akastats.model.points import check_context, check_label, check_value
 from akastats.records import Point
 
 Context = str | bytes | None

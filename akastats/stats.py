@@ -9,18 +9,18 @@ import time
 from collections.abc import Iterable, Iterator
 from types import TracebackType
 
-from akastats import keys
 from akastats.cancellation import finished
 from akastats.collector import Collector, exception_of
 from akastats.collector import Context as Context
 from akastats.config import Config, config
 from akastats.errors import ServerError
 from akastats.exception_counting import is_orderly, mark_counted, next_moment, was_counted
-from akastats.operations.push import Batch, Step, apply, batches
-from akastats.operations.requests import Operation
-from akastats.points import check_context, check_label, check_value
+from akastats.model.points import check_context, check_label, check_value
 from akastats.records import Point, Summary
 from akastats.redis import async_redis, sync_redis
+from akastats.store import keys
+from akastats.store.push import Batch, Step, apply, batches
+from akastats.store.requests import Operation
 
 #: The names of a label's numbers, under their name in aka-stats.
 STAT_NAMES = Summary._fields

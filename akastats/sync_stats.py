@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 
 from akastats.config import config
 from akastats.errors import NotFoundError
-from akastats.operations import query
-from akastats.operations.query import escape_matcher
 from akastats.records import Stat, Summary
 from akastats.redis import sync_redis
+from akastats.store import query
+from akastats.store.query import escape_matcher
 
 __all__ = [
     "NotFoundError",

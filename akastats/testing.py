@@ -21,10 +21,10 @@ import pytest
 from akastats import stats
 from akastats.config import Config
 from akastats.errors import AkastatsError
-from akastats.operations.push import Batch
-from akastats.operations.requests import Operation
 from akastats.records import Point
 from akastats.redis import connections
+from akastats.store.push import Batch
+from akastats.store.requests import Operation
 
 if TYPE_CHECKING:
     from fakeredis import FakeAsyncRedis, FakeRedis

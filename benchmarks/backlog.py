@@ -24,8 +24,8 @@ from ingest import embedded_binary, kept_open, labels_of, measure, ours, running
 from redis import Redis
 
 from akastats.config import Config, config
+from akastats.delivery.draining import drain
 from akastats.redis import connect, run, run_all, sync_redis
-from akastats.shipper.leftovers import drain
 from akastats.spool.format import SUFFIX, VERSION, line
 
 MIB = 1024 * 1024
@@ -79,8 +79,8 @@ def drain_here(directory: Path, url: str) -> dict[str, float]:
         Path("/proc/self/clear_refs").write_text("5")
         before, began = resident(), time.perf_counter()
         together = partial(run_all, writer=client)
-        carry = lambda operation: run(operation, client, client)  # noqa: E731
-        drained = drain(directory, Config(redis_url=url), carry, carry_all=together)
+        execute = lambda operation: run(operation, client, client)  # noqa: E731
+        drained = drain(directory, Config(redis_url=url), execute, execute_all=together)
         seconds = time.perf_counter() - began
     assert all(outcome.complete for outcome in drained), drained[-1]
     return {"seconds": seconds, "grown": resident(peak=True) - before, "tests": sum(o.tests for o in drained)}

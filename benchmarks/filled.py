@@ -21,9 +21,9 @@ from typing import Any
 
 from akastats import redis
 from akastats.config import Config
-from akastats.shipper.judging import judge_late
-from akastats.shipper.leftovers import drain_one
-from akastats.shipper.listing import refresh
+from akastats.delivery.analysing import judge_late
+from akastats.delivery.draining import drain_one
+from akastats.delivery.indexing import refresh
 from akastats.spool.writer import Writer
 
 #: One test in so many fails now and then, and with one of so many causes.
@@ -109,20 +109,22 @@ def fill(url: str, tests: int, runs: int, told: Any = None) -> float:
     first = time.time() - 60 - (runs - 1) * DAY_S / 40
     with tempfile.TemporaryDirectory() as directory, redis.connect(url) as client:
 
-        def carry(operation: Any) -> Any:
+        def execute(operation: Any) -> Any:
             return redis.run(operation, client, client)
 
         for run in range(runs):
             started = first + run * DAY_S / 40
             path = write(Path(directory), records(names, run, started), run_id(run, started))
-            drained = drain_one(path, config, carry, carry_all=partial(redis.run_all, writer=client), force=True)
+            drained = drain_one(
+                path, config, execute, execute_all=partial(redis.run_all, writer=client), force=True
+            )
             assert drained.complete, drained
             path.unlink()
             # As after each run: from its second time on a row is brought up to date, not made anew.
             if run in (runs // 2, runs - 1):
-                carry(refresh(config, [drained.run_id]))
+                execute(refresh(config, [drained.run_id]))
             if run == runs - 1:
-                judge_late(config, carry, [drained.run_id])
+                judge_late(config, execute, [drained.run_id])
             if told:
                 told(run)
     return time.monotonic() - began

@@ -28,11 +28,12 @@ from typing import Any, NamedTuple
 
 from redis import Redis
 
-from akastats import Stats, keys
+from akastats import Stats
 from akastats.config import Config, config
-from akastats.operations import push as pushing
 from akastats.records import Point
 from akastats.redis import connect, sync_redis
+from akastats.store import keys
+from akastats.store import push as pushing
 from akastats.sync_stats import available_stats, fetch_stats, fetch_stats_of
 
 HERE = Path(__file__).resolve().parent

@@ -20,9 +20,9 @@ import zlib
 from collections.abc import Iterator
 from typing import Any
 
-from akastats import profile
-from akastats.analysis.judging import Case, judge
+from akastats.analysis.analyse import Case, judge
 from akastats.analysis.run_records import RunFacts, RunRecord, record_of
+from akastats.model import profile
 
 #: Bounds for the verdicts, in seconds and MB.
 MOST_S, MOST_MB = 5.0, 200.0

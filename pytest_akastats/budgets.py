@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pytest_akastats.mishaps import Mishaps
+from pytest_akastats.internal_errors import Mishaps
 from pytest_akastats.probe import encodable
 
 NAME = "akastats"
@@ -29,9 +29,9 @@ Told = tuple[dict[str, float], str]
 class Markers:
     """Reads the markers of collected tests; registers who attaches them to reports where there are any."""
 
-    def __init__(self, config: pytest.Config, mishaps: Mishaps) -> None:
+    def __init__(self, config: pytest.Config, internal_errors: Mishaps) -> None:
         self._config = config
-        self._mishaps = mishaps
+        self._mishaps = internal_errors
         self._budgets: dict[str, Told] = {}
 
     @pytest.hookimpl(trylast=True)
@@ -51,9 +51,9 @@ class Markers:
 class Attacher:
     """Attaches to a test's last report what it may take."""
 
-    def __init__(self, budgets: Mapping[str, Told], mishaps: Mishaps) -> None:
+    def __init__(self, budgets: Mapping[str, Told], internal_errors: Mishaps) -> None:
         self._budgets = budgets
-        self._mishaps = mishaps
+        self._mishaps = internal_errors
 
     # Registered later than the recorder and a worker's probe, it comes before them.
     @pytest.hookimpl(tryfirst=True)

@@ -43,5 +43,5 @@ def _collector(config: pytest.Config, kept_as: str) -> Collector:
 def _deaf(config: pytest.Config, error: Exception) -> Deaf:
     probe = config.stash.get(PROBE, None)
     if probe is not None:
-        probe.mishaps.note(error)
+        probe.internal_errors.note(error)
     return Deaf()

@@ -16,8 +16,8 @@ import pytest
 
 from akastats.collector import Collector
 from pytest_akastats import clocks
-from pytest_akastats.failure import text_of
-from pytest_akastats.mishaps import Mishaps
+from pytest_akastats.failure_text import text_of
+from pytest_akastats.internal_errors import Mishaps
 
 #: The attribute that carries a worker's readings on a report.
 ATTRIBUTE = "_akastats"
@@ -58,8 +58,8 @@ class Probe:
         self._flushed = 0.0
         # The file that is being collected, and since when.
         self._collecting = ("", 0.0)
-        self.mishaps = Mishaps()
-        self.fixtures = FixtureTimes(clock, self.mishaps)
+        self.internal_errors = Mishaps()
+        self.fixtures = FixtureTimes(clock, self.internal_errors)
         self.collected: dict[str, float] = {}
         # What the `stat` of a test and `akastats_stat` collect in.
         self.collectors: list[Collector] = []
@@ -71,7 +71,7 @@ class Probe:
             return self._epoch + self._clock()
         except Exception as error:
             # The `stat` of a test reads this clock in the midst of the test.
-            self.mishaps.note(error)
+            self.internal_errors.note(error)
             return self._epoch + self._began
 
     def begin(self) -> float:
@@ -88,7 +88,7 @@ class Probe:
             if call.excinfo is not None:
                 self._raised[item.nodeid, call.when] = encodable(call.excinfo.typename)
         except Exception as error:
-            self.mishaps.note(error)
+            self.internal_errors.note(error)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_exception_interact(self, node: pytest.Item | pytest.Collector, call: Any, report: Any) -> None:
@@ -104,7 +104,7 @@ class Probe:
                 name = encodable(call.excinfo.typename)
                 self._unlogged.setdefault(node.nodeid, []).append((report, name))
         except Exception as error:
-            self.mishaps.note(error)
+            self.internal_errors.note(error)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, object, object]:
@@ -112,10 +112,10 @@ class Probe:
         __tracebackhide__ = True
         timed = None
         try:
-            if not self.mishaps.is_off:
+            if not self.internal_errors.is_off:
                 timed = self.fixtures.begin(fixturedef)
         except Exception as error:
-            self.mishaps.note(error)
+            self.internal_errors.note(error)
         try:
             return (yield)
         finally:
@@ -123,7 +123,7 @@ class Probe:
                 try:
                     timed.set_up()
                 except Exception as error:
-                    self.mishaps.note(error)
+                    self.internal_errors.note(error)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_make_collect_report(self, collector: pytest.Collector) -> None:
@@ -133,14 +133,14 @@ class Probe:
             path = "" if isinstance(collector, (pytest.Session, pytest.Directory)) else collector.nodeid
             self._collect(path.partition("::")[0])
         except Exception as error:
-            self.mishaps.note(error)
+            self.internal_errors.note(error)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self) -> None:
         try:
             self._collect("")
         except Exception as error:
-            self.mishaps.note(error)
+            self.internal_errors.note(error)
 
     def _collect(self, path: str) -> None:
         """Note that a file begins to be collected, and so that the one before it has been."""
@@ -233,16 +233,16 @@ class WorkerProbe(Probe):
         try:
             self.begin()
         except Exception as error:
-            self.mishaps.note(error)
+            self.internal_errors.note(error)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         try:
             readings = self.reading(report)
-            if readings is not None and not self.mishaps.is_off:
+            if readings is not None and not self.internal_errors.is_off:
                 setattr(report, ATTRIBUTE, readings)
         except Exception as error:
-            self.mishaps.note(error)
+            self.internal_errors.note(error)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -250,16 +250,16 @@ class WorkerProbe(Probe):
             if report.failed:
                 setattr(report, ATTRIBUTE, self.raised_in(report.nodeid))
         except Exception as error:
-            self.mishaps.note(error)
+            self.internal_errors.note(error)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         try:
             left = (self.fixtures.take(), self.take_collected(), self.take_values())
             output: dict[str, Any] = session.config.workeroutput  # type: ignore[attr-defined]  # set by xdist
-            output[ATTRIBUTE] = (*left, encodable(self.mishaps.told))
+            output[ATTRIBUTE] = (*left, encodable(self.internal_errors.told))
         except Exception as error:
-            self.mishaps.note(error)
+            self.internal_errors.note(error)
 
     def take_values(self) -> tuple[tuple[Any, ...], ...]:
         """Take what tests gave their `stat`, as what can travel: execnet refuses a subclass of a built-in."""
@@ -281,9 +281,9 @@ def _portable(value: tuple[Any, ...]) -> tuple[Any, ...]:
 class FixtureTimes:
     """Adds up seconds a fixture, each without those of fixtures that it set up from inside its own body."""
 
-    def __init__(self, clock: Callable[[], float], mishaps: Mishaps) -> None:
+    def __init__(self, clock: Callable[[], float], internal_errors: Mishaps) -> None:
         self.clock = clock
-        self.mishaps = mishaps
+        self.internal_errors = internal_errors
         # Open measurements, innermost last: seconds that nested ones took.
         self.nested: list[float] = []
         self.totals: dict[pytest.FixtureDef[Any], list[float]] = {}
@@ -329,13 +329,13 @@ class TimedFixture:
             self._owner.nested.append(0.0)
             self._start = self._owner.clock()
         except Exception as error:
-            self._owner.mishaps.note(error)
+            self._owner.internal_errors.note(error)
 
     def _torn_down(self) -> None:
         try:
             self._totals[2] += self._close()
         except Exception as error:
-            self._owner.mishaps.note(error)
+            self._owner.internal_errors.note(error)
 
     def _close(self) -> float:
         elapsed = self._owner.clock() - self._start

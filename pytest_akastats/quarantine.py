@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from akastats.shipper import quarantine, state
-from akastats.shipper.quarantine import Listed
-from akastats.shipper.state import State
-from akastats.visible import visible
+from akastats.formatting import visible
+from akastats.spool import quarantine_list, shipper_state
+from akastats.spool.quarantine_list import Listed
+from akastats.spool.shipper_state import State
 from pytest_akastats import clocks
-from pytest_akastats.mishaps import Mishaps
+from pytest_akastats.internal_errors import Mishaps
 from pytest_akastats.probe import QUARANTINED
 from pytest_akastats.summary import ABSENT_WAIT_S
 
@@ -41,10 +41,10 @@ NAMED = 5
 class Quarantine:
     """Waits for the list, and has the failures of whoever is on it excused in this process."""
 
-    def __init__(self, config: pytest.Config, mishaps: Mishaps) -> None:
+    def __init__(self, config: pytest.Config, internal_errors: Mishaps) -> None:
         self._clock: Callable[[], float] = clocks.monotonic
         self._sleep: Callable[[float], None] = clocks.sleep
-        self._config, self._mishaps = config, mishaps
+        self._config, self._mishaps = config, internal_errors
         self._spool: Path | None = None
         self._name: Callable[[str], str] = str
         self.problem = ""
@@ -67,7 +67,7 @@ class Quarantine:
             return Listed(problem="this run is not delivered")
         patience = Patience(self._clock())
         for _ in range(LOOKS):
-            listed, told = quarantine.read(self._spool), state.read(self._spool)
+            listed, told = quarantine_list.read(self._spool), shipper_state.read(self._spool)
             if listed is not None:
                 return listed
             if patience.is_over(told, self._clock()):
@@ -94,22 +94,22 @@ class Patience:
 
     def is_over(self, told: State | None, now: float) -> bool:
         """Take in the delivery's state at a moment; return whether it has been enough."""
-        phase = told.phase if told else state.STARTING
-        if phase != state.ABSENT:
+        phase = told.phase if told else shipper_state.STARTING
+        if phase != shipper_state.ABSENT:
             self._absent_at = None
         elif self._absent_at is None:
             self._absent_at = now
         is_absent = self._absent_at is not None and now - self._absent_at >= ABSENT_WAIT_S
-        return is_absent or phase == state.FAILED or now - self._began >= WAIT_S
+        return is_absent or phase == shipper_state.FAILED or now - self._began >= WAIT_S
 
 
 class Excuses:
     """Reports failures of listed tests as expected ones, with what they were."""
 
     def __init__(
-        self, config: pytest.Config, tests: Mapping[str, str], name: Callable[[str], str], mishaps: Mishaps
+        self, config: pytest.Config, tests: Mapping[str, str], name: Callable[[str], str], internal_errors: Mishaps
     ) -> None:
-        self._config, self._tests, self._name, self._mishaps = config, tests, name, mishaps
+        self._config, self._tests, self._name, self._mishaps = config, tests, name, internal_errors
         self._has_subtests = False
         # What failed and does not count, with until when and why.
         self.excused: dict[str, str] = {}
@@ -150,8 +150,8 @@ class Excuses:
 class OfSubtests:
     """Excuses tests that pytest fails late, and only here, because subtests of theirs have failed."""
 
-    def __init__(self, excuses: Excuses, mishaps: Mishaps) -> None:
-        self._excuses, self._mishaps = excuses, mishaps
+    def __init__(self, excuses: Excuses, internal_errors: Mishaps) -> None:
+        self._excuses, self._mishaps = excuses, internal_errors
 
     def pytest_report_teststatus(self, report: pytest.TestReport | pytest.CollectReport) -> None:
         try:
@@ -178,7 +178,7 @@ class Reporting(Quarantine):
     def pytest_xdist_node_collection_finished(self) -> None:
         """Read the list for which the worker has waited."""
         try:
-            listed = quarantine.read(self._spool) if self._spool else None
+            listed = quarantine_list.read(self._spool) if self._spool else None
             self._take(listed or Listed(problem=NOTHING_CAME))
         except Exception as error:
             self._mishaps.note(error)

@@ -17,12 +17,12 @@ from typing import Any
 import pytest
 
 from akastats.redact import Redactor
-from akastats.redact.kept import kept, kept_bytes
+from akastats.redact.excerpt import kept, kept_bytes
 from akastats.spool.format import RERUN
 from akastats.spool.writer import Writer
 from pytest_akastats.budgets import ATTRIBUTE as BUDGET
 from pytest_akastats.budgets import Told
-from pytest_akastats.failure import text_of, with_relative_paths
+from pytest_akastats.failure_text import text_of, with_relative_paths
 from pytest_akastats.names import Location, Names, without_group
 from pytest_akastats.probe import ATTRIBUTE, QUARANTINED, Probe, Readings
 
@@ -87,7 +87,7 @@ class Recorder:
         # The reports of that test, if its setup passed in this process.
         self._running = _NONE
         self._dumps = json.JSONEncoder(separators=(",", ":")).encode
-        self._mishaps = probe.mishaps
+        self._mishaps = probe.internal_errors
         self._interrupted = False
         # What workers could not record.
         self._elsewhere = ""

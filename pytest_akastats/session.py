@@ -15,16 +15,16 @@ import pytest
 from akastats import ci, detached
 from akastats import config as configuration
 from akastats.errors import ConfigError
+from akastats.formatting import visible
 from akastats.redact import Redactor, redactor
-from akastats.shipper.state import FAILED, State
-from akastats.spool import places, recorded
+from akastats.spool import directories, recorded_runs
+from akastats.spool.shipper_state import FAILED, State
 from akastats.spool.writer import create
-from akastats.visible import visible
 from pytest_akastats import clocks, nesting, summary
 from pytest_akastats.budgets import Markers
 from pytest_akastats.fail_on import decide
 from pytest_akastats.fixtures import PROBE
-from pytest_akastats.mishaps import described
+from pytest_akastats.internal_errors import described
 from pytest_akastats.names import Names
 from pytest_akastats.options import Options, read
 from pytest_akastats.probe import Probe, WorkerProbe
@@ -51,8 +51,8 @@ def register(config: pytest.Config) -> None:
         plugins["akastats-session"] = Session(config, options, probe, quarantine)
     plugins["akastats-probe"] = probe
     if not is_default(config):
-        plugins["akastats-traceback-style"] = DefaultStyle(probe.mishaps)
-    plugins["akastats-markers"] = Markers(config, probe.mishaps)
+        plugins["akastats-traceback-style"] = DefaultStyle(probe.internal_errors)
+    plugins["akastats-markers"] = Markers(config, probe.internal_errors)
     # Last, because half of it would be worse than none.
     for name, plugin in plugins.items():
         config.pluginmanager.register(plugin, name)
@@ -84,10 +84,10 @@ def _quarantine(config: pytest.Config, probe: Probe) -> Quarantine | None:
 
     told = getattr(config, "workerinput", None)
     if told is None:
-        return Reporting(config, probe.mishaps)
+        return Reporting(config, probe.internal_errors)
     if not told.get(WORKER_INPUT):
         return None
-    quarantine = Quarantine(config, probe.mishaps)
+    quarantine = Quarantine(config, probe.internal_errors)
     quarantine.begin(Path(told[WORKER_INPUT]))
     return quarantine
 
@@ -162,7 +162,7 @@ class Session:
         self._names = names = Names(redact.name, lambda: getattr(self._session, "items", ()))
         started = self._started
         run_id = new_run_id(started)
-        writer = create(places.candidates(self._options.directory, os.environ), run_id)
+        writer = create(directories.candidates(self._options.directory, os.environ), run_id)
         is_grouped = self._config.getoption("dist", "no") == "loadgroup"
         recorder = Recorder(
             writer, self._probe, redact, names, is_grouped, str(self._config.invocation_params.dir)
@@ -170,7 +170,7 @@ class Session:
         of_spool = {"producer": writer.producer, "locked": writer.is_locked}
         header = {**self._header(run_id, started, redact), **of_spool}
         recorder.begin(header)
-        recorded.write(writer.path, recorded.recorded_run(header, str(self._config.rootpath)))
+        recorded_runs.write(writer.path, recorded_runs.recorded_run(header, str(self._config.rootpath)))
         self._config.add_cleanup(nesting.enter(run_id))
         self._config.pluginmanager.register(recorder, "akastats-recorder")
         self._recorder, self._spool = recorder, writer.path
@@ -233,7 +233,7 @@ class Session:
             if self._recorder is not None:
                 self._recorder.finish(int(exitstatus))
         except Exception as error:
-            self._probe.mishaps.note(error)
+            self._probe.internal_errors.note(error)
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
@@ -252,7 +252,7 @@ class Session:
 
     def _tell(self, reporter: pytest.TerminalReporter) -> None:
         lost = self._recorder.trouble if self._recorder else ""
-        problem = self._problem or self._probe.mishaps.told or lost
+        problem = self._problem or self._probe.internal_errors.told or lost
         state = self._wait(reporter) if self._spool else None
         try:
             for line in summary.lines(state, problem, self._spool, self._config.get_verbosity()):

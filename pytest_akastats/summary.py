@@ -7,9 +7,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from akastats.shipper import state as states
-from akastats.shipper.state import State
-from akastats.visible import decimal_seconds, short_url, visible
+from akastats.formatting import decimal_seconds, short_url, visible
+from akastats.spool import shipper_state as states
+from akastats.spool.shipper_state import State
 from pytest_akastats.clocks import sleep
 from pytest_akastats.verdict_lines import verdict_lines
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from pytest_akastats.failure import DEFAULT_TEXT, text_of
-from pytest_akastats.mishaps import Mishaps
+from pytest_akastats.failure_text import DEFAULT_TEXT, text_of
+from pytest_akastats.internal_errors import Mishaps
 
 _DEFAULTS = {"tbstyle": "auto", "fulltrace": False, "showlocals": False}
 
@@ -26,8 +26,8 @@ def is_default(config: pytest.Config) -> bool:
 class DefaultStyle:
     """Plugin that adds each failure's text in the default style to its report, in an attribute for xdist."""
 
-    def __init__(self, mishaps: Mishaps) -> None:
-        self._mishaps = mishaps
+    def __init__(self, internal_errors: Mishaps) -> None:
+        self._mishaps = internal_errors
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from akastats.visible import percent, seconds, visible
+from akastats.formatting import percent, seconds, visible
 
 #: More lines than this nobody reads.
 MOST_LINES = 15

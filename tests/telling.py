@@ -10,8 +10,8 @@ from typing import Any
 
 from akastats import redis
 from akastats.config import Config
-from akastats.shipper.leftovers import drain_one
-from akastats.shipper.listing import refresh
+from akastats.delivery.draining import drain_one
+from akastats.delivery.indexing import refresh
 from akastats.spool.writer import Writer
 
 STARTED = 1_700_000_000.0

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from akastats import ci
-from akastats.ci_providers import PROVIDERS, Provider
+from akastats.ci.providers import PROVIDERS, Provider
 
 COMMIT = "a" * 40
 

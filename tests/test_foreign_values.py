@@ -18,13 +18,13 @@ from redis import Redis
 from typer.testing import CliRunner
 
 from akastats import push_stat
-from akastats.analysis import verdicts
-from akastats.api import memory
+from akastats.api import cache
 from akastats.app import app
 from akastats.cli.app import app as commands
 from akastats.config import Config, config
 from akastats.errors import AkastatsError
-from akastats.keys import verdicts as verdicts_key
+from akastats.model import verdicts
+from akastats.store.keys import verdicts as verdicts_key
 from tests.api.conftest import call
 from tests.api.judged import changed, judged
 from tests.api.judged import verdicts as made
@@ -146,7 +146,7 @@ BODIES: dict[str, Any] = {
 def call_all(url: str) -> dict[str, str]:
     """What went wrong, by the operation or the command it went wrong in."""
     wrong = {}
-    for kept in (memory.tests, memory.failures):
+    for kept in (cache.tests, cache.failures):
         kept.forget()
     for method, path in paths():
         options = {} if method == "GET" else {"json": BODIES.get(path, {"mark": "noise", "reason": "x"})}

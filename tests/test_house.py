@@ -13,37 +13,28 @@ import akastats
 
 ROOT = Path(akastats.__file__).parent.parent
 
-#: The rooms of the library, left to right: each imports what stands before it, and its own neighbours.
-ORDER = (
-    {"errors"},
-    {"trust"},
-    {
-        "config",
-        "records",
-        "timing",
-        "points",
-        "redact",
-        "visible",
-        "local_time",
-        "tokens",
-        "hosts",
-        "stored_values",
-    },
-    {"settings", "keys", "scripts", "detached", "ci", "ci_providers", "github_event", "git"},
+#: The layers of the library, lowest first: a room imports only rooms of lower layers, and its own files.
+LAYERS = (
+    {"errors", "trust", "timing", "records", "formatting", "git"},
+    {"config", "detached", "hosts", "tokens", "ci"},
+    {"model", "redact", "local_time", "settings"},
     {"collector", "exception_counting", "cancellation"},
-    {"operations"},
+    {"store"},
     {"redis"},
     {"stats", "async_stats", "sync_stats"},
     {"prometheus", "testing", "spool", "embedded"},
-    {"outcomes", "analysis", "profile", "junit"},
-    {"reading"},
+    {"analysis", "importers"},
+    {"triage"},
+    {"queries"},
     {"report"},
-    {"shipper"},
-    {"api"},
-    {"app", "dashboard"},
-    {"cli", "__main__"},
+    {"delivery"},
+    {"shipper", "api"},
+    {"dashboard"},
+    {"app"},
+    {"cli"},
+    {"__main__"},
 )
-RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in rooms}
+LAYER = {room: number for number, rooms in enumerate(LAYERS) for room in rooms}
 
 #: Where each third party comes in, and nowhere else.
 HOMES = {
@@ -112,18 +103,18 @@ def _full_names(node: ast.ImportFrom) -> list[str]:
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_imports_point_left(path):
-    """A room imports only rooms that stand before it, and its own files."""
+def test_imports_point_down(path):
+    """A room imports only rooms of lower layers, and its own files."""
     room = room_of(path)
     if room == "__init__":
         return
 
-    rank = RANK[room]
+    layer = LAYER[room]
     for found in imports_of(path):
         parts = found.module.split(".")
-        if parts[0] == "akastats" and len(parts) > 1 and parts[1] in RANK and parts[1] != room:
-            assert RANK[parts[1]] <= rank, (
-                f"{path}:{found.line}: {room} imports {parts[1]}, which stands to its right"
+        if parts[0] == "akastats" and len(parts) > 1 and parts[1] in LAYER and parts[1] != room:
+            assert LAYER[parts[1]] < layer, (
+                f"{path}:{found.line}: {room} imports {parts[1]}, which is not below it"
             )
 
 
@@ -153,4 +144,4 @@ def test_every_room_has_its_place():
     """A new room is put into the order before it is used."""
     rooms = {room_of(path) for path in modules()} - {"__init__"}
 
-    assert rooms <= set(RANK)
+    assert rooms <= set(LAYER)

@@ -17,10 +17,10 @@ from redis import Redis
 from akastats import Stats, push_stat, push_stat_async
 from akastats.config import Config, config
 from akastats.errors import AkastatsError, ConfigError, ServerError
-from akastats.operations.requests import ask, ask_all, tell
 from akastats.redis import AsyncRedis, SyncRedis, async_redis, connect, connect_async, sync_redis
+from akastats.redis.error_translation import ADVICE, address
 from akastats.redis.protocol import pack
-from akastats.redis.translation import ADVICE, address
+from akastats.store.requests import send_read, send_reads, send_writes
 from akastats.sync_stats import contexts, fetch_stats
 from conftest import eventually, server_binary, wait_until_answering
 
@@ -55,8 +55,8 @@ def test_attached_clients_are_used_and_never_closed(server, server_url, decode):
     ours.attach(reader, writer)
 
     with ours as pair, ours() as again:
-        ours.run(tell(("SET", "key", b"\xff")))
-        found = ours.run(ask("GET", "key"))
+        ours.run(send_writes(("SET", "key", b"\xff")))
+        found = ours.run(send_read("GET", "key"))
     ours.close()
 
     assert pair == again == (reader, writer) == (ours.reader, ours.writer)
@@ -77,8 +77,8 @@ def test_attached_asyncio_clients_are_used_and_never_closed(server, server_url, 
         ours = AsyncRedis()
         ours.attach(reader, writer)
         async with ours as pair, ours() as again:
-            await ours.run(tell(("SET", "key", b"\xff")))
-            assert await ours.run(ask("GET", "key")) == b"\xff"
+            await ours.run(send_writes(("SET", "key", b"\xff")))
+            assert await ours.run(send_read("GET", "key")) == b"\xff"
         await ours.close()
         assert pair == again == (reader, writer) == (ours.reader, ours.writer)
         assert await writer.ping()
@@ -118,9 +118,9 @@ def test_a_client_of_a_user_s_own_class_is_asked_by_its_own_means(server, server
     ours, client = SyncRedis(), Counting.from_url(server_url)
     ours.attach(client, client)
 
-    assert ours.run(ask("PING")) in (b"PONG", "PONG", True)
-    assert ours.run(ask_all([("GET", "a"), ("GET", "b")])) == [None, None]
-    assert ours.run_all([tell(("SET", "a", "1"))]) == [[True]]
+    assert ours.run(send_read("PING")) in (b"PONG", "PONG", True)
+    assert ours.run(send_reads([("GET", "a"), ("GET", "b")])) == [None, None]
+    assert ours.run_all([send_writes(("SET", "a", "1"))]) == [[True]]
     assert client.asked == 2
     client.close()
 
@@ -510,7 +510,7 @@ def test_every_result_comes(run_all):
 
     def one(number: int):
         if number % 3:
-            yield from tell(("SET", f"key {number}", number))
+            yield from send_writes(("SET", f"key {number}", number))
         return number
 
     assert sorted(run_all(one(number) for number in range(10))) == list(range(10))
@@ -522,7 +522,7 @@ def test_after_an_error_what_is_under_way_is_finished_and_no_more_is_sent(run_al
     commands = [("INCR", "text"), ("INCR", "beside"), ("INCR", "behind")]
 
     with pytest.raises(ServerError, match="refused"):
-        run_all(tell(command) for command in commands)
+        run_all(send_writes(command) for command in commands)
 
     assert (redis_client.get("beside"), redis_client.get("behind")) == (b"1", None)
 
@@ -535,7 +535,7 @@ def test_an_error_in_making_an_operation_is_raised_after_the_others(run_all, red
         yield
 
     with pytest.raises(ValueError, match="broken"):
-        run_all([tell(("INCR", "a")), broken()])
+        run_all([send_writes(("INCR", "a")), broken()])
 
     assert redis_client.get("a") == b"1"
 
@@ -544,8 +544,8 @@ def test_several_commands_of_one_operation_are_one_message(run_all):
     """An operation may ask for several at once, and again."""
 
     def twice():
-        first = yield from tell(("INCR", "a"), ("INCR", "a"))
-        second = yield from tell(("INCR", "a"))
+        first = yield from send_writes(("INCR", "a"), ("INCR", "a"))
+        second = yield from send_writes(("INCR", "a"))
         return [*first, *second]
 
     assert run_all([twice(), twice()]) == [[1, 2, 5], [3, 4, 6]]

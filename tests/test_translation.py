@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from akastats.errors import ServerError
-from akastats.operations.requests import Operation, ask
 from akastats.redis import connect, run
+from akastats.store.requests import Operation, send_read
 
 
 class Refusing:
@@ -52,7 +52,7 @@ def refusing() -> Iterator[Refusing]:
 
 
 def get() -> Operation[object]:
-    return (yield from ask("GET", "key"))
+    return (yield from send_read("GET", "key"))
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from akastats.analysis.compare import Change, Comparison
-from akastats.analysis.failure_labels import Kind
-from akastats.analysis.verdicts import Verdicts
+from akastats.analysis.comparison import Change, Comparison
+from akastats.model.verdicts import FailureLabel, Verdicts
 
 #: Labels of failures that the compared code did not cause.
-_EXPLAINED: Sequence[Kind] = ("known flaky", "also failing on base", "quarantined")
+_EXPLAINED: Sequence[FailureLabel] = ("known flaky", "also failing on base", "quarantined")
 
 
 @dataclass(frozen=True)

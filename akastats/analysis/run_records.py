@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from itertools import compress
 from typing import Any
 
-from akastats.analysis.compare import values_us
-from akastats.analysis.environment import UNKNOWN_ENVIRONMENT, Environment
-from akastats.analysis.test_rows import LETTERS, UNKNOWN
+from akastats.analysis.comparison import values_us
+from akastats.model.environment import UNKNOWN_ENVIRONMENT, Environment
+from akastats.model.rows import LETTERS, UNKNOWN
 
 #: The letters of attempts that failed, tried again or not.
 FAILING = "fer"

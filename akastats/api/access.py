@@ -28,7 +28,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from akastats import hosts, tokens
 from akastats.api import login
 from akastats.api.problems import OWN, Problem, answer_of
-from akastats.api.rate import WRONG_TOKEN, Rate
+from akastats.api.rate_limit import WRONG_TOKEN, Rate
 from akastats.config import Config, config
 from akastats.tokens import CONTEXTS, EVERYTHING, WRITE, Token
 

@@ -6,15 +6,15 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query
 
-from akastats.api import memory
+from akastats.api import cache
 from akastats.api.access import ReadsContexts
 from akastats.api.limits import PAGE_DEFAULT, Cursor, PageSize, place_of
+from akastats.api.models import ErrorDetails, ErrorInRun, ErrorInTest, ErrorRow, ErrorsPage
 from akastats.api.problems import Route, documented
-from akastats.api.shapes import ErrorDetails, ErrorInRun, ErrorInTest, ErrorRow, ErrorsPage
 from akastats.config import config
-from akastats.outcomes import test_of
-from akastats.reading import cursors, errors
-from akastats.reading.errors import ListedError, Wanted
+from akastats.model.results import test_of
+from akastats.queries import cursors, errors
+from akastats.queries.errors import ListedError, Wanted
 from akastats.redis import async_redis
 
 router = APIRouter(prefix="/api/v1", route_class=Route, tags=["errors"], responses=documented(422, 503))
@@ -64,7 +64,7 @@ async def get_errors(
 ) -> ErrorsPage:
     """List what failed, each fingerprint once."""
     wanted, after = Wanted(q, not reads_contexts, since, sort), place_of(cursor, float)
-    page = errors.page(await memory.failures.now(), wanted, after, limit)
+    page = errors.page(await cache.failures.now(), wanted, after, limit)
     items = [ErrorRow(**_row(each, reads_contexts)) for each in page.items]
     return ErrorsPage(items=items, next=cursors.encode(page.next) if page.next else None, total=page.total)
 

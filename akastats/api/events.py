@@ -12,13 +12,13 @@ from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from akastats.api.models import Run as RunShape
 from akastats.api.problems import Problem, Route, documented
-from akastats.api.shapes import Run as RunShape
 from akastats.config import config
 from akastats.errors import AkastatsError
 from akastats.hosts import network_of
-from akastats.reading import live
-from akastats.reading.runs import Run
+from akastats.queries import live_runs
+from akastats.queries.runs import Run
 from akastats.redis import async_redis
 
 router = APIRouter(prefix="/api/v1", route_class=Route, tags=["runs"])
@@ -81,7 +81,7 @@ class Watch:
         if len(self.listeners) >= MAX_LISTENERS:
             self._make_room(network)
         listener = Listener(network)
-        listener.tell(live.running(self._known))
+        listener.tell(live_runs.running(self._known))
         self.listeners[listener] = None
         if self._looking is None:
             self._looking = asyncio.create_task(self._keep_looking())
@@ -113,8 +113,8 @@ class Watch:
             listener.end()
 
     async def _look(self) -> None:
-        now = await async_redis.run(live.look(config.namespace, self._known))
-        news, self._known = live.changed(self._known, now), now
+        now = await async_redis.run(live_runs.look(config.namespace, self._known))
+        news, self._known = live_runs.changed(self._known, now), now
         for listener in self.listeners:
             listener.tell(news)
 

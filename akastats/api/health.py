@@ -5,12 +5,12 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 
 from akastats import __version__
+from akastats.api.models import Health, ServerHealth
 from akastats.api.problems import Route, reason_of
-from akastats.api.shapes import Health, ServerHealth
 from akastats.config import config
 from akastats.errors import ServerError
-from akastats.operations.server import identify_single
 from akastats.redis import async_redis
+from akastats.store.server import identify_single
 
 router = APIRouter(prefix="/api/v1", route_class=Route, tags=["health"])
 

@@ -7,10 +7,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from akastats.api.limits import PAGE_DEFAULT, LabelCursor, PageSize
+from akastats.api.models import LabelsPage
 from akastats.api.problems import Problem, Route, documented
-from akastats.api.shapes import LabelsPage
 from akastats.config import config
-from akastats.reading import cursors, labels
+from akastats.queries import cursors, labels
 from akastats.redis import async_redis
 
 router = APIRouter(prefix="/api/v1", route_class=Route, tags=["stats"], responses=documented(422, 503))

@@ -11,9 +11,9 @@ from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import ClientDisconnect
 
 from akastats.api.problems import Problem, invalid
-from akastats.points import MAX_LABEL_BYTES, check_label
-from akastats.reading import cursors
-from akastats.reading.tables import Place
+from akastats.model.points import MAX_LABEL_BYTES, check_label
+from akastats.queries import cursors
+from akastats.queries.cached_lists import Place
 
 # One round trip for 1,000 labels takes the server some 25 ms, in commands of 3 ms.
 MAX_LABELS = 1000

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException as AnyHTTPException
 from starlette.routing import Match
 from starlette.types import Scope
 
-from akastats.api.shapes import ProblemDetails
+from akastats.api.models import ProblemDetails
 from akastats.errors import AkastatsError, NotFoundError, RefusedError, ServerError
 
 #: The key of a request's scope under which our own application keeps the scopes of the caller.

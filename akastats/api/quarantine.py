@@ -9,14 +9,14 @@ from pydantic import ValidationError
 
 from akastats.api.access import may_write
 from akastats.api.limits import read_body
+from akastats.api.models import QuarantineEntry, QuarantinePage, QuarantineWish
 from akastats.api.problems import Route, documented, invalid
-from akastats.api.shapes import QuarantineEntry, QuarantinePage, QuarantineWish
 from akastats.api.tests import AnySuite, NodeId, Suite
 from akastats.config import config
 from akastats.local_time import end_of_day, zone
-from akastats.reading import quarantine
-from akastats.reading.quarantine import Wish
 from akastats.redis import async_redis
+from akastats.triage import quarantine
+from akastats.triage.quarantine import Wish
 
 router = APIRouter(prefix="/api/v1", route_class=Route, tags=["quarantine"], responses=documented(422, 503))
 

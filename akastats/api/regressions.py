@@ -7,16 +7,16 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import ValidationError
 
-from akastats.api import judged
+from akastats.api import verdict_models
 from akastats.api.access import may_write
-from akastats.api.judged import After
 from akastats.api.limits import PAGE_DEFAULT, PageSize, read_body
+from akastats.api.models import ChangeMark, MarkWanted, RegressionsPage
 from akastats.api.problems import Route, documented, invalid
-from akastats.api.shapes import ChangeMark, MarkWanted, RegressionsPage
+from akastats.api.verdict_models import After
 from akastats.api.verdicts import AnyBranch, AnySuite, JudgedRun
 from akastats.config import config
-from akastats.reading import marked, regressions
-from akastats.reading.regressions import Wanted
+from akastats.queries import regressions
+from akastats.queries.regressions import Wanted
 from akastats.redis import async_redis
 
 router = APIRouter(prefix="/api/v1", route_class=Route, tags=["verdicts"], responses=documented(422, 503))
@@ -44,15 +44,15 @@ async def get_regressions(
     """List what became slower by the newest verdicts, newest first, of one run the largest first."""
     wanted = Wanted(kind or None, faster)
     asked = regressions.page(config.namespace, config.run_days, wanted, after, limit, suite, branch)
-    found = await judged.page_of(asked)
+    found = await verdict_models.page_of(asked)
     return RegressionsPage(
-        items=[judged.judged_change(each) for each in found.items],
-        next=judged.following(found.told, after, limit, found.total),
+        items=[verdict_models.judged_change(each) for each in found.items],
+        next=verdict_models.following(found.told, after, limit, found.total),
         total=found.total,
-        suite_changes=[judged.judged_change(each) for each in found.suite_changes],
+        suite_changes=[verdict_models.judged_change(each) for each in found.suite_changes],
         together=[list(group) for group in found.told.verdicts.together] if found.told else [],
-        paces=judged.paces(found.told.verdicts) if found.told else [],
-        verdicts=judged.in_short(found.told),
+        paces=verdict_models.paces(found.told.verdicts) if found.told else [],
+        verdicts=verdict_models.in_short(found.told),
     )
 
 
@@ -82,7 +82,7 @@ _BODY = {
 )
 async def put_mark(id: ChangeId, wanted: Annotated[MarkWanted, Depends(_mark)], run: JudgedRun = "") -> ChangeMark:
     """Say of a change that it is known, was expected, or is noise, in place of what was said before."""
-    asked = marked.put(config.namespace, config.run_days, id, wanted.mark, wanted.reason, run)
+    asked = regressions.acknowledge(config.namespace, config.run_days, id, wanted.mark, wanted.reason, run)
     return ChangeMark.model_validate(await async_redis.run(asked))
 
 
@@ -95,5 +95,5 @@ async def put_mark(id: ChangeId, wanted: Annotated[MarkWanted, Depends(_mark)], 
 )
 async def delete_mark(id: ChangeId, run: JudgedRun = "") -> Response:
     """Take back what was said of a change."""
-    await async_redis.run(marked.remove(config.namespace, config.run_days, id, run))
+    await async_redis.run(regressions.withdraw(config.namespace, config.run_days, id, run))
     return Response(status_code=204)

@@ -8,12 +8,10 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import JSONResponse
 
-from akastats.analysis import trace_files
-from akastats.api import judged
+from akastats.api import verdict_models
 from akastats.api.access import ReadsContexts
 from akastats.api.limits import PAGE_DEFAULT, Cursor, PageSize
-from akastats.api.problems import Problem, Route, documented
-from akastats.api.shapes import (
+from akastats.api.models import (
     Comparison,
     PerfettoFile,
     Profile,
@@ -24,13 +22,15 @@ from akastats.api.shapes import (
     RunTestsPage,
     SpeedscopeFile,
 )
+from akastats.api.problems import Problem, Route, documented
 from akastats.config import config
-from akastats.operations.runs import Position
-from akastats.reading import details, differences, run_tests
-from akastats.reading import runs as reading
-from akastats.reading.details import Details
-from akastats.reading.run_tests import Wanted
+from akastats.queries import run_comparison, run_details, run_tests
+from akastats.queries import runs as reading
+from akastats.queries.run_details import Details
+from akastats.queries.run_tests import Wanted
 from akastats.redis import async_redis
+from akastats.report import trace_files
+from akastats.store.runs import Position
 
 router = APIRouter(prefix="/api/v1", route_class=Route, tags=["runs"], responses=documented(422, 503))
 
@@ -98,15 +98,15 @@ async def get_run(id: RunId, reads_contexts: ReadsContexts) -> RunDetails:
 
     Messages and frames come out of tracebacks: a token without the scope `contexts` gets none.
     """
-    found = await async_redis.run(details.details(config.namespace, id))
+    found = await async_redis.run(run_details.details(config.namespace, id))
     if not reads_contexts:
-        found = details.without_texts(found)
+        found = run_details.without_texts(found)
     return details_of(found)
 
 
 def details_of(found: Details) -> RunDetails:
     """Return a run's details as they are answered."""
-    verdicts = judged.run_verdicts(found.verdicts, found.run.started)
+    verdicts = verdict_models.run_verdicts(found.verdicts, found.run.started)
     told = {**vars(found.run), **vars(found), "verdicts": verdicts}
     return RunDetails.model_validate(told, from_attributes=True)
 
@@ -138,7 +138,7 @@ async def get_run_tests(
     limit: PageSize = PAGE_DEFAULT,
 ) -> RunTestsPage:
     """List a run's tests, an attempt each; filters combine."""
-    content = await async_redis.run(details.read_profile(config.namespace, id))
+    content = await async_redis.run(run_details.read_profile(config.namespace, id))
     page = run_tests.page(content, wanted, start, limit)
     items = [RunTest.model_validate(test) for test in page.items]
     return RunTestsPage(items=items, next=None if page.next is None else str(page.next), total=page.total)
@@ -147,7 +147,7 @@ async def get_run_tests(
 @router.get("/runs/{id}/compare/{base}", responses=documented(404))
 async def get_comparison(id: RunId, base: RunId) -> Comparison:
     """Answer what differs between a run and another one, its base."""
-    found = await async_redis.run(differences.compare(config.namespace, id, base))
+    found = await async_redis.run(run_comparison.compare(config.namespace, id, base))
     told = {**vars(found.changes), "run": found.run, "base": found.base, "left_out": found.left_out}
     return Comparison.model_validate(told, from_attributes=True)
 
@@ -155,7 +155,7 @@ async def get_comparison(id: RunId, base: RunId) -> Comparison:
 @router.get("/runs/{id}/profile", response_model=AnyProfile, responses=documented(404))
 async def get_run_profile(id: RunId, format: Format = "json") -> Any:
     """Answer every test, fixture and file of one run, or a file of them for another program."""
-    content = await async_redis.run(details.read_profile(config.namespace, id))
+    content = await async_redis.run(run_details.read_profile(config.namespace, id))
     if format == "json":
         return content
     told = _WRITTEN[format](f"run {id}", content)

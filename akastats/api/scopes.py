@@ -5,8 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from akastats.api.access import Granted
+from akastats.api.models import Scopes
 from akastats.api.problems import Route
-from akastats.api.shapes import Scopes
 
 router = APIRouter(prefix="/api/v1", route_class=Route, tags=["access"])
 

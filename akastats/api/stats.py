@@ -9,14 +9,14 @@ from fastapi import APIRouter, Response
 from akastats import prometheus
 from akastats.api.access import needs_contexts
 from akastats.api.limits import Ids, Label, Labels, Matcher, json_list
+from akastats.api.models import HistoryPoint, Numbers
 from akastats.api.problems import Problem, Route, documented
-from akastats.api.shapes import HistoryPoint, Numbers
 from akastats.async_stats import available_stats, contexts, fetch_stats, fetch_stats_of, stat_history
 from akastats.config import config
 from akastats.errors import NotFoundError
-from akastats.operations import query
 from akastats.records import Stat
 from akastats.redis import async_redis
+from akastats.store import query
 
 router = APIRouter(prefix="/api/v1", route_class=Route, tags=["stats"], responses=documented(422, 503))
 

@@ -9,16 +9,16 @@ from pydantic import AfterValidator
 from starlette.routing import Match
 from starlette.types import Scope
 
-from akastats.api import judged, memory
+from akastats.api import cache, verdict_models
 from akastats.api.access import ReadsContexts
 from akastats.api.limits import PAGE_DEFAULT, LabelCursor, PageSize, place_of
+from akastats.api.models import Failure, Grid, GridLine, Numbers, Run, TestDetails, TestHistory, TestRow, TestsPage
 from akastats.api.problems import Route, documented
-from akastats.api.shapes import Failure, Grid, GridLine, Numbers, Run, TestDetails, TestHistory, TestRow, TestsPage
 from akastats.config import config
-from akastats.points import MAX_LABEL_BYTES, check_label
-from akastats.reading import cursors, listed_tests, one_test, test_verdicts, tests
-from akastats.reading.failures import WITHOUT_TEXTS
-from akastats.reading.listed_tests import Listed, Wanted
+from akastats.model.points import MAX_LABEL_BYTES, check_label
+from akastats.queries import cursors, one_test_details, one_test_verdicts, tests, tests_list
+from akastats.queries.run_failures import WITHOUT_TEXTS
+from akastats.queries.tests_list import Listed, Wanted
 from akastats.redis import async_redis
 
 router = APIRouter(prefix="/api/v1", route_class=Route, tags=["tests"], responses=documented(422, 503))
@@ -78,10 +78,10 @@ async def get_tests(
 ) -> TestsPage:
     """List tests that ran in the last two weeks; `outcome` is the newest attempt's. Filters combine."""
     after = place_of(cursor, str if wanted.sort.endswith("nodeid") else float)
-    seen = await memory.tests.now()
+    seen = await cache.tests.now()
     suites = {each.suite for each in seen.items.values()} if wanted.suite is None else {wanted.suite}
-    rates = await memory.rates.of(seen, suites)
-    page = listed_tests.page(listed_tests.with_rates(seen, rates), wanted, after, limit)
+    rates = await cache.rates.of(seen, suites)
+    page = tests_list.page(tests_list.with_rates(seen, rates), wanted, after, limit)
     following = cursors.encode(page.next) if page.next else None
     return TestsPage(items=[TestRow(**_row(each)) for each in page.items], next=following, total=page.total)
 
@@ -96,8 +96,8 @@ async def get_grid(
 ) -> Grid:
     """Answer tests, by node id, beside the 30 newest runs of a branch and suite."""
     wanted, after = Wanted(q, suite, sort="nodeid"), place_of(cursor, str)
-    seen = await memory.tests.now()
-    found = await async_redis.run(listed_tests.grid(config.namespace, seen, wanted, branch, after, limit))
+    seen = await cache.tests.now()
+    found = await async_redis.run(tests_list.grid(config.namespace, seen, wanted, branch, after, limit))
     page = found.page
     return Grid(
         runs=[Run.model_validate(run) for run in found.runs],
@@ -136,8 +136,8 @@ router.add_api_route(
 @router.get("/tests/{nodeid:akastats}", responses=documented(404))
 async def get_test(nodeid: NodeId, reads_contexts: ReadsContexts, suite: Suite = "") -> TestDetails:
     """Answer one test: its numbers, what it failed with, and what its fixtures cost."""
-    found = await async_redis.run(one_test.one_test(config.namespace, nodeid, suite))
-    told = await async_redis.run(test_verdicts.of_test(config.namespace, config.run_days, nodeid, suite))
+    found = await async_redis.run(one_test_details.one_test(config.namespace, nodeid, suite))
+    told = await async_redis.run(one_test_verdicts.of_test(config.namespace, config.run_days, nodeid, suite))
     failures = [Failure.model_validate(failure) for failure in found.failures]
     rate = {"failure_rate": told.verdict.test.rate} if told.verdict else {}
     if not reads_contexts:
@@ -151,10 +151,10 @@ async def get_test(nodeid: NodeId, reads_contexts: ReadsContexts, suite: Suite =
             "failures": failures,
             "latest": found.latest,
             "fixtures": found.fixtures,
-            "verdict": told.verdict and judged.judged_test(told.verdict),
+            "verdict": told.verdict and verdict_models.judged_test(told.verdict),
             "together": list(told.together),
-            "changes": [judged.judged_change(change) for change in told.changes],
-            "quarantine": judged.in_quarantine(told.quarantine),
+            "changes": [verdict_models.judged_change(change) for change in told.changes],
+            "quarantine": verdict_models.in_quarantine(told.quarantine),
             "judged_by": told.judged_by,
         }
     )

@@ -7,12 +7,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from akastats.api.limits import PageSize
+from akastats.api.models import Facets, TrendPage, TrendPoint
 from akastats.api.problems import Route, documented
 from akastats.api.runs import MAX_VALUE, After
-from akastats.api.shapes import Facets, TrendPage, TrendPoint
 from akastats.config import config
-from akastats.reading import runs as reading
-from akastats.reading import trends
+from akastats.queries import runs as reading
+from akastats.queries import trends
 from akastats.redis import async_redis
 
 router = APIRouter(prefix="/api/v1", route_class=Route, tags=["runs"], responses=documented(422, 503))

@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 
 import typer
 
-from akastats.analysis.quarantine import protects_nothing
 from akastats.cli import output, spools, target
 from akastats.cli.options import Directory, Json, Namespace, Url
 from akastats.cli.spools import Spool
@@ -20,10 +19,11 @@ from akastats.cli.target import Target
 from akastats.config import Config
 from akastats.embedded import binary, clock_jumps
 from akastats.errors import AkastatsError, NotFoundError
-from akastats.operations import query, runs
-from akastats.operations.server import NO_EVICTION, Health, health, identify_single
-from akastats.reading.quarantine import protecting_nothing
+from akastats.queries.quarantine import patterns_without_effect
 from akastats.redis import sync_redis
+from akastats.store import query, runs
+from akastats.store.server import NO_EVICTION, Health, health, identify_single
+from akastats.triage.quarantine_rules import protects_nothing
 
 
 @dataclass
@@ -95,7 +95,7 @@ def _examine(config: Config, report: Report, reindex: bool) -> None:
     sync_redis.run(identify_single(config.namespace))
     if reindex:
         report.labels_added = sync_redis.run(query.reindex(config.namespace))
-    patterns = sync_redis.run(protecting_nothing(config.namespace, config.protected))
+    patterns = sync_redis.run(patterns_without_effect(config.namespace, config.protected))
     report.notes += map(protects_nothing, patterns)
 
 

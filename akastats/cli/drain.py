@@ -20,16 +20,16 @@ from akastats.cli.options import Directory, Json, Namespace
 from akastats.cli.spools import EMBEDDED, Destination, Spool
 from akastats.cli.target import Target
 from akastats.config import Config
+from akastats.delivery.analysing import judge_late
+from akastats.delivery.draining import Drained, drain_one, tidy
+from akastats.delivery.indexing import refresh
+from akastats.delivery.spool_delivery import UNSOUND, ExecuteAll
 from akastats.errors import AkastatsError, EmbeddedError
-from akastats.operations import runs
-from akastats.operations.lists import ORPHANS
-from akastats.operations.requests import Operation
-from akastats.operations.server import identify
-from akastats.shipper.delivery import UNSOUND, CarryAll
-from akastats.shipper.judging import judge_late
-from akastats.shipper.leftovers import Drained, drain_one, tidy
-from akastats.shipper.listing import refresh
-from akastats.visible import visible
+from akastats.formatting import visible
+from akastats.store import runs
+from akastats.store.indexes import ORPHANS
+from akastats.store.requests import Operation
+from akastats.store.server import identify
 
 Carry = Callable[[Operation[Any]], Any]
 
@@ -149,36 +149,38 @@ def deliver(
     """
     outcomes = []
     try:
-        with _connected(destination, configured) as (config, carry, carry_all):
+        with _connected(destination, configured) as (config, execute, execute_all):
             for spool in group:
-                stood = _stands(spool, config, carry)
-                drained = drain_one(spool.path, config, carry, force=force, carry_all=carry_all, is_named=is_named)
-                was_known = drained.complete and stood is not None and stood == _stands(spool, config, carry)
+                stood = _stands(spool, config, execute)
+                drained = drain_one(
+                    spool.path, config, execute, force=force, execute_all=execute_all, is_named=is_named
+                )
+                was_known = drained.complete and stood is not None and stood == _stands(spool, config, execute)
                 outcomes.append(Outcome(destination, drained, was_known))
                 advance(1)
             complete = [outcome.drained for outcome in outcomes if outcome.drained.complete]
-            update_lists(config, carry, [drained.run_id for drained in complete])
+            update_lists(config, execute, [drained.run_id for drained in complete])
             return outcomes
     except AkastatsError as error:
         return _undelivered(group, destination, str(error))
 
 
-def _stands(spool: Spool, config: Config, carry: Carry) -> tuple[str, str] | None:
+def _stands(spool: Spool, config: Config, execute: Carry) -> tuple[str, str] | None:
     """Return how far a spool is applied and what its run is; `None` where nobody knows."""
     try:
-        cursor = carry(runs.cursor(config.namespace, spool.producer))
-        told = carry(runs.values(config.namespace, [spool.run_id], ("status",)))
+        cursor = execute(runs.cursor(config.namespace, spool.producer))
+        told = execute(runs.values(config.namespace, [spool.run_id], ("status",)))
     except (AkastatsError, *UNSOUND):
         # As it is delivered all that is wrong with it is told.
         return None
     return cursor, told[spool.run_id].get("status", "")
 
 
-def update_lists(config: Config, carry: Carry, run_ids: Sequence[str]) -> None:
+def update_lists(config: Config, execute: Carry, run_ids: Sequence[str]) -> None:
     """Bring lists up to date and judge the newest runs; what is not listed now the next delivery lists."""
     try:
         for at in range(0, len(run_ids), ORPHANS):
-            carry(refresh(config, run_ids[at : at + ORPHANS]))
+            execute(refresh(config, run_ids[at : at + ORPHANS]))
     except AkastatsError as error:
         output.warn(f"delivered, but not listed yet: {error}")
     except UNSOUND as error:
@@ -186,21 +188,21 @@ def update_lists(config: Config, carry: Carry, run_ids: Sequence[str]) -> None:
         output.warn(
             f"delivered, but not listed: no sense can be made of what is there ({type(error).__name__}: {error})"
         )
-    judge_late(config, carry, run_ids)
+    judge_late(config, execute, run_ids)
 
 
 @contextmanager
-def _connected(destination: Destination, configured: Target) -> Iterator[tuple[Config, Carry, CarryAll]]:
+def _connected(destination: Destination, configured: Target) -> Iterator[tuple[Config, Carry, ExecuteAll]]:
     """Yield what is needed to deliver to a destination that answers; raises `AkastatsError` if it does not."""
     with _url(destination.server, configured) as url:
         settings = dataclasses.replace(configured.config, redis_url=url, namespace=destination.namespace)
         with redis.connect(url) as client:
 
-            def carry(operation: Operation[Any]) -> Any:
+            def execute(operation: Operation[Any]) -> Any:
                 return redis.run(operation, client, client)
 
-            carry(identify())
-            yield settings, carry, partial(redis.run_all, writer=client)
+            execute(identify())
+            yield settings, execute, partial(redis.run_all, writer=client)
 
 
 @contextmanager

@@ -10,10 +10,10 @@ import typer
 from akastats.cli import output, target
 from akastats.cli.options import Directory, Namespace, Suite, Url
 from akastats.config import Config
-from akastats.operations.runs import Position
-from akastats.reading import export
-from akastats.reading import runs as reading
+from akastats.queries import export
+from akastats.queries import runs as reading
 from akastats.redis import sync_redis
+from akastats.store.runs import Position
 
 PAGE_RUNS = 50
 

@@ -19,15 +19,15 @@ from akastats.cli import output, project, target
 from akastats.cli.drain import update_lists
 from akastats.cli.options import Directory, Json, Namespace, Url
 from akastats.config import Config
+from akastats.delivery.draining import drain_one
+from akastats.delivery.spool_delivery import ExecuteAll
 from akastats.errors import AkastatsError, ConfigError, ReportError
-from akastats.junit.runs import Given, Outline, outline, spool
-from akastats.junit.times import moment
-from akastats.operations import runs
-from akastats.operations.push import BATCH_LABELS
-from akastats.operations.requests import Operation
+from akastats.importers.junit.runs import Given, Outline, outline, spool
+from akastats.importers.junit.times import moment
 from akastats.redact import Redactor, redactor
-from akastats.shipper.delivery import CarryAll
-from akastats.shipper.leftovers import drain_one
+from akastats.store import runs
+from akastats.store.push import BATCH_LABELS
+from akastats.store.requests import Operation
 
 DAY_S = 86_400
 _SUITE = re.compile(r"[A-Za-z0-9._-]{0,64}")
@@ -57,8 +57,8 @@ class Place:
     """Where runs are delivered."""
 
     config: Config
-    carry: Carry
-    carry_all: CarryAll
+    execute: Carry
+    execute_all: ExecuteAll
 
 
 def imports(
@@ -90,12 +90,12 @@ def imports(
     outcomes = [refused for refused in found if isinstance(refused, Imported)]
     if outlines:
         with target.opened(chosen, make=True) as config, redis.connect(config.redis_url) as client:
-            carry_all = partial(redis.run_all, writer=client)
-            place = Place(config, lambda operation: redis.run(operation, client, client), carry_all)
+            execute_all = partial(redis.run_all, writer=client)
+            place = Place(config, lambda operation: redis.run(operation, client, client), execute_all)
             # Oldest first, so that each point joins its history at the end.
             delivered = _delivered(outlines, given, place)
             imported = [outcome.run_id for outcome in delivered if outcome.state == "imported"]
-            update_lists(config, place.carry, imported)
+            update_lists(config, place.execute, imported)
             outcomes += delivered
     _report(outcomes, as_json)
     if any(outcome.state == "refused" for outcome in outcomes):
@@ -171,11 +171,11 @@ def _spooled(
     """Write a run's spool, deliver it, and return what became of it, and a remark."""
     spooled = spool(directory, run, given, redact, lambda size: None)
 
-    def carry_all(operations: Iterable[Operation[str]]) -> list[str]:
-        return place.carry_all(_counted(operations, advance))
+    def execute_all(operations: Iterable[Operation[str]]) -> list[str]:
+        return place.execute_all(_counted(operations, advance))
 
     # By force: how old a run is says nothing here, since its name tells whether it was delivered.
-    drained = drain_one(spooled.path, place.config, place.carry, force=True, carry_all=carry_all)
+    drained = drain_one(spooled.path, place.config, place.execute, force=True, execute_all=execute_all)
     if drained.problem or drained.left:
         return "refused", drained.problem or drained.left
     remarks = {"durations unreadable": spooled.unreadable, "points refused": drained.refused}
@@ -201,10 +201,10 @@ def _is_known(run: Outline, place: Place) -> bool:
     The id begins with the time, which may be the file's.
     """
     namespace = place.config.namespace
-    stored = place.carry(runs.values(namespace, [run.run_id], ("status",)))
+    stored = place.execute(runs.values(namespace, [run.run_id], ("status",)))
     status = stored.get(run.run_id, {}).get("status")
     if status is None:
-        return bool(place.carry(runs.cursor(namespace, run.producer)) != "0")
+        return bool(place.execute(runs.cursor(namespace, run.producer)) != "0")
     return bool(status not in runs.UNFINISHED)
 
 

@@ -13,18 +13,18 @@ from typing import Annotated, Any
 
 import typer
 
-from akastats import embedded, keys, redis
+from akastats import embedded, redis
 from akastats.cli import output, spools, target
 from akastats.cli.drain import Carry, update_lists
 from akastats.cli.options import Directory, Json, Namespace, Url
 from akastats.cli.target import FOLDER
 from akastats.config import Config
+from akastats.delivery.draining import drain_one
+from akastats.delivery.merging import Merged, merge
 from akastats.embedded import append_only, clock_jumps, formats
 from akastats.errors import AkastatsError, ConfigError
-from akastats.operations import runs
-from akastats.operations.requests import ask
-from akastats.shipper.leftovers import drain_one
-from akastats.shipper.merging import Merged, merge
+from akastats.store import keys, runs
+from akastats.store.requests import send_read
 
 
 @dataclass(frozen=True)
@@ -73,21 +73,21 @@ def merge_directories(
     chosen = target.of_options(url, namespace, directory)
     with target.opened(chosen, make=True) as config, redis.connect(config.redis_url) as client:
 
-        def carry(operation: Any) -> Any:
+        def execute(operation: Any) -> Any:
             return redis.run(operation, client, client)
 
-        outcomes = _merge_all(origins, config, carry)
+        outcomes = _merge_all(origins, config, execute)
     _report(outcomes, as_json)
     if any(outcome.problem for outcome in outcomes):
         raise typer.Exit(1)
 
 
-def _merge_all(origins: Sequence[Origin], config: Config, carry: Carry) -> list[Outcome]:
+def _merge_all(origins: Sequence[Origin], config: Config, execute: Carry) -> list[Outcome]:
     """Merge each origin, then update the indexes with all added runs."""
     with output.progress("merging") as advance:
-        outcomes = [_merge(origin, config, carry, advance) for origin in origins]
+        outcomes = [_merge(origin, config, execute, advance) for origin in origins]
     added = {run_id for outcome in outcomes for run_id in (*outcome.merged.run_ids, *outcome.from_spools)}
-    update_lists(config, carry, sorted(added))
+    update_lists(config, execute, sorted(added))
     return outcomes
 
 
@@ -103,30 +103,30 @@ def origin_of(given: Path) -> Origin:
     return Origin(given, homes[0] if homes else None, tuple(waiting))
 
 
-def _merge(origin: Origin, config: Config, carry: Carry, advance: Callable[[int], object]) -> Outcome:
+def _merge(origin: Origin, config: Config, execute: Carry, advance: Callable[[int], object]) -> Outcome:
     try:
         with ExitStack() as stack:
             copy = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="aka-")))
-            before = _complete_runs(config, carry) if origin.spools else frozenset()
-            from_spools = _deliver(origin, copy, config, carry)
+            before = _complete_runs(config, execute) if origin.spools else frozenset()
+            from_spools = _deliver(origin, copy, config, execute)
             merged = Merged()
             if origin.data is not None:
                 source = stack.enter_context(_served(origin.data, copy / FOLDER))
-                merged = merge(config, source, carry, advance)
+                merged = merge(config, source, execute, advance)
             known = tuple(run_id for run_id in from_spools if run_id in before)
             return Outcome(origin.given, merged, from_spools, known_spools=known)
     except (AkastatsError, OSError) as error:
         return Outcome(origin.given, problem=str(error))
 
 
-def _complete_runs(config: Config, carry: Carry) -> frozenset[str]:
+def _complete_runs(config: Config, execute: Carry) -> frozenset[str]:
     """Return the ids of the runs that are known and over."""
-    ids = [runs.name_of(member) for member in carry(ask("ZRANGE", keys.runs(config.namespace), 0, -1))]
-    states = carry(runs.values(config.namespace, ids, ("status",)))
+    ids = [runs.name_of(member) for member in execute(send_read("ZRANGE", keys.runs(config.namespace), 0, -1))]
+    states = execute(runs.values(config.namespace, ids, ("status",)))
     return frozenset(run_id for run_id, state in states.items() if state.get("status", "running") != "running")
 
 
-def _deliver(origin: Origin, copy: Path, config: Config, carry: Carry) -> tuple[str, ...]:
+def _deliver(origin: Origin, copy: Path, config: Config, execute: Carry) -> tuple[str, ...]:
     """Deliver copies of a directory's spools; return the runs that they completed."""
     delivered = []
     for number, place in enumerate(origin.spools):
@@ -134,7 +134,7 @@ def _deliver(origin: Origin, copy: Path, config: Config, carry: Carry) -> tuple[
         shutil.copytree(place, directory, symlinks=True)
         for spool in spools.here([directory], is_named=True):
             if not spool.is_running:
-                drained = drain_one(spool.path, config, carry, is_named=True)
+                drained = drain_one(spool.path, config, execute, is_named=True)
                 delivered += [drained.run_id] * drained.complete
     return tuple(delivered)
 

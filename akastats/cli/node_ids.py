@@ -6,8 +6,8 @@ import shlex
 from collections.abc import Collection, Sequence
 
 from akastats.errors import NotFoundError
-from akastats.outcomes import NamedTest
-from akastats.reading import near_tests
+from akastats.model.results import NamedTest
+from akastats.queries import suggestions
 
 #: Tests that are listed if several contain the given part of a node id.
 MOST_LISTED = 20
@@ -24,7 +24,7 @@ def find_by_part(known: Collection[NamedTest], part: str, suite: str) -> NamedTe
 
     Raises `NotFoundError`, which lists the tests, if several do.
     """
-    matches = near_tests.matching(known, part, suite)
+    matches = suggestions.matching(known, part, suite)
     if len(matches) > 1:
         raise NotFoundError(with_tests(f"{part[:200]!r} is part of {len(matches)} tests", matches, suite))
     return matches[0] if matches else None

@@ -15,7 +15,7 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
-from akastats.visible import visible
+from akastats.formatting import visible
 
 # Nothing is cut or folded to the terminal's width: node ids and run ids are what people copy.
 UNLIMITED_WIDTH = 10_000

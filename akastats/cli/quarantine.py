@@ -10,18 +10,19 @@ from typing import Annotated, Any
 
 import typer
 
-from akastats.analysis.quarantine import MAX_BY, Quarantined, check_text, protects_nothing
 from akastats.cli import node_ids, output, target
 from akastats.cli.options import Directory, Json, Namespace, Suite, Url
 from akastats.cli.target import Target
 from akastats.config import Config
 from akastats.errors import NotFoundError
 from akastats.local_time import check_day, day_of, end_of_day, last_day, zone
-from akastats.outcomes import NamedTest
-from akastats.reading import quarantine as reading
-from akastats.reading.near_tests import known_tests, matching
-from akastats.reading.quarantine import Wish
+from akastats.model.results import NamedTest
+from akastats.queries.quarantine import patterns_without_effect
+from akastats.queries.suggestions import known_tests, matching
 from akastats.redis import sync_redis
+from akastats.triage import quarantine as reading
+from akastats.triage.quarantine import Wish
+from akastats.triage.quarantine_rules import MAX_BY, Quarantined, check_text, protects_nothing
 
 _HOW = "to quarantine a test: akastats quarantine NODEID --until 2026-12-24 --reason 'why'"
 
@@ -91,7 +92,7 @@ def _user() -> str:
 
 
 def _warn_of_patterns(config: Config) -> None:
-    for pattern in sync_redis.run(reading.protecting_nothing(config.namespace, config.protected)):
+    for pattern in sync_redis.run(patterns_without_effect(config.namespace, config.protected)):
         output.warn(protects_nothing(pattern))
 
 

@@ -13,26 +13,30 @@ from typing import Annotated, Any
 import typer
 
 from akastats import ci
-from akastats.analysis.verdicts import Verdicts
 from akastats.cli import output, project, spools, target
 from akastats.cli.options import Directory, Json, Namespace, Suite, Url
 from akastats.cli.target import Target
 from akastats.config import Config
+from akastats.delivery.analysing import Analyser
 from akastats.errors import AkastatsError, NotFoundError
-from akastats.operations.requests import Operation
-from akastats.reading import details, marked, quarantine, runs
-from akastats.reading.details import Details
-from akastats.reading.runs import Run
-from akastats.reading.whole import Whole, whole
+from akastats.model.verdicts import Verdicts
+from akastats.queries import run_details as details
+from akastats.queries import runs
+from akastats.queries.quarantine import quarantined_during
+from akastats.queries.run_details import Details
+from akastats.queries.run_report import Whole, whole
+from akastats.queries.runs import Run
 from akastats.redis import sync_redis
-from akastats.report.content import document, runs_named
-from akastats.report.findings import findings
+from akastats.report.code_annotations import findings
 from akastats.report.gitlab import gitlab
 from akastats.report.html import html
 from akastats.report.markdown import markdown
-from akastats.report.places import Places
-from akastats.shipper.judging import Judge
-from akastats.spool import places, recorded
+from akastats.report.repository_paths import Places
+from akastats.report.run_document import document, runs_named
+from akastats.spool import directories as places
+from akastats.spool import recorded_runs
+from akastats.store.requests import Operation
+from akastats.triage import acknowledgements
 
 #: So many of the slowest tests are told, where they are.
 SLOWEST = 10
@@ -96,11 +100,11 @@ def _known(config: Config, run_id: str, judge: bool) -> _Known:
     space, days = config.namespace, config.run_days
     found = sync_redis.run(details.details(space, run_id, SLOWEST))
     if judge and found.verdicts is None and found.has_profile:
-        Judge(config, sync_redis.run).judge(run_id, sync_redis.run(quarantine.excused(space, found.run)))
+        Analyser(config, sync_redis.run).judge(run_id, sync_redis.run(quarantined_during(space, found.run)))
         found = sync_redis.run(details.details(space, run_id, SLOWEST))
     if found.verdicts is None:
         return _Known(found, None, {}, None)
-    news = sync_redis.run(marked.news(space, days, found.verdicts))
+    news = sync_redis.run(acknowledgements.news(space, days, found.verdicts))
     commits = sync_redis.run(runs.commits(space, runs_named(news)))
     return _Known(found, news, commits, sync_redis.run(whole(space, days, run_id, None, "")))
 
@@ -121,7 +125,7 @@ def _recorded_here(found: Target, suite: str, build: Mapping[str, str]) -> list[
     """
     here = str(target.here())
     newest: dict[str, str] = {}
-    for run in recorded.read(places.candidates(found.directory, os.environ)):
+    for run in recorded_runs.read(places.candidates(found.directory, os.environ)):
         is_here = here == run.root or here.startswith(run.root.rstrip("/") + "/")
         is_sent_there = spools.destination(run.server, run.namespace) == spools.named(found)
         is_of_build = all(getattr(run, name) == build.get(name, "") for name in ("build_id", "attempt"))

@@ -10,22 +10,24 @@ from typing import Annotated
 
 import typer
 
-from akastats.cli import judged, node_ids, output, target
+from akastats.cli import node_ids, output, target, verdict_tables
 from akastats.cli.options import Directory, Json, Limit, Namespace, Suite, Url
 from akastats.config import Config
 from akastats.errors import NotFoundError
+from akastats.formatting import decimal_seconds, seconds
 from akastats.local_time import last_day, moment, zone
-from akastats.operations import query
-from akastats.outcomes import label
-from akastats.reading import details, near_tests, quarantine, tests, verdicts
-from akastats.reading import runs as reading
-from akastats.reading.details import Details, Slow
-from akastats.reading.differences import Changes
-from akastats.reading.runs import Run
-from akastats.reading.tests import Attempt
+from akastats.model.results import label
+from akastats.queries import run_details, tests, verdicts
+from akastats.queries import runs as reading
+from akastats.queries import suggestions as near_tests
+from akastats.queries.run_comparison import Changes
+from akastats.queries.run_details import Details, Slow
+from akastats.queries.runs import Run
+from akastats.queries.tests import Attempt
 from akastats.records import Summary
 from akastats.redis import sync_redis
-from akastats.visible import decimal_seconds, seconds
+from akastats.store import query
+from akastats.triage import quarantine
 
 _RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
 #: The strip shows so many of the newest outcomes.
@@ -112,7 +114,7 @@ def _run_details(config: Config, run_id: str, limit: int) -> Details | None:
     if not _RUN_ID.fullmatch(run_id):
         return None
     try:
-        return sync_redis.run(details.details(config.namespace, run_id, limit))
+        return sync_redis.run(run_details.details(config.namespace, run_id, limit))
     except NotFoundError:
         return None
 
@@ -138,7 +140,7 @@ def _show_test(config: Config, nodeid: str, suite: str, limit: int, as_json: boo
     if numbers:
         output.say(_numbers(numbers))
     changes = [each.change for each in newest.changes if each.change.label == name] if newest else []
-    output.say(*judged.standing_lines(stands, changes))
+    output.say(*verdict_tables.standing_lines(stands, changes))
     if entry:
         until = last_day(entry.until, zone(config.timezone))
         output.say(f"state     in quarantine until {until}: {entry.reason}")
@@ -184,16 +186,16 @@ def _show_run(config: Config, found: Details, as_json: bool) -> None:
         return
     _write_runs([found.run], config)
     output.say(*(f"died in {nodeid}" for nodeid in found.run.died_in or ()))
-    labels = judged.labels(found.verdicts)
+    labels = verdict_tables.labels(found.verdicts)
     for failure in found.failures:
         output.say("", f"{failure.count} x {failure.exception or 'expired'}: {failure.message or ''}")
-        output.say(*judged.failing_lines(failure.tests, labels))
+        output.say(*verdict_tables.failing_lines(failure.tests, labels))
     if found.failing_left_out:
         output.say("", f"and {found.failing_left_out} more failing tests")
     if found.base and found.changes:
         output.say("", f"against {found.base.id}: {_changes(found.changes)}")
     if found.verdicts and found.verdicts.over_budget:
-        output.say("", *judged.over_lines(found.verdicts.over_budget))
+        output.say("", *verdict_tables.over_lines(found.verdicts.over_budget))
     output.say("")
     if found.has_profile:
         _write_slowest("slowest tests", found.slowest)
@@ -224,7 +226,7 @@ def slowest(
     with target.opened(target.of_options(url, namespace, directory)) as config:
         one = reading.one(config.namespace, run) if run else reading.newest_or_running(config.namespace)
         of_run = sync_redis.run(one)
-        found = sync_redis.run(details.slowest(config.namespace, of_run, word, limit))
+        found = sync_redis.run(run_details.slowest(config.namespace, of_run, word, limit))
     if as_json:
         output.write_json({"run": of_run.id, "kind": word, "items": found})
     else:
@@ -251,4 +253,4 @@ def _seconds(value: float | None) -> str | None:
 
 def _short(commit: str | None, is_dirty: bool | None = False) -> str | None:
     """Return a commit's short id, with a `+` if there were uncommitted changes."""
-    return commit and commit[: judged.COMMIT_WIDTH] + ("+" if is_dirty else "")
+    return commit and commit[: verdict_tables.COMMIT_WIDTH] + ("+" if is_dirty else "")

@@ -9,9 +9,9 @@ from typing import Any
 
 from akastats.cli.target import FOLDER, Target
 from akastats.config import without_credentials
+from akastats.delivery.draining import is_dead, waiting
 from akastats.errors import ConfigError, SpoolError
-from akastats.shipper.leftovers import is_dead, waiting
-from akastats.spool import places
+from akastats.spool import directories as places
 from akastats.spool.format import identity
 from akastats.spool.reader import Reader
 

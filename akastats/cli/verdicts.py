@@ -9,20 +9,20 @@ from typing import Annotated, Any
 import typer
 
 from akastats.cli import output, target
-from akastats.cli.judged import COMMIT_WIDTH
 from akastats.cli.options import Directory, Json, Limit, Namespace, Suite, Url
+from akastats.cli.verdict_tables import COMMIT_WIDTH
+from akastats.formatting import decimal_seconds, percent
 from akastats.local_time import moment, zone
-from akastats.outcomes import test_of
-from akastats.reading import errors as reading_errors
-from akastats.reading import flaky as reading_flaky
-from akastats.reading import regressions
-from akastats.reading.errors import ListedError
-from akastats.reading.flaky import ListedTest
-from akastats.reading.regressions import ListedChange
-from akastats.reading.tables import Seen
-from akastats.reading.verdicts import Told
+from akastats.model.results import test_of
+from akastats.queries import errors as reading_errors
+from akastats.queries import flaky as reading_flaky
+from akastats.queries import regressions
+from akastats.queries.cached_lists import Seen
+from akastats.queries.errors import ListedError
+from akastats.queries.flaky import ListedTest
+from akastats.queries.regressions import ListedChange
+from akastats.queries.verdicts import Told
 from akastats.redis import sync_redis
-from akastats.visible import decimal_seconds, percent
 
 #: Characters of a failure's message in a table.
 MOST_MESSAGE = 100

@@ -12,9 +12,9 @@ from pathlib import Path
 from types import TracebackType
 from urllib.parse import quote, unquote
 
-from akastats.embedded import locks, places, server, wire
+from akastats.embedded import directories, locks, resp, server
 from akastats.embedded.binary import find_binary
-from akastats.embedded.custody import UntrustedError
+from akastats.embedded.ownership import UntrustedError
 from akastats.errors import EmbeddedError
 
 __all__ = ["Lease", "find_binary", "use"]
@@ -46,10 +46,10 @@ class Lease:
 
     def end(self) -> None:
         """Release the lease and stop the server at once, even if others use it: for a directory to be deleted."""
-        connection = wire.connect(Path(unquote(self.url.removeprefix("unix://"))), _END_S)
+        connection = resp.connect(Path(unquote(self.url.removeprefix("unix://"))), _END_S)
         if connection is not None:
             with connection:
-                wire.shut_down(connection, _END_S)
+                resp.shut_down(connection, _END_S)
         self.release()
 
     def __enter__(self) -> Lease:
@@ -68,16 +68,16 @@ def use(directory: Path, timeout_s: float = 15.0, only_there: bool = False) -> L
     `only_there` also for data that must not be served, instead of using the user's own directory.
     """
     deadline = time.monotonic() + timeout_s
-    place = places.prepare(directory, os.environ)
+    place = directories.prepare(directory, os.environ)
     try:
         return _lease(place, deadline)
     except UntrustedError as refusal:
         if only_there:
             raise
-        return _lease(places.prepare_instead(place.directory, os.environ, str(refusal)), deadline)
+        return _lease(directories.prepare_instead(place.directory, os.environ, str(refusal)), deadline)
 
 
-def _lease(place: places.Place, deadline: float) -> Lease:
+def _lease(place: directories.Place, deadline: float) -> Lease:
     claim = locks.Claim(_join(place, deadline))
     try:
         started, notice = server.reach(place, os.environ, deadline)
@@ -90,7 +90,7 @@ def _lease(place: places.Place, deadline: float) -> Lease:
     return Lease(url, place.directory, notices or None, started, claim)
 
 
-def _join(place: places.Place, deadline: float) -> int:
+def _join(place: directories.Place, deadline: float) -> int:
     descriptor = locks.wait_shared(place.users_lock, deadline)
     if descriptor is None:
         raise EmbeddedError(

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from akastats import detached
-from akastats.embedded import clock_jumps, locks, wire
+from akastats.embedded import clock_jumps, locks, resp
 
 # A second user within this time finds the server warm; the promise is that none is left after 10 s.
 _LOOK_EVERY_S = 1.0
@@ -38,7 +38,7 @@ def keep(home: Path, server_socket: Path, keeper_lock: int) -> None:
     """Stay while a server of `home` lives or is being started, and end it once nobody uses it."""
     held = _Held(locks.open_file(home / "users.lock"), locks.open_file(home / "server.lock"), keeper_lock)
     while not locks.try_exclusive(held.server):
-        connection = wire.connect(server_socket, timeout_s=_SHUTDOWN_S)
+        connection = resp.connect(server_socket, timeout_s=_SHUTDOWN_S)
         if connection is None:
             time.sleep(0.02)
             continue
@@ -52,10 +52,10 @@ def keep(home: Path, server_socket: Path, keeper_lock: int) -> None:
 
 def _watch(connection: socket.socket, held: _Held, home: Path) -> None:
     """Return when the server behind `connection` has ended, by us or otherwise."""
-    pid = wire.process_id(connection)
+    pid = resp.process_id(connection)
     started = detached.start_mark(pid)
     recorded = time.monotonic()
-    while not wire.is_closed(connection, _LOOK_EVERY_S):
+    while not resp.is_closed(connection, _LOOK_EVERY_S):
         is_unused = locks.try_exclusive(held.users)
         if is_unused or time.monotonic() - recorded > _RECORD_EVERY_S:
             recorded = time.monotonic()
@@ -64,7 +64,7 @@ def _watch(connection: socket.socket, held: _Held, home: Path) -> None:
             continue
         # A server whose directory was replaced must not shut down: it would unlink the new server's socket.
         is_ours = locks.is_still_at(held.users, home / "users.lock")
-        ended = is_ours and wire.shut_down(connection, _SHUTDOWN_S)
+        ended = is_ours and resp.shut_down(connection, _SHUTDOWN_S)
         if not ended and pid and detached.is_running(pid, started):
             os.kill(pid, signal.SIGKILL)
 

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from akastats import detached
-from akastats.embedded import append_only, clock_jumps, custody, formats, locks, repair, wire
+from akastats.embedded import append_only, clock_jumps, formats, locks, ownership, repair, resp
 from akastats.embedded.binary import Binary, candidates
 from akastats.embedded.contents import DamageError
-from akastats.embedded.custody import UntrustedError
-from akastats.embedded.places import Place
+from akastats.embedded.directories import Place
+from akastats.embedded.ownership import UntrustedError
 from akastats.errors import EmbeddedError
 
 # As much of the log as a message can show.
@@ -29,10 +29,10 @@ def reach(place: Place, environ: Mapping[str, str], deadline: float) -> tuple[bo
     """
     launcher = _Launcher(place, environ)
     while True:
-        answer = wire.ping(place.socket, timeout_s=1.0)
+        answer = resp.ping(place.socket, timeout_s=1.0)
         if answer and not answer.startswith("-LOADING"):
             if launcher.binary is not None:
-                formats.record(place.home, wire.server_name(place.socket))
+                formats.record(place.home, resp.server_name(place.socket))
             return launcher.binary is not None, launcher.notice
         # The lock is free when no server lives: none was started, or it ended again.
         lock = None if answer else locks.take_exclusive(place.server_lock)
@@ -88,7 +88,7 @@ class _Launcher:
 
     def _choose(self) -> Binary:
         """Return the server to try first, once the data has been checked."""
-        custody.check_repository(self._place.directory)
+        ownership.check_repository(self._place.directory)
         home = self._place.home
         self.notice = append_only.mend_manifest(home) or None
         self._written = written = formats.inspect(home)
@@ -108,7 +108,7 @@ class _Launcher:
     def _check_data(self, binary: Binary | None) -> None:
         home = self._place.home
         try:
-            custody.check_data(home, self._environ)
+            ownership.check_data(home, self._environ)
         except DamageError as error:
             if binary is None:
                 raise UntrustedError(f"The data in {home} cannot be read: {error}.") from error
@@ -117,7 +117,7 @@ class _Launcher:
 
     def _check_again(self, home: Path) -> None:
         try:
-            custody.check_data(home, self._environ)
+            ownership.check_data(home, self._environ)
         except DamageError as error:
             raise UntrustedError(f"The data in {home} cannot be repaired: it holds {error}.") from error
 

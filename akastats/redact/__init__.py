@@ -11,17 +11,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 
+from akastats.redact.assignments import MOST_PLACES, name_places, named, places_of
 from akastats.redact.commands import commands
-from akastats.redact.cuts import cut
-from akastats.redact.known import SHORTEST, Known
+from akastats.redact.environment import SHORTEST, Known
 from akastats.redact.mask import MASK, cover
-from akastats.redact.named import MOST_PLACES, name_places, named, places_of
-from akastats.redact.near import PASSWORDS, near, of_makers
-from akastats.redact.near import WORDS as NEAR
 from akastats.redact.patterns import Patterns
 from akastats.redact.prose import sentences
-from akastats.redact.shapes import SHORTEST_TOKEN, private_keys, schemes, tokens, userinfo
+from akastats.redact.sensitive_words import PASSWORDS, near, of_makers
+from akastats.redact.sensitive_words import WORDS as NEAR
 from akastats.redact.structures import structured
+from akastats.redact.token_patterns import SHORTEST_TOKEN, private_keys, schemes, tokens, userinfo
+from akastats.redact.truncated import cut
 
 __all__ = ["MASK", "OFF", "Redactor", "redactor"]
 

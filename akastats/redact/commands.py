@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from akastats.redact.late import late
+from akastats.redact.lazy_patterns import late
 from akastats.redact.mask import MASK, Span
 
 # Command, and the letter behind which its password stands.

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from akastats.redact.formats import ALPHABETS, ROWS
-from akastats.redact.opaque import score
+from akastats.redact.random_tokens import score
+from akastats.redact.token_formats import ALPHABETS, ROWS
 
 #: Leading characters of a prefix that are searched first, in the complete text.
 _HEAD = 3

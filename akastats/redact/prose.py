@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
-from akastats.redact.late import late
+from akastats.redact.lazy_patterns import late
 from akastats.redact.mask import Span
 
 #: Most sentences of each form that are read of a text.

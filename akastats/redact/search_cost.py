@@ -13,7 +13,7 @@ from functools import lru_cache
 from itertools import takewhile
 from typing import Any, NamedTuple
 
-from akastats.redact.late import late
+from akastats.redact.lazy_patterns import late
 
 #: Characters of a text that one search reads at most; the bound is for a text of this length.
 WINDOW = 500

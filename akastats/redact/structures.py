@@ -10,9 +10,9 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
-from akastats.redact.late import late
+from akastats.redact.assignments import is_empty, is_telling, name_before
+from akastats.redact.lazy_patterns import late
 from akastats.redact.mask import MASK, Span
-from akastats.redact.named import is_empty, is_telling, name_before
 
 #: Most characters and lines that are read of a structure.
 _LONGEST, _MOST_LINES = 4000, 50

@@ -16,7 +16,7 @@ own ones, opened at first use from `AKA_STATS_REDIS_URL` and closed when nobody 
 
 from akastats.redis.clients import connect, connect_async
 from akastats.redis.connections import AsyncRedis, SyncRedis, async_redis, sync_redis
-from akastats.redis.driving import run, run_all, run_async
+from akastats.redis.runners import run, run_all, run_async
 
 __all__ = [
     "AsyncRedis",

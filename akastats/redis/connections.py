@@ -10,11 +10,11 @@ from weakref import WeakKeyDictionary
 
 from akastats.config import config, without_credentials
 from akastats.errors import ConfigError
-from akastats.operations.requests import Operation
 from akastats.redis.attachment import check_client, check_loop, sends_once
 from akastats.redis.clients import connect, connect_async
-from akastats.redis.conversation import carry, carry_all
-from akastats.redis.driving import drive, drive_async
+from akastats.redis.exchange import execute, execute_all
+from akastats.redis.runners import drive, drive_async
+from akastats.store.requests import Operation
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -193,7 +193,7 @@ class SyncRedis(Connections["Redis"]):
     def run(self, operation: Operation[T]) -> T:
         """Carry out an operation; a driver's error reaches it, and the caller, as `ServerError`."""
         with self as (reader, writer):
-            return drive(carry(operation, reader, writer))
+            return drive(execute(operation, reader, writer))
 
     def run_all(self, operations: Iterable[Operation[T]]) -> list[T]:
         """Carry out operations that write, two at a time on one connection; return their results, as they end.
@@ -201,7 +201,7 @@ class SyncRedis(Connections["Redis"]):
         After an error nothing more is sent; what is under way is waited for, then the error is raised.
         """
         with self as (_, writer):
-            return drive(carry_all(operations, writer))
+            return drive(execute_all(operations, writer))
 
 
 class AsyncRedis(Connections["AsyncClient"]):
@@ -264,12 +264,12 @@ class AsyncRedis(Connections["AsyncClient"]):
     async def run(self, operation: Operation[T]) -> T:
         """As `SyncRedis.run`, awaiting."""
         async with self as (reader, writer):
-            return await drive_async(carry(operation, reader, writer))
+            return await drive_async(execute(operation, reader, writer))
 
     async def run_all(self, operations: Iterable[Operation[T]]) -> list[T]:
         """As `SyncRedis.run_all`, awaiting."""
         async with self as (_, writer):
-            return await drive_async(carry_all(operations, writer))
+            return await drive_async(execute_all(operations, writer))
 
 
 async def _close_async(own: Own[Any]) -> None:

@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any, Generic, TypeVar
 
-from akastats.operations.requests import Ask, Operation
 from akastats.redis.protocol import pack
+from akastats.store.requests import Operation, Request
 
 T = TypeVar("T")
 
@@ -21,8 +21,8 @@ class Pipeline(Generic[T]):
 
     def __init__(self, operations: Iterable[Operation[T]]) -> None:
         self._coming = iter(operations)
-        self._waiting: deque[tuple[Operation[T], Ask]] = deque()
-        self._again: deque[tuple[Operation[T], Ask]] = deque()
+        self._waiting: deque[tuple[Operation[T], Request]] = deque()
+        self._again: deque[tuple[Operation[T], Request]] = deque()
         self._error: Exception | None = None
         self.results: list[T] = []
 
@@ -60,7 +60,7 @@ class Pipeline(Generic[T]):
             self._again.append((operation, request))
 
     @property
-    def due(self) -> Ask | None:
+    def due(self) -> Request | None:
         """The oldest request that waits for its replies, `None` when nothing is under way."""
         return self._waiting[0][1] if self._waiting else None
 

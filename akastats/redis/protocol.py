@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from akastats.operations.requests import Argument, Command
+from akastats.store.requests import Argument, Command
 
 
 def pack(commands: Iterable[Command]) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from akastats.visible import visible
+from akastats.formatting import visible
 
 
 @dataclass(frozen=True, slots=True)

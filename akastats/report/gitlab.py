@@ -7,9 +7,9 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
+from akastats.report.code_annotations import Finding
 from akastats.report.document import cut
-from akastats.report.failing import Standing
-from akastats.report.findings import Finding
+from akastats.report.failing_tests import Standing
 
 Severity = Literal["info", "minor", "major", "critical", "blocker"]
 

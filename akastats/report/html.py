@@ -7,8 +7,8 @@ import hashlib
 from collections.abc import Iterator
 from html import escape
 
+from akastats.formatting import visible
 from akastats.report.document import Code, Document, Item, Line, Link, Section, cut
-from akastats.visible import visible
 
 #: A node id or a message has at most so many characters.
 MOST_CODE = 2_000

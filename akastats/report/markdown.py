@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from urllib.parse import quote
 
+from akastats.formatting import visible
 from akastats.report.document import Code, Document, Line, Link, Section, cut
-from akastats.visible import visible
 
 #: Characters; GitHub refuses a comment of more than 65,536, and whoever posts it may add words.
 MOST_CHARACTERS = 60_000

@@ -21,29 +21,29 @@ from typing import Any
 
 from akastats import config as configuration
 from akastats import embedded, redis
-from akastats.analysis.verdicts import Verdicts
 from akastats.config import Config, without_credentials
+from akastats.delivery.analysing import Analyser, judge_late
+from akastats.delivery.analysing import told as told_of
+from akastats.delivery.checkout import Checkout
+from akastats.delivery.draining import drain, lock_of
+from akastats.delivery.indexing import refresh
+from akastats.delivery.spool_delivery import UNSOUND, Delivery
 from akastats.embedded import locks
 from akastats.errors import AkastatsError, ServerError
-from akastats.operations import lists as listing
-from akastats.operations import runs
-from akastats.operations.requests import Operation
-from akastats.reading import marked
-from akastats.shipper import quarantine
-from akastats.shipper import state as states
-from akastats.shipper.answer import answer
-from akastats.shipper.checkout import Checkout
-from akastats.shipper.delivery import UNSOUND, Delivery
-from akastats.shipper.excuses import excuses
-from akastats.shipper.judging import Judge, judge_late
-from akastats.shipper.judging import told as told_of
-from akastats.shipper.leftovers import drain, lock_of
+from akastats.model.verdicts import Verdicts
 from akastats.shipper.lifetime import AFTERLIFE_S, Lifetime
-from akastats.shipper.listing import refresh
 from akastats.shipper.publishing import ROOT, published
-from akastats.shipper.quarantine import Listed
-from akastats.shipper.state import State
+from akastats.shipper.quarantined_tests import excuses
+from akastats.shipper.summary import answer
 from akastats.shipper.webhook import news, post
+from akastats.spool import quarantine_list
+from akastats.spool import shipper_state as states
+from akastats.spool.quarantine_list import Listed
+from akastats.spool.shipper_state import State
+from akastats.store import indexes as listing
+from akastats.store import runs
+from akastats.store.requests import Operation
+from akastats.triage import acknowledgements
 
 # A grown spool is seen this soon at first (seconds), and at the latest while nothing happens.
 SHORTEST_LOOK_S, LONGEST_LOOK_S = 0.01, 0.2
@@ -66,7 +66,7 @@ class Shipper:
 
     def __init__(self, spool: Path, config: Config, lifetime: Lifetime, checkout: Checkout | None = None) -> None:
         self.spool = spool
-        self.delivery = Delivery(spool, config, self.carry, checkout=self._read_checkout if checkout else None)
+        self.delivery = Delivery(spool, config, self.execute, checkout=self._read_checkout if checkout else None)
         self._checkout = checkout
         self._config = config
         self._lifetime = lifetime
@@ -74,24 +74,24 @@ class Shipper:
         self._reply_timeout_s = REPLY_TIMEOUT_S
         self._state = State(server=without_credentials(config.redis_url))
         # What a run is judged by is nobody's to wait for: its answers are no sign that the delivery gets on.
-        self._judge = Judge(config, self._carried)
+        self._judge = Analyser(config, self._try_execute)
         self._quarantine: Listed | None = None
         self._answers = 0
         self._told_at = self._answered_at = 0.0
         # An operation that is retried receives its first replies again each time: they are not progress.
         self._is_repeating, self._position = False, ""
 
-    def carry(self, operation: Operation[Any]) -> Any:
+    def execute(self, operation: Operation[Any]) -> Any:
         """Carry out an operation on the server, each request tried once; what goes wrong is a `ServerError`.
 
         Nothing is carried out any more when the run is over for too long. The process of the tests is told that
         the server answers.
         """
-        result = self._carried(operation)
+        result = self._try_execute(operation)
         self._note_answer()
         return result
 
-    def _carried(self, operation: Operation[Any]) -> Any:
+    def _try_execute(self, operation: Operation[Any]) -> Any:
         if self._lifetime.is_over(AFTERLIFE_S):
             raise ServerError("The run ended long ago: `akastats drain` delivers what is left.", "absent")
         if self._client is None:
@@ -168,9 +168,9 @@ class Shipper:
                 return self._persist(self._finish)
             if has_died and not came:
                 # Without a header there is no run to complete.
-                return bool(self.delivery.story.header) and self._persist(self._complete_as_crashed)
-            if not came and self.delivery.story.header:
-                self._judge.prepare(self.delivery.story.run_id)
+                return bool(self.delivery.builder.header) and self._persist(self._complete_as_crashed)
+            if not came and self.delivery.builder.header:
+                self._judge.prepare(self.delivery.builder.run_id)
             if time.monotonic() - self._answered_at > IDLE_S:
                 self.hang_up()
             look = SHORTEST_LOOK_S if came else min(2 * look, LONGEST_LOOK_S)
@@ -179,7 +179,7 @@ class Shipper:
     def _read(self) -> bool:
         """Take in some of what was written since; return whether there was, or may be, anything."""
         came = self.delivery.read()
-        self._lifetime.hear(self.delivery.story)
+        self._lifetime.hear(self.delivery.builder)
         return came
 
     def _persist(self, act: Callable[[], Any]) -> bool:
@@ -226,22 +226,22 @@ class Shipper:
         self._tell_quarantine()
         self.delivery.apply()
         # Of a run whose end was lost on a full disk this is told too, a second after it: no sign that it gets on.
-        self.delivery.tell_progress(self._carried)
-        applied = len(self.delivery.story.results)
+        self.delivery.tell_progress(self._try_execute)
+        applied = len(self.delivery.builder.results)
         self.say(phase=states.DELIVERING, answers=self._answers, applied=applied, message="")
 
     def _tell_quarantine(self) -> None:
         """Write once whose failures are not to count, where the run's header asks for it."""
-        header = self.delivery.story.header
+        header = self.delivery.builder.header
         if header.get("quarantine") and self._quarantine is None:
-            self._quarantine = excuses(str(header.get("suite", "")), self._config, self.carry)
-            quarantine.write(self.spool, self._quarantine)
+            self._quarantine = excuses(str(header.get("suite", "")), self._config, self.execute)
+            quarantine_list.write(self.spool, self._quarantine)
 
     def _complete_as_crashed(self) -> None:
         self.delivery.complete_as_crashed(time.time())
 
     def _finish(self) -> None:
-        told = answer(self.delivery.story, self._config, self.carry)
+        told = answer(self.delivery.builder, self._config, self.execute)
         self.say(phase=states.JUDGING, answer=told)
         with self._signs_of_life():
             judged = self._judged()
@@ -251,27 +251,27 @@ class Shipper:
         """Judge the run once; what keeps it from being judged is told, and is no reason to deliver it again."""
         try:
             excused = self._quarantine.tests if self._quarantine else ()
-            judged = self._judge.judge(self.delivery.story.run_id, excused)
+            judged = self._judge.judge(self.delivery.builder.run_id, excused)
             # What people have called expected, or noise, is told to nobody again.
-            found = self.carry(marked.news(self._config.namespace, self._config.run_days, judged))
+            found = self.execute(acknowledgements.news(self._config.namespace, self._config.run_days, judged))
         except (AkastatsError, *UNSOUND) as error:
             return {"unjudged": f"{type(error).__name__}: {error}"[:200], **self._published(None)}
         return {"verdicts": told_of(found), **self._published(found), **self._spread(found)}
 
     def _published(self, found: Verdicts | None) -> dict[str, list[str]]:
         """Tell the forge that the run is for, if there is one; return the lines that it is to read."""
-        if self.delivery.story.header.get("nested"):
+        if self.delivery.builder.header.get("nested"):
             # A run that a test started is not published as a result of the build.
             return {}
         try:
-            lines = published(self.delivery.story.run_id, found, self._config, self.carry, os.environ)
+            lines = published(self.delivery.builder.run_id, found, self._config, self.execute, os.environ)
         except (AkastatsError, *UNSOUND):
             return {}
         return {"annotations": lines} if lines else {}
 
     def _spread(self, found: Verdicts) -> dict[str, str]:
         """Tell the webhook what is news; return what went wrong."""
-        is_nested = self.delivery.story.header.get("nested")
+        is_nested = self.delivery.builder.header.get("nested")
         told = news(found) if self._config.webhook and not is_nested else None
         trouble = post(self._config.webhook, told) if told else ""
         return {"trouble": trouble} if trouble else {}
@@ -299,17 +299,17 @@ class Shipper:
 
     def tidy(self) -> None:
         """Do what is left when the run is applied: list it, deliver what other runs left, forget old profiles."""
-        self._list([self.delivery.story.run_id], orphans=False)
-        destination = self.delivery.story.header.get("destination")
-        drained = drain(self.spool.parent, self._config, self.carry, destination)
+        self._list([self.delivery.builder.run_id], orphans=False)
+        destination = self.delivery.builder.header.get("destination")
+        drained = drain(self.spool.parent, self._config, self.execute, destination)
         delivered = [outcome.run_id for outcome in drained if outcome.complete]
         if delivered:
             self._list(delivered, orphans=False)
-            judge_late(self._config, self.carry, delivered)
+            judge_late(self._config, self.execute, delivered)
         self._list_orphans()
         try:
-            self.carry(runs.prune_profiles(self._config))
-            self.carry(runs.prune(self._config, self.delivery.story.run_id))
+            self.execute(runs.prune_profiles(self._config))
+            self.execute(runs.prune(self._config, self.delivery.builder.run_id))
         except AkastatsError:
             # The next run does it.
             pass
@@ -317,7 +317,7 @@ class Shipper:
     def _list(self, delivered: list[str], orphans: bool) -> int:
         """Update the indexes with some runs, and with `orphans` some of other producers; return their number."""
         try:
-            return int(self.carry(refresh(self._config, delivered, orphans)))
+            return int(self.execute(refresh(self._config, delivered, orphans)))
         except (AkastatsError, *UNSOUND):
             # The next run does it: they are still noted as not listed. What others left is delivered all the same.
             return 0
@@ -326,9 +326,9 @@ class Shipper:
         """Update the indexes with all runs of other shippers, unless another shipper is doing so."""
         namespace = self._config.namespace
         try:
-            while self.carry(listing.take_turn(namespace, self.delivery.producer)):
+            while self.execute(listing.take_turn(namespace, self.delivery.producer)):
                 if not self._list([], orphans=True):
-                    self.carry(listing.end_turn(namespace))
+                    self.execute(listing.end_turn(namespace))
                     return
         except AkastatsError:
             # The turn expires by itself.

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from akastats import detached
-from akastats.outcomes import Story
-from akastats.shipper import state
+from akastats.delivery.run_builder import RunBuilder
+from akastats.spool import shipper_state
 from akastats.spool.files import is_locked
 
 # How long after the end of the run, or the last progress, a silent server is still tried; then the next run, or
@@ -32,12 +32,12 @@ class Lifetime:
         self._pid, self._mark = writer_of(spool), ""
         self._spool, self._has_lock = spool, False
 
-    def hear(self, story: Story) -> None:
+    def hear(self, builder: RunBuilder) -> None:
         """Take in what the spool says of its process and its end."""
-        if story.header:
-            self._pid, self._mark = int(story.header["pid"]), str(story.header["pid_mark"])
-            self._has_lock = bool(story.header.get("locked"))
-        if story.end is not None and self._ended_at is None:
+        if builder.header:
+            self._pid, self._mark = int(builder.header["pid"]), str(builder.header["pid_mark"])
+            self._has_lock = bool(builder.header.get("locked"))
+        if builder.end is not None and self._ended_at is None:
             self._ended_at = self._clock()
 
     @property
@@ -50,7 +50,7 @@ class Lifetime:
         is_alive = detached.liveness(self._pid, self._mark)
         if is_alive is not None:
             return not is_alive
-        return self._has_lock and not any(map(is_locked, state.homes(self._spool)))
+        return self._has_lock and not any(map(is_locked, shipper_state.homes(self._spool)))
 
     def note_progress(self) -> None:
         """Note that the delivery made progress: a server with 100 runs at once is slow, but replies."""

@@ -7,16 +7,18 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from akastats import config as configuration
-from akastats.analysis.verdicts import Verdicts
 from akastats.config import Config
-from akastats.operations.requests import Operation
-from akastats.reading import details, marked, runs
-from akastats.reading.details import Details
-from akastats.report.annotations import commands
-from akastats.report.content import document, runs_named
-from akastats.report.findings import findings
+from akastats.model.verdicts import Verdicts
+from akastats.queries import run_details as details
+from akastats.queries import runs
+from akastats.queries.run_details import Details
+from akastats.report.code_annotations import findings
+from akastats.report.github import commands
 from akastats.report.markdown import markdown
-from akastats.report.places import Places
+from akastats.report.repository_paths import Places
+from akastats.report.run_document import document, runs_named
+from akastats.store.requests import Operation
+from akastats.triage import acknowledgements
 
 #: GitHub refuses the whole summary of a step that is larger; several runs may be of one step.
 MOST_BYTES = 1024 * 1024
@@ -34,15 +36,15 @@ def published(
     run_id: str,
     verdicts: Verdicts | None,
     config: Config,
-    carry: Callable[[Operation[Any]], Any],
+    execute: Callable[[Operation[Any]], Any],
     environ: Mapping[str, str],
 ) -> list[str]:
     """Read what there is to tell of a run and publish it; nothing is read where nobody listens."""
     if not is_wanted(environ):
         return []
-    found = carry(details.details(config.namespace, run_id))
-    told = carry(marked.news(config.namespace, config.run_days, verdicts)) if verdicts else None
-    commits = carry(runs.commits(config.namespace, runs_named(told))) if told else {}
+    found = execute(details.details(config.namespace, run_id))
+    told = execute(acknowledgements.news(config.namespace, config.run_days, verdicts)) if verdicts else None
+    commits = execute(runs.commits(config.namespace, runs_named(told))) if told else {}
     return publish(told, found, environ, commits)
 
 
@@ -55,7 +57,7 @@ def publish(
     """Append a run's report to GitHub's step summary, if there is one; return the lines that mark its findings.
 
     The lines are for whoever writes to what GitHub listens to. A summary that cannot be written is left out.
-    `commits` are those of the runs that `akastats.report.content.runs_named` returns.
+    `commits` are those of the runs that `akastats.report.run_document.runs_named` returns.
     """
     if not is_wanted(environ):
         return []

@@ -11,7 +11,7 @@ from urllib.error import URLError
 from urllib.parse import unquote_to_bytes, urlsplit, urlunsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from akastats.analysis.verdicts import Verdicts, newly_flaky, newly_slower, suite_newly_slower
+from akastats.model.verdicts import Verdicts, newly_flaky, newly_slower, suite_newly_slower
 
 #: For so long (seconds) the other side may take: somebody waits for the run's end.
 TIMEOUT_S = 2.0

@@ -24,8 +24,8 @@ from os import (
 from os import open as open_file
 from pathlib import Path
 
+from akastats.spool.directories import close_to_others, problem_of
 from akastats.spool.format import SUFFIX
-from akastats.spool.places import close_to_others, problem_of
 
 try:
     from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, flock

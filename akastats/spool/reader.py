@@ -9,8 +9,8 @@ from pathlib import Path
 
 from akastats import trust
 from akastats.errors import SpoolError
+from akastats.spool.directories import problem_of
 from akastats.spool.format import MAX_RECORD_BYTES, Record, parse, records_in
-from akastats.spool.places import problem_of
 
 CHUNK_BYTES = 256 * 1024
 

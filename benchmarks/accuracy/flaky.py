@@ -19,11 +19,11 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from flaky_suites import COMMITS, Scenario, Story, failures, failures_of, read_rates, suites, votes_of
+from flaky_suites import COMMITS, RunBuilder, Scenario, failures, failures_of, read_rates, suites, votes_of
 
-from akastats.analysis.clusters import clusters
-from akastats.analysis.flaky import Flakiness, Vote, judge
-from akastats.analysis.outages import Outages, outages
+from akastats.analysis.flakiness.classification import Flakiness, Vote, judge
+from akastats.analysis.flakiness.clusters import clusters
+from akastats.analysis.flakiness.outages import Outages, outages
 
 WITH, WITHOUT = Scenario("with reruns", reruns=True), Scenario("without reruns", reruns=False)
 HARDER = (
@@ -76,9 +76,9 @@ class Score(NamedTuple):
         return 1000 * self.false / self.healthy
 
 
-def score(found: Iterable[tuple[Story, bool]]) -> Score:
+def score(found: Iterable[tuple[RunBuilder, bool]]) -> Score:
     """Count what a rule said against the truth."""
-    pairs = [(story.truth, said) for story, said in found if story.truth is not None]
+    pairs = [(builder.truth, said) for builder, said in found if builder.truth is not None]
     count = pairs.count
     healthy = count((False, True)) + count((False, False))
     return Score(count((True, True)), count((False, True)), count((True, False)), healthy)
@@ -137,29 +137,29 @@ RIVALS: dict[str, tuple[Rule, bool]] = {
 class Judged(NamedTuple):
     """What ours says of each test of a suite, and which runs it left out."""
 
-    pairs: list[tuple[Story, Flakiness]]
+    pairs: list[tuple[RunBuilder, Flakiness]]
     outages: Outages
 
 
-def judged(stories: list[Story], scenario: Scenario) -> Judged:
+def judged(stories: list[RunBuilder], scenario: Scenario) -> Judged:
     """Return what ours says of a suite."""
     out = outages(failures_of(stories))
     pairs = [
-        (story, judge(votes_of(story, scenario.reruns), out.about(str(number))))
-        for number, story in enumerate(stories)
+        (builder, judge(votes_of(builder, scenario.reruns), out.about(str(number))))
+        for number, builder in enumerate(stories)
     ]
     return Judged(pairs, out)
 
 
-def rivals(stories: list[Story], scenario: Scenario) -> dict[str, Score]:
+def rivals(stories: list[RunBuilder], scenario: Scenario) -> dict[str, Score]:
     """Return how each rival did."""
     out = outages(failures_of(stories))
-    found: dict[str, list[tuple[Story, bool]]] = {name: [] for name in RIVALS}
-    for story in stories:
-        votes = votes_of(story, scenario.reruns)
+    found: dict[str, list[tuple[RunBuilder, bool]]] = {name: [] for name in RIVALS}
+    for builder in stories:
+        votes = votes_of(builder, scenario.reruns)
         guarded = [vote for vote in votes if vote.run not in out.counted]
         for name, (rule, guard) in RIVALS.items():
-            found[name].append((story, bool(story.failed) and rule(guarded if guard else votes)))
+            found[name].append((builder, bool(builder.failed) and rule(guarded if guard else votes)))
     return {name: score(said) for name, said in found.items()}
 
 
@@ -189,7 +189,7 @@ def measure(scenario: Scenario, chosen: argparse.Namespace, beside: bool) -> boo
         for name, found in (rivals(of_seed[0], scenario) if beside else {}).items():
             others.setdefault(name, []).append(found)
     scores = [
-        score((story, said.state == "flaky") for suite in of_seed for story, said in suite.pairs)
+        score((builder, said.state == "flaky") for suite in of_seed for builder, said in suite.pairs)
         for of_seed in ours
     ]
     flaky = scores[0].right + scores[0].missed
@@ -222,12 +222,12 @@ def details(ours: Sequence[Judged], scenario: Scenario) -> None:
     print(
         f"- Of those that fail in less than 1 %, not counted here, {share_flaky(pairs, 1e-9, 0.01):.3f} are found."
     )
-    called = [(story.rate, said) for story, said in pairs if said.state == "flaky" and story.truth]
+    called = [(builder.rate, said) for builder, said in pairs if said.state == "flaky" and builder.truth]
     inside = sum(said.low <= rate <= said.high for rate, said in called) / len(called)
     print(f"- The 95 % interval of the rate holds the true one for {100 * inside:.1f} % of the found.")
-    always = [said.state for story, said in pairs if story.rate == 1.0]
+    always = [said.state for builder, said in pairs if builder.rate == 1.0]
     print(f"- Of {len(always)} tests that always fail, {always.count('broken')} are called broken.")
-    mended = [said.state for story, said in pairs if story.rate == 0.0 and COMMITS - 1 not in story.failed]
+    mended = [said.state for builder, said in pairs if builder.rate == 0.0 and COMMITS - 1 not in builder.failed]
     print(f"- Of {len(mended):,} tests that never fail by themselves and pass now: {counted(mended)}.")
     guard = sum(len(suite.outages.counted) for suite in ours)
     print(f"- Runs taken for outages: {guard} of {COMMITS * len(ours):,}, with {5 * len(ours)} outages.")
@@ -235,9 +235,9 @@ def details(ours: Sequence[Judged], scenario: Scenario) -> None:
         print(f"- {grouped(ours)}")
 
 
-def share_flaky(pairs: Sequence[tuple[Story, Flakiness]], low: float, high: float) -> float:
+def share_flaky(pairs: Sequence[tuple[RunBuilder, Flakiness]], low: float, high: float) -> float:
     """Return which share of the tests of these failure rates is called flaky; 0 if there are none."""
-    within = [said.state == "flaky" for story, said in pairs if low <= story.rate < high]
+    within = [said.state == "flaky" for builder, said in pairs if low <= builder.rate < high]
     return sum(within) / len(within) if within else 0.0
 
 
@@ -250,18 +250,18 @@ def grouped(ours: Sequence[Judged]) -> str:
     """Return how well the tests that fail together are told, by pairs of flaky tests."""
     right = said = true = 0
     for suite in ours:
-        flaky = {str(at): story for at, (story, said_of) in enumerate(suite.pairs) if said_of.state == "flaky"}
-        failed = {name: failing_runs(story) - suite.outages.about(name) for name, story in flaky.items()}
+        flaky = {str(at): builder for at, (builder, said_of) in enumerate(suite.pairs) if said_of.state == "flaky"}
+        failed = {name: failing_runs(builder) - suite.outages.about(name) for name, builder in flaky.items()}
         groups = [[flaky[name].cluster for name in group] for group in clusters(failed, RUNS)]
         said += sum(comb(len(group), 2) for group in groups)
         right += sum(same_pairs(group) for group in groups)
-        true += same_pairs([story.cluster for story in flaky.values()])
+        true += same_pairs([builder.cluster for builder in flaky.values()])
     return f"Pairs of flaky tests that fail together: precision {right / said:.3f}, recall {right / true:.3f}."
 
 
-def failing_runs(story: Story) -> set[str]:
+def failing_runs(builder: RunBuilder) -> set[str]:
     """Return the runs in which a test failed."""
-    return {RUNS[commit] for commit in story.failed}
+    return {RUNS[commit] for commit in builder.failed}
 
 
 def same_pairs(clusters_of: Sequence[int]) -> int:
@@ -332,7 +332,7 @@ def _or_more(commits: float, most: int) -> str:
 def cost(chosen: argparse.Namespace) -> bool:
     """What judging a suite of 10,000 tests costs."""
     stories = suites(chosen.rates, WITH, chosen.seeds[0])[0][:10_000]
-    votes = [votes_of(story, reruns=True) for story in stories]
+    votes = [votes_of(builder, reruns=True) for builder in stories]
     failing = failures_of(stories)
     began = time.process_time()
     out = outages(failing)

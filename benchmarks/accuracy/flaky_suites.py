@@ -14,8 +14,8 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from akastats.analysis.flaky import Vote
-from akastats.analysis.outages import RunFailures
+from akastats.analysis.flakiness.classification import Vote
+from akastats.analysis.flakiness.outages import RunFailures
 
 COMMITS = 200
 #: What an outage takes along: shares of the suite.
@@ -60,7 +60,7 @@ class Scenario:
 
 
 @dataclass
-class Story:
+class RunBuilder:
     """One test: the commits it failed on, and on which of them a second attempt passes."""
 
     rate: float
@@ -96,10 +96,12 @@ def _drawn_rates(random: Random) -> list[Rate]:
     ]
 
 
-def suites(rates: list[Rate], scenario: Scenario, seed: int, one_in: int = 1) -> list[list[Story]]:
+def suites(rates: list[Rate], scenario: Scenario, seed: int, one_in: int = 1) -> list[list[RunBuilder]]:
     """Return what becomes of each test of each suite; of one in some, where a part will do."""
     random = Random(seed)
-    stories = [story for number, rate in enumerate(rates) for story in _stories(rate, number, scenario, random)]
+    stories = [
+        builder for number, rate in enumerate(rates) for builder in _stories(rate, number, scenario, random)
+    ]
     if scenario.size is None:
         random.shuffle(stories)
     size = scenario.size or ceil(len(stories) / one_in)
@@ -109,20 +111,20 @@ def suites(rates: list[Rate], scenario: Scenario, seed: int, one_in: int = 1) ->
     return cut
 
 
-def _befall(stories: list[Story], scenario: Scenario, random: Random) -> None:
-    for story in stories:
-        _break(story, scenario.breakages, random)
+def _befall(stories: list[RunBuilder], scenario: Scenario, random: Random) -> None:
+    for builder in stories:
+        _break(builder, scenario.breakages, random)
     for commit, share in zip(random.sample(range(COMMITS), len(OUTAGES)), OUTAGES, strict=True):
         _go_out(stories, commit, share, random)
 
 
-def _stories(rate: Rate, number: int, scenario: Scenario, random: Random) -> Iterator[Story]:
+def _stories(rate: Rate, number: int, scenario: Scenario, random: Random) -> Iterator[RunBuilder]:
     shared = list(failures(rate.failing, COMMITS, random)) if scenario.clustered else None
     for _ in range(rate.tests):
         failed = failures(rate.failing, COMMITS, random) if shared is None else shared
-        story = Story(rate.failing, number, set(failed))
-        story.passes_then = {commit for commit in story.failed if random.random() >= rate.failing}
-        yield story
+        builder = RunBuilder(rate.failing, number, set(failed))
+        builder.passes_then = {commit for commit in builder.failed if random.random() >= rate.failing}
+        yield builder
 
 
 def failures(rate: float, commits: int, random: Random) -> Iterator[int]:
@@ -137,19 +139,19 @@ def failures(rate: float, commits: int, random: Random) -> Iterator[int]:
             at += 1 + int(log(1 - random.random()) / log(1 - rate))
 
 
-def _break(story: Story, breakages: float, random: Random) -> None:
+def _break(builder: RunBuilder, breakages: float, random: Random) -> None:
     for start in failures(breakages / COMMITS, COMMITS, random):
         broken = range(start, min(COMMITS, start + random.randint(1, 8)))
-        story.failed.update(broken)
-        story.passes_then.difference_update(broken)
+        builder.failed.update(broken)
+        builder.passes_then.difference_update(broken)
 
 
-def _go_out(stories: list[Story], commit: int, share: float, random: Random) -> None:
-    for story in stories:
-        if random.random() < share and story.rate < 1.0:
-            story.failed.add(commit)
+def _go_out(stories: list[RunBuilder], commit: int, share: float, random: Random) -> None:
+    for builder in stories:
+        if random.random() < share and builder.rate < 1.0:
+            builder.failed.add(commit)
             if random.random() < OUTAGE_PASSES:
-                story.passes_then.add(commit)
+                builder.passes_then.add(commit)
 
 
 _PASSED = [Vote(f"r{commit}", f"c{commit}", failed=False) for commit in range(COMMITS)]
@@ -160,25 +162,25 @@ _AGAIN = {
 }
 
 
-def votes_of(story: Story, reruns: bool) -> list[Vote]:
+def votes_of(builder: RunBuilder, reruns: bool) -> list[Vote]:
     """Return a test's attempts: each failed one is tried again, once, or none is."""
-    if not story.failed:
+    if not builder.failed:
         return _PASSED
     votes = []
     for commit in range(COMMITS):
-        if commit not in story.failed:
+        if commit not in builder.failed:
             votes.append(_PASSED[commit])
             continue
         votes.append(_FAILED[commit])
         if reruns:
-            votes.append(_AGAIN[commit not in story.passes_then][commit])
+            votes.append(_AGAIN[commit not in builder.passes_then][commit])
     return votes
 
 
-def failures_of(stories: list[Story]) -> list[RunFailures]:
+def failures_of(stories: list[RunBuilder]) -> list[RunFailures]:
     """Return which tests failed in each run."""
     failing: list[list[str]] = [[] for _ in range(COMMITS)]
-    for number, story in enumerate(stories):
-        for commit in story.failed:
+    for number, builder in enumerate(stories):
+        for commit in builder.failed:
             failing[commit].append(str(number))
     return [RunFailures(f"r{commit}", len(stories), frozenset(tests)) for commit, tests in enumerate(failing)]

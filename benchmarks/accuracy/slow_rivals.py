@@ -12,9 +12,10 @@ from typing import NamedTuple
 
 from slow_suites import Suite
 
-from akastats.analysis.changepoints import spread_of, without_outliers
-from akastats.analysis.pace import paces
-from akastats.analysis.slowdown import MIN_HISTORY, OFFSET, Durations, JudgedRun, Judgement, judge
+from akastats.analysis.durations.changepoints import spread_of, without_outliers
+from akastats.analysis.durations.changes import MIN_HISTORY, Durations, JudgedRun, Judgement, judge
+from akastats.analysis.durations.machine_speed import paces
+from akastats.model.verdicts import OFFSET
 
 
 class Flag(NamedTuple):

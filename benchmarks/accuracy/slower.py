@@ -25,8 +25,8 @@ from typing import NamedTuple
 from slow_rivals import WAYS, Flag, distinct, judged, judgement
 from slow_suites import STEPS, Suite, Truth, made
 
-from akastats.analysis.changepoints import MIN_AFTER, Limits, shifts
-from akastats.analysis.slowdown import Durations, JudgedRun, judge
+from akastats.analysis.durations.changepoints import MIN_AFTER, Limits, shifts
+from akastats.analysis.durations.changes import Durations, JudgedRun, judge
 
 #: A flag so many runs from a change is of that change; it is a hit if it was known within so many runs.
 NEAR = 5

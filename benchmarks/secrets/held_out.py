@@ -21,7 +21,7 @@ from typing import NamedTuple
 from refresh import ALPHABETS, Part, token_of, variants
 
 from akastats.redact import redactor
-from akastats.redact.formats import ROWS
+from akastats.redact.token_formats import ROWS
 
 REDACT = redactor({})
 PREFIXES = tuple(row.split()[1] for row in ROWS.strip().split("\n"))

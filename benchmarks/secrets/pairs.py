@@ -14,7 +14,7 @@ from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
-from akastats.redact.opaque import CLASSES, classes
+from akastats.redact.random_tokens import CLASSES, classes
 
 TARGET = Path(__file__).parents[2] / "akastats" / "redact" / "letter_pairs.py"
 #: Units of the table for one nat: one character has room for values from -40 to 40.

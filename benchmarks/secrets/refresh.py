@@ -1,4 +1,4 @@
-"""Write akastats/redact/formats.py: the formats of tokens that published rule sets know, in a form of our own.
+"""Write akastats/redact/token_formats.py: formats of tokens from published rule sets.
 
     python benchmarks/secrets/refresh.py GITLEAKS_CHECKOUT KINGFISHER_CHECKOUT
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from akastats.analysis.flaky import Vote
+from akastats.analysis.flakiness.classification import Vote
 
 #: A letter's attempts, in order: `.` passed, `f` failed, `F` failed twice, `x` failed and then passed.
 ATTEMPTS = {".": (False,), "f": (True,), "F": (True, True), "x": (True, False)}

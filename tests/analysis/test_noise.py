@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from akastats.analysis.compare import Verdict, compare
+from akastats.analysis.comparison import Verdict, compare
 from akastats.analysis.noise import Side, separate_noise
-from akastats.analysis.slowdown import Change
-from akastats.analysis.verdicts import JudgedChange, JudgedFailure, JudgedTest, Outlier, Verdicts
+from akastats.model.verdicts import Change, ChangeVerdict, FailureVerdict, Outlier, UnhealthyTest, Verdicts
 
 NOW, BASE = "r9", "r1"
 
@@ -29,7 +28,7 @@ def verdicts(**fields):
 def changed(nodeid, run, after=0.5):
     """Return a change of a test's level at a run."""
     change = Change(f"test::{nodeid}", "e", 0.1, after, 1.0, 9.0, "r0", run, run, 5, 1e-9, 1.0)
-    return JudgedChange(change, is_new=False)
+    return ChangeVerdict(change, is_new=False)
 
 
 FAST, SLOW = {"t": ("passed", 0.1)}, {"t": ("passed", 0.5)}
@@ -68,7 +67,7 @@ def test_a_change_is_found_from_either_side():
 def test_a_failure_has_the_label_of_its_run():
     """Newly failing is only what is new; without a label nothing contradicts it."""
     labels = ("new", None, "known flaky", "also failing on base", "quarantined")
-    told = [names(FAILED, PASSED, verdicts(failures=(JudgedFailure("t", label),))) for label in labels]
+    told = [names(FAILED, PASSED, verdicts(failures=(FailureVerdict("t", label),))) for label in labels]
 
     assert told == [{"newly_failing": ["t"]}] * 2 + [{"noise": ["t"]}] * 3
     assert names(FAILED, PASSED) == {"newly_failing": ["t"]}
@@ -76,11 +75,11 @@ def test_a_failure_has_the_label_of_its_run():
 
 def test_what_passes_by_luck_or_after_an_outage_is_not_fixed():
     """As the verdicts have it."""
-    flaky = verdicts(tests=(JudgedTest("t", "flaky", 0.1, 0.05, 0.2, 1.0),))
+    flaky = verdicts(tests=(UnhealthyTest("t", "flaky", 0.1, 0.05, 0.2, 1.0),))
 
     assert names(PASSED, FAILED) == names(PASSED, FAILED, verdicts(), verdicts()) == {"fixed": ["t"]}
     assert names(PASSED, FAILED, flaky) == {"noise": ["t"]}
-    assert names(PASSED, FAILED, None, verdicts(failures=(JudgedFailure("t", "known flaky", 0.1),))) == {
+    assert names(PASSED, FAILED, None, verdicts(failures=(FailureVerdict("t", "known flaky", 0.1),))) == {
         "noise": ["t"]
     }
     assert names(PASSED, FAILED, verdicts(), verdicts(is_outage=True)) == {"noise": ["t"]}

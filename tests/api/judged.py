@@ -6,9 +6,8 @@ from typing import Any
 
 from redis import Redis
 
-from akastats import keys
-from akastats.analysis.slowdown import Change
-from akastats.analysis.verdicts import JudgedChange, JudgedTest, Verdicts, pack
+from akastats.model.verdicts import Change, ChangeVerdict, UnhealthyTest, Verdicts, pack
+from akastats.store import keys
 from tests.api.test_runs import put_run
 
 NAMESPACE = "AKA-STATS"
@@ -36,15 +35,15 @@ def change(label: str, at: int, *, before: float = 1.0, after: float = 2.0, **fi
     return Change(label=label, before=before, after=after, **{**told, **fields})
 
 
-def changed(label: str, at: int, *, is_new: bool = False, **fields: Any) -> JudgedChange:
+def changed(label: str, at: int, *, is_new: bool = False, **fields: Any) -> ChangeVerdict:
     """The same as it is judged."""
-    return JudgedChange(change(label, at, **fields), is_new)
+    return ChangeVerdict(change(label, at, **fields), is_new)
 
 
-def judged(nodeid: str, state: Any = "flaky", **fields: Any) -> JudgedTest:
+def judged(nodeid: str, state: Any = "flaky", **fields: Any) -> UnhealthyTest:
     """A test that is not healthy."""
     told = {"rate": 0.1, "low": 0.05, "high": 0.2, "probability": 1.0}
-    return JudgedTest(nodeid=nodeid, state=state, **{**told, **fields})
+    return UnhealthyTest(nodeid=nodeid, state=state, **{**told, **fields})
 
 
 def verdicts(run: str, **fields: Any) -> Verdicts:

@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from akastats import push_stat
 from akastats.api.access import Access, ReadsContexts, check_origin, may_write
 from akastats.api.problems import Problem
-from akastats.api.rate import Rate
+from akastats.api.rate_limit import Rate
 from akastats.app import create_app
 from akastats.config import Config, config
 from akastats.errors import ConfigError

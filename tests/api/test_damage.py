@@ -11,9 +11,10 @@ from urllib.parse import quote
 
 import pytest
 
-from akastats import keys, profile
-from akastats.analysis import error_records, marks, verdicts
-from akastats.api import memory
+from akastats.api import cache
+from akastats.model import error_records, profile, verdicts
+from akastats.store import keys
+from akastats.triage import acknowledgement_rules
 from tests.api.judged import NAMESPACE, changed, judged
 from tests.api.judged import verdicts as made
 from tests.telling import tell
@@ -67,7 +68,7 @@ def answers(ask) -> Callable[[], dict[str, Any]]:
     """Asks each endpoint, as a service that has just begun; what it answers by its path."""
 
     def all_of(*more: str) -> dict[str, Any]:
-        for kept in (memory.tests, memory.failures):
+        for kept in (cache.tests, cache.failures):
             kept.forget()
         return {path: ask("GET", f"/api/v1/{path}") for path in (*PATHS, *more)}
 
@@ -111,7 +112,7 @@ def test_a_damaged_row_hides_its_test_alone(known, answers, ask, redis_client):
 
     for stored in (*NO_VALUES, *rows_of(sound)):
         redis_client.hset(known["row"], TEST, stored)
-        memory.tests.forget()
+        cache.tests.forget()
         listed, grid, put = (
             ask("GET", "/api/v1/tests?sort=last"),
             ask("GET", "/api/v1/grid"),
@@ -234,7 +235,7 @@ def test_a_damaged_record_hides_its_failure_alone(known, ask, redis_client, fiel
 
     for stored in (*NO_VALUES, b"[[1]]"):
         redis_client.hset(known["error"], field, stored)
-        memory.failures.forget()
+        cache.failures.forget()
         listed = ask("GET", f"/api/v1/errors?sort={sort}")
         alone = ask("GET", f"/api/v1/errors/{known['print']}")
 
@@ -266,7 +267,7 @@ def test_a_damaged_part_of_a_record_hides_it_where_it_is_shown(known, ask, redis
 def test_lone_surrogates_are_spelled_out(known, ask, redis_client):
     """No answer could carry them, and a test is not to be hidden for its name."""
     redis_client.hset(known["error"], "frames", b'["a\\ud800", "\\uD83D\\ude00", "\\\\ud800"]')
-    memory.failures.forget()
+    cache.failures.forget()
 
     frames = ask("GET", f"/api/v1/errors/{known['print']}").json()["frames"]
 
@@ -279,11 +280,13 @@ def test_lone_surrogates_are_spelled_out(known, ask, redis_client):
 def test_a_damaged_mark_is_none(known, ask, redis_client, new):
     """The change it was about is news again; marks can be made and taken back."""
     change = changed(TEST, 2).change
-    made = json.loads(marks.pack(marks.mark_of_change(change, "noise", "x", time.time())))
-    redis_client.hset(keys.marks(NAMESPACE), marks.id_of(change), json.dumps(made | new))
+    made = json.loads(
+        acknowledgement_rules.pack(acknowledgement_rules.mark_of_change(change, "noise", "x", time.time()))
+    )
+    redis_client.hset(keys.marks(NAMESPACE), acknowledgement_rules.id_of(change), json.dumps(made | new))
 
     (found,) = ask("GET", "/api/v1/regressions").json()["items"]
-    put = ask("PUT", f"/api/v1/regressions/{marks.id_of(change)}/mark", json={"mark": "noise"})
+    put = ask("PUT", f"/api/v1/regressions/{acknowledgement_rules.id_of(change)}/mark", json={"mark": "noise"})
 
     assert (None, 200) == (found["mark"], put.status_code)
 

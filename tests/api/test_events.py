@@ -13,14 +13,14 @@ import sys
 
 import pytest
 
-from akastats import keys
 from akastats.api import events
 from akastats.api.events import MAX_LISTENERS, Listener, Stream, Watch
 from akastats.api.problems import Problem
 from akastats.config import Config, config
 from akastats.errors import ServerError
-from akastats.reading.live import MAX_RUNNING, changed, running
-from akastats.reading.runs import Run
+from akastats.queries.live_runs import MAX_RUNNING, changed, running
+from akastats.queries.runs import Run
+from akastats.store import keys
 from tests.api.conftest import SERVE, call
 from tests.api.test_runs import NAMESPACE, put_run
 

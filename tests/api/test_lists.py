@@ -6,7 +6,8 @@ from urllib.parse import quote
 
 import pytest
 
-from akastats import keys, push_stat
+from akastats import push_stat
+from akastats.store import keys
 from tests.telling import STARTED, tell
 
 NAMESPACE = "AKA-STATS"
@@ -346,8 +347,8 @@ def walk_labels(ask, query: str) -> list[str]:
 
 def test_a_page_of_labels_looks_at_so_many_and_goes_on(ask, server, redis_client, monkeypatch):
     """A rare word among many labels ends a page early, with a cursor that goes on."""
-    monkeypatch.setattr("akastats.reading.labels.STEPS", 1)
-    monkeypatch.setattr("akastats.operations.query.PAGE_LABELS", 10)
+    monkeypatch.setattr("akastats.queries.labels.STEPS", 1)
+    monkeypatch.setattr("akastats.store.query.PAGE_LABELS", 10)
     for at in range(25):
         push_stat(f"label {at:02d}", 1)
     redis_client.zadd(keys.index(NAMESPACE), {b"label 09\xff": 1})

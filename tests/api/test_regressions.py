@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from akastats import keys
-from akastats.analysis import marks
-from akastats.analysis.marks import id_of
 from akastats.app import create_app
 from akastats.config import Config, config
-from akastats.reading.marked import MOST_MARKS
+from akastats.store import keys
+from akastats.triage import acknowledgement_rules
+from akastats.triage.acknowledgement_rules import id_of
+from akastats.triage.acknowledgements import MOST_MARKS
 from tests.api.judged import ENVIRONMENT, NAMESPACE, change, changed, put_verdicts, run_id
 from tests.api.test_access import HERE, LAN, TOKEN, bearer
 from tests.api.test_access import ask as ask_as
@@ -34,8 +34,8 @@ def mark_of(ask, number: int = 0) -> Any:
 def put_mark(client: Redis, id_: str, *, age_s: float = 0.0, at: int = 5) -> None:
     """Store a mark about `LABEL` that was made so long ago."""
     since = client.time()[0] - age_s
-    made = marks.mark_of_change(change(LABEL, at), "noise", "why", since)
-    client.hset(keys.marks(NAMESPACE), id_, marks.pack(made))
+    made = acknowledgement_rules.mark_of_change(change(LABEL, at), "noise", "why", since)
+    client.hset(keys.marks(NAMESPACE), id_, acknowledgement_rules.pack(made))
 
 
 def test_a_change_in_full(ask, redis_client):

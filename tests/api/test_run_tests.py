@@ -7,8 +7,8 @@ import json
 import pytest
 
 from tests.analysis.formats import PERFETTO, SPEEDSCOPE
-from tests.analysis.test_trace_files import check
 from tests.api.test_runs import put_run
+from tests.report.test_trace_files import check
 from tests.telling import STARTED, tell
 
 OLD = "20231114T000000000-000000"
@@ -123,7 +123,7 @@ def test_a_run_beside_another(ask, server, tmp_path):
 
 def test_a_long_comparison_is_cut_and_says_so(ask, server, tmp_path, monkeypatch):
     """Each list is bounded; what is left out is counted."""
-    monkeypatch.setattr("akastats.reading.differences.MAX_CHANGES", 3)
+    monkeypatch.setattr("akastats.queries.run_comparison.MAX_CHANGES", 3)
     base = tell(server, tmp_path, [("x", "passed", 0.1)] * 1, run_id=OLD, started=STARTED - 100)
     run_id = tell(server, tmp_path, [(f"a.py::t{number}", "passed", 0.1) for number in range(8)])
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from akastats import keys
-from akastats.analysis.verdicts import JudgedFailure, Outlier, Verdicts, pack
-from akastats.api.shapes import Run
+from akastats.api.models import Run
 from akastats.config import config
-from akastats.reading import runs as reading
+from akastats.model.verdicts import FailureVerdict, Outlier, Verdicts, pack
+from akastats.queries import runs as reading
+from akastats.store import keys
 from tests.telling import STARTED, TRACEBACK, tell
 
 NAMESPACE = "AKA-STATS"
@@ -119,8 +119,8 @@ def test_filters_combine(ask, redis_client, seed):
 
 def test_a_needle_among_thousands_is_found_in_bounded_steps(ask, redis_client, monkeypatch):
     """Where few of many pass, a page ends early with a cursor that goes on: every request is bounded."""
-    monkeypatch.setattr("akastats.operations.runs.LOOKED_AT", 10)
-    monkeypatch.setattr("akastats.operations.runs.STEPS", 3)
+    monkeypatch.setattr("akastats.store.runs.LOOKED_AT", 10)
+    monkeypatch.setattr("akastats.store.runs.STEPS", 3)
     needle = put_run(redis_client, 0, branch="main", suite="s")
     for number in range(1, 100):
         put_run(redis_client, number, branch="main")
@@ -325,7 +325,7 @@ def test_beyond_the_tracebacks_that_are_kept_no_words_are_another_s(
     ask, server, tmp_path, redis_client, monkeypatch
 ):
     """Of a run's distinct tracebacks only so many are kept; what shares another's does not get its message."""
-    monkeypatch.setattr("akastats.outcomes.MAX_TRACEBACKS", 1)
+    monkeypatch.setattr("akastats.model.results.MAX_TRACEBACKS", 1)
     tests = [("a.py::one", "failed", 0.1, FIRST), ("a.py::two", "failed", 0.1, "E   ValueError: otherwise")]
     run_id = tell(server, tmp_path, tests)
 
@@ -378,7 +378,7 @@ def test_changes_stand_beside_a_run(ask, server, tmp_path, redis_client):
     run_id = tell(server, tmp_path, now)
     made = Verdicts(
         *(run_id, "", "main", "main", 20),
-        failures=(JudgedFailure("a.py::breaks", "new"), JudgedFailure("a.py::flickers", "known flaky", 0.3)),
+        failures=(FailureVerdict("a.py::breaks", "new"), FailureVerdict("a.py::flickers", "known flaky", 0.3)),
         outliers=(Outlier("a.py::slower", 0.5, 0.1),),
     )
     redis_client.set(keys.verdicts("AKA-STATS", run_id), pack(made))

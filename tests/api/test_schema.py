@@ -24,12 +24,13 @@ from schemathesis import GenerationMode as Mode
 from schemathesis.schemas import APIOperation
 from schemathesis.specs.openapi.checks import negative_data_rejection
 
-from akastats import keys, push_stat
-from akastats.analysis.marks import id_of
-from akastats.analysis.verdicts import JudgedFailure, OverBudget, pack
+from akastats import push_stat
 from akastats.api.access import MAX_HEADER_BYTES
 from akastats.app import create_app
 from akastats.config import Config, config
+from akastats.model.verdicts import FailureVerdict, OverBudget, pack
+from akastats.store import keys
+from akastats.triage.acknowledgement_rules import id_of
 from tests.api.conftest import SERVE
 from tests.api.judged import changed, judged, verdicts
 from tests.telling import STARTED, deliver, spool
@@ -89,7 +90,7 @@ def judge(server_url: str, run: str, nodeid: str) -> None:
     slower = changed(label, 1, run=run, since="20260731T101500123-6e913c", until=run)
     found = verdicts(
         run,
-        failures=(JudgedFailure(nodeid, "known flaky", 0.12),),
+        failures=(FailureVerdict(nodeid, "known flaky", 0.12),),
         tests=(judged(nodeid, workers=(("gw0", 1, 2),), after=(("a.py::b", 1),)),),
         counts={"healthy": 1, "flaky": 1},
         clusters=((nodeid, "a.py::c"),),

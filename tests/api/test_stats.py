@@ -8,7 +8,8 @@ from urllib.parse import quote
 import pytest
 from redis import Redis
 
-from akastats import Stats, keys, push_stat
+from akastats import Stats, push_stat
+from akastats.store import keys
 
 LABELS = [
     "url-downloader",

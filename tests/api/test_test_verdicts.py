@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from akastats import keys
-from akastats.analysis.verdicts import pack
+from akastats.model.verdicts import pack
+from akastats.store import keys
 from tests.api.judged import NAMESPACE, changed, judged, put_verdicts, run_id, verdicts
 from tests.telling import tell
 

@@ -7,7 +7,8 @@ from urllib.parse import quote
 
 import pytest
 
-from akastats import keys, push_stat
+from akastats import push_stat
+from akastats.store import keys
 from tests.telling import STARTED, tell
 
 NODE_IDS = [

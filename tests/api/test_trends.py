@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from akastats import keys
-from akastats.reading.runs import Run
-from akastats.reading.trends import pass_rate
+from akastats.queries.runs import Run
+from akastats.queries.trends import pass_rate
+from akastats.store import keys
 from tests.api.test_runs import NAMESPACE, put_run
 from tests.telling import STARTED, tell
 

@@ -7,34 +7,34 @@ from dataclasses import fields
 
 import pytest
 
-from akastats import keys, redis
-from akastats.analysis import verdicts as analysis
-from akastats.analysis.judging import judge
-from akastats.analysis.slowdown import Change
-from akastats.analysis.verdicts import JudgedFailure, OverBudget, pack
-from akastats.api import shapes
-from akastats.reading import cursors, judging
+from akastats import redis
+from akastats.analysis.analyse import judge
+from akastats.api import models
+from akastats.model import verdicts as analysis
+from akastats.model.verdicts import Change, FailureVerdict, OverBudget, pack
+from akastats.queries import analysis_input, cursors
+from akastats.store import keys
 from tests.api.judged import NAMESPACE, changed, judged, put_verdicts, run_id, verdicts
 from tests.api.test_runs import put_run
 from tests.telling import STARTED, tell
 
 RUN = run_id(1)
 FAILURES = (
-    JudgedFailure("a.py::new", "new"),
-    JudgedFailure("a.py::flaky", "known flaky", 0.12),
-    JudgedFailure("a.py::other", "known flaky", 0.5),
-    JudgedFailure("a.py::unknown", None),
+    FailureVerdict("a.py::new", "new"),
+    FailureVerdict("a.py::flaky", "known flaky", 0.12),
+    FailureVerdict("a.py::other", "known flaky", 0.5),
+    FailureVerdict("a.py::unknown", None),
 )
 
 
 def test_no_shape_misses_what_is_judged():
     """Each field of the values has its place in the answers."""
-    judged_test = {field.name for field in fields(analysis.JudgedTest)}
+    judged_test = {field.name for field in fields(analysis.UnhealthyTest)}
     whole = {field.name for field in fields(analysis.Verdicts)}
 
-    assert judged_test | {"suite", "cluster", "quarantine"} == set(shapes.JudgedTest.model_fields)
-    assert {field.name for field in fields(Change)} <= set(shapes.JudgedChange.model_fields)
-    assert whole | {"started", "labels"} == set(shapes.Verdicts.model_fields)
+    assert judged_test | {"suite", "cluster", "quarantine"} == set(models.UnhealthyTest.model_fields)
+    assert {field.name for field in fields(Change)} <= set(models.ChangeVerdict.model_fields)
+    assert whole | {"started", "labels"} == set(models.Verdicts.model_fields)
 
 
 def test_all_that_a_run_means(ask, redis_client):
@@ -349,7 +349,9 @@ def test_what_is_judged_of_recorded_runs_is_told(ask, server, redis_client, tmp_
             commit=f"{number // 2:040x}",
             **told,
         )
-    found = judge(redis.run(judging.case_of(NAMESPACE, run, judging.Known()), redis_client, redis_client))
+    found = judge(
+        redis.run(analysis_input.case_of(NAMESPACE, run, analysis_input.Known()), redis_client, redis_client)
+    )
     redis_client.set(keys.verdicts(NAMESPACE, run), pack(found))
 
     (flaky,) = ask("GET", "/api/v1/flaky?suite=unit").json()["items"]

@@ -15,12 +15,11 @@ from urllib.request import urlopen
 import pytest
 from playwright.sync_api import expect
 
-from akastats.analysis import marks
-from akastats.analysis import quarantine as rules
-from akastats.analysis.quarantine import Quarantined
-from akastats.analysis.verdicts import JudgedChange, JudgedFailure, JudgedTest, OverBudget, Verdicts
-from akastats.operations import marks as stored_marks
-from akastats.operations import quarantine
+from akastats.model.verdicts import ChangeVerdict, FailureVerdict, OverBudget, UnhealthyTest, Verdicts
+from akastats.triage import acknowledgement_rules, quarantine_storage
+from akastats.triage import acknowledgement_storage as stored_marks
+from akastats.triage import quarantine_rules as rules
+from akastats.triage.quarantine_rules import Quarantined
 from conftest import running_server
 from tests.browser import verdicts
 from tests.browser.payloads import ALL, BROKEN_OUT
@@ -69,10 +68,12 @@ def judge(url: str) -> None:
     verdicts.put(url, judged(), "AKA-STATS")
     for text in ALL:
         entry = Quarantined(f"test::{nodeid(text)}", nodeid(text), "", time.time() + 9999, text, 0.0, text)
-        verdicts.carry(url, quarantine.put("AKA-STATS", entry.label, rules.pack(entry)))
+        verdicts.execute(url, quarantine_storage.put("AKA-STATS", entry.label, rules.pack(entry)))
         change = changes(text)[0].change
-        said = marks.pack(marks.mark_of_change(change, "acknowledged", text, time.time()))
-        verdicts.carry(url, stored_marks.put("AKA-STATS", marks.id_of(change), said, [], 9999))
+        said = acknowledgement_rules.pack(
+            acknowledgement_rules.mark_of_change(change, "acknowledged", text, time.time())
+        )
+        verdicts.execute(url, stored_marks.put("AKA-STATS", acknowledgement_rules.id_of(change), said, [], 9999))
 
 
 def nodeid(text: str) -> str:
@@ -80,7 +81,7 @@ def nodeid(text: str) -> str:
     return f"tests/{text}.py::test[{text}]"
 
 
-def changes(text: str) -> list[JudgedChange]:
+def changes(text: str) -> list[ChangeVerdict]:
     """Changes of everything there is that can change."""
     ends = {"environment": text, "since": text, "run": text, "until": text}
     labels = (f"test::{nodeid(text)}", f"fixture::{text}::{text}", f"collect::{text}", text)
@@ -97,9 +98,9 @@ def judged() -> Verdicts:
         branch=ALL[0],
         base=ALL[1],
         runs=50,
-        failures=tuple(JudgedFailure(nodeid(text), "known flaky", 0.2) for text in ALL),
+        failures=tuple(FailureVerdict(nodeid(text), "known flaky", 0.2) for text in ALL),
         tests=tuple(
-            JudgedTest(nodeid(text), "flaky", evidence=(text,), since=text, **rate, **told) for text in ALL
+            UnhealthyTest(nodeid(text), "flaky", evidence=(text,), since=text, **rate, **told) for text in ALL
         ),
         clusters=(tuple(map(nodeid, ALL)),),
         counts={"flaky": len(ALL)},

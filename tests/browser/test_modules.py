@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from akastats.visible import visible
+from akastats.formatting import visible
 
 HIDDEN = [chr(code) for code in (*range(32), *range(0x7F, 0xA0), 0xAD, 0x61C, 0x200B, 0x200F, 0x2028, 0x2029)]
 HIDDEN += ["\u202e", "\u2066", "\ufeff", "\ue000", "\ufff9", "\U000e0001", "\U000e0041", "\U0010fffd"]

@@ -17,8 +17,8 @@ from playwright.sync_api import expect
 
 from akastats import redis
 from akastats.config import Config
-from akastats.operations import push
 from akastats.records import Point
+from akastats.store import push
 from tests.browser.served import PYTEST, environment, served
 from tests.telling import STARTED, deliver, spool
 

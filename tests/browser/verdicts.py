@@ -8,11 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from akastats import redis
-from akastats.analysis.flaky import LEAST_COMMITS
-from akastats.analysis.slowdown import Change
-from akastats.analysis.verdicts import JudgedChange, JudgedFailure, JudgedTest, OverBudget, Verdicts, pack
-from akastats.operations.requests import Operation
-from akastats.operations.verdicts import store
+from akastats.analysis.flakiness.classification import LEAST_COMMITS
+from akastats.model.verdicts import (
+    Change,
+    ChangeVerdict,
+    FailureVerdict,
+    OverBudget,
+    UnhealthyTest,
+    Verdicts,
+    pack,
+)
+from akastats.store.requests import Operation
+from akastats.store.verdicts import store
 from tests.telling import deliver, spool
 
 NAMESPACE = "JUDGED"
@@ -53,7 +60,7 @@ def started(number: int) -> float:
     return _NEWEST - (RUNS - 1 - number) * HOUR_S
 
 
-def carry(url: str, operation: Operation[Any]) -> Any:
+def execute(url: str, operation: Operation[Any]) -> Any:
     """Carry out what is said to the server at `url`."""
     with redis.connect(url) as client:
         return redis.run(operation, client, client)
@@ -83,7 +90,7 @@ def tests_of(number: int) -> list[tuple[Any, ...]]:
     ]
 
 
-def change(label: str, at: int, *, before: float = 0.1, after: float = 0.2, **fields: Any) -> JudgedChange:
+def change(label: str, at: int, *, before: float = 0.1, after: float = 0.2, **fields: Any) -> ChangeVerdict:
     """Return a change that came in with a run, or the one behind it."""
     told: dict[str, Any] = {
         "environment": ENVIRONMENT,
@@ -97,7 +104,7 @@ def change(label: str, at: int, *, before: float = 0.1, after: float = 0.2, **fi
         "confidence": 0.99,
     }
     is_new = fields.pop("is_new", False)
-    return JudgedChange(Change(label=label, before=before, after=after, **{**told, **fields}), is_new)
+    return ChangeVerdict(Change(label=label, before=before, after=after, **{**told, **fields}), is_new)
 
 
 def whole() -> Verdicts:
@@ -114,17 +121,17 @@ def whole() -> Verdicts:
         base="main",
         runs=RUNS,
         failures=(
-            JudgedFailure(PAY, "known flaky", 0.25),
-            JudgedFailure(STOCK, "known flaky", 0.25),
-            JudgedFailure(BROKEN, "also failing on base"),
-            JudgedFailure(NEW, "new"),
-            JudgedFailure(HELD, "quarantined"),
-            JudgedFailure(UNKNOWN, None),
+            FailureVerdict(PAY, "known flaky", 0.25),
+            FailureVerdict(STOCK, "known flaky", 0.25),
+            FailureVerdict(BROKEN, "also failing on base"),
+            FailureVerdict(NEW, "new"),
+            FailureVerdict(HELD, "quarantined"),
+            FailureVerdict(UNKNOWN, None),
         ),
         tests=(
-            JudgedTest(STOCK, "flaky", is_new=True, runs_failed=3, seconds_lost=12.5, **flaky),
-            JudgedTest(PAY, "flaky", runs_failed=3, seconds_lost=184.0, workers=workers, after=after, **flaky),
-            JudgedTest(BROKEN, "broken", 0.9, 0.8, 1.0, 0.0, failed, since=run_id(0)),
+            UnhealthyTest(STOCK, "flaky", is_new=True, runs_failed=3, seconds_lost=12.5, **flaky),
+            UnhealthyTest(PAY, "flaky", runs_failed=3, seconds_lost=184.0, workers=workers, after=after, **flaky),
+            UnhealthyTest(BROKEN, "broken", 0.9, 0.8, 1.0, 0.0, failed, since=run_id(0)),
         ),
         counts={"healthy": 4, "flaky": 2, "broken": 1, "new": 2},
         clusters=((PAY, STOCK),),
@@ -155,7 +162,7 @@ def fill(url: str, directory: Path) -> None:
 
 def put(url: str, verdicts: Verdicts, namespace: str = NAMESPACE) -> None:
     """Store verdicts."""
-    carry(url, store(namespace, verdicts.run, pack(verdicts), 30 * DAY_S))
+    execute(url, store(namespace, verdicts.run, pack(verdicts), 30 * DAY_S))
 
 
 def few(namespace_run: str) -> Verdicts:

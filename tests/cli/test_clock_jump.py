@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from conftest import eventually
-
-from .conftest import COMMAND
+from tests.cli.conftest import COMMAND
 
 FAKETIME = shutil.which("faketime")
 

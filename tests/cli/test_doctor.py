@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from akastats import detached, keys, push_stat
+from akastats import detached, push_stat
 from akastats.cli.doctor import notes_of, problems_of
 from akastats.cli.spools import look
-from akastats.keys import LABEL_TTL_S
-from akastats.operations.server import Health
+from akastats.store import keys
+from akastats.store.keys import LABEL_TTL_S
+from akastats.store.server import Health
 from akastats.sync_stats import available_stats
 from tests.telling import deliver, spool
 

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from akastats import detached, keys
+from akastats import detached
 from akastats.cli.drain import update_lists
 from akastats.config import Config
 from akastats.redis import connect
-from akastats.spool import places
+from akastats.spool import directories
 from akastats.spool.format import identity
+from akastats.store import keys
 from tests import telling
 
 # A run of just now: of one that is weeks old nobody knows any more whether it was delivered.
@@ -216,9 +217,9 @@ def test_one_dead_server_does_not_cost_the_others(akastats, spools, server):
 
 def test_fall_back_places_are_drained_too(akastats, project, server, monkeypatch):
     """Where the project could not be written the spools lie in the user's state directory."""
-    from akastats.spool import places
+    from akastats.spool import directories
 
-    state = places.candidates(project / ".akastats", os.environ)
+    state = directories.candidates(project / ".akastats", os.environ)
     elsewhere = list(state)[1]
     elsewhere.parent.parent.mkdir()
     spool(elsewhere, TESTS, destination={"server": server})
@@ -231,10 +232,10 @@ def test_fall_back_places_are_drained_too(akastats, project, server, monkeypatch
 def test_a_list_that_nobody_can_make_keeps_no_other_server_waiting(capsys):
     """What stands there may be of a later release, or damaged in a way that nobody has thought of."""
 
-    def carry(operation: object) -> None:
+    def execute(operation: object) -> None:
         raise IndexError("list index out of range")
 
-    update_lists(Config(), carry, ["20261128T210000000-000001"])
+    update_lists(Config(), execute, ["20261128T210000000-000001"])
 
     assert "not listed: no sense can be made of what is there (IndexError: list index" in capsys.readouterr().err
 
@@ -273,7 +274,7 @@ def test_a_directory_of_another_user_is_named_and_the_others_are_drained(akastat
     """What waits elsewhere is delivered; the line says whose it is, and what to do."""
     spool(spools, TESTS)
     os.chown(spools.parent, 12345, 12345)
-    apart = list(places.candidates(project / ".akastats", os.environ))[1]
+    apart = list(directories.candidates(project / ".akastats", os.environ))[1]
     spool(apart, TESTS, run_id="20231114T000000000-000002")
 
     answer = akastats("drain", "--to", server)

@@ -12,7 +12,7 @@ import pytest
 
 from akastats.redis import connect
 
-REPORTS = Path(__file__).parents[1] / "junit" / "reports"
+REPORTS = Path(__file__).parents[1] / "importers" / "junit" / "reports"
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from akastats import keys
-from akastats.analysis.quarantine import Quarantined, pack
+from akastats.store import keys
+from akastats.triage.quarantine_rules import Quarantined, pack
 from tests.telling import tell
 
 NODEID = "a.py::b"

@@ -7,14 +7,14 @@ import platform
 
 import pytest
 
-from akastats import keys
-from akastats.analysis.marks import mark_of_change, pack
-from akastats.analysis.quarantine import Quarantined
-from akastats.analysis.quarantine import pack as pack_entry
-from akastats.analysis.verdicts import JudgedChange, JudgedFailure
-from akastats.analysis.verdicts import pack as packed
-from akastats.spool import recorded
-from akastats.spool.recorded import RecordedRun
+from akastats.model.verdicts import ChangeVerdict, FailureVerdict
+from akastats.model.verdicts import pack as packed
+from akastats.spool import recorded_runs
+from akastats.spool.recorded_runs import RecordedRun
+from akastats.store import keys
+from akastats.triage.acknowledgement_rules import mark_of_change, pack
+from akastats.triage.quarantine_rules import Quarantined
+from akastats.triage.quarantine_rules import pack as pack_entry
 from tests.report.given import change, flaky, verdicts
 from tests.telling import STARTED, tell
 
@@ -48,7 +48,7 @@ def judge(redis_client, run_id):
     """Store what the run means."""
 
     def judge(**fields):
-        told = {"failures": (JudgedFailure(TEST, "new"),), **fields}
+        told = {"failures": (FailureVerdict(TEST, "new"),), **fields}
         redis_client.set(keys.verdicts("AKA-STATS", run_id), packed(verdicts(run=run_id, **told)))
 
     return judge
@@ -154,8 +154,8 @@ def test_json_has_all_that_the_api_answers(akastats, run_id, judge, server):
 
     judge(
         tests=(flaky(),),
-        changes=(JudgedChange(change(), is_new=True),),
-        suite_changes=(JudgedChange(change(""), is_new=True),),
+        changes=(ChangeVerdict(change(), is_new=True),),
+        suite_changes=(ChangeVerdict(change(""), is_new=True),),
     )
 
     found = akastats("report", run_id, "--format", "json").json
@@ -219,7 +219,7 @@ def test_a_form_that_there_is_not(akastats, run_id):
 def test_what_is_said_to_be_noise_is_no_news(akastats, run_id, judge, redis_client):
     """It is left out of the sections, and stays in the JSON with its mark."""
     slower = change(f"test::{TEST}")
-    judge(changes=(JudgedChange(slower, is_new=True),))
+    judge(changes=(ChangeVerdict(slower, is_new=True),))
     assert "#### Newly slower: 1" in akastats("report").out
 
     redis_client.hset(
@@ -235,7 +235,7 @@ def test_commits_are_named_where_they_are_known(akastats, server, tmp_path, run_
     """A run's id says less than its commit."""
     told = {"run_id": "20231114T000000000-000009", "started": STARTED - 100}
     earlier = tell(server, tmp_path, [(TEST, "passed", 0.1)], commit="c0ffee" * 6, **told)
-    judge(changes=(JudgedChange(change(f"test::{TEST}", since="r1", run=earlier, until="r3"), is_new=True),))
+    judge(changes=(ChangeVerdict(change(f"test::{TEST}", since="r1", run=earlier, until="r3"), is_new=True),))
 
     assert "since `c0ffeec0ff`; the cause came after run `r1` and by run `r3`" in akastats("report", run_id).out
 
@@ -246,7 +246,7 @@ def recorded_here(project, url, *run_ids, **fields):
     directory.mkdir(parents=True, mode=0o700, exist_ok=True)
     place = {"server": url, "namespace": "AKA-STATS", "root": str(project), "host": platform.node()}
     for run_id in run_ids:
-        recorded.write(directory / f"1-{run_id}.aks", RecordedRun(**{"id": run_id, **place, **fields}))
+        recorded_runs.write(directory / f"1-{run_id}.aks", RecordedRun(**{"id": run_id, **place, **fields}))
 
 
 def legs(server, tmp_path, *outcomes):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timezone
 
 from akastats.cli.runs import _run_row
-from akastats.reading.runs import Run
+from akastats.queries.runs import Run
 
 
 def test_a_file_that_cannot_be_collected_is_an_error() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from akastats.shipper.state import DONE, FAILED, SILENT, State
+from akastats.spool.shipper_state import DONE, FAILED, SILENT, State
 from pytest_akastats import summary
 from tests.telling import spool
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from akastats import keys
-from akastats.analysis.slowdown import Change
-from akastats.analysis.verdicts import JudgedChange, JudgedTest, Verdicts, pack
+from akastats.model.verdicts import Change, ChangeVerdict, UnhealthyTest, Verdicts, pack
+from akastats.store import keys
 from tests.telling import STARTED, tell
 
 
@@ -26,10 +25,10 @@ def test_flaky_tests_are_listed(akastats, server, tmp_path, redis_client):
     """The costliest first, with the units in the headings; others by their state."""
     run_id = tell(server, tmp_path, [("a.py::b", "failed", 0.1)])
     tests = (
-        JudgedTest(
+        UnhealthyTest(
             "a.py::b", "flaky", 0.125, 0.05, 0.2, 1.0, since="r1", since_commit="c0ffee" * 6, runs_failed=4
         ),
-        JudgedTest("a.py::c", "broken", 0.9, 0.8, 1.0, 0.0),
+        UnhealthyTest("a.py::c", "broken", 0.9, 0.8, 1.0, 0.0),
     )
     assert akastats("flaky").out.startswith("No verdicts yet")
     put(redis_client, run_id, tests=tests)
@@ -47,7 +46,9 @@ def test_slower_tests_are_listed(akastats, server, tmp_path, redis_client):
     """With both levels; what became faster on demand."""
     run_id = tell(server, tmp_path, [("a.py::b", "passed", 0.5)])
     slow, fast = (
-        JudgedChange(Change(label, "e", before, after, 4.0, 6.0, "r0", run_id, run_id, 7, 1e-9, 1.0), is_new=False)
+        ChangeVerdict(
+            Change(label, "e", before, after, 4.0, 6.0, "r0", run_id, run_id, 7, 1e-9, 1.0), is_new=False
+        )
         for label, before, after in (("test::a.py::b", 0.1, 0.5), ("fixture::a.py::db", 0.5, 0.1))
     )
     put(redis_client, run_id, changes=(slow, fast))

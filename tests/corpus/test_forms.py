@@ -11,7 +11,7 @@ import string
 import pytest
 
 from akastats.redact import MASK, redactor
-from akastats.redact.formats import ALPHABETS, MAKERS, ROWS
+from akastats.redact.token_formats import ALPHABETS, MAKERS, ROWS
 from tests.corpus.forms import Form, forms, token
 
 REDACT = redactor({})

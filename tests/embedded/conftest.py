@@ -13,8 +13,7 @@ import pytest
 
 from akastats import embedded
 from conftest import eventually
-
-from .processes import User, processes_of
+from tests.embedded.processes import User, processes_of
 
 
 @pytest.fixture(autouse=True)

@@ -11,8 +11,7 @@ import redis
 from akastats.embedded import append_only, contents
 from akastats.embedded.contents import DamageError, ForeignError
 from conftest import eventually
-
-from .processes import servers_of
+from tests.embedded.processes import servers_of
 
 MAGIC = b"REDIS0010"
 END = b"\xff" + b"\0" * 8

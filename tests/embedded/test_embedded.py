@@ -14,8 +14,7 @@ import redis
 from akastats import embedded
 from akastats.errors import EmbeddedError
 from conftest import eventually
-
-from .processes import processes_of, servers_of
+from tests.embedded.processes import processes_of, servers_of
 
 
 def set_and_get(lease, name="name"):

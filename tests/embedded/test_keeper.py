@@ -9,8 +9,7 @@ import signal
 import redis
 
 from conftest import eventually
-
-from .processes import keepers_of, processes_of, servers_of
+from tests.embedded.processes import keepers_of, processes_of, servers_of
 
 
 def test_killed_user_leaves_no_server(user, directory):

@@ -10,8 +10,7 @@ import redis
 
 from akastats.embedded import repair
 from conftest import eventually
-
-from .processes import servers_of
+from tests.embedded.processes import servers_of
 
 
 @pytest.fixture

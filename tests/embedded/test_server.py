@@ -14,8 +14,7 @@ import redis
 
 from akastats.errors import EmbeddedError
 from conftest import eventually
-
-from .processes import servers_of
+from tests.embedded.processes import servers_of
 
 # Debian's, of another kind and older than the packaged one.
 DEBIAN = "/usr/bin/redis-server"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from .driver import Driver
-from .table import Rows
+from tests.faults.driver import Driver
+from tests.faults.table import Rows
 
 
 @pytest.fixture

@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from akastats import keys, profile, redis
-from akastats.operations import query, runs
+from akastats import redis
+from akastats.model import profile
+from akastats.store import keys, query, runs
 
 #: A recorded run leaves no process behind after this long.
 PATIENCE_S = 40.0

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from .driver import Verdict
+from tests.faults.driver import Verdict
 
 #: Names the file to which rows are appended, one JSON line each; absent, none are.
 VARIABLE = "FAULTS_ROWS"

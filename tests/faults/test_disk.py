@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from .driver import Driver, Suite, Verdict
-from .table import Row, Rows
+from tests.faults.driver import Driver, Suite, Verdict
+from tests.faults.table import Row, Rows
 
 TESTS = """
 import pytest

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from .driver import Driver, Ran, Stored, Suite, judge, normalised
-from .table import Rows
+from tests.faults.driver import Driver, Ran, Stored, Suite, judge, normalised
+from tests.faults.table import Rows
 
 MIXED = """
 import pytest

@@ -12,8 +12,7 @@ import pytest
 
 from akastats.spool.reader import Reader
 from akastats.spool.writer import Writer
-
-from .table import Row, Rows
+from tests.faults.table import Row, Rows
 
 RECORDS = 100
 

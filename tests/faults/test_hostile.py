@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from .driver import Driver, Suite
-from .table import ANSWERING_S, Rows
+from tests.faults.driver import Driver, Suite
+from tests.faults.table import ANSWERING_S, Rows
 
 TESTS = """
 import pytest

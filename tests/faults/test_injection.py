@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from .driver import normalised, split_ours
-from .injector import EXCEPTIONS
-from .table import Row, Rows
+from tests.faults.driver import normalised, split_ours
+from tests.faults.injector import EXCEPTIONS
+from tests.faults.table import Row, Rows
 
 SUITE = {
     "pytest.ini": "[pytest]\n",

@@ -16,19 +16,18 @@ import pytest
 
 from akastats import redis
 from akastats.config import Config
+from akastats.delivery.draining import drain_one
+from akastats.delivery.spool_delivery import Delivery
 from akastats.errors import ServerError
 from akastats.shipper import __main__ as shipping
-from akastats.shipper import state as states
 from akastats.shipper.__main__ import Shipper
-from akastats.shipper.delivery import Delivery
-from akastats.shipper.leftovers import drain_one
 from akastats.shipper.lifetime import Lifetime
+from akastats.spool import shipper_state as states
+from tests.faults.driver import Results, read_back
+from tests.faults.provocations import KINDS, Server, older_data
+from tests.faults.proxy import NETWORKS, Proxy, losing, severed
+from tests.faults.table import Row, Rows
 from tests.telling import spool
-
-from .driver import Results, read_back
-from .provocations import KINDS, Server, older_data
-from .proxy import NETWORKS, Proxy, losing, severed
-from .table import Row, Rows
 
 NAMESPACE = "AKA-STATS"
 #: Of which a delivery makes some five batches.
@@ -306,7 +305,7 @@ def test_a_script_that_is_forgotten_is_sent_again(
         ship(path, own_server.url)
     else:
         config = Config(redis_url=own_server.url, namespace=NAMESPACE)
-        drain_one(path, config, Shipper(path, config, Lifetime(path)).carry)
+        drain_one(path, config, Shipper(path, config, Lifetime(path)).execute)
     over.set()
     thread.join()
 

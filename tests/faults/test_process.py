@@ -8,8 +8,8 @@ import shutil
 
 import pytest
 
-from .driver import Driver, Running, Suite
-from .table import ANSWERING_S, Rows
+from tests.faults.driver import Driver, Running, Suite
+from tests.faults.table import ANSWERING_S, Rows
 
 ENDS = {
     "os._exit(0)": "os._exit(0)",

@@ -15,14 +15,13 @@ from pathlib import Path
 import pytest
 from _pytest.mark import ParameterSet
 
-from akastats.shipper import state as states
+from akastats.spool import shipper_state as states
 from tests import telling
-
-from . import provocations
-from .driver import Driver, Running, Suite, Verdict, split_ours
-from .provocations import KINDS, Server
-from .proxy import NETWORKS, Proxy
-from .table import LONGEST_S, Rows
+from tests.faults import provocations
+from tests.faults.driver import Driver, Running, Suite, Verdict, split_ours
+from tests.faults.provocations import KINDS, Server
+from tests.faults.proxy import NETWORKS, Proxy
+from tests.faults.table import LONGEST_S, Rows
 
 SOURCE = """
 import time

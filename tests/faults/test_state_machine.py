@@ -30,16 +30,16 @@ from hypothesis.stateful import (
 )
 from redis import Redis
 
-from akastats import detached, keys
+from akastats import detached
 from akastats.config import Config
+from akastats.delivery.draining import drain
 from akastats.errors import ServerError
-from akastats.operations.requests import Operation
 from akastats.redis import connect, run
-from akastats.shipper.leftovers import drain
 from akastats.spool.format import line
 from akastats.spool.writer import Writer
-
-from .table import Row, Rows
+from akastats.store import keys
+from akastats.store.requests import Operation
+from tests.faults.table import Row, Rows
 
 NAMESPACE = "M"
 TESTS = tuple(f"a.py::t{number}" for number in range(5))
@@ -171,7 +171,7 @@ class Machine(RuleBasedStateMachine):
     def drain(self) -> None:
         """A drainer comes, and nothing happens to it."""
         self.steps["drain"] += 1
-        self._drain(self._carry)
+        self._drain(self._execute)
 
     @rule(tests=SOME_TESTS, fault=st.sampled_from(LOST_STEPS), step=STEPS, other=STEPS, which=st.integers(0, 2))
     def drain_with_fault(self, tests: list[str], fault: str, step: int, other: int, which: int) -> None:
@@ -204,7 +204,7 @@ class Machine(RuleBasedStateMachine):
         try:
             must: set[int] = set().union(*(run.kept() for run in self.runs))
             self.alive.clear()
-            self._drain(self._carry)
+            self._drain(self._execute)
             stored = self.stored()
             assert must <= stored.keys() <= self.written
             assert {1} >= set(stored.values())
@@ -233,34 +233,34 @@ class Machine(RuleBasedStateMachine):
             assert len(entries) == int(count or 0)
         return Counter(round(float(entry.split(b";")[1]) * 1e6) for entries in replies[::2] for entry in entries)
 
-    def _drain(self, carry: Callable[[Operation[Any]], Any]) -> None:
-        drain(self.directory, self.config, carry)
+    def _drain(self, execute: Callable[[Operation[Any]], Any]) -> None:
+        drain(self.directory, self.config, execute)
 
-    def _carry(self, operation: Operation[Any]) -> Any:
+    def _execute(self, operation: Operation[Any]) -> Any:
         return run(operation, self.writer, self.writer)
 
     def _faulty(self, fault: str, step: int, other: int) -> Callable[[Operation[Any]], Any]:
         calls = 0
 
-        def carry(operation: Operation[Any]) -> Any:
+        def execute(operation: Operation[Any]) -> Any:
             nonlocal calls
             calls += 1
             if calls != step + 1:
-                return self._carry(operation)
+                return self._execute(operation)
             if fault == "another drains":
                 self._meet(other)
             elif fault.endswith("before"):
                 raise Killed
             elif fault == "request lost":
                 raise ServerError("cut", "lost")
-            result = self._carry(operation)
+            result = self._execute(operation)
             if fault == "killed behind":
                 raise Killed
             if fault == "reply lost":
                 raise ServerError("cut", "lost")
             return result
 
-        return carry
+        return execute
 
     def _meet(self, steps: int) -> None:
         """Let another drainer take some steps; then it is killed, or done."""

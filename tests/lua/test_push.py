@@ -17,14 +17,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from akastats import keys
 from akastats.config import Config
 from akastats.errors import ServerError
-from akastats.operations import push
-from akastats.operations.push import Batch, Context, Entry, RunChange, Step, Write, apply
-from akastats.operations.query import summary
 from akastats.redis import async_redis, connect, run, sync_redis
-from akastats.scripts import PUSH, Script
+from akastats.store import keys, push
+from akastats.store.push import Batch, Context, Entry, RunChange, Step, Write, apply
+from akastats.store.query import summary
+from akastats.store.scripts import PUSH, Script
 
 NAMESPACE = "N"
 CONFIG = Config(namespace=NAMESPACE)
@@ -44,7 +43,7 @@ def one_by_one() -> Script:
 
 
 @pytest.fixture(params=["sync", "async", "one by one"])
-def carry(request, server, monkeypatch):
+def execute(request, server, monkeypatch):
     """Carry out an operation: blocking, awaiting, and with the script's older way of writing."""
     if request.param == "one by one":
         monkeypatch.setattr(push, "PUSH", one_by_one())
@@ -53,9 +52,9 @@ def carry(request, server, monkeypatch):
     return sync_redis.run
 
 
-def pushed(carry, label: str, *entries: tuple, config: Config = CONFIG) -> str:
+def pushed(execute, label: str, *entries: tuple, config: Config = CONFIG) -> str:
     """Push entries of one label in one batch."""
-    return carry(apply(Batch({label: [Entry(*entry) for entry in entries]}), config))
+    return execute(apply(Batch({label: [Entry(*entry) for entry in entries]}), config))
 
 
 def history(client: Redis, label: str) -> list[str]:
@@ -89,12 +88,12 @@ def stdev_of(values: list[float]) -> float:
     return statistics.stdev(map(Fraction, values)) if len(values) > 1 else 0.0
 
 
-def push_in_parts(carry, label: str, values: list[float], sizes: list[int]) -> None:
+def push_in_parts(execute, label: str, values: list[float], sizes: list[int]) -> None:
     """Push values in batches of the given sizes, again and again."""
     at = turn = 0
     while at < len(values):
         size = sizes[turn % len(sizes)]
-        pushed(carry, label, *[(1000.0 + n, v) for n, v in enumerate(values[at : at + size], at)])
+        pushed(execute, label, *[(1000.0 + n, v) for n, v in enumerate(values[at : at + size], at)])
         at, turn = at + size, turn + 1
 
 
@@ -215,20 +214,20 @@ def test_a_hundred_thousand_single_pushes_do_not_drift(server):
     assert off(found.stdev, numpy.std(values, ddof=1)) <= 1e-6
 
 
-def test_labels_interleaved_in_a_batch_do_not_touch_each_other(carry):
+def test_labels_interleaved_in_a_batch_do_not_touch_each_other(execute):
     """A batch of many labels gives each its own numbers."""
     made = Batch({f"label {n}": [Entry(1.0, float(n)), Entry(2.0, float(n + 2))] for n in range(100)})
 
-    carry(apply(made, CONFIG))
+    execute(apply(made, CONFIG))
 
     for number in (0, 57, 99):
         found = sync_redis.run(summary(NAMESPACE, f"label {number}"))
         assert (found.count, found.avg, found.stdev) == (2, number + 1, math.sqrt(2))
 
 
-def test_what_goes_in_comes_out(carry, redis_client):
+def test_what_goes_in_comes_out(execute, redis_client):
     """Seventeen digits of values and timestamps survive."""
-    pushed(carry, "a", (1763929000.123456, 0.1 + 0.2))
+    pushed(execute, "a", (1763929000.123456, 0.1 + 0.2))
 
     assert history(redis_client, "a") == ["1763929000.123456;0.30000000000000004;"]
     assert stored(redis_client, "a") == {
@@ -264,36 +263,36 @@ def test_late_points_are_put_in_their_place(server, redis_client, times, sizes):
     )
 
 
-def test_the_trim_cuts_the_oldest(carry, redis_client):
+def test_the_trim_cuts_the_oldest(execute, redis_client):
     """A history keeps its newest points, also when a late one arrives; older than all goes nowhere."""
     config = dataclasses.replace(CONFIG, history_size=3)
-    pushed(carry, "a", *[(float(n), float(n)) for n in (10, 20, 30, 40)], config=config)
+    pushed(execute, "a", *[(float(n), float(n)) for n in (10, 20, 30, 40)], config=config)
 
-    pushed(carry, "a", (35.0, 35.0), config=config)
-    pushed(carry, "a", (5.0, 5.0), config=config)
+    pushed(execute, "a", (35.0, 35.0), config=config)
+    pushed(execute, "a", (5.0, 5.0), config=config)
 
     assert history(redis_client, "a") == ["40;40;", "35;35;", "30;30;"]
     assert stored(redis_client, "a")["COUNT"] == "6"
 
 
-def test_equal_times_keep_the_order_of_arrival(carry, redis_client):
+def test_equal_times_keep_the_order_of_arrival(execute, redis_client):
     """Of two points of one moment, the later to arrive is nearer the head."""
-    pushed(carry, "a", (1.0, 1.0), (1.0, 2.0))
-    pushed(carry, "a", (1.0, 3.0))
+    pushed(execute, "a", (1.0, 1.0), (1.0, 2.0))
+    pushed(execute, "a", (1.0, 3.0))
 
     assert history(redis_client, "a") == ["1;3;", "1;2;", "1;1;"]
     assert stored(redis_client, "a")["LAST"] == "3"
 
 
-def test_late_points_of_a_batch_are_put_in_their_place_together(carry, redis_client):
+def test_late_points_of_a_batch_are_put_in_their_place_together(execute, redis_client):
     """What two writers measured side by side is merged in one pass a label: reading again for each point held the
     server for seconds."""
     mine = [Entry(float(n), float(n)) for n in range(0, 400, 2)]
     theirs = [Entry(float(n), float(n)) for n in range(1, 400, 2)]
-    carry(apply(Batch(dict.fromkeys(("a", "b"), mine)), CONFIG))
+    execute(apply(Batch(dict.fromkeys(("a", "b"), mine)), CONFIG))
     redis_client.config_resetstat()
 
-    carry(apply(Batch(dict.fromkeys(("a", "b"), theirs)), CONFIG))
+    execute(apply(Batch(dict.fromkeys(("a", "b"), theirs)), CONFIG))
 
     calls = {name: values["calls"] for name, values in redis_client.info("commandstats").items()}
     assert history(redis_client, "a") == history(redis_client, "b") == [f"{n};{n};" for n in range(399, -1, -1)]
@@ -301,24 +300,24 @@ def test_late_points_of_a_batch_are_put_in_their_place_together(carry, redis_cli
     assert "cmdstat_linsert" not in calls
 
 
-def test_late_points_older_than_a_full_history_cost_no_writing(carry, redis_client):
+def test_late_points_older_than_a_full_history_cost_no_writing(execute, redis_client):
     """What would be cut off at once is not put in: the numbers count it, the history stays as it is."""
     config = dataclasses.replace(CONFIG, history_size=3)
-    pushed(carry, "a", *[(float(n), float(n)) for n in (10, 20, 30)], config=config)
+    pushed(execute, "a", *[(float(n), float(n)) for n in (10, 20, 30)], config=config)
 
-    pushed(carry, "a", (1.0, 1.0), (2.0, 2.0), (15.0, 15.0), config=config)
-    pushed(carry, "a", (3.0, 3.0), (4.0, 4.0), config=config)
+    pushed(execute, "a", (1.0, 1.0), (2.0, 2.0), (15.0, 15.0), config=config)
+    pushed(execute, "a", (3.0, 3.0), (4.0, 4.0), config=config)
 
     assert history(redis_client, "a") == ["30;30;", "20;20;", "15;15;"]
     assert stored(redis_client, "a")["COUNT"] == "8"
 
 
-def test_a_time_too_far_ahead_is_set_to_the_server_s(carry, redis_client):
+def test_a_time_too_far_ahead_is_set_to_the_server_s(execute, redis_client):
     """Four minutes ahead stand as they are; more than five become now."""
     now = time.time()
 
-    pushed(carry, "near", (now + 240, 1.0))
-    pushed(carry, "far", (now + 400, 1.0, "c" * 32), (now + 10_000, 2.0))
+    pushed(execute, "near", (now + 240, 1.0))
+    pushed(execute, "far", (now + 400, 1.0, "c" * 32), (now + 10_000, 2.0))
 
     assert float(history(redis_client, "near")[0].split(";")[0]) == now + 240
     times = [float(entry.split(";")[0]) for entry in history(redis_client, "far")]
@@ -350,12 +349,12 @@ def older_writer(client: Redis, label: str, values: list[float]) -> None:
     client.zadd(keys.index(NAMESPACE), {label: 1})
 
 
-def test_an_older_writer_s_series_is_continued(carry, redis_client):
+def test_an_older_writer_s_series_is_continued(execute, redis_client):
     """Numbers and history begun by 21.2.5 go on as one series, and all keys expire from then on."""
     old, new = [0.5, 1.5, 2.5, 4.0], [1.25, 8.0]
     older_writer(redis_client, "a", old)
 
-    pushed(carry, "a", *[(1.7e9 + moment, value) for moment, value in enumerate(new)])
+    pushed(execute, "a", *[(1.7e9 + moment, value) for moment, value in enumerate(new)])
 
     found = sync_redis.run(summary(NAMESPACE, "a"))
     values = old + new
@@ -365,37 +364,37 @@ def test_an_older_writer_s_series_is_continued(carry, redis_client):
     assert all(redis_client.ttl(name) > TWO_WEEKS - 60 for name in keys.label(NAMESPACE, "a"))
 
 
-def test_an_older_writer_s_nan_counts_as_nothing(carry, redis_client):
+def test_an_older_writer_s_nan_counts_as_nothing(execute, redis_client):
     """A STDEV of nan is taken as 0, and later numbers are numbers."""
     older_writer(redis_client, "a", [2.0, 2.0])
     redis_client.set(keys.number(NAMESPACE, "STDEV", "a"), "-nan")
 
-    pushed(carry, "a", (1.7e9, 5.0))
+    pushed(execute, "a", (1.7e9, 5.0))
 
     found = sync_redis.run(summary(NAMESPACE, "a"))
     assert (found.count, found.avg, found.stdev) == (3, 3.0, pytest.approx(math.sqrt(3)))
 
 
 @pytest.mark.parametrize("field", [field for field in keys.LABEL_FIELDS if field != "HISTORY"])
-def test_text_where_a_number_belongs_costs_no_push(carry, redis_client, field):
+def test_text_where_a_number_belongs_costs_no_push(execute, redis_client, field):
     """What no number can be read from counts as absent, for its label and for no other of the batch."""
-    pushed(carry, "a", (1.0, 1.0), (2.0, 3.0))
-    pushed(carry, "b", (1.0, 1.0))
+    pushed(execute, "a", (1.0, 1.0), (2.0, 3.0))
+    pushed(execute, "b", (1.0, 1.0))
     redis_client.set(keys.number(NAMESPACE, field, "a"), "12 monkeys")
 
-    carry(apply(Batch({"a": [Entry(3.0, 5.0)], "b": [Entry(2.0, 2.0)]}), CONFIG))
+    execute(apply(Batch({"a": [Entry(3.0, 5.0)], "b": [Entry(2.0, 2.0)]}), CONFIG))
 
     assert history(redis_client, "a") == ["3;5;", "2;3;", "1;1;"]
     assert (stored(redis_client, "a")["LAST"], stored(redis_client, "a")["MAX"]) == ("5", "5")
     assert (stored(redis_client, "b")["COUNT"], stored(redis_client, "b")["TOTAL"]) == ("2", "3")
 
 
-def test_a_history_that_holds_rubbish_is_continued(carry, redis_client):
+def test_a_history_that_holds_rubbish_is_continued(execute, redis_client):
     """An entry that is no point neither stops a push nor is taken for a time."""
     redis_client.lpush(keys.history(NAMESPACE, "a"), "rubbish", "1.5;text;")
 
-    pushed(carry, "a", (1.0, 1.0))
-    pushed(carry, "a", (2.0, 2.0))
+    pushed(execute, "a", (1.0, 1.0))
+    pushed(execute, "a", (2.0, 2.0))
 
     assert history(redis_client, "a")[0] == "2;2;"
     assert stored(redis_client, "a")["LAST"] == "2"
@@ -406,41 +405,41 @@ def test_a_history_that_holds_rubbish_is_continued(carry, redis_client):
 
 @pytest.mark.parametrize("field", keys.LABEL_FIELDS)
 @pytest.mark.parametrize("known", [False, True], ids=["new label", "known label"])
-def test_another_type_under_a_label_s_key_leaves_nothing_half_written(carry, redis_client, field, known):
+def test_another_type_under_a_label_s_key_leaves_nothing_half_written(execute, redis_client, field, known):
     """Whichever of a label's ten keys holds another type, the whole batch is refused and changes nothing."""
     if known:
-        pushed(carry, "bad", (1.0, 1.0))
-        pushed(carry, "good", (0.0, 0.0), (1.0, 1.0))
+        pushed(execute, "bad", (1.0, 1.0))
+        pushed(execute, "good", (0.0, 0.0), (1.0, 1.0))
     name = keys.label(NAMESPACE, "bad")[keys.LABEL_FIELDS.index(field)]
     redis_client.delete(name)
     redis_client.hset(name, "a", "b")
     before = everything(redis_client)
 
     with pytest.raises(ServerError, match=f"BADTYPE {name} holds a hash") as caught:
-        carry(apply(Batch({"good": [Entry(2.0, 2.0), Entry(3.0, 3.0)], "bad": [Entry(2.0, 2.0)]}), CONFIG))
+        execute(apply(Batch({"good": [Entry(2.0, 2.0), Entry(3.0, 3.0)], "bad": [Entry(2.0, 2.0)]}), CONFIG))
 
     assert caught.value.kind == "refused"
     assert everything(redis_client) == before
 
 
-def test_another_type_under_a_history_is_found_where_all_points_are_late(carry, redis_client):
+def test_another_type_under_a_history_is_found_where_all_points_are_late(execute, redis_client):
     """Also a batch that pushes nothing onto a history looks at its type before it writes the numbers."""
-    pushed(carry, "good", (1.0, 1.0))
-    pushed(carry, "bad", (10.0, 1.0))
+    pushed(execute, "good", (1.0, 1.0))
+    pushed(execute, "bad", (10.0, 1.0))
     redis_client.delete(keys.history(NAMESPACE, "bad"))
     redis_client.set(keys.history(NAMESPACE, "bad"), "in the way")
     before = everything(redis_client)
 
     with pytest.raises(ServerError, match="BADTYPE"):
-        carry(apply(Batch({"good": [Entry(2.0, 2.0)], "bad": [Entry(5.0, 2.0)]}), CONFIG))
+        execute(apply(Batch({"good": [Entry(2.0, 2.0)], "bad": [Entry(5.0, 2.0)]}), CONFIG))
 
     assert everything(redis_client) == before
 
 
 @pytest.mark.parametrize("command", ["lpush", "ltrim", "expire", "zadd", "zrem", "zrangebyscore", "set", "ttl"])
-def test_a_user_who_may_do_a_part_leaves_nothing_half_written(carry, server_url, redis_client, command):
+def test_a_user_who_may_do_a_part_leaves_nothing_half_written(execute, server_url, redis_client, command):
     """A command that the user's permissions lack is found before the first write, and is called denied."""
-    pushed(carry, "a", (1.0, 1.0))
+    pushed(execute, "a", (1.0, 1.0))
     before = everything(redis_client)
     redis_client.execute_command("ACL", "SETUSER", "some", "on", ">word", "~*", "+@all", f"-{command}")
     made = Batch({"a": [Entry(0.5, 2.0), Entry(2.0, 2.0)]}, {"c": Context("c", b"why")})
@@ -464,12 +463,12 @@ def test_a_user_who_may_do_a_part_leaves_nothing_half_written(carry, server_url,
     ],
     ids=["out of memory", "read-only"],
 )
-def test_a_server_that_cannot_write_says_why(carry, redis_client, hinder, allow):
+def test_a_server_that_cannot_write_says_why(execute, redis_client, hinder, allow):
     """Another time it can: the error is `busy`, and nothing was written."""
     redis_client.execute_command(*hinder)
 
     with pytest.raises(ServerError) as caught:
-        pushed(carry, "a", (1.0, 1.0))
+        pushed(execute, "a", (1.0, 1.0))
 
     redis_client.execute_command(*allow)
     assert caught.value.kind == "busy"
@@ -477,7 +476,7 @@ def test_a_server_that_cannot_write_says_why(carry, redis_client, hinder, allow)
 
 
 @pytest.mark.parametrize("name", ["N::INDEX", "N::SEEN", "N::RUN::1", "N::RUNS", "N::CURSOR::p"])
-def test_another_type_under_a_shared_key_leaves_nothing_half_written(carry, redis_client, name):
+def test_another_type_under_a_shared_key_leaves_nothing_half_written(execute, redis_client, name):
     """The index, a run, its sets and a cursor are checked before anything is written."""
     redis_client.rpush(name, "in the way")
     before = everything(redis_client)
@@ -487,26 +486,26 @@ def test_another_type_under_a_shared_key_leaves_nothing_half_written(carry, redi
     made = Batch({"a": [Entry(1.0, 1.0)]}, run=run, step=Step("N::CURSOR::p", "0", "1"))
 
     with pytest.raises(ServerError):
-        carry(apply(made, CONFIG))
+        execute(apply(made, CONFIG))
 
     assert everything(redis_client) == before
 
 
-def test_a_batch_too_large_leaves_nothing_half_written(carry, redis_client):
+def test_a_batch_too_large_leaves_nothing_half_written(execute, redis_client):
     """More labels or arguments than one script can take are refused before the first write."""
     many = Batch({f"label {number}": [Entry(1.0, 1.0)] for number in range(701)})
     run = RunChange("N::RUN::1", "", (Write("ZADD", "N::RUNS", tuple(range(7002))),))
 
     for made in (many, Batch({"a": [Entry(1.0, 1.0)]}, run=run)):
         with pytest.raises(ServerError, match="TOOMANY"):
-            carry(apply(made, CONFIG))
+            execute(apply(made, CONFIG))
 
     assert everything(redis_client) == {}
 
 
-def test_seven_hundred_labels_are_not_too_many(carry, redis_client):
+def test_seven_hundred_labels_are_not_too_many(execute, redis_client):
     """The bound is the bound."""
-    carry(apply(Batch({f"label {number}": [Entry(1.0, 1.0)] for number in range(700)}), CONFIG))
+    execute(apply(Batch({f"label {number}": [Entry(1.0, 1.0)] for number in range(700)}), CONFIG))
 
     assert redis_client.zcard("N::SEEN") == 700
     assert stored(redis_client, "label 699")["COUNT"] == "1"
@@ -515,21 +514,21 @@ def test_seven_hundred_labels_are_not_too_many(carry, redis_client):
 # Expiry
 
 
-def test_all_ten_keys_expire_two_weeks_after_the_last_report(carry, redis_client):
+def test_all_ten_keys_expire_two_weeks_after_the_last_report(execute, redis_client):
     """Each report, a late one too, gives every key two weeks again."""
-    pushed(carry, "a", (10.0, 1.0))
+    pushed(execute, "a", (10.0, 1.0))
     for moment in (20.0, 5.0):
         for name in keys.label(NAMESPACE, "a"):
             redis_client.expire(name, 100)
 
-        pushed(carry, "a", (moment, 1.0))
+        pushed(execute, "a", (moment, 1.0))
 
         # A minute for a machine that does other things meanwhile; what was not renewed has 100 s left.
         left = [redis_client.ttl(name) for name in keys.label(NAMESPACE, "a")]
         assert TWO_WEEKS - 60 < min(left) <= max(left) <= TWO_WEEKS
 
 
-def test_unseen_labels_are_pruned_a_hundred_at_a_time(carry, redis_client):
+def test_unseen_labels_are_pruned_a_hundred_at_a_time(execute, redis_client):
     """A push forgets at most 100 labels that nobody reported for two weeks; others stay."""
     old = {f"old {number}": time.time() - TWO_WEEKS - 10 for number in range(150)}
     redis_client.zadd("N::SEEN", old | {"younger": time.time() - TWO_WEEKS + 60})
@@ -537,16 +536,16 @@ def test_unseen_labels_are_pruned_a_hundred_at_a_time(carry, redis_client):
 
     sizes = []
     for moment in range(2):
-        pushed(carry, "a", (float(moment), 1.0))
+        pushed(execute, "a", (float(moment), 1.0))
         sizes.append((redis_client.zcard("N::INDEX"), redis_client.zcard("N::SEEN")))
 
     assert sizes == [(53, 52), (3, 2)]
 
 
-def test_a_context_s_life_is_only_extended(carry, redis_client):
+def test_a_context_s_life_is_only_extended(execute, redis_client):
     """A context written again for a shorter time keeps its longer life, and its bytes."""
     for ttl in (1000, 5000, 2000):
-        carry(apply(Batch({"a": [Entry(1.0, 1.0, "id")]}, {"id": Context("id", b"\x00bytes", ttl)}), CONFIG))
+        execute(apply(Batch({"a": [Entry(1.0, 1.0, "id")]}, {"id": Context("id", b"\x00bytes", ttl)}), CONFIG))
 
     assert redis_client.get("N::CONTEXTS::id") == b"\x00bytes"
     assert 4900 < redis_client.ttl("N::CONTEXTS::id") <= 5000
@@ -555,22 +554,22 @@ def test_a_context_s_life_is_only_extended(carry, redis_client):
 # Cursors and runs
 
 
-def test_a_batch_of_a_producer_is_applied_once(carry, redis_client):
+def test_a_batch_of_a_producer_is_applied_once(execute, redis_client):
     """A batch that is sent again finds the cursor elsewhere, and changes nothing."""
     made = Batch({"a": [Entry(1.0, 1.0)]}, step=Step("N::CURSOR::p", "0", "7"))
 
-    assert [carry(apply(made, CONFIG)) for _ in range(2)] == ["7", "7"]
+    assert [execute(apply(made, CONFIG)) for _ in range(2)] == ["7", "7"]
 
     assert stored(redis_client, "a")["COUNT"] == "1"
     assert 29 * 86_400 < redis_client.ttl("N::CURSOR::p") <= 30 * 86_400
 
 
-def test_a_final_status_replaces_crashed_and_never_the_other_way_round(carry, redis_client):
+def test_a_final_status_replaces_crashed_and_never_the_other_way_round(execute, redis_client):
     """The run's writes are done while its status is absent or one that may be replaced."""
 
     def change(status: str, replaceable: str) -> None:
         run = RunChange("N::RUN::1", replaceable, (Write("HSET", "N::RUN::1", ("status", status)),))
-        carry(apply(Batch(run=run), CONFIG))
+        execute(apply(Batch(run=run), CONFIG))
 
     change("crashed", "running")
     change("passed", "running crashed")
@@ -579,12 +578,12 @@ def test_a_final_status_replaces_crashed_and_never_the_other_way_round(carry, re
     assert redis_client.hget("N::RUN::1", "status") == b"passed"
 
 
-def test_an_unknown_script_is_taught_to_the_server(carry, redis_client):
+def test_an_unknown_script_is_taught_to_the_server(execute, redis_client):
     """After a restart or a flush of scripts the next push works."""
-    pushed(carry, "a", (1.0, 1.0))
+    pushed(execute, "a", (1.0, 1.0))
     redis_client.script_flush()
 
-    pushed(carry, "a", (2.0, 1.0))
+    pushed(execute, "a", (2.0, 1.0))
 
     assert stored(redis_client, "a")["COUNT"] == "2"
 
@@ -592,59 +591,61 @@ def test_an_unknown_script_is_taught_to_the_server(carry, redis_client):
 # Batches that may have been applied before
 
 
-def doubtful(carry, label: str, *entries: tuple) -> None:
+def doubtful(execute, label: str, *entries: tuple) -> None:
     """Push entries of one label of which some may have been applied before."""
-    carry(apply(Batch({label: [Entry(*entry) for entry in entries]}, doubt_s=0.0), CONFIG))
+    execute(apply(Batch({label: [Entry(*entry) for entry in entries]}, doubt_s=0.0), CONFIG))
 
 
-def test_a_doubtful_batch_adds_what_the_history_lacks(carry):
+def test_a_doubtful_batch_adds_what_the_history_lacks(execute):
     """Points that are there are left out, also one that came ahead of the clock; the others are added in order."""
     ahead = time.time() + 10_000
-    pushed(carry, "doubtful", (100.0, 1.0, "c"), (300.0, 3.0))
-    pushed(carry, "doubtful", (ahead, 4.0))
+    pushed(execute, "doubtful", (100.0, 1.0, "c"), (300.0, 3.0))
+    pushed(execute, "doubtful", (ahead, 4.0))
 
-    doubtful(carry, "doubtful", (100.0, 1.0, "c"), (100.0, 1.0, "other"), (200.0, 2.0), (300.0, 3.0), (ahead, 4.0))
+    doubtful(
+        execute, "doubtful", (100.0, 1.0, "c"), (100.0, 1.0, "other"), (200.0, 2.0), (300.0, 3.0), (ahead, 4.0)
+    )
 
-    found = carry(summary(NAMESPACE, "doubtful"))
+    found = execute(summary(NAMESPACE, "doubtful"))
     assert (found.count, found.total) == (5, 11)
     with sync_redis() as (reader, _):
         stored = reader.lrange(keys.history(NAMESPACE, "doubtful"), 0, -1)
     assert [entry.split(b";")[1] for entry in stored] == [b"4", b"3", b"2", b"1", b"1"]
 
 
-def test_times_that_were_moved_are_known_again(carry):
+def test_times_that_were_moved_are_known_again(execute):
     """Where a wrong clock is corrected anew, a point of the same value and context nearby is the same one."""
-    pushed(carry, "moved", (100.0, 1.0, "c"), (200.0, 1.0, "c"))
+    pushed(execute, "moved", (100.0, 1.0, "c"), (200.0, 1.0, "c"))
 
     batch = Batch({"moved": [Entry(100.3, 1.0, "c"), Entry(120.0, 1.0, "c"), Entry(199.8, 1.0, "d")]}, doubt_s=5.0)
-    carry(apply(batch, CONFIG))
+    execute(apply(batch, CONFIG))
 
-    assert carry(summary(NAMESPACE, "moved")).count == 4
+    assert execute(summary(NAMESPACE, "moved")).count == 4
 
 
-def test_a_doubtful_batch_leaves_alone_what_has_lost_its_evidence(carry, redis_client):
+def test_a_doubtful_batch_leaves_alone_what_has_lost_its_evidence(execute, redis_client):
     """Numbers without a history, and a full history with newer points only, count as told already."""
-    pushed(carry, "bare", (100.0, 1.0))
+    pushed(execute, "bare", (100.0, 1.0))
     redis_client.delete(keys.history(NAMESPACE, "bare"))
     small = dataclasses.replace(CONFIG, history_size=2)
-    pushed(carry, "full", (100.0, 1.0), (200.0, 2.0), (300.0, 3.0), config=small)
+    pushed(execute, "full", (100.0, 1.0), (200.0, 2.0), (300.0, 3.0), config=small)
 
-    doubtful(carry, "bare", (100.0, 1.0))
+    doubtful(execute, "bare", (100.0, 1.0))
     batch = Batch({"full": [Entry(100.0, 1.0), Entry(250.0, 2.5)]}, doubt_s=0.0)
-    carry(apply(batch, small))
-    doubtful(carry, "new", (100.0, 1.0))
+    execute(apply(batch, small))
+    doubtful(execute, "new", (100.0, 1.0))
 
-    counts = {label: carry(summary(NAMESPACE, label)).count for label in ("bare", "full", "new")}
+    counts = {label: execute(summary(NAMESPACE, label)).count for label in ("bare", "full", "new")}
     assert counts == {"bare": 1, "full": 4, "new": 1}
 
 
 # What is left, and who may write
 
 
-def test_nothing_of_the_library_lives_longer_than_two_weeks(carry, redis_client):
+def test_nothing_of_the_library_lives_longer_than_two_weeks(execute, redis_client):
     """Every key expires two weeks after the last push, the lists of labels included."""
     redis_client.flushall()
-    carry(apply(Batch({"a": [Entry(100.0, 1.0, "c")]}, {"c": Context("c", b"bytes")}), CONFIG))
+    execute(apply(Batch({"a": [Entry(100.0, 1.0, "c")]}, {"c": Context("c", b"bytes")}), CONFIG))
 
     lives = {name: redis_client.ttl(name) for name in redis_client.scan_iter("*")}
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from akastats import profile, sync_stats
-from akastats.operations import runs
+from akastats import sync_stats
+from akastats.model import profile
 from akastats.records import Stat
 from akastats.redis import sync_redis
+from akastats.store import runs
 from conftest import eventually
 
 NAMESPACE = "AKA-STATS"

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from akastats import profile
-
-from .conftest import Record, Recorded
+from akastats.model import profile
+from tests.plugin.conftest import Record, Recorded
 
 
 def attempts(recorded: Recorded) -> list[tuple[str, str]]:

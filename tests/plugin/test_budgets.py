@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 
-from akastats import profile
-from akastats.reading import verdicts
+from akastats.model import profile
+from akastats.queries import verdicts
 from akastats.redis import sync_redis
 from pytest_akastats.budgets import said_by, told_of
-
-from .conftest import NAMESPACE, Record, Recorded
+from tests.plugin.conftest import NAMESPACE, Record, Recorded
 
 SUITE = """
 import unittest

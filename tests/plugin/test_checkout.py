@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from akastats.reading import runs
+from akastats.queries import runs
 from akastats.redis import sync_redis
-from akastats.spool import recorded
-
-from .conftest import NAMESPACE, Record
+from akastats.spool import recorded_runs
+from tests.plugin.conftest import NAMESPACE, Record
 
 TEST = "def test_one():\n    pass\n"
 
@@ -119,4 +118,4 @@ def test_a_run_inside_a_run_is_marked(
     (outer,) = [run for run in stored if not run.nested]
     assert [(True, 1), (True, 1), (None, 2)] == [(run.nested, run.tests) for run in stored]
     assert outer.id == sync_redis.run(runs.newest(NAMESPACE)).id
-    assert [outer.id] == [run.id for run in recorded.read([pytester.path / ".akastats" / "spool"])]
+    assert [outer.id] == [run.id for run in recorded_runs.read([pytester.path / ".akastats" / "spool"])]

@@ -13,8 +13,7 @@ import pytest
 from redis import Redis
 
 from pytest_akastats import clocks, summary
-
-from .conftest import NAMESPACE, Record
+from tests.plugin.conftest import NAMESPACE, Record
 
 FREEZEGUN = "from freezegun import freeze_time\nfreeze_time('{year}-05-06').start()\n"
 TIME_MACHINE = "import time_machine\ntime_machine.travel('{year}-05-06', tick=False).start()\n"

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from pytest_akastats.names import Names, without_group
-
-from .conftest import Record
+from tests.plugin.conftest import Record
 
 
 @pytest.mark.parametrize(

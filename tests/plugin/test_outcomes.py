@@ -7,8 +7,7 @@ import json
 import pytest
 
 from akastats import sync_stats
-
-from .conftest import Record, history
+from tests.plugin.conftest import Record, history
 
 SUITE = """
 import unittest

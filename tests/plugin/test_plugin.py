@@ -11,8 +11,7 @@ import pytest
 
 from akastats.redis import sync_redis
 from pytest_akastats.activation import is_on
-
-from .conftest import Record, history
+from tests.plugin.conftest import Record, history
 
 
 def modules_after(pytester: pytest.Pytester, *arguments: str) -> set[str]:

@@ -12,16 +12,16 @@ from typing import Any
 
 import pytest
 
-from akastats.analysis.quarantine import Quarantined, pack
 from akastats.local_time import LOCAL, end_of_day
-from akastats.operations import quarantine as stored
-from akastats.outcomes import label
+from akastats.model.results import label
 from akastats.redis import sync_redis
-from akastats.shipper import quarantine as listing
-from akastats.shipper import state as states
-from akastats.shipper.quarantine import Listed
-from akastats.shipper.state import State
-from pytest_akastats.mishaps import Mishaps
+from akastats.spool import quarantine_list as listing
+from akastats.spool import shipper_state as states
+from akastats.spool.quarantine_list import Listed
+from akastats.spool.shipper_state import State
+from akastats.triage import quarantine_storage as stored
+from akastats.triage.quarantine_rules import Quarantined, pack
+from pytest_akastats.internal_errors import Mishaps
 from pytest_akastats.probe import QUARANTINED
 from pytest_akastats.quarantine import (
     WAIT_S,
@@ -32,8 +32,7 @@ from pytest_akastats.quarantine import (
     Reporting,
     lines,
 )
-
-from .conftest import NAMESPACE, Record
+from tests.plugin.conftest import NAMESPACE, Record
 
 OPTIONS = ("--akastats", "--akastats-wait=60", "--akastats-quarantine")
 UNTIL = end_of_day("2099-12-24", LOCAL)

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from akastats.redact import MASK, redactor
-from akastats.redact.kept import MAX_TEXT, kept, kept_bytes
+from akastats.redact.excerpt import MAX_TEXT, kept, kept_bytes
 from akastats.spool.format import parse
-from pytest_akastats.failure import text_of
+from pytest_akastats.failure_text import text_of
 
 SECRET = "Zq8Wv2Yx7Kd5Tn3Rb9"
 

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from akastats import profile, sync_stats
-
-from .conftest import Record, history
+from akastats import sync_stats
+from akastats.model import profile
+from tests.plugin.conftest import Record, history
 
 SUITE = """
 import pytest

@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from akastats.shipper.state import ABSENT, DELIVERING, DONE, RAISING, SILENT, STARTING, State
+from akastats.spool.shipper_state import ABSENT, DELIVERING, DONE, RAISING, SILENT, STARTING, State
 from pytest_akastats import summary
 from pytest_akastats.summary import ABSENT_WAIT_S, SILENT_WAIT_S, Patience, lines
 

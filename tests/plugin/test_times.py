@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from akastats import profile
-
-from .conftest import Record, history
+from akastats.model import profile
+from tests.plugin.conftest import Record, history
 
 # Seconds; the truth is what the suite sleeps. The bound is the project's own.
 BOUND_S = 0.010

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from akastats import sync_stats
-from pytest_akastats.failure import with_relative_paths
-
-from .conftest import Record, history
+from pytest_akastats.failure_text import with_relative_paths
+from tests.plugin.conftest import Record, history
 
 SUITE = """
 import pytest

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from akastats.sync_stats import available_stats, fetch_stats
-
-from .conftest import NAMESPACE, Record
+from tests.plugin.conftest import NAMESPACE, Record
 
 SUITE = """
 import pytest

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from akastats.reading import judging, verdicts
-from akastats.reading.runs import run_of
+from akastats.queries import analysis_input, verdicts
+from akastats.queries.runs import run_of
 from akastats.redis import sync_redis
 
 NAMESPACE = "AKA-STATS"
@@ -147,8 +147,8 @@ def test_numbers_that_tests_gave_are_read_by_run(pytester, record):
     )
     recorded = [record() for _ in range(2)]
     runs = [run_of(each.run) for each in recorded]
-    known = judging.record_of(judging.facts_of(runs[1]), recorded[1].profile, {})
+    known = analysis_input.record_of(analysis_input.facts_of(runs[1]), recorded[1].profile, {})
 
-    found = sync_redis.run(judging.numbers(NAMESPACE, known, runs))
+    found = sync_redis.run(analysis_input.numbers(NAMESPACE, known, runs))
 
     assert {"queries": {runs[0].id: 2.0, runs[1].id: 2.0}} == found

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from akastats.analysis.slowdown import Change
-from akastats.analysis.verdicts import JudgedChange, JudgedFailure, JudgedTest, OverBudget, Verdicts
-from akastats.reading.details import Details, Slow, SlowFixture
-from akastats.reading.failures import Failure
-from akastats.reading.runs import Run
+from akastats.model.verdicts import Change, ChangeVerdict, FailureVerdict, OverBudget, UnhealthyTest, Verdicts
+from akastats.queries.run_details import Details, Slow, SlowFixture
+from akastats.queries.run_failures import Failure
+from akastats.queries.runs import Run
 
 RUN = Run(
     id="20261125T101500123-a1b2c3",
@@ -93,7 +92,7 @@ def change(label: str = f"test@unit::{ONE}", **fields: Any) -> Change:
     return Change(**told | fields)
 
 
-def flaky(nodeid: str = FLAKY, **fields: Any) -> JudgedTest:
+def flaky(nodeid: str = FLAKY, **fields: Any) -> UnhealthyTest:
     """Return a test that fails 12 % of the time, newly known to."""
     told: dict[str, Any] = {
         "nodeid": nodeid,
@@ -108,7 +107,7 @@ def flaky(nodeid: str = FLAKY, **fields: Any) -> JudgedTest:
         "runs_failed": 5,
         "seconds_lost": 63.0,
     }
-    return JudgedTest(**told | fields)
+    return UnhealthyTest(**told | fields)
 
 
 def verdicts(**fields: Any) -> Verdicts:
@@ -138,22 +137,22 @@ def everything() -> tuple[Details, Verdicts]:
     )
     judged = verdicts(
         failures=(
-            JudgedFailure(ONE, "new"),
-            JudgedFailure(TWO, "new"),
-            JudgedFailure(FLAKY, "known flaky", 0.12),
-            JudgedFailure(OLD, "also failing on base"),
-            JudgedFailure(KEPT, "quarantined"),
-            JudgedFailure(YOUNG, None),
+            FailureVerdict(ONE, "new"),
+            FailureVerdict(TWO, "new"),
+            FailureVerdict(FLAKY, "known flaky", 0.12),
+            FailureVerdict(OLD, "also failing on base"),
+            FailureVerdict(KEPT, "quarantined"),
+            FailureVerdict(YOUNG, None),
         ),
         tests=(flaky(is_new=False), flaky(TWO, rate=0.3, low=0.1, high=0.5, after=((ONE, 4),))),
         counts={"healthy": 100, "flaky": 2, "new": 18},
         changes=(
-            JudgedChange(change(), is_new=True),
-            JudgedChange(change("fixture@unit::tests::db", runs_after=9), is_new=True),
-            JudgedChange(change("test@unit::known.py::a"), is_new=False),
-            JudgedChange(change("test@unit::faster.py::a", before=0.2), is_new=True),
+            ChangeVerdict(change(), is_new=True),
+            ChangeVerdict(change("fixture@unit::tests::db", runs_after=9), is_new=True),
+            ChangeVerdict(change("test@unit::known.py::a"), is_new=False),
+            ChangeVerdict(change("test@unit::faster.py::a", before=0.2), is_new=True),
         ),
-        suite_changes=(JudgedChange(change("", before=10.1, after=12.3), is_new=True),),
+        suite_changes=(ChangeVerdict(change("", before=10.1, after=12.3), is_new=True),),
         over_budget=(OverBudget(TWO, 1.7, 1.5, "max_seconds"),),
         fixed=("tests/test_cart.py::test_empty", "tests/test_cart.py::test_total[<usd>]"),
         pace=1.08,

@@ -8,10 +8,10 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from akastats.analysis.verdicts import JudgedFailure, OverBudget
-from akastats.report.findings import findings
+from akastats.model.verdicts import FailureVerdict, OverBudget
+from akastats.report.code_annotations import findings
 from akastats.report.gitlab import gitlab
-from akastats.report.places import Places
+from akastats.report.repository_paths import Places
 from tests.report.given import HOSTILE, ONE, details, everything, failure, flaky, verdicts
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -78,17 +78,17 @@ def test_everything_is_told():
 
 def test_one_issue_is_as_documented():
     """As the file beside this one shows it."""
-    found = gitlab(findings(details(failure(ONE)), verdicts(failures=(JudgedFailure(ONE, "new"),)), Places()))
+    found = gitlab(findings(details(failure(ONE)), verdicts(failures=(FailureVerdict(ONE, "new"),)), Places()))
 
     assert (GOLDEN / "gitlab.json").read_text() == found
 
 
 def test_the_same_failure_in_another_run_is_the_same_issue():
     """GitLab takes what both branches have for old: its message's numbers, place and label may differ."""
-    before = report(details(failure(ONE)), verdicts(failures=(JudgedFailure(ONE, "new"),)))
+    before = report(details(failure(ONE)), verdicts(failures=(FailureVerdict(ONE, "new"),)))
     after = report(
         details(failure(ONE, message="assert 12 == 14", line=99)),
-        verdicts(failures=(JudgedFailure(ONE, "known flaky", 0.1),)),
+        verdicts(failures=(FailureVerdict(ONE, "known flaky", 0.1),)),
     )
     other = report(details(failure(ONE, fingerprint="f2")), None)
 

@@ -9,10 +9,10 @@ from html.parser import HTMLParser
 
 import pytest
 
-from akastats.analysis.verdicts import JudgedChange, JudgedFailure
-from akastats.report.content import document
+from akastats.model.verdicts import ChangeVerdict, FailureVerdict
 from akastats.report.document import cut
 from akastats.report.html import MOST_CODE, html
+from akastats.report.run_document import document
 from tests.report.given import HOSTILE, RUN, change, details, everything, failure, flaky, verdicts
 
 TAGS = {
@@ -87,10 +87,10 @@ def test_strangers_texts_mean_nothing(text):
         run=type(RUN)(id=text, status=text, suite=text, branch=text, commit=text, build_url=f"https://{text}"),
     )
     told = verdicts(
-        failures=(JudgedFailure(text, "new"),),
+        failures=(FailureVerdict(text, "new"),),
         base=text,
         tests=(flaky(text, since=text, after=((text, 2),)),),
-        changes=(JudgedChange(change(f"test::{text}", since=text, run=text, until=text), is_new=True),),
+        changes=(ChangeVerdict(change(f"test::{text}", since=text, run=text, until=text), is_new=True),),
     )
 
     written = html(document(hostile, told, {text: text}))

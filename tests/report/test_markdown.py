@@ -8,10 +8,10 @@ import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from akastats.analysis.verdicts import JudgedChange, JudgedFailure
-from akastats.report.content import document
+from akastats.model.verdicts import ChangeVerdict, FailureVerdict
 from akastats.report.document import cut
 from akastats.report.markdown import MOST_CHARACTERS, MOST_CODE, markdown
+from akastats.report.run_document import document
 from tests.report.given import HOSTILE, ONE, RUN, change, details, everything, failure, flaky, verdicts
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -51,10 +51,10 @@ def test_strangers_texts_mean_nothing(text):
         failure(f"{text}3", exception=None, message=text),
     )
     told = verdicts(
-        failures=(JudgedFailure(text, "new"), JudgedFailure(f"{text}3", "known flaky", 0.1)),
+        failures=(FailureVerdict(text, "new"), FailureVerdict(f"{text}3", "known flaky", 0.1)),
         base=text,
         tests=(flaky(text, since=text, after=((text, 2),)),),
-        changes=(JudgedChange(change(f"test::{text}", since=text, run=text, until=text), is_new=True),),
+        changes=(ChangeVerdict(change(f"test::{text}", since=text, run=text, until=text), is_new=True),),
     )
 
     found = markdown(document(hostile, told, {}))
@@ -100,7 +100,7 @@ def test_a_report_fits_into_a_comment():
     ]
     told = verdicts(
         tests=tuple(flaky(f"tests/{long}::f{at}", after=((long, 2), (long, 1))) for at in range(500)),
-        changes=tuple(JudgedChange(change(f"test::tests/{long}::s{at}"), is_new=True) for at in range(500)),
+        changes=tuple(ChangeVerdict(change(f"test::tests/{long}::s{at}"), is_new=True) for at in range(500)),
     )
 
     found = markdown(document(details(*failures), told))

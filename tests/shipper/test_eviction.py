@@ -10,12 +10,12 @@ import pytest
 from redis import Redis
 
 from akastats.config import config
-from akastats.operations.requests import Operation
-from akastats.operations.server import evicts
+from akastats.delivery.spool_delivery import Delivery
 from akastats.redis import connect, run
-from akastats.shipper.delivery import Delivery
+from akastats.store.requests import Operation
+from akastats.store.server import evicts
 from conftest import eventually
-from tests.shipper.test_delivery import counts, write_spool
+from tests.delivery.test_spool_delivery import counts, write_spool
 
 Carry = Callable[[Operation[Any]], Any]
 
@@ -32,15 +32,15 @@ def evicting(server: str, redis_client: Redis) -> Iterator[None]:
 
 
 @pytest.fixture
-def carry(server: str) -> Carry:
+def execute(server: str) -> Carry:
     """Carry operations out on the server."""
     client = connect(server)
     return lambda operation: run(operation, client, client)
 
 
-def drained(path: Path, carry: Carry) -> Delivery:
+def drained(path: Path, execute: Carry) -> Delivery:
     """Deliver a spool that somebody may have delivered before."""
-    delivery = Delivery(path, config.now(), carry, syncs=False)
+    delivery = Delivery(path, config.now(), execute, syncs=False)
     delivery.finish()
     return delivery
 
@@ -53,23 +53,23 @@ def forget(client: Redis, *patterns: str) -> None:
 
 
 @pytest.mark.parametrize("lost", [["*::CURSOR::*"], ["*::CURSOR::*", "*::RUN*", "*::PROFILE::*"]])
-def test_a_lost_cursor_doubles_nothing(tmp_path, evicting, carry, redis_client, lost):
+def test_a_lost_cursor_doubles_nothing(tmp_path, evicting, execute, redis_client, lost):
     """Whether the run's record survived or not: what the labels hold is not applied again."""
     path = write_spool(tmp_path)
-    drained(path, carry)
+    drained(path, execute)
     assert counts(redis_client) == {1}
 
     forget(redis_client, *lost)
-    drained(path, carry)
+    drained(path, execute)
 
     assert counts(redis_client) == {1}
     assert len(redis_client.keys("*::CURSOR::*")) == 1
 
 
-def test_a_cursor_lost_during_a_run_doubles_and_loses_nothing(tmp_path, evicting, carry, redis_client):
+def test_a_cursor_lost_during_a_run_doubles_and_loses_nothing(tmp_path, evicting, execute, redis_client):
     """The process beside the run goes on behind what it has applied."""
     path = write_spool(tmp_path)
-    delivery = Delivery(path, config.now(), carry)
+    delivery = Delivery(path, config.now(), execute)
     delivery.read()
     delivery.stands()
     delivery._apply_next()
@@ -84,24 +84,24 @@ def test_a_cursor_lost_during_a_run_doubles_and_loses_nothing(tmp_path, evicting
     assert delivery.is_done
 
 
-def test_labels_that_were_lost_come_back_and_parts_of_labels_do_not(tmp_path, evicting, carry, redis_client):
+def test_labels_that_were_lost_come_back_and_parts_of_labels_do_not(tmp_path, evicting, execute, redis_client):
     """A label that went as a whole is applied again; one that lost its history or its count is left as it is."""
     path = write_spool(tmp_path)
-    drained(path, carry)
+    drained(path, execute)
     forget(redis_client, "*::CURSOR::*", "*::test::a.py::t1", "*::HISTORY::test::a.py::t2")
     redis_client.set("AKA-STATS::TOTAL::test::a.py::t2", "7")
 
-    drained(path, carry)
+    drained(path, execute)
 
     assert redis_client.get("AKA-STATS::COUNT::test::a.py::t1") == b"1"
     assert redis_client.get("AKA-STATS::TOTAL::test::a.py::t2") == b"7"
     assert counts(redis_client) == {1}
 
 
-def test_what_the_server_really_evicts_doubles_nothing(tmp_path, evicting, carry, redis_client):
+def test_what_the_server_really_evicts_doubles_nothing(tmp_path, evicting, execute, redis_client):
     """Under memory pressure by other data, keys of all kinds go: no label is ever too high."""
     path = write_spool(tmp_path)
-    drained(path, carry)
+    drained(path, execute)
     limit = redis_client.info("memory")["used_memory"]
     redis_client.config_set("maxmemory", limit)
     for number in range(5000):
@@ -111,27 +111,27 @@ def test_what_the_server_really_evicts_doubles_nothing(tmp_path, evicting, carry
     survivors = len(redis_client.keys("*::COUNT::*"))
     redis_client.config_set("maxmemory", 0)
 
-    drained(path, carry)
+    drained(path, execute)
 
     assert survivors < 290
     assert counts(redis_client) == {1}
 
 
-def test_a_server_that_keeps_all_is_told_again_from_older_data(tmp_path, server, carry, redis_client):
+def test_a_server_that_keeps_all_is_told_again_from_older_data(tmp_path, server, execute, redis_client):
     """Without eviction a missing cursor means older data: all is applied, whatever the histories hold."""
     path = write_spool(tmp_path)
-    assert carry(evicts()) is False
-    drained(path, carry)
+    assert execute(evicts()) is False
+    drained(path, execute)
     redis_client.flushall()
 
-    drained(path, carry)
+    drained(path, execute)
 
     assert counts(redis_client) == {1}
 
 
-def test_whether_a_server_evicts_is_read_without_config(evicting, carry, redis_client, server_url):
+def test_whether_a_server_evicts_is_read_without_config(evicting, execute, redis_client, server_url):
     """By INFO, also by a user who may not read the configuration; one who may not read that either: it may."""
-    assert carry(evicts()) is True
+    assert execute(evicts()) is True
     for permissions, expected in (({"+info"}, True), (set(), True)):
         redis_client.acl_setuser("narrow", enabled=True, nopass=True, reset=True, keys=["*"], commands=permissions)
         client = connect(server_url.replace("unix://", "unix://narrow:x@"))
@@ -140,7 +140,7 @@ def test_whether_a_server_evicts_is_read_without_config(evicting, carry, redis_c
     redis_client.acl_deluser("narrow")
 
 
-def test_a_policy_that_evicted_once_is_not_forgotten(evicting, carry, redis_client):
+def test_a_policy_that_evicted_once_is_not_forgotten(evicting, execute, redis_client):
     """A server that was set to keep everything afterwards has dropped keys all the same."""
     for number in range(200):
         redis_client.set(f"other {number}", "x" * 5000)
@@ -149,4 +149,4 @@ def test_a_policy_that_evicted_once_is_not_forgotten(evicting, carry, redis_clie
     redis_client.config_set("maxmemory", 0)
     redis_client.config_set("maxmemory-policy", "noeviction")
 
-    assert carry(evicts()) is True
+    assert execute(evicts()) is True

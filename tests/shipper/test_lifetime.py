@@ -16,17 +16,17 @@ from redis import Redis
 
 from akastats import detached
 from akastats.config import Config
+from akastats.delivery import spool_delivery
+from akastats.delivery.checkout import Checkout
+from akastats.delivery.draining import drain, lock_of
 from akastats.errors import ServerError
-from akastats.operations import lists, runs
 from akastats.shipper import __main__ as shipping
-from akastats.shipper import delivery
-from akastats.shipper import state as states
 from akastats.shipper.__main__ import Shipper, pauses
-from akastats.shipper.checkout import Checkout
-from akastats.shipper.leftovers import drain, lock_of
 from akastats.shipper.lifetime import AFTERLIFE_S, LAST_S, Lifetime, writer_of
+from akastats.spool import shipper_state as states
 from akastats.spool.format import line
 from akastats.spool.writer import Writer
+from akastats.store import indexes, runs
 from conftest import eventually
 from tests.telling import spool
 
@@ -65,7 +65,7 @@ def test_a_run_is_over_some_time_after_its_end(tmp_path: Path, server: str) -> N
     shipper = Shipper(path, Config(redis_url=server), lifetime)
 
     shipper.delivery.read()
-    lifetime.hear(shipper.delivery.story)
+    lifetime.hear(shipper.delivery.builder)
     clock.now += AFTERLIFE_S
     just_not = lifetime.is_over(AFTERLIFE_S)
     clock.now += 0.1
@@ -127,7 +127,7 @@ def test_a_delivery_that_gets_on_is_not_given_up(
     told = [(f"a.py::t{number}", "passed", 0.1) for number in range(40)]
     path = spool(tmp_path / "spool", told, run_id="20231114T221321000-000002", started=time.time() - 30)
     redis_client.zadd("AKA-STATS::UNLISTED", {f"orphan-{number}": 1.0 for number in range(50)})
-    monkeypatch.setattr(delivery, "BATCH_LABELS", 2)
+    monkeypatch.setattr(spool_delivery, "BATCH_LABELS", 2)
     clock = Clock()
     shipper = shipper_of(path, server, clock)
     note = shipper._note_progress
@@ -158,7 +158,7 @@ def test_first_answers_that_come_again_are_no_progress(
 
     def failing() -> None:
         attempts.append(clock.now)
-        shipper.carry(runs.cursor("AKA-STATS", "someone"))
+        shipper.execute(runs.cursor("AKA-STATS", "someone"))
         raise ServerError("it is busy", "busy")
 
     def pass_time(seconds: float) -> None:
@@ -201,11 +201,11 @@ def test_a_spool_that_its_own_shipper_delivers_is_left_to_it(
 ) -> None:
     """Of 40 that end at once each would deliver all; without one, also after its death, it is delivered."""
     path = spool(tmp_path / "spool", [("a.py::t", "passed", 0.1)], started=time.time() - 60)
-    carry = shipper_of(path, server).carry
+    execute = shipper_of(path, server).execute
 
     with shipping.claim(path):
-        beside = drain(path.parent, Config(), carry)
-    afterwards = drain(path.parent, Config(), carry)
+        beside = drain(path.parent, Config(), execute)
+    afterwards = drain(path.parent, Config(), execute)
 
     assert ([], [True]) == (beside, [outcome.complete for outcome in afterwards])
     assert not lock_of(path).exists()
@@ -213,15 +213,15 @@ def test_a_spool_that_its_own_shipper_delivers_is_left_to_it(
 
 def test_only_one_at_a_time_lists_what_others_left(tmp_path: Path, server: str, redis_client: Redis) -> None:
     """Who has the turn may keep it; another one gets it when it has ended."""
-    carry = shipper_of(tmp_path / "1-a-1-00.aks", server).carry
+    execute = shipper_of(tmp_path / "1-a-1-00.aks", server).execute
 
-    taken = [carry(lists.take_turn("AKA-STATS", holder)) for holder in ("a", "b", "a")]
+    taken = [execute(indexes.take_turn("AKA-STATS", holder)) for holder in ("a", "b", "a")]
     kept_s = redis_client.ttl("AKA-STATS::LISTING")
-    carry(lists.end_turn("AKA-STATS"))
+    execute(indexes.end_turn("AKA-STATS"))
 
     assert [True, False, True] == taken
-    assert 0 < kept_s <= lists.TURN_S
-    assert carry(lists.take_turn("AKA-STATS", "b"))
+    assert 0 < kept_s <= indexes.TURN_S
+    assert execute(indexes.take_turn("AKA-STATS", "b"))
 
 
 def test_telling_how_far_a_run_is_is_no_sign_that_its_delivery_gets_on(
@@ -234,7 +234,7 @@ def test_telling_how_far_a_run_is_is_no_sign_that_its_delivery_gets_on(
     shipper._apply()
     answers = shipper._answers
 
-    shipper.delivery._progress_told -= delivery.PROGRESS_S
+    shipper.delivery._progress_told -= spool_delivery.PROGRESS_S
     shipper._apply()
 
     (run,) = redis_client.keys("AKA-STATS::RUN::*")
@@ -316,14 +316,14 @@ def test_no_more_is_read_than_the_server_takes(
     tmp_path: Path, server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While no server answers, a long run waits in its spool and not in memory; its death is seen all the same."""
-    monkeypatch.setattr(delivery, "MOST_PENDING", 500)
+    monkeypatch.setattr(spool_delivery, "MOST_PENDING", 500)
     path = spool(tmp_path / "spool", ((f"a.py::t{number}", "passed", 0.1) for number in range(20_000)))
     shipper = shipper_of(path, server)
 
     for _ in range(100):
         assert shipper._read()
 
-    assert 0 < len(shipper.delivery.story.results) < 10_000
+    assert 0 < len(shipper.delivery.builder.results) < 10_000
     assert shipper._lifetime.has_died()
 
 

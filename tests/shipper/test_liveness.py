@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from akastats import detached
-from akastats.shipper.leftovers import is_dead
+from akastats.delivery.draining import is_dead
 from akastats.shipper.lifetime import Lifetime
 from akastats.spool.files import is_locked
 from akastats.spool.reader import Reader

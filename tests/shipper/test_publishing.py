@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from akastats import keys
-from akastats.analysis.marks import mark_of_change, pack
-from akastats.analysis.verdicts import JudgedChange, JudgedFailure, Verdicts
 from akastats.config import Config
+from akastats.model.verdicts import ChangeVerdict, FailureVerdict, Verdicts
 from akastats.redis import connect, run
 from akastats.shipper.publishing import MOST_BYTES, is_wanted, publish, published
+from akastats.store import keys
+from akastats.triage.acknowledgement_rules import mark_of_change, pack
 from tests.report.given import ONE, change, details, everything, failure, verdicts
 from tests.telling import tell
 
@@ -117,24 +117,24 @@ def test_without_verdicts_failures_are_marked_too():
 
 
 @pytest.fixture
-def carry(server):
+def execute(server):
     """Carry operations out on the server; `asked` counts them."""
     client = connect(server)
 
-    def carry(operation):
-        carry.asked += 1
+    def execute(operation):
+        execute.asked += 1
         return run(operation, client, client)
 
-    carry.asked = 0
-    return carry
+    execute.asked = 0
+    return execute
 
 
-def test_nothing_is_read_where_nobody_listens(carry, server):
+def test_nothing_is_read_where_nobody_listens(execute, server):
     """A run outside of GitHub costs the server nothing more."""
     assert [] == published(
-        "unknown", None, Config(redis_url=server), carry, {"AKA_STATS_FORGE": "off", **github()}
+        "unknown", None, Config(redis_url=server), execute, {"AKA_STATS_FORGE": "off", **github()}
     )
-    assert 0 == carry.asked
+    assert 0 == execute.asked
 
 
 def told(run_id: str, **fields: object) -> Verdicts:
@@ -142,12 +142,12 @@ def told(run_id: str, **fields: object) -> Verdicts:
     return replace(verdicts(), run=run_id, **fields)
 
 
-def test_a_stored_run_is_read_and_told(carry, server, tmp_path, summary):
+def test_a_stored_run_is_read_and_told(execute, server, tmp_path, summary):
     """Its failures with the places that their tracebacks name."""
     run_id = tell(server, tmp_path, [("test_a.py::test", "failed", 0.1)])
-    judged = told(run_id, failures=(JudgedFailure("test_a.py::test", "new"),))
+    judged = told(run_id, failures=(FailureVerdict("test_a.py::test", "new"),))
 
-    (line,) = published(run_id, judged, Config(redis_url=server), carry, github(summary))
+    (line,) = published(run_id, judged, Config(redis_url=server), execute, github(summary))
 
     assert (
         "::error file=sub/test_a.py,line=3,title=test_a.py%3A%3Atest (new)::AssertionError: assert 12 == 13"
@@ -157,14 +157,14 @@ def test_a_stored_run_is_read_and_told(carry, server, tmp_path, summary):
 
 
 @pytest.mark.parametrize(("kind", "is_told"), [("noise", False), ("expected", False), ("acknowledged", True)])
-def test_what_is_said_to_be_noise_is_no_news(carry, server, tmp_path, redis_client, kind, is_told):
+def test_what_is_said_to_be_noise_is_no_news(execute, server, tmp_path, redis_client, kind, is_told):
     """Nor what was to be; what somebody only knows of is told."""
     run_id = tell(server, tmp_path, [("test_a.py::test", "passed", 0.1)])
     slower = change("test::test_a.py::test")
     mark = mark_of_change(slower, kind, "", redis_client.time()[0])
     redis_client.hset(keys.marks("AKA-STATS"), "id", pack(mark))
-    judged = told(run_id, changes=(JudgedChange(slower, is_new=True),))
+    judged = told(run_id, changes=(ChangeVerdict(slower, is_new=True),))
 
-    lines = published(run_id, judged, Config(redis_url=server), carry, github())
+    lines = published(run_id, judged, Config(redis_url=server), execute, github())
 
     assert is_told == bool(lines)

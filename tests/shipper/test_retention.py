@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from akastats import keys, redis
+from akastats import redis
 from akastats.config import Config
-from akastats.operations import lists, query, runs
-from akastats.operations.push import Batch, apply
-from akastats.operations.requests import Operation
-from akastats.operations.server import clock
-from akastats.shipper import leftovers
-from akastats.shipper.delivery import Delivery, is_misdated
-from akastats.shipper.leftovers import drain_one
+from akastats.delivery import draining
+from akastats.delivery.draining import drain_one
+from akastats.delivery.spool_delivery import Delivery, is_misdated
+from akastats.store import indexes, keys, query, runs
+from akastats.store.push import Batch, apply
+from akastats.store.requests import Operation
+from akastats.store.server import clock
 from tests.telling import spool, tell
 
 NAMESPACE = "AKA-STATS"
@@ -32,21 +32,21 @@ Deliver = Callable[..., str]
 
 
 @pytest.fixture
-def carry(server: str) -> Carry:
+def execute(server: str) -> Carry:
     """Execute operations on the server."""
     client = redis.connect(server)
     return lambda operation: redis.run(operation, client, client)
 
 
 @pytest.fixture
-def deliver(server: str, tmp_path: Path, carry: Carry) -> Deliver:
+def deliver(server: str, tmp_path: Path, execute: Carry) -> Deliver:
     """Deliver a run, and remove afterwards what a shipper removes then."""
 
     def deliver(started: float, tests: list[Any] = FAILED, **told: Any) -> str:
         run_id = time.strftime("%Y%m%dT%H%M%S000-", time.gmtime(min(started, 4e9))) + f"{len(delivered):06d}"
         delivered.append(tell(server, tmp_path, tests, started=started, run_id=run_id, **told))
-        carry(runs.prune_profiles(Config()))
-        carry(runs.prune(Config(), run_id))
+        execute(runs.prune_profiles(Config()))
+        execute(runs.prune(Config(), run_id))
         return run_id
 
     delivered: list[str] = []
@@ -74,19 +74,19 @@ def test_a_wrong_clock_removes_and_hides_no_run(redis_client: Redis, deliver: De
 
 
 def test_a_run_that_is_dated_ahead_began_when_it_was_reported(
-    redis_client: Redis, carry: Carry, deliver: Deliver
+    redis_client: Redis, execute: Carry, deliver: Deliver
 ) -> None:
     """Its record, its place in the lists and its end agree, and reporting its end does not move its beginning."""
     before, run_id = time.time(), deliver(IN_2036)
 
-    stored = carry(runs.run(NAMESPACE, run_id))
+    stored = execute(runs.run(NAMESPACE, run_id))
     score = redis_client.zscore(keys.runs(NAMESPACE), run_id)
     assert before - 1 <= score == float(stored["started"]) <= float(stored["finished"]) <= time.time() + 1
     assert 60 == pytest.approx(float(stored["duration"]))
 
 
 def test_a_run_is_dated_by_its_first_report(
-    redis_client: Redis, carry: Carry, server: str, tmp_path: Path
+    redis_client: Redis, execute: Carry, server: str, tmp_path: Path
 ) -> None:
     """What is reported later, by a clock that is still ahead, leaves the run where it is listed."""
     fields = {"id": "run-1", "started": IN_2036, "suite": ""}
@@ -95,28 +95,28 @@ def test_a_run_is_dated_by_its_first_report(
     redis_client.hset(keys.run(NAMESPACE, "run-1"), mapping={"id": "run-1", "started": began, "status": "running"})
 
     change = runs.finished(fields | {"status": "passed", "finished": IN_2036 + 5}, config, b"profile")
-    carry(apply(Batch(run=change), config))
+    execute(apply(Batch(run=change), config))
 
-    stored = carry(runs.run(NAMESPACE, "run-1"))
+    stored = execute(runs.run(NAMESPACE, "run-1"))
     assert (began, began + 5) == (float(stored["started"]), float(stored["finished"]))
     assert began == redis_client.zscore(keys.runs(NAMESPACE), "run-1")
 
 
 def test_a_future_run_of_an_older_release_costs_no_other_its_profile(
-    redis_client: Redis, carry: Carry, deliver: Deliver
+    redis_client: Redis, execute: Carry, deliver: Deliver
 ) -> None:
     """More such runs than profiles are kept do not take the places of all others until 2036."""
     config = Config(profiles=2)
     redis_client.zadd(keys.runs(NAMESPACE), {f"20360506T00000{at}": IN_2036 + at for at in range(5)})
     delivered = [deliver(time.time() - 100 + at) for at in range(3)]
 
-    removed = carry(runs.prune_profiles(config))
+    removed = execute(runs.prune_profiles(config))
 
     kept = [bool(redis_client.exists(keys.profile(NAMESPACE, run_id))) for run_id in delivered]
     assert (1, [False, True, True]) == (removed, kept)
 
 
-def test_runs_that_have_expired_leave_every_set(redis_client: Redis, carry: Carry, deliver: Deliver) -> None:
+def test_runs_that_have_expired_leave_every_set(redis_client: Redis, execute: Carry, deliver: Deliver) -> None:
     """Whatever date they bear; and a hundred old ones that still exist do not keep the others listed."""
     run_id = deliver(time.time(), branch="main")
     long_ago = time.time() - 400 * runs.DAY_S
@@ -133,7 +133,7 @@ def test_runs_that_have_expired_leave_every_set(redis_client: Redis, carry: Carr
         redis_client.zadd(key, living | dead)
 
     for second in range(120):
-        carry(_at(runs.prune(Config(), run_id), float(redis_client.time()[0] + second)))
+        execute(_at(runs.prune(Config(), run_id), float(redis_client.time()[0] + second)))
 
     for key in listing:
         assert {name.encode() for name in living} == set(redis_client.zrange(key, 0, -1)) - {run_id.encode()}
@@ -152,7 +152,7 @@ def _at(operation: Operation[Any], now: float) -> Operation[Any]:
 
 
 def test_a_run_that_ended_in_the_future_waits_like_any_other(
-    redis_client: Redis, carry: Carry, server: str, tmp_path: Path
+    redis_client: Redis, execute: Carry, server: str, tmp_path: Path
 ) -> None:
     """It drives no other from the runs that wait for the lists, and is taken up by the next shipper."""
     config, waiting = Config(), keys.unlisted(NAMESPACE)
@@ -160,33 +160,33 @@ def test_a_run_that_ended_in_the_future_waits_like_any_other(
     redis_client.zadd(waiting, {"other": seconds - 10})
 
     fields = {"id": "run-1", "started": IN_2036, "finished": IN_2036 + 5, "status": "passed"}
-    carry(apply(Batch(run=runs.finished(fields, config, b"profile")), config))
+    execute(apply(Batch(run=runs.finished(fields, config, b"profile")), config))
 
     scores = dict(redis_client.zrange(waiting, 0, -1, withscores=True))
     assert {b"other", b"run-1"} == scores.keys()
-    assert seconds <= scores[b"run-1"] <= seconds + lists.ORPHANED_S
+    assert seconds <= scores[b"run-1"] <= seconds + indexes.ORPHANED_S
 
 
 def corrected(
-    path: Path, server: str, carry: Carry, now: float, is_live: bool = True
+    path: Path, server: str, execute: Carry, now: float, is_live: bool = True
 ) -> tuple[dict[str, str], float]:
     """Deliver a spool by a machine whose clock says `now`; return the run's record and the time of its point."""
-    delivery = Delivery(path, Config(redis_url=server), carry, syncs=is_live, now=lambda: now)
+    delivery = Delivery(path, Config(redis_url=server), execute, syncs=is_live, now=lambda: now)
     delivery.finish()
-    (entry,) = carry(query.history(NAMESPACE, "test::a.py::b", 10))
-    return carry(runs.run(NAMESPACE, delivery.story.run_id)), entry.timestamp
+    (entry,) = execute(query.history(NAMESPACE, "test::a.py::b", 10))
+    return execute(runs.run(NAMESPACE, delivery.builder.run_id)), entry.timestamp
 
 
 @pytest.mark.parametrize("wrong", [IN_2012, IN_2036], ids=["2012", "2036"])
 @pytest.mark.parametrize("is_live", [True, False])
 def test_a_machine_whose_clock_is_wrong_is_corrected(
-    tmp_path: Path, server: str, carry: Carry, wrong: float, is_live: bool
+    tmp_path: Path, server: str, execute: Carry, wrong: float, is_live: bool
 ) -> None:
     """By what it lacks to the server's: run, end and points, now and as an undelivered run."""
     started = float(redis.run(clock(), *[redis.connect(server)] * 2)) - 100
     path = spool(tmp_path / "spool", FAILED, started=wrong, pid=1, host=os.uname().nodename)
 
-    stored, point = corrected(path, server, carry, wrong + 100, is_live)
+    stored, point = corrected(path, server, execute, wrong + 100, is_live)
 
     found = [float(stored["started"]), float(stored["finished"]) - 60, point - 0.5]
     assert [pytest.approx(started, abs=5)] * 3 == found
@@ -194,13 +194,13 @@ def test_a_machine_whose_clock_is_wrong_is_corrected(
 
 @pytest.mark.parametrize("now", [IN_2012, IN_2036], ids=["2012", "2036"])
 def test_a_run_of_before_the_clock_was_moved_keeps_its_time(
-    tmp_path: Path, server: str, carry: Carry, now: float
+    tmp_path: Path, server: str, execute: Carry, now: float
 ) -> None:
     """It waited, and the machine has lost its clock since."""
     started = time.time() - 3600
     path = spool(tmp_path / "spool", FAILED, started=started, pid=1, host=os.uname().nodename)
 
-    stored, point = corrected(path, server, carry, now, is_live=False)
+    stored, point = corrected(path, server, execute, now, is_live=False)
 
     assert [pytest.approx(started), pytest.approx(started + 0.5)] == [float(stored["started"]), point]
 
@@ -229,12 +229,12 @@ def test_a_run_is_of_the_clock_that_it_is_closer_to(started: float, now: float, 
 
 @pytest.mark.parametrize("told", [{"host": "elsewhere", "pid": 1}, {}], ids=["another machine's", "a report's"])
 def test_a_run_of_another_clock_is_not_corrected(
-    tmp_path: Path, server: str, carry: Carry, told: dict[str, Any]
+    tmp_path: Path, server: str, execute: Carry, told: dict[str, Any]
 ) -> None:
     """What this machine's clock lacks says nothing of it."""
     path = spool(tmp_path / "spool", FAILED, started=IN_2012, **told)
 
-    assert IN_2012 == float(corrected(path, server, carry, IN_2012 + 100)[0]["started"])
+    assert IN_2012 == float(corrected(path, server, execute, IN_2012 + 100)[0]["started"])
 
 
 @pytest.mark.parametrize(
@@ -244,7 +244,7 @@ def test_a_run_of_another_clock_is_not_corrected(
 def test_only_a_spool_that_may_have_been_delivered_is_put_aside(
     tmp_path: Path,
     redis_client: Redis,
-    carry: Carry,
+    execute: Carry,
     monkeypatch: pytest.MonkeyPatch,
     age_days: int,
     is_known: bool,
@@ -253,12 +253,12 @@ def test_only_a_spool_that_may_have_been_delivered_is_put_aside(
     """The server knows a run for a year and a cursor for a month; before 2026 there were no spools."""
     path = spool(tmp_path / "spool", FAILED, started=max(0.0, time.time() - age_days * runs.DAY_S))
     if is_known:
-        drain_one(path, Config(), carry, force=True)
+        drain_one(path, Config(), execute, force=True)
         redis_client.delete(*redis_client.keys(f"{NAMESPACE}::CURSOR::*"))
     # 500 days ago, as it will be in 2027.
-    monkeypatch.setattr(leftovers, "FIRST_SPOOL", time.time() - 500 * runs.DAY_S)
+    monkeypatch.setattr(draining, "FIRST_SPOOL", time.time() - 500 * runs.DAY_S)
 
-    drained = drain_one(path, Config(), carry)
+    drained = drain_one(path, Config(), execute)
 
     assert is_put_aside == ("akastats drain --force" in drained.left) == (not drained.complete)
     assert (None if is_put_aside else b"1") == redis_client.get(f"{NAMESPACE}::COUNT::test::a.py::b")

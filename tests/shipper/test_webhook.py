@@ -14,8 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from akastats.analysis.slowdown import Change
-from akastats.analysis.verdicts import JudgedChange, JudgedTest, Verdicts
+from akastats.model.verdicts import Change, ChangeVerdict, UnhealthyTest, Verdicts
 from akastats.shipper import webhook
 from akastats.shipper.webhook import news, post
 
@@ -23,12 +22,12 @@ from akastats.shipper.webhook import news, post
 def change(label="test::a", before=0.1, after=0.5, is_new=True):
     """Return a change of a duration."""
     found = Change(label, "e", before, after, 4.0, 6.0, "r1", "r2", "r3", 6, 1e-9, 0.99)
-    return JudgedChange(found, is_new)
+    return ChangeVerdict(found, is_new)
 
 
 def flaky(nodeid="a", state="flaky", is_new=True):
     """Return a test that is not healthy."""
-    return JudgedTest(nodeid, state, 0.1, 0.0, 0.2, 0.99, since="r1", is_new=is_new)
+    return UnhealthyTest(nodeid, state, 0.1, 0.0, 0.2, 0.99, since="r1", is_new=is_new)
 
 
 def verdicts(**more):

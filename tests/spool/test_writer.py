@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from akastats.errors import SpoolError
-from akastats.spool import places, writer
+from akastats.spool import directories, writer
 from akastats.spool.format import MAX_RECORD_BYTES
 from akastats.spool.reader import Reader
 from akastats.spool.writer import Writer
@@ -324,7 +324,7 @@ def test_a_directory_that_others_may_write_is_no_place_of_ours(
 ) -> None:
     """Below the temporary directory another user may have made ours before us."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    (shared,) = places.others(Path("/project/.akastats/spool"), {})
+    (shared,) = directories.others(Path("/project/.akastats/spool"), {})
     home = shared.parent.parent
     home.mkdir()
     home.chmod(0o777)
@@ -343,10 +343,10 @@ def test_places_apart_from_the_project_are_found_from_any_of_them(
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     environ = {"HOME": "/home/anna"}
 
-    first, second, third = places.candidates(Path("/project/.akastats"), environ)
+    first, second, third = directories.candidates(Path("/project/.akastats"), environ)
 
     assert [[second, third], [third], [second]] == [
-        places.others(place, environ) for place in (first, second, third)
+        directories.others(place, environ) for place in (first, second, third)
     ]
 
 

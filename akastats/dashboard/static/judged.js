@@ -9,7 +9,7 @@ import { nothing } from "./parts.js";
 import { asked, goWith, isAsked, remember, to } from "./place.js";
 import { breakable, commitId, momentOf, runById, testLink } from "./words.js";
 
-/** A test on fewer commits is only new: as akastats/analysis/flaky.py. */
+/** A test on fewer commits is only new: as akastats/analysis/flakiness/classification.py. */
 const LEAST_COMMITS = 5;
 
 /** Return the suite whose verdicts are looked at: the address's, else the newest run's; empty: of runs without one. */

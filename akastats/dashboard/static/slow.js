@@ -8,7 +8,7 @@ import { to } from "./place.js";
 import { filledTable } from "./table.js";
 import { testLink } from "./words.js";
 
-// As akastats/analysis/compare.py has it: fast tests vary by tenths from run to run, slow ones by milliseconds.
+// As akastats/analysis/comparison.py has it: fast tests vary by tenths from run to run, slow ones by milliseconds.
 const [LEAST_SHARE, LEAST_US] = [0.1, 20_000];
 
 /** Return a run's slowest tests as a table. */

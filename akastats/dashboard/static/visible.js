@@ -1,6 +1,6 @@
 /** Text of strangers, fit to be shown: what would not be seen as itself is written as an escape. Pure. */
 
-// Control, format (bidi among them), surrogate, private use, line and paragraph ends: as akastats/visible.py.
+// Control, format (bidi among them), surrogate, private use, line and paragraph ends: as akastats/formatting.py.
 const HIDDEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/gu;
 const SHORT = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 

@@ -1,0 +1,180 @@
+"""Which tests became slower or faster, since which run, by how much. Points in, verdicts out.
+
+Per environment class: the logarithm of each duration, less its run's pace, is a series whose levels are
+compared. Fixtures, files and a user's own durations are series like a test's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import exp, log
+from operator import sub
+
+from akastats.analysis.durations.changepoints import MIN_AFTER, MIN_BEFORE, Limits, Shift, shifts, upper_tail
+from akastats.analysis.durations.machine_speed import Series, paces, sample, zeros_if_unknown
+from akastats.model.verdicts import OFFSET, Change
+
+#: Seconds by which a level must change at least.
+LEAST_SECONDS = 0.02
+#: Points that a test needs in an environment class before anything is said of it.
+MIN_HISTORY = MIN_BEFORE + MIN_AFTER
+#: The normal deviate of a 95 % interval.
+TWO_SIDED_95 = 1.96
+LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedRun:
+    """A run and the class of environment it was in: only runs of one class are compared."""
+
+    id: str
+    environment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Durations:
+    """What one test took: seconds, and the positions of its runs among all runs judged, ascending."""
+
+    runs: Sequence[int]
+    seconds: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What all series of a suite say.
+
+    `suite` are the changes of the pace, with an empty label, in seconds of all tests together: what slows
+    everything down is seen there and nowhere else. `paces` holds for each run its factor against the usual, None
+    where too few tests are known. `undecided` counts the series whose history is too short in each class.
+    """
+
+    changes: tuple[Change, ...]
+    suite: tuple[Change, ...]
+    paces: tuple[float | None, ...]
+    undecided: int
+
+
+def environment_class(
+    *, suite: str, workers: int, provider: str | None, host: str, cpu_count: int, python: str
+) -> str:
+    """Name the class of a run's environment: one name for all runs whose durations may be compared.
+
+    Hosts of a CI provider are one machine each and so count by their size; others by their name. Workers
+    count by powers of two.
+    """
+    crowd = 1 << max(0, workers - 1).bit_length()
+    place = f"{provider}-{cpu_count}" if provider else host
+    named = (suite, f"n{crowd}", place, ".".join(python.split(".")[:2]))
+    return "/".join(part for part in named if part)
+
+
+def judge(runs: Sequence[JudgedRun], durations: Mapping[str, Durations], limits: Limits = LIMITS) -> Judgement:
+    """Judge every series by what is known up to the newest run, the last; nothing is kept between calls."""
+    changes: list[Change] = []
+    suite: list[Change] = []
+    factors: list[float | None] = [None] * len(runs)
+    undecided: dict[str, bool] = dict.fromkeys(durations, True)
+    for environment in dict.fromkeys(run.environment for run in runs):
+        known = _Environment(runs, environment, durations)
+        known.tell_paces(factors)
+        suite.extend(known.suite_changes(limits))
+        for label, found in known.changes(limits):
+            undecided[label] = False
+            changes.extend(found)
+    return Judgement(tuple(changes), tuple(suite), tuple(factors), sum(undecided.values()))
+
+
+class _Environment:
+    """The series of one environment class and the paces of its runs."""
+
+    def __init__(self, runs: Sequence[JudgedRun], name: str, durations: Mapping[str, Durations]) -> None:
+        self.name = name
+        self.runs = runs
+        self.only = {at for at, run in enumerate(runs) if run.environment == name}
+        self.durations = durations
+        asked = sample([label for label, series in durations.items() if len(series.runs) >= MIN_BEFORE])
+        self.known_paces = paces((self._logs(durations[label]) for label in asked), len(runs))
+        self.paces = zeros_if_unknown(self.known_paces)
+        # Most tests ran each time, and so each has these.
+        self.told = [pace for pace in self.paces if pace is not None]
+
+    def tell_paces(self, factors: list[float | None]) -> None:
+        """Set the machine speed factor of each run of the class; `None` in a suite that is too small."""
+        for at in self.only:
+            pace = self.known_paces[at]
+            factors[at] = None if pace is None else exp(pace)
+
+    def _points(self, series: Durations) -> tuple[Sequence[int], Sequence[float]]:
+        """The points of a series in this class; none of what has a negative value and so is no duration."""
+        if not series.seconds or min(series.seconds) < 0:
+            return (), ()
+        if len(self.only) == len(self.runs):
+            return series.runs, series.seconds
+        pairs = [pair for pair in zip(series.runs, series.seconds, strict=True) if pair[0] in self.only]
+        return [at for at, _ in pairs], [seconds for _, seconds in pairs]
+
+    def _logs(self, series: Durations) -> Series:
+        at, seconds = self._points(series)
+        return at, [log(value + OFFSET) for value in seconds]
+
+    def suite_changes(self, limits: Limits) -> Iterator[Change]:
+        """Changes of the pace, in seconds of all tests together."""
+        at = [run for run in sorted(self.only) if self.paces[run] is not None]
+        values = [pace for run in at if (pace := self.paces[run]) is not None]
+        found = shifts(values, limits)
+        total = sum(_usual(self._points(series)[1]) for series in self.durations.values()) if found else 0.0
+        for shift in found:
+            yield self._change("", at, shift, total, limits)
+
+    def changes(self, limits: Limits) -> Iterator[tuple[str, list[Change]]]:
+        """Each series that has history enough, with its changes."""
+        for label, series in self.durations.items():
+            at, seconds = self._points(series)
+            if len(at) < MIN_HISTORY:
+                continue
+            # Most tests of most suites end here: what never differed by so much did not change by it.
+            if max(seconds) - min(seconds) < LEAST_SECONDS:
+                yield label, []
+                continue
+            yield label, self._changes_of(label, at, seconds, limits)
+
+    def _changes_of(self, label: str, at: Sequence[int], seconds: Sequence[float], limits: Limits) -> list[Change]:
+        paces = self.told
+        if not len(at) == len(paces) == len(self.runs):
+            known = [place for place, run in enumerate(at) if self.paces[run] is not None]
+            at, seconds = [at[place] for place in known], [seconds[place] for place in known]
+            paces = [pace for run in at if (pace := self.paces[run]) is not None]
+        logs = map(log, [value + OFFSET for value in seconds])
+        values = list(map(sub, logs, paces))
+        found = (self._change(label, at, shift, 1.0, limits) for shift in shifts(values, limits))
+        return [change for change in found if abs(change.after - change.before) >= LEAST_SECONDS]
+
+    def _change(self, label: str, at: Sequence[int], shift: Shift, scale: float, limits: Limits) -> Change:
+        size = shift.after - shift.before
+        reach = TWO_SIDED_95 * shift.error
+        since, run, until = (
+            self.runs[at[place]].id for place in (max(0, shift.first - 1), shift.position, shift.last)
+        )
+        return Change(
+            label=label,
+            environment=self.name,
+            before=_seconds(shift.before, scale),
+            after=_seconds(shift.after, scale),
+            low=exp(size - reach),
+            high=exp(size + reach),
+            since=since,
+            run=run,
+            until=until,
+            runs_after=shift.points,
+            p=shift.p,
+            confidence=1 - upper_tail((abs(size) - limits.shift) / shift.error, shift.freedom),
+        )
+
+
+def _seconds(level: float, scale: float) -> float:
+    return max(0.0, scale * exp(level) - OFFSET)
+
+
+def _usual(seconds: Sequence[float]) -> float:
+    return sorted(seconds)[len(seconds) // 2] if seconds else 0.0

@@ -1,0 +1,50 @@
+"""How fast a run was as a whole, against the same tests' other runs: what all tests share is the machine's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from operator import sub
+
+from akastats.analysis.durations.changepoints import MIN_BEFORE, median
+
+#: Known tests that a run must have before its pace is told from one test's own change.
+MIN_TESTS = 10
+#: Tests that are asked at most: the error of the median is then 1.25 / sqrt(1000), 4 % of one test's noise.
+MAX_TESTS = 1000
+#: Rounds of the median polish (Tukey, Exploratory Data Analysis, 1977): a third moved no pace by 0.1 %.
+ROUNDS = 2
+
+#: One test's runs (positions, ascending) and the natural logarithms of its durations there.
+Series = tuple[Sequence[int], Sequence[float]]
+
+
+def paces(tests: Iterable[Series], runs: int) -> list[float | None]:
+    """Return for each run the median logarithm of its tests' durations over their usual; None where unknown.
+
+    Unknown is a run with fewer than MIN_TESTS tests that have a history.
+    """
+    known = [test for test in tests if len(test[0]) >= MIN_BEFORE]
+    found: list[float | None] = [0.0] * runs
+    for _ in range(ROUNDS):
+        found = _round(known, found)
+    return found
+
+
+def zeros_if_unknown(found: Sequence[float | None]) -> Sequence[float | None]:
+    """Return the machine speed factors, or 0 for each run of a suite that is too small to have any."""
+    return found if any(pace is not None for pace in found) else [0.0] * len(found)
+
+
+def _round(tests: Sequence[Series], found: Sequence[float | None]) -> list[float | None]:
+    by_run: list[list[float]] = [[] for _ in found]
+    shared = [pace or 0.0 for pace in found]
+    for at, logs in tests:
+        usual = median(list(map(sub, logs, map(shared.__getitem__, at))))
+        for run, value in zip(at, logs, strict=True):
+            by_run[run].append(value - usual)
+    return [median(shares) if len(shares) >= MIN_TESTS else None for shares in by_run]
+
+
+def sample(labels: Sequence[str]) -> Sequence[str]:
+    """At most MAX_TESTS of the labels, evenly, and the same ones each time."""
+    return labels[:: -(-len(labels) // MAX_TESTS) or 1]

@@ -1,0 +1,115 @@
+"""What each failure of a run is, by what its base did. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from akastats.analysis.failures.labels import Label, label_failure
+from akastats.analysis.flakiness.classification import LEAST_COMMITS
+from akastats.analysis.flakiness.evidence import Streams, current_environments, judge_streams, streams_of
+from akastats.analysis.flakiness.outages import Outages
+from akastats.analysis.run_records import FAILING, RunRecord, evidence_of
+from akastats.model.environment import Environment
+from akastats.model.verdicts import FailureVerdict, UnhealthyTest
+
+#: So many failures of a run are judged one by one.
+MOST_FAILURES = 2000
+
+
+@dataclass(frozen=True)
+class _History:
+    """History of the base before a run: results of the failing tests, with the evidence of flakiness separate.
+
+    `current` are the environments that the base still has.
+    """
+
+    streams: Mapping[str, Streams]
+    evidence: Mapping[str, Streams]
+    unusual: Outages
+    current: frozenset[Environment]
+
+
+def judged_failures(
+    run: RunRecord,
+    base: Sequence[RunRecord],
+    unusual: Outages,
+    quarantined: Collection[str],
+    own: Sequence[RunRecord] = (),
+) -> tuple[FailureVerdict, ...]:
+    """Return the tests that failed in `run`, in the order they ended, labelled by the runs of its base before it.
+
+    Without any run of a base there is nothing to judge by, and only what is quarantined has a label. `own` are
+    earlier runs of its branch, in which jobs of the same build are looked for.
+    """
+    failed = run.failed()[:MOST_FAILURES]
+    streams, evidence = streams_of(base, failed), streams_of(evidence_of(base), failed)
+    history = _History(streams, evidence, unusual, current_environments(base))
+    attempts = _attempts(run, base)
+    legs = Counter(nodeid for leg in _legs_of(run, [*base, *own]) for nodeid in leg.failed())
+    return tuple(
+        FailureVerdict(nodeid, "quarantined")
+        if nodeid in quarantined
+        else _failure(run, nodeid, history, attempts.get(nodeid, 1), legs[nodeid])
+        if base
+        else FailureVerdict(nodeid, None)
+        for nodeid in failed
+    )
+
+
+def _legs_of(run: RunRecord, records: Iterable[RunRecord]) -> list[RunRecord]:
+    return [record for record in records if run.facts.is_leg_of(record.facts)]
+
+
+def _attempts(run: RunRecord, base: Sequence[RunRecord]) -> Mapping[str, int]:
+    """Count the attempts in a row, up to the last, that failed on this run's commit and in its environment."""
+    commit, environment = run.facts.commit, run.facts.ran_in
+    alike = [
+        record
+        for record in base
+        if commit
+        and (record.facts.commit, record.facts.ran_in) == (commit, environment)
+        and not run.facts.is_leg_of(record.facts)
+    ]
+    found: dict[str, int] = {}
+    for record in (*alike, run):
+        for nodeid, letter in zip(record.nodeids, record.letters, strict=True):
+            found[nodeid] = found.get(nodeid, 0) + 1 if letter in FAILING else 0
+    return found
+
+
+def _failure(run: RunRecord, nodeid: str, history: _History, attempts: int, failing_legs: int) -> FailureVerdict:
+    """Label one failure; `failing_legs` counts failed jobs of its build, indistinguishable from its own.
+
+    A test that failed in one of several equal jobs of the base's newest build may fail in one of them again.
+    """
+    streams, evidence = (_comparable(of.get(nodeid, {}), run) for of in (history.streams, history.evidence))
+    known = judge_streams(evidence, nodeid, history.unusual, history.current) if evidence else None
+    before = max((stream.failing_legs(run.facts) for stream in streams.values()), default=0)
+    told: Label = label_failure(known, attempts=attempts, fails_on_base=failing_legs < before)
+    return FailureVerdict(nodeid, told.kind, None if told.rate is None else round(told.rate, 4))
+
+
+def _comparable(streams: Streams, run: RunRecord) -> Streams:
+    """Return the results in the run's own environment; without a history there, those in all others."""
+    own = streams.get(run.facts.ran_in)
+    commits = {result.facts.commit or result.facts.id for result in own.results} if own else ()
+    return {run.facts.ran_in: own} if own and len(commits) >= LEAST_COMMITS else streams
+
+
+def agreeing(
+    failures: Sequence[FailureVerdict], states: Mapping[str, UnhealthyTest]
+) -> tuple[FailureVerdict, ...]:
+    """Return failures with the rates of the test states after their run; new failures stay new."""
+    return tuple(_agreeing(failure, states.get(failure.nodeid)) for failure in failures)
+
+
+def _agreeing(failure: FailureVerdict, test: UnhealthyTest | None) -> FailureVerdict:
+    if test is None or failure.label not in ("known flaky", "also failing on base"):
+        return failure
+    if test.state == "flaky":
+        return FailureVerdict(failure.nodeid, "known flaky", test.rate)
+    if test.state == "broken":
+        return FailureVerdict(failure.nodeid, "also failing on base")
+    return failure

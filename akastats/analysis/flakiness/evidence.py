@@ -1,0 +1,196 @@
+"""Results of a test as evidence, separated by environment and limited to results that belong to one test. Pure.
+
+Two results prove flakiness only if nothing but chance differs between them. A job on another Python is another
+environment. Jobs of one build that no recorded value tells apart, and tests that share a node id, are ambiguous:
+for these only a rerun inside one run is proof. Where the code was not committed, not even that is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from akastats.analysis.flakiness.classification import MOST_EVIDENCE, Flakiness, Vote, judge, judged, verdicts_of
+from akastats.analysis.flakiness.outages import Outages
+from akastats.analysis.run_records import FAILING, MUTE, RERUN, RunFacts, RunRecord, places_of
+from akastats.model.environment import Environment
+from akastats.model.verdicts import State
+
+#: An environment that none of the newest N runs had is no longer tested, such as an old Python.
+LOOKED_FOR = 20
+#: States by priority: with several environments, the first of these counts for the test.
+_ORDER: Sequence[State] = ("flaky", "broken", "undecided", "healthy", "new")
+
+
+class Result(NamedTuple):
+    """The attempts of one test in one run, one letter per attempt, in time order; without skipped attempts."""
+
+    facts: RunFacts
+    letters: str
+
+    @property
+    def finals(self) -> int:
+        """Number of attempts that no rerun replaced: more than 1 where tests share a node id."""
+        return len(self.letters) - self.letters.count(RERUN)
+
+    @property
+    def is_failing(self) -> bool:
+        """Return whether the test failed in the end; of tests that share a node id, whether any did."""
+        return self.letters[-1] in FAILING or any(letter in FAILING for letter in self._final_letters)
+
+    @property
+    def contradicts(self) -> bool:
+        """Return whether a rerun inside the run ended otherwise than the attempt before it."""
+        is_rerun = self.finals == 1 and RERUN in self.letters
+        return is_rerun and self.letters[-1] not in FAILING and not self.facts.is_dirty
+
+    @property
+    def _final_letters(self) -> str:
+        return self.letters.replace(RERUN, "")
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Results of one test in one environment, in time order; see the module for `is_ambiguous`."""
+
+    results: Sequence[Result]
+    is_ambiguous: bool
+
+    @property
+    def votes(self) -> list[Vote]:
+        """The votes of all results."""
+        return [vote for result in self.results for vote in _votes(result, result.facts.commit)]
+
+    def judge(self, outages: Collection[str] = ()) -> Flakiness:
+        """Return the state of the test in this environment."""
+        return _judge_ambiguous(self.results, outages) if self.is_ambiguous else judge(self.votes, outages)
+
+    def failing_legs(self, facts: RunFacts) -> int:
+        """Count the newest indistinguishable runs before `facts` that failed, without its own legs.
+
+        0 where its newest commit passed; 1 where there is one failing run.
+        """
+        others = [result for result in self.results if not facts.is_leg_of(result.facts)]
+        if not others:
+            return 0
+        if not self.is_ambiguous:
+            return int(verdicts_of(Stream(others, False).votes)[-1].trial.still_failing)
+        newest = others[-1].facts
+        legs = [result for result in others if result is others[-1] or newest.is_leg_of(result.facts)]
+        return sum(result.is_failing for result in legs)
+
+
+#: The streams of one test by environment.
+Streams = Mapping[Environment, Stream]
+
+
+def streams_of(records: Sequence[RunRecord], tests: Collection[str]) -> dict[str, Streams]:
+    """Return the results of some tests by environment; tests that did not run have none."""
+    found: dict[str, list[Result]] = {nodeid: [] for nodeid in tests}
+    for record in records:
+        letters: dict[str, str] = {}
+        for at in places_of(record, found):
+            if record.letters[at] not in MUTE:
+                nodeid = record.nodeids[at]
+                letters[nodeid] = letters.get(nodeid, "") + record.letters[at]
+        for nodeid, attempts in letters.items():
+            found[nodeid].append(Result(record.facts, attempts))
+    return {nodeid: _streams(nodeid, results) for nodeid, results in found.items() if results}
+
+
+def _streams(nodeid: str, results: Sequence[Result]) -> Streams:
+    by_environment: dict[Environment, list[Result]] = {}
+    for result in results:
+        by_environment.setdefault(result.facts.ran_in, []).append(result)
+    # pytest leaves the path out of the ids of files outside of its root directory (its issue 9703).
+    is_ambiguous = nodeid.startswith("::") or any(result.finals > 1 for result in results)
+    return {
+        environment: Stream(some, is_ambiguous or any(map(_is_mixed, _legs(some))))
+        for environment, some in by_environment.items()
+    }
+
+
+def _legs(results: Sequence[Result]) -> Iterator[list[Result]]:
+    """Yield results in groups of indistinguishable runs; most groups have one run."""
+    groups: dict[str, list[Result]] = {}
+    for result in results:
+        groups.setdefault(result.facts.legs or result.facts.id, []).append(result)
+    yield from groups.values()
+
+
+def _is_mixed(legs: Sequence[Result]) -> bool:
+    return len(legs) > 1 and len({result.is_failing for result in legs}) > 1
+
+
+def _votes(result: Result, commit: str | None) -> Iterator[Vote]:
+    run = result.facts.id
+    if result.finals > 1:
+        yield Vote(run, commit, result.is_failing)
+        return
+    has_failed = False
+    for letter in result.letters:
+        if has_failed and result.facts.is_dirty:
+            # Code that is not committed proves nothing, not even by a rerun inside its own run.
+            return
+        yield Vote(run, commit, letter in FAILING, has_failed)
+        has_failed = has_failed or letter in FAILING
+
+
+def _judge_ambiguous(results: Sequence[Result], outages: Collection[str]) -> Flakiness:
+    """Return the state by reruns inside runs, and by groups of legs whose results agree.
+
+    A group counts once, so that three failing legs of one commit are not a breakage of three commits.
+    """
+    votes = [vote for legs in _legs(results) for vote in _agreed(legs)]
+    found = judge(votes, outages) if votes else judged("undecided")
+    is_mixed_now = _is_mixed([*_legs(results)][-1])
+    is_proven = any(result.contradicts for result in results if result.facts.id not in outages)
+    if found.state == "broken" or (found.state == "flaky" and is_proven):
+        return found
+    if found.state != "flaky" and votes and not is_mixed_now:
+        return found
+    failing = tuple(dict.fromkeys(result.facts.id for result in results if result.is_failing))
+    evidence = failing[: -MOST_EVIDENCE - 1 : -1]
+    return replace(found, state="undecided", probability=0.0, evidence=evidence, failing=failing)
+
+
+def _agreed(legs: Sequence[Result]) -> Iterator[Vote]:
+    if _is_mixed(legs):
+        legs = [result for result in legs if result.contradicts]
+    elif not any(result.contradicts for result in legs):
+        legs = legs[:1]
+    for result in legs:
+        yield from _votes(result, None)
+
+
+def current_environments(records: Sequence[RunRecord]) -> frozenset[Environment]:
+    """Return the environments that the newest runs had, the last of `records` among them."""
+    found = [record.facts.ran_in for record in records]
+    return frozenset(found[-max(LOOKED_FOR, 2 * len(set(found))) :])
+
+
+def judge_streams(streams: Streams, nodeid: str, unusual: Outages, current: Collection[Environment]) -> Flakiness:
+    """Return the state of a test over the environments that are still tested."""
+    chosen = [stream for environment, stream in streams.items() if environment in current] or [*streams.values()]
+    return combined([stream.judge(unusual.about(nodeid)) for stream in chosen])
+
+
+def combined(found: Sequence[Flakiness]) -> Flakiness:
+    """Combine the states of a test in its environments: return the state that needs attention first.
+
+    Rate and evidence are of the environments in which it is so.
+    """
+    state = next(state for state in _ORDER if any(each.state == state for each in found))
+    alike = [each for each in found if each.state == state]
+    if len(alike) == 1:
+        return alike[0]
+    # Run ids sort by time.
+    evidence = sorted({run for each in alike for run in each.evidence}, reverse=True)[:MOST_EVIDENCE]
+    return replace(
+        judged(state, sum(each.attempts for each in alike), sum(each.failures for each in alike)),
+        probability=max(each.probability for each in alike),
+        evidence=tuple(evidence),
+        segments=alike[0].segments,
+        failing=tuple(sorted({run for each in alike for run in each.failing})),
+    )

@@ -1,0 +1,108 @@
+"""Where the failure rate of a test changed: stretches of its history, each with a rate of its own. Pure.
+
+The score is the one of LUCI's change point analysis (chromium's luci-go, analysis/internal/changepoints): the
+failures of a stretch have the likelihood of a Beta-Bernoulli, once for "failed" and once for "still failing when
+tried again", and each change costs ln 1e-4. LUCI halves greedily, which overlooks a short breakage in the middle,
+whose two changes only pay together. Here the best of all divisions is found (optimal partitioning, Jackson et al.
+2005).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import accumulate
+from math import lgamma, log
+from typing import NamedTuple
+
+from akastats.analysis.flakiness.beta import log_beta
+
+#: What is expected of a failure rate, before anything is known, as parameters of a Beta; both are LUCI's.
+FAILED_PRIOR = (0.3, 0.5)
+STILL_FAILING_PRIOR = (0.5, 0.5)
+#: How likely a change is between two given commits; LUCI's too.
+CHANGE_PRIOR = 1e-4
+
+
+class Trial(NamedTuple):
+    """What became of a test on one commit: it failed (once at least), was tried again, never passed."""
+
+    failed: bool
+    repeated: bool = False
+    still_failing: bool = False
+
+
+def log_likelihood(failed: int, of: int, prior: tuple[float, float]) -> float:
+    """Return ln of how likely a given series with so many failures is, whatever the rate: Beta-Bernoulli."""
+    a, b = prior
+    return log_beta(a + failed, b + of - failed) - log_beta(a, b)
+
+
+def divide(trials: Sequence[Trial]) -> list[range]:
+    """Return the stretches of `trials`, in order, as ranges of their indexes; none for none.
+
+    Takes time by the square of how often the outcome changes: the likelihood is convex in a boundary's place
+    within equal trials, so boundaries only stand where something changes.
+    """
+    cuts = _changes(trials)
+    totals = _Totals(trials)
+    best, since = [0.0], [0]
+    for stop in range(1, len(cuts)):
+        scores = [
+            best[start] + totals.score(cuts[start], cuts[stop]) + (log(CHANGE_PRIOR) if start else 0.0)
+            for start in range(stop)
+        ]
+        best.append(max(scores))
+        since.append(scores.index(best[-1]))
+    return _walk_back(cuts, since)
+
+
+def _changes(trials: Sequence[Trial]) -> list[int]:
+    inner = [at for at in range(1, len(trials)) if trials[at] != trials[at - 1]]
+    return [0, *inner, len(trials)] if trials else [0]
+
+
+def _walk_back(cuts: Sequence[int], since: Sequence[int]) -> list[range]:
+    found = []
+    stop = len(cuts) - 1
+    while stop:
+        found.append(range(cuts[since[stop]], cuts[stop]))
+        stop = since[stop]
+    return found[::-1]
+
+
+class _Totals:
+    """Sums over the trials before each index, so that a stretch's score takes no loop."""
+
+    def __init__(self, trials: Sequence[Trial]) -> None:
+        self._failed = [0, *accumulate(int(each.failed) for each in trials)]
+        self._repeated = [0, *accumulate(int(each.failed and each.repeated) for each in trials)]
+        self._still = [0, *accumulate(int(each.repeated and each.still_failing) for each in trials)]
+        size = 1 << len(trials).bit_length()
+        self._failing, self._staying = (_logs(prior, size) for prior in (FAILED_PRIOR, STILL_FAILING_PRIOR))
+
+    def score(self, start: int, stop: int) -> float:
+        """Return ln of the likelihood of one stretch."""
+        score = self._failing.likelihood(self._failed[stop] - self._failed[start], stop - start)
+        repeated = self._repeated[stop] - self._repeated[start]
+        if repeated:
+            score += self._staying.likelihood(self._still[stop] - self._still[start], repeated)
+        return score
+
+
+class _Logs(NamedTuple):
+    """The terms of `log_likelihood` for all counts up to some size: six times as fast as computing them anew."""
+
+    failed: list[float]
+    passed: list[float]
+    both: list[float]
+
+    def likelihood(self, failed: int, of: int) -> float:
+        return self.failed[failed] + self.passed[of - failed] - self.both[of]
+
+
+@lru_cache(maxsize=32)
+def _logs(prior: tuple[float, float], size: int) -> _Logs:
+    a, b = prior
+    terms = [[lgamma(base + count) - lgamma(base) for count in range(size)] for base in (a, b, a + b)]
+    return _Logs(*terms)

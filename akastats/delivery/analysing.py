@@ -1,0 +1,125 @@
+"""Judging a run beside it: what came before is read while the tests run, the verdicts follow within a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+from akastats.analysis.analyse import judge
+from akastats.config import Config
+from akastats.delivery.spool_delivery import UNSOUND
+from akastats.errors import AkastatsError
+from akastats.model import verdicts
+from akastats.model.verdicts import Change, FailureLabel, Verdicts
+from akastats.queries import analysis_input
+from akastats.queries.analysis_input import Known
+from akastats.queries.quarantine import quarantined_during
+from akastats.queries.runs import Run, one
+from akastats.report.run_document import build_note, name_of
+from akastats.store import runs
+from akastats.store import verdicts as stored
+from akastats.store.requests import Operation
+
+#: What the terminal is told of each kind of news; the rest is counted.
+MOST_TOLD = 200
+#: Of runs that were delivered late so many are judged, the newest.
+MOST_LATE = 20
+_URGENCY: Sequence[FailureLabel | None] = ("new", None, "also failing on base", "known flaky", "quarantined")
+
+
+class Analyser:
+    """Judges runs of one namespace; `carry` carries out an operation on the server."""
+
+    def __init__(self, config: Config, execute: Callable[[Operation[Any]], Any]) -> None:
+        self._config = config
+        self._execute = execute
+        self._known = Known()
+        self._wanted: list[Run] | None = None
+        self._is_ready = False
+
+    def prepare(self, run_id: str) -> None:
+        """Take one step in reading what a run will be judged by: some 0.1 s at most, nothing once all is read."""
+        if self._is_ready:
+            return
+        try:
+            if self._wanted is None:
+                run = self._execute(one(self._config.namespace, run_id))
+                past = self._execute(analysis_input.past(self._config.namespace, run))
+                self._wanted = analysis_input.within_bounds(past.newest_first)
+            learnt = analysis_input.learn(self._config.namespace, self._wanted, self._known, steps=1)
+            self._is_ready = self._execute(learnt)
+        except AkastatsError:
+            # At the run's end it is read all the same, if the server answers then.
+            self._is_ready = True
+
+    def judge(self, run_id: str, quarantined: Collection[str] = ()) -> Verdicts:
+        """Judge a run that is applied and store its verdicts; raises `AkastatsError` where that cannot be."""
+        namespace = self._config.namespace
+        found = judge(self._execute(analysis_input.case_of(namespace, run_id, self._known, quarantined)))
+        ttl_s = self._config.run_days * runs.DAY_S
+        self._execute(stored.store(namespace, run_id, verdicts.pack(found), ttl_s))
+        return found
+
+
+def judge_late(config: Config, execute: Callable[[Operation[Any]], Any], run_ids: Sequence[str]) -> None:
+    """Judge the newest 20 of runs that were delivered late, oldest first: each is news for the next.
+
+    Those that have verdicts keep them, and one that cannot be judged stays without.
+    """
+    try:
+        newest = sorted(run_ids)[-MOST_LATE:]
+        judged = execute(stored.which(config.namespace, newest))
+    except (AkastatsError, *UNSOUND):
+        return
+    for run_id in newest:
+        if run_id not in judged:
+            try:
+                # Each with a memory of its own: they may be of as many branches.
+                run = execute(one(config.namespace, run_id))
+                Analyser(config, execute).judge(run_id, execute(quarantined_during(config.namespace, run)))
+            except (AkastatsError, *UNSOUND):
+                continue
+
+
+def told(found: Verdicts) -> dict[str, Any]:
+    """Return what the process of the tests is told of verdicts: plain built-ins, bounded."""
+    slower, flaky = verdicts.newly_slower(found), verdicts.newly_flaky(found)
+    # What somebody has to look at stands first.
+    failures = sorted(found.failures, key=lambda failure: _URGENCY.index(failure.label))
+    labels = [failure.label for failure in failures]
+    return {
+        "runs": found.runs,
+        "base": found.base,
+        "labels": {str(label): labels.count(label) for label in dict.fromkeys(labels) if label},
+        "unlabelled": labels.count(None),
+        "failures": [[each.nodeid, each.label, each.rate] for each in failures[:MOST_TOLD]],
+        "flaky": [[each.nodeid, each.rate] for each in flaky[:MOST_TOLD]],
+        "slower": [_slower(change) for change in slower[:MOST_TOLD]],
+        "suite": list(map(_slower, verdicts.suite_newly_slower(found))),
+        "over_budget": [
+            [each.nodeid, each.seconds, each.allowed, each.rule] for each in found.over_budget[:MOST_TOLD]
+        ],
+        "fixed": list(found.fixed[:MOST_TOLD]),
+        "news": {
+            "flaky": len(flaky),
+            "slower": len(slower),
+            "over_budget": len(found.over_budget),
+            "fixed": len(found.fixed),
+        },
+        "seconds": found.seconds,
+        "usual_seconds": found.usual_seconds,
+        "pace": found.pace,
+        "is_outage": verdicts.looks_like_outage(found),
+        "note": build_note(found),
+    }
+
+
+def _slower(change: Change) -> dict[str, Any]:
+    return {
+        "name": name_of(change.label),
+        "before": change.before,
+        "after": change.after,
+        "ratio": change.ratio,
+        "since": change.run,
+        "is_suspected": change.is_suspected,
+    }

@@ -1,0 +1,291 @@
+"""Add the runs of one server to another one, which began with the same history or with none.
+
+A run is added once: one that is over there is passed over, and of one that is known in part only the points that
+are missing are added. The cursors of the spools come along, so that a spool of such a run adds nothing later.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from akastats.config import Config
+from akastats.errors import NotFoundError
+from akastats.store import keys, query, runs
+from akastats.store.push import (
+    BATCH_BYTES,
+    BATCH_LABELS,
+    BATCH_POINTS,
+    CURSOR_TTL_S,
+    Batch,
+    Context,
+    Entry,
+    RunChange,
+    Step,
+    Write,
+    apply,
+)
+from akastats.store.requests import Operation, send_read, send_reads
+
+Carry = Callable[[Operation[Any]], Any]
+
+#: The producer whose cursor counts what has been merged: two merges at once would add a point twice.
+PRODUCER = "merge"
+
+# Clocks of a run and of its points are the same, but a point may be rounded up.
+MARGIN_S = 1.0
+# A page of newest points is read first: nearly all labels have no new ones.
+PAGE_POINTS = 100
+
+
+@dataclass(frozen=True)
+class Merged:
+    """Result of a merge: the ids of added runs, and the number of added points.
+
+    `known` counts runs that were there before (`known_ids`), `running` those in progress, which a later copy adds.
+    """
+
+    run_ids: tuple[str, ...] = ()
+    points: int = 0
+    known: int = 0
+    running: int = 0
+    known_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Selection:
+    """The runs to add: their stored fields by id, and the time span of each."""
+
+    fields: dict[str, dict[str, str]]
+    spans: tuple[tuple[float, float], ...] = ()
+    # Run ids by context; empty for a context that names no run.
+    run_of: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def since(self) -> float:
+        return min((start for start, _ in self.spans), default=float("inf"))
+
+    def has(self, timestamp: float, run_id: str) -> bool:
+        """Return whether a point is of these runs; one whose context names no run is, if it is in their time."""
+        if run_id:
+            return run_id in self.fields
+        return any(start <= timestamp <= end for start, end in self.spans)
+
+
+def merge(config: Config, source: Carry, target: Carry, advance: Callable[[int], object] = int) -> Merged:
+    """Add the runs that only `source` has to `target`; `advance` is called with the number of labels read.
+
+    Raises `ServerError`, and can be called again.
+    """
+    selection, known, running = _select(config, source, target)
+    points = 0
+    for labels in _labels(config, source) if selection.fields else ():
+        points += _merge_labels(config, source, target, selection, labels)
+        advance(len(labels))
+    for run_id in sorted(selection.fields):
+        _merge_run(config, source, target, selection.fields[run_id])
+    return Merged(tuple(sorted(selection.fields)), points, len(known), running, known)
+
+
+def _select(config: Config, source: Carry, target: Carry) -> tuple[_Selection, tuple[str, ...], int]:
+    ids = [runs.name_of(member) for member in source(_all_runs(config.namespace))]
+    fields = {run_id: stored for run_id in ids if (stored := _stored(config, source, run_id))}
+    there = target(runs.values(config.namespace, list(fields), ("status", "tests")))
+    running = {run_id for run_id, stored in fields.items() if stored.get("status") == "running"}
+    missing = {
+        run_id: stored
+        for run_id, stored in fields.items()
+        if run_id not in running and not _is_there(stored, there[run_id])
+    }
+    spans = [_span(stored) for stored in missing.values()]
+    known = tuple(sorted(fields.keys() - missing.keys() - running))
+    return _Selection(missing, tuple(spans)), known, len(running)
+
+
+def _all_runs(namespace: str) -> Operation[list[bytes]]:
+    found: list[bytes] = yield from send_read("ZRANGE", keys.runs(namespace), 0, -1)
+    return found
+
+
+def _stored(config: Config, source: Carry, run_id: str) -> dict[str, str]:
+    """Return the record of a run; empty if it has none, or one that another writer has left under its name."""
+    try:
+        stored = dict(source(runs.run(config.namespace, run_id)))
+    except NotFoundError:
+        return {}
+    is_run = stored.get("status") in runs.STATUSES and query.number(stored.get("started", "").encode()) is not None
+    return stored if is_run and stored["id"] == run_id else {}
+
+
+def _is_there(stored: Mapping[str, str], there: Mapping[str, str]) -> bool:
+    """Return whether the target has the same state of a run: over, or crashed at the same test."""
+    status = there.get("status", "running")
+    if status == "crashed":
+        return stored.get("status") == "crashed" and _tests(stored) <= _tests(there)
+    return status != "running"
+
+
+def _tests(stored: Mapping[str, str]) -> float:
+    return query.number(stored.get("tests", "").encode()) or 0.0
+
+
+def _span(stored: Mapping[str, str]) -> tuple[float, float]:
+    started = query.number(stored.get("started", "").encode()) or 0.0
+    finished = query.number(stored.get("finished", "").encode()) or started
+    return started - MARGIN_S, max(started, finished) + MARGIN_S
+
+
+def _labels(config: Config, source: Carry) -> Iterator[list[str]]:
+    after = ""
+    while True:
+        labels, after = source(query.label_page(config.namespace, "*", after, BATCH_LABELS))
+        if labels:
+            yield labels
+        if not after:
+            return
+
+
+def _merge_labels(
+    config: Config, source: Carry, target: Carry, selection: _Selection, labels: Sequence[str]
+) -> int:
+    """Add the points of some labels that the target lacks; return their number."""
+    found = source(_newest(config, labels, selection.since))
+    chosen = {label: of_runs for label in labels if (of_runs := _chosen(config, source, selection, found[label]))}
+    if not chosen:
+        return 0
+    # The cursor first: another merge that comes in between is seen by it.
+    at = target(runs.cursor(config.namespace, PRODUCER))
+    added, missing = 0, _lacking(config, target, chosen)
+    while any(missing.values()):
+        batch, rest = _packed(config, source, missing)
+        if not batch.entries:
+            break
+        end = str(int(at) + 1)
+        step = Step(keys.cursor(config.namespace, PRODUCER), at, end)
+        stands = target(apply(Batch(batch.entries, batch.contexts, step=step), config))
+        if stands == end:
+            added += sum(map(len, batch.entries.values()))
+        # Not looked up again after each batch: a full history keeps no older points, which would count once more.
+        at, missing = stands, rest if stands == end else _lacking(config, target, chosen)
+    return added
+
+
+def _lacking(config: Config, target: Carry, chosen: Mapping[str, list[bytes]]) -> dict[str, list[bytes]]:
+    """Return the points that the target lacks, by label."""
+    there = target(_histories(config.namespace, list(chosen)))
+    return {label: _minus(entries, there[label]) for label, entries in chosen.items()}
+
+
+def _newest(config: Config, labels: Sequence[str], since: float) -> Operation[dict[str, list[bytes]]]:
+    """Read the points of labels from a time on; longer histories in a second step."""
+    names = [keys.history(config.namespace, label) for label in labels]
+    pages = yield from send_reads([("LRANGE", name, 0, PAGE_POINTS - 1) for name in names])
+    found = dict(zip(labels, pages, strict=True))
+    longer = [label for label, page in found.items() if len(page) == PAGE_POINTS and _time(page[-1]) >= since]
+    found.update((yield from _histories(config.namespace, longer)))
+    return {label: [entry for entry in page if _time(entry) >= since] for label, page in found.items()}
+
+
+def _histories(namespace: str, labels: Sequence[str]) -> Operation[dict[str, list[bytes]]]:
+    replies = yield from send_reads([("LRANGE", keys.history(namespace, label), 0, -1) for label in labels])
+    return dict(zip(labels, replies, strict=True))
+
+
+def _time(entry: bytes) -> float:
+    return query.number(entry.partition(b";")[0]) or 0.0
+
+
+def _context_of(entry: bytes) -> str:
+    return entry.rpartition(b";")[2].decode("ascii", "replace")
+
+
+def _chosen(config: Config, source: Carry, selection: _Selection, entries: Sequence[bytes]) -> list[bytes]:
+    """Return the entries of the selected runs."""
+    unread = {_context_of(entry) for entry in entries} - selection.run_of.keys() - {""}
+    if unread:
+        texts = source(query.contexts(config.namespace, unread))
+        selection.run_of.update({id_: _run_named(texts.get(id_, b"")) for id_ in unread})
+    return [
+        entry for entry in entries if selection.has(_time(entry), selection.run_of.get(_context_of(entry), ""))
+    ]
+
+
+def _run_named(context: bytes) -> str:
+    """Return the run that a context names; empty if it names none."""
+    if not context.startswith(b"{"):
+        return ""
+    try:
+        told = json.loads(context)
+    except (ValueError, RecursionError):
+        return ""
+    named = told.get("run") if isinstance(told, dict) else None
+    return named if isinstance(named, str) else ""
+
+
+def _minus(entries: Sequence[bytes], there: Sequence[bytes]) -> list[bytes]:
+    """Return the missing entries, with the missing number of equal ones."""
+    left = Counter(there)
+    missing = []
+    for entry in entries:
+        if left[entry] > 0:
+            left[entry] -= 1
+        else:
+            missing.append(entry)
+    return missing
+
+
+def _packed(
+    config: Config, source: Carry, missing: Mapping[str, list[bytes]]
+) -> tuple[Batch, dict[str, list[bytes]]]:
+    """Return a batch of missing points, and the points that are left."""
+    contexts = _contexts(config, source, missing)
+    rest = {label: [*entries] for label, entries in missing.items()}
+    batch, size, count = Batch(), 0, 0
+    for label, entries in rest.items():
+        # A history has the newest first, a batch the oldest.
+        while entries and count < BATCH_POINTS and size < BATCH_BYTES:
+            entry = entries.pop()
+            point = query.point(label, entry)
+            if point is None:
+                continue
+            id_ = _context_of(entry)
+            batch.entries.setdefault(label, []).append(Entry(point.timestamp, point.value, id_))
+            context = contexts.get(id_)
+            if context is not None and id_ not in batch.contexts:
+                batch.contexts[id_] = context
+                size += len(context.bytes)
+            size, count = size + len(label) + 64, count + 1
+    return batch, rest
+
+
+def _contexts(config: Config, source: Carry, missing: Mapping[str, Sequence[bytes]]) -> dict[str, Context]:
+    """Read the contexts of the missing points, with their times to live."""
+    newest = [entry for entries in missing.values() for entry in entries[-BATCH_POINTS:]]
+    ids = sorted({_context_of(entry) for entry in newest} - {""})
+    texts = source(query.contexts(config.namespace, ids))
+    lives = source(_lives(config.namespace, list(texts)))
+    return {id_: Context(id_, text, max(int(lives[id_]), keys.LABEL_TTL_S)) for id_, text in texts.items()}
+
+
+def _lives(namespace: str, ids: Sequence[str]) -> Operation[dict[str, int]]:
+    replies = yield from send_reads([("TTL", keys.context(namespace, id_)) for id_ in ids])
+    return dict(zip(ids, replies, strict=True))
+
+
+def _merge_run(config: Config, source: Carry, target: Carry, fields: Mapping[str, str]) -> None:
+    """Write the record and profile of a run after its points, and the cursor of its spool."""
+    try:
+        content = source(runs.profile(config.namespace, fields["id"]))
+    except NotFoundError:
+        content = None
+    change = runs.merged(dict(fields), config, content)
+    producer = fields.get("producer", "")
+    applied = source(runs.cursor(config.namespace, producer)) if producer else "0"
+    if applied != "0":
+        cursor = keys.cursor(config.namespace, producer)
+        note = Write("SET", cursor, (applied, "EX", CURSOR_TTL_S))
+        change = RunChange(change.key, change.replaceable, (*change.writes, note))
+    target(apply(Batch(run=change), config))

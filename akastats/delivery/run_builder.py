@@ -1,0 +1,338 @@
+"""From spool records to results and points. Pure: no clock, no file, no server.
+
+A `Story` is told the records of one spool in order and says what each adds. It says the same whenever it is
+told the same, so that a spool can be delivered in any pieces, by anyone, any number of times.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import Any, NamedTuple
+
+from akastats.model.fingerprint import PROCESS_CRASH, WORKER_CRASH, class_in, fingerprint
+from akastats.model.points import check_label, check_value
+from akastats.model.results import Budget, Error, FixtureResult, TestResult, budget_of, fitting, label
+from akastats.spool.format import FAILED, PHASES, RERUN, SKIPPED, XFAILED, XPASSED, Record
+from akastats.store.push import Context, Entry, context_of
+
+#: Distinct tracebacks that are kept of one run; further failures share one with their fingerprint, or class.
+MAX_TRACEBACKS = 200
+
+
+@dataclass(frozen=True)
+class Retention:
+    """For how long (seconds) contexts are kept."""
+
+    outcomes_s: int
+    tracebacks_s: int
+
+
+class AddedPoint(NamedTuple):
+    """A point that a record adds, with the contexts that must be stored for it."""
+
+    label: str
+    entry: Entry
+    contexts: tuple[Context, ...] = ()
+
+
+@dataclass
+class RunBuilder:
+    """One run as its spool tells it, so far."""
+
+    keeping: Retention
+    header: dict[str, Any] = field(default_factory=dict)
+    results: list[TestResult] = field(default_factory=list)
+    errors: list[Error] = field(default_factory=list)
+    budgets: dict[str, Budget] = field(default_factory=dict)
+    fixtures: dict[tuple[str, str], FixtureResult] = field(default_factory=dict)
+    collected: dict[str, dict[str, float]] = field(default_factory=dict)
+    uncollected: set[str] = field(default_factory=set)
+    # How many tests pytest will run, once they are collected; 0 until then.
+    planned: int = 0
+    running: dict[str, float] = field(default_factory=dict)
+    end: dict[str, Any] | None = None
+    # Tests that were running when the process died; empty until `crash` is called.
+    died_in: tuple[str, ...] = ()
+    last_time: float = 0.0
+    # What these hold is bounded by the tests that are running, or by the tracebacks that are kept: ids, no texts.
+    _subtests: dict[tuple[str, str], int] = field(default_factory=dict)
+    _fingerprints: dict[str, str] = field(default_factory=dict)
+    _shared: dict[str, str] = field(default_factory=dict)
+    _stats: dict[str, dict[str, None]] = field(default_factory=dict)
+    _last_error: dict[tuple[str, str], str] = field(default_factory=dict)
+    _crash_points: list[AddedPoint] | None = None
+    _abouts: dict[tuple[str, str], Context] = field(default_factory=dict)
+
+    @property
+    def run_id(self) -> str:
+        """The run's id; empty before its first record."""
+        return str(self.header.get("id", ""))
+
+    def add(self, record: Record) -> list[AddedPoint]:
+        """Take one record in; return the points it adds. A kind of a later version adds nothing."""
+        kind, *content = record.content
+        take = getattr(self, f"_take_{kind}", None)
+        return list(take(*content)) if take else []
+
+    def _take_run(self, header: dict[str, Any]) -> Iterator[AddedPoint]:
+        self.header = header
+        self.last_time = float(header.get("started", 0.0))
+        return iter(())
+
+    def _take_began(self, nodeid: str, time_us: int) -> Iterator[AddedPoint]:
+        self.running[self._own(nodeid)] = time_us / 1e6
+        self.last_time = max(self.last_time, time_us / 1e6)
+        return iter(())
+
+    def _take_error(
+        self, nodeid: str, worker: str, phase: str, kind: str, raised: str, text: str, time_us: int
+    ) -> Iterator[AddedPoint]:
+        nodeid = self._own(nodeid)
+        now = time_us / 1e6
+        if kind == "failed" and not raised and (nodeid, worker) in self._subtests:
+            # pytest's own word for a test whose subtests failed; each of them has told its error.
+            return
+        text = _WORKER_LINE.sub("", text)
+        raised = WORKER_CRASH if kind == "crash" else raised or class_in(text)
+        told = kind if kind in ("crash", "subtest") else phase
+        traceback, contexts = self._note_error(nodeid, told, raised, text)
+        yield from _errors(raised, now, traceback, contexts)
+        if kind == "crash":
+            yield from self._crash(nodeid, worker, now, traceback)
+            return
+        if kind == "subtest":
+            self._subtests[nodeid, worker] = self._subtests.get((nodeid, worker), 0) + 1
+        self._last_error[nodeid, worker] = traceback
+
+    def _note_error(self, nodeid: str, phase: str, raised: str, text: str) -> tuple[str, tuple[Context, ...]]:
+        """Note a failure; return its traceback's id, and it itself if it is stored and no earlier one shared."""
+        context = context_of(text, self.keeping.tracebacks_s)
+        if context is None:
+            self.errors.append(Error(nodeid, phase, self._shared.get(raised, ""), raised, ""))
+            return self._shared.get(raised, ""), ()
+        known = self._fingerprints.get(context.id)
+        told = known or fingerprint(text, raised).id
+        if known is None and len(self._fingerprints) >= MAX_TRACEBACKS:
+            shared = self._shared.get(told) or self._shared.get(raised, "")
+            self.errors.append(Error(nodeid, phase, shared, raised, told))
+            return shared, ()
+        self._fingerprints[context.id] = told
+        self._shared[raised] = self._shared[told] = context.id
+        self.errors.append(Error(nodeid, phase, context.id, raised, told))
+        return context.id, (context,)
+
+    def _crash(self, nodeid: str, worker: str, now: float, traceback: str) -> Iterator[AddedPoint]:
+        began = self.running.pop(nodeid, now)
+        self._subtests.pop((nodeid, worker), None)
+        self._last_error.pop((nodeid, worker), None)
+        crashed = TestResult(nodeid, "failed", worker, began, 0.0, now - began, 0.0, ran=True)
+        yield from self._result(crashed, traceback)
+
+    def crash(self, died_at: float = 0.0) -> list[AddedPoint]:
+        """Record that the process died, at `died_at` (epoch seconds) if known; return the points that this adds.
+
+        The test that was running has failed. Of several, under pytest-xdist, nobody knows which one was the cause:
+        they are named and get no attempt. The points of the first call are returned by every later one.
+        """
+        if self._crash_points is None:
+            self.died_in = tuple(sorted(self.running))
+            self.last_time = max(self.last_time, died_at)
+            self._crash_points = list(self._fail_running(*self.died_in)) if len(self.running) == 1 else []
+        return self._crash_points
+
+    def _fail_running(self, nodeid: str) -> Iterator[AddedPoint]:
+        began, now = self.running[nodeid], self.last_time
+        text = f"the process of the tests died while running {nodeid!r}"
+        traceback, contexts = self._note_error(nodeid, "crash", PROCESS_CRASH, text)
+        yield from _errors(PROCESS_CRASH, now, traceback, contexts)
+        yield from self._result(
+            TestResult(nodeid, "failed", "", began, 0.0, now - began, 0.0, ran=True), traceback
+        )
+
+    def _take_test(
+        self, nodeid: str, worker: str, letters: str, start_us: int, *durations_us: int
+    ) -> Iterator[AddedPoint]:
+        nodeid = self._own(nodeid)
+        self.running.pop(nodeid, None)
+        setup, call, teardown = [duration / 1e6 for duration in durations_us]
+        outcome = outcome_of(letters, self._subtests.pop((nodeid, worker), 0))
+        traceback = self._last_error.pop((nodeid, worker), "")
+        if outcome is None:
+            return
+        ran = letters[PHASES.index("call")] != "-"
+        stats = tuple(self._stats.pop(nodeid, ()))
+        result = TestResult(nodeid, outcome, worker, start_us / 1e6, setup, call, teardown, ran, stats)
+        yield from self._result(result, traceback)
+
+    def _result(self, result: TestResult, traceback: str) -> Iterator[AddedPoint]:
+        if not isfinite(result.end * 1e6):
+            raise ValueError("a test ends at some time")
+        self.results.append(result)
+        self.last_time = max(self.last_time, result.end)
+        if result.outcome != "skipped":
+            name = self._label("test", result.nodeid)
+            yield self._about(name, result.end, result.value, result.outcome, traceback)
+
+    def _about(self, label: str, time: float, value: float, outcome: str = "", error: str = "") -> AddedPoint:
+        """Return a point whose context names the run, and the outcome and error where there are any."""
+        context = self._abouts.get((outcome, error))
+        if context is None:
+            context = self._abouts[outcome, error] = self._context(outcome, error)
+        return AddedPoint(label, Entry(time, round(value, 6), context.id), (context,))
+
+    def _context(self, outcome: str, error: str) -> Context:
+        facts = {"error": error, "outcome": outcome, "run": self.run_id}
+        told = {name: fact for name, fact in facts.items() if fact}
+        context = context_of(json.dumps(told, sort_keys=True, separators=(",", ":")), self.keeping.outcomes_s)
+        assert context is not None
+        return context
+
+    def _take_stat(self, nodeid: str, worker: str, values: list[list[Any]]) -> Iterator[AddedPoint]:
+        for time, label_, number, given in values:
+            value = check_value(check_label(label_), number)
+            if nodeid:
+                # What no test gave is nobody's: nothing would ever take it.
+                self._stats.setdefault(self._own(nodeid), {})[label_] = None
+            context = context_of(_content(given), self.keeping.outcomes_s)
+            if context is None:
+                about = self._about(label_, time, value)
+                yield AddedPoint(label_, Entry(time, value, about.entry.context_id), about.contexts)
+            else:
+                yield AddedPoint(label_, Entry(time, value, context.id), (context,))
+
+    def _take_budget(self, nodeid: str, told: dict[str, Any]) -> Iterator[AddedPoint]:
+        self.budgets[self._own(nodeid)] = budget_of(told)
+        return iter(())
+
+    def _take_planned(self, count: int) -> Iterator[AddedPoint]:
+        # Each worker reports it, also one that replaces another.
+        self.planned = max(self.planned, int(count))
+        return iter(())
+
+    def _take_fixtures(self, fixtures: list[list[Any]]) -> Iterator[AddedPoint]:
+        for baseid, name, scope, count, setup, teardown in fixtures:
+            known = self.fixtures.get((baseid, name), FixtureResult(baseid, name, scope, 0, 0.0, 0.0))
+            self.fixtures[baseid, name] = FixtureResult(
+                baseid, name, scope, known.count + int(count), known.setup + setup, known.teardown + teardown
+            )
+        return iter(())
+
+    def _take_collected(self, worker: str, files: list[list[Any]]) -> Iterator[AddedPoint]:
+        for path, seconds in files:
+            by_worker = self.collected.setdefault(path, {})
+            by_worker[worker] = by_worker.get(worker, 0.0) + seconds
+        return iter(())
+
+    def _take_uncollected(self, nodeid: str, raised: str, text: str, time_us: int) -> Iterator[AddedPoint]:
+        # Every worker reports a file that cannot be imported.
+        if nodeid in self.uncollected:
+            return
+        self.uncollected.add(nodeid)
+        raised = raised or class_in(text)
+        yield from _errors(raised, time_us / 1e6, *self._note_error(nodeid, "collect", raised, text))
+
+    def _take_end(self, end: dict[str, Any]) -> Iterator[AddedPoint]:
+        self.last_time = finished = float(end["finished"])
+        self.end = {**end, "exit_code": int(end["exit_code"])}
+        for fixture in self.fixtures.values():
+            name = self._label("fixture", f"{fixture.baseid}::{fixture.name}")
+            yield self._about(name, finished, fixture.setup + fixture.teardown)
+        for path, seconds in self.files():
+            yield self._about(self._label("collect", path), finished, seconds)
+        for name, value in self._totals():
+            yield self._about(self._label("run", name), finished, value)
+
+    def _totals(self) -> Iterator[tuple[str, float]]:
+        counts = self.counts()
+        yield "duration", self.duration
+        yield "collect", sum(seconds for _, seconds in self.files())
+        yield "tests", counts["tests"]
+        yield "failed", counts["failed"]
+        yield "errors", counts["errors"]
+        yield "skipped", counts["skipped"]
+
+    @property
+    def duration(self) -> float:
+        """Seconds from the run's start to its end, so far."""
+        return max(0.0, self.last_time - float(self.header.get("started", 0.0)))
+
+    def files(self) -> Iterator[tuple[str, float]]:
+        """Yield each collected file with its seconds, the slowest worker's."""
+        for path, by_worker in self.collected.items():
+            yield path, max(by_worker.values())
+
+    def counts(self) -> dict[str, int]:
+        """Return how many tests had each outcome, and reruns and collection errors, under a run's field names."""
+        outcomes = [result.outcome for result in self.results]
+        counted = {name: outcomes.count(outcome) for name, outcome in _COUNTED.items()}
+        tests = len(outcomes) - counted["reruns"]
+        return {"tests": tests, **counted, "collect_errors": len(self.uncollected)}
+
+    @property
+    def status(self) -> str:
+        """What has become of the run: `running` until its end is told."""
+        if self.end is None:
+            return "running"
+        if self.end.get("interrupted"):
+            return "interrupted"
+        exit_code = self.end["exit_code"]
+        return "passed" if exit_code == 0 else "empty" if exit_code == 5 else "failed"
+
+    def _label(self, word: str, rest: str) -> str:
+        return label(word, rest, str(self.header.get("suite", "")))
+
+    def _own(self, nodeid: str) -> str:
+        """Return pytest's own node id: with `--dist loadgroup` pytest-xdist appends `@group`.
+
+        Spools of later releases hold none, because only the plugin knows whether a test has a group.
+        """
+        is_grouped = self.header.get("dist") == "loadgroup" and not self.header.get("ungrouped")
+        if is_grouped and nodeid.rfind("@") > nodeid.rfind("]"):
+            return nodeid[: nodeid.rfind("@")]
+        return nodeid
+
+
+def _errors(raised: str, now: float, traceback: str, contexts: tuple[Context, ...]) -> Iterator[AddedPoint]:
+    for name in (f"errors__EXC:{raised}", "errors__all"):
+        yield AddedPoint(fitting(name), Entry(now, 1.0, traceback), contexts)
+
+
+_COUNTED = {
+    "passed": "passed",
+    "failed": "failed",
+    "errors": "error",
+    "skipped": "skipped",
+    "xfailed": "xfailed",
+    "xpassed": "xpassed",
+    "reruns": "rerun",
+}
+
+
+def outcome_of(letters: str, failed_subtests: int = 0) -> str | None:
+    """Return the outcome of one attempt from the letters of its phases; `None` if it never came to one."""
+    setup, call, teardown = tuple(letters)
+    if RERUN in letters:
+        return "rerun"
+    if call == FAILED or failed_subtests:
+        return "failed"
+    if FAILED in (setup, teardown):
+        return "error"
+    for letter, outcome in ((SKIPPED, "skipped"), (XFAILED, "xfailed"), (XPASSED, "xpassed")):
+        if letter in letters:
+            return outcome
+    return "passed" if call == "p" else None
+
+
+# pytest-xdist heads each failure with the worker it came from: the same failure elsewhere is the same text.
+_WORKER_LINE = re.compile(r"\A\[\w+\] \S+ -- Python .*\n")
+
+
+def _content(given: Any) -> str | bytes | None:
+    if isinstance(given, dict):
+        return base64.b64decode(given["base64"])
+    return given if isinstance(given, str) else None

@@ -1,0 +1,82 @@
+"""Which test a case is: pytest's own node ids for pytest's reports, `where::name` for others. Pure.
+
+pytest writes `tests.test_a.TestB` where its node id has `tests/test_a.py::TestB`: what is file and what is class
+must be guessed, unless the report tells the file (`junit_family = xunit1`).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from akastats.importers.junit.report import Case
+
+_MODULE = re.compile(r"test_.*|.*_test|tests?|conftest")
+_NAME = re.compile(r"\w+(\[.*\])?", re.DOTALL)
+_TEXTS = (".txt", ".rst", ".md")
+_NO_NAME = "(no name, number {number})"
+_IS_NAMELESS = re.compile(re.escape(_NO_NAME).replace(r"\{number\}", r"\d+"))
+
+
+def nodeid(case: Case) -> str:
+    """Return the node id of a case, the same in every report of its framework."""
+    if is_pytests(case):
+        return _of_pytest(case)
+    where = _where(case) or ("(no suite)" if _IS_NAMELESS.fullmatch(case.name) else "")
+    return f"{where}::{case.name}" if where else case.name
+
+
+def with_name(case: Case, number: int) -> Case:
+    """Return a nameless case with a name that says so; `number` tells it from others, from 1."""
+    return replace(case, name=_NO_NAME.format(number=number))
+
+
+def is_pytests(case: Case) -> bool:
+    """Whether pytest has written a case: its suite is called so, a Python file is told, or it is named so."""
+    if case.suite.name == "pytest" or case.file.endswith(".py"):
+        return True
+    parts = case.classname.split(".")
+    named = any(_MODULE.fullmatch(part) and "_" in part for part in parts)
+    return named and case.name.startswith("test") and _NAME.fullmatch(case.name) is not None
+
+
+def _of_pytest(case: Case) -> str:
+    if not case.classname:
+        # A file that could not be collected.
+        if _IS_NAMELESS.fullmatch(case.name):
+            return f"{case.file or case.suite.name}::{case.name}"
+        return case.file or case.name.replace(".", "/") + ".py"
+    if case.name.endswith(_TEXTS) and case.classname.endswith(case.name):
+        # A doctest in a text: its file's ending stands in the class name.
+        folder = case.classname.removesuffix(case.name).replace(".", "/")
+        return f"{folder}{case.name}::{case.name}"
+    path, classes = _split(case.classname.split("."), case.file)
+    return "::".join([path, *classes, case.name])
+
+
+def _split(parts: list[str], file: str) -> tuple[str, list[str]]:
+    """Return the path and the classes of a class name."""
+    told = file.removesuffix(".py").split("/") if file.endswith(".py") else []
+    if told and parts[: len(told)] == told:
+        return file, parts[len(told) :]
+    modules = [at for at, part in enumerate(parts) if _MODULE.fullmatch(part) and "_" in part]
+    if modules:
+        size = modules[-1] + 1
+    else:
+        # A module begins with a small letter, a class with a capital.
+        size = next((at for at, part in enumerate(parts) if at and part[:1].isupper()), len(parts))
+    return "/".join(parts[:size]) + ".py", parts[size:]
+
+
+def _where(case: Case) -> str:
+    """Return what a name stands in, each thing said once: file, class, or suite."""
+    suite, classname = case.suite.name, case.classname
+    # Go's reports may name a package by its last part.
+    if suite.endswith(f"/{classname}"):
+        classname = suite
+    # jest-junit writes the whole title in both.
+    if not classname or case.name.startswith(classname):
+        classname = ""
+    file = case.file or case.suite.file
+    parts = [file, classname] if file else [classname or suite]
+    return "::".join(part for part in parts if part)

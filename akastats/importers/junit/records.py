@@ -1,0 +1,120 @@
+"""From the cases of a report to the records of a spool, secrets removed. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from akastats.importers.junit.names import is_pytests, nodeid, with_name
+from akastats.importers.junit.report import ERROR, FAILURE, RERUN, SKIPPED, Case, Problem, Suite
+from akastats.importers.junit.times import Clock
+from akastats.redact import Redactor
+from akastats.redact.excerpt import kept
+
+_CLASS = re.compile(r"[A-Za-z_$][\w$]{0,199}")
+_COLLECTION = "collection failure"
+_TEARDOWN = "failed on teardown"
+
+
+def records(found: Iterable[Suite | Case], clock: Clock, redact: Redactor) -> Iterator[list[Any]]:
+    """Yield what a report tells as spool records, all but the first and the last of the run."""
+    for item in _joined(_named(found)):
+        if isinstance(item, Suite):
+            clock.begin(item)
+        else:
+            yield from _of_case(item, *clock.pass_by(item), redact)
+
+
+def _named(found: Iterable[Suite | Case]) -> Iterator[Suite | Case]:
+    """Yield the same, and name each nameless case by its number in its suite, class and file."""
+    numbers: Counter[str] = Counter()
+    for item in found:
+        if isinstance(item, Case) and not item.name.strip():
+            # By the node id, so that two never share one.
+            group = nodeid(with_name(item, 0))
+            numbers[group] += 1
+            yield with_name(item, numbers[group])
+        else:
+            yield item
+
+
+def _joined(found: Iterable[Suite | Case]) -> Iterator[Suite | Case]:
+    """Yield the same, a test that failed and whose teardown failed too as one: pytest writes two cases of it."""
+    held: Case | None = None
+    for item in found:
+        if held is not None and isinstance(item, Case) and _is_teardown_of(held, item):
+            held = replace(held, problems=held.problems + item.problems)
+            continue
+        if held is not None:
+            yield held
+        held = item if isinstance(item, Case) else None
+        if held is None:
+            yield item
+    if held is not None:
+        yield held
+
+
+def _is_teardown_of(case: Case, item: Case) -> bool:
+    same = (case.classname, case.name, case.suite) == (item.classname, item.name, item.suite)
+    return same and is_pytests(item) and [_phase(problem) for problem in item.problems] == ["teardown"]
+
+
+def _of_case(case: Case, began: float, took: float, redact: Redactor) -> Iterator[list[Any]]:
+    name, end_us = redact.name(nodeid(case)), _us(began + took)
+    if is_pytests(case) and any(problem.message == _COLLECTION for problem in case.problems):
+        for problem in case.problems:
+            yield ["uncollected", name, _class(problem), _text(problem, redact), end_us]
+        return
+    reruns = [problem for problem in case.problems if problem.kind == RERUN]
+    for problem in reruns:
+        # How long an attempt took that was tried again is not told: as long as the last one, most likely.
+        yield _error(name, problem, "call", "rerun", redact, end_us)
+        yield ["test", name, "", "prp", _us(began), 0, _us(took), 0]
+    for problem in case.problems:
+        if problem.kind in (FAILURE, ERROR):
+            yield _error(name, problem, _phase(problem), "failed", redact, end_us)
+    letters = _letters(case)
+    # A setup that failed, or skipped, is all there was.
+    durations = (_us(took), 0, 0) if letters[1] == "-" else (0, _us(took), 0)
+    yield ["test", name, "", letters, _us(began), *durations]
+
+
+def _error(name: str, problem: Problem, phase: str, kind: str, redact: Redactor, at_us: int) -> list[Any]:
+    return ["error", name, "", phase, kind, _class(problem), _text(problem, redact), at_us]
+
+
+def _letters(case: Case) -> str:
+    """Return a letter for each phase, as far as a report tells them apart."""
+    kinds = [problem.kind for problem in case.problems]
+    teardown = "f" if any(_phase(problem) == "teardown" for problem in case.problems) else "p"
+    if FAILURE in kinds:
+        return f"pf{teardown}"
+    if ERROR in kinds:
+        return "ppf" if teardown == "f" else "f-p"
+    if SKIPPED in kinds:
+        return "pxp" if any(problem.type == "pytest.xfail" for problem in case.problems) else "s-p"
+    return "ppp"
+
+
+def _phase(problem: Problem) -> str:
+    if problem.kind != ERROR:
+        return "call"
+    return "teardown" if problem.message.startswith(_TEARDOWN) else "setup"
+
+
+def _class(problem: Problem) -> str:
+    """Return the class that a report names, without its package; empty where none is named."""
+    named = problem.type.rpartition(".")[-1]
+    return named if _CLASS.fullmatch(named) else ""
+
+
+def _text(problem: Problem, redact: Redactor) -> str:
+    text = problem.text.strip("\r\n")
+    return kept(text if text.strip() else problem.message, redact)
+
+
+def _us(seconds: float) -> int:
+    return round(seconds * 1e6)

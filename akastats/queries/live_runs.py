@@ -1,0 +1,40 @@
+"""Runs that go on, and what has changed about them since one looked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from akastats.queries.runs import Run, run_of
+from akastats.store import keys
+from akastats.store import runs as stored_runs
+from akastats.store.requests import Operation, send_reads
+
+#: So many runs that go on are followed, the newest; one whose machine is gone is `running` for ever.
+MAX_RUNNING = 100
+#: And so many of the newest, whatever their status: a short run begins and ends between two looks.
+NEWEST = 20
+
+
+def look(namespace: str, known: Mapping[str, Run]) -> Operation[dict[str, Run]]:
+    """Read the runs that go on, the newest ones, and those `known` as running, by id, in two round trips."""
+    running = keys.runs(namespace, "status", "running")
+    ids = yield from send_reads(
+        [("ZREVRANGE", running, 0, MAX_RUNNING - 1), ("ZREVRANGE", keys.runs(namespace), 0, NEWEST - 1)]
+    )
+    followed = [stored_runs.name_of(member) for found in ids for member in found]
+    followed += [run.id for run in known.values() if run.status == "running"]
+    wanted = list(dict.fromkeys(followed))
+    stored = yield from send_reads([("HGETALL", keys.run(namespace, run_id)) for run_id in wanted])
+    told = zip(wanted, map(stored_runs.fields, stored), strict=True)
+    return {run_id: run_of(fields) for run_id, fields in told if fields}
+
+
+def changed(known: Mapping[str, Run], now: Mapping[str, Run]) -> list[Run]:
+    """Return the runs that are new, or are not what they were, the oldest first."""
+    found = [run for run_id, run in now.items() if known.get(run_id) != run]
+    return sorted(found, key=lambda run: (run.started or 0.0, run.id))
+
+
+def running(now: Mapping[str, Run]) -> list[Run]:
+    """Return the runs that go on, the oldest first."""
+    return changed({}, {run_id: run for run_id, run in now.items() if run.status == "running"})

@@ -1,0 +1,67 @@
+"""What the newest verdicts of its suite say of one test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from akastats.model.results import label
+from akastats.model.verdicts import Verdicts
+from akastats.queries import flaky, regressions, verdicts
+from akastats.queries.flaky import ListedTest
+from akastats.queries.regressions import ListedChange
+from akastats.store.requests import Operation
+from akastats.triage import quarantine
+from akastats.triage.quarantine_rules import Quarantined
+
+
+@dataclass(frozen=True)
+class OfTest:
+    """What is known of a test beside its history; `judged_by` is the run whose verdicts say so, `None`: none do.
+
+    `verdict` is `None` where it is healthy or new; `together` are those that fail together with it, and itself.
+    """
+
+    judged_by: str | None
+    verdict: ListedTest | None
+    together: tuple[str, ...]
+    changes: list[ListedChange]
+    quarantine: Quarantined | None
+
+
+#: Suites whose verdicts are read for one list.
+MOST_SUITES = 20
+
+
+def rates(namespace: str, suites: Iterable[str]) -> Operation[dict[str, float]]:
+    """Read the failure rates of tests with a verdict, by label, so that all views of a test show one rate."""
+    found: dict[str, float] = {}
+    for suite in sorted(suites)[:MOST_SUITES]:
+        newest = yield from verdicts.newest_of(namespace, suite, None)
+        found.update({label("test", test.nodeid, suite): test.rate for test in (newest.tests if newest else ())})
+    return found
+
+
+def of_test(namespace: str, days: int, nodeid: str, suite: str) -> Operation[OfTest]:
+    """Read what the newest verdicts say of a test, and whether it is in quarantine."""
+    entries = yield from quarantine.listed(namespace, suite)
+    held = next((entry for entry in entries if entry.nodeid == nodeid), None)
+    found = yield from verdicts.newest_of(namespace, suite, None)
+    if found is None:
+        return OfTest(None, None, (), [], held)
+    own = [each for each in found.changes if _is_of(each.change.label, nodeid)]
+    changes = yield from regressions.listed(namespace, days, found, regressions.chosen(own, regressions.ANY))
+    verdict = _verdict(found, nodeid, held)
+    together = found.clusters[verdict.cluster] if verdict and verdict.cluster is not None else ()
+    return OfTest(found.run, verdict, together, changes, held)
+
+
+def _is_of(name: str, nodeid: str) -> bool:
+    return name.endswith(nodeid) and regressions.named(name) == ("test", nodeid)
+
+
+def _verdict(found: Verdicts, nodeid: str, held: Quarantined | None) -> ListedTest | None:
+    test = next((each for each in found.tests if each.nodeid == nodeid), None)
+    if test is None:
+        return None
+    return ListedTest(test, found.suite, flaky.clusters_of(found).get(nodeid), held)

@@ -1,0 +1,27 @@
+"""Read the quarantine together with runs and with the tests that have a history."""
+
+from __future__ import annotations
+
+from akastats.queries.runs import Run
+from akastats.queries.suggestions import known_tests
+from akastats.store.requests import Operation
+from akastats.triage import quarantine, quarantine_rules
+
+
+def quarantined_during(namespace: str, run: Run) -> Operation[list[str]]:
+    """Read the node ids in quarantine when a run started; empty for a run without quarantine.
+
+    Entries that have been removed or have ended since are missing.
+    """
+    if not run.quarantine:
+        return []
+    entries = yield from quarantine.listed(namespace, run.suite or "")
+    return [entry.nodeid for entry in entries if entry.since <= (run.started or 0.0)]
+
+
+def patterns_without_effect(namespace: str, protected: str) -> Operation[list[str]]:
+    """Read the patterns of `AKA_STATS_PROTECTED` that match no test with a history; empty without any test."""
+    if not protected.strip():
+        return []
+    tests = yield from known_tests(namespace)
+    return quarantine_rules.without_effect(protected, (test.nodeid for test in tests)) if tests else []

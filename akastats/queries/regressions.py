@@ -1,0 +1,202 @@
+"""Changes of durations as they are listed out of verdicts, each with its commits and what people said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from akastats.errors import NotFoundError
+from akastats.model.verdicts import Change, ChangeVerdict, Verdicts
+from akastats.queries import verdicts as reading
+from akastats.queries.verdicts import Place, Told
+from akastats.store import runs
+from akastats.store.requests import Operation
+from akastats.triage import acknowledgement_rules, acknowledgements
+from akastats.triage.acknowledgement_rules import Mark, MarkKind, Marks
+
+Kind = Literal["test", "fixture", "collect", "stat", "suite"]
+
+_WORDS: tuple[Kind, ...] = ("test", "fixture", "collect")
+
+
+class Named(NamedTuple):
+    """What a label is of: `name` is a node id, a fixture with where it is defined, a path, or the label itself."""
+
+    kind: Kind
+    name: str
+
+
+@dataclass(frozen=True)
+class ListedChange:
+    """A change; commits are `None` where not known, `group` is the place of what moved together with it."""
+
+    id: str
+    named: Named
+    judged: ChangeVerdict
+    suite: str
+    since_commit: str | None
+    commit: str | None
+    until_commit: str | None
+    group: int | None
+    mark: Mark | None
+
+    @property
+    def change(self) -> Change:
+        """The change itself."""
+        return self.judged.change
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a list is asked for: one kind or any; what became faster too?"""
+
+    kind: Kind | None = None
+    faster: bool = False
+
+
+#: All changes there are.
+ANY = Wanted(faster=True)
+
+
+@dataclass(frozen=True)
+class Page:
+    """Changes out of verdicts (`None`: there are none yet), those of the suite apart; `total` is of all pages."""
+
+    told: Told | None
+    items: list[ListedChange]
+    total: int
+    suite_changes: list[ListedChange]
+
+
+def page(
+    namespace: str,
+    days: int,
+    wanted: Wanted,
+    place: Place | None,
+    size: int,
+    suite: str | None,
+    branch: str | None,
+) -> Operation[Page]:
+    """Read what changed by the newest verdicts of a suite and branch, newest first."""
+    told = yield from reading.at_place(namespace, place, suite, branch)
+    if told is None:
+        return Page(None, [], 0, [])
+    found = chosen(told.verdicts.changes, wanted)
+    start = place.at if place else 0
+    items = found[start : start + size]
+    of_suite = chosen(told.verdicts.suite_changes, Wanted(faster=wanted.faster))
+    both = yield from listed(namespace, days, told.verdicts, [*items, *of_suite])
+    return Page(told, both[: len(items)], len(found), both[len(items) :])
+
+
+def named(label: str) -> Named:
+    """Return what a label is of; an empty one is the suite as a whole."""
+    if not label:
+        return Named("suite", "")
+    word, colons, name = label.partition("::")
+    kind = word.partition("@")[0]
+    found = next((each for each in _WORDS if each == kind and colons and name), None)
+    return Named(found, name) if found else Named("stat", label)
+
+
+def chosen(changes: Iterable[ChangeVerdict], wanted: Wanted) -> list[ChangeVerdict]:
+    """Return the changes that are wanted, newest first, of one run the largest first, then by label."""
+    found = [
+        judged
+        for judged in changes
+        if (wanted.faster or judged.change.is_slower)
+        and (wanted.kind is None or named(judged.change.label).kind == wanted.kind)
+    ]
+    found.sort(key=lambda judged: (judged.change.label, judged.change.environment))
+    return sorted(found, key=_newness, reverse=True)
+
+
+def _newness(judged: ChangeVerdict) -> tuple[str, float]:
+    ratio = judged.change.ratio
+    return judged.change.run, max(ratio, 1 / ratio)
+
+
+def listed(
+    namespace: str, days: int, verdicts: Verdicts, changes: Sequence[ChangeVerdict]
+) -> Operation[list[ListedChange]]:
+    """Read what else is to be told of some changes of verdicts, in two round trips."""
+    if not changes:
+        return []
+    said = acknowledgement_rules.by_series((yield from acknowledgements.current(namespace, days)))
+    ends = dict.fromkeys(run for judged in changes for run in _runs_of(judged.change))
+    told = yield from runs.values(namespace, list(ends), ("commit",))
+    commits = {run: fields.get("commit") for run, fields in told.items()}
+    return [_listed(judged, verdicts, commits, said) for judged in changes]
+
+
+def _listed(
+    judged: ChangeVerdict, verdicts: Verdicts, commits: Mapping[str, str | None], said: Marks
+) -> ListedChange:
+    change = judged.change
+    return ListedChange(
+        id=acknowledgement_rules.id_of(change),
+        named=named(change.label),
+        judged=judged,
+        suite=verdicts.suite,
+        since_commit=commits[change.since],
+        commit=commits[change.run],
+        until_commit=commits[change.until],
+        group=group_of(change, verdicts),
+        mark=acknowledgement_rules.mark_of(change, said),
+    )
+
+
+def _runs_of(change: Change) -> tuple[str, str, str]:
+    return change.since, change.run, change.until
+
+
+def group_of(change: Change, verdicts: Verdicts) -> int | None:
+    """Return in which of `verdicts.together` a change is: where another of these labels changed alike then."""
+    for place, group in enumerate(verdicts.together):
+        if change.label in group and any(_moved_alike(change, each.change, group) for each in verdicts.changes):
+            return place
+    return None
+
+
+def _moved_alike(change: Change, other: Change, group: Sequence[str]) -> bool:
+    return (
+        other.label in group
+        and other.label != change.label
+        and (other.environment, other.is_slower) == (change.environment, change.is_slower)
+        and (change.since < other.run <= change.until or other.since < change.run <= other.until)
+    )
+
+
+#: Verdicts that are searched for a change, the newest: to decode those of 1,000 tests takes 70 ms.
+SEARCHED = 10
+
+
+def acknowledge(
+    namespace: str, days: int, id_: str, kind: MarkKind, reason: str, run: str = ""
+) -> Operation[Mark]:
+    """Store an acknowledgement of the change with this id, in place of earlier ones; raises `NotFoundError`.
+
+    The change is searched in the verdicts of `run`, otherwise in the newest ten.
+    """
+    change = yield from find_change(namespace, id_, run)
+    return (yield from acknowledgements.put(namespace, days, change, kind, reason))
+
+
+def withdraw(namespace: str, days: int, id_: str, run: str = "") -> Operation[None]:
+    """Remove the acknowledgement of the change with this id; raises `NotFoundError` for an unknown change."""
+    if not (yield from acknowledgements.remove(namespace, days, id_)):
+        change = yield from find_change(namespace, id_, run)
+        yield from acknowledgements.remove_about(namespace, days, change)
+
+
+def find_change(namespace: str, id_: str, run: str = "") -> Operation[Change]:
+    """Read the change with this id from the verdicts of `run`, otherwise from the newest ten."""
+    ids = [run] if run else (yield from reading.judged_runs(namespace))
+    for judged in ids[:SEARCHED]:
+        found = yield from reading.of_run_if_any(namespace, judged)
+        changes = (*found.changes, *found.suite_changes) if found else ()
+        for each in changes:
+            if acknowledgement_rules.id_of(each.change) == id_:
+                return each.change
+    raise NotFoundError(f"no change {id_[:64]!r}: its id is unknown, or the verdicts that name it have expired")

@@ -1,0 +1,138 @@
+"""Tests as their histories tell them: points with the run, the outcome and the error of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import isfinite
+
+from akastats.errors import DamagedError, NotFoundError
+from akastats.model import rows
+from akastats.model.results import label
+from akastats.model.rows import LETTERS, UNKNOWN
+from akastats.model.stored_values import json_of
+from akastats.records import Stat
+from akastats.store import query, runs
+from akastats.store.requests import Operation
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One point of a test's history: `timestamp` (its end) in epoch seconds, `value` in seconds.
+
+    What has expired is `None`; `error_id` is the context id of the traceback, of a failure only.
+    """
+
+    timestamp: float
+    value: float | None
+    outcome: str | None = None
+    run: str | None = None
+    commit: str | None = None
+    branch: str | None = None
+    error_id: str | None = None
+
+
+def facts_of(context: bytes | None) -> dict[str, str]:
+    """Return what a point's context says of run, outcome and error; empty for an expired or foreign one."""
+    try:
+        facts = json_of(context or b"{}")
+    except DamagedError:
+        return {}
+    if not isinstance(facts, dict):
+        return {}
+    return {name: fact for name, fact in facts.items() if isinstance(fact, str)}
+
+
+# One MGET of so many keys takes the server some 3 ms.
+CONTEXTS_A_READ = 1000
+
+#: Letters of outcomes by context id: what a context says never changes.
+Letters = dict[str, str]
+
+
+def letters(namespace: str, entries: Iterable[bytes], known: Letters) -> Operation[None]:
+    """Read the outcomes that history entries' contexts tell of and put their letters into `known`."""
+    ids = dict.fromkeys(context_id_of(entry) for entry in entries)
+    missing = [id_ for id_ in ids if id_ and id_ not in known]
+    told = yield from run_letters(namespace, missing)
+    for id_ in missing:
+        known[id_] = told.get(id_, ("", UNKNOWN))[1]
+
+
+def run_letters(namespace: str, ids: Iterable[str]) -> Operation[dict[str, tuple[str, str]]]:
+    """Read of which run, and of which outcome's letter, contexts tell; those that tell of none are left out."""
+    wanted = [id_ for id_ in ids if id_]
+    told: dict[str, tuple[str, str]] = {}
+    for at in range(0, len(wanted), CONTEXTS_A_READ):
+        contexts = yield from query.contexts(namespace, wanted[at : at + CONTEXTS_A_READ])
+        for id_, content in contexts.items():
+            facts = facts_of(content)
+            told[id_] = (facts.get("run", ""), LETTERS.get(facts.get("outcome", ""), UNKNOWN))
+    return told
+
+
+def context_id_of(entry: bytes) -> str:
+    """Return the context id of a history entry, empty where there is none."""
+    return entry.rpartition(b";")[2].decode(errors="replace")
+
+
+def time_of(entry: bytes) -> float:
+    """Return when a history entry was made, in epoch seconds; 0 for one that does not say."""
+    try:
+        return float(entry.partition(b";")[0])
+    except ValueError:
+        return 0.0
+
+
+def attempts_of(entries: Iterable[bytes], known: Letters) -> list[rows.Attempt]:
+    """Return a test's history entries as attempts, the letters of their contexts being known."""
+    return [
+        rows.Attempt(
+            point.timestamp,
+            point.value if isfinite(point.value) else None,
+            known.get(point.context_id, UNKNOWN),
+        )
+        for point in query.points("", entries)
+    ]
+
+
+def facts(namespace: str, points: Iterable[Stat]) -> Operation[dict[str, dict[str, str]]]:
+    """Read what the contexts of `points` say, by context id, in one round trip."""
+    ids = list(dict.fromkeys(point.context_id for point in points if point.context_id))
+    contexts = yield from query.contexts(namespace, ids)
+    return {id_: facts_of(content) for id_, content in contexts.items()}
+
+
+def history(namespace: str, nodeid: str, suite: str = "", size: int = 100) -> Operation[list[Attempt]]:
+    """Read the newest `size` attempts of a test, newest first, in three round trips.
+
+    Raises `NotFoundError` for a test that has no history, or no longer.
+    """
+    points = yield from query.history(namespace, label("test", nodeid, suite or ""), size)
+    if not points:
+        within = f" in suite {suite!r}" if suite else ""
+        raise NotFoundError(
+            f"no history of test {nodeid[:200]!r}{within}: unknown, expired, only ever skipped, "
+            "or recorded under another suite name"
+        )
+    known = yield from facts(namespace, points)
+    told = [known.get(point.context_id, {}) for point in points]
+    of_runs = list(dict.fromkeys(fact["run"] for fact in told if "run" in fact))
+    origins = yield from runs.values(namespace, of_runs, ("commit", "branch"))
+    return _attempts(points, told, origins)
+
+
+def _attempts(
+    points: Sequence[Stat], told: Sequence[dict[str, str]], origins: dict[str, dict[str, str]]
+) -> list[Attempt]:
+    return [
+        Attempt(
+            timestamp=point.timestamp,
+            value=point.value if isfinite(point.value) else None,
+            outcome=fact.get("outcome"),
+            run=fact.get("run"),
+            error_id=fact.get("error"),
+            **origins.get(fact.get("run", ""), {}),
+        )
+        for point, fact in zip(points, told, strict=True)
+    ]

@@ -1,0 +1,163 @@
+"""Tests as they are listed: filtered, sorted, a page of them, and beside runs as a grid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from akastats.model import rows as test_rows
+from akastats.model.results import test_of
+from akastats.model.rows import SHOWN, Row
+from akastats.queries import cached_lists, runs
+from akastats.queries.base_branch import is_of_branch
+from akastats.queries.cached_lists import Page, Place, Seen
+from akastats.queries.runs import Run
+from akastats.queries.tests import context_id_of, run_letters, time_of
+from akastats.store import indexes, keys
+from akastats.store import runs as stored_runs
+from akastats.store.requests import Operation
+
+SORTS = ("nodeid", "last", "avg", "p50", "p95", "runs", "failure_rate", "last_time")
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One test with its row; `suite` is empty without one, `searched` its node id in lower case."""
+
+    label: str
+    nodeid: str
+    suite: str
+    searched: str
+    row: Row
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a list of tests is asked for; `suite` `None` is any, empty is none, `q` words of the node id."""
+
+    q: str = ""
+    suite: str | None = None
+    outcome: str = ""
+    sort: str = "-last_time"
+
+
+def seen_now(namespace: str, seen: Seen[Listed]) -> Operation[Seen[Listed]]:
+    """Return the tests of a namespace as they are now."""
+    return cached_lists.refresh(keys.tests_at(namespace), _fetch, namespace, seen)
+
+
+def _fetch(namespace: str, labels: Sequence[str]) -> Operation[Mapping[str, Listed]]:
+    rows = yield from indexes.rows(namespace, labels)
+    listed = (listed_of(label, test_rows.unpack(row)) for label, row in rows.items())
+    return {each.label: each for each in listed if each is not None}
+
+
+def listed_of(label: str, row: Row | None) -> Listed | None:
+    """Return a test as it is listed, with so much of its row as is shown; `None` for a label of something else."""
+    test = test_of(label)
+    if row is None or test is None:
+        return None
+    shown = replace(row, outcomes=row.outcomes[:SHOWN], durations=row.durations[:SHOWN])
+    return Listed(label, test.nodeid, test.suite, test.nodeid.lower(), shown)
+
+
+def with_rates(seen: Seen[Listed], rates: Mapping[str, float]) -> Seen[Listed]:
+    """Return tests with the failure rates of their verdicts, by label, in place of their rows' rates."""
+    known = {name: seen.items[name] for name in rates if name in seen.items}
+    changed = {
+        name: replace(each, row=replace(each.row, failure_rate=rates[name])) for name, each in known.items()
+    }
+    return replace(seen, items={**seen.items, **changed}) if changed else seen
+
+
+def page(seen: Seen[Listed], wanted: Wanted, after: Place | None, size: int) -> Page[Listed]:
+    """Return the tests that are wanted, behind the place `after`."""
+    order = cached_lists.order_of(wanted.sort)
+    found = _matching(seen.items.values(), wanted)
+    if order.field == "nodeid":
+        placed = [(order.place(each.nodeid, each.suite), each) for each in found]
+    else:
+        placed = [(order.place(getattr(each.row, order.field), each.label), each) for each in found]
+    return cached_lists.page(placed, order.is_descending, after, size)
+
+
+def _matching(items: Iterable[Listed], wanted: Wanted) -> Iterator[Listed]:
+    words = cached_lists.words_of(wanted.q)
+    if not (words or wanted.outcome or wanted.suite is not None):
+        yield from items
+        return
+    for each in items:
+        if wanted.suite is not None and each.suite != wanted.suite:
+            continue
+        if wanted.outcome and each.row.last_outcome != wanted.outcome:
+            continue
+        if all(word in each.searched for word in words):
+            yield each
+
+
+#: A grid is so many runs wide.
+GRID_RUNS = 30
+#: Of each test at most so many points are looked through for those runs: other branches and reruns stand between.
+GRID_POINTS = 120
+#: Where a test has no point in a run.
+NOTHING = "."
+
+
+@dataclass(frozen=True)
+class Line:
+    """One test in a grid: an outcome's letter a run, `.` where it did not run."""
+
+    nodeid: str
+    suite: str
+    cells: str
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Tests beside the newest runs."""
+
+    runs: list[Run]
+    page: Page[Line]
+
+
+def grid(
+    namespace: str, seen: Seen[Listed], wanted: Wanted, branch: str, after: Place | None, size: int
+) -> Operation[Grid]:
+    """Read a page of tests, by node id, beside the newest runs that are of this branch and suite."""
+    filters = {"branch": branch, "suite": wanted.suite or ""}
+    newest = yield from runs.newest_of(namespace, filters, GRID_RUNS, lambda run: is_of_branch(run, branch))
+    shown = [run for run in newest if wanted.suite is None or (run.suite or "") == wanted.suite]
+    tests = page(seen, wanted, after, size)
+    labels = [each.label for each in tests.items]
+    oldest = min((run.started or 0.0 for run in shown), default=0.0)
+    entries = yield from _points_back_to(namespace, labels, oldest)
+    contexts = {label: [context_id_of(entry) for entry in each] for label, each in entries.items()}
+    told = yield from run_letters(namespace, {id_ for each in contexts.values() for id_ in each})
+    columns = {run.id: at for at, run in enumerate(shown)}
+    cells = {id_: (columns[run], letter) for id_, (run, letter) in told.items() if run in columns}
+    lines = [
+        Line(each.nodeid, each.suite, _cells(contexts[each.label], cells, len(shown))) for each in tests.items
+    ]
+    return Grid(shown, Page(lines, tests.next, tests.total))
+
+
+def _points_back_to(namespace: str, labels: Sequence[str], oldest: float) -> Operation[dict[str, list[bytes]]]:
+    """Read histories back to a time: a point a run, and where reruns made more of them, those too.
+
+    GRID_POINTS of 50 tests are 6,000 replies, which take 40 ms to parse; 30 runs of a branch in two are 77 each.
+    """
+    begun = yield from stored_runs.begun_since(namespace, oldest)
+    size = min(begun + begun // 4 + 2, GRID_POINTS)
+    found = yield from indexes.newest_points(namespace, labels, size)
+    longer = [label for label, each in found.items() if len(each) == size and time_of(each[-1]) > oldest]
+    if longer and size < GRID_POINTS:
+        found.update((yield from indexes.newest_points(namespace, longer, GRID_POINTS)))
+    return found
+
+
+def _cells(contexts: Sequence[str], cells: Mapping[str, tuple[int, str]], width: int) -> str:
+    line = [NOTHING] * width
+    # Oldest first, so that what a test came to in the end stands over the attempts before.
+    for at, letter in (cells[id_] for id_ in reversed(contexts) if id_ in cells):
+        line[at] = letter
+    return "".join(line)

@@ -1,0 +1,155 @@
+"""Find tokens without a known format: words too long and too unlike source text to be anything but random. Pure.
+
+How unlike is the sum, over the pairs of characters in a row, of how much likelier each pair is by lot than in
+source (`letter_pairs`). What is drawn by lot and no secret stays: digests in hexadecimal, UUIDs, public keys,
+base64 of texts and of files.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import pairwise
+from typing import NamedTuple
+
+from akastats.redact.lazy_patterns import late
+from akastats.redact.letter_pairs import PAIRS
+
+
+class Classes(NamedTuple):
+    """Character classes of the letter pairs: each letter, all digits, each punctuation mark."""
+
+    size: int
+    digit: int
+    table: bytes
+
+
+_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_MARKS = "_-./+=~"
+
+
+def _classes() -> Classes:
+    digit, rest = len(_LETTERS), len(_LETTERS) + 1 + len(_MARKS)
+    table = bytearray([rest] * 256)
+    for index, characters in enumerate([*_LETTERS, "0123456789", *_MARKS]):
+        for character in characters:
+            table[ord(character)] = index
+    return Classes(rest + 1, digit, bytes(table))
+
+
+CLASSES = _classes()
+
+#: Shorter words are never taken for tokens.
+SHORTEST = 16
+#: Longer ones neither: what they hold is data.
+_LONGEST = 300
+#: Scores, in nats, from which on a word is drawn by lot; of letters alone one cannot be so sure.
+_SCORE, _SCORE_OF_LETTERS = 17.0, 25.0
+#: Alphabets of one case are half as large as both: each pair in them is likelier by lot by so much.
+_ONE_CASE = 0.54
+#: Distinct characters of a word at least: lines and masks have fewer.
+_FEWEST_CHARACTERS = 8
+_RUN = late(rf"[A-Za-z0-9_+/=.~%-]{{{SHORTEST},}}")
+_DIGIT = late(r"\d")
+#: Words of letters alone are looked at from this length on.
+_LETTERS_ONLY = 24
+_SEGMENT = late(r"[A-Za-z0-9_+~-]+")
+_HEX = late(r"(?:[0-9a-f]+|[0-9A-F]+)(?:[_-](?:[0-9a-f]+|[0-9A-F]+))*")
+# Digests of files, public keys, mangled names, addresses, versions of wheels; alphabets.
+_ORDINARY = late(
+    r"^(?:AAAA[BCE]3Nza|_Z[NKTS]|0x[0-9a-f]+$)|(?:^|[_-])(?:cpython|cp3\d|manylinux|macosx|musllinux)"
+    r"|abcdefg|bcdfgh|01234567|12345678|23456789",
+    re.IGNORECASE,
+)
+# A run that begins with the name of a digest holds one.
+_DIGEST = late(r"(?:sha-?\d{1,3}|md5|blake2[bs])[-:=_]", re.IGNORECASE)
+_DIGEST_BEFORE = late(r"(?:sha-?\d{1,3}|md5|blake2[bs]|nix/store)[-:=/]\Z", re.IGNORECASE)
+#: How files begin that are shown in base64: pictures, archives, pickles.
+_FILES = (
+    b"\x89PNG",
+    b"\xff\xd8",
+    b"GIF8",
+    b"PK\x03",
+    b"\x1f\x8b",
+    b"%PDF",
+    b"\x80\x03",
+    b"\x80\x04",
+    b"\x80\x05",
+    b"0\x82",
+)
+
+
+def classes(word: str) -> bytes:
+    """Return the class of each character."""
+    return word.encode("latin-1", "replace").translate(CLASSES.table)
+
+
+@lru_cache(maxsize=1)
+def _pairs() -> list[float]:
+    return [(ord(code) - 75) / 8 for code in PAIRS.replace("\n", "")]
+
+
+def score(word: str) -> float:
+    """Return the log-likelihood ratio of a word, random over source text, in nats."""
+    known, pairs, count = classes(word), _pairs(), CLASSES.size
+    total = sum([pairs[before * count + after] for before, after in pairwise(known)])
+    return total + (_ONE_CASE * (len(word) - 1) if word.islower() or word.isupper() else 0)
+
+
+def opaque(words: str) -> Iterator[str]:
+    """Yield the words, or parts of them, that are random."""
+    for match in _RUN.finditer(words):
+        run = match.group()
+        if not _DIGIT.search(run) and len(run) < _LETTERS_ONLY:
+            continue
+        if not _DIGEST.match(run) and not _DIGEST_BEFORE.search(words, max(0, match.start() - 12), match.start()):
+            yield from _parts(run)
+
+
+def _parts(run: str) -> Iterator[str]:
+    """Yield the random parts of a string between dots and slashes, with the parts beside them."""
+    segments = list(_SEGMENT.finditer(run))
+    at = 0
+    for index, segment in enumerate(segments):
+        if segment.start() >= at and is_opaque(segment.group()):
+            first = last = index
+            while first and segments[first - 1].start() >= at and _goes_on(segments[first - 1].group()):
+                first -= 1
+            while last + 1 < len(segments) and _goes_on(segments[last + 1].group()):
+                last += 1
+            at = segments[last].end()
+            yield run[segments[first].start() : at]
+    if not at and len(segments) > 1 and all(_is_drawn(segment.group()) for segment in segments) and is_opaque(run):
+        yield run
+
+
+def _is_drawn(segment: str) -> bool:
+    """Return whether the text between two punctuation marks can be part of a random token."""
+    return len(segment) <= 3 or (score(segment) > 0 and not _HEX.fullmatch(segment) and not segment.isupper())
+
+
+def _goes_on(segment: str) -> bool:
+    """Return whether the text beside an opaque part belongs to it."""
+    return len(segment) <= 2 or score(segment) > 0
+
+
+def is_opaque(word: str) -> bool:
+    """Return whether a word is random, and not an ordinary random value such as a digest."""
+    if not SHORTEST <= len(word) <= _LONGEST or _HEX.fullmatch(word) or _ORDINARY.search(word):
+        return False
+    if len(set(word)) < _FEWEST_CHARACTERS:
+        return False
+    has_digit = any(map(str.isdigit, word))
+    return score(word) >= (_SCORE if has_digit else _SCORE_OF_LETTERS) and not _is_data(word)
+
+
+def _is_data(word: str) -> bool:
+    """Return whether a word is the base64 of a text or of a file."""
+    try:
+        octets = b64decode(word.replace("-", "+").replace("_", "/") + "=" * (-len(word) % 4), validate=True)
+    except ValueError:
+        return False
+    printable = sum(32 <= octet < 127 or octet in b"\t\n\r" for octet in octets)
+    return printable > 0.9 * len(octets) or octets.startswith(_FILES) or octets.count(0) > len(octets) / 5

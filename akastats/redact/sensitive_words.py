@@ -1,0 +1,149 @@
+"""Find words that look like a password or a key near a sensitive word: in prose, commands, calls. Pure.
+
+What is given to a name is looked for by `named`, and goes however it looks. Here the look decides: letters and
+digits mixed as people and programs mix them for secrets, and not for names, paths, versions and addresses.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+from akastats.redact.lazy_patterns import late
+from akastats.redact.mask import MASK, Span
+from akastats.redact.random_tokens import score
+from akastats.redact.token_formats import MAKERS
+
+#: Beside the telling words of `named`: what logs in, and what is done with keys.
+WORDS = (
+    *(
+        "login",
+        "log in",
+        "logon",
+        "basic",
+        "bearer",
+        "identif",
+        "connect",
+        "crypt",
+        "hmac",
+        "sign",
+        "jwt",
+        "sqlplus",
+    ),
+    *(
+        "ftp",
+        "jdbc",
+        "ldap",
+        "openssl",
+        "chpasswd",
+        "user",
+        "account",
+        "--",
+        " -p",
+        " -u",
+        "otp",
+        "pin",
+        "license",
+    ),
+    *("ssh", "wpa"),
+)
+#: Words of which a password stands near.
+PASSWORDS = ("passw", "passp", "pwd", "secret", "cred", "login", "crypt", "hmac", " -p ", " -pw ", "sqlplus")
+#: Lines behind one with a telling word that are looked at too: a table's rows, a value in the next line.
+LINES_BEHIND = 2
+
+_WORD = late(r"[^\s'\"`,;|<>()\[\]{}\\=]{8,200}")
+_MARK = late(r"[!#$%^&*~+?@]")
+_STRIPPED = ".,:;"
+_ORDINARY = late(
+    r"""
+      [\w.+-]+@[\w-]+\.[\w.-]+                                  # an address of mail
+    | (?:[\w-]+\.)+(?:py|pyc|so|js|json|ya?ml|toml|txt|c|h|md|html|cfg|ini|whl|gz|zip)(?::\d+.*)?
+    | (?:[\w-]+\.)+(?:com|org|net|io|dev|local)(?::\d+.*)?
+    | v?\d+(?:\.\w+)+(?:[+-][\w.]+)?                            # a version
+    | [\w.-]*\d+:\d+\S*                                         # a time, a host with its port
+    | \d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\S*                        # a date
+    | .*/.*/.* | \.{0,2}/.* | ~.* | .*\.\..* | .*::.* | .*://.* # a path, a node id
+    | [A-Za-z_][A-Za-z]*(?:_[A-Za-z0-9]*)+                      # a name in a program
+    | (?:[A-Za-z]+[.-])+[A-Za-z]*\d?                           # words with a number
+    | (?:[A-Za-z]{1,12}[.-])+\d{1,4}
+    | AAAA[BCE]3Nza\S*                                           # a public key
+    | 0x[0-9a-f]+ | [0-9a-f-]+ | [\d.,:%+eE-]+ | \S*%[sdrif]\S* | \S*\{.*
+    | (?:[a-z]*sha|utf|latin|base|python|oauth|http|ipv|pbkdf|cp|iso|win|linux|x86|amd|arm|line|test|py|int|float
+      |uint)[_-]?\d+\w{0,6}
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+_HEX = late(
+    r"(?<![\w.-])(?:[0-9a-f]{32,128}|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})(?![\w.-])", re.IGNORECASE
+)
+_DIGEST = late(
+    r"commit|sha|md5|digest|hash|etag|revision|\brev\b|tree|blob|checksum|uuid|\bid\b|_id\b|trace|span|nonce"
+)
+#: A maker's name stands so far before its key at most.
+_MAKER_BEFORE = 60
+
+
+@lru_cache(maxsize=1)
+def _makers() -> frozenset[str]:
+    return frozenset(MAKERS.split())
+
+
+def near(text: str, places: Sequence[int], passwords: Sequence[int]) -> Iterator[Span]:
+    """Yield the positions of secrets in lines with a sensitive word and in the lines after it, in order.
+
+    places: where telling words stand, in order
+    passwords: those of them that tell of a password, which may be two words and a number
+    """
+    at = 0
+    lenient = iter(passwords)
+    following = next(lenient, len(text))
+    for place in places:
+        if place < at:
+            continue
+        start = max(at, text.rfind("\n", 0, place) + 1)
+        at = place
+        for _ in range(LINES_BEHIND + 1):
+            end = text.find("\n", at)
+            at = end + 1 if end >= 0 else len(text) + 1
+        while following < start:
+            following = next(lenient, len(text))
+        yield from _in_lines(text, start, min(at, len(text)), following < at)
+
+
+def _in_lines(text: str, start: int, end: int, is_lenient: bool) -> Iterator[Span]:
+    for match in _WORD.finditer(text, start, end):
+        if text[match.end() : match.end() + 1] in ("(", "["):
+            continue
+        word = match.group().rstrip(_STRIPPED)
+        head = word.rpartition(":")[0]
+        tail = word[len(head) + 1 :] if head and len(word) - len(head) > 8 and not head.endswith("/") else word
+        if looks_chosen(tail) or (is_lenient and _TWO_WORDS.fullmatch(tail)):
+            yield match.start() + len(word) - len(tail), match.start() + len(word)
+
+
+_TWO_WORDS = late(r"(?:[A-Za-z]{3,12}[.+~_-]){1,3}(?:[A-Za-z]{3,12})?\d{2,6}")
+
+
+def looks_chosen(word: str) -> bool:
+    """Return whether a word mixes letters, digits and punctuation as passwords do."""
+    digits = sum(map(str.isdigit, word))
+    if len(word) < 8 or MASK in word or not digits or not any(map(str.isalpha, word)) or _ORDINARY.fullmatch(word):
+        return False
+    return bool(_MARK.search(word)) or score(word) > _CHOSEN or bool(digits > 1 and _LONG_NUMBER.search(word))
+
+
+#: The score from which on a word of letters and digits is none of a program's.
+_CHOSEN = 9
+_LONG_NUMBER = late(r"[A-Za-z]{3}\d{2,}(?:$|[^\d\s]*[A-Za-z])")
+
+
+def of_makers(text: str, lowered: str) -> Iterator[Span]:
+    """Yield hexadecimal strings and UUIDs after the name of a vendor whose keys have that form."""
+    if not any(len(word) >= 32 and _HEX.search(word) for word in dict.fromkeys(text.split())):
+        return
+    for match in _HEX.finditer(text):
+        before = lowered[max(0, match.start() - _MAKER_BEFORE) : match.start()].rpartition("\n")[2]
+        if not _DIGEST.search(before) and not _makers().isdisjoint(re.split(r"[^a-z]+", before)):
+            yield match.span()

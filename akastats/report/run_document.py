@@ -1,0 +1,301 @@
+"""What a report says, in words: from a run's details and verdicts to a document. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+
+from akastats.formatting import percent, seconds
+from akastats.model.verdicts import (
+    Change,
+    OverBudget,
+    UnhealthyTest,
+    Verdicts,
+    looks_like_outage,
+    newly_flaky,
+    newly_slower,
+    suite_newly_slower,
+)
+from akastats.queries.run_details import Details, Slow
+from akastats.queries.run_failures import Failure
+from akastats.queries.runs import Run
+from akastats.report.document import Code, Document, Item, Line, Link, Section
+from akastats.report.failing_tests import Failing, Standing, failing, unnamed
+
+COMMIT_WIDTH = 10
+#: Tests that are named of those that a process died in.
+MOST_NAMED = 5
+#: Environments of a build that a note names.
+MOST_ENVIRONMENTS = 4
+#: So many of the tests that ran right before a flaky one are named.
+MOST_AFTER = 2
+
+_TITLES: Mapping[Standing, str] = {
+    "new": "New failures",
+    "not judged": "Failures",
+    "no history": "Failures with no history",
+    "also failing on base": "Also failing on the base",
+    "known flaky": "Known flaky",
+    "quarantined": "Quarantined",
+}
+_COUNTED = ("failed", "errors", "passed", "skipped", "xfailed", "xpassed")
+
+
+def document(details: Details, verdicts: Verdicts | None, commits: Mapping[str, str] | None = None) -> Document:
+    """Return what there is to tell of a run; without `verdicts` failures have no label.
+
+    `commits` are those of the runs that `runs_named` returns, as far as they are known.
+    """
+    run = details.run
+    found = failing(details, verdicts)
+    return Document(
+        status=run.status or "",
+        title=_title(run, found),
+        facts=tuple(line for line in (_place(run, verdicts), _pace(run, verdicts), _states(verdicts)) if line),
+        notes=tuple(_notes(details, verdicts)),
+        sections=tuple(
+            section
+            for section in (
+                *_failures(found, unnamed(details, verdicts), verdicts),
+                *(_news(verdicts, commits or {}) if verdicts else ()),
+            )
+            if section.count
+        ),
+        more=tuple(section for section in _slowest(details) if section.count),
+    )
+
+
+def runs_named(verdicts: Verdicts) -> list[str]:
+    """Return the runs that a report names, whose commits say more than their ids."""
+    changes = [*newly_slower(verdicts), *suite_newly_slower(verdicts)]
+    named = [run for change in changes for run in (change.since, change.run, change.until)]
+    return list(dict.fromkeys([*named, *(test.since for test in newly_flaky(verdicts) if test.since)]))
+
+
+def counted(run: Run) -> str:
+    """Return what a run's tests came to: `2 failed, 118 passed`."""
+    counts = [(getattr(run, name), name) for name in _COUNTED]
+    told = [f"{count:,} {'error' if name == 'errors' and count == 1 else name}" for count, name in counts if count]
+    if run.collect_errors:
+        told.append(f"{run.collect_errors:,} not collected")
+    return ", ".join(told) or "no tests"
+
+
+def _title(run: Run, found: Sequence[Failing]) -> Line:
+    suite: Line = (" in ", Code(run.suite)) if run.suite else ()
+    excused = sum(each.standing == "quarantined" for each in found)
+    # A run that passed may have failures: they are recorded as what they are.
+    told = f"; {excused:,} of the failures {'is' if excused == 1 else 'are'} quarantined" if excused else ""
+    return (f"Tests {run.status or 'recorded'}", *suite, f": {counted(run)}{told}")
+
+
+def _place(run: Run, verdicts: Verdicts | None) -> Line:
+    """Return the tested code, the base of the comparison, and the link to the full report."""
+    line: list[str | Code | Link] = ["Run ", Code(run.id)]
+    if run.branch:
+        line += [" of ", Code(run.branch)]
+    if run.commit:
+        line += [" at ", Code(run.commit[:COMMIT_WIDTH])]
+    if run.dirty:
+        line.append(" with changes that are not committed")
+    if run.pull_request:
+        line.append(f", pull request {run.pull_request}" if run.pull_request != "true" else ", a pull request")
+    if run.nested:
+        line.append(", inside another run")
+    if verdicts and verdicts.base and not run.nested:
+        line += [", compared with ", Code(verdicts.base)]
+    if run.build_url and run.build_url.startswith(("https://", "http://")):
+        line += [", ", Link("build", run.build_url)]
+    return tuple(line)
+
+
+def _pace(run: Run, verdicts: Verdicts | None) -> Line:
+    """Return what the run took, against what it usually takes."""
+    taken = verdicts.seconds if verdicts and verdicts.seconds is not None else run.duration
+    if taken is None:
+        return ()
+    told = f"Took {seconds(taken)}"
+    if verdicts and verdicts.usual_seconds is not None:
+        told += f", usually {seconds(verdicts.usual_seconds)}"
+    if verdicts and verdicts.pace is not None:
+        told += f"; its tests took {verdicts.pace:.2f} times what they usually do"
+    return (told,)
+
+
+def _states(verdicts: Verdicts | None) -> Line:
+    counts = verdicts.counts or {} if verdicts else {}
+    told = [
+        f"{counts[state]:,} {state}"
+        for state in ("healthy", "flaky", "broken", "new", "undecided")
+        if counts.get(state)
+    ]
+    return (f"Tests by state: {', '.join(told)}",) if told else ()
+
+
+def _notes(details: Details, verdicts: Verdicts | None) -> Iterator[Line]:
+    if details.run.died_in:
+        yield ("The process died while it ran ", *_codes(details.run.died_in), ".")
+    if not details.has_profile:
+        yield ("There is no profile: the run is not over, or it has expired. What failed is not known.",)
+    if verdicts is None:
+        yield ("Nobody has judged this run, or not yet: failures have no label.",)
+        return
+    if looks_like_outage(verdicts):
+        yield ("Far more failed than usual: perhaps an outage. It is no evidence of flakiness.",)
+    if build_note(verdicts):
+        yield (f"{build_note(verdicts)[:1].upper()}{build_note(verdicts)[1:]}.",)
+    if verdicts.undecided:
+        durations = "duration has" if verdicts.undecided == 1 else "durations have"
+        yield (f"{verdicts.undecided:,} {durations} too short a history to be called slower or not.",)
+
+
+def _codes(names: Sequence[str]) -> Iterator[str | Code]:
+    for number, name in enumerate(names[:MOST_NAMED]):
+        yield from (", ", Code(name)) if number else (Code(name),)
+    if len(names) > MOST_NAMED:
+        yield f" and {len(names) - MOST_NAMED:,} more"
+
+
+def build_note(verdicts: Verdicts) -> str:
+    """Return why the runs of a build need suite names; empty if they do not."""
+    if verdicts.equal_runs:
+        return (
+            f"{verdicts.equal_runs:,} runs of this build cannot be told apart: their differences prove nothing; "
+            "give each its own --akastats-suite"
+        )
+    if verdicts.environments:
+        named = "; ".join(verdicts.environments[:MOST_ENVIRONMENTS])
+        more = len(verdicts.environments) - MOST_ENVIRONMENTS
+        return (
+            f"this build ran in {len(verdicts.environments):,} environments without a suite ({named}"
+            f"{f'; and {more:,} more' if more > 0 else ''}): give each its own --akastats-suite"
+        )
+    return ""
+
+
+def _failures(found: Sequence[Failing], left_out: int, verdicts: Verdicts | None) -> Iterator[Section]:
+    intervals = {test.nodeid: test for test in verdicts.tests} if verdicts else {}
+    for standing, group in groupby(found, key=lambda each: each.standing):
+        items = tuple(_causes(list(group), intervals))
+        yield Section(_TITLES[standing], items, _why(standing, verdicts))
+    if left_out:
+        yield Section("Further failures", (), ("More failed than can be named.",), left_out)
+
+
+def _why(standing: Standing, verdicts: Verdicts | None) -> Line:
+    base: Line = (Code(verdicts.base),) if verdicts and verdicts.base else ("the base",)
+    notes: Mapping[Standing, Line] = {
+        "new": ("Passed on ", *base, " until now, or was not there."),
+        "no history": ("There is nothing yet to compare with.",),
+        "also failing on base": ("Fails on ", *base, " too."),
+        "known flaky": ("Fails now and then, whatever changes.",),
+        "quarantined": ("Fails no run for now.",),
+    }
+    return notes.get(standing, ())
+
+
+def _causes(found: Sequence[Failing], intervals: Mapping[str, UnhealthyTest]) -> Iterator[Item]:
+    """Yield tests that failed alike as one item: a helper that fails for a hundred tests is one thing to mend."""
+    groups: dict[int, list[Failing]] = {}
+    for each in found:
+        groups.setdefault(id(each.failure), []).append(each)
+    for group in groups.values():
+        failure, tests = group[0].failure, [_test(each, intervals.get(each.nodeid)) for each in group]
+        if failure is None:
+            yield from map(Item, tests)
+        elif len(tests) == 1:
+            yield Item(tests[0], (cause(failure),))
+        else:
+            yield Item((f"{len(tests):,} tests: ", *cause(failure)), tuple(tests), len(tests))
+
+
+def _test(each: Failing, known: UnhealthyTest | None) -> Line:
+    if each.rate is None:
+        return (Code(each.nodeid),)
+    interval = f" ({percent(known.low)} to {percent(known.high)})" if known else ""
+    return (Code(each.nodeid), f" fails {percent(each.rate)} of the time{interval}")
+
+
+def cause(failure: Failure) -> Line:
+    """Return what a failure is and where."""
+    text = ": ".join(filter(None, (failure.exception, failure.message)))
+    frame = failure.frames[-1] if failure.frames else ""
+    file, _, function = frame.rpartition("::")
+    place = f"{failure.file}:{failure.line}" if failure.file else file
+    line: Line = (Code(text),) if text else ("an error that is not known any more",)
+    if place:
+        line = (*line, " at ", Code(place))
+    return (*line, " in ", Code(function)) if function else line
+
+
+def _news(verdicts: Verdicts, commits: Mapping[str, str]) -> Iterator[Section]:
+    yield Section("The suite is slower", tuple(_slower(each, commits) for each in suite_newly_slower(verdicts)))
+    yield Section("Newly flaky", tuple(_flaky(test, commits) for test in newly_flaky(verdicts)))
+    yield Section("Newly slower", tuple(_slower(each, commits) for each in newly_slower(verdicts)))
+    over = sorted(verdicts.over_budget, key=lambda each: each.allowed - each.seconds)
+    yield Section("Over budget", tuple(map(_over, over)))
+    fixed = tuple(Item((Code(nodeid),)) for nodeid in verdicts.fixed)
+    yield Section("Fixed", fixed, ("Failed in the run before, and passed in this one.",))
+
+
+def _flaky(test: UnhealthyTest, commits: Mapping[str, str]) -> Item:
+    told = f" fails {percent(test.rate)} of the time ({percent(test.low)} to {percent(test.high)})"
+    cost = f"failed {test.runs_failed:,} {'run' if test.runs_failed == 1 else 'runs'}"
+    if test.seconds_lost:
+        cost += f" and cost {seconds(test.seconds_lost)}"
+    since: Line = (", since ", *_run(test.since, commits)) if test.since else ()
+    before = tuple(_before(test.after[:MOST_AFTER]))
+    return Item((Code(test.nodeid), told), ((cost, *since), *before))
+
+
+def _before(after: Iterable[tuple[str, int]]) -> Iterator[Line]:
+    for nodeid, times in after:
+        yield ("failed ", f"{times:,} {'time' if times == 1 else 'times'}", " right after ", Code(nodeid))
+
+
+def _slower(change: Change, commits: Mapping[str, str]) -> Item:
+    name: Line = (Code(name_of(change.label)), " ") if change.label else ()
+    size = f"took {seconds(change.before)}, now {seconds(change.after)}: {change.ratio:.2f} times"
+    head = (*name, f"{size} ({change.low:.2f} to {change.high:.2f})")
+    when = ("since ", *_run(change.run, commits), "; the cause came after ", *_run(change.since, commits))
+    return Item(head, ((*when, " and by ", *_run(change.until, commits)), (sureness(change),)))
+
+
+def sureness(change: Change) -> str:
+    """Return whether a change is more than a suspicion, and by how much is known."""
+    runs = f"{change.runs_after:,} {'run' if change.runs_after == 1 else 'runs'}"
+    return f"suspected after {runs}" if change.is_suspected else f"confirmed by {runs}"
+
+
+def _over(each: OverBudget) -> Item:
+    return Item((Code(each.nodeid), f" took {over(each)}"))
+
+
+def over(each: OverBudget) -> str:
+    """Return what a test took and what it may take."""
+    return f"{seconds(each.seconds)}, {seconds(each.allowed)} are allowed by {each.rule}"
+
+
+def name_of(label: str) -> str:
+    """Return what a label is about as people call it: a node id, a fixture or file by its kind, else the label."""
+    word, colons, rest = label.partition("::")
+    kind = word.partition("@")[0]
+    if not colons or kind not in ("test", "fixture", "collect"):
+        return label
+    return rest if kind == "test" else f"{kind} {rest}"
+
+
+def _run(run_id: str, commits: Mapping[str, str]) -> Line:
+    commit = commits.get(run_id)
+    return (Code(commit[:COMMIT_WIDTH]),) if commit else ("run ", Code(run_id))
+
+
+def _slowest(details: Details) -> Iterator[Section]:
+    yield Section("Slowest tests", tuple(map(_slow, details.slowest)))
+    fixtures = [Slow(f"{each.baseid}::{each.name}", each.seconds, each.usual) for each in details.slowest_fixtures]
+    yield Section("Slowest fixtures", tuple(map(_slow, fixtures)))
+
+
+def _slow(slow: Slow) -> Item:
+    usual = "no history" if slow.usual is None else f"usually {seconds(slow.usual)}"
+    return Item((Code(slow.name), f" took {seconds(slow.seconds)}, {usual}"))

@@ -1,0 +1,41 @@
+"""What the process of the tests is told of the quarantine, out of what the server holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import tzinfo
+from typing import Any
+
+from akastats.config import Config
+from akastats.errors import ConfigError, ServerError
+from akastats.local_time import LOCAL, last_day, zone
+from akastats.spool.quarantine_list import Listed
+from akastats.store.requests import Operation
+from akastats.triage.quarantine import listed
+from akastats.triage.quarantine_rules import Quarantined, protecting
+
+
+def excuses(suite: str, config: Config, execute: Callable[[Operation[Any]], Any]) -> Listed:
+    """Read what is in quarantine of a suite; a server that refuses just that is told as the problem."""
+    try:
+        return listed_of(execute(listed(config.namespace, suite)), config)
+    except ServerError as error:
+        if error.kind not in ("denied", "refused"):
+            raise
+        # That is no reason not to deliver the run.
+        return Listed(problem=str(error))
+
+
+def listed_of(entries: Iterable[Quarantined], config: Config) -> Listed:
+    """Return what is told of entries: nothing of tests that are protected."""
+    where = _zone(config.timezone)
+    tests = {each.nodeid: f"until {last_day(each.until, where)}: {each.reason}" for each in entries}
+    return Listed({name: told for name, told in tests.items() if not protecting(config.protected, name)})
+
+
+def _zone(name: str) -> tzinfo:
+    try:
+        return zone(name)
+    except ConfigError:
+        # The names of zones come with an extra.
+        return LOCAL

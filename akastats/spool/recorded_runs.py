@@ -1,0 +1,101 @@
+"""Index of the runs that a project recorded on this machine: a small file per run, which outlives its spool.
+
+Jobs of a matrix share build and job, so only the machine itself knows which run is its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from akastats import trust
+from akastats.spool.directories import problem_of
+
+SUFFIX = ".run"
+#: Most runs that are read of a spool directory, newest first; it holds those of 21 days.
+MOST_READ = 1000
+
+
+@dataclass(frozen=True)
+class RecordedRun:
+    """One run as this machine recorded it; an unknown field is empty.
+
+    server, namespace: where it is delivered, as its spool names them.
+    root: pytest's root directory.
+    host: the machine's name: a cache that is restored brings the files of another one.
+    is_nested: whether it ran inside another recorded run.
+    """
+
+    id: str
+    suite: str = ""
+    build_id: str = ""
+    attempt: str = ""
+    server: str = ""
+    namespace: str = ""
+    root: str = ""
+    host: str = ""
+    is_nested: bool = False
+
+
+def recorded_run(header: Mapping[str, Any], root: str) -> RecordedRun:
+    """Return a run by its spool's header."""
+    destination = header["destination"]
+    return RecordedRun(
+        id=header["id"],
+        suite=header.get("suite", ""),
+        build_id=header.get("build_id", ""),
+        attempt=header.get("attempt", ""),
+        server=destination["server"],
+        namespace=destination["namespace"],
+        root=root,
+        host=header.get("host", ""),
+        is_nested=bool(header.get("nested")),
+    )
+
+
+def write(spool: Path, run: RecordedRun) -> None:
+    """Write a run's file beside its spool; an error is ignored, because the run does not need the file."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+    try:
+        descriptor = os.open(spool.with_suffix(SUFFIX), flags, 0o600)
+    except OSError:
+        return
+    try:
+        os.write(descriptor, json.dumps(asdict(run)).encode())
+    except OSError:
+        pass
+    finally:
+        os.close(descriptor)
+
+
+def read(directories: Iterable[Path]) -> list[RecordedRun]:
+    """Return the runs recorded in some spool directories, newest first, without files of other users."""
+    paths = [path for directory in directories if not problem_of(directory) for path in _files(directory)]
+    newest = sorted(paths, key=lambda path: path.name, reverse=True)[:MOST_READ]
+    found = [run for path in newest if (run := _parsed(path)) is not None]
+    return sorted({run.id: run for run in found}.values(), key=lambda run: run.id, reverse=True)
+
+
+def _files(directory: Path) -> list[Path]:
+    try:
+        with os.scandir(directory) as entries:
+            return [Path(entry.path) for entry in entries if entry.name.endswith(SUFFIX)]
+    except OSError:
+        return []
+
+
+def _parsed(path: Path) -> RecordedRun | None:
+    try:
+        content = json.loads(trust.read_trusted(path))
+    except (OSError, ValueError, RecursionError):
+        return None
+    if not isinstance(content, dict):
+        return None
+    # Annotations are text here: `from __future__ import annotations`.
+    types = {field.name: bool if str(field.type) == "bool" else str for field in fields(RecordedRun)}
+    known = {name: content[name] for name, type_ in types.items() if isinstance(content.get(name), type_)}
+    return RecordedRun(**known) if known.get("id") else None

@@ -1,0 +1,97 @@
+"""What people say of changes of a duration: that they know, that it was to be, that it is noise. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from akastats.errors import DamagedError
+from akastats.model.stored_values import json_of, read
+from akastats.model.verdicts import Change, ChangeVerdict
+
+MarkKind = Literal["acknowledged", "expected", "noise"]
+
+#: Changes with these are nobody's news any more.
+QUIET: tuple[MarkKind, ...] = ("expected", "noise")
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What somebody said of a change, `since` when, in epoch seconds; `run` is its likeliest first one as of then.
+
+    That run may shift while data comes in, so a mark is about every change of its series and direction between
+    whose `since` and `until` it lies.
+    """
+
+    mark: MarkKind
+    reason: str
+    label: str
+    environment: str
+    run: str
+    is_slower: bool
+    since: float
+
+
+#: Marks by the series that they are about, label and environment.
+Marks = Mapping[tuple[str, str], Sequence[Mark]]
+
+
+def mark_of_change(change: Change, kind: MarkKind, reason: str, since: float) -> Mark:
+    """Return a mark about a change."""
+    return Mark(kind, reason, change.label, change.environment, change.run, change.is_slower, since)
+
+
+def id_of(change: Change | Mark) -> str:
+    """Return by which name a change is known while its likeliest run stays the same."""
+    named = json.dumps([change.label, change.environment, change.run])
+    return hashlib.sha256(named.encode()).hexdigest()[:16]
+
+
+def by_series(marks: Iterable[Mark]) -> Marks:
+    """Return marks by what they are about, those made last first."""
+    found: dict[tuple[str, str], list[Mark]] = {}
+    for mark in sorted(marks, key=lambda mark: mark.since, reverse=True):
+        found.setdefault((mark.label, mark.environment), []).append(mark)
+    return found
+
+
+def about(change: Change, marks: Marks) -> list[Mark]:
+    """Return the marks about a change, that of its own run first, then those made last."""
+    found = [mark for mark in marks.get((change.label, change.environment), ()) if _is_about(mark, change)]
+    return sorted(found, key=lambda mark: mark.run != change.run)
+
+
+def mark_of(change: Change, marks: Marks) -> Mark | None:
+    """Return what was said of a change, `None` where nobody said anything."""
+    return next(iter(about(change, marks)), None)
+
+
+def _is_about(mark: Mark, change: Change) -> bool:
+    # Run ids sort by time.
+    return mark.is_slower == change.is_slower and change.since < mark.run <= change.until
+
+
+def told(changes: Iterable[ChangeVerdict], marks: Iterable[Mark]) -> list[ChangeVerdict]:
+    """Return the changes that are news: all but those said to be expected or noise."""
+    known = by_series(marks)
+    return [judged for judged in changes if not _is_quiet(mark_of(judged.change, known))]
+
+
+def _is_quiet(mark: Mark | None) -> bool:
+    return mark is not None and mark.mark in QUIET
+
+
+def pack(mark: Mark) -> bytes:
+    """Return a mark as it is stored: JSON."""
+    return json.dumps(asdict(mark), separators=(",", ":")).encode()
+
+
+def unpack(stored: bytes) -> Mark | None:
+    """Return a stored mark; `None` for what is none of this release."""
+    try:
+        return read(Mark, json_of(stored))
+    except DamagedError:
+        return None

@@ -1,0 +1,38 @@
+"""What a failure is called."""
+
+from __future__ import annotations
+
+import pytest
+
+from akastats.analysis.failures.labels import Label, label_failure
+from akastats.analysis.flakiness.classification import Flakiness, judge
+from tests.analysis.histories import drawn
+
+HEALTHY, BROKEN = judge(drawn("." * 50)), judge(drawn("." * 50 + "fff"))
+FLAKY = Flakiness("flaky", 0.1, 0.05, 0.2)
+
+
+@pytest.mark.parametrize(
+    ("known", "about", "kind"),
+    [
+        (None, {}, "new"),
+        (HEALTHY, {}, "new"),
+        (HEALTHY, {"fails_on_base": True}, "also failing on base"),
+        (BROKEN, {}, "also failing on base"),
+        (FLAKY, {}, "known flaky"),
+        (FLAKY, {"fails_on_base": True}, "known flaky"),
+        (FLAKY, {"attempts": 2}, "known flaky"),
+        (FLAKY, {"attempts": 4}, "new"),
+        (FLAKY, {"attempts": 4, "fails_on_base": True}, "also failing on base"),
+        (FLAKY, {"is_quarantined": True}, "quarantined"),
+        (None, {"is_quarantined": True}, "quarantined"),
+    ],
+)
+def test_kinds(known, about, kind):
+    """New is what nothing explains: no quarantine, no flakiness of such a rate, no base that fails too."""
+    assert label_failure(known, **about).kind == kind
+
+
+def test_a_known_flaky_test_has_its_rate():
+    """Only there a rate explains the failure."""
+    assert [label_failure(known) for known in (FLAKY, HEALTHY)] == [Label("known flaky", 0.1), Label("new", None)]

@@ -1,0 +1,52 @@
+"""Which tests fail together."""
+
+from __future__ import annotations
+
+from random import Random
+
+from akastats.analysis.flakiness.clusters import clusters
+
+RUNS = [f"r{at}" for at in range(200)]
+
+
+def some(share, seed):
+    """Return some of the runs."""
+    random = Random(seed)
+    return {run for run in RUNS if random.random() < share}
+
+
+def test_who_fails_in_the_same_runs_is_a_group():
+    """Groups come largest first; who fails alone is in none, nor who fails at random."""
+    failures = {
+        "a": {"r1", "r7", "r9"},
+        "b": {"r1", "r7", "r9"},
+        "c": {"r20", "r30", "r40", "r50"},
+        "d": {"r20", "r30", "r40", "r50"},
+        "e": {"r20", "r30", "r40", "r51"},
+        "alone": {"r2", "r3", "r4"},
+        "random": some(0.3, 1),
+    }
+
+    assert clusters(failures, RUNS) == [("c", "d", "e"), ("a", "b")]
+
+
+def test_often_failing_tests_overlap_by_chance():
+    """Two tests that each fail in nine of ten runs share most of them, and are no group."""
+    assert clusters({"a": some(0.9, 1), "b": some(0.9, 2)}, RUNS) == []
+
+
+def test_two_shared_runs_are_too_few():
+    """Among many tests some pair shares two failures by chance."""
+    assert clusters({"a": {"r1", "r2"}, "b": {"r1", "r2"}}, RUNS) == []
+
+
+def test_runs_that_are_not_asked_for_do_not_count():
+    """What failed in an outage alone is no group."""
+    out = {"o1", "o2", "o3"}
+
+    assert clusters({"a": out | {"r1"}, "b": out | {"r2"}}, RUNS) == []
+
+
+def test_nothing_gives_nothing():
+    """Without tests, runs or failures there is no group."""
+    assert clusters({}, []) == clusters({"a": [], "b": []}, RUNS) == []

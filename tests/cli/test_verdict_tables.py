@@ -1,0 +1,123 @@
+"""What `akastats show` says of how runs and tests were judged."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from akastats.cli.verdict_tables import over_lines, standing_lines
+from akastats.model.verdicts import FailureVerdict, OverBudget, Verdicts, pack
+from akastats.store import keys
+from tests.api.judged import change, changed, judged
+from tests.telling import tell
+
+RUN = "20231114T221320000-000001"
+
+
+@pytest.fixture(autouse=True)
+def _use_the_server(server, monkeypatch):
+    """The commands find the test's server by its variable."""
+    monkeypatch.setenv("AKA_STATS_REDIS_URL", server)
+
+
+@pytest.fixture
+def judge(server, redis_client, tmp_path):
+    """Deliver a run of three tests, two of which fail, and store what it means."""
+
+    def stored(**fields):
+        tests = [("a.py::b", "failed", 0.5), ("a.py::c", "failed", 0.5), ("a.py::d", "passed", 2.0)]
+        run = tell(server, tmp_path, tests, run_id=RUN, branch="main")
+        told = {"suite": "", "branch": "main", "base": "main", "runs": 9}
+        redis_client.set(keys.verdicts("AKA-STATS", run), pack(Verdicts(run=run, **{**told, **fields})))
+
+    return stored
+
+
+def test_a_run_s_failures_have_their_labels(akastats, judge):
+    """Before each failing test stands what it is called, in one column."""
+    judge(failures=(FailureVerdict("a.py::b", "known flaky", 0.12), FailureVerdict("a.py::c", None)))
+
+    answer = akastats("show", RUN)
+
+    assert "  known flaky 12 %  a.py::b\n  no history        a.py::c\n" in answer.out
+
+
+def test_a_run_s_tests_over_budget_are_named(akastats, judge):
+    """With what they took and what they may."""
+    judge(over_budget=(OverBudget("a.py::d", 2.0, 1.5, "max_seconds"),))
+
+    assert "over budget:\n  2.00 s > 1.50 s (max_seconds)  a.py::d\n" in akastats("show", RUN).out
+
+
+def test_a_run_that_nobody_judged_has_no_labels(akastats, server, tmp_path):
+    """As it was before anybody could."""
+    tell(server, tmp_path, [("a.py::b", "failed", 0.5)], run_id=RUN)
+
+    assert "\n  a.py::b\n" in akastats("show", RUN).out
+
+
+def test_a_test_s_state_and_changes_are_told(akastats, judge):
+    """By the newest verdicts of its suite; as JSON too."""
+    flaky = judged("a.py::b", rate=0.12, low=0.05, high=0.25, since="run-00003")
+    judge(tests=(flaky,), changes=(changed("test::a.py::b", 4), changed("test::a.py::c", 5)))
+
+    shown = akastats("show", "a.py::b")
+
+    assert "state     flaky, 12 % of its first attempts fail (5 % to 25 %), since run run-00003\n" in shown.out
+    assert "slower    1.00 s -> 2.00 s, since run run-00004\n" in shown.out
+    assert "run-00005" not in shown.out
+    told = akastats("show", "a.py::b", "--json").json["verdict"]
+    assert ("flaky", 0.12) == (told["state"], told["rate"])
+
+
+def test_a_healthy_test_has_no_state(akastats, judge):
+    """Verdicts name those only that are not as they should be."""
+    judge()
+
+    shown = akastats("show", "a.py::d")
+
+    assert (0, False) == (shown.code, "state" in shown.out)
+    assert akastats("show", "a.py::d", "--json").json["verdict"] is None
+
+
+def test_a_test_s_quarantine_is_told(akastats, server, tmp_path):
+    """Until when and why; that of another suite's test of the same name is another one."""
+    tell(server, tmp_path, [("a.py::b", "failed", 0.5)], run_id=RUN)
+    day = (datetime.now(timezone.utc) + timedelta(days=30)).strftime("%Y-%m-%d")
+    put = akastats("quarantine", "a.py::b", "--until", day, "--reason", "waits for the fix", "--force")
+    akastats("quarantine", "a.py::b", "--suite=s", "--until", day, "--reason", "another", "--force")
+
+    shown = akastats("show", "a.py::b")
+
+    assert (0, 0) == (put.code, shown.code)
+    assert f"state     in quarantine until {day}: waits for the fix\n" in shown.out
+    assert "another" not in shown.out
+    assert "waits for the fix" == akastats("show", "a.py::b", "--json").json["quarantine"]["reason"]
+
+
+def test_a_state_without_a_rate():
+    """A broken test fails each time; a change that few runs have seen is suspected."""
+    doubtful = change("test::a", 7, before=2.0, after=1.0, runs_after=2)
+
+    assert [
+        "state     broken, since run r1",
+        "faster    2.00 s -> 1.00 s, since run run-00007, suspected",
+    ] == list(standing_lines(judged("a", "broken", since="r1"), [doubtful]))
+    assert ["state     undecided"] == list(standing_lines(judged("a", "undecided"), []))
+
+
+def test_many_changes_of_one_test_are_counted():
+    """Five are named."""
+    changes = [change("test::a", number, before=2.0, after=1.0) for number in range(7)]
+
+    lines = list(standing_lines(None, changes))
+
+    assert (6, "and 2 more changes of its time") == (len(lines), lines[-1])
+
+
+def test_many_tests_over_budget_are_counted():
+    """Ten are named."""
+    over = tuple(OverBudget(f"t{number}", 2.0, 1.5, "max_seconds") for number in range(13))
+
+    assert (12, "  and 3 more") == (len(list(over_lines(over))), list(over_lines(over))[-1])

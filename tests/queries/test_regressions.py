@@ -1,0 +1,94 @@
+"""Changes of durations, as they are listed, without a server."""
+
+from __future__ import annotations
+
+import pytest
+
+from akastats.queries.regressions import ANY, Wanted, chosen, group_of, named
+from tests.api.judged import change, changed, run_id, verdicts
+
+
+@pytest.mark.parametrize(
+    ("label", "kind", "name"),
+    [
+        ("test::a.py::b", "test", "a.py::b"),
+        ("test@unit::a.py::b[x::y@z]", "test", "a.py::b[x::y@z]"),
+        ("fixture@unit::tests::db", "fixture", "tests::db"),
+        ("fixture::::db", "fixture", "::db"),
+        ("collect::tests/a.py", "collect", "tests/a.py"),
+        ("orders::rows", "stat", "orders::rows"),
+        ("rows", "stat", "rows"),
+        ("test", "stat", "test"),
+        ("test::", "stat", "test::"),
+        ("testing::x", "stat", "testing::x"),
+        ("", "suite", ""),
+    ],
+)
+def test_a_label_says_what_it_is_of(label, kind, name):
+    """The plugin's own words, with a suite or without; all else is somebody's number."""
+    assert (kind, name) == named(label)
+
+
+CHANGES = (
+    changed("test::a", 3, after=1.5),
+    changed("test::b", 5, before=4.0, after=1.0),
+    changed("fixture::db", 5, after=3.0),
+    changed("collect::b.py", 5, after=2.0),
+    changed("rows", 4),
+    changed("collect::a.py", 5, after=2.0),
+)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        (Wanted(), ["fixture::db", "collect::a.py", "collect::b.py", "rows", "test::a"]),
+        (ANY, ["test::b", "fixture::db", "collect::a.py", "collect::b.py", "rows", "test::a"]),
+        (Wanted("test"), ["test::a"]),
+        (Wanted("test", faster=True), ["test::b", "test::a"]),
+        (Wanted("stat"), ["rows"]),
+        (Wanted("collect"), ["collect::a.py", "collect::b.py"]),
+    ],
+)
+def test_the_newest_come_first_and_of_one_run_the_largest(wanted, expected):
+    """A quarter of the time is as large as four times; what is equal stands by its label."""
+    assert expected == [each.change.label for each in chosen(CHANGES, wanted)]
+
+
+def test_what_changed_together_has_one_number():
+    """A label in two groups belongs to that whose other labels changed where it did, and alike."""
+    both = ("test::a", "test::b")
+    found = verdicts(
+        run_id(20),
+        changes=(changed("test::a", 5), changed("test::b", 5), changed("test::a", 12), changed("test::c", 12)),
+        together=(("test::a", "test::c"), both),
+    )
+
+    groups = [group_of(each.change, found) for each in found.changes]
+
+    assert [1, 1, 0, 0] == groups
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"at": 9}, {"at": 5, "environment": "elsewhere"}, {"at": 5, "before": 2.0, "after": 1.0}],
+    ids=["run", "environment", "direction"],
+)
+def test_what_changed_otherwise_is_in_no_group(other):
+    """At another run, elsewhere, or the other way."""
+    alone = change("test::a", **other)
+    found = verdicts(
+        run_id(20),
+        changes=(changed("test::a", 5), changed("test::b", 5)),
+        together=(("test::a", "test::b"),),
+    )
+
+    assert group_of(alone, found) is None
+
+
+def test_likeliest_runs_that_differ_are_one_where_an_interval_says_so():
+    """What is known of one change may lie a run beside what is known of the other, seen from either."""
+    wide, narrow = changed("test::a", 5, since=run_id(2), until=run_id(7)), changed("test::b", 7)
+    found = verdicts(run_id(20), changes=(wide, narrow), together=(("test::a", "test::b"),))
+
+    assert [0, 0] == [group_of(each.change, found) for each in found.changes]

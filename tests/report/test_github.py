@@ -1,0 +1,94 @@
+"""GitHub's workflow commands, read back as its runner reads them."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from akastats.model.verdicts import FailureVerdict
+from akastats.report.code_annotations import findings
+from akastats.report.github import commands
+from akastats.report.repository_paths import Places
+from tests.report.given import FLAKY, HOSTILE, ONE, details, everything, failure, flaky, verdicts
+
+
+def read(line: str) -> tuple[str, dict[str, str], str]:
+    """Return level, properties and message of a command, by the rules of GitHub's runner."""
+    found = re.fullmatch(r"::(error|warning) ([^:]*)::([^\r\n]*)", line)
+    assert found, line
+    told = dict(pair.split("=", 1) for pair in found[2].split(","))
+    return found[1], {name: _unescaped(value) for name, value in told.items()}, _unescaped(found[3])
+
+
+def _unescaped(text: str) -> str:
+    for escape, character in (("%3A", ":"), ("%2C", ","), ("%0D", "\r"), ("%0A", "\n"), ("%25", "%")):
+        text = text.replace(escape, character)
+    return text
+
+
+def test_everything_is_told():
+    """What may be the change's own fault as errors, the rest as warnings; each at its place."""
+    found = [read(line) for line in commands(findings(*everything(), Places()))]
+
+    assert ["error"] * 4 + ["warning"] * 7 == [level for level, _, _ in found]
+    assert (
+        "error",
+        {"file": "shop/cart.py", "line": "12", "title": f"{ONE} (new)"},
+        "AssertionError: assert 12 == 13",
+    ) == found[0]
+    label = "known flaky, fails 12 % of the time"
+    assert (
+        "warning",
+        {"file": "shop/cart.py", "line": "7", "title": f"{FLAKY} ({label})"},
+        "TimeoutError: no answer",
+    ) in found
+
+
+def test_github_shows_ten_of_a_level():
+    """The tenth counts those that it would leave out without a word."""
+    tests = [f"a.py::t{number}" for number in range(30)]
+    judged = verdicts(tests=tuple(flaky(f"b.py::t{number}") for number in range(11)))
+
+    lines = commands(findings(details(failure(*tests)), judged, Places()))
+
+    assert ["error"] * 10 + ["warning"] * 10 == [read(line)[0] for line in lines]
+    assert "::error title=akastats::and 21 more: the summary names them" == lines[9]
+    assert "::warning title=akastats::and 2 more: the summary names them" == lines[19]
+
+
+def test_ten_are_ten():
+    """No place is spent on a count where none is left out."""
+    tests = [f"a.py::t{number}" for number in range(10)]
+
+    assert "a.py::t9" == read(commands(findings(details(failure(*tests)), None, Places()))[9])[1]["title"]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_strangers_texts_are_no_commands(text):
+    """Neither a message nor a name begins another command or property."""
+    hostile = details(failure(text, f"{text},line=7::x", message=text, frames=[text], file=text, exception=text))
+    judged = verdicts(failures=(FailureVerdict(text, "new"),), tests=(flaky(text),))
+
+    lines = commands(findings(hostile, judged, Places()))
+
+    assert 3 == len(lines)
+    assert all(map(str.isprintable, lines))
+    for _, properties, message in map(read, lines):
+        assert set(properties) <= {"file", "line", "title"}
+        assert "\n" not in message
+
+
+def test_what_escapes_is_escaped_first():
+    """A message that holds an escape is shown as it is."""
+    (line,) = commands(findings(details(failure(ONE, message="100%0Adone, a:b")), None, Places()))
+
+    assert line.endswith("::AssertionError: 100%250Adone, a:b")
+    assert "AssertionError: 100%0Adone, a:b" == read(line)[2]
+
+
+def test_a_place_that_is_not_in_the_repository_is_left_out():
+    """The finding is told all the same, of no file."""
+    (line,) = commands(findings(details(failure("/elsewhere/a.py::t", file=None)), None, Places("/repo", "/repo")))
+
+    assert {"title": "/elsewhere/a.py::t"} == read(line)[1]

@@ -1,0 +1,160 @@
+"""The list beside a spool: written for runs that ask, whatever the server says, and gone with its spool."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from akastats.config import Config
+from akastats.delivery import draining
+from akastats.local_time import LOCAL, end_of_day
+from akastats.model.results import label
+from akastats.shipper.__main__ import Shipper
+from akastats.shipper.lifetime import Lifetime
+from akastats.spool import quarantine_list
+from akastats.spool import shipper_state as states
+from akastats.spool.quarantine_list import Listed, path_for, read, write
+from akastats.store import keys
+from akastats.triage.quarantine_rules import Quarantined, pack
+from tests import telling
+from tests.telling import spool
+
+NAMESPACE = "AKA-STATS"
+UNTIL = end_of_day("2099-12-24", LOCAL)
+
+
+def put_in(client: Redis, nodeid: str, suite: str = "", until: float = UNTIL) -> None:
+    """Store an entry."""
+    name = label("test", nodeid, suite)
+    client.hset(keys.quarantine(NAMESPACE), name, pack(Quarantined(name, nodeid, suite, until, "hangs", 1.0)))
+
+
+def ship(path: Path, url: str, **settings: Any) -> Listed | None:
+    """Deliver a spool as the process beside its run does; return what is told of the quarantine."""
+    assert Shipper(path, Config(redis_url=url, **settings), Lifetime(path)).run()
+    return read(path)
+
+
+def test_a_run_that_asks_is_told_its_suite_s(redis_client: Redis, server: str, tmp_path: Path) -> None:
+    """With the last day and the reason; what is over, protected or another suite's is not."""
+    put_in(redis_client, "a.py::b[x::y]", "unit")
+    put_in(redis_client, "a.py::over", "unit", until=1e9)
+    put_in(redis_client, "pay/a.py::b", "unit")
+    put_in(redis_client, "a.py::other")
+    path = spool(tmp_path / "spool", [("a.py::b", "failed", 0.1)], suite="unit", quarantine=True)
+
+    told = ship(path, server, protected="pay")
+
+    assert Listed({"a.py::b[x::y]": "until 2099-12-24: hangs"}) == told
+    assert 0o600 == path_for(path).stat().st_mode & 0o777
+
+
+def test_a_run_that_does_not_ask_is_told_nothing(redis_client: Redis, server: str, tmp_path: Path) -> None:
+    """No file, and no question to the server."""
+    redis_client.set(keys.quarantine(NAMESPACE), "whoever asks for a hash is refused")
+    path = spool(tmp_path / "spool", [("a.py::b", "failed", 0.1)])
+
+    redis_client.config_resetstat()
+
+    assert None is ship(path, server)
+    assert 0 == redis_client.info("commandstats").get("cmdstat_hgetall", {}).get("failed_calls", 0)
+
+
+def test_the_list_is_there_before_the_run_is_delivered(redis_client: Redis, server: str, tmp_path: Path) -> None:
+    """The tests wait for it."""
+    put_in(redis_client, "a.py::b")
+    path = spool(tmp_path / "spool", ended=False, quarantine=True)
+    shipper = Shipper(path, Config(redis_url=server), Lifetime(path))
+    found: list[tuple[bool, int]] = []
+    apply = shipper.delivery.apply
+    shipper.delivery.apply = lambda: found.append((read(path) is not None, redis_client.dbsize())) or apply()
+
+    shipper.run()
+
+    assert (True, 1) == found[0]
+
+
+def test_a_server_that_refuses_the_list_takes_the_run(redis_client: Redis, server: str, tmp_path: Path) -> None:
+    """The tests are told what it said."""
+    redis_client.set(keys.quarantine(NAMESPACE), "somebody else's")
+    path = spool(tmp_path / "spool", [("a.py::b", "failed", 0.1)], quarantine=True)
+
+    told = ship(path, server)
+
+    assert told is not None
+    assert ({}, True) == (told.tests, "WRONGTYPE" in told.problem)
+    assert states.DONE == states.read(path).phase
+
+
+def test_without_names_of_zones_days_are_the_machine_s(redis_client: Redis, server: str, tmp_path: Path) -> None:
+    """The data of zones comes with an extra."""
+    put_in(redis_client, "a.py::b")
+    path = spool(tmp_path / "spool", quarantine=True)
+
+    told = ship(path, server, timezone="Not/There")
+
+    assert Listed({"a.py::b": "until 2099-12-24: hangs"}) == told
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"strange": 1}', "7"])
+def test_what_is_no_list_is_none(content: str, tmp_path: Path) -> None:
+    """As if it were not there."""
+    path_for(tmp_path / "1-a.aks").write_text(content)
+
+    assert None is read(tmp_path / "1-a.aks")
+
+
+def test_it_is_written_where_the_spool_may_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the project cannot be written any more."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    path = tmp_path / "gone" / "spool" / "1-a.aks"
+    for home in states.homes(path_for(path))[1:]:
+        home.parent.mkdir(parents=True, exist_ok=True)
+
+    write(path, Listed({"a": "b"}))
+
+    assert Listed({"a": "b"}) == read(path)
+
+
+def test_it_goes_with_its_spool(tmp_path: Path) -> None:
+    """As the state of the delivery does."""
+    path = spool(tmp_path / "spool")
+    write(path, Listed())
+
+    draining.remove(path)
+
+    assert [] == [each.name for each in (tmp_path / "spool").iterdir() if each.name.startswith("1-")]
+
+
+def test_one_without_its_spool_goes_a_day_later(tmp_path: Path) -> None:
+    """Somebody may have removed the spool by hand."""
+    write(tmp_path / "1-a.aks", Listed())
+    written = quarantine_list.path_for(tmp_path / "1-a.aks").stat().st_mtime
+
+    found = []
+    for later in (draining.KEPT_S - 1, draining.KEPT_S + 1):
+        draining.tidy(tmp_path, [], lambda later=later: written + later)
+        found.append(quarantine_list.path_for(tmp_path / "1-a.aks").exists())
+
+    assert [True, False] == found
+
+
+@pytest.mark.parametrize(("asks", "expected"), [(True, "quarantined"), (False, "new")])
+def test_the_run_is_judged_by_what_was_excused(
+    asks: bool, expected: str, redis_client: Redis, server: str, tmp_path: Path
+) -> None:
+    """Where the run asked; else its failures count as any other's."""
+    put_in(redis_client, "a.py::b")
+    telling.tell(server, tmp_path, [("a.py::b", "passed", 0.1)], branch="main")
+    told = {"run_id": "20231115T000000000-000002", "started": telling.STARTED + 1000, "branch": "main"}
+    path = spool(
+        tmp_path / "spool", [("a.py::b", "failed", 0.1)], **told, **({"quarantine": True} if asks else {})
+    )
+
+    ship(path, server)
+
+    assert {expected: 1} == states.read(path).answer["verdicts"]["labels"]
