@@ -1,55 +1,97 @@
-"""The one family of errors: everything that goes wrong here is an `AkastatsError` of a few kinds.
+"""Exceptions of akastats: each one derives from `AkastatsError`.
 
-Values that a caller got wrong (a label, a number) are plain `ValueError`s, raised where they enter.
+An invalid argument (a label, a number) raises `ValueError` instead, where it enters.
 """
+
+from typing import ClassVar
 
 
 class AkastatsError(Exception):
-    """Anything that akastats itself could not do; the message says what was tried and what to do."""
+    """Base class; the message says what failed, with which value, and what to do."""
 
 
 class ConfigError(AkastatsError, ValueError):
-    """A configuration value that cannot be used; the message names the variable or option."""
+    """A configuration value is invalid; the message names the variable or option."""
 
 
 class ServerError(AkastatsError):
-    """The statistics server did not execute a request; `kind` names the reason.
+    """The Redis server did not execute a request; the subclass says why, and so does `kind`.
 
-    | kind | means |
-    |---|---|
-    | `absent` | no connection: nothing was sent |
-    | `lost` | sent, but no reply: nobody can know whether it was done |
-    | `busy` | the server cannot just now (loading, out of memory, read-only, a script running) |
-    | `cluster` | the server is part of a cluster, which is not supported; nothing was done |
-    | `denied` | user, password or permissions do not allow it |
-    | `unknown_script` | the server does not hold the script; nothing was done |
-    | `refused` | the server or our script refused the request; nothing was done |
+    | subclass | `kind` | meaning |
+    |---|---|---|
+    | `ServerUnreachableError` | `absent` | no connection; the request was not sent |
+    | `ConnectionLostError` | `lost` | sent, but no reply: executed or not |
+    | `ServerBusyError` | `busy` | temporarily unable: loading, out of memory, read-only, running a script |
+    | `ClusterError` | `cluster` | the server is part of a cluster, which is not supported; not executed |
+    | `AccessDeniedError` | `denied` | user, password or permissions do not allow it |
+    | `UnknownScriptError` | `unknown_script` | the server does not hold the script; not executed |
+    | `RequestRefusedError` | `refused` | the server or the script refused the request; not executed |
     """
 
-    def __init__(self, message: str, kind: str = "refused") -> None:
-        super().__init__(message)
-        self.kind = kind
+    kind: ClassVar[str] = "refused"
+
+
+class ServerUnreachableError(ServerError):
+    """There is no connection to the server; the request was not sent."""
+
+    kind = "absent"
+
+
+class ConnectionLostError(ServerError):
+    """The request was sent, but no reply came: the server may or may not have executed it."""
+
+    kind = "lost"
+
+
+class ServerBusyError(ServerError):
+    """The server is temporarily unable to execute the request: loading, out of memory, read-only, busy."""
+
+    kind = "busy"
+
+
+class ClusterError(ServerError):
+    """The server is part of a cluster, which is not supported; the request was not executed."""
+
+    kind = "cluster"
+
+
+class AccessDeniedError(ServerError):
+    """User, password or permissions do not allow the request."""
+
+    kind = "denied"
+
+
+class UnknownScriptError(ServerError):
+    """The server does not hold the script that was called by its SHA-1; nothing was executed."""
+
+    kind = "unknown_script"
+
+
+class RequestRefusedError(ServerError):
+    """The server or the script refused the request; nothing was executed."""
+
+    kind = "refused"
 
 
 class NotFoundError(AkastatsError, LookupError):
-    """A label, run or test that the server does not know, or no longer knows."""
+    """The server does not hold the label, run or test, or no longer holds it."""
 
 
 class RefusedError(AkastatsError):
-    """What a rule does not allow; the message says which, and what to do instead."""
+    """A rule does not allow the action; the message names the rule and the alternative."""
 
 
 class EmbeddedError(AkastatsError):
-    """The embedded server could not be found, started or repaired."""
+    """The embedded server cannot be found, started or repaired."""
 
 
 class SpoolError(AkastatsError):
-    """A spool file that cannot be written or read."""
+    """A spool file cannot be written or read."""
 
 
 class ReportError(AkastatsError):
-    """A report of tests, in JUnit XML, that cannot be read."""
+    """A JUnit XML report cannot be read."""
 
 
-class DamagedError(NotFoundError):
-    """What is stored cannot be read: damaged, or none of ours. It is as good as absent."""
+class CorruptDataError(NotFoundError):
+    """A stored value is damaged, or another program wrote it. Callers treat it as missing."""

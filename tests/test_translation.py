@@ -92,7 +92,7 @@ def test_what_a_server_says_has_its_kind(refusing: Refusing, answer: str, kind: 
         run(get(), client, client)
 
     assert kind == raised.value.kind
-    assert ("is no Redis" in str(raised.value)) == answer.startswith("HTTP")
+    assert ("is not a Redis server" in str(raised.value)) == answer.startswith("HTTP")
 
 
 def test_who_is_denied_is_told_what_is_missing(refusing: Refusing) -> None:

@@ -8,13 +8,13 @@ from akastats import __version__
 from akastats.api.models import Health, ServerHealth
 from akastats.api.problems import Route, reason_of
 from akastats.config import config
-from akastats.errors import ServerError
+from akastats.errors import ClusterError, ConnectionLostError, ServerError, ServerUnreachableError
 from akastats.redis import async_redis
 from akastats.store.server import identify_single
 
 router = APIRouter(prefix="/api/v1", route_class=Route, tags=["health"])
 
-_UNREACHABLE = ("absent", "lost", "cluster")
+_UNREACHABLE = (ServerUnreachableError, ConnectionLostError, ClusterError)
 
 
 @router.get("/health")
@@ -29,5 +29,5 @@ async def get_health(request: Request) -> Health:
 
 def _unwell(error: ServerError, reason: str) -> ServerHealth:
     """Return the state of an unusable server: one that refuses is reachable, one of a cluster is not."""
-    reachable = error.kind not in _UNREACHABLE
+    reachable = not isinstance(error, _UNREACHABLE)
     return ServerHealth(reachable=reachable, kind=None, version=None, detail=reason)

@@ -16,7 +16,17 @@ from starlette.routing import Match
 from starlette.types import Scope
 
 from akastats.api.models import ProblemDetails
-from akastats.errors import AkastatsError, NotFoundError, RefusedError, ServerError
+from akastats.errors import (
+    AccessDeniedError,
+    AkastatsError,
+    ConnectionLostError,
+    NotFoundError,
+    RefusedError,
+    RequestRefusedError,
+    ServerBusyError,
+    ServerUnreachableError,
+    UnknownScriptError,
+)
 
 #: The key of a request's scope under which our own application keeps the scopes of the caller.
 OWN = "akastats.access"
@@ -104,16 +114,16 @@ def reason_of(error: AkastatsError, request: Request) -> str:
     if OWN in request.scope:
         return str(error)
     log.warning("%s %s: %s", request.method, request.url.path, error)
-    return _REASONS.get(error.kind if isinstance(error, ServerError) else "", "statistics are not available")
+    return _REASONS.get(type(error), "statistics are not available")
 
 
-_REASONS = {
-    "absent": "the statistics server cannot be reached",
-    "lost": "the statistics server did not reply",
-    "busy": "the statistics server is busy: try again later",
-    "denied": "the statistics server refused the request",
-    "refused": "the statistics server refused the request",
-    "unknown_script": "the statistics server refused the request",
+_REASONS: dict[type[AkastatsError], str] = {
+    ServerUnreachableError: "the statistics server cannot be reached",
+    ConnectionLostError: "the statistics server did not reply",
+    ServerBusyError: "the statistics server is busy: try again later",
+    AccessDeniedError: "the statistics server refused the request",
+    RequestRefusedError: "the statistics server refused the request",
+    UnknownScriptError: "the statistics server refused the request",
 }
 
 

@@ -18,7 +18,7 @@ from akastats.config import Config
 from akastats.delivery import profile_encoding
 from akastats.delivery.checkout import complete, stored_fields
 from akastats.delivery.run_builder import AddedPoint, Retention, RunBuilder
-from akastats.errors import ServerError
+from akastats.errors import RequestRefusedError, ServerError
 from akastats.model.points import check_label
 from akastats.spool import directories
 from akastats.spool.format import Record, identity, moved
@@ -269,18 +269,15 @@ class Delivery:
         change = runs.went_on(self.builder.run_id, fields, self._config)
         try:
             execute(apply(Batch(run=change, step=Step(key, cursor, cursor)), self._config))
-        except ServerError as error:
-            if error.kind != "refused":
-                raise
+        except RequestRefusedError:
+            pass
 
     def _apply_next(self) -> int:
         batch, end = self._pack(BATCH_LABELS, self._points)
         size = sum(map(len, batch.entries.values()))
         try:
             stands = self._execute(apply(batch, self._config))
-        except ServerError as error:
-            if error.kind != "refused":
-                raise
+        except RequestRefusedError as error:
             if size > 1:
                 # Half of it, and half of that, until the one that is refused stands alone.
                 self._points = size // 2
@@ -322,7 +319,7 @@ class Delivery:
             stood = execute_all(self._batches(ends))
         except ServerError as error:
             self._execute_all, self._cursor, self._is_stale = None, None, True
-            if error.kind != "refused":
+            if not isinstance(error, RequestRefusedError):
                 raise
             return
         if stood != ends:
@@ -396,9 +393,7 @@ class Delivery:
             batch.contexts.update({context.id: context for context in contexts})
         try:
             self._execute(apply(batch, self._config))
-        except ServerError as error:
-            if error.kind != "refused":
-                raise
+        except RequestRefusedError as error:
             self.refused, self.refusal = self.refused + len(added), str(error)
 
     def _pack(self, labels: int, points: int) -> tuple[Batch, str]:

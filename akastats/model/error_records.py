@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from akastats.errors import DamagedError
+from akastats.errors import CorruptDataError
 from akastats.model.stored_values import MIB, inflated, json_of, read
 
 #: How many of the newest runs, and how many tests, one fingerprint remembers by name.
@@ -140,7 +140,7 @@ def unpack(stored: Mapping[str, bytes | None]) -> ErrorRecord | None:
         return None
     try:
         return read(ErrorRecord, {name: _told(name, value) for name, value in stored.items() if value is not None})
-    except DamagedError:
+    except CorruptDataError:
         return None
 
 

@@ -13,7 +13,7 @@ from itertools import chain
 from types import NoneType
 from typing import Any
 
-from akastats.errors import DamagedError
+from akastats.errors import CorruptDataError
 from akastats.model.stored_values import MAX_INT, MIB, are_numbers, are_texts, inflated, json_of
 
 VERSION = 1
@@ -30,7 +30,7 @@ def decode_failing(stored: str) -> dict[str, Any]:
     try:
         return decode(base64.b64decode(stored, validate=True))
     except ValueError as error:
-        raise DamagedError(_NONE) from error
+        raise CorruptDataError(_NONE) from error
 
 
 def decode(stored: bytes) -> dict[str, Any]:
@@ -40,14 +40,14 @@ def decode(stored: bytes) -> dict[str, Any]:
     """
     content = json_of(inflated(stored, MOST_BYTES))
     if not isinstance(content, dict):
-        raise DamagedError(_NONE)
+        raise CorruptDataError(_NONE)
     if content.get("version") != VERSION:
-        raise DamagedError(f"this profile is of another version than {VERSION}: update pytest-akastats")
+        raise CorruptDataError(f"this profile is of another version than {VERSION}: update pytest-akastats")
     told = {"errors": columns(ERROR_COLUMNS, ()), **content}
     tables = {name: _table(told.get(name), known) for name, known in _COLUMNS.items()}
     unfinished = content.get("unfinished", [])
     if not _are_texts(unfinished):
-        raise DamagedError(_NONE)
+        raise CorruptDataError(_NONE)
     return {**content, **tables, "unfinished": unfinished}
 
 
@@ -103,13 +103,13 @@ _OPTIONAL: Mapping[str, Fits] = {"budget": _are_budgets}
 def _table(told: Any, known: Mapping[str, Fits]) -> dict[str, list[Any]]:
     """Return a table whose columns are fine and of one length; raises `DamagedError` where they are not."""
     if type(told) is not dict or not known.keys() <= told.keys():
-        raise DamagedError(_NONE)
+        raise CorruptDataError(_NONE)
     columns = {
         name: column for name, column in told.items() if name in known or name in _OPTIONAL or _are_plain(column)
     }
     is_fine = all({**_OPTIONAL, **known}.get(name, _are_plain)(column) for name, column in columns.items())
     if not is_fine or len({*map(len, columns.values())}) > 1:
-        raise DamagedError(_NONE)
+        raise CorruptDataError(_NONE)
     return columns
 
 

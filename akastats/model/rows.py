@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import floor, isfinite
 from typing import NamedTuple
 
-from akastats.errors import DamagedError
+from akastats.errors import CorruptDataError
 from akastats.model.stored_values import json_of, listed
 
 #: How many points p50, p95 and the failure rate are of, and how many of them a list shows.
@@ -109,7 +109,7 @@ def unpack(stored: bytes | None) -> Row | None:
     """Return a stored row, `None` for none, and for one that is damaged or another release's."""
     try:
         row = listed(Row, json_of(stored or b""))
-    except DamagedError:
+    except CorruptDataError:
         return None
     # There is no row without an attempt.
     return row if row.durations else None

@@ -17,7 +17,7 @@ from sys import float_info
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
-from akastats.errors import DamagedError
+from akastats.errors import CorruptDataError
 
 T = TypeVar("T")
 Reader = Callable[[Any], Any]
@@ -56,7 +56,7 @@ def json_of(stored: bytes) -> Any:
     try:
         return _DECODER.decode(sendable(stored).decode())
     except (ValueError, RecursionError) as error:
-        raise DamagedError("this is no JSON of ours") from error
+        raise CorruptDataError("this is no JSON of ours") from error
 
 
 def inflated(stored: bytes, most: int) -> bytes:
@@ -65,9 +65,9 @@ def inflated(stored: bytes, most: int) -> bytes:
     try:
         content = inflating.decompress(stored, most)
     except zlib.error as error:
-        raise DamagedError("this is no zlib of ours") from error
+        raise CorruptDataError("this is no zlib of ours") from error
     if not inflating.eof:
-        raise DamagedError(f"this was cut short, or holds more than {most} bytes")
+        raise CorruptDataError(f"this was cut short, or holds more than {most} bytes")
     return content
 
 
@@ -110,26 +110,26 @@ def reader(kind: Hashable) -> Reader:
 
 def _text(told: Any) -> str:
     if type(told) is not str:
-        raise DamagedError("this is no text")
+        raise CorruptDataError("this is no text")
     return told
 
 
 def _number(told: Any) -> float:
     # `1e999` is read as infinity, and a whole number may be greater than any float.
     if type(told) not in (float, int) or not -_LARGEST <= told <= _LARGEST:
-        raise DamagedError("this is no number")
+        raise CorruptDataError("this is no number")
     return cast(float, told)
 
 
 def _whole(told: Any) -> int:
     if type(told) is not int or not -MAX_INT < told < MAX_INT:
-        raise DamagedError("this is no whole number of ours")
+        raise CorruptDataError("this is no whole number of ours")
     return told
 
 
 def _yes_or_no(told: Any) -> bool:
     if type(told) is not bool:
-        raise DamagedError("this is neither true nor false")
+        raise CorruptDataError("this is neither true nor false")
     return told
 
 
@@ -149,7 +149,7 @@ _SCALARS: Mapping[Any, Reader] = {
 def _word(words: tuple[str, ...]) -> Reader:
     def read_word(told: Any) -> str:
         if type(told) is not str or told not in words:
-            raise DamagedError(f"this is none of {', '.join(words)}")
+            raise CorruptDataError(f"this is none of {', '.join(words)}")
         return told
 
     return read_word
@@ -168,7 +168,7 @@ def _of_fields(kind: Any) -> Reader:
 
     def read_fields(told: Any) -> Any:
         if type(told) is not dict or not needed <= told.keys():
-            raise DamagedError(f"this is no {kind.__name__} of ours")
+            raise CorruptDataError(f"this is no {kind.__name__} of ours")
         return kind(**{name: read_field(told[name]) for name, read_field in readers.items() if name in told})
 
     return read_fields
@@ -177,7 +177,7 @@ def _of_fields(kind: Any) -> Reader:
 def _row(readers: tuple[Reader, ...]) -> Reader:
     def read_row(told: Any) -> tuple[Any, ...]:
         if type(told) is not list or len(told) != len(readers):
-            raise DamagedError("this is no row of ours")
+            raise CorruptDataError("this is no row of ours")
         return tuple([read_each(each) for read_each, each in zip(readers, told, strict=True)])
 
     return read_row
@@ -186,7 +186,7 @@ def _row(readers: tuple[Reader, ...]) -> Reader:
 def _mapping(name_of: Reader, inner: Reader) -> Reader:
     def read_mapping(told: Any) -> dict[str, Any]:
         if type(told) is not dict:
-            raise DamagedError("this is no object of ours")
+            raise CorruptDataError("this is no object of ours")
         return {name_of(name): inner(each) for name, each in told.items()}
 
     return read_mapping
@@ -197,7 +197,7 @@ def _sequence(kind: Any) -> Reader:
 
     def read_sequence(told: Any) -> tuple[Any, ...]:
         if type(told) is not list:
-            raise DamagedError("this is no list of ours")
+            raise CorruptDataError("this is no list of ours")
         # One look at all: a call for each of 100 durations would double what a row costs.
         return tuple(told) if are_fine and are_fine(told) else tuple(map(inner, told))
 

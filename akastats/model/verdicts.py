@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from akastats.errors import DamagedError
+from akastats.errors import CorruptDataError
 from akastats.model.stored_values import MIB, inflated, json_of, read
 
 State = Literal["healthy", "flaky", "broken", "new", "undecided"]
@@ -209,10 +209,10 @@ def unpack(stored: bytes) -> Verdicts:
     """Return stored verdicts; raises `DamagedError` for what is none, or of another version than ours."""
     content = json_of(inflated(stored, MOST_BYTES))
     if not isinstance(content, dict) or content.get("version") != VERSION:
-        raise DamagedError("these verdicts are damaged, or another release's: update pytest-akastats")
+        raise CorruptDataError("these verdicts are damaged, or another release's: update pytest-akastats")
     found = read(Verdicts, content)
     if not all(_is_change(each.change) for each in (*found.changes, *found.suite_changes)):
-        raise DamagedError("these verdicts are damaged: they tell of levels that there cannot be")
+        raise CorruptDataError("these verdicts are damaged: they tell of levels that there cannot be")
     return found
 
 

@@ -12,7 +12,7 @@ from akastats.analysis.durations.changes import environment_class
 from akastats.analysis.durations.suite import Numbers
 from akastats.analysis.flakiness.classification import LEAST_COMMITS
 from akastats.analysis.run_records import RunFacts, RunRecord, record_of
-from akastats.errors import DamagedError
+from akastats.errors import CorruptDataError
 from akastats.model import profile
 from akastats.model.environment import environment_of
 from akastats.model.results import Budget
@@ -202,7 +202,7 @@ def _record(run: Run, stored: bytes | None, names: dict[str, str]) -> RunRecord 
         return None
     try:
         return record_of(facts_of(run), profile.decode(stored), names)
-    except DamagedError:
+    except CorruptDataError:
         # Of a later release, or somebody else's: nothing that can be judged by.
         return None
 

@@ -10,7 +10,7 @@ from statistics import median
 from typing import Any
 
 from akastats.analysis.comparison import compare, values_us, verdicts
-from akastats.errors import DamagedError, NotFoundError
+from akastats.errors import CorruptDataError, NotFoundError
 from akastats.model import profile
 from akastats.model.results import label
 from akastats.model.verdicts import Verdicts
@@ -101,7 +101,7 @@ def _failing_so_far(namespace: str, run: Run) -> Operation[tuple[list[Failure], 
     text = stored[run.id].get(runs.FAILING, "")
     try:
         content = profile.decode_failing(text) if text else None
-    except DamagedError:
+    except CorruptDataError:
         content = None
     if content is None:
         return [], 0

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from akastats.errors import DamagedError, NotFoundError
+from akastats.errors import CorruptDataError, NotFoundError
 from akastats.model.stored_values import MAX_INT, are_texts, json_of
 from akastats.store import runs
 from akastats.store.requests import Operation
@@ -98,7 +98,7 @@ def _yes(text: str) -> bool:
 def _names(text: str) -> list[str] | None:
     try:
         stored = json_of(text.encode(errors="replace"))
-    except DamagedError:
+    except CorruptDataError:
         return None
     return stored if type(stored) is list and are_texts(stored) else None
 

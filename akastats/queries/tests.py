@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
-from akastats.errors import DamagedError, NotFoundError
+from akastats.errors import CorruptDataError, NotFoundError
 from akastats.model import rows
 from akastats.model.results import label
 from akastats.model.rows import LETTERS, UNKNOWN
@@ -36,7 +36,7 @@ def facts_of(context: bytes | None) -> dict[str, str]:
     """Return what a point's context says of run, outcome and error; empty for an expired or foreign one."""
     try:
         facts = json_of(context or b"{}")
-    except DamagedError:
+    except CorruptDataError:
         return {}
     if not isinstance(facts, dict):
         return {}

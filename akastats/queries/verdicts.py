@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-from akastats.errors import DamagedError, NotFoundError
+from akastats.errors import CorruptDataError, NotFoundError
 from akastats.model.verdicts import Verdicts, unpack
 from akastats.queries import runs
 from akastats.queries.base_branch import DEFAULT_BRANCHES, is_of_branch
@@ -44,7 +44,7 @@ def _readable(stored: bytes) -> Verdicts | None:
     """Return stored verdicts, `None` for those that are damaged or another release's."""
     try:
         return unpack(stored)
-    except DamagedError:
+    except CorruptDataError:
         return None
 
 
@@ -55,7 +55,7 @@ def of_run(namespace: str, run_id: str) -> Operation[Verdicts]:
         raise NotFoundError(f"no verdicts of run {run_id[:100]!r}: unknown, expired, or not judged yet")
     verdicts = _readable(found[run_id])
     if verdicts is None:
-        raise DamagedError(
+        raise CorruptDataError(
             f"the verdicts of run {run_id[:100]!r} are damaged or another release's: update pytest-akastats"
         )
     return verdicts

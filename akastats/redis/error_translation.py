@@ -1,10 +1,19 @@
-"""A driver's errors in our words: what was tried, at which address, and what to do."""
+"""Translate exceptions of redis-py into `ServerError`: what failed, at which address, and what to do."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from akastats.errors import ServerError
+from akastats.errors import (
+    AccessDeniedError,
+    ClusterError,
+    ConnectionLostError,
+    RequestRefusedError,
+    ServerBusyError,
+    ServerError,
+    ServerUnreachableError,
+    UnknownScriptError,
+)
 
 
 def driver_errors() -> tuple[type[Exception], ...]:
@@ -14,108 +23,113 @@ def driver_errors() -> tuple[type[Exception], ...]:
     return (RedisError, OSError)
 
 
-def refusals() -> tuple[type[Exception], ...]:
-    """Return what stands for an error that the server answered."""
+def response_errors() -> tuple[type[Exception], ...]:
+    """Return the exceptions that a Redis client raises for an error reply of the server."""
     from redis.exceptions import ResponseError
 
     return (ResponseError,)
 
 
 def translate(error: Exception, client: Any, sent: bool = True) -> Exception:
-    """Return a driver's error as `ServerError` with the original as its cause; any other as it is."""
-    if not (isinstance(error, OSError) or _names(error) & _FAMILIES):
+    """Return a driver's error as `ServerError` with the original as its cause; return any other unchanged.
+
+    `sent` says whether the request had been sent when the error occurred.
+    """
+    if not (isinstance(error, OSError) or _class_names(error) & _FAMILIES):
         return error
-    kind = kind_of(error)
-    if kind == "lost" and not sent:
-        kind = "absent"
-    advice = _advice(error, kind, client)
-    translated = ServerError(advice.format(address=address(client), error=_first_line(error)), kind)
+    error_class = classify(error)
+    if error_class is ConnectionLostError and not sent:
+        error_class = ServerUnreachableError
+    message = _message(error, error_class, client)
+    translated = error_class(message.format(address=format_address(client), error=_first_line(error)))
     translated.__cause__ = error
     return translated
 
 
-def _advice(error: Exception, kind: str, client: Any) -> str:
-    if "InvalidResponse" in _names(error):
+def _message(error: Exception, error_class: type[ServerError], client: Any) -> str:
+    if "InvalidResponse" in _class_names(error):
         # Another kind of server listens there, or bytes were damaged.
-        return _NO_REDIS
-    return _pool_advice(client) if _is_pool_exhausted(error) else ADVICE[kind]
+        return _NOT_REDIS
+    return _pool_message(client) if _is_pool_exhausted(error) else MESSAGES[error_class]
 
 
-def _names(error: Exception) -> set[str]:
-    """Return the names of an error's classes: redis-py's forks have the same ones."""
+def _class_names(error: Exception) -> set[str]:
+    """Return the names of an error's classes; forks of redis-py use the same names."""
     return {cls.__name__ for cls in type(error).__mro__}
 
 
 _FAMILIES = {"RedisError", "ValkeyError"}
 
 
-def kind_of(error: Exception) -> str:
-    """Return which kind of `ServerError` a driver's error is."""
-    names = _names(error)
+def classify(error: Exception) -> type[ServerError]:
+    """Return the subclass of `ServerError` that corresponds to a driver's error."""
+    names = _class_names(error)
     if "NoScriptError" in names:
-        return "unknown_script"
+        return UnknownScriptError
     if names & {"AuthenticationError", "NoPermissionError"}:
-        return "denied"
+        return AccessDeniedError
     # redis-py removes the first word of these errors; its MasterDownError is a ClusterDownError.
-    if names & _PASSING_ERRORS or _is_pool_exhausted(error):
-        return "busy"
+    if names & _BUSY_ERRORS or _is_pool_exhausted(error):
+        return ServerBusyError
     if names & _CLUSTER_ERRORS:
-        return "cluster"
+        return ClusterError
     message = str(error)
     if "ResponseError" in names:
-        return next((kind for kind, words in _WORDS.items() if message.startswith(words)), "refused")
-    # redis-py tells the two apart in words alone: "Error 111 connecting to", "Timeout connecting to".
-    return "absent" if "connecting to" in message else "lost"
+        matches = (each for each, prefixes in _PREFIXES.items() if message.startswith(prefixes))
+        return next(matches, RequestRefusedError)
+    # redis-py distinguishes the two only by the text: "Error 111 connecting to", "Timeout connecting to".
+    return ServerUnreachableError if "connecting to" in message else ConnectionLostError
 
 
-_PASSING_ERRORS = {"BusyLoadingError", "ReadOnlyError", "TryAgainError", "MasterDownError"}
+_BUSY_ERRORS = {"BusyLoadingError", "ReadOnlyError", "TryAgainError", "MasterDownError"}
 _CLUSTER_ERRORS = {"MovedError", "AskError", "ClusterDownError", "ClusterCrossSlotError"}
 
 
 def _is_pool_exhausted(error: Exception) -> bool:
-    """Return whether a client's pool had no connection to lend: redis-py has no class for it before version 6."""
+    """Return whether a client's pool had no free connection: redis-py has no class for it before version 6."""
     return str(error).startswith(("No connection available", "Too many connections"))
 
 
-def _pool_advice(client: Any) -> str:
+def _pool_message(client: Any) -> str:
     pool = client.connection_pool
-    size, wait = getattr(pool, "max_connections", "all"), getattr(pool, "timeout", None)
-    waited = f" for {wait:g} s" if isinstance(wait, (int, float)) else ""
+    size, timeout = getattr(pool, "max_connections", "all"), getattr(pool, "timeout", None)
+    duration = f" for {timeout:g} s" if isinstance(timeout, (int, float)) else ""
     return (
-        f"All {size} connections of the pool to Redis at {{address}} were in use{waited} ({{error}}); nothing was "
-        "sent. Use fewer at a time, or attach a client with a BlockingConnectionPool of more max_connections."
+        f"All {size} connections of the pool to Redis at {{address}} were in use{duration} ({{error}}); nothing "
+        "was sent. Use fewer at a time, or attach a client with a BlockingConnectionPool of more max_connections."
     )
 
 
-_WORDS = {
-    "denied": (
+# First words of the server's error replies.
+_PREFIXES: dict[type[ServerError], tuple[str, ...]] = {
+    AccessDeniedError: (
         "NOAUTH",
         "WRONGPASS",
         "NOPERM",
         "AUTH",
         "invalid username-password",
         "Authentication",
-        # Of a command inside a script: Redis and Valkey.
+        # For a command inside a script: Redis and Valkey.
         "The user executing the script",
         "ACL failure in script",
-        # What before Redis 6 says NOAUTH; then databases that there are not.
+        # Redis before version 6 replies this instead of NOAUTH; the others report a database that does not exist.
         "operation not permitted",
         "DB index is out of range",
         "invalid DB index",
         "SELECT is not allowed",
     ),
-    "unknown_script": ("NOSCRIPT", "No matching script"),
-    "cluster": (
+    UnknownScriptError: ("NOSCRIPT", "No matching script"),
+    ClusterError: (
         "MOVED",
         "ASK ",
         "CROSSSLOT",
         "CLUSTERDOWN",
         "Keys in request don't hash to the same slot",
-        # These report a command inside a script.
+        # For a command inside a script.
         "Script attempted to access keys that do not hash to the same slot",
         "Script attempted to access a non local key in a cluster node",
     ),
-    "busy": (
+    ServerBusyError: (
         "OOM",
         "LOADING",
         "READONLY",
@@ -128,24 +142,32 @@ _WORDS = {
     ),
 }
 
-#: What each kind of `ServerError` says; `{address}` holds no credentials.
-ADVICE = {
-    "absent": "No Redis at {address} ({error}): set AKA_STATS_REDIS_URL, pass --url, or call attach().",
-    "lost": "Redis at {address} did not answer ({error}): what was sent last may or may not have been done.",
-    "busy": "Redis at {address} cannot do this just now ({error}); nothing was written, try again later.",
-    "cluster": (
-        "Redis at {address} is a cluster ({error}), which akastats does not support yet; nothing was written. "
+#: The message of each subclass of `ServerError`; `{address}` holds no credentials.
+MESSAGES: dict[type[ServerError], str] = {
+    ServerUnreachableError: (
+        "Cannot connect to Redis at {address} ({error}). "
+        "Start a server, or set AKA_STATS_REDIS_URL, pass --url, or call attach()."
+    ),
+    ConnectionLostError: (
+        "Redis at {address} did not reply ({error}). The last request may or may not have been executed."
+    ),
+    ServerBusyError: "Redis at {address} is temporarily unable ({error}). Nothing was written; try again later.",
+    ClusterError: (
+        "Redis at {address} is a cluster ({error}), which akastats does not support; nothing was written. "
         "Set AKA_STATS_REDIS_URL to a single server."
     ),
-    "denied": "Redis at {address} denies access ({error}): check what AKA_STATS_REDIS_URL or --url names.",
-    "unknown_script": "Redis at {address} does not hold the script ({error}).",
-    "refused": "Redis at {address} refused: {error}. Nothing was written.",
+    AccessDeniedError: (
+        "Redis at {address} denies access ({error}). Check user, password and database in AKA_STATS_REDIS_URL or "
+        "--url, and the user's permissions."
+    ),
+    UnknownScriptError: "Redis at {address} does not hold the script ({error}). Nothing was written; try again.",
+    RequestRefusedError: "Redis at {address} refused the request: {error}. Nothing was written.",
 }
 
 
-_NO_REDIS = (
-    "What answers at {address} is no Redis ({error}): "
-    "check host, port and scheme in AKA_STATS_REDIS_URL, or of --url."
+_NOT_REDIS = (
+    "The server at {address} is not a Redis server ({error}). "
+    "Check host, port and scheme in AKA_STATS_REDIS_URL or --url."
 )
 
 
@@ -153,8 +175,8 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:300]
 
 
-def address(client: Any) -> str:
-    """Return where a client's server is, without credentials."""
+def format_address(client: Any) -> str:
+    """Return the URL of a client's server, without credentials."""
     try:
         settings, pool = client.get_connection_kwargs(), client.connection_pool
     except AttributeError:

@@ -13,8 +13,9 @@ from itertools import chain
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary, WeakSet
 
+from akastats.errors import AccessDeniedError, RequestRefusedError, ServerBusyError
 from akastats.redis.attachment import sends_once
-from akastats.redis.error_translation import driver_errors, kind_of, refusals, translate
+from akastats.redis.error_translation import classify, driver_errors, response_errors, translate
 from akastats.redis.pipelining import Pipeline
 from akastats.redis.protocol import pack
 from akastats.store.requests import Operation, Request
@@ -67,7 +68,7 @@ def _check_single(client: Any, request: Request) -> Steps[None]:
         yield from _ask(client, Request((("EXISTS", f"{found[1]}::INDEX", f"{found[1]}::SEEN"),)))
     except Exception as error:
         # If the user lacks this permission, the request itself reports what is denied.
-        if kind_of(error) not in ("denied", "refused", "busy"):
+        if classify(error) not in (AccessDeniedError, RequestRefusedError, ServerBusyError):
             raise
     if "{" in found[1]:
         _served_namespaces.setdefault(client, set()).add(found[1])
@@ -137,7 +138,7 @@ def _replies(connection: Any, request: Request) -> Steps[list[Any]]:
     for _ in request.commands:
         try:
             replies.append((yield partial(connection.read_response, disable_decoding=True)))
-        except refusals() as error:
+        except response_errors() as error:
             replies.append(error)
     return replies
 

@@ -29,7 +29,14 @@ from akastats.delivery.draining import drain, lock_of
 from akastats.delivery.indexing import refresh
 from akastats.delivery.spool_delivery import UNSOUND, Delivery
 from akastats.embedded import locks
-from akastats.errors import AkastatsError, ServerError
+from akastats.errors import (
+    AccessDeniedError,
+    AkastatsError,
+    ConnectionLostError,
+    ServerBusyError,
+    ServerError,
+    ServerUnreachableError,
+)
 from akastats.model.verdicts import Verdicts
 from akastats.shipper.lifetime import AFTERLIFE_S, Lifetime
 from akastats.shipper.publishing import ROOT, published
@@ -93,7 +100,7 @@ class Shipper:
 
     def _try_execute(self, operation: Operation[Any]) -> Any:
         if self._lifetime.is_over(AFTERLIFE_S):
-            raise ServerError("The run ended long ago: `akastats drain` delivers what is left.", "absent")
+            raise ServerUnreachableError("The run ended long ago: `akastats drain` delivers what is left.")
         if self._client is None:
             timeouts = {"socket_connect_timeout": CONNECT_TIMEOUT_S, "socket_timeout": self._reply_timeout_s}
             self._client = redis.connect(self._config.redis_url, **timeouts)
@@ -106,7 +113,7 @@ class Shipper:
             raise
         except Exception as error:
             # Bytes that are no reply: over some of them redis-py stumbles with errors of Python's own.
-            raise ServerError(f"{self._state.server} {UNREADABLE} ({type(error).__name__})", "lost") from error
+            raise ConnectionLostError(f"{self._state.server} {UNREADABLE} ({type(error).__name__})") from error
         return result
 
     def _observed(self, operation: Operation[Any]) -> Operation[Any]:
@@ -193,11 +200,11 @@ class Shipper:
                 act()
                 self._reply_timeout_s, self._is_repeating = REPLY_TIMEOUT_S, False
                 return True
+            except AccessDeniedError:
+                raise
             except ServerError as error:
-                if error.kind == "denied":
-                    raise
                 self._is_repeating, self._position = True, self.delivery.position
-                self.say(phase=PHASES.get(error.kind, states.SILENT), message=str(error))
+                self.say(phase=PHASES.get(type(error), states.SILENT), message=str(error))
             self.hang_up()
             if self._lifetime.is_over(AFTERLIFE_S):
                 return False
@@ -341,8 +348,8 @@ _LONGEST_START_S = 60.0
 UNREADABLE = "answered what is no reply of a Redis: check host, port and scheme in AKA_STATS_REDIS_URL"
 
 
-#: What a failed attempt is told as, by the kind of its error.
-PHASES = {"absent": states.ABSENT, "busy": states.ABSENT}
+#: Phase of the shipper after a failed attempt, by the class of its error.
+PHASES = {ServerUnreachableError: states.ABSENT, ServerBusyError: states.ABSENT}
 
 
 def pauses() -> Iterator[float]:

@@ -7,7 +7,7 @@ from datetime import tzinfo
 from typing import Any
 
 from akastats.config import Config
-from akastats.errors import ConfigError, ServerError
+from akastats.errors import AccessDeniedError, ConfigError, RequestRefusedError
 from akastats.local_time import LOCAL, last_day, zone
 from akastats.spool.quarantine_list import Listed
 from akastats.store.requests import Operation
@@ -19,9 +19,7 @@ def excuses(suite: str, config: Config, execute: Callable[[Operation[Any]], Any]
     """Read what is in quarantine of a suite; a server that refuses just that is told as the problem."""
     try:
         return listed_of(execute(listed(config.namespace, suite)), config)
-    except ServerError as error:
-        if error.kind not in ("denied", "refused"):
-            raise
+    except (AccessDeniedError, RequestRefusedError) as error:
         # That is no reason not to deliver the run.
         return Listed(problem=str(error))
 

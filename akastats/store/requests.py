@@ -10,7 +10,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from akastats.errors import ServerError
+from akastats.errors import UnknownScriptError
 from akastats.store.scripts import Script
 
 Argument = str | bytes | int | float
@@ -53,7 +53,6 @@ def call(script: Script, keys: Sequence[str], arguments: Sequence[Argument]) -> 
     rest = (len(keys), *keys, *arguments)
     try:
         return (yield Request((("EVALSHA", script.sha, *rest),), writes=True))[0]
-    except ServerError as error:
-        if error.kind != "unknown_script":
-            raise
+    except UnknownScriptError:
+        pass
     return (yield Request((("EVAL", script.source, *rest),), writes=True))[0]

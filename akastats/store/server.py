@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from akastats.errors import ServerError
+from akastats.errors import AccessDeniedError, RequestRefusedError, ServerError
 from akastats.store import keys
 from akastats.store.requests import Operation, send_read, send_reads
 
@@ -69,9 +69,7 @@ def evicts() -> Operation[bool]:
     """Return whether a server evicts keys when its memory is full, or has done so; true if it is unknown."""
     try:
         memory, stats = yield from send_reads([("INFO", "memory"), ("INFO", "stats")])
-    except ServerError as error:
-        if error.kind not in ("denied", "refused"):
-            raise
+    except (AccessDeniedError, RequestRefusedError):
         return True
     return memory.get("maxmemory_policy") != NO_EVICTION or int(stats.get("evicted_keys", 0)) > 0
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from akastats.errors import DamagedError
+from akastats.errors import CorruptDataError
 from akastats.model.stored_values import json_of, read
 from akastats.model.verdicts import Change, ChangeVerdict
 
@@ -93,5 +93,5 @@ def unpack(stored: bytes) -> Mark | None:
     """Return a stored mark; `None` for what is none of this release."""
     try:
         return read(Mark, json_of(stored))
-    except DamagedError:
+    except CorruptDataError:
         return None

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from akastats.errors import DamagedError
+from akastats.errors import CorruptDataError
 from akastats.model.rows import UNKNOWN
 from akastats.model.stored_values import json_of, read
 from akastats.triage.globs import Glob
@@ -64,7 +64,7 @@ def unpack(label: str, nodeid: str, suite: str, stored: bytes | None) -> Quarant
     """Return a stored entry, `None` for none and for one that this release cannot read."""
     try:
         told = read(_Told, json_of(stored or b""))
-    except DamagedError:
+    except CorruptDataError:
         return None
     return Quarantined(label, nodeid, suite, told.until, told.reason, told.since, told.by)
 

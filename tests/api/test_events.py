@@ -17,7 +17,7 @@ from akastats.api import events
 from akastats.api.events import MAX_LISTENERS, Listener, Stream, Watch
 from akastats.api.problems import Problem
 from akastats.config import Config, config
-from akastats.errors import ServerError
+from akastats.errors import ServerUnreachableError
 from akastats.queries.live_runs import MAX_RUNNING, changed, running
 from akastats.queries.runs import Run
 from akastats.store import keys
@@ -164,7 +164,7 @@ def test_one_client_s_listeners_keep_no_other_client_out():
 
 
 @pytest.mark.usefixtures("server", "_fast")
-@pytest.mark.parametrize("error", [ServerError("gone", "absent"), ValueError("a fault of ours")], ids=repr)
+@pytest.mark.parametrize("error", [ServerUnreachableError("gone"), ValueError("a fault of ours")], ids=repr)
 def test_a_server_that_comes_back_is_followed_on(redis_client, error):
     """What goes wrong while looking ends no stream: the next look may find the server."""
     put_run(redis_client, 1, status="running")

@@ -188,7 +188,7 @@ def test_a_server_that_is_away_is_a_problem(akastats):
     answer = akastats("doctor", "--url=redis://me:secret@127.0.0.1:1")
 
     assert (answer.code, answer.err) == (1, "")
-    assert "No Redis at redis://127.0.0.1:1" in answer.out
+    assert "Cannot connect to Redis at redis://127.0.0.1:1" in answer.out
     assert "secret" not in answer.out
 
 

@@ -17,7 +17,7 @@ from akastats.config import Config
 from akastats.delivery import draining
 from akastats.delivery.draining import OLDEST_S, drain, drain_one, tidy, waiting
 from akastats.delivery.spool_delivery import Delivery
-from akastats.errors import ServerError
+from akastats.errors import ConnectionLostError, ServerUnreachableError
 from akastats.queries import runs as reading
 from akastats.queries.run_details import details
 from akastats.spool.format import line
@@ -408,7 +408,7 @@ def test_batches_that_overlap_arrive_once(
         def some() -> Any:
             for at, operation in enumerate(operations, 1):
                 if at == lost_at:
-                    raise ServerError("cut", "lost")
+                    raise ConnectionLostError("cut")
                 if at == 2 and meets:
                     drain(spools, config, execute)
                 yield operation
@@ -450,7 +450,7 @@ def test_a_server_that_is_away_costs_no_memory(
 
     def leaving(operation: Operation[Any]) -> Any:
         if is_away:
-            raise ServerError("away", "absent")
+            raise ServerUnreachableError("away")
         return execute(operation)
 
     delivery = Delivery(path, config, leaving)

@@ -12,7 +12,7 @@ from redis import Redis
 from akastats.config import Config
 from akastats.delivery.draining import drain_one
 from akastats.delivery.indexing import refresh
-from akastats.errors import ServerError
+from akastats.errors import ConnectionLostError, ServerError
 from akastats.model import rows
 from akastats.redis import connect, run
 from akastats.store import indexes, keys
@@ -151,7 +151,7 @@ def test_a_listing_that_breaks_off_is_done_again(deliver, server, execute, redis
         request = next(operation)
         for _ in range(after):
             request = operation.send((yield request))
-        raise ServerError("gone", "lost")
+        raise ConnectionLostError("gone")
 
     try:
         run(broken(), client, client)

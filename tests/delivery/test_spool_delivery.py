@@ -16,7 +16,7 @@ from akastats import sync_stats
 from akastats.config import Config
 from akastats.delivery.draining import drain
 from akastats.delivery.spool_delivery import Delivery
-from akastats.errors import ServerError
+from akastats.errors import ConnectionLostError, RequestRefusedError, ServerError
 from akastats.queries.run_details import details
 from akastats.redis import connect, run
 from akastats.spool.writer import Writer
@@ -117,10 +117,10 @@ def test_a_lost_request_or_reply_loses_and_doubles_nothing(
         nonlocal calls
         calls += 1
         if calls % 2 == 0 and when == "before":
-            raise ServerError("cut", "lost")
+            raise ConnectionLostError("cut")
         result = execute(operation)
         if calls % 2 == 0:
-            raise ServerError("cut", "lost")
+            raise ConnectionLostError("cut")
         return result
 
     delivery = Delivery(path, Config(redis_url=server), failing)
@@ -369,10 +369,10 @@ def test_progress_that_is_refused_costs_the_run_nothing(tmp_path: Path, server: 
     """Only a server that is away is asked again: what it will not have, it need not."""
     path, clock = write_spool(tmp_path / "spool", tests=7, end=False), Clock()
     delivery = going_on(path, Config(redis_url=server), execute, clock)
-    kinds = ["refused", "lost"]
+    errors = [RequestRefusedError("no"), ConnectionLostError("no")]
 
     def failing(operation: Operation[Any]) -> Any:
-        raise ServerError("no", kinds.pop(0))
+        raise errors.pop(0)
 
     clock.now += 2
     delivery.tell_progress(failing)

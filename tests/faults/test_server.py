@@ -87,9 +87,11 @@ class Fault:
 
 
 LASTING = (
-    Fault("1", "nothing listens at the port", provocations.away, "No Redis at", ABSENT_S, is_quick=True),
-    Fault("2", "a full backlog swallows connections", provocations.black_hole, "No Redis at", ABSENT_S),
-    Fault("6", "SIGSTOP from before the run until after it", provocations.stopped, "No Redis at", is_quick=True),
+    Fault("1", "nothing listens at the port", provocations.away, "Cannot connect", ABSENT_S, is_quick=True),
+    Fault("2", "a full backlog swallows connections", provocations.black_hole, "Cannot connect", ABSENT_S),
+    Fault(
+        "6", "SIGSTOP from before the run until after it", provocations.stopped, "Cannot connect", is_quick=True
+    ),
     Fault("10", "`maxmemory`, `noeviction`", provocations.full, "used memory", ABSENT_S),
     Fault("11", "`allkeys-lru` with room", provocations.evicting, warnings=0),
     Fault("12", "`REPLICAOF` a primary that is not there", provocations.read_only, "read only replica", ABSENT_S),
@@ -101,8 +103,8 @@ LASTING = (
     Fault("17", "a password is asked for, none is given", provocations.asking_for_a_password, "denies", ABSENT_S),
     Fault("17", "a wrong password", provocations.wrong_password, "denies", ABSENT_S, is_quick=True),
     Fault("17", "a user who may only read", provocations.no_permission, "no permission", ABSENT_S),
-    Fault("22", "a web server at the port", provocations.web_server, "[Nn]o Redis", ABSENT_S),
-    Fault("22", "TLS asked of a server without it", provocations.without_tls, "No Redis at", ABSENT_S),
+    Fault("22", "a web server at the port", provocations.web_server, "not a Redis server", ABSENT_S),
+    Fault("22", "TLS asked of a server without it", provocations.without_tls, "Cannot connect", ABSENT_S),
     Fault("22", "an unknown certificate", provocations.unknown_certificate, "certificate", ABSENT_S),
     Fault("22", "plain words to a server with TLS", provocations.other_tls, "Redis at"),
 )

@@ -33,7 +33,7 @@ from redis import Redis
 from akastats import detached
 from akastats.config import Config
 from akastats.delivery.draining import drain
-from akastats.errors import ServerError
+from akastats.errors import ConnectionLostError
 from akastats.redis import connect, run
 from akastats.spool.format import line
 from akastats.spool.writer import Writer
@@ -252,12 +252,12 @@ class Machine(RuleBasedStateMachine):
             elif fault.endswith("before"):
                 raise Killed
             elif fault == "request lost":
-                raise ServerError("cut", "lost")
+                raise ConnectionLostError("cut")
             result = self._execute(operation)
             if fault == "killed behind":
                 raise Killed
             if fault == "reply lost":
-                raise ServerError("cut", "lost")
+                raise ConnectionLostError("cut")
             return result
 
         return execute

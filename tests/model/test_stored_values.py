@@ -10,7 +10,7 @@ from typing import Literal
 
 import pytest
 
-from akastats.errors import DamagedError
+from akastats.errors import CorruptDataError
 from akastats.model import profile
 from akastats.model.stored_values import inflated, json_of, listed, read
 
@@ -77,9 +77,9 @@ def test_what_is_of_another_type_is_damaged(field, wrong):
     lacking = {name: each for name, each in TOLD.items() if name != field}
 
     for told in ({**TOLD, field: wrong}, lacking):
-        with pytest.raises(DamagedError):
+        with pytest.raises(CorruptDataError):
             read(Outer, told)
-    with pytest.raises(DamagedError):
+    with pytest.raises(CorruptDataError):
         listed(Outer, list({**TOLD, field: wrong}.values()))
 
 
@@ -90,7 +90,7 @@ def test_what_is_of_another_type_is_damaged(field, wrong):
 )
 def test_what_is_no_json_is_damaged(stored):
     """A half that the server lost, a number that JSON has not, bytes of another encoding, nesting without end."""
-    with pytest.raises(DamagedError):
+    with pytest.raises(CorruptDataError):
         json_of(stored)
 
 
@@ -110,7 +110,7 @@ def test_only_lone_surrogates_are_spelled_out(text, is_upper):
 )
 def test_what_cannot_be_inflated_is_damaged(stored):
     """As is what holds more than it may."""
-    with pytest.raises(DamagedError):
+    with pytest.raises(CorruptDataError):
         inflated(stored, 100)
 
 

@@ -19,7 +19,7 @@ from akastats.config import Config
 from akastats.delivery import spool_delivery
 from akastats.delivery.checkout import Checkout
 from akastats.delivery.draining import drain, lock_of
-from akastats.errors import ServerError
+from akastats.errors import ServerBusyError
 from akastats.shipper import __main__ as shipping
 from akastats.shipper.__main__ import Shipper, pauses
 from akastats.shipper.lifetime import AFTERLIFE_S, LAST_S, Lifetime, writer_of
@@ -159,7 +159,7 @@ def test_first_answers_that_come_again_are_no_progress(
     def failing() -> None:
         attempts.append(clock.now)
         shipper.execute(runs.cursor("AKA-STATS", "someone"))
-        raise ServerError("it is busy", "busy")
+        raise ServerBusyError("it is busy")
 
     def pass_time(seconds: float) -> None:
         clock.now += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from akastats.errors import ServerError
+from akastats.errors import ConnectionLostError, ServerError, UnknownScriptError
 from akastats.store.requests import call, send_reads
 from akastats.store.scripts import PUSH
 
@@ -14,7 +14,7 @@ def test_a_script_is_sent_whole_only_where_it_is_unknown():
     operation = call(PUSH, ["k"], ["a"])
 
     first = next(operation)
-    second = operation.throw(ServerError("unknown", "unknown_script"))
+    second = operation.throw(UnknownScriptError("unknown"))
 
     assert first.commands == (("EVALSHA", PUSH.sha, 1, "k", "a"),)
     assert second.commands == (("EVAL", PUSH.source, 1, "k", "a"),)
@@ -28,7 +28,7 @@ def test_another_error_is_not_tried_again():
     next(operation)
 
     with pytest.raises(ServerError, match="gone"):
-        operation.throw(ServerError("gone", "lost"))
+        operation.throw(ConnectionLostError("gone"))
 
 
 def test_no_commands_ask_nothing():
