@@ -8,7 +8,7 @@ import unicodedata
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 
 
-def visible(text: str) -> str:
+def escape_unprintable(text: str) -> str:
     """Return `text` on one line, characters that are not seen as themselves written as escapes."""
     if text.isascii() and text.isprintable():
         return text
@@ -21,12 +21,12 @@ def _shown(character: str) -> str:
     return character
 
 
-def short_url(url: str) -> str:
+def shorten_url(url: str) -> str:
     """Return a server's address as people know it: a socket by its path."""
-    return visible(url.removeprefix("unix://"))
+    return escape_unprintable(url.removeprefix("unix://"))
 
 
-def percent(share: float) -> str:
+def format_percent(share: float) -> str:
     """Return a share (0 to 1) as `12 %` or `4.2 %`, as the page does; near 0 or 1 as `<0.1 %` or `>99.9 %`."""
     if 0 < share < 0.001:
         return "<0.1 %"
@@ -35,13 +35,13 @@ def percent(share: float) -> str:
     return f"{round(share * 100, 1):g} %"
 
 
-def seconds(value: float) -> str:
+def format_duration(value: float) -> str:
     """Return a duration with its unit: `1.23 s`, `4.5 ms`, `2 min 03 s`."""
     if value >= 60:
         return f"{int(value // 60)} min {value % 60:02.0f} s"
     return f"{value:.2f} s" if value >= 1 else f"{value * 1000:.3g} ms"
 
 
-def decimal_seconds(value: float) -> str:
+def format_decimal_seconds(value: float) -> str:
     """Return seconds for a column headed by the unit: to the millisecond, below one to the microsecond."""
     return f"{value:.3f}" if abs(value) >= 0.001 or value == 0 else f"{value:.6f}"

@@ -40,7 +40,7 @@ class Head:
     default_branch: str = ""
 
 
-def find(directory: Path) -> Repository | None:
+def find_repository(directory: Path) -> Repository | None:
     """Return the repository whose working tree holds `directory`; `None` without one, or if it is another user's.
 
     A directory above may be open to everyone: a `.git` there that a stranger owns says nothing of our code.
@@ -69,14 +69,14 @@ def _repository(root: Path, folder: Path) -> Repository:
     return Repository(root, folder, (folder / common).resolve() if common else folder)
 
 
-def read(directory: Path) -> Head:
+def read_head(directory: Path) -> Head:
     """Return the head of the checkout in `directory`; an empty one if git's files do not tell it.
 
     They do not in a repository that keeps its references in tables (`extensions.refStorage`), whose `HEAD` is a
     stand-in.
     """
     try:
-        repository = find(directory)
+        repository = find_repository(directory)
         return Head() if repository is None or _has_tables(repository) else _head(repository)
     except (OSError, ValueError):
         return Head()

@@ -15,7 +15,7 @@ _HEADER = re.compile(r"(?:\[([0-9A-Fa-f:.]{2,45})\]|([A-Za-z0-9._-]{1,253}))(?::
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,253}")
 
 
-def of_header(value: str) -> str | None:
+def parse_host_header(value: str) -> str | None:
     """Return the host in a `Host` header, lower case, without port and brackets; `None` if it is none."""
     found = _HEADER.fullmatch(value)
     if not found or int(found[3] or 1) not in range(1, 65_536):
@@ -44,7 +44,7 @@ def is_wildcard(host: str) -> bool:
     return is_address(host) and ipaddress.ip_address(host).is_unspecified
 
 
-def parse(variable: str, text: str) -> frozenset[str]:
+def parse_hosts(variable: str, text: str) -> frozenset[str]:
     """Return the hosts of `text`, which stand between blanks or commas, without ports.
 
     Raises `ConfigError` naming `variable`: there is no wildcard, for a name that ends like ours is not ours.
@@ -61,7 +61,7 @@ def _parse_one(variable: str, word: str) -> str:
     return bare.lower().removesuffix(".")
 
 
-def network_of(client: str) -> str:
+def get_network(client: str) -> str:
     """Return the network that a client's limits apply to: of IPv6 the /64, which is one customer's."""
     if ":" not in client:
         return client

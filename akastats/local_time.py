@@ -34,7 +34,7 @@ class _Local(tzinfo):
 LOCAL: tzinfo = _Local()
 
 
-def zone(name: str) -> tzinfo:
+def load_zone(name: str) -> tzinfo:
     """Return the time zone in which people read times; raises `ConfigError` for one that does not exist here.
 
     Of a configuration that names none it is this machine's.
@@ -51,7 +51,7 @@ def zone(name: str) -> tzinfo:
         ) from error
 
 
-def moment(timestamp: float | None, where: tzinfo) -> str:
+def format_time(timestamp: float | None, where: tzinfo) -> str:
     """Return a moment to the second, with its zone's abbreviation; `-` for an unknown one."""
     try:
         return "-" if timestamp is None else f"{datetime.fromtimestamp(timestamp, where):%Y-%m-%d %H:%M:%S %Z}"
@@ -70,7 +70,7 @@ def check_day(text: str) -> str:
     return text
 
 
-def end_of_day(text: str, where: tzinfo) -> float:
+def get_end_of_day(text: str, where: tzinfo) -> float:
     """Return when a day is over, in epoch seconds: the next one's first moment; raises `ValueError` for no day."""
     day = date.fromisoformat(check_day(text))
     if day == date.max:
@@ -78,7 +78,7 @@ def end_of_day(text: str, where: tzinfo) -> float:
     return datetime.combine(day + timedelta(days=1), time(), where).timestamp()
 
 
-def last_day(until: float, where: tzinfo) -> str:
+def format_last_day(until: float, where: tzinfo) -> str:
     """Return the last day of something that ends at `until`, written as `2026-12-24`; `-` without an end.
 
     What does not end with a day here, as what was put in from another time zone, has its time too.
@@ -91,7 +91,7 @@ def last_day(until: float, where: tzinfo) -> str:
         return "-"
 
 
-def day_of(timestamp: float, where: tzinfo) -> str:
+def format_day(timestamp: float, where: tzinfo) -> str:
     """Return the day of a moment, written as `2026-12-24`; `-` without a moment."""
     try:
         return f"{datetime.fromtimestamp(timestamp, where):%Y-%m-%d}"

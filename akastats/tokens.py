@@ -35,12 +35,12 @@ class Token:
     scopes: frozenset[str]
 
 
-def generate() -> str:
+def generate_token() -> str:
     """Return a token that nobody can guess: 32 random bytes."""
     return secrets.token_urlsafe(32)
 
 
-def parse(variable: str, text: str) -> tuple[Token, ...]:
+def parse_tokens(variable: str, text: str) -> tuple[Token, ...]:
     """Return the tokens of `text`, which stand between blanks, each as `TOKEN` or `scope,scope:TOKEN`.
 
     A token without scopes allows everything; each reads numbers. Raises `ConfigError` naming `variable`,
@@ -56,7 +56,7 @@ def _parse_one(variable: str, word: str) -> Token:
     scopes, secret = found.groups()
     if len(secret) < MIN_LENGTH:
         raise ConfigError(f"{variable}: a token has at least {MIN_LENGTH} characters: try `openssl rand -hex 32`")
-    return Token(digest_of(secret.encode()), _scopes(variable, scopes))
+    return Token(hash_token(secret.encode()), _scopes(variable, scopes))
 
 
 def _scopes(variable: str, text: str | None) -> frozenset[str]:
@@ -68,14 +68,14 @@ def _scopes(variable: str, text: str | None) -> frozenset[str]:
     return named | {STATS}
 
 
-def digest_of(secret: bytes) -> bytes:
+def hash_token(secret: bytes) -> bytes:
     """Return that by which a token is known."""
     return hashlib.sha256(secret).digest()
 
 
-def find(tokens: Iterable[Token], secret: bytes) -> Token | None:
+def find_token(tokens: Iterable[Token], secret: bytes) -> Token | None:
     """Return the token that `secret` is; how long that takes does not tell how near it was."""
-    presented = digest_of(secret)
+    presented = hash_token(secret)
     found = None
     for token in tokens:
         if hmac.compare_digest(token.digest, presented):
@@ -83,7 +83,7 @@ def find(tokens: Iterable[Token], secret: bytes) -> Token | None:
     return found
 
 
-def cookie_of(token: Token, issued: int) -> str:
+def make_cookie(token: Token, issued: int) -> str:
     """Return what a browser keeps in place of a token from `issued` on, in epoch seconds.
 
     It dies with the token, and the token cannot be had from it.
@@ -99,6 +99,6 @@ def find_by_cookie(tokens: Iterable[Token], cookie: str, now: float) -> Token | 
         return None
     found = None
     for token in tokens:
-        if hmac.compare_digest(cookie_of(token, int(issued)).encode(), cookie.encode(errors="replace")):
+        if hmac.compare_digest(make_cookie(token, int(issued)).encode(), cookie.encode(errors="replace")):
             found = token
     return found

@@ -30,7 +30,7 @@ def is_owner(uid: int) -> bool:
     return uid in (ROOT, geteuid())
 
 
-def objection(status: os.stat_result) -> str:
+def explain_distrust(status: os.stat_result) -> str:
     """Return why a file or directory is not trusted; empty if it is.
 
     A sticky directory may be open to others: they cannot replace what is ours in it.
@@ -45,7 +45,7 @@ def objection(status: os.stat_result) -> str:
     return ""
 
 
-def problem_of(directory: Path) -> str:
+def check_directory(directory: Path) -> str:
     """Return why a directory is not trusted; empty if it is, or does not exist."""
     try:
         status = lstat(directory)
@@ -53,10 +53,12 @@ def problem_of(directory: Path) -> str:
         return ""
     except OSError as error:
         return error.strerror or type(error).__name__
-    return objection(status) if S_ISDIR(status.st_mode) or S_ISLNK(status.st_mode) else "it is not a directory"
+    return (
+        explain_distrust(status) if S_ISDIR(status.st_mode) or S_ISLNK(status.st_mode) else "it is not a directory"
+    )
 
 
-def close_to_others(directory: Path, mode: int = 0o700) -> None:
+def restrict_to_owner(directory: Path, mode: int = 0o700) -> None:
     """Remove other users' permissions on a directory of this user; links and others' directories stay."""
     try:
         descriptor = open_file(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
@@ -84,7 +86,7 @@ def open_trusted(path: Path, is_named: bool = False) -> int:
         status = fstat(descriptor)
         if not S_ISREG(status.st_mode):
             raise OSError(EPERM, "it is not a plain file", str(path))
-        reason = "" if is_named else objection(status)
+        reason = "" if is_named else explain_distrust(status)
         if reason:
             raise PermissionError(EPERM, reason, str(path))
     except BaseException:
@@ -105,7 +107,7 @@ def read_trusted(path: Path) -> bytes:
         close(descriptor)
 
 
-def create(path: Path, content: bytes) -> None:
+def create_private_file(path: Path, content: bytes) -> None:
     """Create a file that only this user can open, and that appears with its complete content.
 
     Raises `FileExistsError` if there is one, `OSError` where none can be made.

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from akastats.formatting import visible
+from akastats.formatting import escape_unprintable
 from akastats.spool import quarantine_list, shipper_state
 from akastats.spool.quarantine_list import Listed
 from akastats.spool.shipper_state import State
@@ -78,7 +78,7 @@ class Quarantine:
     def _take(self, listed: Listed) -> None:
         self.problem = listed.problem
         if listed.tests and self.excuses is None:
-            tests = {name: visible(told) for name, told in listed.tests.items()}
+            tests = {name: escape_unprintable(told) for name, told in listed.tests.items()}
             self.excuses = Excuses(self._config, tests, self._name, self._mishaps)
             # Only now: an empty list costs no test anything, and who comes last is asked first, before the
             # recorder, which is to see it, and before pytest's own count.
@@ -196,10 +196,10 @@ class Reporting(Quarantine):
 def lines(excused: Mapping[str, str], problem: str) -> Iterator[str]:
     """Yield what the end of a run says: which failures did not count, or why all of them did."""
     if problem:
-        yield f"akastats: without quarantine, so all failures count: {visible(problem)}"
+        yield f"akastats: without quarantine, so all failures count: {escape_unprintable(problem)}"
     if excused:
         yield f"akastats: failed in quarantine, which does not fail the run: {len(excused)}"
     for nodeid, told in list(excused.items())[:NAMED]:
-        yield f"    {visible(nodeid)} {told}"
+        yield f"    {escape_unprintable(nodeid)} {told}"
     if len(excused) > NAMED:
         yield f"    and {len(excused) - NAMED} more"

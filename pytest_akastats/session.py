@@ -15,7 +15,7 @@ import pytest
 from akastats import ci, detached
 from akastats import config as configuration
 from akastats.errors import ConfigError
-from akastats.formatting import visible
+from akastats.formatting import escape_unprintable
 from akastats.redact import Redactor, redactor
 from akastats.spool import directories, recorded_runs
 from akastats.spool.shipper_state import FAILED, State
@@ -246,7 +246,7 @@ class Session:
     def _tell_shortly(self, reporter: pytest.TerminalReporter, error: Exception) -> None:
         """Say what kept us from telling more; the tests' own result stands, whatever cannot be said."""
         try:
-            reporter.write_line(f"akastats: {visible(described(error))}")
+            reporter.write_line(f"akastats: {escape_unprintable(described(error))}")
         except Exception:
             pass
 
@@ -261,11 +261,11 @@ class Session:
             # What the run is to fail on does not hang on what could be told of it.
             self._decide(reporter, state, problem)
         if self._recorder is not None and self._recorder.wrong_markers:
-            reporter.write_line(f"akastats: {visible(self._recorder.wrong_markers)}")
+            reporter.write_line(f"akastats: {escape_unprintable(self._recorder.wrong_markers)}")
         if self._names is not None and self._names.notice:
             reporter.write_line(f"akastats: {self._names.notice}")
         if not problem and self._redact is not None and self._redact.warning:
-            reporter.write_line(f"akastats: {visible(self._redact.warning)}")
+            reporter.write_line(f"akastats: {escape_unprintable(self._redact.warning)}")
 
     def _decide(self, reporter: pytest.TerminalReporter, state: State | None, problem: str) -> None:
         """Have the run fail on what it is to fail on, and on nothing else, where that is known."""
@@ -279,7 +279,7 @@ class Session:
         decided = decide(self._options.fail_on, int(session.exitstatus), answer, was_stopped, problem or unexcused)
         session.exitstatus = decided.exit_code
         if decided.reason:
-            reporter.write_line(f"akastats: {visible(decided.reason)}")
+            reporter.write_line(f"akastats: {escape_unprintable(decided.reason)}")
 
     def _wait(self, reporter: pytest.TerminalReporter) -> State | None:
         def show(progress: str) -> None:

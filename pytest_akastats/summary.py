@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from akastats.formatting import decimal_seconds, short_url, visible
+from akastats.formatting import escape_unprintable, format_decimal_seconds, shorten_url
 from akastats.spool import shipper_state as states
 from akastats.spool.shipper_state import State
 from pytest_akastats.clocks import sleep
@@ -78,28 +78,28 @@ def _progress(state: State | None) -> str:
 
 def lines(state: State | None, problem: str, spool: Path | None, verbosity: int) -> Iterator[str]:
     """Yield the block's lines; `verbosity` is pytest's, at -2 only problems are told."""
-    lost = f"not everything was recorded: {visible(problem)}" if problem else ""
+    lost = f"not everything was recorded: {escape_unprintable(problem)}" if problem else ""
     if state is not None and state.phase in states.APPLIED:
         if verbosity > -2:
             yield from _recorded(state)
     elif spool is not None:
-        kept = f"akastats: kept in {visible(str(spool.parent))}, not delivered yet: {_reason(state)}"
+        kept = f"akastats: kept in {escape_unprintable(str(spool.parent))}, not delivered yet: {_reason(state)}"
         yield "; ".join(filter(None, (kept, lost)))
         lost = ""
     if state is not None and state.notice:
-        yield f"akastats: {visible(state.notice)}"
+        yield f"akastats: {escape_unprintable(state.notice)}"
     if lost:
         yield f"akastats: {lost}"
     if state is not None and verbosity > -2:
         # Commands to GitHub's runner, which reads them at the beginning of a line.
-        yield from map(visible, state.answer.get("annotations", ()))
+        yield from map(escape_unprintable, state.answer.get("annotations", ()))
 
 
 def _reason(state: State | None) -> str:
     if state is None or state.phase == states.STARTING:
         return "the delivering process has not started; the next run or `akastats drain` delivers it"
     if state.message:
-        return visible(state.message)
+        return escape_unprintable(state.message)
     are = "test is" if state.applied == 1 else "tests are"
     return f"{state.applied} {are}, the rest goes on in the background"
 
@@ -109,8 +109,8 @@ def _recorded(state: State) -> Iterator[str]:
     counts = answer["counts"]
     uncollected = counts.get("collect_errors", 0)
     lacking = f"; {_counted(uncollected, 'file')} could not be collected" if uncollected else ""
-    told = f"{_counted(counts['tests'], 'test')} recorded as run {visible(answer['run'])}"
-    yield f"akastats: {told} at {short_url(state.server)}{lacking}"
+    told = f"{_counted(counts['tests'], 'test')} recorded as run {escape_unprintable(answer['run'])}"
+    yield f"akastats: {told} at {shorten_url(state.server)}{lacking}"
     yield from _verdicts(state)
     for title, rows in (("slowest tests", answer["tests"]), ("slowest fixtures", answer["fixtures"])):
         if rows:
@@ -138,15 +138,15 @@ def _verdicts(state: State) -> Iterator[str]:
     if "verdicts" in state.answer:
         yield from verdict_lines(state.answer["verdicts"])
     elif "unjudged" in state.answer:
-        yield f"  no verdicts: {visible(state.answer['unjudged'])}"
+        yield f"  no verdicts: {escape_unprintable(state.answer['unjudged'])}"
     elif state.phase == states.JUDGING:
         yield "  no verdicts yet: `akastats report` will tell them"
     if "trouble" in state.answer:
-        yield f"  {visible(state.answer['trouble'])}"
+        yield f"  {escape_unprintable(state.answer['trouble'])}"
 
 
 def _row(row: dict[str, Any]) -> str:
-    name = visible(row["name"])
+    name = escape_unprintable(row["name"])
     shown = name if len(name) <= NAME_WIDTH else "..." + name[3 - NAME_WIDTH :]
-    typical = "no history" if row["usual"] is None else decimal_seconds(row["usual"])
-    return f"    {shown:<{NAME_WIDTH}} {decimal_seconds(row['seconds']):>9} {typical:>11}"
+    typical = "no history" if row["usual"] is None else format_decimal_seconds(row["usual"])
+    return f"    {shown:<{NAME_WIDTH}} {format_decimal_seconds(row['seconds']):>9} {typical:>11}"

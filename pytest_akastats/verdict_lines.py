@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from akastats.formatting import percent, seconds, visible
+from akastats.formatting import escape_unprintable, format_duration, format_percent
 
 #: More lines than this nobody reads.
 MOST_LINES = 15
@@ -35,7 +35,7 @@ def verdict_lines(told: Mapping[str, Any]) -> list[str]:
         _news("newly slower", news["slower"], map(_slower, told["slower"][:MOST_SLOWER])),
         _news("over budget", news["over_budget"], map(_over, told["over_budget"][:MOST_OVER])),
         *(Section(line) for line in _suite(told)),
-        Section(visible(told["note"])) if told.get("note") else None,
+        Section(escape_unprintable(told["note"])) if told.get("note") else None,
     ]
     sections = [section for section in found if section]
     _fit(sections)
@@ -87,19 +87,25 @@ def _compared(told: Mapping[str, Any]) -> str:
     """Return the name of the branch that failures are compared with, if no label names it."""
     is_named = "also failing on base" in told["labels"]
     is_judged = bool(told["labels"].keys() - {"quarantined"})
-    return f"; compared with {visible(told['base'])}" if told["base"] and is_judged and not is_named else ""
+    return (
+        f"; compared with {escape_unprintable(told['base'])}"
+        if told["base"] and is_judged and not is_named
+        else ""
+    )
 
 
 def _named(label: str, told: Mapping[str, Any]) -> str:
     return (
-        f"also failing on {visible(told['base'])}" if label == "also failing on base" and told["base"] else label
+        f"also failing on {escape_unprintable(told['base'])}"
+        if label == "also failing on base" and told["base"]
+        else label
     )
 
 
 def _failure(row: Sequence[Any], told: Mapping[str, Any]) -> tuple[str, str]:
     nodeid, label, rate = row
     said = "no history" if label is None else _named(label, told)
-    return (said if rate is None else f"{said} {percent(rate)}", nodeid)
+    return (said if rate is None else f"{said} {format_percent(rate)}", nodeid)
 
 
 def _fixed(names: Sequence[str], count: int) -> Section | None:
@@ -112,28 +118,28 @@ def _fixed(names: Sequence[str], count: int) -> Section | None:
 
 def _flaky(row: Sequence[Any]) -> tuple[str, str]:
     nodeid, rate = row
-    return (f"fails {percent(rate)}", nodeid)
+    return (f"fails {format_percent(rate)}", nodeid)
 
 
 def _slower(change: Mapping[str, Any]) -> tuple[str, str]:
     doubt = "?" if change["is_suspected"] else ""
-    return (f"{seconds(change['before'])} -> {seconds(change['after'])}{doubt}", change["name"])
+    return (f"{format_duration(change['before'])} -> {format_duration(change['after'])}{doubt}", change["name"])
 
 
 def _over(row: Sequence[Any]) -> tuple[str, str]:
     nodeid, taken, allowed, _ = row
-    return (f"{seconds(taken)} > {seconds(allowed)}", nodeid)
+    return (f"{format_duration(taken)} > {format_duration(allowed)}", nodeid)
 
 
 def _suite(told: Mapping[str, Any]) -> Iterator[str]:
     if told["seconds"] is None or told["usual_seconds"] is None:
         return
-    slower = "".join(f"; slower since run {visible(change['since'])}" for change in told["suite"][:1])
+    slower = "".join(f"; slower since run {escape_unprintable(change['since'])}" for change in told["suite"][:1])
     pace = "" if told["pace"] is None else f", tests at {told['pace']:.2f} of their usual time"
-    taken, usual = seconds(told["seconds"]), seconds(told["usual_seconds"])
+    taken, usual = format_duration(told["seconds"]), format_duration(told["usual_seconds"])
     yield f"suite: {taken}, usual {usual}{pace}{slower}"
 
 
 def _short(name: str) -> str:
-    shown = visible(name)
+    shown = escape_unprintable(name)
     return shown if len(shown) <= 100 else "..." + shown[-97:]

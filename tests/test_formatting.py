@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from akastats.formatting import decimal_seconds, seconds, visible
+from akastats.formatting import escape_unprintable, format_decimal_seconds, format_duration
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from akastats.formatting import decimal_seconds, seconds, visible
 )
 def test_what_is_not_seen_is_escaped(text: str, expected: str) -> None:
     """Escape sequences, line ends, bidi and surrogates are shown; letters of any script stay."""
-    assert expected == visible(text)
+    assert expected == escape_unprintable(text)
 
 
 @pytest.mark.parametrize(
@@ -28,11 +28,11 @@ def test_what_is_not_seen_is_escaped(text: str, expected: str) -> None:
 )
 def test_durations_have_their_unit(value: float, expected: str) -> None:
     """Short ones in milliseconds, long ones in minutes."""
-    assert expected == seconds(value)
+    assert expected == format_duration(value)
 
 
 @pytest.mark.parametrize(
     ("value", "shown"), [(0.0, "0.000"), (0.000064, "0.000064"), (0.001, "0.001"), (12.34567, "12.346")]
 )
 def test_seconds_of_a_column_show_a_fast_test_too(value, shown):
-    assert shown == decimal_seconds(value)
+    assert shown == format_decimal_seconds(value)

@@ -34,7 +34,7 @@ def test_a_branch_and_its_commit_from_a_directory_below(repository: Path) -> Non
     """The same as git itself says."""
     (repository / "deep" / "down").mkdir(parents=True)
 
-    assert Head("topic/one", run(repository, "rev-parse", "HEAD")) == git.read(repository / "deep" / "down")
+    assert Head("topic/one", run(repository, "rev-parse", "HEAD")) == git.read_head(repository / "deep" / "down")
 
 
 def test_packed_references(repository: Path) -> None:
@@ -43,21 +43,21 @@ def test_packed_references(repository: Path) -> None:
     run(repository, "pack-refs", "--all")
     assert not (repository / ".git" / "refs" / "heads" / "topic" / "one").exists()
 
-    assert Head("topic/one", run(repository, "rev-parse", "HEAD")) == git.read(repository)
+    assert Head("topic/one", run(repository, "rev-parse", "HEAD")) == git.read_head(repository)
 
 
 def test_a_detached_head_is_a_commit_without_a_branch(repository: Path) -> None:
     """A CI that checks a commit out is on no branch."""
     run(repository, "checkout", "-q", "--detach")
 
-    assert Head("", run(repository, "rev-parse", "HEAD")) == git.read(repository)
+    assert Head("", run(repository, "rev-parse", "HEAD")) == git.read_head(repository)
 
 
 def test_a_branch_without_a_commit(tmp_path: Path) -> None:
     """Right after `git init`."""
     run(tmp_path, "init", "-q", "-b", "main")
 
-    assert Head("main", "") == git.read(tmp_path)
+    assert Head("main", "") == git.read_head(tmp_path)
 
 
 def test_a_symbolic_reference_is_followed(repository: Path) -> None:
@@ -66,7 +66,7 @@ def test_a_symbolic_reference_is_followed(repository: Path) -> None:
     run(repository, "symbolic-ref", "HEAD", "refs/heads/alias")
     run(repository, "pack-refs", "--all")
 
-    assert Head("topic/one", run(repository, "rev-parse", "HEAD")) == git.read(repository)
+    assert Head("topic/one", run(repository, "rev-parse", "HEAD")) == git.read_head(repository)
 
 
 def test_references_in_a_ring_say_nothing(repository: Path) -> None:
@@ -75,7 +75,7 @@ def test_references_in_a_ring_say_nothing(repository: Path) -> None:
     (repository / ".git" / "refs" / "heads" / "b").write_text("ref: refs/heads/a\n")
     (repository / ".git" / "HEAD").write_text("ref: refs/heads/a\n")
 
-    assert Head() == git.read(repository)
+    assert Head() == git.read_head(repository)
 
 
 def test_a_head_that_is_a_link(repository: Path) -> None:
@@ -84,7 +84,7 @@ def test_a_head_that_is_a_link(repository: Path) -> None:
     head.unlink()
     head.symlink_to("refs/heads/topic/one")
 
-    assert Head("topic/one", run(repository, "rev-parse", "HEAD")) == git.read(repository)
+    assert Head("topic/one", run(repository, "rev-parse", "HEAD")) == git.read_head(repository)
 
 
 def test_a_worktree_is_followed_to_its_repository(repository: Path, tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_a_worktree_is_followed_to_its_repository(repository: Path, tmp_path: Pa
     run(repository, "worktree", "add", "-q", "-b", "side", str(tmp_path / "side"))
     run(tmp_path / "side", "commit", "-q", "--allow-empty", "-m", "two")
 
-    assert Head("side", run(tmp_path / "side", "rev-parse", "HEAD")) == git.read(tmp_path / "side")
+    assert Head("side", run(tmp_path / "side", "rev-parse", "HEAD")) == git.read_head(tmp_path / "side")
 
 
 def test_a_submodule_is_a_checkout_of_its_own(repository: Path, tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_a_submodule_is_a_checkout_of_its_own(repository: Path, tmp_path: Path) 
     run(outer, "init", "-q", "-b", "main")
     run(outer, "submodule", "--quiet", "add", str(repository), "part")
 
-    head = git.read(outer / "part")
+    head = git.read_head(outer / "part")
 
     assert ("topic/one", run(repository, "rev-parse", "HEAD")) == (head.branch, head.commit)
 
@@ -113,7 +113,7 @@ def test_a_shallow_clone_knows_its_commit_and_the_default_branch(repository: Pat
     run(tmp_path, "clone", "-q", "--depth=1", f"file://{repository}", str(clone))
     run(clone, "checkout", "-q", "-b", "mine")
 
-    assert Head("mine", run(clone, "rev-parse", "HEAD"), "topic/one") == git.read(clone)
+    assert Head("mine", run(clone, "rev-parse", "HEAD"), "topic/one") == git.read_head(clone)
 
 
 def test_ids_of_64_digits(tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_ids_of_64_digits(tmp_path: Path) -> None:
     run(tmp_path, "init", "-q", "-b", "main", "--object-format=sha256")
     run(tmp_path, "commit", "-q", "--allow-empty", "-m", "one")
 
-    head = git.read(tmp_path)
+    head = git.read_head(tmp_path)
 
     assert (64, run(tmp_path, "rev-parse", "HEAD")) == (len(head.commit), head.commit)
 
@@ -131,7 +131,7 @@ def test_references_in_tables_cannot_be_read(repository: Path) -> None:
     (repository / ".git" / "reftable").mkdir()
     (repository / ".git" / "HEAD").write_text("ref: refs/heads/.invalid\n")
 
-    assert Head() == git.read(repository)
+    assert Head() == git.read_head(repository)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_a_damaged_head_says_nothing(repository: Path, text: str) -> None:
     """And leads to no file outside of the repository."""
     (repository / ".git" / "HEAD").write_text(text, encoding="latin-1")
 
-    assert Head() == git.read(repository)
+    assert Head() == git.read_head(repository)
 
 
 def test_a_head_that_is_a_pipe_holds_nobody(repository: Path) -> None:
@@ -149,15 +149,15 @@ def test_a_head_that_is_a_pipe_holds_nobody(repository: Path) -> None:
     (repository / ".git" / "HEAD").unlink()
     os.mkfifo(repository / ".git" / "HEAD")
 
-    assert Head() == git.read(repository)
+    assert Head() == git.read_head(repository)
 
 
 def test_nothing_is_known_outside_of_git(tmp_path: Path) -> None:
     """Nor where `.git` leads nowhere."""
-    assert Head() == git.read(tmp_path)
+    assert Head() == git.read_head(tmp_path)
 
     (tmp_path / ".git").write_text("gitdir: /no/such/place\n")
-    assert Head() == git.read(tmp_path)
+    assert Head() == git.read_head(tmp_path)
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give files away")
@@ -168,7 +168,7 @@ def test_a_strangers_repository_above_ours_says_nothing(repository: Path) -> Non
     for path in (repository / ".git", repository):
         os.chown(path, 4242, 4242)
 
-    assert Head() == git.read(project)
+    assert Head() == git.read_head(project)
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give files away")
@@ -177,4 +177,4 @@ def test_a_checkout_of_another_owner_as_a_whole_is_read(repository: Path) -> Non
     for path in (repository / ".git", repository):
         os.chown(path, 4242, 4242)
 
-    assert "topic/one" == git.read(repository).branch
+    assert "topic/one" == git.read_head(repository).branch

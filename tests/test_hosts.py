@@ -41,7 +41,7 @@ from akastats.errors import ConfigError
 )
 def test_a_header_names_a_host_or_none(header, host):
     """Brackets, ports and capitals are taken away; what is no host is none."""
-    assert host == hosts.of_header(header)
+    assert host == hosts.parse_host_header(header)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_only_this_machine_s_own_names_are_loopback(host, expected):
 
 def test_allowed_hosts_stand_between_blanks_or_commas():
     """Capitals and a last dot make no difference; an address may have its brackets."""
-    found = hosts.parse("--allow-host", " Stats.example.org., ci_1 [2001:db8::1],, 192.0.2.1")
+    found = hosts.parse_hosts("--allow-host", " Stats.example.org., ci_1 [2001:db8::1],, 192.0.2.1")
 
     assert {"stats.example.org", "ci_1", "2001:db8::1", "192.0.2.1"} == found
 
@@ -79,4 +79,4 @@ def test_allowed_hosts_stand_between_blanks_or_commas():
 def test_what_is_no_host_is_refused(text):
     """There is no wildcard, and a port or scheme is a mistake; the message names the option."""
     with pytest.raises(ConfigError, match=r"^--allow-host: "):
-        hosts.parse("--allow-host", text)
+        hosts.parse_hosts("--allow-host", text)

@@ -8,20 +8,20 @@ import pytest
 
 from akastats.config import Config, read
 from akastats.errors import ConfigError
-from akastats.local_time import LOCAL, day_of, end_of_day, last_day, moment, zone
+from akastats.local_time import LOCAL, format_day, format_last_day, format_time, get_end_of_day, load_zone
 
 
 @pytest.mark.parametrize("name", ["Middle/Earth", "../etc/passwd", "Europe", "", "/abs", "x" * 300])
 def test_an_unknown_zone_is_a_configuration_error(name):
     """Whatever zoneinfo makes of a name, we name the variable."""
     with pytest.raises(ConfigError, match="AKA_STATS_TIMEZONE"):
-        zone(name)
+        load_zone(name)
 
 
 @pytest.mark.parametrize("timestamp", [None, 1e300, -1e300, float("nan"), float("inf")])
 def test_a_moment_that_is_none_is_a_dash(timestamp):
     """A broken number costs its own cell."""
-    assert moment(timestamp, zone("UTC")) == "-"
+    assert format_time(timestamp, load_zone("UTC")) == "-"
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_a_moment_that_is_none_is_a_dash(timestamp):
 )
 def test_a_day_ends_when_the_next_begins(day, name, end):
     """Where people are; the last of all has no end that could be told."""
-    assert end_of_day(day, zone(name)) == end
+    assert get_end_of_day(day, load_zone(name)) == end
 
 
 @pytest.mark.parametrize(
@@ -45,19 +45,19 @@ def test_a_day_ends_when_the_next_begins(day, name, end):
 def test_what_is_no_day_is_refused(text):
     """However a library would read it."""
     with pytest.raises(ValueError, match="day"):
-        end_of_day(text, zone("UTC"))
+        get_end_of_day(text, load_zone("UTC"))
 
 
 @pytest.mark.parametrize("name", ["UTC", "Europe/Amsterdam", "Pacific/Kiritimati"])
 def test_the_last_day_is_the_one_that_ended(name):
     """What was told as a day is shown as that day."""
-    assert last_day(end_of_day("2026-12-24", zone(name)), zone(name)) == "2026-12-24"
+    assert format_last_day(get_end_of_day("2026-12-24", load_zone(name)), load_zone(name)) == "2026-12-24"
 
 
 @pytest.mark.parametrize("until", [1e300, float("nan"), float("inf")])
 def test_a_last_day_that_is_none_is_a_dash(until):
     """A broken number costs its own cell."""
-    assert last_day(until, zone("UTC")) == "-"
+    assert format_last_day(until, load_zone("UTC")) == "-"
 
 
 @pytest.fixture
@@ -84,25 +84,29 @@ def machine(monkeypatch):
 def test_without_a_zone_times_are_the_machine_s(machine, name, winter, summer):
     """The default of the library, Amsterdam's, is nobody's choice."""
     machine(name)
-    where = zone(Config().timezone)
+    where = load_zone(Config().timezone)
 
-    assert [moment(at, where) for at in (1_767_268_800.0, 1_782_907_200.0)] == [winter, summer]
-    assert end_of_day("2026-07-01", where) == end_of_day("2026-07-01", zone(name))
-    assert last_day(end_of_day("2026-07-01", where), where) == day_of(1_782_907_200.0, where) == "2026-07-01"
+    assert [format_time(at, where) for at in (1_767_268_800.0, 1_782_907_200.0)] == [winter, summer]
+    assert get_end_of_day("2026-07-01", where) == get_end_of_day("2026-07-01", load_zone(name))
+    assert (
+        format_last_day(get_end_of_day("2026-07-01", where), where)
+        == format_day(1_782_907_200.0, where)
+        == "2026-07-01"
+    )
 
 
 def test_a_zone_that_is_set_wins(machine):
     """Also if it is the default's name."""
     machine("Asia/Tokyo")
-    chosen = zone(read({"AKA_STATS_TIMEZONE": "Europe/Amsterdam"}).timezone)
+    chosen = load_zone(read({"AKA_STATS_TIMEZONE": "Europe/Amsterdam"}).timezone)
 
-    assert (chosen, zone(read({}).timezone)) == (zone("Europe/Amsterdam"), LOCAL)
+    assert (chosen, load_zone(read({}).timezone)) == (load_zone("Europe/Amsterdam"), LOCAL)
     assert read({}).timezone == "Europe/Amsterdam"
 
 
 def test_what_ends_within_a_day_here_has_its_time():
     """A day that was chosen in Amsterdam ends at six in the evening in New York."""
-    until = end_of_day("2026-12-24", zone("Europe/Amsterdam"))
+    until = get_end_of_day("2026-12-24", load_zone("Europe/Amsterdam"))
 
-    assert last_day(until, zone("America/New_York")) == "2026-12-24 18:00"
-    assert last_day(until, zone("Asia/Tokyo")) == "2026-12-25 08:00"
+    assert format_last_day(until, load_zone("America/New_York")) == "2026-12-24 18:00"
+    assert format_last_day(until, load_zone("Asia/Tokyo")) == "2026-12-25 08:00"

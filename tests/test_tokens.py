@@ -16,7 +16,7 @@ NOW = 1_785_579_300
 
 def parse(text: str) -> tuple[tokens.Token, ...]:
     """Parse as the variable is."""
-    return tokens.parse("AKA_STATS_TOKEN", text)
+    return tokens.parse_tokens("AKA_STATS_TOKEN", text)
 
 
 def test_a_plain_token_allows_everything():
@@ -47,7 +47,7 @@ def test_several_tokens_stand_between_blanks():
     """Each is found by its own secret and by no other."""
     known = parse(f"stats:{SECRET}-1\n  {SECRET}-2 ")
 
-    found = [tokens.find(known, f"{SECRET}{end}".encode()) for end in ("-1", "-2", "-3", "")]
+    found = [tokens.find_token(known, f"{SECRET}{end}".encode()) for end in ("-1", "-2", "-3", "")]
 
     assert [known[0], known[1], None, None] == found
 
@@ -77,7 +77,7 @@ def test_a_token_cannot_be_read_from_its_value():
 
 def test_a_drawn_token_is_one():
     """What we draw is accepted, and never drawn twice."""
-    drawn = {tokens.generate() for _ in range(100)}
+    drawn = {tokens.generate_token() for _ in range(100)}
 
     assert 100 == len(drawn)
     assert 100 == len(parse(" ".join(drawn)))
@@ -94,8 +94,8 @@ def test_secrets_are_compared_in_constant_time(monkeypatch):
 
     known = parse(f"{SECRET}-1 {SECRET}-2 {SECRET}-3")
     monkeypatch.setattr(hmac, "compare_digest", compare)
-    tokens.find(known, f"{SECRET}-1".encode())
-    tokens.find_by_cookie(known, tokens.cookie_of(known[0], NOW), NOW)
+    tokens.find_token(known, f"{SECRET}-1".encode())
+    tokens.find_by_cookie(known, tokens.make_cookie(known[0], NOW), NOW)
 
     assert 6 == len(seen)
     assert {32} == {len(each) for pair in seen[:3] for each in pair}
@@ -104,7 +104,7 @@ def test_secrets_are_compared_in_constant_time(monkeypatch):
 def test_a_cookie_stands_for_its_token_for_a_month():
     """It is taken from the moment it is given to the end of its last day, and not before or after."""
     known = parse(SECRET)
-    cookie = tokens.cookie_of(known[0], NOW)
+    cookie = tokens.make_cookie(known[0], NOW)
     end = NOW + COOKIE_DAYS * 86_400
 
     found = [tokens.find_by_cookie(known, cookie, at) is not None for at in (NOW - 1, NOW, end, end + 1)]
@@ -115,7 +115,7 @@ def test_a_cookie_stands_for_its_token_for_a_month():
 def test_a_cookie_dies_with_its_token():
     """Under another token an older cookie is worth nothing, and it does not hold the token."""
     (token,) = parse(SECRET)
-    cookie = tokens.cookie_of(token, NOW)
+    cookie = tokens.make_cookie(token, NOW)
 
     assert tokens.find_by_cookie(parse(SECRET + "-new"), cookie, NOW) is None
     assert SECRET not in cookie
@@ -133,6 +133,6 @@ def test_what_is_no_cookie_is_none(cookie):
 def test_a_cookie_s_day_cannot_be_moved():
     """The time of issue is part of what is signed."""
     known = parse(SECRET)
-    _, _, proof = tokens.cookie_of(known[0], NOW).partition(".")
+    _, _, proof = tokens.make_cookie(known[0], NOW).partition(".")
 
     assert tokens.find_by_cookie(known, f"{NOW + 1}.{proof}", NOW + 1) is None

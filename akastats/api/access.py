@@ -66,8 +66,8 @@ def policy_of(settings: Config) -> Policy:
 @functools.lru_cache(maxsize=4)
 def _policy(token: str, allowed_hosts: str) -> Policy:
     is_open = token == tokens.OFF
-    known = () if is_open else tokens.parse("AKA_STATS_TOKEN", token)
-    return Policy(known, hosts.parse("AKA_STATS_ALLOWED_HOSTS", allowed_hosts), is_open)
+    known = () if is_open else tokens.parse_tokens("AKA_STATS_TOKEN", token)
+    return Policy(known, hosts.parse_hosts("AKA_STATS_ALLOWED_HOSTS", allowed_hosts), is_open)
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def asking(scope: Scope) -> Asking:
         method=scope["method"],
         path=scope["path"].removeprefix(scope.get("root_path", "").rstrip("/")),
         headers=headers,
-        host=hosts.of_header(named[0]) if len(named) == 1 else None,
+        host=hosts.parse_host_header(named[0]) if len(named) == 1 else None,
         client=client,
         # Both ends: behind a proxy on this machine the client is who the proxy says.
         is_of_this_machine=_is_near(client) and _is_near((scope.get("server") or ("",))[0]),
@@ -174,7 +174,7 @@ def _held(policy: Policy, asked: Asking, now: float) -> Token | None:
     if given:
         kind, _, secret = given[0].partition(" ")
         is_one = len(given) == 1 and kind.lower() == "bearer"
-        return tokens.find(policy.tokens, secret.strip().encode("latin-1")) if is_one else None
+        return tokens.find_token(policy.tokens, secret.strip().encode("latin-1")) if is_one else None
     cookies = login.cookies(asked.headers)
     return next((found for each in cookies if (found := tokens.find_by_cookie(policy.tokens, each, now))), None)
 
@@ -241,11 +241,11 @@ class Access:
 
     async def _login(self, policy: Policy, asked: Asking, request: Request) -> Response:
         given = await login.read(request)
-        token = tokens.find(policy.tokens, given.secret)
+        token = tokens.find_token(policy.tokens, given.secret)
         if token is None:
             self._rate.charge(asked.client, WRONG_TOKEN)
             return login.form(request, given.then, is_second=True)
-        return login.logged_in(request, given.then, tokens.cookie_of(token, int(self._now())))
+        return login.logged_in(request, given.then, tokens.make_cookie(token, int(self._now())))
 
 
 def _refusal(problem: Problem, asked: Asking, scope: Scope) -> Response:

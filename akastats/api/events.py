@@ -16,7 +16,7 @@ from akastats.api.models import Run as RunShape
 from akastats.api.problems import Problem, Route, documented
 from akastats.config import config
 from akastats.errors import AkastatsError
-from akastats.hosts import network_of
+from akastats.hosts import get_network
 from akastats.queries import live_runs
 from akastats.queries.runs import Run
 from akastats.redis import async_redis
@@ -176,7 +176,7 @@ class Stream(StreamingResponse):
 async def get_events(request: Request) -> StreamingResponse:
     """Follow runs: first each that goes on, then every change of one and its end. The answer does not end."""
     watching, client = watch(), request.client.host if request.client else ""
-    return Stream(watching, await watching.join(network_of(client)))
+    return Stream(watching, await watching.join(get_network(client)))
 
 
 async def told(listener: Listener) -> AsyncIterator[str]:

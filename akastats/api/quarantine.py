@@ -13,7 +13,7 @@ from akastats.api.models import QuarantineEntry, QuarantinePage, QuarantineWish
 from akastats.api.problems import Route, documented, invalid
 from akastats.api.tests import AnySuite, NodeId, Suite
 from akastats.config import config
-from akastats.local_time import end_of_day, zone
+from akastats.local_time import get_end_of_day, load_zone
 from akastats.redis import async_redis
 from akastats.triage import quarantine
 from akastats.triage.quarantine import Wish
@@ -64,7 +64,7 @@ async def put_quarantine(
     ] = False,
 ) -> QuarantineEntry:
     """Put a test into quarantine, or change until when and why; 409 where a rule keeps it out."""
-    until = end_of_day(wish.until, zone(config.timezone)) if isinstance(wish.until, str) else wish.until
+    until = get_end_of_day(wish.until, load_zone(config.timezone)) if isinstance(wish.until, str) else wish.until
     wanted = Wish(nodeid, suite, until, wish.reason, wish.by)
     entry = await async_redis.run(quarantine.put(config.namespace, wanted, config.protected, force))
     return QuarantineEntry.of(entry)

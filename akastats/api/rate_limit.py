@@ -7,7 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-from akastats.hosts import network_of
+from akastats.hosts import get_network
 
 PER_SECOND = 50.0
 # The page's modules and its first questions come at once.
@@ -48,11 +48,11 @@ class Rate:
         self._keep(client, max(self._left(client, now) - cost, -self._burst), now)
 
     def _left(self, client: str, now: float) -> float:
-        left, then = self._buckets.get(network_of(client), (self._burst, now))
+        left, then = self._buckets.get(get_network(client), (self._burst, now))
         return min(self._burst, left + (now - then) * self._per_second)
 
     def _keep(self, client: str, left: float, now: float) -> None:
-        network = network_of(client)
+        network = get_network(client)
         self._buckets[network] = (left, now)
         self._buckets.move_to_end(network)
         if len(self._buckets) > MAX_CLIENTS:

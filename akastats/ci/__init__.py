@@ -43,7 +43,7 @@ def describe(environ: Mapping[str, str], directory: Path, base: str = "") -> dic
     the branch to compare with where one is configured, or the target of a pull request; the argument overrides it.
     """
     overrides = {field: environ.get(variable, "") for field, variable in _OVERRIDES.items()}
-    known = _with_git(from_provider(environ), git.read(directory))
+    known = _with_git(from_provider(environ), git.read_head(directory))
     fields = known | _present(overrides) | _present({"base": base})
     if _is_branch_build(fields, environ):
         del fields["pull_request"]

@@ -97,7 +97,7 @@ class BoundedProtocol(H11Protocol):
         """Make room for this connection, and start waiting for its request."""
         # uvicorn accepts the narrower type, which asyncio's own servers always pass.
         super().connection_made(cast(asyncio.Transport, transport))
-        self._network = hosts.network_of(self.client[0] if self.client else "")
+        self._network = hosts.get_network(self.client[0] if self.client else "")
         self._idle_since = self.loop.time()
         others = [each for each in self.connections if isinstance(each, BoundedProtocol) and each._is_open(self)]
         admission = admit(self._network, [Held(each._network, each._idle_since) for each in others])

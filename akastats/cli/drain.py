@@ -25,7 +25,7 @@ from akastats.delivery.draining import Drained, drain_one, tidy
 from akastats.delivery.indexing import refresh
 from akastats.delivery.spool_delivery import UNSOUND, ExecuteAll
 from akastats.errors import AkastatsError, EmbeddedError
-from akastats.formatting import visible
+from akastats.formatting import escape_unprintable
 from akastats.store import runs
 from akastats.store.indexes import ORPHANS
 from akastats.store.requests import Operation
@@ -110,7 +110,7 @@ def _refusal(destination: Destination, configured: Target) -> str:
         return ""
     directory = destination.server.removeprefix(EMBEDDED)
     question = f"Runs wait for an embedded server in {directory}, which is another project's. Start it?"
-    if sys.stdin.isatty() and sys.stderr.isatty() and typer.confirm(visible(question), err=True):
+    if sys.stdin.isatty() and sys.stderr.isatty() and typer.confirm(escape_unprintable(question), err=True):
         return ""
     return (
         f"recorded for the embedded server in {directory}, which is not this project's: "

@@ -15,7 +15,7 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
-from akastats.formatting import visible
+from akastats.formatting import escape_unprintable
 
 # Nothing is cut or folded to the terminal's width: node ids and run ids are what people copy.
 UNLIMITED_WIDTH = 10_000
@@ -62,12 +62,12 @@ def say(*lines: str) -> None:
     """Write lines, what strangers wrote in them made visible."""
     console = _console()
     for line in lines:
-        console.print(Text(visible(line)), soft_wrap=True)
+        console.print(Text(escape_unprintable(line)), soft_wrap=True)
 
 
 def warn(message: str) -> None:
     """Write one line to stderr."""
-    print(f"akastats: {visible(message)}", file=sys.stderr)
+    print(f"akastats: {escape_unprintable(message)}", file=sys.stderr)
 
 
 # Newer releases of typer have pydantic check what was given, and pass its words on.
@@ -82,7 +82,9 @@ class Escaping:
 
     def write(self, text: str) -> int:
         """Write `text`, all but its ends of lines made visible."""
-        return self._stream.write("\n".join(visible(_INVALID.sub(r"\1", line)) for line in text.split("\n")))
+        return self._stream.write(
+            "\n".join(escape_unprintable(_INVALID.sub(r"\1", line)) for line in text.split("\n"))
+        )
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
@@ -99,7 +101,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], numbers: Seq
 
 
 def _cell(value: object) -> Text:
-    text = "" if value is None else visible(str(value))
+    text = "" if value is None else escape_unprintable(str(value))
     return Text(text, style=_STYLES.get(text, ""))
 
 

@@ -15,7 +15,7 @@ from akastats.cli.options import Directory, Json, Namespace, Suite, Url
 from akastats.cli.target import Target
 from akastats.config import Config
 from akastats.errors import NotFoundError
-from akastats.local_time import check_day, day_of, end_of_day, last_day, zone
+from akastats.local_time import check_day, format_day, format_last_day, get_end_of_day, load_zone
 from akastats.model.results import NamedTest
 from akastats.queries.quarantine import patterns_without_effect
 from akastats.queries.suggestions import known_tests, matching
@@ -73,7 +73,7 @@ def _check_use(nodeid: str, until: str, reason: str, is_removed: bool, is_listed
 
 def _wish(chosen: Target, nodeid: str, suite: str, until: str, reason: str) -> Wish:
     day, why = _checked("--until", check_day, until), _checked("--reason", check_text, reason)
-    return Wish(nodeid, suite, end_of_day(day, zone(chosen.config.timezone)), why, _user())
+    return Wish(nodeid, suite, get_end_of_day(day, load_zone(chosen.config.timezone)), why, _user())
 
 
 def _checked(option: str, check: Callable[[str], str], text: str) -> str:
@@ -104,7 +104,7 @@ def _put(chosen: Target, wish: Wish, is_forced: bool, as_json: bool) -> None:
         if as_json:
             output.write_json(_plain(entry))
         else:
-            day = last_day(entry.until, zone(config.timezone))
+            day = format_last_day(entry.until, load_zone(config.timezone))
             output.say(
                 f"{entry.nodeid} is in quarantine until {day}; runs with --akastats-quarantine do not fail by it"
             )
@@ -154,7 +154,7 @@ def _list(chosen: Target, suite: str, as_json: bool, is_listed: bool) -> None:
         if as_json:
             output.write_json({"items": list(map(_plain, found)), "next": None})
         elif found:
-            where = zone(config.timezone)
+            where = load_zone(config.timezone)
             output.table(
                 ("until", "test", "suite", "since", "by", "reason"), [_row(each, where) for each in found]
             )
@@ -165,8 +165,8 @@ def _list(chosen: Target, suite: str, as_json: bool, is_listed: bool) -> None:
 
 
 def _row(entry: Quarantined, where: tzinfo) -> tuple[object, ...]:
-    since = day_of(entry.since, where)
-    return (last_day(entry.until, where), entry.nodeid, entry.suite, since, entry.by, entry.reason)
+    since = format_day(entry.since, where)
+    return (format_last_day(entry.until, where), entry.nodeid, entry.suite, since, entry.by, entry.reason)
 
 
 def _plain(entry: Quarantined) -> dict[str, Any]:

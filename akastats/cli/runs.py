@@ -14,8 +14,8 @@ from akastats.cli import node_ids, output, target, verdict_tables
 from akastats.cli.options import Directory, Json, Limit, Namespace, Suite, Url
 from akastats.config import Config
 from akastats.errors import NotFoundError
-from akastats.formatting import decimal_seconds, seconds
-from akastats.local_time import last_day, moment, zone
+from akastats.formatting import format_decimal_seconds, format_duration
+from akastats.local_time import format_last_day, format_time, load_zone
 from akastats.model.results import label
 from akastats.queries import run_details, tests, verdicts
 from akastats.queries import runs as reading
@@ -68,7 +68,7 @@ def runs(
 
 
 def _write_runs(items: Sequence[Run], config: Config) -> None:
-    where = zone(config.timezone)
+    where = load_zone(config.timezone)
     numbers = ("tests", "failed", "errors", "duration (s)")
     columns = ("run", "status", *numbers, "when", "branch", "commit", "suite")
     output.table(columns, [_run_row(run, where) for run in items], numbers)
@@ -77,7 +77,7 @@ def _write_runs(items: Sequence[Run], config: Config) -> None:
 def _run_row(run: Run, where: tzinfo) -> tuple[object, ...]:
     errors = run.errors if run.collect_errors is None else (run.errors or 0) + run.collect_errors
     counts = (run.id, run.status, run.tests, run.failed, errors, _seconds(run.duration))
-    return (*counts, moment(run.started, where), _branch(run), _short(run.commit, run.dirty), run.suite)
+    return (*counts, format_time(run.started, where), _branch(run), _short(run.commit, run.dirty), run.suite)
 
 
 def _branch(run: Run) -> str:
@@ -142,7 +142,7 @@ def _show_test(config: Config, nodeid: str, suite: str, limit: int, as_json: boo
     changes = [each.change for each in newest.changes if each.change.label == name] if newest else []
     output.say(*verdict_tables.standing_lines(stands, changes))
     if entry:
-        until = last_day(entry.until, zone(config.timezone))
+        until = format_last_day(entry.until, load_zone(config.timezone))
         output.say(f"state     in quarantine until {until}: {entry.reason}")
     output.say("")
     _write_attempts(shown, config)
@@ -167,14 +167,14 @@ def _history(config: Config, nodeid: str, suite: str, size: int) -> tuple[str, s
 
 def _numbers(numbers: Summary) -> str:
     named = {"last": numbers.last, "avg": numbers.avg, "min": numbers.min, "max": numbers.max}
-    told = [f"{name} {seconds(value)}" for name, value in named.items() if value is not None]
+    told = [f"{name} {format_duration(value)}" for name, value in named.items() if value is not None]
     return "numbers   " + ", ".join([*told, f"attempts {numbers.count or 0:.0f}"])
 
 
 def _write_attempts(attempts: Sequence[Attempt], config: Config) -> None:
-    where = zone(config.timezone)
+    where = load_zone(config.timezone)
     rows = [
-        (moment(at.timestamp, where), at.outcome, _seconds(at.value), at.run, at.branch, _short(at.commit))
+        (format_time(at.timestamp, where), at.outcome, _seconds(at.value), at.run, at.branch, _short(at.commit))
         for at in attempts
     ]
     output.table(("when", "outcome", "duration (s)", "run", "branch", "commit"), rows, ("duration (s)",))
@@ -248,7 +248,7 @@ def _write_slowest(title: str, found: Sequence[Slow]) -> None:
 
 
 def _seconds(value: float | None) -> str | None:
-    return None if value is None else decimal_seconds(value)
+    return None if value is None else format_decimal_seconds(value)
 
 
 def _short(commit: str | None, is_dirty: bool | None = False) -> str | None:

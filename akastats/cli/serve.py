@@ -90,19 +90,19 @@ def access_of(settings: Config, host: str, token: str, no_auth: bool, allowed: l
         raise ConfigError("--insecure-no-auth and --token exclude each other")
     is_ours = hosts.is_loopback(host)
     given = tokens.OFF if no_auth else token or settings.token
-    drawn = None if given or (is_ours and not allowed) else tokens.generate()
+    drawn = None if given or (is_ours and not allowed) else tokens.generate_token()
     names = [settings.allowed_hosts, *allowed, *([] if is_ours else _names_of(host))]
     access = Access(given or drawn or "", " ".join(names), drawn)
-    hosts.parse("--allow-host", access.hosts)
+    hosts.parse_hosts("--allow-host", access.hosts)
     if given != tokens.OFF:
-        tokens.parse("--token" if token else "AKA_STATS_TOKEN", access.token)
+        tokens.parse_tokens("--token" if token else "AKA_STATS_TOKEN", access.token)
     return access
 
 
 def _names_of(host: str) -> list[str]:
     """Return by which names a machine that serves at `host` is asked; its own may be none that a browser takes."""
     name = socket.gethostname() if hosts.is_wildcard(host) else host
-    return [name] if hosts.of_header(name) else []
+    return [name] if hosts.parse_host_header(name) else []
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from akastats.formatting import percent, seconds
+from akastats.formatting import format_duration, format_percent
 from akastats.model.verdicts import Change, FailureVerdict, OverBudget, UnhealthyTest, Verdicts
 
 #: Characters of a commit.
@@ -28,7 +28,7 @@ def failing_lines(nodeids: list[str], known: Mapping[str, str]) -> Iterator[str]
 def _label(failure: FailureVerdict) -> str:
     if failure.label is None:
         return "no history"
-    return failure.label if failure.rate is None else f"{failure.label} {percent(failure.rate)}"
+    return failure.label if failure.rate is None else f"{failure.label} {format_percent(failure.rate)}"
 
 
 def over_lines(over: tuple[OverBudget, ...]) -> Iterator[str]:
@@ -36,7 +36,7 @@ def over_lines(over: tuple[OverBudget, ...]) -> Iterator[str]:
     if over:
         yield "over budget:"
     for each in over[:MOST_OVER]:
-        yield f"  {seconds(each.seconds)} > {seconds(each.allowed)} ({each.rule})  {each.nodeid}"
+        yield f"  {format_duration(each.seconds)} > {format_duration(each.allowed)} ({each.rule})  {each.nodeid}"
     if len(over) > MOST_OVER:
         yield f"  and {len(over) - MOST_OVER} more"
 
@@ -50,7 +50,8 @@ def standing_lines(judged: UnhealthyTest | None, changes: list[Change]) -> Itera
     for change in changes[:MOST_CHANGES]:
         word = "slower" if change.is_slower else "faster"
         doubt = ", suspected" if change.is_suspected else ""
-        yield f"{word}    {seconds(change.before)} -> {seconds(change.after)}, since run {change.run}{doubt}"
+        durations = f"{format_duration(change.before)} -> {format_duration(change.after)}"
+        yield f"{word}    {durations}, since run {change.run}{doubt}"
     if len(changes) > MOST_CHANGES:
         yield f"and {len(changes) - MOST_CHANGES} more changes of its time"
 
@@ -58,5 +59,5 @@ def standing_lines(judged: UnhealthyTest | None, changes: list[Change]) -> Itera
 def _rate(judged: UnhealthyTest) -> str:
     if judged.state != "flaky":
         return ""
-    interval = f"{percent(judged.low)} to {percent(judged.high)}"
-    return f", {percent(judged.rate)} of its first attempts fail ({interval})"
+    interval = f"{format_percent(judged.low)} to {format_percent(judged.high)}"
+    return f", {format_percent(judged.rate)} of its first attempts fail ({interval})"

@@ -11,8 +11,8 @@ import typer
 from akastats.cli import output, target
 from akastats.cli.options import Directory, Json, Limit, Namespace, Suite, Url
 from akastats.cli.verdict_tables import COMMIT_WIDTH
-from akastats.formatting import decimal_seconds, percent
-from akastats.local_time import moment, zone
+from akastats.formatting import format_decimal_seconds, format_percent
+from akastats.local_time import format_time, load_zone
 from akastats.model.results import test_of
 from akastats.queries import errors as reading_errors
 from akastats.queries import flaky as reading_flaky
@@ -74,7 +74,7 @@ def flaky(
 
 def _test_row(listed: ListedTest) -> tuple[object, ...]:
     test = listed.test
-    cost = (percent(test.rate).removesuffix(" %"), test.runs_failed, f"{test.seconds_lost:.1f}")
+    cost = (format_percent(test.rate).removesuffix(" %"), test.runs_failed, f"{test.seconds_lost:.1f}")
     return (*cost, test.state, test.since, test.since_commit[:COMMIT_WIDTH], test.nodeid)
 
 
@@ -118,7 +118,7 @@ def _change_row(listed: ListedChange) -> tuple[object, ...]:
     change, kind = listed.change, listed.named.kind
     name = "the whole suite" if kind == "suite" else listed.named.name
     certainty = "suspected" if change.is_suspected else "confirmed"
-    levels = (decimal_seconds(change.before), decimal_seconds(change.after), f"{change.ratio:.2f}")
+    levels = (format_decimal_seconds(change.before), format_decimal_seconds(change.after), f"{change.ratio:.2f}")
     shown = name if kind in ("test", "suite", "stat") else f"{kind} {name}"
     return (*levels, certainty, change.run, (listed.commit or "")[:COMMIT_WIDTH], shown)
 
@@ -148,7 +148,7 @@ def errors(
     with target.opened(target.of_options(url, namespace, directory)) as config:
         unseen: Seen[ListedError] = Seen()
         seen = sync_redis.run(reading_errors.seen_now(config.namespace, unseen))
-        where = zone(config.timezone)
+        where = load_zone(config.timezone)
     found = reading_errors.page(seen, wanted, None, limit)
     if as_json:
         output.write_json({"items": list(map(_plain_error, found.items)), "total": found.total})
@@ -164,7 +164,7 @@ def _error_row(listed: ListedError, where: tzinfo) -> tuple[object, ...]:
     record = listed.record
     lines = (record.message or "").splitlines()
     text = ": ".join(filter(None, (record.exception, lines[0][:MOST_MESSAGE] if lines else "")))
-    seen = (moment(record.last_seen, where), moment(record.first_seen, where))
+    seen = (format_time(record.last_seen, where), format_time(record.first_seen, where))
     return (record.count, record.runs, record.tests, *seen, listed.fingerprint, text)
 
 

@@ -99,7 +99,7 @@ def complete(header: Mapping[str, Any], checkout: Mapping[str, Any]) -> dict[str
 def read_checkout(root: Path, began: float, environ: Mapping[str, str]) -> dict[str, Any]:
     """Return the fields that git reports for `root`; empty outside of a repository or if git does not answer."""
     try:
-        repository = git.find(root)
+        repository = git.find_repository(root)
         return _read(_Git(repository, environ), root, began) if repository else {}
     except (OSError, ValueError):
         return {}

@@ -209,7 +209,7 @@ def _write(home: Path, clock: Clock | None) -> None:
     draft = home / f"{RECORD}.draft"
     try:
         draft.unlink(missing_ok=True)
-        trust.create(draft, f"{clock.last:.0f} {clock.steady_s:.0f}\n".encode())
+        trust.create_private_file(draft, f"{clock.last:.0f} {clock.steady_s:.0f}\n".encode())
         draft.replace(home / RECORD)
     except OSError:
         # A full disk: the next start compares with the record from before.

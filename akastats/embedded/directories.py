@@ -215,6 +215,6 @@ def _write_once(path: Path, text: str) -> None:
     if path.exists():
         return
     try:
-        trust.create(path, os.fsencode(text))
+        trust.create_private_file(path, os.fsencode(text))
     except FileExistsError:
         pass

@@ -85,7 +85,7 @@ def record(home: Path, writer: str) -> None:
         return
     try:
         file.unlink(missing_ok=True)
-        trust.create(file, f"{writer}\n".encode())
+        trust.create_private_file(file, f"{writer}\n".encode())
     except OSError:
         # A full disk: the base file still names its format.
         return

@@ -38,14 +38,14 @@ def close_to_others(directory: Path) -> None:
         status = folder.lstat()
         if folder != directory and status.st_mode & trust.WRITABLE_BY_OTHERS and status.st_uid == os.geteuid():
             (home / SEAL).unlink(missing_ok=True)
-        trust.close_to_others(folder, mode)
+        trust.restrict_to_owner(folder, mode)
 
 
 def check_links(directory: Path) -> None:
     """Raise `UntrustedError` if `directory`, its server directory or a file there is a link or another user's."""
     home = directory / "server"
     for folder in (directory, home, append_only.parts(home)):
-        reason = trust.problem_of(folder)
+        reason = trust.check_directory(folder)
         # The server reports a plain file in place of a directory.
         if reason and folder.is_dir():
             raise UntrustedError(f"{folder} is not used: {reason}. {_advice(reason)}")
@@ -53,7 +53,7 @@ def check_links(directory: Path) -> None:
         for entry in _entries(folder):
             status = entry.stat(follow_symlinks=False)
             if entry.is_symlink() or not trust.is_owner(status.st_uid):
-                reason = trust.objection(status)
+                reason = trust.explain_distrust(status)
                 raise UntrustedError(f"{entry.path} is not used: {reason}. Remove it.")
 
 
@@ -117,7 +117,7 @@ def _is_sealed(home: Path, key: bytes) -> bool:
 def _seal(home: Path, key: bytes) -> None:
     try:
         (home / SEAL).unlink(missing_ok=True)
-        trust.create(home / SEAL, _seal_of(home, key).encode())
+        trust.create_private_file(home / SEAL, _seal_of(home, key).encode())
     except OSError:
         # The next start reads the data again.
         return
@@ -131,10 +131,10 @@ def _key(environ: Mapping[str, str]) -> bytes:
     file = Path(base) / "akastats" / "key"
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if trust.problem_of(file.parent):
+        if trust.check_directory(file.parent):
             return b""
         try:
-            trust.create(file, secrets.token_bytes(_KEY_BYTES))
+            trust.create_private_file(file, secrets.token_bytes(_KEY_BYTES))
         except FileExistsError:
             pass
         key = trust.read_trusted(file)

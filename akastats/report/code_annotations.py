@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from akastats.formatting import percent, seconds
+from akastats.formatting import format_duration, format_percent
 from akastats.model.verdicts import Change, OverBudget, UnhealthyTest, Verdicts, newly_flaky, newly_slower
 from akastats.queries.run_details import Details
 from akastats.report.failing_tests import Failing, Standing, failing
@@ -49,7 +49,7 @@ def _failure(each: Failing, suite: str, places: Places) -> Finding:
     failure = each.failure
     said = ": ".join(filter(None, (failure.exception, failure.message))) if failure else ""
     standing = "" if each.standing == "not judged" else each.standing
-    label = f"{standing}, fails {percent(each.rate)} of the time" if each.rate is not None else standing
+    label = f"{standing}, fails {format_percent(each.rate)} of the time" if each.rate is not None else standing
     path, line = _place(each, places)
     key = ("test-failure", suite, each.nodeid, (failure.fingerprint if failure else None) or "")
     title = f"{each.nodeid} ({label})" if label else each.nodeid
@@ -66,7 +66,7 @@ def _place(each: Failing, places: Places) -> tuple[str, int]:
 
 
 def _flaky(test: UnhealthyTest, suite: str, places: Places) -> Finding:
-    rate = f"{percent(test.rate)} of the time ({percent(test.low)} to {percent(test.high)})"
+    rate = f"{format_percent(test.rate)} of the time ({format_percent(test.low)} to {format_percent(test.high)})"
     key = ("flaky-test", suite, test.nodeid)
     return Finding(
         "flaky-test", None, key, f"{test.nodeid} is newly flaky", f"fails {rate}", places.of_test(test.nodeid)
@@ -75,7 +75,7 @@ def _flaky(test: UnhealthyTest, suite: str, places: Places) -> Finding:
 
 def _slower(change: Change, places: Places) -> Finding:
     name = name_of(change.label)
-    size = f"took {seconds(change.before)}, now {seconds(change.after)}: {change.ratio:.2f} times"
+    size = f"took {format_duration(change.before)}, now {format_duration(change.after)}: {change.ratio:.2f} times"
     key = ("slower-test", change.label, change.environment)
     path = places.of_test(_file_of(change.label))
     return Finding("slower-test", None, key, f"{name} is newly slower", f"{size}, {sureness(change)}", path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from akastats.formatting import visible
+from akastats.formatting import escape_unprintable
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Document:
 
 def cut(text: str, most: int) -> str:
     """Return a text on one line of at most `most` characters, its middle left out if it is longer."""
-    shown = visible(text)
+    shown = escape_unprintable(text)
     if len(shown) <= most:
         return shown
     head = (most - len(_CUT)) * 2 // 3

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
-from akastats.formatting import visible
+from akastats.formatting import escape_unprintable
 from akastats.report.code_annotations import Finding
 from akastats.report.document import cut
 from akastats.report.failing_tests import Standing
@@ -37,7 +37,7 @@ def _level(level: Level, found: Sequence[Finding]) -> Iterator[str]:
 
 
 def _command(level: Level, finding: Finding) -> str:
-    place = f"file={_property(visible(finding.path))},line={finding.line}," if finding.path else ""
+    place = f"file={_property(escape_unprintable(finding.path))},line={finding.line}," if finding.path else ""
     title = _property(cut(finding.title, MOST_TITLE))
     return f"::{level} {place}title={title}::{_data(cut(finding.text, MOST_TEXT))}"
 

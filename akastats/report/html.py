@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterator
 from html import escape
 
-from akastats.formatting import visible
+from akastats.formatting import escape_unprintable
 from akastats.report.document import Code, Document, Item, Line, Link, Section, cut
 
 #: A node id or a message has at most so many characters.
@@ -106,4 +106,4 @@ def _words(piece: str | Code | Link) -> str:
 
 
 def _text(words: str) -> str:
-    return escape(visible(words))
+    return escape(escape_unprintable(words))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from urllib.parse import quote
 
-from akastats.formatting import visible
+from akastats.formatting import escape_unprintable
 from akastats.report.document import Code, Document, Line, Link, Section, cut
 
 #: Characters; GitHub refuses a comment of more than 65,536, and whoever posts it may add words.
@@ -91,7 +91,7 @@ def _piece(piece: str | Code | Link) -> str:
 
 
 def _escaped(words: str) -> str:
-    return _SPECIAL.sub(r"\\\g<0>", visible(words))
+    return _SPECIAL.sub(r"\\\g<0>", escape_unprintable(words))
 
 
 def _code(text: str) -> str:

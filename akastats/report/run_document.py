@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
-from akastats.formatting import percent, seconds
+from akastats.formatting import format_duration, format_percent
 from akastats.model.verdicts import (
     Change,
     OverBudget,
@@ -114,9 +114,9 @@ def _pace(run: Run, verdicts: Verdicts | None) -> Line:
     taken = verdicts.seconds if verdicts and verdicts.seconds is not None else run.duration
     if taken is None:
         return ()
-    told = f"Took {seconds(taken)}"
+    told = f"Took {format_duration(taken)}"
     if verdicts and verdicts.usual_seconds is not None:
-        told += f", usually {seconds(verdicts.usual_seconds)}"
+        told += f", usually {format_duration(verdicts.usual_seconds)}"
     if verdicts and verdicts.pace is not None:
         told += f"; its tests took {verdicts.pace:.2f} times what they usually do"
     return (told,)
@@ -212,8 +212,8 @@ def _causes(found: Sequence[Failing], intervals: Mapping[str, UnhealthyTest]) ->
 def _test(each: Failing, known: UnhealthyTest | None) -> Line:
     if each.rate is None:
         return (Code(each.nodeid),)
-    interval = f" ({percent(known.low)} to {percent(known.high)})" if known else ""
-    return (Code(each.nodeid), f" fails {percent(each.rate)} of the time{interval}")
+    interval = f" ({format_percent(known.low)} to {format_percent(known.high)})" if known else ""
+    return (Code(each.nodeid), f" fails {format_percent(each.rate)} of the time{interval}")
 
 
 def cause(failure: Failure) -> Line:
@@ -239,10 +239,11 @@ def _news(verdicts: Verdicts, commits: Mapping[str, str]) -> Iterator[Section]:
 
 
 def _flaky(test: UnhealthyTest, commits: Mapping[str, str]) -> Item:
-    told = f" fails {percent(test.rate)} of the time ({percent(test.low)} to {percent(test.high)})"
+    interval = f"{format_percent(test.low)} to {format_percent(test.high)}"
+    told = f" fails {format_percent(test.rate)} of the time ({interval})"
     cost = f"failed {test.runs_failed:,} {'run' if test.runs_failed == 1 else 'runs'}"
     if test.seconds_lost:
-        cost += f" and cost {seconds(test.seconds_lost)}"
+        cost += f" and cost {format_duration(test.seconds_lost)}"
     since: Line = (", since ", *_run(test.since, commits)) if test.since else ()
     before = tuple(_before(test.after[:MOST_AFTER]))
     return Item((Code(test.nodeid), told), ((cost, *since), *before))
@@ -255,7 +256,7 @@ def _before(after: Iterable[tuple[str, int]]) -> Iterator[Line]:
 
 def _slower(change: Change, commits: Mapping[str, str]) -> Item:
     name: Line = (Code(name_of(change.label)), " ") if change.label else ()
-    size = f"took {seconds(change.before)}, now {seconds(change.after)}: {change.ratio:.2f} times"
+    size = f"took {format_duration(change.before)}, now {format_duration(change.after)}: {change.ratio:.2f} times"
     head = (*name, f"{size} ({change.low:.2f} to {change.high:.2f})")
     when = ("since ", *_run(change.run, commits), "; the cause came after ", *_run(change.since, commits))
     return Item(head, ((*when, " and by ", *_run(change.until, commits)), (sureness(change),)))
@@ -273,7 +274,7 @@ def _over(each: OverBudget) -> Item:
 
 def over(each: OverBudget) -> str:
     """Return what a test took and what it may take."""
-    return f"{seconds(each.seconds)}, {seconds(each.allowed)} are allowed by {each.rule}"
+    return f"{format_duration(each.seconds)}, {format_duration(each.allowed)} are allowed by {each.rule}"
 
 
 def name_of(label: str) -> str:
@@ -297,5 +298,5 @@ def _slowest(details: Details) -> Iterator[Section]:
 
 
 def _slow(slow: Slow) -> Item:
-    usual = "no history" if slow.usual is None else f"usually {seconds(slow.usual)}"
-    return Item((Code(slow.name), f" took {seconds(slow.seconds)}, {usual}"))
+    usual = "no history" if slow.usual is None else f"usually {format_duration(slow.usual)}"
+    return Item((Code(slow.name), f" took {format_duration(slow.seconds)}, {usual}"))

@@ -8,7 +8,7 @@ from typing import Any
 
 from akastats.config import Config
 from akastats.errors import AccessDeniedError, ConfigError, RequestRefusedError
-from akastats.local_time import LOCAL, last_day, zone
+from akastats.local_time import LOCAL, format_last_day, load_zone
 from akastats.spool.quarantine_list import Listed
 from akastats.store.requests import Operation
 from akastats.triage.quarantine import listed
@@ -27,13 +27,13 @@ def excuses(suite: str, config: Config, execute: Callable[[Operation[Any]], Any]
 def listed_of(entries: Iterable[Quarantined], config: Config) -> Listed:
     """Return what is told of entries: nothing of tests that are protected."""
     where = _zone(config.timezone)
-    tests = {each.nodeid: f"until {last_day(each.until, where)}: {each.reason}" for each in entries}
+    tests = {each.nodeid: f"until {format_last_day(each.until, where)}: {each.reason}" for each in entries}
     return Listed({name: told for name, told in tests.items() if not protecting(config.protected, name)})
 
 
 def _zone(name: str) -> tzinfo:
     try:
-        return zone(name)
+        return load_zone(name)
     except ConfigError:
         # The names of zones come with an extra.
         return LOCAL

@@ -62,7 +62,7 @@ def problem_of(directory: Path) -> str:
     if _is_apart(directory.parent):
         above.append(directory.parent.parent)
     for place in above:
-        problem = trust.problem_of(place)
+        problem = trust.check_directory(place)
         if problem:
             return f"{place}: {problem}"
     return ""
@@ -74,6 +74,6 @@ def close_to_others(directory: Path) -> None:
     What they put there before stays theirs, and is not read. In shared places and behind links no mode is changed.
     """
     if not _is_apart(directory.parent):
-        trust.close_to_others(directory.parent, 0o755)
-        if not trust.problem_of(directory.parent):
-            trust.close_to_others(directory)
+        trust.restrict_to_owner(directory.parent, 0o755)
+        if not trust.check_directory(directory.parent):
+            trust.restrict_to_owner(directory)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from akastats.formatting import visible
+from akastats.formatting import escape_unprintable
 
 HIDDEN = [chr(code) for code in (*range(32), *range(0x7F, 0xA0), 0xAD, 0x61C, 0x200B, 0x200F, 0x2028, 0x2029)]
 HIDDEN += ["\u202e", "\u2066", "\ufeff", "\ue000", "\ufff9", "\U000e0001", "\U000e0041", "\U0010fffd"]
@@ -34,7 +34,7 @@ def test_what_is_hidden_is_escaped_as_in_the_terminal(answers):
 
     shown = answers("visible.js", "visible", *([text] for text in texts))
 
-    assert shown == [visible(text) for text in texts]
+    assert shown == [escape_unprintable(text) for text in texts]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from akastats.local_time import LOCAL, end_of_day
+from akastats.local_time import LOCAL, get_end_of_day
 from akastats.model.results import label
 from akastats.redis import sync_redis
 from akastats.spool import quarantine_list as listing
@@ -35,7 +35,7 @@ from pytest_akastats.quarantine import (
 from tests.plugin.conftest import NAMESPACE, Record
 
 OPTIONS = ("--akastats", "--akastats-wait=60", "--akastats-quarantine")
-UNTIL = end_of_day("2099-12-24", LOCAL)
+UNTIL = get_end_of_day("2099-12-24", LOCAL)
 TOLD = "until 2099-12-24: hangs up"
 
 ENDINGS = '''

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from akastats.formatting import percent
+from akastats.formatting import format_percent
 from akastats.model.verdicts import ChangeVerdict, FailureVerdict, OverBudget
 from akastats.report.document import Code, Document
 from akastats.report.failing_tests import failing, unnamed
@@ -132,7 +132,7 @@ def test_a_label_is_called_by_what_it_is_of(label, name):
 )
 def test_shares_are_told_as_finely_as_they_are_known(share, text):
     """One that is not none is never told as none."""
-    assert text == percent(share)
+    assert text == format_percent(share)
 
 
 def test_counts_name_what_there_is():

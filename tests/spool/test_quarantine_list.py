@@ -10,7 +10,7 @@ from redis import Redis
 
 from akastats.config import Config
 from akastats.delivery import draining
-from akastats.local_time import LOCAL, end_of_day
+from akastats.local_time import LOCAL, get_end_of_day
 from akastats.model.results import label
 from akastats.shipper.__main__ import Shipper
 from akastats.shipper.lifetime import Lifetime
@@ -23,7 +23,7 @@ from tests import telling
 from tests.telling import spool
 
 NAMESPACE = "AKA-STATS"
-UNTIL = end_of_day("2099-12-24", LOCAL)
+UNTIL = get_end_of_day("2099-12-24", LOCAL)
 
 
 def put_in(client: Redis, nodeid: str, suite: str = "", until: float = UNTIL) -> None:
