@@ -27,7 +27,7 @@ async def available_stats(matcher: str = "*", prefix: str | None = None) -> Asyn
     namespace, after = config.under(prefix).namespace, ""
     async with async_redis():
         while True:
-            labels, after = await async_redis.run(query.label_page(namespace, matcher, after))
+            labels, after = await async_redis.run(query.read_label_page(namespace, matcher, after))
             for label in labels:
                 yield label
             if not after:
@@ -36,20 +36,22 @@ async def available_stats(matcher: str = "*", prefix: str | None = None) -> Asyn
 
 async def fetch_stats(label: str, prefix: str | None = None) -> Summary:
     """Return one label's numbers, in one round trip; raises `NotFoundError` for an unknown label."""
-    return await async_redis.run(query.summary(config.under(prefix).namespace, label))
+    return await async_redis.run(query.read_summary(config.under(prefix).namespace, label))
 
 
 async def fetch_stats_of(labels: Iterable[str], prefix: str | None = None) -> dict[str, Summary]:
     """Return the numbers of several labels, in one round trip; unknown ones are left out."""
-    return await async_redis.run(query.summaries(config.under(prefix).namespace, labels))
+    return await async_redis.run(query.read_summaries(config.under(prefix).namespace, labels))
 
 
 async def stat_history(label: str, prefix: str | None = None, size: int | None = None) -> list[Stat]:
     """Return the newest `size` points (default: all that are kept), newest first; empty if unknown."""
     now = config.under(prefix)
-    return await async_redis.run(query.history(now.namespace, label, now.history_size if size is None else size))
+    return await async_redis.run(
+        query.read_history(now.namespace, label, now.history_size if size is None else size)
+    )
 
 
 async def contexts(context_ids: Iterable[str], prefix: str | None = None) -> dict[str, bytes]:
     """Return contexts by id, exactly as they were stored; unknown and expired ones are left out."""
-    return await async_redis.run(query.contexts(config.under(prefix).namespace, context_ids))
+    return await async_redis.run(query.read_contexts(config.under(prefix).namespace, context_ids))

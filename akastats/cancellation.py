@@ -16,7 +16,7 @@ T = TypeVar("T")
 PATIENCE_S = 6.0
 
 
-async def finished(work: Coroutine[Any, Any, T], log: logging.Logger) -> T:
+async def run_to_completion(work: Coroutine[Any, Any, T], log: logging.Logger) -> T:
     """Await `work` to its end, at most `PATIENCE_S` seconds after a cancellation; raise the cancellation then.
 
     An error of `work` that no caller gets, because of the cancellation, is logged.

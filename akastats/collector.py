@@ -49,7 +49,7 @@ class Collector:
         is no finite number.
         """
         if extra_labels:
-            label = f"{label};{line_labels(extra_labels)}"
+            label = f"{label};{format_labels(extra_labels)}"
         label = check_label(label)
         point = Point(self._now(), label, check_value(label, value), check_context(label, context))
         self.recorded_stats.append(point)
@@ -79,7 +79,7 @@ class Collector:
         Takes an exception, a class, the three values of `sys.exc_info()`, or nothing: then the exception
         being handled. `additional_labels` are recorded as further `errors__` labels.
         """
-        found = exception_of(exc_type, exc_value)
+        found = resolve_exception(exc_type, exc_value)
         labels = [] if found is None else [f"EXC:{_class_name(found)}"]
         if found is None and not self.disable_warnings:
             self.log.warning("Got an empty call to exception.")
@@ -91,12 +91,12 @@ class Collector:
             self.stat(f"errors__{label}", 1.0, context)
 
 
-def line_labels(labels: Mapping[str, object]) -> str:
+def format_labels(labels: Mapping[str, object]) -> str:
     """Return `key=value,key=value`; separators inside keys and values become `_`, backslashes go."""
     return ",".join(f"{str(key).translate(_SAFE)}={str(value).translate(_SAFE)}" for key, value in labels.items())
 
 
-def exception_of(
+def resolve_exception(
     given: type[BaseException] | BaseException | None, value: BaseException | None
 ) -> type[BaseException] | BaseException | None:
     """Return the exception that the arguments of `Collector.exception` name, or the one being handled."""

@@ -59,18 +59,18 @@ class Config:
 
     def __post_init__(self) -> None:
         for name in ("history_size", "run_days", "error_days", "profiles"):
-            whole_number(f"AKA_STATS_{name.upper()}", str(getattr(self, name)))
+            parse_whole_number(f"AKA_STATS_{name.upper()}", str(getattr(self, name)))
 
     def __str__(self) -> str:
         shown = dataclasses.asdict(self) | {
-            "redis_url": without_credentials(self.redis_url),
+            "redis_url": remove_credentials(self.redis_url),
             "token": "(set)" if self.token else "",
             "webhook": "(set)" if self.webhook else "",
         }
         return "\n".join(f"AKA_STATS_{name.upper()} = {value}" for name, value in shown.items())
 
 
-def read(environ: Mapping[str, str] = os.environ) -> Config:
+def read_environment(environ: Mapping[str, str] = os.environ) -> Config:
     """Read the `AKA_STATS_*` variables; an empty one counts as unset.
 
     Raises `ConfigError` naming the variable. `AKA_STATS_DEFAULT_PREFIX` is the older name of
@@ -84,11 +84,11 @@ def read(environ: Mapping[str, str] = os.environ) -> Config:
     return Config(**found)
 
 
-def redis_url(variable: str, text: str) -> str:
+def check_redis_url(variable: str, text: str) -> str:
     """Return `text` if it is a URL that redis-py can open; `variable` is named when it is not."""
     if not (text.startswith(SCHEMES) and _leads_somewhere(text)):
         raise ConfigError(
-            f"{variable}: {without_credentials(text)!r} is no Redis URL; it reads "
+            f"{variable}: {remove_credentials(text)!r} is no Redis URL; it reads "
             "redis://host:port/database, rediss://host:port/database or unix:///path, "
             "with special characters in a password percent-encoded"
         )
@@ -108,33 +108,33 @@ def _leads_somewhere(url: str) -> bool:
     return place_is_usable and re.fullmatch(r"/?[0-9]*", parts.path) is not None
 
 
-def namespace(variable: str, text: str) -> str:
+def check_namespace(variable: str, text: str) -> str:
     """Return `text` if it can begin every key."""
     if any(character.isspace() or not character.isprintable() for character in text):
         raise ConfigError(f"{variable}: {text!r} holds white space or control characters")
     return text
 
 
-def whole_number(variable: str, text: str) -> int:
+def parse_whole_number(variable: str, text: str) -> int:
     """Return `text` as a number of at least 1 and at most nine digits: the server counts no further than 2**63."""
     if not (re.fullmatch(r"[0-9]{1,9}", text) and int(text) >= 1):
         raise ConfigError(f"{variable}: {text[:100]!r} is not a whole number from 1 to 999999999")
     return int(text)
 
 
-def as_given(_variable: str, text: str) -> str:
+def accept_any(_variable: str, text: str) -> str:
     """Return `text`; who uses it says what is wrong with it."""
     return text
 
 
-def auto_or_off(variable: str, text: str) -> str:
+def check_auto_or_off(variable: str, text: str) -> str:
     """Return `text` if it is one of the two."""
     if text not in ("auto", OFF):
         raise ConfigError(f"{variable}: {text[:100]!r} is neither auto nor off")
     return text
 
 
-def web_address(variable: str, text: str) -> str:
+def check_web_address(variable: str, text: str) -> str:
     """Return `text` if it is an address to post to; it is a secret, and not in the message."""
     if not _is_web_address(text):
         raise ConfigError(
@@ -162,14 +162,14 @@ def _is_web_address(text: str) -> bool:
         return False
 
 
-def timezone_name(variable: str, text: str) -> str:
+def check_timezone_name(variable: str, text: str) -> str:
     """Return `text`; whether the zone exists is asked when a time is shown, not before."""
     if not text.isprintable():
         raise ConfigError(f"{variable}: {text!r} is no name of a time zone such as Europe/Amsterdam")
     return text
 
 
-def without_credentials(url: str) -> str:
+def remove_credentials(url: str) -> str:
     """Return `url` without user, password and query: fit for messages and logs."""
     scheme, separator, rest = url.partition("://")
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
@@ -181,20 +181,20 @@ def without_credentials(url: str) -> str:
 
 
 _VARIABLES: tuple[tuple[str, str, Callable[[str, str], Any]], ...] = (
-    ("AKA_STATS_REDIS_URL", "redis_url", redis_url),
-    ("AKA_STATS_DEFAULT_PREFIX", "namespace", namespace),
-    ("AKA_STATS_NAMESPACE", "namespace", namespace),
-    ("AKA_STATS_HISTORY_SIZE", "history_size", whole_number),
-    ("AKA_STATS_TIMEZONE", "timezone", timezone_name),
-    ("AKA_STATS_RUN_DAYS", "run_days", whole_number),
-    ("AKA_STATS_ERROR_DAYS", "error_days", whole_number),
-    ("AKA_STATS_PROFILES", "profiles", whole_number),
-    ("AKA_STATS_REDACT", "redact", as_given),
-    ("AKA_STATS_TOKEN", "token", as_given),
-    ("AKA_STATS_ALLOWED_HOSTS", "allowed_hosts", as_given),
-    ("AKA_STATS_FORGE", "forge", auto_or_off),
-    ("AKA_STATS_WEBHOOK", "webhook", web_address),
-    ("AKA_STATS_PROTECTED", "protected", as_given),
+    ("AKA_STATS_REDIS_URL", "redis_url", check_redis_url),
+    ("AKA_STATS_DEFAULT_PREFIX", "namespace", check_namespace),
+    ("AKA_STATS_NAMESPACE", "namespace", check_namespace),
+    ("AKA_STATS_HISTORY_SIZE", "history_size", parse_whole_number),
+    ("AKA_STATS_TIMEZONE", "timezone", check_timezone_name),
+    ("AKA_STATS_RUN_DAYS", "run_days", parse_whole_number),
+    ("AKA_STATS_ERROR_DAYS", "error_days", parse_whole_number),
+    ("AKA_STATS_PROFILES", "profiles", parse_whole_number),
+    ("AKA_STATS_REDACT", "redact", accept_any),
+    ("AKA_STATS_TOKEN", "token", accept_any),
+    ("AKA_STATS_ALLOWED_HOSTS", "allowed_hosts", accept_any),
+    ("AKA_STATS_FORGE", "forge", check_auto_or_off),
+    ("AKA_STATS_WEBHOOK", "webhook", check_web_address),
+    ("AKA_STATS_PROTECTED", "protected", accept_any),
 )
 VARIABLES = tuple(variable for variable, _, _ in _VARIABLES)
 
@@ -211,7 +211,7 @@ class Current:
     def now(self) -> Config:
         """Return the frozen value in force, reading the environment the first time."""
         if self._now is None:
-            self._use_environment(read())
+            self._use_environment(read_environment())
         assert self._now is not None
         return self._now
 
@@ -226,7 +226,7 @@ class Current:
         self.use(dataclasses.replace(settings, namespace=apart))
         object.__setattr__(self, "_is_read", True)
 
-    def set_apart(self, namespace: str) -> Callable[[], None]:
+    def isolate_pushes(self, namespace: str) -> Callable[[], None]:
         """Keep pushes of code under test out of the namespace that its run is recorded in; return the undoing.
 
         The environment names one namespace for both. A namespace that a program sets itself stays.

@@ -144,7 +144,7 @@ def _joined(entries: Iterable[str]) -> str:
     return text
 
 
-def start_mark(pid: int) -> str:
+def read_start_time(pid: int) -> str:
     """Return what tells process `pid` from a later one of that number; "" when there is none or unknown."""
     return _look(pid)[1]
 
@@ -154,10 +154,10 @@ def is_running(pid: int, started: str) -> bool:
 
     An empty `started` is compared with nothing: then any process of that number counts.
     """
-    return liveness(pid, started) is True
+    return check_liveness(pid, started) is True
 
 
-def liveness(pid: int, started: str) -> bool | None:
+def check_liveness(pid: int, started: str) -> bool | None:
     """Return whether the process `pid` with the start mark `started` runs; `None` if the system does not show it.
 
     /proc may be missing in a hardened container, and may hide processes that exist.
@@ -176,7 +176,7 @@ def liveness(pid: int, started: str) -> bool | None:
     return None if pid > 0 else False
 
 
-def process_space() -> str:
+def get_pid_namespace() -> str:
     """Return an identifier of this process's PID namespace on its host; empty if it is unknown."""
     if not sys.platform.startswith("linux"):
         return sys.platform

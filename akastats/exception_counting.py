@@ -11,12 +11,12 @@ _moments = itertools.count(1)
 _MARK = "_akastats_counted"
 
 
-def next_moment() -> int:
+def next_number() -> int:
     """Return a number greater than all that were returned before."""
     return next(_moments)
 
 
-def is_orderly(exc_type: type[BaseException], exc_value: BaseException | None) -> bool:
+def is_normal_exit(exc_type: type[BaseException], exc_value: BaseException | None) -> bool:
     """Return whether an exception is an ordinary end of a block: a closed generator, or an exit with success."""
     if issubclass(exc_type, SystemExit):
         return getattr(exc_value, "code", None) in (None, 0)
@@ -27,7 +27,7 @@ def mark_counted(error: type[BaseException] | BaseException | None, namespace: s
     """Note on an exception that it has been counted in a namespace."""
     if isinstance(error, BaseException):
         # Into its dictionary, because classes may refuse attributes. A pickled mark of another process is ignored.
-        vars(error).setdefault(_MARK, {})[os.getpid(), namespace] = next_moment()
+        vars(error).setdefault(_MARK, {})[os.getpid(), namespace] = next_number()
 
 
 def was_counted(error: BaseException | None, namespace: str, entered: int) -> bool:

@@ -9,17 +9,17 @@ import time
 from collections.abc import Iterable, Iterator
 from types import TracebackType
 
-from akastats.cancellation import finished
-from akastats.collector import Collector, exception_of
+from akastats.cancellation import run_to_completion
+from akastats.collector import Collector, resolve_exception
 from akastats.collector import Context as Context
 from akastats.config import Config, config
 from akastats.errors import ServerError
-from akastats.exception_counting import is_orderly, mark_counted, next_moment, was_counted
+from akastats.exception_counting import is_normal_exit, mark_counted, next_number, was_counted
 from akastats.model.points import check_context, check_label, check_value
 from akastats.records import Point, Summary
 from akastats.redis import async_redis, sync_redis
 from akastats.store import keys
-from akastats.store.push import Batch, Step, apply, batches
+from akastats.store.push import Batch, Step, apply_batch, make_batches
 from akastats.store.requests import Operation
 
 #: The names of a label's numbers, under their name in aka-stats.
@@ -41,7 +41,7 @@ class Stats(Collector):
         # Looked up at each point, as `push_stat` does: tools that freeze the clock replace `time.time`.
         super().__init__(log=log, disable_warnings=disable_warnings, now=lambda: time.time())
         self._prefix = prefix
-        self._entered = next_moment()
+        self._entered = next_number()
 
     @property
     def prefix(self) -> str:
@@ -53,7 +53,7 @@ class Stats(Collector):
         self._prefix = prefix
 
     def __enter__(self) -> Stats:
-        self._entered = next_moment()
+        self._entered = next_number()
         return self
 
     def __exit__(
@@ -72,7 +72,7 @@ class Stats(Collector):
             self._report(error)
 
     async def __aenter__(self) -> Stats:
-        self._entered = next_moment()
+        self._entered = next_number()
         return self
 
     async def __aexit__(
@@ -97,7 +97,7 @@ class Stats(Collector):
         traceback: TracebackType | None,
     ) -> None:
         """Record the exception that leaves the block, unless it is no error or has been counted in the block."""
-        if not (is_orderly(exc_type, exc_value) or was_counted(exc_value, self.prefix, self._entered)):
+        if not (is_normal_exit(exc_type, exc_value) or was_counted(exc_value, self.prefix, self._entered)):
             self.exception(exc_type, exc_value, traceback)
 
     def exception(
@@ -110,7 +110,7 @@ class Stats(Collector):
     ) -> None:
         """Record an exception as `Collector.exception` does; enclosing blocks do not count it again."""
         super().exception(exc_type, exc_value, traceback, additional_labels, context)
-        mark_counted(exception_of(exc_type, exc_value), self.prefix)
+        mark_counted(resolve_exception(exc_type, exc_value), self.prefix)
 
     def _report(self, error: Exception) -> None:
         # The block's own exception is raised; raising here would replace it.
@@ -123,7 +123,7 @@ class Stats(Collector):
 
     async def save_stats_async(self) -> None:
         """Do as `save_stats`, for asyncio; a cancellation takes effect after the started save."""
-        await finished(self._save_async(), self.log)
+        await run_to_completion(self._save_async(), self.log)
 
     async def _save_async(self) -> None:
         with Outgoing(self, config.under(self._prefix), async_redis.sends_once) as outgoing:
@@ -148,7 +148,7 @@ class Outgoing:
 
     def operations(self) -> Iterator[Operation[None]]:
         """Yield one operation per batch, which notes the batch's points once they are applied."""
-        for made, points in batches(self._unsent):
+        for made, points in make_batches(self._unsent):
             if made.entries:
                 yield self._write(made, points)
             else:
@@ -156,7 +156,7 @@ class Outgoing:
 
     def _write(self, made: Batch, points: list[Point]) -> Operation[None]:
         self._begun.update(map(id, points))
-        yield from apply(_guarded(made, self._config, self._sends_once), self._config)
+        yield from apply_batch(_guarded(made, self._config, self._sends_once), self._config)
         self._applied.update(map(id, points))
 
     def __exit__(self, exc_type: object, error: BaseException | None, traceback: object) -> None:
@@ -202,19 +202,19 @@ def _guarded(batch: Batch, config: Config, sends_once: bool) -> Batch:
 def push_stat(label: str, value: float, context: Context = None, *, prefix: str | None = None) -> None:
     """Write one number at once; raises `ValueError` and `ServerError` as `Stats` does."""
     now = config.under(prefix)
-    sync_redis.run(apply(_guarded(_one(label, value, context), now, sync_redis.sends_once), now))
+    sync_redis.run(apply_batch(_guarded(_one(label, value, context), now, sync_redis.sends_once), now))
 
 
 async def push_stat_async(label: str, value: float, context: Context = None, *, prefix: str | None = None) -> None:
     """Do as `push_stat`, for asyncio; a cancellation takes effect after the started push."""
     now = config.under(prefix)
     batch = _guarded(_one(label, value, context), now, async_redis.sends_once)
-    await finished(_push_async(batch, now), _log)
+    await run_to_completion(_push_async(batch, now), _log)
 
 
 async def _push_async(batch: Batch, now: Config) -> None:
     try:
-        await async_redis.run(apply(batch, now))
+        await async_redis.run(apply_batch(batch, now))
     except BaseException as error:
         if not isinstance(error, Exception):
             labels = ", ".join(batch.entries)[:200]
@@ -224,4 +224,4 @@ async def _push_async(batch: Batch, now: Config) -> None:
 
 def _one(label: str, value: float, context: Context) -> Batch:
     point = Point(time.time(), check_label(label), check_value(label, value), check_context(label, context))
-    return next(batches([point]))[0]
+    return next(make_batches([point]))[0]

@@ -27,7 +27,7 @@ def available_stats(matcher: str = "*", prefix: str | None = None) -> Iterator[s
     namespace, after = config.under(prefix).namespace, ""
     with sync_redis():
         while True:
-            labels, after = sync_redis.run(query.label_page(namespace, matcher, after))
+            labels, after = sync_redis.run(query.read_label_page(namespace, matcher, after))
             yield from labels
             if not after:
                 return
@@ -35,20 +35,20 @@ def available_stats(matcher: str = "*", prefix: str | None = None) -> Iterator[s
 
 def fetch_stats(label: str, prefix: str | None = None) -> Summary:
     """Return one label's numbers, in one round trip; raises `NotFoundError` for an unknown label."""
-    return sync_redis.run(query.summary(config.under(prefix).namespace, label))
+    return sync_redis.run(query.read_summary(config.under(prefix).namespace, label))
 
 
 def fetch_stats_of(labels: Iterable[str], prefix: str | None = None) -> dict[str, Summary]:
     """Return the numbers of several labels, in one round trip; unknown ones are left out."""
-    return sync_redis.run(query.summaries(config.under(prefix).namespace, labels))
+    return sync_redis.run(query.read_summaries(config.under(prefix).namespace, labels))
 
 
 def stat_history(label: str, prefix: str | None = None, size: int | None = None) -> list[Stat]:
     """Return the newest `size` points (default: all that are kept), newest first; empty if unknown."""
     now = config.under(prefix)
-    return sync_redis.run(query.history(now.namespace, label, now.history_size if size is None else size))
+    return sync_redis.run(query.read_history(now.namespace, label, now.history_size if size is None else size))
 
 
 def contexts(context_ids: Iterable[str], prefix: str | None = None) -> dict[str, bytes]:
     """Return contexts by id, exactly as they were stored; unknown and expired ones are left out."""
-    return sync_redis.run(query.contexts(config.under(prefix).namespace, context_ids))
+    return sync_redis.run(query.read_contexts(config.under(prefix).namespace, context_ids))

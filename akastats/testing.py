@@ -36,19 +36,19 @@ def mock_stats() -> Iterator[list[Point]]:
 
     A point is a tuple: `mock_stats[0] == (1612550961.0, "test", 1, None)`.
     """
-    with recording() as points:
+    with record_pushes() as points:
         yield points
 
 
 @pytest.fixture
 def fake_stats() -> Iterator[FakeRedis]:
     """A client of the fakeredis server that this test pushes to and reads from (extra `testing`)."""
-    with faking() as client:
+    with connect_fakes() as client:
         yield client
 
 
 @contextmanager
-def recording() -> Iterator[list[Point]]:
+def record_pushes() -> Iterator[list[Point]]:
     """Collect instead of write, whichever way `Stats` and `push_stat` were imported, until the block ends."""
     points: list[Point] = []
 
@@ -59,8 +59,8 @@ def recording() -> Iterator[list[Point]]:
 
     # What every push goes through; the class and the functions stay the ones others have imported.
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stats, "batches", record)
-        patch.setattr(stats, "apply", _say_nothing)
+        patch.setattr(stats, "make_batches", record)
+        patch.setattr(stats, "apply_batch", _say_nothing)
         yield points
 
 
@@ -71,7 +71,7 @@ def _say_nothing(batch: Batch, config: Config) -> Operation[str]:
 
 
 @contextmanager
-def faking() -> Iterator[FakeRedis]:
+def connect_fakes() -> Iterator[FakeRedis]:
     """Connect both kinds to one fakeredis server until the block ends; yield a client of it.
 
     Raises `AkastatsError` where fakeredis, or the Lua it needs for the scripts, is missing.

@@ -240,8 +240,8 @@ def measure_blocking(results: Results, client: Redis, url: str, samples: list[Sa
     for size in random.sample([usual, 500], 2):
         client.flushall()
         pushing.BATCH_LABELS = size
-        prepared = [pushing.batch(part) for part in pushing.split(points)]
-        operations = [pushing.apply(batch, config.now()) for _ in range(3) for batch in prepared]
+        prepared = [pushing.make_batch(part) for part in pushing.split_into_batches(points)]
+        operations = [pushing.apply_batch(batch, config.now()) for _ in range(3) for batch in prepared]
         waited = ping_p99(url, lambda: sync_redis.run_all(operations))  # noqa: B023 - called here
         results.note(f"PING p99, {'ours' if size == usual else 'of 500'}", waited)
     pushing.BATCH_LABELS = usual

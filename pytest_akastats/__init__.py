@@ -108,16 +108,16 @@ class Deaf:
 @pytest.fixture
 def mock_stats() -> object:
     """Return the points that the code under test pushed, in order; nothing is written, no server is contacted."""
-    from akastats.testing import recording
+    from akastats.testing import record_pushes
 
-    with recording() as points:
+    with record_pushes() as points:
         yield points
 
 
 @pytest.fixture
 def fake_stats() -> object:
     """Return a client of the fakeredis server that this test pushes to and reads from (extra `testing`)."""
-    from akastats.testing import faking
+    from akastats.testing import connect_fakes
 
-    with faking() as client:
+    with connect_fakes() as client:
         yield client

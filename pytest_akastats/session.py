@@ -65,11 +65,11 @@ def _set_library_apart(config: pytest.Config, options: Options) -> None:
     if not (options.url or os.environ.get("AKA_STATS_REDIS_URL")):
         return
     try:
-        settings = configuration.read({**os.environ, **_chosen(options)})
+        settings = configuration.read_environment({**os.environ, **_chosen(options)})
     except ConfigError:
         # The session reports this when it begins.
         return
-    config.add_cleanup(configuration.config.set_apart(settings.namespace))
+    config.add_cleanup(configuration.config.isolate_pushes(settings.namespace))
 
 
 def _chosen(options: Options) -> dict[str, str]:
@@ -104,12 +104,12 @@ def destination(options: Options, environ: Mapping[str, str]) -> Destination:
     """Return where to deliver; raise `pytest.UsageError` for a URL or a name that cannot be used."""
     chosen = _chosen(options)
     try:
-        settings = configuration.read({**environ, **chosen})
+        settings = configuration.read_environment({**environ, **chosen})
     except ConfigError as error:
         raise pytest.UsageError(f"akastats: {error}") from None
     told = {"namespace": settings.namespace}
     if options.url or environ.get("AKA_STATS_REDIS_URL"):
-        return Destination(chosen, told | {"server": configuration.without_credentials(settings.redis_url)})
+        return Destination(chosen, told | {"server": configuration.remove_credentials(settings.redis_url)})
     embedded = {"AKA_STATS_EMBEDDED": str(options.directory)}
     return Destination(chosen | embedded, told | {"server": f"embedded:{options.directory}"})
 
@@ -157,7 +157,7 @@ class Session:
             self._problem = self._problem or described(error)
 
     def _begin(self) -> None:
-        patterns = (*configuration.read(os.environ).redact.splitlines(), *self._options.redact)
+        patterns = (*configuration.read_environment(os.environ).redact.splitlines(), *self._options.redact)
         self._redact = redact = redactor(os.environ, patterns)
         self._names = names = Names(redact.name, lambda: getattr(self._session, "items", ()))
         started = self._started
@@ -201,8 +201,8 @@ class Session:
             "started": started,
             "destination": dict(self._destination.told),
             "pid": os.getpid(),
-            "pid_mark": detached.start_mark(os.getpid()),
-            "process_space": detached.process_space(),
+            "pid_mark": detached.read_start_time(os.getpid()),
+            "process_space": detached.get_pid_namespace(),
             "host": host.nodename if host else "",
             "platform": f"{sys.platform}-{host.machine}" if host else sys.platform,
             "python": sys.version.split()[0],

@@ -8,7 +8,7 @@ from unittest import mock
 
 import pytest
 
-from akastats.config import Config, config, read, without_credentials
+from akastats.config import Config, config, read_environment, remove_credentials
 from akastats.errors import ConfigError
 
 
@@ -22,7 +22,7 @@ def _fresh():
 
 def test_defaults_are_the_guide_s():
     """Without variables everything has the guide's default."""
-    found = read({})
+    found = read_environment({})
 
     assert found == Config("redis://localhost:6379", "AKA-STATS", 1000, "Europe/Amsterdam")
 
@@ -40,7 +40,7 @@ def test_every_variable_is_read():
         "AKA_STATS_REDACT": "rose\ntulip",
     }
 
-    found = read(environ)
+    found = read_environment(environ)
 
     assert found == Config("unix:///run/redis.sock", "MINE", 7, "UTC", 8, 9, 10, "rose\ntulip")
 
@@ -55,7 +55,7 @@ def test_every_variable_is_read():
 )
 def test_the_older_name_of_the_namespace_gives_way_to_the_newer(environ, namespace):
     """`AKA_STATS_DEFAULT_PREFIX` works, and `AKA_STATS_NAMESPACE` wins; an empty one counts as unset."""
-    assert read(environ).namespace == namespace
+    assert read_environment(environ).namespace == namespace
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_the_older_name_of_the_namespace_gives_way_to_the_newer(environ, namespa
 def test_a_bad_value_names_its_variable(variable, value):
     """A value that cannot be used is one error that begins with the variable's name."""
     with pytest.raises(ConfigError, match=f"^{variable}: "):
-        read({variable: value})
+        read_environment({variable: value})
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_a_bad_value_names_its_variable(variable, value):
 )
 def test_what_redis_py_opens_is_a_url(url):
     """Hosts, ports, databases, sockets and options in all of its forms."""
-    assert read({"AKA_STATS_REDIS_URL": url}).redis_url == url
+    assert read_environment({"AKA_STATS_REDIS_URL": url}).redis_url == url
 
 
 @pytest.mark.parametrize(
@@ -125,15 +125,15 @@ def test_what_redis_py_opens_is_a_url(url):
 def test_a_password_is_in_no_message(url):
     """Whatever is wrong with a URL, its password is not shown."""
     with pytest.raises(ConfigError) as caught:
-        read({"AKA_STATS_REDIS_URL": url})
+        read_environment({"AKA_STATS_REDIS_URL": url})
 
     assert "hunter2" not in f"{caught.value!r} {caught.value.__context__!r}"
 
 
 def test_a_url_is_shown_without_its_credentials():
     """User, password and query go; host, port and database stay."""
-    assert without_credentials("redis://me:secret@host:1/2?password=secret") == "redis://host:1/2"
-    assert without_credentials("unix://me:secret@/run/s?db=1") == "unix:///run/s"
+    assert remove_credentials("redis://me:secret@host:1/2?password=secret") == "redis://host:1/2"
+    assert remove_credentials("unix://me:secret@/run/s?db=1") == "unix:///run/s"
 
 
 def test_a_printed_configuration_holds_no_password():
@@ -226,18 +226,22 @@ def test_importing_is_cheap_and_brings_no_driver():
 def test_a_webhook_is_an_address_and_a_secret(value):
     """What is wrong with it is said without it; what is right is not shown either."""
     with pytest.raises(ConfigError, match="AKA_STATS_WEBHOOK is no address") as error:
-        read({"AKA_STATS_WEBHOOK": value})
+        read_environment({"AKA_STATS_WEBHOOK": value})
 
     assert value not in str(error.value)
-    right = read({"AKA_STATS_WEBHOOK": "https://user:pass@höoks.example/T0/secret%C3%A9"})
+    right = read_environment({"AKA_STATS_WEBHOOK": "https://user:pass@höoks.example/T0/secret%C3%A9"})
     assert "secret" not in f"{right} {right!r}"
 
 
 def test_forges_are_told_or_not():
     """By default they are; any other word is refused."""
-    assert [read({"AKA_STATS_FORGE": word}).forge for word in ("", "auto", "off")] == ["auto", "auto", "off"]
+    assert [read_environment({"AKA_STATS_FORGE": word}).forge for word in ("", "auto", "off")] == [
+        "auto",
+        "auto",
+        "off",
+    ]
     with pytest.raises(ConfigError, match="AKA_STATS_FORGE: 'no' is neither auto nor off"):
-        read({"AKA_STATS_FORGE": "no"})
+        read_environment({"AKA_STATS_FORGE": "no"})
 
 
 # Patched by users' tests
@@ -290,15 +294,15 @@ def test_a_recorded_run_sets_the_environment_s_namespace_apart(monkeypatch):
     monkeypatch.setenv("AKA_STATS_NAMESPACE", "MINE")
     assert config.namespace == "MINE"
 
-    undo = config.set_apart("MINE")
+    undo = config.isolate_pushes("MINE")
     assert config.namespace == "MINE-UNDER-TEST"
     config.use(None)
     assert config.namespace == "MINE-UNDER-TEST"
     config.namespace = "MINE"
-    config.set_apart("MINE")
+    config.isolate_pushes("MINE")
     assert config.namespace == "MINE"
     undo()
     config.use(None)
-    assert config.set_apart("OTHER")
+    assert config.isolate_pushes("OTHER")
     assert config.namespace == "MINE"
     undo()

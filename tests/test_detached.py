@@ -181,7 +181,7 @@ def test_patched_subprocess_is_not_used(probe, monkeypatch):
 def test_running_process_is_known_by_its_mark():
     """A process runs under its own mark, or an unknown one, and not under that of an earlier process."""
     pid = os.getpid()
-    mark = detached.start_mark(pid)
+    mark = detached.read_start_time(pid)
 
     assert mark
     assert detached.is_running(pid, mark)
@@ -192,7 +192,7 @@ def test_running_process_is_known_by_its_mark():
 def test_ended_process_does_not_run():
     """A process that ended does not run, neither as a zombie nor after it was waited for."""
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    mark = detached.start_mark(child.pid)
+    mark = detached.read_start_time(child.pid)
     assert detached.is_running(child.pid, mark)
 
     child.stdin.close()
@@ -201,7 +201,7 @@ def test_ended_process_does_not_run():
     assert not detached.is_running(child.pid, mark)
     child.wait()
     assert not detached.is_running(child.pid, mark)
-    assert detached.start_mark(child.pid) == ""
+    assert detached.read_start_time(child.pid) == ""
 
 
 def test_ps_knows_the_same():

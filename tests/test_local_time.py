@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from akastats.config import Config, read
+from akastats.config import Config, read_environment
 from akastats.errors import ConfigError
 from akastats.local_time import LOCAL, format_day, format_last_day, format_time, get_end_of_day, load_zone
 
@@ -98,10 +98,10 @@ def test_without_a_zone_times_are_the_machine_s(machine, name, winter, summer):
 def test_a_zone_that_is_set_wins(machine):
     """Also if it is the default's name."""
     machine("Asia/Tokyo")
-    chosen = load_zone(read({"AKA_STATS_TIMEZONE": "Europe/Amsterdam"}).timezone)
+    chosen = load_zone(read_environment({"AKA_STATS_TIMEZONE": "Europe/Amsterdam"}).timezone)
 
-    assert (chosen, load_zone(read({}).timezone)) == (load_zone("Europe/Amsterdam"), LOCAL)
-    assert read({}).timezone == "Europe/Amsterdam"
+    assert (chosen, load_zone(read_environment({}).timezone)) == (load_zone("Europe/Amsterdam"), LOCAL)
+    assert read_environment({}).timezone == "Europe/Amsterdam"
 
 
 def test_what_ends_within_a_day_here_has_its_time():

@@ -12,7 +12,7 @@ from akastats import Stats, async_stats, push_stat, push_stat_async, sync_stats
 from akastats.config import Config, config
 from akastats.errors import AkastatsError
 from akastats.redis import sync_redis
-from akastats.testing import fake_stats, faking, mock_stats
+from akastats.testing import connect_fakes, fake_stats, mock_stats, record_pushes
 
 __all__ = ["fake_stats", "mock_stats"]
 
@@ -95,9 +95,8 @@ def test_mock_stats_still_refuses_what_cannot_be_stored(mock_stats):
 
 def test_after_mock_stats_pushes_are_real_again():
     """Nothing of the fixture stays."""
-    from akastats.testing import recording
 
-    with recording():
+    with record_pushes():
         push_stat("a", 1)
 
     with pytest.raises(AkastatsError, match=r"127\.0\.0\.1:1"):
@@ -134,12 +133,12 @@ def test_fake_stats_gives_back_what_was_attached_and_open(server_url):
     """Connections from before the test are there again behind it, and were not used in it."""
     with Redis.from_url(server_url) as mine:
         sync_redis.attach(mine, mine)
-        with faking():
+        with connect_fakes():
             attached_within = sync_redis.reader
         attached_behind = sync_redis.reader
         sync_redis.detach()
     _, opened = sync_redis.open_connection()
-    with faking():
+    with connect_fakes():
         opened_within = (sync_redis.reader, sync_redis.call_count)
     opened_behind = (sync_redis.reader, sync_redis.call_count)
     sync_redis.close()
@@ -150,7 +149,7 @@ def test_fake_stats_gives_back_what_was_attached_and_open(server_url):
 
 def test_after_fake_stats_pushes_are_real_again():
     """Also where the code under test left its connection open."""
-    with faking():
+    with connect_fakes():
         sync_redis.open_connection()
         push_stat("a", 1)
 
@@ -166,7 +165,7 @@ def test_without_fakeredis_the_error_says_what_to_install(monkeypatch, missing):
 
     with (
         pytest.raises(AkastatsError, match=rf"needs {missing}: pip install 'pytest-akastats\[testing\]'"),
-        faking(),
+        connect_fakes(),
     ):
         pass
 

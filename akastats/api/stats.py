@@ -67,7 +67,7 @@ async def post_stat_contexts(ids: Ids) -> dict[str, str]:
 
     More than 8 MiB together are refused: ask for fewer at a time.
     """
-    size = await async_redis.run(query.contexts_size(config.namespace, ids))
+    size = await async_redis.run(query.read_contexts_size(config.namespace, ids))
     if size > MAX_CONTEXT_BYTES:
         advice = "ask for fewer at a time" if len(ids) > 1 else "read it from the server itself"
         detail = f"contexts: {size} bytes together, at most {MAX_CONTEXT_BYTES}: {advice}"

@@ -22,7 +22,7 @@ from akastats.errors import AkastatsError, NotFoundError
 from akastats.queries.quarantine import patterns_without_effect
 from akastats.redis import sync_redis
 from akastats.store import query, runs
-from akastats.store.server import NO_EVICTION, Health, health, identify_single
+from akastats.store.server import NO_EVICTION, Health, identify_single, read_health
 from akastats.triage.quarantine_rules import protects_nothing
 
 
@@ -89,7 +89,7 @@ def _ask_server(
 
 
 def _examine(config: Config, report: Report, reindex: bool) -> None:
-    report.server = sync_redis.run(health())
+    report.server = sync_redis.run(read_health())
     report.problems += problems_of(report.server)
     report.notes += notes_of(config.redis_url, report.server)
     sync_redis.run(identify_single(config.namespace))
@@ -102,7 +102,7 @@ def _examine(config: Config, report: Report, reindex: bool) -> None:
 def _delivered(config: Config, found: Sequence[Spool]) -> frozenset[Path]:
     """Return the paths of the spools whose run is stored completely, or was before the server evicted it."""
     ids = [spool.run_id for spool in found if spool.run_id]
-    stored = sync_redis.run(runs.values(config.namespace, ids, ("status",)))
+    stored = sync_redis.run(runs.read_fields(config.namespace, ids, ("status",)))
     statuses = {run_id: values.get("status", "") for run_id, values in stored.items()}
     return frozenset(
         spool.path
@@ -113,7 +113,7 @@ def _delivered(config: Config, found: Sequence[Spool]) -> frozenset[Path]:
 
 def _is_applied(config: Config, spool: Spool) -> bool:
     """Return whether the server's cursor is at the end of a spool: `akastats drain` delivers nothing of it."""
-    cursor = sync_redis.run(runs.cursor(config.namespace, spool.producer))
+    cursor = sync_redis.run(runs.read_cursor(config.namespace, spool.producer))
     if cursor == "0" or not cursor.isdecimal():
         return False
     end = spools.end_of(spool.path)

@@ -98,7 +98,7 @@ def drain(
 
 def _check_destination(to: str) -> None:
     if to and not to.startswith(EMBEDDED):
-        configuration.redis_url("--to", to)
+        configuration.check_redis_url("--to", to)
 
 
 def _refusal(destination: Destination, configured: Target) -> str:
@@ -168,8 +168,8 @@ def deliver(
 def _stands(spool: Spool, config: Config, execute: Carry) -> tuple[str, str] | None:
     """Return how far a spool is applied and what its run is; `None` where nobody knows."""
     try:
-        cursor = execute(runs.cursor(config.namespace, spool.producer))
-        told = execute(runs.values(config.namespace, [spool.run_id], ("status",)))
+        cursor = execute(runs.read_cursor(config.namespace, spool.producer))
+        told = execute(runs.read_fields(config.namespace, [spool.run_id], ("status",)))
     except (AkastatsError, *UNSOUND):
         # As it is delivered all that is wrong with it is told.
         return None
@@ -261,7 +261,7 @@ def _row(outcome: Outcome) -> tuple[object, ...]:
 
 def _shown(server: str) -> str:
     # What --to was given may hold a password.
-    return server if server.startswith(EMBEDDED) else configuration.without_credentials(server)
+    return server if server.startswith(EMBEDDED) else configuration.remove_credentials(server)
 
 
 def _item(outcome: Outcome) -> dict[str, Any]:

@@ -201,10 +201,10 @@ def _is_known(run: Outline, place: Place) -> bool:
     The id begins with the time, which may be the file's.
     """
     namespace = place.config.namespace
-    stored = place.execute(runs.values(namespace, [run.run_id], ("status",)))
+    stored = place.execute(runs.read_fields(namespace, [run.run_id], ("status",)))
     status = stored.get(run.run_id, {}).get("status")
     if status is None:
-        return bool(place.execute(runs.cursor(namespace, run.producer)) != "0")
+        return bool(place.execute(runs.read_cursor(namespace, run.producer)) != "0")
     return bool(status not in runs.UNFINISHED)
 
 

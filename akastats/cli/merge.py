@@ -121,8 +121,10 @@ def _merge(origin: Origin, config: Config, execute: Carry, advance: Callable[[in
 
 def _complete_runs(config: Config, execute: Carry) -> frozenset[str]:
     """Return the ids of the runs that are known and over."""
-    ids = [runs.name_of(member) for member in execute(send_read("ZRANGE", keys.runs(config.namespace), 0, -1))]
-    states = execute(runs.values(config.namespace, ids, ("status",)))
+    ids = [
+        runs.decode_member(member) for member in execute(send_read("ZRANGE", keys.runs(config.namespace), 0, -1))
+    ]
+    states = execute(runs.read_fields(config.namespace, ids, ("status",)))
     return frozenset(run_id for run_id, state in states.items() if state.get("status", "running") != "running")
 
 

@@ -123,7 +123,7 @@ def _show_test(config: Config, nodeid: str, suite: str, limit: int, as_json: boo
     name = label("test", nodeid, suite or "")
     nodeid, suite, points = _history(config, nodeid, suite, max(limit, STRIP))
     name = label("test", nodeid, suite or "")
-    numbers = sync_redis.run(query.summaries(config.namespace, [name])).get(name)
+    numbers = sync_redis.run(query.read_summaries(config.namespace, [name])).get(name)
     newest = sync_redis.run(verdicts.newest_of(config.namespace, suite or "", None))
     stands = next((test for test in newest.tests if test.nodeid == nodeid), None) if newest else None
     held = sync_redis.run(quarantine.listed(config.namespace, suite or ""))

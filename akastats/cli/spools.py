@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from akastats.cli.target import FOLDER, Target
-from akastats.config import without_credentials
+from akastats.config import remove_credentials
 from akastats.delivery.draining import is_dead, waiting
 from akastats.errors import ConfigError, SpoolError
 from akastats.spool import directories as places
@@ -173,7 +173,5 @@ def destination(server: str, namespace: str) -> Destination:
 
 def named(target: Target) -> Destination:
     """Return a target as the header of a spool names it."""
-    server = (
-        f"{EMBEDDED}{target.directory}" if target.is_embedded else without_credentials(target.config.redis_url)
-    )
+    server = f"{EMBEDDED}{target.directory}" if target.is_embedded else remove_credentials(target.config.redis_url)
     return Destination(_whole(server), target.config.namespace)

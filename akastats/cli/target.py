@@ -14,7 +14,7 @@ from akastats import config as configuration
 from akastats import embedded, trust
 from akastats.cli import output
 from akastats.cli.project import Project, find
-from akastats.config import Config, config, without_credentials
+from akastats.config import Config, config, remove_credentials
 from akastats.errors import AkastatsError, NotFoundError
 from akastats.redis import sync_redis
 
@@ -36,7 +36,7 @@ class Target:
     @property
     def shown(self) -> str:
         """Where that is, without credentials."""
-        return str(self.directory) if self.is_embedded else without_credentials(self.config.redis_url)
+        return str(self.directory) if self.is_embedded else remove_credentials(self.config.redis_url)
 
 
 def resolve(url: str, namespace: str, directory: Path | None, environ: Mapping[str, str], here: Path) -> Target:
@@ -48,10 +48,10 @@ def resolve(url: str, namespace: str, directory: Path | None, environ: Mapping[s
     source, server = _server(url, directory, project, environ)
     space = namespace or project.options.get("akastats_namespace", "")
     chosen = {
-        "AKA_STATS_REDIS_URL": configuration.redis_url(source, server) if server else "",
-        "AKA_STATS_NAMESPACE": configuration.namespace("--namespace", space),
+        "AKA_STATS_REDIS_URL": configuration.check_redis_url(source, server) if server else "",
+        "AKA_STATS_NAMESPACE": configuration.check_namespace("--namespace", space),
     }
-    settings = configuration.read({**environ, **{name: text for name, text in chosen.items() if text}})
+    settings = configuration.read_environment({**environ, **{name: text for name, text in chosen.items() if text}})
     return Target(settings, _directory(directory, project, here, environ), not server, source)
 
 

@@ -57,7 +57,7 @@ class Analyser:
         namespace = self._config.namespace
         found = judge(self._execute(analysis_input.case_of(namespace, run_id, self._known, quarantined)))
         ttl_s = self._config.run_days * runs.DAY_S
-        self._execute(stored.store(namespace, run_id, verdicts.pack(found), ttl_s))
+        self._execute(stored.store_verdicts(namespace, run_id, verdicts.pack(found), ttl_s))
         return found
 
 
@@ -68,7 +68,7 @@ def judge_late(config: Config, execute: Callable[[Operation[Any]], Any], run_ids
     """
     try:
         newest = sorted(run_ids)[-MOST_LATE:]
-        judged = execute(stored.which(config.namespace, newest))
+        judged = execute(stored.filter_with_verdicts(config.namespace, newest))
     except (AkastatsError, *UNSOUND):
         return
     for run_id in newest:

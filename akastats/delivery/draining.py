@@ -22,7 +22,7 @@ from akastats.spool.format import SUFFIX, VERSION
 from akastats.spool.writer import DIRECTORY_BYTES
 from akastats.store import runs
 from akastats.store.requests import Operation
-from akastats.store.server import clock
+from akastats.store.server import read_time
 
 # A server that comes back from older data is told again: an applied spool stays for a day.
 KEPT_S = 86_400
@@ -205,7 +205,7 @@ def _known_otherwise(delivery: Delivery, config: Config, execute: Carry) -> Drai
     Its points were merged, or delivered from a copy whose name an earlier release took for its identity.
     """
     run_id = delivery.builder.run_id
-    found = execute(runs.values(config.namespace, [run_id], ("status",)))[run_id]
+    found = execute(runs.read_fields(config.namespace, [run_id], ("status",)))[run_id]
     # Read in this order, because storing a run and moving the cursor are one step.
     if not found or delivery.stands() != "0":
         return None
@@ -246,13 +246,13 @@ def _complete(delivery: Delivery, config: Config, execute: Carry) -> None:
 def _stored_status(delivery: Delivery, config: Config, execute: Carry) -> str:
     """Return the status that the server has of a run, `running` where it has none."""
     run_id = delivery.builder.run_id
-    return str(execute(runs.values(config.namespace, [run_id], ("status",)))[run_id].get("status", "running"))
+    return str(execute(runs.read_fields(config.namespace, [run_id], ("status",)))[run_id].get("status", "running"))
 
 
 def _is_told(delivery: Delivery, config: Config, execute: Carry) -> bool:
     """Whether the server knows already what became of a run: telling it again would keep its cursor moving."""
     builder = delivery.builder
-    found = execute(runs.values(config.namespace, [builder.run_id], ("status", "tests")))[builder.run_id]
+    found = execute(runs.read_fields(config.namespace, [builder.run_id], ("status", "tests")))[builder.run_id]
     is_over = found.get("status", "running") != "running"
     return bool(is_over and found.get("tests", "0") == str(builder.counts()["tests"]))
 
@@ -266,11 +266,11 @@ def _is_too_old(delivery: Delivery, config: Config, execute: Carry) -> bool:
     if delivery.stands() != "0":
         return False
     started = float(delivery.builder.header["started"])
-    age = float(execute(clock())) - started
+    age = float(execute(read_time())) - started
     if age <= OLDEST_S:
         return False
     run_id = delivery.builder.run_id
-    is_known = bool(execute(runs.values(config.namespace, [run_id], ("id",)))[run_id])
+    is_known = bool(execute(runs.read_fields(config.namespace, [run_id], ("id",)))[run_id])
     return is_known or (started >= FIRST_SPOOL and age > config.run_days * runs.DAY_S)
 
 
@@ -289,11 +289,11 @@ def is_dead(header: Mapping[str, Any], path: Path) -> bool:
     Of a process of another container, or one that this system does not show, the lock on its spool tells.
     """
     try:
-        is_alive = detached.liveness(int(header["pid"]), str(header["pid_mark"]))
+        is_alive = detached.check_liveness(int(header["pid"]), str(header["pid_mark"]))
     except (KeyError, TypeError, ValueError, OverflowError):
         return True
     space = header.get("process_space")
-    if is_alive is not None and (space is None or (space and space == detached.process_space())):
+    if is_alive is not None and (space is None or (space and space == detached.get_pid_namespace())):
         return not is_alive
     if is_locked(path):
         return False
@@ -306,7 +306,7 @@ def _let_go(delivery: Delivery, config: Config, execute: Carry, now: Callable[[]
     try:
         if now() - path.stat().st_mtime <= KEPT_S:
             return
-        if execute(runs.cursor_rested(config.namespace, delivery.producer)) > KEPT_S:
+        if execute(runs.read_cursor_age(config.namespace, delivery.producer)) > KEPT_S:
             remove(path)
     except (AkastatsError, OSError):
         # Another drainer was faster, or the next one does it.

@@ -20,7 +20,7 @@ from akastats.model.results import label
 from akastats.model.rows import Row
 from akastats.queries.tests import Letters, attempts_of, letters
 from akastats.store import indexes, query, runs
-from akastats.store.indexes import CHUNK, ORPHANS, Stored
+from akastats.store.indexes import CHUNK, ORPHANS, StoredTest
 from akastats.store.requests import Operation
 
 # So often a record is read again because somebody else has changed it meanwhile: many runs may end at once.
@@ -37,7 +37,7 @@ class Told:
 
 def refresh(config: Config, own: Sequence[str] = (), orphans: bool = True) -> Operation[int]:
     """Index the runs `own`, and with `orphans` some of other producers; return the number of runs."""
-    waiting = yield from indexes.unlisted(config.namespace, own, ORPHANS if orphans else 0)
+    waiting = yield from indexes.read_pending(config.namespace, own, ORPHANS if orphans else 0)
     labels: dict[str, None] = {}
     sightings: list[Sighting] = []
     for run_id, _ in waiting:
@@ -47,7 +47,7 @@ def refresh(config: Config, own: Sequence[str] = (), orphans: bool = True) -> Op
     yield from _list_tests(config.namespace, list(labels))
     for sighting in sightings:
         yield from _file(config, sighting)
-    yield from indexes.unlist(config.namespace, waiting)
+    yield from indexes.remove_pending(config.namespace, waiting)
     if sightings:
         yield from indexes.prune_errors(config.namespace, config.run_days * runs.DAY_S)
     return len(waiting)
@@ -56,14 +56,14 @@ def refresh(config: Config, own: Sequence[str] = (), orphans: bool = True) -> Op
 def _told(namespace: str, run_id: str) -> Operation[Told]:
     """Read what a run says for lists: nothing, once its profile is gone."""
     try:
-        fields = yield from runs.run(namespace, run_id)
-        content = profile.decode((yield from runs.profile(namespace, run_id)))
+        fields = yield from runs.read_run(namespace, run_id)
+        content = profile.decode((yield from runs.read_profile(namespace, run_id)))
     except ServerError:
         raise
     except (AkastatsError, ValueError):
         # Expired, or of a later release: nobody will ever list it.
         return Told((), ())
-    suite, started = fields.get("suite", ""), query.number(fields.get("started", "").encode()) or 0.0
+    suite, started = fields.get("suite", ""), query.parse_number(fields.get("started", "").encode()) or 0.0
     tests = content["tests"]
     ran = [
         nodeid for nodeid, outcome in zip(tests["nodeid"], tests["outcome"], strict=True) if outcome != "skipped"
@@ -97,7 +97,7 @@ def _by_fingerprint(errors: dict[str, list[Any]], suite: str) -> dict[str, _Fail
 def _sightings(
     namespace: str, run_id: str, started: float, found: Mapping[str, _Failures]
 ) -> Operation[tuple[Sighting, ...]]:
-    texts = yield from query.contexts(namespace, {failures.error_id for failures in found.values()} - {""})
+    texts = yield from query.read_contexts(namespace, {failures.error_id for failures in found.values()} - {""})
     return tuple(
         _sighting(id_, failures, run_id, started, texts.get(failures.error_id, b"").decode(errors="replace"))
         for id_, failures in found.items()
@@ -124,14 +124,14 @@ def _sighting(id_: str, failures: _Failures, run_id: str, started: float, text: 
 def _list_tests(namespace: str, labels: Sequence[str]) -> Operation[None]:
     known: Letters = {}
     for chunk in _chunks(labels):
-        stored = yield from indexes.stored_tests(namespace, chunk)
+        stored = yield from indexes.read_tests(namespace, chunk)
         rows = yield from _rows(namespace, stored, known)
         changed = {
             name: packed
             for name, row in rows.items()
             if row is not None and (packed := test_rows.pack(row)) != stored[name].row
         }
-        yield from indexes.put_rows(namespace, changed)
+        yield from indexes.store_rows(namespace, changed)
 
 
 def _chunks(labels: Sequence[str]) -> Iterator[Sequence[str]]:
@@ -139,12 +139,12 @@ def _chunks(labels: Sequence[str]) -> Iterator[Sequence[str]]:
         yield labels[at : at + CHUNK]
 
 
-def _rows(namespace: str, stored: Mapping[str, Stored], known: Letters) -> Operation[dict[str, Row | None]]:
+def _rows(namespace: str, stored: Mapping[str, StoredTest], known: Letters) -> Operation[dict[str, Row | None]]:
     """Return up-to-date rows: made of the row before where only the newest points are new to it."""
     before = {name: test_rows.unpack(told.row) for name, told in stored.items()}
     newer = {name: _newer(before[name], told) for name, told in stored.items()}
     whole = [name for name, entries in newer.items() if entries is None]
-    read = yield from indexes.newest_points(namespace, whole, test_rows.WINDOW)
+    read = yield from indexes.read_newest_points(namespace, whole, test_rows.WINDOW)
     entries = {name: read.get(name) or told or [] for name, told in newer.items()}
     yield from letters(namespace, (entry for told in entries.values() for entry in told), known)
     rows: dict[str, Row | None] = {}
@@ -157,7 +157,7 @@ def _rows(namespace: str, stored: Mapping[str, Stored], known: Letters) -> Opera
     return rows
 
 
-def _newer(row: Row | None, told: Stored) -> list[bytes] | None:
+def _newer(row: Row | None, told: StoredTest) -> list[bytes] | None:
     """Return the entries that a row does not tell of yet; `None` where its history must be read whole."""
     if row is None:
         return None
@@ -170,7 +170,7 @@ def _newer(row: Row | None, told: Stored) -> list[bytes] | None:
 
 
 def _time_and_seconds(entry: bytes) -> tuple[float, float | None]:
-    point = query.point("", entry)
+    point = query.parse_point("", entry)
     if point is None:
         return 0.0, None
     return point.timestamp, round(point.value, 6) if isfinite(point.value) else None
@@ -180,7 +180,7 @@ def _file(config: Config, sighting: Sighting) -> Operation[None]:
     """Add a run's failures to what is known of their fingerprint."""
     names = ("revision", *error_records.ErrorRecord.__dataclass_fields__)
     for _ in range(ATTEMPTS):
-        found = yield from indexes.error_fields(config.namespace, [sighting.fingerprint], names)
+        found = yield from indexes.read_error_fields(config.namespace, [sighting.fingerprint], names)
         stored = found[sighting.fingerprint]
         # As it stands there: a damaged one is none that could be told as text.
         revision = stored.pop("revision") or b""
@@ -190,7 +190,7 @@ def _file(config: Config, sighting: Sighting) -> Operation[None]:
             return
         fields, ttl_s = error_records.pack(merged), config.run_days * runs.DAY_S
         if (
-            yield from indexes.file_error(
+            yield from indexes.store_error(
                 config.namespace, sighting.fingerprint, revision, merged.last_seen, fields, ttl_s
             )
         ):

@@ -26,7 +26,7 @@ from akastats.store.push import (
     RunChange,
     Step,
     Write,
-    apply,
+    apply_batch,
 )
 from akastats.store.requests import Operation, send_read, send_reads
 
@@ -91,9 +91,9 @@ def merge(config: Config, source: Carry, target: Carry, advance: Callable[[int],
 
 
 def _select(config: Config, source: Carry, target: Carry) -> tuple[_Selection, tuple[str, ...], int]:
-    ids = [runs.name_of(member) for member in source(_all_runs(config.namespace))]
+    ids = [runs.decode_member(member) for member in source(_all_runs(config.namespace))]
     fields = {run_id: stored for run_id in ids if (stored := _stored(config, source, run_id))}
-    there = target(runs.values(config.namespace, list(fields), ("status", "tests")))
+    there = target(runs.read_fields(config.namespace, list(fields), ("status", "tests")))
     running = {run_id for run_id, stored in fields.items() if stored.get("status") == "running"}
     missing = {
         run_id: stored
@@ -113,10 +113,13 @@ def _all_runs(namespace: str) -> Operation[list[bytes]]:
 def _stored(config: Config, source: Carry, run_id: str) -> dict[str, str]:
     """Return the record of a run; empty if it has none, or one that another writer has left under its name."""
     try:
-        stored = dict(source(runs.run(config.namespace, run_id)))
+        stored = dict(source(runs.read_run(config.namespace, run_id)))
     except NotFoundError:
         return {}
-    is_run = stored.get("status") in runs.STATUSES and query.number(stored.get("started", "").encode()) is not None
+    is_run = (
+        stored.get("status") in runs.STATUSES
+        and query.parse_number(stored.get("started", "").encode()) is not None
+    )
     return stored if is_run and stored["id"] == run_id else {}
 
 
@@ -129,19 +132,19 @@ def _is_there(stored: Mapping[str, str], there: Mapping[str, str]) -> bool:
 
 
 def _tests(stored: Mapping[str, str]) -> float:
-    return query.number(stored.get("tests", "").encode()) or 0.0
+    return query.parse_number(stored.get("tests", "").encode()) or 0.0
 
 
 def _span(stored: Mapping[str, str]) -> tuple[float, float]:
-    started = query.number(stored.get("started", "").encode()) or 0.0
-    finished = query.number(stored.get("finished", "").encode()) or started
+    started = query.parse_number(stored.get("started", "").encode()) or 0.0
+    finished = query.parse_number(stored.get("finished", "").encode()) or started
     return started - MARGIN_S, max(started, finished) + MARGIN_S
 
 
 def _labels(config: Config, source: Carry) -> Iterator[list[str]]:
     after = ""
     while True:
-        labels, after = source(query.label_page(config.namespace, "*", after, BATCH_LABELS))
+        labels, after = source(query.read_label_page(config.namespace, "*", after, BATCH_LABELS))
         if labels:
             yield labels
         if not after:
@@ -157,7 +160,7 @@ def _merge_labels(
     if not chosen:
         return 0
     # The cursor first: another merge that comes in between is seen by it.
-    at = target(runs.cursor(config.namespace, PRODUCER))
+    at = target(runs.read_cursor(config.namespace, PRODUCER))
     added, missing = 0, _lacking(config, target, chosen)
     while any(missing.values()):
         batch, rest = _packed(config, source, missing)
@@ -165,7 +168,7 @@ def _merge_labels(
             break
         end = str(int(at) + 1)
         step = Step(keys.cursor(config.namespace, PRODUCER), at, end)
-        stands = target(apply(Batch(batch.entries, batch.contexts, step=step), config))
+        stands = target(apply_batch(Batch(batch.entries, batch.contexts, step=step), config))
         if stands == end:
             added += sum(map(len, batch.entries.values()))
         # Not looked up again after each batch: a full history keeps no older points, which would count once more.
@@ -195,7 +198,7 @@ def _histories(namespace: str, labels: Sequence[str]) -> Operation[dict[str, lis
 
 
 def _time(entry: bytes) -> float:
-    return query.number(entry.partition(b";")[0]) or 0.0
+    return query.parse_number(entry.partition(b";")[0]) or 0.0
 
 
 def _context_of(entry: bytes) -> str:
@@ -206,7 +209,7 @@ def _chosen(config: Config, source: Carry, selection: _Selection, entries: Seque
     """Return the entries of the selected runs."""
     unread = {_context_of(entry) for entry in entries} - selection.run_of.keys() - {""}
     if unread:
-        texts = source(query.contexts(config.namespace, unread))
+        texts = source(query.read_contexts(config.namespace, unread))
         selection.run_of.update({id_: _run_named(texts.get(id_, b"")) for id_ in unread})
     return [
         entry for entry in entries if selection.has(_time(entry), selection.run_of.get(_context_of(entry), ""))
@@ -248,7 +251,7 @@ def _packed(
         # A history has the newest first, a batch the oldest.
         while entries and count < BATCH_POINTS and size < BATCH_BYTES:
             entry = entries.pop()
-            point = query.point(label, entry)
+            point = query.parse_point(label, entry)
             if point is None:
                 continue
             id_ = _context_of(entry)
@@ -265,7 +268,7 @@ def _contexts(config: Config, source: Carry, missing: Mapping[str, Sequence[byte
     """Read the contexts of the missing points, with their times to live."""
     newest = [entry for entries in missing.values() for entry in entries[-BATCH_POINTS:]]
     ids = sorted({_context_of(entry) for entry in newest} - {""})
-    texts = source(query.contexts(config.namespace, ids))
+    texts = source(query.read_contexts(config.namespace, ids))
     lives = source(_lives(config.namespace, list(texts)))
     return {id_: Context(id_, text, max(int(lives[id_]), keys.LABEL_TTL_S)) for id_, text in texts.items()}
 
@@ -278,14 +281,14 @@ def _lives(namespace: str, ids: Sequence[str]) -> Operation[dict[str, int]]:
 def _merge_run(config: Config, source: Carry, target: Carry, fields: Mapping[str, str]) -> None:
     """Write the record and profile of a run after its points, and the cursor of its spool."""
     try:
-        content = source(runs.profile(config.namespace, fields["id"]))
+        content = source(runs.read_profile(config.namespace, fields["id"]))
     except NotFoundError:
         content = None
-    change = runs.merged(dict(fields), config, content)
+    change = runs.build_merge(dict(fields), config, content)
     producer = fields.get("producer", "")
-    applied = source(runs.cursor(config.namespace, producer)) if producer else "0"
+    applied = source(runs.read_cursor(config.namespace, producer)) if producer else "0"
     if applied != "0":
         cursor = keys.cursor(config.namespace, producer)
         note = Write("SET", cursor, (applied, "EX", CURSOR_TTL_S))
         change = RunChange(change.key, change.replaceable, (*change.writes, note))
-    target(apply(Batch(run=change), config))
+    target(apply_batch(Batch(run=change), config))

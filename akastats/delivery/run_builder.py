@@ -18,7 +18,7 @@ from akastats.model.fingerprint import PROCESS_CRASH, WORKER_CRASH, class_in, fi
 from akastats.model.points import check_label, check_value
 from akastats.model.results import Budget, Error, FixtureResult, TestResult, budget_of, fitting, label
 from akastats.spool.format import FAILED, PHASES, RERUN, SKIPPED, XFAILED, XPASSED, Record
-from akastats.store.push import Context, Entry, context_of
+from akastats.store.push import Context, Entry, make_context
 
 #: Distinct tracebacks that are kept of one run; further failures share one with their fingerprint, or class.
 MAX_TRACEBACKS = 200
@@ -111,7 +111,7 @@ class RunBuilder:
 
     def _note_error(self, nodeid: str, phase: str, raised: str, text: str) -> tuple[str, tuple[Context, ...]]:
         """Note a failure; return its traceback's id, and it itself if it is stored and no earlier one shared."""
-        context = context_of(text, self.keeping.tracebacks_s)
+        context = make_context(text, self.keeping.tracebacks_s)
         if context is None:
             self.errors.append(Error(nodeid, phase, self._shared.get(raised, ""), raised, ""))
             return self._shared.get(raised, ""), ()
@@ -188,7 +188,7 @@ class RunBuilder:
     def _context(self, outcome: str, error: str) -> Context:
         facts = {"error": error, "outcome": outcome, "run": self.run_id}
         told = {name: fact for name, fact in facts.items() if fact}
-        context = context_of(json.dumps(told, sort_keys=True, separators=(",", ":")), self.keeping.outcomes_s)
+        context = make_context(json.dumps(told, sort_keys=True, separators=(",", ":")), self.keeping.outcomes_s)
         assert context is not None
         return context
 
@@ -198,7 +198,7 @@ class RunBuilder:
             if nodeid:
                 # What no test gave is nobody's: nothing would ever take it.
                 self._stats.setdefault(self._own(nodeid), {})[label_] = None
-            context = context_of(_content(given), self.keeping.outcomes_s)
+            context = make_context(_content(given), self.keeping.outcomes_s)
             if context is None:
                 about = self._about(label_, time, value)
                 yield AddedPoint(label_, Entry(time, value, about.entry.context_id), about.contexts)

@@ -24,9 +24,9 @@ from akastats.spool import directories
 from akastats.spool.format import Record, identity, moved
 from akastats.spool.reader import Reader
 from akastats.store import keys, runs
-from akastats.store.push import BATCH_BYTES, BATCH_LABELS, BATCH_POINTS, Batch, RunChange, Step, apply
+from akastats.store.push import BATCH_BYTES, BATCH_LABELS, BATCH_POINTS, Batch, RunChange, Step, apply_batch
 from akastats.store.requests import Operation
-from akastats.store.server import clock, evicts
+from akastats.store.server import check_eviction, read_time
 
 ExecuteAll = Callable[[Iterable[Operation[str]]], list[str]]
 
@@ -206,8 +206,8 @@ class Delivery:
     def _change(self, kind: str) -> RunChange:
         fields = run_fields(self.builder, self._checkout(kind == "end"))
         if kind == "run":
-            return runs.started(fields, self._config)
-        return runs.finished(fields, self._config, profile_encoding.encode(self.builder))
+            return runs.build_start(fields, self._config)
+        return runs.build_end(fields, self._config, profile_encoding.encode(self.builder))
 
     def stands(self) -> str:
         """Return where the server's cursor stands, asked for the first time; `0` for a spool it does not know."""
@@ -218,7 +218,7 @@ class Delivery:
             self._compare_clocks()
             if not self._syncs:
                 self._doubt(_END)
-            self._seek(self._execute(runs.cursor(self._config.namespace, self.producer)))
+            self._seek(self._execute(runs.read_cursor(self._config.namespace, self.producer)))
         return str(self._cursor)
 
     def _compare_clocks(self) -> None:
@@ -228,7 +228,7 @@ class Delivery:
         header = self.builder.header
         if self._shift_s or header.get("host") != _this_host() or "pid" not in header:
             return
-        now, server_now = self._now(), float(self._execute(clock()))
+        now, server_now = self._now(), float(self._execute(read_time()))
         if is_misdated(float(header["started"]), now, server_now):
             self._shift_s = server_now - now
             self._begin()
@@ -266,9 +266,9 @@ class Delivery:
     def _say_progress(self, fields: dict[str, Any], execute: Callable[[Operation[Any]], Any]) -> None:
         # The cursor stays; where it is not what we know, the server has other data, and nothing is written.
         key, cursor = keys.cursor(self._config.namespace, self.producer), self.stands()
-        change = runs.went_on(self.builder.run_id, fields, self._config)
+        change = runs.build_progress(self.builder.run_id, fields, self._config)
         try:
-            execute(apply(Batch(run=change, step=Step(key, cursor, cursor)), self._config))
+            execute(apply_batch(Batch(run=change, step=Step(key, cursor, cursor)), self._config))
         except RequestRefusedError:
             pass
 
@@ -276,7 +276,7 @@ class Delivery:
         batch, end = self._pack(BATCH_LABELS, self._points)
         size = sum(map(len, batch.entries.values()))
         try:
-            stands = self._execute(apply(batch, self._config))
+            stands = self._execute(apply_batch(batch, self._config))
         except RequestRefusedError as error:
             if size > 1:
                 # Half of it, and half of that, until the one that is refused stands alone.
@@ -299,7 +299,7 @@ class Delivery:
         if self._refused_at != end:
             _write_refused(self.path, batch, error)
         self._refused_at = end
-        stands: str = self._execute(apply(Batch(step=batch.step), self._config))
+        stands: str = self._execute(apply_batch(Batch(step=batch.step), self._config))
         self.refused, self.refusal = self.refused + 1, str(error)
         return stands
 
@@ -334,7 +334,7 @@ class Delivery:
                 ends.append(end)
                 self._advance(end)
                 self.applied += sum(map(len, batch.entries.values()))
-                yield apply(batch, self._config)
+                yield apply_batch(batch, self._config)
 
     def finish(self) -> None:
         """Deliver all of a spool that nobody goes on writing: also a last line that lacks its newline."""
@@ -353,7 +353,7 @@ class Delivery:
             if not self.read():
                 break
         key = keys.cursor(self._config.namespace, self.producer)
-        self._execute(apply(Batch(step=Step(key, "0", str(self._last_seq))), self._config))
+        self._execute(apply_batch(Batch(step=Step(key, "0", str(self._last_seq))), self._config))
 
     def crash(self, died_at: float = 0.0) -> list[AddedPoint]:
         """End the story of a run whose process died, and return the points that this adds, as `Story.crash` does.
@@ -374,9 +374,9 @@ class Delivery:
             self._apply_crash(self.crash(died_at and died_at + self._shift_s))
             cursor = self.stands()
             fields = run_fields(self.builder, self._checkout(True)) | {"status": "crashed"}
-            change = runs.finished(fields, self._config, profile_encoding.encode(self.builder))
+            change = runs.build_end(fields, self._config, profile_encoding.encode(self.builder))
             step = Step(keys.cursor(self._config.namespace, self.producer), cursor, cursor)
-            stands = self._execute(apply(Batch(run=change, step=step), self._config))
+            stands = self._execute(apply_batch(Batch(run=change, step=step), self._config))
             if stands == cursor:
                 return
             self._seek(stands)
@@ -392,7 +392,7 @@ class Delivery:
             batch.entries.setdefault(label, []).append(entry)
             batch.contexts.update({context.id: context for context in contexts})
         try:
-            self._execute(apply(batch, self._config))
+            self._execute(apply_batch(batch, self._config))
         except RequestRefusedError as error:
             self.refused, self.refusal = self.refused + len(added), str(error)
 
@@ -446,7 +446,7 @@ class Delivery:
 
         One that does not came back from older data, labels and cursor of one moment.
         """
-        if until > self._doubtful_until and self._execute(evicts()):
+        if until > self._doubtful_until and self._execute(check_eviction()):
             self._doubtful_until = until
 
     def _advance(self, stands: str) -> None:

@@ -53,7 +53,7 @@ def keep(home: Path, server_socket: Path, keeper_lock: int) -> None:
 def _watch(connection: socket.socket, held: _Held, home: Path) -> None:
     """Return when the server behind `connection` has ended, by us or otherwise."""
     pid = resp.process_id(connection)
-    started = detached.start_mark(pid)
+    started = detached.read_start_time(pid)
     recorded = time.monotonic()
     while not resp.is_closed(connection, _LOOK_EVERY_S):
         is_unused = locks.try_exclusive(held.users)

@@ -81,7 +81,7 @@ def case_of(namespace: str, run_id: str, known: Known, quarantined: Collection[s
     record = known.records.get(run_id)
     if record is None:
         # Read again for what is wrong with it.
-        content = profile.decode((yield from stored_runs.profile(namespace, run_id)))
+        content = profile.decode((yield from stored_runs.read_profile(namespace, run_id)))
         record = record_of(facts_of(run), content, known.names)
     read = {each.id for each in wanted}
     suite = run.suite or ""
@@ -102,13 +102,15 @@ def _budgets(namespace: str, record: RunRecord) -> Operation[Mapping[str, Budget
     """Read what a run's tests may take; of 200 runs before it, with 10,000 tests each, nobody asks."""
     if not record.has_budgets:
         return {}
-    return budgets_of(profile.decode((yield from stored_runs.profile(namespace, record.facts.id))))
+    return budgets_of(profile.decode((yield from stored_runs.read_profile(namespace, record.facts.id))))
 
 
 def _verdicts_before(namespace: str, before: Past) -> Operation[Verdicts | None]:
     """Read the verdicts of the newest run before: its branch's, else its base's, whose news are no branch's."""
     for earlier in (before.own, before.base):
-        judged = yield from stored_verdicts.which(namespace, [run.id for run in earlier[-LOOKED_AT:]])
+        judged = yield from stored_verdicts.filter_with_verdicts(
+            namespace, [run.id for run in earlier[-LOOKED_AT:]]
+        )
         if judged:
             return (yield from verdicts.of_run_if_any(namespace, judged[-1]))
     return None
@@ -248,7 +250,7 @@ def numbers(namespace: str, record: RunRecord, found: Sequence[Run]) -> Operatio
     labels = sorted(record.stats)[:MOST_NUMBERS]
     commands = [("LRANGE", keys.history(namespace, label), 0, MOST_POINTS - 1) for label in labels]
     replies = yield from send_reads(commands)
-    points = {label: query.points(label, reply) for label, reply in zip(labels, replies, strict=True)}
+    points = {label: query.parse_points(label, reply) for label, reply in zip(labels, replies, strict=True)}
     told = yield from tests.facts(namespace, [point for each in points.values() for point in each])
     return {label: _by_run(each, told, found) for label, each in points.items()}
 

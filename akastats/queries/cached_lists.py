@@ -32,16 +32,16 @@ class Seen(Generic[T]):
 def refresh(key: str, fetch: Fetch[T], namespace: str, seen: Seen[T]) -> Operation[Seen[T]]:
     """Return a list as it is now; `seen` itself where nothing has changed."""
     now = seen
-    changed = yield from indexes.changed(key, now.since)
+    changed = yield from indexes.read_changes(key, now.since)
     if now.since > (changed.newest or 0.0):
         # Flushed, or a server that came back from older data.
         now = Seen()
-        changed = yield from indexes.changed(key, now.since)
+        changed = yield from indexes.read_changes(key, now.since)
     while changed.members:
         now = _with(now, changed.members, (yield from fetch(namespace, list(changed.members))))
         if not changed.more:
             break
-        changed = yield from indexes.changed(key, now.since)
+        changed = yield from indexes.read_changes(key, now.since)
     if len(now.times) != changed.size:
         now = _without_older(now, changed.oldest or 0.0)
     if len(now.times) != changed.size and seen.since:

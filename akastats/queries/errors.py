@@ -51,7 +51,7 @@ def seen_now(namespace: str, seen: Seen[ListedError]) -> Operation[Seen[ListedEr
 def _fetch(namespace: str, fingerprints: Sequence[str]) -> Operation[Mapping[str, ListedError]]:
     found: dict[str, ListedError] = {}
     for at in range(0, len(fingerprints), RECORDS_A_READ):
-        stored = yield from indexes.error_fields(namespace, fingerprints[at : at + RECORDS_A_READ], LISTED)
+        stored = yield from indexes.read_error_fields(namespace, fingerprints[at : at + RECORDS_A_READ], LISTED)
         records = ((print_, error_records.unpack(fields)) for print_, fields in stored.items())
         found.update({print_: _listed(print_, record) for print_, record in records if record is not None})
     return found
@@ -115,11 +115,11 @@ class OneError:
 def one_error(namespace: str, fingerprint: str) -> Operation[OneError]:
     """Read one fingerprint; raises `NotFoundError` for an unknown one."""
     names = tuple(ErrorRecord.__dataclass_fields__)
-    found = yield from indexes.error_fields(namespace, [fingerprint], names)
+    found = yield from indexes.read_error_fields(namespace, [fingerprint], names)
     record = error_records.unpack(found[fingerprint])
     if record is None:
         raise NotFoundError(f"no failures with fingerprint {fingerprint[:100]!r}: unknown, or long gone")
-    origins = yield from runs.values(namespace, list(record.in_runs), ("branch", "commit"))
+    origins = yield from runs.read_fields(namespace, list(record.in_runs), ("branch", "commit"))
     in_runs = [
         InRun(run, started, origins[run].get("branch"), origins[run].get("commit"), count)
         for run, (started, count) in record.in_runs.items()

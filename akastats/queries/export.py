@@ -25,7 +25,7 @@ def of_run(namespace: str, run: Run) -> Operation[list[dict[str, Any]]]:
     """Read one run and its tests as rows, the run first; alone where there is no profile."""
     rows = [{"type": "run", **asdict(run)}]
     try:
-        content = profile.decode((yield from runs.profile(namespace, run.id)))
+        content = profile.decode((yield from runs.read_profile(namespace, run.id)))
     except NotFoundError:
         return rows
     for row in profile.rows(content["tests"]):
@@ -39,11 +39,11 @@ def of_labels(namespace: str, after: str = "") -> Operation[tuple[list[dict[str,
 
     That is empty at the end. Of a point's context it says run, outcome and error, where the plugin wrote it.
     """
-    labels, following = yield from query.label_page(namespace, "*", after, LABELS)
+    labels, following = yield from query.read_label_page(namespace, "*", after, LABELS)
     replies = yield from send_reads(
         [("LRANGE", keys.history(namespace, label), 0, POINTS - 1) for label in labels]
     )
-    points = [at for label, reply in zip(labels, replies, strict=True) for at in query.points(label, reply)]
+    points = [at for label, reply in zip(labels, replies, strict=True) for at in query.parse_points(label, reply)]
     facts = yield from tests.facts(namespace, points)
     rows = []
     for timestamp, label, value, context_id in points:

@@ -26,7 +26,7 @@ def page(namespace: str, prefix: str, q: str, after: str, size: int) -> Operatio
     found: list[str] = []
     for _ in range(STEPS):
         step = query.PAGE_LABELS if words else size + 1
-        members, after = yield from query.label_page(namespace, matcher, after, step, words)
+        members, after = yield from query.read_label_page(namespace, matcher, after, step, words)
         found += members
         if len(found) > size:
             return Labels(found[:size], found[size - 1])

@@ -21,11 +21,11 @@ def look(namespace: str, known: Mapping[str, Run]) -> Operation[dict[str, Run]]:
     ids = yield from send_reads(
         [("ZREVRANGE", running, 0, MAX_RUNNING - 1), ("ZREVRANGE", keys.runs(namespace), 0, NEWEST - 1)]
     )
-    followed = [stored_runs.name_of(member) for found in ids for member in found]
+    followed = [stored_runs.decode_member(member) for found in ids for member in found]
     followed += [run.id for run in known.values() if run.status == "running"]
     wanted = list(dict.fromkeys(followed))
     stored = yield from send_reads([("HGETALL", keys.run(namespace, run_id)) for run_id in wanted])
-    told = zip(wanted, map(stored_runs.fields, stored), strict=True)
+    told = zip(wanted, map(stored_runs.parse_run, stored), strict=True)
     return {run_id: run_of(fields) for run_id, fields in told if fields}
 
 

@@ -62,8 +62,8 @@ class OneTest:
 def one_test(namespace: str, nodeid: str, suite: str) -> Operation[OneTest]:
     """Read one test; raises `NotFoundError` for one without a history."""
     name = label("test", nodeid, suite)
-    points = yield from query.history(namespace, name, SEARCHED)
-    numbers = yield from query.summary(namespace, name)
+    points = yield from query.read_history(namespace, name, SEARCHED)
+    numbers = yield from query.read_summary(namespace, name)
     told = yield from facts(namespace, points)
     listed = _listed(name, points, told, numbers)
     if listed is None:
@@ -98,15 +98,17 @@ def _failures(
     """Read what a test failed with, the newest first, its attempts counted by fingerprint."""
     errors = Counter(told.get(point.context_id, {}).get("error", "") for point in points)
     ids = [id_ for id_ in errors if id_][:MAX_TRACEBACKS]
-    texts = yield from query.contexts(namespace, ids)
+    texts = yield from query.read_contexts(namespace, ids)
     grouped: dict[str, Failure] = {}
     for id_ in ids:
         failure = _failure(nodeid, id_, texts.get(id_), errors[id_])
         known = grouped.setdefault(failure.fingerprint or "", replace(failure, count=0))
         grouped[failure.fingerprint or ""] = replace(known, count=known.count + failure.count)
-    stored = yield from indexes.error_fields(namespace, [print_ for print_ in grouped if print_], ("first_seen",))
+    stored = yield from indexes.read_error_fields(
+        namespace, [print_ for print_ in grouped if print_], ("first_seen",)
+    )
     return [
-        replace(failure, first_seen=query.number(stored.get(print_, {}).get("first_seen")))
+        replace(failure, first_seen=query.parse_number(stored.get(print_, {}).get("first_seen")))
         for print_, failure in grouped.items()
     ]
 
@@ -123,7 +125,7 @@ def _failure(nodeid: str, error_id: str, stored: bytes | None, count: int) -> Fa
 
 def _profile(namespace: str, run_id: str) -> Operation[dict[str, Any] | None]:
     try:
-        return profile.decode((yield from runs.profile(namespace, run_id)))
+        return profile.decode((yield from runs.read_profile(namespace, run_id)))
     except NotFoundError:
         return None
 

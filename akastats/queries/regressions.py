@@ -125,7 +125,7 @@ def listed(
         return []
     said = acknowledgement_rules.by_series((yield from acknowledgements.current(namespace, days)))
     ends = dict.fromkeys(run for judged in changes for run in _runs_of(judged.change))
-    told = yield from runs.values(namespace, list(ends), ("commit",))
+    told = yield from runs.read_fields(namespace, list(ends), ("commit",))
     commits = {run: fields.get("commit") for run, fields in told.items()}
     return [_listed(judged, verdicts, commits, said) for judged in changes]
 

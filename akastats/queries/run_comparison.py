@@ -68,8 +68,8 @@ def compare(namespace: str, run_id: str, base_id: str) -> Operation[Compared]:
 
 def changes(namespace: str, run: Run, base: Run) -> Operation[Comparison]:
     """Return the differences of two runs; raises `NotFoundError` if one has no profile (any more)."""
-    now = profile.decode((yield from stored_runs.profile(namespace, run.id)))
-    before = profile.decode((yield from stored_runs.profile(namespace, base.id)))
+    now = profile.decode((yield from stored_runs.read_profile(namespace, run.id)))
+    before = profile.decode((yield from stored_runs.read_profile(namespace, base.id)))
     found = comparing.compare(comparing.verdicts(now), comparing.verdicts(before))
     return (yield from without_noise(namespace, run, base, found))
 

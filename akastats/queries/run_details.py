@@ -97,7 +97,7 @@ def _failing_so_far(namespace: str, run: Run) -> Operation[tuple[list[Failure], 
     """Read the failures of a run in progress; empty for a run that has ended."""
     if run.status != "running":
         return [], 0
-    stored = yield from runs.values(namespace, [run.id], (runs.FAILING,))
+    stored = yield from runs.read_fields(namespace, [run.id], (runs.FAILING,))
     text = stored[run.id].get(runs.FAILING, "")
     try:
         content = profile.decode_failing(text) if text else None
@@ -123,7 +123,7 @@ def _found_profile(namespace: str, run_id: str) -> Operation[dict[str, Any] | No
 
 def read_profile(namespace: str, run_id: str) -> Operation[dict[str, Any]]:
     """Read one run's profile; raises `NotFoundError` where there is none, or no longer."""
-    return profile.decode((yield from runs.profile(namespace, run_id)))
+    return profile.decode((yield from runs.read_profile(namespace, run_id)))
 
 
 def slowest(namespace: str, run: Run, word: str, size: int) -> Operation[list[Slow]]:
@@ -190,4 +190,4 @@ def _with_usual(slow: Slow, past: list[float]) -> Slow:
 def _newest(namespace: str, labels: Sequence[str], size: int) -> Operation[list[list[Stat]]]:
     """Read the newest points of several histories, in one round trip."""
     replies = yield from send_reads([("LRANGE", keys.history(namespace, label), 0, size - 1) for label in labels])
-    return [query.points(label, reply) for label, reply in zip(labels, replies, strict=True)]
+    return [query.parse_points(label, reply) for label, reply in zip(labels, replies, strict=True)]

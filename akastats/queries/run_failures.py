@@ -86,7 +86,9 @@ def failures(namespace: str, content: Mapping[str, Any], began: float) -> Operat
     """Read what a run that `began` then failed with; return it, and how many failing tests it does not name."""
     groups = grouped(content)
     shown = groups[:MAX_FAILURES]
-    stored = yield from query.contexts(namespace, sorted({group.error_id for group in shown if group.error_id}))
+    stored = yield from query.read_contexts(
+        namespace, sorted({group.error_id for group in shown if group.error_id})
+    )
     texts = {id_: text.decode(errors="replace") for id_, text in stored.items()}
     records = yield from _records(namespace, [group.fingerprint for group in shown if group.fingerprint])
     told = [_failure(each, texts.get(each.error_id), records.get(each.fingerprint), began) for each in shown]
@@ -96,7 +98,7 @@ def failures(namespace: str, content: Mapping[str, Any], began: float) -> Operat
 
 def _records(namespace: str, fingerprints: list[str]) -> Operation[dict[str, ErrorRecord]]:
     """Read what is known of failures over all runs, in one round trip; unknown ones are left out."""
-    stored = yield from indexes.error_fields(namespace, fingerprints, _KNOWN)
+    stored = yield from indexes.read_error_fields(namespace, fingerprints, _KNOWN)
     return {each: record for each, fields in stored.items() if (record := unpack(fields))}
 
 

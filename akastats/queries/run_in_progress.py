@@ -43,7 +43,9 @@ def results(namespace: str, run: Run) -> Operation[list[Result]]:
         replies = yield from send_reads(
             [("LRANGE", keys.history(namespace, each), 0, POINTS - 1) for each in some]
         )
-        points = [point for each, reply in zip(some, replies, strict=True) for point in query.points(each, reply)]
+        points = [
+            point for each, reply in zip(some, replies, strict=True) for point in query.parse_points(each, reply)
+        ]
         known = yield from tests.facts(namespace, points)
         own = [point for point in points if known.get(point.context_id, {}).get("run") == run.id]
         found += _newest(own, {id_: facts.get("outcome", "") for id_, facts in known.items()})

@@ -136,19 +136,19 @@ def page(
     A page may be short and not the last, where few of many runs pass.
     """
     wanted = {dimension: value for dimension, value in filters.items() if value}
-    found, following = yield from runs.matching(namespace, wanted, after, size, names)
+    found, following = yield from runs.find_runs(namespace, wanted, after, size, names)
     return Page([run_of(fields) for fields in found], following)
 
 
 def one(namespace: str, run_id: str) -> Operation[Run]:
     """Read one run; raises `NotFoundError` for one that is unknown or has expired."""
-    return run_of((yield from runs.run(namespace, run_id)))
+    return run_of((yield from runs.read_run(namespace, run_id)))
 
 
 def those_of(namespace: str, run_ids: Sequence[str]) -> Operation[list[Run]]:
     """Read some runs, without those that are unknown or have expired."""
     names = tuple(_STORED.get(name, name) for name in _FIELDS)
-    stored = yield from runs.values(namespace, run_ids, names)
+    stored = yield from runs.read_fields(namespace, run_ids, names)
     return [run_of(fields) for fields in stored.values() if "id" in fields]
 
 
@@ -213,7 +213,7 @@ MOST_COMMITS = 500
 
 def commits(namespace: str, run_ids: Sequence[str]) -> Operation[dict[str, str]]:
     """Read the commits of some runs, the first 500, in one round trip; those without one are left out."""
-    told = yield from runs.values(namespace, run_ids[:MOST_COMMITS], ("commit",))
+    told = yield from runs.read_fields(namespace, run_ids[:MOST_COMMITS], ("commit",))
     return {run_id: fields["commit"] for run_id, fields in told.items() if fields.get("commit")}
 
 

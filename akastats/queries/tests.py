@@ -64,7 +64,7 @@ def run_letters(namespace: str, ids: Iterable[str]) -> Operation[dict[str, tuple
     wanted = [id_ for id_ in ids if id_]
     told: dict[str, tuple[str, str]] = {}
     for at in range(0, len(wanted), CONTEXTS_A_READ):
-        contexts = yield from query.contexts(namespace, wanted[at : at + CONTEXTS_A_READ])
+        contexts = yield from query.read_contexts(namespace, wanted[at : at + CONTEXTS_A_READ])
         for id_, content in contexts.items():
             facts = facts_of(content)
             told[id_] = (facts.get("run", ""), LETTERS.get(facts.get("outcome", ""), UNKNOWN))
@@ -92,14 +92,14 @@ def attempts_of(entries: Iterable[bytes], known: Letters) -> list[rows.Attempt]:
             point.value if isfinite(point.value) else None,
             known.get(point.context_id, UNKNOWN),
         )
-        for point in query.points("", entries)
+        for point in query.parse_points("", entries)
     ]
 
 
 def facts(namespace: str, points: Iterable[Stat]) -> Operation[dict[str, dict[str, str]]]:
     """Read what the contexts of `points` say, by context id, in one round trip."""
     ids = list(dict.fromkeys(point.context_id for point in points if point.context_id))
-    contexts = yield from query.contexts(namespace, ids)
+    contexts = yield from query.read_contexts(namespace, ids)
     return {id_: facts_of(content) for id_, content in contexts.items()}
 
 
@@ -108,7 +108,7 @@ def history(namespace: str, nodeid: str, suite: str = "", size: int = 100) -> Op
 
     Raises `NotFoundError` for a test that has no history, or no longer.
     """
-    points = yield from query.history(namespace, label("test", nodeid, suite or ""), size)
+    points = yield from query.read_history(namespace, label("test", nodeid, suite or ""), size)
     if not points:
         within = f" in suite {suite!r}" if suite else ""
         raise NotFoundError(
@@ -118,7 +118,7 @@ def history(namespace: str, nodeid: str, suite: str = "", size: int = 100) -> Op
     known = yield from facts(namespace, points)
     told = [known.get(point.context_id, {}) for point in points]
     of_runs = list(dict.fromkeys(fact["run"] for fact in told if "run" in fact))
-    origins = yield from runs.values(namespace, of_runs, ("commit", "branch"))
+    origins = yield from runs.read_fields(namespace, of_runs, ("commit", "branch"))
     return _attempts(points, told, origins)
 
 

@@ -47,7 +47,7 @@ def seen_now(namespace: str, seen: Seen[Listed]) -> Operation[Seen[Listed]]:
 
 
 def _fetch(namespace: str, labels: Sequence[str]) -> Operation[Mapping[str, Listed]]:
-    rows = yield from indexes.rows(namespace, labels)
+    rows = yield from indexes.read_rows(namespace, labels)
     listed = (listed_of(label, test_rows.unpack(row)) for label, row in rows.items())
     return {each.label: each for each in listed if each is not None}
 
@@ -146,12 +146,12 @@ def _points_back_to(namespace: str, labels: Sequence[str], oldest: float) -> Ope
 
     GRID_POINTS of 50 tests are 6,000 replies, which take 40 ms to parse; 30 runs of a branch in two are 77 each.
     """
-    begun = yield from stored_runs.begun_since(namespace, oldest)
+    begun = yield from stored_runs.count_begun_since(namespace, oldest)
     size = min(begun + begun // 4 + 2, GRID_POINTS)
-    found = yield from indexes.newest_points(namespace, labels, size)
+    found = yield from indexes.read_newest_points(namespace, labels, size)
     longer = [label for label, each in found.items() if len(each) == size and time_of(each[-1]) > oldest]
     if longer and size < GRID_POINTS:
-        found.update((yield from indexes.newest_points(namespace, longer, GRID_POINTS)))
+        found.update((yield from indexes.read_newest_points(namespace, longer, GRID_POINTS)))
     return found
 
 

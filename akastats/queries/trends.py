@@ -97,8 +97,8 @@ def pass_rate(run: Run) -> float | None:
 def facets(namespace: str) -> Operation[Facets]:
     """Read by what the newest 1,000 runs can be told apart."""
     ids = yield from send_read("ZREVRANGE", keys.runs(namespace), 0, FACET_RUNS - 1)
-    found = yield from stored_runs.values(
-        namespace, [stored_runs.name_of(member) for member in ids], ("branch", "suite", "default_branch")
+    found = yield from stored_runs.read_fields(
+        namespace, [stored_runs.decode_member(member) for member in ids], ("branch", "suite", "default_branch")
     )
     total = yield from send_read("ZCARD", keys.index(namespace))
     branches = _each(found, "branch")

@@ -50,7 +50,7 @@ def _readable(stored: bytes) -> Verdicts | None:
 
 def of_run(namespace: str, run_id: str) -> Operation[Verdicts]:
     """Read what one run means; raises `NotFoundError` where nobody has judged it (yet), or nobody can read it."""
-    found = yield from stored_verdicts.stored(namespace, [run_id])
+    found = yield from stored_verdicts.read_verdicts(namespace, [run_id])
     if run_id not in found:
         raise NotFoundError(f"no verdicts of run {run_id[:100]!r}: unknown, expired, or not judged yet")
     verdicts = _readable(found[run_id])
@@ -63,7 +63,7 @@ def of_run(namespace: str, run_id: str) -> Operation[Verdicts]:
 
 def of_run_if_any(namespace: str, run_id: str) -> Operation[Verdicts | None]:
     """Read what one run means; `None` where nobody has judged it (yet), or this release cannot read it."""
-    found = yield from stored_verdicts.stored(namespace, [run_id])
+    found = yield from stored_verdicts.read_verdicts(namespace, [run_id])
     return _readable(found[run_id]) if run_id in found else None
 
 
@@ -121,7 +121,7 @@ def judged_runs(
         # There is no list of runs without a suite: others' stand between.
         ids = [run.id for run in counted if suite is None or (run.suite or "") == suite]
         # Verdicts of a large suite are some 100 KB, and mostly one is wanted.
-        judged = yield from stored_verdicts.which(namespace, ids)
+        judged = yield from stored_verdicts.filter_with_verdicts(namespace, ids)
         looked_at += len(counted)
         if judged or page.next is None or looked_at >= STEPS * STEP:
             return judged
@@ -151,5 +151,5 @@ def at_place(namespace: str, place: Place | None, suite: str | None, branch: str
 
 def told(namespace: str, verdicts: Verdicts) -> Operation[Told]:
     """Read what is to be told beside verdicts."""
-    fields = yield from stored_runs.values(namespace, [verdicts.run], ("started",))
+    fields = yield from stored_runs.read_fields(namespace, [verdicts.run], ("started",))
     return Told(verdicts, runs.run_of({"id": verdicts.run, **fields[verdicts.run]}).started)

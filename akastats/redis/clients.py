@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from akastats.config import without_credentials
+from akastats.config import remove_credentials
 from akastats.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -87,6 +87,6 @@ def _try_options(client: Any) -> None:
 
 def _unusable(url: str, error: Exception) -> ConfigError:
     return ConfigError(
-        f"cannot use the Redis URL {without_credentials(url)!r}: {type(error).__name__}; "
+        f"cannot use the Redis URL {remove_credentials(url)!r}: {type(error).__name__}; "
         "it reads redis://host:port/database, rediss:// or unix:///path"
     )

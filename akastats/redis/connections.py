@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
-from akastats.config import config, without_credentials
+from akastats.config import config, remove_credentials
 from akastats.errors import ConfigError
 from akastats.redis.attachment import check_client, check_loop, sends_once
 from akastats.redis.clients import connect, connect_async
@@ -115,14 +115,14 @@ class Connections(Generic[Client]):
             own.client, own.url = own.reusable(url) or self._connect(url), url
         elif redis_url not in (None, own.url):
             raise ConfigError(
-                f"{_cannot_open(redis_url)}: a connection to {without_credentials(own.url)} is open, with "
+                f"{_cannot_open(redis_url)}: a connection to {remove_credentials(own.url)} is open, with "
                 f"{own.users} user{'' if own.users == 1 else 's'}. Call close() first."
             )
         return own.client, own.client
 
 
 def _cannot_open(redis_url: str) -> str:
-    return f"cannot open a connection to {without_credentials(redis_url)}"
+    return f"cannot open a connection to {remove_credentials(redis_url)}"
 
 
 class SyncRedis(Connections["Redis"]):

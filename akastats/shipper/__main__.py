@@ -21,7 +21,7 @@ from typing import Any
 
 from akastats import config as configuration
 from akastats import embedded, redis
-from akastats.config import Config, without_credentials
+from akastats.config import Config, remove_credentials
 from akastats.delivery.analysing import Analyser, judge_late
 from akastats.delivery.analysing import told as told_of
 from akastats.delivery.checkout import Checkout
@@ -79,7 +79,7 @@ class Shipper:
         self._lifetime = lifetime
         self._client: Any = None
         self._reply_timeout_s = REPLY_TIMEOUT_S
-        self._state = State(server=without_credentials(config.redis_url))
+        self._state = State(server=remove_credentials(config.redis_url))
         # What a run is judged by is nobody's to wait for: its answers are no sign that the delivery gets on.
         self._judge = Analyser(config, self._try_execute)
         self._quarantine: Listed | None = None
@@ -362,7 +362,7 @@ def pauses() -> Iterator[float]:
 
 def locate(environ: dict[str, str]) -> tuple[Config, embedded.Lease | None]:
     """Return the configuration to deliver with, starting the embedded server if no URL is configured."""
-    config = configuration.read(environ)
+    config = configuration.read_environment(environ)
     directory = environ.get("AKA_STATS_EMBEDDED")
     if not directory:
         return config, None

@@ -47,7 +47,7 @@ class Lifetime:
 
     def has_died(self) -> bool:
         """Whether the process of the tests is gone."""
-        is_alive = detached.liveness(self._pid, self._mark)
+        is_alive = detached.check_liveness(self._pid, self._mark)
         if is_alive is not None:
             return not is_alive
         return self._has_lock and not any(map(is_locked, shipper_state.homes(self._spool)))

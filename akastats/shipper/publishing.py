@@ -29,7 +29,7 @@ STARTED_IN, ROOT = "AKA_STATS_STARTED_IN", "AKA_STATS_ROOT"
 def is_wanted(environ: Mapping[str, str]) -> bool:
     """Tell whether there is anybody to publish to, so that details need not be read for nobody."""
     is_github = environ.get("GITHUB_ACTIONS") == "true" or bool(environ.get("GITHUB_STEP_SUMMARY"))
-    return is_github and configuration.read(environ).forge != configuration.OFF
+    return is_github and configuration.read_environment(environ).forge != configuration.OFF
 
 
 def published(

@@ -45,6 +45,6 @@ def _against_past(
 ) -> dict[str, Any]:
     told = label(word, name, str(builder.header.get("suite", "")))
     began = float(builder.header.get("started", 0.0))
-    points = execute(query.history(config.namespace, told, PAST))
+    points = execute(query.read_history(config.namespace, told, PAST))
     past = [point.value for point in points if point.timestamp < began]
     return {"name": name, "seconds": seconds, "usual": median(past) if past else None, "points": len(past)}

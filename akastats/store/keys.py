@@ -94,12 +94,12 @@ def profile(namespace: str, run_id: str) -> str:
     return f"{namespace}::PROFILE::{run_id}"
 
 
-def unlisted(namespace: str) -> str:
+def pending_index(namespace: str) -> str:
     """Return the key of the runs that the lists do not tell of yet."""
     return f"{namespace}::UNLISTED"
 
 
-def listing(namespace: str) -> str:
+def index_lock(namespace: str) -> str:
     """Return the key that names the producer whose shipper indexes the runs of others."""
     return f"{namespace}::LISTING"
 
@@ -139,6 +139,6 @@ def quarantine(namespace: str) -> str:
     return f"{namespace}::QUARANTINE"
 
 
-def marks(namespace: str) -> str:
+def acknowledgements(namespace: str) -> str:
     """Return the key of what people say of slowdowns."""
     return f"{namespace}::MARKS"

@@ -11,7 +11,7 @@ from akastats.config import Config
 from akastats.model.points import text
 from akastats.records import Point
 from akastats.store import keys
-from akastats.store.requests import Argument, Operation, call
+from akastats.store.requests import Argument, Operation, call_script
 from akastats.store.scripts import PUSH
 
 # Another client's PING at p99: 12 ms with scripts of 100 labels, 45 with 500; throughput is the same. 80 keeps
@@ -85,7 +85,7 @@ class Batch:
     doubt_s: float | None = None
 
 
-def context_of(context: str | bytes | None, ttl_s: int = keys.LABEL_TTL_S) -> Context | None:
+def make_context(context: str | bytes | None, ttl_s: int = keys.LABEL_TTL_S) -> Context | None:
     """Return `context` as it is stored, under its md5; `None` for an empty one."""
     if not context:
         return None
@@ -93,13 +93,13 @@ def context_of(context: str | bytes | None, ttl_s: int = keys.LABEL_TTL_S) -> Co
     return Context(hashlib.md5(content, usedforsecurity=False).hexdigest(), content, ttl_s)
 
 
-def batches(points: Iterable[Point]) -> Iterator[tuple[Batch, list[Point]]]:
+def make_batches(points: Iterable[Point]) -> Iterator[tuple[Batch, list[Point]]]:
     """Yield batches, each with its points, grouped by label: a label that repeats costs its keys once."""
-    for part in split(points):
-        yield batch(part), part
+    for part in split_into_batches(points):
+        yield make_batch(part), part
 
 
-def split(points: Iterable[Point]) -> list[list[Point]]:
+def split_into_batches(points: Iterable[Point]) -> list[list[Point]]:
     """Return `points` in parts that make one batch each, a label's points side by side."""
     grouped: dict[str, list[Point]] = {}
     for point in points:
@@ -138,13 +138,13 @@ def _weight(points: Sequence[Point]) -> int:
     return 64 * len(points) + sum([len(point.context) for point in points if point.context])
 
 
-def batch(points: Iterable[Point]) -> Batch:
+def make_batch(points: Iterable[Point]) -> Batch:
     """Return one batch of `points`, each label's oldest first."""
     made, ids = Batch(), dict[str | bytes | None, str]()
     for timestamp, label, value, context in points:
         context_id = ids.get(context) if context else ""
         if context_id is None:
-            kept = context_of(context)
+            kept = make_context(context)
             context_id = kept.id if kept else ""
             ids[context] = context_id
             if kept:
@@ -160,7 +160,7 @@ def _time(entry: Entry) -> float:
     return entry.timestamp
 
 
-def apply(batch: Batch, config: Config) -> Operation[str]:
+def apply_batch(batch: Batch, config: Config) -> Operation[str]:
     """Apply a batch; return where the producer's cursor stands then (empty without a producer).
 
     A cursor that stands elsewhere than `batch.step.start` means that nothing was applied.
@@ -177,7 +177,7 @@ def apply(batch: Batch, config: Config) -> Operation[str]:
     _say_entries(batch, config.namespace, names, arguments)
     _say_contexts(batch, config.namespace, names, arguments)
     _say_run(batch.run, names, arguments)
-    _, cursor = yield from call(PUSH, names, arguments)
+    _, cursor = yield from call_script(PUSH, names, arguments)
     return cursor.decode() if isinstance(cursor, bytes) else str(cursor)
 
 
@@ -186,10 +186,10 @@ def _say_entries(batch: Batch, namespace: str, names: list[str], arguments: list
     arguments.append(len(reported))
     for label, entries in reported:
         names += keys.label(namespace, label)
-        arguments.append("\n".join(map(line, entries)))
+        arguments.append("\n".join(map(encode_entry, entries)))
 
 
-def line(entry: Entry) -> str:
+def encode_entry(entry: Entry) -> str:
     """Return an entry as it is stored."""
     return f"{text(entry.timestamp)};{text(entry.value)};{entry.context_id}"
 

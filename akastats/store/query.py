@@ -17,7 +17,7 @@ LABELS_PER_MGET = 125
 PAGE_LABELS = 1000
 
 
-def number(stored: bytes | None) -> float | None:
+def parse_number(stored: bytes | None) -> float | None:
     """Return a stored number; `None` for an absent one and for the nan of an older writer."""
     try:
         value = float(stored or b"nan")
@@ -26,15 +26,15 @@ def number(stored: bytes | None) -> float | None:
     return value if abs(value) < float("inf") else None
 
 
-def summary(namespace: str, label: str) -> Operation[Summary]:
+def read_summary(namespace: str, label: str) -> Operation[Summary]:
     """Read one label's numbers in one round trip; raise `NotFoundError` for an unknown label."""
-    found = (yield from summaries(namespace, [label])).get(label)
+    found = (yield from read_summaries(namespace, [label])).get(label)
     if found is None:
         raise NotFoundError(f"no statistics for label {label[:200]!r} in namespace {namespace!r}")
     return found
 
 
-def summaries(namespace: str, labels: Iterable[str]) -> Operation[dict[str, Summary]]:
+def read_summaries(namespace: str, labels: Iterable[str]) -> Operation[dict[str, Summary]]:
     """Read the numbers of several labels in one round trip; unknown ones are left out."""
     wanted = list(labels)
     chunks = [wanted[at : at + LABELS_PER_MGET] for at in range(0, len(wanted), LABELS_PER_MGET)]
@@ -57,7 +57,7 @@ def _summary(stored: list[bytes | None]) -> Summary:
     except (TypeError, ValueError):
         numbers = [nan]
     # A sum is finite unless one of them is not, or they are huge: then each is looked at.
-    return Summary(*numbers) if isfinite(sum(numbers)) else Summary(*map(number, stored))
+    return Summary(*numbers) if isfinite(sum(numbers)) else Summary(*map(parse_number, stored))
 
 
 def _number_keys(namespace: str, labels: Iterable[str]) -> list[str]:
@@ -65,21 +65,21 @@ def _number_keys(namespace: str, labels: Iterable[str]) -> list[str]:
     return [start + label for label in labels for start in starts]
 
 
-def history(namespace: str, label: str, size: int) -> Operation[list[Stat]]:
+def read_history(namespace: str, label: str, size: int) -> Operation[list[Stat]]:
     """Read the newest `size` points of a label, newest first; empty for an unknown label."""
     if size < 1:
         # To LRANGE, 0 would be all points, and -1 all but the oldest.
         return []
     entries = yield from send_read("LRANGE", keys.history(namespace, label), 0, size - 1)
-    return points(label, entries)
+    return parse_points(label, entries)
 
 
-def points(label: str, entries: Iterable[bytes]) -> list[Stat]:
+def parse_points(label: str, entries: Iterable[bytes]) -> list[Stat]:
     """Return stored history entries in their order; what cannot be read as one is left out."""
-    return [found for found in (point(label, entry) for entry in entries) if found is not None]
+    return [found for found in (parse_point(label, entry) for entry in entries) if found is not None]
 
 
-def point(label: str, entry: bytes) -> Stat | None:
+def parse_point(label: str, entry: bytes) -> Stat | None:
     """Return one stored history entry, `timestamp;value;context_id`; older writers may leave out the last.
 
     `None` for what has no finite timestamp; a value of text, which 21.2.5 kept of a push it then refused, is nan.
@@ -100,7 +100,7 @@ def _value(text: str) -> float:
         return nan
 
 
-def contexts(namespace: str, ids: Iterable[str]) -> Operation[dict[str, bytes]]:
+def read_contexts(namespace: str, ids: Iterable[str]) -> Operation[dict[str, bytes]]:
     """Read contexts by id, exactly as stored; those unknown or expired are left out."""
     wanted = list(ids)
     if not wanted:
@@ -109,7 +109,7 @@ def contexts(namespace: str, ids: Iterable[str]) -> Operation[dict[str, bytes]]:
     return {id_: bytes(content) for id_, content in zip(wanted, stored, strict=True) if content is not None}
 
 
-def contexts_size(namespace: str, ids: Iterable[str]) -> Operation[int]:
+def read_contexts_size(namespace: str, ids: Iterable[str]) -> Operation[int]:
     """Read how many bytes the contexts with these ids have together."""
     sizes: list[int] = yield from send_reads([("STRLEN", keys.context(namespace, id_)) for id_ in ids])
     return sum(sizes)
@@ -147,7 +147,7 @@ def reindex(namespace: str) -> Operation[int]:
             return added
 
 
-def label_page(
+def read_label_page(
     namespace: str, matcher: str = "*", after: str = "", size: int = PAGE_LABELS, words: Sequence[str] = ()
 ) -> Operation[tuple[list[str], str]]:
     """Read one page of live labels that match a glob, in byte order after `after`.

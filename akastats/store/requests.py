@@ -48,7 +48,7 @@ def send_writes(*commands: Command) -> Operation[list[Any]]:
     return (yield Request(commands, writes=True))
 
 
-def call(script: Script, keys: Sequence[str], arguments: Sequence[Argument]) -> Operation[Any]:
+def call_script(script: Script, keys: Sequence[str], arguments: Sequence[Argument]) -> Operation[Any]:
     """Run a script by its SHA-1, with its text where the server has not seen it yet."""
     rest = (len(keys), *keys, *arguments)
     try:

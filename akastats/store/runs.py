@@ -11,7 +11,7 @@ from akastats.errors import NotFoundError
 from akastats.store import keys
 from akastats.store.push import CURSOR_TTL_S, RunChange, Write
 from akastats.store.requests import Command, Operation, send_read, send_reads, send_writes
-from akastats.store.server import clock
+from akastats.store.server import read_time
 
 DAY_S = 86_400
 
@@ -40,7 +40,7 @@ UNFINISHED = ("running", "crashed")
 STATUSES = (*UNFINISHED, "passed", "failed", "interrupted", "empty")
 
 
-def started(fields: dict[str, Any], config: Config) -> RunChange:
+def build_start(fields: dict[str, Any], config: Config) -> RunChange:
     """Return what the beginning of a run changes: nothing, if the run is known already."""
     return _change(fields | {"status": "running"}, config, replaceable="", profile=None)
 
@@ -53,14 +53,14 @@ FAILING = "failing"
 DIED_IN = "died_in"
 
 
-def went_on(run_id: str, fields: dict[str, Any], config: Config) -> RunChange:
+def build_progress(run_id: str, fields: dict[str, Any], config: Config) -> RunChange:
     """Return what is told of a run while it goes on: some fields, and nothing once anybody has told its end."""
     key = keys.run(config.namespace, run_id)
     flat = [part for name, value in fields.items() for part in (name, _text(value))]
     return RunChange(key, "running", (Write("HSET", key, tuple(flat)),))
 
 
-def finished(fields: dict[str, Any], config: Config, profile: bytes) -> RunChange:
+def build_end(fields: dict[str, Any], config: Config, profile: bytes) -> RunChange:
     """Return what the end of a run changes; `fields["status"]` is its final one, or `crashed`."""
     final = fields["status"] != "crashed"
     replaceable = " ".join([*UNFINISHED, fields["status"]] if final else UNFINISHED)
@@ -70,17 +70,17 @@ def finished(fields: dict[str, Any], config: Config, profile: bytes) -> RunChang
     return replace(change, writes=(*change.writes, Write("HDEL", change.key, outdated)))
 
 
-def merged(fields: dict[str, Any], config: Config, profile: bytes | None) -> RunChange:
+def build_merge(fields: dict[str, Any], config: Config, profile: bytes | None) -> RunChange:
     """Return the changes that add a run of another server; `profile` is `None` if it has expired there."""
     if profile is not None:
-        return finished(fields, config, profile)
+        return build_end(fields, config, profile)
     replaceable = " ".join(UNFINISHED)
     return _change(fields, config, replaceable, None)
 
 
 def _unlisted(namespace: str, run_id: str) -> list[Write]:
     """Return what has a run's tests and errors listed: by whoever delivered it, or the next who looks."""
-    key = keys.unlisted(namespace)
+    key = keys.pending_index(namespace)
     return [Write("ZADD", key, (SERVER_TIME, run_id)), Write("EXPIRE", key, (UNLISTED_TTL_S,))]
 
 
@@ -115,12 +115,12 @@ def prune_profiles(config: Config) -> Operation[int]:
 
     Runs that are dated ahead of the server do not count: they would take the places of all others for years.
     """
-    latest = (yield from clock()) + CLOCK_SKEW_S
+    latest = (yield from read_time()) + CLOCK_SKEW_S
     key = keys.runs(config.namespace)
     found = yield from send_read("ZREVRANGEBYSCORE", key, repr(latest), "-inf", "LIMIT", config.profiles, 100)
     if not found:
         return 0
-    names = [keys.profile(config.namespace, name_of(member)) for member in found]
+    names = [keys.profile(config.namespace, decode_member(member)) for member in found]
     (removed,) = yield from send_writes(("UNLINK", *names))
     return int(removed)
 
@@ -131,8 +131,8 @@ def prune(config: Config, run_id: str) -> Operation[int]:
     A record expires by the server's clock, `run_days` after it was last written. Of each set at most a hundred
     members that are dated before that are looked at, and a hundred that are dated ahead of the server.
     """
-    namespace, now = config.namespace, (yield from clock())
-    stored = (yield from values(namespace, [run_id], DIMENSIONS))[run_id]
+    namespace, now = config.namespace, (yield from read_time())
+    stored = (yield from read_fields(namespace, [run_id], DIMENSIONS))[run_id]
     listing = [keys.runs(namespace, by, value) for by, value in stored.items() if value]
     listing += [keys.runs(namespace), *(keys.runs(namespace, "status", status) for status in STATUSES)]
     removed = 0
@@ -151,7 +151,7 @@ def _prune(namespace: str, listing: Sequence[str], low: str, high: str, now: flo
     ]
     found = yield from send_reads(ranges)
     members = list(dict.fromkeys(member for range_ in found for member in range_))
-    exist = yield from send_reads([("EXISTS", keys.run(namespace, name_of(member))) for member in members])
+    exist = yield from send_reads([("EXISTS", keys.run(namespace, decode_member(member))) for member in members])
     gone = {member for member, exists in zip(members, exist, strict=True) if not exists}
     outlived = [
         (name, [each for each in range_ if each in gone]) for name, range_ in zip(listing, found, strict=True)
@@ -160,13 +160,13 @@ def _prune(namespace: str, listing: Sequence[str], low: str, high: str, now: flo
     return sum(map(int, (yield from send_writes(*removals)))) if removals else 0
 
 
-def cursor(namespace: str, producer: str) -> Operation[str]:
+def read_cursor(namespace: str, producer: str) -> Operation[str]:
     """Read how far a producer has been applied; `0` if not at all."""
     stands = yield from send_read("GET", keys.cursor(namespace, producer))
     return stands.decode() if stands else "0"
 
 
-def cursor_rested(namespace: str, producer: str) -> Operation[float]:
+def read_cursor_age(namespace: str, producer: str) -> Operation[float]:
     """Read for how long, in seconds, a producer's cursor has not moved; 0 where there is none."""
     left = yield from send_read("TTL", keys.cursor(namespace, producer))
     return max(0.0, float(CURSOR_TTL_S - int(left))) if int(left) >= 0 else 0.0
@@ -179,7 +179,7 @@ class Position(NamedTuple):
     run_id: str
 
 
-def matching(
+def find_runs(
     namespace: str, wanted: Mapping[str, str], after: Position | None, size: int, names: Sequence[str] = ()
 ) -> Operation[tuple[list[dict[str, str]], Position | None]]:
     """Read the newest runs behind `after` that have every value in `wanted` (dimension to value).
@@ -194,7 +194,7 @@ def matching(
     found: list[tuple[Position, dict[str, str]]] = []
     for _ in range(STEPS):
         seen = yield from send_read("ZREVRANGE", base, start, start + width - 1, "WITHSCORES")
-        positions = [Position(score, member) for member, score in scored(seen)]
+        positions = [Position(score, member) for member, score in parse_scores(seen)]
         found += yield from _passing(
             namespace, others, [at for at in positions if after is None or at < after], names
         )
@@ -217,7 +217,7 @@ def _rank_behind(base: str, after: Position | None) -> Operation[int]:
     return int(later) if rank is None else int(rank) + 1
 
 
-def begun_since(namespace: str, started: float) -> Operation[int]:
+def count_begun_since(namespace: str, started: float) -> Operation[int]:
     """Read how many runs have begun at a time or later."""
     return int((yield from send_read("ZCOUNT", keys.runs(namespace), repr(started), "+inf")))
 
@@ -241,13 +241,15 @@ def _passing(
     scores = yield from send_reads([("ZMSCORE", name, *ids) for name in others])
     passing = [at for at, *found in zip(positions, *scores, strict=True) if None not in found]
     if names:
-        told = yield from values(namespace, [at.run_id for at in passing], names)
+        told = yield from read_fields(namespace, [at.run_id for at in passing], names)
         return [(at, told[at.run_id]) for at in passing if "id" in told[at.run_id]]
     hashes = yield from send_reads([("HGETALL", keys.run(namespace, at.run_id)) for at in passing])
-    return [(at, found) for at, found in zip(passing, map(fields, hashes), strict=True) if found]
+    return [(at, found) for at, found in zip(passing, map(parse_run, hashes), strict=True) if found]
 
 
-def values(namespace: str, run_ids: Sequence[str], names: Sequence[str]) -> Operation[dict[str, dict[str, str]]]:
+def read_fields(
+    namespace: str, run_ids: Sequence[str], names: Sequence[str]
+) -> Operation[dict[str, dict[str, str]]]:
     """Read some fields of several runs in one round trip; absent ones are left out."""
     replies = yield from send_reads([("HMGET", keys.run(namespace, run_id), *names) for run_id in run_ids])
     return {
@@ -256,33 +258,33 @@ def values(namespace: str, run_ids: Sequence[str], names: Sequence[str]) -> Oper
     }
 
 
-def name_of(member: bytes) -> str:
+def decode_member(member: bytes) -> str:
     """Return a member of a set, or the name of a field: what is no UTF-8 is spelled out, and so names nothing."""
     return member.decode(errors="backslashreplace")
 
 
-def scored(reply: list[Any]) -> list[tuple[str, float]]:
+def parse_scores(reply: list[Any]) -> list[tuple[str, float]]:
     """Return members with scores: flat in RESP2, pairs in RESP3 and through redis-py's own parsing."""
     flat = [part for item in reply for part in (item if isinstance(item, (list, tuple)) else (item,))]
-    return [(name_of(member), float(score)) for member, score in zip(flat[::2], flat[1::2], strict=True)]
+    return [(decode_member(member), float(score)) for member, score in zip(flat[::2], flat[1::2], strict=True)]
 
 
-def fields(stored: Any) -> dict[str, str]:
+def parse_run(stored: Any) -> dict[str, str]:
     """Return a stored run as text, empty where there is none, or something that has no id and so is none."""
     flat = stored if isinstance(stored, dict) else dict(zip(stored[::2], stored[1::2], strict=True))
-    told = {name_of(name): value.decode(errors="replace") for name, value in flat.items()}
+    told = {decode_member(name): value.decode(errors="replace") for name, value in flat.items()}
     return told if "id" in told else {}
 
 
-def run(namespace: str, run_id: str) -> Operation[dict[str, str]]:
+def read_run(namespace: str, run_id: str) -> Operation[dict[str, str]]:
     """Read one run; raises `NotFoundError` for one that is unknown or has expired."""
-    stored = fields((yield from send_read("HGETALL", keys.run(namespace, run_id))))
+    stored = parse_run((yield from send_read("HGETALL", keys.run(namespace, run_id))))
     if not stored:
         raise NotFoundError(f"no run {run_id[:100]!r} in namespace {namespace!r}: unknown, or expired")
     return stored
 
 
-def profile(namespace: str, run_id: str) -> Operation[bytes]:
+def read_profile(namespace: str, run_id: str) -> Operation[bytes]:
     """Read one run's profile as stored; raises `NotFoundError` where there is none any more."""
     stored = yield from send_read("GET", keys.profile(namespace, run_id))
     if stored is None:

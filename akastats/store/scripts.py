@@ -16,14 +16,14 @@ class Script:
     sha: str
 
 
-def load(name: str) -> Script:
+def load_script(name: str) -> Script:
     """Load `lua/<name>.lua` from this package."""
     source = (Path(__file__).parent / "lua" / f"{name}.lua").read_bytes()
     return Script(name, source, hashlib.sha1(source, usedforsecurity=False).hexdigest())
 
 
-PUSH = load("push")
-LIST = load("list")
-FILE_ERROR = load("file_error")
-UNLIST = load("unlist")
-QUARANTINE = load("quarantine")
+PUSH = load_script("push")
+STORE_ROWS = load_script("list")
+STORE_ERROR = load_script("file_error")
+REMOVE_PENDING = load_script("unlist")
+QUARANTINE = load_script("quarantine")

@@ -23,7 +23,7 @@ class Server(NamedTuple):
 def identify() -> Operation[Server]:
     """Ask which server this is, in one round trip."""
     # redis-py turns this one reply into a dict, whatever else it leaves undecoded.
-    return server_of((yield from send_read("INFO", "server")))
+    return parse_server((yield from send_read("INFO", "server")))
 
 
 def identify_single(namespace: str) -> Operation[Server]:
@@ -33,14 +33,14 @@ def identify_single(namespace: str) -> Operation[Server]:
     return server
 
 
-def server_of(found: dict[str, Any]) -> Server:
+def parse_server(found: dict[str, Any]) -> Server:
     """Return what a server's INFO says it is."""
     if "valkey_version" in found:
         return Server("valkey", str(found["valkey_version"]))
     return Server("redis", str(found["redis_version"]))
 
 
-def clock() -> Operation[float]:
+def read_time() -> Operation[float]:
     """Ask what time it is, in epoch seconds: a machine's own clock may be wrong by a day."""
     seconds, microseconds = yield from send_read("TIME")
     return float(seconds) + float(microseconds) / 1e6
@@ -65,7 +65,7 @@ class Health:
         return tuple(int(part) for part in self.version.split(".") if part.isdigit())
 
 
-def evicts() -> Operation[bool]:
+def check_eviction() -> Operation[bool]:
     """Return whether a server evicts keys when its memory is full, or has done so; true if it is unknown."""
     try:
         memory, stats = yield from send_reads([("INFO", "memory"), ("INFO", "stats")])
@@ -74,7 +74,7 @@ def evicts() -> Operation[bool]:
     return memory.get("maxmemory_policy") != NO_EVICTION or int(stats.get("evicted_keys", 0)) > 0
 
 
-def health() -> Operation[Health]:
+def read_health() -> Operation[Health]:
     """Ask how a server keeps data; what it may not tell is `unknown`."""
     found = yield from send_read("INFO")
     snapshots = yield from _snapshots()
@@ -83,7 +83,7 @@ def health() -> Operation[Health]:
     unsure = "unknown" if snapshots is None else "none"
     failed = [found.get("aof_last_write_status"), found.get("rdb_last_bgsave_status") if snapshots else "ok"]
     return Health(
-        *server_of(found),
+        *parse_server(found),
         persistence=" and ".join(kinds) or unsure,
         eviction=str(found.get("maxmemory_policy", "unknown")),
         max_memory=int(found.get("maxmemory", 0)),

@@ -19,14 +19,14 @@ class Stored:
 
 def stored(namespace: str) -> Operation[Stored]:
     """Read all marks, in one round trip."""
-    (seconds, _), reply = yield from send_reads([("TIME",), ("HGETALL", keys.marks(namespace))])
+    (seconds, _), reply = yield from send_reads([("TIME",), ("HGETALL", keys.acknowledgements(namespace))])
     entries = reply if isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2], strict=True))
     return Stored({id_.decode(errors="replace"): bytes(entry) for id_, entry in entries.items()}, float(seconds))
 
 
 def put(namespace: str, id_: str, packed: bytes, gone: Sequence[str], ttl_s: int) -> Operation[None]:
     """Store the mark of one change and remove those that are `gone`; all live for `ttl_s` seconds from now on."""
-    key = keys.marks(namespace)
+    key = keys.acknowledgements(namespace)
     others = [other for other in gone if other != id_]
     removal = [("HDEL", key, *others)] if others else []
     yield from send_writes(("HSET", key, id_, packed), *removal, ("EXPIRE", key, ttl_s))
@@ -36,5 +36,5 @@ def remove(namespace: str, ids: Sequence[str]) -> Operation[int]:
     """Remove the marks of some changes; return how many there were."""
     if not ids:
         return 0
-    (removed,) = yield from send_writes(("HDEL", keys.marks(namespace), *ids))
+    (removed,) = yield from send_writes(("HDEL", keys.acknowledgements(namespace), *ids))
     return int(removed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from akastats.store import keys
-from akastats.store.requests import Operation, call, send_reads, send_writes
+from akastats.store.requests import Operation, call_script, send_reads, send_writes
 from akastats.store.scripts import QUARANTINE
 
 #: Everyone who runs tests reads all of them: so many are some 300 KB.
@@ -48,7 +48,7 @@ def known(namespace: str, label: str) -> Operation[Known]:
 def put(namespace: str, label: str, packed: bytes) -> Operation[bool]:
     """Put a test into quarantine and those out whose time is over; tell whether there was room."""
     arguments = (label, packed, MAX_ENTRIES, TTL_S)
-    return bool((yield from call(QUARANTINE, [keys.quarantine(namespace)], arguments)))
+    return bool((yield from call_script(QUARANTINE, [keys.quarantine(namespace)], arguments)))
 
 
 def remove(namespace: str, label: str) -> Operation[bool]:

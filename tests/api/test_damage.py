@@ -283,7 +283,9 @@ def test_a_damaged_mark_is_none(known, ask, redis_client, new):
     made = json.loads(
         acknowledgement_rules.pack(acknowledgement_rules.mark_of_change(change, "noise", "x", time.time()))
     )
-    redis_client.hset(keys.marks(NAMESPACE), acknowledgement_rules.id_of(change), json.dumps(made | new))
+    redis_client.hset(
+        keys.acknowledgements(NAMESPACE), acknowledgement_rules.id_of(change), json.dumps(made | new)
+    )
 
     (found,) = ask("GET", "/api/v1/regressions").json()["items"]
     put = ask("PUT", f"/api/v1/regressions/{acknowledgement_rules.id_of(change)}/mark", json={"mark": "noise"})

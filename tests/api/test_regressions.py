@@ -35,7 +35,7 @@ def put_mark(client: Redis, id_: str, *, age_s: float = 0.0, at: int = 5) -> Non
     """Store a mark about `LABEL` that was made so long ago."""
     since = client.time()[0] - age_s
     made = acknowledgement_rules.mark_of_change(change(LABEL, at), "noise", "why", since)
-    client.hset(keys.marks(NAMESPACE), id_, acknowledgement_rules.pack(made))
+    client.hset(keys.acknowledgements(NAMESPACE), id_, acknowledgement_rules.pack(made))
 
 
 def test_a_change_in_full(ask, redis_client):
@@ -165,12 +165,12 @@ def test_a_mark_stays_while_the_likeliest_run_shifts(ask, redis_client):
 
     seen = mark_of(ask)
     ask("PUT", there, json={"mark": "expected"})
-    replaced = redis_client.hlen(keys.marks(NAMESPACE)), mark_of(ask)["mark"]
+    replaced = redis_client.hlen(keys.acknowledgements(NAMESPACE)), mark_of(ask)["mark"]
     ask("DELETE", there)
 
     assert "noise" == seen["mark"]
     assert (1, "expected") == replaced
-    assert (0, None) == (redis_client.hlen(keys.marks(NAMESPACE)), mark_of(ask))
+    assert (0, None) == (redis_client.hlen(keys.acknowledgements(NAMESPACE)), mark_of(ask))
 
 
 def test_a_mark_is_taken_back_under_the_name_it_was_made_by(ask, redis_client):
@@ -178,7 +178,7 @@ def test_a_mark_is_taken_back_under_the_name_it_was_made_by(ask, redis_client):
     put_mark(redis_client, ID)
 
     assert 204 == ask("DELETE", MARK).status_code
-    assert {} == redis_client.hgetall(keys.marks(NAMESPACE))
+    assert {} == redis_client.hgetall(keys.acknowledgements(NAMESPACE))
 
 
 def test_a_change_without_a_mark_has_none_to_take_back(ask, redis_client):
@@ -196,7 +196,7 @@ def test_a_change_that_no_verdict_tells_of_is_a_404(ask, redis_client, method, q
 
     answer = ask(method, MARK + query, json=NOISE if method == "PUT" else None)
 
-    assert (404, 0) == (answer.status_code, redis_client.exists(keys.marks(NAMESPACE)))
+    assert (404, 0) == (answer.status_code, redis_client.exists(keys.acknowledgements(NAMESPACE)))
 
 
 def test_the_run_whose_verdicts_tell_of_a_change_can_be_named(ask, redis_client):
@@ -217,14 +217,14 @@ def test_marks_live_as_long_as_runs(ask, redis_client):
     config.use(Config(redis_url=config.redis_url, run_days=10))
     put_verdicts(redis_client, 6, changes=(changed(LABEL, 5), changed("rows", 5)))
     put_mark(redis_client, ID, age_s=11 * DAY_S)
-    redis_client.hset(keys.marks(NAMESPACE), "of another release", "{}")
+    redis_client.hset(keys.acknowledgements(NAMESPACE), "of another release", "{}")
     outlived = mark_of(ask)
 
     ask("PUT", f"/api/v1/regressions/{id_of(change('rows', 5))}/mark", json=NOISE)
 
     assert outlived is None
-    assert [id_of(change("rows", 5)).encode()] == redis_client.hkeys(keys.marks(NAMESPACE))
-    assert 10 * DAY_S == pytest.approx(redis_client.ttl(keys.marks(NAMESPACE)), abs=10)
+    assert [id_of(change("rows", 5)).encode()] == redis_client.hkeys(keys.acknowledgements(NAMESPACE))
+    assert 10 * DAY_S == pytest.approx(redis_client.ttl(keys.acknowledgements(NAMESPACE)), abs=10)
 
 
 def test_so_many_marks_are_kept_and_no_more(ask, redis_client):
@@ -235,8 +235,8 @@ def test_so_many_marks_are_kept_and_no_more(ask, redis_client):
 
     ask("PUT", MARK, json=NOISE)
 
-    assert MOST_MARKS == redis_client.hlen(keys.marks(NAMESPACE))
-    assert not redis_client.hexists(keys.marks(NAMESPACE), f"{MOST_MARKS - 1:04d}")
+    assert MOST_MARKS == redis_client.hlen(keys.acknowledgements(NAMESPACE))
+    assert not redis_client.hexists(keys.acknowledgements(NAMESPACE), f"{MOST_MARKS - 1:04d}")
 
 
 @pytest.mark.parametrize(
@@ -263,7 +263,7 @@ def test_what_is_no_mark_is_refused(ask, redis_client, body, field):
     answer = ask("PUT", MARK, content=body)
 
     assert (422, field) == (answer.status_code, answer.json()["field"])
-    assert 0 == redis_client.exists(keys.marks(NAMESPACE))
+    assert 0 == redis_client.exists(keys.acknowledgements(NAMESPACE))
 
 
 def test_a_body_beyond_its_limit_is_refused(ask, redis_client):
@@ -284,7 +284,7 @@ def test_only_who_may_write_marks(redis_client, server, method, scopes, status):
     answer = ask_as(create_app(), method, LAN, MARK, headers=bearer(TOKEN), content=body)
 
     assert (status // 100, status == 403) == (answer.status_code // 100, answer.status_code == 403)
-    assert (status == 200 and method == "PUT") == redis_client.exists(keys.marks(NAMESPACE))
+    assert (status == 200 and method == "PUT") == redis_client.exists(keys.acknowledgements(NAMESPACE))
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])

@@ -268,8 +268,8 @@ def test_a_context_opens_in_place(serve, window, recorded, address):
 
     with redis.connect(recorded) as client:
         odd = Point(time.time(), "odd", 1.0, '{"run": {"toString": 1}}')
-        bare = push.batch([Point(time.time(), "bare", 1.0), odd])
-        redis.run(push.apply(bare, Config(redis_url=recorded, namespace="BARE")), client, client)
+        bare = push.make_batch([Point(time.time(), "bare", 1.0), odd])
+        redis.run(push.apply_batch(bare, Config(redis_url=recorded, namespace="BARE")), client, client)
     view = window(serve("BARE"))
 
     expect(view.go("/stats?label=bare").locator("main th")).to_have_text(["When", "Value"])

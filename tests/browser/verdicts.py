@@ -19,7 +19,7 @@ from akastats.model.verdicts import (
     pack,
 )
 from akastats.store.requests import Operation
-from akastats.store.verdicts import store
+from akastats.store.verdicts import store_verdicts
 from tests.telling import deliver, spool
 
 NAMESPACE = "JUDGED"
@@ -162,7 +162,7 @@ def fill(url: str, directory: Path) -> None:
 
 def put(url: str, verdicts: Verdicts, namespace: str = NAMESPACE) -> None:
     """Store verdicts."""
-    execute(url, store(namespace, verdicts.run, pack(verdicts), 30 * DAY_S))
+    execute(url, store_verdicts(namespace, verdicts.run, pack(verdicts), 30 * DAY_S))
 
 
 def few(namespace_run: str) -> Verdicts:

@@ -137,7 +137,7 @@ def test_spools_that_wait_are_told(akastats, project, server):
     """Delivered, going on, waiting, somebody else's, unreadable: each is known by its own word."""
     spools = project / ".akastats" / "spool"
     ours = {"destination": {"server": server.replace("unix://", "unix:"), "namespace": "AKA-STATS"}}
-    alive = {"pid": os.getpid(), "pid_mark": detached.start_mark(os.getpid())}
+    alive = {"pid": os.getpid(), "pid_mark": detached.read_start_time(os.getpid())}
     deliver(spool(spools, run_id="20231114T000000000-000001", **ours), server)
     spool(spools, run_id="20231114T000000000-000002", ended=False, **alive, **ours)
     spool(spools, run_id="20231114T000000000-000003", **ours)

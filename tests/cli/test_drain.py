@@ -193,7 +193,7 @@ def test_a_run_that_was_killed_becomes_crashed(akastats, spools, server):
 
 def test_a_run_that_goes_on_is_not_ended(akastats, spools, server):
     """What it has written is delivered, and it stays running."""
-    alive = {"pid": os.getpid(), "pid_mark": detached.start_mark(os.getpid())}
+    alive = {"pid": os.getpid(), "pid_mark": detached.read_start_time(os.getpid())}
     spool(spools, TESTS, ended=False, destination={"server": server, "namespace": "AKA-STATS"}, **alive)
 
     (item,) = akastats("drain", "--json").json["items"]

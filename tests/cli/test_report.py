@@ -223,7 +223,9 @@ def test_what_is_said_to_be_noise_is_no_news(akastats, run_id, judge, redis_clie
     assert "#### Newly slower: 1" in akastats("report").out
 
     redis_client.hset(
-        keys.marks("AKA-STATS"), "id", pack(mark_of_change(slower, "noise", "it hops", redis_client.time()[0]))
+        keys.acknowledgements("AKA-STATS"),
+        "id",
+        pack(mark_of_change(slower, "noise", "it hops", redis_client.time()[0])),
     )
 
     assert "Newly slower" not in akastats("report").out

@@ -102,7 +102,7 @@ def test_a_drain_killed_at_any_step_loses_and_doubles_nothing(
         except Killed:
             drain(spools, config, execute)
             assert (90, {1}) == (history(redis_client), counts(redis_client))
-            assert ("failed" if ended else "crashed") == execute(runs.run("AKA-STATS", "run-001"))["status"]
+            assert ("failed" if ended else "crashed") == execute(runs.read_run("AKA-STATS", "run-001"))["status"]
         else:
             break
     assert step > 3
@@ -333,7 +333,7 @@ def test_a_torn_last_line_is_counted_and_a_whole_one_is_taken(
 
     assert [(90, 1), (90, 0)] == [(first.tests, first.damaged), (second.tests, second.damaged)]
     assert ["crashed", "passed"] == [
-        execute(runs.run("AKA-STATS", run_id))["status"] for run_id in ("run-001", "run-002")
+        execute(runs.read_run("AKA-STATS", run_id))["status"] for run_id in ("run-001", "run-002")
     ]
 
 
@@ -555,7 +555,7 @@ def test_a_copy_that_is_cut_short_adds_and_takes_nothing(
         (spools / f"{path.stem} ({number}).aks").write_bytes(copies[number])
         drain(spools, config, execute)
 
-    stored = execute(runs.run("AKA-STATS", "run-001"))
+    stored = execute(runs.read_run("AKA-STATS", "run-001"))
     assert (90, {1}) == (history(redis_client), counts(redis_client))
     assert ("failed" if ended else "crashed", "90") == (stored["status"], stored["tests"])
 
@@ -568,12 +568,12 @@ def test_a_run_whose_file_lost_delivered_records_is_crashed(
     delivery = Delivery(path, config, execute)
     delivery.deliver()
     delivery.close()
-    assert "running" == execute(runs.run("AKA-STATS", "run-001"))["status"]
+    assert "running" == execute(runs.read_run("AKA-STATS", "run-001"))["status"]
     os.truncate(path, path.stat().st_size // 2)
 
     drain(spools, config, execute)
 
-    assert "crashed" == execute(runs.run("AKA-STATS", "run-001"))["status"]
+    assert "crashed" == execute(runs.read_run("AKA-STATS", "run-001"))["status"]
     assert (90, {1}) == (history(redis_client), counts(redis_client))
 
 
@@ -593,7 +593,7 @@ def test_a_test_whose_delivered_end_the_file_has_lost_did_not_fail(
 
     drain(spools, config, execute)
 
-    assert "crashed" == execute(runs.run("AKA-STATS", "run-001"))["status"]
+    assert "crashed" == execute(runs.read_run("AKA-STATS", "run-001"))["status"]
     assert b"1" == redis_client.get("AKA-STATS::COUNT::test::a.py::last")
 
 

@@ -59,11 +59,11 @@ def everything(client: Redis) -> dict[bytes, Any]:
 def test_a_run_that_was_delivered_waits_to_be_listed(deliver, execute, redis_client):
     """Whoever applies a run's end notes it in the same script; listing takes it out."""
     run_id = deliver(1, [("a.py::b", "passed", 0.5)])
-    waiting = redis_client.zrange(keys.unlisted(NAMESPACE), 0, -1)
+    waiting = redis_client.zrange(keys.pending_index(NAMESPACE), 0, -1)
 
     listed = execute(refresh(Config(), [run_id]))
 
-    assert ([run_id.encode()], 1, 0) == (waiting, listed, redis_client.exists(keys.unlisted(NAMESPACE)))
+    assert ([run_id.encode()], 1, 0) == (waiting, listed, redis_client.exists(keys.pending_index(NAMESPACE)))
 
 
 def test_what_a_killed_shipper_left_the_next_one_lists(deliver, execute, redis_client):
@@ -71,11 +71,11 @@ def test_what_a_killed_shipper_left_the_next_one_lists(deliver, execute, redis_c
     left = deliver(1, [("a.py::b", "passed", 0.5)])
     fresh = deliver(2, [("a.py::c", "passed", 0.5)])
     seconds, _ = redis_client.time()
-    redis_client.zadd(keys.unlisted(NAMESPACE), {left: seconds - indexes.ORPHANED_S - 1})
+    redis_client.zadd(keys.pending_index(NAMESPACE), {left: seconds - indexes.ORPHANED_S - 1})
 
     listed = execute(refresh(Config()))
 
-    assert (1, [fresh.encode()]) == (listed, redis_client.zrange(keys.unlisted(NAMESPACE), 0, -1))
+    assert (1, [fresh.encode()]) == (listed, redis_client.zrange(keys.pending_index(NAMESPACE), 0, -1))
     assert [b"test::a.py::b"] == redis_client.hkeys(keys.tests(NAMESPACE))
 
 
@@ -94,11 +94,11 @@ def test_rows_are_what_the_whole_history_comes_to(deliver, execute, redis_client
     made_bit_by_bit = row(redis_client)
 
     redis_client.delete(keys.tests(NAMESPACE))
-    redis_client.zadd(keys.unlisted(NAMESPACE), {run_id: 1.0})
+    redis_client.zadd(keys.pending_index(NAMESPACE), {run_id: 1.0})
     execute(refresh(Config()))
     # A run of skipped tests only lists nothing: then any other does.
     for at in order:
-        redis_client.zadd(keys.unlisted(NAMESPACE), {f"20231114T22{at:07d}-000001": 1.0})
+        redis_client.zadd(keys.pending_index(NAMESPACE), {f"20231114T22{at:07d}-000001": 1.0})
     execute(refresh(Config()))
 
     assert row(redis_client) is not None
@@ -108,11 +108,11 @@ def test_rows_are_what_the_whole_history_comes_to(deliver, execute, redis_client
 def test_listing_twice_counts_nothing_twice(deliver, execute, redis_client):
     """A listing that was cut short anywhere is done again."""
     run_id = deliver(1, [("a.py::b", "failed", 0.5), ("a.py::c", "failed", 0.5), ("a.py::d", "passed", 0.1)])
-    score = redis_client.zscore(keys.unlisted(NAMESPACE), run_id)
+    score = redis_client.zscore(keys.pending_index(NAMESPACE), run_id)
     execute(refresh(Config(), [run_id]))
     once = everything(redis_client)
 
-    redis_client.zadd(keys.unlisted(NAMESPACE), {run_id: score})
+    redis_client.zadd(keys.pending_index(NAMESPACE), {run_id: score})
     execute(refresh(Config(), [run_id]))
 
     assert once == everything(redis_client)
@@ -170,12 +170,12 @@ def test_a_listing_that_breaks_off_is_done_again(deliver, server, execute, redis
 def test_a_run_told_anew_meanwhile_stays_unlisted(deliver, execute, redis_client):
     """A final word on a run that comes while its first one is listed is listed too."""
     run_id = deliver(1, [("a.py::b", "passed", 0.5)])
-    waiting = execute(indexes.unlisted(NAMESPACE, [run_id]))
-    redis_client.zadd(keys.unlisted(NAMESPACE), {run_id: STARTED + 5000})
+    waiting = execute(indexes.read_pending(NAMESPACE, [run_id]))
+    redis_client.zadd(keys.pending_index(NAMESPACE), {run_id: STARTED + 5000})
 
-    taken = execute(indexes.unlist(NAMESPACE, waiting))
+    taken = execute(indexes.remove_pending(NAMESPACE, waiting))
 
-    assert (0, STARTED + 5000) == (taken, redis_client.zscore(keys.unlisted(NAMESPACE), run_id))
+    assert (0, STARTED + 5000) == (taken, redis_client.zscore(keys.pending_index(NAMESPACE), run_id))
 
 
 def test_two_that_list_at_once_lose_nothing(deliver, server, execute, redis_client):
@@ -222,7 +222,10 @@ def test_a_run_whose_profile_is_gone_is_listed_as_nothing(deliver, execute, redi
     redis_client.set(keys.profile(NAMESPACE, run_id), b"not ours")
 
     assert 1 == execute(refresh(Config(), [run_id]))
-    assert (0, 0) == (redis_client.exists(keys.tests(NAMESPACE)), redis_client.exists(keys.unlisted(NAMESPACE)))
+    assert (0, 0) == (
+        redis_client.exists(keys.tests(NAMESPACE)),
+        redis_client.exists(keys.pending_index(NAMESPACE)),
+    )
 
 
 def test_rows_live_as_long_as_their_labels(deliver, execute, redis_client):
@@ -256,9 +259,9 @@ def test_failures_that_are_long_gone_are_forgotten(deliver, execute, redis_clien
 def test_a_change_is_always_later_than_the_one_before(execute, redis_client):
     """A server's clock that was set back hides no change from a reader."""
     redis_client.zadd(keys.tests_at(NAMESPACE), {"later": 9_000_000_000.0})
-    execute(indexes.put_rows(NAMESPACE, {"now": b"[]"}))
+    execute(indexes.store_rows(NAMESPACE, {"now": b"[]"}))
 
-    changed = execute(indexes.changed(keys.tests_at(NAMESPACE), 9_000_000_000.0))
+    changed = execute(indexes.read_changes(keys.tests_at(NAMESPACE), 9_000_000_000.0))
 
     assert ["now"] == list(changed.members)
 

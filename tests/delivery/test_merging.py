@@ -157,7 +157,7 @@ def test_of_a_run_that_is_known_in_part_the_rest_is_added(
     assert merged.run_ids == ("20231114T221320000-000001",)
     assert redis_client.get("AKA-STATS::COUNT::test::a.py::passes") == b"1"
     assert redis_client.get("AKA-STATS::COUNT::test::a.py::fails") == b"1"
-    assert carry_of(server)(runs.run("AKA-STATS", merged.run_ids[0]))["status"] == "failed"
+    assert carry_of(server)(runs.read_run("AKA-STATS", merged.run_ids[0]))["status"] == "failed"
 
 
 def test_a_run_in_progress_waits_for_a_later_copy(

@@ -190,7 +190,7 @@ def test_a_run_that_died_is_completed_as_crashed(
     (drained,) = drain(tmp_path / "spool", Config(redis_url=server), execute)
 
     assert (True, TESTS) == (drained.complete, drained.tests)
-    stored = execute(runs.run("AKA-STATS", "run-1"))
+    stored = execute(runs.read_run("AKA-STATS", "run-1"))
     assert ("crashed", str(TESTS)) == (stored["status"], stored["tests"])
     assert redis_client.zscore("AKA-STATS::RUNS::status::crashed", "run-1")
     assert not redis_client.zscore("AKA-STATS::RUNS::status::running", "run-1")
@@ -208,11 +208,11 @@ def test_a_final_status_replaces_crashed_and_not_the_other_way_round(
     early.complete_as_crashed()
 
     finished = deliver(path, config, execute)
-    passed = execute(runs.run("AKA-STATS", "run-1"))["status"]
+    passed = execute(runs.read_run("AKA-STATS", "run-1"))["status"]
     finished.builder.end = None
     finished.complete_as_crashed()
 
-    assert ["passed", "passed"] == [passed, execute(runs.run("AKA-STATS", "run-1"))["status"]]
+    assert ["passed", "passed"] == [passed, execute(runs.read_run("AKA-STATS", "run-1"))["status"]]
 
 
 def test_a_spool_for_another_server_is_left_alone(
@@ -301,7 +301,7 @@ def test_a_run_that_goes_on_tells_its_counts_once_a_second(
         delivery.tell_progress(counting)
         told.append(len(asked) - before)
 
-    stored = execute(runs.run("AKA-STATS", "run-1"))
+    stored = execute(runs.read_run("AKA-STATS", "run-1"))
     assert [0, 1, 0] == told
     assert ("running", "7", "7") == (stored["status"], stored["tests"], stored["passed"])
     assert {1} == counts(redis_client)

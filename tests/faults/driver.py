@@ -387,12 +387,12 @@ def read_back(url: str, namespace: str) -> Stored:
         for label in (name for name in names if name.startswith("test")):
             entries = client.lrange(keys.history(namespace, label), 0, -1)
             found = [entry.decode().rsplit(";", 1)[1] for entry in entries]
-            contexts = ask(query.contexts(namespace, sorted(set(found))))
+            contexts = ask(query.read_contexts(namespace, sorted(set(found))))
             nodeid = label.partition("::")[2]
             results.update((nodeid, json.loads(contexts[each])["outcome"]) for each in found)
             count = float(client.get(keys.number(namespace, "count", label)) or 0)
             miscounted += abs(int(count) - len(found))
-        listed, _ = ask(runs.matching(namespace, {}, None, 1000))
+        listed, _ = ask(runs.find_runs(namespace, {}, None, 1000))
         stored = [client.get(keys.profile(namespace, run["id"])) for run in listed]
         profiles = tuple(profile.decode(content) for content in stored if content)
         for each in profiles:

@@ -116,7 +116,7 @@ class Machine(RuleBasedStateMachine):
         # What may be stored: all that was ever written. What must be in the end: what still stands in a file.
         self.written: set[int] = set()
         self.patches = [
-            mock.patch.object(detached, "liveness", lambda pid, mark: mark in {run.id for run in self.alive}),
+            mock.patch.object(detached, "check_liveness", lambda _, mark: mark in {run.id for run in self.alive}),
             mock.patch.dict(os.environ, {"HOME": self.home.name, "TMPDIR": self.home.name}),
         ]
         for patch in self.patches:

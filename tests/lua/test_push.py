@@ -21,8 +21,8 @@ from akastats.config import Config
 from akastats.errors import ServerError
 from akastats.redis import async_redis, connect, run, sync_redis
 from akastats.store import keys, push
-from akastats.store.push import Batch, Context, Entry, RunChange, Step, Write, apply
-from akastats.store.query import summary
+from akastats.store.push import Batch, Context, Entry, RunChange, Step, Write, apply_batch
+from akastats.store.query import read_summary
 from akastats.store.scripts import PUSH, Script
 
 NAMESPACE = "N"
@@ -54,7 +54,7 @@ def execute(request, server, monkeypatch):
 
 def pushed(execute, label: str, *entries: tuple, config: Config = CONFIG) -> str:
     """Push entries of one label in one batch."""
-    return execute(apply(Batch({label: [Entry(*entry) for entry in entries]}), config))
+    return execute(apply_batch(Batch({label: [Entry(*entry) for entry in entries]}), config))
 
 
 def history(client: Redis, label: str) -> list[str]:
@@ -99,7 +99,7 @@ def push_in_parts(execute, label: str, values: list[float], sizes: list[int]) ->
 
 def check(values: list[float], label: str, bound: float) -> None:
     """Compare the stored numbers with exact ones."""
-    found = sync_redis.run(summary(NAMESPACE, label))
+    found = sync_redis.run(read_summary(NAMESPACE, label))
     assert (found.min, found.max, found.count) == (min(values), max(values), len(values))
     assert off(found.stdev, stdev_of(values)) <= bound
     scale = max(map(abs, values)) or 1.0
@@ -150,7 +150,7 @@ def test_ordinary_values_are_exact_in_any_batches(server, values, sizes):
 
     push_in_parts(sync_redis.run, label, values, sizes)
 
-    found = sync_redis.run(summary(NAMESPACE, label))
+    found = sync_redis.run(read_summary(NAMESPACE, label))
     spread = stdev_of(values)
     check(values, label, math.inf)
     # Where the values differ by a millionth of themselves, the mean's own last bit is what is left.
@@ -169,7 +169,7 @@ def test_any_batching_gives_the_same_numbers(server, values, sizes):
     push_in_parts(sync_redis.run, one, values, [len(values)])
     push_in_parts(sync_redis.run, many, values, sizes)
 
-    left, right = (sync_redis.run(summary(NAMESPACE, label)) for label in (one, many))
+    left, right = (sync_redis.run(read_summary(NAMESPACE, label)) for label in (one, many))
     assert left == pytest.approx(right, rel=1e-9, abs=0)
 
 
@@ -181,7 +181,7 @@ def test_no_value_makes_nan_or_infinity(server, redis_client, values):
 
     push_in_parts(sync_redis.run, label, values, [3])
 
-    found = sync_redis.run(summary(NAMESPACE, label))
+    found = sync_redis.run(read_summary(NAMESPACE, label))
     assert all(math.isfinite(number) for number in found)
     assert (found.min, found.max, found.count) == (min(values), max(values), len(values))
     assert not {"nan", "-nan", "inf", "-inf"} & set(stored(redis_client, label).values())
@@ -193,7 +193,7 @@ def test_the_largest_values_have_a_true_deviation(server):
     pushed(sync_redis.run, "b", (1.0, 1e-200), (2.0, 3e-200))
 
     for label, scale in (("a", 1e200), ("b", 1e-200)):
-        found = sync_redis.run(summary(NAMESPACE, label))
+        found = sync_redis.run(read_summary(NAMESPACE, label))
         assert found.stdev / scale == pytest.approx(math.sqrt(2), rel=1e-12)
         assert found.avg / scale == pytest.approx(2, rel=1e-12)
 
@@ -205,11 +205,11 @@ def test_a_hundred_thousand_single_pushes_do_not_drift(server):
 
     def singles():
         for number, value in enumerate(values):
-            yield apply(Batch({"a": [Entry(1000.0 + number, value)]}), config)
+            yield apply_batch(Batch({"a": [Entry(1000.0 + number, value)]}), config)
 
     assert len(sync_redis.run_all(singles())) == 100_000
 
-    found = sync_redis.run(summary(NAMESPACE, "a"))
+    found = sync_redis.run(read_summary(NAMESPACE, "a"))
     assert found.count == 100_000
     assert off(found.stdev, numpy.std(values, ddof=1)) <= 1e-6
 
@@ -218,10 +218,10 @@ def test_labels_interleaved_in_a_batch_do_not_touch_each_other(execute):
     """A batch of many labels gives each its own numbers."""
     made = Batch({f"label {n}": [Entry(1.0, float(n)), Entry(2.0, float(n + 2))] for n in range(100)})
 
-    execute(apply(made, CONFIG))
+    execute(apply_batch(made, CONFIG))
 
     for number in (0, 57, 99):
-        found = sync_redis.run(summary(NAMESPACE, f"label {number}"))
+        found = sync_redis.run(read_summary(NAMESPACE, f"label {number}"))
         assert (found.count, found.avg, found.stdev) == (2, number + 1, math.sqrt(2))
 
 
@@ -289,10 +289,10 @@ def test_late_points_of_a_batch_are_put_in_their_place_together(execute, redis_c
     server for seconds."""
     mine = [Entry(float(n), float(n)) for n in range(0, 400, 2)]
     theirs = [Entry(float(n), float(n)) for n in range(1, 400, 2)]
-    execute(apply(Batch(dict.fromkeys(("a", "b"), mine)), CONFIG))
+    execute(apply_batch(Batch(dict.fromkeys(("a", "b"), mine)), CONFIG))
     redis_client.config_resetstat()
 
-    execute(apply(Batch(dict.fromkeys(("a", "b"), theirs)), CONFIG))
+    execute(apply_batch(Batch(dict.fromkeys(("a", "b"), theirs)), CONFIG))
 
     calls = {name: values["calls"] for name, values in redis_client.info("commandstats").items()}
     assert history(redis_client, "a") == history(redis_client, "b") == [f"{n};{n};" for n in range(399, -1, -1)]
@@ -356,7 +356,7 @@ def test_an_older_writer_s_series_is_continued(execute, redis_client):
 
     pushed(execute, "a", *[(1.7e9 + moment, value) for moment, value in enumerate(new)])
 
-    found = sync_redis.run(summary(NAMESPACE, "a"))
+    found = sync_redis.run(read_summary(NAMESPACE, "a"))
     values = old + new
     assert (found.count, found.min, found.max, found.last, found.total) == (6, 0.5, 8.0, 8.0, sum(values))
     assert found.stdev == pytest.approx(statistics.stdev(values), rel=1e-12)
@@ -371,7 +371,7 @@ def test_an_older_writer_s_nan_counts_as_nothing(execute, redis_client):
 
     pushed(execute, "a", (1.7e9, 5.0))
 
-    found = sync_redis.run(summary(NAMESPACE, "a"))
+    found = sync_redis.run(read_summary(NAMESPACE, "a"))
     assert (found.count, found.avg, found.stdev) == (3, 3.0, pytest.approx(math.sqrt(3)))
 
 
@@ -382,7 +382,7 @@ def test_text_where_a_number_belongs_costs_no_push(execute, redis_client, field)
     pushed(execute, "b", (1.0, 1.0))
     redis_client.set(keys.number(NAMESPACE, field, "a"), "12 monkeys")
 
-    execute(apply(Batch({"a": [Entry(3.0, 5.0)], "b": [Entry(2.0, 2.0)]}), CONFIG))
+    execute(apply_batch(Batch({"a": [Entry(3.0, 5.0)], "b": [Entry(2.0, 2.0)]}), CONFIG))
 
     assert history(redis_client, "a") == ["3;5;", "2;3;", "1;1;"]
     assert (stored(redis_client, "a")["LAST"], stored(redis_client, "a")["MAX"]) == ("5", "5")
@@ -416,7 +416,7 @@ def test_another_type_under_a_label_s_key_leaves_nothing_half_written(execute, r
     before = everything(redis_client)
 
     with pytest.raises(ServerError, match=f"BADTYPE {name} holds a hash") as caught:
-        execute(apply(Batch({"good": [Entry(2.0, 2.0), Entry(3.0, 3.0)], "bad": [Entry(2.0, 2.0)]}), CONFIG))
+        execute(apply_batch(Batch({"good": [Entry(2.0, 2.0), Entry(3.0, 3.0)], "bad": [Entry(2.0, 2.0)]}), CONFIG))
 
     assert caught.value.kind == "refused"
     assert everything(redis_client) == before
@@ -431,7 +431,7 @@ def test_another_type_under_a_history_is_found_where_all_points_are_late(execute
     before = everything(redis_client)
 
     with pytest.raises(ServerError, match="BADTYPE"):
-        execute(apply(Batch({"good": [Entry(2.0, 2.0)], "bad": [Entry(5.0, 2.0)]}), CONFIG))
+        execute(apply_batch(Batch({"good": [Entry(2.0, 2.0)], "bad": [Entry(5.0, 2.0)]}), CONFIG))
 
     assert everything(redis_client) == before
 
@@ -448,7 +448,7 @@ def test_a_user_who_may_do_a_part_leaves_nothing_half_written(execute, server_ur
         Redis.from_url(server_url, username="some", password="word") as client,
         pytest.raises(ServerError) as caught,
     ):
-        run(apply(made, CONFIG), client, client)
+        run(apply_batch(made, CONFIG), client, client)
 
     redis_client.execute_command("ACL", "DELUSER", "some")
     assert caught.value.kind == "denied"
@@ -486,7 +486,7 @@ def test_another_type_under_a_shared_key_leaves_nothing_half_written(execute, re
     made = Batch({"a": [Entry(1.0, 1.0)]}, run=run, step=Step("N::CURSOR::p", "0", "1"))
 
     with pytest.raises(ServerError):
-        execute(apply(made, CONFIG))
+        execute(apply_batch(made, CONFIG))
 
     assert everything(redis_client) == before
 
@@ -498,14 +498,14 @@ def test_a_batch_too_large_leaves_nothing_half_written(execute, redis_client):
 
     for made in (many, Batch({"a": [Entry(1.0, 1.0)]}, run=run)):
         with pytest.raises(ServerError, match="TOOMANY"):
-            execute(apply(made, CONFIG))
+            execute(apply_batch(made, CONFIG))
 
     assert everything(redis_client) == {}
 
 
 def test_seven_hundred_labels_are_not_too_many(execute, redis_client):
     """The bound is the bound."""
-    execute(apply(Batch({f"label {number}": [Entry(1.0, 1.0)] for number in range(700)}), CONFIG))
+    execute(apply_batch(Batch({f"label {number}": [Entry(1.0, 1.0)] for number in range(700)}), CONFIG))
 
     assert redis_client.zcard("N::SEEN") == 700
     assert stored(redis_client, "label 699")["COUNT"] == "1"
@@ -545,7 +545,9 @@ def test_unseen_labels_are_pruned_a_hundred_at_a_time(execute, redis_client):
 def test_a_context_s_life_is_only_extended(execute, redis_client):
     """A context written again for a shorter time keeps its longer life, and its bytes."""
     for ttl in (1000, 5000, 2000):
-        execute(apply(Batch({"a": [Entry(1.0, 1.0, "id")]}, {"id": Context("id", b"\x00bytes", ttl)}), CONFIG))
+        execute(
+            apply_batch(Batch({"a": [Entry(1.0, 1.0, "id")]}, {"id": Context("id", b"\x00bytes", ttl)}), CONFIG)
+        )
 
     assert redis_client.get("N::CONTEXTS::id") == b"\x00bytes"
     assert 4900 < redis_client.ttl("N::CONTEXTS::id") <= 5000
@@ -558,7 +560,7 @@ def test_a_batch_of_a_producer_is_applied_once(execute, redis_client):
     """A batch that is sent again finds the cursor elsewhere, and changes nothing."""
     made = Batch({"a": [Entry(1.0, 1.0)]}, step=Step("N::CURSOR::p", "0", "7"))
 
-    assert [execute(apply(made, CONFIG)) for _ in range(2)] == ["7", "7"]
+    assert [execute(apply_batch(made, CONFIG)) for _ in range(2)] == ["7", "7"]
 
     assert stored(redis_client, "a")["COUNT"] == "1"
     assert 29 * 86_400 < redis_client.ttl("N::CURSOR::p") <= 30 * 86_400
@@ -569,7 +571,7 @@ def test_a_final_status_replaces_crashed_and_never_the_other_way_round(execute, 
 
     def change(status: str, replaceable: str) -> None:
         run = RunChange("N::RUN::1", replaceable, (Write("HSET", "N::RUN::1", ("status", status)),))
-        execute(apply(Batch(run=run), CONFIG))
+        execute(apply_batch(Batch(run=run), CONFIG))
 
     change("crashed", "running")
     change("passed", "running crashed")
@@ -593,7 +595,7 @@ def test_an_unknown_script_is_taught_to_the_server(execute, redis_client):
 
 def doubtful(execute, label: str, *entries: tuple) -> None:
     """Push entries of one label of which some may have been applied before."""
-    execute(apply(Batch({label: [Entry(*entry) for entry in entries]}, doubt_s=0.0), CONFIG))
+    execute(apply_batch(Batch({label: [Entry(*entry) for entry in entries]}, doubt_s=0.0), CONFIG))
 
 
 def test_a_doubtful_batch_adds_what_the_history_lacks(execute):
@@ -606,7 +608,7 @@ def test_a_doubtful_batch_adds_what_the_history_lacks(execute):
         execute, "doubtful", (100.0, 1.0, "c"), (100.0, 1.0, "other"), (200.0, 2.0), (300.0, 3.0), (ahead, 4.0)
     )
 
-    found = execute(summary(NAMESPACE, "doubtful"))
+    found = execute(read_summary(NAMESPACE, "doubtful"))
     assert (found.count, found.total) == (5, 11)
     with sync_redis() as (reader, _):
         stored = reader.lrange(keys.history(NAMESPACE, "doubtful"), 0, -1)
@@ -618,9 +620,9 @@ def test_times_that_were_moved_are_known_again(execute):
     pushed(execute, "moved", (100.0, 1.0, "c"), (200.0, 1.0, "c"))
 
     batch = Batch({"moved": [Entry(100.3, 1.0, "c"), Entry(120.0, 1.0, "c"), Entry(199.8, 1.0, "d")]}, doubt_s=5.0)
-    execute(apply(batch, CONFIG))
+    execute(apply_batch(batch, CONFIG))
 
-    assert execute(summary(NAMESPACE, "moved")).count == 4
+    assert execute(read_summary(NAMESPACE, "moved")).count == 4
 
 
 def test_a_doubtful_batch_leaves_alone_what_has_lost_its_evidence(execute, redis_client):
@@ -632,10 +634,10 @@ def test_a_doubtful_batch_leaves_alone_what_has_lost_its_evidence(execute, redis
 
     doubtful(execute, "bare", (100.0, 1.0))
     batch = Batch({"full": [Entry(100.0, 1.0), Entry(250.0, 2.5)]}, doubt_s=0.0)
-    execute(apply(batch, small))
+    execute(apply_batch(batch, small))
     doubtful(execute, "new", (100.0, 1.0))
 
-    counts = {label: execute(summary(NAMESPACE, label)).count for label in ("bare", "full", "new")}
+    counts = {label: execute(read_summary(NAMESPACE, label)).count for label in ("bare", "full", "new")}
     assert counts == {"bare": 1, "full": 4, "new": 1}
 
 
@@ -645,7 +647,7 @@ def test_a_doubtful_batch_leaves_alone_what_has_lost_its_evidence(execute, redis
 def test_nothing_of_the_library_lives_longer_than_two_weeks(execute, redis_client):
     """Every key expires two weeks after the last push, the lists of labels included."""
     redis_client.flushall()
-    execute(apply(Batch({"a": [Entry(100.0, 1.0, "c")]}, {"c": Context("c", b"bytes")}), CONFIG))
+    execute(apply_batch(Batch({"a": [Entry(100.0, 1.0, "c")]}, {"c": Context("c", b"bytes")}), CONFIG))
 
     lives = {name: redis_client.ttl(name) for name in redis_client.scan_iter("*")}
 
@@ -660,13 +662,13 @@ def test_a_user_without_msetex_pushes_one_number_at_a_time(server, redis_client,
     )
     client = connect(server_url.replace("unix://", "unix://old:x@"))
     try:
-        run(apply(Batch({"a": [Entry(100.0, 1.0)]}), CONFIG), client, client)
-        assert run(summary(NAMESPACE, "a"), client, client).count == 1
+        run(apply_batch(Batch({"a": [Entry(100.0, 1.0)]}), CONFIG), client, client)
+        assert run(read_summary(NAMESPACE, "a"), client, client).count == 1
         redis_client.acl_setuser("old", commands=["-set"])
         with pytest.raises(ServerError, match="permission for the command SET") as caught:
-            run(apply(Batch({"a": [Entry(200.0, 1.0)]}), CONFIG), client, client)
+            run(apply_batch(Batch({"a": [Entry(200.0, 1.0)]}), CONFIG), client, client)
         assert caught.value.kind == "denied"
     finally:
         client.connection_pool.disconnect()
         redis_client.acl_deluser("old")
-    assert sync_redis.run(summary(NAMESPACE, "a")).count == 1
+    assert sync_redis.run(read_summary(NAMESPACE, "a")).count == 1

@@ -50,13 +50,13 @@ def history(label: str) -> list[Stat]:
 
 def newest_run() -> dict[str, str]:
     """Return the record of the newest run."""
-    (run,), _ = sync_redis.run(runs.matching(NAMESPACE, {}, None, 1))
+    (run,), _ = sync_redis.run(runs.find_runs(NAMESPACE, {}, None, 1))
     return run
 
 
 def ended_run() -> dict[str, str] | None:
     """Return the newest run once it is delivered: pytest does not wait for it where it shows no summary."""
-    found, _ = sync_redis.run(runs.matching(NAMESPACE, {}, None, 1))
+    found, _ = sync_redis.run(runs.find_runs(NAMESPACE, {}, None, 1))
     return found[0] if found and found[0]["status"] != "running" else None
 
 
@@ -71,7 +71,7 @@ def record(pytester: pytest.Pytester, server: str) -> Record:
         plain = ("-p", "no:randomly", "-p", "no:cacheprovider", f"--akastats-url={server}")
         result = pytester.runpytest_subprocess(*plain, *options, *arguments)
         stored = eventually(ended_run)
-        return Recorded(result, stored, profile.decode(sync_redis.run(runs.profile(NAMESPACE, stored["id"]))))
+        return Recorded(result, stored, profile.decode(sync_redis.run(runs.read_profile(NAMESPACE, stored["id"]))))
 
     return run
 

@@ -194,7 +194,7 @@ def test_news_are_against_the_verdicts_before(told):
         told()
     first, second = told(FAILED), told(FAILED)
     verdicts_of_first = judged(first)
-    sync_redis.run(stored.store(NAMESPACE, first, pack(verdicts_of_first), 100))
+    sync_redis.run(stored.store_verdicts(NAMESPACE, first, pack(verdicts_of_first), 100))
 
     assert verdicts_of_first == sync_redis.run(verdicts.of_run(NAMESPACE, first))
     assert "also failing on base" == judged(second).failures[0].label
@@ -226,14 +226,14 @@ def test_of_many_late_runs_the_newest_are_judged(told, server, monkeypatch):
 
     judge_late(Config(redis_url=server), lambda operation: run(operation, client, client), runs)
 
-    assert set(runs[1:]) == set(sync_redis.run(stored.stored(NAMESPACE, runs)))
+    assert set(runs[1:]) == set(sync_redis.run(stored.read_verdicts(NAMESPACE, runs)))
 
 
 def test_runs_that_have_verdicts_keep_them(told, server):
     """What was excused in a run is known to whoever judged it then, and to nobody later."""
     run_id = told(FAILED)
     verdicts_then = replace(judged(run_id), runs=77)
-    sync_redis.run(stored.store(NAMESPACE, run_id, pack(verdicts_then), 100))
+    sync_redis.run(stored.store_verdicts(NAMESPACE, run_id, pack(verdicts_then), 100))
     client = connect(server)
 
     judge_late(Config(redis_url=server), lambda operation: run(operation, client, client), [run_id])
@@ -249,12 +249,12 @@ def test_a_run_that_cannot_be_judged_costs_no_other(told, server, redis_client):
 
     judge_late(Config(redis_url=server), lambda operation: run(operation, client, client), [damaged, sound])
 
-    assert [sound] == list(sync_redis.run(stored.stored(NAMESPACE, [damaged, sound])))
+    assert [sound] == list(sync_redis.run(stored.read_verdicts(NAMESPACE, [damaged, sound])))
 
 
 def keep(run_id):
     """Judge a run and store its verdicts, as its shipper does."""
-    sync_redis.run(stored.store(NAMESPACE, run_id, pack(judged(run_id)), 100))
+    sync_redis.run(stored.store_verdicts(NAMESPACE, run_id, pack(judged(run_id)), 100))
 
 
 def test_a_branch_s_first_run_knows_what_its_base_has_told(told):
@@ -370,7 +370,7 @@ def test_the_newest_verdicts_are_not_those_of_a_pull_request_or_a_run_inside_ano
     last = told(branch="fix", default_branch="trunk")
     with connect(server) as client:
         for run_id in (*ids_, last):
-            run(stored.store(NAMESPACE, run_id, pack(judged(run_id)), 60), client, client)
+            run(stored.store_verdicts(NAMESPACE, run_id, pack(judged(run_id)), 60), client, client)
 
     assert ids_[1] == sync_redis.run(verdicts.newest_of(NAMESPACE, None, None)).run
     assert ids_[0] == sync_redis.run(verdicts.newest_of(NAMESPACE, None, "main")).run

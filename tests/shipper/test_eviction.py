@@ -13,7 +13,7 @@ from akastats.config import config
 from akastats.delivery.spool_delivery import Delivery
 from akastats.redis import connect, run
 from akastats.store.requests import Operation
-from akastats.store.server import evicts
+from akastats.store.server import check_eviction
 from conftest import eventually
 from tests.delivery.test_spool_delivery import counts, write_spool
 
@@ -120,7 +120,7 @@ def test_what_the_server_really_evicts_doubles_nothing(tmp_path, evicting, execu
 def test_a_server_that_keeps_all_is_told_again_from_older_data(tmp_path, server, execute, redis_client):
     """Without eviction a missing cursor means older data: all is applied, whatever the histories hold."""
     path = write_spool(tmp_path)
-    assert execute(evicts()) is False
+    assert execute(check_eviction()) is False
     drained(path, execute)
     redis_client.flushall()
 
@@ -131,11 +131,11 @@ def test_a_server_that_keeps_all_is_told_again_from_older_data(tmp_path, server,
 
 def test_whether_a_server_evicts_is_read_without_config(evicting, execute, redis_client, server_url):
     """By INFO, also by a user who may not read the configuration; one who may not read that either: it may."""
-    assert execute(evicts()) is True
+    assert execute(check_eviction()) is True
     for permissions, expected in (({"+info"}, True), (set(), True)):
         redis_client.acl_setuser("narrow", enabled=True, nopass=True, reset=True, keys=["*"], commands=permissions)
         client = connect(server_url.replace("unix://", "unix://narrow:x@"))
-        assert run(evicts(), client, client) is expected
+        assert run(check_eviction(), client, client) is expected
         client.connection_pool.disconnect()
     redis_client.acl_deluser("narrow")
 
@@ -149,4 +149,4 @@ def test_a_policy_that_evicted_once_is_not_forgotten(evicting, execute, redis_cl
     redis_client.config_set("maxmemory", 0)
     redis_client.config_set("maxmemory-policy", "noeviction")
 
-    assert execute(evicts()) is True
+    assert execute(check_eviction()) is True

@@ -30,7 +30,7 @@ from akastats.store import indexes, runs
 from conftest import eventually
 from tests.telling import spool
 
-ALIVE = {"pid": os.getpid(), "pid_mark": detached.start_mark(os.getpid())}
+ALIVE = {"pid": os.getpid(), "pid_mark": detached.read_start_time(os.getpid())}
 
 
 class Clock:
@@ -158,7 +158,7 @@ def test_first_answers_that_come_again_are_no_progress(
 
     def failing() -> None:
         attempts.append(clock.now)
-        shipper.execute(runs.cursor("AKA-STATS", "someone"))
+        shipper.execute(runs.read_cursor("AKA-STATS", "someone"))
         raise ServerBusyError("it is busy")
 
     def pass_time(seconds: float) -> None:

@@ -39,7 +39,7 @@ os._exit(1)
 def _hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     """A system that shows no process: no /proc, and no answer from ps."""
     monkeypatch.setattr(detached, "_look", lambda pid: ("", ""))
-    monkeypatch.setattr(detached, "process_space", lambda: "")
+    monkeypatch.setattr(detached, "get_pid_namespace", lambda: "")
 
 
 class Recording:
@@ -116,7 +116,7 @@ def test_a_fork_that_outlives_its_run_does_not_prolong_it(tmp_path: Path) -> Non
     writer = Writer(tmp_path / "spool", "run-1")
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    header = {"pid": gone.pid, "pid_mark": "1", "process_space": detached.process_space(), "locked": True}
+    header = {"pid": gone.pid, "pid_mark": "1", "process_space": detached.get_pid_namespace(), "locked": True}
 
     assert is_locked(writer.path)
     assert is_dead(header, writer.path)

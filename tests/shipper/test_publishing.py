@@ -162,7 +162,7 @@ def test_what_is_said_to_be_noise_is_no_news(execute, server, tmp_path, redis_cl
     run_id = tell(server, tmp_path, [("test_a.py::test", "passed", 0.1)])
     slower = change("test::test_a.py::test")
     mark = mark_of_change(slower, kind, "", redis_client.time()[0])
-    redis_client.hset(keys.marks("AKA-STATS"), "id", pack(mark))
+    redis_client.hset(keys.acknowledgements("AKA-STATS"), "id", pack(mark))
     judged = told(run_id, changes=(ChangeVerdict(slower, is_new=True),))
 
     lines = published(run_id, judged, Config(redis_url=server), execute, github())

@@ -17,9 +17,9 @@ from akastats.delivery import draining
 from akastats.delivery.draining import drain_one
 from akastats.delivery.spool_delivery import Delivery, is_misdated
 from akastats.store import indexes, keys, query, runs
-from akastats.store.push import Batch, apply
+from akastats.store.push import Batch, apply_batch
 from akastats.store.requests import Operation
-from akastats.store.server import clock
+from akastats.store.server import read_time
 from tests.telling import spool, tell
 
 NAMESPACE = "AKA-STATS"
@@ -79,7 +79,7 @@ def test_a_run_that_is_dated_ahead_began_when_it_was_reported(
     """Its record, its place in the lists and its end agree, and reporting its end does not move its beginning."""
     before, run_id = time.time(), deliver(IN_2036)
 
-    stored = execute(runs.run(NAMESPACE, run_id))
+    stored = execute(runs.read_run(NAMESPACE, run_id))
     score = redis_client.zscore(keys.runs(NAMESPACE), run_id)
     assert before - 1 <= score == float(stored["started"]) <= float(stored["finished"]) <= time.time() + 1
     assert 60 == pytest.approx(float(stored["duration"]))
@@ -94,10 +94,10 @@ def test_a_run_is_dated_by_its_first_report(
     began = redis_client.time()[0] - 1000.0
     redis_client.hset(keys.run(NAMESPACE, "run-1"), mapping={"id": "run-1", "started": began, "status": "running"})
 
-    change = runs.finished(fields | {"status": "passed", "finished": IN_2036 + 5}, config, b"profile")
-    execute(apply(Batch(run=change), config))
+    change = runs.build_end(fields | {"status": "passed", "finished": IN_2036 + 5}, config, b"profile")
+    execute(apply_batch(Batch(run=change), config))
 
-    stored = execute(runs.run(NAMESPACE, "run-1"))
+    stored = execute(runs.read_run(NAMESPACE, "run-1"))
     assert (began, began + 5) == (float(stored["started"]), float(stored["finished"]))
     assert began == redis_client.zscore(keys.runs(NAMESPACE), "run-1")
 
@@ -155,12 +155,12 @@ def test_a_run_that_ended_in_the_future_waits_like_any_other(
     redis_client: Redis, execute: Carry, server: str, tmp_path: Path
 ) -> None:
     """It drives no other from the runs that wait for the lists, and is taken up by the next shipper."""
-    config, waiting = Config(), keys.unlisted(NAMESPACE)
+    config, waiting = Config(), keys.pending_index(NAMESPACE)
     seconds = redis_client.time()[0]
     redis_client.zadd(waiting, {"other": seconds - 10})
 
     fields = {"id": "run-1", "started": IN_2036, "finished": IN_2036 + 5, "status": "passed"}
-    execute(apply(Batch(run=runs.finished(fields, config, b"profile")), config))
+    execute(apply_batch(Batch(run=runs.build_end(fields, config, b"profile")), config))
 
     scores = dict(redis_client.zrange(waiting, 0, -1, withscores=True))
     assert {b"other", b"run-1"} == scores.keys()
@@ -173,8 +173,8 @@ def corrected(
     """Deliver a spool by a machine whose clock says `now`; return the run's record and the time of its point."""
     delivery = Delivery(path, Config(redis_url=server), execute, syncs=is_live, now=lambda: now)
     delivery.finish()
-    (entry,) = execute(query.history(NAMESPACE, "test::a.py::b", 10))
-    return execute(runs.run(NAMESPACE, delivery.builder.run_id)), entry.timestamp
+    (entry,) = execute(query.read_history(NAMESPACE, "test::a.py::b", 10))
+    return execute(runs.read_run(NAMESPACE, delivery.builder.run_id)), entry.timestamp
 
 
 @pytest.mark.parametrize("wrong", [IN_2012, IN_2036], ids=["2012", "2036"])
@@ -183,7 +183,7 @@ def test_a_machine_whose_clock_is_wrong_is_corrected(
     tmp_path: Path, server: str, execute: Carry, wrong: float, is_live: bool
 ) -> None:
     """By what it lacks to the server's: run, end and points, now and as an undelivered run."""
-    started = float(redis.run(clock(), *[redis.connect(server)] * 2)) - 100
+    started = float(redis.run(read_time(), *[redis.connect(server)] * 2)) - 100
     path = spool(tmp_path / "spool", FAILED, started=wrong, pid=1, host=os.uname().nodename)
 
     stored, point = corrected(path, server, execute, wrong + 100, is_live)

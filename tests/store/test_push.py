@@ -16,10 +16,10 @@ from akastats.store.push import (
     BATCH_POINTS,
     Batch,
     Entry,
-    apply,
-    batch,
-    context_of,
-    split,
+    apply_batch,
+    make_batch,
+    make_context,
+    split_into_batches,
 )
 
 POINTS = st.lists(
@@ -37,7 +37,7 @@ POINTS = st.lists(
 @given(POINTS)
 def test_parts_hold_every_point_once_within_the_bounds(points):
     """Nothing is lost or doubled, and no part is larger than one script may be."""
-    parts = split(points)
+    parts = split_into_batches(points)
 
     assert sorted(map(id, points)) == sorted(id(point) for part in parts for point in part)
     for part in parts:
@@ -49,7 +49,7 @@ def test_parts_hold_every_point_once_within_the_bounds(points):
 @given(POINTS)
 def test_a_label_s_points_keep_their_order_over_parts(points):
     """Of one label, what was recorded first is sent first."""
-    sent = [point for part in split(points) for point in part]
+    sent = [point for part in split_into_batches(points) for point in part]
 
     for label in {point.label for point in points}:
         assert [p for p in sent if p.label == label] == [p for p in points if p.label == label]
@@ -59,15 +59,15 @@ def test_one_label_s_many_points_go_in_pieces():
     """A label that repeats is parted too."""
     points = [Point(float(number), "a", 1.0) for number in range(2 * BATCH_POINTS + 1)]
 
-    pieces = [len(list(part)) for part in split(points)]
+    pieces = [len(list(part)) for part in split_into_batches(points)]
 
     assert sum(pieces) == len(points)
-    assert all(len(batch(part).entries["a"]) <= len(points) for part in split(points))
+    assert all(len(make_batch(part).entries["a"]) <= len(points) for part in split_into_batches(points))
 
 
 def test_a_batch_groups_labels_and_contexts():
     """A label that repeats comes once, oldest point first; equal contexts come once."""
-    made = batch([Point(2.0, "a", 1.0, "why"), Point(1.0, "a", 2.0, b"why"), Point(3.0, "b", 3.0)])
+    made = make_batch([Point(2.0, "a", 1.0, "why"), Point(1.0, "a", 2.0, b"why"), Point(3.0, "b", 3.0)])
 
     known = hashlib.md5(b"why").hexdigest()
     assert made.entries == {"a": [(1.0, 2.0, known), (2.0, 1.0, known)], "b": [(3.0, 3.0, "")]}
@@ -76,18 +76,18 @@ def test_a_batch_groups_labels_and_contexts():
 
 def test_a_context_that_is_no_utf_8_is_kept_readable():
     """Lone surrogates, as tracebacks may hold them, are written as escapes."""
-    assert context_of("a\ud800").bytes == b"a\\ud800"
-    assert context_of("") is None
+    assert make_context("a\ud800").bytes == b"a\\ud800"
+    assert make_context("") is None
 
 
 def test_a_nan_never_becomes_a_message():
     """A batch made by hand is checked as well, before anything is sent."""
     with pytest.raises(ValueError, match="finite"):
-        next(apply(Batch({"a": [Entry(1.0, float("nan"))]}), Config()))
+        next(apply_batch(Batch({"a": [Entry(1.0, float("nan"))]}), Config()))
 
 
 def test_a_label_without_points_is_left_out():
     """An empty list says nothing."""
-    request = next(apply(Batch({"a": []}), Config()))
+    request = next(apply_batch(Batch({"a": []}), Config()))
 
     assert not any("::a" in str(argument) for argument in request.commands[0])

@@ -36,7 +36,7 @@ def test_a_summary_is_one_command():
     """One MGET of eight keys gives the eight numbers."""
     stored = [b"3", b"6", b"3", b"1", b"2", b"1", b"2", b"1700000000.5"]
 
-    asked, found = answer(query.summary("N", "a"), [stored])
+    asked, found = answer(query.read_summary("N", "a"), [stored])
 
     assert [command[0] for request in asked for command in request.commands] == ["MGET"]
     assert found == (3, 6, 3, 1, 2, 1, 2, 1700000000.5)
@@ -45,19 +45,19 @@ def test_a_summary_is_one_command():
 def test_an_unknown_label_is_not_found():
     """Nothing stored is a `NotFoundError` that names the label."""
     with pytest.raises(NotFoundError, match="'a'"):
-        answer(query.summary("N", "a"), [[None] * 8])
+        answer(query.read_summary("N", "a"), [[None] * 8])
 
 
 def test_an_older_writer_s_nan_is_none():
     """A number that is no number is `None`, and the others are read."""
-    _, found = answer(query.summary("N", "a"), [[b"3", b"-nan", b"3", b"nan", b"2", b"inf", b"x", None]])
+    _, found = answer(query.read_summary("N", "a"), [[b"3", b"-nan", b"3", b"nan", b"2", b"inf", b"x", None]])
 
     assert found == (3, None, 3, None, 2, None, None, None)
 
 
 def test_huge_numbers_are_read():
     """Numbers whose sum leaves the range of a double are numbers."""
-    _, found = answer(query.summary("N", "a"), [[b"1.7e308"] * 8])
+    _, found = answer(query.read_summary("N", "a"), [[b"1.7e308"] * 8])
 
     assert set(found) == {1.7e308}
 
@@ -66,7 +66,7 @@ def test_a_thousand_labels_are_one_request():
     """Many labels are read by a few commands in one round trip; unknown ones are left out."""
     labels = [f"label {number}" for number in range(1000)]
 
-    asked, found = answer(query.summaries("N", labels), [[b"1"] * 1000] * 7 + [[b"1"] * 992 + [None] * 8])
+    asked, found = answer(query.read_summaries("N", labels), [[b"1"] * 1000] * 7 + [[b"1"] * 992 + [None] * 8])
 
     assert (len(asked), len(asked[0].commands), len(found)) == (1, 8, 999)
 
@@ -83,14 +83,14 @@ def test_a_thousand_labels_are_one_request():
 )
 def test_history_entries_of_every_writer(entry, expected):
     """An entry without a context id is one; what has no time is left out, and text for a value is nan."""
-    assert query.point("a", entry) == expected
-    assert str(query.point("a", b"1.5;text;")) == "Stat(timestamp=1.5, label='a', value=nan, context_id='')"
+    assert query.parse_point("a", entry) == expected
+    assert str(query.parse_point("a", b"1.5;text;")) == "Stat(timestamp=1.5, label='a', value=nan, context_id='')"
 
 
 def test_no_contexts_ask_nothing():
     """An empty list of ids needs no server."""
     with pytest.raises(StopIteration) as stopped:
-        next(query.contexts("N", []))
+        next(query.read_contexts("N", []))
 
     assert stopped.value.value == {}
 
@@ -153,7 +153,7 @@ def test_pages_cover_everything_once(server, redis_client: Redis):
 
     pages, after = [], ""
     while not pages or after:
-        page, after = sync_redis.run(query.label_page("N", "*", after, size=10))
+        page, after = sync_redis.run(query.read_label_page("N", "*", after, size=10))
         pages.append(page)
 
     assert [len(page) for page in pages] == [10, 10, 5]
@@ -163,6 +163,6 @@ def test_pages_cover_everything_once(server, redis_client: Redis):
 @pytest.mark.parametrize("timestamp", ["inf", "-inf", "nan", "1e999", "", "text"])
 def test_a_point_without_a_finite_time_is_left_out(timestamp):
     """What another writer left in a history costs no other point."""
-    found = query.points("a", [f"{timestamp};1.0;".encode(), b"100.0;2.0;"])
+    found = query.parse_points("a", [f"{timestamp};1.0;".encode(), b"100.0;2.0;"])
 
     assert [point.value for point in found] == [2.0]

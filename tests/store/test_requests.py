@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from akastats.errors import ConnectionLostError, ServerError, UnknownScriptError
-from akastats.store.requests import call, send_reads
+from akastats.store.requests import call_script, send_reads
 from akastats.store.scripts import PUSH
 
 
 def test_a_script_is_sent_whole_only_where_it_is_unknown():
     """First its SHA-1 is tried; told that it is unknown, its text is sent."""
-    operation = call(PUSH, ["k"], ["a"])
+    operation = call_script(PUSH, ["k"], ["a"])
 
     first = next(operation)
     second = operation.throw(UnknownScriptError("unknown"))
@@ -24,7 +24,7 @@ def test_a_script_is_sent_whole_only_where_it_is_unknown():
 
 def test_another_error_is_not_tried_again():
     """A reply that was lost is never a reason to send a script twice."""
-    operation = call(PUSH, [], [])
+    operation = call_script(PUSH, [], [])
     next(operation)
 
     with pytest.raises(ServerError, match="gone"):

@@ -31,7 +31,7 @@ def known(outcomes: str, label: str = f"test::{NODEID}") -> None:
     attempts = [rows.Attempt(1e9 - number, 0.1, letter) for number, letter in enumerate(outcomes)]
     row = rows.row_of(attempts, len(attempts), 0.1)
     assert row is not None
-    sync_redis.run(indexes.put_rows(NAMESPACE, {label: rows.pack(row)}))
+    sync_redis.run(indexes.store_rows(NAMESPACE, {label: rows.pack(row)}))
 
 
 def wish(now: float, **changes: Any) -> Wish:
