@@ -1,4 +1,4 @@
-"""The ready application, API and page: `uvicorn akastats.app:app`."""
+"""The complete application, API and page: `uvicorn akastats.app:app`."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from akastats.redis import async_redis
 
 
 @asynccontextmanager
-async def connected(app: FastAPI) -> AsyncIterator[None]:
-    """Keep one connection open while the application serves; a server that is away fails no start.
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Keep one connection open while the application serves; an unreachable server does not prevent the start.
 
-    A token that cannot be used does: who set it would believe that it protects something.
+    An invalid token does, because whoever set it would believe that it protects something.
     """
     policy_of(config.now())
     async with async_redis():
-        with _streams_ended():
+        with _end_streams_on_signal():
             yield
 
 
 @contextmanager
-def _streams_ended() -> Iterator[None]:
-    """Have answers that do not end by themselves end at Ctrl-C and SIGTERM: uvicorn waits for all of them."""
+def _end_streams_on_signal() -> Iterator[None]:
+    """On Ctrl-C and SIGTERM, end the responses that would stream forever: uvicorn waits for every response."""
     is_main = threading.current_thread() is threading.main_thread()
     before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM) if is_main}
 
@@ -58,12 +58,12 @@ def _streams_ended() -> Iterator[None]:
                 signal.signal(each, handler)
 
 
-# Only for OpenAPI to say so: `Access` asks, and earlier.
+# Only documents the scheme in OpenAPI; the middleware `Access` checks the token.
 _BEARER = HTTPBearer(auto_error=False, description="not needed on the machine itself while no token is set")
 
 
 class Service(FastAPI):
-    """The ready application, whose OpenAPI document describes errors as problem+json."""
+    """The complete application, whose OpenAPI document describes errors as problem+json."""
 
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI document, built at the first call."""
@@ -73,16 +73,16 @@ class Service(FastAPI):
 
 
 def create_app(routers: Sequence[APIRouter] = EVERYTHING) -> FastAPI:
-    """Return an application with these routers and the page that answers its errors as problem+json."""
+    """Return an application with these routers and the page; it reports errors as problem+json."""
     app = Service(
         title="Akastats",
         version=__version__,
-        description="Statistics kept in Redis or Valkey: numbers, histories and contexts of labels.",
-        lifespan=connected,
+        description="Statistics stored in Redis or Valkey: numbers, histories and contexts of labels.",
+        lifespan=lifespan,
         dependencies=[Security(_BEARER)],
         responses=documented(401, 403, 421, 429, 431),
         generate_unique_id_function=lambda route: route.name,
-        # Its page would come from a CDN.
+        # FastAPI's page would load scripts from a CDN.
         docs_url=None,
         redoc_url=None,
     )

@@ -1,4 +1,4 @@
-"""Reading for asyncio: `available_stats`, `fetch_stats`, `stat_history`, `contexts`."""
+"""Read statistics with asyncio: `available_stats`, `fetch_stats`, `stat_history`, `contexts`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = [
 
 
 async def available_stats(matcher: str = "*", prefix: str | None = None) -> AsyncIterator[str]:
-    """Yield every live label that matches a glob, each once, in byte order."""
+    """Yield every live label that matches a glob, once each, in byte order."""
     namespace, after = config.under(prefix).namespace, ""
     async with async_redis():
         while True:
@@ -35,17 +35,17 @@ async def available_stats(matcher: str = "*", prefix: str | None = None) -> Asyn
 
 
 async def fetch_stats(label: str, prefix: str | None = None) -> Summary:
-    """Return one label's numbers, in one round trip; raises `NotFoundError` for an unknown label."""
+    """Return one label's numbers, in one round trip; raise `NotFoundError` for an unknown label."""
     return await async_redis.run(query.read_summary(config.under(prefix).namespace, label))
 
 
 async def fetch_stats_of(labels: Iterable[str], prefix: str | None = None) -> dict[str, Summary]:
-    """Return the numbers of several labels, in one round trip; unknown ones are left out."""
+    """Return the numbers of several labels, in one round trip; omit unknown labels."""
     return await async_redis.run(query.read_summaries(config.under(prefix).namespace, labels))
 
 
 async def stat_history(label: str, prefix: str | None = None, size: int | None = None) -> list[Stat]:
-    """Return the newest `size` points (default: all that are kept), newest first; empty if unknown."""
+    """Return the newest `size` points (default: all stored ones), newest first; empty if unknown."""
     now = config.under(prefix)
     return await async_redis.run(
         query.read_history(now.namespace, label, now.history_size if size is None else size)
@@ -53,5 +53,5 @@ async def stat_history(label: str, prefix: str | None = None, size: int | None =
 
 
 async def contexts(context_ids: Iterable[str], prefix: str | None = None) -> dict[str, bytes]:
-    """Return contexts by id, exactly as they were stored; unknown and expired ones are left out."""
+    """Return contexts by id, exactly as stored; omit unknown and expired ones."""
     return await async_redis.run(query.read_contexts(config.under(prefix).namespace, context_ids))

@@ -1,4 +1,4 @@
-"""Finish an operation although the task that waits for it is cancelled."""
+"""Run an operation to completion although the task that awaits it is cancelled."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: Seconds that a cancelled caller still waits. A server that answers takes some 10 ms; our own clients wait for a
-#: reply for 5 s.
+#: Seconds that a cancelled caller still waits. A server replies within about 10 ms; our clients wait 5 s for a
+#: reply.
 PATIENCE_S = 6.0
 
 
 async def run_to_completion(work: Coroutine[Any, Any, T], log: logging.Logger) -> T:
-    """Await `work` to its end, at most `PATIENCE_S` seconds after a cancellation; raise the cancellation then.
+    """Await `work` to its end, at most `PATIENCE_S` seconds after a cancellation; then raise the cancellation.
 
-    An error of `work` that no caller gets, because of the cancellation, is logged.
+    If the cancellation hides an error of `work`, log the error.
     """
-    # Late: it takes 40 ms, and code that blocks never needs it.
+    # Imported late: it takes 40 ms, and blocking code never needs it.
     import asyncio
 
     task = asyncio.ensure_future(work)
-    # Hidden from asyncio.run(), which cancels all tasks at its end: a cancelled one would lose its reply.
+    # Hidden from asyncio.run(), which cancels all tasks at its end; a cancelled task would lose its reply.
     asyncio.tasks._unregister_task(task)
     try:
         return await asyncio.shield(task)

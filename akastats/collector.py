@@ -1,4 +1,4 @@
-"""Numbers on their way: what `Stats` and the plugin's `stat` fixture have in common. Sends nothing."""
+"""Record numbers, errors and times: the common part of `Stats` and the plugin's `stat` fixture. Sends nothing."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from akastats.records import Point
 
 Context = str | bytes | None
 
-# A label's `;key=value,key=value` part is read back by these separators.
+# Readers split the `;key=value,key=value` part of a label at these separators.
 _SAFE = str.maketrans({",": "_", ";": "_", "=": "_", " ": "_", "\\": ""})
 
 
 class Collector:
-    """Collects numbers, errors and times of one piece of work, until they are taken."""
+    """Collects the numbers, errors and times of one piece of work until they are saved."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class Collector:
         self.recorded_stats: list[Point] = []
         self.log = log or logging.getLogger("Stats")
         self.disable_warnings = disable_warnings
-        # Bound here: what tests do to the clock later does not reach us.
+        # Bound here, so that a clock that tests patch later has no effect.
         self._now, self._clock = now, clock
 
     def stat(
@@ -45,8 +45,8 @@ class Collector:
     ) -> None:
         """Record one number; `extra_labels` become part of the label: `;host=a,port=1`.
 
-        Raises `ValueError` for a label that is empty, over 4096 bytes or not UTF-8, and for a value that
-        is no finite number.
+        Raises `ValueError` for a label that is empty, longer than 4096 bytes or not UTF-8, and for a value that
+        is not a finite number.
         """
         if extra_labels:
             label = f"{label};{format_labels(extra_labels)}"
@@ -58,7 +58,7 @@ class Collector:
 
     @contextmanager
     def timer(self, label: str, context: Context = None) -> Iterator[None]:
-        """Record the seconds that the block took, also when it raises."""
+        """Record the duration of the block in seconds, also when it raises."""
         check_label(label)
         start = self._clock()
         try:
@@ -76,14 +76,14 @@ class Collector:
     ) -> None:
         """Record an exception under `errors__EXC:<class name>` and `errors__all`, its traceback as context.
 
-        Takes an exception, a class, the three values of `sys.exc_info()`, or nothing: then the exception
-        being handled. `additional_labels` are recorded as further `errors__` labels.
+        Takes an exception, a class, or the three values of `sys.exc_info()`. Without arguments it records the
+        exception being handled. Each of `additional_labels` is recorded as a further `errors__` label.
         """
-        found = resolve_exception(exc_type, exc_value)
-        labels = [] if found is None else [f"EXC:{_class_name(found)}"]
-        if found is None and not self.disable_warnings:
-            self.log.warning("Got an empty call to exception.")
-        self.error(*labels, *(additional_labels or ()), context=context or _format(found, traceback))
+        error = resolve_exception(exc_type, exc_value)
+        labels = [] if error is None else [f"EXC:{_class_name(error)}"]
+        if error is None and not self.disable_warnings:
+            self.log.warning("exception() was called without an exception, and none is being handled.")
+        self.error(*labels, *(additional_labels or ()), context=context or _format(error, traceback))
 
     def error(self, *labels: str, context: Context = None) -> None:
         """Record an error under `errors__<label>` for each label, and under `errors__all`."""
@@ -92,34 +92,34 @@ class Collector:
 
 
 def format_labels(labels: Mapping[str, object]) -> str:
-    """Return `key=value,key=value`; separators inside keys and values become `_`, backslashes go."""
+    """Return `key=value,key=value`; separators inside keys and values become `_`, backslashes are removed."""
     return ",".join(f"{str(key).translate(_SAFE)}={str(value).translate(_SAFE)}" for key, value in labels.items())
 
 
 def resolve_exception(
-    given: type[BaseException] | BaseException | None, value: BaseException | None
+    exception: type[BaseException] | BaseException | None, value: BaseException | None
 ) -> type[BaseException] | BaseException | None:
     """Return the exception that the arguments of `Collector.exception` name, or the one being handled."""
     if isinstance(value, BaseException):
         return value
     current = sys.exc_info()[1]
-    if given is None:
+    if exception is None:
         return current
-    if isinstance(given, type) and isinstance(current, given):
+    if isinstance(exception, type) and isinstance(current, exception):
         return current
-    return given
+    return exception
 
 
-# Characters: a class may have a name of any length, a label at most 4096 bytes.
+# Characters. The name of a class has no limit; a label has at most 4096 bytes.
 MAX_CLASS_NAME = 1000
 
 
-def _class_name(found: type[BaseException] | BaseException) -> str:
-    """Return the name of an exception's class as a label can hold it."""
-    return (found if isinstance(found, type) else type(found)).__name__[:MAX_CLASS_NAME]
+def _class_name(error: type[BaseException] | BaseException) -> str:
+    """Return the name of an exception's class, short enough for a label."""
+    return (error if isinstance(error, type) else type(error)).__name__[:MAX_CLASS_NAME]
 
 
-def _format(found: type[BaseException] | BaseException | None, traceback: TracebackType | None) -> str:
-    if isinstance(found, BaseException):
-        return "".join(tracebacks.format_exception(type(found), found, traceback or found.__traceback__))
-    return f"{found.__name__}\n" if found else ""
+def _format(error: type[BaseException] | BaseException | None, traceback: TracebackType | None) -> str:
+    if isinstance(error, BaseException):
+        return "".join(tracebacks.format_exception(type(error), error, traceback or error.__traceback__))
+    return f"{error.__name__}\n" if error else ""

@@ -1,6 +1,6 @@
-"""Configuration: one frozen value, read from the environment in one place, at first use.
+"""Configuration: one frozen value, read from the environment at first use.
 
-Nothing else reads the environment for settings; what a run is (branch, commit, build) is `ci.py`'s.
+No other module reads settings from the environment. The `ci` package reads branch, commit and build of a run.
 """
 
 from __future__ import annotations
@@ -14,30 +14,44 @@ from urllib.parse import urlsplit
 
 from akastats.errors import ConfigError
 
-#: The value of `AKA_STATS_FORGE` that keeps forges from being told anything.
+#: The value of `AKA_STATS_FORGE` that disables publishing to forges such as GitHub.
 OFF = "off"
 
-#: What follows the namespace of the environment while a run is recorded in it.
+#: Appended to the namespace of the environment while a run is recorded in that namespace.
 UNDER_TEST = "-UNDER-TEST"
 
 SCHEMES = ("redis://", "rediss://", "unix://")
 
 
 class DefaultZone(str):
-    """The time zone of a configuration that names none: people read times in their own machine's."""
+    """The default time zone; a configuration with this value shows times in the machine's own zone."""
 
     __slots__ = ()
 
 
-#: Default time zone, as in the usage guide.
+#: Default time zone, as the usage guide documents it.
 DEFAULT_ZONE = DefaultZone("Europe/Amsterdam")
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """How and where statistics are kept; days and counts are whole numbers of at least 1."""
+    """How and where statistics are stored.
 
-    # Never in a traceback or log: it may hold a password.
+    redis_url: address of the server; may hold a password, so it never appears in a traceback or log.
+    namespace: prefix of every Redis key.
+    history_size: points per label, at least 1.
+    timezone: name of the zone in which times are shown.
+    run_days: days for which a run is stored, at least 1.
+    error_days: days for which a failure is stored after it was last seen, at least 1.
+    profiles: number of runs whose profiles are stored, at least 1.
+    redact: regular expressions of further secrets, one per line.
+    token: tokens of the API, which grant access; never in a traceback or log.
+    allowed_hosts: further host names of this machine, separated by commas or white space.
+    forge: `auto` publishes to a forge such as GitHub if its CI is detected; `off` never does.
+    webhook: address that receives each run's result; a secret, because anyone who has it can post there.
+    protected: globs of node ids that are never quarantined, separated by commas or line ends.
+    """
+
     redis_url: str = dataclasses.field(default="redis://localhost:6379", repr=False)
     namespace: str = "AKA-STATS"
     history_size: int = 1000
@@ -45,21 +59,16 @@ class Config:
     run_days: int = 365
     error_days: int = 30
     profiles: int = 500
-    # Regular expressions, one a line.
     redact: str = ""
-    # Whoever has it may read everything: never in a traceback or log.
     token: str = dataclasses.field(default="", repr=False)
     allowed_hosts: str = ""
-    # Whether forges such as GitHub are told of runs: `auto`, where they are seen to listen, or `off`.
     forge: str = "auto"
-    # Such addresses are secrets: whoever has one may write there.
     webhook: str = dataclasses.field(default="", repr=False)
-    # Node ids that are never quarantined: globs, with commas or line ends between.
     protected: str = ""
 
     def __post_init__(self) -> None:
         for name in ("history_size", "run_days", "error_days", "profiles"):
-            parse_whole_number(f"AKA_STATS_{name.upper()}", str(getattr(self, name)))
+            parse_positive_number(f"AKA_STATS_{name.upper()}", str(getattr(self, name)))
 
     def __str__(self) -> str:
         shown = dataclasses.asdict(self) | {
@@ -73,73 +82,72 @@ class Config:
 def read_environment(environ: Mapping[str, str] = os.environ) -> Config:
     """Read the `AKA_STATS_*` variables; an empty one counts as unset.
 
-    Raises `ConfigError` naming the variable. `AKA_STATS_DEFAULT_PREFIX` is the older name of
-    `AKA_STATS_NAMESPACE`, which wins where both are set.
+    Raises `ConfigError`, which names the variable. `AKA_STATS_DEFAULT_PREFIX` is the older name of
+    `AKA_STATS_NAMESPACE`, which wins if both are set.
     """
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for variable, field, parse in _VARIABLES:
         text = environ.get(variable, "")
         if text:
-            found[field] = parse(variable, text)
-    return Config(**found)
+            values[field] = parse(variable, text)
+    return Config(**values)
 
 
 def check_redis_url(variable: str, text: str) -> str:
-    """Return `text` if it is a URL that redis-py can open; `variable` is named when it is not."""
-    if not (text.startswith(SCHEMES) and _leads_somewhere(text)):
+    """Return `text` if redis-py can open it as a URL; else raise `ConfigError`, which names `variable`."""
+    if not (text.startswith(SCHEMES) and _has_valid_target(text)):
         raise ConfigError(
-            f"{variable}: {remove_credentials(text)!r} is no Redis URL; it reads "
-            "redis://host:port/database, rediss://host:port/database or unix:///path, "
-            "with special characters in a password percent-encoded"
+            f"{variable}: {remove_credentials(text)!r} is not a Redis URL. Use redis://host:port/database, "
+            "rediss://host:port/database or unix:///path, and percent-encode special characters in a password."
         )
     return text
 
 
-def _leads_somewhere(url: str) -> bool:
-    """Tell whether a URL of ours has a port that can be, and a database that is a number or a socket's path."""
+def _has_valid_target(url: str) -> bool:
+    """Return whether a URL has a valid port, and a database number or the path of a socket."""
     try:
         parts = urlsplit(url)
-        place_is_usable = parts.port != 0
+        is_port_valid = parts.port != 0
     except ValueError:
         return False
     if parts.scheme == "unix":
         return bool(parts.path)
-    # redis-py takes database 0 for one that is no number, and says nothing.
-    return place_is_usable and re.fullmatch(r"/?[0-9]*", parts.path) is not None
+    # redis-py silently uses database 0 if the path is not a number.
+    return is_port_valid and re.fullmatch(r"/?[0-9]*", parts.path) is not None
 
 
 def check_namespace(variable: str, text: str) -> str:
-    """Return `text` if it can begin every key."""
+    """Return `text` if it can be the prefix of every key."""
     if any(character.isspace() or not character.isprintable() for character in text):
-        raise ConfigError(f"{variable}: {text!r} holds white space or control characters")
+        raise ConfigError(f"{variable}: {text!r} contains white space or control characters; remove them")
     return text
 
 
-def parse_whole_number(variable: str, text: str) -> int:
-    """Return `text` as a number of at least 1 and at most nine digits: the server counts no further than 2**63."""
+def parse_positive_number(variable: str, text: str) -> int:
+    """Return `text` as a number from 1 to 999,999,999: the server's counters end at 2**63."""
     if not (re.fullmatch(r"[0-9]{1,9}", text) and int(text) >= 1):
         raise ConfigError(f"{variable}: {text[:100]!r} is not a whole number from 1 to 999999999")
     return int(text)
 
 
 def accept_any(_variable: str, text: str) -> str:
-    """Return `text`; who uses it says what is wrong with it."""
+    """Return `text` unchanged; the code that uses the value validates it."""
     return text
 
 
 def check_auto_or_off(variable: str, text: str) -> str:
-    """Return `text` if it is one of the two."""
+    """Return `text` if it is `auto` or `off`."""
     if text not in ("auto", OFF):
         raise ConfigError(f"{variable}: {text[:100]!r} is neither auto nor off")
     return text
 
 
 def check_web_address(variable: str, text: str) -> str:
-    """Return `text` if it is an address to post to; it is a secret, and not in the message."""
+    """Return `text` if it is a web address to post to. It is a secret, so the message does not contain it."""
     if not _is_web_address(text):
         raise ConfigError(
-            f"{variable} is no address that begins with http:// or https://, has a name that can be asked for and "
-            "a path of ASCII (other letters are written as %C3%A9)"
+            f"{variable} is not an address with http:// or https://, a valid host name and a path in ASCII. "
+            "Percent-encode other characters (%C3%A9)."
         )
     return text
 
@@ -150,7 +158,7 @@ def _is_web_address(text: str) -> bool:
     try:
         parts = urlsplit(text)
         host = parts.hostname or ""
-        # As the resolver does it: what cannot be asked for is better said now than at a run's end.
+        # The resolver does the same; report a name that it cannot encode now rather than at the end of a run.
         host.encode("idna")
         return (
             bool(host)
@@ -163,17 +171,17 @@ def _is_web_address(text: str) -> bool:
 
 
 def check_timezone_name(variable: str, text: str) -> str:
-    """Return `text`; whether the zone exists is asked when a time is shown, not before."""
+    """Return `text`; the zone is looked up when a time is shown, not before."""
     if not text.isprintable():
-        raise ConfigError(f"{variable}: {text!r} is no name of a time zone such as Europe/Amsterdam")
+        raise ConfigError(f"{variable}: {text!r} is not the name of a time zone such as Europe/Amsterdam")
     return text
 
 
 def remove_credentials(url: str) -> str:
-    """Return `url` without user, password and query: fit for messages and logs."""
+    """Return `url` without user, password and query, for messages and logs."""
     scheme, separator, rest = url.partition("://")
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
-    # An `@` further behind belongs to a password with an unescaped slash, or to one in the query.
+    # A later `@` belongs to a password with an unescaped slash, or to a password in the query.
     if not separator or "@" in rest[len(authority) :]:
         return "(a URL that cannot be shown without its password)" if "@" in url else url.partition("?")[0]
     path = re.split(r"[?#]", rest[len(authority) :], maxsplit=1)[0]
@@ -184,11 +192,11 @@ _VARIABLES: tuple[tuple[str, str, Callable[[str, str], Any]], ...] = (
     ("AKA_STATS_REDIS_URL", "redis_url", check_redis_url),
     ("AKA_STATS_DEFAULT_PREFIX", "namespace", check_namespace),
     ("AKA_STATS_NAMESPACE", "namespace", check_namespace),
-    ("AKA_STATS_HISTORY_SIZE", "history_size", parse_whole_number),
+    ("AKA_STATS_HISTORY_SIZE", "history_size", parse_positive_number),
     ("AKA_STATS_TIMEZONE", "timezone", check_timezone_name),
-    ("AKA_STATS_RUN_DAYS", "run_days", parse_whole_number),
-    ("AKA_STATS_ERROR_DAYS", "error_days", parse_whole_number),
-    ("AKA_STATS_PROFILES", "profiles", parse_whole_number),
+    ("AKA_STATS_RUN_DAYS", "run_days", parse_positive_number),
+    ("AKA_STATS_ERROR_DAYS", "error_days", parse_positive_number),
+    ("AKA_STATS_PROFILES", "profiles", parse_positive_number),
     ("AKA_STATS_REDACT", "redact", accept_any),
     ("AKA_STATS_TOKEN", "token", accept_any),
     ("AKA_STATS_ALLOWED_HOSTS", "allowed_hosts", accept_any),
@@ -200,23 +208,23 @@ VARIABLES = tuple(variable for variable, _, _ in _VARIABLES)
 
 
 class Current:
-    """The configuration in force: `config.namespace` reads it, `config.namespace = ...` replaces it whole."""
+    """The active configuration: `config.namespace` reads a value, `config.namespace = ...` replaces it."""
 
     _now: Config | None = None
-    # Whether that is the environment's, and nobody's who has set it.
+    # Whether `_now` was read from the environment; false if a program set it.
     _is_read = False
-    # The namespace that a run in this process is recorded in; empty while none is.
+    # The namespace that a run in this process is recorded in; empty if no run is recorded.
     _recorded = ""
 
     def now(self) -> Config:
-        """Return the frozen value in force, reading the environment the first time."""
+        """Return the active frozen value; read the environment the first time."""
         if self._now is None:
             self._use_environment(read_environment())
         assert self._now is not None
         return self._now
 
     def use(self, config: Config | None) -> None:
-        """Put `config` in force; `None` means: read the environment again at next use."""
+        """Activate `config`; after `None` the next use reads the environment again."""
         object.__setattr__(self, "_now", config)
         object.__setattr__(self, "_is_read", False)
 
@@ -227,9 +235,9 @@ class Current:
         object.__setattr__(self, "_is_read", True)
 
     def isolate_pushes(self, namespace: str) -> Callable[[], None]:
-        """Keep pushes of code under test out of the namespace that its run is recorded in; return the undoing.
+        """Keep pushes of code under test out of the namespace of its run; return a function that undoes this.
 
-        The environment names one namespace for both. A namespace that a program sets itself stays.
+        The environment names one namespace for both. A namespace that a program sets itself is not changed.
         """
         before, is_read, recorded = self._now, self._is_read, self._recorded
         object.__setattr__(self, "_recorded", namespace)
@@ -244,16 +252,16 @@ class Current:
         return undo
 
     def under(self, prefix: str | None) -> Config:
-        """Return the value in force, with `prefix` for its namespace where one is given."""
+        """Return the active value, with `prefix` as its namespace unless that is `None`."""
         return self.now() if prefix is None else dataclasses.replace(self.now(), namespace=prefix)
 
     @property
     def default_prefix(self) -> str:
-        """The namespace, under its older name."""
+        """The namespace, by its older name."""
         return self.now().namespace
 
     def __getattr__(self, name: str) -> Any:
-        # Tools that look for `__wrapped__` and the like must not make us read the environment.
+        # Tools look for `__wrapped__` and similar names; that must not read the environment.
         if name.startswith("__"):
             raise AttributeError(name)
         return getattr(self.now(), name)
@@ -270,7 +278,7 @@ class Current:
 
     @property
     def __dict__(self) -> dict[str, Any]:  # type: ignore[override]  # an attribute of every object
-        """The options in force: `mock.patch.object` reads here the values that it restores."""
+        """The active options: `mock.patch.object` reads the values here that it restores."""
         return {**dataclasses.asdict(self.now()), "default_prefix": self.now().namespace}
 
     def __str__(self) -> str:

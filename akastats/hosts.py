@@ -1,7 +1,7 @@
-"""Hosts: by which names this machine may be asked. Pure.
+"""Validate host names, to protect the API from DNS rebinding. Pure.
 
-A page of a stranger can have its own name point here (DNS rebinding) and then read as if it were ours: it
-cannot choose what the browser writes into `Host`, so that header must be a name we know.
+A malicious page can point its own domain name at this machine and then read responses as the same origin. It
+cannot choose the `Host` header that the browser sends, so the API accepts only known names there.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ _NAME = re.compile(r"[A-Za-z0-9._-]{1,253}")
 
 
 def parse_host_header(value: str) -> str | None:
-    """Return the host in a `Host` header, lower case, without port and brackets; `None` if it is none."""
-    found = _HEADER.fullmatch(value)
-    if not found or int(found[3] or 1) not in range(1, 65_536):
+    """Return the host in a `Host` header, in lower case, without port and brackets; `None` if it is invalid."""
+    match = _HEADER.fullmatch(value)
+    if not match or int(match[3] or 1) not in range(1, 65_536):
         return None
-    if found[1] is not None:
-        return found[1].lower() if is_address(found[1]) else None
-    return found[2].lower().removesuffix(".") or None
+    if match[1] is not None:
+        return match[1].lower() if is_address(match[1]) else None
+    return match[2].lower().removesuffix(".") or None
 
 
 def is_address(host: str) -> bool:
-    """Tell whether `host` is an IP address: such a one no name server can have point elsewhere."""
+    """Return whether `host` is an IP address, which DNS cannot point elsewhere."""
     try:
         ipaddress.ip_address(host)
     except ValueError:
@@ -35,19 +35,20 @@ def is_address(host: str) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether `host` is a name or an address that only this machine reaches."""
+    """Return whether `host` is a name or an address that only this machine can reach."""
     return host == "localhost" or (is_address(host) and ipaddress.ip_address(host).is_loopback)
 
 
 def is_wildcard(host: str) -> bool:
-    """Tell whether `host` means every address of this machine."""
+    """Return whether `host` is the wildcard address, which means every address of this machine."""
     return is_address(host) and ipaddress.ip_address(host).is_unspecified
 
 
 def parse_hosts(variable: str, text: str) -> frozenset[str]:
-    """Return the hosts of `text`, which stand between blanks or commas, without ports.
+    """Return the hosts in `text`, separated by white space or commas, without ports.
 
-    Raises `ConfigError` naming `variable`: there is no wildcard, for a name that ends like ours is not ours.
+    Raises `ConfigError`, which names `variable`. Wildcards are not supported: a name with the same suffix may
+    belong to another owner.
     """
     return frozenset(_parse_one(variable, word) for word in re.split(r"[\s,]+", text) if word)
 
@@ -56,13 +57,13 @@ def _parse_one(variable: str, word: str) -> str:
     bare = word[1:-1] if word.startswith("[") and word.endswith("]") else word
     if not (_NAME.fullmatch(bare) or is_address(bare)):
         raise ConfigError(
-            f"{variable}: {word[:100]!r} is no name of a host; it reads stats.example.org, without port"
+            f"{variable}: {word[:100]!r} is not a host name. Use a name such as stats.example.org, without a port."
         )
     return bare.lower().removesuffix(".")
 
 
 def get_network(client: str) -> str:
-    """Return the network that a client's limits apply to: of IPv6 the /64, which is one customer's."""
+    """Return the network to which a client's rate limits apply: for IPv6 the /64, which one customer has."""
     if ":" not in client:
         return client
     try:

@@ -1,4 +1,4 @@
-"""Format times for people: in the configured time zone, else in that of this machine."""
+"""Format times in the configured time zone, or else in the machine's own."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class _Local(tzinfo):
     """This machine's time zone (`TZ`, else the system's), with its changes over the year."""
 
     def fromutc(self, dt: datetime) -> datetime:
-        """Return a moment, given in UTC, as this machine's clock shows it."""
+        """Return a time in UTC as the machine's clock shows it."""
         return dt.replace(tzinfo=timezone.utc).astimezone().replace(tzinfo=self)
 
     def utcoffset(self, dt: datetime | None) -> timedelta | None:
@@ -23,11 +23,11 @@ class _Local(tzinfo):
         return None if dt is None else dt.replace(tzinfo=None).astimezone().utcoffset()
 
     def tzname(self, dt: datetime | None) -> str | None:
-        """Return the zone's abbreviation at a moment."""
+        """Return the zone's abbreviation at a time."""
         return None if dt is None else dt.replace(tzinfo=None).astimezone().tzname()
 
     def dst(self, dt: datetime | None) -> timedelta | None:
-        """Return `None`: no caller uses it."""
+        """Return `None`, because no caller uses it."""
         return None
 
 
@@ -35,24 +35,24 @@ LOCAL: tzinfo = _Local()
 
 
 def load_zone(name: str) -> tzinfo:
-    """Return the time zone in which people read times; raises `ConfigError` for one that does not exist here.
+    """Return a time zone by name; raise `ConfigError` if it does not exist on this machine.
 
-    Of a configuration that names none it is this machine's.
+    `DefaultZone`, the value of a configuration without a zone, returns the machine's own zone.
     """
     if isinstance(name, DefaultZone):
         return LOCAL
-    # ZoneInfo answers a directory's name with IsADirectoryError, a path with ValueError.
+    # ZoneInfo raises IsADirectoryError for the name of a directory, and ValueError for a path.
     try:
         return ZoneInfo(name)
     except (LookupError, ValueError, OSError) as error:
         raise ConfigError(
-            f"AKA_STATS_TIMEZONE: there is no time zone {name!r} here; "
-            'a name such as Europe/Amsterdam, with the package tzdata (pip install "pytest-akastats[api]")'
+            f"AKA_STATS_TIMEZONE: the time zone {name!r} is unknown on this machine. Use a name such as "
+            'Europe/Amsterdam, and install the package tzdata (pip install "pytest-akastats[api]").'
         ) from error
 
 
 def format_time(timestamp: float | None, where: tzinfo) -> str:
-    """Return a moment to the second, with its zone's abbreviation; `-` for an unknown one."""
+    """Format a time to the second, with its zone's abbreviation; `-` if it is `None` or out of range."""
     try:
         return "-" if timestamp is None else f"{datetime.fromtimestamp(timestamp, where):%Y-%m-%d %H:%M:%S %Z}"
     except (ValueError, OverflowError, OSError):
@@ -60,18 +60,18 @@ def format_time(timestamp: float | None, where: tzinfo) -> str:
 
 
 def check_day(text: str) -> str:
-    """Return `text` if it is a day, written as `2026-12-24`; raises `ValueError` for anything else."""
+    """Return `text` if it is a date such as `2026-12-24`; raise `ValueError` for anything else."""
     if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
-        raise ValueError("a day is written as year-month-day: 2026-12-24")
+        raise ValueError("write a day as year-month-day: 2026-12-24")
     try:
         date.fromisoformat(text)
     except ValueError as error:
-        raise ValueError(f"there is no day {text}") from error
+        raise ValueError(f"{text} is not a day of the calendar") from error
     return text
 
 
 def get_end_of_day(text: str, where: tzinfo) -> float:
-    """Return when a day is over, in epoch seconds: the next one's first moment; raises `ValueError` for no day."""
+    """Return the end of a day in epoch seconds, when the next day starts; raise `ValueError` if invalid."""
     day = date.fromisoformat(check_day(text))
     if day == date.max:
         return inf
@@ -79,9 +79,9 @@ def get_end_of_day(text: str, where: tzinfo) -> float:
 
 
 def format_last_day(until: float, where: tzinfo) -> str:
-    """Return the last day of something that ends at `until`, written as `2026-12-24`; `-` without an end.
+    """Format the last day before the time `until` as `2026-12-24`; `-` if `until` is out of range.
 
-    What does not end with a day here, as what was put in from another time zone, has its time too.
+    If `until` is not midnight here, because it was entered in another time zone, the time of day is added.
     """
     try:
         end = datetime.fromtimestamp(until, where)
@@ -92,7 +92,7 @@ def format_last_day(until: float, where: tzinfo) -> str:
 
 
 def format_day(timestamp: float, where: tzinfo) -> str:
-    """Return the day of a moment, written as `2026-12-24`; `-` without a moment."""
+    """Format the day of a time as `2026-12-24`; `-` if it is out of range."""
     try:
         return f"{datetime.fromtimestamp(timestamp, where):%Y-%m-%d}"
     except (ValueError, OverflowError, OSError):

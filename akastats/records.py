@@ -1,4 +1,4 @@
-"""The values that travel: what was measured, and what is read back. Frozen, with units, without behaviour."""
+"""Values of the public API: points to store, points of a history, and a label's numbers. Frozen."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ from typing import NamedTuple
 
 
 class Point(NamedTuple):
-    """One number to be stored: `timestamp` in epoch seconds, `context` as given or `None`."""
+    """One number to store.
+
+    timestamp: epoch seconds.
+    label: name of the statistic.
+    value: the number.
+    context: text or bytes that explain the value, such as a traceback; `None` without one.
+    """
 
     timestamp: float
     label: str
@@ -15,7 +21,13 @@ class Point(NamedTuple):
 
 
 class Stat(NamedTuple):
-    """One point of a history: `timestamp` in epoch seconds, `context_id` an md5 or empty."""
+    """One point of a history.
+
+    timestamp: epoch seconds.
+    label: name of the statistic.
+    value: the number; nan if an older writer stored text.
+    context_id: md5 of the context; empty without one.
+    """
 
     timestamp: float
     label: str
@@ -24,7 +36,16 @@ class Stat(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """The numbers of one label: `last_time` in epoch seconds, all else in the unit of its values."""
+    """The numbers of one label, in the unit of its values; `None` if a number is not stored.
+
+    max, min: extremes of all values.
+    total: their sum.
+    count: how often the label was reported.
+    stdev: sample standard deviation.
+    avg: mean.
+    last: the newest value.
+    last_time: time of the newest value, in epoch seconds.
+    """
 
     max: float | None
     total: float | None

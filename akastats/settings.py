@@ -1,4 +1,4 @@
-"""`akastats.settings.config`, the older address of `akastats.config.config`."""
+"""`akastats.settings.config`: the older import path of `akastats.config.config`."""
 
 from akastats.config import config
 

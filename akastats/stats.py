@@ -1,4 +1,4 @@
-"""Pushing: `Stats`, `push_stat` and `push_stat_async`."""
+"""Push statistics: `Stats`, `push_stat` and `push_stat_async`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from akastats.collector import Collector, resolve_exception
 from akastats.collector import Context as Context
 from akastats.config import Config, config
 from akastats.errors import ServerError
-from akastats.exception_counting import is_normal_exit, mark_counted, next_number, was_counted
+from akastats.exception_counting import is_normal_exit, next_number, record_counted, was_counted
 from akastats.model.points import check_context, check_label, check_value
 from akastats.records import Point, Summary
 from akastats.redis import async_redis, sync_redis
@@ -22,30 +22,30 @@ from akastats.store import keys
 from akastats.store.push import Batch, Step, apply_batch, make_batches
 from akastats.store.requests import Operation
 
-#: The names of a label's numbers, under their name in aka-stats.
+#: Names of a label's numbers; aka-stats uses the same name for this constant.
 STAT_NAMES = Summary._fields
 
 _log = logging.getLogger("Stats")
 
 
 class Stats(Collector):
-    """Collects numbers and writes them to Redis when its block ends, in batches of one script each.
+    """Collects numbers, and writes them to Redis when its block ends, in batches of one script call each.
 
-    An exception inside the block is recorded too, and goes on. What could not be written stays in
-    `recorded_stats`; `save_stats()` sends it again.
+    An exception that leaves the block is recorded and raised. Numbers that could not be written stay in
+    `recorded_stats`; `save_stats()` sends them again.
     """
 
     def __init__(
         self, prefix: str | None = None, log: logging.Logger | None = None, disable_warnings: bool = False
     ) -> None:
-        # Looked up at each point, as `push_stat` does: tools that freeze the clock replace `time.time`.
+        # Looked up for each point, as `push_stat` does, because tools that freeze the clock replace `time.time`.
         super().__init__(log=log, disable_warnings=disable_warnings, now=lambda: time.time())
         self._prefix = prefix
         self._entered = next_number()
 
     @property
     def prefix(self) -> str:
-        """The namespace that is written to: the one given, else the configured one."""
+        """The namespace to write to: that of this object, or else the configured one."""
         return config.under(self._prefix).namespace
 
     @prefix.setter
@@ -96,7 +96,7 @@ class Stats(Collector):
         exc_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Record the exception that leaves the block, unless it is no error or has been counted in the block."""
+        """Record the exception that leaves the block, unless it is not an error or the block has counted it."""
         if not (is_normal_exit(exc_type, exc_value) or was_counted(exc_value, self.prefix, self._entered)):
             self.exception(exc_type, exc_value, traceback)
 
@@ -110,19 +110,19 @@ class Stats(Collector):
     ) -> None:
         """Record an exception as `Collector.exception` does; enclosing blocks do not count it again."""
         super().exception(exc_type, exc_value, traceback, additional_labels, context)
-        mark_counted(resolve_exception(exc_type, exc_value), self.prefix)
+        record_counted(resolve_exception(exc_type, exc_value), self.prefix)
 
     def _report(self, error: Exception) -> None:
-        # The block's own exception is raised; raising here would replace it.
+        # Logged, not raised: another exception would replace the block's own.
         self.log.error("%s", error)
 
     def save_stats(self) -> None:
-        """Write what is recorded; raise `ServerError` and keep what was not written."""
+        """Write the recorded numbers; raise `ServerError` and keep those that were not written."""
         with Outgoing(self, config.under(self._prefix), sync_redis.sends_once) as outgoing:
             sync_redis.run_all(outgoing.operations())
 
     async def save_stats_async(self) -> None:
-        """Do as `save_stats`, for asyncio; a cancellation takes effect after the started save."""
+        """Do the same as `save_stats`, with asyncio; a save that has started ends before a cancellation."""
         await run_to_completion(self._save_async(), self.log)
 
     async def _save_async(self) -> None:
@@ -131,7 +131,7 @@ class Stats(Collector):
 
 
 class Outgoing:
-    """The recorded points while they are sent: a point leaves the object once the server has applied it."""
+    """The recorded points while they are sent; a point is removed from its owner once the server applied it."""
 
     def __init__(self, owner: Collector, config: Config, sends_once: bool) -> None:
         self._config = config
@@ -142,12 +142,12 @@ class Outgoing:
         self._applied: set[int] = set()
 
     def __enter__(self) -> Outgoing:
-        # Taken out at once: two threads that save the same object never send a point twice.
+        # Removed at once, so that two threads that save the same object never send a point twice.
         self._unsent, self._owner.recorded_stats = self._owner.recorded_stats, []
         return self
 
     def operations(self) -> Iterator[Operation[None]]:
-        """Yield one operation per batch, which notes the batch's points once they are applied."""
+        """Yield one operation per batch; each records its points as applied when it ends."""
         for made, points in make_batches(self._unsent):
             if made.entries:
                 yield self._write(made, points)
@@ -156,43 +156,43 @@ class Outgoing:
 
     def _write(self, made: Batch, points: list[Point]) -> Operation[None]:
         self._begun.update(map(id, points))
-        yield from apply_batch(_guarded(made, self._config, self._sends_once), self._config)
+        yield from apply_batch(_add_guard(made, self._config, self._sends_once), self._config)
         self._applied.update(map(id, points))
 
     def __exit__(self, exc_type: object, error: BaseException | None, traceback: object) -> None:
         done = self._applied
         if error is not None and not isinstance(error, Exception):
-            # Interrupted: sent again, points whose reply was not read could count twice.
+            # After an interruption a point whose reply was not read could count twice if it was sent again.
             done = self._begun
-        kept = [point for point in self._unsent if id(point) not in done]
-        self._warn_of_doubt(len(done - self._applied), len(kept))
-        self._owner.recorded_stats[:0] = kept
+        unsent = [point for point in self._unsent if id(point) not in done]
+        self._warn_of_doubt(len(done - self._applied), len(unsent))
+        self._owner.recorded_stats[:0] = unsent
         if isinstance(error, ServerError):
-            error.args = (f"{error.args[0]} {_kept(len(kept))}",)
+            error.args = (f"{error.args[0]} {_describe_unsent(len(unsent))}",)
 
-    def _warn_of_doubt(self, doubtful: int, kept: int) -> None:
+    def _warn_of_doubt(self, doubtful: int, unsent: int) -> None:
         if doubtful:
             self._owner.log.warning(
-                "saving was interrupted: %s may or may not have been written, and will not be sent again. %s",
-                _points(doubtful),
-                _kept(kept),
+                "save_stats() was interrupted: %s may or may not have been written and are not sent again. %s",
+                _format_count(doubtful),
+                _describe_unsent(unsent),
             )
 
 
-def _points(count: int) -> str:
+def _format_count(count: int) -> str:
     return f"{count} point{'' if count == 1 else 's'}"
 
 
-def _kept(count: int) -> str:
-    return f"{_points(count)} {'is' if count == 1 else 'are'} kept in this object: call save_stats() again."
+def _describe_unsent(count: int) -> str:
+    return f"{_format_count(count)} {'is' if count == 1 else 'are'} kept in this object: call save_stats() again."
 
 
-# Seconds for which the server remembers a batch that a client may send again: longer than clients retry.
+# Seconds for which the server remembers a batch that a client may send again; clients retry for less time.
 _RETRIED_FOR_S = 300
 
 
-def _guarded(batch: Batch, config: Config, sends_once: bool) -> Batch:
-    """Return the batch with a guard, so that the server applies it once even if the client sends it again."""
+def _add_guard(batch: Batch, config: Config, sends_once: bool) -> Batch:
+    """Return the batch with a guard: the server applies it once even if the client sends it again."""
     if sends_once or not batch.entries:
         return batch
     cursor = keys.cursor(config.namespace, f"once-{secrets.token_hex(12)}")
@@ -200,15 +200,17 @@ def _guarded(batch: Batch, config: Config, sends_once: bool) -> Batch:
 
 
 def push_stat(label: str, value: float, context: Context = None, *, prefix: str | None = None) -> None:
-    """Write one number at once; raises `ValueError` and `ServerError` as `Stats` does."""
+    """Write one number immediately; raise `ValueError` and `ServerError` as `Stats` does."""
     now = config.under(prefix)
-    sync_redis.run(apply_batch(_guarded(_one(label, value, context), now, sync_redis.sends_once), now))
+    sync_redis.run(
+        apply_batch(_add_guard(_make_single_batch(label, value, context), now, sync_redis.sends_once), now)
+    )
 
 
 async def push_stat_async(label: str, value: float, context: Context = None, *, prefix: str | None = None) -> None:
-    """Do as `push_stat`, for asyncio; a cancellation takes effect after the started push."""
+    """Do the same as `push_stat`, with asyncio; a push that has started ends before a cancellation."""
     now = config.under(prefix)
-    batch = _guarded(_one(label, value, context), now, async_redis.sends_once)
+    batch = _add_guard(_make_single_batch(label, value, context), now, async_redis.sends_once)
     await run_to_completion(_push_async(batch, now), _log)
 
 
@@ -222,6 +224,6 @@ async def _push_async(batch: Batch, now: Config) -> None:
         raise
 
 
-def _one(label: str, value: float, context: Context) -> Batch:
+def _make_single_batch(label: str, value: float, context: Context) -> Batch:
     point = Point(time.time(), check_label(label), check_value(label, value), check_context(label, context))
     return next(make_batches([point]))[0]

@@ -1,4 +1,4 @@
-"""Reading for code that blocks: `available_stats`, `fetch_stats`, `stat_history`, `contexts`."""
+"""Read statistics in blocking code: `available_stats`, `fetch_stats`, `stat_history`, `contexts`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = [
 
 
 def available_stats(matcher: str = "*", prefix: str | None = None) -> Iterator[str]:
-    """Yield every live label that matches a glob, each once, in byte order."""
+    """Yield every live label that matches a glob, once each, in byte order."""
     namespace, after = config.under(prefix).namespace, ""
     with sync_redis():
         while True:
@@ -34,21 +34,21 @@ def available_stats(matcher: str = "*", prefix: str | None = None) -> Iterator[s
 
 
 def fetch_stats(label: str, prefix: str | None = None) -> Summary:
-    """Return one label's numbers, in one round trip; raises `NotFoundError` for an unknown label."""
+    """Return one label's numbers, in one round trip; raise `NotFoundError` for an unknown label."""
     return sync_redis.run(query.read_summary(config.under(prefix).namespace, label))
 
 
 def fetch_stats_of(labels: Iterable[str], prefix: str | None = None) -> dict[str, Summary]:
-    """Return the numbers of several labels, in one round trip; unknown ones are left out."""
+    """Return the numbers of several labels, in one round trip; omit unknown labels."""
     return sync_redis.run(query.read_summaries(config.under(prefix).namespace, labels))
 
 
 def stat_history(label: str, prefix: str | None = None, size: int | None = None) -> list[Stat]:
-    """Return the newest `size` points (default: all that are kept), newest first; empty if unknown."""
+    """Return the newest `size` points (default: all stored ones), newest first; empty if unknown."""
     now = config.under(prefix)
     return sync_redis.run(query.read_history(now.namespace, label, now.history_size if size is None else size))
 
 
 def contexts(context_ids: Iterable[str], prefix: str | None = None) -> dict[str, bytes]:
-    """Return contexts by id, exactly as they were stored; unknown and expired ones are left out."""
+    """Return contexts by id, exactly as stored; omit unknown and expired ones."""
     return sync_redis.run(query.read_contexts(config.under(prefix).namespace, context_ids))

@@ -1,11 +1,11 @@
-"""Fixtures for the tests of code that pushes statistics; the pytest plugin brings them by itself.
+"""Fixtures for tests of code that pushes statistics; the pytest plugin provides them.
 
-Where it is switched off (`-p no:akastats`) they come by `pytest_plugins = ["akastats.testing"]`.
+With the plugin disabled (`-p no:akastats`), load them with `pytest_plugins = ["akastats.testing"]`.
 
-| fixture | what the code under test pushes |
+| fixture | effect on the code under test |
 |---|---|
-| `mock_stats` | goes into a list, and to no server |
-| `fake_stats` | goes to a server inside this process, and can be read back |
+| `mock_stats` | its points are added to a list; no server is used |
+| `fake_stats` | its points are stored in a server inside this process, and can be read back |
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def mock_stats() -> Iterator[list[Point]]:
-    """Points that the code under test pushed, in order; nothing is written, no server is asked.
+    """Return the points that the code under test pushed, in order; nothing is written, no server is contacted.
 
     A point is a tuple: `mock_stats[0] == (1612550961.0, "test", 1, None)`.
     """
@@ -42,14 +42,14 @@ def mock_stats() -> Iterator[list[Point]]:
 
 @pytest.fixture
 def fake_stats() -> Iterator[FakeRedis]:
-    """A client of the fakeredis server that this test pushes to and reads from (extra `testing`)."""
+    """Return a client of the fakeredis server that this test pushes to and reads from (extra `testing`)."""
     with connect_fakes() as client:
         yield client
 
 
 @contextmanager
 def record_pushes() -> Iterator[list[Point]]:
-    """Collect instead of write, whichever way `Stats` and `push_stat` were imported, until the block ends."""
+    """Collect points instead of writing them, however `Stats` and `push_stat` were imported."""
     points: list[Point] = []
 
     def record(pushed: Iterable[Point]) -> Iterator[tuple[Batch, list[Point]]]:
@@ -57,24 +57,24 @@ def record_pushes() -> Iterator[list[Point]]:
         points.extend(held)
         yield Batch(), held
 
-    # What every push goes through; the class and the functions stay the ones others have imported.
+    # Every push calls these two; the class and the functions themselves stay as other modules imported them.
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stats, "make_batches", record)
-        patch.setattr(stats, "apply_batch", _say_nothing)
+        patch.setattr(stats, "apply_batch", _send_nothing)
         yield points
 
 
-def _say_nothing(batch: Batch, config: Config) -> Operation[str]:
-    """Stand in for `apply`: an operation that asks the server nothing."""
+def _send_nothing(batch: Batch, config: Config) -> Operation[str]:
+    """Replace `apply_batch` with an operation that sends nothing."""
     yield from ()
     return ""
 
 
 @contextmanager
 def connect_fakes() -> Iterator[FakeRedis]:
-    """Connect both kinds to one fakeredis server until the block ends; yield a client of it.
+    """Connect both kinds of client to one fakeredis server until the block ends; yield a client of it.
 
-    Raises `AkastatsError` where fakeredis, or the Lua it needs for the scripts, is missing.
+    Raises `AkastatsError` if fakeredis, or lupa, which runs its scripts, is not installed.
     """
     for module in ("fakeredis", "lupa"):
         if find_spec(module) is None:
@@ -84,22 +84,26 @@ def connect_fakes() -> Iterator[FakeRedis]:
     server = FakeServer()
     with FakeRedis(server=server) as client, pytest.MonkeyPatch.context() as patch:
         _disconnect(patch)
-        # Own connections, not attached ones: each event loop opens and closes its own.
+        # Own connections, not attached ones, because each event loop opens and closes its own.
         patch.setattr(connections, "connect", lambda url, **options: FakeRedis(server=server))
-        patch.setattr(connections, "connect_async", lambda url, **options: _closing(FakeAsyncRedis(server=server)))
+        patch.setattr(
+            connections,
+            "connect_async",
+            lambda url, **options: _close_pool_with_client(FakeAsyncRedis(server=server)),
+        )
         yield client
         connections.sync_redis.close()
 
 
-def _closing(client: FakeAsyncRedis) -> FakeAsyncRedis:
-    """Return `client` so that closing it closes its connections, as redis-py's own clients do."""
-    # fakeredis 2.26 hands the pool in, so redis-py 5 takes it for the caller's: eight ResourceWarnings.
+def _close_pool_with_client(client: FakeAsyncRedis) -> FakeAsyncRedis:
+    """Return `client`, changed so that closing it closes its connections, as redis-py's own clients do."""
+    # fakeredis 2.26 passes the pool in, so redis-py 5 does not close it: eight ResourceWarnings.
     client.auto_close_connection_pool = True
     return client
 
 
 def _disconnect(patch: pytest.MonkeyPatch) -> None:
-    """Put aside what is attached and open; undoing the patch brings it back."""
+    """Hide attached and open connections until the patch is undone."""
     for flavour in (connections.sync_redis, connections.async_redis):
         patch.setattr(flavour, "_attached", None)
     patch.setattr(connections.sync_redis, "_single", connections.Own())

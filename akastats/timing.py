@@ -1,4 +1,4 @@
-"""`timer()`: seconds between one look and the next, from a clock that never goes back."""
+"""`timer()`: seconds between calls, measured with a monotonic clock."""
 
 from __future__ import annotations
 
@@ -8,19 +8,23 @@ from typing import NamedTuple
 
 
 class TimerStat(NamedTuple):
-    """Seconds since the last look (`stat`) and since the timer was made (`total`)."""
+    """Times of a timer.
+
+    stat: seconds since the last `next()`.
+    total: seconds since the timer was created.
+    """
 
     stat: float
     total: float
 
 
 def timer(clock: Callable[[], float] = time.perf_counter) -> Iterator[TimerStat]:
-    """Start a timer; each `next()` on it gives a `TimerStat`."""
-    # The clock is read here, not at the first `next()`: the timer starts when it is made.
-    return _looks(clock, clock())
+    """Start a timer; each `next()` on it returns a `TimerStat`."""
+    # The clock is read here, not at the first `next()`, so that the timer starts when it is created.
+    return _read_clock(clock, clock())
 
 
-def _looks(clock: Callable[[], float], start: float) -> Iterator[TimerStat]:
+def _read_clock(clock: Callable[[], float], start: float) -> Iterator[TimerStat]:
     last = start
     while True:
         now = clock()

@@ -1,6 +1,6 @@
-"""Tokens: what one allows, and the cookie that stands for one in a browser. Pure.
+"""Tokens of the API, their scopes, and the cookie that replaces a token in a browser. Pure.
 
-A token is kept as its digest alone: what is not there cannot be logged.
+Only the digest of a token is kept, so that the token itself cannot be logged.
 """
 
 from __future__ import annotations
@@ -14,48 +14,53 @@ from dataclasses import dataclass, field
 
 from akastats.errors import ConfigError
 
-#: What a token may allow: numbers; tracebacks too; changing things.
+#: Scopes of a token: read numbers, read tracebacks and other contexts, change data.
 STATS, CONTEXTS, WRITE = "stats", "contexts", "write"
 EVERYTHING = frozenset((STATS, CONTEXTS, WRITE))
-#: In place of a token: nobody need have one.
+#: Value that disables tokens: everyone has access.
 OFF = "off"
 
 MIN_LENGTH = 16
 COOKIE_DAYS = 30
 _COOKIE_SECONDS = COOKIE_DAYS * 86_400
-# What a header `Authorization: Bearer` may carry (RFC 6750); a colon is not among it, so scopes can stand before.
+# Characters of the header `Authorization: Bearer` (RFC 6750). A colon is not one of them, so it can end the
+# scopes.
 _WORD = re.compile(r"(?:([a-z,]*):)?([A-Za-z0-9._~+/=-]+)")
 
 
 @dataclass(frozen=True)
 class Token:
-    """One token, by its SHA-256, and what it allows."""
+    """One token.
+
+    digest: SHA-256 of the token.
+    scopes: what the token allows.
+    """
 
     digest: bytes = field(repr=False)
     scopes: frozenset[str]
 
 
 def generate_token() -> str:
-    """Return a token that nobody can guess: 32 random bytes."""
+    """Return a new token of 32 random bytes."""
     return secrets.token_urlsafe(32)
 
 
 def parse_tokens(variable: str, text: str) -> tuple[Token, ...]:
-    """Return the tokens of `text`, which stand between blanks, each as `TOKEN` or `scope,scope:TOKEN`.
+    """Return the tokens in `text`, separated by white space, each as `TOKEN` or `scope,scope:TOKEN`.
 
-    A token without scopes allows everything; each reads numbers. Raises `ConfigError` naming `variable`,
-    never the token.
+    A token without scopes has all of them; every token has the scope `stats`. Raises `ConfigError`, which names
+    `variable` but never the token.
     """
     return tuple(_parse_one(variable, word) for word in text.split())
 
 
 def _parse_one(variable: str, word: str) -> Token:
-    found = _WORD.fullmatch(word)
-    if not found:
-        raise ConfigError(f"{variable}: a token has letters, digits and -._~+/= alone, after `scopes:` or nothing")
-    scopes, secret = found.groups()
+    match = _WORD.fullmatch(word)
+    if not match:
+        raise ConfigError(f"{variable}: a token has only letters, digits and -._~+/=, after an optional `scopes:`")
+    scopes, secret = match.groups()
     if len(secret) < MIN_LENGTH:
-        raise ConfigError(f"{variable}: a token has at least {MIN_LENGTH} characters: try `openssl rand -hex 32`")
+        raise ConfigError(f"{variable}: a token has at least {MIN_LENGTH} characters; try `openssl rand -hex 32`")
     return Token(hash_token(secret.encode()), _scopes(variable, scopes))
 
 
@@ -64,41 +69,41 @@ def _scopes(variable: str, text: str | None) -> frozenset[str]:
         return EVERYTHING
     named = frozenset(text.split(","))
     if not named <= EVERYTHING:
-        raise ConfigError(f"{variable}: scopes are stats, contexts and write, with commas between")
+        raise ConfigError(f"{variable}: the scopes are stats, contexts and write, separated by commas")
     return named | {STATS}
 
 
 def hash_token(secret: bytes) -> bytes:
-    """Return that by which a token is known."""
+    """Return the SHA-256 of a token."""
     return hashlib.sha256(secret).digest()
 
 
 def find_token(tokens: Iterable[Token], secret: bytes) -> Token | None:
-    """Return the token that `secret` is; how long that takes does not tell how near it was."""
+    """Return the token with the value `secret`; compares in constant time."""
     presented = hash_token(secret)
-    found = None
+    match = None
     for token in tokens:
         if hmac.compare_digest(token.digest, presented):
-            found = token
-    return found
+            match = token
+    return match
 
 
 def make_cookie(token: Token, issued: int) -> str:
-    """Return what a browser keeps in place of a token from `issued` on, in epoch seconds.
+    """Return the cookie that replaces a token from `issued` on, in epoch seconds.
 
-    It dies with the token, and the token cannot be had from it.
+    It becomes invalid with the token, and the token cannot be computed from it.
     """
     message = f"akastats cookie {issued}".encode()
     return f"{issued}.{hmac.new(token.digest, message, hashlib.sha256).hexdigest()}"
 
 
 def find_by_cookie(tokens: Iterable[Token], cookie: str, now: float) -> Token | None:
-    """Return the token that a cookie stands for, if it is of these and not older than `COOKIE_DAYS`."""
+    """Return the token that a cookie was made from; `None` if none of these, or older than `COOKIE_DAYS`."""
     issued, _, _ = cookie.partition(".")
     if not re.fullmatch(r"[0-9]{1,12}", issued) or not 0 <= now - int(issued) <= _COOKIE_SECONDS:
         return None
-    found = None
+    match = None
     for token in tokens:
         if hmac.compare_digest(make_cookie(token, int(issued)).encode(), cookie.encode(errors="replace")):
-            found = token
-    return found
+            match = token
+    return match

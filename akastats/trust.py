@@ -1,7 +1,7 @@
 """Check that files and directories can be trusted: only this user or root can change them.
 
-Code that reads or writes spools, states, quarantine lists and server data uses this. Every name is bound at
-import, because tests may patch `os`.
+Code that reads or writes spools, shipper states, quarantine lists and server data uses this. Every name is bound
+at import, because tests may patch `os`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from stat import S_IMODE, S_ISDIR, S_ISLNK, S_ISREG, S_ISVTX
 try:
     from os import O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, fchmod, geteuid
 except ImportError:
-    # Windows has none of them: this module can only be imported there.
+    # Windows has none of these; there this module can only be imported.
     pass
 
 ROOT = 0
@@ -26,14 +26,14 @@ CHUNK_BYTES = 64 * 1024
 
 
 def is_owner(uid: int) -> bool:
-    """Return whether files of the user `uid` are trusted: this user's and root's."""
+    """Return whether files of the user `uid` are trusted, which is true for this user and root."""
     return uid in (ROOT, geteuid())
 
 
 def explain_distrust(status: os.stat_result) -> str:
     """Return why a file or directory is not trusted; empty if it is.
 
-    A sticky directory may be open to others: they cannot replace what is ours in it.
+    A sticky directory may be writable for others, because they cannot replace our files in it.
     """
     if S_ISLNK(status.st_mode):
         return "it is a symbolic link"
@@ -59,7 +59,7 @@ def check_directory(directory: Path) -> str:
 
 
 def restrict_to_owner(directory: Path, mode: int = 0o700) -> None:
-    """Remove other users' permissions on a directory of this user; links and others' directories stay."""
+    """Remove other users' permissions on a directory of this user; ignore links and directories of others."""
     try:
         descriptor = open_file(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
     except OSError:
@@ -69,23 +69,23 @@ def restrict_to_owner(directory: Path, mode: int = 0o700) -> None:
         if status.st_uid == geteuid() and S_IMODE(status.st_mode) & ~mode & 0o777:
             fchmod(descriptor, S_IMODE(status.st_mode) & (mode | 0o7000))
     except OSError:
-        # A file system without modes: the check that follows decides.
+        # A file system without modes; the later check decides.
         pass
     finally:
         close(descriptor)
 
 
 def open_trusted(path: Path, is_named: bool = False) -> int:
-    """Open a plain file for reading, without following a link or waiting for a pipe.
+    """Open a regular file for reading, without following a link or waiting for a pipe.
 
-    Raises `PermissionError` for a file that others can write to or own; with `is_named` (the user named it) their
-    files are read too. Raises `OSError` for anything but a plain file.
+    Raises `PermissionError` if others can write to the file or own it; with `is_named` (the user named the file)
+    such a file is allowed. Raises `OSError` for anything but a regular file.
     """
     descriptor = open_file(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
     try:
         status = fstat(descriptor)
         if not S_ISREG(status.st_mode):
-            raise OSError(EPERM, "it is not a plain file", str(path))
+            raise OSError(EPERM, "it is not a regular file", str(path))
         reason = "" if is_named else explain_distrust(status)
         if reason:
             raise PermissionError(EPERM, reason, str(path))
@@ -96,7 +96,7 @@ def open_trusted(path: Path, is_named: bool = False) -> int:
 
 
 def read_trusted(path: Path) -> bytes:
-    """Return the content of a file; raises as `open_trusted` does."""
+    """Return the content of a file; raise the errors of `open_trusted`."""
     descriptor = open_trusted(path)
     try:
         pieces = []
@@ -110,7 +110,7 @@ def read_trusted(path: Path) -> bytes:
 def create_private_file(path: Path, content: bytes) -> None:
     """Create a file that only this user can open, and that appears with its complete content.
 
-    Raises `FileExistsError` if there is one, `OSError` where none can be made.
+    Raises `FileExistsError` if it exists, `OSError` if it cannot be created.
     """
     draft = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}")
     descriptor = open_file(draft, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0o600)

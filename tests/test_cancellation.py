@@ -130,7 +130,7 @@ def test_what_may_have_been_written_is_not_sent_again(network, monkeypatch, capl
 
     asyncio.run(work())
     assert len(stat.recorded_stats) == LABELS - 160
-    assert "160 points may or may not have been written, and will not be sent again" in caplog.text
+    assert "160 points may or may not have been written and are not sent again" in caplog.text
     stat.save_stats()
     assert counts() == {1}
 

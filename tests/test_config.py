@@ -225,7 +225,7 @@ def test_importing_is_cheap_and_brings_no_driver():
 )
 def test_a_webhook_is_an_address_and_a_secret(value):
     """What is wrong with it is said without it; what is right is not shown either."""
-    with pytest.raises(ConfigError, match="AKA_STATS_WEBHOOK is no address") as error:
+    with pytest.raises(ConfigError, match="AKA_STATS_WEBHOOK is not an address") as error:
         read_environment({"AKA_STATS_WEBHOOK": value})
 
     assert value not in str(error.value)

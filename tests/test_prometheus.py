@@ -191,7 +191,7 @@ def test_whatever_a_formatter_makes_the_others_are_served(made, caplog):
 
     assert {name for name, *_ in found} >= {"a_AVG", "z_AVG"}
     assert not any(name.startswith("x") for name, *_ in found)
-    assert "left out label 'wrong'" in caplog.text
+    assert "label 'wrong' is not exported" in caplog.text
 
 
 def test_a_formatter_s_own_samples_are_made_valid():

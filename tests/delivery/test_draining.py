@@ -205,7 +205,7 @@ def test_what_is_no_spool_holds_no_other_up(spools: Path, config: Config, execut
     assert [True] == [outcome.complete for outcome in drained.values() if not outcome.left]
     assert "later release" in drained["later.aks"].left
     assert "no run can be read" in drained["text.aks"].left
-    assert "is not a plain file" in drained["pipe.aks"].left
+    assert "is not a regular file" in drained["pipe.aks"].left
     assert not any(outcome.problem for outcome in drained.values())
 
 

@@ -108,7 +108,7 @@ def test_a_pipe_a_device_and_a_directory_are_no_spools(tmp_path: Path) -> None:
     (tmp_path / "directory").mkdir()
 
     for path in (tmp_path / "pipe", tmp_path / "directory", Path("/dev/zero")):
-        with pytest.raises(SpoolError, match="is not a plain file"):
+        with pytest.raises(SpoolError, match="is not a regular file"):
             Reader(path).read()
 
 
