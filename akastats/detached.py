@@ -73,7 +73,7 @@ def start(
     Raises `AkastatsError` or `OSError` if the process cannot be started.
     """
     if not sys.executable:
-        raise AkastatsError(f"Cannot start {module}: sys.executable is empty, so there is no interpreter to run.")
+        raise AkastatsError(f"Cannot start {module}: sys.executable is empty, so the interpreter is unknown.")
     environ = _clean(os.environ) | _search_path(sys.path, os.environ) | dict(environment or {})
     environ[_ARGUMENTS_VARIABLE] = json.dumps([environ.get("PATH"), *arguments])
     program, environ["PATH"] = _program(sys.executable, environ.get("PATH", os.defpath))
@@ -145,7 +145,7 @@ def _joined(entries: Iterable[str]) -> str:
 
 
 def read_start_time(pid: int) -> str:
-    """Return the start time of process `pid` as text; "" if there is no such process or it is unknown.
+    """Return the start time of process `pid` as text; "" if the process does not exist or it is unknown.
 
     Together with the number it identifies a process, because the system reuses numbers.
     """
@@ -190,7 +190,7 @@ def get_pid_namespace() -> str:
 
 
 def _look(pid: int) -> tuple[str, str]:
-    """Return the state letter and the start time of `pid`, both "" if there is no such process."""
+    """Return the state letter and the start time of `pid`, both "" if the process does not exist."""
     if not sys.platform.startswith("linux"):
         return _look_with_ps(pid)
     try:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 
 class AkastatsError(Exception):
-    """Base class; the message says what failed, with which value, and what to do."""
+    """Base class. The message names the failed action and its value, and the remedy."""
 
 
 class ConfigError(AkastatsError, ValueError):
@@ -32,7 +32,7 @@ class ServerError(AkastatsError):
 
 
 class ServerUnreachableError(ServerError):
-    """There is no connection to the server; the request was not sent."""
+    """The server cannot be reached; the request was not sent."""
 
     kind = "absent"
 

@@ -34,7 +34,7 @@ MOST_ATTEMPTS = 2_500_000
 #: Profiles that one step reads: of 10,000 tests each takes some 15 ms to take apart.
 STEP = 5
 #: Among so many runs before it the verdicts before are looked for.
-LOOKED_AT = 20
+STEP_RUNS = 20
 #: Of a user's own numbers so many are judged, by so many points each.
 MOST_NUMBERS, MOST_POINTS = 100, 400
 
@@ -109,7 +109,7 @@ def _verdicts_before(namespace: str, before: Past) -> Operation[Verdicts | None]
     """Read the verdicts of the newest run before: its branch's, else its base's, whose news are no branch's."""
     for earlier in (before.own, before.base):
         judged = yield from stored_verdicts.filter_with_verdicts(
-            namespace, [run.id for run in earlier[-LOOKED_AT:]]
+            namespace, [run.id for run in earlier[-STEP_RUNS:]]
         )
         if judged:
             return (yield from verdicts.of_run_if_any(namespace, judged[-1]))

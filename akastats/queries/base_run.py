@@ -13,7 +13,7 @@ from akastats.store.runs import Position
 #: What a base may have come to: of a run that was cut short tests are missing for no reason of theirs.
 COMPLETE = ("passed", "failed")
 # A base is looked for among so many earlier runs of a branch, in steps of so many.
-LOOKED_AT, STEP = 200, 20
+STEP_RUNS, STEP = 200, 20
 
 
 def base_of(namespace: str, run: Run) -> Operation[Run | None]:
@@ -47,7 +47,7 @@ def _earlier(
     namespace: str, run: Run, filters: dict[str, str], is_wanted: Callable[[Run], bool]
 ) -> Operation[Run | None]:
     after: Position | None = Position(run.started or 0.0, run.id)
-    for _ in range(LOOKED_AT // STEP):
+    for _ in range(STEP_RUNS // STEP):
         page = yield from runs.page(namespace, filters, after, STEP)
         for found in page.items:
             if found.suite == run.suite and found.status in COMPLETE and is_wanted(found):

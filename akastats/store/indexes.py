@@ -1,4 +1,4 @@
-"""What lists are read from: rows of tests, records of failures, and the runs that neither tells of yet."""
+"""Read and update the index: rows of tests, records of failures, and runs whose index update is pending."""
 
 from __future__ import annotations
 
@@ -13,24 +13,28 @@ from akastats.store.runs import decode_member, parse_scores
 from akastats.store.scripts import REMOVE_PENDING, STORE_ERROR, STORE_ROWS
 from akastats.store.server import read_time
 
-#: Of a test's history so many points are read where its row is to be brought up to date.
+#: Newest points of a test's history that are read to update its row.
 NEWEST = 8
-# What one round trip asks for: 100 histories of 8 points take the server under a millisecond.
+# Histories per round trip: 100 histories of 8 points take the server less than a millisecond.
 CHUNK = 100
-# A row is some 600 bytes: 256 KiB a reply.
+# A row has about 600 bytes, which makes 256 KiB per reply.
 ROWS_A_READ = 500
-#: A run that waits for so many seconds is nobody's any more: its shipper was killed.
+#: Seconds after which a pending run counts as orphaned, because its shipper must have been killed.
 ORPHANED_S = 60.0
-#: Seconds for which one shipper has the turn to index other producers' runs, unless it takes it again.
+#: Seconds for which a shipper holds the turn to index other producers' runs, unless it renews it.
 TURN_S = 120
-#: Runs of other producers that a shipper indexes in one step.
+#: Runs of other producers that a shipper indexes per step.
 ORPHANS = 20
-#: Fingerprints that are stored: those reported last.
+#: Maximum number of stored fingerprints; the most recently reported ones are kept.
 MAX_ERRORS = 5000
 
 
 class PendingRun(NamedTuple):
-    """A run that lists do not tell of yet, and the score by which that is taken back."""
+    """A run whose index update is pending.
+
+    run_id: id of the run.
+    score: time of its report; the run stays pending if this has changed when the update ends.
+    """
 
     run_id: str
     score: float
@@ -46,12 +50,12 @@ def read_pending(namespace: str, own: Sequence[str] = (), orphans: int = ORPHANS
     if not orphans:
         return waiting
     oldest = float(seconds) - ORPHANED_S
-    found = yield from send_read("ZRANGEBYSCORE", key, "-inf", oldest, "WITHSCORES", "LIMIT", 0, orphans)
-    return waiting + [PendingRun(*item) for item in parse_scores(found) if item[0] not in own]
+    reply = yield from send_read("ZRANGEBYSCORE", key, "-inf", oldest, "WITHSCORES", "LIMIT", 0, orphans)
+    return waiting + [PendingRun(*item) for item in parse_scores(reply) if item[0] not in own]
 
 
 def take_turn(namespace: str, holder: str) -> Operation[bool]:
-    """Take, or keep, the turn to index other producers' runs: a hundred at once would all index the same runs."""
+    """Acquire or renew the turn to index other producers' runs, so that no two shippers index the same ones."""
     key = keys.index_lock(namespace)
     (taken,) = yield from send_writes(("SET", key, holder, "NX", "EX", TURN_S))
     if taken:
@@ -67,17 +71,23 @@ def end_turn(namespace: str) -> Operation[None]:
     yield from send_writes(("DEL", keys.index_lock(namespace)))
 
 
-def remove_pending(namespace: str, listed: Sequence[PendingRun]) -> Operation[int]:
-    """Say that these runs are told of, unless one was told anew meanwhile; return how many are."""
-    if not listed:
+def remove_pending(namespace: str, pending: Sequence[PendingRun]) -> Operation[int]:
+    """Remove runs from the pending ones unless they were reported again; return the number removed."""
+    if not pending:
         return 0
-    arguments = [part for run in listed for part in (run.run_id, repr(run.score))]
+    arguments = [part for run in pending for part in (run.run_id, repr(run.score))]
     return int((yield from call_script(REMOVE_PENDING, [keys.pending_index(namespace)], arguments)))
 
 
 @dataclass(frozen=True)
 class StoredTest:
-    """What there is of one test: its packed row, how many points it ever had, their average, the newest."""
+    """Stored data of one test.
+
+    row: packed row; `None` for a new test.
+    count: number of points ever reported.
+    avg: mean of all durations, in seconds.
+    newest: newest entries of the history, newest first.
+    """
 
     row: bytes | None
     count: int
@@ -86,16 +96,17 @@ class StoredTest:
 
 
 def read_tests(namespace: str, labels: Sequence[str]) -> Operation[dict[str, StoredTest]]:
-    """Read what rows of some 100 tests are made of, in one round trip."""
+    """Read rows, counts, averages and newest points of about 100 tests, in one round trip."""
     if not labels:
         return {}
-    numbers = [keys.number(namespace, field, label) for label in labels for field in ("COUNT", "AVG")]
-    commands: list[Command] = [("HMGET", keys.tests(namespace), *labels), ("MGET", *numbers)]
+    number_keys = [keys.number(namespace, field, label) for label in labels for field in ("COUNT", "AVG")]
+    commands: list[Command] = [("HMGET", keys.tests(namespace), *labels), ("MGET", *number_keys)]
     commands += [("LRANGE", keys.history(namespace, label), 0, NEWEST - 1) for label in labels]
-    rows, told, *histories = yield from send_reads(commands)
+    rows, numbers, *histories = yield from send_reads(commands)
+    pairs = zip(numbers[::2], numbers[1::2], strict=True)
     return {
         label: StoredTest(row, int(parse_number(count) or 0), parse_number(avg), history)
-        for label, row, count, avg, history in zip(labels, rows, told[::2], told[1::2], histories, strict=True)
+        for label, row, (count, avg), history in zip(labels, rows, pairs, histories, strict=True)
     }
 
 
@@ -107,7 +118,7 @@ def read_newest_points(namespace: str, labels: Sequence[str], size: int) -> Oper
 
 
 def store_rows(namespace: str, rows: Mapping[str, bytes]) -> Operation[None]:
-    """Store packed rows of tests by label; a row lives as long as its label."""
+    """Store packed rows of tests by label; a row expires with its label."""
     if rows:
         arguments: list[Argument] = [keys.LABEL_TTL_S]
         for label, row in rows.items():
@@ -118,7 +129,7 @@ def store_rows(namespace: str, rows: Mapping[str, bytes]) -> Operation[None]:
 def read_error_fields(
     namespace: str, fingerprints: Sequence[str], names: Sequence[str]
 ) -> Operation[dict[str, dict[str, bytes | None]]]:
-    """Read some fields of several fingerprints' records, in one round trip; each field may be absent."""
+    """Read some fields of several fingerprints' records, in one round trip; absent fields are `None`."""
     replies = yield from send_reads([("HMGET", keys.error(namespace, id_), *names) for id_ in fingerprints])
     return {id_: dict(zip(names, reply, strict=True)) for id_, reply in zip(fingerprints, replies, strict=True)}
 
@@ -126,7 +137,7 @@ def read_error_fields(
 def store_error(
     namespace: str, fingerprint: str, revision: bytes, last_seen: float, fields: Mapping[str, bytes], ttl_s: int
 ) -> Operation[bool]:
-    """Store a fingerprint's record if `revision` still stands there; tell whether it did."""
+    """Store a fingerprint's record if its stored revision is still `revision`; return whether it was stored."""
     names = [keys.error(namespace, fingerprint), keys.errors(namespace), keys.errors_at(namespace)]
     arguments: list[Argument] = [fingerprint, revision, ttl_s, repr(last_seen)]
     for name, value in fields.items():
@@ -134,13 +145,13 @@ def store_error(
     return bool((yield from call_script(STORE_ERROR, names, arguments)))
 
 
-def prune_errors(namespace: str, kept_s: float) -> Operation[int]:
-    """Remove at most 100 fingerprints that were not reported for `kept_s` seconds, or beyond the 5,000 newest.
+def prune_errors(namespace: str, ttl_s: float) -> Operation[int]:
+    """Remove at most 100 fingerprints not reported for `ttl_s` seconds, and 100 beyond the 5,000 newest.
 
-    Both go by the server's time of the last report: failures bear times of clients, one of which may be wrong.
+    The server's time of the last report counts, because the clock of a client may be wrong.
     """
     key, changed_at = keys.errors(namespace), keys.errors_at(namespace)
-    oldest = (yield from read_time()) - kept_s
+    oldest = (yield from read_time()) - ttl_s
     outlived, surplus = yield from send_reads(
         [
             ("ZRANGEBYSCORE", changed_at, "-inf", f"({oldest!r}", "LIMIT", 0, 100),
@@ -156,9 +167,12 @@ def prune_errors(namespace: str, kept_s: float) -> Operation[int]:
 
 @dataclass(frozen=True)
 class Changes:
-    """What changed in a list since a reader saw it last: members by time of change, oldest first; `more` to come?
+    """Changes of an index since a reader's last request.
 
-    `size` is how many there are now, `oldest` and `newest` the times of the list's ends (`None`: it is empty).
+    members: changed members by time of change, oldest first.
+    more: whether further changes follow.
+    size: number of members in the index now.
+    oldest, newest: times of its first and last change; `None` if it is empty.
     """
 
     members: dict[str, float]
@@ -168,13 +182,13 @@ class Changes:
     newest: float | None
 
 
-# A reader that comes for the first time takes 10,000 tests in some ten steps.
+# Changes per request; a new reader fetches 10,000 tests in about ten requests.
 CHANGES = 1000
 
 
 def read_changes(key: str, since: float) -> Operation[Changes]:
     """Read which members of `key` (`tests_at` or `errors_at`) changed after `since`, at most 1,000 of them."""
-    found, size, oldest, newest = yield from send_reads(
+    changed, size, oldest, newest = yield from send_reads(
         [
             ("ZRANGEBYSCORE", key, f"({since!r}", "+inf", "WITHSCORES", "LIMIT", 0, CHANGES),
             ("ZCARD", key),
@@ -182,10 +196,10 @@ def read_changes(key: str, since: float) -> Operation[Changes]:
             ("ZREVRANGE", key, 0, 0, "WITHSCORES"),
         ]
     )
-    members = parse_scores(found)
+    members = parse_scores(changed)
     more = len(members) == CHANGES
     if more:
-        # 100 change at one time: those of the last one may not be all here.
+        # 100 members may share one time, so those of the last time may be incomplete.
         members = [member for member in members if member[1] < members[-1][1]]
     ends = [next((score for _, score in parse_scores(reply)), None) for reply in (oldest, newest)]
     return Changes(dict(members), more, int(size), *ends)

@@ -1,34 +1,34 @@
-"""Every Redis key is spelled here. All begin with the namespace `NS` (`AKA_STATS_NAMESPACE`).
+"""The Redis keys. All begin with the namespace `NS` (`AKA_STATS_NAMESPACE`).
 
-| key | type | holds |
+| key | type | value |
 |---|---|---|
 | `NS::LAST::label`, `LAST_TIME`, `MIN`, `MAX` | string | one float |
 | `NS::AVG::label`, `STDEV`, `COUNT`, `TOTAL`, `TOTAL_SQ` | string | one float |
 | `NS::HISTORY::label` | list | `timestamp;value;context_id`, newest first |
 | `NS::CONTEXTS::md5` | string | the bytes of one context |
 | `NS::INDEX` | sorted set | every label, score 1 |
-| `NS::SEEN` | sorted set | label by server time of its last report |
+| `NS::SEEN` | sorted set | labels by server time of their last report |
 | `NS::CURSOR::producer` | string | how far a spool has been applied: `seq`, or `seq:points` |
 | `NS::RUN::id` | hash | one run |
 | `NS::RUNS`, `NS::RUNS::dimension::value` | sorted set | run ids by start time |
 | `NS::PROFILE::id` | string | the tests, errors, fixtures and files of one run, compressed |
-| `NS::UNLISTED` | sorted set | runs that the next four do not tell of yet, by server time of their end's report |
-| `NS::LISTING` | string | the producer whose shipper lists what others left undone, for two minutes |
-| `NS::TESTS` | hash | a test's label to its row in lists, see `analysis/test_rows.py` |
-| `NS::TESTS_AT` | sorted set | those labels by server time of the row's last change |
-| `NS::ERROR::fingerprint` | hash | failures that are the same one, see `analysis/error_records.py` |
-| `NS::ERRORS`, `NS::ERRORS_AT` | sorted set | fingerprints by when last seen, and by server time of last change |
-| `NS::VERDICTS::id` | string | what one run means, compressed, see `analysis/verdicts.py` |
-| `NS::QUARANTINE` | hash | a test's label to why and until when its failures fail no run, JSON |
-| `NS::MARKS` | hash | a slowdown's id to what people say of it, JSON |
+| `NS::UNLISTED` | sorted set | runs whose index update is pending, by server time of their end's report |
+| `NS::LISTING` | string | the producer whose shipper updates the index for other producers, for two minutes |
+| `NS::TESTS` | hash | a test's label to its row, see `model/rows.py` |
+| `NS::TESTS_AT` | sorted set | labels of tests by server time of their row's last change |
+| `NS::ERROR::fingerprint` | hash | failures with the same fingerprint, see `model/error_records.py` |
+| `NS::ERRORS`, `NS::ERRORS_AT` | sorted set | fingerprints by time last seen, and by server time of last change |
+| `NS::VERDICTS::id` | string | the verdicts of one run, compressed, see `model/verdicts.py` |
+| `NS::QUARANTINE` | hash | a quarantined test's label to the reason and the end, JSON |
+| `NS::MARKS` | hash | a slowdown's id to its acknowledgement, JSON |
 """
 
 from __future__ import annotations
 
-#: Two weeks, in seconds: how long a label lives after its last report.
+#: Two weeks, in seconds: the lifetime of a label after its last report.
 LABEL_TTL_S = 14 * 86_400
 
-#: The order in which `push.lua` is given a label's keys.
+#: The order of a label's keys in the arguments of `push.lua`.
 LABEL_FIELDS = (
     "COUNT",
     "AVG",
@@ -55,7 +55,7 @@ def number(namespace: str, field: str, name: str) -> str:
 
 def history(namespace: str, name: str) -> str:
     """Return the key of a label's history."""
-    # Added, not formatted: an enum's member is a str that is formatted as something else.
+    # Concatenated, not formatted: a member of an enum that derives from str is formatted differently.
     return f"{namespace}::HISTORY::" + name
 
 
@@ -65,12 +65,12 @@ def context(namespace: str, context_id: str) -> str:
 
 
 def index(namespace: str) -> str:
-    """Return the key of the set of labels."""
+    """Return the key of the set of all labels."""
     return f"{namespace}::INDEX"
 
 
 def seen(namespace: str) -> str:
-    """Return the key of the labels by their last report."""
+    """Return the key of the labels by time of their last report."""
     return f"{namespace}::SEEN"
 
 
@@ -95,50 +95,50 @@ def profile(namespace: str, run_id: str) -> str:
 
 
 def pending_index(namespace: str) -> str:
-    """Return the key of the runs that the lists do not tell of yet."""
+    """Return the key of the runs whose index update is pending."""
     return f"{namespace}::UNLISTED"
 
 
 def index_lock(namespace: str) -> str:
-    """Return the key that names the producer whose shipper indexes the runs of others."""
+    """Return the key that names the producer whose shipper updates the index for other producers."""
     return f"{namespace}::LISTING"
 
 
 def tests(namespace: str) -> str:
-    """Return the key of the rows of tests."""
+    """Return the key of the rows of all tests."""
     return f"{namespace}::TESTS"
 
 
 def tests_at(namespace: str) -> str:
-    """Return the key of the tests by their rows' last change."""
+    """Return the key of the tests by time of their row's last change."""
     return f"{namespace}::TESTS_AT"
 
 
 def error(namespace: str, fingerprint: str) -> str:
-    """Return the key of the failures that have one fingerprint."""
+    """Return the key of the failures with one fingerprint."""
     return f"{namespace}::ERROR::{fingerprint}"
 
 
 def errors(namespace: str) -> str:
-    """Return the key of the fingerprints by when they were last seen."""
+    """Return the key of the fingerprints by the time they were last seen."""
     return f"{namespace}::ERRORS"
 
 
 def errors_at(namespace: str) -> str:
-    """Return the key of the fingerprints by their last change."""
+    """Return the key of the fingerprints by time of their last change."""
     return f"{namespace}::ERRORS_AT"
 
 
 def verdicts(namespace: str, run_id: str) -> str:
-    """Return the key of what one run means."""
+    """Return the key of one run's verdicts."""
     return f"{namespace}::VERDICTS::{run_id}"
 
 
 def quarantine(namespace: str) -> str:
-    """Return the key of the tests whose failures fail no run."""
+    """Return the key of the quarantined tests."""
     return f"{namespace}::QUARANTINE"
 
 
 def acknowledgements(namespace: str) -> str:
-    """Return the key of what people say of slowdowns."""
+    """Return the key of the acknowledgements of slowdowns."""
     return f"{namespace}::MARKS"

@@ -1,4 +1,4 @@
-"""Writing: points in batches, each batch one script, so that a reader never sees half of one."""
+"""Write points in batches. Each batch is one script call, so that a reader never sees half of one."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from akastats.store import keys
 from akastats.store.requests import Argument, Operation, call_script
 from akastats.store.scripts import PUSH
 
-# Another client's PING at p99: 12 ms with scripts of 100 labels, 45 with 500; throughput is the same. 80 keeps
-# it under a quarter of the latter.
+# p99 of another client's PING: 12 ms during scripts of 100 labels, 45 ms with 500; throughput is the same. 80
+# labels keep it below 12 ms.
 BATCH_LABELS = 80
-# Of one label; what is beyond goes into a further batch.
+# Per label; further points go into another batch.
 BATCH_POINTS = 1000
-# A single message stays small enough to be read in a few milliseconds.
+# The server reads a message of this size in a few milliseconds.
 BATCH_BYTES = 256 * 1024
 
 CURSOR_TTL_S = 30 * 86_400
@@ -27,7 +27,12 @@ CURSOR_TTL_S = 30 * 86_400
 
 @dataclass(frozen=True)
 class Context:
-    """Bytes that points refer to, and for how long (seconds) they are kept at least."""
+    """Bytes that points refer to.
+
+    id: md5 of the bytes.
+    bytes: the content.
+    ttl_s: seconds for which the server keeps them at least.
+    """
 
     id: str
     bytes: bytes
@@ -35,7 +40,7 @@ class Context:
 
 
 class Entry(NamedTuple):
-    """One point as it is stored: `timestamp` in epoch seconds."""
+    """One point as stored; `timestamp` in epoch seconds, `context_id` empty without a context."""
 
     timestamp: float
     value: float
@@ -44,7 +49,7 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True)
 class Write:
-    """A further change of the same batch: `command` on `key`."""
+    """A further change in the same batch: `command` on `key` with `arguments`."""
 
     command: str
     key: str
@@ -53,7 +58,12 @@ class Write:
 
 @dataclass(frozen=True)
 class RunChange:
-    """What happens to a run's records, if its status is absent or one of `replaceable`."""
+    """Changes to a run's records.
+
+    key: key of the run.
+    replaceable: statuses that the changes may replace, separated by blanks; they always apply to a new run.
+    writes: the changes.
+    """
 
     key: str
     replaceable: str
@@ -62,7 +72,12 @@ class RunChange:
 
 @dataclass(frozen=True)
 class Step:
-    """The move of a producer's cursor by a batch; both positions as text, see `keys`, kept for `ttl_s` seconds."""
+    """Advance of a producer's cursor with a batch.
+
+    key: key of the cursor.
+    start, end: positions before and after, as text, see `keys`.
+    ttl_s: seconds for which the cursor is stored.
+    """
 
     key: str
     start: str
@@ -72,10 +87,14 @@ class Step:
 
 @dataclass(frozen=True)
 class Batch:
-    """The input of one script: the entries of at most 100 labels, oldest first, and their contexts.
+    """The input of one script call.
 
-    `doubt_s`: some may have been applied before, by a cursor that the server has lost, with times up to so many
-    seconds from these. Those that their labels' histories hold are left out.
+    entries: points of at most 100 labels, oldest first.
+    contexts: contexts of these points, by id.
+    run: changes to a run's records.
+    step: advance of the producer's cursor; `None` without a producer.
+    doubt_s: set if the server lost the cursor and may have applied some points before, with times up to `doubt_s`
+        seconds from these. Points that are in the histories of their labels are then skipped.
     """
 
     entries: dict[str, list[Entry]] = field(default_factory=dict)
@@ -86,7 +105,7 @@ class Batch:
 
 
 def make_context(context: str | bytes | None, ttl_s: int = keys.LABEL_TTL_S) -> Context | None:
-    """Return `context` as it is stored, under its md5; `None` for an empty one."""
+    """Return a context as stored, with its md5 as id; `None` for an empty one."""
     if not context:
         return None
     content = context.encode(errors="backslashreplace") if isinstance(context, str) else context
@@ -94,13 +113,13 @@ def make_context(context: str | bytes | None, ttl_s: int = keys.LABEL_TTL_S) -> 
 
 
 def make_batches(points: Iterable[Point]) -> Iterator[tuple[Batch, list[Point]]]:
-    """Yield batches, each with its points, grouped by label: a label that repeats costs its keys once."""
+    """Yield batches with their points, grouped by label, so that a repeated label's keys are sent once."""
     for part in split_into_batches(points):
         yield make_batch(part), part
 
 
 def split_into_batches(points: Iterable[Point]) -> list[list[Point]]:
-    """Return `points` in parts that make one batch each, a label's points side by side."""
+    """Split points into parts that form one batch each, grouped by label."""
     grouped: dict[str, list[Point]] = {}
     for point in points:
         grouped.setdefault(point.label, []).append(point)
@@ -118,7 +137,7 @@ def split_into_batches(points: Iterable[Point]) -> list[list[Point]]:
 
 
 def _pieces(points: list[Point]) -> Iterator[list[Point]]:
-    """Yield a label's points in pieces that each fit into one batch."""
+    """Yield a label's points in pieces that fit into one batch each."""
     if len(points) <= BATCH_POINTS and _weight(points) <= BATCH_BYTES:
         yield points
         return
@@ -139,21 +158,21 @@ def _weight(points: Sequence[Point]) -> int:
 
 
 def make_batch(points: Iterable[Point]) -> Batch:
-    """Return one batch of `points`, each label's oldest first."""
-    made, ids = Batch(), dict[str | bytes | None, str]()
+    """Return one batch of points, sorted by time for each label."""
+    batch, ids = Batch(), dict[str | bytes | None, str]()
     for timestamp, label, value, context in points:
         context_id = ids.get(context) if context else ""
         if context_id is None:
-            kept = make_context(context)
-            context_id = kept.id if kept else ""
+            stored = make_context(context)
+            context_id = stored.id if stored else ""
             ids[context] = context_id
-            if kept:
-                made.contexts[context_id] = kept
-        made.entries.setdefault(label, []).append(Entry(timestamp, value, context_id))
-    for entries in made.entries.values():
+            if stored:
+                batch.contexts[context_id] = stored
+        batch.entries.setdefault(label, []).append(Entry(timestamp, value, context_id))
+    for entries in batch.entries.values():
         if len(entries) > 1:
             entries.sort(key=_time)
-    return made
+    return batch
 
 
 def _time(entry: Entry) -> float:
@@ -161,9 +180,9 @@ def _time(entry: Entry) -> float:
 
 
 def apply_batch(batch: Batch, config: Config) -> Operation[str]:
-    """Apply a batch; return where the producer's cursor stands then (empty without a producer).
+    """Apply a batch; return the position of the producer's cursor afterwards (empty without a producer).
 
-    A cursor that stands elsewhere than `batch.step.start` means that nothing was applied.
+    If the cursor is not at `batch.step.start`, the server applies nothing and returns the cursor's position.
     """
     names = [keys.index(config.namespace), keys.seen(config.namespace)]
     arguments: list[Argument] = [config.history_size, keys.LABEL_TTL_S]
@@ -174,14 +193,14 @@ def apply_batch(batch: Batch, config: Config) -> Operation[str]:
         arguments += (batch.step.start, batch.step.end, batch.step.ttl_s)
     arguments.append("" if batch.doubt_s is None else batch.doubt_s)
     arguments.append(len(keys.history(config.namespace, "").encode()) + 1)
-    _say_entries(batch, config.namespace, names, arguments)
-    _say_contexts(batch, config.namespace, names, arguments)
-    _say_run(batch.run, names, arguments)
+    _add_entries(batch, config.namespace, names, arguments)
+    _add_contexts(batch, config.namespace, names, arguments)
+    _add_run(batch.run, names, arguments)
     _, cursor = yield from call_script(PUSH, names, arguments)
     return cursor.decode() if isinstance(cursor, bytes) else str(cursor)
 
 
-def _say_entries(batch: Batch, namespace: str, names: list[str], arguments: list[Argument]) -> None:
+def _add_entries(batch: Batch, namespace: str, names: list[str], arguments: list[Argument]) -> None:
     reported = [(label, entries) for label, entries in batch.entries.items() if entries]
     arguments.append(len(reported))
     for label, entries in reported:
@@ -190,18 +209,18 @@ def _say_entries(batch: Batch, namespace: str, names: list[str], arguments: list
 
 
 def encode_entry(entry: Entry) -> str:
-    """Return an entry as it is stored."""
+    """Return a point as the text that a history stores."""
     return f"{text(entry.timestamp)};{text(entry.value)};{entry.context_id}"
 
 
-def _say_contexts(batch: Batch, namespace: str, names: list[str], arguments: list[Argument]) -> None:
+def _add_contexts(batch: Batch, namespace: str, names: list[str], arguments: list[Argument]) -> None:
     arguments.append(len(batch.contexts))
     for context in batch.contexts.values():
         names.append(keys.context(namespace, context.id))
         arguments += (context.ttl_s, context.bytes)
 
 
-def _say_run(run: RunChange | None, names: list[str], arguments: list[Argument]) -> None:
+def _add_run(run: RunChange | None, names: list[str], arguments: list[Argument]) -> None:
     if run is None or not run.writes:
         arguments.append(0)
         return

@@ -1,4 +1,4 @@
-"""Reading labels: numbers, histories, contexts, and the list of what there is. Nothing scans the keyspace."""
+"""Read labels: numbers, histories, contexts, and the index of labels. Only `reindex` scans the keyspace."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from akastats.records import Stat, Summary
 from akastats.store import keys
 from akastats.store.requests import Operation, send_read, send_reads, send_writes
 
-# One MGET of 8000 keys takes 18 to 32 ms; a thousand keys (125 labels) stay near 3 ms.
+# An MGET of 8000 keys blocks the server for 18 to 32 ms, one of 1000 keys (125 labels) for about 3 ms.
 LABELS_PER_MGET = 125
 PAGE_LABELS = 1000
 
@@ -28,24 +28,24 @@ def parse_number(stored: bytes | None) -> float | None:
 
 def read_summary(namespace: str, label: str) -> Operation[Summary]:
     """Read one label's numbers in one round trip; raise `NotFoundError` for an unknown label."""
-    found = (yield from read_summaries(namespace, [label])).get(label)
-    if found is None:
+    summary = (yield from read_summaries(namespace, [label])).get(label)
+    if summary is None:
         raise NotFoundError(f"no statistics for label {label[:200]!r} in namespace {namespace!r}")
-    return found
+    return summary
 
 
 def read_summaries(namespace: str, labels: Iterable[str]) -> Operation[dict[str, Summary]]:
-    """Read the numbers of several labels in one round trip; unknown ones are left out."""
-    wanted = list(labels)
-    chunks = [wanted[at : at + LABELS_PER_MGET] for at in range(0, len(wanted), LABELS_PER_MGET)]
+    """Read the numbers of several labels in one round trip; omit unknown labels."""
+    names = list(labels)
+    chunks = [names[at : at + LABELS_PER_MGET] for at in range(0, len(names), LABELS_PER_MGET)]
     replies = yield from send_reads([("MGET", *_number_keys(namespace, chunk)) for chunk in chunks])
-    found: dict[str, Summary] = {}
+    stored: dict[str, Summary] = {}
     for chunk, reply in zip(chunks, replies, strict=True):
         for at, label in enumerate(chunk):
             read = _summary(reply[at * _WIDTH : (at + 1) * _WIDTH])
             if read.count is not None:
-                found[label] = read
-    return found
+                stored[label] = read
+    return stored
 
 
 _WIDTH = len(Summary._fields)
@@ -53,10 +53,10 @@ _WIDTH = len(Summary._fields)
 
 def _summary(stored: list[bytes | None]) -> Summary:
     try:
-        numbers = list(map(float, stored))  # type: ignore[arg-type]  # None is what is tried here
+        numbers = list(map(float, stored))  # type: ignore[arg-type]  # an absent number raises TypeError
     except (TypeError, ValueError):
         numbers = [nan]
-    # A sum is finite unless one of them is not, or they are huge: then each is looked at.
+    # A finite sum shows that all are finite. Otherwise each number is parsed separately.
     return Summary(*numbers) if isfinite(sum(numbers)) else Summary(*map(parse_number, stored))
 
 
@@ -68,21 +68,21 @@ def _number_keys(namespace: str, labels: Iterable[str]) -> list[str]:
 def read_history(namespace: str, label: str, size: int) -> Operation[list[Stat]]:
     """Read the newest `size` points of a label, newest first; empty for an unknown label."""
     if size < 1:
-        # To LRANGE, 0 would be all points, and -1 all but the oldest.
+        # LRANGE would return all points for 0, and all but the oldest for -1.
         return []
     entries = yield from send_read("LRANGE", keys.history(namespace, label), 0, size - 1)
     return parse_points(label, entries)
 
 
 def parse_points(label: str, entries: Iterable[bytes]) -> list[Stat]:
-    """Return stored history entries in their order; what cannot be read as one is left out."""
-    return [found for found in (parse_point(label, entry) for entry in entries) if found is not None]
+    """Return stored history entries in their order; omit invalid ones."""
+    return [point for point in (parse_point(label, entry) for entry in entries) if point is not None]
 
 
 def parse_point(label: str, entry: bytes) -> Stat | None:
-    """Return one stored history entry, `timestamp;value;context_id`; older writers may leave out the last.
+    """Return one stored history entry, `timestamp;value;context_id`; older writers may omit the context id.
 
-    `None` for what has no finite timestamp; a value of text, which 21.2.5 kept of a push it then refused, is nan.
+    Returns `None` without a finite timestamp. A value that is text is nan; aka-stats 21.2.5 stored such values.
     """
     timestamp, _, rest = entry.decode(errors="replace").partition(";")
     value, _, context_id = rest.partition(";")
@@ -101,28 +101,28 @@ def _value(text: str) -> float:
 
 
 def read_contexts(namespace: str, ids: Iterable[str]) -> Operation[dict[str, bytes]]:
-    """Read contexts by id, exactly as stored; those unknown or expired are left out."""
-    wanted = list(ids)
-    if not wanted:
+    """Read contexts by id, exactly as stored; omit unknown and expired ones."""
+    names = list(ids)
+    if not names:
         return {}
-    stored = yield from send_read("MGET", *(keys.context(namespace, id_) for id_ in wanted))
-    return {id_: bytes(content) for id_, content in zip(wanted, stored, strict=True) if content is not None}
+    stored = yield from send_read("MGET", *(keys.context(namespace, id_) for id_ in names))
+    return {id_: bytes(content) for id_, content in zip(names, stored, strict=True) if content is not None}
 
 
 def read_contexts_size(namespace: str, ids: Iterable[str]) -> Operation[int]:
-    """Read how many bytes the contexts with these ids have together."""
+    """Read the total size of some contexts in bytes."""
     sizes: list[int] = yield from send_reads([("STRLEN", keys.context(namespace, id_)) for id_ in ids])
     return sum(sizes)
 
 
-# A keyspace of a million keys takes about a thousand steps, each under a millisecond of the server's time.
+# Scanning a million keys takes about a thousand steps, each less than a millisecond of the server's time.
 SCAN_COUNT = 1000
 
 
 def reindex(namespace: str) -> Operation[int]:
     """Index every label that has a history; return how many were not indexed before.
 
-    Scans the whole keyspace, as nothing else does: for labels of other writers, and for a list that was lost.
+    Scans the whole keyspace, to add labels of other writers and to restore a lost index.
     """
     index, seen, start = keys.index(namespace), keys.seen(namespace), keys.history(namespace, "")
     added, cursor = 0, b"0"
@@ -134,7 +134,7 @@ def reindex(namespace: str) -> Operation[int]:
         members = [name[len(start.encode()) :] for name in map(bytes, names)]
         if members:
             scored = [part for member in members for part in (1, member)]
-            # A label that is listed and was never seen would stay listed when its history has expired.
+            # An indexed label that is missing from SEEN would stay indexed after its history expired.
             dated = [part for member in members for part in (int(seconds), member)]
             count, *_ = yield from send_writes(
                 ("ZADD", index, *scored),
@@ -152,18 +152,19 @@ def read_label_page(
 ) -> Operation[tuple[list[str], str]]:
     """Read one page of live labels that match a glob, in byte order after `after`.
 
-    With `words`, in lower case, only labels that hold them all, whatever their case.
+    With `words`, in lower case, only labels that contain all of them in any case.
 
-    Returns them and where the next page begins, empty at the end. A page may be empty and not the last.
+    Returns the labels and the value of `after` for the next page, empty on the last one. A page may be empty
+    without being the last.
     """
-    wanted = compile_matcher(matcher)
-    start = b"(" + _encode(after) if after else b"[" + wanted.prefix if wanted.prefix else b"-"
-    # 0xff never occurs in UTF-8, so this is just behind everything that begins with the prefix.
-    stop = b"[" + wanted.prefix + b"\xff" if wanted.prefix else b"+"
+    glob = compile_glob(matcher)
+    start = b"(" + _encode(after) if after else b"[" + glob.prefix if glob.prefix else b"-"
+    # The byte 0xff never occurs in UTF-8, so this is after everything that begins with the prefix.
+    stop = b"[" + glob.prefix + b"\xff" if glob.prefix else b"+"
     members = yield from send_read("ZRANGEBYLEX", keys.index(namespace), start, stop, "LIMIT", 0, size)
-    matching = [member for member in members if wanted.matches(member) and _is_text(member)]
+    matching = [member for member in members if glob.matches(member) and _is_text(member)]
     if words:
-        # Before anything is asked of each: of many labels few hold what is searched.
+        # Filtered before each label is looked up, because few labels contain the words.
         matching = [member for member in matching if _holds(member, words)]
     live = yield from _live(namespace, matching)
     following = _decode(members[-1]) if len(members) == size else ""
@@ -176,7 +177,7 @@ def _holds(member: bytes, words: Sequence[str]) -> bool:
 
 
 def _is_text(member: bytes) -> bool:
-    """Tell whether a member of the index is UTF-8; what is not can be neither pushed nor asked for."""
+    """Return whether a member of the index is UTF-8; other members can be neither pushed nor requested."""
     try:
         member.decode()
     except UnicodeDecodeError:
@@ -185,15 +186,15 @@ def _is_text(member: bytes) -> bool:
 
 
 def _live(namespace: str, members: list[bytes]) -> Operation[list[bytes]]:
-    """Return those reported within the last two weeks; older writers' labels while their history exists."""
+    """Return the members reported within the last two weeks; older writers' labels while their history exists."""
     if not members:
         return []
     (seconds, _), scores = yield from send_reads([("TIME",), ("ZMSCORE", keys.seen(namespace), *members)])
     oldest = float(seconds) - keys.LABEL_TTL_S
     unsigned = [member for member, score in zip(members, scores, strict=True) if score is None]
     start = keys.history(namespace, "").encode()
-    kept = yield from send_reads([("EXISTS", start + member) for member in unsigned])
-    exists = dict(zip(unsigned, kept, strict=True))
+    replies = yield from send_reads([("EXISTS", start + member) for member in unsigned])
+    exists = dict(zip(unsigned, replies, strict=True))
     return [
         member
         for member, score in zip(members, scores, strict=True)
@@ -201,7 +202,7 @@ def _live(namespace: str, members: list[bytes]) -> Operation[list[bytes]]:
     ]
 
 
-# A page may end at a member that is no UTF-8, and the next one begins behind it.
+# The last member of a page may be invalid UTF-8; the next page begins after it.
 def _decode(member: bytes) -> str:
     return member.decode(errors="surrogateescape")
 
@@ -211,15 +212,15 @@ def _encode(label: str) -> bytes:
 
 
 def escape_matcher(label: str) -> str:
-    """Return a matcher that matches `label` and nothing else: `test_a[1]` becomes `test_a\\[1\\]`."""
+    """Return a matcher that matches only `label`: `test_a[1]` becomes `test_a\\[1\\]`."""
     return re.sub(r"([*?\[\]\\])", r"\\\1", label)
 
 
 class Matcher:
-    """A Redis glob: `*`, `?`, `[abc]`, `[a-z]`, `[^a]`, and `\\` before a literal; of bytes, as the server's.
+    """A Redis glob: `*`, `?`, `[abc]`, `[a-z]`, `[^a]`, and `\\` before a literal. It matches bytes.
 
-    Between two stars stands a piece of fixed length; taking each at its first place is right, and linear: one
-    pattern for the whole would go through all places of all pieces, for ever with twenty stars.
+    The pieces between stars have a fixed length, so the first match of each piece suffices, and matching takes
+    linear time. One regular expression for the whole glob would backtrack forever with twenty stars.
     """
 
     def __init__(self, matcher: str) -> None:
@@ -229,18 +230,18 @@ class Matcher:
         self.prefix = self._first.literal
 
     def matches(self, label: bytes) -> bool:
-        """Tell whether a label, in UTF-8, matches as a whole."""
+        """Return whether the complete label, in UTF-8, matches."""
         if not self._has_star:
             return self._first.pattern.fullmatch(label) is not None
-        found = self._first.pattern.match(label)
+        match = self._first.pattern.match(label)
         for piece in self._middle:
-            found = found and piece.pattern.search(label, found.end())
+            match = match and piece.pattern.search(label, match.end())
         at = len(label) - self._last.length
-        return found is not None and at >= found.end() and self._last.pattern.match(label, at) is not None
+        return match is not None and at >= match.end() and self._last.pattern.match(label, at) is not None
 
 
 class _Piece:
-    """What stands between two stars: one set of bytes a position."""
+    """The part of a glob between two stars: one set of allowed bytes per position."""
 
     def __init__(self, tokens: list[bytes]) -> None:
         self.length = len(tokens)
@@ -264,7 +265,7 @@ def _between_stars(tokens: Iterable[bytes | None]) -> list[list[bytes]]:
             pieces.append([])
         else:
             pieces[-1].append(token)
-    # Several stars in a row say the same as one.
+    # Several stars in a row are equivalent to one.
     return [pieces[0], *filter(None, pieces[1:-1]), *pieces[1:][-1:]]
 
 
@@ -272,7 +273,7 @@ _ANY = bytes(range(256))
 
 
 def _tokens(matcher: bytes) -> Iterator[bytes | None]:
-    """Yield what each position of a glob allows, `None` for a star; odd forms as Redis reads them."""
+    """Yield the allowed bytes of each position of a glob, `None` for a star; unusual forms as Redis reads them."""
     at = 0
     while at < len(matcher):
         sign = matcher[at : at + 1]
@@ -289,7 +290,7 @@ def _tokens(matcher: bytes) -> Iterator[bytes | None]:
 
 
 def _class(matcher: bytes, at: int) -> tuple[bytes, int]:
-    """Return the bytes that a class allows, and where it ends; an unclosed one ends with the matcher."""
+    """Return the bytes that a class allows, and its end; an unclosed class ends with the matcher."""
     negated = matcher[at : at + 1] == b"^"
     at += negated
     members: set[int] = set()
@@ -307,6 +308,6 @@ def _class(matcher: bytes, at: int) -> tuple[bytes, int]:
     return bytes(byte for byte in _ANY if (byte in members) != negated), at + 1
 
 
-def compile_matcher(matcher: str) -> Matcher:
-    """Return a Redis glob ready for use."""
+def compile_glob(matcher: str) -> Matcher:
+    """Compile a Redis glob."""
     return Matcher(matcher)

@@ -1,7 +1,7 @@
-"""What an operation yields: commands for a server. Operations see no client, no clock, no `await`.
+"""Operations: generators that yield commands for a server and know no client, no clock and no `await`.
 
-A runner in `akastats.redis` sends each `Ask` and sends its reply back in; a server's error is thrown in
-as `ServerError`.
+A runner in `akastats.redis` executes each `Request` and sends the replies into the generator; it throws errors of
+the server as `ServerError`.
 """
 
 from __future__ import annotations
@@ -20,36 +20,40 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Request:
-    """Commands to be sent in one go; replies come back as a list in their order."""
+    """Commands that are sent together; the reply is a list in their order.
+
+    commands: name and arguments of each command.
+    writes: whether the writing connection executes them.
+    """
 
     commands: tuple[Command, ...]
     writes: bool = False
 
 
-#: A conversation with the server that ends in a `T`.
+#: A generator that sends requests to the server and returns a `T`.
 Operation = Generator[Request, list[Any], T]
 
 
 def send_read(*command: Argument) -> Operation[Any]:
-    """Ask the reader one command and return its reply, bytes undecoded."""
+    """Send one command to the reading connection; return its reply, bytes undecoded."""
     replies = yield Request((command,))
     return replies[0]
 
 
 def send_reads(commands: Sequence[Command]) -> Operation[list[Any]]:
-    """Ask the reader several commands in one round trip."""
+    """Send several commands to the reading connection in one round trip; return their replies."""
     if not commands:
         return []
     return (yield Request(tuple(commands)))
 
 
 def send_writes(*commands: Command) -> Operation[list[Any]]:
-    """Have the writer carry out `commands` in one round trip; not atomic."""
+    """Send commands to the writing connection in one round trip, not atomically; return their replies."""
     return (yield Request(commands, writes=True))
 
 
 def call_script(script: Script, keys: Sequence[str], arguments: Sequence[Argument]) -> Operation[Any]:
-    """Run a script by its SHA-1, with its text where the server has not seen it yet."""
+    """Run a script by its SHA-1, or by its source if the server does not hold it yet."""
     rest = (len(keys), *keys, *arguments)
     try:
         return (yield Request((("EVALSHA", script.sha, *rest),), writes=True))[0]

@@ -1,4 +1,4 @@
-"""Runs: their records, the sets that list them, their profiles."""
+"""Write and read runs: their records, the sets that index them, their profiles and cursors."""
 
 from __future__ import annotations
 
@@ -15,57 +15,57 @@ from akastats.store.server import read_time
 
 DAY_S = 86_400
 
-#: The dimensions by which runs are listed, besides all of them.
+#: Fields by which runs are indexed, besides the set of all runs.
 DIMENSIONS = ("branch", "suite", "commit")
 
-#: Of a list with several filters so many runs are looked at in one step, and in one page so many steps taken:
-#: ZMSCORE of 200 members takes the server some 0.1 ms.
-LOOKED_AT = 200
+#: With several filters: runs examined per step, and steps per page. ZMSCORE of 200 members takes the server about
+#: 0.1 ms.
+STEP_RUNS = 200
 STEPS = 25
 
-#: For so long after its end a run may wait for its tests and errors to be listed.
-UNLISTED_TTL_S = 30 * DAY_S
+#: Seconds after its end for which a run may wait for the index update of its tests and errors.
+PENDING_TTL_S = 30 * DAY_S
 
-#: A score for which `push.lua` writes the server's own time.
+#: A score for which `push.lua` substitutes the server's own time.
 SERVER_TIME = "+inf"
 
-#: Seconds that a client's clock may be ahead of the server's, as in `push.lua`.
+#: Seconds by which a client's clock may be ahead of the server's, as in `push.lua`.
 CLOCK_SKEW_S = 300.0
 
-#: Members of one set of runs that are looked at in one pruning.
+#: Members of one set of runs that one call of `prune` examines.
 PRUNED = 100
 
-#: What a run can be; a final status replaces `crashed`, never the other way round.
+#: Possible statuses of a run; a final status replaces `crashed`, never the other way round.
 UNFINISHED = ("running", "crashed")
 STATUSES = (*UNFINISHED, "passed", "failed", "interrupted", "empty")
 
 
 def build_start(fields: dict[str, Any], config: Config) -> RunChange:
-    """Return what the beginning of a run changes: nothing, if the run is known already."""
+    """Return the changes for the start of a run; they have no effect if the run is already stored."""
     return _change(fields | {"status": "running"}, config, replaceable="", profile=None)
 
 
-#: The field of a run in progress that holds its failures so far, as `profile.encode_failing` writes them.
+#: Field of a run in progress with its failures so far, encoded by `profile.encode_failing`.
 FAILING = "failing"
 
 
-#: The field of a crashed run that holds the tests its process died in, a JSON list of node ids.
+#: Field of a crashed run with the tests that were running when its process died, a JSON list of node ids.
 DIED_IN = "died_in"
 
 
 def build_progress(run_id: str, fields: dict[str, Any], config: Config) -> RunChange:
-    """Return what is told of a run while it goes on: some fields, and nothing once anybody has told its end."""
+    """Return the changes for a run in progress; they have no effect once the run has ended."""
     key = keys.run(config.namespace, run_id)
     flat = [part for name, value in fields.items() for part in (name, _text(value))]
     return RunChange(key, "running", (Write("HSET", key, tuple(flat)),))
 
 
 def build_end(fields: dict[str, Any], config: Config, profile: bytes) -> RunChange:
-    """Return what the end of a run changes; `fields["status"]` is its final one, or `crashed`."""
+    """Return the changes for the end of a run; `fields["status"]` is its final status, or `crashed`."""
     final = fields["status"] != "crashed"
     replaceable = " ".join([*UNFINISHED, fields["status"]] if final else UNFINISHED)
     change = _change(fields, config, replaceable, profile)
-    # The profile has all failures, and a run that has an end did not die.
+    # The profile contains all failures, and a run that ended did not die.
     outdated = (FAILING, DIED_IN) if final else (FAILING,)
     return replace(change, writes=(*change.writes, Write("HDEL", change.key, outdated)))
 
@@ -78,29 +78,29 @@ def build_merge(fields: dict[str, Any], config: Config, profile: bytes | None) -
     return _change(fields, config, replaceable, None)
 
 
-def _unlisted(namespace: str, run_id: str) -> list[Write]:
-    """Return what has a run's tests and errors listed: by whoever delivered it, or the next who looks."""
+def _mark_pending(namespace: str, run_id: str) -> list[Write]:
+    """Return the changes that make the index update of a run pending."""
     key = keys.pending_index(namespace)
-    return [Write("ZADD", key, (SERVER_TIME, run_id)), Write("EXPIRE", key, (UNLISTED_TTL_S,))]
+    return [Write("ZADD", key, (SERVER_TIME, run_id)), Write("EXPIRE", key, (PENDING_TTL_S,))]
 
 
 def _change(fields: dict[str, Any], config: Config, replaceable: str, profile: bytes | None) -> RunChange:
     namespace, run_id = config.namespace, str(fields["id"])
     key, ttl = keys.run(namespace, run_id), config.run_days * DAY_S
-    told = {name: _text(value) for name, value in fields.items() if value not in (None, "")}
-    flat = [part for item in told.items() for part in item]
+    values = {name: _text(value) for name, value in fields.items() if value not in (None, "")}
+    flat = [part for item in values.items() for part in item]
     writes = [Write("HSET", key, tuple(flat)), Write("EXPIRE", key, (ttl,))]
     left = [keys.runs(namespace, "status", status) for status in UNFINISHED]
     writes += [Write("ZREM", runs, (run_id,)) for runs in left]
-    listed = [keys.runs(namespace), keys.runs(namespace, "status", fields["status"])]
-    listed += [keys.runs(namespace, by, told[by]) for by in DIMENSIONS if told.get(by)]
-    for runs in listed:
-        # Old runs are not removed here: scores are clients' times, and one wrong clock would remove all others.
-        writes.append(Write("ZADD", runs, (told["started"], run_id)))
+    indexes = [keys.runs(namespace), keys.runs(namespace, "status", fields["status"])]
+    indexes += [keys.runs(namespace, by, values[by]) for by in DIMENSIONS if values.get(by)]
+    for runs in indexes:
+        # Old runs are not removed here: scores are clients' times, so one wrong clock would remove all others.
+        writes.append(Write("ZADD", runs, (values["started"], run_id)))
         writes.append(Write("EXPIRE", runs, (ttl,)))
     if profile is not None:
         writes.append(Write("SET", keys.profile(namespace, run_id), (profile, "EX", ttl)))
-        writes += _unlisted(namespace, run_id)
+        writes += _mark_pending(namespace, run_id)
     return RunChange(key, replaceable, tuple(writes))
 
 
@@ -113,102 +113,104 @@ def _text(value: Any) -> str:
 def prune_profiles(config: Config) -> Operation[int]:
     """Remove the profiles of all but the newest runs, at most 100; return the number of removed profiles.
 
-    Runs that are dated ahead of the server do not count: they would take the places of all others for years.
+    Runs dated ahead of the server do not count, because they would displace all others for years.
     """
     latest = (yield from read_time()) + CLOCK_SKEW_S
     key = keys.runs(config.namespace)
-    found = yield from send_read("ZREVRANGEBYSCORE", key, repr(latest), "-inf", "LIMIT", config.profiles, 100)
-    if not found:
+    members = yield from send_read("ZREVRANGEBYSCORE", key, repr(latest), "-inf", "LIMIT", config.profiles, 100)
+    if not members:
         return 0
-    names = [keys.profile(config.namespace, decode_member(member)) for member in found]
+    names = [keys.profile(config.namespace, decode_member(member)) for member in members]
     (removed,) = yield from send_writes(("UNLINK", *names))
     return int(removed)
 
 
 def prune(config: Config, run_id: str) -> Operation[int]:
-    """Remove runs that have expired from the sets that list `run_id`; return the number of removed members.
+    """Remove expired runs from the sets that contain `run_id`; return the number of removed members.
 
-    A record expires by the server's clock, `run_days` after it was last written. Of each set at most a hundred
-    members that are dated before that are looked at, and a hundred that are dated ahead of the server.
+    A record expires `run_days` after its last write, by the server's clock. Per set at most 100 members dated
+    before that are examined, and 100 members dated ahead of the server.
     """
     namespace, now = config.namespace, (yield from read_time())
     stored = (yield from read_fields(namespace, [run_id], DIMENSIONS))[run_id]
-    listing = [keys.runs(namespace, by, value) for by, value in stored.items() if value]
-    listing += [keys.runs(namespace), *(keys.runs(namespace, "status", status) for status in STATUSES)]
+    indexes = [keys.runs(namespace, by, value) for by, value in stored.items() if value]
+    indexes += [keys.runs(namespace), *(keys.runs(namespace, "status", status) for status in STATUSES)]
     removed = 0
     for low, high in (("-inf", repr(now - config.run_days * DAY_S)), (repr(now + CLOCK_SKEW_S), "+inf")):
-        removed += yield from _prune(namespace, listing, low, high, now)
+        removed += yield from _prune(namespace, indexes, low, high, now)
     return removed
 
 
-def _prune(namespace: str, listing: Sequence[str], low: str, high: str, now: float) -> Operation[int]:
+def _prune(namespace: str, indexes: Sequence[str], low: str, high: str, now: float) -> Operation[int]:
     """Remove expired runs between two scores of each set."""
-    sizes = yield from send_reads([("ZCOUNT", name, low, high) for name in listing])
-    # The offset changes each second: 100 live runs with wrong dates would otherwise hide the others for a year.
+    sizes = yield from send_reads([("ZCOUNT", name, low, high) for name in indexes])
+    # The offset changes each second; otherwise 100 live runs with wrong dates would hide the others for a year.
     ranges: list[Command] = [
         ("ZRANGEBYSCORE", name, low, high, "LIMIT", int(now) % max(1, int(size) - PRUNED + 1), PRUNED)
-        for name, size in zip(listing, sizes, strict=True)
+        for name, size in zip(indexes, sizes, strict=True)
     ]
-    found = yield from send_reads(ranges)
-    members = list(dict.fromkeys(member for range_ in found for member in range_))
+    candidates = yield from send_reads(ranges)
+    members = list(dict.fromkeys(member for range_ in candidates for member in range_))
     exist = yield from send_reads([("EXISTS", keys.run(namespace, decode_member(member))) for member in members])
     gone = {member for member, exists in zip(members, exist, strict=True) if not exists}
     outlived = [
-        (name, [each for each in range_ if each in gone]) for name, range_ in zip(listing, found, strict=True)
+        (name, [each for each in range_ if each in gone]) for name, range_ in zip(indexes, candidates, strict=True)
     ]
     removals: list[Command] = [("ZREM", name, *names) for name, names in outlived if names]
     return sum(map(int, (yield from send_writes(*removals)))) if removals else 0
 
 
 def read_cursor(namespace: str, producer: str) -> Operation[str]:
-    """Read how far a producer has been applied; `0` if not at all."""
-    stands = yield from send_read("GET", keys.cursor(namespace, producer))
-    return stands.decode() if stands else "0"
+    """Read how far a producer's spool has been applied; `0` if not at all."""
+    position = yield from send_read("GET", keys.cursor(namespace, producer))
+    return position.decode() if position else "0"
 
 
 def read_cursor_age(namespace: str, producer: str) -> Operation[float]:
-    """Read for how long, in seconds, a producer's cursor has not moved; 0 where there is none."""
+    """Read for how many seconds a producer's cursor has not moved; 0 without a cursor."""
     left = yield from send_read("TTL", keys.cursor(namespace, producer))
     return max(0.0, float(CURSOR_TTL_S - int(left))) if int(left) >= 0 else 0.0
 
 
 class Position(NamedTuple):
-    """A run's place in a list; later ones are greater, as the sorted sets have it."""
+    """Position of a run in an index, in the order of the sorted sets: start time in epoch seconds, then id."""
 
     started: float
     run_id: str
 
 
 def find_runs(
-    namespace: str, wanted: Mapping[str, str], after: Position | None, size: int, names: Sequence[str] = ()
+    namespace: str, filters: Mapping[str, str], after: Position | None, size: int, names: Sequence[str] = ()
 ) -> Operation[tuple[list[dict[str, str]], Position | None]]:
-    """Read the newest runs behind `after` that have every value in `wanted` (dimension to value).
+    """Read one page of the runs that have every value in `filters` (field to value), newest first.
 
-    Of each it reads the fields `names`, `id` among them, or all: that takes 2.5 times as long as a dozen.
-    Returns at most `size`, and where the next page begins, `None` at the end. The page ends early when
-    5,000 runs were looked at. Expired ones are left out.
+    after: position of the last run of the previous page.
+    size: maximum number of runs; a page ends early after examining 5,000 runs.
+    names: fields to read, which must include `id`; by default all, which takes 2.5 times the time of a dozen.
+
+    Returns the runs and the position of the last one, `None` on the last page. Expired runs are omitted.
     """
-    base, *others = yield from _most_selective(namespace, wanted)
-    width = LOOKED_AT if others else size + 1
+    base, *others = yield from _most_selective(namespace, filters)
+    width = STEP_RUNS if others else size + 1
     start = yield from _rank_behind(base, after)
-    found: list[tuple[Position, dict[str, str]]] = []
+    matches: list[tuple[Position, dict[str, str]]] = []
     for _ in range(STEPS):
         seen = yield from send_read("ZREVRANGE", base, start, start + width - 1, "WITHSCORES")
         positions = [Position(score, member) for member, score in parse_scores(seen)]
-        found += yield from _passing(
+        matches += yield from _passing(
             namespace, others, [at for at in positions if after is None or at < after], names
         )
-        if len(found) > size:
-            return [stored for _, stored in found[:size]], found[size - 1][0]
+        if len(matches) > size:
+            return [stored for _, stored in matches[:size]], matches[size - 1][0]
         if len(positions) < width:
-            return [stored for _, stored in found], None
-        # What was added meanwhile shifts the ranks: nothing is taken twice.
+            return [stored for _, stored in matches], None
+        # Runs added in the meantime shift the ranks; the comparison with `after` prevents duplicates.
         start, after = start + width, min(after or positions[-1], positions[-1])
-    return [stored for _, stored in found], after
+    return [stored for _, stored in matches], after
 
 
 def _rank_behind(base: str, after: Position | None) -> Operation[int]:
-    """Return the rank at which reading goes on, of those that began later if `after` is no longer listed."""
+    """Return the rank after `after`; if that run was removed, the number of runs that began later."""
     if after is None:
         return 0
     rank, later = yield from send_reads(
@@ -218,13 +220,13 @@ def _rank_behind(base: str, after: Position | None) -> Operation[int]:
 
 
 def count_begun_since(namespace: str, started: float) -> Operation[int]:
-    """Read how many runs have begun at a time or later."""
+    """Return the number of runs that began at `started` or later."""
     return int((yield from send_read("ZCOUNT", keys.runs(namespace), repr(started), "+inf")))
 
 
-def _most_selective(namespace: str, wanted: Mapping[str, str]) -> Operation[list[str]]:
-    """Return the sets that a run must be in, the smallest first; that of all runs where nothing is wanted."""
-    sets = [keys.runs(namespace, dimension, value) for dimension, value in wanted.items()]
+def _most_selective(namespace: str, filters: Mapping[str, str]) -> Operation[list[str]]:
+    """Return the sets that contain every matching run, smallest first; without filters the set of all runs."""
+    sets = [keys.runs(namespace, dimension, value) for dimension, value in filters.items()]
     if len(sets) < 2:
         return sets or [keys.runs(namespace)]
     sizes = yield from send_reads([("ZCARD", name) for name in sets])
@@ -234,23 +236,23 @@ def _most_selective(namespace: str, wanted: Mapping[str, str]) -> Operation[list
 def _passing(
     namespace: str, others: list[str], positions: list[Position], names: Sequence[str]
 ) -> Operation[list[tuple[Position, dict[str, str]]]]:
-    """Return those that are in all other sets and have not expired, with what is stored."""
+    """Return the runs that are in all other sets and have not expired, with their fields."""
     if not positions:
         return []
     ids = [position.run_id for position in positions]
     scores = yield from send_reads([("ZMSCORE", name, *ids) for name in others])
-    passing = [at for at, *found in zip(positions, *scores, strict=True) if None not in found]
+    passing = [at for at, *row in zip(positions, *scores, strict=True) if None not in row]
     if names:
-        told = yield from read_fields(namespace, [at.run_id for at in passing], names)
-        return [(at, told[at.run_id]) for at in passing if "id" in told[at.run_id]]
+        stored = yield from read_fields(namespace, [at.run_id for at in passing], names)
+        return [(at, stored[at.run_id]) for at in passing if "id" in stored[at.run_id]]
     hashes = yield from send_reads([("HGETALL", keys.run(namespace, at.run_id)) for at in passing])
-    return [(at, found) for at, found in zip(passing, map(parse_run, hashes), strict=True) if found]
+    return [(at, stored) for at, stored in zip(passing, map(parse_run, hashes), strict=True) if stored]
 
 
 def read_fields(
     namespace: str, run_ids: Sequence[str], names: Sequence[str]
 ) -> Operation[dict[str, dict[str, str]]]:
-    """Read some fields of several runs in one round trip; absent ones are left out."""
+    """Read some fields of several runs in one round trip; omit absent ones."""
     replies = yield from send_reads([("HMGET", keys.run(namespace, run_id), *names) for run_id in run_ids])
     return {
         run_id: {name: value.decode(errors="replace") for name, value in zip(names, reply, strict=True) if value}
@@ -259,25 +261,25 @@ def read_fields(
 
 
 def decode_member(member: bytes) -> str:
-    """Return a member of a set, or the name of a field: what is no UTF-8 is spelled out, and so names nothing."""
+    """Decode a member of a set or the name of a field; invalid UTF-8 is escaped, and so matches no name."""
     return member.decode(errors="backslashreplace")
 
 
 def parse_scores(reply: list[Any]) -> list[tuple[str, float]]:
-    """Return members with scores: flat in RESP2, pairs in RESP3 and through redis-py's own parsing."""
+    """Return members with scores: flat in RESP2, pairs in RESP3 and in redis-py's own parsing."""
     flat = [part for item in reply for part in (item if isinstance(item, (list, tuple)) else (item,))]
     return [(decode_member(member), float(score)) for member, score in zip(flat[::2], flat[1::2], strict=True)]
 
 
 def parse_run(stored: Any) -> dict[str, str]:
-    """Return a stored run as text, empty where there is none, or something that has no id and so is none."""
+    """Return a stored run as text; empty if there is none, or if it has no id."""
     flat = stored if isinstance(stored, dict) else dict(zip(stored[::2], stored[1::2], strict=True))
-    told = {decode_member(name): value.decode(errors="replace") for name, value in flat.items()}
-    return told if "id" in told else {}
+    values = {decode_member(name): value.decode(errors="replace") for name, value in flat.items()}
+    return values if "id" in values else {}
 
 
 def read_run(namespace: str, run_id: str) -> Operation[dict[str, str]]:
-    """Read one run; raises `NotFoundError` for one that is unknown or has expired."""
+    """Read one run; raise `NotFoundError` if it is unknown or has expired."""
     stored = parse_run((yield from send_read("HGETALL", keys.run(namespace, run_id))))
     if not stored:
         raise NotFoundError(f"no run {run_id[:100]!r} in namespace {namespace!r}: unknown, or expired")
@@ -285,7 +287,7 @@ def read_run(namespace: str, run_id: str) -> Operation[dict[str, str]]:
 
 
 def read_profile(namespace: str, run_id: str) -> Operation[bytes]:
-    """Read one run's profile as stored; raises `NotFoundError` where there is none any more."""
+    """Read one run's profile as stored; raise `NotFoundError` if there is none or it has expired."""
     stored = yield from send_read("GET", keys.profile(namespace, run_id))
     if stored is None:
         raise NotFoundError(f"no profile of run {run_id[:100]!r}: unknown, expired, or still running")

@@ -1,4 +1,4 @@
-"""The named Lua scripts, loaded from `lua/`, one file an atomic act."""
+"""The Lua scripts in `lua/`. Each one is an atomic operation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Script:
-    """A Lua script: its text and the SHA-1 by which a server knows it."""
+    """A Lua script.
+
+    name: name of the file without its suffix.
+    source: its text.
+    sha: SHA-1 of the text, by which EVALSHA calls it.
+    """
 
     name: str
     source: bytes
@@ -23,7 +28,7 @@ def load_script(name: str) -> Script:
 
 
 PUSH = load_script("push")
-STORE_ROWS = load_script("list")
-STORE_ERROR = load_script("file_error")
-REMOVE_PENDING = load_script("unlist")
+STORE_ROWS = load_script("store_rows")
+STORE_ERROR = load_script("store_error")
+REMOVE_PENDING = load_script("remove_pending")
 QUARANTINE = load_script("quarantine")

@@ -1,4 +1,4 @@
-"""Asking a server what it is."""
+"""Read kind, version, clock and health of a server."""
 
 from __future__ import annotations
 
@@ -9,46 +9,54 @@ from akastats.errors import AccessDeniedError, RequestRefusedError, ServerError
 from akastats.store import keys
 from akastats.store.requests import Operation, send_read, send_reads
 
-#: The only `maxmemory-policy` under which a server drops no keys that have not expired.
+#: The only `maxmemory-policy` under which a server removes no keys before they expire.
 NO_EVICTION = "noeviction"
 
 
 class Server(NamedTuple):
-    """What answers at the other end."""
+    """Kind and version of a server, such as `valkey` and `8.1.3`."""
 
     kind: Literal["redis", "valkey"]
     version: str
 
 
 def identify() -> Operation[Server]:
-    """Ask which server this is, in one round trip."""
-    # redis-py turns this one reply into a dict, whatever else it leaves undecoded.
+    """Read the kind and version of the server, in one round trip."""
+    # redis-py parses this one reply into a dict even if it decodes no others.
     return parse_server((yield from send_read("INFO", "server")))
 
 
 def identify_single(namespace: str) -> Operation[Server]:
-    """Do as `identify`; raise `ServerError` of kind `cluster` if the namespace spans several cluster slots."""
+    """Do the same as `identify`; raise `ClusterError` if the namespace spans several slots of a cluster."""
     server = yield from identify()
     yield from send_read("EXISTS", keys.index(namespace), keys.seen(namespace))
     return server
 
 
-def parse_server(found: dict[str, Any]) -> Server:
-    """Return what a server's INFO says it is."""
-    if "valkey_version" in found:
-        return Server("valkey", str(found["valkey_version"]))
-    return Server("redis", str(found["redis_version"]))
+def parse_server(info: dict[str, Any]) -> Server:
+    """Return kind and version from the reply to INFO."""
+    if "valkey_version" in info:
+        return Server("valkey", str(info["valkey_version"]))
+    return Server("redis", str(info["redis_version"]))
 
 
 def read_time() -> Operation[float]:
-    """Ask what time it is, in epoch seconds: a machine's own clock may be wrong by a day."""
+    """Read the server's time in epoch seconds, because a machine's own clock may be wrong by a day."""
     seconds, microseconds = yield from send_read("TIME")
     return float(seconds) + float(microseconds) / 1e6
 
 
 @dataclass(frozen=True)
 class Health:
-    """How a server keeps data: `persistence` is `none` or how (`aof`, `rdb`), `unknown` where it does not say."""
+    """How a server stores data.
+
+    kind, version: the server, such as `redis` and `7.4.1`.
+    persistence: `aof`, `rdb`, `aof and rdb`, `none`, or `unknown` if the server does not report it.
+    eviction: its `maxmemory-policy`.
+    max_memory, memory_bytes: limit and use in bytes; no limit is 0.
+    write_error: whether its last write to disk failed.
+    evicted_keys: number of keys removed because memory was full, since the server started.
+    """
 
     kind: Literal["redis", "valkey"]
     version: str
@@ -61,12 +69,12 @@ class Health:
 
     @property
     def version_numbers(self) -> tuple[int, ...]:
-        """The version as numbers, to be compared."""
+        """The version as numbers, for comparison."""
         return tuple(int(part) for part in self.version.split(".") if part.isdigit())
 
 
 def check_eviction() -> Operation[bool]:
-    """Return whether a server evicts keys when its memory is full, or has done so; true if it is unknown."""
+    """Return whether the server evicts keys when its memory is full, or has done so; true if it is unknown."""
     try:
         memory, stats = yield from send_reads([("INFO", "memory"), ("INFO", "stats")])
     except (AccessDeniedError, RequestRefusedError):
@@ -75,32 +83,32 @@ def check_eviction() -> Operation[bool]:
 
 
 def read_health() -> Operation[Health]:
-    """Ask how a server keeps data; what it may not tell is `unknown`."""
-    found = yield from send_read("INFO")
+    """Read how the server stores data; values that it does not report are `unknown`."""
+    info = yield from send_read("INFO")
     snapshots = yield from _snapshots()
-    appends = bool(int(found.get("aof_enabled", 0)))
+    appends = bool(int(info.get("aof_enabled", 0)))
     kinds = [name for name, on in (("aof", appends), ("rdb", bool(snapshots))) if on]
     unsure = "unknown" if snapshots is None else "none"
-    failed = [found.get("aof_last_write_status"), found.get("rdb_last_bgsave_status") if snapshots else "ok"]
+    failed = [info.get("aof_last_write_status"), info.get("rdb_last_bgsave_status") if snapshots else "ok"]
     return Health(
-        *parse_server(found),
+        *parse_server(info),
         persistence=" and ".join(kinds) or unsure,
-        eviction=str(found.get("maxmemory_policy", "unknown")),
-        max_memory=int(found.get("maxmemory", 0)),
-        memory_bytes=int(found.get("used_memory", 0)),
+        eviction=str(info.get("maxmemory_policy", "unknown")),
+        max_memory=int(info.get("maxmemory", 0)),
+        memory_bytes=int(info.get("used_memory", 0)),
         write_error="err" in failed,
-        evicted_keys=int(found.get("evicted_keys", 0)),
+        evicted_keys=int(info.get("evicted_keys", 0)),
     )
 
 
 def _snapshots() -> Operation[str | None]:
-    """Ask when a server writes snapshots; empty: never, `None`: it does not say."""
+    """Read when the server writes snapshots; empty if never, `None` if it does not report it."""
     try:
-        found = yield from send_read("CONFIG", "GET", "save")
+        reply = yield from send_read("CONFIG", "GET", "save")
     except ServerError:
-        # Hosted servers do not let CONFIG through.
+        # Hosted servers refuse CONFIG.
         return None
-    values = list(found.values()) if isinstance(found, dict) else found[1:2]
+    values = list(reply.values()) if isinstance(reply, dict) else reply[1:2]
     return _text(values[0]) if values else None
 
 

@@ -1,4 +1,4 @@
-"""Verdicts of runs: stored beside their profiles, and found again."""
+"""Store and read the verdicts of runs."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ def store_verdicts(namespace: str, run_id: str, packed: bytes, ttl_s: int) -> Op
 
 
 def read_verdicts(namespace: str, run_ids: Sequence[str]) -> Operation[dict[str, bytes]]:
-    """Read the packed verdicts of some runs, in one round trip; those without any are left out."""
+    """Read the packed verdicts of some runs, in one round trip; omit runs without verdicts."""
     replies = yield from send_reads([("GET", keys.verdicts(namespace, run_id)) for run_id in run_ids])
     return {run_id: bytes(reply) for run_id, reply in zip(run_ids, replies, strict=True) if reply is not None}
 
 
 def filter_with_verdicts(namespace: str, run_ids: Sequence[str]) -> Operation[list[str]]:
-    """Read which of some runs have verdicts, in one round trip."""
+    """Return the runs that have verdicts, in one round trip."""
     replies = yield from send_reads([("EXISTS", keys.verdicts(namespace, run_id)) for run_id in run_ids])
     return [run_id for run_id, reply in zip(run_ids, replies, strict=True) if int(reply)]

@@ -66,7 +66,7 @@ def test_a_day_ends_where_people_are(put, now, server):
     [
         (b'{"reason": "x"}', "body.until", "Field required"),
         (b'{"until": "tomorrow", "reason": "x"}', "body.until", "written as year-month-day"),
-        (b'{"until": "2026-02-31", "reason": "x"}', "body.until", "no day 2026-02-31"),
+        (b'{"until": "2026-02-31", "reason": "x"}', "body.until", "2026-02-31 is not a day"),
         (b'{"until": true, "reason": "x"}', "body.until", ""),
         (b'{"until": 1e400, "reason": "x"}', "body.until", ""),
         (b'{"until": NaN, "reason": "x"}', "body.until", ""),

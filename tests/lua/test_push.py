@@ -37,7 +37,7 @@ SHARED = settings(
 
 def one_by_one() -> Script:
     """The script as it runs where numbers cannot be set together: before Valkey 9.1 and Redis 8.4."""
-    source = PUSH.source.replace(b"local sets_together =", b"local sets_together = false and")
+    source = PUSH.source.replace(b"local has_msetex =", b"local has_msetex = false and")
     assert source != PUSH.source
     return Script("push", source, hashlib.sha1(source).hexdigest())
 

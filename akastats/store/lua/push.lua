@@ -1,5 +1,5 @@
--- push: adds a batch of points to their labels' numbers and histories, with their contexts and whatever
--- else the batch changes. All of it or nothing: every check stands before the first write.
+-- push: adds a batch of points to the numbers and histories of their labels, with their contexts and further
+-- changes. The batch is applied completely or not at all: every check precedes the first write.
 --
 -- KEYS  INDEX, SEEN,
 --       CURSOR                                    (only with a producer)
@@ -8,21 +8,20 @@
 --       RUN, and per further write: its key       (only with further writes)
 -- ARGV  history_size, label_ttl (seconds),
 --       cursor_from, cursor_to, cursor_ttl (seconds); cursor_from is empty without a producer,
---       doubt: empty, unless points may have been applied before, by a cursor that the server has lost; then by how
---           many seconds their times may differ from those of the first time,
---       name_at: where in a HISTORY key its label begins, counted in bytes from 1,
---       labels, per label: its points, oldest first, as lines of "timestamp;value;context_id"
+--       doubt: empty, unless the server lost the cursor, so that points may have been applied before; then the
+--           maximum difference of their times from those of the first attempt, in seconds,
+--       name_at: position of the label in a HISTORY key, in bytes from 1,
+--       labels (number), per label: its points, oldest first, as lines of "timestamp;value;context_id"
 --           (timestamp in epoch seconds),
---       contexts, per context: ttl (seconds), bytes,
---       writes, and if there are any: replaceable (the run's statuses that they may replace),
---           per write: command, number of arguments, arguments; times of a run that are ahead of this server are
---           moved back to it, and the score `+inf` is its time
--- Returns {1, cursor_to} when applied, {0, cursor} when the producer's cursor stands elsewhere.
--- Errors with BADTYPE when a key of ours holds another type, with TOOMANY when a batch is too large; then nothing
--- was written.
+--       contexts (number), per context: ttl (seconds), bytes,
+--       writes (number), and if there are any: replaceable (statuses of the run that they may replace),
+--           per write: command, number of arguments, arguments. Times of a run that are ahead of this server are
+--           moved back, and the score `+inf` becomes the server's time.
+-- Returns {1, cursor_to} if the batch was applied, {0, cursor} if the producer's cursor is at another position.
+-- Raises BADTYPE if a key holds another type, TOOMANY if the batch is too large; then nothing was written.
 
--- Half of a batch's time is this script itself, the other half its commands: so what is known of a label goes
--- into flat lists that all labels share, and no table is made for a label or a point.
+-- Half of a batch's time is the script itself, the other half its commands. Therefore the data of all labels is in
+-- shared flat lists, and no table is created per label or point.
 
 local KEYS, ARGV = KEYS, ARGV
 local call, try = redis.call, redis.pcall
@@ -30,7 +29,7 @@ local find, format, match, sub, sqrt = string.find, string.format, string.match,
 local tonumber, unpack = tonumber, unpack
 local KEYS_OF_LABEL = 10
 local CLOCK_SKEW = 300
--- unpack() fails from 8000 values on: here before anything is written, not in the middle of it.
+-- unpack() fails from 8000 values on. The limit is checked before the first write.
 local MOST_VALUES = 7000
 local MOST_LABELS = MOST_VALUES / KEYS_OF_LABEL
 local LARGEST = 1.7976931348623157e308
@@ -61,50 +60,51 @@ local function text(number)
   return format("%.17g", number)
 end
 
--- The difference is nan for both infinities, and for nan.
+-- The difference is nan for infinities and for nan.
 local function is_finite(value)
   return value - value == 0
 end
 
--- A sum or a mean that left the range of a double stays at its end.
+-- A sum or a mean that exceeds the range of a double becomes the largest double.
 local function bounded(value)
   return format("%.17g", is_finite(value) and value or value > 0 and LARGEST or -LARGEST)
 end
 
--- Whatever another writer left that is no finite number counts as absent.
-local function careful(stored)
+-- Returns a stored number; nil if it is absent, or another writer stored something that is not a finite number.
+local function parse_checked(stored)
   local value = stored and tonumber(stored)
   return value and is_finite(value) and value or nil
 end
 
--- The same, but fails on text: `+ 0` reads a number once, tonumber() twice, at 2,200 instructions for 17 digits.
-local function swift(stored)
+-- The same, but it raises an error for text. `+ 0` parses a number once, tonumber() twice: 2,200 instructions for 17
+-- digits.
+local function parse_fast(stored)
   local value = stored and stored + 0
   return value and is_finite(value) and value or nil
 end
-local number = swift
+local number = parse_fast
 
 local cursor
 if cursor_from ~= "" then
   cursor = key()
-  local stands = call("GET", cursor) or "0"
-  if stands ~= cursor_from then
-    return {0, stands}
+  local position = call("GET", cursor) or "0"
+  if position ~= cursor_from then
+    return {0, position}
   end
 end
 
--- Reading, checking and reckoning: nothing is written before the line that says so.
+-- Read, check and compute. Nothing is written before the section "Write".
 
 local problem
-local function must_hold(name, wanted)
+local function check_type(name, expected)
   local kind = call("TYPE", name).ok
-  if kind ~= wanted and kind ~= "none" then
-    problem = "BADTYPE " .. name .. " holds a " .. kind .. " where a " .. wanted .. " belongs"
+  if kind ~= expected and kind ~= "none" then
+    problem = "BADTYPE " .. name .. " holds a " .. kind .. " where a " .. expected .. " belongs"
   end
 end
 
--- MGET answers nothing for a key of another type as well as for an absent one: those it answers nothing for
--- are asked for once more, all labels' keys together, since one such call costs less than a TYPE a label.
+-- MGET returns nil for a key of another type as well as for an absent one. EXISTS distinguishes them: one call with
+-- the keys of all labels costs less than one TYPE per label.
 local unread
 local function mark_unread(first)
   for position = first, first + KEYS_OF_LABEL - 1 do
@@ -117,16 +117,16 @@ local function check_unread()
     return
   end
   for position, name in ipairs(unread) do
-    must_hold(name, position % KEYS_OF_LABEL == 0 and "list" or "string")
+    check_type(name, position % KEYS_OF_LABEL == 0 and "list" or "string")
   end
 end
 
--- The numbers to be written, names and values in turn, so many lists as it takes.
-local gathered, numbers, size
+-- The numbers to write, as lists of alternating keys and values.
+local number_lists, numbers, size
 local function set(first, count_text, avg, stdev, min, max, total, total_sq, last_time, last)
   if size >= MOST_VALUES - 2 * KEYS_OF_LABEL then
     numbers, size = {}, 0
-    gathered[#gathered + 1] = numbers
+    number_lists[#number_lists + 1] = numbers
   end
   local list, at = numbers, size
   list[at + 1], list[at + 2] = KEYS[first], count_text
@@ -141,7 +141,7 @@ local function set(first, count_text, avg, stdev, min, max, total, total_sq, las
   size = at + 18
 end
 
--- One label's points, oldest first; these lists are used for one label after the other.
+-- The points of one label, oldest first. All labels reuse these lists.
 local entries, times, time_texts, values, value_texts = {}, {}, {}, {}, {}
 local function read_points(lines)
   local points, at, last = 0, 1, #lines
@@ -159,8 +159,8 @@ local function read_points(lines)
   return points
 end
 
--- Squares leave the range of a double beyond 1e154 and below 1e-154: there all is scaled by a power of two,
--- which loses nothing.
+-- Squares exceed the range of a double beyond 1e154 and vanish below 1e-154. Such values are scaled by a power of
+-- two, which is exact.
 local function scale_of(largest)
   if largest > 1e150 then
     return 2 ^ -600
@@ -168,30 +168,30 @@ local function scale_of(largest)
   return largest > 0 and largest < 1e-130 and 2 ^ 600 or 1
 end
 
--- Welford's update (Knuth, TAOCP 2, 4.2.2). M2 is rebuilt from the sample standard deviation, so that the
--- nine numbers are all that is stored; sums of squares give NaN for a thousand values of 1e6 +- 1e-3.
-local function moments(points, known, avg, stdev, scale)
+-- Welford's update (Knuth, TAOCP 2, 4.2.2). M2 is recomputed from the sample standard deviation, so that the nine
+-- numbers are sufficient. Sums of squares would give NaN for a thousand values of 1e6 +- 1e-3.
+local function moments(points, n, avg, stdev, scale)
   local mean, m2 = 0, 0
-  if known > 0 then
-    mean, m2 = avg * scale, (stdev * scale) ^ 2 * (known - 1)
+  if n > 0 then
+    mean, m2 = avg * scale, (stdev * scale) ^ 2 * (n - 1)
   end
   for point = 1, points do
     local value = values[point] * scale
     local distance = value - mean
-    known = known + 1
-    mean = mean + distance / known
+    n = n + 1
+    mean = mean + distance / n
     m2 = m2 + distance * (value - mean)
   end
-  local deviation = m2 > 0 and bounded(sqrt(m2 / (known - 1)) / scale) or "0"
-  return format("%d", known), known == 1 and value_texts[1] or bounded(mean / scale), deviation
+  local deviation = m2 > 0 and bounded(sqrt(m2 / (n - 1)) / scale) or "0"
+  return format("%d", n), n == 1 and value_texts[1] or bounded(mean / scale), deviation
 end
 
--- Returns the four texts that follow from comparing and adding up, and the scale for the rest.
--- `stored` holds what is stored of all labels, in the order of their keys; `offset` is before this label's.
-local function sums(points, known, stored, offset)
+-- Returns the scale for `moments`, and minimum, maximum, total and sum of squares as text.
+-- `stored` holds the stored numbers of all labels, in the order of their keys; `offset` precedes those of this label.
+local function sums(points, n, stored, offset)
   local min_text, max_text, total_text = stored[offset + 4], stored[offset + 5], nil
   local min, max, total, total_sq
-  if known > 0 then
+  if n > 0 then
     min, max = number(min_text), number(max_text)
     total, total_sq = number(stored[offset + 6]) or 0, number(stored[offset + 7]) or 0
   else
@@ -211,11 +211,11 @@ local function sums(points, known, stored, offset)
   return scale_of(-min > max and -min or max), min_text, max_text, total_text or bounded(total), bounded(total_sq)
 end
 
--- What goes on top of each history, in the order of the labels (`ends`: where a label's part ends); and what
--- arrived late: history, time and entry of one point after the other.
+-- `fresh`: entries to prepend to the histories, in the order of the labels; `ends`: the last position of each label.
+-- `late`: history, time and entry of each point that is older than the head of its history.
 local fresh, ends, late, fresh_count
--- Returns the time and the value of the newest entry; LAST_TIME and LAST are those of the history's head.
-local function place(points, history, newest, last_time, last)
+-- Adds points to `fresh` or `late`. Returns time and value of the newest entry, for LAST_TIME and LAST.
+local function split_late(points, history, newest, last_time, last)
   for point = 1, points do
     local time = times[point]
     if newest and time < newest then
@@ -244,16 +244,16 @@ local function any_stored(stored, offset)
   return false
 end
 
--- Takes those points out of a label's that its history holds already, and returns how many are left. A server that
--- evicts keys loses a cursor and keeps the labels: each label is its own evidence of what has been applied to it.
--- Where that is lost in part, points count as applied: a history that is full knows nothing of older points, and
--- numbers without a history know of none.
+-- Removes the points that the label's history already contains, and returns the number of the others. A server that
+-- evicts keys may lose a cursor and keep the labels, so each label shows which points were applied to it. If a label
+-- was lost in part, its points count as applied: a full history does not contain older points, and numbers without a
+-- history do not identify any.
 local function unapplied(history, points, stored, offset)
   local held = call("LRANGE", history, 0, -1)
   if #held == 0 then
     return any_stored(stored, offset) and 0 or points
   end
-  -- Times by what follows them in an entry: value and context.
+  -- Times by the rest of the entry: value and context.
   local held_at = {}
   for _, entry in ipairs(held) do
     local rest = match(entry, ";.*") or ""
@@ -262,7 +262,7 @@ local function unapplied(history, points, stored, offset)
     held_at[rest] = at
   end
   local function is_held(entry, time)
-    -- What came ahead of this clock is stored under the time at which it came.
+    -- A point ahead of this clock is stored with the time at which it arrived.
     local within = time == now and math.huge or doubt
     for _, at in ipairs(held_at[match(entry, ";.*") or ""] or {}) do
       if math.abs(at - time) <= within then
@@ -283,7 +283,7 @@ local function unapplied(history, points, stored, offset)
   return left
 end
 
-local function reckon(first, points, stored, offset)
+local function compute_label(first, points, stored, offset)
   if doubt then
     points = unapplied(KEYS[first + 9], points, stored, offset)
     if points == 0 then
@@ -293,11 +293,11 @@ local function reckon(first, points, stored, offset)
   end
   local avg, stdev, last_time, last = stored[offset + 2], stored[offset + 3], stored[offset + 8], stored[offset + 9]
   avg, stdev = number(avg), number(stdev) or 0
-  local known = avg and number(stored[offset + 1]) or 0
-  local newest = known > 0 and last and number(last_time) or nil
-  local scale, min, max, total, total_sq = sums(points, known, stored, offset)
-  local count_text, mean, deviation = moments(points, known, avg, stdev, scale)
-  last_time, last = place(points, KEYS[first + 9], newest, last_time, last)
+  local n = avg and number(stored[offset + 1]) or 0
+  local newest = n > 0 and last and number(last_time) or nil
+  local scale, min, max, total, total_sq = sums(points, n, stored, offset)
+  local count_text, mean, deviation = moments(points, n, avg, stdev, scale)
+  last_time, last = split_late(points, KEYS[first + 9], newest, last_time, last)
   set(first, count_text, mean, deviation, min, max, total, total_sq, last_time, last)
 end
 
@@ -316,24 +316,24 @@ if labels > MOST_LABELS then
   error("TOOMANY labels in one batch: " .. labels .. ", at most " .. MOST_LABELS)
 end
 
-local function reckon_all(stored, first_argument)
+local function compute_all(stored, first_argument)
   numbers, size, unread, fresh, ends, late, fresh_count = {}, 0, {}, {}, {}, {}, 0
-  gathered = {numbers}
+  number_lists = {numbers}
   next_argument = first_argument - 1
   for offset = 0, (labels - 1) * KEYS_OF_LABEL, KEYS_OF_LABEL do
     if not all_stored(stored, offset) then
       mark_unread(first_label + offset)
     end
-    reckon(first_label + offset, read_points(argument()), stored, offset)
+    compute_label(first_label + offset, read_points(argument()), stored, offset)
   end
 end
 
 if labels > 0 then
   local stored = call("MGET", unpack(KEYS, first_label, next_key + labels * KEYS_OF_LABEL))
   local first_argument = next_argument + 1
-  if not pcall(reckon_all, stored, first_argument) then
-    number = careful
-    reckon_all(stored, first_argument)
+  if not pcall(compute_all, stored, first_argument) then
+    number = parse_checked
+    compute_all(stored, first_argument)
   end
   next_key = next_key + labels * KEYS_OF_LABEL
   check_unread()
@@ -353,10 +353,10 @@ local function is_ahead(time)
   return time and time > now + CLOCK_SKEW
 end
 
--- A run that says it began ahead of this server's clock began when it was first reported: `shift` is the difference,
--- in seconds. Returns the fields of a run with their times moved by it.
+-- If a run's start is ahead of this server's clock, it is set to the time of the first report; `shift` is the
+-- difference in seconds. Returns the fields of a run with shifted times.
 local shift = 0
-local function moved(run, fields)
+local function move_times(run, fields)
   local positions = {}
   for position = 1, #fields, 2 do
     positions[fields[position]] = position + 1
@@ -364,8 +364,8 @@ local function moved(run, fields)
   local started, finished = positions.started, positions.finished
   local began = started and tonumber(fields[started])
   if is_ahead(began) then
-    local known = careful(call("HGET", run, "started"))
-    shift = (known and not is_ahead(known) and known or now) - began
+    local stored = parse_checked(call("HGET", run, "started"))
+    shift = (stored and not is_ahead(stored) and stored or now) - began
     fields[started] = text(began + shift)
   end
   if finished and is_ahead(tonumber(fields[finished])) then
@@ -374,13 +374,13 @@ local function moved(run, fields)
   return fields
 end
 
--- The score of a member is a time of the run; `+inf` stands for this server's.
-local function score_of(given)
-  local score = tonumber(given)
+-- Returns the score of a member: a time of the run, or the server's time for `+inf`.
+local function score_of(value)
+  local score = tonumber(value)
   if score == math.huge then
     return text(now)
   end
-  return is_ahead(score) and text(math.min(now, score + shift)) or given
+  return is_ahead(score) and text(math.min(now, score + shift)) or value
 end
 
 local function read_write(run)
@@ -393,48 +393,47 @@ local function read_write(run)
     write.arguments[position] = argument()
   end
   if KIND_OF[write.command] then
-    must_hold(write.key, KIND_OF[write.command])
+    check_type(write.key, KIND_OF[write.command])
   end
   if write.command == "HSET" and write.key == run and not problem then
-    write.arguments = moved(run, write.arguments)
+    write.arguments = move_times(run, write.arguments)
   elseif write.command == "ZADD" then
     write.arguments[1] = score_of(write.arguments[1])
   end
   return write
 end
 
-must_hold(index, "zset")
-must_hold(seen, "zset")
+check_type(index, "zset")
+check_type(seen, "zset")
 local contexts = read_contexts()
 local writes = {}
 local write_count = count()
 local status, replaceable
 if write_count > 0 then
   local run = key()
-  must_hold(run, "hash")
+  check_type(run, "hash")
   status = not problem and call("HGET", run, "status")
   replaceable = argument()
   for position = 1, write_count do
     writes[position] = read_write(run)
   end
 end
--- Numbers are written together where the server knows how (Valkey 9.1, Redis 8.4): 900 of them take a third of
--- the time of 900 SETs.
+-- MSETEX (Valkey 9.1, Redis 8.4) writes 900 numbers in a third of the time of 900 SETs.
 local version = redis.VALKEY_VERSION_NUM or 0
-local sets_together = version >= 0x090100 or (version == 0 and (redis.REDIS_VERSION_NUM or 0) >= 0x080400)
+local has_msetex = version >= 0x090100 or (version == 0 and (redis.REDIS_VERSION_NUM or 0) >= 0x080400)
 
--- A command that was renamed away is an error to the check.
+-- The check raises an error for a command that was renamed away.
 local function is_allowed(...)
   if not redis.acl_check_cmd then
     return true
   end
-  local is_known, answer = pcall(redis.acl_check_cmd, ...)
-  return is_known and answer
+  local is_command, answer = pcall(redis.acl_check_cmd, ...)
+  return is_command and answer
 end
 
--- A user who may do a part of this would leave half of it behind. The keys have been checked with the script's call,
--- so each command is asked for once; before Redis 7 it cannot be.
-local function must_be_allowed(...)
+-- A user with partial permissions would leave half of a batch. The server has checked the keys when the script was
+-- called, so each command is checked once; before Redis 7 that is not possible.
+local function check_permission(...)
   if redis.acl_check_cmd and not redis.acl_check_cmd(...) then
     problem = "NOPERM this user has no permission for the command " .. select(1, ...)
   end
@@ -442,42 +441,42 @@ end
 
 if labels > 0 then
   local one, history = KEYS[first_label], KEYS[first_label + KEYS_OF_LABEL - 1]
-  must_be_allowed("LPUSH", history, "")
-  must_be_allowed("LPOP", history, "1")
-  must_be_allowed("RPUSH", history, "")
-  must_be_allowed("LINDEX", history, "-1")
-  must_be_allowed("LRANGE", history, "0", "1")
-  must_be_allowed("LTRIM", history, "0", "1")
-  must_be_allowed("EXPIRE", history, "1")
-  must_be_allowed("ZADD", index, "1", "")
-  must_be_allowed("ZREM", index, "")
-  must_be_allowed("ZRANGEBYSCORE", seen, "0", "1")
-  -- Permissions that were granted before the server knew MSETEX do not include it.
-  sets_together = sets_together and is_allowed("MSETEX", "1", one, "", "EX", "1")
-  if not sets_together then
-    must_be_allowed("SET", one, "")
+  check_permission("LPUSH", history, "")
+  check_permission("LPOP", history, "1")
+  check_permission("RPUSH", history, "")
+  check_permission("LINDEX", history, "-1")
+  check_permission("LRANGE", history, "0", "1")
+  check_permission("LTRIM", history, "0", "1")
+  check_permission("EXPIRE", history, "1")
+  check_permission("ZADD", index, "1", "")
+  check_permission("ZREM", index, "")
+  check_permission("ZRANGEBYSCORE", seen, "0", "1")
+  -- Permissions that were granted before the server supported MSETEX do not include it.
+  has_msetex = has_msetex and is_allowed("MSETEX", "1", one, "", "EX", "1")
+  if not has_msetex then
+    check_permission("SET", one, "")
   end
 end
 if contexts[1] then
-  must_be_allowed("SET", contexts[1].key, "")
-  must_be_allowed("TTL", contexts[1].key)
-  must_be_allowed("EXPIRE", contexts[1].key, "1")
+  check_permission("SET", contexts[1].key, "")
+  check_permission("TTL", contexts[1].key)
+  check_permission("EXPIRE", contexts[1].key, "1")
 end
 for _, write in ipairs(writes) do
-  must_be_allowed(write.command, write.key, unpack(write.arguments))
+  check_permission(write.command, write.key, unpack(write.arguments))
 end
 if cursor then
-  must_be_allowed("SET", cursor, "")
+  check_permission("SET", cursor, "")
 end
 if problem then
   return redis.error_reply(problem)
 end
 
--- Writing.
+-- Write.
 
 local function write_numbers(list)
   local last = #list
-  if last > 0 and sets_together then
+  if last > 0 and has_msetex then
     list[last + 1], list[last + 2] = "EX", label_ttl
     call("MSETEX", last / 2, unpack(list))
   else
@@ -497,10 +496,10 @@ local function append(history, first, last)
   end
 end
 
--- Puts a label's late points, `late[first]` to `late[last]`, into its history: what is newer than the oldest of
--- them is read from the head in growing steps, taken off, and put back with them in between. Inserted one by
--- one, what two writers measured side by side, 10 labels and 1000 points of each, held the server for over 5 s.
--- Those that are older than all go to the end at once: leftover spools come newest run first.
+-- Merges a label's late points, `late[first]` to `late[last]`, into its history. Reads the entries newer than the
+-- oldest of them from the head in growing steps, removes them, and pushes them again with the late points in order.
+-- Inserting each point separately blocked the server for more than 5 s (two writers, 10 labels of 1000 points each).
+-- If all points are older than the history, they are appended: undelivered spools arrive newest run first.
 local function merge(history, first, last)
   local tail = call("LINDEX", history, -1)
   if tail and time_of(tail) > late[last + 1] then
@@ -523,7 +522,7 @@ local function merge(history, first, last)
     local is_end = is_found or #read < step
     step = step * 4
   until is_end
-  -- What would stand behind the last that is kept is not put there to be cut off again.
+  -- Omit points that would be behind the last entry of a full history.
   while first <= last and depth >= history_size and late[first + 1] < stored_times[history_size] do
     first = first + 3
   end
@@ -534,19 +533,19 @@ local function merge(history, first, last)
     depth = depth - 1
   end
   local merged, point = {}, last
-  local place = depth + (last - first) / 3 + 1
-  local total = place
+  local slot = depth + (last - first) / 3 + 1
+  local total = slot
   for position = 1, depth do
     while point >= first and stored_times[position] <= late[point + 1] do
-      merged[place] = late[point + 2]
-      place, point = place - 1, point - 3
+      merged[slot] = late[point + 2]
+      slot, point = slot - 1, point - 3
     end
-    merged[place] = stored[position]
-    place = place - 1
+    merged[slot] = stored[position]
+    slot = slot - 1
   end
   while point >= first do
-    merged[place] = late[point + 2]
-    place, point = place - 1, point - 3
+    merged[slot] = late[point + 2]
+    slot, point = slot - 1, point - 3
   end
   call("LTRIM", history, depth, -1)
   for start = 1, total, MOST_VALUES do
@@ -581,7 +580,7 @@ local function push(history, from, to)
   return length
 end
 
-local function take_back(last)
+local function undo_push(last)
   local from = 0
   for position = 1, last do
     local pushed = ends[position] - from
@@ -592,18 +591,17 @@ local function take_back(last)
   end
 end
 
--- Asking each history for its type beforehand would be a twentieth of all: one of another type shows when it is
--- pushed to, and then what was pushed to those before it is taken back. Returns their lengths, or nothing and the
--- error.
+-- Checking the type of each history beforehand would take a twentieth of the time. Instead, a wrong type is detected
+-- when pushing, and the entries pushed before are removed again. Returns the lengths, or nil and the error.
 local function push_all()
   local lengths, from = {}, 1
   for position = 1, labels do
     local length = push(history_of(position), from, ends[position])
     if type(length) == "table" or ends[position] < from then
-      must_hold(history_of(position), "list")
+      check_type(history_of(position), "list")
     end
     if type(length) == "table" or problem then
-      take_back(position - 1)
+      undo_push(position - 1)
       return nil, problem and redis.error_reply(problem) or length
     end
     lengths[position] = length
@@ -612,7 +610,7 @@ local function push_all()
   return lengths
 end
 
--- At most 100 forgotten labels a call: enough to keep up, too few to be felt.
+-- Removes at most 100 expired labels per call: enough to keep up, and fast.
 local function prune()
   local unseen = call("ZRANGEBYSCORE", seen, "-inf", text(now - tonumber(label_ttl)), "LIMIT", 0, 100)
   if #unseen > 0 then
@@ -622,7 +620,7 @@ local function prune()
 end
 
 local function write_labels(lengths)
-  for _, list in ipairs(gathered) do
+  for _, list in ipairs(number_lists) do
     write_numbers(list)
   end
   local listed, reported, now_text = {}, {}, text(now)
@@ -640,7 +638,7 @@ local function write_labels(lengths)
   call("ZADD", index, unpack(listed))
   call("ZADD", seen, unpack(reported))
   prune()
-  -- No label of theirs lives longer.
+  -- Every label expires before these.
   call("EXPIRE", index, label_ttl)
   call("EXPIRE", seen, label_ttl)
 end
@@ -653,7 +651,7 @@ if labels > 0 then
   write_labels(lengths)
 end
 
--- A context's life is only extended; EXPIRE's own GT would need Redis 7.
+-- The lifetime of a context is only extended; EXPIRE's option GT requires Redis 7.
 for _, context in ipairs(contexts) do
   if not call("SET", context.key, context.bytes, "NX", "EX", context.ttl) then
     local left = call("TTL", context.key)

@@ -1,16 +1,16 @@
--- list: puts rows into a table and notes when each changed, so that a reader fetches what changed since.
+-- store_rows: stores rows in a table with the time of their change, so that a reader can fetch what changed.
 --
 -- KEYS  TESTS (a hash), TESTS_AT (a sorted set)
--- ARGV  ttl (seconds): how long a row lives after its last change,
+-- ARGV  ttl (seconds): lifetime of a row after its last change,
 --       per row: its name, the row
--- Returns the time of this change, which is later than that of any before. Forgets at most 100 outlived rows.
+-- Returns the time of this change, which is later than that of any earlier one. Removes at most 100 expired rows.
 
 local rows, changed = KEYS[1], KEYS[2]
 local ttl = tonumber(ARGV[1])
 
 local seconds, microseconds = unpack(redis.call("TIME"))
 local now = tonumber(seconds) + tonumber(microseconds) / 1e6
--- A clock that was set back must not hide a change from readers that saw a later time.
+-- If the clock was set back, readers that saw a later time must still see this change.
 local newest = redis.call("ZREVRANGE", changed, 0, 0, "WITHSCORES")[2]
 local at = newest and math.max(now, tonumber(newest) + 1e-6) or now
 
@@ -22,10 +22,10 @@ end
 redis.call("HSET", rows, unpack(stored))
 redis.call("ZADD", changed, unpack(times))
 
-local outlived = redis.call("ZRANGEBYSCORE", changed, "-inf", string.format("%.17g", now - ttl), "LIMIT", 0, 100)
-if #outlived > 0 then
-  redis.call("HDEL", rows, unpack(outlived))
-  redis.call("ZREM", changed, unpack(outlived))
+local expired = redis.call("ZRANGEBYSCORE", changed, "-inf", string.format("%.17g", now - ttl), "LIMIT", 0, 100)
+if #expired > 0 then
+  redis.call("HDEL", rows, unpack(expired))
+  redis.call("ZREM", changed, unpack(expired))
 end
 redis.call("EXPIRE", rows, ttl)
 redis.call("EXPIRE", changed, ttl)
