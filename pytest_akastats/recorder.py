@@ -173,23 +173,26 @@ class Recorder:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         # The controller of pytest-xdist collects nothing.
-        self._plan(len(session.items))
+        try:
+            self._plan(len(session.items))
+        except Exception as error:
+            self._mishaps.note(error)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node: Any, ids: Sequence[str]) -> None:
         """Take the number of tests that a worker collected; all collect the same, and each test runs once."""
-        # Every worker runs every test: their sum would be known only after the last.
-        if node.config.getoption("dist", "") != "each":
-            self._plan(len(ids))
+        try:
+            # With `--dist each` every worker runs every test: their sum would be known only after the last.
+            if node.config.getoption("dist", "") != "each":
+                self._plan(len(ids))
+        except Exception as error:
+            self._mishaps.note(error)
 
     def _plan(self, count: int) -> None:
         """Write the number of tests, from which the page computes a run's progress."""
-        try:
-            if count > self._planned:
-                self._planned = count
-                self._say("planned", count)
-        except Exception as error:
-            self._mishaps.note(error)
+        if count > self._planned:
+            self._planned = count
+            self._say("planned", count)
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         try:

@@ -325,7 +325,7 @@ def test_beyond_the_tracebacks_that_are_kept_no_words_are_another_s(
     ask, server, tmp_path, redis_client, monkeypatch
 ):
     """Of a run's distinct tracebacks only so many are kept; what shares another's does not get its message."""
-    monkeypatch.setattr("akastats.model.results.MAX_TRACEBACKS", 1)
+    monkeypatch.setattr("akastats.delivery.run_builder.MAX_TRACEBACKS", 1)
     tests = [("a.py::one", "failed", 0.1, FIRST), ("a.py::two", "failed", 0.1, "E   ValueError: otherwise")]
     run_id = tell(server, tmp_path, tests)
 
