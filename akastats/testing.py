@@ -106,5 +106,5 @@ def _disconnect(patch: pytest.MonkeyPatch) -> None:
     """Hide attached and open connections until the patch is undone."""
     for flavour in (connections.sync_redis, connections.async_redis):
         patch.setattr(flavour, "_attached", None)
-    patch.setattr(connections.sync_redis, "_single", connections.Own())
+    patch.setattr(connections.sync_redis, "_single", connections.OwnClient())
     patch.setattr(connections.async_redis, "_owns", WeakKeyDictionary())

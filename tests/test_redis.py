@@ -19,7 +19,7 @@ from akastats.config import Config, config
 from akastats.errors import AkastatsError, ConfigError, ServerError
 from akastats.redis import AsyncRedis, SyncRedis, async_redis, connect, connect_async, sync_redis
 from akastats.redis.error_translation import MESSAGES, format_address
-from akastats.redis.protocol import pack
+from akastats.redis.protocol import encode_commands
 from akastats.store.requests import send_read, send_reads, send_writes
 from akastats.sync_stats import contexts, fetch_stats
 from conftest import eventually, server_binary, wait_until_answering
@@ -489,7 +489,7 @@ def test_a_lost_reply_says_that_nobody_can_know(flavour, monkeypatch):
 
 def test_messages_are_what_the_protocol_wants():
     """Every kind of argument is packed with its length in bytes."""
-    assert pack([("SET", "é", b"\xff"), ("X", 12, 1.5)]) == (
+    assert encode_commands([("SET", "é", b"\xff"), ("X", 12, 1.5)]) == (
         b"*3\r\n$3\r\nSET\r\n$2\r\n\xc3\xa9\r\n$1\r\n\xff\r\n*3\r\n$1\r\nX\r\n$2\r\n12\r\n$3\r\n1.5\r\n"
     )
 

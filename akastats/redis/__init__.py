@@ -1,17 +1,18 @@
-"""Connections, and the two runners of operations: the only package that imports redis-py.
+"""Connections to Redis, and the runners of operations: the only package that imports redis-py.
 
-`sync_redis` and `async_redis` hold a reader and a writer: attached ones, which are never closed here, or
-own ones, opened at first use from `AKA_STATS_REDIS_URL` and closed when nobody uses them any more.
+`sync_redis` and `async_redis` hold a reading and a writing client. These are attached clients, which are never
+closed here, or own ones, which are opened at first use from `AKA_STATS_REDIS_URL` and closed after the last use.
 
-| file | what lives there |
+| file | purpose |
 |---|---|
 | `connections.py` | `sync_redis` and `async_redis` |
 | `attachment.py` | checks of attached clients |
-| `clients.py` | clients of a URL, with nothing tried twice |
-| `conversation.py` | what is said to a client and heard from it, once for both flavours |
-| `driving.py` | the two runners |
-| `pipelining.py`, `protocol.py` | several operations on one connection; bytes on the wire. Pure |
-| `translation.py` | a driver's errors in our words |
+| `clients.py` | clients for a URL, which never retry |
+| `exchange.py` | sends the requests of operations and reads the replies, for blocking and asyncio clients |
+| `runners.py` | runs an exchange, blocking or with asyncio |
+| `pipelining.py` | order of requests and replies of several operations on one connection. Pure |
+| `protocol.py` | encodes commands. Pure |
+| `error_translation.py` | translates exceptions of redis-py |
 """
 
 from akastats.redis.clients import connect, connect_async

@@ -1,4 +1,4 @@
-"""Check clients that a caller attaches: their kind, their event loop, and whether they may send twice."""
+"""Check attached clients: their kind, their event loop, and whether they may send a command twice."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from akastats.errors import ConfigError
 
 
 def check_client(client: Any, *, is_asyncio: bool) -> None:
-    """Raise `ConfigError` unless `client` is a client of one server, of the kind that is expected."""
+    """Raise `ConfigError` unless `client` is a client of the expected kind for a single server."""
     reason = _reason_against(client, is_asyncio)
     if reason:
         flavour = "async_redis" if is_asyncio else "sync_redis"
@@ -26,7 +26,7 @@ def _reason_against(client: Any, is_asyncio: bool) -> str:
     if hasattr(client, "nodes_manager"):
         return "clusters are not supported. Attach a client of a single server"
     if hasattr(client, "command_stack"):
-        return "it is a pipeline. Attach the client that made it"
+        return "it is a pipeline. Attach the client that created it"
     if not all(hasattr(client, name) for name in ("execute_command", "pipeline", "connection_pool")):
         # Such clients may send a command again to another server, which has no guard key of the first attempt.
         return "it does not work like redis.Redis, so a push could be sent twice. Attach a client of redis-py"
@@ -41,10 +41,10 @@ def _is_asyncio(client: Any) -> bool:
 
 
 def check_loop(client: Any) -> None:
-    """Raise `ConfigError` if an asyncio client has connections of another event loop than the running one."""
+    """Raise `ConfigError` if an asyncio client has connections of an event loop that is not the running one."""
     from asyncio import get_running_loop
 
-    # Its newest free connection represents all: opening one in another loop raises an error.
+    # Its newest free connection is representative: opening one in another loop raises an error.
     free = getattr(client.connection_pool, "_available_connections", None)
     loop = getattr(getattr(free[-1], "_reader", None), "_loop", None) if free else None
     try:
@@ -53,15 +53,15 @@ def check_loop(client: Any) -> None:
         return
     if loop not in (None, running):
         raise ConfigError(
-            "the attached asyncio client has connections of another event loop. Make and attach a client in the "
+            "the attached asyncio client has connections of another event loop. Create and attach a client in the "
             "event loop that uses it."
         )
 
 
 def sends_once(client: Any) -> bool:
-    """Return whether a connection of the client's pool may be used directly, so that nothing is sent twice.
+    """Return whether commands can be sent directly on a connection of the client's pool, and so never twice.
 
-    redis-py retries inside `execute_command`. Clients of other classes keep their own way to send a command.
+    redis-py retries inside `execute_command`. Subclasses may override how a command is sent.
     """
     from redis import Redis
     from redis.asyncio import Redis as AsyncClient

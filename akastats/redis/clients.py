@@ -1,4 +1,4 @@
-"""Clients of a URL that try everything once, with our timeouts."""
+"""Create clients for a URL, with timeouts and without retries."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from redis import Redis
     from redis.asyncio import Redis as AsyncClient
 
-# A server that is alive answers a batch in some 10 ms; these bound how long a dead one is waited for.
+# A server replies to a batch within about 10 ms. These bound the wait for an unreachable one, in seconds.
 CONNECT_TIMEOUT_S = 2.0
-# In asyncio the work of all other tasks counts: 300 requests that come at once may hold the loop for over 2 s.
+# In asyncio this includes the work of other tasks: 300 simultaneous requests may block the loop for more than 2 s.
 ASYNC_CONNECT_TIMEOUT_S = 5.0
 REPLY_TIMEOUT_S = 5.0
 
-#: Connections of one pool, and seconds that a caller waits for a free one. redis-py 8 refuses the 101st user of
-#: its default pool; 500 callers that wait in line for 50 connections are done in about a second.
+#: Connections per pool, and seconds that a caller waits for a free one. The default pool of redis-py 8 refuses the
+#: 101st user; 500 callers that share 50 connections finish in about a second.
 POOL_CONNECTIONS = 50
 POOL_TIMEOUT_S = 10.0
 
@@ -30,7 +30,7 @@ _POOL: dict[str, Any] = {"max_connections": POOL_CONNECTIONS, "timeout": POOL_TI
 
 
 def connect(url: str, **options: Any) -> Redis:
-    """Return a client of `url` that does not retry; `options` are redis-py's, timeouts in seconds.
+    """Return a client for `url` that does not retry; `options` are those of redis-py, timeouts in seconds.
 
     Callers wait up to `POOL_TIMEOUT_S` for one of its `POOL_CONNECTIONS` connections.
     """
@@ -38,19 +38,19 @@ def connect(url: str, **options: Any) -> Redis:
     from redis.backoff import NoBackoff
     from redis.retry import Retry
 
-    # redis-py's default retries run a script again whose reply was lost: version 8 up to eleven times.
+    # By default redis-py runs a script again if its reply is lost: version 8 up to eleven times.
     settings = {"retry": Retry(NoBackoff(), 0), **_TIMEOUTS, **_POOL, **_anonymous(), **options}
     try:
         client = Redis(connection_pool=BlockingConnectionPool.from_url(url, **settings))
         _try_options(client)
     except (ValueError, TypeError) as error:
-        # Without its cause: redis-py's message may quote a piece of the password.
+        # Without its cause, because redis-py's message may quote a part of the password.
         raise _unusable(url, error) from None
     return client
 
 
 def connect_async(url: str, **options: Any) -> AsyncClient:
-    """As `connect`, for asyncio."""
+    """Do the same as `connect`, for asyncio."""
     from redis.asyncio import BlockingConnectionPool
     from redis.asyncio import Redis as AsyncClient
     from redis.asyncio.retry import Retry
@@ -69,24 +69,24 @@ def connect_async(url: str, **options: Any) -> AsyncClient:
 def _anonymous() -> dict[str, None]:
     """Return the options that keep redis-py from sending its name and version on each connection.
 
-    It reads them from its distribution's metadata for each connection: 2 of the 2.3 ms of a push.
+    It would read them from the metadata of its distribution for each connection: 2 of the 2.3 ms of a push.
     """
     from importlib.util import find_spec
 
-    # From 7.2 on; the older options warn there.
+    # Since redis-py 7.2; the older options raise warnings there.
     if find_spec("redis.driver_info"):
         return {"driver_info": None}
     return {"lib_name": None, "lib_version": None}
 
 
 def _try_options(client: Any) -> None:
-    # redis-py meets an unknown option of a URL only when it connects, and then as a TypeError.
+    # redis-py detects an unknown option of a URL only when it connects, and then raises TypeError.
     pool = client.connection_pool
     pool.connection_class(**pool.connection_kwargs)
 
 
 def _unusable(url: str, error: Exception) -> ConfigError:
     return ConfigError(
-        f"cannot use the Redis URL {remove_credentials(url)!r}: {type(error).__name__}; "
-        "it reads redis://host:port/database, rediss:// or unix:///path"
+        f"cannot use the Redis URL {remove_credentials(url)!r}: {type(error).__name__}. "
+        "Use redis://host:port/database, rediss://host:port/database or unix:///path."
     )

@@ -1,4 +1,4 @@
-"""`sync_redis` and `async_redis`: attached connections, or own ones and who counts on them."""
+"""`sync_redis` and `async_redis`: attached clients, or own clients with counted users."""
 
 from __future__ import annotations
 
@@ -26,11 +26,13 @@ T = TypeVar("T")
 Client = TypeVar("Client")
 
 
-class Own(Generic[Client]):
-    """A client of ours and its users: counts of `open_connection` calls and of entered contexts.
+class OwnClient(Generic[Client]):
+    """An own client, with its number of users.
 
-    `url` is where it leads. A client without users is closed and stays in `closed` for the next one: making a
-    client takes three times as long as opening its connection.
+    client: the open client; `None` without users.
+    closed: the last client, for reuse, because creating a client takes three times the time of connecting it.
+    url: address of the server.
+    opened, entered: number of `open_connection` calls and of entered contexts.
     """
 
     def __init__(self) -> None:
@@ -41,41 +43,41 @@ class Own(Generic[Client]):
 
     @property
     def users(self) -> int:
-        """How many count on it."""
+        """The number of users of the client."""
         return self.opened + self.entered
 
-    def taken(self) -> Client | None:
-        """Take the client out once nobody counts on it."""
+    def take_unused(self) -> Client | None:
+        """Remove and return the client if it has no users, so that the caller closes it."""
         if self.users:
             return None
         client, self.client = self.client, None
         return client
 
-    def reusable(self, url: str) -> Client | None:
-        """Take out and return the closed client if it has this URL."""
+    def take_reusable(self, url: str) -> Client | None:
+        """Remove and return the closed client if it has this URL."""
         client, self.closed = self.closed, None
         return client if url == self.url else None
 
 
 class Connections(Generic[Client]):
-    """What both flavours share: a reader and a writer, the caller's or our own."""
+    """Common part of both kinds: a reading and a writing client, attached or own."""
 
     def __init__(self) -> None:
         self._attached: tuple[Client, Client] | None = None
 
     @property
     def call_count(self) -> int:
-        """How many users the connection has: open contexts, and calls of `open_connection`."""
+        """Number of users of the connection: open contexts, and calls of `open_connection`."""
         return self._own().users
 
     @property
     def reader(self) -> Client | None:
-        """The client that is read from, `None` while there is no connection."""
+        """The reading client; `None` without a connection."""
         return self._attached[0] if self._attached else self._own().client
 
     @property
     def writer(self) -> Client | None:
-        """The client that is written to, `None` while there is no connection."""
+        """The writing client; `None` without a connection."""
         return self._attached[1] if self._attached else self._own().client
 
     @property
@@ -84,21 +86,21 @@ class Connections(Generic[Client]):
         return self._attached is None or sends_once(self._attached[1])
 
     def attach(self, reader: Client, writer: Client) -> None:
-        """Use these clients from now on; they stay the caller's to close.
+        """Use these clients from now on; the caller closes them.
 
-        Raises `ConfigError` for anything but a client of this kind that leads to one server.
+        Raises `ConfigError` for anything but a client of this kind, connected to a single server.
         """
         for client in (reader, writer):
             check_client(client, is_asyncio=self._is_asyncio)
         self._attached = (reader, writer)
 
     def detach(self) -> None:
-        """Forget attached clients: own connections are used again."""
+        """Forget the attached clients; own connections are used again."""
         self._attached = None
 
     _is_asyncio: bool
 
-    def _own(self) -> Own[Client]:
+    def _own(self) -> OwnClient[Client]:
         raise NotImplementedError
 
     def _connect(self, url: str) -> Client:
@@ -112,7 +114,7 @@ class Connections(Generic[Client]):
         own = self._own()
         if own.client is None:
             url = redis_url or config.redis_url
-            own.client, own.url = own.reusable(url) or self._connect(url), url
+            own.client, own.url = own.take_reusable(url) or self._connect(url), url
         elif redis_url not in (None, own.url):
             raise ConfigError(
                 f"{_cannot_open(redis_url)}: a connection to {remove_credentials(own.url)} is open, with "
@@ -126,22 +128,22 @@ def _cannot_open(redis_url: str) -> str:
 
 
 class SyncRedis(Connections["Redis"]):
-    """The connections of code that blocks, safe to share between threads and with forked children."""
+    """The connections of blocking code, which threads may share and forked children may use."""
 
     _is_asyncio = False
 
     def __init__(self) -> None:
         super().__init__()
-        self._single: Own[Redis] = Own()
+        self._single: OwnClient[Redis] = OwnClient()
         self._renew_lock()
-        # A child forked while another thread holds the lock would wait for it for ever.
+        # A child that is forked while another thread holds the lock would wait for it forever.
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._renew_lock)
 
     def _renew_lock(self) -> None:
         self._lock = threading.Lock()
 
-    def _own(self) -> Own[Redis]:
+    def _own(self) -> OwnClient[Redis]:
         return self._single
 
     def _connect(self, url: str) -> Redis:
@@ -151,7 +153,7 @@ class SyncRedis(Connections["Redis"]):
         return self
 
     def open_connection(self, redis_url: str | None = None) -> tuple[Redis, Redis]:
-        """Open a connection that stays open until `close`, to `url` or, without one, the configured URL.
+        """Open a connection that stays open until `close`, to `redis_url` or else to the configured URL.
 
         Raises `ConfigError` for another URL while a connection is open or clients are attached.
         """
@@ -161,7 +163,7 @@ class SyncRedis(Connections["Redis"]):
         return pair
 
     def redis_pair(self) -> tuple[Redis, Redis]:
-        """Return reader and writer, to be given back by `close`."""
+        """Return the reading and the writing client; call `close` after use."""
         return self.open_connection()
 
     def __enter__(self) -> tuple[Redis, Redis]:
@@ -173,54 +175,54 @@ class SyncRedis(Connections["Redis"]):
     def __exit__(self, *exc_info: object) -> None:
         with self._lock:
             self._single.entered -= 1
-            unused = self._single.taken()
+            unused = self._single.take_unused()
         self._close(unused)
 
     def close(self) -> None:
-        """Close the own connection, now or when the last open context ends; attached ones are left alone."""
+        """Close the own connection, now or after the last open context; attached clients stay open."""
         with self._lock:
             self._single.opened = 0
-            unused = self._single.taken()
+            unused = self._single.take_unused()
         self._close(unused)
 
     def _close(self, client: Redis | None) -> None:
         if client is not None:
             client.close()
-            # redis-py treats the pool as the caller's.
+            # redis-py leaves the pool to its owner.
             client.connection_pool.disconnect()
             self._single.closed = client
 
     def run(self, operation: Operation[T]) -> T:
-        """Carry out an operation; a driver's error reaches it, and the caller, as `ServerError`."""
+        """Execute an operation; errors of redis-py are raised in it, and for the caller, as `ServerError`."""
         with self as (reader, writer):
             return drive(execute(operation, reader, writer))
 
     def run_all(self, operations: Iterable[Operation[T]]) -> list[T]:
-        """Carry out operations that write, two at a time on one connection; return their results, as they end.
+        """Execute writing operations, two at a time on one connection; return their results as they end.
 
-        After an error nothing more is sent; what is under way is waited for, then the error is raised.
+        After an error nothing more is sent; the error is raised after the pending replies.
         """
         with self as (_, writer):
             return drive(execute_all(operations, writer))
 
 
 class AsyncRedis(Connections["AsyncClient"]):
-    """The connections of asyncio code; own ones are kept per event loop, since they cannot be shared."""
+    """The connections of asyncio code; event loops cannot share a client, so each one has its own."""
 
     _is_asyncio = True
 
     def __init__(self) -> None:
         super().__init__()
-        self._owns: WeakKeyDictionary[AbstractEventLoop, Own[AsyncClient]] = WeakKeyDictionary()
+        self._owns: WeakKeyDictionary[AbstractEventLoop, OwnClient[AsyncClient]] = WeakKeyDictionary()
 
-    def _own(self) -> Own[AsyncClient]:
+    def _own(self) -> OwnClient[AsyncClient]:
         from asyncio import get_running_loop
 
         try:
             loop = get_running_loop()
         except RuntimeError:
-            return Own()
-        return self._owns.setdefault(loop, Own())
+            return OwnClient()
+        return self._owns.setdefault(loop, OwnClient())
 
     def _connect(self, url: str) -> AsyncClient:
         return connect_async(url)
@@ -236,13 +238,13 @@ class AsyncRedis(Connections["AsyncClient"]):
         return self
 
     async def open_connection(self, redis_url: str | None = None) -> tuple[AsyncClient, AsyncClient]:
-        """Open a connection as `SyncRedis.open_connection` does, for this event loop."""
+        """Do the same as `SyncRedis.open_connection`, for this event loop."""
         pair = self._pair(redis_url)
         self._own().opened += 1
         return pair
 
     async def redis_pair(self) -> tuple[AsyncClient, AsyncClient]:
-        """Return reader and writer, to be given back by `close`."""
+        """Return the reading and the writing client; call `close` after use."""
         return await self.open_connection()
 
     async def __aenter__(self) -> tuple[AsyncClient, AsyncClient]:
@@ -256,26 +258,26 @@ class AsyncRedis(Connections["AsyncClient"]):
         await _close_async(own)
 
     async def close(self) -> None:
-        """Close this loop's connection, now or when its last context ends; attached ones are left alone."""
+        """Close this loop's connection, now or after its last context; attached clients stay open."""
         own = self._own()
         own.opened = 0
         await _close_async(own)
 
     async def run(self, operation: Operation[T]) -> T:
-        """As `SyncRedis.run`, awaiting."""
+        """Do the same as `SyncRedis.run`, with asyncio."""
         async with self as (reader, writer):
             return await drive_async(execute(operation, reader, writer))
 
     async def run_all(self, operations: Iterable[Operation[T]]) -> list[T]:
-        """As `SyncRedis.run_all`, awaiting."""
+        """Do the same as `SyncRedis.run_all`, with asyncio."""
         async with self as (_, writer):
             return await drive_async(execute_all(operations, writer))
 
 
-async def _close_async(own: Own[Any]) -> None:
-    client = own.taken()
+async def _close_async(own: OwnClient[Any]) -> None:
+    client = own.take_unused()
     if client is not None:
-        # redis-py 5.0.0 has the older name only.
+        # redis-py 5.0.0 has only the older name.
         await (getattr(client, "aclose", None) or client.close)()
         await client.connection_pool.disconnect()
         own.closed = client

@@ -1,4 +1,4 @@
-"""Translate exceptions of redis-py into `ServerError`: what failed, at which address, and what to do."""
+"""Translate exceptions of redis-py into `ServerError`, with the address and a remedy in the message."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def response_errors() -> tuple[type[Exception], ...]:
 def translate(error: Exception, client: Any, sent: bool = True) -> Exception:
     """Return a driver's error as `ServerError` with the original as its cause; return any other unchanged.
 
-    `sent` says whether the request had been sent when the error occurred.
+    `sent`: whether the request had been sent when the error occurred.
     """
     if not (isinstance(error, OSError) or _class_names(error) & _FAMILIES):
         return error

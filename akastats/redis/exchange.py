@@ -1,7 +1,7 @@
-"""What is said to a client and heard from it, written once for redis-py's blocking and asyncio clients.
+"""Send the requests of operations and read the replies, for blocking and asyncio clients of redis-py alike.
 
-Both have the same methods under the same names; one answers, the other returns something to await. So a
-conversation yields each call as a step and is sent what came of it, by a runner in `driving.py`.
+Both kinds have methods of the same names; one returns the result, the other an awaitable. Therefore an exchange is
+a generator that yields each call as a step, and receives its result from a runner in `runners.py`.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from akastats.errors import AccessDeniedError, RequestRefusedError, ServerBusyEr
 from akastats.redis.attachment import sends_once
 from akastats.redis.error_translation import classify, driver_errors, response_errors, translate
 from akastats.redis.pipelining import Pipeline
-from akastats.redis.protocol import pack
+from akastats.redis.protocol import encode_commands
 from akastats.store.requests import Operation, Request
 
 T = TypeVar("T")
 
-#: A call of redis-py that is yet to be made.
+#: A call of redis-py that the runner makes.
 Step = Callable[[], Any]
-#: A conversation that ends in a `T`: it is sent what each step came to, awaited where that must be.
+#: An exchange that returns a `T`; the runner sends the result of each step, awaited if necessary.
 Steps = Generator[Step, Any, T]
 
 
 def execute(operation: Operation[T], reader: Any, writer: Any) -> Steps[T]:
-    """Carry out an operation; a driver's error reaches it, and the caller, as `ServerError`."""
+    """Execute an operation; errors of redis-py are raised in it, and for the caller, as `ServerError`."""
     try:
         request = next(operation)
         while True:
@@ -37,7 +37,7 @@ def execute(operation: Operation[T], reader: Any, writer: Any) -> Steps[T]:
             try:
                 if not request.writes and client not in _single_servers:
                     yield from _check_single(client, request)
-                replies = yield from _ask(client, request)
+                replies = yield from _send(client, request)
             except Exception as error:  # noqa: BLE001 - translated, or raised again unchanged
                 request = operation.throw(translate(error, client))
             else:
@@ -46,94 +46,94 @@ def execute(operation: Operation[T], reader: Any, writer: Any) -> Steps[T]:
         return stop.value  # type: ignore[no-any-return]  # StopIteration.value is untyped
 
 
-# Ids of clients that are known to be connected to a single server.
+# Clients that are connected to a single server.
 _single_servers: WeakSet[Any] = WeakSet()
-# Namespaces with a hash tag that a client's server has been seen to serve: it may still be a node of a cluster.
+# Namespaces with a hash tag that a client's server has served; the server may still be a node of a cluster.
 _served_namespaces: WeakKeyDictionary[Any, set[str]] = WeakKeyDictionary()
 
-# Every key of ours begins with a namespace, which may hold a hash tag: then a cluster's one slot serves us.
+# Every key begins with a namespace. If that contains a hash tag, one slot of a cluster holds all keys.
 _namespace_of = re.compile(r"(.*?)::[A-Z_]+(?:::|$)", re.DOTALL)
 
 
 def _check_single(client: Any, request: Request) -> Steps[None]:
-    """Raise if the server is part of a cluster, which would answer reads of one key with nothing.
+    """Raise `ClusterError` if the server is part of a cluster, where a read of a single key may find nothing.
 
-    That costs the first read of a client, or of a namespace with a hash tag, one more round trip.
+    This costs one more round trip at the first read of a client, or of a namespace with a hash tag.
     """
     names = (argument for command in request.commands for argument in command if isinstance(argument, str))
-    found = next(filter(None, map(_namespace_of.match, names)), None)
-    if found is None or found[1] in _served_namespaces.get(client, ()):
+    match = next(filter(None, map(_namespace_of.match, names)), None)
+    if match is None or match[1] in _served_namespaces.get(client, ()):
         return
     try:
-        yield from _ask(client, Request((("EXISTS", f"{found[1]}::INDEX", f"{found[1]}::SEEN"),)))
+        yield from _send(client, Request((("EXISTS", f"{match[1]}::INDEX", f"{match[1]}::SEEN"),)))
     except Exception as error:
-        # If the user lacks this permission, the request itself reports what is denied.
+        # If the user lacks this permission, the request itself reports the missing permission.
         if classify(error) not in (AccessDeniedError, RequestRefusedError, ServerBusyError):
             raise
-    if "{" in found[1]:
-        _served_namespaces.setdefault(client, set()).add(found[1])
+    if "{" in match[1]:
+        _served_namespaces.setdefault(client, set()).add(match[1])
     else:
         _single_servers.add(client)
 
 
 def execute_all(operations: Iterable[Operation[T]], writer: Any) -> Steps[list[T]]:
-    """Carry out operations that write, two at a time on one connection; return what each returns, as they end.
+    """Execute writing operations, two at a time on one connection; return their results as they end.
 
-    After an error nothing more is sent; what is under way is waited for, then the error is raised.
+    After an error nothing more is sent; the error is raised after the pending replies.
     """
     if not sends_once(writer):
-        return (yield from _one_by_one(operations, writer))
-    coming = iter(operations)
-    first = next(coming, None)
+        return (yield from _execute_one_by_one(operations, writer))
+    remaining = iter(operations)
+    first = next(remaining, None)
     if first is None:
         return []
-    # Connect before an operation begins, because a command of one that has begun may have been sent.
-    pipeline = Pipeline(chain([first], coming))
-    yield from _with_connection(writer, lambda connection: _talk(connection, writer, pipeline))
-    return pipeline.outcome()
+    # Connect before the first operation starts; the command of one that has started may have been sent.
+    pipeline = Pipeline(chain([first], remaining))
+    yield from _with_connection(writer, lambda connection: _run_pipeline(connection, writer, pipeline))
+    return pipeline.get_results()
 
 
-def _one_by_one(operations: Iterable[Operation[T]], writer: Any) -> Steps[list[T]]:
+def _execute_one_by_one(operations: Iterable[Operation[T]], writer: Any) -> Steps[list[T]]:
     results: list[T] = []
     for operation in operations:
         results += [(yield from execute(operation, writer, writer))]
     return results
 
 
-def _talk(connection: Any, writer: Any, pipeline: Pipeline[T]) -> Steps[None]:
-    messages = pipeline.messages()
-    while request := pipeline.due:
+def _run_pipeline(connection: Any, writer: Any, pipeline: Pipeline[T]) -> Steps[None]:
+    messages = pipeline.take_messages()
+    while request := pipeline.next_request:
         try:
             for message in messages:
                 yield partial(connection.send_packed_command, [message])
-            replies = yield from _replies(connection, request)
+            replies = yield from _read_replies(connection, request)
         except driver_errors() as error:
             yield partial(connection.disconnect, _NOWAIT)
-            pipeline.break_off(translate(error, writer))
+            pipeline.abort(translate(error, writer))
             return
         try:
-            pipeline.hear(_parsed(writer, request, replies))
+            pipeline.receive(_convert(writer, request, replies))
         except driver_errors() as error:
-            pipeline.hear(translate(error, writer))
-        messages = pipeline.messages()
+            pipeline.receive(translate(error, writer))
+        messages = pipeline.take_messages()
 
 
-def _ask(client: Any, request: Request) -> Steps[list[Any]]:
+def _send(client: Any, request: Request) -> Steps[list[Any]]:
     if sends_once(client):
         replies = yield from _with_connection(client, lambda connection: _exchange(connection, request))
-        return _parsed(client, request, replies)
+        return _convert(client, request, replies)
     if len(request.commands) == 1:
         return [(yield partial(client.execute_command, *request.commands[0], **_UNDECODED))]
-    return (yield _piped(client, request).execute)  # type: ignore[no-any-return]  # redis-py's pipeline is untyped
+    return (yield _make_pipeline(client, request).execute)  # type: ignore[no-any-return]  # redis-py's pipeline is untyped
 
 
 def _exchange(connection: Any, request: Request) -> Steps[list[Any]]:
-    yield partial(connection.send_packed_command, [pack(request.commands)])
-    return (yield from _replies(connection, request))
+    yield partial(connection.send_packed_command, [encode_commands(request.commands)])
+    return (yield from _read_replies(connection, request))
 
 
-def _replies(connection: Any, request: Request) -> Steps[list[Any]]:
-    """Read one reply a command; what the server refuses is a reply too."""
+def _read_replies(connection: Any, request: Request) -> Steps[list[Any]]:
+    """Read one reply per command; an error of the server is a reply too."""
     replies: list[Any] = []
     for _ in request.commands:
         try:
@@ -143,8 +143,8 @@ def _replies(connection: Any, request: Request) -> Steps[list[Any]]:
     return replies
 
 
-def _parsed(client: Any, request: Request, replies: list[Any]) -> list[Any]:
-    """Raise the first refusal; else give replies the form that redis-py gives them, whatever the protocol."""
+def _convert(client: Any, request: Request, replies: list[Any]) -> list[Any]:
+    """Raise the first error; else convert the replies as redis-py does, for each version of the protocol."""
     for reply in replies:
         if isinstance(reply, Exception):
             raise reply
@@ -152,20 +152,20 @@ def _parsed(client: Any, request: Request, replies: list[Any]) -> list[Any]:
     return [form(reply) if form else reply for form, reply in zip(forms, replies, strict=True)]
 
 
-# Borrowing a connection
+# Connections of a pool
 
 
-def _with_connection(client: Any, talk: Callable[[Any], Steps[T]]) -> Steps[T]:
-    """Talk on a connection of a client's pool; after an error it is closed, since replies may still come."""
+def _with_connection(client: Any, exchange: Callable[[Any], Steps[T]]) -> Steps[T]:
+    """Run an exchange on a connection of the client's pool; after an error replies may follow, so close it."""
     pool = client.connection_pool
     try:
-        connection = yield from _borrowed(pool)
+        connection = yield from _take_connection(pool)
     except driver_errors() as error:
         raise translate(error, client, sent=False) from error
     try:
-        result = yield from talk(connection)
+        result = yield from exchange(connection)
     except GeneratorExit:
-        # Nobody is there any more to take another step.
+        # The runner is gone, so no further step is possible.
         raise
     except BaseException:
         yield partial(connection.disconnect, _NOWAIT)
@@ -175,10 +175,10 @@ def _with_connection(client: Any, talk: Callable[[Any], Steps[T]]) -> Steps[T]:
     return result
 
 
-def _borrowed(pool: Any) -> Steps[Any]:
-    connection = yield partial(_taken_from, pool)
+def _take_connection(pool: Any) -> Steps[Any]:
+    connection = yield partial(_get_from_pool, pool)
     try:
-        # A server that was restarted has closed it: a script sent into it would be lost for nothing.
+        # A restarted server has closed the connection; a script sent on it would be lost.
         if (yield from _is_stale(connection)):
             yield connection.disconnect
             yield connection.connect
@@ -188,16 +188,17 @@ def _borrowed(pool: Any) -> Steps[Any]:
     return connection
 
 
-def _taken_from(pool: Any) -> Any:
+def _get_from_pool(pool: Any) -> Any:
     try:
         return pool.get_connection()
     except TypeError:
-        # Before redis-py 5.3 it wants the command's name.
+        # redis-py before 5.3 requires the command's name.
         return pool.get_connection("EVALSHA")
 
 
 def _is_stale(connection: Any) -> Steps[bool]:
-    # Before redis-py 8 the asyncio one has the other name only, and says b"" at the end of the stream.
+    # Before redis-py 8 the asyncio connection has only the other method, which returns b"" at the end of the
+    # stream.
     can_read = getattr(connection, "can_read", None) or connection.can_read_destructive
     try:
         return (yield can_read) not in (False, None)
@@ -205,14 +206,14 @@ def _is_stale(connection: Any) -> Steps[bool]:
         return True
 
 
-# For asyncio: do not wait until the other side has closed too. Blocking connections take and ignore it.
+# Do not wait in asyncio until the other side has closed too. Blocking connections ignore the argument.
 _NOWAIT = True
 
-# Contexts and profiles are bytes: they come back as bytes from clients that decode responses too.
+# Contexts and profiles are bytes; even a client that decodes responses must return them as bytes.
 _UNDECODED: dict[str, Any] = {"NEVER_DECODE": True}
 
 
-def _piped(client: Any, request: Request) -> Any:
+def _make_pipeline(client: Any, request: Request) -> Any:
     pipeline = client.pipeline(transaction=False)
     for command in request.commands:
         pipeline.execute_command(*command, **_UNDECODED)

@@ -1,4 +1,4 @@
-"""Several operations on one connection: who is asked next, and whose the next reply is. Pure."""
+"""Interleave several operations on one connection: the next request, and the owner of the next reply. Pure."""
 
 from __future__ import annotations
 
@@ -6,47 +6,47 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any, Generic, TypeVar
 
-from akastats.redis.protocol import pack
+from akastats.redis.protocol import encode_commands
 from akastats.store.requests import Operation, Request
 
 T = TypeVar("T")
 
-# One batch is prepared and sent while the server works on the other; a third would only wait there, and be in
-# doubt when the connection is lost.
+# A batch is prepared and sent while the server works on another one. A third would only wait, and its outcome
+# would be unknown if the connection is lost.
 IN_FLIGHT = 2
 
 
 class Pipeline(Generic[T]):
-    """What is under way on one connection: replies come in the order of their requests."""
+    """Pending operations on one connection; replies arrive in the order of the requests."""
 
     def __init__(self, operations: Iterable[Operation[T]]) -> None:
-        self._coming = iter(operations)
+        self._operations = iter(operations)
         self._waiting: deque[tuple[Operation[T], Request]] = deque()
-        self._again: deque[tuple[Operation[T], Request]] = deque()
+        self._prepared: deque[tuple[Operation[T], Request]] = deque()
         self._error: Exception | None = None
         self.results: list[T] = []
 
-    def messages(self) -> list[bytes]:
-        """Return what is to be sent now, so that two operations are under way."""
-        made = []
+    def take_messages(self) -> list[bytes]:
+        """Return the messages to send now, so that two operations are pending."""
+        messages = []
         while len(self._waiting) < IN_FLIGHT and self._prepare():
-            following = self._again.popleft()
+            following = self._prepared.popleft()
             self._waiting.append(following)
-            made.append(pack(following[1].commands))
-        return made
+            messages.append(encode_commands(following[1].commands))
+        return messages
 
     def _prepare(self) -> bool:
         try:
-            while not self._again and self._error is None:
-                self._advance(next(self._coming))
+            while not self._prepared and self._error is None:
+                self._advance(next(self._operations))
         except StopIteration:
             pass
-        except Exception as error:  # noqa: BLE001 - raised when what is under way has been answered
+        except Exception as error:  # noqa: BLE001 - raised after the pending replies
             self._error = error
-        return bool(self._again)
+        return bool(self._prepared)
 
     def _advance(self, operation: Operation[T], replies: list[Any] | Exception | None = None) -> None:
-        """Take an operation on to its next request, or to its end."""
+        """Advance an operation to its next request, or to its end."""
         try:
             if isinstance(replies, Exception):
                 request = operation.throw(replies)
@@ -54,29 +54,29 @@ class Pipeline(Generic[T]):
                 request = next(operation) if replies is None else operation.send(replies)
         except StopIteration as stop:
             self.results.append(stop.value)
-        except Exception as error:  # noqa: BLE001 - the same
+        except Exception as error:  # noqa: BLE001 - raised after the pending replies
             self._error = self._error or error
         else:
-            self._again.append((operation, request))
+            self._prepared.append((operation, request))
 
     @property
-    def due(self) -> Request | None:
-        """The oldest request that waits for its replies, `None` when nothing is under way."""
+    def next_request(self) -> Request | None:
+        """The oldest request without replies; `None` if nothing is pending."""
         return self._waiting[0][1] if self._waiting else None
 
-    def hear(self, replies: list[Any] | Exception) -> None:
-        """Hand the oldest request's replies, or the server's refusal, to its operation."""
+    def receive(self, replies: list[Any] | Exception) -> None:
+        """Pass the replies to the oldest request, or the server's error, to its operation."""
         operation, _ = self._waiting.popleft()
         self._advance(operation, replies)
 
-    def break_off(self, error: Exception) -> None:
-        """Give up what is under way: its replies will not come."""
+    def abort(self, error: Exception) -> None:
+        """Abandon the pending operations, because their replies will not arrive."""
         self._error = self._error or error
         self._waiting.clear()
-        self._again.clear()
+        self._prepared.clear()
 
-    def outcome(self) -> list[T]:
-        """Return what the operations returned as they ended, or raise the first error."""
+    def get_results(self) -> list[T]:
+        """Return the results of the operations in the order in which they ended, or raise the first error."""
         if self._error is not None:
             raise self._error
         return self.results

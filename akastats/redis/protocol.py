@@ -1,4 +1,4 @@
-"""Bytes on the wire, as we write them. Pure."""
+"""Encode commands in the Redis protocol. Pure."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Iterable
 from akastats.store.requests import Argument, Command
 
 
-def pack(commands: Iterable[Command]) -> bytes:
-    """Return commands as the protocol has them, in one piece.
+def encode_commands(commands: Iterable[Command]) -> bytes:
+    """Return commands encoded as one message.
 
-    redis-py does it a piece at a time: for the 1100 arguments of a batch in 1.6 ms, this in 0.4.
+    redis-py encodes argument by argument: 1.6 ms for the 1100 arguments of a batch; this takes 0.4 ms.
     """
-    return b"".join(map(_pack, commands))
+    return b"".join(map(_encode, commands))
 
 
-def _pack(command: Command) -> bytes:
+def _encode(command: Command) -> bytes:
     contents = [each.encode() if type(each) is str else _bytes(each) for each in command]
-    # Formatted at one go: for the 8000 keys of a thousand labels 4.1 ms, one at a time 5.6.
+    # Formatted at once: 4.1 ms for the 8000 keys of a thousand labels, 5.6 ms if each is formatted separately.
     parts: list[int | bytes] = [len(contents), *range(2 * len(contents))]
     parts[1::2] = map(len, contents)
     parts[2::2] = contents

@@ -1,4 +1,4 @@
-"""The two runners of conversations, and of operations over given clients. They differ in one word."""
+"""Run exchanges, and operations on clients, blocking or with asyncio. The two runners differ in one word."""
 
 from __future__ import annotations
 
@@ -16,48 +16,48 @@ T = TypeVar("T")
 
 
 def drive(steps: Steps[T]) -> T:
-    """Take a conversation's steps, blocking; return what it ends in."""
+    """Execute the steps of an exchange, blocking; return its result."""
     try:
         step = next(steps)
         while True:
             try:
-                came = step()
-            except BaseException as error:  # noqa: BLE001 - it goes where the step was asked for
+                result = step()
+            except BaseException as error:  # noqa: BLE001 - raised in the exchange
                 step = steps.throw(error)
             else:
-                step = steps.send(came)
+                step = steps.send(result)
     except StopIteration as stop:
         return stop.value  # type: ignore[no-any-return]  # StopIteration.value is untyped
 
 
 async def drive_async(steps: Steps[T]) -> T:
-    """Take a conversation's steps, awaiting each; return what it ends in."""
+    """Execute the steps of an exchange, awaiting each; return its result."""
     try:
         step = next(steps)
         while True:
             try:
-                came = await step()
-            except BaseException as error:  # noqa: BLE001 - it goes where the step was asked for
+                result = await step()
+            except BaseException as error:  # noqa: BLE001 - raised in the exchange
                 step = steps.throw(error)
             else:
-                step = steps.send(came)
+                step = steps.send(result)
     except StopIteration as stop:
         return stop.value  # type: ignore[no-any-return]  # StopIteration.value is untyped
 
 
 def run(operation: Operation[T], reader: Redis, writer: Redis) -> T:
-    """Carry out an operation over given clients, blocking."""
+    """Execute an operation on these clients, blocking."""
     return drive(execute(operation, reader, writer))
 
 
 def run_all(operations: Iterable[Operation[T]], writer: Redis) -> list[T]:
-    """Carry out operations that write, two at a time on one connection; return what each returns, as they end.
+    """Execute writing operations, two at a time on one connection; return their results as they end.
 
-    After an error nothing more is sent; what is under way is waited for, then the error is raised.
+    After an error nothing more is sent; the error is raised after the pending replies.
     """
     return drive(execute_all(operations, writer))
 
 
 async def run_async(operation: Operation[T], reader: AsyncClient, writer: AsyncClient) -> T:
-    """Carry out an operation over given clients, awaiting."""
+    """Execute an operation on these clients, awaiting."""
     return await drive_async(execute(operation, reader, writer))
