@@ -162,7 +162,7 @@ class Session:
         self._names = names = Names(redact.name, lambda: getattr(self._session, "items", ()))
         started = self._started
         run_id = new_run_id(started)
-        writer = create(directories.candidates(self._options.directory, os.environ), run_id)
+        writer = create(directories.list_candidates(self._options.directory, os.environ), run_id)
         is_grouped = self._config.getoption("dist", "no") == "loadgroup"
         recorder = Recorder(
             writer, self._probe, redact, names, is_grouped, str(self._config.invocation_params.dir)
@@ -170,7 +170,7 @@ class Session:
         of_spool = {"producer": writer.producer, "locked": writer.is_locked}
         header = {**self._header(run_id, started, redact), **of_spool}
         recorder.begin(header)
-        recorded_runs.write(writer.path, recorded_runs.recorded_run(header, str(self._config.rootpath)))
+        recorded_runs.write(writer.path, recorded_runs.make_recorded_run(header, str(self._config.rootpath)))
         self._config.add_cleanup(nesting.enter(run_id))
         self._config.pluginmanager.register(recorder, "akastats-recorder")
         self._recorder, self._spool = recorder, writer.path

@@ -125,7 +125,7 @@ def _recorded_here(found: Target, suite: str, build: Mapping[str, str]) -> list[
     """
     here = str(target.here())
     newest: dict[str, str] = {}
-    for run in recorded_runs.read(places.candidates(found.directory, os.environ)):
+    for run in recorded_runs.read(places.list_candidates(found.directory, os.environ)):
         is_here = here == run.root or here.startswith(run.root.rstrip("/") + "/")
         is_sent_there = spools.destination(run.server, run.namespace) == spools.named(found)
         is_of_build = all(getattr(run, name) == build.get(name, "") for name in ("build_id", "attempt"))

@@ -46,7 +46,7 @@ class Spool:
 
 def directories(akastats: Path) -> list[Path]:
     """Return the readable spool directories of the project whose `.akastats` this is."""
-    return [place for place in places.candidates(akastats, os.environ) if _is_directory(place)]
+    return [place for place in places.list_candidates(akastats, os.environ) if _is_directory(place)]
 
 
 def _is_directory(place: Path) -> bool:
@@ -59,12 +59,12 @@ def _is_directory(place: Path) -> bool:
 
 def obstacles(akastats: Path) -> list[str]:
     """Return a line for each spool directory of a project that exists but is not read: why, and what to do."""
-    return [line for place in places.candidates(akastats, os.environ) if (line := _obstacle(place))]
+    return [line for place in places.list_candidates(akastats, os.environ) if (line := _obstacle(place))]
 
 
 def _obstacle(place: Path) -> str:
-    places.close_to_others(place)
-    problem = places.problem_of(place)
+    places.restrict_spool_directory(place)
+    problem = places.check_spool_directory(place)
     if problem:
         return f"{problem}: spools in it are not read; {_way_out(place)}"
     try:
@@ -130,7 +130,7 @@ def _header(path: Path, is_named: bool) -> dict[str, Any]:
 def end_of(path: Path) -> int | None:
     """Return the sequence number of the record that ends a spool's run; `None` without one, or if unreadable."""
     try:
-        reader = Reader(path, places.others(path.parent, os.environ))
+        reader = Reader(path, places.list_alternatives(path.parent, os.environ))
         try:
             while records := reader.read():
                 for record in records:

@@ -71,8 +71,8 @@ def waiting(*directories: Path, old: bool = False, is_named: bool = False) -> li
     found: dict[str, tuple[int, Path]] = {}
     for directory in directories:
         if not is_named:
-            places.close_to_others(directory)
-            if places.problem_of(directory):
+            places.restrict_spool_directory(directory)
+            if places.check_spool_directory(directory):
                 continue
         for name, size in _files(directory):
             if name.endswith((SUFFIX, SUFFIX + OLD) if old else (SUFFIX,)):
@@ -122,7 +122,7 @@ def drain(
     left alone. So are those that their own shipper is delivering.
     """
     drained = []
-    everywhere = [directory, *places.others(directory, os.environ)]
+    everywhere = [directory, *places.list_alternatives(directory, os.environ)]
     for path in waiting(*everywhere):
         if _is_claimed(path):
             continue
@@ -323,8 +323,8 @@ def remove(path: Path) -> None:
 
 def _copies(path: Path) -> list[Path]:
     """Return a spool and the shorter copies that it left where it could not be written on."""
-    others = places.others(path.parent, os.environ)
-    elsewhere = [place / path.name for place in others if not places.problem_of(place)]
+    others = places.list_alternatives(path.parent, os.environ)
+    elsewhere = [place / path.name for place in others if not places.check_spool_directory(place)]
     return [copy for copy in (path, *elsewhere) if copy.exists()]
 
 
@@ -334,7 +334,7 @@ def tidy(directory: Path, drained: Sequence[Drained], now: Callable[[], float]) 
 
     Nothing is removed from a directory that somebody else may have put there, or a link to another.
     """
-    if places.problem_of(directory):
+    if places.check_spool_directory(directory):
         return
     files = dict(_files(directory))
     spools = {name: size for name, size in files.items() if name.endswith((SUFFIX, SUFFIX + OLD))}

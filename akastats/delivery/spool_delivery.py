@@ -80,7 +80,7 @@ class Delivery:
         self._name, self._producer = path.name, ""
         self._config = config
         self._execute = execute
-        others = directories.others(path.parent, os.environ) if elsewhere is None else elsewhere
+        others = directories.list_alternatives(path.parent, os.environ) if elsewhere is None else elsewhere
         self._reader = Reader(path, others, is_named)
         self._execute_all = execute_all
         self._checkout = checkout or (lambda _: stored_fields(self.path))

@@ -1,1 +1,1 @@
-"""The file a run is written to first: what survives a dead server, a killed process and a full network."""
+"""A run's write-ahead file, which survives an unreachable server, a killed process and a lost network."""

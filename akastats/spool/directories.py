@@ -1,4 +1,4 @@
-"""Where spools go, and where they may go when that place cannot be written."""
+"""The spool directories of a project: its own, and others for the case that it is not writable."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from akastats import trust
 _PROJECT = re.compile(r"[0-9a-f]{16}")
 
 
-def candidates(directory: Path, environ: Mapping[str, str]) -> Iterator[Path]:
-    """Yield the directories to try for spools of the project whose `.akastats` is `directory`."""
+def list_candidates(directory: Path, environ: Mapping[str, str]) -> Iterator[Path]:
+    """Yield the directories to try for spools of the project whose `.akastats` directory is `directory`."""
     yield directory / "spool"
     yield from _apart(_project(directory), environ)
 
 
-def others(directory: Path, environ: Mapping[str, str]) -> list[Path]:
-    """Return where spools of this spool directory may have gone on: its project's places apart from it."""
+def list_alternatives(directory: Path, environ: Mapping[str, str]) -> list[Path]:
+    """Return the other directories of the same project, in which a writer may have continued a spool."""
     home = directory.parent
     project = home.name if _is_apart(home) else _project(home)
-    return [place for place in _apart(project, environ) if place != directory]
+    return [path for path in _apart(project, environ) if path != directory]
 
 
 def _is_apart(home: Path) -> bool:
-    """Return whether `home` is a project's directory apart from the project itself."""
+    """Return whether `home` is a project's directory outside of the project itself."""
     return home.parent.name in ("akastats", f"akastats-{_user()}") and bool(_PROJECT.fullmatch(home.name))
 
 
@@ -43,7 +43,7 @@ def _apart(project: str, environ: Mapping[str, str]) -> Iterator[Path]:
     try:
         shared = Path(tempfile.gettempdir())
     except FileNotFoundError:
-        # No directory for temporary files can be written: then that is no place for us either.
+        # No writable directory for temporary files exists, so it cannot hold spools either.
         return
     yield shared / f"akastats-{_user()}" / project / "spool"
 
@@ -52,26 +52,27 @@ def _user() -> int | str:
     return os.getuid() if hasattr(os, "getuid") else "user"
 
 
-def problem_of(directory: Path) -> str:
+def check_spool_directory(directory: Path) -> str:
     """Return why a spool directory must not be read or written; empty if it may be.
 
-    It and the directories of ours above it must belong to this user or root, be no links, and be closed to others:
-    below a shared directory somebody else can have made them before us.
+    The directory and our directories above it must belong to this user or root, must not be links, and must not be
+    writable for others: another user could have created them first in a shared directory.
     """
     above = [directory, directory.parent]
     if _is_apart(directory.parent):
         above.append(directory.parent.parent)
-    for place in above:
-        problem = trust.check_directory(place)
+    for path in above:
+        problem = trust.check_directory(path)
         if problem:
-            return f"{place}: {problem}"
+            return f"{path}: {problem}"
     return ""
 
 
-def close_to_others(directory: Path) -> None:
+def restrict_spool_directory(directory: Path) -> None:
     """Remove other users' permissions on a project's spool directory and on the `.akastats` above it.
 
-    What they put there before stays theirs, and is not read. In shared places and behind links no mode is changed.
+    Files that they created before still belong to them, and are not read. Modes of shared directories and of
+    directories behind links are not changed.
     """
     if not _is_apart(directory.parent):
         trust.restrict_to_owner(directory.parent, 0o755)

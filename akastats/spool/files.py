@@ -24,7 +24,7 @@ from os import (
 from os import open as open_file
 from pathlib import Path
 
-from akastats.spool.directories import close_to_others, problem_of
+from akastats.spool.directories import check_spool_directory, restrict_spool_directory
 from akastats.spool.format import SUFFIX
 
 try:
@@ -61,8 +61,8 @@ def prepare(directory: Path) -> None:
 
 def _check(directory: Path) -> None:
     """Close a spool directory to others; raise `OSError` if it is not to be trusted even so."""
-    close_to_others(directory)
-    problem = problem_of(directory)
+    restrict_spool_directory(directory)
+    problem = check_spool_directory(directory)
     if problem:
         raise OSError(EPERM, problem, str(directory))
 

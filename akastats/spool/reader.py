@@ -1,4 +1,4 @@
-"""Reading a spool, also while it grows and after it was damaged: intact records all come, nothing else does."""
+"""Read a spool, also while it grows and if it is damaged: return every intact record and nothing else."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from pathlib import Path
 
 from akastats import trust
 from akastats.errors import SpoolError
-from akastats.spool.directories import problem_of
+from akastats.spool.directories import check_spool_directory
 from akastats.spool.format import MAX_RECORD_BYTES, Record, parse, records_in
 
 CHUNK_BYTES = 256 * 1024
 
-# A line is a record and its head; what goes on for longer without a newline is not ours.
+# A line is a record and its head; a longer sequence without a newline is not a record.
 MAX_LINE_BYTES = MAX_RECORD_BYTES + 64
 
-# Damaged pieces whose place is remembered, and how many of their bytes are set aside; all are counted.
+# Maximum number of damaged pieces that are recorded, and of bytes that are saved; all pieces are counted.
 MAX_PIECES = 1000
-MAX_ASIDE_BYTES = 1024 * 1024
+MAX_SAVED_BYTES = 1024 * 1024
 
-# Not set aside and not counted: what other systems' tools put before a text and at the end of its lines.
+# Neither saved nor counted: a byte order mark and carriage returns, which other systems' tools add.
 _DECORATION = b"\xef\xbb\xbf\r"
 
 
 class Reader:
     """Reader of one spool: each `read` returns some of the records added since the last one.
 
-    A file that others own or can write to is read only if the user has named it or its directory (`is_named`).
-    The file stays open, so that it can be deleted meanwhile. One that is longer, of the same name, in one of
-    the directories `elsewhere` is the same spool where its writer went on.
+    A file that others own or can write to is read only if the user named it or its directory (`is_named`).
+    The file stays open, so it may be deleted meanwhile. A longer file of the same name in one of the directories
+    `elsewhere` is the continuation of the spool by its writer.
     """
 
     def __init__(self, path: Path, elsewhere: Sequence[Path] = (), is_named: bool = False) -> None:
@@ -41,7 +41,7 @@ class Reader:
         self.rewind()
 
     def rewind(self) -> None:
-        """Begin with the file again."""
+        """Start again at the beginning of the file."""
         self.damaged = 0
         self._pieces: list[tuple[int, int]] = []
         self._damage_end = -1
@@ -50,26 +50,26 @@ class Reader:
         self._seq = 0
 
     def read(self, size: int = CHUNK_BYTES) -> list[Record]:
-        """Return the intact records of the next part that was added, in order; empty when there is none.
+        """Return the intact records of the next part of the file, in order; empty at the end.
 
-        A last line without its newline waits for the rest. Raises `FileNotFoundError` if there is no file,
-        `SpoolError` for what is no file: a directory, a pipe, a device.
+        A last line without a newline is incomplete and waits for the rest. Raises `FileNotFoundError` if there is
+        no file, `SpoolError` if it is a directory, a pipe or a device.
         """
         records: list[Record] = []
         while not records:
-            chunk = self._chunk(size)
+            chunk = self._read_chunk(size)
             if not chunk:
                 break
             records = self._split(chunk)
         return records
 
     def finish(self) -> list[Record]:
-        """Return what stands in a last line without its newline; for a spool that nobody goes on writing."""
+        """Return the records in a last line without a newline; for a spool without a writer."""
         rest, self._tail = self._tail, b""
-        return list(self._take(rest, self._offset - len(rest)))
+        return list(self._extract(rest, self._offset - len(rest)))
 
     def sync(self) -> None:
-        """Have the system write to the disk what it holds of the file."""
+        """Write the file's cached data to the disk."""
         if self._fd >= 0:
             getattr(os, "fdatasync", os.fsync)(self._fd)
 
@@ -82,81 +82,81 @@ class Reader:
     def __del__(self) -> None:
         self.close()
 
-    def _chunk(self, size: int) -> bytes:
+    def _read_chunk(self, size: int) -> bytes:
         if self._fd < 0:
-            self._fd = self._first()
+            self._fd = self._open_first()
         chunk = os.pread(self._fd, size, self._offset)
         if not chunk and self._follow():
             chunk = os.pread(self._fd, size, self._offset)
         if chunk[:1] == b"\0" and len(chunk) == size and not chunk.strip(b"\0"):
-            return self._behind_hole(size)
+            return self._read_after_hole(size)
         return chunk
 
-    def _first(self) -> int:
+    def _open_first(self) -> int:
         problem: Exception = FileNotFoundError(f"no spool at {self.path}")
-        for path in self._places():
+        for path in self._paths():
             try:
-                return self._opened(path)
+                return self._open(path)
             except FileNotFoundError:
                 continue
             except (OSError, SpoolError) as error:
-                # Another user may have put it there to block our own file in another directory.
+                # Another user may have created it to block our own file in another directory.
                 problem = error
         raise problem
 
-    def _places(self) -> Iterator[Path]:
+    def _paths(self) -> Iterator[Path]:
         yield self.path
         for directory in self._elsewhere:
-            if not problem_of(directory):
+            if not check_spool_directory(directory):
                 yield directory / self.path.name
 
-    def _opened(self, path: Path) -> int:
-        """Open a plain file of this user, or of the owner of a directory that the user named."""
+    def _open(self, path: Path) -> int:
+        """Open a regular file of this user, or of the owner of a directory that the user named."""
         try:
             return trust.open_trusted(path, self._is_named)
         except OSError as error:
             if error.errno == EPERM:
-                raise SpoolError(f"{path} is not read: {error.strerror}") from error
+                raise SpoolError(f"{path} is not trusted: {error.strerror}") from error
             raise
 
     def _follow(self) -> bool:
-        """Go on in another file of our name that is longer than ours, if there is one; return whether there is."""
+        """Continue in a longer file with the same name, if there is one; return whether there is."""
         here = os.fstat(self._fd)
-        for path in self._places():
+        for path in self._paths():
             try:
-                found = os.stat(path, follow_symlinks=False)
-                if found.st_size <= self._offset or (found.st_dev, found.st_ino) == (here.st_dev, here.st_ino):
+                other = os.stat(path, follow_symlinks=False)
+                if other.st_size <= self._offset or (other.st_dev, other.st_ino) == (here.st_dev, here.st_ino):
                     continue
-                followed = self._opened(path)
+                descriptor = self._open(path)
             except (OSError, SpoolError):
                 continue
             self.close()
-            self._fd, self.path = followed, path
+            self._fd, self.path = descriptor, path
             return True
         return False
 
-    def _behind_hole(self, size: int) -> bytes:
-        """Return the chunk behind zeros, which a file system can tell of without reading them."""
+    def _read_after_hole(self, size: int) -> bytes:
+        """Return the chunk after a hole, which the file system can locate without reading it."""
         end = os.fstat(self._fd).st_size
         try:
             data = os.lseek(self._fd, self._offset, os.SEEK_DATA)
         except (OSError, AttributeError):
             data = end
         data = max(data, min(self._offset + size, end))
-        self._mark(self._offset - len(self._tail), data)
+        self._add_damage(self._offset - len(self._tail), data)
         self._offset, self._tail = data, b""
-        return self._chunk(size)
+        return self._read_chunk(size)
 
     def _split(self, chunk: bytes) -> list[Record]:
         at = self._offset - len(self._tail)
         self._offset += len(chunk)
         *lines, self._tail = (self._tail + chunk).split(b"\n")
         if len(self._tail) > MAX_LINE_BYTES:
-            # Not ours: a line never grows this long. What is kept may hold a record's beginning.
+            # A line never grows this long. The end may contain the beginning of a record, so it is kept.
             cut = len(self._tail) - MAX_LINE_BYTES
             start = self._offset - len(self._tail)
             self._tail = self._tail[cut:]
-            self._mark(start, start + cut)
+            self._add_damage(start, start + cut)
         records: list[Record] = []
         for line in lines:
             if line:
@@ -165,27 +165,27 @@ class Reader:
                     self._seq = record.seq
                     records.append(record)
                 else:
-                    records += self._take(line, at)
+                    records += self._extract(line, at)
             at += len(line) + 1
         return records
 
-    def _take(self, line: bytes, at: int) -> Iterator[Record]:
-        """Yield the records in a line that is not one as it stands; the rest of it is damaged."""
-        taken = 0
-        for found in records_in(line):
-            if found.record.seq > self._seq:
-                self._seq = found.record.seq
-                self._note(line[taken : found.start], at + taken)
-                taken = found.stop
-                yield found.record
-        self._note(line[taken:], at + taken)
+    def _extract(self, line: bytes, at: int) -> Iterator[Record]:
+        """Yield the records inside a damaged line; count the rest of it as damaged."""
+        position = 0
+        for match in records_in(line):
+            if match.record.seq > self._seq:
+                self._seq = match.record.seq
+                self._check_rest(line[position : match.start], at + position)
+                position = match.stop
+                yield match.record
+        self._check_rest(line[position:], at + position)
 
-    def _note(self, piece: bytes, at: int) -> None:
+    def _check_rest(self, piece: bytes, at: int) -> None:
         if piece.strip(_DECORATION):
-            self._mark(at, at + len(piece))
+            self._add_damage(at, at + len(piece))
 
-    def _mark(self, start: int, stop: int) -> None:
-        """Count a damaged piece, unless it continues the one before it."""
+    def _add_damage(self, start: int, stop: int) -> None:
+        """Count a damaged piece, unless it continues the previous one."""
         if start != self._damage_end:
             self.damaged += 1
         if len(self._pieces) < MAX_PIECES:
@@ -193,7 +193,7 @@ class Reader:
         self._damage_end = stop
 
     def set_aside(self) -> None:
-        """Copy damaged bytes to a file beside the spool, its name with `.bad`; what is there already stays."""
+        """Copy damaged bytes to a file beside the spool, its name with `.bad`; never overwrite an existing one."""
         if not self._pieces:
             return
         target = self.path.with_name(f"{self.path.name}.bad")
@@ -205,7 +205,7 @@ class Reader:
             bad.writelines(self._damaged_bytes(self._pieces))
 
     def _damaged_bytes(self, pieces: Iterable[tuple[int, int]]) -> Iterator[bytes]:
-        room = MAX_ASIDE_BYTES
+        room = MAX_SAVED_BYTES
         for start, stop in pieces:
             piece = os.pread(self._fd, min(stop - start, room), start)
             room -= len(piece)

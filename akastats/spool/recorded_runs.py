@@ -1,6 +1,6 @@
-"""Index of the runs that a project recorded on this machine: a small file per run, which outlives its spool.
+"""List the runs that a project recorded on this machine: a small file per run, which outlives its spool.
 
-Jobs of a matrix share build and job, so only the machine itself knows which run is its own.
+Jobs of a matrix share build and job, so these files identify the run of this machine.
 """
 
 from __future__ import annotations
@@ -13,20 +13,22 @@ from pathlib import Path
 from typing import Any
 
 from akastats import trust
-from akastats.spool.directories import problem_of
+from akastats.spool.directories import check_spool_directory
 
 SUFFIX = ".run"
-#: Most runs that are read of a spool directory, newest first; it holds those of 21 days.
+#: Maximum number of runs that are read, newest first; a spool directory holds those of 21 days.
 MOST_READ = 1000
 
 
 @dataclass(frozen=True)
 class RecordedRun:
-    """One run as this machine recorded it; an unknown field is empty.
+    """One run recorded on this machine; unknown fields are empty.
 
-    server, namespace: where it is delivered, as its spool names them.
+    id: id of the run.
+    suite, build_id, attempt: from the header of its spool.
+    server, namespace: destination of the delivery.
     root: pytest's root directory.
-    host: the machine's name: a cache that is restored brings the files of another one.
+    host: name of the machine, because a restored cache may contain files of another one.
     is_nested: whether it ran inside another recorded run.
     """
 
@@ -41,8 +43,8 @@ class RecordedRun:
     is_nested: bool = False
 
 
-def recorded_run(header: Mapping[str, Any], root: str) -> RecordedRun:
-    """Return a run by its spool's header."""
+def make_recorded_run(header: Mapping[str, Any], root: str) -> RecordedRun:
+    """Return the run that a spool's header describes."""
     destination = header["destination"]
     return RecordedRun(
         id=header["id"],
@@ -58,7 +60,7 @@ def recorded_run(header: Mapping[str, Any], root: str) -> RecordedRun:
 
 
 def write(spool: Path, run: RecordedRun) -> None:
-    """Write a run's file beside its spool; an error is ignored, because the run does not need the file."""
+    """Write a run's file beside its spool; ignore errors, because the run does not need the file."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
     try:
         descriptor = os.open(spool.with_suffix(SUFFIX), flags, 0o600)
@@ -73,11 +75,13 @@ def write(spool: Path, run: RecordedRun) -> None:
 
 
 def read(directories: Iterable[Path]) -> list[RecordedRun]:
-    """Return the runs recorded in some spool directories, newest first, without files of other users."""
-    paths = [path for directory in directories if not problem_of(directory) for path in _files(directory)]
+    """Return the runs recorded in some spool directories, newest first; ignore files of other users."""
+    paths = [
+        path for directory in directories if not check_spool_directory(directory) for path in _files(directory)
+    ]
     newest = sorted(paths, key=lambda path: path.name, reverse=True)[:MOST_READ]
-    found = [run for path in newest if (run := _parsed(path)) is not None]
-    return sorted({run.id: run for run in found}.values(), key=lambda run: run.id, reverse=True)
+    runs = [run for path in newest if (run := _parse(path)) is not None]
+    return sorted({run.id: run for run in runs}.values(), key=lambda run: run.id, reverse=True)
 
 
 def _files(directory: Path) -> list[Path]:
@@ -88,14 +92,14 @@ def _files(directory: Path) -> list[Path]:
         return []
 
 
-def _parsed(path: Path) -> RecordedRun | None:
+def _parse(path: Path) -> RecordedRun | None:
     try:
         content = json.loads(trust.read_trusted(path))
     except (OSError, ValueError, RecursionError):
         return None
     if not isinstance(content, dict):
         return None
-    # Annotations are text here: `from __future__ import annotations`.
+    # Annotations are text because of `from __future__ import annotations`.
     types = {field.name: bool if str(field.type) == "bool" else str for field in fields(RecordedRun)}
-    known = {name: content[name] for name, type_ in types.items() if isinstance(content.get(name), type_)}
-    return RecordedRun(**known) if known.get("id") else None
+    values = {name: content[name] for name, type_ in types.items() if isinstance(content.get(name), type_)}
+    return RecordedRun(**values) if values.get("id") else None

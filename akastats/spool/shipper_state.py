@@ -83,8 +83,8 @@ def homes(path: Path) -> list[Path]:
 
     Directories that others could have put one into are left out.
     """
-    directories = [path.parent, *places.others(path.parent, os.environ)]
-    return [place / path.name for place in directories if not places.problem_of(place)]
+    directories = [path.parent, *places.list_alternatives(path.parent, os.environ)]
+    return [place / path.name for place in directories if not places.check_spool_directory(place)]
 
 
 def newest_first(path: Path) -> list[Path]:

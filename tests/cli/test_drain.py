@@ -219,7 +219,7 @@ def test_fall_back_places_are_drained_too(akastats, project, server, monkeypatch
     """Where the project could not be written the spools lie in the user's state directory."""
     from akastats.spool import directories
 
-    state = directories.candidates(project / ".akastats", os.environ)
+    state = directories.list_candidates(project / ".akastats", os.environ)
     elsewhere = list(state)[1]
     elsewhere.parent.parent.mkdir()
     spool(elsewhere, TESTS, destination={"server": server})
@@ -274,7 +274,7 @@ def test_a_directory_of_another_user_is_named_and_the_others_are_drained(akastat
     """What waits elsewhere is delivered; the line says whose it is, and what to do."""
     spool(spools, TESTS)
     os.chown(spools.parent, 12345, 12345)
-    apart = list(directories.candidates(project / ".akastats", os.environ))[1]
+    apart = list(directories.list_candidates(project / ".akastats", os.environ))[1]
     spool(apart, TESTS, run_id="20231114T000000000-000002")
 
     answer = akastats("drain", "--to", server)

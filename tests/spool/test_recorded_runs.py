@@ -8,7 +8,7 @@ import os
 import pytest
 
 from akastats.spool import recorded_runs
-from akastats.spool.recorded_runs import RecordedRun, recorded_run
+from akastats.spool.recorded_runs import RecordedRun, make_recorded_run
 
 HEADER = {
     "id": "20260801T101500123-6e913c",
@@ -43,7 +43,7 @@ def test_runs_are_read_newest_first_and_once(directory, tmp_path):
     other = tmp_path / "other"
     other.mkdir(mode=0o700)
     later = RecordedRun(**{**vars(RUN), "id": "20260901T000000000-000001", "is_nested": True})
-    recorded_runs.write(directory / "1-a.aks", recorded_run(HEADER, "/src"))
+    recorded_runs.write(directory / "1-a.aks", make_recorded_run(HEADER, "/src"))
     recorded_runs.write(other / "1-a.aks", RUN)
     recorded_runs.write(other / "1-b.aks", later)
 

@@ -34,7 +34,7 @@ def spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def fallback(spool: Path) -> Path:
     """Return the fallback directory below the temporary one, made as another user would make it first."""
-    place = directories.others(spool.parent, os.environ)[-1]
+    place = directories.list_alternatives(spool.parent, os.environ)[-1]
     place.mkdir(parents=True)
     return place
 
@@ -90,7 +90,7 @@ def test_links_are_not_followed(spool: Path, tmp_path: Path, kind: str) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     plant(spool, elsewhere)
-    place = directories.others(spool.parent, os.environ)[-1]
+    place = directories.list_alternatives(spool.parent, os.environ)[-1]
     place.parent.mkdir(parents=True)
     if kind == "directory":
         place.symlink_to(elsewhere)
@@ -107,7 +107,7 @@ def assert_not_believed(spool: Path) -> None:
     assert shipper_state.read(spool) is None
     assert quarantine_list.read(spool) is None
     size = spool.stat().st_size
-    reader = Reader(spool, directories.others(spool.parent, os.environ))
+    reader = Reader(spool, directories.list_alternatives(spool.parent, os.environ))
     while reader.read():
         pass
     assert (reader.path, reader.damaged, os.fstat(reader._fd).st_size) == (spool, 0, size)
@@ -139,8 +139,13 @@ def test_a_project_called_akastats_is_no_fallback(tmp_path: Path) -> None:
     called_so = tmp_path / "akastats" / ".akastats" / "spool"
     another = tmp_path / "akastats-2" / ".akastats" / "spool"
 
-    assert directories.others(called_so, environ)[0] == list(directories.candidates(called_so.parent, environ))[1]
-    assert not set(directories.others(called_so, environ)) & set(directories.others(another, environ))
+    assert (
+        directories.list_alternatives(called_so, environ)[0]
+        == list(directories.list_candidates(called_so.parent, environ))[1]
+    )
+    assert not set(directories.list_alternatives(called_so, environ)) & set(
+        directories.list_alternatives(another, environ)
+    )
 
 
 def test_a_project_directory_that_is_open_to_others_is_closed(tmp_path: Path) -> None:
@@ -162,7 +167,7 @@ def test_nothing_is_removed_through_a_link(spool: Path, tmp_path: Path) -> None:
     for name in ("draft.tmp", "notes.state", spool.name):
         (victim / name).write_text("")
         os.utime(victim / name, (0, 0))
-    place = directories.others(spool.parent, os.environ)[-1]
+    place = directories.list_alternatives(spool.parent, os.environ)[-1]
     place.parent.mkdir(parents=True)
     place.symlink_to(victim)
 

@@ -152,7 +152,7 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 
 def test_the_project_comes_first_then_the_user_then_the_temporary_directory() -> None:
     """Where a project cannot be written, its spools still have a place of their own."""
-    found = list(directories.candidates(Path("/project/.akastats"), {"HOME": "/home/anna"}))
+    found = list(directories.list_candidates(Path("/project/.akastats"), {"HOME": "/home/anna"}))
 
     assert Path("/project/.akastats/spool") == found[0]
     assert str(found[1]).startswith("/home/anna/.local/state/akastats/")

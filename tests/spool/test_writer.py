@@ -324,7 +324,7 @@ def test_a_directory_that_others_may_write_is_no_place_of_ours(
 ) -> None:
     """Below the temporary directory another user may have made ours before us."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    (shared,) = directories.others(Path("/project/.akastats/spool"), {})
+    (shared,) = directories.list_alternatives(Path("/project/.akastats/spool"), {})
     home = shared.parent.parent
     home.mkdir()
     home.chmod(0o777)
@@ -343,10 +343,10 @@ def test_places_apart_from_the_project_are_found_from_any_of_them(
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     environ = {"HOME": "/home/anna"}
 
-    first, second, third = directories.candidates(Path("/project/.akastats"), environ)
+    first, second, third = directories.list_candidates(Path("/project/.akastats"), environ)
 
     assert [[second, third], [third], [second]] == [
-        directories.others(place, environ) for place in (first, second, third)
+        directories.list_alternatives(place, environ) for place in (first, second, third)
     ]
 
 
