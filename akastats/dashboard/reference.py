@@ -46,7 +46,7 @@ def _operation(method: str, path: str, operation: Mapping[str, Any]) -> str:
 def _folded(id_: str, head: str, body: str) -> str:
     return (
         f'<details class="failure reference" id="{escape(id_)}"><summary>'
-        f'<span class="what">{head}</span></summary><div class="body">{body}</div></details>'
+        f'<span class="subject">{head}</span></summary><div class="body">{body}</div></details>'
     )
 
 
@@ -134,7 +134,7 @@ def _table(caption: str, titles: Sequence[str], rows: Sequence[Sequence[str]]) -
     lines = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
     return (
         f'<div class="frame" tabindex="0" role="region" aria-label="{escape(caption)}"><table>'
-        f'<caption class="unseen">{escape(caption)}</caption><thead><tr>{head}</tr></thead>'
+        f'<caption class="visually-hidden">{escape(caption)}</caption><thead><tr>{head}</tr></thead>'
         f"<tbody>{lines}</tbody></table></div>"
     )
 

@@ -43,7 +43,7 @@ def _findings(page: Page, scheme: Literal["light", "dark"]) -> list[str]:
 
 def open_all(page: Page) -> None:
     """Unfold whatever can be unfolded."""
-    page.locator("main details:not([open]) > summary, main button.fold").evaluate_all(
+    page.locator("main details:not([open]) > summary, main button.expand").evaluate_all(
         "all => all.forEach((each) => each.click())"
     )
     page.wait_for_selector("main [aria-busy=true]", state="detached")

@@ -160,7 +160,7 @@ NAMES = (
 )
 UNFOLD = """() => {
     document.querySelectorAll("details").forEach((one) => (one.open = true));
-    const folded = "button.fold, .together > button.plain, td button.plain:not([aria-label])";
+    const folded = "button.expand, .change-group > button.plain, td button.plain:not([aria-label])";
     document.querySelectorAll(folded).forEach((one) => one.click());
 }"""
 

@@ -59,12 +59,12 @@ def ask(address: str, path: str):
 
 def row(page: Page, nodeid: str):
     """The row of a test."""
-    return page.locator("main .listing tbody tr", has_text=nodeid.split("::")[1]).first
+    return page.locator("main .paged-list tbody tr", has_text=nodeid.split("::")[1]).first
 
 
 def move(page: Page, name: str):
     """The frame of one change."""
-    return page.locator("article.move", has_text=name)
+    return page.locator("article.change-card", has_text=name)
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")], ids=["wide", "phone"])
@@ -84,13 +84,15 @@ def test_flaky_tests_stand_by_what_they_cost(seen):
     """The costliest first, each with its rate; what they are judged by is said."""
     page = seen.go("/flaky")
 
-    rows = page.locator("main .listing tbody tr:not(.below)")
+    rows = page.locator("main .paged-list tbody tr:not(.details-row)")
     expect(rows).to_have_count(2)
     expect(rows.first).to_contain_text("test_refund")
     expect(rows.first).to_contain_text("25 %")
     expect(rows.first).to_contain_text("3 min 04 s")
     expect(rows.nth(1).locator(".tag.new")).to_have_count(1)
-    expect(page.locator("main .listing .facts")).to_contain_text(re.compile("2 flaky.*1 broken.*by 12 runs"))
+    expect(page.locator("main .paged-list .facts")).to_contain_text(
+        re.compile("2 flaky.*1 broken.*based on 12 runs")
+    )
 
 
 def test_the_order_is_chosen_and_kept(seen):
@@ -101,34 +103,34 @@ def test_the_order_is_chosen_and_kept(seen):
     page.wait_for_url("**sort=seconds_lost*")
     seen.settled()
 
-    expect(page.locator("main .listing tbody tr").first).to_contain_text("test_count")
+    expect(page.locator("main .paged-list tbody tr").first).to_contain_text("test_count")
     again = seen.go(page.url.removeprefix(seen.address))
-    expect(again.locator("main .listing tbody tr").first).to_contain_text("test_count")
+    expect(again.locator("main .paged-list tbody tr").first).to_contain_text("test_count")
 
 
 def test_why_a_test_is_flaky_unfolds(seen):
     """By keyboard: the runs that failed, the workers, what ran before it, and what fails together with it."""
     page = seen.go("/flaky")
 
-    row(page, PAY).locator("button.fold").focus()
+    row(page, PAY).locator("button.expand").focus()
     page.keyboard.press("Enter")
 
-    details = page.locator("tr.below:not([hidden])")
-    expect(details).to_contain_text("On workers, of 12 attempts in runs with several")
+    details = page.locator("tr.details-row:not([hidden])")
+    expect(details).to_contain_text("Workers (12 attempts in runs with several workers)")
     expect(details).to_contain_text("gw0: 3 of 6 attempts")
-    expect(details).to_contain_text("never on 1 other")
+    expect(details).to_contain_text("no failures on 1 other worker")
     expect(details.locator("a", has_text="test_total")).to_have_count(1)
     expect(details.locator("a", has_text="test_count")).to_have_count(1)
     assert details.locator(f"a[href*='{run_id(7)}']").count() == 1
-    expect(row(page, PAY).locator("button.fold")).to_have_attribute("aria-expanded", "true")
+    expect(row(page, PAY).locator("button.expand")).to_have_attribute("aria-expanded", "true")
 
 
 def test_a_test_is_quarantined_and_released(seen, judged):
     """A day and a reason are asked for; it is listed with both, and taken out again."""
     page = seen.go("/flaky")
-    row(page, PAY).locator("button.fold").click()
+    row(page, PAY).locator("button.expand").click()
 
-    page.locator("tr.below:not([hidden]) button", has_text="Quarantine").click()
+    page.locator("tr.details-row:not([hidden]) button", has_text="Quarantine").click()
     expect(page.locator("dialog input[name=reason]")).to_be_focused()
     page.keyboard.type("the sandbox hangs up")
     page.fill("dialog input[type=date]", f"{date.today() + timedelta(days=7)}")
@@ -136,11 +138,11 @@ def test_a_test_is_quarantined_and_released(seen, judged):
 
     listed = page.locator("#quarantined tbody tr", has_text="test_refund")
     expect(listed).to_contain_text("the sandbox hangs up")
-    expect(row(page, PAY).locator(".tag.held")).to_have_count(1)
+    expect(row(page, PAY).locator(".tag.quarantined")).to_have_count(1)
     (entry,) = ask(judged, "quarantine?suite=unit")["items"]
     assert (entry["nodeid"], entry["reason"]) == (PAY, "the sandbox hangs up")
     listed.locator("button", has_text="Release").click()
-    expect(page.locator("#quarantined")).to_contain_text("Nothing is in quarantine")
+    expect(page.locator("#quarantined")).to_contain_text("No quarantined tests")
     assert ask(judged, "quarantine?suite=unit")["items"] == []
 
 
@@ -148,8 +150,8 @@ def test_a_test_is_quarantined_and_released(seen, judged):
 def test_the_day_that_is_chosen_is_the_day_that_is_shown(window, judged, zone):
     """Wherever the browser is: it ends with that day there."""
     page = window(judged, timezone_id=zone).go("/flaky")
-    row(page, PAY).locator("button.fold").click()
-    page.locator("tr.below:not([hidden]) button", has_text="Quarantine").click()
+    row(page, PAY).locator("button.expand").click()
+    page.locator("tr.details-row:not([hidden]) button", has_text="Quarantine").click()
     day = datetime.now(ZoneInfo(zone)).date() + timedelta(days=7)
 
     page.fill("dialog input[name=reason]", "elsewhere")
@@ -158,26 +160,26 @@ def test_the_day_that_is_chosen_is_the_day_that_is_shown(window, judged, zone):
 
     shown = f"{day.day} {day:%b %Y}"
     expect(page.locator("#quarantined tbody tr", has_text="test_refund")).to_contain_text(shown)
-    expect(row(page, PAY).locator(".tag.held")).to_have_text(f"quarantined until {shown}")
+    expect(row(page, PAY).locator(".tag.quarantined")).to_have_text(f"quarantined until {shown}")
     (entry,) = ask(judged, "quarantine?suite=unit")["items"]
     assert (
         datetime.fromtimestamp(entry["until"], ZoneInfo(zone)).isoformat()[:19] == f"{day + timedelta(1)}T00:00:00"
     )
     page.locator("#quarantined button", has_text="Release").click()
-    expect(page.locator("#quarantined")).to_contain_text("Nothing is in quarantine")
+    expect(page.locator("#quarantined")).to_contain_text("No quarantined tests")
 
 
 def test_what_always_fails_is_put_in_only_by_who_insists(seen, judged):
     """The refusal is told in the dialog, which then offers to do it all the same."""
     seen.expected = ("409 (Conflict)",)
     page = seen.go("/flaky?state=broken")
-    row(page, BROKEN).locator("button.fold").click()
-    page.locator("tr.below:not([hidden]) button", has_text="Quarantine").click()
+    row(page, BROKEN).locator("button.expand").click()
+    page.locator("tr.details-row:not([hidden]) button", has_text="Quarantine").click()
 
     page.fill("dialog input[name=reason]", "until the new schema")
     page.locator("dialog button[type=submit]").click()
     expect(page.locator("dialog [role=alert]")).to_contain_text("it is broken, not flaky")
-    page.locator("dialog button", has_text="all the same").click()
+    page.locator("dialog button", has_text="anyway").click()
 
     expect(page.locator("dialog[aria-label=Quarantine]")).to_have_count(0)
     release = page.locator("#quarantined button", has_text="Release")
@@ -188,8 +190,8 @@ def test_what_always_fails_is_put_in_only_by_who_insists(seen, judged):
 def test_escape_leaves_the_question(seen, judged):
     """Nothing is put in, and keys of the page do nothing while it is open."""
     page = seen.go("/flaky")
-    row(page, PAY).locator("button.fold").click()
-    page.locator("tr.below:not([hidden]) button", has_text="Quarantine").click()
+    row(page, PAY).locator("button.expand").click()
+    page.locator("tr.details-row:not([hidden]) button", has_text="Quarantine").click()
     page.locator("dialog button", has_text="Cancel").focus()
 
     page.keyboard.press("?")
@@ -208,15 +210,15 @@ def test_without_a_token_to_write_there_is_nothing_to_press(window, filled):
         view.page.goto(f"{where}/flaky")
         view.page.fill("input[type=password]", READER)
         view.page.keyboard.press("Enter")
-        view.page.wait_for_selector("main .listing tbody tr")
+        view.page.wait_for_selector("main .paged-list tbody tr")
 
         page = view.go("/flaky")
-        row(page, PAY).locator("button.fold").click()
-        expect(page.locator("tr.below:not([hidden])")).to_contain_text("gw0: 3 of 6 attempts")
+        row(page, PAY).locator("button.expand").click()
+        expect(page.locator("tr.details-row:not([hidden])")).to_contain_text("gw0: 3 of 6 attempts")
         buttons = page.locator("main button", has_text=re.compile("Quarantine|Release"))
         expect(buttons).to_have_count(0)
         page = view.go("/slower")
-        expect(page.locator("article.move").first).to_be_visible()
+        expect(page.locator("article.change-card").first).to_be_visible()
         expect(page.locator("main button.chip")).to_have_count(0)
 
 
@@ -224,18 +226,16 @@ def test_what_became_slower_stands_newest_first(seen):
     """From what to what, by which factor, since which commit, how sure; what moved together in one frame."""
     page = seen.go("/slower")
 
-    moves = page.locator(".listing > .rows article.move")
+    moves = page.locator(".paged-list > .rows article.change-card")
     for at, name in enumerate(["test_finds", "test_tax", "test_total", "database", "tests/test_pay.py"]):
         expect(moves.nth(at)).to_contain_text(name)
     expect(moves.first).to_contain_text("300 ms → 450 ms")
     expect(moves.first).to_contain_text("×1.50")
     expect(moves.first).to_contain_text("suspected")
-    expect(moves.first).to_contain_text(
-        re.compile(f"after {commit(9)[:8]} .*, at the latest in {commit(11)[:8]} ")
-    )
-    together = page.locator("section.together")
-    expect(together).to_contain_text("2 moved together")
-    expect(together.locator("article.move")).to_have_count(2)
+    expect(moves.first).to_contain_text(re.compile(f"between {commit(9)[:8]} .* and {commit(11)[:8]} "))
+    together = page.locator("section.change-group")
+    expect(together).to_contain_text("2 durations changed together")
+    expect(together.locator("article.change-card")).to_have_count(2)
     expect(page.locator("main")).not_to_contain_text("rows")
 
 
@@ -245,11 +245,11 @@ def test_what_became_faster_is_shown_when_asked_for(seen):
 
     page.select_option("select[name=faster]", label="slower and faster")
     page.wait_for_url("**faster=true*")
-    page.select_option("select[name=kind]", label="your own numbers")
+    page.select_option("select[name=kind]", label="other labels")
     page.wait_for_url("**kind=stat*")
     seen.settled()
 
-    moves = page.locator(".listing > .rows article.move")
+    moves = page.locator(".paged-list > .rows article.change-card")
     expect(moves).to_have_count(1)
     expect(moves).to_contain_text("rows")
     expect(moves).to_contain_text("faster")
@@ -319,9 +319,9 @@ def test_each_failure_has_its_label(seen):
     ]:
         expect(failures.locator("li", has_text=nodeid.split("::")[1]).locator(".tag")).to_have_text(label)
     expect(failures.locator("li", has_text=UNKNOWN.split("::")[1]).locator(".tag")).to_have_count(0)
-    expect(failures.locator(".labels")).to_contain_text("1 with no history")
+    expect(failures.locator(".labels")).to_contain_text("1 without history")
     expect(failures.locator(".labels")).to_contain_text("2 known flaky")
-    expect(page.locator("main header")).to_contain_text("usually 10.90 s")
+    expect(page.locator("main header")).to_contain_text("typical 10.90 s")
 
 
 def test_what_took_longer_than_allowed_is_listed(seen):
@@ -359,7 +359,7 @@ def test_a_tests_changes_stand_beside_its_durations(seen):
     """As steps in the chart, and below it in words with their marks."""
     page = seen.go(PATHS["slower test"])
 
-    expect(page.locator("#changes article.move")).to_contain_text("100 ms → 200 ms")
+    expect(page.locator("#changes article.change-card")).to_contain_text("100 ms → 200 ms")
     expect(page.locator("#durations canvas")).to_be_visible()
     expect(page.locator("#changes button.chip")).to_have_count(3)
 
@@ -374,7 +374,9 @@ def test_too_few_runs_are_said(window, recorded, tmp_path, name):
     with served(recorded, "--namespace", namespace) as where:
         page = window(where).go(f"/{name}")
 
-        expect(page.locator("main .listing .nothing")).to_contain_text("Not enough runs yet: 5 commits needed")
+        expect(page.locator("main .paged-list .empty")).to_contain_text(
+            "Not enough data: at least 5 commits are needed"
+        )
 
 
 @pytest.mark.parametrize("name", ["flaky", "slower"])
@@ -382,7 +384,7 @@ def test_an_empty_store_says_what_to_do(window, nothing, name):
     """Where nothing was judged it says how to begin."""
     page = window(nothing).go(f"/{name}")
 
-    expect(page.locator("main .listing .nothing")).to_contain_text("pytest --akastats")
+    expect(page.locator("main .paged-list .empty")).to_contain_text("pytest --akastats")
 
 
 def test_another_suite_has_its_own_verdicts(seen):
@@ -394,7 +396,7 @@ def test_another_suite_has_its_own_verdicts(seen):
     page.wait_for_url(re.compile("suite=(&|$)"))
     seen.settled()
 
-    expect(page.locator("main .listing .nothing")).to_contain_text("Nothing was judged yet")
+    expect(page.locator("main .paged-list .empty")).to_contain_text("No verdicts yet")
 
 
 @pytest.mark.parametrize(("key", "name"), [("f", "flaky"), ("l", "slower")])
@@ -408,5 +410,5 @@ def test_keys_lead_there(seen, key, name):
     seen.settled()
     page.keyboard.press("j")
 
-    assert page.evaluate("document.activeElement.closest('main tr, main article.move') !== null")
+    assert page.evaluate("document.activeElement.closest('main tr, main article.change-card') !== null")
     expect(page.locator("nav a[aria-current]")).to_have_text(name.capitalize())

@@ -32,7 +32,7 @@ def test_what_is_hidden_is_escaped_as_in_the_terminal(answers):
     """The page and the command line show a stranger's text alike, character by character."""
     texts = [f"a{character}b" for character in (*HIDDEN, *SEEN)]
 
-    shown = answers("visible.js", "visible", *([text] for text in texts))
+    shown = answers("unprintable.js", "escapeUnprintable", *([text] for text in texts))
 
     assert shown == [escape_unprintable(text) for text in texts]
 
@@ -52,7 +52,7 @@ def test_what_is_hidden_is_escaped_as_in_the_terminal(answers):
 )
 def test_durations_have_a_unit(answers, seconds, told):
     """From microseconds to hours a duration reads as people say it."""
-    assert answers("format.js", "duration", [seconds]) == [told]
+    assert answers("format.js", "formatDuration", [seconds]) == [told]
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_durations_have_a_unit(answers, seconds, told):
 )
 def test_a_run_s_id_tells_its_moment(answers, given, moment):
     """In UTC, as ids are written; others tell none."""
-    assert answers("words.js", "momentOf", [given]) == [moment]
+    assert answers("links.js", "runStart", [given]) == [moment]
 
 
 def test_a_level_holds_up_to_the_next_change(answers):
@@ -78,7 +78,7 @@ def test_a_level_holds_up_to_the_next_change(answers):
         {"environment": "b", "run": "r4", "before": 7, "after": 8},
     ]
 
-    (levels,) = answers("moves.js", "levelsOf", [["r1", "r2", None, "r4", "r9"], changes])
+    (levels,) = answers("duration-changes.js", "levelsByEnvironment", [["r1", "r2", None, "r4", "r9"], changes])
 
     assert levels == [[1, 2, None, 2, 3], [7, 7, None, 8, 8]]
 
@@ -87,7 +87,7 @@ def test_a_stretch_between_changes_has_its_median(answers):
     """One outlier does not move the level of the suite."""
     paces = [{"run": f"r{at}", "pace": pace} for at, pace in enumerate([1, 1, 4, 2, 2, 2])]
 
-    (levels,) = answers("pace.js", "levels", [paces, [{"run": "r3"}]])
+    (levels,) = answers("machine-speed-chart.js", "segmentMedians", [paces, [{"run": "r3"}]])
 
     assert levels == [1, 1, 1, 2, 2, 2]
 
@@ -96,7 +96,7 @@ def test_what_moved_together_stands_together(answers):
     """At the place of its newest; a group of which one is left stands alone."""
     changes = [{"id": str(at), "group": group} for at, group in enumerate([None, 1, None, 1, 0])]
 
-    (groups,) = answers("moves.js", "grouped", [changes])
+    (groups,) = answers("duration-changes.js", "groupChanges", [changes])
 
     assert [[change["id"] for change in group] for group in groups] == [["0"], ["1", "3"], ["2"], ["4"]]
 
@@ -107,7 +107,7 @@ def test_what_moved_together_stands_together(answers):
 )
 def test_a_clock_s_noise_is_no_change(answers, now, base, told):
     """A duration counts as changed from 20 ms and a tenth on, as everywhere else."""
-    assert answers("slow.js", "isNotable", [now, base]) == [told]
+    assert answers("slowest-tables.js", "isSignificant", [now, base]) == [told]
 
 
 RUNNING, NOTHING = {"status": "running", "tests": 9}, {"status": "empty", "tests": 0, "errors": 0}
@@ -125,7 +125,7 @@ UNCOLLECTED, GREEN = {"status": "failed", "tests": 0, "collect_errors": 1}, {"st
 )
 def test_the_news_is_what_a_run_came_to(answers, runs, leads):
     """The newest that has ended with tests or errors; an older green one never stands for a broken one."""
-    assert answers("overview.js", "leading", [runs]) == [leads]
+    assert answers("overview.js", "latestRun", [runs]) == [leads]
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_the_news_is_what_a_run_came_to(answers, runs, leads):
         ({"base": {"duration": 8, "tests": 250, "workers": 4}}, ""),
         ({"base": {"duration": 8, "tests": 100, "workers": 0}}, ""),
         ({"base": None}, ""),
-        ({"base": {"duration": 8, "tests": 100}, "verdicts": {"usual_seconds": 20}}, "−50 %, usually 20.00 s"),
+        ({"base": {"duration": 8, "tests": 100}, "verdicts": {"usual_seconds": 20}}, "−50 %, typical 20.00 s"),
     ],
     ids=["alike", "fewer tests", "other workers", "first", "usual"],
 )
@@ -143,7 +143,7 @@ def test_a_duration_is_set_against_its_like(answers, other, told):
     """Its environment's usual, else a run before of about its size and workers; with neither nothing is told."""
     run = {"duration": 10, "tests": 100, "workers": 4, **other}
 
-    assert answers("overview.js", "versus", [run]) == [told]
+    assert answers("overview.js", "durationComparison", [run]) == [told]
 
 
 def test_tracebacks_are_cut_into_frames(answers):
@@ -163,7 +163,7 @@ def test_tracebacks_are_cut_into_frames(answers):
         "printed",
     ]
 
-    (blocks,) = answers("traceback.js", "cut", [lines])
+    (blocks,) = answers("traceback.js", "splitFrames", [lines])
 
     assert [(each["title"], each["isForeign"], each["isCaptured"]) for each in blocks] == [
         ("tests/test_a.py:3", False, False),
@@ -177,7 +177,7 @@ def test_a_plugin_s_fixture_goes_by_its_name(answers):
     """Nobody reads four colons; where a fixture has a path, its label says it."""
     labels = ["fixture::::capfd", "fixture@unit::::capfd", "fixture::tests::db", "a::::b"]
 
-    told = answers("stats.js", "wordsOf", *([label] for label in labels))
+    told = answers("stat-labels.js", "labelParts", *([label] for label in labels))
 
     assert told == [["capfd", "fixture"], ["capfd", "fixture", "unit"], [labels[2]], [labels[3]]]
 
@@ -194,7 +194,7 @@ def test_only_web_addresses_become_links(answers):
         None,
     ]
 
-    assert answers("place.js", "webAddress", *([each] for each in given)) == [given[0], *[None] * 6]
+    assert answers("urls.js", "httpUrl", *([each] for each in given)) == [given[0], *[None] * 6]
 
 
 @pytest.mark.parametrize(
@@ -217,7 +217,7 @@ def test_times_are_in_the_browser_s_zone(window, address, zone, configured, mome
     )
     page = opened.go("/errors")
 
-    assert page.evaluate(ASK, ["format.js", "moment", [[1785579300.123]]]) == [moment]
+    assert page.evaluate(ASK, ["format.js", "formatTime", [[1785579300.123]]]) == [moment]
 
 
 @pytest.mark.parametrize(
@@ -235,4 +235,4 @@ def test_an_axis_over_more_than_a_day_shows_dates(window, address, span_s, shown
     """As precise as the span of what is seen asks for."""
     page = window(address, timezone_id="UTC").go("/errors")
 
-    assert page.evaluate(ASK, ["chart.js", "stamp", [[1785579300.123, span_s]]]) == [shown]
+    assert page.evaluate(ASK, ["chart-options.js", "formatAxisTime", [[1785579300.123, span_s]]]) == [shown]

@@ -68,7 +68,7 @@ def test_every_view(window, address, paths, name, width, scheme):
     page = view.go(paths[name])
 
     expect(page.locator("main h1")).to_have_count(1)
-    expect(page.locator("main [role=alert], main .nothing")).to_have_count(0)
+    expect(page.locator("main [role=alert], main .empty")).to_have_count(0)
     assert page.title().endswith("akastats")
     answer = page.request.get(page.locator("#data").evaluate("link => link.href"))
     assert (answer.status, "json" in answer.headers["content-type"]) == (200, True)
@@ -150,7 +150,7 @@ def test_a_phone_s_orders_stand_in_one_line(window, address):
     page = window(address, 390).go("/tests")
     heads = page.locator("main thead button:visible")
 
-    expect(heads).to_have_text(["Test", "Fails", "p50"])
+    expect(heads).to_have_text(["Test", "Failed", "p50"])
     assert len(set(heads.evaluate_all("heads => heads.map(head => head.getBoundingClientRect().top)"))) == 1
     said = page.locator("main thead tr").evaluate("row => getComputedStyle(row, '::before').content")
     assert said == '"Sort by"'
@@ -237,7 +237,7 @@ def test_fixtures_are_not_said_to_be_used(view, paths):
     """A run knows what its fixtures took, not which test used which: that is said above them."""
     page = view.go(paths["test"])
 
-    expect(page.locator("#fixtures")).to_contain_text("which of them it uses is not recorded")
+    expect(page.locator("#fixtures")).to_contain_text("Which of them it uses is not recorded")
 
 
 def test_the_grid_s_legend_names_every_mark(view, paths):
@@ -264,7 +264,7 @@ def test_a_context_opens_in_place(serve, window, recorded, address):
     expect(page.locator("td .traceback").first).to_contain_text("Error")
     page = window(address).go("/stats?label=orders")
     page.locator("td button", has_text="Show").first.click()
-    expect(page.locator("td .later a").first).to_have_attribute("href", re.compile("/runs/"))
+    expect(page.locator("td .loading a").first).to_have_attribute("href", re.compile("/runs/"))
 
     with redis.connect(recorded) as client:
         odd = Point(time.time(), "odd", 1.0, '{"run": {"toString": 1}}')
@@ -282,16 +282,18 @@ def test_what_is_not_there_is_said(view):
     """A run that never was, a page that is none: a sentence, and the answer's own status in the console."""
     view.expected = ("404 (Not Found)",)
 
-    expect(view.go("/runs/nothing").locator("main")).to_contain_text("No such run: nothing")
-    expect(view.go("/runs/a/compare/b").locator("main")).to_contain_text("No such run: a, or b")
-    expect(view.go("/errors/0a1b").locator("main")).to_contain_text("No such error: 0a1b")
+    expect(view.go("/runs/nothing").locator("main")).to_contain_text("Run not found: nothing")
+    expect(view.go("/runs/a/compare/b").locator("main")).to_contain_text("Run not found: a or b")
+    expect(view.go("/errors/0a1b").locator("main")).to_contain_text("Error not found: 0a1b")
     lost = view.go("/test?nodeid=a.py::gone&suite=unit").locator("main")
-    expect(lost).to_contain_text("No such test: a.py::gone")
-    expect(lost).to_contain_text("of another suite")
+    expect(lost).to_contain_text("Test not found: a.py::gone")
+    expect(lost).to_contain_text("belongs to another suite")
     assert not re.search("namespace|label", lost.inner_text())
-    expect(view.go("/test?nodeid=test_profile.py::gone").locator("main")).to_contain_text("No such test: test_pro")
-    expect(view.go("/runs/a/b/c").locator("main")).to_contain_text("no such page")
-    expect(view.go("/nowhere").locator("main")).to_contain_text("no such page")
+    expect(view.go("/test?nodeid=test_profile.py::gone").locator("main")).to_contain_text(
+        "Test not found: test_pro"
+    )
+    expect(view.go("/runs/a/b/c").locator("main")).to_contain_text("This page does not exist")
+    expect(view.go("/nowhere").locator("main")).to_contain_text("This page does not exist")
 
 
 @pytest.fixture
@@ -326,9 +328,11 @@ def test_a_run_of_a_few_tests_does_not_stand_for_all(serve, window, telling):
 
     page = window(serve("PART")).go("/")
 
-    expect(page.locator(".verdict .says")).to_have_text("2 tests in 1 min 00 s (20 the run before)")
+    expect(page.locator(".verdict .summary")).to_have_text("2 tests in 1 min 00 s (previous run: 20)")
     expect(page.locator("#failing .note")).to_have_text("in the newest run")
-    expect(page.locator("#failing .well")).to_have_text("Nothing among 2 tests. The run before had 20.")
+    expect(page.locator("#failing .all-clear")).to_have_text(
+        "No failures in 2 tests. The previous run had 20 tests."
+    )
 
 
 def test_files_that_were_not_collected_lead(serve, window, telling):
@@ -339,7 +343,7 @@ def test_files_that_were_not_collected_lead(serve, window, telling):
 
     page = window(serve("UNCOLLECTED")).go("/")
 
-    expect(page.locator(".verdict .says")).to_have_text("2 files could not be collected")
+    expect(page.locator(".verdict .summary")).to_have_text("2 files could not be collected")
     expect(page.locator("#failing details.failure")).to_contain_text("2 files")
     expect(page.locator("#failing details.failure")).to_contain_text("test_b.py")
     expect(page.locator("#failing .tests a")).to_have_count(0)
@@ -378,7 +382,7 @@ def test_a_running_run_moves(window, live, recorded, shop, tmp_path):
     ) as run:
         try:
             line = page.locator(".verdict.running")
-            expect(line.locator(".says")).to_have_text("1 of 3 tests, 1 failing")
+            expect(line.locator(".summary")).to_have_text("1 of 3 tests, 1 failing")
             share = "bar => bar.firstChild.offsetWidth / bar.offsetWidth"
             assert line.locator(".shares").evaluate(share) == pytest.approx(1 / 3, abs=0.02)
             one = window(live)

@@ -1,56 +1,56 @@
-/** The only way to data: questions to the API, answers as values, problems as errors. */
+/** Requests to the API. Other modules fetch data only through this one. */
 
-import { address, api } from "./place.js";
+import { apiUrl, appUrl } from "./urls.js";
 
-/** A question that was not answered: `status` is HTTP's, 0 without any answer. */
-export class Unanswered extends Error {
+/** Failed request; `status` is the HTTP status, 0 if there was no response. */
+export class RequestError extends Error {
   constructor(message, status) {
     super(message);
     this.status = status;
   }
 }
 
-/** Return the JSON at an address. */
-export async function read(url, options = {}) {
-  const answer = await sent(url, options);
-  if (!answer.ok) throw new Unanswered(await detail(answer), answer.status);
-  return answer.status === 204 ? null : answer.json();
+/** Return the JSON at a URL; throws `RequestError`. */
+export async function fetchJson(url, options = {}) {
+  const response = await request(url, options);
+  if (!response.ok) throw new RequestError(await readErrorDetail(response), response.status);
+  return response.status === 204 ? null : response.json();
 }
 
-/** Ask for something to be changed; what was not is an `Unanswered`. */
-export function send(method, url, body = undefined) {
+/** Send `body` as JSON and return the response; throws `RequestError`. */
+export function sendJson(method, url, body = undefined) {
   const headers = body === undefined ? {} : { "Content-Type": "application/json" };
-  return read(url, { method, headers, body: body === undefined ? null : JSON.stringify(body) });
+  return fetchJson(url, { method, headers, body: body === undefined ? null : JSON.stringify(body) });
 }
 
-let granted = null;
+let scopesRequest = null;
 
-/** Tell whether the asking one may change something; asked once. */
-export async function mayWrite() {
-  granted ??= read(address("api/v1/scopes"));
-  return (await granted).scopes.includes("write");
+/** Return whether the caller has the `write` scope. Requests it once per page. */
+export async function canWrite() {
+  scopesRequest ??= fetchJson(appUrl("api/v1/scopes"));
+  return (await scopesRequest).scopes.includes("write");
 }
 
-/** Return a list's page: `{items, next, ...}`. */
-export function list(path, query, options) {
-  return read(api.of(path, query), options);
+/** Return the JSON of an API path, for lists `{items, next, ...}`. */
+export function fetchPath(path, query, options) {
+  return fetchJson(apiUrl.path(path, query), options);
 }
 
-/** Return contexts by id; an empty object where this reader may not see them. */
-export async function contexts(ids) {
+/** Return stat contexts by id; empty if the caller's token may not read them. */
+export async function fetchContexts(ids) {
   if (!ids.length) return {};
   const body = JSON.stringify([...new Set(ids)].slice(0, 1000));
   const headers = { "Content-Type": "application/json" };
   try {
-    return await read(address("api/v1/stat-contexts"), { method: "POST", body, headers });
+    return await fetchJson(appUrl("api/v1/stat-contexts"), { method: "POST", body, headers });
   } catch (error) {
     if (error.status === 403) return {};
     throw error;
   }
 }
 
-/** Return what `question` answers, or null where there is no such thing. */
-export async function ifThere(question) {
+/** Await `response` and return its value, or null for a 404. */
+export async function nullIfMissing(question) {
   try {
     return await question;
   } catch (error) {
@@ -59,19 +59,19 @@ export async function ifThere(question) {
   }
 }
 
-async function sent(url, options) {
+async function request(url, options) {
   try {
     return await fetch(url, { credentials: "same-origin", ...options });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Unanswered("The service does not answer. Is `akastats serve` still running?", 0);
+    throw new RequestError("Cannot reach the server. Check that `akastats serve` is running.", 0);
   }
 }
 
-async function detail(answer) {
+async function readErrorDetail(response) {
   try {
-    return (await answer.json()).detail ?? answer.statusText;
+    return (await response.json()).detail ?? response.statusText;
   } catch {
-    return `${answer.status} ${answer.statusText}`;
+    return `${response.status} ${response.statusText}`;
   }
 }

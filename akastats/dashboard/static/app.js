@@ -1,71 +1,75 @@
-/** The page's start: which view an address means, the colour scheme, the keys. */
+/** Entry point: choose the view for the URL, set the color scheme, install keyboard shortcuts. */
 
-import { asked, here } from "./place.js";
-import { failure, head, nothing, show } from "./parts.js";
-import { keys } from "./keys.js";
-import { resume } from "./resume.js";
-import { scheme } from "./scheme.js";
+import { initColorScheme } from "./color-scheme.js";
+import { initKeyboard } from "./keyboard.js";
+import { pageHeader, showPage } from "./layout.js";
+import { emptyMessage, errorMessage } from "./messages.js";
+import { restoreScroll } from "./scroll-position.js";
+import { pathParts, queryValue } from "./urls.js";
 
-// One module a view, fetched when it is looked at.
-const VIEWS = [
+// Path patterns and their views. Each module is loaded when its view is first opened.
+const ROUTES = [
   [[], () => import("./overview.js")],
-  [["runs", "*"], () => import("./run.js")],
-  [["runs", "*", "compare", "*"], () => import("./compare.js")],
-  [["tests"], () => import("./tests.js")],
-  [["test"], () => import("./test.js")],
-  [["flaky"], () => import("./flaky.js")],
-  [["slower"], () => import("./slower.js")],
-  [["errors"], () => import("./errors.js")],
-  [["errors", "*"], () => import("./error.js")],
-  [["stats"], () => import("./stats.js")],
+  [["runs", "*"], () => import("./run-details.js")],
+  [["runs", "*", "compare", "*"], () => import("./run-comparison.js")],
+  [["tests"], () => import("./test-list.js")],
+  [["test"], () => import("./test-details.js")],
+  [["flaky"], () => import("./flaky-tests.js")],
+  [["slower"], () => import("./slower-tests.js")],
+  [["errors"], () => import("./error-list.js")],
+  [["errors", "*"], () => import("./error-details.js")],
+  [["stats"], () => (queryValue("label") ? import("./stat-details.js") : import("./stat-list.js"))],
 ];
 
-async function start() {
-  const parts = here();
-  mark(parts[0] ?? "");
-  const found = VIEWS.find(([shape]) => fits(shape, parts));
-  if (!found) return missed("Not found", nothing("There is no such page"));
+async function showView() {
+  const parts = pathParts();
+  markCurrentView(parts[0] ?? "");
+  const route = ROUTES.find(([pattern]) => matchesPath(pattern, parts));
+  if (!route) return showMessage("Not found", emptyMessage("This page does not exist"));
   try {
-    const view = await found[1]();
-    await view.view(...parts.filter((_, place) => found[0][place] === "*"));
+    const view = await route[1]();
+    await view.view(...parts.filter((_, index) => route[0][index] === "*"));
   } catch (error) {
-    if (error.status === 404) missed("Not found", absent(parts, error));
-    else missed("Not loaded", failure(error));
+    if (error.status === 404) showMessage("Not found", missingMessage(parts, error));
+    else showMessage("Cannot load this page", errorMessage(error));
     if (error.status === undefined) console.error(error);
   }
   return null;
 }
 
-// In the words of who followed a link: the API's are of labels and namespaces.
-function absent([view, id, , base], error) {
-  const noun = { runs: "run", test: "test", errors: "error" }[view];
-  const named = [view === "test" ? asked("nodeid") : id, base].filter(Boolean);
-  // It is there, but no longer what its tests took; a test may be called so too.
-  if (!noun || /^(?:no|this) profile /.test(error.message)) return failure(error);
-  return nothing(
-    `No such ${noun}: ${named.join(", or ")}`,
-    `It has expired, was never recorded here${view === "test" ? ", or is of another suite" : ""}.`,
+// The API's messages mention labels and namespaces, which the user of a link does not know.
+function missingMessage([view, id, , base], error) {
+  const noun = { runs: "Run", test: "Test", errors: "Error" }[view];
+  const names = [view === "test" ? queryValue("nodeid") : id, base].filter(Boolean);
+  // The run exists, but its profile has expired. The name of a test may also contain "profile".
+  if (!noun || /^(?:no|this) profile /.test(error.message)) return errorMessage(error);
+  return emptyMessage(
+    `${noun} not found: ${names.join(" or ")}`,
+    `It has expired or was never recorded on this server${view === "test" ? ", or it belongs to another suite" : ""}.`,
   );
 }
 
-function missed(title, words) {
-  show({ title, content: [head(title), words] });
+function showMessage(title, message) {
+  showPage({ title, content: [pageHeader(title), message] });
 }
 
-function fits(shape, parts) {
-  return shape.length === parts.length && shape.every((part, place) => part === "*" || part === parts[place]);
+function matchesPath(pattern, parts) {
+  return pattern.length === parts.length && pattern.every((part, index) => part === "*" || part === parts[index]);
 }
 
-/** Mark the view one is in; a run belongs to the overview, a test to the tests. */
-function mark(first) {
+/** Highlight the current view in the navigation: runs belong to the overview, a test to the list of tests. */
+function markCurrentView(first) {
   const view = { runs: "", test: "tests" }[first] ?? first;
   const link = document.querySelector(`.top nav a[data-view="${CSS.escape(view)}"]`);
   link?.setAttribute("aria-current", "page");
-  // Where the views do not fit side by side, the one that is looked at is seen.
+  // On a narrow screen the navigation scrolls sideways.
   link?.scrollIntoView({ block: "nearest", inline: "nearest" });
 }
 
-scheme();
-keys();
-resume();
-start();
+initColorScheme();
+
+initKeyboard();
+
+restoreScroll();
+
+showView();

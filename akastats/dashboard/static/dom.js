@@ -1,41 +1,45 @@
-/** Elements from data. Text goes in as text, made visible; nothing here takes HTML. */
+/** Create HTML and SVG elements. Text is inserted as text nodes, with unprintable characters escaped; never as HTML. */
 
-import { visible } from "./visible.js";
+import { escapeUnprintable } from "./unprintable.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** Return an HTML element: `on` holds listeners, `vars` CSS variables, all else attributes; null leaves one out. */
+/**
+ * Return an HTML element.
+ *
+ * `on` holds event listeners and `vars` CSS variables; all other names are attributes. Null and false values are omitted.
+ */
 export function el(tag, attributes = {}, ...children) {
-  return filled(document.createElement(tag), attributes, children);
+  return build(document.createElement(tag), attributes, children);
 }
 
-/** Return an SVG element. */
+/** Return an SVG element; the arguments are those of `el`. */
 export function svg(tag, attributes = {}, ...children) {
-  return filled(document.createElementNS(SVG, tag), attributes, children);
+  return build(document.createElementNS(SVG, tag), attributes, children);
 }
 
-/** Replace what `element` holds. */
-export function fill(element, ...children) {
-  element.replaceChildren(...nodes(children));
+/** Replace the content of `element`, and return the element. */
+export function setContent(element, ...children) {
+  element.replaceChildren(...toNodes(children));
   return element;
 }
 
-function filled(element, { on = {}, vars = {}, ...attributes }, children) {
-  for (const [name, value] of Object.entries(attributes)) put(element, name, value);
+function build(element, { on = {}, vars = {}, ...attributes }, children) {
+  for (const [name, value] of Object.entries(attributes)) setAttribute(element, name, value);
   for (const [name, listener] of Object.entries(on)) element.addEventListener(name, listener);
   for (const [name, value] of Object.entries(vars)) element.style.setProperty(name, value);
-  element.append(...nodes(children));
+  element.append(...toNodes(children));
   return element;
 }
 
-function put(element, name, value) {
+function setAttribute(element, name, value) {
   if (value === null || value === undefined || value === false) return;
-  element.setAttribute(name, value === true ? "" : visible(value));
+  element.setAttribute(name, value === true ? "" : escapeUnprintable(value));
 }
 
-function nodes(children) {
+function toNodes(children) {
   return children
     .flat(Infinity)
     .filter((child) => child !== null && child !== undefined && child !== false)
-    .map((child) => (child instanceof Node ? child : document.createTextNode(visible(child))));
+    .map((child) => (child instanceof Node ? child : document.createTextNode(escapeUnprintable(child))));
 }

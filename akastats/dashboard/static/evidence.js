@@ -1,62 +1,67 @@
-/** Why a test is called flaky or broken: the runs that say so, and what its failures have in common. */
+/** Evidence for a test's state: the runs that failed, and what these failures have in common. */
 
 import { el } from "./dom.js";
-import { counted, lastDay } from "./format.js";
-import { facts } from "./parts.js";
-import { runById, testLink } from "./words.js";
+import { formatLastDay, pluralize } from "./format.js";
+import { definitionList } from "./layout.js";
+import { runLinkById, testLink } from "./links.js";
 
-const SHOWN_RUNS = 5;
+const MAX_RUNS = 5;
 
-/** Return what is said of a run in which far more failed than usual. */
-export function outage() {
+/** Return a note for a run that is excluded because of a suspected outage. */
+export function outageNote() {
   return el(
     "p",
     { class: "note" },
-    "Far more failed in this run than usual: it is no evidence against a test, and was left out.",
+    "Unusually many tests failed in this run (possible outage). It is not counted as evidence of flakiness.",
   );
 }
 
-/** Return what speaks for a test's state: runs, workers, what ran before it, and what fails together with it. */
-export function evidence(test, together = []) {
+/** Return the evidence for a test's state; `together` are the node ids of tests that fail in the same runs. */
+export function evidenceList(test, together = []) {
   const { suite } = test;
   const others = together.filter((nodeid) => nodeid !== test.nodeid);
-  return facts([
-    ["Failed in", test.evidence.length ? runs(test.evidence) : null],
-    [`On workers, of ${counted(attempts(test.workers), "attempt")} in runs with several`, workers(test.workers)],
-    ["Where it failed, right before ran", test.after.length ? before(test) : null],
-    ["Fails together with", others.length ? items(others.map((nodeid) => testLink(nodeid, suite))) : null],
-    ["Probability of being flaky", test.state === "broken" ? null : `${Math.round(test.probability * 100)} %`],
+  return definitionList([
+    ["Failed in", test.evidence.length ? runList(test.evidence) : null],
     [
-      "In quarantine",
-      test.quarantine && `until ${lastDay(test.quarantine.until)}: ${test.quarantine.reason}`,
+      `Workers (${pluralize(attemptCount(test.workers), "attempt")} in runs with several workers)`,
+      workerList(test.workers),
     ],
+    ["Test before a failed attempt", test.after.length ? precedingTests(test) : null],
+    [
+      "Fails in the same runs as",
+      others.length ? bulletList(others.map((nodeid) => testLink(nodeid, suite))) : null,
+    ],
+    ["Probability of being flaky", test.state === "broken" ? null : `${Math.round(test.probability * 100)} %`],
+    ["Quarantined", test.quarantine && `until ${formatLastDay(test.quarantine.until)}: ${test.quarantine.reason}`],
   ]);
 }
 
-function runs(ids) {
-  const more = ids.length - SHOWN_RUNS;
-  return items([...ids.slice(0, SHOWN_RUNS).map(runById), more > 0 && `${more} more`].filter(Boolean));
+function runList(ids) {
+  const more = ids.length - MAX_RUNS;
+  return bulletList([...ids.slice(0, MAX_RUNS).map(runLinkById), more > 0 && `${more} more`].filter(Boolean));
 }
 
-function attempts(found) {
-  return found.reduce((sum, one) => sum + one.attempts, 0);
+function attemptCount(workers) {
+  return workers.reduce((sum, each) => sum + each.attempts, 0);
 }
 
-function workers(found) {
-  if (!found.length) return null;
-  const failing = found.filter((one) => one.failed);
-  const rest = found.length - failing.length;
-  const words = failing.map(
-    ({ worker, failed, attempts }) => `${worker || "no worker"}: ${failed} of ${counted(attempts, "attempt")}`,
+function workerList(workers) {
+  if (!workers.length) return null;
+  const failing = workers.filter((each) => each.failed);
+  const others = workers.length - failing.length;
+  const lines = failing.map(
+    ({ worker, failed, attempts }) => `${worker || "no worker"}: ${failed} of ${pluralize(attempts, "attempt")}`,
   );
-  return items([...words, rest > 0 && `never on ${counted(rest, "other")}`].filter(Boolean));
+  return bulletList(
+    [...lines, others > 0 && `no failures on ${pluralize(others, "other worker")}`].filter(Boolean),
+  );
 }
 
-function before({ after, suite }) {
-  return items(after.map(({ nodeid, count }) => [testLink(nodeid, suite), ` ${counted(count, "time")}`]));
+function precedingTests({ after, suite }) {
+  return bulletList(after.map(({ nodeid, count }) => [testLink(nodeid, suite), ` ${pluralize(count, "time")}`]));
 }
 
-function items(contents) {
+function bulletList(contents) {
   return el(
     "ul",
     {},

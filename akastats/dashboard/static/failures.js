@@ -1,50 +1,51 @@
-/** Failures grouped by fingerprint: what was raised, where, how many tests it hit, its traceback. */
+/** Failures of a run or test, grouped by fingerprint, with tests and traceback. */
 
-import { contexts } from "./api.js";
+import { fetchContexts } from "./api.js";
 import { el } from "./dom.js";
-import { counted } from "./format.js";
-import { labelTag, labelTags } from "./judged.js";
-import { later } from "./parts.js";
-import { to } from "./place.js";
+import { labelTag, labelTags } from "./failure-labels.js";
+import { ageElement } from "./fields.js";
+import { pluralize } from "./format.js";
+import { nodeIdText, testLink } from "./links.js";
+import { whenLoaded } from "./messages.js";
 import { traceback } from "./traceback.js";
-import { age, nodeName, testLink } from "./words.js";
+import { viewUrl } from "./urls.js";
 
-const OPEN = 3;
-const SHOWN_TESTS = 8;
+const OPEN_GROUPS = 3;
+const FIRST_TESTS = 8;
 
 /**
- * Return the groups of a run, each foldable, the first few open; with `nodeid` those of this one test.
+ * Return the failure groups of a run; with `nodeid`, those of one test. The first few are expanded.
  *
- * `judged` are the run's failures as its verdicts label them.
+ * `verdicts` are the labelled failures of the run's verdicts.
  */
-export function failures(groups, suite, { nodeid = null, judged = [] } = {}) {
+export function failureGroups(groups, suite, { nodeid = null, verdicts = [] } = {}) {
   const ids = groups.map((group) => group.error_id).filter(Boolean);
-  const texts = contexts(ids);
-  const labels = new Map(judged.map((one) => [one.nodeid, one]));
+  const texts = fetchContexts(ids);
+  const labels = new Map(verdicts.map((verdict) => [verdict.nodeid, verdict]));
   return el(
     "div",
     { class: "failures" },
-    groups.map((group, place) => one(group, { suite, nodeid, texts, labels }, place < OPEN)),
+    groups.map((group, index) => failureGroup(group, { suite, nodeid, texts, labels }, index < OPEN_GROUPS)),
   );
 }
 
-function one(group, { suite, nodeid, texts, labels }, isOpen) {
+function failureGroup(group, { suite, nodeid, texts, labels }, isOpen) {
   const body = el("div", { class: "body" });
-  // A traceback is drawn when it is first opened: a hundred of them at once would be felt.
+  // Render a traceback when it is first expanded: rendering a hundred of them at once is slow.
   const draw = () =>
     body.firstChild ??
     body.append(
-      hit(group, suite, nodeid, labels),
-      later(texts, (known) => text(group, known)),
+      affectedTests(group, suite, nodeid, labels),
+      whenLoaded(texts, (loaded) => tracebackOrNote(group, loaded)),
     );
-  const whole = el(
+  const details = el(
     "details",
-    { class: "failure", open: isOpen, on: { toggle: () => whole.open && draw() } },
+    { class: "failure", open: isOpen, on: { toggle: () => details.open && draw() } },
     summary(group, nodeid ? "time" : group.tests.some(isTest) ? "test" : "file", labels),
     body,
   );
   if (isOpen) draw();
-  return whole;
+  return details;
 }
 
 function summary(group, noun, labels) {
@@ -53,74 +54,75 @@ function summary(group, noun, labels) {
     {},
     el(
       "span",
-      { class: "what" },
-      el("b", {}, group.exception ?? "A failure whose traceback has expired"),
+      { class: "subject" },
+      el("b", {}, group.exception ?? "Failure with expired traceback"),
       group.message && el("span", { class: "message" }, firstLine(group.message)),
     ),
-    el("span", { class: "tally" }, news(group, labels), counted(group.count, noun)),
+    el("span", { class: "tally" }, groupLabels(group, labels), pluralize(group.count, noun)),
   );
 }
 
-// What was judged says more than that a failure was not seen before.
-function news(group, labels) {
-  const judged = group.tests.map((nodeid) => labels.get(nodeid)).filter((one) => one?.label);
-  if (judged.length) return labelTags(judged);
-  if (group.tests.some((nodeid) => labels.has(nodeid))) return el("span", { class: "quiet" }, "no history");
-  if (group.seen_before === false) return el("span", { class: "quiet" }, "not seen before");
+// A label from the verdicts is more precise than whether the failure was seen before.
+function groupLabels(group, labels) {
+  const verdicts = group.tests.map((nodeid) => labels.get(nodeid)).filter((verdict) => verdict?.label);
+  if (verdicts.length) return labelTags(verdicts);
+  if (group.tests.some((nodeid) => labels.has(nodeid))) return el("span", { class: "muted" }, "no history");
+  if (group.seen_before === false) return el("span", { class: "muted" }, "first occurrence");
   if (group.seen_before && group.first_seen)
-    return el("span", { class: "quiet" }, "since ", age(group.first_seen));
+    return el("span", { class: "muted" }, "first seen ", ageElement(group.first_seen));
   return null;
 }
 
-function hit({ tests, count, fingerprint }, suite, nodeid, labels) {
+function affectedTests({ tests, count, fingerprint }, suite, nodeid, labels) {
   return el(
     "div",
-    { class: "hit" },
-    nodeid === null && list(tests, suite, labels),
+    { class: "affected" },
+    nodeid === null && testList(tests, suite, labels),
     nodeid === null &&
       count > tests.length &&
-      el("p", { class: "note" }, `${count - tests.length} more are not listed`),
-    fingerprint && el("p", { class: "note" }, el("a", { href: to.error(fingerprint) }, "This failure over time")),
+      el("p", { class: "note" }, `${count - tests.length} more tests are not listed`),
+    fingerprint &&
+      el("p", { class: "note" }, el("a", { href: viewUrl.error(fingerprint) }, "History of this error")),
   );
 }
 
-function list(tests, suite, labels) {
-  const item = (nodeid) => el("li", {}, named(nodeid, suite), " ", labelled(labels.get(nodeid)));
-  const all = el("ul", { class: "tests" }, tests.slice(0, SHOWN_TESTS).map(item));
-  const rest = tests.slice(SHOWN_TESTS);
-  if (!rest.length) return all;
-  const open = () => (all.append(...rest.map(item)), more.remove());
-  const more = el("button", { class: "plain", on: { click: open } }, `${rest.length} more`);
-  return [all, more];
+function testList(tests, suite, labels) {
+  const item = (nodeid) => el("li", {}, testName(nodeid, suite), " ", failureLabel(labels.get(nodeid)));
+  const list = el("ul", { class: "tests" }, tests.slice(0, FIRST_TESTS).map(item));
+  const rest = tests.slice(FIRST_TESTS);
+  if (!rest.length) return list;
+  const expand = () => (list.append(...rest.map(item)), more.remove());
+  const more = el("button", { class: "plain", on: { click: expand } }, `${rest.length} more`);
+  return [list, more];
 }
 
-function named(nodeid, suite) {
-  return isTest(nodeid) ? testLink(nodeid, suite) : nodeName(nodeid);
+function testName(nodeid, suite) {
+  return isTest(nodeid) ? testLink(nodeid, suite) : nodeIdText(nodeid);
 }
 
-// A file that could not be collected is no test that one could look at.
+// A file that could not be collected has no page of its own.
 function isTest(nodeid) {
   return nodeid.includes("::");
 }
 
-function labelled(judged) {
-  return judged?.label ? labelTag(judged.label, judged.rate) : null;
+function failureLabel(verdict) {
+  return verdict?.label ? labelTag(verdict.label, verdict.rate) : null;
 }
 
-function text(group, known) {
-  const found = group.error_id && known[group.error_id];
-  return found
-    ? traceback(found)
+function tracebackOrNote(group, loaded) {
+  const text = group.error_id && loaded[group.error_id];
+  return text
+    ? traceback(text)
     : el(
         "p",
         { class: "note" },
         group.error_id
-          ? "Its traceback has expired, or this token may not read it."
-          : "Its traceback has expired.",
+          ? "The traceback has expired, or your token may not read it."
+          : "The traceback has expired.",
       );
 }
 
-/** Return a message's first line. */
+/** Return the first line of a message. */
 export function firstLine(message) {
   return message.split("\n", 1)[0];
 }

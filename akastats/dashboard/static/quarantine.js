@@ -1,143 +1,149 @@
-/** Quarantine: tests whose failures fail no run for a while; putting one in and taking it out. */
+/** Quarantine of tests: table, tag, dialog and release button. */
 
-import { list, send } from "./api.js";
-import { el, fill } from "./dom.js";
-import { ZONE, isoDay, lastDay } from "./format.js";
-import { ofSuite } from "./judged.js";
-import { later, nothing, section } from "./parts.js";
-import { api } from "./place.js";
+import { fetchPath, sendJson } from "./api.js";
+import { el, setContent } from "./dom.js";
+import { ageElement } from "./fields.js";
+import { formatLastDay, toIsoDate, ZONE } from "./format.js";
+import { section } from "./layout.js";
+import { nodeIdText, testLink } from "./links.js";
+import { emptyMessage, whenLoaded } from "./messages.js";
 import { filledTable } from "./table.js";
-import { age, nodeName, testLink } from "./words.js";
+import { apiUrl } from "./urls.js";
+import { pathForSuite } from "./verdict-filters.js";
 
 const DAY_S = 86_400;
-const USUAL_DAYS = 14;
-const MOST_DAYS = 90;
+const DEFAULT_DAYS = 14;
+const MAX_DAYS = 90;
+const EXPLANATION =
+  "The test still runs and is recorded. Its failures do not fail runs with --akastats-quarantine.";
 
-/** Return the list of what is in quarantine of a suite; `changed` is called when one was taken out, null: none can be. */
-export function quarantined(suite, changed) {
+/** Return the section of a suite's quarantined tests. `onChange` is called after a release; null hides the buttons. */
+export function quarantineSection(suite, onChange) {
   return section(
     "Quarantined",
-    { id: "quarantined", note: "their failures fail no run of pytest --akastats-quarantine" },
-    later(list(ofSuite("quarantine", suite)), ({ items }) => entries(items, changed)),
+    { id: "quarantined", note: "their failures do not fail runs with --akastats-quarantine" },
+    whenLoaded(fetchPath(pathForSuite("quarantine", suite)), ({ items }) => quarantineTable(items, onChange)),
   );
 }
 
-function entries(rows, changed) {
+function quarantineTable(rows, onChange) {
   return rows.length
-    ? filledTable({ caption: "Quarantined", columns: columns(changed), rows })
-    : nothing("Nothing is in quarantine", "What is there fails no run until its day has passed.");
+    ? filledTable({ caption: "Quarantined", columns: columns(onChange), rows })
+    : emptyMessage(
+        "No quarantined tests",
+        "The failures of a quarantined test do not fail a run until the given day has passed.",
+      );
 }
 
-function columns(changed) {
-  const told = [
+function columns(onChange) {
+  const shared = [
     { title: "Test", grow: true, cell: (entry) => testLink(entry.nodeid, entry.suite) },
-    { title: "Until", cell: (entry) => el("time", {}, lastDay(entry.until)) },
+    { title: "Until", cell: (entry) => el("time", {}, formatLastDay(entry.until)) },
     { title: "Reason", cell: (entry) => el("span", { class: "reason" }, entry.reason) },
     { title: "By", wide: true, cell: (entry) => entry.by },
-    { title: "Since", number: true, wide: true, cell: (entry) => age(entry.since) },
+    { title: "Since", number: true, wide: true, cell: (entry) => ageElement(entry.since) },
   ];
-  return changed ? [...told, { title: "", cell: (entry) => releasing(entry, changed) }] : told;
+  return onChange ? [...shared, { title: "", cell: (entry) => releaseButton(entry, onChange) }] : shared;
 }
 
-/** Return the button that takes a test out of quarantine. */
-export function releasing({ nodeid, suite }, changed) {
-  const told = el("span", { class: "bad", role: "status" });
+/** Return a button that releases a test from quarantine. */
+export function releaseButton({ nodeid, suite }, onChange) {
+  const status = el("span", { class: "bad", role: "status" });
   const remove = async () => {
     try {
-      await send("DELETE", api.quarantine(nodeid, suite));
-      changed();
+      await sendJson("DELETE", apiUrl.quarantine(nodeid, suite));
+      onChange();
     } catch (error) {
-      fill(told, ` ${error.message}`);
+      setContent(status, ` ${error.message}`);
     }
   };
   return [
     el("button", { class: "plain", "aria-label": `Release ${nodeid}`, on: { click: remove } }, "Release"),
-    told,
+    status,
   ];
 }
 
-/** Return the tag of a test in quarantine. */
-export function held({ until, reason }) {
-  return el("span", { class: "tag held", title: reason }, `quarantined until ${lastDay(until)}`);
+/** Return the tag of a quarantined test. */
+export function quarantineTag({ until, reason }) {
+  return el("span", { class: "tag quarantined", title: reason }, `quarantined until ${formatLastDay(until)}`);
 }
 
-/** Return the button that asks until when and why a test goes into quarantine. */
-export function quarantining(test, changed) {
-  return el("button", { class: "button", on: { click: () => ask(test, changed) } }, "Quarantine…");
+/** Return a button that opens the quarantine dialog. */
+export function quarantineButton(test, onChange) {
+  return el(
+    "button",
+    { class: "button", on: { click: () => openQuarantineDialog(test, onChange) } },
+    "Quarantine…",
+  );
 }
 
-function ask({ nodeid, suite }, changed) {
-  const now = Date.now() / 1000;
-  const until = el("input", {
-    type: "date",
-    name: "until",
-    required: true,
-    min: isoDay(now),
-    max: isoDay(now + MOST_DAYS * DAY_S),
-  });
-  until.value = isoDay(now + USUAL_DAYS * DAY_S);
-  const reason = el("input", {
-    type: "text",
-    name: "reason",
-    required: true,
-    maxlength: 500,
-    autocomplete: "off",
-  });
-  const told = el("p", { class: "bad", role: "alert" });
-  const submit = el("button", { class: "button primary", type: "submit" }, "Quarantine");
-  const put = async (event) => {
+function openQuarantineDialog({ nodeid, suite }, onChange) {
+  const [until, reason, submit] = [dateField(), reasonField(), submitButton()];
+  const status = el("p", { class: "bad", role: "alert" });
+  const save = async (event) => {
     event.preventDefault();
     submit.disabled = true;
     try {
-      const body = { until: endOf(until.value), reason: reason.value };
-      await send("PUT", api.quarantine(nodeid, suite, submit.dataset.force), body);
+      const body = { until: endOfDay(until.value), reason: reason.value };
+      await sendJson("PUT", apiUrl.quarantine(nodeid, suite, submit.dataset.force), body);
       dialog.close();
-      changed();
+      onChange();
     } catch (error) {
-      fill(told, error.message);
-      // Refused by a rule: whoever has read why may insist.
-      if (error.status === 409) insist(submit);
+      setContent(status, error.message);
+      // A conflict with a rule (409): the user has read the reason and may force it.
+      if (error.status === 409) offerForce(submit);
     } finally {
       submit.disabled = false;
     }
   };
-  const form = el(
-    "form",
-    { class: "asking", on: { submit: put } },
+  const cancel = el("button", { class: "button", type: "button", on: { click: () => dialog.close() } }, "Cancel");
+  const dialog = quarantineDialog(nodeid, [
     el("label", {}, "Until the end of", until),
     el("label", {}, "Reason", reason),
-    told,
-    el(
-      "div",
-      { class: "bar" },
-      submit,
-      el("button", { class: "button", type: "button", on: { click: () => dialog.close() } }, "Cancel"),
-    ),
-  );
-  const dialog = el(
-    "dialog",
-    { "aria-label": "Quarantine", on: { close: () => dialog.remove() } },
-    el("h2", {}, "Quarantine"),
-    el("p", {}, nodeName(nodeid)),
-    el(
-      "p",
-      { class: "note" },
-      "It runs and is recorded as before. Where it fails, a run with --akastats-quarantine does not.",
-    ),
-    form,
-  );
+    status,
+    el("div", { class: "bar" }, submit, cancel),
+  ]);
+  dialog.querySelector("form").addEventListener("submit", save);
   document.body.append(dialog);
   dialog.showModal();
   reason.focus();
 }
 
-function insist(submit) {
-  submit.dataset.force = "true";
-  fill(submit, "Quarantine all the same");
+function quarantineDialog(nodeid, fields) {
+  const dialog = el(
+    "dialog",
+    { "aria-label": "Quarantine", on: { close: () => dialog.remove() } },
+    el("h2", {}, "Quarantine"),
+    el("p", {}, nodeIdText(nodeid)),
+    el("p", { class: "note" }, EXPLANATION),
+    el("form", { class: "quarantine-form" }, fields),
+  );
+  return dialog;
 }
 
-// The service knows the end of a day in its configured zone, the browser that in its own.
-function endOf(day) {
+function dateField() {
+  const now = Date.now() / 1000;
+  const range = { min: toIsoDate(now), max: toIsoDate(now + MAX_DAYS * DAY_S) };
+  const field = el("input", { type: "date", name: "until", required: true, ...range });
+  field.value = toIsoDate(now + DEFAULT_DAYS * DAY_S);
+  return field;
+}
+
+function reasonField() {
+  return el("input", { type: "text", name: "reason", required: true, maxlength: 500, autocomplete: "off" });
+}
+
+function submitButton() {
+  return el("button", { class: "button primary", type: "submit" }, "Quarantine");
+}
+
+function offerForce(submit) {
+  submit.dataset.force = "true";
+  setContent(submit, "Quarantine anyway");
+}
+
+// With a configured zone the server computes the end of the day; without one the browser's zone counts.
+function endOfDay(day) {
   if (ZONE) return day;
   const [year, month, date] = day.split("-").map(Number);
   return new Date(year, month - 1, date + 1).getTime() / 1000;

@@ -1,111 +1,119 @@
-/** Tables: columns in, rows in, a table that scrolls inside its own frame. */
+/** Tables that scroll inside their own frame. */
 
-import { el, fill } from "./dom.js";
+import { el, setContent } from "./dom.js";
 
 /**
- * Return `{frame, add, update, clear}`: an empty table and how it is filled.
+ * Create an empty table and return `{frame, add(rows), update(row), clear()}`.
  *
- * A column is `{title, cell(row), number, wide, sort, grow}`: `wide` ones go on a phone, `widest` on a laptop, `sort` is the API's word,
- * `hint` explains the title. `key(row)` names a row for `update(row)`, which draws it again. `sort` is the order in force (`-p95`), `onSort` is told the next one. `below(row)` returns what
- * unfolds under a row, drawn when it first does, or null.
+ * A column is `{title, cell(row), number, wide, widest, sort, grow, hint}`. `wide` columns are hidden on a phone, `widest`
+ * on a laptop; `sort` is the API's sort key and `hint` the tooltip of the title.
+ * `key(row)` identifies a row for `update`. `sort` is the current order (`-p95`); `onSort` receives the next one.
+ * `below(row)` returns the details of a row, created when they are first opened.
  */
-export function table({ caption, columns, sort = "", onSort = null, below = null, key = null }) {
-  const lines = new Map();
-  const put = (row, [top, ...rest]) => {
-    if (key) lines.set(key(row), top);
+export function createTable({ caption, columns, sort = "", onSort = null, below = null, key = null }) {
+  const elements = new Map();
+  const register = (row, [top, ...rest]) => {
+    if (key) elements.set(key(row), top);
     return [top, ...rest];
   };
   const body = el("tbody");
   const head = el(
     "tr",
     {},
-    columns.map((column) => heading(column, sort, onSort)),
+    columns.map((column) => headingCell(column, sort, onSort)),
   );
-  const whole = el("table", {}, el("caption", { class: "unseen" }, caption), el("thead", {}, head), body);
+  const element = el(
+    "table",
+    {},
+    el("caption", { class: "visually-hidden" }, caption),
+    el("thead", {}, head),
+    body,
+  );
   return {
-    frame: el("div", { class: "frame", tabindex: "0", role: "region", "aria-label": caption }, whole),
-    add: (rows) => body.append(...rows.flatMap((row) => put(row, folded(columns, row, below)))),
-    update: (row) => lines.has(key(row)) && lines.get(key(row)).replaceWith(...put(row, [line(columns, row)])),
+    frame: el("div", { class: "frame", tabindex: "0", role: "region", "aria-label": caption }, element),
+    add: (rows) => body.append(...rows.flatMap((row) => register(row, rowWithDetails(columns, row, below)))),
+    update: (row) =>
+      elements.has(key(row)) && elements.get(key(row)).replaceWith(...register(row, [rowElement(columns, row)])),
     clear: () => body.replaceChildren(),
   };
 }
 
-/** Return a table that is filled once. */
+/** Return the frame of a table with `rows`. */
 export function filledTable({ rows, ...options }) {
-  const made = table(options);
-  made.add(rows);
-  return made.frame;
+  const table = createTable(options);
+  table.add(rows);
+  return table.frame;
 }
 
-/** Return a table that shows its first rows, and all of them when asked. */
-export function foldedTable({ rows, few = 15, ...options }) {
-  const place = el("div", {}, filledTable({ rows: rows.slice(0, few), ...options }));
-  if (rows.length <= few) return place;
-  const all = () => fill(place, filledTable({ rows, ...options }));
-  place.append(el("button", { class: "plain", on: { click: all } }, `All ${rows.length}`));
-  return place;
+/** Return a table of the first rows, with a button that shows all. */
+export function expandableTable({ rows, firstRows = 15, ...options }) {
+  const container = el("div", {}, filledTable({ rows: rows.slice(0, firstRows), ...options }));
+  if (rows.length <= firstRows) return container;
+  const expand = () => setContent(container, filledTable({ rows, ...options }));
+  container.append(el("button", { class: "plain", on: { click: expand } }, `All ${rows.length}`));
+  return container;
 }
 
-function line(columns, row) {
+function rowElement(columns, row) {
   return el(
     "tr",
     {},
     columns.map((column) =>
-      el("td", { class: kind(column), "data-title": column.title || null }, column.cell(row) ?? ""),
+      el("td", { class: cellClass(column), "data-title": column.title || null }, column.cell(row) ?? ""),
     ),
   );
 }
 
-function folded(columns, row, below) {
-  const top = line(columns, row);
+function rowWithDetails(columns, row, below) {
+  const top = rowElement(columns, row);
   if (!below) return [top];
   const cell = el("td", { class: "grow", colspan: columns.length });
-  const rest = el("tr", { class: "below", hidden: true }, cell);
-  const open = () => {
-    if (!cell.firstChild) fill(cell, below(row));
-    rest.hidden = !rest.hidden;
-    button.setAttribute("aria-expanded", String(!rest.hidden));
+  const details = el("tr", { class: "details-row", hidden: true }, cell);
+  const toggle = () => {
+    if (!cell.firstChild) setContent(cell, below(row));
+    details.hidden = !details.hidden;
+    button.setAttribute("aria-expanded", String(!details.hidden));
   };
   const button = el(
     "button",
-    { class: "fold", "aria-expanded": "false", "aria-label": "Details", on: { click: open } },
+    { class: "expand", "aria-expanded": "false", "aria-label": "Details", on: { click: toggle } },
     el("span", { "aria-hidden": "true" }),
   );
   top.firstChild.prepend(button);
-  return [top, rest];
+  return [top, details];
 }
 
-function kind({ number, wide, widest, grow }) {
+function cellClass({ number, wide, widest, grow }) {
   return (
     [number && "number", wide && "wide", widest && "widest", grow && "grow"].filter(Boolean).join(" ") || null
   );
 }
 
-function heading(column, sort, onSort) {
+function headingCell(column, sort, onSort) {
   const { title, hint } = column;
-  if (!column.sort || !onSort) return el("th", { scope: "col", class: kind(column), title: hint }, title);
-  const order = direction(column.sort, sort);
+  if (!column.sort || !onSort) return el("th", { scope: "col", class: cellClass(column), title: hint }, title);
+  const order = sortDirection(column.sort, sort);
   const button = el(
     "button",
-    { class: "sort", title: hint, on: { click: () => onSort(following(column, sort)) } },
+    { class: "sort", title: hint, on: { click: () => onSort(nextSort(column, sort)) } },
     title,
-    mark(order),
+    sortMark(order),
   );
-  return el("th", { scope: "col", class: kind(column), "aria-sort": order ?? "none" }, button);
+  return el("th", { scope: "col", class: cellClass(column), "aria-sort": order ?? "none" }, button);
 }
 
-function direction(name, sort) {
+function sortDirection(name, sort) {
   if (sort === name) return "ascending";
   return sort === `-${name}` ? "descending" : null;
 }
 
-// Numbers interest from the top, names from the start.
-function following({ sort: name, number }, sort) {
+// Numbers are first sorted descending, names ascending.
+function nextSort({ sort: name, number }, sort) {
   const first = number ? `-${name}` : name;
   const second = number ? name : `-${name}`;
   return sort === first ? second : first;
 }
 
-function mark(order) {
+function sortMark(order) {
   return el("span", { class: "order", "aria-hidden": "true" }, { ascending: "↑", descending: "↓" }[order] ?? "");
 }

@@ -1,0 +1,33 @@
+/** Labels of stats: display names, formats and summaries. */
+
+import { fetchJson } from "./api.js";
+import { el } from "./dom.js";
+import { formatDuration, formatNumber } from "./format.js";
+import { apiUrl } from "./urls.js";
+
+const DURATION_LABEL = /^(?:test|fixture|collect)(?:@[\w.-]+)?::|^run(?:@[\w.-]+)?::(?:duration|collect)$/;
+const ROOT_FIXTURE = /^fixture(?:@([\w.-]+))?::::(.+)$/s;
+
+/** Return the parts of a label's display name: the name of a plugin's fixture without its empty path, then tags. */
+export function labelParts(label) {
+  const [, suite, name] = ROOT_FIXTURE.exec(label) ?? [];
+  return name ? [name, "fixture", suite].filter(Boolean) : [label];
+}
+
+export function labelName(label) {
+  const [name, ...tags] = labelParts(label);
+  return [name, tags.map((tag) => [" ", el("span", { class: "tag" }, tag)])];
+}
+
+export function fetchSummaries(labels) {
+  return fetchJson(apiUrl.path("stats"), {
+    method: "POST",
+    body: JSON.stringify(labels),
+    headers: { "Content-Type": "application/json" },
+  });
+}
+
+// Labels of the plugin are durations in seconds; other labels are plain numbers.
+export function formatterOf(label) {
+  return DURATION_LABEL.test(label) ? formatDuration : formatNumber;
+}
