@@ -232,13 +232,13 @@ def _moved_aside(used: Target) -> list[str]:
     return damaged + [
         f"a history was copied before the clock went ahead: "
         f"if that clock was wrong, `akastats merge {path}` adds its runs"
-        for path in clock_jumps.copies(home)
+        for path in clock_jumps.list_copies(home)
     ]
 
 
 def _look_for_binaries(chosen: Target, report: Report) -> None:
     try:
-        for found in binary.candidates(os.environ):
+        for found in binary.find_candidates(os.environ):
             report.binaries.append(f"{found.path} ({'.'.join(map(str, found.version))})")
     except AkastatsError as error:
         # Who has a server of their own needs no program.

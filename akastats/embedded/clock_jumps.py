@@ -1,7 +1,7 @@
-"""Copy the data before a server with a clock far ahead expires it: the server's clock is the machine's.
+"""Copy the data before a server whose clock is far ahead expires it: the server uses the machine's clock.
 
-The clock at the last use is recorded beside the data. A legitimate pause looks like a clock that went ahead, so
-the only reaction is a copy. Whether the clock was wrong is known when it goes back.
+The clock at the last use is recorded beside the data. A long pause looks the same as a clock that went ahead, so
+the only reaction is a copy. The clock was wrong if it goes back later.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ RECORD = "last-clock"
 PREFIX = "before-clock-jump-"
 
 _DAY_S = 86_400.0
-# Labels expire 14 days after their last push: a smaller jump loses less than half of them.
+# Labels expire 14 days after their last push; a smaller jump loses less than half of them.
 AHEAD_S = 7 * _DAY_S
 BACK_S = _DAY_S
-# A longer jump than a pause in ordinary work. Its copy is never replaced: later data may be expired.
+# A jump longer than a pause in ordinary work. Its copy is never replaced, because later data may have expired.
 PAUSE_S = 60 * _DAY_S
 KEEP_S = 30 * _DAY_S
-# The first state of good data, and the one before the latest jump.
+# The first copy of intact data, and the one before the latest jump.
 _MOST_COPIES = 2
-# 2026-01-01 and 9999-12-31. This code did not exist before; a machine without a battery starts in 1970.
+# 2026-01-01 and 9999-12-31. Earlier times are wrong: a machine without a battery starts in 1970.
 _EARLIEST, _LATEST = 1_767_225_600.0, 253_402_214_400.0
 _STAMP = "%Y%m%dT%H%M%SZ"
 
-# Tests that freeze time replace `time.time` only; the server reads the system's clock.
+# Tests that freeze time replace only `time.time`; the server uses the system's clock.
 _system_clock = time.clock_gettime
 
 
@@ -40,7 +40,8 @@ _system_clock = time.clock_gettime
 class Clock:
     """The clock at the last use of the data.
 
-    `last` is in seconds since 1970; `steady_s` is how long the clock has been without a jump, in seconds.
+    last: seconds since 1970.
+    steady_s: seconds for which the clock has been without a jump.
     """
 
     last: float
@@ -49,9 +50,10 @@ class Clock:
 
 @dataclass(frozen=True)
 class Decision:
-    """What to do before a server starts over data.
+    """Reaction to the clock before a server starts.
 
-    `clock` is to be recorded, `None` for one that is certainly wrong; `is_ahead` and `is_back` name a jump.
+    clock: the clock to record; `None` if it is certainly wrong.
+    is_ahead, is_back: whether it jumped ahead or back since the last use.
     """
 
     clock: Clock | None
@@ -60,26 +62,26 @@ class Decision:
 
     @property
     def is_trusted(self) -> bool:
-        """Whether the clock has been steady for so long that no copy is needed any more."""
+        """Whether the clock has been steady long enough to remove the copies."""
         return self.clock is not None and self.clock.steady_s >= KEEP_S
 
 
-def decide(known: Clock | None, now: float) -> Decision:
-    """Compare the clock `now` with the one at the last use, `None` if that is unknown."""
+def decide(previous: Clock | None, now: float) -> Decision:
+    """Compare the clock `now` with the one at the last use, which is `None` if unknown."""
     if not _EARLIEST <= now <= _LATEST:
         return Decision(None)
-    if known is None:
+    if previous is None:
         return Decision(Clock(now))
-    ahead = now - known.last
+    ahead = now - previous.last
     if ahead > AHEAD_S or -ahead > BACK_S:
         return Decision(Clock(now), is_ahead=ahead > 0, is_back=ahead < 0)
-    return Decision(Clock(now, known.steady_s + max(ahead, 0.0)))
+    return Decision(Clock(now, previous.steady_s + max(ahead, 0.0)))
 
 
-def superseded(copies: Sequence[str]) -> str | None:
-    """Return the copy that a new one replaces: empty for none, `None` if no new one may be made.
+def find_replaced(copies: Sequence[str]) -> str | None:
+    """Return the copy that a new one replaces: empty if there is room, `None` if no new one may be created.
 
-    `copies` are names, the oldest first. The oldest always stays, and so does one made before a long jump.
+    `copies` are names, oldest first. The oldest copy is never replaced, nor is one from before a long jump.
     """
     if len(copies) < _MOST_COPIES:
         return ""
@@ -94,19 +96,19 @@ def _is_long(name: str) -> bool:
         return True
 
 
-def name_of(last: float, now: float) -> str:
-    """Return the name of a copy: the clock at the last use, and the one that follows (both UTC)."""
+def make_copy_name(last: float, now: float) -> str:
+    """Return the name of a copy, from the clock at the last use and the present one (both UTC)."""
     start, end = (time.strftime(_STAMP, time.gmtime(moment)) for moment in (last, now))
     return f"{PREFIX}{start}-to-{end}"
 
 
-def system_clock() -> float:
-    """Return the system's clock in seconds since 1970, also where tests freeze `time.time`."""
+def read_system_clock() -> float:
+    """Return the system's clock in seconds since 1970, even if tests freeze `time.time`."""
     return _system_clock(time.CLOCK_REALTIME)
 
 
-def copies(home: Path) -> list[Path]:
-    """Return the copies in `home`, the oldest first; empty if it cannot be read."""
+def list_copies(home: Path) -> list[Path]:
+    """Return the copies in `home`, oldest first; empty if it cannot be read."""
     try:
         return sorted(home.glob(f"{PREFIX}*"))
     except OSError:
@@ -114,34 +116,34 @@ def copies(home: Path) -> list[Path]:
 
 
 def protect(home: Path, now: float) -> str:
-    """Copy the data in `home` if the clock went far ahead since its last use; return a notice or an empty text.
+    """Copy the data in `home` if the clock jumped far ahead since its last use; return a notice or an empty text.
 
-    Needs that no server is running there. Old copies are removed once the clock has been steady for 30 days.
+    No server may be running there. Removes old copies once the clock has been steady for 30 days.
     """
-    known = _read(home) or _by_files(home)
-    decision = decide(known, now)
+    previous = _read(home) or _by_files(home)
+    decision = decide(previous, now)
     notice = ""
-    if known is not None and decision.is_ahead:
-        notice = _copy(home, known.last, now)
-    elif known is not None and decision.is_back:
-        notice = _advice(home, known.last - now)
+    if previous is not None and decision.is_ahead:
+        notice = _copy(home, previous.last, now)
+    elif previous is not None and decision.is_back:
+        notice = _advice(home, previous.last - now)
     elif decision.is_trusted:
-        for copy in copies(home):
+        for copy in list_copies(home):
             shutil.rmtree(copy, ignore_errors=True)
     _write(home, decision.clock)
     return notice
 
 
 def record(home: Path, now: float) -> None:
-    """Record the clock of a server that serves the data in `home`."""
+    """Record the clock while a server serves the data in `home`."""
     _write(home, decide(_read(home), now).clock)
 
 
 def _advice(home: Path, ahead_s: float) -> str:
-    found = copies(home)
-    if not found:
+    copies = list_copies(home)
+    if not copies:
         return ""
-    command = " ".join(["akastats merge", *map(str, found)])
+    command = " ".join(["akastats merge", *map(str, copies)])
     return (
         f"The clock was {ahead_s / _DAY_S:.0f} days ahead at the last use, so statistics may have expired. "
         f"Do: {command}, which adds the runs from before."
@@ -150,10 +152,10 @@ def _advice(home: Path, ahead_s: float) -> str:
 
 def _copy(home: Path, last: float, now: float) -> str:
     days = f"{(now - last) / _DAY_S:.0f} days"
-    replaced = superseded([copy.name for copy in copies(home)])
+    replaced = find_replaced([copy.name for copy in list_copies(home)])
     if replaced is None:
         return ""
-    copy = home / name_of(last, now)
+    copy = home / make_copy_name(last, now)
     try:
         _make_copy(home, copy)
     except OSError as error:
@@ -171,12 +173,12 @@ def _copy(home: Path, last: float, now: float) -> str:
 
 
 def _make_copy(home: Path, copy: Path) -> None:
-    """Copy the data, visible under its name once it is complete. Files are appended to, so links do not do."""
+    """Copy the data; the copy appears when it is complete. Links do not suffice, because files are appended to."""
     draft = home / "copy-in-progress"
     shutil.rmtree(draft, ignore_errors=True)
     try:
         draft.mkdir(mode=0o700)
-        for data in (append_only.parts(home), home / append_only.SINGLE, home / formats.RECORD):
+        for data in (append_only.get_parts_directory(home), home / append_only.SINGLE, home / formats.RECORD):
             if data.is_dir():
                 shutil.copytree(data, draft / data.name)
             elif data.exists():
@@ -187,9 +189,9 @@ def _make_copy(home: Path, copy: Path) -> None:
 
 
 def _by_files(home: Path) -> Clock | None:
-    """Return the time of the newest data file, for data that an earlier release wrote."""
+    """Return the time of the newest data file, for data of an earlier release."""
     try:
-        return Clock(max(file.stat().st_mtime for file in append_only.files(home)))
+        return Clock(max(file.stat().st_mtime for file in append_only.list_files(home)))
     except (OSError, ValueError):
         return None
 
@@ -199,7 +201,7 @@ def _read(home: Path) -> Clock | None:
         last, steady_s = map(float, (home / RECORD).read_text("utf-8", "replace").split())
     except (OSError, ValueError):
         return None
-    # A comparison with NaN is false as well.
+    # A comparison with NaN is also false.
     return Clock(last, steady_s) if _EARLIEST <= last <= _LATEST and 0 <= steady_s <= _LATEST else None
 
 
@@ -212,5 +214,5 @@ def _write(home: Path, clock: Clock | None) -> None:
         trust.create_private_file(draft, f"{clock.last:.0f} {clock.steady_s:.0f}\n".encode())
         draft.replace(home / RECORD)
     except OSError:
-        # A full disk: the next start compares with the record from before.
+        # A full disk: the next start compares with the previous record.
         return

@@ -1,7 +1,7 @@
-"""Check the files of an append-only log without a server: they may hold only data, and commands that write data.
+"""Check the files of an append-only log without a server: they may contain only data and commands that write data.
 
 A server executes each command of such a file when it starts: EVAL and FUNCTION run programs, REPLICAOF and MODULE
-bring in others' data and code. A snapshot may hold functions and data of modules.
+load data and code from elsewhere. A snapshot may contain functions and data of modules.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import mmap
 import re
 from pathlib import Path
 
-#: Commands that change data and nothing else, older and newer names; scripts arrive as what they changed.
+#: Commands that only change data, by older and newer names; the log contains the effects of scripts.
 COMMANDS = frozenset(
     b"""
     SELECT MULTI EXEC
@@ -42,17 +42,17 @@ _SCORES_AS_TEXT, _SCORES, _QUICK_LIST = 3, 5, 18
 
 
 class ForeignError(Exception):
-    """A file holds something that akastats does not write; the message describes it."""
+    """A file contains something that akastats does not write; the message describes it."""
 
 
 class DamageError(ForeignError):
-    """A file holds bytes that are not a command."""
+    """A file contains bytes that are not a command."""
 
 
-def objection(files: list[Path]) -> str:
-    """Return a description of content that no akastats server writes; empty if the files hold only data.
+def find_foreign_content(files: list[Path]) -> str:
+    """Return a description of content that no akastats server writes; empty if the files contain only data.
 
-    Raises `DamageError` where commands are followed by something that is none.
+    Raises `DamageError` if commands are followed by invalid bytes.
     """
     for file in files:
         try:
@@ -62,7 +62,7 @@ def objection(files: list[Path]) -> str:
         except ForeignError as error:
             return f"{file.name} holds {error}"
         except FileNotFoundError:
-            # The server reports a part that is missing.
+            # The server reports the missing part.
             continue
         except OSError as error:
             return f"{file.name} cannot be read ({error.strerror})"
@@ -78,10 +78,10 @@ def _check(file: Path) -> None:
 
 
 def check(content: bytes | mmap.mmap) -> None:
-    """Read a file of an append-only log: a snapshot, commands, or one behind the other.
+    """Check a file of an append-only log: a snapshot, commands, or a snapshot followed by commands.
 
-    Raises `ForeignError` for anything but data. A command that is cut short at the end is no concern: the server
-    leaves it out.
+    Raises `ForeignError` for anything but data. A truncated command at the end is accepted, because the server
+    ignores it.
     """
     magic = _MAGIC.match(content)
     try:
@@ -89,11 +89,11 @@ def check(content: bytes | mmap.mmap) -> None:
     except IndexError:
         if magic is None:
             raise
-        raise ForeignError("a snapshot that is cut short") from None
+        raise ForeignError("a truncated snapshot") from None
 
 
 def check_commands(content: bytes | mmap.mmap, at: int) -> None:
-    """Read the commands from the offset `at` (bytes); raises `ForeignError` for one that is not on the list."""
+    """Check the commands from the offset `at` (bytes); raise `ForeignError` for one that is not in the list."""
     size, head, bulk = len(content), _HEAD.match, _BULK.match
     while at < size:
         begin = head(content, at)
@@ -115,7 +115,7 @@ def check_commands(content: bytes | mmap.mmap, at: int) -> None:
 
 
 def _behind_annotation(content: bytes | mmap.mmap, at: int) -> int:
-    """Return the end offset of an annotation line; raises `ForeignError` if it is not an annotation."""
+    """Return the end offset of an annotation line; raise `ForeignError` if it is not an annotation."""
     if content[at : at + 1] == b"#":
         end = content.find(b"\n", at)
         return len(content) if end < 0 else end + 1
@@ -126,15 +126,15 @@ def _behind_annotation(content: bytes | mmap.mmap, at: int) -> int:
 def _must_be_cut_short(content: bytes | mmap.mmap, at: int) -> None:
     rest = content[at : at + 16]
     is_head = re.fullmatch(rb"[*$]\d{0,10}\r?", rest) and at + len(rest) == len(content)
-    # After a power cut a file may end in zeros.
+    # After a power failure a file may end in zeros.
     if rest and not is_head and content[at:].strip(b"\0"):
         raise DamageError(f"invalid data instead of a command at byte {at}")
 
 
 def check_snapshot(content: bytes | mmap.mmap, at: int) -> int:
-    """Read a snapshot after its magic; return the offset of what follows it.
+    """Check a snapshot after its magic number; return the offset of its end.
 
-    Raises `ForeignError` for functions, modules and types that are not listed here, `IndexError` at its end.
+    Raises `ForeignError` for functions, modules and types not listed here, `IndexError` at the end of the content.
     """
     while True:
         kind = content[at]
@@ -158,7 +158,7 @@ _HEADERS = {_SELECT: 1, _RESIZE: 2, _SLOT_INFO: 3, _IDLE: 1, _FREQUENCY: -1, _EX
 
 
 def _skip_header(content: bytes | mmap.mmap, kind: int, at: int) -> int:
-    """Skip what precedes a key: a number of lengths, or of bytes."""
+    """Skip the fields before a key: a number of lengths, or of bytes."""
     lengths = _HEADERS[kind]
     if lengths < 0:
         return at - lengths
@@ -176,7 +176,7 @@ def _length(content: bytes | mmap.mmap, at: int) -> tuple[int, int]:
     if first in (0x80, 0x81):
         size = 4 if first == 0x80 else 8
         return int.from_bytes(content[at + 1 : at + 1 + size], "big"), at + 1 + size
-    raise ForeignError("a length of no known form")
+    raise ForeignError("a length of unknown form")
 
 
 def _skip_string(content: bytes | mmap.mmap, at: int) -> int:
@@ -187,7 +187,7 @@ def _skip_string(content: bytes | mmap.mmap, at: int) -> int:
     if first <= 0xC2:
         return at + 1 + (1, 2, 4)[first - 0xC0]
     if first != 0xC3:
-        raise ForeignError("a string of no known form")
+        raise ForeignError("a string of unknown form")
     packed, at = _length(content, at + 1)
     _, at = _length(content, at)
     return at + packed

@@ -1,4 +1,4 @@
-"""Where an embedded server lives: its directory, its files, its socket, and what stands in for them."""
+"""Choose the directory, files and socket of an embedded server, and a fallback if they cannot be used."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from akastats.embedded import locks, ownership
 from akastats.embedded.ownership import UntrustedError
 from akastats.errors import EmbeddedError
 
-# sun_path holds 108 bytes on Linux and 104 on macOS, the closing zero among them.
+# sun_path holds 108 bytes on Linux and 104 on macOS, including the final zero.
 LONGEST_SOCKET = 107 if sys.platform.startswith("linux") else 103
 
-# A full disk is not among them: a second place on another disk would hide it and split the data.
+# Without ENOSPC: a second directory on another disk would hide a full disk and split the data.
 _UNUSABLE = {
     errno.EACCES,
     errno.EPERM,
     errno.EROFS,
     errno.ENOTDIR,
     errno.EEXIST,
-    # What file systems without locks answer to flock.
+    # Errors of flock on file systems without locks.
     errno.ENOLCK,
     errno.ENOTSUP,
     errno.EOPNOTSUPP,
@@ -35,8 +35,8 @@ _UNUSABLE = {
 
 
 @dataclass(frozen=True)
-class Place:
-    """A usable directory, the socket of its server, and what a user should know about it, if anything."""
+class Location:
+    """A usable directory, the socket of its server, and a notice for the user, if any."""
 
     directory: Path
     socket: Path
@@ -48,17 +48,17 @@ class Place:
 
     @property
     def users_lock(self) -> Path:
-        """Held shared by every user, exclusively by the keeper while it ends the server."""
+        """Lock that every user holds shared, and the keeper holds exclusively while it ends the server."""
         return self.home / "users.lock"
 
     @property
     def server_lock(self) -> Path:
-        """Held by the server itself, through an inherited descriptor, and by who starts it."""
+        """Lock that the server holds through an inherited descriptor, and so does the process that starts it."""
         return self.home / "server.lock"
 
     @property
     def keeper_lock(self) -> Path:
-        """Held by the keeper, through an inherited descriptor."""
+        """Lock that the keeper holds through an inherited descriptor."""
         return self.home / "keeper.lock"
 
     @property
@@ -70,33 +70,33 @@ class Place:
         return self.home / "server.pid"
 
 
-def prepare(directory: Path, environ: Mapping[str, str]) -> Place:
-    """Return the place of `directory`, made if missing; of a per-user directory when it cannot be written.
+def prepare(directory: Path, environ: Mapping[str, str]) -> Location:
+    """Return the location in `directory`, which is created if missing; a per-user one if it is not writable.
 
-    Raises EmbeddedError when neither can be used.
+    Raises `EmbeddedError` if neither can be used.
     """
     # The directory itself must not be a link, because it may be part of a repository.
-    wanted = Path(os.path.realpath(directory.parent), directory.name)
+    requested = Path(os.path.realpath(directory.parent), directory.name)
     try:
-        return _make(wanted, environ, None)
+        return _make(requested, environ, None)
     except UntrustedError as error:
-        return prepare_instead(wanted, environ, str(error))
+        return prepare_fallback(requested, environ, str(error))
     except OSError as error:
         if error.errno not in _UNUSABLE:
-            raise EmbeddedError(f"Cannot keep statistics in {wanted}: {error}.") from error
-        return prepare_instead(wanted, environ, f"{wanted} cannot be used ({error.strerror}).")
+            raise EmbeddedError(f"Cannot store statistics in {requested}: {error}.") from error
+        return prepare_fallback(requested, environ, f"{requested} cannot be used ({error.strerror}).")
 
 
-def prepare_instead(directory: Path, environ: Mapping[str, str], reason: str) -> Place:
-    """Return this user's directory to use in place of `directory`, which cannot be used because of `reason`.
+def prepare_fallback(directory: Path, environ: Mapping[str, str], reason: str) -> Location:
+    """Return this user's own location instead of `directory`, which cannot be used because of `reason`.
 
-    Raises EmbeddedError when it cannot be used either, or is the directory itself.
+    Raises `EmbeddedError` if it cannot be used either, or is the same directory.
     """
     instead = _state_directory(directory, environ)
     if directory.parent == instead.parent:
         raise EmbeddedError(reason)
     try:
-        return _make(instead, environ, f"Statistics are kept in {instead}: {reason}")
+        return _make(instead, environ, f"Statistics are stored in {instead}: {reason}")
     except (OSError, UntrustedError) as error:
         raise EmbeddedError(
             f"Cannot keep statistics in {directory} ({reason}) nor in {instead} ({error}): "
@@ -104,27 +104,27 @@ def prepare_instead(directory: Path, environ: Mapping[str, str], reason: str) ->
         ) from error
 
 
-def _make(directory: Path, environ: Mapping[str, str], notice: str | None) -> Place:
+def _make(directory: Path, environ: Mapping[str, str], notice: str | None) -> Location:
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     home = directory / "server"
-    ownership.close_to_others(directory)
+    ownership.restrict_to_owner(directory)
     ownership.check_links(directory)
     home.mkdir(mode=0o700, exist_ok=True)
     _claim(home)
     _write_once(directory / ".gitignore", "*\n")
     _try_lock(home / "users.lock")
-    return Place(directory, _socket_of(home, environ), notice)
+    return Location(directory, _socket_of(home, environ), notice)
 
 
 def _claim(home: Path) -> None:
-    """Raise `PermissionError` unless this user owns `home`: files of two owners, also root's, lock one out."""
+    """Raise `PermissionError` unless this user owns `home`: with files of two owners one of them has no access."""
     status = home.lstat()
     if status.st_uid != os.geteuid():
         raise PermissionError(errno.EACCES, f"it belongs to user {status.st_uid}, not {os.geteuid()}", str(home))
 
 
 def _try_lock(path: Path) -> None:
-    """Raise the OSError of a file system that is read-only or has no locks; a lock in use is fine."""
+    """Raise `OSError` if the file system is read-only or has no locks; a lock in use is accepted."""
     descriptor = locks.open_file(path)
     try:
         locks.try_shared(descriptor)
@@ -144,7 +144,7 @@ def _digest(path: Path) -> str:
 
 
 def _socket_of(home: Path, environ: Mapping[str, str]) -> Path:
-    """Return the socket in `home`, or a short path elsewhere that all users of `home` read from one file."""
+    """Return the socket in `home`, or a short path elsewhere, which all users of `home` read from one file."""
     socket = home / "server.sock"
     if _fits(socket):
         return socket
@@ -155,10 +155,10 @@ def _socket_of(home: Path, environ: Mapping[str, str]) -> Path:
         if recorded is not None and _is_private(recorded.parent):
             return recorded
         if recorded is not None:
-            # A reboot or a logout took the runtime directory away, and the socket with it.
+            # A reboot or a logout removed the runtime directory with the socket.
             record.unlink(missing_ok=True)
         _write_once(record, str(_runtime_directory(environ) / f"{_digest(home)}.sock"))
-    raise EmbeddedError(f"{record} names no usable socket: delete it.")
+    raise EmbeddedError(f"{record} does not name a usable socket. Delete the file.")
 
 
 def _fits(socket: Path) -> bool:
@@ -166,7 +166,7 @@ def _fits(socket: Path) -> bool:
 
 
 def _runtime_directory(environ: Mapping[str, str]) -> Path:
-    """Return a private directory of a short name, made if missing; raises EmbeddedError if there is none."""
+    """Return a private directory with a short name, created if missing; raise `EmbeddedError` if impossible."""
     runtime = environ.get("XDG_RUNTIME_DIR", "")
     # After `su` the variable may still name another user's directory.
     if os.path.isabs(runtime) and _is_private(Path(runtime)) and _fits(Path(runtime, "akastats", "0" * 21)):
@@ -176,7 +176,7 @@ def _runtime_directory(environ: Mapping[str, str]) -> Path:
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
-        raise EmbeddedError(f"Cannot make {folder} for the server's socket: {error}.") from error
+        raise EmbeddedError(f"Cannot create {folder} for the server's socket: {error}.") from error
     if not _is_private(folder):
         raise EmbeddedError(
             f"{folder} is not a directory that only you (user {os.geteuid()}) can use, "
@@ -194,7 +194,7 @@ def _temporary(environ: Mapping[str, str]) -> Path:
 
 
 def _is_private(folder: Path) -> bool:
-    """Tell whether `folder` is a real directory, ours, and closed to everyone else."""
+    """Return whether `folder` is a real directory of this user that others cannot open."""
     try:
         status = folder.lstat()
     except OSError:
@@ -211,7 +211,7 @@ def _read(record: Path) -> Path | None:
 
 
 def _write_once(path: Path, text: str) -> None:
-    """Write `path` unless it exists; others see it whole or not at all."""
+    """Write `path` unless it exists; it appears with its complete content."""
     if path.exists():
         return
     try:

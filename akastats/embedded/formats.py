@@ -15,9 +15,9 @@ from akastats.embedded.binary import FIRST_WITH_PARTS, Binary
 
 RECORD = "written-by"
 
-# The format that each line of Redis writes, from its sources (`RDB_VERSION` in rdb.h).
+# The format that each version of Redis writes (`RDB_VERSION` in rdb.h).
 _REDIS_WRITES = {(6, 2): 9, (7, 0): 10, (7, 2): 11, (7, 4): 12}
-# Valkey reads the formats of Redis up to its fork from 7.2, and writes one of its own from 9.0 on.
+# Valkey reads the formats of Redis up to 7.2, from which it was forked; since 9.0 it writes its own.
 _VALKEY_READS = 11
 _FIRST_VALKEY_FORMAT = (9, 0)
 
@@ -38,9 +38,12 @@ class Format:
 
 @dataclass(frozen=True)
 class Written:
-    """Origin of the data in one directory; `None` if it is unknown or there is no data.
+    """Origin of the data in one directory.
 
-    `kind` and `version` are those of the server that used it last, `text` both as recorded.
+    format: format of its newest base file; `None` if it is unknown, or without data.
+    kind, version: the server that used it last; empty and zeros if unknown.
+    text: both as recorded.
+    has_parts: whether the append-only file is a directory of parts.
     """
 
     format: Format | None = None
@@ -55,8 +58,8 @@ class Written:
 
 def inspect(home: Path) -> Written:
     """Return the origin of the data in `home`, from its record and its newest base file."""
-    has_parts = append_only.parts(home).is_dir()
-    formats = [found for file in append_only.bases(home) if (found := format_of(file)) is not None]
+    has_parts = append_only.get_parts_directory(home).is_dir()
+    formats = [format_ for file in append_only.list_bases(home) if (format_ := read_format(file)) is not None]
     record = _recorded(home)
     newest = formats[-1] if formats else None
     if record is None:
@@ -65,8 +68,8 @@ def inspect(home: Path) -> Written:
     return Written(newest, record[1], version, record[0], has_parts)
 
 
-def format_of(file: Path) -> Format | None:
-    """Return the format that the first bytes of a base file name, `None` if they name none."""
+def read_format(file: Path) -> Format | None:
+    """Return the format that the first bytes of a base file name; `None` if they name none."""
     try:
         with file.open("rb") as opened:
             magic = _MAGIC.match(opened.read(10))
@@ -76,18 +79,18 @@ def format_of(file: Path) -> Format | None:
 
 
 def record(home: Path, writer: str) -> None:
-    """Record that the server `writer`, as in "valkey 9.1.2", uses the data in `home`."""
+    """Record that the server `writer`, such as "valkey 9.1.2", uses the data in `home`."""
     if not _WRITER.fullmatch(writer):
         return
     file = home / RECORD
-    known = _recorded(home)
-    if known is not None and known[0] == writer:
+    recorded = _recorded(home)
+    if recorded is not None and recorded[0] == writer:
         return
     try:
         file.unlink(missing_ok=True)
         trust.create_private_file(file, f"{writer}\n".encode())
     except OSError:
-        # A full disk: the base file still names its format.
+        # A full disk; the base file still contains its format.
         return
 
 
@@ -99,25 +102,25 @@ def _recorded(home: Path) -> re.Match[str] | None:
 
 
 def can_read(binary: Binary, written: Written) -> bool:
-    """Return whether a server may be able to read data; true for a format that is not listed here."""
+    """Return whether a server may be able to read the data; true for an unknown format."""
     if written.has_parts and binary.version < FIRST_WITH_PARTS:
         return False
-    found = written.format
-    if found is None:
+    format_ = written.format
+    if format_ is None:
         return True
-    if found.kind == "valkey":
+    if format_.kind == "valkey":
         return binary.kind == "valkey" and binary.version >= _FIRST_VALKEY_FORMAT
     if binary.kind == "valkey":
-        return found.number <= _VALKEY_READS
-    known = [number for version, number in _REDIS_WRITES.items() if version <= binary.version]
+        return format_.number <= _VALKEY_READS
+    readable = [number for version, number in _REDIS_WRITES.items() if version <= binary.version]
     is_listed = binary.version < (8, 0)
-    return not is_listed or found.number <= max(known, default=0)
+    return not is_listed or format_.number <= max(readable, default=0)
 
 
 def is_downgrade(binary: Binary, written: Written) -> bool:
     """Return whether a server is older than the one that used the data last, or of the other kind.
 
-    Valkey reads what Redis wrote as far as it knows the format; the other way round nothing is promised.
+    Valkey reads the data of Redis if it supports the format; the reverse is not guaranteed.
     """
     if not written.kind:
         return False
@@ -126,7 +129,7 @@ def is_downgrade(binary: Binary, written: Written) -> bool:
     return binary.kind == "redis"
 
 
-def ordered(binaries: list[Binary], written: Written) -> list[Binary]:
-    """Return the servers that may read the data, those of the kind and version that wrote it first."""
+def sort_candidates(binaries: list[Binary], written: Written) -> list[Binary]:
+    """Return the servers that may read the data; first those of the kind and version that wrote it."""
     usable = [binary for binary in binaries if can_read(binary, written)]
     return sorted(usable, key=lambda binary: (is_downgrade(binary, written), binary.kind != written.kind))

@@ -1,6 +1,6 @@
 """Detect whether git tracks a directory, from the repository's index and without starting git.
 
-A program that is started in a stranger's repository does what its configuration says; reading does not.
+A program started in an untrusted repository follows its configuration; reading a file does not.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-# An index is a few MB for 10,000 files; one beyond this is not read.
+# An index has a few MB for 10,000 files; a larger one is not read.
 MAX_BYTES = 512 * 1024 * 1024
 
 _HEADER_BYTES = 12
@@ -26,7 +26,7 @@ def is_tracked(directory: Path) -> bool:
     try:
         indexes = [git / "index", *sorted(git.glob("sharedindex.*"))]
         hash_bytes = 32 if b"sha256" in _read(_common(git) / "config") else 20
-        return any(names_prefix(_read(index), prefix, hash_bytes) for index in indexes)
+        return any(contains_prefix(_read(index), prefix, hash_bytes) for index in indexes)
     except OSError:
         return False
 
@@ -54,7 +54,7 @@ def _read(file: Path) -> bytes:
         return b""
 
 
-def names_prefix(index: bytes, prefix: bytes, hash_bytes: int = 20) -> bool:
+def contains_prefix(index: bytes, prefix: bytes, hash_bytes: int = 20) -> bool:
     """Return whether an index (version 2, 3 or 4) has an entry whose path begins with `prefix`."""
     if index[:4] != b"DIRC":
         return False
@@ -64,7 +64,7 @@ def names_prefix(index: bytes, prefix: bytes, hash_bytes: int = 20) -> bool:
     while at >= 0:
         end = index.find(b"\0", at)
         length = int.from_bytes(index[at - 2 : at], "big") & 0xFFF
-        # A name stands behind its length; with extended flags two more bytes lie between them.
+        # A name follows its length; with extended flags two more bytes precede it.
         extended = int.from_bytes(index[at - 4 : at - 2], "big") & 0xFFF
         if min(end - at, 0xFFF) in (length, extended):
             return True
@@ -73,7 +73,7 @@ def names_prefix(index: bytes, prefix: bytes, hash_bytes: int = 20) -> bool:
 
 
 def _compressed_names_prefix(index: bytes, prefix: bytes, hash_bytes: int) -> bool:
-    """Read version 4, in which each name is stored as a change of the name before it."""
+    """Check version 4, in which each name is stored as a change of the previous one."""
     count, at, name = int.from_bytes(index[8:12], "big"), _HEADER_BYTES, b""
     for _ in range(count):
         at += _STAT_BYTES + hash_bytes
@@ -91,7 +91,7 @@ def _compressed_names_prefix(index: bytes, prefix: bytes, hash_bytes: int) -> bo
 
 
 def _number(index: bytes, at: int) -> tuple[int, int]:
-    """Return a number of variable length, as in pack files' offsets, and the offset behind it."""
+    """Return a number of variable length, as in the offsets of pack files, and the offset after it."""
     byte = index[at] if at < len(index) else 0
     value = byte & 0x7F
     while byte & 0x80:

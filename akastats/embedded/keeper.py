@@ -1,7 +1,7 @@
-"""The keeper, a process of its own: it ends the server of one place when the last user is gone.
+"""The keeper, a separate process: it ends the server of one location after its last user.
 
-It lives as long as a server does. All it needs is opened at the start: when the directory is deleted
-and made anew, it still holds its own server and leaves the new one alone.
+It runs until the server ends. It opens all files at its start. If the directory is deleted and created again, it
+still holds the locks of its own server and does not affect the new one.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from pathlib import Path
 from akastats import detached
 from akastats.embedded import clock_jumps, locks, resp
 
-# A second user within this time finds the server warm; the promise is that none is left after 10 s.
+# A second user within this time uses the same server; users are promised that it ends within 10 s.
 _LOOK_EVERY_S = 1.0
-# Flushing takes milliseconds; a server that needs longer hangs, and the kernel has all that it acknowledged.
+# Flushing takes milliseconds. A server that takes longer hangs, and the kernel has all acknowledged writes.
 _SHUTDOWN_S = 5.0
-# A server that ran for weeks must not look unused for weeks when it is killed.
+# A server that ran for weeks must not look unused for weeks after a kill.
 _RECORD_EVERY_S = 3600.0
 
 
 @dataclass(frozen=True)
-class _Held:
-    """The descriptors of the three lock files, opened while the directory was surely ours."""
+class _LockFiles:
+    """The descriptors of the three lock files, opened while the directory is certainly the original one."""
 
     users: int
     server: int
@@ -35,43 +35,45 @@ class _Held:
 
 
 def keep(home: Path, server_socket: Path, keeper_lock: int) -> None:
-    """Stay while a server of `home` lives or is being started, and end it once nobody uses it."""
-    held = _Held(locks.open_file(home / "users.lock"), locks.open_file(home / "server.lock"), keeper_lock)
-    while not locks.try_exclusive(held.server):
+    """Wait while a server of `home` runs or is being started, and end it after its last user."""
+    locks_held = _LockFiles(
+        locks.open_file(home / "users.lock"), locks.open_file(home / "server.lock"), keeper_lock
+    )
+    while not locks.try_exclusive(locks_held.server):
         connection = resp.connect(server_socket, timeout_s=_SHUTDOWN_S)
         if connection is None:
             time.sleep(0.02)
             continue
         with connection:
-            _watch(connection, held, home)
-    # First this one: who waits to start a server must find it free, or that server would have no keeper.
-    os.close(held.keeper)
-    os.close(held.server)
-    os.close(held.users)
+            _watch(connection, locks_held, home)
+    # This lock first: a process that waits to start a server must find it free, or that server has no keeper.
+    os.close(locks_held.keeper)
+    os.close(locks_held.server)
+    os.close(locks_held.users)
 
 
-def _watch(connection: socket.socket, held: _Held, home: Path) -> None:
-    """Return when the server behind `connection` has ended, by us or otherwise."""
-    pid = resp.process_id(connection)
+def _watch(connection: socket.socket, locks_held: _LockFiles, home: Path) -> None:
+    """Return when the server behind `connection` has ended."""
+    pid = resp.read_process_id(connection)
     started = detached.read_start_time(pid)
     recorded = time.monotonic()
     while not resp.is_closed(connection, _LOOK_EVERY_S):
-        is_unused = locks.try_exclusive(held.users)
+        is_unused = locks.try_exclusive(locks_held.users)
         if is_unused or time.monotonic() - recorded > _RECORD_EVERY_S:
             recorded = time.monotonic()
-            _record_clock(held, home)
+            _record_clock(locks_held, home)
         if not is_unused:
             continue
-        # A server whose directory was replaced must not shut down: it would unlink the new server's socket.
-        is_ours = locks.is_still_at(held.users, home / "users.lock")
+        # If the directory was replaced, the server must not shut down: it would unlink the new server's socket.
+        is_ours = locks.is_still_at(locks_held.users, home / "users.lock")
         ended = is_ours and resp.shut_down(connection, _SHUTDOWN_S)
         if not ended and pid and detached.is_running(pid, started):
             os.kill(pid, signal.SIGKILL)
 
 
-def _record_clock(held: _Held, home: Path) -> None:
-    if locks.is_still_at(held.users, home / "users.lock"):
-        clock_jumps.record(home, clock_jumps.system_clock())
+def _record_clock(locks_held: _LockFiles, home: Path) -> None:
+    if locks.is_still_at(locks_held.users, home / "users.lock"):
+        clock_jumps.record(home, clock_jumps.read_system_clock())
 
 
 if __name__ == "__main__":

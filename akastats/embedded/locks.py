@@ -1,7 +1,7 @@
-"""File locks (flock): who uses a server, who serves, who keeps. The kernel frees them however a process ends.
+"""File locks (flock) for users, server and keeper. The kernel releases them however a process ends.
 
-Every descriptor closes on exec; a plain fork shares it, so a forked child prolongs its parent's lock.
-A lock is given up by closing, never by LOCK_UN: that would unlock for everyone who inherited it.
+Every descriptor is closed on exec; a plain fork shares it, so a forked child prolongs its parent's lock.
+A lock is released by closing its descriptor; LOCK_UN would release it for every process that inherited it.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ POLL_S = 0.002
 
 
 def open_file(path: Path) -> int:
-    """Return a descriptor of the lock file `path`, created for its owner only when it is missing."""
+    """Open the lock file `path`; create it for this user only if it is missing."""
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 
 
 def try_exclusive(descriptor: int) -> bool:
-    """Take the exclusive lock if nobody else holds any; held already counts as taken."""
+    """Acquire the exclusive lock if no other process holds any; return whether it is held."""
     return _try(descriptor, fcntl.LOCK_EX)
 
 
 def try_shared(descriptor: int) -> bool:
-    """Take a shared lock unless somebody holds the exclusive one."""
+    """Acquire a shared lock unless another process holds the exclusive one; return whether it is held."""
     return _try(descriptor, fcntl.LOCK_SH)
 
 
 def take_exclusive(path: Path) -> int | None:
-    """Return a descriptor holding the exclusive lock on `path`, None when somebody else has a lock."""
+    """Return a descriptor with the exclusive lock on `path`; `None` if another process holds a lock."""
     descriptor = open_file(path)
     if try_exclusive(descriptor):
         return descriptor
@@ -39,10 +39,10 @@ def take_exclusive(path: Path) -> int | None:
 
 
 def wait_shared(path: Path, deadline: float) -> int | None:
-    """Return a descriptor holding a shared lock on `path`, None at the monotonic time `deadline`."""
+    """Return a descriptor with a shared lock on `path`; `None` at the monotonic time `deadline`."""
     while True:
         descriptor = open_file(path)
-        # Somebody may delete and recreate the directory between our open and our lock.
+        # Another process may delete and create the directory between our open and our lock.
         if try_shared(descriptor) and is_still_at(descriptor, path):
             return descriptor
         os.close(descriptor)
@@ -52,7 +52,7 @@ def wait_shared(path: Path, deadline: float) -> int | None:
 
 
 def is_still_at(descriptor: int, path: Path) -> bool:
-    """Tell whether `path` still names the file that was opened, and not a later one or none."""
+    """Return whether `path` still names the opened file, and not a later one or none."""
     try:
         return os.path.samestat(os.fstat(descriptor), os.stat(path))
     except FileNotFoundError:
@@ -68,7 +68,7 @@ def _try(descriptor: int, kind: int) -> bool:
 
 
 class Claim:
-    """A lock held until `close`, which may be called twice."""
+    """A lock that is held until `close`, which may be called twice."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor

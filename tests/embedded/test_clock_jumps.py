@@ -7,7 +7,7 @@ import os
 import pytest
 
 from akastats.embedded import append_only, clock_jumps
-from akastats.embedded.clock_jumps import Clock, Decision, decide, name_of, superseded
+from akastats.embedded.clock_jumps import Clock, Decision, decide, find_replaced, make_copy_name
 
 DAY = 86_400.0
 NOW = 1_796_000_000.0
@@ -17,21 +17,24 @@ YEARS = 3650 * DAY
 @pytest.fixture
 def home(tmp_path):
     """Data of an ended server, last used at `NOW`."""
-    append_only.parts(tmp_path).mkdir()
+    append_only.get_parts_directory(tmp_path).mkdir()
     write(tmp_path, "good")
     clock_jumps.record(tmp_path, NOW)
     return tmp_path
 
 
 def write(home, text):
-    (append_only.parts(home) / "appendonly.aof.1.incr.aof").write_text(text)
-    (append_only.parts(home) / append_only.MANIFEST).write_text("file appendonly.aof.1.incr.aof seq 1 type i\n")
+    (append_only.get_parts_directory(home) / "appendonly.aof.1.incr.aof").write_text(text)
+    (append_only.get_parts_directory(home) / append_only.MANIFEST).write_text(
+        "file appendonly.aof.1.incr.aof seq 1 type i\n"
+    )
 
 
 def copied(home):
     """Return what each copy holds, the oldest first."""
     return [
-        (append_only.parts(copy) / "appendonly.aof.1.incr.aof").read_text() for copy in clock_jumps.copies(home)
+        (append_only.get_parts_directory(copy) / "appendonly.aof.1.incr.aof").read_text()
+        for copy in clock_jumps.list_copies(home)
     ]
 
 
@@ -60,9 +63,9 @@ def test_clock_is_compared_with_the_last_use(known, now, decision):
 )
 def test_good_copy_is_not_replaced(gaps, replaced):
     """At most 2 copies: the oldest stays, and the other one unless it was made at a pause of some weeks."""
-    names = [name_of(NOW + number * DAY, NOW + (number + gap) * DAY) for number, gap in enumerate(gaps)]
+    names = [make_copy_name(NOW + number * DAY, NOW + (number + gap) * DAY) for number, gap in enumerate(gaps)]
 
-    assert superseded(names) == (names[replaced] if isinstance(replaced, int) else replaced)
+    assert find_replaced(names) == (names[replaced] if isinstance(replaced, int) else replaced)
 
 
 def test_wrong_clock_costs_a_copy_and_the_notice_brings_it_back(home):
@@ -74,7 +77,7 @@ def test_wrong_clock_costs_a_copy_and_the_notice_brings_it_back(home):
     back = clock_jumps.protect(home, NOW + DAY)
 
     assert copied(home) == ["good", "expired"]
-    first, second = clock_jumps.copies(home)
+    first, second = clock_jumps.list_copies(home)
     assert "3650 days ahead" in ahead
     assert ahead.endswith(f"akastats merge {first}")
     assert (again, str(second) in further) == ("", True)
@@ -98,7 +101,7 @@ def test_pause_costs_a_copy_for_30_days(home):
 def test_data_of_an_earlier_release_is_protected(home):
     """It has no record, but its files have times."""
     (home / clock_jumps.RECORD).unlink()
-    for file in append_only.files(home):
+    for file in append_only.list_files(home):
         os.utime(file, (NOW, NOW))
 
     assert "3650 days ahead" in clock_jumps.protect(home, NOW + YEARS)
@@ -109,7 +112,7 @@ def test_data_of_an_earlier_release_is_protected(home):
 def test_unusable_record_is_none(home, text):
     """Whatever the record holds, the start goes on, with the times of the files."""
     (home / clock_jumps.RECORD).write_text(text)
-    for file in append_only.files(home):
+    for file in append_only.list_files(home):
         os.utime(file, (NOW, NOW))
 
     assert clock_jumps.protect(home, NOW + DAY) == ""
@@ -119,7 +122,7 @@ def test_unusable_record_is_none(home, text):
 def test_interrupted_copy_is_none(home):
     """It has another name until it is complete, and the next copy replaces it."""
     (home / "copy-in-progress" / "appendonlydir").mkdir(parents=True)
-    assert clock_jumps.copies(home) == []
+    assert clock_jumps.list_copies(home) == []
 
     clock_jumps.protect(home, NOW + YEARS)
 

@@ -75,7 +75,7 @@ def test_programs_in_a_snapshot_are_named(part, what):
 
 def test_a_snapshot_that_is_cut_short_is_refused():
     """What nobody can read to its end nobody can vouch for."""
-    with pytest.raises(ForeignError, match="cut short"):
+    with pytest.raises(ForeignError, match="truncated"):
         contents.check(MAGIC + b"\xfe\x00\x00\x01k")
 
 
@@ -90,15 +90,15 @@ def test_what_a_server_writes_passes(use, directory):
     home = directory / "server"
     with redis.Redis.from_url(use().url) as client:
         fill(client)
-        assert contents.objection(append_only.files(home)) == ""
+        assert contents.find_foreign_content(append_only.list_files(home)) == ""
         client.bgrewriteaof()
-        eventually(lambda: list(append_only.parts(home).glob("*.2.base.rdb")))
+        eventually(lambda: list(append_only.get_parts_directory(home).glob("*.2.base.rdb")))
         fill(client)
     [pid] = servers_of(directory)
     os.kill(pid, signal.SIGKILL)
 
-    assert len(append_only.files(home)) == 2
-    assert contents.objection(append_only.files(home)) == ""
+    assert len(append_only.list_files(home)) == 2
+    assert contents.find_foreign_content(append_only.list_files(home)) == ""
 
 
 def fill(client):

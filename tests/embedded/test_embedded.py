@@ -123,7 +123,7 @@ def test_unanswering_server_is_named(use, directory):
     os.kill(pid, signal.SIGSTOP)
 
     try:
-        with pytest.raises(EmbeddedError, match=rf"does not answer.*process {pid}"):
+        with pytest.raises(EmbeddedError, match=rf"does not reply.*process {pid}"):
             use(timeout_s=0.5)
     finally:
         os.kill(pid, signal.SIGCONT)

@@ -39,7 +39,7 @@ def test_the_server_that_wrote_comes_first():
     """Then newer ones of its kind and the other kind, and older ones last."""
     written = Written(Format("redis", 10), "redis", (7, 2), "redis 7.2.5")
 
-    assert formats.ordered([VALKEY_91, REDIS_70, REDIS_74], written) == [REDIS_74, VALKEY_91, REDIS_70]
+    assert formats.sort_candidates([VALKEY_91, REDIS_70, REDIS_74], written) == [REDIS_74, VALKEY_91, REDIS_70]
 
 
 @pytest.mark.parametrize(

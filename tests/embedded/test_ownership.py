@@ -124,7 +124,7 @@ def test_data_is_read_once(use, ended, monkeypatch, project):
     for pid in servers_of(ended.parent):
         os.kill(pid, 9)
     read_files = []
-    monkeypatch.setattr(contents, "objection", lambda files: read_files.append(files) or "")
+    monkeypatch.setattr(contents, "find_foreign_content", lambda files: read_files.append(files) or "")
 
     ownership.check_data(ended, os.environ)
     assert read_files == []

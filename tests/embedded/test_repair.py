@@ -72,7 +72,7 @@ def test_what_cannot_be_mended_is_set_aside(use, written, directory):
     lease = use()
 
     assert keys(lease) == 0
-    assert "starting empty" in lease.notice
+    assert "Starting empty" in lease.notice
     kept = [file.read_bytes() for file in (directory / "server").glob("damaged-*/appendonlydir/*.incr.aof")]
     assert text in kept
 
@@ -91,7 +91,7 @@ def test_damaged_base_is_set_aside(use, directory):
     lease = use()
 
     assert keys(lease) == 0
-    assert "starting empty" in lease.notice
+    assert "Starting empty" in lease.notice
 
 
 def test_next_start_after_a_repair_says_nothing(use, written, directory):

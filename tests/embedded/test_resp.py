@@ -27,7 +27,7 @@ def test_replies_are_read(pair, reply, text):
     ours, theirs = pair
     theirs.sendall(reply)
 
-    assert resp.ask(ours, "WORD") == text
+    assert resp.send_command(ours, "WORD") == text
     assert theirs.recv(100) == b"WORD\r\n"
 
 
@@ -37,8 +37,8 @@ def test_reply_that_breaks_off_is_an_error(pair):
     theirs.sendall(b"+PO")
     theirs.shutdown(socket.SHUT_WR)
 
-    with pytest.raises(ConnectionResetError, match="answer to PING"):
-        resp.ask(ours, "PING")
+    with pytest.raises(ConnectionResetError, match="replied to PING"):
+        resp.send_command(ours, "PING")
 
 
 def test_nobody_listening_is_no_answer(project):
@@ -65,10 +65,10 @@ def test_process_id_is_read_from_info(pair):
     ours, theirs = pair
     text = b"# Server\r\nprocess_id:123\r\nrun_id:9\r\n"
     theirs.sendall(b"$%d\r\n%b\r\n" % (len(text), text))
-    assert resp.process_id(ours) == 123
+    assert resp.read_process_id(ours) == 123
 
     theirs.sendall(b"-ERR unknown command\r\n")
-    assert resp.process_id(ours) == 0
+    assert resp.read_process_id(ours) == 0
 
 
 def test_refused_shutdown_is_no_end(pair):
