@@ -39,6 +39,26 @@ Readings = tuple[Any, ...]
 class Probe:
     """Reads the clock at the joints of each test and adds up what fixtures and collection cost."""
 
+    # pluggy lists the attributes of a plugin, after which CPython finds those in a dictionary more slowly: without
+    # slots a test costs 24,000 instructions more, which is 1 % of a trivial one.
+    __slots__ = (
+        "_began",
+        "_clock",
+        "_collecting",
+        "_ended",
+        "_epoch",
+        "_flushed",
+        "_logged",
+        "_overlaps",
+        "_raised",
+        "_unlogged",
+        "collected",
+        "collectors",
+        "fixtures",
+        "internal_errors",
+        "lasting",
+    )
+
     def __init__(
         self, clock: Callable[[], float] = clocks.perf_counter, epoch: Callable[[], float] = clocks.epoch
     ) -> None:
@@ -227,6 +247,8 @@ class Probe:
 
 class WorkerProbe(Probe):
     """The probe of a worker of pytest-xdist: its readings travel on the reports."""
+
+    __slots__ = ()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logstart(self) -> None:
