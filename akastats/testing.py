@@ -36,7 +36,7 @@ def mock_stats() -> Iterator[list[Point]]:
 
     A point is a tuple: `mock_stats[0] == (1612550961.0, "test", 1, None)`.
     """
-    with record_pushes() as points:
+    with recording() as points:
         yield points
 
 
@@ -48,7 +48,7 @@ def fake_stats() -> Iterator[FakeRedis]:
 
 
 @contextmanager
-def record_pushes() -> Iterator[list[Point]]:
+def recording() -> Iterator[list[Point]]:
     """Collect points instead of writing them, however `Stats` and `push_stat` were imported."""
     points: list[Point] = []
 

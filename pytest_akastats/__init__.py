@@ -108,9 +108,9 @@ class Deaf:
 @pytest.fixture
 def mock_stats() -> object:
     """Return the points that the code under test pushed, in order; nothing is written, no server is contacted."""
-    from akastats.testing import record_pushes
+    from akastats.testing import recording
 
-    with record_pushes() as points:
+    with recording() as points:
         yield points
 
 

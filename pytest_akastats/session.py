@@ -219,7 +219,7 @@ class Session:
     def _ci(self, redact: Callable[[str], str]) -> dict[str, str]:
         """Return what is known of branch, commit and build; a run is recorded without them too."""
         try:
-            told = ci.describe(os.environ, self._config.rootpath, self._options.base)
+            told = ci.describe_code(os.environ, self._config.rootpath, self._options.base)
             return {name: redact(text) for name, text in told.items()}
         except Exception as error:
             self._problem = described(error)

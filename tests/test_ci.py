@@ -56,7 +56,7 @@ COMMIT = "a" * 40
 )
 def test_a_provider_is_read_by_its_own_names(environ: dict[str, str], expected: dict[str, str]) -> None:
     """Branch, commit, build and job come from the variables that the provider documents."""
-    assert expected == ci.from_provider(environ)
+    assert expected == ci.read_provider(environ)
 
 
 @pytest.mark.parametrize("provider", PROVIDERS, ids=lambda provider: provider.name)
@@ -64,14 +64,14 @@ def test_each_provider_tells_branch_and_commit(provider: Provider) -> None:
     """All ten are told apart by one variable each, and say at least where and what."""
     environ = {provider.sign: "true", provider.branch[-1]: "main", provider.commit[-1]: COMMIT}
 
-    found = ci.from_provider(environ)
+    found = ci.read_provider(environ)
 
     assert (provider.name, "main", COMMIT) == (found["provider"], found["branch"], found["commit"])
 
 
 def test_outside_of_git_and_ci_nothing_is_known(tmp_path: Path) -> None:
     """What nobody says is absent."""
-    assert {} == ci.describe({}, tmp_path)
+    assert {} == ci.describe_code({}, tmp_path)
 
 
 def test_our_own_variables_override(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_our_own_variables_override(tmp_path: Path) -> None:
         "AKA_STATS_BUILD": "9",
     }
 
-    assert {"provider": "gitlab", "branch": "topic", "build_id": "9"} == ci.describe(environ, tmp_path)
+    assert {"provider": "gitlab", "branch": "topic", "build_id": "9"} == ci.describe_code(environ, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_a_pull_request_is_known_as_one(
     environ: dict[str, str], branch: str | None, number: str, base: str | None
 ) -> None:
     """Whatever its branch is called; where the provider says what it is to be merged into, that is its base."""
-    found = ci.from_provider(environ)
+    found = ci.read_provider(environ)
 
     assert (branch, number, base) == (found.get("branch"), found.get("pull_request"), found.get("base"))
 
@@ -229,7 +229,7 @@ def test_a_pull_request_is_known_as_one(
 )
 def test_a_push_is_no_pull_request(environ: dict[str, str]) -> None:
     """Variables of pull requests that are set in every build, to nothing or to `false`."""
-    found = ci.from_provider(environ)
+    found = ci.read_provider(environ)
 
     assert (None, None) == (found.get("pull_request"), found.get("base"))
 
@@ -255,7 +255,7 @@ def test_a_base_branch_with_an_open_pull_request_is_no_pull_request(
     (folder / "HEAD").write_text("ref: refs/remotes/origin/trunk\n")
     built = {"CIRCLECI": "true", "CIRCLE_BRANCH": branch, "CIRCLE_PULL_REQUEST": "https://github.com/a/b/pull/7"}
 
-    assert number == ci.describe({**built, **variables}, tmp_path, base).get("pull_request")
+    assert number == ci.describe_code({**built, **variables}, tmp_path, base).get("pull_request")
 
 
 @pytest.mark.parametrize(
@@ -264,7 +264,7 @@ def test_a_base_branch_with_an_open_pull_request_is_no_pull_request(
 )
 def test_what_is_no_commit_is_not_taken_for_one(value: str, tmp_path: Path) -> None:
     """All builds of a branch would be of one commit, and each breakage a proof of flakiness."""
-    found = ci.describe({"BUILDKITE": "true", "BUILDKITE_COMMIT": value}, tmp_path)
+    found = ci.describe_code({"BUILDKITE": "true", "BUILDKITE_COMMIT": value}, tmp_path)
 
     assert "commit" not in found
 
@@ -272,14 +272,14 @@ def test_what_is_no_commit_is_not_taken_for_one(value: str, tmp_path: Path) -> N
 @pytest.mark.parametrize("value", ["c0ffee1", "C0FFEE1" * 5, "a" * 64, "c0ff", "1234", "r1234"])
 def test_a_commit_is_a_hexadecimal_id_or_a_revision(value: str, tmp_path: Path) -> None:
     """Whole or abbreviated, of SHA-1 or SHA-256; outside of git also the number of another system."""
-    found = ci.describe({"BUILDKITE": "true", "BUILDKITE_COMMIT": value}, tmp_path)
+    found = ci.describe_code({"BUILDKITE": "true", "BUILDKITE_COMMIT": value}, tmp_path)
 
     assert value.lower() == found["commit"]
 
 
 def test_our_own_variables_are_taken_as_they_are(tmp_path: Path) -> None:
     """Who sets them means it."""
-    found = ci.describe({"AKA_STATS_COMMIT": "release 7", "AKA_STATS_BASE": "next"}, tmp_path)
+    found = ci.describe_code({"AKA_STATS_COMMIT": "release 7", "AKA_STATS_BASE": "next"}, tmp_path)
 
     assert {"commit": "release 7", "base": "next"} == found
 
@@ -301,7 +301,7 @@ def test_our_own_variables_are_taken_as_they_are(tmp_path: Path) -> None:
 )
 def test_a_branch_is_named_as_people_name_it(value: str, branch: str | None) -> None:
     """Without what git puts before its name; a detached head and a pull request are no branch."""
-    assert branch == ci.from_provider({"JENKINS_URL": "http://j", "GIT_BRANCH": value}).get("branch")
+    assert branch == ci.read_provider({"JENKINS_URL": "http://j", "GIT_BRANCH": value}).get("branch")
 
 
 @pytest.mark.parametrize(
@@ -316,14 +316,14 @@ def test_a_branch_is_named_as_people_name_it(value: str, branch: str | None) -> 
 )
 def test_the_default_branch_is_the_repositorys(environ: dict[str, str], branch: str | None) -> None:
     """Where the provider says it."""
-    assert branch == ci.from_provider(environ).get("default_branch")
+    assert branch == ci.read_provider(environ).get("default_branch")
 
 
 def github(tmp_path: Path, payload: object, **variables: str) -> dict[str, str]:
     """Return what is known of a workflow that an event with this payload started."""
     path = tmp_path / "event.json"
     path.write_text(json.dumps(payload))
-    return ci.from_provider({"GITHUB_ACTIONS": "true", "GITHUB_EVENT_PATH": str(path), **variables})
+    return ci.read_provider({"GITHUB_ACTIONS": "true", "GITHUB_EVENT_PATH": str(path), **variables})
 
 
 def test_the_payload_of_a_pull_request(tmp_path: Path) -> None:
@@ -376,7 +376,7 @@ def test_a_payload_that_cannot_be_read_says_nothing(tmp_path: Path, content: str
     path.write_text(content)
 
     environ = {"GITHUB_ACTIONS": "true", "GITHUB_EVENT_PATH": str(path), "GITHUB_REF_NAME": "main"}
-    assert {"provider": "github", "branch": "main"} == ci.from_provider(environ)
+    assert {"provider": "github", "branch": "main"} == ci.read_provider(environ)
 
 
 @pytest.fixture
@@ -393,7 +393,7 @@ def test_git_knows_the_commit_that_the_provider_does_not(checkout: str, tmp_path
     """Scheduled builds of Buildkite have the commit `HEAD`; the checkout knows which that is."""
     environ = {"BUILDKITE": "true", "BUILDKITE_COMMIT": value, "BUILDKITE_BRANCH": "main"}
 
-    found = ci.describe(environ, tmp_path)
+    found = ci.describe_code(environ, tmp_path)
 
     assert ("main", checkout) == (found["branch"], found["commit"])
 
@@ -402,7 +402,7 @@ def test_git_does_not_name_the_branch_of_a_pull_request(checkout: str, tmp_path:
     """It is tested on the branch that it is to be merged into."""
     environ = {"DRONE": "true", "DRONE_PULL_REQUEST": "7", "DRONE_BRANCH": "topic"}
 
-    found = ci.describe(environ, tmp_path)
+    found = ci.describe_code(environ, tmp_path)
 
     expected = {"provider": "drone", "pull_request": "7", "base": "topic", "commit": checkout}
     assert expected == found

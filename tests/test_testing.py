@@ -12,7 +12,7 @@ from akastats import Stats, async_stats, push_stat, push_stat_async, sync_stats
 from akastats.config import Config, config
 from akastats.errors import AkastatsError
 from akastats.redis import sync_redis
-from akastats.testing import connect_fakes, fake_stats, mock_stats, record_pushes
+from akastats.testing import connect_fakes, fake_stats, mock_stats, recording
 
 __all__ = ["fake_stats", "mock_stats"]
 
@@ -96,7 +96,7 @@ def test_mock_stats_still_refuses_what_cannot_be_stored(mock_stats):
 def test_after_mock_stats_pushes_are_real_again():
     """Nothing of the fixture stays."""
 
-    with record_pushes():
+    with recording():
         push_stat("a", 1)
 
     with pytest.raises(AkastatsError, match=r"127\.0\.0\.1:1"):

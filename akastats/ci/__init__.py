@@ -1,7 +1,7 @@
 """Detect which code a run tests, from a CI provider's variables and git: branch, commit, build, pull request.
 
-A variable is believed only as far as its value can be what it is named after: a provider may set the commit to
-`HEAD`, and the branch to `origin/main` or `refs/pull/3/merge`.
+Values are validated, because a provider may set the commit to `HEAD`, and the branch to `origin/main` or
+`refs/pull/3/merge`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from akastats import git
 from akastats.ci.github_event import FOREIGN_COMMIT, Event, read_event
 from akastats.ci.providers import PROVIDERS, Provider
 
-#: Longer values are cut: branch names and addresses have up to some 250 characters.
+#: Longer values are truncated; branch names and addresses have up to about 250 characters.
 MOST_CHARACTERS = 500
 _OVERRIDES = {
     "branch": "AKA_STATS_BRANCH",
@@ -25,7 +25,7 @@ _OVERRIDES = {
 _PLAIN_FIELDS = ("build_id", "build_url", "job", "attempt")
 
 _COMMIT = re.compile(r"[0-9a-f]{7,64}", re.IGNORECASE)
-# An abbreviated id, of at least 4 digits as in git, or a number as in Subversion: it counts where git knows none.
+# An abbreviated id of at least 4 digits as in git, or a number as in Subversion; used if git has no commit.
 _REVISION = re.compile(r"[0-9a-f]{4,6}|r?\d{1,12}", re.IGNORECASE)
 _PULL_REQUEST = re.compile(
     r"(?:refs/)?(?:pull|pulls|pull-requests|merge-requests)/(\d+)(?:/\w+)?|(\d+)/(?:merge|head)"
@@ -35,25 +35,26 @@ _NO_BRANCH = ("HEAD", "detached", "<default>", "undefined")
 _QUEUED = re.compile(r"gh-readonly-queue/(.+)/pr-\d+-[0-9a-f]+")
 
 
-def describe(environ: Mapping[str, str], directory: Path, base: str = "") -> dict[str, str]:
+def describe_code(environ: Mapping[str, str], directory: Path, base: str = "") -> dict[str, str]:
     """Return branch, commit, provider, build_id, build_url, job, attempt, pull_request, base and default_branch.
 
-    What is unknown is absent. The provider's variables count before git above `directory`; `AKA_STATS_BRANCH`,
-    `AKA_STATS_COMMIT`, `AKA_STATS_BUILD` and `AKA_STATS_BASE` override both, and are taken as they are. `base` is
-    the branch to compare with where one is configured, or the target of a pull request; the argument overrides it.
+    Unknown fields are absent. The provider's variables take precedence over git in `directory`.
+    `AKA_STATS_BRANCH`, `AKA_STATS_COMMIT`, `AKA_STATS_BUILD` and `AKA_STATS_BASE` override both without
+    validation. `base` is the branch
+    to compare with: the argument, else the variable, else the target of a pull request.
     """
     overrides = {field: environ.get(variable, "") for field, variable in _OVERRIDES.items()}
-    known = _with_git(from_provider(environ), git.read_head(directory))
-    fields = known | _present(overrides) | _present({"base": base})
+    detected = _with_git(read_provider(environ), git.read_head(directory))
+    fields = detected | _present(overrides) | _present({"base": base})
     if _is_branch_build(fields, environ):
         del fields["pull_request"]
     return {field: text[:MOST_CHARACTERS] for field, text in fields.items()}
 
 
 def _is_branch_build(fields: Mapping[str, str], environ: Mapping[str, str]) -> bool:
-    """Return whether a pull request is only open from the base branch of this repository, which CircleCI built.
+    """Return whether CircleCI built the base branch itself, which happens to have an open pull request.
 
-    CircleCI builds branches, and CIRCLE_PULL_REQUEST names any pull request that is open from the branch. A fork's
+    CircleCI builds branches, and CIRCLE_PULL_REQUEST names any pull request from the branch. A fork's pull request
     is built as the branch `pull/7`, with CIRCLE_PR_NUMBER set.
     """
     if fields.get("provider") != "circleci" or "pull_request" not in fields or environ.get("CIRCLE_PR_NUMBER"):
@@ -63,17 +64,17 @@ def _is_branch_build(fields: Mapping[str, str], environ: Mapping[str, str]) -> b
 
 
 def _with_git(fields: dict[str, str], head: git.Head) -> dict[str, str]:
-    """Return a provider's fields, completed from git; git's commit also replaces an incomplete commit id."""
-    # Drone tests a pull request on the branch that it is to be merged into: git's branch is not its own.
+    """Return a provider's fields, completed from git; git's commit also replaces an abbreviated commit id."""
+    # Drone checks out the target branch for a pull request, so git's branch is not that of the pull request.
     branch = "" if fields.get("pull_request") else head.branch
-    known = _present({"branch": branch, "commit": head.commit, "default_branch": head.default_branch})
+    from_git = _present({"branch": branch, "commit": head.commit, "default_branch": head.default_branch})
     if head.commit and not _COMMIT.fullmatch(fields.get("commit", "")):
         fields = {field: text for field, text in fields.items() if field != "commit"}
-    return known | fields
+    return from_git | fields
 
 
-def from_provider(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return what the CI provider says; empty outside of CI."""
+def read_provider(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the fields from the CI provider's variables; empty outside of CI."""
     for provider in PROVIDERS:
         if environ.get(provider.sign):
             event = read_event(environ) if provider.name == "github" else Event()
@@ -107,7 +108,7 @@ def _pull_request(provider: Provider, environ: Mapping[str, str]) -> str:
     references = (_PULL_REQUEST.fullmatch(environ.get(name, "")) for name in provider.references)
     numbers = [
         *(_number_in(environ.get(name, "")) for name in provider.number),
-        *(found[1] or found[2] for found in references if found),
+        *(match[1] or match[2] for match in references if match),
     ]
     values = ((environ.get(name, ""), beginning) for name, beginning in provider.events)
     is_event = any(value and value.startswith(beginning) for value, beginning in values)
@@ -135,7 +136,7 @@ def _branch(environ: Mapping[str, str], names: Iterable[str]) -> str:
 
 
 def clean_branch(text: str) -> str:
-    """Return the name of a branch or tag in a reference; empty for a detached head and for a pull request."""
+    """Return the branch or tag in a reference; empty for a detached head and for a pull request."""
     name = re.sub(r"^(refs/heads/|refs/tags/|refs/remotes/origin/|origin/)", "", text.strip())
     is_none = name in _NO_BRANCH or name.startswith(("(", "refs/")) or _PULL_REQUEST.fullmatch(name)
     return "" if is_none else name

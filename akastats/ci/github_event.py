@@ -1,4 +1,4 @@
-"""Read the event payload of a GitHub Actions workflow, for fields that its variables do not have."""
+"""Read the event payload of a GitHub Actions workflow, for fields that the variables lack."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-# Payloads have some 30 KB; those of a push with many commits up to a few MB.
+# Payloads have about 30 KB; those of a push with many commits up to a few MB.
 _MOST_BYTES = 8 * 1024 * 1024
 
-#: In these events GITHUB_SHA is the newest commit of the default or target branch, whatever is checked out.
+#: In these events GITHUB_SHA is the newest commit of the default or target branch, not the checked-out one.
 FOREIGN_COMMIT = ("pull_request_target", "workflow_run", "issue_comment")
 
 
 @dataclass(frozen=True)
 class Event:
-    """Fields of the payload that describe the code; an unknown field is empty.
+    """Fields of the payload that describe the code; unknown fields are empty.
 
-    pull_request: its number, `true` where that is unknown.
-    source, target: the branch that it comes from, and the one that it is to be merged into.
-    default_branch: the repository's.
+    pull_request: its number, or `true` if that is unknown.
+    source, target: its own branch, and the branch that it will be merged into.
+    default_branch: that of the repository.
     """
 
     pull_request: str = ""
@@ -59,7 +59,7 @@ def parse_event(payload: Any) -> Event:
 
 
 def _at(payload: Any, *path: str | int) -> str:
-    """Return the text or number at a path, empty if there is none."""
+    """Return the text or number at a path; empty if there is none."""
     for step in path:
         try:
             payload = payload[step]

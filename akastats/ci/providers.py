@@ -1,4 +1,4 @@
-"""The environment variables by which each CI provider describes a build. Data only."""
+"""Environment variables with which each CI provider describes a build. Data only."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Provider:
-    """The names of one CI provider's variables; the first name that is set counts.
+    """Names of one CI provider's variables; the first variable that is set counts.
 
-    A name that contains `{}` is a format over variables.
+    A name with `{}` is a format over variables.
 
-    sign: is set in each build of this provider.
-    branch, commit, build_id, build_url, job, attempt: of a build that is not a pull request's.
-    number: the number of the pull request, or its address.
-    references: hold a reference, which may be that of a pull request.
-    events: variables that show a pull request by how their value begins; by any value where that is empty.
-    source, target: the branch that the pull request comes from, and the one that it is to be merged into.
-    default_branch: the repository's.
+    name: name of the provider.
+    sign: set in every build of this provider.
+    branch, commit, build_id, build_url, job, attempt: for a build without a pull request.
+    number: number or address of the pull request.
+    references: a reference, which may be that of a pull request.
+    events: variables with a prefix of their value that indicates a pull request; an empty prefix matches any
+    value.
+    source, target: branch of the pull request, and the branch that it will be merged into.
+    default_branch: that of the repository.
     """
 
     name: str
@@ -36,7 +38,7 @@ class Provider:
     default_branch: tuple[str, ...] = ()
 
 
-# The names are those of each provider's documentation of predefined variables.
+# The names are from each provider's documentation of predefined variables.
 PROVIDERS = (
     Provider(
         "github",
@@ -61,7 +63,7 @@ PROVIDERS = (
         build_id=("CI_PIPELINE_ID",),
         build_url=("CI_PIPELINE_URL", "CI_JOB_URL"),
         job=("CI_JOB_NAME",),
-        # A retried job has the name and the pipeline of the first, and an id of its own.
+        # A retried job has the name and the pipeline of the first attempt, and its own id.
         attempt=("CI_JOB_ID",),
         number=("CI_MERGE_REQUEST_IID", "CI_EXTERNAL_PULL_REQUEST_IID", "CI_MERGE_REQUEST_ID"),
         references=("CI_MERGE_REQUEST_REF_PATH",),
@@ -87,7 +89,7 @@ PROVIDERS = (
         build_id=("BUILD_TAG", "BUILD_ID"),
         build_url=("BUILD_URL",),
         job=("JOB_NAME",),
-        # The second is of the plugin "GitHub Pull Request Builder", the third of the plugin "GitLab".
+        # The second is set by the plugin "GitHub Pull Request Builder", the third by the plugin "GitLab".
         number=("CHANGE_ID", "ghprbPullId", "gitlabMergeRequestIid"),
         events=(("CHANGE_TARGET", ""), ("CHANGE_BRANCH", "")),
         source=("CHANGE_BRANCH", "ghprbSourceBranch", "gitlabSourceBranch"),
@@ -130,7 +132,7 @@ PROVIDERS = (
         build_url=("{SYSTEM_COLLECTIONURI}{SYSTEM_TEAMPROJECT}/_build/results?buildId={BUILD_BUILDID}",),
         job=("AGENT_JOBNAME",),
         attempt=("SYSTEM_JOBATTEMPT",),
-        # For a repository on GitHub only the first is the number that people know.
+        # For a repository on GitHub only the first is the number of the pull request.
         number=("SYSTEM_PULLREQUEST_PULLREQUESTNUMBER", "SYSTEM_PULLREQUEST_PULLREQUESTID"),
         references=("BUILD_SOURCEBRANCH",),
         events=(("BUILD_REASON", "PullRequest"), ("SYSTEM_PULLREQUEST_TARGETBRANCH", "")),
@@ -168,7 +170,7 @@ PROVIDERS = (
     Provider(
         "teamcity",
         "TEAMCITY_VERSION",
-        # TeamCity passes parameters on as variables only where a project asks for it, under names like these.
+        # TeamCity passes parameters as variables only if a project configures it, with names like these.
         branch=("TEAMCITY_BUILD_BRANCH",),
         commit=("BUILD_VCS_NUMBER",),
         build_id=("TEAMCITY_BUILD_ID", "BUILD_NUMBER"),

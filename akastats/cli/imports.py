@@ -22,8 +22,8 @@ from akastats.config import Config
 from akastats.delivery.draining import drain_one
 from akastats.delivery.spool_delivery import ExecuteAll
 from akastats.errors import AkastatsError, ConfigError, ReportError
-from akastats.importers.junit.runs import Given, Outline, outline, spool
-from akastats.importers.junit.times import moment
+from akastats.importers.junit.runs import Outline, RunFields, read_outline, write_spool
+from akastats.importers.junit.times import parse_time
 from akastats.redact import Redactor, redactor
 from akastats.store import runs
 from akastats.store.push import BATCH_LABELS
@@ -102,21 +102,21 @@ def imports(
         raise typer.Exit(1)
 
 
-def _given(branch: str, commit: str, suite: str, started: str) -> Given:
+def _given(branch: str, commit: str, suite: str, started: str) -> RunFields:
     if not _SUITE.fullmatch(suite):
         raise ConfigError(f"--suite: {suite!r} is not 1 to 64 of A-Z a-z 0-9 . _ -")
-    when = moment(started) if started else None
+    when = parse_time(started) if started else None
     if started and (when is None or when > time.time() + 300):
         raise ConfigError(f"--started: {started!r} is no past time such as 2026-11-25T08:30:00Z")
-    return Given(suite, branch[:MAX_NAME], commit[:MAX_NAME], when)
+    return RunFields(suite, branch[:MAX_NAME], commit[:MAX_NAME], when)
 
 
-def _outlined(groups: Sequence[tuple[Path, ...]], given: Given) -> list[Outline | Imported]:
+def _outlined(groups: Sequence[tuple[Path, ...]], given: RunFields) -> list[Outline | Imported]:
     found: list[Outline | Imported] = []
     with output.progress("reading", sum(map(_size, groups))) as advance:
         for paths in groups:
             try:
-                found.append(outline(paths, given, advance))
+                found.append(read_outline(paths, given, advance))
             except ReportError as error:
                 found.append(Imported(tuple(map(str, paths)), "refused", remark=str(error)))
     return found
@@ -126,7 +126,7 @@ def _size(paths: Sequence[Path]) -> int:
     return sum(path.stat().st_size for path in paths if os.path.isfile(path))
 
 
-def _delivered(outlines: Sequence[Outline], given: Given, place: Place) -> list[Imported]:
+def _delivered(outlines: Sequence[Outline], given: RunFields, place: Place) -> list[Imported]:
     """Deliver runs one after another; what one costs another is nothing."""
     patterns = (*place.config.redact.splitlines(), *_patterns())
     redact = redactor(os.environ, patterns)
@@ -139,7 +139,7 @@ def _patterns() -> list[str]:
 
 
 def _deliver(
-    run: Outline, given: Given, place: Place, redact: Redactor, advance: Callable[[int], None]
+    run: Outline, given: RunFields, place: Place, redact: Redactor, advance: Callable[[int], None]
 ) -> Imported:
     told = Imported(tuple(map(str, run.paths)), "imported", run.run_id, run.cases, repaired=run.repaired)
     try:
@@ -163,13 +163,13 @@ def _deliver(
 def _spooled(
     directory: Path,
     run: Outline,
-    given: Given,
+    given: RunFields,
     place: Place,
     redact: Redactor,
     advance: Callable[[int], None],
 ) -> tuple[str, str]:
     """Write a run's spool, deliver it, and return what became of it, and a remark."""
-    spooled = spool(directory, run, given, redact, lambda size: None)
+    spooled = write_spool(directory, run, given, redact, lambda size: None)
 
     def execute_all(operations: Iterable[Operation[str]]) -> list[str]:
         return place.execute_all(_counted(operations, advance))

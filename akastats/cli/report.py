@@ -111,7 +111,7 @@ def _known(config: Config, run_id: str, judge: bool) -> _Known:
 
 def _own_run(found: Target, config: Config, suite: str, branch: str) -> str:
     """Return the id of the run to report: one that this directory has recorded, else the build's or the newest."""
-    build = {} if branch else ci.describe(os.environ, target.here())
+    build = {} if branch else ci.describe_code(os.environ, target.here())
     ids = [] if branch else _recorded_here(found, suite, build)
     if ids:
         return sync_redis.run(_worst(config.namespace, ids, is_build="build_id" in build)).id

@@ -119,7 +119,7 @@ def test_filters_combine(ask, redis_client, seed):
 
 def test_a_needle_among_thousands_is_found_in_bounded_steps(ask, redis_client, monkeypatch):
     """Where few of many pass, a page ends early with a cursor that goes on: every request is bounded."""
-    monkeypatch.setattr("akastats.store.runs.LOOKED_AT", 10)
+    monkeypatch.setattr("akastats.store.runs.STEP_RUNS", 10)
     monkeypatch.setattr("akastats.store.runs.STEPS", 3)
     needle = put_run(redis_client, 0, branch="main", suite="s")
     for number in range(1, 100):

@@ -181,7 +181,7 @@ def test_what_cannot_be_read_holds_nothing_up(akastats, reports, server):
     assert (answer.code, states["go"]) == (1, ("imported", ""))
     assert [states[name][0] for name in names[:3]] == ["refused"] * 3
     assert "document type" in states["bomb"][1]
-    assert "no such file" in states["missing"][1]
+    assert "does not exist" in states["missing"][1]
 
 
 def test_what_is_older_than_runs_are_kept_is_refused(akastats, reports, server):

@@ -1,1 +1,1 @@
-"""JUnit XML, as pytest, Jest, Go and Surefire write it, told as the records of a spool. Asks no server."""
+"""Convert JUnit XML, as pytest, Jest, Go and Surefire write it, to the records of a spool. Contacts no server."""

@@ -1,7 +1,7 @@
-"""Decode a report, and replace the characters that XML 1.0 forbids by an escape such as `\\x1b`.
+"""Decode a report, and replace characters that XML 1.0 forbids by escapes such as `\\x1b`.
 
-Writers of reports copy whatever a test printed: control characters, bytes of another encoding, halves of surrogate
-pairs, raw or as a character reference. A parser refuses the whole file because of one of them.
+Programs copy the output of tests into reports: control characters, bytes of other encodings, halves of surrogate
+pairs, literally or as character references. A parser rejects the whole file because of one of them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from akastats.errors import ReportError
 
 #: The XML declaration must end within this many bytes.
 MAX_DECLARATION_BYTES = 1024
-#: Characters of a reference or of a marker such as `<![CDATA[` that may be split between two pieces.
+#: Length of a reference or of a marker such as `<![CDATA[` that may be split between two pieces, in characters.
 MAX_TOKEN = 64
 
 _BYTE_ORDER_MARKS = (
@@ -32,23 +32,23 @@ _NOT_FOR_FILES = {"idna", "punycode", "raw-unicode-escape", "undefined", "unicod
 _FORBIDDEN = r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]"
 _COLOR = r"\[[0-9;]{0,40}[mK]"
 _ANY_FORBIDDEN = re.compile(_FORBIDDEN)
-# An escape character is apart from the runs of others, because it may begin a colour code.
+# An escape character is matched separately from others, because it may begin a colour code.
 _RAW = re.compile(rf"\x1b{_COLOR}|(?P<raw>(?:(?!\x1b){_FORBIDDEN})+|\x1b+(?!\[)|\x1b)")
 _REFERENCE = re.compile(
     rf"&#(?:(?:27|x1[bB]);{_COLOR}|(?:x(?P<hex>[0-9a-fA-F]{{1,50}})|(?P<decimal>[0-9]{{1,50}}));)"
 )
 _EITHER = re.compile(f"{_RAW.pattern}|{_REFERENCE.pattern}")
-#: Sections in which `&#x1b;` is six plain characters, and how each ends.
+#: Sections in which `&#x1b;` is six literal characters, and the end of each.
 _SECTIONS = {"<![CDATA[": "]]>", "<!--": "-->", "<?": "?>"}
 _OPENING = re.compile("|".join(map(re.escape, _SECTIONS)))
 _SPLIT = re.compile(r"(?:[<&\x1b][^<&\x1b]*|[\]?-]{1,2})\Z")
 
 
 class Repair:
-    """Turn the bytes of a report into UTF-8 that a parser accepts; `count` is how many characters were replaced.
+    """Convert the bytes of a report into UTF-8 that a parser accepts.
 
-    Every byte that is invalid in the report's encoding counts as one character. The colour codes of terminals are
-    removed, and each of them counts as one as well.
+    `count` is the number of replaced characters. Every byte that is invalid in the report's encoding counts as
+    one. Terminal colour codes are removed, and each of them counts as one as well.
     """
 
     def __init__(self) -> None:
@@ -58,7 +58,7 @@ class Repair:
         self._held, self._until = "", ""
 
     def feed(self, chunk: bytes, is_last: bool = False) -> bytes:
-        """Return what is complete, as UTF-8; raises `ReportError` for an encoding that does not exist."""
+        """Return the complete part as UTF-8; raise `ReportError` for an unknown encoding."""
         if self._decoder is None:
             self._head += chunk
             if not (is_last or b">" in self._head or len(self._head) >= MAX_DECLARATION_BYTES):
@@ -69,7 +69,7 @@ class Repair:
         return self._repaired(text[: len(text) - len(self._held)]).encode()
 
     def _repaired(self, text: str) -> str:
-        # The search for one set takes a quarter of the replacement's time, and most reports need no more.
+        # Searching takes a quarter of the time of replacing, and most reports contain nothing to replace.
         is_clean = not _ANY_FORBIDDEN.search(text)
         pieces, at = [], 0
         while at < len(text):
@@ -86,7 +86,7 @@ class Repair:
         return _EITHER.sub(self._of_either, piece)
 
     def _end_of_section(self, text: str, start: int) -> int:
-        """Return where the section ends, or the markup before the next section; the text's end if neither does."""
+        """Return the end of the section, or the markup before the next one; the end of the text without either."""
         if self._until:
             end = text.find(self._until, start)
             return len(text) if end < 0 else end + len(self._until)
@@ -94,7 +94,7 @@ class Repair:
         return opening.end() if opening else len(text)
 
     def _switch(self, text: str, at: int) -> None:
-        """Note whether the piece that ends at `at` ended a section or began one."""
+        """Record whether the piece that ends at `at` ends a section or begins one."""
         if self._until:
             self._until = "" if text.endswith(self._until, 0, at) else self._until
         else:
@@ -121,11 +121,11 @@ class Repair:
 def _decoder(head: bytes) -> codecs.IncrementalDecoder:
     name = _encoding(head)
     try:
-        # Not every codec is one of text: "hex" and "zip" are not.
+        # Some codecs, such as "hex" and "zip", do not encode text.
         b"<".decode(name, "replace")
         if codecs.lookup(name).name.replace("_", "-") in _NOT_FOR_FILES:
             raise LookupError(f"{name} is not an encoding of files")
-        # Does the same in C, but cannot escape the bytes below 128 that other encodings may refuse.
+        # Faster, because it is in C, but it cannot escape bytes below 128 that other encodings may reject.
         errors = "surrogateescape" if name.startswith("utf-8") else _ERRORS
         return codecs.getincrementaldecoder(name)(errors)
     except (LookupError, UnicodeError) as error:
@@ -138,12 +138,13 @@ def _encoding(head: bytes) -> str:
             return name
     declared = _DECLARED.match(head.lstrip())
     name = declared[1].decode().lower() if declared else "utf-8"
-    # A declaration that is readable byte by byte is not UTF-16: .NET declares the encoding of its strings.
+    # A declaration that is readable byte by byte is not UTF-16, although .NET declares the encoding of its
+    # strings.
     return "utf-8" if re.match(r"utf[-_]?(16|32)|ucs|iso-10646", name) else name
 
 
 def _split_token(text: str) -> str:
-    """Return the end of a piece that may be the beginning of a reference or a marker."""
+    """Return the end of a piece that may be an incomplete reference or marker."""
     split = _SPLIT.search(text, max(0, len(text) - MAX_TOKEN))
     return split[0] if split else ""
 
@@ -160,13 +161,13 @@ codecs.register_error(_ERRORS, _mark_bytes)
 
 
 def _byte_or_code(character: str) -> int:
-    """Return the byte that `_mark_bytes` decoded, or the character's own code."""
+    """Return the byte that `_mark_bytes` decoded, or the code of another character."""
     code = ord(character)
     return code - 0xDC00 if 0xDC00 <= code <= 0xDCFF else code
 
 
 def _is_allowed(code: int) -> bool:
-    """Return whether XML 1.0 allows a character, by its code point."""
+    """Return whether XML 1.0 allows the character with this code point."""
     if code < 0x20:
         return code in (0x09, 0x0A, 0x0D)
     return code < 0xD800 or 0xDFFF < code < 0xFFFE or 0xFFFF < code < 0x110000

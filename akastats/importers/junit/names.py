@@ -1,7 +1,7 @@
-"""Which test a case is: pytest's own node ids for pytest's reports, `where::name` for others. Pure.
+"""Derive the name of a test: pytest's node id for pytest's reports, `location::name` for others. Pure.
 
-pytest writes `tests.test_a.TestB` where its node id has `tests/test_a.py::TestB`: what is file and what is class
-must be guessed, unless the report tells the file (`junit_family = xunit1`).
+pytest writes `tests.test_a.TestB` instead of the node id `tests/test_a.py::TestB`. File and class are guessed,
+unless the report contains the file (`junit_family = xunit1`).
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ _NO_NAME = "(no name, number {number})"
 _IS_NAMELESS = re.compile(re.escape(_NO_NAME).replace(r"\{number\}", r"\d+"))
 
 
-def nodeid(case: Case) -> str:
-    """Return the node id of a case, the same in every report of its framework."""
-    if is_pytests(case):
+def make_node_id(case: Case) -> str:
+    """Return the node id of a case, which is the same in every report of its framework."""
+    if is_from_pytest(case):
         return _of_pytest(case)
     where = _where(case) or ("(no suite)" if _IS_NAMELESS.fullmatch(case.name) else "")
     return f"{where}::{case.name}" if where else case.name
 
 
-def with_name(case: Case, number: int) -> Case:
-    """Return a nameless case with a name that says so; `number` tells it from others, from 1."""
+def name_case(case: Case, number: int) -> Case:
+    """Return a nameless case with a name made from `number`, which counts from 1."""
     return replace(case, name=_NO_NAME.format(number=number))
 
 
-def is_pytests(case: Case) -> bool:
-    """Whether pytest has written a case: its suite is called so, a Python file is told, or it is named so."""
+def is_from_pytest(case: Case) -> bool:
+    """Return whether pytest wrote a case: by the suite's name, by a Python file, or by the form of the name."""
     if case.suite.name == "pytest" or case.file.endswith(".py"):
         return True
     parts = case.classname.split(".")
@@ -47,7 +47,7 @@ def _of_pytest(case: Case) -> str:
             return f"{case.file or case.suite.name}::{case.name}"
         return case.file or case.name.replace(".", "/") + ".py"
     if case.name.endswith(_TEXTS) and case.classname.endswith(case.name):
-        # A doctest in a text: its file's ending stands in the class name.
+        # A doctest in a text file: the class name contains the file's suffix.
         folder = case.classname.removesuffix(case.name).replace(".", "/")
         return f"{folder}{case.name}::{case.name}"
     path, classes = _split(case.classname.split("."), case.file)
@@ -56,25 +56,25 @@ def _of_pytest(case: Case) -> str:
 
 def _split(parts: list[str], file: str) -> tuple[str, list[str]]:
     """Return the path and the classes of a class name."""
-    told = file.removesuffix(".py").split("/") if file.endswith(".py") else []
-    if told and parts[: len(told)] == told:
-        return file, parts[len(told) :]
+    module = file.removesuffix(".py").split("/") if file.endswith(".py") else []
+    if module and parts[: len(module)] == module:
+        return file, parts[len(module) :]
     modules = [at for at, part in enumerate(parts) if _MODULE.fullmatch(part) and "_" in part]
     if modules:
         size = modules[-1] + 1
     else:
-        # A module begins with a small letter, a class with a capital.
+        # A module begins with a lower-case letter, a class with a capital.
         size = next((at for at, part in enumerate(parts) if at and part[:1].isupper()), len(parts))
     return "/".join(parts[:size]) + ".py", parts[size:]
 
 
 def _where(case: Case) -> str:
-    """Return what a name stands in, each thing said once: file, class, or suite."""
+    """Return the location of a test without repetitions: file, class or suite."""
     suite, classname = case.suite.name, case.classname
-    # Go's reports may name a package by its last part.
+    # Go's reports may name a package by its last component.
     if suite.endswith(f"/{classname}"):
         classname = suite
-    # jest-junit writes the whole title in both.
+    # jest-junit writes the full title in both.
     if not classname or case.name.startswith(classname):
         classname = ""
     file = case.file or case.suite.file

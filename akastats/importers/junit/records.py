@@ -1,4 +1,4 @@
-"""From the cases of a report to the records of a spool, secrets removed. Pure."""
+"""Convert the cases of a report to records of a spool, and redact secrets. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from akastats.importers.junit.names import is_pytests, nodeid, with_name
+from akastats.importers.junit.names import is_from_pytest, make_node_id, name_case
 from akastats.importers.junit.report import ERROR, FAILURE, RERUN, SKIPPED, Case, Problem, Suite
 from akastats.importers.junit.times import Clock
 from akastats.redact import Redactor
@@ -19,32 +19,32 @@ _COLLECTION = "collection failure"
 _TEARDOWN = "failed on teardown"
 
 
-def records(found: Iterable[Suite | Case], clock: Clock, redact: Redactor) -> Iterator[list[Any]]:
-    """Yield what a report tells as spool records, all but the first and the last of the run."""
-    for item in _joined(_named(found)):
+def convert_cases(items: Iterable[Suite | Case], clock: Clock, redact: Redactor) -> Iterator[list[Any]]:
+    """Yield the records of a report, without the first and the last record of the run."""
+    for item in _merge_teardowns(_name_cases(items)):
         if isinstance(item, Suite):
             clock.begin(item)
         else:
-            yield from _of_case(item, *clock.pass_by(item), redact)
+            yield from _of_case(item, *clock.advance(item), redact)
 
 
-def _named(found: Iterable[Suite | Case]) -> Iterator[Suite | Case]:
-    """Yield the same, and name each nameless case by its number in its suite, class and file."""
+def _name_cases(items: Iterable[Suite | Case]) -> Iterator[Suite | Case]:
+    """Yield the same items; name each nameless case by its number in its suite, class and file."""
     numbers: Counter[str] = Counter()
-    for item in found:
+    for item in items:
         if isinstance(item, Case) and not item.name.strip():
-            # By the node id, so that two never share one.
-            group = nodeid(with_name(item, 0))
+            # Counted per node id, so that no two cases share one.
+            group = make_node_id(name_case(item, 0))
             numbers[group] += 1
-            yield with_name(item, numbers[group])
+            yield name_case(item, numbers[group])
         else:
             yield item
 
 
-def _joined(found: Iterable[Suite | Case]) -> Iterator[Suite | Case]:
-    """Yield the same, a test that failed and whose teardown failed too as one: pytest writes two cases of it."""
+def _merge_teardowns(items: Iterable[Suite | Case]) -> Iterator[Suite | Case]:
+    """Yield the same items; merge the two cases that pytest writes if a test and its teardown fail."""
     held: Case | None = None
-    for item in found:
+    for item in items:
         if held is not None and isinstance(item, Case) and _is_teardown_of(held, item):
             held = replace(held, problems=held.problems + item.problems)
             continue
@@ -59,25 +59,25 @@ def _joined(found: Iterable[Suite | Case]) -> Iterator[Suite | Case]:
 
 def _is_teardown_of(case: Case, item: Case) -> bool:
     same = (case.classname, case.name, case.suite) == (item.classname, item.name, item.suite)
-    return same and is_pytests(item) and [_phase(problem) for problem in item.problems] == ["teardown"]
+    return same and is_from_pytest(item) and [_phase(problem) for problem in item.problems] == ["teardown"]
 
 
 def _of_case(case: Case, began: float, took: float, redact: Redactor) -> Iterator[list[Any]]:
-    name, end_us = redact.name(nodeid(case)), _us(began + took)
-    if is_pytests(case) and any(problem.message == _COLLECTION for problem in case.problems):
+    name, end_us = redact.name(make_node_id(case)), _us(began + took)
+    if is_from_pytest(case) and any(problem.message == _COLLECTION for problem in case.problems):
         for problem in case.problems:
             yield ["uncollected", name, _class(problem), _text(problem, redact), end_us]
         return
     reruns = [problem for problem in case.problems if problem.kind == RERUN]
     for problem in reruns:
-        # How long an attempt took that was tried again is not told: as long as the last one, most likely.
+        # The duration of a repeated attempt is unknown; assume that of the last attempt.
         yield _error(name, problem, "call", "rerun", redact, end_us)
         yield ["test", name, "", "prp", _us(began), 0, _us(took), 0]
     for problem in case.problems:
         if problem.kind in (FAILURE, ERROR):
             yield _error(name, problem, _phase(problem), "failed", redact, end_us)
     letters = _letters(case)
-    # A setup that failed, or skipped, is all there was.
+    # If the setup failed or skipped, nothing else ran.
     durations = (_us(took), 0, 0) if letters[1] == "-" else (0, _us(took), 0)
     yield ["test", name, "", letters, _us(began), *durations]
 
@@ -87,7 +87,7 @@ def _error(name: str, problem: Problem, phase: str, kind: str, redact: Redactor,
 
 
 def _letters(case: Case) -> str:
-    """Return a letter for each phase, as far as a report tells them apart."""
+    """Return a letter for each phase that the report distinguishes."""
     kinds = [problem.kind for problem in case.problems]
     teardown = "f" if any(_phase(problem) == "teardown" for problem in case.problems) else "p"
     if FAILURE in kinds:
@@ -106,7 +106,7 @@ def _phase(problem: Problem) -> str:
 
 
 def _class(problem: Problem) -> str:
-    """Return the class that a report names, without its package; empty where none is named."""
+    """Return the class that a report names, without its package; empty without one."""
     named = problem.type.rpartition(".")[-1]
     return named if _CLASS.fullmatch(named) else ""
 

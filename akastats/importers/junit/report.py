@@ -1,7 +1,7 @@
-"""Reading a report: XML as a stream, so that neither its size nor what hides in it costs more than it may.
+"""Parse a report as a stream, with limits on size and nesting.
 
-Anybody may have written it. A document type is refused, and with it every entity; nothing outside of the file
-is ever looked up.
+A report may come from an untrusted source. Document types are rejected, and thereby all entities; no external
+resource is ever loaded.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from akastats.errors import ReportError
 from akastats.importers.junit.characters import Repair
 
 CHUNK_BYTES = 64 * 1024
-#: A report of 10,000 tests has some 2 MB.
+#: Bytes. A report of 10,000 tests has about 2 MB.
 MAX_BYTES = 256 * 1024 * 1024
-#: The results of a run are held in memory while it is delivered, some 500 bytes each.
+#: The results of a run are in memory during its delivery, about 500 bytes each.
 MAX_CASES = 200_000
-#: Reports nest three levels, where suites hold suites a few more.
+#: Reports nest three levels; nested suites a few more.
 MAX_DEPTH = 50
-#: Bytes of one tag with its attributes: messages stand in them.
+#: Bytes of one tag with its attributes, which contain messages.
 MAX_TAG_BYTES = 2 * 1024 * 1024
-#: Failures, errors and reruns that are kept of one test, and characters of each: its head and its tail.
+#: Failures, errors and reruns per test, and characters of each (beginning and end).
 MAX_PROBLEMS = 20
 MAX_TEXT = 64 * 1024
 MAX_NAME = 4096
@@ -38,7 +38,7 @@ _PROBLEMS = {
     "flakyFailure": RERUN,
     "flakyError": RERUN,
 }
-#: What googletest, Catch2 and CTest write in a test's `status` or `result` instead of an element in it.
+#: Values of the attributes `status` and `result` in reports of googletest, Catch2 and CTest.
 _STATES = {
     "notrun": SKIPPED,
     "disabled": SKIPPED,
@@ -49,9 +49,9 @@ _STATES = {
     "failure": FAILURE,
     "error": ERROR,
 }
-#: Tests that CTest lists as failed, although their reports have `<skipped>` in them.
+#: Tests that CTest lists as failed, although its reports contain `<skipped>` for them.
 _NOT_STARTED = {"Unable to find executable", "Required Files Missing", "Fixture dependency failed"}
-#: Errors of the parser at the end of a file that was not written to its end.
+#: Errors of the parser at the end of a truncated file.
 _CUT_OFF = {
     expat.errors.codes[message]
     for message in (
@@ -65,7 +65,7 @@ _CUT_OFF = {
 
 @dataclass(frozen=True)
 class Suite:
-    """A `testsuite` as its tag tells it: all as written, empty where absent."""
+    """The attributes of a `testsuite` element, as written; empty if absent."""
 
     name: str = ""
     file: str = ""
@@ -76,7 +76,13 @@ class Suite:
 
 @dataclass(frozen=True)
 class Problem:
-    """What a test says of an attempt that did not pass: `kind` of failure, error, skipped, rerun."""
+    """An attempt that did not pass.
+
+    kind: failure, error, skipped or rerun.
+    type: class of the exception; often empty.
+    message: one line.
+    text: traceback and output.
+    """
 
     kind: str
     type: str = ""
@@ -86,7 +92,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Case:
-    """A `testcase` and the suite it stands in."""
+    """A `testcase` element and its suite; `problems` in their order, `time` as written."""
 
     suite: Suite
     classname: str
@@ -97,29 +103,29 @@ class Case:
 
 
 class Readable(Protocol):
-    """What bytes are read from."""
+    """A source of bytes."""
 
     def read(self, size: int, /) -> bytes:
         """Return at most `size` bytes, none at the end."""
 
 
-def read(stream: Readable, repair: Repair | None = None) -> Iterator[Suite | Case]:
-    """Yield suites as they begin and cases as they end; raises `ReportError` for what is no report.
+def read_report(stream: Readable, repair: Repair | None = None) -> Iterator[Suite | Case]:
+    """Yield suites as they begin and cases as they end; raise `ReportError` if the input is not a report.
 
-    `repair` counts the characters that had to be replaced.
+    `repair` counts the replaced characters.
     """
     reader = _Reader(repair or Repair())
     size = 0
     while chunk := stream.read(CHUNK_BYTES):
         size += len(chunk)
         if size > MAX_BYTES:
-            raise ReportError(f"it has more than {MAX_BYTES // 2**20} MiB: split it")
+            raise ReportError(f"it has more than {MAX_BYTES // 2**20} MiB; split it")
         yield from reader.feed(chunk)
     yield from reader.feed(b"", is_last=True)
 
 
 class _Reader:
-    """The state between the parser's calls: what is open, and what is complete and not yet taken."""
+    """State between the parser's calls: open elements, and complete items that were not returned yet."""
 
     def __init__(self, repair: Repair) -> None:
         self._repair, self._size = repair, 0
@@ -140,15 +146,15 @@ class _Reader:
         parser.buffer_text = True
 
     def feed(self, chunk: bytes, is_last: bool = False) -> list[Suite | Case]:
-        """Parse the next bytes; return what they complete."""
+        """Parse the next bytes; return the items that they complete."""
         piece = self._repair.feed(chunk, is_last)
         self._size += len(piece)
         try:
             self._parser.Parse(piece, is_last)
         except expat.ExpatError as error:
             if is_last and self._size and error.code in _CUT_OFF:
-                raise ReportError(f"it is cut off: it ends in line {error.lineno}, {self._position()}") from error
-            raise ReportError(f"it is no XML: {error}") from error
+                raise ReportError(f"it is truncated in line {error.lineno}, {self._position()}") from error
+            raise ReportError(f"it is not XML: {error}") from error
         if self._size - max(0, self._parser.CurrentByteIndex) > MAX_TAG_BYTES:
             raise ReportError(f"one of its tags has more than {MAX_TAG_BYTES // 2**20} MiB")
         complete, self._complete = self._complete, []
@@ -162,15 +168,15 @@ class _Reader:
         if self._depth > MAX_DEPTH:
             raise ReportError(f"its elements nest deeper than {MAX_DEPTH}")
         if self._depth == 1 and tag not in ("testsuites", "testsuite"):
-            raise ReportError(f"it is no JUnit report: its root is <{tag[:100]}>")
+            raise ReportError(f"it is not a JUnit report: its root element is <{tag[:100]}>")
         self._open.append(tag)
         if tag == "testsuite":
             self._begin_suite(attributes)
         elif tag == "testcase" and self._case is None:
             self._begin_case(attributes)
         elif tag in _PROBLEMS and self._case is not None and self._open[-2] == "testcase":
-            told = attributes.get("type", "")[:MAX_NAME], attributes.get("message", "")[:MAX_TEXT]
-            self._problem, self._text, self._at = Problem(_PROBLEMS[tag], *told), _Text(), self._depth
+            texts = attributes.get("type", "")[:MAX_NAME], attributes.get("message", "")[:MAX_TEXT]
+            self._problem, self._text, self._at = Problem(_PROBLEMS[tag], *texts), _Text(), self._depth
 
     def _begin_suite(self, attributes: dict[str, str]) -> None:
         get = attributes.get
@@ -190,8 +196,8 @@ class _Reader:
         if self._count > MAX_CASES:
             raise ReportError(f"it has more than {MAX_CASES:,} tests")
         get = attributes.get
-        told = (get("classname", "")[:MAX_NAME], get("name", "")[:MAX_NAME], get("file", "")[:MAX_NAME])
-        self._case = Case(self._suites[-1] if self._suites else Suite(), *told, get("time", ""))
+        texts = (get("classname", "")[:MAX_NAME], get("name", "")[:MAX_NAME], get("file", "")[:MAX_NAME])
+        self._case = Case(self._suites[-1] if self._suites else Suite(), *texts, get("time", ""))
         self._state = _state(get("status", ""), get("result", ""))
 
     def _end(self, tag: str) -> None:
@@ -203,29 +209,29 @@ class _Reader:
             self._complete.append(_with_state(self._case, self._state))
             self._case = self._problem = self._state = None
         elif self._case is not None and self._problem is not None and self._depth < self._at:
-            told = replace(self._problem, text=self._text.taken())
+            problem = replace(self._problem, text=self._text.get_text())
             if len(self._case.problems) < MAX_PROBLEMS:
-                self._case = replace(self._case, problems=(*self._case.problems, told))
+                self._case = replace(self._case, problems=(*self._case.problems, problem))
             self._problem = None
 
     def _characters(self, text: str) -> None:
-        # Surefire puts the text of a rerun one level further down.
+        # Surefire writes the text of a rerun one level deeper.
         if self._problem is not None and (self._depth == self._at or self._open[self._at :] == ["stackTrace"]):
             self._text.add(text)
 
 
 def _state(status: str, result: str) -> Problem | None:
-    """Return what the attributes of a test report, a failure first; `None` if neither is a known word for one."""
-    found = [
+    """Return the problem that the attributes of a test report, a failure first; `None` for unknown values."""
+    problems = [
         Problem(kind, message=f'{name}="{value.strip()}"')
         for name, value in (("status", status), ("result", result))
         if (kind := _STATES.get(value.strip().lower()))
     ]
-    return min(found, key=lambda problem: problem.kind == SKIPPED, default=None)
+    return min(problems, key=lambda problem: problem.kind == SKIPPED, default=None)
 
 
 def _with_state(case: Case, state: Problem | None) -> Case:
-    """Return a case with what its attributes report, unless it holds an element for that."""
+    """Return a case with the problem from its attributes, unless an element reports one."""
     if state is None:
         return case
     if any(problem.kind != RERUN for problem in case.problems):
@@ -239,7 +245,7 @@ def _as_ctest_counts(problem: Problem) -> Problem:
 
 
 class _Text:
-    """A text's head and tail, however long it is."""
+    """Beginning and end of a text of any length."""
 
     def __init__(self) -> None:
         self._head, self._head_size = [""], 0
@@ -247,7 +253,7 @@ class _Text:
         self._left_out = 0
 
     def add(self, text: str) -> None:
-        """Take a further piece of it."""
+        """Append a piece."""
         if self._head_size < MAX_TEXT:
             self._head.append(text)
             self._head_size += len(text)
@@ -255,17 +261,15 @@ class _Text:
         self._tail.append(text)
         self._tail_size += len(text)
         if self._tail_size > 4 * MAX_TEXT:
-            kept = "".join(self._tail)[-MAX_TEXT:]
-            self._left_out += self._tail_size - len(kept)
-            self._tail, self._tail_size = [kept], len(kept)
+            tail = "".join(self._tail)[-MAX_TEXT:]
+            self._left_out += self._tail_size - len(tail)
+            self._tail, self._tail_size = [tail], len(tail)
 
-    def taken(self) -> str:
-        """Return it, with a line where its middle is left out."""
+    def get_text(self) -> str:
+        """Return the text, with a line in place of the omitted part."""
         middle = f"\n... {self._left_out} characters left out ...\n" if self._left_out else ""
         return "".join([*self._head, middle, *self._tail])
 
 
 def _refuse_doctype(*_: object) -> None:
-    raise ReportError(
-        "it declares a document type: no report needs one, and attacks on readers of XML begin there"
-    )
+    raise ReportError("it declares a document type. Reports need none, and attacks on XML parsers use it")

@@ -1,7 +1,7 @@
-"""A run made of reports: its spool, under a name that follows from what the reports hold.
+"""Write the spool of a run from reports, with a name derived from their content.
 
-Whoever imports the same report again writes the same spool of the same producer, and the server's cursor knows
-that producer: nothing is counted twice.
+Importing the same report again writes the same spool of the same producer. The server's cursor for that producer
+prevents counting it twice.
 """
 
 from __future__ import annotations
@@ -18,19 +18,23 @@ from typing import Any, BinaryIO
 
 from akastats.errors import ReportError
 from akastats.importers.junit.characters import Repair
-from akastats.importers.junit.records import records
-from akastats.importers.junit.report import MAX_CASES, Case, Suite, read
-from akastats.importers.junit.times import FIRST, Clock, moment
+from akastats.importers.junit.records import convert_cases
+from akastats.importers.junit.report import MAX_CASES, Case, Suite, read_report
+from akastats.importers.junit.times import FIRST, Clock, parse_time
 from akastats.redact import Redactor
 from akastats.spool.format import MAX_RECORD_BYTES, SUFFIX, VERSION, line, shortened
 
-#: Is told how many bytes more have been read.
+#: Called with the number of bytes read since the last call.
 Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True)
-class Given:
-    """What reports do not say; `started` (epoch seconds, `None`: as they say) moves all of their times."""
+class RunFields:
+    """Values that reports do not contain.
+
+    suite, branch, commit: empty if unknown.
+    started: start of the run in epoch seconds, to which all times are shifted; `None` keeps those of the reports.
+    """
 
     suite: str = ""
     branch: str = ""
@@ -40,17 +44,24 @@ class Given:
 
 @dataclass(frozen=True)
 class Outline:
-    """Fields of a run that its first record needs; `started` in epoch seconds.
+    """Fields of a run for its first record.
 
-    `told` is when the first suite says that it began, `None` where none does. `now` is the time of the import, of
-    which no run is ahead. `repaired` counts the characters that XML forbids.
+    paths: files of the reports.
+    producer: hash of their content.
+    run_id: id of the run.
+    started: epoch seconds.
+    reported: start time in the first suite that has one; `None` without any.
+    host: name of the machine in the reports.
+    cases: number of tests.
+    now: time of the import, in epoch seconds; no time of a run is later.
+    repaired: number of characters that XML forbids.
     """
 
     paths: tuple[Path, ...]
     producer: str
     run_id: str
     started: float
-    told: float | None
+    reported: float | None
     host: str
     cases: int
     now: float
@@ -59,51 +70,51 @@ class Outline:
 
 @dataclass(frozen=True)
 class Spooled:
-    """A run's spool: `unreadable` counts durations that no sense could be made of."""
+    """The spool of a run; `unreadable` is the number of invalid durations."""
 
     path: Path
     unreadable: int
 
 
-def outline(
-    paths: Sequence[Path], given: Given, advance: Progress, clock: Callable[[], float] = time.time
+def read_outline(
+    paths: Sequence[Path], fields: RunFields, advance: Progress, clock: Callable[[], float] = time.time
 ) -> Outline:
-    """Read the reports of one run through; raises `ReportError` if one of them is none."""
+    """Read the reports of one run; raise `ReportError` if one is invalid."""
     now = clock()
     digests, moments, hosts, cases, repaired = [], [], [], 0, 0
     for path in paths:
-        with _opened(path, advance) as stream:
+        with _open(path, advance) as stream:
             repair = Repair()
-            for item in read(stream, repair):
+            for item in read_report(stream, repair):
                 if isinstance(item, Suite):
-                    moments.append(moment(item.timestamp, now))
+                    moments.append(parse_time(item.timestamp, now))
                     hosts.append(item.host)
                 else:
                     cases += 1
             digests.append(stream.digest)
             repaired += repair.count
     if cases > MAX_CASES:
-        raise ReportError(f"together they have more than {MAX_CASES:,} tests: import them as several runs")
-    told = min((when for when in moments if when is not None), default=None)
-    started = given.started if given.started is not None else told
+        raise ReportError(f"together they have more than {MAX_CASES:,} tests; import them as several runs")
+    reported = min((when for when in moments if when is not None), default=None)
+    started = fields.started if fields.started is not None else reported
     if started is None:
         written = min(map(_modified, paths))
         # An archive may have dated the file 1970.
         started = written if written >= FIRST else now
     started = min(started, now)
-    # A report without times, imported for several days, is several runs.
-    identity = json.dumps([sorted(digests), given.suite, given.started])
+    # A report without times that is imported on several days makes several runs.
+    identity = json.dumps([sorted(digests), fields.suite, fields.started])
     producer = sha256(identity.encode()).hexdigest()[:32]
     host = next((host for host in hosts if host), "")
     run_id = _run_id(started, producer)
-    return Outline(tuple(paths), producer, run_id, started, told, host, cases, now, repaired)
+    return Outline(tuple(paths), producer, run_id, started, reported, host, cases, now, repaired)
 
 
 def _modified(path: Path) -> float:
     try:
         return path.stat().st_mtime
     except OSError as error:
-        raise ReportError(f"it is gone: {error.strerror}") from error
+        raise ReportError(f"the file was removed: {error.strerror}") from error
 
 
 def _run_id(started: float, producer: str) -> str:
@@ -111,42 +122,44 @@ def _run_id(started: float, producer: str) -> str:
     return f"{moment}{int(started * 1000) % 1000:03d}-{producer[:6]}"
 
 
-def spool(directory: Path, run: Outline, given: Given, redact: Redactor, advance: Progress) -> Spooled:
-    """Write the spool of a run into `directory`; raises `ReportError` if a report is none any more."""
+def write_spool(directory: Path, run: Outline, fields: RunFields, redact: Redactor, advance: Progress) -> Spooled:
+    """Write the spool of a run into `directory`; raise `ReportError` if a report has become invalid."""
     path = directory / f"{VERSION}-{run.run_id}-0-{run.producer}{SUFFIX}"
-    shift = run.started - run.told if run.told is not None else 0.0
+    shift = run.started - run.reported if run.reported is not None else 0.0
     clock = Clock(run.started, shift, run.now)
     with open(path, "xb") as file:
-        _write(file, _told(run, given, redact, clock, advance))
+        _write(file, _make_records(run, fields, redact, clock, advance))
     return Spooled(path, clock.unreadable)
 
 
-def _write(file: BufferedWriter, told: Iterable[list[Any]]) -> None:
-    for seq, record in enumerate(told, 1):
+def _write(file: BufferedWriter, records: Iterable[list[Any]]) -> None:
+    for seq, record in enumerate(records, 1):
         written = line(seq, json.dumps(record, separators=(",", ":")))
         if len(written) > MAX_RECORD_BYTES:
             written = line(seq, shortened(json.dumps(record, separators=(",", ":"))))
         file.write(written)
 
 
-def _told(run: Outline, given: Given, redact: Redactor, clock: Clock, advance: Progress) -> Iterator[list[Any]]:
-    header = ["run", _header(run, given, redact)]
+def _make_records(
+    run: Outline, fields: RunFields, redact: Redactor, clock: Clock, advance: Progress
+) -> Iterator[list[Any]]:
+    header = ["run", _header(run, fields, redact)]
     yield from (header, header)
     has_failed = False
-    for record in records(_items(run.paths, advance), clock, redact):
+    for record in convert_cases(_items(run.paths, advance), clock, redact):
         has_failed = has_failed or record[0] == "uncollected" or (record[0] == "test" and "f" in record[3])
         yield record
     exit_code = 1 if has_failed else 0 if run.cases else 5
     yield ["end", {"finished": clock.end, "exit_code": exit_code, "interrupted": False}]
 
 
-def _header(run: Outline, given: Given, redact: Redactor) -> dict[str, Any]:
+def _header(run: Outline, fields: RunFields, redact: Redactor) -> dict[str, Any]:
     names = " ".join(path.name for path in run.paths)
     return {
         "id": run.run_id,
-        "suite": given.suite,
-        "branch": given.branch,
-        "commit": given.commit,
+        "suite": fields.suite,
+        "branch": fields.branch,
+        "commit": fields.commit,
         "started": run.started,
         "host": run.host,
         "argv": redact(f"akastats import {names}")[:2000],
@@ -155,8 +168,8 @@ def _header(run: Outline, given: Given, redact: Redactor) -> dict[str, Any]:
 
 def _items(paths: Iterable[Path], advance: Progress) -> Iterator[Suite | Case]:
     for path in paths:
-        with _opened(path, advance) as stream:
-            yield from read(stream)
+        with _open(path, advance) as stream:
+            yield from read_report(stream)
 
 
 class _Stream:
@@ -168,11 +181,11 @@ class _Stream:
 
     @property
     def digest(self) -> str:
-        """The hash of what has been read."""
+        """The hash of the bytes read so far."""
         return self._hash.hexdigest()
 
     def read(self, size: int) -> bytes:
-        """Read on; raises `ReportError` where the system will not: what can be opened may have nothing to read."""
+        """Read bytes; raise `ReportError` if the system cannot read the open file."""
         try:
             piece = self._file.read(size)
         except OSError as error:
@@ -188,10 +201,10 @@ class _Stream:
         self._file.close()
 
 
-def _opened(path: Path, advance: Progress) -> _Stream:
-    # Asked so, a directory that may not be entered is no error but has no such file.
+def _open(path: Path, advance: Progress) -> _Stream:
+    # os.path.exists returns false, instead of raising an error, in a directory without permission.
     if not os.path.isfile(path):
-        raise ReportError("it is no file" if os.path.exists(path) else "there is no such file")
+        raise ReportError("it is not a regular file" if os.path.exists(path) else "the file does not exist")
     try:
         return _Stream(open(path, "rb"), advance)  # closed by the stream
     except OSError as error:

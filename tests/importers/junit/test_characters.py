@@ -9,7 +9,7 @@ import pytest
 
 from akastats.errors import ReportError
 from akastats.importers.junit.characters import Repair
-from akastats.importers.junit.report import Case, read
+from akastats.importers.junit.report import Case, read_report
 
 
 def repaired(report: bytes, size: int = 65_536) -> tuple[str, int]:
@@ -24,7 +24,7 @@ def case_of(text: str | bytes) -> Case:
     piece = text.encode() if isinstance(text, str) else text
     head = b"<testsuite><testcase name='n" + piece + b"'><failure message='m" + piece + b"'>t"
     stream = io.BytesIO(head + piece + b"</failure></testcase></testsuite>")
-    (case,) = (item for item in read(stream) if isinstance(item, Case))
+    (case,) = (item for item in read_report(stream) if isinstance(item, Case))
     return case
 
 

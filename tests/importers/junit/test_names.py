@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from akastats.importers.junit.names import is_pytests, nodeid
+from akastats.importers.junit.names import is_from_pytest, make_node_id
 from akastats.importers.junit.report import Case, Suite
 
 PYTEST = Suite("pytest")
@@ -29,21 +29,21 @@ PYTEST = Suite("pytest")
 )
 def test_pytests_own_node_ids(classname, name, expected):
     """The same that the plugin records, so that a history goes on where the reports end."""
-    assert nodeid(Case(PYTEST, classname, name)) == expected
+    assert make_node_id(Case(PYTEST, classname, name)) == expected
 
 
 def test_a_told_file_settles_what_is_class_and_what_is_file():
     """`junit_family = xunit1` tells the file."""
     case = Case(PYTEST, "checks.Basket.Adding", "check_it", file="checks/Basket.py")
 
-    assert nodeid(case) == "checks/Basket.py::Adding::check_it"
+    assert make_node_id(case) == "checks/Basket.py::Adding::check_it"
 
 
 def test_a_file_told_of_an_inherited_test_is_another_ones():
     """The file is where a test was written, the class name where it ran."""
     case = Case(PYTEST, "tests.test_a.TestC", "test_b", file="tests/base.py")
 
-    assert nodeid(case) == "tests/test_a.py::TestC::test_b"
+    assert make_node_id(case) == "tests/test_a.py::TestC::test_b"
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_a_file_told_of_an_inherited_test_is_another_ones():
 )
 def test_pytests_reports_are_known(case, expected):
     """Also where the suite's name was changed; nobody else's are taken for them."""
-    assert is_pytests(case) == expected
+    assert is_from_pytest(case) == expected
 
 
 @pytest.mark.parametrize(
@@ -76,4 +76,4 @@ def test_pytests_reports_are_known(case, expected):
 )
 def test_others_are_named_by_where_they_stand(case, expected):
     """By file, class or suite, each said once."""
-    assert nodeid(case) == expected
+    assert make_node_id(case) == expected

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from akastats.importers.junit.records import records
-from akastats.importers.junit.report import Case, Suite, read
+from akastats.importers.junit.records import convert_cases
+from akastats.importers.junit.report import Case, Suite, read_report
 from akastats.importers.junit.times import Clock
 from akastats.redact import redactor
 
@@ -19,7 +19,7 @@ STARTED = 1_795_161_600.0
 def told(name: str) -> list[list[Any]]:
     """The records of a sample report."""
     with open(REPORTS / f"{name}.xml", "rb") as stream:
-        return list(records(read(stream), Clock(STARTED), redactor({})))
+        return list(convert_cases(read_report(stream), Clock(STARTED), redactor({})))
 
 
 def outcomes(found: list[list[Any]]) -> list[tuple[str, str, float]]:
@@ -147,7 +147,7 @@ def test_nameless_cases_stay_apart():
     other = "<testsuite><testcase/><testcase classname='c'/></testsuite>"
     text = f"<testsuites>{one}{one}{other}</testsuites>"
 
-    found = list(records(_read(text), Clock(STARTED), redactor({})))
+    found = list(convert_cases(_read(text), Clock(STARTED), redactor({})))
 
     assert [name for name, *_ in outcomes(found)] == [
         "s::(no name, number 1)",
@@ -166,7 +166,7 @@ def test_two_nameless_cases_of_pytest_are_not_one():
     teardown = "<testcase classname='test_a'><error message='failed on teardown'/></testcase>"
     text = f"<testsuite name='pytest'><testcase classname='test_a'/>{teardown}<testcase/></testsuite>"
 
-    found = list(records(_read(text), Clock(STARTED), redactor({})))
+    found = list(convert_cases(_read(text), Clock(STARTED), redactor({})))
 
     assert [name for name, *_ in outcomes(found)] == [
         "test_a.py::(no name, number 1)",
@@ -193,7 +193,7 @@ def test_secrets_leave_texts_and_names():
     text = f"""<testsuite name="s"><testcase classname="c" name="n[{secret}]">
     <failure>E  password = {secret}</failure></testcase></testsuite>"""
 
-    found = list(records(_read(text), Clock(STARTED), redactor({"API_TOKEN": secret})))
+    found = list(convert_cases(_read(text), Clock(STARTED), redactor({"API_TOKEN": secret})))
 
     assert secret not in str(found)
 
@@ -201,7 +201,7 @@ def test_secrets_leave_texts_and_names():
 def test_a_failure_without_a_text_has_its_message():
     """Some frameworks say all in the attribute."""
     found = list(
-        records(
+        convert_cases(
             _read("<testsuite><testcase name='a'><failure message='no'/></testcase></testsuite>"),
             Clock(STARTED),
             redactor({}),
@@ -216,7 +216,7 @@ def test_a_type_that_is_no_class_is_none():
     failure = "<failure type='&lt;script&gt;'>ValueError: x</failure>"
     text = f"<testsuite><testcase name='a'>{failure}</testcase></testsuite>"
 
-    found = list(records(_read(text), Clock(STARTED), redactor({})))
+    found = list(convert_cases(_read(text), Clock(STARTED), redactor({})))
 
     assert found[0][5] == ""
 
@@ -230,4 +230,4 @@ def _read(text: str) -> list[Suite | Case]:
             left, self._left = self._left, b""
             return left
 
-    return list(read(Once()))
+    return list(read_report(Once()))

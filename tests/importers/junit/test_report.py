@@ -14,7 +14,7 @@ import pytest
 
 from akastats.errors import ReportError
 from akastats.importers.junit import report
-from akastats.importers.junit.report import Case, Problem, Suite, read
+from akastats.importers.junit.report import Case, Problem, Suite, read_report
 
 BOMB = """<?xml version="1.0"?>
 <!DOCTYPE lolz [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;"><!ENTITY c "&b;&b;&b;&b;&b;&b;">]>
@@ -29,7 +29,7 @@ FOREIGN_DTD = '<?xml version="1.0"?><!DOCTYPE testsuite SYSTEM "http://127.0.0.1
 
 def found(text: str | bytes) -> list[Suite | Case]:
     """Read a report that is given as text."""
-    return list(read(io.BytesIO(text.encode() if isinstance(text, str) else text)))
+    return list(read_report(io.BytesIO(text.encode() if isinstance(text, str) else text)))
 
 
 def cases(text: str | bytes) -> list[Case]:
@@ -57,30 +57,30 @@ def test_a_document_type_is_refused(text):
 
 def test_an_undeclared_entity_is_no_xml():
     """Without a document type there are only the five entities of XML itself."""
-    with pytest.raises(ReportError, match="no XML: undefined entity"):
+    with pytest.raises(ReportError, match="not XML: undefined entity"):
         found("<testsuite><testcase name='&xxe;'/></testsuite>")
 
 
 def test_deep_nesting_is_refused():
     """A million levels cost as much as the fifty that are read."""
     with pytest.raises(ReportError, match="deeper than 50"):
-        list(read(Endless(b"<testsuites>", b"<testsuite>" * 1000, 11_000_000, b"")))
+        list(read_report(Endless(b"<testsuites>", b"<testsuite>" * 1000, 11_000_000, b"")))
 
 
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("", "no XML: no element found"),
-        ("{}", "no XML: not well-formed"),
-        ("<testsuite><testcase name='a'>", "cut off: it ends in line 1, within <testcase>"),
-        ("<testsuite>\n<testcase name='a", "cut off: it ends in line 2, within <testsuite>"),
-        ("<testsui", "cut off: it ends in line 1, before its first element"),
-        ("<testsuite>\x1b<![CDATA[", "cut off: it ends in line 1, within <testsuite>"),
-        ("<testsuite/>\x00", "no XML: not well-formed"),
-        ("\x00\x01\x02", "no XML: not well-formed"),
-        ("<html><body/></html>", "its root is <html>"),
+        ("", "not XML: no element found"),
+        ("{}", "not XML: not well-formed"),
+        ("<testsuite><testcase name='a'>", "truncated in line 1, within <testcase>"),
+        ("<testsuite>\n<testcase name='a", "truncated in line 2, within <testsuite>"),
+        ("<testsui", "truncated in line 1, before its first element"),
+        ("<testsuite>\x1b<![CDATA[", "truncated in line 1, within <testsuite>"),
+        ("<testsuite/>\x00", "not XML: not well-formed"),
+        ("\x00\x01\x02", "not XML: not well-formed"),
+        ("<html><body/></html>", "its root element is <html>"),
         ("<?xml version='1.0' encoding='klingon'?><testsuite/>", "encoding|no XML"),
-        ("<testsuite/><testsuite/>", "no XML: junk after document element"),
+        ("<testsuite/><testsuite/>", "not XML: junk after document element"),
     ],
 )
 def test_what_is_no_report_is_refused(text, problem):
@@ -104,7 +104,7 @@ def test_a_text_of_100_mb_costs_no_memory():
     stream = Endless(head, (b"x" * 99 + b"\n") * 600, 100_000_000, tail)
 
     tracemalloc.start()
-    (case,) = (item for item in read(stream) if isinstance(item, Case))
+    (case,) = (item for item in read_report(stream) if isinstance(item, Case))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
@@ -120,12 +120,12 @@ def test_a_tag_of_100_mb_is_refused_early():
 import sys
 sys.path.insert(0, {str(Path(__file__).parents[3])!r})
 from tests.importers.junit.test_report import Endless
-from akastats.importers.junit.report import read
-list(read(Endless(b"<testsuite><testcase name='", b"x" * 65536, 100_000_000, b"'/></testsuite>")))
+from akastats.importers.junit.report import read_report
+list(read_report(Endless(b"<testsuite><testcase name='", b"x" * 65536, 100_000_000, b"'/></testsuite>")))
 """
 
     with pytest.raises(ReportError, match="tags has more than 2 MiB"):
-        list(read(stream))
+        list(read_report(stream))
     done = subprocess.run(
         [sys.executable, "-c", program],
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (100_000_000, 100_000_000)),
@@ -142,7 +142,7 @@ def test_more_bytes_than_a_report_has_are_refused(monkeypatch):
     monkeypatch.setattr(report, "MAX_BYTES", 1_000_000)
 
     with pytest.raises(ReportError, match="more than 0 MiB"):
-        list(read(Endless(b"<testsuite>", b"<!-- nothing -->", 2_000_000, b"</testsuite>")))
+        list(read_report(Endless(b"<testsuite>", b"<!-- nothing -->", 2_000_000, b"</testsuite>")))
 
 
 def test_more_tests_than_a_run_has_are_refused(monkeypatch):
@@ -150,7 +150,7 @@ def test_more_tests_than_a_run_has_are_refused(monkeypatch):
     monkeypatch.setattr(report, "MAX_CASES", 100)
 
     with pytest.raises(ReportError, match="more than 100 tests"):
-        list(read(Endless(b"<testsuite>", b"<testcase name='a'/>", 10_000, b"</testsuite>")))
+        list(read_report(Endless(b"<testsuite>", b"<testcase name='a'/>", 10_000, b"</testsuite>")))
 
 
 def test_names_and_problems_are_bounded():

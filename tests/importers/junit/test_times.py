@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from akastats.importers.junit.report import Case, Suite
-from akastats.importers.junit.times import Clock, moment, seconds
+from akastats.importers.junit.times import Clock, parse_seconds, parse_time
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ from akastats.importers.junit.times import Clock, moment, seconds
 )
 def test_durations(text, expected):
     """Plain, with an exponent, with thousands apart or with a decimal comma."""
-    assert seconds(text) == expected
+    assert parse_seconds(text) == expected
 
 
 BAD = ["", "nan", "inf", "-inf", "-1", "1e400", "1e8", "abc", "1_000", "0x10", "1;2", "1,2,3", "٣", "9" * 10_000]
@@ -33,7 +33,7 @@ BAD = ["", "nan", "inf", "-inf", "-1", "1e400", "1e8", "abc", "1_000", "0x10", "
 @pytest.mark.parametrize("text", BAD)
 def test_bad_numbers_are_no_durations(text):
     """Nothing infinite, negative or impossibly long becomes a point, and no text is worked on for long."""
-    assert seconds(text) is None
+    assert parse_seconds(text) is None
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_bad_numbers_are_no_durations(text):
 )
 def test_moments(text, expected):
     """With a zone or, as most reports, without one, which is UTC."""
-    assert moment(text) == expected
+    assert parse_time(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_moments(text, expected):
 )
 def test_what_is_no_moment_of_a_test(text):
     """A time that no test ran at is none."""
-    assert moment(text) is None
+    assert parse_time(text) is None
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_what_is_no_moment_of_a_test(text):
 )
 def test_a_time_that_is_ahead_is_none(text, expected):
     """Local time without a zone may be ahead by hours; a day is a wrong clock."""
-    assert moment(text, now=1_795_161_600.0) == expected
+    assert parse_time(text, now=1_795_161_600.0) == expected
 
 
 def test_a_suite_that_is_ahead_follows_the_one_before_it():
@@ -93,9 +93,9 @@ def test_cases_follow_one_another_in_their_suites():
     one = Case(Suite(), "", "a", time="1.5")
 
     clock.begin(Suite(timestamp="2026-11-20T08:00:10", time="5"))
-    first, second = clock.pass_by(one), clock.pass_by(one)
+    first, second = clock.advance(one), clock.advance(one)
     clock.begin(Suite())
-    third = clock.pass_by(one)
+    third = clock.advance(one)
 
     base = 1_795_161_600.0
     assert (first, second, third) == ((base + 10, 1.5), (base + 11.5, 1.5), (base + 15, 1.5))
@@ -106,6 +106,6 @@ def test_unreadable_durations_are_counted():
     """They count as nothing, and somebody is told."""
     clock = Clock(0.0)
 
-    took = [clock.pass_by(Case(Suite(), "", "a", time=text))[1] for text in ("nan", "", "1")]
+    took = [clock.advance(Case(Suite(), "", "a", time=text))[1] for text in ("nan", "", "1")]
 
     assert (took, clock.unreadable) == ([0.0, 0.0, 1.0], 1)
