@@ -38,13 +38,14 @@ class Stat(NamedTuple):
 class Summary(NamedTuple):
     """The numbers of one label, in the unit of its values; `None` if a number is not stored.
 
-    max, min: extremes of all values.
-    total: their sum.
-    count: how often the label was reported.
-    stdev: sample standard deviation.
-    avg: mean.
-    last: the newest value.
-    last_time: time of the newest value, in epoch seconds.
+    max: largest value
+    total: sum of all values
+    count: number of values
+    stdev: sample standard deviation of all values
+    avg: mean of all values
+    min: smallest value
+    last: newest value
+    last_time: time of the newest value, epoch seconds
     """
 
     max: float | None

@@ -25,7 +25,14 @@ class Verdict(NamedTuple):
 
 @dataclass(frozen=True)
 class Change:
-    """One test in a run and in its base; what was not there is `None`."""
+    """One test in a run and in its base run.
+
+    nodeid: node id of the test
+    outcome: outcome in the run; null if the test did not run
+    base_outcome: outcome in the base run; null if the test did not run
+    seconds: duration in the run; null if the test did not run
+    base_seconds: duration in the base run; null if the test did not run
+    """
 
     nodeid: str
     outcome: str | None
@@ -36,9 +43,15 @@ class Change:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Differences from a base, in the order the tests ran; `slower` and `faster` by seconds, most first.
+    """Differences between a run and its base run, in the order in which the tests ran.
 
-    `noise` are differences that the tests' own history explains, or that no history can separate from noise.
+    newly_failing: tests that fail in the run and did not fail in the base run, new tests included
+    fixed: tests that failed in the base run and completed without a failure in the run
+    slower: tests that took longer, the largest difference first
+    faster: tests that took less time, the largest difference first
+    added: tests that the base run does not have
+    removed: tests that only the base run has
+    noise: differences that the tests' history explains, or that no history can separate from noise
     """
 
     newly_failing: list[Change]

@@ -67,9 +67,11 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class FailureVerdict:
-    """One failing test of the run; `label` is `None` where there is no history to judge by.
+    """The label of one failing test: whether this run or something else broke it.
 
-    `rate` is how much of a known flaky test's first attempts fail.
+    nodeid: node id of the test
+    label: new, known flaky, also failing on base, or quarantined; null without enough history
+    rate: share of the first attempts of a known flaky test that fail, 0 to 1; null for other labels
     """
 
     nodeid: str
@@ -114,7 +116,13 @@ class ChangeVerdict:
 
 @dataclass(frozen=True, slots=True)
 class OverBudget:
-    """A test that took longer than its marker allows, in seconds; `rule` is `max_seconds` or `max_slowdown`."""
+    """A test that took longer than its marker allows.
+
+    nodeid: node id of the test
+    seconds: duration in seconds
+    allowed: seconds that the marker allows
+    rule: max_seconds or max_slowdown
+    """
 
     nodeid: str
     seconds: float
@@ -124,7 +132,12 @@ class OverBudget:
 
 @dataclass(frozen=True, slots=True)
 class Outlier:
-    """A test whose duration exceeds its own history; `typical` is adjusted to the machine speed of this run."""
+    """A test whose duration in one run exceeds its own history.
+
+    nodeid: node id of the test
+    seconds: duration in this run, in seconds
+    typical: typical duration in seconds, adjusted to the machine speed of this run
+    """
 
     nodeid: str
     seconds: float

@@ -84,7 +84,14 @@ def _matching(seen: Seen[ListedError], wanted: Wanted) -> Iterator[ListedError]:
 
 @dataclass(frozen=True)
 class InRun:
-    """How often something failed in one run; branch and commit are `None` once the run has expired."""
+    """Failures with one fingerprint in one run.
+
+    run: id of the run
+    started: start of the run, epoch seconds
+    branch: branch name; null once the run has expired
+    commit: full commit id; null once the run has expired
+    count: failures in this run
+    """
 
     run: str
     started: float
@@ -95,7 +102,12 @@ class InRun:
 
 @dataclass(frozen=True)
 class InTest:
-    """How often a test failed with something, over all runs; `suite` is `None` without one."""
+    """Failures with one fingerprint of one test, over all runs.
+
+    nodeid: node id of the test
+    suite: suite of the test; null without one
+    count: failures of this test
+    """
 
     nodeid: str
     suite: str | None

@@ -27,7 +27,14 @@ MAX_FIXTURES = 20
 
 @dataclass(frozen=True)
 class Phases:
-    """How long each phase of a test took in its newest run, in seconds."""
+    """Durations of a test's phases in its newest run.
+
+    run: id of the run
+    setup: seconds of the setup
+    call: seconds of the call
+    teardown: seconds of the teardown
+    worker: pytest-xdist worker; empty without workers
+    """
 
     run: str
     setup: float
@@ -38,7 +45,15 @@ class Phases:
 
 @dataclass(frozen=True)
 class Fixture:
-    """What a fixture cost in a run, summed over it and its workers, in seconds."""
+    """Duration of a fixture in a test's newest run, summed over all workers.
+
+    name: name of the fixture
+    baseid: directory, file or class that defines it; empty for plugins and the root directory
+    scope: scope of the fixture
+    count: number of setups
+    setup: seconds of all setups
+    teardown: seconds of all teardowns
+    """
 
     name: str
     baseid: str

@@ -32,7 +32,16 @@ class Compared:
 
 @dataclass(frozen=True)
 class Changes:
-    """Differences from a run's base, at most 100 per list; noise, added and removed tests are only counted."""
+    """Differences between a run and its base run, at most 100 per list.
+
+    newly_failing: tests that fail in the run and did not fail in the base run
+    fixed: tests that failed in the base run and completed without a failure in the run
+    slower: tests that took longer than their history explains, the largest difference first
+    faster: tests that took less time than their history explains, the largest difference first
+    added: number of tests that the base run does not have
+    removed: number of tests that only the base run has
+    noise: number of differences that the tests' history explains
+    """
 
     newly_failing: list[Change]
     fixed: list[Change]

@@ -23,11 +23,19 @@ WITHOUT_TEXTS: Mapping[str, Any] = MappingProxyType({"message": None, "frames": 
 
 @dataclass(frozen=True)
 class Failure:
-    """Tests that failed alike: `count` of them, up to 100 by name; `first_seen` in epoch seconds.
+    """Failures of one run that have the same exception class, masked message and innermost project frames.
 
-    `message` and `frames` are of its traceback, `error_id`; once that has expired they are as all its runs have
-    them, numbers masked. `file` (as the traceback writes it) and `line` are where the project's own innermost
-    frame is. `seen_before` is whether it happened before the run. `None` is what nobody knows.
+    fingerprint: id of failures that are the same one; null without a traceback
+    exception: exception class
+    message: message of the exception; with numbers masked once its traceback has expired
+    frames: innermost frames of the project, the innermost last
+    error_id: context id of the traceback, which `/stat-contexts` returns
+    count: number of tests
+    tests: node ids, at most 100
+    first_seen: first occurrence in any run, epoch seconds; null if unknown
+    seen_before: whether it occurred before this run
+    file: file of the innermost project frame, as the traceback writes it
+    line: line number of the innermost project frame
     """
 
     fingerprint: str | None

@@ -15,7 +15,19 @@ _WITH_ERROR = (*FAILING, "rerun")
 
 @dataclass(frozen=True)
 class RunTest:
-    """One attempt of a test in a run; seconds, `start` from the run's, `error_id` of its traceback."""
+    """One attempt of a test in a run.
+
+    nodeid: node id of the test
+    outcome: passed, failed, error, skipped, xfailed, xpassed, or rerun (failed and tried again)
+    start: seconds since the start of the run
+    seconds: duration stored in the history: of the call, or of the setup if the call never ran
+    setup: seconds of the setup
+    call: seconds of the call
+    teardown: seconds of the teardown
+    worker: pytest-xdist worker; empty without workers
+    error_id: context id of the traceback; null without a failure
+    stats: labels of the numbers that the test recorded with `stat`
+    """
 
     nodeid: str
     outcome: str

@@ -20,31 +20,64 @@ from akastats.store.runs import Position
 
 @dataclass(frozen=True)
 class Run:
-    """One run; times in epoch seconds, `duration` in seconds, what is unknown is `None`."""
+    """One run. A field is `None` if its value is unknown.
+
+    id: id of the run; ids sort by time
+    status: running, passed, failed, interrupted, crashed or empty
+    suite: suite of the run; null without one
+    branch: branch name
+    commit: full commit id
+    dirty: whether tracked files had changes that were not committed
+    nested: whether it ran inside another recorded run
+    base_branch: the branch to compare with: configured, or the target of the pull request
+    pull_request: number of the pull request; true if the number is unknown
+    default_branch: default branch of the repository
+    started: start, epoch seconds
+    finished: end, epoch seconds
+    duration: seconds from start to end
+    exit_code: exit code of pytest
+    died_in: node ids of the tests that were running when the process died; null for a run that did not crash
+    tests: number of tests that have ended
+    planned: number of tests that the run will execute; known after collection
+    passed: tests that passed
+    failed: tests that failed
+    errors: tests with an error in setup or teardown
+    skipped: tests that were skipped
+    xfailed: tests that failed as expected
+    xpassed: tests that passed although a failure was expected
+    reruns: failed attempts that were repeated
+    collect_errors: files that could not be collected
+    provider: CI provider
+    build_id: build number of the CI provider
+    build_url: address of the build
+    job: job name of the CI provider
+    attempt: attempt of the build
+    host: host name of the machine
+    platform: operating system and processor
+    python: Python version
+    pytest: pytest version
+    workers: number of pytest-xdist workers
+    cpu_count: number of processors
+    argv: arguments of pytest, secrets redacted
+    quarantine: whether the run ignored failures of quarantined tests
+    """
 
     id: str
     status: str | None = None
     suite: str | None = None
     branch: str | None = None
     commit: str | None = None
-    # Whether files that git tracks had changes that were not committed.
     dirty: bool | None = None
-    # Whether it ran inside another recorded run.
     nested: bool | None = None
-    # The branch to compare with that was configured, or that the pull request is to be merged into.
     base_branch: str | None = None
-    # Its number, `true` where that is unknown.
     pull_request: str | None = None
-    # The repository's.
     default_branch: str | None = None
     started: float | None = None
     finished: float | None = None
     duration: float | None = None
     exit_code: int | None = None
-    # Tests that were running when its process died.
     died_in: list[str] | None = None
     tests: int | None = None
-    # How many tests it will run, known once they are collected.
     planned: int | None = None
     passed: int | None = None
     failed: int | None = None
@@ -66,7 +99,6 @@ class Run:
     workers: int | None = None
     cpu_count: int | None = None
     argv: str | None = None
-    # Whether failures of tests in quarantine were excused in it.
     quarantine: bool | None = None
 
 

@@ -18,9 +18,15 @@ from akastats.store.requests import Operation
 
 @dataclass(frozen=True)
 class Attempt:
-    """One point of a test's history: `timestamp` (its end) in epoch seconds, `value` in seconds.
+    """One attempt of a test. A field is `None` if its value has expired.
 
-    What has expired is `None`; `error_id` is the context id of the traceback, of a failure only.
+    timestamp: end of the attempt, epoch seconds
+    value: duration in seconds; null if it is not a finite number
+    outcome: passed, failed, error, xfailed, xpassed, or rerun (failed and tried again)
+    run: id of the run
+    commit: full commit id
+    branch: branch name
+    error_id: context id of the traceback; null without a failure
     """
 
     timestamp: float

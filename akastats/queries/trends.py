@@ -19,7 +19,22 @@ FACET_RUNS = 1000
 
 @dataclass(frozen=True)
 class TrendPoint:
-    """One run that is over; `duration` in seconds, `pass_rate` of the tests that ran, from 0 to 1."""
+    """One run that has ended.
+
+    run: id of the run
+    started: start, epoch seconds
+    suite: suite of the run; null without one
+    branch: branch name
+    commit: full commit id
+    status: passed, failed, interrupted, crashed or empty
+    duration: seconds from start to end
+    tests: number of tests
+    passed: tests that passed
+    failed: tests that failed
+    errors: tests with an error in setup or teardown
+    skipped: tests that were skipped
+    pass_rate: share of the executed tests that did not fail, 0 to 1; null if no test ran
+    """
 
     run: str
     started: float | None
@@ -46,12 +61,18 @@ class Trend:
 
 @dataclass(frozen=True)
 class Facets:
-    """The branches and suites of the newest runs, most recently used first; how many labels there are."""
+    """Branches and suites of the newest 1,000 runs, and the number of labels.
+
+    branches: branch names, most recently used first
+    suites: suite names, most recently used first
+    labels_total: number of labels in the namespace
+    default_branch: default branch of the repository as the newest run recorded it, else main or master; null if
+        no run belongs to one of them
+    """
 
     branches: list[str]
     suites: list[str]
     labels_total: int
-    # The repository's, as the newest run that knows it has it, else main or master if there are runs of it.
     default_branch: str | None
 
 
