@@ -26,7 +26,7 @@ from redis import Redis
 from akastats.config import Config, config
 from akastats.delivery.draining import drain
 from akastats.redis import connect, run, run_all, sync_redis
-from akastats.spool.format import SUFFIX, VERSION, line
+from akastats.spool.format import SUFFIX, VERSION, encode_line
 
 MIB = 1024 * 1024
 #: What a drain may hold beyond what it starts with, and a recorded pytest beyond bare pytest.
@@ -56,13 +56,15 @@ def spool(number: int, started: float, names: list[str]) -> bytes:
         ["run", {"id": f"{number:010d}", "started": started, "pid": 2**22 + 1, "pid_mark": "gone"}]
     )
     start = int(started * 1e6)
-    lines = [line(1, header), line(2, header)]
+    lines = [encode_line(1, header), encode_line(2, header)]
     lines += [
-        line(seq, f'["test",{json.dumps(name)},"","ppp",{start + 1000 * seq},100,{number % 97 + seq % 89 + 1},50]')
+        encode_line(
+            seq, f'["test",{json.dumps(name)},"","ppp",{start + 1000 * seq},100,{number % 97 + seq % 89 + 1},50]'
+        )
         for seq, name in enumerate(names, 3)
     ]
     end = json.dumps(["end", {"finished": started + 30, "exit_code": 0, "interrupted": False}])
-    return b"".join([*lines, line(len(lines) + 1, end)])
+    return b"".join([*lines, encode_line(len(lines) + 1, end)])
 
 
 def resident(peak: bool = False) -> int:

@@ -12,7 +12,7 @@ from akastats.config import remove_credentials
 from akastats.delivery.draining import is_dead, waiting
 from akastats.errors import ConfigError, SpoolError
 from akastats.spool import directories as places
-from akastats.spool.format import identity
+from akastats.spool.format import get_producer
 from akastats.spool.reader import Reader
 
 EMBEDDED = "embedded:"
@@ -112,7 +112,7 @@ def look(path: Path, is_named: bool = False) -> Spool:
     named = told if isinstance(told, dict) else {}
     destination = Destination(_whole(str(named.get("server", ""))), str(named.get("namespace", "")))
     is_running = bool(header) and not is_dead(header, path)
-    return Spool(path, str(header.get("id", "")), destination, is_running, identity(path.name, header))
+    return Spool(path, str(header.get("id", "")), destination, is_running, get_producer(path.name, header))
 
 
 def _header(path: Path, is_named: bool) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from akastats.delivery.run_builder import AddedPoint, Retention, RunBuilder
 from akastats.errors import RequestRefusedError, ServerError
 from akastats.model.points import check_label
 from akastats.spool import directories
-from akastats.spool.format import Record, identity, moved
+from akastats.spool.format import Record, get_producer, shift_times
 from akastats.spool.reader import Reader
 from akastats.store import keys, runs
 from akastats.store.push import BATCH_BYTES, BATCH_LABELS, BATCH_POINTS, Batch, RunChange, Step, apply_batch
@@ -114,8 +114,8 @@ class Delivery:
     def producer(self) -> str:
         """The producer of the records: named by the first record once it is read, before that by the file name."""
         if not self._producer and self.builder.header:
-            self._producer = identity(self._name, self.builder.header)
-        return self._producer or identity(self._name, {})
+            self._producer = get_producer(self._name, self.builder.header)
+        return self._producer or get_producer(self._name, {})
 
     @property
     def is_cut_short(self) -> bool:
@@ -236,7 +236,7 @@ class Delivery:
                 pass
 
     def _corrected(self, record: Record) -> Record:
-        return Record(record.seq, moved(record.content, self._shift_s)) if self._shift_s else record
+        return Record(record.seq, shift_times(record.content, self._shift_s)) if self._shift_s else record
 
     def apply(self) -> int:
         """Apply what is pending; return how many points went. Raises `ServerError` and can be called again."""

@@ -1,6 +1,6 @@
-"""The files and directories of spools: made for one user alone, never through a link, whatever the umask.
+"""Create and check the files of spools: accessible to one user, never through a link, independent of the umask.
 
-Every name used while tests run is bound here at import, as in `writer`.
+All names that are used during tests are bound here at import, as in `writer`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ try:
     from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, flock
     from os import O_CLOEXEC, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, fchmod, pread
 except ImportError:
-    # Windows has none of them: there this module can be imported, and no more.
+    # Windows lacks these; there this module can only be imported.
     pass
 
 COPY_BYTES = 64 * 1024
@@ -42,8 +42,8 @@ def _flags() -> int:
 
 
 def prepare(directory: Path) -> None:
-    """Make a spool directory and its project's `.akastats` above it, for this user alone and unknown to git."""
-    # Before as well: where `.akastats` is a link, even an empty directory must not be made behind it.
+    """Create a spool directory and its project's `.akastats`, for this user only and ignored by git."""
+    # Checked before as well: if `.akastats` is a link, not even an empty directory may be created behind it.
     _check(directory)
     _make(directory)
     _check(directory)
@@ -51,7 +51,7 @@ def prepare(directory: Path) -> None:
     try:
         descriptor = open_file(ignore, _flags() | O_CREAT | O_EXCL, 0o600)
     except OSError:
-        # It is there, or cannot be: no reason not to record.
+        # It exists, or cannot be created; neither prevents recording.
         return
     try:
         write(descriptor, b"*\n")
@@ -60,7 +60,7 @@ def prepare(directory: Path) -> None:
 
 
 def _check(directory: Path) -> None:
-    """Close a spool directory to others; raise `OSError` if it is not to be trusted even so."""
+    """Restrict a spool directory to its owner; raise `OSError` if it is still not trusted."""
     restrict_spool_directory(directory)
     problem = check_spool_directory(directory)
     if problem:
@@ -68,7 +68,7 @@ def _check(directory: Path) -> None:
 
 
 def _make(directory: Path) -> None:
-    """Make what is missing of a path, each with its mode set whatever the umask is: 0777 would lock us out."""
+    """Create the missing directories of a path with their modes, because a umask of 0777 would deny us access."""
     try:
         mkdir(directory, 0o700)
     except FileExistsError:
@@ -79,26 +79,26 @@ def _make(directory: Path) -> None:
     chmod(directory, 0o700)
 
 
-def reopened(path: Path) -> int:
-    """Open a file of ours again."""
+def reopen(path: Path) -> int:
+    """Open one of our files again."""
     return open_file(path, _flags())
 
 
-def created(path: Path) -> int:
-    """Create a file of ours that is nobody else's, whatever the umask."""
+def create_file(path: Path) -> int:
+    """Create a new file for this user only, independent of the umask."""
     descriptor = open_file(path, _flags() | O_CREAT | O_EXCL, 0o600)
     fchmod(descriptor, 0o600)
     return descriptor
 
 
-# A process that checks whether a file is locked holds its lock for microseconds.
+# Another process that checks the lock holds it for microseconds.
 LOCK_TRIES = 20
 
 
 def lock(descriptor: int) -> bool:
     """Lock an open spool until its process closes it or ends; return whether it is locked.
 
-    A lock shows without /proc, and from another container, that a run is in progress.
+    The lock shows that a run is in progress, even without /proc or from another container.
     """
     for _ in range(LOCK_TRIES):
         try:
@@ -113,7 +113,7 @@ def lock(descriptor: int) -> bool:
 
 
 def is_locked(path: Path) -> bool:
-    """Return whether the process that writes the spool has it open; false if that is unknown."""
+    """Return whether the writing process has the spool open; false if that is unknown."""
     for mode in (O_RDWR, O_RDONLY):
         try:
             descriptor = open_file(path, mode | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
@@ -131,14 +131,14 @@ def is_locked(path: Path) -> bool:
     return False
 
 
-def identity(descriptor: int) -> tuple[int, int]:
-    """Return what tells one file from every other: device and inode."""
-    found = fstat(descriptor)
-    return found.st_dev, found.st_ino
+def get_file_id(descriptor: int) -> tuple[int, int]:
+    """Return device and inode, which identify a file."""
+    status = fstat(descriptor)
+    return status.st_dev, status.st_ino
 
 
-def copy(source: int, target: int, size: int, head: bytes) -> None:
-    """Copy `size` bytes; where they are gone, write the head that says whose file it is, then a hole."""
+def copy_content(source: int, target: int, size: int, head: bytes) -> None:
+    """Copy `size` bytes; without a source write only `head`, the first records, followed by a hole."""
     if source < 0:
         write(target, head[:size])
         ftruncate(target, size)
@@ -151,16 +151,16 @@ def copy(source: int, target: int, size: int, head: bytes) -> None:
         at += len(piece)
 
 
-def remove(path: Path) -> None:
-    """Remove a file, if that can be."""
+def remove_if_possible(path: Path) -> None:
+    """Remove a file; ignore errors."""
     try:
         unlink(path)
     except OSError:
         pass
 
 
-def bytes_of_spools(directory: Path) -> int:
-    """Return how much all spools of a directory hold; 0 where that cannot be told."""
+def measure_spools(directory: Path) -> int:
+    """Return the total size of all spools in a directory in bytes; 0 if it cannot be read."""
     total = 0
     try:
         with os.scandir(directory) as entries:

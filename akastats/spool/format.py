@@ -1,25 +1,25 @@
 """Encode and decode the lines of a spool. Pure.
 
-A spool is ASCII lines, each `crc32 length body`, the body `seq json`: the CRC (eight hex digits) and the
-length (bytes) are those of the body, so that each line proves itself. `seq` counts from 1. The JSON is an
-array, its first element the kind:
+A spool is ASCII lines, each `crc32 length body`, the body `seq json`. The CRC (eight hex digits) and the length
+(bytes) are those of the body, so that a damaged line is detected. `seq` counts from 1. The JSON is an array, whose
+first element is the kind:
 
-| kind | then |
+| kind | further elements |
 |---|---|
-| `run` | an object: what is known at the start, see `outcomes.Run`, and the `producer`; it stands twice |
-| `planned` | how many tests pytest will run, known at the end of collection |
+| `run` | an object: fields of the run known at its start, and the `producer`; this record is written twice |
+| `planned` | number of tests that pytest will run, known at the end of collection |
 | `began` | node id, time |
 | `error` | node id, worker, phase, kind (`failed`, `rerun`, `subtest`, `crash`), class, text, time |
-| `test` | node id, worker, phases (a letter each), start time, setup, call, teardown |
-| `budget` | node id, an object: `max_seconds`, `max_slowdown`, what the test's markers say of them |
+| `test` | node id, worker, phases (one letter each), start time, setup, call, teardown |
+| `budget` | node id, an object: `max_seconds`, `max_slowdown`, from the test's markers |
 | `stat` | node id, worker, list of [epoch seconds, label, value, context] |
-| `fixtures` | list of [base id, name, scope, count, setup, teardown], what came since the last such record |
+| `fixtures` | list of [base id, name, scope, count, setup, teardown], since the last such record |
 | `collected` | worker, list of [path, seconds] |
 | `uncollected` | node id, class, text, time |
 | `end` | an object: finished (epoch seconds), exit_code, interrupted |
 
 Times and durations of `began`, `error`, `test` and `uncollected` are whole microseconds (since the epoch);
-those of lists are seconds. A class is empty where nobody knows it.
+those of lists are seconds. An unknown class is empty.
 """
 
 from __future__ import annotations
@@ -36,84 +36,84 @@ from typing import Any
 VERSION = 1
 SUFFIX = ".aks"
 
-#: No record is longer, so that a reader's memory is bounded and one bad record costs little.
+#: Maximum size of a record, which bounds a reader's memory and the loss by a damaged record.
 MAX_RECORD_BYTES = 64 * 1024
 
-#: One letter a phase, in the order setup, call, teardown.
+#: The phases of a test, in the order of its letters.
 PHASES = ("setup", "call", "teardown")
 ABSENT, PASSED, FAILED, SKIPPED, XFAILED, XPASSED, RERUN = "-pfsxXr"
 
 _PRODUCER = re.compile(r"[0-9a-f]{32}")
 _PRODUCER_IN_NAME = re.compile(r"-([0-9a-f]{32})(?![0-9A-Za-z])")
 
-# How a line begins: the CRC and the length of its body.
+# The head of a line: CRC and length of its body.
 _HEAD = re.compile(rb"([0-9a-f]{8}) ([1-9]\d{0,5}) ")
 
-# Damaged bytes hold a handful of beginnings; more are somebody's play, and each costs a CRC of up to 64 KiB.
+# Damaged bytes contain a few heads. More indicate an attack, because each costs a CRC of up to 64 KiB.
 _MAX_HEADS = 100
 
 
 def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no number that we write")
+    raise ValueError(f"{constant} is not a number that akastats writes")
 
 
 def _finite(text: str) -> float:
     number = float(text)
     if not isfinite(number):
-        raise ValueError(f"{text} is no number that we write")
+        raise ValueError(f"{text} is not a number that akastats writes")
     return number
 
 
-# What JSONDecoder.decode does besides is to skip white space, which we do not write: half of its time.
+# JSONDecoder.decode also skips white space, which akastats does not write; that takes half of its time.
 _scan = JSONDecoder(parse_constant=_refuse, parse_float=_finite).scan_once  # type: ignore[attr-defined]  # not in its stub
 
 
 @dataclass(frozen=True)
 class Record:
-    """One line that proved itself: `seq` from 1, `content` the JSON array."""
+    """One valid line: `seq` from 1, `content` the JSON array."""
 
     seq: int
     content: list[Any]
 
 
 @dataclass(frozen=True)
-class Found:
-    """A record amid damaged bytes, and where it stands among them."""
+class EmbeddedRecord:
+    """A record inside damaged bytes, and its position in them."""
 
     start: int
     stop: int
     record: Record
 
 
-def line(seq: int, content: str) -> bytes:
-    """Return a line for `content`, JSON that is already ASCII."""
+def encode_line(seq: int, content: str) -> bytes:
+    """Return the line for `content`, which is ASCII JSON."""
     body = f"{seq} {content}".encode("ascii")
     return b"%08x %d %b\n" % (crc32(body), len(body), body)
 
 
-def parse(written: bytes) -> Record | None:
-    """Return the record of one line (without its newline), `None` if it does not prove itself."""
+def decode_line(written: bytes) -> Record | None:
+    """Return the record of one line without its newline; `None` if the line is not valid."""
     crc, _, rest = written.partition(b" ")
     length, _, body = rest.partition(b" ")
-    # Plain comparison with what we would have written: no leniency of int() with signs or underscores.
+    # Compared as bytes, because int() would accept signs and underscores.
     if b"%08x %d" % (crc32(body), len(body)) != crc + b" " + length:
         return None
     seq, _, content = body.partition(b" ")
     try:
-        told, end = _scan(content.decode("ascii"), 0)
+        value, end = _scan(content.decode("ascii"), 0)
     except (ValueError, RecursionError, StopIteration):
         return None
     if not (end == len(content) and seq.isdigit() and len(seq) < 16):
         return None
-    if not (isinstance(told, list) and told and isinstance(told[0], str)):
+    if not (isinstance(value, list) and value and isinstance(value[0], str)):
         return None
-    return Record(int(seq), told)
+    return Record(int(seq), value)
 
 
-def records_in(damaged: bytes) -> Iterator[Found]:
-    """Yield the records that stand whole in a damaged line: glued together, or behind what is no record.
+def find_records(damaged: bytes) -> Iterator[EmbeddedRecord]:
+    """Yield the complete records inside a damaged line: joined lines, or after invalid bytes.
 
-    None of them is part of another's text: every record holds quotation marks, which a text has escaped.
+    A text inside a record cannot contain another record, because its quotation marks are escaped.
     """
     at = 0
     for _ in range(_MAX_HEADS):
@@ -122,17 +122,17 @@ def records_in(damaged: bytes) -> Iterator[Found]:
             return
         at = head.start() + 1
         stop = head.end() + int(head[2])
-        record = parse(damaged[head.start() : stop]) if stop <= len(damaged) else None
+        record = decode_line(damaged[head.start() : stop]) if stop <= len(damaged) else None
         if record is not None:
-            yield Found(head.start(), stop, record)
+            yield EmbeddedRecord(head.start(), stop, record)
             at = stop
 
 
-def identity(name: str, header: Mapping[str, Any]) -> str:
+def get_producer(name: str, header: Mapping[str, Any]) -> str:
     """Return the producer of a spool, which is the same for each copy, whatever its name.
 
-    The first record names it. Of spools of earlier releases the file's name does; one that was renamed is known by
-    what its first record holds.
+    The first record contains it; in spools of earlier releases, the file's name does. A renamed spool of an
+    earlier release is identified by its first record.
     """
     producer = header.get("producer")
     if isinstance(producer, str) and _PRODUCER.fullmatch(producer):
@@ -145,34 +145,36 @@ def identity(name: str, header: Mapping[str, Any]) -> str:
     return sha256(dumps(header, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def shortened(content: str, limit: int = MAX_RECORD_BYTES - 64) -> str:
-    """Return a record's JSON with its longest texts cut, so that it has at most `limit` bytes."""
-    told = loads(content)
+def shorten(content: str, limit: int = MAX_RECORD_BYTES - 64) -> str:
+    """Return a record's JSON with its longest texts truncated to at most `limit` bytes."""
+    value = loads(content)
     size = limit
     while len(content) > limit and size > 16:
         size //= 2
-        content = dumps(_cut(told, size), separators=(",", ":"))
+        content = dumps(_cut(value, size), separators=(",", ":"))
     return content
 
 
-def _cut(told: Any, size: int) -> Any:
-    if isinstance(told, str):
-        return told if len(told) <= size else f"{told[: size // 2 - 3]} ... {told[len(told) - size // 2 + 2 :]}"
-    if isinstance(told, list):
-        return [_cut(item, size) for item in told]
-    if isinstance(told, dict):
-        return {name: _cut(item, size) for name, item in told.items()}
-    return told
+def _cut(value: Any, size: int) -> Any:
+    if isinstance(value, str):
+        return (
+            value if len(value) <= size else f"{value[: size // 2 - 3]} ... {value[len(value) - size // 2 + 2 :]}"
+        )
+    if isinstance(value, list):
+        return [_cut(item, size) for item in value]
+    if isinstance(value, dict):
+        return {name: _cut(item, size) for name, item in value.items()}
+    return value
 
 
-# Position of a time in microseconds in a record, by its kind.
+# Position of the time in a record (microseconds), by its kind.
 _TIME_AT = {"began": 2, "error": 7, "test": 4, "uncollected": 4}
-# Field of a record's object with a time in seconds, by its kind.
+# Field with the time in a record's object (seconds), by its kind.
 _TIME_OF = {"run": "started", "end": "finished"}
 
 
-def moved(content: list[Any], seconds: float) -> list[Any]:
-    """Return the content of a record with its times moved by `seconds`, for a machine whose clock is wrong."""
+def shift_times(content: list[Any], seconds: float) -> list[Any]:
+    """Return the content of a record with its times shifted by `seconds`, to correct a wrong clock."""
     kind, changed = content[0], list(content)
     if kind in _TIME_AT:
         changed[_TIME_AT[kind]] += round(seconds * 1e6)

@@ -10,7 +10,7 @@ from pathlib import Path
 from akastats import trust
 from akastats.errors import SpoolError
 from akastats.spool.directories import check_spool_directory
-from akastats.spool.format import MAX_RECORD_BYTES, Record, parse, records_in
+from akastats.spool.format import MAX_RECORD_BYTES, Record, decode_line, find_records
 
 CHUNK_BYTES = 256 * 1024
 
@@ -160,7 +160,7 @@ class Reader:
         records: list[Record] = []
         for line in lines:
             if line:
-                record = parse(line)
+                record = decode_line(line)
                 if record is not None and record.seq > self._seq:
                     self._seq = record.seq
                     records.append(record)
@@ -172,7 +172,7 @@ class Reader:
     def _extract(self, line: bytes, at: int) -> Iterator[Record]:
         """Yield the records inside a damaged line; count the rest of it as damaged."""
         position = 0
-        for match in records_in(line):
+        for match in find_records(line):
             if match.record.seq > self._seq:
                 self._seq = match.record.seq
                 self._check_rest(line[position : match.start], at + position)

@@ -1,6 +1,6 @@
-"""Writing a spool: one line, one write, in the process of the tests.
+"""Write a spool: one line and one system call per record, in the process of the tests.
 
-Every name used while tests run is bound here at import: a test may patch `os`, `json` and `time`.
+All names are bound at import, because tests may patch `os`, `json` and `time`.
 """
 
 from __future__ import annotations
@@ -14,143 +14,152 @@ from os import close, getpid, lstat, write
 from pathlib import Path
 
 from akastats.errors import SpoolError
-from akastats.spool.files import bytes_of_spools, copy, created, identity, lock, prepare, remove, reopened
-from akastats.spool.format import MAX_RECORD_BYTES, SUFFIX, VERSION, line, shortened
+from akastats.spool.files import (
+    copy_content,
+    create_file,
+    get_file_id,
+    lock,
+    measure_spools,
+    prepare,
+    remove_if_possible,
+    reopen,
+)
+from akastats.spool.format import MAX_RECORD_BYTES, SUFFIX, VERSION, encode_line, shorten
 
 try:
     from os import pread
 except ImportError:
-    # Windows has it not: there this module can be imported, and no more.
+    # Windows lacks it; there this module can only be imported.
     pass
 
-# What cannot be written is kept in memory: so much of it, each record counted with what Python adds to it.
+# Records that cannot be written are kept in memory: at most this many bytes, with Python's overhead per record.
 RING_BYTES = 8 * 1024 * 1024
 OVERHEAD_BYTES = 120
 
-# A spool ends here for what can be done without, the records of tests that passed; the rest has a reserve.
+# Maximum size of a spool for dispensable records, those of passed tests; other records may also use the reserve.
 SPOOL_BYTES = 256 * 1024 * 1024
 RESERVE_BYTES = 16 * 1024 * 1024
-# All spools of a directory.
+# Maximum size of all spools in a directory.
 DIRECTORY_BYTES = 1024 * 1024 * 1024
 
-# How often, in bytes written, we look whether the file is still where it was made.
-LOOK_BYTES = 64 * 1024
+# After this many bytes the writer checks whether the file is still at its path.
+CHECK_BYTES = 64 * 1024
 
-# While a place cannot be written it is tried with every record, then with every second ... at last every 64th.
+# While a directory is not writable, it is tried with every record, then with every second one, at last every 64th.
 LONGEST_PAUSE = 64
 
-# What we wrote last tells our file from a foreign one: it ends with a CRC's line, so chance says no such thing.
+# The last bytes written identify our file, because they contain the CRC of a line.
 MARK_BYTES = 16
 
-# A kept line, and whether it can be done without.
-Kept = tuple[bytes, bool]
+# A pending line, and whether it is dispensable.
+Pending = tuple[bytes, bool]
 
 
 def create(directories: Iterable[Path], run_id: str) -> Writer:
-    """Return a spool in the first of `directories` that takes it; raise `SpoolError` if none does."""
-    places, problems = list(directories), []
-    for position, directory in enumerate(places):
+    """Create a spool in the first usable one of `directories`; raise `SpoolError` if none is usable."""
+    paths, problems = list(directories), []
+    for position, directory in enumerate(paths):
         try:
-            return Writer(directory, run_id, places[position + 1 :])
+            return Writer(directory, run_id, paths[position + 1 :])
         except SpoolError as error:
             problems.append(str(error))
     raise SpoolError("; ".join(problems))
 
 
 class Writer:
-    """One spool file, written by the process that made it and by no fork of it.
+    """One spool file, written by the process that created it and by none of its forks.
 
-    What cannot be written is kept and tried again; a place that stays unwritable is left for the next of
-    `elsewhere`, where the file goes on under its name. Nothing is raised: `trouble` says what was lost.
+    Lines that cannot be written are tried again. If a directory stays unwritable, the file is continued
+    under its name in the next one of `elsewhere`. Nothing is raised; `trouble` describes lost records.
     """
 
     def __init__(self, directory: Path, run_id: str, elsewhere: Sequence[Path] = ()) -> None:
-        """Create a spool in `directory` (made if missing, 0700); raises `SpoolError` if that cannot be."""
+        """Create a spool in `directory`, which is created if missing (0700); raise `SpoolError` if impossible."""
         self.producer = secrets.token_hex(16)
         self.pid = getpid()
         self.path = Path(os.path.abspath(directory)) / f"{VERSION}-{run_id}-{self.pid}-{self.producer}{SUFFIX}"
         self.dropped = 0
-        self._elsewhere = [Path(os.path.abspath(place)) for place in elsewhere]
+        self._elsewhere = [Path(os.path.abspath(path)) for path in elsewhere]
         self._reason = ""
         self._seq = 0
         self._head = b""
-        # Where the last bytes that we wrote stand, and what they are; from what size on to look around.
+        # Position and content of the last bytes written; the file size from which on to check the path.
         self._at, self._mark = 0, b""
-        self._look_at = -1
-        self._kept: deque[Kept] = deque()
-        self._kept_bytes = self._failures = self._pause = 0
+        self._check_at = -1
+        self._pending: deque[Pending] = deque()
+        self._pending_bytes = self._failures = self._pause = 0
         self._open_new(self.path)
-        self._limit = _room(self.path.parent)
+        self._limit = _get_limit(self.path.parent)
 
     def _open_new(self, path: Path) -> None:
         try:
             prepare(path.parent)
-            self._fd = created(path)
+            self._fd = create_file(path)
             self.is_locked = lock(self._fd)
         except OSError as error:
             raise SpoolError(f"cannot write a spool in {path.parent}: {error.strerror}") from error
-        self._identity = identity(self._fd)
+        self._identity = get_file_id(self._fd)
 
     @property
     def trouble(self) -> str:
-        """What was lost and why; empty while everything is written, or may still be."""
+        """Number of lost records and the reason; empty while everything is written, or may still be."""
         if not self.dropped:
             return ""
-        return f"{self.dropped} records had no room in the spool ({self._reason})"
+        return f"{self.dropped} records did not fit into the spool ({self._reason})"
 
     def append(self, content: str) -> bool:
         """Append one record, ASCII JSON; return whether it is written. Does nothing in a forked child."""
         if getpid() != self.pid:
             return False
         self._seq += 1
-        written = line(self._seq, content)
+        written = encode_line(self._seq, content)
         size = len(written)
         try:
-            # A test may have closed our descriptor and opened a file of its own under its number. Ours ends
-            # with what we wrote last and with nothing behind it: 17 bytes are asked for and 16 come.
+            # A test may have closed our descriptor and opened its own file with the same number. Our file ends
+            # with the last bytes written: 17 bytes are requested and 16 returned.
             at = self._at
-            if at < self._look_at and size <= MAX_RECORD_BYTES and pread(self._fd, 17, at) == self._mark:
+            if at < self._check_at and size <= MAX_RECORD_BYTES and pread(self._fd, 17, at) == self._mark:
                 count = write(self._fd, written)
                 if count == size:
                     self._at = at + size
                     self._mark = written[-16:]
                     return True
-                self._wrote(written[:count])
+                self._record_written(written[:count])
                 written = written[count:]
         except OSError as error:
             self._reason = error.strerror or type(error).__name__
         except BaseException:
-            # A signal's handler raised: whether it is written or not, it will be, and a reader takes one of two.
+            # A signal handler raised. The line may be written already; then a reader ignores the second copy.
             self._keep(written, False)
             raise
         return self._append_slowly(content, written, size)
 
     def close(self) -> None:
-        """Write what is left, wherever that can be done, and close the file, if it is still ours."""
+        """Write all pending lines, to another directory if necessary, and close the file if it is still ours."""
         if getpid() != self.pid or self._seq < 0:
             return
         self._settle()
-        self._lose(self._kept)
-        self._kept.clear()
-        if self._holds(self._fd):
+        self._count_lost(self._pending)
+        self._pending.clear()
+        if self._is_ours(self._fd):
             close(self._fd)
-        # From here on `append` has nowhere to write to.
+        # From now on `append` does nothing.
         self._fd = self.pid = self._seq = -1
 
-    # What follows happens once a spool, now and then, or in trouble.
+    # The following methods run once per spool, occasionally, or after errors.
 
     def _append_slowly(self, content: str, written: bytes, size: int) -> bool:
         if size > MAX_RECORD_BYTES:
-            written = line(self._seq, shortened(content))
+            written = encode_line(self._seq, shorten(content))
             size = len(written)
         if self._seq == 1 and content.startswith('["run",'):
-            # Twice, since a spool whose first record is damaged would be nobody's.
-            self._head = written + line(2, content)
+            # Twice, because a spool with a damaged first record could not be delivered.
+            self._head = written + encode_line(2, content)
             self._seq, written = 2, self._head
         droppable = len(written) == size and _is_dispensable(written)
         if self._at >= self._limit + (0 if droppable else RESERVE_BYTES) or size > MAX_RECORD_BYTES:
             self._reason = "it has reached its size"
-            self._lose([(written, droppable)])
+            self._count_lost([(written, droppable)])
             return False
         self._keep(written, droppable)
         if self._pause > 0:
@@ -160,178 +169,179 @@ class Writer:
         return False
 
     def _keep(self, written: bytes, droppable: bool) -> None:
-        """Keep a line for later; the short way of `append` is closed while there is one."""
-        self._look_at = -1
-        self._kept.append((written, droppable))
-        self._kept_bytes += len(written) + OVERHEAD_BYTES
-        if self._kept_bytes > RING_BYTES:
-            self._thin()
+        """Keep a line for later; until it is written `append` does not use its short path."""
+        self._check_at = -1
+        self._pending.append((written, droppable))
+        self._pending_bytes += len(written) + OVERHEAD_BYTES
+        if self._pending_bytes > RING_BYTES:
+            self._discard_oldest()
 
-    def _thin(self) -> None:
-        """Let the oldest go, of tests that passed first, until a quarter of the memory is free.
+    def _discard_oldest(self) -> None:
+        """Discard the oldest lines, of passed tests first, until a quarter of the memory is free.
 
-        The first line stays: it may be the rest of one that is half written.
+        The first line stays, because it may be the rest of a partly written one.
         """
         for passed_only in (True, False):
-            if self._kept_bytes <= RING_BYTES:
+            if self._pending_bytes <= RING_BYTES:
                 return
-            excess = self._kept_bytes - RING_BYTES * 3 // 4
-            first, stay = self._kept.popleft(), deque[Kept]()
-            for kept in self._kept:
-                if excess > 0 and (kept[1] or not passed_only):
-                    excess -= len(kept[0]) + OVERHEAD_BYTES
-                    self._lose([kept])
+            excess = self._pending_bytes - RING_BYTES * 3 // 4
+            first, stay = self._pending.popleft(), deque[Pending]()
+            for pending in self._pending:
+                if excess > 0 and (pending[1] or not passed_only):
+                    excess -= len(pending[0]) + OVERHEAD_BYTES
+                    self._count_lost([pending])
                 else:
-                    stay.append(kept)
+                    stay.append(pending)
             stay.appendleft(first)
-            self._kept = stay
-            self._kept_bytes = sum(len(written) + OVERHEAD_BYTES for written, _ in stay)
+            self._pending = stay
+            self._pending_bytes = sum(len(written) + OVERHEAD_BYTES for written, _ in stay)
 
-    def _lose(self, kept: Iterable[Kept]) -> None:
-        self.dropped += sum(1 for written, _ in kept if b' ["began",' not in written[:40])
+    def _count_lost(self, pending: Iterable[Pending]) -> None:
+        self.dropped += sum(1 for written, _ in pending if b' ["began",' not in written[:40])
 
     def _flush(self) -> bool:
-        """Write all that is kept; where that fails again, go on elsewhere. Return whether it is written."""
+        """Write all pending lines, or continue in another file after repeated errors; return whether it worked."""
         try:
-            self._write_kept()
+            self._write_pending()
         except OSError as error:
             self._reason = error.strerror or type(error).__name__
             self._failures += 1
             self._pause = min(self._failures, LONGEST_PAUSE) - 1
-            # At the second failure, the fourth, the eighth: a move copies the file.
+            # At the second failure, the fourth, the eighth, because a move copies the file.
             is_time = self._failures > 1 and self._failures & (self._failures - 1) == 0
             return is_time and self._move()
         self._failures = self._pause = 0
-        self._look_at = min(self._at + LOOK_BYTES, self._limit)
+        self._check_at = min(self._at + CHECK_BYTES, self._limit)
         return True
 
     def _settle(self) -> None:
-        """Look around and write all that is kept, trying every place once."""
+        """Write all pending lines, trying every directory once."""
         try:
-            self._write_kept()
+            self._write_pending()
         except OSError as error:
             self._reason = error.strerror or type(error).__name__
             self._move()
 
-    def _write_kept(self) -> None:
-        self._take_back()
-        while self._kept:
-            written, _ = self._kept[0]
+    def _write_pending(self) -> None:
+        self._reclaim()
+        while self._pending:
+            written, _ = self._pending[0]
             count = write(self._fd, written)
-            self._wrote(written[:count])
+            self._record_written(written[:count])
             if count < len(written):
-                # Its rest is tried once more now, since only a write says what is wrong.
-                self._kept[0] = (written[count:], False)
-                self._kept_bytes -= count
+                # The rest is tried once more, because only an error shows the reason.
+                self._pending[0] = (written[count:], False)
+                self._pending_bytes -= count
             else:
-                self._kept.popleft()
-                self._kept_bytes -= len(written) + OVERHEAD_BYTES
+                self._pending.popleft()
+                self._pending_bytes -= len(written) + OVERHEAD_BYTES
 
-    def _wrote(self, written: bytes) -> None:
+    def _record_written(self, written: bytes) -> None:
         end = self._at + len(self._mark) + len(written)
         self._mark = (self._mark + written)[-MARK_BYTES:]
         self._at = end - len(self._mark)
 
-    def _take_back(self) -> None:
-        """Make sure that our descriptor is our file's and stands in its directory; raises `OSError`.
+    def _reclaim(self) -> None:
+        """Ensure that the descriptor refers to our file at its path; raise `OSError` otherwise.
 
-        Where a test has closed it, the file is opened again; the descriptor that took its number is not touched.
+        If a test closed the descriptor, the file is opened again; a descriptor that reuses its number is not
+        touched.
         """
-        if not self._holds(self._fd):
-            self._fd = reopened(self.path)
-            if not self._holds(self._fd):
+        if not self._is_ours(self._fd):
+            self._fd = reopen(self.path)
+            if not self._is_ours(self._fd):
                 close(self._fd)
                 self._fd = -1
-                raise OSError(ENOENT, "another file stands in its place", str(self.path))
+                raise OSError(ENOENT, "another file is at its path", str(self.path))
             lock(self._fd)
-        found = lstat(self.path)
-        if (found.st_dev, found.st_ino) != self._identity:
-            raise OSError(ENOENT, "another file stands in its place", str(self.path))
-        if found.st_size != self._at + len(self._mark):
-            self._measure(found.st_size)
+        status = lstat(self.path)
+        if (status.st_dev, status.st_ino) != self._identity:
+            raise OSError(ENOENT, "another file is at its path", str(self.path))
+        if status.st_size != self._at + len(self._mark):
+            self._measure(status.st_size)
 
     def _measure(self, size: int) -> None:
-        """Take the file's end from the file: a write of ours was broken off before it was noted."""
+        """Read the end of the file, after a write that was interrupted before it was recorded."""
         self._mark = pread(self._fd, MARK_BYTES, max(0, size - MARK_BYTES))
         self._at = size - len(self._mark)
         if self._mark and self._mark[-1:] != b"\n":
-            # A line that was cut short ends here, so that it costs itself and no other.
-            self._kept.appendleft((b"\n", False))
-            self._kept_bytes += OVERHEAD_BYTES + 1
+            # End the truncated line here, so that the next line is not lost with it.
+            self._pending.appendleft((b"\n", False))
+            self._pending_bytes += OVERHEAD_BYTES + 1
 
-    def _holds(self, descriptor: int) -> bool:
-        """Whether a descriptor is our file's: the same file, and what we wrote last where we wrote it."""
+    def _is_ours(self, descriptor: int) -> bool:
+        """Return whether a descriptor refers to our file, with the last bytes written at their position."""
         try:
-            same = identity(descriptor) == self._identity
+            same = get_file_id(descriptor) == self._identity
             return same and pread(descriptor, len(self._mark), self._at) == self._mark
         except OSError:
             return False
 
     def _move(self) -> bool:
-        """Go on in the first place that takes the file; return whether one did.
+        """Continue in the first directory that is writable; return whether there is one.
 
-        Its own directory comes last: a test that has removed it may look whether it is gone.
+        The file's own directory comes last: a test that removed it may check that it is gone.
         """
         for directory in [*self._elsewhere, self.path.parent]:
             path = directory / self.path.name
             try:
                 prepare(directory)
-                # Fails where a file of ours stands already: a place is left for good.
-                descriptor = created(path)
+                # Fails if our file exists there: an abandoned directory is not used again.
+                descriptor = create_file(path)
                 lock(descriptor)
             except OSError:
                 continue
-            if self._go_on_in(path, descriptor):
+            if self._continue_in(path, descriptor):
                 return True
         return False
 
-    def _go_on_in(self, path: Path, descriptor: int) -> bool:
-        """Continue in a new file, what is written copied and what is kept written; return whether it took it."""
+    def _continue_in(self, path: Path, descriptor: int) -> bool:
+        """Continue in a new file: copy the old one, and write the pending lines; return whether that succeeded."""
         source = self._source()
         before = self._fd, self.path, self._identity, self._at, self._mark, self._limit
-        kept = self._kept.copy()
+        pending = self._pending.copy()
         try:
-            copy(source, descriptor, self._at + len(self._mark), self._head)
-            self._fd, self.path, self._identity = descriptor, path, identity(descriptor)
-            self._limit = _room(path.parent)
+            copy_content(source, descriptor, self._at + len(self._mark), self._head)
+            self._fd, self.path, self._identity = descriptor, path, get_file_id(descriptor)
+            self._limit = _get_limit(path.parent)
             if source < 0:
                 self._measure(self._at + len(self._mark))
-            self._write_kept()
+            self._write_pending()
         except OSError:
             self._fd, self.path, self._identity, self._at, self._mark, self._limit = before
-            self._kept = kept
-            self._kept_bytes = sum(len(written) + OVERHEAD_BYTES for written, _ in kept)
+            self._pending = pending
+            self._pending_bytes = sum(len(written) + OVERHEAD_BYTES for written, _ in pending)
             close(descriptor)
-            remove(path)
+            remove_if_possible(path)
             return False
         if source >= 0:
             close(source)
         self._failures = self._pause = 0
-        self._look_at = min(self._at + LOOK_BYTES, self._limit)
+        self._check_at = min(self._at + CHECK_BYTES, self._limit)
         return True
 
     def _source(self) -> int:
-        """Return a descriptor of our file as it is, -1 where there is none any more."""
-        if self._holds(self._fd):
+        """Return a descriptor of our file in its current state; -1 if it no longer exists."""
+        if self._is_ours(self._fd):
             return self._fd
         try:
-            opened = reopened(self.path)
+            opened = reopen(self.path)
         except OSError:
             return -1
-        if self._holds(opened):
+        if self._is_ours(opened):
             self._fd = opened
             return opened
         close(opened)
         return -1
 
 
-def _room(directory: Path) -> int:
-    """Return how large a new spool of a directory may grow before tests that passed are left out."""
-    return max(0, min(SPOOL_BYTES, DIRECTORY_BYTES - bytes_of_spools(directory)) - RESERVE_BYTES)
+def _get_limit(directory: Path) -> int:
+    """Return the maximum size of a new spool in a directory for the records of passed tests, in bytes."""
+    return max(0, min(SPOOL_BYTES, DIRECTORY_BYTES - measure_spools(directory)) - RESERVE_BYTES)
 
 
 def _is_dispensable(written: bytes) -> bool:
-    """Whether a line is that of a test that passed, or of a beginning, or of a budget."""
+    """Return whether a line is dispensable: a passed test, the start of a test, or a budget."""
     content = written.split(b" ", 3)[-1]
     return content.startswith((b'["began",', b'["budget",')) or (
         content.startswith(b'["test",') and b'","ppp",' in content

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from akastats.spool.format import parse
+from akastats.spool.format import decode_line
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def store(pytester: pytest.Pytester, server: str, redis_client: Redis) -> Store:
         ours = ("--akastats", "--akastats-wait=60", f"--akastats-url={server}")
         result = pytester.runpytest_subprocess(*plain, *ours, *arguments, timeout=300)
         (spool,) = (pytester.path / ".akastats" / "spool").glob("*.aks")
-        records = [record.content for record in map(parse, spool.read_bytes().splitlines()) if record]
+        records = [record.content for record in map(decode_line, spool.read_bytes().splitlines()) if record]
         assert json.dumps(records)
         return Stored(result, spool, records, _everything(redis_client))
 

@@ -20,7 +20,7 @@ from akastats.delivery.spool_delivery import Delivery
 from akastats.errors import ConnectionLostError, ServerUnreachableError
 from akastats.queries import runs as reading
 from akastats.queries.run_details import details
-from akastats.spool.format import line
+from akastats.spool.format import encode_line
 from akastats.store import runs
 from akastats.store.push import CURSOR_TTL_S
 from akastats.store.requests import Operation
@@ -147,11 +147,11 @@ def test_a_drain_killed_at_a_file_leaves_it_to_the_next(
 
 def _expire(path: Path, rested_s: int) -> Operation[Any]:
     """Let a spool's cursor have rested for so long."""
-    from akastats.spool.format import identity
+    from akastats.spool.format import get_producer
     from akastats.store import keys
     from akastats.store.requests import send_writes
 
-    return send_writes(("EXPIRE", keys.cursor("AKA-STATS", identity(path.name, {})), CURSOR_TTL_S - rested_s))
+    return send_writes(("EXPIRE", keys.cursor("AKA-STATS", get_producer(path.name, {})), CURSOR_TTL_S - rested_s))
 
 
 def test_the_newest_run_of_all_places_comes_first(
@@ -196,7 +196,7 @@ def test_what_is_no_spool_holds_no_other_up(spools: Path, config: Config, execut
     (spools / "1-run-004-1-link.aks").symlink_to(tmp_path)
     (spools / "1-run-005-1-text.aks").write_text("no spool\n" * 1000)
     (spools / "1-run-006-1-empty.aks").touch()
-    (spools / "2-run-007-1-later.aks").write_bytes(line(1, '["run",{"id":"x","started":1.0}]'))
+    (spools / "2-run-007-1-later.aks").write_bytes(encode_line(1, '["run",{"id":"x","started":1.0}]'))
     (spools / "1-run-008-1-sparse.aks").touch()
     os.truncate(spools / "1-run-008-1-sparse.aks", 10 * 1024**3)
 
@@ -268,8 +268,8 @@ def test_a_sound_line_without_sense_costs_no_other(
     """It was written by no release that we know: it is left out."""
     path = spool(spools, ended=False)
     with path.open("ab") as file:
-        file.write(line(1000, content))
-        file.write(line(1001, '["test","a.py::last","","ppp",1,2,3,4]'))
+        file.write(encode_line(1000, content))
+        file.write(encode_line(1001, '["test","a.py::last","","ppp",1,2,3,4]'))
 
     (drained,) = drain(spools, config, execute)
 
@@ -283,7 +283,7 @@ def test_the_test_that_a_run_died_in_is_named(
     """What began and never ended has failed, and has one attempt in its history however often it is delivered."""
     path = spool(spools, ended=False)
     with path.open("ab") as file:
-        file.write(line(1000, '["began","a.py::deadly",1700000100000000]'))
+        file.write(encode_line(1000, '["began","a.py::deadly",1700000100000000]'))
 
     (drained,) = drain(spools, config, execute)
     (again,) = drain(spools, config, execute)
@@ -307,11 +307,11 @@ def test_a_run_that_ends_after_all_did_not_die(
     """The final record of a run that was taken for dead removes what was written about its death."""
     path = spool(spools, ended=False)
     with path.open("ab") as file:
-        file.write(line(1000, '["began","a.py::slow",1700000100000000]'))
+        file.write(encode_line(1000, '["began","a.py::slow",1700000100000000]'))
     drain(spools, config, execute)
     with path.open("ab") as file:
-        file.write(line(1001, '["test","a.py::slow","","ppp",1700000100000000,1,2,3]'))
-        file.write(line(1002, '["end",{"finished":1700000200.0,"exit_code":0,"interrupted":false}]'))
+        file.write(encode_line(1001, '["test","a.py::slow","","ppp",1700000100000000,1,2,3]'))
+        file.write(encode_line(1002, '["end",{"finished":1700000200.0,"exit_code":0,"interrupted":false}]'))
 
     drain(spools, config, execute)
 
@@ -325,9 +325,9 @@ def test_a_torn_last_line_is_counted_and_a_whole_one_is_taken(
     """A process that is killed while it writes leaves half a line, or all of it but its end."""
     torn, whole = spool(spools, 1, ended=False), spool(spools, 2, ended=False)
     with torn.open("ab") as file:
-        file.write(line(1000, '["test","a.py::last","","ppp",1,2,3,4]')[:-9])
+        file.write(encode_line(1000, '["test","a.py::last","","ppp",1,2,3,4]')[:-9])
     with whole.open("ab") as file:
-        file.write(line(1000, '["end",{"finished":7.0,"exit_code":0,"interrupted":false}]')[:-1])
+        file.write(encode_line(1000, '["end",{"finished":7.0,"exit_code":0,"interrupted":false}]')[:-1])
 
     second, first = drain(spools, config, execute)
 
@@ -473,10 +473,10 @@ def test_a_run_that_goes_on_is_synced_once_a_second(spools: Path, config: Config
 
     for now in (0.1, 0.9, 1.5, 1.6, 2.4, 2.6):
         with path.open("ab") as file:
-            file.write(line(1000 + int(now * 10), '["began","a.py::t",1]'))
+            file.write(encode_line(1000 + int(now * 10), '["began","a.py::t",1]'))
         delivery.read()
     with path.open("ab") as file:
-        file.write(line(2000, '["end",{"finished":7.0,"exit_code":0,"interrupted":false}]'))
+        file.write(encode_line(2000, '["end",{"finished":7.0,"exit_code":0,"interrupted":false}]'))
     delivery.read()
 
     assert [1.5, 2.6, 2.6] == synced
@@ -583,8 +583,8 @@ def test_a_test_whose_delivered_end_the_file_has_lost_did_not_fail(
     """It runs as far as the file tells, and has passed as the server knows."""
     path = spool(spools, tests=TESTS[:2], ended=False)
     seq, now_us = len(path.read_bytes().splitlines()), int(time.time() * 1e6)
-    began = line(seq + 1, json.dumps(["began", "a.py::last", now_us]))
-    ended = line(seq + 2, json.dumps(["test", "a.py::last", "", "ppp", now_us, 1, 1, 1]))
+    began = encode_line(seq + 1, json.dumps(["began", "a.py::last", now_us]))
+    ended = encode_line(seq + 2, json.dumps(["test", "a.py::last", "", "ppp", now_us, 1, 1, 1]))
     path.write_bytes(path.read_bytes() + began + ended)
     delivery = Delivery(path, config, execute)
     delivery.deliver()

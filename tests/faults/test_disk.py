@@ -48,7 +48,7 @@ def small_disk(directory: Path, size: str, options: str = "") -> Iterator[Path]:
 
 def told_lost(verdict: Verdict) -> int:
     """Return how many records the run said had no room."""
-    found = re.search(r"(\d+) records had no room in the spool \(No space left", verdict.recorded.output)
+    found = re.search(r"(\d+) records did not fit into the spool \(No space left", verdict.recorded.output)
     return int(found[1]) if found else 0
 
 

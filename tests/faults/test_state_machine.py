@@ -35,7 +35,7 @@ from akastats.config import Config
 from akastats.delivery.draining import drain
 from akastats.errors import ConnectionLostError
 from akastats.redis import connect, run
-from akastats.spool.format import line
+from akastats.spool.format import encode_line
 from akastats.spool.writer import Writer
 from akastats.store import keys
 from akastats.store.requests import Operation
@@ -80,7 +80,7 @@ class Run:
         start = round(LONG_AGO * 1e6) + number
         content = json.dumps(["test", test, "", "ppp", start, 0, number, 0])
         self.writer.append(content)
-        self.lines[line(self.writer._seq, content)[:-1]] = number
+        self.lines[encode_line(self.writer._seq, content)[:-1]] = number
 
     def end(self) -> None:
         """End as a run does."""

@@ -11,7 +11,7 @@ import pytest
 
 from akastats.redact import MASK, redactor
 from akastats.redact.excerpt import MAX_TEXT, kept, kept_bytes
-from akastats.spool.format import parse
+from akastats.spool.format import decode_line
 from pytest_akastats.failure_text import text_of
 
 SECRET = "Zq8Wv2Yx7Kd5Tn3Rb9"
@@ -23,7 +23,7 @@ def recorded(pytester: pytest.Pytester, *arguments: str) -> tuple[pytest.RunResu
     nowhere = f"--akastats-url=unix://{pytester.path}/none"
     result = pytester.runpytest_subprocess(*plain, nowhere, *arguments)
     (spool,) = (pytester.path / ".akastats" / "spool").glob("*.aks")
-    records = [record.content for record in map(parse, spool.read_bytes().splitlines()) if record]
+    records = [record.content for record in map(decode_line, spool.read_bytes().splitlines()) if record]
     contexts = [point[3] for record in records if record[0] == "stat" for point in record[3]]
     octets = [base64.b64decode(context["base64"]) for context in contexts if isinstance(context, dict)]
     return result, json.dumps(records) + "".join(octet.decode("latin-1") for octet in octets)

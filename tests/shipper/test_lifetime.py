@@ -24,7 +24,7 @@ from akastats.shipper import __main__ as shipping
 from akastats.shipper.__main__ import Shipper, pauses
 from akastats.shipper.lifetime import AFTERLIFE_S, LAST_S, Lifetime, writer_of
 from akastats.spool import shipper_state as states
-from akastats.spool.format import line
+from akastats.spool.format import encode_line
 from akastats.spool.writer import Writer
 from akastats.store import indexes, runs
 from conftest import eventually
@@ -274,7 +274,7 @@ def test_what_was_written_last_before_a_death_is_delivered(tmp_path: Path, serve
     def dying() -> Iterator[bool]:
         """Say its last word just before it is found dead."""
         with path.open("ab") as file:
-            file.write(line(5, end))
+            file.write(encode_line(5, end))
         while True:
             yield True
 

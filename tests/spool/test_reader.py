@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from akastats.errors import SpoolError
-from akastats.spool.format import MAX_RECORD_BYTES, line
+from akastats.spool.format import MAX_RECORD_BYTES, encode_line
 from akastats.spool.reader import Reader
 
-LINES = [line(seq, f'["a","text {seq}"]') for seq in range(1, 6)]
+LINES = [encode_line(seq, f'["a","text {seq}"]') for seq in range(1, 6)]
 WHOLE = b"".join(LINES)
 
 
@@ -49,12 +49,12 @@ def read(path: Path) -> tuple[list[int], int]:
         pytest.param(LINES[0] + b"x" * 200_000 + LINES[1], [1, 2], 1, id="a long line before a record"),
         pytest.param(LINES[0][:-5] + LINES[1], [2], 1, id="a torn line before a record"),
         pytest.param(WHOLE + LINES[1] + LINES[2], [1, 2, 3, 4, 5], 2, id="records twice"),
-        pytest.param(LINES[0] + line(2, "1"), [1], 1, id="no array"),
-        pytest.param(LINES[0] + line(2, "[]"), [1], 1, id="an empty array"),
-        pytest.param(LINES[0] + line(2, '[["a"]]'), [1], 1, id="no kind"),
-        pytest.param(LINES[0] + line(2, '["a",NaN]'), [1], 1, id="NaN"),
-        pytest.param(LINES[0] + line(2, '["a",' + "9" * 5000 + "]"), [1], 1, id="a number of 5000 digits"),
-        pytest.param(LINES[0] + line(2, "[" * 30_000 + "]" * 30_000), [1], 1, id="nested 30,000 deep"),
+        pytest.param(LINES[0] + encode_line(2, "1"), [1], 1, id="no array"),
+        pytest.param(LINES[0] + encode_line(2, "[]"), [1], 1, id="an empty array"),
+        pytest.param(LINES[0] + encode_line(2, '[["a"]]'), [1], 1, id="no kind"),
+        pytest.param(LINES[0] + encode_line(2, '["a",NaN]'), [1], 1, id="NaN"),
+        pytest.param(LINES[0] + encode_line(2, '["a",' + "9" * 5000 + "]"), [1], 1, id="a number of 5000 digits"),
+        pytest.param(LINES[0] + encode_line(2, "[" * 30_000 + "]" * 30_000), [1], 1, id="nested 30,000 deep"),
         pytest.param(b"PK\x03\x04" + os.urandom(100_000), [], 1, id="another format"),
         pytest.param(b"00000000 60000 " * 20_000, [], 1, id="beginnings of records"),
     ],
@@ -71,8 +71,8 @@ def test_what_is_whole_comes_and_the_rest_is_counted(
 
 def test_a_record_in_the_text_of_a_damaged_one_is_none(tmp_path: Path) -> None:
     """A traceback may quote a spool; its quotation marks are escaped, so that it proves nothing."""
-    quoted = line(9, '["a","b"]').decode().strip().replace('"', '\\"')
-    damaged = line(1, f'["a","{quoted}"]').replace(b'["a"', b'["b"', 1)
+    quoted = encode_line(9, '["a","b"]').decode().strip().replace('"', '\\"')
+    damaged = encode_line(1, f'["a","{quoted}"]').replace(b'["a"', b'["b"', 1)
 
     assert ([2], 1) == read(spool(tmp_path, damaged + LINES[1]))
 
@@ -82,7 +82,7 @@ def test_a_hole_of_ten_gigabytes_is_not_read(tmp_path: Path) -> None:
     path = spool(tmp_path, WHOLE)
     os.truncate(path, 10 * 1024**3)
     with path.open("ab") as file:
-        file.write(line(6, '["a"]'))
+        file.write(encode_line(6, '["a"]'))
 
     began = time.process_time()
     found = read(path)
@@ -158,6 +158,6 @@ def test_an_intact_spool_leaves_nothing_aside(tmp_path: Path) -> None:
 
 def test_the_longest_record_is_read(tmp_path: Path) -> None:
     """The writer's limit is within the reader's."""
-    longest = line(10**9, '["a","' + "x" * (MAX_RECORD_BYTES - 40) + '"]')
+    longest = encode_line(10**9, '["a","' + "x" * (MAX_RECORD_BYTES - 40) + '"]')
 
     assert ([10**9], 0) == read(spool(tmp_path, longest))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from akastats.errors import SpoolError
 from akastats.spool import directories
-from akastats.spool.format import line, parse
+from akastats.spool.format import decode_line, encode_line
 from akastats.spool.reader import Reader
 from akastats.spool.writer import Writer
 
@@ -54,7 +54,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 @given(st.lists(st.text(), max_size=5), st.integers(1, 10**9))
 def test_any_text_survives_a_line(words: list[str], seq: int) -> None:
     """Whatever JSON can hold comes back from a line, newlines and surrogates included."""
-    record = parse(line(seq, json.dumps(["a", *words]))[:-1])
+    record = decode_line(encode_line(seq, json.dumps(["a", *words]))[:-1])
 
     assert record is not None
     assert (seq, ["a", *words]) == (record.seq, record.content)
@@ -88,7 +88,7 @@ def test_any_flipped_byte_costs_one_line_at_most(tmp_path: Path) -> None:
 def test_a_growing_spool_is_followed(tmp_path: Path) -> None:
     """Each read returns what was added since; half a line waits for its other half."""
     path = tmp_path / "1-run-1-x.aks"
-    first, second = line(1, '["a"]'), line(2, '["a"]')
+    first, second = encode_line(1, '["a"]'), encode_line(2, '["a"]')
     path.write_bytes(first + second[:5])
     reader = Reader(path)
 
@@ -103,7 +103,7 @@ def test_a_growing_spool_is_followed(tmp_path: Path) -> None:
 def test_a_line_written_twice_is_read_once(tmp_path: Path) -> None:
     """Numbers only rise: what was glued in again does not count again."""
     path = tmp_path / "1-run-1-x.aks"
-    path.write_bytes(line(1, '["a"]') + line(2, '["a"]') + line(1, '["a"]'))
+    path.write_bytes(encode_line(1, '["a"]') + encode_line(2, '["a"]') + encode_line(1, '["a"]'))
 
     reader = Reader(path)
 

@@ -156,14 +156,14 @@ def test_no_room_anywhere_costs_passed_tests_first(
     full(tmp_path)
     for number in range(1000):
         spool.append((FAILED if number % 10 == 0 and number < 500 else PASSED) % number)
-        assert spool._kept_bytes <= 20_000
+        assert spool._pending_bytes <= 20_000
     full(None)
     spool.close()
 
     found = written(spool.path)
     assert [FAILED % number for number in range(0, 500, 10)] == [line for line in found if "pfp" in line]
     assert 1001 - len(found) == spool.dropped > 800
-    assert "records had no room in the spool (No space left on device)" in spool.trouble
+    assert "records did not fit into the spool (No space left on device)" in spool.trouble
     assert PASSED % 999 == found[-1]
 
 
@@ -198,7 +198,7 @@ def test_what_never_finds_room_is_counted(tmp_path: Path, full: Callable[..., No
         spool.append(PASSED % number)
     spool.close()
 
-    assert "3 records had no room in the spool (No space left on device)" == spool.trouble
+    assert "3 records did not fit into the spool (No space left on device)" == spool.trouble
 
 
 def test_an_empty_foreign_file_under_our_number_stays_empty(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from akastats.importers.junit.records import convert_cases
 from akastats.importers.junit.report import MAX_CASES, Case, Suite, read_report
 from akastats.importers.junit.times import FIRST, Clock, parse_time
 from akastats.redact import Redactor
-from akastats.spool.format import MAX_RECORD_BYTES, SUFFIX, VERSION, line, shortened
+from akastats.spool.format import MAX_RECORD_BYTES, SUFFIX, VERSION, encode_line, shorten
 
 #: Called with the number of bytes read since the last call.
 Progress = Callable[[int], None]
@@ -134,9 +134,9 @@ def write_spool(directory: Path, run: Outline, fields: RunFields, redact: Redact
 
 def _write(file: BufferedWriter, records: Iterable[list[Any]]) -> None:
     for seq, record in enumerate(records, 1):
-        written = line(seq, json.dumps(record, separators=(",", ":")))
+        written = encode_line(seq, json.dumps(record, separators=(",", ":")))
         if len(written) > MAX_RECORD_BYTES:
-            written = line(seq, shortened(json.dumps(record, separators=(",", ":"))))
+            written = encode_line(seq, shorten(json.dumps(record, separators=(",", ":"))))
         file.write(written)
 
 
