@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from akastats.redact import Redactor
-from akastats.redact.excerpt import kept, kept_bytes
+from akastats.redact.excerpt import make_bytes_excerpt, make_excerpt
 from akastats.spool.format import RERUN
 from akastats.spool.writer import Writer
 from pytest_akastats.budgets import ATTRIBUTE as BUDGET
@@ -417,7 +417,7 @@ class Recorder:
         for when, raised, text, start, duration in attempts:
             start = self._within_run(start, duration)
             end = int((start + duration) * 1e6)
-            self._say("error", nodeid, worker, when, "rerun", raised, kept(text, self._redact), end)
+            self._say("error", nodeid, worker, when, "rerun", raised, make_excerpt(text, self._redact), end)
             durations = (duration, 0.0) if when == "setup" else (0.0, duration)
             letters = "r--" if when == "setup" else "-r-"
             self._say("test", nodeid, worker, letters, int(start * 1e6), *(int(d * 1e6) for d in durations), 0)
@@ -487,12 +487,12 @@ class Recorder:
     def _presentable(self, value: tuple[float, str, float, str | bytes | None]) -> tuple[Any, ...]:
         timestamp, label, number, context = value
         if isinstance(context, bytes):
-            given = kept_bytes(context, self._redact)
+            given = make_bytes_excerpt(context, self._redact)
             return timestamp, self._name(label), number, {"base64": base64.b64encode(given).decode()}
-        return timestamp, self._name(label), number, context and kept(context, self._redact)
+        return timestamp, self._name(label), number, context and make_excerpt(context, self._redact)
 
     def _text(self, report: pytest.TestReport | pytest.CollectReport) -> str:
-        return kept(with_relative_paths(text_of(report), self._directory), self._redact)
+        return make_excerpt(with_relative_paths(text_of(report), self._directory), self._redact)
 
     def _say(self, *content: Any) -> None:
         self._append(self._dumps(content))

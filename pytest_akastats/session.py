@@ -16,7 +16,7 @@ from akastats import ci, detached
 from akastats import config as configuration
 from akastats.errors import ConfigError
 from akastats.formatting import escape_unprintable
-from akastats.redact import Redactor, redactor
+from akastats.redact import Redactor, create_redactor
 from akastats.spool import directories, recorded_runs
 from akastats.spool.shipper_state import FAILED, State
 from akastats.spool.writer import create
@@ -158,7 +158,7 @@ class Session:
 
     def _begin(self) -> None:
         patterns = (*configuration.read_environment(os.environ).redact.splitlines(), *self._options.redact)
-        self._redact = redact = redactor(os.environ, patterns)
+        self._redact = redact = create_redactor(os.environ, patterns)
         self._names = names = Names(redact.name, lambda: getattr(self._session, "items", ()))
         started = self._started
         run_id = new_run_id(started)

@@ -24,7 +24,7 @@ from akastats.delivery.spool_delivery import ExecuteAll
 from akastats.errors import AkastatsError, ConfigError, ReportError
 from akastats.importers.junit.runs import Outline, RunFields, read_outline, write_spool
 from akastats.importers.junit.times import parse_time
-from akastats.redact import Redactor, redactor
+from akastats.redact import Redactor, create_redactor
 from akastats.store import runs
 from akastats.store.push import BATCH_LABELS
 from akastats.store.requests import Operation
@@ -129,7 +129,7 @@ def _size(paths: Sequence[Path]) -> int:
 def _delivered(outlines: Sequence[Outline], given: RunFields, place: Place) -> list[Imported]:
     """Deliver runs one after another; what one costs another is nothing."""
     patterns = (*place.config.redact.splitlines(), *_patterns())
-    redact = redactor(os.environ, patterns)
+    redact = create_redactor(os.environ, patterns)
     with output.progress("importing", sum(run.cases for run in outlines)) as advance:
         return [_deliver(run, given, place, redact, advance) for run in outlines]
 

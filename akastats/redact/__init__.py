@@ -1,9 +1,20 @@
-"""Secrets out of texts, before anything is written. Pure, but for the user's patterns, whose time is measured.
+"""Redact secrets from text before it is written. Pure, except that the user's patterns have a time limit.
 
-Removed are values of environment variables whose name sounds secret, in several spellings (`known`), tokens and
-private keys of well-known shapes and what stands before the `@` of a URL (`shapes`), values that are given to
-telling names (`named`), passwords of command lines (`commands`), and what the user's own `patterns` find.
-The time is linear in the length of the text. What it cannot know is told in docs/secrets.md.
+It redacts values of environment variables with sensitive names, passwords in URLs, tokens and private keys of
+known formats, random words, values assigned to sensitive names, passwords in command lines, and matches of the
+user's own patterns. The time is linear in the length of the text. The limits are documented in docs/secrets.md.
+
+| file | purpose |
+|---|---|
+| `environment.py` | values of environment variables, in the spellings of text |
+| `token_patterns.py`, `token_formats.py`, `prefixes.py` | known token formats, private keys, passwords in URLs |
+| `random_tokens.py`, `letter_pairs.py` | tokens of unknown formats |
+| `assignments.py`, `structures.py` | values with sensitive names, and inside structures with such names |
+| `sensitive_words.py`, `prose.py` | passwords near sensitive words, and in sentences |
+| `commands.py` | passwords in command lines |
+| `truncated.py` | secrets whose middle is omitted |
+| `patterns.py`, `search_cost.py` | the user's patterns, and a bound of their time |
+| `excerpt.py`, `mask.py`, `lazy_patterns.py` | truncation of long text, the replacement, patterns compiled late |
 """
 
 from __future__ import annotations
@@ -11,17 +22,23 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 
-from akastats.redact.assignments import MOST_PLACES, name_places, named, places_of
-from akastats.redact.commands import commands
-from akastats.redact.environment import SHORTEST, Known
-from akastats.redact.mask import MASK, cover
+from akastats.redact.assignments import MAX_POSITIONS, find_name_positions, find_positions, redact_assignments
+from akastats.redact.commands import redact_commands
+from akastats.redact.environment import SHORTEST, SecretValues
+from akastats.redact.mask import MASK, apply_mask
 from akastats.redact.patterns import Patterns
-from akastats.redact.prose import sentences
-from akastats.redact.sensitive_words import PASSWORDS, near, of_makers
-from akastats.redact.sensitive_words import WORDS as NEAR
-from akastats.redact.structures import structured
-from akastats.redact.token_patterns import SHORTEST_TOKEN, private_keys, schemes, tokens, userinfo
-from akastats.redact.truncated import cut
+from akastats.redact.prose import find_sentences
+from akastats.redact.sensitive_words import PASSWORDS, find_beside_words, find_vendor_keys
+from akastats.redact.sensitive_words import WORDS as SENSITIVE_WORDS
+from akastats.redact.structures import find_structured
+from akastats.redact.token_patterns import (
+    SHORTEST_TOKEN,
+    redact_private_keys,
+    redact_schemes,
+    redact_tokens,
+    redact_userinfo,
+)
+from akastats.redact.truncated import redact_truncated
 
 __all__ = ["MASK", "OFF", "Redactor", "redactor"]
 
@@ -30,49 +47,51 @@ OFF = "off"
 
 
 class Redactor:
-    """Removes secrets from texts; a variable of `environ` that is set later counts from then on."""
+    """Removes secrets from text; variables that are added to `environ` later count from then on."""
 
     def __init__(self, environ: Mapping[str, str], patterns: Iterable[str] = ()) -> None:
         self._environ = environ
-        self._known = Known()
+        self._values_seen = SecretValues()
         self._patterns = Patterns(patterns)
-        self._known.learn(environ)
+        self._values_seen.learn(environ)
 
     @property
     def warning(self) -> str:
-        """What could not be done as the user has asked for; empty if all could."""
+        """Reason why the user's patterns cannot be used as requested; empty if they can."""
         return self._patterns.warning
 
     def __call__(self, text: str) -> str:
-        """Return `text` with `[redacted]` where secrets were."""
-        self._known.learn(self._environ)
-        text, found = self._shaped(text)
-        text, lowered = _pair(schemes(*_pair(text)))
-        places = name_places(lowered)
-        shown, learned = named(text, lowered, places)
-        shown = commands(shown)
+        """Return `text` with `[redacted]` in position of secrets."""
+        self._values_seen.learn(self._environ)
+        text, secrets = self._redact_values(text)
+        text, lowered = _lower(redact_schemes(*_lower(text)))
+        positions = find_name_positions(lowered)
+        shown, learned = redact_assignments(text, lowered, positions)
+        shown = redact_commands(shown)
         if shown != text:
-            shown, lowered = _pair(shown)
-            places = name_places(lowered)
-        shown = _covered(shown, lowered, places)
-        return self._patterns.remove(cut(shown, [*found, *learned, *self._known.values]))
+            shown, lowered = _lower(shown)
+            positions = find_name_positions(lowered)
+        shown = _redact_structures(shown, lowered, positions)
+        return self._patterns.remove(redact_truncated(shown, [*secrets, *learned, *self._values_seen.values]))
 
     def name(self, text: str) -> str:
-        """Return a name, such as a node id, without secrets; words that only sound like one stay as they are."""
-        return self._patterns.remove(self._shaped(text, with_opaque=False)[0])
+        """Return a name, such as a node id, without secrets; random words in it are not removed."""
+        return self._patterns.remove(self._redact_values(text, with_opaque=False)[0])
 
-    def _shaped(self, text: str, with_opaque: bool = True) -> tuple[str, list[str]]:
-        """Return `text` without what is known by its value or shape, and the tokens that were in it."""
+    def _redact_values(self, text: str, with_opaque: bool = True) -> tuple[str, list[str]]:
+        """Return `text` without secrets known by value or format, and the tokens that it contained."""
         words = list(dict.fromkeys(text.split()))
-        shown = self._known.remove(private_keys(text), "\n".join(word for word in words if len(word) >= SHORTEST))
+        shown = self._values_seen.remove(
+            redact_private_keys(text), "\n".join(word for word in words if len(word) >= SHORTEST)
+        )
         if shown != text:
             words = list(dict.fromkeys(shown.split()))
-        text, found = tokens(shown, [word for word in words if len(word) >= SHORTEST_TOKEN], with_opaque)
-        return userinfo(text), found
+        text, secrets = redact_tokens(shown, [word for word in words if len(word) >= SHORTEST_TOKEN], with_opaque)
+        return redact_userinfo(text), secrets
 
 
 class Unredacted(Redactor):
-    """Leaves every text as it is: what `off` asks for."""
+    """Returns every text unchanged; selected by the pattern `off`."""
 
     def __call__(self, text: str) -> str:
         return text
@@ -81,30 +100,33 @@ class Unredacted(Redactor):
         return text
 
 
-def _covered(text: str, lowered: str, names: Sequence[int]) -> str:
-    """Return `text` without secrets that its structure reveals, and without values that resemble one nearby."""
-    passwords = places_of(lowered, PASSWORDS)
-    places = sorted({*passwords, *names, *places_of(lowered, NEAR)})[:MOST_PLACES]
-    spans = [*structured(text, names[:MOST_PLACES]), *near(text, places, passwords), *of_makers(text, lowered)]
-    return cover(text, sorted([*spans, *sentences(text, lowered)]))
+def _redact_structures(text: str, lowered: str, names: Sequence[int]) -> str:
+    """Return `text` without secrets that its structure reveals, and without words that resemble passwords."""
+    passwords = find_positions(lowered, PASSWORDS)
+    positions = sorted({*passwords, *names, *find_positions(lowered, SENSITIVE_WORDS)})[:MAX_POSITIONS]
+    spans = [
+        *find_structured(text, names[:MAX_POSITIONS]),
+        *find_beside_words(text, positions, passwords),
+        *find_vendor_keys(text, lowered),
+    ]
+    return apply_mask(text, sorted([*spans, *find_sentences(text, lowered)]))
 
 
-def _pair(text: str) -> tuple[str, str]:
-    """Return `text`, and the same in small letters where each stands at the same place."""
+def _lower(text: str) -> tuple[str, str]:
+    """Return `text`, and the same in lower case with every character at the same position."""
     lowered = text.lower()
     if len(lowered) != len(text):
-        # A few letters, the Turkish capital I with its dot among them, become two.
+        # A few letters, such as the Turkish capital I with its dot, become two characters.
         lowered = "".join(letter.lower() if letter.isascii() else letter for letter in text)
     return text, lowered
 
 
-def redactor(environ: Mapping[str, str] = os.environ, patterns: Iterable[str] = ()) -> Redactor:
-    """Return a function that replaces secrets in a text by `[redacted]`, those of `environ` among them.
+def create_redactor(environ: Mapping[str, str] = os.environ, patterns: Iterable[str] = ()) -> Redactor:
+    """Return a function that replaces secrets in a text by `[redacted]`, including those of `environ`.
 
-    `patterns` are further regular expressions, those that are empty left out; `off` as one of them switches
-    all of it off.
+    `patterns` are further regular expressions; empty ones are ignored. The pattern `off` disables redaction.
     """
-    wanted = [pattern.strip() for pattern in patterns if pattern.strip()]
-    if OFF in wanted:
+    expressions = [pattern.strip() for pattern in patterns if pattern.strip()]
+    if OFF in expressions:
         return Unredacted({})
-    return Redactor(environ, wanted)
+    return Redactor(environ, expressions)

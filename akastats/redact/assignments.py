@@ -1,8 +1,9 @@
-"""Secrets that are known by the name they are given to: assignments, dictionaries, headers, command lines. Pure.
+"""Find secrets by their names: in assignments, dictionaries, headers and command lines. Pure.
 
-A name is looked for by the words in it, then read to both sides; what it is given is judged by how telling the
-name is. `password = 'x'` goes whatever it is; what is given to `key` goes only if it looks drawn by lot, since
-every other dictionary has one.
+Searches for sensitive words, then reads the name around each and the value next to it. The more sensitive the
+name,
+the less the value must look like a secret: any value of `password` is removed, but one of `key` only if it looks
+random, because many dictionaries have such a key.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from itertools import islice
 from typing import NamedTuple
 
 from akastats.redact.lazy_patterns import late
-from akastats.redact.mask import MASK, Span, cover
+from akastats.redact.mask import MASK, Span, apply_mask
 
-#: A name that has none of these is of no interest.
+#: A name without any of these is not sensitive.
 WORDS = (
     *(
         "key",
@@ -48,7 +49,7 @@ WORDS = (
     ),
     *("salasana", "jelszo", "sifre", "geheim", "mdp", "sandi", "mnemonic", "seed", "pepper", "pw"),
 )
-#: And those that are not of ASCII.
+#: Sensitive words with characters outside of ASCII.
 FOREIGN_WORDS = (
     *("hasło", "lösenord", "jelszó", "şifre", "пароль", "пароля", "парола", "κωδικ", "密码", "密碼", "口令"),
     *(
@@ -78,7 +79,7 @@ _SURE = late(
     r"|salasana|jelszo|(?:^|[_-])sifre|geheim|passord|(?:^|[_-])mdp$|mot_?de_?passe|passe$|(?:^|[_-])sandi$|mnemonic|seed_?phrase"
     r"|(?:^|[_-])pepper$|(?:^|[_-])pw$|(?:^|[_-])psw$|(?:^|[_-])psk$|user_?pass|dbpass|" + "|".join(FOREIGN_WORDS)
 )
-# What the name of a secret ends with when it says something about it, not the secret itself.
+# Last words of names that describe a secret, and are not one.
 _ABOUT = late(
     r"(?:file|path|dir|url|uri|name|type|len|length|size|count|limit|max|min|field|header|prefix|suffix|class|func"
     r"|method|regex|pattern|validators?|hashers?|required|enabled|expir\w*|timeout|ttl|age|at|error|exception"
@@ -90,9 +91,9 @@ _ORDINARY = late(
     r"|design|assign|signal|tokeniz|authentic|credit"
 )
 
-# Where a line of a traceback goes on in the next one; there it begins with pytest's own mark.
+# A line of a traceback may continue in the next one, after pytest's prefix.
 _GAP = r"[ \t]{0,20}(?:\n[e>+-]?[ \t]{0,60})?"
-# Thai writes vowels as marks, which are no letters to a regular expression.
+# Thai writes vowels as combining characters, which are not letters to a regular expression.
 _TAIL = late(r"[\w\u0e00-\u0e7f-]{0,60}")
 _JOINT = late(
     rf"""
@@ -119,7 +120,7 @@ _VALUE = late(
     )""",
     re.VERBOSE | re.MULTILINE,
 )
-# What a pair holds: a user, quoted or not, and a password.
+# A pair contains a user, quoted or not, and a password.
 _PAIR = late(
     r"(?:[bru]?(\\{0,3}['\"])[^'\"\n]{0,200}\1|[\w.]{1,100}),\s{0,60}"
     r"[bru]?(\\{0,3}['\"])(?P<password>[^'\"\n]{3,500}?)(?=\2)"
@@ -127,7 +128,7 @@ _PAIR = late(
 _KEY_ENDS = late(r"\\{0,3}['\"]?[ \t]{0,4}(?::|=>|=(?!=))")
 _CALL = late(r"\(\s{0,40}[bru]?(['\"])([^'\"\n]{1,2000})\1")
 _WRAPPER = late(r"(?i)(?:secret\w*|str|bytes|quote\w*|masked\w*|sensitive\w*|password\w*|url|b64\w*)$")
-# The literal goes on in the next line: implicit concatenation, as pprint writes long texts.
+# A literal that continues in the next line: implicit concatenation, as pprint writes long texts.
 _CONTINUED = late(r"['\"][ \t]*(?:\+[ \t]*|\n[E>]?[ \t]*)[bru]?(?P<q>['\"])(?P<more>[^'\"\n]{1,2000})(?=(?P=q))")
 
 _NOTHING = late(
@@ -142,17 +143,17 @@ _DIGITS = late(r"\d\D*\d")
 _FOUR_LETTERS = late(r"(?:[A-Za-z][^A-Za-z]*){4}")
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 
-# What can stand behind a name that is given something.
+# Characters that can follow a name before its value.
 _JOINING = frozenset(" \t\n=:,>'\"](-\\!\x1b：")
 
-#: What a text tells once is removed from all of it, for so many values at most: each is a search of the text.
+#: Maximum number of values that are removed from the complete text, because each requires a search.
 MOST_LEARNED = 20
-#: So many telling words are looked at in one text, some microseconds each; a traceback has a few dozen.
-MOST_PLACES = 500
+#: Maximum number of sensitive words examined per text, a few microseconds each; a traceback has a few dozen.
+MAX_POSITIONS = 500
 
 
-class Given(NamedTuple):
-    """A value that a name is given, at `start` to `end` of the text; `is_quoted` in any kind of quotes."""
+class Assignment(NamedTuple):
+    """The value of a name; `is_quoted` for any kind of quotes, `start` and `end` are positions in the text."""
 
     name: str
     value: str
@@ -161,46 +162,49 @@ class Given(NamedTuple):
     is_quoted: bool
 
 
-def named(text: str, lowered: str, places: Sequence[int]) -> tuple[str, list[str]]:
-    """Return `text` without the values of sensitive names, and the values to search for elsewhere.
+def redact_assignments(text: str, lowered: str, positions: Sequence[int]) -> tuple[str, list[str]]:
+    """Return `text` without the values of sensitive names, and the values to remove elsewhere.
 
-    lowered: `text` in small letters, as long as it
-    places: where names may stand in it (`name_places`)
+    lowered: `text` in lower case, of the same length
+    positions: positions of sensitive words (`find_name_positions`)
     """
-    if not places:
+    if not positions:
         return text, []
-    found = sorted([*_given(text, lowered, places[:MOST_PLACES]), *_literals(text)], key=lambda given: given.start)
-    values = [given.value for given in found if _is_distinct(given)]
-    learned = list(dict.fromkeys([*values, *_compared(text, lowered)]))[:MOST_LEARNED]
-    spans = [(given.start, given.end) for given in found]
-    if len(places) > MOST_PLACES:
-        spans += _crowded(lowered, places[MOST_PLACES])
-    text = cover(text, spans)
+    assignments = sorted(
+        [*_find_assignments(text, lowered, positions[:MAX_POSITIONS]), *_find_literals(text)],
+        key=lambda assignment: assignment.start,
+    )
+    values = [assignment.value for assignment in assignments if _is_distinct(assignment)]
+    learned = list(dict.fromkeys([*values, *_find_compared(text, lowered)]))[:MOST_LEARNED]
+    spans = [(assignment.start, assignment.end) for assignment in assignments]
+    if len(positions) > MAX_POSITIONS:
+        spans += _find_sensitive_lines(lowered, positions[MAX_POSITIONS])
+    text = apply_mask(text, spans)
     for value in sorted(learned, key=len, reverse=True):
         text = text.replace(value, MASK)
     return text, learned
 
 
-def name_places(lowered: str) -> list[int]:
+def find_name_positions(lowered: str) -> list[int]:
     """Return the positions of words that occur in names of secrets, in order."""
-    return places_of(lowered, WORDS if lowered.isascii() else (*WORDS, *FOREIGN_WORDS))
+    return find_positions(lowered, WORDS if lowered.isascii() else (*WORDS, *FOREIGN_WORDS))
 
 
-def places_of(lowered: str, words: Iterable[str]) -> list[int]:
-    """Return where telling words stand, in order: the first ones, if they are too many to look at each."""
-    places: list[int] = []
+def find_positions(lowered: str, words: Iterable[str]) -> list[int]:
+    """Return the positions of words, in order; of a very frequent word only the first ones."""
+    positions: list[int] = []
     for word in words:
         at = lowered.find(word)
-        last = len(places) + MOST_PLACES
-        while at >= 0 and len(places) <= last:
-            places.append(at)
+        last = len(positions) + MAX_POSITIONS
+        while at >= 0 and len(positions) <= last:
+            positions.append(at)
             at = lowered.find(word, at + len(word))
-    places.sort()
-    return places
+    positions.sort()
+    return positions
 
 
-def _crowded(lowered: str, start: int) -> Iterator[Span]:
-    """Yield whole lines that have a telling word, from `start` on: nobody reads so many, so none is judged."""
+def _find_sensitive_lines(lowered: str, start: int) -> Iterator[Span]:
+    """Yield complete lines with a sensitive word from `start` on, because too many follow to examine each."""
     at = start
     for line in lowered[start:].split("\n"):
         if any(word in line for word in WORDS):
@@ -208,30 +212,30 @@ def _crowded(lowered: str, start: int) -> Iterator[Span]:
         at += len(line) + 1
 
 
-def _given(text: str, lowered: str, places: Sequence[int]) -> Iterator[Given]:
+def _find_assignments(text: str, lowered: str, positions: Sequence[int]) -> Iterator[Assignment]:
     at = 0
-    for place in places:
-        if place < at:
+    for position in positions:
+        if position < at:
             continue
-        # The name is read to its end: a further telling word in it is the same name.
-        at = _TAIL.match(lowered, place).end()  # type: ignore[union-attr]  # it matches nothing too
+        # Read to the end of the name, because a further sensitive word in it belongs to the same name.
+        at = _TAIL.match(lowered, position).end()  # type: ignore[union-attr]  # it also matches the empty string
         joint = _JOINT.match(lowered, at) if lowered[at : at + 1] in _JOINING else None
         if joint is not None:
-            for given in (_look(text, lowered, place, joint), _paired(text, lowered, joint)):
-                if given is not None:
-                    at = given.end
-                    yield given
+            for assignment in (_read_assignment(text, lowered, position, joint), _read_pair(text, lowered, joint)):
+                if assignment is not None:
+                    at = assignment.end
+                    yield assignment
 
 
-# Ways in which a name and a value may stand side by side that are none of a name and its value.
+# Text between two words that does not join a name and its value.
 _LOOSE = frozenset({"comma", "space", "is", "tag", "call"})
 
 
-def _look(text: str, lowered: str, place: int, joint: re.Match[str]) -> Given | None:
-    """Return what the name at `place` is given, `None` if it is nothing secret."""
-    before = lowered[max(0, place - 60) : place]
-    head = name_before(lowered, place)
-    name = head.lstrip("-") + lowered[place : joint.start()]
+def _read_assignment(text: str, lowered: str, position: int, joint: re.Match[str]) -> Assignment | None:
+    """Return the value of the name at `position`; `None` if it is not a secret."""
+    before = lowered[max(0, position - 60) : position]
+    head = name_before(lowered, position)
+    name = head.lstrip("-") + lowered[position : joint.start()]
     if joint.lastgroup in _LOOSE and not _is_joined(joint, head, before, text):
         return None
     value = _VALUE.match(text, joint.end())
@@ -240,36 +244,41 @@ def _look(text: str, lowered: str, place: int, joint: re.Match[str]) -> Given | 
     kind = value.lastgroup or ""
     start, end = value.span(kind)
     if joint["open"] and _KEY_ENDS.match(text, value.end()):
-        # The first key of a dictionary, whose values are looked for by `structures`.
+        # The first key of a dictionary; `structures` examines its values.
         return None
     if kind == "bare":
         if text.startswith("(", end):
-            return _wrapped(text, name, value.group(), end)
+            return _read_argument(text, name, value.group(), end)
         if _is_header(name) and joint.end("quote") == -1 and ":" in joint.group():
             end = _line_end(text, start)
-        return Given(name, text[start:end], start, end, False) if _is_bare_secret(text, name, start, end) else None
-    end = _continued(text, end) if kind in ("single", "double") else end
-    given = Given(name, text[start:end], start, end, True)
-    in_list = joint["open"] == "[" and " " in given.value
+        return (
+            Assignment(name, text[start:end], start, end, False)
+            if _is_bare_secret(text, name, start, end)
+            else None
+        )
+    end = _find_end(text, end) if kind in ("single", "double") else end
+    assignment = Assignment(name, text[start:end], start, end, True)
+    in_list = joint["open"] == "[" and " " in assignment.value
     return (
-        given
-        if not in_list and _is_secret(name, given.value, joint.lastgroup in _LOOSE and not head.startswith("-"))
+        assignment
+        if not in_list
+        and _is_secret(name, assignment.value, joint.lastgroup in _LOOSE and not head.startswith("-"))
         else None
     )
 
 
-def _paired(text: str, lowered: str, joint: re.Match[str]) -> Given | None:
-    """Return the password of `auth=('user', '...')`, as requests and httpx are given it."""
+def _read_pair(text: str, lowered: str, joint: re.Match[str]) -> Assignment | None:
+    """Return the password of `auth=('user', '...')`, as requests and httpx accept it."""
     if joint["open"] != "(" or not lowered.endswith("auth", 0, joint.start()):
         return None
     pair = _PAIR.match(text, joint.end())
     if pair is None or _NOTHING.fullmatch(pair["password"]):
         return None
-    return Given("auth", pair["password"], *pair.span("password"), True)
+    return Assignment("auth", pair["password"], *pair.span("password"), True)
 
 
 def _is_joined(joint: re.Match[str], head: str, before: str, text: str) -> bool:
-    """Whether a name and what stands behind a comma, a space, `is` or `>` belong together."""
+    """Return whether a name and the text after a comma, a blank, `is` or `>` belong together."""
     how, is_flag, at = joint.lastgroup, head.startswith("-"), joint.end()
     if how == "comma":
         return joint["quote"] is not None and (
@@ -285,27 +294,28 @@ def _is_joined(joint: re.Match[str], head: str, before: str, text: str) -> bool:
     return opened and text.startswith("</", text.find("<", at))
 
 
-# A function that is asked for a secret is given its name: `get_secret('db')`, `getpass('Password: ')`.
+# The argument of a function that looks up a secret is its name: `get_secret('db')`, `getpass('Password: ')`.
 _ASKS = late(
     r"^(?:get|has|is|read|load|find|fetch|delete|remove|need|require|list|del|test|on|prompt|no)_?|^\\W*$"
 )
 
 
-# What a function that sets or checks a password is given is one, and what SQL says behind the word.
+# The argument of a function that sets or checks a password is the password; so is the literal after such a word in
+# SQL.
 _IS_SET = late(
     r"^(?:set|check|verify|change|reset|validate|hash|update)_?(?:\w+_)?(?:password|secret|passphrase)$|^password$"
 )
 
 
-def _wrapped(text: str, name: str, callee: str, at: int) -> Given | None:
-    """Return what is inside of `SecretStr('...')`; what other functions are given is no value of the name."""
+def _read_argument(text: str, name: str, callee: str, at: int) -> Assignment | None:
+    """Return the argument of `SecretStr('...')`; arguments of other functions are not values of the name."""
     inner = _CALL.match(text, at)
     if inner is None or not _WRAPPER.search(callee) or not _is_secret(name, inner[2]):
         return None
-    return Given(name, inner[2], *inner.span(2), True)
+    return Assignment(name, inner[2], *inner.span(2), True)
 
 
-def _continued(text: str, end: int) -> int:
+def _find_end(text: str, end: int) -> int:
     while True:
         more = _CONTINUED.match(text, end)
         if more is None:
@@ -323,7 +333,7 @@ def _line_end(text: str, start: int) -> int:
 
 
 def _is_secret(name: str, value: str, is_pair: bool = False) -> bool:
-    """Whether a quoted value is a secret; of a pair `('name', 'value')` one cannot be so sure."""
+    """Return whether a quoted value is a secret; `is_pair` requires more, for a pair `('name', 'value')`."""
     if not value.strip() or _NOTHING.fullmatch(value):
         return False
     if _ORDINARY.search(name) or not _SURE.search(name) or _ABOUT.search(name):
@@ -334,7 +344,7 @@ def _is_secret(name: str, value: str, is_pair: bool = False) -> bool:
         _PLAIN.fullmatch(value.replace("_", "-")) or (value.isidentifier() and not _DIGIT.search(value))
     ):
         return False
-    # A parser's 'NAME' and a '<' are tokens; a password is secret however short.
+    # 'NAME' and '<' are tokens of a parser; a password is a secret however short it is.
     return len(value) >= 8 or (len(value) >= 3 and "token" not in name)
 
 
@@ -342,7 +352,7 @@ def _is_bare_secret(text: str, name: str, start: int, end: int) -> bool:
     value = text[start:end]
     if len(value) < 4 or _NOTHING.fullmatch(value) or text[end : end + 1] in ("(", "["):
         return False
-    if _IDENTIFIER.fullmatch(value) and (_is_code(text, start, end) or _says_itself(value)):
+    if _IDENTIFIER.fullmatch(value) and (_is_code(text, start, end) or _is_own_name(value)):
         return False
     if _ORDINARY.search(name) or not _SURE.search(name) or _ABOUT.search(name):
         return _is_random(value)
@@ -353,29 +363,29 @@ def _is_bare_secret(text: str, name: str, start: int, end: int) -> bool:
     return True
 
 
-def name_before(text: str, place: int) -> str:
+def name_before(text: str, position: int) -> str:
     """Return the part of a name directly before a position in it."""
-    before = text[max(0, place - 60) : place]
+    before = text[max(0, position - 60) : position]
     return before[len(before.rstrip(_LETTERS)) :]
 
 
-def is_telling(name: str) -> bool:
+def is_sensitive(name: str) -> bool:
     """Return whether a lower-case name names a secret, and not a property of one."""
     return bool(_SURE.search(name)) and not _ORDINARY.search(name) and not _ABOUT.search(name)
 
 
 def is_empty(value: str) -> bool:
-    """Return whether a value stands for no value."""
+    """Return whether a value stands for a missing value."""
     return bool(_NOTHING.fullmatch(value)) or not value.strip()
 
 
-def _says_itself(value: str) -> bool:
-    """Whether a word is itself the name of a secret: `password=password`, `token: settings.api_token`."""
+def _is_own_name(value: str) -> bool:
+    """Return whether a word is the name of a secret itself: `password=password`, `token: settings.api_token`."""
     return bool(_WORD.search(value)) and not _DIGIT.search(value)
 
 
 def _is_code(text: str, start: int, end: int) -> bool:
-    """Whether a place is in a line of source, outside of quotes: there a bare word is a name, not a value."""
+    """Return whether a position is in source code outside of quotes, where a bare word is not a value."""
     begin = text.rfind("\n", 0, start) + 1
     if not text.startswith((">", "    "), begin):
         return False
@@ -384,30 +394,30 @@ def _is_code(text: str, start: int, end: int) -> bool:
 
 
 def _is_random(value: str) -> bool:
-    """Whether a value looks drawn by lot: long, in one piece, letters and digits mixed."""
+    """Return whether a value looks random: long, without spaces, letters and digits mixed."""
     return bool(_ONE_PIECE.fullmatch(value) and _DIGITS.search(value) and _FOUR_LETTERS.search(value))
 
 
-def _is_distinct(given: Given) -> bool:
-    """Whether a value may be removed wherever else the text has it, and not only under its name."""
-    value = given.value
+def _is_distinct(assignment: Assignment) -> bool:
+    """Return whether a value can be removed everywhere in the text, and not only after its name."""
+    value = assignment.value
     if len(value) < 8 or MASK in value or "\n" in value:
         return False
     return not _PLAIN.fullmatch(value) or (
-        given.is_quoted and len(value) >= 10 and not _says_itself(value) and " " not in value
+        assignment.is_quoted and len(value) >= 10 and not _is_own_name(value) and " " not in value
     )
 
 
-# A line of source that asserts, as pytest and Python show it.
+# A line of source with an assertion, as pytest and Python show it.
 _ASSERTED = late(r"^(?:>[ \t]+|[ ]{4,})([^\n]*assert[^\n]*)", re.MULTILINE)
-# What came of it: pytest's explanation, or an error's own text.
+# The result of an assertion: pytest's explanation, or the message of an error.
 _EXPLAINED = late(r"^(?:E[ \t]+)?(?:assert |[\w.]*(?:Error|Exception|Failed): )([^\n]*)", re.MULTILINE)
 _WHERE = late(r"\+[ \t]+(?:where|and)[ \t]+[bru]?(['\"])([^\n]{8,2000}?)\1 = ([^\n]{1,500})")
 _QUOTED = late(r"'([^'\n]{0,2000})'|\"([^\"\n]{0,2000})\"")
 
 
-def _compared(text: str, lowered: str) -> Iterator[str]:
-    """Yield values that an assertion shows without a name, where its line of source has one that tells."""
+def _find_compared(text: str, lowered: str) -> Iterator[str]:
+    """Yield values that an assertion shows without a name, if its line of source contains a sensitive one."""
     if "assert" not in lowered:
         return
     if any(_is_sure(match[1]) for match in islice(_ASSERTED.finditer(text), MOST_LEARNED)):
@@ -437,9 +447,9 @@ _COMPARED_BEFORE = 520
 _CALL_WIDTH = 210
 
 
-def _literals(text: str) -> Iterator[Given]:
+def _find_literals(text: str) -> Iterator[Assignment]:
     """Yield literals that are compared with a sensitive name or call: `'x' == get_password()`."""
-    for operator in islice(_COMPARISON.finditer(text), MOST_PLACES) if "==" in text or "!=" in text else ():
+    for operator in islice(_COMPARISON.finditer(text), MAX_POSITIONS) if "==" in text or "!=" in text else ():
         start = max(text.rfind("\n", 0, operator.start()) + 1, operator.start() - _COMPARED_BEFORE)
         before, name = text[start : operator.start()], _NAME_AFTER.match(text, operator.end())
         literal = _LITERAL_BEFORE.search(before) if name and before.endswith(("'", '"')) else None
@@ -451,15 +461,15 @@ def _literals(text: str) -> Iterator[Given]:
         value = _LITERAL_AFTER.match(text, operator.end()) if call else None
         if call and value:
             yield from _literal(call["name"], value["value"], *value.span("value"))
-    for match in islice(_ASSERT_EQUAL.finditer(text), MOST_PLACES) if "Equal" in text else ():
+    for match in islice(_ASSERT_EQUAL.finditer(text), MAX_POSITIONS) if "Equal" in text else ():
         group = "first" if match["right"] else "second"
         yield from _literal(match["right"] or match["left"], match[group], *match.span(group))
 
 
-def _literal(name: str, value: str, start: int, end: int) -> Iterator[Given]:
+def _literal(name: str, value: str, start: int, end: int) -> Iterator[Assignment]:
     last = name.lower().rpartition(".")[2]
-    if _is_sure(last) and not _ABOUT.search(last) and not _says_itself(value) and _is_secret(last, value):
-        yield Given(last, value, start, end, True)
+    if _is_sure(last) and not _ABOUT.search(last) and not _is_own_name(value) and _is_secret(last, value):
+        yield Assignment(last, value, start, end, True)
 
 
 def _is_sure(source: str) -> bool:

@@ -1,4 +1,4 @@
-"""Passwords in command lines, under the options and words of commands that are known to have one. Pure."""
+"""Redact passwords in command lines, after the options of known commands. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from akastats.redact.lazy_patterns import late
 from akastats.redact.mask import MASK, Span
 
-# Command, and the letter behind which its password stands.
+# Commands, and the letter of the option for the password.
 _COMMANDS = {
     **dict.fromkeys(
         (
@@ -39,7 +39,7 @@ _OPTIONS = {letter: late(_OPTION.format(letter=letter)) for letter in set(_COMMA
 _USER = late(r"(--(?:proxy-)?user(?:['\"],\s?['\"]|\s{1,4}|=)['\"]?[^\s:'\"]{1,200}:)([^\s'\"]{1,500})")
 
 
-# Of any command, what is given to these and mixes letters with digits or marks.
+# For any command: the value of these options if it mixes letters with digits or punctuation.
 _ANY = late(
     r"(?<=[\s'\"])((?:-(?:p|P|pw|hp|passin|pass)(?:['\"],\s?['\"]|[ =]|(?=\S))|/p(?:ass(?:word)?)?:)(?:pass:)?)"
     r"(?=[^\s'\"]*\d)(?=[^\s'\"]*[A-Za-z])((?!\d+:\d|no:|[./~]|\w+[./=])[^\s'\",\]]{6,500})"
@@ -47,7 +47,8 @@ _ANY = late(
 _USER_OF_ANY = late(r"(?<=\s)(-(?:a|u|U) ['\"]?[\w.@-]{1,60}[:%,])([^\s'\"/]{4,500})")
 
 
-# Redis: a server's own password, and what clients send. SMTP's mechanisms are capitals: AUTH CRAM-MD5.
+# Redis: the password of a server, and passwords that clients send. SMTP's mechanisms are in capitals: AUTH
+# CRAM-MD5.
 _REQUIREPASS = late(r"(?i)(?<![\w-])((?:requirepass|masterauth)['\"]?,?[ \t]{1,4}['\"]?)([^\s'\",;=]{3,500})")
 _AUTH = late(
     r"(?<![\w-])(AUTH['\"]?,?[ \t]{1,4}"
@@ -62,7 +63,7 @@ _LITERAL = late(r"(--from-literal(?:=|['\"],[ ]?['\"]|[ ])['\"]?[\w.-]{1,100}=)(
 
 
 def _servers(text: str, lowered: str) -> str:
-    """Return `text` without the passwords in commands for Redis, and in those that make a secret of Kubernetes."""
+    """Return `text` without the passwords in commands for Redis, and without literals of Kubernetes secrets."""
     if "requirepass" in lowered or "masterauth" in lowered:
         text = _REQUIREPASS.sub(rf"\1{MASK}", text)
     if "AUTH" in text:
@@ -72,8 +73,8 @@ def _servers(text: str, lowered: str) -> str:
     return _LITERAL.sub(rf"\1{MASK}", text) if "--from-literal" in text else text
 
 
-def commands(text: str) -> str:
-    """Return `text` without the passwords that commands in it are given by a letter or a word."""
+def redact_commands(text: str) -> str:
+    """Return `text` without passwords that commands take as an option or after a word."""
     text = _servers(text, text.lower())
     if any(mark in text for mark in (" -p", " -P", " -hp", "'-p", '"-p', "'-P", " /p")):
         text = _ANY.sub(rf"\1{MASK}", text)
@@ -85,7 +86,7 @@ def commands(text: str) -> str:
     return text
 
 
-#: So many lines of one command are looked at.
+#: Maximum number of lines examined per command.
 _MOST_LINES = 100
 
 

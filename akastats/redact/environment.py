@@ -1,4 +1,4 @@
-"""Secrets that are known by their value: those of the environment, in the forms in which texts show them."""
+"""Redact secrets by their value: those of the environment, in the spellings in which texts show them."""
 
 from __future__ import annotations
 
@@ -9,40 +9,40 @@ from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import quote, quote_plus, unquote
 
 from akastats.redact.lazy_patterns import late
-from akastats.redact.mask import MASK, Span, cover
+from akastats.redact.mask import MASK, Span, apply_mask
 
-# `author` is no authority, `authorization` is one.
+# Lookarounds: `author` is not sensitive, `authorization` is.
 _SOUNDS_SECRET = late(
     r"key|token|secret|pass|pwd|auth(?!or(?!i))|cred|dsn|cookie|private|signature|conn\w*_?str|webhook", re.I
 )
-# They sound so and hold what stands in every traceback or names the run: directories, sockets, a step.
+# Sensitive only in appearance: directories, sockets and steps occur in every traceback or identify the run.
 _HARMLESS = {"PWD", "OLDPWD", "SSH_AUTH_SOCK", "XAUTHORITY", "BUILDKITE_STEP_KEY", "BUILDKITE_GROUP_KEY"}
-# Shorter values are words like "true" or "prod" that stand everywhere.
+# Shorter values are words such as "true" or "prod", which occur everywhere.
 SHORTEST = 8
-# These are words too, and settings such as AUTH_MODE=required hold them.
+# Ordinary words too; settings such as AUTH_MODE=required contain them.
 _WORDS = {"localhost", "127.0.0.1", "disabled", "required", "optional", "standard", "production", "development"}
 
 # scheme://user:password@
 _PASSWORD = late(r"://[^\s/:@]{0,200}:([^\s@]{1,400})@")
 
-# From this length on a value that was cut short is known by its beginning.
+# A truncated value of at least this length is recognised by its beginning.
 _CUTTABLE = 24
 _HEAD = 16
-# How pytest and pprint go on in the next line.
+# Continuation in the next line, as pytest and pprint write it.
 _WRAP = late(r"['\"]?[ \t]*\n[E>+-]?[ \t]*[+-]?[ \t]*[bru]?['\"]?")
 
-# What only begins as a value does is looked at so often in one text; those that are whole are gone by then.
+# Maximum number of partial matches examined per text; complete values have been removed before.
 MOST_PIECES = 200
-# So many values at most: each costs a search in every text.
+# Maximum number of values, because each requires a search in every text.
 MOST = 200
 
 
-def secrets_of(environ: Mapping[str, str]) -> Iterator[str]:
-    """Yield the values of variables whose names sound secret, and passwords in URLs of any variable."""
+def find_secrets(environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield the values of variables with sensitive names, and passwords in URLs of any variable."""
     for name, value in environ.items():
         if _SOUNDS_SECRET.search(name) and name not in _HARMLESS and _is_telling(value):
             yield value.strip()
-            # A key of several lines is shown a line at a time.
+            # A key of several lines may be shown line by line.
             yield from (line for line in value.split("\n")[1:-1] if len(line) >= _HEAD)
         if "://" in value:
             yield from (word for password in _PASSWORD.findall(value) for word in _both(password))
@@ -58,8 +58,8 @@ def _is_telling(value: str) -> bool:
     return len(value.strip()) >= SHORTEST and value.strip().lower() not in _WORDS
 
 
-class Known:
-    """Values to be removed wherever they stand; further ones may come to be known."""
+class SecretValues:
+    """Values to remove from texts; the number of values can grow."""
 
     def __init__(self) -> None:
         self._values: set[str] = set()
@@ -67,24 +67,24 @@ class Known:
         self._encoded: tuple[str, ...] = ()
 
     def learn(self, environ: Mapping[str, str]) -> None:
-        """Know the secrets of `environ` from now on, also once they have left it."""
-        new = set(secrets_of(environ)) - self._values
+        """Add the secrets of `environ`, which remain known after they are removed from it."""
+        new = set(find_secrets(environ)) - self._values
         if new and len(self._values) < MOST:
             self._values |= new
-            # Longest first, so that a value that contains another goes as a whole; then by itself, for a
-            # text is to come out the same in every process.
-            forms = {form for value in self._values for form in written(value)}
-            encoded = {form for value in self._values for form in in_base64(value)}
+            # Longest first, so that a value that contains another one is removed completely; then alphabetically,
+            # so that every process returns the same text.
+            forms = {form for value in self._values for form in spell(value)}
+            encoded = {form for value in self._values for form in encode_base64(value)}
             self._forms = tuple(sorted(forms, key=lambda form: (-len(form), form)))
             self._encoded = tuple(sorted(encoded))
 
     @property
     def values(self) -> tuple[str, ...]:
-        """What is known, in every form that is written in letters."""
+        """The known values, in every spelling of text."""
         return self._forms
 
     def remove(self, text: str, words: str) -> str:
-        """Return `text` without them; `words` holds every word of `text` of at least 8 letters."""
+        """Return `text` without the values; `words` contains every word of `text` of at least 8 letters."""
         for form in self._encoded:
             if form in words:
                 text = text.replace(form, MASK)
@@ -95,12 +95,12 @@ class Known:
                 text = text.replace(form, MASK)
                 there.setdefault(head, []).append(form)
         for head, forms in there.items():
-            text = cover(text, _pieces(text, head, forms))
+            text = apply_mask(text, _pieces(text, head, forms))
         return text
 
 
 def _pieces(text: str, head: str, forms: Sequence[str]) -> Iterator[Span]:
-    """Yield where values that begin with `head` are wrapped over lines, or have lost their end."""
+    """Yield the positions of values with the beginning `head` that are wrapped over lines, or truncated."""
     start = text.find(head)
     for _ in range(MOST_PIECES):
         if start < 0:
@@ -112,32 +112,32 @@ def _pieces(text: str, head: str, forms: Sequence[str]) -> Iterator[Span]:
 
 
 def _reach(text: str, start: int, form: str) -> int:
-    """Return where a value that begins at `start` ends: wrapped over lines, or cut; `start` if it is another."""
-    at, known = start, 0
+    """Return the end of a value from `start`, if it is wrapped over lines or truncated; else `start`."""
+    at, matched = start, 0
     while True:
-        count = _alike(text, at, form, known)
-        at, known = at + count, known + count
-        if known == len(form):
+        count = _alike(text, at, form, matched)
+        at, matched = at + count, matched + count
+        if matched == len(form):
             return at
         wrap = _WRAP.match(text, at) if count else None
-        if wrap is None or not text.startswith(form[known : known + 4], wrap.end()):
+        if wrap is None or not text.startswith(form[matched : matched + 4], wrap.end()):
             break
         at = wrap.end()
-    if len(form) < _CUTTABLE or known < _HEAD:
+    if len(form) < _CUTTABLE or matched < _HEAD:
         return start
     return at
 
 
-def _alike(text: str, at: int, form: str, known: int) -> int:
-    """Return how many characters `text` from `at` and `form` from `known` have in common."""
+def _alike(text: str, at: int, form: str, matched: int) -> int:
+    """Return the number of equal characters of `text` from `at` and `form` from `matched`."""
     count = 0
-    most = min(len(text) - at, len(form) - known)
-    while count < most and text[at + count] == form[known + count]:
+    most = min(len(text) - at, len(form) - matched)
+    while count < most and text[at + count] == form[matched + count]:
         count += 1
     return count
 
 
-def written(value: str) -> Iterator[str]:
+def spell(value: str) -> Iterator[str]:
     """Yield a value as it is, and as `repr`, JSON and URLs write it."""
     octets = value.encode("utf-8", "surrogateescape")
     yield value
@@ -148,10 +148,10 @@ def written(value: str) -> Iterator[str]:
     yield quote_plus(octets)
 
 
-def in_base64(value: str) -> Iterator[str]:
-    """Yield what is constant of a value in base64, at each of the three places where it may begin.
+def encode_base64(value: str) -> Iterator[str]:
+    """Yield the constant part of a value in base64, for each of the three alignments.
 
-    `user:password` in a header of HTTP begins with what we do not know.
+    In an HTTP header `user:password` begins with an unknown user.
     """
     octets = value.encode("utf-8", "surrogateescape")
     for shift, unsure in ((0, 0), (1, 2), (2, 3)):

@@ -1,28 +1,28 @@
-"""What is kept of a long text: without secrets, its head and its tail. Pure."""
+"""Truncate a long text to its beginning and end, without secrets. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-#: Bytes that are kept of a traceback or a context.
+#: Maximum size of a traceback or a context in bytes.
 MAX_TEXT = 16 * 1024
 _HALF = MAX_TEXT // 2 - 50
-# Beyond what is kept, so much is looked at: a secret at the cut is found whole. No token is longer.
+# Additional characters that are searched, so that a secret at the cut is complete. No token is longer.
 _MARGIN = 4 * 1024
-# Stands for what is left out while secrets are removed; no report has a line of it.
+# Placeholder for the omitted middle during redaction; no report contains such a line.
 _CUT = "\n\0\n"
 
 
-def kept(text: str, redact: Callable[[str], str]) -> str:
-    """Return what is kept of `text`: secrets removed, then at most some 16 KiB of UTF-8, the cut marked.
+def make_excerpt(text: str, redact: Callable[[str], str]) -> str:
+    """Return `text` without secrets, truncated to about 16 KiB of UTF-8; a line marks the cut.
 
-    Of a long text only what is near its head and its tail is looked at, however long it is.
+    Only the beginning and the end of a long text are searched, so the time is bounded.
     """
     most = _HALF + _MARGIN
     if len(text) <= 2 * most:
         return shorten(redact(text))
     head, tail = text[:most], text[-most:]
-    # At the end of a line or a word, so that no secret is in two where the margin ends.
+    # Cut at the end of a line or a word, so that the margin does not split a secret.
     head = head[: next((at for at in (head.rfind(end, _HALF) for end in "\n ") if at > 0), most)]
     tail = tail[next((at for at in (tail.find(end, 0, _MARGIN) for end in "\n ") if at > 0), 0) :]
     left_out = len(text) - len(head) - len(tail)
@@ -30,15 +30,15 @@ def kept(text: str, redact: Callable[[str], str]) -> str:
     return shorten(begin, end, left_out)
 
 
-def kept_bytes(content: bytes, redact: Callable[[str], str]) -> bytes:
-    """Return what is kept of bytes: text in them is searched for secrets, what is none stays octet for octet."""
-    # Latin 1 has a letter for every octet; names, tokens and most values are ASCII.
+def make_bytes_excerpt(content: bytes, redact: Callable[[str], str]) -> bytes:
+    """Truncate bytes like `kept`; bytes that are not text are not changed."""
+    # Latin 1 maps every byte to a character; names, tokens and most values are ASCII.
     shown = content[: MAX_TEXT + _MARGIN].decode("latin-1")
     return redact(shown).encode("latin-1", "replace")[:MAX_TEXT]
 
 
 def shorten(head: str, tail: str = "", left_out: int = 0) -> str:
-    """Return head and tail of a text with at most some 16 KiB of UTF-8, the cut marked; `left_out` lay between."""
+    """Return beginning and end of a text in about 16 KiB; a line marks the cut (`left_out` characters)."""
     encoded = (head + tail).encode("utf-8", "backslashreplace")
     if len(encoded) <= MAX_TEXT and not left_out:
         return encoded.decode()

@@ -1,4 +1,4 @@
-"""Regular expressions that are compiled when they are first used. Pure."""
+"""Regular expressions that are compiled at their first use. Pure."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ class _Late:
 
 
 def late(expression: str, flags: int = 0) -> re.Pattern[str]:
-    """Return a pattern that is compiled at first use: all of ours take 50 ms, and most runs need none of them."""
-    return _Late(expression, flags)  # type: ignore[return-value]  # it hands on whatever a pattern has
+    """Return a pattern that is compiled at its first use: all patterns take 50 ms, and most runs need none."""
+    return _Late(expression, flags)  # type: ignore[return-value]  # it delegates all attributes to the pattern

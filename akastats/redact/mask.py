@@ -1,4 +1,4 @@
-"""What stands where a secret was, and how it is put there. Pure."""
+"""Replace secrets by a mask. Pure."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ MASK = "[redacted]"
 Span = tuple[int, int]
 
 
-def cover(text: str, spans: Iterable[Span]) -> str:
-    """Return `text` with the mask over `spans`, which are in order; those that overlap share one."""
+def apply_mask(text: str, spans: Iterable[Span]) -> str:
+    """Return `text` with the mask over `spans`, which are in order; overlapping spans share one mask."""
     pieces: list[str] = []
     at = 0
     for start, end in spans:

@@ -1,7 +1,8 @@
-"""The user's own patterns: regular expressions whose cost is bounded before they are used.
+"""Apply the user's own patterns: regular expressions whose cost is bounded before they are used.
 
-Python cannot stop a search once it has begun. So a pattern is refused unless its structure bounds its steps
-(`search_cost`), each search reads a window of bounded length, and none begins once the time is nearly used up.
+Python cannot stop a search that has begun. Therefore a pattern is refused unless its structure bounds its steps
+(`search_cost`), each search reads a window of bounded length, and no search begins when the time is nearly used
+up.
 """
 
 from __future__ import annotations
@@ -10,17 +11,17 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 
-from akastats.redact.mask import MASK, Span, cover
-from akastats.redact.search_cost import WINDOW, steps
+from akastats.redact.mask import MASK, Span, apply_mask
+from akastats.redact.search_cost import WINDOW, bound_steps
 
-#: A pattern that may need more steps than this for one window is refused. The slowest of 3,700 random patterns on
-#: hostile texts took 7 ms: near the limit a step is 2 ns.
+#: Maximum number of steps of a pattern per window. The slowest of 3,700 random patterns took 7 ms on hostile
+#: texts; near the limit a step takes 2 ns.
 MOST_STEPS = 4_000_000
-#: CPU time that all patterns together may take for one text, in seconds. What they have not read then is omitted.
+#: CPU time for all patterns per text, in seconds. The rest of the text is then omitted.
 BUDGET_S = 0.05
-#: The longest search, in seconds: none begins later than this before the end.
+#: Duration of the longest search, in seconds; no search begins later than this before the time limit.
 SEARCH_S = 0.015
-#: Patterns that are used at most.
+#: Maximum number of patterns.
 MOST = 50
 
 
@@ -36,11 +37,11 @@ class Patterns:
             self.warning = self.warning or problem
 
     def _accept(self, pattern: str) -> str:
-        """Add a pattern; return why it is refused, empty if it is accepted."""
+        """Add a pattern; return why it is refused, or an empty text if it is accepted."""
         if len(self._accepted) == MOST:
             return f"of the patterns to redact only the first {MOST} are used"
         try:
-            if steps(pattern) > MOST_STEPS:
+            if bound_steps(pattern) > MOST_STEPS:
                 return (
                     f"the pattern {pattern[:80]!r} is not used: it may take too long, because a repeat in it can "
                     "match what the next one can match; see docs/secrets.md"
@@ -49,7 +50,7 @@ class Patterns:
         except (re.error, RecursionError, OverflowError) as error:
             return f"the pattern {pattern[:80]!r} is not used: {error}"
         if compiled.search(""):
-            return f"the pattern {pattern[:80]!r} is not used: it finds what is empty"
+            return f"the pattern {pattern[:80]!r} is not used: it matches the empty text"
         self._accepted.append(compiled)
         return ""
 
@@ -69,14 +70,14 @@ class Patterns:
         return "\n".join(lines)
 
     def _line(self, line: str, ends: float) -> str | None:
-        """Return a line without the matches; `None` if the time ends before all patterns have searched it."""
+        """Return a line without the matches; `None` if the time is up before all patterns have searched it."""
         for pattern in self._accepted:
             spans: list[Span] = []
             for start in _windows(len(line)):
                 if self._clock() > ends:
                     return None
                 spans += _spans(pattern, line, start)
-            line = cover(line, sorted(spans))
+            line = apply_mask(line, sorted(spans))
         return line
 
 

@@ -1,4 +1,4 @@
-"""Find tokens by their prefixes, which published rule sets list (`formats`). Pure."""
+"""Find tokens by their prefixes, which published rule sets list (`token_formats`). Pure."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import NamedTuple
 from akastats.redact.random_tokens import score
 from akastats.redact.token_formats import ALPHABETS, ROWS
 
-#: Leading characters of a prefix that are searched first, in the complete text.
+#: Number of leading characters of a prefix that are searched first, in the complete text.
 _HEAD = 3
-#: Share of the published length from which on a text counts as a token, because vendors change the length.
+#: Minimum length of a token as a share of the published length, because vendors change the length.
 _SHORTER = 0.8
 
 
 class _Format(NamedTuple):
-    """Format of a vendor's tokens: a prefix, then a least number of characters of an alphabet."""
+    """Format of a vendor's tokens: a prefix, then a minimum number of characters of an alphabet."""
 
     prefix: str
     rest: re.Pattern[str]
@@ -39,8 +39,8 @@ def _heads() -> re.Pattern[str]:
 def _formats(head: str) -> list[_Format]:
     """Return the formats with this beginning, longest prefix first."""
     rows = [row.split()[1:] for row in ROWS.strip().split("\n")]
-    found = [_format(prefix, rest) for prefix, rest in rows if prefix[:_HEAD] == head]
-    return sorted(found, key=lambda each: -len(each.prefix))
+    formats = [_format(prefix, rest) for prefix, rest in rows if prefix[:_HEAD] == head]
+    return sorted(formats, key=lambda each: -len(each.prefix))
 
 
 def _format(prefix: str, rest: str) -> _Format:
@@ -48,7 +48,7 @@ def _format(prefix: str, rest: str) -> _Format:
     return _Format(prefix, re.compile(f"[{ALPHABETS[alphabet]}]{{{least},}}"), alphabet in "hH")
 
 
-def prefixed(words: str) -> Iterator[str]:
+def find_prefixed(words: str) -> Iterator[str]:
     """Yield the tokens in `words` that begin with the prefix of a known vendor."""
     at = 0
     for match in _heads().finditer(words):
@@ -60,11 +60,11 @@ def prefixed(words: str) -> Iterator[str]:
 
 
 def _token(words: str, start: int, head: str) -> str:
-    for known in _formats(head):
-        behind = start + len(known.prefix)
-        if words.startswith(known.prefix, start):
-            rest = known.rest.match(words, behind)
-            if rest and _is_drawn(rest.group(), known.is_hex):
+    for format_ in _formats(head):
+        behind = start + len(format_.prefix)
+        if words.startswith(format_.prefix, start):
+            rest = format_.rest.match(words, behind)
+            if rest and _is_drawn(rest.group(), format_.is_hex):
                 return words[start : rest.end()].rstrip(".")
     return ""
 

@@ -8,7 +8,7 @@ from itertools import islice
 from akastats.redact.lazy_patterns import late
 from akastats.redact.mask import Span
 
-#: Most sentences of each form that are read of a text.
+#: Maximum number of sentences of each form that are read per text.
 _MOST = 100
 
 _PHRASE = late(
@@ -35,7 +35,7 @@ _CODES = late(
 _CODE = late(r"(?i)(?=[a-z-]{0,40}\d)[a-z\d-]{4,40}")
 
 
-def sentences(text: str, lowered: str) -> Iterator[Span]:
+def find_sentences(text: str, lowered: str) -> Iterator[Span]:
     """Yield the positions of passphrases, PINs and recovery codes."""
     if "phrase" in lowered:
         for match in islice(_PHRASE.finditer(text), _MOST):

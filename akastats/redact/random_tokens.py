@@ -1,8 +1,8 @@
-"""Find tokens without a known format: words too long and too unlike source text to be anything but random. Pure.
+"""Find tokens without a known format: words that are too long and too unlike source text not to be random. Pure.
 
-How unlike is the sum, over the pairs of characters in a row, of how much likelier each pair is by lot than in
-source (`letter_pairs`). What is drawn by lot and no secret stays: digests in hexadecimal, UUIDs, public keys,
-base64 of texts and of files.
+The score of a word is the sum, over its pairs of adjacent characters, of the log-likelihood ratio of the pair in
+random text over source text (`letter_pairs`). Random words that are not secrets are not removed: hexadecimal
+digests, UUIDs, public keys, base64 of texts and of files.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ class Classes(NamedTuple):
 
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_MARKS = "_-./+=~"
+_PUNCTUATION = "_-./+=~"
 
 
 def _classes() -> Classes:
-    digit, rest = len(_LETTERS), len(_LETTERS) + 1 + len(_MARKS)
+    digit, rest = len(_LETTERS), len(_LETTERS) + 1 + len(_PUNCTUATION)
     table = bytearray([rest] * 256)
-    for index, characters in enumerate([*_LETTERS, "0123456789", *_MARKS]):
+    for index, characters in enumerate([*_LETTERS, "0123456789", *_PUNCTUATION]):
         for character in characters:
             table[ord(character)] = index
     return Classes(rest + 1, digit, bytes(table))
@@ -41,19 +41,19 @@ def _classes() -> Classes:
 
 CLASSES = _classes()
 
-#: Shorter words are never taken for tokens.
+#: Shorter words never count as tokens.
 SHORTEST = 16
-#: Longer ones neither: what they hold is data.
+#: Longer words are data, not tokens.
 _LONGEST = 300
-#: Scores, in nats, from which on a word is drawn by lot; of letters alone one cannot be so sure.
+#: Minimum scores of a random word, in nats; words of letters alone require a higher one.
 _SCORE, _SCORE_OF_LETTERS = 17.0, 25.0
-#: Alphabets of one case are half as large as both: each pair in them is likelier by lot by so much.
+#: Correction per pair for words in one case, whose alphabet is half the size.
 _ONE_CASE = 0.54
-#: Distinct characters of a word at least: lines and masks have fewer.
+#: Minimum number of distinct characters in a word; lines and masks have fewer.
 _FEWEST_CHARACTERS = 8
 _RUN = late(rf"[A-Za-z0-9_+/=.~%-]{{{SHORTEST},}}")
 _DIGIT = late(r"\d")
-#: Words of letters alone are looked at from this length on.
+#: Minimum length of words of letters alone.
 _LETTERS_ONLY = 24
 _SEGMENT = late(r"[A-Za-z0-9_+~-]+")
 _HEX = late(r"(?:[0-9a-f]+|[0-9A-F]+)(?:[_-](?:[0-9a-f]+|[0-9A-F]+))*")
@@ -63,10 +63,10 @@ _ORDINARY = late(
     r"|abcdefg|bcdfgh|01234567|12345678|23456789",
     re.IGNORECASE,
 )
-# A run that begins with the name of a digest holds one.
+# A string that begins with the name of a digest contains one.
 _DIGEST = late(r"(?:sha-?\d{1,3}|md5|blake2[bs])[-:=_]", re.IGNORECASE)
 _DIGEST_BEFORE = late(r"(?:sha-?\d{1,3}|md5|blake2[bs]|nix/store)[-:=/]\Z", re.IGNORECASE)
-#: How files begin that are shown in base64: pictures, archives, pickles.
+#: First bytes of files in base64: pictures, archives, pickles.
 _FILES = (
     b"\x89PNG",
     b"\xff\xd8",
@@ -93,12 +93,12 @@ def _pairs() -> list[float]:
 
 def score(word: str) -> float:
     """Return the log-likelihood ratio of a word, random over source text, in nats."""
-    known, pairs, count = classes(word), _pairs(), CLASSES.size
-    total = sum([pairs[before * count + after] for before, after in pairwise(known)])
+    codes, pairs, count = classes(word), _pairs(), CLASSES.size
+    total = sum([pairs[before * count + after] for before, after in pairwise(codes)])
     return total + (_ONE_CASE * (len(word) - 1) if word.islower() or word.isupper() else 0)
 
 
-def opaque(words: str) -> Iterator[str]:
+def find_random(words: str) -> Iterator[str]:
     """Yield the words, or parts of them, that are random."""
     for match in _RUN.finditer(words):
         run = match.group()

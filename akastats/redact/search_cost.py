@@ -1,8 +1,9 @@
 """Bound the steps of Python's backtracking search from the structure of a regular expression. Pure.
 
-The bound adds up, for the items of a sequence, (paths to the item) x (steps inside the item), from each position
-at which a search may begin. A repeat multiplies the paths by its number of possible lengths, unless whatever must
-follow cannot begin with what the repeat consumes: `\\d+-` can leave `\\d+` at one position only.
+The bound is the sum, over the items of a sequence, of (paths to the item) x (steps inside the item), for each
+position at which a search may begin. A repeat multiplies the paths by its number of possible lengths, unless the
+following items cannot begin with a character that the repeat consumes: `\\d+-` can leave `\\d+` at one position
+only.
 """
 
 from __future__ import annotations
@@ -15,21 +16,21 @@ from typing import Any, NamedTuple
 
 from akastats.redact.lazy_patterns import late
 
-#: Characters of a text that one search reads at most; the bound is for a text of this length.
+#: Maximum number of characters that one search reads; the bound is for a text of this length.
 WINDOW = 500
 
-# The parser was a module of its own until Python 3.10.
+# The parser was a separate module until Python 3.10.
 _PARSER: Any = getattr(re, "_parser", None) or getattr(re, "sre_parse", None)
 _NEVER = float("inf")
 
-# A set of characters: those up to U+00FF as themselves, all others by the class that they belong to.
+# A set of characters: those up to U+00FF themselves, all others represented by their class.
 _Characters = frozenset[str]
 _BEYOND = ("digit", "space", "letter", "other")
 _LATIN = tuple(map(chr, range(256)))
 _ALL: _Characters = frozenset((*_LATIN, *_BEYOND))
 _NONE: _Characters = frozenset()
 
-#: A repeat of something that can match in several ways is bounded only up to this many times.
+#: A repeat of an item that can match in several ways is bounded only up to this many times.
 _MOST_NESTED = 8
 _CHARACTERS = ("LITERAL", "NOT_LITERAL", "ANY", "IN")
 _CONDITIONS = ("AT", "ASSERT", "ASSERT_NOT", "GROUPREF", "GROUPREF_EXISTS")
@@ -64,30 +65,30 @@ class Bound(NamedTuple):
     steps: float
 
 
-def steps(pattern: str) -> float:
-    """Return the most steps that a search in a window takes; infinity if nothing bounds it.
+def bound_steps(pattern: str) -> float:
+    """Return the maximum number of steps of a search in a window; infinity if nothing bounds it.
 
-    Raises `re.error` for what is not a regular expression.
+    Raises `re.error` if the pattern is not a regular expression.
     """
     if _PARSER is None:
         return _NEVER
     tree = list(_PARSER.parse(pattern))
     reader = _Reader(bool(_SCOPED.search(pattern)))
-    # A path that reaches the end is a match, and nothing is tried again: unless the end itself is a condition.
+    # A path that reaches the end is a match and is not tried again, unless the end itself is a condition.
     follow = _ALL if tree and _holds_condition(tree[-1]) else _NONE
     starts = WINDOW / (1 if reader.has_ignorecase else _prefix(tree))
     return WINDOW + starts * reader.sequence(tree, follow).steps
 
 
 def _holds_condition(tree: Any) -> bool:
-    """Return whether an item holds, at any depth, something that can fail without reading a character."""
+    """Return whether an item contains, at any depth, a condition that can fail without reading a character."""
     if isinstance(tree, (tuple, list)) or hasattr(tree, "data"):
         return any(map(_holds_condition, tree))
     return str(tree) in _CONDITIONS
 
 
 def _prefix(tree: Sequence[Any]) -> int:
-    """Return the least distance of two matches of the literal prefix, in characters."""
+    """Return the minimum distance of two matches of the literal prefix, in characters."""
     literal = [argument for _, argument in takewhile(lambda item: str(item[0]) == "LITERAL", tree)]
     overlaps = (size for size in range(1, len(literal)) if literal[size:] == literal[: len(literal) - size])
     return next(overlaps, max(1, len(literal)))
@@ -110,7 +111,7 @@ class _Reader:
         return Bound(ways, max(exits, ways), spent)
 
     def _rests(self, items: Sequence[Any], follow: _Characters) -> list[Begin]:
-        """Return, for each item, the beginnings of what follows it."""
+        """Return, for each item, the beginnings of the items after it."""
         rests = [Begin(follow, True, 1)]
         for operation, argument in list(items)[:0:-1]:
             rests.append(_joined(self._begin(str(operation), argument), rests[-1]))
@@ -146,13 +147,13 @@ class _Reader:
         readers: dict[str, Callable[[Any, _Characters], Bound]] = {
             "SUBPATTERN": lambda argument, follow: self.sequence(argument[-1], follow),
             "BRANCH": self._branch,
-            # One way out, whatever is inside.
+            # There is one exit, independent of the content.
             "ASSERT": lambda argument, _: Bound(1, 1, self.sequence(argument[1], _ALL).steps),
             "ASSERT_NOT": lambda argument, _: Bound(1, 1, self.sequence(argument[1], _ALL).steps),
             "ATOMIC_GROUP": lambda argument, _: Bound(1, 1, self.sequence(argument, _ALL).steps),
             "GROUPREF": lambda argument, _: Bound(1, 1, WINDOW),
         }
-        # A choice by a group, and whatever a later Python brings, is not bounded.
+        # Conditional groups, and operations of later versions of Python, are not bounded.
         return readers[operation](argument, follow) if operation in readers else Bound(_NEVER, _NEVER, _NEVER)
 
     def _branch(self, argument: Any, follow: _Characters) -> Bound:
@@ -171,12 +172,12 @@ class _Reader:
         least, most, body = int(argument[0]), int(argument[1]), argument[2]
         begin = self._begins(body)
         once = self.sequence(body, begin.first | follow)
-        # An empty body may be taken again without a character for it.
+        # An empty body may be repeated without consuming a character.
         times = most if begin.can_be_empty else min(most, WINDOW)
         exits = times - min(least, times) + 1
         ways = exits if begin.can_be_empty or begin.first & follow else 1
         if once.ways == 1:
-            # A repeat of one character is a loop of its own in the engine.
+            # The engine has a special loop for a repeat of one character.
             each = 1 if len(body) == 1 and str(body[0][0]) in _CHARACTERS else once.steps + 2
             return Bound(ways, exits, times * each + 1)
         if times > _MOST_NESTED:
@@ -194,20 +195,20 @@ class _Reader:
         is_negated = str(argument[0][0]) == "NEGATE"
         members = argument[1:] if is_negated else argument
         if is_negated:
-            # Too many is safe, too few is not: case adds characters to what is excluded.
+            # Too many characters are safe, too few are not; case adds characters to the excluded ones.
             return _ALL if self.has_ignorecase else _ALL - _union(members, exactly=True)
         return self._cased(_union(members))
 
     def _cased(self, characters: _Characters) -> _Characters:
         if not self.has_ignorecase or not any(each.isalpha() for each in characters if len(each) == 1):
             return characters
-        # The long s and the Kelvin sign are letters beyond U+00FF whose other case is not.
+        # The long s and the Kelvin sign are beyond U+00FF, but their other case is not.
         cases = (form for each in characters if len(each) == 1 for form in (each.lower(), each.upper()))
         return characters | {form for form in cases if form in _ALL} | {"letter"}
 
 
 def _joined(begin: Begin, rest: Begin) -> Begin:
-    """Return the beginnings of an item that `rest` follows."""
+    """Return the beginnings of an item followed by `rest`."""
     if not begin.can_be_empty:
         return begin
     return Begin(begin.first | rest.first, rest.can_be_empty, begin.entry + rest.entry)
@@ -218,7 +219,7 @@ def _union(members: Sequence[Any], exactly: bool = False) -> _Characters:
 
 
 def _member(kind: str, value: Any, exactly: bool) -> _Characters:
-    """Return what a part of `[...]` holds; `exactly`: only what it holds for certain, for what is excluded."""
+    """Return the characters of a part of `[...]`; `exactly`: only certain ones, for excluded characters."""
     if kind == "LITERAL":
         return _one(value, exactly)
     if kind == "RANGE":
@@ -243,7 +244,7 @@ def _class_of(character: str) -> str:
 
 @lru_cache(maxsize=16)
 def _category(name: str, is_negated: bool, exactly: bool) -> _Characters:
-    r"""Return what `\d`, `\s`, `\w` or their opposite holds; if `exactly`, in ASCII and in Unicode alike."""
+    r"""Return the characters of `\d`, `\s`, `\w` or their opposites; `exactly`: in ASCII and in Unicode alike."""
     letter, beyond = {
         "DIGIT": ("d", {"digit"}),
         "SPACE": ("s", {"space"}),

@@ -1,7 +1,7 @@
 """Find words that look like a password or a key near a sensitive word: in prose, commands, calls. Pure.
 
-What is given to a name is looked for by `named`, and goes however it looks. Here the look decides: letters and
-digits mixed as people and programs mix them for secrets, and not for names, paths, versions and addresses.
+Module `assignments` finds values of names, whatever they look like. Here the form of the word decides: letters and
+digits mixed as in secrets, and not as in names, paths, versions and addresses.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from akastats.redact.mask import MASK, Span
 from akastats.redact.random_tokens import score
 from akastats.redact.token_formats import MAKERS
 
-#: Beside the telling words of `named`: what logs in, and what is done with keys.
+#: Besides the sensitive words of `assignments`: logging in, and use of keys.
 WORDS = (
     *(
         "login",
@@ -48,9 +48,9 @@ WORDS = (
     ),
     *("ssh", "wpa"),
 )
-#: Words of which a password stands near.
+#: Words that indicate a password nearby.
 PASSWORDS = ("passw", "passp", "pwd", "secret", "cred", "login", "crypt", "hmac", " -p ", " -pw ", "sqlplus")
-#: Lines behind one with a telling word that are looked at too: a table's rows, a value in the next line.
+#: Number of lines after a sensitive word that are examined too: rows of a table, or a value in the next line.
 LINES_BEHIND = 2
 
 _WORD = late(r"[^\s'\"`,;|<>()\[\]{}\\=]{8,200}")
@@ -81,7 +81,7 @@ _HEX = late(
 _DIGEST = late(
     r"commit|sha|md5|digest|hash|etag|revision|\brev\b|tree|blob|checksum|uuid|\bid\b|_id\b|trace|span|nonce"
 )
-#: A maker's name stands so far before its key at most.
+#: Maximum distance of a vendor's name from its key, in characters.
 _MAKER_BEFORE = 60
 
 
@@ -90,20 +90,20 @@ def _makers() -> frozenset[str]:
     return frozenset(MAKERS.split())
 
 
-def near(text: str, places: Sequence[int], passwords: Sequence[int]) -> Iterator[Span]:
+def find_beside_words(text: str, positions: Sequence[int], passwords: Sequence[int]) -> Iterator[Span]:
     """Yield the positions of secrets in lines with a sensitive word and in the lines after it, in order.
 
-    places: where telling words stand, in order
-    passwords: those of them that tell of a password, which may be two words and a number
+    positions: positions of sensitive words, in order
+    passwords: those that indicate a password, which may be two words and a number
     """
     at = 0
     lenient = iter(passwords)
     following = next(lenient, len(text))
-    for place in places:
-        if place < at:
+    for position in positions:
+        if position < at:
             continue
-        start = max(at, text.rfind("\n", 0, place) + 1)
-        at = place
+        start = max(at, text.rfind("\n", 0, position) + 1)
+        at = position
         for _ in range(LINES_BEHIND + 1):
             end = text.find("\n", at)
             at = end + 1 if end >= 0 else len(text) + 1
@@ -134,12 +134,12 @@ def looks_chosen(word: str) -> bool:
     return bool(_MARK.search(word)) or score(word) > _CHOSEN or bool(digits > 1 and _LONG_NUMBER.search(word))
 
 
-#: The score from which on a word of letters and digits is none of a program's.
+#: Minimum score of a word of letters and digits that is not an identifier.
 _CHOSEN = 9
 _LONG_NUMBER = late(r"[A-Za-z]{3}\d{2,}(?:$|[^\d\s]*[A-Za-z])")
 
 
-def of_makers(text: str, lowered: str) -> Iterator[Span]:
+def find_vendor_keys(text: str, lowered: str) -> Iterator[Span]:
     """Yield hexadecimal strings and UUIDs after the name of a vendor whose keys have that form."""
     if not any(len(word) >= 32 and _HEX.search(word) for word in dict.fromkeys(text.split())):
         return

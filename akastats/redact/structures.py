@@ -1,7 +1,7 @@
 """Find secrets apart from their names: nested dictionaries, tables, SQL, YAML, XML, stored hashes. Pure.
 
-Each form is looked for at the telling words of a text, or where something stands that it cannot be without, and
-reads a bounded piece of the text.
+Each form is searched for at sensitive words, or at text that it always contains. The examined part of the text is
+bounded.
 """
 
 from __future__ import annotations
@@ -10,25 +10,25 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
-from akastats.redact.assignments import is_empty, is_telling, name_before
+from akastats.redact.assignments import is_empty, is_sensitive, name_before
 from akastats.redact.lazy_patterns import late
 from akastats.redact.mask import MASK, Span
 
-#: Most characters and lines that are read of a structure.
+#: Maximum number of characters and lines that are read per structure.
 _LONGEST, _MOST_LINES = 4000, 50
-#: Most JSON web keys that are read of a text.
+#: Maximum number of JSON web keys that are read per text.
 _MOST_KEYS = 20
 
-# Names in a structure under a sensitive name whose values are not secrets.
+# Names inside a structure with a sensitive name whose values are not secrets.
 _HARMLESS = late(
     r"(?:^|[_.-])(?:user|user_?name|user_?id|login|name|type|kind|host|host_?name|port|url|uri|id|region|e?mail|engine"
     r"|provider|scheme|realm|domain|path|db|database|role|scopes?|expires?\w*|created\w*|format|method|algorithm|alg"
     r"|version|backend|options)$"
 )
-# In a map from owners to their secrets those are the owners: {'db': ...} names the secret of a database.
+# In a map from owners to their secrets these are owners: {'db': ...} names the secret of a database.
 _OWNERS = late(r"(?:^|[_.-])(?:user|login|host|e?mail|engine|provider|domain|db|database|role|backend)$")
 _OWNED = late(r"(?:secret|password|passwd|passphrase|pwd|token|api_?key)s(?:_?(?:data|dict|map|store|values))?$")
-# The names of structures whose values are secrets. {'keys': [...]} is ordinary.
+# Names of structures whose values are secrets. {'keys': [...]} is ordinary.
 _GROUP = late(
     r"(?:credential|cred|secret|password|passwd|passphrase|cookie|auth|api_?key|access_?key|private_?key|pwd|login"
     r"|token)s?(?:_?(?:data|dict|map|store|config|values|info))?$"
@@ -54,7 +54,7 @@ _BLOCK = late(r"[\w.-]{0,60}['\"]?:[ \t]*(?P<block>[|>][+-]?\d?)?[ \t]*(?=\n)")
 _SECTION = late(r"[\w. -]{0,60}\]+[ \t]*(?=\n)")
 _PAIR = late(r"(?:- )?['\"]?(?P<name>[\w.-]{1,60})['\"]?[ \t]*[:=][ \t]*(?P<value>\S.{0,500})")
 
-# Each with a text that it cannot occur without.
+# Each one with a text that it always contains.
 _HASHES = (
     ("$", late(r"\$(?:[0-9a-z]{1,3}|apr1|argon2\w{1,2}|scrypt|pbkdf2[\w-]{0,20}|sha1|md5)\$[^\s'\",;|]{8,300}")),
     ("$krb5", late(r"\$krb5\w{2,10}\$[^\s'\",;|]{8,300}")),
@@ -89,7 +89,7 @@ _INPUTS = ("input_value=", "'input':", '"input":')
 _INPUT_BEFORE = 300
 _WORDS_OF = late(r"[\w-]{2,60}")
 
-# host:port:database:user:password, and user/password@host: no name is near.
+# host:port:database:user:password, and user/password@host, without a name nearby.
 _PGPASS = late(r"(?<![^\s])[\w.*-]{1,100}:(?:\d{2,5}|\*):[\w.*-]{1,60}:[\w.*-]{1,60}:([^\s:'\"]{3,200})(?=\s|$)")
 _SLASHED = late(r"[\s'\":(@][A-Za-z][\w.-]{1,40}/([^\s/@'\"]{3,100})@(?=[/\w])")
 _IDENTIFIED = late(r"(?i)identified\s{1,4}(?:with\s\w{1,40}\s)?by\s{1,4}(?:password\s)?['\"]([^'\"\n]{1,200})")
@@ -107,27 +107,27 @@ _HEADER = late(r"[\w\"'`. -]{2,60}")
 _DELIMITERS = ("|", ",", ";", "\t")
 
 
-def structured(text: str, places: Sequence[int]) -> list[Span]:
-    """Return the positions of secrets of every form; `places` are the positions of sensitive words, in order."""
+def find_structured(text: str, positions: Sequence[int]) -> list[Span]:
+    """Return the positions of secrets of every form; `positions` are those of sensitive words, in order."""
     forms = (hashes, inserted, bound, elements, web_keys, inputs, connections, logins)
     spans = [span for form in forms for span in form(text)]
     at, lines = 0, {-1}
-    for place in places:
-        line = text.rfind("\n", 0, place) + 1
+    for position in positions:
+        line = text.rfind("\n", 0, position) + 1
         if line not in lines:
             lines.add(line)
             spans += tables(text, line)
-        if place >= at:
-            start = place - len(name_before(text, place))
-            found = [*nested(text, start, place), *indented(text, start, place, line)]
-            at = max((end for _, end in found), default=place)
-            spans += found
+        if position >= at:
+            start = position - len(name_before(text, position))
+            inner = [*nested(text, start, position), *indented(text, start, position, line)]
+            at = max((end for _, end in inner), default=position)
+            spans += inner
     return [span for span in spans if MASK not in text[slice(*span)]]
 
 
-def nested(text: str, start: int, place: int) -> Iterator[Span]:
+def nested(text: str, start: int, position: int) -> Iterator[Span]:
     """Yield the values in a dictionary, a list or a call under the name from `start`, at any depth."""
-    opened = _OPENED.match(text, place)
+    opened = _OPENED.match(text, position)
     name = _name(text[start : opened.end()]) if opened is not None else ""
     if opened is not None and _GROUP.search(name):
         yield from _leaves(text, opened.end() - 1, bool(_OWNED.search(name)))
@@ -135,7 +135,7 @@ def nested(text: str, start: int, place: int) -> Iterator[Span]:
         yield from _under_tag(text, start)
 
 
-# The start of an element, escaped or not, and what its body shows.
+# The start of an element, escaped or not, and the parts of its content.
 _TAG = late(r"(?P<name>(?:[\w-]{1,40}:)?[\w.-]{2,60})(?:\s[^<>&]{0,300})?(?:>|&gt;)")
 _LEAF = late(
     r"(?:<|&lt;)(?:[\w-]{1,40}:)?(?P<tag>[\w.-]{1,60})(?:\s[^<>&]{0,300})?(?:>|&gt;)\s{0,60}(?:<!\[CDATA\[)?"
@@ -198,18 +198,18 @@ def _is_value(value: str, has_key: bool, is_quoted: bool) -> bool:
     return len(value) >= (3 if has_key else 8) and (has_key or has_digit or not value.isidentifier())
 
 
-def indented(text: str, start: int, place: int, line: int) -> Iterator[Span]:
+def indented(text: str, start: int, position: int, line: int) -> Iterator[Span]:
     """Yield YAML's block values, and the values nested below the name at `start` or in its section."""
-    block = _BLOCK.match(text, place)
+    block = _BLOCK.match(text, position)
     if block is not None:
         name = text[start : block.end()].partition(":")[0].strip("'\"").lower()
         indent = len(text[line:start].rstrip("-'\""))
-        if block["block"] and is_telling(name):
+        if block["block"] and is_sensitive(name):
             yield from _below(text, block.end() + 1, indent, lambda row: row)
         elif not block["block"] and _GROUP.search(name):
             yield from _below(text, block.end() + 1, indent, _value_of)
         return
-    section = _SECTION.match(text, place) if "[" in text[line:start] else None
+    section = _SECTION.match(text, position) if "[" in text[line:start] else None
     if section is not None:
         name = text[start : section.end()].partition("]")[0].lower().replace(" ", "_")
         if _GROUP.search(name.rpartition(".")[2]):
@@ -268,13 +268,13 @@ def bound(text: str) -> Iterator[Span]:
         values = [value.span(value.lastindex or 0) for value in _VALUES.finditer(text, *match.span(1))]
         if columns and match[1][0] == "(":
             yield from _of_columns(columns[1], values)
-        elif any(map(is_telling, _WORDS_OF.findall(statement.lower()))):
+        elif any(map(is_sensitive, _WORDS_OF.findall(statement.lower()))):
             yield from (span for span in values if text[span[0] - 1] in "'\"" and span[1] - span[0] >= 6)
 
 
 def _of_columns(columns: str, values: Sequence[Span]) -> Iterator[Span]:
     names = [column.strip(' \t\n"`[]').rpartition(".")[2].lower() for column in columns.split(",")]
-    return (span for name, span in zip(names, values, strict=False) if is_telling(name))
+    return (span for name, span in zip(names, values, strict=False) if is_sensitive(name))
 
 
 def elements(text: str) -> Iterator[Span]:
@@ -282,7 +282,7 @@ def elements(text: str) -> Iterator[Span]:
     for match in _ELEMENT.finditer(text) if "</" in text or "&lt;/" in text else ():
         name = next(filter(None, match.group("tag", "attribute", "text", "escaped")), "")
         name = name.strip().lower().replace(" ", "_").rpartition(".")[2]
-        if is_telling(name) and not is_empty(match["value"].strip()):
+        if is_sensitive(name) and not is_empty(match["value"].strip()):
             yield match.span("value")
 
 
@@ -301,7 +301,7 @@ def inputs(text: str) -> Iterator[Span]:
     for match in _INPUT.finditer(text) if any(mark in text for mark in _INPUTS) else ():
         before = text[max(0, match.start() - _INPUT_BEFORE) : match.start()]
         location = before[max(before.rfind("\n", 0, max(0, before.rfind("\n"))), before.rfind("{"), 0) :]
-        if any(map(is_telling, _WORDS_OF.findall(location.lower().replace(".", " ")))):
+        if any(map(is_sensitive, _WORDS_OF.findall(location.lower().replace(".", " ")))):
             yield match.span(2)
 
 
@@ -330,7 +330,7 @@ def tables(text: str, start: int) -> Iterator[Span]:
     if not delimiter or len(line) > 500 or "(" in line or "=" in line or line.endswith(","):
         return
     cells = [cell.strip(" \t\"'>") for cell in line.split(delimiter)]
-    columns = [number for number, cell in enumerate(cells) if is_telling(cell.lower().replace(" ", "_"))]
+    columns = [number for number, cell in enumerate(cells) if is_sensitive(cell.lower().replace(" ", "_"))]
     if columns and all(not cell or _HEADER.fullmatch(cell) for cell in cells):
         rows = text[end + 1 : end + 1 + _LONGEST].split("\n")[:_MOST_LINES]
         yield from _cells(rows, end + 1, delimiter, len(cells), columns)

@@ -1,4 +1,4 @@
-"""Secrets of which a text shows a head and a tail: pytest writes `'head...tail'` for what is long. Pure."""
+"""Redact secrets whose middle is omitted: pytest shortens long values to `'head...tail'`. Pure."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from akastats.redact.lazy_patterns import late
-from akastats.redact.mask import MASK, Span, cover
+from akastats.redact.mask import MASK, Span, apply_mask
 
 _CUT = "..."
 # pytest and its assertions show at most half of 240 characters on either side.
 _SHOWN = 130
-# Known by so many characters on one side, or by fewer on both.
+# Minimum number of characters on one side, or on both sides together.
 _ONE_SIDE, _BOTH_SIDES = 8, 3
-# So many places where something was cut are looked at in one text, and so many secrets at each.
+# Maximum number of cuts examined per text, and of secrets at each.
 MOST_CUTS, MOST_SECRETS = 60, 300
 
 _TOKEN = late(
@@ -24,15 +24,15 @@ _TOKEN = late(
 )
 
 
-def cut(text: str, secrets: Iterable[str]) -> str:
-    """Return `text` without what is shown of `secrets`, and of tokens by their shape, on both sides of a `...`."""
+def redact_truncated(text: str, secrets: Iterable[str]) -> str:
+    """Return `text` without the visible parts of `secrets` and of known tokens, on both sides of a `...`."""
     if _CUT not in text:
         return text
     words = dict.fromkeys(word for word in text.split() if _CUT in word and len(word) > len(_CUT))
     for word in islice(words, MOST_CUTS):
         text = text.replace(word, _TOKEN.sub(MASK, word))
-    known = [secret for secret in dict.fromkeys(secrets) if len(secret) >= _ONE_SIDE][:MOST_SECRETS]
-    return cover(text, _spans(text, known)) if known else text
+    long_secrets = [secret for secret in dict.fromkeys(secrets) if len(secret) >= _ONE_SIDE][:MOST_SECRETS]
+    return apply_mask(text, _spans(text, long_secrets)) if long_secrets else text
 
 
 def _spans(text: str, secrets: Sequence[str]) -> Iterator[Span]:
@@ -41,7 +41,7 @@ def _spans(text: str, secrets: Sequence[str]) -> Iterator[Span]:
         if at < 0:
             return
         while text.startswith(_CUT, at + 1):
-            # The secret's own dot stands before the three.
+            # The dot is part of the secret, before the three dots of the cut.
             at += 1
         heads = text[max(0, at - _SHOWN) : at]
         tails = text[at + len(_CUT) : at + len(_CUT) + _SHOWN]
@@ -58,7 +58,7 @@ def _is_shown(head: int, tail: int) -> bool:
 
 
 def _head(before: str, secret: str) -> int:
-    """Return how many of its first characters `before` ends with."""
+    """Return the number of first characters of `secret` with which `before` ends."""
     start = before.find(secret[:_BOTH_SIDES])
     while start >= 0 and not secret.startswith(before[start:]):
         start = before.find(secret[:_BOTH_SIDES], start + 1)
@@ -66,7 +66,7 @@ def _head(before: str, secret: str) -> int:
 
 
 def _tail(behind: str, secret: str) -> int:
-    """Return how many of its last characters `behind` begins with."""
+    """Return the number of last characters of `secret` with which `behind` begins."""
     end = behind.rfind(secret[-_BOTH_SIDES:])
     while end >= 0 and not secret.endswith(behind[: end + _BOTH_SIDES]):
         end = behind.rfind(secret[-_BOTH_SIDES:], 0, end + _BOTH_SIDES - 1)

@@ -20,10 +20,10 @@ from typing import NamedTuple
 
 from refresh import ALPHABETS, Part, token_of, variants
 
-from akastats.redact import redactor
+from akastats.redact import create_redactor
 from akastats.redact.token_formats import ROWS
 
-REDACT = redactor({})
+REDACT = create_redactor({})
 PREFIXES = tuple(row.split()[1] for row in ROWS.strip().split("\n"))
 #: A token is left if so many of its characters in a row are.
 LEAK = 12

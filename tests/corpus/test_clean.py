@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from akastats.redact import MASK, redactor
+from akastats.redact import MASK, create_redactor
 from tests.corpus.conftest import Store
 from tests.corpus.ordinary import STATEMENTS, suite
 
@@ -36,7 +36,7 @@ def test_ordinary_tracebacks_stay(arguments, pytester, store: Store, record_prop
 def test_other_peoples_source_stays():
     """Source files of the standard library, read as texts: at most one line in a hundred is altered."""
     sources = sorted(Path(re.__file__).parent.parent.glob("*.py"))[:30]
-    redact = redactor({})
+    redact = create_redactor({})
     lines = altered = 0
     for source in sources:
         text = source.read_text("utf-8", "replace")

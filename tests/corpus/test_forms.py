@@ -10,11 +10,11 @@ import string
 
 import pytest
 
-from akastats.redact import MASK, redactor
+from akastats.redact import MASK, create_redactor
 from akastats.redact.token_formats import ALPHABETS, MAKERS, ROWS
 from tests.corpus.forms import Form, forms, token
 
-REDACT = redactor({})
+REDACT = create_redactor({})
 #: The regular expressions' classes, as letters to draw from.
 LETTERS = {
     name: "".join(letter for letter in string.printable if letter.strip() and _in(letter, ALPHABETS[name]))

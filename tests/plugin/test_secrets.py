@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from akastats.redact import MASK, redactor
-from akastats.redact.excerpt import MAX_TEXT, kept, kept_bytes
+from akastats.redact import MASK, create_redactor
+from akastats.redact.excerpt import MAX_TEXT, make_bytes_excerpt, make_excerpt
 from akastats.spool.format import decode_line
 from pytest_akastats.failure_text import text_of
 
@@ -149,7 +149,7 @@ def test_of_a_long_text_head_and_tail_are_kept(size):
     """The cut says how much it left out; nothing is longer than the limit and a line."""
     text = "head\n" + "x\n" * (size // 2) + "tail"
 
-    shown = kept(text, redactor({}))
+    shown = make_excerpt(text, create_redactor({}))
 
     assert shown.startswith("head\n")
     assert shown.endswith("tail")
@@ -165,7 +165,7 @@ def test_a_secret_at_a_cut_does_not_lose_its_shape(at):
     before, behind = (line * 300)[:at], (line * 300)[:at]
     text = f"{before} {token} {'z ' * 20_000} {token} {behind}"
 
-    shown = kept(text, redactor({}))
+    shown = make_excerpt(text, create_redactor({}))
 
     assert "a1B2c3" not in shown
 
@@ -175,7 +175,7 @@ def test_a_huge_text_is_cheap():
     text = "key = 'value1value2'\n" * 5_000_000
 
     began = time.process_time()
-    shown = kept(text, redactor({}))
+    shown = make_excerpt(text, create_redactor({}))
 
     assert len(shown) < MAX_TEXT + 40
     # 25 KiB of bait; reading all of it once would take a second.
@@ -186,7 +186,7 @@ def test_bytes_that_hold_no_secret_stay_octet_for_octet():
     """A context of the user's own is stored as it was given."""
     octets = bytes(range(256)) * 10
 
-    assert octets == kept_bytes(octets, redactor({}))
+    assert octets == make_bytes_excerpt(octets, create_redactor({}))
 
 
 def test_the_spool_is_for_its_owner_alone(pytester):

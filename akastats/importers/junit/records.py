@@ -12,7 +12,7 @@ from akastats.importers.junit.names import is_from_pytest, make_node_id, name_ca
 from akastats.importers.junit.report import ERROR, FAILURE, RERUN, SKIPPED, Case, Problem, Suite
 from akastats.importers.junit.times import Clock
 from akastats.redact import Redactor
-from akastats.redact.excerpt import kept
+from akastats.redact.excerpt import make_excerpt
 
 _CLASS = re.compile(r"[A-Za-z_$][\w$]{0,199}")
 _COLLECTION = "collection failure"
@@ -113,7 +113,7 @@ def _class(problem: Problem) -> str:
 
 def _text(problem: Problem, redact: Redactor) -> str:
     text = problem.text.strip("\r\n")
-    return kept(text if text.strip() else problem.message, redact)
+    return make_excerpt(text if text.strip() else problem.message, redact)
 
 
 def _us(seconds: float) -> int:

@@ -10,7 +10,7 @@ import pytest
 from akastats.importers.junit.records import convert_cases
 from akastats.importers.junit.report import Case, Suite, read_report
 from akastats.importers.junit.times import Clock
-from akastats.redact import redactor
+from akastats.redact import create_redactor
 
 REPORTS = Path(__file__).parent / "reports"
 STARTED = 1_795_161_600.0
@@ -19,7 +19,7 @@ STARTED = 1_795_161_600.0
 def told(name: str) -> list[list[Any]]:
     """The records of a sample report."""
     with open(REPORTS / f"{name}.xml", "rb") as stream:
-        return list(convert_cases(read_report(stream), Clock(STARTED), redactor({})))
+        return list(convert_cases(read_report(stream), Clock(STARTED), create_redactor({})))
 
 
 def outcomes(found: list[list[Any]]) -> list[tuple[str, str, float]]:
@@ -147,7 +147,7 @@ def test_nameless_cases_stay_apart():
     other = "<testsuite><testcase/><testcase classname='c'/></testsuite>"
     text = f"<testsuites>{one}{one}{other}</testsuites>"
 
-    found = list(convert_cases(_read(text), Clock(STARTED), redactor({})))
+    found = list(convert_cases(_read(text), Clock(STARTED), create_redactor({})))
 
     assert [name for name, *_ in outcomes(found)] == [
         "s::(no name, number 1)",
@@ -166,7 +166,7 @@ def test_two_nameless_cases_of_pytest_are_not_one():
     teardown = "<testcase classname='test_a'><error message='failed on teardown'/></testcase>"
     text = f"<testsuite name='pytest'><testcase classname='test_a'/>{teardown}<testcase/></testsuite>"
 
-    found = list(convert_cases(_read(text), Clock(STARTED), redactor({})))
+    found = list(convert_cases(_read(text), Clock(STARTED), create_redactor({})))
 
     assert [name for name, *_ in outcomes(found)] == [
         "test_a.py::(no name, number 1)",
@@ -193,7 +193,7 @@ def test_secrets_leave_texts_and_names():
     text = f"""<testsuite name="s"><testcase classname="c" name="n[{secret}]">
     <failure>E  password = {secret}</failure></testcase></testsuite>"""
 
-    found = list(convert_cases(_read(text), Clock(STARTED), redactor({"API_TOKEN": secret})))
+    found = list(convert_cases(_read(text), Clock(STARTED), create_redactor({"API_TOKEN": secret})))
 
     assert secret not in str(found)
 
@@ -204,7 +204,7 @@ def test_a_failure_without_a_text_has_its_message():
         convert_cases(
             _read("<testsuite><testcase name='a'><failure message='no'/></testcase></testsuite>"),
             Clock(STARTED),
-            redactor({}),
+            create_redactor({}),
         )
     )
 
@@ -216,7 +216,7 @@ def test_a_type_that_is_no_class_is_none():
     failure = "<failure type='&lt;script&gt;'>ValueError: x</failure>"
     text = f"<testsuite><testcase name='a'>{failure}</testcase></testsuite>"
 
-    found = list(convert_cases(_read(text), Clock(STARTED), redactor({})))
+    found = list(convert_cases(_read(text), Clock(STARTED), create_redactor({})))
 
     assert found[0][5] == ""
 
