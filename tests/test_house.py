@@ -52,13 +52,8 @@ HOMES = {
 }
 #: Third parties that cost too much, or may be missing, and so come when they are used.
 LATE = {("redis", "redis"), ("testing", "fakeredis"), ("cli", "uvicorn")}
-#: The command says in one line that its extra is missing, so what needs the extra comes after that line. And what
-#: brings FastAPI comes with the one form that is the API's own: each command would start a second later.
-COMES_LATE = {
-    ("cli", "akastats.cli.app"),
-    ("cli", "akastats.api.runs"),
-    ("cli", "akastats.api.verdicts"),
-}
+#: The command says in one line that its extra is missing, so what needs the extra comes after that line.
+COMES_LATE = {("cli", "akastats.cli.app")}
 
 
 class Import(NamedTuple):

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query
 from akastats.api import cache
 from akastats.api.access import ReadsContexts
 from akastats.api.limits import PAGE_DEFAULT, Cursor, PageSize, place_of
-from akastats.api.models import ErrorDetails, ErrorInRun, ErrorInTest, ErrorRow, ErrorsPage
+from akastats.api.models.errors import ErrorDetails, ErrorRow, ErrorsPage
 from akastats.api.problems import Route, documented
 from akastats.config import config
 from akastats.model.results import test_of
@@ -77,8 +77,8 @@ async def get_error(fingerprint: Fingerprint, reads_contexts: ReadsContexts) -> 
     return ErrorDetails(
         **_row(ListedError(fingerprint, "", found.record), reads_contexts),
         traceback=traceback or None,
-        in_runs=[ErrorInRun.model_validate(each) for each in found.in_runs],
-        in_tests=[ErrorInTest.model_validate(each) for each in found.in_tests],
+        in_runs=found.in_runs,
+        in_tests=found.in_tests,
     )
 
 

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from akastats.api.models import Run as RunShape
+from akastats.api.models.derived import model_of
 from akastats.api.problems import Problem, Route, documented
 from akastats.config import config
 from akastats.errors import AkastatsError
@@ -187,4 +187,4 @@ async def told(listener: Listener) -> AsyncIterator[str]:
 
 def event(run: Run) -> str:
     """Return a run as an event; JSON has no newlines."""
-    return f"event: run\ndata: {RunShape.model_validate(run).model_dump_json()}\n\n"
+    return f"event: run\ndata: {model_of(Run).model_validate(run).model_dump_json()}\n\n"

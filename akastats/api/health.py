@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 
 from akastats import __version__
-from akastats.api.models import Health, ServerHealth
+from akastats.api.models.common import Health, ServerHealth
 from akastats.api.problems import Route, reason_of
 from akastats.config import config
 from akastats.errors import ClusterError, ConnectionLostError, ServerError, ServerUnreachableError

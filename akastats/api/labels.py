@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from akastats.api.limits import PAGE_DEFAULT, LabelCursor, PageSize
-from akastats.api.models import LabelsPage
+from akastats.api.models.stats import LabelsPage
 from akastats.api.problems import Problem, Route, documented
 from akastats.config import config
 from akastats.queries import cursors, labels

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, get_type_hints
 
 from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.datastructures import DefaultPlaceholder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
@@ -15,7 +16,8 @@ from starlette.exceptions import HTTPException as AnyHTTPException
 from starlette.routing import Match
 from starlette.types import Scope
 
-from akastats.api.models import ProblemDetails
+from akastats.api.models.common import ProblemDetails
+from akastats.api.models.derived import derive
 from akastats.errors import (
     AccessDeniedError,
     AkastatsError,
@@ -57,11 +59,19 @@ log = logging.getLogger(__name__)
 
 
 class Route(APIRoute):
-    """A route whose errors are `Problem`s, so that it needs no exception handler where it is attached.
+    """A route that raises its errors as `Problem`s and returns dataclasses.
 
-    One that ends in a label takes any path below it, so it gives way to the host's more specific routes,
-    whichever of them was declared first.
+    It needs no exception handler in the application that it is attached to. A route that ends in a label matches
+    every path below it, so it gives way to the host's more specific routes, whichever was declared first.
     """
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        if isinstance(options.get("response_model"), DefaultPlaceholder):
+            annotation = get_type_hints(endpoint, include_extras=True).get("return")
+            model = derive(annotation)
+            if model is not annotation:
+                options["response_model"] = model
+        super().__init__(path, endpoint, **options)
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Match the request, unless a more specific route of the host does."""

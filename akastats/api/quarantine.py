@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from akastats.api.access import may_write
 from akastats.api.limits import read_body
-from akastats.api.models import QuarantineEntry, QuarantinePage, QuarantineWish
+from akastats.api.models.quarantine import QuarantineEntry, QuarantinePage, QuarantineWish, answer_entry
 from akastats.api.problems import Route, documented, invalid
 from akastats.api.tests import AnySuite, NodeId, Suite
 from akastats.config import config
@@ -46,7 +46,7 @@ async def _wish(request: Request) -> QuarantineWish:
 async def get_quarantine(suite: AnySuite = None) -> QuarantinePage:
     """List what is in quarantine, what ends first at the head: at most 1,000 tests, all on one page."""
     found = await async_redis.run(quarantine.listed(config.namespace, suite))
-    return QuarantinePage(items=[QuarantineEntry.of(entry) for entry in found])
+    return QuarantinePage(items=[answer_entry(entry) for entry in found])
 
 
 @router.put(
@@ -67,7 +67,7 @@ async def put_quarantine(
     until = get_end_of_day(wish.until, load_zone(config.timezone)) if isinstance(wish.until, str) else wish.until
     wanted = Wish(nodeid, suite, until, wish.reason, wish.by)
     entry = await async_redis.run(quarantine.put(config.namespace, wanted, config.protected, force))
-    return QuarantineEntry.of(entry)
+    return answer_entry(entry)
 
 
 @router.delete(

@@ -7,16 +7,22 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import ValidationError
 
-from akastats.api import verdict_models
 from akastats.api.access import may_write
 from akastats.api.limits import PAGE_DEFAULT, PageSize, read_body
-from akastats.api.models import ChangeMark, MarkWanted, RegressionsPage
+from akastats.api.models.verdicts import MarkWanted, RegressionsPage
 from akastats.api.problems import Route, documented, invalid
-from akastats.api.verdict_models import After
+from akastats.api.verdict_pages import After, encode_next, read_page
 from akastats.api.verdicts import AnyBranch, AnySuite, JudgedRun
 from akastats.config import config
 from akastats.queries import regressions
 from akastats.queries.regressions import Wanted
+from akastats.queries.verdict_answers import (
+    Acknowledgement,
+    answer_acknowledgement,
+    answer_change,
+    answer_in_short,
+    answer_paces,
+)
 from akastats.redis import async_redis
 
 router = APIRouter(prefix="/api/v1", route_class=Route, tags=["verdicts"], responses=documented(422, 503))
@@ -44,15 +50,15 @@ async def get_regressions(
     """List what became slower by the newest verdicts, newest first, of one run the largest first."""
     wanted = Wanted(kind or None, faster)
     asked = regressions.page(config.namespace, config.run_days, wanted, after, limit, suite, branch)
-    found = await verdict_models.page_of(asked)
+    found = await read_page(asked)
     return RegressionsPage(
-        items=[verdict_models.judged_change(each) for each in found.items],
-        next=verdict_models.following(found.told, after, limit, found.total),
+        items=list(map(answer_change, found.items)),
+        next=encode_next(found.told, after, limit, found.total),
         total=found.total,
-        suite_changes=[verdict_models.judged_change(each) for each in found.suite_changes],
-        together=[list(group) for group in found.told.verdicts.together] if found.told else [],
-        paces=verdict_models.paces(found.told.verdicts) if found.told else [],
-        verdicts=verdict_models.in_short(found.told),
+        suite_changes=list(map(answer_change, found.suite_changes)),
+        together=found.told.verdicts.together if found.told else (),
+        paces=answer_paces(found.told.verdicts) if found.told else [],
+        verdicts=answer_in_short(found.told),
     )
 
 
@@ -80,10 +86,12 @@ _BODY = {
     responses=documented(404, 408, 413, 415),
     openapi_extra=_BODY,
 )
-async def put_mark(id: ChangeId, wanted: Annotated[MarkWanted, Depends(_mark)], run: JudgedRun = "") -> ChangeMark:
+async def put_mark(
+    id: ChangeId, wanted: Annotated[MarkWanted, Depends(_mark)], run: JudgedRun = ""
+) -> Acknowledgement:
     """Say of a change that it is known, was expected, or is noise, in place of what was said before."""
     asked = regressions.acknowledge(config.namespace, config.run_days, id, wanted.mark, wanted.reason, run)
-    return ChangeMark.model_validate(await async_redis.run(asked))
+    return answer_acknowledgement(await async_redis.run(asked))
 
 
 @router.delete(

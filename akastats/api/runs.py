@@ -8,25 +8,15 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import JSONResponse
 
-from akastats.api import verdict_models
 from akastats.api.access import ReadsContexts
 from akastats.api.limits import PAGE_DEFAULT, Cursor, PageSize
-from akastats.api.models import (
-    Comparison,
-    PerfettoFile,
-    Profile,
-    Run,
-    RunDetails,
-    RunsPage,
-    RunTest,
-    RunTestsPage,
-    SpeedscopeFile,
-)
+from akastats.api.models.profiles import PerfettoFile, Profile, SpeedscopeFile
+from akastats.api.models.runs import Comparison, RunsPage, RunTestsPage
 from akastats.api.problems import Problem, Route, documented
 from akastats.config import config
 from akastats.queries import run_comparison, run_details, run_tests
 from akastats.queries import runs as reading
-from akastats.queries.run_details import Details
+from akastats.queries.run_details import RunDetails
 from akastats.queries.run_tests import Wanted
 from akastats.redis import async_redis
 from akastats.report import trace_files
@@ -89,7 +79,7 @@ async def get_runs(
 ) -> RunsPage:
     """List runs, newest first; filters combine. A page may be short and not the last: `next` says."""
     page = await async_redis.run(reading.page(config.namespace, filters, after, limit))
-    return RunsPage(items=[Run.model_validate(run) for run in page.items], next=reading.encode(page.next))
+    return RunsPage(items=page.items, next=reading.encode(page.next))
 
 
 @router.get("/runs/{id}", responses=documented(404))
@@ -101,14 +91,7 @@ async def get_run(id: RunId, reads_contexts: ReadsContexts) -> RunDetails:
     found = await async_redis.run(run_details.details(config.namespace, id))
     if not reads_contexts:
         found = run_details.without_texts(found)
-    return details_of(found)
-
-
-def details_of(found: Details) -> RunDetails:
-    """Return a run's details as they are answered."""
-    verdicts = verdict_models.run_verdicts(found.verdicts, found.run.started)
-    told = {**vars(found.run), **vars(found), "verdicts": verdicts}
-    return RunDetails.model_validate(told, from_attributes=True)
+    return run_details.answer_details(found)
 
 
 def _wanted(
@@ -140,16 +123,14 @@ async def get_run_tests(
     """List a run's tests, an attempt each; filters combine."""
     content = await async_redis.run(run_details.read_profile(config.namespace, id))
     page = run_tests.page(content, wanted, start, limit)
-    items = [RunTest.model_validate(test) for test in page.items]
-    return RunTestsPage(items=items, next=None if page.next is None else str(page.next), total=page.total)
+    return RunTestsPage(items=page.items, next=None if page.next is None else str(page.next), total=page.total)
 
 
 @router.get("/runs/{id}/compare/{base}", responses=documented(404))
 async def get_comparison(id: RunId, base: RunId) -> Comparison:
     """Answer what differs between a run and another one, its base."""
     found = await async_redis.run(run_comparison.compare(config.namespace, id, base))
-    told = {**vars(found.changes), "run": found.run, "base": found.base, "left_out": found.left_out}
-    return Comparison.model_validate(told, from_attributes=True)
+    return Comparison(**vars(found.changes), run=found.run, base=found.base, left_out=found.left_out)
 
 
 @router.get("/runs/{id}/profile", response_model=AnyProfile, responses=documented(404))

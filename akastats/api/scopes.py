@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from akastats.api.access import Granted
-from akastats.api.models import Scopes
+from akastats.api.models.common import Scopes
 from akastats.api.problems import Route
 
 router = APIRouter(prefix="/api/v1", route_class=Route, tags=["access"])

@@ -9,12 +9,12 @@ from fastapi import APIRouter, Response
 from akastats import prometheus
 from akastats.api.access import needs_contexts
 from akastats.api.limits import Ids, Label, Labels, Matcher, json_list
-from akastats.api.models import HistoryPoint, Numbers
+from akastats.api.models.stats import HistoryPoint
 from akastats.api.problems import Problem, Route, documented
 from akastats.async_stats import available_stats, contexts, fetch_stats, fetch_stats_of, stat_history
 from akastats.config import config
 from akastats.errors import NotFoundError
-from akastats.records import Stat
+from akastats.records import Stat, Summary
 from akastats.redis import async_redis
 from akastats.store import query
 
@@ -31,9 +31,9 @@ async def get_available_stats(matcher: Matcher = "*") -> list[str]:
 
 
 @router.get("/stats/{label:akastats}", responses=documented(404))
-async def get_stats(label: Label) -> Numbers:
+async def get_stats(label: Label) -> Summary:
     """Answer one label's numbers."""
-    return Numbers.model_validate(await fetch_stats(label))
+    return await fetch_stats(label)
 
 
 @router.post(
@@ -41,10 +41,9 @@ async def get_stats(label: Label) -> Numbers:
     responses=documented(408, 413, 415),
     openapi_extra=json_list("labels", "url-downloader", "errors__all", least=1),
 )
-async def post_stats(labels: Labels) -> dict[str, Numbers]:
+async def post_stats(labels: Labels) -> dict[str, Summary]:
     """Answer the numbers of several labels in one round trip; unknown ones are left out."""
-    found = await fetch_stats_of(labels)
-    return {label: Numbers.model_validate(summary) for label, summary in found.items()}
+    return await fetch_stats_of(labels)
 
 
 @router.get("/stats-history/{label:akastats}", responses=documented(404))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
@@ -9,16 +10,17 @@ from pydantic import AfterValidator
 from starlette.routing import Match
 from starlette.types import Scope
 
-from akastats.api import cache, verdict_models
+from akastats.api import cache
 from akastats.api.access import ReadsContexts
 from akastats.api.limits import PAGE_DEFAULT, LabelCursor, PageSize, place_of
-from akastats.api.models import Failure, Grid, GridLine, Numbers, Run, TestDetails, TestHistory, TestRow, TestsPage
+from akastats.api.models.tests import Grid, GridLine, TestDetails, TestHistory, TestRow, TestsPage
 from akastats.api.problems import Route, documented
 from akastats.config import config
 from akastats.model.points import MAX_LABEL_BYTES, check_label
 from akastats.queries import cursors, one_test_details, one_test_verdicts, tests, tests_list
 from akastats.queries.run_failures import WITHOUT_TEXTS
 from akastats.queries.tests_list import Listed, Wanted
+from akastats.queries.verdict_answers import answer_change, answer_quarantine, answer_test
 from akastats.redis import async_redis
 
 router = APIRouter(prefix="/api/v1", route_class=Route, tags=["tests"], responses=documented(422, 503))
@@ -100,7 +102,7 @@ async def get_grid(
     found = await async_redis.run(tests_list.grid(config.namespace, seen, wanted, branch, after, limit))
     page = found.page
     return Grid(
-        runs=[Run.model_validate(run) for run in found.runs],
+        runs=found.runs,
         items=[GridLine(nodeid=line.nodeid, suite=line.suite or None, cells=line.cells) for line in page.items],
         next=cursors.encode(page.next) if page.next else None,
         total=page.total,
@@ -122,7 +124,7 @@ class HistoryRoute(Route):
 async def get_test_history(nodeid: NodeId, suite: Suite = "", limit: PageSize = 100) -> TestHistory:
     """Answer a test's newest attempts, newest first, each with its run, commit, branch, outcome and error."""
     items = await async_redis.run(tests.history(config.namespace, nodeid, suite, limit))
-    return TestHistory.model_validate({"nodeid": nodeid, "suite": suite or None, "items": items})
+    return TestHistory(nodeid=nodeid, suite=suite or None, items=items)
 
 
 router.add_api_route(
@@ -138,25 +140,22 @@ async def get_test(nodeid: NodeId, reads_contexts: ReadsContexts, suite: Suite =
     """Answer one test: its numbers, what it failed with, and what its fixtures cost."""
     found = await async_redis.run(one_test_details.one_test(config.namespace, nodeid, suite))
     told = await async_redis.run(one_test_verdicts.of_test(config.namespace, config.run_days, nodeid, suite))
-    failures = [Failure.model_validate(failure) for failure in found.failures]
-    rate = {"failure_rate": told.verdict.test.rate} if told.verdict else {}
+    failures = found.failures
     if not reads_contexts:
-        failures = [failure.model_copy(update=WITHOUT_TEXTS) for failure in failures]
-    return TestDetails.model_validate(
-        {
-            **_row(found.listed),
-            **rate,
-            "label": found.listed.label,
-            "numbers": Numbers.model_validate(found.numbers),
-            "failures": failures,
-            "latest": found.latest,
-            "fixtures": found.fixtures,
-            "verdict": told.verdict and verdict_models.judged_test(told.verdict),
-            "together": list(told.together),
-            "changes": [verdict_models.judged_change(change) for change in told.changes],
-            "quarantine": verdict_models.in_quarantine(told.quarantine),
-            "judged_by": told.judged_by,
-        }
+        failures = [replace(failure, **WITHOUT_TEXTS) for failure in failures]
+    rate = {"failure_rate": told.verdict.test.rate} if told.verdict else {}
+    return TestDetails(
+        **_row(found.listed) | rate,
+        label=found.listed.label,
+        numbers=found.numbers,
+        failures=failures,
+        latest=found.latest,
+        fixtures=found.fixtures,
+        verdict=answer_test(told.verdict) if told.verdict else None,
+        together=told.together,
+        changes=list(map(answer_change, told.changes)),
+        quarantine=answer_quarantine(told.quarantine),
+        judged_by=told.judged_by,
     )
 
 

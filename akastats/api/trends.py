@@ -7,12 +7,13 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from akastats.api.limits import PageSize
-from akastats.api.models import Facets, TrendPage, TrendPoint
+from akastats.api.models.runs import TrendPage
 from akastats.api.problems import Route, documented
 from akastats.api.runs import MAX_VALUE, After
 from akastats.config import config
 from akastats.queries import runs as reading
 from akastats.queries import trends
+from akastats.queries.trends import Facets
 from akastats.redis import async_redis
 
 router = APIRouter(prefix="/api/v1", route_class=Route, tags=["runs"], responses=documented(422, 503))
@@ -29,11 +30,10 @@ async def get_trends(
 ) -> TrendPage:
     """List what each run came to, newest first, of runs that are over. A page may be short and not the last."""
     found = await async_redis.run(trends.trend(config.namespace, {"branch": branch, "suite": suite}, after, limit))
-    items = [TrendPoint.model_validate(point) for point in found.items]
-    return TrendPage(items=items, next=reading.encode(found.next))
+    return TrendPage(items=found.items, next=reading.encode(found.next))
 
 
 @router.get("/facets")
 async def get_facets() -> Facets:
     """Answer the branches and suites that there are to filter by."""
-    return Facets.model_validate(await async_redis.run(trends.facets(config.namespace)))
+    return await async_redis.run(trends.facets(config.namespace))

@@ -6,16 +6,15 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 
-from akastats.api import verdict_models
 from akastats.api.limits import PAGE_DEFAULT, PageSize
-from akastats.api.models import FlakyPage, Outlier, Verdicts
+from akastats.api.models.verdicts import FlakyPage
 from akastats.api.problems import Route, documented
 from akastats.api.runs import MAX_VALUE
-from akastats.api.verdict_models import After
+from akastats.api.verdict_pages import After, encode_next, read_page
 from akastats.config import config
 from akastats.queries import flaky, run_report
 from akastats.queries.flaky import Wanted
-from akastats.queries.run_report import Whole
+from akastats.queries.verdict_answers import VerdictsAnswer, answer_in_short, answer_test, answer_verdicts
 from akastats.redis import async_redis
 
 router = APIRouter(prefix="/api/v1", route_class=Route, tags=["verdicts"], responses=documented(422, 503))
@@ -57,26 +56,10 @@ Sort = Annotated[SortName, Query(description="`-` in front: descending")]
 
 
 @router.get("/verdicts", responses=documented(404))
-async def get_verdicts(run: JudgedRun = "", suite: AnySuite = None, branch: AnyBranch = None) -> Verdicts:
+async def get_verdicts(run: JudgedRun = "", suite: AnySuite = None, branch: AnyBranch = None) -> VerdictsAnswer:
     """Answer all that a run means: by default the newest one that was judged."""
-    return verdicts_of(
+    return answer_verdicts(
         await async_redis.run(run_report.whole(config.namespace, config.run_days, run, suite, branch))
-    )
-
-
-def verdicts_of(found: Whole) -> Verdicts:
-    """Return all that a run means as it is answered."""
-    verdicts = found.told.verdicts
-    return Verdicts(
-        **verdict_models.run_fields(verdicts, found.told.started),
-        tests=[verdict_models.judged_test(each) for each in found.tests],
-        clusters=[list(cluster) for cluster in verdicts.clusters],
-        changes=[verdict_models.judged_change(each) for each in found.changes],
-        suite_changes=[verdict_models.judged_change(each) for each in found.suite_changes],
-        together=[list(group) for group in verdicts.together],
-        paces=verdict_models.paces(verdicts),
-        outliers=[Outlier.model_validate(each) for each in verdicts.outliers],
-        fixed=list(verdicts.fixed),
     )
 
 
@@ -91,10 +74,10 @@ async def get_flaky(
 ) -> FlakyPage:
     """List tests that are flaky, or broken, by the newest verdicts; those of one rank by what they cost."""
     wanted = Wanted(state or None, sort)
-    found = await verdict_models.page_of(flaky.page(config.namespace, wanted, after, limit, suite, branch))
+    found = await read_page(flaky.page(config.namespace, wanted, after, limit, suite, branch))
     return FlakyPage(
-        items=[verdict_models.judged_test(each) for each in found.items],
-        next=verdict_models.following(found.told, after, limit, found.total),
+        items=[answer_test(each) for each in found.items],
+        next=encode_next(found.told, after, limit, found.total),
         total=found.total,
-        verdicts=verdict_models.in_short(found.told),
+        verdicts=answer_in_short(found.told),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,9 +23,10 @@ from akastats.model.verdicts import Verdicts
 from akastats.queries import run_details as details
 from akastats.queries import runs
 from akastats.queries.quarantine import quarantined_during
-from akastats.queries.run_details import Details
+from akastats.queries.run_details import Details, answer_details
 from akastats.queries.run_report import Whole, whole
 from akastats.queries.runs import Run
+from akastats.queries.verdict_answers import answer_verdicts
 from akastats.redis import sync_redis
 from akastats.report.code_annotations import findings
 from akastats.report.gitlab import gitlab
@@ -170,13 +171,9 @@ def _written(known: _Known, form: Form) -> str:
 
 
 def _answered(known: _Known) -> dict[str, Any]:
-    """Return what the API answers of a run, with all that `/verdicts` does."""
-    # Late: importing FastAPI takes most of a second, which the other commands and forms need not wait for.
-    from akastats.api.runs import details_of
-    from akastats.api.verdicts import verdicts_of
-
-    verdicts = verdicts_of(known.whole).model_dump(mode="json") if known.whole else None
-    return {**details_of(known.details).model_dump(mode="json"), "verdicts": verdicts}
+    """Return the JSON object of a run as the API returns it, with all its verdicts."""
+    verdicts = asdict(answer_verdicts(known.whole)) if known.whole else None
+    return {**asdict(answer_details(known.details)), "verdicts": verdicts}
 
 
 def _save(path: Path, text: str) -> None:

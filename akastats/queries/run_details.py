@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from heapq import nsmallest
 from math import isfinite
 from statistics import median
@@ -19,6 +19,7 @@ from akastats.queries.base_run import base_of
 from akastats.queries.run_comparison import Changes, in_short, without_noise
 from akastats.queries.run_failures import WITHOUT_TEXTS, Failure, failures
 from akastats.queries.runs import Run, one
+from akastats.queries.verdict_answers import RunVerdicts, answer_run_verdicts
 from akastats.queries.verdicts import of_run_if_any
 from akastats.records import Stat
 from akastats.store import keys, query, runs
@@ -29,13 +30,30 @@ PAST = 100
 
 
 @dataclass(frozen=True)
-class Slow:
-    """A test or fixture of one run: `seconds` then, `usual` the median before (`None`: new)."""
+class SlowTest:
+    """A slow test of one run.
+
+    name: node id of the test
+    seconds: duration in this run, in seconds
+    usual: median duration of up to 100 earlier runs, in seconds; null for a new test
+    outcome: outcome of the last attempt
+    """
 
     name: str
     seconds: float
     usual: float | None
     outcome: str | None = None
+
+
+@dataclass(frozen=True)
+class Slow(SlowTest):
+    """A slow test or fixture of one run.
+
+    scope: scope of a fixture; `None` for a test
+    count: number of setups of a fixture; `None` for a test
+    baseid: directory, file or class that defines a fixture; `None` for a test
+    """
+
     scope: str | None = None
     count: int | None = None
     baseid: str | None = None
@@ -43,7 +61,15 @@ class Slow:
 
 @dataclass(frozen=True)
 class SlowFixture:
-    """A fixture of one run: `seconds` of all its set-ups and teardowns, `usual` the median before."""
+    """A slow fixture of one run.
+
+    name: name of the fixture
+    baseid: directory, file or class that defines it; empty for plugins and the root directory
+    scope: scope of the fixture
+    count: number of setups
+    seconds: duration of all setups and teardowns, in seconds
+    usual: median duration of up to 100 earlier runs, in seconds; null for a new fixture
+    """
 
     name: str
     baseid: str
@@ -53,24 +79,62 @@ class SlowFixture:
     usual: float | None
 
 
-@dataclass(frozen=True)
-class Details:
-    """One run: its failures, the most frequent first, its slowest tests, and its changes against its base.
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """The failures of one run, its slowest fixtures, and its changes against its base run.
 
-    All but the base are empty while there is no profile, except the failures of a run in progress.
-    `failing_left_out` counts failing tests that no failure names. `changes` are `None` without two profiles,
-    `verdicts` until the run is judged.
+    has_profile: false while the run is in progress, and once its profile has expired
+    failures: failures grouped by fingerprint, the most frequent first; at most 100
+    failing_left_out: number of failing tests that no failure names
+    slowest_fixtures: the 10 slowest fixtures; empty without a profile
+    base: the base run: the newest earlier run of the same suite that passed or failed, of its branch or pull
+        request, else of its base branch, else of any
+    changes: differences from the base run; null if one of the two runs has no profile
     """
 
-    run: Run
     has_profile: bool
     failures: list[Failure]
     failing_left_out: int
-    slowest: list[Slow]
     slowest_fixtures: list[SlowFixture]
     base: Run | None
     changes: Changes | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Details(Findings):
+    """One run in full.
+
+    run: the run itself
+    slowest: its slowest tests; empty without a profile
+    verdicts: its verdicts; `None` until the run has been analysed
+    """
+
+    run: Run
+    slowest: list[Slow]
     verdicts: Verdicts | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunDetails(Findings, Run):
+    """One run in full, in the form of the API's JSON. Without a profile its lists are empty.
+
+    slowest: the 10 slowest tests; empty without a profile
+    verdicts: verdicts in short; null until the run has been analysed, and once they have expired
+    """
+
+    slowest: list[SlowTest]
+    verdicts: RunVerdicts | None
+
+
+def answer_details(found: Details) -> RunDetails:
+    """Return a run's details in the form of the API's JSON."""
+    verdicts = answer_run_verdicts(found.verdicts, found.run.started) if found.verdicts else None
+    return RunDetails(
+        **vars(found.run),
+        **{field.name: getattr(found, field.name) for field in fields(Findings)},
+        slowest=[SlowTest(each.name, each.seconds, each.usual, each.outcome) for each in found.slowest],
+        verdicts=verdicts,
+    )
 
 
 def details(namespace: str, run_id: str, size: int = 10) -> Operation[Details]:
@@ -81,7 +145,17 @@ def details(namespace: str, run_id: str, size: int = 10) -> Operation[Details]:
     content = yield from _found_profile(namespace, run_id)
     if content is None:
         failed, left_out = yield from _failing_so_far(namespace, run)
-        return Details(run, False, failed, left_out, [], [], base, None, judged)
+        return Details(
+            run=run,
+            has_profile=False,
+            failures=failed,
+            failing_left_out=left_out,
+            slowest=[],
+            slowest_fixtures=[],
+            base=base,
+            changes=None,
+            verdicts=judged,
+        )
     failed, left_out = yield from failures(namespace, content, run.started or 0.0)
     slowest = yield from _against_past(namespace, run, "test", slowest_tests(content, size))
     fixtures = yield from _against_past(namespace, run, "fixture", slowest_fixtures(content, size))
@@ -90,7 +164,17 @@ def details(namespace: str, run_id: str, size: int = 10) -> Operation[Details]:
     if base and before:
         compared = compare(verdicts(content), verdicts(before))
         changes = in_short((yield from without_noise(namespace, run, base, compared)))
-    return Details(run, True, failed, left_out, slowest, list(map(_fixture, fixtures)), base, changes, judged)
+    return Details(
+        run=run,
+        has_profile=True,
+        failures=failed,
+        failing_left_out=left_out,
+        slowest=slowest,
+        slowest_fixtures=list(map(_fixture, fixtures)),
+        base=base,
+        changes=changes,
+        verdicts=judged,
+    )
 
 
 def _failing_so_far(namespace: str, run: Run) -> Operation[tuple[list[Failure], int]]:

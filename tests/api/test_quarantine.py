@@ -65,7 +65,7 @@ def test_a_day_ends_where_people_are(put, now, server):
     ("body", "field", "told"),
     [
         (b'{"reason": "x"}', "body.until", "Field required"),
-        (b'{"until": "tomorrow", "reason": "x"}', "body.until", "written as year-month-day"),
+        (b'{"until": "tomorrow", "reason": "x"}', "body.until", "write a day as year-month-day"),
         (b'{"until": "2026-02-31", "reason": "x"}', "body.until", "2026-02-31 is not a day"),
         (b'{"until": true, "reason": "x"}', "body.until", ""),
         (b'{"until": 1e400, "reason": "x"}', "body.until", ""),

@@ -1,0 +1,367 @@
+"""Verdicts in the form of the API's JSON, which the command line writes too."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from akastats.model.verdicts import FailureLabel, FailureVerdict, Outlier, OverBudget, State, Verdicts
+from akastats.queries.flaky import ListedTest
+from akastats.queries.regressions import Kind, ListedChange
+from akastats.queries.run_report import Whole
+from akastats.queries.verdicts import Told
+from akastats.triage.acknowledgement_rules import Mark, MarkKind
+from akastats.triage.quarantine_rules import Quarantined
+
+
+@dataclass(frozen=True)
+class VerdictsInShort:
+    """Which verdicts an answer is based on. A field is `None` if its value is unknown.
+
+    run: the run that was analysed
+    started: start of the run, epoch seconds
+    suite: suite of the run; null without one
+    branch: branch name
+    base: the branch that failures are compared with
+    runs: number of runs in the analysed history, this one included
+    counts: number of tests in each state
+    undecided: number of durations without enough data for a verdict
+    pace: duration of all tests divided by their typical duration; 1 is typical
+    seconds: duration of the run in seconds
+    usual_seconds: median duration of the runs before it, in seconds
+    is_outage: whether far more tests failed than usual, which is no evidence of flakiness
+    """
+
+    run: str
+    started: float | None
+    suite: str | None
+    branch: str | None
+    base: str | None
+    runs: int
+    counts: Mapping[State, int]
+    undecided: int
+    pace: float | None
+    seconds: float | None
+    usual_seconds: float | None
+    is_outage: bool
+
+
+@dataclass(frozen=True)
+class RunVerdicts(VerdictsInShort):
+    """The verdicts of a run in short, with a label for each failing test.
+
+    labels: number of failing tests with each label
+    failures: failing tests in the order in which they ended, at most 2,000
+    over_budget: tests that took longer than their marker allows
+    environments: environments of the runs of this build, if several runs have no suite
+    equal_runs: number of runs of this build that no recorded value distinguishes; 0 if this is the only one
+    """
+
+    labels: Mapping[FailureLabel, int]
+    failures: tuple[FailureVerdict, ...]
+    over_budget: tuple[OverBudget, ...]
+    environments: tuple[str, ...]
+    equal_runs: int
+
+
+@dataclass(frozen=True)
+class WorkerFailures:
+    """Failures of a flaky test on one pytest-xdist worker.
+
+    worker: id of the worker; empty without workers
+    failed: number of failed attempts
+    attempts: number of attempts
+    """
+
+    worker: str
+    failed: int
+    attempts: int
+
+
+@dataclass(frozen=True)
+class RanBefore:
+    """A test that ran directly before a flaky test when the flaky test failed.
+
+    nodeid: node id of the test
+    count: number of times
+    """
+
+    nodeid: str
+    count: int
+
+
+@dataclass(frozen=True)
+class InQuarantine:
+    """The quarantine of a test.
+
+    until: end, epoch seconds
+    since: start, epoch seconds
+    reason: reason as it was entered
+    by: who put the test into quarantine; empty if not given
+    """
+
+    until: float
+    since: float
+    reason: str
+    by: str
+
+
+@dataclass(frozen=True)
+class UnhealthyTestAnswer:
+    """A test that is not healthy, and the evidence for it.
+
+    nodeid: node id of the test
+    suite: suite of the test; null without one
+    state: state of the test
+    rate: share of the first attempts that fail at present, 0 to 1
+    low: lower bound of the rate, with a probability of 97.5 %
+    high: upper bound of the rate, with a probability of 97.5 %
+    probability: probability that the test is flaky, 0 to 1
+    since: the first run that failed in the current state; null if unknown
+    since_commit: commit of the run `since`; null if unknown
+    is_new: whether the previous verdicts had another state
+    runs_failed: number of runs that the test failed from `since` on
+    seconds_lost: seconds of failed attempts, and of runs that only flaky tests failed
+    evidence: failing runs that support the state, newest first, at most 20
+    workers: attempts per worker, in runs with several workers
+    after: tests that ran directly before it more often when it failed, the most frequent first
+    cluster: number of its cluster; tests of one cluster fail together; null without one
+    quarantine: quarantine of the test; null if it is not in quarantine
+    """
+
+    nodeid: str
+    suite: str | None
+    state: State
+    rate: float
+    low: float
+    high: float
+    probability: float
+    since: str | None
+    since_commit: str | None
+    is_new: bool
+    runs_failed: int
+    seconds_lost: float
+    evidence: tuple[str, ...]
+    workers: list[WorkerFailures]
+    after: list[RanBefore]
+    cluster: int | None
+    quarantine: InQuarantine | None
+
+
+@dataclass(frozen=True)
+class Acknowledgement:
+    """The acknowledgement of a duration change.
+
+    mark: acknowledged, expected or noise; a change that is expected or noise is no longer reported as new
+    reason: reason as it was entered
+    since: when it was entered, epoch seconds
+    """
+
+    mark: MarkKind
+    reason: str
+    since: float
+
+
+@dataclass(frozen=True)
+class ChangeAnswer:
+    """A lasting change of a duration between two levels, in seconds at the typical machine speed.
+
+    The cause came after the run `since` and not after the run `until`.
+
+    id: id of the change, for its acknowledgement
+    label: label of the duration; empty for the suite as a whole
+    kind: kind of the label
+    name: node id of a test, directory and name of a fixture, path of a file, otherwise the label
+    nodeid: node id of the test; null for other kinds
+    suite: suite of the run; null without one
+    environment: suite, workers, machine and Python of the compared runs
+    before: seconds before the change
+    after: seconds after the change
+    ratio: `after` divided by `before`
+    low: lower bound of the ratio, with a probability of 97.5 %
+    high: upper bound of the ratio, with a probability of 97.5 %
+    since: the last run that is certainly before the change
+    run: the most likely first run after the change
+    until: the first run that is certainly after the change
+    since_commit: commit of the run `since`; null if unknown
+    commit: commit of the run `run`; null if unknown
+    until_commit: commit of the run `until`; null if unknown
+    runs_after: number of runs at the new level so far
+    is_slower: whether `after` is more than `before`
+    is_suspected: true until five runs are at the new level
+    is_new: whether the previous verdicts did not have this change
+    p: probability that the difference is due to chance
+    confidence: probability that the levels differ by at least 10 %, 0 to 1
+    group: index into `together`; null if nothing changed at the same run
+    mark: acknowledgement of the change; null without one
+    """
+
+    id: str
+    label: str
+    kind: Kind
+    name: str
+    nodeid: str | None
+    suite: str | None
+    environment: str
+    before: float
+    after: float
+    ratio: float
+    low: float
+    high: float
+    since: str
+    run: str
+    until: str
+    since_commit: str | None
+    commit: str | None
+    until_commit: str | None
+    runs_after: int
+    is_slower: bool
+    is_suspected: bool
+    is_new: bool
+    p: float
+    confidence: float
+    group: int | None
+    mark: Acknowledgement | None
+
+
+@dataclass(frozen=True)
+class RunPace:
+    """Machine speed factor of a run: 1 is typical, 2 means that all tests took twice as long.
+
+    run: id of the run
+    pace: duration of all tests divided by their typical duration
+    """
+
+    run: str
+    pace: float
+
+
+@dataclass(frozen=True)
+class VerdictsAnswer(RunVerdicts):
+    """All verdicts of one run, from the history up to that run.
+
+    tests: tests that are neither healthy nor new, the most costly first
+    clusters: flaky tests that fail together
+    changes: duration changes of tests, fixtures, files and your own numbers, newest first
+    suite_changes: duration changes of the suite as a whole, newest first
+    together: labels that changed at the same run
+    paces: machine speed factors of the runs in this environment, oldest first
+    outliers: tests whose duration exceeds their own history, at most 1,000
+    fixed: tests that failed in the run before and passed in this one, without flaky tests
+    """
+
+    tests: list[UnhealthyTestAnswer]
+    clusters: tuple[tuple[str, ...], ...]
+    changes: list[ChangeAnswer]
+    suite_changes: list[ChangeAnswer]
+    together: tuple[tuple[str, ...], ...]
+    paces: list[RunPace]
+    outliers: tuple[Outlier, ...]
+    fixed: tuple[str, ...]
+
+
+def answer_verdicts(report: Whole) -> VerdictsAnswer:
+    """Return all verdicts of a run."""
+    verdicts = report.told.verdicts
+    return VerdictsAnswer(
+        **vars(answer_run_verdicts(verdicts, report.told.started)),
+        tests=list(map(answer_test, report.tests)),
+        clusters=verdicts.clusters,
+        changes=list(map(answer_change, report.changes)),
+        suite_changes=list(map(answer_change, report.suite_changes)),
+        together=verdicts.together,
+        paces=answer_paces(verdicts),
+        outliers=verdicts.outliers,
+        fixed=verdicts.fixed,
+    )
+
+
+def answer_run_verdicts(verdicts: Verdicts, started: float | None) -> RunVerdicts:
+    """Return the verdicts of a run in short."""
+    return RunVerdicts(
+        **vars(_in_short(verdicts, started)),
+        labels=dict(Counter(failure.label for failure in verdicts.failures if failure.label)),
+        failures=verdicts.failures,
+        over_budget=verdicts.over_budget,
+        environments=verdicts.environments,
+        equal_runs=verdicts.equal_runs,
+    )
+
+
+def answer_in_short(source: Told | None) -> VerdictsInShort | None:
+    """Return which verdicts an answer is based on; `None` without verdicts."""
+    return _in_short(source.verdicts, source.started) if source else None
+
+
+def _in_short(verdicts: Verdicts, started: float | None) -> VerdictsInShort:
+    return VerdictsInShort(
+        run=verdicts.run,
+        started=started,
+        suite=verdicts.suite or None,
+        branch=verdicts.branch or None,
+        base=verdicts.base or None,
+        runs=verdicts.runs,
+        counts=verdicts.counts or {},
+        undecided=verdicts.undecided,
+        pace=verdicts.pace,
+        seconds=verdicts.seconds,
+        usual_seconds=verdicts.usual_seconds,
+        is_outage=verdicts.is_outage,
+    )
+
+
+def answer_paces(verdicts: Verdicts) -> list[RunPace]:
+    """Return the machine speed factors of the newest runs in the environment, oldest first."""
+    return [RunPace(run, pace) for run, pace in verdicts.paces]
+
+
+_TEST_FIELDS = ("nodeid", "state", "rate", "low", "high", "probability", "is_new", "runs_failed", "seconds_lost")
+
+
+def answer_test(listed: ListedTest) -> UnhealthyTestAnswer:
+    """Return a test that is not healthy."""
+    test = listed.test
+    return UnhealthyTestAnswer(
+        **{name: getattr(test, name) for name in _TEST_FIELDS},
+        suite=listed.suite or None,
+        since=test.since or None,
+        since_commit=test.since_commit or None,
+        evidence=test.evidence,
+        workers=[WorkerFailures(*each) for each in test.workers],
+        after=[RanBefore(*each) for each in test.after],
+        cluster=listed.cluster,
+        quarantine=answer_quarantine(listed.quarantine),
+    )
+
+
+def answer_quarantine(entry: Quarantined | None) -> InQuarantine | None:
+    """Return the quarantine of a test; `None` if it is not in quarantine."""
+    return InQuarantine(entry.until, entry.since, entry.reason, entry.by) if entry else None
+
+
+_CHANGE_FIELDS = (
+    *("label", "environment", "before", "after", "ratio", "low", "high", "since", "run", "until"),
+    *("runs_after", "is_slower", "is_suspected", "p", "confidence"),
+)
+_LISTED_FIELDS = ("id", "since_commit", "commit", "until_commit", "group")
+
+
+def answer_change(listed: ListedChange) -> ChangeAnswer:
+    """Return a duration change with its commits and its acknowledgement."""
+    kind, name = listed.named
+    return ChangeAnswer(
+        **{field: getattr(listed.change, field) for field in _CHANGE_FIELDS},
+        **{field: getattr(listed, field) for field in _LISTED_FIELDS},
+        kind=kind,
+        name=name,
+        nodeid=name if kind == "test" else None,
+        suite=listed.suite or None,
+        is_new=listed.judged.is_new,
+        mark=answer_acknowledgement(listed.mark) if listed.mark else None,
+    )
+
+
+def answer_acknowledgement(mark: Mark) -> Acknowledgement:
+    """Return the acknowledgement of a change."""
+    return Acknowledgement(mark.mark, mark.reason, mark.since)
