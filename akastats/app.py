@@ -27,7 +27,7 @@ from akastats.redis import async_redis
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Keep one connection open while the application serves; an unreachable server does not prevent the start.
 
-    An invalid token does, because whoever set it would believe that it protects something.
+    An invalid token does, because without it the API would not be protected as configured.
     """
     policy_of(config.now())
     async with async_redis():

@@ -79,7 +79,7 @@ def decide(previous: Clock | None, now: float) -> Decision:
 
 
 def find_replaced(copies: Sequence[str]) -> str | None:
-    """Return the copy that a new one replaces: empty if there is room, `None` if no new one may be created.
+    """Return the copy that a new one replaces; empty if none, `None` if no new one may be created.
 
     `copies` are names, oldest first. The oldest copy is never replaced, nor is one from before a long jump.
     """

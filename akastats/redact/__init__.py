@@ -10,7 +10,7 @@ user's own patterns. The time is linear in the length of the text. The limits ar
 | `token_patterns.py`, `token_formats.py`, `prefixes.py` | known token formats, private keys, passwords in URLs |
 | `random_tokens.py`, `letter_pairs.py` | tokens of unknown formats |
 | `assignments.py`, `structures.py` | values with sensitive names, and inside structures with such names |
-| `sensitive_words.py`, `prose.py` | passwords near sensitive words, and in sentences |
+| `sensitive_words.py` | passwords and keys near sensitive words, and in sentences |
 | `commands.py` | passwords in command lines |
 | `truncated.py` | secrets whose middle is omitted |
 | `patterns.py`, `search_cost.py` | the user's patterns, and a bound of their time |
@@ -27,8 +27,7 @@ from akastats.redact.commands import redact_commands
 from akastats.redact.environment import SHORTEST, SecretValues
 from akastats.redact.mask import MASK, apply_mask
 from akastats.redact.patterns import Patterns
-from akastats.redact.prose import find_sentences
-from akastats.redact.sensitive_words import PASSWORDS, find_beside_words, find_vendor_keys
+from akastats.redact.sensitive_words import PASSWORDS, find_beside_words, find_sentences, find_vendor_keys
 from akastats.redact.sensitive_words import WORDS as SENSITIVE_WORDS
 from akastats.redact.structures import find_structured
 from akastats.redact.token_patterns import (

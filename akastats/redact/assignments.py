@@ -375,7 +375,7 @@ def is_sensitive(name: str) -> bool:
 
 
 def is_empty(value: str) -> bool:
-    """Return whether a value stands for a missing value."""
+    """Return whether a value means that there is none, such as `None` or `null`."""
     return bool(_NOTHING.fullmatch(value)) or not value.strip()
 
 

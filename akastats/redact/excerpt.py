@@ -31,7 +31,7 @@ def make_excerpt(text: str, redact: Callable[[str], str]) -> str:
 
 
 def make_bytes_excerpt(content: bytes, redact: Callable[[str], str]) -> bytes:
-    """Truncate bytes like `kept`; bytes that are not text are not changed."""
+    """Truncate bytes as `make_excerpt` does; bytes that are not text are not changed."""
     # Latin 1 maps every byte to a character; names, tokens and most values are ASCII.
     shown = content[: MAX_TEXT + _MARGIN].decode("latin-1")
     return redact(shown).encode("latin-1", "replace")[:MAX_TEXT]
