@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from akastats.timing import timer
 
 __all__ = ["Stats", "push_stat", "push_stat_async", "timer"]
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOME = {"Stats": "stats", "push_stat": "stats", "push_stat_async": "stats", "timer": "timing"}
 

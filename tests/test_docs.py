@@ -13,7 +13,14 @@ from akastats.api.stats import router
 from akastats.config import VARIABLES, config
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-NAMES = ("guide.md", "migrating.md", "runs.md", "tests.md", "quarantine.md", "verdicts-http.md")
+NAMES = (
+    "reference/library.md",
+    "howto/migrate-from-aka-stats.md",
+    "reference/http-runs.md",
+    "reference/http-tests.md",
+    "howto/quarantine.md",
+    "reference/http-verdicts.md",
+)
 PAGES = {name: (DOCS / name).read_text() for name in NAMES}
 SNIPPETS = [
     pytest.param(found[1], id=f"{name}:{text[: found.start()].count(chr(10)) + 2}")
@@ -44,7 +51,7 @@ def test_snippets_of_tests_pass(pytester):
 
 def test_every_endpoint_is_told():
     """The guide names each of its endpoints, with its method."""
-    told = re.findall(r"`(GET|POST) (/api/v1/[^`?]*)", PAGES["guide.md"])
+    told = re.findall(r"`(GET|POST) (/api/v1/[^`?]*)", PAGES["reference/library.md"])
     routes = {(method, route.path.replace(":akastats", "")) for route in router.routes for method in route.methods}
 
     assert routes <= set(told)
@@ -52,7 +59,7 @@ def test_every_endpoint_is_told():
 
 def test_every_endpoint_of_runs_is_told():
     """So does the page about runs."""
-    told = set(re.findall(r"`GET (/api/v1/[^`?]*)", PAGES["runs.md"]))
+    told = set(re.findall(r"`GET (/api/v1/[^`?]*)", PAGES["reference/http-runs.md"]))
     routes = {route.path for each in (runs, trends, events) for route in each.router.routes}
 
     assert routes == told
@@ -60,7 +67,7 @@ def test_every_endpoint_of_runs_is_told():
 
 def test_every_endpoint_over_runs_is_told():
     """So does the page about tests, failures and labels."""
-    told = set(re.findall(r"`GET (/api/v1/[^`?]*)", PAGES["tests.md"]))
+    told = set(re.findall(r"`GET (/api/v1/[^`?]*)", PAGES["reference/http-tests.md"]))
     routes = {route.path for each in (tests, errors, labels) for route in each.router.routes}
 
     assert {route.replace(":akastats", "") for route in routes} == told
@@ -68,7 +75,7 @@ def test_every_endpoint_over_runs_is_told():
 
 def test_every_endpoint_of_verdicts_is_told():
     """So does the page about verdicts over HTTP, with its method."""
-    told = re.findall(r"^\| `(GET|PUT|DELETE) (/api/v1/[^`?]*)", PAGES["verdicts-http.md"], re.MULTILINE)
+    told = re.findall(r"^\| `(GET|PUT|DELETE) (/api/v1/[^`?]*)", PAGES["reference/http-verdicts.md"], re.MULTILINE)
     routes = {
         (method, route.path)
         for each in (verdicts, regressions)
@@ -81,7 +88,7 @@ def test_every_endpoint_of_verdicts_is_told():
 
 def test_every_endpoint_of_the_quarantine_is_told():
     """With its method, on its own page."""
-    told = set(re.findall(r"`(GET|PUT|DELETE) (/api/v1/[^`?]*)", PAGES["quarantine.md"]))
+    told = set(re.findall(r"`(GET|PUT|DELETE) (/api/v1/[^`?]*)", PAGES["howto/quarantine.md"]))
     routes = {
         (method, route.path.replace(":akastats", ""))
         for route in quarantine.router.routes
@@ -93,17 +100,17 @@ def test_every_endpoint_of_the_quarantine_is_told():
 
 def test_every_variable_is_told():
     """The guide names each variable."""
-    assert [variable for variable in VARIABLES if f"`{variable}`" not in PAGES["guide.md"]] == []
+    assert [variable for variable in VARIABLES if f"`{variable}`" not in PAGES["reference/library.md"]] == []
 
 
 @pytest.mark.parametrize("module", [sync_stats, async_stats])
 def test_every_reader_is_told(module):
     """The guide names each public function of the readers."""
-    assert [name for name in module.__all__ if name not in PAGES["guide.md"]] == []
+    assert [name for name in module.__all__ if name not in PAGES["reference/library.md"]] == []
 
 
 def test_every_heading_is_in_the_contents():
     """The list at the top leads to each section."""
-    headings = re.findall(r"^## (.+)$", PAGES["guide.md"], re.MULTILINE)
+    headings = re.findall(r"^## (.+)$", PAGES["reference/library.md"], re.MULTILINE)
 
-    assert re.findall(r"^\* \[(.+?)\]", PAGES["guide.md"], re.MULTILINE) == headings
+    assert re.findall(r"^\* \[(.+?)\]", PAGES["reference/library.md"], re.MULTILINE) == headings

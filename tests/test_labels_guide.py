@@ -1,4 +1,4 @@
-"""docs/labels.md: its examples are run as they stand there, on what the plugin really writes."""
+"""Run the examples of docs/reference/labels.md on what the plugin writes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.telling import TRACEBACK, tell
 
 __all__ = ["service_port"]
 
-TEXT = (Path(__file__).parents[1] / "docs" / "labels.md").read_text()
+TEXT = (Path(__file__).parents[1] / "docs" / "reference" / "labels.md").read_text()
 EXAMPLES = re.findall(r"^```sh\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
 NODEID = "tests/test_orders.py::test_total[eur]"
 LABEL = f"test::{NODEID}"

@@ -2,7 +2,8 @@
 
 It redacts values of environment variables with sensitive names, passwords in URLs, tokens and private keys of
 known formats, random words, values assigned to sensitive names, passwords in command lines, and matches of the
-user's own patterns. The time is linear in the length of the text. The limits are documented in docs/secrets.md.
+user's own patterns. The time is linear in the length of the text.
+docs/explanation/secrets.md documents the limits.
 
 | file | purpose |
 |---|---|

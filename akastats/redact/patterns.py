@@ -44,7 +44,7 @@ class Patterns:
             if bound_steps(pattern) > MOST_STEPS:
                 return (
                     f"the pattern {pattern[:80]!r} is not used: it may take too long, because a repeat in it can "
-                    "match what the next one can match; see docs/secrets.md"
+                    "match what the next one can match; see docs/explanation/secrets.md"
                 )
             compiled = re.compile(pattern)
         except (re.error, RecursionError, OverflowError) as error:
