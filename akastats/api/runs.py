@@ -11,12 +11,13 @@ from fastapi.responses import JSONResponse
 from akastats.api.access import ReadsContexts
 from akastats.api.limits import PAGE_DEFAULT, Cursor, PageSize
 from akastats.api.models.profiles import PerfettoFile, Profile, SpeedscopeFile
-from akastats.api.models.runs import Comparison, RunsPage, RunTestsPage
+from akastats.api.models.runs import Comparison, RunFilesPage, RunsPage, RunTestsPage
 from akastats.api.problems import Problem, Route, documented
 from akastats.config import config
-from akastats.queries import run_comparison, run_details, run_tests
+from akastats.queries import run_comparison, run_details, run_files, run_tests
 from akastats.queries import runs as reading
 from akastats.queries.run_details import RunDetails
+from akastats.queries.run_files import FileQuery
 from akastats.queries.run_tests import Wanted
 from akastats.redis import async_redis
 from akastats.report import trace_files
@@ -34,6 +35,9 @@ RunId = Annotated[
 
 Outcome = Literal["", "passed", "failed", "error", "skipped", "xfailed", "xpassed", "rerun"]
 Sort = Literal["order", "-order", "nodeid", "-nodeid", "seconds", "-seconds", "setup", "-setup"]
+FileSort = Literal[
+    "path", "-path", "collection", "-collection", "tests", "-tests", "failed", "-failed", "seconds", "-seconds"
+]
 WORDS = "words that all occur in the node id, whatever their case"
 
 Format = Annotated[
@@ -124,6 +128,28 @@ async def get_run_tests(
     content = await async_redis.run(run_details.read_profile(config.namespace, id))
     page = run_tests.page(content, wanted, start, limit)
     return RunTestsPage(items=page.items, next=None if page.next is None else str(page.next), total=page.total)
+
+
+def _file_query(
+    q: Annotated[
+        str, Query(max_length=MAX_VALUE, description="words that all occur in the path", examples=["orders"])
+    ] = "",
+    sort: Annotated[FileSort, Query(description="order; `-` in front: descending")] = "-seconds",
+) -> FileQuery:
+    return FileQuery(q, sort)
+
+
+@router.get("/runs/{id}/files", responses=documented(404))
+async def get_run_files(
+    id: RunId,
+    query: Annotated[FileQuery, Depends(_file_query)],
+    start: Annotated[int, Depends(_place)],
+    limit: PageSize = PAGE_DEFAULT,
+) -> RunFilesPage:
+    """List the test files of a run, with the durations of their collection and of their tests."""
+    content = await async_redis.run(run_details.read_profile(config.namespace, id))
+    page = run_files.page(content, query, start, limit)
+    return RunFilesPage(items=page.items, next=None if page.next is None else str(page.next), total=page.total)
 
 
 @router.get("/runs/{id}/compare/{base}", responses=documented(404))

@@ -55,6 +55,37 @@ def test_what_cannot_be_meant_is_said(ask, server, tmp_path, query):
     assert (answer.status_code, answer.json()["field"]) == (422, query.partition("=")[0])
 
 
+def test_files_of_a_run_filter_sort_and_page(ask, server, tmp_path):
+    """The slowest first unless the query sorts otherwise; following `next` visits each file once."""
+    run_id = tell(server, tmp_path, [(f"t{number}.py::a", "passed", number / 10) for number in range(1, 6)])
+    address = f"/api/v1/runs/{run_id}/files"
+
+    first = ask("GET", f"{address}?limit=3").json()
+    second = ask("GET", f"{address}?limit=3&cursor={first['next']}").json()
+    matching = ask("GET", f"{address}?q=T2&sort=path").json()
+
+    assert ["t5.py", "t4.py", "t3.py", "t2.py", "t1.py"] == [
+        item["path"] for item in (*first["items"], *second["items"])
+    ]
+    assert (5, None) == (first["total"], second["next"])
+    assert [{"path": "t2.py", "collection": 0.0, "tests": 1, "failed": 0, "seconds": 0.2}] == matching["items"]
+
+
+@pytest.mark.parametrize("query", ["cursor=x", "sort=order", "limit=0"])
+def test_invalid_query_for_files_names_the_parameter(ask, server, tmp_path, query):
+    """422, as for the other lists."""
+    run_id = tell(server, tmp_path, TESTS)
+
+    answer = ask("GET", f"/api/v1/runs/{run_id}/files?{query}")
+
+    assert (422, query.partition("=")[0]) == (answer.status_code, answer.json()["field"])
+
+
+def test_files_of_an_unknown_run_are_not_found(ask):
+    """404, as for the other parts of a run."""
+    assert 404 == ask("GET", "/api/v1/runs/nope/files").status_code
+
+
 @pytest.mark.parametrize(("format", "schema"), [("speedscope", SPEEDSCOPE), ("perfetto", PERFETTO)])
 def test_a_profile_as_a_file(ask, server, tmp_path, format, schema):
     """By its format's schema, and saved under a name that says what it is."""

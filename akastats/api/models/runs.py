@@ -11,6 +11,7 @@ from akastats.api.models.derived import add_examples
 from akastats.queries.run_comparison import Changes
 from akastats.queries.run_details import Findings, SlowFixture, SlowTest
 from akastats.queries.run_failures import Failure
+from akastats.queries.run_files import RunFile
 from akastats.queries.run_tests import RunTest
 from akastats.queries.runs import Run
 from akastats.queries.trends import Facets, TrendPoint
@@ -137,6 +138,24 @@ class RunTestsPage:
 
 
 add_examples(RunTestsPage, next="100", total=812)
+add_examples(RunFile, path="tests/test_orders.py", collection=0.31, tests=42, failed=1, seconds=6.2)
+
+
+@dataclass(frozen=True)
+class RunFilesPage:
+    """Test files of one run, in the requested order.
+
+    items: the files of this page
+    next: cursor of the next page; null at the end
+    total: number of items on all pages
+    """
+
+    items: list[RunFile]
+    next: str | None
+    total: int
+
+
+add_examples(RunFilesPage, next="100", total=96)
 add_examples(
     TrendPoint,
     run=RUN_ID,

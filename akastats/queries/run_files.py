@@ -1,0 +1,86 @@
+"""The test files of one run, from its profile: filtered, sorted, one page of them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any
+
+from akastats.analysis.comparison import FAILING
+
+SORTS = ("path", "collection", "tests", "failed", "seconds")
+
+
+@dataclass(frozen=True)
+class RunFile:
+    """One test file in a run.
+
+    path: path of the file
+    collection: seconds to import and collect the file
+    tests: number of attempts of its tests; 0 if none ran
+    failed: number of attempts that failed or had an error
+    seconds: seconds of all these attempts, setup and teardown included
+    """
+
+    path: str
+    collection: float
+    tests: int
+    failed: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class FileQuery:
+    """A request for files.
+
+    q: words that all occur in the path; empty for all files
+    sort: one of `SORTS`, with `-` in front for descending order
+    """
+
+    q: str = ""
+    sort: str = "-seconds"
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """One page of files.
+
+    items: the files of this page
+    next: position of the next page; `None` at the end
+    total: number of files on all pages
+    """
+
+    items: list[RunFile]
+    next: int | None
+    total: int
+
+
+def page(content: Mapping[str, Any], query: FileQuery, start: int, size: int) -> RunFiles:
+    """Return the files of a profile that match a query, from position `start` on."""
+    words = query.q.casefold().split()
+    matches = [file for file in files_of(content) if all(word in file.path.casefold() for word in words)]
+    # Files with equal values stay in the order of their paths, in both directions.
+    matches.sort(key=attrgetter(query.sort.removeprefix("-")), reverse=query.sort.startswith("-"))
+    following = start + size if start + size < len(matches) else None
+    return RunFiles(matches[start : start + size], following, len(matches))
+
+
+def files_of(content: Mapping[str, Any]) -> list[RunFile]:
+    """Return the files of a profile by path: the collected ones, and those of its tests."""
+    collection_us = dict(zip(content["files"]["path"], content["files"]["seconds"], strict=True))
+    attempts: dict[str, list[tuple[float, bool]]] = {path: [] for path in collection_us}
+    table: Mapping[str, Sequence[Any]] = content["tests"]
+    columns = (table[name] for name in ("nodeid", "outcome", "setup", "call", "teardown"))
+    for nodeid, outcome, *phases in zip(*columns, strict=True):
+        attempts.setdefault(nodeid.partition("::")[0], []).append((sum(phases), outcome in FAILING))
+    return [
+        RunFile(
+            path=path,
+            collection=collection_us.get(path, 0) / 1e6,
+            tests=len(of_file),
+            failed=sum(is_failing for _, is_failing in of_file),
+            seconds=sum(duration_us for duration_us, _ in of_file) / 1e6,
+        )
+        for path, of_file in sorted(attempts.items())
+    ]
