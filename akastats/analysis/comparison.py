@@ -24,7 +24,7 @@ class Verdict(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Change:
+class Difference:
     """One test in a run and in its base run.
 
     nodeid: node id of the test
@@ -54,13 +54,13 @@ class Comparison:
     noise: differences that the tests' history explains, or that no history can separate from noise
     """
 
-    newly_failing: list[Change]
-    fixed: list[Change]
-    slower: list[Change]
-    faster: list[Change]
-    added: list[Change]
-    removed: list[Change]
-    noise: list[Change] = field(default_factory=list)
+    newly_failing: list[Difference]
+    fixed: list[Difference]
+    slower: list[Difference]
+    faster: list[Difference]
+    added: list[Difference]
+    removed: list[Difference]
+    noise: list[Difference] = field(default_factory=list)
 
 
 def verdicts(content: Mapping[str, Any]) -> dict[str, Verdict]:
@@ -100,7 +100,7 @@ def compare(now: Mapping[str, Verdict], base: Mapping[str, Verdict]) -> Comparis
     return found
 
 
-def _where(found: Comparison, now: Verdict, before: Verdict | None) -> Iterator[list[Change]]:
+def _where(found: Comparison, now: Verdict, before: Verdict | None) -> Iterator[list[Difference]]:
     """Yield the lists of a comparison in which a test of the run belongs."""
     if before is None:
         yield found.added
@@ -123,11 +123,11 @@ def is_more(seconds: float, than: float) -> bool:
     return seconds > than and round(seconds - than, 6) >= max(LEAST_S, round(LEAST_SHARE * than, 6))
 
 
-def _change(nodeid: str, now: Verdict | None, before: Verdict | None) -> Change:
+def _change(nodeid: str, now: Verdict | None, before: Verdict | None) -> Difference:
     outcome, seconds = now or (None, None)
     base_outcome, base_seconds = before or (None, None)
-    return Change(nodeid, outcome, base_outcome, seconds, base_seconds)
+    return Difference(nodeid, outcome, base_outcome, seconds, base_seconds)
 
 
-def _loss(change: Change) -> float:
+def _loss(change: Difference) -> float:
     return abs((change.seconds or 0.0) - (change.base_seconds or 0.0))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from akastats.analysis.comparison import Change, Comparison
+from akastats.analysis.comparison import Comparison, Difference
 from akastats.model.verdicts import FailureLabel, Verdicts
 
 #: Labels of failures that the compared code did not cause.
@@ -86,7 +86,7 @@ def _moved(now: Side, base: Side, prefix: str, is_slower: bool) -> frozenset[str
     return changed | now.outliers(is_slower) | base.outliers(not is_slower)
 
 
-def _rest(found: Comparison, name: str, kept: Sequence[Change]) -> list[Change]:
+def _rest(found: Comparison, name: str, kept: Sequence[Difference]) -> list[Difference]:
     few = {each.nodeid for each in kept}
-    changes: list[Change] = getattr(found, name)
+    changes: list[Difference] = getattr(found, name)
     return [each for each in changes if each.nodeid not in few]

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 
 from akastats.config import config
 from akastats.queries import errors, one_test_verdicts, tests_list
-from akastats.queries.cached_lists import Seen
+from akastats.queries.cached_lists import CachedList
 from akastats.queries.errors import ListedError
 from akastats.queries.tests_list import Listed
 from akastats.redis import async_redis
@@ -22,18 +22,20 @@ T = TypeVar("T")
 class Kept(Generic[T]):
     """One list of the namespace in force, as last seen."""
 
-    def __init__(self, seen_now: Callable[[str, Seen[T]], Operation[Seen[T]]]) -> None:
-        self._seen_now = seen_now
+    def __init__(self, refresh: Callable[[str, CachedList[T]], Operation[CachedList[T]]]) -> None:
+        self._seen_now = refresh
         self._where: tuple[str, str] = ("", "")
-        self._seen: Seen[T] = Seen()
+        self._seen: CachedList[T] = CachedList()
         # Requests that come together look once: a first look fetches all there is.
-        self._looks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[Seen[T]]] = WeakKeyDictionary()
+        self._looks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[CachedList[T]]] = (
+            WeakKeyDictionary()
+        )
 
     def forget(self) -> None:
         """Look anew at all there is when next asked, as a process that has just begun."""
-        self._where, self._seen = ("", ""), Seen()
+        self._where, self._seen = ("", ""), CachedList()
 
-    async def now(self) -> Seen[T]:
+    async def now(self) -> CachedList[T]:
         """Return the list as it is now."""
         loop = asyncio.get_running_loop()
         look = self._looks.get(loop)
@@ -42,10 +44,10 @@ class Kept(Generic[T]):
         # Who asked first may go away; the others wait on.
         return await asyncio.shield(look)
 
-    async def _look(self) -> Seen[T]:
+    async def _look(self) -> CachedList[T]:
         settings = config.now()
         where = (settings.redis_url, settings.namespace)
-        known: Seen[T] = self._seen if where == self._where else Seen()
+        known: CachedList[T] = self._seen if where == self._where else CachedList()
         seen = await async_redis.run(self._seen_now(settings.namespace, known))
         self._where, self._seen = where, seen
         return seen
@@ -60,11 +62,11 @@ class Rates:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._read_for: tuple[Seen[Listed] | None, frozenset[str]] = (None, frozenset())
+        self._read_for: tuple[CachedList[Listed] | None, frozenset[str]] = (None, frozenset())
         self._read_at = 0.0
         self._rates: dict[str, float] = {}
 
-    async def of(self, seen: Seen[Listed], suites: Iterable[str]) -> dict[str, float]:
+    async def of(self, seen: CachedList[Listed], suites: Iterable[str]) -> dict[str, float]:
         """Return the rates by label for the tests of some suites."""
         wanted = frozenset(suites)
         known, of_suites = self._read_for
@@ -74,6 +76,6 @@ class Rates:
         return self._rates
 
 
-tests: Kept[Listed] = Kept(tests_list.seen_now)
-failures: Kept[ListedError] = Kept(errors.seen_now)
+tests: Kept[Listed] = Kept(tests_list.refresh)
+failures: Kept[ListedError] = Kept(errors.refresh)
 rates = Rates()

@@ -14,7 +14,7 @@ from akastats.api.problems import Route, documented
 from akastats.config import config
 from akastats.model.results import test_of
 from akastats.queries import cursors, errors
-from akastats.queries.errors import ListedError, Wanted
+from akastats.queries.errors import ListedError, ListQuery
 from akastats.redis import async_redis
 
 router = APIRouter(prefix="/api/v1", route_class=Route, tags=["errors"], responses=documented(422, 503))
@@ -63,7 +63,7 @@ async def get_errors(
     limit: PageSize = PAGE_DEFAULT,
 ) -> ErrorsPage:
     """List what failed, each fingerprint once."""
-    wanted, after = Wanted(q, not reads_contexts, since, sort), place_of(cursor, float)
+    wanted, after = ListQuery(q, not reads_contexts, since, sort), place_of(cursor, float)
     page = errors.page(await cache.failures.now(), wanted, after, limit)
     items = [ErrorRow(**_row(each, reads_contexts)) for each in page.items]
     return ErrorsPage(items=items, next=cursors.encode(page.next) if page.next else None, total=page.total)

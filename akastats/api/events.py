@@ -113,7 +113,7 @@ class Watch:
             listener.end()
 
     async def _look(self) -> None:
-        now = await async_redis.run(live_runs.look(config.namespace, self._known))
+        now = await async_redis.run(live_runs.read(config.namespace, self._known))
         news, self._known = live_runs.changed(self._known, now), now
         for listener in self.listeners:
             listener.tell(news)

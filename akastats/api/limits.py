@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect
 from akastats.api.problems import Problem, invalid
 from akastats.model.points import MAX_LABEL_BYTES, check_label
 from akastats.queries import cursors
-from akastats.queries.cached_lists import Place
+from akastats.queries.cached_lists import SortKey
 
 # One round trip for 1,000 labels takes the server some 25 ms, in commands of 3 ms.
 MAX_LABELS = 1000
@@ -141,7 +141,7 @@ def json_list(description: str, *example: str, least: int = 0) -> dict[str, Any]
     return {"requestBody": {"required": True, "description": description, "content": content}}
 
 
-def place_of(cursor: str, value: type) -> Place | None:
+def place_of(cursor: str, value: type) -> SortKey | None:
     """Return where a page begins in a list that is sorted by values of this type; `None`: at its beginning."""
     if not cursor:
         return None

@@ -16,7 +16,7 @@ from akastats.config import config
 from akastats.local_time import get_end_of_day, load_zone
 from akastats.redis import async_redis
 from akastats.triage import quarantine
-from akastats.triage.quarantine import Wish
+from akastats.triage.quarantine import QuarantineRequest
 
 router = APIRouter(prefix="/api/v1", route_class=Route, tags=["quarantine"], responses=documented(422, 503))
 
@@ -45,7 +45,7 @@ async def _wish(request: Request) -> QuarantineWish:
 @router.get("/quarantine")
 async def get_quarantine(suite: AnySuite = None) -> QuarantinePage:
     """List what is in quarantine, what ends first at the head: at most 1,000 tests, all on one page."""
-    found = await async_redis.run(quarantine.listed(config.namespace, suite))
+    found = await async_redis.run(quarantine.read_entries(config.namespace, suite))
     return QuarantinePage(items=[answer_entry(entry) for entry in found])
 
 
@@ -65,7 +65,7 @@ async def put_quarantine(
 ) -> QuarantineEntry:
     """Put a test into quarantine, or change until when and why; 409 where a rule keeps it out."""
     until = get_end_of_day(wish.until, load_zone(config.timezone)) if isinstance(wish.until, str) else wish.until
-    wanted = Wish(nodeid, suite, until, wish.reason, wish.by)
+    wanted = QuarantineRequest(nodeid, suite, until, wish.reason, wish.by)
     entry = await async_redis.run(quarantine.put(config.namespace, wanted, config.protected, force))
     return answer_entry(entry)
 

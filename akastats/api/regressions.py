@@ -15,7 +15,7 @@ from akastats.api.verdict_pages import After, encode_next, read_page
 from akastats.api.verdicts import AnyBranch, AnySuite, JudgedRun
 from akastats.config import config
 from akastats.queries import regressions
-from akastats.queries.regressions import Wanted
+from akastats.queries.regressions import ListQuery
 from akastats.queries.verdict_answers import (
     Acknowledgement,
     answer_acknowledgement,
@@ -48,17 +48,17 @@ async def get_regressions(
     limit: PageSize = PAGE_DEFAULT,
 ) -> RegressionsPage:
     """List what became slower by the newest verdicts, newest first, of one run the largest first."""
-    wanted = Wanted(kind or None, faster)
+    wanted = ListQuery(kind or None, faster)
     asked = regressions.page(config.namespace, config.run_days, wanted, after, limit, suite, branch)
     found = await read_page(asked)
     return RegressionsPage(
         items=list(map(answer_change, found.items)),
-        next=encode_next(found.told, after, limit, found.total),
+        next=encode_next(found.source, after, limit, found.total),
         total=found.total,
         suite_changes=list(map(answer_change, found.suite_changes)),
-        together=found.told.verdicts.together if found.told else (),
-        paces=answer_paces(found.told.verdicts) if found.told else [],
-        verdicts=answer_in_short(found.told),
+        together=found.source.verdicts.together if found.source else (),
+        paces=answer_paces(found.source.verdicts) if found.source else [],
+        verdicts=answer_in_short(found.source),
     )
 
 

@@ -18,7 +18,7 @@ from akastats.queries import run_comparison, run_details, run_files, run_tests
 from akastats.queries import runs as reading
 from akastats.queries.run_details import RunDetails
 from akastats.queries.run_files import FileQuery
-from akastats.queries.run_tests import Wanted
+from akastats.queries.run_tests import ListQuery
 from akastats.redis import async_redis
 from akastats.report import trace_files
 from akastats.store.runs import Position
@@ -104,8 +104,8 @@ def _wanted(
     ] = "",
     q: Annotated[str, Query(max_length=MAX_VALUE, description=WORDS, examples=["orders eur"])] = "",
     sort: Annotated[Sort, Query(description="`-` in front turns it round")] = "order",
-) -> Wanted:
-    return Wanted(outcome, q, sort)
+) -> ListQuery:
+    return ListQuery(outcome, q, sort)
 
 
 def _place(cursor: Cursor = "") -> int:
@@ -120,7 +120,7 @@ def _place(cursor: Cursor = "") -> int:
 @router.get("/runs/{id}/tests", responses=documented(404))
 async def get_run_tests(
     id: RunId,
-    wanted: Annotated[Wanted, Depends(_wanted)],
+    wanted: Annotated[ListQuery, Depends(_wanted)],
     start: Annotated[int, Depends(_place)],
     limit: PageSize = PAGE_DEFAULT,
 ) -> RunTestsPage:

@@ -19,7 +19,7 @@ from akastats.config import config
 from akastats.model.points import MAX_LABEL_BYTES, check_label
 from akastats.queries import cursors, one_test_details, one_test_verdicts, tests, tests_list
 from akastats.queries.run_failures import WITHOUT_TEXTS
-from akastats.queries.tests_list import Listed, Wanted
+from akastats.queries.tests_list import Listed, ListQuery
 from akastats.queries.verdict_answers import answer_change, answer_quarantine, answer_test
 from akastats.redis import async_redis
 
@@ -70,13 +70,13 @@ SortName = Literal[
 Sort = Annotated[SortName, Query(description="`-` in front: descending")]
 
 
-def _wanted(q: Words = "", suite: AnySuite = None, outcome: Outcome = "", sort: Sort = "-last_time") -> Wanted:
-    return Wanted(q, suite, outcome, sort)
+def _wanted(q: Words = "", suite: AnySuite = None, outcome: Outcome = "", sort: Sort = "-last_time") -> ListQuery:
+    return ListQuery(q, suite, outcome, sort)
 
 
 @router.get("/tests")
 async def get_tests(
-    wanted: Annotated[Wanted, Depends(_wanted)], cursor: LabelCursor = "", limit: PageSize = PAGE_DEFAULT
+    wanted: Annotated[ListQuery, Depends(_wanted)], cursor: LabelCursor = "", limit: PageSize = PAGE_DEFAULT
 ) -> TestsPage:
     """List tests that ran in the last two weeks; `outcome` is the newest attempt's. Filters combine."""
     after = place_of(cursor, str if wanted.sort.endswith("nodeid") else float)
@@ -97,7 +97,7 @@ async def get_grid(
     limit: Annotated[int, Query(ge=1, le=GRID_MAX, description="tests a page")] = GRID_DEFAULT,
 ) -> Grid:
     """Answer tests, by node id, beside the 30 newest runs of a branch and suite."""
-    wanted, after = Wanted(q, suite, sort="nodeid"), place_of(cursor, str)
+    wanted, after = ListQuery(q, suite, sort="nodeid"), place_of(cursor, str)
     seen = await cache.tests.now()
     found = await async_redis.run(tests_list.grid(config.namespace, seen, wanted, branch, after, limit))
     page = found.page

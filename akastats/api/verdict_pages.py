@@ -10,7 +10,7 @@ from akastats.api.limits import LabelCursor
 from akastats.api.problems import Problem
 from akastats.errors import NotFoundError
 from akastats.queries import cursors
-from akastats.queries.verdicts import Place, Told
+from akastats.queries.verdicts import DatedVerdicts, PageStart
 from akastats.redis import async_redis
 from akastats.store.requests import Operation
 
@@ -20,7 +20,7 @@ T = TypeVar("T")
 _MOST = 1_000_000
 
 
-def _position(cursor: LabelCursor = "") -> Place | None:
+def _position(cursor: LabelCursor = "") -> PageStart | None:
     if not cursor:
         return None
     try:
@@ -29,7 +29,7 @@ def _position(cursor: LabelCursor = "") -> Place | None:
         raise _invalid_cursor(str(error)) from error
     if not (run and 0 <= at < _MOST):
         raise _invalid_cursor("not a cursor of this list")
-    return Place(run, at)
+    return PageStart(run, at)
 
 
 def _invalid_cursor(reason: str) -> Problem:
@@ -37,7 +37,7 @@ def _invalid_cursor(reason: str) -> Problem:
 
 
 #: Position where a page begins; `None` for the first page.
-After = Annotated[Place | None, Depends(_position)]
+After = Annotated[PageStart | None, Depends(_position)]
 
 
 async def read_page(operation: Operation[T]) -> T:
@@ -48,7 +48,7 @@ async def read_page(operation: Operation[T]) -> T:
         raise Problem(422, f"cursor: {error}; start with the first page", "cursor") from error
 
 
-def encode_next(source: Told | None, after: Place | None, size: int, total: int) -> str | None:
+def encode_next(source: DatedVerdicts | None, after: PageStart | None, size: int, total: int) -> str | None:
     """Return the cursor of the page after one of `size` items; `None` at the end."""
     at = (after.at if after else 0) + size
     return cursors.encode([source.verdicts.run, at]) if source and at < total else None

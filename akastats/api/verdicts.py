@@ -13,7 +13,7 @@ from akastats.api.runs import MAX_VALUE
 from akastats.api.verdict_pages import After, encode_next, read_page
 from akastats.config import config
 from akastats.queries import flaky, run_report
-from akastats.queries.flaky import Wanted
+from akastats.queries.flaky import ListQuery
 from akastats.queries.verdict_answers import VerdictsAnswer, answer_in_short, answer_test, answer_verdicts
 from akastats.redis import async_redis
 
@@ -59,7 +59,7 @@ Sort = Annotated[SortName, Query(description="`-` in front: descending")]
 async def get_verdicts(run: JudgedRun = "", suite: AnySuite = None, branch: AnyBranch = None) -> VerdictsAnswer:
     """Answer all that a run means: by default the newest one that was judged."""
     return answer_verdicts(
-        await async_redis.run(run_report.whole(config.namespace, config.run_days, run, suite, branch))
+        await async_redis.run(run_report.read_report(config.namespace, config.run_days, run, suite, branch))
     )
 
 
@@ -73,11 +73,11 @@ async def get_flaky(
     limit: PageSize = PAGE_DEFAULT,
 ) -> FlakyPage:
     """List tests that are flaky, or broken, by the newest verdicts; those of one rank by what they cost."""
-    wanted = Wanted(state or None, sort)
+    wanted = ListQuery(state or None, sort)
     found = await read_page(flaky.page(config.namespace, wanted, after, limit, suite, branch))
     return FlakyPage(
         items=[answer_test(each) for each in found.items],
-        next=encode_next(found.told, after, limit, found.total),
+        next=encode_next(found.source, after, limit, found.total),
         total=found.total,
-        verdicts=answer_in_short(found.told),
+        verdicts=answer_in_short(found.source),
     )

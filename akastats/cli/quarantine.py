@@ -21,8 +21,8 @@ from akastats.queries.quarantine import patterns_without_effect
 from akastats.queries.suggestions import known_tests, matching
 from akastats.redis import sync_redis
 from akastats.triage import quarantine as reading
-from akastats.triage.quarantine import Wish
-from akastats.triage.quarantine_rules import MAX_BY, Quarantined, check_text, protects_nothing
+from akastats.triage.quarantine import QuarantineRequest
+from akastats.triage.quarantine_rules import MAX_BY, QuarantinedTest, check_text, protects_nothing
 
 _HOW = "to quarantine a test: akastats quarantine NODEID --until 2026-12-24 --reason 'why'"
 
@@ -71,9 +71,9 @@ def _check_use(nodeid: str, until: str, reason: str, is_removed: bool, is_listed
         raise typer.BadParameter(f"{' and '.join(missing)} {verb} missing; {_HOW}")
 
 
-def _wish(chosen: Target, nodeid: str, suite: str, until: str, reason: str) -> Wish:
+def _wish(chosen: Target, nodeid: str, suite: str, until: str, reason: str) -> QuarantineRequest:
     day, why = _checked("--until", check_day, until), _checked("--reason", check_text, reason)
-    return Wish(nodeid, suite, get_end_of_day(day, load_zone(chosen.config.timezone)), why, _user())
+    return QuarantineRequest(nodeid, suite, get_end_of_day(day, load_zone(chosen.config.timezone)), why, _user())
 
 
 def _checked(option: str, check: Callable[[str], str], text: str) -> str:
@@ -96,7 +96,7 @@ def _warn_of_patterns(config: Config) -> None:
         output.warn(protects_nothing(pattern))
 
 
-def _put(chosen: Target, wish: Wish, is_forced: bool, as_json: bool) -> None:
+def _put(chosen: Target, wish: QuarantineRequest, is_forced: bool, as_json: bool) -> None:
     with target.opened(chosen) as config:
         _warn_of_patterns(config)
         wish = _completed(config, wish, is_forced)
@@ -110,7 +110,7 @@ def _put(chosen: Target, wish: Wish, is_forced: bool, as_json: bool) -> None:
             )
 
 
-def _completed(config: Config, wish: Wish, is_forced: bool) -> Wish:
+def _completed(config: Config, wish: QuarantineRequest, is_forced: bool) -> QuarantineRequest:
     """Return a wish with the known test that it means, whose node id it may name in part.
 
     With force a complete node id counts as it is: its test may not have run yet, while a longer name is known.
@@ -139,7 +139,7 @@ def _take_out(config: Config, nodeid: str, suite: str) -> tuple[str, str]:
         sync_redis.run(reading.remove(config.namespace, nodeid, suite))
         return nodeid, suite
     except NotFoundError:
-        entries = sync_redis.run(reading.listed(config.namespace, suite or None))
+        entries = sync_redis.run(reading.read_entries(config.namespace, suite or None))
         test = node_ids.find_by_part([NamedTest(each.suite, each.nodeid) for each in entries], nodeid, suite)
         if test is None:
             raise
@@ -150,7 +150,7 @@ def _take_out(config: Config, nodeid: str, suite: str) -> tuple[str, str]:
 def _list(chosen: Target, suite: str, as_json: bool, is_listed: bool) -> None:
     with target.opened(chosen) as config:
         _warn_of_patterns(config)
-        found = sync_redis.run(reading.listed(config.namespace, suite or None))
+        found = sync_redis.run(reading.read_entries(config.namespace, suite or None))
         if as_json:
             output.write_json({"items": list(map(_plain, found)), "next": None})
         elif found:
@@ -164,10 +164,10 @@ def _list(chosen: Target, suite: str, as_json: bool, is_listed: bool) -> None:
             output.say("", _HOW)
 
 
-def _row(entry: Quarantined, where: tzinfo) -> tuple[object, ...]:
+def _row(entry: QuarantinedTest, where: tzinfo) -> tuple[object, ...]:
     since = format_day(entry.since, where)
     return (format_last_day(entry.until, where), entry.nodeid, entry.suite, since, entry.by, entry.reason)
 
 
-def _plain(entry: Quarantined) -> dict[str, Any]:
+def _plain(entry: QuarantinedTest) -> dict[str, Any]:
     return {**asdict(entry), "suite": entry.suite or None, "by": entry.by or None}

@@ -24,7 +24,7 @@ from akastats.queries import run_details as details
 from akastats.queries import runs
 from akastats.queries.quarantine import quarantined_during
 from akastats.queries.run_details import Details, answer_details
-from akastats.queries.run_report import Whole, whole
+from akastats.queries.run_report import RunReport, read_report
 from akastats.queries.runs import Run
 from akastats.queries.verdict_answers import answer_verdicts
 from akastats.redis import sync_redis
@@ -59,7 +59,7 @@ class _Known:
     details: Details
     news: Verdicts | None
     commits: Mapping[str, str]
-    whole: Whole | None
+    whole: RunReport | None
 
 
 def report(
@@ -107,7 +107,7 @@ def _known(config: Config, run_id: str, judge: bool) -> _Known:
         return _Known(found, None, {}, None)
     news = sync_redis.run(acknowledgements.news(space, days, found.verdicts))
     commits = sync_redis.run(runs.commits(space, runs_named(news)))
-    return _Known(found, news, commits, sync_redis.run(whole(space, days, run_id, None, "")))
+    return _Known(found, news, commits, sync_redis.run(read_report(space, days, run_id, None, "")))
 
 
 def _own_run(found: Target, config: Config, suite: str, branch: str) -> str:

@@ -126,7 +126,7 @@ def _show_test(config: Config, nodeid: str, suite: str, limit: int, as_json: boo
     numbers = sync_redis.run(query.read_summaries(config.namespace, [name])).get(name)
     newest = sync_redis.run(verdicts.newest_of(config.namespace, suite or "", None))
     stands = next((test for test in newest.tests if test.nodeid == nodeid), None) if newest else None
-    held = sync_redis.run(quarantine.listed(config.namespace, suite or ""))
+    held = sync_redis.run(quarantine.read_entries(config.namespace, suite or ""))
     entry = next((each for each in held if each.nodeid == nodeid), None)
     shown = points[:limit]
     if as_json:
@@ -159,7 +159,7 @@ def _history(config: Config, nodeid: str, suite: str, size: int) -> tuple[str, s
         known = sync_redis.run(near_tests.known_tests(config.namespace))
         test = node_ids.find_by_part(known, nodeid, suite)
         if test is None:
-            suggestions = near_tests.nearest(known, nodeid, suite)
+            suggestions = near_tests.most_similar(known, nodeid, suite)
             raise NotFoundError(node_ids.with_tests(str(error), suggestions, suite)) from error
         history = tests.history(config.namespace, test.nodeid, test.suite, size)
         return test.nodeid, test.suite, sync_redis.run(history)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from akastats.formatting import format_duration, format_percent
-from akastats.model.verdicts import Change, FailureVerdict, OverBudget, UnhealthyTest, Verdicts
+from akastats.model.verdicts import DurationChange, FailureVerdict, OverBudget, UnhealthyTest, Verdicts
 
 #: Characters of a commit.
 COMMIT_WIDTH = 10
@@ -41,7 +41,7 @@ def over_lines(over: tuple[OverBudget, ...]) -> Iterator[str]:
         yield f"  and {len(over) - MOST_OVER} more"
 
 
-def standing_lines(judged: UnhealthyTest | None, changes: list[Change]) -> Iterator[str]:
+def standing_lines(judged: UnhealthyTest | None, changes: list[DurationChange]) -> Iterator[str]:
     """Yield how a test stands: its state, unless it is healthy or new, and what its time did."""
     if judged:
         commit = f" ({judged.since_commit[:COMMIT_WIDTH]})" if judged.since_commit else ""

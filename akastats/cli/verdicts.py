@@ -17,11 +17,11 @@ from akastats.model.results import test_of
 from akastats.queries import errors as reading_errors
 from akastats.queries import flaky as reading_flaky
 from akastats.queries import regressions
-from akastats.queries.cached_lists import Seen
+from akastats.queries.cached_lists import CachedList
 from akastats.queries.errors import ListedError
 from akastats.queries.flaky import ListedTest
 from akastats.queries.regressions import ListedChange
-from akastats.queries.verdicts import Told
+from akastats.queries.verdicts import DatedVerdicts
 from akastats.redis import sync_redis
 
 #: Characters of a failure's message in a table.
@@ -53,16 +53,16 @@ def flaky(
     as_json: Json = False,
 ) -> None:
     """List flaky tests, or those in another state, the costliest first."""
-    wanted = reading_flaky.Wanted(None if state is State.ALL else state.value)
+    wanted = reading_flaky.ListQuery(None if state is State.ALL else state.value)
     with target.opened(target.of_options(url, namespace, directory)) as config:
         found = sync_redis.run(
             reading_flaky.page(config.namespace, wanted, None, limit, suite or None, branch or None)
         )
     if as_json:
         output.write_json(
-            {**_basis(found.told), "items": list(map(_plain_test, found.items)), "total": found.total}
+            {**_basis(found.source), "items": list(map(_plain_test, found.items)), "total": found.total}
         )
-    elif found.told is None:
+    elif found.source is None:
         output.say(_NO_VERDICTS)
     elif not found.items:
         output.say(f"No test is {'flaky, broken or undecided' if state is State.ALL else state.value}.")
@@ -95,7 +95,7 @@ def slower(
     as_json: Json = False,
 ) -> None:
     """List tests, fixtures, files and numbers that became slower for good, newest first."""
-    wanted = regressions.Wanted(faster=faster)
+    wanted = regressions.ListQuery(faster=faster)
     with target.opened(target.of_options(url, namespace, directory)) as config:
         found = sync_redis.run(
             regressions.page(config.namespace, config.run_days, wanted, None, limit, suite or None, branch or None)
@@ -103,8 +103,10 @@ def slower(
     changes = [*found.suite_changes, *found.items]
     if as_json:
         items, of_suite = (list(map(_plain_change, each)) for each in (found.items, found.suite_changes))
-        output.write_json({**_basis(found.told), "items": items, "suite_changes": of_suite, "total": found.total})
-    elif found.told is None:
+        output.write_json(
+            {**_basis(found.source), "items": items, "suite_changes": of_suite, "total": found.total}
+        )
+    elif found.source is None:
         output.say(_NO_VERDICTS)
     elif not changes:
         output.say("Nothing became slower.")
@@ -128,7 +130,7 @@ def _plain_change(listed: ListedChange) -> dict[str, Any]:
     derived = {name: getattr(listed.change, name) for name in ("ratio", "is_slower", "is_suspected")}
     named = {"id": listed.id, "kind": listed.named.kind, "name": listed.named.name, "suite": listed.suite or None}
     commits = {name: getattr(listed, name) for name in ("since_commit", "commit", "until_commit")}
-    news = {"is_new": listed.judged.is_new, "group": listed.group, "mark": listed.mark}
+    news = {"is_new": listed.verdict.is_new, "group": listed.group, "mark": listed.acknowledgement}
     return {**named, **change, **derived, **commits, **news}
 
 
@@ -144,10 +146,10 @@ def errors(
     as_json: Json = False,
 ) -> None:
     """List what failed over all runs, each failure once, the newest first."""
-    wanted = reading_errors.Wanted(" ".join(words or ()))
+    wanted = reading_errors.ListQuery(" ".join(words or ()))
     with target.opened(target.of_options(url, namespace, directory)) as config:
-        unseen: Seen[ListedError] = Seen()
-        seen = sync_redis.run(reading_errors.seen_now(config.namespace, unseen))
+        unseen: CachedList[ListedError] = CachedList()
+        seen = sync_redis.run(reading_errors.refresh(config.namespace, unseen))
         where = load_zone(config.timezone)
     found = reading_errors.page(seen, wanted, None, limit)
     if as_json:
@@ -179,7 +181,7 @@ def _plain_error(listed: ListedError) -> dict[str, Any]:
     return {"fingerprint": listed.fingerprint, **numbers, **texts, "frames": list(record.frames), **newest}
 
 
-def _basis(told: Told | None) -> dict[str, Any]:
+def _basis(told: DatedVerdicts | None) -> dict[str, Any]:
     verdicts = told.verdicts if told else None
     return {"run": verdicts.run if verdicts else None, "runs": verdicts.runs if verdicts else 0}
 

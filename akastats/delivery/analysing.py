@@ -10,7 +10,7 @@ from akastats.config import Config
 from akastats.delivery.spool_delivery import UNSOUND
 from akastats.errors import AkastatsError
 from akastats.model import verdicts
-from akastats.model.verdicts import Change, FailureLabel, Verdicts
+from akastats.model.verdicts import DurationChange, FailureLabel, Verdicts
 from akastats.queries import analysis_input
 from akastats.queries.analysis_input import Known
 from akastats.queries.quarantine import quarantined_during
@@ -114,7 +114,7 @@ def told(found: Verdicts) -> dict[str, Any]:
     }
 
 
-def _slower(change: Change) -> dict[str, Any]:
+def _slower(change: DurationChange) -> dict[str, Any]:
     return {
         "name": name_of(change.label),
         "before": change.before,

@@ -28,7 +28,7 @@ _MOST = 1e300
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class DurationChange:
     """A lasting change of a duration between two levels; seconds at the usual pace of its environment class.
 
     The commit that caused it is after the run `since` and not after the run `until`, with a posterior of 99 %;
@@ -110,7 +110,7 @@ class UnhealthyTest:
 class ChangeVerdict:
     """A lasting change of a duration; `is_new` says that the verdict before did not have it."""
 
-    change: Change
+    change: DurationChange
     is_new: bool
 
 
@@ -202,13 +202,13 @@ def newly_flaky(verdicts: Verdicts) -> list[UnhealthyTest]:
     return sorted(found, key=lambda test: (-test.runs_failed, -test.seconds_lost, test.nodeid))
 
 
-def newly_slower(verdicts: Verdicts) -> list[Change]:
+def newly_slower(verdicts: Verdicts) -> list[DurationChange]:
     """Return what was not yet slower when judged before, by the seconds it takes more, most first."""
     found = [each.change for each in verdicts.changes if each.is_new and each.change.is_slower]
     return sorted(found, key=lambda change: (change.before - change.after, change.label))
 
 
-def suite_newly_slower(verdicts: Verdicts) -> list[Change]:
+def suite_newly_slower(verdicts: Verdicts) -> list[DurationChange]:
     """Return the changes of everything's pace that are news, in time order."""
     return [each.change for each in verdicts.suite_changes if each.is_new and each.change.is_slower]
 
@@ -229,6 +229,6 @@ def unpack(stored: bytes) -> Verdicts:
     return found
 
 
-def _is_change(change: Change) -> bool:
+def _is_change(change: DurationChange) -> bool:
     """Tell whether there is a ratio of both levels."""
     return 0 <= change.before <= _MOST and 0 <= change.after <= _MOST

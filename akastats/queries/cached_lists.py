@@ -21,7 +21,7 @@ Fetch = Callable[[str, Sequence[str]], Operation[Mapping[str, T]]]
 
 
 @dataclass(frozen=True)
-class Seen(Generic[T]):
+class CachedList(Generic[T]):
     """A list as a reader saw it last: its items by member, when each one changed, and the last of these."""
 
     items: Mapping[str, T] = field(default_factory=dict)
@@ -29,13 +29,13 @@ class Seen(Generic[T]):
     since: float = 0.0
 
 
-def refresh(key: str, fetch: Fetch[T], namespace: str, seen: Seen[T]) -> Operation[Seen[T]]:
+def refresh(key: str, fetch: Fetch[T], namespace: str, seen: CachedList[T]) -> Operation[CachedList[T]]:
     """Return a list as it is now; `seen` itself where nothing has changed."""
     now = seen
     changed = yield from indexes.read_changes(key, now.since)
     if now.since > (changed.newest or 0.0):
         # Flushed, or a server that came back from older data.
-        now = Seen()
+        now = CachedList()
         changed = yield from indexes.read_changes(key, now.since)
     while changed.members:
         now = _with(now, changed.members, (yield from fetch(namespace, list(changed.members))))
@@ -46,22 +46,22 @@ def refresh(key: str, fetch: Fetch[T], namespace: str, seen: Seen[T]) -> Operati
         now = _without_older(now, changed.oldest or 0.0)
     if len(now.times) != changed.size and seen.since:
         # What went from its midst went unseen.
-        return (yield from refresh(key, fetch, namespace, Seen()))
+        return (yield from refresh(key, fetch, namespace, CachedList()))
     return now
 
 
-def _with(seen: Seen[T], times: Mapping[str, float], items: Mapping[str, T]) -> Seen[T]:
+def _with(seen: CachedList[T], times: Mapping[str, float], items: Mapping[str, T]) -> CachedList[T]:
     kept = {name: item for name, item in seen.items.items() if name not in times}
-    return Seen({**kept, **items}, {**seen.times, **times}, max(times.values()))
+    return CachedList({**kept, **items}, {**seen.times, **times}, max(times.values()))
 
 
-def _without_older(seen: Seen[T], oldest: float) -> Seen[T]:
+def _without_older(seen: CachedList[T], oldest: float) -> CachedList[T]:
     times = {name: time for name, time in seen.times.items() if time >= oldest}
-    return Seen({name: item for name, item in seen.items.items() if name in times}, times, seen.since)
+    return CachedList({name: item for name, item in seen.items.items() if name in times}, times, seen.since)
 
 
 #: Where an item stands in an order: a flag that puts what has no value last, its value, its name.
-Place = tuple[bool, float | str, str]
+SortKey = tuple[bool, float | str, str]
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Page(Generic[T]):
     """A part of a list, where the next part begins (`None`: at the end), and how many there are in all parts."""
 
     items: list[T]
-    next: Place | None
+    next: SortKey | None
     total: int
 
 
@@ -79,7 +79,7 @@ class Order(NamedTuple):
     field: str
     is_descending: bool
 
-    def place(self, value: float | str | None, name: str) -> Place:
+    def sort_key(self, value: float | str | None, name: str) -> SortKey:
         """Return where an item with this value and name stands."""
         if value is None:
             return (not self.is_descending, 0.0, name)
@@ -91,7 +91,7 @@ def order_of(sort: str) -> Order:
     return Order(sort.removeprefix("-"), sort.startswith("-"))
 
 
-def page(placed: Sequence[tuple[Place, T]], is_descending: bool, after: Place | None, size: int) -> Page[T]:
+def page(placed: Sequence[tuple[SortKey, T]], is_descending: bool, after: SortKey | None, size: int) -> Page[T]:
     """Return the `size` items that come next behind the place `after`."""
     if after is None:
         behind = placed

@@ -10,7 +10,7 @@ from akastats.model import error_records
 from akastats.model.error_records import LISTED, ErrorRecord
 from akastats.model.results import test_of
 from akastats.queries import cached_lists
-from akastats.queries.cached_lists import Page, Place, Seen
+from akastats.queries.cached_lists import CachedList, Page, SortKey
 from akastats.store import indexes, keys, runs
 from akastats.store.requests import Operation
 
@@ -31,7 +31,7 @@ class ListedError:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ListQuery:
     """What a list of failures is asked for: words that all occur, seen at `since` or later, an order.
 
     With `by_class_only` nothing of a message or traceback is looked through.
@@ -43,7 +43,7 @@ class Wanted:
     sort: str = "-last_seen"
 
 
-def seen_now(namespace: str, seen: Seen[ListedError]) -> Operation[Seen[ListedError]]:
+def refresh(namespace: str, seen: CachedList[ListedError]) -> Operation[CachedList[ListedError]]:
     """Return the failures of a namespace as they are known now."""
     return cached_lists.refresh(keys.errors_at(namespace), _fetch, namespace, seen)
 
@@ -62,17 +62,17 @@ def _listed(fingerprint: str, record: ErrorRecord) -> ListedError:
     return ListedError(fingerprint, searched.lower(), record)
 
 
-def page(seen: Seen[ListedError], wanted: Wanted, after: Place | None, size: int) -> Page[ListedError]:
+def page(seen: CachedList[ListedError], wanted: ListQuery, after: SortKey | None, size: int) -> Page[ListedError]:
     """Return the failures that are wanted, behind the place `after`."""
     order = cached_lists.order_of(wanted.sort)
     placed = [
-        (order.place(getattr(each.record, order.field), each.fingerprint), each)
+        (order.sort_key(getattr(each.record, order.field), each.fingerprint), each)
         for each in _matching(seen, wanted)
     ]
     return cached_lists.page(placed, order.is_descending, after, size)
 
 
-def _matching(seen: Seen[ListedError], wanted: Wanted) -> Iterator[ListedError]:
+def _matching(seen: CachedList[ListedError], wanted: ListQuery) -> Iterator[ListedError]:
     words = cached_lists.words_of(wanted.q)
     for each in seen.items.values():
         if wanted.since is not None and each.record.last_seen < wanted.since:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 from akastats.model.verdicts import State, UnhealthyTest, Verdicts
 from akastats.queries import verdicts as reading
-from akastats.queries.verdicts import Place, Told
+from akastats.queries.verdicts import DatedVerdicts, PageStart
 from akastats.store.requests import Operation
 from akastats.triage import quarantine
-from akastats.triage.quarantine_rules import Quarantined
+from akastats.triage.quarantine_rules import QuarantinedTest
 
 #: By what they can be sorted, `-` in front for the greatest first.
 SORTS = ("seconds_lost", "runs_failed", "rate", "probability", "since", "nodeid")
@@ -23,11 +23,11 @@ class ListedTest:
     test: UnhealthyTest
     suite: str
     cluster: int | None
-    quarantine: Quarantined | None = None
+    quarantine: QuarantinedTest | None = None
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ListQuery:
     """What a list is asked for; without a state it is of all that are not healthy."""
 
     state: State | None = "flaky"
@@ -38,16 +38,16 @@ class Wanted:
 class Page:
     """Tests out of verdicts (`None`: there are none yet), and how many there are on all pages."""
 
-    told: Told | None
+    source: DatedVerdicts | None
     items: list[ListedTest]
     total: int
 
 
 def page(
-    namespace: str, wanted: Wanted, place: Place | None, size: int, suite: str | None, branch: str | None
+    namespace: str, wanted: ListQuery, place: PageStart | None, size: int, suite: str | None, branch: str | None
 ) -> Operation[Page]:
     """Read tests that are not healthy, by the newest verdicts of a suite and branch."""
-    told = yield from reading.at_place(namespace, place, suite, branch)
+    told = yield from reading.of_page(namespace, place, suite, branch)
     found = listed(told.verdicts, wanted) if told else []
     start = place.at if place else 0
     items = yield from with_quarantine(namespace, found[start : start + size])
@@ -58,12 +58,12 @@ def with_quarantine(namespace: str, tests: Sequence[ListedTest]) -> Operation[li
     """Read which of some tests of one suite are in quarantine."""
     if not tests:
         return []
-    entries = yield from quarantine.listed(namespace, tests[0].suite)
+    entries = yield from quarantine.read_entries(namespace, tests[0].suite)
     held = {entry.nodeid: entry for entry in entries}
     return [replace(each, quarantine=held.get(each.test.nodeid)) for each in tests]
 
 
-def listed(verdicts: Verdicts, wanted: Wanted) -> list[ListedTest]:
+def listed(verdicts: Verdicts, wanted: ListQuery) -> list[ListedTest]:
     """Return the tests of some verdicts that are wanted, in the order wanted, those of one rank by node id."""
     clusters = clusters_of(verdicts)
     tests = (test for test in verdicts.tests if wanted.state in (None, test.state))

@@ -15,7 +15,7 @@ MAX_RUNNING = 100
 NEWEST = 20
 
 
-def look(namespace: str, known: Mapping[str, Run]) -> Operation[dict[str, Run]]:
+def read(namespace: str, known: Mapping[str, Run]) -> Operation[dict[str, Run]]:
     """Read the runs that go on, the newest ones, and those `known` as running, by id, in two round trips."""
     running = keys.runs(namespace, "status", "running")
     ids = yield from send_reads(

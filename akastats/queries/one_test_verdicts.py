@@ -12,7 +12,7 @@ from akastats.queries.flaky import ListedTest
 from akastats.queries.regressions import ListedChange
 from akastats.store.requests import Operation
 from akastats.triage import quarantine
-from akastats.triage.quarantine_rules import Quarantined
+from akastats.triage.quarantine_rules import QuarantinedTest
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class OfTest:
     verdict: ListedTest | None
     together: tuple[str, ...]
     changes: list[ListedChange]
-    quarantine: Quarantined | None
+    quarantine: QuarantinedTest | None
 
 
 #: Suites whose verdicts are read for one list.
@@ -44,7 +44,7 @@ def rates(namespace: str, suites: Iterable[str]) -> Operation[dict[str, float]]:
 
 def of_test(namespace: str, days: int, nodeid: str, suite: str) -> Operation[OfTest]:
     """Read what the newest verdicts say of a test, and whether it is in quarantine."""
-    entries = yield from quarantine.listed(namespace, suite)
+    entries = yield from quarantine.read_entries(namespace, suite)
     held = next((entry for entry in entries if entry.nodeid == nodeid), None)
     found = yield from verdicts.newest_of(namespace, suite, None)
     if found is None:
@@ -60,7 +60,7 @@ def _is_of(name: str, nodeid: str) -> bool:
     return name.endswith(nodeid) and regressions.named(name) == ("test", nodeid)
 
 
-def _verdict(found: Verdicts, nodeid: str, held: Quarantined | None) -> ListedTest | None:
+def _verdict(found: Verdicts, nodeid: str, held: QuarantinedTest | None) -> ListedTest | None:
     test = next((each for each in found.tests if each.nodeid == nodeid), None)
     if test is None:
         return None

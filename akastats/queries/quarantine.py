@@ -15,7 +15,7 @@ def quarantined_during(namespace: str, run: Run) -> Operation[list[str]]:
     """
     if not run.quarantine:
         return []
-    entries = yield from quarantine.listed(namespace, run.suite or "")
+    entries = yield from quarantine.read_entries(namespace, run.suite or "")
     return [entry.nodeid for entry in entries if entry.since <= (run.started or 0.0)]
 
 
@@ -24,4 +24,4 @@ def patterns_without_effect(namespace: str, protected: str) -> Operation[list[st
     if not protected.strip():
         return []
     tests = yield from known_tests(namespace)
-    return quarantine_rules.without_effect(protected, (test.nodeid for test in tests)) if tests else []
+    return quarantine_rules.patterns_without_match(protected, (test.nodeid for test in tests)) if tests else []

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from akastats.errors import NotFoundError
-from akastats.model.verdicts import Change, ChangeVerdict, Verdicts
+from akastats.model.verdicts import ChangeVerdict, DurationChange, Verdicts
 from akastats.queries import verdicts as reading
-from akastats.queries.verdicts import Place, Told
+from akastats.queries.verdicts import DatedVerdicts, PageStart
 from akastats.store import runs
 from akastats.store.requests import Operation
 from akastats.triage import acknowledgement_rules, acknowledgements
-from akastats.triage.acknowledgement_rules import Mark, MarkKind, Marks
+from akastats.triage.acknowledgement_rules import AcknowledgedChange, AcknowledgementKind, BySeries
 
 Kind = Literal["test", "fixture", "collect", "stat", "suite"]
 
@@ -33,22 +33,22 @@ class ListedChange:
 
     id: str
     named: Named
-    judged: ChangeVerdict
+    verdict: ChangeVerdict
     suite: str
     since_commit: str | None
     commit: str | None
     until_commit: str | None
     group: int | None
-    mark: Mark | None
+    acknowledgement: AcknowledgedChange | None
 
     @property
-    def change(self) -> Change:
+    def change(self) -> DurationChange:
         """The change itself."""
-        return self.judged.change
+        return self.verdict.change
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ListQuery:
     """What a list is asked for: one kind or any; what became faster too?"""
 
     kind: Kind | None = None
@@ -56,14 +56,14 @@ class Wanted:
 
 
 #: All changes there are.
-ANY = Wanted(faster=True)
+ANY = ListQuery(faster=True)
 
 
 @dataclass(frozen=True)
 class Page:
     """Changes out of verdicts (`None`: there are none yet), those of the suite apart; `total` is of all pages."""
 
-    told: Told | None
+    source: DatedVerdicts | None
     items: list[ListedChange]
     total: int
     suite_changes: list[ListedChange]
@@ -72,20 +72,20 @@ class Page:
 def page(
     namespace: str,
     days: int,
-    wanted: Wanted,
-    place: Place | None,
+    wanted: ListQuery,
+    place: PageStart | None,
     size: int,
     suite: str | None,
     branch: str | None,
 ) -> Operation[Page]:
     """Read what changed by the newest verdicts of a suite and branch, newest first."""
-    told = yield from reading.at_place(namespace, place, suite, branch)
+    told = yield from reading.of_page(namespace, place, suite, branch)
     if told is None:
         return Page(None, [], 0, [])
     found = chosen(told.verdicts.changes, wanted)
     start = place.at if place else 0
     items = found[start : start + size]
-    of_suite = chosen(told.verdicts.suite_changes, Wanted(faster=wanted.faster))
+    of_suite = chosen(told.verdicts.suite_changes, ListQuery(faster=wanted.faster))
     both = yield from listed(namespace, days, told.verdicts, [*items, *of_suite])
     return Page(told, both[: len(items)], len(found), both[len(items) :])
 
@@ -100,7 +100,7 @@ def named(label: str) -> Named:
     return Named(found, name) if found else Named("stat", label)
 
 
-def chosen(changes: Iterable[ChangeVerdict], wanted: Wanted) -> list[ChangeVerdict]:
+def chosen(changes: Iterable[ChangeVerdict], wanted: ListQuery) -> list[ChangeVerdict]:
     """Return the changes that are wanted, newest first, of one run the largest first, then by label."""
     found = [
         judged
@@ -131,27 +131,27 @@ def listed(
 
 
 def _listed(
-    judged: ChangeVerdict, verdicts: Verdicts, commits: Mapping[str, str | None], said: Marks
+    verdict: ChangeVerdict, verdicts: Verdicts, commits: Mapping[str, str | None], said: BySeries
 ) -> ListedChange:
-    change = judged.change
+    change = verdict.change
     return ListedChange(
         id=acknowledgement_rules.id_of(change),
         named=named(change.label),
-        judged=judged,
+        verdict=verdict,
         suite=verdicts.suite,
         since_commit=commits[change.since],
         commit=commits[change.run],
         until_commit=commits[change.until],
         group=group_of(change, verdicts),
-        mark=acknowledgement_rules.mark_of(change, said),
+        acknowledgement=acknowledgement_rules.find_acknowledgement(change, said),
     )
 
 
-def _runs_of(change: Change) -> tuple[str, str, str]:
+def _runs_of(change: DurationChange) -> tuple[str, str, str]:
     return change.since, change.run, change.until
 
 
-def group_of(change: Change, verdicts: Verdicts) -> int | None:
+def group_of(change: DurationChange, verdicts: Verdicts) -> int | None:
     """Return in which of `verdicts.together` a change is: where another of these labels changed alike then."""
     for place, group in enumerate(verdicts.together):
         if change.label in group and any(_moved_alike(change, each.change, group) for each in verdicts.changes):
@@ -159,7 +159,7 @@ def group_of(change: Change, verdicts: Verdicts) -> int | None:
     return None
 
 
-def _moved_alike(change: Change, other: Change, group: Sequence[str]) -> bool:
+def _moved_alike(change: DurationChange, other: DurationChange, group: Sequence[str]) -> bool:
     return (
         other.label in group
         and other.label != change.label
@@ -173,8 +173,8 @@ SEARCHED = 10
 
 
 def acknowledge(
-    namespace: str, days: int, id_: str, kind: MarkKind, reason: str, run: str = ""
-) -> Operation[Mark]:
+    namespace: str, days: int, id_: str, kind: AcknowledgementKind, reason: str, run: str = ""
+) -> Operation[AcknowledgedChange]:
     """Store an acknowledgement of the change with this id, in place of earlier ones; raises `NotFoundError`.
 
     The change is searched in the verdicts of `run`, otherwise in the newest ten.
@@ -190,9 +190,9 @@ def withdraw(namespace: str, days: int, id_: str, run: str = "") -> Operation[No
         yield from acknowledgements.remove_about(namespace, days, change)
 
 
-def find_change(namespace: str, id_: str, run: str = "") -> Operation[Change]:
+def find_change(namespace: str, id_: str, run: str = "") -> Operation[DurationChange]:
     """Read the change with this id from the verdicts of `run`, otherwise from the newest ten."""
-    ids = [run] if run else (yield from reading.judged_runs(namespace))
+    ids = [run] if run else (yield from reading.analysed_runs(namespace))
     for judged in ids[:SEARCHED]:
         found = yield from reading.of_run_if_any(namespace, judged)
         changes = (*found.changes, *found.suite_changes) if found else ()

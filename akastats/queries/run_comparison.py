@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, replace
 
 from akastats.analysis import comparison as comparing
 from akastats.analysis import noise
-from akastats.analysis.comparison import Change, Comparison
+from akastats.analysis.comparison import Comparison, Difference
 from akastats.analysis.noise import Side
 from akastats.model import profile
 from akastats.model.results import label
@@ -43,10 +43,10 @@ class Changes:
     noise: number of differences that the tests' history explains
     """
 
-    newly_failing: list[Change]
-    fixed: list[Change]
-    slower: list[Change]
-    faster: list[Change]
+    newly_failing: list[Difference]
+    fixed: list[Difference]
+    slower: list[Difference]
+    faster: list[Difference]
     added: int
     removed: int
     noise: int
@@ -94,6 +94,6 @@ def without_noise(namespace: str, run: Run, base: Run, found: Comparison) -> Ope
 
 def shortened(found: Comparison, size: int) -> tuple[Comparison, int]:
     """Return a comparison with at most `size` changes per list, and how many were left out."""
-    lists: dict[str, list[Change]] = {field.name: getattr(found, field.name) for field in fields(found)}
+    lists: dict[str, list[Difference]] = {field.name: getattr(found, field.name) for field in fields(found)}
     left_out = sum(max(0, len(each) - size) for each in lists.values())
     return replace(found, **{name: each[:size] for name, each in lists.items()}), left_out

@@ -42,7 +42,7 @@ class RunTest:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ListQuery:
     """What a list of tests is asked for: an outcome, words that all occur in the node id, an order."""
 
     outcome: str = ""
@@ -59,7 +59,7 @@ class RunTests:
     total: int
 
 
-def page(content: Mapping[str, Any], wanted: Wanted, start: int, size: int) -> RunTests:
+def page(content: Mapping[str, Any], wanted: ListQuery, start: int, size: int) -> RunTests:
     """Return the tests of a profile that are wanted, from place `start` on."""
     table = content["tests"]
     places = _sorted(table, _matching(table, wanted), wanted.sort)
@@ -69,7 +69,7 @@ def page(content: Mapping[str, Any], wanted: Wanted, start: int, size: int) -> R
     return RunTests([_row(table, place, errors) for place in shown], following, len(places))
 
 
-def _matching(table: Mapping[str, Sequence[Any]], wanted: Wanted) -> list[int]:
+def _matching(table: Mapping[str, Sequence[Any]], wanted: ListQuery) -> list[int]:
     words = wanted.q.casefold().split()
     places = range(len(table["nodeid"]))
     found = [at for at in places if wanted.outcome in ("", table["outcome"][at])]

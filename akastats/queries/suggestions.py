@@ -6,22 +6,22 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from akastats.model.results import NamedTest, test_of
 from akastats.queries import cached_lists
-from akastats.queries.cached_lists import Seen
+from akastats.queries.cached_lists import CachedList
 from akastats.store import keys
 from akastats.store.requests import Operation
 
 #: More nobody looks through.
-MOST_NEAR = 5
+MAX_SUGGESTIONS = 5
 
 
-def near(namespace: str, nodeid: str, suite: str) -> Operation[list[NamedTest]]:
+def suggest(namespace: str, nodeid: str, suite: str) -> Operation[list[NamedTest]]:
     """Read which tests have a name like that, those most alike first, at most five; 10,000 take some ten steps."""
-    return nearest((yield from known_tests(namespace)), nodeid, suite)
+    return most_similar((yield from known_tests(namespace)), nodeid, suite)
 
 
 def known_tests(namespace: str) -> Operation[list[NamedTest]]:
     """Read the names of all tests that have a history; 10,000 take some ten steps."""
-    unseen: Seen[NamedTest] = Seen()
+    unseen: CachedList[NamedTest] = CachedList()
     seen = yield from cached_lists.refresh(keys.tests_at(namespace), _named, namespace, unseen)
     return list(seen.items.values())
 
@@ -43,11 +43,13 @@ def _named(namespace: str, labels: Sequence[str]) -> Operation[Mapping[str, Name
     return {label: test for label, test in named.items() if test is not None}
 
 
-def nearest(known: Iterable[NamedTest], nodeid: str, suite: str) -> list[NamedTest]:
+def most_similar(known: Iterable[NamedTest], nodeid: str, suite: str) -> list[NamedTest]:
     """Return those of the `known` tests that have the same name, parameters aside, most alike first."""
     name = name_of(nodeid)
     alike = (test for test in known if name and name_of(test.nodeid) == name)
-    return sorted(alike, key=lambda test: (_distance(test.nodeid, nodeid), test.suite != suite, test))[:MOST_NEAR]
+    return sorted(alike, key=lambda test: (_distance(test.nodeid, nodeid), test.suite != suite, test))[
+        :MAX_SUGGESTIONS
+    ]
 
 
 def _distance(known: str, asked: str) -> int:

@@ -10,7 +10,7 @@ from akastats.model.results import test_of
 from akastats.model.rows import SHOWN, Row
 from akastats.queries import cached_lists, runs
 from akastats.queries.base_branch import is_of_branch
-from akastats.queries.cached_lists import Page, Place, Seen
+from akastats.queries.cached_lists import CachedList, Page, SortKey
 from akastats.queries.runs import Run
 from akastats.queries.tests import context_id_of, run_letters, time_of
 from akastats.store import indexes, keys
@@ -32,7 +32,7 @@ class Listed:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ListQuery:
     """What a list of tests is asked for; `suite` `None` is any, empty is none, `q` words of the node id."""
 
     q: str = ""
@@ -41,7 +41,7 @@ class Wanted:
     sort: str = "-last_time"
 
 
-def seen_now(namespace: str, seen: Seen[Listed]) -> Operation[Seen[Listed]]:
+def refresh(namespace: str, seen: CachedList[Listed]) -> Operation[CachedList[Listed]]:
     """Return the tests of a namespace as they are now."""
     return cached_lists.refresh(keys.tests_at(namespace), _fetch, namespace, seen)
 
@@ -61,7 +61,7 @@ def listed_of(label: str, row: Row | None) -> Listed | None:
     return Listed(label, test.nodeid, test.suite, test.nodeid.lower(), shown)
 
 
-def with_rates(seen: Seen[Listed], rates: Mapping[str, float]) -> Seen[Listed]:
+def with_rates(seen: CachedList[Listed], rates: Mapping[str, float]) -> CachedList[Listed]:
     """Return tests with the failure rates of their verdicts, by label, in place of their rows' rates."""
     known = {name: seen.items[name] for name in rates if name in seen.items}
     changed = {
@@ -70,18 +70,18 @@ def with_rates(seen: Seen[Listed], rates: Mapping[str, float]) -> Seen[Listed]:
     return replace(seen, items={**seen.items, **changed}) if changed else seen
 
 
-def page(seen: Seen[Listed], wanted: Wanted, after: Place | None, size: int) -> Page[Listed]:
+def page(seen: CachedList[Listed], wanted: ListQuery, after: SortKey | None, size: int) -> Page[Listed]:
     """Return the tests that are wanted, behind the place `after`."""
     order = cached_lists.order_of(wanted.sort)
     found = _matching(seen.items.values(), wanted)
     if order.field == "nodeid":
-        placed = [(order.place(each.nodeid, each.suite), each) for each in found]
+        placed = [(order.sort_key(each.nodeid, each.suite), each) for each in found]
     else:
-        placed = [(order.place(getattr(each.row, order.field), each.label), each) for each in found]
+        placed = [(order.sort_key(getattr(each.row, order.field), each.label), each) for each in found]
     return cached_lists.page(placed, order.is_descending, after, size)
 
 
-def _matching(items: Iterable[Listed], wanted: Wanted) -> Iterator[Listed]:
+def _matching(items: Iterable[Listed], wanted: ListQuery) -> Iterator[Listed]:
     words = cached_lists.words_of(wanted.q)
     if not (words or wanted.outcome or wanted.suite is not None):
         yield from items
@@ -121,7 +121,7 @@ class Grid:
 
 
 def grid(
-    namespace: str, seen: Seen[Listed], wanted: Wanted, branch: str, after: Place | None, size: int
+    namespace: str, seen: CachedList[Listed], wanted: ListQuery, branch: str, after: SortKey | None, size: int
 ) -> Operation[Grid]:
     """Read a page of tests, by node id, beside the newest runs that are of this branch and suite."""
     filters = {"branch": branch, "suite": wanted.suite or ""}

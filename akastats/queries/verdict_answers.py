@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from akastats.model.verdicts import FailureLabel, FailureVerdict, Outlier, OverBudget, State, Verdicts
 from akastats.queries.flaky import ListedTest
 from akastats.queries.regressions import Kind, ListedChange
-from akastats.queries.run_report import Whole
-from akastats.queries.verdicts import Told
-from akastats.triage.acknowledgement_rules import Mark, MarkKind
-from akastats.triage.quarantine_rules import Quarantined
+from akastats.queries.run_report import RunReport
+from akastats.queries.verdicts import DatedVerdicts
+from akastats.triage.acknowledgement_rules import AcknowledgedChange, AcknowledgementKind
+from akastats.triage.quarantine_rules import QuarantinedTest
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ class Acknowledgement:
     since: when it was entered, epoch seconds
     """
 
-    mark: MarkKind
+    mark: AcknowledgementKind
     reason: str
     since: float
 
@@ -261,11 +261,11 @@ class VerdictsAnswer(RunVerdicts):
     fixed: tuple[str, ...]
 
 
-def answer_verdicts(report: Whole) -> VerdictsAnswer:
+def answer_verdicts(report: RunReport) -> VerdictsAnswer:
     """Return all verdicts of a run."""
-    verdicts = report.told.verdicts
+    verdicts = report.source.verdicts
     return VerdictsAnswer(
-        **vars(answer_run_verdicts(verdicts, report.told.started)),
+        **vars(answer_run_verdicts(verdicts, report.source.started)),
         tests=list(map(answer_test, report.tests)),
         clusters=verdicts.clusters,
         changes=list(map(answer_change, report.changes)),
@@ -289,7 +289,7 @@ def answer_run_verdicts(verdicts: Verdicts, started: float | None) -> RunVerdict
     )
 
 
-def answer_in_short(source: Told | None) -> VerdictsInShort | None:
+def answer_in_short(source: DatedVerdicts | None) -> VerdictsInShort | None:
     """Return which verdicts an answer is based on; `None` without verdicts."""
     return _in_short(source.verdicts, source.started) if source else None
 
@@ -335,7 +335,7 @@ def answer_test(listed: ListedTest) -> UnhealthyTestAnswer:
     )
 
 
-def answer_quarantine(entry: Quarantined | None) -> InQuarantine | None:
+def answer_quarantine(entry: QuarantinedTest | None) -> InQuarantine | None:
     """Return the quarantine of a test; `None` if it is not in quarantine."""
     return InQuarantine(entry.until, entry.since, entry.reason, entry.by) if entry else None
 
@@ -357,11 +357,11 @@ def answer_change(listed: ListedChange) -> ChangeAnswer:
         name=name,
         nodeid=name if kind == "test" else None,
         suite=listed.suite or None,
-        is_new=listed.judged.is_new,
-        mark=answer_acknowledgement(listed.mark) if listed.mark else None,
+        is_new=listed.verdict.is_new,
+        mark=answer_acknowledgement(listed.acknowledgement) if listed.acknowledgement else None,
     )
 
 
-def answer_acknowledgement(mark: Mark) -> Acknowledgement:
+def answer_acknowledgement(mark: AcknowledgedChange) -> Acknowledgement:
     """Return the acknowledgement of a change."""
     return Acknowledgement(mark.mark, mark.reason, mark.since)

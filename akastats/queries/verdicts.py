@@ -23,7 +23,7 @@ _MOST_STEPS = 40
 _NAMES = ("id", "suite", "branch", "started", "base", "pull_request", "nested", "default_branch")
 
 
-class Place(NamedTuple):
+class PageStart(NamedTuple):
     """Where in a list out of the verdicts of a run a page begins: all pages are out of the same ones."""
 
     run: str
@@ -31,7 +31,7 @@ class Place(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Told:
+class DatedVerdicts:
     """Verdicts, and when their run began, in epoch seconds; `None` where it has expired."""
 
     verdicts: Verdicts
@@ -75,7 +75,7 @@ def newest(
     `before` leaves out that run and later ones, `is_base` all pull requests. `None` where none of the newest
     200 runs has any. What cannot be read is passed over, so that the first run after an update is judged too.
     """
-    for run_id in (yield from judged_runs(namespace, suite, branch, before, is_base)):
+    for run_id in (yield from analysed_runs(namespace, suite, branch, before, is_base)):
         found = yield from of_run_if_any(namespace, run_id)
         if found is not None:
             return found
@@ -102,7 +102,7 @@ def default_branches(namespace: str) -> Operation[list[str]]:
     return list(dict.fromkeys((*known, *DEFAULT_BRANCHES)))
 
 
-def judged_runs(
+def analysed_runs(
     namespace: str,
     suite: str | None = None,
     branch: str = "",
@@ -129,7 +129,7 @@ def judged_runs(
     return []
 
 
-def asked_for(namespace: str, run_id: str, suite: str | None, branch: str | None) -> Operation[Verdicts]:
+def of_run_or_newest(namespace: str, run_id: str, suite: str | None, branch: str | None) -> Operation[Verdicts]:
     """Read what one run means, or where none is named, the newest there is; raises `NotFoundError` without any."""
     if run_id:
         return (yield from of_run(namespace, run_id))
@@ -141,15 +141,17 @@ def asked_for(namespace: str, run_id: str, suite: str | None, branch: str | None
     return found
 
 
-def at_place(namespace: str, place: Place | None, suite: str | None, branch: str | None) -> Operation[Told | None]:
+def of_page(
+    namespace: str, place: PageStart | None, suite: str | None, branch: str | None
+) -> Operation[DatedVerdicts | None]:
     """Read the verdicts that a page is out of: the newest of a suite and branch, or those of the page before."""
     if place is None:
         found = yield from newest_of(namespace, suite, branch)
-        return None if found is None else (yield from told(namespace, found))
-    return (yield from told(namespace, (yield from of_run(namespace, place.run))))
+        return None if found is None else (yield from with_start(namespace, found))
+    return (yield from with_start(namespace, (yield from of_run(namespace, place.run))))
 
 
-def told(namespace: str, verdicts: Verdicts) -> Operation[Told]:
+def with_start(namespace: str, verdicts: Verdicts) -> Operation[DatedVerdicts]:
     """Read what is to be told beside verdicts."""
     fields = yield from stored_runs.read_fields(namespace, [verdicts.run], ("started",))
-    return Told(verdicts, runs.run_of({"id": verdicts.run, **fields[verdicts.run]}).started)
+    return DatedVerdicts(verdicts, runs.run_of({"id": verdicts.run, **fields[verdicts.run]}).started)

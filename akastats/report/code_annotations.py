@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from akastats.formatting import format_duration, format_percent
-from akastats.model.verdicts import Change, OverBudget, UnhealthyTest, Verdicts, newly_flaky, newly_slower
+from akastats.model.verdicts import DurationChange, OverBudget, UnhealthyTest, Verdicts, newly_flaky, newly_slower
 from akastats.queries.run_details import Details
 from akastats.report.failing_tests import Failing, Standing, failing
 from akastats.report.repository_paths import Places
@@ -73,7 +73,7 @@ def _flaky(test: UnhealthyTest, suite: str, places: Places) -> Finding:
     )
 
 
-def _slower(change: Change, places: Places) -> Finding:
+def _slower(change: DurationChange, places: Places) -> Finding:
     name = name_of(change.label)
     size = f"took {format_duration(change.before)}, now {format_duration(change.after)}: {change.ratio:.2f} times"
     key = ("slower-test", change.label, change.environment)

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from akastats.formatting import format_duration, format_percent
 from akastats.model.verdicts import (
-    Change,
+    DurationChange,
     OverBudget,
     UnhealthyTest,
     Verdicts,
@@ -254,7 +254,7 @@ def _before(after: Iterable[tuple[str, int]]) -> Iterator[Line]:
         yield ("failed ", f"{times:,} {'time' if times == 1 else 'times'}", " right after ", Code(nodeid))
 
 
-def _slower(change: Change, commits: Mapping[str, str]) -> Item:
+def _slower(change: DurationChange, commits: Mapping[str, str]) -> Item:
     name: Line = (Code(name_of(change.label)), " ") if change.label else ()
     size = f"took {format_duration(change.before)}, now {format_duration(change.after)}: {change.ratio:.2f} times"
     head = (*name, f"{size} ({change.low:.2f} to {change.high:.2f})")
@@ -262,7 +262,7 @@ def _slower(change: Change, commits: Mapping[str, str]) -> Item:
     return Item(head, ((*when, " and by ", *_run(change.until, commits)), (sureness(change),)))
 
 
-def sureness(change: Change) -> str:
+def sureness(change: DurationChange) -> str:
     """Return whether a change is more than a suspicion, and by how much is known."""
     runs = f"{change.runs_after:,} {'run' if change.runs_after == 1 else 'runs'}"
     return f"suspected after {runs}" if change.is_suspected else f"confirmed by {runs}"

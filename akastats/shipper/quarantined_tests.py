@@ -11,24 +11,24 @@ from akastats.errors import AccessDeniedError, ConfigError, RequestRefusedError
 from akastats.local_time import LOCAL, format_last_day, load_zone
 from akastats.spool.quarantine_list import Listed
 from akastats.store.requests import Operation
-from akastats.triage.quarantine import listed
-from akastats.triage.quarantine_rules import Quarantined, protecting
+from akastats.triage.quarantine import read_entries
+from akastats.triage.quarantine_rules import QuarantinedTest, protecting_pattern
 
 
 def excuses(suite: str, config: Config, execute: Callable[[Operation[Any]], Any]) -> Listed:
     """Read what is in quarantine of a suite; a server that refuses just that is told as the problem."""
     try:
-        return listed_of(execute(listed(config.namespace, suite)), config)
+        return listed_of(execute(read_entries(config.namespace, suite)), config)
     except (AccessDeniedError, RequestRefusedError) as error:
         # That is no reason not to deliver the run.
         return Listed(problem=str(error))
 
 
-def listed_of(entries: Iterable[Quarantined], config: Config) -> Listed:
+def listed_of(entries: Iterable[QuarantinedTest], config: Config) -> Listed:
     """Return what is told of entries: nothing of tests that are protected."""
     where = _zone(config.timezone)
     tests = {each.nodeid: f"until {format_last_day(each.until, where)}: {each.reason}" for each in entries}
-    return Listed({name: told for name, told in tests.items() if not protecting(config.protected, name)})
+    return Listed({name: told for name, told in tests.items() if not protecting_pattern(config.protected, name)})
 
 
 def _zone(name: str) -> tzinfo:

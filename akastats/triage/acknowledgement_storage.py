@@ -10,18 +10,20 @@ from akastats.store.requests import Operation, send_reads, send_writes
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredAcknowledgements:
     """Packed marks by the id of their change, those that have outlived theirs too, and the server's time."""
 
     entries: dict[str, bytes]
     now: float
 
 
-def stored(namespace: str) -> Operation[Stored]:
+def read_entries(namespace: str) -> Operation[StoredAcknowledgements]:
     """Read all marks, in one round trip."""
     (seconds, _), reply = yield from send_reads([("TIME",), ("HGETALL", keys.acknowledgements(namespace))])
     entries = reply if isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2], strict=True))
-    return Stored({id_.decode(errors="replace"): bytes(entry) for id_, entry in entries.items()}, float(seconds))
+    return StoredAcknowledgements(
+        {id_.decode(errors="replace"): bytes(entry) for id_, entry in entries.items()}, float(seconds)
+    )
 
 
 def put(namespace: str, id_: str, packed: bytes, gone: Sequence[str], ttl_s: int) -> Operation[None]:

@@ -10,14 +10,14 @@ from akastats.model.results import NamedTest, label, test_of
 from akastats.store.requests import Operation
 from akastats.triage import quarantine_rules as rules
 from akastats.triage import quarantine_storage
-from akastats.triage.quarantine_rules import Quarantined
-from akastats.triage.quarantine_storage import MAX_ENTRIES, Known
+from akastats.triage.quarantine_rules import QuarantinedTest
+from akastats.triage.quarantine_storage import MAX_ENTRIES, StoredTest
 
 _FORCE = "ask again with force (--force, ?force=true)"
 
 
 @dataclass(frozen=True)
-class Wish:
+class QuarantineRequest:
     """A test that somebody wants in quarantine: until when (epoch seconds), why, and who that is, if known."""
 
     nodeid: str
@@ -27,24 +27,26 @@ class Wish:
     by: str = ""
 
 
-def listed(namespace: str, suite: str | None = None) -> Operation[list[Quarantined]]:
+def read_entries(namespace: str, suite: str | None = None) -> Operation[list[QuarantinedTest]]:
     """Read what is in quarantine now, what ends first at the head; entries whose time is over are left out.
 
     A `suite` leaves out all others; an empty one is that of runs without any.
     """
-    stored = yield from quarantine_storage.stored(namespace)
+    stored = yield from quarantine_storage.read_entries(namespace)
     found = (_entry(name, packed) for name, packed in stored.entries.items())
     current = [each for each in found if each is not None and each.until > stored.now]
     wanted = [each for each in current if suite is None or each.suite == suite]
     return sorted(wanted, key=lambda each: (each.until, each.label))
 
 
-def _entry(name: str, packed: bytes) -> Quarantined | None:
+def _entry(name: str, packed: bytes) -> QuarantinedTest | None:
     test = test_of(name)
     return None if test is None else rules.unpack(name, test.nodeid, test.suite, packed)
 
 
-def put(namespace: str, wish: Wish, protected: str, is_forced: bool = False) -> Operation[Quarantined]:
+def put(
+    namespace: str, wish: QuarantineRequest, protected: str, is_forced: bool = False
+) -> Operation[QuarantinedTest]:
     """Put a test into quarantine, or change for how long and why it is; return its entry.
 
     Raises `RefusedError` for one that a rule keeps out; two of the rules give way to force. `protected` are the
@@ -52,13 +54,13 @@ def put(namespace: str, wish: Wish, protected: str, is_forced: bool = False) -> 
     """
     name = _label(wish.nodeid, wish.suite)
     _check_unprotected(wish.nodeid, protected)
-    known = yield from quarantine_storage.known(namespace, name)
+    known = yield from quarantine_storage.read_test(namespace, name)
     _check_until(wish.until, known.now)
     if not is_forced:
         _check_row(wish, known)
     before = rules.unpack(name, wish.nodeid, wish.suite, known.entry)
     since = before.since if before is not None and before.until > known.now else known.now
-    entry = Quarantined(name, wish.nodeid, wish.suite, wish.until, wish.reason, since, wish.by)
+    entry = QuarantinedTest(name, wish.nodeid, wish.suite, wish.until, wish.reason, since, wish.by)
     if not (yield from quarantine_storage.put(namespace, name, rules.pack(entry))):
         raise RefusedError(f"{MAX_ENTRIES} tests are in quarantine, which is all it holds: take others out first")
     return entry
@@ -74,7 +76,7 @@ def _label(nodeid: str, suite: str) -> str:
 
 
 def _check_unprotected(nodeid: str, protected: str) -> None:
-    pattern = rules.protecting(protected, nodeid)
+    pattern = rules.protecting_pattern(protected, nodeid)
     if pattern is not None:
         raise RefusedError(
             f"{nodeid[:200]} is protected by {pattern!r} of AKA_STATS_PROTECTED, so its failures always count: "
@@ -89,7 +91,7 @@ def _check_until(until: float, now: float) -> None:
         raise RefusedError(f"until: more than {rules.MAX_DAYS} days ahead; name an earlier day, and renew it then")
 
 
-def _check_row(wish: Wish, known: Known) -> None:
+def _check_row(wish: QuarantineRequest, known: StoredTest) -> None:
     row = rows.unpack(known.row)
     within = f" in suite {wish.suite!r}" if wish.suite else ""
     if row is None:

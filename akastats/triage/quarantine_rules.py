@@ -18,7 +18,7 @@ MAX_DAYS = 90
 MAX_REASON, MAX_BY = 500, 100
 #: A character that shows something: spelled out, since languages differ in what `\s` is. Beyond U+FFFF they differ
 #: in how one is written at all, so that what is hidden there counts as seen.
-SEEN = (
+VISIBLE_CHARACTER = (
     r"[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
     # Without a width, a direction, a filler, a blank pattern.
     r"\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164"
@@ -32,7 +32,7 @@ _FAILING = frozenset("fer")
 
 
 @dataclass(frozen=True, slots=True)
-class Quarantined:
+class QuarantinedTest:
     """A test in quarantine: `until` and `since` in epoch seconds, `suite` empty without one, `by` as told."""
 
     label: str
@@ -54,19 +54,19 @@ class _Told:
     by: str = ""
 
 
-def pack(entry: Quarantined) -> bytes:
+def pack(entry: QuarantinedTest) -> bytes:
     """Return an entry as it is stored under its label."""
     told = {"until": entry.until, "reason": entry.reason, "since": entry.since, "by": entry.by}
     return json.dumps(told, separators=(",", ":")).encode()
 
 
-def unpack(label: str, nodeid: str, suite: str, stored: bytes | None) -> Quarantined | None:
+def unpack(label: str, nodeid: str, suite: str, stored: bytes | None) -> QuarantinedTest | None:
     """Return a stored entry, `None` for none and for one that this release cannot read."""
     try:
         told = read(_Told, json_of(stored or b""))
     except CorruptDataError:
         return None
-    return Quarantined(label, nodeid, suite, told.until, told.reason, told.since, told.by)
+    return QuarantinedTest(label, nodeid, suite, told.until, told.reason, told.since, told.by)
 
 
 def is_too_far(until: float, now: float) -> bool:
@@ -77,13 +77,13 @@ def is_too_far(until: float, now: float) -> bool:
 def check_text(text: str, most: int = MAX_REASON) -> str:
     """Return a text without the blanks around it; raises `ValueError` for none, and for one that is too long."""
     told = text.strip()
-    if not re.search(SEEN, told) or len(told) > most:
+    if not re.search(VISIBLE_CHARACTER, told) or len(told) > most:
         raise ValueError(f"1 to {most} characters that can be seen are needed, and these are {len(told)}")
     # A lone surrogate, which JSON can spell, could not be stored.
     return told.encode("utf-8", "backslashreplace").decode()
 
 
-def protecting(patterns: str, nodeid: str) -> str | None:
+def protecting_pattern(patterns: str, nodeid: str) -> str | None:
     """Return the first of the patterns, which have commas or line ends between, that protects a test.
 
     `*` is any text and `?` one character; all else, brackets too, is itself. What lies below is protected as well.
@@ -91,7 +91,7 @@ def protecting(patterns: str, nodeid: str) -> str | None:
     return next((pattern for pattern, globs in _globs(patterns) if _match(globs, nodeid)), None)
 
 
-def without_effect(patterns: str, nodeids: Iterable[str]) -> list[str]:
+def patterns_without_match(patterns: str, nodeids: Iterable[str]) -> list[str]:
     """Return the patterns that protect none of the tests, in their order."""
     names = list(nodeids)
     return [pattern for pattern, globs in _globs(patterns) if not any(_match(globs, name) for name in names)]

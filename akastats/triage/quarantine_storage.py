@@ -15,21 +15,23 @@ TTL_S = 92 * 86_400
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredQuarantine:
     """Packed entries by label, those whose time is over too, and the server's time in epoch seconds."""
 
     entries: dict[str, bytes]
     now: float
 
 
-def stored(namespace: str) -> Operation[Stored]:
+def read_entries(namespace: str) -> Operation[StoredQuarantine]:
     """Read the whole quarantine, in one round trip."""
     (seconds, _), entries = yield from send_reads([("TIME",), ("HGETALL", keys.quarantine(namespace))])
-    return Stored({label.decode(errors="replace"): entry for label, entry in entries.items()}, float(seconds))
+    return StoredQuarantine(
+        {label.decode(errors="replace"): entry for label, entry in entries.items()}, float(seconds)
+    )
 
 
 @dataclass(frozen=True)
-class Known:
+class StoredTest:
     """What is stored of one test: its packed entry in the quarantine, its packed row among the tests."""
 
     entry: bytes | None
@@ -37,12 +39,12 @@ class Known:
     now: float
 
 
-def known(namespace: str, label: str) -> Operation[Known]:
+def read_test(namespace: str, label: str) -> Operation[StoredTest]:
     """Read what the quarantine and the lists say of one test, in one round trip."""
     (seconds, _), entry, row = yield from send_reads(
         [("TIME",), ("HGET", keys.quarantine(namespace), label), ("HGET", keys.tests(namespace), label)]
     )
-    return Known(entry, row, float(seconds))
+    return StoredTest(entry, row, float(seconds))
 
 
 def put(namespace: str, label: str, packed: bytes) -> Operation[bool]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from akastats.analysis.comparison import Change, Verdict, compare, verdicts
+from akastats.analysis.comparison import Difference, Verdict, compare, verdicts
 
 
 def names(changes):
@@ -82,8 +82,8 @@ def test_added_and_removed_have_one_side():
     """What is only here has no base, what is only there nothing else."""
     found = compare({"new": Verdict("passed", 0.5)}, {"old": Verdict("skipped", 0.0)})
 
-    assert found.added == [Change("new", "passed", None, 0.5, None)]
-    assert found.removed == [Change("old", None, "skipped", None, 0.0)]
+    assert found.added == [Difference("new", "passed", None, 0.5, None)]
+    assert found.removed == [Difference("old", None, "skipped", None, 0.0)]
 
 
 def test_the_last_attempt_counts():

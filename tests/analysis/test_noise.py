@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from akastats.analysis.comparison import Verdict, compare
 from akastats.analysis.noise import Side, separate_noise
-from akastats.model.verdicts import Change, ChangeVerdict, FailureVerdict, Outlier, UnhealthyTest, Verdicts
+from akastats.model.verdicts import ChangeVerdict, DurationChange, FailureVerdict, Outlier, UnhealthyTest, Verdicts
 
 NOW, BASE = "r9", "r1"
 
@@ -27,7 +27,7 @@ def verdicts(**fields):
 
 def changed(nodeid, run, after=0.5):
     """Return a change of a test's level at a run."""
-    change = Change(f"test::{nodeid}", "e", 0.1, after, 1.0, 9.0, "r0", run, run, 5, 1e-9, 1.0)
+    change = DurationChange(f"test::{nodeid}", "e", 0.1, after, 1.0, 9.0, "r0", run, run, 5, 1e-9, 1.0)
     return ChangeVerdict(change, is_new=False)
 
 

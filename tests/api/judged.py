@@ -6,7 +6,7 @@ from typing import Any
 
 from redis import Redis
 
-from akastats.model.verdicts import Change, ChangeVerdict, UnhealthyTest, Verdicts, pack
+from akastats.model.verdicts import ChangeVerdict, DurationChange, UnhealthyTest, Verdicts, pack
 from akastats.store import keys
 from tests.api.test_runs import put_run
 
@@ -19,7 +19,7 @@ def run_id(number: int) -> str:
     return f"run-{number:05d}"
 
 
-def change(label: str, at: int, *, before: float = 1.0, after: float = 2.0, **fields: Any) -> Change:
+def change(label: str, at: int, *, before: float = 1.0, after: float = 2.0, **fields: Any) -> DurationChange:
     """A change that came after the run before `at` and not after the one behind it."""
     told = {
         "environment": ENVIRONMENT,
@@ -32,7 +32,7 @@ def change(label: str, at: int, *, before: float = 1.0, after: float = 2.0, **fi
         "p": 1e-9,
         "confidence": 0.99,
     }
-    return Change(label=label, before=before, after=after, **{**told, **fields})
+    return DurationChange(label=label, before=before, after=after, **{**told, **fields})
 
 
 def changed(label: str, at: int, *, is_new: bool = False, **fields: Any) -> ChangeVerdict:

@@ -281,7 +281,7 @@ def test_a_damaged_mark_is_none(known, ask, redis_client, new):
     """The change it was about is news again; marks can be made and taken back."""
     change = changed(TEST, 2).change
     made = json.loads(
-        acknowledgement_rules.pack(acknowledgement_rules.mark_of_change(change, "noise", "x", time.time()))
+        acknowledgement_rules.pack(acknowledgement_rules.new_acknowledgement(change, "noise", "x", time.time()))
     )
     redis_client.hset(
         keys.acknowledgements(NAMESPACE), acknowledgement_rules.id_of(change), json.dumps(made | new)

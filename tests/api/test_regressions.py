@@ -13,7 +13,7 @@ from akastats.config import Config, config
 from akastats.store import keys
 from akastats.triage import acknowledgement_rules
 from akastats.triage.acknowledgement_rules import id_of
-from akastats.triage.acknowledgements import MOST_MARKS
+from akastats.triage.acknowledgements import MAX_ACKNOWLEDGEMENTS
 from tests.api.judged import ENVIRONMENT, NAMESPACE, change, changed, put_verdicts, run_id
 from tests.api.test_access import HERE, LAN, TOKEN, bearer
 from tests.api.test_access import ask as ask_as
@@ -34,7 +34,7 @@ def mark_of(ask, number: int = 0) -> Any:
 def put_mark(client: Redis, id_: str, *, age_s: float = 0.0, at: int = 5) -> None:
     """Store a mark about `LABEL` that was made so long ago."""
     since = client.time()[0] - age_s
-    made = acknowledgement_rules.mark_of_change(change(LABEL, at), "noise", "why", since)
+    made = acknowledgement_rules.new_acknowledgement(change(LABEL, at), "noise", "why", since)
     client.hset(keys.acknowledgements(NAMESPACE), id_, acknowledgement_rules.pack(made))
 
 
@@ -230,13 +230,13 @@ def test_marks_live_as_long_as_runs(ask, redis_client):
 def test_so_many_marks_are_kept_and_no_more(ask, redis_client):
     """The one made first gives way."""
     put_verdicts(redis_client, 6, changes=(changed(LABEL, 5),))
-    for number in range(MOST_MARKS):
+    for number in range(MAX_ACKNOWLEDGEMENTS):
         put_mark(redis_client, f"{number:04d}", age_s=number, at=5000 + number)
 
     ask("PUT", MARK, json=NOISE)
 
-    assert MOST_MARKS == redis_client.hlen(keys.acknowledgements(NAMESPACE))
-    assert not redis_client.hexists(keys.acknowledgements(NAMESPACE), f"{MOST_MARKS - 1:04d}")
+    assert MAX_ACKNOWLEDGEMENTS == redis_client.hlen(keys.acknowledgements(NAMESPACE))
+    assert not redis_client.hexists(keys.acknowledgements(NAMESPACE), f"{MAX_ACKNOWLEDGEMENTS - 1:04d}")
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from akastats.model.verdicts import ChangeVerdict, FailureVerdict, OverBudget, U
 from akastats.triage import acknowledgement_rules, quarantine_storage
 from akastats.triage import acknowledgement_storage as stored_marks
 from akastats.triage import quarantine_rules as rules
-from akastats.triage.quarantine_rules import Quarantined
+from akastats.triage.quarantine_rules import QuarantinedTest
 from conftest import running_server
 from tests.browser import verdicts
 from tests.browser.payloads import ALL, BROKEN_OUT
@@ -67,11 +67,11 @@ def judge(url: str) -> None:
     """Store verdicts of the whole run, marks and a quarantine, in which every text is a stranger's."""
     verdicts.put(url, judged(), "AKA-STATS")
     for text in ALL:
-        entry = Quarantined(f"test::{nodeid(text)}", nodeid(text), "", time.time() + 9999, text, 0.0, text)
+        entry = QuarantinedTest(f"test::{nodeid(text)}", nodeid(text), "", time.time() + 9999, text, 0.0, text)
         verdicts.execute(url, quarantine_storage.put("AKA-STATS", entry.label, rules.pack(entry)))
         change = changes(text)[0].change
         said = acknowledgement_rules.pack(
-            acknowledgement_rules.mark_of_change(change, "acknowledged", text, time.time())
+            acknowledgement_rules.new_acknowledgement(change, "acknowledged", text, time.time())
         )
         verdicts.execute(url, stored_marks.put("AKA-STATS", acknowledgement_rules.id_of(change), said, [], 9999))
 

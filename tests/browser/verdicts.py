@@ -10,8 +10,8 @@ from typing import Any
 from akastats import redis
 from akastats.analysis.flakiness.classification import LEAST_COMMITS
 from akastats.model.verdicts import (
-    Change,
     ChangeVerdict,
+    DurationChange,
     FailureVerdict,
     OverBudget,
     UnhealthyTest,
@@ -104,7 +104,7 @@ def change(label: str, at: int, *, before: float = 0.1, after: float = 0.2, **fi
         "confidence": 0.99,
     }
     is_new = fields.pop("is_new", False)
-    return ChangeVerdict(Change(label=label, before=before, after=after, **{**told, **fields}), is_new)
+    return ChangeVerdict(DurationChange(label=label, before=before, after=after, **{**told, **fields}), is_new)
 
 
 def whole() -> Verdicts:

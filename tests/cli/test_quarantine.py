@@ -9,7 +9,7 @@ import time
 import pytest
 
 from akastats.store import keys
-from akastats.triage.quarantine_rules import Quarantined, pack
+from akastats.triage.quarantine_rules import QuarantinedTest, pack
 from tests.telling import tell
 
 NODEID = "a.py::b"
@@ -161,7 +161,7 @@ def test_a_part_of_several_tests_names_none(akastats, server, tmp_path):
 
 def test_what_strangers_wrote_is_shown_as_text(akastats, redis_client):
     """Names and reasons come from whoever may write."""
-    entry = Quarantined(f"test::{HOSTILE}", HOSTILE, "", time.time() + 9e5, "\x1b[2Jx", time.time(), "\u202ey")
+    entry = QuarantinedTest(f"test::{HOSTILE}", HOSTILE, "", time.time() + 9e5, "\x1b[2Jx", time.time(), "\u202ey")
     redis_client.hset(keys.quarantine("AKA-STATS"), entry.label, pack(entry))
 
     answer = akastats("quarantine")

@@ -12,8 +12,8 @@ from akastats.model.verdicts import pack as packed
 from akastats.spool import recorded_runs
 from akastats.spool.recorded_runs import RecordedRun
 from akastats.store import keys
-from akastats.triage.acknowledgement_rules import mark_of_change, pack
-from akastats.triage.quarantine_rules import Quarantined
+from akastats.triage.acknowledgement_rules import new_acknowledgement, pack
+from akastats.triage.quarantine_rules import QuarantinedTest
 from akastats.triage.quarantine_rules import pack as pack_entry
 from tests.report.given import change, flaky, verdicts
 from tests.telling import STARTED, tell
@@ -134,7 +134,7 @@ def test_a_run_is_judged_by_the_quarantine_that_it_met(
     """A test that was put there only after the run began was not excused in it, nor any where none was to be."""
     run_id = tell(server, tmp_path, [(TEST, "failed", 0.1)], started=STARTED, quarantine=excuses)
     redis_client.delete(keys.verdicts("AKA-STATS", run_id))
-    entry = Quarantined(f"test::{TEST}", TEST, "", redis_client.time()[0] + 3600, "slow", STARTED + since)
+    entry = QuarantinedTest(f"test::{TEST}", TEST, "", redis_client.time()[0] + 3600, "slow", STARTED + since)
     redis_client.hset(keys.quarantine("AKA-STATS"), entry.label, pack_entry(entry))
 
     assert f"#### {title}: 1\n" in akastats("report", "--judge").out
@@ -225,7 +225,7 @@ def test_what_is_said_to_be_noise_is_no_news(akastats, run_id, judge, redis_clie
     redis_client.hset(
         keys.acknowledgements("AKA-STATS"),
         "id",
-        pack(mark_of_change(slower, "noise", "it hops", redis_client.time()[0])),
+        pack(new_acknowledgement(slower, "noise", "it hops", redis_client.time()[0])),
     )
 
     assert "Newly slower" not in akastats("report").out

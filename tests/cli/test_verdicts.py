@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from akastats.model.verdicts import Change, ChangeVerdict, UnhealthyTest, Verdicts, pack
+from akastats.model.verdicts import ChangeVerdict, DurationChange, UnhealthyTest, Verdicts, pack
 from akastats.store import keys
 from tests.telling import STARTED, tell
 
@@ -47,7 +47,7 @@ def test_slower_tests_are_listed(akastats, server, tmp_path, redis_client):
     run_id = tell(server, tmp_path, [("a.py::b", "passed", 0.5)])
     slow, fast = (
         ChangeVerdict(
-            Change(label, "e", before, after, 4.0, 6.0, "r0", run_id, run_id, 7, 1e-9, 1.0), is_new=False
+            DurationChange(label, "e", before, after, 4.0, 6.0, "r0", run_id, run_id, 7, 1e-9, 1.0), is_new=False
         )
         for label, before, after in (("test::a.py::b", 0.1, 0.5), ("fixture::a.py::db", 0.5, 0.1))
     )

@@ -10,7 +10,7 @@ import pytest
 from akastats.redis import async_redis, sync_redis
 from akastats.store import keys
 from akastats.triage import quarantine_storage
-from akastats.triage.quarantine_storage import put, remove, stored
+from akastats.triage.quarantine_storage import put, read_entries, remove
 
 NAMESPACE = "N"
 KEY = keys.quarantine(NAMESPACE)
@@ -63,7 +63,7 @@ def test_all_is_read_with_the_server_s_time(execute, redis_client):
     """Also what is over: the reader decides."""
     redis_client.hset(KEY, "over", ending(1e9))
 
-    found = execute(stored(NAMESPACE))
+    found = execute(read_entries(NAMESPACE))
 
     assert {"over": ending(1e9)} == found.entries
     assert abs(redis_client.time()[0] - found.now) <= 5

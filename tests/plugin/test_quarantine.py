@@ -20,7 +20,7 @@ from akastats.spool import shipper_state as states
 from akastats.spool.quarantine_list import Listed
 from akastats.spool.shipper_state import State
 from akastats.triage import quarantine_storage as stored
-from akastats.triage.quarantine_rules import Quarantined, pack
+from akastats.triage.quarantine_rules import QuarantinedTest, pack
 from pytest_akastats.internal_errors import Mishaps
 from pytest_akastats.probe import QUARANTINED
 from pytest_akastats.quarantine import (
@@ -100,7 +100,7 @@ def put_in(*nodeids: str, suite: str = "") -> None:
     """Put tests into quarantine."""
     for nodeid in nodeids:
         name = label("test", nodeid, suite)
-        entry = Quarantined(name, nodeid, suite, UNTIL, "hangs up", time.time())
+        entry = QuarantinedTest(name, nodeid, suite, UNTIL, "hangs up", time.time())
         sync_redis.run(stored.put(NAMESPACE, name, pack(entry)))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from akastats.queries.flaky import Wanted, listed
+from akastats.queries.flaky import ListQuery, listed
 from tests.api.judged import judged, verdicts
 
 FOUND = verdicts(
@@ -20,7 +20,7 @@ FOUND = verdicts(
 )
 
 
-def names(wanted: Wanted) -> str:
+def names(wanted: ListQuery) -> str:
     """The node ids of a list."""
     return "".join(each.test.nodeid for each in listed(FOUND, wanted))
 
@@ -40,7 +40,7 @@ def names(wanted: Wanted) -> str:
 )
 def test_sorting(sort, expected):
     """By any figure, either way; what is equal by what it cost, and then by node id."""
-    assert expected == names(Wanted(sort=sort))
+    assert expected == names(ListQuery(sort=sort))
 
 
 @pytest.mark.parametrize(
@@ -48,21 +48,21 @@ def test_sorting(sort, expected):
 )
 def test_states(state, expected):
     """One of them, or any."""
-    assert expected == names(Wanted(state, "nodeid"))
+    assert expected == names(ListQuery(state, "nodeid"))
 
 
 def test_flaky_ones_that_cost_most_come_first_unless_told_otherwise():
     """That is what a list is asked for."""
-    assert "bca" == names(Wanted())
+    assert "bca" == names(ListQuery())
 
 
 def test_tests_that_fail_together_have_one_number():
     """Their place among the clusters; others have none."""
-    found = {each.test.nodeid: each.cluster for each in listed(FOUND, Wanted(None))}
+    found = {each.test.nodeid: each.cluster for each in listed(FOUND, ListQuery(None))}
 
     assert {"a": 0, "b": 1, "c": 0, "d": None, "e": None} == found
 
 
 def test_a_test_is_of_the_suite_that_was_judged():
     """Its node id alone would lead nowhere."""
-    assert {"unit"} == {each.suite for each in listed(FOUND, Wanted())}
+    assert {"unit"} == {each.suite for each in listed(FOUND, ListQuery())}

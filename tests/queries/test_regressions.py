@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from akastats.queries.regressions import ANY, Wanted, chosen, group_of, named
+from akastats.queries.regressions import ANY, ListQuery, chosen, group_of, named
 from tests.api.judged import change, changed, run_id, verdicts
 
 
@@ -42,12 +42,12 @@ CHANGES = (
 @pytest.mark.parametrize(
     ("wanted", "expected"),
     [
-        (Wanted(), ["fixture::db", "collect::a.py", "collect::b.py", "rows", "test::a"]),
+        (ListQuery(), ["fixture::db", "collect::a.py", "collect::b.py", "rows", "test::a"]),
         (ANY, ["test::b", "fixture::db", "collect::a.py", "collect::b.py", "rows", "test::a"]),
-        (Wanted("test"), ["test::a"]),
-        (Wanted("test", faster=True), ["test::b", "test::a"]),
-        (Wanted("stat"), ["rows"]),
-        (Wanted("collect"), ["collect::a.py", "collect::b.py"]),
+        (ListQuery("test"), ["test::a"]),
+        (ListQuery("test", faster=True), ["test::b", "test::a"]),
+        (ListQuery("stat"), ["rows"]),
+        (ListQuery("collect"), ["collect::a.py", "collect::b.py"]),
     ],
 )
 def test_the_newest_come_first_and_of_one_run_the_largest(wanted, expected):

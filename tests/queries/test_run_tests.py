@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from akastats.queries.run_tests import RunTest, Wanted, page
+from akastats.queries.run_tests import ListQuery, RunTest, page
 
 ROWS = [
     ("a.py::Slow", "passed", 0, 5, 900_000, 1, "gw0", []),
@@ -29,7 +29,7 @@ def content(errors: Any = ERRORS) -> dict[str, Any]:
     return {"tests": tests, "errors": errors} if errors else {"tests": tests}
 
 
-def names(wanted: Wanted) -> list[str]:
+def names(wanted: ListQuery) -> list[str]:
     """Return what a list has, by what follows `::`."""
     return [test.nodeid.partition("::")[2] for test in page(content(), wanted, 0, 100).items]
 
@@ -47,19 +47,19 @@ def names(wanted: Wanted) -> list[str]:
 )
 def test_sorting(sort, expected):
     """By any of four columns, either way; what is equal stands as it ran."""
-    assert names(Wanted(sort=sort)) == expected
+    assert names(ListQuery(sort=sort)) == expected
 
 
 @pytest.mark.parametrize(
     ("wanted", "expected"),
     [
-        (Wanted(outcome="error"), ["broken"]),
-        (Wanted(outcome="xpassed"), []),
-        (Wanted(q="B.PY ::"), ["broken", "left"]),
-        (Wanted(q="É x] flaky"), ["flaky[é X]", "flaky[é X]"]),
-        (Wanted(q="flaky", outcome="failed"), ["flaky[é X]"]),
-        (Wanted(q="  "), ["Slow", "broken", "flaky[é X]", "flaky[é X]", "left"]),
-        (Wanted(q="a.py ::left"), []),
+        (ListQuery(outcome="error"), ["broken"]),
+        (ListQuery(outcome="xpassed"), []),
+        (ListQuery(q="B.PY ::"), ["broken", "left"]),
+        (ListQuery(q="É x] flaky"), ["flaky[é X]", "flaky[é X]"]),
+        (ListQuery(q="flaky", outcome="failed"), ["flaky[é X]"]),
+        (ListQuery(q="  "), ["Slow", "broken", "flaky[é X]", "flaky[é X]", "left"]),
+        (ListQuery(q="a.py ::left"), []),
     ],
 )
 def test_filters(wanted, expected):
@@ -71,7 +71,7 @@ def test_pages_are_complete():
     """Going on where a page says visits each row once; every page says how many there are."""
     found, start = [], 0
     while start is not None:
-        told = page(content(), Wanted(), start, 2)
+        told = page(content(), ListQuery(), start, 2)
         found += [test.start for test in told.items]
         assert told.total == len(ROWS)
         start = told.next
@@ -81,14 +81,14 @@ def test_pages_are_complete():
 
 def test_a_place_behind_the_end_is_an_empty_page():
     """A cursor of a longer profile ends the list."""
-    told = page(content(), Wanted(), 99, 10)
+    told = page(content(), ListQuery(), 99, 10)
 
     assert (told.items, told.next, told.total) == ([], None, len(ROWS))
 
 
 def test_a_row_has_seconds_and_its_traceback():
     """Microseconds become seconds; an attempt that was run again has its own traceback."""
-    items = page(content(), Wanted(), 0, 100).items
+    items = page(content(), ListQuery(), 0, 100).items
 
     assert [test.error_id for test in items] == [None, "e1", "e2", "e3", None]
     assert items[3] == RunTest(
@@ -100,4 +100,4 @@ def test_a_row_has_seconds_and_its_traceback():
 @pytest.mark.parametrize("errors", [None, {"nodeid": ["b.py::broken"], "phase": ["setup"], "error": [""]}])
 def test_without_a_traceback_there_is_none(errors):
     """A profile that keeps no errors, or one whose text was empty."""
-    assert [test.error_id for test in page(content(errors), Wanted(), 0, 100).items] == [None] * 5
+    assert [test.error_id for test in page(content(errors), ListQuery(), 0, 100).items] == [None] * 5

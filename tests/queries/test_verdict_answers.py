@@ -6,7 +6,7 @@ from dataclasses import fields
 
 import pytest
 
-from akastats.model.verdicts import Change, UnhealthyTest, Verdicts
+from akastats.model.verdicts import DurationChange, UnhealthyTest, Verdicts
 from akastats.queries.verdict_answers import ChangeAnswer, UnhealthyTestAnswer, VerdictsAnswer
 
 
@@ -29,4 +29,4 @@ def test_answer_has_each_field_of_the_verdict(value, answer, added):
 
 def test_answer_has_each_field_of_a_change():
     """Beside them it has what identifies the change."""
-    assert names_of(Change) < names_of(ChangeAnswer)
+    assert names_of(DurationChange) < names_of(ChangeAnswer)

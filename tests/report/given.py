@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from akastats.model.verdicts import Change, ChangeVerdict, FailureVerdict, OverBudget, UnhealthyTest, Verdicts
+from akastats.model.verdicts import (
+    ChangeVerdict,
+    DurationChange,
+    FailureVerdict,
+    OverBudget,
+    UnhealthyTest,
+    Verdicts,
+)
 from akastats.queries.run_details import Details, Slow, SlowFixture
 from akastats.queries.run_failures import Failure
 from akastats.queries.runs import Run
@@ -73,7 +80,7 @@ def details(*failures: Failure, **fields: Any) -> Details:
     return Details(**told | fields)
 
 
-def change(label: str = f"test@unit::{ONE}", **fields: Any) -> Change:
+def change(label: str = f"test@unit::{ONE}", **fields: Any) -> DurationChange:
     """Return a duration that has grown from 50 to 120 ms, suspected."""
     told: dict[str, Any] = {
         "label": label,
@@ -89,7 +96,7 @@ def change(label: str = f"test@unit::{ONE}", **fields: Any) -> Change:
         "p": 1e-7,
         "confidence": 0.99,
     }
-    return Change(**told | fields)
+    return DurationChange(**told | fields)
 
 
 def flaky(nodeid: str = FLAKY, **fields: Any) -> UnhealthyTest:

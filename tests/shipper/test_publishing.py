@@ -13,7 +13,7 @@ from akastats.model.verdicts import ChangeVerdict, FailureVerdict, Verdicts
 from akastats.redis import connect, run
 from akastats.shipper.publishing import MOST_BYTES, is_wanted, publish, published
 from akastats.store import keys
-from akastats.triage.acknowledgement_rules import mark_of_change, pack
+from akastats.triage.acknowledgement_rules import new_acknowledgement, pack
 from tests.report.given import ONE, change, details, everything, failure, verdicts
 from tests.telling import tell
 
@@ -161,7 +161,7 @@ def test_what_is_said_to_be_noise_is_no_news(execute, server, tmp_path, redis_cl
     """Nor what was to be; what somebody only knows of is told."""
     run_id = tell(server, tmp_path, [("test_a.py::test", "passed", 0.1)])
     slower = change("test::test_a.py::test")
-    mark = mark_of_change(slower, kind, "", redis_client.time()[0])
+    mark = new_acknowledgement(slower, kind, "", redis_client.time()[0])
     redis_client.hset(keys.acknowledgements("AKA-STATS"), "id", pack(mark))
     judged = told(run_id, changes=(ChangeVerdict(slower, is_new=True),))
 

@@ -14,14 +14,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from akastats.model.verdicts import Change, ChangeVerdict, UnhealthyTest, Verdicts
+from akastats.model.verdicts import ChangeVerdict, DurationChange, UnhealthyTest, Verdicts
 from akastats.shipper import webhook
 from akastats.shipper.webhook import news, post
 
 
 def change(label="test::a", before=0.1, after=0.5, is_new=True):
     """Return a change of a duration."""
-    found = Change(label, "e", before, after, 4.0, 6.0, "r1", "r2", "r3", 6, 1e-9, 0.99)
+    found = DurationChange(label, "e", before, after, 4.0, 6.0, "r1", "r2", "r3", 6, 1e-9, 0.99)
     return ChangeVerdict(found, is_new)
 
 

@@ -18,7 +18,7 @@ from akastats.spool import quarantine_list
 from akastats.spool import shipper_state as states
 from akastats.spool.quarantine_list import Listed, path_for, read, write
 from akastats.store import keys
-from akastats.triage.quarantine_rules import Quarantined, pack
+from akastats.triage.quarantine_rules import QuarantinedTest, pack
 from tests import telling
 from tests.telling import spool
 
@@ -29,7 +29,7 @@ UNTIL = get_end_of_day("2099-12-24", LOCAL)
 def put_in(client: Redis, nodeid: str, suite: str = "", until: float = UNTIL) -> None:
     """Store an entry."""
     name = label("test", nodeid, suite)
-    client.hset(keys.quarantine(NAMESPACE), name, pack(Quarantined(name, nodeid, suite, until, "hangs", 1.0)))
+    client.hset(keys.quarantine(NAMESPACE), name, pack(QuarantinedTest(name, nodeid, suite, until, "hangs", 1.0)))
 
 
 def ship(path: Path, url: str, **settings: Any) -> Listed | None:

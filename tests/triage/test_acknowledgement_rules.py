@@ -7,18 +7,20 @@ from typing import Any
 import pytest
 
 from akastats.triage import acknowledgement_rules
-from akastats.triage.acknowledgement_rules import Mark, id_of, mark_of, told
+from akastats.triage.acknowledgement_rules import AcknowledgedChange, find_acknowledgement, id_of, without_quiet
 from tests.api.judged import change, changed, run_id
 
 LABEL = "test@unit::a.py::b"
 
 
-def mark(at: int, kind: Any = "noise", *, label: str = LABEL, since: float = 1.0, **fields: Any) -> Mark:
+def mark(
+    at: int, kind: Any = "noise", *, label: str = LABEL, since: float = 1.0, **fields: Any
+) -> AcknowledgedChange:
     """A mark about a change of `label` at a run."""
-    return acknowledgement_rules.mark_of_change(change(label, at, **fields), kind, "why", since)
+    return acknowledgement_rules.new_acknowledgement(change(label, at, **fields), kind, "why", since)
 
 
-def said(*given: Mark) -> acknowledgement_rules.Marks:
+def said(*given: AcknowledgedChange) -> acknowledgement_rules.BySeries:
     """Marks as they are looked up."""
     return acknowledgement_rules.by_series(given)
 
@@ -27,7 +29,7 @@ def test_a_mark_is_about_the_change_it_was_made_of():
     """The same series at the same run."""
     made = mark(5)
 
-    assert made == mark_of(change(LABEL, 5), said(mark(9), made, mark(1)))
+    assert made == find_acknowledgement(change(LABEL, 5), said(mark(9), made, mark(1)))
 
 
 @pytest.mark.parametrize(("at", "is_about"), [(2, False), (3, False), (4, True), (5, True), (7, True), (8, False)])
@@ -35,7 +37,7 @@ def test_a_mark_stays_with_a_change_whose_likeliest_run_shifts(at, is_about):
     """It is about a change between whose `since` (not itself) and `until` (itself) the marked run lies."""
     shifted = change(LABEL, 5, since=run_id(3), until=run_id(7))
 
-    assert is_about == (mark_of(shifted, said(mark(at))) is not None)
+    assert is_about == (find_acknowledgement(shifted, said(mark(at))) is not None)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +53,7 @@ def test_a_mark_is_about_one_series_and_direction(other):
     """What another test did, or this one elsewhere, or when it became faster, is another change."""
     shifted = change(**{"label": LABEL, "at": 5, "until": run_id(7), **other})
 
-    assert mark_of(shifted, said(mark(5))) is None
+    assert find_acknowledgement(shifted, said(mark(5))) is None
 
 
 def test_of_several_marks_that_of_the_run_itself_counts():
@@ -61,7 +63,7 @@ def test_of_several_marks_that_of_the_run_itself_counts():
     kinds = [
         found.mark
         for at in (5, 6, 4)
-        if (found := mark_of(change(LABEL, at, since=run_id(3), until=run_id(9)), marked))
+        if (found := find_acknowledgement(change(LABEL, at, since=run_id(3), until=run_id(9)), marked))
     ]
 
     assert ["expected", "noise", "acknowledged"] == kinds
@@ -72,12 +74,12 @@ def test_what_is_expected_or_noise_is_no_news(kind, is_news):
     """It is told no more; what is only acknowledged is still slower than it was."""
     judged, other = changed(LABEL, 5), changed("fixture@unit::db", 5)
 
-    assert ([judged, other] if is_news else [other]) == told([judged, other], [mark(5, kind)])
+    assert ([judged, other] if is_news else [other]) == without_quiet([judged, other], [mark(5, kind)])
 
 
 def test_without_marks_all_is_news():
     """Nobody has said anything."""
-    assert [changed(LABEL, 5)] == told([changed(LABEL, 5)], [])
+    assert [changed(LABEL, 5)] == without_quiet([changed(LABEL, 5)], [])
 
 
 def test_an_id_is_short_and_of_series_and_run_alone():
@@ -97,7 +99,7 @@ def test_an_id_is_short_and_of_series_and_run_alone():
 
 def test_a_mark_comes_back_as_it_was_stored():
     """Whatever a label or a reason holds."""
-    made = acknowledgement_rules.mark_of_change(change("stat ;\n\0 é", 5), "expected", "tax\n\u202e", 1.5)
+    made = acknowledgement_rules.new_acknowledgement(change("stat ;\n\0 é", 5), "expected", "tax\n\u202e", 1.5)
 
     assert made == acknowledgement_rules.unpack(acknowledgement_rules.pack(made))
 

@@ -26,7 +26,7 @@ def answered(operation: Any, *replies: Any) -> tuple[list[Request], Any]:
 )
 def test_all_marks_come_with_the_server_s_time(reply):
     """In one round trip, whichever way a client has hashes."""
-    asked, stored = answered(acknowledgement_storage.stored("NS"), [(b"1700000000", b"123456"), reply])
+    asked, stored = answered(acknowledgement_storage.read_entries("NS"), [(b"1700000000", b"123456"), reply])
 
     assert [Request((("TIME",), ("HGETALL", "NS::MARKS")))] == asked
     assert ({"a": b"1", "\N{REPLACEMENT CHARACTER}": b"2"}, 1_700_000_000.0) == (stored.entries, stored.now)

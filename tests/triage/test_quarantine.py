@@ -12,8 +12,8 @@ from akastats.model import rows
 from akastats.redis import sync_redis
 from akastats.store import indexes, keys
 from akastats.triage import quarantine_storage as stored
-from akastats.triage.quarantine import Wish, listed, put, remove
-from akastats.triage.quarantine_rules import Quarantined, pack
+from akastats.triage.quarantine import QuarantineRequest, put, read_entries, remove
+from akastats.triage.quarantine_rules import QuarantinedTest, pack
 
 NAMESPACE = "N"
 NODEID = "tests/test_pay.py::test_refund"
@@ -34,14 +34,14 @@ def known(outcomes: str, label: str = f"test::{NODEID}") -> None:
     sync_redis.run(indexes.store_rows(NAMESPACE, {label: rows.pack(row)}))
 
 
-def wish(now: float, **changes: Any) -> Wish:
+def wish(now: float, **changes: Any) -> QuarantineRequest:
     """Return what somebody wants for a week."""
-    return Wish(
+    return QuarantineRequest(
         **{"nodeid": NODEID, "suite": "", "until": now + 7 * DAY_S, "reason": "hangs", "by": "ada", **changes}
     )
 
 
-def put_in(wanted: Wish, protected: str = "", is_forced: bool = False) -> Quarantined:
+def put_in(wanted: QuarantineRequest, protected: str = "", is_forced: bool = False) -> QuarantinedTest:
     """Put a test into quarantine."""
     return sync_redis.run(put(NAMESPACE, wanted, protected, is_forced))
 
@@ -53,17 +53,17 @@ def test_a_flaky_test_is_put_in(now: float) -> None:
     entry = put_in(wish(now))
 
     assert 0 <= entry.since - now <= 60
-    assert Quarantined(f"test::{NODEID}", NODEID, "", now + 7 * DAY_S, "hangs", entry.since, "ada") == entry
-    assert [entry] == sync_redis.run(listed(NAMESPACE))
+    assert QuarantinedTest(f"test::{NODEID}", NODEID, "", now + 7 * DAY_S, "hangs", entry.since, "ada") == entry
+    assert [entry] == sync_redis.run(read_entries(NAMESPACE))
 
 
 def test_putting_in_again_changes_the_day_and_keeps_the_first(now: float, redis_client: Redis) -> None:
     """So that one sees for how long it has been there; once it was over, that begins anew."""
     known("pfpp")
-    before = Quarantined(f"test::{NODEID}", NODEID, "", now + DAY_S, "x", now - 50 * DAY_S)
+    before = QuarantinedTest(f"test::{NODEID}", NODEID, "", now + DAY_S, "x", now - 50 * DAY_S)
     redis_client.hset(keys.quarantine(NAMESPACE), before.label, pack(before))
     renewed = put_in(wish(now))
-    over = Quarantined(f"test::{NODEID}", NODEID, "", now - 1, "x", now - 50 * DAY_S)
+    over = QuarantinedTest(f"test::{NODEID}", NODEID, "", now - 1, "x", now - 50 * DAY_S)
     redis_client.hset(keys.quarantine(NAMESPACE), before.label, pack(over))
     anew = put_in(wish(now))
 
@@ -81,11 +81,12 @@ def test_lists_leave_out_what_is_over_and_other_suites(now: float, redis_client:
         "fixture::x": now + 9,
     }
     for label, until in told.items():
-        redis_client.hset(keys.quarantine(NAMESPACE), label, pack(Quarantined(label, "", "", until, "x", now)))
+        redis_client.hset(keys.quarantine(NAMESPACE), label, pack(QuarantinedTest(label, "", "", until, "x", now)))
     redis_client.hset(keys.quarantine(NAMESPACE), "test::torn", b"{")
 
     names = {
-        suite: [entry.label for entry in sync_redis.run(listed(NAMESPACE, suite))] for suite in (None, "", "unit")
+        suite: [entry.label for entry in sync_redis.run(read_entries(NAMESPACE, suite))]
+        for suite in (None, "", "unit")
     }
 
     assert ["test::a", "test@unit::a", "test@unit::b"] == names[None]
@@ -116,7 +117,7 @@ def test_a_protected_test_is_refused_by_force_too(now: float) -> None:
 
     with pytest.raises(RefusedError, match=r"protected by 'tests/\*' of AKA_STATS_PROTECTED"):
         put_in(wish(now), protected="a, tests/*", is_forced=True)
-    assert [] == sync_redis.run(listed(NAMESPACE))
+    assert [] == sync_redis.run(read_entries(NAMESPACE))
 
 
 @pytest.mark.parametrize(
@@ -153,4 +154,4 @@ def test_taking_out_what_is_not_in_says_so(now: float) -> None:
     with pytest.raises(NotFoundError, match="is not in quarantine"):
         sync_redis.run(remove(NAMESPACE, NODEID, ""))
     sync_redis.run(remove(NAMESPACE, NODEID, "unit"))
-    assert [] == sync_redis.run(listed(NAMESPACE))
+    assert [] == sync_redis.run(read_entries(NAMESPACE))

@@ -7,18 +7,18 @@ import time
 import pytest
 
 from akastats.triage.quarantine_rules import (
-    Quarantined,
+    QuarantinedTest,
     check_text,
     is_always_failing,
     is_too_far,
     pack,
-    protecting,
+    patterns_without_match,
+    protecting_pattern,
     unpack,
-    without_effect,
 )
 
 NODEID = "tests/test_pay.py::TestRefund::test_total[eur]"
-ENTRY = Quarantined("test@unit::a.py::b", "a.py::b", "unit", 200.5, "hängt \x1b[2J", 100.0, "ada")
+ENTRY = QuarantinedTest("test@unit::a.py::b", "a.py::b", "unit", 200.5, "hängt \x1b[2J", 100.0, "ada")
 
 
 def test_an_entry_comes_back_as_it_was_stored() -> None:
@@ -82,14 +82,14 @@ def test_what_cannot_be_read_is_no_entry(stored: bytes | None) -> None:
 )
 def test_a_pattern_protects_what_it_names_and_what_lies_below(patterns: str, expected: str | None) -> None:
     """Brackets are those of a node id; part of a name is not the name."""
-    assert expected == protecting(patterns, NODEID)
+    assert expected == protecting_pattern(patterns, NODEID)
 
 
 def test_a_pattern_of_many_stars_takes_no_time() -> None:
     """One regular expression for it would try all positions of all stars together."""
     began = time.thread_time()
 
-    found = protecting("*a" * 24 + "b", "a" * 400)
+    found = protecting_pattern("*a" * 24 + "b", "a" * 400)
 
     assert (None, True) == (found, time.thread_time() - began < 0.1)
 
@@ -98,7 +98,7 @@ def test_patterns_that_protect_nothing_are_known() -> None:
     """A wrong spelling leaves its tests without protection."""
     patterns = "tests, ./tests/payments, /home/me/tests, test_pay.py"
 
-    assert ["./tests/payments", "/home/me/tests", "test_pay.py"] == without_effect(patterns, [NODEID])
+    assert ["./tests/payments", "/home/me/tests", "test_pay.py"] == patterns_without_match(patterns, [NODEID])
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from operator import sub
 
 from akastats.analysis.durations.changepoints import MIN_AFTER, MIN_BEFORE, Limits, Shift, shifts, upper_tail
 from akastats.analysis.durations.machine_speed import Series, paces, sample, zeros_if_unknown
-from akastats.model.verdicts import OFFSET, Change
+from akastats.model.verdicts import OFFSET, DurationChange
 
 #: Seconds by which a level must change at least.
 LEAST_SECONDS = 0.02
@@ -49,8 +49,8 @@ class Judgement:
     where too few tests are known. `undecided` counts the series whose history is too short in each class.
     """
 
-    changes: tuple[Change, ...]
-    suite: tuple[Change, ...]
+    changes: tuple[DurationChange, ...]
+    suite: tuple[DurationChange, ...]
     paces: tuple[float | None, ...]
     undecided: int
 
@@ -71,8 +71,8 @@ def environment_class(
 
 def judge(runs: Sequence[JudgedRun], durations: Mapping[str, Durations], limits: Limits = LIMITS) -> Judgement:
     """Judge every series by what is known up to the newest run, the last; nothing is kept between calls."""
-    changes: list[Change] = []
-    suite: list[Change] = []
+    changes: list[DurationChange] = []
+    suite: list[DurationChange] = []
     factors: list[float | None] = [None] * len(runs)
     undecided: dict[str, bool] = dict.fromkeys(durations, True)
     for environment in dict.fromkeys(run.environment for run in runs):
@@ -118,7 +118,7 @@ class _Environment:
         at, seconds = self._points(series)
         return at, [log(value + OFFSET) for value in seconds]
 
-    def suite_changes(self, limits: Limits) -> Iterator[Change]:
+    def suite_changes(self, limits: Limits) -> Iterator[DurationChange]:
         """Changes of the pace, in seconds of all tests together."""
         at = [run for run in sorted(self.only) if self.paces[run] is not None]
         values = [pace for run in at if (pace := self.paces[run]) is not None]
@@ -127,7 +127,7 @@ class _Environment:
         for shift in found:
             yield self._change("", at, shift, total, limits)
 
-    def changes(self, limits: Limits) -> Iterator[tuple[str, list[Change]]]:
+    def changes(self, limits: Limits) -> Iterator[tuple[str, list[DurationChange]]]:
         """Each series that has history enough, with its changes."""
         for label, series in self.durations.items():
             at, seconds = self._points(series)
@@ -139,7 +139,9 @@ class _Environment:
                 continue
             yield label, self._changes_of(label, at, seconds, limits)
 
-    def _changes_of(self, label: str, at: Sequence[int], seconds: Sequence[float], limits: Limits) -> list[Change]:
+    def _changes_of(
+        self, label: str, at: Sequence[int], seconds: Sequence[float], limits: Limits
+    ) -> list[DurationChange]:
         paces = self.told
         if not len(at) == len(paces) == len(self.runs):
             known = [place for place, run in enumerate(at) if self.paces[run] is not None]
@@ -150,13 +152,13 @@ class _Environment:
         found = (self._change(label, at, shift, 1.0, limits) for shift in shifts(values, limits))
         return [change for change in found if abs(change.after - change.before) >= LEAST_SECONDS]
 
-    def _change(self, label: str, at: Sequence[int], shift: Shift, scale: float, limits: Limits) -> Change:
+    def _change(self, label: str, at: Sequence[int], shift: Shift, scale: float, limits: Limits) -> DurationChange:
         size = shift.after - shift.before
         reach = TWO_SIDED_95 * shift.error
         since, run, until = (
             self.runs[at[place]].id for place in (max(0, shift.first - 1), shift.position, shift.last)
         )
-        return Change(
+        return DurationChange(
             label=label,
             environment=self.name,
             before=_seconds(shift.before, scale),

@@ -12,7 +12,7 @@ from statistics import median
 from akastats.analysis.durations.changes import Durations, JudgedRun, Judgement, judge
 from akastats.analysis.durations.outliers import outliers
 from akastats.analysis.run_records import TIMED, RunRecord, whole_runs
-from akastats.model.verdicts import Change, ChangeVerdict, Outlier, Verdicts
+from akastats.model.verdicts import ChangeVerdict, DurationChange, Outlier, Verdicts
 
 #: Runs before it that say what a run usually takes.
 LEAST_USUAL = 5
@@ -138,7 +138,9 @@ def _series(runs: Sequence[JudgedRun], values: Mapping[str, float]) -> Durations
     return Durations(known, [values[runs[at].id] for at in known])
 
 
-def _with_news(changes: Sequence[Change], before: Sequence[ChangeVerdict] | None) -> tuple[ChangeVerdict, ...]:
+def _with_news(
+    changes: Sequence[DurationChange], before: Sequence[ChangeVerdict] | None
+) -> tuple[ChangeVerdict, ...]:
     if before is None:
         return tuple(ChangeVerdict(change, change.is_suspected) for change in changes)
     return tuple(
@@ -146,7 +148,7 @@ def _with_news(changes: Sequence[Change], before: Sequence[ChangeVerdict] | None
     )
 
 
-def are_one(one: Change, other: Change) -> bool:
+def are_one(one: DurationChange, other: DurationChange) -> bool:
     """Tell whether two judgements speak of the same change: run ids sort by time."""
     return (
         (one.label, one.environment, one.is_slower) == (other.label, other.environment, other.is_slower)
@@ -155,9 +157,9 @@ def are_one(one: Change, other: Change) -> bool:
     )
 
 
-def together(changes: Sequence[Change]) -> list[tuple[str, ...]]:
+def together(changes: Sequence[DurationChange]) -> list[tuple[str, ...]]:
     """Return the labels that changed in the same direction at the same run, where more than one did."""
-    groups: list[list[Change]] = []
+    groups: list[list[DurationChange]] = []
     for change in changes:
         for group in groups:
             first = group[0]

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, Field
 from akastats.api.models.common import LABEL, NODEID
 from akastats.api.models.derived import add_examples
 from akastats.local_time import check_day
-from akastats.triage.quarantine_rules import MAX_BY, MAX_REASON, SEEN, Quarantined, check_text
+from akastats.triage.quarantine_rules import MAX_BY, MAX_REASON, VISIBLE_CHARACTER, QuarantinedTest, check_text
 
 Moment = Annotated[float, Field(strict=True, ge=-1e12, le=1e12)]
 Day = Annotated[str, AfterValidator(check_day), Field(strict=True, json_schema_extra={"format": "date"})]
@@ -27,7 +27,7 @@ class QuarantineWish(BaseModel):
         description="reason, at most 500 characters",
         min_length=1,
         max_length=MAX_REASON,
-        pattern=SEEN,
+        pattern=VISIBLE_CHARACTER,
         examples=["the bank's sandbox hangs up, PAY-7"],
     )
     by: str = Field(
@@ -69,7 +69,7 @@ add_examples(
 )
 
 
-def answer_entry(entry: Quarantined) -> QuarantineEntry:
+def answer_entry(entry: QuarantinedTest) -> QuarantineEntry:
     """Return a quarantine entry as the API returns it."""
     return QuarantineEntry(
         label=entry.label,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from akastats.analysis import comparison
-from akastats.analysis.comparison import Change
+from akastats.analysis.comparison import Difference
 from akastats.api.models.common import COMMIT, CONTEXT_ID, FINGERPRINT, NODEID, RUN_ID, STARTED, TIME_CURSOR
 from akastats.api.models.derived import add_examples
 from akastats.queries.run_comparison import Changes
@@ -88,7 +88,9 @@ add_examples(
 )
 add_examples(SlowTest, name=NODEID, outcome="passed", seconds=2.31, usual=0.42)
 add_examples(SlowFixture, name="database", baseid="tests", scope="session", count=8, seconds=6.5, usual=6.1)
-add_examples(Change, nodeid=NODEID, outcome="failed", base_outcome="passed", seconds=2.31, base_seconds=0.42)
+add_examples(
+    Difference, "Change", nodeid=NODEID, outcome="failed", base_outcome="passed", seconds=2.31, base_seconds=0.42
+)
 add_examples(Changes, added=3, removed=0, noise=12)
 add_examples(Findings, has_profile=True, failing_left_out=0)
 

@@ -30,7 +30,7 @@ from akastats.queries.verdict_answers import (
     VerdictsInShort,
     WorkerFailures,
 )
-from akastats.triage.acknowledgement_rules import MarkKind
+from akastats.triage.acknowledgement_rules import AcknowledgementKind
 
 _TOGETHER = [LABEL, "fixture@unit::tests::db"]
 
@@ -170,7 +170,7 @@ class MarkWanted(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    mark: MarkKind = Field(description="the acknowledgement", examples=["expected"])
+    mark: AcknowledgementKind = Field(description="the acknowledgement", examples=["expected"])
     reason: str = Field(
         default="", description="reason, at most 500 characters", max_length=500, examples=["the new tax tables"]
     )

@@ -9,7 +9,7 @@ from math import exp
 import pytest
 
 from akastats.analysis.durations.changes import Durations, JudgedRun, environment_class, judge
-from akastats.model.verdicts import Change
+from akastats.model.verdicts import DurationChange
 
 RUNS = 80
 
@@ -210,7 +210,7 @@ def test_suites_of_noise_are_quiet_as_they_grow():
     """Judged after each run, twenty unchanged tests raise nothing."""
     durations = suite()
 
-    found: list[Change] = []
+    found: list[DurationChange] = []
     for known in range(1, RUNS):
         so_far = {label: Durations(range(known), one.seconds[:known]) for label, one in durations.items()}
         found.extend(judge(runs(known), so_far).changes)
