@@ -94,7 +94,7 @@ def _join(location: directories.Location, deadline: float) -> int:
     descriptor = locks.wait_shared(location.users_lock, deadline)
     if descriptor is None:
         raise EmbeddedError(
-            f"The server in {location.home} is being ended, and has not gone in time: "
-            f"see {location.log}, and end process {location.pid} names if it hangs."
+            f"The server in {location.home} is shutting down and has not ended in time. "
+            f"See {location.log}, and end the process named in {location.pid} if it hangs."
         )
     return descriptor

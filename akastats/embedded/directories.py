@@ -99,8 +99,8 @@ def prepare_fallback(directory: Path, environ: Mapping[str, str], reason: str) -
         return _make(instead, environ, f"Statistics are stored in {instead}: {reason}")
     except (OSError, UntrustedError) as error:
         raise EmbeddedError(
-            f"Cannot keep statistics in {directory} ({reason}) nor in {instead} ({error}): "
-            f"make one of them writable, or set AKA_STATS_REDIS_URL to a server of yours."
+            f"Cannot store statistics in {directory} ({reason}) nor in {instead} ({error}). "
+            f"Make one of them writable, or set AKA_STATS_REDIS_URL to a server of your own."
         ) from error
 
 
@@ -180,8 +180,8 @@ def _runtime_directory(environ: Mapping[str, str]) -> Path:
     if not _is_private(folder):
         raise EmbeddedError(
             f"{folder} is not a directory that only you (user {os.geteuid()}) can use, "
-            f"so the server's socket cannot lie there: remove it, "
-            f"or set XDG_RUNTIME_DIR to a directory of yours with mode 0700."
+            f"so the server's socket cannot be in it. Remove it, "
+            f"or set XDG_RUNTIME_DIR to your own directory with mode 0700."
         )
     return folder
 

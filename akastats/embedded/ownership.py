@@ -62,7 +62,7 @@ def _advice(reason: str) -> str:
         return "Name the directory itself with akastats_dir or --dir."
     if "belongs" in reason:
         return "Change its owner (chown -R), or name another directory with akastats_dir or --dir."
-    return "Close it to others with chmod go-w."
+    return "Remove the write permission of others with chmod go-w."
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

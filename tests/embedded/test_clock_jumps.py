@@ -81,7 +81,7 @@ def test_wrong_clock_costs_a_copy_and_the_notice_brings_it_back(home):
     assert "3650 days ahead" in ahead
     assert ahead.endswith(f"akastats merge {first}")
     assert (again, str(second) in further) == ("", True)
-    assert f"akastats merge {first} {second}, which" in back
+    assert f"akastats merge {first} {second}`" in back
     assert clock_jumps.protect(home, NOW + 2 * DAY) == ""
 
 

@@ -112,7 +112,7 @@ def test_commands_of_another_machine_are_not_executed(use, ended, project, monke
     lease = use()
 
     assert read(lease) is None
-    assert f"holds the command {words[0].decode()}" in lease.notice
+    assert f"contains the command {words[0].decode()}" in lease.notice
     assert lease.directory.parent == project / "elsewhere" / "akastats"
     assert not servers_of(ended.parent)
 
@@ -141,7 +141,7 @@ def test_a_copied_seal_seals_nothing(use, ended, project, monkeypatch):
 
     lease = use(project / "clone" / ".akastats")
 
-    assert "holds the command EVAL" in lease.notice
+    assert "contains the command EVAL" in lease.notice
 
 
 def test_damage_of_another_machine_is_cut_off_first(use, ended, project, monkeypatch):
