@@ -61,7 +61,7 @@ def test_configured_program_comes_first(environ, project):
 
 
 @pytest.mark.parametrize(
-    ("says", "message"), [("Redis server v=6.0.16", "is version 6.0"), ("hello", "is not a Redis or Valkey server")]
+    ("says", "message"), [("Redis server v=6.0.16", "is version 6.0"), ("hello", "not a Redis or Valkey server")]
 )
 def test_unusable_configured_program_is_an_error(environ, project, says, message):
     """A configured program that cannot serve is never replaced in silence."""
