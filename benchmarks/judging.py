@@ -20,7 +20,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Any
 
-from akastats.analysis.analyse import Case, judge
+from akastats.analysis.analyse import AnalysisInput, analyse
 from akastats.analysis.run_records import RunFacts, RunRecord, record_of
 from akastats.model import profile
 
@@ -82,7 +82,7 @@ def main() -> int:
         records.append(record_of(facts(number), profile.decode(stored), names))
         reading_s += time.process_time() - began
     began = time.process_time()
-    found = judge(Case(records[-1], "", "main", records[:-1]))
+    found = analyse(AnalysisInput(records[-1], "", "main", records[:-1]))
     judging_s, peak_mb = time.process_time() - began, _peak_mb() - began_mb
     print(f"{options.tests} tests, {options.runs} runs before: {len(found.changes)} changes, {found.counts}")
     print(f"read beside the tests  {reading_s:6.2f} s of processor time")

@@ -16,7 +16,7 @@ LEAST_SHARE = 0.1
 LEAST_S = 0.02
 
 
-class Verdict(NamedTuple):
+class LastAttempt(NamedTuple):
     """What became of one test in one run: its last attempt's outcome and seconds."""
 
     outcome: str
@@ -63,14 +63,14 @@ class Comparison:
     noise: list[Difference] = field(default_factory=list)
 
 
-def verdicts(content: Mapping[str, Any]) -> dict[str, Verdict]:
+def last_attempts(content: Mapping[str, Any]) -> dict[str, LastAttempt]:
     """Return the verdict of each test of a profile.
 
     Of a test that was run again the last attempt counts, of tests that share a node id the first that failed.
     """
     table = content["tests"]
-    told = map(Verdict, table["outcome"], [us / 1e6 for us in values_us(table)])
-    found: dict[str, Verdict] = {}
+    told = map(LastAttempt, table["outcome"], [us / 1e6 for us in values_us(table)])
+    found: dict[str, LastAttempt] = {}
     for nodeid, verdict in zip(table["nodeid"], told, strict=True):
         if nodeid not in found or found[nodeid].outcome not in FAILING:
             found[nodeid] = verdict
@@ -82,7 +82,7 @@ def values_us(table: Mapping[str, Sequence[int]]) -> list[int]:
     return [call or setup for call, setup in zip(table["call"], table["setup"], strict=True)]
 
 
-def compare(now: Mapping[str, Verdict], base: Mapping[str, Verdict]) -> Comparison:
+def compare(now: Mapping[str, LastAttempt], base: Mapping[str, LastAttempt]) -> Comparison:
     """Return what differs between a run's tests and those of its base.
 
     A new test that fails is both added and newly failing. Times are compared where the outcome is the same:
@@ -100,7 +100,7 @@ def compare(now: Mapping[str, Verdict], base: Mapping[str, Verdict]) -> Comparis
     return found
 
 
-def _where(found: Comparison, now: Verdict, before: Verdict | None) -> Iterator[list[Difference]]:
+def _where(found: Comparison, now: LastAttempt, before: LastAttempt | None) -> Iterator[list[Difference]]:
     """Yield the lists of a comparison in which a test of the run belongs."""
     if before is None:
         yield found.added
@@ -123,7 +123,7 @@ def is_more(seconds: float, than: float) -> bool:
     return seconds > than and round(seconds - than, 6) >= max(LEAST_S, round(LEAST_SHARE * than, 6))
 
 
-def _change(nodeid: str, now: Verdict | None, before: Verdict | None) -> Difference:
+def _change(nodeid: str, now: LastAttempt | None, before: LastAttempt | None) -> Difference:
     outcome, seconds = now or (None, None)
     base_outcome, base_seconds = before or (None, None)
     return Difference(nodeid, outcome, base_outcome, seconds, base_seconds)

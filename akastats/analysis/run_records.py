@@ -24,12 +24,12 @@ RERUN, FINALLY_FAILING = "r", "fe"
 TIMED = "pxX"
 SKIPPED, PASSED = "s", "p"
 #: ... and of those that say nothing.
-MUTE = SKIPPED + UNKNOWN
+UNINFORMATIVE = SKIPPED + UNKNOWN
 _LETTERS = {**LETTERS, "skipped": SKIPPED}
 #: A run belongs to the suite as a whole if it has so much of its tests: `-k` runs make no fixture faster.
 LEAST_PART, MOST_PART = 0.8, 1.25
 # Searched for in C: of two million letters few are of these.
-_FAILED, _MUTE = re.compile(f"[{FAILING}]"), re.compile(f"[{MUTE}]")
+_FAILED, _UNINFORMATIVE = re.compile(f"[{FAILING}]"), re.compile(f"[{UNINFORMATIVE}]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +102,10 @@ class RunRecord:
     @property
     def ran(self) -> set[str]:
         """The tests that have run: those that were skipped have not."""
-        if not _MUTE.search(self.letters):
+        if not _UNINFORMATIVE.search(self.letters):
             return set(self.nodeids)
         rows = zip(self.nodeids, self.letters, strict=True)
-        return {nodeid for nodeid, letter in rows if letter not in MUTE}
+        return {nodeid for nodeid, letter in rows if letter not in UNINFORMATIVE}
 
     @property
     def passing(self) -> frozenset[str]:
@@ -124,7 +124,7 @@ class RunRecord:
         Of tests that share a node id one that fails is enough: no rerun replaced it.
         """
         last: dict[str, str] = {}
-        for at in places_of(self, self.failing):
+        for at in positions_of(self, self.failing):
             nodeid, letter = self.nodeids[at], self.letters[at]
             if last.get(nodeid, RERUN) not in FINALLY_FAILING:
                 last[nodeid] = letter
@@ -162,14 +162,14 @@ def record_of(facts: RunFacts, content: Mapping[str, Any], known: dict[str, str]
     )
 
 
-def places_of(record: RunRecord, tests: Collection[str]) -> list[int]:
+def positions_of(record: RunRecord, tests: Collection[str]) -> list[int]:
     """Return the places of the attempts of some tests; all in C, since 200 runs have two million."""
     return list(compress(range(len(record.nodeids)), map(tests.__contains__, record.nodeids)))
 
 
-def only(record: RunRecord, tests: Collection[str]) -> RunRecord:
+def select_tests(record: RunRecord, tests: Collection[str]) -> RunRecord:
     """Return a record of some tests alone."""
-    places = places_of(record, tests)
+    places = positions_of(record, tests)
     return replace(
         record,
         nodeids=[record.nodeids[at] for at in places],
@@ -187,7 +187,7 @@ def evidence_of(records: Sequence[RunRecord]) -> list[RunRecord]:
     return [record for record in records if record.facts.build or not record.facts.is_dirty]
 
 
-def whole_runs(records: Sequence[RunRecord]) -> list[bool]:
+def are_complete(records: Sequence[RunRecord]) -> list[bool]:
     """Tell of each run whether it has about as many tests as the median run around it has."""
     sizes = [len(record.nodeids) for record in records]
     around = [sorted(sizes[max(0, at - 20) : at + 21]) for at in range(len(sizes))]
@@ -197,6 +197,6 @@ def whole_runs(records: Sequence[RunRecord]) -> list[bool]:
     ]
 
 
-def whole_of(records: Sequence[RunRecord]) -> list[RunRecord]:
+def complete_runs(records: Sequence[RunRecord]) -> list[RunRecord]:
     """Return the runs that are about as large as those around them."""
-    return [record for record, is_whole in zip(records, whole_runs(records), strict=True) if is_whole]
+    return [record for record, is_whole in zip(records, are_complete(records), strict=True) if is_whole]

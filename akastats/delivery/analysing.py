@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from akastats.analysis.analyse import judge
+from akastats.analysis.analyse import analyse
 from akastats.config import Config
 from akastats.delivery.spool_delivery import UNSOUND
 from akastats.errors import AkastatsError
 from akastats.model import verdicts
 from akastats.model.verdicts import DurationChange, FailureLabel, Verdicts
 from akastats.queries import analysis_input
-from akastats.queries.analysis_input import Known
+from akastats.queries.analysis_input import RecordCache
 from akastats.queries.quarantine import quarantined_during
 from akastats.queries.runs import Run, one
 from akastats.report.run_document import build_note, name_of
@@ -33,7 +33,7 @@ class Analyser:
     def __init__(self, config: Config, execute: Callable[[Operation[Any]], Any]) -> None:
         self._config = config
         self._execute = execute
-        self._known = Known()
+        self._known = RecordCache()
         self._wanted: list[Run] | None = None
         self._is_ready = False
 
@@ -44,9 +44,9 @@ class Analyser:
         try:
             if self._wanted is None:
                 run = self._execute(one(self._config.namespace, run_id))
-                past = self._execute(analysis_input.past(self._config.namespace, run))
+                past = self._execute(analysis_input.read_history(self._config.namespace, run))
                 self._wanted = analysis_input.within_bounds(past.newest_first)
-            learnt = analysis_input.learn(self._config.namespace, self._wanted, self._known, steps=1)
+            learnt = analysis_input.load_records(self._config.namespace, self._wanted, self._known, steps=1)
             self._is_ready = self._execute(learnt)
         except AkastatsError:
             # At the run's end it is read all the same, if the server answers then.
@@ -55,7 +55,7 @@ class Analyser:
     def judge(self, run_id: str, quarantined: Collection[str] = ()) -> Verdicts:
         """Judge a run that is applied and store its verdicts; raises `AkastatsError` where that cannot be."""
         namespace = self._config.namespace
-        found = judge(self._execute(analysis_input.case_of(namespace, run_id, self._known, quarantined)))
+        found = analyse(self._execute(analysis_input.read_input(namespace, run_id, self._known, quarantined)))
         ttl_s = self._config.run_days * runs.DAY_S
         self._execute(stored.store_verdicts(namespace, run_id, verdicts.pack(found), ttl_s))
         return found

@@ -6,11 +6,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from akastats.analysis.analyse import Case
+from akastats.analysis.analyse import AnalysisInput
 from akastats.analysis.durations.budgets import budgets_of
 from akastats.analysis.durations.changes import environment_class
 from akastats.analysis.durations.suite import Numbers
-from akastats.analysis.flakiness.classification import LEAST_COMMITS
+from akastats.analysis.flakiness.classification import MIN_COMMITS
 from akastats.analysis.run_records import RunFacts, RunRecord, record_of
 from akastats.errors import CorruptDataError
 from akastats.model import profile
@@ -51,7 +51,7 @@ _RERUNS = frozenset({"--lf", "--last-failed"})
 
 
 @dataclass
-class Known:
+class RecordCache:
     """The records of runs that were read before; `None` is a run without a profile. `names` are held once."""
 
     records: dict[str, RunRecord | None] = field(default_factory=dict)
@@ -59,7 +59,7 @@ class Known:
 
 
 @dataclass(frozen=True)
-class Past:
+class RunHistory:
     """The runs that a run is judged by, oldest first: its base's, and its branch's where that is another."""
 
     base_branch: str
@@ -72,12 +72,14 @@ class Past:
         return [*reversed(self.base), *reversed(self.own)]
 
 
-def case_of(namespace: str, run_id: str, known: Known, quarantined: Collection[str] = ()) -> Operation[Case]:
+def read_input(
+    namespace: str, run_id: str, known: RecordCache, quarantined: Collection[str] = ()
+) -> Operation[AnalysisInput]:
     """Read what a run is judged by; raises `NotFoundError` without its record or profile."""
     run = yield from runs.one(namespace, run_id)
-    before = yield from past(namespace, run)
+    before = yield from read_history(namespace, run)
     wanted = within_bounds([run, *before.newest_first])
-    yield from learn(namespace, wanted, known)
+    yield from load_records(namespace, wanted, known)
     record = known.records.get(run_id)
     if record is None:
         # Read again for what is wrong with it.
@@ -85,7 +87,7 @@ def case_of(namespace: str, run_id: str, known: Known, quarantined: Collection[s
         record = record_of(facts_of(run), content, known.names)
     read = {each.id for each in wanted}
     suite = run.suite or ""
-    return Case(
+    return AnalysisInput(
         run=record,
         suite=suite,
         base_branch=before.base_branch,
@@ -105,7 +107,7 @@ def _budgets(namespace: str, record: RunRecord) -> Operation[Mapping[str, Budget
     return budgets_of(profile.decode((yield from stored_runs.read_profile(namespace, record.facts.id))))
 
 
-def _verdicts_before(namespace: str, before: Past) -> Operation[Verdicts | None]:
+def _verdicts_before(namespace: str, before: RunHistory) -> Operation[Verdicts | None]:
     """Read the verdicts of the newest run before: its branch's, else its base's, whose news are no branch's."""
     for earlier in (before.own, before.base):
         judged = yield from stored_verdicts.filter_with_verdicts(
@@ -116,23 +118,23 @@ def _verdicts_before(namespace: str, before: Past) -> Operation[Verdicts | None]
     return None
 
 
-def _records(found: Iterable[Run], known: Known, read: Collection[str]) -> list[RunRecord]:
+def _records(found: Iterable[Run], known: RecordCache, read: Collection[str]) -> list[RunRecord]:
     told = (known.records.get(run.id) for run in found if run.id in read)
     return [record for record in told if record is not None]
 
 
-def past(namespace: str, run: Run) -> Operation[Past]:
+def read_history(namespace: str, run: Run) -> Operation[RunHistory]:
     """Read the history for the analysis of a run; empty for a run inside another one."""
     if run.nested:
-        return Past(run.branch or "", [], [])
+        return RunHistory(run.branch or "", [], [])
     base_branch = yield from _base_branch(namespace, run)
     has_base = bool(base_branch) or not run.pull_request
     base = (yield from _before(namespace, run, base_branch, MOST_BASE, can_be_base)) if has_base else []
     clean = [each for each in base if not each.dirty]
-    if len(clean) >= LEAST_COMMITS:
+    if len(clean) >= MIN_COMMITS:
         # What somebody had not committed is nobody's base, unless there is nothing else.
         base = clean
-    return Past(base_branch, base, (yield from _own(namespace, run, base_branch)))
+    return RunHistory(base_branch, base, (yield from _own(namespace, run, base_branch)))
 
 
 def _own(namespace: str, run: Run, base_branch: str) -> Operation[list[Run]]:
@@ -188,7 +190,9 @@ def within_bounds(found: Iterable[Run]) -> list[Run]:
     return kept
 
 
-def learn(namespace: str, wanted: Sequence[Run], known: Known, steps: int | None = None) -> Operation[bool]:
+def load_records(
+    namespace: str, wanted: Sequence[Run], known: RecordCache, steps: int | None = None
+) -> Operation[bool]:
     """Read the profiles of runs that are not known yet, in `steps` steps at most; return whether all are known."""
     missing = [run for run in wanted if run.id not in known.records]
     chunks = [missing[at : at + STEP] for at in range(0, len(missing), STEP)]

@@ -79,7 +79,7 @@ def changes(namespace: str, run: Run, base: Run) -> Operation[Comparison]:
     """Return the differences of two runs; raises `NotFoundError` if one has no profile (any more)."""
     now = profile.decode((yield from stored_runs.read_profile(namespace, run.id)))
     before = profile.decode((yield from stored_runs.read_profile(namespace, base.id)))
-    found = comparing.compare(comparing.verdicts(now), comparing.verdicts(before))
+    found = comparing.compare(comparing.last_attempts(now), comparing.last_attempts(before))
     return (yield from without_noise(namespace, run, base, found))
 
 

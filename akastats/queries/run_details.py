@@ -9,7 +9,7 @@ from math import isfinite
 from statistics import median
 from typing import Any
 
-from akastats.analysis.comparison import compare, values_us, verdicts
+from akastats.analysis.comparison import compare, last_attempts, values_us
 from akastats.errors import CorruptDataError, NotFoundError
 from akastats.model import profile
 from akastats.model.results import label
@@ -162,7 +162,7 @@ def details(namespace: str, run_id: str, size: int = 10) -> Operation[Details]:
     before = (yield from _found_profile(namespace, base.id)) if base else None
     changes: Changes | None = None
     if base and before:
-        compared = compare(verdicts(content), verdicts(before))
+        compared = compare(last_attempts(content), last_attempts(before))
         changes = in_short((yield from without_noise(namespace, run, base, compared)))
     return Details(
         run=run,

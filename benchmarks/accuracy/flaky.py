@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from flaky_suites import COMMITS, RunBuilder, Scenario, failures, failures_of, read_rates, suites, votes_of
 
-from akastats.analysis.flakiness.classification import Flakiness, Vote, judge
+from akastats.analysis.flakiness.classification import Flakiness, Vote, classify
 from akastats.analysis.flakiness.clusters import clusters
 from akastats.analysis.flakiness.outages import Outages, outages
 
@@ -145,7 +145,7 @@ def judged(stories: list[RunBuilder], scenario: Scenario) -> Judged:
     """Return what ours says of a suite."""
     out = outages(failures_of(stories))
     pairs = [
-        (builder, judge(votes_of(builder, scenario.reruns), out.about(str(number))))
+        (builder, classify(votes_of(builder, scenario.reruns), out.about(str(number))))
         for number, builder in enumerate(stories)
     ]
     return Judged(pairs, out)
@@ -322,7 +322,7 @@ def attempts(failed: set[int], commits: int, rate: float, reruns: bool, random: 
 
 def is_flaky(votes: Sequence[Sequence[Vote]], length: int) -> bool:
     """Return whether a test is called flaky by its first commits."""
-    return judge([vote for of_commit in votes[:length] for vote in of_commit]).state == "flaky"
+    return classify([vote for of_commit in votes[:length] for vote in of_commit]).state == "flaky"
 
 
 def _or_more(commits: float, most: int) -> str:
@@ -337,7 +337,7 @@ def cost(chosen: argparse.Namespace) -> bool:
     began = time.process_time()
     out = outages(failing)
     for number, of_test in enumerate(votes):
-        judge(of_test, out.about(str(number)))
+        classify(of_test, out.about(str(number)))
     print(f"\n10,000 tests on {COMMITS} commits are judged in {time.process_time() - began:.1f} s on one core.")
     return True
 

@@ -13,8 +13,8 @@ from typing import NamedTuple
 from slow_suites import Suite
 
 from akastats.analysis.durations.changepoints import spread_of, without_outliers
-from akastats.analysis.durations.changes import MIN_HISTORY, Durations, JudgedRun, Judgement, judge
-from akastats.analysis.durations.machine_speed import paces
+from akastats.analysis.durations.changes import MIN_HISTORY, DetectedChanges, Durations, TimedRun, find_changes
+from akastats.analysis.durations.machine_speed import log_factors
 from akastats.model.verdicts import OFFSET
 
 
@@ -43,11 +43,11 @@ def judged(suite: Suite, known: int) -> Iterator[Flag]:
         yield Flag(int(change.label), int(change.run), known, change.is_slower, change.is_suspected)
 
 
-def judgement(suite: Suite) -> Judgement:
+def judgement(suite: Suite) -> DetectedChanges:
     """Judge a made suite."""
-    runs = [JudgedRun(str(run), "one") for run in range(suite.runs)]
+    runs = [TimedRun(str(run), "one") for run in range(suite.runs)]
     tests = {str(at): Durations(range(suite.runs), seconds) for at, seconds in enumerate(suite.seconds)}
-    return judge(runs, tests)
+    return find_changes(runs, tests)
 
 
 def fixed(suite: Suite) -> Iterator[Flag]:
@@ -113,7 +113,7 @@ def otava_prepared(suite: Suite) -> Iterator[Flag]:
 def prepared(suite: Suite) -> list[list[float]]:
     """What this project's change points are looked for in."""
     logs = [[log(value + OFFSET) for value in series] for series in suite.seconds]
-    shared = [pace or 0.0 for pace in paces([(range(suite.runs), series) for series in logs], suite.runs)]
+    shared = [pace or 0.0 for pace in log_factors([(range(suite.runs), series) for series in logs], suite.runs)]
     own = [[value - pace for value, pace in zip(series, shared, strict=True)] for series in logs]
     return [without_outliers(series, spread_of(series)) for series in own]
 

@@ -26,7 +26,7 @@ from slow_rivals import WAYS, Flag, distinct, judged, judgement
 from slow_suites import STEPS, Suite, Truth, made
 
 from akastats.analysis.durations.changepoints import MIN_AFTER, Limits, shifts
-from akastats.analysis.durations.changes import Durations, JudgedRun, judge
+from akastats.analysis.durations.changes import Durations, TimedRun, find_changes
 
 #: A flag so many runs from a change is of that change; it is a hit if it was known within so many runs.
 NEAR = 5
@@ -210,12 +210,12 @@ def cost(tests: int, runs: int) -> tuple[float, float]:
     some = made(7, tests=500, runs=runs, changed=0.02, runner_change=0.25)
     at = array("H", range(runs))
     durations = {str(test): Durations(at, array("d", some.seconds[test % 500])) for test in range(tests)}
-    judged = [JudgedRun(str(run), "one") for run in range(runs)]
+    judged = [TimedRun(str(run), "one") for run in range(runs)]
     start = time.process_time()
-    judge(judged, durations)
+    find_changes(judged, durations)
     seconds = time.process_time() - start
     tracemalloc.start()
-    judge(judged, {label: Durations(at, array("d", series.seconds)) for label, series in durations.items()})
+    find_changes(judged, {label: Durations(at, array("d", series.seconds)) for label, series in durations.items()})
     peak = tracemalloc.get_traced_memory()[1] / 2**20
     tracemalloc.stop()
     return seconds, peak

@@ -8,7 +8,7 @@ from math import inf, nan
 
 import pytest
 
-from akastats.analysis.analyse import Case, judge
+from akastats.analysis.analyse import AnalysisInput, analyse
 from akastats.model.results import Budget
 from akastats.model.verdicts import FailureVerdict, looks_like_outage, pack, unpack
 from tests.analysis.records import run, suite
@@ -30,7 +30,9 @@ def states(verdicts):
 
 def case(*now, base=CALM, own=(), branch="main", **more):
     """Return a case of a run of `branch` whose base is main."""
-    return Case(run=run(NOW, *now, branch=branch), suite="", base_branch="main", base=base, own=own, **more)
+    return AnalysisInput(
+        run=run(NOW, *now, branch=branch), suite="", base_branch="main", base=base, own=own, **more
+    )
 
 
 def failing(*names, outcome="failed"):
@@ -49,40 +51,42 @@ def flaky(name, runs=12):
 @pytest.mark.parametrize("outcome", ["failed", "error"])
 def test_what_passed_on_the_base_until_now_is_new(outcome):
     """The one thing somebody with a red run wants to know."""
-    assert {"test_03": "new"} == labels(judge(case(failing("test_03", outcome=outcome))))
+    assert {"test_03": "new"} == labels(analyse(case(failing("test_03", outcome=outcome))))
 
 
 def test_a_test_that_nobody_knew_is_new_when_it_fails():
     """It came with this change."""
-    assert {"added": "new"} == labels(judge(case([*suite(), ("added", "failed", 0.1)])))
+    assert {"added": "new"} == labels(analyse(case([*suite(), ("added", "failed", 0.1)])))
 
 
 def test_a_test_that_fails_on_the_base_does_not_fail_here_alone():
     """Whoever opened a branch while main was broken broke nothing."""
     base = [*CALM, run(10, failing("test_03"))]
 
-    assert {"test_03": "also failing on base"} == labels(judge(case(failing("test_03"), base=base, branch="fix")))
+    assert {"test_03": "also failing on base"} == labels(
+        analyse(case(failing("test_03"), base=base, branch="fix"))
+    )
 
 
 def test_the_own_branch_is_no_base():
     """What this branch broke three commits ago is still its own doing."""
     own = [run(number, failing("test_03"), branch="fix") for number in range(20, 24)]
 
-    assert {"test_03": "new"} == labels(judge(case(failing("test_03"), own=own, branch="fix")))
+    assert {"test_03": "new"} == labels(analyse(case(failing("test_03"), own=own, branch="fix")))
 
 
 def test_without_a_base_a_branch_s_own_runs_are_none():
     """The base's profiles may be gone: what the branch broke a moment ago is still its own doing."""
     own = [run(number, failing("test_03"), branch="fix") for number in range(20, 24)]
 
-    verdicts = judge(case(failing("test_03"), base=(), own=own, branch="fix"))
+    verdicts = analyse(case(failing("test_03"), base=(), own=own, branch="fix"))
 
     assert ({"test_03": None}, {}) == (labels(verdicts), states(verdicts))
 
 
 def test_a_known_flaky_test_is_called_so_with_its_rate():
     """Five failures in thirteen first attempts, this run's among them: the rate that its state has."""
-    verdicts = judge(case([*suite(), ("often", "failed", 0.1)], base=flaky("often")))
+    verdicts = analyse(case([*suite(), ("often", "failed", 0.1)], base=flaky("often")))
 
     assert {"often": "known flaky"} == labels(verdicts)
     assert pytest.approx(5.3 / 13.8, abs=0.0001) == verdicts.failures[0].rate == verdicts.tests[0].rate
@@ -92,19 +96,19 @@ def test_a_flaky_test_that_fails_again_and_again_is_new():
     """Six failures in a row are none of a rate of a third."""
     tried = [("often", "rerun", 0.1)] * 8 + [("often", "failed", 0.1)]
 
-    assert {"often": "new"} == labels(judge(case([*suite(), *tried], base=flaky("often", 30))))
+    assert {"often": "new"} == labels(analyse(case([*suite(), *tried], base=flaky("often", 30))))
 
 
 def test_without_any_history_nothing_is_said():
     """A first run can break nothing; what is quarantined is known all the same."""
-    verdicts = judge(case(failing("test_03", "test_04"), base=(), quarantined={"test_04"}))
+    verdicts = analyse(case(failing("test_03", "test_04"), base=(), quarantined={"test_04"}))
 
     assert {"test_03": None, "test_04": "quarantined"} == labels(verdicts)
 
 
 def test_a_failure_that_passed_when_tried_again_is_no_failure_of_the_run():
     """The run is green; that the test is flaky is seen by its state."""
-    verdicts = judge(case([*suite(), ("t", "rerun", 0.1), ("t", "passed", 0.1)]))
+    verdicts = analyse(case([*suite(), ("t", "rerun", 0.1), ("t", "passed", 0.1)]))
 
     assert () == verdicts.failures
 
@@ -123,7 +127,7 @@ def test_the_states_of_a_suite():
         for number in range(12)
     ]
 
-    verdicts = judge(case([*failing("test_03"), ("often", "passed", 0.1), ("added", "passed", 0.1)], base=base))
+    verdicts = analyse(case([*failing("test_03"), ("often", "passed", 0.1), ("added", "passed", 0.1)], base=base))
 
     assert {"test_03": "broken", "often": "flaky"} == states(verdicts)
     assert {"healthy": 19, "broken": 1, "flaky": 1, "new": 1} == verdicts.counts
@@ -137,7 +141,7 @@ def test_a_branch_makes_no_test_of_its_base_flaky():
         for number in range(10, 20)
     ]
 
-    assert {} == states(judge(case(failing("test_03"), base=base, own=own, branch="fix")))
+    assert {} == states(analyse(case(failing("test_03"), base=base, own=own, branch="fix")))
 
 
 def test_a_branch_whose_commit_contradicts_itself_is_heard():
@@ -147,14 +151,14 @@ def test_a_branch_whose_commit_contradicts_itself_is_heard():
         for number, outcome in ((20, "failed"), (21, "passed"))
     ]
 
-    assert {"t": "flaky"} == states(judge(case([*suite(), ("t", "passed", 0.1)], own=own, branch="fix")))
+    assert {"t": "flaky"} == states(analyse(case([*suite(), ("t", "passed", 0.1)], own=own, branch="fix")))
 
 
 def test_an_outage_is_no_evidence_and_is_said():
     """A third of the suite failing at once says something of the machine."""
     gone = failing(*(f"test_{number:02}" for number in range(7)))
 
-    verdicts = judge(case(gone))
+    verdicts = analyse(case(gone))
 
     assert verdicts.is_outage
     assert {} == states(verdicts)
@@ -169,7 +173,7 @@ def test_an_outage_is_said_where_nothing_else_explains_it(new, known, unlabelled
     """Three of 34 tests fail when somebody breaks a line: nobody looks for it who reads of an outage."""
     labels = [*["new"] * new, *["known flaky"] * known, *[None] * unlabelled]
     failures = tuple(FailureVerdict(f"t{number}", label) for number, label in enumerate(labels))
-    found = replace(judge(case(suite())), failures=failures)
+    found = replace(analyse(case(suite())), failures=failures)
 
     assert is_said == looks_like_outage(replace(found, is_outage=True))
     assert not looks_like_outage(found)
@@ -177,7 +181,7 @@ def test_an_outage_is_said_where_nothing_else_explains_it(new, known, unlabelled
 
 def test_tests_that_are_run_again_since_they_failed_are_no_outage():
     """With `--lf` most of a run fails."""
-    verdicts = judge(case([(f"test_{number:02}", "failed", 0.1) for number in range(5)]))
+    verdicts = analyse(case([(f"test_{number:02}", "failed", 0.1) for number in range(5)]))
 
     assert not verdicts.is_outage
 
@@ -187,11 +191,11 @@ def test_what_failed_in_the_run_before_and_passes_is_fixed():
     base = [*CALM, run(10, failing("test_03", "test_05"))]
     mended = failing("test_05")
 
-    found = judge(case(mended, base=base))
+    found = analyse(case(mended, base=base))
 
     assert ("test_03",) == found.fixed == unpack(pack(found)).fixed
-    assert () == judge(case(mended, base=[*base, run(11, mended)])).fixed
-    assert () == judge(case(mended, base=())).fixed
+    assert () == analyse(case(mended, base=[*base, run(11, mended)])).fixed
+    assert () == analyse(case(mended, base=())).fixed
 
 
 def test_a_branch_fixes_what_its_own_last_run_broke_or_else_its_base():
@@ -199,8 +203,8 @@ def test_a_branch_fixes_what_its_own_last_run_broke_or_else_its_base():
     base = [*CALM, run(10, failing("test_03"))]
     own = [run(20, failing("test_05"), branch="fix")]
 
-    assert ("test_03",) == judge(case(suite(), base=base, branch="fix")).fixed
-    assert ("test_05",) == judge(case(suite(), base=base, own=own, branch="fix")).fixed
+    assert ("test_03",) == analyse(case(suite(), base=base, branch="fix")).fixed
+    assert ("test_05",) == analyse(case(suite(), base=base, own=own, branch="fix")).fixed
 
 
 def test_what_passes_by_luck_or_after_an_outage_is_not_fixed():
@@ -208,8 +212,8 @@ def test_what_passes_by_luck_or_after_an_outage_is_not_fixed():
     flickering = [run(number, failing("test_03") if number % 3 == 0 else suite()) for number in range(31)]
     away = failing(*(f"test_{number:02}" for number in range(8)))
 
-    assert () == judge(case(suite(), base=flickering)).fixed
-    assert () == judge(case(suite(), base=[*CALM, run(10, away)])).fixed
+    assert () == analyse(case(suite(), base=flickering)).fixed
+    assert () == analyse(case(suite(), base=[*CALM, run(10, away)])).fixed
 
 
 def test_a_test_that_is_gone_stands_nowhere():
@@ -219,8 +223,8 @@ def test_a_test_that_is_gone_stands_nowhere():
         *(run(number, suite()) for number in range(10, 31)),
     ]
 
-    assert {} == states(judge(case(suite(), base=base)))
-    assert {"gone": "broken"} == states(judge(case(suite(), base=base[:-3])))
+    assert {} == states(analyse(case(suite(), base=base)))
+    assert {"gone": "broken"} == states(analyse(case(suite(), base=base[:-3])))
 
 
 def test_what_a_flaky_test_costs():
@@ -230,7 +234,7 @@ def test_what_a_flaky_test_costs():
     passed = run(22, [*suite(), ("one", "passed", 0.1), ("two", "passed", 0.1)], commit="c")
     real = run(23, [*failing("test_03"), ("one", "failed", 2.0), ("two", "passed", 0.1)], duration=60.0)
 
-    verdicts = judge(case([*suite(), ("one", "passed", 0.1)], base=[*CALM, alone, shared, passed, real]))
+    verdicts = analyse(case([*suite(), ("one", "passed", 0.1)], base=[*CALM, alone, shared, passed, real]))
 
     costs = {
         test.nodeid: (test.runs_failed, test.seconds_lost) for test in verdicts.tests if test.state == "flaky"
@@ -248,7 +252,7 @@ def test_workers_of_a_flaky_test():
     """Most flaky tests depend on what ran before, or on where."""
     base = [replace(each, workers=["gw1"] * len(each.nodeids)) for each in flaky("often")]
 
-    found = judge(case([*suite(), ("often", "passed", 0.1)], base=base)).tests[0]
+    found = analyse(case([*suite(), ("often", "passed", 0.1)], base=base)).tests[0]
 
     assert (("gw1", 4, 16),) == found.workers
 
@@ -260,8 +264,8 @@ def test_what_ran_before_a_flaky_test_contrasts_with_its_passing_runs():
     ]
     now = [*suite(), ("often", "passed", 0.1)]
 
-    assert () == judge(case(now, base=flaky("often", 24))).tests[0].after
-    assert (("test_07", 6),) == judge(case(now, base=base)).tests[0].after
+    assert () == analyse(case(now, base=flaky("often", 24))).tests[0].after
+    assert (("test_07", 6),) == analyse(case(now, base=base)).tests[0].after
 
 
 def test_a_broken_test_has_failed_since_its_first_failing_run():
@@ -270,7 +274,7 @@ def test_a_broken_test_has_failed_since_its_first_failing_run():
     fine = [run(number, suite()) for number in range(14, 40)]
     newest = [run(number, suite({"test_03": "failed"}, {"test_03": 2.0})) for number in range(40, 44)]
 
-    found = judge(case(failing("test_03"), base=[*CALM, *older, *fine, *newest])).tests
+    found = analyse(case(failing("test_03"), base=[*CALM, *older, *fine, *newest])).tests
 
     assert [("test_03", "broken", "r040", "c40", 5, 4 * 2.0 + 0.1)] == [
         (each.nodeid, each.state, each.since, each.since_commit, each.runs_failed, each.seconds_lost)
@@ -282,7 +286,7 @@ def test_a_flaky_test_is_so_since_its_first_failing_run():
     """Not since the first run of its history, in which it passed."""
     runs = [*CALM, *(run(number, failing("test_03") if number % 5 == 2 else suite()) for number in range(10, 60))]
 
-    (found,) = judge(case(suite(), base=runs)).tests
+    (found,) = analyse(case(suite(), base=runs)).tests
 
     assert ("flaky", "r012", "c12", 10) == (found.state, found.since, found.since_commit, found.runs_failed)
 
@@ -293,7 +297,7 @@ def test_a_commit_that_broke_without_a_change_is_broken_since_it_failed():
     after = [run(number, failing("test_03"), commit=f"c{number}") for number in range(15, 20)]
     first = run(14, failing("test_03"), commit="c")
 
-    (found,) = judge(case(failing("test_03"), base=[*CALM, *before, first, *after])).tests
+    (found,) = analyse(case(failing("test_03"), base=[*CALM, *before, first, *after])).tests
 
     assert ("broken", "r014", "c", 7) == (found.state, found.since, found.since_commit, found.runs_failed)
 
@@ -303,7 +307,7 @@ def test_a_test_has_one_rate_and_one_state_in_one_run():
     broken = [("often", "rerun", 0.1), ("often", "failed", 0.1)]
     base = [*flaky("often", 30), *(run(number, [*suite(), *broken]) for number in range(30, 33))]
 
-    verdicts = judge(case([*suite(), *broken], base=base))
+    verdicts = analyse(case([*suite(), *broken], base=base))
 
     assert {"often": "broken"} == states(verdicts)
     assert {"often": "also failing on base"} == labels(verdicts)
@@ -317,7 +321,7 @@ def test_flaky_tests_that_fail_together():
         for outcome in [("failed" if number % 4 == 0 else "passed")]
     ]
 
-    verdicts = judge(case([*suite(), ("a", "passed", 0.1), ("b", "passed", 0.1)], base=base))
+    verdicts = analyse(case([*suite(), ("a", "passed", 0.1), ("b", "passed", 0.1)], base=base))
 
     assert (("a", "b"),) == verdicts.clusters
 
@@ -330,8 +334,8 @@ def slowed(since, until, name="test_03"):
 def test_a_slower_test_is_told_once():
     """It is news for the run in which it is first seen, not for those after it."""
     runs = slowed(20, 26)
-    first = judge(Case(runs[23], "", "main", runs[:23]))
-    second = judge(Case(runs[24], "", "main", runs[:24], previous=first))
+    first = analyse(AnalysisInput(runs[23], "", "main", runs[:23]))
+    second = analyse(AnalysisInput(runs[24], "", "main", runs[:24], previous=first))
 
     assert [("test::test_03", True)] == [(each.change.label, each.is_new) for each in first.changes]
     assert [("test::test_03", False)] == [(each.change.label, each.is_new) for each in second.changes]
@@ -341,16 +345,16 @@ def test_a_slower_test_is_told_once():
 def test_a_newly_flaky_test_is_told_once():
     """As a slower one."""
     runs = [*flaky("often", 12), run(12, [*suite(), ("often", "rerun", 0.1), ("often", "passed", 0.1)])]
-    first = judge(Case(CALM[9], "", "main", CALM[:9]))
-    second = judge(Case(runs[11], "", "main", runs[:11], previous=first))
-    third = judge(Case(runs[12], "", "main", runs[:12], previous=second))
+    first = analyse(AnalysisInput(CALM[9], "", "main", CALM[:9]))
+    second = analyse(AnalysisInput(runs[11], "", "main", runs[:11], previous=first))
+    third = analyse(AnalysisInput(runs[12], "", "main", runs[:12], previous=second))
 
     assert [True, False] == [verdicts.tests[0].is_new for verdicts in (second, third)]
 
 
 def test_what_the_base_has_known_is_no_news_of_a_branch():
     """Without verdicts before, only what this run itself shows is new."""
-    verdicts = judge(case([*suite(), ("often", "passed", 0.1)], base=flaky("often", 13), branch="fix"))
+    verdicts = analyse(case([*suite(), ("often", "passed", 0.1)], base=flaky("often", 13), branch="fix"))
 
     assert [("often", False)] == [(test.nodeid, test.is_new) for test in verdicts.tests]
 
@@ -360,7 +364,7 @@ def test_tests_that_changed_at_one_run_are_one_group():
     slow = dict.fromkeys(("test_03", "test_04", "test_05"), 0.5)
     runs = [run(number, suite(seconds=slow if number >= 20 else {})) for number in range(26)]
 
-    verdicts = judge(Case(runs[-1], "", "main", runs[:-1]))
+    verdicts = analyse(AnalysisInput(runs[-1], "", "main", runs[:-1]))
 
     assert [{"test::test_03", "test::test_04", "test::test_05"}] == list(map(set, verdicts.together))
 
@@ -370,7 +374,7 @@ def test_a_slowdown_of_everything_is_the_suites():
     slow = {f"test_{number:02}": 0.2 for number in range(20)}
     runs = [run(number, suite(seconds=slow if number >= 20 else {})) for number in range(30)]
 
-    verdicts = judge(Case(runs[-1], "", "main", runs[:-1]))
+    verdicts = analyse(AnalysisInput(runs[-1], "", "main", runs[:-1]))
 
     assert () == verdicts.changes
     assert [2.0] == [pytest.approx(each.change.ratio, rel=0.02) for each in verdicts.suite_changes]
@@ -383,7 +387,7 @@ def test_a_failed_attempt_says_nothing_of_a_duration():
         for number in range(30)
     ]
 
-    assert () == judge(Case(runs[-1], "", "main", runs[:-1])).changes
+    assert () == analyse(AnalysisInput(runs[-1], "", "main", runs[:-1])).changes
 
 
 def test_a_branch_is_compared_with_its_base_as_it_was_before():
@@ -393,7 +397,7 @@ def test_a_branch_is_compared_with_its_base_as_it_was_before():
 
     now = run(NOW, suite(seconds={"test_03": 0.5}), branch="fix")
 
-    assert () == judge(Case(now, "", "main", base, own)).changes
+    assert () == analyse(AnalysisInput(now, "", "main", base, own)).changes
 
 
 def test_numbers_of_its_users_change_without_a_pace():
@@ -401,7 +405,7 @@ def test_numbers_of_its_users_change_without_a_pace():
     numbers = {"queries": {f"r{number:03}": 12.0 if number < 20 else 30.0 for number in range(30)}}
     runs = [run(number, suite()) for number in range(30)]
 
-    verdicts = judge(Case(runs[-1], "", "main", runs[:-1], numbers=numbers))
+    verdicts = analyse(AnalysisInput(runs[-1], "", "main", runs[:-1], numbers=numbers))
 
     assert [("queries", 12.0, 30.0)] == [
         (each.change.label, round(each.change.before, 3), round(each.change.after, 3)) for each in verdicts.changes
@@ -418,7 +422,7 @@ def test_a_number_that_stands_for_none_keeps_no_verdict_back(great, usual):
     }
     runs = [run(number, suite()) for number in range(30)]
 
-    verdicts = unpack(pack(judge(Case(runs[-1], "", "main", runs[:-1], numbers=numbers))))
+    verdicts = unpack(pack(analyse(AnalysisInput(runs[-1], "", "main", runs[:-1], numbers=numbers))))
 
     assert ["queries"] == [each.change.label for each in verdicts.changes]
 
@@ -432,16 +436,16 @@ def test_a_part_of_the_suite_makes_no_fixture_faster():
 
     runs = [part(number, 20, 2.0) for number in range(20)] + [part(number, 5, 0.5) for number in range(20, 26)]
 
-    assert () == judge(Case(runs[-1], "", "main", runs[:-1])).changes
+    assert () == analyse(AnalysisInput(runs[-1], "", "main", runs[:-1])).changes
 
 
 def test_what_a_run_usually_takes():
     """Of five whole runs in its environment at least."""
     runs = [run(number, suite(), duration=10.0 + number) for number in range(5)]
 
-    few = judge(Case(runs[4], "", "main", runs[:4]))
-    enough = judge(case(suite(), base=runs))
-    part = judge(case(suite()[:5], base=runs))
+    few = analyse(AnalysisInput(runs[4], "", "main", runs[:4]))
+    enough = analyse(case(suite(), base=runs))
+    part = analyse(case(suite()[:5], base=runs))
 
     assert (None, 12.0, None) == (few.usual_seconds, enough.usual_seconds, part.usual_seconds)
 
@@ -450,7 +454,7 @@ def test_labels_carry_the_suite():
     """Another suite's test of the same name is another test."""
     runs = slowed(20, 26)
 
-    verdicts = judge(Case(runs[-1], "unit", "main", runs[:-1]))
+    verdicts = analyse(AnalysisInput(runs[-1], "unit", "main", runs[:-1]))
 
     assert ["test@unit::test_03"] == [each.change.label for each in verdicts.changes]
 
@@ -458,8 +462,8 @@ def test_labels_carry_the_suite():
 def over(*runs, seconds, **more):
     """Return the rules that test_03 breaks, allowed twice its usual, in a run in which it takes so long."""
     now = run(NOW, suite(seconds=seconds), **more)
-    case = Case(now, "", "main", runs, budgets={"test_03": Budget(max_slowdown=2.0)})
-    return [(each.nodeid, each.rule, round(each.allowed, 1)) for each in judge(case).over_budget]
+    case = AnalysisInput(now, "", "main", runs, budgets={"test_03": Budget(max_slowdown=2.0)})
+    return [(each.nodeid, each.rule, round(each.allowed, 1)) for each in analyse(case).over_budget]
 
 
 def test_a_test_over_its_budget_is_told():
@@ -492,7 +496,7 @@ def test_a_slow_machine_puts_no_test_over_its_budget():
 
 def test_what_is_stored_is_what_was_judged():
     """Whole, with tuples for tuples."""
-    verdicts = judge(case(failing("test_03"), base=slowed(5, 20, "test_04")))
+    verdicts = analyse(case(failing("test_03"), base=slowed(5, 20, "test_04")))
 
     assert verdicts == unpack(pack(verdicts))
     assert (FailureVerdict("test_03", "new"),) == verdicts.failures
@@ -509,7 +513,7 @@ def test_what_is_not_committed_makes_no_test_flaky():
     edits = [*changed((10, 12, 14, 16)), *changed((11, 13, 15, 17), "passed")]
     base = [*CALM[:3], *sorted(edits, key=lambda each: each.facts.started)]
 
-    verdicts = judge(case(failing("test_03"), base=base))
+    verdicts = analyse(case(failing("test_03"), base=base))
 
     assert ({"test_03": "new"}, {}) == (labels(verdicts), states(verdicts))
 
@@ -521,7 +525,7 @@ def test_what_is_not_committed_proves_nothing_when_it_is_tried_again():
         edits = [run(number, again) for number in range(10, 13)]
         edits = [replace(each, facts=replace(each.facts, is_dirty=True, build=build)) for each in edits]
 
-        verdicts = judge(case(suite(), base=[*CALM, *edits]))
+        verdicts = analyse(case(suite(), base=[*CALM, *edits]))
 
         assert all(test.probability < 1 for test in verdicts.tests)
 
@@ -530,14 +534,14 @@ def test_a_build_that_a_script_changes_is_a_run_like_others():
     """A version written into a file makes each build dirty, and no failure less of one."""
     base = [*CALM, *changed(range(10, 14), build="7")]
 
-    verdicts = judge(case(failing("test_03"), base=base))
+    verdicts = analyse(case(failing("test_03"), base=base))
 
     assert ({"test_03": "also failing on base"}, "broken") == (labels(verdicts), states(verdicts)["test_03"])
 
 
 def test_what_fails_without_being_committed_fails_on_the_base_too():
     """Whoever commits nothing is still told that it failed before."""
-    assert {"test_03": "also failing on base"} == labels(judge(case(failing("test_03"), base=changed((1, 2)))))
+    assert {"test_03": "also failing on base"} == labels(analyse(case(failing("test_03"), base=changed((1, 2)))))
 
 
 def test_a_pull_request_from_a_branch_of_the_bases_name_is_not_the_base():
@@ -546,6 +550,6 @@ def test_a_pull_request_from_a_branch_of_the_bases_name_is_not_the_base():
     pull = [replace(each, facts=replace(each.facts, pull_request="7")) for each in pull]
     *own, now = pull
 
-    verdicts = judge(Case(run=now, suite="", base_branch="main", base=CALM, own=own))
+    verdicts = analyse(AnalysisInput(run=now, suite="", base_branch="main", base=CALM, own=own))
 
     assert ({"test_03": "new"}, {}) == (labels(verdicts), states(verdicts))

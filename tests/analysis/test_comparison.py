@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from akastats.analysis.comparison import Difference, Verdict, compare, verdicts
+from akastats.analysis.comparison import Difference, LastAttempt, compare, last_attempts
 
 
 def names(changes):
@@ -29,8 +29,8 @@ def names(changes):
 )
 def test_outcomes(outcome, before, newly_failing, fixed):
     """Newly failing is what fails and did not; fixed is what failed and ran well now."""
-    now = {"t": Verdict(outcome, 0.1)} if outcome else {}
-    base = {"t": Verdict(before, 0.1)} if before else {}
+    now = {"t": LastAttempt(outcome, 0.1)} if outcome else {}
+    base = {"t": LastAttempt(before, 0.1)} if before else {}
 
     found = compare(now, base)
 
@@ -53,7 +53,7 @@ def test_outcomes(outcome, before, newly_failing, fixed):
 )
 def test_times_differ_from_a_tenth_and_20_ms_on(seconds, before, slower, faster):
     """A difference counts when it is both large enough to matter and large enough to be none of chance."""
-    found = compare({"t": Verdict("passed", seconds)}, {"t": Verdict("passed", before)})
+    found = compare({"t": LastAttempt("passed", seconds)}, {"t": LastAttempt("passed", before)})
 
     assert (bool(found.slower), bool(found.faster)) == (slower, faster)
 
@@ -63,15 +63,19 @@ def test_times_differ_from_a_tenth_and_20_ms_on(seconds, before, slower, faster)
 )
 def test_times_of_different_outcomes_are_not_compared(outcome, before):
     """A test that fails early is no faster, and one that is skipped takes no time."""
-    found = compare({"t": Verdict(outcome, 0.1)}, {"t": Verdict(before, 9.0)})
+    found = compare({"t": LastAttempt(outcome, 0.1)}, {"t": LastAttempt(before, 9.0)})
 
     assert found.faster == []
 
 
 def test_what_costs_most_stands_first():
     """Slower and faster tests are ordered by the seconds between, all else as it ran."""
-    now = {name: Verdict("passed", seconds) for name, seconds in (("a", 2.0), ("b", 9.0), ("c", 1.0), ("d", 0.5))}
-    base = {name: Verdict("passed", seconds) for name, seconds in (("a", 1.0), ("b", 1.0), ("c", 2.0), ("d", 9.0))}
+    now = {
+        name: LastAttempt("passed", seconds) for name, seconds in (("a", 2.0), ("b", 9.0), ("c", 1.0), ("d", 0.5))
+    }
+    base = {
+        name: LastAttempt("passed", seconds) for name, seconds in (("a", 1.0), ("b", 1.0), ("c", 2.0), ("d", 9.0))
+    }
 
     found = compare(now, base)
 
@@ -80,7 +84,7 @@ def test_what_costs_most_stands_first():
 
 def test_added_and_removed_have_one_side():
     """What is only here has no base, what is only there nothing else."""
-    found = compare({"new": Verdict("passed", 0.5)}, {"old": Verdict("skipped", 0.0)})
+    found = compare({"new": LastAttempt("passed", 0.5)}, {"old": LastAttempt("skipped", 0.0)})
 
     assert found.added == [Difference("new", "passed", None, 0.5, None)]
     assert found.removed == [Difference("old", None, "skipped", None, 0.0)]
@@ -95,15 +99,23 @@ def test_the_last_attempt_counts():
         "call": [500_000, 0, 250_000],
     }
 
-    found = verdicts({"tests": columns})
+    found = last_attempts({"tests": columns})
 
-    assert found == {"a": Verdict("passed", 0.25), "b": Verdict("error", 0.07)}
+    assert found == {"a": LastAttempt("passed", 0.25), "b": LastAttempt("error", 0.07)}
 
 
 def test_what_lost_most_comes_first():
     """Slower ones by the seconds they lost, faster ones by those they gained, not by how long they take."""
-    base = {"long": Verdict("passed", 9.0), "short": Verdict("passed", 1.0), "third": Verdict("passed", 4.0)}
-    now = {"long": Verdict("passed", 10.0), "short": Verdict("passed", 6.0), "third": Verdict("passed", 7.0)}
+    base = {
+        "long": LastAttempt("passed", 9.0),
+        "short": LastAttempt("passed", 1.0),
+        "third": LastAttempt("passed", 4.0),
+    }
+    now = {
+        "long": LastAttempt("passed", 10.0),
+        "short": LastAttempt("passed", 6.0),
+        "third": LastAttempt("passed", 7.0),
+    }
 
     assert ["short", "third", "long"] == names(compare(now, base).slower)
     assert ["short", "third", "long"] == names(compare(base, now).faster)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from akastats.analysis.comparison import Verdict, compare
+from akastats.analysis.comparison import LastAttempt, compare
 from akastats.analysis.noise import Side, separate_noise
 from akastats.model.verdicts import ChangeVerdict, DurationChange, FailureVerdict, Outlier, UnhealthyTest, Verdicts
 
@@ -12,8 +12,8 @@ NOW, BASE = "r9", "r1"
 def names(now, base, of_now=None, of_base=None, ids=(NOW, BASE)):
     """Return the tests in each list of a comparison that is not empty."""
     found = compare(
-        {name: Verdict(outcome, seconds) for name, (outcome, seconds) in now.items()},
-        {name: Verdict(outcome, seconds) for name, (outcome, seconds) in base.items()},
+        {name: LastAttempt(outcome, seconds) for name, (outcome, seconds) in now.items()},
+        {name: LastAttempt(outcome, seconds) for name, (outcome, seconds) in base.items()},
     )
     sides = [Side(run, of) for run, of in zip(ids, (of_now, of_base), strict=True)]
     told = separate_noise(found, *sides, prefix="test::")

@@ -7,7 +7,7 @@ import zlib
 import pytest
 
 from akastats import redis
-from akastats.analysis.analyse import judge
+from akastats.analysis.analyse import analyse
 from akastats.model.verdicts import FailureVerdict, OverBudget, pack
 from akastats.queries import analysis_input, cursors
 from akastats.store import keys
@@ -336,8 +336,10 @@ def test_what_is_judged_of_recorded_runs_is_told(ask, server, redis_client, tmp_
             commit=f"{number // 2:040x}",
             **told,
         )
-    found = judge(
-        redis.run(analysis_input.case_of(NAMESPACE, run, analysis_input.Known()), redis_client, redis_client)
+    found = analyse(
+        redis.run(
+            analysis_input.read_input(NAMESPACE, run, analysis_input.RecordCache()), redis_client, redis_client
+        )
     )
     redis_client.set(keys.verdicts(NAMESPACE, run), pack(found))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from akastats import redis
-from akastats.analysis.flakiness.classification import LEAST_COMMITS
+from akastats.analysis.flakiness.classification import MIN_COMMITS
 from akastats.model.verdicts import (
     ChangeVerdict,
     DurationChange,
@@ -167,4 +167,4 @@ def put(url: str, verdicts: Verdicts, namespace: str = NAMESPACE) -> None:
 
 def few(namespace_run: str) -> Verdicts:
     """Return verdicts of a suite that has not run often enough for any."""
-    return Verdicts(run=namespace_run, suite="unit", branch="main", base="main", runs=LEAST_COMMITS - 3)
+    return Verdicts(run=namespace_run, suite="unit", branch="main", base="main", runs=MIN_COMMITS - 3)

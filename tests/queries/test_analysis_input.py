@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from akastats.analysis.analyse import judge
+from akastats.analysis.analyse import analyse
 from akastats.config import Config
 from akastats.delivery import analysing as shipper
 from akastats.delivery.analysing import judge_late
 from akastats.errors import NotFoundError
 from akastats.model.verdicts import pack
 from akastats.queries import analysis_input, base_run, runs, verdicts
-from akastats.queries.analysis_input import Known
+from akastats.queries.analysis_input import RecordCache
 from akastats.queries.runs import Run, one
 from akastats.redis import connect, run, sync_redis
 from akastats.store import keys
@@ -41,12 +41,12 @@ def told(server, tmp_path):
 
 def past(run_id):
     """Return what a run is judged by."""
-    return sync_redis.run(analysis_input.past(NAMESPACE, sync_redis.run(one(NAMESPACE, run_id))))
+    return sync_redis.run(analysis_input.read_history(NAMESPACE, sync_redis.run(one(NAMESPACE, run_id))))
 
 
 def judged(run_id, known=None):
     """Return the verdicts of a run."""
-    return judge(sync_redis.run(analysis_input.case_of(NAMESPACE, run_id, known or Known())))
+    return analyse(sync_redis.run(analysis_input.read_input(NAMESPACE, run_id, known or RecordCache())))
 
 
 def ids(runs):
@@ -157,10 +157,10 @@ def test_profiles_that_are_gone_or_unreadable_are_left_out(told, redis_client):
 def test_what_is_known_is_not_read_again(told, redis_client):
     """While a run goes on its past is read step by step; at the end only the run itself is."""
     before, now = told(), told()
-    known = Known()
+    known = RecordCache()
     earlier = sync_redis.run(one(NAMESPACE, before))
 
-    is_all = sync_redis.run(analysis_input.learn(NAMESPACE, [earlier], known, steps=1))
+    is_all = sync_redis.run(analysis_input.load_records(NAMESPACE, [earlier], known, steps=1))
     redis_client.delete(keys.profile(NAMESPACE, before))
 
     assert is_all
@@ -170,9 +170,9 @@ def test_what_is_known_is_not_read_again(told, redis_client):
 def test_reading_goes_in_steps(told):
     """Five profiles each: 10,000 tests take 0.1 s."""
     runs = [sync_redis.run(one(NAMESPACE, told())) for _ in range(11)]
-    known = Known()
+    known = RecordCache()
 
-    steps = [sync_redis.run(analysis_input.learn(NAMESPACE, runs, known, steps=1)) for _ in range(3)]
+    steps = [sync_redis.run(analysis_input.load_records(NAMESPACE, runs, known, steps=1)) for _ in range(3)]
 
     assert [False, False, True] == steps
     assert 11 == len(known.records)

@@ -25,7 +25,7 @@ def budgets_of(content: Mapping[str, Any]) -> dict[str, Budget]:
     return {nodeid: budget_of(each) for nodeid, each in rows if each}
 
 
-def usual_of(earlier: Sequence[RunRecord], nodeids: Iterable[str]) -> dict[str, list[float]]:
+def passed_seconds(earlier: Sequence[RunRecord], nodeids: Iterable[str]) -> dict[str, list[float]]:
     """Return what tests took where they passed in the newest of these runs, in their order."""
     found: dict[str, list[float]] = {nodeid: [] for nodeid in nodeids}
     if found:
@@ -36,19 +36,19 @@ def usual_of(earlier: Sequence[RunRecord], nodeids: Iterable[str]) -> dict[str, 
     return found
 
 
-def pace_among(paces: Sequence[tuple[str, float]], run_id: str) -> float | None:
+def relative_speed(factors: Sequence[tuple[str, float]], run_id: str) -> float | None:
     """Return the pace of the last run against the runs that say what is usual; `None` where it is unknown."""
-    if len(paces) < 2 or paces[-1][0] != run_id:
+    if len(factors) < 2 or factors[-1][0] != run_id:
         return None
-    *before, (_, now) = paces
-    return now / median(pace for _, pace in before[-MOST_RUNS:])
+    *before, (_, now) = factors
+    return now / median(factor for _, factor in before[-MOST_RUNS:])
 
 
 def over_budget(
     tests: Mapping[str, float],
     budgets: Mapping[str, Budget],
-    usual: Mapping[str, Sequence[float]],
-    pace: float | None = None,
+    typical: Mapping[str, Sequence[float]],
+    factor: float | None = None,
 ) -> tuple[OverBudget, ...]:
     """Return which tests took more than they may, one for each rule that is broken, by seconds over, most first.
 
@@ -60,20 +60,20 @@ def over_budget(
         over
         for nodeid, budget in budgets.items()
         if nodeid in tests
-        for over in _over(nodeid, tests[nodeid], budget, usual.get(nodeid, ()), max(1.0, pace or 1.0))
+        for over in _over(nodeid, tests[nodeid], budget, typical.get(nodeid, ()), max(1.0, factor or 1.0))
     ]
     return tuple(sorted(found, key=lambda over: (over.allowed - over.seconds, over.nodeid)))
 
 
 def _over(
-    nodeid: str, seconds: float, budget: Budget, earlier: Sequence[float], pace: float
+    nodeid: str, seconds: float, budget: Budget, earlier: Sequence[float], factor: float
 ) -> Iterator[OverBudget]:
     if budget.max_seconds is not None and seconds > budget.max_seconds:
         yield OverBudget(nodeid, seconds, budget.max_seconds, "max_seconds")
     if budget.max_slowdown is None or len(earlier) < LEAST_RUNS:
         return
-    usual = median(earlier[-MOST_RUNS:]) * pace
-    allowed = round(usual * budget.max_slowdown, 6)
+    typical = median(earlier[-MOST_RUNS:]) * factor
+    allowed = round(typical * budget.max_slowdown, 6)
     # Rounded to what profiles keep: 0.12 - 0.1 falls short of 0.02 by a float's last digit.
-    if seconds > allowed and round(seconds - usual, 6) >= LEAST_S:
+    if seconds > allowed and round(seconds - typical, 6) >= LEAST_S:
         yield OverBudget(nodeid, seconds, allowed, "max_slowdown")

@@ -12,7 +12,7 @@ from math import exp, log
 from operator import sub
 
 from akastats.analysis.durations.changepoints import MIN_AFTER, MIN_BEFORE, Limits, Shift, shifts, upper_tail
-from akastats.analysis.durations.machine_speed import Series, paces, sample, zeros_if_unknown
+from akastats.analysis.durations.machine_speed import Series, log_factors, sample, zeros_if_none
 from akastats.model.verdicts import OFFSET, DurationChange
 
 #: Seconds by which a level must change at least.
@@ -25,7 +25,7 @@ LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True)
-class JudgedRun:
+class TimedRun:
     """A run and the class of environment it was in: only runs of one class are compared."""
 
     id: str
@@ -41,7 +41,7 @@ class Durations:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class DetectedChanges:
     """What all series of a suite say.
 
     `suite` are the changes of the pace, with an empty label, in seconds of all tests together: what slows
@@ -51,8 +51,8 @@ class Judgement:
 
     changes: tuple[DurationChange, ...]
     suite: tuple[DurationChange, ...]
-    paces: tuple[float | None, ...]
-    undecided: int
+    factors: tuple[float | None, ...]
+    too_short: int
 
 
 def environment_class(
@@ -69,41 +69,43 @@ def environment_class(
     return "/".join(part for part in named if part)
 
 
-def judge(runs: Sequence[JudgedRun], durations: Mapping[str, Durations], limits: Limits = LIMITS) -> Judgement:
+def find_changes(
+    runs: Sequence[TimedRun], durations: Mapping[str, Durations], limits: Limits = LIMITS
+) -> DetectedChanges:
     """Judge every series by what is known up to the newest run, the last; nothing is kept between calls."""
     changes: list[DurationChange] = []
     suite: list[DurationChange] = []
     factors: list[float | None] = [None] * len(runs)
-    undecided: dict[str, bool] = dict.fromkeys(durations, True)
+    too_short: dict[str, bool] = dict.fromkeys(durations, True)
     for environment in dict.fromkeys(run.environment for run in runs):
         known = _Environment(runs, environment, durations)
-        known.tell_paces(factors)
+        known.fill_factors(factors)
         suite.extend(known.suite_changes(limits))
         for label, found in known.changes(limits):
-            undecided[label] = False
+            too_short[label] = False
             changes.extend(found)
-    return Judgement(tuple(changes), tuple(suite), tuple(factors), sum(undecided.values()))
+    return DetectedChanges(tuple(changes), tuple(suite), tuple(factors), sum(too_short.values()))
 
 
 class _Environment:
     """The series of one environment class and the paces of its runs."""
 
-    def __init__(self, runs: Sequence[JudgedRun], name: str, durations: Mapping[str, Durations]) -> None:
+    def __init__(self, runs: Sequence[TimedRun], name: str, durations: Mapping[str, Durations]) -> None:
         self.name = name
         self.runs = runs
         self.only = {at for at, run in enumerate(runs) if run.environment == name}
         self.durations = durations
         asked = sample([label for label, series in durations.items() if len(series.runs) >= MIN_BEFORE])
-        self.known_paces = paces((self._logs(durations[label]) for label in asked), len(runs))
-        self.paces = zeros_if_unknown(self.known_paces)
+        self.measured = log_factors((self._logs(durations[label]) for label in asked), len(runs))
+        self.log_factors = zeros_if_none(self.measured)
         # Most tests ran each time, and so each has these.
-        self.told = [pace for pace in self.paces if pace is not None]
+        self.all_factors = [factor for factor in self.log_factors if factor is not None]
 
-    def tell_paces(self, factors: list[float | None]) -> None:
+    def fill_factors(self, factors: list[float | None]) -> None:
         """Set the machine speed factor of each run of the class; `None` in a suite that is too small."""
         for at in self.only:
-            pace = self.known_paces[at]
-            factors[at] = None if pace is None else exp(pace)
+            factor = self.measured[at]
+            factors[at] = None if factor is None else exp(factor)
 
     def _points(self, series: Durations) -> tuple[Sequence[int], Sequence[float]]:
         """The points of a series in this class; none of what has a negative value and so is no duration."""
@@ -120,10 +122,12 @@ class _Environment:
 
     def suite_changes(self, limits: Limits) -> Iterator[DurationChange]:
         """Changes of the pace, in seconds of all tests together."""
-        at = [run for run in sorted(self.only) if self.paces[run] is not None]
-        values = [pace for run in at if (pace := self.paces[run]) is not None]
+        at = [run for run in sorted(self.only) if self.log_factors[run] is not None]
+        values = [factor for run in at if (factor := self.log_factors[run]) is not None]
         found = shifts(values, limits)
-        total = sum(_usual(self._points(series)[1]) for series in self.durations.values()) if found else 0.0
+        total = (
+            sum(_median_or_zero(self._points(series)[1]) for series in self.durations.values()) if found else 0.0
+        )
         for shift in found:
             yield self._change("", at, shift, total, limits)
 
@@ -142,13 +146,13 @@ class _Environment:
     def _changes_of(
         self, label: str, at: Sequence[int], seconds: Sequence[float], limits: Limits
     ) -> list[DurationChange]:
-        paces = self.told
-        if not len(at) == len(paces) == len(self.runs):
-            known = [place for place, run in enumerate(at) if self.paces[run] is not None]
+        factors = self.all_factors
+        if not len(at) == len(factors) == len(self.runs):
+            known = [place for place, run in enumerate(at) if self.log_factors[run] is not None]
             at, seconds = [at[place] for place in known], [seconds[place] for place in known]
-            paces = [pace for run in at if (pace := self.paces[run]) is not None]
+            factors = [factor for run in at if (factor := self.log_factors[run]) is not None]
         logs = map(log, [value + OFFSET for value in seconds])
-        values = list(map(sub, logs, paces))
+        values = list(map(sub, logs, factors))
         found = (self._change(label, at, shift, 1.0, limits) for shift in shifts(values, limits))
         return [change for change in found if abs(change.after - change.before) >= LEAST_SECONDS]
 
@@ -178,5 +182,5 @@ def _seconds(level: float, scale: float) -> float:
     return max(0.0, scale * exp(level) - OFFSET)
 
 
-def _usual(seconds: Sequence[float]) -> float:
+def _median_or_zero(seconds: Sequence[float]) -> float:
     return sorted(seconds)[len(seconds) // 2] if seconds else 0.0

@@ -18,7 +18,7 @@ ROUNDS = 2
 Series = tuple[Sequence[int], Sequence[float]]
 
 
-def paces(tests: Iterable[Series], runs: int) -> list[float | None]:
+def log_factors(tests: Iterable[Series], runs: int) -> list[float | None]:
     """Return for each run the median logarithm of its tests' durations over their usual; None where unknown.
 
     Unknown is a run with fewer than MIN_TESTS tests that have a history.
@@ -30,18 +30,18 @@ def paces(tests: Iterable[Series], runs: int) -> list[float | None]:
     return found
 
 
-def zeros_if_unknown(found: Sequence[float | None]) -> Sequence[float | None]:
+def zeros_if_none(found: Sequence[float | None]) -> Sequence[float | None]:
     """Return the machine speed factors, or 0 for each run of a suite that is too small to have any."""
-    return found if any(pace is not None for pace in found) else [0.0] * len(found)
+    return found if any(factor is not None for factor in found) else [0.0] * len(found)
 
 
 def _round(tests: Sequence[Series], found: Sequence[float | None]) -> list[float | None]:
     by_run: list[list[float]] = [[] for _ in found]
-    shared = [pace or 0.0 for pace in found]
+    shared = [factor or 0.0 for factor in found]
     for at, logs in tests:
-        usual = median(list(map(sub, logs, map(shared.__getitem__, at))))
+        typical = median(list(map(sub, logs, map(shared.__getitem__, at))))
         for run, value in zip(at, logs, strict=True):
-            by_run[run].append(value - usual)
+            by_run[run].append(value - typical)
     return [median(shares) if len(shares) >= MIN_TESTS else None for shares in by_run]
 
 

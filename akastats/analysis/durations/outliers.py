@@ -20,12 +20,12 @@ LEAST_RUNS = MIN_BEFORE + MIN_AFTER - 1
 #: Probability that chance alone produces an outlier among all tests of a run (Bonferroni).
 MOST_CHANCE = 0.05
 #: Outliers that are stored, those that differ most; a machine that stalls makes one of each test.
-MOST_TOLD = 1000
+MAX_OUTLIERS = 1000
 
 
 def outliers(
     series: Mapping[str, Durations],
-    paces: Sequence[float | None],
+    factors: Sequence[float | None],
     alike: Sequence[bool],
     levels: Mapping[str, int],
 ) -> tuple[Outlier, ...]:
@@ -34,14 +34,14 @@ def outliers(
     `series` are by node id. `paces` and `alike` have one entry per run: its factor against the typical one, and
     whether it ran in the environment of the last. `levels` has the position since which a test is at its level.
     """
-    last, shared = len(alike) - 1, [log(pace or 1.0) for pace in paces]
+    last, shared = len(alike) - 1, [log(factor or 1.0) for factor in factors]
     ran = {nodeid: each for nodeid, each in series.items() if each.runs and each.runs[-1] == last}
     found = [
         outlier
         for nodeid, each in ran.items()
         for outlier in _outlier(nodeid, each, shared, alike, levels.get(nodeid, 0), MOST_CHANCE / (2 * len(ran)))
     ]
-    return tuple(sorted(found, key=lambda each: (-abs(each.seconds - each.typical), each.nodeid))[:MOST_TOLD])
+    return tuple(sorted(found, key=lambda each: (-abs(each.seconds - each.typical), each.nodeid))[:MAX_OUTLIERS])
 
 
 def _outlier(

@@ -9,15 +9,15 @@ from itertools import chain
 from math import inf
 from statistics import median
 
-from akastats.analysis.durations.changes import Durations, JudgedRun, Judgement, judge
+from akastats.analysis.durations.changes import DetectedChanges, Durations, TimedRun, find_changes
 from akastats.analysis.durations.outliers import outliers
-from akastats.analysis.run_records import TIMED, RunRecord, whole_runs
+from akastats.analysis.run_records import TIMED, RunRecord, are_complete
 from akastats.model.verdicts import ChangeVerdict, DurationChange, Outlier, Verdicts
 
 #: Runs before it that say what a run usually takes.
-LEAST_USUAL = 5
+MIN_TYPICAL_RUNS = 5
 #: Changes that are told: where everything changes, the pace says so.
-MOST_TOLD = 500
+MAX_CHANGES = 500
 #: Names whose series are made at once: of all together the columns would take 16 MB more.
 NAMES_AT_ONCE = 1000
 #: A user's own numbers of this size are left out: the interval of a ratio to nothing would be beyond all floats.
@@ -28,47 +28,47 @@ Numbers = Mapping[str, Mapping[str, float]]
 
 
 @dataclass(frozen=True)
-class Slowing:
+class DurationAnalysis:
     """Changes of duration; `undecided` counts series that are too short, the other fields are as in `Verdicts`."""
 
     changes: tuple[ChangeVerdict, ...]
     suite_changes: tuple[ChangeVerdict, ...]
     together: tuple[tuple[str, ...], ...]
-    pace: float | None
-    usual_seconds: float | None
-    undecided: int
-    paces: tuple[tuple[str, float], ...]
+    speed_factor: float | None
+    typical_seconds: float | None
+    too_short: int
+    speed_factors: tuple[tuple[str, float], ...]
     outliers: tuple[Outlier, ...] = ()
 
 
-def slowing(
+def analyse_durations(
     records: Sequence[RunRecord], labels: Mapping[str, str], numbers: Numbers, previous: Verdicts | None
-) -> Slowing:
+) -> DurationAnalysis:
     """Return what changed its duration up to the last of `records`, in time order.
 
     `labels` is what labels begin with for the words `test`, `fixture` and `collect`: these, with the suite.
     """
-    runs = [JudgedRun(record.facts.id, record.facts.environment) for record in records]
-    whole = whole_runs(records)
+    runs = [TimedRun(record.facts.id, record.facts.environment) for record in records]
+    whole = are_complete(records)
     durations = _durations(records, whole, labels)
-    found = judge(runs, durations)
-    own = [judge(runs, {label: _series(runs, values)}) for label, values in numbers.items()]
+    found = find_changes(runs, durations)
+    own = [find_changes(runs, {label: _series(runs, values)}) for label, values in numbers.items()]
     changes = [change for judged in (found, *own) for change in judged.changes]
-    newest = sorted(changes, key=lambda change: (change.run, change.ratio), reverse=True)[:MOST_TOLD]
-    return Slowing(
+    newest = sorted(changes, key=lambda change: (change.run, change.ratio), reverse=True)[:MAX_CHANGES]
+    return DurationAnalysis(
         changes=_with_news(newest, previous.changes if previous else None),
         suite_changes=_with_news(found.suite, previous.suite_changes if previous else None),
         together=tuple(together(newest)),
-        pace=found.paces[-1] if found.paces else None,
-        usual_seconds=_usual_seconds(records, whole),
-        undecided=_undecided(found, own),
-        paces=_paces(runs, found.paces),
+        speed_factor=found.factors[-1] if found.factors else None,
+        typical_seconds=_typical_seconds(records, whole),
+        too_short=_too_short(found, own),
+        speed_factors=_speed_factors(runs, found.factors),
         outliers=_outliers(runs, durations, found, labels["test"]),
     )
 
 
 def _outliers(
-    runs: Sequence[JudgedRun], durations: Mapping[str, Durations], found: Judgement, word: str
+    runs: Sequence[TimedRun], durations: Mapping[str, Durations], found: DetectedChanges, word: str
 ) -> tuple[Outlier, ...]:
     positions = {run.id: at for at, run in enumerate(runs)}
     here, start = runs[-1].environment, len(word) + len("::")
@@ -76,20 +76,22 @@ def _outliers(
         change.label[start:]: positions[change.run] for change in found.changes if change.environment == here
     }
     tests = {label[start:]: series for label, series in durations.items() if label.startswith(f"{word}::")}
-    return outliers(tests, found.paces, [run.environment == here for run in runs], levels)
+    return outliers(tests, found.factors, [run.environment == here for run in runs], levels)
 
 
-def _paces(runs: Sequence[JudgedRun], paces: Sequence[float | None]) -> tuple[tuple[str, float], ...]:
+def _speed_factors(
+    runs: Sequence[TimedRun], speed_factors: Sequence[float | None]
+) -> tuple[tuple[str, float], ...]:
     """Return the paces of the runs in the last one's environment."""
     return tuple(
-        (run.id, round(pace, 4))
-        for run, pace in zip(runs, paces, strict=True)
-        if pace is not None and run.environment == runs[-1].environment
+        (run.id, round(speed_factor, 4))
+        for run, speed_factor in zip(runs, speed_factors, strict=True)
+        if speed_factor is not None and run.environment == runs[-1].environment
     )
 
 
-def _undecided(found: Judgement, own: Sequence[Judgement]) -> int:
-    return found.undecided + sum(judged.undecided for judged in own)
+def _too_short(found: DetectedChanges, own: Sequence[DetectedChanges]) -> int:
+    return found.too_short + sum(judged.too_short for judged in own)
 
 
 def _durations(
@@ -133,7 +135,7 @@ def _last_timed(record: RunRecord) -> dict[str, float]:
     return {nodeid: seconds for nodeid, letter, seconds in rows if letter in TIMED}
 
 
-def _series(runs: Sequence[JudgedRun], values: Mapping[str, float]) -> Durations:
+def _series(runs: Sequence[TimedRun], values: Mapping[str, float]) -> Durations:
     known = [at for at, run in enumerate(runs) if abs(values.get(run.id, inf)) < MOST_NUMBER]
     return Durations(known, [values[runs[at].id] for at in known])
 
@@ -144,11 +146,12 @@ def _with_news(
     if before is None:
         return tuple(ChangeVerdict(change, change.is_suspected) for change in changes)
     return tuple(
-        ChangeVerdict(change, not any(are_one(change, known.change) for known in before)) for change in changes
+        ChangeVerdict(change, not any(is_same_change(change, known.change) for known in before))
+        for change in changes
     )
 
 
-def are_one(one: DurationChange, other: DurationChange) -> bool:
+def is_same_change(one: DurationChange, other: DurationChange) -> bool:
     """Tell whether two judgements speak of the same change: run ids sort by time."""
     return (
         (one.label, one.environment, one.is_slower) == (other.label, other.environment, other.is_slower)
@@ -173,7 +176,7 @@ def together(changes: Sequence[DurationChange]) -> list[tuple[str, ...]]:
     return [tuple(dict.fromkeys(change.label for change in group)) for group in groups if len(group) > 1]
 
 
-def _usual_seconds(records: Sequence[RunRecord], whole: Sequence[bool]) -> float | None:
+def _typical_seconds(records: Sequence[RunRecord], whole: Sequence[bool]) -> float | None:
     """Return the median of what whole runs before the last took in its environment; `None` of fewer than five.
 
     `None` too for a last run that is not whole: `-k` runs take no usual time.
@@ -186,4 +189,4 @@ def _usual_seconds(records: Sequence[RunRecord], whole: Sequence[bool]) -> float
         for record, is_whole in zip(before, whole, strict=False)
         if is_whole and record.facts.environment == now.facts.environment and record.facts.duration
     ]
-    return median(taken) if len(taken) >= LEAST_USUAL else None
+    return median(taken) if len(taken) >= MIN_TYPICAL_RUNS else None

@@ -7,15 +7,15 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from akastats.analysis.failures.labels import Label, label_failure
-from akastats.analysis.flakiness.classification import LEAST_COMMITS
-from akastats.analysis.flakiness.evidence import Streams, current_environments, judge_streams, streams_of
+from akastats.analysis.flakiness.classification import MIN_COMMITS
+from akastats.analysis.flakiness.evidence import Streams, classify_streams, current_environments, streams_of
 from akastats.analysis.flakiness.outages import Outages
 from akastats.analysis.run_records import FAILING, RunRecord, evidence_of
 from akastats.model.environment import Environment
 from akastats.model.verdicts import FailureVerdict, UnhealthyTest
 
 #: So many failures of a run are judged one by one.
-MOST_FAILURES = 2000
+MAX_FAILURES = 2000
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class _History:
     current: frozenset[Environment]
 
 
-def judged_failures(
+def label_failures(
     run: RunRecord,
     base: Sequence[RunRecord],
     unusual: Outages,
@@ -43,7 +43,7 @@ def judged_failures(
     Without any run of a base there is nothing to judge by, and only what is quarantined has a label. `own` are
     earlier runs of its branch, in which jobs of the same build are looked for.
     """
-    failed = run.failed()[:MOST_FAILURES]
+    failed = run.failed()[:MAX_FAILURES]
     streams, evidence = streams_of(base, failed), streams_of(evidence_of(base), failed)
     history = _History(streams, evidence, unusual, current_environments(base))
     attempts = _attempts(run, base)
@@ -85,7 +85,7 @@ def _failure(run: RunRecord, nodeid: str, history: _History, attempts: int, fail
     A test that failed in one of several equal jobs of the base's newest build may fail in one of them again.
     """
     streams, evidence = (_comparable(of.get(nodeid, {}), run) for of in (history.streams, history.evidence))
-    known = judge_streams(evidence, nodeid, history.unusual, history.current) if evidence else None
+    known = classify_streams(evidence, nodeid, history.unusual, history.current) if evidence else None
     before = max((stream.failing_legs(run.facts) for stream in streams.values()), default=0)
     told: Label = label_failure(known, attempts=attempts, fails_on_base=failing_legs < before)
     return FailureVerdict(nodeid, told.kind, None if told.rate is None else round(told.rate, 4))
@@ -95,17 +95,17 @@ def _comparable(streams: Streams, run: RunRecord) -> Streams:
     """Return the results in the run's own environment; without a history there, those in all others."""
     own = streams.get(run.facts.ran_in)
     commits = {result.facts.commit or result.facts.id for result in own.results} if own else ()
-    return {run.facts.ran_in: own} if own and len(commits) >= LEAST_COMMITS else streams
+    return {run.facts.ran_in: own} if own and len(commits) >= MIN_COMMITS else streams
 
 
-def agreeing(
+def align_with_states(
     failures: Sequence[FailureVerdict], states: Mapping[str, UnhealthyTest]
 ) -> tuple[FailureVerdict, ...]:
     """Return failures with the rates of the test states after their run; new failures stay new."""
-    return tuple(_agreeing(failure, states.get(failure.nodeid)) for failure in failures)
+    return tuple(_aligned(failure, states.get(failure.nodeid)) for failure in failures)
 
 
-def _agreeing(failure: FailureVerdict, test: UnhealthyTest | None) -> FailureVerdict:
+def _aligned(failure: FailureVerdict, test: UnhealthyTest | None) -> FailureVerdict:
     if test is None or failure.label not in ("known flaky", "also failing on base"):
         return failure
     if test.state == "flaky":

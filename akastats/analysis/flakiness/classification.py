@@ -17,13 +17,13 @@ from akastats.analysis.flakiness.segments import FAILED_PRIOR, STILL_FAILING_PRI
 from akastats.model.verdicts import State
 
 #: The newest verdicts that are looked at: older ones say little, and the search takes time by their square.
-MOST_VERDICTS = 400
+MAX_COMMITS = 400
 #: The failing runs that a judgement names.
-MOST_EVIDENCE = 20
+MAX_EVIDENCE = 20
 #: A test on fewer commits is new, unless it is already known to be flaky or broken.
-LEAST_COMMITS = 5
+MIN_COMMITS = 5
 #: So many commits in a row that never passed are a breakage.
-LEAST_BREAKAGE = 3
+MIN_BREAKAGE = 3
 #: From these probabilities of being flaky on a test is called so, or is not called healthy.
 FLAKY, DOUBTFUL = 0.5, 0.2
 #: A test has recovered when the failures before make so long a clean streak less likely than this.
@@ -52,7 +52,7 @@ class Vote(NamedTuple):
     retried: bool = False
 
 
-class Verdict(NamedTuple):
+class CommitResult(NamedTuple):
     """What all attempts on one commit came to; `attempts` and `failures` without those that were tried again."""
 
     trial: Trial
@@ -101,7 +101,7 @@ class Flakiness:
     failures: int = 0
 
 
-def judge(votes: Sequence[Vote], outages: Collection[str] = ()) -> Flakiness:
+def classify(votes: Sequence[Vote], outages: Collection[str] = ()) -> Flakiness:
     """Return what a test is, by its votes in time order.
 
     The runs in `outages` are no evidence of flakiness; that a test fails ever since shows all the same.
@@ -109,27 +109,27 @@ def judge(votes: Sequence[Vote], outages: Collection[str] = ()) -> Flakiness:
     counted = [vote for vote in votes if vote.run not in outages]
     if not any(vote.failed for vote in counted):
         return _without_failures(counted, votes)
-    return _with_failures(verdicts_of(counted)[-MOST_VERDICTS:], votes)
+    return _with_failures(results_by_commit(counted)[-MAX_COMMITS:], votes)
 
 
-def verdicts_of(votes: Sequence[Vote]) -> list[Verdict]:
+def results_by_commit(votes: Sequence[Vote]) -> list[CommitResult]:
     """Return one verdict a commit, in the order in which the commits were first seen."""
     by_commit: dict[str, list[Vote]] = {}
     for vote in votes:
         by_commit.setdefault(vote.commit or vote.run, []).append(vote)
-    return [_verdict(of_commit) for of_commit in by_commit.values()]
+    return [_result_of(of_commit) for of_commit in by_commit.values()]
 
 
-def _verdict(votes: Sequence[Vote]) -> Verdict:
+def _result_of(votes: Sequence[Vote]) -> CommitResult:
     first, *others = votes
     if not (others or first.failed):
         # The usual case, a hundred times a test.
-        return Verdict(_PASSED, first.run, first.run, (), 1, 0)
+        return CommitResult(_PASSED, first.run, first.run, (), 1, 0)
     failing = [vote for vote in votes if vote.failed]
     tried = [vote.failed for vote in votes if not vote.retried]
     trial = Trial(bool(failing), bool(failing and others), len(failing) == len(votes))
     failing_runs = tuple(dict.fromkeys(vote.run for vote in failing))
-    return Verdict(trial, first.run, votes[-1].run, failing_runs, len(tried), sum(tried))
+    return CommitResult(trial, first.run, votes[-1].run, failing_runs, len(tried), sum(tried))
 
 
 _PASSED = Trial(failed=False)
@@ -137,49 +137,49 @@ _PASSED = Trial(failed=False)
 
 def _without_failures(counted: Sequence[Vote], votes: Sequence[Vote]) -> Flakiness:
     failing = _failing_since(votes)
-    if len(failing) >= LEAST_BREAKAGE:
+    if len(failing) >= MIN_BREAKAGE:
         return _broken(failing, votes)
     commits = len({vote.commit or vote.run for vote in counted})
     segments = (Segment(counted[0].run, counted[-1].run, commits, 0, 0),) if counted else ()
-    state: State = "healthy" if commits >= LEAST_COMMITS else "new"
-    return replace(judged(state, len(counted)), segments=segments)
+    state: State = "healthy" if commits >= MIN_COMMITS else "new"
+    return replace(with_rate(state, len(counted)), segments=segments)
 
 
-def _with_failures(verdicts: Sequence[Verdict], votes: Sequence[Vote]) -> Flakiness:
-    stretches = divide([verdict.trial for verdict in verdicts])
-    segments = _segments(verdicts, stretches)
-    broken = [found for stretch in stretches if (found := _breakage(verdicts, stretch))]
-    if broken and broken[-1].stop == len(verdicts):
-        return replace(_broken(verdicts[broken[-1].start :], votes), segments=segments)
-    sporadic = _since_recovery(verdicts, broken)
+def _with_failures(results: Sequence[CommitResult], votes: Sequence[Vote]) -> Flakiness:
+    stretches = divide([result.trial for result in results])
+    segments = _segments(results, stretches)
+    broken = [found for stretch in stretches if (found := _breakage(results, stretch))]
+    if broken and broken[-1].stop == len(results):
+        return replace(_broken(results[broken[-1].start :], votes), segments=segments)
+    sporadic = _since_recovery(results, broken)
     probability = flaky_probability(sporadic)
     if probability >= FLAKY and _is_repeated(sporadic):
         return _sporadic("flaky", sporadic, probability, segments)
     failing = _failing_since(votes)
-    if len(failing) >= LEAST_BREAKAGE or (failing and failing[-1].trial.repeated):
+    if len(failing) >= MIN_BREAKAGE or (failing and failing[-1].trial.repeated):
         return replace(_broken(failing, votes), probability=probability, segments=segments)
-    return _sporadic(_unproven(len(verdicts), probability, bool(failing)), sporadic, probability, segments)
+    return _sporadic(_unproven(len(results), probability, bool(failing)), sporadic, probability, segments)
 
 
-def _broken(failing: Sequence[Verdict], votes: Sequence[Vote]) -> Flakiness:
+def _broken(failing: Sequence[CommitResult], votes: Sequence[Vote]) -> Flakiness:
     runs = _failing_runs_since(votes) or _failing_runs(failing)
-    return replace(_of_verdicts("broken", failing), evidence=_runs_of(failing), failing=runs)
+    return replace(_with_state("broken", failing), evidence=_newest_failing_runs(failing), failing=runs)
 
 
 def _sporadic(
-    state: State, verdicts: Sequence[Verdict], probability: float, segments: tuple[Segment, ...]
+    state: State, results: Sequence[CommitResult], probability: float, segments: tuple[Segment, ...]
 ) -> Flakiness:
     return replace(
-        _of_verdicts(state, verdicts),
+        _with_state(state, results),
         probability=probability,
-        evidence=_speaking(verdicts),
+        evidence=_evidence_runs(results),
         segments=segments,
-        failing=_failing_runs(verdicts),
+        failing=_failing_runs(results),
     )
 
 
-def _failing_runs(verdicts: Sequence[Verdict]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(run for verdict in verdicts for run in verdict.failing_runs))
+def _failing_runs(results: Sequence[CommitResult]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(run for result in results for run in result.failing_runs))
 
 
 def _failing_runs_since(votes: Sequence[Vote]) -> tuple[str, ...]:
@@ -189,84 +189,84 @@ def _failing_runs_since(votes: Sequence[Vote]) -> tuple[str, ...]:
 
 
 def _unproven(commits: int, probability: float, is_failing: bool) -> State:
-    if commits < LEAST_COMMITS:
+    if commits < MIN_COMMITS:
         return "new"
     return "undecided" if is_failing or probability >= DOUBTFUL else "healthy"
 
 
-def _of_verdicts(state: State, verdicts: Sequence[Verdict]) -> Flakiness:
-    made, failed = sum(each.attempts for each in verdicts), sum(each.failures for each in verdicts)
-    return judged(state, made, failed)
+def _with_state(state: State, results: Sequence[CommitResult]) -> Flakiness:
+    made, failed = sum(each.attempts for each in results), sum(each.failures for each in results)
+    return with_rate(state, made, failed)
 
 
-def judged(state: State, attempts: int = 0, failures: int = 0) -> Flakiness:
+def with_rate(state: State, attempts: int = 0, failures: int = 0) -> Flakiness:
     """Return a state with the failure rate of `attempts` first attempts, of which `failures` failed."""
     a, b = FAILED_PRIOR[0] + failures, FAILED_PRIOR[1] + attempts - failures
     low, high = (quantile(share, a, b) for share in _INTERVAL)
     return Flakiness(state, a / (a + b), low, high, attempts=attempts, failures=failures)
 
 
-def _segments(verdicts: Sequence[Verdict], stretches: Sequence[range]) -> tuple[Segment, ...]:
-    return tuple(_segment(verdicts[stretch.start : stretch.stop]) for stretch in stretches)
+def _segments(results: Sequence[CommitResult], stretches: Sequence[range]) -> tuple[Segment, ...]:
+    return tuple(_segment(results[stretch.start : stretch.stop]) for stretch in stretches)
 
 
-def _segment(verdicts: Sequence[Verdict]) -> Segment:
-    failed = sum(verdict.trial.failed for verdict in verdicts)
-    contradictions = sum(verdict.contradicts for verdict in verdicts)
-    return Segment(verdicts[0].first_run, verdicts[-1].last_run, len(verdicts), failed, contradictions)
+def _segment(results: Sequence[CommitResult]) -> Segment:
+    failed = sum(result.trial.failed for result in results)
+    contradictions = sum(result.contradicts for result in results)
+    return Segment(results[0].first_run, results[-1].last_run, len(results), failed, contradictions)
 
 
-def _breakage(verdicts: Sequence[Verdict], stretch: range) -> range:
+def _breakage(results: Sequence[CommitResult], stretch: range) -> range:
     """Return the part of a stretch in which nothing passed; empty if that is not all of it, or short.
 
     A flake at either end fails too, and so falls to the stretch of the breakage: it is cut off.
     """
     start, stop = stretch.start, stretch.stop
-    while start < stop and verdicts[start].contradicts:
+    while start < stop and results[start].contradicts:
         start += 1
-    while start < stop and verdicts[stop - 1].contradicts:
+    while start < stop and results[stop - 1].contradicts:
         stop -= 1
-    is_one = stop - start >= LEAST_BREAKAGE and all(verdicts[at].trial.still_failing for at in range(start, stop))
+    is_one = stop - start >= MIN_BREAKAGE and all(results[at].trial.still_failing for at in range(start, stop))
     return range(start, stop) if is_one else range(0)
 
 
-def _failing_since(votes: Sequence[Vote]) -> list[Verdict]:
+def _failing_since(votes: Sequence[Vote]) -> list[CommitResult]:
     """Return the newest verdicts up to now that never passed, outages included."""
     if not votes or not votes[-1].failed:
         return []
-    verdicts = verdicts_of(votes)
-    passed = [at for at, verdict in enumerate(verdicts) if not verdict.trial.still_failing]
-    return verdicts[passed[-1] + 1 if passed else 0 :]
+    results = results_by_commit(votes)
+    passed = [at for at, result in enumerate(results) if not result.trial.still_failing]
+    return results[passed[-1] + 1 if passed else 0 :]
 
 
-def _runs_of(failing: Sequence[Verdict]) -> tuple[str, ...]:
-    return tuple(run for verdict in reversed(failing) for run in reversed(verdict.failing_runs))[:MOST_EVIDENCE]
+def _newest_failing_runs(failing: Sequence[CommitResult]) -> tuple[str, ...]:
+    return tuple(run for result in reversed(failing) for run in reversed(result.failing_runs))[:MAX_EVIDENCE]
 
 
-def _speaking(verdicts: Sequence[Verdict]) -> tuple[str, ...]:
+def _evidence_runs(results: Sequence[CommitResult]) -> tuple[str, ...]:
     """Return the runs that prove flakiness, or where none does, those that let suspect it."""
-    proof = [verdict for verdict in verdicts if verdict.contradicts]
-    return _runs_of(proof or verdicts)
+    proof = [result for result in results if result.contradicts]
+    return _newest_failing_runs(proof or results)
 
 
-def _is_repeated(verdicts: Sequence[Verdict]) -> bool:
+def _is_repeated(results: Sequence[CommitResult]) -> bool:
     """Without proof, failing once and going on well is no flakiness, however short the history."""
-    return any(verdict.contradicts for verdict in verdicts) or _Course.of(verdicts).begins > 1
+    return any(result.contradicts for result in results) or _FailureHistory.of(results).begins > 1
 
 
-def _since_recovery(verdicts: Sequence[Verdict], broken: Sequence[range]) -> list[Verdict]:
+def _since_recovery(results: Sequence[CommitResult], broken: Sequence[range]) -> list[CommitResult]:
     """Return the verdicts since the newest streak that is too clean for what failed before, without breakages."""
     left_out = {at for stretch in broken for at in stretch}
     start = failed = of = streak = 0
-    for at, verdict in enumerate(verdicts):
+    for at, result in enumerate(results):
         if at in left_out:
             continue
-        streak = 0 if verdict.trial.failed else streak + 1
-        failed += verdict.trial.failed
+        streak = 0 if result.trial.failed else streak + 1
+        failed += result.trial.failed
         of += 1
         if streak and failed and _chance_of_streak(streak, failed, of - streak) < RECOVERED:
             start, failed, of = at - streak + 1, 0, streak
-    return [verdict for at, verdict in enumerate(verdicts) if at >= start and at not in left_out]
+    return [result for at, result in enumerate(results) if at >= start and at not in left_out]
 
 
 def _chance_of_streak(streak: int, failed: int, of: int) -> float:
@@ -275,11 +275,11 @@ def _chance_of_streak(streak: int, failed: int, of: int) -> float:
     return exp(log_beta(a, b + streak) - log_beta(a, b))
 
 
-def flaky_probability(verdicts: Sequence[Verdict]) -> float:
+def flaky_probability(results: Sequence[CommitResult]) -> float:
     """Return how likely flakiness is the reason of the failures, and not breakages: 1 where a commit proves it."""
-    if any(verdict.contradicts for verdict in verdicts):
+    if any(result.contradicts for result in results):
         return 1.0
-    course = _Course.of(verdicts)
+    course = _FailureHistory.of(results)
     if not course.failed:
         return 0.0
     odds = log(_FLAKY_PRIOR / (1 - _FLAKY_PRIOR)) + course.log_if_flaky() - course.log_if_breaking()
@@ -287,7 +287,7 @@ def flaky_probability(verdicts: Sequence[Verdict]) -> float:
 
 
 @dataclass(frozen=True)
-class _Course:
+class _FailureHistory:
     """How verdicts follow each other: how often failing begins and ends, of how many times it could have."""
 
     commits: int
@@ -298,12 +298,12 @@ class _Course:
     is_failing: bool
 
     @classmethod
-    def of(cls, verdicts: Sequence[Verdict]) -> _Course:
-        failed = [verdict.trial.failed for verdict in verdicts]
+    def of(cls, results: Sequence[CommitResult]) -> _FailureHistory:
+        failed = [result.trial.failed for result in results]
         before = [False, *failed]
         begins = sum(now and not then for now, then in zip(failed, before, strict=False))
         ends = sum(then and not now for now, then in zip(failed, before, strict=False))
-        repeated = sum(verdict.trial.repeated for verdict in verdicts)
+        repeated = sum(result.trial.repeated for result in results)
         return cls(len(failed), sum(failed), repeated, begins, ends, before[-1])
 
     def log_if_flaky(self) -> float:

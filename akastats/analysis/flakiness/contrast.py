@@ -21,7 +21,7 @@ class Contrast:
         """Count one attempt; `before` is empty for the first test of a worker."""
         (self.failing if has_failed else self.passing)[before] += 1
 
-    def telling(self, most: int) -> tuple[tuple[str, int], ...]:
+    def significant(self, most: int) -> tuple[tuple[str, int], ...]:
         """Return what ran before failing attempts more often than chance explains, each with its count.
 
         At most `most`, the most frequent first. None where the order of tests is fixed: then the same test stands

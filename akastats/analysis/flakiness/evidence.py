@@ -11,14 +11,21 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from akastats.analysis.flakiness.classification import MOST_EVIDENCE, Flakiness, Vote, judge, judged, verdicts_of
+from akastats.analysis.flakiness.classification import (
+    MAX_EVIDENCE,
+    Flakiness,
+    Vote,
+    classify,
+    results_by_commit,
+    with_rate,
+)
 from akastats.analysis.flakiness.outages import Outages
-from akastats.analysis.run_records import FAILING, MUTE, RERUN, RunFacts, RunRecord, places_of
+from akastats.analysis.run_records import FAILING, RERUN, UNINFORMATIVE, RunFacts, RunRecord, positions_of
 from akastats.model.environment import Environment
 from akastats.model.verdicts import State
 
 #: An environment that none of the newest N runs had is no longer tested, such as an old Python.
-LOOKED_FOR = 20
+RECENT_RUNS = 20
 #: States by priority: with several environments, the first of these counts for the test.
 _ORDER: Sequence[State] = ("flaky", "broken", "undecided", "healthy", "new")
 
@@ -62,9 +69,9 @@ class Stream:
         """The votes of all results."""
         return [vote for result in self.results for vote in _votes(result, result.facts.commit)]
 
-    def judge(self, outages: Collection[str] = ()) -> Flakiness:
+    def classify(self, outages: Collection[str] = ()) -> Flakiness:
         """Return the state of the test in this environment."""
-        return _judge_ambiguous(self.results, outages) if self.is_ambiguous else judge(self.votes, outages)
+        return _classify_ambiguous(self.results, outages) if self.is_ambiguous else classify(self.votes, outages)
 
     def failing_legs(self, facts: RunFacts) -> int:
         """Count the newest indistinguishable runs before `facts` that failed, without its own legs.
@@ -75,7 +82,7 @@ class Stream:
         if not others:
             return 0
         if not self.is_ambiguous:
-            return int(verdicts_of(Stream(others, False).votes)[-1].trial.still_failing)
+            return int(results_by_commit(Stream(others, False).votes)[-1].trial.still_failing)
         newest = others[-1].facts
         legs = [result for result in others if result is others[-1] or newest.is_leg_of(result.facts)]
         return sum(result.is_failing for result in legs)
@@ -90,8 +97,8 @@ def streams_of(records: Sequence[RunRecord], tests: Collection[str]) -> dict[str
     found: dict[str, list[Result]] = {nodeid: [] for nodeid in tests}
     for record in records:
         letters: dict[str, str] = {}
-        for at in places_of(record, found):
-            if record.letters[at] not in MUTE:
+        for at in positions_of(record, found):
+            if record.letters[at] not in UNINFORMATIVE:
                 nodeid = record.nodeids[at]
                 letters[nodeid] = letters.get(nodeid, "") + record.letters[at]
         for nodeid, attempts in letters.items():
@@ -137,13 +144,13 @@ def _votes(result: Result, commit: str | None) -> Iterator[Vote]:
         has_failed = has_failed or letter in FAILING
 
 
-def _judge_ambiguous(results: Sequence[Result], outages: Collection[str]) -> Flakiness:
+def _classify_ambiguous(results: Sequence[Result], outages: Collection[str]) -> Flakiness:
     """Return the state by reruns inside runs, and by groups of legs whose results agree.
 
     A group counts once, so that three failing legs of one commit are not a breakage of three commits.
     """
-    votes = [vote for legs in _legs(results) for vote in _agreed(legs)]
-    found = judge(votes, outages) if votes else judged("undecided")
+    votes = [vote for legs in _legs(results) for vote in _unambiguous_votes(legs)]
+    found = classify(votes, outages) if votes else with_rate("undecided")
     is_mixed_now = _is_mixed([*_legs(results)][-1])
     is_proven = any(result.contradicts for result in results if result.facts.id not in outages)
     if found.state == "broken" or (found.state == "flaky" and is_proven):
@@ -151,11 +158,11 @@ def _judge_ambiguous(results: Sequence[Result], outages: Collection[str]) -> Fla
     if found.state != "flaky" and votes and not is_mixed_now:
         return found
     failing = tuple(dict.fromkeys(result.facts.id for result in results if result.is_failing))
-    evidence = failing[: -MOST_EVIDENCE - 1 : -1]
+    evidence = failing[: -MAX_EVIDENCE - 1 : -1]
     return replace(found, state="undecided", probability=0.0, evidence=evidence, failing=failing)
 
 
-def _agreed(legs: Sequence[Result]) -> Iterator[Vote]:
+def _unambiguous_votes(legs: Sequence[Result]) -> Iterator[Vote]:
     if _is_mixed(legs):
         legs = [result for result in legs if result.contradicts]
     elif not any(result.contradicts for result in legs):
@@ -167,13 +174,15 @@ def _agreed(legs: Sequence[Result]) -> Iterator[Vote]:
 def current_environments(records: Sequence[RunRecord]) -> frozenset[Environment]:
     """Return the environments that the newest runs had, the last of `records` among them."""
     found = [record.facts.ran_in for record in records]
-    return frozenset(found[-max(LOOKED_FOR, 2 * len(set(found))) :])
+    return frozenset(found[-max(RECENT_RUNS, 2 * len(set(found))) :])
 
 
-def judge_streams(streams: Streams, nodeid: str, unusual: Outages, current: Collection[Environment]) -> Flakiness:
+def classify_streams(
+    streams: Streams, nodeid: str, unusual: Outages, current: Collection[Environment]
+) -> Flakiness:
     """Return the state of a test over the environments that are still tested."""
     chosen = [stream for environment, stream in streams.items() if environment in current] or [*streams.values()]
-    return combined([stream.judge(unusual.about(nodeid)) for stream in chosen])
+    return combined([stream.classify(unusual.about(nodeid)) for stream in chosen])
 
 
 def combined(found: Sequence[Flakiness]) -> Flakiness:
@@ -186,9 +195,9 @@ def combined(found: Sequence[Flakiness]) -> Flakiness:
     if len(alike) == 1:
         return alike[0]
     # Run ids sort by time.
-    evidence = sorted({run for each in alike for run in each.evidence}, reverse=True)[:MOST_EVIDENCE]
+    evidence = sorted({run for each in alike for run in each.evidence}, reverse=True)[:MAX_EVIDENCE]
     return replace(
-        judged(state, sum(each.attempts for each in alike), sum(each.failures for each in alike)),
+        with_rate(state, sum(each.attempts for each in alike), sum(each.failures for each in alike)),
         probability=max(each.probability for each in alike),
         evidence=tuple(evidence),
         segments=alike[0].segments,

@@ -73,7 +73,7 @@ def outages(runs: Sequence[RunFailures]) -> Outages:
         return Outages({})
     at_first = _suspected(runs)
     suspected = at_first | _suspected(_without_regulars(runs, at_first))
-    unusual = {at: runs[at].failing - _usual(runs, at, suspected) for at in sorted(suspected)}
+    unusual = {at: runs[at].failing - _typically_failing(runs, at, suspected) for at in sorted(suspected)}
     return Outages({runs[at].run: _recurring(unusual, at, runs[at].tests) for at in unusual})
 
 
@@ -96,11 +96,11 @@ def _around(runs: Sequence[RunFailures], at: int) -> Sequence[RunFailures]:
 
 def _is_far_more(run: RunFailures, around: Sequence[RunFailures]) -> bool:
     shares = [each.share for each in around]
-    usual = median(shares)
-    scatter = _NORMAL * median(abs(share - usual) for share in shares)
+    typical = median(shares)
+    scatter = _NORMAL * median(abs(share - typical) for share in shares)
     # What chance alone does to the share, where the neighbours happen to agree.
-    chance = sqrt(usual * (1 - usual) / run.tests)
-    excess = run.share - usual
+    chance = sqrt(typical * (1 - typical) / run.tests)
+    excess = run.share - typical
     return excess > max(LEAST_SHARE, DEVIATIONS * max(scatter, chance)) and excess * run.tests >= LEAST_TESTS
 
 
@@ -119,7 +119,7 @@ def _are_alike(one: frozenset[str], other: frozenset[str], tests: int) -> bool:
     return phi(len(one), len(other), len(one & other), tests) >= LEAST_SAMENESS
 
 
-def _usual(runs: Sequence[RunFailures], at: int, suspected: set[int]) -> set[str]:
+def _typically_failing(runs: Sequence[RunFailures], at: int, suspected: set[int]) -> set[str]:
     """Return the tests that fail in most runs around one, suspected ones aside."""
     near = range(max(0, at - NEIGHBOURS), min(len(runs), at + NEIGHBOURS + 1))
     calm = [runs[each] for each in near if each not in suspected]

@@ -6,27 +6,35 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from akastats.analysis.flakiness.classification import LEAST_COMMITS, Flakiness
+from akastats.analysis.flakiness.classification import MIN_COMMITS, Flakiness
 from akastats.analysis.flakiness.clusters import clusters
 from akastats.analysis.flakiness.contrast import Contrast
-from akastats.analysis.flakiness.evidence import LOOKED_FOR, current_environments, judge_streams, streams_of
+from akastats.analysis.flakiness.evidence import RECENT_RUNS, classify_streams, current_environments, streams_of
 from akastats.analysis.flakiness.outages import Outages, RunFailures, outages
-from akastats.analysis.run_records import FAILING, MUTE, RunRecord, evidence_of, only, places_of, whole_of
+from akastats.analysis.run_records import (
+    FAILING,
+    UNINFORMATIVE,
+    RunRecord,
+    complete_runs,
+    evidence_of,
+    positions_of,
+    select_tests,
+)
 from akastats.model.environment import Environment
 from akastats.model.verdicts import State, UnhealthyTest, Verdicts
 
 #: Tests that ran right before a failure: so many are named.
-MOST_BEFORE = 3
+MAX_BEFORE = 3
 #: Of these a page tells one by one; a suite in which all is broken has one reason, not 10,000.
-MOST_TOLD = 1000
+MAX_TESTS = 1000
 #: Looked at for failing together: that takes time by their square.
-MOST_CLUSTERED = 500
+MAX_CLUSTERED = 500
 
-_TELLING = ("flaky", "broken", "undecided")
+_UNHEALTHY = ("flaky", "broken", "undecided")
 
 
 @dataclass(frozen=True)
-class Standing:
+class SuiteStates:
     """The states of all tests: how many are in each, and those that are neither healthy nor new in full."""
 
     counts: Mapping[State, int]
@@ -34,7 +42,7 @@ class Standing:
     clusters: tuple[tuple[str, ...], ...]
 
 
-def found_outages(records: Sequence[RunRecord]) -> Outages:
+def find_outages(records: Sequence[RunRecord]) -> Outages:
     """Return the runs that are not evidence, in time order.
 
     Runs are compared within one environment: failures on a Python that is not supported yet are not an outage.
@@ -53,7 +61,9 @@ def _by_environment(records: Iterable[RunRecord]) -> Iterable[list[RunRecord]]:
     return found.values()
 
 
-def standing(records: Sequence[RunRecord], unusual: Outages, previous: Verdicts | None, run_id: str) -> Standing:
+def classify_tests(
+    records: Sequence[RunRecord], unusual: Outages, previous: Verdicts | None, run_id: str
+) -> SuiteStates:
     """Return where each test stands after the last of `records`.
 
     `previous` is the verdict before, for news, and `run_id` the run that is judged. Tests that are gone stand
@@ -62,14 +72,14 @@ def standing(records: Sequence[RunRecord], unusual: Outages, previous: Verdicts 
     records = _without_gone(records)
     failed = {nodeid for record in records for nodeid in record.failing}
     # Of two million attempts in 200 runs some 20,000 are of tests that ever failed.
-    suspects = [only(record, failed) for record in records]
+    suspects = [select_tests(record, failed) for record in records]
     current = current_environments(records)
     judged = {
-        nodeid: judge_streams(streams, nodeid, unusual, current)
+        nodeid: classify_streams(streams, nodeid, unusual, current)
         for nodeid, streams in streams_of(evidence_of(suspects), failed).items()
     }
     counts = Counter(found.state for found in judged.values()) + _never_failed(records, failed)
-    told = {nodeid: found for nodeid, found in judged.items() if found.state in _TELLING}
+    told = {nodeid: found for nodeid, found in judged.items() if found.state in _UNHEALTHY}
     flaky = {nodeid for nodeid, found in told.items() if found.state == "flaky"}
     costs, around = _costs(suspects, told, flaky, unusual), _circumstances(records, flaky)
     news = _news(told, previous, run_id)
@@ -81,14 +91,14 @@ def standing(records: Sequence[RunRecord], unusual: Outages, previous: Verdicts 
         ),
         key=lambda test: (-test.seconds_lost, -test.runs_failed, test.nodeid),
     )
-    return Standing(dict(counts), tuple(tests[:MOST_TOLD]), tuple(_clusters(suspects, flaky)))
+    return SuiteStates(dict(counts), tuple(tests[:MAX_TESTS]), tuple(_clusters(suspects, flaky)))
 
 
 def _without_gone(records: Sequence[RunRecord]) -> list[RunRecord]:
     """Return records without the tests that neither the newest whole runs have nor the last: they were deleted."""
-    newest = [*whole_of(records)[-LOOKED_FOR:], *records[-1:]]
+    newest = [*complete_runs(records)[-RECENT_RUNS:], *records[-1:]]
     present = {nodeid for record in newest for nodeid in record.nodeids}
-    return [record if present.issuperset(record.nodeids) else only(record, present) for record in records]
+    return [record if present.issuperset(record.nodeids) else select_tests(record, present) for record in records]
 
 
 def _news(told: Mapping[str, Flakiness], previous: Verdicts | None, newest: str) -> set[str]:
@@ -105,7 +115,7 @@ def _never_failed(records: Sequence[RunRecord], failed: Collection[str]) -> Coun
     for of_commit in _by_commit(records):
         ran = [record.ran for record in of_commit]
         commits.update(ran[0] if len(ran) == 1 else set().union(*ran))
-    healthy = sum(count >= LEAST_COMMITS for nodeid, count in commits.items() if nodeid not in failed)
+    healthy = sum(count >= MIN_COMMITS for nodeid, count in commits.items() if nodeid not in failed)
     new = sum(nodeid not in failed for nodeid in commits) - healthy
     told: dict[State, int] = {"healthy": healthy, "new": new}
     return +Counter(told)
@@ -174,7 +184,7 @@ def _test(
         runs_failed=costs.runs.get(nodeid, 0),
         seconds_lost=round(costs.seconds.get(nodeid, 0.0), 3),
         workers=around.workers() if around else (),
-        after=around.before.telling(MOST_BEFORE) if around else (),
+        after=around.before.significant(MAX_BEFORE) if around else (),
     )
 
 
@@ -194,9 +204,9 @@ class _Circumstances:
 def _circumstances(records: Sequence[RunRecord], flaky: Collection[str]) -> dict[str, _Circumstances]:
     found = {nodeid: _Circumstances() for nodeid in flaky}
     for record in records:
-        for at in places_of(record, found):
+        for at in positions_of(record, found):
             told, letter = found[record.nodeids[at]], record.letters[at]
-            if letter in MUTE:
+            if letter in UNINFORMATIVE:
                 continue
             told.before.add(record.before(at), letter in FAILING)
             if record.workers:
@@ -206,7 +216,7 @@ def _circumstances(records: Sequence[RunRecord], flaky: Collection[str]) -> dict
 
 
 def _clusters(records: Sequence[RunRecord], flaky: Collection[str]) -> list[tuple[str, ...]]:
-    failures: dict[str, list[str]] = {nodeid: [] for nodeid in sorted(flaky)[:MOST_CLUSTERED]}
+    failures: dict[str, list[str]] = {nodeid: [] for nodeid in sorted(flaky)[:MAX_CLUSTERED]}
     for record in records:
         for nodeid in record.failing & failures.keys():
             failures[nodeid].append(record.facts.id)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from akastats.analysis.durations.budgets import budgets_of, over_budget, pace_among, usual_of
+from akastats.analysis.durations.budgets import budgets_of, over_budget, passed_seconds, relative_speed
 from akastats.model.results import Budget
 from akastats.model.verdicts import OverBudget
 from tests.analysis.records import run
@@ -106,7 +106,7 @@ def test_the_usual_is_of_the_newest_runs_in_which_a_test_passed() -> None:
         run(61, [("a", "passed", 9.0), ("a", "failed", 9.0)]),
     ]
 
-    assert {"a": list(range(12, 61)), "gone": []} == usual_of(runs, ["a", "gone"])
+    assert {"a": list(range(12, 61)), "gone": []} == passed_seconds(runs, ["a", "gone"])
 
 
 @pytest.mark.parametrize(
@@ -121,11 +121,11 @@ def test_the_usual_is_of_the_newest_runs_in_which_a_test_passed() -> None:
 )
 def test_a_pace_is_against_the_runs_before(paces: list[tuple[str, float]], expected: float | None) -> None:
     """A suite that has been slow for long is as usual; a run whose pace is not known has none."""
-    assert expected == pace_among(paces, "r3")
+    assert expected == relative_speed(paces, "r3")
 
 
 def test_a_pace_is_against_no_more_runs_than_the_usual() -> None:
     """What is usual and the pace must be of the same runs."""
     paces = [(f"a{number}", 1.0) for number in range(100)] + [(f"b{number}", 2.0) for number in range(50)]
 
-    assert 1.5 == pace_among([*paces, ("r", 3.0)], "r")
+    assert 1.5 == relative_speed([*paces, ("r", 3.0)], "r")

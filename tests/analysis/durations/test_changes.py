@@ -8,15 +8,15 @@ from math import exp
 
 import pytest
 
-from akastats.analysis.durations.changes import Durations, JudgedRun, environment_class, judge
+from akastats.analysis.durations.changes import Durations, TimedRun, environment_class, find_changes
 from akastats.model.verdicts import DurationChange
 
 RUNS = 80
 
 
-def runs(count: int = RUNS, environment: str = "one") -> list[JudgedRun]:
+def runs(count: int = RUNS, environment: str = "one") -> list[TimedRun]:
     """Runs r0, r1 ... of one environment class."""
-    return [JudgedRun(f"r{at}", environment) for at in range(count)]
+    return [TimedRun(f"r{at}", environment) for at in range(count)]
 
 
 def noisy(seed: int, count: int = RUNS, base: float = 0.5) -> list[float]:
@@ -41,7 +41,7 @@ def test_slower_test_is_told():
     durations = suite()
     durations["t3"] = slowed(durations["t3"], 50, 1.5)
 
-    (change,) = judge(runs(), durations).changes
+    (change,) = find_changes(runs(), durations).changes
 
     assert "t3" == change.label
     assert change.is_slower
@@ -60,7 +60,7 @@ def test_faster_test_is_told():
     durations = suite()
     durations["t3"] = slowed(durations["t3"], 50, 0.5)
 
-    (change,) = judge(runs(), durations).changes
+    (change,) = find_changes(runs(), durations).changes
 
     assert not change.is_slower
 
@@ -71,8 +71,8 @@ def test_new_change_is_suspected():
     durations["t3"] = slowed(durations["t3"], RUNS - 5, 1.5)
     earlier = {label: Durations(series.runs[:-1], series.seconds[:-1]) for label, series in durations.items()}
 
-    (before,) = judge(runs(RUNS - 1), earlier).changes
-    (after,) = judge(runs(), durations).changes
+    (before,) = find_changes(runs(RUNS - 1), earlier).changes
+    (after,) = find_changes(runs(), durations).changes
 
     assert (4, True) == (before.runs_after, before.is_suspected)
     assert (5, False) == (after.runs_after, after.is_suspected)
@@ -82,14 +82,14 @@ def test_slower_machine_is_not_the_tests():
     """What slows everything down is said of the suite, and of no test."""
     durations = {label: slowed(series, 40, 1.25) for label, series in suite().items()}
 
-    found = judge(runs(), durations)
+    found = find_changes(runs(), durations)
 
     assert () == found.changes
     (change,) = found.suite
     assert ("", "r40", True) == (change.label, change.run, change.is_slower)
     assert 1.2 < change.ratio < 1.3
     assert 9 < change.before < 11
-    assert 1.1 < found.paces[-1] / found.paces[0] < 1.35
+    assert 1.1 < found.factors[-1] / found.factors[0] < 1.35
 
 
 def test_few_milliseconds_are_no_change():
@@ -97,7 +97,7 @@ def test_few_milliseconds_are_no_change():
     durations = suite()
     durations["t3"] = slowed(Durations(range(RUNS), noisy(3, base=0.01)), 40, 2.0)
 
-    assert () == judge(runs(), durations).changes
+    assert () == find_changes(runs(), durations).changes
 
 
 def test_few_percent_are_no_change():
@@ -105,16 +105,16 @@ def test_few_percent_are_no_change():
     durations = suite()
     durations["t3"] = slowed(durations["t3"], 40, 1.05)
 
-    assert () == judge(runs(), durations).changes
+    assert () == find_changes(runs(), durations).changes
 
 
 def test_another_environment_is_no_change():
     """A test that is slower on another host class is compared with itself there only."""
     durations = {label: slowed(series, 40, 2.0) for label, series in suite().items()}
     durations["t3"] = slowed(durations["t3"], 40, 3.0)
-    classes = [*runs(40, "laptop"), *(JudgedRun(f"r{at}", "ci") for at in range(40, RUNS))]
+    classes = [*runs(40, "laptop"), *(TimedRun(f"r{at}", "ci") for at in range(40, RUNS))]
 
-    found = judge(classes, durations)
+    found = find_changes(classes, durations)
 
     assert () == found.changes
     assert () == found.suite
@@ -124,9 +124,9 @@ def test_alternating_environments_are_told_apart():
     """A change is found in both classes, in the runs of each."""
     durations = suite(160)
     durations["t3"] = slowed(durations["t3"], 100, 1.6)
-    classes = [JudgedRun(f"r{at}", "odd" if at % 2 else "even") for at in range(160)]
+    classes = [TimedRun(f"r{at}", "odd" if at % 2 else "even") for at in range(160)]
 
-    found = judge(classes, durations).changes
+    found = find_changes(classes, durations).changes
 
     assert [("even", "r98", "r100"), ("odd", "r99", "r101")] == [
         (change.environment, change.since, change.run) for change in found
@@ -140,7 +140,7 @@ def test_skipped_runs_widen_the_interval():
     kept = [*range(45), *range(52, RUNS)]
     durations["t3"] = Durations(kept, [whole.seconds[at] for at in kept])
 
-    (change,) = judge(runs(), durations).changes
+    (change,) = find_changes(runs(), durations).changes
 
     assert ("r44", "r52") == (change.since, change.until)
 
@@ -151,7 +151,7 @@ def test_runs_of_few_tests_are_left_out():
     alone = [5 * value for value in noisy(99, 20)]
     durations["t3"] = Durations(range(RUNS + 20), [*durations["t3"].seconds, *alone])
 
-    assert () == judge(runs(RUNS + 20), durations).changes
+    assert () == find_changes(runs(RUNS + 20), durations).changes
 
 
 def test_small_suite_is_judged_by_the_clock():
@@ -159,7 +159,7 @@ def test_small_suite_is_judged_by_the_clock():
     durations = suite(tests=2)
     durations["t1"] = slowed(durations["t1"], 50, 1.5)
 
-    assert ["t1"] == [change.label for change in judge(runs(), durations).changes]
+    assert ["t1"] == [change.label for change in find_changes(runs(), durations).changes]
 
 
 def test_short_history_is_undecided():
@@ -167,10 +167,10 @@ def test_short_history_is_undecided():
     durations = suite(10, tests=20)
     durations["t3"] = slowed(durations["t3"], 5, 10.0)
 
-    found = judge(runs(10), durations)
+    found = find_changes(runs(10), durations)
 
     assert () == found.changes
-    assert 20 == found.undecided
+    assert 20 == found.too_short
 
 
 @pytest.mark.parametrize("seconds", [[-1.0] * RUNS, [0.0] * RUNS, []], ids=["negative", "zero", "none"])
@@ -179,12 +179,12 @@ def test_what_is_no_duration_is_no_change(seconds):
     durations = suite()
     durations["stat"] = Durations(range(len(seconds)), seconds)
 
-    assert () == judge(runs(), durations).changes
+    assert () == find_changes(runs(), durations).changes
 
 
 def test_nothing_gives_nothing():
     """No runs and no tests are no error."""
-    assert ((), (), (), 0) == tuple(getattr(judge([], {}), name) for name in judge([], {}).__slots__)
+    assert ((), (), (), 0) == tuple(getattr(find_changes([], {}), name) for name in find_changes([], {}).__slots__)
 
 
 def test_verdict_is_the_same_from_compact_arrays():
@@ -194,7 +194,7 @@ def test_verdict_is_the_same_from_compact_arrays():
     at = array("H", range(RUNS))
     compact = {label: Durations(at, array("d", series.seconds)) for label, series in durations.items()}
 
-    assert judge(runs(), durations) == judge(runs(), compact)
+    assert find_changes(runs(), durations) == find_changes(runs(), compact)
 
 
 def test_verdict_does_not_depend_on_order():
@@ -203,7 +203,7 @@ def test_verdict_does_not_depend_on_order():
     durations["t3"] = slowed(durations["t3"], 50, 1.5)
     reverse = dict(reversed(durations.items()))
 
-    assert judge(runs(), durations).changes == judge(runs(), reverse).changes
+    assert find_changes(runs(), durations).changes == find_changes(runs(), reverse).changes
 
 
 def test_suites_of_noise_are_quiet_as_they_grow():
@@ -213,7 +213,7 @@ def test_suites_of_noise_are_quiet_as_they_grow():
     found: list[DurationChange] = []
     for known in range(1, RUNS):
         so_far = {label: Durations(range(known), one.seconds[:known]) for label, one in durations.items()}
-        found.extend(judge(runs(known), so_far).changes)
+        found.extend(find_changes(runs(known), so_far).changes)
 
     assert [] == found
 

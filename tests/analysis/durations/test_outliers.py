@@ -17,8 +17,8 @@ def series(*seconds: float) -> Durations:
 
 def told(tests: dict[str, Durations], runs: int, **more):
     """Return what is reported of the last of these runs: node id, seconds, typical seconds."""
-    paces = more.get("paces", [1.0] * runs)
-    found = outliers(tests, paces, more.get("alike", [True] * runs), more.get("levels", {}))
+    factors = more.get("paces", [1.0] * runs)
+    found = outliers(tests, factors, more.get("alike", [True] * runs), more.get("levels", {}))
     return [(each.nodeid, each.seconds, round(each.typical, 3)) for each in found]
 
 
@@ -68,7 +68,7 @@ def test_a_slow_machine_makes_no_outlier():
     """The pace is taken out; what exceeds it is told at that pace."""
     tests = {"a": series(*CALM, 0.3), "b": series(*CALM, 0.9)}
 
-    assert told(tests, 21, paces=[1.0] * 20 + [3.0]) == [("b", 0.9, 0.302)]
+    assert told(tests, 21, factors=[1.0] * 20 + [3.0]) == [("b", 0.9, 0.302)]
 
 
 def test_a_test_that_did_not_run_is_none():

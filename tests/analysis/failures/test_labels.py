@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from akastats.analysis.failures.labels import Label, label_failure
-from akastats.analysis.flakiness.classification import Flakiness, judge
+from akastats.analysis.flakiness.classification import Flakiness, classify
 from tests.analysis.histories import drawn
 
-HEALTHY, BROKEN = judge(drawn("." * 50)), judge(drawn("." * 50 + "fff"))
+HEALTHY, BROKEN = classify(drawn("." * 50)), classify(drawn("." * 50 + "fff"))
 FLAKY = Flakiness("flaky", 0.1, 0.05, 0.2)
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from akastats.analysis.flakiness.classification import MOST_EVIDENCE, Vote, judge
+from akastats.analysis.flakiness.classification import MAX_EVIDENCE, Vote, classify
 from tests.analysis.histories import ATTEMPTS, drawn
 
 
@@ -53,21 +53,21 @@ from tests.analysis.histories import ATTEMPTS, drawn
 )
 def test_states(history, state):
     """The state is the one that explains the history best."""
-    assert judge(drawn(history)).state == state
+    assert classify(drawn(history)).state == state
 
 
 def test_outages_are_no_evidence():
     """What failed in an outage alone is healthy, though it passed a moment later."""
     votes = drawn("." * 50 + "x" + "." * 50)
 
-    assert [judge(votes, out).state for out in ((), {"r50"})] == ["flaky", "healthy"]
+    assert [classify(votes, out).state for out in ((), {"r50"})] == ["flaky", "healthy"]
 
 
 def test_an_outage_that_stays_breaks():
     """A test that never passed again is broken, whatever else failed with it."""
     votes = drawn("." * 50 + "fff")
 
-    assert judge(votes, {"r50", "r51", "r52"}).state == "broken"
+    assert classify(votes, {"r50", "r51", "r52"}).state == "broken"
 
 
 def test_one_commit_has_one_verdict():
@@ -75,15 +75,15 @@ def test_one_commit_has_one_verdict():
     nightly = [Vote(f"n{at}", "c", failed=False) for at in range(30)]
     failing = [Vote(f"f{at}", "d", failed=True) for at in range(30)]
 
-    assert judge(nightly).state == "new"
-    assert judge([*drawn("." * 20), *failing]).segments[-1].failed == 1
+    assert classify(nightly).state == "new"
+    assert classify([*drawn("." * 20), *failing]).segments[-1].failed == 1
 
 
 def test_runs_of_one_commit_contradict_each_other():
     """Proof needs no rerun: two jobs on one commit will do, and only the failing one is named."""
     votes = [*drawn("." * 20), Vote("one", "c", failed=True), Vote("two", "c", failed=False)]
 
-    found = judge(votes)
+    found = classify(votes)
 
     assert (found.state, found.evidence) == ("flaky", ("one",))
 
@@ -92,19 +92,19 @@ def test_runs_of_unknown_commits_do_not():
     """Without a commit the code may have changed between two runs."""
     votes = [*drawn("." * 20), Vote("one", None, failed=True), Vote("two", None, failed=False)]
 
-    assert judge(votes).state == "undecided"
+    assert classify(votes).state == "undecided"
 
 
 def test_a_rerun_contradicts_without_a_commit():
     """Within one run the code is the same."""
     votes = [*drawn("." * 20), Vote("one", None, failed=True), Vote("one", None, failed=False, retried=True)]
 
-    assert judge(votes).state == "flaky"
+    assert classify(votes).state == "flaky"
 
 
 def test_the_rate_is_of_first_attempts():
     """Reruns do not dilute it; its interval holds what was seen."""
-    found = judge(drawn("x........." * 20))
+    found = classify(drawn("x........." * 20))
 
     assert found.rate == pytest.approx(20.3 / 200.8)
     assert 0.06 < found.low < 0.1 < found.high < 0.15
@@ -112,21 +112,21 @@ def test_the_rate_is_of_first_attempts():
 
 def test_a_breakage_is_not_in_the_rate():
     """The rate of a flaky test is what it fails by itself."""
-    found = judge(drawn("x........." * 10 + "F" * 8 + "x........." * 10))
+    found = classify(drawn("x........." * 10 + "F" * 8 + "x........." * 10))
 
     assert (found.state, found.rate) == ("flaky", pytest.approx(20.3 / 200.8))
 
 
 def test_evidence_is_named_newest_first_and_bounded():
     """Of a broken test the runs since it fails, of a flaky one those that prove it."""
-    assert judge(drawn("." * 20 + "ffff")).evidence == ("r23", "r22", "r21", "r20")
-    assert judge(drawn("." * 20 + "F" + "." * 20 + "x" + "." * 20)).evidence == ("r41",)
-    assert len(judge(drawn("x." * 100)).evidence) == MOST_EVIDENCE
+    assert classify(drawn("." * 20 + "ffff")).evidence == ("r23", "r22", "r21", "r20")
+    assert classify(drawn("." * 20 + "F" + "." * 20 + "x" + "." * 20)).evidence == ("r41",)
+    assert len(classify(drawn("x." * 100)).evidence) == MAX_EVIDENCE
 
 
 def test_segments_say_since_when():
     """Each stretch names its first and last run, and what failed in it."""
-    segments = judge(drawn("." * 30 + "f" * 8 + "." * 30 + "x." * 20)).segments
+    segments = classify(drawn("." * 30 + "f" * 8 + "." * 30 + "x." * 20)).segments
 
     assert [(each.first, each.last, each.commits) for each in segments] == [
         ("r0", "r29", 30),
@@ -143,7 +143,7 @@ def test_any_history_is_judged(history, out):
     votes = drawn(history)
     outages = {f"r{at}" for at in out}
 
-    found = judge(votes, outages)
+    found = classify(votes, outages)
 
     assert 0 <= found.low <= found.high <= 1
     assert 0 <= found.rate <= 1
@@ -155,4 +155,4 @@ def test_any_history_is_judged(history, out):
 @given(st.integers(3, 300), st.sampled_from("fF"))
 def test_always_failing_is_broken(length, letter):
     """However long, and whether it is tried again or not."""
-    assert judge(drawn(letter * length)).state == "broken"
+    assert classify(drawn(letter * length)).state == "broken"

@@ -27,17 +27,17 @@ def contrast(failing, passing):
 
 def test_what_stands_before_both_says_nothing():
     """The order is fixed, or the other test runs before everything."""
-    assert contrast("xxxx", "x" * 12).telling(3) == ()
-    assert contrast("abcd", "e" * 12).telling(3) == ()
-    assert contrast(["", "", "", ""], ["e"] * 12).telling(3) == ()
+    assert contrast("xxxx", "x" * 12).significant(3) == ()
+    assert contrast("abcd", "e" * 12).significant(3) == ()
+    assert contrast(["", "", "", ""], ["e"] * 12).significant(3) == ()
 
 
 def test_what_stands_before_failing_attempts_alone_is_named():
     """With its count."""
-    assert contrast("xxxxa", "e" * 12).telling(3) == (("x", 4),)
+    assert contrast("xxxxa", "e" * 12).significant(3) == (("x", 4),)
 
 
 def test_many_candidates_need_a_stronger_contrast():
     """Of 40 tests in random order one stands twice before a failure by chance."""
-    assert contrast("xx", "e" * 10).telling(3) == (("x", 2),)
-    assert contrast("xx" + "abcdefghijklmnopqrstuvw", "0123456789" * 3).telling(3) == ()
+    assert contrast("xx", "e" * 10).significant(3) == (("x", 2),)
+    assert contrast("xx" + "abcdefghijklmnopqrstuvw", "0123456789" * 3).significant(3) == ()

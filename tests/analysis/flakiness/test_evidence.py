@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from akastats.analysis.analyse import Case, judge
+from akastats.analysis.analyse import AnalysisInput, analyse
 from akastats.model.environment import Environment
 from tests.analysis.records import run, suite
 
@@ -30,19 +30,19 @@ def matrix(builds: int, *legs: tuple[str, dict[str, Any]]):
     ]
 
 
-def verdicts_of(runs):
+def results_by_commit(runs):
     """Return what the last run means, by those before it."""
-    return judge(Case(runs[-1], "", "main", runs[:-1]))
+    return analyse(AnalysisInput(runs[-1], "", "main", runs[:-1]))
 
 
 def state_of(runs, name="t"):
     """Return the state of a test after these runs, empty for one that is healthy or new."""
-    return next((test.state for test in verdicts_of(runs).tests if test.nodeid == name), "")
+    return next((test.state for test in results_by_commit(runs).tests if test.nodeid == name), "")
 
 
 def label_of(runs, name="t"):
     """Return what the failure of a test in the last of these runs is."""
-    return next(each.label for each in verdicts_of(runs).failures if each.nodeid == name)
+    return next(each.label for each in results_by_commit(runs).failures if each.nodeid == name)
 
 
 @pytest.mark.parametrize("builds", [2, 3, 10, 40])
@@ -58,7 +58,7 @@ def test_what_flickers_on_one_python_is_flaky():
     """Beside another one on which it passes."""
     flickering = matrix(20, ("p", {"ran_in": OLD}), ("rp", {"ran_in": NEW}))
 
-    (found,) = verdicts_of(flickering).tests
+    (found,) = results_by_commit(flickering).tests
 
     assert ("flaky", pytest.approx(20.3 / 20.8, abs=1e-4)) == (found.state, found.rate)
 
@@ -186,4 +186,4 @@ def test_what_fails_on_one_python_is_no_outage():
         for at in range(6)
     ]
 
-    assert not verdicts_of(runs).is_outage
+    assert not results_by_commit(runs).is_outage
