@@ -18,7 +18,7 @@ import pytest
 
 from akastats.redact import Redactor
 from akastats.redact.excerpt import make_bytes_excerpt, make_excerpt
-from akastats.spool.format import RERUN
+from akastats.spool.format import ATTEMPT, BEGAN, PASSED_ATTEMPT, RERUN
 from akastats.spool.writer import Writer
 from pytest_akastats.budgets import ATTRIBUTE as BUDGET
 from pytest_akastats.budgets import Told
@@ -137,7 +137,7 @@ class Recorder:
                 nodeid = self._name(nodeid)
             self._started_name = name = quote(nodeid)
             if not self._mishaps.is_off:
-                self._write('["began",%s,%d]' % (name, began))
+                self._write(BEGAN % (name, began))
         except Exception as error:
             self._mishaps.note(error)
 
@@ -380,10 +380,7 @@ class Recorder:
         letters = _letter(setup) + _letter(call) + _letter(teardown)
         if readings[4]:
             self._say_list("stat", readings[4], nodeid, worker)
-        self._append(
-            '["test",%s,"%s","%s",%d,%d,%d,%d]'
-            % (quote(nodeid), worker, letters, start * 1e6, d0 * 1e6, d1 * 1e6, d2 * 1e6)
-        )
+        self._append(ATTEMPT % (quote(nodeid), worker, letters, start * 1e6, d0 * 1e6, d1 * 1e6, d2 * 1e6))
         if readings[2] or readings[3]:
             self._say_left(worker, readings[2], readings[3], ())
 
@@ -408,7 +405,7 @@ class Recorder:
             ):
                 if not self._mishaps.is_off:
                     numbers = (self._started_name, start * 1e6, d0 * 1e6, d1 * 1e6, d2 * 1e6)
-                    self._write('["test",%s,"","ppp",%d,%d,%d,%d]' % numbers)
+                    self._write(PASSED_ATTEMPT % numbers)
                 return
         self._finish([setup, call, None], teardown, "", readings)
 

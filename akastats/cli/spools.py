@@ -120,7 +120,7 @@ def _header(path: Path, is_named: bool) -> dict[str, Any]:
     try:
         while records := reader.read(LOOK_BYTES):
             for record in records:
-                if record.content[0] == "run" and isinstance(record.content[-1], dict):
+                if record.kind == "run" and isinstance(record.content[-1], dict):
                     return record.content[-1]
     finally:
         reader.close()
@@ -134,9 +134,9 @@ def end_of(path: Path) -> int | None:
         try:
             while records := reader.read():
                 for record in records:
-                    if record.content[0] == "end":
+                    if record.kind == "end":
                         return record.seq
-            return next((record.seq for record in reader.finish() if record.content[0] == "end"), None)
+            return next((record.seq for record in reader.finish() if record.kind == "end"), None)
         finally:
             reader.close()
     except (OSError, SpoolError):

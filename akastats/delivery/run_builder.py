@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any, NamedTuple
@@ -17,7 +17,21 @@ from typing import Any, NamedTuple
 from akastats.model.fingerprint import PROCESS_CRASH, WORKER_CRASH, class_in, fingerprint
 from akastats.model.points import check_label, check_value
 from akastats.model.results import Budget, Error, FixtureResult, TestResult, budget_of, fitting, label
-from akastats.spool.format import FAILED, PHASES, RERUN, SKIPPED, XFAILED, XPASSED, Record
+from akastats.spool.format import FAILED, PHASES, RERUN, SKIPPED, XFAILED, XPASSED
+from akastats.spool.records import (
+    Attempt,
+    BudgetMarker,
+    CollectedFiles,
+    CollectionError,
+    Content,
+    Failure,
+    Fixtures,
+    PlannedTests,
+    PushedValues,
+    RunEnd,
+    RunHeader,
+    StartedTest,
+)
 from akastats.store.push import Context, Entry, make_context
 
 #: Distinct tracebacks that are kept of one run; further failures share one with their fingerprint, or class.
@@ -45,7 +59,7 @@ class RunBuilder:
     """One run as its spool tells it, so far."""
 
     keeping: Retention
-    header: dict[str, Any] = field(default_factory=dict)
+    header: Mapping[str, Any] = field(default_factory=dict)
     results: list[TestResult] = field(default_factory=list)
     errors: list[Error] = field(default_factory=list)
     budgets: dict[str, Budget] = field(default_factory=dict)
@@ -55,7 +69,7 @@ class RunBuilder:
     # How many tests pytest will run, once they are collected; 0 until then.
     planned: int = 0
     running: dict[str, float] = field(default_factory=dict)
-    end: dict[str, Any] | None = None
+    end: RunEnd | None = None
     # Tests that were running when the process died; empty until `crash` is called.
     died_in: tuple[str, ...] = ()
     last_time: float = 0.0
@@ -73,35 +87,31 @@ class RunBuilder:
         """The run's id; empty before its first record."""
         return str(self.header.get("id", ""))
 
-    def add(self, record: Record) -> list[AddedPoint]:
-        """Take one record in; return the points it adds. A kind of a later version adds nothing."""
-        kind, *content = record.content
-        take = getattr(self, f"_take_{kind}", None)
-        return list(take(*content)) if take else []
+    def add(self, content: Content) -> list[AddedPoint]:
+        """Add one record; return the points that it adds."""
+        return list(_ADD[type(content)](self, content))
 
-    def _take_run(self, header: dict[str, Any]) -> Iterator[AddedPoint]:
-        self.header = header
-        self.last_time = float(header.get("started", 0.0))
+    def _add_header(self, header: RunHeader) -> Iterator[AddedPoint]:
+        self.header = header.fields
+        self.last_time = float(self.header.get("started", 0.0))
         return iter(())
 
-    def _take_began(self, nodeid: str, time_us: int) -> Iterator[AddedPoint]:
-        self.running[self._own(nodeid)] = time_us / 1e6
-        self.last_time = max(self.last_time, time_us / 1e6)
+    def _add_start(self, test: StartedTest) -> Iterator[AddedPoint]:
+        self.running[self._own(test.nodeid)] = test.time_us / 1e6
+        self.last_time = max(self.last_time, test.time_us / 1e6)
         return iter(())
 
-    def _take_error(
-        self, nodeid: str, worker: str, phase: str, kind: str, raised: str, text: str, time_us: int
-    ) -> Iterator[AddedPoint]:
-        nodeid = self._own(nodeid)
-        now = time_us / 1e6
-        if kind == "failed" and not raised and (nodeid, worker) in self._subtests:
-            # pytest's own word for a test whose subtests failed; each of them has told its error.
+    def _add_failure(self, failure: Failure) -> Iterator[AddedPoint]:
+        nodeid, worker, kind = self._own(failure.nodeid), failure.worker, failure.kind
+        now = failure.time_us / 1e6
+        if kind == "failed" and not failure.exception and (nodeid, worker) in self._subtests:
+            # pytest's report of a test with failed subtests, each of which has a record.
             return
-        text = _WORKER_LINE.sub("", text)
-        raised = WORKER_CRASH if kind == "crash" else raised or class_in(text)
-        told = kind if kind in ("crash", "subtest") else phase
-        traceback, contexts = self._note_error(nodeid, told, raised, text)
-        yield from _errors(raised, now, traceback, contexts)
+        text = _WORKER_LINE.sub("", failure.text)
+        exception = WORKER_CRASH if kind == "crash" else failure.exception or class_in(text)
+        phase = kind if kind in ("crash", "subtest") else failure.phase
+        traceback, contexts = self._note_error(nodeid, phase, exception, text)
+        yield from _errors(exception, now, traceback, contexts)
         if kind == "crash":
             yield from self._crash(nodeid, worker, now, traceback)
             return
@@ -154,19 +164,24 @@ class RunBuilder:
             TestResult(nodeid, "failed", "", began, 0.0, now - began, 0.0, ran=True), traceback
         )
 
-    def _take_test(
-        self, nodeid: str, worker: str, letters: str, start_us: int, *durations_us: int
-    ) -> Iterator[AddedPoint]:
-        nodeid = self._own(nodeid)
+    def _add_attempt(self, attempt: Attempt) -> Iterator[AddedPoint]:
+        nodeid, worker, letters = self._own(attempt.nodeid), attempt.worker, attempt.letters
         self.running.pop(nodeid, None)
-        setup, call, teardown = [duration / 1e6 for duration in durations_us]
         outcome = outcome_of(letters, self._subtests.pop((nodeid, worker), 0))
         traceback = self._last_error.pop((nodeid, worker), "")
         if outcome is None:
             return
-        ran = letters[PHASES.index("call")] != "-"
-        stats = tuple(self._stats.pop(nodeid, ()))
-        result = TestResult(nodeid, outcome, worker, start_us / 1e6, setup, call, teardown, ran, stats)
+        result = TestResult(
+            nodeid,
+            outcome,
+            worker,
+            attempt.start_us / 1e6,
+            attempt.setup_us / 1e6,
+            attempt.call_us / 1e6,
+            attempt.teardown_us / 1e6,
+            ran=letters[PHASES.index("call")] != "-",
+            stats=tuple(self._stats.pop(nodeid, ())),
+        )
         yield from self._result(result, traceback)
 
     def _result(self, result: TestResult, traceback: str) -> Iterator[AddedPoint]:
@@ -192,60 +207,60 @@ class RunBuilder:
         assert context is not None
         return context
 
-    def _take_stat(self, nodeid: str, worker: str, values: list[list[Any]]) -> Iterator[AddedPoint]:
-        for time, label_, number, given in values:
-            value = check_value(check_label(label_), number)
-            if nodeid:
-                # What no test gave is nobody's: nothing would ever take it.
-                self._stats.setdefault(self._own(nodeid), {})[label_] = None
-            context = make_context(_content(given), self.keeping.outcomes_s)
+    def _add_values(self, pushed: PushedValues) -> Iterator[AddedPoint]:
+        for time, name, number, given in pushed.values:
+            value = check_value(check_label(name), number)
+            if pushed.nodeid:
+                # No attempt would take the labels of values that were pushed outside of tests.
+                self._stats.setdefault(self._own(pushed.nodeid), {})[name] = None
+            context = make_context(_context_bytes(given), self.keeping.outcomes_s)
             if context is None:
-                about = self._about(label_, time, value)
-                yield AddedPoint(label_, Entry(time, value, about.entry.context_id), about.contexts)
+                about = self._about(name, time, value)
+                yield AddedPoint(name, Entry(time, value, about.entry.context_id), about.contexts)
             else:
-                yield AddedPoint(label_, Entry(time, value, context.id), (context,))
+                yield AddedPoint(name, Entry(time, value, context.id), (context,))
 
-    def _take_budget(self, nodeid: str, told: dict[str, Any]) -> Iterator[AddedPoint]:
-        self.budgets[self._own(nodeid)] = budget_of(told)
+    def _add_budget(self, budget: BudgetMarker) -> Iterator[AddedPoint]:
+        self.budgets[self._own(budget.nodeid)] = budget_of(budget.limits)
         return iter(())
 
-    def _take_planned(self, count: int) -> Iterator[AddedPoint]:
+    def _add_planned(self, planned: PlannedTests) -> Iterator[AddedPoint]:
         # Each worker reports it, also one that replaces another.
-        self.planned = max(self.planned, int(count))
+        self.planned = max(self.planned, int(planned.tests))
         return iter(())
 
-    def _take_fixtures(self, fixtures: list[list[Any]]) -> Iterator[AddedPoint]:
-        for baseid, name, scope, count, setup, teardown in fixtures:
-            known = self.fixtures.get((baseid, name), FixtureResult(baseid, name, scope, 0, 0.0, 0.0))
+    def _add_fixtures(self, record: Fixtures) -> Iterator[AddedPoint]:
+        for baseid, name, scope, count, setup, teardown in record.fixtures:
+            total = self.fixtures.get((baseid, name), FixtureResult(baseid, name, scope, 0, 0.0, 0.0))
             self.fixtures[baseid, name] = FixtureResult(
-                baseid, name, scope, known.count + int(count), known.setup + setup, known.teardown + teardown
+                baseid, name, scope, total.count + int(count), total.setup + setup, total.teardown + teardown
             )
         return iter(())
 
-    def _take_collected(self, worker: str, files: list[list[Any]]) -> Iterator[AddedPoint]:
-        for path, seconds in files:
+    def _add_files(self, collected: CollectedFiles) -> Iterator[AddedPoint]:
+        for path, seconds in collected.files:
             by_worker = self.collected.setdefault(path, {})
-            by_worker[worker] = by_worker.get(worker, 0.0) + seconds
+            by_worker[collected.worker] = by_worker.get(collected.worker, 0.0) + seconds
         return iter(())
 
-    def _take_uncollected(self, nodeid: str, raised: str, text: str, time_us: int) -> Iterator[AddedPoint]:
+    def _add_collection_error(self, error: CollectionError) -> Iterator[AddedPoint]:
         # Every worker reports a file that cannot be imported.
-        if nodeid in self.uncollected:
+        if error.nodeid in self.uncollected:
             return
-        self.uncollected.add(nodeid)
-        raised = raised or class_in(text)
-        yield from _errors(raised, time_us / 1e6, *self._note_error(nodeid, "collect", raised, text))
+        self.uncollected.add(error.nodeid)
+        exception = error.exception or class_in(error.text)
+        noted = self._note_error(error.nodeid, "collect", exception, error.text)
+        yield from _errors(exception, error.time_us / 1e6, *noted)
 
-    def _take_end(self, end: dict[str, Any]) -> Iterator[AddedPoint]:
-        self.last_time = finished = float(end["finished"])
-        self.end = {**end, "exit_code": int(end["exit_code"])}
+    def _add_end(self, end: RunEnd) -> Iterator[AddedPoint]:
+        self.end, self.last_time = end, end.finished
         for fixture in self.fixtures.values():
             name = self._label("fixture", f"{fixture.baseid}::{fixture.name}")
-            yield self._about(name, finished, fixture.setup + fixture.teardown)
+            yield self._about(name, end.finished, fixture.setup + fixture.teardown)
         for path, seconds in self.files():
-            yield self._about(self._label("collect", path), finished, seconds)
+            yield self._about(self._label("collect", path), end.finished, seconds)
         for name, value in self._totals():
-            yield self._about(self._label("run", name), finished, value)
+            yield self._about(self._label("run", name), end.finished, value)
 
     def _totals(self) -> Iterator[tuple[str, float]]:
         counts = self.counts()
@@ -278,9 +293,9 @@ class RunBuilder:
         """What has become of the run: `running` until its end is told."""
         if self.end is None:
             return "running"
-        if self.end.get("interrupted"):
+        if self.end.interrupted:
             return "interrupted"
-        exit_code = self.end["exit_code"]
+        exit_code = self.end.exit_code
         return "passed" if exit_code == 0 else "empty" if exit_code == 5 else "failed"
 
     def _label(self, word: str, rest: str) -> str:
@@ -332,7 +347,22 @@ def outcome_of(letters: str, failed_subtests: int = 0) -> str | None:
 _WORKER_LINE = re.compile(r"\A\[\w+\] \S+ -- Python .*\n")
 
 
-def _content(given: Any) -> str | bytes | None:
+def _context_bytes(given: Any) -> str | bytes | None:
     if isinstance(given, dict):
         return base64.b64decode(given["base64"])
     return given if isinstance(given, str) else None
+
+
+_ADD: Mapping[type[Any], Callable[[RunBuilder, Any], Iterator[AddedPoint]]] = {
+    RunHeader: RunBuilder._add_header,
+    PlannedTests: RunBuilder._add_planned,
+    StartedTest: RunBuilder._add_start,
+    Failure: RunBuilder._add_failure,
+    Attempt: RunBuilder._add_attempt,
+    BudgetMarker: RunBuilder._add_budget,
+    PushedValues: RunBuilder._add_values,
+    Fixtures: RunBuilder._add_fixtures,
+    CollectedFiles: RunBuilder._add_files,
+    CollectionError: RunBuilder._add_collection_error,
+    RunEnd: RunBuilder._add_end,
+}

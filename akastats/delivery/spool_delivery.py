@@ -21,8 +21,9 @@ from akastats.delivery.run_builder import AddedPoint, Retention, RunBuilder
 from akastats.errors import RequestRefusedError, ServerError
 from akastats.model.points import check_label
 from akastats.spool import directories
-from akastats.spool.format import Record, get_producer, shift_times
+from akastats.spool.format import Record, get_producer
 from akastats.spool.reader import Reader
+from akastats.spool.records import Content, RunHeader, decode_content, shift_times
 from akastats.store import keys, runs
 from akastats.store.push import BATCH_BYTES, BATCH_LABELS, BATCH_POINTS, Batch, RunChange, Step, apply_batch
 from akastats.store.requests import Operation
@@ -176,25 +177,23 @@ class Delivery:
         for record in records:
             self._last_seq = record.seq
             try:
-                self._take(self._corrected(record))
+                self._take(record)
             except UNSOUND:
                 self._unsound += 1
         if self._cursor is not None:
             self._advance(self._cursor)
 
     def _take(self, record: Record) -> None:
-        kind = record.content[0]
-        if kind == "run":
-            if self.builder.header:
-                # It stands twice.
-                return
-            _check_header(*record.content[1:])
-        elif not self.builder.header:
-            # Without it nobody knows whose the rest is.
+        kind = record.kind
+        # The header is written twice; without it, the run of the other records is unknown.
+        if bool(self.builder.header) == (kind == "run"):
             return
-        if kind in _OF_NODES and not isinstance(record.content[1], str):
-            raise TypeError("a node id is text")
-        added = self.builder.add(record)
+        content = self._decode(record)
+        if content is None:
+            return
+        if isinstance(content, RunHeader):
+            _check_header(content.fields)
+        added = self.builder.add(content)
         for label, (timestamp, value, _), _ in added:
             check_label(label)
             if not isfinite(timestamp + value):
@@ -235,8 +234,9 @@ class Delivery:
             while len(self._pending) < MOST_PENDING and self.read():
                 pass
 
-    def _corrected(self, record: Record) -> Record:
-        return Record(record.seq, shift_times(record.content, self._shift_s)) if self._shift_s else record
+    def _decode(self, record: Record) -> Content | None:
+        content = decode_content(record)
+        return shift_times(content, self._shift_s) if content is not None and self._shift_s else content
 
     def apply(self) -> int:
         """Apply what is pending; return how many points went. Raises `ServerError` and can be called again."""
@@ -483,13 +483,9 @@ def _position(cursor: str) -> tuple[int, float]:
     return int(seq), float(points or "inf")
 
 
-# Records whose second element is a node id.
-_OF_NODES = frozenset(("began", "error", "test", "stat", "uncollected"))
-
-
-def _check_header(header: dict[str, Any], *_: Any) -> None:
+def _check_header(header: Mapping[str, Any]) -> None:
     if not (isinstance(header["id"], str) and header["id"] and isfinite(float(header["started"]))):
-        raise ValueError("this header names no run")
+        raise ValueError("the header of a spool has no run id or start time")
 
 
 def _write_refused(spool: Path, batch: Batch, error: ServerError) -> None:
@@ -542,5 +538,5 @@ def run_fields(builder: RunBuilder, checkout: Mapping[str, Any] | None = None) -
     if builder.died_in:
         fields[runs.DIED_IN] = json.dumps(builder.died_in[:MOST_DIED_IN])
     if builder.end is not None:
-        fields["exit_code"] = builder.end["exit_code"]
+        fields["exit_code"] = builder.end.exit_code
     return fields

@@ -19,7 +19,8 @@ first element is the kind:
 | `end` | an object: finished (epoch seconds), exit_code, interrupted |
 
 Times and durations of `began`, `error`, `test` and `uncollected` are whole microseconds (since the epoch);
-those of lists are seconds. An unknown class is empty.
+those of lists are seconds. An unknown class is empty. `akastats.spool.records` decodes the elements; it ignores
+further elements of a later release.
 """
 
 from __future__ import annotations
@@ -42,6 +43,11 @@ MAX_RECORD_BYTES = 64 * 1024
 #: The phases of a test, in the order of its letters.
 PHASES = ("setup", "call", "teardown")
 ABSENT, PASSED, FAILED, SKIPPED, XFAILED, XPASSED, RERUN = "-pfsxXr"
+
+# Templates of the records that are written for every test; `%s` of a node id is its JSON with quotes.
+BEGAN = '["began",%s,%d]'
+ATTEMPT = '["test",%s,"%s","%s",%d,%d,%d,%d]'
+PASSED_ATTEMPT = '["test",%s,"","ppp",%d,%d,%d,%d]'
 
 _PRODUCER = re.compile(r"[0-9a-f]{32}")
 _PRODUCER_IN_NAME = re.compile(r"-([0-9a-f]{32})(?![0-9A-Za-z])")
@@ -74,6 +80,11 @@ class Record:
 
     seq: int
     content: list[Any]
+
+    @property
+    def kind(self) -> str:
+        """Return the kind of the record."""
+        return str(self.content[0])
 
 
 @dataclass(frozen=True)
@@ -165,22 +176,3 @@ def _cut(value: Any, size: int) -> Any:
     if isinstance(value, dict):
         return {name: _cut(item, size) for name, item in value.items()}
     return value
-
-
-# Position of the time in a record (microseconds), by its kind.
-_TIME_AT = {"began": 2, "error": 7, "test": 4, "uncollected": 4}
-# Field with the time in a record's object (seconds), by its kind.
-_TIME_OF = {"run": "started", "end": "finished"}
-
-
-def shift_times(content: list[Any], seconds: float) -> list[Any]:
-    """Return the content of a record with its times shifted by `seconds`, to correct a wrong clock."""
-    kind, changed = content[0], list(content)
-    if kind in _TIME_AT:
-        changed[_TIME_AT[kind]] += round(seconds * 1e6)
-    elif kind in _TIME_OF:
-        name = _TIME_OF[kind]
-        changed[1] = {**content[1], name: float(content[1][name]) + seconds}
-    elif kind == "stat":
-        changed[3] = [[time + seconds, *rest] for time, *rest in content[3]]
-    return changed

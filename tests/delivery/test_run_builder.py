@@ -12,6 +12,7 @@ from akastats.delivery.run_builder import AddedPoint, Retention, RunBuilder, out
 from akastats.model import profile
 from akastats.model.results import Budget, budget_of, fitting
 from akastats.spool.format import Record
+from akastats.spool.records import decode_content
 
 RUN = {"id": "run-1", "started": 1000.0, "suite": ""}
 
@@ -21,7 +22,8 @@ def tell(*contents: list[Any], header: dict[str, Any] | None = None) -> tuple[Ru
     builder = RunBuilder(Retention(outcomes_s=100, tracebacks_s=10))
     added: list[AddedPoint] = []
     for seq, content in enumerate([["run", RUN | (header or {})], *contents], 1):
-        added += builder.add(Record(seq, content))
+        decoded = decode_content(Record(seq, content))
+        added += builder.add(decoded) if decoded else []
     return builder, added
 
 

@@ -6,20 +6,22 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any
 
 from akastats.importers.junit.names import is_from_pytest, make_node_id, name_case
 from akastats.importers.junit.report import ERROR, FAILURE, RERUN, SKIPPED, Case, Problem, Suite
 from akastats.importers.junit.times import Clock
 from akastats.redact import Redactor
 from akastats.redact.excerpt import make_excerpt
+from akastats.spool.records import Attempt, CollectionError, Failure
 
 _CLASS = re.compile(r"[A-Za-z_$][\w$]{0,199}")
 _COLLECTION = "collection failure"
 _TEARDOWN = "failed on teardown"
 
+CaseRecord = Attempt | CollectionError | Failure
 
-def convert_cases(items: Iterable[Suite | Case], clock: Clock, redact: Redactor) -> Iterator[list[Any]]:
+
+def convert_cases(items: Iterable[Suite | Case], clock: Clock, redact: Redactor) -> Iterator[CaseRecord]:
     """Yield the records of a report, without the first and the last record of the run."""
     for item in _merge_teardowns(_name_cases(items)):
         if isinstance(item, Suite):
@@ -62,28 +64,28 @@ def _is_teardown_of(case: Case, item: Case) -> bool:
     return same and is_from_pytest(item) and [_phase(problem) for problem in item.problems] == ["teardown"]
 
 
-def _of_case(case: Case, began: float, took: float, redact: Redactor) -> Iterator[list[Any]]:
+def _of_case(case: Case, began: float, took: float, redact: Redactor) -> Iterator[CaseRecord]:
     name, end_us = redact.name(make_node_id(case)), _us(began + took)
     if is_from_pytest(case) and any(problem.message == _COLLECTION for problem in case.problems):
         for problem in case.problems:
-            yield ["uncollected", name, _class(problem), _text(problem, redact), end_us]
+            yield CollectionError(name, _class(problem), _text(problem, redact), end_us)
         return
     reruns = [problem for problem in case.problems if problem.kind == RERUN]
     for problem in reruns:
         # The duration of a repeated attempt is unknown; assume that of the last attempt.
         yield _error(name, problem, "call", "rerun", redact, end_us)
-        yield ["test", name, "", "prp", _us(began), 0, _us(took), 0]
+        yield Attempt(name, "", "prp", _us(began), 0, _us(took), 0)
     for problem in case.problems:
         if problem.kind in (FAILURE, ERROR):
             yield _error(name, problem, _phase(problem), "failed", redact, end_us)
     letters = _letters(case)
     # If the setup failed or skipped, nothing else ran.
     durations = (_us(took), 0, 0) if letters[1] == "-" else (0, _us(took), 0)
-    yield ["test", name, "", letters, _us(began), *durations]
+    yield Attempt(name, "", letters, _us(began), *durations)
 
 
-def _error(name: str, problem: Problem, phase: str, kind: str, redact: Redactor, at_us: int) -> list[Any]:
-    return ["error", name, "", phase, kind, _class(problem), _text(problem, redact), at_us]
+def _error(name: str, problem: Problem, phase: str, kind: str, redact: Redactor, at_us: int) -> Failure:
+    return Failure(name, "", phase, kind, _class(problem), _text(problem, redact), at_us)
 
 
 def _letters(case: Case) -> str:

@@ -22,7 +22,8 @@ from akastats.importers.junit.records import convert_cases
 from akastats.importers.junit.report import MAX_CASES, Case, Suite, read_report
 from akastats.importers.junit.times import FIRST, Clock, parse_time
 from akastats.redact import Redactor
-from akastats.spool.format import MAX_RECORD_BYTES, SUFFIX, VERSION, encode_line, shorten
+from akastats.spool.format import FAILED, MAX_RECORD_BYTES, SUFFIX, VERSION, encode_line, shorten
+from akastats.spool.records import Attempt, CollectionError, Content, RunEnd, RunHeader, encode_content
 
 #: Called with the number of bytes read since the last call.
 Progress = Callable[[int], None]
@@ -132,25 +133,27 @@ def write_spool(directory: Path, run: Outline, fields: RunFields, redact: Redact
     return Spooled(path, clock.unreadable)
 
 
-def _write(file: BufferedWriter, records: Iterable[list[Any]]) -> None:
+def _write(file: BufferedWriter, records: Iterable[Content]) -> None:
     for seq, record in enumerate(records, 1):
-        written = encode_line(seq, json.dumps(record, separators=(",", ":")))
+        content = encode_content(record)
+        written = encode_line(seq, content)
         if len(written) > MAX_RECORD_BYTES:
-            written = encode_line(seq, shorten(json.dumps(record, separators=(",", ":"))))
+            written = encode_line(seq, shorten(content))
         file.write(written)
 
 
 def _make_records(
     run: Outline, fields: RunFields, redact: Redactor, clock: Clock, advance: Progress
-) -> Iterator[list[Any]]:
-    header = ["run", _header(run, fields, redact)]
+) -> Iterator[Content]:
+    header = RunHeader(_header(run, fields, redact))
     yield from (header, header)
     has_failed = False
     for record in convert_cases(_items(run.paths, advance), clock, redact):
-        has_failed = has_failed or record[0] == "uncollected" or (record[0] == "test" and "f" in record[3])
+        is_failed_attempt = isinstance(record, Attempt) and FAILED in record.letters
+        has_failed = has_failed or is_failed_attempt or isinstance(record, CollectionError)
         yield record
     exit_code = 1 if has_failed else 0 if run.cases else 5
-    yield ["end", {"finished": clock.end, "exit_code": exit_code, "interrupted": False}]
+    yield RunEnd(clock.end, exit_code)
 
 
 def _header(run: Outline, fields: RunFields, redact: Redactor) -> dict[str, Any]:

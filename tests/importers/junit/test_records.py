@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from akastats.importers.junit.records import convert_cases
+from akastats.importers.junit.records import CaseRecord, convert_cases
 from akastats.importers.junit.report import Case, Suite, read_report
 from akastats.importers.junit.times import Clock
 from akastats.redact import create_redactor
+from akastats.spool.records import Attempt, CollectionError, Failure
 
 REPORTS = Path(__file__).parent / "reports"
 STARTED = 1_795_161_600.0
 
 
-def told(name: str) -> list[list[Any]]:
+def told(name: str) -> list[CaseRecord]:
     """The records of a sample report."""
     with open(REPORTS / f"{name}.xml", "rb") as stream:
         return list(convert_cases(read_report(stream), Clock(STARTED), create_redactor({})))
 
 
-def outcomes(found: list[list[Any]]) -> list[tuple[str, str, float]]:
+def outcomes(found: list[CaseRecord]) -> list[tuple[str, str, float]]:
     """Node id, letters and seconds of each test."""
-    return [(record[1], record[3], sum(record[5:]) / 1e6) for record in found if record[0] == "test"]
+    return [
+        (record.nodeid, record.letters, (record.setup_us + record.call_us + record.teardown_us) / 1e6)
+        for record in found
+        if isinstance(record, Attempt)
+    ]
 
 
 def test_pytest():
@@ -42,9 +46,13 @@ def test_pytest():
         (f"{path}::test_expected", "pxp", 0.001),
         (f"{path}::test_unexpected", "ppp", 0.0),
     ]
-    assert [record[1:3] for record in found if record[0] == "uncollected"] == [["tests/test_broken.py", ""]]
-    errors = [record[1:5] for record in found if record[0] == "error" and record[1] == f"{path}::test_both"]
-    assert errors == [[f"{path}::test_both", "", phase, "failed"] for phase in ("call", "teardown")]
+    assert [(record.nodeid, record.exception) for record in found if isinstance(record, CollectionError)] == [
+        ("tests/test_broken.py", "")
+    ]
+    failures = [
+        record for record in found if isinstance(record, Failure) and record.nodeid == f"{path}::test_both"
+    ]
+    assert [record[1:4] for record in failures] == [("", phase, "failed") for phase in ("call", "teardown")]
 
 
 def test_jest():
@@ -57,8 +65,8 @@ def test_jest():
         ("basket::basket empties itself", "s-p", 0.0),
         ("prices::prices rounds to cents", "ppp", 0.003),
     ]
-    (error,) = (record for record in found if record[0] == "error")
-    assert error[6].startswith("Error: expect(received).toBe(expected)")
+    (error,) = (record for record in found if isinstance(record, Failure))
+    assert error.text.startswith("Error: expect(received).toBe(expected)")
 
 
 def test_go():
@@ -71,7 +79,7 @@ def test_go():
         ("example.org/shop/basket::TestTotal", "pfp", 0.12),
         ("example.org/shop/prices::TestRound", "s-p", 0.0),
     ]
-    assert "total is 12, want 13" in next(record[6] for record in found if record[0] == "error")
+    assert "total is 12, want 13" in next(record.text for record in found if isinstance(record, Failure))
 
 
 def test_surefire():
@@ -89,7 +97,7 @@ def test_surefire():
         (f"{name}::opensTheShop", "f-p", 0.001),
         (f"{name}::notYet", "s-p", 0.0),
     ]
-    errors = [record[3:6] for record in found if record[0] == "error"]
+    errors = [list(record[2:5]) for record in found if isinstance(record, Failure)]
     assert errors == [
         ["call", "rerun", "AssertionFailedError"],
         ["call", "failed", "AssertionFailedError"],
@@ -126,7 +134,7 @@ def test_ctest():
         ("Linux-g++::imports", "s-p", 0.0),
         ("Linux-g++::exports", "s-p", 0.0),
     ]
-    assert ["Failed", 'status="fail"'] == [record[6] for record in found if record[0] == "error"]
+    assert ["Failed", 'status="fail"'] == [record.text for record in found if isinstance(record, Failure)]
 
 
 def test_catch2():
@@ -181,7 +189,7 @@ NAMES = ["pytest", "jest", "go", "surefire", "googletest", "ctest", "catch2"]
 @pytest.mark.parametrize("name", NAMES)
 def test_times_do_not_run_backwards_within_a_suite(name):
     """No report tells when a test began: one after another is what is assumed."""
-    starts = [record[4] for record in told(name) if record[0] == "test"]
+    starts = [record.start_us for record in told(name) if isinstance(record, Attempt)]
 
     assert starts[0] >= STARTED * 1e6
     assert name == "go" or starts == sorted(starts)
@@ -208,7 +216,7 @@ def test_a_failure_without_a_text_has_its_message():
         )
     )
 
-    assert found[0][6] == "no"
+    assert found[0].text == "no"
 
 
 def test_a_type_that_is_no_class_is_none():
@@ -218,7 +226,7 @@ def test_a_type_that_is_no_class_is_none():
 
     found = list(convert_cases(_read(text), Clock(STARTED), create_redactor({})))
 
-    assert found[0][5] == ""
+    assert found[0].exception == ""
 
 
 def _read(text: str) -> list[Suite | Case]:

@@ -1,0 +1,316 @@
+"""Decode and encode the contents of spool records, whose elements `akastats.spool.format` lists. Pure.
+
+Each kind of record is one class, with the elements of the record as its fields, in order. A later release may
+append elements: a reader ignores further ones, and a field with a default may be missing. The process of the tests
+does not import this module, because creating the classes takes time; it uses the templates of `format`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeVar
+
+from akastats.spool.format import Record
+
+
+class RunHeader(NamedTuple):
+    """Start of the run.
+
+    fields: fields of the run that are known at its start, `started` in epoch seconds.
+    """
+
+    fields: Mapping[str, Any]
+
+
+class PlannedTests(NamedTuple):
+    """End of the collection.
+
+    tests: number of tests that pytest will run.
+    """
+
+    tests: int
+
+
+class StartedTest(NamedTuple):
+    """Start of a test.
+
+    nodeid: node id of the test.
+    time_us: microseconds since the epoch.
+    """
+
+    nodeid: str
+    time_us: int
+
+
+class Failure(NamedTuple):
+    """Failure of a test.
+
+    nodeid: node id of the test.
+    worker: worker of pytest-xdist, empty without.
+    phase: setup, call, teardown or a phase of a plugin.
+    kind: `failed`, `rerun`, `subtest` or `crash`.
+    exception: class of the exception, empty if unknown.
+    text: traceback.
+    time_us: microseconds since the epoch.
+    """
+
+    nodeid: str
+    worker: str
+    phase: str
+    kind: str
+    exception: str
+    text: str
+    time_us: int
+
+
+class Attempt(NamedTuple):
+    """End of one attempt of a test.
+
+    nodeid: node id of the test.
+    worker: worker of pytest-xdist, empty without.
+    letters: one letter for each phase.
+    start_us: start of the attempt, in microseconds since the epoch.
+    setup_us: microseconds of the setup phase.
+    call_us: microseconds of the call phase.
+    teardown_us: microseconds of the teardown phase.
+    """
+
+    nodeid: str
+    worker: str
+    letters: str
+    start_us: int
+    setup_us: int
+    call_us: int
+    teardown_us: int
+
+
+class BudgetMarker(NamedTuple):
+    """Budget from the markers of a test.
+
+    nodeid: node id of the test.
+    limits: `max_seconds` and `max_slowdown`, as far as the markers have them.
+    """
+
+    nodeid: str
+    limits: Mapping[str, Any]
+
+
+class PushedValue(NamedTuple):
+    """Value that a test pushed.
+
+    time: epoch seconds.
+    label: label of the value.
+    value: the number.
+    context: text, an object with `base64` for bytes, or `None`.
+    """
+
+    time: float
+    label: str
+    value: float
+    context: str | Mapping[str, str] | None
+
+
+class PushedValues(NamedTuple):
+    """Values that one test pushed.
+
+    nodeid: node id of the test, empty outside of tests.
+    worker: worker of pytest-xdist, empty without.
+    values: the values.
+    """
+
+    nodeid: str
+    worker: str
+    values: tuple[PushedValue, ...]
+
+
+class FixtureTimes(NamedTuple):
+    """Times of one fixture since the last such record.
+
+    baseid: node id below which tests can request the fixture, empty for all.
+    name: name of the fixture.
+    scope: scope of the fixture.
+    setups: number of setups.
+    setup: seconds of all setups.
+    teardown: seconds of all teardowns.
+    """
+
+    baseid: str
+    name: str
+    scope: str
+    setups: int
+    setup: float
+    teardown: float
+
+
+class Fixtures(NamedTuple):
+    """Times of several fixtures.
+
+    fixtures: times of each.
+    """
+
+    fixtures: tuple[FixtureTimes, ...]
+
+
+class CollectedFile(NamedTuple):
+    """Collection of one file.
+
+    path: path of the file, as node ids have it.
+    seconds: seconds of its import and collection.
+    """
+
+    path: str
+    seconds: float
+
+
+class CollectedFiles(NamedTuple):
+    """Files that one process collected.
+
+    worker: worker of pytest-xdist, empty without.
+    files: the files.
+    """
+
+    worker: str
+    files: tuple[CollectedFile, ...]
+
+
+class CollectionError(NamedTuple):
+    """File or directory that cannot be collected.
+
+    nodeid: its node id.
+    exception: class of the exception, empty if unknown.
+    text: traceback.
+    time_us: microseconds since the epoch.
+    """
+
+    nodeid: str
+    exception: str
+    text: str
+    time_us: int
+
+
+class RunEnd(NamedTuple):
+    """End of the run.
+
+    finished: epoch seconds.
+    exit_code: exit code of pytest.
+    interrupted: whether the user or a signal interrupted the run.
+    """
+
+    finished: float
+    exit_code: int
+    interrupted: bool = False
+
+
+Content = (
+    RunHeader
+    | PlannedTests
+    | StartedTest
+    | Failure
+    | Attempt
+    | BudgetMarker
+    | PushedValues
+    | Fixtures
+    | CollectedFiles
+    | CollectionError
+    | RunEnd
+)
+
+
+def decode_content(record: Record) -> Content | None:
+    """Return the content of a record; `None` for a kind of a later release.
+
+    Raises `TypeError`, `LookupError`, `ValueError` or `AttributeError` for a record that akastats does not write.
+    The types of elements are not checked, except that of a node id.
+    """
+    kind, *elements = record.content
+    decode = _DECODERS.get(kind)
+    return decode(elements) if decode else None
+
+
+def encode_content(content: Content) -> str:
+    """Return the ASCII JSON of a record."""
+    kind = _KINDS[type(content)]
+    elements = (content._asdict(),) if isinstance(content, RunEnd) else content
+    return json.dumps([kind, *elements], separators=(",", ":"))
+
+
+def shift_times(content: Content, seconds: float) -> Content:
+    """Return a content with its times shifted by `seconds`, to correct a wrong clock."""
+    match content:
+        case StartedTest() | Failure() | CollectionError():
+            return content._replace(time_us=content.time_us + round(seconds * 1e6))
+        case Attempt():
+            return content._replace(start_us=content.start_us + round(seconds * 1e6))
+        case RunHeader():
+            return RunHeader({**content.fields, "started": float(content.fields["started"]) + seconds})
+        case RunEnd():
+            return content._replace(finished=content.finished + seconds)
+        case PushedValues():
+            return content._replace(
+                values=tuple(value._replace(time=value.time + seconds) for value in content.values)
+            )
+    return content
+
+
+Item = TypeVar("Item", bound=tuple[Any, ...])
+
+
+def _take(kind: Callable[..., Item], size: int, elements: list[Any]) -> Item:
+    return kind(*elements[:size])
+
+
+def _take_node(kind: Callable[..., Item], size: int, elements: list[Any]) -> Item:
+    if not isinstance(elements[0], str):
+        raise TypeError("node id is not a string")
+    return kind(*elements[:size])
+
+
+def _take_values(elements: list[Any]) -> PushedValues:
+    nodeid, worker, values, *_ = elements
+    if not isinstance(nodeid, str):
+        raise TypeError("node id is not a string")
+    return PushedValues(nodeid, worker, tuple(PushedValue(*value[:4]) for value in values))
+
+
+def _take_fixtures(elements: list[Any]) -> Fixtures:
+    return Fixtures(tuple(FixtureTimes(*fixture[:6]) for fixture in elements[0]))
+
+
+def _take_files(elements: list[Any]) -> CollectedFiles:
+    worker, files, *_ = elements
+    return CollectedFiles(worker, tuple(CollectedFile(*file[:2]) for file in files))
+
+
+def _take_end(elements: list[Any]) -> RunEnd:
+    end = elements[0]
+    return RunEnd(float(end["finished"]), int(end["exit_code"]), bool(end.get("interrupted")))
+
+
+_DECODERS: Mapping[str, Callable[[list[Any]], Content]] = {
+    "run": lambda elements: _take(RunHeader, 1, elements),
+    "planned": lambda elements: _take(PlannedTests, 1, elements),
+    "began": lambda elements: _take_node(StartedTest, 2, elements),
+    "error": lambda elements: _take_node(Failure, 7, elements),
+    "test": lambda elements: _take_node(Attempt, 7, elements),
+    "budget": lambda elements: _take(BudgetMarker, 2, elements),
+    "stat": _take_values,
+    "fixtures": _take_fixtures,
+    "collected": _take_files,
+    "uncollected": lambda elements: _take_node(CollectionError, 4, elements),
+    "end": _take_end,
+}
+
+_KINDS: Mapping[type[Any], str] = {
+    RunHeader: "run",
+    PlannedTests: "planned",
+    StartedTest: "began",
+    Failure: "error",
+    Attempt: "test",
+    BudgetMarker: "budget",
+    PushedValues: "stat",
+    Fixtures: "fixtures",
+    CollectedFiles: "collected",
+    CollectionError: "uncollected",
+    RunEnd: "end",
+}

@@ -1,0 +1,132 @@
+"""Contents of spool records: what each kind holds, and how releases read each other's records."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from akastats.spool.format import ATTEMPT, BEGAN, PASSED_ATTEMPT, Record
+from akastats.spool.records import (
+    Attempt,
+    BudgetMarker,
+    CollectedFile,
+    CollectedFiles,
+    CollectionError,
+    Content,
+    Failure,
+    Fixtures,
+    FixtureTimes,
+    PlannedTests,
+    PushedValue,
+    PushedValues,
+    RunEnd,
+    RunHeader,
+    StartedTest,
+    decode_content,
+    encode_content,
+    shift_times,
+)
+
+CONTENTS: list[Content] = [
+    RunHeader({"id": "run-1", "started": 1000.0}),
+    PlannedTests(3),
+    StartedTest("a.py::t", 1_000_000),
+    Failure("a.py::t", "gw0", "call", "failed", "ValueError", "boom", 1_000_000),
+    Attempt("a.py::t", "gw0", "pfp", 1_000_000, 1, 2, 3),
+    BudgetMarker("a.py::t", {"max_seconds": 1.5}),
+    PushedValues("a.py::t", "", (PushedValue(1.5, "rows", 3.0, None),)),
+    Fixtures((FixtureTimes("a.py", "db", "module", 1, 0.25, 0.5),)),
+    CollectedFiles("gw0", (CollectedFile("a.py", 0.5),)),
+    CollectionError("a.py", "ImportError", "boom", 1_000_000),
+    RunEnd(1001.0, 2, True),
+]
+
+
+def decode(encoded: str) -> Content | None:
+    """Return the content of a record from its JSON."""
+    return decode_content(Record(1, json.loads(encoded)))
+
+
+@pytest.mark.parametrize("content", CONTENTS, ids=lambda content: type(content).__name__)
+def test_each_content_is_decoded_as_it_was_encoded(content: Content) -> None:
+    """Encoder and decoder agree on every kind."""
+    assert content == decode(encode_content(content))
+
+
+@pytest.mark.parametrize("content", CONTENTS, ids=lambda content: type(content).__name__)
+def test_further_elements_of_a_later_release_are_ignored(content: Content) -> None:
+    """An older reader delivers what it knows of a record."""
+    elements = json.loads(encode_content(content))
+
+    assert content == decode(json.dumps([*elements, 17, {"later": True}]))
+
+
+@pytest.mark.parametrize("position", [6, 7, 8])
+def test_further_elements_of_list_items_are_ignored(position: int) -> None:
+    """Items of a list may grow as records do."""
+    elements = json.loads(encode_content(CONTENTS[position]))
+    elements[-1] = [[*item, "later"] for item in elements[-1]]
+
+    assert CONTENTS[position] == decode(json.dumps(elements))
+
+
+def test_the_end_may_lack_the_interruption() -> None:
+    """A field with a default is missing in records of an earlier release."""
+    assert RunEnd(1001.0, 0, False) == decode('["end",{"finished":1001,"exit_code":0}]')
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (BEGAN % ('"a.py::t"', 7), StartedTest("a.py::t", 7)),
+        (ATTEMPT % ('"a.py::t"', "gw0", "pfp", 7, 1, 2, 3), Attempt("a.py::t", "gw0", "pfp", 7, 1, 2, 3)),
+        (PASSED_ATTEMPT % ('"a.py::t"', 7, 1, 2, 3), Attempt("a.py::t", "", "ppp", 7, 1, 2, 3)),
+    ],
+)
+def test_the_templates_write_what_the_decoder_reads(line: str, expected: Content) -> None:
+    """The process of the tests writes the same records without the classes."""
+    assert (expected, line) == (decode(line), encode_content(expected))
+
+
+def test_a_kind_of_a_later_release_has_no_content() -> None:
+    """A reader skips it."""
+    assert decode('["hologram",3]') is None
+
+
+@pytest.mark.parametrize(
+    "elements",
+    [
+        ["test", "a.py::t", "", "ppp", 7],
+        ["test", 3, "", "ppp", 7, 1, 2, 3],
+        ["stat", None, "", []],
+        ["stat", "a.py::t", "", [[1.5, "rows"]]],
+        ["end", {}],
+        ["end", []],
+        ["planned"],
+        ["began"],
+    ],
+    ids=str,
+)
+def test_an_invalid_record_is_refused(elements: list[Any]) -> None:
+    """Delivery counts it as damaged."""
+    with pytest.raises((TypeError, ValueError, LookupError, AttributeError)):
+        decode_content(Record(1, elements))
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (CONTENTS[0], RunHeader({"id": "run-1", "started": 1002.5})),
+        (CONTENTS[1], CONTENTS[1]),
+        (CONTENTS[2], StartedTest("a.py::t", 3_500_000)),
+        (CONTENTS[4], Attempt("a.py::t", "gw0", "pfp", 3_500_000, 1, 2, 3)),
+        (CONTENTS[6], PushedValues("a.py::t", "", (PushedValue(4.0, "rows", 3.0, None),))),
+        (CONTENTS[10], RunEnd(1003.5, 2, True)),
+    ],
+    ids=lambda content: type(content).__name__,
+)
+def test_times_are_shifted_to_the_clock_of_the_server(content: Content, expected: Content) -> None:
+    """Durations stay."""
+    assert expected == shift_times(content, 2.5)
