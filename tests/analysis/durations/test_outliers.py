@@ -17,7 +17,7 @@ def series(*seconds: float) -> Durations:
 
 def told(tests: dict[str, Durations], runs: int, **more):
     """Return what is reported of the last of these runs: node id, seconds, typical seconds."""
-    factors = more.get("paces", [1.0] * runs)
+    factors = more.get("factors", [1.0] * runs)
     found = outliers(tests, factors, more.get("alike", [True] * runs), more.get("levels", {}))
     return [(each.nodeid, each.seconds, round(each.typical, 3)) for each in found]
 
