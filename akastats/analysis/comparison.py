@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from akastats.model.profile import Profile
 
 FAILING = ("failed", "error")
 #: What ran to its end without failing: a test that is skipped now has not been fixed.
@@ -63,23 +65,18 @@ class Comparison:
     noise: list[Difference] = field(default_factory=list)
 
 
-def last_attempts(content: Mapping[str, Any]) -> dict[str, LastAttempt]:
+def last_attempts(profile: Profile) -> dict[str, LastAttempt]:
     """Return the verdict of each test of a profile.
 
     Of a test that was run again the last attempt counts, of tests that share a node id the first that failed.
     """
-    table = content["tests"]
-    told = map(LastAttempt, table["outcome"], [us / 1e6 for us in values_us(table)])
+    tests = profile.tests
+    told = map(LastAttempt, tests.outcome, [us / 1e6 for us in tests.values_us()])
     found: dict[str, LastAttempt] = {}
-    for nodeid, verdict in zip(table["nodeid"], told, strict=True):
+    for nodeid, verdict in zip(tests.nodeid, told, strict=True):
         if nodeid not in found or found[nodeid].outcome not in FAILING:
             found[nodeid] = verdict
     return found
-
-
-def values_us(table: Mapping[str, Sequence[int]]) -> list[int]:
-    """Return what the histories of a table's tests hold: the call phase, or setup where a test ended there."""
-    return [call or setup for call, setup in zip(table["call"], table["setup"], strict=True)]
 
 
 def compare(now: Mapping[str, LastAttempt], base: Mapping[str, LastAttempt]) -> Comparison:

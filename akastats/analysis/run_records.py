@@ -10,10 +10,9 @@ from array import array
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
-from typing import Any
 
-from akastats.analysis.comparison import values_us
 from akastats.model.environment import UNKNOWN_ENVIRONMENT, Environment
+from akastats.model.profile import Profile
 from akastats.model.rows import LETTERS, UNKNOWN
 
 #: The letters of attempts that failed, tried again or not.
@@ -131,34 +130,34 @@ class RunRecord:
         return [nodeid for nodeid, letter in last.items() if letter in FAILING]
 
 
-def record_of(facts: RunFacts, content: Mapping[str, Any], known: dict[str, str]) -> RunRecord:
+def record_of(facts: RunFacts, profile: Profile, known: dict[str, str]) -> RunRecord:
     """Return the record of a profile; `known` keeps one copy of each name for all records."""
-    tests = content["tests"]
-    nodeids = [known.setdefault(name, name) for name in tests["nodeid"]]
-    workers = [known.setdefault(name, name) for name in tests["worker"]]
-    letters = "".join([_LETTERS.get(outcome, UNKNOWN) for outcome in tests["outcome"]])
-    fixtures = content["fixtures"]
+    tests = profile.tests
+    nodeids = [known.setdefault(name, name) for name in tests.nodeid]
+    workers = [known.setdefault(name, name) for name in tests.worker]
+    letters = "".join([_LETTERS.get(outcome, UNKNOWN) for outcome in tests.outcome])
+    fixtures = profile.fixtures
     return RunRecord(
         facts=facts,
         nodeids=nodeids,
-        seconds=array("d", [us / 1e6 for us in values_us(tests)]),
+        seconds=array("d", [us / 1e6 for us in tests.values_us()]),
         letters=letters,
         workers=workers if len(set(workers)) > 1 else (),
         fixtures={
             known.setdefault(name, name): (setup + teardown) / 1e6
             for name, setup, teardown in zip(
-                map("::".join, zip(fixtures["baseid"], fixtures["name"], strict=True)),
-                fixtures["setup"],
-                fixtures["teardown"],
+                map("::".join, zip(fixtures.baseid, fixtures.name, strict=True)),
+                fixtures.setup,
+                fixtures.teardown,
                 strict=True,
             )
         },
         files={
             known.setdefault(path, path): us / 1e6
-            for path, us in zip(content["files"]["path"], content["files"]["seconds"], strict=True)
+            for path, us in zip(profile.files.path, profile.files.seconds, strict=True)
         },
-        stats=frozenset(label for labels in tests["stats"] for label in labels),
-        has_budgets="budget" in tests,
+        stats=frozenset(label for labels in tests.stats for label in labels),
+        has_budgets=tests.budget is not None,
     )
 
 

@@ -14,6 +14,7 @@ from akastats.api.models.profiles import PerfettoFile, Profile, SpeedscopeFile
 from akastats.api.models.runs import Comparison, RunFilesPage, RunsPage, RunTestsPage
 from akastats.api.problems import Problem, Route, documented
 from akastats.config import config
+from akastats.model import profile
 from akastats.queries import run_comparison, run_details, run_files, run_tests
 from akastats.queries import runs as reading
 from akastats.queries.run_details import RunDetails
@@ -164,7 +165,7 @@ async def get_run_profile(id: RunId, format: Format = "json") -> Any:
     """Answer every test, fixture and file of one run, or a file of them for another program."""
     content = await async_redis.run(run_details.read_profile(config.namespace, id))
     if format == "json":
-        return content
+        return profile.to_json(content)
     told = _WRITTEN[format](f"run {id}", content)
     disposition = f'attachment; filename="{_UNSAFE.sub("_", id)}.{format}.json"'
     return JSONResponse(told, headers={"content-disposition": disposition})

@@ -5,10 +5,9 @@ All of it can be done again, by anyone: what a killed shipper left undone, the n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any
 
 from akastats.config import Config
 from akastats.errors import AkastatsError, ServerError
@@ -16,7 +15,7 @@ from akastats.model import error_records, profile
 from akastats.model import rows as test_rows
 from akastats.model.error_records import Sighting
 from akastats.model.fingerprint import fingerprint
-from akastats.model.results import label
+from akastats.model.results import Error, label
 from akastats.model.rows import Row
 from akastats.queries.tests import Letters, attempts_of, letters
 from akastats.store import indexes, query, runs
@@ -64,11 +63,9 @@ def _told(namespace: str, run_id: str) -> Operation[Told]:
         # Expired, or of a later release: nobody will ever list it.
         return Told((), ())
     suite, started = fields.get("suite", ""), query.parse_number(fields.get("started", "").encode()) or 0.0
-    tests = content["tests"]
-    ran = [
-        nodeid for nodeid, outcome in zip(tests["nodeid"], tests["outcome"], strict=True) if outcome != "skipped"
-    ]
-    failures = _by_fingerprint(content.get("errors", {}), suite)
+    outcomes = zip(content.tests.nodeid, content.tests.outcome, strict=True)
+    ran = [nodeid for nodeid, outcome in outcomes if outcome != "skipped"]
+    failures = _by_fingerprint(content.errors.rows(), suite)
     sightings = yield from _sightings(namespace, run_id, started, failures)
     return Told(tuple(label("test", nodeid, suite) for nodeid in ran), sightings)
 
@@ -82,14 +79,14 @@ class _Failures:
     tests: dict[str, int]
 
 
-def _by_fingerprint(errors: dict[str, list[Any]], suite: str) -> dict[str, _Failures]:
+def _by_fingerprint(errors: Iterable[Error], suite: str) -> dict[str, _Failures]:
     found: dict[str, _Failures] = {}
-    for row in profile.rows(errors):
-        if not row["fingerprint"]:
+    for error in errors:
+        if not error.fingerprint:
             continue
-        failures = found.setdefault(row["fingerprint"], _Failures(row["exception"], "", {}))
-        failures.error_id = row["error"] or failures.error_id
-        name = label("test", row["nodeid"], suite)
+        failures = found.setdefault(error.fingerprint, _Failures(error.exception, "", {}))
+        failures.error_id = error.error or failures.error_id
+        name = label("test", error.nodeid, suite)
         failures.tests[name] = failures.tests.get(name, 0) + 1
     return found
 

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from akastats.config import Config
-from akastats.delivery import profile_encoding
 from akastats.delivery.checkout import complete, stored_fields
 from akastats.delivery.run_builder import AddedPoint, Retention, RunBuilder
+from akastats.delivery.run_profile import failing_profile_of, profile_of
 from akastats.errors import RequestRefusedError, ServerError
+from akastats.model import profile
 from akastats.model.points import check_label
 from akastats.spool import directories
 from akastats.spool.format import Record, get_producer
@@ -206,7 +207,7 @@ class Delivery:
         fields = run_fields(self.builder, self._checkout(kind == "end"))
         if kind == "run":
             return runs.build_start(fields, self._config)
-        return runs.build_end(fields, self._config, profile_encoding.encode(self.builder))
+        return runs.build_end(fields, self._config, profile.encode(profile_of(self.builder)))
 
     def stands(self) -> str:
         """Return where the server's cursor stands, asked for the first time; `0` for a spool it does not know."""
@@ -374,7 +375,7 @@ class Delivery:
             self._apply_crash(self.crash(died_at and died_at + self._shift_s))
             cursor = self.stands()
             fields = run_fields(self.builder, self._checkout(True)) | {"status": "crashed"}
-            change = runs.build_end(fields, self._config, profile_encoding.encode(self.builder))
+            change = runs.build_end(fields, self._config, profile.encode(profile_of(self.builder)))
             step = Step(keys.cursor(self._config.namespace, self.producer), cursor, cursor)
             stands = self._execute(apply_batch(Batch(run=change, step=step), self._config))
             if stands == cursor:
@@ -519,11 +520,9 @@ TOLD = (
 def _progress(builder: RunBuilder, counts: dict[str, int]) -> dict[str, Any]:
     """Return the fields of a run in progress: its counts, and its failing tests so far."""
     fields: dict[str, Any] = {name: count for name, count in counts.items() if name != "seen"}
-    return {
-        **fields,
-        "duration": round(builder.duration, 6),
-        runs.FAILING: profile_encoding.encode_failing(builder),
-    }
+    failing = failing_profile_of(builder)
+    encoded = profile.encode_failing(failing) if failing else ""
+    return {**fields, "duration": round(builder.duration, 6), runs.FAILING: encoded}
 
 
 def run_fields(builder: RunBuilder, checkout: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -28,7 +28,7 @@ def of_run(namespace: str, run: Run) -> Operation[list[dict[str, Any]]]:
         content = profile.decode((yield from runs.read_profile(namespace, run.id)))
     except NotFoundError:
         return rows
-    for row in profile.rows(content["tests"]):
+    for row in profile.rows(profile.columns_to_json(content.tests)):
         seconds = {name: row[name] / 1e6 for name in _TIMES}
         rows.append({"type": "test", "run": run.id, **row, **seconds})
     return rows

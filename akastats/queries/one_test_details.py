@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite
-from typing import Any
 
 from akastats.errors import NotFoundError
 from akastats.model import profile, rows
 from akastats.model.fingerprint import Fingerprint, fingerprint, message_in
+from akastats.model.profile import Profile
 from akastats.model.results import label
 from akastats.model.rows import LETTERS, UNKNOWN, Attempt
 from akastats.queries.run_failures import Failure
@@ -138,29 +138,29 @@ def _failure(nodeid: str, error_id: str, stored: bytes | None, count: int) -> Fa
     return Failure(print_.id, print_.exception, message, frames, error_id, count, [nodeid], None, None)
 
 
-def _profile(namespace: str, run_id: str) -> Operation[dict[str, Any] | None]:
+def _profile(namespace: str, run_id: str) -> Operation[Profile | None]:
     try:
         return profile.decode((yield from runs.read_profile(namespace, run_id)))
     except NotFoundError:
         return None
 
 
-def latest_of(content: Mapping[str, Any], run_id: str, nodeid: str) -> Phases | None:
+def latest_of(content: Profile, run_id: str, nodeid: str) -> Phases | None:
     """Return the phases of a test's last attempt in a profile."""
-    tests = content["tests"]
-    places = [at for at, name in enumerate(tests["nodeid"]) if name == nodeid]
+    tests = content.tests
+    places = [at for at, name in enumerate(tests.nodeid) if name == nodeid]
     if not places:
         return None
-    setup, call, teardown = (tests[phase][places[-1]] / 1e6 for phase in ("setup", "call", "teardown"))
-    return Phases(run_id, setup, call, teardown, tests["worker"][places[-1]])
+    setup, call, teardown = (phase[places[-1]] / 1e6 for phase in (tests.setup, tests.call, tests.teardown))
+    return Phases(run_id, setup, call, teardown, tests.worker[places[-1]])
 
 
-def fixtures_of(content: Mapping[str, Any], nodeid: str) -> list[Fixture]:
+def fixtures_of(content: Profile, nodeid: str) -> list[Fixture]:
     """Return the fixtures of a profile that a test can see, the costliest first."""
     visible = [
-        Fixture(row["name"], row["baseid"], row["scope"], row["count"], row["setup"] / 1e6, row["teardown"] / 1e6)
-        for row in profile.rows(content["fixtures"])
-        if is_within(nodeid, row["baseid"])
+        Fixture(each.name, each.baseid, each.scope, each.count, each.setup, each.teardown)
+        for each in content.fixtures.rows()
+        if is_within(nodeid, each.baseid)
     ]
     return sorted(visible, key=lambda fixture: -(fixture.setup + fixture.teardown))[:MAX_FIXTURES]
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, fields, replace
 from heapq import nsmallest
 from math import isfinite
 from statistics import median
-from typing import Any
 
-from akastats.analysis.comparison import compare, last_attempts, values_us
+from akastats.analysis.comparison import compare, last_attempts
 from akastats.errors import CorruptDataError, NotFoundError
 from akastats.model import profile
+from akastats.model.profile import Profile
 from akastats.model.results import label
 from akastats.model.verdicts import Verdicts
 from akastats.queries import run_in_progress
@@ -198,14 +198,14 @@ def without_texts(found: Details) -> Details:
     return replace(found, failures=failed)
 
 
-def _found_profile(namespace: str, run_id: str) -> Operation[dict[str, Any] | None]:
+def _found_profile(namespace: str, run_id: str) -> Operation[Profile | None]:
     try:
         return (yield from read_profile(namespace, run_id))
     except NotFoundError:
         return None
 
 
-def read_profile(namespace: str, run_id: str) -> Operation[dict[str, Any]]:
+def read_profile(namespace: str, run_id: str) -> Operation[Profile]:
     """Read one run's profile; raises `NotFoundError` where there is none, or no longer."""
     return profile.decode((yield from runs.read_profile(namespace, run_id)))
 
@@ -227,26 +227,25 @@ def slowest(namespace: str, run: Run, word: str, size: int) -> Operation[list[Sl
     return (yield from _against_past(namespace, run, word, found))
 
 
-def slowest_tests(content: dict[str, Any], size: int) -> list[Slow]:
+def slowest_tests(content: Profile, size: int) -> list[Slow]:
     """Return a profile's slowest tests by the time that their history holds; `usual` is not known here."""
-    table = content["tests"]
-    rows = zip(table["nodeid"], values_us(table), table["outcome"], strict=True)
+    rows = zip(content.tests.nodeid, content.tests.values_us(), content.tests.outcome, strict=True)
     found = nsmallest(size, rows, key=lambda row: (-row[1], row[0]))
     return [Slow(nodeid, us / 1e6, None, outcome=outcome) for nodeid, us, outcome in found]
 
 
-def slowest_fixtures(content: dict[str, Any], size: int) -> list[Slow]:
+def slowest_fixtures(content: Profile, size: int) -> list[Slow]:
     """Return a profile's most costly fixtures; `usual` is not known here."""
     found = [
         Slow(
-            f"{row['baseid']}::{row['name']}",
-            (row["setup"] + row["teardown"]) / 1e6,
+            f"{each.baseid}::{each.name}",
+            each.setup + each.teardown,
             None,
-            scope=row["scope"],
-            count=row["count"],
-            baseid=row["baseid"],
+            scope=each.scope,
+            count=each.count,
+            baseid=each.baseid,
         )
-        for row in profile.rows(content["fixtures"])
+        for each in content.fixtures.rows()
     ]
     return nsmallest(size, found, key=lambda slow: (-slow.seconds, slow.name))
 

@@ -8,9 +8,10 @@ from types import MappingProxyType
 from typing import Any
 
 from akastats.analysis.comparison import FAILING
-from akastats.model import profile
 from akastats.model.error_records import ErrorRecord, unpack
 from akastats.model.fingerprint import Frame, fingerprint, innermost, message_in
+from akastats.model.profile import Profile
+from akastats.model.results import Error
 from akastats.store import indexes, query
 from akastats.store.requests import Operation
 
@@ -61,36 +62,35 @@ class Group:
     tests: dict[str, None] = field(default_factory=dict)
 
 
-def grouped(content: Mapping[str, Any]) -> list[Group]:
+def grouped(content: Profile) -> list[Group]:
     """Return what a profile's failing tests and uncollected files failed with, the most frequent first.
 
     What a test failed with before it was run again and passed is left out.
     """
-    table = content["tests"]
     # Of a test that was run again the last attempt stays.
-    outcomes = dict(zip(table["nodeid"], table["outcome"], strict=True))
+    outcomes = dict(zip(content.tests.nodeid, content.tests.outcome, strict=True))
     failing = {nodeid: None for nodeid, outcome in outcomes.items() if outcome in FAILING}
     groups: dict[tuple[str, ...], Group] = {}
     told = set()
-    for row in profile.rows(content.get("errors", {})):
-        if row["nodeid"] in failing or row["phase"] == "collect":
-            told.add(row["nodeid"])
-            _put(groups, row["fingerprint"], row["exception"], row["error"], row["nodeid"])
+    for error in content.errors.rows():
+        if error.nodeid in failing or error.phase == "collect":
+            told.add(error.nodeid)
+            _put(groups, error)
     for nodeid in failing:
         if nodeid not in told:
-            _put(groups, "", "", "", nodeid)
+            _put(groups, Error(nodeid, "", "", "", ""))
     return sorted(groups.values(), key=lambda group: -len(group.tests))
 
 
-def _put(groups: dict[tuple[str, ...], Group], print_: str, exception: str, error_id: str, nodeid: str) -> None:
+def _put(groups: dict[tuple[str, ...], Group], error: Error) -> None:
     # Failures without a text are told apart by their class: there is nothing else.
-    key = (print_,) if print_ else ("", exception)
-    group = groups.setdefault(key, Group(print_, exception))
-    group.error_id = error_id or group.error_id
-    group.tests[nodeid] = None
+    key = (error.fingerprint,) if error.fingerprint else ("", error.exception)
+    group = groups.setdefault(key, Group(error.fingerprint, error.exception))
+    group.error_id = error.error or group.error_id
+    group.tests[error.nodeid] = None
 
 
-def failures(namespace: str, content: Mapping[str, Any], began: float) -> Operation[tuple[list[Failure], int]]:
+def failures(namespace: str, content: Profile, began: float) -> Operation[tuple[list[Failure], int]]:
     """Read what a run that `began` then failed with; return it, and how many failing tests it does not name."""
     groups = grouped(content)
     shown = groups[:MAX_FAILURES]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any
 
 from akastats.analysis.comparison import FAILING
+from akastats.model.profile import Profile
 
 SORTS = ("path", "collection", "tests", "failed", "seconds")
 
@@ -56,7 +55,7 @@ class RunFiles:
     total: int
 
 
-def page(content: Mapping[str, Any], query: FileQuery, start: int, size: int) -> RunFiles:
+def page(content: Profile, query: FileQuery, start: int, size: int) -> RunFiles:
     """Return the files of a profile that match a query, from position `start` on."""
     words = query.q.casefold().split()
     matches = [file for file in files_of(content) if all(word in file.path.casefold() for word in words)]
@@ -66,14 +65,14 @@ def page(content: Mapping[str, Any], query: FileQuery, start: int, size: int) ->
     return RunFiles(matches[start : start + size], following, len(matches))
 
 
-def files_of(content: Mapping[str, Any]) -> list[RunFile]:
+def files_of(content: Profile) -> list[RunFile]:
     """Return the files of a profile by path: the collected ones, and those of its tests."""
-    collection_us = dict(zip(content["files"]["path"], content["files"]["seconds"], strict=True))
+    collection_us = dict(zip(content.files.path, content.files.seconds, strict=True))
     attempts: dict[str, list[tuple[float, bool]]] = {path: [] for path in collection_us}
-    table: Mapping[str, Sequence[Any]] = content["tests"]
-    columns = (table[name] for name in ("nodeid", "outcome", "setup", "call", "teardown"))
-    for nodeid, outcome, *phases in zip(*columns, strict=True):
-        attempts.setdefault(nodeid.partition("::")[0], []).append((sum(phases), outcome in FAILING))
+    tests = content.tests
+    columns = zip(tests.nodeid, tests.outcome, tests.setup, tests.call, tests.teardown, strict=True)
+    for nodeid, outcome, setup, call, teardown in columns:
+        attempts.setdefault(nodeid.partition("::")[0], []).append((setup + call + teardown, outcome in FAILING))
     return [
         RunFile(
             path=path,

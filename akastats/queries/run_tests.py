@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from akastats.analysis.comparison import FAILING, values_us
+from akastats.analysis.comparison import FAILING
+from akastats.model.profile import ErrorColumns, Profile, TestColumns
 
 SORTS = ("order", "nodeid", "seconds", "setup")
 #: What ended an attempt with a traceback.
@@ -59,71 +60,66 @@ class RunTests:
     total: int
 
 
-def page(content: Mapping[str, Any], wanted: ListQuery, start: int, size: int) -> RunTests:
-    """Return the tests of a profile that are wanted, from place `start` on."""
-    table = content["tests"]
-    places = _sorted(table, _matching(table, wanted), wanted.sort)
-    shown = places[start : start + size]
-    errors = _errors(content, {table["nodeid"][place] for place in shown})
-    following = start + size if start + size < len(places) else None
-    return RunTests([_row(table, place, errors) for place in shown], following, len(places))
+def page(content: Profile, wanted: ListQuery, start: int, size: int) -> RunTests:
+    """Return the tests of a profile that pass a filter, from position `start` on."""
+    tests = content.tests
+    positions = _sorted(tests, _matching(tests, wanted), wanted.sort)
+    shown = positions[start : start + size]
+    errors = _errors(content.errors, {tests.nodeid[at] for at in shown})
+    following = start + size if start + size < len(positions) else None
+    return RunTests([_row(tests, at, errors) for at in shown], following, len(positions))
 
 
-def _matching(table: Mapping[str, Sequence[Any]], wanted: ListQuery) -> list[int]:
+def _matching(tests: TestColumns, wanted: ListQuery) -> list[int]:
     words = wanted.q.casefold().split()
-    places = range(len(table["nodeid"]))
-    found = [at for at in places if wanted.outcome in ("", table["outcome"][at])]
+    matches = [at for at, outcome in enumerate(tests.outcome) if wanted.outcome in ("", outcome)]
     if words:
-        nodeids = {at: table["nodeid"][at].casefold() for at in found}
-        found = [at for at in found if all(word in nodeids[at] for word in words)]
-    return found
+        nodeids = {at: tests.nodeid[at].casefold() for at in matches}
+        matches = [at for at in matches if all(word in nodeids[at] for word in words)]
+    return matches
 
 
-def _sorted(table: Mapping[str, Sequence[Any]], places: list[int], sort: str) -> list[int]:
+def _sorted(tests: TestColumns, positions: list[int], sort: str) -> list[int]:
     by = sort.removeprefix("-")
     keys: Sequence[Any] = {
-        "order": range(len(table["nodeid"])),
-        "nodeid": table["nodeid"],
-        "seconds": values_us(table) if by == "seconds" else (),
-        "setup": table["setup"],
+        "order": range(len(tests.nodeid)),
+        "nodeid": tests.nodeid,
+        "seconds": tests.values_us() if by == "seconds" else (),
+        "setup": tests.setup,
     }[by]
-    # Equal ones stand in the order they ran, whichever way.
-    return sorted(places, key=lambda at: keys[at], reverse=sort.startswith("-"))
+    # Equal keys keep the order in which the tests ran, also in reverse.
+    return sorted(positions, key=lambda at: keys[at], reverse=sort.startswith("-"))
 
 
-def _errors(content: Mapping[str, Any], nodeids: set[str]) -> dict[str, list[str]]:
-    """Return the tracebacks of some tests, each attempt's newest, as they came."""
-    table: Mapping[str, Sequence[str]] = content.get("errors", {"nodeid": [], "error": []})
-    found: dict[str, list[str]] = {}
-    for nodeid, error in zip(table["nodeid"], table["error"], strict=True):
+def _errors(errors: ErrorColumns, nodeids: set[str]) -> dict[str, list[str]]:
+    """Return the traceback ids of some tests, in the order in which they failed."""
+    by_test: dict[str, list[str]] = {}
+    for nodeid, error in zip(errors.nodeid, errors.error, strict=True):
         if nodeid in nodeids:
-            found.setdefault(nodeid, []).append(error)
-    return found
+            by_test.setdefault(nodeid, []).append(error)
+    return by_test
 
 
-def _row(table: Mapping[str, Sequence[Any]], place: int, errors: Mapping[str, list[str]]) -> RunTest:
-    row = {name: column[place] for name, column in table.items()}
+def _row(tests: TestColumns, at: int, errors: Mapping[str, list[str]]) -> RunTest:
     return RunTest(
-        nodeid=row["nodeid"],
-        outcome=row["outcome"],
-        start=row["start"] / 1e6,
-        seconds=(row["call"] or row["setup"]) / 1e6,
-        setup=row["setup"] / 1e6,
-        call=row["call"] / 1e6,
-        teardown=row["teardown"] / 1e6,
-        worker=row["worker"],
-        error_id=_error_of(table, place, row, errors.get(row["nodeid"], [])),
-        stats=row["stats"],
+        nodeid=tests.nodeid[at],
+        outcome=tests.outcome[at],
+        start=tests.start[at] / 1e6,
+        seconds=(tests.call[at] or tests.setup[at]) / 1e6,
+        setup=tests.setup[at] / 1e6,
+        call=tests.call[at] / 1e6,
+        teardown=tests.teardown[at] / 1e6,
+        worker=tests.worker[at],
+        error_id=_error_of(tests, at, errors.get(tests.nodeid[at], [])),
+        stats=tests.stats[at],
     )
 
 
-def _error_of(
-    table: Mapping[str, Sequence[Any]], place: int, row: Mapping[str, Any], errors: Sequence[str]
-) -> str | None:
-    """Return the traceback of one attempt: the last one's of its test, of one that was run again its own."""
-    if row["outcome"] not in _WITH_ERROR or not errors:
+def _error_of(tests: TestColumns, at: int, errors: Sequence[str]) -> str | None:
+    """Return the traceback id of an attempt: that of its test's last failure, its own if it was run again."""
+    nodeid, outcome = tests.nodeid[at], tests.outcome[at]
+    if outcome not in _WITH_ERROR or not errors:
         return None
-    if row["outcome"] != "rerun":
+    if outcome != "rerun":
         return errors[-1] or None
-    before = sum(1 for nodeid in table["nodeid"][:place] if nodeid == row["nodeid"])
-    return errors[min(before, len(errors) - 1)] or None
+    return errors[min(tests.nodeid[:at].count(nodeid), len(errors) - 1)] or None

@@ -6,10 +6,10 @@ microseconds, counted from the run's start.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from akastats.model import profile
+from akastats.model.profile import Profile, TestColumns
 
 PHASES = ("setup", "call", "teardown")
 
@@ -24,15 +24,15 @@ class Span(NamedTuple):
     outcome: str = ""
 
 
-def lanes(content: Mapping[str, Any]) -> dict[str, list[Span]]:
+def lanes(tests: TestColumns) -> dict[str, list[Span]]:
     """Return what each worker did, in order; `main` where there are no workers.
 
     Spans of a lane never overlap: where a test has moved the clock, it begins when the one before it ended.
     """
-    by_worker: dict[str, list[dict[str, Any]]] = {}
-    for row in profile.rows(content["tests"]):
-        by_worker.setdefault(row["worker"] or "main", []).append(row)
-    return {worker: list(_spans(by_worker[worker])) for worker in sorted(by_worker, key=_natural)}
+    by_worker: dict[str, list[int]] = {}
+    for at, worker in enumerate(tests.worker):
+        by_worker.setdefault(worker or "main", []).append(at)
+    return {worker: list(_spans(tests, by_worker[worker])) for worker in sorted(by_worker, key=_natural)}
 
 
 def _natural(worker: str) -> tuple[str, int]:
@@ -41,31 +41,34 @@ def _natural(worker: str) -> tuple[str, int]:
     return (worker[: len(worker) - digits], int(worker[-digits:][:9]) if digits else -1)
 
 
-def _spans(rows: Iterable[Mapping[str, Any]]) -> Iterator[Span]:
-    at = 0
-    for row in sorted(rows, key=lambda row: int(row["start"])):
-        start = at = max(at, int(row["start"]))
+def _spans(tests: TestColumns, positions: Iterable[int]) -> Iterator[Span]:
+    end = 0
+    for at in sorted(positions, key=lambda at: int(tests.start[at])):
+        start = end = max(end, int(tests.start[at]))
         phases = []
-        for phase in PHASES:
-            if row[phase] > 0:
-                phases.append(Span(phase, at, at + int(row[phase])))
-                at += int(row[phase])
-        yield Span(row["nodeid"], start, at, tuple(phases), row["outcome"])
+        for phase, column in zip(PHASES, (tests.setup, tests.call, tests.teardown), strict=True):
+            if column[at] > 0:
+                phases.append(Span(phase, end, end + int(column[at])))
+                end += int(column[at])
+        yield Span(tests.nodeid[at], start, end, tuple(phases), tests.outcome[at])
 
 
-def speedscope(name: str, content: Mapping[str, Any]) -> dict[str, Any]:
+def speedscope(name: str, content: Profile) -> dict[str, Any]:
     """Return a profile as speedscope reads it: a view a worker, one of collection, one of fixtures.
 
     The latter two have costs and no times at which they came: their frames stand side by side.
     """
     frames = _Frames()
-    profiles = [_evented(worker, spans, frames) for worker, spans in lanes(content).items()]
-    files = [([path], us) for path, us in zip(content["files"]["path"], content["files"]["seconds"], strict=True)]
-    fixtures = [
-        ([row["baseid"] or ".", row["name"]], row["setup"] + row["teardown"])
-        for row in profile.rows(content["fixtures"])
+    profiles = [_evented(worker, spans, frames) for worker, spans in lanes(content.tests).items()]
+    files = [([path], us) for path, us in zip(content.files.path, content.files.seconds, strict=True)]
+    fixtures = content.fixtures
+    costs = [
+        ([baseid or ".", name], setup + teardown)
+        for baseid, name, setup, teardown in zip(
+            fixtures.baseid, fixtures.name, fixtures.setup, fixtures.teardown, strict=True
+        )
     ]
-    profiles += [_sampled("collection", files, frames), _sampled("fixtures", fixtures, frames)]
+    profiles += [_sampled("collection", files, frames), _sampled("fixtures", costs, frames)]
     return {
         "$schema": "https://www.speedscope.app/file-format-schema.json",
         "exporter": "akastats",
@@ -114,10 +117,10 @@ def _sampled(name: str, costs: list[tuple[list[str], int]], frames: _Frames) -> 
     return {**head, "samples": samples, "weights": weights}
 
 
-def perfetto(name: str, content: Mapping[str, Any]) -> dict[str, Any]:
+def perfetto(name: str, content: Profile) -> dict[str, Any]:
     """Return a profile in the JSON trace event format, which Perfetto and Chrome open: a thread a worker."""
     events = [_named("process_name", 0, name)]
-    for thread, (worker, spans) in enumerate(lanes(content).items(), 1):
+    for thread, (worker, spans) in enumerate(lanes(content.tests).items(), 1):
         events.append(_named("thread_name", thread, worker))
         events += [event for span in spans for event in _complete(span, "test", thread)]
     return {"traceEvents": events, "displayTimeUnit": "ms"}

@@ -7,27 +7,27 @@ from types import MappingProxyType
 from typing import Any
 
 from akastats.analysis.run_records import RunFacts, RunRecord, record_of
+from akastats.model.profile import Profile
+from tests.profiles import profile_with
 
 #: A test: node id, outcome, seconds.
 Told = tuple[str, str, float]
 NONE: Mapping[str, Any] = MappingProxyType({})
 
 
-def content(tests: Sequence[Told], **more: Mapping[str, list[object]]) -> dict[str, object]:
-    """Return a profile's tests: node id, outcome and seconds each, all on one worker, after each other."""
-    return {
-        "tests": {
-            "nodeid": [nodeid for nodeid, _, _ in tests],
-            "outcome": [outcome for _, outcome, _ in tests],
-            "setup": [0] * len(tests),
-            "call": [round(seconds * 1e6) for _, _, seconds in tests],
-            "worker": [""] * len(tests),
-            "stats": [[] for _ in tests],
-        },
-        "fixtures": {"baseid": [], "name": [], "setup": [], "teardown": []},
-        "files": {"path": [], "seconds": []},
-        **more,
+def content(
+    tests: Sequence[Told],
+    columns: Mapping[str, Sequence[Any]] = NONE,
+    fixtures: Mapping[str, Sequence[Any]] = NONE,
+    files: Mapping[str, Sequence[Any]] = NONE,
+) -> Profile:
+    """Return a profile of tests (node id, outcome, seconds) on one worker, with some columns replaced."""
+    of_tests = {
+        "nodeid": [nodeid for nodeid, _, _ in tests],
+        "outcome": [outcome for _, outcome, _ in tests],
+        "call": [round(seconds * 1e6) for _, _, seconds in tests],
     }
+    return profile_with({**of_tests, **columns}, fixtures=fixtures, files=files)
 
 
 def facts(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from akastats.analysis.comparison import Difference, LastAttempt, compare, last_attempts
+from tests.profiles import profile_with
 
 
 def names(changes):
@@ -99,7 +100,7 @@ def test_the_last_attempt_counts():
         "call": [500_000, 0, 250_000],
     }
 
-    found = last_attempts({"tests": columns})
+    found = last_attempts(profile_with(columns))
 
     assert found == {"a": LastAttempt("passed", 0.25), "b": LastAttempt("error", 0.07)}
 

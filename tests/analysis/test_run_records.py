@@ -21,8 +21,7 @@ def test_fixtures_and_files_by_name_in_seconds():
 
 def test_a_test_that_ended_in_setup_took_its_setup():
     """As its history has it."""
-    told = content([("a", "error", 0.0)])
-    told["tests"]["setup"] = [2_000_000]
+    told = content([("a", "error", 0.0)], {"setup": [2_000_000]})
 
     assert [2.0] == list(record_of(facts(1), told, {}).seconds)
 
@@ -33,9 +32,9 @@ def test_what_a_worker_ran_right_before_a_failure():
         [
             *(("a", "passed", 0.1), ("x", "passed", 0.1), ("b", "rerun", 0.1), ("b", "failed", 0.1)),
             *(("y", "failed", 0.1), ("c", "passed", 0.1)),
-        ]
+        ],
+        {"worker": ["gw0", "gw1", "gw0", "gw0", "gw1", "gw0"]},
     )
-    told["tests"]["worker"] = ["gw0", "gw1", "gw0", "gw0", "gw1", "gw0"]
 
     record = record_of(facts(1), told, {})
 

@@ -324,4 +324,4 @@ def test_what_our_release_stores_it_reads(known, redis_client):
     stored = redis_client.hgetall(known["error"])
 
     assert error_records.unpack({name.decode(): value for name, value in stored.items()}) is not None
-    assert ["a.py::b", "a.py::c"] == profile.decode(redis_client.get(known["profile"]))["tests"]["nodeid"]
+    assert ["a.py::b", "a.py::c"] == profile.decode(redis_client.get(known["profile"])).tests.nodeid

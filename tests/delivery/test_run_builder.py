@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from akastats.delivery import profile_encoding
 from akastats.delivery.run_builder import AddedPoint, Retention, RunBuilder, outcome_of
+from akastats.delivery.run_profile import profile_of
 from akastats.model import profile
 from akastats.model.results import Budget, budget_of, fitting
 from akastats.spool.format import Record
@@ -226,7 +226,7 @@ def test_a_profile_tells_what_markers_say(budget: Budget) -> None:
 
     builder, _ = tell(*records)
 
-    told = profile.decode(profile_encoding.encode(builder))["tests"]["budget"]
+    told = profile.decode(profile.encode(profile_of(builder))).tests.budget
     assert [None, given, given] == told
     assert budget == budget_of(given)
 
@@ -235,7 +235,7 @@ def test_a_profile_of_unmarked_tests_has_no_budgets() -> None:
     """Who does not use markers stores nothing for them."""
     builder, _ = tell(record_of("a", "ppp"))
 
-    assert "budget" not in profile.decode(profile_encoding.encode(builder))["tests"]
+    assert profile.decode(profile.encode(profile_of(builder))).tests.budget is None
 
 
 @pytest.mark.parametrize("wrong", [{"max_seconds": "1.5"}, {"max_seconds": None}, {"max_weeks": 3}, {}])

@@ -394,7 +394,7 @@ def read_back(url: str, namespace: str) -> Stored:
             miscounted += abs(int(count) - len(found))
         listed, _ = ask(runs.find_runs(namespace, {}, None, 1000))
         stored = [client.get(keys.profile(namespace, run["id"])) for run in listed]
-        profiles = tuple(profile.decode(content) for content in stored if content)
+        profiles = tuple(profile.to_json(profile.decode(content)) for content in stored if content)
         for each in profiles:
             rows = profile.rows(each["tests"])
             results.update((row["nodeid"], "skipped") for row in rows if row["outcome"] == "skipped")

@@ -71,7 +71,11 @@ def record(pytester: pytest.Pytester, server: str) -> Record:
         plain = ("-p", "no:randomly", "-p", "no:cacheprovider", f"--akastats-url={server}")
         result = pytester.runpytest_subprocess(*plain, *options, *arguments)
         stored = eventually(ended_run)
-        return Recorded(result, stored, profile.decode(sync_redis.run(runs.read_profile(NAMESPACE, stored["id"]))))
+        return Recorded(
+            result,
+            stored,
+            profile.to_json(profile.decode(sync_redis.run(runs.read_profile(NAMESPACE, stored["id"])))),
+        )
 
     return run
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from akastats.model import profile
 from akastats.queries import analysis_input, verdicts
 from akastats.queries.runs import run_of
 from akastats.redis import sync_redis
@@ -147,7 +148,7 @@ def test_numbers_that_tests_gave_are_read_by_run(pytester, record):
     )
     recorded = [record() for _ in range(2)]
     runs = [run_of(each.run) for each in recorded]
-    known = analysis_input.record_of(analysis_input.facts_of(runs[1]), recorded[1].profile, {})
+    known = analysis_input.record_of(analysis_input.facts_of(runs[1]), profile.from_json(recorded[1].profile), {})
 
     found = sync_redis.run(analysis_input.numbers(NAMESPACE, known, runs))
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
+from akastats.model.profile import Profile
 from akastats.queries.run_files import SORTS, FileQuery, RunFile, page
+from tests.profiles import profile_with
 
 ROWS = [
     ("tests/test_a.py::quick", "passed", 1_000, 2_000, 1_000),
@@ -17,11 +17,11 @@ ROWS = [
 ]
 
 
-def content() -> dict[str, Any]:
+def content() -> Profile:
     """Return a profile with these tests, and a file without tests."""
     names = ("nodeid", "outcome", "setup", "call", "teardown")
     files = {"path": ["tests/test_a.py", "tests/Test_B.py", "empty.py"], "seconds": [30_000, 10_000, 900_000]}
-    return {"tests": {name: [row[at] for row in ROWS] for at, name in enumerate(names)}, "files": files}
+    return profile_with({name: [row[at] for row in ROWS] for at, name in enumerate(names)}, files=files)
 
 
 def paths(query: FileQuery) -> list[str]:

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from akastats.model.profile import Profile
 from akastats.queries.run_tests import ListQuery, RunTest, page
+from tests.profiles import profile_with
 
 ROWS = [
     ("a.py::Slow", "passed", 0, 5, 900_000, 1, "gw0", []),
@@ -22,11 +24,11 @@ ERRORS = {
 }
 
 
-def content(errors: Any = ERRORS) -> dict[str, Any]:
+def content(errors: Any = ERRORS) -> Profile:
     """Return a profile with these rows."""
     names = ("nodeid", "outcome", "start", "setup", "call", "teardown", "worker", "stats")
     tests = {name: [row[at] for row in ROWS] for at, name in enumerate(names)}
-    return {"tests": tests, "errors": errors} if errors else {"tests": tests}
+    return profile_with(tests, errors or {})
 
 
 def names(wanted: ListQuery) -> list[str]:

@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from akastats.model.profile import Profile
 from akastats.report.trace_files import lanes, perfetto, speedscope
 from tests.analysis.formats import PERFETTO, SPEEDSCOPE
+from tests.profiles import profile_with
 
 US = st.integers(min_value=0, max_value=10**9)
 TESTS = st.lists(
@@ -27,13 +29,13 @@ TESTS = st.lists(
 )
 
 
-def content(tests: list[tuple[Any, ...]], fixtures=(), files=()) -> dict[str, Any]:
+def content(tests: list[tuple[Any, ...]], fixtures=(), files=()) -> Profile:
     """Return a profile with these rows."""
-    return {
-        "tests": _columns(("nodeid", "outcome", "start", "setup", "call", "teardown", "worker"), tests),
-        "fixtures": _columns(("name", "baseid", "scope", "count", "setup", "teardown"), fixtures),
-        "files": _columns(("path", "seconds"), files),
-    }
+    return profile_with(
+        _columns(("nodeid", "outcome", "start", "setup", "call", "teardown", "worker"), tests),
+        fixtures=_columns(("name", "baseid", "scope", "count", "setup", "teardown"), fixtures),
+        files=_columns(("path", "seconds"), files),
+    )
 
 
 def _columns(names, rows):
@@ -107,8 +109,8 @@ def test_lanes_are_workers_in_their_order():
     """gw2 stands before gw10; without workers there is one lane."""
     rows = [("a", "passed", 0, 0, 1, 0, worker) for worker in ("gw10", "gw2", "gw0")]
 
-    assert list(lanes(content(rows))) == ["gw0", "gw2", "gw10"]
-    assert list(lanes(content([("a", "passed", 0, 0, 1, 0, "")]))) == ["main"]
+    assert list(lanes(content(rows).tests)) == ["gw0", "gw2", "gw10"]
+    assert list(lanes(content([("a", "passed", 0, 0, 1, 0, "")]).tests)) == ["main"]
 
 
 def test_speedscope_says_where_time_went():

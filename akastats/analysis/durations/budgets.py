@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import median
-from typing import Any
 
 from akastats.analysis.run_records import RunRecord
+from akastats.model.profile import Profile
 from akastats.model.results import Budget, budget_of
 from akastats.model.verdicts import OverBudget
 
@@ -16,12 +16,11 @@ LEAST_RUNS, MOST_RUNS = 5, 50
 LEAST_S = 0.02
 
 
-def budgets_of(content: Mapping[str, Any]) -> dict[str, Budget]:
+def budgets_of(profile: Profile) -> dict[str, Budget]:
     """Return the budgets of a profile's tests; none in one of an earlier release, or where no test is marked."""
-    tests = content["tests"]
-    if "budget" not in tests:
+    if profile.tests.budget is None:
         return {}
-    rows = zip(tests["nodeid"], tests["budget"], strict=True)
+    rows = zip(profile.tests.nodeid, profile.tests.budget, strict=True)
     return {nodeid: budget_of(each) for nodeid, each in rows if each}
 
 

@@ -10,6 +10,7 @@ from akastats.analysis.durations.budgets import budgets_of, over_budget, passed_
 from akastats.model.results import Budget
 from akastats.model.verdicts import OverBudget
 from tests.analysis.records import run
+from tests.profiles import profile_with
 
 TEST = "a.py::test_a"
 
@@ -94,8 +95,8 @@ def test_a_profile_tells_budgets_of_marked_tests() -> None:
     """A profile without the column has none: nobody was marked, or an earlier release wrote it."""
     tests = {"nodeid": ["a", "b"], "budget": [None, {"max_seconds": 1.5}]}
 
-    assert {"b": Budget(max_seconds=1.5)} == budgets_of({"tests": tests})
-    assert {} == budgets_of({"tests": {"nodeid": ["a", "b"]}})
+    assert {"b": Budget(max_seconds=1.5)} == budgets_of(profile_with(tests))
+    assert {} == budgets_of(profile_with({"nodeid": ["a", "b"]}))
 
 
 def test_the_usual_is_of_the_newest_runs_in_which_a_test_passed() -> None:

@@ -1,0 +1,109 @@
+"""Make the profile of a run from what its spool holds so far. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+
+from akastats.delivery.run_builder import RunBuilder
+from akastats.model.profile import ErrorColumns, FileColumns, FixtureColumns, Profile, TestColumns
+from akastats.model.results import Budget, Error, FixtureResult, TestResult
+
+FAILING = ("failed", "error")
+#: The failures of a run in progress are part of its record, which lists read: at most this many tests, and bytes.
+MOST_FAILING, MOST_FAILING_BYTES = 100, 64 * 1024
+
+
+def profile_of(builder: RunBuilder) -> Profile:
+    """Return the profile of a run."""
+    return Profile(
+        _tests(builder, builder.results),
+        _errors(builder.errors),
+        _fixtures(builder.fixtures.values()),
+        FileColumns(
+            path=[path for path, _ in builder.files()],
+            seconds=[_us(seconds) for _, seconds in builder.files()],
+        ),
+        sorted(builder.running),
+    )
+
+
+def failing_profile_of(builder: RunBuilder) -> Profile | None:
+    """Return the profile of the tests and files that fail so far, the first 100; `None` if nothing fails.
+
+    Their node ids have at most 64 KiB.
+    """
+    nodeids = _failing_nodeids(builder)
+    if not nodeids:
+        return None
+    return Profile(
+        _tests(builder, [result for result in builder.results if result.nodeid in nodeids], has_budgets=False),
+        _errors([error for error in builder.errors if error.nodeid in nodeids]),
+        _fixtures(()),
+        FileColumns([], []),
+        [],
+    )
+
+
+def _failing_nodeids(builder: RunBuilder) -> set[str]:
+    outcomes = {result.nodeid: result.outcome for result in builder.results}
+    nodeids: set[str] = set()
+    size = 0
+    for error in builder.errors:
+        nodeid = error.nodeid
+        if nodeid in nodeids or not (error.phase == "collect" or outcomes.get(nodeid) in FAILING):
+            continue
+        size += len(nodeid)
+        if len(nodeids) == MOST_FAILING or size > MOST_FAILING_BYTES:
+            break
+        nodeids.add(nodeid)
+    return nodeids
+
+
+def _tests(builder: RunBuilder, results: Sequence[TestResult], has_budgets: bool = True) -> TestColumns:
+    started = float(builder.header.get("started", 0.0))
+    return TestColumns(
+        nodeid=[result.nodeid for result in results],
+        outcome=[result.outcome for result in results],
+        start=[_us(result.start - started) for result in results],
+        setup=[_us(result.setup) for result in results],
+        call=[_us(result.call) for result in results],
+        teardown=[_us(result.teardown) for result in results],
+        worker=[result.worker for result in results],
+        stats=[list(result.stats) for result in results],
+        budget=[_allowance(builder.budgets.get(result.nodeid)) for result in results]
+        if builder.budgets and has_budgets
+        else None,
+    )
+
+
+def _allowance(budget: Budget | None) -> dict[str, float] | None:
+    """Return what a marker allows, without what it leaves open."""
+    limits = asdict(budget) if budget else {}
+    return {name: limit for name, limit in limits.items() if limit is not None} or None
+
+
+def _errors(errors: Sequence[Error]) -> ErrorColumns:
+    return ErrorColumns(
+        nodeid=[error.nodeid for error in errors],
+        phase=[error.phase for error in errors],
+        error=[error.error for error in errors],
+        exception=[error.exception for error in errors],
+        fingerprint=[error.fingerprint for error in errors],
+    )
+
+
+def _fixtures(fixtures: Iterable[FixtureResult]) -> FixtureColumns:
+    ordered = list(fixtures)
+    return FixtureColumns(
+        name=[fixture.name for fixture in ordered],
+        baseid=[fixture.baseid for fixture in ordered],
+        scope=[fixture.scope for fixture in ordered],
+        count=[fixture.count for fixture in ordered],
+        setup=[_us(fixture.setup) for fixture in ordered],
+        teardown=[_us(fixture.teardown) for fixture in ordered],
+    )
+
+
+def _us(seconds: float) -> int:
+    return round(seconds * 1e6)
