@@ -25,7 +25,7 @@ async def ask(app: FastAPI, path: str, method: str = "GET", **headers: str) -> h
         return await client.request(method, path, headers=headers)
 
 
-def test_one_connection_is_kept_while_it_serves(server):
+def test_one_connection_stays_open_while_it_serves(server):
     """The lifespan opens the connection and closes it; requests in between do not."""
     app = create_app()
 
@@ -44,7 +44,7 @@ def test_one_connection_is_kept_while_it_serves(server):
 
 
 def test_it_starts_without_a_server(server):
-    """A server that is away is said by health and by 503s, not by a start that fails."""
+    """An unreachable server is reported by health and by 503s, not by a failed start."""
     config.use(Config(redis_url="redis://127.0.0.1:1"))
     app = create_app()
 
@@ -82,12 +82,12 @@ def is_leaf(schema: dict) -> bool:
 
 
 def test_openapi_describes_everything_with_examples():
-    """Each operation, parameter, body and field says what it is, and shows a value where it has one of its own."""
+    """Each operation, parameter, body and field has a description, and an example if it needs one."""
     document = create_app().openapi()
     undescribed, unexampled = [], []
 
-    def check(name: str, told: dict, schema: dict) -> None:
-        if not told.get("description"):
+    def check(name: str, described: dict, schema: dict) -> None:
+        if not described.get("description"):
             undescribed.append(name)
         if is_leaf(schema) and not (schema.get("examples") or schema.get("default")):
             unexampled.append(name)
@@ -101,20 +101,20 @@ def test_openapi_describes_everything_with_examples():
             for body in [operation["requestBody"]] if "requestBody" in operation else []:
                 schema = body["content"]["application/json"]["schema"]
                 check(name, body, {"$ref": ""})
-                for field, told in schema.get("properties", {"": schema | {"description": "a list"}}).items():
-                    check(f"{name} {field}", told, told)
+                for field, described in schema.get("properties", {"": schema | {"description": "a list"}}).items():
+                    check(f"{name} {field}", described, described)
             for status, answer in operation["responses"].items():
                 check(f"{name} {status}", answer, {"$ref": ""})
     for name, schema in document["components"]["schemas"].items():
         check(name, schema, {"$ref": ""})
-        for field, told in schema["properties"].items():
-            check(f"{name}.{field}", told, told)
+        for field, described in schema["properties"].items():
+            check(f"{name}.{field}", described, described)
 
     assert (undescribed, unexampled) == ([], [])
 
 
 def test_openapi_has_short_names_and_one_schema_of_problems():
-    """Operations are called as their functions are, and errors are told once: all of it was 504 KB."""
+    """Operations have the names of their functions, and errors are described once: all of it was 504 KB."""
     document = create_app().openapi()
     operations = [operation for methods in document["paths"].values() for operation in methods.values()]
     errors = [
@@ -254,7 +254,7 @@ def test_head_does_not_wait_for_a_stream_s_end(server):
         ({"accept-encoding": "gzip, br"}, "gzip"),
         ({"accept-encoding": "gzip", "sec-fetch-site": "same-origin"}, "gzip"),
         ({"accept-encoding": "identity"}, None),
-        # Its length would tell a stranger's page what is in it.
+        # Its length would reveal the content to another site's page.
         ({"accept-encoding": "gzip", "sec-fetch-site": "cross-site"}, None),
         ({"accept-encoding": "gzip", "sec-fetch-site": "same-site"}, None),
     ],

@@ -93,7 +93,7 @@ def test_the_listing_has_no_duplicates_and_no_expired_labels(reader, redis_clien
 
 
 def test_labels_in_another_encoding_do_not_cost_the_listing(reader, redis_client: Redis):
-    """A member of the index that is no UTF-8 is left out, also at the end of a page."""
+    """A member of the index that is not UTF-8 is omitted, also at the end of a page."""
     members = [b"a%04d\xff" % number for number in range(1000)]
     redis_client.zadd("AKA-STATS::INDEX", dict.fromkeys(members, 1))
     redis_client.zadd("AKA-STATS::SEEN", dict.fromkeys(members, time.time()))

@@ -79,7 +79,7 @@ def network(server: str, server_url: str) -> Iterator[Proxy]:
         yield proxy
 
 
-#: What is raised where the client does not try again.
+#: The error without a retry of the client.
 perhaps_lost = suppress(ServerError)
 
 
@@ -142,7 +142,7 @@ def test_a_client_of_another_library_is_used_like_redis_py(server, server_url, r
     assert refused.value.kind == "refused"
 
 
-def test_what_a_repeating_client_s_batch_is_known_by_expires_soon(server, server_url, redis_client):
+def test_the_guard_of_a_repeating_client_s_batch_expires_soon(server, server_url, redis_client):
     """A client that may repeat costs one key per push, for five minutes."""
     with Plain.from_url(server_url) as client:
         sync_redis.attach(client, client)
@@ -154,7 +154,7 @@ def test_what_a_repeating_client_s_batch_is_known_by_expires_soon(server, server
 
 
 async def coroutine() -> None:
-    """Something that somebody forgot to await."""
+    """A coroutine that was not awaited."""
 
 
 @pytest.mark.parametrize(
@@ -173,14 +173,14 @@ async def coroutine() -> None:
 )
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 def test_what_is_no_blocking_client_is_refused(made, reason):
-    """The error says what is wrong with it, and what was attached before stays."""
-    given = made()
+    """The error names the reason, and previously attached clients stay."""
+    candidate = made()
     if "cluster" in reason:
-        given.nodes_manager = None
+        candidate.nodes_manager = None
     ours, client = SyncRedis(), redis.Redis()
     ours.attach(client, client)
 
-    for pair in ((given, client), (client, given)):
+    for pair in ((candidate, client), (client, candidate)):
         with pytest.raises(ConfigError, match=f"cannot attach .* to sync_redis: .*{reason}"):
             ours.attach(*pair)
 

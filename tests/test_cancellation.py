@@ -36,7 +36,7 @@ def filled() -> Stats:
 
 
 async def hold_up(network: Proxy) -> None:
-    """Hold up what is sent from now on, by connections that are open."""
+    """Hold up data sent from now on through open connections."""
     await async_redis.open_connection()
     await push_stat_async("before", 1)
     network.is_open.clear()
@@ -96,7 +96,7 @@ def test_a_block_under_a_timeout_is_written(network):
 
 
 def test_a_loop_that_ends_cancels_no_save(network):
-    """A task that nobody awaits, saving as `asyncio.run` ends: it finishes."""
+    """A task that is not awaited, and saves while `asyncio.run` ends, finishes."""
     tasks = []
     stat = Stats()
     stat("a", 1)
@@ -114,7 +114,7 @@ def test_a_loop_that_ends_cancels_no_save(network):
 
 
 def test_what_may_have_been_written_is_not_sent_again(network, monkeypatch, caplog):
-    """Behind a server that stays silent: batches in flight are told of, the others are kept in the object."""
+    """Without a reply a warning reports the batches in flight; the other points stay in the object."""
     monkeypatch.setattr(cancellation, "PATIENCE_S", 0.05)
     stat = filled()
 
@@ -136,7 +136,7 @@ def test_what_may_have_been_written_is_not_sent_again(network, monkeypatch, capl
 
 
 def test_an_error_of_a_cancelled_save_is_logged(network, caplog):
-    """The cancellation wins; the log says how many points are kept."""
+    """The cancellation is raised; the log reports the number of kept points."""
     stat = filled()
 
     async def work() -> None:
@@ -157,7 +157,7 @@ def test_an_error_of_a_cancelled_save_is_logged(network, caplog):
 
 
 def test_a_save_that_is_interrupted_is_not_doubled(network, monkeypatch, caplog):
-    """Ctrl-C while a reply is awaited: what may have been written is told of, and not sent again."""
+    """After Ctrl-C during a reply, a warning reports possibly written points, which are not sent again."""
     stat = filled()
     with sync_redis() as (_, writer):
         pool = writer.connection_pool
@@ -182,7 +182,7 @@ def test_a_save_that_is_interrupted_is_not_doubled(network, monkeypatch, caplog)
 @pytest.mark.parametrize("error", [RuntimeError("of the driver"), TypeError("of the driver"), OSError("of it")])
 @pytest.mark.parametrize("flavour", ["with", "async with"])
 def test_the_block_s_own_exception_wins_over_any_error_of_a_save(monkeypatch, caplog, error, flavour):
-    """An error that is none of ours is logged, and the block's exception is raised."""
+    """A foreign error is logged, and the block's exception is raised."""
 
     def fail(*args: object, **options: object) -> None:
         raise error

@@ -61,7 +61,7 @@ def test_a_provider_is_read_by_its_own_names(environ: dict[str, str], expected: 
 
 @pytest.mark.parametrize("provider", PROVIDERS, ids=lambda provider: provider.name)
 def test_each_provider_tells_branch_and_commit(provider: Provider) -> None:
-    """All ten are told apart by one variable each, and say at least where and what."""
+    """One variable identifies each of the ten providers, which report at least branch and commit."""
     environ = {provider.sign: "true", provider.branch[-1]: "main", provider.commit[-1]: COMMIT}
 
     found = ci.read_provider(environ)
@@ -69,8 +69,8 @@ def test_each_provider_tells_branch_and_commit(provider: Provider) -> None:
     assert (provider.name, "main", COMMIT) == (found["provider"], found["branch"], found["commit"])
 
 
-def test_outside_of_git_and_ci_nothing_is_known(tmp_path: Path) -> None:
-    """What nobody says is absent."""
+def test_outside_of_git_and_ci_all_fields_are_absent(tmp_path: Path) -> None:
+    """Unknown fields are absent."""
     assert {} == ci.describe_code({}, tmp_path)
 
 
@@ -207,10 +207,10 @@ def test_our_own_variables_override(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_pull_request_is_known_as_one(
+def test_a_pull_request_is_recognised(
     environ: dict[str, str], branch: str | None, number: str, base: str | None
 ) -> None:
-    """Whatever its branch is called; where the provider says what it is to be merged into, that is its base."""
+    """With any name of its branch; the target branch, if the provider reports it, is the base."""
     found = ci.read_provider(environ)
 
     assert (branch, number, base) == (found.get("branch"), found.get("pull_request"), found.get("base"))
@@ -300,7 +300,7 @@ def test_our_own_variables_are_taken_as_they_are(tmp_path: Path) -> None:
     ],
 )
 def test_a_branch_is_named_as_people_name_it(value: str, branch: str | None) -> None:
-    """Without what git puts before its name; a detached head and a pull request are no branch."""
+    """Without git's prefixes; a detached head and a pull request are not branches."""
     assert branch == ci.read_provider({"JENKINS_URL": "http://j", "GIT_BRANCH": value}).get("branch")
 
 
@@ -320,7 +320,7 @@ def test_the_default_branch_is_the_repositorys(environ: dict[str, str], branch: 
 
 
 def github(tmp_path: Path, payload: object, **variables: str) -> dict[str, str]:
-    """Return what is known of a workflow that an event with this payload started."""
+    """Return the fields for a workflow that an event with this payload started."""
     path = tmp_path / "event.json"
     path.write_text(json.dumps(payload))
     return ci.read_provider({"GITHUB_ACTIONS": "true", "GITHUB_EVENT_PATH": str(path), **variables})
@@ -336,7 +336,7 @@ def test_the_payload_of_a_pull_request(tmp_path: Path) -> None:
 
     found = github(tmp_path, payload, **variables)
 
-    # GITHUB_SHA is a commit of the target, which is not what was checked out.
+    # GITHUB_SHA is a commit of the target, not the checked-out one.
     expected = {"branch": "main", "pull_request": "7", "base": "develop", "default_branch": "trunk"}
     assert {"provider": "github", **expected} == found
 
@@ -361,7 +361,7 @@ def test_a_workflow_that_tests_a_pull_request_by_another_event(
 
 
 def test_a_merge_queue_is_compared_with_what_it_merges_into(tmp_path: Path) -> None:
-    """Its branch is one of GitHub's own, and is no pull request's."""
+    """The branch is created by GitHub, and is not that of the pull request."""
     branch = "gh-readonly-queue/develop/pr-7-0f4a3c"
 
     found = github(tmp_path, {}, GITHUB_EVENT_NAME="merge_group", GITHUB_REF_NAME=branch)
@@ -399,7 +399,7 @@ def test_git_knows_the_commit_that_the_provider_does_not(checkout: str, tmp_path
 
 
 def test_git_does_not_name_the_branch_of_a_pull_request(checkout: str, tmp_path: Path) -> None:
-    """It is tested on the branch that it is to be merged into."""
+    """The checked-out branch is the target branch."""
     environ = {"DRONE": "true", "DRONE_PULL_REQUEST": "7", "DRONE_BRANCH": "topic"}
 
     found = ci.describe_code(environ, tmp_path)

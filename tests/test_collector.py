@@ -17,7 +17,7 @@ def stat() -> Collector:
 
 
 def collected(stat: Collector) -> dict[str, float]:
-    """What was recorded: value by label."""
+    """Return the recorded values by label."""
     return {point.label: point.value for point in stat.recorded_stats}
 
 
@@ -52,7 +52,7 @@ def test_what_cannot_be_stored_is_refused_at_once(stat, label, value):
 
 
 def test_timer_records_the_seconds_of_a_block_that_fails_too():
-    """The block's exception goes on, and its time is kept."""
+    """The block's exception is raised, and its duration is recorded."""
     stat = Collector(clock=iter([1.0, 3.5]).__next__)
 
     with pytest.raises(ValueError, match="test"), stat.timer("job"):
@@ -69,7 +69,7 @@ def handled_exception(stat: Collector) -> None:
         stat.exception()
 
 
-def given_exception(stat: Collector) -> None:
+def with_exception(stat: Collector) -> None:
     """The exception itself, also when it is no longer handled."""
     try:
         fail()
@@ -78,7 +78,7 @@ def given_exception(stat: Collector) -> None:
     stat.exception(kept)
 
 
-def given_class(stat: Collector) -> None:
+def with_class(stat: Collector) -> None:
     """The class, while its exception is handled."""
     try:
         fail()
@@ -86,7 +86,7 @@ def given_class(stat: Collector) -> None:
         stat.exception(ValueError)
 
 
-def given_three(stat: Collector) -> None:
+def with_three(stat: Collector) -> None:
     """The three values of `sys.exc_info()`."""
     try:
         fail()
@@ -94,7 +94,7 @@ def given_three(stat: Collector) -> None:
         stat.exception(*sys.exc_info())
 
 
-@pytest.mark.parametrize("form", [handled_exception, given_exception, given_class, given_three])
+@pytest.mark.parametrize("form", [handled_exception, with_exception, with_class, with_three])
 def test_every_form_of_exception_says_the_same(stat, form):
     """Class and total are counted, with the traceback as context."""
     form(stat)
@@ -107,13 +107,13 @@ def test_every_form_of_exception_says_the_same(stat, form):
 
 
 def test_a_class_alone_is_counted_without_a_traceback(stat):
-    """A class that nobody raised gives its name."""
+    """A class without an instance is recorded by its name."""
     stat.exception(KeyError)
 
     assert collected(stat) == {"errors__EXC:KeyError": 1.0, "errors__all": 1.0}
 
 
-def test_a_chain_of_exceptions_is_told_whole(stat):
+def test_a_chain_of_exceptions_is_recorded_completely(stat):
     """Cause and context stand in the traceback."""
     try:
         try:
@@ -176,7 +176,7 @@ def test_error_counts_its_labels_and_the_total(stat):
     assert list(collected(stat)) == ["errors__timeout", "errors__db", "errors__all"]
 
 
-def test_an_empty_call_to_exception_warns_unless_told_not_to(caplog):
+def test_an_empty_call_to_exception_warns_unless_disabled(caplog):
     """Without an exception there is a warning and the total is counted."""
     loud, quiet = Collector(), Collector(disable_warnings=True)
 

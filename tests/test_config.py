@@ -145,7 +145,7 @@ def test_a_printed_configuration_holds_no_password():
 
 
 def test_the_environment_is_read_at_first_use(monkeypatch):
-    """What is set after the import still counts, and what is set after the first use does not."""
+    """A variable that is set after the import counts, one that is set after the first use does not."""
     monkeypatch.setenv("AKA_STATS_NAMESPACE", "FIRST")
     assert config.namespace == "FIRST"
 
@@ -174,7 +174,7 @@ def test_replacing_one_value_leaves_the_others():
 
 
 @pytest.mark.parametrize("size", [0, -1, 1.5, "many", None, True])
-def test_a_bad_value_given_by_a_program_names_its_variable(size):
+def test_a_program_s_invalid_value_names_its_variable(size):
     """What a program sets is checked like what the environment says, and then the old value stays."""
     before = config.now()
 
@@ -224,7 +224,7 @@ def test_importing_is_cheap_and_brings_no_driver():
     ],
 )
 def test_a_webhook_is_an_address_and_a_secret(value):
-    """What is wrong with it is said without it; what is right is not shown either."""
+    """The message does not contain the address; a valid address is not shown either."""
     with pytest.raises(ConfigError, match="AKA_STATS_WEBHOOK is not an address") as error:
         read_environment({"AKA_STATS_WEBHOOK": value})
 
@@ -233,7 +233,7 @@ def test_a_webhook_is_an_address_and_a_secret(value):
     assert "secret" not in f"{right} {right!r}"
 
 
-def test_forges_are_told_or_not():
+def test_publishing_to_forges_can_be_disabled():
     """By default they are; any other word is refused."""
     assert [read_environment({"AKA_STATS_FORGE": word}).forge for word in ("", "auto", "off")] == [
         "auto",
@@ -249,7 +249,7 @@ def test_forges_are_told_or_not():
 
 @pytest.mark.parametrize("name", ["namespace", "default_prefix"])
 def test_monkeypatch_replaces_an_option_and_restores_it(name):
-    """What was set before comes back, not the default."""
+    """The earlier value is restored, not the default."""
     config.namespace = "SET"
 
     with pytest.MonkeyPatch.context() as patch:
@@ -290,7 +290,7 @@ def test_an_option_that_does_not_exist_is_named():
 
 
 def test_a_recorded_run_sets_the_environment_s_namespace_apart(monkeypatch):
-    """What was read before is moved too, what a program has set is not, and all is as before in the end."""
+    """A value read before is changed too, one set by a program is not, and undoing restores everything."""
     monkeypatch.setenv("AKA_STATS_NAMESPACE", "MINE")
     assert config.namespace == "MINE"
 

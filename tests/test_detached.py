@@ -1,4 +1,4 @@
-"""Processes that are nobody's child, and how one is told from a later one of its number."""
+"""Detached processes, and how their start time distinguishes them from later ones with the same number."""
 
 from __future__ import annotations
 
@@ -83,14 +83,14 @@ def test_its_command_line_gives_no_path_away(probe, tmp_path, monkeypatch):
     assert "AKA_STATS_DETACHED" not in facts["environ"]
 
 
-def test_a_path_with_colons_is_named_whole():
+def test_a_path_with_colons_is_used_completely():
     """No PATH leads to it."""
     assert detached._program("/a:b/python", "/bin") == ("/a:b/python", "/bin")
     assert detached._program("/a/python", "/bin") == ("python", "/a:/bin")
 
 
 def test_it_holds_nothing_of_ours(probe):
-    """No descriptor of ours, no terminal and no directory of ours goes along."""
+    """The process inherits none of our descriptors, no terminal and not our directory."""
     reading, writing = os.pipe()
     os.set_inheritable(writing, True)
 
@@ -147,7 +147,7 @@ def test_what_our_process_imports_it_can_import(probe, tmp_path, monkeypatch):
     assert not [name for name in facts["environ"] if name.startswith("AKA_STATS_PATH")]
 
 
-def test_environment_loses_what_would_meddle_and_gains_what_is_given(probe, monkeypatch):
+def test_environment_loses_harmful_variables_and_gains_the_passed_ones(probe, monkeypatch):
     """Coverage's, pytest's and Python's meddling variables are removed; given ones are added."""
     meddling = ["COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG", "COV_CORE_SOURCE", "PYTEST_ADDOPTS"]
     meddling += ["PYTEST_XDIST_WORKER", "PYTHONWARNINGS", "PYTHONSTARTUP", "PYTHONINSPECT"]
@@ -178,7 +178,7 @@ def test_patched_subprocess_is_not_used(probe, monkeypatch):
     assert facts["name"] == "__main__"
 
 
-def test_running_process_is_known_by_its_mark():
+def test_running_process_is_identified_by_its_start_time():
     """A process runs under its own mark, or an unknown one, and not under that of an earlier process."""
     pid = os.getpid()
     mark = detached.read_start_time(pid)
@@ -205,7 +205,7 @@ def test_ended_process_does_not_run():
 
 
 def test_ps_knows_the_same():
-    """Where there is no /proc the ps command tells a running process from none."""
+    """Without /proc the ps command shows whether a process is running."""
     state, mark = detached._look_with_ps(os.getpid())
 
     assert state in "RS"

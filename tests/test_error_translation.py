@@ -1,4 +1,4 @@
-"""A server's refusals in our words, whatever redis-py makes of them: by a server that says nothing else."""
+"""Translate a server's errors, whatever redis-py makes of them, with a server that returns only errors."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_what_a_server_says_has_its_kind(refusing: Refusing, answer: str, kind: 
     assert ("is not a Redis server" in str(raised.value)) == answer.startswith("HTTP")
 
 
-def test_who_is_denied_is_told_what_is_missing(refusing: Refusing) -> None:
+def test_a_denied_request_names_the_missing_permission(refusing: Refusing) -> None:
     """The server's word says more than ours: which user, which command."""
     refusing.answer = b"-NOPERM User ci has no permissions to run the 'evalsha' command\r\n"
 

@@ -84,7 +84,7 @@ def test_what_is_recorded_by_hand_always_counts(server):
 
 
 def test_each_namespace_counts_for_itself(server):
-    """Nested blocks of two projects both tell of it."""
+    """Nested blocks of two namespaces both record it."""
     with pytest.raises(ValueError, match="invalid"), Stats("OTHER"), Stats():
         int("test")
 
@@ -112,7 +112,7 @@ def test_an_exception_that_refuses_attributes_counts_once_too(server):
 
 @pytest.mark.parametrize("code", [None, 0])
 def test_a_successful_exit_is_no_error(server, code):
-    """`sys.exit()` and `sys.exit(0)` pass, and what was recorded is written."""
+    """`sys.exit()` and `sys.exit(0)` are not errors, and recorded points are written."""
 
     def work() -> None:
         with Stats() as stat:
@@ -152,7 +152,7 @@ def test_a_generator_that_is_closed_is_no_error(server):
 
 
 def test_names_of_aka_stats_are_there(server):
-    """`STAT_NAMES` and `prometheus_export` say what they said."""
+    """`STAT_NAMES` and `prometheus_export` return the same as in aka-stats."""
     push_stat("a", 1)
 
     async def lines() -> list[str]:

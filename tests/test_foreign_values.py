@@ -1,4 +1,4 @@
-"""What another writer may leave under any key of ours: no endpoint and no command ends with a traceback."""
+"""Another writer's values under any key: no endpoint and no command ends with a traceback."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ NODEID, RUN, BASE = "a.py::b", "20231114T221320001-000001", "20231114T221320000-
 NAMESPACE = "AKA-STATS"
 
 NUMBERS = (b"inf", b"-inf", b"nan", b"1e400", b"9" * 400, b"text", b"", b"\xff\xfe\x00", b"[" * 50_000)
-#: Entries of a history: what is a time, a value and a context in ours.
+#: Entries of a history, where akastats writes time, value and context.
 ENTRIES = tuple(
     b";".join(parts)
     for parts in (
@@ -80,7 +80,7 @@ def as_stream(client: Redis, name: bytes) -> None:
     client.xadd(name, {"a": "b"})
 
 
-#: What replaces a key of ours.
+#: Replacements for one of our keys.
 WHOLE: dict[str, Damage] = {
     **{f"string {value[:8]!r}": as_string(value) for value in NUMBERS},
     "compressed": as_string(zlib.compress(b'{"version": 1e999}')),
@@ -226,7 +226,7 @@ def test_fields_that_hold_something_else_are_no_traceback(filled, redis_client, 
 
 
 def test_scores_that_are_no_times_are_no_traceback(filled, redis_client, server):
-    """Every list by time holds members and scores that nobody of ours wrote, beside ours."""
+    """Every index by time contains foreign members and scores besides ours."""
     for kind in LISTS:
         if redis_client.type(filled.get(kind, b"")) == b"zset":
             as_sorted_set(redis_client, filled[kind])

@@ -69,7 +69,7 @@ def test_a_symbolic_reference_is_followed(repository: Path) -> None:
     assert Head("topic/one", run(repository, "rev-parse", "HEAD")) == git.read_head(repository)
 
 
-def test_references_in_a_ring_say_nothing(repository: Path) -> None:
+def test_circular_references_are_ignored(repository: Path) -> None:
     """Git refuses them too."""
     (repository / ".git" / "refs" / "heads" / "a").write_text("ref: refs/heads/b\n")
     (repository / ".git" / "refs" / "heads" / "b").write_text("ref: refs/heads/a\n")
@@ -152,7 +152,7 @@ def test_a_head_that_is_a_pipe_holds_nobody(repository: Path) -> None:
     assert Head() == git.read_head(repository)
 
 
-def test_nothing_is_known_outside_of_git(tmp_path: Path) -> None:
+def test_all_fields_are_empty_outside_of_git(tmp_path: Path) -> None:
     """Nor where `.git` leads nowhere."""
     assert Head() == git.read_head(tmp_path)
 
@@ -172,7 +172,7 @@ def test_a_strangers_repository_above_ours_says_nothing(repository: Path) -> Non
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give files away")
-def test_a_checkout_of_another_owner_as_a_whole_is_read(repository: Path) -> None:
+def test_a_checkout_that_another_user_owns_completely_is_read(repository: Path) -> None:
     """In a container the tests run as root, and the checkout is the host's user's."""
     for path in (repository / ".git", repository):
         os.chown(path, 4242, 4242)

@@ -40,7 +40,7 @@ from akastats.errors import ConfigError
     ],
 )
 def test_a_header_names_a_host_or_none(header, host):
-    """Brackets, ports and capitals are taken away; what is no host is none."""
+    """Brackets, ports and capitals are removed; an invalid host is `None`."""
     assert host == hosts.parse_host_header(header)
 
 
@@ -62,7 +62,7 @@ def test_a_header_names_a_host_or_none(header, host):
     ],
 )
 def test_only_this_machine_s_own_names_are_loopback(host, expected):
-    """Names that begin or read like ours are somebody else's."""
+    """Names that begin or look like ours may belong to others."""
     assert expected == hosts.is_loopback(host)
 
 
@@ -77,6 +77,6 @@ def test_allowed_hosts_stand_between_blanks_or_commas():
     "text", ["*", "*.example.org", "example.org:80", "http://example.org", "[::1", "ä.example"]
 )
 def test_what_is_no_host_is_refused(text):
-    """There is no wildcard, and a port or scheme is a mistake; the message names the option."""
+    """Wildcards are not supported, and a port or scheme is an error; the message names the option."""
     with pytest.raises(ConfigError, match=r"^--allow-host: "):
         hosts.parse_hosts("--allow-host", text)

@@ -35,7 +35,7 @@ def test_a_moment_that_is_none_is_a_dash(timestamp):
     ],
 )
 def test_a_day_ends_when_the_next_begins(day, name, end):
-    """Where people are; the last of all has no end that could be told."""
+    """In the given zone; the last day of the calendar has no end."""
     assert get_end_of_day(day, load_zone(name)) == end
 
 
@@ -50,7 +50,7 @@ def test_what_is_no_day_is_refused(text):
 
 @pytest.mark.parametrize("name", ["UTC", "Europe/Amsterdam", "Pacific/Kiritimati"])
 def test_the_last_day_is_the_one_that_ended(name):
-    """What was told as a day is shown as that day."""
+    """A day that was entered is shown as the same day."""
     assert format_last_day(get_end_of_day("2026-12-24", load_zone(name)), load_zone(name)) == "2026-12-24"
 
 
@@ -82,7 +82,7 @@ def machine(monkeypatch):
     ],
 )
 def test_without_a_zone_times_are_the_machine_s(machine, name, winter, summer):
-    """The default of the library, Amsterdam's, is nobody's choice."""
+    """The default of the library, Amsterdam, is not a configured zone."""
     machine(name)
     where = load_zone(Config().timezone)
 

@@ -67,7 +67,7 @@ def test_150_threads_push_at_once(server):
 
 @pytest.fixture
 def impatient(server_url, monkeypatch):
-    """Own clients have one connection, and nobody waits for it for long."""
+    """Own clients have one connection, and the wait for it is short."""
     monkeypatch.setattr(clients, "_POOL", {"max_connections": 1, "timeout": 0.01})
     # A URL of its own: no client that was made before leads there.
     config.use(Config(redis_url=f"{server_url}?db=0"))
@@ -75,14 +75,14 @@ def impatient(server_url, monkeypatch):
     config.use(None)
 
 
-SAID = r"All 1 connections of the pool to Redis at unix://.* were in use for 0\.01 s .*nothing was sent"
+MESSAGE = r"All 1 connections of the pool to Redis at unix://.* were in use for 0\.01 s .*nothing was sent"
 
 
-def test_who_waits_too_long_is_told_of_the_pool(redis_client, impatient):
+def test_a_long_wait_names_the_pool(redis_client, impatient):
     """The error names the pool, its size and how long was waited; it is `busy`, so trying again helps."""
     with sync_redis() as (_, writer):
         held = writer.connection_pool.get_connection()
-        with pytest.raises(ServerError, match=SAID) as caught:
+        with pytest.raises(ServerError, match=MESSAGE) as caught:
             push_stat("a", 1)
         writer.connection_pool.release(held)
         push_stat("a", 2)
@@ -91,13 +91,13 @@ def test_who_waits_too_long_is_told_of_the_pool(redis_client, impatient):
     assert fetch_stats("a").total == 2
 
 
-def test_who_waits_too_long_in_asyncio_is_told_too(redis_client, impatient):
+def test_a_long_wait_in_asyncio_names_the_pool(redis_client, impatient):
     """The same for asyncio."""
 
     async def work() -> None:
         async with async_redis() as (_, writer):
             held = await writer.connection_pool.get_connection()
-            with pytest.raises(ServerError, match=SAID) as caught:
+            with pytest.raises(ServerError, match=MESSAGE) as caught:
                 await push_stat_async("a", 1)
             await writer.connection_pool.release(held)
             assert caught.value.kind == "busy"
@@ -106,7 +106,7 @@ def test_who_waits_too_long_in_asyncio_is_told_too(redis_client, impatient):
 
 
 def test_the_pool_of_an_attached_client_is_named_too(server, server_url):
-    """A pool that refuses at once is told of, and how not to be refused."""
+    """The error of a pool without a waiting time explains how to avoid it."""
     pool = redis.ConnectionPool.from_url(server_url, max_connections=1)
     with Redis(connection_pool=pool) as client:
         sync_redis.attach(client, client)

@@ -85,7 +85,7 @@ def test_several_labels_of_one_error():
 
 
 def test_names_made_valid_stay_apart():
-    """Where a name had to be changed a label says what it was, so two labels never are one series."""
+    """If a name had to be changed, a label holds the original, so that two labels never form one series."""
     found = parsed("a-b", "a_b", "a b", "1a")
 
     assert [series for series in found if series[0].endswith("COUNT")] == [
@@ -203,7 +203,7 @@ def test_a_formatter_s_own_samples_are_made_valid():
 
 
 def test_metrics_need_no_labels():
-    """`None` for the labels is no labels, as in 21.2.5."""
+    """`None` means no labels, as in 21.2.5."""
     (sample,) = generate_metrics(None, {"count": 2.0}, "X")
 
     assert (sample.name, sample.labels, sample.value) == ("X_COUNT", {}, 2)

@@ -53,7 +53,7 @@ from akastats.redact.search_cost import WINDOW, bound_steps
     ],
 )
 def test_a_secret_is_masked_and_what_is_around_it_stays(text: str) -> None:
-    """The value goes; the name that told of it is still to be read."""
+    """The value is removed; the name is still readable."""
     shown = create_redactor({})(f"before {text} after")
 
     assert "hunter" not in shown
@@ -78,7 +78,7 @@ def test_a_secret_is_masked_and_what_is_around_it_stays(text: str) -> None:
         "eyJ" + "hbGciOiJIUzI1NiJ9.eyJ" + "zdWIiOiIxMjM0NSJ9.c2lnbmF0dXJl",
     ],
 )
-def test_tokens_are_known_by_their_shape(token: str) -> None:
+def test_tokens_are_recognised_by_their_format(token: str) -> None:
     """Wherever they stand, without a name that gives them away; also where pytest has cut their middle."""
     assert f"got {MASK}!" == create_redactor({})(f"got {token}!")
     assert f"'{MASK}'" == create_redactor({})(f"'{token[:11]}...{token[-9:]}'")
@@ -94,7 +94,7 @@ def test_the_other_half_of_an_aws_key_goes_with_it() -> None:
 
 
 def test_values_of_secret_variables_are_masked_wherever_they_stand() -> None:
-    """An environment variable whose name sounds secret is not told, whole or inside of something."""
+    """The value of a variable with a sensitive name is removed, also as a part of a word."""
     redact = create_redactor(
         {"STRIPE_KEY": "correct horse battery", "PATH": "/usr/local/bin", "API_TOKEN": "short"}
     )
@@ -119,7 +119,7 @@ VALUE = "Zq8/ü w'Yx7+Kd5%Tn3"
         repr(VALUE.encode())[2:-1],
     ],
 )
-def test_a_variable_is_known_in_the_forms_that_texts_have(form: str) -> None:
+def test_a_variable_is_recognised_in_every_spelling(form: str) -> None:
     """As it is, as `repr`, JSON, a URL and base64 write it, at any place of base64."""
     shown = create_redactor({"X_SECRET": VALUE})(f"said {form}.")
 
@@ -127,7 +127,7 @@ def test_a_variable_is_known_in_the_forms_that_texts_have(form: str) -> None:
     assert all(part not in shown for part in ("Yx7", "Tn3", form[8:-6]))
 
 
-def test_a_variable_is_known_where_it_is_wrapped_or_cut() -> None:
+def test_a_variable_is_recognised_if_wrapped_or_truncated() -> None:
     """Over two lines of pytest's, with its end cut off, and with its middle left out."""
     value = "Zq8Wv2Yx7Kd5Tn3Rb9Lm4Pc6Hs1Jg0"
     redact = create_redactor({"X_SECRET": value})
@@ -137,14 +137,14 @@ def test_a_variable_is_known_where_it_is_wrapped_or_cut() -> None:
     assert f"'{MASK}' == ''" == redact(f"'{value[:6]}...{value[-6:]}' == ''")
 
 
-def test_passwords_in_urls_of_any_variable_are_known() -> None:
-    """A driver's error tells the password without its URL."""
+def test_passwords_in_urls_of_any_variable_are_removed() -> None:
+    """A driver's error shows the password without its URL."""
     redact = create_redactor({"DATABASE": "postgres://me:hunter%2F22@db/x"})
 
     assert f"refused {MASK} {MASK}" == redact("refused hunter/22 hunter%2F22")
 
 
-def test_a_variable_that_is_set_later_is_known_from_then_on() -> None:
+def test_a_variable_that_is_set_later_counts_from_then_on() -> None:
     """A fixture that loads secrets into the environment comes after us; what it removed stays known."""
     environ: dict[str, str] = {}
     redact = create_redactor(environ)
@@ -201,7 +201,7 @@ def test_ordinary_words_stay(text: str) -> None:
 
 
 def test_a_name_keeps_words_that_only_sound_secret() -> None:
-    """A node id is a name that people look for: only what is certain leaves it."""
+    """A node id must stay searchable, so only certain secrets are removed from it."""
     redact = create_redactor({"X_TOKEN": "Zq8Wv2Yx7Kd5"})
 
     assert "a.py::test[password=ordinary]" == redact.name("a.py::test[password=ordinary]")
@@ -232,7 +232,7 @@ def test_a_signed_address_in_a_name_loses_its_signature(signature: str) -> None:
     ],
 )
 def test_what_only_looks_like_a_pair_or_a_signature_stays(text: str) -> None:
-    """Names of variables, calls and short words are no secrets."""
+    """Names of variables, calls and short words are not secrets."""
     assert text == create_redactor({})(text)
 
 
@@ -356,7 +356,7 @@ def test_a_pattern_that_may_take_for_ever_is_refused(pattern: str) -> None:
         r"\d{0,20}\d{0,20}x",
     ],
 )
-def test_usual_patterns_are_accepted(pattern: str) -> None:
+def test_common_patterns_are_accepted(pattern: str) -> None:
     """Repeats that what follows keeps apart, and one or two that it does not."""
     assert bound_steps(pattern) <= MOST_STEPS
     assert Patterns([pattern]).warning == ""
@@ -364,7 +364,7 @@ def test_usual_patterns_are_accepted(pattern: str) -> None:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_a_random_pattern_that_is_accepted_is_fast(seed: int) -> None:
-    """No search in a window takes as long as all of a text may take, whatever the pattern and the text are."""
+    """No search in a window takes the time limit of a complete text, for any pattern and text."""
     drawn = random.Random(seed)
     accepted = [pattern for pattern in (_pattern(drawn, 3) for _ in range(120)) if _is_accepted(pattern)]
 
@@ -452,7 +452,7 @@ def test_patterns_of_the_user_are_removed() -> None:
 
 @pytest.mark.parametrize(("pattern", "why"), [("(", "unterminated"), ("a*", "empty"), ("[z-a]", "range")])
 def test_a_bad_pattern_is_named_and_the_others_work(pattern: str, why: str) -> None:
-    """One warning says which, and why."""
+    """One warning names the pattern and the reason."""
     redact = create_redactor({}, [pattern, "ACME"])
 
     assert f"{MASK}!" == redact("ACME!")
@@ -461,7 +461,7 @@ def test_a_bad_pattern_is_named_and_the_others_work(pattern: str, why: str) -> N
 
 
 def test_patterns_that_use_up_their_time_leave_the_rest_out() -> None:
-    """The time is measured; what could not be looked at is not told."""
+    """The time is measured; text that was not searched is omitted."""
     clock = iter(range(100))
     patterns = Patterns(["ACME"], clock=lambda: float(next(clock)))
 
@@ -470,7 +470,7 @@ def test_patterns_that_use_up_their_time_leave_the_rest_out() -> None:
 
 
 def test_off_leaves_everything() -> None:
-    """Who asks for it gets texts as they are."""
+    """With `off` texts are unchanged."""
     redact = create_redactor({"X_TOKEN": "Zq8Wv2Yx7Kd5"}, ["off"])
 
     assert "Zq8Wv2Yx7Kd5 password='hunter22'" == redact("Zq8Wv2Yx7Kd5 password='hunter22'")

@@ -88,7 +88,7 @@ def test_attached_asyncio_clients_are_used_and_never_closed(server, server_url, 
     asyncio.run(work())
 
 
-def test_a_whole_block_over_attached_clients(redis_client, server_url, monkeypatch):
+def test_a_block_over_attached_clients(redis_client, server_url, monkeypatch):
     """Pushing and reading work over clients that decode, reader and writer apart."""
     with Redis.from_url(server_url, decode_responses=True) as reader, Redis.from_url(server_url) as writer:
         monkeypatch.setattr(sync_redis, "_attached", (reader, writer))
@@ -105,15 +105,15 @@ def test_a_whole_block_over_attached_clients(redis_client, server_url, monkeypat
 class Counting(Redis):
     """A client of a user's own, that has reasons in its `execute_command`."""
 
-    asked = 0
+    commands = 0
 
     def execute_command(self, *args, **options):
         """Count, then ask."""
-        self.asked += 1
+        self.commands += 1
         return super().execute_command(*args, **options)
 
 
-def test_a_client_of_a_user_s_own_class_is_asked_by_its_own_means(server, server_url):
+def test_a_subclass_of_a_client_sends_by_its_own_method(server, server_url):
     """Only redis-py's own client lends us a connection; a subclass keeps its say."""
     ours, client = SyncRedis(), Counting.from_url(server_url)
     ours.attach(client, client)
@@ -121,7 +121,7 @@ def test_a_client_of_a_user_s_own_class_is_asked_by_its_own_means(server, server
     assert ours.run(send_read("PING")) in (b"PONG", "PONG", True)
     assert ours.run(send_reads([("GET", "a"), ("GET", "b")])) == [None, None]
     assert ours.run_all([send_writes(("SET", "a", "1"))]) == [[True]]
-    assert client.asked == 2
+    assert client.commands == 2
     client.close()
 
 
@@ -166,7 +166,7 @@ def test_closing_waits_for_contexts(server):
         assert sync_redis.reader is reader
 
 
-def test_redis_pair_is_given_back_by_close(server):
+def test_redis_pair_is_released_by_close(server):
     """The pair without a context works as an opened connection."""
     reader, writer = sync_redis.redis_pair()
 
@@ -337,7 +337,7 @@ def tls_server(tmp_path_factory):
 
 
 def test_rediss_is_spoken(tls_server):
-    """A rediss URL with its options reaches a server over TLS, or says that it did not."""
+    """A rediss URL with its options reaches a server over TLS, or raises an error."""
     if tls_server is None:
         client = connect("rediss://localhost:6380/1?ssl_cert_reqs=none")
         assert client.connection_pool.connection_class.__name__ == "SSLConnection"
@@ -373,7 +373,7 @@ def test_a_url_s_database_is_used(server_url, redis_client):
 )
 @pytest.mark.parametrize("opened", [connect, connect_async])
 def test_a_url_that_cannot_be_used_is_one_error_without_its_password(url, opened):
-    """The error says what a URL reads like, and neither it nor its causes hold the password."""
+    """The error shows the form of a URL; neither it nor its causes contain the password."""
     with pytest.raises(ConfigError, match="cannot use the Redis URL") as caught:
         opened(url)
 
@@ -384,7 +384,7 @@ def test_a_url_that_cannot_be_used_is_one_error_without_its_password(url, opened
 
 @pytest.fixture
 def closed_port() -> Iterator[int]:
-    """A port on which nobody listens, held so that nobody else begins to."""
+    """A port without a listener, reserved so that no other process listens there."""
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         yield held.getsockname()[1]
@@ -392,7 +392,7 @@ def closed_port() -> Iterator[int]:
 
 @pytest.mark.parametrize("flavour", ["sync", "async", "block", "async block"])
 def test_an_absent_server_is_one_error(closed_port, flavour):
-    """It says what was tried and what to do, without the password, and that nothing was sent."""
+    """The message names the address and the remedy, without the password; nothing was sent."""
     config.use(Config(redis_url=f"redis://me:hunter2@127.0.0.1:{closed_port}"))
 
     async def async_block() -> None:
@@ -409,8 +409,8 @@ def test_an_absent_server_is_one_error(closed_port, flavour):
         "block": block,
         "async block": lambda: asyncio.run(async_block()),
     }
-    said = f"Cannot connect to Redis at redis://127.0.0.1:{closed_port}.*AKA_STATS_REDIS_URL"
-    with pytest.raises(AkastatsError, match=said) as caught:
+    message = f"Cannot connect to Redis at redis://127.0.0.1:{closed_port}.*AKA_STATS_REDIS_URL"
+    with pytest.raises(AkastatsError, match=message) as caught:
         acts[flavour]()
 
     config.use(None)
@@ -421,7 +421,7 @@ def test_an_absent_server_is_one_error(closed_port, flavour):
         error = error.__cause__ or error.__context__
 
 
-def test_a_wrong_password_is_said_without_it(server, redis_client, server_url):
+def test_the_error_for_a_wrong_password_omits_it(server, redis_client, server_url):
     """Denied access names the address and not the password."""
     redis_client.config_set("requirepass", "right")
     try:
@@ -499,7 +499,7 @@ def test_messages_are_what_the_protocol_wants():
 
 @pytest.fixture(params=["sync", "async"])
 def run_all(request, server):
-    """Carry out operations that write, blocking or awaiting; return the results."""
+    """Execute writing operations, blocking or with asyncio; return the results."""
     if request.param == "sync":
         return sync_redis.run_all
     return lambda operations: asyncio.run(async_redis.run_all(operations))

@@ -56,7 +56,7 @@ def test_a_block_writes_when_it_ends(block):
 
 
 def test_an_exception_in_a_block_is_recorded_and_goes_on(block):
-    """What was given before it is written too, and the caller gets the exception."""
+    """Points recorded before it are written too, and the caller gets the exception."""
 
     def fail(stat: Stats) -> None:
         stat("before", 1)
@@ -71,7 +71,7 @@ def test_an_exception_in_a_block_is_recorded_and_goes_on(block):
 
 
 def test_a_bad_value_costs_only_itself(block):
-    """A refused value raises where it is given; what was given before is written."""
+    """An invalid value raises immediately; points recorded before it are written."""
 
     def fail(stat: Stats) -> None:
         stat("good", 1)
@@ -109,7 +109,7 @@ def test_push_stat_s_third_argument_is_the_context(server):
 
 @pytest.mark.parametrize(("label", "value"), [("", 1), ("a", float("inf")), ("a", "1")])
 def test_a_refused_push_asks_no_server(label, value):
-    """A bad label or value is a `ValueError` although there is no server at all."""
+    """An invalid label or value raises `ValueError` even without a server."""
     config.use(Config(redis_url="redis://127.0.0.1:1"))
 
     with pytest.raises(ValueError, match="label"):
@@ -121,7 +121,7 @@ def test_a_refused_push_asks_no_server(label, value):
 
 
 def test_a_block_without_a_server_keeps_its_points(server, server_url):
-    """The error says so, and `save_stats` sends them when there is a server again."""
+    """The error mentions the points, and `save_stats` sends them when the server is back."""
     stat = Stats()
     stat("a", 1)
     stat("a", 2)
@@ -139,7 +139,7 @@ def test_a_block_without_a_server_keeps_its_points(server, server_url):
 
 
 def test_a_server_that_is_away_does_not_hide_the_block_s_own_exception(caplog):
-    """The caller gets the block's exception; the log says where the points are."""
+    """The caller gets the block's exception; the log mentions the kept points."""
     config.use(Config(redis_url="redis://127.0.0.1:1"))
 
     for kind in (sync_block, async_block):
@@ -207,7 +207,7 @@ def test_an_empty_block_asks_no_server():
 
 
 def test_the_history_size_is_the_configured_one(server, server_url):
-    """`AKA_STATS_HISTORY_SIZE` bounds what is kept and what is read."""
+    """`AKA_STATS_HISTORY_SIZE` bounds the stored and the returned points."""
     config.use(Config(redis_url=server_url, history_size=3))
 
     sync_block(lambda stat: [stat("a", number) for number in range(5)])
@@ -246,7 +246,7 @@ def test_the_object_tells_its_namespace(server):
 
 
 def test_an_empty_prefix_is_one_too(block):
-    """What is written without a namespace is read without one."""
+    """Writing and reading without a namespace use the same one."""
     block(lambda stat: stat("a", 1), prefix="")
 
     assert fetch_stats("a", prefix="").count == 1

@@ -41,7 +41,7 @@ async def do_something_async() -> None:
 
 
 def values(points):
-    """What was pushed, without the times."""
+    """Return the pushed points without their times."""
     return [point[1:] for point in points]
 
 
@@ -78,7 +78,7 @@ def test_mock_stats_sees_late_imports_and_saves(mock_stats):
 
 
 def test_mock_stats_records_exceptions(mock_stats):
-    """An exception in the block is recorded and goes on."""
+    """An exception in the block is recorded and raised."""
     with pytest.raises(ValueError, match="invalid literal"), Stats():
         int("test")
 

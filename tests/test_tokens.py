@@ -1,4 +1,4 @@
-"""Tokens: what is taken for one, what it allows, and the cookie in its place."""
+"""Tokens: valid forms, scopes, and the cookie that replaces a token."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_plain_token_allows_everything():
     ],
 )
 def test_scopes_stand_before_the_token(scopes, allowed):
-    """Each token reads numbers, and beyond that what is named."""
+    """Each token reads numbers, and has the named scopes."""
     (token,) = parse(f"{scopes}:{SECRET}")
 
     assert allowed == token.scopes
@@ -131,7 +131,7 @@ def test_what_is_no_cookie_is_none(cookie):
 
 
 def test_a_cookie_s_day_cannot_be_moved():
-    """The time of issue is part of what is signed."""
+    """The time of issue is part of the signature."""
     known = parse(SECRET)
     _, _, proof = tokens.make_cookie(known[0], NOW).partition(".")
 

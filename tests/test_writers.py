@@ -36,7 +36,7 @@ async def awaiting(writer: int) -> None:
 
 
 def value_of(writer: int, turn: int) -> float:
-    """A value that nobody else writes."""
+    """Push a value that no other writer pushes."""
     return float(writer * ROUNDS + turn)
 
 

@@ -44,7 +44,7 @@ def one_by_one() -> Script:
 
 @pytest.fixture(params=["sync", "async", "one by one"])
 def execute(request, server, monkeypatch):
-    """Carry out an operation: blocking, awaiting, and with the script's older way of writing."""
+    """Execute an operation: blocking, with asyncio, and with the script's older way of writing."""
     if request.param == "one by one":
         monkeypatch.setattr(push, "PUSH", one_by_one())
     if request.param == "async":
@@ -153,7 +153,7 @@ def test_ordinary_values_are_exact_in_any_batches(server, values, sizes):
     found = sync_redis.run(read_summary(NAMESPACE, label))
     spread = stdev_of(values)
     check(values, label, math.inf)
-    # Where the values differ by a millionth of themselves, the mean's own last bit is what is left.
+    # If the values differ by a millionth, only the last bit of the mean differs.
     assert abs(found.stdev - spread) <= 1e-9 * max(spread, 1e-6 * max(values))
 
 
@@ -248,7 +248,7 @@ def test_what_goes_in_comes_out(execute, redis_client):
 
 @SHARED
 @given(times=st.lists(st.integers(0, 60), min_size=1, max_size=40), sizes=st.lists(st.integers(1, 9), min_size=1))
-def test_late_points_are_put_in_their_place(server, redis_client, times, sizes):
+def test_late_points_are_inserted_in_order(server, redis_client, times, sizes):
     """However points arrive, the history is ordered by time and LAST is the newest one's."""
     label, at, turn = f"label {next(names)}", 0, 0
     while at < len(times):
@@ -284,7 +284,7 @@ def test_equal_times_keep_the_order_of_arrival(execute, redis_client):
     assert stored(redis_client, "a")["LAST"] == "3"
 
 
-def test_late_points_of_a_batch_are_put_in_their_place_together(execute, redis_client):
+def test_late_points_of_a_batch_are_inserted_together(execute, redis_client):
     """What two writers measured side by side is merged in one pass a label: reading again for each point held the
     server for seconds."""
     mine = [Entry(float(n), float(n)) for n in range(0, 400, 2)]
@@ -350,7 +350,7 @@ def older_writer(client: Redis, label: str, values: list[float]) -> None:
 
 
 def test_an_older_writer_s_series_is_continued(execute, redis_client):
-    """Numbers and history begun by 21.2.5 go on as one series, and all keys expire from then on."""
+    """Numbers and history begun by 21.2.5 continue as one series, and all keys expire from then on."""
     old, new = [0.5, 1.5, 2.5, 4.0], [1.25, 8.0]
     older_writer(redis_client, "a", old)
 
@@ -390,7 +390,7 @@ def test_text_where_a_number_belongs_costs_no_push(execute, redis_client, field)
 
 
 def test_a_history_that_holds_rubbish_is_continued(execute, redis_client):
-    """An entry that is no point neither stops a push nor is taken for a time."""
+    """An invalid entry in a history neither stops a push nor counts as a time."""
     redis_client.lpush(keys.history(NAMESPACE, "a"), "rubbish", "1.5;text;")
 
     pushed(execute, "a", (1.0, 1.0))
@@ -422,7 +422,7 @@ def test_another_type_under_a_label_s_key_leaves_nothing_half_written(execute, r
     assert everything(redis_client) == before
 
 
-def test_another_type_under_a_history_is_found_where_all_points_are_late(execute, redis_client):
+def test_another_type_under_a_history_is_detected_with_late_points_only(execute, redis_client):
     """Also a batch that pushes nothing onto a history looks at its type before it writes the numbers."""
     pushed(execute, "good", (1.0, 1.0))
     pushed(execute, "bad", (10.0, 1.0))
@@ -523,13 +523,13 @@ def test_all_ten_keys_expire_two_weeks_after_the_last_report(execute, redis_clie
 
         pushed(execute, "a", (moment, 1.0))
 
-        # A minute for a machine that does other things meanwhile; what was not renewed has 100 s left.
+        # Up to a minute may pass on a busy machine; a key that was not renewed has 100 s left.
         left = [redis_client.ttl(name) for name in keys.label(NAMESPACE, "a")]
         assert TWO_WEEKS - 60 < min(left) <= max(left) <= TWO_WEEKS
 
 
 def test_unseen_labels_are_pruned_a_hundred_at_a_time(execute, redis_client):
-    """A push forgets at most 100 labels that nobody reported for two weeks; others stay."""
+    """A push removes at most 100 labels without a report for two weeks; others stay."""
     old = {f"old {number}": time.time() - TWO_WEEKS - 10 for number in range(150)}
     redis_client.zadd("N::SEEN", old | {"younger": time.time() - TWO_WEEKS + 60})
     redis_client.zadd("N::INDEX", dict.fromkeys([*old, "younger", "older writer's"], 1))
@@ -615,7 +615,7 @@ def test_a_doubtful_batch_adds_what_the_history_lacks(execute):
     assert [entry.split(b";")[1] for entry in stored] == [b"4", b"3", b"2", b"1", b"1"]
 
 
-def test_times_that_were_moved_are_known_again(execute):
+def test_shifted_times_are_recognised(execute):
     """Where a wrong clock is corrected anew, a point of the same value and context nearby is the same one."""
     pushed(execute, "moved", (100.0, 1.0, "c"), (200.0, 1.0, "c"))
 
@@ -626,7 +626,7 @@ def test_times_that_were_moved_are_known_again(execute):
 
 
 def test_a_doubtful_batch_leaves_alone_what_has_lost_its_evidence(execute, redis_client):
-    """Numbers without a history, and a full history with newer points only, count as told already."""
+    """Numbers without a history, and a full history of newer points, count as applied."""
     pushed(execute, "bare", (100.0, 1.0))
     redis_client.delete(keys.history(NAMESPACE, "bare"))
     small = dataclasses.replace(CONFIG, history_size=2)
@@ -641,7 +641,7 @@ def test_a_doubtful_batch_leaves_alone_what_has_lost_its_evidence(execute, redis
     assert counts == {"bare": 1, "full": 4, "new": 1}
 
 
-# What is left, and who may write
+# Remaining points, and permissions
 
 
 def test_nothing_of_the_library_lives_longer_than_two_weeks(execute, redis_client):

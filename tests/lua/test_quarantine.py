@@ -1,4 +1,4 @@
-"""quarantine.lua on a real server: what is over goes, what cannot be read stays, and there is an end of room."""
+"""quarantine.lua on a real server: expired entries are removed, invalid ones stay, and the number is limited."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ KEY = keys.quarantine(NAMESPACE)
 
 @pytest.fixture(params=["sync", "async"])
 def execute(request, server):
-    """Carry out an operation, blocking and awaiting."""
+    """Execute an operation, blocking and with asyncio."""
     if request.param == "async":
         return lambda operation: asyncio.run(async_redis.run(operation))
     return sync_redis.run
 
 
-def ending(seconds: float) -> bytes:
-    """Return an entry that ends so many seconds from the epoch."""
+def make_entry(seconds: float) -> bytes:
+    """Return an entry that ends at `seconds` since the epoch."""
     return json.dumps({"until": seconds, "reason": "x"}).encode()
 
 
-def test_what_is_over_goes_when_another_is_put(execute, redis_client):
-    """By the server's clock; what ends later and what nobody can read stays."""
-    kept = {b"later": ending(4e9), b"torn": b"{", b"list": b"[1]", b"strange": b'{"until":"soon"}'}
-    redis_client.hset(KEY, mapping={**kept, b"over": ending(1e9)})
+def test_expired_entries_are_removed_with_the_next_one(execute, redis_client):
+    """By the server's clock; later and invalid entries stay."""
+    stored = {b"later": make_entry(4e9), b"torn": b"{", b"list": b"[1]", b"strange": b'{"until":"soon"}'}
+    redis_client.hset(KEY, mapping={**stored, b"over": make_entry(1e9)})
 
-    told = execute(put(NAMESPACE, "new", ending(5e9)))
+    is_added = execute(put(NAMESPACE, "new", make_entry(5e9)))
 
-    assert told is True
-    assert {**kept, b"new": ending(5e9)} == redis_client.hgetall(KEY)
+    assert is_added is True
+    assert {**stored, b"new": make_entry(5e9)} == redis_client.hgetall(KEY)
     assert 91 * 86_400 < redis_client.ttl(KEY) <= 92 * 86_400
 
 
@@ -45,32 +45,32 @@ def test_there_is_room_for_so_many(execute, redis_client, monkeypatch):
     """Who is in may be changed, a further one is not taken."""
     monkeypatch.setattr(quarantine_storage, "MAX_ENTRIES", 2)
 
-    told = [execute(put(NAMESPACE, label, ending(4e9))) for label in ("a", "b", "c", "a")]
+    is_added = [execute(put(NAMESPACE, label, make_entry(4e9))) for label in ("a", "b", "c", "a")]
 
-    assert [True, True, False, True] == told
+    assert [True, True, False, True] == is_added
     assert {b"a", b"b"} == set(redis_client.hgetall(KEY))
 
 
 def test_what_is_over_makes_room(execute, redis_client, monkeypatch):
     """Before it is asked whether there is any."""
     monkeypatch.setattr(quarantine_storage, "MAX_ENTRIES", 1)
-    redis_client.hset(KEY, "over", ending(1e9))
+    redis_client.hset(KEY, "over", make_entry(1e9))
 
-    assert execute(put(NAMESPACE, "new", ending(4e9))) is True
+    assert execute(put(NAMESPACE, "new", make_entry(4e9))) is True
 
 
 def test_all_is_read_with_the_server_s_time(execute, redis_client):
-    """Also what is over: the reader decides."""
-    redis_client.hset(KEY, "over", ending(1e9))
+    """Expired entries are returned too; the caller decides."""
+    redis_client.hset(KEY, "over", make_entry(1e9))
 
-    found = execute(read_entries(NAMESPACE))
+    stored_entries = execute(read_entries(NAMESPACE))
 
-    assert {"over": ending(1e9)} == found.entries
-    assert abs(redis_client.time()[0] - found.now) <= 5
+    assert {"over": make_entry(1e9)} == stored_entries.entries
+    assert abs(redis_client.time()[0] - stored_entries.now) <= 5
 
 
 def test_removing_tells_whether_it_was_there(execute):
     """Twice is once."""
-    execute(put(NAMESPACE, "a", ending(4e9)))
+    execute(put(NAMESPACE, "a", make_entry(4e9)))
 
     assert [True, False] == [execute(remove(NAMESPACE, "a")), execute(remove(NAMESPACE, "a"))]

@@ -48,7 +48,7 @@ def test_parts_hold_every_point_once_within_the_bounds(points):
 
 @given(POINTS)
 def test_a_label_s_points_keep_their_order_over_parts(points):
-    """Of one label, what was recorded first is sent first."""
+    """The points of one label are sent in the order of recording."""
     sent = [point for part in split_into_batches(points) for point in part]
 
     for label in {point.label for point in points}:
@@ -69,12 +69,12 @@ def test_a_batch_groups_labels_and_contexts():
     """A label that repeats comes once, oldest point first; equal contexts come once."""
     made = make_batch([Point(2.0, "a", 1.0, "why"), Point(1.0, "a", 2.0, b"why"), Point(3.0, "b", 3.0)])
 
-    known = hashlib.md5(b"why").hexdigest()
-    assert made.entries == {"a": [(1.0, 2.0, known), (2.0, 1.0, known)], "b": [(3.0, 3.0, "")]}
+    context = hashlib.md5(b"why").hexdigest()
+    assert made.entries == {"a": [(1.0, 2.0, context), (2.0, 1.0, context)], "b": [(3.0, 3.0, "")]}
     assert [context.bytes for context in made.contexts.values()] == [b"why"]
 
 
-def test_a_context_that_is_no_utf_8_is_kept_readable():
+def test_an_invalid_utf_8_context_is_escaped():
     """Lone surrogates, as tracebacks may hold them, are written as escapes."""
     assert make_context("a\ud800").bytes == b"a\\ud800"
     assert make_context("") is None
@@ -87,7 +87,7 @@ def test_a_nan_never_becomes_a_message():
 
 
 def test_a_label_without_points_is_left_out():
-    """An empty list says nothing."""
+    """A label with an empty list of points is not written."""
     request = next(apply_batch(Batch({"a": []}), Config()))
 
     assert not any("::a" in str(argument) for argument in request.commands[0])

@@ -42,14 +42,14 @@ def test_a_summary_is_one_command():
     assert found == (3, 6, 3, 1, 2, 1, 2, 1700000000.5)
 
 
-def test_an_unknown_label_is_not_found():
+def test_an_unknown_label_raises():
     """Nothing stored is a `NotFoundError` that names the label."""
     with pytest.raises(NotFoundError, match="'a'"):
         answer(query.read_summary("N", "a"), [[None] * 8])
 
 
 def test_an_older_writer_s_nan_is_none():
-    """A number that is no number is `None`, and the others are read."""
+    """An invalid number is `None`, and the others are read."""
     _, found = answer(query.read_summary("N", "a"), [[b"3", b"-nan", b"3", b"nan", b"2", b"inf", b"x", None]])
 
     assert found == (3, None, 3, None, 2, None, None, None)
@@ -82,7 +82,7 @@ def test_a_thousand_labels_are_one_request():
     ],
 )
 def test_history_entries_of_every_writer(entry, expected):
-    """An entry without a context id is one; what has no time is left out, and text for a value is nan."""
+    """An entry without a context id is valid; one without a time is omitted, and a text as value is nan."""
     assert query.parse_point("a", entry) == expected
     assert str(query.parse_point("a", b"1.5;text;")) == "Stat(timestamp=1.5, label='a', value=nan, context_id='')"
 

@@ -1,4 +1,4 @@
-"""Operations fed by hand: what is said when a server does not know a script."""
+"""Operations run by hand: a script that the server does not hold."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from akastats.store.requests import call_script, send_reads
 from akastats.store.scripts import PUSH
 
 
-def test_a_script_is_sent_whole_only_where_it_is_unknown():
-    """First its SHA-1 is tried; told that it is unknown, its text is sent."""
+def test_a_script_s_source_is_sent_only_if_it_is_unknown():
+    """First its SHA-1 is sent; if the server does not hold the script, its source is sent."""
     operation = call_script(PUSH, ["k"], ["a"])
 
     first = next(operation)

@@ -78,7 +78,7 @@ def test_each_replaced_character_counts_once():
 
 @pytest.mark.parametrize("raw", ["\x1b[31m", "\x1b[0m", "\x1b[1;38;5;9m", "\x1b[K", "&#27;[31m", "&#x1B;[31m"])
 def test_colors_of_terminals_are_removed(raw):
-    """They are no part of a name or a message."""
+    """They are removed from names and messages."""
     assert "nred" == case_of(f"{raw}red").name
 
 
@@ -95,7 +95,7 @@ def test_references_in_sections_are_text(section):
 
 
 def test_characters_in_sections_are_replaced():
-    """A failure's text is usually in such a section."""
+    """A failure's text is often in such a section."""
     assert ("<a><![CDATA[\\x1b]]></a>", 1) == repaired(b"<a><![CDATA[\x1b]]></a>")
 
 
@@ -169,7 +169,7 @@ def test_half_a_pair_in_utf_16_is_replaced():
     "piece", [b"&#x1b;", b"\x1b", b"<!---->", b"<![CDATA[]]>", b"&", b"]", b"\xff", b"&#00000"]
 )
 def test_work_grows_as_the_report_does(piece):
-    """Each character is looked at a bounded number of times: what is held back for the next piece stays short."""
+    """Each character is examined a bounded number of times: the part held back for the next piece stays short."""
     repair, held = Repair(), []
 
     for _ in range(10):

@@ -28,18 +28,18 @@ PYTEST = Suite("pytest")
     ],
 )
 def test_pytests_own_node_ids(classname, name, expected):
-    """The same that the plugin records, so that a history goes on where the reports end."""
+    """The plugin records the same node ids, so that a history continues where the reports end."""
     assert make_node_id(Case(PYTEST, classname, name)) == expected
 
 
-def test_a_told_file_settles_what_is_class_and_what_is_file():
-    """`junit_family = xunit1` tells the file."""
+def test_the_file_attribute_separates_file_and_class():
+    """With `junit_family = xunit1` the report contains the file."""
     case = Case(PYTEST, "checks.Basket.Adding", "check_it", file="checks/Basket.py")
 
     assert make_node_id(case) == "checks/Basket.py::Adding::check_it"
 
 
-def test_a_file_told_of_an_inherited_test_is_another_ones():
+def test_the_file_of_an_inherited_test_is_another_one():
     """The file is where a test was written, the class name where it ran."""
     case = Case(PYTEST, "tests.test_a.TestC", "test_b", file="tests/base.py")
 
@@ -56,8 +56,8 @@ def test_a_file_told_of_an_inherited_test_is_another_ones():
         (Case(Suite("basket"), "basket adds", "basket adds"), False),
     ],
 )
-def test_pytests_reports_are_known(case, expected):
-    """Also where the suite's name was changed; nobody else's are taken for them."""
+def test_pytests_reports_are_recognised(case, expected):
+    """Also with another suite name; reports of other programs are not taken for pytest's."""
     assert is_from_pytest(case) == expected
 
 
@@ -75,5 +75,5 @@ def test_pytests_reports_are_known(case, expected):
     ],
 )
 def test_others_are_named_by_where_they_stand(case, expected):
-    """By file, class or suite, each said once."""
+    """By file, class or suite, without repetition."""
     assert make_node_id(case) == expected

@@ -32,7 +32,7 @@ def outcomes(found: list[CaseRecord]) -> list[tuple[str, str, float]]:
 
 
 def test_pytest():
-    """Every outcome that pytest's reports tell apart; of a test that failed twice there is one."""
+    """Every outcome that pytest's reports distinguish; a test that failed twice occurs once."""
     found = told("pytest")
 
     path = "tests/unit/test_basket.py"
@@ -70,7 +70,7 @@ def test_jest():
 
 
 def test_go():
-    """A test stands in its package, whose name may be told in short."""
+    """A test is located in its package, whose name may be short."""
     found = told("go")
 
     assert outcomes(found) == [
@@ -170,7 +170,7 @@ def test_nameless_cases_stay_apart():
 
 
 def test_two_nameless_cases_of_pytest_are_not_one():
-    """The second is no teardown of the first."""
+    """The second is not a teardown of the first."""
     teardown = "<testcase classname='test_a'><error message='failed on teardown'/></testcase>"
     text = f"<testsuite name='pytest'><testcase classname='test_a'/>{teardown}<testcase/></testsuite>"
 
@@ -188,7 +188,7 @@ NAMES = ["pytest", "jest", "go", "surefire", "googletest", "ctest", "catch2"]
 
 @pytest.mark.parametrize("name", NAMES)
 def test_times_do_not_run_backwards_within_a_suite(name):
-    """No report tells when a test began: one after another is what is assumed."""
+    """Reports do not contain the start of a test, so tests are assumed to follow each other."""
     starts = [record.start_us for record in told(name) if isinstance(record, Attempt)]
 
     assert starts[0] >= STARTED * 1e6

@@ -1,4 +1,4 @@
-"""Reading reports that anybody may have written: what is no report is refused, at a bounded price."""
+"""Read untrusted reports: invalid ones are rejected, at a bounded cost."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_deep_nesting_is_refused():
     ],
 )
 def test_what_is_no_report_is_refused(text, problem):
-    """Each with what is wrong with it."""
+    """Each error names the problem."""
     with pytest.raises(ReportError, match=problem):
         found(text)
 
@@ -138,7 +138,7 @@ list(read_report(Endless(b"<testsuite><testcase name='", b"x" * 65536, 100_000_0
 
 
 def test_more_bytes_than_a_report_has_are_refused(monkeypatch):
-    """What goes on for ever ends somewhere."""
+    """An endless input is rejected."""
     monkeypatch.setattr(report, "MAX_BYTES", 1_000_000)
 
     with pytest.raises(ReportError, match="more than 0 MiB"):
@@ -161,8 +161,8 @@ def test_names_and_problems_are_bounded():
     assert (len(case.name), len(case.problems)) == (report.MAX_NAME, report.MAX_PROBLEMS)
 
 
-def test_what_stands_inside_a_test_is_told_apart():
-    """Output is not read; a problem within a problem, and a test within a test, are nobody's."""
+def test_elements_inside_a_test_are_distinguished():
+    """Output is not read; a problem within a problem, and a test within a test, are ignored."""
     text = """<testsuites><testsuite name="s" file="f" hostname="h"><testcase classname="c" name="n" time="1">
     <system-out><failure>no</failure></system-out>
     <failure type="T" message="M">one<error>two</error>three</failure>

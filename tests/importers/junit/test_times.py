@@ -88,7 +88,7 @@ def test_a_suite_that_is_ahead_follows_the_one_before_it():
 
 
 def test_cases_follow_one_another_in_their_suites():
-    """A suite that tells when it began begins then, another one when all before it is over."""
+    """A suite with a start time begins then, another one after all earlier ones."""
     clock = Clock(1_795_161_600.0)
     one = Case(Suite(), "", "a", time="1.5")
 
@@ -103,7 +103,7 @@ def test_cases_follow_one_another_in_their_suites():
 
 
 def test_unreadable_durations_are_counted():
-    """They count as nothing, and somebody is told."""
+    """They count as zero, and their number is reported."""
     clock = Clock(0.0)
 
     took = [clock.advance(Case(Suite(), "", "a", time=text))[1] for text in ("nan", "", "1")]
