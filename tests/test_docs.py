@@ -23,6 +23,7 @@ from akastats.cli.app import app
 from akastats.config import VARIABLES, config
 from akastats.embedded import binary
 from pytest_akastats import pytest_addoption
+from tests.test_house import LAYERS
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = {
@@ -359,3 +360,17 @@ def test_the_contents_of_the_library_lists_each_section():
 def test_the_readme_is_short():
     """A newcomer reads it in one minute."""
     assert len(PAGES["README.md"].splitlines()) <= 120
+
+
+def test_contributing_lists_each_room_in_its_layer():
+    rows = re.findall(r"^\| (\d+) \| ([^|]+) \|", PAGES["CONTRIBUTING.md"], re.MULTILINE)
+    layers = {(int(layer), room) for layer, cell in rows for room in re.findall(r"`(\w+)`", cell)}
+
+    assert {(layer, room) for layer, rooms in enumerate(LAYERS, 1) for room in rooms} == layers
+
+
+def test_contributing_names_files_that_exist():
+    paths = re.findall(r"`((?:akastats|pytest_akastats|tests|packaging|docs)/[\w./-]+)`", PAGES["CONTRIBUTING.md"])
+    examples = {"akastats/a/b.py", "tests/a/test_b.py", "pytest_akastats/x.py", "tests/plugin/test_x.py"}
+
+    assert [path for path in paths if path not in examples and not (ROOT / path).exists()] == []
