@@ -1,4 +1,4 @@
-"""The command `akastats`: one file a verb family. This module needs nothing that is not always installed."""
+"""The command `akastats`, one file per command family. This module imports only required dependencies."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import sys
 
 
 def main() -> None:
-    """Run the command line and exit: 0 when all is well, 1 when it is not, 2 for a wrong use."""
+    """Run the command line and exit: 0 for success, 1 for an error, 2 for wrong usage."""
     try:
-        # Late, because all of it comes with an extra.
+        # Imported late, because these dependencies belong to an extra.
         from akastats.cli.app import run
 
         sys.exit(run())

@@ -1,4 +1,4 @@
-"""The command put together, and what becomes of its errors: one line on stderr, never a traceback."""
+"""Assemble the command line; an error is one line on stderr, never a traceback."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from akastats import __version__
 from akastats.cli import doctor, drain, exports, imports, merge, output, quarantine, report, runs, serve, verdicts
 from akastats.errors import AkastatsError
 
-WRONG, INTERRUPTED, BROKEN_PIPE = 1, 130, 141
+FAILED, INTERRUPTED, BROKEN_PIPE = 1, 130, 141
 
 app = typer.Typer(
     name="akastats",
-    help="Test-suite statistics: what pytest --akastats has recorded.",
+    help="Show test-suite statistics that pytest --akastats has recorded.",
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -38,7 +38,7 @@ for command in (
     doctor.doctor,
 ):
     app.command()(command)
-# A keyword of Python, and its counterpart.
+# `import` is a keyword in Python; `export` and `merge` have a different function name.
 app.command("import")(imports.imports)
 app.command("export")(exports.exports)
 app.command("merge")(merge.merge_directories)
@@ -46,37 +46,37 @@ app.command()(quarantine.quarantine)
 
 
 @app.callback(invoke_without_command=True)
-def options(version: bool = typer.Option(False, "--version", help="Show the version.")) -> None:
-    """Test-suite statistics: what pytest --akastats has recorded."""
+def options(version: bool = typer.Option(False, "--version", help="Show the version and exit.")) -> None:
+    """Show test-suite statistics that pytest --akastats has recorded."""
     if version:
-        output.say(f"akastats {__version__}")
+        output.write_lines(f"akastats {__version__}")
         raise typer.Exit
 
 
 def run() -> int:
-    """Carry out the command that `sys.argv` names and return its exit code."""
-    # A node id may hold what this terminal's encoding has not.
+    """Execute the command in `sys.argv` and return its exit code."""
+    # A node id may contain characters that the terminal's encoding lacks.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    # Wrong options, tracebacks and logs quote what they were given.
-    sys.stderr = cast(TextIO, output.Escaping(sys.stderr))
+    # Usage errors, tracebacks and logs quote untrusted text.
+    sys.stderr = cast(TextIO, output.EscapingStream(sys.stderr))
     try:
-        code = _code()
+        code = _execute()
         sys.stdout.flush()
     except BrokenPipeError:
         code = BROKEN_PIPE
     except OSError as error:
-        # A full disk behind stdout, most of all.
+        # For example, stdout is a file on a full disk.
         output.warn(str(error))
-        code = WRONG
+        code = FAILED
     else:
         return code
-    _silence()
+    _discard_buffer()
     return code
 
 
-def _code() -> int:
+def _execute() -> int:
     try:
         app()
     except SystemExit as end:
@@ -85,19 +85,19 @@ def _code() -> int:
         return INTERRUPTED
     except AkastatsError as error:
         output.warn(str(error))
-        return WRONG
+        return FAILED
     except UnicodeEncodeError as error:
-        output.warn(f"{error.object[:200]!r} is no UTF-8")
-        return WRONG
+        output.warn(f"{error.object[:200]!r} is not valid UTF-8")
+        return FAILED
     except (OSError, MemoryError, ModuleNotFoundError):
         raise
-    except Exception as error:  # noqa: BLE001 - whatever another program stored, a command ends with a line
-        output.warn(_unexpected(error))
-        return WRONG
+    except Exception as error:  # noqa: BLE001 - corrupt stored data must not end in a traceback
+        output.warn(_describe_unexpected(error))
+        return FAILED
     return 0
 
 
-def _unexpected(error: Exception) -> str:
+def _describe_unexpected(error: Exception) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
     return (
@@ -106,6 +106,6 @@ def _unexpected(error: Exception) -> str:
     )
 
 
-def _silence() -> None:
-    """Let what is still buffered go nowhere: the interpreter flushes at its end."""
+def _discard_buffer() -> None:
+    """Redirect stdout to the null device, because the interpreter flushes the buffer when it exits."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

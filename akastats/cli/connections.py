@@ -1,7 +1,7 @@
-"""Limit the connections of `akastats serve`: their number per client, and their time without a complete request.
+"""Limit the number of connections per client of `akastats serve`, and the time until a complete request.
 
-uvicorn waits for ever for a header that arrives one byte a minute, and refuses everybody once it has too many
-connections. Here the connection that has waited longest for its client is closed instead.
+uvicorn waits without limit for a header that arrives one byte per minute, and refuses all clients when it reaches
+its connection limit. This protocol closes the connection that has been idle longest instead.
 """
 
 from __future__ import annotations
@@ -19,16 +19,17 @@ from akastats import hosts
 #: Connections of all clients: 100 may follow runs live, and many systems allow 1,024 file descriptors.
 MAX_CONNECTIONS = 250
 #: Connections of one client. The other 50 are for other clients, also while a proxy or an attacker holds 200.
-MAX_OF_ONE = 200
+MAX_PER_CLIENT = 200
 #: Idle connections of one client. A browser holds 6, a proxy that serves many browsers some 30.
-MAX_IDLE_OF_ONE = 64
+MAX_IDLE_PER_CLIENT = 64
 
 
 @dataclass(frozen=True)
-class Held:
-    """One open connection: the client's network, and the time (monotonic seconds) when it began to wait for it.
+class OpenConnection:
+    """One open connection.
 
-    `idle_since` is `None` while the service works on an answer.
+    network: Network of the client.
+    idle_since: Start of waiting for the client (monotonic seconds); `None` while a response is in progress.
     """
 
     network: str
@@ -43,20 +44,20 @@ class Admission:
     is_refused: bool
 
 
-def admit(network: str, held: Sequence[Held]) -> Admission:
-    """Decide whether to accept a new connection from `network`, given the open ones.
+def admit(network: str, connections: Sequence[OpenConnection]) -> Admission:
+    """Decide whether to accept a new connection from `network`, given the open connections.
 
-    Only idle connections are closed, the longest idle first. A connection is refused (503) only where every
-    other one is being answered.
+    Only idle connections are closed, the longest idle first. A connection is refused (503) only if every
+    other one has a response in progress.
     """
-    own = [position for position, each in enumerate(held) if each.network == network]
-    own_idle = _idle(own, held)
-    if len(own_idle) >= MAX_IDLE_OF_ONE:
+    own = [position for position, each in enumerate(connections) if each.network == network]
+    own_idle = _idle(own, connections)
+    if len(own_idle) >= MAX_IDLE_PER_CLIENT:
         return Admission(own_idle[0], is_refused=False)
-    if len(own) >= MAX_OF_ONE:
+    if len(own) >= MAX_PER_CLIENT:
         return _closing(own_idle)
-    if len(held) >= MAX_CONNECTIONS:
-        return _closing(_idle_of_largest(held))
+    if len(connections) >= MAX_CONNECTIONS:
+        return _closing(_idle_of_largest(connections))
     return Admission(None, is_refused=False)
 
 
@@ -64,25 +65,27 @@ def _closing(candidates: list[int]) -> Admission:
     return Admission(candidates[0], is_refused=False) if candidates else Admission(None, is_refused=True)
 
 
-def _idle(positions: Sequence[int], held: Sequence[Held]) -> list[int]:
+def _idle(positions: Sequence[int], connections: Sequence[OpenConnection]) -> list[int]:
     """Return the positions of idle connections, the longest idle first."""
-    idle = [position for position in positions if held[position].idle_since is not None]
-    return sorted(idle, key=lambda position: held[position].idle_since or 0.0)
+    idle = [position for position in positions if connections[position].idle_since is not None]
+    return sorted(idle, key=lambda position: connections[position].idle_since or 0.0)
 
 
-def _idle_of_largest(held: Sequence[Held]) -> list[int]:
+def _idle_of_largest(connections: Sequence[OpenConnection]) -> list[int]:
     """Return the idle connections of the client with the most connections, of clients that have an idle one."""
-    for network, _ in Counter(each.network for each in held).most_common():
-        if idle := _idle([position for position, each in enumerate(held) if each.network == network], held):
+    for network, _ in Counter(each.network for each in connections).most_common():
+        if idle := _idle(
+            [position for position, each in enumerate(connections) if each.network == network], connections
+        ):
             return idle
     return []
 
 
 class BoundedProtocol(H11Protocol):
-    """uvicorn's HTTP/1.1, for clients that send a complete request in time and read its answer.
+    """uvicorn's HTTP/1.1 protocol with time limits for requests and responses.
 
     A connection without a byte is closed after `silent_s` seconds, one without a complete header after
-    `header_s`, and one whose client reads nothing of an answer after `unread_s`.
+    `header_s`, and one whose client stops reading a response after `unread_s`.
     """
 
     silent_s: float = 5.0
@@ -100,7 +103,7 @@ class BoundedProtocol(H11Protocol):
         self._network = hosts.get_network(self.client[0] if self.client else "")
         self._idle_since = self.loop.time()
         others = [each for each in self.connections if isinstance(each, BoundedProtocol) and each._is_open(self)]
-        admission = admit(self._network, [Held(each._network, each._idle_since) for each in others])
+        admission = admit(self._network, [OpenConnection(each._network, each._idle_since) for each in others])
         if admission.close is not None:
             others[admission.close].transport.abort()
         # uvicorn's own limit counts connections that are about to close: 0 makes it answer 503, `None` never.
@@ -110,13 +113,13 @@ class BoundedProtocol(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """Handle bytes of the client; bytes of an incomplete header give it no more time."""
         super().data_received(data)
-        if self._is_answering():
-            self._begin_answer()
+        if self._is_responding():
+            self._begin_response()
         elif self._alarm is None:
             self._wait(self.header_s, self._end)
 
     def on_response_complete(self) -> None:
-        """Start waiting for the client to read the answer; uvicorn closes an idle connection after 5 s."""
+        """Start waiting for the client to read the response; uvicorn closes an idle connection after 5 s."""
         self._idle_since = self.loop.time()
         self._wait_for_reading()
         super().on_response_complete()
@@ -130,7 +133,7 @@ class BoundedProtocol(H11Protocol):
     def resume_writing(self) -> None:
         """Stop waiting: the client reads."""
         super().resume_writing()
-        if self._is_answering():
+        if self._is_responding():
             self._idle_since = None
             self._stop_waiting()
 
@@ -143,13 +146,13 @@ class BoundedProtocol(H11Protocol):
     def _is_open(self, newcomer: BoundedProtocol) -> bool:
         return self is not newcomer and not self.transport.is_closing()
 
-    def _begin_answer(self) -> None:
+    def _begin_response(self) -> None:
         """Stop waiting, unless the client still owes a body or the reading of an earlier part."""
         if not self.flow.write_paused:
             self._stop_waiting()
             self._idle_since = self._idle_since if self.cycle.more_body else None
 
-    def _is_answering(self) -> bool:
+    def _is_responding(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
 
     def _wait_for_reading(self) -> None:
@@ -173,7 +176,7 @@ class BoundedProtocol(H11Protocol):
 
     def _end(self) -> None:
         self._alarm = None
-        if not self._is_answering():
+        if not self._is_responding():
             self.transport.close()
 
     def _end_unread(self, unread_before: int) -> None:

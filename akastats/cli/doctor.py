@@ -1,4 +1,4 @@
-"""`akastats doctor`: what there is, and what is wrong with it."""
+"""`akastats doctor`: check the server, its data and the spools of a project."""
 
 from __future__ import annotations
 
@@ -28,7 +28,18 @@ from akastats.triage.quarantine_rules import protects_nothing
 
 @dataclass
 class Report:
-    """What was found; `server` is `None` while there is none to ask."""
+    """Results of all checks, written as JSON.
+
+    namespace: Redis key prefix.
+    where: Server: a URL without credentials, or the directory of an embedded one.
+    source: Option, variable or file that configures the server.
+    server: Health of the server, `None` without a connection.
+    binaries: Server programs found, with versions.
+    spools: Per spool: path, run, state and server.
+    notes: Advice; nothing is lost.
+    problems: Errors; the exit code is 1 if there are any.
+    labels_added: Labels added by --reindex, `None` without it.
+    """
 
     namespace: str
     where: str
@@ -43,7 +54,9 @@ class Report:
 
 Reindex = Annotated[
     bool,
-    typer.Option("--reindex", help="Scan the whole keyspace for labels that are not listed, and list them."),
+    typer.Option(
+        "--reindex", help="Scan all Redis keys for labels that are missing in the label index, and add them."
+    ),
 ]
 
 
@@ -54,15 +67,18 @@ def doctor(
     as_json: Json = False,
     reindex: Reindex = False,
 ) -> None:
-    """Say which server is used, how it keeps data, which spools wait, and what is wrong."""
-    chosen = target.of_options(url, namespace, directory)
-    report = Report(chosen.config.namespace, chosen.shown, chosen.source)
-    found = spools.here(spools.directories(chosen.directory))
-    used, delivered = _ask_server(chosen, found, report, reindex)
-    _look_at_spools(chosen, found, delivered, report)
+    """Check the server, its data and undelivered runs.
+
+    The exit code is 1 if there is a problem.
+    """
+    chosen = target.from_options(url, namespace, directory)
+    report = Report(chosen.config.namespace, chosen.display_name, chosen.source)
+    project_spools = spools.list_spools(spools.directories(chosen.directory))
+    used, delivered = _check_server(chosen, project_spools, report, reindex)
+    _check_spools(chosen, project_spools, delivered, report)
     report.problems += spools.obstacles(chosen.directory)
-    report.notes += _moved_aside(used)
-    _look_for_binaries(chosen, report)
+    report.notes += _describe_copies(used)
+    _check_binaries(chosen, report)
     if as_json:
         output.write_json(report)
     else:
@@ -71,16 +87,16 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _ask_server(
-    chosen: Target, found: Sequence[Spool], report: Report, reindex: bool
+def _check_server(
+    chosen: Target, project_spools: Sequence[Spool], report: Report, reindex: bool
 ) -> tuple[Target, frozenset[Path]]:
-    """Note the server's health; return the target really used, and the paths of the delivered spools."""
+    """Add the server's health to the report; return the target in use and the paths of the delivered spools."""
     used = chosen
     try:
         with target.located(chosen) as used:
-            report.where = used.shown
-            _examine(used.config, report, reindex)
-            return used, _delivered(used.config, found)
+            report.where = used.display_name
+            _check_health(used.config, report, reindex)
+            return used, _delivered(used.config, project_spools)
     except NotFoundError as error:
         report.notes.append(str(error))
     except AkastatsError as error:
@@ -88,7 +104,7 @@ def _ask_server(
     return used, frozenset()
 
 
-def _examine(config: Config, report: Report, reindex: bool) -> None:
+def _check_health(config: Config, report: Report, reindex: bool) -> None:
     report.server = sync_redis.run(read_health())
     report.problems += problems_of(report.server)
     report.notes += notes_of(config.redis_url, report.server)
@@ -99,20 +115,20 @@ def _examine(config: Config, report: Report, reindex: bool) -> None:
     report.notes += map(protects_nothing, patterns)
 
 
-def _delivered(config: Config, found: Sequence[Spool]) -> frozenset[Path]:
-    """Return the paths of the spools whose run is stored completely, or was before the server evicted it."""
-    ids = [spool.run_id for spool in found if spool.run_id]
+def _delivered(config: Config, project_spools: Sequence[Spool]) -> frozenset[Path]:
+    """Return the paths of the spools whose run is stored completely, or was before an eviction."""
+    ids = [spool.run_id for spool in project_spools if spool.run_id]
     stored = sync_redis.run(runs.read_fields(config.namespace, ids, ("status",)))
     statuses = {run_id: values.get("status", "") for run_id, values in stored.items()}
     return frozenset(
         spool.path
-        for spool in found
+        for spool in project_spools
         if spool.run_id and (statuses[spool.run_id] not in ("", "running") or _is_applied(config, spool))
     )
 
 
 def _is_applied(config: Config, spool: Spool) -> bool:
-    """Return whether the server's cursor is at the end of a spool: `akastats drain` delivers nothing of it."""
+    """Return whether the server's cursor is at the end of a spool: there is nothing left to deliver."""
     cursor = sync_redis.run(runs.read_cursor(config.namespace, spool.producer))
     if cursor == "0" or not cursor.isdecimal():
         return False
@@ -121,52 +137,54 @@ def _is_applied(config: Config, spool: Spool) -> bool:
 
 
 def problems_of(health: Health) -> list[str]:
-    """Return what is wrong with how a server keeps data."""
-    found = []
+    """Return the problems of a server that lose data."""
+    problems = []
     if health.version_numbers < (6, 2):
-        found.append(f"{health.kind} {health.version} is too old: at least 6.2 is needed")
+        problems.append(f"{health.kind} {health.version} is too old; at least 6.2 is required")
     if health.evicted_keys or (health.max_memory and health.eviction not in (NO_EVICTION, "unknown")):
-        found.append(_eviction(health))
+        problems.append(_eviction(health))
     if health.persistence == "none":
-        found.append("the server keeps nothing on disk: statistics are gone when it restarts")
+        problems.append("the server has no persistence: statistics are lost when it restarts")
     if health.write_error:
-        found.append("the server could not write its data to disk the last time it tried: see its log")
-    return found
+        problems.append("the server failed to write its data to disk: see its log")
+    return problems
 
 
 def _eviction(health: Health) -> str:
-    dropped = f"has dropped {health.evicted_keys} keys" if health.evicted_keys else "may drop keys"
+    evicted = f"has evicted {health.evicted_keys} keys" if health.evicted_keys else "may evict keys"
     return (
-        f"the server {dropped} (maxmemory-policy is {health.eviction}): history is lost, and the numbers of a "
-        "label may not agree any more. Set maxmemory-policy to noeviction, or use a server of its own"
+        f"the server {evicted} (maxmemory-policy is {health.eviction}): history is lost and summaries become "
+        "inconsistent. Set maxmemory-policy to noeviction, or use a separate server"
     )
 
 
-# The first of each line in which the known ways out of Lua are closed: CVE-2025-49844, CVE-2026-23631.
-FIRST_MENDED: dict[str, dict[tuple[int, int], int]] = {
+# First patch release of each minor version without the known Lua vulnerabilities (CVE-2025-49844, CVE-2026-23631).
+FIRST_FIXED: dict[str, dict[tuple[int, int], int]] = {
     "redis": {(6, 2): 20, (7, 2): 11, (7, 4): 9, (8, 0): 4, (8, 2): 6, (8, 4): 3, (8, 6): 3},
     "valkey": {(7, 2): 13, (8, 0): 9, (8, 1): 7, (9, 0): 4},
 }
 
 
 def notes_of(url: str, health: Health) -> list[str]:
-    """Return what is unwise about a server and the way to it, though nothing is lost by it."""
+    """Return security and configuration advice for a server; none of it loses data."""
     parts = urlsplit(url)
-    found = []
+    notes = []
     if parts.hostname and not _is_loopback(parts.hostname):
         if parts.scheme == "redis":
-            found.append("what is sent to the server can be read on its way: use rediss:// where it knows TLS")
+            notes.append("the connection is not encrypted: use rediss:// if the server supports TLS")
         if not parts.password:
-            found.append("the server asks for no password: whoever reaches it reads and changes statistics")
+            notes.append("the server has no password: anyone who can connect can read and change statistics")
     if health.eviction not in (NO_EVICTION, "unknown") and not health.max_memory and not health.evicted_keys:
-        found.append(
-            f"maxmemory-policy is {health.eviction}: with a maxmemory, the server drops keys. Set noeviction"
+        notes.append(
+            f"maxmemory-policy is {health.eviction}: with a maxmemory limit it evicts keys. Set noeviction"
         )
-    mended = _first_mended(health)
-    if mended:
-        told = f"{health.kind} {health.version} has known security holes in Lua"
-        found.append(f"{told}: use {mended} or later, unless your distribution has mended it")
-    return found
+    fixed = _first_fixed(health)
+    if fixed:
+        notes.append(
+            f"{health.kind} {health.version} has known Lua vulnerabilities: upgrade to {fixed} or later, "
+            "unless your distribution has backported the fix"
+        )
+    return notes
 
 
 def _is_loopback(host: str) -> bool:
@@ -176,38 +194,43 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
-def _first_mended(health: Health) -> str:
-    """Return the first version that lacks a server's known holes, empty if it is none older."""
-    lines, numbers = FIRST_MENDED[health.kind], health.version_numbers
+def _first_fixed(health: Health) -> str:
+    """Return the first version without a server's known vulnerabilities; empty if the server has none."""
+    lines, numbers = FIRST_FIXED[health.kind], health.version_numbers
     line = min((each for each in lines if each >= numbers[:2]), default=None)
     if line is None or (line == numbers[:2] and numbers[2:] >= (lines[line],)):
         return ""
     return f"{line[0]}.{line[1]}.{lines[line]}"
 
 
-def _look_at_spools(chosen: Target, found: Sequence[Spool], delivered: Set[Path], report: Report) -> None:
-    ours = spools.named(chosen)
-    for spool in found:
+def _check_spools(chosen: Target, project_spools: Sequence[Spool], delivered: Set[Path], report: Report) -> None:
+    configured = spools.destination_of(chosen)
+    for spool in project_spools:
         destination = spool.destination
-        is_ours = destination.server in ("", ours.server) and destination.namespace in ("", ours.namespace)
-        state = _state(spool, delivered if is_ours and report.server else None)
-        told = {"path": str(spool.path), "run": spool.run_id, "state": state, "server": destination.server}
-        report.spools.append(told)
-    waiting = sum(told["state"] == "waits" for told in report.spools)
-    unreadable = sum(told["state"] == "unreadable" for told in report.spools)
+        is_configured = destination.server in ("", configured.server) and destination.namespace in (
+            "",
+            configured.namespace,
+        )
+        state = _state(spool, delivered if is_configured and report.server else None)
+        entry = {"path": str(spool.path), "run": spool.run_id, "state": state, "server": destination.server}
+        report.spools.append(entry)
+    waiting = sum(entry["state"] == "waits" for entry in report.spools)
+    unreadable = sum(entry["state"] == "unreadable" for entry in report.spools)
     report.problems += [
-        f"a spool is not read, and may hold a run: {spool.problem}" for spool in found if spool.problem
+        f"cannot read a spool, which may contain a run: {spool.problem}"
+        for spool in project_spools
+        if spool.problem
     ]
     if waiting:
-        report.problems.append(f"{waiting} spools wait: `akastats drain` delivers them")
+        report.problems.append(f"{waiting} undelivered spools: deliver them with `akastats drain`")
     if unreadable:
-        report.notes.append(f"{unreadable} spools hold nothing that can be read: they can be removed")
+        report.notes.append(f"{unreadable} spools without readable data: you can delete them")
 
 
 def _state(spool: Spool, delivered: Set[Path] | None) -> str:
-    """Return `delivered`, `running`, `waits`, `unreadable` for one that holds nothing, or `unknown`.
+    """Return `delivered`, `running`, `waits` (undelivered), `unreadable` (no data) or `unknown`.
 
-    That is one whose server was not asked, or that may not be read.
+    A spool is unknown if its server was not read or the file may not be read.
     """
     if spool.problem:
         return "unknown"
@@ -220,45 +243,49 @@ def _state(spool: Spool, delivered: Set[Path] | None) -> str:
     return "delivered" if spool.path in delivered else "waits"
 
 
-def _moved_aside(used: Target) -> list[str]:
-    """Return a line for each history that was moved aside or copied, with the command that adds its runs."""
+def _describe_copies(used: Target) -> list[str]:
+    """Return a note for each copy of the data, with the command that merges its runs."""
     if not os.access(used.directory, os.X_OK):
         return []
     home = used.directory / "server"
     damaged = [
-        f"a history was moved aside: `akastats merge {path}` adds its runs"
+        f"damaged data was moved aside: add its runs with `akastats merge {path}`"
         for path in sorted(home.glob("damaged-*"))
     ]
     return damaged + [
-        f"a history was copied before the clock went ahead: "
-        f"if that clock was wrong, `akastats merge {path}` adds its runs"
+        f"the data was copied before the clock jumped ahead: "
+        f"if the clock was wrong, add its runs with `akastats merge {path}`"
         for path in clock_jumps.list_copies(home)
     ]
 
 
-def _look_for_binaries(chosen: Target, report: Report) -> None:
+def _check_binaries(chosen: Target, report: Report) -> None:
     try:
-        for found in binary.find_candidates(os.environ):
-            report.binaries.append(f"{found.path} ({'.'.join(map(str, found.version))})")
+        for program in binary.find_candidates(os.environ):
+            report.binaries.append(f"{program.path} ({'.'.join(map(str, program.version))})")
     except AkastatsError as error:
-        # Who has a server of their own needs no program.
+        # With a configured URL no server program is needed.
         (report.problems if chosen.is_embedded else report.notes).append(str(error))
 
 
 def _write(report: Report) -> None:
     server = report.server
-    output.say(f"server     {report.where} ({report.source}), namespace {report.namespace}")
+    output.write_lines(f"server     {report.where} ({report.source}), namespace {report.namespace}")
     if server:
-        output.say(f"           {server.kind} {server.version}, {server.memory_bytes / 2**20:.1f} MiB used")
-        output.say(f"           persistence {server.persistence}, eviction {server.eviction}")
+        output.write_lines(
+            f"           {server.kind} {server.version}, {server.memory_bytes / 2**20:.1f} MiB used"
+        )
+        output.write_lines(f"           persistence {server.persistence}, eviction {server.eviction}")
     if report.labels_added is not None:
-        output.say(f"labels     {report.labels_added} were not listed, and are now")
-    output.say(*(f"program    {found}" for found in report.binaries))
-    states = [told["state"] for told in report.spools]
+        output.write_lines(f"labels     {report.labels_added} added to the index")
+    output.write_lines(*(f"program    {each}" for each in report.binaries))
+    states = [entry["state"] for entry in report.spools]
     counted = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
-    output.say(f"spools     {counted or 'none'}")
-    output.say(
-        *(f"           {told['run']} for {told['server']}" for told in report.spools if told["state"] == "waits")
+    output.write_lines(f"spools     {counted or 'none'}")
+    output.write_lines(
+        *(f"           {each['run']} for {each['server']}" for each in report.spools if each["state"] == "waits")
     )
-    output.say(*(f"note       {note}" for note in report.notes))
-    output.say(*(f"wrong      {problem}" for problem in report.problems) if report.problems else ("all is well",))
+    output.write_lines(*(f"note       {note}" for note in report.notes))
+    output.write_lines(
+        *(f"problem    {problem}" for problem in report.problems) if report.problems else ("no problems",)
+    )

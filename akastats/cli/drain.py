@@ -31,12 +31,17 @@ from akastats.store.indexes import ORPHANS
 from akastats.store.requests import Operation
 from akastats.store.server import identify
 
-Carry = Callable[[Operation[Any]], Any]
+Execute = Callable[[Operation[Any]], Any]
 
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What became of one spool, where it goes; `was_known`: all of it was there before."""
+    """Result of delivering one spool.
+
+    destination: Server of the spool.
+    drained: Numbers of records delivered, refused and damaged.
+    was_known: Whether the run was stored completely before.
+    """
 
     destination: Destination
     drained: Drained
@@ -44,53 +49,57 @@ class Outcome:
 
 
 def drain(
-    place: Annotated[
+    path: Annotated[
         Path | None,
-        typer.Argument(help="A spool directory, a .akastats, or a project; default: this one.", metavar="[DIR]"),
+        typer.Argument(
+            help="Spool directory, .akastats directory or project; default: the current project.", metavar="DIR"
+        ),
     ] = None,
     to: Annotated[
         str,
         typer.Option(
-            "--to", help="Deliver there, whatever the spools say: a URL, or embedded:DIR.", metavar="URL"
+            "--to",
+            help="Deliver to this server instead of the one in the spools: a URL, or embedded:DIR.",
+            metavar="URL",
         ),
     ] = "",
     force: Annotated[
         bool,
         typer.Option(
-            "--force", help="Deliver runs of more than 21 days ago too: those delivered before count double."
+            "--force", help="Also deliver runs older than 21 days; runs that were delivered before count twice."
         ),
     ] = False,
     yes: Annotated[
         bool,
-        typer.Option("--yes", help="Start embedded servers in other directories too, if spools name them."),
+        typer.Option("--yes", help="Start embedded servers in other directories without asking."),
     ] = False,
     namespace: Namespace = "",
     directory: Directory = None,
     as_json: Json = False,
 ) -> None:
-    """Deliver what waits in spools, each to the server that it was recorded for.
+    """Deliver undelivered runs to their servers.
 
-    A spool is kept for a day after it was delivered, for a server that comes back from older data: then it is
-    delivered again, and nothing else is delivered twice.
+    A spool is deleted one day after its delivery. Until then it is delivered again if the server was restored from
+    older data. No run is counted twice.
     """
     _check_destination(to)
-    configured = target.of_options("", namespace, directory)
-    is_named = place is not None
-    places = spools.directories_of(target.here() / place) if place else spools.directories(configured.directory)
-    found = spools.here(places, force, is_named)
+    configured = target.from_options("", namespace, directory)
+    is_named = path is not None
+    directories = spools.directories_of(target.here() / path) if path else spools.directories(configured.directory)
+    waiting = spools.list_spools(directories, force, is_named)
     for obstacle in () if is_named else spools.obstacles(configured.directory):
         output.warn(obstacle)
     outcomes: list[Outcome] = []
-    with output.progress("delivering", len(found)) as advance:
-        for destination, group in _grouped(found, configured, to, namespace).items():
+    with output.progress("delivering", len(waiting)) as advance:
+        for destination, group in _grouped(waiting, configured, to, namespace).items():
             refusal = "" if to or yes else _refusal(destination, configured)
             if refusal:
                 outcomes += _undelivered(group, destination, refusal)
             else:
                 outcomes += deliver(group, destination, configured, force, advance, is_named)
     drained = [outcome.drained for outcome in outcomes]
-    for place in places:
-        tidy(place, drained, time.time)
+    for each in directories:
+        tidy(each, drained, time.time)
     _report(outcomes, as_json)
     if any(each.problem or each.left for each in drained):
         raise typer.Exit(1)
@@ -102,19 +111,19 @@ def _check_destination(to: str) -> None:
 
 
 def _refusal(destination: Destination, configured: Target) -> str:
-    """Return why no server may be started for a destination that only a spool names; empty if one may.
+    """Return why the embedded server of a destination may not be started; empty if it may.
 
-    A spool may come from anywhere, and name any directory of this machine.
+    A spool is untrusted and can name any directory of this machine.
     """
     if not destination.server.startswith(EMBEDDED) or destination.server == f"{EMBEDDED}{configured.directory}":
         return ""
     directory = destination.server.removeprefix(EMBEDDED)
-    question = f"Runs wait for an embedded server in {directory}, which is another project's. Start it?"
+    question = f"Undelivered runs need the embedded server in {directory}, which is another project. Start it?"
     if sys.stdin.isatty() and sys.stderr.isatty() and typer.confirm(escape_unprintable(question), err=True):
         return ""
     return (
-        f"recorded for the embedded server in {directory}, which is not this project's: "
-        f"--yes starts a server there, --to URL or --to embedded:DIR names another"
+        f"recorded for the embedded server in {directory}, which belongs to another project. "
+        f"Start it with --yes, or choose another server with --to URL or --to embedded:DIR"
     )
 
 
@@ -123,12 +132,12 @@ def _undelivered(group: Sequence[Spool], destination: Destination, problem: str)
 
 
 def _grouped(
-    found: Sequence[Spool], configured: Target, to: str, namespace: str
+    waiting: Sequence[Spool], configured: Target, to: str, namespace: str
 ) -> dict[Destination, list[Spool]]:
-    """Return spools by where they go: what is asked for, else what they name, else what is configured."""
-    default = spools.named(configured)
+    """Group spools by destination: the --to option, else the spool's header, else the configured server."""
+    default = spools.destination_of(configured)
     grouped: dict[Destination, list[Spool]] = {}
-    for spool in found:
+    for spool in waiting:
         server = to or spool.destination.server or default.server
         space = namespace or spool.destination.namespace or default.namespace
         grouped.setdefault(Destination(server, space), []).append(spool)
@@ -143,57 +152,57 @@ def deliver(
     advance: Callable[[int], object] = int,
     is_named: bool = False,
 ) -> list[Outcome]:
-    """Deliver spools of one destination; the `problem` of each tells why it was not delivered.
+    """Deliver the spools of one destination; the `problem` of an outcome is why a spool was not delivered.
 
-    `is_named`: the user has named the spools or their directory, so they are read whoever owns them.
+    With `is_named` the user has named the spools or their directory, so that their owner is not checked.
     """
     outcomes = []
     try:
         with _connected(destination, configured) as (config, execute, execute_all):
             for spool in group:
-                stood = _stands(spool, config, execute)
+                before = _progress(spool, config, execute)
                 drained = drain_one(
                     spool.path, config, execute, force=force, execute_all=execute_all, is_named=is_named
                 )
-                was_known = drained.complete and stood is not None and stood == _stands(spool, config, execute)
+                was_known = drained.complete and before is not None and before == _progress(spool, config, execute)
                 outcomes.append(Outcome(destination, drained, was_known))
                 advance(1)
             complete = [outcome.drained for outcome in outcomes if outcome.drained.complete]
-            update_lists(config, execute, [drained.run_id for drained in complete])
+            update_indexes(config, execute, [drained.run_id for drained in complete])
             return outcomes
     except AkastatsError as error:
         return _undelivered(group, destination, str(error))
 
 
-def _stands(spool: Spool, config: Config, execute: Carry) -> tuple[str, str] | None:
-    """Return how far a spool is applied and what its run is; `None` where nobody knows."""
+def _progress(spool: Spool, config: Config, execute: Execute) -> tuple[str, str] | None:
+    """Return the cursor of a spool and the status of its run; `None` if they cannot be read."""
     try:
         cursor = execute(runs.read_cursor(config.namespace, spool.producer))
-        told = execute(runs.read_fields(config.namespace, [spool.run_id], ("status",)))
+        fields = execute(runs.read_fields(config.namespace, [spool.run_id], ("status",)))
     except (AkastatsError, *UNSOUND):
-        # As it is delivered all that is wrong with it is told.
+        # The delivery reports the error.
         return None
-    return cursor, told[spool.run_id].get("status", "")
+    return cursor, fields[spool.run_id].get("status", "")
 
 
-def update_lists(config: Config, execute: Carry, run_ids: Sequence[str]) -> None:
-    """Bring lists up to date and judge the newest runs; what is not listed now the next delivery lists."""
+def update_indexes(config: Config, execute: Execute, run_ids: Sequence[str]) -> None:
+    """Update the indexes and analyse the newest runs; the next delivery repeats a failed update."""
     try:
         for at in range(0, len(run_ids), ORPHANS):
             execute(refresh(config, run_ids[at : at + ORPHANS]))
     except AkastatsError as error:
-        output.warn(f"delivered, but not listed yet: {error}")
+        output.warn(f"delivered, but the indexes are not updated yet: {error}")
     except UNSOUND as error:
-        # They stay noted as not listed. The other servers' spools are waiting.
+        # The next delivery repeats the update. Continue with the spools of other servers.
         output.warn(
-            f"delivered, but not listed: no sense can be made of what is there ({type(error).__name__}: {error})"
+            f"delivered, but the indexes are not updated: stored data is corrupt ({type(error).__name__}: {error})"
         )
     judge_late(config, execute, run_ids)
 
 
 @contextmanager
-def _connected(destination: Destination, configured: Target) -> Iterator[tuple[Config, Carry, ExecuteAll]]:
-    """Yield what is needed to deliver to a destination that answers; raises `AkastatsError` if it does not."""
+def _connected(destination: Destination, configured: Target) -> Iterator[tuple[Config, Execute, ExecuteAll]]:
+    """Connect to a destination and yield its configuration and executors; raises `AkastatsError` on failure."""
     with _url(destination.server, configured) as url:
         settings = dataclasses.replace(configured.config, redis_url=url, namespace=destination.namespace)
         with redis.connect(url) as client:
@@ -207,11 +216,11 @@ def _connected(destination: Destination, configured: Target) -> Iterator[tuple[C
 
 @contextmanager
 def _url(server: str, configured: Target) -> Iterator[str]:
-    """Yield a server's URL, with the credentials that are configured for it, an embedded one started."""
+    """Yield a server's URL with its configured credentials, and start an embedded server."""
     if server.startswith(EMBEDDED):
         with _lease(Path(server.removeprefix(EMBEDDED))) as lease:
             yield lease.url
-    elif server == spools.named(configured).server:
+    elif server == spools.destination_of(configured).server:
         yield configured.config.redis_url
     else:
         yield server
@@ -221,54 +230,54 @@ def _lease(directory: Path) -> embedded.Lease:
     directory = target.here() / directory
     if not directory.parent.is_dir():
         raise EmbeddedError(
-            f"recorded for the embedded server in {directory}, which is not on this machine: "
-            "name a server with --to URL or --to embedded:DIR"
+            f"recorded for the embedded server in {directory}, which does not exist on this machine. "
+            "Choose a server with --to URL or --to embedded:DIR"
         )
     return embedded.use(directory)
 
 
 def _report(outcomes: Sequence[Outcome], as_json: bool) -> None:
     if as_json:
-        output.write_json({"items": list(map(_item, outcomes))})
+        output.write_json({"items": list(map(_outcome_json, outcomes))})
         return
-    told = [outcome for outcome in outcomes if not outcome.was_known]
-    if told:
-        output.table(("run", "tests", "state", "", "server"), list(map(_row, told)), ("tests",))
-    # A run can lie in several files: copies of one spool are one run.
-    known = {outcome.drained.run_id for outcome in outcomes if outcome.was_known}
-    output.say(*_known_lines(len(known), bool(told)))
-    for outcome in told:
+    rest = [outcome for outcome in outcomes if not outcome.was_known]
+    if rest:
+        output.table(("run", "tests", "state", "", "server"), list(map(_row, rest)), ("tests",))
+    # Copies of one spool are the same run.
+    delivered_before = {outcome.drained.run_id for outcome in outcomes if outcome.was_known}
+    output.write_lines(*_summary_lines(len(delivered_before), bool(rest)))
+    for outcome in rest:
         drained = outcome.drained
         if drained.problem or drained.left:
             output.warn(f"{drained.path}: {drained.problem or drained.left}")
 
 
-def _known_lines(known: int, has_others: bool) -> Iterator[str]:
-    """Yield a line on what there is beside what was delivered now."""
-    if known:
-        were = "run was" if known == 1 else "runs were"
-        kept = f"{known} {were} delivered before; a spool is kept for a day then."
-        yield kept if has_others else f"Nothing waits: {kept}"
+def _summary_lines(delivered_before: int, has_others: bool) -> Iterator[str]:
+    """Yield a line about runs that were delivered before, or about missing spools."""
+    if delivered_before:
+        noun = "run was" if delivered_before == 1 else "runs were"
+        line = f"{delivered_before} {noun} delivered before; a spool is deleted one day after its delivery."
+        yield line if has_others else f"No undelivered runs. {line}"
     elif not has_others:
-        yield "No spools: nothing waits."
+        yield "No undelivered runs."
 
 
 def _row(outcome: Outcome) -> tuple[object, ...]:
     drained = outcome.drained
-    name, server = drained.run_id or drained.path.name, _shown(outcome.destination.server)
+    name, server = drained.run_id or drained.path.name, _display_server(outcome.destination.server)
     return (name, drained.tests, _state(drained), _remarks(drained), server)
 
 
-def _shown(server: str) -> str:
-    # What --to was given may hold a password.
+def _display_server(server: str) -> str:
+    # The URL of --to may contain a password.
     return server if server.startswith(EMBEDDED) else configuration.remove_credentials(server)
 
 
-def _item(outcome: Outcome) -> dict[str, Any]:
+def _outcome_json(outcome: Outcome) -> dict[str, Any]:
     drained, destination = outcome.drained, outcome.destination
-    told = dataclasses.asdict(drained) | {"path": str(drained.path), "state": _state(drained)}
-    where = {"server": _shown(destination.server), "namespace": destination.namespace}
-    return {**told, "was_known": outcome.was_known, **where}
+    fields = dataclasses.asdict(drained) | {"path": str(drained.path), "state": _state(drained)}
+    server = {"server": _display_server(destination.server), "namespace": destination.namespace}
+    return {**fields, "was_known": outcome.was_known, **server}
 
 
 def _state(drained: Drained) -> str:
@@ -278,10 +287,10 @@ def _state(drained: Drained) -> str:
 
 
 def _remarks(drained: Drained) -> str:
-    """Return what did not come through, and in which test a run died."""
+    """Return remarks: damaged and refused records, and the tests in which the process died."""
     remarks = []
     if drained.damaged:
-        remarks.append(f"{drained.damaged} damaged lines left out")
+        remarks.append(f"{drained.damaged} damaged lines skipped")
     if drained.refused:
         remarks.append(f"{drained.refused} points refused, see {drained.path.name}.refused")
     if drained.complete and drained.unfinished:

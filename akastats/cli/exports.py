@@ -1,4 +1,4 @@
-"""`akastats export`: all that is stored, as lines that other tools read."""
+"""`akastats export`: write all stored runs and points as JSON lines."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from akastats.queries import runs as reading
 from akastats.redis import sync_redis
 from akastats.store.runs import Position
 
-PAGE_RUNS = 50
+RUNS_PER_PAGE = 50
 
 
 def exports(
@@ -24,33 +24,34 @@ def exports(
         typer.Option(
             "--jsonl",
             "--json",
-            help="One JSON object a line: the one form there is, so it may be left out.",
+            help="Write one JSON object per line. This is the only format and the default.",
         ),
     ] = True,
     branch: Annotated[
-        str, typer.Option(help="Only runs of this branch. Points of labels come all the same: --no-points.")
+        str, typer.Option(help="Only runs of this branch. Points have no branch; omit them with --no-points.")
     ] = "",
     suite: Suite = "",
-    points: Annotated[
-        bool, typer.Option(help="The points of all labels and branches too, behind the runs.")
-    ] = True,
+    points: Annotated[bool, typer.Option(help="Also write the points of all labels, after the runs.")] = True,
     url: Url = "",
     namespace: Namespace = "",
     directory: Directory = None,
 ) -> None:
-    """Write runs with their tests, newest first, then the points of all labels."""
-    chosen = target.of_options(url, namespace, directory)
+    """Write all runs and points as JSON lines.
+
+    Runs with their tests come first, newest first, then the points of all labels.
+    """
+    chosen = target.from_options(url, namespace, directory)
     with target.opened(chosen) as config, output.progress("exporting") as advance:
         for row in _runs(config, {"branch": branch, "suite": suite}, advance):
-            output.write_line(row)
+            output.write_json_line(row)
         for row in _points(config, advance) if points else ():
-            output.write_line(row)
+            output.write_json_line(row)
 
 
 def _runs(config: Config, filters: dict[str, str], advance: Callable[[int], None]) -> Iterator[dict[str, Any]]:
     after: Position | None = None
     while True:
-        page = sync_redis.run(reading.page(config.namespace, filters, after, PAGE_RUNS))
+        page = sync_redis.run(reading.page(config.namespace, filters, after, RUNS_PER_PAGE))
         for run in page.items:
             yield from sync_redis.run(export.of_run(config.namespace, run))
             advance(1)

@@ -1,4 +1,4 @@
-"""`akastats import`: runs out of the reports that a CI has kept."""
+"""`akastats import`: create runs from JUnit XML reports."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import typer
 
 from akastats import redis
 from akastats.cli import output, project, target
-from akastats.cli.drain import update_lists
+from akastats.cli.drain import update_indexes
 from akastats.cli.options import Directory, Json, Namespace, Url
 from akastats.config import Config
 from akastats.delivery.draining import drain_one
@@ -31,17 +31,22 @@ from akastats.store.requests import Operation
 
 DAY_S = 86_400
 _SUITE = re.compile(r"[A-Za-z0-9._-]{0,64}")
-#: Of a commit or branch no more is kept of what a CI says either.
+#: Maximum length of a commit or branch, as for values from CI variables.
 MAX_NAME = 500
 
-Carry = Callable[[Operation[Any]], Any]
+Execute = Callable[[Operation[Any]], Any]
 
 
 @dataclass(frozen=True)
 class Imported:
-    """Result of importing the reports of one run: `state` of imported, known (since earlier), refused.
+    """Result of importing one run.
 
-    `repaired` counts characters that XML forbids and that were replaced.
+    reports: Paths of its reports.
+    state: imported, known (imported before) or refused.
+    run_id: Empty if the reports could not be read.
+    cases: Number of test cases.
+    remark: Reason of a refusal, or numbers of unreadable values.
+    repaired: Number of replaced characters that XML forbids.
     """
 
     reports: tuple[str, ...]
@@ -53,85 +58,95 @@ class Imported:
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where runs are delivered."""
+class Destination:
+    """Server that runs are delivered to.
+
+    config: Its configuration.
+    execute: Execute one operation.
+    execute_all: Execute several operations in one pipeline.
+    """
 
     config: Config
-    execute: Carry
+    execute: Execute
     execute_all: ExecuteAll
 
 
 def imports(
-    reports: Annotated[list[Path], typer.Argument(help="Files of JUnit XML.", metavar="REPORT.xml ...")],
-    branch: Annotated[str, typer.Option(help="The branch that was tested.")] = "",
-    commit: Annotated[str, typer.Option(help="The commit that was tested.")] = "",
-    suite: Annotated[str, typer.Option("--suite", help="The name of the job: its durations are its own.")] = "",
+    reports: Annotated[list[Path], typer.Argument(help="JUnit XML files.", metavar="REPORT")],
+    branch: Annotated[str, typer.Option(help="Branch that was tested.")] = "",
+    commit: Annotated[str, typer.Option(help="Commit that was tested.")] = "",
+    suite: Annotated[
+        str, typer.Option("--suite", help="Name of the suite; durations are compared within a suite.")
+    ] = "",
     started: Annotated[
         str,
         typer.Option(
-            help="When the run began, if the report does not say: 2026-11-25T08:30:00Z, or epoch seconds.",
+            help="Start of the run if the report has none: 2026-11-25T08:30:00Z, or epoch seconds.",
             metavar="TIME",
         ),
     ] = "",
     one_run: Annotated[
-        bool, typer.Option("--one-run", help="All reports are of one run; default: each is a run of its own.")
+        bool, typer.Option("--one-run", help="Import all reports as one run; default: one run per report.")
     ] = False,
     url: Url = "",
     namespace: Namespace = "",
     directory: Directory = None,
     as_json: Json = False,
 ) -> None:
-    """Read reports in JUnit XML into runs; what was read before is not counted again."""
-    given = _given(branch, commit, suite, started)
-    chosen = target.of_options(url, namespace, directory)
+    """Import runs from JUnit XML reports.
+
+    A report that was imported before is skipped.
+    """
+    options = _check_options(branch, commit, suite, started)
+    chosen = target.from_options(url, namespace, directory)
     groups = [tuple(reports)] if one_run else [(path,) for path in dict.fromkeys(reports)]
-    found = _outlined(groups, given)
-    outlines = sorted((run for run in found if isinstance(run, Outline)), key=lambda run: run.started)
-    outcomes = [refused for refused in found if isinstance(refused, Imported)]
+    results = _outlined(groups, options)
+    outlines = sorted((run for run in results if isinstance(run, Outline)), key=lambda run: run.started)
+    outcomes = [refused for refused in results if isinstance(refused, Imported)]
     if outlines:
         with target.opened(chosen, make=True) as config, redis.connect(config.redis_url) as client:
             execute_all = partial(redis.run_all, writer=client)
-            place = Place(config, lambda operation: redis.run(operation, client, client), execute_all)
-            # Oldest first, so that each point joins its history at the end.
-            delivered = _delivered(outlines, given, place)
+            destination = Destination(config, lambda operation: redis.run(operation, client, client), execute_all)
+            # Oldest first, so that each point is appended to its history.
+            delivered = _delivered(outlines, options, destination)
             imported = [outcome.run_id for outcome in delivered if outcome.state == "imported"]
-            update_lists(config, place.execute, imported)
+            update_indexes(config, destination.execute, imported)
             outcomes += delivered
     _report(outcomes, as_json)
     if any(outcome.state == "refused" for outcome in outcomes):
         raise typer.Exit(1)
 
 
-def _given(branch: str, commit: str, suite: str, started: str) -> RunFields:
+def _check_options(branch: str, commit: str, suite: str, started: str) -> RunFields:
     if not _SUITE.fullmatch(suite):
-        raise ConfigError(f"--suite: {suite!r} is not 1 to 64 of A-Z a-z 0-9 . _ -")
+        raise ConfigError(f"--suite: {suite!r} must have 1 to 64 characters of A-Z a-z 0-9 . _ -")
     when = parse_time(started) if started else None
     if started and (when is None or when > time.time() + 300):
-        raise ConfigError(f"--started: {started!r} is no past time such as 2026-11-25T08:30:00Z")
+        raise ConfigError(f"--started: {started!r} is not a past time such as 2026-11-25T08:30:00Z")
     return RunFields(suite, branch[:MAX_NAME], commit[:MAX_NAME], when)
 
 
-def _outlined(groups: Sequence[tuple[Path, ...]], given: RunFields) -> list[Outline | Imported]:
-    found: list[Outline | Imported] = []
+def _outlined(groups: Sequence[tuple[Path, ...]], options: RunFields) -> list[Outline | Imported]:
+    results: list[Outline | Imported] = []
     with output.progress("reading", sum(map(_size, groups))) as advance:
         for paths in groups:
             try:
-                found.append(read_outline(paths, given, advance))
+                results.append(read_outline(paths, options, advance))
             except ReportError as error:
-                found.append(Imported(tuple(map(str, paths)), "refused", remark=str(error)))
-    return found
+                results.append(Imported(tuple(map(str, paths)), "refused", remark=str(error)))
+    return results
 
 
 def _size(paths: Sequence[Path]) -> int:
     return sum(path.stat().st_size for path in paths if os.path.isfile(path))
 
 
-def _delivered(outlines: Sequence[Outline], given: RunFields, place: Place) -> list[Imported]:
-    """Deliver runs one after another; what one costs another is nothing."""
-    patterns = (*place.config.redact.splitlines(), *_patterns())
+def _delivered(outlines: Sequence[Outline], options: RunFields, destination: Destination) -> list[Imported]:
+    """Deliver runs one after another; a failed one does not affect the others."""
+    patterns = (*destination.config.redact.splitlines(), *_patterns())
     redact = create_redactor(os.environ, patterns)
     with output.progress("importing", sum(run.cases for run in outlines)) as advance:
-        return [_deliver(run, given, place, redact, advance) for run in outlines]
+        return [_deliver(run, options, destination, redact, advance) for run in outlines]
 
 
 def _patterns() -> list[str]:
@@ -139,47 +154,47 @@ def _patterns() -> list[str]:
 
 
 def _deliver(
-    run: Outline, given: RunFields, place: Place, redact: Redactor, advance: Callable[[int], None]
+    run: Outline, options: RunFields, destination: Destination, redact: Redactor, advance: Callable[[int], None]
 ) -> Imported:
-    told = Imported(tuple(map(str, run.paths)), "imported", run.run_id, run.cases, repaired=run.repaired)
+    result = Imported(tuple(map(str, run.paths)), "imported", run.run_id, run.cases, repaired=run.repaired)
     try:
-        if _is_known(run, place):
-            return replace(told, state="known", remark=_repairs(run))
-        if time.time() - run.started > place.config.run_days * DAY_S:
-            days = place.config.run_days
+        if _is_imported(run, destination):
+            return replace(result, state="known", remark=_repairs(run))
+        if time.time() - run.started > destination.config.run_days * DAY_S:
+            days = destination.config.run_days
             return replace(
-                told,
+                result,
                 state="refused",
-                remark=f"older than the {days} days that runs are kept (--started TIME dates it anew)",
+                remark=f"older than {days} days, the retention of runs (set another start with --started TIME)",
             )
-        # Not among the spools of the project: the report itself is what an import that breaks off begins with.
+        # Not in the spool directory of the project, because an interrupted import is repeated from the report.
         with tempfile.TemporaryDirectory(prefix="akastats-") as directory:
-            state, remark = _spooled(Path(directory), run, given, place, redact, advance)
-            return replace(told, state=state, remark=remark)
+            state, remark = _spooled(Path(directory), run, options, destination, redact, advance)
+            return replace(result, state=state, remark=remark)
     except AkastatsError as error:
-        return replace(told, state="refused", remark=str(error))
+        return replace(result, state="refused", remark=str(error))
 
 
 def _spooled(
     directory: Path,
     run: Outline,
-    given: RunFields,
-    place: Place,
+    options: RunFields,
+    destination: Destination,
     redact: Redactor,
     advance: Callable[[int], None],
 ) -> tuple[str, str]:
-    """Write a run's spool, deliver it, and return what became of it, and a remark."""
-    spooled = write_spool(directory, run, given, redact, lambda size: None)
+    """Write a run's spool, deliver it, and return the state and a remark."""
+    spooled = write_spool(directory, run, options, redact, lambda size: None)
 
     def execute_all(operations: Iterable[Operation[str]]) -> list[str]:
-        return place.execute_all(_counted(operations, advance))
+        return destination.execute_all(_counted(operations, advance))
 
-    # By force: how old a run is says nothing here, since its name tells whether it was delivered.
-    drained = drain_one(spooled.path, place.config, place.execute, force=True, execute_all=execute_all)
+    # With force, because the run id shows whether an old run was delivered before.
+    drained = drain_one(spooled.path, destination.config, destination.execute, force=True, execute_all=execute_all)
     if drained.problem or drained.left:
         return "refused", drained.problem or drained.left
     remarks = {"durations unreadable": spooled.unreadable, "points refused": drained.refused}
-    counts = [f"{count} {what}" for what, count in remarks.items() if count]
+    counts = [f"{count} {noun}" for noun, count in remarks.items() if count]
     return "imported", ", ".join(filter(None, [_repairs(run), *counts]))
 
 
@@ -189,22 +204,22 @@ def _repairs(run: Outline) -> str:
 
 
 def _counted(operations: Iterable[Operation[str]], advance: Callable[[int], None]) -> Iterator[Operation[str]]:
-    """Yield batches, and tell of each how many tests are in it: a label each, but for a few."""
+    """Yield the batches and advance the progress bar by their number of labels, which is about that of tests."""
     for operation in operations:
         yield operation
         advance(BATCH_LABELS)
 
 
-def _is_known(run: Outline, place: Place) -> bool:
-    """Whether a run has been delivered: it is there and over, or its spool is known from a run of another id.
+def _is_imported(run: Outline, destination: Destination) -> bool:
+    """Return whether a run was imported before: it is stored and complete, or its spool has a cursor.
 
-    The id begins with the time, which may be the file's.
+    The run id may differ, because it begins with a time that can be that of the file.
     """
-    namespace = place.config.namespace
-    stored = place.execute(runs.read_fields(namespace, [run.run_id], ("status",)))
+    namespace = destination.config.namespace
+    stored = destination.execute(runs.read_fields(namespace, [run.run_id], ("status",)))
     status = stored.get(run.run_id, {}).get("status")
     if status is None:
-        return bool(place.execute(runs.read_cursor(namespace, run.producer)) != "0")
+        return bool(destination.execute(runs.read_cursor(namespace, run.producer)) != "0")
     return bool(status not in runs.UNFINISHED)
 
 
@@ -212,9 +227,9 @@ def _report(outcomes: Sequence[Imported], as_json: bool) -> None:
     if as_json:
         output.write_json({"items": [asdict(outcome) for outcome in outcomes]})
         return
-    rows = [(run.run_id, run.state, run.cases, _shown(run.reports), run.remark) for run in outcomes]
+    rows = [(run.run_id, run.state, run.cases, _format_reports(run.reports), run.remark) for run in outcomes]
     output.table(("run", "state", "cases", "report", ""), rows, ("cases",))
 
 
-def _shown(reports: Sequence[str]) -> str:
+def _format_reports(reports: Sequence[str]) -> str:
     return reports[0] if len(reports) == 1 else f"{reports[0]} and {len(reports) - 1} more"

@@ -15,7 +15,7 @@ import typer
 
 from akastats import embedded, redis
 from akastats.cli import output, spools, target
-from akastats.cli.drain import Carry, update_lists
+from akastats.cli.drain import Execute, update_indexes
 from akastats.cli.options import Directory, Json, Namespace, Url
 from akastats.cli.target import FOLDER
 from akastats.config import Config
@@ -29,9 +29,13 @@ from akastats.store.requests import send_read
 
 @dataclass(frozen=True)
 class Outcome:
-    """Result of one directory: the runs added from its data and its spools; `problem` is why it added none.
+    """Result of merging one directory.
 
-    `known_spools` are those runs of `from_spools` that were complete before.
+    directory: The directory.
+    merged: Numbers of runs and points added from its data.
+    from_spools: Ids of the runs delivered from its spools.
+    problem: Reason why nothing was added; empty otherwise.
+    known_spools: Runs of `from_spools` that were complete before.
     """
 
     directory: Path
@@ -43,7 +47,12 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Origin:
-    """Input of a merge: a directory with a server's data, and spool directories; either may be missing."""
+    """Input of a merge.
+
+    given: Directory named by the user.
+    data: Directory with the data of a server, `None` without one.
+    spools: Spool directories.
+    """
 
     given: Path
     data: Path | None
@@ -54,8 +63,8 @@ def merge_directories(
     directories: Annotated[
         list[Path],
         typer.Argument(
-            help="Other .akastats directories, or copies of them; the data in them stays as it is.",
-            metavar="DIR...",
+            help="Other .akastats directories, or copies of them. They are not changed.",
+            metavar="DIR",
         ),
     ],
     url: Url = "",
@@ -63,14 +72,14 @@ def merge_directories(
     directory: Directory = None,
     as_json: Json = False,
 ) -> None:
-    """Add the runs of other .akastats directories to this one, each exactly once.
+    """Add the runs of other .akastats directories.
 
-    Order and repetition make no difference. A directory may be a copy made while its server was running, or
-    data that was moved aside (.akastats/server/damaged-...) or copied (.akastats/server/before-clock-jump-...).
-    Quarantine and acknowledgements stay this one's.
+    Each run is added exactly once. The order does not matter, and a merge can be repeated. A directory may be a
+    copy made while its server was running, or data that was moved aside (.akastats/server/damaged-...) or copied
+    (.akastats/server/before-clock-jump-...). Quarantine and acknowledgements are not merged.
     """
     origins = [origin_of(target.here() / given) for given in directories]
-    chosen = target.of_options(url, namespace, directory)
+    chosen = target.from_options(url, namespace, directory)
     with target.opened(chosen, make=True) as config, redis.connect(config.redis_url) as client:
 
         def execute(operation: Any) -> Any:
@@ -82,28 +91,32 @@ def merge_directories(
         raise typer.Exit(1)
 
 
-def _merge_all(origins: Sequence[Origin], config: Config, execute: Carry) -> list[Outcome]:
+def _merge_all(origins: Sequence[Origin], config: Config, execute: Execute) -> list[Outcome]:
     """Merge each origin, then update the indexes with all added runs."""
     with output.progress("merging") as advance:
         outcomes = [_merge(origin, config, execute, advance) for origin in origins]
     added = {run_id for outcome in outcomes for run_id in (*outcome.merged.run_ids, *outcome.from_spools)}
-    update_lists(config, execute, sorted(added))
+    update_indexes(config, execute, sorted(added))
     return outcomes
 
 
-def origin_of(given: Path) -> Origin:
-    """Return the data and spools of a directory: in itself or in its `.akastats`, `server` or `damaged-...`.
+def origin_of(directory: Path) -> Origin:
+    """Return the data and spools in a directory, its `server` or its `.akastats`.
 
-    Raises `ConfigError` if it holds nothing.
+    Raises `ConfigError` if there are none.
     """
-    homes = [home for home in (given, given / "server", given / FOLDER / "server") if append_only.has_data(home)]
-    waiting = [place for place in (given / "spool", given / FOLDER / "spool") if place.is_dir()]
+    homes = [
+        home
+        for home in (directory, directory / "server", directory / FOLDER / "server")
+        if append_only.has_data(home)
+    ]
+    waiting = [each for each in (directory / "spool", directory / FOLDER / "spool") if each.is_dir()]
     if not homes and not waiting:
-        raise ConfigError(f"there are no statistics in {given}: name a .akastats directory, or a copy of one")
-    return Origin(given, homes[0] if homes else None, tuple(waiting))
+        raise ConfigError(f"no statistics found in {directory}: name an .akastats directory, or a copy of one")
+    return Origin(directory, homes[0] if homes else None, tuple(waiting))
 
 
-def _merge(origin: Origin, config: Config, execute: Carry, advance: Callable[[int], object]) -> Outcome:
+def _merge(origin: Origin, config: Config, execute: Execute, advance: Callable[[int], object]) -> Outcome:
     try:
         with ExitStack() as stack:
             copy = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="aka-")))
@@ -119,8 +132,8 @@ def _merge(origin: Origin, config: Config, execute: Carry, advance: Callable[[in
         return Outcome(origin.given, problem=str(error))
 
 
-def _complete_runs(config: Config, execute: Carry) -> frozenset[str]:
-    """Return the ids of the runs that are known and over."""
+def _complete_runs(config: Config, execute: Execute) -> frozenset[str]:
+    """Return the ids of the stored runs that have ended."""
     ids = [
         runs.decode_member(member) for member in execute(send_read("ZRANGE", keys.runs(config.namespace), 0, -1))
     ]
@@ -128,13 +141,13 @@ def _complete_runs(config: Config, execute: Carry) -> frozenset[str]:
     return frozenset(run_id for run_id, state in states.items() if state.get("status", "running") != "running")
 
 
-def _deliver(origin: Origin, copy: Path, config: Config, execute: Carry) -> tuple[str, ...]:
-    """Deliver copies of a directory's spools; return the runs that they completed."""
+def _deliver(origin: Origin, copy: Path, config: Config, execute: Execute) -> tuple[str, ...]:
+    """Deliver copies of a directory's spools; return the ids of the completed runs."""
     delivered = []
-    for number, place in enumerate(origin.spools):
+    for number, source in enumerate(origin.spools):
         directory = copy / f"spools-{number}" / "spool"
-        shutil.copytree(place, directory, symlinks=True)
-        for spool in spools.here([directory], is_named=True):
+        shutil.copytree(source, directory, symlinks=True)
+        for spool in spools.list_spools([directory], is_named=True):
             if not spool.is_running:
                 drained = drain_one(spool.path, config, execute, is_named=True)
                 delivered += [drained.run_id] * drained.complete
@@ -142,8 +155,8 @@ def _deliver(origin: Origin, copy: Path, config: Config, execute: Carry) -> tupl
 
 
 @contextmanager
-def _served(home: Path, directory: Path) -> Iterator[Carry]:
-    """Serve a copy of the data in `home` while the block runs: a server changes what it serves."""
+def _served(home: Path, directory: Path) -> Iterator[Execute]:
+    """Serve a copy of the data in `home` while the block runs, because a server changes its data."""
     (directory / "server").mkdir(parents=True, mode=0o700)
     for data in (append_only.get_parts_directory(home), home / append_only.SINGLE, home / formats.RECORD):
         if data.is_dir():
@@ -153,7 +166,7 @@ def _served(home: Path, directory: Path) -> Iterator[Carry]:
     for path in directory.rglob("*"):
         if not path.is_symlink():
             path.chmod(0o700 if path.is_dir() else 0o600)
-    # Data of weeks ago is not to be copied a second time.
+    # Without this record the embedded server would copy old data again.
     clock_jumps.record(directory / "server", clock_jumps.read_system_clock())
     lease = embedded.use(directory, only_there=True)
     try:
@@ -164,13 +177,13 @@ def _served(home: Path, directory: Path) -> Iterator[Carry]:
         with redis.connect(lease.url) as client:
             yield lambda operation: redis.run(operation, client, client)
     finally:
-        # Its keeper may not have started yet when the copy is removed.
+        # Release it before the copy is deleted: its keeper may not have started yet.
         lease.end()
 
 
 def _report(outcomes: Sequence[Outcome], as_json: bool) -> None:
     if as_json:
-        output.write_json({"items": [_item(outcome) for outcome in outcomes]})
+        output.write_json({"items": [_outcome_json(outcome) for outcome in outcomes]})
         return
     rows = [_row(outcome) for outcome in outcomes]
     output.table(
@@ -181,7 +194,7 @@ def _report(outcomes: Sequence[Outcome], as_json: bool) -> None:
             output.warn(f"{outcome.directory}: {outcome.problem}")
 
 
-def _item(outcome: Outcome) -> dict[str, Any]:
+def _outcome_json(outcome: Outcome) -> dict[str, Any]:
     return {**dataclasses.asdict(outcome), "directory": str(outcome.directory)}
 
 

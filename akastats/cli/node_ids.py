@@ -1,4 +1,4 @@
-"""Find the test that a command's argument means: a node id, or a part of one that no other test has. Pure."""
+"""Find the test for an argument: a node id, or a unique part of one. Pure."""
 
 from __future__ import annotations
 
@@ -9,37 +9,37 @@ from akastats.errors import NotFoundError
 from akastats.model.results import NamedTest
 from akastats.queries import suggestions
 
-#: Tests that are listed if several contain the given part of a node id.
-MOST_LISTED = 20
+#: Maximum number of tests in an error message.
+MAX_LISTED = 20
 
 
-def find(known: Collection[NamedTest], nodeid: str, suite: str) -> NamedTest | None:
+def find(tests: Collection[NamedTest], nodeid: str, suite: str) -> NamedTest | None:
     """Return the test with this node id and suite, else the one that `find_by_part` returns."""
     exact = NamedTest(suite, nodeid)
-    return exact if exact in known else find_by_part(known, nodeid, suite)
+    return exact if exact in tests else find_by_part(tests, nodeid, suite)
 
 
-def find_by_part(known: Collection[NamedTest], part: str, suite: str) -> NamedTest | None:
+def find_by_part(tests: Collection[NamedTest], part: str, suite: str) -> NamedTest | None:
     """Return the only test whose node id contains `part`, in one suite or in any (empty); `None` if none does.
 
     Raises `NotFoundError`, which lists the tests, if several do.
     """
-    matches = suggestions.matching(known, part, suite)
+    matches = suggestions.matching(tests, part, suite)
     if len(matches) > 1:
         raise NotFoundError(with_tests(f"{part[:200]!r} is part of {len(matches)} tests", matches, suite))
     return matches[0] if matches else None
 
 
 def with_tests(error: str, tests: Sequence[NamedTest], suite: str) -> str:
-    """Return an error message that ends with the first 20 tests, as arguments of a shell, and counts the rest."""
+    """Return an error message with up to 20 suggested tests as shell arguments, and the number of further ones."""
     if not tests:
         return error
-    named = ", ".join(_argument(test, suite) for test in tests[:MOST_LISTED])
-    more = f" and {len(tests) - MOST_LISTED} more" if len(tests) > MOST_LISTED else ""
-    return f"{error}; there is {named}{more}"
+    names = ", ".join(_argument(test, suite) for test in tests[:MAX_LISTED])
+    more = f" and {len(tests) - MAX_LISTED} more" if len(tests) > MAX_LISTED else ""
+    return f"{error}; did you mean {names}{more}?"
 
 
 def _argument(test: NamedTest, suite: str) -> str:
-    """Return a test as a shell takes it."""
+    """Return a test as shell arguments."""
     option = f" --suite={test.suite}" if test.suite != suite else ""
     return shlex.quote(test.nodeid) + option

@@ -1,4 +1,4 @@
-"""The options that several commands share."""
+"""Options shared by several commands."""
 
 from __future__ import annotations
 
@@ -9,13 +9,22 @@ import typer
 
 Url = Annotated[
     str,
-    typer.Option("--url", help="Redis or Valkey to ask; default: as pytest --akastats finds it.", metavar="URL"),
+    typer.Option(
+        "--url",
+        help="URL of the Redis or Valkey server; default: the server that pytest --akastats uses here.",
+        metavar="URL",
+    ),
 ]
-Namespace = Annotated[str, typer.Option("--namespace", help="What every key begins with.", metavar="NAME")]
+Namespace = Annotated[
+    str,
+    typer.Option(
+        "--namespace", help="Redis key prefix; default: AKA_STATS_NAMESPACE, else AKA-STATS.", metavar="NAME"
+    ),
+]
 Directory = Annotated[
     Path | None,
-    typer.Option("--dir", help="The .akastats directory whose embedded server is used.", metavar="DIR"),
+    typer.Option("--dir", help="Use the embedded server of this .akastats directory.", metavar="DIR"),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Write JSON to stdout, and nothing else.")]
-Suite = Annotated[str, typer.Option("--suite", help="The name of the job, if it was recorded with one.")]
-Limit = Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many at most.")]
+Json = Annotated[bool, typer.Option("--json", help="Write JSON to stdout instead of text.")]
+Suite = Annotated[str, typer.Option("--suite", help="Name of the suite, as recorded with --akastats-suite.")]
+Limit = Annotated[int, typer.Option("--limit", min=1, max=1000, help="Maximum number of rows.")]

@@ -1,4 +1,4 @@
-"""What commands write: tables and lines for people, JSON for machines, warnings to stderr."""
+"""Output of commands: tables and lines, JSON, warnings on stderr."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rich.text import Text
 
 from akastats.formatting import escape_unprintable
 
-# Nothing is cut or folded to the terminal's width: node ids and run ids are what people copy.
+# Do not truncate or wrap lines at the terminal's width: users copy node ids and run ids.
 UNLIMITED_WIDTH = 10_000
 
 _STYLES = {
@@ -34,54 +34,58 @@ _LETTERS = {"passed": ".", "failed": "F", "error": "E", "xfailed": "x", "xpassed
 
 
 def write_json(value: Any) -> None:
-    """Write one JSON document, ASCII, whole times and numbers as they are."""
-    print(json_of(value))
+    """Write a JSON document in ASCII; times and numbers are not rounded."""
+    print(format_json(value))
 
 
-def json_of(value: Any) -> str:
-    """Return one JSON document, ASCII, whole times and numbers as they are."""
-    # JSON lets this one control character through, a terminal does not show it.
-    return json.dumps(value, default=_plain, indent=2, allow_nan=False).replace("\x7f", "\\u007f")
+def format_json(value: Any) -> str:
+    """Return a JSON document in ASCII; times and numbers are not rounded."""
+    # JSON allows this control character unescaped, but a terminal does not display it.
+    return json.dumps(value, default=_to_json_value, indent=2, allow_nan=False).replace("\x7f", "\\u007f")
 
 
 def write(text: str) -> None:
-    """Write a text whose strangers' parts are visible already."""
+    """Write text in which untrusted parts are already escaped."""
     sys.stdout.write(text)
 
 
-def write_line(value: Any) -> None:
-    """Write one JSON object on a line, ASCII."""
-    print(json.dumps(value, default=_plain, separators=(",", ":"), allow_nan=False).replace("\x7f", "\\u007f"))
+def write_json_line(value: Any) -> None:
+    """Write a JSON object as one line of ASCII."""
+    print(
+        json.dumps(value, default=_to_json_value, separators=(",", ":"), allow_nan=False).replace(
+            "\x7f", "\\u007f"
+        )
+    )
 
 
-def _plain(value: Any) -> Any:
+def _to_json_value(value: Any) -> Any:
     return asdict(value) if is_dataclass(value) and not isinstance(value, type) else str(value)
 
 
-def say(*lines: str) -> None:
-    """Write lines, what strangers wrote in them made visible."""
+def write_lines(*lines: str) -> None:
+    """Write lines with unprintable characters escaped."""
     console = _console()
     for line in lines:
         console.print(Text(escape_unprintable(line)), soft_wrap=True)
 
 
 def warn(message: str) -> None:
-    """Write one line to stderr."""
+    """Write a warning to stderr."""
     print(f"akastats: {escape_unprintable(message)}", file=sys.stderr)
 
 
-# Newer releases of typer have pydantic check what was given, and pass its words on.
+# Newer releases of typer validate with pydantic and show its message, with this prefix.
 _INVALID = re.compile(r"^(Error: Invalid value for .*?: )Value error, ")
 
 
-class Escaping:
-    """A stream that shows what strangers wrote, also in the words of the libraries that write to it."""
+class EscapingStream:
+    """Stream that escapes unprintable characters, also in messages of libraries."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        """Write `text`, all but its ends of lines made visible."""
+        """Write `text` with unprintable characters escaped, except line feeds."""
         return self._stream.write(
             "\n".join(escape_unprintable(_INVALID.sub(r"\1", line)) for line in text.split("\n"))
         )
@@ -91,13 +95,13 @@ class Escaping:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], numbers: Sequence[str] = ()) -> None:
-    """Write a table; the `numbers` are its columns that align right. Absent values stay empty."""
-    drawn = Table(box=None, pad_edge=False, header_style="bold")
+    """Write a table; columns in `numbers` are right-aligned, `None` is an empty cell."""
+    grid = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        drawn.add_column(column, justify="right" if column in numbers else "left")
+        grid.add_column(column, justify="right" if column in numbers else "left")
     for row in rows:
-        drawn.add_row(*(_cell(value) for value in row))
-    _console().print(drawn)
+        grid.add_row(*(_cell(value) for value in row))
+    _console().print(grid)
 
 
 def _cell(value: object) -> Text:
@@ -105,20 +109,20 @@ def _cell(value: object) -> Text:
     return Text(text, style=_STYLES.get(text, ""))
 
 
-def strip(outcomes: Sequence[str | None]) -> str:
-    """Return outcomes as a letter each, in pytest's letters; `?` for one that nobody knows any more."""
+def format_outcomes(outcomes: Sequence[str | None]) -> str:
+    """Return one letter per outcome, as pytest does; `?` for an expired outcome."""
     return "".join(_LETTERS.get(outcome or "", "?") for outcome in outcomes)
 
 
 @contextmanager
 def progress(title: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
-    """Show how far long work is while the block runs, on a terminal only; yields what is told each advance.
+    """Show a progress bar on a terminal while the block runs; yields the function that advances it.
 
-    Without a `total` the bar only shows that the work goes on.
+    Without a `total` the bar shows activity, but no percentage.
     """
-    # Not sys.stderr, which shows the bar's own control characters as text; of ours nothing else is in it.
+    # Not sys.stderr, because it escapes the control characters of the bar.
     console = Console(file=sys.__stderr__, markup=False, highlight=False, emoji=False)
-    # Lines that go to a terminal themselves are the progress.
+    # Lines that are written to the terminal show the progress themselves.
     is_hidden = not console.is_terminal or (total is None and sys.stdout.isatty())
     with Progress(console=console, transient=True, disable=is_hidden) as bar:
         task = bar.add_task(title, total=total or None)
@@ -130,5 +134,5 @@ def _console() -> Console:
 
 
 def flush() -> None:
-    """Have what was written be read, though the command goes on."""
+    """Flush stdout, for readers of a command that keeps running."""
     sys.stdout.flush()

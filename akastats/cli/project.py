@@ -1,4 +1,4 @@
-"""Which project the current directory belongs to, and what its pytest configuration says of akastats."""
+"""Find the project of a directory, and its pytest configuration."""
 
 from __future__ import annotations
 
@@ -12,14 +12,19 @@ from typing import Any
 
 from akastats.errors import ConfigError
 
-#: In pytest's own order; the first file of the nearest directory that configures pytest counts.
+#: In pytest's order: the first file in the nearest directory that configures pytest.
 _INI = {"pytest.ini": "pytest", ".pytest.ini": "pytest", "tox.ini": "pytest", "setup.cfg": "tool:pytest"}
 _NAMES = ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
 
 
 @dataclass(frozen=True)
 class Project:
-    """A project's root and its pytest options, which `file` holds."""
+    """Project of a directory.
+
+    root: Directory of the configuration file, else the given directory.
+    options: String options of pytest, by name.
+    file: Configuration file, `None` without one.
+    """
 
     root: Path
     options: Mapping[str, str] = field(default_factory=dict)
@@ -27,7 +32,7 @@ class Project:
 
 
 def find(directory: Path) -> Project:
-    """Return the project that `directory` is in; `directory` itself where nothing configures pytest."""
+    """Return the project of `directory`; its root is `directory` if no file configures pytest."""
     for root in (directory, *directory.parents):
         for name in _NAMES:
             options = _options(root / name)
@@ -47,7 +52,7 @@ def _options(path: Path) -> Mapping[str, str] | None:
     except (configparser.Error, ValueError) as error:
         first = str(error).splitlines()[0]
         raise ConfigError(f"cannot read {path}: {first}") from error
-    # An empty pytest.ini configures pytest too.
+    # An empty pytest.ini also configures pytest.
     if section is None and not path.name.removeprefix(".").startswith("pytest."):
         return None
     return {name: value.strip() for name, value in (section or {}).items() if isinstance(value, str)}
@@ -61,15 +66,15 @@ def _ini(text: str, name: str) -> Mapping[str, Any] | None:
 
 
 def _toml(text: str, name: str) -> Mapping[str, Any] | None:
-    # On Python 3.10 pytest brings tomli.
+    # On Python 3.10 pytest requires tomli.
     tomllib = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
     tables = list(_tables(tomllib.loads(text), name))
     return {key: value for table in tables for key, value in table.items()} if tables else None
 
 
 def _tables(content: dict[str, Any], name: str) -> Iterator[dict[str, Any]]:
-    """Yield the tables in which pytest looks: `[tool.pytest]` only since version 9."""
-    whole = content if name != "pyproject.toml" else content.get("tool", {})
-    for table in (whole.get("pytest"), (whole.get("pytest") or {}).get("ini_options")):
+    """Yield the tables that pytest reads; `[tool.pytest]` is read since pytest 9."""
+    tool = content if name != "pyproject.toml" else content.get("tool", {})
+    for table in (tool.get("pytest"), (tool.get("pytest") or {}).get("ini_options")):
         if isinstance(table, dict):
             yield table

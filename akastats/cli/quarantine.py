@@ -1,4 +1,4 @@
-"""`akastats quarantine`: tests whose failures fail no run for a while."""
+"""`akastats quarantine`: ignore the failures of a test until a given day."""
 
 from __future__ import annotations
 
@@ -30,16 +30,20 @@ _HOW = "to quarantine a test: akastats quarantine NODEID --until 2026-12-24 --re
 def quarantine(
     nodeid: Annotated[
         str,
-        typer.Argument(help="A test's node id, or a part that no other has; without it, list.", metavar="NODEID"),
+        typer.Argument(
+            help="Node id of a test, or a unique part of it; default: list all quarantined tests.",
+            metavar="NODEID",
+        ),
     ] = "",
     until: Annotated[
-        str, typer.Option("--until", help="Its last day, at most 90 days ahead: 2026-12-24.", metavar="DATE")
+        str,
+        typer.Option("--until", help="Last day, at most 90 days ahead, for example 2026-12-24.", metavar="DATE"),
     ] = "",
-    reason: Annotated[str, typer.Option("--reason", help="Why; every run shows it.", metavar="TEXT")] = "",
-    is_removed: Annotated[bool, typer.Option("--remove", help="Take the test out.")] = False,
-    is_listed: Annotated[bool, typer.Option("--list", help="List what is in quarantine.")] = False,
+    reason: Annotated[str, typer.Option("--reason", help="Reason; shown in every run.", metavar="TEXT")] = "",
+    is_removed: Annotated[bool, typer.Option("--remove", help="Remove the test from quarantine.")] = False,
+    is_listed: Annotated[bool, typer.Option("--list", help="List the quarantined tests.")] = False,
     is_forced: Annotated[
-        bool, typer.Option("--force", help="Also a test that is unknown, or that always fails.")
+        bool, typer.Option("--force", help="Accept a test that is unknown or always fails.")
     ] = False,
     suite: Suite = "",
     url: Url = "",
@@ -47,9 +51,12 @@ def quarantine(
     directory: Directory = None,
     as_json: Json = False,
 ) -> None:
-    """Have a test's failures fail no run until a day, for runs with --akastats-quarantine."""
+    """Ignore the failures of a test until a given day.
+
+    This applies to runs with --akastats-quarantine.
+    """
     _check_use(nodeid, until, reason, is_removed, is_listed)
-    chosen = target.of_options(url, namespace, directory)
+    chosen = target.from_options(url, namespace, directory)
     if is_removed:
         _remove(chosen, nodeid, suite, as_json)
     elif nodeid:
@@ -60,11 +67,11 @@ def quarantine(
 
 def _check_use(nodeid: str, until: str, reason: str, is_removed: bool, is_listed: bool) -> None:
     if is_listed and (nodeid or is_removed):
-        raise typer.BadParameter("--list stands alone, or beside --suite")
+        raise typer.BadParameter("--list accepts no other option than --suite")
     if is_removed and not nodeid:
-        raise typer.BadParameter("--remove needs the NODEID of a test")
+        raise typer.BadParameter("--remove requires a NODEID")
     if (until or reason) and (is_removed or not nodeid):
-        raise typer.BadParameter("--until and --reason go with the NODEID of a test that is put in")
+        raise typer.BadParameter("--until and --reason require a NODEID, and exclude --remove")
     missing = [name for name, value in (("--until DATE", until), ("--reason TEXT", reason)) if not value]
     if nodeid and missing and not is_removed:
         verb = "is" if len(missing) == 1 else "are"
@@ -72,11 +79,11 @@ def _check_use(nodeid: str, until: str, reason: str, is_removed: bool, is_listed
 
 
 def _wish(chosen: Target, nodeid: str, suite: str, until: str, reason: str) -> QuarantineRequest:
-    day, why = _checked("--until", check_day, until), _checked("--reason", check_text, reason)
+    day, why = _check_option("--until", check_day, until), _check_option("--reason", check_text, reason)
     return QuarantineRequest(nodeid, suite, get_end_of_day(day, load_zone(chosen.config.timezone)), why, _user())
 
 
-def _checked(option: str, check: Callable[[str], str], text: str) -> str:
+def _check_option(option: str, check: Callable[[str], str], text: str) -> str:
     try:
         return check(text)
     except ValueError as error:
@@ -84,7 +91,7 @@ def _checked(option: str, check: Callable[[str], str], text: str) -> str:
 
 
 def _user() -> str:
-    """Return who that is on this machine, empty where nobody can tell: in a container without a user."""
+    """Return the user name; empty if there is none, as in a container."""
     try:
         return check_text(getpass.getuser()[:MAX_BY])
     except (ImportError, LookupError, OSError, ValueError):
@@ -99,42 +106,43 @@ def _warn_of_patterns(config: Config) -> None:
 def _put(chosen: Target, wish: QuarantineRequest, is_forced: bool, as_json: bool) -> None:
     with target.opened(chosen) as config:
         _warn_of_patterns(config)
-        wish = _completed(config, wish, is_forced)
+        wish = _complete(config, wish, is_forced)
         entry = sync_redis.run(reading.put(config.namespace, wish, config.protected, is_forced))
         if as_json:
-            output.write_json(_plain(entry))
+            output.write_json(_entry_json(entry))
         else:
             day = format_last_day(entry.until, load_zone(config.timezone))
-            output.say(
-                f"{entry.nodeid} is in quarantine until {day}; runs with --akastats-quarantine do not fail by it"
+            output.write_lines(
+                f"{entry.nodeid} is quarantined until {day}: "
+                "its failures do not fail runs with --akastats-quarantine"
             )
 
 
-def _completed(config: Config, wish: QuarantineRequest, is_forced: bool) -> QuarantineRequest:
-    """Return a wish with the known test that it means, whose node id it may name in part.
+def _complete(config: Config, wish: QuarantineRequest, is_forced: bool) -> QuarantineRequest:
+    """Return the wish with the complete node id and suite of the test.
 
-    With force a complete node id counts as it is: its test may not have run yet, while a longer name is known.
+    With force a complete node id is accepted unchanged: the test may not have run yet, although a similar one has.
     """
-    known = sync_redis.run(known_tests(config.namespace))
-    if is_forced and "::" in wish.nodeid and NamedTest(wish.suite, wish.nodeid) not in known:
-        if similar := matching(known, wish.nodeid, wish.suite):
-            output.warn(node_ids.with_tests(f"no test {wish.nodeid[:200]!r} is known", similar, wish.suite))
+    tests = sync_redis.run(known_tests(config.namespace))
+    if is_forced and "::" in wish.nodeid and NamedTest(wish.suite, wish.nodeid) not in tests:
+        if similar := matching(tests, wish.nodeid, wish.suite):
+            output.warn(node_ids.with_tests(f"unknown test {wish.nodeid[:200]!r}", similar, wish.suite))
         return wish
-    test = node_ids.find(known, wish.nodeid, wish.suite)
+    test = node_ids.find(tests, wish.nodeid, wish.suite)
     return replace(wish, nodeid=test.nodeid, suite=test.suite) if test else wish
 
 
 def _remove(chosen: Target, nodeid: str, suite: str, as_json: bool) -> None:
     with target.opened(chosen) as config:
-        nodeid, suite = _take_out(config, nodeid, suite)
+        nodeid, suite = _remove_entry(config, nodeid, suite)
     if as_json:
         output.write_json({"nodeid": nodeid, "suite": suite or None, "removed": True})
     else:
-        output.say(f"{nodeid} is out of quarantine: its failures count")
+        output.write_lines(f"{nodeid} is not quarantined any more: its failures count")
 
 
-def _take_out(config: Config, nodeid: str, suite: str) -> tuple[str, str]:
-    """Take a test out of quarantine and return it; `nodeid` may be a part that no other test in it has."""
+def _remove_entry(config: Config, nodeid: str, suite: str) -> tuple[str, str]:
+    """Remove a test from quarantine and return its node id and suite; `nodeid` may be a unique part."""
     try:
         sync_redis.run(reading.remove(config.namespace, nodeid, suite))
         return nodeid, suite
@@ -150,24 +158,24 @@ def _take_out(config: Config, nodeid: str, suite: str) -> tuple[str, str]:
 def _list(chosen: Target, suite: str, as_json: bool, is_listed: bool) -> None:
     with target.opened(chosen) as config:
         _warn_of_patterns(config)
-        found = sync_redis.run(reading.read_entries(config.namespace, suite or None))
+        entries = sync_redis.run(reading.read_entries(config.namespace, suite or None))
         if as_json:
-            output.write_json({"items": list(map(_plain, found)), "next": None})
-        elif found:
-            where = load_zone(config.timezone)
+            output.write_json({"items": list(map(_entry_json, entries)), "next": None})
+        elif entries:
+            zone = load_zone(config.timezone)
             output.table(
-                ("until", "test", "suite", "since", "by", "reason"), [_row(each, where) for each in found]
+                ("until", "test", "suite", "since", "by", "reason"), [_row(each, zone) for each in entries]
             )
         else:
-            output.say("Nothing is in quarantine.")
+            output.write_lines("No quarantined tests.")
         if not (as_json or is_listed):
-            output.say("", _HOW)
+            output.write_lines("", _HOW)
 
 
-def _row(entry: QuarantinedTest, where: tzinfo) -> tuple[object, ...]:
-    since = format_day(entry.since, where)
-    return (format_last_day(entry.until, where), entry.nodeid, entry.suite, since, entry.by, entry.reason)
+def _row(entry: QuarantinedTest, zone: tzinfo) -> tuple[object, ...]:
+    since = format_day(entry.since, zone)
+    return (format_last_day(entry.until, zone), entry.nodeid, entry.suite, since, entry.by, entry.reason)
 
 
-def _plain(entry: QuarantinedTest) -> dict[str, Any]:
+def _entry_json(entry: QuarantinedTest) -> dict[str, Any]:
     return {**asdict(entry), "suite": entry.suite or None, "by": entry.by or None}

@@ -1,9 +1,10 @@
-"""`akastats runs`, `show` and `slowest`: what has been recorded."""
+"""`akastats runs`, `show` and `slowest`: list runs, show a run or test, list the slowest tests."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import tzinfo
 from enum import Enum
 from typing import Annotated
@@ -17,9 +18,9 @@ from akastats.errors import NotFoundError
 from akastats.formatting import format_decimal_seconds, format_duration
 from akastats.local_time import format_last_day, format_time, load_zone
 from akastats.model.results import label
-from akastats.queries import run_details, tests, verdicts
+from akastats.model.verdicts import DurationChange, UnhealthyTest
+from akastats.queries import run_details, suggestions, tests, verdicts
 from akastats.queries import runs as reading
-from akastats.queries import suggestions as near_tests
 from akastats.queries.run_comparison import Changes
 from akastats.queries.run_details import Details, Slow
 from akastats.queries.runs import Run
@@ -28,14 +29,15 @@ from akastats.records import Summary
 from akastats.redis import sync_redis
 from akastats.store import query
 from akastats.triage import quarantine
+from akastats.triage.quarantine_rules import QuarantinedTest
 
 _RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
-#: The strip shows so many of the newest outcomes.
-STRIP = 60
+#: Number of outcomes in the summary of a test.
+SHOWN_OUTCOMES = 60
 
 
 class Status(str, Enum):
-    """What a run can be."""
+    """Status of a run."""
 
     RUNNING = "running"
     PASSED = "passed"
@@ -45,10 +47,32 @@ class Status(str, Enum):
     EMPTY = "empty"
 
 
+@dataclass(frozen=True)
+class _TestHistory:
+    """History of one test.
+
+    nodeid: Node id of the test.
+    suite: Its suite; empty without one.
+    attempts: Attempts, newest first.
+    summary: Summary of its durations.
+    verdict: Its state in the newest verdicts, `None` if it is healthy or new.
+    changes: Changes of its duration in the newest verdicts, newest first.
+    quarantine: Its quarantine entry.
+    """
+
+    nodeid: str
+    suite: str
+    attempts: list[Attempt]
+    summary: Summary | None
+    verdict: UnhealthyTest | None
+    changes: list[DurationChange]
+    quarantine: QuarantinedTest | None
+
+
 def runs(
     branch: Annotated[str, typer.Option(help="Only runs of this branch.")] = "",
     suite: Suite = "",
-    status: Annotated[Status | None, typer.Option(help="Only runs of this status.")] = None,
+    status: Annotated[Status | None, typer.Option(help="Only runs with this status.")] = None,
     limit: Limit = 20,
     url: Url = "",
     namespace: Namespace = "",
@@ -57,31 +81,33 @@ def runs(
 ) -> None:
     """List the newest runs."""
     filters = {"branch": branch, "suite": suite, "status": status.value if status else ""}
-    with target.opened(target.of_options(url, namespace, directory)) as config:
+    with target.opened(target.from_options(url, namespace, directory)) as config:
         page = sync_redis.run(reading.page(config.namespace, filters, size=limit))
     if as_json:
         output.write_json({"items": page.items, "next": reading.encode(page.next)})
     elif not page.items:
-        output.say("No such run." if any(filters.values()) else "No run yet: record one with pytest --akastats.")
+        output.write_lines(
+            "No matching runs." if any(filters.values()) else "No runs yet: record one with pytest --akastats."
+        )
     else:
         _write_runs(page.items, config)
 
 
 def _write_runs(items: Sequence[Run], config: Config) -> None:
-    where = load_zone(config.timezone)
+    zone = load_zone(config.timezone)
     numbers = ("tests", "failed", "errors", "duration (s)")
     columns = ("run", "status", *numbers, "when", "branch", "commit", "suite")
-    output.table(columns, [_run_row(run, where) for run in items], numbers)
+    output.table(columns, [_run_row(run, zone) for run in items], numbers)
 
 
-def _run_row(run: Run, where: tzinfo) -> tuple[object, ...]:
+def _run_row(run: Run, zone: tzinfo) -> tuple[object, ...]:
     errors = run.errors if run.collect_errors is None else (run.errors or 0) + run.collect_errors
     counts = (run.id, run.status, run.tests, run.failed, errors, _seconds(run.duration))
-    return (*counts, format_time(run.started, where), _branch(run), _short(run.commit, run.dirty), run.suite)
+    return (*counts, format_time(run.started, zone), _branch(run), _short(run.commit, run.dirty), run.suite)
 
 
 def _branch(run: Run) -> str:
-    """Return a run's branch, with a note if the run does not count for that branch."""
+    """Return a run's branch, with a note if the run does not count for it."""
     number = "pull request" + (f" {run.pull_request}" if run.pull_request != "true" else "")
     notes = [number if run.pull_request else "", "nested" if run.nested else ""]
     noted = ", ".join(note for note in notes if note)
@@ -91,7 +117,7 @@ def _branch(run: Run) -> str:
 def show(
     nodeid: Annotated[
         str,
-        typer.Argument(help="A test's node id, a part that no other has, or a run's id.", metavar="NODEID|RUN"),
+        typer.Argument(help="Node id of a test, a unique part of it, or the id of a run.", metavar="NODEID|RUN"),
     ],
     suite: Suite = "",
     limit: Limit = 20,
@@ -100,17 +126,17 @@ def show(
     directory: Directory = None,
     as_json: Json = False,
 ) -> None:
-    """Show one test's history, or one run."""
-    with target.opened(target.of_options(url, namespace, directory)) as config:
-        found = _run_details(config, nodeid, limit)
-        if found is None:
+    """Show the history of a test, or one run."""
+    with target.opened(target.from_options(url, namespace, directory)) as config:
+        details = _run_details(config, nodeid, limit)
+        if details is None:
             _show_test(config, nodeid, suite, limit, as_json)
         else:
-            _show_run(config, found, as_json)
+            _show_run(config, details, as_json)
 
 
 def _run_details(config: Config, run_id: str, limit: int) -> Details | None:
-    """Return a run, `None` if that is no run's id, or not one that is known."""
+    """Return the details of a run; `None` for another id or an unknown run."""
     if not _RUN_ID.fullmatch(run_id):
         return None
     try:
@@ -120,121 +146,140 @@ def _run_details(config: Config, run_id: str, limit: int) -> Details | None:
 
 
 def _show_test(config: Config, nodeid: str, suite: str, limit: int, as_json: bool) -> None:
-    name = label("test", nodeid, suite or "")
-    nodeid, suite, points = _history(config, nodeid, suite, max(limit, STRIP))
-    name = label("test", nodeid, suite or "")
-    numbers = sync_redis.run(query.read_summaries(config.namespace, [name])).get(name)
-    newest = sync_redis.run(verdicts.newest_of(config.namespace, suite or "", None))
-    stands = next((test for test in newest.tests if test.nodeid == nodeid), None) if newest else None
-    held = sync_redis.run(quarantine.read_entries(config.namespace, suite or ""))
-    entry = next((each for each in held if each.nodeid == nodeid), None)
-    shown = points[:limit]
+    history = _read_history(config, nodeid, suite, max(limit, SHOWN_OUTCOMES))
+    shown = history.attempts[:limit]
     if as_json:
-        known = numbers._asdict() if numbers else None
-        told = {"nodeid": nodeid, "suite": suite or None, "numbers": known, "verdict": stands}
-        output.write_json({**told, "quarantine": entry, "items": shown})
+        output.write_json(
+            {
+                "nodeid": history.nodeid,
+                "suite": history.suite or None,
+                "numbers": history.summary._asdict() if history.summary else None,
+                "verdict": history.verdict,
+                "quarantine": history.quarantine,
+                "items": shown,
+            }
+        )
         return
-    output.say(
-        nodeid, "", f"outcomes  {output.strip([at.outcome for at in reversed(points[:STRIP])])}  (newest last)"
-    )
-    if numbers:
-        output.say(_numbers(numbers))
-    changes = [each.change for each in newest.changes if each.change.label == name] if newest else []
-    output.say(*verdict_tables.standing_lines(stands, changes))
-    if entry:
-        until = format_last_day(entry.until, load_zone(config.timezone))
-        output.say(f"state     in quarantine until {until}: {entry.reason}")
-    output.say("")
+    outcomes = [attempt.outcome for attempt in reversed(history.attempts[:SHOWN_OUTCOMES])]
+    output.write_lines(history.nodeid, "", f"outcomes  {output.format_outcomes(outcomes)}  (newest last)")
+    if history.summary:
+        output.write_lines(_format_summary(history.summary))
+    output.write_lines(*verdict_tables.state_lines(history.verdict, history.changes))
+    if history.quarantine:
+        until = format_last_day(history.quarantine.until, load_zone(config.timezone))
+        output.write_lines(f"state     quarantined until {until}: {history.quarantine.reason}")
+    output.write_lines("")
     _write_attempts(shown, config)
 
 
-def _history(config: Config, nodeid: str, suite: str, size: int) -> tuple[str, str, list[Attempt]]:
-    """Return a test with its newest attempts; `nodeid` may be a part that is unique to one test.
+def _read_history(config: Config, nodeid: str, suite: str, size: int) -> _TestHistory:
+    nodeid, suite, attempts = _read_attempts(config, nodeid, suite, size)
+    name = label("test", nodeid, suite or "")
+    newest = sync_redis.run(verdicts.newest_of(config.namespace, suite or "", None))
+    entries = sync_redis.run(quarantine.read_entries(config.namespace, suite or ""))
+    return _TestHistory(
+        nodeid,
+        suite,
+        attempts,
+        summary=sync_redis.run(query.read_summaries(config.namespace, [name])).get(name),
+        verdict=next((test for test in newest.tests if test.nodeid == nodeid), None) if newest else None,
+        changes=[each.change for each in newest.changes if each.change.label == name] if newest else [],
+        quarantine=next((each for each in entries if each.nodeid == nodeid), None),
+    )
 
-    Raises `NotFoundError`, which lists what matches or is near, for any other.
+
+def _read_attempts(config: Config, nodeid: str, suite: str, size: int) -> tuple[str, str, list[Attempt]]:
+    """Return a test with its newest attempts; `nodeid` may be a unique part of the node id.
+
+    Raises `NotFoundError` with suggestions if there is none or several.
     """
     try:
         return nodeid, suite, sync_redis.run(tests.history(config.namespace, nodeid, suite, size))
     except NotFoundError as error:
-        known = sync_redis.run(near_tests.known_tests(config.namespace))
-        test = node_ids.find_by_part(known, nodeid, suite)
+        names = sync_redis.run(suggestions.known_tests(config.namespace))
+        test = node_ids.find_by_part(names, nodeid, suite)
         if test is None:
-            suggestions = near_tests.most_similar(known, nodeid, suite)
-            raise NotFoundError(node_ids.with_tests(str(error), suggestions, suite)) from error
+            similar = suggestions.most_similar(names, nodeid, suite)
+            raise NotFoundError(node_ids.with_tests(str(error), similar, suite)) from error
         history = tests.history(config.namespace, test.nodeid, test.suite, size)
         return test.nodeid, test.suite, sync_redis.run(history)
 
 
-def _numbers(numbers: Summary) -> str:
-    named = {"last": numbers.last, "avg": numbers.avg, "min": numbers.min, "max": numbers.max}
-    told = [f"{name} {format_duration(value)}" for name, value in named.items() if value is not None]
-    return "numbers   " + ", ".join([*told, f"attempts {numbers.count or 0:.0f}"])
+def _format_summary(numbers: Summary) -> str:
+    fields = {"last": numbers.last, "avg": numbers.avg, "min": numbers.min, "max": numbers.max}
+    values = [f"{name} {format_duration(value)}" for name, value in fields.items() if value is not None]
+    return "durations " + ", ".join([*values, f"attempts {numbers.count or 0:.0f}"])
 
 
 def _write_attempts(attempts: Sequence[Attempt], config: Config) -> None:
-    where = load_zone(config.timezone)
+    zone = load_zone(config.timezone)
     rows = [
-        (format_time(at.timestamp, where), at.outcome, _seconds(at.value), at.run, at.branch, _short(at.commit))
+        (format_time(at.timestamp, zone), at.outcome, _seconds(at.value), at.run, at.branch, _short(at.commit))
         for at in attempts
     ]
     output.table(("when", "outcome", "duration (s)", "run", "branch", "commit"), rows, ("duration (s)",))
 
 
-def _show_run(config: Config, found: Details, as_json: bool) -> None:
+def _show_run(config: Config, details: Details, as_json: bool) -> None:
     if as_json:
-        output.write_json({**vars(found.run), **{name: of for name, of in vars(found).items() if name != "run"}})
+        output.write_json(
+            {**vars(details.run), **{name: of for name, of in vars(details).items() if name != "run"}}
+        )
         return
-    _write_runs([found.run], config)
-    output.say(*(f"died in {nodeid}" for nodeid in found.run.died_in or ()))
-    labels = verdict_tables.labels(found.verdicts)
-    for failure in found.failures:
-        output.say("", f"{failure.count} x {failure.exception or 'expired'}: {failure.message or ''}")
-        output.say(*verdict_tables.failing_lines(failure.tests, labels))
-    if found.failing_left_out:
-        output.say("", f"and {found.failing_left_out} more failing tests")
-    if found.base and found.changes:
-        output.say("", f"against {found.base.id}: {_changes(found.changes)}")
-    if found.verdicts and found.verdicts.over_budget:
-        output.say("", *verdict_tables.over_lines(found.verdicts.over_budget))
-    output.say("")
-    if found.has_profile:
-        _write_slowest("slowest tests", found.slowest)
+    _write_runs([details.run], config)
+    output.write_lines(*(f"died in {nodeid}" for nodeid in details.run.died_in or ()))
+    labels = verdict_tables.labels(details.verdicts)
+    for failure in details.failures:
+        output.write_lines("", f"{failure.count} x {failure.exception or 'expired'}: {failure.message or ''}")
+        output.write_lines(*verdict_tables.failing_lines(failure.tests, labels))
+    if details.failing_left_out:
+        output.write_lines("", f"and {details.failing_left_out} more failing tests")
+    if details.base and details.changes:
+        output.write_lines("", f"compared with {details.base.id}: {_format_changes(details.changes)}")
+    if details.verdicts and details.verdicts.over_budget:
+        output.write_lines("", *verdict_tables.over_lines(details.verdicts.over_budget))
+    output.write_lines("")
+    if details.has_profile:
+        _write_slowest("slowest tests", details.slowest)
     else:
-        output.say("No profile: the run is not over, or its profile has expired.")
+        output.write_lines("No profile: the run is in progress, or its profile has expired.")
 
 
-def _changes(found: Changes) -> str:
+def _format_changes(changes: Changes) -> str:
     counts = {
-        name.replace("_", " "): len(getattr(found, name))
+        name.replace("_", " "): len(getattr(changes, name))
         for name in ("newly_failing", "fixed", "slower", "faster")
     }
-    told = {**counts, "added": found.added, "removed": found.removed, "within noise": found.noise}
-    return ", ".join(f"{count} {name}" for name, count in told.items() if count) or "nothing changed"
+    counts |= {"added": changes.added, "removed": changes.removed, "within noise": changes.noise}
+    return ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "no differences"
 
 
 def slowest(
-    fixtures: Annotated[bool, typer.Option("--fixtures/--tests", help="Fixtures, or tests.")] = False,
+    fixtures: Annotated[bool, typer.Option("--fixtures/--tests", help="List fixtures or tests.")] = False,
     limit: Limit = 20,
-    run: Annotated[str, typer.Option("--run", help="Of this run; default: the newest.", metavar="RUN")] = "",
+    run: Annotated[str, typer.Option("--run", help="Run id; default: the newest run.", metavar="RUN")] = "",
     url: Url = "",
     namespace: Namespace = "",
     directory: Directory = None,
     as_json: Json = False,
 ) -> None:
-    """List the slowest tests or fixtures of the newest run, against the median of their own history."""
-    word = "fixture" if fixtures else "test"
-    with target.opened(target.of_options(url, namespace, directory)) as config:
-        one = reading.one(config.namespace, run) if run else reading.newest_or_running(config.namespace)
-        of_run = sync_redis.run(one)
-        found = sync_redis.run(run_details.slowest(config.namespace, of_run, word, limit))
+    """List the slowest tests or fixtures of a run.
+
+    The typical duration is the median of earlier runs.
+    """
+    kind = "fixture" if fixtures else "test"
+    with target.opened(target.from_options(url, namespace, directory)) as config:
+        operation = reading.one(config.namespace, run) if run else reading.newest_or_running(config.namespace)
+        selected = sync_redis.run(operation)
+        items = sync_redis.run(run_details.slowest(config.namespace, selected, kind, limit))
     if as_json:
-        output.write_json({"run": of_run.id, "kind": word, "items": found})
+        output.write_json({"run": selected.id, "kind": kind, "items": items})
     else:
-        output.say(f"run {of_run.id}{', in progress' if of_run.status == 'running' else ''}", "")
-        _write_slowest(f"slowest {word}s", found)
+        output.write_lines(f"run {selected.id}{', in progress' if selected.status == 'running' else ''}", "")
+        _write_slowest(f"slowest {kind}s", items)
 
 
-def _write_slowest(title: str, found: Sequence[Slow]) -> None:
+def _write_slowest(title: str, items: Sequence[Slow]) -> None:
     rows = [
         (
             _seconds(slow.seconds),
@@ -242,7 +287,7 @@ def _write_slowest(title: str, found: Sequence[Slow]) -> None:
             slow.name,
             slow.outcome or slow.scope,
         )
-        for slow in found
+        for slow in items
     ]
     output.table(("now (s)", "typical (s)", title, ""), rows, ("now (s)", "typical (s)"))
 
@@ -252,5 +297,5 @@ def _seconds(value: float | None) -> str | None:
 
 
 def _short(commit: str | None, is_dirty: bool | None = False) -> str | None:
-    """Return a commit's short id, with a `+` if there were uncommitted changes."""
+    """Return a short commit id, with a `+` if there were uncommitted changes."""
     return commit and commit[: verdict_tables.COMMIT_WIDTH] + ("+" if is_dirty else "")

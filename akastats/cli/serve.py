@@ -1,4 +1,4 @@
-"""`akastats serve`: the API and the page, for this machine alone or for those who have a token."""
+"""`akastats serve`: serve the API and the page, on loopback or with a token."""
 
 from __future__ import annotations
 
@@ -16,36 +16,39 @@ from akastats.cli.options import Directory, Json, Namespace, Url
 from akastats.config import Config, config
 from akastats.errors import AkastatsError, ConfigError
 
-# What comes in pieces is cut off here; what comes in one, by the application.
+# Limit for a header that arrives in parts; the application limits complete ones.
 MAX_HEADER_BYTES = 32 * 1024
 
 
 def serve(
-    host: Annotated[str, typer.Option(help="The address; any but a loopback's needs a token.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 8321,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; a token is required unless it is a loopback address.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 chooses a free port.")] = 8321,
     token: Annotated[
         str,
         typer.Option(
-            help="Who has it may read, as `TOKEN` or `stats:TOKEN`. Default: AKA_STATS_TOKEN, else drawn."
+            help="Token for reading, as `TOKEN` or `stats:TOKEN`; default: AKA_STATS_TOKEN, else generated."
         ),
     ] = "",
     no_auth: Annotated[
-        bool, typer.Option("--insecure-no-auth", help="Whoever reaches the address may read everything.")
+        bool,
+        typer.Option("--insecure-no-auth", help="Require no token: anyone who can connect may read everything."),
     ] = False,
     allow_host: Annotated[
-        list[str] | None, typer.Option(help="A further name that browsers may ask for; may be repeated.")
+        list[str] | None, typer.Option(help="Additional host name that browsers may use; repeat for several.")
     ] = None,
-    open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+    open_page: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
     url: Url = "",
     namespace: Namespace = "",
     directory: Directory = None,
     as_json: Json = False,
 ) -> None:
     """Serve the API and the page until Ctrl-C."""
-    chosen = target.of_options(url, namespace, directory)
+    chosen = target.from_options(url, namespace, directory)
     access = access_of(chosen.config, host, token, no_auth, allow_host or [])
     with target.located(chosen, make=True) as used, listen(host, port) as listening:
-        # Late: importing FastAPI and uvicorn takes 0.3 s, which the other commands need not wait for.
+        # Imported late, because FastAPI and uvicorn take 0.3 s, which other commands do not need.
         import uvicorn
 
         config.use(dataclasses.replace(used.config, token=access.token, allowed_hosts=access.hosts))
@@ -56,92 +59,97 @@ def serve(
             lifespan="on",
             use_colors=False,
             server_header=False,
-            # By name, for it needs uvicorn.
+            # By name, because the module imports uvicorn.
             http="akastats.cli.connections:BoundedProtocol",
             ws="none",
             h11_max_incomplete_event_size=MAX_HEADER_BYTES,
         )
         served.load()
         here = address(listening)
-        _say_where(here, used.shown, access, as_json)
+        _write_address(here, used.display_name, access, as_json)
         if open_page:
             _open(here)
         try:
             uvicorn.Server(served).run([listening])
         except KeyboardInterrupt:
-            # uvicorn has ended in good order and raises the signal again.
+            # uvicorn has shut down and raises the signal again.
             return
 
 
 @dataclasses.dataclass(frozen=True)
 class Access:
-    """Who may ask: `token` and `hosts` as the configuration has them; `drawn` is the token if it is a new one."""
+    """Access to the server.
+
+    token: Tokens as in AKA_STATS_TOKEN.
+    hosts: Allowed host names as in AKA_STATS_ALLOWED_HOSTS.
+    generated: The token if it was generated, else `None`.
+    """
 
     token: str = dataclasses.field(repr=False)
     hosts: str
-    drawn: str | None = dataclasses.field(repr=False)
+    generated: str | None = dataclasses.field(repr=False)
 
 
 def access_of(settings: Config, host: str, token: str, no_auth: bool, allowed: list[str]) -> Access:
-    """Return who may ask at `host`; raises `ConfigError` for what cannot be used or contradicts itself."""
+    """Return the access settings for `host`; raises `ConfigError` for invalid or contradictory options."""
     if not host:
-        raise ConfigError("--host: is empty; 127.0.0.1 is this machine alone, 0.0.0.0 every address of it")
+        raise ConfigError("--host: is empty; use 127.0.0.1 for this machine only, 0.0.0.0 for all addresses")
     if no_auth and token:
         raise ConfigError("--insecure-no-auth and --token exclude each other")
-    is_ours = hosts.is_loopback(host)
-    given = tokens.OFF if no_auth else token or settings.token
-    drawn = None if given or (is_ours and not allowed) else tokens.generate_token()
-    names = [settings.allowed_hosts, *allowed, *([] if is_ours else _names_of(host))]
-    access = Access(given or drawn or "", " ".join(names), drawn)
+    is_loopback = hosts.is_loopback(host)
+    configured = tokens.OFF if no_auth else token or settings.token
+    generated = None if configured or (is_loopback and not allowed) else tokens.generate_token()
+    names = [settings.allowed_hosts, *allowed, *([] if is_loopback else _names_of(host))]
+    access = Access(configured or generated or "", " ".join(names), generated)
     hosts.parse_hosts("--allow-host", access.hosts)
-    if given != tokens.OFF:
+    if configured != tokens.OFF:
         tokens.parse_tokens("--token" if token else "AKA_STATS_TOKEN", access.token)
     return access
 
 
 def _names_of(host: str) -> list[str]:
-    """Return by which names a machine that serves at `host` is asked; its own may be none that a browser takes."""
+    """Return the host names for `host`; empty if its name is not valid in a browser."""
     name = socket.gethostname() if hosts.is_wildcard(host) else host
     return [name] if hosts.parse_host_header(name) else []
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens there; raises `AkastatsError` where that cannot be."""
+    """Return a listening socket; raises `AkastatsError` if the address is not available."""
     try:
-        family, _, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listening = socket.create_server(place[:2], family=family, backlog=128)
-        # For the connections, which inherit it: asyncio sets it only where a socket names its protocol, and an
-        # answer's second part waited 40 ms for the first to be acknowledged.
+        family, _, _, _, socket_address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.create_server(socket_address[:2], family=family, backlog=128)
+        # Connections inherit this option; asyncio sets it only for sockets with an explicit protocol. Without it
+        # the second part of a response waits 40 ms for the acknowledgement of the first.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return listening
     except (OSError, UnicodeError) as error:
-        # A name that cannot be spelled as one of a host is an error of its encoding.
+        # A host name that IDNA cannot encode raises UnicodeError.
         reason = getattr(error, "strerror", None) or error
         raise AkastatsError(
-            f"cannot serve on {host} port {port}: {reason}; name another with --port, 0 for any"
+            f"cannot listen on {host} port {port}: {reason}. Choose another port with --port; 0 chooses a free one"
         ) from error
 
 
 def address(listening: socket.socket) -> str:
-    """Return the address of a listening socket as a browser on this machine takes it."""
+    """Return the URL of a listening socket for a browser on this machine."""
     host, port = listening.getsockname()[:2]
     if hosts.is_wildcard(host):
         host = "::1" if ":" in host else "127.0.0.1"
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
-def _say_where(here: str, server: str, access: Access, as_json: bool) -> None:
+def _write_address(here: str, server: str, access: Access, as_json: bool) -> None:
     if as_json:
-        output.write_json({"url": here, "server": server, "token": access.drawn})
+        output.write_json({"url": here, "server": server, "token": access.generated})
     else:
-        output.say(f"akastats serves {server} at {here} (Ctrl-C ends it)")
-        if access.drawn:
-            output.say(f"its token, until it ends: {access.drawn}")
+        output.write_lines(f"akastats serves {server} at {here} (stop with Ctrl-C)")
+        if access.generated:
+            output.write_lines(f"token for this session: {access.generated}")
     if access.token == tokens.OFF:
-        output.warn("nobody is asked for a token: whoever reaches the address may read everything")
+        output.warn("no token is required: anyone who can connect may read everything")
     output.flush()
 
 
 def _open(here: str) -> None:
-    """Have a browser show the page; one in the terminal would keep us until it ends, so it gets a thread."""
+    """Open the page in a browser, in a thread, because a terminal browser blocks until it exits."""
     threading.Thread(target=webbrowser.open, args=(here,), daemon=True).start()

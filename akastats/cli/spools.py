@@ -1,4 +1,4 @@
-"""Spools as commands see them: where they lie, whose run each holds, and where it is to go."""
+"""Find the spools of a project and describe them: run, destination, state."""
 
 from __future__ import annotations
 
@@ -11,19 +11,23 @@ from akastats.cli.target import FOLDER, Target
 from akastats.config import remove_credentials
 from akastats.delivery.draining import is_dead, waiting
 from akastats.errors import ConfigError, SpoolError
-from akastats.spool import directories as places
+from akastats.spool import directories as spool_directories
 from akastats.spool.format import get_producer
 from akastats.spool.reader import Reader
 
 EMBEDDED = "embedded:"
 
-# A header is some 1 KiB and stands first; so much is read in one go until it is found.
-LOOK_BYTES = 4096
+# Bytes per read. The header is the first record and has about 1 KiB.
+CHUNK_BYTES = 4096
 
 
 @dataclass(frozen=True)
 class Destination:
-    """Where a run belongs: a URL without credentials or `embedded:` and a directory; empty where not said."""
+    """Server and namespace of a run.
+
+    server: URL without credentials, or `embedded:` and a directory; empty if unspecified.
+    namespace: Redis key prefix; empty if unspecified.
+    """
 
     server: str
     namespace: str
@@ -31,9 +35,14 @@ class Destination:
 
 @dataclass(frozen=True)
 class Spool:
-    """One spool; `run_id` is empty if no run can be read from it. `producer` identifies it.
+    """One spool file.
 
-    `problem` says why the file could not be read, which says nothing of what is in it.
+    path: The file.
+    run_id: Empty if the header cannot be read.
+    destination: Server for which the run was recorded.
+    is_running: Whether the process that writes it is alive.
+    producer: Identity of the spool.
+    problem: Reason why the file cannot be read; empty otherwise.
     """
 
     path: Path
@@ -46,71 +55,72 @@ class Spool:
 
 def directories(akastats: Path) -> list[Path]:
     """Return the readable spool directories of the project whose `.akastats` this is."""
-    return [place for place in places.list_candidates(akastats, os.environ) if _is_directory(place)]
+    return list(filter(_is_directory, spool_directories.list_candidates(akastats, os.environ)))
 
 
-def _is_directory(place: Path) -> bool:
+def _is_directory(directory: Path) -> bool:
     try:
-        return place.is_dir()
+        return directory.is_dir()
     except OSError:
-        # The directory above it is closed to this user: `obstacles` reports that.
+        # This user may not read its parent directory: `obstacles` reports that.
         return False
 
 
 def obstacles(akastats: Path) -> list[str]:
-    """Return a line for each spool directory of a project that exists but is not read: why, and what to do."""
-    return [line for place in places.list_candidates(akastats, os.environ) if (line := _obstacle(place))]
+    """Return a message for each spool directory of a project that exists but is not read."""
+    return list(filter(None, map(_obstacle, spool_directories.list_candidates(akastats, os.environ))))
 
 
-def _obstacle(place: Path) -> str:
-    places.restrict_spool_directory(place)
-    problem = places.check_spool_directory(place)
+def _obstacle(directory: Path) -> str:
+    spool_directories.restrict_spool_directory(directory)
+    problem = spool_directories.check_spool_directory(directory)
     if problem:
-        return f"{problem}: spools in it are not read; {_way_out(place)}"
+        return f"{problem}: its spools are not read; {_remedy(directory)}"
     try:
-        os.scandir(place).close()
+        os.scandir(directory).close()
     except FileNotFoundError:
         return ""
     except OSError as error:
-        return f"{place} cannot be read ({error.strerror}): {_way_out(place)}"
+        return f"{directory} cannot be read ({error.strerror}): {_remedy(directory)}"
     return ""
 
 
-def _way_out(place: Path) -> str:
-    """Return what to do about a directory that cannot be read or is not trusted."""
-    home = place.parent
+def _remedy(directory: Path) -> str:
+    """Return the remedy for a directory that cannot be read or is not trusted."""
+    home = directory.parent
     try:
-        owner = (home if home.is_dir() else place).lstat().st_uid
+        owner = (home if home.is_dir() else directory).lstat().st_uid
     except OSError:
         return "change the permissions of the directories above it"
     if owner == os.geteuid():
-        return f"if they are yours, deliver them with `akastats drain {place}`"
+        return f"if they are yours, deliver them with `akastats drain {directory}`"
     return (
         f"{home} belongs to user {owner}: give it to yourself with `sudo chown -R {os.geteuid()} {home}`, "
         f"or have that user run `akastats drain`"
     )
 
 
-def directories_of(given: Path) -> list[Path]:
-    """Return the spool directories that `given` means: itself, or those of the `.akastats` it is or holds.
+def directories_of(directory: Path) -> list[Path]:
+    """Return the spool directories of a spool directory, an `.akastats` or a project.
 
-    Raises `ConfigError` if it means none.
+    Raises `ConfigError` if there are none.
     """
-    if _is_directory(given) and waiting(given, old=True, is_named=True):
-        return [given]
-    # A project's own directory may be gone: then its spools went on in its other places.
-    found = [place for home in (given, given / FOLDER) if _is_directory(given) for place in directories(home)]
-    if not found:
-        raise ConfigError(f"there are no spools in {given}, nor in a spool directory or {FOLDER} of it")
-    return found
+    if _is_directory(directory) and waiting(directory, old=True, is_named=True):
+        return [directory]
+    # If the project's own spool directory was deleted, its spools are in the fallback directories.
+    homes = [home for home in (directory, directory / FOLDER) if _is_directory(home)]
+    existing = [each for home in homes for each in directories(home)]
+    if not existing:
+        raise ConfigError(f"no spools found in {directory}, its spool directory or its {FOLDER}")
+    return existing
 
 
-def look(path: Path, is_named: bool = False) -> Spool:
-    """Return what a spool's first record says; `OSError`s come through."""
+def read_spool(path: Path, is_named: bool = False) -> Spool:
+    """Return a spool described by its header; raises `OSError` if it cannot be read."""
     header = _header(path, is_named)
-    told = header.get("destination")
-    named = told if isinstance(told, dict) else {}
-    destination = Destination(_whole(str(named.get("server", ""))), str(named.get("namespace", "")))
+    value = header.get("destination")
+    fields = value if isinstance(value, dict) else {}
+    destination = Destination(_with_slashes(str(fields.get("server", ""))), str(fields.get("namespace", "")))
     is_running = bool(header) and not is_dead(header, path)
     return Spool(path, str(header.get("id", "")), destination, is_running, get_producer(path.name, header))
 
@@ -118,7 +128,7 @@ def look(path: Path, is_named: bool = False) -> Spool:
 def _header(path: Path, is_named: bool) -> dict[str, Any]:
     reader = Reader(path, is_named=is_named)
     try:
-        while records := reader.read(LOOK_BYTES):
+        while records := reader.read(CHUNK_BYTES):
             for record in records:
                 if record.kind == "run" and isinstance(record.content[-1], dict):
                     return record.content[-1]
@@ -130,7 +140,7 @@ def _header(path: Path, is_named: bool) -> dict[str, Any]:
 def end_of(path: Path) -> int | None:
     """Return the sequence number of the record that ends a spool's run; `None` without one, or if unreadable."""
     try:
-        reader = Reader(path, places.list_alternatives(path.parent, os.environ))
+        reader = Reader(path, spool_directories.list_alternatives(path.parent, os.environ))
         try:
             while records := reader.read():
                 for record in records:
@@ -143,35 +153,36 @@ def end_of(path: Path) -> int | None:
         return None
 
 
-def here(directories: list[Path], old: bool = False, is_named: bool = False) -> list[Spool]:
-    """Return all spools of some directories, newest first, without those that vanish meanwhile.
+def list_spools(directories: list[Path], old: bool = False, is_named: bool = False) -> list[Spool]:
+    """Return the spools of several directories, newest first, ignoring files that are deleted meanwhile.
 
-    With `old`, those that were put aside for their age too. `is_named`: the user has named the directories.
+    `old` includes spools that were moved aside because of their age. With `is_named` the user has named the
+    directories, so their owner is not checked.
     """
-    found = []
+    spools = []
     for path in waiting(*directories, old=old, is_named=is_named):
         try:
-            found.append(look(path, is_named))
+            spools.append(read_spool(path, is_named))
         except FileNotFoundError:
             continue
         except (OSError, SpoolError) as error:
-            # A pipe, a directory, somebody else's file: it is listed, and nothing is known of it.
-            found.append(Spool(path, "", Destination("", ""), is_running=False, problem=str(error)))
-    return found
+            # For example a pipe, a directory, or another user's file: listed with its problem.
+            spools.append(Spool(path, "", Destination("", ""), is_running=False, problem=str(error)))
+    return spools
 
 
-def _whole(server: str) -> str:
-    """Return a socket's URL with its slashes: until Python 3.12 urlunsplit leaves an empty host out."""
+def _with_slashes(server: str) -> str:
+    """Return the URL of a Unix socket with two slashes: before Python 3.12 urlunsplit omits an empty host."""
     is_short = server.startswith("unix:/") and not server.startswith("unix://")
     return f"unix://{server.removeprefix('unix:')}" if is_short else server
 
 
 def destination(server: str, namespace: str) -> Destination:
-    """Return a destination that the header of a spool names."""
-    return Destination(_whole(server), namespace)
+    """Return the destination that a spool's header stores."""
+    return Destination(_with_slashes(server), namespace)
 
 
-def named(target: Target) -> Destination:
-    """Return a target as the header of a spool names it."""
+def destination_of(target: Target) -> Destination:
+    """Return the destination of a target, as a spool's header stores it."""
     server = f"{EMBEDDED}{target.directory}" if target.is_embedded else remove_credentials(target.config.redis_url)
-    return Destination(_whole(server), target.config.namespace)
+    return Destination(_with_slashes(server), target.config.namespace)

@@ -1,4 +1,4 @@
-"""Which server a command speaks to: a named one, or the embedded one of the nearest `.akastats`."""
+"""Choose the server of a command: a configured URL, or the embedded server of the nearest `.akastats`."""
 
 from __future__ import annotations
 
@@ -23,9 +23,12 @@ FOLDER = ".akastats"
 
 @dataclass(frozen=True)
 class Target:
-    """Where statistics are: `config.redis_url`, or the embedded server of `directory` if `is_embedded`.
+    """Server with the statistics.
 
-    `directory` is the project's `.akastats` in any case; `source` says who named the server.
+    config: Configuration; `redis_url` is the server unless `is_embedded`.
+    directory: The project's `.akastats` directory, also without an embedded server.
+    is_embedded: Whether the embedded server of `directory` is used.
+    source: Option, variable or file that configures the server.
     """
 
     config: Config
@@ -34,29 +37,31 @@ class Target:
     source: str
 
     @property
-    def shown(self) -> str:
-        """Where that is, without credentials."""
+    def display_name(self) -> str:
+        """The directory or URL without credentials, for display."""
         return str(self.directory) if self.is_embedded else remove_credentials(self.config.redis_url)
 
 
 def resolve(url: str, namespace: str, directory: Path | None, environ: Mapping[str, str], here: Path) -> Target:
-    """Return what the options, the project's pytest configuration and the environment name, in this order.
+    """Return the target from the options, else the pytest configuration, else the environment.
 
-    Raises `ConfigError` for a value that cannot be used.
+    Raises `ConfigError` for an invalid value.
     """
     project = find(here)
     source, server = _server(url, directory, project, environ)
     space = namespace or project.options.get("akastats_namespace", "")
-    chosen = {
+    overrides = {
         "AKA_STATS_REDIS_URL": configuration.check_redis_url(source, server) if server else "",
         "AKA_STATS_NAMESPACE": configuration.check_namespace("--namespace", space),
     }
-    settings = configuration.read_environment({**environ, **{name: text for name, text in chosen.items() if text}})
+    settings = configuration.read_environment(
+        {**environ, **{name: text for name, text in overrides.items() if text}}
+    )
     return Target(settings, _directory(directory, project, here, environ), not server, source)
 
 
 def _server(url: str, directory: Path | None, project: Project, environ: Mapping[str, str]) -> tuple[str, str]:
-    """Return who names a server and its URL, which is empty for the embedded one."""
+    """Return the source of the setting and the URL, which is empty for the embedded server."""
     if url:
         return "--url", url
     if directory:
@@ -65,44 +70,44 @@ def _server(url: str, directory: Path | None, project: Project, environ: Mapping
         return f"akastats_url in {project.file}", project.options["akastats_url"]
     if environ.get("AKA_STATS_REDIS_URL"):
         return "AKA_STATS_REDIS_URL", environ["AKA_STATS_REDIS_URL"]
-    return "no URL is configured", ""
+    return "no URL configured", ""
 
 
-def _directory(given: Path | None, project: Project, here: Path, environ: Mapping[str, str]) -> Path:
-    if given:
-        return here / given
+def _directory(option: Path | None, project: Project, here: Path, environ: Mapping[str, str]) -> Path:
+    if option:
+        return here / option
     if project.options.get("akastats_dir"):
         return project.root / project.options["akastats_dir"]
     return _nearest(here, project.root, environ) or project.root / FOLDER
 
 
 def _nearest(here: Path, root: Path, environ: Mapping[str, str]) -> Path | None:
-    """Return the nearest `.akastats` of this user, from `here` up to the repository's root or the home directory.
+    """Return the nearest `.akastats` that this user owns, from `here` up to the repository root or home directory.
 
-    Above those, and in a directory where everybody may write, anybody can have put one. Outside of both it is
-    looked for up to the project's `root`.
+    Outside both, the search ends at the project's `root`. It also ends below a world-writable directory, where any
+    user can create an `.akastats`.
     """
     home = environ.get("HOME", "")
-    above = (here, *here.parents)
-    last = next((place for place in above if os.path.lexists(place / ".git") or str(place) == home), root)
-    for place in above:
-        if place != here and _is_shared(place):
+    candidates = (here, *here.parents)
+    last = next((path for path in candidates if os.path.lexists(path / ".git") or str(path) == home), root)
+    for path in candidates:
+        if path != here and _is_shared(path):
             return None
-        if _is_ours(place / FOLDER):
-            return place / FOLDER
-        if place == last:
+        if _is_own(path / FOLDER):
+            return path / FOLDER
+        if path == last:
             return None
     return None
 
 
-def _is_shared(place: Path) -> bool:
+def _is_shared(path: Path) -> bool:
     try:
-        return bool(place.stat().st_mode & S_IWOTH)
+        return bool(path.stat().st_mode & S_IWOTH)
     except OSError:
         return True
 
 
-def _is_ours(directory: Path) -> bool:
+def _is_own(directory: Path) -> bool:
     try:
         status = directory.lstat()
     except OSError:
@@ -118,16 +123,16 @@ def here() -> Path:
         raise AkastatsError("the current directory does not exist any more") from error
 
 
-def of_options(url: str, namespace: str, directory: Path | None) -> Target:
-    """Return what a command's options mean here and now."""
+def from_options(url: str, namespace: str, directory: Path | None) -> Target:
+    """Return the target of a command's options in the current directory."""
     return resolve(url, namespace, directory, os.environ, here())
 
 
 @contextmanager
 def opened(target: Target, make: bool = False) -> Iterator[Config]:
-    """Have the library use a target's server while the block runs; an embedded one is started.
+    """Use a target's server while the block runs, and start an embedded one.
 
-    Raises `NotFoundError` where there is no `.akastats` yet, unless `make` asks for a new one.
+    Raises `NotFoundError` if `.akastats` does not exist, unless `make` is true.
     """
     with located(target, make) as used:
         yield used.config
@@ -135,35 +140,35 @@ def opened(target: Target, make: bool = False) -> Iterator[Config]:
 
 @contextmanager
 def located(target: Target, make: bool = False) -> Iterator[Target]:
-    """Open a target as `opened` does, and yield the target that is used.
+    """Open a target as `opened` does, and yield the target in use.
 
-    Its `directory` is that of the embedded server, which differs if the project's `.akastats` cannot be used.
+    Its `directory` is that of the embedded server, which differs if the project's `.akastats` is unusable.
     """
     if not target.is_embedded:
-        with _in_force(target.config):
+        with _applied(target.config):
             yield target
         return
     if not make:
-        _check_there(target.directory)
+        _check_exists(target.directory)
     with embedded.use(target.directory) as lease:
         if lease.notice:
             output.warn(lease.notice)
         settings = dataclasses.replace(target.config, redis_url=lease.url)
-        with _in_force(settings):
+        with _applied(settings):
             yield dataclasses.replace(target, config=settings, directory=lease.directory)
 
 
 @contextmanager
-def _in_force(settings: Config) -> Iterator[None]:
+def _applied(settings: Config) -> Iterator[None]:
     config.use(settings)
     with sync_redis():
         yield
 
 
-def _check_there(directory: Path) -> None:
-    # Where a project cannot be written, its statistics lie elsewhere: embedded.use() knows where.
+def _check_exists(directory: Path) -> None:
+    # The statistics of a read-only project are in another directory, which embedded.use() finds.
     if not directory.exists() and os.access(directory.parent, os.W_OK):
         raise NotFoundError(
-            f"no statistics yet: there is no {directory}; run pytest --akastats first, "
-            "or name another place with --dir or --url"
+            f"no statistics found: {directory} does not exist. Run pytest --akastats first, "
+            "or name another location with --dir or --url"
         )

@@ -1,4 +1,4 @@
-"""`akastats flaky`, `slower` and `errors`: list the newest verdicts, and the failures of all runs."""
+"""`akastats flaky`, `slower` and `errors`: list the newest verdicts and the errors of all runs."""
 
 from __future__ import annotations
 
@@ -24,13 +24,11 @@ from akastats.queries.regressions import ListedChange
 from akastats.queries.verdicts import DatedVerdicts
 from akastats.redis import sync_redis
 
-#: Characters of a failure's message in a table.
-MOST_MESSAGE = 100
+#: Maximum length of an error message in a table.
+MAX_MESSAGE = 100
 
-Branch = Annotated[
-    str, typer.Option(help="Branch whose newest verdicts are read; default: the default branch, else any.")
-]
-_NO_VERDICTS = "No verdicts yet: each recorded run gets them when it ends. Record one with pytest --akastats."
+Branch = Annotated[str, typer.Option(help="Branch of the verdicts; default: the default branch, else any branch.")]
+_NO_VERDICTS = "No verdicts yet: each recorded run is analysed when it ends. Record one with pytest --akastats."
 
 
 class State(str, Enum):
@@ -42,8 +40,18 @@ class State(str, Enum):
     ALL = "all"
 
 
+_STATE_NAMES = {
+    State.FLAKY: "flaky",
+    State.BROKEN: "broken",
+    State.UNDECIDED: "undecided",
+    State.ALL: "flaky, broken or undecided",
+}
+
+
 def flaky(
-    state: Annotated[State, typer.Option(help="Only tests in this state.")] = State.FLAKY,
+    state: Annotated[
+        State, typer.Option(help="Only tests in this state; undecided: not enough data.")
+    ] = State.FLAKY,
     suite: Suite = "",
     branch: Branch = "",
     limit: Limit = 20,
@@ -52,24 +60,24 @@ def flaky(
     directory: Directory = None,
     as_json: Json = False,
 ) -> None:
-    """List flaky tests, or those in another state, the costliest first."""
-    wanted = reading_flaky.ListQuery(None if state is State.ALL else state.value)
-    with target.opened(target.of_options(url, namespace, directory)) as config:
-        found = sync_redis.run(
-            reading_flaky.page(config.namespace, wanted, None, limit, suite or None, branch or None)
+    """List flaky tests, most expensive first."""
+    filters = reading_flaky.ListQuery(None if state is State.ALL else state.value)
+    with target.opened(target.from_options(url, namespace, directory)) as config:
+        page = sync_redis.run(
+            reading_flaky.page(config.namespace, filters, None, limit, suite or None, branch or None)
         )
     if as_json:
         output.write_json(
-            {**_basis(found.source), "items": list(map(_plain_test, found.items)), "total": found.total}
+            {**_run_json(page.source), "items": list(map(_test_json, page.items)), "total": page.total}
         )
-    elif found.source is None:
-        output.say(_NO_VERDICTS)
-    elif not found.items:
-        output.say(f"No test is {'flaky, broken or undecided' if state is State.ALL else state.value}.")
+    elif page.source is None:
+        output.write_lines(_NO_VERDICTS)
+    elif not page.items:
+        output.write_lines(f"No {_STATE_NAMES[state]} tests.")
     else:
         columns = ("fails (%)", "runs failed", "time lost (s)", "state", "since run", "commit", "test")
-        output.table(columns, list(map(_test_row, found.items)), columns[:3])
-        _count_left_out(len(found.items), found.total)
+        output.table(columns, list(map(_test_row, page.items)), columns[:3])
+        _count_left_out(len(page.items), page.total)
 
 
 def _test_row(listed: ListedTest) -> tuple[object, ...]:
@@ -78,14 +86,14 @@ def _test_row(listed: ListedTest) -> tuple[object, ...]:
     return (*cost, test.state, test.since, test.since_commit[:COMMIT_WIDTH], test.nodeid)
 
 
-def _plain_test(listed: ListedTest) -> dict[str, Any]:
+def _test_json(listed: ListedTest) -> dict[str, Any]:
     test = {name: getattr(listed.test, name) for name in listed.test.__slots__}
-    held = {"cluster": listed.cluster, "quarantine": listed.quarantine}
-    return {**test, "suite": listed.suite or None, **held}
+    details = {"cluster": listed.cluster, "quarantine": listed.quarantine}
+    return {**test, "suite": listed.suite or None, **details}
 
 
 def slower(
-    faster: Annotated[bool, typer.Option("--faster", help="Also what became faster.")] = False,
+    faster: Annotated[bool, typer.Option("--faster", help="Also list durations that became faster.")] = False,
     suite: Suite = "",
     branch: Branch = "",
     limit: Limit = 20,
@@ -94,38 +102,42 @@ def slower(
     directory: Directory = None,
     as_json: Json = False,
 ) -> None:
-    """List tests, fixtures, files and numbers that became slower for good, newest first."""
-    wanted = regressions.ListQuery(faster=faster)
-    with target.opened(target.of_options(url, namespace, directory)) as config:
-        found = sync_redis.run(
-            regressions.page(config.namespace, config.run_days, wanted, None, limit, suite or None, branch or None)
+    """List lasting slowdowns, newest first.
+
+    The list contains tests, fixtures, test files and your own labels.
+    """
+    filters = regressions.ListQuery(faster=faster)
+    with target.opened(target.from_options(url, namespace, directory)) as config:
+        page = sync_redis.run(
+            regressions.page(
+                config.namespace, config.run_days, filters, None, limit, suite or None, branch or None
+            )
         )
-    changes = [*found.suite_changes, *found.items]
+    changes = [*page.suite_changes, *page.items]
     if as_json:
-        items, of_suite = (list(map(_plain_change, each)) for each in (found.items, found.suite_changes))
-        output.write_json(
-            {**_basis(found.source), "items": items, "suite_changes": of_suite, "total": found.total}
-        )
-    elif found.source is None:
-        output.say(_NO_VERDICTS)
+        items, of_suite = (list(map(_change_json, each)) for each in (page.items, page.suite_changes))
+        changed = {"items": items, "suite_changes": of_suite}
+        output.write_json({**_run_json(page.source), **changed, "total": page.total})
+    elif page.source is None:
+        output.write_lines(_NO_VERDICTS)
     elif not changes:
-        output.say("Nothing became slower.")
+        output.write_lines("Nothing became slower.")
     else:
-        columns = ("before (s)", "after (s)", "times", "certainty", "since run", "commit", "name")
+        columns = ("before (s)", "after (s)", "ratio", "certainty", "since run", "commit", "name")
         output.table(columns, list(map(_change_row, changes)), columns[:3])
-        _count_left_out(len(found.items), found.total)
+        _count_left_out(len(page.items), page.total)
 
 
 def _change_row(listed: ListedChange) -> tuple[object, ...]:
     change, kind = listed.change, listed.named.kind
-    name = "the whole suite" if kind == "suite" else listed.named.name
+    name = "whole suite" if kind == "suite" else listed.named.name
     certainty = "suspected" if change.is_suspected else "confirmed"
     levels = (format_decimal_seconds(change.before), format_decimal_seconds(change.after), f"{change.ratio:.2f}")
     shown = name if kind in ("test", "suite", "stat") else f"{kind} {name}"
     return (*levels, certainty, change.run, (listed.commit or "")[:COMMIT_WIDTH], shown)
 
 
-def _plain_change(listed: ListedChange) -> dict[str, Any]:
+def _change_json(listed: ListedChange) -> dict[str, Any]:
     change = {name: getattr(listed.change, name) for name in listed.change.__slots__}
     derived = {name: getattr(listed.change, name) for name in ("ratio", "is_slower", "is_suspected")}
     named = {"id": listed.id, "kind": listed.named.kind, "name": listed.named.name, "suite": listed.suite or None}
@@ -137,7 +149,10 @@ def _plain_change(listed: ListedChange) -> dict[str, Any]:
 def errors(
     words: Annotated[
         list[str] | None,
-        typer.Argument(help="Words that all occur in class, message, frames or test.", metavar="[WORD]..."),
+        typer.Argument(
+            help="Only errors whose exception, message, frames or test contain all of these words.",
+            metavar="WORD",
+        ),
     ] = None,
     limit: Limit = 20,
     url: Url = "",
@@ -145,47 +160,50 @@ def errors(
     directory: Directory = None,
     as_json: Json = False,
 ) -> None:
-    """List what failed over all runs, each failure once, the newest first."""
-    wanted = reading_errors.ListQuery(" ".join(words or ()))
-    with target.opened(target.of_options(url, namespace, directory)) as config:
-        unseen: CachedList[ListedError] = CachedList()
-        seen = sync_redis.run(reading_errors.refresh(config.namespace, unseen))
-        where = load_zone(config.timezone)
-    found = reading_errors.page(seen, wanted, None, limit)
+    """List the errors of all runs, newest first.
+
+    Failures with the same exception and location are one error.
+    """
+    filters = reading_errors.ListQuery(" ".join(words or ()))
+    with target.opened(target.from_options(url, namespace, directory)) as config:
+        cache: CachedList[ListedError] = CachedList()
+        errors_now = sync_redis.run(reading_errors.refresh(config.namespace, cache))
+        zone = load_zone(config.timezone)
+    page = reading_errors.page(errors_now, filters, None, limit)
     if as_json:
-        output.write_json({"items": list(map(_plain_error, found.items)), "total": found.total})
-    elif not found.items:
-        output.say("No failure has these words." if words else "Nothing has failed.")
+        output.write_json({"items": list(map(_error_json, page.items)), "total": page.total})
+    elif not page.items:
+        output.write_lines("No matching errors." if words else "No failures yet.")
     else:
         columns = ("failures", "runs", "tests", "last seen", "first seen", "fingerprint", "failure")
-        output.table(columns, [_error_row(each, where) for each in found.items], columns[:3])
-        _count_left_out(len(found.items), found.total)
+        output.table(columns, [_error_row(each, zone) for each in page.items], columns[:3])
+        _count_left_out(len(page.items), page.total)
 
 
-def _error_row(listed: ListedError, where: tzinfo) -> tuple[object, ...]:
+def _error_row(listed: ListedError, zone: tzinfo) -> tuple[object, ...]:
     record = listed.record
     lines = (record.message or "").splitlines()
-    text = ": ".join(filter(None, (record.exception, lines[0][:MOST_MESSAGE] if lines else "")))
-    seen = (format_time(record.last_seen, where), format_time(record.first_seen, where))
+    text = ": ".join(filter(None, (record.exception, lines[0][:MAX_MESSAGE] if lines else "")))
+    seen = (format_time(record.last_seen, zone), format_time(record.first_seen, zone))
     return (record.count, record.runs, record.tests, *seen, listed.fingerprint, text)
 
 
-_OF_RECORD = ("first_seen", "last_seen", "count", "runs", "tests")
+_RECORD_FIELDS = ("first_seen", "last_seen", "count", "runs", "tests")
 
 
-def _plain_error(listed: ListedError) -> dict[str, Any]:
+def _error_json(listed: ListedError) -> dict[str, Any]:
     record, test = listed.record, test_of(listed.record.newest_test)
     texts = {name: getattr(record, name) or None for name in ("exception", "message", "error_id", "newest_run")}
-    numbers = {name: getattr(record, name) for name in _OF_RECORD}
+    numbers = {name: getattr(record, name) for name in _RECORD_FIELDS}
     newest = {"newest_test": test.nodeid if test else None}
     return {"fingerprint": listed.fingerprint, **numbers, **texts, "frames": list(record.frames), **newest}
 
 
-def _basis(told: DatedVerdicts | None) -> dict[str, Any]:
-    verdicts = told.verdicts if told else None
+def _run_json(newest: DatedVerdicts | None) -> dict[str, Any]:
+    verdicts = newest.verdicts if newest else None
     return {"run": verdicts.run if verdicts else None, "runs": verdicts.runs if verdicts else 0}
 
 
 def _count_left_out(shown: int, total: int) -> None:
     if total > shown:
-        output.say("", f"and {total - shown:,} more: --limit shows them")
+        output.write_lines("", f"and {total - shown:,} more: raise --limit")

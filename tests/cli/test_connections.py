@@ -12,7 +12,14 @@ from contextlib import ExitStack, closing
 
 import pytest
 
-from akastats.cli.connections import MAX_CONNECTIONS, MAX_IDLE_OF_ONE, MAX_OF_ONE, Admission, Held, admit
+from akastats.cli.connections import (
+    MAX_CONNECTIONS,
+    MAX_IDLE_PER_CLIENT,
+    MAX_PER_CLIENT,
+    Admission,
+    OpenConnection,
+    admit,
+)
 
 # A second is long enough for a request on a busy machine, and short enough to be waited for.
 SERVE = """
@@ -27,25 +34,25 @@ SILENT = b""
 SLOW_HEADER = b"GET /api/v1/scopes HTTP/1.1\r\nHost: localhost\r\n"
 SLOW_BODY = b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\ntoken="
 
-idle = Held("10.0.0.1", 5.0)
-answering = Held("10.0.0.1", None)
-other = Held("10.0.0.2", 1.0)
-EVERYBODY = [Held(f"10.0.1.{number % 50}", None) for number in range(MAX_CONNECTIONS)]
+idle = OpenConnection("10.0.0.1", 5.0)
+answering = OpenConnection("10.0.0.1", None)
+other = OpenConnection("10.0.0.2", 1.0)
+BUSY = [OpenConnection(f"10.0.1.{number % 50}", None) for number in range(MAX_CONNECTIONS)]
 
 
 @pytest.mark.parametrize(
     ("held", "close", "is_refused"),
     [
         ([], None, False),
-        ([idle] * (MAX_IDLE_OF_ONE - 1), None, False),
-        ([idle] * (MAX_IDLE_OF_ONE - 1) + [Held("10.0.0.1", 2.0)], MAX_IDLE_OF_ONE - 1, False),
-        ([other] * MAX_IDLE_OF_ONE, None, False),
-        ([answering] * (MAX_OF_ONE - 1), None, False),
-        ([answering] * MAX_OF_ONE, None, True),
-        ([*[answering] * (MAX_OF_ONE - 1), idle], MAX_OF_ONE - 1, False),
-        (EVERYBODY, None, True),
-        ([*EVERYBODY[1:], other], MAX_CONNECTIONS - 1, False),
-        ([other, *[Held("10.0.0.3", 9.0)] * 50, *EVERYBODY[51:]], 1, False),
+        ([idle] * (MAX_IDLE_PER_CLIENT - 1), None, False),
+        ([idle] * (MAX_IDLE_PER_CLIENT - 1) + [OpenConnection("10.0.0.1", 2.0)], MAX_IDLE_PER_CLIENT - 1, False),
+        ([other] * MAX_IDLE_PER_CLIENT, None, False),
+        ([answering] * (MAX_PER_CLIENT - 1), None, False),
+        ([answering] * MAX_PER_CLIENT, None, True),
+        ([*[answering] * (MAX_PER_CLIENT - 1), idle], MAX_PER_CLIENT - 1, False),
+        (BUSY, None, True),
+        ([*BUSY[1:], other], MAX_CONNECTIONS - 1, False),
+        ([other, *[OpenConnection("10.0.0.3", 9.0)] * 50, *BUSY[51:]], 1, False),
     ],
     ids=[
         "alone",

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from akastats import detached
-from akastats.cli.drain import update_lists
+from akastats.cli.drain import update_indexes
 from akastats.config import Config
 from akastats.redis import connect
 from akastats.spool import directories
@@ -40,7 +40,7 @@ def test_nothing_waits(akastats):
     """An empty project has nothing to deliver."""
     answer = akastats("drain")
 
-    assert (answer.code, answer.out) == (0, "No spools: nothing waits.\n")
+    assert (answer.code, answer.out) == (0, "No undelivered runs.\n")
 
 
 def test_a_spool_goes_to_the_server_it_names(akastats, spools, server):
@@ -71,7 +71,10 @@ def test_draining_twice_counts_once(akastats, spools, server):
 
     assert (first.code, second.code) == (0, 0)
     assert "delivered" in first.out.splitlines()[1]
-    assert second.out == "Nothing waits: 1 run was delivered before; a spool is kept for a day then.\n"
+    assert (
+        second.out
+        == "No undelivered runs. 1 run was delivered before; a spool is deleted one day after its delivery.\n"
+    )
     with connect(server) as client:
         assert client.get("AKA-STATS::COUNT::test::a.py::b") == b"1"
 
@@ -84,7 +87,10 @@ def test_copies_of_a_delivered_spool_are_one_run(akastats, spools, server):
 
     answer = akastats("drain")
 
-    assert answer.out == "Nothing waits: 1 run was delivered before; a spool is kept for a day then.\n"
+    assert (
+        answer.out
+        == "No undelivered runs. 1 run was delivered before; a spool is deleted one day after its delivery.\n"
+    )
 
 
 def test_what_was_delivered_before_is_told_apart(akastats, spools, server):
@@ -97,7 +103,7 @@ def test_what_was_delivered_before_is_told_apart(akastats, spools, server):
     table, as_json = akastats("drain").out.splitlines(), akastats("drain", "--json").json["items"]
 
     assert [line.split()[0] for line in table[1:]] == ["20231114T000000000-000002", "1"]
-    assert table[-1] == "1 run was delivered before; a spool is kept for a day then."
+    assert table[-1] == "1 run was delivered before; a spool is deleted one day after its delivery."
     assert [(item["state"], item["was_known"]) for item in as_json] == [("delivered", True)] * 2
 
 
@@ -235,9 +241,9 @@ def test_a_list_that_nobody_can_make_keeps_no_other_server_waiting(capsys):
     def execute(operation: object) -> None:
         raise IndexError("list index out of range")
 
-    update_lists(Config(), execute, ["20261128T210000000-000001"])
+    update_indexes(Config(), execute, ["20261128T210000000-000001"])
 
-    assert "not listed: no sense can be made of what is there (IndexError: list index" in capsys.readouterr().err
+    assert "not updated: stored data is corrupt (IndexError: list index" in capsys.readouterr().err
 
 
 def test_a_place_without_spools_is_said(akastats, project):
@@ -263,7 +269,7 @@ def test_a_server_in_another_directory_is_not_started_unasked(akastats, spools, 
     refused = akastats("drain")
 
     assert refused.code == 1
-    assert f"embedded server in {elsewhere}, which is not this project's: --yes" in refused.err
+    assert f"embedded server in {elsewhere}, which belongs to another project. Start it with --yes" in refused.err
     assert not elsewhere.exists()
     assert akastats("drain", "--yes").code == 0
     assert (elsewhere / "server").is_dir()
@@ -295,4 +301,4 @@ def test_an_undelivered_spool_of_another_user_is_not_called_removable(akastats, 
     answer = akastats("doctor", AKA_STATS_REDIS_URL=server)
 
     assert "removed" not in answer.out
-    assert f"a spool is not read, and may hold a run: {path}" in answer.out
+    assert f"cannot read a spool, which may contain a run: {path}" in answer.out

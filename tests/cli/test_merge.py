@@ -123,4 +123,4 @@ def test_a_directory_without_statistics_is_an_error(akastats, project):
     answer = akastats("merge", "nothing")
 
     assert answer.code == 1
-    assert "there are no statistics in" in answer.err
+    assert "no statistics found in" in answer.err

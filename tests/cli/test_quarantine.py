@@ -41,7 +41,7 @@ def test_a_test_is_put_in_listed_and_taken_out(akastats, server, tmp_path, redis
     again = akastats("quarantine", NODEID, "--suite=unit", "--remove")
     empty = akastats("quarantine", "--list")
 
-    told = f"{NODEID} is in quarantine until {until}; runs with --akastats-quarantine do not fail by it\n"
+    told = f"{NODEID} is quarantined until {until}: its failures do not fail runs with --akastats-quarantine\n"
     assert (0, told, "") == (put.code, put.out, put.err)
     head, row, _, how = listed.out.splitlines()
     assert "akastats quarantine NODEID --until" in how
@@ -49,9 +49,9 @@ def test_a_test_is_put_in_listed_and_taken_out(akastats, server, tmp_path, redis
     assert [until, NODEID, "unit"] == row.split()[:3]
     assert row.split()[3] in days
     assert row.rstrip().endswith("hangs up")
-    assert (0, f"{NODEID} is out of quarantine: its failures count\n") == (removed.code, removed.out)
+    assert (0, f"{NODEID} is not quarantined any more: its failures count\n") == (removed.code, removed.out)
     assert (1, True) == (again.code, "is not in quarantine" in again.err)
-    assert (0, "Nothing is in quarantine.\n") == (empty.code, empty.out)
+    assert (0, "No quarantined tests.\n") == (empty.code, empty.out)
 
 
 def test_json_is_the_api_s(akastats, server):
@@ -77,10 +77,10 @@ def test_json_is_the_api_s(akastats, server):
         ([NODEID, "--until=2099-02-30", "--reason=x"], "2099-02-30 is not a day"),
         ([NODEID, "--reason=x"], "--until DATE is missing"),
         ([NODEID, "--until=2099-01-01"], "--reason TEXT is missing"),
-        ([NODEID, "--list"], "--list stands alone"),
-        (["--remove"], "needs the NODEID"),
-        (["--until=2099-01-01"], "go with the NODEID"),
-        ([NODEID, "--remove", "--reason=x"], "go with the NODEID"),
+        ([NODEID, "--list"], "--list accepts no other option"),
+        (["--remove"], "requires a NODEID"),
+        (["--until=2099-01-01"], "require a NODEID"),
+        ([NODEID, "--remove", "--reason=x"], "require a NODEID"),
     ],
 )
 def test_a_wrong_use_is_told_before_anything_is_asked(akastats, arguments, told):
@@ -154,9 +154,9 @@ def test_a_part_of_several_tests_names_none(akastats, server, tmp_path):
     forced = akastats("quarantine", "a.py::b", "--force", *options)
 
     assert (1, "") == (refused.code, refused.out)
-    assert "'a.py::b' is part of 2 tests; there is a.py::b1, a.py::b2" in refused.err
+    assert "'a.py::b' is part of 2 tests; did you mean a.py::b1, a.py::b2" in refused.err
     assert forced.out.startswith("a.py::b is in quarantine")
-    assert "no test 'a.py::b' is known; there is a.py::b1, a.py::b2" in forced.err
+    assert "unknown test 'a.py::b'; did you mean a.py::b1, a.py::b2" in forced.err
 
 
 def test_what_strangers_wrote_is_shown_as_text(akastats, redis_client):

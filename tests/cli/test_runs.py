@@ -73,14 +73,14 @@ def test_a_status_that_no_run_has_is_refused(akastats):
     told = ", ".join(map(repr, names))
     assert (wrong.code, wrong.out) == (2, "")
     assert wrong.err.endswith(f"Error: Invalid value for '--status': 'bogus' is not one of {told}.\n")
-    assert (right.code, right.out) == (0, "No such run.\n")
+    assert (right.code, right.out) == (0, "No matching runs.\n")
 
 
 def test_no_runs_say_what_to_do(akastats):
     """An empty server is no error."""
     answer = akastats("runs")
 
-    assert (answer.code, answer.out) == (0, "No run yet: record one with pytest --akastats.\n")
+    assert (answer.code, answer.out) == (0, "No runs yet: record one with pytest --akastats.\n")
 
 
 def test_show_tells_a_test_s_history(akastats, server, tmp_path):
@@ -94,7 +94,7 @@ def test_show_tells_a_test_s_history(akastats, server, tmp_path):
     lines = answer.out.splitlines()
     assert lines[0] == "a.py::b"
     assert "outcomes  .F.Ex  (newest last)" in lines
-    assert "numbers   last 500 ms, avg 500 ms, min 500 ms, max 500 ms, attempts 5" in lines
+    assert "durations last 500 ms, avg 500 ms, min 500 ms, max 500 ms, attempts 5" in lines
     assert len([line for line in lines if "CET" in line]) == 5
 
 
@@ -149,8 +149,8 @@ def test_show_of_a_test_that_is_called_otherwise_offers_it(akastats, server, tmp
 
     parametrised, elsewhere = akastats("show", "a.py::t"), akastats("show", "b/a.py::u", "--suite=unit")
 
-    assert parametrised.err.endswith("; there is 'a.py::t[a b]', 'a.py::t[csv]'\n")
-    assert elsewhere.err.endswith("; there is a.py::u, a.py::u --suite=\n")
+    assert parametrised.err.endswith("; did you mean 'a.py::t[a b]', 'a.py::t[csv]'?\n")
+    assert elsewhere.err.endswith("; did you mean a.py::u, a.py::u --suite=?\n")
     assert (parametrised.code, parametrised.err.count("\n")) == (1, 1)
 
 
@@ -173,7 +173,7 @@ def test_arguments_that_are_no_utf_8(akastats, server, tmp_path):
     listed = akastats("runs", "--branch", os.fsdecode(b"\xff"))
 
     assert (shown.code, len(shown.json["items"])) == (0, 1)
-    assert (listed.code, listed.err.count("\n"), "no UTF-8" in listed.err) == (1, 1, True)
+    assert (listed.code, listed.err.count("\n"), "not valid UTF-8" in listed.err) == (1, 1, True)
 
 
 def test_slowest_stand_against_their_past(akastats, server, tmp_path):

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from akastats.cli.verdict_tables import over_lines, standing_lines
+from akastats.cli.verdict_tables import over_lines, state_lines
 from akastats.model.verdicts import FailureVerdict, OverBudget, Verdicts, pack
 from akastats.store import keys
 from tests.api.judged import change, changed, judged
@@ -64,7 +64,7 @@ def test_a_test_s_state_and_changes_are_told(akastats, judge):
 
     shown = akastats("show", "a.py::b")
 
-    assert "state     flaky, 12 % of its first attempts fail (5 % to 25 %), since run run-00003\n" in shown.out
+    assert "state     flaky, 12 % of first attempts fail (5 % to 25 %), since run run-00003\n" in shown.out
     assert "slower    1.00 s -> 2.00 s, since run run-00004\n" in shown.out
     assert "run-00005" not in shown.out
     told = akastats("show", "a.py::b", "--json").json["verdict"]
@@ -91,7 +91,7 @@ def test_a_test_s_quarantine_is_told(akastats, server, tmp_path):
     shown = akastats("show", "a.py::b")
 
     assert (0, 0) == (put.code, shown.code)
-    assert f"state     in quarantine until {day}: waits for the fix\n" in shown.out
+    assert f"state     quarantined until {day}: waits for the fix\n" in shown.out
     assert "another" not in shown.out
     assert "waits for the fix" == akastats("show", "a.py::b", "--json").json["quarantine"]["reason"]
 
@@ -103,17 +103,17 @@ def test_a_state_without_a_rate():
     assert [
         "state     broken, since run r1",
         "faster    2.00 s -> 1.00 s, since run run-00007, suspected",
-    ] == list(standing_lines(judged("a", "broken", since="r1"), [doubtful]))
-    assert ["state     undecided"] == list(standing_lines(judged("a", "undecided"), []))
+    ] == list(state_lines(judged("a", "broken", since="r1"), [doubtful]))
+    assert ["state     not enough data"] == list(state_lines(judged("a", "undecided"), []))
 
 
 def test_many_changes_of_one_test_are_counted():
     """Five are named."""
     changes = [change("test::a", number, before=2.0, after=1.0) for number in range(7)]
 
-    lines = list(standing_lines(None, changes))
+    lines = list(state_lines(None, changes))
 
-    assert (6, "and 2 more changes of its time") == (len(lines), lines[-1])
+    assert (6, "and 2 more duration changes") == (len(lines), lines[-1])
 
 
 def test_many_tests_over_budget_are_counted():
