@@ -30,10 +30,10 @@ def test_a_healthy_server_has_no_problems():
 @pytest.mark.parametrize(
     ("change", "word"),
     [
-        ({"persistence": "none"}, "disk"),
+        ({"persistence": "none"}, "no persistence"),
         ({"eviction": "allkeys-lru", "max_memory": 10**8}, "allkeys-lru"),
         ({"version": "6.0.16"}, "6.2"),
-        ({"write_error": True}, "could not write"),
+        ({"write_error": True}, "failed to write"),
     ],
 )
 def test_what_may_lose_statistics_is_a_problem(change, word):
@@ -56,7 +56,7 @@ def test_eviction_without_a_limit_is_no_problem():
         ("redis://[::1]:6379/0", []),
         ("unix:///run/redis.sock", []),
         ("rediss://me:secret@redis.example", []),
-        ("redis://:secret@redis.example", ["read on its way"]),
+        ("redis://:secret@redis.example", ["not encrypted"]),
         ("rediss://redis.example", ["no password"]),
         ("redis://10.0.0.7:6379", ["not encrypted", "no password"]),
     ],
@@ -110,7 +110,7 @@ def test_it_tells_server_kind_version_and_persistence(akastats, server):
     told = answer.json
     assert (answer.code, told["source"], told["server"]["kind"]) == (1, "--url", "valkey")
     assert (told["server"]["persistence"], told["server"]["eviction"]) == ("none", "noeviction")
-    assert any("disk" in problem for problem in told["problems"])
+    assert any("no persistence" in problem for problem in told["problems"])
     assert any("valkey-server" in program for program in told["binaries"])
 
 
