@@ -1,4 +1,4 @@
-"""The browser that is installed here: found, never downloaded."""
+"""Find the installed Chromium; it is never downloaded."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ import pytest
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 MISSING = """
-The tests of the page need Chromium, and there is none on PATH.
+The tests of the page need Chromium, which is not on PATH.
     Debian, Ubuntu:  apt-get install chromium
-    elsewhere:       install it, or name it: CHROMIUM=/path/to/chromium make test
-Without it nothing says that the page works, so these tests fail: they do not skip.
+    other systems:   install it, or set its path: CHROMIUM=/path/to/chromium make test
+These tests fail instead of skipping, because nothing else tests the page.
 """
 
 
 def path() -> str:
-    """Return where Chromium is; fails the test that asks where there is none."""
-    given = os.environ.get("CHROMIUM", "")
-    found = next((place for place in map(shutil.which, (given, *NAMES)) if place), None)
-    if found is None:
+    """Return the path of Chromium; without it the calling test fails."""
+    configured = os.environ.get("CHROMIUM", "")
+    executable = next(filter(None, map(shutil.which, (configured, *NAMES))), None)
+    if executable is None:
         pytest.fail(MISSING, pytrace=False)
-    return found
+    return executable
 
 
 def arguments() -> list[str]:
-    """Return what Chromium is started with: as root it has no sandbox, and it asks nobody else for anything."""
+    """Return the options of Chromium: without background requests, and without sandbox as root."""
     quiet = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
     return [*quiet, "--no-sandbox"] if os.getuid() == 0 else quiet

@@ -1,7 +1,7 @@
-"""A real browser on a really served page of a really recorded suite, and what must never happen in it.
+"""Fixtures: a browser, the page of a recorded suite, and a check for errors in the browser.
 
-`sync_playwright` runs an event loop in this thread as long as it is open, so it is opened for a module and closed
-behind it: tests of other modules run loops of their own.
+`sync_playwright` runs an event loop in this thread while it is open, so it is opened and closed per module: tests
+of other modules run their own loops.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from conftest import running_server
 from tests.browser import chromium
 from tests.browser.served import SUITE, record, served
 
-# Run by pytest of its own, where it is recorded.
+# The recording runs this suite in its own pytest.
 collect_ignore = ["suite"]
 
 BRANCHES = ("main", "main", "feature/refunds", "main")
-# A machine that does much besides still gets there.
-NEVER_S = 30
-expect.set_options(timeout=NEVER_S * 1000)
+# Long enough for a busy machine.
+TIMEOUT_S = 30
+expect.set_options(timeout=TIMEOUT_S * 1000)
 
-# Reports of the policy come as events of the document, whichever script runs first.
+# The document reports violations of the Content-Security-Policy as events.
 LISTEN = """
 window.violations = [];
 addEventListener("securitypolicyviolation", (event) =>
@@ -37,39 +37,39 @@ addEventListener("securitypolicyviolation", (event) =>
 
 @dataclass
 class Watched:
-    """A browser's window that is watched: `faults` fail its test, `dialogs` count as executions of a script."""
+    """A page whose errors are recorded: `faults` and `dialogs` (a script was executed) fail its test."""
 
     page: Page
     address: str
     faults: list[str] = field(default_factory=list)
     dialogs: list[str] = field(default_factory=list)
-    # What a test expects: pieces of faults that are none.
+    # Parts of faults that the test expects.
     expected: tuple[str, ...] = ()
 
     def go(self, path: str) -> Page:
-        """Open a path and wait until nothing of the view is being loaded any more."""
+        """Open a path and wait until the view is loaded."""
         self.page.goto(f"{self.address}{path}")
         return self.settled()
 
     def settled(self) -> Page:
-        """Wait until nothing of the view is being loaded any more."""
+        """Wait until the view is loaded."""
         self.page.wait_for_selector("main:not([aria-busy])")
         self.page.wait_for_selector("main [aria-busy=true]", state="detached")
         return self.page
 
     def check(self) -> None:
-        """Fail for all that a page must not do."""
+        """Fail the test if there are faults, policy violations or dialogs."""
         violations = self.page.evaluate("window.violations ?? []")
         faults = [fault for fault in self.faults if not any(piece in fault for piece in self.expected)]
-        faults += [f"policy: {told}" for told in violations]
-        faults += [f"executed: {told}" for told in self.dialogs]
-        # Told in full: pytest shortens what it compares.
+        faults += [f"policy: {violation}" for violation in violations]
+        faults += [f"executed: {message}" for message in self.dialogs]
+        # As a complete message, because pytest shortens compared values.
         if faults:
             pytest.fail("\n".join(faults), pytrace=False)
 
 
 def watched(context: BrowserContext, address: str) -> Watched:
-    """Open a window in which nothing goes unseen: errors, policy reports, dialogs, requests to other hosts."""
+    """Open a page that records errors, policy violations, dialogs and requests to other hosts."""
     context.add_init_script(LISTEN)
     window = Watched(context.new_page(), address)
 
@@ -102,7 +102,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def recorded(shop: Path) -> Iterator[str]:
-    """A store with four runs of the sample suite on two branches, the last with workers: its URL."""
+    """Redis URL of a server with four runs of the sample suite on two branches, the last with workers."""
     with running_server() as url:
         for number, branch in enumerate(BRANCHES, 1):
             workers = ("-n", "2") if number == len(BRANCHES) else ()
@@ -113,21 +113,21 @@ def recorded(shop: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def address(recorded: str) -> Iterator[str]:
-    """Where the recorded suite is served."""
+    """URL of the recorded suite's page."""
     with served(recorded) as where:
         yield where
 
 
 @pytest.fixture(scope="session")
 def nothing(recorded: str) -> Iterator[str]:
-    """Where a store without any run is served."""
+    """URL of a page without runs."""
     with served(recorded, "--namespace", "NOTHING") as where:
         yield where
 
 
 @pytest.fixture(scope="session")
 def live(recorded: str, shop: Path) -> Iterator[str]:
-    """Where a store is served to which a test adds: the others know what theirs holds."""
+    """URL of a page with its own runs, to which a test may add."""
     record(recorded, shop, "--akastats-namespace=LIVE", RUN="1")
     with served(recorded, "--namespace", "LIVE") as where:
         yield where
@@ -135,7 +135,7 @@ def live(recorded: str, shop: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium, for the tests of one module."""
+    """Chromium for the tests of one module."""
     path = chromium.path()
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=path, args=chromium.arguments())
@@ -148,12 +148,12 @@ Opener = Callable[..., Watched]
 
 @pytest.fixture
 def window(browser: Browser) -> Iterator[Opener]:
-    """Open windows on an address, with what a context can be told; they are checked at the end."""
+    """Open pages of an address, with options for their browser context; they are checked at the end."""
     contexts, windows = [], []
 
-    def opener(address: str, width: int = 1280, **told: Any) -> Watched:
-        context = browser.new_context(viewport={"width": width, "height": 900}, **told)
-        context.set_default_timeout(NEVER_S * 1000)
+    def opener(address: str, width: int = 1280, **options: Any) -> Watched:
+        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
+        context.set_default_timeout(TIMEOUT_S * 1000)
         contexts.append(context)
         windows.append(watched(context, address))
         return windows[-1]
@@ -169,5 +169,5 @@ def window(browser: Browser) -> Iterator[Opener]:
 
 @pytest.fixture
 def view(window: Opener, address: str) -> Watched:
-    """A window on the recorded suite."""
+    """A page of the recorded suite."""
     return window(address)

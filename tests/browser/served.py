@@ -1,4 +1,4 @@
-"""A store of its own, what is recorded into it, and the page that is served of it."""
+"""Record the sample suite into a server, serve its page, and read its API."""
 
 from __future__ import annotations
 
@@ -9,24 +9,26 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
 
 from tests.cli.conftest import COMMAND
 
 SUITE = Path(__file__).parent / "suite"
-# Only what is recorded with: all that is installed for our own tests takes 4 s of the processor to be imported.
+# Load only the plugins for the recording: importing all installed plugins takes 4 s.
 ALONE = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 PLUGINS = ["-p", "pytest_akastats.plugin", "-p", "xdist", "-p", "no:cacheprovider"]
 PYTEST = [sys.executable, "-m", "pytest", *PLUGINS, "--akastats", "-q"]
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """Return ours without what this machine, or a test run around it, has set for itself."""
-    ours = {name: text for name, text in os.environ.items() if not name.startswith(("AKA_STATS_", "PYTEST_"))}
-    return {**ours, **ALONE, "PYTHONWARNINGS": "", **variables}
+    """Return the environment without variables of akastats and pytest, plus `variables`."""
+    inherited = {name: text for name, text in os.environ.items() if not name.startswith(("AKA_STATS_", "PYTEST_"))}
+    return {**inherited, **ALONE, "PYTHONWARNINGS": "", **variables}
 
 
 def record(url: str, home: Path, *arguments: str, **variables: str) -> None:
-    """Record the suite that lies in `home`; some of it fails, which is what it is for."""
+    """Record the suite in `home`, in which some tests fail."""
     done = subprocess.run(
         [*PYTEST, f"--akastats-url={url}", "--akastats-wait=60", *arguments],
         cwd=home,
@@ -41,7 +43,7 @@ def record(url: str, home: Path, *arguments: str, **variables: str) -> None:
 
 @contextmanager
 def served(url: str, *arguments: str) -> Iterator[str]:
-    """Serve a store's page on a port that is free: its address, without the last slash."""
+    """Serve the page on a free port while the block runs, and yield its URL without the last slash."""
     command = [*COMMAND, "serve", "--port=0", "--json", "--url", url, *arguments]
     with subprocess.Popen(command, env=environment(), text=True, stdout=subprocess.PIPE) as process:
         try:
@@ -50,3 +52,9 @@ def served(url: str, *arguments: str) -> Iterator[str]:
             yield json.loads("".join(lines) + "}")["url"].rstrip("/")
         finally:
             process.kill()
+
+
+def fetch_api(address: str, path: str) -> Any:
+    """Return the JSON of an API path."""
+    with urlopen(f"{address}/api/v1/{path}") as response:
+        return json.load(response)

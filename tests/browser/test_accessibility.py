@@ -10,9 +10,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
-from tests.browser import verdicts
+from tests.browser import stored_verdicts
 from tests.browser.served import served
-from tests.browser.test_judged import PATHS as JUDGED
+from tests.browser.test_verdict_views import PATHS as JUDGED
 from tests.browser.test_views import VIEWS, paths, runs
 
 __all__ = ["paths", "runs"]
@@ -52,8 +52,8 @@ def open_all(page: Page) -> None:
 @pytest.fixture(scope="module")
 def judged(recorded: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where a store is served in which the newest run was judged."""
-    verdicts.fill(recorded, tmp_path_factory.mktemp("judged"))
-    with served(recorded, "--namespace", verdicts.NAMESPACE) as where:
+    stored_verdicts.fill(recorded, tmp_path_factory.mktemp("judged"))
+    with served(recorded, "--namespace", stored_verdicts.NAMESPACE) as where:
         yield where
 
 
@@ -79,7 +79,7 @@ def test_every_view_of_verdicts(window, judged, width):
         page = view.go(path)
         open_all(page)
         found[name] = findings(page)
-    page = view.go(f"/test?nodeid={quote(verdicts.PAY)}&suite=unit")
+    page = view.go(f"/test?nodeid={quote(stored_verdicts.PAY)}&suite=unit")
     page.locator("button", has_text="Quarantine").click()
     found["dialog"] = findings(page)
 

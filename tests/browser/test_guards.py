@@ -6,7 +6,7 @@ import pytest
 
 from conftest import eventually
 from tests.browser import chromium
-from tests.browser.conftest import NEVER_S, Watched
+from tests.browser.conftest import TIMEOUT_S, Watched
 
 
 def complaint(view: Watched) -> str:
@@ -38,7 +38,7 @@ def test_what_must_not_happen_is_seen(view, script, told):
 
     page.evaluate(f"() => {{ try {{ {script} }} catch {{}} }}")
     # Some come as events, in the browser's own time; Playwright takes them in while it waits.
-    eventually(lambda: page.wait_for_timeout(10) or told in complaint(view), within_s=NEVER_S)
+    eventually(lambda: page.wait_for_timeout(10) or told in complaint(view), within_s=TIMEOUT_S)
 
     with pytest.raises(pytest.fail.Exception, match=told):
         view.check()

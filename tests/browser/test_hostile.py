@@ -5,12 +5,10 @@ The browser is told to leave the page's policy out, so that what does not run do
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
-from urllib.request import urlopen
 
 import pytest
 from playwright.sync_api import expect
@@ -21,13 +19,13 @@ from akastats.triage import acknowledgement_storage as stored_marks
 from akastats.triage import quarantine_rules as rules
 from akastats.triage.quarantine_rules import QuarantinedTest
 from conftest import running_server
-from tests.browser import verdicts
+from tests.browser import stored_verdicts
 from tests.browser.payloads import ALL, BROKEN_OUT
-from tests.browser.served import served
+from tests.browser.served import fetch_api, served
 from tests.telling import tell
 
 WHOLE = "20261120T090000000-000002"
-STRANGERS = (Path(__file__).parent / "strangers.js").read_text()
+UNTRUSTED_CONTENT = (Path(__file__).parent / "untrusted_content.js").read_text()
 
 FIELDS = (
     "branch",
@@ -65,15 +63,17 @@ def everywhere(tmp_path_factory) -> Iterator[str]:
 
 def judge(url: str) -> None:
     """Store verdicts of the whole run, marks and a quarantine, in which every text is a stranger's."""
-    verdicts.put(url, judged(), "AKA-STATS")
+    stored_verdicts.put(url, judged(), "AKA-STATS")
     for text in ALL:
         entry = QuarantinedTest(f"test::{nodeid(text)}", nodeid(text), "", time.time() + 9999, text, 0.0, text)
-        verdicts.execute(url, quarantine_storage.put("AKA-STATS", entry.label, rules.pack(entry)))
+        stored_verdicts.execute(url, quarantine_storage.put("AKA-STATS", entry.label, rules.pack(entry)))
         change = changes(text)[0].change
         said = acknowledgement_rules.pack(
             acknowledgement_rules.new_acknowledgement(change, "acknowledged", text, time.time())
         )
-        verdicts.execute(url, stored_marks.put("AKA-STATS", acknowledgement_rules.id_of(change), said, [], 9999))
+        stored_verdicts.execute(
+            url, stored_marks.put("AKA-STATS", acknowledgement_rules.id_of(change), said, [], 9999)
+        )
 
 
 def nodeid(text: str) -> str:
@@ -85,7 +85,7 @@ def changes(text: str) -> list[ChangeVerdict]:
     """Changes of everything there is that can change."""
     ends = {"environment": text, "since": text, "run": text, "until": text}
     labels = (f"test::{nodeid(text)}", f"fixture::{text}::{text}", f"collect::{text}", text)
-    return [verdicts.change(label, 1, **ends) for label in labels]
+    return [stored_verdicts.change(label, 1, **ends) for label in labels]
 
 
 def judged() -> Verdicts:
@@ -105,7 +105,7 @@ def judged() -> Verdicts:
         clusters=(tuple(map(nodeid, ALL)),),
         counts={"flaky": len(ALL)},
         changes=tuple(change for text in ALL for change in changes(text)),
-        suite_changes=tuple(verdicts.change("", 1, environment=text, run=text) for text in ALL),
+        suite_changes=tuple(stored_verdicts.change("", 1, environment=text, run=text) for text in ALL),
         together=((f"test::{nodeid(ALL[0])}", f"fixture::{ALL[0]}::{ALL[0]}"),),
         paces=tuple((text, 1.0) for text in ALL),
         over_budget=tuple(OverBudget(nodeid(text), 2.0, 1.0, text) for text in ALL),
@@ -121,12 +121,6 @@ def traceback(text: str) -> str:
     return f"def test():  # {text}\n>       f('{text}')\n{marked}\n\n{text}.py:3: ValueError"
 
 
-def ask(address: str, path: str):
-    """What the API answers."""
-    with urlopen(f"{address}/api/v1/{path}") as answer:
-        return json.load(answer)
-
-
 def paths(address: str, name: str) -> list[str]:
     """Return addresses of one view: where one shows one payload, of every eighth."""
     some = ALL[::8]
@@ -139,7 +133,7 @@ def paths(address: str, name: str) -> list[str]:
     if name == "judged test":
         return [f"/test?nodeid={quote(nodeid(text), safe='')}" for text in some]
     if name == "error":
-        return [f"/errors/{item['fingerprint']}" for item in ask(address, "errors?limit=3")["items"]]
+        return [f"/errors/{item['fingerprint']}" for item in fetch_api(address, "errors?limit=3")["items"]]
     if name == "stat":
         return [f"/stats?label={quote(f'test@{text}::{text}', safe='')}" for text in some]
     return {
@@ -177,7 +171,7 @@ def test_no_text_becomes_more_than_text(window, everywhere, name):
         page.evaluate(UNFOLD)
         view.settled()
 
-        assert page.evaluate(STRANGERS) == []
+        assert page.evaluate(UNTRUSTED_CONTENT) == []
         view.check()
 
 
@@ -196,7 +190,7 @@ def test_a_question_about_a_stranger_s_test_is_text(window, everywhere):
     page.locator("dialog button[type=submit]").click()
     expect(page.locator("dialog [role=alert]")).not_to_be_empty()
 
-    assert page.evaluate(STRANGERS) == []
+    assert page.evaluate(UNTRUSTED_CONTENT) == []
 
 
 def test_the_check_sees_what_a_stranger_wrote(window, everywhere):
@@ -209,7 +203,7 @@ def test_the_check_sees_what_a_stranger_wrote(window, everywhere):
     )
     page.wait_for_function("() => document.images[0].complete")
 
-    assert len(page.evaluate(STRANGERS)) == 2
+    assert len(page.evaluate(UNTRUSTED_CONTENT)) == 2
     assert view.dialogs == ["1"]
     view.dialogs.clear()
     view.faults.clear()

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import re
 import subprocess
 import time
 from contextlib import ExitStack
 from urllib.parse import quote
-from urllib.request import urlopen
 
 import pytest
 from playwright.sync_api import expect
@@ -19,29 +17,23 @@ from akastats import redis
 from akastats.config import Config
 from akastats.records import Point
 from akastats.store import push
-from tests.browser.served import PYTEST, environment, served
+from tests.browser.served import PYTEST, environment, fetch_api, served
 from tests.telling import STARTED, deliver, spool
 
 FLAKY = "tests/test_shop.py::test_every_second_run"
 
 
-def ask(address: str, path: str):
-    """What the API answers."""
-    with urlopen(f"{address}/api/v1/{path}") as answer:
-        return json.load(answer)
-
-
 @pytest.fixture
 def runs(address: str) -> list[dict]:
     """The recorded runs, newest first."""
-    return [run for run in ask(address, "runs")["items"] if run["status"] != "running"]
+    return [run for run in fetch_api(address, "runs")["items"] if run["status"] != "running"]
 
 
 @pytest.fixture
 def paths(address: str, runs: list[dict]) -> dict[str, str]:
     """An address of each view."""
     run, base = runs[0]["id"], runs[-1]["id"]
-    error = ask(address, "errors")["items"][0]["fingerprint"]
+    error = fetch_api(address, "errors")["items"][0]["fingerprint"]
     return {
         "overview": "/",
         "run": f"/runs/{run}",

@@ -140,7 +140,7 @@ def test_a_part_that_no_other_test_has_names_a_test(akastats, server, tmp_path):
     removed = akastats("quarantine", "b", "--remove", "--json")
 
     assert (0, 0) == (put.code, forced.code)
-    assert put.out.startswith("d/a.py::b is in quarantine")
+    assert put.out.startswith("d/a.py::b is quarantined")
     assert {("d/a.py::b", "unit"), ("d/a.py::c", "unit")} == {(each["nodeid"], each["suite"]) for each in listed}
     assert {"nodeid": "d/a.py::b", "suite": "unit", "removed": True} == removed.json
 
@@ -155,7 +155,7 @@ def test_a_part_of_several_tests_names_none(akastats, server, tmp_path):
 
     assert (1, "") == (refused.code, refused.out)
     assert "'a.py::b' is part of 2 tests; did you mean a.py::b1, a.py::b2" in refused.err
-    assert forced.out.startswith("a.py::b is in quarantine")
+    assert forced.out.startswith("a.py::b is quarantined")
     assert "unknown test 'a.py::b'; did you mean a.py::b1, a.py::b2" in forced.err
 
 

@@ -69,7 +69,7 @@ def test_failures_are_listed(akastats, server, tmp_path):
     assert row.split()[:3] == ["2", "1", "2"]
     assert row.endswith("AssertionError: assert <n> == <n>")
     assert [(each["exception"], each["count"]) for each in found["items"]] == [("AssertionError", 2)]
-    assert akastats("errors", "nowhere").out == "No failure has these words.\n"
+    assert akastats("errors", "nowhere").out == "No matching errors.\n"
 
 
 def test_show_takes_a_part_that_one_test_has(akastats, server, tmp_path):

@@ -1,4 +1,4 @@
-"""A store of runs that were judged: verdicts made by hand, so that every mark the page has stands in them."""
+"""Runs with stored verdicts, written by hand so that the page shows each of its elements."""
 
 from __future__ import annotations
 
@@ -56,26 +56,26 @@ def commit(number: int) -> str:
 
 
 def started(number: int) -> float:
-    """Return when a run began."""
+    """Return the start of a run in epoch seconds."""
     return _NEWEST - (RUNS - 1 - number) * HOUR_S
 
 
 def execute(url: str, operation: Operation[Any]) -> Any:
-    """Carry out what is said to the server at `url`."""
+    """Execute an operation on the server at `url`."""
     with redis.connect(url) as client:
         return redis.run(operation, client, client)
 
 
-def tell_runs(url: str, directory: Path, namespace: str, numbers: Iterable[int], suite: str = "unit") -> None:
-    """Store runs in which one test fails now and then, one always, and two take twice as long in the end."""
+def store_runs(url: str, directory: Path, namespace: str, numbers: Iterable[int], suite: str = "unit") -> None:
+    """Store runs with flaky tests, a broken test, and two tests that become twice as slow."""
     for number in numbers:
-        told = {"suite": suite, "branch": "main", "commit": commit(number), "host": "runner-4"}
-        path = spool(directory, tests_of(number), run_id=run_id(number), started=started(number), **told)
+        fields = {"suite": suite, "branch": "main", "commit": commit(number), "host": "runner-4"}
+        path = spool(directory, tests_of(number), run_id=run_id(number), started=started(number), **fields)
         deliver(path, url, namespace)
 
 
 def tests_of(number: int) -> list[tuple[Any, ...]]:
-    """Return what the tests of a run came to."""
+    """Return the results of a run's tests."""
     slow = 0.2 if number >= 8 else 0.1
     is_newest = number == RUNS - 1
     return [
@@ -91,8 +91,8 @@ def tests_of(number: int) -> list[tuple[Any, ...]]:
 
 
 def change(label: str, at: int, *, before: float = 0.1, after: float = 0.2, **fields: Any) -> ChangeVerdict:
-    """Return a change that came in with a run, or the one behind it."""
-    told: dict[str, Any] = {
+    """Return a change that happened in run number `at`."""
+    defaults: dict[str, Any] = {
         "environment": ENVIRONMENT,
         "low": after / before * 0.9,
         "high": after / before * 1.1,
@@ -104,11 +104,11 @@ def change(label: str, at: int, *, before: float = 0.1, after: float = 0.2, **fi
         "confidence": 0.99,
     }
     is_new = fields.pop("is_new", False)
-    return ChangeVerdict(DurationChange(label=label, before=before, after=after, **{**told, **fields}), is_new)
+    return ChangeVerdict(DurationChange(label=label, before=before, after=after, **{**defaults, **fields}), is_new)
 
 
-def whole() -> Verdicts:
-    """Return verdicts in which there is one of everything."""
+def complete_verdicts() -> Verdicts:
+    """Return verdicts with at least one entry of each kind."""
     failed = tuple(run_id(number) for number in (11, 7, 3))
     flaky = {"rate": 0.25, "low": 0.09, "high": 0.5, "probability": 0.98, "evidence": failed, "since": run_id(0)}
     workers = (("gw0", 3, 6), ("gw1", 0, 6))
@@ -155,9 +155,9 @@ def whole() -> Verdicts:
 
 
 def fill(url: str, directory: Path) -> None:
-    """Store the runs and what the newest means."""
-    tell_runs(url, directory, NAMESPACE, range(RUNS))
-    put(url, whole())
+    """Store the runs and the verdicts of the newest."""
+    store_runs(url, directory, NAMESPACE, range(RUNS))
+    put(url, complete_verdicts())
 
 
 def put(url: str, verdicts: Verdicts, namespace: str = NAMESPACE) -> None:
@@ -165,6 +165,6 @@ def put(url: str, verdicts: Verdicts, namespace: str = NAMESPACE) -> None:
     execute(url, store_verdicts(namespace, verdicts.run, pack(verdicts), 30 * DAY_S))
 
 
-def few(namespace_run: str) -> Verdicts:
-    """Return verdicts of a suite that has not run often enough for any."""
-    return Verdicts(run=namespace_run, suite="unit", branch="main", base="main", runs=MIN_COMMITS - 3)
+def too_few_runs(run: str) -> Verdicts:
+    """Return verdicts of a suite with too few runs."""
+    return Verdicts(run=run, suite="unit", branch="main", base="main", runs=MIN_COMMITS - 3)

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
-from urllib.request import urlopen
 from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser import verdicts
+from tests.browser import stored_verdicts
 from tests.browser.conftest import Opener, Watched
-from tests.browser.served import served
-from tests.browser.verdicts import BROKEN, HELD, NEW, PAY, RUNS, TOTAL, UNKNOWN, commit, run_id
+from tests.browser.served import fetch_api, served
+from tests.browser.stored_verdicts import BROKEN, HELD, NEW, PAY, RUNS, TOTAL, UNKNOWN, commit, run_id
 
 READER = "reads-but-never-writes"
 PATHS = {
@@ -34,14 +32,14 @@ PATHS = {
 @pytest.fixture(scope="module")
 def filled(recorded: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A store in which the newest run was judged: its URL."""
-    verdicts.fill(recorded, tmp_path_factory.mktemp("judged"))
+    stored_verdicts.fill(recorded, tmp_path_factory.mktemp("judged"))
     return recorded
 
 
 @pytest.fixture(scope="module")
 def judged(filled: str) -> Iterator[str]:
     """Where it is served to whoever may write."""
-    with served(filled, "--namespace", verdicts.NAMESPACE) as where:
+    with served(filled, "--namespace", stored_verdicts.NAMESPACE) as where:
         yield where
 
 
@@ -49,12 +47,6 @@ def judged(filled: str) -> Iterator[str]:
 def seen(window: Opener, judged: str) -> Watched:
     """A window on it."""
     return window(judged)
-
-
-def ask(address: str, path: str):
-    """What the API answers."""
-    with urlopen(f"{address}/api/v1/{path}") as answer:
-        return json.load(answer)
 
 
 def row(page: Page, nodeid: str):
@@ -139,11 +131,11 @@ def test_a_test_is_quarantined_and_released(seen, judged):
     listed = page.locator("#quarantined tbody tr", has_text="test_refund")
     expect(listed).to_contain_text("the sandbox hangs up")
     expect(row(page, PAY).locator(".tag.quarantined")).to_have_count(1)
-    (entry,) = ask(judged, "quarantine?suite=unit")["items"]
+    (entry,) = fetch_api(judged, "quarantine?suite=unit")["items"]
     assert (entry["nodeid"], entry["reason"]) == (PAY, "the sandbox hangs up")
     listed.locator("button", has_text="Release").click()
     expect(page.locator("#quarantined")).to_contain_text("No quarantined tests")
-    assert ask(judged, "quarantine?suite=unit")["items"] == []
+    assert fetch_api(judged, "quarantine?suite=unit")["items"] == []
 
 
 @pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/Los_Angeles"])
@@ -161,7 +153,7 @@ def test_the_day_that_is_chosen_is_the_day_that_is_shown(window, judged, zone):
     shown = f"{day.day} {day:%b %Y}"
     expect(page.locator("#quarantined tbody tr", has_text="test_refund")).to_contain_text(shown)
     expect(row(page, PAY).locator(".tag.quarantined")).to_have_text(f"quarantined until {shown}")
-    (entry,) = ask(judged, "quarantine?suite=unit")["items"]
+    (entry,) = fetch_api(judged, "quarantine?suite=unit")["items"]
     assert (
         datetime.fromtimestamp(entry["until"], ZoneInfo(zone)).isoformat()[:19] == f"{day + timedelta(1)}T00:00:00"
     )
@@ -199,12 +191,12 @@ def test_escape_leaves_the_question(seen, judged):
     page.keyboard.press("Escape")
 
     expect(page.locator("dialog[open]")).to_have_count(0)
-    assert ask(judged, "quarantine")["items"] == []
+    assert fetch_api(judged, "quarantine")["items"] == []
 
 
 def test_without_a_token_to_write_there_is_nothing_to_press(window, filled):
     """Who may only read sees the same, without a button that would be refused."""
-    with served(filled, "--namespace", verdicts.NAMESPACE, "--token", f"contexts:{READER}") as where:
+    with served(filled, "--namespace", stored_verdicts.NAMESPACE, "--token", f"contexts:{READER}") as where:
         view = window(where)
         view.expected = ("401 (Unauthorized)",)
         view.page.goto(f"{where}/flaky")
@@ -276,14 +268,14 @@ def test_a_change_is_marked_and_the_mark_taken_back(seen, judged):
     page.keyboard.press("Enter")
     expect(noise).to_have_attribute("aria-pressed", "true")
     assert page.evaluate("document.activeElement.textContent") == "Noise"
-    marked = {item["name"]: item["mark"] for item in ask(judged, "regressions?suite=unit")["items"]}
-    assert marked[verdicts.SEARCH]["mark"] == "noise"
+    marked = {item["name"]: item["mark"] for item in fetch_api(judged, "regressions?suite=unit")["items"]}
+    assert marked[stored_verdicts.SEARCH]["mark"] == "noise"
     noise = move(seen.go("/slower"), "test_finds").locator("button", has_text="Noise")
     expect(noise).to_have_attribute("aria-pressed", "true")
     noise.click()
 
     expect(noise).to_have_attribute("aria-pressed", "false")
-    assert all(item["mark"] is None for item in ask(judged, "regressions?suite=unit")["items"])
+    assert all(item["mark"] is None for item in fetch_api(judged, "regressions?suite=unit")["items"])
 
 
 def test_a_mark_says_why(seen, judged):
@@ -300,7 +292,7 @@ def test_a_mark_says_why(seen, judged):
 
     expect(change.locator("button", has_text="Acknowledge")).to_have_attribute("aria-pressed", "true")
     expect(move(seen.go("/slower"), "test_finds").get_by_label("Reason")).to_have_value("the new index")
-    (said,) = (item["mark"] for item in ask(judged, "regressions?suite=unit")["items"] if item["mark"])
+    (said,) = (item["mark"] for item in fetch_api(judged, "regressions?suite=unit")["items"] if item["mark"])
     assert (said["mark"], said["reason"]) == ("acknowledged", "the new index")
     move(page, "test_finds").locator("button", has_text="Acknowledge").click()
     expect(move(page, "test_finds").get_by_label("Reason")).to_be_hidden()
@@ -368,8 +360,8 @@ def test_a_tests_changes_stand_beside_its_durations(seen):
 def test_too_few_runs_are_said(window, recorded, tmp_path, name):
     """How many commits are needed, instead of an empty table."""
     namespace = f"FEW-{name}"
-    verdicts.tell_runs(recorded, Path(tmp_path), namespace, range(2))
-    verdicts.put(recorded, verdicts.few(run_id(1)), namespace)
+    stored_verdicts.store_runs(recorded, Path(tmp_path), namespace, range(2))
+    stored_verdicts.put(recorded, stored_verdicts.too_few_runs(run_id(1)), namespace)
 
     with served(recorded, "--namespace", namespace) as where:
         page = window(where).go(f"/{name}")
