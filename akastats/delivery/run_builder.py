@@ -1,7 +1,7 @@
-"""From spool records to results and points. Pure: no clock, no file, no server.
+"""Build a run from the records of its spool: results, and the points that each record adds. Pure.
 
-A `Story` is told the records of one spool in order and says what each adds. It says the same whenever it is
-told the same, so that a spool can be delivered in any pieces, by anyone, any number of times.
+The same records in the same order give the same points, so that a spool can be delivered in pieces, by any
+process, any number of times.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class AddedPoint(NamedTuple):
 
 @dataclass
 class RunBuilder:
-    """One run as its spool tells it, so far."""
+    """A run, from the records of its spool so far."""
 
     keeping: Retention
     header: Mapping[str, Any] = field(default_factory=dict)

@@ -1,6 +1,6 @@
-"""What is kept of failures that have one fingerprint, and how a further run adds to it. Pure.
+"""The record of all failures with one fingerprint, and how a run is added to it. Pure.
 
-A run is counted once however often it is told, so that a listing that was cut short can be done again.
+A run is counted once, however often it is added, so that an interrupted index update can be repeated.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from akastats.model.stored_values import MIB, inflated, json_of, read
 
 #: How many of the newest runs, and how many tests, one fingerprint remembers by name.
 MAX_RUNS, MAX_TESTS = 100, 500
-#: A traceback is stored with some 16 KiB: what is much more is none.
+#: A stored traceback has about 16 KiB; a much larger value is not one.
 MOST_BYTES = MIB
 
 
 @dataclass(frozen=True)
 class Sighting:
-    """The failures of one run that have one fingerprint: `tests` says how many each label had.
+    """The failures of one run with one fingerprint; `tests` counts them by label.
 
     `error_id` is a traceback's context id, `traceback` its text where it is still there.
     """
@@ -68,7 +68,7 @@ class ErrorRecord:
 
 
 def merge(known: ErrorRecord | None, seen: Sighting) -> ErrorRecord:
-    """Return what is known with a run's failures added; unchanged where that run has been added as it is."""
+    """Return the record with a run's failures added; unchanged if that run has been added already."""
     before = known or ErrorRecord(first_seen=seen.started)
     _, counted = before.in_runs.get(seen.run, (0.0, 0))
     if counted == seen.count:
@@ -90,7 +90,7 @@ def merge(known: ErrorRecord | None, seen: Sighting) -> ErrorRecord:
 
 
 def _tests(known: Mapping[str, int], seen: Mapping[str, int], is_new_run: bool) -> dict[str, int]:
-    """Return counts of tests, those of the run first; a run that is told again adds what is new only."""
+    """Return counts of tests, those of the run first; a run that is added again adds only new failures."""
     again = {label: known.get(label, 0) + (count if is_new_run else 0) for label, count in seen.items()}
     told = {label: count or seen[label] for label, count in again.items()}
     merged = {**told, **{label: count for label, count in known.items() if label not in told}}
@@ -135,7 +135,7 @@ def _text(text: str) -> bytes:
 
 
 def unpack(stored: Mapping[str, bytes | None]) -> ErrorRecord | None:
-    """Return the record of those of its fields that were read; `None` where there is none, or none of ours."""
+    """Return the record from the fields that were read; `None` if there is none, or it is not valid."""
     if stored.get("first_seen") is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""What makes two failures the same one: the class, the message without its numbers, and where it happened."""
+"""Fingerprints of failures: from the class, the message without numbers, and the frames."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from itertools import dropwhile, takewhile
 from typing import NamedTuple
 
 MAX_MESSAGE = 500
-#: So many of the project's own innermost frames tell two failures apart.
+#: Number of the project's own innermost frames that distinguish two failures.
 MAX_FRAMES = 3
-# A longer line is a value that somebody printed, no place in a file.
+# A longer line is a printed value, not a path in a file.
 _LONGEST_PLACE = 1000
 
 
@@ -30,7 +30,7 @@ class Fingerprint:
 
 
 class Frame(NamedTuple):
-    """A place in a file; `file` as the traceback writes it, `line` from 1, `function` empty where none is said."""
+    """A frame: `file` as in the traceback, `line` from 1, `function` empty if the traceback has none."""
 
     file: str
     line: int
@@ -59,7 +59,7 @@ _RAISED = re.compile(
 _PLACE = re.compile(r"^\S+:\d+: ([A-Za-z_]\w*)$", re.MULTILINE)
 
 
-# pytest's `E` line of a class whose name says nothing: only where no other is to be seen.
+# pytest's `E` line with a generic class name: used only if there is no other.
 _NAMED = re.compile(r"^E\s+(?:[\w.]+\.)?([A-Z]\w*)(?:: |$)", re.MULTILINE)
 # What pytest-xdist says of a worker that died.
 _CRASHED = re.compile(r"\Aworker '[^'\n]*' crashed while running ")
@@ -70,7 +70,7 @@ PROCESS_CRASH = "ProcessCrash"
 
 
 def class_in(text: str) -> str:
-    """Return the class of the exception that a traceback ends with, `Error` where none is to be seen."""
+    """Return the class of the exception at the end of a traceback, `Error` if it names none."""
     if _CRASHED.match(text):
         return WORKER_CRASH
     if is_group(text):
@@ -186,7 +186,7 @@ def own_frames(text: str) -> Iterator[str]:
 
 
 def innermost(text: str) -> Frame | None:
-    """Return the project's own innermost place of the exception raised last; `None` where a text tells none."""
+    """Return the project's own innermost frame of the exception raised last; `None` if the text has none."""
     for part in (*_leaves(text), text):
         if frames := list(_own(part)):
             return frames[-1]
@@ -224,7 +224,7 @@ def _frames(lines: list[str]) -> Iterator[Frame]:
 
 
 def _frame(found: re.Match[str], function: str) -> Frame:
-    # Ten digits are no line of a file, and 5,000 are more than Python makes a number of.
+    # Ten digits are not a line number, and Python converts at most 4,300 digits to a number.
     return Frame(found[1], int(found[2][:9]), function)
 
 
@@ -235,7 +235,7 @@ _FOREIGN = re.compile(
 
 
 def _is_foreign(file: str) -> bool:
-    """Tell whether a file is an installed package's, Python's own or pytest's."""
+    """Return whether a file belongs to an installed package, to Python or to pytest."""
     return _FOREIGN.search(file) is not None
 
 
@@ -246,12 +246,12 @@ def _short(file: str) -> str:
     return "/".join(parts[-3:] if is_absolute else parts)
 
 
-# A helper that fails for a hundred tests fails once: the tests that called it do not tell it apart.
+# A helper that fails for 100 tests is one failure: the calling tests do not distinguish it.
 _OF_TESTS = re.compile(r"(?:^|/)(?:test_[^/]*|[^/]*_test)\.py::test|::test_")
 
 
 def _telling(frames: list[str]) -> tuple[str, ...]:
-    """Return the innermost frames that tell a failure from others; of a test itself only where it failed there."""
+    """Return the innermost frames that identify a failure; those of the test only if it failed there."""
     called = [frame for frame in frames if not _OF_TESTS.search(frame)]
     is_deeper = bool(called) and frames[-1] == called[-1]
     return tuple((called if is_deeper else frames)[-MAX_FRAMES:])

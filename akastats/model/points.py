@@ -26,7 +26,7 @@ def check_label(label: str) -> str:
 
 
 def check_value(label: str, value: object) -> float:
-    """Return `value` as a finite float; text and everything else that is no number is a `ValueError`."""
+    """Return `value` as a finite float; raises `ValueError` for text and anything else that is not a number."""
     if type(value) is float and math.isfinite(value):
         return value
     try:

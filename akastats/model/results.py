@@ -1,8 +1,4 @@
-"""From spool records to results and points. Pure: no clock, no file, no server.
-
-A `Story` is told the records of one spool in order and says what each adds. It says the same whenever it is
-told the same, so that a spool can be delivered in any pieces, by anyone, any number of times.
-"""
+"""Results of tests and fixtures, their budgets and failures, and the labels of what a run measures. Pure."""
 
 from __future__ import annotations
 

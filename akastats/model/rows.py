@@ -14,7 +14,7 @@ from akastats.model.stored_values import json_of, listed
 #: How many points p50, p95 and the failure rate are of, and how many of them a list shows.
 WINDOW, SHOWN = 100, 30
 
-#: An outcome's letter in a row, `?` for what has expired or is somebody else's.
+#: Letter of an outcome in a row, `?` for an attempt that has expired or that another writer pushed.
 LETTERS = {"passed": "p", "failed": "f", "error": "e", "xfailed": "x", "xpassed": "X", "rerun": "r"}
 OUTCOMES = {letter: outcome for outcome, letter in LETTERS.items()}
 UNKNOWN = "?"
@@ -111,5 +111,5 @@ def unpack(stored: bytes | None) -> Row | None:
         row = listed(Row, json_of(stored or b""))
     except CorruptDataError:
         return None
-    # There is no row without an attempt.
+    # A row has at least one attempt.
     return row if row.durations else None

@@ -1,7 +1,7 @@
-"""What the server holds, read back: JSON and compressed bytes as values of their types. Pure.
+"""Decode what the server holds: JSON and compressed bytes as values of their types. Pure.
 
-Whoever reaches the server may write there, and a server may lose half of what it was told. So what is no value of
-its type raises `DamagedError`, and who reads it goes on as if it were not there.
+Other programs can write to the server, and a server can lose part of its data. A value that is not of its type
+raises `CorruptDataError`; its readers continue as if it were absent.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ T = TypeVar("T")
 Reader = Callable[[Any], Any]
 
 MIB = 1024 * 1024
-#: Beyond this a count is none of ours, and some of what is reckoned with it fails.
+#: A greater count is not valid: computing with it fails.
 MAX_INT = 2**63
 _LARGEST = float_info.max
 
@@ -45,7 +45,7 @@ def sendable(written: bytes) -> bytes:
 
 
 def _refuse(constant: str) -> Any:
-    raise ValueError(f"{constant} is no number of JSON")
+    raise ValueError(f"{constant} is not a JSON number")
 
 
 _DECODER = json.JSONDecoder(parse_constant=_refuse)
@@ -56,7 +56,7 @@ def json_of(stored: bytes) -> Any:
     try:
         return _DECODER.decode(sendable(stored).decode())
     except (ValueError, RecursionError) as error:
-        raise CorruptDataError("this is no JSON of ours") from error
+        raise CorruptDataError("stored value is not valid akastats JSON") from error
 
 
 def inflated(stored: bytes, most: int) -> bytes:
@@ -65,7 +65,7 @@ def inflated(stored: bytes, most: int) -> bytes:
     try:
         content = inflating.decompress(stored, most)
     except zlib.error as error:
-        raise CorruptDataError("this is no zlib of ours") from error
+        raise CorruptDataError("stored value is not compressed by zlib, or is damaged") from error
     if not inflating.eof:
         raise CorruptDataError(f"this was cut short, or holds more than {most} bytes")
     return content
@@ -110,20 +110,20 @@ def reader(kind: Hashable) -> Reader:
 
 def _text(told: Any) -> str:
     if type(told) is not str:
-        raise CorruptDataError("this is no text")
+        raise CorruptDataError("stored value is not text")
     return told
 
 
 def _number(told: Any) -> float:
     # `1e999` is read as infinity, and a whole number may be greater than any float.
     if type(told) not in (float, int) or not -_LARGEST <= told <= _LARGEST:
-        raise CorruptDataError("this is no number")
+        raise CorruptDataError("stored value is not a number")
     return cast(float, told)
 
 
 def _whole(told: Any) -> int:
     if type(told) is not int or not -MAX_INT < told < MAX_INT:
-        raise CorruptDataError("this is no whole number of ours")
+        raise CorruptDataError("stored value is not a whole number in range")
     return told
 
 
@@ -168,7 +168,7 @@ def _of_fields(kind: Any) -> Reader:
 
     def read_fields(told: Any) -> Any:
         if type(told) is not dict or not needed <= told.keys():
-            raise CorruptDataError(f"this is no {kind.__name__} of ours")
+            raise CorruptDataError(f"stored value is not a valid {kind.__name__}")
         return kind(**{name: read_field(told[name]) for name, read_field in readers.items() if name in told})
 
     return read_fields
@@ -177,7 +177,7 @@ def _of_fields(kind: Any) -> Reader:
 def _row(readers: tuple[Reader, ...]) -> Reader:
     def read_row(told: Any) -> tuple[Any, ...]:
         if type(told) is not list or len(told) != len(readers):
-            raise CorruptDataError("this is no row of ours")
+            raise CorruptDataError("stored value is not a valid row")
         return tuple([read_each(each) for read_each, each in zip(readers, told, strict=True)])
 
     return read_row
@@ -186,7 +186,7 @@ def _row(readers: tuple[Reader, ...]) -> Reader:
 def _mapping(name_of: Reader, inner: Reader) -> Reader:
     def read_mapping(told: Any) -> dict[str, Any]:
         if type(told) is not dict:
-            raise CorruptDataError("this is no object of ours")
+            raise CorruptDataError("stored value is not a valid object")
         return {name_of(name): inner(each) for name, each in told.items()}
 
     return read_mapping
@@ -197,7 +197,7 @@ def _sequence(kind: Any) -> Reader:
 
     def read_sequence(told: Any) -> tuple[Any, ...]:
         if type(told) is not list:
-            raise CorruptDataError("this is no list of ours")
+            raise CorruptDataError("stored value is not a valid list")
         # One look at all: a call for each of 100 durations would double what a row costs.
         return tuple(told) if are_fine and are_fine(told) else tuple(map(inner, told))
 
@@ -205,7 +205,7 @@ def _sequence(kind: Any) -> Reader:
 
 
 def are_texts(told: Iterable[Any]) -> bool:
-    """Tell whether all are texts."""
+    """Return whether all values are text."""
     try:
         # It takes none but texts, in a third of the time that a look at their types takes.
         "".join(told)
@@ -215,7 +215,7 @@ def are_texts(told: Iterable[Any]) -> bool:
 
 
 def are_numbers(told: Iterable[Any], most: float = inf) -> bool:
-    """Tell whether all are numbers that a float can hold, the root of the sum of their squares below `most`."""
+    """Return whether all values are finite numbers; the root of the sum of their squares is below `most`."""
     try:
         # It takes each for a float, as sum() does not, in a quarter of the time that a look at their types takes.
         return hypot(*told) < most

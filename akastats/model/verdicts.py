@@ -19,9 +19,9 @@ VERSION = 1
 OFFSET = 0.001
 #: Runs at the new level from which on it is no longer only suspected.
 CONFIRMED_AFTER = 5
-#: Fewer failures than this are somebody's broken line rather than an outage, however few there usually are.
+#: Fewer failures than this are one broken line rather than an outage.
 LEAST_OUTAGE = 10
-#: Those of 1,000 tests are some 1 MB, unpacked: what is much more is no verdict.
+#: Verdicts of 1,000 tests have about 1 MB, unpacked; a much larger value is not valid.
 MOST_BYTES = 32 * MIB
 # Of a user's own number, whatever its unit: with more its ratio to nothing would be no number.
 _MOST = 1e300
@@ -29,7 +29,7 @@ _MOST = 1e300
 
 @dataclass(frozen=True, slots=True)
 class DurationChange:
-    """A lasting change of a duration between two levels; seconds at the usual pace of its environment class.
+    """A lasting change of a duration between two levels, in seconds at the typical machine speed.
 
     The commit that caused it is after the run `since` and not after the run `until`, with a posterior of 99 %;
     `run` is the likeliest first one. `low` and `high` are the 95 % interval of `ratio`, after over before;
@@ -108,7 +108,7 @@ class UnhealthyTest:
 
 @dataclass(frozen=True, slots=True)
 class ChangeVerdict:
-    """A lasting change of a duration; `is_new` says that the verdict before did not have it."""
+    """A lasting change of a duration; `is_new` if the previous verdicts did not have it."""
 
     change: DurationChange
     is_new: bool
@@ -187,9 +187,9 @@ class Verdicts:
 
 
 def looks_like_outage(verdicts: Verdicts) -> bool:
-    """Tell whether people are to be told of an outage: one was seen, and no other reason explains what failed.
+    """Return whether to report an outage: one was detected, and no other reason explains the failures.
 
-    What counts as evidence is `is_outage` alone; with a word like that nobody looks for the line they broke.
+    Only `is_outage` decides about evidence: a reported outage keeps people from looking for the line they broke.
     """
     labels = [failure.label for failure in verdicts.failures]
     labelled, new = len(labels) - labels.count(None), labels.count("new")
@@ -197,19 +197,19 @@ def looks_like_outage(verdicts: Verdicts) -> bool:
 
 
 def newly_flaky(verdicts: Verdicts) -> list[UnhealthyTest]:
-    """Return the tests that were not yet flaky when judged before, the most costly first."""
+    """Return the tests that were not flaky in the previous verdicts, the most costly first."""
     found = [test for test in verdicts.tests if test.is_new and test.state == "flaky"]
     return sorted(found, key=lambda test: (-test.runs_failed, -test.seconds_lost, test.nodeid))
 
 
 def newly_slower(verdicts: Verdicts) -> list[DurationChange]:
-    """Return what was not yet slower when judged before, by the seconds it takes more, most first."""
+    """Return the slowdowns that the previous verdicts did not have, by added seconds, most first."""
     found = [each.change for each in verdicts.changes if each.is_new and each.change.is_slower]
     return sorted(found, key=lambda change: (change.before - change.after, change.label))
 
 
 def suite_newly_slower(verdicts: Verdicts) -> list[DurationChange]:
-    """Return the changes of everything's pace that are news, in time order."""
+    """Return the new slowdowns of the whole suite, in time order."""
     return [each.change for each in verdicts.suite_changes if each.is_new and each.change.is_slower]
 
 
@@ -230,5 +230,5 @@ def unpack(stored: bytes) -> Verdicts:
 
 
 def _is_change(change: DurationChange) -> bool:
-    """Tell whether there is a ratio of both levels."""
+    """Return whether both levels have a ratio."""
     return 0 <= change.before <= _MOST and 0 <= change.after <= _MOST
