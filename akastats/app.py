@@ -1,4 +1,4 @@
-"""The complete application, API and page: `uvicorn akastats.app:app`."""
+"""The complete application with API and page: `uvicorn akastats.app:app`."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _end_streams_on_signal() -> Iterator[None]:
 
 
 # Only documents the scheme in OpenAPI; the middleware `Access` checks the token.
-_BEARER = HTTPBearer(auto_error=False, description="not needed on the machine itself while no token is set")
+_BEARER = HTTPBearer(auto_error=False, description="not required on this machine itself if no token is set")
 
 
 class Service(FastAPI):

@@ -1,16 +1,16 @@
-"""Access: who may ask, for what, and from which pages; and what every answer tells the browser.
+"""Access control: callers, their scopes, allowed hosts and origins; and the security headers of responses.
 
-An ASGI middleware, so that nothing of a request is parsed or looked up for those who may not ask. It stands
-before our own application alone; a host of `attach_routes` has its own.
+It is an ASGI middleware, so that a rejected request is neither parsed nor routed. It protects only our own
+application. An application that uses `attach_routes` has its own access control.
 
-| checked, in this order | else |
+| check, in this order | status if it fails |
 |---|---|
-| the header's size | 431 |
-| the rate, where others than this machine ask | 429 |
-| `Host` is a name we know | 421 |
-| an unsafe method comes from a page of ours, or from no page | 403 |
+| size of the header | 431 |
+| rate of requests, except from this machine | 429 |
+| `Host` is an allowed name | 421 |
+| an unsafe method does not come from a page of another origin | 403 |
 | a token, or its cookie | 401 |
-| the token's scopes, by the routes | 403 |
+| scopes of the token, in the routes | 403 |
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from akastats.api.rate_limit import WRONG_TOKEN, Rate
 from akastats.config import Config, config
 from akastats.tokens import CONTEXTS, EVERYTHING, WRITE, Token
 
-# A label of 4,096 bytes takes 12 KiB of a path percent-encoded; the rest is for cookies.
+# A percent-encoded label of 4,096 bytes takes 12 KiB of a path; the rest is for cookies.
 MAX_HEADER_BYTES = 32 * 1024
 
-#: The end of the one path whose answer does not end: HEAD would wait for it.
+#: End of the only path whose response does not end; HEAD would wait forever.
 ENDLESS = "/api/v1/events"
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
-#: For whatever brings no policy of its own: nothing is fetched or run, and no frame shows it.
+#: Headers of responses without a policy of their own: nothing is loaded or executed, and no frame shows them.
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -51,7 +51,12 @@ HEADERS = {
 
 @dataclass(frozen=True)
 class Policy:
-    """Who may ask: the holders of `tokens`, or everybody; under this machine's own names and `hosts`."""
+    """The access policy of the service.
+
+    tokens: accepted tokens; empty if no token is set
+    hosts: accepted names besides those of this machine
+    is_open: whether requests need no token from anywhere
+    """
 
     tokens: tuple[Token, ...]
     hosts: frozenset[str]
@@ -59,20 +64,28 @@ class Policy:
 
 
 def policy_of(settings: Config) -> Policy:
-    """Return what a configuration says of access; raises `ConfigError` for what cannot be used."""
+    """Return the access policy of a configuration; raise `ConfigError` for an invalid token or host."""
     return _policy(settings.token, settings.allowed_hosts)
 
 
 @functools.lru_cache(maxsize=4)
 def _policy(token: str, allowed_hosts: str) -> Policy:
     is_open = token == tokens.OFF
-    known = () if is_open else tokens.parse_tokens("AKA_STATS_TOKEN", token)
-    return Policy(known, hosts.parse_hosts("AKA_STATS_ALLOWED_HOSTS", allowed_hosts), is_open)
+    accepted = () if is_open else tokens.parse_tokens("AKA_STATS_TOKEN", token)
+    return Policy(accepted, hosts.parse_hosts("AKA_STATS_ALLOWED_HOSTS", allowed_hosts), is_open)
 
 
 @dataclass(frozen=True)
-class Asking:
-    """What access depends on of one request; `host` is `None` where the header is none or there are several."""
+class Caller:
+    """The properties of a request that its access depends on.
+
+    method: HTTP method
+    path: path below the root path
+    headers: all headers
+    host: host name of the `Host` header; `None` if the header is invalid or repeated
+    client: address of the client; empty on a Unix socket
+    is_of_this_machine: whether both ends of the connection are on this machine
+    """
 
     method: str
     path: str
@@ -83,49 +96,49 @@ class Asking:
 
     @property
     def is_for_a_page(self) -> bool:
-        """Whether a person looks at the answer, not a program."""
+        """Whether a browser shows the response."""
         wants_html = "text/html" in self.headers.get("accept", "")
         return self.method in _SAFE and wants_html and not self.path.startswith("/api/")
 
 
-def asking(scope: Scope) -> Asking:
-    """Return what access depends on of a request."""
+def caller_of(scope: Scope) -> Caller:
+    """Return the properties of a request that its access depends on."""
     headers = Headers(scope=scope)
-    named = headers.getlist("host")
+    names = headers.getlist("host")
     client = (scope.get("client") or ("",))[0]
-    return Asking(
+    return Caller(
         method=scope["method"],
         path=scope["path"].removeprefix(scope.get("root_path", "").rstrip("/")),
         headers=headers,
-        host=hosts.parse_host_header(named[0]) if len(named) == 1 else None,
+        host=hosts.parse_host_header(names[0]) if len(names) == 1 else None,
         client=client,
-        # Both ends: behind a proxy on this machine the client is who the proxy says.
-        is_of_this_machine=_is_near(client) and _is_near((scope.get("server") or ("",))[0]),
+        # Check both ends, because a proxy on this machine may report the address of its own client.
+        is_of_this_machine=_is_local(client) and _is_local((scope.get("server") or ("",))[0]),
     )
 
 
-def _is_near(end: str) -> bool:
-    """Tell whether one end of a connection is on this machine; a Unix socket's has no name, or a path."""
+def _is_local(end: str) -> bool:
+    """Return whether one end of a connection is on this machine. On a Unix socket it is empty or a path."""
     return not end or end.startswith("/") or hosts.is_loopback(end)
 
 
 def check_size(scope: Scope) -> None:
-    """Raise a problem for a header that is too large: h11 takes any that comes in one piece."""
+    """Raise a problem for a header that is too large. h11 accepts any size that arrives in one piece."""
     size = len(scope.get("raw_path") or b"") + len(scope.get("query_string", b""))
-    # With a colon, a blank and the line's end each: thousands of short ones are long too.
+    # Count the separators too, because thousands of short headers are also long.
     if size + sum(len(name) + len(value) + 4 for name, value in scope["headers"]) > MAX_HEADER_BYTES:
         raise Problem(431, f"header: more than {MAX_HEADER_BYTES} bytes", "header", MAX_HEADER_BYTES)
 
 
-def check_host(policy: Policy, asked: Asking) -> None:
-    """Raise a problem unless the request names this service as we know it.
+def check_host(policy: Policy, caller: Caller) -> None:
+    """Raise a problem unless the `Host` header is an allowed name.
 
-    An address as such is fine where others reach us: only names can be made to point here.
+    Any IP address is allowed if the connection is not local, because DNS rebinding needs a name.
     """
-    host = asked.host
+    host = caller.host
     if host is not None and (hosts.is_loopback(host) or host in policy.hosts):
         return
-    if host is not None and hosts.is_address(host) and not asked.is_of_this_machine:
+    if host is not None and hosts.is_address(host) and not caller.is_of_this_machine:
         return
     raise Problem(
         421, "host: this name is not known here; allow it with --allow-host or AKA_STATS_ALLOWED_HOSTS", "host"
@@ -133,9 +146,9 @@ def check_host(policy: Policy, asked: Asking) -> None:
 
 
 def check_origin(scope: Scope) -> None:
-    """Raise a problem where a page of somebody else sends what may change something.
+    """Raise a problem for an unsafe method from a page of another origin.
 
-    Programs send neither of the two headers; a browser sends at least one with an unsafe method, and none twice.
+    Programs send neither of the two headers. A browser sends at least one with an unsafe method, and none twice.
     """
     if scope["method"] in _SAFE:
         return
@@ -144,39 +157,39 @@ def check_origin(scope: Scope) -> None:
     is_once = len(origins) < 2 and len(sites) < 2
     is_ours = all(_is_own(origin, scope, headers) for origin in origins)
     if not (is_once and is_ours and all(site in ("same-origin", "none") for site in sites)):
-        raise Problem(403, "origin: pages of other origins may not ask this", "origin")
+        raise Problem(403, "origin: pages of other origins may not send this request", "origin")
 
 
 def _is_own(origin: str, scope: Scope, headers: Headers) -> bool:
     scheme, _, host = origin.lower().partition("://")
-    # What came by http may have come by https to a proxy that does not say so; the other way round nothing does.
+    # A proxy may receive https and forward http without a header for it. No proxy does the reverse.
     is_possible = scheme == "https" or (scheme == "http" and scope.get("scheme") != "https")
-    return is_possible and [host] == [named.lower() for named in headers.getlist("host")]
+    return is_possible and [host] == [name.lower() for name in headers.getlist("host")]
 
 
-def scopes_of(policy: Policy, asked: Asking, now: float) -> frozenset[str]:
-    """Return what the asking one may do; raises a problem where it may not even ask."""
+def scopes_of(policy: Policy, caller: Caller, now: float) -> frozenset[str]:
+    """Return the scopes of the caller; raise a problem with status 401 if it has none."""
     if policy.is_open:
         return EVERYTHING
     if policy.tokens:
-        held = _held(policy, asked, now)
-        if held is None:
-            raise _unauthorised("a token is needed: `Authorization: Bearer TOKEN`, or the page's login")
-        return held.scopes
-    # A name from elsewhere is a proxy's, so somebody else may be behind it.
-    if asked.is_of_this_machine and asked.host is not None and hosts.is_loopback(asked.host):
+        token = _token_of(policy, caller, now)
+        if token is None:
+            raise _unauthorised("a token is required: send `Authorization: Bearer TOKEN`, or log in on the page")
+        return token.scopes
+    # Another host name belongs to a proxy, which may forward requests of other machines.
+    if caller.is_of_this_machine and caller.host is not None and hosts.is_loopback(caller.host):
         return EVERYTHING
-    raise _unauthorised("no token is set here, so only this machine itself may ask: set AKA_STATS_TOKEN")
+    raise _unauthorised("no token is set, so only this machine itself has access: set AKA_STATS_TOKEN")
 
 
-def _held(policy: Policy, asked: Asking, now: float) -> Token | None:
-    given = asked.headers.getlist("authorization")
-    if given:
-        kind, _, secret = given[0].partition(" ")
-        is_one = len(given) == 1 and kind.lower() == "bearer"
+def _token_of(policy: Policy, caller: Caller, now: float) -> Token | None:
+    authorizations = caller.headers.getlist("authorization")
+    if authorizations:
+        kind, _, secret = authorizations[0].partition(" ")
+        is_one = len(authorizations) == 1 and kind.lower() == "bearer"
         return tokens.find_token(policy.tokens, secret.strip().encode("latin-1")) if is_one else None
-    cookies = login.cookies(asked.headers)
-    return next((found for each in cookies if (found := tokens.find_by_cookie(policy.tokens, each, now))), None)
+    cookies = login.cookies(caller.headers)
+    return next((token for each in cookies if (token := tokens.find_by_cookie(policy.tokens, each, now))), None)
 
 
 def _unauthorised(detail: str) -> Problem:
@@ -184,7 +197,7 @@ def _unauthorised(detail: str) -> Problem:
 
 
 class Access:
-    """The middleware; clocks are handed in."""
+    """The middleware."""
 
     def __init__(self, app: ASGIApp, rate: Rate | None = None, now: Callable[[], float] = time.time) -> None:
         self._app = app
@@ -192,7 +205,7 @@ class Access:
         self._now = now
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request through to the application, or answer it."""
+        """Pass a request to the application, or reject it."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
         elif scope["type"] == "http":
@@ -203,53 +216,55 @@ class Access:
             await send({"type": "websocket.close", "code": 1008})
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        policy, asked = policy_of(config.now()), asking(scope)
+        policy, caller = policy_of(config.now()), caller_of(scope)
         try:
             check_size(scope)
-            self._check_rate(asked)
-            check_host(policy, asked)
+            self._check_rate(caller)
+            check_host(policy, caller)
             check_origin(scope)
-            answer = await self._session(policy, asked, Request(scope, receive))
+            answer = await self._session(policy, caller, Request(scope, receive))
             if answer is None:
-                granted = self._scopes(policy, asked)
-                answer = self._app if asked.path != login.LOGIN else login.onward(scope)
+                granted = self._scopes(policy, caller)
+                answer = self._app if caller.path != login.LOGIN else login.redirect_home(scope)
                 scope = {**scope, OWN: granted}
         except Problem as problem:
-            answer = _refusal(problem, asked, scope)
+            answer = _refusal(problem, caller, scope)
         await answer(scope, receive, send)
 
-    def _check_rate(self, asked: Asking) -> None:
-        seconds = 0 if asked.is_of_this_machine else self._rate.take(asked.client)
+    def _check_rate(self, caller: Caller) -> None:
+        seconds = 0 if caller.is_of_this_machine else self._rate.take(caller.client)
         if seconds:
-            raise Problem(429, f"too many requests: again in {seconds} s", headers={"Retry-After": str(seconds)})
+            raise Problem(
+                429, f"too many requests: retry after {seconds} s", headers={"Retry-After": str(seconds)}
+            )
 
-    def _scopes(self, policy: Policy, asked: Asking) -> frozenset[str]:
+    def _scopes(self, policy: Policy, caller: Caller) -> frozenset[str]:
         try:
-            return scopes_of(policy, asked, self._now())
+            return scopes_of(policy, caller, self._now())
         except Problem:
-            if "authorization" in asked.headers:
-                self._rate.charge(asked.client, WRONG_TOKEN)
+            if "authorization" in caller.headers:
+                self._rate.charge(caller.client, WRONG_TOKEN)
             raise
 
-    async def _session(self, policy: Policy, asked: Asking, request: Request) -> ASGIApp | None:
-        """Return the answer to what begins or ends a session, `None` for any other request."""
-        if asked.method == "POST" and asked.path == login.LOGOUT:
+    async def _session(self, policy: Policy, caller: Caller, request: Request) -> ASGIApp | None:
+        """Return the response to a login or logout; `None` for any other request."""
+        if caller.method == "POST" and caller.path == login.LOGOUT:
             return login.logged_out(request)
-        if asked.method == "POST" and asked.path == login.LOGIN:
-            return await self._login(policy, asked, request)
+        if caller.method == "POST" and caller.path == login.LOGIN:
+            return await self._login(policy, caller, request)
         return None
 
-    async def _login(self, policy: Policy, asked: Asking, request: Request) -> Response:
-        given = await login.read(request)
-        token = tokens.find_token(policy.tokens, given.secret)
+    async def _login(self, policy: Policy, caller: Caller, request: Request) -> Response:
+        form = await login.read(request)
+        token = tokens.find_token(policy.tokens, form.secret)
         if token is None:
-            self._rate.charge(asked.client, WRONG_TOKEN)
-            return login.form(request, given.then, is_second=True)
-        return login.logged_in(request, given.then, tokens.make_cookie(token, int(self._now())))
+            self._rate.charge(caller.client, WRONG_TOKEN)
+            return login.form(request, form.then, is_second=True)
+        return login.logged_in(request, form.then, tokens.make_cookie(token, int(self._now())))
 
 
-def _refusal(problem: Problem, asked: Asking, scope: Scope) -> Response:
-    if problem.status_code == 401 and asked.is_for_a_page:
+def _refusal(problem: Problem, caller: Caller, scope: Scope) -> Response:
+    if problem.status_code == 401 and caller.is_for_a_page:
         return login.form(Request(scope), login.target_of(scope))
     return answer_of(problem)
 
@@ -264,7 +279,7 @@ def _without_body(send: Send) -> Send:
 
 
 def _with_headers(send: Send) -> Send:
-    """Return `send` with our headers where an answer brings none of its own."""
+    """Return `send` that adds our headers to responses without headers of these names."""
 
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -277,7 +292,7 @@ def _with_headers(send: Send) -> Send:
 
 
 def _granted(request: Request) -> frozenset[str]:
-    """Return what the asking one may do; on a host of `attach_routes`, whom it lets in may do everything."""
+    """Return the scopes of the caller: all of them in an application that uses `attach_routes`."""
     granted: frozenset[str] = request.scope.get(OWN, EVERYTHING)
     return granted
 
@@ -285,29 +300,29 @@ def _granted(request: Request) -> frozenset[str]:
 def _needs(scope: str) -> Callable[[Request], None]:
     def check(request: Request) -> None:
         if scope not in _granted(request):
-            raise Problem(403, f"this token does not allow it: it lacks the scope {scope!r}")
+            raise Problem(403, f"the token lacks the scope {scope!r}")
 
     return check
 
 
-#: For `dependencies=` of a route that answers tracebacks and nothing else.
+#: Dependency of a route that returns only tracebacks.
 needs_contexts = Depends(_needs(CONTEXTS))
 
 
 def reads_contexts(request: Request) -> bool:
-    """Tell whether the asking one may read tracebacks too."""
+    """Return whether the caller may read tracebacks."""
     return CONTEXTS in _granted(request)
 
 
 def _may_write(request: Request) -> None:
-    # Again, because on a host nobody has looked before.
+    # The middleware has not checked the origin if another application attached the routes.
     check_origin(request.scope)
     _needs(WRITE)(request)
 
 
-#: For `dependencies=` of whatever changes something.
+#: Dependency of a route that changes data.
 may_write = Depends(_may_write)
-#: For a route that leaves tracebacks out for those who may not read them.
+#: Parameter of a route that omits tracebacks without the scope `contexts`.
 ReadsContexts = Annotated[bool, Depends(reads_contexts)]
-#: For a route that tells what may be done.
+#: Parameter of a route that returns the scopes of the caller.
 Granted = Annotated[frozenset[str], Depends(_granted)]

@@ -1,4 +1,4 @@
-"""Lists that this process keeps, so that a request asks the server only for what has changed."""
+"""Cached lists, so that a request reads from the server only the items that have changed."""
 
 from __future__ import annotations
 
@@ -19,46 +19,46 @@ from akastats.store.requests import Operation
 T = TypeVar("T")
 
 
-class Kept(Generic[T]):
-    """One list of the namespace in force, as last seen."""
+class NamespaceList(Generic[T]):
+    """One list of the current namespace, as it was last read."""
 
     def __init__(self, refresh: Callable[[str, CachedList[T]], Operation[CachedList[T]]]) -> None:
-        self._seen_now = refresh
-        self._where: tuple[str, str] = ("", "")
+        self._refresh = refresh
+        self._source: tuple[str, str] = ("", "")
         self._seen: CachedList[T] = CachedList()
-        # Requests that come together look once: a first look fetches all there is.
-        self._looks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[CachedList[T]]] = (
+        # Concurrent requests share one read: the first read fetches every item.
+        self._reads: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[CachedList[T]]] = (
             WeakKeyDictionary()
         )
 
     def forget(self) -> None:
-        """Look anew at all there is when next asked, as a process that has just begun."""
-        self._where, self._seen = ("", ""), CachedList()
+        """Drop the list, so that the next request reads every item."""
+        self._source, self._seen = ("", ""), CachedList()
 
     async def now(self) -> CachedList[T]:
-        """Return the list as it is now."""
+        """Return the current list."""
         loop = asyncio.get_running_loop()
-        look = self._looks.get(loop)
-        if look is None or look.done():
-            look = self._looks[loop] = loop.create_task(self._look())
-        # Who asked first may go away; the others wait on.
-        return await asyncio.shield(look)
+        read = self._reads.get(loop)
+        if read is None or read.done():
+            read = self._reads[loop] = loop.create_task(self._read())
+        # The first caller may be cancelled while others wait.
+        return await asyncio.shield(read)
 
-    async def _look(self) -> CachedList[T]:
+    async def _read(self) -> CachedList[T]:
         settings = config.now()
-        where = (settings.redis_url, settings.namespace)
-        known: CachedList[T] = self._seen if where == self._where else CachedList()
-        seen = await async_redis.run(self._seen_now(settings.namespace, known))
-        self._where, self._seen = where, seen
+        source = (settings.redis_url, settings.namespace)
+        cached: CachedList[T] = self._seen if source == self._source else CachedList()
+        seen = await async_redis.run(self._refresh(settings.namespace, cached))
+        self._source, self._seen = source, seen
         return seen
 
 
-#: Seconds for which rates of an unchanged list are reused: verdicts are stored some seconds after a run's rows.
+#: Seconds for which rates of an unchanged list are reused. Verdicts are stored seconds after a run's rows.
 RATES_S = 5.0
 
 
 class Rates:
-    """The failure rates of tests with a verdict, read anew when the list of tests changes or after 5 s."""
+    """Cached failure rates of tests with a verdict, read again when the list of tests changes or after 5 s."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -68,14 +68,14 @@ class Rates:
 
     async def of(self, seen: CachedList[Listed], suites: Iterable[str]) -> dict[str, float]:
         """Return the rates by label for the tests of some suites."""
-        wanted = frozenset(suites)
-        known, of_suites = self._read_for
-        if known is not seen or of_suites != wanted or self._clock() - self._read_at > RATES_S:
-            self._rates = await async_redis.run(one_test_verdicts.rates(config.namespace, wanted))
-            self._read_for, self._read_at = (seen, wanted), self._clock()
+        names = frozenset(suites)
+        list_of_rates, names_of_rates = self._read_for
+        if list_of_rates is not seen or names_of_rates != names or self._clock() - self._read_at > RATES_S:
+            self._rates = await async_redis.run(one_test_verdicts.rates(config.namespace, names))
+            self._read_for, self._read_at = (seen, names), self._clock()
         return self._rates
 
 
-tests: Kept[Listed] = Kept(tests_list.refresh)
-failures: Kept[ListedError] = Kept(errors.refresh)
+tests: NamespaceList[Listed] = NamespaceList(tests_list.refresh)
+failures: NamespaceList[ListedError] = NamespaceList(errors.refresh)
 rates = Rates()

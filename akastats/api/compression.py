@@ -6,7 +6,7 @@ from starlette.datastructures import Headers
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-#: A smaller answer fits into one packet as it is.
+#: A smaller response fits into one packet uncompressed.
 LEAST_BYTES = 1024
 #: Level 9 takes three times as long for 3 % less.
 LEVEL = 5
@@ -15,9 +15,9 @@ LEVEL = 5
 class Compression(GZipMiddleware):
     """Starlette's gzip middleware, except for event streams, which must not wait, and requests from other sites.
 
-    A compressed length tells what an answer has in common with a chosen part of its request (BREACH). For that
-    somebody must send requests in the reader's name: from another site the browser sends no cookie
-    (`SameSite=Strict`), but to this machine itself none is needed, so such requests are answered uncompressed.
+    The length of a compressed response reveals what it shares with its request (BREACH). An attacker needs
+    requests from the victim's browser for that. From another site the browser sends no cookie (`SameSite=Strict`),
+    but a service on this machine may need none, so responses to such requests are not compressed.
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query
 
 from akastats.api import cache
 from akastats.api.access import ReadsContexts
-from akastats.api.limits import PAGE_DEFAULT, Cursor, PageSize, place_of
+from akastats.api.limits import PAGE_DEFAULT, Cursor, PageSize, decode_position
 from akastats.api.models.errors import ErrorDetails, ErrorRow, ErrorsPage
 from akastats.api.problems import Route, documented
 from akastats.config import config
@@ -40,7 +40,7 @@ SortName = Literal[
     "tests",
     "-tests",
 ]
-Sort = Annotated[SortName, Query(description="`-` in front: descending")]
+Sort = Annotated[SortName, Query(description="order; `-` in front: descending")]
 
 
 @router.get("/errors")
@@ -48,13 +48,18 @@ async def get_errors(
     reads_contexts: ReadsContexts,
     since: Annotated[
         float | None,
-        Query(ge=-1e12, le=1e12, description="epoch seconds: seen then or later", examples=[1785579300]),
+        Query(
+            ge=-1e12,
+            le=1e12,
+            description="epoch seconds; only failures seen at this time or later",
+            examples=[1785579300],
+        ),
     ] = None,
     q: Annotated[
         str,
         Query(
             max_length=500,
-            description="words that all occur in class, message or frames",
+            description="words that all occur in class, message or frames, in any case",
             examples=["KeyError basket"],
         ),
     ] = "",
@@ -62,23 +67,23 @@ async def get_errors(
     cursor: Cursor = "",
     limit: PageSize = PAGE_DEFAULT,
 ) -> ErrorsPage:
-    """List what failed, each fingerprint once."""
-    wanted, after = ListQuery(q, not reads_contexts, since, sort), place_of(cursor, float)
-    page = errors.page(await cache.failures.now(), wanted, after, limit)
+    """List failures over all runs, one item per fingerprint."""
+    query, after = ListQuery(q, not reads_contexts, since, sort), decode_position(cursor, float)
+    page = errors.page(await cache.failures.now(), query, after, limit)
     items = [ErrorRow(**_row(each, reads_contexts)) for each in page.items]
     return ErrorsPage(items=items, next=cursors.encode(page.next) if page.next else None, total=page.total)
 
 
 @router.get("/errors/{fingerprint}", responses=documented(404))
 async def get_error(fingerprint: Fingerprint, reads_contexts: ReadsContexts) -> ErrorDetails:
-    """Answer one fingerprint: its newest traceback, the runs it was in, and the tests it hit."""
-    found = await async_redis.run(errors.one_error(config.namespace, fingerprint))
-    traceback = found.record.traceback if reads_contexts else ""
+    """Return the failures with one fingerprint: newest traceback, runs and tests."""
+    error = await async_redis.run(errors.one_error(config.namespace, fingerprint))
+    traceback = error.record.traceback if reads_contexts else ""
     return ErrorDetails(
-        **_row(ListedError(fingerprint, "", found.record), reads_contexts),
+        **_row(ListedError(fingerprint, "", error.record), reads_contexts),
         traceback=traceback or None,
-        in_runs=found.in_runs,
-        in_tests=found.in_tests,
+        in_runs=error.in_runs,
+        in_tests=error.in_tests,
     )
 
 

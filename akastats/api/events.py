@@ -1,4 +1,4 @@
-"""Runs as they go on, as server-sent events: one look a second however many listen."""
+"""Runs in progress as server-sent events. However many clients listen, the server is polled once per second."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from akastats.redis import async_redis
 
 router = APIRouter(prefix="/api/v1", route_class=Route, tags=["runs"])
 
-LOOK_S = 1.0
-# Proxies close a connection that says nothing for a minute.
+POLL_S = 1.0
+# Proxies close a connection without data after a minute.
 HEARTBEAT_S = 15.0
 MAX_LISTENERS = 100
 
@@ -32,124 +32,124 @@ log = logging.getLogger(__name__)
 
 
 class Listener:
-    """One who listens: what is new for it, the latest of each run, so that a slow one costs no memory."""
+    """A client that listens. It keeps only the latest state of each run, so that a slow client costs no memory."""
 
     def __init__(self, network: str = "") -> None:
         self.network = network
         self.has_ended = False
-        self._news: dict[str, Run] = {}
-        self._came = asyncio.Event()
+        self._updates: dict[str, Run] = {}
+        self._has_updates = asyncio.Event()
 
-    def tell(self, runs: list[Run]) -> None:
-        """Have it told of runs, as soon as it asks."""
-        self._news.update({run.id: run for run in runs})
+    def put(self, runs: list[Run]) -> None:
+        """Add changed runs, which the next call of `take` returns."""
+        self._updates.update({run.id: run for run in runs})
         if runs:
-            self._came.set()
+            self._has_updates.set()
 
     def end(self) -> None:
-        """Let it go: nothing more will come."""
+        """End the stream of this client."""
         self.has_ended = True
-        self._came.set()
+        self._has_updates.set()
 
-    async def news(self, within_s: float) -> list[Run]:
-        """Wait for news; return none when none came within so many seconds."""
+    async def take(self, within_s: float) -> list[Run]:
+        """Wait for changed runs and return them; empty if there are none within `within_s` seconds."""
         try:
-            await asyncio.wait_for(self._came.wait(), within_s)
+            await asyncio.wait_for(self._has_updates.wait(), within_s)
         except asyncio.TimeoutError:
             return []
-        self._came.clear()
-        news, self._news = list(self._news.values()), {}
-        return news
+        self._has_updates.clear()
+        updates, self._updates = list(self._updates.values()), {}
+        return updates
 
 
 class Watch:
-    """Looks at the server once a second while anybody listens, and tells all what has changed."""
+    """Polls the server once per second while there are listeners, and passes them the changed runs."""
 
     def __init__(self) -> None:
-        # In the order of their connection.
+        # In the order in which they connected.
         self.listeners: dict[Listener, None] = {}
-        self._known: dict[str, Run] = {}
-        self._looking: asyncio.Task[None] | None = None
+        self._runs: dict[str, Run] = {}
+        self._polling: asyncio.Task[None] | None = None
 
     async def join(self, network: str = "") -> Listener:
         """Add a listener from a client's network and return it; it first receives all runs in progress.
 
-        Raises `Problem` where too many listen, and `ServerError` where the server is away.
+        Raises `Problem` if there are too many listeners, and `ServerError` if the server is unreachable.
         """
-        if self._looking is None:
-            await self._look()
+        if self._polling is None:
+            await self._poll()
         if len(self.listeners) >= MAX_LISTENERS:
             self._make_room(network)
         listener = Listener(network)
-        listener.tell(live_runs.running(self._known))
+        listener.put(live_runs.running(self._runs))
         self.listeners[listener] = None
-        if self._looking is None:
-            self._looking = asyncio.create_task(self._keep_looking())
+        if self._polling is None:
+            self._polling = asyncio.create_task(self._keep_polling())
         return listener
 
     def _make_room(self, network: str) -> None:
-        """End the oldest listener of the network that has most; raise `Problem` where that is the newcomer's.
+        """End the oldest listener of the network with the most; raise `Problem` if that is the new one's network.
 
-        One client would else keep all others out. A browser whose stream has ended connects again by itself.
+        Otherwise one client could keep out all others. A browser reconnects when its stream ends.
         """
         counts = Counter(each.network for each in self.listeners)
         most = max(counts, key=lambda name: counts[name])
         if counts[network] + 1 >= counts[most]:
-            raise Problem(503, f"{MAX_LISTENERS} clients follow runs already", limit=MAX_LISTENERS)
+            raise Problem(503, f"{MAX_LISTENERS} clients already follow runs; retry later", limit=MAX_LISTENERS)
         oldest = next(each for each in self.listeners if each.network == most)
         oldest.end()
         self.leave(oldest)
 
     def leave(self, listener: Listener) -> None:
-        """Forget one who listens no more; when nobody does, nobody looks."""
+        """Remove a listener; without any listener, stop polling."""
         self.listeners.pop(listener, None)
-        if not self.listeners and self._looking is not None:
-            self._looking.cancel()
-            self._looking, self._known = None, {}
+        if not self.listeners and self._polling is not None:
+            self._polling.cancel()
+            self._polling, self._runs = None, {}
 
     def end(self) -> None:
-        """Let all listeners go: the service is about to end."""
+        """End the streams of all listeners, because the service is about to end."""
         for listener in self.listeners:
             listener.end()
 
-    async def _look(self) -> None:
-        now = await async_redis.run(live_runs.read(config.namespace, self._known))
-        news, self._known = live_runs.changed(self._known, now), now
+    async def _poll(self) -> None:
+        now = await async_redis.run(live_runs.read(config.namespace, self._runs))
+        changed, self._runs = live_runs.changed(self._runs, now), now
         for listener in self.listeners:
-            listener.tell(news)
+            listener.put(changed)
 
-    async def _keep_looking(self) -> None:
-        was_away = False
+    async def _keep_polling(self) -> None:
+        has_failed = False
         while True:
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(POLL_S)
             try:
-                await self._look()
-                was_away = False
+                await self._poll()
+                has_failed = False
             except Exception as error:
-                # It may come back; whoever listens hears heartbeats meanwhile, and the log is told once. A watch
-                # that ended here would not begin again: what nobody foresaw is told with where it came from.
-                if not was_away:
+                # Keep polling, because nothing would restart the task, and the server may return. Until then
+                # listeners receive heartbeats. Log the error once, with a traceback if it is not one of ours.
+                if not has_failed:
                     log.warning("runs are not followed: %s", error, exc_info=not isinstance(error, AkastatsError))
-                was_away = True
+                has_failed = True
 
 
 _watches: WeakKeyDictionary[asyncio.AbstractEventLoop, Watch] = WeakKeyDictionary()
 
 
 def watch() -> Watch:
-    """Return the watch of this event loop: of a service there is one."""
+    """Return the watch of this event loop. A service has one event loop."""
     return _watches.setdefault(asyncio.get_running_loop(), Watch())
 
 
 def end_all() -> None:
-    """Let all listeners go, from any thread or signal handler: a service that ends would wait for them."""
+    """End all streams, from any thread or signal handler, because a stopping service waits for every response."""
     for loop, each in list(_watches.items()):
         if not loop.is_closed():
             loop.call_soon_threadsafe(each.end)
 
 
 _STREAM = {
-    "description": "events `run`, each with a run as JSON",
+    "description": "events named `run`, each with a run as JSON",
     "content": {
         "text/event-stream": {"schema": {"type": "string"}, "example": 'event: run\ndata: {"id": "..."}\n\n'}
     },
@@ -157,15 +157,15 @@ _STREAM = {
 
 
 class Stream(StreamingResponse):
-    """What one listener hears; it leaves with its connection, also with one that was gone before a word."""
+    """The stream of one listener, which is removed with its connection, even if nothing was sent."""
 
     def __init__(self, watching: Watch, listener: Listener) -> None:
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-        super().__init__(told(listener), media_type="text/event-stream", headers=headers)
+        super().__init__(events_of(listener), media_type="text/event-stream", headers=headers)
         self._watching, self._listener = watching, listener
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer until the client goes or the service ends."""
+        """Send events until the client disconnects or the service ends."""
         try:
             await super().__call__(scope, receive, send)
         finally:
@@ -174,15 +174,15 @@ class Stream(StreamingResponse):
 
 @router.get("/events", response_class=StreamingResponse, responses={200: _STREAM, **documented(503)})
 async def get_events(request: Request) -> StreamingResponse:
-    """Follow runs: first each that goes on, then every change of one and its end. The answer does not end."""
+    """Follow runs: first each run in progress, then every change of a run. The response does not end."""
     watching, client = watch(), request.client.host if request.client else ""
     return Stream(watching, await watching.join(get_network(client)))
 
 
-async def told(listener: Listener) -> AsyncIterator[str]:
-    """Yield events as they come, and a comment where nothing does."""
+async def events_of(listener: Listener) -> AsyncIterator[str]:
+    """Yield events as they occur, and a comment every 15 s without an event."""
     while not listener.has_ended:
-        yield "".join(map(event, await listener.news(HEARTBEAT_S))) or ": still here\n\n"
+        yield "".join(map(event, await listener.take(HEARTBEAT_S))) or ": still here\n\n"
 
 
 def event(run: Run) -> str:

@@ -1,4 +1,4 @@
-"""Health: this version, and whether its server answers."""
+"""Health of the service and of its statistics server."""
 
 from __future__ import annotations
 
@@ -19,15 +19,17 @@ _UNREACHABLE = (ServerUnreachableError, ConnectionLostError, ClusterError)
 
 @router.get("/health")
 async def get_health(request: Request) -> Health:
-    """Answer the version and the state of the server; 200 also when the server is away."""
+    """Return the version and the state of the server. The status is 200 even if the server is unreachable."""
     try:
-        found = await async_redis.run(identify_single(config.namespace))
+        server = await async_redis.run(identify_single(config.namespace))
     except ServerError as error:
         return Health(version=__version__, server=_unwell(error, reason_of(error, request)))
-    return Health(version=__version__, server=ServerHealth(reachable=True, kind=found.kind, version=found.version))
+    return Health(
+        version=__version__, server=ServerHealth(reachable=True, kind=server.kind, version=server.version)
+    )
 
 
 def _unwell(error: ServerError, reason: str) -> ServerHealth:
-    """Return the state of an unusable server: one that refuses is reachable, one of a cluster is not."""
+    """Return the state of an unusable server. A server that refuses requests is reachable; a cluster is not."""
     reachable = not isinstance(error, _UNREACHABLE)
     return ServerHealth(reachable=reachable, kind=None, version=None, detail=reason)

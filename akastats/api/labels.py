@@ -1,4 +1,4 @@
-"""Labels, a page at a time: what a page offers to choose from."""
+"""The paged list of labels."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from akastats.redis import async_redis
 
 router = APIRouter(prefix="/api/v1", route_class=Route, tags=["stats"], responses=documented(422, 503))
 
-Prefix = Annotated[str, Query(max_length=500, description="what labels begin with", examples=["run::"])]
+Prefix = Annotated[str, Query(max_length=500, description="prefix of the labels", examples=["run::"])]
 Words = Annotated[
-    str, Query(max_length=500, description="words that all occur, whatever their case", examples=["orders"])
+    str, Query(max_length=500, description="words that all occur in the label, in any case", examples=["orders"])
 ]
 
 
@@ -25,10 +25,10 @@ Words = Annotated[
 async def get_labels(
     prefix: Prefix = "", q: Words = "", cursor: LabelCursor = "", limit: PageSize = PAGE_DEFAULT
 ) -> LabelsPage:
-    """List labels in byte order. A page may be short and not the last: `next` says."""
+    """List labels in byte order. A page may be short although more pages follow."""
     try:
         after = cursors.label_of(cursor)
     except ValueError as error:
-        raise Problem(422, f"cursor: {error}; it is `next` of the page before", "cursor") from error
-    found = await async_redis.run(labels.page(config.namespace, prefix, q, after, limit))
-    return LabelsPage(items=found.items, next=cursors.of_label(found.next) if found.next else None)
+        raise Problem(422, f"cursor: {error}; use `next` of the previous page", "cursor") from error
+    page = await async_redis.run(labels.page(config.namespace, prefix, q, after, limit))
+    return LabelsPage(items=page.items, next=cursors.of_label(page.next) if page.next else None)

@@ -1,4 +1,4 @@
-"""The login of a browser: a form that works without scripts, and the cookie it leaves."""
+"""The login of a browser: a form that works without scripts, and a cookie."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from akastats.tokens import COOKIE_DAYS
 LOGIN, LOGOUT = "/login", "/logout"
 COOKIE = "akastats"
 MAX_FORM_BYTES = 16 * 1024
-# Of one request: more are none of ours, and each is reckoned with.
+# Cookies checked per request, because each check computes a digest.
 MAX_COOKIES = 8
 
 _STYLE = """
@@ -49,33 +49,37 @@ $notice<form method="post" action="$action">
 <input id="token" name="token" type="password" autocomplete="current-password" required autofocus>
 <button>Log in</button>
 </form>
-<p>The token was printed when <code>akastats serve</code> began, or is its <code>AKA_STATS_TOKEN</code>.</p>
+<p><code>akastats serve</code> printed the token when it started, unless <code>AKA_STATS_TOKEN</code> is set.</p>
 </main>
 </body>
 </html>
 """)
-_NOTICE = '<p role="alert">That is not a token of this server.</p>\n'
+_NOTICE = '<p role="alert">The token is not valid for this server.</p>\n'
 
 _DIGEST = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 _HEADERS = {
     "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{_DIGEST}'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'",
     "WWW-Authenticate": 'Bearer realm="akastats"',
-    # Under `no-referrer` a browser sends the form with `Origin: null`, which could be anybody's.
+    # With `no-referrer` a browser sends the form with `Origin: null`, as it does from any other site.
     "Referrer-Policy": "same-origin",
 }
 
 
 @dataclass(frozen=True)
-class Given:
-    """What came in the form: a secret, and where to go on."""
+class LoginForm:
+    """The fields of the login form.
+
+    secret: the token
+    then: path to open after the login
+    """
 
     secret: bytes
     then: str
 
 
 def form(request: Request, then: str, is_second: bool = False) -> Response:
-    """Return the form, as the 401 that it is; `then` is where a login leads."""
+    """Return the form with status 401; `then` is the path to open after the login."""
     page = _FORM.substitute(
         notice=_NOTICE if is_second else "",
         action=escape(_root(request.scope) + LOGIN),
@@ -84,32 +88,32 @@ def form(request: Request, then: str, is_second: bool = False) -> Response:
     return HTMLResponse(page, 401, _HEADERS)
 
 
-async def read(request: Request) -> Given:
-    """Read the form's fields; raises a problem for one that is too large or too slow."""
+async def read(request: Request) -> LoginForm:
+    """Read the fields of the form; raise a problem for a body that is too large or too slow."""
     body = await read_body(request, MAX_FORM_BYTES)
     try:
         fields = parse_qs(body, max_num_fields=10)
     except ValueError:
         fields = {}
     (secret, *_), (then, *_) = fields.get(b"token", [b""]), fields.get(b"next", [b""])
-    return Given(secret.strip(), then.decode(errors="replace"))
+    return LoginForm(secret.strip(), then.decode(errors="replace"))
 
 
-def onward(scope: Scope) -> Response:
-    """Return the way to the front page, for whoever needs no login."""
+def redirect_home(scope: Scope) -> Response:
+    """Return a redirection to the front page, for a caller that needs no login."""
     return RedirectResponse(_root(scope) + "/", 303)
 
 
 def logged_in(request: Request, then: str, cookie: str) -> Response:
-    """Return the way on, with the cookie."""
+    """Return a redirection to `then` that sets the cookie."""
     answer = RedirectResponse(local(then) or _root(request.scope) + "/", 303)
     _set_cookie(answer, request, cookie, COOKIE_DAYS * 86_400)
     return answer
 
 
 def logged_out(request: Request) -> Response:
-    """Return the way to the front page, without the cookie."""
-    answer = onward(request.scope)
+    """Return a redirection to the front page that removes the cookie."""
+    answer = redirect_home(request.scope)
     _set_cookie(answer, request, "", 0)
     return answer
 
@@ -127,7 +131,7 @@ def _set_cookie(answer: Response, request: Request, value: str, seconds: int) ->
 
 
 def _name_of(headers: Headers) -> str:
-    """Return the cookie's name: of its port, for a browser gives one server's cookies to all ports of a host."""
+    """Return the cookie's name, with the port: a browser sends a cookie to all ports of a host."""
     port = re.search(r":([0-9]{1,5})$", headers.get("host", ""))
     return f"{COOKIE}-{port[1]}" if port else COOKIE
 
@@ -140,7 +144,7 @@ def cookies(headers: Headers) -> list[str]:
 
 
 def target_of(scope: Scope) -> str:
-    """Return the path and query that a request asks for, to be led there after the login."""
+    """Return the path and query of a request, to open after the login."""
     query = scope.get("query_string", b"").decode("latin-1")
     return quote(scope["path"], safe="/:@!$&'()*+,;=~") + (f"?{query}" if query else "")
 

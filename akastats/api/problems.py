@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from http import HTTPStatus
+from types import NoneType
 from typing import Any, get_type_hints
 
 from fastapi import FastAPI, HTTPException, Request, Response
@@ -30,17 +31,17 @@ from akastats.errors import (
     UnknownScriptError,
 )
 
-#: The key of a request's scope under which our own application keeps the scopes of the caller.
+#: Key of a request's ASGI scope under which our own application stores the scopes of the caller.
 OWN = "akastats.access"
 MEDIA_TYPE = "application/problem+json"
 _PROBE = "akastats.probe"
-# No client uses this label: a route that also matches it catches every label.
+# No client uses this label, so a route that matches it matches every label.
 _NO_LABEL = "\x00akastats\x00"
 _LIMITS = ("max_length", "min_length", "le", "ge")
 
 
 class Problem(HTTPException):
-    """A request that cannot be answered: `field` names what is wrong, `limit` what it may be at most."""
+    """A request that fails: `field` is the invalid parameter, `limit` the limit that it exceeds."""
 
     def __init__(
         self,
@@ -69,8 +70,9 @@ class Route(APIRoute):
         if isinstance(options.get("response_model"), DefaultPlaceholder):
             annotation = get_type_hints(endpoint, include_extras=True).get("return")
             model = derive(annotation)
-            if model is not annotation:
-                options["response_model"] = model
+            # FastAPI 0.115 takes the annotation None for a body, which a 204 must not have.
+            if model is not annotation or annotation is NoneType:
+                options["response_model"] = None if annotation is NoneType else model
         super().__init__(path, endpoint, **options)
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
@@ -78,8 +80,8 @@ class Route(APIRoute):
         if _PROBE in scope and ":akastats}" in self.path:
             return Match.NONE, {}
         match, child = super().matches(scope)
-        is_asked = match is Match.FULL and ":akastats}" in self.path and OWN not in scope
-        return (Match.NONE, {}) if is_asked and self._has_rival(scope, child) else (match, child)
+        is_label_route = match is Match.FULL and ":akastats}" in self.path and OWN not in scope
+        return (Match.NONE, {}) if is_label_route and self._has_rival(scope, child) else (match, child)
 
     def _has_rival(self, scope: Scope, child: Scope) -> bool:
         router = getattr(scope.get("app"), "router", None)
@@ -88,11 +90,11 @@ class Route(APIRoute):
         label = next(iter(child["path_params"].values()))
         after = self.path.rpartition("}")[2]
         before = scope["path"].removesuffix(after).removesuffix(label)
-        asked = {name: value for name, value in scope.items() if name not in ("fastapi", "path_params")}
-        asked[_PROBE] = True
-        any_label = {**asked, "path": f"{before}{_NO_LABEL}{after}"}
+        probe = {name: value for name, value in scope.items() if name not in ("fastapi", "path_params")}
+        probe[_PROBE] = True
+        any_label = {**probe, "path": f"{before}{_NO_LABEL}{after}"}
         return any(
-            route.matches(dict(asked))[0] is Match.FULL and route.matches(dict(any_label))[0] is not Match.FULL
+            route.matches(dict(probe))[0] is Match.FULL and route.matches(dict(any_label))[0] is not Match.FULL
             for route in router.routes
         )
 
@@ -118,8 +120,8 @@ class Route(APIRoute):
 def reason_of(error: AkastatsError, request: Request) -> str:
     """Return the reason of a 503 for the caller.
 
-    Our own application answers the whole message, which names the server's address and what to do. The callers
-    of a host are strangers: they learn that the server is away, and the log the rest.
+    Our own application returns the complete message, which names the server's address and what to do. In another
+    application that attaches the routes, callers get a general reason, and the message is logged.
     """
     if OWN in request.scope:
         return str(error)
@@ -138,9 +140,9 @@ _REASONS: dict[type[AkastatsError], str] = {
 
 
 def invalid(errors: Sequence[Any]) -> Problem:
-    """Return the first of pydantic's errors as a problem; the input itself is never repeated."""
-    place, *names = errors[0]["loc"]
-    field = ".".join(map(str, names if place in ("query", "path") else (place, *names)))
+    """Return the first of pydantic's errors as a problem; it does not repeat the input."""
+    location, *names = errors[0]["loc"]
+    field = ".".join(map(str, names if location in ("query", "path") else (location, *names)))
     limits = errors[0].get("ctx", {})
     message = errors[0]["msg"].removeprefix("Value error, ")
     limit = next((limits[name] for name in _LIMITS if name in limits), None)
@@ -148,7 +150,7 @@ def invalid(errors: Sequence[Any]) -> Problem:
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return OpenAPI's description of errors as a host answers them, all with one shared schema."""
+    """Return the OpenAPI description of errors with these statuses, which share one schema."""
     return {
         status: {"model": ProblemDetails, "description": DESCRIPTIONS.get(status, HTTPStatus(status).phrase)}
         for status in statuses
@@ -156,18 +158,18 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 DESCRIPTIONS: Mapping[int, str] = {
-    401: "A token is missing or wrong.",
+    401: "The token is missing or invalid.",
     403: "The token lacks the scope, or the request comes from a page of another origin.",
-    404: "Unknown, or expired.",
+    404: "Not found, or expired.",
     408: "The body did not arrive within 10 s.",
-    409: "A rule forbids it; the detail names the rule.",
-    413: "More bytes than the limit.",
-    415: "The body is compressed; send it as it is.",
+    409: "A rule forbids the change; `detail` names the rule.",
+    413: "The body or the response exceeds the size limit.",
+    415: "The body is compressed; send it uncompressed.",
     421: "The `Host` header names no host of this service.",
     422: "A parameter or the body is not valid; `field` names it.",
-    429: "Too many requests; `Retry-After` says when to try again.",
+    429: "Too many requests; retry after the seconds in `Retry-After`.",
     431: "The header is larger than 32 KiB.",
-    503: "The statistics server is away or busy.",
+    503: "The statistics server is unreachable or busy.",
 }
 
 
@@ -183,9 +185,9 @@ def as_problems(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def answer_problems(app: FastAPI, stray: Callable[[Request], Response | None] = lambda _: None) -> FastAPI:
-    """Have `app`, which is ours, answer every error as problem+json.
+    """Add exception handlers to our own application that return every error as problem+json.
 
-    `stray` may answer what no route does in another way, `None` where it does not.
+    `stray` may return another response to a request that no route matches; with `None` it is an error.
     """
 
     async def answer(request: Request, error: Exception) -> Response:
@@ -199,13 +201,13 @@ def answer_problems(app: FastAPI, stray: Callable[[Request], Response | None] = 
 
 
 def answer_of(error: AnyHTTPException) -> Response:
-    """Return an error as it is answered."""
+    """Return the response to an error."""
     return _response(error, getattr(error, "field", None), getattr(error, "limit", None))
 
 
 async def _answer_failure(request: Request, error: Exception) -> Response:
-    # What went wrong is in the log: Starlette raises it again behind this answer.
-    return _response(AnyHTTPException(500, "an error in akastats itself: the log says more"))
+    # Starlette raises the error again after this response, so that it is logged.
+    return _response(AnyHTTPException(500, "internal error of akastats; see the log"))
 
 
 def _response(error: AnyHTTPException, field: str | None = None, limit: int | None = None) -> Response:

@@ -1,4 +1,4 @@
-"""The quarantine: which tests are in it, putting one in, and taking it out."""
+"""The quarantine: list, add and remove tests."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ MAX_WISH_BYTES = 16 * 1024
 _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "description": "until when, and why",
+        "description": "end of the quarantine, and the reason",
         "content": {"application/json": {"schema": QuarantineWish.model_json_schema()}},
     }
 }
 
 
 async def _wish(request: Request) -> QuarantineWish:
-    """Read the body ourselves, so that its size and time are limited."""
+    """Read the body with limits on its size and time."""
     body = await read_body(request, MAX_WISH_BYTES)
     try:
-        # pydantic's parser, not the json module's: deep nesting and NaN are errors of the request there.
+        # Unlike the json module, pydantic's parser rejects deep nesting and NaN as invalid.
         return QuarantineWish.model_validate_json(body)
     except ValidationError as error:
-        # Of what is neither a number nor a day, the last says which day it is not.
+        # For a value that is neither a number nor a day, the last error explains the format of a day.
         last = error.errors(include_url=False, include_input=False)[-1]
         raise invalid([{**last, "loc": ("body", *last["loc"][:1])}]) from error
 
 
 @router.get("/quarantine")
 async def get_quarantine(suite: AnySuite = None) -> QuarantinePage:
-    """List what is in quarantine, what ends first at the head: at most 1,000 tests, all on one page."""
-    found = await async_redis.run(quarantine.read_entries(config.namespace, suite))
-    return QuarantinePage(items=[answer_entry(entry) for entry in found])
+    """List the tests in quarantine, those that end first at the top: at most 1,000, all on one page."""
+    entries = await async_redis.run(quarantine.read_entries(config.namespace, suite))
+    return QuarantinePage(items=[answer_entry(entry) for entry in entries])
 
 
 @router.put(
@@ -60,13 +60,13 @@ async def put_quarantine(
     wish: Annotated[QuarantineWish, Depends(_wish)],
     suite: Suite = "",
     force: Annotated[
-        bool, Query(description="also a test that is unknown, or that always fails", examples=[True])
+        bool, Query(description="accept a test that is unknown or always fails", examples=[True])
     ] = False,
 ) -> QuarantineEntry:
-    """Put a test into quarantine, or change until when and why; 409 where a rule keeps it out."""
+    """Put a test into quarantine, or change its end and reason. The status is 409 if a rule forbids it."""
     until = get_end_of_day(wish.until, load_zone(config.timezone)) if isinstance(wish.until, str) else wish.until
-    wanted = QuarantineRequest(nodeid, suite, until, wish.reason, wish.by)
-    entry = await async_redis.run(quarantine.put(config.namespace, wanted, config.protected, force))
+    entry_request = QuarantineRequest(nodeid, suite, until, wish.reason, wish.by)
+    entry = await async_redis.run(quarantine.put(config.namespace, entry_request, config.protected, force))
     return answer_entry(entry)
 
 

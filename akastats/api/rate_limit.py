@@ -1,4 +1,4 @@
-"""How often one client may ask."""
+"""The rate limit per client network."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from collections.abc import Callable
 from akastats.hosts import get_network
 
 PER_SECOND = 50.0
-# The page's modules and its first questions come at once.
+# The page requests its modules and first data at once.
 BURST = 200.0
-# A token that is wrong costs as much as this many requests: five guesses a second.
+# A wrong token costs as much as this number of requests, which allows five guesses per second.
 WRONG_TOKEN = 10.0
-# Some 200 bytes a client: 2 MB.
+# About 200 bytes per client: 2 MB.
 MAX_CLIENTS = 10_000
 
 
 class Rate:
-    """Buckets of tokens, one a client, refilled as time goes by; the longest unseen is forgotten first."""
+    """Token buckets, one per client network. When there are too many, the least recently used is dropped."""
 
     def __init__(
         self,
@@ -33,27 +33,27 @@ class Rate:
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def take(self, client: str, cost: float = 1.0) -> int:
-        """Take `cost` from a client's bucket and return 0, or the whole seconds after which to ask again."""
+        """Take `cost` from a client's bucket; return 0, or the seconds to wait if it holds too little."""
         now = self._clock()
-        left = self._left(client, now)
-        if left < cost:
-            self._keep(client, left, now)
-            return math.ceil((cost - left) / self._per_second) or 1
-        self._keep(client, left - cost, now)
+        tokens = self._refill(client, now)
+        if tokens < cost:
+            self._store(client, tokens, now)
+            return math.ceil((cost - tokens) / self._per_second) or 1
+        self._store(client, tokens - cost, now)
         return 0
 
     def charge(self, client: str, cost: float) -> None:
-        """Take `cost` even where there is less: what follows has to wait for it."""
+        """Take `cost` even if the bucket holds less, so that later requests wait."""
         now = self._clock()
-        self._keep(client, max(self._left(client, now) - cost, -self._burst), now)
+        self._store(client, max(self._refill(client, now) - cost, -self._burst), now)
 
-    def _left(self, client: str, now: float) -> float:
-        left, then = self._buckets.get(get_network(client), (self._burst, now))
-        return min(self._burst, left + (now - then) * self._per_second)
+    def _refill(self, client: str, now: float) -> float:
+        tokens, then = self._buckets.get(get_network(client), (self._burst, now))
+        return min(self._burst, tokens + (now - then) * self._per_second)
 
-    def _keep(self, client: str, left: float, now: float) -> None:
+    def _store(self, client: str, tokens: float, now: float) -> None:
         network = get_network(client)
-        self._buckets[network] = (left, now)
+        self._buckets[network] = (tokens, now)
         self._buckets.move_to_end(network)
         if len(self._buckets) > MAX_CLIENTS:
             self._buckets.popitem(last=False)

@@ -1,4 +1,4 @@
-"""Changes of durations: what became slower or faster since which run, and what people say of it."""
+"""Lasting changes of durations, and their acknowledgements."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pydantic import ValidationError
 
 from akastats.api.access import may_write
 from akastats.api.limits import PAGE_DEFAULT, PageSize, read_body
-from akastats.api.models.verdicts import MarkWanted, RegressionsPage
+from akastats.api.models.verdicts import AcknowledgementBody, RegressionsPage
 from akastats.api.problems import Route, documented, invalid
 from akastats.api.verdict_pages import After, encode_next, read_page
-from akastats.api.verdicts import AnyBranch, AnySuite, JudgedRun
+from akastats.api.verdicts import AnalysedRun, AnyBranch, AnySuite
 from akastats.config import config
 from akastats.queries import regressions
 from akastats.queries.regressions import ListQuery
@@ -27,14 +27,16 @@ from akastats.redis import async_redis
 
 router = APIRouter(prefix="/api/v1", route_class=Route, tags=["verdicts"], responses=documented(422, 503))
 
-MAX_MARK_BYTES = 16 * 1024
+MAX_ACKNOWLEDGEMENT_BYTES = 16 * 1024
 
 ChangeId = Annotated[
     str, Path(min_length=1, max_length=64, description="id of a change", examples=["7e8a1bf79f85d966"])
 ]
 Kind = Annotated[
     Literal["", "test", "fixture", "collect", "stat"],
-    Query(description="only changes of these; empty: of all, without the suite as a whole", examples=["test"]),
+    Query(
+        description="kind of the changed duration; empty: all kinds except the suite as a whole", examples=["test"]
+    ),
 ]
 
 
@@ -44,28 +46,30 @@ async def get_regressions(
     suite: AnySuite = None,
     branch: AnyBranch = None,
     kind: Kind = "",
-    faster: Annotated[bool, Query(description="what became faster too", examples=[True])] = False,
+    faster: Annotated[
+        bool, Query(description="whether to include durations that became shorter", examples=[True])
+    ] = False,
     limit: PageSize = PAGE_DEFAULT,
 ) -> RegressionsPage:
-    """List what became slower by the newest verdicts, newest first, of one run the largest first."""
-    wanted = ListQuery(kind or None, faster)
-    asked = regressions.page(config.namespace, config.run_days, wanted, after, limit, suite, branch)
-    found = await read_page(asked)
+    """List durations that became longer, by the newest verdicts: newest first, within a run the largest first."""
+    query = ListQuery(kind or None, faster)
+    operation = regressions.page(config.namespace, config.run_days, query, after, limit, suite, branch)
+    page = await read_page(operation)
     return RegressionsPage(
-        items=list(map(answer_change, found.items)),
-        next=encode_next(found.source, after, limit, found.total),
-        total=found.total,
-        suite_changes=list(map(answer_change, found.suite_changes)),
-        together=found.source.verdicts.together if found.source else (),
-        paces=answer_paces(found.source.verdicts) if found.source else [],
-        verdicts=answer_in_short(found.source),
+        items=list(map(answer_change, page.items)),
+        next=encode_next(page.source, after, limit, page.total),
+        total=page.total,
+        suite_changes=list(map(answer_change, page.suite_changes)),
+        together=page.source.verdicts.together if page.source else (),
+        paces=answer_paces(page.source.verdicts) if page.source else [],
+        verdicts=answer_in_short(page.source),
     )
 
 
-async def _mark(request: Request) -> MarkWanted:
-    body = await read_body(request, MAX_MARK_BYTES)
+async def _read_body(request: Request) -> AcknowledgementBody:
+    body = await read_body(request, MAX_ACKNOWLEDGEMENT_BYTES)
     try:
-        return MarkWanted.model_validate_json(body)
+        return AcknowledgementBody.model_validate_json(body)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         raise invalid([{**first, "loc": ("body", *first["loc"])}]) from error
@@ -74,8 +78,8 @@ async def _mark(request: Request) -> MarkWanted:
 _BODY = {
     "requestBody": {
         "required": True,
-        "description": "what to say of it",
-        "content": {"application/json": {"schema": MarkWanted.model_json_schema()}},
+        "description": "the acknowledgement",
+        "content": {"application/json": {"schema": AcknowledgementBody.model_json_schema()}},
     }
 }
 
@@ -87,11 +91,13 @@ _BODY = {
     openapi_extra=_BODY,
 )
 async def put_mark(
-    id: ChangeId, wanted: Annotated[MarkWanted, Depends(_mark)], run: JudgedRun = ""
+    id: ChangeId, acknowledgement: Annotated[AcknowledgementBody, Depends(_read_body)], run: AnalysedRun = ""
 ) -> Acknowledgement:
-    """Say of a change that it is known, was expected, or is noise, in place of what was said before."""
-    asked = regressions.acknowledge(config.namespace, config.run_days, id, wanted.mark, wanted.reason, run)
-    return answer_acknowledgement(await async_redis.run(asked))
+    """Acknowledge a duration change as known, expected or noise. This replaces an earlier acknowledgement."""
+    operation = regressions.acknowledge(
+        config.namespace, config.run_days, id, acknowledgement.mark, acknowledgement.reason, run
+    )
+    return answer_acknowledgement(await async_redis.run(operation))
 
 
 @router.delete(
@@ -101,7 +107,7 @@ async def put_mark(
     dependencies=[may_write],
     responses=documented(404),
 )
-async def delete_mark(id: ChangeId, run: JudgedRun = "") -> Response:
-    """Take back what was said of a change."""
+async def delete_mark(id: ChangeId, run: AnalysedRun = "") -> Response:
+    """Remove the acknowledgement of a duration change."""
     await async_redis.run(regressions.withdraw(config.namespace, config.run_days, id, run))
     return Response(status_code=204)

@@ -27,9 +27,9 @@ from akastats.api import (
 
 Host = TypeVar("Host", bound=FastAPI | APIRouter)
 
-#: The usage guide's endpoints: what `attach_routes` brings unless asked for everything.
+#: The endpoints of the usage guide, which `attach_routes` adds by default.
 STATS: tuple[APIRouter, ...] = (stats.router,)
-#: What the ready application has. A new noun is one file and one entry here.
+#: All endpoints, as in the complete application.
 EVERYTHING: tuple[APIRouter, ...] = (
     *STATS,
     runs.router,
@@ -65,9 +65,9 @@ class Routes:
         host's OpenAPI document, which omits the endpoints if `include_in_schema` is false.
 
         Nothing else of the host changes: no middleware, no exception handler, no event. Errors are plain
-        `HTTPException`s, answered as the host answers them: by default `{"detail": "..."}`. A route of the host
-        below an endpoint that ends in a label (`/api/v1/stats/summary`) is the host's, also when it is declared
-        later; the label of that name is read with `POST /api/v1/stats`.
+        `HTTPException`s, which the host's exception handlers return: by default `{"detail": "..."}`. A label may
+        contain slashes, so a route of the host such as `/api/v1/stats/summary` takes precedence, whichever was
+        declared first. The label of that name can be read with `POST /api/v1/stats`.
         """
         below = prefix.rstrip("/")
         for router in EVERYTHING if everything else STATS:

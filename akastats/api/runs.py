@@ -1,4 +1,4 @@
-"""Runs: which there are, each with what failed and what was slow, its tests, its profile, and beside another."""
+"""Runs: the list, one run in full, its tests and files, its profile, and a comparison of two runs."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ Sort = Literal["order", "-order", "nodeid", "-nodeid", "seconds", "-seconds", "s
 FileSort = Literal[
     "path", "-path", "collection", "-collection", "tests", "-tests", "failed", "-failed", "seconds", "-seconds"
 ]
-WORDS = "words that all occur in the node id, whatever their case"
+WORDS = "words that all occur in the node id, in any case"
 
 Format = Annotated[
     Literal["json", "speedscope", "perfetto"],
-    Query(description="the profile itself, or a file for speedscope.app or ui.perfetto.dev"),
+    Query(description="the profile as JSON, or a file for speedscope.app or ui.perfetto.dev"),
 ]
 AnyProfile = Profile | SpeedscopeFile | PerfettoFile
-_WRITTEN = {"speedscope": trace_files.speedscope, "perfetto": trace_files.perfetto}
+_TRACE_FORMATS = {"speedscope": trace_files.speedscope, "perfetto": trace_files.perfetto}
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 
 
@@ -55,10 +55,10 @@ def _filter(description: str, example: str) -> object:
 
 
 def _filters(
-    branch: Annotated[str, _filter("the whole name", "main")] = "",
-    suite: Annotated[str, _filter("the suite's name", "unit")] = "",
+    branch: Annotated[str, _filter("full branch name", "main")] = "",
+    suite: Annotated[str, _filter("suite name", "unit")] = "",
     status: Annotated[str, _filter("running, passed, failed, interrupted, crashed or empty", "failed")] = "",
-    commit: Annotated[str, _filter("the whole id", "3af0983c0ffee3af0983c0ffee3af0983c0ffee0")] = "",
+    commit: Annotated[str, _filter("full commit id", "3af0983c0ffee3af0983c0ffee3af0983c0ffee0")] = "",
 ) -> dict[str, str]:
     return {"branch": branch, "suite": suite, "status": status, "commit": commit}
 
@@ -70,7 +70,7 @@ def _position(cursor: Cursor = "") -> Position | None:
     try:
         return reading.decode(cursor)
     except ValueError as error:
-        raise Problem(422, f"cursor: {error}; it is `next` of the page before", "cursor") from error
+        raise Problem(422, f"cursor: {error}; use `next` of the previous page", "cursor") from error
 
 
 After = Annotated[Position | None, Depends(_position)]
@@ -82,52 +82,52 @@ async def get_runs(
     after: After,
     limit: PageSize = RUNS_DEFAULT,
 ) -> RunsPage:
-    """List runs, newest first; filters combine. A page may be short and not the last: `next` says."""
+    """List runs, newest first. Filters combine. A page may be short although more pages follow."""
     page = await async_redis.run(reading.page(config.namespace, filters, after, limit))
     return RunsPage(items=page.items, next=reading.encode(page.next))
 
 
 @router.get("/runs/{id}", responses=documented(404))
 async def get_run(id: RunId, reads_contexts: ReadsContexts) -> RunDetails:
-    """Answer one run, what failed, what was slow against its own past, and what changed against its base.
+    """Return one run with its failures, slow tests, verdicts, and changes against its base run.
 
-    Messages and frames come out of tracebacks: a token without the scope `contexts` gets none.
+    Messages and frames come from tracebacks, so they are omitted without the scope `contexts`.
     """
-    found = await async_redis.run(run_details.details(config.namespace, id))
+    details = await async_redis.run(run_details.details(config.namespace, id))
     if not reads_contexts:
-        found = run_details.without_texts(found)
-    return run_details.answer_details(found)
+        details = run_details.without_texts(details)
+    return run_details.answer_details(details)
 
 
-def _wanted(
+def _test_query(
     outcome: Annotated[
-        Outcome, Query(description="only tests with this outcome; empty: all", examples=["failed"])
+        Outcome, Query(description="only tests with this outcome; empty: all outcomes", examples=["failed"])
     ] = "",
     q: Annotated[str, Query(max_length=MAX_VALUE, description=WORDS, examples=["orders eur"])] = "",
-    sort: Annotated[Sort, Query(description="`-` in front turns it round")] = "order",
+    sort: Annotated[Sort, Query(description="order; `-` in front: descending")] = "order",
 ) -> ListQuery:
     return ListQuery(outcome, q, sort)
 
 
-def _place(cursor: Cursor = "") -> int:
+def _decode_position(cursor: Cursor = "") -> int:
     if not cursor:
         return 0
-    # No profile has as many tests; int() reads signs, spaces and other scripts' digits too.
+    # No profile has more tests. int() also accepts signs, spaces and the digits of other scripts.
     if not (cursor.isascii() and cursor.isdecimal() and len(cursor) < 9):
-        raise Problem(422, "cursor: not one of this list; it is `next` of the page before", "cursor")
+        raise Problem(422, "cursor: not a cursor of this list; use `next` of the previous page", "cursor")
     return int(cursor)
 
 
 @router.get("/runs/{id}/tests", responses=documented(404))
 async def get_run_tests(
     id: RunId,
-    wanted: Annotated[ListQuery, Depends(_wanted)],
-    start: Annotated[int, Depends(_place)],
+    query: Annotated[ListQuery, Depends(_test_query)],
+    start: Annotated[int, Depends(_decode_position)],
     limit: PageSize = PAGE_DEFAULT,
 ) -> RunTestsPage:
-    """List a run's tests, an attempt each; filters combine."""
+    """List the tests of a run, one item per attempt. Filters combine."""
     content = await async_redis.run(run_details.read_profile(config.namespace, id))
-    page = run_tests.page(content, wanted, start, limit)
+    page = run_tests.page(content, query, start, limit)
     return RunTestsPage(items=page.items, next=None if page.next is None else str(page.next), total=page.total)
 
 
@@ -144,7 +144,7 @@ def _file_query(
 async def get_run_files(
     id: RunId,
     query: Annotated[FileQuery, Depends(_file_query)],
-    start: Annotated[int, Depends(_place)],
+    start: Annotated[int, Depends(_decode_position)],
     limit: PageSize = PAGE_DEFAULT,
 ) -> RunFilesPage:
     """List the test files of a run, with the durations of their collection and of their tests."""
@@ -155,17 +155,17 @@ async def get_run_files(
 
 @router.get("/runs/{id}/compare/{base}", responses=documented(404))
 async def get_comparison(id: RunId, base: RunId) -> Comparison:
-    """Answer what differs between a run and another one, its base."""
-    found = await async_redis.run(run_comparison.compare(config.namespace, id, base))
-    return Comparison(**vars(found.changes), run=found.run, base=found.base, left_out=found.left_out)
+    """Return the differences between a run and another run, its base."""
+    compared = await async_redis.run(run_comparison.compare(config.namespace, id, base))
+    return Comparison(**vars(compared.changes), run=compared.run, base=compared.base, left_out=compared.left_out)
 
 
 @router.get("/runs/{id}/profile", response_model=AnyProfile, responses=documented(404))
 async def get_run_profile(id: RunId, format: Format = "json") -> Any:
-    """Answer every test, fixture and file of one run, or a file of them for another program."""
+    """Return the tests, fixtures and files of one run, as JSON or as a file for another program."""
     content = await async_redis.run(run_details.read_profile(config.namespace, id))
     if format == "json":
         return profile.to_json(content)
-    told = _WRITTEN[format](f"run {id}", content)
+    trace = _TRACE_FORMATS[format](f"run {id}", content)
     disposition = f'attachment; filename="{_UNSAFE.sub("_", id)}.{format}.json"'
-    return JSONResponse(told, headers={"content-disposition": disposition})
+    return JSONResponse(trace, headers={"content-disposition": disposition})

@@ -1,4 +1,4 @@
-"""What the asking one may do: by this a page offers what changes something only to those who may."""
+"""Scopes of the caller, so that the page can hide write actions."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ router = APIRouter(prefix="/api/v1", route_class=Route, tags=["access"])
 
 @router.get("/scopes")
 async def get_scopes(granted: Granted) -> Scopes:
-    """Answer what this token, or without one this machine, may do."""
+    """Return the scopes of the token, or of this machine if no token is set."""
     return Scopes.model_validate({"scopes": sorted(granted)})

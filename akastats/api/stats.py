@@ -1,4 +1,4 @@
-"""Labels: which there are, their numbers, histories and contexts, and all of it for Prometheus."""
+"""Labels with their numbers, histories and contexts, and the export for Prometheus."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from akastats.store import query
 
 router = APIRouter(prefix="/api/v1", route_class=Route, tags=["stats"], responses=documented(422, 503))
 
-# A thousand tracebacks of 16 KiB would be 16 MiB, held as they are read, decoded and as JSON.
+# 1,000 tracebacks of 16 KiB would be 16 MiB, in memory three times: as bytes, as text and as JSON.
 MAX_CONTEXT_BYTES = 8 * 1024 * 1024
 
 
 @router.get("/available-stats")
 async def get_available_stats(matcher: Matcher = "*") -> list[str]:
-    """List the labels that match a glob, each once, in byte order."""
+    """List the labels that match a glob, in byte order."""
     return [label async for label in available_stats(matcher)]
 
 
 @router.get("/stats/{label:akastats}", responses=documented(404))
 async def get_stats(label: Label) -> Summary:
-    """Answer one label's numbers."""
+    """Return the numbers of one label."""
     return await fetch_stats(label)
 
 
@@ -42,13 +42,13 @@ async def get_stats(label: Label) -> Summary:
     openapi_extra=json_list("labels", "url-downloader", "errors__all", least=1),
 )
 async def post_stats(labels: Labels) -> dict[str, Summary]:
-    """Answer the numbers of several labels in one round trip; unknown ones are left out."""
+    """Return the numbers of several labels, read in one round trip. Unknown labels are omitted."""
     return await fetch_stats_of(labels)
 
 
 @router.get("/stats-history/{label:akastats}", responses=documented(404))
 async def get_stats_history(label: Label) -> list[HistoryPoint]:
-    """Answer one label's points, newest first."""
+    """Return the points of one label, newest first."""
     points = await stat_history(label)
     if not points:
         raise NotFoundError(f"no history of label {label[:200]!r}")
@@ -62,13 +62,13 @@ async def get_stats_history(label: Label) -> list[HistoryPoint]:
     openapi_extra=json_list("context ids", "06466bfef6e7e40e52d572902df6757d"),
 )
 async def post_stat_contexts(ids: Ids) -> dict[str, str]:
-    """Answer contexts by id, decoded as UTF-8 with replacement; unknown and expired ones are left out.
+    """Return contexts by id, decoded as UTF-8 with replacement. Unknown and expired contexts are omitted.
 
-    More than 8 MiB together are refused: ask for fewer at a time.
+    The contexts of one request may have at most 8 MiB together.
     """
     size = await async_redis.run(query.read_contexts_size(config.namespace, ids))
     if size > MAX_CONTEXT_BYTES:
-        advice = "ask for fewer at a time" if len(ids) > 1 else "read it from the server itself"
+        advice = "request fewer at a time" if len(ids) > 1 else "read it from the Redis server itself"
         detail = f"contexts: {size} bytes together, at most {MAX_CONTEXT_BYTES}: {advice}"
         raise Problem(413, detail, "body", MAX_CONTEXT_BYTES)
     return {id_: content.decode(errors="replace") for id_, content in (await contexts(ids)).items()}
@@ -80,7 +80,7 @@ async def post_stat_contexts(ids: Ids) -> dict[str, str]:
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
 async def get_stats_prometheus(matcher: Matcher = "*") -> Response:
-    """Answer the numbers of matching labels in Prometheus's text format."""
+    """Return the numbers of matching labels in the Prometheus text format."""
     exposition = await prometheus.export(matcher)
     return Response(exposition.body, headers=exposition.headers)
 

@@ -1,4 +1,4 @@
-"""Tests: listed, each in full, their histories, and beside runs as a grid."""
+"""Tests: the list, one test in full, its history, and a grid of tests and runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from starlette.types import Scope
 
 from akastats.api import cache
 from akastats.api.access import ReadsContexts
-from akastats.api.limits import PAGE_DEFAULT, LabelCursor, PageSize, place_of
+from akastats.api.limits import PAGE_DEFAULT, LabelCursor, PageSize, decode_position
 from akastats.api.models.tests import Grid, GridLine, TestDetails, TestHistory, TestRow, TestsPage
 from akastats.api.problems import Route, documented
 from akastats.config import config
@@ -31,23 +31,24 @@ NodeId = Annotated[
     str,
     AfterValidator(check_label),
     Path(
-        description=f"pytest's, percent-encoded, slashes may stay; 1 to {MAX_LABEL_BYTES} bytes in UTF-8",
+        description=f"node id, percent-encoded except for slashes; 1 to {MAX_LABEL_BYTES} bytes in UTF-8",
         examples=["tests/test_orders.py::test_total[eur]"],
     ),
 ]
-Suite = Annotated[str, Query(max_length=64, description="the run's suite, if it had one", examples=["unit"])]
+Suite = Annotated[str, Query(max_length=64, description="suite of the test; empty without one", examples=["unit"])]
 AnySuite = Annotated[
-    str | None, Query(max_length=64, description="empty: tests without one; absent: all", examples=["unit"])
+    str | None,
+    Query(max_length=64, description="suite; empty: tests without a suite; absent: all tests", examples=["unit"]),
 ]
 Words = Annotated[
     str,
-    Query(
-        max_length=500, description="words that all occur in the node id, whatever their case", examples=["total"]
-    ),
+    Query(max_length=500, description="words that all occur in the node id, in any case", examples=["total"]),
 ]
 Outcome = Annotated[
     Literal["", "passed", "failed", "error", "xfailed", "xpassed", "rerun"],
-    Query(description="only tests whose newest attempt had this outcome; empty: all", examples=["failed"]),
+    Query(
+        description="only tests whose newest attempt has this outcome; empty: all outcomes", examples=["failed"]
+    ),
 ]
 SortName = Literal[
     "nodeid",
@@ -67,42 +68,44 @@ SortName = Literal[
     "last_time",
     "-last_time",
 ]
-Sort = Annotated[SortName, Query(description="`-` in front: descending")]
+Sort = Annotated[SortName, Query(description="order; `-` in front: descending")]
 
 
-def _wanted(q: Words = "", suite: AnySuite = None, outcome: Outcome = "", sort: Sort = "-last_time") -> ListQuery:
+def _test_query(
+    q: Words = "", suite: AnySuite = None, outcome: Outcome = "", sort: Sort = "-last_time"
+) -> ListQuery:
     return ListQuery(q, suite, outcome, sort)
 
 
 @router.get("/tests")
 async def get_tests(
-    wanted: Annotated[ListQuery, Depends(_wanted)], cursor: LabelCursor = "", limit: PageSize = PAGE_DEFAULT
+    query: Annotated[ListQuery, Depends(_test_query)], cursor: LabelCursor = "", limit: PageSize = PAGE_DEFAULT
 ) -> TestsPage:
-    """List tests that ran in the last two weeks; `outcome` is the newest attempt's. Filters combine."""
-    after = place_of(cursor, str if wanted.sort.endswith("nodeid") else float)
+    """List the tests that ran in the last two weeks. Filters combine."""
+    after = decode_position(cursor, str if query.sort.endswith("nodeid") else float)
     seen = await cache.tests.now()
-    suites = {each.suite for each in seen.items.values()} if wanted.suite is None else {wanted.suite}
+    suites = {each.suite for each in seen.items.values()} if query.suite is None else {query.suite}
     rates = await cache.rates.of(seen, suites)
-    page = tests_list.page(tests_list.with_rates(seen, rates), wanted, after, limit)
+    page = tests_list.page(tests_list.with_rates(seen, rates), query, after, limit)
     following = cursors.encode(page.next) if page.next else None
     return TestsPage(items=[TestRow(**_row(each)) for each in page.items], next=following, total=page.total)
 
 
 @router.get("/grid")
 async def get_grid(
-    branch: Annotated[str, Query(max_length=1000, description="the whole name", examples=["main"])] = "",
+    branch: Annotated[str, Query(max_length=1000, description="full branch name", examples=["main"])] = "",
     suite: AnySuite = None,
     q: Words = "",
     cursor: LabelCursor = "",
-    limit: Annotated[int, Query(ge=1, le=GRID_MAX, description="tests a page")] = GRID_DEFAULT,
+    limit: Annotated[int, Query(ge=1, le=GRID_MAX, description="tests per page")] = GRID_DEFAULT,
 ) -> Grid:
-    """Answer tests, by node id, beside the 30 newest runs of a branch and suite."""
-    wanted, after = ListQuery(q, suite, sort="nodeid"), place_of(cursor, str)
+    """Return the outcomes of tests, by node id, in the 30 newest runs of a branch and suite."""
+    query, after = ListQuery(q, suite, sort="nodeid"), decode_position(cursor, str)
     seen = await cache.tests.now()
-    found = await async_redis.run(tests_list.grid(config.namespace, seen, wanted, branch, after, limit))
-    page = found.page
+    grid = await async_redis.run(tests_list.grid(config.namespace, seen, query, branch, after, limit))
+    page = grid.page
     return Grid(
-        runs=found.runs,
+        runs=grid.runs,
         items=[GridLine(nodeid=line.nodeid, suite=line.suite or None, cells=line.cells) for line in page.items],
         next=cursors.encode(page.next) if page.next else None,
         total=page.total,
@@ -110,19 +113,19 @@ async def get_grid(
 
 
 class HistoryRoute(Route):
-    """A route whose last word is the address's own: sent as `%2Fhistory`, it is the end of a node id.
+    """A route whose path ends in `/history`. A path that ends in `%2Fhistory` is a node id and does not match.
 
-    Go's subtests are called `TestServer/history`.
+    Go's subtests have names such as `TestServer/history`.
     """
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Tell whether the route is meant, by the path as it was sent."""
+        """Match the path as the client sent it."""
         sent = bytes(scope.get("raw_path") or b"").split(b"?")[0]
         return (Match.NONE, {}) if sent.lower().endswith(b"%2fhistory") else super().matches(scope)
 
 
 async def get_test_history(nodeid: NodeId, suite: Suite = "", limit: PageSize = 100) -> TestHistory:
-    """Answer a test's newest attempts, newest first, each with its run, commit, branch, outcome and error."""
+    """Return the newest attempts of a test, each with its run, commit, branch, outcome and error."""
     items = await async_redis.run(tests.history(config.namespace, nodeid, suite, limit))
     return TestHistory(nodeid=nodeid, suite=suite or None, items=items)
 
@@ -137,29 +140,29 @@ router.add_api_route(
 
 @router.get("/tests/{nodeid:akastats}", responses=documented(404))
 async def get_test(nodeid: NodeId, reads_contexts: ReadsContexts, suite: Suite = "") -> TestDetails:
-    """Answer one test: its numbers, what it failed with, and what its fixtures cost."""
-    found = await async_redis.run(one_test_details.one_test(config.namespace, nodeid, suite))
-    told = await async_redis.run(one_test_verdicts.of_test(config.namespace, config.run_days, nodeid, suite))
-    failures = found.failures
+    """Return one test with its numbers, failures, fixtures and verdict."""
+    test = await async_redis.run(one_test_details.one_test(config.namespace, nodeid, suite))
+    verdicts = await async_redis.run(one_test_verdicts.of_test(config.namespace, config.run_days, nodeid, suite))
+    failures = test.failures
     if not reads_contexts:
         failures = [replace(failure, **WITHOUT_TEXTS) for failure in failures]
-    rate = {"failure_rate": told.verdict.test.rate} if told.verdict else {}
+    rate = {"failure_rate": verdicts.verdict.test.rate} if verdicts.verdict else {}
     return TestDetails(
-        **_row(found.listed) | rate,
-        label=found.listed.label,
-        numbers=found.numbers,
+        **_row(test.listed) | rate,
+        label=test.listed.label,
+        numbers=test.numbers,
         failures=failures,
-        latest=found.latest,
-        fixtures=found.fixtures,
-        verdict=answer_test(told.verdict) if told.verdict else None,
-        together=told.together,
-        changes=list(map(answer_change, told.changes)),
-        quarantine=answer_quarantine(told.quarantine),
-        judged_by=told.judged_by,
+        latest=test.latest,
+        fixtures=test.fixtures,
+        verdict=answer_test(verdicts.verdict) if verdicts.verdict else None,
+        together=verdicts.together,
+        changes=list(map(answer_change, verdicts.changes)),
+        quarantine=answer_quarantine(verdicts.quarantine),
+        judged_by=verdicts.judged_by,
     )
 
 
 def _row(listed: Listed) -> dict[str, Any]:
     row = listed.row
-    told = {name: getattr(row, name) for name in row.__slots__}
-    return {**told, "nodeid": listed.nodeid, "suite": listed.suite or None, "last_outcome": row.last_outcome}
+    fields = {name: getattr(row, name) for name in row.__slots__}
+    return {**fields, "nodeid": listed.nodeid, "suite": listed.suite or None, "last_outcome": row.last_outcome}

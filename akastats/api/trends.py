@@ -1,4 +1,4 @@
-"""The suite as a whole over its runs, and what runs can be told apart by."""
+"""Trends of a suite over its runs, and the values that runs can be filtered by."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ router = APIRouter(prefix="/api/v1", route_class=Route, tags=["runs"], responses
 
 TREND_DEFAULT = 200
 
-Branch = Annotated[str, Query(max_length=MAX_VALUE, description="the whole name", examples=["main"])]
-Suite = Annotated[str, Query(max_length=MAX_VALUE, description="the suite's name", examples=["unit"])]
+Branch = Annotated[str, Query(max_length=MAX_VALUE, description="full branch name", examples=["main"])]
+Suite = Annotated[str, Query(max_length=MAX_VALUE, description="suite name", examples=["unit"])]
 
 
 @router.get("/trends")
 async def get_trends(
     after: After, branch: Branch = "", suite: Suite = "", limit: PageSize = TREND_DEFAULT
 ) -> TrendPage:
-    """List what each run came to, newest first, of runs that are over. A page may be short and not the last."""
-    found = await async_redis.run(trends.trend(config.namespace, {"branch": branch, "suite": suite}, after, limit))
-    return TrendPage(items=found.items, next=reading.encode(found.next))
+    """List runs that have ended, with their results, newest first. A page may be short although more follow."""
+    trend = await async_redis.run(trends.trend(config.namespace, {"branch": branch, "suite": suite}, after, limit))
+    return TrendPage(items=trend.items, next=reading.encode(trend.next))
 
 
 @router.get("/facets")
 async def get_facets() -> Facets:
-    """Answer the branches and suites that there are to filter by."""
+    """Return the branches and suites that runs can be filtered by."""
     return await async_redis.run(trends.facets(config.namespace))

@@ -1,4 +1,4 @@
-"""Verdicts: what a run means, and which tests are flaky or broken."""
+"""Verdicts of runs, and the list of flaky and broken tests."""
 
 from __future__ import annotations
 
@@ -21,22 +21,27 @@ router = APIRouter(prefix="/api/v1", route_class=Route, tags=["verdicts"], respo
 
 AnyBranch = Annotated[
     str | None,
-    Query(max_length=MAX_VALUE, description="empty: any; absent: the default branch, else any", examples=["main"]),
+    Query(
+        max_length=MAX_VALUE,
+        description="branch; empty: any branch; absent: the default branch, else any branch",
+        examples=["main"],
+    ),
 ]
 AnySuite = Annotated[
     str | None,
-    Query(max_length=64, description="empty: runs without one; absent: any", examples=["unit"]),
+    Query(max_length=64, description="suite; empty: runs without a suite; absent: any suite", examples=["unit"]),
 ]
-JudgedRun = Annotated[
+AnalysedRun = Annotated[
     str,
     Query(
         max_length=200,
-        description="this one's; else the newest of suite and branch",
+        description="id of a run; empty: the newest run of suite and branch",
         examples=["20260801T101500123-6e913c"],
     ),
 ]
-StateWanted = Annotated[
-    Literal["", "flaky", "broken", "undecided"], Query(description="only tests in this state; empty: any of these")
+StateFilter = Annotated[
+    Literal["", "flaky", "broken", "undecided"],
+    Query(description="only tests in this state; empty: any of these states"),
 ]
 SortName = Literal[
     "seconds_lost",
@@ -52,12 +57,12 @@ SortName = Literal[
     "nodeid",
     "-nodeid",
 ]
-Sort = Annotated[SortName, Query(description="`-` in front: descending")]
+Sort = Annotated[SortName, Query(description="order; `-` in front: descending")]
 
 
 @router.get("/verdicts", responses=documented(404))
-async def get_verdicts(run: JudgedRun = "", suite: AnySuite = None, branch: AnyBranch = None) -> VerdictsAnswer:
-    """Answer all that a run means: by default the newest one that was judged."""
+async def get_verdicts(run: AnalysedRun = "", suite: AnySuite = None, branch: AnyBranch = None) -> VerdictsAnswer:
+    """Return all verdicts of a run, by default of the newest run that was analysed."""
     return answer_verdicts(
         await async_redis.run(run_report.read_report(config.namespace, config.run_days, run, suite, branch))
     )
@@ -68,16 +73,16 @@ async def get_flaky(
     after: After,
     suite: AnySuite = None,
     branch: AnyBranch = None,
-    state: StateWanted = "flaky",
+    state: StateFilter = "flaky",
     sort: Sort = "-seconds_lost",
     limit: PageSize = PAGE_DEFAULT,
 ) -> FlakyPage:
-    """List tests that are flaky, or broken, by the newest verdicts; those of one rank by what they cost."""
-    wanted = ListQuery(state or None, sort)
-    found = await read_page(flaky.page(config.namespace, wanted, after, limit, suite, branch))
+    """List flaky, broken or undecided tests by the newest verdicts; equal items by the seconds they cost."""
+    query = ListQuery(state or None, sort)
+    page = await read_page(flaky.page(config.namespace, query, after, limit, suite, branch))
     return FlakyPage(
-        items=[answer_test(each) for each in found.items],
-        next=encode_next(found.source, after, limit, found.total),
-        total=found.total,
-        verdicts=answer_in_short(found.source),
+        items=[answer_test(each) for each in page.items],
+        next=encode_next(page.source, after, limit, page.total),
+        total=page.total,
+        verdicts=answer_in_short(page.source),
     )

@@ -1,4 +1,4 @@
-"""The files the page is made of: its own, and the chart library's out of that one's package."""
+"""The files of the page: its own, and those of the chart library from its package."""
 
 from __future__ import annotations
 
@@ -16,7 +16,12 @@ KINDS = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf
 
 @dataclass(frozen=True)
 class File:
-    """A file as it is answered, plain or packed."""
+    """A file of the page.
+
+    content: its bytes
+    packed: the same, compressed with gzip
+    media_type: value of the header `Content-Type`
+    """
 
     content: bytes
     packed: bytes
@@ -24,28 +29,28 @@ class File:
 
 
 def read(name: str) -> bytes:
-    """Return one of the page's own files."""
+    """Return the content of one of the page's own files."""
     return (HERE / name).read_bytes()
 
 
 @cache
 def every() -> dict[str, File]:
-    """Return every file a browser may ask for, by name."""
+    """Return all files of the page by name."""
     return {name: _file(name, content) for name, content in (*_own(), *_charts())}
 
 
 def _file(name: str, content: bytes) -> File:
-    # These are the same for everybody, so that how small they get tells nobody anything.
+    # These files hold no data of users, so their compressed length reveals nothing.
     return File(content, gzip.compress(content, mtime=0), KINDS[Path(name).suffix])
 
 
 @cache
 def digest() -> str:
-    """Return what names this very set of files."""
-    whole = hashlib.blake2b(digest_size=8)
+    """Return a digest of all files, which is part of their addresses."""
+    digest_of_all = hashlib.blake2b(digest_size=8)
     for name, file in sorted(every().items()):
-        whole.update(name.encode() + b"\0" + file.content)
-    return whole.hexdigest()
+        digest_of_all.update(name.encode() + b"\0" + file.content)
+    return digest_of_all.hexdigest()
 
 
 def _own() -> Iterator[tuple[str, bytes]]:
@@ -53,11 +58,11 @@ def _own() -> Iterator[tuple[str, bytes]]:
 
 
 def _charts() -> Iterator[tuple[str, bytes]]:
-    """Yield the chart library's files; none where its package is missing: then the page has no charts."""
-    # Found, not imported: the package itself would import numpy and IPython, 0.4 s for two files.
+    """Yield the files of the chart library. Without its package the page has no charts."""
+    # Do not import the package, because it imports numpy and IPython, which takes 0.4 s.
     spec = util.find_spec("uplot")
-    for place in (spec.submodule_search_locations or ()) if spec else ():
-        script, style = (Path(place) / "static" / name for name in ("uPlot.iife.js", "uPlot.min.css"))
+    for directory in (spec.submodule_search_locations or ()) if spec else ():
+        script, style = (Path(directory) / "static" / name for name in ("uPlot.iife.js", "uPlot.min.css"))
         if script.exists() and style.exists():
             # A classic script that sets a global; our modules import it.
             yield "uplot.js", _slim(script.read_bytes()) + b"\nexport default uPlot;\n"
@@ -67,7 +72,7 @@ def _charts() -> Iterator[tuple[str, bytes]]:
 def _slim(script: bytes) -> bytes:
     """Return a script without indentation, blank lines and comment lines, which shrinks it by a fifth.
 
-    One in which text between backquotes runs over lines is returned as it is.
+    A script with a template literal of several lines is returned unchanged.
     """
     lines = [line.strip() for line in script.split(b"\n")]
     if any(line.count(b"`") % 2 for line in lines):

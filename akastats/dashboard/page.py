@@ -1,4 +1,4 @@
-"""The page: one shell for all its addresses, which holds no data, and the files that make it."""
+"""The page: one HTML shell without data for all its addresses, and its files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from akastats.dashboard import files, reference
 
 router = APIRouter(include_in_schema=False)
 
-# Nothing from elsewhere, nothing inline, no text made into script: whatever a branch or a node id holds.
+# Nothing from other hosts, nothing inline, and no text becomes script, because names may contain HTML.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
@@ -27,7 +27,7 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
-# A file's address holds its digest: what is there never changes.
+# The address of a file contains a digest, so its content never changes.
 FOREVER = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
 
 
@@ -41,13 +41,13 @@ FOREVER = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Ty
 @router.get("/errors/{rest:path}", response_class=HTMLResponse)
 @router.get("/runs/{rest:path}", response_class=HTMLResponse)
 async def get_shell(request: Request) -> HTMLResponse:
-    """Answer the shell, whose scripts look at the address and fetch what it shows."""
+    """Return the shell; its scripts fetch the data for the address."""
     return HTMLResponse(shell(to_base(request), _zone()), headers=HEADERS)
 
 
 @router.get("/docs", response_class=HTMLResponse)
 async def get_reference(request: Request) -> HTMLResponse:
-    """Return the API's reference, which needs no script and no other host."""
+    """Return the reference of the API, which needs no script and no other host."""
     base = to_base(request)
     page = _template("reference.html").substitute(
         base=base, static=f"{base}static/{files.digest()}/", content=_reference(request.app), version=__version__
@@ -62,18 +62,18 @@ def _reference(app: FastAPI) -> str:
 
 @router.get("/static/{digest}/{name}")
 async def get_file(request: Request, digest: str, name: str) -> Response:
-    """Answer one of the page's files; any digest is taken, so that an open page outlives an update."""
-    found = files.every().get(name)
-    if found is None:
+    """Return a file of the page. Any digest is accepted, so that an open page works after an update."""
+    file = files.every().get(name)
+    if file is None:
         raise HTTPException(404, f"no such file of the page: {name[:100]!r}")
     headers = {**(FOREVER if digest == files.digest() else HEADERS), "Vary": "Accept-Encoding"}
     if "gzip" not in request.headers.get("accept-encoding", ""):
-        return Response(found.content, headers=headers, media_type=found.media_type)
-    return Response(found.packed, headers={**headers, "Content-Encoding": "gzip"}, media_type=found.media_type)
+        return Response(file.content, headers=headers, media_type=file.media_type)
+    return Response(file.packed, headers={**headers, "Content-Encoding": "gzip"}, media_type=file.media_type)
 
 
 def answer_stray(request: Request) -> Response | None:
-    """Answer the shell, as 404, to a browser at an address that is no view; `None` to whoever asks for no page."""
+    """Return the shell with status 404 to a browser at an unknown address; `None` for other requests."""
     path = request.url.path.removeprefix(request.scope.get("root_path", "").rstrip("/"))
     is_page = request.method == "GET" and "text/html" in request.headers.get("accept", "")
     if not is_page or path.startswith(("/api/", "/static/")):
@@ -87,19 +87,19 @@ def _zone() -> str:
 
 
 def to_base(request: Request) -> str:
-    """Return the way from a page's address to the service's own: `../../` from `runs/x/compare`.
+    """Return the relative path from a page to the root of the service: `../../` from `runs/x/compare`.
 
-    Counted in the path as it was sent: an encoded slash is none to a browser.
+    It counts slashes in the path as the client sent it, because a browser does not decode an encoded slash.
     """
     sent = bytes(request.scope.get("raw_path") or request.scope["path"].encode()).split(b"?")[0]
     root = request.scope.get("root_path", "").rstrip("/").encode()
     return "../" * (sent.removeprefix(root).count(b"/") - 1) or "./"
 
 
-# Any number of slashes makes another way to the base: of all that strangers think up few are kept.
+# Clients can send any number of slashes, so the cache is small.
 @lru_cache(maxsize=16)
 def shell(base: str, timezone: str) -> str:
-    """Return the page before it has any data."""
+    """Return the HTML of the page without data."""
     static = f"{base}static/{files.digest()}/"
     return _template("shell.html").substitute(
         base=base, static=static, timezone=escape(timezone), version=escape(__version__)

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 
 def render(document: Mapping[str, Any]) -> str:
-    """Return the content of the page: operations by tag, then the schemas of their responses."""
+    """Return the content of the page: operations by tag, then schemas."""
     by_tag: dict[str, list[str]] = {}
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
@@ -37,7 +37,7 @@ def _operation(method: str, path: str, operation: Mapping[str, Any]) -> str:
         *(f"<p>{_text(each)}</p>" for each in rest),
         _parameters(operation.get("parameters", [])),
         _body(operation.get("requestBody")),
-        _answers(operation["responses"]),
+        _responses(operation["responses"]),
         f"<pre tabindex='0'><code>{escape(curl(method, path, operation))}</code></pre>",
     ]
     return _folded(operation["operationId"], head, "".join(parts))
@@ -52,7 +52,7 @@ def _folded(id_: str, head: str, body: str) -> str:
 
 def _parameters(parameters: Sequence[Mapping[str, Any]]) -> str:
     rows = [
-        (f"<code>{escape(each['name'])}</code>", each["in"], *_type_and_words(each["schema"], each))
+        (f"<code>{escape(each['name'])}</code>", each["in"], *_type_and_description(each["schema"], each))
         for each in parameters
     ]
     return _table("Parameters", ("Parameter", "In", "Type", "Meaning", "Example"), rows)
@@ -63,46 +63,46 @@ def _body(body: Mapping[str, Any] | None) -> str:
         return ""
     schema = body["content"]["application/json"]["schema"]
     rows = [
-        (f"<code>{escape(name)}</code>", *_type_and_words(field, field))
+        (f"<code>{escape(name)}</code>", *_type_and_description(field, field))
         for name, field in schema.get("properties", {}).items()
     ]
-    words = f"<p>Body, as JSON: {_text(body.get('description', ''))}, {_type(schema)}.</p>"
-    return words + _table("Fields of the body", ("Field", "Type", "Meaning", "Example"), rows)
+    intro = f"<p>Body, as JSON: {_text(body.get('description', ''))}, {_type(schema)}.</p>"
+    return intro + _table("Fields of the body", ("Field", "Type", "Meaning", "Example"), rows)
 
 
-def _answers(responses: Mapping[str, Any]) -> str:
+def _responses(responses: Mapping[str, Any]) -> str:
     rows = [
-        (escape(status), _type_of_answer(answer), _text(answer["description"]))
-        for status, answer in responses.items()
+        (escape(status), _type_of_response(response), _text(response["description"]))
+        for status, response in responses.items()
     ]
-    return _table("Answers", ("Status", "Type", "Meaning"), rows)
+    return _table("Responses", ("Status", "Type", "Meaning"), rows)
 
 
-def _type_of_answer(answer: Mapping[str, Any]) -> str:
+def _type_of_response(response: Mapping[str, Any]) -> str:
     kinds = [
         f"<code>{escape(kind)}</code> {_type(content.get('schema', {}))}"
-        for kind, content in answer.get("content", {}).items()
+        for kind, content in response.get("content", {}).items()
     ]
     return ", ".join(kinds)
 
 
 def _schema(name: str, schema: Mapping[str, Any]) -> str:
     rows = [
-        (f"<code>{escape(field)}</code>", *_type_and_words(told, told))
-        for field, told in schema["properties"].items()
+        (f"<code>{escape(field)}</code>", *_type_and_description(content, content))
+        for field, content in schema["properties"].items()
     ]
     head = f"<code><b>{escape(name)}</b></code> <span class='note'>{_text(schema.get('description', ''))}</span>"
     return _folded(f"schema-{name}", head, _table(name, ("Field", "Type", "Meaning", "Example"), rows))
 
 
-def _type_and_words(schema: Mapping[str, Any], told: Mapping[str, Any]) -> tuple[str, str, str]:
-    examples = schema.get("examples") or told.get("examples") or ()
+def _type_and_description(schema: Mapping[str, Any], parent: Mapping[str, Any]) -> tuple[str, str, str]:
+    examples = schema.get("examples") or parent.get("examples") or ()
     example = f"<code>{escape(json.dumps(examples[0], ensure_ascii=False))}</code>" if examples else ""
-    return _type(schema), _text(told.get("description", "")), example
+    return _type(schema), _text(parent.get("description", "")), example
 
 
 def _type(schema: Mapping[str, Any]) -> str:
-    """Return a schema's type in a few words, with links to the schemas that it names."""
+    """Return the type of a schema as HTML, with links to the schemas that it refers to."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         return f'<a href="#schema-{escape(name)}">{escape(name)}</a>'
@@ -123,8 +123,8 @@ def _type(schema: Mapping[str, Any]) -> str:
 
 def _bounds(schema: Mapping[str, Any]) -> str:
     names = {"minimum": "from", "maximum": "to", "minLength": "at least", "maxLength": "at most"}
-    told = [f"{word} {schema[name]:g}" for name, word in names.items() if name in schema]
-    return f" ({', '.join(told)})" if told else ""
+    bounds = [f"{word} {schema[name]:g}" for name, word in names.items() if name in schema]
+    return f" ({', '.join(bounds)})" if bounds else ""
 
 
 def _table(caption: str, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -140,7 +140,7 @@ def _table(caption: str, titles: Sequence[str], rows: Sequence[Sequence[str]]) -
 
 
 def _text(text: str) -> str:
-    """Return text as HTML, with `code` for parts in backquotes."""
+    """Return text as HTML, with `<code>` for parts in backquotes."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
 
 

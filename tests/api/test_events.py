@@ -48,7 +48,7 @@ def test_what_is_new_or_different_is_a_change():
 @pytest.fixture
 def _fast(monkeypatch):
     """Looks follow each other at once, and heartbeats soon."""
-    monkeypatch.setattr(events, "LOOK_S", 0.001)
+    monkeypatch.setattr(events, "POLL_S", 0.001)
 
 
 @pytest.mark.usefixtures("server", "_fast")
@@ -60,14 +60,14 @@ def test_a_listener_hears_of_running_runs_then_of_each_change(redis_client):
     async def listen():
         watching = Watch()
         listener = await watching.join()
-        heard = [await listener.news(SOON_S)]
+        heard = [await listener.take(SOON_S)]
         redis_client.hset(keys.run(NAMESPACE, going), "tests", 4)
-        heard.append(await listener.news(SOON_S))
+        heard.append(await listener.take(SOON_S))
         redis_client.zrem(keys.runs(NAMESPACE, "status", "running"), going)
         redis_client.hset(keys.run(NAMESPACE, going), "status", "failed")
-        heard.append(await listener.news(SOON_S))
+        heard.append(await listener.take(SOON_S))
         put_run(redis_client, 3, status="passed")
-        heard.append(await listener.news(SOON_S))
+        heard.append(await listener.take(SOON_S))
         watching.leave(listener)
         return heard
 
@@ -89,14 +89,14 @@ def test_a_run_that_ends_behind_many_newer_ones_is_heard_of(redis_client):
     async def listen():
         watching = Watch()
         listener = await watching.join()
-        await listener.news(SOON_S)
+        await listener.take(SOON_S)
         for number in range(1, 30):
             put_run(redis_client, number)
-        while told_of(await listener.news(SOON_S))[-1][0] != "run-00029":
+        while told_of(await listener.take(SOON_S))[-1][0] != "run-00029":
             pass
         redis_client.zrem(keys.runs(NAMESPACE, "status", "running"), going)
         redis_client.hset(keys.run(NAMESPACE, going), "status", "passed")
-        heard = await listener.news(SOON_S)
+        heard = await listener.take(SOON_S)
         watching.leave(listener)
         return heard
 
@@ -107,7 +107,7 @@ async def first_news():
     """What one who begins to listen hears first."""
     watching = Watch()
     listener = await watching.join()
-    heard = await listener.news(SOON_S)
+    heard = await listener.take(SOON_S)
     watching.leave(listener)
     return heard
 
@@ -131,7 +131,7 @@ def test_many_listeners_share_one_look(redis_client, monkeypatch):
     async def listen():
         watching = Watch()
         listeners = [await watching.join() for _ in range(MAX_LISTENERS)]
-        tasks = [task for task in asyncio.all_tasks() if "_keep_looking" in str(task.get_coro())]
+        tasks = [task for task in asyncio.all_tasks() if "_keep_polling" in str(task.get_coro())]
         with pytest.raises(Problem) as refused:
             await watching.join()
         for listener in listeners:
@@ -172,17 +172,17 @@ def test_a_server_that_comes_back_is_followed_on(redis_client, error):
     async def listen():
         watching = Watch()
         listener = await watching.join()
-        await listener.news(SOON_S)
-        look, left = watching._look, [error] * 3
+        await listener.take(SOON_S)
+        look, left = watching._poll, [error] * 3
 
         async def failing():
             if left:
                 raise left.pop()
             await look()
 
-        watching._look = failing
+        watching._poll = failing
         redis_client.hset(keys.run(NAMESPACE, "run-00001"), "tests", 9)
-        heard = await listener.news(SOON_S)
+        heard = await listener.take(SOON_S)
         watching.leave(listener)
         return heard
 
@@ -205,8 +205,8 @@ def test_a_slow_listener_hears_the_latest():
     async def listen():
         listener = Listener()
         for tests in range(1000):
-            listener.tell([Run("a", "running", tests=tests)])
-        return await listener.news(SOON_S), await listener.news(0.001)
+            listener.put([Run("a", "running", tests=tests)])
+        return await listener.take(SOON_S), await listener.take(0.001)
 
     heard, nothing = asyncio.run(listen())
 
@@ -239,7 +239,7 @@ def test_silence_is_a_comment(monkeypatch):
     monkeypatch.setattr(events, "HEARTBEAT_S", 0.001)
 
     async def listen():
-        return await anext(events.told(Listener()))
+        return await anext(events.events_of(Listener()))
 
     assert asyncio.run(listen()) == ": still here\n\n"
 

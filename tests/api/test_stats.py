@@ -218,4 +218,4 @@ def test_a_context_that_is_too_large_alone_is_not_to_be_asked_for_in_parts(ask, 
 
     answer = ask("POST", "/api/v1/stat-contexts", json=["a" * 32])
 
-    assert (answer.status_code, "from the server itself" in answer.json()["detail"]) == (413, True)
+    assert (answer.status_code, "from the Redis server itself" in answer.json()["detail"]) == (413, True)

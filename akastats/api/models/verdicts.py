@@ -165,7 +165,7 @@ class RegressionsPage:
 add_examples(RegressionsPage, next=RUN_CURSOR, total=12, together=[_TOGETHER])
 
 
-class MarkWanted(BaseModel):
+class AcknowledgementBody(BaseModel):
     """The acknowledgement of a duration change."""
 
     model_config = ConfigDict(extra="forbid")
