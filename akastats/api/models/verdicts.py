@@ -168,7 +168,8 @@ add_examples(RegressionsPage, next=RUN_CURSOR, total=12, together=[_TOGETHER])
 class AcknowledgementBody(BaseModel):
     """The acknowledgement of a duration change."""
 
-    model_config = ConfigDict(extra="forbid")
+    # The title in the OpenAPI document names classes of generated clients.
+    model_config = ConfigDict(extra="forbid", title="MarkWanted")
 
     mark: AcknowledgementKind = Field(description="the acknowledgement", examples=["expected"])
     reason: str = Field(
