@@ -1,4 +1,4 @@
-"""Spools that other runs left behind: delivered newest first, removed when they can no longer be needed."""
+"""Deliver the spools of earlier runs, newest first, and remove spools that are no longer needed."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from akastats.delivery import checkout
 from akastats.delivery.spool_delivery import UNSOUND, Delivery, ExecuteAll
 from akastats.embedded import locks
 from akastats.errors import AkastatsError, SpoolError
-from akastats.spool import directories as places
-from akastats.spool import quarantine_list, recorded_runs, shipper_state
+from akastats.spool import directories, quarantine_list, recorded_runs, shipper_state
 from akastats.spool.files import is_locked
 from akastats.spool.format import SUFFIX, VERSION
 from akastats.spool.writer import DIRECTORY_BYTES
@@ -24,18 +23,18 @@ from akastats.store import runs
 from akastats.store.requests import Operation
 from akastats.store.server import read_time
 
-# A server that comes back from older data is told again: an applied spool stays for a day.
-KEPT_S = 86_400
+# Seconds for which an applied spool stays, to deliver it again to a server that was restored from older data.
+RETENTION_S = 86_400
 
-# A cursor lives 30 days: of an older spool nobody could say any more what has been applied.
+# A cursor expires after 30 days. Without it, the applied records of an older spool are unknown.
 OLDEST_S = 21 * 86_400
-# 2026-01-01: before that there were no spools, in epoch seconds.
+# 2026-01-01 in epoch seconds: no spool is older.
 FIRST_SPOOL = 1_767_225_600.0
 OLD = ".old"
 
-# What lies beside spools, and for how long when its spool is gone.
+# Suffixes of the files beside spools, and the seconds for which they stay after their spool.
 BESIDE = {
-    **dict.fromkeys((".state", ".quarantine", ".checkout", ".tmp", ".lock"), KEPT_S),
+    **dict.fromkeys((".state", ".quarantine", ".checkout", ".tmp", ".lock"), RETENTION_S),
     **dict.fromkeys((".bad", ".refused", recorded_runs.SUFFIX), OLDEST_S),
 }
 
@@ -44,11 +43,17 @@ Carry = Callable[[Operation[Any]], Any]
 
 @dataclass(frozen=True)
 class Drained:
-    """What became of one spool.
+    """The result of draining one spool.
 
-    `damaged` counts lines that did not prove themselves, `refused` points that the server would not take,
-    `unfinished` names the tests that a run died in. A spool that was `left` says why, and holds no other up;
-    a `problem` is the server's.
+    path: path of the spool.
+    run_id: id of its run; empty if unknown.
+    tests: number of attempts in it.
+    complete: whether all of it is applied.
+    damaged: number of damaged lines.
+    refused: number of points that the server refused.
+    unfinished: node ids of the tests that were running when the process died.
+    left: why the spool was skipped; other spools are not affected.
+    problem: why the server failed; draining stops.
     """
 
     path: Path
@@ -62,26 +67,26 @@ class Drained:
     problem: str = ""
 
 
-def waiting(*directories: Path, old: bool = False, is_named: bool = False) -> list[Path]:
-    """Return the spools of some directories, newest run first; with `old`, also those set aside for their age.
+def waiting(*spool_directories: Path, old: bool = False, is_named: bool = False) -> list[Path]:
+    """Return the spools in some directories, newest run first; with `old`, also those renamed for their age.
 
-    Directories that are not this user's alone are passed over, unless the user has named them (`is_named`).
-    Of one that moved while it was written only the longest copy counts.
+    Directories that other users can write to are skipped, unless the user named them (`is_named`). If the writer
+    moved a spool, only its longest copy is returned.
     """
-    found: dict[str, tuple[int, Path]] = {}
-    for directory in directories:
+    longest: dict[str, tuple[int, Path]] = {}
+    for directory in spool_directories:
         if not is_named:
-            places.restrict_spool_directory(directory)
-            if places.check_spool_directory(directory):
+            directories.restrict_spool_directory(directory)
+            if directories.check_spool_directory(directory):
                 continue
         for name, size in _files(directory):
             if name.endswith((SUFFIX, SUFFIX + OLD) if old else (SUFFIX,)):
-                found[name] = max(found.get(name, (-1, directory)), (size, directory / name))
-    return [found[name][1] for name in sorted(found, reverse=True)]
+                longest[name] = max(longest.get(name, (-1, directory)), (size, directory / name))
+    return [longest[name][1] for name in sorted(longest, reverse=True)]
 
 
 def lock_of(path: Path) -> Path:
-    """Return the file that the shipper of a spool locks while it delivers it."""
+    """Return the path of the file that a shipper locks while it delivers a spool."""
     return path.with_suffix(".lock")
 
 
@@ -100,7 +105,7 @@ def _is_claimed(path: Path) -> bool:
 
 
 def _files(directory: Path) -> list[tuple[str, int]]:
-    """Return names and sizes of what is in a directory; nothing, if it cannot be read."""
+    """Return the names and sizes of the files in a directory; empty if it cannot be read."""
     try:
         with os.scandir(directory) as entries:
             return [(entry.name, entry.stat(follow_symlinks=False).st_size) for entry in entries]
@@ -116,21 +121,21 @@ def drain(
     now: Callable[[], float] = time.time,
     execute_all: ExecuteAll | None = None,
 ) -> list[Drained]:
-    """Deliver every spool of a project whose run is over; stop at the first that the server does not take.
+    """Deliver every spool of a project whose run is over; stop at the first problem of the server.
 
-    `directory` is one of the project's spool directories. With a `destination`, spools that name another are
-    left alone. So are those that their own shipper is delivering.
+    `directory` is one of the spool directories of the project. Spools that a shipper is delivering are skipped,
+    and with a `destination` those that have another one.
     """
     drained = []
-    everywhere = [directory, *places.list_alternatives(directory, os.environ)]
+    everywhere = [directory, *directories.list_alternatives(directory, os.environ)]
     for path in waiting(*everywhere):
         if _is_claimed(path):
             continue
         drained.append(drain_one(path, config, execute, destination, now=now, execute_all=execute_all))
         if drained[-1].problem:
             break
-    for place in everywhere:
-        tidy(place, drained, now)
+    for each in everywhere:
+        tidy(each, drained, now)
     return drained
 
 
@@ -145,10 +150,10 @@ def drain_one(
     execute_all: ExecuteAll | None = None,
     is_named: bool = False,
 ) -> Drained:
-    """Deliver one spool if its run is over; keep one without a readable run, or with another destination.
+    """Deliver one spool if its run is over; skip one without a readable run, or with another destination.
 
-    One that is too old for the server to know whether it has it is renamed and stays too, unless by `force`. One
-    of another user is read only where the user has named it, or its directory (`is_named`).
+    A spool is renamed if it is so old that its cursor may have expired; `force` delivers it. The spool of another
+    user is read only if the user named it or its directory (`is_named`).
     """
     if version_of(path) > VERSION:
         return Drained(
@@ -158,21 +163,21 @@ def drain_one(
     try:
         outcome = _deliver(delivery, config, execute, destination, force)
     except (SpoolError, OSError) as error:
-        # Nothing of the server's: it is gone, or no file, or somebody else's.
+        # The spool is missing, not a file, or owned by another user.
         return replace(_so_far(delivery), left=str(error))
     except AkastatsError as error:
         return replace(_so_far(delivery), problem=str(error))
     except UNSOUND as error:
-        return replace(_so_far(delivery), left=f"no sense can be made of it ({type(error).__name__}: {error})")
+        return replace(_so_far(delivery), left=f"its records are invalid ({type(error).__name__}: {error})")
     finally:
         delivery.close()
     if outcome.complete:
-        _let_go(delivery, config, execute, now)
+        _remove_applied(delivery, config, execute, now)
     return outcome
 
 
 def version_of(path: Path) -> int:
-    """Return the version of the format that a spool's name begins with, 0 where it says none."""
+    """Return the format version in the name of a spool; 0 without one."""
     version = path.name.partition("-")[0]
     return int(version) if version.isdecimal() and len(version) < 9 else 0
 
@@ -188,8 +193,8 @@ def _deliver(
     if destination and header.get("destination", destination) != destination:
         return replace(_so_far(delivery), left="it was recorded for another server")
     dead = is_dead(header, delivery.path)
-    if not force and (known := _known_otherwise(delivery, config, execute)) is not None:
-        return known
+    if not force and (outcome := _check_stored_run(delivery, config, execute)) is not None:
+        return outcome
     if dead and not force and _is_too_old(delivery, config, execute):
         return _put_aside(delivery)
     delivery.deliver()
@@ -199,17 +204,17 @@ def _deliver(
     return replace(_so_far(delivery), complete=delivery.is_done or dead)
 
 
-def _known_otherwise(delivery: Delivery, config: Config, execute: Carry) -> Drained | None:
-    """Return the outcome for a spool whose run is stored although no record of it is noted as applied.
+def _check_stored_run(delivery: Delivery, config: Config, execute: Carry) -> Drained | None:
+    """Return the outcome for a spool whose run is stored, but which has no cursor; `None` for other spools.
 
-    Its points were merged, or delivered from a copy whose name an earlier release took for its identity.
+    The points of such a run were merged, or an earlier release delivered a copy under another name.
     """
     run_id = delivery.builder.run_id
-    found = execute(runs.read_fields(config.namespace, [run_id], ("status",)))[run_id]
+    fields = execute(runs.read_fields(config.namespace, [run_id], ("status",)))[run_id]
     # Read in this order, because storing a run and moving the cursor are one step.
-    if not found or delivery.stands() != "0":
+    if not fields or delivery.stands() != "0":
         return None
-    if found.get("status", "running") == "running":
+    if fields.get("status", "running") == "running":
         problem = "its run is stored, but its applied records are unknown: `akastats drain --force` delivers it"
         return replace(_so_far(delivery), left=f"{problem}, and points may count twice")
     delivery.note_as_applied()
@@ -238,30 +243,30 @@ def _complete(delivery: Delivery, config: Config, execute: Carry) -> None:
         return
     # Before the counts are compared, because they include the test that was running.
     delivery.crash()
-    if not delivery.applied and _is_told(delivery, config, execute):
+    if not delivery.applied and _has_result(delivery, config, execute):
         return
     delivery.complete_as_crashed()
 
 
 def _stored_status(delivery: Delivery, config: Config, execute: Carry) -> str:
-    """Return the status that the server has of a run, `running` where it has none."""
+    """Return the stored status of a run; `running` without one."""
     run_id = delivery.builder.run_id
     return str(execute(runs.read_fields(config.namespace, [run_id], ("status",)))[run_id].get("status", "running"))
 
 
-def _is_told(delivery: Delivery, config: Config, execute: Carry) -> bool:
-    """Whether the server knows already what became of a run: telling it again would keep its cursor moving."""
+def _has_result(delivery: Delivery, config: Config, execute: Carry) -> bool:
+    """Return whether the result of a run is stored. Writing it again would keep the cursor from expiring."""
     builder = delivery.builder
-    found = execute(runs.read_fields(config.namespace, [builder.run_id], ("status", "tests")))[builder.run_id]
-    is_over = found.get("status", "running") != "running"
-    return bool(is_over and found.get("tests", "0") == str(builder.counts()["tests"]))
+    fields = execute(runs.read_fields(config.namespace, [builder.run_id], ("status", "tests")))[builder.run_id]
+    is_over = fields.get("status", "running") != "running"
+    return bool(is_over and fields.get("tests", "0") == str(builder.counts()["tests"]))
 
 
 def _is_too_old(delivery: Delivery, config: Config, execute: Carry) -> bool:
-    """Return whether a spool's cursor may have expired after its delivery, by the server's clock.
+    """Return whether the cursor of a spool may have expired after its delivery, by the clock of the server.
 
-    The server knows a run for `run_days`, so an unknown one that is younger was never delivered. One that bears a
-    time before there were spools was dated by a wrong clock, which says nothing of its age.
+    The server stores a run for `run_days`, so a younger run that is not stored was never delivered. A start before
+    the first spool comes from a wrong clock, so the age is unknown.
     """
     if delivery.stands() != "0":
         return False
@@ -270,8 +275,8 @@ def _is_too_old(delivery: Delivery, config: Config, execute: Carry) -> bool:
     if age <= OLDEST_S:
         return False
     run_id = delivery.builder.run_id
-    is_known = bool(execute(runs.read_fields(config.namespace, [run_id], ("id",)))[run_id])
-    return is_known or (started >= FIRST_SPOOL and age > config.run_days * runs.DAY_S)
+    is_stored = bool(execute(runs.read_fields(config.namespace, [run_id], ("id",)))[run_id])
+    return is_stored or (started >= FIRST_SPOOL and age > config.run_days * runs.DAY_S)
 
 
 def _put_aside(delivery: Delivery) -> Drained:
@@ -279,14 +284,16 @@ def _put_aside(delivery: Delivery) -> Drained:
     aside = path if path.suffix == OLD else path.with_name(path.name + OLD)
     for copy in _copies(path):
         copy.rename(copy.with_name(aside.name))
-    told = f"older than {OLDEST_S // 86_400} days, so it may have been delivered before: `akastats drain --force`"
-    return replace(_so_far(delivery), path=aside, left=told)
+    reason = (
+        f"older than {OLDEST_S // 86_400} days, so it may have been delivered before: `akastats drain --force`"
+    )
+    return replace(_so_far(delivery), path=aside, left=reason)
 
 
 def is_dead(header: Mapping[str, Any], path: Path) -> bool:
-    """Return whether the process that wrote a spool is gone; one of another machine is, once its spool is here.
+    """Return whether the process that wrote a spool has ended; true for a process of another machine.
 
-    Of a process of another container, or one that this system does not show, the lock on its spool tells.
+    For a process of another container, or one that this system does not show, the lock on its spool decides.
     """
     try:
         is_alive = detached.check_liveness(int(header["pid"]), str(header["pid_mark"]))
@@ -300,21 +307,21 @@ def is_dead(header: Mapping[str, Any], path: Path) -> bool:
     return not is_alive if is_alive is not None else bool(header.get("locked"))
 
 
-def _let_go(delivery: Delivery, config: Config, execute: Carry, now: Callable[[], float]) -> None:
-    """Remove a spool that is applied, is a day old, and was applied a day ago by the server's clock."""
+def _remove_applied(delivery: Delivery, config: Config, execute: Carry, now: Callable[[], float]) -> None:
+    """Remove an applied spool a day after its last change and, by the clock of the server, its delivery."""
     path = delivery.path
     try:
-        if now() - path.stat().st_mtime <= KEPT_S:
+        if now() - path.stat().st_mtime <= RETENTION_S:
             return
-        if execute(runs.read_cursor_age(config.namespace, delivery.producer)) > KEPT_S:
+        if execute(runs.read_cursor_age(config.namespace, delivery.producer)) > RETENTION_S:
             remove(path)
     except (AkastatsError, OSError):
-        # Another drainer was faster, or the next one does it.
+        # Another process removed it, or the next one will.
         return
 
 
 def remove(path: Path) -> None:
-    """Remove a spool, its copies, the state of its delivery, and whose failures did not count in its run."""
+    """Remove a spool, its copies, and the files beside them: state, quarantine list, checkout and lock."""
     for copy in _copies(path):
         beside = (shipper_state.path_for, quarantine_list.path_for, checkout.path_for, lock_of)
         for each in (copy, *(path_for(copy) for path_for in beside)):
@@ -322,34 +329,33 @@ def remove(path: Path) -> None:
 
 
 def _copies(path: Path) -> list[Path]:
-    """Return a spool and the shorter copies that it left where it could not be written on."""
-    others = places.list_alternatives(path.parent, os.environ)
-    elsewhere = [place / path.name for place in others if not places.check_spool_directory(place)]
+    """Return a spool and its shorter copies in directories that became unwritable."""
+    others = directories.list_alternatives(path.parent, os.environ)
+    elsewhere = [each / path.name for each in others if not directories.check_spool_directory(each)]
     return [copy for copy in (path, *elsewhere) if copy.exists()]
 
 
 def tidy(directory: Path, drained: Sequence[Drained], now: Callable[[], float]) -> None:
-    """Remove what is needed no more: spools of nothing, what lies beside spools that are gone, and, where all
-    take too much room, applied spools, oldest first.
+    """Remove empty spools, files whose spool is gone, and applied spools, oldest first, above the size limit.
 
-    Nothing is removed from a directory that somebody else may have put there, or a link to another.
+    A directory that is a symbolic link, or that another user may have created, stays as it is.
     """
-    if places.check_spool_directory(directory):
+    if directories.check_spool_directory(directory):
         return
     files = dict(_files(directory))
     spools = {name: size for name, size in files.items() if name.endswith((SUFFIX, SUFFIX + OLD))}
     runs_here = {name.partition(SUFFIX)[0] for name in spools}
     for name, size in files.items():
-        kept_s = BESIDE.get(os.path.splitext(name)[1], 0.0)
+        retention_s = BESIDE.get(os.path.splitext(name)[1], 0.0)
         if name in spools:
-            kept_s = 0.0 if size else KEPT_S
+            retention_s = 0.0 if size else RETENTION_S
         elif name.partition(".")[0] in runs_here:
             continue
-        if kept_s and not _is_younger(directory / name, kept_s, now):
+        if retention_s and not _is_younger(directory / name, retention_s, now):
             (directory / name).unlink(missing_ok=True)
     for outcome in drained:
         if outcome.complete and outcome.path.name in spools and not outcome.path.exists():
-            # What a spool left behind when it moved goes with it.
+            # Remove the files beside the earlier location of a moved spool, too.
             remove(directory / outcome.path.name)
     _make_room(directory, drained, spools)
 

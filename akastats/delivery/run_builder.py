@@ -34,20 +34,29 @@ from akastats.spool.records import (
 )
 from akastats.store.push import Context, Entry, make_context
 
-#: Distinct tracebacks that are kept of one run; further failures share one with their fingerprint, or class.
+#: Maximum number of distinct tracebacks of a run; further failures share one of their fingerprint or class.
 MAX_TRACEBACKS = 200
 
 
 @dataclass(frozen=True)
 class Retention:
-    """For how long (seconds) contexts are kept."""
+    """How long contexts are stored.
+
+    outcomes_s: seconds for outcomes and pushed contexts.
+    tracebacks_s: seconds for tracebacks.
+    """
 
     outcomes_s: int
     tracebacks_s: int
 
 
 class AddedPoint(NamedTuple):
-    """A point that a record adds, with the contexts that must be stored for it."""
+    """A point that a record adds.
+
+    label: label of the point.
+    entry: its time, value and context id.
+    contexts: contexts that must be stored with it.
+    """
 
     label: str
     entry: Entry
@@ -56,9 +65,24 @@ class AddedPoint(NamedTuple):
 
 @dataclass
 class RunBuilder:
-    """A run, from the records of its spool so far."""
+    """A run, from the records that were added so far.
 
-    keeping: Retention
+    retention: how long its contexts are stored.
+    header: fields of its first record; empty before that.
+    results: attempts, in the order in which they ended.
+    errors: failures, in the order in which they happened.
+    budgets: budgets from markers, by node id.
+    fixtures: fixture times, by base id and name.
+    collected: seconds by worker, by collected file.
+    uncollected: node ids of the files that cannot be collected.
+    planned: number of tests that pytest will run; 0 before the end of the collection.
+    running: epoch seconds of their start, by node id of the running tests.
+    end: last record of the run; `None` before that.
+    died_in: tests that were running when the process died; empty before `crash` is called.
+    last_time: latest time in the records, in epoch seconds.
+    """
+
+    retention: Retention
     header: Mapping[str, Any] = field(default_factory=dict)
     results: list[TestResult] = field(default_factory=list)
     errors: list[Error] = field(default_factory=list)
@@ -66,14 +90,12 @@ class RunBuilder:
     fixtures: dict[tuple[str, str], FixtureResult] = field(default_factory=dict)
     collected: dict[str, dict[str, float]] = field(default_factory=dict)
     uncollected: set[str] = field(default_factory=set)
-    # How many tests pytest will run, once they are collected; 0 until then.
     planned: int = 0
     running: dict[str, float] = field(default_factory=dict)
     end: RunEnd | None = None
-    # Tests that were running when the process died; empty until `crash` is called.
     died_in: tuple[str, ...] = ()
     last_time: float = 0.0
-    # What these hold is bounded by the tests that are running, or by the tracebacks that are kept: ids, no texts.
+    # These hold ids, not texts. Running tests or MAX_TRACEBACKS limit their size.
     _subtests: dict[tuple[str, str], int] = field(default_factory=dict)
     _fingerprints: dict[str, str] = field(default_factory=dict)
     _shared: dict[str, str] = field(default_factory=dict)
@@ -84,7 +106,7 @@ class RunBuilder:
 
     @property
     def run_id(self) -> str:
-        """The run's id; empty before its first record."""
+        """Return the id of the run; empty before its first record."""
         return str(self.header.get("id", ""))
 
     def add(self, content: Content) -> list[AddedPoint]:
@@ -120,20 +142,20 @@ class RunBuilder:
         self._last_error[nodeid, worker] = traceback
 
     def _note_error(self, nodeid: str, phase: str, raised: str, text: str) -> tuple[str, tuple[Context, ...]]:
-        """Note a failure; return its traceback's id, and it itself if it is stored and no earlier one shared."""
-        context = make_context(text, self.keeping.tracebacks_s)
+        """Add a failure; return the id of its traceback, and the context to store unless it shares one."""
+        context = make_context(text, self.retention.tracebacks_s)
         if context is None:
             self.errors.append(Error(nodeid, phase, self._shared.get(raised, ""), raised, ""))
             return self._shared.get(raised, ""), ()
-        known = self._fingerprints.get(context.id)
-        told = known or fingerprint(text, raised).id
-        if known is None and len(self._fingerprints) >= MAX_TRACEBACKS:
-            shared = self._shared.get(told) or self._shared.get(raised, "")
-            self.errors.append(Error(nodeid, phase, shared, raised, told))
+        earlier = self._fingerprints.get(context.id)
+        failure_id = earlier or fingerprint(text, raised).id
+        if earlier is None and len(self._fingerprints) >= MAX_TRACEBACKS:
+            shared = self._shared.get(failure_id) or self._shared.get(raised, "")
+            self.errors.append(Error(nodeid, phase, shared, raised, failure_id))
             return shared, ()
-        self._fingerprints[context.id] = told
-        self._shared[raised] = self._shared[told] = context.id
-        self.errors.append(Error(nodeid, phase, context.id, raised, told))
+        self._fingerprints[context.id] = failure_id
+        self._shared[raised] = self._shared[failure_id] = context.id
+        self.errors.append(Error(nodeid, phase, context.id, raised, failure_id))
         return context.id, (context,)
 
     def _crash(self, nodeid: str, worker: str, now: float, traceback: str) -> Iterator[AddedPoint]:
@@ -144,10 +166,10 @@ class RunBuilder:
         yield from self._result(crashed, traceback)
 
     def crash(self, died_at: float = 0.0) -> list[AddedPoint]:
-        """Record that the process died, at `died_at` (epoch seconds) if known; return the points that this adds.
+        """Add the death of the process at `died_at` (epoch seconds, 0 if unknown); return the points that it adds.
 
-        The test that was running has failed. Of several, under pytest-xdist, nobody knows which one was the cause:
-        they are named and get no attempt. The points of the first call are returned by every later one.
+        A single running test has failed. If several were running, under pytest-xdist, the cause is unknown:
+        `died_in` names them, and they get no attempt. Later calls return the points of the first one.
         """
         if self._crash_points is None:
             self.died_in = tuple(sorted(self.running))
@@ -186,7 +208,7 @@ class RunBuilder:
 
     def _result(self, result: TestResult, traceback: str) -> Iterator[AddedPoint]:
         if not isfinite(result.end * 1e6):
-            raise ValueError("a test ends at some time")
+            raise ValueError("the end time of the test is not finite")
         self.results.append(result)
         self.last_time = max(self.last_time, result.end)
         if result.outcome != "skipped":
@@ -194,7 +216,7 @@ class RunBuilder:
             yield self._about(name, result.end, result.value, result.outcome, traceback)
 
     def _about(self, label: str, time: float, value: float, outcome: str = "", error: str = "") -> AddedPoint:
-        """Return a point whose context names the run, and the outcome and error where there are any."""
+        """Return a point whose context has the run id, and the outcome and error if there are any."""
         context = self._abouts.get((outcome, error))
         if context is None:
             context = self._abouts[outcome, error] = self._context(outcome, error)
@@ -202,18 +224,20 @@ class RunBuilder:
 
     def _context(self, outcome: str, error: str) -> Context:
         facts = {"error": error, "outcome": outcome, "run": self.run_id}
-        told = {name: fact for name, fact in facts.items() if fact}
-        context = make_context(json.dumps(told, sort_keys=True, separators=(",", ":")), self.keeping.outcomes_s)
+        present = {name: fact for name, fact in facts.items() if fact}
+        context = make_context(
+            json.dumps(present, sort_keys=True, separators=(",", ":")), self.retention.outcomes_s
+        )
         assert context is not None
         return context
 
     def _add_values(self, pushed: PushedValues) -> Iterator[AddedPoint]:
-        for time, name, number, given in pushed.values:
+        for time, name, number, written in pushed.values:
             value = check_value(check_label(name), number)
             if pushed.nodeid:
                 # No attempt would take the labels of values that were pushed outside of tests.
                 self._stats.setdefault(self._own(pushed.nodeid), {})[name] = None
-            context = make_context(_context_bytes(given), self.keeping.outcomes_s)
+            context = make_context(_context_bytes(written), self.retention.outcomes_s)
             if context is None:
                 about = self._about(name, time, value)
                 yield AddedPoint(name, Entry(time, value, about.entry.context_id), about.contexts)
@@ -273,16 +297,16 @@ class RunBuilder:
 
     @property
     def duration(self) -> float:
-        """Seconds from the run's start to its end, so far."""
+        """Return the seconds from the start of the run to its latest record."""
         return max(0.0, self.last_time - float(self.header.get("started", 0.0)))
 
     def files(self) -> Iterator[tuple[str, float]]:
-        """Yield each collected file with its seconds, the slowest worker's."""
+        """Yield each collected file with its seconds in the slowest worker."""
         for path, by_worker in self.collected.items():
             yield path, max(by_worker.values())
 
     def counts(self) -> dict[str, int]:
-        """Return how many tests had each outcome, and reruns and collection errors, under a run's field names."""
+        """Return the numbers of tests by outcome, of reruns and of collection errors, by field name of a run."""
         outcomes = [result.outcome for result in self.results]
         counted = {name: outcomes.count(outcome) for name, outcome in _COUNTED.items()}
         tests = len(outcomes) - counted["reruns"]
@@ -290,7 +314,7 @@ class RunBuilder:
 
     @property
     def status(self) -> str:
-        """What has become of the run: `running` until its end is told."""
+        """Return the status of the run; `running` before its last record."""
         if self.end is None:
             return "running"
         if self.end.interrupted:
@@ -302,9 +326,9 @@ class RunBuilder:
         return label(word, rest, str(self.header.get("suite", "")))
 
     def _own(self, nodeid: str) -> str:
-        """Return pytest's own node id: with `--dist loadgroup` pytest-xdist appends `@group`.
+        """Return the node id without the `@group` that pytest-xdist appends with `--dist loadgroup`.
 
-        Spools of later releases hold none, because only the plugin knows whether a test has a group.
+        If the header has `ungrouped`, the plugin has removed it: only the plugin knows which tests have a group.
         """
         is_grouped = self.header.get("dist") == "loadgroup" and not self.header.get("ungrouped")
         if is_grouped and nodeid.rfind("@") > nodeid.rfind("]"):
@@ -329,7 +353,7 @@ _COUNTED = {
 
 
 def outcome_of(letters: str, failed_subtests: int = 0) -> str | None:
-    """Return the outcome of one attempt from the letters of its phases; `None` if it never came to one."""
+    """Return the outcome of an attempt from the letters of its phases; `None` if it did not finish."""
     setup, call, teardown = tuple(letters)
     if RERUN in letters:
         return "rerun"
@@ -343,14 +367,14 @@ def outcome_of(letters: str, failed_subtests: int = 0) -> str | None:
     return "passed" if call == "p" else None
 
 
-# pytest-xdist heads each failure with the worker it came from: the same failure elsewhere is the same text.
+# pytest-xdist writes the worker above each failure; without it, a failure has the same text in every worker.
 _WORKER_LINE = re.compile(r"\A\[\w+\] \S+ -- Python .*\n")
 
 
-def _context_bytes(given: Any) -> str | bytes | None:
-    if isinstance(given, dict):
-        return base64.b64decode(given["base64"])
-    return given if isinstance(given, str) else None
+def _context_bytes(written: Any) -> str | bytes | None:
+    if isinstance(written, dict):
+        return base64.b64decode(written["base64"])
+    return written if isinstance(written, str) else None
 
 
 _ADD: Mapping[type[Any], Callable[[RunBuilder, Any], Iterator[AddedPoint]]] = {

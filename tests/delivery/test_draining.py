@@ -158,7 +158,7 @@ def test_the_newest_run_of_all_places_comes_first(
     tmp_path: Path, spools: Path, config: Config, execute: Carry
 ) -> None:
     """The user's and the temporary directory are looked at too."""
-    elsewhere = draining.places.list_alternatives(spools, os.environ)
+    elsewhere = draining.directories.list_alternatives(spools, os.environ)
     for number, place in ((1, elsewhere[0]), (2, spools), (3, elsewhere[1])):
         spool(place, number)
 
@@ -171,7 +171,7 @@ def test_of_a_spool_that_moved_the_longest_copy_counts(
     spools: Path, config: Config, execute: Carry, redis_client: Redis
 ) -> None:
     """The place that could not be written any more keeps the beginning; it goes with the rest."""
-    elsewhere = draining.places.list_alternatives(spools, os.environ)[0]
+    elsewhere = draining.directories.list_alternatives(spools, os.environ)[0]
     path = spool(elsewhere)
     spools.mkdir(parents=True)
     short = spools / path.name

@@ -136,7 +136,7 @@ def test_one_without_its_spool_goes_a_day_later(tmp_path: Path) -> None:
     written = quarantine_list.path_for(tmp_path / "1-a.aks").stat().st_mtime
 
     found = []
-    for later in (draining.KEPT_S - 1, draining.KEPT_S + 1):
+    for later in (draining.RETENTION_S - 1, draining.RETENTION_S + 1):
         draining.tidy(tmp_path, [], lambda later=later: written + later)
         found.append(quarantine_list.path_for(tmp_path / "1-a.aks").exists())
 
