@@ -1,4 +1,4 @@
-"""Judging a run beside it: what came before is read while the tests run, the verdicts follow within a moment."""
+"""Analyse a run beside it: read its history while the tests run, store its verdicts when it ends."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from akastats.store import runs
 from akastats.store import verdicts as stored
 from akastats.store.requests import Operation
 
-#: What the terminal is told of each kind of news; the rest is counted.
+#: Entries of each kind that are sent to the terminal; the rest is counted.
 MOST_TOLD = 200
-#: Of runs that were delivered late so many are judged, the newest.
+#: Late runs that are analysed at once, the newest.
 MOST_LATE = 20
 _URGENCY: Sequence[FailureLabel | None] = ("new", None, "also failing on base", "known flaky", "quarantined")
 
 
 class Analyser:
-    """Judges runs of one namespace; `carry` carries out an operation on the server."""
+    """Analyses runs of one namespace; `execute` runs an operation on the server."""
 
     def __init__(self, config: Config, execute: Callable[[Operation[Any]], Any]) -> None:
         self._config = config
@@ -38,7 +38,7 @@ class Analyser:
         self._is_ready = False
 
     def prepare(self, run_id: str) -> None:
-        """Take one step in reading what a run will be judged by: some 0.1 s at most, nothing once all is read."""
+        """Read one part of the history of a run, in at most about 0.1 s; do nothing once all is read."""
         if self._is_ready:
             return
         try:
@@ -53,7 +53,7 @@ class Analyser:
             self._is_ready = True
 
     def judge(self, run_id: str, quarantined: Collection[str] = ()) -> Verdicts:
-        """Judge a run that is applied and store its verdicts; raises `AkastatsError` where that cannot be."""
+        """Analyse an applied run and store its verdicts; raises `AkastatsError` if that is not possible."""
         namespace = self._config.namespace
         found = analyse(self._execute(analysis_input.read_input(namespace, run_id, self._known, quarantined)))
         ttl_s = self._config.run_days * runs.DAY_S
@@ -62,9 +62,9 @@ class Analyser:
 
 
 def judge_late(config: Config, execute: Callable[[Operation[Any]], Any], run_ids: Sequence[str]) -> None:
-    """Judge the newest 20 of runs that were delivered late, oldest first: each is news for the next.
+    """Analyse the newest 20 of the runs that were delivered late, oldest first: each is history for the next.
 
-    Those that have verdicts keep them, and one that cannot be judged stays without.
+    Runs with verdicts keep them; a run that cannot be analysed stays without.
     """
     try:
         newest = sorted(run_ids)[-MOST_LATE:]
@@ -82,9 +82,9 @@ def judge_late(config: Config, execute: Callable[[Operation[Any]], Any], run_ids
 
 
 def told(found: Verdicts) -> dict[str, Any]:
-    """Return what the process of the tests is told of verdicts: plain built-ins, bounded."""
+    """Return the verdicts for the process of the tests: plain built-ins, bounded."""
     slower, flaky = verdicts.newly_slower(found), verdicts.newly_flaky(found)
-    # What somebody has to look at stands first.
+    # The failures that need attention come first.
     failures = sorted(found.failures, key=lambda failure: _URGENCY.index(failure.label))
     labels = [failure.label for failure in failures]
     return {

@@ -22,7 +22,7 @@ from akastats.store import indexes, query, runs
 from akastats.store.indexes import CHUNK, ORPHANS, StoredTest
 from akastats.store.requests import Operation
 
-# So often a record is read again because somebody else has changed it meanwhile: many runs may end at once.
+# Attempts to update a record that another run changes at the same time.
 ATTEMPTS = 10
 
 
@@ -60,7 +60,7 @@ def _told(namespace: str, run_id: str) -> Operation[Told]:
     except ServerError:
         raise
     except (AkastatsError, ValueError):
-        # Expired, or of a later release: nobody will ever list it.
+        # Expired, or of a later release: it cannot be indexed.
         return Told((), ())
     suite, started = fields.get("suite", ""), query.parse_number(fields.get("started", "").encode()) or 0.0
     outcomes = zip(content.tests.nodeid, content.tests.outcome, strict=True)
@@ -103,7 +103,7 @@ def _sightings(
 
 def _sighting(id_: str, failures: _Failures, run_id: str, started: float, text: str) -> Sighting:
     told = fingerprint(text, failures.exception)
-    # Beyond 200 tracebacks a run's failures share others', which tell of something else.
+    # Beyond 200 tracebacks failures share one that describes another failure.
     is_its_own = bool(text) and told.id == id_
     return Sighting(
         fingerprint=id_,
@@ -155,7 +155,7 @@ def _rows(namespace: str, stored: Mapping[str, StoredTest], known: Letters) -> O
 
 
 def _newer(row: Row | None, told: StoredTest) -> list[bytes] | None:
-    """Return the entries that a row does not tell of yet; `None` where its history must be read whole."""
+    """Return the entries that a row lacks; `None` if all of its history must be read."""
     if row is None:
         return None
     new = told.count - row.runs
@@ -174,7 +174,7 @@ def _time_and_seconds(entry: bytes) -> tuple[float, float | None]:
 
 
 def _file(config: Config, sighting: Sighting) -> Operation[None]:
-    """Add a run's failures to what is known of their fingerprint."""
+    """Add the failures of a run to the records of their fingerprints."""
     names = ("revision", *error_records.ErrorRecord.__dataclass_fields__)
     for _ in range(ATTEMPTS):
         found = yield from indexes.read_error_fields(config.namespace, [sighting.fingerprint], names)

@@ -1,7 +1,7 @@
 """Add the runs of one server to another one, which began with the same history or with none.
 
 A run is added once: one that is over there is passed over, and of one that is known in part only the points that
-are missing are added. The cursors of the spools come along, so that a spool of such a run adds nothing later.
+are missing are added. The cursors of the spools are copied too, so that a spool of such a run adds nothing later.
 """
 
 from __future__ import annotations

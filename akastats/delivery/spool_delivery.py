@@ -32,14 +32,14 @@ from akastats.store.server import check_eviction, read_time
 
 ExecuteAll = Callable[[Iterable[Operation[str]]], list[str]]
 
-# Beyond so many records that are not applied nothing more is read: a server that is down for an hour costs no
+# With this many records that are not applied, reading pauses: a server that is down for an hour costs no
 # memory, the spool holds the rest.
 MOST_PENDING = 5000
 
 # How often, at most, the system is asked to write a spool to the disk: 3 ms, and what a power cut may cost.
 SYNC_S = 1.0
 
-# How often, at most, a run that goes on tells how far it is.
+# Seconds between two reports of progress of a run.
 PROGRESS_S = 1.0
 
 #: What a record that proved itself and still makes no sense may raise; whoever wrote it was not this release.
@@ -48,7 +48,7 @@ UNSOUND = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, 
 
 @dataclass
 class Pending:
-    """A record whose points are not all applied yet: `done` says how many are."""
+    """A record whose points are not all applied yet; `done` counts those that are."""
 
     seq: int
     added: list[AddedPoint]
@@ -59,7 +59,7 @@ class Pending:
 class Delivery:
     """Delivery of one spool: follows it and applies its records, from the server's cursor on.
 
-    `carry` carries out an operation on the server; its `ServerError`s come through. `elsewhere` are the
+    `execute` runs an operation on the server; its `ServerError`s are not caught. `elsewhere` are the
     directories in which the spool may go on; `syncs`: a run that goes on is kept from a power cut, and nobody has
     delivered it before. With `carry_all` a batch is made while the server works on the one before it. `is_named`:
     the user has named the spool or its directory, so it is read whoever owns it. `checkout` returns what git says
@@ -96,7 +96,7 @@ class Delivery:
         self._synced, self._is_dirty = clock(), False
         self._progress: dict[str, int] = {}
         self._progress_told = clock()
-        # Points that the server refused: how many, what it said, where the last of them stands.
+        # Points that the server refused: their number, the last message, and the position of the last one.
         self.refused, self.refusal, self._refused_at = 0, "", ""
         self.applied = 0
         self._points = BATCH_POINTS
@@ -137,7 +137,7 @@ class Delivery:
 
     @property
     def is_done(self) -> bool:
-        """Whether the run's end has been told and everything is applied."""
+        """Whether the end of the run is recorded and everything is applied."""
         return self.builder.end is not None and not self._pending
 
     @property
@@ -240,7 +240,7 @@ class Delivery:
         return shift_times(content, self._shift_s) if content is not None and self._shift_s else content
 
     def apply(self) -> int:
-        """Apply what is pending; return how many points went. Raises `ServerError` and can be called again."""
+        """Apply the pending records; return the number of points. Raises `ServerError` and can be called again."""
         self.stands()
         applied = 0
         while self._pending:
@@ -249,7 +249,7 @@ class Delivery:
         return applied
 
     def tell_progress(self, execute: Callable[[Operation[Any]], Any]) -> None:
-        """Write the counts so far into the record of a run that goes on, at most once a second, by `carry`.
+        """Write the counts so far into the record of a run in progress, at most once per second, by `execute`.
 
         What anybody has said of its end stays. Raises `ServerError` and can be called again; a server that
         refuses this much costs the run nothing else.
@@ -338,7 +338,7 @@ class Delivery:
                 yield apply_batch(batch, self._config)
 
     def finish(self) -> None:
-        """Deliver all of a spool that nobody goes on writing: also a last line that lacks its newline."""
+        """Deliver all of a spool that is no longer written, including a last line without its newline."""
         begun = -1
         while begun != self._begun:
             begun = self._begun
@@ -438,7 +438,7 @@ class Delivery:
         if self._cursor is not None:
             if _position(stands) < _position(self._cursor):
                 self._doubt(_position(self._cursor))
-            # What has been let go of may be needed again: begin with the file.
+            # Records that were discarded may be needed again: start from the beginning of the file.
             self._begin()
         self._advance(stands)
 
@@ -490,7 +490,7 @@ def _check_header(header: Mapping[str, Any]) -> None:
 
 
 def _write_refused(spool: Path, batch: Batch, error: ServerError) -> None:
-    """Note beside a spool what its server refused, a line of JSON each; a full disk is no reason to stop."""
+    """Write the points that the server refused beside the spool, one line of JSON each; ignore a full disk."""
     told: list[dict[str, Any]] = [
         {"label": label, "timestamp": entry.timestamp, "value": entry.value, "error": str(error)}
         for label, entries in batch.entries.items()
@@ -509,7 +509,7 @@ def _write_refused(spool: Path, batch: Batch, error: ServerError) -> None:
 #: Most tests that a run's record names of those that its process died in.
 MOST_DIED_IN = 20
 
-#: Fields of a run that its spool's header tells as they are.
+#: Fields of a run that are taken from the header of its spool.
 TOLD = (
     *("id", "suite", "started", "branch", "commit", "dirty", "provider", "build_id", "build_url", "job"),
     *("attempt", "host", "python", "platform", "pytest", "workers", "argv", "cpu_count", "quarantine"),
