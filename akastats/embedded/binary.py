@@ -64,7 +64,7 @@ def find_candidates(environ: Mapping[str, str]) -> Iterator[Binary]:
         yield binary
     if not is_any:
         raise EmbeddedError(
-            f"There is no program for the embedded server: {VARIABLE} is not set; "
+            f"Cannot find a program for the embedded server: {VARIABLE} is not set; "
             f"{'; '.join(passed_over)}. Run {_INSTEAD}."
         )
 

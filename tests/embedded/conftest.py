@@ -1,4 +1,4 @@
-"""A project directory of its own for each test, users in processes of their own, no process left behind."""
+"""Give each test its own project directory, run users in separate processes, and check that no process remains."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def directory(project: Path) -> Path:
 
 @pytest.fixture
 def use(directory: Path) -> Iterator[Callable[..., embedded.Lease]]:
-    """`embedded.use` on the test's directory unless told otherwise; every lease is released at the end."""
+    """Return `embedded.use` for the test's directory by default; every lease is released at the end."""
     leases: list[embedded.Lease] = []
 
     def use_and_note(where: Path = directory, timeout_s: float = 15.0) -> embedded.Lease:

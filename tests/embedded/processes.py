@@ -36,7 +36,7 @@ def processes_of(directory: Path) -> dict[int, str]:
 
 
 def _mentions(entry: Path, command: str, directory: Path) -> bool:
-    """Tell whether a process was started for a directory: our own helpers learn it from their environment."""
+    """Return whether a process was started for a directory; our helper processes have it in their environment."""
     if str(directory) in command:
         return True
     try:
@@ -54,7 +54,7 @@ def servers_of(directory: Path) -> list[int]:
 
 
 class User:
-    """A process that uses the server of a directory until it is told to leave, or is killed."""
+    """A process that uses the server of a directory until it must leave, or is killed."""
 
     def __init__(self, directory: Path) -> None:
         self.process = subprocess.Popen(

@@ -58,13 +58,13 @@ def old(part):
         ),
     ],
 )
-def test_the_newest_complete_log_is_found(listed, present, log):
+def test_the_newest_complete_log_is_selected(listed, present, log):
     """Files that were copied at different moments make a log if one base and all increments since are there."""
     assert append_only.select_log(listed, present) == log
 
 
 def test_a_manifest_that_fits_is_left_alone(tmp_path):
-    """Nothing is written, and nobody is told."""
+    """Nothing is written, and the notice is empty."""
     folder = write(tmp_path, [base(1)], [incr(1)], manifest=[base(1), incr(1)])
     before = {file.name: file.read_bytes() for file in folder.iterdir()}
 
@@ -82,7 +82,7 @@ def test_a_snapshot_that_is_cut_short_is_no_base(tmp_path):
 
 
 def test_files_that_make_no_log_stay_as_they_are(tmp_path):
-    """What is missing is the server's to report."""
+    """The server reports missing files itself."""
     folder = write(tmp_path, [], [incr(1), incr(3)], manifest=[base(1), incr(1)])
 
     assert append_only.mend_manifest(tmp_path) == ""

@@ -38,7 +38,7 @@ def test_path_comes_before_the_package(environ, project, name, version):
 
 @pytest.mark.parametrize("version", ["Redis server v=6.0.16 sha=0", "Redis server v=5.0.7", "hello", ""])
 def test_unusable_program_on_path_is_passed_over(environ, project, version):
-    """A server older than 6.2, or something that is no server, does not win over the package."""
+    """A server older than 6.2, or another program, does not take precedence over the package."""
     program(project / "bin" / "redis-server", version)
 
     assert "_binaries" in find_binary(environ).parts
@@ -61,7 +61,7 @@ def test_configured_program_comes_first(environ, project):
 
 
 @pytest.mark.parametrize(
-    ("says", "message"), [("Redis server v=6.0.16", "is version 6.0"), ("hello", "not a Redis or Valkey server")]
+    ("says", "message"), [("Redis server v=6.0.16", "is version 6.0"), ("hello", "is not a Redis")]
 )
 def test_unusable_configured_program_is_an_error(environ, project, says, message):
     """A configured program that cannot serve is never replaced in silence."""
@@ -72,7 +72,7 @@ def test_unusable_configured_program_is_an_error(environ, project, says, message
 
 
 def test_error_lists_what_was_passed_over(environ, project, monkeypatch):
-    """Without any program the error says where was looked and why each find was passed over."""
+    """Without any program the error lists the searched locations and why each program was rejected."""
     old = program(project / "bin" / "redis-server", "Redis server v=6.0.16")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
 

@@ -110,7 +110,7 @@ def test_data_of_an_earlier_release_is_protected(home):
 
 @pytest.mark.parametrize("text", ["", "nan 0", "1e400 0", f"{NOW} -1", "5 0", "text", "1 2 3", "\0"])
 def test_unusable_record_is_none(home, text):
-    """Whatever the record holds, the start goes on, with the times of the files."""
+    """With any content of the record, the start continues with the times of the files."""
     (home / clock_jumps.RECORD).write_text(text)
     for file in append_only.list_files(home):
         os.utime(file, (NOW, NOW))

@@ -74,7 +74,7 @@ def test_programs_in_a_snapshot_are_named(part, what):
 
 
 def test_a_snapshot_that_is_cut_short_is_refused():
-    """What nobody can read to its end nobody can vouch for."""
+    """A file that cannot be read to its end is not trusted."""
     with pytest.raises(ForeignError, match="truncated"):
         contents.check(MAGIC + b"\xfe\x00\x00\x01k")
 

@@ -1,4 +1,4 @@
-"""Where a server lives when its directory is deep, read-only, or somebody else's."""
+"""Choose the location of a server if its directory is deep, read-only, or another user's."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_unsafe_runtime_directory_is_refused(use, project, spoil):
 
 
 def test_unusable_directory_moves_to_the_state_directory(use, directory, project):
-    """Where the directory cannot be made the data goes to a directory of the user, and a line says so."""
+    """If the directory cannot be created, the data goes to a directory of the user, with a notice."""
     directory.write_text("a file is in the way")
 
     lease = use()
@@ -95,14 +95,14 @@ def test_unusable_directory_moves_to_the_state_directory(use, directory, project
 
 
 def test_unwritable_project_moves_to_the_state_directory(use, project):
-    """A project that nobody can write to, root neither, gets its server in the user's state directory."""
+    """A project that is not writable, not even for root, gets its server in the user's state directory."""
     lease = use(Path("/sys/.akastats"))
 
     assert lease.directory.parent == project / "state" / "akastats"
     assert "/sys/.akastats cannot be used" in lease.notice
 
 
-def test_nowhere_to_write_is_an_error_with_both_places(use, directory, project):
+def test_two_unwritable_directories_are_an_error_with_both(use, directory, project):
     """When the user's directory cannot be used either, the error names both and the way out."""
     directory.write_text("")
     (project / "state" / "akastats").write_text("")

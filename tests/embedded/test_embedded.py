@@ -74,7 +74,7 @@ def test_with_block_releases(directory):
 
 
 def test_data_survives_the_last_user(use, directory):
-    """What was written is there for the next user after the server was ended and started again."""
+    """Stored data is available to the next user after the server has ended and started again."""
     lease = use()
     set_and_get(lease)
     lease.release()

@@ -28,7 +28,7 @@ VALKEY_91 = Binary(Path("/v91"), (9, 1), "valkey")
     ],
 )
 def test_a_format_is_read_by_those_that_know_it(kind, number, readers):
-    """Of Redis 8 and later nobody knows here what they read: they are tried."""
+    """The formats that Redis 8 and later can read are unknown, so these servers are tried."""
     written = Written(Format(kind, number))
     every = [REDIS_70, REDIS_74, REDIS_82, VALKEY_80, VALKEY_91]
 

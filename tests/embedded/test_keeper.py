@@ -75,7 +75,7 @@ def test_hanging_server_is_killed(use, directory):
 
 
 def is_watched(client: redis.Redis) -> bool:
-    """Tell whether the keeper is connected and has asked for the process number, with INFO."""
+    """Return whether the keeper is connected and has read the process id with INFO."""
     return any(one["cmd"].startswith("info") for one in client.client_list())
 
 

@@ -9,7 +9,7 @@ from akastats.embedded import locks
 
 
 def test_exclusive_excludes(project):
-    """While one holds the exclusive lock nobody else gets it; closing frees it."""
+    """While one process holds the exclusive lock, others cannot acquire it; closing releases it."""
     first = locks.take_exclusive(project / "lock")
 
     assert locks.take_exclusive(project / "lock") is None

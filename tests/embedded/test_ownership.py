@@ -42,7 +42,7 @@ def other_machine(monkeypatch, project):
 
 
 def brought(ended, *words):
-    """Add a command to the data, as somebody does who publishes it."""
+    """Add a command to the data, as a malicious publisher would."""
     [file] = ended.glob("appendonlydir/*.incr.aof")
     file.write_bytes(file.read_bytes() + command(*words))
 
@@ -84,7 +84,7 @@ def test_data_of_another_user_is_not_used(use, ended, project, name):
 
 
 def test_tracked_data_is_not_used(use, ended, project):
-    """Who can commit could have commands executed; the notice says how to stop tracking it."""
+    """Anyone who can commit could make the server execute commands; the notice shows how to stop tracking."""
     subprocess.run(["git", "init", "-q"], cwd=project, check=True, env={"PATH": "/usr/bin:/bin"})
     subprocess.run(["git", "add", "-f", ".akastats"], cwd=project, check=True, env={"PATH": "/usr/bin:/bin"})
 
@@ -145,7 +145,7 @@ def test_a_copied_seal_seals_nothing(use, ended, project, monkeypatch):
 
 
 def test_damage_of_another_machine_is_cut_off_first(use, ended, project, monkeypatch):
-    """Damaged data from a cache is repaired as one's own is, and what is left is checked."""
+    """Damaged data from a cache is repaired as local data is, and the rest is checked."""
     [file] = ended.glob("appendonlydir/*.incr.aof")
     file.write_bytes(file.read_bytes() + b"garbage\n" * 10 + command(b"EVAL", b"return 1", b"0"))
     other_machine(monkeypatch, project)
@@ -156,8 +156,8 @@ def test_damage_of_another_machine_is_cut_off_first(use, ended, project, monkeyp
     assert "was damaged" in lease.notice
 
 
-def test_replication_and_modules_cannot_be_asked_for(use):
-    """A statistics server needs neither, and what is sealed may still change behind our back."""
+def test_replication_and_module_commands_are_disabled(use):
+    """A statistics server needs neither command, and sealed data may still be changed by another program."""
     with redis.Redis.from_url(use().url) as client:
         for words in (("REPLICAOF", "127.0.0.1", "1"), ("MODULE", "LIST"), ("DEBUG", "JMAP"), ("MIGRATE", "x")):
             with pytest.raises(redis.ResponseError, match="unknown command"):
@@ -176,7 +176,7 @@ def test_a_copy_that_a_group_may_write_to_is_closed_and_served(use, ended):
 
 
 def test_data_that_a_group_could_change_is_read_before_it_is_served(use, ended):
-    """The seal is of the time before somebody could write there."""
+    """The seal is older than the time at which another user could write there."""
     brought(ended, b"EVAL", b"return redis.call('SET', 'name', 'evil')", b"0")
     (ended / "appendonlydir").chmod(0o770)
 

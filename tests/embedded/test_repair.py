@@ -1,4 +1,4 @@
-"""Damaged data: what the server mends itself, what its checker mends, and what is only kept."""
+"""Damaged data: repaired by the server itself, repaired by its checker, or only moved aside."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def test_torn_tail_is_cut_off(use, written):
     assert lease.notice is None
 
 
-def test_damaged_middle_is_mended_and_kept(use, written, directory):
-    """Damage inside the file costs what follows it; the file as it was is kept and one line says so."""
+def test_damaged_middle_is_repaired_and_the_original_kept(use, written, directory):
+    """Damage inside the file costs the rest of the file; the original is kept, with a notice."""
     damaged = damage(written)
 
     lease = use()
@@ -95,7 +95,7 @@ def test_damaged_base_is_set_aside(use, directory):
 
 
 def test_next_start_after_a_repair_says_nothing(use, written, directory):
-    """A repair is told once; the repaired data then starts like any other."""
+    """A repair is reported once; the repaired data then starts like any other."""
     damage(written)
     assert use().notice
     [pid] = servers_of(directory)
@@ -117,5 +117,5 @@ def test_next_start_after_a_repair_says_nothing(use, written, directory):
     ],
 )
 def test_only_unreadable_data_is_damage(line, verdict):
-    """A server that ended for want of rights, or said something usual, does not get its data moved."""
+    """If a server ended for lack of permissions, or with an ordinary message, its data is not moved."""
     assert repair.is_damage(f"1:M 23 Nov 2026 22:52:04.719 {line}\n") is verdict

@@ -1,4 +1,4 @@
-"""The few words to a server, and what becomes of them when it errs, dies or says nothing."""
+"""Send commands to a server that returns errors, ends or does not reply."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_reply_that_breaks_off_is_an_error(pair):
 
 
 def test_nobody_listening_is_no_answer(project):
-    """A socket that is missing, or left over from a dead server, answers nothing."""
+    """A missing socket, or one of an ended server, returns no reply."""
     left_over = socket.socket(socket.AF_UNIX)
     left_over.bind(str(project / "left"))
     left_over.close()
@@ -52,7 +52,7 @@ def test_nobody_listening_is_no_answer(project):
 
 
 def test_silent_server_is_no_answer(project):
-    """A server that accepts and says nothing costs the time allowed and no more."""
+    """A server that accepts and does not reply costs the timeout and no more."""
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(project / "silent"))
         listener.listen()
@@ -72,7 +72,7 @@ def test_process_id_is_read_from_info(pair):
 
 
 def test_refused_shutdown_is_no_end(pair):
-    """An error instead of the end of the connection means that the server goes on."""
+    """An error instead of the end of the connection means that the server is still running."""
     ours, theirs = pair
     theirs.sendall(b"-ERR Errors trying to SHUTDOWN.\r\n")
 

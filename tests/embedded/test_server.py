@@ -106,7 +106,7 @@ def test_program_too_old_for_the_data_is_passed_over(use, directory, project):
 
 @pytest.mark.skipif(not Path(DEBIAN).exists(), reason="needs a Redis of another version")
 def test_data_of_another_server_is_not_damaged(use, directory, project, monkeypatch):
-    """Redis 7.0 cannot read what Valkey 9 wrote: it says which server did, and nothing is moved or changed."""
+    """Redis 7.0 cannot read the data of Valkey 9: the error names the writer, and nothing is changed."""
     with redis.Redis.from_url(use().url) as client:
         client.set("name", "value")
     end(directory)

@@ -14,7 +14,7 @@ from akastats.spool.format import MAX_RECORD_BYTES, encode_line
 from akastats.spool.reader import Reader
 
 LINES = [encode_line(seq, f'["a","text {seq}"]') for seq in range(1, 6)]
-WHOLE = b"".join(LINES)
+INTACT = b"".join(LINES)
 
 
 def spool(tmp_path: Path, content: bytes) -> Path:
@@ -38,17 +38,17 @@ def read(path: Path) -> tuple[list[int], int]:
     ("content", "seqs", "damaged"),
     [
         pytest.param(b"", [], 0, id="nothing"),
-        pytest.param(WHOLE.replace(b"\n", b"\r\n"), [1, 2, 3, 4, 5], 0, id="CRLF"),
-        pytest.param(b"\xef\xbb\xbf" + WHOLE, [1, 2, 3, 4, 5], 0, id="BOM"),
-        pytest.param(WHOLE.replace(b"\n", b""), [1, 2, 3, 4, 5], 0, id="glued"),
-        pytest.param(WHOLE.replace(b"\n", b"\n\n\n"), [1, 2, 3, 4, 5], 0, id="empty lines"),
-        pytest.param(WHOLE[:-1], [1, 2, 3, 4, 5], 0, id="no last newline"),
-        pytest.param(WHOLE + bytes(5000), [1, 2, 3, 4, 5], 1, id="zeros at the end"),
+        pytest.param(INTACT.replace(b"\n", b"\r\n"), [1, 2, 3, 4, 5], 0, id="CRLF"),
+        pytest.param(b"\xef\xbb\xbf" + INTACT, [1, 2, 3, 4, 5], 0, id="BOM"),
+        pytest.param(INTACT.replace(b"\n", b""), [1, 2, 3, 4, 5], 0, id="glued"),
+        pytest.param(INTACT.replace(b"\n", b"\n\n\n"), [1, 2, 3, 4, 5], 0, id="empty lines"),
+        pytest.param(INTACT[:-1], [1, 2, 3, 4, 5], 0, id="no last newline"),
+        pytest.param(INTACT + bytes(5000), [1, 2, 3, 4, 5], 1, id="zeros at the end"),
         pytest.param(LINES[0] + bytes(300_000) + LINES[1], [1, 2], 1, id="zeros between"),
         pytest.param(LINES[0] + b"garbage" + LINES[1] + b"more\n" + LINES[2], [1, 2, 3], 2, id="garbage"),
         pytest.param(LINES[0] + b"x" * 200_000 + LINES[1], [1, 2], 1, id="a long line before a record"),
         pytest.param(LINES[0][:-5] + LINES[1], [2], 1, id="a torn line before a record"),
-        pytest.param(WHOLE + LINES[1] + LINES[2], [1, 2, 3, 4, 5], 2, id="records twice"),
+        pytest.param(INTACT + LINES[1] + LINES[2], [1, 2, 3, 4, 5], 2, id="records twice"),
         pytest.param(LINES[0] + encode_line(2, "1"), [1], 1, id="no array"),
         pytest.param(LINES[0] + encode_line(2, "[]"), [1], 1, id="an empty array"),
         pytest.param(LINES[0] + encode_line(2, '[["a"]]'), [1], 1, id="no kind"),
@@ -59,7 +59,7 @@ def read(path: Path) -> tuple[list[int], int]:
         pytest.param(b"00000000 60000 " * 20_000, [], 1, id="beginnings of records"),
     ],
 )
-def test_what_is_whole_comes_and_the_rest_is_counted(
+def test_intact_records_are_returned_and_the_rest_is_counted(
     tmp_path: Path, content: bytes, seqs: list[int], damaged: int
 ) -> None:
     """Whatever stands between them, intact records come back, in order, once."""
@@ -79,7 +79,7 @@ def test_a_record_in_the_text_of_a_damaged_one_is_none(tmp_path: Path) -> None:
 
 def test_a_hole_of_ten_gigabytes_is_not_read(tmp_path: Path) -> None:
     """A sparse file costs neither its time nor its memory."""
-    path = spool(tmp_path, WHOLE)
+    path = spool(tmp_path, INTACT)
     os.truncate(path, 10 * 1024**3)
     with path.open("ab") as file:
         file.write(encode_line(6, '["a"]'))
@@ -92,7 +92,7 @@ def test_a_hole_of_ten_gigabytes_is_not_read(tmp_path: Path) -> None:
 
 def test_memory_stays_bounded_whatever_the_file_holds(tmp_path: Path) -> None:
     """Neither a line without end nor millions of empty ones is held."""
-    path = spool(tmp_path, b"x" * 6_000_000 + b"\n" * 300_000 + b"y\n" * 10_000 + WHOLE)
+    path = spool(tmp_path, b"x" * 6_000_000 + b"\n" * 300_000 + b"y\n" * 10_000 + INTACT)
     tracemalloc.start()
 
     found, _ = read(path)
@@ -147,7 +147,7 @@ def test_damaged_bytes_are_set_aside_once(tmp_path: Path) -> None:
 
 def test_an_intact_spool_leaves_nothing_aside(tmp_path: Path) -> None:
     """No file where there is nothing to put into it."""
-    path = spool(tmp_path, WHOLE)
+    path = spool(tmp_path, INTACT)
     reader = Reader(path)
     reader.read()
 

@@ -39,7 +39,7 @@ def directory(tmp_path):
 
 
 def test_runs_are_read_newest_first_and_once(directory, tmp_path):
-    """Also of the directory in which a spool went on."""
+    """Also of the directory in which a spool was continued."""
     other = tmp_path / "other"
     other.mkdir(mode=0o700)
     later = RecordedRun(**{**vars(RUN), "id": "20260901T000000000-000001", "is_nested": True})
@@ -60,7 +60,7 @@ def test_a_file_that_makes_no_sense_is_left_out(directory, content):
 
 
 def test_fields_of_another_type_or_a_later_release_are_left_out(directory):
-    """What is known of a run stays."""
+    """Fields of a known run stay."""
     content = {"id": "r", "suite": 3, "is_nested": "yes", "later": 1}
     (directory / "1-a.run").write_text(json.dumps(content))
     (directory / "1-a.run").chmod(0o600)

@@ -60,14 +60,14 @@ def test_any_text_survives_a_line(words: list[str], seq: int) -> None:
     assert (seq, ["a", *words]) == (record.seq, record.content)
 
 
-def test_a_spool_cut_at_any_byte_keeps_all_whole_lines(tmp_path: Path) -> None:
+def test_a_spool_cut_at_any_byte_keeps_all_complete_lines(tmp_path: Path) -> None:
     """A torn end costs the line it tears, and invents none."""
     path = spool(tmp_path, CONTENTS)
-    whole = path.read_bytes()
-    ends = [at + 1 for at, byte in enumerate(whole) if byte == ord("\n")]
+    complete = path.read_bytes()
+    ends = [at + 1 for at, byte in enumerate(complete) if byte == ord("\n")]
 
-    for size in range(len(whole)):
-        path.write_bytes(whole[:size])
+    for size in range(len(complete)):
+        path.write_bytes(complete[:size])
         # A line that lacks nothing but its newline is whole.
         assert list(range(1, 1 + sum(end - 1 <= size for end in ends))) == seqs(path), size
 
@@ -75,18 +75,18 @@ def test_a_spool_cut_at_any_byte_keeps_all_whole_lines(tmp_path: Path) -> None:
 def test_any_flipped_byte_costs_one_line_at_most(tmp_path: Path) -> None:
     """Damage is noticed where it is; its neighbours come back."""
     path = spool(tmp_path, CONTENTS)
-    whole = path.read_bytes()
+    complete = path.read_bytes()
 
-    for at in range(len(whole)):
-        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x01]) + whole[at + 1 :])
+    for at in range(len(complete)):
+        path.write_bytes(complete[:at] + bytes([complete[at] ^ 0x01]) + complete[at + 1 :])
         found = seqs(path)
         # A flipped newline glues two lines together: both are still whole.
-        hit = whole[:at].count(b"\n") + 1 if whole[at] != ord("\n") else 0
+        hit = complete[:at].count(b"\n") + 1 if complete[at] != ord("\n") else 0
         assert [seq for seq in (1, 2, 3) if seq != hit] == found, at
 
 
 def test_a_growing_spool_is_followed(tmp_path: Path) -> None:
-    """Each read returns what was added since; half a line waits for its other half."""
+    """Each read returns the records added since the last one; half a line waits for its rest."""
     path = tmp_path / "1-run-1-x.aks"
     first, second = encode_line(1, '["a"]'), encode_line(2, '["a"]')
     path.write_bytes(first + second[:5])
@@ -101,7 +101,7 @@ def test_a_growing_spool_is_followed(tmp_path: Path) -> None:
 
 
 def test_a_line_written_twice_is_read_once(tmp_path: Path) -> None:
-    """Numbers only rise: what was glued in again does not count again."""
+    """Sequence numbers only increase: a record that was inserted again does not count again."""
     path = tmp_path / "1-run-1-x.aks"
     path.write_bytes(encode_line(1, '["a"]') + encode_line(2, '["a"]') + encode_line(1, '["a"]'))
 
@@ -112,7 +112,7 @@ def test_a_line_written_twice_is_read_once(tmp_path: Path) -> None:
 
 
 def test_a_fork_writes_nothing(tmp_path: Path) -> None:
-    """A test's forked child that goes on as pytest does not reach its parent's spool."""
+    """A test's forked child that continues as pytest does not write to its parent's spool."""
     writer = Writer(tmp_path / "spool", "run")
 
     child = os.fork()
@@ -125,7 +125,7 @@ def test_a_fork_writes_nothing(tmp_path: Path) -> None:
 
 
 def test_a_descriptor_that_was_taken_over_is_noticed(tmp_path: Path) -> None:
-    """A test that closes all descriptors and opens a file of its own finds nothing of ours in it."""
+    """If a test closes all descriptors and opens its own file, none of our data is written to it."""
     writer = Writer(tmp_path / "spool", "run")
     writer.append('["a"]')
     descriptor = writer._fd
@@ -142,8 +142,8 @@ def test_a_descriptor_that_was_taken_over_is_noticed(tmp_path: Path) -> None:
         os.close(opened)
 
 
-def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
-    """The error names the directory and what the system said."""
+def test_an_unwritable_directory_is_reported(tmp_path: Path) -> None:
+    """The error names the directory and the system's reason."""
     (tmp_path / "file").write_text("")
 
     with pytest.raises(SpoolError, match="cannot write a spool"):

@@ -1,4 +1,4 @@
-"""The writer in trouble: nothing of ours in a foreign file, nothing lost that finds room anywhere."""
+"""The writer after errors: it writes nothing into other files, and loses nothing that fits anywhere."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def largest_file(size: int) -> Iterator[None]:
 
 
 def test_the_record_of_the_run_stands_twice(tmp_path: Path) -> None:
-    """One damaged byte in it does not make the whole spool nobody's."""
+    """One damaged byte in it does not make the complete spool unusable."""
     spool = Writer(tmp_path / "spool", "run")
 
     spool.append(RUN)
@@ -96,7 +96,7 @@ def test_a_file_at_its_limit_loses_nothing_when_the_limit_goes(tmp_path: Path) -
     assert ("", 0) == (spool.trouble, Reader(spool.path).damaged)
 
 
-def test_short_writes_make_whole_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_short_writes_make_complete_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A system may write less than it is given, at any byte."""
     monkeypatch.setattr(writer, "write", lambda fd, content: real_write(fd, content[:7]))
     spool = Writer(tmp_path / "spool", "run")
@@ -126,8 +126,8 @@ def test_a_full_disk_that_has_room_again_costs_nothing(tmp_path: Path, full: Cal
     assert "" == spool.trouble
 
 
-def test_a_place_that_stays_full_is_left_for_the_next(tmp_path: Path, full: Callable[..., None]) -> None:
-    """The same file goes on elsewhere, and a reader of the old one with it."""
+def test_a_directory_that_stays_full_is_left_for_the_next(tmp_path: Path, full: Callable[..., None]) -> None:
+    """The same file is continued elsewhere, and a reader of the old one follows."""
     first, second = tmp_path / "first" / "spool", tmp_path / "second" / "spool"
     spool = Writer(first, "run", [tmp_path / "first" / "no", second])
     reader = Reader(spool.path, [second])
@@ -148,7 +148,7 @@ def test_a_place_that_stays_full_is_left_for_the_next(tmp_path: Path, full: Call
 def test_no_room_anywhere_costs_passed_tests_first(
     tmp_path: Path, full: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Memory is bounded; what is let go is counted, and is of tests that passed as long as there are any."""
+    """Memory is bounded; discarded records are counted, and those of passed tests are discarded first."""
     monkeypatch.setattr(writer, "RING_BYTES", 20_000)
     spool = Writer(tmp_path / "spool", "run", [tmp_path / "second"])
     spool.append(RUN)
@@ -233,7 +233,7 @@ def test_closed_descriptors_are_opened_again(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("closed", [False, True])
 def test_a_deleted_directory_is_left_for_the_next(tmp_path: Path, closed: bool) -> None:
-    """Who reads along gets all; where the descriptor is gone too, who comes later lacks what was deleted."""
+    """A concurrent reader gets everything; without the descriptor a later reader lacks the deleted part."""
     first, second = tmp_path / "first" / "spool", tmp_path / "second" / "spool"
     spool = Writer(first, "run", [second])
     reader = Reader(spool.path, [second])
@@ -254,8 +254,8 @@ def test_a_deleted_directory_is_left_for_the_next(tmp_path: Path, closed: bool) 
     assert (second, False) == (spool.path.parent, first.exists())
 
 
-def test_a_link_in_our_place_is_not_followed(tmp_path: Path) -> None:
-    """What somebody puts under our name is neither written to nor read."""
+def test_a_link_at_our_path_is_not_followed(tmp_path: Path) -> None:
+    """A foreign file with our name is neither written nor read."""
     spool = Writer(tmp_path / "first" / "spool", "run", [tmp_path / "second" / "spool"])
     original = spool.path
     spool.append(RUN)
@@ -319,9 +319,7 @@ def test_any_umask_leaves_us_our_files(tmp_path: Path) -> None:
     assert [0o600, 0o700, 0o700, 0o700] == modes
 
 
-def test_a_directory_that_others_may_write_is_no_place_of_ours(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_directory_that_others_may_write_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Below the temporary directory another user may have made ours before us."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     (shared,) = directories.list_alternatives(Path("/project/.akastats/spool"), {})
@@ -336,10 +334,10 @@ def test_a_directory_that_others_may_write_is_no_place_of_ours(
     assert shared == Writer(shared, "run").path.parent
 
 
-def test_places_apart_from_the_project_are_found_from_any_of_them(
+def test_directories_outside_of_the_project_are_derived_from_any_of_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A reader that has a spool's path and no project knows where it may go on."""
+    """A reader with the path of a spool, but without the project, knows where it may be continued."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     environ = {"HOME": "/home/anna"}
 
