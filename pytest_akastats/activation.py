@@ -12,7 +12,7 @@ _WITHOUT_TESTS = (
 
 
 def activate(config: pytest.Config) -> None:
-    """Record this session if it is to be recorded; raise `pytest.UsageError` for wrong options."""
+    """Record this session if that is configured; raise `pytest.UsageError` for invalid options."""
     if is_on(config):
         # Late, because many sessions of a project that always records do not get here.
         from pytest_akastats import session

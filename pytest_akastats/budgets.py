@@ -15,14 +15,14 @@ ATTACHER = "akastats-budgets"
 #: The attribute that carries a marked test's budget on its teardown report, and what is wrong with its markers.
 ATTRIBUTE = "_akastats_budget"
 
-# What the marker takes: for each keyword the least number and the greatest, and how that is said.
+# Keywords of the marker, each with its least and greatest number, and their description.
 _KEYWORDS = {
     "max_seconds": (1e-6, 1e9, "a number of seconds above 0"),
     "max_slowdown": (1.0, 1e9, "a number of at least 1"),
 }
 _MAX_SHOWN = 40
 
-# What a test may take, and what is wrong with its markers: plain built-ins, since it travels.
+# The budget of a test, and the problem of its markers: plain built-ins, because workers send it.
 Told = tuple[dict[str, float], str]
 
 
@@ -92,14 +92,14 @@ def told_of(item: pytest.Item) -> Told:
 
 
 def _closest_first(item: pytest.Item) -> Sequence[pytest.Mark]:
-    """Return an item's markers of ours; those of its own parameter stand before its function's."""
+    """Return the `akastats` markers of an item; those of its parameter set come before its function's."""
     own: Sequence[Any] = getattr(getattr(item, "callspec", None), "marks", ())
     parameters = [getattr(mark, "mark", mark) for mark in own]
     return [mark for mark in (*parameters, *item.iter_markers()) if mark.name == NAME]
 
 
 def said_by(mark: pytest.Mark) -> tuple[dict[str, float | None], str]:
-    """Return what one marker says, `None` where it lifts what stands farther away, and what is wrong with it."""
+    """Return the budget of one marker, `None` if it removes an outer one, and its problem, if any."""
     right: dict[str, float | None] = {}
     problems = ["takes keywords only: max_seconds, max_slowdown"] if mark.args else []
     for name, value in mark.kwargs.items():
@@ -120,6 +120,6 @@ def _fits(name: str, value: Any) -> bool:
 
 
 def _shown(value: Any) -> str:
-    """Return a wrong value for people; of what is no text or number, whose own words may do anything, its type."""
+    """Return an invalid value as text; only the type of anything but text and numbers, whose `repr` can fail."""
     is_plain = type(value) in (str, int, float, bool)
     return repr(value)[:_MAX_SHOWN] if is_plain else f"a {type(value).__name__}"

@@ -19,7 +19,7 @@ from pytest_akastats import EPOCH as _AT_IMPORT
 
 # Two readings of the same unmoved clock differ by microseconds; a suspended laptop differs by what it slept.
 TOLERANCE_S = 1.0
-# A file system of another machine may be this far off; a moved clock is usually further away.
+# A file system of another machine may be this far off; a moved clock is further away.
 FILE_TOLERANCE_S = 86_400.0
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
-#: What a run can be told to fail on.
+#: Values of `--akastats-fail-on`.
 WORDS = ("new", "slower")
-#: Runs before this one that there must be: with fewer nobody knows what is usual.
+#: Number of earlier runs that are required: with fewer there is no typical duration.
 LEAST_RUNS = 5
 
 _PASSED, _FAILED = 0, 1

@@ -15,7 +15,7 @@ DEFAULT_TEXT = "_akastats_text"
 def text_of(report: pytest.TestReport | pytest.CollectReport) -> str:
     """Return a failure's text in pytest's default style, without the locals that `--showlocals` adds.
 
-    Locals and captured output hold what nobody chose to tell, so they stay where the tests ran.
+    Locals and captured output can hold anything, so they are not recorded.
     """
     try:
         if (text := report.__dict__.get(DEFAULT_TEXT)) is not None:

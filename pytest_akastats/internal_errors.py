@@ -1,10 +1,10 @@
-"""What went wrong in our own code while tests ran: counted, told in one line, never raised."""
+"""Internal errors while tests run: counted, reported in one line, never raised."""
 
 from __future__ import annotations
 
-#: Three errors of our own and we are silent for the rest of the run: something is wrong for good.
+#: After three internal errors recording stops for the rest of the run.
 MAX_MISHAPS = 3
-# What of an error's own text is told: one line of a terminal.
+# Characters of an error's text that are reported: one line of a terminal.
 MAX_TEXT = 200
 
 
@@ -25,7 +25,7 @@ class Mishaps:
 
     @property
     def told(self) -> str:
-        """What is to be said at the end, empty where all went well."""
+        """The message for the end of the run; empty without an error."""
         return f"{self.first}; switched off after {MAX_MISHAPS} errors" if self.is_off else self.first
 
 

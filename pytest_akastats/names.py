@@ -30,7 +30,7 @@ class Names:
     """Recorded names of node ids with parameters; `redact` removes secrets from them.
 
     A memory address differs in every run, so that such a test would never have a history: it is masked. Tests that
-    differ in nothing else are told apart by the place of their parameters, which `items` know.
+    differ in nothing else are distinguished by the position of their parameters, which `items` know.
     """
 
     def __init__(self, redact: Callable[[str], str], items: Callable[[], Iterable[Any]]) -> None:

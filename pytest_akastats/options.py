@@ -1,4 +1,4 @@
-"""What `pytest --akastats` can be told: read once from pytest's configuration, a frozen value from then on."""
+"""Options of `pytest --akastats`, read once from pytest's configuration."""
 
 from __future__ import annotations
 

@@ -128,7 +128,7 @@ class Probe:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, object, object]:
-        # Our frame stands in the traceback of a fixture that fails: pytest shows it to nobody.
+        # Hides this frame in the traceback of a fixture that fails.
         __tracebackhide__ = True
         timed = None
         try:
@@ -170,7 +170,7 @@ class Probe:
             self.collected[before] = self.collected.get(before, 0.0) + now - start
 
     def reading(self, report: pytest.TestReport) -> Readings | None:
-        """Return what is known beyond the report itself, `None` if nothing is."""
+        """Return the measurements that a report lacks; `None` if there are none."""
         ended, when = self._ended, report.when
         if report.outcome != "passed":
             self._see(report)
@@ -381,7 +381,7 @@ def _is_internal(fixturedef: pytest.FixtureDef[Any]) -> bool:
     return is_ours or is_runner or getattr(function, "__name__", "") == _PARAMETER
 
 
-# pytest makes a fixture of every parameter of a parametrised test; it costs nothing and nobody wrote it.
+# pytest makes a fixture of every parameter of a parametrised test; it costs nothing.
 _PARAMETER = "get_direct_param_fixture_func"
 
 # pytest gives xunit-style set-up a fixture with a made-up name; people know it by the function's.

@@ -22,7 +22,7 @@ from pytest_akastats.internal_errors import Mishaps
 from pytest_akastats.probe import QUARANTINED
 from pytest_akastats.summary import ABSENT_WAIT_S
 
-#: Where a worker of pytest-xdist is told which spool the list lies beside.
+#: Key of a worker's input with the path of the spool beside which the list is.
 WORKER_INPUT = "akastats_quarantine"
 
 # From the end of collection on; a server on the other side of a slow line has answered by then.
@@ -34,12 +34,12 @@ LOOKS = int(WAIT_S / LOOK_S)
 REASON = "quarantined "
 NOTHING_CAME = f"no list of it came within {WAIT_S:g} s"
 
-# The end names so many tests.
+# Number of tests that the end of the run names.
 NAMED = 5
 
 
 class Quarantine:
-    """Waits for the list, and has the failures of whoever is on it excused in this process."""
+    """Waits for the list, and reports failures of listed tests as expected in this process."""
 
     def __init__(self, config: pytest.Config, internal_errors: Mishaps) -> None:
         self._clock: Callable[[], float] = clocks.monotonic
@@ -62,7 +62,7 @@ class Quarantine:
             self._mishaps.note(error)
 
     def _wait(self) -> Listed:
-        """Return the list as soon as it is there; without one after two seconds, sooner where nobody writes it."""
+        """Return the list as soon as it is written; none after two seconds, sooner without a shipper."""
         if self._spool is None:
             return Listed(problem="this run is not delivered")
         patience = Patience(self._clock())
@@ -111,7 +111,7 @@ class Excuses:
     ) -> None:
         self._config, self._tests, self._name, self._mishaps = config, tests, name, internal_errors
         self._has_subtests = False
-        # What failed and does not count, with until when and why.
+        # Failures that do not count, with the end of the quarantine and its reason.
         self.excused: dict[str, str] = {}
 
     @pytest.hookimpl(tryfirst=True)
@@ -123,7 +123,7 @@ class Excuses:
             self._mishaps.note(error)
 
     def see(self, report: pytest.TestReport) -> None:
-        """Excuse a failure of a listed test; one that a worker has excused comes here as such."""
+        """Report the failure of a listed test as expected; workers have done so for their tests."""
         if report.outcome == "failed":
             told = self._told(report.nodeid)
             if told is not None:
@@ -148,7 +148,7 @@ class Excuses:
 
 
 class OfSubtests:
-    """Excuses tests that pytest fails late, and only here, because subtests of theirs have failed."""
+    """Handles listed tests that pytest fails late, on the controller, because their subtests failed."""
 
     def __init__(self, excuses: Excuses, internal_errors: Mishaps) -> None:
         self._excuses, self._mishaps = excuses, internal_errors
@@ -163,11 +163,11 @@ class OfSubtests:
 
 
 class Reporting(Quarantine):
-    """The quarantine in the process that reports: it tells workers of pytest-xdist, and the end of the run."""
+    """The quarantine in the controller: informs workers of pytest-xdist and the end of the run."""
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        """Tell a worker where the list will lie: one on this machine, which can read it."""
+        """Send a worker on this machine the path of the list."""
         try:
             if self._spool is not None and node.gateway.spec.popen and not self.problem:
                 node.workerinput[WORKER_INPUT] = str(self._spool)

@@ -1,6 +1,6 @@
 """Recording: one line per finished test into the spool, and nothing else, in the process of the tests.
 
-No network, no lock, no thread, no import once the run has begun. An error of ours becomes one warning.
+No network, no lock, no thread, no import once the run has begun. An internal error becomes one warning.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from pytest_akastats.failure_text import text_of, with_relative_paths
 from pytest_akastats.names import Location, Names, without_group
 from pytest_akastats.probe import ATTRIBUTE, QUARANTINED, Probe, Readings
 
-# So many names are remembered with the secrets out of them: a test's is written three times.
+# Redacted names that are cached: a test's name is written three times.
 REMEMBERED = 1024
 
 # Bytes of JSON a list record holds: far under the spool's limit of 64 KiB a record.
 MAX_LIST = 32 * 1024
-# Elements a list record holds: so many points at most come from one record.
+# Most elements of a list record, and so most points of one record.
 MAX_ITEMS = 50
 
 # Seconds: if pytest's clock differs more from ours at the end of a test, a test moved it.
@@ -118,7 +118,7 @@ class Recorder:
         self._interrupted = False
         # What workers could not record.
         self._elsewhere = ""
-        # What is wrong with the first marker of ours that is, and which tests have such.
+        # The problem of the first invalid marker, and the tests with invalid markers.
         self._wrong_marker = ""
         self._wrongly_marked: set[str] = set()
         self._planned = 0
@@ -243,7 +243,7 @@ class Recorder:
         self._say("run", run)
 
     def finish(self, exit_code: int) -> None:
-        """Write what is left, and the record that ends the run."""
+        """Write the remaining records, and the record that ends the run."""
         probe = self._probe
         try:
             self._end_collection()
@@ -269,7 +269,7 @@ class Recorder:
 
     @property
     def wrong_markers(self) -> str:
-        """What is wrong with the first marker of ours that is; empty where all can be read."""
+        """The problem of the first invalid marker; empty if all are valid."""
         others = len(self._wrongly_marked) - 1
         return f"{self._wrong_marker}; so for {others} more" if others > 0 else self._wrong_marker
 

@@ -1,4 +1,4 @@
-"""The life of a recorded session: open a spool, start the shipper beside it, end the run, say what came of it."""
+"""A recorded session: open a spool, start the shipper beside it, end the run, show the summary."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _chosen(options: Options) -> dict[str, str]:
 
 
 def _quarantine(config: pytest.Config, probe: Probe) -> Quarantine | None:
-    """Return who excuses failures in this process; `None` in a worker that is told of no list."""
+    """Return the quarantine plugin of this process; `None` in a worker without a list."""
     # Late, because only runs that ask for it pay for it.
     from pytest_akastats.quarantine import WORKER_INPUT, Quarantine, Reporting
 
@@ -94,7 +94,7 @@ def _quarantine(config: pytest.Config, probe: Probe) -> Quarantine | None:
 
 @dataclass(frozen=True)
 class Destination:
-    """Where a run is delivered: `environment` tells the shipper, `told` stands in the spool, without secrets."""
+    """Destination of a run: `environment` for the shipper, `told` for the spool, without secrets."""
 
     environment: Mapping[str, str]
     told: Mapping[str, str]
@@ -217,7 +217,7 @@ class Session:
         }
 
     def _ci(self, redact: Callable[[str], str]) -> dict[str, str]:
-        """Return what is known of branch, commit and build; a run is recorded without them too."""
+        """Return branch, commit and build, as far as they are known; a run is recorded without them too."""
         try:
             told = ci.describe_code(os.environ, self._config.rootpath, self._options.base)
             return {name: redact(text) for name, text in told.items()}
@@ -244,7 +244,7 @@ class Session:
             self._tell_shortly(terminalreporter, error)
 
     def _tell_shortly(self, reporter: pytest.TerminalReporter, error: Exception) -> None:
-        """Say what kept us from telling more; the tests' own result stands, whatever cannot be said."""
+        """Show why there is no summary; the result of the tests stands."""
         try:
             reporter.write_line(f"akastats: {escape_unprintable(described(error))}")
         except Exception:
@@ -258,7 +258,7 @@ class Session:
             for line in summary.lines(state, problem, self._spool, self._config.get_verbosity()):
                 reporter.write_line(line)
         finally:
-            # What the run is to fail on does not hang on what could be told of it.
+            # `--akastats-fail-on` applies whether the summary could be shown or not.
             self._decide(reporter, state, problem)
         if self._recorder is not None and self._recorder.wrong_markers:
             reporter.write_line(f"akastats: {escape_unprintable(self._recorder.wrong_markers)}")
@@ -295,7 +295,7 @@ class Session:
         try:
             state = summary.wait(self._spool, self._options.wait_s, self._clock, show)
         except KeyboardInterrupt:
-            # Without us the run would be over by now: its result stands, and the shipper goes on alone.
+            # Without recording the run would have ended: its result stands, and the shipper continues alone.
             pass
         show("")
         return state

@@ -29,7 +29,7 @@ class Patience:
         self._began = self._asked_at = self._heard_at = now
         self._answers = 0
         self._has_asked = False
-        # Who asks for a longer wait has a machine that is slow, or so busy that it looks like a silence.
+        # A longer wait is configured for slow or busy machines, whose pauses look like silence.
         self._busy_s = max(SILENT_WAIT_S, wait_s / 7)
         self._first_s = min(SILENT_WAIT_S, wait_s / 25)
         self._limits = {states.RAISING: wait_s, states.SILENT: SILENT_WAIT_S, states.ABSENT: ABSENT_WAIT_S}
@@ -77,7 +77,7 @@ def _progress(state: State | None) -> str:
 
 
 def lines(state: State | None, problem: str, spool: Path | None, verbosity: int) -> Iterator[str]:
-    """Yield the block's lines; `verbosity` is pytest's, at -2 only problems are told."""
+    """Yield the block's lines; `verbosity` is pytest's; at -2 only problems are shown."""
     lost = f"not everything was recorded: {escape_unprintable(problem)}" if problem else ""
     if state is not None and state.phase in states.APPLIED:
         if verbosity > -2:
@@ -121,7 +121,7 @@ def _recorded(state: State) -> Iterator[str]:
 
 
 def _extra() -> str:
-    """Return what is to be installed for these commands, empty where it is there."""
+    """Return the extra to install for these commands; empty if it is installed."""
     try:
         is_there = find_spec("typer") is not None
     except ValueError:

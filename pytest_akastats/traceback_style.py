@@ -63,5 +63,5 @@ def default_style(config: pytest.Config) -> Iterator[None]:
         options["tbstyle"], options["fulltrace"], options["showlocals"] = "auto", False, False
         yield
     finally:
-        # No call, so that nothing can fail here: the terminal would go on in another style.
+        # No call, so that nothing can fail here: otherwise the terminal would stay in another style.
         options["tbstyle"], options["fulltrace"], options["showlocals"] = tbstyle, fulltrace, showlocals

@@ -7,9 +7,9 @@ from typing import Any
 
 from akastats.formatting import escape_unprintable, format_duration, format_percent
 
-#: More lines than this nobody reads.
+#: Most lines of verdicts.
 MOST_LINES = 15
-# So many of each kind are named; the last line of each counts the rest.
+# Names per kind; the last line of each kind counts the rest.
 MOST_FAILURES, MOST_FLAKY, MOST_SLOWER, MOST_OVER, MOST_FIXED = 5, 2, 3, 1, 2
 WIDTH = 22
 
@@ -24,7 +24,7 @@ class Section:
 
 
 def verdict_lines(told: Mapping[str, Any]) -> list[str]:
-    """Return the lines of verdicts as the shipper tells them; what is in quarantine has lines of its own."""
+    """Return the lines for the shipper's verdicts; tests in quarantine have lines of their own."""
     news = told["news"]
     failures = [row for row in told["failures"] if row[1] != "quarantined"]
     named = [_failure(row, told) for row in failures[:MOST_FAILURES]]

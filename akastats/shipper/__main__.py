@@ -1,6 +1,6 @@
 """`python -m akastats.shipper SPOOL`: deliver one run while it is in progress, then other undelivered runs.
 
-Where to is told by the environment: `AKA_STATS_*` as for the library, and `AKA_STATS_EMBEDDED` with the
+The environment names the destination: `AKA_STATS_*` as for the library, and `AKA_STATS_EMBEDDED` with the
 directory of the embedded server when no URL is configured. `AKA_STATS_STARTED_IN` and `AKA_STATS_ROOT` are the
 directories of which paths in tracebacks and node ids are; `AKA_STATS_STARTED_AT` says when the run began.
 """
@@ -60,9 +60,9 @@ SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 CONNECT_TIMEOUT_S, REPLY_TIMEOUT_S = 0.5, 1.0
 # Doubled with each reply that does not come, up to this: a slow line takes seconds for a batch of 256 KiB.
 LONGEST_REPLY_TIMEOUT_S = 8.0
-# A connection that is not used for so long is closed: a server lets in only so many at a time.
+# Seconds after which an unused connection is closed, because servers limit their number.
 IDLE_S = 2.0
-# While the server answers, the process of the tests is told so this often.
+# Seconds between two reports to the process of the tests while the server answers.
 TELL_S = 0.2
 # An analysis without any answer of the server counts as progress for 5 minutes.
 MOST_BEATS = 1500
@@ -80,7 +80,7 @@ class Shipper:
         self._client: Any = None
         self._reply_timeout_s = REPLY_TIMEOUT_S
         self._state = State(server=remove_credentials(config.redis_url))
-        # What a run is judged by is nobody's to wait for: its answers are no sign that the delivery gets on.
+        # Nothing waits for the history of a run: its replies do not count as progress of the delivery.
         self._judge = Analyser(config, self._try_execute)
         self._quarantine: Listed | None = None
         self._answers = 0
@@ -89,7 +89,7 @@ class Shipper:
         self._is_repeating, self._position = False, ""
 
     def execute(self, operation: Operation[Any]) -> Any:
-        """Carry out an operation on the server, each request tried once; what goes wrong is a `ServerError`.
+        """Run an operation on the server, each request once; raises `ServerError`.
 
         Nothing is carried out any more when the run is over for too long. The process of the tests is told that
         the server answers.
@@ -112,7 +112,7 @@ class Shipper:
                 self._reply_timeout_s = min(2 * self._reply_timeout_s, LONGEST_REPLY_TIMEOUT_S)
             raise
         except Exception as error:
-            # Bytes that are no reply: over some of them redis-py stumbles with errors of Python's own.
+            # For bytes that are not a reply redis-py raises errors of Python's own.
             raise ConnectionLostError(f"{self._state.server} {UNREADABLE} ({type(error).__name__})") from error
         return result
 
@@ -174,7 +174,7 @@ class Shipper:
             if self.delivery.is_done:
                 return self._persist(self._finish)
             if has_died and not came:
-                # Without a header there is no run to complete.
+                # Without a header nothing can be completed.
                 return bool(self.delivery.builder.header) and self._persist(self._complete_as_crashed)
             if not came and self.delivery.builder.header:
                 self._judge.prepare(self.delivery.builder.run_id)
@@ -184,7 +184,7 @@ class Shipper:
             time.sleep(look)
 
     def _read(self) -> bool:
-        """Take in some of what was written since; return whether there was, or may be, anything."""
+        """Read some of the new records; return whether there were any, or may be more."""
         came = self.delivery.read()
         self._lifetime.hear(self.delivery.builder)
         return came
@@ -209,7 +209,7 @@ class Shipper:
             if self._lifetime.is_over(AFTERLIFE_S):
                 return False
             if self._answers > answered:
-                # It got on in between: this is no long silence.
+                # There was progress in between: the silence starts anew.
                 waits, answered = pauses(), self._answers
             self._pause(next(waits))
 
@@ -221,7 +221,7 @@ class Shipper:
             self._client = None
 
     def _pause(self, seconds: float) -> None:
-        """Wait before the next attempt; not beyond the run's end, when somebody begins to wait for it."""
+        """Wait before the next attempt; stop at the end of the run, when the tests begin to wait for it."""
         had_ended = self._lifetime.has_ended
         until = time.monotonic() + seconds
         while time.monotonic() < until and self._lifetime.has_ended == had_ended:
@@ -232,7 +232,7 @@ class Shipper:
         # First, because the tests wait for it.
         self._tell_quarantine()
         self.delivery.apply()
-        # Of a run whose end was lost on a full disk this is told too, a second after it: no sign that it gets on.
+        # Also written a second after the end of a run was lost on a full disk: not a sign of progress.
         self.delivery.tell_progress(self._try_execute)
         applied = len(self.delivery.builder.results)
         self.say(phase=states.DELIVERING, answers=self._answers, applied=applied, message="")
@@ -255,18 +255,18 @@ class Shipper:
         self.say(phase=states.DONE, answer=told | judged)
 
     def _judged(self) -> dict[str, Any]:
-        """Judge the run once; what keeps it from being judged is told, and is no reason to deliver it again."""
+        """Analyse the run once; an error is reported and does not repeat the delivery."""
         try:
             excused = self._quarantine.tests if self._quarantine else ()
             judged = self._judge.judge(self.delivery.builder.run_id, excused)
-            # What people have called expected, or noise, is told to nobody again.
+            # Changes that were acknowledged as expected or noise are not reported again.
             found = self.execute(acknowledgements.news(self._config.namespace, self._config.run_days, judged))
         except (AkastatsError, *UNSOUND) as error:
             return {"unjudged": f"{type(error).__name__}: {error}"[:200], **self._published(None)}
         return {"verdicts": told_of(found), **self._published(found), **self._spread(found)}
 
     def _published(self, found: Verdicts | None) -> dict[str, list[str]]:
-        """Tell the forge that the run is for, if there is one; return the lines that it is to read."""
+        """Publish the run to its forge, if there is one; return the lines for its log."""
         if self.delivery.builder.header.get("nested"):
             # A run that a test started is not published as a result of the build.
             return {}
@@ -277,7 +277,7 @@ class Shipper:
         return {"annotations": lines} if lines else {}
 
     def _spread(self, found: Verdicts) -> dict[str, str]:
-        """Tell the webhook what is news; return what went wrong."""
+        """Send new verdicts to the webhook; return the problem, empty without one."""
         is_nested = self.delivery.builder.header.get("nested")
         told = news(found) if self._config.webhook and not is_nested else None
         trouble = post(self._config.webhook, told) if told else ""
@@ -285,7 +285,7 @@ class Shipper:
 
     @contextmanager
     def _signs_of_life(self) -> Iterator[None]:
-        """Say every moment that something goes on: 10,000 tests take seconds in which no server answers."""
+        """Report progress every moment: analysing 10,000 tests takes seconds without a reply of the server."""
         is_over = threading.Event()
 
         def beat() -> None:
@@ -305,7 +305,7 @@ class Shipper:
             beating.join()
 
     def tidy(self) -> None:
-        """Do what is left when the run is applied: list it, deliver what other runs left, forget old profiles."""
+        """Finish after the run is applied: index it, deliver undelivered runs, remove old profiles."""
         self._list([self.delivery.builder.run_id], orphans=False)
         destination = self.delivery.builder.header.get("destination")
         drained = drain(self.spool.parent, self._config, self.execute, destination)
@@ -385,7 +385,7 @@ def main(arguments: list[str]) -> int:
         fail(spool, str(error))
         return 1
     except BaseException as error:
-        # Nobody sees this process's traceback: the state file is its only voice.
+        # The traceback of this process is not shown: the state file is its only output.
         fail(spool, f"{type(error).__name__}: {error}")
         raise
     return 0
@@ -408,7 +408,7 @@ def claim(spool: Path) -> Iterator[None]:
 
 
 def prepare(spool: Path) -> tuple[Shipper, embedded.Lease | None]:
-    """Return who delivers a spool, and the lease on the embedded server if one is to be used."""
+    """Return the shipper of a spool, and the lease on the embedded server if it is used."""
     checkout = _checkout(spool)
     lifetime = Lifetime(spool)
     lifetime.bound(lambda: give_up(spool))
@@ -451,7 +451,7 @@ def give_up(spool: Path) -> None:
 
 
 def fail(spool: Path, message: str) -> None:
-    """Say what ended the delivery of a spool, unless its run was applied already."""
+    """Write why the delivery of a spool ended, unless its run was applied already."""
     told = states.read(spool) or State()
     if told.phase == states.JUDGING:
         states.write(spool, dataclasses.replace(told, phase=states.DONE))

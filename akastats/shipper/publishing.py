@@ -1,4 +1,4 @@
-"""What a forge is told of a run from beside it: GitHub's step summary, and lines that its runner listens for."""
+"""Publish a run to its forge: GitHub's step summary, and annotations in the log."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ STARTED_IN, ROOT = "AKA_STATS_STARTED_IN", "AKA_STATS_ROOT"
 
 
 def is_wanted(environ: Mapping[str, str]) -> bool:
-    """Tell whether there is anybody to publish to, so that details need not be read for nobody."""
+    """Return whether there is a forge to publish to."""
     is_github = environ.get("GITHUB_ACTIONS") == "true" or bool(environ.get("GITHUB_STEP_SUMMARY"))
     return is_github and configuration.read_environment(environ).forge != configuration.OFF
 
@@ -39,7 +39,7 @@ def published(
     execute: Callable[[Operation[Any]], Any],
     environ: Mapping[str, str],
 ) -> list[str]:
-    """Read what there is to tell of a run and publish it; nothing is read where nobody listens."""
+    """Read the details of a run and publish them; read nothing without a forge."""
     if not is_wanted(environ):
         return []
     found = execute(details.details(config.namespace, run_id))

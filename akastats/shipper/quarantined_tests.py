@@ -1,4 +1,4 @@
-"""What the process of the tests is told of the quarantine, out of what the server holds."""
+"""Read the quarantined tests of a suite for the process of the tests."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from akastats.triage.quarantine_rules import QuarantinedTest, protecting_pattern
 
 
 def excuses(suite: str, config: Config, execute: Callable[[Operation[Any]], Any]) -> Listed:
-    """Read what is in quarantine of a suite; a server that refuses just that is told as the problem."""
+    """Read the quarantined tests of a suite; a refusal of the server becomes the problem of the list."""
     try:
         return listed_of(execute(read_entries(config.namespace, suite)), config)
     except (AccessDeniedError, RequestRefusedError) as error:
-        # That is no reason not to deliver the run.
+        # The run is delivered without the list.
         return Listed(problem=str(error))
 
 
 def listed_of(entries: Iterable[QuarantinedTest], config: Config) -> Listed:
-    """Return what is told of entries: nothing of tests that are protected."""
+    """Return the list of entries without protected tests."""
     where = _zone(config.timezone)
     tests = {each.nodeid: f"until {format_last_day(each.until, where)}: {each.reason}" for each in entries}
     return Listed({name: told for name, told in tests.items() if not protecting_pattern(config.protected, name)})
@@ -35,5 +35,5 @@ def _zone(name: str) -> tzinfo:
     try:
         return load_zone(name)
     except ConfigError:
-        # The names of zones come with an extra.
+        # The names of time zones need an extra.
         return LOCAL

@@ -1,4 +1,4 @@
-"""What the terminal is told when a run is applied: what was recorded, and what was slow against its own past."""
+"""Summary of an applied run for the terminal: its counts, and its slowest tests against their history."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from akastats.model.results import label, slowest
 from akastats.store import query
 from akastats.store.requests import Operation
 
-#: How many of the slowest tests and fixtures are told.
+#: Number of slowest tests and fixtures in the summary.
 SLOWEST = 5
 #: How many earlier points "its own history" is.
 PAST = 100

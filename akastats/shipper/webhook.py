@@ -1,4 +1,4 @@
-"""Telling somebody else what is newly flaky or slower: one POST of JSON, once, within two seconds."""
+"""Send newly flaky and newly slower tests to a webhook: one POST of JSON, once, within two seconds."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from akastats.model.verdicts import Verdicts, newly_flaky, newly_slower, suite_newly_slower
 
-#: For so long (seconds) the other side may take: somebody waits for the run's end.
+#: Seconds that the request may take, because the tests wait for the end of the run.
 TIMEOUT_S = 2.0
-#: Of each kind so many are named, the rest is counted.
+#: Names per kind; the rest is counted.
 MOST_NAMED = 50
 
 
 def news(found: Verdicts) -> dict[str, Any] | None:
-    """Return what there is to tell of a run: newly flaky and newly slower; `None` where there is neither."""
+    """Return the newly flaky and newly slower tests of a run; `None` without any."""
     flaky, slower = newly_flaky(found), [*suite_newly_slower(found), *newly_slower(found)]
     if not (flaky or slower):
         return None
@@ -59,7 +59,7 @@ class _Unredirected(HTTPRedirectHandler):
 
 
 def post(url: str, told: dict[str, Any]) -> str:
-    """Send what is told to `url`; return what went wrong, empty where nothing did. The address is a secret."""
+    """Send the verdicts to `url`; return the problem, empty without one. The address is a secret."""
     troubles: list[str] = []
     # A time-out of a socket is one of each byte, and a name is looked up without any.
     sending = threading.Thread(target=lambda: troubles.append(_sent(url, told)), daemon=True)
@@ -70,13 +70,13 @@ def post(url: str, told: dict[str, Any]) -> str:
 
 
 def _request(url: str, told: dict[str, Any]) -> Request:
-    """Return what is sent; user and password are no part of the name that is asked for, as they are to urllib."""
+    """Return the request; user and password become a header: urllib takes them for part of the host."""
     parts = urlsplit(url)
     credentials, _, place = parts.netloc.rpartition("@")
     headers = {"Content-Type": "application/json", "User-Agent": "akastats"}
     if credentials:
         headers["Authorization"] = _basic(credentials)
-    # urllib resolves a name of other letters, and sends it as it is, which is no header.
+    # urllib resolves a host name that is not ASCII, but sends it unencoded, which is not a valid header.
     name, colon, port = place.partition(":")
     asked = parts._replace(netloc=name.encode("idna").decode() + colon + port)
     return Request(urlunsplit(asked), json.dumps(told).encode(), headers, method="POST")
