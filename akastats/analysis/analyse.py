@@ -1,4 +1,4 @@
-"""What a run means, by what is known of its suite up to it. Pure: records in, verdicts out."""
+"""Analyse one run with the history of its suite. Pure: run records in, verdicts out."""
 
 from __future__ import annotations
 
@@ -15,18 +15,25 @@ from akastats.model.environment import Environment
 from akastats.model.results import Budget
 from akastats.model.verdicts import OverBudget, Verdicts
 
-#: Of the tests over their budgets so many are told, the worst: on a machine that stalls all of them are.
+#: Tests over budget that are stored, the worst first; on a machine that stalls, all tests are over budget.
 MOST_OVER_BUDGET = 1000
-#: So many tests are told to be fixed.
+#: Fixed tests that are stored.
 MOST_FIXED = 1000
 
 
 @dataclass(frozen=True)
 class AnalysisInput:
-    """What a run is judged by: itself, the runs of its base before it, and those of its own branch.
+    """A run with the history that its analysis needs, in time order.
 
-    All are in time order. Where the run is on its base, `own` is empty. `previous` is the verdict before, for what
-    is news; `quarantined` are node ids, `numbers` a user's own by label, `budgets` what the run's tests may take.
+    run: the run to analyse
+    suite: suite of the run; empty without one
+    base_branch: branch that the run is compared with
+    base: earlier runs of the base branch
+    own: earlier runs of the run's branch; empty for a run on the base branch
+    previous: verdicts of the run before, to recognise news; `None` without one
+    quarantined: node ids of quarantined tests
+    numbers: numbers that the user's tests recorded, by label and run
+    budgets: budgets of the run's tests by node id
     """
 
     run: RunRecord
@@ -41,24 +48,24 @@ class AnalysisInput:
 
 
 def analyse(case: AnalysisInput) -> Verdicts:
-    """Return what the run of a case means."""
+    """Return the verdicts of a run."""
     run, facts = case.run, case.run.facts
-    known = sorted([*case.base, *case.own, run], key=lambda record: (record.facts.started, record.facts.id))
-    # Of a few tests that are run again, since they failed, most fail: that is no outage.
-    unusual = find_outages(complete_runs(known))
-    stands = classify_tests(_speaking(case), unusual, case.previous, facts.id)
+    records = sorted([*case.base, *case.own, run], key=lambda record: (record.facts.started, record.facts.id))
+    # A rerun of a few failed tests is not an outage, although most of them fail again.
+    unusual = find_outages(complete_runs(records))
+    states = classify_tests(_runs_for_states(case), unusual, case.previous, facts.id)
     failures = label_failures(run, case.base, unusual, case.quarantined, case.own)
-    slows = analyse_durations(_paced(case), _words(case.suite), case.numbers, case.previous)
+    slows = analyse_durations(_timed_runs(case), _label_prefixes(case.suite), case.numbers, case.previous)
     return Verdicts(
         run=facts.id,
         suite=case.suite,
         branch=facts.branch,
         base=case.base_branch,
-        runs=len(known),
-        failures=align_with_states(failures, {test.nodeid: test for test in stands.tests}),
-        tests=stands.tests,
-        counts=stands.counts,
-        clusters=stands.clusters,
+        runs=len(records),
+        failures=align_with_states(failures, {test.nodeid: test for test in states.tests}),
+        tests=states.tests,
+        counts=states.counts,
+        clusters=states.clusters,
         changes=slows.changes,
         suite_changes=slows.suite_changes,
         together=slows.together,
@@ -69,7 +76,7 @@ def analyse(case: AnalysisInput) -> Verdicts:
         is_outage=facts.id in unusual.counted,
         undecided=slows.too_short,
         paces=slows.speed_factors,
-        fixed=_fixed(case, unusual, {test.nodeid for test in stands.tests if test.state == "flaky"}),
+        fixed=_fixed(case, unusual, {test.nodeid for test in states.tests if test.state == "flaky"}),
         environments=_environments(case),
         equal_runs=_equal_runs(case),
         outliers=slows.outliers,
@@ -112,31 +119,33 @@ def _fixed(case: AnalysisInput, unusual: Outages, flaky: Collection[str]) -> tup
 def _over_budget(case: AnalysisInput, paces: Sequence[tuple[str, float]]) -> tuple[OverBudget, ...]:
     if not case.budgets:
         return ()
-    earlier = [record for record in _paced(case)[:-1] if record.facts.environment == case.run.facts.environment]
+    earlier = [
+        record for record in _timed_runs(case)[:-1] if record.facts.environment == case.run.facts.environment
+    ]
     compared = [nodeid for nodeid, budget in case.budgets.items() if budget.max_slowdown is not None]
     pace = relative_speed(paces, case.run.facts.id)
     return over_budget(case.run.passed(), case.budgets, passed_seconds(earlier, compared), pace)[:MOST_OVER_BUDGET]
 
 
-def _words(suite: str) -> dict[str, str]:
+def _label_prefixes(suite: str) -> dict[str, str]:
     return {word: f"{word}@{suite}" if suite else word for word in ("test", "fixture", "collect")}
 
 
 def _is_on_base(case: AnalysisInput) -> bool:
-    # A pull request may come from a branch of that name.
+    # The branch of a pull request may have the same name.
     return case.run.facts.branch == case.base_branch and not case.run.facts.pull_request
 
 
-def _speaking(case: AnalysisInput) -> list[RunRecord]:
-    """Return the runs that say where a test stands: the base's, and of a branch what contradicts itself.
+def _runs_for_states(case: AnalysisInput) -> list[RunRecord]:
+    """Return the runs that test states derive from: the base's, and contradictory results of the branch.
 
-    A branch breaks tests that its base never broke; passing there and failing here is no flakiness.
+    A test that passes on the base and fails on the branch is not flaky: the branch may have broken it.
     """
     branch = [*case.own, case.run]
     if _is_on_base(case):
         return [*case.base, *branch]
-    spoken = (select_tests(record, contradicting) for record, contradicting in _contradictions(branch))
-    return [*case.base, *(record for record in spoken if record.nodeids)]
+    contradictory = (select_tests(record, contradicting) for record, contradicting in _contradictions(branch))
+    return [*case.base, *(record for record in contradictory if record.nodeids)]
 
 
 def _contradictions(records: Sequence[RunRecord]) -> Iterator[tuple[RunRecord, frozenset[str]]]:
@@ -156,8 +165,8 @@ def _code(record: RunRecord) -> tuple[str, Environment]:
     return record.facts.commit or record.facts.id, record.facts.ran_in
 
 
-def _paced(case: AnalysisInput) -> list[RunRecord]:
-    """Return the runs whose durations are one series: a branch's follow those of its base that were before it."""
+def _timed_runs(case: AnalysisInput) -> list[RunRecord]:
+    """Return the runs of one series of durations: the base's before the branch began, then the branch's."""
     branch = [*case.own, case.run]
     if _is_on_base(case):
         return [*case.base, *branch]

@@ -1,4 +1,4 @@
-"""Two runs side by side: which tests fail now and did not, which take longer, which are new. Pure."""
+"""Compare two runs: tests that fail in only one of them, take longer, or are new. Pure."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import NamedTuple
 from akastats.model.profile import Profile
 
 FAILING = ("failed", "error")
-#: What ran to its end without failing: a test that is skipped now has not been fixed.
-FINE = ("passed", "xfailed", "xpassed")
+#: Outcomes of tests that completed without a failure; a skipped test has not been fixed.
+COMPLETED = ("passed", "xfailed", "xpassed")
 
-# A difference between two single runs counts from both of these on: fast tests vary by tenths from one run to the
-# next, slow ones by milliseconds.
+# Least difference of a duration, as a share and in seconds; both must be reached. Fast tests vary by tenths from
+# run to run, slow ones by milliseconds.
 LEAST_SHARE = 0.1
 LEAST_S = 0.02
 
 
 class LastAttempt(NamedTuple):
-    """What became of one test in one run: its last attempt's outcome and seconds."""
+    """The last attempt of a test in one run: its outcome, and its duration in seconds."""
 
     outcome: str
     seconds: float
@@ -66,9 +66,9 @@ class Comparison:
 
 
 def last_attempts(profile: Profile) -> dict[str, LastAttempt]:
-    """Return the verdict of each test of a profile.
+    """Return the last attempt of each test of a profile, by node id.
 
-    Of a test that was run again the last attempt counts, of tests that share a node id the first that failed.
+    If several tests share a node id, the first failed one counts.
     """
     tests = profile.tests
     told = map(LastAttempt, tests.outcome, [us / 1e6 for us in tests.values_us()])
@@ -80,15 +80,15 @@ def last_attempts(profile: Profile) -> dict[str, LastAttempt]:
 
 
 def compare(now: Mapping[str, LastAttempt], base: Mapping[str, LastAttempt]) -> Comparison:
-    """Return what differs between a run's tests and those of its base.
+    """Return the differences between the tests of a run and those of its base run.
 
-    A new test that fails is both added and newly failing. Times are compared where the outcome is the same:
-    a test that fails early has not become faster.
+    A new test that fails is both added and newly failing. Durations are compared only if both outcomes are the
+    same, because a test that fails early has not become faster.
     """
     found = Comparison([], [], [], [], [], [])
     for nodeid, verdict in now.items():
         before = base.get(nodeid)
-        # Of 10,000 tests few differ: nothing is made for the others.
+        # Few of 10,000 tests differ: create no objects for the others.
         for changes in _where(found, verdict, before):
             changes.append(_change(nodeid, verdict, before))
     found.removed.extend(_change(nodeid, None, base[nodeid]) for nodeid in base if nodeid not in now)
@@ -105,7 +105,7 @@ def _where(found: Comparison, now: LastAttempt, before: LastAttempt | None) -> I
         yield found.newly_failing
     if before is None:
         return
-    if now.outcome in FINE and before.outcome in FAILING:
+    if now.outcome in COMPLETED and before.outcome in FAILING:
         yield found.fixed
     if now.outcome == before.outcome != "skipped":
         if is_more(now.seconds, before.seconds):
@@ -116,7 +116,7 @@ def _where(found: Comparison, now: LastAttempt, before: LastAttempt | None) -> I
 
 def is_more(seconds: float, than: float) -> bool:
     """Return whether a duration is more than another by 10 % and by 20 ms."""
-    # Rounded to what profiles keep: 0.12 - 0.1 falls short of 0.02 by a float's last digit.
+    # Rounded to microseconds as in profiles: 0.12 - 0.1 is less than 0.02 by the last digit of a float.
     return seconds > than and round(seconds - than, 6) >= max(LEAST_S, round(LEAST_SHARE * than, 6))
 
 

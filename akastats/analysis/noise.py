@@ -15,20 +15,20 @@ _EXPLAINED: Sequence[FailureLabel] = ("known flaky", "also failing on base", "qu
 
 @dataclass(frozen=True)
 class Side:
-    """One of two runs with its verdicts, `None` where it has none."""
+    """One of two compared runs, by id, with its verdicts; `None` without verdicts."""
 
     run: str
     verdicts: Verdicts | None
 
     @cached_property
     def explained(self) -> frozenset[str]:
-        """The failing tests whose label says that the run's code is not to blame."""
+        """Failing tests whose label rules out the run's code as the cause."""
         failures = self.verdicts.failures if self.verdicts else ()
         return frozenset(each.nodeid for each in failures if each.label in _EXPLAINED)
 
     @cached_property
     def flaky(self) -> frozenset[str]:
-        """The tests that are flaky, or failed as flaky ones."""
+        """Flaky tests, and tests whose failure is labelled known flaky."""
         tests = self.verdicts.tests if self.verdicts else ()
         failures = self.verdicts.failures if self.verdicts else ()
         return frozenset(
@@ -39,12 +39,12 @@ class Side:
         )
 
     def outliers(self, is_slower: bool) -> frozenset[str]:
-        """The tests that took longer, or less, than their history explains."""
+        """Return the tests that took more, or less, time than their history explains."""
         found = self.verdicts.outliers if self.verdicts else ()
         return frozenset(each.nodeid for each in found if (each.seconds > each.typical) == is_slower)
 
     def changed(self, prefix: str, between: tuple[str, str], is_slower: bool) -> frozenset[str]:
-        """The tests whose level changed after the first and not after the second of two runs; ids sort by time."""
+        """Return the tests whose duration changed after the first run of `between`, up to the second."""
         first, last = between
         return frozenset(
             each.change.label[len(prefix) :]
@@ -56,7 +56,7 @@ class Side:
 
     @property
     def is_outage(self) -> bool:
-        """Return whether far more tests failed than is typical."""
+        """Whether far more tests failed than is typical."""
         return self.verdicts is not None and self.verdicts.is_outage
 
 
@@ -64,7 +64,7 @@ def separate_noise(found: Comparison, now: Side, base: Side, prefix: str) -> Com
     """Return a comparison whose differences exceed the tests' own history; all other differences are noise.
 
     A duration counts if it is an outlier of its run, or if its level changed between the two runs. Without
-    verdicts no duration does. `prefix` is what the labels of tests begin with.
+    verdicts no duration does. `prefix` is the label prefix of tests.
     """
     slower, faster = (_moved(now, base, prefix, is_slower) for is_slower in (True, False))
     flaky = now.flaky | base.flaky
@@ -78,7 +78,7 @@ def separate_noise(found: Comparison, now: Side, base: Side, prefix: str) -> Com
 
 
 def _moved(now: Side, base: Side, prefix: str, is_slower: bool) -> frozenset[str]:
-    """Return the tests that are slower, or faster, than chance explains."""
+    """Return the tests that are slower, or faster, than their history explains."""
     if now.run >= base.run:
         changed = now.changed(prefix, (base.run, now.run), is_slower)
     else:

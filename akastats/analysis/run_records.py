@@ -1,6 +1,6 @@
-"""One run as judging needs it: what ran, how long it took, what failed. Pure.
+"""A run's record for the analysis: the outcome and duration of each attempt. Pure.
 
-Columns, since 200 runs of 10,000 tests are judged at once.
+Records store columns, because one analysis reads 200 runs of 10,000 tests.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from akastats.model.environment import UNKNOWN_ENVIRONMENT, Environment
 from akastats.model.profile import Profile
 from akastats.model.rows import LETTERS, UNKNOWN
 
-#: The letters of attempts that failed, tried again or not.
+#: Letters of failed attempts, rerun or not.
 FAILING = "fer"
-#: ... and of those that a rerun replaced, and that none did.
+#: Letters of failed attempts that a rerun replaced, and that none replaced.
 RERUN, FINALLY_FAILING = "r", "fe"
-#: ... and of those whose duration says something of the test: one that fails has not come to its end.
+#: Letters of attempts whose duration counts; a failed attempt ends early.
 TIMED = "pxX"
 SKIPPED, PASSED = "s", "p"
-#: ... and of those that say nothing.
+#: Letters of attempts that are evidence of nothing.
 UNINFORMATIVE = SKIPPED + UNKNOWN
 _LETTERS = {**LETTERS, "skipped": SKIPPED}
-#: A run belongs to the suite as a whole if it has so much of its tests: `-k` runs make no fixture faster.
+#: A run is complete if its number of tests is within these shares of the median; a `-k` run is not.
 LEAST_PART, MOST_PART = 0.8, 1.25
-# Searched for in C: of two million letters few are of these.
+# Regular expressions search in C: few of two million letters match.
 _FAILED, _UNINFORMATIVE = re.compile(f"[{FAILING}]"), re.compile(f"[{UNINFORMATIVE}]")
 
 
@@ -35,11 +35,18 @@ _FAILED, _UNINFORMATIVE = re.compile(f"[{FAILING}]"), re.compile(f"[{UNINFORMATI
 class RunFacts:
     """Facts about a run.
 
-    `commit` is `None` where it is unknown or not all was committed; `environment` as `slowdown.environment_class`
-    names it; `started` in epoch seconds, `duration` in seconds. `ran_in` is the environment within which one
-    commit proves something, `build` the CI build, empty outside of CI. `is_dirty`: not all was committed.
-    `pull_request` is its number, or `true` where that is unknown, and empty for none.
-    Runs of one `legs` are jobs of one build that nothing recorded tells apart; empty where there are none.
+    id: id of the run; ids sort by time
+    branch: branch name
+    commit: full commit id; `None` if it is unknown or tracked files had changes
+    environment: environment class of durations, as `environment_class` names it
+    started: start, epoch seconds
+    duration: seconds from start to end; `None` if unknown
+    status: status of the run
+    ran_in: environment of outcomes: two results on one commit contradict each other only within it
+    build: CI build; empty outside of CI
+    is_dirty: whether tracked files had changes that were not committed
+    pull_request: number of the pull request; `true` if the number is unknown; empty for none
+    legs: value that indistinguishable jobs of one build share; empty for a job that is unique
     """
 
     id: str
@@ -56,15 +63,23 @@ class RunFacts:
     legs: str = ""
 
     def is_leg_of(self, other: RunFacts) -> bool:
-        """Return whether this run and another are jobs of one build that nothing tells apart."""
+        """Return whether this run and another are indistinguishable jobs of one build."""
         return bool(self.legs) and self.legs == other.legs
 
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """A run with one entry per attempt in `nodeids`, `seconds`, `letters` and `workers`, in the order they ended.
+    """A run with one entry per attempt in its columns, in the order in which the attempts ended.
 
-    `fixtures` and `files` hold seconds by name.
+    facts: facts about the run
+    nodeids: node id per attempt
+    seconds: duration per attempt, in seconds
+    letters: outcome letter per attempt
+    workers: pytest-xdist worker per attempt; empty with fewer than two workers
+    fixtures: seconds of all setups and teardowns by fixture
+    files: seconds of collection by file
+    stats: labels of the numbers that tests recorded with `stat`
+    has_budgets: whether the profile has budgets
     """
 
     facts: RunFacts
@@ -90,17 +105,17 @@ class RunRecord:
 
     @property
     def failing(self) -> frozenset[str]:
-        """The tests of which some attempt failed."""
+        """Tests with at least one failed attempt."""
         return frozenset(self.nodeids[at] for at in self.failures)
 
     @property
     def failures(self) -> list[int]:
-        """The places of attempts that failed."""
-        return [found.start() for found in _FAILED.finditer(self.letters)]
+        """Positions of the failed attempts."""
+        return [match.start() for match in _FAILED.finditer(self.letters)]
 
     @property
     def ran(self) -> set[str]:
-        """The tests that have run: those that were skipped have not."""
+        """Tests that ran; skipped tests did not."""
         if not _UNINFORMATIVE.search(self.letters):
             return set(self.nodeids)
         rows = zip(self.nodeids, self.letters, strict=True)
@@ -108,7 +123,7 @@ class RunRecord:
 
     @property
     def passing(self) -> frozenset[str]:
-        """The tests of which some attempt did not fail."""
+        """Tests with at least one completed attempt that did not fail."""
         return frozenset(self.nodeids[at] for at, letter in enumerate(self.letters) if letter in TIMED)
 
     def passed(self) -> dict[str, float]:
@@ -120,7 +135,7 @@ class RunRecord:
     def failed(self) -> list[str]:
         """Return the tests that failed in the end, in the order of their first attempt.
 
-        Of tests that share a node id one that fails is enough: no rerun replaced it.
+        If several tests share a node id, one failure that no rerun replaced is enough.
         """
         last: dict[str, str] = {}
         for at in positions_of(self, self.failing):
@@ -162,12 +177,12 @@ def record_of(facts: RunFacts, profile: Profile, known: dict[str, str]) -> RunRe
 
 
 def positions_of(record: RunRecord, tests: Collection[str]) -> list[int]:
-    """Return the places of the attempts of some tests; all in C, since 200 runs have two million."""
+    """Return the positions of the attempts of some tests; in C, because 200 runs have two million attempts."""
     return list(compress(range(len(record.nodeids)), map(tests.__contains__, record.nodeids)))
 
 
 def select_tests(record: RunRecord, tests: Collection[str]) -> RunRecord:
-    """Return a record of some tests alone."""
+    """Return a record that contains only some tests."""
     places = positions_of(record, tests)
     return replace(
         record,
@@ -179,23 +194,23 @@ def select_tests(record: RunRecord, tests: Collection[str]) -> RunRecord:
 
 
 def evidence_of(records: Sequence[RunRecord]) -> list[RunRecord]:
-    """Return the runs that are evidence of flakiness: outside of CI, only those of committed code.
+    """Return the runs that are evidence of flakiness; runs of uncommitted code count only in CI.
 
-    In CI a script changes the code, alike in each build of a commit; such runs cannot contradict each other.
+    In CI a script changes the code, in the same way in each build of a commit.
     """
     return [record for record in records if record.facts.build or not record.facts.is_dirty]
 
 
 def are_complete(records: Sequence[RunRecord]) -> list[bool]:
-    """Tell of each run whether it has about as many tests as the median run around it has."""
+    """Return for each run whether its number of tests is near the median of the runs around it."""
     sizes = [len(record.nodeids) for record in records]
-    around = [sorted(sizes[max(0, at - 20) : at + 21]) for at in range(len(sizes))]
+    nearby = [sorted(sizes[max(0, at - 20) : at + 21]) for at in range(len(sizes))]
     return [
-        LEAST_PART * near[len(near) // 2] <= size <= MOST_PART * near[len(near) // 2]
-        for size, near in zip(sizes, around, strict=True)
+        LEAST_PART * sample[len(sample) // 2] <= size <= MOST_PART * sample[len(sample) // 2]
+        for size, sample in zip(sizes, nearby, strict=True)
     ]
 
 
 def complete_runs(records: Sequence[RunRecord]) -> list[RunRecord]:
-    """Return the runs that are about as large as those around them."""
+    """Return the runs whose number of tests is near the median of the runs around them."""
     return [record for record, is_whole in zip(records, are_complete(records), strict=True) if is_whole]

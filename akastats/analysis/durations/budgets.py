@@ -1,4 +1,4 @@
-"""Which tests took longer than their markers allow. Pure."""
+"""Find tests that took longer than their `budget` markers allow. Pure."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from akastats.model.profile import Profile
 from akastats.model.results import Budget, budget_of
 from akastats.model.verdicts import OverBudget
 
-#: Earlier runs from which on a test has a usual time, and of how many, the newest, it is the median.
+#: Least number of earlier runs for a typical duration, and the number of newest runs that its median covers.
 LEAST_RUNS, MOST_RUNS = 5, 50
-#: Seconds over the usual from which on a slowdown counts: fast tests double by themselves.
+#: Least slowdown in seconds: the duration of a fast test doubles by chance.
 LEAST_S = 0.02
 
 
 def budgets_of(profile: Profile) -> dict[str, Budget]:
-    """Return the budgets of a profile's tests; none in one of an earlier release, or where no test is marked."""
+    """Return the budgets of a profile's tests; empty for a profile of an earlier release, or without markers."""
     if profile.tests.budget is None:
         return {}
     rows = zip(profile.tests.nodeid, profile.tests.budget, strict=True)
@@ -25,7 +25,7 @@ def budgets_of(profile: Profile) -> dict[str, Budget]:
 
 
 def passed_seconds(earlier: Sequence[RunRecord], nodeids: Iterable[str]) -> dict[str, list[float]]:
-    """Return what tests took where they passed in the newest of these runs, in their order."""
+    """Return the durations of passed attempts in the newest of these runs, in seconds, by node id."""
     found: dict[str, list[float]] = {nodeid: [] for nodeid in nodeids}
     if found:
         for record in earlier[-MOST_RUNS:]:
@@ -36,7 +36,7 @@ def passed_seconds(earlier: Sequence[RunRecord], nodeids: Iterable[str]) -> dict
 
 
 def relative_speed(factors: Sequence[tuple[str, float]], run_id: str) -> float | None:
-    """Return the pace of the last run against the runs that say what is usual; `None` where it is unknown."""
+    """Return the machine speed factor of the last run, relative to the runs before it; `None` if unknown."""
     if len(factors) < 2 or factors[-1][0] != run_id:
         return None
     *before, (_, now) = factors
@@ -49,11 +49,11 @@ def over_budget(
     typical: Mapping[str, Sequence[float]],
     factor: float | None = None,
 ) -> tuple[OverBudget, ...]:
-    """Return which tests took more than they may, one for each rule that is broken, by seconds over, most first.
+    """Return one entry per exceeded budget, the largest excess first.
 
-    `tests` are seconds of those whose last attempt passed: what fails early or late says nothing of its time.
-    `usual` are seconds in earlier runs of the same environment, oldest first. A run slower than usual as a whole,
-    its `pace` above 1, is that much slower for each test; a faster one makes no test slow.
+    `tests` has the seconds of each test whose last attempt passed. `typical` has the seconds in earlier runs of
+    the same environment, oldest first. A machine speed `factor` above 1 raises the limits of `max_slowdown`; one
+    below 1 does not lower them.
     """
     found = [
         over
@@ -73,6 +73,6 @@ def _over(
         return
     typical = median(earlier[-MOST_RUNS:]) * factor
     allowed = round(typical * budget.max_slowdown, 6)
-    # Rounded to what profiles keep: 0.12 - 0.1 falls short of 0.02 by a float's last digit.
+    # Rounded to microseconds as in profiles: 0.12 - 0.1 is less than 0.02 by the last digit of a float.
     if seconds > allowed and round(seconds - typical, 6) >= LEAST_S:
         yield OverBudget(nodeid, seconds, allowed, "max_slowdown")

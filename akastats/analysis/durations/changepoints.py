@@ -1,8 +1,8 @@
-"""Where a series of numbers changes its level, and how surely. Knows nothing of tests, runs or seconds.
+"""Find the points at which a series of numbers changes its level. Pure; independent of tests, runs and seconds.
 
-The method is E-divisive with a t-test in the place of permutations: Matteson and James, arXiv 1306.4933, for
+The method is E-divisive with a t-test instead of permutations: Matteson and James, arXiv 1306.4933, for
 the statistic; Fleming et al. ("Hunter"), arXiv 2301.03034, for windows, weak points and merging. The search
-runs only where a cheap screen cannot rule a change out, since 98 of 100 series have none.
+runs only if a cheap screen cannot rule a change out, because 98 of 100 series have none.
 """
 
 from __future__ import annotations
@@ -18,23 +18,28 @@ from typing import NamedTuple
 
 #: The interquartile range of normal noise in standard deviations.
 SIGMAS_PER_IQR = 1.349
-#: A level is not known better than this, however still its series: one step of a coarse clock is no change.
+#: Least standard deviation of a series: one step of a coarse clock is not a change.
 LEAST_SPREAD = 0.01
-#: The part of the neighbours' noise under which no stretch's deviation is taken: few points are alike by chance.
+#: Least deviation of a stretch as a share of the series' noise: a few points may agree by chance.
 LEAST_PART = 0.8
-#: An outlier is further than this many standard deviations from the series' median and from its neighbours'.
+#: Distance of an outlier from the median of the series and of its neighbours, in standard deviations.
 OUTLIER_SIGMAS = 3.0
-#: Points that a level must have before anything is said of the next; where the first has fewer, the next must.
+#: Least number of points of a level before a change; if the first level has fewer, the next must have them.
 MIN_BEFORE = 8
-#: Points that a new level must have.
+#: Least number of points of a new level.
 MIN_AFTER = 3
-#: The part of the posterior of the position that is left out of the interval at each side.
+#: Share of the posterior of the position outside the interval, on each side.
 TAIL = 0.005
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What counts as a change of level: `p` of the t-test at most, `shift` at least, in the series' own unit."""
+    """Thresholds of a change of level.
+
+    p: largest p-value of the t-test
+    shift: least difference of the levels, in the unit of the series
+    window: points per window of the search
+    """
 
     p: float = 1e-5
     shift: float = log(1.1)
@@ -42,10 +47,17 @@ class Limits:
 
 
 class Shift(NamedTuple):
-    """A change of level: the new one starts at `position`, between `first` and `last` with a posterior of 99 %.
+    """A change of level.
 
-    `before` and `after` are the two levels' means, `error` is the standard error of their difference with
-    `freedom` degrees of freedom, `points` are those of the new level.
+    position: index of the first point of the new level
+    first: first index of the 99 % interval of the position
+    last: last index of the 99 % interval of the position
+    before: mean of the old level
+    after: mean of the new level
+    error: standard error of the difference of the means
+    freedom: degrees of freedom of the error
+    p: p-value of the t-test
+    points: number of points of the new level
     """
 
     position: int
@@ -59,8 +71,15 @@ class Shift(NamedTuple):
     points: int
 
 
-class Test(NamedTuple):
-    """A t-test between two levels side by side."""
+class TTest(NamedTuple):
+    """A t-test between two adjacent levels.
+
+    left: mean of the level before
+    right: mean of the level after
+    error: standard error of the difference
+    freedom: degrees of freedom of the error
+    p: two-sided p-value
+    """
 
     left: float
     right: float
@@ -70,12 +89,12 @@ class Test(NamedTuple):
 
     @property
     def size(self) -> float:
-        """How far apart the levels are."""
+        """Absolute difference of the levels."""
         return abs(self.right - self.left)
 
 
 class Sums:
-    """Sums of a series and of its squares, so that any stretch's mean costs the same."""
+    """Cumulative sums of a series and of its squares, for means in constant time."""
 
     __slots__ = ("spread", "squares", "values")
 
@@ -85,43 +104,43 @@ class Sums:
         self.spread = spread
 
     def mean(self, start: int, stop: int) -> float:
-        """The mean of a stretch."""
+        """Return the mean of a stretch."""
         return (self.values[stop] - self.values[start]) / (stop - start)
 
     def scatter(self, start: int, stop: int) -> float:
-        """The sum of squared distances from the mean of a stretch."""
+        """Return the sum of squared distances from the mean of a stretch."""
         total = self.values[stop] - self.values[start]
         return max(0.0, self.squares[stop] - self.squares[start] - total * total / (stop - start))
 
     def may_split(self, start: int, stop: int, p: float) -> bool:
-        """Whether the greatest of all splits' t has a p as small: 20 us where the best split takes 300."""
+        """Return whether any split may reach this p-value; takes 20 us, the search for the best split 300."""
         count, base, mean = stop - start, self.values[start], self.mean(start, stop)
         sums = self.values[start + MIN_AFTER : stop - MIN_AFTER + 1]
-        places, errors = _splits(count)
-        apart = [(value - base - m * mean) * error for value, m, error in zip(sums, places, errors, strict=True)]
+        middles, errors = _splits(count)
+        apart = [(value - base - m * mean) * error for value, m, error in zip(sums, middles, errors, strict=True)]
         greatest = max(max(apart), -min(apart))
-        # What one split explains of the scatter is the square of its deviate, so the rest is that split's noise.
+        # The scatter that a split explains is the square of its deviate; the remainder is its noise.
         variance = max((self.scatter(start, stop) - greatest**2) / (count - 2), self.spread**2)
         return 2 * upper_tail(greatest / sqrt(variance), count - 2) <= p
 
-    def test(self, start: int, middle: int, stop: int) -> Test:
-        """Student's t-test of the two stretches around `middle`, with a deviation of at least `spread`."""
+    def test(self, start: int, middle: int, stop: int) -> TTest:
+        """Return Student's t-test of the stretches around `middle`, with a deviation of at least `spread`."""
         freedom = max(1, stop - start - 2)
         variance = (self.scatter(start, middle) + self.scatter(middle, stop)) / freedom
         error = sqrt(max(variance, self.spread**2) * (1 / (middle - start) + 1 / (stop - middle)))
         left, right = self.mean(start, middle), self.mean(middle, stop)
-        return Test(left, right, error, freedom, 2 * upper_tail(abs(right - left) / error, freedom))
+        return TTest(left, right, error, freedom, 2 * upper_tail(abs(right - left) / error, freedom))
 
 
 @lru_cache(maxsize=256)
 def _splits(count: int) -> tuple[range, tuple[float, ...]]:
-    """The splits of so many points, and for each what makes a sum's distance from its share standard normal."""
-    places = range(MIN_AFTER, count - MIN_AFTER + 1)
-    return places, tuple(sqrt(count / (m * (count - m))) for m in places)
+    """Return the splits of `count` points, and per split the factor that makes its deviation standard normal."""
+    middles = range(MIN_AFTER, count - MIN_AFTER + 1)
+    return middles, tuple(sqrt(count / (m * (count - m))) for m in middles)
 
 
 def upper_tail(t: float, freedom: int) -> float:
-    """The probability that Student's t with so many degrees of freedom exceeds `t`.
+    """Return the probability that Student's t with `freedom` degrees of freedom exceeds `t`.
 
     By Wallace's normal deviate (Annals of Mathematical Statistics 30, 1959): within 4 % of p from 8 degrees on.
     """
@@ -130,12 +149,12 @@ def upper_tail(t: float, freedom: int) -> float:
 
 
 def median(values: Sequence[float]) -> float:
-    """The median of at least one value, the higher middle one of an even number."""
+    """Return the median of at least one value; of an even number, the higher of the two middle values."""
     return sorted(values)[len(values) // 2]
 
 
 def spread_of(values: Sequence[float]) -> float:
-    """The noise's standard deviation, from the differences of neighbours: a change of level adds only one."""
+    """Return the standard deviation of the noise, from differences of neighbours: a change adds only one."""
     steps = sorted(map(sub, values[1:], values))
     quarter = len(steps) // 4
     middle_half: float = steps[-1 - quarter] - steps[quarter]
@@ -143,10 +162,10 @@ def spread_of(values: Sequence[float]) -> float:
 
 
 def without_outliers(values: Sequence[float], spread: float) -> list[float]:
-    """Put the median of the seven values around it, or of the first or last seven, in an outlier's place (Hampel).
+    """Replace each outlier with the median of the seven values around it (Hampel).
 
-    So four of seven make a new level. With three of five, or outliers only drawn to three deviations, two or
-    three in a row were most of the false changes, each when its run was the newest.
+    Four of seven points make a new level. With three of five, or with outliers clipped to three deviations, two or
+    three outliers in a row at the end of the series caused most of the false changes.
     """
     middle, reach = median(values), OUTLIER_SIGMAS * spread
     low, high = middle - reach, middle + reach
@@ -160,10 +179,10 @@ def without_outliers(values: Sequence[float], spread: float) -> list[float]:
 
 
 def shifts(values: Sequence[float], limits: Limits) -> tuple[Shift, ...]:
-    """Every change of level, oldest first; none of a series of fewer than MIN_BEFORE + MIN_AFTER points.
+    """Return every change of level, oldest first; empty for fewer than MIN_BEFORE + MIN_AFTER points.
 
-    A first level of fewer than MIN_BEFORE divides all the same: 6 points taken into the next level hid a change
-    to three times as much for good, or had it told at the wrong place.
+    A first level of fewer than MIN_BEFORE points is still separated. When 6 points were merged into the next
+    level, they hid a later change to three times the duration, or moved its position.
     """
     if len(values) < MIN_BEFORE + MIN_AFTER:
         return ()
@@ -171,45 +190,44 @@ def shifts(values: Sequence[float], limits: Limits) -> tuple[Shift, ...]:
     calm = without_outliers(values, spread)
     sums = Sums(calm, LEAST_PART * spread)
     weak = weak_points(calm, sums, limits)
-    found = located(merged(weak, sums, len(calm), limits), sums, len(calm), limits)
-    return tuple(shift for shift in found if max(shift.position, shift.points) >= MIN_BEFORE)
+    located = locate(merge(weak, sums, len(calm), limits), sums, len(calm), limits)
+    return tuple(shift for shift in located if max(shift.position, shift.points) >= MIN_BEFORE)
 
 
 def weak_points(values: Sequence[float], sums: Sums, limits: Limits) -> list[int]:
-    """Positions at which a window of the series splits with ten times the limit's p, ascending.
+    """Return the positions at which a window of the series splits with ten times the limit's p, ascending.
 
-    The last window holds half as many points again. When it too began half a window after the one before, it held
-    26 to 50, and 59 of 900 changes by +50 % were missed within five runs; now 51 are. False ones rose from 40 to
-    51 in 1.2 million points.
+    The last window has half as many points again. With 26 to 50 points in it, 59 of 900 changes by +50 % were
+    missed within five runs, now 51. False changes rose from 40 to 51 in 1.2 million points.
     """
-    found: set[int] = set()
+    points: set[int] = set()
     count, step = len(values), limits.window // 2
     for start in range(0, count - limits.window - step, step):
-        _split(values, sums, start, start + limits.window, 10 * limits.p, found)
-    _split(values, sums, max(0, count - limits.window - step), count, 10 * limits.p, found)
-    return sorted(found)
+        _split(values, sums, start, start + limits.window, 10 * limits.p, points)
+    _split(values, sums, max(0, count - limits.window - step), count, 10 * limits.p, points)
+    return sorted(points)
 
 
-def _split(values: Sequence[float], sums: Sums, start: int, stop: int, p: float, found: set[int]) -> None:
+def _split(values: Sequence[float], sums: Sums, start: int, stop: int, p: float, points: set[int]) -> None:
     if stop - start < 2 * MIN_AFTER or not sums.may_split(start, stop, p):
         return
     middle = start + best_split(values[start:stop])
     if sums.test(start, middle, stop).p > p:
         return
-    found.add(middle)
-    _split(values, sums, start, middle, p, found)
-    _split(values, sums, middle, stop, p, found)
+    points.add(middle)
+    _split(values, sums, start, middle, p, points)
+    _split(values, sums, middle, stop, p, points)
 
 
 def best_split(values: Sequence[float]) -> int:
-    """Where the energy distance between the values before and after is greatest, MIN_AFTER points on each side.
+    """Return the split with the greatest energy distance between both sides, MIN_AFTER points from each end.
 
     Q = mn/(m+n) * (2/(mn) sum|x-y| - sum|x-x'|/C(m,2) - sum|y-y'|/C(n,2)), arXiv 1306.4933, formula 5.
     """
     count = len(values)
     rows = [[abs(value - other) for other in values] for value in values]
     left, cross, right = 0.0, 0.0, sum(map(sum, rows)) / 2
-    best, where = -inf, MIN_AFTER
+    best, position = -inf, MIN_AFTER
     for m, row in enumerate(rows[: count - MIN_AFTER], 1):
         to_left = sum(row[: m - 1])
         to_right = sum(row) - to_left
@@ -219,22 +237,22 @@ def best_split(values: Sequence[float]) -> int:
             continue
         energy = 2 * cross / (m * n) - 2 * left / (m * (m - 1)) - 2 * right / (n * (n - 1))
         if energy * m * n / count > best:
-            best, where = energy * m * n / count, m
-    return where
+            best, position = energy * m * n / count, m
+    return position
 
 
-def merged(points: Sequence[int], sums: Sums, count: int, limits: Limits) -> list[int]:
-    """Drop the weakest point until each that is left divides its neighbours' levels by the limits."""
-    kept = [point for point in points if point <= count - MIN_AFTER]
-    while kept:
-        tests = [sums.test(*around) for around in _triples(kept, count)]
-        worst = max(range(len(kept)), key=lambda at: (tests[at].p, -tests[at].size))
+def merge(points: Sequence[int], sums: Sums, count: int, limits: Limits) -> list[int]:
+    """Drop the weakest point until every remaining point separates two levels by the limits."""
+    remaining = [point for point in points if point <= count - MIN_AFTER]
+    while remaining:
+        tests = [sums.test(*around) for around in _triples(remaining, count)]
+        worst = max(range(len(remaining)), key=lambda at: (tests[at].p, -tests[at].size))
         if tests[worst].p <= limits.p:
-            worst = min(range(len(kept)), key=lambda at: tests[at].size)
+            worst = min(range(len(remaining)), key=lambda at: tests[at].size)
             if tests[worst].size >= limits.shift:
                 break
-        del kept[worst]
-    return kept
+        del remaining[worst]
+    return remaining
 
 
 def _triples(points: Sequence[int], count: int) -> list[tuple[int, int, int]]:
@@ -242,13 +260,13 @@ def _triples(points: Sequence[int], count: int) -> list[tuple[int, int, int]]:
     return list(zip(edges, edges[1:], edges[2:], strict=False))
 
 
-def located(points: Sequence[int], sums: Sums, count: int, limits: Limits) -> tuple[Shift, ...]:
-    """What is known of each point: levels, error, and the interval in which it lies.
+def locate(points: Sequence[int], sums: Sums, count: int, limits: Limits) -> tuple[Shift, ...]:
+    """Return the change at each point: its levels, their error, and the interval of the position.
 
-    It is told at its likeliest position, unless levels divided there differ by less than the limits ask: a series
-    that moved by several small steps is divided best where none of them is large enough.
+    The position is the likeliest one if the levels around it differ by the limits. The likeliest position of
+    several small steps may be one at which no single step is large enough.
     """
-    found = []
+    located = []
     for start, middle, stop in _triples(points, count):
         test = sums.test(start, middle, stop)
         position, first, last = _interval(
@@ -259,16 +277,27 @@ def located(points: Sequence[int], sums: Sums, count: int, limits: Limits) -> tu
             test = moved
         else:
             position = middle
-        found.append(Shift(position, min(first, position), max(last, position), test.left, test.right, test.error,
-                           test.freedom, test.p, stop - position))  # fmt: skip
-    return tuple(found)
+        located.append(
+            Shift(
+                position=position,
+                first=min(first, position),
+                last=max(last, position),
+                before=test.left,
+                after=test.right,
+                error=test.error,
+                freedom=test.freedom,
+                p=test.p,
+                points=stop - position,
+            )
+        )
+    return tuple(located)
 
 
 def _interval(start: int, stop: int, sums: Sums, variance: float) -> tuple[int, int, int]:
-    """The likeliest position of a step between two levels, and the interval with TAIL of its posterior outside."""
-    places = range(start + 1, stop)
-    scatter = [sums.scatter(start, place) + sums.scatter(place, stop) for place in places]
+    """Return the likeliest position of a step, and the first and last position of its 99 % interval."""
+    positions = range(start + 1, stop)
+    scatter = [sums.scatter(start, position) + sums.scatter(position, stop) for position in positions]
     least = min(scatter)
     weights = list(accumulate([exp((least - value) / (2 * variance)) for value in scatter]))
     first, last = (bisect_left(weights, part * weights[-1]) for part in (TAIL, 1 - TAIL))
-    return places[scatter.index(least)], places[first], places[min(last, len(weights) - 1)]
+    return positions[scatter.index(least)], positions[first], positions[min(last, len(weights) - 1)]

@@ -1,7 +1,7 @@
-"""Which tests became slower or faster, since which run, by how much. Points in, verdicts out.
+"""Find lasting changes of durations. Pure.
 
-Per environment class: the logarithm of each duration, less its run's pace, is a series whose levels are
-compared. Fixtures, files and a user's own durations are series like a test's.
+Per environment class, the logarithm of each duration minus that of its run's machine speed factor forms a series.
+Fixtures, files and the numbers that tests record are series too.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from akastats.analysis.durations.changepoints import MIN_AFTER, MIN_BEFORE, Limi
 from akastats.analysis.durations.machine_speed import Series, log_factors, sample, zeros_if_none
 from akastats.model.verdicts import OFFSET, DurationChange
 
-#: Seconds by which a level must change at least.
+#: Least change of a level, in seconds.
 LEAST_SECONDS = 0.02
-#: Points that a test needs in an environment class before anything is said of it.
+#: Least number of points of a series in an environment class.
 MIN_HISTORY = MIN_BEFORE + MIN_AFTER
 #: The normal deviate of a 95 % interval.
 TWO_SIDED_95 = 1.96
@@ -26,7 +26,7 @@ LIMITS = Limits()
 
 @dataclass(frozen=True, slots=True)
 class TimedRun:
-    """A run and the class of environment it was in: only runs of one class are compared."""
+    """A run and its environment class; only runs of one class are compared."""
 
     id: str
     environment: str
@@ -34,7 +34,11 @@ class TimedRun:
 
 @dataclass(frozen=True, slots=True)
 class Durations:
-    """What one test took: seconds, and the positions of its runs among all runs judged, ascending."""
+    """Durations of one series.
+
+    runs: positions of its runs among all analysed runs, ascending
+    seconds: duration per run
+    """
 
     runs: Sequence[int]
     seconds: Sequence[float]
@@ -42,11 +46,12 @@ class Durations:
 
 @dataclass(frozen=True, slots=True)
 class DetectedChanges:
-    """What all series of a suite say.
+    """Changes of all series of a suite.
 
-    `suite` are the changes of the pace, with an empty label, in seconds of all tests together: what slows
-    everything down is seen there and nowhere else. `paces` holds for each run its factor against the usual, None
-    where too few tests are known. `undecided` counts the series whose history is too short in each class.
+    changes: changes of single series
+    suite: changes of the machine speed, with an empty label, in seconds of all tests together
+    factors: machine speed factor per run, 1 is typical; `None` with too few tests
+    too_short: number of series whose history is too short in every class
     """
 
     changes: tuple[DurationChange, ...]
@@ -58,47 +63,46 @@ class DetectedChanges:
 def environment_class(
     *, suite: str, workers: int, provider: str | None, host: str, cpu_count: int, python: str
 ) -> str:
-    """Name the class of a run's environment: one name for all runs whose durations may be compared.
+    """Return the environment class of a run; durations are compared only within one class.
 
-    Hosts of a CI provider are one machine each and so count by their size; others by their name. Workers
-    count by powers of two.
+    CI hosts are classified by their number of processors, other hosts by name, and workers by powers of two.
     """
-    crowd = 1 << max(0, workers - 1).bit_length()
-    place = f"{provider}-{cpu_count}" if provider else host
-    named = (suite, f"n{crowd}", place, ".".join(python.split(".")[:2]))
-    return "/".join(part for part in named if part)
+    workers_class = 1 << max(0, workers - 1).bit_length()
+    machine = f"{provider}-{cpu_count}" if provider else host
+    parts = (suite, f"n{workers_class}", machine, ".".join(python.split(".")[:2]))
+    return "/".join(part for part in parts if part)
 
 
 def find_changes(
     runs: Sequence[TimedRun], durations: Mapping[str, Durations], limits: Limits = LIMITS
 ) -> DetectedChanges:
-    """Judge every series by what is known up to the newest run, the last; nothing is kept between calls."""
+    """Return the changes of every series up to the last run, which is the newest."""
     changes: list[DurationChange] = []
     suite: list[DurationChange] = []
     factors: list[float | None] = [None] * len(runs)
     too_short: dict[str, bool] = dict.fromkeys(durations, True)
     for environment in dict.fromkeys(run.environment for run in runs):
-        known = _Environment(runs, environment, durations)
-        known.fill_factors(factors)
-        suite.extend(known.suite_changes(limits))
-        for label, found in known.changes(limits):
+        series = _Environment(runs, environment, durations)
+        series.fill_factors(factors)
+        suite.extend(series.suite_changes(limits))
+        for label, detected in series.changes(limits):
             too_short[label] = False
-            changes.extend(found)
+            changes.extend(detected)
     return DetectedChanges(tuple(changes), tuple(suite), tuple(factors), sum(too_short.values()))
 
 
 class _Environment:
-    """The series of one environment class and the paces of its runs."""
+    """The series of one environment class and the machine speed factors of its runs."""
 
     def __init__(self, runs: Sequence[TimedRun], name: str, durations: Mapping[str, Durations]) -> None:
         self.name = name
         self.runs = runs
         self.only = {at for at, run in enumerate(runs) if run.environment == name}
         self.durations = durations
-        asked = sample([label for label, series in durations.items() if len(series.runs) >= MIN_BEFORE])
-        self.measured = log_factors((self._logs(durations[label]) for label in asked), len(runs))
+        sampled = sample([label for label, series in durations.items() if len(series.runs) >= MIN_BEFORE])
+        self.measured = log_factors((self._logs(durations[label]) for label in sampled), len(runs))
         self.log_factors = zeros_if_none(self.measured)
-        # Most tests ran each time, and so each has these.
+        # Shared by the tests that ran in every run, which are most.
         self.all_factors = [factor for factor in self.log_factors if factor is not None]
 
     def fill_factors(self, factors: list[float | None]) -> None:
@@ -108,7 +112,7 @@ class _Environment:
             factors[at] = None if factor is None else exp(factor)
 
     def _points(self, series: Durations) -> tuple[Sequence[int], Sequence[float]]:
-        """The points of a series in this class; none of what has a negative value and so is no duration."""
+        """Return the points of a series in this class; empty for a series with negative values."""
         if not series.seconds or min(series.seconds) < 0:
             return (), ()
         if len(self.only) == len(self.runs):
@@ -121,23 +125,25 @@ class _Environment:
         return at, [log(value + OFFSET) for value in seconds]
 
     def suite_changes(self, limits: Limits) -> Iterator[DurationChange]:
-        """Changes of the pace, in seconds of all tests together."""
+        """Yield the changes of the machine speed, in seconds of all tests together."""
         at = [run for run in sorted(self.only) if self.log_factors[run] is not None]
         values = [factor for run in at if (factor := self.log_factors[run]) is not None]
-        found = shifts(values, limits)
+        detected = shifts(values, limits)
         total = (
-            sum(_median_or_zero(self._points(series)[1]) for series in self.durations.values()) if found else 0.0
+            sum(_median_or_zero(self._points(series)[1]) for series in self.durations.values())
+            if detected
+            else 0.0
         )
-        for shift in found:
+        for shift in detected:
             yield self._change("", at, shift, total, limits)
 
     def changes(self, limits: Limits) -> Iterator[tuple[str, list[DurationChange]]]:
-        """Each series that has history enough, with its changes."""
+        """Yield each series whose history is long enough, with its changes."""
         for label, series in self.durations.items():
             at, seconds = self._points(series)
             if len(at) < MIN_HISTORY:
                 continue
-            # Most tests of most suites end here: what never differed by so much did not change by it.
+            # Most tests end here: durations within 20 ms of each other have no change of 20 ms.
             if max(seconds) - min(seconds) < LEAST_SECONDS:
                 yield label, []
                 continue
@@ -148,19 +154,19 @@ class _Environment:
     ) -> list[DurationChange]:
         factors = self.all_factors
         if not len(at) == len(factors) == len(self.runs):
-            known = [place for place, run in enumerate(at) if self.log_factors[run] is not None]
-            at, seconds = [at[place] for place in known], [seconds[place] for place in known]
+            usable = [position for position, run in enumerate(at) if self.log_factors[run] is not None]
+            at, seconds = [at[position] for position in usable], [seconds[position] for position in usable]
             factors = [factor for run in at if (factor := self.log_factors[run]) is not None]
         logs = map(log, [value + OFFSET for value in seconds])
         values = list(map(sub, logs, factors))
-        found = (self._change(label, at, shift, 1.0, limits) for shift in shifts(values, limits))
-        return [change for change in found if abs(change.after - change.before) >= LEAST_SECONDS]
+        changes = (self._change(label, at, shift, 1.0, limits) for shift in shifts(values, limits))
+        return [change for change in changes if abs(change.after - change.before) >= LEAST_SECONDS]
 
     def _change(self, label: str, at: Sequence[int], shift: Shift, scale: float, limits: Limits) -> DurationChange:
         size = shift.after - shift.before
         reach = TWO_SIDED_95 * shift.error
         since, run, until = (
-            self.runs[at[place]].id for place in (max(0, shift.first - 1), shift.position, shift.last)
+            self.runs[at[position]].id for position in (max(0, shift.first - 1), shift.position, shift.last)
         )
         return DurationChange(
             label=label,

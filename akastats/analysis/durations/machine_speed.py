@@ -1,4 +1,4 @@
-"""How fast a run was as a whole, against the same tests' other runs: what all tests share is the machine's."""
+"""Estimate the machine speed of each run from the deviation that all its tests share. Pure."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ from operator import sub
 
 from akastats.analysis.durations.changepoints import MIN_BEFORE, median
 
-#: Known tests that a run must have before its pace is told from one test's own change.
+#: Least number of tests with a history for a machine speed; with fewer, a single test would distort it.
 MIN_TESTS = 10
-#: Tests that are asked at most: the error of the median is then 1.25 / sqrt(1000), 4 % of one test's noise.
+#: Sampled tests: the error of the median is then 1.25 / sqrt(1000), 4 % of the noise of one test.
 MAX_TESTS = 1000
-#: Rounds of the median polish (Tukey, Exploratory Data Analysis, 1977): a third moved no pace by 0.1 %.
+#: Rounds of the median polish (Tukey, Exploratory Data Analysis, 1977): a third round changed no factor by 0.1 %.
 ROUNDS = 2
 
-#: One test's runs (positions, ascending) and the natural logarithms of its durations there.
+#: The positions of the runs of one test, ascending, and the natural logarithms of its durations there.
 Series = tuple[Sequence[int], Sequence[float]]
 
 
 def log_factors(tests: Iterable[Series], runs: int) -> list[float | None]:
-    """Return for each run the median logarithm of its tests' durations over their usual; None where unknown.
+    """Return the logarithm of the machine speed factor of each run.
 
-    Unknown is a run with fewer than MIN_TESTS tests that have a history.
+    This is the median of log(duration / typical duration) over the tests of the run; `None` for a run with fewer
+    than MIN_TESTS tests that have a history.
     """
     known = [test for test in tests if len(test[0]) >= MIN_BEFORE]
     found: list[float | None] = [0.0] * runs
@@ -46,5 +47,5 @@ def _round(tests: Sequence[Series], found: Sequence[float | None]) -> list[float
 
 
 def sample(labels: Sequence[str]) -> Sequence[str]:
-    """At most MAX_TESTS of the labels, evenly, and the same ones each time."""
+    """Return at most MAX_TESTS of the labels, evenly spaced and the same ones each time."""
     return labels[:: -(-len(labels) // MAX_TESTS) or 1]

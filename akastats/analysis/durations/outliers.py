@@ -29,10 +29,10 @@ def outliers(
     alike: Sequence[bool],
     levels: Mapping[str, int],
 ) -> tuple[Outlier, ...]:
-    """Return the tests whose duration in the last run is beyond their history, by seconds, most first.
+    """Return the tests whose duration in the last run exceeds their history, the largest difference first.
 
-    `series` are by node id. `paces` and `alike` have one entry per run: its factor against the typical one, and
-    whether it ran in the environment of the last. `levels` has the position since which a test is at its level.
+    `series` are by node id. `factors` and `alike` have one entry per run: its machine speed factor, and whether it
+    ran in the environment of the last run. `levels` has the position of the last change of a test's level.
     """
     last, shared = len(alike) - 1, [log(factor or 1.0) for factor in factors]
     ran = {nodeid: each for nodeid, each in series.items() if each.runs and each.runs[-1] == last}
@@ -52,7 +52,7 @@ def _outlier(
     since: int,
     chance: float,
 ) -> Iterator[Outlier]:
-    # Most tests of most suites return here: a test that never differed by 20 ms does not now.
+    # Most tests return here: a test whose durations never differed by 20 ms has no outlier.
     if not is_more(max(series.seconds), min(series.seconds)):
         return
     seconds = series.seconds[-1]

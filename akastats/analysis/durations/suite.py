@@ -1,4 +1,4 @@
-"""What became slower in a suite up to its newest run: tests, fixtures, files, numbers, and all together. Pure."""
+"""Analyse the durations of a suite up to its newest run: tests, fixtures, files and recorded numbers. Pure."""
 
 from __future__ import annotations
 
@@ -14,22 +14,28 @@ from akastats.analysis.durations.outliers import outliers
 from akastats.analysis.run_records import TIMED, RunRecord, are_complete
 from akastats.model.verdicts import ChangeVerdict, DurationChange, Outlier, Verdicts
 
-#: Runs before it that say what a run usually takes.
+#: Least number of earlier runs for the typical duration of a run.
 MIN_TYPICAL_RUNS = 5
-#: Changes that are told: where everything changes, the pace says so.
+#: Changes that are stored, the newest first; if everything changes, the machine speed shows it.
 MAX_CHANGES = 500
-#: Names whose series are made at once: of all together the columns would take 16 MB more.
+#: Names per chunk of series: the columns of all names at once take 16 MB more.
 NAMES_AT_ONCE = 1000
-#: A user's own numbers of this size are left out: the interval of a ratio to nothing would be beyond all floats.
+#: Recorded numbers from this size on are ignored: the interval of their ratio to 0 would exceed a float.
 MOST_NUMBER = 1e200
 
-#: A user's own numbers by label: what they came to in runs, by run id.
+#: Numbers that tests recorded, by label: their value by run id.
 Numbers = Mapping[str, Mapping[str, float]]
 
 
 @dataclass(frozen=True)
 class DurationAnalysis:
-    """Changes of duration; `undecided` counts series that are too short, the other fields are as in `Verdicts`."""
+    """Analysis of the durations of a suite; fields without a line are the same as in `Verdicts`.
+
+    speed_factor: machine speed factor of the last run; `pace` in `Verdicts`
+    speed_factors: machine speed factors by run id; `paces` in `Verdicts`
+    typical_seconds: median duration of earlier runs; `usual_seconds` in `Verdicts`
+    too_short: number of series whose history is too short; `undecided` in `Verdicts`
+    """
 
     changes: tuple[ChangeVerdict, ...]
     suite_changes: tuple[ChangeVerdict, ...]
@@ -44,23 +50,23 @@ class DurationAnalysis:
 def analyse_durations(
     records: Sequence[RunRecord], labels: Mapping[str, str], numbers: Numbers, previous: Verdicts | None
 ) -> DurationAnalysis:
-    """Return what changed its duration up to the last of `records`, in time order.
+    """Return the changes of durations up to the last of `records`, which are in time order.
 
-    `labels` is what labels begin with for the words `test`, `fixture` and `collect`: these, with the suite.
+    `labels` maps `test`, `fixture` and `collect` to the label prefixes of the suite.
     """
     runs = [TimedRun(record.facts.id, record.facts.environment) for record in records]
-    whole = are_complete(records)
-    durations = _durations(records, whole, labels)
+    complete = are_complete(records)
+    durations = _durations(records, complete, labels)
     found = find_changes(runs, durations)
     own = [find_changes(runs, {label: _series(runs, values)}) for label, values in numbers.items()]
-    changes = [change for judged in (found, *own) for change in judged.changes]
+    changes = [change for detected in (found, *own) for change in detected.changes]
     newest = sorted(changes, key=lambda change: (change.run, change.ratio), reverse=True)[:MAX_CHANGES]
     return DurationAnalysis(
         changes=_with_news(newest, previous.changes if previous else None),
         suite_changes=_with_news(found.suite, previous.suite_changes if previous else None),
         together=tuple(together(newest)),
         speed_factor=found.factors[-1] if found.factors else None,
-        typical_seconds=_typical_seconds(records, whole),
+        typical_seconds=_typical_seconds(records, complete),
         too_short=_too_short(found, own),
         speed_factors=_speed_factors(runs, found.factors),
         outliers=_outliers(runs, durations, found, labels["test"]),
@@ -82,7 +88,7 @@ def _outliers(
 def _speed_factors(
     runs: Sequence[TimedRun], speed_factors: Sequence[float | None]
 ) -> tuple[tuple[str, float], ...]:
-    """Return the paces of the runs in the last one's environment."""
+    """Return the machine speed factors of the runs in the environment of the last run."""
     return tuple(
         (run.id, round(speed_factor, 4))
         for run, speed_factor in zip(runs, speed_factors, strict=True)
@@ -91,14 +97,16 @@ def _speed_factors(
 
 
 def _too_short(found: DetectedChanges, own: Sequence[DetectedChanges]) -> int:
-    return found.too_short + sum(judged.too_short for judged in own)
+    return found.too_short + sum(detected.too_short for detected in own)
 
 
 def _durations(
-    records: Sequence[RunRecord], whole: Sequence[bool], labels: Mapping[str, str]
+    records: Sequence[RunRecord], complete: Sequence[bool], labels: Mapping[str, str]
 ) -> dict[str, Durations]:
-    fixtures = [record.fixtures if is_whole else {} for record, is_whole in zip(records, whole, strict=True)]
-    files = [record.files if is_whole else {} for record, is_whole in zip(records, whole, strict=True)]
+    fixtures = [
+        record.fixtures if is_complete else {} for record, is_complete in zip(records, complete, strict=True)
+    ]
+    files = [record.files if is_complete else {} for record, is_complete in zip(records, complete, strict=True)]
     tables: dict[str, list[Mapping[str, float]]] = {
         "test": [*map(_last_timed, records)],
         "fixture": fixtures,
@@ -110,34 +118,34 @@ def _durations(
 
 
 def _by_name(by_run: Sequence[Mapping[str, float]]) -> Iterator[tuple[str, Durations]]:
-    """Yield the series of each name; arrays, since two million numbers of Python's own take 64 MB."""
+    """Yield the series of each name; arrays, because two million Python floats take 64 MB."""
     names = list(dict.fromkeys(chain.from_iterable(by_run)))
     for start in range(0, len(names), NAMES_AT_ONCE):
         some = names[start : start + NAMES_AT_ONCE]
-        # A run at a time and in C: a name at a time took three times as long.
+        # Column by column in C: name by name took three times as long.
         columns = [list(map(taken.get, some)) for taken in by_run]
-        for name, told in zip(some, zip(*columns, strict=True), strict=True):
-            yield name, _without_gaps(told)
+        for name, column in zip(some, zip(*columns, strict=True), strict=True):
+            yield name, _without_gaps(column)
 
 
-def _without_gaps(told: Sequence[float | None]) -> Durations:
-    seconds = array("d", [each for each in told if each is not None])
-    if len(seconds) == len(told):
-        # The usual case: it ran each time.
-        return Durations(range(len(told)), seconds)
-    return Durations(array("l", [place for place, each in enumerate(told) if each is not None]), seconds)
+def _without_gaps(column: Sequence[float | None]) -> Durations:
+    seconds = array("d", [each for each in column if each is not None])
+    if len(seconds) == len(column):
+        # The common case: it ran in every run.
+        return Durations(range(len(column)), seconds)
+    return Durations(array("l", [position for position, each in enumerate(column) if each is not None]), seconds)
 
 
 def _last_timed(record: RunRecord) -> dict[str, float]:
-    """Return how long each test took that came to its end, by its last attempt."""
-    # Asked of each: taken out one by one, a third of 100,000 tests took 0.4 s a run.
+    """Return the duration of the last attempt of each test, if it completed without a failure."""
+    # One pass over all rows: picking a third of 100,000 tests by index took 0.4 s per run.
     rows = zip(record.nodeids, record.letters, record.seconds, strict=True)
     return {nodeid: seconds for nodeid, letter, seconds in rows if letter in TIMED}
 
 
 def _series(runs: Sequence[TimedRun], values: Mapping[str, float]) -> Durations:
-    known = [at for at, run in enumerate(runs) if abs(values.get(run.id, inf)) < MOST_NUMBER]
-    return Durations(known, [values[runs[at].id] for at in known])
+    positions = [at for at, run in enumerate(runs) if abs(values.get(run.id, inf)) < MOST_NUMBER]
+    return Durations(positions, [values[runs[at].id] for at in positions])
 
 
 def _with_news(
@@ -146,13 +154,13 @@ def _with_news(
     if before is None:
         return tuple(ChangeVerdict(change, change.is_suspected) for change in changes)
     return tuple(
-        ChangeVerdict(change, not any(is_same_change(change, known.change) for known in before))
+        ChangeVerdict(change, not any(is_same_change(change, earlier.change) for earlier in before))
         for change in changes
     )
 
 
 def is_same_change(one: DurationChange, other: DurationChange) -> bool:
-    """Tell whether two judgements speak of the same change: run ids sort by time."""
+    """Return whether two analyses found the same change; run ids sort by time."""
     return (
         (one.label, one.environment, one.is_slower) == (other.label, other.environment, other.is_slower)
         and one.since < other.until
@@ -161,7 +169,7 @@ def is_same_change(one: DurationChange, other: DurationChange) -> bool:
 
 
 def together(changes: Sequence[DurationChange]) -> list[tuple[str, ...]]:
-    """Return the labels that changed in the same direction at the same run, where more than one did."""
+    """Return groups of at least two labels that changed in the same direction at the same run."""
     groups: list[list[DurationChange]] = []
     for change in changes:
         for group in groups:
@@ -176,17 +184,17 @@ def together(changes: Sequence[DurationChange]) -> list[tuple[str, ...]]:
     return [tuple(dict.fromkeys(change.label for change in group)) for group in groups if len(group) > 1]
 
 
-def _typical_seconds(records: Sequence[RunRecord], whole: Sequence[bool]) -> float | None:
-    """Return the median of what whole runs before the last took in its environment; `None` of fewer than five.
+def _typical_seconds(records: Sequence[RunRecord], complete: Sequence[bool]) -> float | None:
+    """Return the median duration of complete runs before the last, in its environment, in seconds.
 
-    `None` too for a last run that is not whole: `-k` runs take no usual time.
+    `None` with fewer than five such runs, and for a last run that is not complete, such as one with `-k`.
     """
-    if not (whole and whole[-1]):
+    if not (complete and complete[-1]):
         return None
     *before, now = records
     taken = [
         record.facts.duration
-        for record, is_whole in zip(before, whole, strict=False)
-        if is_whole and record.facts.environment == now.facts.environment and record.facts.duration
+        for record, is_complete in zip(before, complete, strict=False)
+        if is_complete and record.facts.environment == now.facts.environment and record.facts.duration
     ]
     return median(taken) if len(taken) >= MIN_TYPICAL_RUNS else None
