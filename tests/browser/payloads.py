@@ -1,4 +1,4 @@
-"""Texts that become scripts where somebody puts a stranger's text into a page as anything but text.
+"""Texts that become scripts if a page inserts untrusted text as HTML.
 
 Each calls `alert`, which a browser cannot do unseen.
 """

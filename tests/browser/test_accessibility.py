@@ -12,7 +12,7 @@ from playwright.sync_api import Page
 
 from tests.browser import stored_verdicts
 from tests.browser.served import served
-from tests.browser.test_verdict_views import PATHS as JUDGED
+from tests.browser.test_verdict_views import PATHS as VERDICT_PATHS
 from tests.browser.test_views import VIEWS, paths, runs
 
 __all__ = ["paths", "runs"]
@@ -42,7 +42,7 @@ def _findings(page: Page, scheme: Literal["light", "dark"]) -> list[str]:
 
 
 def open_all(page: Page) -> None:
-    """Unfold whatever can be unfolded."""
+    """Expand all details."""
     page.locator("main details:not([open]) > summary, main button.expand").evaluate_all(
         "all => all.forEach((each) => each.click())"
     )
@@ -50,8 +50,8 @@ def open_all(page: Page) -> None:
 
 
 @pytest.fixture(scope="module")
-def judged(recorded: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where a store is served in which the newest run was judged."""
+def verdict_page(recorded: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of a page with stored verdicts."""
     stored_verdicts.fill(recorded, tmp_path_factory.mktemp("judged"))
     with served(recorded, "--namespace", stored_verdicts.NAMESPACE) as where:
         yield where
@@ -71,11 +71,11 @@ def test_every_view(window, address, paths, width):
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_every_view_of_verdicts(window, judged, width):
+def test_every_view_of_verdicts(window, verdict_page, width):
     """Those of flaky and slower tests too, with the dialog that asks for a reason."""
-    view = window(judged, width, bypass_csp=True)
+    view = window(verdict_page, width, bypass_csp=True)
     found = {}
-    for name, path in JUDGED.items():
+    for name, path in VERDICT_PATHS.items():
         page = view.go(path)
         open_all(page)
         found[name] = findings(page)
@@ -83,7 +83,7 @@ def test_every_view_of_verdicts(window, judged, width):
     page.locator("button", has_text="Quarantine").click()
     found["dialog"] = findings(page)
 
-    assert found == {name: [] for name in [*JUDGED, "dialog"]}
+    assert found == {name: [] for name in [*VERDICT_PATHS, "dialog"]}
 
 
 def test_what_stands_beside_the_views(window, address, nothing):

@@ -1,4 +1,4 @@
-"""The guards of the tests in a browser: each sees what it is there for."""
+"""The checks of the browser tests detect what they should."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.browser.conftest import TIMEOUT_S, Watched
 
 
 def complaint(view: Watched) -> str:
-    """Return what a test would fail for by now."""
+    """Return the faults so far."""
     try:
         view.check()
     except pytest.fail.Exception as failed:
@@ -19,7 +19,7 @@ def complaint(view: Watched) -> str:
 
 
 @pytest.mark.parametrize(
-    ("script", "told"),
+    ("script", "fault"),
     [
         ("console.error('x')", "console: x"),
         ("setTimeout(() => { throw new Error('x') })", "error: x"),
@@ -32,15 +32,15 @@ def complaint(view: Watched) -> str:
     ],
     ids=["console", "error", "elsewhere", "script", "style"],
 )
-def test_what_must_not_happen_is_seen(view, script, told):
+def test_what_must_not_happen_is_seen(view, script, fault):
     """An error, a request to another host, a report of the policy: the test would fail."""
     page = view.go("/")
 
     page.evaluate(f"() => {{ try {{ {script} }} catch {{}} }}")
     # Some come as events, in the browser's own time; Playwright takes them in while it waits.
-    eventually(lambda: page.wait_for_timeout(10) or told in complaint(view), within_s=TIMEOUT_S)
+    eventually(lambda: page.wait_for_timeout(10) or fault in complaint(view), within_s=TIMEOUT_S)
 
-    with pytest.raises(pytest.fail.Exception, match=told):
+    with pytest.raises(pytest.fail.Exception, match=fault):
         view.check()
     view.faults.clear()
     page.goto("about:blank")
@@ -59,7 +59,7 @@ def test_a_request_to_another_host_is_seen_without_a_policy_too(window, address)
 
 
 def test_a_dialog_counts_as_an_execution(view):
-    """What injected scripts call is what is listened for."""
+    """The check detects the dialogs that injected scripts open."""
     page = view.go("/")
 
     page.evaluate("() => alert(1)")
@@ -68,8 +68,8 @@ def test_a_dialog_counts_as_an_execution(view):
     view.dialogs.clear()
 
 
-def test_a_browser_that_is_missing_is_said_loudly(monkeypatch):
-    """Nobody takes a page for tested that was not."""
+def test_a_missing_browser_fails_the_test(monkeypatch):
+    """Without a browser the tests fail instead of skipping."""
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.delenv("CHROMIUM", raising=False)
 

@@ -1,6 +1,6 @@
 """Names, messages, tracebacks, branches, runs and suites as attackers write them: text, and nothing else.
 
-The browser is told to leave the page's policy out, so that what does not run does not because of the page itself.
+The browser ignores the page's Content-Security-Policy, so that the page itself must prevent each execution.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.browser.payloads import ALL, BROKEN_OUT
 from tests.browser.served import fetch_api, served
 from tests.telling import tell
 
-WHOLE = "20261120T090000000-000002"
+PAYLOAD_RUN = "20261120T090000000-000002"
 UNTRUSTED_CONTENT = (Path(__file__).parent / "untrusted_content.js").read_text()
 
 FIELDS = (
@@ -44,26 +44,26 @@ FIELDS = (
 
 @pytest.fixture(scope="module")
 def everywhere(tmp_path_factory) -> Iterator[str]:
-    """Where a store is served in which every payload stands in every place that a text can have."""
+    """URL of a page whose data has every payload in every text field."""
     now = time.time() - 3600
     home = tmp_path_factory.mktemp("hostile")
     with running_server() as url:
         for number, payload in enumerate(ALL):
             tests = [(payload, "failed", 0.1, traceback(payload))]
-            told = {"id": f"{number:03d} {payload}", **dict.fromkeys(FIELDS, payload)}
+            header = {"id": f"{number:03d} {payload}", **dict.fromkeys(FIELDS, payload)}
             run_id = f"20261120T080000{number:03d}-000001"
-            tell(url, home, tests, run_id=run_id, started=now + number, **told)
+            tell(url, home, tests, run_id=run_id, started=now + number, **header)
         tests = [(f"tests/{text}.py::test[{text}]", "failed", 0.1, traceback(text)) for text in ALL]
         fixtures = [[text, text, "function", 1, 0.1, 0.1] for text in ALL]
-        tell(url, home, tests, run_id=WHOLE, started=now + 900, fixtures=fixtures)
-        judge(url)
+        tell(url, home, tests, run_id=PAYLOAD_RUN, started=now + 900, fixtures=fixtures)
+        store_verdicts(url)
         with served(url) as where:
             yield where
 
 
-def judge(url: str) -> None:
-    """Store verdicts of the whole run, marks and a quarantine, in which every text is a stranger's."""
-    stored_verdicts.put(url, judged(), "AKA-STATS")
+def store_verdicts(url: str) -> None:
+    """Store verdicts, acknowledgements and quarantine entries whose texts are payloads."""
+    stored_verdicts.put(url, payload_verdicts(), "AKA-STATS")
     for text in ALL:
         entry = QuarantinedTest(f"test::{nodeid(text)}", nodeid(text), "", time.time() + 9999, text, 0.0, text)
         stored_verdicts.execute(url, quarantine_storage.put("AKA-STATS", entry.label, rules.pack(entry)))
@@ -88,19 +88,19 @@ def changes(text: str) -> list[ChangeVerdict]:
     return [stored_verdicts.change(label, 1, **ends) for label in labels]
 
 
-def judged() -> Verdicts:
+def payload_verdicts() -> Verdicts:
     """Verdicts made of payloads."""
     rate = {"rate": 0.2, "low": 0.1, "high": 0.4, "probability": 0.9}
-    told = {"workers": ((ALL[0], 1, 2), (ALL[1], 1, 2)), "after": ((ALL[2], 3),)}
+    evidence = {"workers": ((ALL[0], 1, 2), (ALL[1], 1, 2)), "after": ((ALL[2], 3),)}
     return Verdicts(
-        run=WHOLE,
+        run=PAYLOAD_RUN,
         suite="",
         branch=ALL[0],
         base=ALL[1],
         runs=50,
         failures=tuple(FailureVerdict(nodeid(text), "known flaky", 0.2) for text in ALL),
         tests=tuple(
-            UnhealthyTest(nodeid(text), "flaky", evidence=(text,), since=text, **rate, **told) for text in ALL
+            UnhealthyTest(nodeid(text), "flaky", evidence=(text,), since=text, **rate, **evidence) for text in ALL
         ),
         clusters=(tuple(map(nodeid, ALL)),),
         counts={"flaky": len(ALL)},
@@ -127,10 +127,10 @@ def paths(address: str, name: str) -> list[str]:
     if name == "runs":
         return [f"/runs/{quote(f'{number:03d} {ALL[number]}', safe='')}" for number in range(0, len(ALL), 8)]
     if name == "compare":
-        return [f"/runs/{WHOLE}/compare/{quote(f'000 {ALL[0]}', safe='')}"]
+        return [f"/runs/{PAYLOAD_RUN}/compare/{quote(f'000 {ALL[0]}', safe='')}"]
     if name == "test":
         return [f"/test?nodeid={quote(text, safe='')}&suite={quote(text, safe='')}" for text in some]
-    if name == "judged test":
+    if name == "test with verdict":
         return [f"/test?nodeid={quote(nodeid(text), safe='')}" for text in some]
     if name == "error":
         return [f"/errors/{item['fingerprint']}" for item in fetch_api(address, "errors?limit=3")["items"]]
@@ -138,7 +138,7 @@ def paths(address: str, name: str) -> list[str]:
         return [f"/stats?label={quote(f'test@{text}::{text}', safe='')}" for text in some]
     return {
         "overview": ["/", *(f"/?branch={quote(text, safe='')}" for text in BROKEN_OUT[::8])],
-        "whole run": [f"/runs/{WHOLE}"],
+        "whole run": [f"/runs/{PAYLOAD_RUN}"],
         "flaky": ["/flaky", *(f"/flaky?branch={quote(text, safe='')}" for text in BROKEN_OUT[::8])],
         "slower": ["/slower", *(f"/slower?branch={quote(text, safe='')}" for text in BROKEN_OUT[::8])],
         "tests": ["/tests", *(f"/tests?q={quote(text, safe='')}" for text in BROKEN_OUT[::8])],
@@ -149,7 +149,7 @@ def paths(address: str, name: str) -> list[str]:
 
 
 NAMES = (
-    *("overview", "whole run", "runs", "compare", "tests", "grid", "test", "judged test"),
+    *("overview", "whole run", "runs", "compare", "tests", "grid", "test", "test with verdict"),
     *("flaky", "slower", "errors", "error", "stats", "stat"),
 )
 UNFOLD = """() => {
@@ -163,7 +163,7 @@ UNFOLD = """() => {
 def test_no_text_becomes_more_than_text(window, everywhere, name):
     """0 executions over all views, and no element, handler or address that a stranger wrote."""
     view = window(everywhere, bypass_csp=True)
-    # What is unknown is answered so; no service but ours is asked.
+    # Unknown runs and tests are answered with 404.
     view.expected = ("404 (Not Found)",)
 
     for path in paths(everywhere, name):
@@ -176,7 +176,7 @@ def test_no_text_becomes_more_than_text(window, everywhere, name):
 
 
 def test_a_question_about_a_stranger_s_test_is_text(window, everywhere):
-    """The dialog names a test, and tells what the service says of it."""
+    """The dialog shows the node id and the error of the API as text."""
     view = window(everywhere, bypass_csp=True)
     view.expected = ("409 (Conflict)",)
     page = view.go(f"/test?nodeid={quote(nodeid(ALL[0]), safe='')}")

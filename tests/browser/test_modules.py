@@ -1,4 +1,4 @@
-"""What the page's pure modules answer, asked in the browser that runs them."""
+"""Functions of the page's modules, called in a browser."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_what_is_hidden_is_escaped_as_in_the_terminal(answers):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "told"),
+    ("seconds", "text"),
     [
         (None, "–"),
         (0, "0 s"),
@@ -50,13 +50,13 @@ def test_what_is_hidden_is_escaped_as_in_the_terminal(answers):
         (7380, "2 h 03 min"),
     ],
 )
-def test_durations_have_a_unit(answers, seconds, told):
+def test_durations_have_a_unit(answers, seconds, text):
     """From microseconds to hours a duration reads as people say it."""
-    assert answers("format.js", "formatDuration", [seconds]) == [told]
+    assert answers("format.js", "formatDuration", [seconds]) == [text]
 
 
 @pytest.mark.parametrize(
-    ("given", "moment"),
+    ("run_id", "start"),
     [
         ("20260801T101500123-6e913c", 1785579300),
         ("20260801T101500", 1785579300),
@@ -65,9 +65,9 @@ def test_durations_have_a_unit(answers, seconds, told):
         (None, None),
     ],
 )
-def test_a_run_s_id_tells_its_moment(answers, given, moment):
-    """In UTC, as ids are written; others tell none."""
-    assert answers("links.js", "runStart", [given]) == [moment]
+def test_a_run_s_id_tells_its_moment(answers, run_id, start):
+    """The time is UTC; other ids have none."""
+    assert answers("links.js", "runStart", [run_id]) == [start]
 
 
 def test_a_level_holds_up_to_the_next_change(answers):
@@ -121,7 +121,7 @@ UNCOLLECTED, GREEN = {"status": "failed", "tests": 0, "collect_errors": 1}, {"st
         ([RUNNING, NOTHING, GREEN, UNCOLLECTED], GREEN),
         ([NOTHING, NOTHING], NOTHING),
     ],
-    ids=["collection errors are news", "a run of nothing is none", "there is no other"],
+    ids=["collection errors are news", "a run of nothing is none", "only empty runs"],
 )
 def test_the_news_is_what_a_run_came_to(answers, runs, leads):
     """The newest that has ended with tests or errors; an older green one never stands for a broken one."""
@@ -140,7 +140,7 @@ def test_the_news_is_what_a_run_came_to(answers, runs, leads):
     ids=["alike", "fewer tests", "other workers", "first", "usual"],
 )
 def test_a_duration_is_set_against_its_like(answers, other, told):
-    """Its environment's usual, else a run before of about its size and workers; with neither nothing is told."""
+    """With the typical duration, else with a similar earlier run; else there is no comparison."""
     run = {"duration": 10, "tests": 100, "workers": 4, **other}
 
     assert answers("overview.js", "durationComparison", [run]) == [told]
@@ -174,7 +174,7 @@ def test_tracebacks_are_cut_into_frames(answers):
 
 
 def test_a_plugin_s_fixture_goes_by_its_name(answers):
-    """Nobody reads four colons; where a fixture has a path, its label says it."""
+    """The label of a plugin's fixture has an empty path."""
     labels = ["fixture::::capfd", "fixture@unit::::capfd", "fixture::tests::db", "a::::b"]
 
     told = answers("stat-labels.js", "labelParts", *([label] for label in labels))
@@ -232,7 +232,7 @@ def test_times_are_in_the_browser_s_zone(window, address, zone, configured, mome
     ],
 )
 def test_an_axis_over_more_than_a_day_shows_dates(window, address, span_s, shown):
-    """As precise as the span of what is seen asks for."""
+    """The precision depends on the visible time span."""
     page = window(address, timezone_id="UTC").go("/errors")
 
     assert page.evaluate(ASK, ["chart-options.js", "formatAxisTime", [[1785579300.123, span_s]]]) == [shown]

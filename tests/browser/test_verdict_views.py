@@ -1,4 +1,4 @@
-"""What the page shows of verdicts, and what it lets people say of them: really stored, really served."""
+"""Views with verdicts: flaky tests, duration changes, labels, quarantine and acknowledgements."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ PATHS = {
 
 @pytest.fixture(scope="module")
 def filled(recorded: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A store in which the newest run was judged: its URL."""
+    """Redis URL of a server with stored verdicts."""
     stored_verdicts.fill(recorded, tmp_path_factory.mktemp("judged"))
     return recorded
 
 
 @pytest.fixture(scope="module")
 def judged(filled: str) -> Iterator[str]:
-    """Where it is served to whoever may write."""
+    """URL of the page with permission to write."""
     with served(filled, "--namespace", stored_verdicts.NAMESPACE) as where:
         yield where
 
 
 @pytest.fixture
 def seen(window: Opener, judged: str) -> Watched:
-    """A window on it."""
+    """A page with verdicts."""
     return window(judged)
 
 
@@ -73,7 +73,7 @@ def test_every_view(window, judged, name, width, scheme):
 
 
 def test_flaky_tests_stand_by_what_they_cost(seen):
-    """The costliest first, each with its rate; what they are judged by is said."""
+    """The most expensive first, each with its failure rate; the number of analysed runs is shown."""
     page = seen.go("/flaky")
 
     rows = page.locator("main .paged-list tbody tr:not(.details-row)")
@@ -162,7 +162,7 @@ def test_the_day_that_is_chosen_is_the_day_that_is_shown(window, judged, zone):
 
 
 def test_what_always_fails_is_put_in_only_by_who_insists(seen, judged):
-    """The refusal is told in the dialog, which then offers to do it all the same."""
+    """The dialog shows the refusal and then offers to force it."""
     seen.expected = ("409 (Conflict)",)
     page = seen.go("/flaky?state=broken")
     row(page, BROKEN).locator("button.expand").click()
@@ -231,7 +231,7 @@ def test_what_became_slower_stands_newest_first(seen):
     expect(page.locator("main")).not_to_contain_text("rows")
 
 
-def test_what_became_faster_is_shown_when_asked_for(seen):
+def test_faster_durations_are_shown_on_request(seen):
     """And one kind alone; the choice stands in the address."""
     page = seen.go("/slower")
 
@@ -247,8 +247,8 @@ def test_what_became_faster_is_shown_when_asked_for(seen):
     expect(moves).to_contain_text("faster")
 
 
-def test_the_suite_as_a_whole_stands_on_top(seen):
-    """Its pace over the runs as a chart, and its own change."""
+def test_the_whole_suite_comes_first(seen):
+    """A chart of the machine speed factor, and the change of the suite."""
     page = seen.go("/slower")
 
     suite = page.locator("#suite")
@@ -259,8 +259,8 @@ def test_the_suite_as_a_whole_stands_on_top(seen):
     assert min(box["width"], box["height"]) > 50
 
 
-def test_a_change_is_marked_and_the_mark_taken_back(seen, judged):
-    """A press says it, by keyboard too, the page remembers it, a second press takes it back."""
+def test_a_change_is_acknowledged_and_the_acknowledgement_deleted(seen, judged):
+    """By keyboard; the page shows the stored state, and a second press deletes it."""
     page = seen.go("/slower")
     noise = move(page, "test_finds").locator("button", has_text="Noise")
 
@@ -268,8 +268,8 @@ def test_a_change_is_marked_and_the_mark_taken_back(seen, judged):
     page.keyboard.press("Enter")
     expect(noise).to_have_attribute("aria-pressed", "true")
     assert page.evaluate("document.activeElement.textContent") == "Noise"
-    marked = {item["name"]: item["mark"] for item in fetch_api(judged, "regressions?suite=unit")["items"]}
-    assert marked[stored_verdicts.SEARCH]["mark"] == "noise"
+    marks = {item["name"]: item["mark"] for item in fetch_api(judged, "regressions?suite=unit")["items"]}
+    assert marks[stored_verdicts.SEARCH]["mark"] == "noise"
     noise = move(seen.go("/slower"), "test_finds").locator("button", has_text="Noise")
     expect(noise).to_have_attribute("aria-pressed", "true")
     noise.click()
@@ -278,8 +278,8 @@ def test_a_change_is_marked_and_the_mark_taken_back(seen, judged):
     assert all(item["mark"] is None for item in fetch_api(judged, "regressions?suite=unit")["items"])
 
 
-def test_a_mark_says_why(seen, judged):
-    """There is room for a reason once something is said; it stays when the mark changes."""
+def test_an_acknowledgement_has_a_reason(seen, judged):
+    """The reason field appears with an acknowledgement, and its text stays when that changes."""
     page = seen.go("/slower")
     change = move(page, "test_finds")
     why = change.get_by_label("Reason")
@@ -292,14 +292,14 @@ def test_a_mark_says_why(seen, judged):
 
     expect(change.locator("button", has_text="Acknowledge")).to_have_attribute("aria-pressed", "true")
     expect(move(seen.go("/slower"), "test_finds").get_by_label("Reason")).to_have_value("the new index")
-    (said,) = (item["mark"] for item in fetch_api(judged, "regressions?suite=unit")["items"] if item["mark"])
-    assert (said["mark"], said["reason"]) == ("acknowledged", "the new index")
+    (stored,) = (item["mark"] for item in fetch_api(judged, "regressions?suite=unit")["items"] if item["mark"])
+    assert (stored["mark"], stored["reason"]) == ("acknowledged", "the new index")
     move(page, "test_finds").locator("button", has_text="Acknowledge").click()
     expect(move(page, "test_finds").get_by_label("Reason")).to_be_hidden()
 
 
 def test_each_failure_has_its_label(seen):
-    """New, known flaky with its rate, failing on the base too, in quarantine; without history it is said so."""
+    """New, known flaky with its rate, also failing on base, quarantined, or without history."""
     page = seen.go(f"/runs/{run_id(RUNS - 1)}")
 
     failures = page.locator("#failures")
@@ -327,8 +327,8 @@ def test_what_took_longer_than_allowed_is_listed(seen):
     expect(row_).to_contain_text("250 ms")
 
 
-def test_a_run_that_was_not_judged_has_no_labels(seen):
-    """What nobody judged is shown as before."""
+def test_a_run_without_verdicts_has_no_labels(seen):
+    """A run without verdicts shows its failures without labels."""
     page = seen.go(f"/runs/{run_id(3)}")
 
     expect(page.locator("#failures details.failure").first).to_be_visible()
@@ -357,7 +357,7 @@ def test_a_tests_changes_stand_beside_its_durations(seen):
 
 
 @pytest.mark.parametrize("name", ["flaky", "slower"])
-def test_too_few_runs_are_said(window, recorded, tmp_path, name):
+def test_too_few_runs_show_a_message(window, recorded, tmp_path, name):
     """How many commits are needed, instead of an empty table."""
     namespace = f"FEW-{name}"
     stored_verdicts.store_runs(recorded, Path(tmp_path), namespace, range(2))
@@ -373,7 +373,7 @@ def test_too_few_runs_are_said(window, recorded, tmp_path, name):
 
 @pytest.mark.parametrize("name", ["flaky", "slower"])
 def test_an_empty_store_says_what_to_do(window, nothing, name):
-    """Where nothing was judged it says how to begin."""
+    """Without verdicts the view explains how to record a run."""
     page = window(nothing).go(f"/{name}")
 
     expect(page.locator("main .paged-list .empty")).to_contain_text("pytest --akastats")

@@ -1,4 +1,4 @@
-"""Every view of a really recorded suite: what it shows, its filters, its links, its keys."""
+"""Views of a recorded suite: content, filters, links and keyboard."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def test_a_phone_shows_where_one_is(window, address, width):
 
 
 def test_a_phone_shows_both_runs_in_full(window, address, paths):
-    """What failed and how long it took are not cut off where two runs are compared."""
+    """The comparison of two runs fits on the screen."""
     page = window(address, 390).go(paths["compare"])
     frame = page.locator("main .frame").first
 
@@ -138,14 +138,14 @@ def test_a_phone_shows_both_runs_in_full(window, address, paths):
 
 
 def test_a_phone_s_orders_stand_in_one_line(window, address):
-    """What a list can be sorted by is said to be that, side by side."""
+    """The sort buttons are in one line with the prefix "Sort by"."""
     page = window(address, 390).go("/tests")
     heads = page.locator("main thead button:visible")
 
     expect(heads).to_have_text(["Test", "Failed", "p50"])
     assert len(set(heads.evaluate_all("heads => heads.map(head => head.getBoundingClientRect().top)"))) == 1
-    said = page.locator("main thead tr").evaluate("row => getComputedStyle(row, '::before').content")
-    assert said == '"Sort by"'
+    prefix = page.locator("main thead tr").evaluate("row => getComputedStyle(row, '::before').content")
+    assert prefix == '"Sort by"'
 
 
 def test_the_first_tab_skips_to_the_content(view):
@@ -225,8 +225,8 @@ def test_a_row_leads_to_its_test_and_back(view):
     expect(page.locator("main tbody tr")).to_have_count(1)
 
 
-def test_fixtures_are_not_said_to_be_used(view, paths):
-    """A run knows what its fixtures took, not which test used which: that is said above them."""
+def test_fixtures_are_only_available_to_a_test(view, paths):
+    """A note explains that a run does not record which test uses which fixture."""
     page = view.go(paths["test"])
 
     expect(page.locator("#fixtures")).to_contain_text("Which of them it uses is not recorded")
@@ -270,7 +270,7 @@ def test_a_context_opens_in_place(serve, window, recorded, address):
     expect(page.locator("td .traceback")).to_have_text('{"run": {"toString": 1}}')
 
 
-def test_what_is_not_there_is_said(view):
+def test_a_missing_object_shows_a_message(view):
     """A run that never was, a page that is none: a sentence, and the answer's own status in the console."""
     view.expected = ("404 (Not Found)",)
 
@@ -297,7 +297,7 @@ def serve(recorded):
 
 @pytest.fixture
 def telling(recorded, tmp_path):
-    """Tell runs in a namespace, each given to `spool` and an hour after the one before."""
+    """Deliver runs to a namespace, each an hour after the previous one."""
     count = itertools.count()
 
     def tell(namespace, tests, **told):
@@ -314,7 +314,7 @@ MANY = [(f"test_a.py::test_{number}", "passed", 0.1) for number in range(20)]
 
 
 def test_a_run_of_a_few_tests_does_not_stand_for_all(serve, window, telling):
-    """It leads, says how many there were before, and neither compares its duration nor says that nothing fails."""
+    """It is shown first with the previous number of tests, without a comparison of durations."""
     telling("PART", MANY)
     telling("PART", MANY[:2])
 
@@ -328,7 +328,7 @@ def test_a_run_of_a_few_tests_does_not_stand_for_all(serve, window, telling):
 
 
 def test_files_that_were_not_collected_lead(serve, window, telling):
-    """The newest run is told though none of its tests ran, and one that had none to run is passed over."""
+    """A run with only collection errors is shown first; a run without tests is skipped."""
     telling("UNCOLLECTED", MANY)
     telling("UNCOLLECTED", [], uncollected=["test_a.py", "test_b.py"])
     telling("UNCOLLECTED", [])
@@ -361,7 +361,7 @@ def test_further_runs_are_appended(serve, window, telling):
 
 
 def test_a_running_run_moves(window, live, recorded, shop, tmp_path):
-    """It shows while it goes on, and is listed as soon as it has ended, without anybody doing anything."""
+    """It appears while it is in progress and joins the list when it ends, without a reload."""
     gate, waiting = tmp_path / "gate", shop / "tests" / "test_waiting.py"
     os.mkfifo(gate)
     tests = "def test_breaks():\n    raise KeyError('basket')\n\ndef test_waits():\n"
@@ -445,7 +445,7 @@ def drag(page, box, start, end):
 
 
 def test_a_chart_is_zoomed_and_shown_whole_again(serve, window, telling):
-    """Hovering says how; a button and a double click show all again, in all charts of the same runs."""
+    """A hint appears on hover; a button and a double click reset all charts of the same runs."""
     for _ in range(12):
         telling("ZOOM", MANY[:2])
     view = window(serve("ZOOM"))

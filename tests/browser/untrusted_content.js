@@ -1,23 +1,23 @@
-// Of what a view shows, all that is no plain part of a page: what runs, what loads, what leads elsewhere.
+// Return elements, event handlers and URLs of a view that untrusted text could have created.
 () => {
   const plain = `a article b br button canvas caption circle code dd details dialog div dl dt em figcaption figure footer form g h1 h2 h3
     header i img input kbd label li line main nav ol optgroup option p path polyline pre rect section select small
     span strong summary sup svg table tbody td text tfoot th thead time title tr ul wbr`;
   const allowed = new Set(plain.split(/\s+/));
-  const here = `${location.origin}/`;
+  const base = `${location.origin}/`;
   const isBuild = (element, url) => element.localName === "a" && element.rel.includes("noreferrer") && /^https?:/.test(url);
   const leadsAway = (element, { name, value }) => {
     if (!["href", "src", "action", "formaction", "xlink:href"].includes(name)) return false;
     const url = new URL(value, document.baseURI).href;
-    return !url.startsWith(here) && !isBuild(element, url);
+    return !url.startsWith(base) && !isBuild(element, url);
   };
-  const found = [];
+  const findings = [];
   for (const element of document.body.querySelectorAll("*")) {
     const names = element.getAttributeNames();
-    const attributes = [...element.attributes].filter((one) => leadsAway(element, one));
-    if (!allowed.has(element.localName)) found.push(element.outerHTML.slice(0, 200));
-    found.push(...names.filter((name) => name.startsWith("on") || name === "srcdoc"));
-    found.push(...attributes.map((one) => `${element.localName} ${one.name}=${one.value.slice(0, 200)}`));
+    const attributes = [...element.attributes].filter((attribute) => leadsAway(element, attribute));
+    if (!allowed.has(element.localName)) findings.push(element.outerHTML.slice(0, 200));
+    findings.push(...names.filter((name) => name.startsWith("on") || name === "srcdoc"));
+    findings.push(...attributes.map((attribute) => `${element.localName} ${attribute.name}=${attribute.value.slice(0, 200)}`));
   }
-  return found;
+  return findings;
 }

@@ -70,6 +70,6 @@ def test_a_history_that_is_no_demo_s_is_left_alone(project, record):
     done = record(project)
 
     assert done.returncode == 1
-    assert b"is no demo's" in done.stderr
+    assert b"was not created by the demo" in done.stderr
     assert (project / ".akastats" / "kept").exists()
     assert not (project / "shop").exists()

@@ -44,11 +44,11 @@ class TestCheckout:
         assert currency
 
     def test_slowly(self, cashier, run_number):
-        """Talks to a bank, and since the fourth run to a slower one."""
+        """Uses a bank that is slower since the fourth run."""
         time.sleep(0.12 if run_number < 4 else 0.35)
 
     def test_refund(self, basket):
-        """Fails in every run: nobody has written refunds yet."""
+        """Fails in every run, because refunds are not implemented."""
         refunded = total_cents([-price for price in basket])
 
         assert refunded == 1649

@@ -1,4 +1,4 @@
-"""What fails now and then: driven by the run's number, so that the demo shows it every time."""
+"""Flaky tests. The number of the run decides which fail, so that every demo shows the same."""
 
 from __future__ import annotations
 

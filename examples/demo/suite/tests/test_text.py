@@ -44,7 +44,7 @@ def test_price_round_trip(cents):
 
 @pytest.mark.parametrize("text", ["", "free", "1,50", "--1", "12.5.0", "€"])
 def test_no_price(text):
-    """What is no price is refused."""
+    """An invalid price raises an error."""
     with pytest.raises(ValueError, match="int"):
         parse_price(text)
 
