@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from akastats.spool.format import Record
 
@@ -221,11 +221,17 @@ def decode_content(record: Record) -> Content | None:
     """Return the content of a record; `None` for a kind of a later release.
 
     Raises `TypeError`, `LookupError`, `ValueError` or `AttributeError` for a record that akastats does not write.
-    The types of elements are not checked, except that of a node id.
+    The types of elements are not checked, except that of the first one.
     """
     kind, *elements = record.content
-    decode = _DECODERS.get(kind)
-    return decode(elements) if decode else None
+    flat = _FLAT.get(kind)
+    if flat is None:
+        decode = _NESTED.get(kind)
+        return decode(elements) if decode else None
+    if not isinstance(elements[0], flat.type):
+        raise TypeError(f"first element of a {kind} record is not a {flat.type.__name__}")
+    content: Content = flat.content(*elements[: flat.size])
+    return content
 
 
 def encode_content(content: Content) -> str:
@@ -253,17 +259,17 @@ def shift_times(content: Content, seconds: float) -> Content:
     return content
 
 
-Item = TypeVar("Item", bound=tuple[Any, ...])
+class _Flat(NamedTuple):
+    """A kind of record without nested lists.
 
+    content: its class.
+    size: number of its elements.
+    type: type of the first element.
+    """
 
-def _take(kind: Callable[..., Item], size: int, elements: list[Any]) -> Item:
-    return kind(*elements[:size])
-
-
-def _take_node(kind: Callable[..., Item], size: int, elements: list[Any]) -> Item:
-    if not isinstance(elements[0], str):
-        raise TypeError("node id is not a string")
-    return kind(*elements[:size])
+    content: Callable[..., Content]
+    size: int
+    type: type[Any]
 
 
 def _take_values(elements: list[Any]) -> PushedValues:
@@ -287,17 +293,20 @@ def _take_end(elements: list[Any]) -> RunEnd:
     return RunEnd(float(end["finished"]), int(end["exit_code"]), bool(end.get("interrupted")))
 
 
-_DECODERS: Mapping[str, Callable[[list[Any]], Content]] = {
-    "run": lambda elements: _take(RunHeader, 1, elements),
-    "planned": lambda elements: _take(PlannedTests, 1, elements),
-    "began": lambda elements: _take_node(StartedTest, 2, elements),
-    "error": lambda elements: _take_node(Failure, 7, elements),
-    "test": lambda elements: _take_node(Attempt, 7, elements),
-    "budget": lambda elements: _take(BudgetMarker, 2, elements),
+_FLAT: Mapping[str, _Flat] = {
+    "run": _Flat(RunHeader, 1, dict),
+    "planned": _Flat(PlannedTests, 1, int),
+    "began": _Flat(StartedTest, 2, str),
+    "error": _Flat(Failure, 7, str),
+    "test": _Flat(Attempt, 7, str),
+    "budget": _Flat(BudgetMarker, 2, str),
+    "uncollected": _Flat(CollectionError, 4, str),
+}
+
+_NESTED: Mapping[str, Callable[[list[Any]], Content]] = {
     "stat": _take_values,
     "fixtures": _take_fixtures,
     "collected": _take_files,
-    "uncollected": lambda elements: _take_node(CollectionError, 4, elements),
     "end": _take_end,
 }
 
