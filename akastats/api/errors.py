@@ -24,7 +24,7 @@ Fingerprint = Annotated[
     Path(
         min_length=1,
         max_length=64,
-        description="id of failures that are the same one",
+        description="id of a group of equal failures",
         examples=["5c0ffee5c0ffee5c0ffee5c0ffee5c0f"],
     ),
 ]

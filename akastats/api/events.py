@@ -127,7 +127,7 @@ class Watch:
                 has_failed = False
             except Exception as error:
                 # Keep polling, because nothing would restart the task, and the server may return. Until then
-                # listeners receive heartbeats. Log the error once, with a traceback if it is not one of ours.
+                # listeners receive heartbeats. Log the error once, with a traceback if it is unexpected.
                 if not has_failed:
                     log.warning("runs are not followed: %s", error, exc_info=not isinstance(error, AkastatsError))
                 has_failed = True

@@ -130,7 +130,7 @@ def reason_of(error: AkastatsError, request: Request) -> str:
 
 
 _REASONS: dict[type[AkastatsError], str] = {
-    ServerUnreachableError: "the statistics server cannot be reached",
+    ServerUnreachableError: "the statistics server is unreachable",
     ConnectionLostError: "the statistics server did not reply",
     ServerBusyError: "the statistics server is busy: try again later",
     AccessDeniedError: "the statistics server refused the request",

@@ -12,7 +12,7 @@ from akastats.api.limits import PAGE_DEFAULT, PageSize, read_body
 from akastats.api.models.verdicts import AcknowledgementBody, RegressionsPage
 from akastats.api.problems import Route, documented, invalid
 from akastats.api.verdict_pages import After, encode_next, read_page
-from akastats.api.verdicts import AnalysedRun, AnyBranch, AnySuite
+from akastats.api.verdicts import AnyBranch, AnySuite
 from akastats.config import config
 from akastats.queries import regressions
 from akastats.queries.regressions import ListQuery
@@ -31,6 +31,14 @@ MAX_ACKNOWLEDGEMENT_BYTES = 16 * 1024
 
 ChangeId = Annotated[
     str, Path(min_length=1, max_length=64, description="id of a change", examples=["7e8a1bf79f85d966"])
+]
+SearchedRun = Annotated[
+    str,
+    Query(
+        max_length=200,
+        description="id of the run whose verdicts have the change; empty: search the newest ten verdicts",
+        examples=["20260801T101500123-6e913c"],
+    ),
 ]
 Kind = Annotated[
     Literal["", "test", "fixture", "collect", "stat"],
@@ -91,7 +99,7 @@ _BODY = {
     openapi_extra=_BODY,
 )
 async def put_mark(
-    id: ChangeId, acknowledgement: Annotated[AcknowledgementBody, Depends(_read_body)], run: AnalysedRun = ""
+    id: ChangeId, acknowledgement: Annotated[AcknowledgementBody, Depends(_read_body)], run: SearchedRun = ""
 ) -> Acknowledgement:
     """Acknowledge a duration change as known, expected or noise. This replaces an earlier acknowledgement."""
     operation = regressions.acknowledge(
@@ -107,7 +115,7 @@ async def put_mark(
     dependencies=[may_write],
     responses=documented(404),
 )
-async def delete_mark(id: ChangeId, run: AnalysedRun = "") -> Response:
+async def delete_mark(id: ChangeId, run: SearchedRun = "") -> Response:
     """Remove the acknowledgement of a duration change."""
     await async_redis.run(regressions.withdraw(config.namespace, config.run_days, id, run))
     return Response(status_code=204)

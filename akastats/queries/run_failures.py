@@ -26,7 +26,7 @@ WITHOUT_TEXTS: Mapping[str, Any] = MappingProxyType({"message": None, "frames": 
 class Failure:
     """Failures of one run that have the same exception class, masked message and innermost project frames.
 
-    fingerprint: id of failures that are the same one; null without a traceback
+    fingerprint: id of a group of equal failures; null without a traceback
     exception: exception class
     message: message of the exception; with numbers masked once its traceback has expired
     frames: innermost frames of the project, the innermost last

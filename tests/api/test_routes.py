@@ -249,8 +249,8 @@ def test_a_host_s_callers_learn_no_address(call, host, caplog):
     answers = [call(host, "GET", "/api/v1/stats/a"), call(host, "POST", "/api/v1/stats", json=["a"])]
     health = call(host, "GET", "/api/v1/health")
 
-    assert [answer.json() for answer in answers] == [{"detail": "the statistics server cannot be reached"}] * 2
-    assert health.json()["server"]["detail"] == "the statistics server cannot be reached"
+    assert [answer.json() for answer in answers] == [{"detail": "the statistics server is unreachable"}] * 2
+    assert health.json()["server"]["detail"] == "the statistics server is unreachable"
     assert "127.0.0.1:1" in caplog.text
     assert "secret" not in caplog.text
 

@@ -13,7 +13,7 @@ from akastats.queries.errors import InRun, InTest
 class ErrorRow:
     """Failures with one fingerprint, over all runs.
 
-    fingerprint: id of failures that are the same one
+    fingerprint: id of a group of equal failures
     exception: exception class; null if unknown
     message: numbers, addresses and paths masked; null if unknown, or without the scope `contexts`
     frames: innermost frames of the project, the innermost last; empty without the scope `contexts`
@@ -79,7 +79,7 @@ add_examples(InTest, "ErrorInTest", nodeid=NODEID, suite="unit", count=3)
 
 @dataclass(frozen=True)
 class ErrorDetails(ErrorRow):
-    """Failures with one fingerprint, with their newest traceback, which is stored as long as they are.
+    """Failures with one fingerprint, with their newest traceback, runs and tests.
 
     traceback: the newest traceback; null without the scope `contexts`
     in_runs: the newest 100 runs with this failure, newest first
