@@ -1,4 +1,4 @@
-"""What each failure of a run is, by what its base did. Pure."""
+"""Label the failures of a run with the history of its base. Pure."""
 
 from __future__ import annotations
 
@@ -14,15 +14,18 @@ from akastats.analysis.run_records import FAILING, RunRecord, evidence_of
 from akastats.model.environment import Environment
 from akastats.model.verdicts import FailureVerdict, UnhealthyTest
 
-#: So many failures of a run are judged one by one.
+#: Failures of a run that are labelled.
 MAX_FAILURES = 2000
 
 
 @dataclass(frozen=True)
 class _History:
-    """History of the base before a run: results of the failing tests, with the evidence of flakiness separate.
+    """History of the base before a run, for the failing tests.
 
-    `current` are the environments that the base still has.
+    streams: all results
+    evidence: results that are evidence of flakiness
+    unusual: outages
+    current: environments that the base still has
     """
 
     streams: Mapping[str, Streams]
@@ -40,8 +43,8 @@ def label_failures(
 ) -> tuple[FailureVerdict, ...]:
     """Return the tests that failed in `run`, in the order they ended, labelled by the runs of its base before it.
 
-    Without any run of a base there is nothing to judge by, and only what is quarantined has a label. `own` are
-    earlier runs of its branch, in which jobs of the same build are looked for.
+    Without a run of the base, only quarantined tests have a label. `own` are earlier runs of the branch, which may
+    include jobs of the same build.
     """
     failed = run.failed()[:MAX_FAILURES]
     streams, evidence = streams_of(base, failed), streams_of(evidence_of(base), failed)
@@ -72,11 +75,11 @@ def _attempts(run: RunRecord, base: Sequence[RunRecord]) -> Mapping[str, int]:
         and (record.facts.commit, record.facts.ran_in) == (commit, environment)
         and not run.facts.is_leg_of(record.facts)
     ]
-    found: dict[str, int] = {}
+    attempts: dict[str, int] = {}
     for record in (*alike, run):
         for nodeid, letter in zip(record.nodeids, record.letters, strict=True):
-            found[nodeid] = found.get(nodeid, 0) + 1 if letter in FAILING else 0
-    return found
+            attempts[nodeid] = attempts.get(nodeid, 0) + 1 if letter in FAILING else 0
+    return attempts
 
 
 def _failure(run: RunRecord, nodeid: str, history: _History, attempts: int, failing_legs: int) -> FailureVerdict:
@@ -85,10 +88,10 @@ def _failure(run: RunRecord, nodeid: str, history: _History, attempts: int, fail
     A test that failed in one of several equal jobs of the base's newest build may fail in one of them again.
     """
     streams, evidence = (_comparable(of.get(nodeid, {}), run) for of in (history.streams, history.evidence))
-    known = classify_streams(evidence, nodeid, history.unusual, history.current) if evidence else None
+    history_state = classify_streams(evidence, nodeid, history.unusual, history.current) if evidence else None
     before = max((stream.failing_legs(run.facts) for stream in streams.values()), default=0)
-    told: Label = label_failure(known, attempts=attempts, fails_on_base=failing_legs < before)
-    return FailureVerdict(nodeid, told.kind, None if told.rate is None else round(told.rate, 4))
+    label: Label = label_failure(history_state, attempts=attempts, fails_on_base=failing_legs < before)
+    return FailureVerdict(nodeid, label.kind, None if label.rate is None else round(label.rate, 4))
 
 
 def _comparable(streams: Streams, run: RunRecord) -> Streams:

@@ -1,4 +1,4 @@
-"""What one failure is, to whoever asks "did I break it?". Pure."""
+"""Label one failure, to answer "did I break it?". Pure."""
 
 from __future__ import annotations
 
@@ -7,31 +7,35 @@ from dataclasses import dataclass
 from akastats.analysis.flakiness.classification import Flakiness
 from akastats.model.verdicts import FailureLabel
 
-#: Less likely than this for a flaky test, failing again and again on one commit is no flake.
+#: Repeated failures on one commit that are less probable than this for a flaky test are not flaky failures.
 UNLIKELY = 0.01
 
 
 @dataclass(frozen=True)
 class Label:
-    """What a failure is; `rate` is the known flaky test's, else `None`."""
+    """Label of a failure.
+
+    kind: the label
+    rate: failure rate of a known flaky test; `None` for other labels
+    """
 
     kind: FailureLabel
     rate: float | None = None
 
 
 def label_failure(
-    known: Flakiness | None, *, attempts: int = 1, fails_on_base: bool = False, is_quarantined: bool = False
+    history: Flakiness | None, *, attempts: int = 1, fails_on_base: bool = False, is_quarantined: bool = False
 ) -> Label:
-    """Return what the failure of a test is that failed in all of `attempts` on this commit.
+    """Return the label of a test that failed in all of its `attempts` on this commit.
 
-    `known` is the judgement of its history before this run, `None` without one; `fails_on_base` says that its
-    newest verdict on the base branch never passed. A flaky test that fails more often in a row than even the upper
-    end of its rate explains is new: the change may well have broken it.
+    `history` is the state of the test before this run, `None` without one; `fails_on_base` is whether it never
+    passed on the newest commit of the base branch. A flaky test whose failures in a row exceed the upper end of
+    its rate is new, because the change may have broken it.
     """
     if is_quarantined:
         return Label("quarantined")
-    if known is not None and known.state == "flaky" and known.high ** (attempts - 1) >= UNLIKELY:
-        return Label("known flaky", known.rate)
-    if fails_on_base or (known is not None and known.state == "broken"):
+    if history is not None and history.state == "flaky" and history.high ** (attempts - 1) >= UNLIKELY:
+        return Label("known flaky", history.rate)
+    if fails_on_base or (history is not None and history.state == "broken"):
         return Label("also failing on base")
     return Label("new")

@@ -1,4 +1,4 @@
-"""The Beta distribution, as far as failure rates need it, without a number library. Pure."""
+"""The parts of the Beta distribution that failure rates need, without a numeric library. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from math import exp, lgamma, log, log1p
 
 _TINY = 1e-300
 _CLOSE = 1e-14
-# 300 terms reach 1e-14 for counts up to about 10,000; histories end at some hundreds.
+# 300 terms reach 1e-14 for counts up to about 10,000; histories have hundreds.
 _MOST_TERMS = 300
 # Halving [0, 1] 50 times leaves 1e-15.
 _HALVINGS = 50
@@ -22,14 +22,14 @@ def share_below(x: float, a: float, b: float) -> float:
     """Return the probability of a Beta(a, b) value below `x`: the regularised incomplete beta function."""
     if x <= 0.0 or x >= 1.0:
         return 0.0 if x <= 0.0 else 1.0
-    # The fraction converges fast only on this side of the mean; the other follows from symmetry (DLMF 8.17.4).
+    # The fraction converges fast only below the mean; symmetry gives the other side (DLMF 8.17.4).
     if x > (a + 1.0) / (a + b + 2.0):
         return 1.0 - share_below(1.0 - x, b, a)
     return exp(a * log(x) + b * log1p(-x) - log_beta(a, b)) / a * _fraction(x, a, b)
 
 
 def _fraction(x: float, a: float, b: float) -> float:
-    """Return the continued fraction of DLMF 8.17.22, from its front by Lentz's method (1976)."""
+    """Return the continued fraction of DLMF 8.17.22 by Lentz's method (1976)."""
     value, upper, lower = 1.0, 1.0, 0.0
     for term in range(1, _MOST_TERMS):
         factor = _coefficient(term, x, a, b)

@@ -1,8 +1,8 @@
-"""Is a test flaky, broken or neither, from what became of it so far. Pure.
+"""Classify a test as flaky, broken or neither from its past results. Pure.
 
-Failing and passing on the same commit is proof. Where nothing is tried again, two explanations of the failures are
-weighed: breakages, which begin seldom and last, and flakiness, which fails each commit alike and stops at once.
-Every commit has one verdict, however often it ran: a repeated nightly job does not shout others down.
+A test that fails and passes on the same commit is flaky. Without such proof, two explanations of the failures are
+compared: breakages, which begin rarely and last, and flakiness, which affects every commit with the same rate.
+All attempts on one commit count as one result, so that a nightly job on one commit does not dominate.
 """
 
 from __future__ import annotations
@@ -16,34 +16,35 @@ from akastats.analysis.flakiness.beta import log_beta, quantile
 from akastats.analysis.flakiness.segments import FAILED_PRIOR, STILL_FAILING_PRIOR, Trial, divide, log_likelihood
 from akastats.model.verdicts import State
 
-#: The newest verdicts that are looked at: older ones say little, and the search takes time by their square.
+#: Commits that are analysed, the newest: the search takes quadratic time, and older commits add little.
 MAX_COMMITS = 400
-#: The failing runs that a judgement names.
+#: Failing runs that are named as evidence.
 MAX_EVIDENCE = 20
-#: A test on fewer commits is new, unless it is already known to be flaky or broken.
+#: A test with results on fewer commits is new, unless it is flaky or broken.
 MIN_COMMITS = 5
-#: So many commits in a row that never passed are a breakage.
+#: Consecutive commits without a pass that make a breakage.
 MIN_BREAKAGE = 3
-#: From these probabilities of being flaky on a test is called so, or is not called healthy.
+#: Least probability of a flaky test, and of a test that is no longer called healthy.
 FLAKY, DOUBTFUL = 0.5, 0.2
-#: A test has recovered when the failures before make so long a clean streak less likely than this.
+#: A test has recovered if a clean streak of this length is less probable at its former failure rate.
 RECOVERED = 1e-3
 
 # Of FlakeFlagger's 22,245 tests 3.6 % failed in some of 10,000 runs.
 _FLAKY_PRIOR = 0.03
-# Once in 4,000 commits a test breaks, in one of four a breakage ends with the next commit; both held loosely:
-# docs/accuracy.md shows what four times as many breakages do.
+# A test breaks once in 4,000 commits; the next commit ends one of four breakages. Both are weak priors:
+# docs/accuracy.md shows the effect of four times as many breakages.
 _BREAKS_PRIOR = (1.0, 4000.0)
 _ENDS_PRIOR = (1.0, 3.0)
 _INTERVAL = (0.025, 0.975)
 
 
 class Vote(NamedTuple):
-    """One attempt of a test.
+    """One attempt of a test. Errors in setup or teardown are failures; skipped attempts have no vote.
 
-    `commit` is `None` where the code is not known or not all committed: then the run stands for it. `retried` is
-    an attempt that follows a failed one in the same run. An error in setup or teardown has failed; a skipped test
-    casts no vote.
+    run: id of the run
+    commit: commit id; `None` if it is unknown or tracked files had changes, then the run takes its role
+    failed: whether the attempt failed
+    retried: whether a failed attempt of the same run precedes it
     """
 
     run: str
@@ -53,7 +54,15 @@ class Vote(NamedTuple):
 
 
 class CommitResult(NamedTuple):
-    """What all attempts on one commit came to; `attempts` and `failures` without those that were tried again."""
+    """The results of all attempts of a test on one commit.
+
+    trial: outcome of the commit
+    first_run: first run of the commit
+    last_run: last run of the commit
+    failing_runs: runs with a failed attempt
+    attempts: number of first attempts
+    failures: number of failed first attempts
+    """
 
     trial: Trial
     first_run: str
@@ -64,13 +73,20 @@ class CommitResult(NamedTuple):
 
     @property
     def contradicts(self) -> bool:
-        """Both failed and passed: the code is not to blame."""
+        """Whether the test failed and passed on this commit, so that the code is not the cause."""
         return self.trial.failed and not self.trial.still_failing
 
 
 @dataclass(frozen=True)
 class Segment:
-    """A stretch of commits in which a test failed at one rate, from the run `first` to the run `last`."""
+    """Consecutive commits with one failure rate.
+
+    first: first run of the segment
+    last: last run of the segment
+    commits: number of commits
+    failed: number of commits with a failure
+    contradictions: number of commits with both a failure and a pass
+    """
 
     first: str
     last: str
@@ -81,12 +97,18 @@ class Segment:
 
 @dataclass(frozen=True)
 class Flakiness:
-    """State of a test, with its evidence.
+    """State of a test with its evidence.
 
-    `rate` is how much of its first attempts fail at present, `low` to `high` where that lies with a probability of
-    95 %; `probability` that of being flaky; `evidence` the failing runs that speak for the state, newest first.
-    `failing` are all runs in which it failed since it is in this state, oldest first. `attempts` and `failures`
-    count the first attempts that the rate is of.
+    state: healthy, flaky, broken, new or undecided
+    rate: share of first attempts that fail at present, 0 to 1
+    low: lower end of the 95 % interval of the rate
+    high: upper end of the 95 % interval of the rate
+    probability: probability that the test is flaky, 0 to 1
+    evidence: failing runs that support the state, newest first
+    segments: segments of its history, oldest first
+    failing: all runs in which it failed in this state, oldest first
+    attempts: number of first attempts that the rate is computed from
+    failures: number of failures among these
     """
 
     state: State
@@ -102,9 +124,9 @@ class Flakiness:
 
 
 def classify(votes: Sequence[Vote], outages: Collection[str] = ()) -> Flakiness:
-    """Return what a test is, by its votes in time order.
+    """Return the state of a test from its votes in time order.
 
-    The runs in `outages` are no evidence of flakiness; that a test fails ever since shows all the same.
+    The runs in `outages` are not evidence of flakiness, but they count if the test has failed ever since.
     """
     counted = [vote for vote in votes if vote.run not in outages]
     if not any(vote.failed for vote in counted):
@@ -113,7 +135,7 @@ def classify(votes: Sequence[Vote], outages: Collection[str] = ()) -> Flakiness:
 
 
 def results_by_commit(votes: Sequence[Vote]) -> list[CommitResult]:
-    """Return one verdict a commit, in the order in which the commits were first seen."""
+    """Return one result per commit, in the order of the first run of each commit."""
     by_commit: dict[str, list[Vote]] = {}
     for vote in votes:
         by_commit.setdefault(vote.commit or vote.run, []).append(vote)
@@ -123,7 +145,7 @@ def results_by_commit(votes: Sequence[Vote]) -> list[CommitResult]:
 def _result_of(votes: Sequence[Vote]) -> CommitResult:
     first, *others = votes
     if not (others or first.failed):
-        # The usual case, a hundred times a test.
+        # The common case, hundreds of times per test.
         return CommitResult(_PASSED, first.run, first.run, (), 1, 0)
     failing = [vote for vote in votes if vote.failed]
     tried = [vote.failed for vote in votes if not vote.retried]
@@ -148,7 +170,7 @@ def _without_failures(counted: Sequence[Vote], votes: Sequence[Vote]) -> Flakine
 def _with_failures(results: Sequence[CommitResult], votes: Sequence[Vote]) -> Flakiness:
     stretches = divide([result.trial for result in results])
     segments = _segments(results, stretches)
-    broken = [found for stretch in stretches if (found := _breakage(results, stretch))]
+    broken = [breakage for stretch in stretches if (breakage := _breakage(results, stretch))]
     if broken and broken[-1].stop == len(results):
         return replace(_broken(results[broken[-1].start :], votes), segments=segments)
     sporadic = _since_recovery(results, broken)
@@ -183,7 +205,7 @@ def _failing_runs(results: Sequence[CommitResult]) -> tuple[str, ...]:
 
 
 def _failing_runs_since(votes: Sequence[Vote]) -> tuple[str, ...]:
-    """Return the runs after the last one that passed, oldest first."""
+    """Return the failing runs since the last pass, oldest first."""
     passed = [at for at, vote in enumerate(votes) if not vote.failed]
     return tuple(dict.fromkeys(vote.run for vote in votes[passed[-1] + 1 if passed else 0 :]))
 
@@ -217,21 +239,23 @@ def _segment(results: Sequence[CommitResult]) -> Segment:
 
 
 def _breakage(results: Sequence[CommitResult], stretch: range) -> range:
-    """Return the part of a stretch in which nothing passed; empty if that is not all of it, or short.
+    """Return the breakage of a stretch; empty if something passed in it, or if it is too short.
 
-    A flake at either end fails too, and so falls to the stretch of the breakage: it is cut off.
+    A flaky failure directly before or after a breakage belongs to the same stretch; it is cut off.
     """
     start, stop = stretch.start, stretch.stop
     while start < stop and results[start].contradicts:
         start += 1
     while start < stop and results[stop - 1].contradicts:
         stop -= 1
-    is_one = stop - start >= MIN_BREAKAGE and all(results[at].trial.still_failing for at in range(start, stop))
-    return range(start, stop) if is_one else range(0)
+    """Return the probability of no failure in `streak` more commits after `failed` in `of`: Beta-binomial."""
+        results[at].trial.still_failing for at in range(start, stop)
+    )
+    return range(start, stop) if is_breakage else range(0)
 
 
 def _failing_since(votes: Sequence[Vote]) -> list[CommitResult]:
-    """Return the newest verdicts up to now that never passed, outages included."""
+    """Return the newest consecutive results without a pass, outages included."""
     if not votes or not votes[-1].failed:
         return []
     results = results_by_commit(votes)
@@ -244,18 +268,21 @@ def _newest_failing_runs(failing: Sequence[CommitResult]) -> tuple[str, ...]:
 
 
 def _evidence_runs(results: Sequence[CommitResult]) -> tuple[str, ...]:
-    """Return the runs that prove flakiness, or where none does, those that let suspect it."""
+    """Return the runs that prove flakiness; without proof, those with failures."""
     proof = [result for result in results if result.contradicts]
     return _newest_failing_runs(proof or results)
 
 
 def _is_repeated(results: Sequence[CommitResult]) -> bool:
-    """Without proof, failing once and going on well is no flakiness, however short the history."""
+    """Return whether there is proof of flakiness or more than one failing streak."""
     return any(result.contradicts for result in results) or _FailureHistory.of(results).begins > 1
 
 
 def _since_recovery(results: Sequence[CommitResult], broken: Sequence[range]) -> list[CommitResult]:
-    """Return the verdicts since the newest streak that is too clean for what failed before, without breakages."""
+    """Return the results since the newest recovery, without breakages.
+
+    A recovery is a clean streak that the failure rate before makes improbable.
+    """
     left_out = {at for stretch in broken for at in stretch}
     start = failed = of = streak = 0
     for at, result in enumerate(results):
@@ -270,25 +297,33 @@ def _since_recovery(results: Sequence[CommitResult], broken: Sequence[range]) ->
 
 
 def _chance_of_streak(streak: int, failed: int, of: int) -> float:
-    """Return how likely no failure in `streak` more commits is, after so many in `of`: Beta-binomial."""
+    """Return the probability of no failure in `streak` more commits, after `failed` in `of`: Beta-binomial."""
     a, b = FAILED_PRIOR[0] + failed, FAILED_PRIOR[1] + of - failed
     return exp(log_beta(a, b + streak) - log_beta(a, b))
 
 
 def flaky_probability(results: Sequence[CommitResult]) -> float:
-    """Return how likely flakiness is the reason of the failures, and not breakages: 1 where a commit proves it."""
+    """Return the probability that flakiness, not breakage, causes the failures; 1 with proof."""
     if any(result.contradicts for result in results):
         return 1.0
-    course = _FailureHistory.of(results)
-    if not course.failed:
+    history = _FailureHistory.of(results)
+    if not history.failed:
         return 0.0
-    odds = log(_FLAKY_PRIOR / (1 - _FLAKY_PRIOR)) + course.log_if_flaky() - course.log_if_breaking()
+    odds = log(_FLAKY_PRIOR / (1 - _FLAKY_PRIOR)) + history.log_if_flaky() - history.log_if_breaking()
     return 1 / (1 + exp(-min(max(odds, -700.0), 700.0)))
 
 
 @dataclass(frozen=True)
 class _FailureHistory:
-    """How verdicts follow each other: how often failing begins and ends, of how many times it could have."""
+    """Counts of a sequence of results.
+
+    commits: number of commits
+    failed: number of commits with a failure
+    repeated: number of failed commits with more than one attempt
+    begins: number of times that failing begins
+    ends: number of times that failing ends
+    is_failing: whether the last commit failed
+    """
 
     commits: int
     failed: int
@@ -307,13 +342,13 @@ class _FailureHistory:
         return cls(len(failed), sum(failed), repeated, begins, ends, before[-1])
 
     def log_if_flaky(self) -> float:
-        """Return ln of how likely this is if each commit fails alike, and all that was repeated failed again."""
+        """Return the log-likelihood if each commit fails with one rate and each repetition failed again."""
         return log_likelihood(self.failed, self.commits, FAILED_PRIOR) + log_likelihood(
             self.repeated, self.repeated, STILL_FAILING_PRIOR
         )
 
     def log_if_breaking(self) -> float:
-        """Return ln of how likely this is if breakages begin seldom and end by being mended: a Markov chain."""
+        """Return the log-likelihood if breakages begin rarely and end by a repair: a Markov chain."""
         after_failing = self.failed - self.is_failing
         return log_likelihood(self.begins, self.commits - after_failing, _BREAKS_PRIOR) + log_likelihood(
             self.ends, after_failing, _ENDS_PRIOR

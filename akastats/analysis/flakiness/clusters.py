@@ -1,4 +1,4 @@
-"""Which tests fail together, and so for one reason. Pure."""
+"""Find tests that fail together and so have a common cause. Pure."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from collections.abc import Collection, Mapping
 
 from akastats.analysis.flakiness.agreement import phi
 
-#: Runs in which two tests must both have failed: two of 200 agree by chance once in 20,000 pairs, three never do.
+#: Least number of common failures of two tests: 2 of 200 occur by chance once in 20,000 pairs, 3 never.
 LEAST_TOGETHER = 3
-#: How closely they must agree, as `phi`.
+#: Least phi coefficient of two tests of a cluster.
 LEAST_CORRELATION = 0.5
 
 
 def clusters(failures: Mapping[str, Collection[str]], runs: Collection[str]) -> list[tuple[str, ...]]:
-    """Return the groups of tests that fail in the same of `runs`, largest first; who fails alone is in none.
+    """Return groups of at least two tests that fail in the same runs, largest first.
 
-    `failures` holds the runs in which each test failed. A test joins the group whose most often failing test it
-    agrees with best. Takes time by tests times groups: give it the flaky ones, not the suite.
+    `failures` has the runs in which each test failed. A test joins the group whose most frequently failing test it
+    agrees with best. Takes time proportional to tests times groups: pass the flaky tests, not the suite.
     """
     bits = {run: 1 << at for at, run in enumerate(runs)}
     masks = {test: sum(bits[run] for run in set(failed) if run in bits) for test, failed in failures.items()}
     groups: dict[str, list[str]] = {}
     for test in sorted(masks, key=lambda test: (-masks[test].bit_count(), test)):
-        agreeing = {first: _agreement(masks[first], masks[test], len(bits)) for first in groups}
-        closest = max(agreeing, key=agreeing.__getitem__, default=None)
-        if closest is not None and agreeing[closest] >= LEAST_CORRELATION:
+        agreement = {first: _agreement(masks[first], masks[test], len(bits)) for first in groups}
+        closest = max(agreement, key=agreement.__getitem__, default=None)
+        if closest is not None and agreement[closest] >= LEAST_CORRELATION:
             groups[closest].append(test)
         else:
             groups[test] = [test]
@@ -33,7 +33,7 @@ def clusters(failures: Mapping[str, Collection[str]], runs: Collection[str]) -> 
 
 
 def _agreement(one: int, other: int, runs: int) -> float:
-    """Return how far two sets of runs agree, given as bits; 0 where they share too few."""
+    """Return the phi coefficient of two bit sets of runs; 0 if they share too few."""
     both = (one & other).bit_count()
     if both < LEAST_TOGETHER:
         return 0.0

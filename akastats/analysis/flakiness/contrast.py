@@ -12,7 +12,11 @@ MOST_CHANCE = 0.05
 
 @dataclass
 class Contrast:
-    """Counts of what ran right before the failing and the passing attempts of a test."""
+    """Tests that ran directly before the failing and the passing attempts of a test, counted.
+
+    failing: counts before failing attempts
+    passing: counts before passing attempts
+    """
 
     failing: Counter[str] = field(default_factory=Counter)
     passing: Counter[str] = field(default_factory=Counter)
@@ -22,10 +26,10 @@ class Contrast:
         (self.failing if has_failed else self.passing)[before] += 1
 
     def significant(self, most: int) -> tuple[tuple[str, int], ...]:
-        """Return what ran before failing attempts more often than chance explains, each with its count.
+        """Return the tests that precede failing attempts more often than by chance, each with its count.
 
-        At most `most`, the most frequent first. None where the order of tests is fixed: then the same test stands
-        before those that pass.
+        At most `most`, the most frequent first. Empty if the order of tests is fixed, because the same test then
+        precedes passing attempts too.
         """
         failed, passed = self.failing.total(), self.passing.total()
         candidates = [name for name in self.failing if name]
@@ -37,7 +41,7 @@ class Contrast:
 
 
 def chance_of(one: int, of_one: int, other: int, of_other: int) -> float:
-    """Return the one-sided p-value (0 to 1) of Fisher's exact test for `one` or more of both among `of_one`."""
+    """Return the one-sided p-value (0 to 1) of Fisher's exact test for `one` or more among `of_one`."""
     both, total = one + other, of_one + of_other
     ways = sum(comb(of_one, k) * comb(of_other, both - k) for k in range(one, min(both, of_one) + 1))
     return ways / comb(total, both)

@@ -31,7 +31,11 @@ _ORDER: Sequence[State] = ("flaky", "broken", "undecided", "healthy", "new")
 
 
 class Result(NamedTuple):
-    """The attempts of one test in one run, one letter per attempt, in time order; without skipped attempts."""
+    """The attempts of one test in one run, without skipped attempts.
+
+    facts: facts about the run
+    letters: outcome letter per attempt, in time order
+    """
 
     facts: RunFacts
     letters: str
@@ -59,7 +63,11 @@ class Result(NamedTuple):
 
 @dataclass(frozen=True)
 class Stream:
-    """Results of one test in one environment, in time order; see the module for `is_ambiguous`."""
+    """Results of one test in one environment.
+
+    results: results in time order
+    is_ambiguous: whether only a rerun inside one run is proof, see the module
+    """
 
     results: Sequence[Result]
     is_ambiguous: bool
@@ -94,16 +102,16 @@ Streams = Mapping[Environment, Stream]
 
 def streams_of(records: Sequence[RunRecord], tests: Collection[str]) -> dict[str, Streams]:
     """Return the results of some tests by environment; tests that did not run have none."""
-    found: dict[str, list[Result]] = {nodeid: [] for nodeid in tests}
+    by_test: dict[str, list[Result]] = {nodeid: [] for nodeid in tests}
     for record in records:
         letters: dict[str, str] = {}
-        for at in positions_of(record, found):
+        for at in positions_of(record, by_test):
             if record.letters[at] not in UNINFORMATIVE:
                 nodeid = record.nodeids[at]
                 letters[nodeid] = letters.get(nodeid, "") + record.letters[at]
         for nodeid, attempts in letters.items():
-            found[nodeid].append(Result(record.facts, attempts))
-    return {nodeid: _streams(nodeid, results) for nodeid, results in found.items() if results}
+            by_test[nodeid].append(Result(record.facts, attempts))
+    return {nodeid: _streams(nodeid, results) for nodeid, results in by_test.items() if results}
 
 
 def _streams(nodeid: str, results: Sequence[Result]) -> Streams:
@@ -150,16 +158,16 @@ def _classify_ambiguous(results: Sequence[Result], outages: Collection[str]) -> 
     A group counts once, so that three failing legs of one commit are not a breakage of three commits.
     """
     votes = [vote for legs in _legs(results) for vote in _unambiguous_votes(legs)]
-    found = classify(votes, outages) if votes else with_rate("undecided")
+    state = classify(votes, outages) if votes else with_rate("undecided")
     is_mixed_now = _is_mixed([*_legs(results)][-1])
     is_proven = any(result.contradicts for result in results if result.facts.id not in outages)
-    if found.state == "broken" or (found.state == "flaky" and is_proven):
-        return found
-    if found.state != "flaky" and votes and not is_mixed_now:
-        return found
+    if state.state == "broken" or (state.state == "flaky" and is_proven):
+        return state
+    if state.state != "flaky" and votes and not is_mixed_now:
+        return state
     failing = tuple(dict.fromkeys(result.facts.id for result in results if result.is_failing))
     evidence = failing[: -MAX_EVIDENCE - 1 : -1]
-    return replace(found, state="undecided", probability=0.0, evidence=evidence, failing=failing)
+    return replace(state, state="undecided", probability=0.0, evidence=evidence, failing=failing)
 
 
 def _unambiguous_votes(legs: Sequence[Result]) -> Iterator[Vote]:
@@ -172,9 +180,9 @@ def _unambiguous_votes(legs: Sequence[Result]) -> Iterator[Vote]:
 
 
 def current_environments(records: Sequence[RunRecord]) -> frozenset[Environment]:
-    """Return the environments that the newest runs had, the last of `records` among them."""
-    found = [record.facts.ran_in for record in records]
-    return frozenset(found[-max(RECENT_RUNS, 2 * len(set(found))) :])
+    """Return the environments of the newest runs."""
+    environments = [record.facts.ran_in for record in records]
+    return frozenset(environments[-max(RECENT_RUNS, 2 * len(set(environments))) :])
 
 
 def classify_streams(
@@ -185,13 +193,13 @@ def classify_streams(
     return combined([stream.classify(unusual.about(nodeid)) for stream in chosen])
 
 
-def combined(found: Sequence[Flakiness]) -> Flakiness:
+def combined(states: Sequence[Flakiness]) -> Flakiness:
     """Combine the states of a test in its environments: return the state that needs attention first.
 
-    Rate and evidence are of the environments in which it is so.
+    Rate and evidence come from the environments with this state.
     """
-    state = next(state for state in _ORDER if any(each.state == state for each in found))
-    alike = [each for each in found if each.state == state]
+    state = next(state for state in _ORDER if any(each.state == state for each in states))
+    alike = [each for each in states if each.state == state]
     if len(alike) == 1:
         return alike[0]
     # Run ids sort by time.

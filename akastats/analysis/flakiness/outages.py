@@ -1,4 +1,4 @@
-"""Which runs are no evidence about any one test, since far more failed in them than usual. Pure."""
+"""Find outages: runs in which far more tests failed than is typical, so that they are not evidence. Pure."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from typing import NamedTuple
 
 from akastats.analysis.flakiness.agreement import phi
 
-#: Runs to either side from which the suite's usual is learnt: its level may shift with time.
+#: Runs on either side that the typical share of failures comes from; it may shift with time.
 NEIGHBOURS = 20
-#: With fewer runs nothing is usual.
+#: Least number of runs for a typical share.
 LEAST_RUNS = 5
-#: Beyond the usual by so many standard deviations of it: one quiet run in a thousand is lost to chance, and with 5
-#: an outage of 6 % passes in a suite of 400 whose every sixth test fails in every fifth run.
+#: Least excess over the typical share, in standard deviations. With 3, chance excludes one run in 1,000; with 5,
+#: an outage of 6 % is missed in a suite of 400 in which every sixth test fails in every fifth run.
 DEVIATIONS = 3.0
-# ... and by this share of the suite: between groups of tests that fail together, whose mean size is 13.5
-# (arXiv 2504.16777), and outages of 6 %, which unguarded make one healthy test in twenty look flaky.
+# Least excess as a share of the suite. Groups of tests that fail together must not reach it (mean size 13.5, arXiv
+# 2504.16777); outages of 6 % must, because they make one healthy test in 20 look flaky.
 LEAST_SHARE = 0.03
-# ... and by so many tests: in a suite of ten each failing test is a tenth of it.
+# Least excess in tests: in a suite of ten, each failing test is a tenth of it.
 LEAST_TESTS = 3
-#: An outage takes others each time; what takes the same tests so often is a group of flaky ones, ...
+#: An outage affects other tests each time. The same tests failing together this often are a flaky group.
 LEAST_RECURRENCES = 3
-#: ... of no more of the suite than this: an outage of one service may take the same third of it each time.
+#: Largest flaky group as a share of the suite: an outage of one service may affect the same third each time.
 MOST_GROUP = 0.2
-#: How much the same, as `phi`: an outage that takes more others along than the group has tests hides it.
+#: Least phi coefficient of the failures of two runs with the same flaky group.
 LEAST_SAMENESS = 0.5
 
-#: A test that fails in so many runs tells nothing about any one of them.
+#: A test that fails in this share of the runs is not evidence of an outage.
 REGULAR = 0.1
 
 # A normal distribution's standard deviation, in median absolute deviations.
@@ -38,7 +38,12 @@ _NORMAL = 1.4826
 
 
 class RunFailures(NamedTuple):
-    """How many tests ran in a run, and in which of them some attempt failed."""
+    """Failures of a run.
+
+    run: id of the run
+    tests: number of tests that ran
+    failing: tests with a failed attempt
+    """
 
     run: str
     tests: int
@@ -46,27 +51,27 @@ class RunFailures(NamedTuple):
 
     @property
     def share(self) -> float:
-        """How much of the run failed."""
+        """Share of the tests that failed, 0 to 1."""
         return len(self.failing) / self.tests
 
 
 @dataclass(frozen=True)
 class Outages:
-    """The runs in which far more failed than usual, each with the tests for which it counts all the same."""
+    """Outages by run id, each with the tests for which the run is still evidence."""
 
     counted: Mapping[str, frozenset[str]]
 
     def about(self, test: str) -> frozenset[str]:
-        """Return the runs that are no evidence about one test."""
+        """Return the runs that are not evidence about one test."""
         return frozenset(run for run, tests in self.counted.items() if test not in tests)
 
 
 def outages(runs: Sequence[RunFailures]) -> Outages:
-    """Return the runs in which far more failed than in the runs around them, given in time order.
+    """Return the runs in which far more tests failed than in the runs around them. `runs` are in time order.
 
-    "Far more" is relative to the suite's own usual there (median and its deviation): an outage of 6 % is seen in a
-    suite of which 1 % fails, and none in one of which half fails now and then. Where the same tests fail together
-    time and again, it is they that are flaky: for them these runs count.
+    The threshold depends on the typical share of failures and its deviation: an outage of 6 % is detected if 1 %
+    of the suite fails typically, but not if half of it fails now and then. Runs in which the same group of tests
+    fails repeatedly stay evidence for that group.
     """
     runs = [run for run in runs if run.tests > 0]
     if len(runs) < LEAST_RUNS:
@@ -82,7 +87,7 @@ def _suspected(runs: Sequence[RunFailures]) -> set[int]:
 
 
 def _without_regulars(runs: Sequence[RunFailures], suspected: set[int]) -> list[RunFailures]:
-    """Return the runs without the tests that fail often anyway: a quarter of a suite at odds of 1:1 drowns 6 %."""
+    """Return the runs without frequently failing tests, which would hide an outage of 6 %."""
     calm = [run for at, run in enumerate(runs) if at not in suspected]
     counted = Counter(test for run in calm for test in run.failing)
     least = max(LEAST_RECURRENCES, REGULAR * len(calm))
@@ -98,14 +103,14 @@ def _is_far_more(run: RunFailures, around: Sequence[RunFailures]) -> bool:
     shares = [each.share for each in around]
     typical = median(shares)
     scatter = _NORMAL * median(abs(share - typical) for share in shares)
-    # What chance alone does to the share, where the neighbours happen to agree.
+    # Binomial deviation of the share, in case the neighbours agree by chance.
     chance = sqrt(typical * (1 - typical) / run.tests)
     excess = run.share - typical
     return excess > max(LEAST_SHARE, DEVIATIONS * max(scatter, chance)) and excess * run.tests >= LEAST_TESTS
 
 
 def _recurring(unusual: Mapping[int, frozenset[str]], at: int, tests: int) -> frozenset[str]:
-    """Return the tests that failed in a suspected run and in others like it; none where that is too many."""
+    """Return the tests that failed in a suspected run and in similar ones; empty if these are too many."""
     failing = unusual[at]
     if len(failing) > MOST_GROUP * tests:
         return frozenset()
@@ -120,8 +125,8 @@ def _are_alike(one: frozenset[str], other: frozenset[str], tests: int) -> bool:
 
 
 def _typically_failing(runs: Sequence[RunFailures], at: int, suspected: set[int]) -> set[str]:
-    """Return the tests that fail in most runs around one, suspected ones aside."""
-    near = range(max(0, at - NEIGHBOURS), min(len(runs), at + NEIGHBOURS + 1))
-    calm = [runs[each] for each in near if each not in suspected]
+    """Return the tests that fail in most runs around one, without suspected runs."""
+    neighbours = range(max(0, at - NEIGHBOURS), min(len(runs), at + NEIGHBOURS + 1))
+    calm = [runs[each] for each in neighbours if each not in suspected]
     counted = Counter(test for run in calm for test in run.failing)
     return {test for test, count in counted.items() if 2 * count > len(calm)}

@@ -1,10 +1,9 @@
-"""Where the failure rate of a test changed: stretches of its history, each with a rate of its own. Pure.
+"""Divide the history of a test into stretches with one failure rate each. Pure.
 
-The score is the one of LUCI's change point analysis (chromium's luci-go, analysis/internal/changepoints): the
+The score is that of LUCI's change point analysis (chromium's luci-go, analysis/internal/changepoints): the
 failures of a stretch have the likelihood of a Beta-Bernoulli, once for "failed" and once for "still failing when
-tried again", and each change costs ln 1e-4. LUCI halves greedily, which overlooks a short breakage in the middle,
-whose two changes only pay together. Here the best of all divisions is found (optimal partitioning, Jackson et al.
-2005).
+tried again", and each change costs ln 1e-4. LUCI divides greedily, which misses a short breakage in the middle,
+because only its two changes together improve the score. Optimal partitioning (Jackson et al. 2005) finds it.
 """
 
 from __future__ import annotations
@@ -17,15 +16,20 @@ from typing import NamedTuple
 
 from akastats.analysis.flakiness.beta import log_beta
 
-#: What is expected of a failure rate, before anything is known, as parameters of a Beta; both are LUCI's.
+#: Prior Beta distributions of the failure rate and of the rate of repeated failures; both from LUCI.
 FAILED_PRIOR = (0.3, 0.5)
 STILL_FAILING_PRIOR = (0.5, 0.5)
-#: How likely a change is between two given commits; LUCI's too.
+#: Prior probability of a change between two commits; from LUCI.
 CHANGE_PRIOR = 1e-4
 
 
 class Trial(NamedTuple):
-    """What became of a test on one commit: it failed (once at least), was tried again, never passed."""
+    """Outcome of a test on one commit.
+
+    failed: whether an attempt failed
+    repeated: whether there was more than one attempt
+    still_failing: whether no attempt passed
+    """
 
     failed: bool
     repeated: bool = False
@@ -33,16 +37,16 @@ class Trial(NamedTuple):
 
 
 def log_likelihood(failed: int, of: int, prior: tuple[float, float]) -> float:
-    """Return ln of how likely a given series with so many failures is, whatever the rate: Beta-Bernoulli."""
+    """Return the Beta-Bernoulli log-likelihood of a series of `of` trials with `failed` failures."""
     a, b = prior
     return log_beta(a + failed, b + of - failed) - log_beta(a, b)
 
 
 def divide(trials: Sequence[Trial]) -> list[range]:
-    """Return the stretches of `trials`, in order, as ranges of their indexes; none for none.
+    """Return the stretches of `trials`, in order, as ranges of their indexes; empty without trials.
 
-    Takes time by the square of how often the outcome changes: the likelihood is convex in a boundary's place
-    within equal trials, so boundaries only stand where something changes.
+    Takes time proportional to the square of the number of outcome changes. The likelihood is convex in the
+    position of a boundary within equal trials, so that each boundary is at a change.
     """
     cuts = _changes(trials)
     totals = _Totals(trials)
@@ -63,16 +67,16 @@ def _changes(trials: Sequence[Trial]) -> list[int]:
 
 
 def _walk_back(cuts: Sequence[int], since: Sequence[int]) -> list[range]:
-    found = []
+    stretches = []
     stop = len(cuts) - 1
     while stop:
-        found.append(range(cuts[since[stop]], cuts[stop]))
+        stretches.append(range(cuts[since[stop]], cuts[stop]))
         stop = since[stop]
-    return found[::-1]
+    return stretches[::-1]
 
 
 class _Totals:
-    """Sums over the trials before each index, so that a stretch's score takes no loop."""
+    """Cumulative sums over trials, for scores in constant time."""
 
     def __init__(self, trials: Sequence[Trial]) -> None:
         self._failed = [0, *accumulate(int(each.failed) for each in trials)]
@@ -82,7 +86,7 @@ class _Totals:
         self._failing, self._staying = (_logs(prior, size) for prior in (FAILED_PRIOR, STILL_FAILING_PRIOR))
 
     def score(self, start: int, stop: int) -> float:
-        """Return ln of the likelihood of one stretch."""
+        """Return the log-likelihood of one stretch."""
         score = self._failing.likelihood(self._failed[stop] - self._failed[start], stop - start)
         repeated = self._repeated[stop] - self._repeated[start]
         if repeated:
@@ -91,7 +95,7 @@ class _Totals:
 
 
 class _Logs(NamedTuple):
-    """The terms of `log_likelihood` for all counts up to some size: six times as fast as computing them anew."""
+    """Precomputed terms of `log_likelihood` per count; six times faster than computing them again."""
 
     failed: list[float]
     passed: list[float]

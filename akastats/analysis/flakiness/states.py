@@ -1,4 +1,4 @@
-"""Where each test of a suite stands after its newest run: healthy, flaky, broken, and what that costs. Pure."""
+"""Classify the tests of a suite after its newest run, with the costs of unhealthy ones. Pure."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from akastats.analysis.run_records import (
 from akastats.model.environment import Environment
 from akastats.model.verdicts import State, UnhealthyTest, Verdicts
 
-#: Tests that ran right before a failure: so many are named.
+#: Named tests that ran directly before the failures of a test.
 MAX_BEFORE = 3
-#: Of these a page tells one by one; a suite in which all is broken has one reason, not 10,000.
+#: Unhealthy tests that are stored; a suite in which 10,000 tests are broken has one cause.
 MAX_TESTS = 1000
-#: Looked at for failing together: that takes time by their square.
+#: Flaky tests that are clustered, which takes quadratic time.
 MAX_CLUSTERED = 500
 
 _UNHEALTHY = ("flaky", "broken", "undecided")
@@ -35,7 +35,12 @@ _UNHEALTHY = ("flaky", "broken", "undecided")
 
 @dataclass(frozen=True)
 class SuiteStates:
-    """The states of all tests: how many are in each, and those that are neither healthy nor new in full."""
+    """States of all tests of a suite.
+
+    counts: number of tests per state
+    tests: tests that are neither healthy nor new, the most expensive first
+    clusters: groups of flaky tests that fail together
+    """
 
     counts: Mapping[State, int]
     tests: tuple[UnhealthyTest, ...]
@@ -47,66 +52,66 @@ def find_outages(records: Sequence[RunRecord]) -> Outages:
 
     Runs are compared within one environment: failures on a Python that is not supported yet are not an outage.
     """
-    found: dict[str, frozenset[str]] = {}
+    by_run: dict[str, frozenset[str]] = {}
     for alike in _by_environment(records):
         runs = [RunFailures(record.facts.id, len(record.ran), record.failing) for record in alike]
-        found.update(outages(runs).counted)
-    return Outages(found)
+        by_run.update(outages(runs).counted)
+    return Outages(by_run)
 
 
 def _by_environment(records: Iterable[RunRecord]) -> Iterable[list[RunRecord]]:
-    found: dict[Environment, list[RunRecord]] = {}
+    groups: dict[Environment, list[RunRecord]] = {}
     for record in records:
-        found.setdefault(record.facts.ran_in, []).append(record)
-    return found.values()
+        groups.setdefault(record.facts.ran_in, []).append(record)
+    return groups.values()
 
 
 def classify_tests(
     records: Sequence[RunRecord], unusual: Outages, previous: Verdicts | None, run_id: str
 ) -> SuiteStates:
-    """Return where each test stands after the last of `records`.
+    """Return the states of all tests after the last of `records`.
 
-    `previous` is the verdict before, for news, and `run_id` the run that is judged. Tests that are gone stand
-    nowhere.
+    `previous` has the verdicts of the run before, to recognise news; `run_id` is the analysed run. Tests that no
+    longer exist are left out.
     """
-    records = _without_gone(records)
+    records = _without_deleted(records)
     failed = {nodeid for record in records for nodeid in record.failing}
-    # Of two million attempts in 200 runs some 20,000 are of tests that ever failed.
+    # About 20,000 of two million attempts in 200 runs belong to tests that ever failed.
     suspects = [select_tests(record, failed) for record in records]
     current = current_environments(records)
-    judged = {
+    states = {
         nodeid: classify_streams(streams, nodeid, unusual, current)
         for nodeid, streams in streams_of(evidence_of(suspects), failed).items()
     }
-    counts = Counter(found.state for found in judged.values()) + _never_failed(records, failed)
-    told = {nodeid: found for nodeid, found in judged.items() if found.state in _UNHEALTHY}
-    flaky = {nodeid for nodeid, found in told.items() if found.state == "flaky"}
-    costs, around = _costs(suspects, told, flaky, unusual), _circumstances(records, flaky)
-    news = _news(told, previous, run_id)
+    counts = Counter(each.state for each in states.values()) + _never_failed(records, failed)
+    unhealthy = {nodeid: each for nodeid, each in states.items() if each.state in _UNHEALTHY}
+    flaky = {nodeid for nodeid, each in unhealthy.items() if each.state == "flaky"}
+    costs, around = _costs(suspects, unhealthy, flaky, unusual), _circumstances(records, flaky)
+    news = _news(unhealthy, previous, run_id)
     commits = {record.facts.id: record.facts.commit or "" for record in records}
     tests = sorted(
         (
-            _test(nodeid, found, costs, commits, around.get(nodeid), nodeid in news)
-            for nodeid, found in told.items()
+            _test(nodeid, each, costs, commits, around.get(nodeid), nodeid in news)
+            for nodeid, each in unhealthy.items()
         ),
         key=lambda test: (-test.seconds_lost, -test.runs_failed, test.nodeid),
     )
     return SuiteStates(dict(counts), tuple(tests[:MAX_TESTS]), tuple(_clusters(suspects, flaky)))
 
 
-def _without_gone(records: Sequence[RunRecord]) -> list[RunRecord]:
-    """Return records without the tests that neither the newest whole runs have nor the last: they were deleted."""
+def _without_deleted(records: Sequence[RunRecord]) -> list[RunRecord]:
+    """Return records without deleted tests, which neither the newest complete runs nor the last run have."""
     newest = [*complete_runs(records)[-RECENT_RUNS:], *records[-1:]]
     present = {nodeid for record in newest for nodeid in record.nodeids}
     return [record if present.issuperset(record.nodeids) else select_tests(record, present) for record in records]
 
 
-def _news(told: Mapping[str, Flakiness], previous: Verdicts | None, newest: str) -> set[str]:
-    """Return the tests whose state the verdict before did not have; without one, those that this run speaks of."""
+def _news(unhealthy: Mapping[str, Flakiness], previous: Verdicts | None, newest: str) -> set[str]:
+    """Return the tests whose state is new since `previous`; without it, those with evidence in the newest run."""
     if previous is None:
-        return {nodeid for nodeid, found in told.items() if newest in found.evidence}
+        return {nodeid for nodeid, each in unhealthy.items() if newest in each.evidence}
     before = {test.nodeid: test.state for test in previous.tests}
-    return {nodeid for nodeid, found in told.items() if before.get(nodeid) != found.state}
+    return {nodeid for nodeid, each in unhealthy.items() if before.get(nodeid) != each.state}
 
 
 def _never_failed(records: Sequence[RunRecord], failed: Collection[str]) -> Counter[State]:
@@ -117,36 +122,40 @@ def _never_failed(records: Sequence[RunRecord], failed: Collection[str]) -> Coun
         commits.update(ran[0] if len(ran) == 1 else set().union(*ran))
     healthy = sum(count >= MIN_COMMITS for nodeid, count in commits.items() if nodeid not in failed)
     new = sum(nodeid not in failed for nodeid in commits) - healthy
-    told: dict[State, int] = {"healthy": healthy, "new": new}
-    return +Counter(told)
+    counts: dict[State, int] = {"healthy": healthy, "new": new}
+    return +Counter(counts)
 
 
 def _by_commit(records: Iterable[RunRecord]) -> Iterable[list[RunRecord]]:
-    found: dict[str, list[RunRecord]] = {}
+    groups: dict[str, list[RunRecord]] = {}
     for record in records:
-        found.setdefault(record.facts.commit or record.facts.id, []).append(record)
-    return found.values()
+        groups.setdefault(record.facts.commit or record.facts.id, []).append(record)
+    return groups.values()
 
 
 @dataclass(frozen=True)
 class _Costs:
-    """Costs of tests in their present state: the runs that each failed in the end, and the seconds lost."""
+    """Costs of tests in their present state.
+
+    runs: number of runs that each test failed
+    seconds: seconds lost per test
+    """
 
     runs: Mapping[str, int]
     seconds: Mapping[str, float]
 
 
 def _costs(
-    records: Sequence[RunRecord], told: Mapping[str, Flakiness], flaky: Collection[str], unusual: Outages
+    records: Sequence[RunRecord], unhealthy: Mapping[str, Flakiness], flaky: Collection[str], unusual: Outages
 ) -> _Costs:
-    """Add up costs: the time of failed attempts, and for flaky tests also of runs that failed by them alone.
+    """Sum up costs: the time of failed attempts and, for flaky tests, of runs in which only flaky tests failed.
 
-    Such a run has to be repeated: its whole duration is lost, in equal shares to those that failed in it. A broken
-    test fails the repetition too.
+    Such a run must be repeated: its duration is lost, shared equally by the tests that failed in it. A broken test
+    fails the repetition too.
     """
-    counted = {nodeid: frozenset(found.failing) for nodeid, found in told.items()}
+    counted = {nodeid: frozenset(each.failing) for nodeid, each in unhealthy.items()}
     runs: Counter[str] = Counter()
-    seconds: dict[str, float] = dict.fromkeys(told, 0.0)
+    seconds: dict[str, float] = dict.fromkeys(unhealthy, 0.0)
     for record in records:
         run = record.facts.id
         for at in record.failures:
@@ -190,29 +199,34 @@ def _test(
 
 @dataclass
 class _Circumstances:
-    """Where a flaky test ran, where it failed, and what its worker had run right before."""
+    """Circumstances of the attempts of a flaky test.
+
+    ran: number of attempts per worker
+    failed: number of failed attempts per worker
+    before: tests that the worker ran directly before
+    """
 
     ran: Counter[str] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
     before: Contrast = field(default_factory=Contrast)
 
     def workers(self) -> tuple[tuple[str, int, int], ...]:
-        """Return each worker with how many attempts failed there, of how many."""
+        """Return each worker with its failed attempts and all its attempts."""
         return tuple((worker, self.failed[worker], self.ran[worker]) for worker in sorted(self.ran))
 
 
 def _circumstances(records: Sequence[RunRecord], flaky: Collection[str]) -> dict[str, _Circumstances]:
-    found = {nodeid: _Circumstances() for nodeid in flaky}
+    circumstances = {nodeid: _Circumstances() for nodeid in flaky}
     for record in records:
-        for at in positions_of(record, found):
-            told, letter = found[record.nodeids[at]], record.letters[at]
+        for at in positions_of(record, circumstances):
+            test, letter = circumstances[record.nodeids[at]], record.letters[at]
             if letter in UNINFORMATIVE:
                 continue
-            told.before.add(record.before(at), letter in FAILING)
+            test.before.add(record.before(at), letter in FAILING)
             if record.workers:
-                told.ran[record.workers[at]] += 1
-                told.failed[record.workers[at]] += letter in FAILING
-    return found
+                test.ran[record.workers[at]] += 1
+                test.failed[record.workers[at]] += letter in FAILING
+    return circumstances
 
 
 def _clusters(records: Sequence[RunRecord], flaky: Collection[str]) -> list[tuple[str, ...]]:
