@@ -248,7 +248,7 @@ def _breakage(results: Sequence[CommitResult], stretch: range) -> range:
         start += 1
     while start < stop and results[stop - 1].contradicts:
         stop -= 1
-    """Return the probability of no failure in `streak` more commits after `failed` in `of`: Beta-binomial."""
+    is_breakage = stop - start >= MIN_BREAKAGE and all(
         results[at].trial.still_failing for at in range(start, stop)
     )
     return range(start, stop) if is_breakage else range(0)
