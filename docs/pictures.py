@@ -1,4 +1,4 @@
-"""The README's pictures: the demo's suite recorded, served, and looked at in a real browser.
+"""Take the pictures of the documentation: record the demo suite, serve it, and open it in a browser.
 
 `python docs/pictures.py build/demo-pictures docs/pictures`; CHROMIUM names a browser that is not on PATH.
 """
@@ -22,20 +22,20 @@ from playwright.sync_api import Browser, sync_playwright
 DEMO = Path(__file__).parents[1] / "examples" / "demo" / "run.py"
 AKASTATS = str(Path(sys.executable).with_name("akastats"))
 SHOWN = "tests/test_flaky.py::test_talks_to_the_warehouse"
-# Long enough for a lasting change to be told, and five runs behind it: the suite's tests change from run 4 on.
+# A lasting change is reported after eleven runs, and confirmed by five more; the suite changes at run 4.
 FIRST, RUNS = "-10", "21"
 WIDE, PHONE = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
 
 
 def main(home: Path, pictures: Path) -> None:
     """Record the demo below `home`, unless it is there, and write its pictures into a directory."""
-    # What this shell has set for other projects is none of the demo's.
-    ours = {name: text for name, text in os.environ.items() if not name.startswith(("AKA_STATS_", "PYTEST_"))}
+    # Settings of this shell for other projects must not apply to the demo.
+    environ = {name: text for name, text in os.environ.items() if not name.startswith(("AKA_STATS_", "PYTEST_"))}
     if not (home / ".akastats").exists():
-        environment = {**ours, "DEMO_SERVE": "0", "DEMO_FIRST": FIRST, "DEMO_RUNS": RUNS}
+        environment = {**environ, "DEMO_SERVE": "0", "DEMO_FIRST": FIRST, "DEMO_RUNS": RUNS}
         subprocess.run([sys.executable, str(DEMO), str(home)], env=environment, check=True)
     pictures.mkdir(parents=True, exist_ok=True)
-    with served(home, ours) as address, sync_playwright() as playwright:
+    with served(home, environ) as address, sync_playwright() as playwright:
         arguments = ["--no-sandbox"] if os.getuid() == 0 else []
         browser = playwright.chromium.launch(executable_path=chromium(), args=arguments)
         take_all(browser, address, pictures)
@@ -44,7 +44,7 @@ def main(home: Path, pictures: Path) -> None:
 
 @contextmanager
 def served(home: Path, environment: Mapping[str, str]) -> Iterator[str]:
-    """Serve what is recorded in `home`: its address."""
+    """Serve the runs of `home`; yield the address."""
     command = [AKASTATS, "serve", "--port=0", "--json"]
     with subprocess.Popen(command, cwd=home, env=environment, text=True, stdout=subprocess.PIPE) as process:
         try:
@@ -55,17 +55,19 @@ def served(home: Path, environment: Mapping[str, str]) -> Iterator[str]:
 
 
 def chromium() -> str:
-    """Return where Chromium is."""
+    """Return the path of Chromium."""
     names = (os.environ.get("CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome")
-    found = next((place for place in map(shutil.which, names) if place), None)
-    if found is None:
-        raise SystemExit("no Chromium on PATH: apt-get install chromium, or name one with CHROMIUM")
-    return found
+    path = next(filter(None, map(shutil.which, names)), None)
+    if path is None:
+        raise SystemExit(
+            "Chromium is not on PATH. Install it (apt-get install chromium), or set CHROMIUM to its path."
+        )
+    return path
 
 
 def take_all(browser: Browser, address: str, pictures: Path) -> None:
-    """Take every picture that the README shows."""
-    run = ask(f"{address}api/v1/runs?limit=1")["items"][0]["id"]
+    """Take all pictures."""
+    run = fetch(f"{address}api/v1/runs?limit=1")["items"][0]["id"]
     take(browser, f"{address}", pictures / "overview.png")
     take(browser, f"{address}", pictures / "overview-dark.png", color_scheme="dark")
     take(browser, f"{address}", pictures / "overview-phone.png", viewport=PHONE)
@@ -76,15 +78,15 @@ def take_all(browser: Browser, address: str, pictures: Path) -> None:
     take(browser, f"{address}test?nodeid={quote(SHOWN)}", pictures / "test.png")
 
 
-def ask(url: str) -> Any:
-    """Return what the API answers."""
+def fetch(url: str) -> Any:
+    """Return the JSON answer of the API."""
     with urlopen(url) as answer:
         return json.load(answer)
 
 
-def take(browser: Browser, url: str, picture: Path, unfold: str = "", **told: Any) -> None:
-    """Open a page, unfold the first of something if that is wanted, and take a picture of what is seen first."""
-    context = browser.new_context(**{"viewport": WIDE, "color_scheme": "light", "locale": "en-GB", **told})
+def take(browser: Browser, url: str, picture: Path, unfold: str = "", **options: Any) -> None:
+    """Open a page, click the first match of the selector `unfold` if there is one, and take a screenshot."""
+    context = browser.new_context(**{"viewport": WIDE, "color_scheme": "light", "locale": "en-GB", **options})
     page = context.new_page()
     page.goto(url)
     page.wait_for_selector("main:not([aria-busy])")

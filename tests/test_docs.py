@@ -282,8 +282,8 @@ def test_the_reference_has_each_command():
 
 def documented(page: str, begin: str = "") -> set[tuple[str, str]]:
     """Return the methods and paths that a page names."""
-    found = re.findall(rf"{begin}`(GET|POST|PUT|DELETE) (/api/v1/[^`?]*)", PAGES[page], re.MULTILINE)
-    return set(found)
+    matches = re.findall(rf"{begin}`(GET|POST|PUT|DELETE) (/api/v1/[^`?]*)", PAGES[page], re.MULTILINE)
+    return set(matches)
 
 
 def served(*modules: Any) -> set[tuple[str, str]]:

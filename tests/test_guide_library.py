@@ -1,4 +1,4 @@
-"""The usage guide's library sections, snippet by snippet, their imports changed; apps and urls really served."""
+"""Run the snippets of the usage guide of aka-stats with the imports of akastats, with real applications and URLs."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def serving(app: FastAPI) -> Iterator[http.client.HTTPConnection]:
 
 
 def get(connection: http.client.HTTPConnection, path: str) -> bytes:
-    """What a path answers."""
+    """Return the answer of a path."""
     connection.request("GET", path)
     return connection.getresponse().read()
 
@@ -58,10 +58,10 @@ def urls(tmp_path) -> Iterator[list[str]]:
         (tmp_path / f"file{number}.txt").write_text("x" * 3000)
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
-        """Serves without a word."""
+        """A handler that logs no request."""
 
         def log_message(self, *args: object) -> None:
-            """Say nothing."""
+            """Log no request."""
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=tmp_path)) as server:
         thread = threading.Thread(target=server.serve_forever)
@@ -231,16 +231,16 @@ def test_exceptions_are_handled_by_the_block(server, redis_client: Redis):
     assert redis_client.zrange("AKA-STATS::INDEX", 0, -1) == [b"errors__EXC:ValueError", b"errors__all"]
 
 
-@pytest.mark.parametrize("given", [True, False], ids=["stat.exception(e)", "stat.exception()"])
-def test_exceptions_are_handled_by_oneself(server, redis_client: Redis, given):
-    """A handled exception is recorded, and the block goes on."""
+@pytest.mark.parametrize("is_passed", [True, False], ids=["stat.exception(e)", "stat.exception()"])
+def test_exceptions_are_handled_by_oneself(server, redis_client: Redis, is_passed):
+    """A handled exception is recorded, and the block continues."""
     with Stats() as stat:
         try:
             t = timer()
             int("test")
             stat("stat_label", next(t).stat)
         except Exception as e:  # noqa: BLE001 - the guide's own
-            stat.exception(e) if given else stat.exception()
+            stat.exception(e) if is_passed else stat.exception()
 
     assert redis_client.zrange("AKA-STATS::INDEX", 0, -1) == [b"errors__EXC:ValueError", b"errors__all"]
 
@@ -255,7 +255,7 @@ def test_retrieving_errors(server):
         keys = [key async for key in available_stats("errors__*")]
         assert keys == ["errors__EXC:ValueError", "errors__all"]
         numbers = {key: await fetch_stats(key) for key in keys}
-        assert {found.count for found in numbers.values()} == {1.0}
+        assert {summary.count for summary in numbers.values()} == {1.0}
         (point,) = await stat_history("errors__EXC:ValueError")
         assert (point.label, point.value) == ("errors__EXC:ValueError", 1.0)
         return (await contexts([point.context_id]))[point.context_id]
@@ -269,8 +269,8 @@ def test_retrieving_errors(server):
 # Calculation
 
 
-def test_the_guide_s_keys(server, redis_client: Redis):
-    """Exactly the keys that the guide lists, the index and ours beside it; all of a label's expire."""
+def test_keys_of_a_label(server, redis_client: Redis):
+    """A push writes exactly the documented keys, and all keys of the label expire."""
     push_stat("a", 2, "why")
 
     names = {name.decode().rpartition("::")[0] for name in redis_client.scan_iter("*::a")}
@@ -284,7 +284,7 @@ def test_the_guide_s_keys(server, redis_client: Redis):
 
 
 def test_each_service_has_its_own_namespace(server_url, redis_client: Redis, monkeypatch):
-    """`AKA_STATS_NAMESPACE` goes before every key."""
+    """`AKA_STATS_NAMESPACE` is the prefix of every key."""
     monkeypatch.setenv("AKA_STATS_REDIS_URL", server_url)
     monkeypatch.setenv("AKA_STATS_NAMESPACE", "MINE")
     config.use(None)

@@ -23,7 +23,7 @@ LABEL = f"test::{NODEID}"
 
 @pytest.fixture
 def answers(server: str, service_port: int, tmp_path: Path) -> list[str]:
-    """What each example prints, of a store with one run in which the documented test fails."""
+    """Return the output of each example, for a store with one run in which the documented test fails."""
     tell(server, tmp_path, [(NODEID, "failed", 0.42)])
     printed = []
     for example in EXAMPLES:
@@ -34,16 +34,16 @@ def answers(server: str, service_port: int, tmp_path: Path) -> list[str]:
     return printed
 
 
-def test_the_examples_of_labels_answer_what_they_promise(answers: list[str]) -> None:
-    """Which tests there are, one's numbers and history, its outcome and its traceback."""
+def test_each_example_prints_the_documented_data(answers: list[str]) -> None:
+    """Labels, numbers, history, outcome, traceback, errors, several labels and Prometheus."""
     labels, numbers, history, context, traceback, errors, several, prometheus = answers
-    known: list[dict[str, Any]] = json.loads(history)
-    (told,) = json.loads(context).values()
+    points: list[dict[str, Any]] = json.loads(history)
+    (measurement,) = json.loads(context).values()
 
     assert json.loads(labels) == [LABEL]
     assert (json.loads(numbers)["last"], json.loads(numbers)["count"]) == (0.42, 1)
-    assert [(point["label"], point["value"]) for point in known] == [(LABEL, 0.42)]
-    assert json.loads(told)["outcome"] == "failed"
+    assert [(point["label"], point["value"]) for point in points] == [(LABEL, 0.42)]
+    assert json.loads(measurement)["outcome"] == "failed"
     assert list(json.loads(traceback).values()) == [TRACEBACK]
     assert list(json.loads(traceback)) == [json.loads(errors)[0]["context_id"]]
     assert json.loads(several)["run::failed"]["last"] == 1
@@ -51,7 +51,7 @@ def test_the_examples_of_labels_answer_what_they_promise(answers: list[str]) -> 
 
 
 def test_every_label_that_the_plugin_writes_is_documented(answers: list[str]) -> None:
-    """The first words of labels stand in the table."""
+    """The table lists the first word of each label."""
     table = TEXT.partition("## Reading")[0]
     from akastats import sync_stats
 
