@@ -54,10 +54,22 @@ async function summaryList(label) {
 
 function historySections(label, history) {
   if (!history.length) return emptyMessage("This label has no history");
-  const points = [...history].reverse();
   const format = formatterOf(label);
-  const chart = historyChart({
-    label: `History of ${history.length} points`,
+  const chart = el("div", { class: "card" }, labelChart(history, format));
+  return [
+    history.length > 1 && section("History", { note: "running median of 15 and quartiles" }, chart),
+    section(
+      "Points",
+      { note: history.length > MAX_POINTS ? `newest ${MAX_POINTS}` : null },
+      pointTable(history, format),
+    ),
+  ];
+}
+
+function labelChart(history, format) {
+  const points = [...history].reverse();
+  return historyChart({
+    label: `History of ${points.length} points`,
     times: points.map((point) => point.timestamp),
     values: points.map((point) => point.value),
     colours: points.map(() => "--pass"),
@@ -67,22 +79,15 @@ function historySections(label, history) {
       el("span", {}, formatTime(points[index].timestamp, "long")),
     ],
   });
+}
+
+function pointTable(history, format) {
   const columns = [
     { title: "When", cell: (point) => el("time", {}, formatTime(point.timestamp, "long")) },
     { title: "Value", number: true, cell: (point) => format(point.value) },
     history.some((point) => point.context_id) && { title: "Context", grow: true, cell: contextCell },
   ].filter(Boolean);
-  const line =
-    history.length > 1 &&
-    section("History", { note: "running median of 15 and quartiles" }, el("div", { class: "card" }, chart));
-  return [
-    line,
-    section(
-      "Points",
-      { note: history.length > MAX_POINTS ? `newest ${MAX_POINTS}` : null },
-      filledTable({ caption: "Points", rows: history.slice(0, MAX_POINTS), columns }),
-    ),
-  ];
+  return filledTable({ caption: "Points", rows: history.slice(0, MAX_POINTS), columns });
 }
 
 // Contexts are loaded one by one, because a traceback may have 16 KiB.

@@ -66,12 +66,7 @@ function timelineFigure(rows, lanes, until, suite) {
   const state = { hovered: null };
   const scale = () => (canvas.clientWidth - MARGIN - 8) / until;
   const redraw = () => draw(canvas, lanes, until, scale());
-  new ResizeObserver(redraw).observe(figure);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-  new MutationObserver(redraw).observe(document.documentElement, {
-    attributes: true,
-    attributeFilter: ["data-scheme"],
-  });
+  redrawOnChange(figure, redraw);
   canvas.addEventListener("pointermove", (event) => {
     state.hovered = rowAt(event, lanes, scale());
     canvas.classList.toggle("clickable", Boolean(state.hovered));
@@ -83,6 +78,15 @@ function timelineFigure(rows, lanes, until, suite) {
     () => state.hovered && location.assign(viewUrl.test(state.hovered.nodeid, suite)),
   );
   return figure;
+}
+
+function redrawOnChange(figure, redraw) {
+  new ResizeObserver(redraw).observe(figure);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+  new MutationObserver(redraw).observe(document.documentElement, {
+    attributes: true,
+    attributeFilter: ["data-scheme"],
+  });
 }
 
 function draw(canvas, lanes, until, scale) {
