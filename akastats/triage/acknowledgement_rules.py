@@ -1,4 +1,4 @@
-"""What people say of changes of a duration: that they know, that it was to be, that it is noise. Pure."""
+"""Rules of acknowledgements: users mark duration changes as acknowledged, expected or noise. Pure."""
 
 from __future__ import annotations
 
@@ -14,16 +14,24 @@ from akastats.model.verdicts import ChangeVerdict, DurationChange
 
 AcknowledgementKind = Literal["acknowledged", "expected", "noise"]
 
-#: Changes with these are nobody's news any more.
+#: Changes with these acknowledgements are no longer reported as new.
 QUIET: tuple[AcknowledgementKind, ...] = ("expected", "noise")
 
 
 @dataclass(frozen=True, slots=True)
 class AcknowledgedChange:
-    """What somebody said of a change, `since` when, in epoch seconds; `run` is its likeliest first one as of then.
+    """An acknowledgement of a duration change, as it is stored.
 
-    That run may shift while data comes in, so a mark is about every change of its series and direction between
-    whose `since` and `until` it lies.
+    It applies to every change of its series and direction whose interval from `since` to `until` contains `run`,
+    because new data may move the likeliest run of a change.
+
+    mark: acknowledged, expected or noise
+    reason: reason in the user's words
+    label: label of the duration
+    environment: environment class of the change
+    run: likeliest run of the change at the time of the acknowledgement
+    is_slower: direction of the change
+    since: time of the acknowledgement, epoch seconds
     """
 
     mark: AcknowledgementKind
@@ -35,39 +43,39 @@ class AcknowledgedChange:
     since: float
 
 
-#: Marks by the series that they are about, label and environment.
+#: Acknowledgements by series, which is a label and an environment class.
 BySeries = Mapping[tuple[str, str], Sequence[AcknowledgedChange]]
 
 
 def new_acknowledgement(
     change: DurationChange, kind: AcknowledgementKind, reason: str, since: float
 ) -> AcknowledgedChange:
-    """Return a mark about a change."""
+    """Return a new acknowledgement of a change."""
     return AcknowledgedChange(kind, reason, change.label, change.environment, change.run, change.is_slower, since)
 
 
 def id_of(change: DurationChange | AcknowledgedChange) -> str:
-    """Return by which name a change is known while its likeliest run stays the same."""
-    named = json.dumps([change.label, change.environment, change.run])
-    return hashlib.sha256(named.encode()).hexdigest()[:16]
+    """Return the id of a change; it depends on the series and the likeliest run."""
+    identity = json.dumps([change.label, change.environment, change.run])
+    return hashlib.sha256(identity.encode()).hexdigest()[:16]
 
 
 def by_series(marks: Iterable[AcknowledgedChange]) -> BySeries:
-    """Return marks by what they are about, those made last first."""
-    found: dict[tuple[str, str], list[AcknowledgedChange]] = {}
+    """Group acknowledgements by series, newest first."""
+    groups: dict[tuple[str, str], list[AcknowledgedChange]] = {}
     for mark in sorted(marks, key=lambda mark: mark.since, reverse=True):
-        found.setdefault((mark.label, mark.environment), []).append(mark)
-    return found
+        groups.setdefault((mark.label, mark.environment), []).append(mark)
+    return groups
 
 
 def about(change: DurationChange, marks: BySeries) -> list[AcknowledgedChange]:
-    """Return the marks about a change, that of its own run first, then those made last."""
-    found = [mark for mark in marks.get((change.label, change.environment), ()) if _is_about(mark, change)]
-    return sorted(found, key=lambda mark: mark.run != change.run)
+    """Return the acknowledgements of a change: those of its own run first, then newest first."""
+    matches = [mark for mark in marks.get((change.label, change.environment), ()) if _is_about(mark, change)]
+    return sorted(matches, key=lambda mark: mark.run != change.run)
 
 
 def find_acknowledgement(change: DurationChange, marks: BySeries) -> AcknowledgedChange | None:
-    """Return what was said of a change, `None` where nobody said anything."""
+    """Return the acknowledgement of a change; `None` without one."""
     return next(iter(about(change, marks)), None)
 
 
@@ -77,9 +85,9 @@ def _is_about(mark: AcknowledgedChange, change: DurationChange) -> bool:
 
 
 def without_quiet(changes: Iterable[ChangeVerdict], marks: Iterable[AcknowledgedChange]) -> list[ChangeVerdict]:
-    """Return the changes that are news: all but those said to be expected or noise."""
-    known = by_series(marks)
-    return [judged for judged in changes if not _is_quiet(find_acknowledgement(judged.change, known))]
+    """Return the changes without those acknowledged as expected or noise."""
+    series = by_series(marks)
+    return [each for each in changes if not _is_quiet(find_acknowledgement(each.change, series))]
 
 
 def _is_quiet(mark: AcknowledgedChange | None) -> bool:
@@ -87,12 +95,12 @@ def _is_quiet(mark: AcknowledgedChange | None) -> bool:
 
 
 def pack(mark: AcknowledgedChange) -> bytes:
-    """Return a mark as it is stored: JSON."""
+    """Encode an acknowledgement for storage, as JSON."""
     return json.dumps(asdict(mark), separators=(",", ":")).encode()
 
 
 def unpack(stored: bytes) -> AcknowledgedChange | None:
-    """Return a stored mark; `None` for what is none of this release."""
+    """Decode a stored acknowledgement; `None` if this release cannot read it."""
     try:
         return read(AcknowledgedChange, json_of(stored))
     except CorruptDataError:

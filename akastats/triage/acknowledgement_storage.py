@@ -1,4 +1,4 @@
-"""What people say of changes of a duration, as stored, by the server's clock."""
+"""Read and write acknowledgements in Redis."""
 
 from __future__ import annotations
 
@@ -11,14 +11,18 @@ from akastats.store.requests import Operation, send_reads, send_writes
 
 @dataclass(frozen=True)
 class StoredAcknowledgements:
-    """Packed marks by the id of their change, those that have outlived theirs too, and the server's time."""
+    """All stored acknowledgements, expired ones included.
+
+    entries: encoded acknowledgements by id
+    now: time of the server, epoch seconds
+    """
 
     entries: dict[str, bytes]
     now: float
 
 
 def read_entries(namespace: str) -> Operation[StoredAcknowledgements]:
-    """Read all marks, in one round trip."""
+    """Read all acknowledgements, in one round trip."""
     (seconds, _), reply = yield from send_reads([("TIME",), ("HGETALL", keys.acknowledgements(namespace))])
     entries = reply if isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2], strict=True))
     return StoredAcknowledgements(
@@ -27,7 +31,7 @@ def read_entries(namespace: str) -> Operation[StoredAcknowledgements]:
 
 
 def put(namespace: str, id_: str, packed: bytes, gone: Sequence[str], ttl_s: int) -> Operation[None]:
-    """Store the mark of one change and remove those that are `gone`; all live for `ttl_s` seconds from now on."""
+    """Store one acknowledgement, remove those in `gone`, and keep all for `ttl_s` more seconds."""
     key = keys.acknowledgements(namespace)
     others = [other for other in gone if other != id_]
     removal = [("HDEL", key, *others)] if others else []
@@ -35,7 +39,7 @@ def put(namespace: str, id_: str, packed: bytes, gone: Sequence[str], ttl_s: int
 
 
 def remove(namespace: str, ids: Sequence[str]) -> Operation[int]:
-    """Remove the marks of some changes; return how many there were."""
+    """Remove acknowledgements by id; return the number of removed ones."""
     if not ids:
         return 0
     (removed,) = yield from send_writes(("HDEL", keys.acknowledgements(namespace), *ids))

@@ -1,4 +1,4 @@
-"""The quarantine as it is asked for and changed: one place for the rules that the API and the command keep."""
+"""Read and change the quarantine, with the checks that API and command line share."""
 
 from __future__ import annotations
 
@@ -18,7 +18,14 @@ _FORCE = "ask again with force (--force, ?force=true)"
 
 @dataclass(frozen=True)
 class QuarantineRequest:
-    """A test that somebody wants in quarantine: until when (epoch seconds), why, and who that is, if known."""
+    """A request to put a test into quarantine.
+
+    nodeid: node id of the test
+    suite: suite of the test; empty without one
+    until: end of the quarantine, epoch seconds
+    reason: reason in the user's words
+    by: user who requests it; empty if unknown
+    """
 
     nodeid: str
     suite: str
@@ -28,15 +35,15 @@ class QuarantineRequest:
 
 
 def read_entries(namespace: str, suite: str | None = None) -> Operation[list[QuarantinedTest]]:
-    """Read what is in quarantine now, what ends first at the head; entries whose time is over are left out.
+    """Read the tests in quarantine, the first to end first; expired entries are left out.
 
-    A `suite` leaves out all others; an empty one is that of runs without any.
+    `suite` selects one suite; empty selects tests without a suite, `None` all tests.
     """
     stored = yield from quarantine_storage.read_entries(namespace)
-    found = (_entry(name, packed) for name, packed in stored.entries.items())
-    current = [each for each in found if each is not None and each.until > stored.now]
-    wanted = [each for each in current if suite is None or each.suite == suite]
-    return sorted(wanted, key=lambda each: (each.until, each.label))
+    entries = (_entry(name, packed) for name, packed in stored.entries.items())
+    current = [each for each in entries if each is not None and each.until > stored.now]
+    selected = [each for each in current if suite is None or each.suite == suite]
+    return sorted(selected, key=lambda each: (each.until, each.label))
 
 
 def _entry(name: str, packed: bytes) -> QuarantinedTest | None:
@@ -47,22 +54,22 @@ def _entry(name: str, packed: bytes) -> QuarantinedTest | None:
 def put(
     namespace: str, wish: QuarantineRequest, protected: str, is_forced: bool = False
 ) -> Operation[QuarantinedTest]:
-    """Put a test into quarantine, or change for how long and why it is; return its entry.
+    """Put a test into quarantine, or change the end and reason of its entry; return the entry.
 
-    Raises `RefusedError` for one that a rule keeps out; two of the rules give way to force. `protected` are the
-    patterns of `AKA_STATS_PROTECTED`.
+    Raises `RefusedError` for a test that must not be in quarantine. `is_forced` skips the checks for unknown and
+    for always failing tests. `protected` are the patterns of `AKA_STATS_PROTECTED`.
     """
     name = _label(wish.nodeid, wish.suite)
     _check_unprotected(wish.nodeid, protected)
-    known = yield from quarantine_storage.read_test(namespace, name)
-    _check_until(wish.until, known.now)
+    stored = yield from quarantine_storage.read_test(namespace, name)
+    _check_until(wish.until, stored.now)
     if not is_forced:
-        _check_row(wish, known)
-    before = rules.unpack(name, wish.nodeid, wish.suite, known.entry)
-    since = before.since if before is not None and before.until > known.now else known.now
+        _check_row(wish, stored)
+    before = rules.unpack(name, wish.nodeid, wish.suite, stored.entry)
+    since = before.since if before is not None and before.until > stored.now else stored.now
     entry = QuarantinedTest(name, wish.nodeid, wish.suite, wish.until, wish.reason, since, wish.by)
     if not (yield from quarantine_storage.put(namespace, name, rules.pack(entry))):
-        raise RefusedError(f"{MAX_ENTRIES} tests are in quarantine, which is all it holds: take others out first")
+        raise RefusedError(f"{MAX_ENTRIES} tests are in quarantine, which is the limit: remove others first")
     return entry
 
 
@@ -91,8 +98,8 @@ def _check_until(until: float, now: float) -> None:
         raise RefusedError(f"until: more than {rules.MAX_DAYS} days ahead; name an earlier day, and renew it then")
 
 
-def _check_row(wish: QuarantineRequest, known: StoredTest) -> None:
-    row = rows.unpack(known.row)
+def _check_row(wish: QuarantineRequest, stored: StoredTest) -> None:
+    row = rows.unpack(stored.row)
     within = f" in suite {wish.suite!r}" if wish.suite else ""
     if row is None:
         raise RefusedError(
@@ -106,7 +113,7 @@ def _check_row(wish: QuarantineRequest, known: StoredTest) -> None:
 
 
 def remove(namespace: str, nodeid: str, suite: str) -> Operation[None]:
-    """Take a test out; raises `NotFoundError` for one that is not in."""
+    """Remove a test from quarantine; raises `NotFoundError` if it is not in quarantine."""
     name = label("test", nodeid, suite)
     if not (yield from quarantine_storage.remove(namespace, name)):
         within = f" in suite {suite!r}" if suite else ""

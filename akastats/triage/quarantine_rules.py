@@ -1,4 +1,4 @@
-"""Quarantine: tests whose failures fail no run for a while, and the rules of what may be in it. Pure."""
+"""Rules of the quarantine: failures of a quarantined test do not fail a run until the entry ends. Pure."""
 
 from __future__ import annotations
 
@@ -13,27 +13,36 @@ from akastats.model.rows import UNKNOWN
 from akastats.model.stored_values import json_of, read
 from akastats.triage.globs import Glob
 
-#: What is not dealt with by then is put in anew, by somebody who looks at it.
+#: Longest quarantine in days; a longer one needs a renewal, so that a person reviews the test.
 MAX_DAYS = 90
 MAX_REASON, MAX_BY = 500, 100
-#: A character that shows something: spelled out, since languages differ in what `\s` is. Beyond U+FFFF they differ
-#: in how one is written at all, so that what is hidden there counts as seen.
+#: A visible character, spelled out because `\s` differs between languages. Hidden characters beyond U+FFFF count
+#: as visible, because languages differ in how these are written.
 VISIBLE_CHARACTER = (
     r"[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
-    # Without a width, a direction, a filler, a blank pattern.
+    # Zero-width characters, direction marks, fillers and the blank Braille pattern.
     r"\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164"
     r"\uffa0\ufff0-\ufffb"
-    # What only changes the character before it.
+    # Combining characters.
     r"\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f]"
 )
-#: A test that failed in each of so many newest attempts is broken, not flaky.
+#: A test that failed in all of its newest attempts, up to this number, is broken, not flaky.
 NEWEST = 10
 _FAILING = frozenset("fer")
 
 
 @dataclass(frozen=True, slots=True)
 class QuarantinedTest:
-    """A test in quarantine: `until` and `since` in epoch seconds, `suite` empty without one, `by` as told."""
+    """A test in quarantine.
+
+    label: label of the test
+    nodeid: node id of the test
+    suite: suite of the test; empty without one
+    until: end of the quarantine, epoch seconds
+    reason: reason in the user's words
+    since: start of the quarantine, epoch seconds
+    by: user who put it in; empty if unknown
+    """
 
     label: str
     nodeid: str
@@ -45,8 +54,8 @@ class QuarantinedTest:
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
-    """What is stored of an entry under its label."""
+class _StoredEntry:
+    """The stored fields of an entry, as in `QuarantinedTest`."""
 
     until: float
     reason: str
@@ -55,44 +64,45 @@ class _Told:
 
 
 def pack(entry: QuarantinedTest) -> bytes:
-    """Return an entry as it is stored under its label."""
-    told = {"until": entry.until, "reason": entry.reason, "since": entry.since, "by": entry.by}
-    return json.dumps(told, separators=(",", ":")).encode()
+    """Encode an entry for storage, as JSON."""
+    fields = {"until": entry.until, "reason": entry.reason, "since": entry.since, "by": entry.by}
+    return json.dumps(fields, separators=(",", ":")).encode()
 
 
 def unpack(label: str, nodeid: str, suite: str, stored: bytes | None) -> QuarantinedTest | None:
-    """Return a stored entry, `None` for none and for one that this release cannot read."""
+    """Decode a stored entry; `None` without one, and if this release cannot read it."""
     try:
-        told = read(_Told, json_of(stored or b""))
+        fields = read(_StoredEntry, json_of(stored or b""))
     except CorruptDataError:
         return None
-    return QuarantinedTest(label, nodeid, suite, told.until, told.reason, told.since, told.by)
+    return QuarantinedTest(label, nodeid, suite, fields.until, fields.reason, fields.since, fields.by)
 
 
 def is_too_far(until: float, now: float) -> bool:
-    """Tell whether something ends later than the 90th day from now does, wherever that day ends."""
+    """Return whether a time is after the end of the 90th day from now, in every time zone."""
     return until > now + (MAX_DAYS + 1) * 86_400
 
 
 def check_text(text: str, most: int = MAX_REASON) -> str:
-    """Return a text without the blanks around it; raises `ValueError` for none, and for one that is too long."""
-    told = text.strip()
-    if not re.search(VISIBLE_CHARACTER, told) or len(told) > most:
-        raise ValueError(f"1 to {most} characters that can be seen are needed, and these are {len(told)}")
+    """Return a text without surrounding blanks; raises `ValueError` if it is blank or too long."""
+    stripped = text.strip()
+    if not re.search(VISIBLE_CHARACTER, stripped) or len(stripped) > most:
+        raise ValueError(f"expected 1 to {most} characters, at least one of them visible, got {len(stripped)}")
     # A lone surrogate, which JSON can spell, could not be stored.
-    return told.encode("utf-8", "backslashreplace").decode()
+    return stripped.encode("utf-8", "backslashreplace").decode()
 
 
 def protecting_pattern(patterns: str, nodeid: str) -> str | None:
-    """Return the first of the patterns, which have commas or line ends between, that protects a test.
+    """Return the first pattern that protects a test; `patterns` are separated by commas or line ends.
 
-    `*` is any text and `?` one character; all else, brackets too, is itself. What lies below is protected as well.
+    `*` matches any text and `?` one character; all other characters, brackets too, are literal. A pattern also
+    protects everything below the matched directory, file or class.
     """
     return next((pattern for pattern, globs in _globs(patterns) if _match(globs, nodeid)), None)
 
 
 def patterns_without_match(patterns: str, nodeids: Iterable[str]) -> list[str]:
-    """Return the patterns that protect none of the tests, in their order."""
+    """Return the patterns that match none of the tests, in their order."""
     names = list(nodeids)
     return [pattern for pattern, globs in _globs(patterns) if not any(_match(globs, name) for name in names)]
 
@@ -129,6 +139,6 @@ def _with_below(pattern: str) -> tuple[Glob, ...]:
 
 
 def is_always_failing(outcomes: str) -> bool:
-    """Tell whether a test failed in all of its newest 10 known outcomes, letters of a row, newest first."""
-    known = [letter for letter in outcomes if letter != UNKNOWN][:NEWEST]
-    return bool(known) and _FAILING.issuperset(known)
+    """Return whether a test failed in all of its newest 10 known outcomes; letters of a row, newest first."""
+    letters = [letter for letter in outcomes if letter != UNKNOWN][:NEWEST]
+    return bool(letters) and _FAILING.issuperset(letters)
