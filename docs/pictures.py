@@ -60,7 +60,7 @@ def chromium() -> str:
     path = next(filter(None, map(shutil.which, names)), None)
     if path is None:
         raise SystemExit(
-            "Chromium is not on PATH. Install it (apt-get install chromium), or set CHROMIUM to its path."
+            "Chromium is not on PATH: apt-get install chromium, or set CHROMIUM to its path."
         )
     return path
 

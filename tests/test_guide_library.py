@@ -1,4 +1,4 @@
-"""Run the snippets of the usage guide of aka-stats with the imports of akastats, with real applications and URLs."""
+"""Run the snippets of the usage guide of aka-stats, with changed imports, real applications and real URLs."""
 
 from __future__ import annotations
 
