@@ -13,7 +13,7 @@ MAX_MESSAGE = 500
 #: Number of the project's own innermost frames that distinguish two failures.
 MAX_FRAMES = 3
 # A longer line is a printed value, not a path in a file.
-_LONGEST_PLACE = 1000
+_MAX_LOCATION_LENGTH = 1000
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,9 @@ def fingerprint(text: str, raised: str = "") -> Fingerprint:
     if is_group(text):
         message, frames = _of_group(text, exception)
     else:
-        message, frames = mask(message_in(text, exception)), _telling(list(own_frames(text)))
-    told = "\0".join((exception, message, *frames)).encode(errors="backslashreplace")
-    return Fingerprint(hashlib.blake2b(told, digest_size=16).hexdigest(), exception, message, frames)
+        message, frames = mask(message_in(text, exception)), _distinctive_frames(list(own_frames(text)))
+    identity = "\0".join((exception, message, *frames)).encode(errors="backslashreplace")
+    return Fingerprint(hashlib.blake2b(identity, digest_size=16).hexdigest(), exception, message, frames)
 
 
 # The line that names an exception, as pytest and Python end a traceback with it.
@@ -56,10 +56,10 @@ _RAISED = re.compile(
     r"^(?:E\s+)?(?:[\w.]+\.)?((?:[A-Za-z_]\w*)?(?:Error|Exception|ExceptionGroup|Exit|Warning|Interrupt))\b", re.M
 )
 # pytest's closing line of a traceback: `file.py:3: ValueError`.
-_PLACE = re.compile(r"^\S+:\d+: ([A-Za-z_]\w*)$", re.MULTILINE)
+_LOCATION = re.compile(r"^\S+:\d+: ([A-Za-z_]\w*)$", re.MULTILINE)
 
 
-# pytest's `E` line with a generic class name: used only if there is no other.
+# pytest's `E` line with a generic class name: used only without any other match.
 _NAMED = re.compile(r"^E\s+(?:[\w.]+\.)?([A-Z]\w*)(?:: |$)", re.MULTILINE)
 # What pytest-xdist says of a worker that died.
 _CRASHED = re.compile(r"\Aworker '[^'\n]*' crashed while running ")
@@ -75,9 +75,9 @@ def class_in(text: str) -> str:
         return WORKER_CRASH
     if is_group(text):
         text = group_parts(text)[0]
-    placed: list[str] = _PLACE.findall(text)
-    found: list[str] = placed or _RAISED.findall(text) or _NAMED.findall(text)
-    return found[-1] if found else "Error"
+    placed: list[str] = _LOCATION.findall(text)
+    classes: list[str] = placed or _RAISED.findall(text) or _NAMED.findall(text)
+    return classes[-1] if classes else "Error"
 
 
 def message_in(text: str, raised: str) -> str:
@@ -88,13 +88,15 @@ def message_in(text: str, raised: str) -> str:
     if is_group(text):
         text = group_parts(text)[0]
     lines = [line.rstrip() for line in text.splitlines() if line.strip()]
-    marked = takewhile(_is_marked, dropwhile(lambda line: not _is_marked(line), reversed(lines)))
+    message_lines = takewhile(
+        _is_message_line, dropwhile(lambda line: not _is_message_line(line), reversed(lines))
+    )
     naming = [line for line in lines if raised in line] or lines
-    first = next(reversed(list(marked)), naming[-1] if naming else "")
+    first = next(reversed(list(message_lines)), naming[-1] if naming else "")
     return _without_class(first.removeprefix("E ").strip(), raised)[:MAX_MESSAGE]
 
 
-def _is_marked(line: str) -> bool:
+def _is_message_line(line: str) -> bool:
     # An empty line of a message, as in the difference of two strings, is an E alone once its end is stripped.
     return line.startswith("E  ") or line == "E"
 
@@ -164,7 +166,7 @@ def _of_group(text: str, exception: str) -> tuple[str, tuple[str, ...]]:
     message = f"{mask(message_in(text, exception))} [{'; '.join(described)}]"[:MAX_MESSAGE]
     share = max(1, MAX_FRAMES // max(1, len(members)))
     frames = [frame for key in sorted(members) for frame in members[key].frames[-share:]]
-    return message, tuple(frames[:MAX_FRAMES]) or _telling(list(own_frames(group_parts(text)[0])))
+    return message, tuple(frames[:MAX_FRAMES]) or _distinctive_frames(list(own_frames(group_parts(text)[0])))
 
 
 _CHAINED = (
@@ -206,26 +208,26 @@ def _frames(lines: list[str]) -> Iterator[Frame]:
     # In pytest's long style a function is named by its source, which stands above its place.
     function, before = "", ("", "")
     for line in lines:
-        if len(line) > _LONGEST_PLACE:
+        if len(line) > _MAX_LOCATION_LENGTH:
             continue
-        if found := _NATIVE.fullmatch(line):
-            yield _frame(found, found[3])
-        elif found := _SHORT.fullmatch(line):
-            function, before = "", (found[1], found[2])
-            yield _frame(found, found[3])
-        elif not function and (found := _DEF.match(line)):
-            function = found[1]
-        elif found := _LONG.fullmatch(line):
-            if function or (found[1], found[2]) != before:
-                yield _frame(found, function or "<module>")
-            function, before = "", (found[1], found[2])
-        elif found := _LINE.fullmatch(line):
-            yield _frame(found, function)
+        if match := _NATIVE.fullmatch(line):
+            yield _frame(match, match[3])
+        elif match := _SHORT.fullmatch(line):
+            function, before = "", (match[1], match[2])
+            yield _frame(match, match[3])
+        elif not function and (match := _DEF.match(line)):
+            function = match[1]
+        elif match := _LONG.fullmatch(line):
+            if function or (match[1], match[2]) != before:
+                yield _frame(match, function or "<module>")
+            function, before = "", (match[1], match[2])
+        elif match := _LINE.fullmatch(line):
+            yield _frame(match, function)
 
 
-def _frame(found: re.Match[str], function: str) -> Frame:
+def _frame(match: re.Match[str], function: str) -> Frame:
     # Ten digits are not a line number, and Python converts at most 4,300 digits to a number.
-    return Frame(found[1], int(found[2][:9]), function)
+    return Frame(match[1], int(match[2][:9]), function)
 
 
 _FOREIGN = re.compile(
@@ -250,7 +252,7 @@ def _short(file: str) -> str:
 _OF_TESTS = re.compile(r"(?:^|/)(?:test_[^/]*|[^/]*_test)\.py::test|::test_")
 
 
-def _telling(frames: list[str]) -> tuple[str, ...]:
+def _distinctive_frames(frames: list[str]) -> tuple[str, ...]:
     """Return the innermost frames that identify a failure; those of the test only if it failed there."""
     called = [frame for frame in frames if not _OF_TESTS.search(frame)]
     is_deeper = bool(called) and frames[-1] == called[-1]

@@ -54,7 +54,11 @@ class FixtureResult:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What a test's marker allows: seconds, and how many times the usual; `None` where it does not say."""
+    """The limits in a test's marker; `None` without one.
+
+    max_seconds: maximum duration in seconds.
+    max_slowdown: maximum duration, as a multiple of the typical one.
+    """
 
     max_seconds: float | None = None
     max_slowdown: float | None = None
@@ -63,7 +67,7 @@ class Budget:
 class Error(NamedTuple):
     """One failure: `error` is its traceback's context id; `phase` may also be collect, crash or subtest.
 
-    `fingerprint` says which failures are the same one; both ids are empty for a failure without a text.
+    Equal failures have one `fingerprint`; both ids are empty for a failure without a text.
     """
 
     nodeid: str
@@ -73,10 +77,10 @@ class Error(NamedTuple):
     fingerprint: str
 
 
-def budget_of(told: Mapping[str, Any]) -> Budget:
-    """Return a budget as spools and profiles tell it: an object without what the marker does not say."""
+def budget_of(limits: Mapping[str, Any]) -> Budget:
+    """Return the budget that a spool or profile holds; missing limits and invalid ones are `None`."""
     names = [each.name for each in fields(Budget)]
-    return Budget(**{name: float(told[name]) for name in names if isinstance(told.get(name), (int, float))})
+    return Budget(**{name: float(limits[name]) for name in names if isinstance(limits.get(name), (int, float))})
 
 
 def label(word: str, rest: str, suite: str = "") -> str:
