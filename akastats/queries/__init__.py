@@ -1,1 +1,1 @@
-"""What people ask of runs and tests, composed of operations: the API and the command line share the answers."""
+"""Queries about runs, tests and verdicts that the API and the command line share."""

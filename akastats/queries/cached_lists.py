@@ -1,6 +1,6 @@
-"""Lists kept in memory: a reader fetches what has changed since it last looked, and takes pages of what it has.
+"""Lists in memory, which a reader refreshes with the changes since its last read.
 
-10,000 rows are fetched once; after that a look costs one round trip.
+The first read fetches all rows; a later read without changes takes one round trip.
 """
 
 from __future__ import annotations
@@ -16,13 +16,18 @@ from akastats.store.requests import Operation
 
 T = TypeVar("T")
 
-#: Reads members of a list; those that are there no more are left out.
+#: Reads members of a list by name; deleted ones are left out.
 Fetch = Callable[[str, Sequence[str]], Operation[Mapping[str, T]]]
 
 
 @dataclass(frozen=True)
 class CachedList(Generic[T]):
-    """A list as a reader saw it last: its items by member, when each one changed, and the last of these."""
+    """A list as of the last read.
+
+    items: items by member
+    times: time of the last change by member, epoch seconds
+    since: time of the newest change
+    """
 
     items: Mapping[str, T] = field(default_factory=dict)
     times: Mapping[str, float] = field(default_factory=dict)
@@ -30,11 +35,11 @@ class CachedList(Generic[T]):
 
 
 def refresh(key: str, fetch: Fetch[T], namespace: str, seen: CachedList[T]) -> Operation[CachedList[T]]:
-    """Return a list as it is now; `seen` itself where nothing has changed."""
+    """Return the current list; the same object if nothing has changed."""
     now = seen
     changed = yield from indexes.read_changes(key, now.since)
     if now.since > (changed.newest or 0.0):
-        # Flushed, or a server that came back from older data.
+        # The server was flushed, or restarted with older data.
         now = CachedList()
         changed = yield from indexes.read_changes(key, now.since)
     while changed.members:
@@ -45,7 +50,7 @@ def refresh(key: str, fetch: Fetch[T], namespace: str, seen: CachedList[T]) -> O
     if len(now.times) != changed.size:
         now = _without_older(now, changed.oldest or 0.0)
     if len(now.times) != changed.size and seen.since:
-        # What went from its midst went unseen.
+        # A member in the middle was deleted.
         return (yield from refresh(key, fetch, namespace, CachedList()))
     return now
 
@@ -60,13 +65,18 @@ def _without_older(seen: CachedList[T], oldest: float) -> CachedList[T]:
     return CachedList({name: item for name, item in seen.items.items() if name in times}, times, seen.since)
 
 
-#: Where an item stands in an order: a flag that puts what has no value last, its value, its name.
+#: Sort key of an item: a flag that sorts missing values last, the value, the name.
 SortKey = tuple[bool, float | str, str]
 
 
 @dataclass(frozen=True)
 class Page(Generic[T]):
-    """A part of a list, where the next part begins (`None`: at the end), and how many there are in all parts."""
+    """A page of a list.
+
+    items: items of the page
+    next: sort key of the last item; `None` at the end
+    total: number of items on all pages
+    """
 
     items: list[T]
     next: SortKey | None
@@ -74,37 +84,41 @@ class Page(Generic[T]):
 
 
 class Order(NamedTuple):
-    """By what a list is sorted, and whether the greatest comes first; what has no value stands last."""
+    """Order of a list; items without a value come last.
+
+    field: sort field
+    is_descending: whether the greatest value comes first
+    """
 
     field: str
     is_descending: bool
 
     def sort_key(self, value: float | str | None, name: str) -> SortKey:
-        """Return where an item with this value and name stands."""
+        """Return the sort key of an item."""
         if value is None:
             return (not self.is_descending, 0.0, name)
         return (self.is_descending, value if isinstance(value, str) else float(value), name)
 
 
 def order_of(sort: str) -> Order:
-    """Return the order that a `sort` names: a field, with `-` before it in descending order."""
+    """Return the order of a `sort` parameter: a field, with a leading `-` for descending."""
     return Order(sort.removeprefix("-"), sort.startswith("-"))
 
 
 def page(placed: Sequence[tuple[SortKey, T]], is_descending: bool, after: SortKey | None, size: int) -> Page[T]:
-    """Return the `size` items that come next behind the place `after`."""
+    """Return the next `size` items after the sort key `after`."""
     if after is None:
         behind = placed
     elif is_descending:
         behind = [each for each in placed if each[0] < after]
     else:
         behind = [each for each in placed if each[0] > after]
-    # Sorting all for a page of 100 would be most of a request's time.
+    # Sorting all items for a page of 100 would take most of the time of a request.
     first = (nlargest if is_descending else nsmallest)(size, behind, key=itemgetter(0))
     following = first[-1][0] if len(behind) > len(first) else None
     return Page([item for _, item in first], following, len(placed))
 
 
 def words_of(q: str) -> list[str]:
-    """Return the words of a search, in lower case."""
+    """Return the words of a search in lower case."""
     return q.lower().split()

@@ -1,4 +1,4 @@
-"""Places in lists as text that fits into an address: a JSON list, base64. Pure."""
+"""Encode positions in lists as cursors for URLs: a JSON list in base64. Pure."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from collections.abc import Sequence
 from math import isfinite
 from typing import Any
 
-_NOT_OURS = "not a cursor of this list"
+_INVALID = "not a cursor of this list"
 
 
-def encode(place: Sequence[Any]) -> str:
-    """Return a place as a cursor."""
-    return base64.urlsafe_b64encode(json.dumps(place, ensure_ascii=False).encode()).decode().rstrip("=")
+def encode(position: Sequence[Any]) -> str:
+    """Return a position as a cursor."""
+    return base64.urlsafe_b64encode(json.dumps(position, ensure_ascii=False).encode()).decode().rstrip("=")
 
 
 def decode(cursor: str, *types: type) -> list[Any]:
-    """Return the place of a cursor, its parts of these types; raises `ValueError` for one that is not ours."""
+    """Return the parts of a cursor; raises `ValueError` if it is invalid or its parts have other types."""
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         parts = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (ValueError, TypeError, binascii.Error, RecursionError) as error:
-        raise ValueError(_NOT_OURS) from error
+        raise ValueError(_INVALID) from error
     if not isinstance(parts, list) or len(parts) != len(types) or not all(map(_fits, parts, types)):
-        raise ValueError(_NOT_OURS)
+        raise ValueError(_INVALID)
     return parts
 
 
-def _fits(part: Any, wanted: type) -> bool:
-    if type(part) is not wanted:
+def _fits(part: Any, expected: type) -> bool:
+    if type(part) is not expected:
         return False
     if isinstance(part, float):
         return isfinite(part)
@@ -47,14 +47,14 @@ def _is_utf8(text: str) -> bool:
 
 
 def of_label(label: str) -> str:
-    """Return a place in a list of labels as a cursor; what is no UTF-8 stands in it as surrogates."""
+    """Return a label as a cursor; bytes that are not UTF-8 are surrogates in the label."""
     return base64.urlsafe_b64encode(label.encode(errors="surrogateescape")).decode().rstrip("=")
 
 
 def label_of(cursor: str) -> str:
-    """Return the label of such a cursor, empty of an empty one; raises `ValueError` for one that is not ours."""
+    """Return the label of a cursor, empty for an empty cursor; raises `ValueError` if it is invalid."""
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         return base64.b64decode(padded, altchars=b"-_", validate=True).decode(errors="surrogateescape")
     except (ValueError, binascii.Error) as error:
-        raise ValueError(_NOT_OURS) from error
+        raise ValueError(_INVALID) from error

@@ -1,4 +1,4 @@
-"""Tests that are not healthy, as they are listed out of verdicts: ranked by what they cost."""
+"""List unhealthy tests from verdicts, ranked by cost."""
 
 from __future__ import annotations
 
@@ -12,13 +12,19 @@ from akastats.store.requests import Operation
 from akastats.triage import quarantine
 from akastats.triage.quarantine_rules import QuarantinedTest
 
-#: By what they can be sorted, `-` in front for the greatest first.
+#: Sort fields; a leading `-` means descending.
 SORTS = ("seconds_lost", "runs_failed", "rate", "probability", "since", "nodeid")
 
 
 @dataclass(frozen=True)
 class ListedTest:
-    """A test with its verdict; `cluster` is the place of those it fails together with, `None` without any."""
+    """An unhealthy test of a list.
+
+    test: verdict of the test
+    suite: suite of the test; empty without one
+    cluster: index of the cluster of tests that fail together; `None` without one
+    quarantine: quarantine entry; `None` without one
+    """
 
     test: UnhealthyTest
     suite: str
@@ -28,7 +34,11 @@ class ListedTest:
 
 @dataclass(frozen=True)
 class ListQuery:
-    """What a list is asked for; without a state it is of all that are not healthy."""
+    """Filter and order of a list.
+
+    state: state of the tests; `None` for all unhealthy tests
+    sort: sort field
+    """
 
     state: State | None = "flaky"
     sort: str = "-seconds_lost"
@@ -36,7 +46,12 @@ class ListQuery:
 
 @dataclass(frozen=True)
 class Page:
-    """Tests out of verdicts (`None`: there are none yet), and how many there are on all pages."""
+    """A page of unhealthy tests.
+
+    source: verdicts of the list; `None` without verdicts
+    items: tests of the page
+    total: number of tests on all pages
+    """
 
     source: DatedVerdicts | None
     items: list[ListedTest]
@@ -46,7 +61,7 @@ class Page:
 def page(
     namespace: str, wanted: ListQuery, place: PageStart | None, size: int, suite: str | None, branch: str | None
 ) -> Operation[Page]:
-    """Read tests that are not healthy, by the newest verdicts of a suite and branch."""
+    """Read a page of unhealthy tests from the newest verdicts of a suite and branch."""
     told = yield from reading.of_page(namespace, place, suite, branch)
     found = listed(told.verdicts, wanted) if told else []
     start = place.at if place else 0
@@ -55,7 +70,7 @@ def page(
 
 
 def with_quarantine(namespace: str, tests: Sequence[ListedTest]) -> Operation[list[ListedTest]]:
-    """Read which of some tests of one suite are in quarantine."""
+    """Return tests of one suite with their quarantine entries."""
     if not tests:
         return []
     entries = yield from quarantine.read_entries(namespace, tests[0].suite)
@@ -64,7 +79,7 @@ def with_quarantine(namespace: str, tests: Sequence[ListedTest]) -> Operation[li
 
 
 def listed(verdicts: Verdicts, wanted: ListQuery) -> list[ListedTest]:
-    """Return the tests of some verdicts that are wanted, in the order wanted, those of one rank by node id."""
+    """Return the tests that match a query, in its order; ties by node id."""
     clusters = clusters_of(verdicts)
     tests = (test for test in verdicts.tests if wanted.state in (None, test.state))
     found = sorted(tests, key=lambda test: test.nodeid)
@@ -74,17 +89,17 @@ def listed(verdicts: Verdicts, wanted: ListQuery) -> list[ListedTest]:
 
 
 def _rank(test: UnhealthyTest, field: str) -> tuple[float | str, float]:
-    """Return by what a test is sorted: one figure, and where that is the same, what it cost."""
+    """Return the sort key of a test: the field, then the cost."""
     value: float | str = getattr(test, field)
     return value, test.runs_failed if field == "seconds_lost" else test.seconds_lost
 
 
 def clusters_of(verdicts: Verdicts) -> Mapping[str, int]:
-    """Return for each test that fails together with others which cluster that is."""
-    return dict(_places(verdicts))
+    """Return the cluster index of each test that fails together with others."""
+    return dict(_cluster_indexes(verdicts))
 
 
-def _places(verdicts: Verdicts) -> Iterator[tuple[str, int]]:
-    for place, cluster in enumerate(verdicts.clusters):
+def _cluster_indexes(verdicts: Verdicts) -> Iterator[tuple[str, int]]:
+    for index, cluster in enumerate(verdicts.clusters):
         for nodeid in cluster:
-            yield nodeid, place
+            yield nodeid, index

@@ -1,4 +1,4 @@
-"""Labels as they are listed: a page at a time, some of them searched for."""
+"""List and search labels in pages."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ from akastats.queries import cached_lists
 from akastats.store import query
 from akastats.store.requests import Operation
 
-#: So many steps of 1,000 labels a page looks through for what is searched.
+#: Steps of 1,000 labels that a page searches.
 STEPS = 5
 
 
 @dataclass(frozen=True)
 class Labels:
-    """A page of labels in byte order, and behind which the next begins: empty at the end."""
+    """A page of labels.
+
+    items: labels in byte order
+    next: last label of the page; empty at the end
+    """
 
     items: list[str]
     next: str

@@ -1,4 +1,4 @@
-"""Runs that go on, and what has changed about them since one looked."""
+"""Read runs in progress and their changes since the last read."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from akastats.store import keys
 from akastats.store import runs as stored_runs
 from akastats.store.requests import Operation, send_reads
 
-#: So many runs that go on are followed, the newest; one whose machine is gone is `running` for ever.
+#: Runs in progress that are followed, the newest; a run whose machine died stays `running`.
 MAX_RUNNING = 100
-#: And so many of the newest, whatever their status: a short run begins and ends between two looks.
+#: Newest runs that are followed in any status, because a short run begins and ends between two reads.
 NEWEST = 20
 
 
 def read(namespace: str, known: Mapping[str, Run]) -> Operation[dict[str, Run]]:
-    """Read the runs that go on, the newest ones, and those `known` as running, by id, in two round trips."""
+    """Read runs in progress, the newest runs, and those that `known` has as running; in two round trips."""
     running = keys.runs(namespace, "status", "running")
     ids = yield from send_reads(
         [("ZREVRANGE", running, 0, MAX_RUNNING - 1), ("ZREVRANGE", keys.runs(namespace), 0, NEWEST - 1)]
@@ -30,11 +30,11 @@ def read(namespace: str, known: Mapping[str, Run]) -> Operation[dict[str, Run]]:
 
 
 def changed(known: Mapping[str, Run], now: Mapping[str, Run]) -> list[Run]:
-    """Return the runs that are new, or are not what they were, the oldest first."""
+    """Return the runs that are new or have changed, oldest first."""
     found = [run for run_id, run in now.items() if known.get(run_id) != run]
     return sorted(found, key=lambda run: (run.started or 0.0, run.id))
 
 
 def running(now: Mapping[str, Run]) -> list[Run]:
-    """Return the runs that go on, the oldest first."""
+    """Return the runs in progress, oldest first."""
     return changed({}, {run_id: run for run_id, run in now.items() if run.status == "running"})

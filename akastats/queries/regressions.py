@@ -1,4 +1,4 @@
-"""Changes of durations as they are listed out of verdicts, each with its commits and what people said of it."""
+"""List duration changes from verdicts, with commits and acknowledgements."""
 
 from __future__ import annotations
 
@@ -21,7 +21,11 @@ _WORDS: tuple[Kind, ...] = ("test", "fixture", "collect")
 
 
 class Named(NamedTuple):
-    """What a label is of: `name` is a node id, a fixture with where it is defined, a path, or the label itself."""
+    """The subject of a label.
+
+    kind: test, fixture, collect, stat or suite
+    name: node id, fixture with its location, path, or the label itself
+    """
 
     kind: Kind
     name: str
@@ -29,7 +33,18 @@ class Named(NamedTuple):
 
 @dataclass(frozen=True)
 class ListedChange:
-    """A change; commits are `None` where not known, `group` is the place of what moved together with it."""
+    """A duration change of a list.
+
+    id: id of the change
+    named: subject of the label
+    verdict: the change, and whether it is new
+    suite: suite of the verdicts; empty without one
+    since_commit: commit of the run before the interval; `None` if unknown
+    commit: commit of the likeliest run; `None` if unknown
+    until_commit: commit of the last run of the interval; `None` if unknown
+    group: index of the labels that changed together; `None` without others
+    acknowledgement: acknowledgement of the change; `None` without one
+    """
 
     id: str
     named: Named
@@ -49,19 +64,29 @@ class ListedChange:
 
 @dataclass(frozen=True)
 class ListQuery:
-    """What a list is asked for: one kind or any; what became faster too?"""
+    """Filter of a list.
+
+    kind: kind of the label; `None` for all
+    faster: whether to include changes to a shorter duration
+    """
 
     kind: Kind | None = None
     faster: bool = False
 
 
-#: All changes there are.
+#: Query for all changes.
 ANY = ListQuery(faster=True)
 
 
 @dataclass(frozen=True)
 class Page:
-    """Changes out of verdicts (`None`: there are none yet), those of the suite apart; `total` is of all pages."""
+    """A page of duration changes.
+
+    source: verdicts of the list; `None` without verdicts
+    items: changes of the page
+    total: number of changes on all pages
+    suite_changes: changes of the suite as a whole
+    """
 
     source: DatedVerdicts | None
     items: list[ListedChange]
@@ -78,7 +103,7 @@ def page(
     suite: str | None,
     branch: str | None,
 ) -> Operation[Page]:
-    """Read what changed by the newest verdicts of a suite and branch, newest first."""
+    """Read a page of changes from the newest verdicts of a suite and branch, newest first."""
     told = yield from reading.of_page(namespace, place, suite, branch)
     if told is None:
         return Page(None, [], 0, [])
@@ -91,7 +116,7 @@ def page(
 
 
 def named(label: str) -> Named:
-    """Return what a label is of; an empty one is the suite as a whole."""
+    """Return the subject of a label; an empty label is the suite as a whole."""
     if not label:
         return Named("suite", "")
     word, colons, name = label.partition("::")
@@ -101,7 +126,7 @@ def named(label: str) -> Named:
 
 
 def chosen(changes: Iterable[ChangeVerdict], wanted: ListQuery) -> list[ChangeVerdict]:
-    """Return the changes that are wanted, newest first, of one run the largest first, then by label."""
+    """Return the changes that match a query, newest first, then the largest first, then by label."""
     found = [
         judged
         for judged in changes
@@ -120,7 +145,7 @@ def _newness(judged: ChangeVerdict) -> tuple[str, float]:
 def listed(
     namespace: str, days: int, verdicts: Verdicts, changes: Sequence[ChangeVerdict]
 ) -> Operation[list[ListedChange]]:
-    """Read what else is to be told of some changes of verdicts, in two round trips."""
+    """Read commits and acknowledgements of changes, in two round trips."""
     if not changes:
         return []
     said = acknowledgement_rules.by_series((yield from acknowledgements.current(namespace, days)))
@@ -152,7 +177,7 @@ def _runs_of(change: DurationChange) -> tuple[str, str, str]:
 
 
 def group_of(change: DurationChange, verdicts: Verdicts) -> int | None:
-    """Return in which of `verdicts.together` a change is: where another of these labels changed alike then."""
+    """Return the index in `verdicts.together` of the group of a change; `None` without another such change."""
     for place, group in enumerate(verdicts.together):
         if change.label in group and any(_moved_alike(change, each.change, group) for each in verdicts.changes):
             return place
@@ -168,7 +193,7 @@ def _moved_alike(change: DurationChange, other: DurationChange, group: Sequence[
     )
 
 
-#: Verdicts that are searched for a change, the newest: to decode those of 1,000 tests takes 70 ms.
+#: Newest verdicts that are searched for a change; decoding the verdicts of 1,000 tests takes 70 ms.
 SEARCHED = 10
 
 

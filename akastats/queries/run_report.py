@@ -1,4 +1,4 @@
-"""All that one run means, as it is told at once."""
+"""Read all verdicts of one run for a report."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ from akastats.store.requests import Operation
 
 @dataclass(frozen=True)
 class RunReport:
-    """Verdicts with what is told beside them: tests by what they cost, changes newest first."""
+    """Verdicts of one run with their context.
+
+    source: the verdicts and the start of their run
+    tests: unhealthy tests, the most expensive first
+    changes: duration changes, newest first
+    suite_changes: duration changes of the suite as a whole, newest first
+    """
 
     source: DatedVerdicts
     tests: list[ListedTest]
@@ -24,11 +30,11 @@ class RunReport:
 def read_report(
     namespace: str, days: int, run_id: str, suite: str | None, branch: str | None
 ) -> Operation[RunReport]:
-    """Read all that a run means, or the newest one judged; raises `NotFoundError` where there is none."""
+    """Read the report of a run, or of the newest analysed one; raises `NotFoundError` without verdicts."""
     found = yield from verdicts.of_run_or_newest(namespace, run_id, suite, branch)
-    told = yield from verdicts.with_start(namespace, found)
+    source = yield from verdicts.with_start(namespace, found)
     changes = regressions.chosen(found.changes, regressions.ANY)
     of_suite = regressions.chosen(found.suite_changes, regressions.ANY)
-    both = yield from regressions.listed(namespace, days, found, [*changes, *of_suite])
+    listed = yield from regressions.listed(namespace, days, found, [*changes, *of_suite])
     tests = yield from flaky.with_quarantine(namespace, flaky.listed(found, flaky.ListQuery(state=None)))
-    return RunReport(told, tests, both[: len(changes)], both[len(changes) :])
+    return RunReport(source, tests, listed[: len(changes)], listed[len(changes) :])

@@ -1,4 +1,4 @@
-"""Which tests somebody may have meant who named one that is not known."""
+"""Suggest similarly named tests for an unknown node id."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from akastats.queries.cached_lists import CachedList
 from akastats.store import keys
 from akastats.store.requests import Operation
 
-#: More nobody looks through.
+#: Largest number of suggestions.
 MAX_SUGGESTIONS = 5
 
 
 def suggest(namespace: str, nodeid: str, suite: str) -> Operation[list[NamedTest]]:
-    """Read which tests have a name like that, those most alike first, at most five; 10,000 take some ten steps."""
+    """Read at most five tests with a similar name, the most similar first."""
     return most_similar((yield from known_tests(namespace)), nodeid, suite)
 
 
 def known_tests(namespace: str) -> Operation[list[NamedTest]]:
-    """Read the names of all tests that have a history; 10,000 take some ten steps."""
+    """Read all tests with a history; 10,000 tests take about ten round trips."""
     unseen: CachedList[NamedTest] = CachedList()
     seen = yield from cached_lists.refresh(keys.tests_at(namespace), _named, namespace, unseen)
     return list(seen.items.values())
@@ -29,7 +29,7 @@ def known_tests(namespace: str) -> Operation[list[NamedTest]]:
 def matching(known: Iterable[NamedTest], part: str, suite: str) -> list[NamedTest]:
     """Return the tests whose node id contains `part`, of one suite or of any (empty), in their order.
 
-    Those that end with it after a separator come alone: `test_a` is no part of `test_ab` then.
+    If some end with `part` after a separator, only these are returned: `test_a` does not match `test_ab` then.
     """
     found = sorted(test for test in known if part and part in test.nodeid and suite in ("", test.suite))
     ending = [test for test in found if test.nodeid.endswith((f"::{part}", f"/{part}"))]
@@ -44,7 +44,7 @@ def _named(namespace: str, labels: Sequence[str]) -> Operation[Mapping[str, Name
 
 
 def most_similar(known: Iterable[NamedTest], nodeid: str, suite: str) -> list[NamedTest]:
-    """Return those of the `known` tests that have the same name, parameters aside, most alike first."""
+    """Return the tests with the same name without parameters, the most similar first."""
     name = name_of(nodeid)
     alike = (test for test in known if name and name_of(test.nodeid) == name)
     return sorted(alike, key=lambda test: (_distance(test.nodeid, nodeid), test.suite != suite, test))[
@@ -52,13 +52,13 @@ def most_similar(known: Iterable[NamedTest], nodeid: str, suite: str) -> list[Na
     ]
 
 
-def _distance(known: str, asked: str) -> int:
-    """Return how far a node id is from the one asked for: the same, its parameters, a longer path, other."""
-    plain, wanted = known.partition("[")[0], asked.partition("[")[0]
+def _distance(candidate: str, requested: str) -> int:
+    """Rank a node id by similarity: 0 equal, 1 other parameters, 2 and 3 a longer path, 4 other."""
+    plain, wanted = candidate.partition("[")[0], requested.partition("[")[0]
     alike = (
-        known == asked,
+        candidate == requested,
         plain == wanted,
-        known.endswith(f"/{asked}"),
+        candidate.endswith(f"/{requested}"),
         plain.endswith((f"/{wanted}", f"::{wanted}")),
     )
     return (*alike, True).index(True)

@@ -1,4 +1,4 @@
-"""Verdicts as they are asked for: of one run, or the newest there are of a branch and suite."""
+"""Read verdicts: those of one run, or the newest of a suite and branch."""
 
 from __future__ import annotations
 
@@ -16,15 +16,19 @@ from akastats.store import verdicts as stored_verdicts
 from akastats.store.requests import Operation
 from akastats.store.runs import Position
 
-#: The newest verdicts are looked for in so many steps of so many runs.
+#: Steps of the search for the newest verdicts, and runs per step.
 STEPS, STEP = 4, 50
-# Runs inside other runs do not count among them: of a suite that starts pytest there are hundreds.
+# Runs inside other runs are skipped; a suite that starts pytest has hundreds of them.
 _MOST_STEPS = 40
 _NAMES = ("id", "suite", "branch", "started", "base", "pull_request", "nested", "default_branch")
 
 
 class PageStart(NamedTuple):
-    """Where in a list out of the verdicts of a run a page begins: all pages are out of the same ones."""
+    """Start of a page; all pages of a list come from the verdicts of one run.
+
+    run: id of the run
+    at: index of the first item
+    """
 
     run: str
     at: int
@@ -32,16 +36,20 @@ class PageStart(NamedTuple):
 
 @dataclass(frozen=True)
 class DatedVerdicts:
-    """Verdicts, and when their run began, in epoch seconds; `None` where it has expired."""
+    """Verdicts with the start of their run.
+
+    verdicts: the verdicts
+    started: start of the run, epoch seconds; `None` if the run has expired
+    """
 
     verdicts: Verdicts
     started: float | None
 
 
-# Those of 1,000 tests take 70 ms, and a page, its next one and a look again are out of the same.
+# Decoding the verdicts of 1,000 tests takes 70 ms, and successive pages read the same verdicts.
 @lru_cache(maxsize=4)
 def _readable(stored: bytes) -> Verdicts | None:
-    """Return stored verdicts, `None` for those that are damaged or another release's."""
+    """Return stored verdicts; `None` if they are corrupt or from another release."""
     try:
         return unpack(stored)
     except CorruptDataError:
@@ -49,10 +57,13 @@ def _readable(stored: bytes) -> Verdicts | None:
 
 
 def of_run(namespace: str, run_id: str) -> Operation[Verdicts]:
-    """Read what one run means; raises `NotFoundError` where nobody has judged it (yet), or nobody can read it."""
+    """Read the verdicts of one run.
+
+    Raises `NotFoundError` without verdicts, and `CorruptDataError` if this release cannot read them.
+    """
     found = yield from stored_verdicts.read_verdicts(namespace, [run_id])
     if run_id not in found:
-        raise NotFoundError(f"no verdicts of run {run_id[:100]!r}: unknown, expired, or not judged yet")
+        raise NotFoundError(f"no verdicts of run {run_id[:100]!r}: unknown, expired, or not analysed yet")
     verdicts = _readable(found[run_id])
     if verdicts is None:
         raise CorruptDataError(
@@ -62,7 +73,7 @@ def of_run(namespace: str, run_id: str) -> Operation[Verdicts]:
 
 
 def of_run_if_any(namespace: str, run_id: str) -> Operation[Verdicts | None]:
-    """Read what one run means; `None` where nobody has judged it (yet), or this release cannot read it."""
+    """Read the verdicts of one run; `None` without verdicts, and if this release cannot read them."""
     found = yield from stored_verdicts.read_verdicts(namespace, [run_id])
     return _readable(found[run_id]) if run_id in found else None
 
@@ -72,8 +83,8 @@ def newest(
 ) -> Operation[Verdicts | None]:
     """Read the newest verdicts of a suite (empty: runs without one; `None`: any), of `branch` if it is not empty.
 
-    `before` leaves out that run and later ones, `is_base` all pull requests. `None` where none of the newest
-    200 runs has any. What cannot be read is passed over, so that the first run after an update is judged too.
+    `before` excludes that run and later ones, `is_base` excludes pull requests. `None` if none of the newest 200
+    runs has verdicts. Verdicts of another release are skipped, so that the first run after an update is analysed.
     """
     for run_id in (yield from analysed_runs(namespace, suite, branch, before, is_base)):
         found = yield from of_run_if_any(namespace, run_id)
@@ -85,7 +96,7 @@ def newest(
 def newest_of(namespace: str, suite: str | None, branch: str | None) -> Operation[Verdicts | None]:
     """Read the newest verdicts of a suite; without a branch those of the default branch, else of any.
 
-    What a pull request broke or slowed down is not how the suite stands.
+    Without a branch, pull requests do not count.
     """
     branches = (*(yield from default_branches(namespace)), "") if branch is None else (branch,)
     for each in branches:
@@ -109,49 +120,49 @@ def analysed_runs(
     before: Run | None = None,
     is_base: bool = False,
 ) -> Operation[list[str]]:
-    """Read which runs were judged, newest first, of the newest 50, else of the 50 before, up to 200.
+    """Read the ids of runs with verdicts, newest first, from the first step of 50 runs that has any, up to 200.
 
-    Which ones are looked at is as for `newest`.
+    The arguments select runs as in `newest`.
     """
     after = None if before is None else Position(before.started or 0.0, before.id)
     looked_at = 0
     for _ in range(_MOST_STEPS):
         page = yield from runs.page(namespace, {"suite": suite or "", "branch": branch}, after, STEP, _NAMES)
         counted = [run for run in page.items if is_of_branch(run, branch) and not (is_base and run.pull_request)]
-        # There is no list of runs without a suite: others' stand between.
+        # Runs without a suite have no index of their own.
         ids = [run.id for run in counted if suite is None or (run.suite or "") == suite]
-        # Verdicts of a large suite are some 100 KB, and mostly one is wanted.
-        judged = yield from stored_verdicts.filter_with_verdicts(namespace, ids)
+        # Verdicts of a large suite have about 100 KB, so only their existence is read.
+        analysed = yield from stored_verdicts.filter_with_verdicts(namespace, ids)
         looked_at += len(counted)
-        if judged or page.next is None or looked_at >= STEPS * STEP:
-            return judged
+        if analysed or page.next is None or looked_at >= STEPS * STEP:
+            return analysed
         after = page.next
     return []
 
 
 def of_run_or_newest(namespace: str, run_id: str, suite: str | None, branch: str | None) -> Operation[Verdicts]:
-    """Read what one run means, or where none is named, the newest there is; raises `NotFoundError` without any."""
+    """Read the verdicts of a run, or the newest if `run_id` is empty; raises `NotFoundError` without verdicts."""
     if run_id:
         return (yield from of_run(namespace, run_id))
     found = yield from newest_of(namespace, suite, branch)
     if found is None:
         raise NotFoundError(
-            f"no verdicts: none of the newest {STEPS * STEP} runs of this suite and branch was judged"
+            f"no verdicts: none of the newest {STEPS * STEP} runs of this suite and branch was analysed"
         )
     return found
 
 
 def of_page(
-    namespace: str, place: PageStart | None, suite: str | None, branch: str | None
+    namespace: str, start: PageStart | None, suite: str | None, branch: str | None
 ) -> Operation[DatedVerdicts | None]:
-    """Read the verdicts that a page is out of: the newest of a suite and branch, or those of the page before."""
-    if place is None:
+    """Read the verdicts of a page: the newest of a suite and branch, or those of the previous page."""
+    if start is None:
         found = yield from newest_of(namespace, suite, branch)
         return None if found is None else (yield from with_start(namespace, found))
-    return (yield from with_start(namespace, (yield from of_run(namespace, place.run))))
+    return (yield from with_start(namespace, (yield from of_run(namespace, start.run))))
 
 
 def with_start(namespace: str, verdicts: Verdicts) -> Operation[DatedVerdicts]:
-    """Read what is to be told beside verdicts."""
+    """Read the start of the run of some verdicts."""
     fields = yield from stored_runs.read_fields(namespace, [verdicts.run], ("started",))
     return DatedVerdicts(verdicts, runs.run_of({"id": verdicts.run, **fields[verdicts.run]}).started)

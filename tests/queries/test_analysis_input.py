@@ -202,7 +202,7 @@ def test_news_are_against_the_verdicts_before(told):
 
 def test_verdicts_that_nobody_made_are_not_found(told):
     """A run may be older than verdicts are."""
-    with pytest.raises(NotFoundError, match="not judged yet"):
+    with pytest.raises(NotFoundError, match="not analysed yet"):
         sync_redis.run(verdicts.of_run(NAMESPACE, told()))
 
 

@@ -143,7 +143,7 @@ def test_a_full_quarantine_is_told(now: float, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(stored, "MAX_ENTRIES", 1)
     put_in(wish(now, nodeid="a"), is_forced=True)
 
-    with pytest.raises(RefusedError, match="take others out first"):
+    with pytest.raises(RefusedError, match="remove others first"):
         put_in(wish(now, nodeid="b"), is_forced=True)
 
 
