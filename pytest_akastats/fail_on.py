@@ -1,75 +1,77 @@
 """`--akastats-fail-on`: which verdicts fail a run. Pure.
 
-Where too little is known the tests' own result stands.
+Without enough data pytest's own result stays.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-#: Values of `--akastats-fail-on`.
+from akastats.report.phrases import count_of
+from akastats.spool.shipper_answer import Answer, RunVerdicts
+
+#: Valid values of the option.
 WORDS = ("new", "slower")
-#: Number of earlier runs that are required: with fewer there is no typical duration.
-LEAST_RUNS = 5
+#: Earlier runs without which nothing is decided.
+MIN_EARLIER_RUNS = 5
 
 _PASSED, _FAILED = 0, 1
 
 
 class Decision(NamedTuple):
-    """The exit code of a run, and why it is what it is, empty where nothing was decided."""
+    """The exit code of a run, and the reason for it; the reason is empty if pytest's own code stays."""
 
     exit_code: int
     reason: str
 
 
 def decide(
-    wanted: Collection[str], exit_code: int, answer: Mapping[str, Any], was_stopped: bool, problem: str = ""
+    words: Collection[str], exit_code: int, answer: Answer | None, was_stopped: bool, problem: str = ""
 ) -> Decision:
-    """Return the exit code of a run with pytest's own `exit_code`, by what the shipper's `answer` says of it.
+    """Return the exit code of a run from pytest's own `exit_code` and the shipper's answer.
 
-    With `new`, of failing tests only new ones fail the run. With `slower`, newly slower tests and those over
-    their budget fail it too. Interrupted runs, errors in collecting and the like stay what they are; `problem` is
-    what kept the run from being recorded as it was.
+    With `new`, only new failures fail the run. With `slower`, newly slower tests and tests over their budget fail
+    it too. Other exit codes than passed and failed stay. `problem` says why the run was not recorded completely.
     """
-    if not wanted or exit_code not in (_PASSED, _FAILED):
+    if not words or exit_code not in (_PASSED, _FAILED):
         return Decision(exit_code, "")
-    unknown = problem or _unknown(answer, was_stopped, is_red=exit_code == _FAILED)
-    if unknown:
-        return Decision(exit_code, f"--akastats-fail-on decides nothing, since {unknown}")
-    told = answer["verdicts"]
-    new = int(told["labels"].get("new", 0)) if "new" in wanted else 0
-    slower = _slower(told) if "slower" in wanted else 0
+    verdicts = answer.verdicts if answer else None
+    if answer is None or verdicts is None:
+        obstacle = problem or (answer.analysis_error if answer else "") or "there are no verdicts in time"
+    else:
+        obstacle = problem or _obstacle(verdicts, answer.counts, was_stopped, is_red=exit_code == _FAILED)
+    if obstacle or verdicts is None:
+        return Decision(exit_code, f"--akastats-fail-on decides nothing, because {obstacle}")
+    new = verdicts.labels.get("new", 0) if "new" in words else 0
+    slower = _count_slower(verdicts) if "slower" in words else 0
     if new or slower:
         return Decision(_FAILED, f"this run fails: {_counted(new, slower)} (--akastats-fail-on)")
-    if exit_code == _PASSED or "new" not in wanted:
+    if exit_code == _PASSED or "new" not in words:
         return Decision(exit_code, "")
     return Decision(_PASSED, "no failure is new: this run passes (--akastats-fail-on)")
 
 
-def _slower(told: Mapping[str, Any]) -> int:
-    return int(told["news"]["slower"]) + int(told["news"]["over_budget"]) + len(told["suite"])
+def _count_slower(verdicts: RunVerdicts) -> int:
+    return verdicts.totals.get("slower", 0) + verdicts.totals.get("over_budget", 0) + len(verdicts.suite)
 
 
-def _unknown(answer: Mapping[str, Any], was_stopped: bool, is_red: bool) -> str:
-    """Return why nothing can be decided, empty where it can."""
-    told = answer.get("verdicts")
-    if told is None:
-        return answer.get("unjudged", "") or "there are no verdicts in time"
-    if told["runs"] - 1 < LEAST_RUNS:
-        return f"only {told['runs'] - 1} earlier runs are known, {LEAST_RUNS} are needed"
-    if told["unlabelled"]:
-        return "no base is known to compare with"
+def _obstacle(verdicts: RunVerdicts, counts: Mapping[str, int], was_stopped: bool, is_red: bool) -> str:
+    """Return why nothing can be decided; empty if something can."""
+    if verdicts.runs - 1 < MIN_EARLIER_RUNS:
+        return f"there are {count_of(max(0, verdicts.runs - 1), 'earlier run')}, and {MIN_EARLIER_RUNS} are needed"
+    if verdicts.unlabelled:
+        return "there is no base to compare with"
     if was_stopped:
         return "not all tests have run"
-    if answer["counts"]["collect_errors"]:
+    if counts.get("collect_errors"):
         return "some files could not be collected"
-    return _unexplained(told["labels"], answer["counts"], is_red)
+    return _unexplained(verdicts.labels, counts, is_red)
 
 
 def _unexplained(labels: Mapping[str, int], counts: Mapping[str, int], is_red: bool) -> str:
-    """Return what of the run's result its labels do not explain: other plugins make runs fail, too."""
-    if sum(labels.values()) != counts["failed"] + counts["errors"]:
+    """Return which part of the result the labels do not explain, because other plugins can fail a run too."""
+    if sum(labels.values()) != counts.get("failed", 0) + counts.get("errors", 0):
         return "not every failure has a label"
     if is_red and not any(count for label, count in labels.items() if label != "quarantined"):
         return "no test is the reason why this run fails"
@@ -77,6 +79,8 @@ def _unexplained(labels: Mapping[str, int], counts: Mapping[str, int], is_red: b
 
 
 def _counted(new: int, slower: int) -> str:
-    failures = f"{new} new {'failure' if new == 1 else 'failures'}"
-    parts = [failures if new else "", f"{slower} slower or over budget" if slower else ""]
+    parts = [
+        count_of(new, "new failure") if new else "",
+        f"{slower:,} slower or over budget" if slower else "",
+    ]
     return " and ".join(part for part in parts if part)

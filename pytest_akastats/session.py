@@ -272,7 +272,7 @@ class Session:
         session = self._session
         if session is None or not self._options.fail_on:
             return
-        answer = state.answer if state is not None else {}
+        answer = state.answer if state is not None else None
         was_stopped = bool(session.shouldfail or session.shouldstop)
         # Where the list came too late all failures counted, whatever the verdicts say of them.
         unexcused = self._quarantine.problem if self._quarantine else ""

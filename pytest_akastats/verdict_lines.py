@@ -1,21 +1,25 @@
-"""What a run means, in at most 15 lines of the terminal. Pure."""
+"""The verdicts of a run in at most 15 lines of the terminal. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
 
-from akastats.formatting import escape_unprintable, format_duration, format_percent
+from akastats.formatting import escape_unprintable
+from akastats.report import phrases
+from akastats.spool.shipper_answer import FailingTest, FlakyTest, OverBudgetTest, RunVerdicts, Slowdown
 
-#: Most lines of verdicts.
-MOST_LINES = 15
-# Names per kind; the last line of each kind counts the rest.
-MOST_FAILURES, MOST_FLAKY, MOST_SLOWER, MOST_OVER, MOST_FIXED = 5, 2, 3, 1, 2
+#: Lines of all sections.
+MAX_LINES = 15
+# Names per section; its last line counts the others.
+MAX_FAILURES, MAX_FLAKY, MAX_SLOWER, MAX_OVER_BUDGET, MAX_LISTED = 5, 2, 3, 1, 2
+#: Characters of the first column.
 WIDTH = 22
+#: Characters of a node id.
+MAX_NAME = 100
 
 
 class Section:
-    """A title with the rows beneath it: `count` is the number of all rows, of which only the first are named."""
+    """A title with rows of label and name; `count` includes the rows that are not named."""
 
     def __init__(self, title: str, rows: Sequence[tuple[str, str]] = (), count: int = 0) -> None:
         self.title = title
@@ -23,38 +27,41 @@ class Section:
         self.count = count
 
 
-def verdict_lines(told: Mapping[str, Any]) -> list[str]:
-    """Return the lines for the shipper's verdicts; tests in quarantine have lines of their own."""
-    news = told["news"]
-    failures = [row for row in told["failures"] if row[1] != "quarantined"]
-    named = [_failure(row, told) for row in failures[:MOST_FAILURES]]
-    found = [
-        Section(_headline(told), named, _count_failures(told)) if named else None,
-        _fixed(told["fixed"], news["fixed"]),
-        _news("newly flaky", news["flaky"], map(_flaky, told["flaky"][:MOST_FLAKY])),
-        _news("newly slower", news["slower"], map(_slower, told["slower"][:MOST_SLOWER])),
-        _news("over budget", news["over_budget"], map(_over, told["over_budget"][:MOST_OVER])),
-        *(Section(line) for line in _suite(told)),
-        Section(escape_unprintable(told["note"])) if told.get("note") else None,
+def verdict_lines(verdicts: RunVerdicts) -> list[str]:
+    """Return the verdicts of a run as lines; quarantined failures are only counted."""
+    totals = verdicts.totals
+    failures = [failure for failure in verdicts.failures if failure.label != "quarantined"]
+    rows = [_failure_row(failure, verdicts.base) for failure in failures[:MAX_FAILURES]]
+    candidates = [
+        Section(_headline(verdicts), rows, _count_failures(verdicts)) if rows else None,
+        *(_list_section(verdicts, name, heading.title) for name, heading in phrases.TEST_LISTS.items()),
+        _section(phrases.NEWLY_FLAKY, totals.get("flaky", 0), map(_flaky_row, verdicts.flaky[:MAX_FLAKY])),
+        _section(phrases.NEWLY_SLOWER, totals.get("slower", 0), map(_slower_row, verdicts.slower[:MAX_SLOWER])),
+        _section(
+            phrases.OVER_BUDGET,
+            totals.get("over_budget", 0),
+            map(_over_budget_row, verdicts.over_budget[:MAX_OVER_BUDGET]),
+        ),
+        *(Section(line) for line in _suite_line(verdicts)),
+        Section(escape_unprintable(verdicts.note)) if verdicts.note else None,
     ]
-    sections = [section for section in found if section]
+    sections = [section for section in candidates if section]
     _fit(sections)
     return [line for section in sections for line in _lines(section)]
 
 
-def _count_failures(told: Mapping[str, Any]) -> int:
-    labels = told["labels"]
-    return int(sum(labels.values()) - labels.get("quarantined", 0) + told["unlabelled"])
+def _count_failures(verdicts: RunVerdicts) -> int:
+    return sum(verdicts.labels.values()) - verdicts.labels.get("quarantined", 0) + verdicts.unlabelled
 
 
-def _news(title: str, count: int, rows: Iterable[tuple[str, str]]) -> Section | None:
+def _section(title: str, count: int, rows: Iterable[tuple[str, str]]) -> Section | None:
     named = list(rows)
     return Section(f"{title}: {count}", named, count) if named else None
 
 
 def _fit(sections: Sequence[Section]) -> None:
-    """Cut sections to at most `MOST_LINES` lines: names of the last ones go first, but each keeps one."""
-    excess = sum(1 + len(section.rows) for section in sections) - MOST_LINES
+    """Cut the rows of the last sections first, to `MAX_LINES` lines in total; each section keeps one row."""
+    excess = sum(1 + len(section.rows) for section in sections) - MAX_LINES
     for section in reversed(sections):
         cut = max(0, min(excess, len(section.rows) - 1))
         section.rows = section.rows[: len(section.rows) - cut]
@@ -74,72 +81,55 @@ def _more(count: int, named: int) -> str:
     return f" and {count - named} more" if count > named else ""
 
 
-def _headline(told: Mapping[str, Any]) -> str:
-    counts = [f"{count} {_named(label, told)}" for label, count in told["labels"].items()]
-    if told["unlabelled"]:
-        counts.append(f"{told['unlabelled']} with no history")
-    if told["is_outage"]:
-        counts.append("far more than usual: an outage?")
-    return f"failures: {', '.join(counts)}{_compared(told)}"
+def _headline(verdicts: RunVerdicts) -> str:
+    base = escape_unprintable(verdicts.base)
+    counts = [f"{count} {phrases.failure_label(label, base=base)}" for label, count in verdicts.labels.items()]
+    if verdicts.unlabelled:
+        counts.append(f"{verdicts.unlabelled} with {phrases.NO_HISTORY}")
+    compared = f"; {phrases.compared_with(base)}" if _needs_base(verdicts) else ""
+    outage = f"; {phrases.OUTAGE}" if verdicts.is_outage else ""
+    return f"failures: {', '.join(counts)}{compared}{outage}"
 
 
-def _compared(told: Mapping[str, Any]) -> str:
-    """Return the name of the branch that failures are compared with, if no label names it."""
-    is_named = "also failing on base" in told["labels"]
-    is_judged = bool(told["labels"].keys() - {"quarantined"})
-    return (
-        f"; compared with {escape_unprintable(told['base'])}"
-        if told["base"] and is_judged and not is_named
-        else ""
-    )
+def _needs_base(verdicts: RunVerdicts) -> bool:
+    """Return whether failures are compared with a branch that no label names."""
+    labels = verdicts.labels.keys() - {"quarantined"}
+    return bool(verdicts.base and labels and "also failing on base" not in labels)
 
 
-def _named(label: str, told: Mapping[str, Any]) -> str:
-    return (
-        f"also failing on {escape_unprintable(told['base'])}"
-        if label == "also failing on base" and told["base"]
-        else label
-    )
+def _failure_row(failure: FailingTest, base: str) -> tuple[str, str]:
+    return (phrases.failure_label(failure.label, failure.rate, escape_unprintable(base)), failure.nodeid)
 
 
-def _failure(row: Sequence[Any], told: Mapping[str, Any]) -> tuple[str, str]:
-    nodeid, label, rate = row
-    said = "no history" if label is None else _named(label, told)
-    return (said if rate is None else f"{said} {format_percent(rate)}", nodeid)
-
-
-def _fixed(names: Sequence[str], count: int) -> Section | None:
+def _list_section(verdicts: RunVerdicts, name: str, title: str) -> Section | None:
+    count, tests = verdicts.totals.get(name, 0), verdicts.test_lists.get(name, ())[:MAX_LISTED]
     if not count:
         return None
-    named = names[:MOST_FIXED]
-    shown = ", ".join(map(_short, named))
-    return Section(f"{f'fixed: {count}':<{WIDTH + 2}} {shown}{_more(count, len(named))}")
+    shown = ", ".join(map(_short, tests))
+    return Section(f"{f'{title}: {count}':<{WIDTH + 2}} {shown}{_more(count, len(tests))}")
 
 
-def _flaky(row: Sequence[Any]) -> tuple[str, str]:
-    nodeid, rate = row
-    return (f"fails {format_percent(rate)}", nodeid)
+def _flaky_row(test: FlakyTest) -> tuple[str, str]:
+    return (phrases.failure_rate_cell(test.rate), test.nodeid)
 
 
-def _slower(change: Mapping[str, Any]) -> tuple[str, str]:
-    doubt = "?" if change["is_suspected"] else ""
-    return (f"{format_duration(change['before'])} -> {format_duration(change['after'])}{doubt}", change["name"])
+def _slower_row(slowdown: Slowdown) -> tuple[str, str]:
+    doubt = "?" if slowdown.is_suspected else ""
+    return (phrases.change_cell(slowdown.before, slowdown.after) + doubt, slowdown.name)
 
 
-def _over(row: Sequence[Any]) -> tuple[str, str]:
-    nodeid, taken, allowed, _ = row
-    return (f"{format_duration(taken)} > {format_duration(allowed)}", nodeid)
+def _over_budget_row(test: OverBudgetTest) -> tuple[str, str]:
+    return (phrases.over_budget_cell(test.seconds, test.allowed), test.nodeid)
 
 
-def _suite(told: Mapping[str, Any]) -> Iterator[str]:
-    if told["seconds"] is None or told["usual_seconds"] is None:
+def _suite_line(verdicts: RunVerdicts) -> Iterator[str]:
+    if verdicts.seconds is None or verdicts.typical_seconds is None:
         return
-    slower = "".join(f"; slower since run {escape_unprintable(change['since'])}" for change in told["suite"][:1])
-    pace = "" if told["pace"] is None else f", tests at {told['pace']:.2f} of their usual time"
-    taken, usual = format_duration(told["seconds"]), format_duration(told["usual_seconds"])
-    yield f"suite: {taken}, usual {usual}{pace}{slower}"
+    slower = "".join(f"; slower since run {escape_unprintable(each.since)}" for each in verdicts.suite[:1])
+    duration = phrases.suite_duration(verdicts.seconds, verdicts.typical_seconds, verdicts.speed_factor)
+    yield f"suite: {duration}{slower}"
 
 
 def _short(name: str) -> str:
     shown = escape_unprintable(name)
-    return shown if len(shown) <= 100 else "..." + shown[-97:]
+    return shown if len(shown) <= MAX_NAME else "..." + shown[3 - MAX_NAME :]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from akastats.formatting import format_duration, format_percent
+from akastats.formatting import format_percent
 from akastats.model.verdicts import DurationChange, FailureVerdict, OverBudget, UnhealthyTest, Verdicts
+from akastats.report import phrases
 
 #: Number of characters of a commit id.
 COMMIT_WIDTH = 10
@@ -26,17 +27,15 @@ def failing_lines(nodeids: list[str], labels: Mapping[str, str]) -> Iterator[str
 
 
 def _format_label(failure: FailureVerdict) -> str:
-    if failure.label is None:
-        return "no history"
-    return failure.label if failure.rate is None else f"{failure.label} {format_percent(failure.rate)}"
+    return phrases.failure_label(failure.label, failure.rate)
 
 
 def over_lines(over: tuple[OverBudget, ...]) -> Iterator[str]:
     """Yield the tests that exceeded their time budget."""
     if over:
-        yield "over budget:"
+        yield f"{phrases.OVER_BUDGET}:"
     for each in over[:MAX_OVER_BUDGET]:
-        yield f"  {format_duration(each.seconds)} > {format_duration(each.allowed)} ({each.rule})  {each.nodeid}"
+        yield f"  {phrases.over_budget_cell(each.seconds, each.allowed)} ({each.rule})  {each.nodeid}"
     if len(over) > MAX_OVER_BUDGET:
         yield f"  and {len(over) - MAX_OVER_BUDGET} more"
 
@@ -50,7 +49,7 @@ def state_lines(verdict: UnhealthyTest | None, changes: list[DurationChange]) ->
     for change in changes[:MAX_CHANGES]:
         word = "slower" if change.is_slower else "faster"
         doubt = ", suspected" if change.is_suspected else ""
-        durations = f"{format_duration(change.before)} -> {format_duration(change.after)}"
+        durations = phrases.change_cell(change.before, change.after)
         yield f"{word}    {durations}, since run {change.run}{doubt}"
     if len(changes) > MAX_CHANGES:
         yield f"and {len(changes) - MAX_CHANGES} more duration changes"

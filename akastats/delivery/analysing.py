@@ -10,21 +10,17 @@ from akastats.config import Config
 from akastats.delivery.spool_delivery import UNSOUND
 from akastats.errors import AkastatsError
 from akastats.model import verdicts
-from akastats.model.verdicts import DurationChange, FailureLabel, Verdicts
+from akastats.model.verdicts import Verdicts
 from akastats.queries import analysis_input
 from akastats.queries.analysis_input import RecordCache
 from akastats.queries.quarantine import quarantined_during
 from akastats.queries.runs import Run, one
-from akastats.report.run_document import build_note, name_of
 from akastats.store import runs
 from akastats.store import verdicts as stored
 from akastats.store.requests import Operation
 
-#: Entries of each kind that are sent to the terminal; the rest is counted.
-MOST_TOLD = 200
 #: Late runs that are analysed at once, the newest.
 MOST_LATE = 20
-_URGENCY: Sequence[FailureLabel | None] = ("new", None, "also failing on base", "known flaky", "quarantined")
 
 
 class Analyser:
@@ -79,47 +75,3 @@ def judge_late(config: Config, execute: Callable[[Operation[Any]], Any], run_ids
                 Analyser(config, execute).judge(run_id, execute(quarantined_during(config.namespace, run)))
             except (AkastatsError, *UNSOUND):
                 continue
-
-
-def told(found: Verdicts) -> dict[str, Any]:
-    """Return the verdicts for the process of the tests: plain built-ins, bounded."""
-    slower, flaky = verdicts.newly_slower(found), verdicts.newly_flaky(found)
-    # The failures that need attention come first.
-    failures = sorted(found.failures, key=lambda failure: _URGENCY.index(failure.label))
-    labels = [failure.label for failure in failures]
-    return {
-        "runs": found.runs,
-        "base": found.base,
-        "labels": {str(label): labels.count(label) for label in dict.fromkeys(labels) if label},
-        "unlabelled": labels.count(None),
-        "failures": [[each.nodeid, each.label, each.rate] for each in failures[:MOST_TOLD]],
-        "flaky": [[each.nodeid, each.rate] for each in flaky[:MOST_TOLD]],
-        "slower": [_slower(change) for change in slower[:MOST_TOLD]],
-        "suite": list(map(_slower, verdicts.suite_newly_slower(found))),
-        "over_budget": [
-            [each.nodeid, each.seconds, each.allowed, each.rule] for each in found.over_budget[:MOST_TOLD]
-        ],
-        "fixed": list(found.fixed[:MOST_TOLD]),
-        "news": {
-            "flaky": len(flaky),
-            "slower": len(slower),
-            "over_budget": len(found.over_budget),
-            "fixed": len(found.fixed),
-        },
-        "seconds": found.seconds,
-        "usual_seconds": found.usual_seconds,
-        "pace": found.pace,
-        "is_outage": verdicts.looks_like_outage(found),
-        "note": build_note(found),
-    }
-
-
-def _slower(change: DurationChange) -> dict[str, Any]:
-    return {
-        "name": name_of(change.label),
-        "before": change.before,
-        "after": change.after,
-        "ratio": change.ratio,
-        "since": change.run,
-        "is_suspected": change.is_suspected,
-    }

@@ -1,4 +1,4 @@
-"""What forges mark in the code: failures, newly flaky and slower tests, budgets that did not hold. Pure."""
+"""Annotations of the code: failures, newly flaky and slower tests, tests over their budget. Pure."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from akastats.formatting import format_duration, format_percent
 from akastats.model.verdicts import DurationChange, OverBudget, UnhealthyTest, Verdicts, newly_flaky, newly_slower
 from akastats.queries.run_details import Details
+from akastats.report import phrases
 from akastats.report.failing_tests import Failing, Standing, failing
 from akastats.report.repository_paths import Places
-from akastats.report.run_document import name_of, over, sureness
+from akastats.report.run_document import name_of
 
 Rule = Literal["test-failure", "flaky-test", "slower-test", "over-budget"]
 
@@ -49,7 +49,7 @@ def _failure(each: Failing, suite: str, places: Places) -> Finding:
     failure = each.failure
     said = ": ".join(filter(None, (failure.exception, failure.message))) if failure else ""
     standing = "" if each.standing == "not judged" else each.standing
-    label = f"{standing}, fails {format_percent(each.rate)} of the time" if each.rate is not None else standing
+    label = f"{standing}, {phrases.failure_rate(each.rate)}" if each.rate is not None else standing
     path, line = _place(each, places)
     key = ("test-failure", suite, each.nodeid, (failure.fingerprint if failure else None) or "")
     title = f"{each.nodeid} ({label})" if label else each.nodeid
@@ -66,19 +66,20 @@ def _place(each: Failing, places: Places) -> tuple[str, int]:
 
 
 def _flaky(test: UnhealthyTest, suite: str, places: Places) -> Finding:
-    rate = f"{format_percent(test.rate)} of the time ({format_percent(test.low)} to {format_percent(test.high)})"
-    key = ("flaky-test", suite, test.nodeid)
+    rate = phrases.failure_rate(test.rate, test.low, test.high)
+    title = f"{test.nodeid} is {phrases.NEWLY_FLAKY}"
     return Finding(
-        "flaky-test", None, key, f"{test.nodeid} is newly flaky", f"fails {rate}", places.of_test(test.nodeid)
+        "flaky-test", None, ("flaky-test", suite, test.nodeid), title, rate, places.of_test(test.nodeid)
     )
 
 
 def _slower(change: DurationChange, places: Places) -> Finding:
     name = name_of(change.label)
-    size = f"took {format_duration(change.before)}, now {format_duration(change.after)}: {change.ratio:.2f} times"
+    size = phrases.change_sentence(change.before, change.after, change.ratio)
+    certainty = phrases.certainty(change.is_suspected, change.runs_after)
     key = ("slower-test", change.label, change.environment)
     path = places.of_test(_file_of(change.label))
-    return Finding("slower-test", None, key, f"{name} is newly slower", f"{size}, {sureness(change)}", path)
+    return Finding("slower-test", None, key, f"{name} is {phrases.NEWLY_SLOWER}", f"{size}, {certainty}", path)
 
 
 def _file_of(label: str) -> str:
@@ -90,5 +91,7 @@ def _file_of(label: str) -> str:
 
 def _over(each: OverBudget, suite: str, places: Places) -> Finding:
     key = ("over-budget", suite, each.nodeid, each.rule)
-    title = f"{each.nodeid} is over its budget"
-    return Finding("over-budget", None, key, title, f"took {over(each)}", places.of_test(each.nodeid))
+    text = phrases.over_budget_sentence(each.seconds, each.allowed, each.rule)
+    return Finding(
+        "over-budget", None, key, f"{each.nodeid} is {phrases.OVER_BUDGET}", text, places.of_test(each.nodeid)
+    )

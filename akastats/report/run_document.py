@@ -1,11 +1,11 @@
-"""What a report says, in words: from a run's details and verdicts to a document. Pure."""
+"""A report of a run: its details and verdicts as a document. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
-from akastats.formatting import format_duration, format_percent
+from akastats.formatting import format_duration
 from akastats.model.verdicts import (
     DurationChange,
     OverBudget,
@@ -19,6 +19,7 @@ from akastats.model.verdicts import (
 from akastats.queries.run_details import Details, Slow
 from akastats.queries.run_failures import Failure
 from akastats.queries.runs import Run
+from akastats.report import phrases
 from akastats.report.document import Code, Document, Item, Line, Link, Section
 from akastats.report.failing_tests import Failing, Standing, failing, unnamed
 
@@ -30,14 +31,6 @@ MOST_ENVIRONMENTS = 4
 #: So many of the tests that ran right before a flaky one are named.
 MOST_AFTER = 2
 
-_TITLES: Mapping[Standing, str] = {
-    "new": "New failures",
-    "not judged": "Failures",
-    "no history": "Failures with no history",
-    "also failing on base": "Also failing on the base",
-    "known flaky": "Known flaky",
-    "quarantined": "Quarantined",
-}
 _COUNTED = ("failed", "errors", "passed", "skipped", "xfailed", "xpassed")
 
 
@@ -103,7 +96,7 @@ def _place(run: Run, verdicts: Verdicts | None) -> Line:
     if run.nested:
         line.append(", inside another run")
     if verdicts and verdicts.base and not run.nested:
-        line += [", compared with ", Code(verdicts.base)]
+        line += [f", {phrases.compared_with('')}", Code(verdicts.base)]
     if run.build_url and run.build_url.startswith(("https://", "http://")):
         line += [", ", Link("build", run.build_url)]
     return tuple(line)
@@ -114,12 +107,8 @@ def _pace(run: Run, verdicts: Verdicts | None) -> Line:
     taken = verdicts.seconds if verdicts and verdicts.seconds is not None else run.duration
     if taken is None:
         return ()
-    told = f"Took {format_duration(taken)}"
-    if verdicts and verdicts.usual_seconds is not None:
-        told += f", usually {format_duration(verdicts.usual_seconds)}"
-    if verdicts and verdicts.pace is not None:
-        told += f"; its tests took {verdicts.pace:.2f} times what they usually do"
-    return (told,)
+    typical, factor = (verdicts.usual_seconds, verdicts.pace) if verdicts else (None, None)
+    return (f"Duration: {phrases.suite_duration(taken, typical, factor)}",)
 
 
 def _states(verdicts: Verdicts | None) -> Line:
@@ -136,17 +125,18 @@ def _notes(details: Details, verdicts: Verdicts | None) -> Iterator[Line]:
     if details.run.died_in:
         yield ("The process died while it ran ", *_codes(details.run.died_in), ".")
     if not details.has_profile:
-        yield ("There is no profile: the run is not over, or it has expired. What failed is not known.",)
+        yield (
+            "The run has no profile, because it is in progress or its profile has expired: failures are unknown.",
+        )
     if verdicts is None:
-        yield ("Nobody has judged this run, or not yet: failures have no label.",)
+        yield (f"{phrases.capitalise(phrases.NO_VERDICTS)}.",)
         return
     if looks_like_outage(verdicts):
-        yield ("Far more failed than usual: perhaps an outage. It is no evidence of flakiness.",)
+        yield (f"{phrases.capitalise(phrases.OUTAGE)}.",)
     if build_note(verdicts):
-        yield (f"{build_note(verdicts)[:1].upper()}{build_note(verdicts)[1:]}.",)
+        yield (f"{phrases.capitalise(build_note(verdicts))}.",)
     if verdicts.undecided:
-        durations = "duration has" if verdicts.undecided == 1 else "durations have"
-        yield (f"{verdicts.undecided:,} {durations} too short a history to be called slower or not.",)
+        yield (f"{phrases.NOT_ENOUGH_DATA}: {phrases.count_of(verdicts.undecided, 'duration')}.",)
 
 
 def _codes(names: Sequence[str]) -> Iterator[str | Code]:
@@ -177,21 +167,15 @@ def _failures(found: Sequence[Failing], left_out: int, verdicts: Verdicts | None
     intervals = {test.nodeid: test for test in verdicts.tests} if verdicts else {}
     for standing, group in groupby(found, key=lambda each: each.standing):
         items = tuple(_causes(list(group), intervals))
-        yield Section(_TITLES[standing], items, _why(standing, verdicts))
+        yield Section(phrases.capitalise(phrases.FAILURES[standing].title), items, _why(standing, verdicts))
     if left_out:
-        yield Section("Further failures", (), ("More failed than can be named.",), left_out)
+        yield Section("Further failures", (), ("The report lists only some of the failures.",), left_out)
 
 
 def _why(standing: Standing, verdicts: Verdicts | None) -> Line:
-    base: Line = (Code(verdicts.base),) if verdicts and verdicts.base else ("the base",)
-    notes: Mapping[Standing, Line] = {
-        "new": ("Passed on ", *base, " until now, or was not there."),
-        "no history": ("There is nothing yet to compare with.",),
-        "also failing on base": ("Fails on ", *base, " too."),
-        "known flaky": ("Fails now and then, whatever changes.",),
-        "quarantined": ("Fails no run for now.",),
-    }
-    return notes.get(standing, ())
+    base = Code(verdicts.base) if verdicts and verdicts.base else "the base"
+    before, has_base, after = phrases.FAILURES[standing].note.partition("{base}")
+    return (before, base, after) if has_base else (before,) if before else ()
 
 
 def _causes(found: Sequence[Failing], intervals: Mapping[str, UnhealthyTest]) -> Iterator[Item]:
@@ -212,8 +196,8 @@ def _causes(found: Sequence[Failing], intervals: Mapping[str, UnhealthyTest]) ->
 def _test(each: Failing, known: UnhealthyTest | None) -> Line:
     if each.rate is None:
         return (Code(each.nodeid),)
-    interval = f" ({format_percent(known.low)} to {format_percent(known.high)})" if known else ""
-    return (Code(each.nodeid), f" fails {format_percent(each.rate)} of the time{interval}")
+    low, high = (known.low, known.high) if known else (None, None)
+    return (Code(each.nodeid), f" {phrases.failure_rate(each.rate, low, high)}")
 
 
 def cause(failure: Failure) -> Line:
@@ -229,52 +213,54 @@ def cause(failure: Failure) -> Line:
 
 
 def _news(verdicts: Verdicts, commits: Mapping[str, str]) -> Iterator[Section]:
-    yield Section("The suite is slower", tuple(_slower(each, commits) for each in suite_newly_slower(verdicts)))
-    yield Section("Newly flaky", tuple(_flaky(test, commits) for test in newly_flaky(verdicts)))
-    yield Section("Newly slower", tuple(_slower(each, commits) for each in newly_slower(verdicts)))
+    yield Section(
+        phrases.capitalise(phrases.SUITE_SLOWER),
+        tuple(_slower(each, commits) for each in suite_newly_slower(verdicts)),
+    )
+    yield Section(
+        phrases.capitalise(phrases.NEWLY_FLAKY), tuple(_flaky(test, commits) for test in newly_flaky(verdicts))
+    )
+    yield Section(
+        phrases.capitalise(phrases.NEWLY_SLOWER), tuple(_slower(each, commits) for each in newly_slower(verdicts))
+    )
     over = sorted(verdicts.over_budget, key=lambda each: each.allowed - each.seconds)
-    yield Section("Over budget", tuple(map(_over, over)))
-    fixed = tuple(Item((Code(nodeid),)) for nodeid in verdicts.fixed)
-    yield Section("Fixed", fixed, ("Failed in the run before, and passed in this one.",))
+    yield Section(phrases.capitalise(phrases.OVER_BUDGET), tuple(map(_over, over)))
+    for name, heading in phrases.TEST_LISTS.items():
+        tests = tuple(Item((Code(nodeid),)) for nodeid in getattr(verdicts, name))
+        yield Section(phrases.capitalise(heading.title), tests, (heading.note,))
 
 
 def _flaky(test: UnhealthyTest, commits: Mapping[str, str]) -> Item:
-    interval = f"{format_percent(test.low)} to {format_percent(test.high)}"
-    told = f" fails {format_percent(test.rate)} of the time ({interval})"
-    cost = f"failed {test.runs_failed:,} {'run' if test.runs_failed == 1 else 'runs'}"
+    rate = f" {phrases.failure_rate(test.rate, test.low, test.high)}"
+    cost = f"failed {phrases.count_of(test.runs_failed, 'run')}"
     if test.seconds_lost:
         cost += f" and cost {format_duration(test.seconds_lost)}"
     since: Line = (", since ", *_run(test.since, commits)) if test.since else ()
     before = tuple(_before(test.after[:MOST_AFTER]))
-    return Item((Code(test.nodeid), told), ((cost, *since), *before))
+    return Item((Code(test.nodeid), rate), ((cost, *since), *before))
 
 
 def _before(after: Iterable[tuple[str, int]]) -> Iterator[Line]:
     for nodeid, times in after:
-        yield ("failed ", f"{times:,} {'time' if times == 1 else 'times'}", " right after ", Code(nodeid))
+        yield (f"failed {phrases.count_of(times, 'time')} directly after ", Code(nodeid))
 
 
 def _slower(change: DurationChange, commits: Mapping[str, str]) -> Item:
     name: Line = (Code(name_of(change.label)), " ") if change.label else ()
-    size = f"took {format_duration(change.before)}, now {format_duration(change.after)}: {change.ratio:.2f} times"
+    size = phrases.change_sentence(change.before, change.after, change.ratio)
     head = (*name, f"{size} ({change.low:.2f} to {change.high:.2f})")
     when = ("since ", *_run(change.run, commits), "; the cause came after ", *_run(change.since, commits))
-    return Item(head, ((*when, " and by ", *_run(change.until, commits)), (sureness(change),)))
-
-
-def sureness(change: DurationChange) -> str:
-    """Return whether a change is more than a suspicion, and by how much is known."""
-    runs = f"{change.runs_after:,} {'run' if change.runs_after == 1 else 'runs'}"
-    return f"suspected after {runs}" if change.is_suspected else f"confirmed by {runs}"
+    return Item(
+        head,
+        (
+            (*when, " and by ", *_run(change.until, commits)),
+            (phrases.certainty(change.is_suspected, change.runs_after),),
+        ),
+    )
 
 
 def _over(each: OverBudget) -> Item:
-    return Item((Code(each.nodeid), f" took {over(each)}"))
-
-
-def over(each: OverBudget) -> str:
-    """Return what a test took and what it may take."""
-    return f"{format_duration(each.seconds)}, {format_duration(each.allowed)} are allowed by {each.rule}"
+    return Item((Code(each.nodeid), f" {phrases.over_budget_sentence(each.seconds, each.allowed, each.rule)}"))
 
 
 def name_of(label: str) -> str:
@@ -298,5 +284,5 @@ def _slowest(details: Details) -> Iterator[Section]:
 
 
 def _slow(slow: Slow) -> Item:
-    usual = "no history" if slow.usual is None else f"usually {format_duration(slow.usual)}"
-    return Item((Code(slow.name), f" took {format_duration(slow.seconds)}, {usual}"))
+    typical = phrases.NO_HISTORY if slow.usual is None else f"typical {format_duration(slow.usual)}"
+    return Item((Code(slow.name), f" took {format_duration(slow.seconds)}, {typical}"))

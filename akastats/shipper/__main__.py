@@ -23,7 +23,6 @@ from akastats import config as configuration
 from akastats import embedded, redis
 from akastats.config import Config, remove_credentials
 from akastats.delivery.analysing import Analyser, judge_late
-from akastats.delivery.analysing import told as told_of
 from akastats.delivery.checkout import Checkout
 from akastats.delivery.draining import drain, lock_of
 from akastats.delivery.indexing import refresh
@@ -41,11 +40,12 @@ from akastats.model.verdicts import Verdicts
 from akastats.shipper.lifetime import AFTERLIFE_S, Lifetime
 from akastats.shipper.publishing import ROOT, published
 from akastats.shipper.quarantined_tests import excuses
-from akastats.shipper.summary import answer
-from akastats.shipper.webhook import news, post
+from akastats.shipper.summary import summarise_run, summarise_verdicts
+from akastats.shipper.webhook import make_message, post
 from akastats.spool import quarantine_list
 from akastats.spool import shipper_state as states
 from akastats.spool.quarantine_list import Listed
+from akastats.spool.shipper_answer import Answer
 from akastats.spool.shipper_state import State
 from akastats.store import indexes as listing
 from akastats.store import runs
@@ -248,40 +248,49 @@ class Shipper:
         self.delivery.complete_as_crashed(time.time())
 
     def _finish(self) -> None:
-        told = answer(self.delivery.builder, self._config, self.execute)
-        self.say(phase=states.JUDGING, answer=told)
+        summary = summarise_run(self.delivery.builder, self._config, self.execute)
+        self.say(phase=states.ANALYSING, answer=summary)
         with self._signs_of_life():
-            judged = self._judged()
-        self.say(phase=states.DONE, answer=told | judged)
+            summary = self._analyse(summary)
+        self.say(phase=states.DONE, answer=summary)
 
-    def _judged(self) -> dict[str, Any]:
-        """Analyse the run once; an error is reported and does not repeat the delivery."""
+    def _analyse(self, summary: Answer) -> Answer:
+        """Analyse the run once and publish its verdicts; return the summary with them.
+
+        A run whose analysis fails is delivered all the same, and the summary contains the error.
+        """
         try:
-            excused = self._quarantine.tests if self._quarantine else ()
-            judged = self._judge.judge(self.delivery.builder.run_id, excused)
-            # Changes that were acknowledged as expected or noise are not reported again.
-            found = self.execute(acknowledgements.news(self._config.namespace, self._config.run_days, judged))
+            quarantined = self._quarantine.tests if self._quarantine else ()
+            all_verdicts = self._judge.judge(self.delivery.builder.run_id, quarantined)
+            # Changes that are acknowledged as expected or as noise are not reported again.
+            verdicts = self.execute(
+                acknowledgements.news(self._config.namespace, self._config.run_days, all_verdicts)
+            )
         except (AkastatsError, *UNSOUND) as error:
-            return {"unjudged": f"{type(error).__name__}: {error}"[:200], **self._published(None)}
-        return {"verdicts": told_of(found), **self._published(found), **self._spread(found)}
+            message = f"{type(error).__name__}: {error}"[:200]
+            return dataclasses.replace(summary, analysis_error=message, annotations=self._publish(None))
+        return dataclasses.replace(
+            summary,
+            verdicts=summarise_verdicts(verdicts),
+            annotations=self._publish(verdicts),
+            webhook_error=self._call_webhook(verdicts),
+        )
 
-    def _published(self, found: Verdicts | None) -> dict[str, list[str]]:
-        """Publish the run to its forge, if there is one; return the lines for its log."""
+    def _publish(self, verdicts: Verdicts | None) -> tuple[str, ...]:
+        """Publish the run to the CI provider; return the commands for its runner."""
         if self.delivery.builder.header.get("nested"):
             # A run that a test started is not published as a result of the build.
-            return {}
+            return ()
         try:
-            lines = published(self.delivery.builder.run_id, found, self._config, self.execute, os.environ)
+            return tuple(published(self.delivery.builder.run_id, verdicts, self._config, self.execute, os.environ))
         except (AkastatsError, *UNSOUND):
-            return {}
-        return {"annotations": lines} if lines else {}
+            return ()
 
-    def _spread(self, found: Verdicts) -> dict[str, str]:
-        """Send new verdicts to the webhook; return the problem, empty without one."""
+    def _call_webhook(self, verdicts: Verdicts) -> str:
+        """Send new verdicts to the webhook; return the error, empty without one."""
         is_nested = self.delivery.builder.header.get("nested")
-        told = news(found) if self._config.webhook and not is_nested else None
-        trouble = post(self._config.webhook, told) if told else ""
-        return {"trouble": trouble} if trouble else {}
+        message = make_message(verdicts) if self._config.webhook and not is_nested else None
+        return post(self._config.webhook, message) if message else ""
 
     @contextmanager
     def _signs_of_life(self) -> Iterator[None]:
@@ -453,7 +462,7 @@ def give_up(spool: Path) -> None:
 def fail(spool: Path, message: str) -> None:
     """Write why the delivery of a spool ended, unless its run was applied already."""
     told = states.read(spool) or State()
-    if told.phase == states.JUDGING:
+    if told.phase == states.ANALYSING:
         states.write(spool, dataclasses.replace(told, phase=states.DONE))
     elif told.phase != states.DONE:
         states.write(spool, dataclasses.replace(told, phase=states.FAILED, message=message))

@@ -1,50 +1,102 @@
-"""Summary of an applied run for the terminal: its counts, and its slowest tests against their history."""
+"""The shipper's answer to the process of the tests: figures of the delivered run, slow tests, and verdicts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from statistics import median
 from typing import Any
 
 from akastats.config import Config
 from akastats.delivery.run_builder import RunBuilder
+from akastats.model import verdicts as model
 from akastats.model.results import label, slowest
+from akastats.model.verdicts import DurationChange, FailureLabel, Verdicts
+from akastats.report.phrases import TEST_LISTS
+from akastats.report.run_document import build_note, name_of
+from akastats.spool.shipper_answer import (
+    Answer,
+    FailingTest,
+    FlakyTest,
+    OverBudgetTest,
+    RunVerdicts,
+    Slowdown,
+    Timing,
+)
 from akastats.store import query
 from akastats.store.requests import Operation
 
-#: Number of slowest tests and fixtures in the summary.
-SLOWEST = 5
-#: How many earlier points "its own history" is.
-PAST = 100
+#: Number of slowest tests, and of slowest fixtures.
+MAX_SLOWEST = 5
+#: Earlier durations of which the typical one is the median.
+MAX_HISTORY = 100
+#: Entries of each list of verdicts; the totals count the others.
+MAX_ENTRIES = 200
+# Failures that need attention first.
+_URGENCY: Sequence[FailureLabel | None] = ("new", None, "also failing on base", "known flaky", "quarantined")
 
 
-def answer(builder: RunBuilder, config: Config, execute: Callable[[Operation[Any]], Any]) -> dict[str, Any]:
-    """Return the run's figures: counts, status, and the slowest with the median of their past (seconds)."""
-    tests = [(result.nodeid, "test", result.value) for result in slowest(builder.results, SLOWEST)]
+def summarise_run(builder: RunBuilder, config: Config, execute: Callable[[Operation[Any]], Any]) -> Answer:
+    """Return the run's counts and status, and its slowest tests and fixtures with their typical duration."""
+    tests = [(result.nodeid, "test", result.value) for result in slowest(builder.results, MAX_SLOWEST)]
     costly = sorted(builder.fixtures.values(), key=lambda fixture: -(fixture.setup + fixture.teardown))
     fixtures = [
         (f"{fixture.baseid}::{fixture.name}", "fixture", fixture.setup + fixture.teardown)
-        for fixture in costly[:SLOWEST]
+        for fixture in costly[:MAX_SLOWEST]
     ]
-    return {
-        "run": builder.run_id,
-        "status": builder.status,
-        "counts": builder.counts(),
-        "tests": [_against_past(builder, config, execute, *item) for item in tests],
-        "fixtures": [_against_past(builder, config, execute, *item) for item in fixtures],
-    }
+    return Answer(
+        run=builder.run_id,
+        status=builder.status,
+        counts=builder.counts(),
+        tests=tuple(_timing(builder, config, execute, *each) for each in tests),
+        fixtures=tuple(_timing(builder, config, execute, *each) for each in fixtures),
+    )
 
 
-def _against_past(
+def _timing(
     builder: RunBuilder,
     config: Config,
     execute: Callable[[Operation[Any]], Any],
     name: str,
     word: str,
     seconds: float,
-) -> dict[str, Any]:
-    told = label(word, name, str(builder.header.get("suite", "")))
-    began = float(builder.header.get("started", 0.0))
-    points = execute(query.read_history(config.namespace, told, PAST))
-    past = [point.value for point in points if point.timestamp < began]
-    return {"name": name, "seconds": seconds, "usual": median(past) if past else None, "points": len(past)}
+) -> Timing:
+    series = label(word, name, str(builder.header.get("suite", "")))
+    started = float(builder.header.get("started", 0.0))
+    points = execute(query.read_history(config.namespace, series, MAX_HISTORY))
+    earlier = [point.value for point in points if point.timestamp < started]
+    return Timing(name, seconds, median(earlier) if earlier else None, len(earlier))
+
+
+def summarise_verdicts(verdicts: Verdicts) -> RunVerdicts:
+    """Return the verdicts that the terminal shows, each list with at most `MAX_ENTRIES` entries."""
+    slower, flaky = model.newly_slower(verdicts), model.newly_flaky(verdicts)
+    failures = sorted(verdicts.failures, key=lambda failure: _URGENCY.index(failure.label))
+    labels = [failure.label for failure in failures]
+    lists: dict[str, tuple[str, ...]] = {name: getattr(verdicts, name) for name in TEST_LISTS}
+    totals = {"flaky": len(flaky), "slower": len(slower), "over_budget": len(verdicts.over_budget)}
+    return RunVerdicts(
+        runs=verdicts.runs,
+        base=verdicts.base,
+        labels={str(each): labels.count(each) for each in dict.fromkeys(labels) if each},
+        unlabelled=labels.count(None),
+        failures=tuple(FailingTest(each.nodeid, each.label, each.rate) for each in failures[:MAX_ENTRIES]),
+        flaky=tuple(FlakyTest(each.nodeid, each.rate) for each in flaky[:MAX_ENTRIES]),
+        slower=tuple(map(_slowdown, slower[:MAX_ENTRIES])),
+        suite=tuple(map(_slowdown, model.suite_newly_slower(verdicts))),
+        over_budget=tuple(
+            OverBudgetTest(each.nodeid, each.seconds, each.allowed, each.rule)
+            for each in verdicts.over_budget[:MAX_ENTRIES]
+        ),
+        test_lists={name: tests[:MAX_ENTRIES] for name, tests in lists.items()},
+        totals={**totals, **{name: len(tests) for name, tests in lists.items()}},
+        seconds=verdicts.seconds,
+        typical_seconds=verdicts.usual_seconds,
+        speed_factor=verdicts.pace,
+        is_outage=model.looks_like_outage(verdicts),
+        note=build_note(verdicts),
+    )
+
+
+def _slowdown(change: DurationChange) -> Slowdown:
+    name = name_of(change.label)
+    return Slowdown(name, change.before, change.after, change.ratio, change.run, change.is_suspected)

@@ -1,4 +1,4 @@
-"""Send newly flaky and newly slower tests to a webhook: one POST of JSON, once, within two seconds."""
+"""Send newly flaky and newly slower tests to a webhook: one POST of JSON, with a timeout of two seconds."""
 
 from __future__ import annotations
 
@@ -12,25 +12,26 @@ from urllib.parse import unquote_to_bytes, urlsplit, urlunsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from akastats.model.verdicts import Verdicts, newly_flaky, newly_slower, suite_newly_slower
+from akastats.report.phrases import NEWLY_FLAKY, NEWLY_SLOWER
 
-#: Seconds that the request may take, because the tests wait for the end of the run.
+#: Seconds for the whole exchange, because pytest waits for it.
 TIMEOUT_S = 2.0
-#: Names per kind; the rest is counted.
-MOST_NAMED = 50
+#: Entries of each list; the totals count the others.
+MAX_NAMED = 50
 
 
-def news(found: Verdicts) -> dict[str, Any] | None:
-    """Return the newly flaky and newly slower tests of a run; `None` without any."""
-    flaky, slower = newly_flaky(found), [*suite_newly_slower(found), *newly_slower(found)]
+def make_message(verdicts: Verdicts) -> dict[str, Any] | None:
+    """Return the newly flaky and newly slower tests of a run as JSON; `None` if there are none."""
+    flaky, slower = newly_flaky(verdicts), [*suite_newly_slower(verdicts), *newly_slower(verdicts)]
     if not (flaky or slower):
         return None
     return {
-        "run": found.run,
-        "suite": found.suite,
-        "branch": found.branch,
-        "text": f"akastats: {_counted(len(flaky), len(slower))} in run {found.run}",
+        "run": verdicts.run,
+        "suite": verdicts.suite,
+        "branch": verdicts.branch,
+        "text": f"akastats: {_counted(len(flaky), len(slower))} in run {verdicts.run}",
         "flaky_total": len(flaky),
-        "flaky": [{"nodeid": test.nodeid, "rate": test.rate, "since": test.since} for test in flaky[:MOST_NAMED]],
+        "flaky": [{"nodeid": test.nodeid, "rate": test.rate, "since": test.since} for test in flaky[:MAX_NAMED]],
         "slower_total": len(slower),
         "slower": [
             {
@@ -42,44 +43,46 @@ def news(found: Verdicts) -> dict[str, Any] | None:
                 "run": change.run,
                 "is_suspected": change.is_suspected,
             }
-            for change in slower[:MOST_NAMED]
+            for change in slower[:MAX_NAMED]
         ],
     }
 
 
 def _counted(flaky: int, slower: int) -> str:
-    return ", ".join(f"{count} newly {word}" for count, word in ((flaky, "flaky"), (slower, "slower")) if count)
+    return ", ".join(
+        f"{count} {title}" for count, title in ((flaky, NEWLY_FLAKY), (slower, NEWLY_SLOWER)) if count
+    )
 
 
 class _Unredirected(HTTPRedirectHandler):
-    """Follows no redirect: the address was given by whoever may know the news, not by who answers there."""
+    """Refuses redirects, because only the configured address may receive the message."""
 
     def redirect_request(self, *_: Any) -> None:
         return None
 
 
-def post(url: str, told: dict[str, Any]) -> str:
-    """Send the verdicts to `url`; return the problem, empty without one. The address is a secret."""
-    troubles: list[str] = []
-    # A time-out of a socket is one of each byte, and a name is looked up without any.
-    sending = threading.Thread(target=lambda: troubles.append(_sent(url, told)), daemon=True)
+def post(url: str, message: dict[str, Any]) -> str:
+    """Send a message to `url`; return the error, empty without one. The error never contains the URL, a secret."""
+    errors: list[str] = []
+    # In a thread, because a socket's timeout restarts with each byte and a DNS look-up has none.
+    sending = threading.Thread(target=lambda: errors.append(_send(url, message)), daemon=True)
     sending.start()
     sending.join(TIMEOUT_S)
-    trouble = troubles[0] if troubles else f"no answer within {TIMEOUT_S:g} s"
-    return f"AKA_STATS_WEBHOOK was not told ({trouble})" if trouble else ""
+    error = errors[0] if errors else f"no answer within {TIMEOUT_S:g} s"
+    return f"webhook failed ({error}); check AKA_STATS_WEBHOOK" if error else ""
 
 
-def _request(url: str, told: dict[str, Any]) -> Request:
-    """Return the request; user and password become a header: urllib takes them for part of the host."""
+def _request(url: str, message: dict[str, Any]) -> Request:
+    """Return the request; user and password of the URL become a header, because urllib takes them as host name."""
     parts = urlsplit(url)
-    credentials, _, place = parts.netloc.rpartition("@")
+    credentials, _, address = parts.netloc.rpartition("@")
     headers = {"Content-Type": "application/json", "User-Agent": "akastats"}
     if credentials:
         headers["Authorization"] = _basic(credentials)
-    # urllib resolves a host name that is not ASCII, but sends it unencoded, which is not a valid header.
-    name, colon, port = place.partition(":")
-    asked = parts._replace(netloc=name.encode("idna").decode() + colon + port)
-    return Request(urlunsplit(asked), json.dumps(told).encode(), headers, method="POST")
+    # urllib writes the host name into a header, where only ASCII is valid.
+    name, colon, port = address.partition(":")
+    encoded = parts._replace(netloc=name.encode("idna").decode() + colon + port)
+    return Request(urlunsplit(encoded), json.dumps(message).encode(), headers, method="POST")
 
 
 def _basic(credentials: str) -> str:
@@ -87,9 +90,9 @@ def _basic(credentials: str) -> str:
     return f"Basic {b64encode(unquote_to_bytes(pair)).decode()}"
 
 
-def _sent(url: str, told: dict[str, Any]) -> str:
+def _send(url: str, message: dict[str, Any]) -> str:
     try:
-        with build_opener(_Unredirected).open(_request(url, told), timeout=TIMEOUT_S):
+        with build_opener(_Unredirected).open(_request(url, message), timeout=TIMEOUT_S):
             return ""
     except URLError as error:
         return str(getattr(error, "code", None) or type(error.reason).__name__)

@@ -1,4 +1,4 @@
-"""Whose failures are not to count in a run: a small file beside its spool. Imports nothing heavy."""
+"""The quarantined tests of a run, whose failures do not count: a file beside its spool. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -13,25 +13,29 @@ from akastats.spool import shipper_state
 
 @dataclass(frozen=True)
 class Listed:
-    """Node ids with until when and why they are in quarantine; a `problem` says why none could be read."""
+    """The quarantined tests of a run.
+
+    tests: end and reason of the quarantine, by node id
+    problem: why the list could not be read; empty otherwise
+    """
 
     tests: Mapping[str, str] = field(default_factory=dict)
     problem: str = ""
 
 
 def path_for(spool: Path) -> Path:
-    """Return where the quarantine of a spool's run is written."""
+    """Return the path of the quarantine list of a spool."""
     return spool.with_suffix(".quarantine")
 
 
 def write(spool: Path, listed: Listed) -> None:
-    """Write it beside its spool, or where the spool may have gone on: whole, or not at all."""
+    """Write the list atomically beside its spool, or beside a continuation of the spool."""
     content = json.dumps(asdict(listed))
     any(shipper_state.put(target, content) for target in shipper_state.homes(path_for(spool)))
 
 
 def read(spool: Path) -> Listed | None:
-    """Return the quarantine of a spool's run; `None` while there is none."""
+    """Return the quarantine list of a spool; `None` before it is written."""
     for path in shipper_state.newest_first(path_for(spool)):
         try:
             return Listed(**json.loads(trust.read_trusted(path)))

@@ -1,32 +1,46 @@
-"""What the shipper tells the process of the tests: one small file, renamed into place. Imports nothing heavy."""
+"""State of a delivery, for the process of the tests: a small file beside the spool. Imports nothing heavy."""
 
 from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from akastats import trust
-from akastats.spool import directories as places
+from akastats.spool import directories
+from akastats.spool.shipper_answer import Answer, decode, encode
 
-#: The shipper starts, or the embedded server, which is worth waiting for, as is a delivery. The server does not
-#: answer: not worth much. None can be reached, or it refuses for now: worth nearly nothing. All is delivered, and
-#: what it means is looked for. It is over.
-STARTING, RAISING, DELIVERING = "starting", "raising", "delivering"
-SILENT, ABSENT = "silent", "absent"
-JUDGING = "judging"
+# Phases of a delivery. The plugin waits for the first three.
+#: The shipper starts.
+STARTING = "starting"
+#: The embedded server starts.
+RAISING = "raising"
+#: The server answers, and records are delivered.
+DELIVERING = "delivering"
+#: The server does not answer.
+SILENT = "silent"
+#: No server can be reached, or the server refuses requests for now.
+ABSENT = "absent"
+#: Everything is delivered, and the run is analysed. The value is part of the file format.
+ANALYSING = "judging"
 FAILED, DONE = "failed", "done"
-#: The phases in which all is delivered, and `answer` says what.
-APPLIED = (JUDGING, DONE)
+#: Phases in which everything is delivered and `answer` is set.
+APPLIED = (ANALYSING, DONE)
 
 
 @dataclass(frozen=True)
 class State:
-    """Where the delivery of one run stands; `server` is where it goes, without credentials.
+    """State of the delivery of one run.
 
-    `answers` grows while the server answers.
+    phase: one of the phases above
+    applied: number of tests that are delivered
+    answers: counter that grows while the server answers
+    server: URL of the server, without credentials
+    message: what the delivery waits for, or why it failed
+    notice: further message for the user
+    answer: figures and verdicts of the run; `None` before everything is delivered
     """
 
     phase: str = STARTING
@@ -35,26 +49,27 @@ class State:
     server: str = ""
     message: str = ""
     notice: str = ""
-    answer: dict[str, Any] = field(default_factory=dict)
+    answer: Answer | None = None
 
 
 def path_for(spool: Path) -> Path:
-    """Return where the state of a spool's delivery is written."""
+    """Return the path of the state file of a spool."""
     return spool.with_suffix(".state")
 
 
 def write(spool: Path, state: State) -> None:
-    """Write the state beside its spool, or where the spool may have gone on: whole, or not at all."""
-    content, targets = json.dumps(asdict(state)), homes(path_for(spool))
+    """Write the state atomically beside its spool, or beside a continuation of the spool."""
+    content, targets = json.dumps(_encode(state)), homes(path_for(spool))
     if not any(put(target, content) for target in targets):
-        # On a full disk the state before this one takes the room; without any nobody waits for long.
+        # On a full disk, the previous state may use the space that is missing. Without a state file the plugin
+        # stops waiting soon.
         for target in targets:
             _remove(target)
         any(put(target, content) for target in targets)
 
 
 def put(target: Path, content: str) -> bool:
-    """Write a file beside a spool, whole or not at all; tell whether it was."""
+    """Write a file atomically; return whether that succeeded."""
     draft = target.with_suffix(f".{os.getpid()}.tmp")
     try:
         _remove(draft)
@@ -68,32 +83,45 @@ def put(target: Path, content: str) -> bool:
     return True
 
 
+def _encode(state: State) -> dict[str, Any]:
+    answer = encode(state.answer) if state.answer is not None else {}
+    return {**vars(state), "answer": answer}
+
+
+def _decode(content: dict[str, Any]) -> State:
+    values = {name: content[name] for name in _FIELDS if name in content}
+    return State(**values, answer=decode(content["answer"]) if content.get("answer") else None)
+
+
+_FIELDS = [each.name for each in fields(State) if each.name != "answer"]
+
+
 def read(spool: Path) -> State | None:
-    """Return the state of a spool's delivery, the newest there is; `None` while there is none."""
+    """Return the newest state of a spool's delivery; `None` without a readable one."""
     for path in newest_first(path_for(spool)):
         try:
-            return State(**json.loads(trust.read_trusted(path)))
-        except (OSError, ValueError, TypeError):
+            return _decode(json.loads(trust.read_trusted(path)))
+        except (OSError, ValueError, TypeError, AttributeError):
             continue
     return None
 
 
 def homes(path: Path) -> list[Path]:
-    """Return the possible paths of a file beside a spool: there, or where the spool may have been continued.
+    """Return the possible paths of a file beside a spool, which may be continued in another directory.
 
-    Directories that others could have put one into are left out.
+    Directories that other users can write to are left out.
     """
-    directories = [path.parent, *places.list_alternatives(path.parent, os.environ)]
-    return [place / path.name for place in directories if not places.check_spool_directory(place)]
+    candidates = [path.parent, *directories.list_alternatives(path.parent, os.environ)]
+    return [candidate / path.name for candidate in candidates if not directories.check_spool_directory(candidate)]
 
 
 def newest_first(path: Path) -> list[Path]:
-    """Return the copies of a file beside a spool that there are, the newest first."""
-    found = [(_written(copy), copy) for copy in homes(path)]
-    return [copy for written, copy in sorted(found, reverse=True) if written]
+    """Return the existing copies of a file beside a spool, newest first."""
+    copies = [(_modification_time(copy), copy) for copy in homes(path)]
+    return [copy for modified, copy in sorted(copies, reverse=True) if modified]
 
 
-def _written(path: Path) -> int:
+def _modification_time(path: Path) -> int:
     try:
         return path.stat().st_mtime_ns
     except OSError:

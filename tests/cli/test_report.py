@@ -73,7 +73,7 @@ def test_a_run_that_nobody_has_judged(akastats, run_id):
     answer = akastats("report", run_id)
 
     assert 0 == answer.code
-    assert "Nobody has judged this run, or not yet: failures have no label.\n" in answer.out
+    assert "This run has not been analysed: its failures have no label.\n" in answer.out
     assert f"#### Failures: 1\n\n- `{TEST}`\n" in answer.out
 
 

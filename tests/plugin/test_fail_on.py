@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from akastats.spool.shipper_answer import Answer, decode
 from pytest_akastats.fail_on import decide
 
 
@@ -11,16 +12,17 @@ def answer(runs=20, labels=None, slower=0, over_budget=0, suite=0, unlabelled=0,
     """Return what the shipper says of a run, in which as many tests failed as have labels."""
     labels = labels or {}
     failed = sum(labels.values()) if failed is None else failed
-    return {
+    content = {
         "counts": {"collect_errors": collect_errors, "failed": failed, "errors": 0},
         "verdicts": {
             "runs": runs,
             "labels": labels,
             "unlabelled": unlabelled,
-            "suite": [{}] * suite,
+            "suite": [{"name": "", "before": 1.0, "after": 2.0}] * suite,
             "news": {"flaky": 3, "slower": slower, "over_budget": over_budget},
         },
     }
+    return decode(content)
 
 
 @pytest.mark.parametrize(
@@ -59,14 +61,14 @@ def test_what_is_no_result_of_tests_stays(exit_code):
 @pytest.mark.parametrize(
     ("told", "was_stopped", "reason"),
     [
-        (answer(runs=5), False, "only 4 earlier runs are known, 5 are needed"),
-        (answer(unlabelled=1), False, "no base is known"),
+        (answer(runs=5), False, "there are 4 earlier runs, and 5 are needed"),
+        (answer(unlabelled=1), False, "there is no base"),
         (answer(labels={"known flaky": 1}), True, "not all tests have run"),
         (answer(labels={"known flaky": 1}, collect_errors=1), False, "could not be collected"),
         (answer(labels={"known flaky": 2000}, failed=2001), False, "not every failure has a label"),
-        ({"counts": {}}, False, "no verdicts in time"),
-        ({"unjudged": "ServerError: away"}, False, "ServerError: away"),
-        ({}, False, "no verdicts in time"),
+        (Answer(), False, "no verdicts in time"),
+        (Answer(analysis_error="ServerError: away"), False, "ServerError: away"),
+        (None, False, "no verdicts in time"),
     ],
 )
 @pytest.mark.parametrize("exit_code", [0, 1])

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from akastats.spool.shipper_answer import RunVerdicts, decode_verdicts
 from pytest_akastats.verdict_lines import verdict_lines
 
 
-def told(**changes):
-    """Return what the shipper tells of a quiet run."""
+def told(**changes) -> RunVerdicts:
+    """Return the verdicts of a quiet run with some changes, from the JSON of the state file."""
     quiet = {
         "runs": 20,
         "base": "main",
@@ -26,7 +27,7 @@ def told(**changes):
         "pace": 1.021,
         "is_outage": False,
     }
-    return quiet | changes | {"news": quiet["news"] | changes.get("news", {})}
+    return decode_verdicts(quiet | changes | {"news": quiet["news"] | changes.get("news", {})})
 
 
 def change(name="a.py::t", before=0.1, after=0.5, since="r7", is_suspected=False):
@@ -43,7 +44,9 @@ def change(name="a.py::t", before=0.1, after=0.5, since="r7", is_suspected=False
 
 def test_a_quiet_run_is_one_line():
     """Nothing is to be done, and the suite takes what it takes."""
-    assert ["  suite: 12.30 s, usual 12.10 s, tests at 1.02 of their usual time"] == verdict_lines(told())
+    assert ["  suite: 12.30 s, typical 12.10 s, tests took 1.02 times their typical duration"] == verdict_lines(
+        told()
+    )
 
 
 def test_a_first_run_says_nothing():
@@ -170,7 +173,7 @@ def test_news_of_each_kind():
         "    100 ms -> 500 ms?      a.py::t",
         "  over budget: 1",
         "    2.00 s > 1.50 s        a::y",
-        "  suite: 12.30 s, usual 12.10 s, tests at 1.02 of their usual time; slower since run r7",
+        "  suite: 12.30 s, typical 12.10 s, tests took 1.02 times their typical duration; slower since run r7",
     ] == lines
 
 
@@ -198,7 +201,7 @@ def test_never_more_than_fifteen_lines():
     assert 5 == sum(line.startswith("    new ") for line in lines)
     assert "a::w0, a::w1 and 98 more" in "".join(lines)
     assert lines[-1].startswith("  suite:")
-    assert "far more than usual: an outage?" in lines[0]
+    assert "far more failures than usual: probably an outage" in lines[0]
 
 
 def test_what_would_move_a_terminal_is_shown_escaped():

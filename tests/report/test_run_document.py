@@ -88,7 +88,7 @@ def test_an_outage_and_a_missing_profile_are_noted():
     assert "an outage" in notes(document(details(), verdicts(is_outage=True, failures=new)))
     assert "an outage" not in notes(document(details(), verdicts(is_outage=True, failures=new[1:])))
     assert "no profile" in notes(document(details(has_profile=False), None))
-    assert "1 duration has too short a history" in notes(document(details(), verdicts(undecided=1)))
+    assert "Not enough data for a verdict: 1 duration" in notes(document(details(), verdicts(undecided=1)))
     assert "" == notes(document(details(), verdicts()))
 
 

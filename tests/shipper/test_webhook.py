@@ -16,7 +16,7 @@ import pytest
 
 from akastats.model.verdicts import ChangeVerdict, DurationChange, UnhealthyTest, Verdicts
 from akastats.shipper import webhook
-from akastats.shipper.webhook import news, post
+from akastats.shipper.webhook import make_message, post
 
 
 def change(label="test::a", before=0.1, after=0.5, is_new=True):
@@ -48,12 +48,12 @@ def verdicts(**more):
 )
 def test_what_is_no_news_is_not_told(found):
     """A webhook that calls each run is switched off within a week."""
-    assert news(found) is None
+    assert make_message(found) is None
 
 
 def test_newly_flaky_and_newly_slower_are_told():
     """With what is needed to look them up."""
-    found = news(verdicts(tests=(flaky(),), changes=(change(),), suite_changes=(change("", 10.0, 20.0),)))
+    found = make_message(verdicts(tests=(flaky(),), changes=(change(),), suite_changes=(change("", 10.0, 20.0),)))
 
     assert found is not None
     assert "akastats: 1 newly flaky, 2 newly slower in run r9" == found["text"]
@@ -63,7 +63,10 @@ def test_newly_flaky_and_newly_slower_are_told():
 
 def test_what_there_is_none_of_is_not_said():
     """Nobody wants to read of 0 flaky tests in a chat."""
-    flaky_alone, slower_alone = news(verdicts(tests=(flaky(),))), news(verdicts(changes=(change(),)))
+    flaky_alone, slower_alone = (
+        make_message(verdicts(tests=(flaky(),))),
+        make_message(verdicts(changes=(change(),))),
+    )
 
     assert flaky_alone is not None
     assert "akastats: 1 newly flaky in run r9" == flaky_alone["text"]
@@ -73,7 +76,7 @@ def test_what_there_is_none_of_is_not_said():
 
 def test_very_much_news_is_counted():
     """The other side takes so much and no more."""
-    found = news(verdicts(tests=tuple(flaky(str(number)) for number in range(500))))
+    found = make_message(verdicts(tests=tuple(flaky(str(number)) for number in range(500))))
 
     assert found is not None
     assert (500, 50) == (found["flaky_total"], len(found["flaky"]))
@@ -157,7 +160,7 @@ def test_a_service_that_refuses_is_told_of_without_its_address(status):
     with listening(status) as (url, _):
         trouble = post(url, {})
 
-    assert f"AKA_STATS_WEBHOOK was not told ({status})" == trouble
+    assert f"webhook failed ({status}); check AKA_STATS_WEBHOOK" == trouble
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
@@ -166,7 +169,7 @@ def test_no_redirect_is_followed(status):
     with listening() as (elsewhere, reached), listening(status, elsewhere) as (url, _):
         trouble = post(url, {})
 
-    assert (f"AKA_STATS_WEBHOOK was not told ({status})", []) == (trouble, reached)
+    assert (f"webhook failed ({status}); check AKA_STATS_WEBHOOK", []) == (trouble, reached)
 
 
 @pytest.mark.parametrize(
@@ -178,7 +181,7 @@ def test_no_redirect_is_followed(status):
 )
 def test_an_address_that_cannot_be_asked_is_no_error(url, trouble):
     """Python's own way of refusing it is none of a run's."""
-    assert f"AKA_STATS_WEBHOOK was not told ({trouble})" == post(url, {})
+    assert f"webhook failed ({trouble}); check AKA_STATS_WEBHOOK" == post(url, {})
 
 
 @pytest.mark.parametrize("said", [b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 200 OK\r\nA: " + b"x" * 70_000])
@@ -198,7 +201,7 @@ def test_who_answers_something_else_is_no_error(said):
         trouble = post(url, {})
         thread.join()
 
-    assert trouble.startswith("AKA_STATS_WEBHOOK was not told (")
+    assert trouble.startswith("webhook failed (")
 
 
 def test_who_answers_drop_by_drop_is_not_waited_for(monkeypatch):
@@ -221,7 +224,7 @@ def test_who_answers_drop_by_drop_is_not_waited_for(monkeypatch):
         is_over.set()
         thread.join()
 
-    assert "AKA_STATS_WEBHOOK was not told (no answer within 0.3 s)" == trouble
+    assert "webhook failed (no answer within 0.3 s); check AKA_STATS_WEBHOOK" == trouble
 
 
 def test_an_address_where_nobody_listens_is_no_error():
@@ -230,4 +233,4 @@ def test_an_address_where_nobody_listens_is_no_error():
         held.bind(("127.0.0.1", 0))
         trouble = post(f"http://127.0.0.1:{held.getsockname()[1]}/hook?key=secret", {})
 
-    assert "AKA_STATS_WEBHOOK was not told (ConnectionRefusedError)" == trouble
+    assert "webhook failed (ConnectionRefusedError); check AKA_STATS_WEBHOOK" == trouble

@@ -157,4 +157,4 @@ def test_the_run_is_judged_by_what_was_excused(
 
     ship(path, server)
 
-    assert {expected: 1} == states.read(path).answer["verdicts"]["labels"]
+    assert {expected: 1} == states.read(path).answer.verdicts.labels

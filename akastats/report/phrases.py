@@ -1,0 +1,118 @@
+"""The wording of each verdict, once: terminal, command line, documents, annotations and webhook lay it out.
+
+Pure functions of plain values, which import only the formatting: the process of the tests uses them at its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from akastats.formatting import format_duration, format_percent
+
+NO_HISTORY = "no history"
+NEWLY_FLAKY = "newly flaky"
+NEWLY_SLOWER = "newly slower"
+OVER_BUDGET = "over budget"
+SUITE_SLOWER = "the suite is slower"
+OUTAGE = "far more failures than usual: probably an outage, which is no evidence of flakiness"
+NOT_ENOUGH_DATA = "Not enough data for a verdict"
+NO_VERDICTS = "this run has not been analysed: its failures have no label"
+
+
+@dataclass(frozen=True)
+class Heading:
+    """Title of a list of tests, and the sentence that explains it.
+
+    title: title in lower case
+    note: one sentence; `{base}` stands for the branch that failures are compared with
+    """
+
+    title: str
+    note: str = ""
+
+
+#: Headings of failures by label; `not judged` and `no history` are those without one.
+FAILURES: Mapping[str, Heading] = {
+    "new": Heading("new failures", "Passed on {base} until now, or did not exist there."),
+    "not judged": Heading("failures"),
+    "no history": Heading("failures with no history", "There are no earlier runs to compare with."),
+    "also failing on base": Heading("also failing on the base", "Fails on {base} too."),
+    "known flaky": Heading("known flaky", "Fails from time to time, independent of changes."),
+    "quarantined": Heading("quarantined", "Does not fail the run while it is in quarantine."),
+}
+
+#: Verdicts that are a plain list of tests, by their field of `Verdicts`, in the order in which they are shown.
+TEST_LISTS: Mapping[str, Heading] = {
+    "fixed": Heading("fixed", "Failed in the previous run and passed in this one."),
+}
+
+
+def capitalise(text: str) -> str:
+    """Return a text with its first letter in upper case."""
+    return text[:1].upper() + text[1:]
+
+
+def count_of(count: int, singular: str, plural: str = "") -> str:
+    """Return a number with its noun: `1 run`, `2,000 runs`."""
+    return f"{count:,} {singular if count == 1 else plural or singular + 's'}"
+
+
+def failure_label(label: str | None, rate: float | None = None, base: str = "") -> str:
+    """Return the label of a failure, with the share of failing attempts: `known flaky 12 %`."""
+    if label is None:
+        return NO_HISTORY
+    shown = f"also failing on {base}" if base and label == "also failing on base" else label
+    return shown if rate is None else f"{shown} {format_percent(rate)}"
+
+
+def failure_rate(rate: float, low: float | None = None, high: float | None = None) -> str:
+    """Return how often a test fails, with its interval if there is one."""
+    interval = "" if low is None or high is None else f" ({format_percent(low)} to {format_percent(high)})"
+    return f"fails {format_percent(rate)} of the time{interval}"
+
+
+def failure_rate_cell(rate: float) -> str:
+    """Return how often a test fails for a table cell."""
+    return f"fails {format_percent(rate)}"
+
+
+def change_sentence(before: float, after: float, ratio: float) -> str:
+    """Return a duration change in words; durations in seconds."""
+    return f"took {format_duration(before)}, now {format_duration(after)}: {ratio:.2f} times"
+
+
+def change_cell(before: float, after: float) -> str:
+    """Return a duration change for a table cell; durations in seconds."""
+    return f"{format_duration(before)} -> {format_duration(after)}"
+
+
+def certainty(is_suspected: bool, runs_after: int) -> str:
+    """Return whether a duration change is confirmed, and by how many runs."""
+    runs = count_of(runs_after, "run")
+    return f"suspected after {runs}" if is_suspected else f"confirmed by {runs}"
+
+
+def over_budget_sentence(seconds: float, allowed: float, rule: str) -> str:
+    """Return the duration and the budget of a test in words."""
+    return f"took {format_duration(seconds)}, {rule} allows {format_duration(allowed)}"
+
+
+def over_budget_cell(seconds: float, allowed: float) -> str:
+    """Return the duration and the budget of a test for a table cell."""
+    return f"{format_duration(seconds)} > {format_duration(allowed)}"
+
+
+def suite_duration(seconds: float, typical: float | None, speed_factor: float | None) -> str:
+    """Return the duration of a run with its typical duration (seconds) and the machine speed factor."""
+    parts = [format_duration(seconds)]
+    if typical is not None:
+        parts.append(f"typical {format_duration(typical)}")
+    if speed_factor is not None:
+        parts.append(f"tests took {speed_factor:.2f} times their typical duration")
+    return ", ".join(parts)
+
+
+def compared_with(base: str) -> str:
+    """Return the base of the comparison: `compared with main`."""
+    return f"compared with {base}"
