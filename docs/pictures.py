@@ -59,9 +59,7 @@ def chromium() -> str:
     names = (os.environ.get("CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome")
     path = next(filter(None, map(shutil.which, names)), None)
     if path is None:
-        raise SystemExit(
-            "Chromium is not on PATH: apt-get install chromium, or set CHROMIUM to its path."
-        )
+        raise SystemExit("Chromium is not on PATH: apt-get install chromium, or set CHROMIUM to its path.")
     return path
 
 

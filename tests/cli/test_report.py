@@ -64,7 +64,8 @@ def test_the_newest_run_as_markdown(akastats, run_id, judge):
     assert answer.out.startswith(
         f"### Tests failed: 1 failed, 1 passed\n\nRun `{run_id}` of `main`, compared with `main`\n"
     )
-    assert f"#### New failures: 1\n\nPassed on `main` until now, or did not exist there.\n\n- `{TEST}`\n" in answer.out
+    note = "Passed on `main` until now, or did not exist there."
+    assert f"#### New failures: 1\n\n{note}\n\n- `{TEST}`\n" in answer.out
     assert "#### Newly flaky: 1\n" in answer.out
 
 
