@@ -1,4 +1,4 @@
-"""What a run is judged by, read from the server: the profiles of runs before it, its base's and its branch's."""
+"""Read the input for the analysis of a run: the profiles of earlier runs of its base and its branch."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ from akastats.store import verdicts as stored_verdicts
 from akastats.store.requests import Operation, send_reads
 from akastats.store.runs import Position
 
-#: A run is judged by so many runs of its base, and so many of its own branch.
+#: Earlier runs that an analysis reads: of the base, and of the run's own branch.
 MOST_BASE, MOST_OWN = 200, 50
-#: ... and by no more than so many attempts of tests: 10,000 in 200 runs take some 60 MB.
+#: Attempts that an analysis reads: 10,000 tests in 200 runs take about 60 MB.
 MOST_ATTEMPTS = 2_500_000
-#: Profiles that one step reads: of 10,000 tests each takes some 15 ms to take apart.
+#: Profiles per round trip: decoding one of 10,000 tests takes about 15 ms.
 STEP = 5
-#: Among so many runs before it the verdicts before are looked for.
+#: Earlier runs that are searched for the previous verdicts.
 STEP_RUNS = 20
-#: Of a user's own numbers so many are judged, by so many points each.
+#: Recorded numbers that are analysed, and points per number.
 MOST_NUMBERS, MOST_POINTS = 100, 400
 
-# Of runs that have a list of their own two pages are enough; those without suite or branch stand among all others.
+# Two pages suffice for runs with an index of their own; runs without a suite or branch are among all others.
 _PAGE, _PAGES = 100, 20
 _FIELDS = (
     *("id", "suite", "status", "branch", "commit", "dirty", "started", "finished", "duration"),
@@ -46,13 +46,17 @@ _FIELDS = (
     *("attempt", "argv", "pull_request", "nested", "base", "default_branch"),
 )
 
-# Options by which pytest runs again what failed before.
+# Options of pytest that rerun the failures of the previous run.
 _RERUNS = frozenset({"--lf", "--last-failed"})
 
 
 @dataclass
 class RecordCache:
-    """The records of runs that were read before; `None` is a run without a profile. `names` are held once."""
+    """Run records that have been read.
+
+    records: record by run id; `None` for a run without a profile
+    names: one copy of each name, shared by all records
+    """
 
     records: dict[str, RunRecord | None] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
@@ -60,7 +64,12 @@ class RecordCache:
 
 @dataclass(frozen=True)
 class RunHistory:
-    """The runs that a run is judged by, oldest first: its base's, and its branch's where that is another."""
+    """Earlier runs for the analysis of a run.
+
+    base_branch: branch that the run is compared with
+    base: runs of the base branch, oldest first
+    own: runs of the run's own branch, oldest first; empty on the base branch
+    """
 
     base_branch: str
     base: Sequence[Run]
@@ -68,21 +77,21 @@ class RunHistory:
 
     @property
     def newest_first(self) -> list[Run]:
-        """All of them, the base's before the others: without these nothing can be said."""
+        """All runs, newest first, those of the base before the others."""
         return [*reversed(self.base), *reversed(self.own)]
 
 
 def read_input(
     namespace: str, run_id: str, known: RecordCache, quarantined: Collection[str] = ()
 ) -> Operation[AnalysisInput]:
-    """Read what a run is judged by; raises `NotFoundError` without its record or profile."""
+    """Read the input for the analysis of a run; raises `NotFoundError` without its record or profile."""
     run = yield from runs.one(namespace, run_id)
     before = yield from read_history(namespace, run)
     wanted = within_bounds([run, *before.newest_first])
     yield from load_records(namespace, wanted, known)
     record = known.records.get(run_id)
     if record is None:
-        # Read again for what is wrong with it.
+        # Read the profile again to raise its error.
         content = profile.decode((yield from stored_runs.read_profile(namespace, run_id)))
         record = record_of(facts_of(run), content, known.names)
     read = {each.id for each in wanted}
@@ -108,7 +117,7 @@ def _budgets(namespace: str, record: RunRecord) -> Operation[Mapping[str, Budget
 
 
 def _verdicts_before(namespace: str, before: RunHistory) -> Operation[Verdicts | None]:
-    """Read the verdicts of the newest run before: its branch's, else its base's, whose news are no branch's."""
+    """Read the verdicts of the newest earlier run of the branch, otherwise of the base."""
     for earlier in (before.own, before.base):
         judged = yield from stored_verdicts.filter_with_verdicts(
             namespace, [run.id for run in earlier[-STEP_RUNS:]]
@@ -132,7 +141,7 @@ def read_history(namespace: str, run: Run) -> Operation[RunHistory]:
     base = (yield from _before(namespace, run, base_branch, MOST_BASE, can_be_base)) if has_base else []
     clean = [each for each in base if not each.dirty]
     if len(clean) >= MIN_COMMITS:
-        # What somebody had not committed is nobody's base, unless there is nothing else.
+        # Runs of uncommitted code are a base only if there are too few others.
         base = clean
     return RunHistory(base_branch, base, (yield from _own(namespace, run, base_branch)))
 
@@ -160,7 +169,7 @@ def _base_branch(namespace: str, run: Run) -> Operation[str]:
 def _before(
     namespace: str, run: Run, branch: str, size: int, is_wanted: Callable[[Run], bool]
 ) -> Operation[list[Run]]:
-    """Read the newest `size` runs before a run that are over, of one branch and its suite, oldest first."""
+    """Read the newest `size` ended runs before a run, of one branch and its suite, oldest first."""
     filters = {"suite": run.suite or "", "branch": branch}
     after: Position | None = Position(run.started or 0.0, run.id)
     found: list[Run] = []
@@ -179,7 +188,7 @@ def _is_like(each: Run, run: Run, branch: str) -> bool:
 
 
 def within_bounds(found: Iterable[Run]) -> list[Run]:
-    """Return the first of these runs, newest first, up to as many attempts as fit into memory."""
+    """Return the first of these runs, newest first, up to MOST_ATTEMPTS attempts and at least one run."""
     kept: list[Run] = []
     attempts = 0
     for run in found:
@@ -193,7 +202,7 @@ def within_bounds(found: Iterable[Run]) -> list[Run]:
 def load_records(
     namespace: str, wanted: Sequence[Run], known: RecordCache, steps: int | None = None
 ) -> Operation[bool]:
-    """Read the profiles of runs that are not known yet, in `steps` steps at most; return whether all are known."""
+    """Read missing profiles into the cache, in at most `steps` steps; return whether the cache is complete."""
     missing = [run for run in wanted if run.id not in known.records]
     chunks = [missing[at : at + STEP] for at in range(0, len(missing), STEP)]
     for chunk in chunks[:steps]:
@@ -209,12 +218,12 @@ def _record(run: Run, stored: bytes | None, names: dict[str, str]) -> RunRecord 
     try:
         return record_of(facts_of(run), profile.decode(stored), names)
     except CorruptDataError:
-        # Of a later release, or somebody else's: nothing that can be judged by.
+        # A profile of a later release or of another program is ignored.
         return None
 
 
 def facts_of(run: Run) -> RunFacts:
-    """Return what judging needs of a run's own record."""
+    """Return the facts about a run that its analysis needs."""
     environment = environment_class(
         suite=run.suite or "",
         workers=run.workers or 0,
@@ -250,7 +259,7 @@ def _legs(run: Run) -> str:
 
 
 def numbers(namespace: str, record: RunRecord, found: Sequence[Run]) -> Operation[Numbers]:
-    """Read what a user's own numbers came to in each of these runs: the median of a run's points."""
+    """Read the numbers that tests recorded: the median of the points by label and run."""
     labels = sorted(record.stats)[:MOST_NUMBERS]
     commands = [("LRANGE", keys.history(namespace, label), 0, MOST_POINTS - 1) for label in labels]
     replies = yield from send_reads(commands)
@@ -270,6 +279,6 @@ def _by_run(
 
 
 def _at(time: float, found: Sequence[Run]) -> str:
-    """Return the run that went on at a moment, empty for none: a point with a context of its own names no run."""
+    """Return the run in progress at a time; empty without one. Points with a custom context name no run."""
     during = (run.id for run in found if (run.started or 0.0) <= time <= (run.finished or 0.0))
     return next(during, "")

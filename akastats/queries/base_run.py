@@ -10,17 +10,17 @@ from akastats.queries.runs import Run
 from akastats.store.requests import Operation
 from akastats.store.runs import Position
 
-#: What a base may have come to: of a run that was cut short tests are missing for no reason of theirs.
+#: Statuses of a base run; an interrupted run lacks tests.
 COMPLETE = ("passed", "failed")
-# A base is looked for among so many earlier runs of a branch, in steps of so many.
+# Earlier runs of a branch that are searched for a base, and runs per step.
 STEP_RUNS, STEP = 200, 20
 
 
 def base_of(namespace: str, run: Run) -> Operation[Run | None]:
     """Return the newest earlier complete run of the same suite: of its own work, else of its base, else of any.
 
-    `None` where none of the nearest 200 of each will do, and for a run inside another one. Other pull requests are
-    no base.
+    `None` if none of the nearest 200 runs of each qualifies, and for a run inside another one. Runs of other pull
+    requests do not count.
     """
     if run.nested:
         return None

@@ -1,4 +1,4 @@
-"""What the newest verdicts of its suite say of one test."""
+"""Read the newest verdicts about one test."""
 
 from __future__ import annotations
 
@@ -17,9 +17,13 @@ from akastats.triage.quarantine_rules import QuarantinedTest
 
 @dataclass(frozen=True)
 class OfTest:
-    """What is known of a test beside its history; `judged_by` is the run whose verdicts say so, `None`: none do.
+    """Newest verdicts about a test.
 
-    `verdict` is `None` where it is healthy or new; `together` are those that fail together with it, and itself.
+    judged_by: run of the verdicts; `None` without verdicts
+    verdict: verdict of the test; `None` for a healthy or new test
+    together: tests that fail together with it, itself included
+    changes: duration changes of the test
+    quarantine: quarantine entry; `None` without one
     """
 
     judged_by: str | None
@@ -29,7 +33,7 @@ class OfTest:
     quarantine: QuarantinedTest | None
 
 
-#: Suites whose verdicts are read for one list.
+#: Suites whose verdicts one list reads.
 MOST_SUITES = 20
 
 
@@ -43,7 +47,7 @@ def rates(namespace: str, suites: Iterable[str]) -> Operation[dict[str, float]]:
 
 
 def of_test(namespace: str, days: int, nodeid: str, suite: str) -> Operation[OfTest]:
-    """Read what the newest verdicts say of a test, and whether it is in quarantine."""
+    """Read the newest verdicts about a test, and its quarantine entry."""
     entries = yield from quarantine.read_entries(namespace, suite)
     held = next((entry for entry in entries if entry.nodeid == nodeid), None)
     found = yield from verdicts.newest_of(namespace, suite, None)

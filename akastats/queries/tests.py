@@ -1,4 +1,4 @@
-"""Tests as their histories tell them: points with the run, the outcome and the error of each."""
+"""Read the histories of tests: points with their run, outcome and error."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Attempt:
 
 
 def facts_of(context: bytes | None) -> dict[str, str]:
-    """Return what a point's context says of run, outcome and error; empty for an expired or foreign one."""
+    """Return run, outcome and error from the context of a point; empty for an expired or foreign context."""
     try:
         facts = json_of(context or b"{}")
     except CorruptDataError:
@@ -49,15 +49,15 @@ def facts_of(context: bytes | None) -> dict[str, str]:
     return {name: fact for name, fact in facts.items() if isinstance(fact, str)}
 
 
-# One MGET of so many keys takes the server some 3 ms.
+# Keys per MGET, which takes the server about 3 ms.
 CONTEXTS_A_READ = 1000
 
-#: Letters of outcomes by context id: what a context says never changes.
+#: Outcome letters by context id; the text of a context never changes.
 Letters = dict[str, str]
 
 
 def letters(namespace: str, entries: Iterable[bytes], known: Letters) -> Operation[None]:
-    """Read the outcomes that history entries' contexts tell of and put their letters into `known`."""
+    """Read the outcomes of history entries and add their letters to `known`."""
     ids = dict.fromkeys(context_id_of(entry) for entry in entries)
     missing = [id_ for id_ in ids if id_ and id_ not in known]
     told = yield from run_letters(namespace, missing)
@@ -66,7 +66,7 @@ def letters(namespace: str, entries: Iterable[bytes], known: Letters) -> Operati
 
 
 def run_letters(namespace: str, ids: Iterable[str]) -> Operation[dict[str, tuple[str, str]]]:
-    """Read of which run, and of which outcome's letter, contexts tell; those that tell of none are left out."""
+    """Read the run and the outcome letter of contexts; missing contexts are left out."""
     wanted = [id_ for id_ in ids if id_]
     told: dict[str, tuple[str, str]] = {}
     for at in range(0, len(wanted), CONTEXTS_A_READ):
@@ -78,12 +78,12 @@ def run_letters(namespace: str, ids: Iterable[str]) -> Operation[dict[str, tuple
 
 
 def context_id_of(entry: bytes) -> str:
-    """Return the context id of a history entry, empty where there is none."""
+    """Return the context id of a history entry; empty without one."""
     return entry.rpartition(b";")[2].decode(errors="replace")
 
 
 def time_of(entry: bytes) -> float:
-    """Return when a history entry was made, in epoch seconds; 0 for one that does not say."""
+    """Return the time of a history entry, epoch seconds; 0 if it is invalid."""
     try:
         return float(entry.partition(b";")[0])
     except ValueError:
@@ -91,7 +91,7 @@ def time_of(entry: bytes) -> float:
 
 
 def attempts_of(entries: Iterable[bytes], known: Letters) -> list[rows.Attempt]:
-    """Return a test's history entries as attempts, the letters of their contexts being known."""
+    """Return the history entries of a test as attempts, with outcome letters from `known`."""
     return [
         rows.Attempt(
             point.timestamp,
@@ -103,7 +103,7 @@ def attempts_of(entries: Iterable[bytes], known: Letters) -> list[rows.Attempt]:
 
 
 def facts(namespace: str, points: Iterable[Stat]) -> Operation[dict[str, dict[str, str]]]:
-    """Read what the contexts of `points` say, by context id, in one round trip."""
+    """Read the facts in the contexts of `points`, by context id, in one round trip."""
     ids = list(dict.fromkeys(point.context_id for point in points if point.context_id))
     contexts = yield from query.read_contexts(namespace, ids)
     return {id_: facts_of(content) for id_, content in contexts.items()}

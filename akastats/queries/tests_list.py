@@ -1,4 +1,4 @@
-"""Tests as they are listed: filtered, sorted, a page of them, and beside runs as a grid."""
+"""List tests: filtered and sorted pages, and a grid of tests and runs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,14 @@ SORTS = ("nodeid", "last", "avg", "p50", "p95", "runs", "failure_rate", "last_ti
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One test with its row; `suite` is empty without one, `searched` its node id in lower case."""
+    """One test of the list.
+
+    label: label of the test
+    nodeid: node id of the test
+    suite: suite of the test; empty without one
+    searched: node id in lower case
+    row: numbers of the test
+    """
 
     label: str
     nodeid: str
@@ -33,7 +40,13 @@ class Listed:
 
 @dataclass(frozen=True)
 class ListQuery:
-    """What a list of tests is asked for; `suite` `None` is any, empty is none, `q` words of the node id."""
+    """Filter and order of the list.
+
+    q: words that the node id must contain
+    suite: suite of the tests; empty for tests without one, `None` for all
+    outcome: last outcome; empty for all
+    sort: sort field, with a leading `-` for descending
+    """
 
     q: str = ""
     suite: str | None = None
@@ -42,7 +55,7 @@ class ListQuery:
 
 
 def refresh(namespace: str, seen: CachedList[Listed]) -> Operation[CachedList[Listed]]:
-    """Return the tests of a namespace as they are now."""
+    """Return the current tests of a namespace."""
     return cached_lists.refresh(keys.tests_at(namespace), _fetch, namespace, seen)
 
 
@@ -53,7 +66,7 @@ def _fetch(namespace: str, labels: Sequence[str]) -> Operation[Mapping[str, List
 
 
 def listed_of(label: str, row: Row | None) -> Listed | None:
-    """Return a test as it is listed, with so much of its row as is shown; `None` for a label of something else."""
+    """Return a test with the part of its row that is shown; `None` for a label of another kind."""
     test = test_of(label)
     if row is None or test is None:
         return None
@@ -71,7 +84,7 @@ def with_rates(seen: CachedList[Listed], rates: Mapping[str, float]) -> CachedLi
 
 
 def page(seen: CachedList[Listed], wanted: ListQuery, after: SortKey | None, size: int) -> Page[Listed]:
-    """Return the tests that are wanted, behind the place `after`."""
+    """Return the page of matching tests after the sort key `after`."""
     order = cached_lists.order_of(wanted.sort)
     found = _matching(seen.items.values(), wanted)
     if order.field == "nodeid":
@@ -95,11 +108,11 @@ def _matching(items: Iterable[Listed], wanted: ListQuery) -> Iterator[Listed]:
             yield each
 
 
-#: A grid is so many runs wide.
+#: Runs of a grid.
 GRID_RUNS = 30
-#: Of each test at most so many points are looked through for those runs: other branches and reruns stand between.
+#: Points per test that are searched for these runs; points of other branches and reruns are among them.
 GRID_POINTS = 120
-#: Where a test has no point in a run.
+#: Cell of a test without a point in a run.
 NOTHING = "."
 
 
