@@ -10,7 +10,7 @@ from akastats.analysis.durations.suite import Numbers, analyse_durations
 from akastats.analysis.failures.labelling import align_with_states, label_failures
 from akastats.analysis.flakiness.outages import Outages
 from akastats.analysis.flakiness.states import classify_tests, find_outages
-from akastats.analysis.run_records import RunRecord, complete_runs, select_tests
+from akastats.analysis.run_records import SKIPPED, RunRecord, complete_runs, select_tests
 from akastats.model.environment import Environment
 from akastats.model.results import Budget
 from akastats.model.verdicts import OverBudget, Verdicts
@@ -19,6 +19,10 @@ from akastats.model.verdicts import OverBudget, Verdicts
 MOST_OVER_BUDGET = 1000
 #: Fixed tests that are stored.
 MOST_FIXED = 1000
+#: Runs of the base that ran a test, after which a skip of it is reported.
+SKIPPED_AFTER = 3
+#: Newly skipped tests that are reported.
+MAX_NEWLY_SKIPPED = 1000
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,7 @@ def analyse(case: AnalysisInput) -> Verdicts:
         environments=_environments(case),
         equal_runs=_equal_runs(case),
         outliers=slows.outliers,
+        newly_skipped=_newly_skipped(case),
     )
 
 
@@ -114,6 +119,18 @@ def _fixed(case: AnalysisInput, unusual: Outages, flaky: Collection[str]) -> tup
         return ()
     passed = case.run.passed()
     return tuple(nodeid for nodeid in before[0].failed() if nodeid in passed and nodeid not in flaky)[:MOST_FIXED]
+
+
+def _newly_skipped(case: AnalysisInput) -> tuple[str, ...]:
+    """Return the skipped tests that the newest 3 runs of the base in this environment ran."""
+    run = case.run
+    base = [record for record in case.base if record.facts.ran_in == run.facts.ran_in][-SKIPPED_AFTER:]
+    if len(base) < SKIPPED_AFTER or SKIPPED not in run.letters:
+        return ()
+    ran = set.intersection(*(record.ran for record in base)) - run.ran
+    rows = zip(run.nodeids, run.letters, strict=True)
+    skipped = dict.fromkeys(nodeid for nodeid, letter in rows if letter == SKIPPED and nodeid in ran)
+    return tuple(skipped)[:MAX_NEWLY_SKIPPED]
 
 
 def _over_budget(case: AnalysisInput, paces: Sequence[tuple[str, float]]) -> tuple[OverBudget, ...]:

@@ -159,6 +159,7 @@ class Verdicts:
     `environments` names those of this build's runs where there are several without a suite; `equal_runs` counts
     the runs of this build that nothing recorded tells apart, 0 where this run is the only one. `outliers` are
     tests whose duration in this run is beyond their own history, those that differ most first.
+    `newly_skipped` are tests that this run skipped although the newest runs of the base ran them.
     """
 
     run: str
@@ -184,6 +185,7 @@ class Verdicts:
     environments: tuple[str, ...] = ()
     equal_runs: int = 0
     outliers: tuple[Outlier, ...] = ()
+    newly_skipped: tuple[str, ...] = ()
 
 
 def looks_like_outage(verdicts: Verdicts) -> bool:

@@ -45,6 +45,7 @@ FAILURES: Mapping[str, Heading] = {
 #: Verdicts that are a plain list of tests, by their field of `Verdicts`, in the order in which they are shown.
 TEST_LISTS: Mapping[str, Heading] = {
     "fixed": Heading("fixed", "Failed in the previous run and passed in this one."),
+    "newly_skipped": Heading("newly skipped", "Skipped in this run, although the newest runs of the base ran it."),
 }
 
 

@@ -198,6 +198,18 @@ def test_what_failed_in_the_run_before_and_passes_is_fixed():
     assert () == analyse(case(mended, base=())).fixed
 
 
+def test_a_skipped_test_that_the_base_runs_is_newly_skipped():
+    """The newest three runs of the base decide; a test that is skipped there too is not reported."""
+    skipped = [(nodeid, "skipped" if nodeid == "test_03" else outcome, s) for nodeid, outcome, s in suite()]
+
+    verdicts = analyse(case(skipped, base=CALM))
+
+    assert ("test_03",) == verdicts.newly_skipped == unpack(pack(verdicts)).newly_skipped
+    assert () == analyse(case(skipped, base=[*CALM, run(10, skipped)])).newly_skipped
+    assert () == analyse(case(suite(), base=CALM)).newly_skipped
+    assert () == analyse(case(skipped, base=CALM[-2:])).newly_skipped
+
+
 def test_a_branch_fixes_what_its_own_last_run_broke_or_else_its_base():
     """Main may have been broken when the branch was opened."""
     base = [*CALM, run(10, failing("test_03"))]
