@@ -131,14 +131,14 @@ def test_a_given_token_is_needed_and_not_printed(serving, server, monkeypatch, g
 
 
 def test_it_can_be_told_to_ask_nobody(serving, server):
-    """`--insecure-no-auth` serves everybody, and says so on stderr."""
+    """`--insecure-no-auth` requires no token and warns on stderr."""
     with serving("--url", server, "--host=0.0.0.0", "--insecure-no-auth") as (process, told):
         status = get(told["url"], "/api/v1/runs")[0]
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=20)
 
     assert (told["token"], status, errors.count("\n")) == (None, 200, 1)
-    assert "whoever reaches" in errors
+    assert "anyone who can connect" in errors
 
 
 def test_a_name_is_served_once_it_is_allowed(serving, server):
