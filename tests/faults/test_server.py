@@ -95,7 +95,13 @@ LASTING = (
     Fault("10", "`maxmemory`, `noeviction`", provocations.full, "used memory", ABSENT_S),
     Fault("11", "`allkeys-lru` with room", provocations.evicting, warnings=0),
     Fault("12", "`REPLICAOF` a primary that is not there", provocations.read_only, "read only replica", ABSENT_S),
-    Fault("12", "the same, `replica-serve-stale-data no`", provocations.stale, "cannot do this", ABSENT_S),
+    Fault(
+        "12",
+        "the same, `replica-serve-stale-data no`",
+        provocations.stale,
+        "cannot execute requests now",
+        ABSENT_S,
+    ),
     Fault("13", "LOADING, slowed by `key-load-delay`", provocations.loading, "oading", ABSENT_S),
     Fault("14", "a snapshot that cannot be written: MISCONF", provocations.failing_to_save, "MISCONF", ABSENT_S),
     Fault("15", "`SCRIPT FLUSH` every 50 ms", provocations.forgetting_scripts, warnings=0),
@@ -103,7 +109,9 @@ LASTING = (
     Fault("17", "a password is asked for, none is given", provocations.asking_for_a_password, "denies", ABSENT_S),
     Fault("17", "a wrong password", provocations.wrong_password, "denies", ABSENT_S, is_quick=True),
     Fault("17", "a user who may only read", provocations.no_permission, "no permission", ABSENT_S),
-    Fault("22", "a web server at the port", provocations.web_server, "not a Redis server", ABSENT_S),
+    Fault(
+        "22", "a web server at the port", provocations.web_server, "not a Redis server|Cannot connect", ABSENT_S
+    ),
     Fault("22", "TLS asked of a server without it", provocations.without_tls, "Cannot connect", ABSENT_S),
     Fault("22", "an unknown certificate", provocations.unknown_certificate, "certificate", ABSENT_S),
     Fault("22", "plain words to a server with TLS", provocations.other_tls, "Redis at"),
