@@ -71,9 +71,9 @@ def last_attempts(profile: Profile) -> dict[str, LastAttempt]:
     If several tests share a node id, the first failed one counts.
     """
     tests = profile.tests
-    told = map(LastAttempt, tests.outcome, [us / 1e6 for us in tests.values_us()])
+    attempts = map(LastAttempt, tests.outcome, [us / 1e6 for us in tests.values_us()])
     found: dict[str, LastAttempt] = {}
-    for nodeid, verdict in zip(tests.nodeid, told, strict=True):
+    for nodeid, verdict in zip(tests.nodeid, attempts, strict=True):
         if nodeid not in found or found[nodeid].outcome not in FAILING:
             found[nodeid] = verdict
     return found

@@ -40,8 +40,8 @@ class Side:
 
     def outliers(self, is_slower: bool) -> frozenset[str]:
         """Return the tests that took more, or less, time than their history explains."""
-        found = self.verdicts.outliers if self.verdicts else ()
-        return frozenset(each.nodeid for each in found if (each.seconds > each.typical) == is_slower)
+        differences = self.verdicts.outliers if self.verdicts else ()
+        return frozenset(each.nodeid for each in differences if (each.seconds > each.typical) == is_slower)
 
     def changed(self, prefix: str, between: tuple[str, str], is_slower: bool) -> frozenset[str]:
         """Return the tests whose duration changed after the first run of `between`, up to the second."""
@@ -60,7 +60,7 @@ class Side:
         return self.verdicts is not None and self.verdicts.is_outage
 
 
-def separate_noise(found: Comparison, now: Side, base: Side, prefix: str) -> Comparison:
+def separate_noise(differences: Comparison, now: Side, base: Side, prefix: str) -> Comparison:
     """Return a comparison whose differences exceed the tests' own history; all other differences are noise.
 
     A duration counts if it is an outlier of its run, or if its level changed between the two runs. Without
@@ -68,13 +68,17 @@ def separate_noise(found: Comparison, now: Side, base: Side, prefix: str) -> Com
     """
     slower, faster = (_moved(now, base, prefix, is_slower) for is_slower in (True, False))
     flaky = now.flaky | base.flaky
-    kept = {
-        "newly_failing": [each for each in found.newly_failing if each.nodeid not in now.explained],
-        "fixed": [each for each in found.fixed if not (base.is_outage or each.nodeid in flaky)],
-        "slower": [each for each in found.slower if each.nodeid in slower],
-        "faster": [each for each in found.faster if each.nodeid in faster],
+    counted = {
+        "newly_failing": [each for each in differences.newly_failing if each.nodeid not in now.explained],
+        "fixed": [each for each in differences.fixed if not (base.is_outage or each.nodeid in flaky)],
+        "slower": [each for each in differences.slower if each.nodeid in slower],
+        "faster": [each for each in differences.faster if each.nodeid in faster],
     }
-    return replace(found, **kept, noise=[each for name, few in kept.items() for each in _rest(found, name, few)])
+    return replace(
+        differences,
+        **counted,
+        noise=[each for name, few in counted.items() for each in _rest(differences, name, few)],
+    )
 
 
 def _moved(now: Side, base: Side, prefix: str, is_slower: bool) -> frozenset[str]:
@@ -86,7 +90,7 @@ def _moved(now: Side, base: Side, prefix: str, is_slower: bool) -> frozenset[str
     return changed | now.outliers(is_slower) | base.outliers(not is_slower)
 
 
-def _rest(found: Comparison, name: str, kept: Sequence[Difference]) -> list[Difference]:
-    few = {each.nodeid for each in kept}
-    changes: list[Difference] = getattr(found, name)
+def _rest(differences: Comparison, name: str, counted: Sequence[Difference]) -> list[Difference]:
+    few = {each.nodeid for each in counted}
+    changes: list[Difference] = getattr(differences, name)
     return [each for each in changes if each.nodeid not in few]

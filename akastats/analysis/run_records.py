@@ -145,11 +145,11 @@ class RunRecord:
         return [nodeid for nodeid, letter in last.items() if letter in FAILING]
 
 
-def record_of(facts: RunFacts, profile: Profile, known: dict[str, str]) -> RunRecord:
+def record_of(facts: RunFacts, profile: Profile, names: dict[str, str]) -> RunRecord:
     """Return the record of a profile; `known` keeps one copy of each name for all records."""
     tests = profile.tests
-    nodeids = [known.setdefault(name, name) for name in tests.nodeid]
-    workers = [known.setdefault(name, name) for name in tests.worker]
+    nodeids = [names.setdefault(name, name) for name in tests.nodeid]
+    workers = [names.setdefault(name, name) for name in tests.worker]
     letters = "".join([_LETTERS.get(outcome, UNKNOWN) for outcome in tests.outcome])
     fixtures = profile.fixtures
     return RunRecord(
@@ -159,7 +159,7 @@ def record_of(facts: RunFacts, profile: Profile, known: dict[str, str]) -> RunRe
         letters=letters,
         workers=workers if len(set(workers)) > 1 else (),
         fixtures={
-            known.setdefault(name, name): (setup + teardown) / 1e6
+            names.setdefault(name, name): (setup + teardown) / 1e6
             for name, setup, teardown in zip(
                 map("::".join, zip(fixtures.baseid, fixtures.name, strict=True)),
                 fixtures.setup,
@@ -168,7 +168,7 @@ def record_of(facts: RunFacts, profile: Profile, known: dict[str, str]) -> RunRe
             )
         },
         files={
-            known.setdefault(path, path): us / 1e6
+            names.setdefault(path, path): us / 1e6
             for path, us in zip(profile.files.path, profile.files.seconds, strict=True)
         },
         stats=frozenset(label for labels in tests.stats for label in labels),
@@ -183,13 +183,13 @@ def positions_of(record: RunRecord, tests: Collection[str]) -> list[int]:
 
 def select_tests(record: RunRecord, tests: Collection[str]) -> RunRecord:
     """Return a record that contains only some tests."""
-    places = positions_of(record, tests)
+    positions = positions_of(record, tests)
     return replace(
         record,
-        nodeids=[record.nodeids[at] for at in places],
-        seconds=[record.seconds[at] for at in places],
-        letters="".join(record.letters[at] for at in places),
-        workers=[record.workers[at] for at in places] if record.workers else (),
+        nodeids=[record.nodeids[at] for at in positions],
+        seconds=[record.seconds[at] for at in positions],
+        letters="".join(record.letters[at] for at in positions),
+        workers=[record.workers[at] for at in positions] if record.workers else (),
     )
 
 
@@ -213,4 +213,4 @@ def are_complete(records: Sequence[RunRecord]) -> list[bool]:
 
 def complete_runs(records: Sequence[RunRecord]) -> list[RunRecord]:
     """Return the runs whose number of tests is near the median of the runs around them."""
-    return [record for record, is_whole in zip(records, are_complete(records), strict=True) if is_whole]
+    return [record for record, is_complete in zip(records, are_complete(records), strict=True) if is_complete]

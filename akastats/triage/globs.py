@@ -23,11 +23,11 @@ class Glob:
         """Return whether all of `text` matches."""
         if self._last is None:
             return self._first.fullmatch(text) is not None
-        found = self._first.match(text)
+        match = self._first.match(text)
         for piece in self._middle:
-            found = found and piece.search(text, found.end())
+            match = match and piece.search(text, match.end())
         at = len(text) - self._last_length
-        return found is not None and at >= found.end() and self._last.match(text, at) is not None
+        return match is not None and at >= match.end() and self._last.match(text, at) is not None
 
 
 def _piece(text: str) -> re.Pattern[str]:

@@ -26,13 +26,13 @@ def budgets_of(profile: Profile) -> dict[str, Budget]:
 
 def passed_seconds(earlier: Sequence[RunRecord], nodeids: Iterable[str]) -> dict[str, list[float]]:
     """Return the durations of passed attempts in the newest of these runs, in seconds, by node id."""
-    found: dict[str, list[float]] = {nodeid: [] for nodeid in nodeids}
-    if found:
+    excesses: dict[str, list[float]] = {nodeid: [] for nodeid in nodeids}
+    if excesses:
         for record in earlier[-MOST_RUNS:]:
             for nodeid, seconds in record.passed().items():
-                if nodeid in found:
-                    found[nodeid].append(seconds)
-    return found
+                if nodeid in excesses:
+                    excesses[nodeid].append(seconds)
+    return excesses
 
 
 def relative_speed(factors: Sequence[tuple[str, float]], run_id: str) -> float | None:
@@ -55,13 +55,13 @@ def over_budget(
     the same environment, oldest first. A machine speed `factor` above 1 raises the limits of `max_slowdown`; one
     below 1 does not lower them.
     """
-    found = [
+    excesses = [
         over
         for nodeid, budget in budgets.items()
         if nodeid in tests
         for over in _over(nodeid, tests[nodeid], budget, typical.get(nodeid, ()), max(1.0, factor or 1.0))
     ]
-    return tuple(sorted(found, key=lambda over: (over.allowed - over.seconds, over.nodeid)))
+    return tuple(sorted(excesses, key=lambda over: (over.allowed - over.seconds, over.nodeid)))
 
 
 def _over(

@@ -24,21 +24,21 @@ def log_factors(tests: Iterable[Series], runs: int) -> list[float | None]:
     This is the median of log(duration / typical duration) over the tests of the run; `None` for a run with fewer
     than MIN_TESTS tests that have a history.
     """
-    known = [test for test in tests if len(test[0]) >= MIN_BEFORE]
-    found: list[float | None] = [0.0] * runs
+    usable = [test for test in tests if len(test[0]) >= MIN_BEFORE]
+    factors: list[float | None] = [0.0] * runs
     for _ in range(ROUNDS):
-        found = _round(known, found)
-    return found
+        factors = _round(usable, factors)
+    return factors
 
 
-def zeros_if_none(found: Sequence[float | None]) -> Sequence[float | None]:
+def zeros_if_none(factors: Sequence[float | None]) -> Sequence[float | None]:
     """Return the machine speed factors, or 0 for each run of a suite that is too small to have any."""
-    return found if any(factor is not None for factor in found) else [0.0] * len(found)
+    return factors if any(factor is not None for factor in factors) else [0.0] * len(factors)
 
 
-def _round(tests: Sequence[Series], found: Sequence[float | None]) -> list[float | None]:
-    by_run: list[list[float]] = [[] for _ in found]
-    shared = [factor or 0.0 for factor in found]
+def _round(tests: Sequence[Series], factors: Sequence[float | None]) -> list[float | None]:
+    by_run: list[list[float]] = [[] for _ in factors]
+    shared = [factor or 0.0 for factor in factors]
     for at, logs in tests:
         typical = median(list(map(sub, logs, map(shared.__getitem__, at))))
         for run, value in zip(at, logs, strict=True):

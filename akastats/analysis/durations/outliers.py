@@ -36,12 +36,14 @@ def outliers(
     """
     last, shared = len(alike) - 1, [log(factor or 1.0) for factor in factors]
     ran = {nodeid: each for nodeid, each in series.items() if each.runs and each.runs[-1] == last}
-    found = [
+    outlying = [
         outlier
         for nodeid, each in ran.items()
         for outlier in _outlier(nodeid, each, shared, alike, levels.get(nodeid, 0), MOST_CHANCE / (2 * len(ran)))
     ]
-    return tuple(sorted(found, key=lambda each: (-abs(each.seconds - each.typical), each.nodeid))[:MAX_OUTLIERS])
+    return tuple(
+        sorted(outlying, key=lambda each: (-abs(each.seconds - each.typical), each.nodeid))[:MAX_OUTLIERS]
+    )
 
 
 def _outlier(

@@ -57,32 +57,32 @@ def analyse_durations(
     runs = [TimedRun(record.facts.id, record.facts.environment) for record in records]
     complete = are_complete(records)
     durations = _durations(records, complete, labels)
-    found = find_changes(runs, durations)
+    detected = find_changes(runs, durations)
     own = [find_changes(runs, {label: _series(runs, values)}) for label, values in numbers.items()]
-    changes = [change for detected in (found, *own) for change in detected.changes]
+    changes = [change for detected in (detected, *own) for change in detected.changes]
     newest = sorted(changes, key=lambda change: (change.run, change.ratio), reverse=True)[:MAX_CHANGES]
     return DurationAnalysis(
         changes=_with_news(newest, previous.changes if previous else None),
-        suite_changes=_with_news(found.suite, previous.suite_changes if previous else None),
+        suite_changes=_with_news(detected.suite, previous.suite_changes if previous else None),
         together=tuple(together(newest)),
-        speed_factor=found.factors[-1] if found.factors else None,
+        speed_factor=detected.factors[-1] if detected.factors else None,
         typical_seconds=_typical_seconds(records, complete),
-        too_short=_too_short(found, own),
-        speed_factors=_speed_factors(runs, found.factors),
-        outliers=_outliers(runs, durations, found, labels["test"]),
+        too_short=_too_short(detected, own),
+        speed_factors=_speed_factors(runs, detected.factors),
+        outliers=_outliers(runs, durations, detected, labels["test"]),
     )
 
 
 def _outliers(
-    runs: Sequence[TimedRun], durations: Mapping[str, Durations], found: DetectedChanges, word: str
+    runs: Sequence[TimedRun], durations: Mapping[str, Durations], detected: DetectedChanges, word: str
 ) -> tuple[Outlier, ...]:
     positions = {run.id: at for at, run in enumerate(runs)}
     here, start = runs[-1].environment, len(word) + len("::")
     levels = {
-        change.label[start:]: positions[change.run] for change in found.changes if change.environment == here
+        change.label[start:]: positions[change.run] for change in detected.changes if change.environment == here
     }
     tests = {label[start:]: series for label, series in durations.items() if label.startswith(f"{word}::")}
-    return outliers(tests, found.factors, [run.environment == here for run in runs], levels)
+    return outliers(tests, detected.factors, [run.environment == here for run in runs], levels)
 
 
 def _speed_factors(
@@ -96,8 +96,8 @@ def _speed_factors(
     )
 
 
-def _too_short(found: DetectedChanges, own: Sequence[DetectedChanges]) -> int:
-    return found.too_short + sum(detected.too_short for detected in own)
+def _too_short(detected: DetectedChanges, own: Sequence[DetectedChanges]) -> int:
+    return detected.too_short + sum(detected.too_short for detected in own)
 
 
 def _durations(

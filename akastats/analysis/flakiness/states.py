@@ -172,21 +172,21 @@ def _costs(
 
 def _test(
     nodeid: str,
-    found: Flakiness,
+    state: Flakiness,
     costs: _Costs,
     commits: Mapping[str, str],
     around: _Circumstances | None,
     is_new: bool,
 ) -> UnhealthyTest:
-    since = found.failing[0] if found.failing else ""
+    since = state.failing[0] if state.failing else ""
     return UnhealthyTest(
         nodeid=nodeid,
-        state=found.state,
-        rate=round(found.rate, 4),
-        low=round(found.low, 4),
-        high=round(found.high, 4),
-        probability=round(found.probability, 4),
-        evidence=found.evidence,
+        state=state.state,
+        rate=round(state.rate, 4),
+        low=round(state.low, 4),
+        high=round(state.high, 4),
+        probability=round(state.probability, 4),
+        evidence=state.evidence,
         since=since,
         since_commit=commits.get(since, ""),
         is_new=is_new,
