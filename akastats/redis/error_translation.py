@@ -151,7 +151,9 @@ MESSAGES: dict[type[ServerError], str] = {
     ConnectionLostError: (
         "Redis at {address} did not reply ({error}). The last request may or may not have been executed."
     ),
-    ServerBusyError: "Redis at {address} cannot execute requests now ({error}). Nothing was written; try again later.",
+    ServerBusyError: (
+        "Redis at {address} cannot execute requests now ({error}). Nothing was written; try again later."
+    ),
     ClusterError: (
         "Redis at {address} is a cluster ({error}), which akastats does not support; nothing was written. "
         "Set AKA_STATS_REDIS_URL to a single server."
