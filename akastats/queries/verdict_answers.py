@@ -249,6 +249,7 @@ class VerdictsAnswer(RunVerdicts):
     paces: machine speed factors of the runs in this environment, oldest first
     outliers: tests whose duration exceeds their own history, at most 1,000
     fixed: tests that failed in the run before and passed in this one, without flaky tests
+    newly_skipped: tests that this run skipped although the newest runs of the base ran them
     """
 
     tests: list[UnhealthyTestAnswer]
@@ -259,6 +260,7 @@ class VerdictsAnswer(RunVerdicts):
     paces: list[RunPace]
     outliers: tuple[Outlier, ...]
     fixed: tuple[str, ...]
+    newly_skipped: tuple[str, ...] = ()
 
 
 def answer_verdicts(report: RunReport) -> VerdictsAnswer:
@@ -274,6 +276,7 @@ def answer_verdicts(report: RunReport) -> VerdictsAnswer:
         paces=answer_paces(verdicts),
         outliers=verdicts.outliers,
         fixed=verdicts.fixed,
+        newly_skipped=verdicts.newly_skipped,
     )
 
 
