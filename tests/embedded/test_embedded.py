@@ -154,5 +154,5 @@ def test_program_that_cannot_be_executed_is_named(use, project, monkeypatch):
     program.write_text("#!/bin/sh\n")
     monkeypatch.setenv("AKA_STATS_SERVER_BINARY", str(program))
 
-    with pytest.raises(EmbeddedError, match=f"AKA_STATS_SERVER_BINARY={program} does not run"):
+    with pytest.raises(EmbeddedError, match=f"AKA_STATS_SERVER_BINARY={program} is not a Redis or Valkey server"):
         use()
