@@ -75,7 +75,7 @@ def test_a_configured_directory_is_below_the_root(here):
 
 def test_credentials_are_not_shown(here):
     """What is printed of a URL has no password."""
-    assert resolve("redis://me:secret@h", "", None, {}, here).shown == "redis://h"
+    assert resolve("redis://me:secret@h", "", None, {}, here).display_name == "redis://h"
 
 
 def test_a_wrong_url_in_the_file_names_the_file(here):

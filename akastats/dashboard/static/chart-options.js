@@ -65,7 +65,7 @@ function axes({ x, format, isEvenlySpaced }) {
   ];
 }
 
-/** Return a label for the time axis; `span` is the visible range in seconds and determines the precision. */
+/** Return a label for the time axis; `span` is the visible range in seconds. */
 export function formatAxisTime(seconds, span) {
   if (!isNumber(seconds)) return "";
   const [precision] = PRECISIONS.find(([, minSpan]) => span > minSpan);

@@ -1,4 +1,4 @@
-/** Create HTML and SVG elements. Text is inserted as text nodes, with unprintable characters escaped; never as HTML. */
+/** Create HTML and SVG elements. Text is inserted as text nodes, never as HTML. */
 
 import { escapeUnprintable } from "./unprintable.js";
 

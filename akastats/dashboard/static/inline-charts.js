@@ -10,7 +10,7 @@ const STRIP_HEIGHT = 16;
 // Failures are the tallest bars.
 const BAR_HEIGHTS = { f: 16, e: 16, r: 12, x: 10, X: 10, p: 7, "?": 4, s: 4 };
 
-/** Return a strip of outcomes. `outcomes` has one letter per attempt, newest first; the newest is drawn at the right. */
+/** Return a strip of outcomes. `outcomes` has one letter per attempt, newest first. */
 export function outcomeStrip(outcomes, { slots = 30, label } = {}) {
   const letters = [...outcomes].reverse();
   const offset = slots - letters.length;

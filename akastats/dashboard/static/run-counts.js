@@ -14,7 +14,7 @@ export function expectedTests(run) {
   return run.status === "running" ? Math.max(run.planned ?? 0, run.tests ?? 0) : (run.tests ?? 0);
 }
 
-/** Return the progress of a run: `12 of 40 tests`, or `40 tests` if it has ended or the total is unknown. */
+/** Return the progress of a run: `12 of 40 tests`, or `40 tests`. */
 export function progressText(run) {
   const [done, expected] = [run.tests ?? 0, expectedTests(run)];
   return done < expected ? `${formatNumber(done)} of ${pluralize(expected, "test")}` : pluralize(done, "test");

@@ -1,4 +1,4 @@
-/** Restore a list's rows and the scroll position when the user returns; they are stored in the history entry. */
+/** Restore a list's rows and the scroll position when the user returns. */
 
 const SCROLL_PAUSE_MS = 400;
 const RESTORE_TIMEOUT_MS = 10_000;

@@ -164,7 +164,7 @@ function attemptTooltip({ value, outcome, timestamp, branch, commit }) {
   ];
 }
 
-/** Return the outcomes grouped by commit, oldest first. A commit with both outcomes suggests a flaky test. */
+/** Return the outcomes grouped by commit, oldest first. */
 function outcomesByCommit(attempts) {
   const groups = [];
   for (const attempt of attempts) {

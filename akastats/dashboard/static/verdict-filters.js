@@ -38,7 +38,7 @@ export function nameDefaultBranch(verdicts) {
   if (option && verdicts?.branch && !queryValue("branch")) setContent(option, `${verdicts.branch} (default)`);
 }
 
-/** Return an API path for one suite. The parameter is kept if empty: without it the API uses any suite. */
+/** Return an API path for one suite. Without the parameter the API uses any suite. */
 export function pathForSuite(path, suite) {
   return `${path}?suite=${encodeURIComponent(suite)}`;
 }
