@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from akastats.spool.shipper_answer import decode as decode_answer
 from akastats.spool.shipper_state import DONE, FAILED, SILENT, State
 from pytest_akastats import summary
 from tests.telling import spool
@@ -198,7 +199,7 @@ def test_the_block_at_the_end_shows_and_does_nothing(phase, tmp_path):
     """What pytest's terminal is told of a hostile run, server and error."""
     hostile = f"{HOSTILE}{NUL}"
     row = {"name": f"a.py::test{hostile}", "seconds": 1.0, "usual": None, "points": 0}
-    answer = {"run": hostile, "counts": {"tests": 1}, "tests": [row], "fixtures": [row]}
+    answer = decode_answer({"run": hostile, "counts": {"tests": 1}, "tests": [row], "fixtures": [row]})
     state = State(phase=phase, server=f"unix://{hostile}", message=hostile, notice=hostile, answer=answer)
 
     told = list(summary.lines(state, hostile, tmp_path / IN_A_NAME / "x.aks", 0))

@@ -284,7 +284,7 @@ def test_what_was_written_last_before_a_death_is_delivered(tmp_path: Path, serve
     assert shipper.run()
     told = states.read(path)
     assert told is not None
-    assert (states.DONE, "passed") == (told.phase, told.answer["status"])
+    assert (states.DONE, "passed") == (told.phase, told.answer.status)
 
 
 def test_pauses_grow_to_a_bound_and_vary() -> None:
