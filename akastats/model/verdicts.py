@@ -224,10 +224,10 @@ def unpack(stored: bytes) -> Verdicts:
     """Return stored verdicts; raises `DamagedError` for what is none, or of another version than ours."""
     content = json_of(inflated(stored, MOST_BYTES))
     if not isinstance(content, dict) or content.get("version") != VERSION:
-        raise CorruptDataError("these verdicts are damaged, or another release's: update pytest-akastats")
+        raise CorruptDataError("stored verdicts are not valid, or of another release: update pytest-akastats")
     found = read(Verdicts, content)
     if not all(_is_change(each.change) for each in (*found.changes, *found.suite_changes)):
-        raise CorruptDataError("these verdicts are damaged: they tell of levels that there cannot be")
+        raise CorruptDataError("stored verdicts are not valid: a duration is out of range")
     return found
 
 
