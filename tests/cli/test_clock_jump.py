@@ -47,7 +47,7 @@ def test_clock_of_2036_costs_no_run(akastats, project):
     [copy] = (project / ".akastats" / "server").glob("before-clock-jump-*")
     assert "No runs yet" in back.out
     assert f"akastats merge {copy}" in " ".join(ahead.stderr.split())
-    assert f"akastats merge {copy}, which" in " ".join(back.err.split())
+    assert f"akastats merge {copy}` to add the earlier runs" in " ".join(back.err.split())
     assert f"akastats merge {copy}" in " ".join(doctor.split())
 
     for added in ("2", "0"):

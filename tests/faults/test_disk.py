@@ -199,7 +199,7 @@ def test_a_damaged_spool_costs_its_damaged_records(driver: Driver, row: Rows) ->
     verdict = driver.compare(suite(), url=NOWHERE, drain_to=driver.url, before_drain=damage)
 
     assert all(path.exists() for path in found)
-    assert "2 damaged lines left out" in verdict.drained
+    assert "2 damaged lines skipped" in verdict.drained
     assert "later release" in verdict.drained
     row("37", "one byte flipped, 1,000 zeros behind: lost is that test", verdict, lost=1)
 

@@ -376,7 +376,7 @@ def test_a_spool_at_its_size_takes_failures_and_the_end(tmp_path: Path, monkeypa
     found = written(spool.path)
     assert [FAILED % number for number in range(50)] == [line for line in found if "pfp" in line]
     assert 0 < len([line for line in found if "ppp" in line]) == 50 - spool.dropped
-    assert "its size" in spool.trouble
+    assert "maximum size" in spool.trouble
 
 
 @pytest.mark.parametrize("count", [0, 20, None])

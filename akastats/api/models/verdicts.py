@@ -118,6 +118,7 @@ add_examples(
     clusters=[[NODEID, "tests/test_orders.py::test_tax"]],
     together=[_TOGETHER],
     fixed=["tests/test_orders.py::test_b"],
+    newly_skipped=["tests/test_orders.py::test_c"],
 )
 
 
