@@ -108,7 +108,7 @@ def directories_of(directory: Path) -> list[Path]:
     if _is_directory(directory) and waiting(directory, old=True, is_named=True):
         return [directory]
     # If the project's own spool directory was deleted, its spools are in the fallback directories.
-    homes = [home for home in (directory, directory / FOLDER) if _is_directory(home)]
+    homes = (directory, directory / FOLDER) if _is_directory(directory) else ()
     existing = [each for home in homes for each in directories(home)]
     if not existing:
         raise ConfigError(f"no spools found in {directory}, its spool directory or its {FOLDER}")
