@@ -81,7 +81,7 @@ def drain_here(directory: Path, url: str) -> dict[str, float]:
         Path("/proc/self/clear_refs").write_text("5")
         before, began = resident(), time.perf_counter()
         together = partial(run_all, writer=client)
-        execute = lambda operation: run(operation, client, client)  # noqa: E731
+        execute = partial(run, reader=client, writer=client)
         drained = drain(directory, Config(redis_url=url), execute, execute_all=together)
         seconds = time.perf_counter() - began
     assert all(outcome.complete for outcome in drained), drained[-1]

@@ -31,7 +31,7 @@ PAGES = {
     for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *ROOT.glob("docs/**/*.md")]
 }
 LIBRARY = PAGES["docs/reference/library.md"]
-COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]  # a group has them
 #: The pages whose shell blocks run in one recorded project. tests/test_labels_guide.py runs those of labels.md.
 SHELL_PAGES = [name for name, text in PAGES.items() if "```sh\n" in text and name != "docs/reference/labels.md"]
 SUITE = {

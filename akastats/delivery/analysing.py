@@ -64,13 +64,13 @@ def judge_late(config: Config, execute: Callable[[Operation[Any]], Any], run_ids
     """
     try:
         newest = sorted(run_ids)[-MOST_LATE:]
-        judged = execute(stored.filter_with_verdicts(config.namespace, newest))
+        analysed = execute(stored.filter_with_verdicts(config.namespace, newest))
     except (AkastatsError, *UNSOUND):
         return
     for run_id in newest:
-        if run_id not in judged:
+        if run_id not in analysed:
             try:
-                # Each with a memory of its own: they may be of as many branches.
+                # Each has a cache of its own, because the runs can be of different branches.
                 run = execute(one(config.namespace, run_id))
                 Analyser(config, execute).judge(run_id, execute(quarantined_during(config.namespace, run)))
             except (AkastatsError, *UNSOUND):

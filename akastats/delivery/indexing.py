@@ -154,16 +154,16 @@ def _rows(namespace: str, stored: Mapping[str, StoredTest], known: Letters) -> O
     return rows
 
 
-def _newer(row: Row | None, told: StoredTest) -> list[bytes] | None:
+def _newer(row: Row | None, stored: StoredTest) -> list[bytes] | None:
     """Return the entries that a row lacks; `None` if all of its history must be read."""
     if row is None:
         return None
-    new = told.count - row.runs
+    new = stored.count - row.runs
     # Points of a run that came late stand further behind: then the row's newest is not where it must be.
-    if not 0 <= new < len(told.newest):
+    if not 0 <= new < len(stored.newest):
         return None
-    time, seconds = _time_and_seconds(told.newest[new])
-    return told.newest[:new] if (time, seconds) == (row.last_time, row.durations[0]) else None
+    time, seconds = _time_and_seconds(stored.newest[new])
+    return stored.newest[:new] if (time, seconds) == (row.last_time, row.durations[0]) else None
 
 
 def _time_and_seconds(entry: bytes) -> tuple[float, float | None]:

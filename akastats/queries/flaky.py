@@ -62,11 +62,11 @@ def page(
     namespace: str, wanted: ListQuery, place: PageStart | None, size: int, suite: str | None, branch: str | None
 ) -> Operation[Page]:
     """Read a page of unhealthy tests from the newest verdicts of a suite and branch."""
-    told = yield from reading.of_page(namespace, place, suite, branch)
-    found = listed(told.verdicts, wanted) if told else []
+    dated = yield from reading.of_page(namespace, place, suite, branch)
+    matches = listed(dated.verdicts, wanted) if dated else []
     start = place.at if place else 0
-    items = yield from with_quarantine(namespace, found[start : start + size])
-    return Page(told, items, len(found))
+    items = yield from with_quarantine(namespace, matches[start : start + size])
+    return Page(dated, items, len(matches))
 
 
 def with_quarantine(namespace: str, tests: Sequence[ListedTest]) -> Operation[list[ListedTest]]:
@@ -82,10 +82,10 @@ def listed(verdicts: Verdicts, wanted: ListQuery) -> list[ListedTest]:
     """Return the tests that match a query, in its order; ties by node id."""
     clusters = clusters_of(verdicts)
     tests = (test for test in verdicts.tests if wanted.state in (None, test.state))
-    found = sorted(tests, key=lambda test: test.nodeid)
+    matches = sorted(tests, key=lambda test: test.nodeid)
     field = wanted.sort.removeprefix("-")
-    found.sort(key=lambda test: _rank(test, field), reverse=wanted.sort.startswith("-"))
-    return [ListedTest(test, verdicts.suite, clusters.get(test.nodeid)) for test in found]
+    matches.sort(key=lambda test: _rank(test, field), reverse=wanted.sort.startswith("-"))
+    return [ListedTest(test, verdicts.suite, clusters.get(test.nodeid)) for test in matches]
 
 
 def _rank(test: UnhealthyTest, field: str) -> tuple[float | str, float]:

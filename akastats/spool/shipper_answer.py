@@ -248,7 +248,7 @@ def _number(value: Any) -> float | None:
 
 def _rows(row_type: type[_T], rows: Any) -> tuple[_T, ...]:
     """Return rows that are JSON objects, or lists in the order of the fields; further columns are ignored."""
-    names = [each.name for each in fields(row_type)]  # type: ignore[arg-type]
+    names = [each.name for each in fields(row_type)]  # type: ignore[arg-type]  # each `_T` is a dataclass
     return tuple(_row(row_type, names, row) for row in rows or ())
 
 

@@ -125,7 +125,10 @@ def test_a_drain_killed_at_a_file_leaves_it_to_the_next(
     if old:
         redis_client.hset("AKA-STATS::RUN::run-001", mapping={"id": "run-001"})
     path = spool(spools, started=time.time() - OLDEST_S - 60 if old else time.time() - 60)
-    later = lambda: time.time() + 90_000  # noqa: E731
+
+    def later() -> float:
+        return time.time() + 90_000
+
     if not old:
         drain(spools, config, execute)
         execute(_expire(path, 90_000))

@@ -60,9 +60,9 @@ def derive(annotation: Any) -> Any:
     if origin is tuple and arguments[1:] == (...,):
         return list[derive(arguments[0])]  # type: ignore[misc]  # a type that is known at run time only
     if origin is list:
-        return list[derive(arguments[0])]  # type: ignore[misc]
+        return list[derive(arguments[0])]  # type: ignore[misc]  # as above
     if isinstance(origin, type) and issubclass(origin, Mapping):
-        return dict[arguments[0], derive(arguments[1])]  # type: ignore[valid-type,misc]
+        return dict[arguments[0], derive(arguments[1])]  # type: ignore[valid-type,misc]  # as above
     return annotation
 
 
