@@ -4,13 +4,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 # CI tests what is shipped: the wheel. At a desk an edit is to be seen at once.
 EDITABLE := $(if $(CI),,--editable)
+# With --quiet pip does not print which requirements conflict.
+QUIET := $(if $(CI),,--quiet)
 
 .PHONY: test lint faults fuzz demo acceptance bench accuracy clean browser pictures
 .DEFAULT_GOAL := test
 
 $(VENV)/.installed: pyproject.toml packaging/pytest-akastats/pyproject.toml packaging/dependencies.py
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(EDITABLE) '.[dev]'
+	$(BIN)/python -m pip install $(QUIET) --progress-bar off --disable-pip-version-check $(EDITABLE) '.[dev]'
 	touch $@
 
 test: $(VENV)/.installed browser  ## install all that the tests need, run them
