@@ -20,11 +20,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     }
     values = {
         "url": "Redis or Valkey to deliver to; default: AKA_STATS_REDIS_URL, else an embedded server",
-        "suite": "name of this job, whose durations are its own: unit, py312 ...",
+        "suite": "name of this job, such as unit or py312; each suite has its own durations and verdicts",
         "namespace": "Redis key prefix; default: AKA_STATS_NAMESPACE, else AKA-STATS",
         "dir": "directory of spool and embedded server; default: .akastats in the root directory",
-        "redact": "regular expressions of further secrets, one per line; `off`: store texts with their secrets",
-        "fail-on": "which verdicts fail the run: new, slower or both, after a comma; default: pytest's own result",
+        "redact": "regular expressions of further secrets, one per line; `off` disables the removal of secrets",
+        "fail-on": "verdicts that fail the run: new, slower, or both with a comma; default: pytest's own result",
         "base": "branch to compare with; default: AKA_STATS_BASE, the pull request's target, the default branch",
         "wait": "seconds to wait at the end for the run to be delivered; default: 10",
     }
@@ -42,7 +42,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     try:
-        # Also where nothing is recorded: --strict-markers refuses markers that are not registered.
+        # Also if nothing is recorded, because --strict-markers refuses markers that are not registered.
         config.addinivalue_line(
             "markers",
             "akastats(max_seconds=None, max_slowdown=None): budget of the test in seconds, and in multiples of "
@@ -52,28 +52,28 @@ def pytest_configure(config: pytest.Config) -> None:
         if config.getini("akastats") or any(map(config.getoption, names)):
             from pytest_akastats.activation import activate
 
-            activate(config)
+            activate(config, EPOCH)
     except pytest.UsageError:
         raise
     except Exception as error:
-        from pytest_akastats.activation import Unrecorded
+        from pytest_akastats.activation import ActivationFailure
 
-        config.pluginmanager.register(Unrecorded(error), "akastats-unrecorded")
+        config.pluginmanager.register(ActivationFailure(error), "akastats-activation-failure")
 
 
 @pytest.fixture
 def stat(request: pytest.FixtureRequest) -> object:
     """Record this test's own numbers: `stat("rows", 12)`, `with stat.timer("load"):`, `stat.exception(e)`.
 
-    Without `--akastats` it takes them and records nothing.
+    Without `--akastats` it accepts them and records nothing.
     """
     try:
         from pytest_akastats.fixtures import open_collector
 
         return open_collector(request.config, "collectors")
     except Exception:
-        # The import fails while a test has opened all the files that it may open.
-        return Deaf()
+        # The import fails too, if a test has opened all the files that it may open.
+        return NullCollector()
 
 
 @pytest.fixture(scope="session")
@@ -84,12 +84,12 @@ def akastats_stat(request: pytest.FixtureRequest) -> object:
 
         return open_collector(request.config, "lasting")
     except Exception:
-        # The import fails while a test has opened all the files that it may open.
-        return Deaf()
+        # The import fails too, if a test has opened all the files that it may open.
+        return NullCollector()
 
 
-class Deaf:
-    """Take what a `Collector` takes and drop it: a test must not fail because it cannot be measured."""
+class NullCollector:
+    """A `Collector` that drops its numbers: a test must not fail because it cannot be measured."""
 
     recorded_stats = ()
 

@@ -4,44 +4,47 @@ from __future__ import annotations
 
 import pytest
 
-# Options of pytest with which it runs no test.
+# Options of pytest with which it runs no tests.
 _WITHOUT_TESTS = (
     *("collectonly", "showfixtures", "show_fixtures_per_test", "setuponly", "setupplan"),
     *("cacheshow", "markers", "help", "version"),
 )
 
 
-def activate(config: pytest.Config) -> None:
-    """Record this session if that is configured; raise `pytest.UsageError` for invalid options."""
+def activate(config: pytest.Config, epoch: float) -> None:
+    """Record this session if the options request it; raise `pytest.UsageError` for invalid options.
+
+    `epoch` is the wall time minus the performance counter when the plugin was imported, in seconds.
+    """
     if is_on(config):
         # Late, because many sessions of a project that always records do not get here.
         from pytest_akastats import session
 
-        session.register(config)
-    elif not _is_wanted(config):
-        _refuse_alone(config)
+        session.register(config, epoch)
+    elif not _is_requested(config):
+        _refuse_dependent_options(config)
 
 
 def is_on(config: pytest.Config) -> bool:
     """Return whether this session is recorded: `--akastats` or the ini key, and options with which tests run."""
-    return _is_wanted(config) and not any(config.getoption(name, False) for name in _WITHOUT_TESTS)
+    return _is_requested(config) and not any(config.getoption(name, False) for name in _WITHOUT_TESTS)
 
 
-def _is_wanted(config: pytest.Config) -> bool:
+def _is_requested(config: pytest.Config) -> bool:
     on = config.getoption("--akastats")
     return bool(config.getini("akastats")) if on is None else bool(on)
 
 
-def _refuse_alone(config: pytest.Config) -> None:
-    """Raise `pytest.UsageError` for options that need a recorded run: an ignored gate is worse than none."""
+def _refuse_dependent_options(config: pytest.Config) -> None:
+    """Raise `pytest.UsageError` for options that need a recorded run: ignoring them would hide failures."""
     if config.getoption("--akastats-quarantine"):
         raise pytest.UsageError("--akastats-quarantine: needs --akastats, which fetches the list from the server")
     if config.getoption("--akastats-fail-on"):
         raise pytest.UsageError("--akastats-fail-on: needs --akastats, which analyses the run")
 
 
-class Unrecorded:
-    """Report in the terminal summary that the session could not be recorded."""
+class ActivationFailure:
+    """Reports in the terminal summary that the session could not be recorded."""
 
     def __init__(self, error: Exception) -> None:
         self._error = error

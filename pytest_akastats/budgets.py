@@ -1,4 +1,4 @@
-"""The marker `akastats`, what a test may take: read once, when tests are collected; then it travels on reports."""
+"""Read the budgets of tests from the marker `akastats`, once after collection, and attach them to reports."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from pytest_akastats.internal_errors import Mishaps
-from pytest_akastats.probe import encodable
+from pytest_akastats.internal_errors import InternalErrors, note_errors
+from pytest_akastats.probe import escape_surrogates
 
 NAME = "akastats"
 ATTACHER = "akastats-budgets"
-#: The attribute that carries a marked test's budget on its teardown report, and what is wrong with its markers.
+#: The attribute of a test's teardown report with the budget and the problem of the test's markers.
 ATTRIBUTE = "_akastats_budget"
 
-# Keywords of the marker, each with its least and greatest number, and their description.
+# Keywords of the marker, each with its minimum and maximum, and their description.
 _KEYWORDS = {
     "max_seconds": (1e-6, 1e9, "a number of seconds above 0"),
     "max_slowdown": (1.0, 1e9, "a number of at least 1"),
@@ -23,103 +23,101 @@ _KEYWORDS = {
 _MAX_SHOWN = 40
 
 # The budget of a test, and the problem of its markers: plain built-ins, because workers send it.
-Told = tuple[dict[str, float], str]
+BudgetReading = tuple[dict[str, float], str]
 
 
-class Markers:
-    """Reads the markers of collected tests; registers who attaches them to reports where there are any."""
+class BudgetMarkers:
+    """Reads the markers of collected tests; registers a `BudgetAttacher` if there are any."""
 
-    def __init__(self, config: pytest.Config, internal_errors: Mishaps) -> None:
+    def __init__(self, config: pytest.Config, internal_errors: InternalErrors) -> None:
         self._config = config
-        self._mishaps = internal_errors
-        self._budgets: dict[str, Told] = {}
+        self.internal_errors = internal_errors
+        self._budgets: dict[str, BudgetReading] = {}
 
     @pytest.hookimpl(trylast=True)
+    @note_errors
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        try:
-            # Under pytest-xdist the controller has no tests.
-            budgets = {item.nodeid: told_of(item) for item in marked(getattr(session, "items", ()))}
-            self._budgets.update({nodeid: told for nodeid, told in budgets.items() if any(told)})
-            plugins = self._config.pluginmanager
-            # Some plugins collect twice.
-            if self._budgets and not plugins.has_plugin(ATTACHER):
-                plugins.register(Attacher(self._budgets, self._mishaps), ATTACHER)
-        except Exception as error:
-            self._mishaps.note(error)
+        # The controller of pytest-xdist has no tests.
+        budgets = {item.nodeid: read_budget(item) for item in find_items(getattr(session, "items", ()))}
+        self._budgets.update({nodeid: reading for nodeid, reading in budgets.items() if any(reading)})
+        plugins = self._config.pluginmanager
+        # Some plugins collect twice.
+        if self._budgets and not plugins.has_plugin(ATTACHER):
+            plugins.register(BudgetAttacher(self._budgets, self.internal_errors), ATTACHER)
 
 
-class Attacher:
-    """Attaches to a test's last report what it may take."""
+class BudgetAttacher:
+    """Attaches the budget of a test to its last report."""
 
-    def __init__(self, budgets: Mapping[str, Told], internal_errors: Mishaps) -> None:
+    def __init__(self, budgets: Mapping[str, BudgetReading], internal_errors: InternalErrors) -> None:
         self._budgets = budgets
-        self._mishaps = internal_errors
+        self.internal_errors = internal_errors
 
-    # Registered later than the recorder and a worker's probe, it comes before them.
+    # Registered later than the recorder and the probe of a worker, so that pluggy calls it before them.
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         try:
             if report.when == "teardown" and report.nodeid in self._budgets:
                 setattr(report, ATTRIBUTE, self._budgets[report.nodeid])
         except Exception as error:
-            self._mishaps.note(error)
+            self.internal_errors.note(error)
 
 
-def marked(items: Iterable[pytest.Item]) -> Iterator[pytest.Item]:
-    """Yield the items that may have our marker, of their own or from above.
+def find_items(items: Iterable[pytest.Item]) -> Iterator[pytest.Item]:
+    """Yield the items that may have the marker, on themselves or on a class or module.
 
-    Asking each item's keywords takes 0.9 us a test, this 0.1 us: those of one file have one parent.
+    Tests of one file share a parent, so this takes 0.1 us per test; reading each item's keywords takes 0.9 us.
     """
     parent: Any = None
-    is_marked = False
+    has_marker = False
     for item in items:
         if item.parent is not parent:
             parent = item.parent
-            is_marked = NAME in parent.keywords
-        if is_marked or (item.own_markers and any(mark.name == NAME for mark in item.own_markers)):
+            has_marker = NAME in parent.keywords
+        if has_marker or (item.own_markers and any(mark.name == NAME for mark in item.own_markers)):
             yield item
 
 
-def told_of(item: pytest.Item) -> Told:
-    """Return what an item's markers allow, the closest word for each keyword, and the first thing wrong."""
+def read_budget(item: pytest.Item) -> BudgetReading:
+    """Return the budget of an item, from the closest marker with each keyword, and the first problem."""
     budget: dict[str, Any] = {}
-    wrong = ""
-    for mark in _closest_first(item):
-        right, problem = said_by(mark)
-        budget = {**right, **budget}
-        wrong = wrong or problem
-    return {name: value for name, value in budget.items() if value is not None}, wrong
+    first_problem = ""
+    for mark in _list_closest_first(item):
+        limits, problem = read_marker(mark)
+        budget = {**limits, **budget}
+        first_problem = first_problem or problem
+    return {name: value for name, value in budget.items() if value is not None}, first_problem
 
 
-def _closest_first(item: pytest.Item) -> Sequence[pytest.Mark]:
+def _list_closest_first(item: pytest.Item) -> Sequence[pytest.Mark]:
     """Return the `akastats` markers of an item; those of its parameter set come before its function's."""
     own: Sequence[Any] = getattr(getattr(item, "callspec", None), "marks", ())
     parameters = [getattr(mark, "mark", mark) for mark in own]
     return [mark for mark in (*parameters, *item.iter_markers()) if mark.name == NAME]
 
 
-def said_by(mark: pytest.Mark) -> tuple[dict[str, float | None], str]:
-    """Return the budget of one marker, `None` if it removes an outer one, and its problem, if any."""
-    right: dict[str, float | None] = {}
+def read_marker(mark: pytest.Mark) -> tuple[dict[str, float | None], str]:
+    """Return the limits of one marker, `None` if it removes an outer one, and its problem, if any."""
+    limits: dict[str, float | None] = {}
     problems = ["takes keywords only: max_seconds, max_slowdown"] if mark.args else []
     for name, value in mark.kwargs.items():
         if name not in _KEYWORDS:
-            problems.append(f"takes max_seconds and max_slowdown, not {encodable(name[:_MAX_SHOWN])}")
+            problems.append(f"takes max_seconds and max_slowdown, not {escape_surrogates(name[:_MAX_SHOWN])}")
         elif value is None:
-            right[name] = None
-        elif _fits(name, value):
-            right[name] = float(value)
+            limits[name] = None
+        elif _is_valid(name, value):
+            limits[name] = float(value)
         else:
-            problems.append(f"takes for {name} {_KEYWORDS[name][2]}, not {_shown(value)}")
-    return right, problems[0] if problems else ""
+            problems.append(f"takes for {name} {_KEYWORDS[name][2]}, not {_describe_value(value)}")
+    return limits, problems[0] if problems else ""
 
 
-def _fits(name: str, value: Any) -> bool:
+def _is_valid(name: str, value: Any) -> bool:
     least, most, _ = _KEYWORDS[name]
     return isinstance(value, (int, float)) and not isinstance(value, bool) and least <= value <= most
 
 
-def _shown(value: Any) -> str:
-    """Return an invalid value as text; only the type of anything but text and numbers, whose `repr` can fail."""
+def _describe_value(value: Any) -> str:
+    """Return an invalid value as text; only its type if it is not a text or number, because `repr` can fail."""
     is_plain = type(value) in (str, int, float, bool)
     return repr(value)[:_MAX_SHOWN] if is_plain else f"a {type(value).__name__}"

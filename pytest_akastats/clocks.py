@@ -1,8 +1,8 @@
 """Clocks that tests cannot freeze or patch.
 
 freezegun and `mock.patch` replace attributes of modules, so the functions here come from a private copy of `time`.
-time-machine changes `time.time` below every reference, and leaves `perf_counter` alone: the plugin reads the
-wall time before any conftest is loaded, and it follows the counter from then on.
+time-machine changes `time.time` for every reference to it, but not `perf_counter`. Therefore the plugin reads the
+wall time before pytest loads a conftest, and computes later times from the counter.
 """
 
 from __future__ import annotations
@@ -15,15 +15,13 @@ from importlib.machinery import BuiltinImporter
 from importlib.util import module_from_spec
 from types import ModuleType
 
-from pytest_akastats import EPOCH as _AT_IMPORT
-
-# Two readings of the same unmoved clock differ by microseconds; a suspended laptop differs by what it slept.
+# Two readings of an unchanged clock differ by microseconds, those of a laptop by the time for which it slept.
 TOLERANCE_S = 1.0
-# A file system of another machine may be this far off; a moved clock is further away.
+# The clock of a remote file system may be wrong by this much; a test moves its clock further.
 FILE_TOLERANCE_S = 86_400.0
 
 
-def _private_time() -> ModuleType:
+def _copy_time_module() -> ModuleType:
     """Return a copy of `time` that no other code refers to; the shared module if Python makes no copy."""
     spec = BuiltinImporter.find_spec("time")
     if spec is None or spec.loader is None:
@@ -33,7 +31,7 @@ def _private_time() -> ModuleType:
     return module
 
 
-_time = _private_time()
+_time = _copy_time_module()
 monotonic = _time.monotonic
 perf_counter = _time.perf_counter
 sleep = _time.sleep
@@ -41,24 +39,25 @@ gmtime = _time.gmtime
 strftime = _time.strftime
 
 
-def epoch() -> float:
+def read_epoch(at_import: float) -> float:
     """Return the true wall time minus the performance counter, in seconds.
 
-    It is read anew where nothing contradicts that: pytest may be called again hours after the import.
+    `at_import` is its value when the plugin was imported. The clock is read again, because pytest may be called
+    again hours later, unless it was moved.
     """
-    read: float = _time.time() - perf_counter()
-    if abs(read - _AT_IMPORT) <= TOLERANCE_S and "time_machine" not in sys.modules:
-        return read
-    return nearest(_file_time() - perf_counter(), _AT_IMPORT, read)
+    now: float = _time.time() - perf_counter()
+    if abs(now - at_import) <= TOLERANCE_S and "time_machine" not in sys.modules:
+        return now
+    return choose_nearest(_read_file_time(at_import) - perf_counter(), at_import, now)
 
 
-def nearest(by_file: float, *candidates: float) -> float:
+def choose_nearest(by_file: float, *candidates: float) -> float:
     """Return the candidate nearest to the file system's time; that time itself if none is within a day."""
     best = min(candidates, key=lambda candidate: abs(candidate - by_file))
     return best if abs(best - by_file) <= FILE_TOLERANCE_S else by_file
 
 
-def _file_time() -> float:
+def _read_file_time(at_import: float) -> float:
     """Return the modification time of a file written now, which no patched clock of Python affects."""
     try:
         with tempfile.TemporaryFile() as file:
@@ -66,4 +65,4 @@ def _file_time() -> float:
             file.flush()
             return os.fstat(file.fileno()).st_mtime
     except OSError:
-        return _AT_IMPORT + float(perf_counter())
+        return at_import + float(perf_counter())

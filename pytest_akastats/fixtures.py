@@ -1,4 +1,4 @@
-"""The collectors behind the fixtures `stat` and `akastats_stat`: a test's own numbers."""
+"""Create the collectors behind the fixtures `stat` and `akastats_stat`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_akastats import Deaf, clocks
+from pytest_akastats import clocks
 
 if TYPE_CHECKING:
     from akastats.collector import Collector
@@ -15,34 +15,29 @@ if TYPE_CHECKING:
 PROBE: pytest.StashKey[Any] = pytest.StashKey()
 
 
-def open_collector(config: pytest.Config, attribute: str) -> Collector | Deaf:
-    """Return a collector that the probe reads; one that drops its numbers if none can be created.
+def open_collector(config: pytest.Config, attribute: str) -> Collector:
+    """Return a collector that the probe reads; without a probe, its numbers are dropped.
 
     `attribute` is the probe's list that holds it: `collectors` for the running test, `lasting` for the session.
+    An error is noted in the probe and raised again, for the fixture to drop the numbers.
     """
+    probe = config.stash.get(PROBE, None)
     try:
-        return _collector(config, attribute)
+        return _create_collector(probe, attribute)
     except Exception as error:
-        return _deaf(config, error)
+        if probe is not None:
+            probe.internal_errors.note(error)
+        raise
 
 
-def _collector(config: pytest.Config, kept_as: str) -> Collector:
-    # Late, because a run without --akastats whose tests use no numbers should not pay for it.
+def _create_collector(probe: Any, attribute: str) -> Collector:
+    # Late, so that a run without --akastats whose tests use no numbers does not import it.
     from akastats.collector import Collector
 
-    probe = config.stash.get(PROBE, None)
     if probe is None:
-        # A clock that tests cannot break; the times are dropped.
+        # A clock that tests cannot patch; the times are dropped.
         return Collector(now=clocks.perf_counter, clock=clocks.perf_counter)
     # Clocks that a test cannot have frozen before it first uses the fixture.
     collector = Collector(now=probe.wall, clock=clocks.perf_counter)
-    # The probe empties it.
-    getattr(probe, kept_as).append(collector)
+    getattr(probe, attribute).append(collector)
     return collector
-
-
-def _deaf(config: pytest.Config, error: Exception) -> Deaf:
-    probe = config.stash.get(PROBE, None)
-    if probe is not None:
-        probe.internal_errors.note(error)
-    return Deaf()

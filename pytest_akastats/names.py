@@ -1,4 +1,4 @@
-"""Clean node ids for recording: without pytest-xdist's groups, memory addresses and secrets."""
+"""Clean node ids for recording: remove pytest-xdist's groups, memory addresses and secrets."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _MASKED = "at 0x..."
 Location = tuple[str, int | None, str]
 
 
-def without_group(nodeid: str, location: Location) -> str:
+def remove_group(nodeid: str, location: Location) -> str:
     """Return pytest's own node id: with `--dist loadgroup`, pytest-xdist appends `@group` to tests of a group.
 
-    An `@` may also be part of a path, or of the name in `location`, which pytest-xdist leaves alone.
+    An `@` may also be part of a path, or of the name in `location`, which pytest-xdist does not change.
     """
     if nodeid.rfind("@") <= nodeid.rfind("]"):
         return nodeid
@@ -26,49 +26,50 @@ def without_group(nodeid: str, location: Location) -> str:
     return nodeid[: nodeid.rfind("@")] if is_grouped else nodeid
 
 
-class Names:
-    """Recorded names of node ids with parameters; `redact` removes secrets from them.
+class RecordedNames:
+    """Returns the names under which tests are recorded; `redact` removes secrets from them.
 
-    A memory address differs in every run, so that such a test would never have a history: it is masked. Tests that
-    differ in nothing else are distinguished by the position of their parameters, which `items` know.
+    A memory address is masked, because it differs in every run, so that the test would have no history. If several
+    tests differ only in addresses, the position of their parameters, from `items`, distinguishes them.
     """
 
     def __init__(self, redact: Callable[[str], str], items: Callable[[], Iterable[Any]]) -> None:
         self._redact = redact
         self._items = items
-        self._numbers: dict[str, str] | None = None
+        self._positions: dict[str, str] | None = None
         self._masked: set[str] = set()
 
     def __call__(self, nodeid: str) -> str:
         """Return the name under which a test is recorded."""
-        return self._redact(self._without_address(nodeid) if " at 0x" in nodeid else nodeid)
+        return self._redact(self._mask_address(nodeid) if " at 0x" in nodeid else nodeid)
 
     @property
     def notice(self) -> str:
-        """The note about addresses for the end of the run; empty without any."""
+        """The note about addresses for the end of the run; empty without addresses."""
         count = len(self._masked)
         if not count:
             return ""
         names = "1 node id holds a memory address" if count == 1 else f"{count} node ids hold memory addresses"
-        return f"{names}, recorded as 0x...; give these parameters ids to tell their tests apart"
+        return f"{names}, recorded as 0x...; give these parameters ids to distinguish their tests"
 
-    def _without_address(self, nodeid: str) -> str:
+    def _mask_address(self, nodeid: str) -> str:
         masked = _ADDRESS.sub(_MASKED, nodeid)
         if masked != nodeid:
             self._masked.add(nodeid)
-            number = self._number(nodeid)
-            if number and masked.endswith("]"):
-                masked = f"{masked[:-1]}-{number}]"
+            positions = self._find_positions(nodeid)
+            if positions and masked.endswith("]"):
+                masked = f"{masked[:-1]}-{positions}]"
         return masked
 
-    def _number(self, nodeid: str) -> str:
-        """Return the positions of a test's parameters, such as `0-2`; empty for the first, or if unknown."""
-        if self._numbers is None:
-            self._numbers = {item.nodeid: positions_of(item) for item in self._items() if " at 0x" in item.nodeid}
-        return self._numbers.get(nodeid, "")
+    def _find_positions(self, nodeid: str) -> str:
+        """Return the positions of a test's parameters, such as `0-2`; empty if all are the first, or unknown."""
+        if self._positions is None:
+            items = self._items()
+            self._positions = {item.nodeid: get_positions(item) for item in items if " at 0x" in item.nodeid}
+        return self._positions.get(nodeid, "")
 
 
-def positions_of(item: Any) -> str:
+def get_positions(item: Any) -> str:
     """Return the positions of an item's parameters in their lists; empty if all are the first."""
     indices = getattr(getattr(item, "callspec", None), "indices", {})
     return "-".join(map(str, indices.values())) if any(indices.values()) else ""

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 
-#: Holds the id of the recorded run, for the processes that its tests start.
+#: The environment variable with the id of the recorded run, for the processes that its tests start.
 VARIABLE = "AKA_STATS_RUN"
-# The same for this process: tests may clear the environment.
+# Ids of the recorded runs of this process, because tests may clear the environment.
 _running: list[str] = []
 
 
 def outer_run(environ: Mapping[str, str]) -> str:
-    """Return the id of the recorded run that contains this one; empty for none."""
+    """Return the id of the recorded run that contains this one; empty if there is none."""
     return environ.get(VARIABLE, "") or (_running[-1] if _running else "")
 
 
@@ -30,7 +30,7 @@ def enter(run_id: str) -> Callable[[], None]:
             else:
                 os.environ[VARIABLE] = before
         except Exception:
-            # pytest calls this as it ends, when nothing can be reported any more.
+            # pytest calls this after the terminal summary, so the error cannot be reported.
             return
 
     return leave

@@ -16,7 +16,18 @@ DEFAULT_WAIT_S = 10.0
 
 @dataclass(frozen=True)
 class Options:
-    """The plugin's options; an empty text means: not given. `wait_s` in seconds."""
+    """The plugin's options; a text is empty if the option is not set.
+
+    url: URL of the server.
+    suite: name of the suite.
+    namespace: Redis key prefix.
+    directory: directory of the spool and of the embedded server.
+    wait_s: seconds to wait at the end for the run to be delivered.
+    redact: regular expressions of further secrets.
+    quarantine: whether failures of quarantined tests do not fail the run.
+    fail_on: verdicts that fail the run.
+    base: branch to compare with.
+    """
 
     url: str
     suite: str
@@ -29,38 +40,41 @@ class Options:
     base: str = ""
 
 
-def read(config: pytest.Config) -> Options:
-    """Read the options, the command line before the ini file; raise `pytest.UsageError` for a wrong value."""
-    suite, wait = _told(config, "suite"), _told(config, "wait")
+def read_options(config: pytest.Config) -> Options:
+    """Return the options; the command line overrides the ini file.
+
+    Raises `pytest.UsageError` for an invalid value.
+    """
+    suite, wait = _read_text(config, "suite"), _read_text(config, "wait")
     if suite and not _SUITE.fullmatch(suite):
-        raise pytest.UsageError(f"--akastats-suite: {suite!r} is not 1 to 64 of A-Z a-z 0-9 . _ -")
-    directory = _told(config, "dir")
+        raise pytest.UsageError(f"--akastats-suite: {suite!r} must have 1 to 64 characters of A-Z a-z 0-9 . _ -")
+    directory = _read_text(config, "dir")
     return Options(
-        url=_told(config, "url"),
+        url=_read_text(config, "url"),
         suite=suite,
-        namespace=_told(config, "namespace"),
+        namespace=_read_text(config, "namespace"),
         directory=(config.rootpath / directory) if directory else config.rootpath / ".akastats",
-        wait_s=_seconds(wait) if wait else DEFAULT_WAIT_S,
-        redact=tuple(_told(config, "redact").splitlines()),
+        wait_s=_parse_seconds(wait) if wait else DEFAULT_WAIT_S,
+        redact=tuple(_read_text(config, "redact").splitlines()),
         quarantine=bool(config.getoption("--akastats-quarantine") or config.getini("akastats_quarantine")),
-        fail_on=_words(_told(config, "fail-on")),
-        base=_told(config, "base"),
+        fail_on=_parse_words(_read_text(config, "fail-on")),
+        base=_read_text(config, "base"),
     )
 
 
-def _told(config: pytest.Config, name: str) -> str:
-    given = config.getoption(f"--akastats-{name}")
-    return str(config.getini(f"akastats_{name.replace('-', '_')}") if given is None else given).strip()
+def _read_text(config: pytest.Config, name: str) -> str:
+    value = config.getoption(f"--akastats-{name}")
+    return str(config.getini(f"akastats_{name.replace('-', '_')}") if value is None else value).strip()
 
 
-def _words(text: str) -> frozenset[str]:
+def _parse_words(text: str) -> frozenset[str]:
     words = frozenset(re.split(r"[,\s]+", text)) - {""}
     if not words <= set(WORDS):
         raise pytest.UsageError(f"--akastats-fail-on: {text!r} is not one of {', '.join(WORDS)}")
     return words
 
 
-def _seconds(text: str) -> float:
+def _parse_seconds(text: str) -> float:
     if not re.fullmatch(r"\d{1,4}(\.\d{1,6})?", text):
-        raise pytest.UsageError(f"--akastats-wait: {text!r} is no number of seconds from 0 to 9999")
+        raise pytest.UsageError(f"--akastats-wait: {text!r} is not a number of seconds from 0 to 9999")
     return float(text)

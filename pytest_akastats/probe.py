@@ -1,10 +1,10 @@
 """Measure inside the process that runs the tests: true times, exception classes, fixtures, collection, `stat`.
 
-One probe a process. Where that process is a worker, its readings travel on the reports, as one attribute of
-plain built-ins. Clocks are those of `clocks`, which tests cannot freeze or patch.
+There is one probe per process. A worker sends its readings on its reports, as one attribute of plain built-ins.
+Times are those of `clocks`, which tests cannot freeze or patch.
 
-Whatever goes wrong in here is caught where it happens, hook by hook: a `try` costs nothing where nothing is
-raised, a guard around each hook would cost a call.
+Hooks that run for every test have a `try` of their own, which costs nothing without an exception. `note_errors`
+would cost a call.
 """
 
 from __future__ import annotations
@@ -16,28 +16,28 @@ import pytest
 
 from akastats.collector import Collector
 from pytest_akastats import clocks
-from pytest_akastats.failure_text import text_of
-from pytest_akastats.internal_errors import Mishaps
+from pytest_akastats.failure_text import make_failure_text
+from pytest_akastats.internal_errors import InternalErrors, note_errors
 
-#: The attribute that carries a worker's readings on a report.
+#: The attribute of a report with a worker's readings.
 ATTRIBUTE = "_akastats"
 
-#: The attribute that says, on the report of a test in quarantine, what its outcome was.
+#: The attribute of the report of a quarantined test with its real outcome.
 QUARANTINED = "_akastats_quarantined"
 
-# The phase of an exception that broke a collection.
+# The phase of an exception that failed a collection.
 COLLECT = "collect"
 
-# A worker that dies takes at most this long of its fixtures' times with it.
+# Maximum time in seconds whose fixture times are lost if a worker dies.
 FLUSH_S = 1.0
 
-# What a report can carry: times of the attempt, exception class, fixtures, collection, stat values, and
+# Measurements that a report lacks: times of the attempt, exception class, fixtures, collection, stat values, and
 # failed attempts that were retried without a report: (phase, class, text, start, duration) each.
 Readings = tuple[Any, ...]
 
 
 class Probe:
-    """Reads the clock at the joints of each test and adds up what fixtures and collection cost."""
+    """Reads the clock between the phases of each test, and adds up the times of fixtures and collection."""
 
     # pluggy lists the attributes of a plugin, after which CPython finds those in a dictionary more slowly: without
     # slots a test costs 24,000 instructions more, which is 1 % of a trivial one.
@@ -59,29 +59,29 @@ class Probe:
         "lasting",
     )
 
-    def __init__(
-        self, clock: Callable[[], float] = clocks.perf_counter, epoch: Callable[[], float] = clocks.epoch
-    ) -> None:
+    def __init__(self, epoch: float, clock: Callable[[], float] = clocks.perf_counter) -> None:
+        """Measure with `clock`; `epoch` is the wall time minus the performance counter in seconds.
+
+        It is constant, so that later times follow from the counter alone, whatever a test does to the clock.
+        """
         self._clock = clock
-        # Wall clock minus performance counter at one moment: later moments follow from the counter alone,
-        # so that a frozen or moved clock does not reach them.
-        self._epoch = epoch()
+        self._epoch = epoch
         self._began = 0.0
         self._ended: dict[str, float] = {}
-        # Whether the running test began before the one before it ended: then our readings are of several tests.
+        # Whether the running test began before the previous one ended; then the readings are of several tests.
         self._overlaps = False
-        # The class of the exception by node id and phase.
+        # The class of the exception, by node id and phase.
         self._raised: dict[tuple[str, str], str] = {}
-        # The last failure that was logged, and failures that no plugin has logged yet, by node id.
+        # The last failure that was logged, and failures that are not logged yet, by node id.
         self._logged: pytest.TestReport | None = None
         self._unlogged: dict[str, list[tuple[pytest.TestReport, str]]] = {}
         self._flushed = 0.0
-        # The file that is being collected, and since when.
+        # The file that is being collected, and when that began.
         self._collecting = ("", 0.0)
-        self.internal_errors = Mishaps()
-        self.fixtures = FixtureTimes(clock, self.internal_errors)
+        self.internal_errors = InternalErrors()
+        self.fixtures = FixtureTimer(clock, self.internal_errors)
         self.collected: dict[str, float] = {}
-        # What the `stat` of a test and `akastats_stat` collect in.
+        # The collectors of the fixtures `stat` and `akastats_stat`.
         self.collectors: list[Collector] = []
         self.lasting: list[Collector] = []
 
@@ -90,45 +90,43 @@ class Probe:
         try:
             return self._epoch + self._clock()
         except Exception as error:
-            # The `stat` of a test reads this clock in the midst of the test.
+            # The `stat` fixture reads this clock inside the test.
             self.internal_errors.note(error)
             return self._epoch + self._began
 
     def begin(self) -> float:
-        """Note that a test begins; return when, in epoch seconds."""
+        """Note that a test begins; return the time in epoch seconds."""
         self._overlaps = bool(self._ended)
         self._began = began = self._clock()
         return self._epoch + began
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[Any]) -> None:
-        # Called right behind each phase, also by plugins that run a test without logging it (reruns).
+        # Called right after each phase, also by plugins that run a test without logging it (reruns).
         try:
             self._ended[call.when] = self._clock()
             if call.excinfo is not None:
-                self._raised[item.nodeid, call.when] = encodable(call.excinfo.typename)
+                self._raised[item.nodeid, call.when] = escape_surrogates(call.excinfo.typename)
         except Exception as error:
             self.internal_errors.note(error)
 
     @pytest.hookimpl(tryfirst=True)
+    @note_errors
     def pytest_exception_interact(self, node: pytest.Item | pytest.Collector, call: Any, report: Any) -> None:
-        try:
-            if isinstance(node, pytest.Collector):
-                # pytest wraps what a module raised at import; people look for what it raised.
-                raised = call.excinfo.value
-                wrapped = raised.__cause__ if isinstance(raised, pytest.Collector.CollectError) else None
-                name = type(raised if wrapped is None else wrapped).__name__
-                self._raised[node.nodeid, COLLECT] = encodable(name)
-            elif report is not self._logged:
-                # Logged later, or never: pytest-retry and flaky log no attempt that they retry.
-                name = encodable(call.excinfo.typename)
-                self._unlogged.setdefault(node.nodeid, []).append((report, name))
-        except Exception as error:
-            self.internal_errors.note(error)
+        if isinstance(node, pytest.Collector):
+            # pytest wraps the exception that a module raised at import; users search for the original one.
+            raised = call.excinfo.value
+            wrapped = raised.__cause__ if isinstance(raised, pytest.Collector.CollectError) else None
+            name = type(raised if wrapped is None else wrapped).__name__
+            self._raised[node.nodeid, COLLECT] = escape_surrogates(name)
+        elif report is not self._logged:
+            # Logged later, or never: pytest-retry and flaky do not log an attempt that they retry.
+            name = escape_surrogates(call.excinfo.typename)
+            self._unlogged.setdefault(node.nodeid, []).append((report, name))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, object, object]:
-        # Hides this frame in the traceback of a fixture that fails.
+        # Hide this frame in the traceback of a fixture that fails.
         __tracebackhide__ = True
         timed = None
         try:
@@ -145,66 +143,64 @@ class Probe:
                 except Exception as error:
                     self.internal_errors.note(error)
 
+    # Not a hook wrapper: a module that ends the session at import would get our frame in pytest's traceback.
+    # The collection of a file ends when the next one begins.
     @pytest.hookimpl(tryfirst=True)
+    @note_errors
     def pytest_make_collect_report(self, collector: pytest.Collector) -> None:
-        # No wrapper: a module that ends the session at import would carry our frame into pytest's traceback.
-        # A file ends where the next one begins.
-        try:
-            path = "" if isinstance(collector, (pytest.Session, pytest.Directory)) else collector.nodeid
-            self._collect(path.partition("::")[0])
-        except Exception as error:
-            self.internal_errors.note(error)
+        path = "" if isinstance(collector, (pytest.Session, pytest.Directory)) else collector.nodeid
+        self._begin_file(path.partition("::")[0])
 
     @pytest.hookimpl(tryfirst=True)
+    @note_errors
     def pytest_collection_modifyitems(self) -> None:
-        try:
-            self._collect("")
-        except Exception as error:
-            self.internal_errors.note(error)
+        self._begin_file("")
 
-    def _collect(self, path: str) -> None:
-        """Note that a file begins to be collected, and so that the one before it has been."""
+    def _begin_file(self, path: str) -> None:
+        """Note that the collection of a file begins and that of the previous one has ended."""
         before, start = self._collecting
         self._collecting = (path, now := self._clock())
         if before:
             self.collected[before] = self.collected.get(before, 0.0) + now - start
 
-    def reading(self, report: pytest.TestReport) -> Readings | None:
+    def get_readings(self, report: pytest.TestReport) -> Readings | None:
         """Return the measurements that a report lacks; `None` if there are none."""
         ended, when = self._ended, report.when
         if report.outcome != "passed":
-            self._see(report)
+            self._note_logged(report)
         if when == "teardown" and when in ended:
             return self._finish(ended, report)
         if self._raised and report.outcome != "passed":
             return (None, self._raised.pop((report.nodeid, str(when)), ""), (), (), (), ())
         return None
 
-    def _see(self, report: pytest.TestReport) -> None:
+    def _note_logged(self, report: pytest.TestReport) -> None:
         """Note that a failure is logged, so that it does not count as an attempt retried without a report."""
         self._logged = report
         attempts = self._unlogged.pop(report.nodeid, ())
-        # pytest-retry logs the failure of the last attempt in the report of the first.
-        left = [each for each in attempts if each[0] is not report and each[0].longrepr is not report.longrepr]
-        if left:
-            self._unlogged[report.nodeid] = left
+        # pytest-retry logs the failure of the last attempt in the report of the first one.
+        remaining = [
+            each for each in attempts if each[0] is not report and each[0].longrepr is not report.longrepr
+        ]
+        if remaining:
+            self._unlogged[report.nodeid] = remaining
 
     def _finish(self, ended: dict[str, float], report: pytest.TestReport) -> Readings:
         """Return an attempt's times (start in epoch seconds, three durations, pytest's drift) and other readings.
 
-        The times are `None` where tests overlap, because then our readings are of several of them.
+        The times are `None` if tests overlap, because then the readings are of several tests.
         """
         began, teardown = self._began, ended["teardown"]
         setup = ended.get("setup", began)
         call = ended.get("call", setup)
         times = None
         if not self._overlaps:
-            # A test can move the clock of pytest, by which its report says when the teardown ended.
+            # A test can move pytest's clock, from which the report has the end of the teardown.
             drift = report.stop - self._epoch - teardown
             times = (self._epoch + began, setup - began, call - setup, teardown - call, drift)
         raised = self._take_raised(report.nodeid) if self._raised else ""
         retried = self._take_unlogged(report.nodeid) if self._unlogged else ()
-        # A rerun without a start of its own begins where the attempt before it ended.
+        # A rerun for which no start is logged begins when the previous attempt ended.
         self._began = teardown
         ended.clear()
         values = self.take_values() if self.collectors or self.lasting else ()
@@ -221,32 +217,38 @@ class Probe:
     def _take_unlogged(self, nodeid: str) -> tuple[tuple[Any, ...], ...]:
         """Take out and return a test's failed attempts that were retried without a report, oldest first."""
         return tuple(
-            (str(report.when), raised, encodable(text_of(report)), float(report.start), float(report.duration))
+            (
+                str(report.when),
+                raised,
+                escape_surrogates(make_failure_text(report)),
+                float(report.start),
+                float(report.duration),
+            )
             for report, raised in self._unlogged.pop(nodeid, ())
         )
 
     def take_values(self) -> tuple[tuple[Any, ...], ...]:
-        """Take what tests gave their `stat`: (time, label, value, context) each."""
+        """Take out and return the values of `stat`: (time, label, value, context) each."""
         taken: list[tuple[Any, ...]] = []
         for collector in (*self.lasting, *self.collectors):
             points, collector.recorded_stats = collector.recorded_stats, []
             taken += map(tuple, points)
-        # A test's own collector ends with it: 10,000 of them would be looked through 10,000 times.
+        # The collector of a test ends with it. Otherwise 10,000 tests would each iterate over 10,000 collectors.
         self.collectors.clear()
         return tuple(taken)
 
     def take_collected(self) -> tuple[tuple[str, float], ...]:
-        """Take the seconds that each file's import and collection took."""
+        """Take out and return the seconds of import and collection of each file."""
         taken, self.collected = self.collected, {}
         return tuple(taken.items())
 
-    def raised_in(self, nodeid: str) -> str:
-        """Return the class of the exception that broke the collection of a node."""
+    def take_collection_error(self, nodeid: str) -> str:
+        """Take out and return the class of the exception that failed the collection of a node."""
         return self._raised.pop((nodeid, COLLECT), "")
 
 
 class WorkerProbe(Probe):
-    """The probe of a worker of pytest-xdist: its readings travel on the reports."""
+    """The probe of a worker of pytest-xdist, which attaches its readings to the reports."""
 
     __slots__ = ()
 
@@ -260,100 +262,104 @@ class WorkerProbe(Probe):
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         try:
-            readings = self.reading(report)
+            readings = self.get_readings(report)
             if readings is not None and not self.internal_errors.is_off:
                 setattr(report, ATTRIBUTE, readings)
         except Exception as error:
             self.internal_errors.note(error)
 
     @pytest.hookimpl(tryfirst=True)
+    @note_errors
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        try:
-            if report.failed:
-                setattr(report, ATTRIBUTE, self.raised_in(report.nodeid))
-        except Exception as error:
-            self.internal_errors.note(error)
+        if report.failed:
+            setattr(report, ATTRIBUTE, self.take_collection_error(report.nodeid))
 
     @pytest.hookimpl(tryfirst=True)
+    @note_errors
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        try:
-            left = (self.fixtures.take(), self.take_collected(), self.take_values())
-            output: dict[str, Any] = session.config.workeroutput  # type: ignore[attr-defined]  # set by xdist
-            output[ATTRIBUTE] = (*left, encodable(self.internal_errors.told))
-        except Exception as error:
-            self.internal_errors.note(error)
+        remaining = (self.fixtures.take(), self.take_collected(), self.take_values())
+        output: dict[str, Any] = session.config.workeroutput  # type: ignore[attr-defined]  # set by xdist
+        output[ATTRIBUTE] = (*remaining, escape_surrogates(self.internal_errors.message))
 
     def take_values(self) -> tuple[tuple[Any, ...], ...]:
-        """Take what tests gave their `stat`, as what can travel: execnet refuses a subclass of a built-in."""
-        return tuple(map(_portable, super().take_values()))
+        """Take out and return the values of `stat` as built-ins, because execnet refuses their subclasses."""
+        return tuple(map(_make_portable, super().take_values()))
 
 
-def encodable(text: str) -> str:
-    """Return `text` as a plain `str` that UTF-8 can spell: a lone surrogate written as an escape."""
+def escape_surrogates(text: str) -> str:
+    """Return `text` as a plain `str` that UTF-8 can encode, with lone surrogates as escapes."""
     return str.encode(text, "utf-8", "backslashreplace").decode()
 
 
-def _portable(value: tuple[Any, ...]) -> tuple[Any, ...]:
+def _make_portable(value: tuple[Any, ...]) -> tuple[Any, ...]:
     timestamp, label, number, context = value
     if context is not None:
-        context = bytes(context) if isinstance(context, bytes) else encodable(context)
-    return float(timestamp), encodable(label), float(number), context
+        context = bytes(context) if isinstance(context, bytes) else escape_surrogates(context)
+    return float(timestamp), escape_surrogates(label), float(number), context
 
 
-class FixtureTimes:
-    """Adds up seconds a fixture, each without those of fixtures that it set up from inside its own body."""
+class FixtureTimer:
+    """Adds up the seconds of each fixture, without those of fixtures that it requests inside its body."""
 
-    def __init__(self, clock: Callable[[], float], internal_errors: Mishaps) -> None:
+    def __init__(self, clock: Callable[[], float], internal_errors: InternalErrors) -> None:
         self.clock = clock
         self.internal_errors = internal_errors
-        # Open measurements, innermost last: seconds that nested ones took.
+        # The seconds of nested measurements, for each open measurement, innermost last.
         self.nested: list[float] = []
         self.totals: dict[pytest.FixtureDef[Any], list[float]] = {}
 
     def begin(self, fixturedef: pytest.FixtureDef[Any]) -> TimedFixture:
-        """Begin to time one set-up, and the teardown that belongs to it."""
+        """Begin to measure one setup and its teardown."""
         totals = self.totals.get(fixturedef)
         if totals is None:
             totals = self.totals[fixturedef] = [0, 0.0, 0.0]
         return TimedFixture(self, fixturedef, totals)
 
     def take(self) -> tuple[tuple[Any, ...], ...]:
-        """Take (base id, name, scope, set-ups, setup seconds, teardown seconds) of what moved since."""
+        """Take out and return the times since the last call.
+
+        Each is (base id, name, scope, number of setups, setup seconds, teardown seconds).
+        """
         taken = []
         for fixturedef, totals in self.totals.items():
             if totals != [0, 0.0, 0.0] and not _is_internal(fixturedef):
                 count, setup, teardown = totals
                 totals[:] = [0, 0.0, 0.0]
-                name = visible_name(fixturedef.argname)
-                taken.append((encodable(fixturedef.baseid), name, fixturedef.scope, count, setup, teardown))
+                name = get_visible_name(fixturedef.argname)
+                taken.append(
+                    (escape_surrogates(fixturedef.baseid), name, fixturedef.scope, count, setup, teardown)
+                )
         return tuple(taken)
 
 
 class TimedFixture:
-    """One life of a fixture. Its finalizers run last in, first out: around the fixture's own teardown."""
+    """Measures one setup and teardown of a fixture.
+
+    pytest calls finalizers in reverse order, so the two of this class enclose those of the fixture.
+    """
 
     __slots__ = ("_fixturedef", "_owner", "_start", "_totals")
 
-    def __init__(self, owner: FixtureTimes, fixturedef: pytest.FixtureDef[Any], totals: list[float]) -> None:
+    def __init__(self, owner: FixtureTimer, fixturedef: pytest.FixtureDef[Any], totals: list[float]) -> None:
         self._owner, self._fixturedef, self._totals = owner, fixturedef, totals
         self._start = owner.clock()
-        fixturedef.addfinalizer(self._torn_down)
+        fixturedef.addfinalizer(self._finish_teardown)
         owner.nested.append(0.0)
 
     def set_up(self) -> None:
-        """Note that the set-up is over, and be there when the teardown begins."""
+        """Note the end of the setup, and add a finalizer for the start of the teardown."""
         self._totals[0] += 1
         self._totals[1] += self._close()
-        self._fixturedef.addfinalizer(self._tear_down)
+        self._fixturedef.addfinalizer(self._begin_teardown)
 
-    def _tear_down(self) -> None:
+    def _begin_teardown(self) -> None:
         try:
             self._owner.nested.append(0.0)
             self._start = self._owner.clock()
         except Exception as error:
             self._owner.internal_errors.note(error)
 
-    def _torn_down(self) -> None:
+    def _finish_teardown(self) -> None:
         try:
             self._totals[2] += self._close()
         except Exception as error:
@@ -368,7 +374,7 @@ class TimedFixture:
         return own
 
 
-# Fixtures that are not measured: ours measure themselves, and pytest-asyncio's start its event loops.
+# Fixtures that are not measured: those of this plugin, and those that start pytest-asyncio's event loops.
 _INTERNAL_MODULES = ("pytest_akastats.fixtures",)
 _INTERNAL_SUFFIX = "_scoped_runner"
 
@@ -381,11 +387,11 @@ def _is_internal(fixturedef: pytest.FixtureDef[Any]) -> bool:
     return is_ours or is_runner or getattr(function, "__name__", "") == _PARAMETER
 
 
-# pytest makes a fixture of every parameter of a parametrised test; it costs nothing.
+# The function of the fixture that pytest creates for each direct parameter of a test.
 _PARAMETER = "get_direct_param_fixture_func"
 
-# pytest gives xunit-style set-up a fixture with a made-up name; people know it by the function's.
-_MADE_UP = (
+# pytest runs xunit-style setup functions as fixtures with generated names; users know the function's name.
+_GENERATED_NAMES = (
     ("_xunit_setup_module_fixture_", "setup_module"),
     ("_xunit_setup_function_fixture_", "setup_function"),
     ("_xunit_setup_class_fixture_", "setup_class"),
@@ -396,6 +402,6 @@ _MADE_UP = (
 )
 
 
-def visible_name(argname: str) -> str:
-    """Return the name by which people know a fixture."""
-    return next((name for prefix, name in _MADE_UP if argname.startswith(prefix)), argname)
+def get_visible_name(argname: str) -> str:
+    """Return a fixture's name; for a generated name, the name of its setup function."""
+    return next((name for prefix, name in _GENERATED_NAMES if argname.startswith(prefix)), argname)

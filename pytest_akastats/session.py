@@ -1,4 +1,4 @@
-"""A recorded session: open a spool, start the shipper beside it, end the run, show the summary."""
+"""Record a session: open a spool, start the shipper beside it, end the run, write the summary."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from akastats.spool import directories, recorded_runs
 from akastats.spool.shipper_state import FAILED, State
 from akastats.spool.writer import create
 from pytest_akastats import clocks, nesting, summary
-from pytest_akastats.budgets import Markers
+from pytest_akastats.budgets import BudgetMarkers
 from pytest_akastats.fail_on import decide
 from pytest_akastats.fixtures import PROBE
-from pytest_akastats.internal_errors import described
-from pytest_akastats.names import Names
-from pytest_akastats.options import Options, read
+from pytest_akastats.internal_errors import describe_error
+from pytest_akastats.names import RecordedNames
+from pytest_akastats.options import Options, read_options
 from pytest_akastats.probe import Probe, WorkerProbe
 from pytest_akastats.recorder import Recorder
 from pytest_akastats.traceback_style import DefaultStyle, is_default
@@ -35,16 +35,19 @@ if TYPE_CHECKING:
     from pytest_akastats.quarantine import Quarantine
 
 
-def register(config: pytest.Config) -> None:
-    """Register what this process needs: a worker's probe, or the session of the process that records."""
-    options = read(config)
+def register(config: pytest.Config, epoch: float) -> None:
+    """Register the plugins of this process: the probe of a worker, or the session of the process that records.
+
+    `epoch` is the wall time minus the performance counter when the plugin was imported, in seconds.
+    """
+    options = read_options(config)
     is_worker = hasattr(config, "workerinput")
-    probe = WorkerProbe() if is_worker else Probe()
+    probe = (WorkerProbe if is_worker else Probe)(clocks.read_epoch(epoch))
     if is_worker:
-        # Runs that its tests start are inside the controller's run.
+        # Runs that the tests of a worker start are inside the controller's run.
         config.add_cleanup(nesting.enter(nesting.outer_run(os.environ) or "unknown"))
     plugins: dict[str, object] = {}
-    quarantine = _quarantine(config, probe) if options.quarantine else None
+    quarantine = _create_quarantine(config, probe) if options.quarantine else None
     if quarantine is not None:
         plugins["akastats-quarantine"] = quarantine
     if not is_worker:
@@ -52,70 +55,75 @@ def register(config: pytest.Config) -> None:
     plugins["akastats-probe"] = probe
     if not is_default(config):
         plugins["akastats-traceback-style"] = DefaultStyle(probe.internal_errors)
-    plugins["akastats-markers"] = Markers(config, probe.internal_errors)
-    # Last, because half of it would be worse than none.
+    plugins["akastats-markers"] = BudgetMarkers(config, probe.internal_errors)
+    # Last, so that an error above registers no plugin.
     for name, plugin in plugins.items():
         config.pluginmanager.register(plugin, name)
     config.stash[PROBE] = probe
-    _set_library_apart(config, options)
+    _isolate_pushes(config, options)
 
 
-def _set_library_apart(config: pytest.Config, options: Options) -> None:
-    """Set a separate namespace for the code under test, if it may use the server of the recording."""
+def _isolate_pushes(config: pytest.Config, options: Options) -> None:
+    """Set a separate namespace for the code under test, if it may use the server that stores the run."""
     if not (options.url or os.environ.get("AKA_STATS_REDIS_URL")):
         return
     try:
-        settings = configuration.read_environment({**os.environ, **_chosen(options)})
+        settings = configuration.read_environment({**os.environ, **_list_variables(options)})
     except ConfigError:
         # The session reports this when it begins.
         return
     config.add_cleanup(configuration.config.isolate_pushes(settings.namespace))
 
 
-def _chosen(options: Options) -> dict[str, str]:
-    given = {"AKA_STATS_REDIS_URL": options.url, "AKA_STATS_NAMESPACE": options.namespace}
-    return {name: text for name, text in given.items() if text}
+def _list_variables(options: Options) -> dict[str, str]:
+    """Return the environment variables that the options override."""
+    variables = {"AKA_STATS_REDIS_URL": options.url, "AKA_STATS_NAMESPACE": options.namespace}
+    return {name: text for name, text in variables.items() if text}
 
 
-def _quarantine(config: pytest.Config, probe: Probe) -> Quarantine | None:
+def _create_quarantine(config: pytest.Config, probe: Probe) -> Quarantine | None:
     """Return the quarantine plugin of this process; `None` in a worker without a list."""
-    # Late, because only runs that ask for it pay for it.
-    from pytest_akastats.quarantine import WORKER_INPUT, Quarantine, Reporting
+    # Late, so that runs without quarantine do not import it.
+    from pytest_akastats.quarantine import WORKER_INPUT, ControllerQuarantine, Quarantine
 
-    told = getattr(config, "workerinput", None)
-    if told is None:
-        return Reporting(config, probe.internal_errors)
-    if not told.get(WORKER_INPUT):
+    worker_input = getattr(config, "workerinput", None)
+    if worker_input is None:
+        return ControllerQuarantine(config, probe.internal_errors)
+    if not worker_input.get(WORKER_INPUT):
         return None
     quarantine = Quarantine(config, probe.internal_errors)
-    quarantine.begin(Path(told[WORKER_INPUT]))
+    quarantine.begin(Path(worker_input[WORKER_INPUT]))
     return quarantine
 
 
 @dataclass(frozen=True)
 class Destination:
-    """Destination of a run: `environment` for the shipper, `told` for the spool, without secrets."""
+    """Destination of a run.
+
+    environment: environment variables for the shipper.
+    recorded: server and namespace for the spool, without secrets.
+    """
 
     environment: Mapping[str, str]
-    told: Mapping[str, str]
+    recorded: Mapping[str, str]
 
 
-def destination(options: Options, environ: Mapping[str, str]) -> Destination:
-    """Return where to deliver; raise `pytest.UsageError` for a URL or a name that cannot be used."""
-    chosen = _chosen(options)
+def choose_destination(options: Options, environ: Mapping[str, str]) -> Destination:
+    """Return the destination of the run; raise `pytest.UsageError` for an invalid URL or namespace."""
+    variables = _list_variables(options)
     try:
-        settings = configuration.read_environment({**environ, **chosen})
+        settings = configuration.read_environment({**environ, **variables})
     except ConfigError as error:
         raise pytest.UsageError(f"akastats: {error}") from None
-    told = {"namespace": settings.namespace}
+    namespace = {"namespace": settings.namespace}
     if options.url or environ.get("AKA_STATS_REDIS_URL"):
-        return Destination(chosen, told | {"server": configuration.remove_credentials(settings.redis_url)})
+        return Destination(variables, namespace | {"server": configuration.remove_credentials(settings.redis_url)})
     embedded = {"AKA_STATS_EMBEDDED": str(options.directory)}
-    return Destination(chosen | embedded, told | {"server": f"embedded:{options.directory}"})
+    return Destination(variables | embedded, namespace | {"server": f"embedded:{options.directory}"})
 
 
 class Session:
-    """Begins and ends the recording; everything it could not do is one line at the end."""
+    """Begins and ends the recording, and writes the summary; a problem is one line of it."""
 
     def __init__(
         self, config: pytest.Config, options: Options, probe: Probe, quarantine: Quarantine | None = None
@@ -124,42 +132,42 @@ class Session:
         self._options = options
         self._probe = probe
         self._quarantine = quarantine
-        self._destination = destination(options, os.environ)
-        # Bound here: a fork of this process ends without a word, whatever it has patched.
+        self._destination = choose_destination(options, os.environ)
+        # Bound here, because tests may patch `os`. A fork of this process writes no summary.
         self._getpid, self._pid, self._clock = os.getpid, os.getpid(), clocks.monotonic
         self._recorder: Recorder | None = None
         self._spool: Path | None = None
         self._problem = ""
         self._redact: Redactor | None = None
-        self._names: Names | None = None
+        self._names: RecordedNames | None = None
         self._unstarted = ""
         self._session: pytest.Session | None = None
-        # When the session began, in epoch seconds.
+        # Start of the session in epoch seconds.
         self._started = 0.0
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         try:
             self._session, self._started = session, self._probe.wall()
-            # pytest-xdist sends its workers here the fields of this run that they need.
+            # pytest-xdist starts its workers in this hook, with the fields of the run that they need.
             if self._config.getoption("dist", "no") != "no":
                 self._begin()
         except Exception as error:
-            self._problem = self._problem or described(error)
+            self._problem = self._problem or describe_error(error)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self) -> None:
-        # Not earlier, because commands that only show something also start a session.
+        # Not earlier, because commands that only show something start a session too.
         try:
             if self._recorder is None and not self._problem:
                 self._begin()
         except Exception as error:
-            self._problem = self._problem or described(error)
+            self._problem = self._problem or describe_error(error)
 
     def _begin(self) -> None:
         patterns = (*configuration.read_environment(os.environ).redact.splitlines(), *self._options.redact)
         self._redact = redact = create_redactor(os.environ, patterns)
-        self._names = names = Names(redact.name, lambda: getattr(self._session, "items", ()))
+        self._names = names = RecordedNames(redact.name, lambda: getattr(self._session, "items", ()))
         started = self._started
         run_id = new_run_id(started)
         writer = create(directories.list_candidates(self._options.directory, os.environ), run_id)
@@ -179,7 +187,7 @@ class Session:
             if self._quarantine is not None:
                 self._quarantine.begin(writer.path, names)
         except Exception as error:
-            self._unstarted = described(error)
+            self._unstarted = describe_error(error)
 
     def _environment(self, started: float) -> dict[str, str]:
         """Return the shipper's input besides its spool: destination, directory and start of the run."""
@@ -199,7 +207,7 @@ class Session:
             "id": run_id,
             "suite": self._options.suite,
             "started": started,
-            "destination": dict(self._destination.told),
+            "destination": dict(self._destination.recorded),
             "pid": os.getpid(),
             "pid_mark": detached.read_start_time(os.getpid()),
             "process_space": detached.get_pid_namespace(),
@@ -207,7 +215,7 @@ class Session:
             "platform": f"{sys.platform}-{host.machine}" if host else sys.platform,
             "python": sys.version.split()[0],
             "pytest": pytest.__version__,
-            "workers": _workers(config),
+            "workers": _count_workers(config),
             "dist": config.getoption("dist", "no"),
             "ungrouped": True,
             "argv": redact(" ".join(map(str, config.invocation_params.args)))[:2000],
@@ -217,17 +225,17 @@ class Session:
         }
 
     def _ci(self, redact: Callable[[str], str]) -> dict[str, str]:
-        """Return branch, commit and build, as far as they are known; a run is recorded without them too."""
+        """Return branch, commit and build, as far as they are known; empty after an error."""
         try:
-            told = ci.describe_code(os.environ, self._config.rootpath, self._options.base)
-            return {name: redact(text) for name, text in told.items()}
+            code = ci.describe_code(os.environ, self._config.rootpath, self._options.base)
+            return {name: redact(text) for name, text in code.items()}
         except Exception as error:
-            self._problem = described(error)
+            self._problem = describe_error(error)
             return {}
 
     @pytest.hookimpl(hookwrapper=True, trylast=True)
     def pytest_sessionfinish(self, exitstatus: int) -> Iterator[None]:
-        # A wrapper, because nothing else is called after a plugin whose own `pytest_sessionfinish` raises.
+        # A wrapper, because pluggy calls no further plugin after one whose `pytest_sessionfinish` raises.
         yield
         try:
             if self._recorder is not None:
@@ -239,51 +247,51 @@ class Session:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         try:
             if self._getpid() == self._pid and (self._recorder is not None or self._problem):
-                self._tell(terminalreporter)
+                self._write_summary(terminalreporter)
         except Exception as error:
-            self._tell_shortly(terminalreporter, error)
+            self._write_error(terminalreporter, error)
 
-    def _tell_shortly(self, reporter: pytest.TerminalReporter, error: Exception) -> None:
-        """Show why there is no summary; the result of the tests stands."""
+    def _write_error(self, reporter: pytest.TerminalReporter, error: Exception) -> None:
+        """Write the error instead of the summary; the result of the tests does not change."""
         try:
-            reporter.write_line(f"akastats: {escape_unprintable(described(error))}")
+            reporter.write_line(f"akastats: {escape_unprintable(describe_error(error))}")
         except Exception:
             pass
 
-    def _tell(self, reporter: pytest.TerminalReporter) -> None:
-        lost = self._recorder.trouble if self._recorder else ""
-        problem = self._problem or self._probe.internal_errors.told or lost
+    def _write_summary(self, reporter: pytest.TerminalReporter) -> None:
+        loss = self._recorder.loss if self._recorder else ""
+        problem = self._problem or self._probe.internal_errors.message or loss
         state = self._wait(reporter) if self._spool else None
         try:
-            for line in summary.lines(state, problem, self._spool, self._config.get_verbosity()):
+            for line in summary.format_summary(state, problem, self._spool, self._config.get_verbosity()):
                 reporter.write_line(line)
         finally:
             # `--akastats-fail-on` applies whether the summary could be shown or not.
             self._decide(reporter, state, problem)
-        if self._recorder is not None and self._recorder.wrong_markers:
-            reporter.write_line(f"akastats: {escape_unprintable(self._recorder.wrong_markers)}")
+        if self._recorder is not None and self._recorder.marker_problem:
+            reporter.write_line(f"akastats: {escape_unprintable(self._recorder.marker_problem)}")
         if self._names is not None and self._names.notice:
             reporter.write_line(f"akastats: {self._names.notice}")
         if not problem and self._redact is not None and self._redact.warning:
             reporter.write_line(f"akastats: {escape_unprintable(self._redact.warning)}")
 
     def _decide(self, reporter: pytest.TerminalReporter, state: State | None, problem: str) -> None:
-        """Have the run fail on what it is to fail on, and on nothing else, where that is known."""
+        """Set the exit code of the run by its verdicts, for `--akastats-fail-on`."""
         session = self._session
         if session is None or not self._options.fail_on:
             return
         answer = state.answer if state is not None else None
         was_stopped = bool(session.shouldfail or session.shouldstop)
-        # Where the list came too late all failures counted, whatever the verdicts say of them.
-        unexcused = self._quarantine.problem if self._quarantine else ""
-        decided = decide(self._options.fail_on, int(session.exitstatus), answer, was_stopped, problem or unexcused)
-        session.exitstatus = decided.exit_code
-        if decided.reason:
-            reporter.write_line(f"akastats: {escape_unprintable(decided.reason)}")
+        # Without the list all failures counted, although the verdicts label some as quarantined.
+        obstacle = problem or (self._quarantine.problem if self._quarantine else "")
+        decision = decide(self._options.fail_on, int(session.exitstatus), answer, was_stopped, obstacle)
+        session.exitstatus = decision.exit_code
+        if decision.reason:
+            reporter.write_line(f"akastats: {escape_unprintable(decision.reason)}")
 
     def _wait(self, reporter: pytest.TerminalReporter) -> State | None:
         def show(progress: str) -> None:
-            # On a terminal the line is written over and gone in the end; a log gets none.
+            # On a terminal, the line is overwritten and erased at the end; a log has no progress.
             if reporter.isatty:
                 reporter.rewrite(progress, erase=True)
 
@@ -295,19 +303,19 @@ class Session:
         try:
             state = summary.wait(self._spool, self._options.wait_s, self._clock, show)
         except KeyboardInterrupt:
-            # Without recording the run would have ended: its result stands, and the shipper continues alone.
+            # The run has ended, so its result does not change; the shipper continues alone.
             pass
         show("")
         return state
 
 
 def new_run_id(started: float) -> str:
-    """Return an id that sorts by time: UTC to the millisecond, and what keeps two of one moment apart."""
+    """Return an id that sorts by time: UTC to the millisecond, then a random suffix."""
     moment = clocks.strftime("%Y%m%dT%H%M%S", clocks.gmtime(started))
     return f"{moment}{int(started * 1000) % 1000:03d}-{secrets.token_hex(3)}"
 
 
-def _workers(config: pytest.Config) -> int:
+def _count_workers(config: pytest.Config) -> int:
     if config.getoption("dist", "no") == "no":
         return 0
     return len(config.getoption("tx", None) or [])

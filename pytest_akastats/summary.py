@@ -1,4 +1,4 @@
-"""The block of lines that the plugin writes at the end of the terminal output."""
+"""Wait for the delivery of the run, and format the lines of the terminal summary."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from akastats.spool import shipper_state as states
 from akastats.spool.shipper_answer import Answer, Timing
 from akastats.spool.shipper_state import State
 from pytest_akastats.clocks import sleep
-from pytest_akastats.verdict_lines import verdict_lines
+from pytest_akastats.verdict_lines import format_verdicts
 
 # Seconds to wait for a server that does not answer, also with a longer --akastats-wait: the end of the session is
 # delayed by less than 2 s. If it cannot be reached or refuses requests, there is time for one more attempt.
 SILENT_WAIT_S, ABSENT_WAIT_S = 1.5, 0.25
+# Seconds between reads of the shipper's state.
 LOOK_S = 0.01
+# Seconds after which the progress is shown.
 MOMENT_S = 0.5
 NAME_WIDTH = 60
 
@@ -30,17 +32,17 @@ class Patience:
         self._began = self._contacted_at = self._answered_at = now
         self._answers = 0
         self._has_contacted = False
-        # A user sets a longer wait on a slow or busy machine, where also a server that works answers late.
+        # A user sets a longer wait on a slow or busy machine, where a server that works answers late too.
         self._busy_s = max(SILENT_WAIT_S, wait_s / 7)
         self._first_s = min(SILENT_WAIT_S, wait_s / 25)
         self._limits = {states.RAISING: wait_s, states.SILENT: SILENT_WAIT_S, states.ABSENT: ABSENT_WAIT_S}
 
     def is_over(self, state: State | None, now: float) -> bool:
-        """Note the state at a time; return whether the wait ends."""
+        """Note the shipper's state at a time; return whether the wait ends."""
         phase = state.phase if state else states.STARTING
         if state is not None and phase not in (states.STARTING, states.RAISING):
             self._note(state, now)
-        # A server that fails now and then between answers does not prolong the wait each time.
+        # A server that fails occasionally between answers does not prolong the wait each time.
         since = self._contacted_at if phase in (states.SILENT, states.ABSENT) else self._answered_at
         return now - self._began >= self._wait_s or now - since >= self._limits.get(phase, self._busy_s)
 
@@ -56,8 +58,8 @@ class Patience:
 def wait(spool: Path, wait_s: float, clock: Callable[[], float], show: Callable[[str], None]) -> State | None:
     """Wait until the run is delivered, at most `wait_s` seconds, and less if no server answers.
 
-    `show` receives the progress after `MOMENT_S`. A clock that stands still does not prolong the wait, because
-    each poll counts as at least `LOOK_S`.
+    `show` receives the progress after `MOMENT_S`. A stopped clock does not prolong the wait, because each read
+    counts as at least `LOOK_S`.
     """
     began = clock()
     patience = Patience(wait_s, began)
@@ -74,53 +76,55 @@ def wait(spool: Path, wait_s: float, clock: Callable[[], float], show: Callable[
 
 
 def _progress(state: State | None) -> str:
-    return f"akastats: {_counted(state.applied if state else 0, 'test')} delivered ..."
+    return f"akastats: {_format_count(state.applied if state else 0, 'test')} delivered ..."
 
 
-def lines(state: State | None, problem: str, spool: Path | None, verbosity: int) -> Iterator[str]:
-    """Yield the lines of the block; with pytest's `verbosity` -2 only problems."""
-    lost = f"not everything was recorded: {escape_unprintable(problem)}" if problem else ""
+def format_summary(state: State | None, problem: str, spool: Path | None, verbosity: int) -> Iterator[str]:
+    """Yield the lines of the summary; only problems with pytest's `verbosity` -2."""
+    loss = f"not everything was recorded: {escape_unprintable(problem)}" if problem else ""
     if state is not None and state.phase in states.APPLIED:
         if verbosity > -2 and state.answer is not None:
-            yield from _recorded(state, state.answer)
+            yield from _format_run(state, state.answer)
     elif spool is not None:
-        stored = f"akastats: kept in {escape_unprintable(str(spool.parent))}, not delivered yet: {_reason(state)}"
-        yield "; ".join(filter(None, (stored, lost)))
-        lost = ""
+        directory = escape_unprintable(str(spool.parent))
+        stored = f"akastats: stored in {directory}, not delivered yet: {_find_reason(state)}"
+        yield "; ".join(filter(None, (stored, loss)))
+        loss = ""
     if state is not None and state.notice:
         yield f"akastats: {escape_unprintable(state.notice)}"
-    if lost:
-        yield f"akastats: {lost}"
+    if loss:
+        yield f"akastats: {loss}"
     if state is not None and state.answer is not None and verbosity > -2:
         # The runner of GitHub Actions reads commands at the beginning of a line.
         yield from map(escape_unprintable, state.answer.annotations)
 
 
-def _reason(state: State | None) -> str:
+def _find_reason(state: State | None) -> str:
+    """Return why the run is not delivered yet."""
     if state is None or state.phase == states.STARTING:
         return "the delivering process has not started; the next run or `akastats drain` delivers it"
     if state.message:
         return escape_unprintable(state.message)
     are = "test is" if state.applied == 1 else "tests are"
-    return f"{state.applied} {are}, the rest is delivered in the background"
+    return f"{state.applied} {are} delivered, delivery continues in the background"
 
 
-def _recorded(state: State, answer: Answer) -> Iterator[str]:
+def _format_run(state: State, answer: Answer) -> Iterator[str]:
     uncollected = answer.counts.get("collect_errors", 0)
-    lacking = f"; {_counted(uncollected, 'file')} could not be collected" if uncollected else ""
-    tests = _counted(answer.counts.get("tests", 0), "test")
+    errors = f"; {_format_count(uncollected, 'file')} could not be collected" if uncollected else ""
+    tests = _format_count(answer.counts.get("tests", 0), "test")
     run, server = escape_unprintable(answer.run), shorten_url(state.server)
-    yield f"akastats: {tests} recorded as run {run} at {server}{lacking}"
-    yield from _verdicts(state, answer)
-    for title, rows in (("slowest tests", answer.tests), ("slowest fixtures", answer.fixtures)):
-        if rows:
+    yield f"akastats: {tests} recorded as run {run} at {server}{errors}"
+    yield from _format_verdicts(state, answer)
+    for title, timings in (("slowest tests", answer.tests), ("slowest fixtures", answer.fixtures)):
+        if timings:
             yield f"  {title:<{NAME_WIDTH + 2}} {'now (s)':>9} {'typical (s)':>11}"
-            for row in rows:
-                yield _row(row)
-    yield f"  more: akastats serve, akastats show NODEID{_extra()}"
+            for timing in timings:
+                yield _format_timing(timing)
+    yield f"  more: akastats serve, akastats show NODEID{_get_install_hint()}"
 
 
-def _extra() -> str:
+def _get_install_hint() -> str:
     """Return how to install the commands; empty if they are installed."""
     try:
         is_installed = find_spec("typer") is not None
@@ -130,13 +134,13 @@ def _extra() -> str:
     return "" if is_installed else ' (pip install "pytest-akastats[api]")'
 
 
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+def _format_count(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def _verdicts(state: State, answer: Answer) -> Iterator[str]:
+def _format_verdicts(state: State, answer: Answer) -> Iterator[str]:
     if answer.verdicts is not None:
-        yield from verdict_lines(answer.verdicts)
+        yield from format_verdicts(answer.verdicts)
     elif answer.analysis_error:
         yield f"  no verdicts: {escape_unprintable(answer.analysis_error)}"
     elif state.phase == states.ANALYSING:
@@ -145,7 +149,7 @@ def _verdicts(state: State, answer: Answer) -> Iterator[str]:
         yield f"  {escape_unprintable(answer.webhook_error)}"
 
 
-def _row(timing: Timing) -> str:
+def _format_timing(timing: Timing) -> str:
     name = escape_unprintable(timing.name)
     shown = name if len(name) <= NAME_WIDTH else "..." + name[3 - NAME_WIDTH :]
     typical = NO_HISTORY if timing.usual is None else format_decimal_seconds(timing.usual)

@@ -1,7 +1,8 @@
-"""Record tracebacks in pytest's default style, whatever `--tb` and `--full-trace` show in the terminal.
+"""Record tracebacks in pytest's default style, whatever style the options select for the terminal.
 
-A failure's text, place and fingerprint must not depend on an option of the terminal: `--tb=no` and `--tb=line`
-leave nothing to recognise a failure by. Registered only where such an option is given, so that others pay nothing.
+Text, location and fingerprint of a failure must not depend on an option of the terminal: with `--tb=no` and
+`--tb=line`, a report has too little text for a fingerprint. Registered only if such an option is set, so that
+other sessions do not pay for it.
 """
 
 from __future__ import annotations
@@ -12,22 +13,22 @@ from typing import Any
 
 import pytest
 
-from pytest_akastats.failure_text import DEFAULT_TEXT, text_of
-from pytest_akastats.internal_errors import Mishaps
+from pytest_akastats.failure_text import DEFAULT_TEXT, make_failure_text
+from pytest_akastats.internal_errors import InternalErrors, note_errors
 
 _DEFAULTS = {"tbstyle": "auto", "fulltrace": False, "showlocals": False}
 
 
 def is_default(config: pytest.Config) -> bool:
-    """Return whether reports hold tracebacks in the default style; locals are removed in any case."""
+    """Return whether reports hold tracebacks in the default style; `showlocals` does not count."""
     return all(config.getoption(name, _DEFAULTS[name]) == _DEFAULTS[name] for name in ("tbstyle", "fulltrace"))
 
 
 class DefaultStyle:
-    """Plugin that adds each failure's text in the default style to its report, in an attribute for xdist."""
+    """Adds each failure's text in the default style to its report, in an attribute that pytest-xdist sends."""
 
-    def __init__(self, internal_errors: Mishaps) -> None:
-        self._mishaps = internal_errors
+    def __init__(self, internal_errors: InternalErrors) -> None:
+        self.internal_errors = internal_errors
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -38,25 +39,23 @@ class DefaultStyle:
             if call.excinfo is not None and not report.skipped:
                 with default_style(item.config):
                     again = pytest.TestReport.from_item_and_call(item, call)
-                report.__dict__[DEFAULT_TEXT] = text_of(again)
+                report.__dict__[DEFAULT_TEXT] = make_failure_text(again)
         except Exception as error:
-            self._mishaps.note(error)
+            self.internal_errors.note(error)
         return report
 
+    # Not a wrapper of the collection: a module that ends the session would get our frame in its traceback.
     @pytest.hookimpl(tryfirst=True)
+    @note_errors
     def pytest_exception_interact(self, node: pytest.Item | pytest.Collector, call: Any, report: Any) -> None:
-        # No wrapper of the collection: a module that ends the session would carry our frame into the traceback.
-        try:
-            if isinstance(node, pytest.Collector):
-                with default_style(node.config):
-                    report.__dict__[DEFAULT_TEXT] = str(node.repr_failure(call.excinfo))
-        except Exception as error:
-            self._mishaps.note(error)
+        if isinstance(node, pytest.Collector):
+            with default_style(node.config):
+                report.__dict__[DEFAULT_TEXT] = str(node.repr_failure(call.excinfo))
 
 
 @contextmanager
 def default_style(config: pytest.Config) -> Iterator[None]:
-    """Set the options that change how pytest formats a traceback to their defaults for a moment."""
+    """Set the options that change how pytest formats a traceback to their defaults within the context."""
     options = config.option.__dict__
     tbstyle, fulltrace, showlocals = (options.get(name, default) for name, default in _DEFAULTS.items())
     try:

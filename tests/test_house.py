@@ -1,4 +1,4 @@
-"""The house: who may import whom. Backward and late imports fail here, `TYPE_CHECKING` included."""
+"""The order of rooms and modules: backward and late imports fail here, `TYPE_CHECKING` included."""
 
 from __future__ import annotations
 
@@ -36,7 +36,21 @@ LAYERS = (
 )
 LAYER = {room: number for number, rooms in enumerate(LAYERS) for room in rooms}
 
-#: Where each third party comes in, and nowhere else.
+#: The layers of the plugin, lowest first: a module imports only modules of lower layers.
+#: `__init__` is all that loads without `--akastats`, so no other module imports it.
+PLUGIN_LAYERS = (
+    {"clocks", "fail_on", "failure_text", "internal_errors", "names", "nesting", "verdict_lines"},
+    {"fixtures", "options", "probe", "summary", "traceback_style"},
+    {"budgets", "quarantine"},
+    {"recorder"},
+    {"session"},
+    {"activation"},
+    {"__init__"},
+    {"plugin"},
+)
+PLUGIN_LAYER = {module: number for number, modules in enumerate(PLUGIN_LAYERS) for module in modules}
+
+#: The rooms that may import each third party.
 HOMES = {
     "redis": {"redis"},
     "fastapi": {"api", "app", "dashboard"},
@@ -50,14 +64,14 @@ HOMES = {
     "rich": {"cli"},
     "uvicorn": {"cli"},
 }
-#: Third parties that cost too much, or may be missing, and so come when they are used.
+#: Third parties that are imported when they are used, because they take long to import or may be missing.
 LATE = {("redis", "redis"), ("testing", "fakeredis"), ("cli", "uvicorn")}
-#: The command says in one line that its extra is missing, so what needs the extra comes after that line.
+#: The command reports a missing extra in one line, so modules that need the extra are imported after that.
 COMES_LATE = {("cli", "akastats.cli.app")}
 
 
 class Import(NamedTuple):
-    """One import: of what, at which line, inside a function or not."""
+    """One import: its module and line, and whether it is inside a function."""
 
     module: str
     line: int
@@ -65,17 +79,22 @@ class Import(NamedTuple):
 
 
 def modules() -> list[Path]:
-    """Every file of the library."""
+    """Return every file of the library."""
     return sorted((ROOT / "akastats").rglob("*.py"))
 
 
+def plugin_modules() -> list[Path]:
+    """Return every file of the plugin."""
+    return sorted((ROOT / "pytest_akastats").rglob("*.py"))
+
+
 def room_of(path: Path) -> str:
-    """The room in which a file stands."""
+    """Return the room of a file."""
     return path.relative_to(ROOT / "akastats").parts[0].removesuffix(".py")
 
 
 def imports_of(path: Path) -> Iterator[Import]:
-    """Every import of a file, late ones too."""
+    """Yield every import of a file, late ones too."""
     tree = ast.parse(path.read_text())
     late = {
         id(inner)
@@ -94,7 +113,8 @@ def imports_of(path: Path) -> Iterator[Import]:
 
 def _full_names(node: ast.ImportFrom) -> list[str]:
     base = node.module or ""
-    return [f"akastats.{alias.name}" for alias in node.names] if base == "akastats" else [base]
+    is_package = base in ("akastats", "pytest_akastats")
+    return [f"{base}.{alias.name}" for alias in node.names] if is_package else [base]
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
@@ -105,38 +125,53 @@ def test_imports_point_down(path):
         return
 
     layer = LAYER[room]
-    for found in imports_of(path):
-        parts = found.module.split(".")
+    for each in imports_of(path):
+        parts = each.module.split(".")
         if parts[0] == "akastats" and len(parts) > 1 and parts[1] in LAYER and parts[1] != room:
-            assert LAYER[parts[1]] < layer, (
-                f"{path}:{found.line}: {room} imports {parts[1]}, which is not below it"
+            assert LAYER[parts[1]] < layer, f"{path}:{each.line}: {room} imports {parts[1]}, which is not below it"
+
+
+@pytest.mark.parametrize("path", plugin_modules(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_of_the_plugin_point_down(path):
+    """A module of the plugin imports only modules of lower layers, late and for types too."""
+    for each in imports_of(path):
+        package, *names = each.module.split(".")
+        if package == "pytest_akastats":
+            imported = names[0] if names and names[0] in PLUGIN_LAYER else "__init__"
+            assert PLUGIN_LAYER[imported] < PLUGIN_LAYER[path.stem], (
+                f"{path}:{each.line}: {path.stem} imports {imported}, which is not below it"
             )
 
 
+def test_every_module_of_the_plugin_has_a_layer():
+    """A new module is put into the order."""
+    assert {path.stem for path in plugin_modules()} == set(PLUGIN_LAYER)
+
+
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_nothing_of_ours_is_imported_late(path):
-    """A late import of our own would hide a ring; one of a third party stands only where it is allowed."""
+def test_the_library_is_not_imported_late(path):
+    """A late import of the library would hide a ring; one of a third party needs an entry in `LATE`."""
     room = room_of(path)
 
-    for found in imports_of(path):
-        first = found.module.split(".")[0]
-        if (room, found.module) in COMES_LATE:
+    for each in imports_of(path):
+        first = each.module.split(".")[0]
+        if (room, each.module) in COMES_LATE:
             continue
-        if found.is_late and (first == "akastats" or (first in HOMES and (room, first) not in LATE)):
-            pytest.fail(f"{path}:{found.line}: a late import of {found.module}")
+        if each.is_late and (first == "akastats" or (first in HOMES and (room, first) not in LATE)):
+            pytest.fail(f"{path}:{each.line}: a late import of {each.module}")
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_third_parties_enter_in_one_room(path):
-    """redis-py is imported in redis.py, FastAPI in api/, pytest in testing.py: nowhere else."""
-    for found in imports_of(path):
-        first = found.module.split(".")[0]
-        assert room_of(path) in HOMES.get(first, {room_of(path)}), f"{path}:{found.line} imports {found.module}"
-        assert first != "pytest_akastats", f"{path}:{found.line}: the library knows no plugin"
+    """redis-py is imported in `redis` only, FastAPI in `api`, pytest in `testing`."""
+    for each in imports_of(path):
+        first = each.module.split(".")[0]
+        assert room_of(path) in HOMES.get(first, {room_of(path)}), f"{path}:{each.line} imports {each.module}"
+        assert first != "pytest_akastats", f"{path}:{each.line}: the library imports the plugin"
 
 
-def test_every_room_has_its_place():
-    """A new room is put into the order before it is used."""
+def test_every_room_has_a_layer():
+    """A new room is put into the order."""
     rooms = {room_of(path) for path in modules()} - {"__init__"}
 
     assert rooms <= set(LAYER)

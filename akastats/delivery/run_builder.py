@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from akastats.model.fingerprint import PROCESS_CRASH, WORKER_CRASH, class_in, fingerprint
 from akastats.model.points import check_label, check_value
-from akastats.model.results import Budget, Error, FixtureResult, TestResult, budget_of, fitting, label
+from akastats.model.results import Budget, Error, FixtureResult, TestResult, fitting, label
 from akastats.spool.format import FAILED, PHASES, RERUN, SKIPPED, XFAILED, XPASSED
 from akastats.spool.records import (
     Attempt,
@@ -245,7 +245,7 @@ class RunBuilder:
                 yield AddedPoint(name, Entry(time, value, context.id), (context,))
 
     def _add_budget(self, budget: BudgetMarker) -> Iterator[AddedPoint]:
-        self.budgets[self._own(budget.nodeid)] = budget_of(budget.limits)
+        self.budgets[self._own(budget.nodeid)] = Budget(budget.max_seconds, budget.max_slowdown)
         return iter(())
 
     def _add_planned(self, planned: PlannedTests) -> Iterator[AddedPoint]:

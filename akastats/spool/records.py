@@ -1,17 +1,24 @@
 """Decode and encode the contents of spool records, whose elements `akastats.spool.format` lists. Pure.
 
 Each kind of record is one class, with the elements of the record as its fields, in order. A later release may
-append elements: a reader ignores further ones, and a field with a default may be missing. The process of the tests
-does not import this module, because creating the classes takes time; it uses the templates of `format`.
+append elements: a reader ignores further ones, and a field with a default may be missing. For the records of each
+passing test, the process of the tests uses the templates of `format`, which take fewer instructions.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from akastats.spool.format import Record
+
+#: Limits of a record with a list: bytes of the items' JSON, far below `MAX_RECORD_BYTES`, and number of items.
+MAX_LIST_BYTES = 32 * 1024
+MAX_LIST_ITEMS = 50
+
+# Bound at import, because tests may patch `json`.
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class RunHeader(NamedTuple):
@@ -86,14 +93,16 @@ class Attempt(NamedTuple):
 
 
 class BudgetMarker(NamedTuple):
-    """Budget from the markers of a test.
+    """Budget from the markers of a test. The record has an object of those limits that are set.
 
     nodeid: node id of the test.
-    limits: `max_seconds` and `max_slowdown`, as far as the markers have them.
+    max_seconds: maximum duration in seconds; `None` without this limit.
+    max_slowdown: maximum duration as a multiple of the typical one; `None` without this limit.
     """
 
     nodeid: str
-    limits: Mapping[str, Any]
+    max_seconds: float | None = None
+    max_slowdown: float | None = None
 
 
 class PushedValue(NamedTuple):
@@ -237,8 +246,38 @@ def decode_content(record: Record) -> Content | None:
 def encode_content(content: Content) -> str:
     """Return the ASCII JSON of a record."""
     kind = _KINDS[type(content)]
-    elements = (content._asdict(),) if isinstance(content, RunEnd) else content
-    return json.dumps([kind, *elements], separators=(",", ":"))
+    encode_elements = _ENCODERS.get(kind)
+    return _encode([kind, *(encode_elements(content) if encode_elements else content)])
+
+
+def encode_values(nodeid: str, worker: str, values: Iterable[PushedValue]) -> Iterator[str]:
+    """Yield the records of the values that one test pushed, in lists of limited size."""
+    return _encode_list("stat", (nodeid, worker), values)
+
+
+def encode_fixtures(fixtures: Iterable[FixtureTimes]) -> Iterator[str]:
+    """Yield the records of fixture times, in lists of limited size."""
+    return _encode_list("fixtures", (), fixtures)
+
+
+def encode_files(worker: str, files: Iterable[CollectedFile]) -> Iterator[str]:
+    """Yield the records of the files that one process collected, in lists of limited size."""
+    return _encode_list("collected", (worker,), files)
+
+
+def _encode_list(kind: str, elements: tuple[str, ...], items: Iterable[Any]) -> Iterator[str]:
+    head = _encode([kind, *elements])[:-1]
+    encoded: list[str] = []
+    size = 0
+    for item in items:
+        text = _encode(item)
+        if encoded and (len(encoded) == MAX_LIST_ITEMS or size + len(text) > MAX_LIST_BYTES):
+            yield f"{head},[{','.join(encoded)}]]"
+            encoded, size = [], 0
+        encoded.append(text)
+        size += len(text)
+    if encoded:
+        yield f"{head},[{','.join(encoded)}]]"
 
 
 def shift_times(content: Content, seconds: float) -> Content:
@@ -272,25 +311,47 @@ class _Flat(NamedTuple):
     type: type[Any]
 
 
-def _take_values(elements: list[Any]) -> PushedValues:
+def _decode_values(elements: list[Any]) -> PushedValues:
     nodeid, worker, values, *_ = elements
     if not isinstance(nodeid, str):
         raise TypeError("node id is not a string")
     return PushedValues(nodeid, worker, tuple(PushedValue(*value[:4]) for value in values))
 
 
-def _take_fixtures(elements: list[Any]) -> Fixtures:
+def _decode_fixtures(elements: list[Any]) -> Fixtures:
     return Fixtures(tuple(FixtureTimes(*fixture[:6]) for fixture in elements[0]))
 
 
-def _take_files(elements: list[Any]) -> CollectedFiles:
+def _decode_files(elements: list[Any]) -> CollectedFiles:
     worker, files, *_ = elements
     return CollectedFiles(worker, tuple(CollectedFile(*file[:2]) for file in files))
 
 
-def _take_end(elements: list[Any]) -> RunEnd:
+def _encode_end(end: RunEnd) -> tuple[Any, ...]:
+    return (end._asdict(),)
+
+
+def _decode_end(elements: list[Any]) -> RunEnd:
     end = elements[0]
     return RunEnd(float(end["finished"]), int(end["exit_code"]), bool(end.get("interrupted")))
+
+
+def _encode_budget(budget: BudgetMarker) -> tuple[Any, ...]:
+    limits = {"max_seconds": budget.max_seconds, "max_slowdown": budget.max_slowdown}
+    return budget.nodeid, {name: limit for name, limit in limits.items() if limit is not None}
+
+
+def _decode_budget(elements: list[Any]) -> BudgetMarker:
+    nodeid, limits, *_ = elements
+    if not isinstance(nodeid, str):
+        raise TypeError("node id is not a string")
+    return BudgetMarker(
+        nodeid, _decode_limit(limits.get("max_seconds")), _decode_limit(limits.get("max_slowdown"))
+    )
+
+
+def _decode_limit(value: Any) -> float | None:
+    return float(value) if isinstance(value, (int, float)) else None
 
 
 _FLAT: Mapping[str, _Flat] = {
@@ -299,15 +360,21 @@ _FLAT: Mapping[str, _Flat] = {
     "began": _Flat(StartedTest, 2, str),
     "error": _Flat(Failure, 7, str),
     "test": _Flat(Attempt, 7, str),
-    "budget": _Flat(BudgetMarker, 2, str),
     "uncollected": _Flat(CollectionError, 4, str),
 }
 
 _NESTED: Mapping[str, Callable[[list[Any]], Content]] = {
-    "stat": _take_values,
-    "fixtures": _take_fixtures,
-    "collected": _take_files,
-    "end": _take_end,
+    "stat": _decode_values,
+    "fixtures": _decode_fixtures,
+    "collected": _decode_files,
+    "budget": _decode_budget,
+    "end": _decode_end,
+}
+
+# Kinds whose elements are not the fields of their class.
+_ENCODERS: Mapping[str, Callable[[Any], tuple[Any, ...]]] = {
+    "budget": _encode_budget,
+    "end": _encode_end,
 }
 
 _KINDS: Mapping[type[Any], str] = {

@@ -202,7 +202,7 @@ def test_the_block_at_the_end_shows_and_does_nothing(phase, tmp_path):
     answer = decode_answer({"run": hostile, "counts": {"tests": 1}, "tests": [row], "fixtures": [row]})
     state = State(phase=phase, server=f"unix://{hostile}", message=hostile, notice=hostile, answer=answer)
 
-    told = list(summary.lines(state, hostile, tmp_path / IN_A_NAME / "x.aks", 0))
+    told = list(summary.format_summary(state, hostile, tmp_path / IN_A_NAME / "x.aks", 0))
 
     assert len(told) >= 2
     assert [line for line in told if not line.isprintable()] == []

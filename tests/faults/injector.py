@@ -28,7 +28,7 @@ from typing import Any
 
 import pytest
 
-#: What of ours runs in the process of the tests; `mishaps` is where errors go, and what it does is last.
+#: The code that runs in the process of the tests.
 ATTACKED = ("pytest_akastats", "akastats.spool.writer", "akastats.spool.files", "akastats.detached")
 #: Without its options the plugin cannot be told anything: nothing is left to be guarded there.
 LEFT_OUT = ("pytest_addoption",)

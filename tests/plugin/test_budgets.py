@@ -10,7 +10,7 @@ import pytest
 from akastats.model import profile
 from akastats.queries import verdicts
 from akastats.redis import sync_redis
-from pytest_akastats.budgets import said_by, told_of
+from pytest_akastats.budgets import read_budget, read_marker
 from tests.plugin.conftest import NAMESPACE, Record, Recorded
 
 SUITE = """
@@ -183,7 +183,7 @@ def test_what_is_wrong_with_a_marker_is_said(
     given: pytest.MarkDecorator, right: dict[str, float | None], wrong: str
 ) -> None:
     """What is right of it counts all the same."""
-    assert (right, wrong) == said_by(given.mark)
+    assert (right, wrong) == read_marker(given.mark)
 
 
 def test_a_wrong_marker_stays_wrong_beside_a_right_one(pytester: pytest.Pytester) -> None:
@@ -199,7 +199,7 @@ def test_a_wrong_marker_stays_wrong_beside_a_right_one(pytester: pytest.Pytester
         "test_func",
     )
 
-    budget, wrong = told_of(item)
+    budget, wrong = read_budget(item)
 
     assert {"max_seconds": 5} == budget
     assert "not -1" in wrong
@@ -263,7 +263,9 @@ def test_many_wrong_markers_are_one_line(pytester: pytest.Pytester, record: Reco
 
     (line,) = [line for line in recorded.result.outlines if "its marker akastats" in line]
     assert line.startswith("akastats: test_one.py::TestMarked::test_one[")
-    assert line.endswith("]: its marker akastats takes max_seconds and max_slowdown, not limit; so for 4 more")
+    assert line.endswith(
+        "]: its marker akastats takes max_seconds and max_slowdown, not limit; 4 more tests have invalid markers"
+    )
 
 
 def test_the_marker_is_known_where_nobody_records(pytester: pytest.Pytester) -> None:

@@ -146,4 +146,4 @@ def test_the_epoch_is_what_the_file_system_confirms(
     by_file: float, candidates: tuple[float, ...], chosen: float
 ) -> None:
     """Of two readings that contradict each other the one within a day of a new file's time is true."""
-    assert chosen == clocks.nearest(by_file, *candidates)
+    assert chosen == clocks.choose_nearest(by_file, *candidates)

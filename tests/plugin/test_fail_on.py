@@ -61,14 +61,14 @@ def test_what_is_no_result_of_tests_stays(exit_code):
 @pytest.mark.parametrize(
     ("told", "was_stopped", "reason"),
     [
-        (answer(runs=5), False, "there are 4 earlier runs, and 5 are needed"),
-        (answer(unlabelled=1), False, "there is no base"),
+        (answer(runs=5), False, "4 earlier runs recorded, 5 needed"),
+        (answer(unlabelled=1), False, "no base to compare with"),
         (answer(labels={"known flaky": 1}), True, "not all tests have run"),
         (answer(labels={"known flaky": 1}, collect_errors=1), False, "could not be collected"),
         (answer(labels={"known flaky": 2000}, failed=2001), False, "not every failure has a label"),
-        (Answer(), False, "no verdicts in time"),
+        (Answer(), False, "verdicts were not ready in time"),
         (Answer(analysis_error="ServerError: away"), False, "ServerError: away"),
-        (None, False, "no verdicts in time"),
+        (None, False, "verdicts were not ready in time"),
     ],
 )
 @pytest.mark.parametrize("exit_code", [0, 1])

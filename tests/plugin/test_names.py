@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pytest_akastats.names import Names, without_group
+from pytest_akastats.names import RecordedNames, remove_group
 from tests.plugin.conftest import Record
 
 
@@ -29,7 +29,7 @@ from tests.plugin.conftest import Record
 )
 def test_only_a_group_of_xdist_is_removed(nodeid: str, name: str, expected: str) -> None:
     """An `@` of a path, a parameter or a name is part of the node id."""
-    assert expected == without_group(nodeid, ("a.py", 1, name))
+    assert expected == remove_group(nodeid, ("a.py", 1, name))
 
 
 def item(nodeid: str, **indices: int) -> Any:
@@ -42,8 +42,8 @@ def test_addresses_are_masked_and_their_tests_stay_apart() -> None:
     first, second = "a.py::t[<A object at 0x7f0011>]", "a.py::t[<A object at 0x7f0022>]"
     moved = "a.py::t[<A object at 0x55ff33>]"
 
-    names = Names(str, lambda: [item(second, a=1), item(first, a=0)])
-    alone = Names(str, lambda: [item(moved, a=1)])
+    names = RecordedNames(str, lambda: [item(second, a=1), item(first, a=0)])
+    alone = RecordedNames(str, lambda: [item(moved, a=1)])
 
     assert ["a.py::t[<A object at 0x...>]", "a.py::t[<A object at 0x...>-1]"] == [names(first), names(second)]
     assert "a.py::t[<A object at 0x...>-1]" == alone(moved)
@@ -54,7 +54,7 @@ def test_addresses_are_masked_and_their_tests_stay_apart() -> None:
 @pytest.mark.parametrize("nodeid", ["a.py::t[0x7f0011]", "a.py::t[look at 0xff]", "a.py::t[1]"])
 def test_a_number_is_no_address(nodeid: str) -> None:
     """What a test was given stays in its name, and nothing is said of it."""
-    names = Names(str, list)
+    names = RecordedNames(str, list)
 
     assert (nodeid, "") == (names(nodeid), names.notice)
 

@@ -21,16 +21,16 @@ from akastats.spool.quarantine_list import Listed
 from akastats.spool.shipper_state import State
 from akastats.triage import quarantine_storage as stored
 from akastats.triage.quarantine_rules import QuarantinedTest, pack
-from pytest_akastats.internal_errors import Mishaps
+from pytest_akastats.internal_errors import InternalErrors
 from pytest_akastats.probe import QUARANTINED
 from pytest_akastats.quarantine import (
     WAIT_S,
     WORKER_INPUT,
-    Excuses,
+    ControllerQuarantine,
     Patience,
     Quarantine,
-    Reporting,
-    lines,
+    QuarantinedTests,
+    format_summary,
 )
 from tests.plugin.conftest import NAMESPACE, Record
 
@@ -128,7 +128,7 @@ def test_whatever_fails_in_quarantine_is_excused_and_recorded(
     assert ("passed", 8, 2, 1) == (recorded.run["status"], *recorded.counts("failed", "errors", "xfailed"))
     recorded.result.stdout.fnmatch_lines(
         [
-            "akastats: failed in quarantine, which does not fail the run: 10",
+            "akastats: failures in quarantine, which do not fail the run: 10",
             f"    test_endings.py::*{TOLD}",
             "    and 5 more",
         ]
@@ -325,8 +325,8 @@ def test_a_silent_server_is_waited_for_two_seconds(pytester: pytest.Pytester, si
     result = pytester.runpytest_subprocess(*OPTIONS, spread, f"--akastats-url={silent}", "--akastats-wait=0")
 
     result.assert_outcomes(failed=1)
-    told = [line for line in result.outlines if line.startswith("akastats: without quarantine")]
-    assert ["akastats: without quarantine, so all failures count: "] == [line[:53] for line in told]
+    lines = [line for line in result.outlines if line.startswith("akastats: quarantine not applied (")]
+    assert ["; all failures count"] == [line[line.rindex(";") :] for line in lines]
     assert result.duration >= WAIT_S
 
 
@@ -359,15 +359,15 @@ def config() -> Any:
 
 def waiting(spool: Path, clock: Clock, config: Any) -> Quarantine:
     """Return a quarantine whose list will lie beside a spool."""
-    quarantine = Quarantine(config, Mishaps())
+    quarantine = Quarantine(config, InternalErrors())
     quarantine._clock, quarantine._sleep = clock, clock.sleep
     quarantine.begin(spool)
     return quarantine
 
 
-def excusing_one(config: Any, *nodeids: str) -> Excuses:
-    """Return the excuses of these tests."""
-    return Excuses(config, dict.fromkeys(nodeids, TOLD), str, Mishaps())
+def quarantined(config: Any, *nodeids: str) -> QuarantinedTests:
+    """Return the plugin that changes the reports of these tests."""
+    return QuarantinedTests(config, dict.fromkeys(nodeids, TOLD), str, InternalErrors())
 
 
 def report_of(nodeid: str, outcome: Any = "failed") -> Any:
@@ -383,7 +383,7 @@ def test_the_list_is_waited_for_two_seconds_and_no_longer(tmp_path: Path, config
     quarantine.pytest_collection_finish()
 
     assert WAIT_S == pytest.approx(clock.now - 100, abs=0.011)
-    assert "no list of it came within 2 s" in quarantine.problem
+    assert "list not received within 2 s" in quarantine.problem
 
 
 def test_a_clock_that_stands_still_ends_the_wait_too(tmp_path: Path, config: Any) -> None:
@@ -405,7 +405,7 @@ def test_a_list_ends_the_wait(tmp_path: Path, config: Any) -> None:
 
     quarantine.pytest_collection_finish()
 
-    assert (0, "", [quarantine.excuses]) == (clock.sleeps, quarantine.problem, config.registered)
+    assert (0, "", [quarantine.tests]) == (clock.sleeps, quarantine.problem, config.registered)
 
 
 def test_an_empty_list_registers_nothing(tmp_path: Path, config: Any) -> None:
@@ -459,7 +459,7 @@ def test_what_the_delivery_said_is_the_reason(tmp_path: Path, config: Any) -> No
 
 def test_a_run_that_is_not_delivered_has_no_quarantine(config: Any) -> None:
     """Nobody would write the list."""
-    quarantine = Quarantine(config, Mishaps())
+    quarantine = Quarantine(config, InternalErrors())
 
     quarantine.pytest_collection_finish()
 
@@ -468,20 +468,20 @@ def test_a_run_that_is_not_delivered_has_no_quarantine(config: Any) -> None:
 
 def test_an_error_of_ours_is_noted_and_reaches_nobody(tmp_path: Path, config: Any) -> None:
     """Measuring never breaks what is measured."""
-    quarantine, excuses = Quarantine(config, Mishaps()), excusing_one(config, "a.py::b")
+    quarantine, tests = Quarantine(config, InternalErrors()), quarantined(config, "a.py::b")
     quarantine.begin(tmp_path)
     quarantine._clock = lambda: 1 / 0
     without_a_node_id: Any = SimpleNamespace(outcome="failed")
 
     quarantine.pytest_collection_finish()
-    excuses.pytest_runtest_logreport(without_a_node_id)
+    tests.pytest_runtest_logreport(without_a_node_id)
 
-    assert (1, 1) == (quarantine._mishaps.count, excuses._mishaps.count)
+    assert (1, 1) == (quarantine.internal_errors.count, tests.internal_errors.count)
 
 
 def test_what_a_worker_has_excused_is_named_at_the_end(config: Any) -> None:
     """Its report comes as expected, with what it was; built-ins alone, which can travel."""
-    there, here = excusing_one(config, "a.py::b"), excusing_one(config, "a.py::other")
+    there, here = quarantined(config, "a.py::b"), quarantined(config, "a.py::other")
     report = report_of("a.py::b")
 
     there.pytest_runtest_logreport(report)
@@ -489,26 +489,26 @@ def test_what_a_worker_has_excused_is_named_at_the_end(config: Any) -> None:
 
     told = (report.outcome, report.wasxfail, getattr(report, QUARANTINED))
     assert ("skipped", f"quarantined {TOLD}", "failed") == told
-    assert {"a.py::b": TOLD} == here.excused
+    assert {"a.py::b": TOLD} == here.failures
 
 
 @pytest.mark.parametrize("outcome", ["passed", "skipped", "rerun"])
 def test_what_did_not_fail_is_left_as_it_is(outcome: str, config: Any) -> None:
     """A listed test that passes is a passed test."""
-    excuses, report = excusing_one(config, "a.py::b"), report_of("a.py::b", outcome)
+    tests, report = quarantined(config, "a.py::b"), report_of("a.py::b", outcome)
 
-    excuses.pytest_runtest_logreport(report)
+    tests.pytest_runtest_logreport(report)
 
-    assert (outcome, {}) == (report.outcome, excuses.excused)
+    assert (outcome, {}) == (report.outcome, tests.failures)
 
 
 def test_a_test_that_fails_late_is_looked_at_behind_a_subtest_alone(config: Any) -> None:
     """The hook that sees each report is there once, where it is needed."""
-    excuses = excusing_one(config, "a.py::b")
+    tests = quarantined(config, "a.py::b")
     for _ in range(2):
         report = report_of("a.py::b")
         report.context = "of a subtest"
-        excuses.pytest_runtest_logreport(report)
+        tests.pytest_runtest_logreport(report)
     late, uncollected = report_of("a.py::b"), pytest.CollectReport("a.py::b", "failed", None, None, ())
 
     (of_subtests,) = config.registered
@@ -521,7 +521,7 @@ def test_a_test_that_fails_late_is_looked_at_behind_a_subtest_alone(config: Any)
 @pytest.mark.parametrize(("popen", "told"), [(True, {WORKER_INPUT: "/s/1-a.aks"}), (False, {})])
 def test_only_a_worker_of_this_machine_is_told_of_the_list(popen: bool, told: dict[str, str], config: Any) -> None:
     """Another could not read it, and would wait for nothing."""
-    quarantine = Reporting(config, Mishaps())
+    quarantine = ControllerQuarantine(config, InternalErrors())
     quarantine.begin(Path("/s/1-a.aks"))
     node = SimpleNamespace(gateway=SimpleNamespace(spec=SimpleNamespace(popen=popen)), workerinput={})
 
@@ -534,11 +534,11 @@ def test_the_end_names_five() -> None:
     """And counts the others; names of strangers are shown as text."""
     excused = {f"a.py::b[\x1b{number}]": TOLD for number in range(7)}
 
-    told = list(lines(excused, "gone\n"))
+    told = list(format_summary(excused, "gone\n"))
 
     assert [
-        "akastats: without quarantine, so all failures count: gone\\n",
-        "akastats: failed in quarantine, which does not fail the run: 7",
+        "akastats: quarantine not applied (gone\\n); all failures count",
+        "akastats: failures in quarantine, which do not fail the run: 7",
         *(f"    a.py::b[\\x1b{number}] {TOLD}" for number in range(5)),
         "    and 2 more",
     ] == told
@@ -546,4 +546,4 @@ def test_the_end_names_five() -> None:
 
 def test_nothing_to_tell_is_no_line() -> None:
     """Most runs."""
-    assert [] == list(lines({}, ""))
+    assert [] == list(format_summary({}, ""))

@@ -12,7 +12,7 @@ import pytest
 from akastats.redact import MASK, create_redactor
 from akastats.redact.excerpt import MAX_TEXT, make_bytes_excerpt, make_excerpt
 from akastats.spool.format import decode_line
-from pytest_akastats.failure_text import text_of
+from pytest_akastats.failure_text import make_failure_text
 
 SECRET = "Zq8Wv2Yx7Kd5Tn3Rb9"
 
@@ -141,7 +141,7 @@ def test_a_text_that_cannot_be_made_is_said_to_be_so():
         def longreprtext(self) -> str:
             raise RecursionError
 
-    assert "(the failure's text cannot be made: RecursionError)" == text_of(Broken())
+    assert "(the failure's text cannot be made: RecursionError)" == make_failure_text(Broken())
 
 
 @pytest.mark.parametrize("size", [0, 100, MAX_TEXT, MAX_TEXT + 1, 20_000, 30_000, 1_000_000])

@@ -10,7 +10,7 @@ import pytest
 from akastats.spool.shipper_answer import decode
 from akastats.spool.shipper_state import ABSENT, DELIVERING, DONE, RAISING, SILENT, STARTING, State
 from pytest_akastats import summary
-from pytest_akastats.summary import ABSENT_WAIT_S, SILENT_WAIT_S, Patience, lines
+from pytest_akastats.summary import ABSENT_WAIT_S, SILENT_WAIT_S, Patience, format_summary
 
 
 def waited(*told: tuple[float, State | None], wait_s: float = 10.0) -> float:
@@ -81,7 +81,7 @@ def test_what_a_forge_is_to_read_stands_last(verbosity: int, printed: list[str])
     """Each at the beginning of a line, on a terminal harmless; not where next to nothing is asked for."""
     told = {"run": "r", "counts": {"tests": 1}, "tests": [], "fixtures": [], "annotations": ["::error ::a\x1b[2J"]}
 
-    found = list(lines(State(DONE, answer=decode(told)), "", None, verbosity))
+    found = list(format_summary(State(DONE, answer=decode(told)), "", None, verbosity))
 
     assert printed == found[-1:]
     assert [] == [line for line in found[:-1] if line.startswith("::")]
@@ -92,7 +92,7 @@ def test_one_test_is_one_test(tests: int, counted: str) -> None:
     """Words go with their numbers."""
     told = {"run": "r", "counts": {"tests": tests}, "tests": [], "fixtures": []}
 
-    first = next(iter(lines(State(DONE, answer=decode(told)), "", None, 0)))
+    first = next(iter(format_summary(State(DONE, answer=decode(told)), "", None, 0)))
 
     assert first.startswith(f"akastats: {counted} recorded as run r at ")
 
@@ -104,7 +104,7 @@ def test_files_that_could_not_be_collected_are_counted(count: int, told: str) ->
     """Else `0 tests recorded` looks as if there were none."""
     answer = {"run": "r", "counts": {"tests": 0, "collect_errors": count}, "tests": [], "fixtures": []}
 
-    first = next(iter(lines(State(DONE, answer=decode(answer), server="redis://h:1"), "", None, 0)))
+    first = next(iter(format_summary(State(DONE, answer=decode(answer), server="redis://h:1"), "", None, 0)))
 
     assert f"akastats: 0 tests recorded as run r at redis://h:1{told}" == first
 
@@ -124,7 +124,7 @@ def test_commands_that_are_not_there_are_told_with_what_brings_them(
     monkeypatch.setattr(summary, "find_spec", lambda name: spec)
     told = {"run": "r", "counts": {"tests": 1}, "tests": [], "fixtures": []}
 
-    found = list(lines(State(DONE, answer=decode(told)), "", None, 0))
+    found = list(format_summary(State(DONE, answer=decode(told)), "", None, 0))
 
     assert more == found[-1]
 
@@ -134,6 +134,6 @@ def test_what_a_test_left_in_a_module_s_place_is_no_error(monkeypatch: pytest.Mo
     monkeypatch.setitem(sys.modules, "typer", ModuleType("typer"))
     told = {"run": "r", "counts": {"tests": 1}, "tests": [], "fixtures": []}
 
-    found = list(lines(State(DONE, answer=decode(told)), "", None, 0))
+    found = list(format_summary(State(DONE, answer=decode(told)), "", None, 0))
 
     assert "  more: akastats serve, akastats show NODEID" == found[-1]

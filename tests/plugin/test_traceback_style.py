@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from akastats import sync_stats
-from pytest_akastats.failure_text import with_relative_paths
+from pytest_akastats.failure_text import shorten_paths
 from tests.plugin.conftest import Record, history
 
 SUITE = """
@@ -63,5 +63,5 @@ def test_paths_in_an_exception_group_are_relative_to_where_pytest_was_called() -
     """Two checkouts of one project have the same failure."""
     text = '  + Exception Group Traceback (most recent call last):\n  |   File "{}shop/a.py", line 1, in pay\n'
 
-    assert text.format("") == with_relative_paths(text.format("/ci/build-7/"), "/ci/build-7")
-    assert text.format("/ci/other/") == with_relative_paths(text.format("/ci/other/"), "/ci/build-7")
+    assert text.format("") == shorten_paths(text.format("/ci/build-7/"), "/ci/build-7")
+    assert text.format("/ci/other/") == shorten_paths(text.format("/ci/other/"), "/ci/build-7")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from akastats.spool.shipper_answer import RunVerdicts, decode_verdicts
-from pytest_akastats.verdict_lines import verdict_lines
+from pytest_akastats.verdict_lines import format_verdicts
 
 
 def told(**changes) -> RunVerdicts:
@@ -44,14 +44,14 @@ def change(name="a.py::t", before=0.1, after=0.5, since="r7", is_suspected=False
 
 def test_a_quiet_run_is_one_line():
     """Nothing is to be done, and the suite takes what it takes."""
-    assert ["  suite: 12.30 s, typical 12.10 s, tests took 1.02 times their typical duration"] == verdict_lines(
+    assert ["  suite: 12.30 s, typical 12.10 s, tests took 1.02 times their typical duration"] == format_verdicts(
         told()
     )
 
 
 def test_a_first_run_says_nothing():
     """There is nothing to compare it with."""
-    assert [] == verdict_lines(told(usual_seconds=None, pace=None))
+    assert [] == format_verdicts(told(usual_seconds=None, pace=None))
 
 
 def test_what_is_in_quarantine_is_counted_and_not_named():
@@ -59,13 +59,13 @@ def test_what_is_in_quarantine_is_counted_and_not_named():
     labels = {"known flaky": 1, "quarantined": 2}
     failures = [["a::y", "known flaky", 0.5], ["a::q", "quarantined", None], ["a::r", "quarantined", None]]
 
-    lines = verdict_lines(told(labels=labels, failures=failures, usual_seconds=None))
+    lines = format_verdicts(told(labels=labels, failures=failures, usual_seconds=None))
 
     assert [
         "  failures: 1 known flaky, 2 quarantined; compared with main",
         "    known flaky 50 %       a::y",
     ] == lines
-    assert [] == verdict_lines(told(labels={"quarantined": 2}, failures=failures[1:], usual_seconds=None))
+    assert [] == format_verdicts(told(labels={"quarantined": 2}, failures=failures[1:], usual_seconds=None))
 
 
 def test_failures_with_their_labels():
@@ -73,7 +73,7 @@ def test_failures_with_their_labels():
     labels = {"new": 1, "known flaky": 1, "also failing on base": 1}
     failures = [["a::x", "new", None], ["a::y", "known flaky", 0.123], ["a::z", "also failing on base", None]]
 
-    lines = verdict_lines(told(labels=labels, failures=failures))
+    lines = format_verdicts(told(labels=labels, failures=failures))
 
     assert [
         "  failures: 1 new, 1 known flaky, 1 also failing on main",
@@ -87,8 +87,8 @@ def test_the_column_is_as_wide_as_a_branch_is_long():
     """And without a name the base is the base."""
     failures = [["a::x", "new", None], ["a::z", "also failing on base", None]]
 
-    named = verdict_lines(told(labels={"new": 1}, failures=failures, base="release/2026-11"))
-    unnamed = verdict_lines(told(labels={"also failing on base": 1}, failures=failures[1:], base=""))
+    named = format_verdicts(told(labels={"new": 1}, failures=failures, base="release/2026-11"))
+    unnamed = format_verdicts(told(labels={"also failing on base": 1}, failures=failures[1:], base=""))
 
     assert ["    new                             a::x", "    also failing on release/2026-11 a::z"] == named[1:3]
     assert ["  failures: 1 also failing on base", "    also failing on base   a::z"] == unnamed[:2]
@@ -98,16 +98,16 @@ def test_what_was_fixed_is_one_line():
     """Some are named, the rest is counted."""
     one, many = ([f"a.py::t{number}" for number in range(count)] for count in (1, 5))
 
-    assert "  fixed: 1                 a.py::t0" == verdict_lines(told(fixed=one, news={"fixed": 1}))[0]
+    assert "  fixed: 1                 a.py::t0" == format_verdicts(told(fixed=one, news={"fixed": 1}))[0]
     assert (
         "  fixed: 5                 a.py::t0, a.py::t1 and 3 more"
-        == verdict_lines(told(fixed=many, news={"fixed": 5}))[0]
+        == format_verdicts(told(fixed=many, news={"fixed": 5}))[0]
     )
 
 
 def test_failures_without_a_history():
     """Not everything can be known, and that is said."""
-    lines = verdict_lines(told(unlabelled=1, failures=[["a::x", None, None]]))
+    lines = format_verdicts(told(unlabelled=1, failures=[["a::x", None, None]]))
 
     assert ["  failures: 1 with no history", "    no history             a::x"] == lines[:2]
 
@@ -116,7 +116,7 @@ def test_failures_that_are_not_named_are_counted():
     """The last name says how many follow it; those in quarantine are named elsewhere."""
     failures = [[f"a::t{number}", None, None] for number in range(7)] + [["a::q", "quarantined", None]]
 
-    lines = verdict_lines(told(labels={"quarantined": 1}, unlabelled=7, failures=failures, usual_seconds=None))
+    lines = format_verdicts(told(labels={"quarantined": 1}, unlabelled=7, failures=failures, usual_seconds=None))
 
     assert "  failures: 1 quarantined, 7 with no history" == lines[0]
     assert [f"    no history             a::t{number}" for number in range(4)] == lines[1:5]
@@ -129,8 +129,8 @@ def test_failures_that_are_not_named_are_counted():
 )
 def test_news_that_is_not_named_is_counted(kind, row, named):
     """Also where the shipper has told of fewer than there are; a complete list has no such note."""
-    cut = verdict_lines(told(**{kind: [row] * (named + 1)}, news={kind: 300}, usual_seconds=None))
-    complete = verdict_lines(told(**{kind: [row] * named}, news={kind: named}, usual_seconds=None))
+    cut = format_verdicts(told(**{kind: [row] * (named + 1)}, news={kind: 300}, usual_seconds=None))
+    complete = format_verdicts(told(**{kind: [row] * named}, news={kind: named}, usual_seconds=None))
 
     assert (1 + named, True) == (len(cut), cut[-1].endswith(f"t and {300 - named} more"))
     assert [False] * (1 + named) == ["more" in line for line in complete]
@@ -138,7 +138,7 @@ def test_news_that_is_not_named_is_counted(kind, row, named):
 
 def test_names_left_out_to_fit_are_counted():
     """A list that is cut further for want of lines counts these names too."""
-    lines = verdict_lines(
+    lines = format_verdicts(
         told(
             labels={"new": 5},
             failures=[[f"a::t{number}", "new", None] for number in range(5)],
@@ -156,7 +156,7 @@ def test_names_left_out_to_fit_are_counted():
 
 def test_news_of_each_kind():
     """A suspicion has a question mark."""
-    lines = verdict_lines(
+    lines = format_verdicts(
         told(
             flaky=[["a::x", 0.1]],
             slower=[change(is_suspected=True)],
@@ -181,7 +181,7 @@ def test_never_more_than_fifteen_lines():
     """However much there is to say: the rest is counted."""
     many = [[f"a::t{number}", "new", None] for number in range(100)]
 
-    lines = verdict_lines(
+    lines = format_verdicts(
         told(
             labels={"new": 100},
             failures=many,
@@ -206,14 +206,14 @@ def test_never_more_than_fifteen_lines():
 
 def test_what_would_move_a_terminal_is_shown_escaped():
     """A node id may hold anything."""
-    lines = verdict_lines(told(labels={"new": 1}, failures=[["a::t[\x1b[2J]", "new", None]]))
+    lines = format_verdicts(told(labels={"new": 1}, failures=[["a::t[\x1b[2J]", "new", None]]))
 
     assert "\x1b" not in "".join(lines)
 
 
 def test_long_names_keep_their_end():
     """There the test is."""
-    lines = verdict_lines(told(labels={"new": 1}, failures=[["d/" * 200 + "a.py::t", "new", None]]))
+    lines = format_verdicts(told(labels={"new": 1}, failures=[["d/" * 200 + "a.py::t", "new", None]]))
 
     assert lines[1].endswith("a.py::t")
     assert len(lines[1]) < 140
@@ -221,11 +221,11 @@ def test_long_names_keep_their_end():
 
 def test_the_branch_that_failures_are_compared_with_is_named_once():
     """By a label, else behind the counts; where nothing was compared it is not."""
-    new = verdict_lines(told(labels={"new": 1}, failures=[["a::x", "new", None]], base="develop"))
-    also = verdict_lines(
+    new = format_verdicts(told(labels={"new": 1}, failures=[["a::x", "new", None]], base="develop"))
+    also = format_verdicts(
         told(labels={"also failing on base": 1}, failures=[["a::x", "also failing on base", None]], base="develop")
     )
-    nothing = verdict_lines(told(labels={}, unlabelled=1, failures=[["a::x", None, None]], base="develop"))
+    nothing = format_verdicts(told(labels={}, unlabelled=1, failures=[["a::x", None, None]], base="develop"))
 
     assert [
         "  failures: 1 new; compared with develop",

@@ -35,7 +35,7 @@ CONTENTS: list[Content] = [
     StartedTest("a.py::t", 1_000_000),
     Failure("a.py::t", "gw0", "call", "failed", "ValueError", "boom", 1_000_000),
     Attempt("a.py::t", "gw0", "pfp", 1_000_000, 1, 2, 3),
-    BudgetMarker("a.py::t", {"max_seconds": 1.5}),
+    BudgetMarker("a.py::t", max_seconds=1.5),
     PushedValues("a.py::t", "", (PushedValue(1.5, "rows", 3.0, None),)),
     Fixtures((FixtureTimes("a.py", "db", "module", 1, 0.25, 0.5),)),
     CollectedFiles("gw0", (CollectedFile("a.py", 0.5),)),
