@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,8 +18,9 @@ from akastats.errors import ConfigError
 from akastats.formatting import escape_unprintable
 from akastats.redact import Redactor, create_redactor
 from akastats.spool import directories, recorded_runs
+from akastats.spool.records import Destination, RunHeader
 from akastats.spool.shipper_state import FAILED, State
-from akastats.spool.writer import create
+from akastats.spool.writer import Writer, create
 from pytest_akastats import clocks, nesting, summary
 from pytest_akastats.budgets import BudgetMarkers
 from pytest_akastats.fail_on import decide
@@ -97,7 +98,7 @@ def _create_quarantine(config: pytest.Config, probe: Probe) -> Quarantine | None
 
 
 @dataclass(frozen=True)
-class Destination:
+class DestinationSettings:
     """Destination of a run.
 
     environment: environment variables for the shipper.
@@ -105,21 +106,23 @@ class Destination:
     """
 
     environment: Mapping[str, str]
-    recorded: Mapping[str, str]
+    recorded: Destination
 
 
-def choose_destination(options: Options, environ: Mapping[str, str]) -> Destination:
+def choose_destination(options: Options, environ: Mapping[str, str]) -> DestinationSettings:
     """Return the destination of the run; raise `pytest.UsageError` for an invalid URL or namespace."""
     variables = _list_variables(options)
     try:
         settings = configuration.read_environment({**environ, **variables})
     except ConfigError as error:
         raise pytest.UsageError(f"akastats: {error}") from None
-    namespace = {"namespace": settings.namespace}
     if options.url or environ.get("AKA_STATS_REDIS_URL"):
-        return Destination(variables, namespace | {"server": configuration.remove_credentials(settings.redis_url)})
+        server = configuration.remove_credentials(settings.redis_url)
+        return DestinationSettings(variables, Destination(server, settings.namespace))
     embedded = {"AKA_STATS_EMBEDDED": str(options.directory)}
-    return Destination(variables | embedded, namespace | {"server": f"embedded:{options.directory}"})
+    return DestinationSettings(
+        variables | embedded, Destination(f"embedded:{options.directory}", settings.namespace)
+    )
 
 
 class Session:
@@ -175,8 +178,7 @@ class Session:
         recorder = Recorder(
             writer, self._probe, redact, names, is_grouped, str(self._config.invocation_params.dir)
         )
-        of_spool = {"producer": writer.producer, "locked": writer.is_locked}
-        header = {**self._header(run_id, started, redact), **of_spool}
+        header = self._make_header(run_id, writer, redact)
         recorder.begin(header)
         recorded_runs.write(writer.path, recorded_runs.make_recorded_run(header, str(self._config.rootpath)))
         self._config.add_cleanup(nesting.enter(run_id))
@@ -199,32 +201,43 @@ class Session:
             "AKA_STATS_STARTED_AT": repr(started),
         }
 
-    def _header(self, run_id: str, started: float, redact: Redactor) -> dict[str, Any]:
-        config = self._config
+    def _make_header(self, run_id: str, writer: Writer, redact: Redactor) -> RunHeader:
+        config, code = self._config, self._describe_code(redact)
         host = os.uname() if hasattr(os, "uname") else None
-        return {
-            **self._ci(redact),
-            "id": run_id,
-            "suite": self._options.suite,
-            "started": started,
-            "destination": dict(self._destination.recorded),
-            "pid": os.getpid(),
-            "pid_mark": detached.read_start_time(os.getpid()),
-            "process_space": detached.get_pid_namespace(),
-            "host": host.nodename if host else "",
-            "platform": f"{sys.platform}-{host.machine}" if host else sys.platform,
-            "python": sys.version.split()[0],
-            "pytest": pytest.__version__,
-            "workers": _count_workers(config),
-            "dist": config.getoption("dist", "no"),
-            "ungrouped": True,
-            "argv": redact(" ".join(map(str, config.invocation_params.args)))[:2000],
-            "cpu_count": os.cpu_count(),
-            **({"quarantine": True} if self._quarantine is not None else {}),
-            **({"nested": True} if nesting.outer_run(os.environ) else {}),
-        }
+        return RunHeader(
+            id=run_id,
+            started=self._started,
+            suite=self._options.suite,
+            branch=code.get("branch"),
+            commit=code.get("commit"),
+            base=code.get("base"),
+            pull_request=code.get("pull_request"),
+            default_branch=code.get("default_branch"),
+            provider=code.get("provider"),
+            build_id=code.get("build_id"),
+            build_url=code.get("build_url"),
+            job=code.get("job"),
+            attempt=code.get("attempt"),
+            host=host.nodename if host else "",
+            platform=f"{sys.platform}-{host.machine}" if host else sys.platform,
+            python=sys.version.split()[0],
+            pytest=pytest.__version__,
+            cpu_count=os.cpu_count(),
+            workers=_count_workers(config),
+            dist=config.getoption("dist", "no"),
+            ungrouped=True,
+            argv=redact(" ".join(map(str, config.invocation_params.args)))[:2000],
+            quarantine=True if self._quarantine is not None else None,
+            nested=True if nesting.outer_run(os.environ) else None,
+            destination=self._destination.recorded,
+            pid=os.getpid(),
+            pid_mark=detached.read_start_time(os.getpid()),
+            process_space=detached.get_pid_namespace(),
+            locked=writer.is_locked,
+            producer=writer.producer,
+        )
 
-    def _ci(self, redact: Callable[[str], str]) -> dict[str, str]:
+    def _describe_code(self, redact: Callable[[str], str]) -> dict[str, str]:
         """Return branch, commit and build, as far as they are known; empty after an error."""
         try:
             code = ci.describe_code(os.environ, self._config.rootpath, self._options.base)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from akastats.cli.target import FOLDER, Target
 from akastats.config import remove_credentials
 from akastats.delivery.draining import is_dead, waiting
+from akastats.delivery.spool_delivery import UNSOUND
 from akastats.errors import ConfigError, SpoolError
 from akastats.spool import directories as spool_directories
-from akastats.spool.format import get_producer
+from akastats.spool.format import Record
 from akastats.spool.reader import Reader
+from akastats.spool.records import RunHeader, decode_content, get_producer
 
 EMBEDDED = "embedded:"
 
@@ -117,24 +118,33 @@ def directories_of(directory: Path) -> list[Path]:
 
 def read_spool(path: Path, is_named: bool = False) -> Spool:
     """Return a spool described by its header; raises `OSError` if it cannot be read."""
-    header = _header(path, is_named)
-    value = header.get("destination")
-    fields = value if isinstance(value, dict) else {}
-    destination = Destination(_with_slashes(str(fields.get("server", ""))), str(fields.get("namespace", "")))
-    is_running = bool(header) and not is_dead(header, path)
-    return Spool(path, str(header.get("id", "")), destination, is_running, get_producer(path.name, header))
+    header = _read_header(path, is_named)
+    if header is None:
+        return Spool(path, "", Destination("", ""), is_running=False, producer=get_producer(path.name))
+    server, namespace = header.destination or ("", "")
+    destination = Destination(_with_slashes(server), namespace)
+    return Spool(path, header.id, destination, not is_dead(header, path), get_producer(path.name, header))
 
 
-def _header(path: Path, is_named: bool) -> dict[str, Any]:
+def _read_header(path: Path, is_named: bool) -> RunHeader | None:
     reader = Reader(path, is_named=is_named)
     try:
         while records := reader.read(CHUNK_BYTES):
             for record in records:
-                if record.kind == "run" and isinstance(record.content[-1], dict):
-                    return record.content[-1]
+                header = _decode_header(record) if record.kind == "run" else None
+                if header is not None:
+                    return header
     finally:
         reader.close()
-    return {}
+    return None
+
+
+def _decode_header(record: Record) -> RunHeader | None:
+    try:
+        content = decode_content(record)
+    except UNSOUND:
+        return None
+    return content if isinstance(content, RunHeader) else None
 
 
 def end_of(path: Path) -> int | None:

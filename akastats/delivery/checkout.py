@@ -17,6 +17,7 @@ from typing import Any
 from akastats import git, trust
 from akastats.ci.providers import PROVIDERS
 from akastats.spool import shipper_state
+from akastats.spool.records import RunHeader
 
 #: Seconds after which the state of a repository counts as unknown.
 LIMIT_S = 5.0
@@ -90,10 +91,10 @@ def stored_fields(spool: Path) -> dict[str, Any]:
     return {}
 
 
-def complete(header: Mapping[str, Any], checkout: Mapping[str, Any]) -> dict[str, Any]:
+def complete(header: RunHeader, checkout: Mapping[str, Any]) -> dict[str, Any]:
     """Return the checkout's fields that a run's header lacks, without git's branch for a pull request."""
-    left_out = ("branch",) if header.get("pull_request") else ()
-    return {name: value for name, value in checkout.items() if name not in left_out and not header.get(name)}
+    left_out = ("branch",) if header.pull_request else ()
+    return {name: value for name, value in checkout.items() if name not in left_out and not getattr(header, name)}
 
 
 def read_checkout(root: Path, began: float, environ: Mapping[str, str]) -> dict[str, Any]:

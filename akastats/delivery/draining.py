@@ -18,6 +18,7 @@ from akastats.errors import AkastatsError, SpoolError
 from akastats.spool import directories, quarantine_list, recorded_runs, shipper_state
 from akastats.spool.files import is_locked
 from akastats.spool.format import SUFFIX, VERSION
+from akastats.spool.records import Destination, RunHeader
 from akastats.spool.writer import DIRECTORY_BYTES
 from akastats.store import runs
 from akastats.store.requests import Operation
@@ -117,7 +118,7 @@ def drain(
     directory: Path,
     config: Config,
     execute: Carry,
-    destination: Mapping[str, str] | None = None,
+    destination: Destination | None = None,
     now: Callable[[], float] = time.time,
     execute_all: ExecuteAll | None = None,
 ) -> list[Drained]:
@@ -143,7 +144,7 @@ def drain_one(
     path: Path,
     config: Config,
     execute: Carry,
-    destination: Mapping[str, str] | None = None,
+    destination: Destination | None = None,
     *,
     force: bool = False,
     now: Callable[[], float] = time.time,
@@ -183,14 +184,14 @@ def version_of(path: Path) -> int:
 
 
 def _deliver(
-    delivery: Delivery, config: Config, execute: Carry, destination: Mapping[str, str] | None, force: bool
+    delivery: Delivery, config: Config, execute: Carry, destination: Destination | None, force: bool
 ) -> Drained:
     while not delivery.builder.header and delivery.read():
         pass
     header = delivery.builder.header
-    if not header:
+    if header is None:
         return replace(_so_far(delivery), left="no run can be read from it")
-    if destination and header.get("destination", destination) != destination:
+    if destination and (header.destination or destination) != destination:
         return replace(_so_far(delivery), left="it was recorded for another server")
     dead = is_dead(header, delivery.path)
     if not force and (outcome := _check_stored_run(delivery, config, execute)) is not None:
@@ -270,7 +271,7 @@ def _is_too_old(delivery: Delivery, config: Config, execute: Carry) -> bool:
     """
     if delivery.stands() != "0":
         return False
-    started = float(delivery.builder.header["started"])
+    started = delivery.builder.started
     age = float(execute(read_time())) - started
     if age <= OLDEST_S:
         return False
@@ -290,21 +291,23 @@ def _put_aside(delivery: Delivery) -> Drained:
     return replace(_so_far(delivery), path=aside, left=reason)
 
 
-def is_dead(header: Mapping[str, Any], path: Path) -> bool:
+def is_dead(header: RunHeader, path: Path) -> bool:
     """Return whether the process that wrote a spool has ended; true for a process of another machine.
 
     For a process of another container, or one that this system does not show, the lock on its spool decides.
     """
-    try:
-        is_alive = detached.check_liveness(int(header["pid"]), str(header["pid_mark"]))
-    except (KeyError, TypeError, ValueError, OverflowError):
+    if header.pid is None or header.pid_mark is None:
         return True
-    space = header.get("process_space")
+    try:
+        is_alive = detached.check_liveness(header.pid, header.pid_mark)
+    except (ValueError, OverflowError):
+        return True
+    space = header.process_space
     if is_alive is not None and (space is None or (space and space == detached.get_pid_namespace())):
         return not is_alive
     if is_locked(path):
         return False
-    return not is_alive if is_alive is not None else bool(header.get("locked"))
+    return not is_alive if is_alive is not None else bool(header.locked)
 
 
 def _remove_applied(delivery: Delivery, config: Config, execute: Carry, now: Callable[[], float]) -> None:

@@ -68,7 +68,7 @@ class RunBuilder:
     """A run, from the records that were added so far.
 
     retention: how long its contexts are stored.
-    header: fields of its first record; empty before that.
+    header: its first record; `None` before that.
     results: attempts, in the order in which they ended.
     errors: failures, in the order in which they happened.
     budgets: budgets from markers, by node id.
@@ -83,7 +83,7 @@ class RunBuilder:
     """
 
     retention: Retention
-    header: Mapping[str, Any] = field(default_factory=dict)
+    header: RunHeader | None = None
     results: list[TestResult] = field(default_factory=list)
     errors: list[Error] = field(default_factory=list)
     budgets: dict[str, Budget] = field(default_factory=dict)
@@ -107,15 +107,25 @@ class RunBuilder:
     @property
     def run_id(self) -> str:
         """Return the id of the run; empty before its first record."""
-        return str(self.header.get("id", ""))
+        return self.header.id if self.header else ""
+
+    @property
+    def suite(self) -> str:
+        """Return the suite of the run; empty without one, and before its first record."""
+        return (self.header.suite if self.header else None) or ""
+
+    @property
+    def started(self) -> float:
+        """Return the start of the run in epoch seconds; 0 before its first record."""
+        return self.header.started if self.header else 0.0
 
     def add(self, content: Content) -> list[AddedPoint]:
         """Add one record; return the points that it adds."""
         return list(_ADD[type(content)](self, content))
 
     def _add_header(self, header: RunHeader) -> Iterator[AddedPoint]:
-        self.header = header.fields
-        self.last_time = float(self.header.get("started", 0.0))
+        self.header = header
+        self.last_time = header.started
         return iter(())
 
     def _add_start(self, test: StartedTest) -> Iterator[AddedPoint]:
@@ -298,7 +308,7 @@ class RunBuilder:
     @property
     def duration(self) -> float:
         """Return the seconds from the start of the run to its latest record."""
-        return max(0.0, self.last_time - float(self.header.get("started", 0.0)))
+        return max(0.0, self.last_time - self.started)
 
     def files(self) -> Iterator[tuple[str, float]]:
         """Yield each collected file with its seconds in the slowest worker."""
@@ -323,14 +333,15 @@ class RunBuilder:
         return "passed" if exit_code == 0 else "empty" if exit_code == 5 else "failed"
 
     def _label(self, word: str, rest: str) -> str:
-        return label(word, rest, str(self.header.get("suite", "")))
+        return label(word, rest, self.suite)
 
     def _own(self, nodeid: str) -> str:
         """Return the node id without the `@group` that pytest-xdist appends with `--dist loadgroup`.
 
         If the header has `ungrouped`, the plugin has removed it: only the plugin knows which tests have a group.
         """
-        is_grouped = self.header.get("dist") == "loadgroup" and not self.header.get("ungrouped")
+        header = self.header
+        is_grouped = header is not None and header.dist == "loadgroup" and not header.ungrouped
         if is_grouped and nodeid.rfind("@") > nodeid.rfind("]"):
             return nodeid[: nodeid.rfind("@")]
         return nodeid

@@ -61,7 +61,7 @@ def _failing_nodeids(builder: RunBuilder) -> set[str]:
 
 
 def _tests(builder: RunBuilder, results: Sequence[TestResult], has_budgets: bool = True) -> TestColumns:
-    started = float(builder.header.get("started", 0.0))
+    started = builder.started
     return TestColumns(
         nodeid=[result.nodeid for result in results],
         outcome=[result.outcome for result in results],

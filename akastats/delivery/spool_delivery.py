@@ -22,9 +22,9 @@ from akastats.errors import RequestRefusedError, ServerError
 from akastats.model import profile
 from akastats.model.points import check_label
 from akastats.spool import directories
-from akastats.spool.format import Record, get_producer
+from akastats.spool.format import Record
 from akastats.spool.reader import Reader
-from akastats.spool.records import Content, RunHeader, decode_content, shift_times
+from akastats.spool.records import Content, decode_content, get_producer, shift_times
 from akastats.store import keys, runs
 from akastats.store.push import BATCH_BYTES, BATCH_LABELS, BATCH_POINTS, Batch, RunChange, Step, apply_batch
 from akastats.store.requests import Operation
@@ -117,7 +117,7 @@ class Delivery:
         """The producer of the records: named by the first record once it is read, before that by the file name."""
         if not self._producer and self.builder.header:
             self._producer = get_producer(self._name, self.builder.header)
-        return self._producer or get_producer(self._name, {})
+        return self._producer or get_producer(self._name)
 
     @property
     def is_cut_short(self) -> bool:
@@ -192,8 +192,6 @@ class Delivery:
         content = self._decode(record)
         if content is None:
             return
-        if isinstance(content, RunHeader):
-            _check_header(content.fields)
         added = self.builder.add(content)
         for label, (timestamp, value, _), _ in added:
             check_label(label)
@@ -226,10 +224,10 @@ class Delivery:
         if not self.builder.header:
             self.read()
         header = self.builder.header
-        if self._shift_s or header.get("host") != _this_host() or "pid" not in header:
+        if self._shift_s or header is None or header.pid is None or header.host != _this_host():
             return
         now, server_now = self._now(), float(self._execute(read_time()))
-        if is_misdated(float(header["started"]), now, server_now):
+        if is_misdated(header.started, now, server_now):
             self._shift_s = server_now - now
             self._begin()
             while len(self._pending) < MOST_PENDING and self.read():
@@ -484,11 +482,6 @@ def _position(cursor: str) -> tuple[int, float]:
     return int(seq), float(points or "inf")
 
 
-def _check_header(header: Mapping[str, Any]) -> None:
-    if not (isinstance(header["id"], str) and header["id"] and isfinite(float(header["started"]))):
-        raise ValueError("the header of a spool has no run id or start time")
-
-
 def _write_refused(spool: Path, batch: Batch, error: ServerError) -> None:
     """Write the points that the server refused beside the spool, one line of JSON each; ignore a full disk."""
     told: list[dict[str, Any]] = [
@@ -527,8 +520,11 @@ def _progress(builder: RunBuilder, counts: dict[str, int]) -> dict[str, Any]:
 
 def run_fields(builder: RunBuilder, checkout: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return a run's record from its story so far, completed with the fields of its `checkout`."""
-    fields = {name: builder.header[name] for name in TOLD if name in builder.header}
-    fields |= complete(builder.header, checkout or {})
+    fields: dict[str, Any] = {}
+    if builder.header is not None:
+        recorded = {name: getattr(builder.header, name) for name in TOLD}
+        fields = {name: value for name, value in recorded.items() if value is not None}
+        fields |= complete(builder.header, checkout or {})
     fields["status"] = builder.status
     if builder.planned:
         fields["planned"] = builder.planned

@@ -175,7 +175,7 @@ class Shipper:
                 return self._persist(self._finish)
             if has_died and not came:
                 # Without a header nothing can be completed.
-                return bool(self.delivery.builder.header) and self._persist(self._complete_as_crashed)
+                return self.delivery.builder.header is not None and self._persist(self._complete_as_crashed)
             if not came and self.delivery.builder.header:
                 self._judge.prepare(self.delivery.builder.run_id)
             if time.monotonic() - self._answered_at > IDLE_S:
@@ -240,8 +240,8 @@ class Shipper:
     def _tell_quarantine(self) -> None:
         """Write once whose failures are not to count, where the run's header asks for it."""
         header = self.delivery.builder.header
-        if header.get("quarantine") and self._quarantine is None:
-            self._quarantine = excuses(str(header.get("suite", "")), self._config, self.execute)
+        if header is not None and header.quarantine and self._quarantine is None:
+            self._quarantine = excuses(self.delivery.builder.suite, self._config, self.execute)
             quarantine_list.write(self.spool, self._quarantine)
 
     def _complete_as_crashed(self) -> None:
@@ -278,7 +278,7 @@ class Shipper:
 
     def _publish(self, verdicts: Verdicts | None) -> tuple[str, ...]:
         """Publish the run to the CI provider; return the commands for its runner."""
-        if self.delivery.builder.header.get("nested"):
+        if self._is_nested():
             # A run that a test started is not published as a result of the build.
             return ()
         try:
@@ -286,10 +286,13 @@ class Shipper:
         except (AkastatsError, *UNSOUND):
             return ()
 
+    def _is_nested(self) -> bool:
+        header = self.delivery.builder.header
+        return bool(header and header.nested)
+
     def _call_webhook(self, verdicts: Verdicts) -> str:
         """Send new verdicts to the webhook; return the error, empty without one."""
-        is_nested = self.delivery.builder.header.get("nested")
-        message = make_message(verdicts) if self._config.webhook and not is_nested else None
+        message = make_message(verdicts) if self._config.webhook and not self._is_nested() else None
         return post(self._config.webhook, message) if message else ""
 
     @contextmanager
@@ -316,7 +319,8 @@ class Shipper:
     def tidy(self) -> None:
         """Finish after the run is applied: index it, deliver undelivered runs, remove old profiles."""
         self._list([self.delivery.builder.run_id], orphans=False)
-        destination = self.delivery.builder.header.get("destination")
+        header = self.delivery.builder.header
+        destination = header.destination if header else None
         drained = drain(self.spool.parent, self._config, self.execute, destination)
         delivered = [outcome.run_id for outcome in drained if outcome.complete]
         if delivered:

@@ -34,9 +34,10 @@ class Lifetime:
 
     def hear(self, builder: RunBuilder) -> None:
         """Take in what the spool says of its process and its end."""
-        if builder.header:
-            self._pid, self._mark = int(builder.header["pid"]), str(builder.header["pid_mark"])
-            self._has_lock = bool(builder.header.get("locked"))
+        header = builder.header
+        if header is not None and header.pid is not None:
+            self._pid, self._mark = header.pid, header.pid_mark or ""
+            self._has_lock = bool(header.locked)
         if builder.end is not None and self._ended_at is None:
             self._ended_at = self._clock()
 

@@ -60,8 +60,8 @@ def _timing(
     word: str,
     seconds: float,
 ) -> Timing:
-    series = label(word, name, str(builder.header.get("suite", "")))
-    started = float(builder.header.get("started", 0.0))
+    series = label(word, name, builder.suite)
+    started = builder.started
     points = execute(query.read_history(config.namespace, series, MAX_HISTORY))
     earlier = [point.value for point in points if point.timestamp < started]
     return Timing(name, seconds, median(earlier) if earlier else None, len(earlier))

@@ -27,9 +27,8 @@ from __future__ import annotations
 
 import re
 from binascii import crc32
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from hashlib import sha256
 from json import JSONDecoder, dumps, loads
 from math import isfinite
 from typing import Any
@@ -48,9 +47,6 @@ ABSENT, PASSED, FAILED, SKIPPED, XFAILED, XPASSED, RERUN = "-pfsxXr"
 BEGAN = '["began",%s,%d]'
 ATTEMPT = '["test",%s,"%s","%s",%d,%d,%d,%d]'
 PASSED_ATTEMPT = '["test",%s,"","ppp",%d,%d,%d,%d]'
-
-_PRODUCER = re.compile(r"[0-9a-f]{32}")
-_PRODUCER_IN_NAME = re.compile(r"-([0-9a-f]{32})(?![0-9A-Za-z])")
 
 # The head of a line: CRC and length of its body.
 _HEAD = re.compile(rb"([0-9a-f]{8}) ([1-9]\d{0,5}) ")
@@ -137,23 +133,6 @@ def find_records(damaged: bytes) -> Iterator[EmbeddedRecord]:
         if record is not None:
             yield EmbeddedRecord(head.start(), stop, record)
             at = stop
-
-
-def get_producer(name: str, header: Mapping[str, Any]) -> str:
-    """Return the producer of a spool, which is the same for each copy, whatever its name.
-
-    The first record contains it; in spools of earlier releases, the file's name does. A renamed spool of an
-    earlier release is identified by its first record.
-    """
-    producer = header.get("producer")
-    if isinstance(producer, str) and _PRODUCER.fullmatch(producer):
-        return producer
-    named = _PRODUCER_IN_NAME.findall(name)
-    if named:
-        return str(named[-1])
-    if not header:
-        return name.partition(SUFFIX)[0].rpartition("-")[2]
-    return sha256(dumps(header, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def shorten(content: str, limit: int = MAX_RECORD_BYTES - 64) -> str:

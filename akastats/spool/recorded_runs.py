@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
 
 from akastats import trust
 from akastats.spool.directories import check_spool_directory
+from akastats.spool.records import RunHeader
 
 SUFFIX = ".run"
 #: Maximum number of runs that are read, newest first; a spool directory holds those of 21 days.
@@ -43,19 +43,19 @@ class RecordedRun:
     is_nested: bool = False
 
 
-def make_recorded_run(header: Mapping[str, Any], root: str) -> RecordedRun:
+def make_recorded_run(header: RunHeader, root: str) -> RecordedRun:
     """Return the run that a spool's header describes."""
-    destination = header["destination"]
+    destination = header.destination
     return RecordedRun(
-        id=header["id"],
-        suite=header.get("suite", ""),
-        build_id=header.get("build_id", ""),
-        attempt=header.get("attempt", ""),
-        server=destination["server"],
-        namespace=destination["namespace"],
+        id=header.id,
+        suite=header.suite or "",
+        build_id=header.build_id or "",
+        attempt=header.attempt or "",
+        server=destination.server if destination else "",
+        namespace=destination.namespace if destination else "",
         root=root,
-        host=header.get("host", ""),
-        is_nested=bool(header.get("nested")),
+        host=header.host or "",
+        is_nested=bool(header.nested),
     )
 
 

@@ -8,26 +8,105 @@ passing test, the process of the tests uses the templates of `format`, which tak
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from hashlib import sha256
+from math import isfinite
 from typing import Any, NamedTuple
 
-from akastats.spool.format import Record
+from akastats.spool.format import SUFFIX, Record
 
 #: Limits of a record with a list: bytes of the items' JSON, far below `MAX_RECORD_BYTES`, and number of items.
 MAX_LIST_BYTES = 32 * 1024
 MAX_LIST_ITEMS = 50
 
+_PRODUCER = re.compile(r"[0-9a-f]{32}")
+_PRODUCER_IN_NAME = re.compile(r"-([0-9a-f]{32})(?![0-9A-Za-z])")
+
 # Bound at import, because tests may patch `json`.
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
-class RunHeader(NamedTuple):
-    """Start of the run.
+class Destination(NamedTuple):
+    """Server to which a run is delivered.
 
-    fields: fields of the run that are known at its start, `started` in epoch seconds.
+    server: URL without credentials, or `embedded:` and a directory; empty if the record lacks it.
+    namespace: Redis key prefix; empty if the record lacks it.
     """
 
-    fields: Mapping[str, Any]
+    server: str
+    namespace: str
+
+
+class RunHeader(NamedTuple):
+    """Start of the run: an object of those fields that are known. Other fields are `None`.
+
+    id: id of the run.
+    started: epoch seconds.
+    suite: name of the suite, empty without.
+    branch: branch that is tested.
+    commit: commit id.
+    dirty: whether the checkout has uncommitted changes.
+    base: branch to compare with.
+    pull_request: number of the pull request.
+    default_branch: default branch of the repository.
+    provider: CI provider.
+    build_id: build of the provider.
+    build_url: URL of the build.
+    job: job of the build.
+    attempt: attempt of the job.
+    host: name of the machine.
+    platform: system and machine type.
+    python: version of Python.
+    pytest: version of pytest.
+    cpu_count: number of CPUs.
+    workers: number of workers of pytest-xdist, 0 without.
+    dist: `--dist` of pytest-xdist.
+    ungrouped: whether node ids lack the group that pytest-xdist appends.
+    argv: arguments of pytest.
+    quarantine: whether failures of quarantined tests do not fail the run.
+    nested: whether the run is inside another recorded run.
+    destination: server to which the run is delivered.
+    pid: id of the process of the tests.
+    pid_mark: start of that process, which distinguishes it from a later one with its id.
+    process_space: PID namespace of that process, empty if unknown.
+    locked: whether that process holds a lock on the spool.
+    producer: id of the spool, the same for each copy.
+    digest: hash of the record's object without a valid `producer`; not stored.
+    """
+
+    id: str
+    started: float
+    suite: str | None = None
+    branch: str | None = None
+    commit: str | None = None
+    dirty: bool | None = None
+    base: str | None = None
+    pull_request: str | None = None
+    default_branch: str | None = None
+    provider: str | None = None
+    build_id: str | None = None
+    build_url: str | None = None
+    job: str | None = None
+    attempt: str | None = None
+    host: str | None = None
+    platform: str | None = None
+    python: str | None = None
+    pytest: str | None = None
+    cpu_count: int | None = None
+    workers: int | None = None
+    dist: str | None = None
+    ungrouped: bool | None = None
+    argv: str | None = None
+    quarantine: bool | None = None
+    nested: bool | None = None
+    destination: Destination | None = None
+    pid: int | None = None
+    pid_mark: str | None = None
+    process_space: str | None = None
+    locked: bool | None = None
+    producer: str | None = None
+    digest: str = ""
 
 
 class PlannedTests(NamedTuple):
@@ -280,6 +359,20 @@ def _encode_list(kind: str, elements: tuple[str, ...], items: Iterable[Any]) -> 
         yield f"{head},[{','.join(encoded)}]]"
 
 
+def get_producer(name: str, header: RunHeader | None = None) -> str:
+    """Return the producer of a spool, which is the same for each copy, whatever its file's name.
+
+    The header contains it; in spools of earlier releases, the file's name does. A renamed spool of an earlier
+    release is identified by its header.
+    """
+    if header is not None and header.producer is not None and _is_producer(header.producer):
+        return header.producer
+    in_name = _PRODUCER_IN_NAME.findall(name)
+    if in_name:
+        return str(in_name[-1])
+    return header.digest if header is not None else name.partition(SUFFIX)[0].rpartition("-")[2]
+
+
 def shift_times(content: Content, seconds: float) -> Content:
     """Return a content with its times shifted by `seconds`, to correct a wrong clock."""
     match content:
@@ -288,7 +381,7 @@ def shift_times(content: Content, seconds: float) -> Content:
         case Attempt():
             return content._replace(start_us=content.start_us + round(seconds * 1e6))
         case RunHeader():
-            return RunHeader({**content.fields, "started": float(content.fields["started"]) + seconds})
+            return content._replace(started=content.started + seconds)
         case RunEnd():
             return content._replace(finished=content.finished + seconds)
         case PushedValues():
@@ -309,6 +402,60 @@ class _Flat(NamedTuple):
     content: Callable[..., Content]
     size: int
     type: type[Any]
+
+
+_HEADER_FLAGS = ("dirty", "ungrouped", "quarantine", "nested", "locked")
+_HEADER_NUMBERS = ("cpu_count", "workers", "pid")
+_HEADER_TEXTS = frozenset(RunHeader._fields) - {
+    *("id", "started", "destination", "digest", *_HEADER_FLAGS, *_HEADER_NUMBERS)
+}
+
+
+def _encode_header(header: RunHeader) -> tuple[Any, ...]:
+    fields = header._asdict()
+    del fields["digest"]
+    if header.destination is not None:
+        fields["destination"] = header.destination._asdict()
+    return ({name: value for name, value in fields.items() if value is not None},)
+
+
+def _decode_header(elements: list[Any]) -> RunHeader:
+    fields = elements[0]
+    run_id, started = fields["id"], float(fields["started"])
+    if not (isinstance(run_id, str) and run_id and isfinite(started)):
+        raise ValueError("the header of a spool has no run id or start time")
+    values: dict[str, Any] = {name: _decode_text(fields.get(name)) for name in _HEADER_TEXTS}
+    values |= {name: _decode_number(fields.get(name)) for name in _HEADER_NUMBERS}
+    values |= {name: bool(fields[name]) for name in _HEADER_FLAGS if fields.get(name) is not None}
+    destination = _decode_destination(fields.get("destination"))
+    return RunHeader(run_id, started, destination=destination, digest=_make_digest(fields), **values)
+
+
+def _decode_text(value: Any) -> str | None:
+    return str(value) if isinstance(value, (str, int, float)) else None
+
+
+def _decode_number(value: Any) -> int | None:
+    try:
+        return int(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _decode_destination(fields: Any) -> Destination | None:
+    if not isinstance(fields, dict):
+        return None
+    return Destination(str(fields.get("server", "")), str(fields.get("namespace", "")))
+
+
+def _make_digest(fields: Mapping[str, Any]) -> str:
+    if _is_producer(fields.get("producer")):
+        return ""
+    return sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _is_producer(value: Any) -> bool:
+    return isinstance(value, str) and _PRODUCER.fullmatch(value) is not None
 
 
 def _decode_values(elements: list[Any]) -> PushedValues:
@@ -355,7 +502,6 @@ def _decode_limit(value: Any) -> float | None:
 
 
 _FLAT: Mapping[str, _Flat] = {
-    "run": _Flat(RunHeader, 1, dict),
     "planned": _Flat(PlannedTests, 1, int),
     "began": _Flat(StartedTest, 2, str),
     "error": _Flat(Failure, 7, str),
@@ -367,12 +513,14 @@ _NESTED: Mapping[str, Callable[[list[Any]], Content]] = {
     "stat": _decode_values,
     "fixtures": _decode_fixtures,
     "collected": _decode_files,
+    "run": _decode_header,
     "budget": _decode_budget,
     "end": _decode_end,
 }
 
 # Kinds whose elements are not the fields of their class.
 _ENCODERS: Mapping[str, Callable[[Any], tuple[Any, ...]]] = {
+    "run": _encode_header,
     "budget": _encode_budget,
     "end": _encode_end,
 }

@@ -14,7 +14,7 @@ from akastats.cli.drain import update_indexes
 from akastats.config import Config
 from akastats.redis import connect
 from akastats.spool import directories
-from akastats.spool.format import get_producer
+from akastats.spool.records import get_producer
 from akastats.store import keys
 from tests import telling
 
@@ -114,7 +114,7 @@ def test_a_spool_without_sense_keeps_no_other_back(akastats, spools, server, hea
     spool(spools, TESTS, run_id="20231114T000000000-000001", **told)
     damaged = spool(spools, TESTS, run_id="20231114T000000000-000002", **told, **header)
     with connect(server) as client:
-        client.set(keys.cursor("AKA-STATS", get_producer(damaged.name, {})), cursor)
+        client.set(keys.cursor("AKA-STATS", get_producer(damaged.name)), cursor)
 
     answer = akastats("drain")
 

@@ -15,6 +15,7 @@ from akastats.delivery.checkout import Checkout, complete, read_checkout, stored
 from akastats.queries.runs import one
 from akastats.redis import sync_redis
 from akastats.spool import shipper_state
+from akastats.spool.records import RunHeader
 from tests.telling import deliver, spool
 
 IDENTITY = ("-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "protocol.file.allow=always")
@@ -215,5 +216,5 @@ def test_git_completes_what_the_provider_did_not_say():
     """What the header has stands; of a pull request git knows only the branch that it is tested on."""
     known = {"branch": "main", "commit": "a" * 40, "dirty": False}
 
-    assert {"commit": "a" * 40, "dirty": False} == complete({"branch": "topic"}, known)
-    assert {"commit": "a" * 40, "dirty": False} == complete({"pull_request": "7"}, known)
+    assert {"commit": "a" * 40, "dirty": False} == complete(RunHeader("run-1", 1.0, branch="topic"), known)
+    assert {"commit": "a" * 40, "dirty": False} == complete(RunHeader("run-1", 1.0, pull_request="7"), known)

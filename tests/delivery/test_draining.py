@@ -150,11 +150,11 @@ def test_a_drain_killed_at_a_file_leaves_it_to_the_next(
 
 def _expire(path: Path, rested_s: int) -> Operation[Any]:
     """Let a spool's cursor have rested for so long."""
-    from akastats.spool.format import get_producer
+    from akastats.spool.records import get_producer
     from akastats.store import keys
     from akastats.store.requests import send_writes
 
-    return send_writes(("EXPIRE", keys.cursor("AKA-STATS", get_producer(path.name, {})), CURSOR_TTL_S - rested_s))
+    return send_writes(("EXPIRE", keys.cursor("AKA-STATS", get_producer(path.name)), CURSOR_TTL_S - rested_s))
 
 
 def test_the_newest_run_of_all_places_comes_first(

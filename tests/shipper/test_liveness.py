@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,6 +15,7 @@ from akastats.delivery.draining import is_dead
 from akastats.shipper.lifetime import Lifetime
 from akastats.spool.files import is_locked
 from akastats.spool.reader import Reader
+from akastats.spool.records import RunHeader, decode_content
 from akastats.spool.writer import Writer
 from tests.telling import spool
 
@@ -53,7 +53,9 @@ class Recording:
         reader = Reader(self.path)
         (record, *_) = reader.read()
         reader.close()
-        self.header: dict[str, Any] = record.content[1]
+        header = decode_content(record)
+        assert isinstance(header, RunHeader)
+        self.header = header
 
     def end(self, wait: bool = True) -> None:
         """Have it die, and leave it as a zombie without `wait`."""
@@ -116,7 +118,8 @@ def test_a_fork_that_outlives_its_run_does_not_prolong_it(tmp_path: Path) -> Non
     writer = Writer(tmp_path / "spool", "run-1")
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    header = {"pid": gone.pid, "pid_mark": "1", "process_space": detached.get_pid_namespace(), "locked": True}
+    space = detached.get_pid_namespace()
+    header = RunHeader("run-1", 1.8e9, pid=gone.pid, pid_mark="1", process_space=space, locked=True)
 
     assert is_locked(writer.path)
     assert is_dead(header, writer.path)
@@ -129,7 +132,9 @@ def test_a_spool_of_an_older_release_lives_while_its_number_is_in_use(tmp_path: 
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
 
-    found = [is_dead({"pid": pid, "pid_mark": ""}, path) for pid in (os.getpid(), gone.pid, 0, -1)]
+    found = [
+        is_dead(RunHeader("run-1", 1.8e9, pid=pid, pid_mark=""), path) for pid in (os.getpid(), gone.pid, 0, -1)
+    ]
 
     assert [False, True, True, True] == found
 

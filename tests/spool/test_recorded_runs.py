@@ -9,15 +9,17 @@ import pytest
 
 from akastats.spool import recorded_runs
 from akastats.spool.recorded_runs import RecordedRun, make_recorded_run
+from akastats.spool.records import Destination, RunHeader
 
-HEADER = {
-    "id": "20260801T101500123-6e913c",
-    "suite": "unit",
-    "build_id": "7",
-    "attempt": "2",
-    "host": "runner-1",
-    "destination": {"server": "redis://db", "namespace": "SHOP"},
-}
+HEADER = RunHeader(
+    "20260801T101500123-6e913c",
+    started=1.8e9,
+    suite="unit",
+    build_id="7",
+    attempt="2",
+    host="runner-1",
+    destination=Destination("redis://db", "SHOP"),
+)
 RUN = RecordedRun(
     id="20260801T101500123-6e913c",
     suite="unit",

@@ -15,6 +15,7 @@ from akastats.spool.records import (
     CollectedFiles,
     CollectionError,
     Content,
+    Destination,
     Failure,
     Fixtures,
     FixtureTimes,
@@ -29,8 +30,17 @@ from akastats.spool.records import (
     shift_times,
 )
 
+HEADER = RunHeader(
+    "run-1",
+    1000.0,
+    suite="unit",
+    workers=2,
+    quarantine=True,
+    destination=Destination("redis://db", "SHOP"),
+    producer="0123456789abcdef" * 2,
+)
 CONTENTS: list[Content] = [
-    RunHeader({"id": "run-1", "started": 1000.0}),
+    HEADER,
     PlannedTests(3),
     StartedTest("a.py::t", 1_000_000),
     Failure("a.py::t", "gw0", "call", "failed", "ValueError", "boom", 1_000_000),
@@ -105,6 +115,10 @@ def test_a_kind_of_a_later_release_has_no_content() -> None:
         ["end", {}],
         ["end", []],
         ["planned"],
+        ["run", {"started": 1.0}],
+        ["run", {"id": "", "started": 1.0}],
+        ["run", {"id": "run-1", "started": "nan"}],
+        ["run", ["run-1", 1.0]],
         ["began"],
     ],
     ids=str,
@@ -118,7 +132,7 @@ def test_an_invalid_record_is_refused(elements: list[Any]) -> None:
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (CONTENTS[0], RunHeader({"id": "run-1", "started": 1002.5})),
+        (CONTENTS[0], HEADER._replace(started=1002.5)),
         (CONTENTS[1], CONTENTS[1]),
         (CONTENTS[2], StartedTest("a.py::t", 3_500_000)),
         (CONTENTS[4], Attempt("a.py::t", "gw0", "pfp", 3_500_000, 1, 2, 3)),

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from io import BufferedWriter
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from akastats.errors import ReportError
 from akastats.importers.junit.characters import Repair
@@ -145,7 +145,7 @@ def _write(file: BufferedWriter, records: Iterable[Content]) -> None:
 def _make_records(
     run: Outline, fields: RunFields, redact: Redactor, clock: Clock, advance: Progress
 ) -> Iterator[Content]:
-    header = RunHeader(_header(run, fields, redact))
+    header = _make_header(run, fields, redact)
     yield from (header, header)
     has_failed = False
     for record in convert_cases(_items(run.paths, advance), clock, redact):
@@ -156,17 +156,17 @@ def _make_records(
     yield RunEnd(clock.end, exit_code)
 
 
-def _header(run: Outline, fields: RunFields, redact: Redactor) -> dict[str, Any]:
+def _make_header(run: Outline, fields: RunFields, redact: Redactor) -> RunHeader:
     names = " ".join(path.name for path in run.paths)
-    return {
-        "id": run.run_id,
-        "suite": fields.suite,
-        "branch": fields.branch,
-        "commit": fields.commit,
-        "started": run.started,
-        "host": run.host,
-        "argv": redact(f"akastats import {names}")[:2000],
-    }
+    return RunHeader(
+        id=run.run_id,
+        started=run.started,
+        suite=fields.suite,
+        branch=fields.branch,
+        commit=fields.commit,
+        host=run.host,
+        argv=redact(f"akastats import {names}")[:2000],
+    )
 
 
 def _items(paths: Iterable[Path], advance: Progress) -> Iterator[Suite | Case]:
