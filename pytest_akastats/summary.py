@@ -152,5 +152,5 @@ def _format_verdicts(state: State, answer: Answer) -> Iterator[str]:
 def _format_timing(timing: Timing) -> str:
     name = escape_unprintable(timing.name)
     shown = name if len(name) <= NAME_WIDTH else "..." + name[3 - NAME_WIDTH :]
-    typical = NO_HISTORY if timing.usual is None else format_decimal_seconds(timing.usual)
+    typical = NO_HISTORY if timing.typical is None else format_decimal_seconds(timing.typical)
     return f"    {shown:<{NAME_WIDTH}} {format_decimal_seconds(timing.seconds):>9} {typical:>11}"

@@ -12,6 +12,9 @@ from typing import Any, TypeVar
 
 _T = TypeVar("_T")
 
+# Names in the JSON, of fields that have another name there for other versions.
+_STORED_NAMES = {"typical": "usual"}
+
 
 @dataclass(frozen=True)
 class Timing:
@@ -19,13 +22,13 @@ class Timing:
 
     name: node id of the test, directory and name of the fixture
     seconds: duration in this run, in seconds
-    usual: typical duration in seconds; `None` without history
+    typical: typical duration in seconds; `None` without history; stored as `usual`
     points: number of earlier durations
     """
 
     name: str
     seconds: float
-    usual: float | None = None
+    typical: float | None = None
     points: int = 0
 
 
@@ -163,8 +166,8 @@ def encode(answer: Answer) -> dict[str, Any]:
         "run": answer.run,
         "status": answer.status,
         "counts": dict(answer.counts),
-        "tests": list(map(asdict, answer.tests)),
-        "fixtures": list(map(asdict, answer.fixtures)),
+        "tests": list(map(_encode_timing, answer.tests)),
+        "fixtures": list(map(_encode_timing, answer.fixtures)),
     }
     if answer.verdicts is not None:
         content["verdicts"] = _encode_verdicts(answer.verdicts)
@@ -190,6 +193,10 @@ def decode(content: Mapping[str, Any]) -> Answer:
         annotations=tuple(map(str, content.get("annotations", ()))),
         webhook_error=str(content.get("trouble", "")),
     )
+
+
+def _encode_timing(timing: Timing) -> dict[str, Any]:
+    return {_STORED_NAMES.get(name, name): value for name, value in asdict(timing).items()}
 
 
 def _encode_verdicts(verdicts: RunVerdicts) -> dict[str, Any]:
@@ -254,5 +261,6 @@ def _rows(row_type: type[_T], rows: Any) -> tuple[_T, ...]:
 
 def _row(row_type: type[_T], names: list[str], row: Any) -> _T:
     if isinstance(row, Mapping):
-        return row_type(**{name: row[name] for name in names if name in row})
+        stored = {name: _STORED_NAMES.get(name, name) for name in names}
+        return row_type(**{name: row[key] for name, key in stored.items() if key in row})
     return row_type(*row[: len(names)])
