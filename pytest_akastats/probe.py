@@ -375,13 +375,13 @@ class TimedFixture:
 
 
 # Fixtures that are not measured: those of this plugin, and those that start pytest-asyncio's event loops.
-_INTERNAL_MODULES = ("pytest_akastats.fixtures",)
+_INTERNAL_MODULE = "pytest_akastats"
 _INTERNAL_SUFFIX = "_scoped_runner"
 
 
 def _is_internal(fixturedef: pytest.FixtureDef[Any]) -> bool:
     function = fixturedef.func
-    is_ours = getattr(function, "__module__", "") in _INTERNAL_MODULES
+    is_ours = getattr(function, "__module__", "") == _INTERNAL_MODULE
     name = fixturedef.argname
     is_runner = not fixturedef.baseid and name.startswith("_") and name.endswith(_INTERNAL_SUFFIX)
     return is_ours or is_runner or getattr(function, "__name__", "") == _PARAMETER

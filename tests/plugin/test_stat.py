@@ -76,7 +76,8 @@ def test_session_fixtures_have_one_too(pytester: pytest.Pytester, record: Record
         """
     )
 
-    record(spread)
+    recorded = record(spread)
 
     values = [[point.value for point in history(label)] for label in ("rows at first", "rows at last", "watched")]
     assert [[10.0], [20.0], [1.0]] == values
+    assert {"database", "watch"} == recorded.fixtures.keys()
