@@ -72,8 +72,8 @@ _NONE: Held = [None, None, None]
 class Recorder:
     """Writes pytest's reports as spool records, in the controller or the only process."""
 
-    # pluggy lists the attributes of a plugin, after which CPython finds those in a dictionary more slowly: without
-    # slots a test costs 24,000 instructions more, which is 1 % of a trivial one.
+    # After pluggy has listed the attributes of a plugin, CPython finds attributes in a dictionary more slowly.
+    # Without slots, a test takes 24,000 instructions more, which is 1 % of a trivial one.
     __slots__ = (
         "_directory",
         "_elsewhere",
@@ -119,11 +119,11 @@ class Recorder:
         self._directory = directory
         # Reports of running tests by worker (empty for this process) and node id: plugins run several at once.
         self._held: defaultdict[str, dict[str, Held]] = defaultdict(dict)
-        # Start of the recording in epoch seconds; no test can have taken longer.
+        # Start of the recording in epoch seconds; no test starts earlier.
         self._started = probe.wall()
         self._own = self._held[""]
-        # The test that was started last: node id, recorded name as JSON, location. All reports of an
-        # item have the same location object, which is faster to compare than node ids.
+        # The test that was started last: node id, recorded name as JSON, location. All reports of an item have the
+        # same location object, which is faster to compare than node ids.
         self._started_id, self._started_name, self._location = "", "", _NOWHERE
         # The reports of that test, if its setup passed in this process.
         self._running = _NONE
@@ -335,7 +335,7 @@ class Recorder:
 
     def _named(self, report: pytest.TestReport) -> str:
         """Return the node id under which the test of a report is recorded."""
-        # Conftests decode the node ids in reports, for HTML reports: these are recorded as pytest shows them.
+        # A conftest may decode node ids in reports, for HTML reports. The name is that of the report.
         nodeid = report.nodeid
         if self._is_grouped:
             nodeid = remove_group(nodeid, report.location)
@@ -448,7 +448,7 @@ class Recorder:
         if theirs > ours:
             if theirs > start + ours - self._started:
                 return start, o0, o1, o2
-            # The bodies ran before pytest called them.
+            # A plugin ran the bodies before pytest called them.
             start = self._start(setup, call, teardown)
         return start, d0, d1, d2
 

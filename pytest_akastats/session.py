@@ -279,7 +279,7 @@ class Session:
             for line in summary.format_summary(state, problem, self._spool, self._config.get_verbosity()):
                 reporter.write_line(line)
         finally:
-            # `--akastats-fail-on` applies whether the summary could be shown or not.
+            # `--akastats-fail-on` applies even if the summary cannot be written.
             self._decide(reporter, state, problem)
         if self._recorder is not None and self._recorder.marker_problem:
             reporter.write_line(f"akastats: {escape_unprintable(self._recorder.marker_problem)}")
