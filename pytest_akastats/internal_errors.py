@@ -50,10 +50,10 @@ class InternalErrors:
 
 
 def note_errors(hook: Callable[Concatenate[_Plugin, _P], None]) -> Callable[Concatenate[_Plugin, _P], None]:
-    """Decorate a hook: its errors are noted in `internal_errors` of the plugin instead of raised.
+    """Decorate a method of a plugin, so that its errors are noted in `internal_errors` instead of raised.
 
-    pluggy reads the names of the arguments through `__wrapped__`. For hooks that run at most once per file or
-    failure. The others have a `try` of their own, because the further call would cost every test.
+    For hooks that run at most once per file or failure. Those that run for every test have a `try` of their own,
+    because the further call would cost instructions. pluggy finds the argument names through `__wrapped__`.
     """
 
     @wraps(hook)

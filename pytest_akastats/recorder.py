@@ -245,22 +245,25 @@ class Recorder:
 
     def finish(self, exit_code: int) -> None:
         """Write the remaining records, and the record that ends the run."""
+        self._end_unfinished()
+        self._write_own_readings()
+        self._write_end(exit_code)
+
+    @note_errors
+    def _end_unfinished(self) -> None:
+        self._end_collection()
+        self._end_all()
+
+    @note_errors
+    def _write_own_readings(self) -> None:
         probe = self._probe
-        try:
-            self._end_collection()
-            self._end_all()
-        except Exception as error:
-            self.internal_errors.note(error)
-        try:
-            self._write_remaining("", probe.fixtures.take(), probe.take_collected(), probe.take_values())
-        except Exception as error:
-            self.internal_errors.note(error)
-        try:
-            # Also if internal errors have stopped the recording, because the run has ended.
-            self._writer.append(encode_content(RunEnd(probe.wall(), exit_code, self._interrupted)))
-            self._writer.close()
-        except Exception as error:
-            self.internal_errors.note(error)
+        self._write_remaining("", probe.fixtures.take(), probe.take_collected(), probe.take_values())
+
+    @note_errors
+    def _write_end(self, exit_code: int) -> None:
+        # Also if internal errors have stopped the recording, because the run has ended.
+        self._writer.append(encode_content(RunEnd(self._probe.wall(), exit_code, self._interrupted)))
+        self._writer.close()
 
     @property
     def loss(self) -> str:
