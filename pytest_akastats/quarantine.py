@@ -27,9 +27,9 @@ WORKER_INPUT = "akastats_quarantine"
 
 # Seconds from the end of collection, in which a server with a slow connection answers too.
 WAIT_S = 2.0
-LOOK_S = 0.01
+POLL_S = 0.01
 # Maximum number of reads, in case tests have changed the clock.
-LOOKS = int(WAIT_S / LOOK_S)
+MAX_POLLS = int(WAIT_S / POLL_S)
 
 REASON = "quarantined "
 LIST_NOT_RECEIVED = f"list not received within {WAIT_S:g} s"
@@ -64,17 +64,17 @@ class Quarantine:
         self._apply(self._wait())
 
     def _wait(self) -> Listed:
-        """Return the list when it is written; an empty one with a problem if `Patience` ends."""
+        """Return the list when it is written; an empty one with a problem after the timeout."""
         if self._spool is None:
             return Listed(problem="this run is not delivered")
-        patience = Patience(self._clock())
-        for _ in range(LOOKS):
+        timeout = ListTimeout(self._clock())
+        for _ in range(MAX_POLLS):
             listed, state = quarantine_list.read(self._spool), shipper_state.read(self._spool)
             if listed is not None:
                 return listed
-            if patience.is_over(state, self._clock()):
+            if timeout.is_over(state, self._clock()):
                 break
-            self._sleep(LOOK_S)
+            self._sleep(POLL_S)
         return Listed(problem=(state.message if state else "") or LIST_NOT_RECEIVED)
 
     def _apply(self, listed: Listed) -> None:
@@ -87,7 +87,7 @@ class Quarantine:
             self._config.pluginmanager.register(self.tests, "akastats-quarantined-tests")
 
 
-class Patience:
+class ListTimeout:
     """Decides how long to wait for the list: two seconds, less if the server cannot be reached."""
 
     def __init__(self, now: float) -> None:

@@ -18,13 +18,13 @@ from pytest_akastats.verdict_lines import format_verdicts
 # delayed by less than 2 s. If it cannot be reached or refuses requests, there is time for one more attempt.
 SILENT_WAIT_S, ABSENT_WAIT_S = 1.5, 0.25
 # Seconds between reads of the shipper's state.
-LOOK_S = 0.01
-# Seconds after which the progress is shown.
-MOMENT_S = 0.5
+POLL_S = 0.01
+# Seconds without a line of progress.
+QUIET_S = 0.5
 NAME_WIDTH = 60
 
 
-class Patience:
+class DeliveryTimeout:
     """Decides how long to wait for a delivery: at most `wait_s` seconds, less if no server answers."""
 
     def __init__(self, wait_s: float, now: float) -> None:
@@ -58,21 +58,21 @@ class Patience:
 def wait(spool: Path, wait_s: float, clock: Callable[[], float], show: Callable[[str], None]) -> State | None:
     """Wait until the run is delivered, at most `wait_s` seconds, and less if no server answers.
 
-    `show` receives the progress after `MOMENT_S`. A stopped clock does not prolong the wait, because each read
-    counts as at least `LOOK_S`.
+    `show` receives the progress after `QUIET_S`. A stopped clock does not prolong the wait, because each read
+    counts as at least `POLL_S`.
     """
     began = clock()
-    patience = Patience(wait_s, began)
-    shown, looks = "", 0
+    timeout = DeliveryTimeout(wait_s, began)
+    shown, polls = "", 0
     while True:
-        state, now = states.read(spool), max(clock(), began + looks * LOOK_S)
-        if now - began > MOMENT_S and _progress(state) != shown:
+        state, now = states.read(spool), max(clock(), began + polls * POLL_S)
+        if now - began > QUIET_S and _progress(state) != shown:
             shown = _progress(state)
             show(shown)
-        if (state is not None and state.phase in (states.DONE, states.FAILED)) or patience.is_over(state, now):
+        if (state is not None and state.phase in (states.DONE, states.FAILED)) or timeout.is_over(state, now):
             return state
-        sleep(LOOK_S)
-        looks += 1
+        sleep(POLL_S)
+        polls += 1
 
 
 def _progress(state: State | None) -> str:

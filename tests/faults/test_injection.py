@@ -158,7 +158,7 @@ def is_as_bare(bare: Outcome, ran: Outcome) -> bool:
     return same and len(warnings) <= 1
 
 
-#: The functions that wait for the delivery; `__init__` is Patience's, the only one of its name that is reached.
+#: The functions that wait for the delivery; `__init__` is that of `DeliveryTimeout`.
 WAITING = ("_wait", "wait", "show", "_progress", "__init__", "is_over", "_hear")
 
 

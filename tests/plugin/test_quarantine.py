@@ -27,7 +27,7 @@ from pytest_akastats.quarantine import (
     WAIT_S,
     WORKER_INPUT,
     ControllerQuarantine,
-    Patience,
+    ListTimeout,
     Quarantine,
     QuarantinedTests,
     format_summary,
@@ -92,7 +92,7 @@ EXPECTED = {
 @pytest.fixture
 def excusing(pytester: pytest.Pytester, record: Record) -> Record:
     """Run a suite with its quarantine, for which it waits as long as a busy machine takes."""
-    pytester.makeconftest("from pytest_akastats import quarantine as q\nq.WAIT_S, q.LOOKS = 60.0, 6000\n")
+    pytester.makeconftest("from pytest_akastats import quarantine as q\nq.WAIT_S, q.MAX_POLLS = 60.0, 6000\n")
     return partial(record, options=OPTIONS)
 
 
@@ -435,7 +435,7 @@ def test_where_nobody_will_write_it_the_wait_is_shorter(
     phases: list[tuple[str, float]], expected_s: float
 ) -> None:
     """A server that is not there gets a moment, a delivery that is over none."""
-    patience = Patience(100.0)
+    patience = ListTimeout(100.0)
 
     def at(seconds: float) -> State | None:
         told = [phase for phase, since in phases if since <= seconds]

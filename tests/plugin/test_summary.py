@@ -10,12 +10,12 @@ import pytest
 from akastats.spool.shipper_answer import decode
 from akastats.spool.shipper_state import ABSENT, DELIVERING, DONE, RAISING, SILENT, STARTING, State
 from pytest_akastats import summary
-from pytest_akastats.summary import ABSENT_WAIT_S, SILENT_WAIT_S, Patience, format_summary
+from pytest_akastats.summary import ABSENT_WAIT_S, SILENT_WAIT_S, DeliveryTimeout, format_summary
 
 
 def waited(*told: tuple[float, State | None], wait_s: float = 10.0) -> float:
     """Return how long is waited when the state file says this from these moments on."""
-    patience = Patience(wait_s, 0.0)
+    patience = DeliveryTimeout(wait_s, 0.0)
     for hundredth in range(100_000):
         now = hundredth / 100
         state = [state for moment, state in told if moment <= now][-1]
