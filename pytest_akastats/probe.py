@@ -31,8 +31,9 @@ COLLECT = "collect"
 # Seconds between two reports with fixture times; if a worker dies, at most these times are lost.
 FLUSH_S = 1.0
 
-# Measurements that a report lacks: times of the attempt, exception class, fixtures, collection, stat values, and
-# failed attempts that were retried without a report: (phase, class, text, start, duration) each.
+# What a report can carry: times of the attempt, exception class, fixtures, collection, stat values,
+# failed attempts that were retried without a report: (phase, class, text, start, duration) each, and
+# the metrics that changed since the attempt before.
 Readings = tuple[Any, ...]
 
 
@@ -177,7 +178,7 @@ class Probe:
         if when == "teardown" and when in ended:
             return self._finish(ended, report)
         if self._raised and report.outcome != "passed":
-            return (None, self._raised.pop((report.nodeid, str(when)), ""), (), (), (), ())
+            return (None, self._raised.pop((report.nodeid, str(when)), ""), (), (), (), (), ())
         return None
 
     def _note_logged(self, report: pytest.TestReport) -> None:
@@ -211,9 +212,9 @@ class Probe:
         ended.clear()
         values = self.take_values() if self.collectors or self.lasting else ()
         if teardown - self._flushed < FLUSH_S:
-            return (times, raised, (), (), values, retried)
+            return (times, raised, (), (), values, retried, ())
         self._flushed = teardown
-        return (times, raised, self.fixtures.take(), self.take_collected(), values, retried)
+        return (times, raised, self.fixtures.take(), self.take_collected(), values, retried, ())
 
     def _take_raised(self, nodeid: str) -> str:
         """Return the class of the teardown's exception, and discard those of other phases."""

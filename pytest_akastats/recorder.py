@@ -26,6 +26,7 @@ from akastats.spool.records import (
     Content,
     Failure,
     FixtureTimes,
+    Metrics,
     PlannedTests,
     PushedValue,
     RunEnd,
@@ -54,7 +55,7 @@ OUTCOMES = ("passed", "failed", "skipped")
 WITHOUT_ERROR = ("passed", "skipped")
 
 # Readings of a test that ran in a fork, which has no probe.
-NO_READINGS: Readings = (None, "", (), (), (), ())
+NO_READINGS: Readings = (None, "", (), (), (), (), ())
 
 # The phase that pytest-xdist reports for a test in which a worker died.
 CRASHED = "???"
@@ -385,6 +386,8 @@ class Recorder:
         letters = _letter(setup) + _letter(call) + _letter(teardown)
         if readings[4]:
             self._write_values(nodeid, worker, readings[4])
+        if readings[6]:
+            self._write_content(Metrics(worker, readings[6]))
         self._append(ATTEMPT % (quote(nodeid), worker, letters, start * 1e6, d0 * 1e6, d1 * 1e6, d2 * 1e6))
         if readings[2] or readings[3]:
             self._write_remaining(worker, readings[2], readings[3], ())
@@ -394,8 +397,8 @@ class Recorder:
     ) -> None:
         """Write the record of a test that passed in this process, in half the instructions of `_finish`."""
         readings = self._probe.get_readings(teardown) or NO_READINGS
-        times, _, fixtures, collected, values, retried = readings
-        if times is not None and not (fixtures or collected or values or retried):
+        times, _, fixtures, collected, values, retried, metrics = readings
+        if times is not None and not (fixtures or collected or values or retried or metrics):
             start, o0, o1, o2, drift = times
             d0, d1, d2 = setup.duration, call.duration, teardown.duration
             if (

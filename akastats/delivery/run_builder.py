@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from akastats.model.fingerprint import PROCESS_CRASH, WORKER_CRASH, class_in, fingerprint
 from akastats.model.points import check_label, check_value
+from akastats.model.profile import METRICS, is_metric_value
 from akastats.model.results import Budget, Error, FixtureResult, TestResult, fitting, label
 from akastats.spool.format import FAILED, PHASES, RERUN, SKIPPED, XFAILED, XPASSED
 from akastats.spool.records import (
@@ -26,6 +27,7 @@ from akastats.spool.records import (
     Content,
     Failure,
     Fixtures,
+    Metrics,
     PlannedTests,
     PushedValues,
     RunEnd,
@@ -71,6 +73,7 @@ class RunBuilder:
     header: its first record; `None` before that.
     results: attempts, in the order in which they ended.
     errors: failures, in the order in which they happened.
+    metrics: metrics of the next attempt, by worker.
     budgets: budgets from markers, by node id.
     fixtures: fixture times, by base id and name.
     collected: seconds by worker, by collected file.
@@ -86,6 +89,7 @@ class RunBuilder:
     header: RunHeader | None = None
     results: list[TestResult] = field(default_factory=list)
     errors: list[Error] = field(default_factory=list)
+    metrics: dict[str, Mapping[str, int]] = field(default_factory=dict)
     budgets: dict[str, Budget] = field(default_factory=dict)
     fixtures: dict[tuple[str, str], FixtureResult] = field(default_factory=dict)
     collected: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -213,6 +217,7 @@ class RunBuilder:
             attempt.teardown_us / 1e6,
             ran=letters[PHASES.index("call")] != "-",
             stats=tuple(self._stats.pop(nodeid, ())),
+            metrics=self.metrics.get(worker, {}),
         )
         yield from self._result(result, traceback)
 
@@ -253,6 +258,13 @@ class RunBuilder:
                 yield AddedPoint(name, Entry(time, value, about.entry.context_id), about.contexts)
             else:
                 yield AddedPoint(name, Entry(time, value, context.id), (context,))
+
+    def _add_metrics(self, metrics: Metrics) -> Iterator[AddedPoint]:
+        values = {name: value for name, value in metrics.values.items() if name in METRICS}
+        if not all(map(is_metric_value, values.values())):
+            raise ValueError(f"a metric is not a whole number: {values}")
+        self.metrics[metrics.worker] = {**self.metrics.get(metrics.worker, {}), **values}
+        return iter(())
 
     def _add_budget(self, budget: BudgetMarker) -> Iterator[AddedPoint]:
         self.budgets[self._own(budget.nodeid)] = Budget(budget.max_seconds, budget.max_slowdown)
@@ -394,6 +406,7 @@ _ADD: Mapping[type[Any], Callable[[RunBuilder, Any], Iterator[AddedPoint]]] = {
     StartedTest: RunBuilder._add_start,
     Failure: RunBuilder._add_failure,
     Attempt: RunBuilder._add_attempt,
+    Metrics: RunBuilder._add_metrics,
     BudgetMarker: RunBuilder._add_budget,
     PushedValues: RunBuilder._add_values,
     Fixtures: RunBuilder._add_fixtures,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from typing import Any
 
 from akastats.delivery.run_builder import RunBuilder
-from akastats.model.profile import ErrorColumns, FileColumns, FixtureColumns, Profile, TestColumns
+from akastats.model.profile import METRICS, ErrorColumns, FileColumns, FixtureColumns, Profile, TestColumns
 from akastats.model.results import Budget, Error, FixtureResult, TestResult
 
 FAILING = ("failed", "error")
@@ -74,7 +75,14 @@ def _tests(builder: RunBuilder, results: Sequence[TestResult], has_budgets: bool
         budget=[_allowance(builder.budgets.get(result.nodeid)) for result in results]
         if builder.budgets and has_budgets
         else None,
+        **_metrics(results),
     )
+
+
+def _metrics(results: Sequence[TestResult]) -> dict[str, Any]:
+    """Return the columns of the metrics by name, without those that no result has."""
+    columns = {name: [result.metrics.get(name) for result in results] for name in METRICS}
+    return {name: column for name, column in columns.items() if any(value is not None for value in column)}
 
 
 def _allowance(budget: Budget | None) -> dict[str, float] | None:

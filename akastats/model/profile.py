@@ -32,10 +32,16 @@ Table = TypeVar("Table", bound="Columns")
 
 
 class Column(NamedTuple):
-    """How a column is stored: the check of its values, and whether profiles may lack it."""
+    """How a column is stored.
+
+    check: whether a list contains valid values
+    is_optional: whether profiles may lack the column
+    is_metric: whether its values come from the spool by the name of the column
+    """
 
     check: Check
     is_optional: bool = False
+    is_metric: bool = False
 
 
 def _are_text(column: Any) -> bool:
@@ -48,6 +54,10 @@ def _are_us(column: Any) -> bool:
 
 def _are_counts(column: Any) -> bool:
     return type(column) is list and are_numbers(column, MAX_INT) and {int}.issuperset(map(type, column))
+
+
+def _are_counts_or_none(column: Any) -> bool:
+    return type(column) is list and _are_counts([each for each in column if each is not None])
 
 
 def _are_lists_of_text(column: Any) -> bool:
@@ -70,6 +80,8 @@ Texts = Annotated[list[str], Column(_are_text)]
 Microseconds = Annotated[list[int], Column(_are_us)]
 Counts = Annotated[list[int], Column(_are_counts)]
 TextLists = Annotated[list[list[str]], Column(_are_lists_of_text)]
+#: A number that the recorder measures for each attempt; `None` if it is unknown, no column if it always is.
+Metric = Annotated[list[int | None] | None, Column(_are_counts_or_none, is_optional=True, is_metric=True)]
 Budgets = Annotated[list[Mapping[str, float] | None] | None, Column(_are_budgets, is_optional=True)]
 
 
@@ -259,6 +271,15 @@ def _declared(table: type[Any]) -> Mapping[str, Column]:
 # Type hints take 0.1 ms to read, and 200 profiles are decoded for one analysis.
 _TABLES: tuple[type[Any], ...] = (TestColumns, ErrorColumns, FixtureColumns, FileColumns)
 _DECLARED: Mapping[type[Any], Mapping[str, Column]] = {table: _declared(table) for table in _TABLES}
+
+
+#: Names of the columns that are metrics.
+METRICS = tuple(name for name, column in columns_of(TestColumns).items() if column.is_metric)
+
+
+def is_metric_value(value: Any) -> bool:
+    """Return whether a value can be stored in the column of a metric."""
+    return _are_counts([value])
 
 
 def _table(table: type[Table], stored: Any) -> Table:

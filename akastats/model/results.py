@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
 from akastats.model.points import MAX_LABEL_BYTES
@@ -15,7 +15,10 @@ OUTCOMES = ("passed", "failed", "error", "skipped", "xfailed", "xpassed")
 
 @dataclass(frozen=True, slots=True)
 class TestResult:
-    """One attempt of a test; times in seconds, `start` since the epoch, `outcome` may also be `rerun`."""
+    """One attempt of a test; times in seconds, `start` since the epoch, `outcome` may also be `rerun`.
+
+    metrics: whole numbers by name of their column in the profile
+    """
 
     __test__ = False
 
@@ -28,6 +31,7 @@ class TestResult:
     teardown: float
     ran: bool
     stats: tuple[str, ...] = ()
+    metrics: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def value(self) -> float:

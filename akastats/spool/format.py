@@ -11,6 +11,7 @@ first element is the kind:
 | `began` | node id, time |
 | `error` | node id, worker, phase, kind (`failed`, `rerun`, `subtest`, `crash`), class, text, time |
 | `test` | node id, worker, phases (one letter each), start time, setup, call, teardown |
+| `metrics` | worker, an object: whole numbers by name, of its next attempts until another record changes them |
 | `budget` | node id, an object: `max_seconds`, `max_slowdown`, from the test's markers |
 | `stat` | node id, worker, list of [epoch seconds, label, value, context] |
 | `fixtures` | list of [base id, name, scope, count, setup, teardown], since the last such record |

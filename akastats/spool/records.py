@@ -171,6 +171,17 @@ class Attempt(NamedTuple):
     teardown_us: int
 
 
+class Metrics(NamedTuple):
+    """Numbers of the next attempts of a worker, until another record changes them.
+
+    worker: worker of pytest-xdist, empty without.
+    values: whole numbers by name of their column in the profile.
+    """
+
+    worker: str
+    values: Mapping[str, int]
+
+
 class BudgetMarker(NamedTuple):
     """Budget from the markers of a test. The record has an object of those limits that are set.
 
@@ -296,6 +307,7 @@ Content = (
     | StartedTest
     | Failure
     | Attempt
+    | Metrics
     | BudgetMarker
     | PushedValues
     | Fixtures
@@ -506,6 +518,7 @@ _FLAT: Mapping[str, _Flat] = {
     "began": _Flat(StartedTest, 2, str),
     "error": _Flat(Failure, 7, str),
     "test": _Flat(Attempt, 7, str),
+    "metrics": _Flat(Metrics, 2, str),
     "uncollected": _Flat(CollectionError, 4, str),
 }
 
@@ -531,6 +544,7 @@ _KINDS: Mapping[type[Any], str] = {
     StartedTest: "began",
     Failure: "error",
     Attempt: "test",
+    Metrics: "metrics",
     BudgetMarker: "budget",
     PushedValues: "stat",
     Fixtures: "fixtures",

@@ -238,6 +238,14 @@ def test_a_profile_of_unmarked_tests_has_no_budgets() -> None:
     assert profile.decode(profile.encode(profile_of(builder))).tests.budget is None
 
 
+def test_metrics_of_a_later_release_are_ignored() -> None:
+    """A profile has only the columns that this release declares."""
+    builder, added = tell(["metrics", "", {"later": 1}], record_of("a", "ppp"))
+
+    assert {"": {}} == builder.metrics
+    assert 1 == len(added)
+
+
 @pytest.mark.parametrize("wrong", [{"max_seconds": "1.5"}, {"max_seconds": None}, {"max_weeks": 3}, {}])
 def test_what_is_no_number_of_ours_is_no_budget(wrong: dict[str, Any]) -> None:
     """What strangers, or later releases, wrote into a spool is left aside."""

@@ -19,6 +19,7 @@ from akastats.spool.records import (
     Failure,
     Fixtures,
     FixtureTimes,
+    Metrics,
     PlannedTests,
     PushedValue,
     PushedValues,
@@ -51,6 +52,7 @@ CONTENTS: list[Content] = [
     CollectedFiles("gw0", (CollectedFile("a.py", 0.5),)),
     CollectionError("a.py", "ImportError", "boom", 1_000_000),
     RunEnd(1001.0, 2, True),
+    Metrics("gw0", {"memory": 17}),
 ]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from akastats.api.models.common import RUN_ID
+from akastats.model.profile import TestColumns, columns_of
 
 
 class Profile(BaseModel):
@@ -14,8 +15,8 @@ class Profile(BaseModel):
 
     version: int = Field(description="version of this format", examples=[1])
     tests: dict[str, list[Any]] = Field(
-        description="nodeid, outcome, start (since the start of the run), setup, call, teardown, worker, stats "
-        "(labels), and if a test has a budget: budget (an object of max_seconds and max_slowdown, or null)",
+        description=f"{', '.join(columns_of(TestColumns))}: start since the start of the run, stats as labels, "
+        "budget as an object of max_seconds and max_slowdown; columns without values are absent",
         examples=[{"nodeid": ["test_a.py::test_b"], "outcome": ["passed"], "start": [1200], "call": [310]}],
     )
     errors: dict[str, list[Any]] = Field(
