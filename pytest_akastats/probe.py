@@ -18,6 +18,7 @@ from akastats.collector import Collector
 from pytest_akastats import clocks
 from pytest_akastats.failure_text import make_failure_text
 from pytest_akastats.internal_errors import InternalErrors, note_errors
+from pytest_akastats.peak_memory import STEP, read_peak_memory
 
 #: The attribute of a report with a worker's readings.
 ATTRIBUTE = "_akastats"
@@ -58,6 +59,7 @@ class Probe:
         "_flushed",
         "_logged",
         "_overlaps",
+        "_peak_memory",
         "_raised",
         "_unlogged",
         "collected",
@@ -84,6 +86,8 @@ class Probe:
         self._logged: pytest.TestReport | None = None
         self._unlogged: dict[str, list[tuple[pytest.TestReport, str]]] = {}
         self._flushed = 0.0
+        # Last recorded peak memory, in bytes.
+        self._peak_memory = 0
         # The file that is being collected, and when that began.
         self._collecting = ("", 0.0)
         self.internal_errors = InternalErrors()
@@ -211,10 +215,15 @@ class Probe:
         self._began = teardown
         ended.clear()
         values = self.take_values() if self.collectors or self.lasting else ()
+        metrics = self._take_metrics() if read_peak_memory() >= self._peak_memory + STEP else ()
         if teardown - self._flushed < FLUSH_S:
-            return (times, raised, (), (), values, retried, ())
+            return (times, raised, (), (), values, retried, metrics)
         self._flushed = teardown
-        return (times, raised, self.fixtures.take(), self.take_collected(), values, retried, ())
+        return (times, raised, self.fixtures.take(), self.take_collected(), values, retried, metrics)
+
+    def _take_metrics(self) -> dict[str, int]:
+        self._peak_memory = read_peak_memory()
+        return {"peak_memory": self._peak_memory}
 
     def _take_raised(self, nodeid: str) -> str:
         """Return the class of the teardown's exception, and discard those of other phases."""

@@ -119,6 +119,8 @@ class TestColumns(Columns):
     stats: TextLists
     #: what the marker of the test allows, `None` for a test without marker; no column if no test has one
     budget: Budgets = None
+    #: most resident memory of the worker's process until the end of the attempt, in bytes
+    peak_memory: Metric = None
 
     def values_us(self) -> list[int]:
         """Return the microseconds that histories hold: of the call phase, of setup where a test ended there."""

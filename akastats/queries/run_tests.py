@@ -28,6 +28,8 @@ class RunTest:
     worker: pytest-xdist worker; empty without workers
     error_id: context id of the traceback; null without a failure
     stats: labels of the numbers that the test recorded with `stat`
+    peak_memory: most resident memory of the process from its start to the end of the attempt, in bytes;
+      smaller growth than 1 MiB is not recorded; null if unknown
     """
 
     nodeid: str
@@ -40,6 +42,7 @@ class RunTest:
     worker: str
     error_id: str | None
     stats: list[str]
+    peak_memory: int | None
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,7 @@ def _row(tests: TestColumns, at: int, errors: Mapping[str, list[str]]) -> RunTes
         worker=tests.worker[at],
         error_id=_error_of(tests, at, errors.get(tests.nodeid[at], [])),
         stats=tests.stats[at],
+        peak_memory=tests.peak_memory[at] if tests.peak_memory else None,
     )
 
 

@@ -246,6 +246,36 @@ def test_metrics_of_a_later_release_are_ignored() -> None:
     assert 1 == len(added)
 
 
+def test_a_metric_holds_until_the_worker_reports_another_value() -> None:
+    """Each worker has values of its own; an attempt before the first record has none."""
+    builder, _ = tell(
+        record_of("a", "ppp", "gw0"),
+        ["metrics", "gw0", {"peak_memory": 10}],
+        record_of("b", "ppp", "gw0"),
+        record_of("c", "ppp", "gw1"),
+        record_of("d", "ppp", "gw0"),
+        ["metrics", "gw0", {"peak_memory": 20}],
+        record_of("e", "ppp", "gw0"),
+    )
+
+    stored = profile.decode(profile.encode(profile_of(builder)))
+    assert [None, 10, None, 10, 20] == stored.tests.peak_memory
+
+
+def test_a_profile_lacks_metrics_that_no_test_has() -> None:
+    """On Windows nothing measures the memory of a process."""
+    builder, _ = tell(record_of("a", "ppp"))
+
+    assert "peak_memory" not in profile.to_json(profile_of(builder))["tests"]
+
+
+@pytest.mark.parametrize("value", [1.5, "1", None, True, 2**63, [1]])
+def test_a_metric_that_is_not_a_whole_number_is_refused(value: Any) -> None:
+    """The record counts as damaged, and the profile stays readable."""
+    with pytest.raises((TypeError, ValueError)):
+        tell(["metrics", "", {"peak_memory": value}])
+
+
 @pytest.mark.parametrize("wrong", [{"max_seconds": "1.5"}, {"max_seconds": None}, {"max_weeks": 3}, {}])
 def test_what_is_no_number_of_ours_is_no_budget(wrong: dict[str, Any]) -> None:
     """What strangers, or later releases, wrote into a spool is left aside."""

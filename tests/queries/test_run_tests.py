@@ -94,9 +94,18 @@ def test_a_row_has_seconds_and_its_traceback():
 
     assert [test.error_id for test in items] == [None, "e1", "e2", "e3", None]
     assert items[3] == RunTest(
-        "a.py::flaky[é X]", "failed", 0.00003, 0.3, 0.000001, 0.3, 0.0, "gw0", "e3", ["rows"]
+        "a.py::flaky[é X]", "failed", 0.00003, 0.3, 0.000001, 0.3, 0.0, "gw0", "e3", ["rows"], None
     )
     assert (items[1].seconds, items[1].call) == (0.7, 0.0)
+
+
+def test_a_row_has_the_peak_memory_of_its_process():
+    """Profiles of earlier releases have no such column."""
+    tests = {"nodeid": ["a", "b"], "peak_memory": [None, 1024]}
+
+    items = page(profile_with(tests), ListQuery(), 0, 100).items
+
+    assert [None, 1024] == [test.peak_memory for test in items]
 
 
 @pytest.mark.parametrize("errors", [None, {"nodeid": ["b.py::broken"], "phase": ["setup"], "error": [""]}])

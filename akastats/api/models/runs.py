@@ -122,6 +122,7 @@ add_examples(
     worker="gw0",
     error_id=CONTEXT_ID,
     stats=["rows"],
+    peak_memory=64_118_784,
 )
 
 

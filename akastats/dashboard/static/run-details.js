@@ -345,6 +345,13 @@ function testsSection(run) {
       { title: "Setup", sort: "setup", wide: true, number: true, cell: (test) => formatDuration(test.setup) },
       { title: "Duration", sort: "seconds", number: true, cell: (test) => formatDuration(test.seconds) },
       { title: "Worker", wide: true, cell: (test) => test.worker },
+      {
+        title: "Memory",
+        wide: true,
+        number: true,
+        hint: "peak of the process until the end of the test, in MiB",
+        cell: (test) => formatNumber(test.peak_memory && Math.round(test.peak_memory / 2 ** 20)),
+      },
     ],
   });
 }
