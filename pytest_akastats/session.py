@@ -15,6 +15,7 @@ import pytest
 from akastats import ci, detached
 from akastats import config as configuration
 from akastats.errors import ConfigError
+from akastats.extensions import load_redactors
 from akastats.formatting import escape_unprintable
 from akastats.redact import Redactor, create_redactor
 from akastats.spool import directories, recorded_runs
@@ -169,7 +170,7 @@ class Session:
 
     def _begin(self) -> None:
         patterns = (*configuration.read_environment(os.environ).redact.splitlines(), *self._options.redact)
-        self._redact = redact = create_redactor(os.environ, patterns)
+        self._redact = redact = create_redactor(os.environ, patterns, load_redactors())
         self._names = names = RecordedNames(redact.name, lambda: getattr(self._session, "items", ()))
         started = self._started
         run_id = new_run_id(started)

@@ -145,8 +145,8 @@ def _format_verdicts(state: State, answer: Answer) -> Iterator[str]:
         yield f"  no verdicts: {escape_unprintable(answer.analysis_error)}"
     elif state.phase == states.ANALYSING:
         yield "  no verdicts yet: `akastats report` shows them"
-    if answer.webhook_error:
-        yield f"  {escape_unprintable(answer.webhook_error)}"
+    for error in filter(None, (answer.webhook_error, answer.hook_errors)):
+        yield f"  {escape_unprintable(error)}"
 
 
 def _format_timing(timing: Timing) -> str:

@@ -27,6 +27,7 @@ LAYERS = (
     {"triage"},
     {"queries"},
     {"report"},
+    {"extensions"},
     {"delivery"},
     {"shipper", "api"},
     {"dashboard"},

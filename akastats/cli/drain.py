@@ -197,7 +197,8 @@ def update_indexes(config: Config, execute: Execute, run_ids: Sequence[str]) -> 
         output.warn(
             f"delivered, but the indexes are not updated: stored data is corrupt ({type(error).__name__}: {error})"
         )
-    judge_late(config, execute, run_ids)
+    for hook_error in judge_late(config, execute, run_ids):
+        output.warn(hook_error)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from akastats.config import Config
 from akastats.delivery.draining import drain_one
 from akastats.delivery.spool_delivery import ExecuteAll
 from akastats.errors import AkastatsError, ConfigError, ReportError
+from akastats.extensions import load_redactors
 from akastats.importers.junit.runs import Outline, RunFields, read_outline, write_spool
 from akastats.importers.junit.times import parse_time
 from akastats.redact import Redactor, create_redactor
@@ -144,7 +145,7 @@ def _size(paths: Sequence[Path]) -> int:
 def _delivered(outlines: Sequence[Outline], options: RunFields, destination: Destination) -> list[Imported]:
     """Deliver runs one after another; a failed one does not affect the others."""
     patterns = (*destination.config.redact.splitlines(), *_patterns())
-    redact = create_redactor(os.environ, patterns)
+    redact = create_redactor(os.environ, patterns, load_redactors())
     with output.progress("importing", sum(run.cases for run in outlines)) as advance:
         return [_deliver(run, options, destination, redact, advance) for run in outlines]
 

@@ -6,7 +6,6 @@ import os
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +18,7 @@ from akastats.cli.target import Target
 from akastats.config import Config
 from akastats.delivery.analysing import Analyser
 from akastats.errors import AkastatsError, NotFoundError
+from akastats.extensions import ReportRenderer, describe_error, load_renderers
 from akastats.model.verdicts import Verdicts
 from akastats.queries import run_details, runs
 from akastats.queries.quarantine import quarantined_during
@@ -28,6 +28,7 @@ from akastats.queries.runs import Run
 from akastats.queries.verdict_answers import answer_verdicts
 from akastats.redis import sync_redis
 from akastats.report.code_annotations import findings
+from akastats.report.document import Document
 from akastats.report.gitlab import gitlab
 from akastats.report.html import html
 from akastats.report.markdown import markdown
@@ -42,13 +43,8 @@ from akastats.triage import acknowledgements
 SLOWEST = 10
 
 
-class Form(str, Enum):
-    """Formats of a report."""
-
-    MARKDOWN = "markdown"
-    HTML = "html"
-    JSON = "json"
-    GITLAB = "gitlab"
+#: Formats of a report; extensions add others.
+FORMATS = ("markdown", "html", "json", "gitlab")
 
 
 @dataclass(frozen=True)
@@ -76,11 +72,14 @@ def report(
         ),
     ] = "",
     form: Annotated[
-        Form,
+        str,
         typer.Option(
-            "--format", help="Format: markdown for comments, html, json, or gitlab for its code quality report."
+            "--format",
+            help="Format: markdown for comments, html, json, gitlab for its code quality report, or the "
+            "name of an extension.",
+            metavar="FORMAT",
         ),
-    ] = Form.MARKDOWN,
+    ] = "markdown",
     output_file: Annotated[
         Path | None,
         typer.Option("--output", help="Write the report to this file; default: stdout.", metavar="FILE"),
@@ -100,11 +99,13 @@ def report(
 
     Each failure has a label: new, known flaky, quarantined, or also failing on the base branch.
     """
+    name = "json" if as_json else form
+    renderer = None if name in FORMATS else _find_renderer(name)
     chosen = target.from_options(url, namespace, directory)
     with target.opened(chosen) as config:
         run_id = run or _own_run(chosen, config, suite, branch)
         data = _read_run(config, run_id, analyse)
-    text = _render(data, Form.JSON if as_json else form)
+    text = _render(data, name, renderer)
     if output_file is None:
         output.write(text)
     else:
@@ -115,7 +116,10 @@ def _read_run(config: Config, run_id: str, analyse: bool) -> _RunData:
     space, days = config.namespace, config.run_days
     details = sync_redis.run(run_details.details(space, run_id, SLOWEST))
     if analyse and details.verdicts is None and details.has_profile:
-        Analyser(config, sync_redis.run).judge(run_id, sync_redis.run(quarantined_during(space, details.run)))
+        analyser = Analyser(config, sync_redis.run)
+        analyser.judge(run_id, sync_redis.run(quarantined_during(space, details.run)))
+        if analyser.hook_errors:
+            output.warn(analyser.hook_errors)
         details = sync_redis.run(run_details.details(space, run_id, SLOWEST))
     if details.verdicts is None:
         return _RunData(details, None, {}, None)
@@ -173,15 +177,35 @@ def _newest(space: str, suite: str, branch: str, build: Mapping[str, str]) -> Op
     return runs.newest_of_build(space, filters, build["build_id"], build.get("job", ""))
 
 
-def _render(data: _RunData, form: Form) -> str:
-    if form is Form.JSON:
+def _find_renderer(name: str) -> ReportRenderer:
+    renderers = load_renderers()
+    if name not in renderers:
+        formats = ", ".join([*FORMATS, *sorted(renderers)])
+        raise typer.BadParameter(f"{name!r} is not one of {formats}.", param_hint="'--format'")
+
+    def render(document: Document) -> str:
+        try:
+            text = renderers[name](document)
+        except Exception as error:
+            raise AkastatsError(f"report format {name} failed: {describe_error(error)}") from error
+        if not isinstance(text, str):
+            raise AkastatsError(f"report format {name} returned {type(text).__name__} instead of text")
+        return text
+
+    return render
+
+
+def _render(data: _RunData, name: str, renderer: ReportRenderer | None) -> str:
+    if name == "json":
         return output.format_json(_run_json(data)) + "\n"
-    if form is Form.GITLAB:
+    if name == "gitlab":
         here = target.here()
         places = Places.of(os.environ, str(here), str(project.find(here).root))
         return gitlab(findings(data.details, data.news, places))
     content = document(data.details, data.news, data.commits)
-    return html(content) if form is Form.HTML else markdown(content)
+    if renderer is not None:
+        return renderer(content)
+    return html(content) if name == "html" else markdown(content)
 
 
 def _run_json(data: _RunData) -> dict[str, Any]:

@@ -21,7 +21,7 @@ docs/explanation/secrets.md documents the limits.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from akastats.redact.assignments import MAX_POSITIONS, find_name_positions, find_positions, redact_assignments
 from akastats.redact.commands import redact_commands
@@ -90,6 +90,43 @@ class Redactor:
         return redact_userinfo(text), secrets
 
 
+class ExtendedRedactor(Redactor):
+    """Applies further functions after the rules; a text is omitted if one of them fails."""
+
+    def __init__(
+        self, environ: Mapping[str, str], patterns: Iterable[str], functions: Mapping[str, Callable[[str], str]]
+    ) -> None:
+        super().__init__(environ, patterns)
+        self._functions = functions
+        self._failure = ""
+
+    @property
+    def warning(self) -> str:
+        """Reason why patterns or functions cannot be used as requested; empty if they can."""
+        return super().warning or self._failure
+
+    def __call__(self, text: str) -> str:
+        return self._extend(super().__call__(text), MASK)
+
+    def name(self, text: str) -> str:
+        """Return a name without secrets; if a function fails, its parameters are omitted."""
+        shown = super().name(text)
+        return self._extend(shown, shown.partition("[")[0] + MASK)
+
+    def _extend(self, text: str, replacement: str) -> str:
+        for name, function in self._functions.items():
+            try:
+                text = function(text)
+                if not isinstance(text, str):
+                    raise TypeError("the result is not a string")
+            except Exception as error:  # noqa: BLE001 - an extension may raise anything
+                # Without the text of the error, which may contain a secret.
+                problem = f"redactor {name} failed ({type(error).__name__}): texts are omitted"
+                self._failure = self._failure or problem
+                return replacement
+        return text
+
+
 class Unredacted(Redactor):
     """Returns every text unchanged; selected by the pattern `off`."""
 
@@ -121,12 +158,19 @@ def _lower(text: str) -> tuple[str, str]:
     return text, lowered
 
 
-def create_redactor(environ: Mapping[str, str] = os.environ, patterns: Iterable[str] = ()) -> Redactor:
+def create_redactor(
+    environ: Mapping[str, str] = os.environ,
+    patterns: Iterable[str] = (),
+    functions: Mapping[str, Callable[[str], str]] | None = None,
+) -> Redactor:
     """Return a function that replaces secrets in a text by `[redacted]`, including those of `environ`.
 
     `patterns` are further regular expressions; empty ones are ignored. The pattern `off` disables redaction.
+    `functions` of extensions, by name, are applied after the rules.
     """
     expressions = [pattern.strip() for pattern in patterns if pattern.strip()]
     if OFF in expressions:
         return Unredacted({})
+    if functions:
+        return ExtendedRedactor(environ, expressions, functions)
     return Redactor(environ, expressions)

@@ -274,6 +274,7 @@ class Shipper:
             verdicts=summarise_verdicts(verdicts),
             annotations=self._publish(verdicts),
             webhook_error=self._call_webhook(verdicts),
+            hook_errors=self._judge.hook_errors,
         )
 
     def _publish(self, verdicts: Verdicts | None) -> tuple[str, ...]:

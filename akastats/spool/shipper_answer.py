@@ -147,6 +147,7 @@ class Answer:
     analysis_error: why the run could not be analysed; empty otherwise
     annotations: commands for the runner of GitHub Actions
     webhook_error: why the webhook failed; empty otherwise
+    hook_errors: why hooks of extensions failed; empty otherwise
     """
 
     run: str = ""
@@ -158,6 +159,7 @@ class Answer:
     analysis_error: str = ""
     annotations: tuple[str, ...] = ()
     webhook_error: str = ""
+    hook_errors: str = ""
 
 
 def encode(answer: Answer) -> dict[str, Any]:
@@ -175,6 +177,7 @@ def encode(answer: Answer) -> dict[str, Any]:
         "unjudged": answer.analysis_error,
         "annotations": list(answer.annotations),
         "trouble": answer.webhook_error,
+        "hook_errors": answer.hook_errors,
     }
     return content | {name: value for name, value in optional.items() if value}
 
@@ -192,6 +195,7 @@ def decode(content: Mapping[str, Any]) -> Answer:
         analysis_error=str(content.get("unjudged", "")),
         annotations=tuple(map(str, content.get("annotations", ()))),
         webhook_error=str(content.get("trouble", "")),
+        hook_errors=str(content.get("hook_errors", "")),
     )
 
 

@@ -36,6 +36,7 @@ ANSWER = Answer(
     ),
     annotations=("::error::a",),
     webhook_error="no answer",
+    hook_errors="hook mine failed",
 )
 
 

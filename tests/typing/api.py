@@ -19,9 +19,13 @@ from akastats.errors import (
     ServerError,
     SpoolError,
 )
+from akastats.extensions import AnalysisHook, ReportRenderer, TextRedactor
+from akastats.model.verdicts import Verdicts
 from akastats.prometheus import prometheus_export
+from akastats.queries.runs import Run
 from akastats.records import Point, Stat, Summary
 from akastats.redis import async_redis, sync_redis
+from akastats.report.document import Document
 from akastats.settings import config as older_address
 from akastats.stats import STAT_NAMES
 
@@ -107,3 +111,21 @@ async def connecting_async(client: AsyncClient) -> None:
         found: tuple[AsyncClient, AsyncClient] = reader, writer
     assert found
     await async_redis.close()
+
+
+def extending() -> None:
+    """Functions of an extension."""
+
+    def redact(text: str) -> str:
+        return text.replace("secret", "")
+
+    def render(document: Document) -> str:
+        return document.status
+
+    def receive(run: Run, verdicts: Verdicts) -> None:
+        assert run.id == verdicts.run
+
+    redactor: TextRedactor = redact
+    renderer: ReportRenderer = render
+    hook: AnalysisHook = receive
+    assert len({redactor, renderer, hook}) == 3
