@@ -9,10 +9,10 @@ from typing import Generic, TypeVar
 from weakref import WeakKeyDictionary
 
 from akastats.config import config
-from akastats.queries import errors, one_test_verdicts, tests_list
+from akastats.queries import errors, per_test_verdicts, recorded_tests
 from akastats.queries.cached_lists import CachedList
 from akastats.queries.errors import ListedError
-from akastats.queries.tests_list import Listed
+from akastats.queries.recorded_tests import RecordedTest
 from akastats.redis import async_redis
 from akastats.store.requests import Operation
 
@@ -62,20 +62,20 @@ class Rates:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._read_for: tuple[CachedList[Listed] | None, frozenset[str]] = (None, frozenset())
+        self._read_for: tuple[CachedList[RecordedTest] | None, frozenset[str]] = (None, frozenset())
         self._read_at = 0.0
         self._rates: dict[str, float] = {}
 
-    async def of(self, seen: CachedList[Listed], suites: Iterable[str]) -> dict[str, float]:
+    async def of(self, seen: CachedList[RecordedTest], suites: Iterable[str]) -> dict[str, float]:
         """Return the rates by label for the tests of some suites."""
         names = frozenset(suites)
         list_of_rates, names_of_rates = self._read_for
         if list_of_rates is not seen or names_of_rates != names or self._clock() - self._read_at > RATES_S:
-            self._rates = await async_redis.run(one_test_verdicts.rates(config.namespace, names))
+            self._rates = await async_redis.run(per_test_verdicts.read_rates(config.namespace, names))
             self._read_for, self._read_at = (seen, names), self._clock()
         return self._rates
 
 
-tests: NamespaceList[Listed] = NamespaceList(tests_list.refresh)
+tests: NamespaceList[RecordedTest] = NamespaceList(recorded_tests.refresh)
 failures: NamespaceList[ListedError] = NamespaceList(errors.refresh)
 rates = Rates()

@@ -21,7 +21,7 @@ from akastats.queries.verdict_answers import (
     answer_acknowledgement,
     answer_change,
     answer_in_short,
-    answer_paces,
+    answer_speeds,
 )
 from akastats.redis import async_redis
 
@@ -69,7 +69,7 @@ async def get_regressions(
         total=page.total,
         suite_changes=list(map(answer_change, page.suite_changes)),
         together=page.source.verdicts.together if page.source else (),
-        paces=answer_paces(page.source.verdicts) if page.source else [],
+        paces=answer_speeds(page.source.verdicts) if page.source else [],
         verdicts=answer_in_short(page.source),
     )
 

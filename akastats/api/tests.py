@@ -17,9 +17,10 @@ from akastats.api.models.tests import Grid, GridLine, TestDetails, TestHistory, 
 from akastats.api.problems import Route, documented
 from akastats.config import config
 from akastats.model.points import MAX_LABEL_BYTES, check_label
-from akastats.queries import cursors, one_test_details, one_test_verdicts, tests, tests_list
+from akastats.queries import cursors, history, per_test_verdicts, recorded_tests
+from akastats.queries.grid import read_grid
+from akastats.queries.recorded_tests import ListQuery, RecordedTest
 from akastats.queries.run_failures import WITHOUT_TEXTS
-from akastats.queries.tests_list import Listed, ListQuery
 from akastats.queries.verdict_answers import answer_change, answer_quarantine, answer_test
 from akastats.redis import async_redis
 
@@ -83,10 +84,10 @@ async def get_tests(
 ) -> TestsPage:
     """List the tests that ran in the last two weeks. Filters combine."""
     after = decode_position(cursor, str if query.sort.endswith("nodeid") else float)
-    seen = await cache.tests.now()
-    suites = {each.suite for each in seen.items.values()} if query.suite is None else {query.suite}
-    rates = await cache.rates.of(seen, suites)
-    page = tests_list.page(tests_list.with_rates(seen, rates), query, after, limit)
+    cached = await cache.tests.now()
+    suites = {each.suite for each in cached.items.values()} if query.suite is None else {query.suite}
+    rates = await cache.rates.of(cached, suites)
+    page = recorded_tests.page(recorded_tests.with_rates(cached, rates), query, after, limit)
     following = cursors.encode(page.next) if page.next else None
     return TestsPage(items=[TestRow(**_row(each)) for each in page.items], next=following, total=page.total)
 
@@ -101,8 +102,8 @@ async def get_grid(
 ) -> Grid:
     """Return the outcomes of tests, by node id, in the 30 newest runs of a branch and suite."""
     query, after = ListQuery(q, suite, sort="nodeid"), decode_position(cursor, str)
-    seen = await cache.tests.now()
-    grid = await async_redis.run(tests_list.grid(config.namespace, seen, query, branch, after, limit))
+    cached = await cache.tests.now()
+    grid = await async_redis.run(read_grid(config.namespace, cached, query, branch, after, limit))
     page = grid.page
     return Grid(
         runs=grid.runs,
@@ -126,7 +127,7 @@ class HistoryRoute(Route):
 
 async def get_test_history(nodeid: NodeId, suite: Suite = "", limit: PageSize = 100) -> TestHistory:
     """Return the newest attempts of a test, each with its run, commit, branch, outcome and error."""
-    items = await async_redis.run(tests.history(config.namespace, nodeid, suite, limit))
+    items = await async_redis.run(history.read_attempts(config.namespace, nodeid, suite, limit))
     return TestHistory(nodeid=nodeid, suite=suite or None, items=items)
 
 
@@ -141,28 +142,30 @@ router.add_api_route(
 @router.get("/tests/{nodeid:akastats}", responses=documented(404))
 async def get_test(nodeid: NodeId, reads_contexts: ReadsContexts, suite: Suite = "") -> TestDetails:
     """Return one test with its numbers, failures, fixtures and verdict."""
-    test = await async_redis.run(one_test_details.one_test(config.namespace, nodeid, suite))
-    verdicts = await async_redis.run(one_test_verdicts.of_test(config.namespace, config.run_days, nodeid, suite))
-    failures = test.failures
+    details = await async_redis.run(recorded_tests.read_details(config.namespace, nodeid, suite))
+    verdicts = await async_redis.run(
+        per_test_verdicts.read_verdicts(config.namespace, config.run_days, nodeid, suite)
+    )
+    failures = details.failures
     if not reads_contexts:
         failures = [replace(failure, **WITHOUT_TEXTS) for failure in failures]
     rate = {"failure_rate": verdicts.verdict.test.rate} if verdicts.verdict else {}
     return TestDetails(
-        **_row(test.listed) | rate,
-        label=test.listed.label,
-        numbers=test.numbers,
+        **_row(details.test) | rate,
+        label=details.test.label,
+        numbers=details.numbers,
         failures=failures,
-        latest=test.latest,
-        fixtures=test.fixtures,
+        latest=details.latest,
+        fixtures=details.fixtures,
         verdict=answer_test(verdicts.verdict) if verdicts.verdict else None,
         together=verdicts.together,
         changes=list(map(answer_change, verdicts.changes)),
         quarantine=answer_quarantine(verdicts.quarantine),
-        judged_by=verdicts.judged_by,
+        judged_by=verdicts.run,
     )
 
 
-def _row(listed: Listed) -> dict[str, Any]:
-    row = listed.row
+def _row(test: RecordedTest) -> dict[str, Any]:
+    row = test.row
     fields = {name: getattr(row, name) for name in row.__slots__}
-    return {**fields, "nodeid": listed.nodeid, "suite": listed.suite or None, "last_outcome": row.last_outcome}
+    return {**fields, "nodeid": test.nodeid, "suite": test.suite or None, "last_outcome": row.last_outcome}

@@ -18,7 +18,7 @@ from akastats.errors import NotFoundError
 from akastats.local_time import check_day, format_day, format_last_day, get_end_of_day, load_zone
 from akastats.model.results import NamedTest
 from akastats.queries.quarantine import patterns_without_effect
-from akastats.queries.suggestions import known_tests, matching
+from akastats.queries.suggestions import matching, read_tests
 from akastats.redis import sync_redis
 from akastats.triage import quarantine as reading
 from akastats.triage.quarantine import QuarantineRequest
@@ -123,7 +123,7 @@ def _complete(config: Config, wish: QuarantineRequest, is_forced: bool) -> Quara
 
     With force a complete node id is accepted unchanged: the test may not have run yet, although a similar one has.
     """
-    tests = sync_redis.run(known_tests(config.namespace))
+    tests = sync_redis.run(read_tests(config.namespace))
     if is_forced and "::" in wish.nodeid and NamedTest(wish.suite, wish.nodeid) not in tests:
         if similar := matching(tests, wish.nodeid, wish.suite):
             output.warn(node_ids.with_tests(f"unknown test {wish.nodeid[:200]!r}", similar, wish.suite))

@@ -160,7 +160,7 @@ def _worst(space: str, ids: Sequence[str], is_build: bool) -> Operation[Run]:
 
     Raises `NotFoundError` if none is delivered yet, because another job's run must not be reported instead.
     """
-    delivered = yield from runs.those_of(space, ids)
+    delivered = yield from runs.read_runs(space, ids)
     if not delivered:
         raise NotFoundError(
             f"run {ids[0]} was recorded here and is not delivered yet: run akastats drain, or name another run"

@@ -19,12 +19,12 @@ from akastats.formatting import format_decimal_seconds, format_duration
 from akastats.local_time import format_last_day, format_time, load_zone
 from akastats.model.results import label
 from akastats.model.verdicts import DurationChange, UnhealthyTest
-from akastats.queries import run_details, suggestions, tests, verdicts
+from akastats.queries import history, run_details, suggestions, verdicts
 from akastats.queries import runs as reading
+from akastats.queries.history import Attempt
 from akastats.queries.run_comparison import Changes
 from akastats.queries.run_details import Details, Slow
 from akastats.queries.runs import Run
-from akastats.queries.tests import Attempt
 from akastats.records import Summary
 from akastats.redis import sync_redis
 from akastats.store import query
@@ -146,28 +146,28 @@ def _run_details(config: Config, run_id: str, limit: int) -> Details | None:
 
 
 def _show_test(config: Config, nodeid: str, suite: str, limit: int, as_json: bool) -> None:
-    history = _read_history(config, nodeid, suite, max(limit, SHOWN_OUTCOMES))
-    shown = history.attempts[:limit]
+    shown_test = _read_history(config, nodeid, suite, max(limit, SHOWN_OUTCOMES))
+    shown = shown_test.attempts[:limit]
     if as_json:
         output.write_json(
             {
-                "nodeid": history.nodeid,
-                "suite": history.suite or None,
-                "numbers": history.summary._asdict() if history.summary else None,
-                "verdict": history.verdict,
-                "quarantine": history.quarantine,
+                "nodeid": shown_test.nodeid,
+                "suite": shown_test.suite or None,
+                "numbers": shown_test.summary._asdict() if shown_test.summary else None,
+                "verdict": shown_test.verdict,
+                "quarantine": shown_test.quarantine,
                 "items": shown,
             }
         )
         return
-    outcomes = [attempt.outcome for attempt in reversed(history.attempts[:SHOWN_OUTCOMES])]
-    output.write_lines(history.nodeid, "", f"outcomes  {output.format_outcomes(outcomes)}  (newest last)")
-    if history.summary:
-        output.write_lines(_format_summary(history.summary))
-    output.write_lines(*verdict_tables.state_lines(history.verdict, history.changes))
-    if history.quarantine:
-        until = format_last_day(history.quarantine.until, load_zone(config.timezone))
-        output.write_lines(f"state     quarantined until {until}: {history.quarantine.reason}")
+    outcomes = [attempt.outcome for attempt in reversed(shown_test.attempts[:SHOWN_OUTCOMES])]
+    output.write_lines(shown_test.nodeid, "", f"outcomes  {output.format_outcomes(outcomes)}  (newest last)")
+    if shown_test.summary:
+        output.write_lines(_format_summary(shown_test.summary))
+    output.write_lines(*verdict_tables.state_lines(shown_test.verdict, shown_test.changes))
+    if shown_test.quarantine:
+        until = format_last_day(shown_test.quarantine.until, load_zone(config.timezone))
+        output.write_lines(f"state     quarantined until {until}: {shown_test.quarantine.reason}")
     output.write_lines("")
     _write_attempts(shown, config)
 
@@ -194,15 +194,15 @@ def _read_attempts(config: Config, nodeid: str, suite: str, size: int) -> tuple[
     Raises `NotFoundError` with suggestions if there is none or several.
     """
     try:
-        return nodeid, suite, sync_redis.run(tests.history(config.namespace, nodeid, suite, size))
+        return nodeid, suite, sync_redis.run(history.read_attempts(config.namespace, nodeid, suite, size))
     except NotFoundError as error:
-        names = sync_redis.run(suggestions.known_tests(config.namespace))
-        test = node_ids.find_by_part(names, nodeid, suite)
+        candidates = sync_redis.run(suggestions.read_tests(config.namespace))
+        test = node_ids.find_by_part(candidates, nodeid, suite)
         if test is None:
-            similar = suggestions.most_similar(names, nodeid, suite)
+            similar = suggestions.most_similar(candidates, nodeid, suite)
             raise NotFoundError(node_ids.with_tests(str(error), similar, suite)) from error
-        history = tests.history(config.namespace, test.nodeid, test.suite, size)
-        return test.nodeid, test.suite, sync_redis.run(history)
+        attempts = history.read_attempts(config.namespace, test.nodeid, test.suite, size)
+        return test.nodeid, test.suite, sync_redis.run(attempts)
 
 
 def _format_summary(numbers: Summary) -> str:

@@ -129,8 +129,8 @@ def slower(
 
 
 def _change_row(listed: ListedChange) -> tuple[object, ...]:
-    change, kind = listed.change, listed.named.kind
-    name = "whole suite" if kind == "suite" else listed.named.name
+    change, kind = listed.change, listed.subject.kind
+    name = "whole suite" if kind == "suite" else listed.subject.name
     certainty = "suspected" if change.is_suspected else "confirmed"
     levels = (format_decimal_seconds(change.before), format_decimal_seconds(change.after), f"{change.ratio:.2f}")
     shown = name if kind in ("test", "suite", "stat") else f"{kind} {name}"
@@ -140,7 +140,12 @@ def _change_row(listed: ListedChange) -> tuple[object, ...]:
 def _change_json(listed: ListedChange) -> dict[str, Any]:
     change = {name: getattr(listed.change, name) for name in listed.change.__slots__}
     derived = {name: getattr(listed.change, name) for name in ("ratio", "is_slower", "is_suspected")}
-    named = {"id": listed.id, "kind": listed.named.kind, "name": listed.named.name, "suite": listed.suite or None}
+    named = {
+        "id": listed.id,
+        "kind": listed.subject.kind,
+        "name": listed.subject.name,
+        "suite": listed.suite or None,
+    }
     commits = {name: getattr(listed, name) for name in ("since_commit", "commit", "until_commit")}
     news = {"is_new": listed.verdict.is_new, "group": listed.group, "mark": listed.acknowledgement}
     return {**named, **change, **derived, **commits, **news}

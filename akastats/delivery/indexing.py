@@ -17,7 +17,7 @@ from akastats.model.error_records import Sighting
 from akastats.model.fingerprint import fingerprint
 from akastats.model.results import Error, label
 from akastats.model.rows import Row
-from akastats.queries.tests import Letters, attempts_of, letters
+from akastats.queries.history import Letters, attempts_of, read_letters
 from akastats.store import indexes, query, runs
 from akastats.store.indexes import CHUNK, ORPHANS, StoredTest
 from akastats.store.requests import Operation
@@ -143,7 +143,7 @@ def _rows(namespace: str, stored: Mapping[str, StoredTest], known: Letters) -> O
     whole = [name for name, entries in newer.items() if entries is None]
     read = yield from indexes.read_newest_points(namespace, whole, test_rows.WINDOW)
     entries = {name: read.get(name) or told or [] for name, told in newer.items()}
-    yield from letters(namespace, (entry for told in entries.values() for entry in told), known)
+    yield from read_letters(namespace, (entry for told in entries.values() for entry in told), known)
     rows: dict[str, Row | None] = {}
     for name, told in stored.items():
         attempts, row = attempts_of(entries[name], known), before[name]

@@ -17,8 +17,9 @@ from akastats.model import profile
 from akastats.model.environment import environment_of
 from akastats.model.results import Budget
 from akastats.model.verdicts import Verdicts
-from akastats.queries import runs, tests, verdicts
+from akastats.queries import runs, verdicts
 from akastats.queries.base_branch import base_branches, can_be_base, is_base_itself, is_same_work
+from akastats.queries.history import read_contexts
 from akastats.queries.runs import Run
 from akastats.records import Stat
 from akastats.store import keys, query
@@ -27,18 +28,18 @@ from akastats.store import verdicts as stored_verdicts
 from akastats.store.requests import Operation, send_reads
 from akastats.store.runs import Position
 
-#: Earlier runs that an analysis reads: of the base, and of the run's own branch.
+#: Maximum number of earlier runs per analysis: of the base branch, and of the run's own branch.
 MOST_BASE, MOST_OWN = 200, 50
-#: Attempts that an analysis reads: 10,000 tests in 200 runs take about 60 MB.
+#: Maximum number of attempts per analysis: 10,000 tests in 200 runs take about 60 MB of memory.
 MOST_ATTEMPTS = 2_500_000
 #: Profiles per round trip: decoding one of 10,000 tests takes about 15 ms.
 STEP = 5
-#: Earlier runs that are searched for the previous verdicts.
+#: Number of earlier runs in which the previous verdicts are searched.
 STEP_RUNS = 20
-#: Recorded numbers that are analysed, and points per number.
+#: Maximum number of analysed labels of `stat`, and of points per label.
 MOST_NUMBERS, MOST_POINTS = 100, 400
 
-# Two pages suffice for runs with an index of their own; runs without a suite or branch are among all others.
+# Suites and branches have indexes, so two pages suffice. Runs without either share the index of all runs.
 _PAGE, _PAGES = 100, 20
 _FIELDS = (
     *("id", "suite", "status", "branch", "commit", "dirty", "started", "finished", "duration"),
@@ -46,7 +47,7 @@ _FIELDS = (
     *("attempt", "argv", "pull_request", "nested", "base", "default_branch"),
 )
 
-# Options of pytest that rerun the failures of the previous run.
+# pytest options that rerun the failures of the previous run.
 _RERUNS = frozenset({"--lf", "--last-failed"})
 
 
@@ -82,58 +83,62 @@ class RunHistory:
 
 
 def read_input(
-    namespace: str, run_id: str, known: RecordCache, quarantined: Collection[str] = ()
+    namespace: str, run_id: str, cache: RecordCache, quarantined: Collection[str] = ()
 ) -> Operation[AnalysisInput]:
-    """Read the input for the analysis of a run; raises `NotFoundError` without its record or profile."""
+    """Read the input for the analysis of a run; raises `NotFoundError` if its record or profile is missing."""
     run = yield from runs.one(namespace, run_id)
-    before = yield from read_history(namespace, run)
-    wanted = within_bounds([run, *before.newest_first])
-    yield from load_records(namespace, wanted, known)
-    record = known.records.get(run_id)
-    if record is None:
-        # Read the profile again to raise its error.
-        content = profile.decode((yield from stored_runs.read_profile(namespace, run_id)))
-        record = record_of(facts_of(run), content, known.names)
-    read = {each.id for each in wanted}
-    suite = run.suite or ""
+    history = yield from read_history(namespace, run)
+    selected = within_bounds([run, *history.newest_first])
+    yield from load_records(namespace, selected, cache)
+    record = yield from _record_of(namespace, run, cache)
+    selected_ids = {each.id for each in selected}
     return AnalysisInput(
         run=record,
-        suite=suite,
-        base_branch=before.base_branch,
-        base=_records(before.base, known, read),
-        own=_records(before.own, known, read),
-        previous=(yield from _verdicts_before(namespace, before)),
+        suite=run.suite or "",
+        base_branch=history.base_branch,
+        base=_records(history.base, cache, selected_ids),
+        own=_records(history.own, cache, selected_ids),
+        previous=(yield from _previous_verdicts(namespace, history)),
         quarantined=quarantined,
         budgets=(yield from _budgets(namespace, record)),
-        numbers=(yield from numbers(namespace, record, [*before.base, *before.own, run])),
+        numbers=(yield from numbers(namespace, record, [*history.base, *history.own, run])),
     )
 
 
+def _record_of(namespace: str, run: Run, cache: RecordCache) -> Operation[RunRecord]:
+    """Return the record of a run; raises the error of its profile if there is none."""
+    record = cache.records.get(run.id)
+    if record is not None:
+        return record
+    content = profile.decode((yield from stored_runs.read_profile(namespace, run.id)))
+    return record_of(facts_of(run), content, cache.names)
+
+
 def _budgets(namespace: str, record: RunRecord) -> Operation[Mapping[str, Budget]]:
-    """Read what a run's tests may take; of 200 runs before it, with 10,000 tests each, nobody asks."""
+    """Read the duration limits of a run's tests; only the analysed run needs them, so records omit them."""
     if not record.has_budgets:
         return {}
     return budgets_of(profile.decode((yield from stored_runs.read_profile(namespace, record.facts.id))))
 
 
-def _verdicts_before(namespace: str, before: RunHistory) -> Operation[Verdicts | None]:
-    """Read the verdicts of the newest earlier run of the branch, otherwise of the base."""
-    for earlier in (before.own, before.base):
-        judged = yield from stored_verdicts.filter_with_verdicts(
+def _previous_verdicts(namespace: str, history: RunHistory) -> Operation[Verdicts | None]:
+    """Read the verdicts of the newest earlier run of the run's own branch, otherwise of the base branch."""
+    for earlier in (history.own, history.base):
+        analysed = yield from stored_verdicts.filter_with_verdicts(
             namespace, [run.id for run in earlier[-STEP_RUNS:]]
         )
-        if judged:
-            return (yield from verdicts.of_run_if_any(namespace, judged[-1]))
+        if analysed:
+            return (yield from verdicts.of_run_if_any(namespace, analysed[-1]))
     return None
 
 
-def _records(found: Iterable[Run], known: RecordCache, read: Collection[str]) -> list[RunRecord]:
-    told = (known.records.get(run.id) for run in found if run.id in read)
-    return [record for record in told if record is not None]
+def _records(earlier: Iterable[Run], cache: RecordCache, selected_ids: Collection[str]) -> list[RunRecord]:
+    records = (cache.records.get(run.id) for run in earlier if run.id in selected_ids)
+    return [record for record in records if record is not None]
 
 
 def read_history(namespace: str, run: Run) -> Operation[RunHistory]:
-    """Read the history for the analysis of a run; empty for a run inside another one."""
+    """Read the earlier runs for the analysis of a run; none for a run inside another run."""
     if run.nested:
         return RunHistory(run.branch or "", [], [])
     base_branch = yield from _base_branch(namespace, run)
@@ -141,13 +146,13 @@ def read_history(namespace: str, run: Run) -> Operation[RunHistory]:
     base = (yield from _before(namespace, run, base_branch, MOST_BASE, can_be_base)) if has_base else []
     clean = [each for each in base if not each.dirty]
     if len(clean) >= MIN_COMMITS:
-        # Runs of uncommitted code are a base only if there are too few others.
+        # Runs of uncommitted code count only if there are too few others.
         base = clean
     return RunHistory(base_branch, base, (yield from _own(namespace, run, base_branch)))
 
 
 def _own(namespace: str, run: Run, base_branch: str) -> Operation[list[Run]]:
-    """Read the earlier runs of the same work; empty if that is the work of its base."""
+    """Read the earlier runs of the same branch or pull request; empty for a run of the base branch."""
     own = run.branch or ""
     if own == base_branch and can_be_base(run):
         return []
@@ -155,31 +160,31 @@ def _own(namespace: str, run: Run, base_branch: str) -> Operation[list[Run]]:
 
 
 def _base_branch(namespace: str, run: Run) -> Operation[str]:
-    """Return the branch whose runs a run is compared with; its own if no other branch has runs."""
+    """Return the branch to compare a run with; the run's own branch if no other branch has runs."""
     own = run.branch or ""
     if is_base_itself(run):
         return own
     for branch in base_branches(run):
         if (yield from _before(namespace, run, branch, 1, can_be_base)):
             return branch
-    # Also without runs, because later runs of this pull request are compared with it.
+    # A branch without runs also counts, because later runs of this pull request are compared with it.
     return (run.base_branch or run.default_branch or "") if run.pull_request else own
 
 
 def _before(
-    namespace: str, run: Run, branch: str, size: int, is_wanted: Callable[[Run], bool]
+    namespace: str, run: Run, branch: str, size: int, accepts: Callable[[Run], bool]
 ) -> Operation[list[Run]]:
-    """Read the newest `size` ended runs before a run, of one branch and its suite, oldest first."""
+    """Read the newest `size` finished runs of a branch and suite before a run, oldest first."""
     filters = {"suite": run.suite or "", "branch": branch}
     after: Position | None = Position(run.started or 0.0, run.id)
-    found: list[Run] = []
+    matches: list[Run] = []
     for _ in range(_PAGES):
-        if after is None or len(found) >= size:
+        if after is None or len(matches) >= size:
             break
         page = yield from runs.page(namespace, filters, after, _PAGE, _FIELDS)
-        found += [each for each in page.items if _is_like(each, run, branch) and is_wanted(each)]
+        matches += [each for each in page.items if _is_like(each, run, branch) and accepts(each)]
         after = page.next
-    return found[size - 1 :: -1] if len(found) >= size else found[::-1]
+    return matches[size - 1 :: -1] if len(matches) >= size else matches[::-1]
 
 
 def _is_like(each: Run, run: Run, branch: str) -> bool:
@@ -187,28 +192,31 @@ def _is_like(each: Run, run: Run, branch: str) -> bool:
     return is_over and (each.suite or "") == (run.suite or "") and (each.branch or "") == branch
 
 
-def within_bounds(found: Iterable[Run]) -> list[Run]:
-    """Return the first of these runs, newest first, up to MOST_ATTEMPTS attempts and at least one run."""
-    kept: list[Run] = []
+def within_bounds(newest_first: Iterable[Run]) -> list[Run]:
+    """Return the newest runs, at least one, with at most `MOST_ATTEMPTS` attempts in total."""
+    selected: list[Run] = []
     attempts = 0
-    for run in found:
+    for run in newest_first:
         attempts += (run.tests or 0) + (run.reruns or 0)
-        if kept and attempts > MOST_ATTEMPTS:
+        if selected and attempts > MOST_ATTEMPTS:
             break
-        kept.append(run)
-    return kept
+        selected.append(run)
+    return selected
 
 
 def load_records(
-    namespace: str, wanted: Sequence[Run], known: RecordCache, steps: int | None = None
+    namespace: str, selected: Sequence[Run], cache: RecordCache, steps: int | None = None
 ) -> Operation[bool]:
-    """Read missing profiles into the cache, in at most `steps` steps; return whether the cache is complete."""
-    missing = [run for run in wanted if run.id not in known.records]
+    """Read missing profiles into the cache, in at most `steps` steps; return whether the cache is complete.
+
+    Without `steps` all are read.
+    """
+    missing = [run for run in selected if run.id not in cache.records]
     chunks = [missing[at : at + STEP] for at in range(0, len(missing), STEP)]
     for chunk in chunks[:steps]:
         replies = yield from send_reads([("GET", keys.profile(namespace, run.id)) for run in chunk])
         for run, stored in zip(chunk, replies, strict=True):
-            known.records[run.id] = _record(run, stored, known.names)
+            cache.records[run.id] = _record(run, stored, cache.names)
     return steps is None or len(chunks) <= steps
 
 
@@ -218,12 +226,12 @@ def _record(run: Run, stored: bytes | None, names: dict[str, str]) -> RunRecord 
     try:
         return record_of(facts_of(run), profile.decode(stored), names)
     except CorruptDataError:
-        # A profile of a later release or of another program is ignored.
+        # A later release or another program wrote it.
         return None
 
 
 def facts_of(run: Run) -> RunFacts:
-    """Return the facts about a run that its analysis needs."""
+    """Return the fields of a run that its analysis needs."""
     environment = environment_class(
         suite=run.suite or "",
         workers=run.workers or 0,
@@ -249,36 +257,39 @@ def facts_of(run: Run) -> RunFacts:
 
 
 def _legs(run: Run) -> str:
-    """Return the value that indistinguishable jobs share; empty for a run that is recorded as a rerun.
+    """Return a value that is equal for runs of indistinguishable jobs; empty for a rerun within a job.
 
-    A job that is started again has another attempt. `pytest || pytest --lf` runs twice in one job.
+    A restarted job has another attempt number. `pytest || pytest --lf` records two runs in one job.
     """
     if not run.build_id or not _RERUNS.isdisjoint((run.argv or "").split()):
         return ""
     return "\n".join(part or "" for part in (run.build_id, run.attempt, run.job, run.python, run.platform))
 
 
-def numbers(namespace: str, record: RunRecord, found: Sequence[Run]) -> Operation[Numbers]:
-    """Read the numbers that tests recorded: the median of the points by label and run."""
+def numbers(namespace: str, record: RunRecord, candidates: Sequence[Run]) -> Operation[Numbers]:
+    """Read the numbers that tests recorded with `stat`: median of the points per label and run."""
     labels = sorted(record.stats)[:MOST_NUMBERS]
     commands = [("LRANGE", keys.history(namespace, label), 0, MOST_POINTS - 1) for label in labels]
     replies = yield from send_reads(commands)
     points = {label: query.parse_points(label, reply) for label, reply in zip(labels, replies, strict=True)}
-    told = yield from tests.facts(namespace, [point for each in points.values() for point in each])
-    return {label: _by_run(each, told, found) for label, each in points.items()}
+    contexts = yield from read_contexts(namespace, [point for each in points.values() for point in each])
+    return {label: _by_run(each, contexts, candidates) for label, each in points.items()}
 
 
 def _by_run(
-    points: Sequence[Stat], told: Mapping[str, Mapping[str, str]], found: Sequence[Run]
+    points: Sequence[Stat], contexts: Mapping[str, Mapping[str, str]], candidates: Sequence[Run]
 ) -> dict[str, float]:
     by_run: dict[str, list[float]] = {}
     for point in points:
-        run_id = told.get(point.context_id, {}).get("run") or _at(point.timestamp, found)
+        run_id = contexts.get(point.context_id, {}).get("run") or _run_at(point.timestamp, candidates)
         by_run.setdefault(run_id, []).append(point.value)
     return {run_id: median(values) for run_id, values in by_run.items() if run_id}
 
 
-def _at(time: float, found: Sequence[Run]) -> str:
-    """Return the run in progress at a time; empty without one. Points with a custom context name no run."""
-    during = (run.id for run in found if (run.started or 0.0) <= time <= (run.finished or 0.0))
+def _run_at(time: float, candidates: Sequence[Run]) -> str:
+    """Return the id of the run that was in progress at a time; empty without one.
+
+    The context of a point names its run, unless the caller replaced the context.
+    """
+    during = (run.id for run in candidates if (run.started or 0.0) <= time <= (run.finished or 0.0))
     return next(during, "")

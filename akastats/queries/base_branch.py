@@ -1,6 +1,6 @@
 """Choose the branch that a run is compared with, and the runs that count for a branch.
 
-A pull request is never the base, whatever its branch is called, nor is a run inside another run.
+Runs of pull requests and runs inside other runs are never a base, whatever the name of their branch.
 """
 
 from __future__ import annotations
@@ -9,21 +9,22 @@ from collections.abc import Iterator
 
 from akastats.queries.runs import Run
 
-#: The default branch of a repository that does not say which it is.
+#: Names of the default branch if the repository does not record one.
 DEFAULT_BRANCHES = ("main", "master")
 
 
 def base_branches(run: Run) -> Iterator[str]:
-    """Yield the branches that a run may be compared with; the first one with runs counts.
+    """Yield the candidates for the base branch of a run; the first one that has runs counts.
 
-    The one that is configured or that its pull request goes into, the repository's default branch, main, master.
+    In this order: the configured branch or the target of the pull request, the repository's default branch, main,
+    master.
     """
-    known = (run.base_branch or "", run.default_branch or "", *DEFAULT_BRANCHES)
-    yield from dict.fromkeys(filter(None, known))
+    candidates = (run.base_branch or "", run.default_branch or "", *DEFAULT_BRANCHES)
+    yield from dict.fromkeys(filter(None, candidates))
 
 
 def is_base_itself(run: Run) -> bool:
-    """Return whether a run is compared with earlier runs of its own branch, as one on the default branch is."""
+    """Return whether a run belongs to the base branch and is compared with earlier runs of it."""
     if run.pull_request or run.nested:
         return False
     if run.base_branch:
@@ -32,23 +33,24 @@ def is_base_itself(run: Run) -> bool:
 
 
 def can_be_base(run: Run) -> bool:
-    """Return whether a run counts for the branch that it names."""
+    """Return whether a run can be the base of another run."""
     return not (run.pull_request or run.nested)
 
 
 def is_of_branch(run: Run, branch: str) -> bool:
-    """Return whether a run counts among those of a branch, or of all for an empty name.
+    """Return whether a run belongs to a branch; an empty name stands for all branches.
 
-    A pull request counts for its own branch, unless that has the name of a base; a run inside another one never.
+    A run of a pull request does not belong to the base branch, even if its branch has the same name. A run inside
+    another run belongs to no branch.
     """
     is_foreign = bool(branch and run.pull_request) and branch in base_branches(run)
     return not (run.nested or is_foreign)
 
 
 def is_same_work(run: Run, other: Run, base_branch: str) -> bool:
-    """Return whether another run of the same branch name tests the same work.
+    """Return whether two runs with the same branch name belong to the same branch or pull request.
 
-    Of several forks' pull requests each may come from a branch of that name, which may be the base's too.
+    Pull requests from several forks can have the same branch name, which can also be the name of the base branch.
     """
     if run.nested or other.nested:
         return False

@@ -10,22 +10,22 @@ from akastats.queries.runs import Run
 from akastats.store.requests import Operation
 from akastats.store.runs import Position
 
-#: Statuses of a base run; an interrupted run lacks tests.
+#: Statuses of a run that can be a base; an interrupted run lacks tests.
 COMPLETE = ("passed", "failed")
-# Earlier runs of a branch that are searched for a base, and runs per step.
+# Number of earlier runs per branch in which a base is searched, and of runs per round trip.
 STEP_RUNS, STEP = 200, 20
 
 
 def base_of(namespace: str, run: Run) -> Operation[Run | None]:
-    """Return the newest earlier complete run of the same suite: of its own work, else of its base, else of any.
+    """Return the newest complete run of the suite before a run: of its branch, else of its base, else of any.
 
-    `None` if none of the nearest 200 runs of each qualifies, and for a run inside another one. Runs of other pull
-    requests do not count.
+    Runs of other pull requests do not count. Returns `None` if none of the newest 200 earlier runs of each branch
+    qualifies, and for a run inside another run.
     """
     if run.nested:
         return None
-    for filters, is_wanted in _filters(run):
-        base = yield from _earlier(namespace, run, filters, is_wanted)
+    for filters, accepts in _filters(run):
+        base = yield from _earlier(namespace, run, filters, accepts)
         if base is not None:
             return base
     return None
@@ -35,7 +35,7 @@ def _filters(run: Run) -> Iterator[tuple[dict[str, str], Callable[[Run], bool]]]
     suite = {"suite": run.suite} if run.suite else {}
     branches = list(base_branches(run))
     if run.branch:
-        # If a pull request's branch has the name of its base, only its own runs count.
+        # If the branch of a pull request has the name of its base, only runs of the pull request count.
         base = run.branch if run.branch in branches else ""
         yield {**suite, "branch": run.branch}, lambda other: is_same_work(run, other, base)
     for branch in branches:
@@ -44,14 +44,14 @@ def _filters(run: Run) -> Iterator[tuple[dict[str, str], Callable[[Run], bool]]]
 
 
 def _earlier(
-    namespace: str, run: Run, filters: dict[str, str], is_wanted: Callable[[Run], bool]
+    namespace: str, run: Run, filters: dict[str, str], accepts: Callable[[Run], bool]
 ) -> Operation[Run | None]:
     after: Position | None = Position(run.started or 0.0, run.id)
     for _ in range(STEP_RUNS // STEP):
         page = yield from runs.page(namespace, filters, after, STEP)
-        for found in page.items:
-            if found.suite == run.suite and found.status in COMPLETE and is_wanted(found):
-                return found
+        for earlier in page.items:
+            if earlier.suite == run.suite and earlier.status in COMPLETE and accepts(earlier):
+                return earlier
         after = page.next
         if after is None:
             break

@@ -1,6 +1,6 @@
-"""Lists in memory, which a reader refreshes with the changes since its last read.
+"""Cache lists in memory and refresh them with the changes since the last read.
 
-The first read fetches all rows; a later read without changes takes one round trip.
+The first read fetches all rows. A later read without changes takes one round trip.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from akastats.store.requests import Operation
 
 T = TypeVar("T")
 
-#: Reads members of a list by name; deleted ones are left out.
+#: Reads items of a list by the names of its members; deleted ones are missing in the result.
 Fetch = Callable[[str, Sequence[str]], Operation[Mapping[str, T]]]
 
 
@@ -34,9 +34,9 @@ class CachedList(Generic[T]):
     since: float = 0.0
 
 
-def refresh(key: str, fetch: Fetch[T], namespace: str, seen: CachedList[T]) -> Operation[CachedList[T]]:
+def refresh(key: str, fetch: Fetch[T], namespace: str, cached: CachedList[T]) -> Operation[CachedList[T]]:
     """Return the current list; the same object if nothing has changed."""
-    now = seen
+    now = cached
     changed = yield from indexes.read_changes(key, now.since)
     if now.since > (changed.newest or 0.0):
         # The server was flushed, or restarted with older data.
@@ -49,20 +49,20 @@ def refresh(key: str, fetch: Fetch[T], namespace: str, seen: CachedList[T]) -> O
         changed = yield from indexes.read_changes(key, now.since)
     if len(now.times) != changed.size:
         now = _without_older(now, changed.oldest or 0.0)
-    if len(now.times) != changed.size and seen.since:
+    if len(now.times) != changed.size and cached.since:
         # A member in the middle was deleted.
         return (yield from refresh(key, fetch, namespace, CachedList()))
     return now
 
 
-def _with(seen: CachedList[T], times: Mapping[str, float], items: Mapping[str, T]) -> CachedList[T]:
-    kept = {name: item for name, item in seen.items.items() if name not in times}
-    return CachedList({**kept, **items}, {**seen.times, **times}, max(times.values()))
+def _with(cached: CachedList[T], times: Mapping[str, float], items: Mapping[str, T]) -> CachedList[T]:
+    unchanged = {name: item for name, item in cached.items.items() if name not in times}
+    return CachedList({**unchanged, **items}, {**cached.times, **times}, max(times.values()))
 
 
-def _without_older(seen: CachedList[T], oldest: float) -> CachedList[T]:
-    times = {name: time for name, time in seen.times.items() if time >= oldest}
-    return CachedList({name: item for name, item in seen.items.items() if name in times}, times, seen.since)
+def _without_older(cached: CachedList[T], oldest: float) -> CachedList[T]:
+    times = {name: time for name, time in cached.times.items() if time >= oldest}
+    return CachedList({name: item for name, item in cached.items.items() if name in times}, times, cached.since)
 
 
 #: Sort key of an item: a flag that sorts missing values last, the value, the name.
@@ -105,20 +105,20 @@ def order_of(sort: str) -> Order:
     return Order(sort.removeprefix("-"), sort.startswith("-"))
 
 
-def page(placed: Sequence[tuple[SortKey, T]], is_descending: bool, after: SortKey | None, size: int) -> Page[T]:
-    """Return the next `size` items after the sort key `after`."""
+def page(keyed: Sequence[tuple[SortKey, T]], is_descending: bool, after: SortKey | None, size: int) -> Page[T]:
+    """Return the page of at most `size` items after the sort key `after`; `keyed` need not be sorted."""
     if after is None:
-        behind = placed
+        remaining = keyed
     elif is_descending:
-        behind = [each for each in placed if each[0] < after]
+        remaining = [each for each in keyed if each[0] < after]
     else:
-        behind = [each for each in placed if each[0] > after]
+        remaining = [each for each in keyed if each[0] > after]
     # Sorting all items for a page of 100 would take most of the time of a request.
-    first = (nlargest if is_descending else nsmallest)(size, behind, key=itemgetter(0))
-    following = first[-1][0] if len(behind) > len(first) else None
-    return Page([item for _, item in first], following, len(placed))
+    selected = (nlargest if is_descending else nsmallest)(size, remaining, key=itemgetter(0))
+    following = selected[-1][0] if len(remaining) > len(selected) else None
+    return Page([item for _, item in selected], following, len(keyed))
 
 
 def words_of(q: str) -> list[str]:
-    """Return the words of a search in lower case."""
+    """Return the words of a search query, in lower case."""
     return q.lower().split()

@@ -34,7 +34,7 @@ def _fits(part: Any, expected: type) -> bool:
         return False
     if isinstance(part, float):
         return isfinite(part)
-    # A lone surrogate, which JSON can spell, could not be sent.
+    # JSON can contain a lone surrogate, which cannot be sent to Redis.
     return not isinstance(part, str) or part.isprintable() or _is_utf8(part)
 
 

@@ -1,4 +1,4 @@
-"""Failures over all runs, by fingerprint: listed, and each in full."""
+"""List the failures of all runs by fingerprint, and read one in full."""
 
 from __future__ import annotations
 
@@ -15,15 +15,20 @@ from akastats.store import indexes, keys, runs
 from akastats.store.requests import Operation
 
 SORTS = ("last_seen", "first_seen", "count", "runs", "tests")
-# A record's listed fields are some 500 bytes: 100 KB a reply.
-RECORDS_A_READ = 200
-#: So many tests of a failure are named.
+# The listed fields of a record take about 500 bytes, so a reply takes 100 KB.
+RECORDS_PER_READ = 200
+#: Maximum number of tests per fingerprint in an answer.
 MAX_TESTS = 100
 
 
 @dataclass(frozen=True, slots=True)
 class ListedError:
-    """One fingerprint as it is listed; `searched` is what a search looks through, in lower case."""
+    """One fingerprint in a list.
+
+    fingerprint: id of a group of equal failures
+    searched: text that a search looks through, in lower case
+    record: exception, message, frames and counts
+    """
 
     fingerprint: str
     searched: str
@@ -32,9 +37,12 @@ class ListedError:
 
 @dataclass(frozen=True)
 class ListQuery:
-    """What a list of failures is asked for: words that all occur, seen at `since` or later, an order.
+    """Filter and order of a list.
 
-    With `by_class_only` nothing of a message or traceback is looked through.
+    q: words that must all occur
+    by_class_only: whether to search only the exception class, without message and traceback
+    since: earliest time of the last failure, epoch seconds; `None` for all
+    sort: sort field, with a leading `-` for descending
     """
 
     q: str = ""
@@ -43,18 +51,18 @@ class ListQuery:
     sort: str = "-last_seen"
 
 
-def refresh(namespace: str, seen: CachedList[ListedError]) -> Operation[CachedList[ListedError]]:
-    """Return the failures of a namespace as they are known now."""
-    return cached_lists.refresh(keys.errors_at(namespace), _fetch, namespace, seen)
+def refresh(namespace: str, cached: CachedList[ListedError]) -> Operation[CachedList[ListedError]]:
+    """Return the current failures of a namespace."""
+    return cached_lists.refresh(keys.errors_at(namespace), _fetch, namespace, cached)
 
 
 def _fetch(namespace: str, fingerprints: Sequence[str]) -> Operation[Mapping[str, ListedError]]:
-    found: dict[str, ListedError] = {}
-    for at in range(0, len(fingerprints), RECORDS_A_READ):
-        stored = yield from indexes.read_error_fields(namespace, fingerprints[at : at + RECORDS_A_READ], LISTED)
+    items: dict[str, ListedError] = {}
+    for at in range(0, len(fingerprints), RECORDS_PER_READ):
+        stored = yield from indexes.read_error_fields(namespace, fingerprints[at : at + RECORDS_PER_READ], LISTED)
         records = ((print_, error_records.unpack(fields)) for print_, fields in stored.items())
-        found.update({print_: _listed(print_, record) for print_, record in records if record is not None})
-    return found
+        items.update({print_: _listed(print_, record) for print_, record in records if record is not None})
+    return items
 
 
 def _listed(fingerprint: str, record: ErrorRecord) -> ListedError:
@@ -62,22 +70,22 @@ def _listed(fingerprint: str, record: ErrorRecord) -> ListedError:
     return ListedError(fingerprint, searched.lower(), record)
 
 
-def page(seen: CachedList[ListedError], wanted: ListQuery, after: SortKey | None, size: int) -> Page[ListedError]:
-    """Return the failures that are wanted, behind the place `after`."""
-    order = cached_lists.order_of(wanted.sort)
-    placed = [
+def page(cached: CachedList[ListedError], query: ListQuery, after: SortKey | None, size: int) -> Page[ListedError]:
+    """Return the page of matching failures after the sort key `after`."""
+    order = cached_lists.order_of(query.sort)
+    keyed = [
         (order.sort_key(getattr(each.record, order.field), each.fingerprint), each)
-        for each in _matching(seen, wanted)
+        for each in _matching(cached, query)
     ]
-    return cached_lists.page(placed, order.is_descending, after, size)
+    return cached_lists.page(keyed, order.is_descending, after, size)
 
 
-def _matching(seen: CachedList[ListedError], wanted: ListQuery) -> Iterator[ListedError]:
-    words = cached_lists.words_of(wanted.q)
-    for each in seen.items.values():
-        if wanted.since is not None and each.record.last_seen < wanted.since:
+def _matching(cached: CachedList[ListedError], query: ListQuery) -> Iterator[ListedError]:
+    words = cached_lists.words_of(query.q)
+    for each in cached.items.values():
+        if query.since is not None and each.record.last_seen < query.since:
             continue
-        searched = each.record.exception.lower() if wanted.by_class_only else each.searched
+        searched = each.record.exception.lower() if query.by_class_only else each.searched
         if all(word in searched for word in words):
             yield each
 
@@ -116,7 +124,13 @@ class InTest:
 
 @dataclass(frozen=True)
 class OneError:
-    """One fingerprint in full: its newest runs, and up to 100 of its tests."""
+    """One fingerprint in full.
+
+    fingerprint: id of a group of equal failures
+    record: exception, message, frames and counts
+    in_runs: failures per run, of the newest runs
+    in_tests: failures per test, at most 100 tests, the most frequent first
+    """
 
     fingerprint: str
     record: ErrorRecord
@@ -127,10 +141,10 @@ class OneError:
 def one_error(namespace: str, fingerprint: str) -> Operation[OneError]:
     """Read one fingerprint; raises `NotFoundError` for an unknown one."""
     names = tuple(ErrorRecord.__dataclass_fields__)
-    found = yield from indexes.read_error_fields(namespace, [fingerprint], names)
-    record = error_records.unpack(found[fingerprint])
+    stored = yield from indexes.read_error_fields(namespace, [fingerprint], names)
+    record = error_records.unpack(stored[fingerprint])
     if record is None:
-        raise NotFoundError(f"no failures with fingerprint {fingerprint[:100]!r}: unknown, or long gone")
+        raise NotFoundError(f"no failures with fingerprint {fingerprint[:100]!r}: unknown or expired")
     origins = yield from runs.read_fields(namespace, list(record.in_runs), ("branch", "commit"))
     in_runs = [
         InRun(run, started, origins[run].get("branch"), origins[run].get("commit"), count)
@@ -141,5 +155,5 @@ def one_error(namespace: str, fingerprint: str) -> Operation[OneError]:
 
 def _in_tests(record: ErrorRecord) -> list[InTest]:
     named = ((test_of(label), count) for label, count in record.in_tests.items())
-    found = [InTest(test.nodeid, test.suite or None, count) for test, count in named if test is not None]
-    return sorted(found, key=lambda each: -each.count)[:MAX_TESTS]
+    in_tests = [InTest(test.nodeid, test.suite or None, count) for test, count in named if test is not None]
+    return sorted(in_tests, key=lambda each: -each.count)[:MAX_TESTS]

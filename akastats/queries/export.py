@@ -1,4 +1,4 @@
-"""All that is stored, piece by piece: runs with their tests, then every point of every label."""
+"""Export stored data as rows: runs with their tests, and the points of all labels."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import Any
 
 from akastats.errors import NotFoundError
 from akastats.model import profile
-from akastats.queries import tests
+from akastats.queries import history
 from akastats.queries.runs import Run
 from akastats.store import keys, query, runs
 from akastats.store.requests import Operation, send_reads
 
-#: Labels whose histories are read in one step: of 500 points each some 3 MB.
+#: Labels per step; with 500 points per label a step takes about 3 MB.
 LABELS = 50
-#: The newest points of a label that are read. Ours keep 1,000 by default; another writer's list has no bound.
+#: Newest points per label. akastats stores 1,000 by default, but lists of other writers have no limit.
 POINTS = 100_000
 
 _TIMES = ("start", "setup", "call", "teardown")
 
 
 def of_run(namespace: str, run: Run) -> Operation[list[dict[str, Any]]]:
-    """Read one run and its tests as rows, the run first; alone where there is no profile."""
+    """Read one run and its tests as rows, the run first; only the run if it has no profile."""
     rows = [{"type": "run", **asdict(run)}]
     try:
         content = profile.decode((yield from runs.read_profile(namespace, run.id)))
@@ -35,20 +35,22 @@ def of_run(namespace: str, run: Run) -> Operation[list[dict[str, Any]]]:
 
 
 def of_labels(namespace: str, after: str = "") -> Operation[tuple[list[dict[str, Any]], str]]:
-    """Read the points of the labels behind `after`, newest first; returns where the next step begins.
+    """Read the points of the next labels after `after`, newest first; return them and the start of the next step.
 
-    That is empty at the end. Of a point's context it says run, outcome and error, where the plugin wrote it.
+    The start is empty at the end. A row includes run, outcome and error if the plugin wrote the point's context.
     """
     labels, following = yield from query.read_label_page(namespace, "*", after, LABELS)
     replies = yield from send_reads(
         [("LRANGE", keys.history(namespace, label), 0, POINTS - 1) for label in labels]
     )
-    points = [at for label, reply in zip(labels, replies, strict=True) for at in query.parse_points(label, reply)]
-    facts = yield from tests.facts(namespace, points)
+    points = [
+        point for label, reply in zip(labels, replies, strict=True) for point in query.parse_points(label, reply)
+    ]
+    contexts = yield from history.read_contexts(namespace, points)
     rows = []
     for timestamp, label, value, context_id in points:
-        fact = facts.get(context_id, {})
+        context = contexts.get(context_id, {})
         row = {"label": label, "timestamp": timestamp, "value": value if isfinite(value) else None}
-        told = {name: fact.get(name) for name in ("run", "outcome", "error")}
-        rows.append({"type": "point", **row, "context_id": context_id or None, **told})
+        origin = {name: context.get(name) for name in ("run", "outcome", "error")}
+        rows.append({"type": "point", **row, "context_id": context_id or None, **origin})
     return rows, following

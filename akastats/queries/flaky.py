@@ -59,37 +59,37 @@ class Page:
 
 
 def page(
-    namespace: str, wanted: ListQuery, place: PageStart | None, size: int, suite: str | None, branch: str | None
+    namespace: str, query: ListQuery, start: PageStart | None, size: int, suite: str | None, branch: str | None
 ) -> Operation[Page]:
     """Read a page of unhealthy tests from the newest verdicts of a suite and branch."""
-    dated = yield from reading.of_page(namespace, place, suite, branch)
-    matches = listed(dated.verdicts, wanted) if dated else []
-    start = place.at if place else 0
-    items = yield from with_quarantine(namespace, matches[start : start + size])
+    dated = yield from reading.of_page(namespace, start, suite, branch)
+    matches = select(dated.verdicts, query) if dated else []
+    at = start.at if start else 0
+    items = yield from with_quarantine(namespace, matches[at : at + size])
     return Page(dated, items, len(matches))
 
 
 def with_quarantine(namespace: str, tests: Sequence[ListedTest]) -> Operation[list[ListedTest]]:
-    """Return tests of one suite with their quarantine entries."""
+    """Read the quarantine entries of tests of one suite; return the tests with them."""
     if not tests:
         return []
     entries = yield from quarantine.read_entries(namespace, tests[0].suite)
-    held = {entry.nodeid: entry for entry in entries}
-    return [replace(each, quarantine=held.get(each.test.nodeid)) for each in tests]
+    by_nodeid = {entry.nodeid: entry for entry in entries}
+    return [replace(each, quarantine=by_nodeid.get(each.test.nodeid)) for each in tests]
 
 
-def listed(verdicts: Verdicts, wanted: ListQuery) -> list[ListedTest]:
-    """Return the tests that match a query, in its order; ties by node id."""
+def select(verdicts: Verdicts, query: ListQuery) -> list[ListedTest]:
+    """Return the tests that match a query, in its order; equal ones by node id."""
     clusters = clusters_of(verdicts)
-    tests = (test for test in verdicts.tests if wanted.state in (None, test.state))
+    tests = (test for test in verdicts.tests if query.state in (None, test.state))
     matches = sorted(tests, key=lambda test: test.nodeid)
-    field = wanted.sort.removeprefix("-")
-    matches.sort(key=lambda test: _rank(test, field), reverse=wanted.sort.startswith("-"))
+    field = query.sort.removeprefix("-")
+    matches.sort(key=lambda test: _rank(test, field), reverse=query.sort.startswith("-"))
     return [ListedTest(test, verdicts.suite, clusters.get(test.nodeid)) for test in matches]
 
 
 def _rank(test: UnhealthyTest, field: str) -> tuple[float | str, float]:
-    """Return the sort key of a test: the field, then the cost."""
+    """Return the sort key of a test: the value of the field, then the cost."""
     value: float | str = getattr(test, field)
     return value, test.runs_failed if field == "seconds_lost" else test.seconds_lost
 

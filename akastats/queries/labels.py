@@ -8,7 +8,7 @@ from akastats.queries import cached_lists
 from akastats.store import query
 from akastats.store.requests import Operation
 
-#: Steps of 1,000 labels that a page searches.
+#: Maximum number of steps per page, of 1,000 labels each.
 STEPS = 5
 
 
@@ -25,15 +25,18 @@ class Labels:
 
 
 def page(namespace: str, prefix: str, q: str, after: str, size: int) -> Operation[Labels]:
-    """Read labels that begin with `prefix` and hold the words of `q`; a page may be short and not the last."""
+    """Read labels that begin with `prefix` and contain all words of `q`.
+
+    A page with fewer than `size` labels need not be the last one.
+    """
     matcher, words = f"{query.escape_matcher(prefix)}*", cached_lists.words_of(q)
-    found: list[str] = []
+    labels: list[str] = []
     for _ in range(STEPS):
         step = query.PAGE_LABELS if words else size + 1
         members, after = yield from query.read_label_page(namespace, matcher, after, step, words)
-        found += members
-        if len(found) > size:
-            return Labels(found[:size], found[size - 1])
+        labels += members
+        if len(labels) > size:
+            return Labels(labels[:size], labels[size - 1])
         if not after:
             break
-    return Labels(found, after)
+    return Labels(labels, after)

@@ -9,32 +9,32 @@ from akastats.store import keys
 from akastats.store import runs as stored_runs
 from akastats.store.requests import Operation, send_reads
 
-#: Runs in progress that are followed, the newest; a run whose machine died stays `running`.
+#: Maximum number of runs in progress that are read. A run whose machine died stays `running`.
 MAX_RUNNING = 100
-#: Newest runs that are followed in any status, because a short run begins and ends between two reads.
+#: Number of newest runs that are read in any status, because a short run begins and ends between two reads.
 NEWEST = 20
 
 
-def read(namespace: str, known: Mapping[str, Run]) -> Operation[dict[str, Run]]:
-    """Read runs in progress, the newest runs, and those that `known` has as running; in two round trips."""
+def read(namespace: str, previous: Mapping[str, Run]) -> Operation[dict[str, Run]]:
+    """Read runs in progress, the newest runs, and those that were running in `previous`; in two round trips."""
     running = keys.runs(namespace, "status", "running")
-    ids = yield from send_reads(
+    replies = yield from send_reads(
         [("ZREVRANGE", running, 0, MAX_RUNNING - 1), ("ZREVRANGE", keys.runs(namespace), 0, NEWEST - 1)]
     )
-    followed = [stored_runs.decode_member(member) for found in ids for member in found]
-    followed += [run.id for run in known.values() if run.status == "running"]
-    wanted = list(dict.fromkeys(followed))
-    stored = yield from send_reads([("HGETALL", keys.run(namespace, run_id)) for run_id in wanted])
-    told = zip(wanted, map(stored_runs.parse_run, stored), strict=True)
-    return {run_id: run_of(fields) for run_id, fields in told if fields}
+    followed = [stored_runs.decode_member(member) for members in replies for member in members]
+    followed += [run.id for run in previous.values() if run.status == "running"]
+    run_ids = list(dict.fromkeys(followed))
+    stored = yield from send_reads([("HGETALL", keys.run(namespace, run_id)) for run_id in run_ids])
+    records = zip(run_ids, map(stored_runs.parse_run, stored), strict=True)
+    return {run_id: run_of(fields) for run_id, fields in records if fields}
 
 
-def changed(known: Mapping[str, Run], now: Mapping[str, Run]) -> list[Run]:
+def changed(previous: Mapping[str, Run], current: Mapping[str, Run]) -> list[Run]:
     """Return the runs that are new or have changed, oldest first."""
-    found = [run for run_id, run in now.items() if known.get(run_id) != run]
-    return sorted(found, key=lambda run: (run.started or 0.0, run.id))
+    runs = [run for run_id, run in current.items() if previous.get(run_id) != run]
+    return sorted(runs, key=lambda run: (run.started or 0.0, run.id))
 
 
-def running(now: Mapping[str, Run]) -> list[Run]:
+def running(current: Mapping[str, Run]) -> list[Run]:
     """Return the runs in progress, oldest first."""
-    return changed({}, {run_id: run for run_id, run in now.items() if run.status == "running"})
+    return changed({}, {run_id: run for run_id, run in current.items() if run.status == "running"})

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from akastats.queries.runs import Run
-from akastats.queries.suggestions import known_tests
+from akastats.queries.suggestions import read_tests
 from akastats.store.requests import Operation
 from akastats.triage import quarantine, quarantine_rules
 
 
 def quarantined_during(namespace: str, run: Run) -> Operation[list[str]]:
-    """Read the node ids in quarantine when a run started; empty for a run without quarantine.
+    """Read the node ids that were in quarantine when a run started; empty for a run without quarantine.
 
-    Entries that have been removed or have ended since are missing.
+    Entries that were removed or have ended since then are missing.
     """
     if not run.quarantine:
         return []
@@ -20,8 +20,8 @@ def quarantined_during(namespace: str, run: Run) -> Operation[list[str]]:
 
 
 def patterns_without_effect(namespace: str, protected: str) -> Operation[list[str]]:
-    """Read the patterns of `AKA_STATS_PROTECTED` that match no test with a history; empty without any test."""
+    """Read the patterns of `AKA_STATS_PROTECTED` that match no test with a history; empty without tests."""
     if not protected.strip():
         return []
-    tests = yield from known_tests(namespace)
+    tests = yield from read_tests(namespace)
     return quarantine_rules.patterns_without_match(protected, (test.nodeid for test in tests)) if tests else []

@@ -17,10 +17,10 @@ from akastats.triage.acknowledgement_rules import AcknowledgedChange, Acknowledg
 
 Kind = Literal["test", "fixture", "collect", "stat", "suite"]
 
-_WORDS: tuple[Kind, ...] = ("test", "fixture", "collect")
+_KINDS: tuple[Kind, ...] = ("test", "fixture", "collect")
 
 
-class Named(NamedTuple):
+class Subject(NamedTuple):
     """The subject of a label.
 
     kind: test, fixture, collect, stat or suite
@@ -36,7 +36,7 @@ class ListedChange:
     """A duration change of a list.
 
     id: id of the change
-    named: subject of the label
+    subject: subject of the label
     verdict: the change, and whether it is new
     suite: suite of the verdicts; empty without one
     since_commit: commit of the run before the interval; `None` if unknown
@@ -47,7 +47,7 @@ class ListedChange:
     """
 
     id: str
-    named: Named
+    subject: Subject
     verdict: ChangeVerdict
     suite: str
     since_commit: str | None
@@ -97,78 +97,78 @@ class Page:
 def page(
     namespace: str,
     days: int,
-    wanted: ListQuery,
-    place: PageStart | None,
+    query: ListQuery,
+    start: PageStart | None,
     size: int,
     suite: str | None,
     branch: str | None,
 ) -> Operation[Page]:
     """Read a page of changes from the newest verdicts of a suite and branch, newest first."""
-    told = yield from reading.of_page(namespace, place, suite, branch)
-    if told is None:
+    dated = yield from reading.of_page(namespace, start, suite, branch)
+    if dated is None:
         return Page(None, [], 0, [])
-    found = chosen(told.verdicts.changes, wanted)
-    start = place.at if place else 0
-    items = found[start : start + size]
-    of_suite = chosen(told.verdicts.suite_changes, ListQuery(faster=wanted.faster))
-    both = yield from listed(namespace, days, told.verdicts, [*items, *of_suite])
-    return Page(told, both[: len(items)], len(found), both[len(items) :])
+    matches = select(dated.verdicts.changes, query)
+    at = start.at if start else 0
+    items = matches[at : at + size]
+    of_suite = select(dated.verdicts.suite_changes, ListQuery(faster=query.faster))
+    listed = yield from list_changes(namespace, days, dated.verdicts, [*items, *of_suite])
+    return Page(dated, listed[: len(items)], len(matches), listed[len(items) :])
 
 
-def named(label: str) -> Named:
-    """Return the subject of a label; an empty label is the suite as a whole."""
+def subject_of(label: str) -> Subject:
+    """Return the subject of a label; an empty label stands for the suite as a whole."""
     if not label:
-        return Named("suite", "")
-    word, colons, name = label.partition("::")
-    kind = word.partition("@")[0]
-    found = next((each for each in _WORDS if each == kind and colons and name), None)
-    return Named(found, name) if found else Named("stat", label)
+        return Subject("suite", "")
+    prefix, colons, name = label.partition("::")
+    word = prefix.partition("@")[0]
+    kind = next((each for each in _KINDS if each == word and colons and name), None)
+    return Subject(kind, name) if kind else Subject("stat", label)
 
 
-def chosen(changes: Iterable[ChangeVerdict], wanted: ListQuery) -> list[ChangeVerdict]:
-    """Return the changes that match a query, newest first, then the largest first, then by label."""
-    found = [
-        judged
-        for judged in changes
-        if (wanted.faster or judged.change.is_slower)
-        and (wanted.kind is None or named(judged.change.label).kind == wanted.kind)
+def select(verdicts: Iterable[ChangeVerdict], query: ListQuery) -> list[ChangeVerdict]:
+    """Return the changes that match a query: newest first, then the largest first, then by label."""
+    matches = [
+        verdict
+        for verdict in verdicts
+        if (query.faster or verdict.change.is_slower)
+        and (query.kind is None or subject_of(verdict.change.label).kind == query.kind)
     ]
-    found.sort(key=lambda judged: (judged.change.label, judged.change.environment))
-    return sorted(found, key=_newness, reverse=True)
+    matches.sort(key=lambda verdict: (verdict.change.label, verdict.change.environment))
+    return sorted(matches, key=_newness, reverse=True)
 
 
-def _newness(judged: ChangeVerdict) -> tuple[str, float]:
-    ratio = judged.change.ratio
-    return judged.change.run, max(ratio, 1 / ratio)
+def _newness(verdict: ChangeVerdict) -> tuple[str, float]:
+    ratio = verdict.change.ratio
+    return verdict.change.run, max(ratio, 1 / ratio)
 
 
-def listed(
+def list_changes(
     namespace: str, days: int, verdicts: Verdicts, changes: Sequence[ChangeVerdict]
 ) -> Operation[list[ListedChange]]:
     """Read commits and acknowledgements of changes, in two round trips."""
     if not changes:
         return []
-    said = acknowledgement_rules.by_series((yield from acknowledgements.current(namespace, days)))
-    ends = dict.fromkeys(run for judged in changes for run in _runs_of(judged.change))
-    told = yield from runs.read_fields(namespace, list(ends), ("commit",))
-    commits = {run: fields.get("commit") for run, fields in told.items()}
-    return [_listed(judged, verdicts, commits, said) for judged in changes]
+    entries = acknowledgement_rules.by_series((yield from acknowledgements.current(namespace, days)))
+    run_ids = dict.fromkeys(run for verdict in changes for run in _runs_of(verdict.change))
+    stored = yield from runs.read_fields(namespace, list(run_ids), ("commit",))
+    commits = {run: fields.get("commit") for run, fields in stored.items()}
+    return [_listed(verdict, verdicts, commits, entries) for verdict in changes]
 
 
 def _listed(
-    verdict: ChangeVerdict, verdicts: Verdicts, commits: Mapping[str, str | None], said: BySeries
+    verdict: ChangeVerdict, verdicts: Verdicts, commits: Mapping[str, str | None], entries: BySeries
 ) -> ListedChange:
     change = verdict.change
     return ListedChange(
         id=acknowledgement_rules.id_of(change),
-        named=named(change.label),
+        subject=subject_of(change.label),
         verdict=verdict,
         suite=verdicts.suite,
         since_commit=commits[change.since],
         commit=commits[change.run],
         until_commit=commits[change.until],
         group=group_of(change, verdicts),
-        acknowledgement=acknowledgement_rules.find_acknowledgement(change, said),
+        acknowledgement=acknowledgement_rules.find_acknowledgement(change, entries),
     )
 
 
@@ -178,13 +178,14 @@ def _runs_of(change: DurationChange) -> tuple[str, str, str]:
 
 def group_of(change: DurationChange, verdicts: Verdicts) -> int | None:
     """Return the index in `verdicts.together` of the group of a change; `None` without another such change."""
-    for place, group in enumerate(verdicts.together):
-        if change.label in group and any(_moved_alike(change, each.change, group) for each in verdicts.changes):
-            return place
+    for index, group in enumerate(verdicts.together):
+        if change.label in group and any(_is_alike(change, each.change, group) for each in verdicts.changes):
+            return index
     return None
 
 
-def _moved_alike(change: DurationChange, other: DurationChange, group: Sequence[str]) -> bool:
+def _is_alike(change: DurationChange, other: DurationChange, group: Sequence[str]) -> bool:
+    """Return whether another label of the group changed in the same environment, direction and interval."""
     return (
         other.label in group
         and other.label != change.label
@@ -193,16 +194,17 @@ def _moved_alike(change: DurationChange, other: DurationChange, group: Sequence[
     )
 
 
-#: Newest verdicts that are searched for a change; decoding the verdicts of 1,000 tests takes 70 ms.
+#: Number of newest verdicts in which a change is searched; decoding the verdicts of 1,000 tests takes 70 ms.
 SEARCHED = 10
 
 
 def acknowledge(
     namespace: str, days: int, id_: str, kind: AcknowledgementKind, reason: str, run: str = ""
 ) -> Operation[AcknowledgedChange]:
-    """Store an acknowledgement of the change with this id, in place of earlier ones; raises `NotFoundError`.
+    """Store an acknowledgement of the change with this id, instead of earlier ones.
 
-    The change is searched in the verdicts of `run`, otherwise in the newest ten.
+    The change is searched in the verdicts of `run`, otherwise in the newest ten verdicts. Raises `NotFoundError`
+    for an unknown change.
     """
     change = yield from find_change(namespace, id_, run)
     return (yield from acknowledgements.put(namespace, days, change, kind, reason))
@@ -216,12 +218,12 @@ def withdraw(namespace: str, days: int, id_: str, run: str = "") -> Operation[No
 
 
 def find_change(namespace: str, id_: str, run: str = "") -> Operation[DurationChange]:
-    """Read the change with this id from the verdicts of `run`, otherwise from the newest ten."""
-    ids = [run] if run else (yield from reading.analysed_runs(namespace))
-    for judged in ids[:SEARCHED]:
-        found = yield from reading.of_run_if_any(namespace, judged)
-        changes = (*found.changes, *found.suite_changes) if found else ()
+    """Read the change with this id from the verdicts of `run`, otherwise from the newest ten verdicts."""
+    run_ids = [run] if run else (yield from reading.analysed_runs(namespace))
+    for run_id in run_ids[:SEARCHED]:
+        verdicts = yield from reading.of_run_if_any(namespace, run_id)
+        changes = (*verdicts.changes, *verdicts.suite_changes) if verdicts else ()
         for each in changes:
             if acknowledgement_rules.id_of(each.change) == id_:
                 return each.change
-    raise NotFoundError(f"no change {id_[:64]!r}: its id is unknown, or the verdicts that name it have expired")
+    raise NotFoundError(f"no change {id_[:64]!r}: its id is unknown, or its verdicts have expired")

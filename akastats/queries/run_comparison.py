@@ -15,14 +15,21 @@ from akastats.queries.runs import Run
 from akastats.store import runs as stored_runs
 from akastats.store.requests import Operation
 
-#: A list of a comparison has at most this many changes, and beside a run's details this many.
+#: Maximum number of changes per list of a comparison.
 MAX_CHANGES = 1000
+#: Maximum number of changes per list of a run's details.
 MAX_IN_SHORT = 100
 
 
 @dataclass(frozen=True)
-class Compared:
-    """Two runs and their differences; `left_out` counts changes beyond `MAX_CHANGES` per list."""
+class RunComparison:
+    """Two runs and their differences.
+
+    run: the newer run
+    base: the run that it is compared with
+    changes: differences, at most `MAX_CHANGES` per list
+    left_out: number of changes beyond that
+    """
 
     run: Run
     base: Run
@@ -52,48 +59,50 @@ class Changes:
     noise: int
 
 
-def in_short(found: Comparison) -> Changes:
-    """Return a comparison in the form of a run's details."""
-    cut, _ = shortened(found, MAX_IN_SHORT)
+def summarize(comparison: Comparison) -> Changes:
+    """Return a comparison in the short form of a run's details."""
+    cut, _ = shorten(comparison, MAX_IN_SHORT)
     return Changes(
         newly_failing=cut.newly_failing,
         fixed=cut.fixed,
         slower=cut.slower,
         faster=cut.faster,
-        added=len(found.added),
-        removed=len(found.removed),
-        noise=len(found.noise),
+        added=len(comparison.added),
+        removed=len(comparison.removed),
+        noise=len(comparison.noise),
     )
 
 
-def compare(namespace: str, run_id: str, base_id: str) -> Operation[Compared]:
-    """Compare two runs; raises `NotFoundError` for one that is unknown, or has no profile (any more)."""
+def compare(namespace: str, run_id: str, base_id: str) -> Operation[RunComparison]:
+    """Compare two runs; raises `NotFoundError` if a run is unknown, or its profile is missing or has expired."""
     run = yield from runs.one(namespace, run_id)
     base = yield from runs.one(namespace, base_id)
-    found = yield from changes(namespace, run, base)
-    cut, left_out = shortened(found, MAX_CHANGES)
-    return Compared(run, base, cut, left_out)
+    comparison = yield from read_changes(namespace, run, base)
+    cut, left_out = shorten(comparison, MAX_CHANGES)
+    return RunComparison(run, base, cut, left_out)
 
 
-def changes(namespace: str, run: Run, base: Run) -> Operation[Comparison]:
-    """Return the differences of two runs; raises `NotFoundError` if one has no profile (any more)."""
-    now = profile.decode((yield from stored_runs.read_profile(namespace, run.id)))
-    before = profile.decode((yield from stored_runs.read_profile(namespace, base.id)))
-    found = comparing.compare(comparing.last_attempts(now), comparing.last_attempts(before))
-    return (yield from without_noise(namespace, run, base, found))
+def read_changes(namespace: str, run: Run, base: Run) -> Operation[Comparison]:
+    """Read the differences between two runs; raises `NotFoundError` if a profile is missing or has expired."""
+    content = profile.decode((yield from stored_runs.read_profile(namespace, run.id)))
+    base_content = profile.decode((yield from stored_runs.read_profile(namespace, base.id)))
+    comparison = comparing.compare(comparing.last_attempts(content), comparing.last_attempts(base_content))
+    return (yield from separate_noise(namespace, run, base, comparison))
 
 
-def without_noise(namespace: str, run: Run, base: Run, found: Comparison) -> Operation[Comparison]:
-    """Read the verdicts of both runs; return their comparison, with what the tests' history explains as noise."""
+def separate_noise(namespace: str, run: Run, base: Run, comparison: Comparison) -> Operation[Comparison]:
+    """Read the verdicts of both runs; return the comparison with the differences that they explain as noise."""
     of_run = yield from verdicts.of_run_if_any(namespace, run.id)
     of_base = yield from verdicts.of_run_if_any(namespace, base.id)
     return noise.separate_noise(
-        found, Side(run.id, of_run), Side(base.id, of_base), label("test", "", run.suite or "")
+        comparison, Side(run.id, of_run), Side(base.id, of_base), label("test", "", run.suite or "")
     )
 
 
-def shortened(found: Comparison, size: int) -> tuple[Comparison, int]:
-    """Return a comparison with at most `size` changes per list, and how many were left out."""
-    lists: dict[str, list[Difference]] = {field.name: getattr(found, field.name) for field in fields(found)}
+def shorten(comparison: Comparison, size: int) -> tuple[Comparison, int]:
+    """Return a comparison with at most `size` changes per list, and the number of omitted changes."""
+    lists: dict[str, list[Difference]] = {
+        field.name: getattr(comparison, field.name) for field in fields(comparison)
+    }
     left_out = sum(max(0, len(each) - size) for each in lists.values())
-    return replace(found, **{name: each[:size] for name, each in lists.items()}), left_out
+    return replace(comparison, **{name: each[:size] for name, each in lists.items()}), left_out

@@ -1,4 +1,4 @@
-"""One run in full: what failed, grouped, what was slow against its own past, what changed against its base."""
+"""Read one run in full: grouped failures, slowest tests and fixtures, and changes against the base run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from akastats.model.results import label
 from akastats.model.verdicts import Verdicts
 from akastats.queries import run_in_progress
 from akastats.queries.base_run import base_of
-from akastats.queries.run_comparison import Changes, in_short, without_noise
+from akastats.queries.run_comparison import Changes, separate_noise, summarize
 from akastats.queries.run_failures import WITHOUT_TEXTS, Failure, failures
 from akastats.queries.runs import Run, one
 from akastats.queries.verdict_answers import RunVerdicts, answer_run_verdicts
@@ -25,8 +25,8 @@ from akastats.records import Stat
 from akastats.store import keys, query, runs
 from akastats.store.requests import Operation, send_reads
 
-#: How many earlier points "its own past" is.
-PAST = 100
+#: Number of points that a typical duration is computed from.
+TYPICAL_POINTS = 100
 
 
 @dataclass(frozen=True)
@@ -126,58 +126,59 @@ class RunDetails(Findings, Run):
     verdicts: RunVerdicts | None
 
 
-def answer_details(found: Details) -> RunDetails:
+def answer_details(details: Details) -> RunDetails:
     """Return a run's details in the form of the API's JSON."""
-    verdicts = answer_run_verdicts(found.verdicts, found.run.started) if found.verdicts else None
+    verdicts = answer_run_verdicts(details.verdicts, details.run.started) if details.verdicts else None
     return RunDetails(
-        **vars(found.run),
-        **{field.name: getattr(found, field.name) for field in fields(Findings)},
-        slowest=[SlowTest(each.name, each.seconds, each.usual, each.outcome) for each in found.slowest],
+        **vars(details.run),
+        **{field.name: getattr(details, field.name) for field in fields(Findings)},
+        slowest=[SlowTest(each.name, each.seconds, each.usual, each.outcome) for each in details.slowest],
         verdicts=verdicts,
     )
 
 
 def details(namespace: str, run_id: str, size: int = 10) -> Operation[Details]:
-    """Read one run with its failures and its `size` slowest tests; raises `NotFoundError` for an unknown one."""
+    """Read one run with its failures and its `size` slowest tests; raises `NotFoundError` for an unknown run."""
     run = yield from one(namespace, run_id)
     base = yield from base_of(namespace, run)
-    judged = yield from of_run_if_any(namespace, run_id)
-    content = yield from _found_profile(namespace, run_id)
+    verdicts = yield from of_run_if_any(namespace, run_id)
+    content = yield from _profile_if_any(namespace, run_id)
     if content is None:
-        failed, left_out = yield from _failing_so_far(namespace, run)
-        return Details(
-            run=run,
-            has_profile=False,
-            failures=failed,
-            failing_left_out=left_out,
-            slowest=[],
-            slowest_fixtures=[],
-            base=base,
-            changes=None,
-            verdicts=judged,
-        )
-    failed, left_out = yield from failures(namespace, content, run.started or 0.0)
-    slowest = yield from _against_past(namespace, run, "test", slowest_tests(content, size))
-    fixtures = yield from _against_past(namespace, run, "fixture", slowest_fixtures(content, size))
-    before = (yield from _found_profile(namespace, base.id)) if base else None
-    changes: Changes | None = None
-    if base and before:
-        compared = compare(last_attempts(content), last_attempts(before))
-        changes = in_short((yield from without_noise(namespace, run, base, compared)))
+        return (yield from _details_without_profile(namespace, run, base, verdicts))
+    run_failures, left_out = yield from failures(namespace, content, run.started or 0.0)
+    tests = yield from _with_typical(namespace, run, "test", slowest_tests(content, size))
+    fixtures = yield from _with_typical(namespace, run, "fixture", slowest_fixtures(content, size))
     return Details(
         run=run,
         has_profile=True,
-        failures=failed,
+        failures=run_failures,
         failing_left_out=left_out,
-        slowest=slowest,
+        slowest=tests,
         slowest_fixtures=list(map(_fixture, fixtures)),
         base=base,
-        changes=changes,
-        verdicts=judged,
+        changes=(yield from _changes(namespace, run, content, base)) if base else None,
+        verdicts=verdicts,
     )
 
 
-def _failing_so_far(namespace: str, run: Run) -> Operation[tuple[list[Failure], int]]:
+def _details_without_profile(
+    namespace: str, run: Run, base: Run | None, verdicts: Verdicts | None
+) -> Operation[Details]:
+    run_failures, left_out = yield from _failures_so_far(namespace, run)
+    return Details(
+        run=run,
+        has_profile=False,
+        failures=run_failures,
+        failing_left_out=left_out,
+        slowest=[],
+        slowest_fixtures=[],
+        base=base,
+        changes=None,
+        verdicts=verdicts,
+    )
+
+
+def _failures_so_far(namespace: str, run: Run) -> Operation[tuple[list[Failure], int]]:
     """Read the failures of a run in progress; empty for a run that has ended."""
     if run.status != "running":
         return [], 0
@@ -192,13 +193,22 @@ def _failing_so_far(namespace: str, run: Run) -> Operation[tuple[list[Failure], 
     return (yield from failures(namespace, content, run.started or 0.0))
 
 
-def without_texts(found: Details) -> Details:
-    """Return details without what comes out of tracebacks, for those who may not read them."""
-    failed = [replace(failure, **WITHOUT_TEXTS) for failure in found.failures]
-    return replace(found, failures=failed)
+def _changes(namespace: str, run: Run, content: Profile, base: Run) -> Operation[Changes | None]:
+    """Compare a run with its base run; `None` if the base run has no profile."""
+    base_content = yield from _profile_if_any(namespace, base.id)
+    if base_content is None:
+        return None
+    comparison = compare(last_attempts(content), last_attempts(base_content))
+    return summarize((yield from separate_noise(namespace, run, base, comparison)))
 
 
-def _found_profile(namespace: str, run_id: str) -> Operation[Profile | None]:
+def without_texts(details: Details) -> Details:
+    """Return details without texts from tracebacks, for callers without the scope to read tracebacks."""
+    failed = [replace(failure, **WITHOUT_TEXTS) for failure in details.failures]
+    return replace(details, failures=failed)
+
+
+def _profile_if_any(namespace: str, run_id: str) -> Operation[Profile | None]:
     try:
         return (yield from read_profile(namespace, run_id))
     except NotFoundError:
@@ -206,37 +216,41 @@ def _found_profile(namespace: str, run_id: str) -> Operation[Profile | None]:
 
 
 def read_profile(namespace: str, run_id: str) -> Operation[Profile]:
-    """Read one run's profile; raises `NotFoundError` where there is none, or no longer."""
+    """Read the profile of a run; raises `NotFoundError` if it is missing or has expired."""
     return profile.decode((yield from runs.read_profile(namespace, run_id)))
 
 
-def slowest(namespace: str, run: Run, word: str, size: int) -> Operation[list[Slow]]:
-    """Read the `size` slowest tests or fixtures of a run, slowest first; `word` is `test` or `fixture`.
+def slowest(namespace: str, run: Run, kind: str, size: int) -> Operation[list[Slow]]:
+    """Read the `size` slowest tests or fixtures of a run, slowest first; `kind` is `test` or `fixture`.
 
-    Of a run in progress those that have ended so far; fixtures are summed up at its end.
+    For a run in progress only tests that have ended count. Fixture durations are recorded at its end.
     """
     if run.status == "running":
-        if word != "test":
-            raise NotFoundError(f"run {run.id} is in progress: the times of its fixtures are known when it ends")
-        ended = yield from run_in_progress.results(namespace, run)
-        so_far = [Slow(each.nodeid, each.seconds, None, outcome=each.outcome) for each in ended]
-        found = nsmallest(size, so_far, key=lambda slow: (-slow.seconds, slow.name))
-        return (yield from _against_past(namespace, run, word, found))
-    content = yield from read_profile(namespace, run.id)
-    found = slowest_tests(content, size) if word == "test" else slowest_fixtures(content, size)
-    return (yield from _against_past(namespace, run, word, found))
+        candidates = yield from _slowest_so_far(namespace, run, kind, size)
+    else:
+        content = yield from read_profile(namespace, run.id)
+        candidates = slowest_tests(content, size) if kind == "test" else slowest_fixtures(content, size)
+    return (yield from _with_typical(namespace, run, kind, candidates))
+
+
+def _slowest_so_far(namespace: str, run: Run, kind: str, size: int) -> Operation[list[Slow]]:
+    if kind != "test":
+        raise NotFoundError(f"run {run.id} is in progress: the durations of its fixtures are recorded at its end")
+    results = yield from run_in_progress.results(namespace, run)
+    tests = [Slow(each.nodeid, each.seconds, None, outcome=each.outcome) for each in results]
+    return nsmallest(size, tests, key=lambda slow: (-slow.seconds, slow.name))
 
 
 def slowest_tests(content: Profile, size: int) -> list[Slow]:
-    """Return a profile's slowest tests by the time that their history holds; `usual` is not known here."""
+    """Return the slowest tests of a profile, by the duration that their history stores; without `usual`."""
     rows = zip(content.tests.nodeid, content.tests.values_us(), content.tests.outcome, strict=True)
-    found = nsmallest(size, rows, key=lambda row: (-row[1], row[0]))
-    return [Slow(nodeid, us / 1e6, None, outcome=outcome) for nodeid, us, outcome in found]
+    slowest_rows = nsmallest(size, rows, key=lambda row: (-row[1], row[0]))
+    return [Slow(nodeid, us / 1e6, None, outcome=outcome) for nodeid, us, outcome in slowest_rows]
 
 
 def slowest_fixtures(content: Profile, size: int) -> list[Slow]:
-    """Return a profile's most costly fixtures; `usual` is not known here."""
-    found = [
+    """Return the slowest fixtures of a profile; without `usual`."""
+    fixtures = [
         Slow(
             f"{each.baseid}::{each.name}",
             each.setup + each.teardown,
@@ -247,7 +261,7 @@ def slowest_fixtures(content: Profile, size: int) -> list[Slow]:
         )
         for each in content.fixtures.rows()
     ]
-    return nsmallest(size, found, key=lambda slow: (-slow.seconds, slow.name))
+    return nsmallest(size, fixtures, key=lambda slow: (-slow.seconds, slow.name))
 
 
 def _fixture(slow: Slow) -> SlowFixture:
@@ -256,18 +270,19 @@ def _fixture(slow: Slow) -> SlowFixture:
     return SlowFixture(name, baseid, slow.scope or "", slow.count or 0, slow.seconds, slow.usual)
 
 
-def _against_past(namespace: str, run: Run, word: str, found: list[Slow]) -> Operation[list[Slow]]:
-    labels = [label(word, slow.name, run.suite or "") for slow in found]
-    histories = yield from _newest(namespace, labels, PAST)
-    began = run.started or 0.0
+def _with_typical(namespace: str, run: Run, kind: str, items: list[Slow]) -> Operation[list[Slow]]:
+    """Read the typical durations of tests or fixtures from their points before a run."""
+    labels = [label(kind, slow.name, run.suite or "") for slow in items]
+    histories = yield from _newest(namespace, labels, TYPICAL_POINTS)
     return [
-        _with_usual(slow, [point.value for point in points if point.timestamp < began and isfinite(point.value)])
-        for slow, points in zip(found, histories, strict=True)
+        replace(slow, usual=_typical(points, before=run.started or 0.0))
+        for slow, points in zip(items, histories, strict=True)
     ]
 
 
-def _with_usual(slow: Slow, past: list[float]) -> Slow:
-    return replace(slow, usual=median(past) if past else None)
+def _typical(points: Sequence[Stat], before: float) -> float | None:
+    values = [point.value for point in points if point.timestamp < before and isfinite(point.value)]
+    return median(values) if values else None
 
 
 def _newest(namespace: str, labels: Sequence[str], size: int) -> Operation[list[list[Stat]]]:

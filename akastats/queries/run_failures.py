@@ -1,4 +1,4 @@
-"""Failures of one run, grouped by what makes them the same one."""
+"""Group the failures of one run by fingerprint."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from akastats.model.results import Error
 from akastats.store import indexes, query
 from akastats.store.requests import Operation
 
-#: Of each failure so many tests are named, and of a run so many failures told: the rest is counted.
+#: Maximum number of tests per failure, and of failures per run; more are only counted.
 MAX_TESTS = 100
 MAX_FAILURES = 100
-#: The fields of a failure that come out of its traceback, as those see them who may not read it.
+#: Values of the fields that come from a traceback, for callers without the scope to read tracebacks.
 WITHOUT_TEXTS: Mapping[str, Any] = MappingProxyType({"message": None, "frames": [], "file": None, "line": None})
 
 
@@ -54,7 +54,13 @@ class Failure:
 
 @dataclass
 class Group:
-    """Failures that are the same one: the tests it hit, each once, as they ran, and its newest traceback."""
+    """Equal failures of one run.
+
+    fingerprint: id of the group; empty without a traceback
+    exception: exception class
+    error_id: context id of the newest traceback; empty without one
+    tests: node ids of the failing tests, in the order in which they ran; the values are unused
+    """
 
     fingerprint: str
     exception: str
@@ -62,28 +68,28 @@ class Group:
     tests: dict[str, None] = field(default_factory=dict)
 
 
-def grouped(content: Profile) -> list[Group]:
-    """Return what a profile's failing tests and uncollected files failed with, the most frequent first.
+def group_failures(content: Profile) -> list[Group]:
+    """Return the failures of a profile's failing tests and of files that could not be collected.
 
-    What a test failed with before it was run again and passed is left out.
+    The most frequent failure comes first. Failures of a test that passed in a rerun are left out.
     """
-    # Of a test that was run again the last attempt stays.
+    # The last attempt of a test overwrites earlier ones.
     outcomes = dict(zip(content.tests.nodeid, content.tests.outcome, strict=True))
     failing = {nodeid: None for nodeid, outcome in outcomes.items() if outcome in FAILING}
     groups: dict[tuple[str, ...], Group] = {}
-    told = set()
+    with_error = set()
     for error in content.errors.rows():
         if error.nodeid in failing or error.phase == "collect":
-            told.add(error.nodeid)
+            with_error.add(error.nodeid)
             _put(groups, error)
     for nodeid in failing:
-        if nodeid not in told:
+        if nodeid not in with_error:
             _put(groups, Error(nodeid, "", "", "", ""))
     return sorted(groups.values(), key=lambda group: -len(group.tests))
 
 
 def _put(groups: dict[tuple[str, ...], Group], error: Error) -> None:
-    # Failures without a text are told apart by their class: there is nothing else.
+    # Failures without a traceback are grouped by exception class.
     key = (error.fingerprint,) if error.fingerprint else ("", error.exception)
     group = groups.setdefault(key, Group(error.fingerprint, error.exception))
     group.error_id = error.error or group.error_id
@@ -91,30 +97,33 @@ def _put(groups: dict[tuple[str, ...], Group], error: Error) -> None:
 
 
 def failures(namespace: str, content: Profile, began: float) -> Operation[tuple[list[Failure], int]]:
-    """Read what a run that `began` then failed with; return it, and how many failing tests it does not name."""
-    groups = grouped(content)
+    """Read the failures of a run; return them and the number of failing tests that they do not name.
+
+    began: start of the run, epoch seconds
+    """
+    groups = group_failures(content)
     shown = groups[:MAX_FAILURES]
     stored = yield from query.read_contexts(
         namespace, sorted({group.error_id for group in shown if group.error_id})
     )
     texts = {id_: text.decode(errors="replace") for id_, text in stored.items()}
     records = yield from _records(namespace, [group.fingerprint for group in shown if group.fingerprint])
-    told = [_failure(each, texts.get(each.error_id), records.get(each.fingerprint), began) for each in shown]
-    everyone = {nodeid for group in groups for nodeid in group.tests}
-    return told, len(everyone - {nodeid for failure in told for nodeid in failure.tests})
+    listed = [_failure(each, texts.get(each.error_id), records.get(each.fingerprint), began) for each in shown]
+    failing = {nodeid for group in groups for nodeid in group.tests}
+    return listed, len(failing - {nodeid for failure in listed for nodeid in failure.tests})
 
 
 def _records(namespace: str, fingerprints: list[str]) -> Operation[dict[str, ErrorRecord]]:
-    """Read what is known of failures over all runs, in one round trip; unknown ones are left out."""
-    stored = yield from indexes.read_error_fields(namespace, fingerprints, _KNOWN)
+    """Read the error records of fingerprints, in one round trip; fingerprints without a record are left out."""
+    stored = yield from indexes.read_error_fields(namespace, fingerprints, _RECORD_FIELDS)
     return {each: record for each, fields in stored.items() if (record := unpack(fields))}
 
 
-_KNOWN = ("first_seen", "message", "frames")
+_RECORD_FIELDS = ("first_seen", "message", "frames")
 
 
 def _failure(group: Group, text: str | None, record: ErrorRecord | None, began: float) -> Failure:
-    message, frames, place = _words(group, text, record)
+    message, frames, frame = _texts(group, text, record)
     return Failure(
         fingerprint=group.fingerprint or None,
         exception=group.exception or None,
@@ -125,19 +134,19 @@ def _failure(group: Group, text: str | None, record: ErrorRecord | None, began: 
         tests=list(group.tests)[:MAX_TESTS],
         first_seen=record.first_seen if record else None,
         seen_before=record.first_seen < began if record else None,
-        file=place.file if place else None,
-        line=place.line if place else None,
+        file=frame.file if frame else None,
+        line=frame.line if frame else None,
     )
 
 
-def _words(
+def _texts(
     group: Group, text: str | None, record: ErrorRecord | None
 ) -> tuple[str | None, list[str], Frame | None]:
-    """Return message, frames and place: out of a failure's own traceback, else as they are known from other runs.
+    """Return message, frames and innermost frame, from the traceback of the failure, else from its error record.
 
-    Beyond 200 tracebacks a run's failures share others', which tell of something else.
+    A run stores at most 200 tracebacks. Later failures share one of them, which may have another fingerprint.
     """
-    told = fingerprint(text, group.exception) if text else None
-    if text and told and group.fingerprint in ("", told.id):
-        return message_in(text, group.exception), list(told.frames), innermost(text)
+    print_ = fingerprint(text, group.exception) if text else None
+    if text and print_ and group.fingerprint in ("", print_.id):
+        return message_in(text, group.exception), list(print_.frames), innermost(text)
     return (record.message or None, list(record.frames), None) if record else (None, [], None)

@@ -1,4 +1,4 @@
-"""The test files of one run, from its profile: filtered, sorted, one page of them. Pure."""
+"""List the test files of one run, from its profile: filter, sort, paginate. Pure."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class RunFile:
 
 @dataclass(frozen=True)
 class FileQuery:
-    """A request for files.
+    """Filter and order of a list.
 
-    q: words that all occur in the path; empty for all files
-    sort: one of `SORTS`, with `-` in front for descending order
+    q: words that must all occur in the path; empty for all files
+    sort: one of `SORTS`, with a leading `-` for descending
     """
 
     q: str = ""
@@ -43,10 +43,10 @@ class FileQuery:
 
 @dataclass(frozen=True)
 class RunFiles:
-    """One page of files.
+    """A page of files.
 
-    items: the files of this page
-    next: position of the next page; `None` at the end
+    items: files of the page
+    next: index of the first file of the next page; `None` at the end
     total: number of files on all pages
     """
 
@@ -56,17 +56,17 @@ class RunFiles:
 
 
 def page(content: Profile, query: FileQuery, start: int, size: int) -> RunFiles:
-    """Return the files of a profile that match a query, from position `start` on."""
+    """Return at most `size` files of a profile that match a query, from the match at index `start` on."""
     words = query.q.casefold().split()
     matches = [file for file in files_of(content) if all(word in file.path.casefold() for word in words)]
-    # Files with equal values stay in the order of their paths, in both directions.
+    # The sort is stable, so files with equal values stay in the order of their paths.
     matches.sort(key=attrgetter(query.sort.removeprefix("-")), reverse=query.sort.startswith("-"))
     following = start + size if start + size < len(matches) else None
     return RunFiles(matches[start : start + size], following, len(matches))
 
 
 def files_of(content: Profile) -> list[RunFile]:
-    """Return the files of a profile by path: the collected ones, and those of its tests."""
+    """Return the collected files of a profile and the files of its tests, by path."""
     collection_us = dict(zip(content.files.path, content.files.seconds, strict=True))
     attempts: dict[str, list[tuple[float, bool]]] = {path: [] for path in collection_us}
     tests = content.tests

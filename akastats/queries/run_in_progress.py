@@ -1,4 +1,4 @@
-"""Read the tests of a run in progress, from the histories of its tests."""
+"""Read the tests of a run in progress from their histories, because its profile is written at the end."""
 
 from __future__ import annotations
 
@@ -7,25 +7,30 @@ from dataclasses import dataclass
 from math import isfinite
 
 from akastats.model.results import test_of
-from akastats.queries import tests
+from akastats.queries import history
 from akastats.queries.runs import Run
 from akastats.records import Stat
 from akastats.store import keys, query
 from akastats.store.requests import Operation, send_read, send_reads
 
-#: Labels with a newer point than the run's start that are looked through, of other runs among them.
+#: Maximum number of labels with a point after the run's start that are read; other runs add to them.
 MOST_LABELS = 50_000
-#: The newest points that are read of each label: those of other runs and reruns are among them.
+#: Number of newest points per label that are read; reruns and other runs add points.
 POINTS = 5
-#: Labels per round trip: 500 replies of 5 points are some 100 KB.
+#: Labels per round trip; 500 replies of 5 points take about 100 KB.
 STEP = 500
-#: Seconds by which the clock of the machine that runs the tests may be ahead of the server's.
+#: Maximum number of seconds that the clock of the test machine may be ahead of the server's clock.
 CLOCK_SKEW_S = 3600.0
 
 
 @dataclass(frozen=True)
 class Result:
-    """The newest attempt of a test in a run, in seconds."""
+    """The newest attempt of a test in a run.
+
+    nodeid: node id of the test
+    seconds: duration in seconds
+    outcome: outcome of the attempt; empty if unknown
+    """
 
     nodeid: str
     seconds: float
@@ -33,23 +38,25 @@ class Result:
 
 
 def results(namespace: str, run: Run) -> Operation[list[Result]]:
-    """Read the tests that have ended in a run so far."""
+    """Read the tests of a run that have ended so far."""
     since = (run.started or 0.0) - CLOCK_SKEW_S
-    seen = yield from send_read("ZRANGEBYSCORE", keys.seen(namespace), since, "+inf", "LIMIT", 0, MOST_LABELS)
-    labels = list(_labels(seen, run.suite or ""))
-    found: list[Result] = []
+    members = yield from send_read("ZRANGEBYSCORE", keys.seen(namespace), since, "+inf", "LIMIT", 0, MOST_LABELS)
+    labels = list(_labels(members, run.suite or ""))
+    results: list[Result] = []
     for at in range(0, len(labels), STEP):
-        some = labels[at : at + STEP]
+        chunk = labels[at : at + STEP]
         replies = yield from send_reads(
-            [("LRANGE", keys.history(namespace, each), 0, POINTS - 1) for each in some]
+            [("LRANGE", keys.history(namespace, label), 0, POINTS - 1) for label in chunk]
         )
         points = [
-            point for each, reply in zip(some, replies, strict=True) for point in query.parse_points(each, reply)
+            point
+            for label, reply in zip(chunk, replies, strict=True)
+            for point in query.parse_points(label, reply)
         ]
-        known = yield from tests.facts(namespace, points)
-        own = [point for point in points if known.get(point.context_id, {}).get("run") == run.id]
-        found += _newest(own, {id_: facts.get("outcome", "") for id_, facts in known.items()})
-    return found
+        contexts = yield from history.read_contexts(namespace, points)
+        own = [point for point in points if contexts.get(point.context_id, {}).get("run") == run.id]
+        results += _newest(own, {id_: facts.get("outcome", "") for id_, facts in contexts.items()})
+    return results
 
 
 def _labels(members: Sequence[bytes], suite: str) -> Iterator[str]:
@@ -61,10 +68,10 @@ def _labels(members: Sequence[bytes], suite: str) -> Iterator[str]:
 
 
 def _newest(points: Sequence[Stat], outcomes: dict[str, str]) -> list[Result]:
-    found: dict[str, Result] = {}
+    by_nodeid: dict[str, Result] = {}
     # The newest point of a label comes first.
     for point in points:
         test = test_of(point.label)
         if test is not None and isfinite(point.value):
-            found.setdefault(test.nodeid, Result(test.nodeid, point.value, outcomes.get(point.context_id, "")))
-    return list(found.values())
+            by_nodeid.setdefault(test.nodeid, Result(test.nodeid, point.value, outcomes.get(point.context_id, "")))
+    return list(by_nodeid.values())

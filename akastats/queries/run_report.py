@@ -16,7 +16,7 @@ class RunReport:
     """Verdicts of one run with their context.
 
     source: the verdicts and the start of their run
-    tests: unhealthy tests, the most expensive first
+    tests: unhealthy tests, the most costly first
     changes: duration changes, newest first
     suite_changes: duration changes of the suite as a whole, newest first
     """
@@ -31,10 +31,10 @@ def read_report(
     namespace: str, days: int, run_id: str, suite: str | None, branch: str | None
 ) -> Operation[RunReport]:
     """Read the report of a run, or of the newest analysed one; raises `NotFoundError` without verdicts."""
-    found = yield from verdicts.of_run_or_newest(namespace, run_id, suite, branch)
-    source = yield from verdicts.with_start(namespace, found)
-    changes = regressions.chosen(found.changes, regressions.ANY)
-    of_suite = regressions.chosen(found.suite_changes, regressions.ANY)
-    listed = yield from regressions.listed(namespace, days, found, [*changes, *of_suite])
-    tests = yield from flaky.with_quarantine(namespace, flaky.listed(found, flaky.ListQuery(state=None)))
+    of_run = yield from verdicts.of_run_or_newest(namespace, run_id, suite, branch)
+    source = yield from verdicts.with_start(namespace, of_run)
+    changes = regressions.select(of_run.changes, regressions.ANY)
+    of_suite = regressions.select(of_run.suite_changes, regressions.ANY)
+    listed = yield from regressions.list_changes(namespace, days, of_run, [*changes, *of_suite])
+    tests = yield from flaky.with_quarantine(namespace, flaky.select(of_run, flaky.ListQuery(state=None)))
     return RunReport(source, tests, listed[: len(changes)], listed[len(changes) :])

@@ -1,4 +1,4 @@
-"""The tests of one run, from its profile: filtered, sorted, a page of them. Pure."""
+"""List the tests of one run, from its profile: filter, sort, paginate. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from akastats.analysis.comparison import FAILING
 from akastats.model.profile import ErrorColumns, Profile, TestColumns
 
 SORTS = ("order", "nodeid", "seconds", "setup")
-#: What ended an attempt with a traceback.
+#: Outcomes of attempts that have a traceback.
 _WITH_ERROR = (*FAILING, "rerun")
 
 
@@ -47,7 +47,12 @@ class RunTest:
 
 @dataclass(frozen=True)
 class ListQuery:
-    """What a list of tests is asked for: an outcome, words that all occur in the node id, an order."""
+    """Filter and order of a list.
+
+    outcome: outcome of the attempts; empty for all
+    q: words that must all occur in the node id; empty for all tests
+    sort: one of `SORTS`, with a leading `-` for descending
+    """
 
     outcome: str = ""
     q: str = ""
@@ -56,26 +61,31 @@ class ListQuery:
 
 @dataclass(frozen=True)
 class RunTests:
-    """A page of tests, where the next begins (`None` at the end), and how many there are on all pages."""
+    """A page of tests.
+
+    items: attempts of the page
+    next: index of the first attempt of the next page; `None` at the end
+    total: number of attempts on all pages
+    """
 
     items: list[RunTest]
     next: int | None
     total: int
 
 
-def page(content: Profile, wanted: ListQuery, start: int, size: int) -> RunTests:
-    """Return the tests of a profile that pass a filter, from position `start` on."""
+def page(content: Profile, query: ListQuery, start: int, size: int) -> RunTests:
+    """Return at most `size` attempts of a profile that match a query, from the match at index `start` on."""
     tests = content.tests
-    positions = _sorted(tests, _matching(tests, wanted), wanted.sort)
+    positions = _sorted(tests, _matching(tests, query), query.sort)
     shown = positions[start : start + size]
     errors = _errors(content.errors, {tests.nodeid[at] for at in shown})
     following = start + size if start + size < len(positions) else None
     return RunTests([_row(tests, at, errors) for at in shown], following, len(positions))
 
 
-def _matching(tests: TestColumns, wanted: ListQuery) -> list[int]:
-    words = wanted.q.casefold().split()
-    matches = [at for at, outcome in enumerate(tests.outcome) if wanted.outcome in ("", outcome)]
+def _matching(tests: TestColumns, query: ListQuery) -> list[int]:
+    words = query.q.casefold().split()
+    matches = [at for at, outcome in enumerate(tests.outcome) if query.outcome in ("", outcome)]
     if words:
         nodeids = {at: tests.nodeid[at].casefold() for at in matches}
         matches = [at for at in matches if all(word in nodeids[at] for word in words)]
@@ -95,7 +105,7 @@ def _sorted(tests: TestColumns, positions: list[int], sort: str) -> list[int]:
 
 
 def _errors(errors: ErrorColumns, nodeids: set[str]) -> dict[str, list[str]]:
-    """Return the traceback ids of some tests, in the order in which they failed."""
+    """Return the traceback ids by test, in the order of its failures."""
     by_test: dict[str, list[str]] = {}
     for nodeid, error in zip(errors.nodeid, errors.error, strict=True):
         if nodeid in nodeids:
@@ -120,7 +130,10 @@ def _row(tests: TestColumns, at: int, errors: Mapping[str, list[str]]) -> RunTes
 
 
 def _error_of(tests: TestColumns, at: int, errors: Sequence[str]) -> str | None:
-    """Return the traceback id of an attempt: that of its test's last failure, its own if it was run again."""
+    """Return the traceback id of an attempt; `None` without a failure.
+
+    The last failure of a test belongs to its last attempt. The nth rerun attempt has the nth failure.
+    """
     nodeid, outcome = tests.nodeid[at], tests.outcome[at]
     if outcome not in _WITH_ERROR or not errors:
         return None

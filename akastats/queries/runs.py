@@ -1,11 +1,8 @@
-"""Runs as they are listed: typed values, filters that combine, pages."""
+"""Read runs: one, a filtered page, the newest, or those of a CI build."""
 
 from __future__ import annotations
 
-import base64
-import binascii
 import dataclasses
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
@@ -13,6 +10,7 @@ from typing import Any
 
 from akastats.errors import CorruptDataError, NotFoundError
 from akastats.model.stored_values import MAX_INT, are_texts, json_of
+from akastats.queries import cursors
 from akastats.store import runs
 from akastats.store.requests import Operation
 from akastats.store.runs import Position
@@ -104,7 +102,11 @@ class Run:
 
 @dataclass(frozen=True)
 class Page:
-    """Runs, newest first, and where the next page begins: `None` at the end."""
+    """A page of runs.
+
+    items: runs, newest first
+    next: position of the last run that was read; `None` at the end
+    """
 
     items: list[Run]
     next: Position | None
@@ -118,12 +120,12 @@ def _number(text: str) -> float | None:
     return number if isfinite(number) else None
 
 
-def _whole(text: str) -> int | None:
+def _integer(text: str) -> int | None:
     number = _number(text)
     return None if number is None or abs(number) > MAX_INT else int(number)
 
 
-def _yes(text: str) -> bool:
+def _boolean(text: str) -> bool:
     return text in ("1", "true", "True")
 
 
@@ -135,22 +137,22 @@ def _names(text: str) -> list[str] | None:
     return stored if type(stored) is list and are_texts(stored) else None
 
 
-# By the field's annotation, which is text here: `from __future__ import annotations`.
+# By annotation of the field, which is a string because of `from __future__ import annotations`.
 _PARSERS: Mapping[str, Callable[[str], Any]] = {
     "float | None": _number,
-    "int | None": _whole,
-    "bool | None": _yes,
+    "int | None": _integer,
+    "bool | None": _boolean,
     "list[str] | None": _names,
 }
 _FIELDS: Mapping[str, Callable[[str], Any]] = {
     field.name: _PARSERS.get(str(field.type), str) for field in dataclasses.fields(Run)
 }
-# Stored under another name: the API answers a whole run as `base`.
+# Fields that are stored under another name. In the API's JSON, `base` is a run.
 _STORED = {"base_branch": "base"}
 
 
 def run_of(fields: Mapping[str, str]) -> Run:
-    """Return a stored run with numbers as numbers; fields of a later version are left out."""
+    """Return a stored run as typed values; fields of a later version are left out."""
     stored = ((name, _STORED.get(name, name), parse) for name, parse in _FIELDS.items())
     return Run(**{name: parse(fields[field]) for name, field, parse in stored if field in fields})
 
@@ -162,50 +164,50 @@ def page(
     size: int = 50,
     names: Sequence[str] = (),
 ) -> Operation[Page]:
-    """Read the newest runs that pass all `filters` (dimension to value; empty values count as absent).
+    """Read the newest runs that match all `filters` (value by dimension; empty values are ignored).
 
-    With `names` only these fields of each are read, `id` among them.
-    A page may be short and not the last, where few of many runs pass.
+    With `names` only these fields are read; they must include `id`. A page with fewer than `size` runs need not be
+    the last one.
     """
-    wanted = {dimension: value for dimension, value in filters.items() if value}
-    found, following = yield from runs.find_runs(namespace, wanted, after, size, names)
-    return Page([run_of(fields) for fields in found], following)
+    criteria = {dimension: value for dimension, value in filters.items() if value}
+    matches, following = yield from runs.find_runs(namespace, criteria, after, size, names)
+    return Page([run_of(fields) for fields in matches], following)
 
 
 def one(namespace: str, run_id: str) -> Operation[Run]:
-    """Read one run; raises `NotFoundError` for one that is unknown or has expired."""
+    """Read one run; raises `NotFoundError` if it is unknown or has expired."""
     return run_of((yield from runs.read_run(namespace, run_id)))
 
 
-def those_of(namespace: str, run_ids: Sequence[str]) -> Operation[list[Run]]:
-    """Read some runs, without those that are unknown or have expired."""
+def read_runs(namespace: str, run_ids: Sequence[str]) -> Operation[list[Run]]:
+    """Read several runs; unknown and expired ones are left out."""
     names = tuple(_STORED.get(name, name) for name in _FIELDS)
     stored = yield from runs.read_fields(namespace, run_ids, names)
     return [run_of(fields) for fields in stored.values() if "id" in fields]
 
 
 def newest_of(
-    namespace: str, filters: Mapping[str, str], size: int, is_wanted: Callable[[Run], bool]
+    namespace: str, filters: Mapping[str, str], size: int, accepts: Callable[[Run], bool]
 ) -> Operation[list[Run]]:
-    """Read the newest `size` runs that pass `filters` and a check, of those of the newest 40 pages."""
-    found: list[Run] = []
+    """Read the newest `size` runs that match `filters` and a predicate, from at most 40 pages."""
+    matches: list[Run] = []
     after: Position | None = None
     for _ in range(_MOST_PAGES):
         following = yield from page(namespace, filters, after, max(size, _PAGE))
-        found += filter(is_wanted, following.items)
+        matches += filter(accepts, following.items)
         after = following.next
-        if after is None or len(found) >= size:
+        if after is None or len(matches) >= size:
             break
-    return found[:size]
+    return matches[:size]
 
 
 def _has_ended(run: Run) -> bool:
-    """Return whether a run is over; false for a run inside another one, which does not belong to a build."""
+    """Return whether a run is over; false for a run inside another run."""
     return run.status != "running" and not run.nested
 
 
 def newest(namespace: str, filters: Mapping[str, str] | None = None) -> Operation[Run]:
-    """Read the newest run that has ended and passes `filters`; raises `NotFoundError` where there is none."""
+    """Read the newest finished run that matches `filters`; raises `NotFoundError` without one."""
     for run in (yield from newest_of(namespace, filters or {}, 1, _has_ended)):
         return run
     among = "".join(f", {name} {value!r}" for name, value in (filters or {}).items() if value)
@@ -213,60 +215,47 @@ def newest(namespace: str, filters: Mapping[str, str] | None = None) -> Operatio
 
 
 def newest_or_running(namespace: str) -> Operation[Run]:
-    """Read the newest run that has ended, else one in progress; raises `NotFoundError` if there is none."""
-    found = yield from page(namespace, {})
-    for run in sorted(found.items, key=lambda run: run.status == "running"):
+    """Read the newest finished run, else the newest in progress; raises `NotFoundError` without a run."""
+    newest_page = yield from page(namespace, {})
+    for run in sorted(newest_page.items, key=lambda run: run.status == "running"):
         return run
     raise NotFoundError(f"no run in namespace {namespace!r}: record one with pytest --akastats")
 
 
 def newest_of_build(namespace: str, filters: Mapping[str, str], build_id: str, job: str) -> Operation[Run]:
-    """Read the newest run that has ended of a CI build, of this `job` of it if there is one.
+    """Read the newest finished run of a CI build, of this `job` if the job has one.
 
-    It is looked for among the newest 200 that pass `filters`; raises `NotFoundError` where there is none.
+    Only the newest 200 runs that match `filters` are searched. Raises `NotFoundError` without a run.
     """
-    found = yield from newest_of(namespace, filters, _OF_BUILD, lambda run: not run.nested)
-    ended = [run for run in found if run.build_id == build_id and _has_ended(run)]
+    recent = yield from newest_of(namespace, filters, _OF_BUILD, lambda run: not run.nested)
+    ended = [run for run in recent if run.build_id == build_id and _has_ended(run)]
     for run in (*(run for run in ended if run.job == job), *ended):
         return run
     raise NotFoundError(
-        f"no finished run of build {build_id!r} in namespace {namespace!r}: name a run or a branch"
+        f"no finished run of build {build_id!r} in namespace {namespace!r}: give the id of a run or a branch"
     )
 
 
 # Jobs of one build end within minutes of each other.
 _OF_BUILD = 200
-# Of a suite that starts pytest there are hundreds of runs inside each of its runs.
+# A suite that starts pytest records hundreds of runs inside each of its runs.
 _PAGE, _MOST_PAGES = 50, 40
 
-#: So many runs are asked for their commits at once: a report names them where it has room.
+#: Maximum number of runs whose commits are read for a report.
 MOST_COMMITS = 500
 
 
 def commits(namespace: str, run_ids: Sequence[str]) -> Operation[dict[str, str]]:
-    """Read the commits of some runs, the first 500, in one round trip; those without one are left out."""
-    told = yield from runs.read_fields(namespace, run_ids[:MOST_COMMITS], ("commit",))
-    return {run_id: fields["commit"] for run_id, fields in told.items() if fields.get("commit")}
+    """Read the commits of the first 500 runs, by run id, in one round trip; runs without a commit are left out."""
+    stored = yield from runs.read_fields(namespace, run_ids[:MOST_COMMITS], ("commit",))
+    return {run_id: fields["commit"] for run_id, fields in stored.items() if fields.get("commit")}
 
 
 def encode(position: Position | None) -> str | None:
-    """Return a position as a cursor that fits into an address."""
-    if position is None:
-        return None
-    return base64.urlsafe_b64encode(json.dumps(position).encode()).decode().rstrip("=")
+    """Return a position as a cursor for URLs; `None` for `None`."""
+    return cursors.encode(position) if position else None
 
 
 def decode(cursor: str) -> Position | None:
-    """Return the position of a cursor, `None` of an empty one; raises `ValueError` for one that is not ours."""
-    if not cursor:
-        return None
-    try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        started, run_id = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-        # A lone surrogate, which JSON can spell, could not be sent.
-        str(run_id).encode()
-    except (ValueError, TypeError, binascii.Error, RecursionError) as error:
-        raise ValueError("not a cursor of this list") from error
-    if not (isinstance(started, float) and isfinite(started) and isinstance(run_id, str)):
-        raise ValueError("not a cursor of this list")
-    return Position(started, run_id)
+    """Return the position of a cursor, `None` for an empty one; raises `ValueError` if it is invalid."""
+    return Position(*cursors.decode(cursor, float, str)) if cursor else None

@@ -16,54 +16,54 @@ MAX_SUGGESTIONS = 5
 
 def suggest(namespace: str, nodeid: str, suite: str) -> Operation[list[NamedTest]]:
     """Read at most five tests with a similar name, the most similar first."""
-    return most_similar((yield from known_tests(namespace)), nodeid, suite)
+    return most_similar((yield from read_tests(namespace)), nodeid, suite)
 
 
-def known_tests(namespace: str) -> Operation[list[NamedTest]]:
+def read_tests(namespace: str) -> Operation[list[NamedTest]]:
     """Read all tests with a history; 10,000 tests take about ten round trips."""
-    unseen: CachedList[NamedTest] = CachedList()
-    seen = yield from cached_lists.refresh(keys.tests_at(namespace), _named, namespace, unseen)
-    return list(seen.items.values())
+    empty: CachedList[NamedTest] = CachedList()
+    index = yield from cached_lists.refresh(keys.tests_at(namespace), _named, namespace, empty)
+    return list(index.items.values())
 
 
-def matching(known: Iterable[NamedTest], part: str, suite: str) -> list[NamedTest]:
-    """Return the tests whose node id contains `part`, of one suite or of any (empty), in their order.
+def matching(tests: Iterable[NamedTest], part: str, suite: str) -> list[NamedTest]:
+    """Return the tests of a suite (empty: of any suite) whose node id contains `part`, sorted.
 
-    If some end with `part` after a separator, only these are returned: `test_a` does not match `test_ab` then.
+    If some node ids end with `part` after a separator, only these match: `test_a` does not match `test_ab` then.
     """
-    found = sorted(test for test in known if part and part in test.nodeid and suite in ("", test.suite))
-    ending = [test for test in found if test.nodeid.endswith((f"::{part}", f"/{part}"))]
-    return ending or found
+    matches = sorted(test for test in tests if part and part in test.nodeid and suite in ("", test.suite))
+    ending = [test for test in matches if test.nodeid.endswith((f"::{part}", f"/{part}"))]
+    return ending or matches
 
 
 def _named(namespace: str, labels: Sequence[str]) -> Operation[Mapping[str, NamedTest]]:
-    """Return the tests of labels: their rows need not be read."""
+    """Return the tests of labels; reads nothing, because a label contains suite and node id."""
     yield from ()
     named = {label: test_of(label) for label in labels}
     return {label: test for label, test in named.items() if test is not None}
 
 
-def most_similar(known: Iterable[NamedTest], nodeid: str, suite: str) -> list[NamedTest]:
-    """Return the tests with the same name without parameters, the most similar first."""
+def most_similar(tests: Iterable[NamedTest], nodeid: str, suite: str) -> list[NamedTest]:
+    """Return at most five tests with the same name, the most similar first; parameters may differ."""
     name = name_of(nodeid)
-    alike = (test for test in known if name and name_of(test.nodeid) == name)
+    alike = (test for test in tests if name and name_of(test.nodeid) == name)
     return sorted(alike, key=lambda test: (_distance(test.nodeid, nodeid), test.suite != suite, test))[
         :MAX_SUGGESTIONS
     ]
 
 
 def _distance(candidate: str, requested: str) -> int:
-    """Rank a node id by similarity: 0 equal, 1 other parameters, 2 and 3 a longer path, 4 other."""
-    plain, wanted = candidate.partition("[")[0], requested.partition("[")[0]
+    """Rank a node id by similarity: 0 equal, 1 other parameters, 2 and 3 a longer path, 4 another path."""
+    plain_candidate, plain_requested = candidate.partition("[")[0], requested.partition("[")[0]
     alike = (
         candidate == requested,
-        plain == wanted,
+        plain_candidate == plain_requested,
         candidate.endswith(f"/{requested}"),
-        plain.endswith((f"/{wanted}", f"::{wanted}")),
+        plain_candidate.endswith((f"/{plain_requested}", f"::{plain_requested}")),
     )
     return (*alike, True).index(True)
 
 
 def name_of(nodeid: str) -> str:
-    """Return a test's own name, without its file, class and parameters."""
+    """Return the function name of a test, without file, class and parameters."""
     return nodeid.partition("[")[0].rpartition("::")[2]

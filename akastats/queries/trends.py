@@ -1,4 +1,4 @@
-"""The suite as a whole over its runs, and what runs can be told apart by."""
+"""Read the trend of a suite over its runs, and the branches and suites to filter by."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from akastats.store import runs as stored_runs
 from akastats.store.requests import Operation, send_read
 from akastats.store.runs import Position
 
-#: Facets are those of so many of the newest runs.
+#: Number of newest runs whose branches and suites are read.
 FACET_RUNS = 1000
 
 
@@ -53,7 +53,11 @@ class TrendPoint:
 
 @dataclass(frozen=True)
 class Trend:
-    """Runs that are over, newest first, and where the next page begins: `None` at the end."""
+    """A page of a trend.
+
+    items: finished runs, newest first
+    next: position of the last run that was read; `None` at the end
+    """
 
     items: list[TrendPoint]
     next: Position | None
@@ -84,14 +88,14 @@ _READ = (
 
 
 def trend(namespace: str, filters: Mapping[str, str], after: Position | None, size: int) -> Operation[Trend]:
-    """Read the newest runs that are over and pass all `filters`. A page may be short and not the last."""
+    """Read the newest finished runs that match all `filters`; a short page need not be the last one."""
     page = yield from runs.page(namespace, filters, after, size, _READ)
     shown = [run for run in page.items if is_of_branch(run, filters.get("branch", ""))]
     return Trend([point(run) for run in shown if run.status != "running"], page.next)
 
 
 def point(run: Run) -> TrendPoint:
-    """Return what a trend shows of a run."""
+    """Return a run as a point of a trend."""
     return TrendPoint(
         run=run.id,
         started=run.started,
@@ -110,22 +114,22 @@ def point(run: Run) -> TrendPoint:
 
 
 def pass_rate(run: Run) -> float | None:
-    """Return the share of a run's tests that did not fail, of those that ran; `None` where none did."""
+    """Return the share of the executed tests that did not fail, 0 to 1; `None` if no test ran."""
     ran = (run.tests or 0) - (run.skipped or 0)
     return (ran - (run.failed or 0) - (run.errors or 0)) / ran if ran > 0 else None
 
 
 def facets(namespace: str) -> Operation[Facets]:
-    """Read by what the newest 1,000 runs can be told apart."""
+    """Read the branches and suites of the newest 1,000 runs, and the number of labels."""
     ids = yield from send_read("ZREVRANGE", keys.runs(namespace), 0, FACET_RUNS - 1)
-    found = yield from stored_runs.read_fields(
+    stored = yield from stored_runs.read_fields(
         namespace, [stored_runs.decode_member(member) for member in ids], ("branch", "suite", "default_branch")
     )
     total = yield from send_read("ZCARD", keys.index(namespace))
-    branches = _each(found, "branch")
-    usual = [*_each(found, "default_branch"), *(each for each in DEFAULT_BRANCHES if each in branches)]
-    return Facets(branches, _each(found, "suite"), int(total), usual[0] if usual else None)
+    branches = _distinct(stored, "branch")
+    candidates = [*_distinct(stored, "default_branch"), *(each for each in DEFAULT_BRANCHES if each in branches)]
+    return Facets(branches, _distinct(stored, "suite"), int(total), candidates[0] if candidates else None)
 
 
-def _each(found: Mapping[str, Mapping[str, str]], name: str) -> list[str]:
-    return list(dict.fromkeys(fields[name] for fields in found.values() if name in fields))
+def _distinct(stored: Mapping[str, Mapping[str, str]], name: str) -> list[str]:
+    return list(dict.fromkeys(fields[name] for fields in stored.values() if name in fields))

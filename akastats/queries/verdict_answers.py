@@ -1,4 +1,4 @@
-"""Verdicts in the form of the API's JSON, which the command line writes too."""
+"""Convert verdicts to the form of the API's JSON, which `akastats --json` prints too."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from akastats.triage.quarantine_rules import QuarantinedTest
 
 @dataclass(frozen=True)
 class VerdictsInShort:
-    """Which verdicts an answer is based on. A field is `None` if its value is unknown.
+    """The verdicts that an answer is based on, in short. A field is `None` if its value is unknown.
 
     run: the run that was analysed
     started: start of the run, epoch seconds
@@ -30,7 +30,7 @@ class VerdictsInShort:
     pace: duration of all tests divided by their typical duration; 1 is typical
     seconds: duration of the run in seconds
     usual_seconds: median duration of the runs before it, in seconds
-    is_outage: whether far more tests failed than usual, which is no evidence of flakiness
+    is_outage: whether far more tests failed than in typical runs, which is not evidence of flakiness
     """
 
     run: str
@@ -226,7 +226,7 @@ class ChangeAnswer:
 
 
 @dataclass(frozen=True)
-class RunPace:
+class MachineSpeed:
     """Machine speed factor of a run: 1 is typical, 2 means that all tests took twice as long.
 
     run: id of the run
@@ -257,7 +257,7 @@ class VerdictsAnswer(RunVerdicts):
     changes: list[ChangeAnswer]
     suite_changes: list[ChangeAnswer]
     together: tuple[tuple[str, ...], ...]
-    paces: list[RunPace]
+    paces: list[MachineSpeed]
     outliers: tuple[Outlier, ...]
     fixed: tuple[str, ...]
     newly_skipped: tuple[str, ...] = ()
@@ -273,7 +273,7 @@ def answer_verdicts(report: RunReport) -> VerdictsAnswer:
         changes=list(map(answer_change, report.changes)),
         suite_changes=list(map(answer_change, report.suite_changes)),
         together=verdicts.together,
-        paces=answer_paces(verdicts),
+        paces=answer_speeds(verdicts),
         outliers=verdicts.outliers,
         fixed=verdicts.fixed,
         newly_skipped=verdicts.newly_skipped,
@@ -293,7 +293,7 @@ def answer_run_verdicts(verdicts: Verdicts, started: float | None) -> RunVerdict
 
 
 def answer_in_short(source: DatedVerdicts | None) -> VerdictsInShort | None:
-    """Return which verdicts an answer is based on; `None` without verdicts."""
+    """Return the verdicts that an answer is based on, in short; `None` without verdicts."""
     return _in_short(source.verdicts, source.started) if source else None
 
 
@@ -314,9 +314,9 @@ def _in_short(verdicts: Verdicts, started: float | None) -> VerdictsInShort:
     )
 
 
-def answer_paces(verdicts: Verdicts) -> list[RunPace]:
+def answer_speeds(verdicts: Verdicts) -> list[MachineSpeed]:
     """Return the machine speed factors of the newest runs in the environment, oldest first."""
-    return [RunPace(run, pace) for run, pace in verdicts.paces]
+    return [MachineSpeed(run, pace) for run, pace in verdicts.paces]
 
 
 _TEST_FIELDS = ("nodeid", "state", "rate", "low", "high", "probability", "is_new", "runs_failed", "seconds_lost")
@@ -352,7 +352,7 @@ _LISTED_FIELDS = ("id", "since_commit", "commit", "until_commit", "group")
 
 def answer_change(listed: ListedChange) -> ChangeAnswer:
     """Return a duration change with its commits and its acknowledgement."""
-    kind, name = listed.named
+    kind, name = listed.subject
     return ChangeAnswer(
         **{field: getattr(listed.change, field) for field in _CHANGE_FIELDS},
         **{field: getattr(listed, field) for field in _LISTED_FIELDS},

@@ -16,7 +16,7 @@ from akastats.store import verdicts as stored_verdicts
 from akastats.store.requests import Operation
 from akastats.store.runs import Position
 
-#: Steps of the search for the newest verdicts, and runs per step.
+#: Number of steps of the search for the newest verdicts, and of runs per step.
 STEPS, STEP = 4, 50
 # Runs inside other runs are skipped; a suite that starts pytest has hundreds of them.
 _MOST_STEPS = 40
@@ -61,21 +61,21 @@ def of_run(namespace: str, run_id: str) -> Operation[Verdicts]:
 
     Raises `NotFoundError` without verdicts, and `CorruptDataError` if this release cannot read them.
     """
-    found = yield from stored_verdicts.read_verdicts(namespace, [run_id])
-    if run_id not in found:
+    stored = yield from stored_verdicts.read_verdicts(namespace, [run_id])
+    if run_id not in stored:
         raise NotFoundError(f"no verdicts of run {run_id[:100]!r}: unknown, expired, or not analysed yet")
-    verdicts = _readable(found[run_id])
+    verdicts = _readable(stored[run_id])
     if verdicts is None:
         raise CorruptDataError(
-            f"the verdicts of run {run_id[:100]!r} are damaged or another release's: update pytest-akastats"
+            f"the verdicts of run {run_id[:100]!r} are corrupt or from another release: update pytest-akastats"
         )
     return verdicts
 
 
 def of_run_if_any(namespace: str, run_id: str) -> Operation[Verdicts | None]:
-    """Read the verdicts of one run; `None` without verdicts, and if this release cannot read them."""
-    found = yield from stored_verdicts.read_verdicts(namespace, [run_id])
-    return _readable(found[run_id]) if run_id in found else None
+    """Read the verdicts of one run; `None` without verdicts, or if this release cannot read them."""
+    stored = yield from stored_verdicts.read_verdicts(namespace, [run_id])
+    return _readable(stored[run_id]) if run_id in stored else None
 
 
 def newest(
@@ -87,30 +87,30 @@ def newest(
     runs has verdicts. Verdicts of another release are skipped, so that the first run after an update is analysed.
     """
     for run_id in (yield from analysed_runs(namespace, suite, branch, before, is_base)):
-        found = yield from of_run_if_any(namespace, run_id)
-        if found is not None:
-            return found
+        verdicts = yield from of_run_if_any(namespace, run_id)
+        if verdicts is not None:
+            return verdicts
     return None
 
 
 def newest_of(namespace: str, suite: str | None, branch: str | None) -> Operation[Verdicts | None]:
-    """Read the newest verdicts of a suite; without a branch those of the default branch, else of any.
+    """Read the newest verdicts of a suite and branch.
 
-    Without a branch, pull requests do not count.
+    Without a branch, those of the default branch count, else those of any branch. Pull requests do not count then.
     """
     branches = (*(yield from default_branches(namespace)), "") if branch is None else (branch,)
     for each in branches:
-        found = yield from newest(namespace, suite, each, is_base=branch is None and bool(each))
-        if found is not None:
-            return found
+        verdicts = yield from newest(namespace, suite, each, is_base=branch is None and bool(each))
+        if verdicts is not None:
+            return verdicts
     return None
 
 
 def default_branches(namespace: str) -> Operation[list[str]]:
-    """Read the candidates for the default branch: the newest run's, if it is recorded, then main, master."""
+    """Read the candidates for the default branch: the one that the newest run recorded, main, master."""
     page = yield from runs.page(namespace, {}, size=1, names=_NAMES)
-    known = [run.default_branch for run in page.items if run.default_branch]
-    return list(dict.fromkeys((*known, *DEFAULT_BRANCHES)))
+    recorded = [run.default_branch for run in page.items if run.default_branch]
+    return list(dict.fromkeys((*recorded, *DEFAULT_BRANCHES)))
 
 
 def analysed_runs(
@@ -125,16 +125,16 @@ def analysed_runs(
     The arguments select runs as in `newest`.
     """
     after = None if before is None else Position(before.started or 0.0, before.id)
-    looked_at = 0
+    searched = 0
     for _ in range(_MOST_STEPS):
         page = yield from runs.page(namespace, {"suite": suite or "", "branch": branch}, after, STEP, _NAMES)
-        counted = [run for run in page.items if is_of_branch(run, branch) and not (is_base and run.pull_request)]
+        matches = [run for run in page.items if is_of_branch(run, branch) and not (is_base and run.pull_request)]
         # Runs without a suite have no index of their own.
-        ids = [run.id for run in counted if suite is None or (run.suite or "") == suite]
+        ids = [run.id for run in matches if suite is None or (run.suite or "") == suite]
         # Verdicts of a large suite have about 100 KB, so only their existence is read.
         analysed = yield from stored_verdicts.filter_with_verdicts(namespace, ids)
-        looked_at += len(counted)
-        if analysed or page.next is None or looked_at >= STEPS * STEP:
+        searched += len(matches)
+        if analysed or page.next is None or searched >= STEPS * STEP:
             return analysed
         after = page.next
     return []
@@ -144,12 +144,12 @@ def of_run_or_newest(namespace: str, run_id: str, suite: str | None, branch: str
     """Read the verdicts of a run, or the newest if `run_id` is empty; raises `NotFoundError` without verdicts."""
     if run_id:
         return (yield from of_run(namespace, run_id))
-    found = yield from newest_of(namespace, suite, branch)
-    if found is None:
+    verdicts = yield from newest_of(namespace, suite, branch)
+    if verdicts is None:
         raise NotFoundError(
             f"no verdicts: none of the newest {STEPS * STEP} runs of this suite and branch was analysed"
         )
-    return found
+    return verdicts
 
 
 def of_page(
@@ -157,12 +157,12 @@ def of_page(
 ) -> Operation[DatedVerdicts | None]:
     """Read the verdicts of a page: the newest of a suite and branch, or those of the previous page."""
     if start is None:
-        found = yield from newest_of(namespace, suite, branch)
-        return None if found is None else (yield from with_start(namespace, found))
+        verdicts = yield from newest_of(namespace, suite, branch)
+        return None if verdicts is None else (yield from with_start(namespace, verdicts))
     return (yield from with_start(namespace, (yield from of_run(namespace, start.run))))
 
 
 def with_start(namespace: str, verdicts: Verdicts) -> Operation[DatedVerdicts]:
-    """Read the start of the run of some verdicts."""
+    """Read the start of the run that verdicts belong to; return both."""
     fields = yield from stored_runs.read_fields(namespace, [verdicts.run], ("started",))
     return DatedVerdicts(verdicts, runs.run_of({"id": verdicts.run, **fields[verdicts.run]}).started)

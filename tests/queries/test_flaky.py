@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from akastats.queries.flaky import ListQuery, listed
+from akastats.queries.flaky import ListQuery, select
 from tests.api.judged import judged, verdicts
 
 FOUND = verdicts(
@@ -22,7 +22,7 @@ FOUND = verdicts(
 
 def names(wanted: ListQuery) -> str:
     """The node ids of a list."""
-    return "".join(each.test.nodeid for each in listed(FOUND, wanted))
+    return "".join(each.test.nodeid for each in select(FOUND, wanted))
 
 
 @pytest.mark.parametrize(
@@ -58,11 +58,11 @@ def test_flaky_ones_that_cost_most_come_first_unless_told_otherwise():
 
 def test_tests_that_fail_together_have_one_number():
     """Their place among the clusters; others have none."""
-    found = {each.test.nodeid: each.cluster for each in listed(FOUND, ListQuery(None))}
+    found = {each.test.nodeid: each.cluster for each in select(FOUND, ListQuery(None))}
 
     assert {"a": 0, "b": 1, "c": 0, "d": None, "e": None} == found
 
 
 def test_a_test_is_of_the_suite_that_was_judged():
     """Its node id alone would lead nowhere."""
-    assert {"unit"} == {each.suite for each in listed(FOUND, ListQuery())}
+    assert {"unit"} == {each.suite for each in select(FOUND, ListQuery())}

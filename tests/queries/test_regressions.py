@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from akastats.queries.regressions import ANY, ListQuery, chosen, group_of, named
+from akastats.queries.regressions import ANY, ListQuery, group_of, select, subject_of
 from tests.api.judged import change, changed, run_id, verdicts
 
 
@@ -26,7 +26,7 @@ from tests.api.judged import change, changed, run_id, verdicts
 )
 def test_a_label_says_what_it_is_of(label, kind, name):
     """The plugin's own words, with a suite or without; all else is somebody's number."""
-    assert (kind, name) == named(label)
+    assert (kind, name) == subject_of(label)
 
 
 CHANGES = (
@@ -52,7 +52,7 @@ CHANGES = (
 )
 def test_the_newest_come_first_and_of_one_run_the_largest(wanted, expected):
     """A quarter of the time is as large as four times; what is equal stands by its label."""
-    assert expected == [each.change.label for each in chosen(CHANGES, wanted)]
+    assert expected == [each.change.label for each in select(CHANGES, wanted)]
 
 
 def test_what_changed_together_has_one_number():

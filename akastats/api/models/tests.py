@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from akastats.api.models.common import COMMIT, CONTEXT_ID, LABEL, NODEID, RUN_ID, VALUE_CURSOR
 from akastats.api.models.derived import add_examples
-from akastats.queries.one_test_details import Fixture, Phases
+from akastats.queries.history import Attempt
+from akastats.queries.recorded_tests import Fixture, Phases
 from akastats.queries.run_failures import Failure
 from akastats.queries.runs import Run
-from akastats.queries.tests import Attempt
 from akastats.queries.verdict_answers import ChangeAnswer, InQuarantine, UnhealthyTestAnswer
 from akastats.records import Summary
 

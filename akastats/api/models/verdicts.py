@@ -22,8 +22,8 @@ from akastats.queries.verdict_answers import (
     Acknowledgement,
     ChangeAnswer,
     InQuarantine,
+    MachineSpeed,
     RanBefore,
-    RunPace,
     RunVerdicts,
     UnhealthyTestAnswer,
     VerdictsAnswer,
@@ -111,7 +111,7 @@ add_examples(
     confidence=0.999,
     group=0,
 )
-add_examples(RunPace, run=RUN_ID, pace=1.04)
+add_examples(MachineSpeed, "RunPace", run=RUN_ID, pace=1.04)
 add_examples(
     VerdictsAnswer,
     "Verdicts",
@@ -159,7 +159,7 @@ class RegressionsPage:
     total: int
     suite_changes: list[ChangeAnswer]
     together: tuple[tuple[str, ...], ...]
-    paces: list[RunPace]
+    paces: list[MachineSpeed]
     verdicts: VerdictsInShort | None
 
 
