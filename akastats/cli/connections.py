@@ -16,11 +16,11 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from akastats import hosts
 
-#: Connections of all clients: 100 may follow runs live, and many systems allow 1,024 file descriptors.
+#: Maximum number of connections: 100 may follow runs live, and many systems allow 1,024 file descriptors.
 MAX_CONNECTIONS = 250
-#: Connections of one client. The other 50 are for other clients, also while a proxy or an attacker holds 200.
+#: Maximum per client, so that 50 connections stay free for others while a proxy or an attacker holds 200.
 MAX_PER_CLIENT = 200
-#: Idle connections of one client. A browser holds 6, a proxy that serves many browsers some 30.
+#: Maximum number of idle connections per client. A browser holds 6, a proxy for many browsers about 30.
 MAX_IDLE_PER_CLIENT = 64
 
 
@@ -38,7 +38,11 @@ class OpenConnection:
 
 @dataclass(frozen=True)
 class Admission:
-    """Decision about a new connection: the position of the one to close, and whether the new one is refused."""
+    """Decision about a new connection.
+
+    close: Index of the open connection to close; `None` to close none.
+    is_refused: Whether the new connection is refused.
+    """
 
     close: int | None
     is_refused: bool
@@ -50,7 +54,7 @@ def admit(network: str, connections: Sequence[OpenConnection]) -> Admission:
     Only idle connections are closed, the longest idle first. A connection is refused (503) only if every
     other one has a response in progress.
     """
-    own = [position for position, each in enumerate(connections) if each.network == network]
+    own = [index for index, each in enumerate(connections) if each.network == network]
     own_idle = _idle(own, connections)
     if len(own_idle) >= MAX_IDLE_PER_CLIENT:
         return Admission(own_idle[0], is_refused=False)
@@ -65,17 +69,17 @@ def _closing(candidates: list[int]) -> Admission:
     return Admission(candidates[0], is_refused=False) if candidates else Admission(None, is_refused=True)
 
 
-def _idle(positions: Sequence[int], connections: Sequence[OpenConnection]) -> list[int]:
-    """Return the positions of idle connections, the longest idle first."""
-    idle = [position for position in positions if connections[position].idle_since is not None]
-    return sorted(idle, key=lambda position: connections[position].idle_since or 0.0)
+def _idle(indexes: Sequence[int], connections: Sequence[OpenConnection]) -> list[int]:
+    """Return the indexes of idle connections, the longest idle first."""
+    idle = [index for index in indexes if connections[index].idle_since is not None]
+    return sorted(idle, key=lambda index: connections[index].idle_since or 0.0)
 
 
 def _idle_of_largest(connections: Sequence[OpenConnection]) -> list[int]:
-    """Return the idle connections of the client with the most connections, of clients that have an idle one."""
+    """Return the idle connections of the client that has the most connections and at least one idle one."""
     for network, _ in Counter(each.network for each in connections).most_common():
         if idle := _idle(
-            [position for position, each in enumerate(connections) if each.network == network], connections
+            [index for index, each in enumerate(connections) if each.network == network], connections
         ):
             return idle
     return []
@@ -111,7 +115,7 @@ class BoundedProtocol(H11Protocol):
         self._wait(self.silent_s, self._end_silence)
 
     def data_received(self, data: bytes) -> None:
-        """Handle bytes of the client; bytes of an incomplete header give it no more time."""
+        """Handle bytes of the client; bytes of an incomplete header do not extend its time limit."""
         super().data_received(data)
         if self._is_responding():
             self._begin_response()
@@ -131,14 +135,14 @@ class BoundedProtocol(H11Protocol):
         self._wait_for_reading()
 
     def resume_writing(self) -> None:
-        """Stop waiting: the client reads."""
+        """Stop waiting, because the client reads."""
         super().resume_writing()
         if self._is_responding():
             self._idle_since = None
             self._stop_waiting()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the timer."""
+        """Cancel the timer."""
         self._stop_waiting()
         super().connection_lost(exc)
         self._stop_waiting()
@@ -147,7 +151,7 @@ class BoundedProtocol(H11Protocol):
         return self is not newcomer and not self.transport.is_closing()
 
     def _begin_response(self) -> None:
-        """Stop waiting, unless the client still owes a body or the reading of an earlier part."""
+        """Stop waiting, unless the client has not sent the body or not read an earlier response."""
         if not self.flow.write_paused:
             self._stop_waiting()
             self._idle_since = self._idle_since if self.cycle.more_body else None
@@ -168,7 +172,7 @@ class BoundedProtocol(H11Protocol):
             self._alarm = None
 
     def _end_silence(self) -> None:
-        """Close a connection that sent nothing; give one that began a header the rest of its time."""
+        """Close a connection without a byte; wait further for a header that has begun."""
         if self.conn.trailing_data[0]:
             self._wait(self.header_s - self.silent_s, self._end)
         else:
@@ -180,7 +184,7 @@ class BoundedProtocol(H11Protocol):
             self.transport.close()
 
     def _end_unread(self, unread_before: int) -> None:
-        """Close a connection whose client has read nothing since the last look."""
+        """Close a connection whose client has read nothing since the previous check."""
         self._alarm = None
         unread = self.transport.get_write_buffer_size()
         if unread and unread >= unread_before:

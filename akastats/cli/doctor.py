@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 
 import typer
 
-from akastats.cli import output, spools, target
+from akastats.cli import output, spools, targets
 from akastats.cli.options import Directory, Json, Namespace, Url
 from akastats.cli.spools import Spool
-from akastats.cli.target import Target
+from akastats.cli.targets import Target
 from akastats.config import Config
 from akastats.embedded import binary, clock_jumps
 from akastats.errors import AkastatsError, NotFoundError
@@ -31,10 +31,10 @@ class Report:
     """Results of all checks, written as JSON.
 
     namespace: Redis key prefix.
-    where: Server: a URL without credentials, or the directory of an embedded one.
+    where: URL of the server without credentials, or directory of an embedded server.
     source: Option, variable or file that configures the server.
     server: Health of the server, `None` without a connection.
-    binaries: Server programs found, with versions.
+    binaries: Installed server programs, with versions.
     spools: Per spool: path, run, state and server.
     notes: Advice; nothing is lost.
     problems: Errors; the exit code is 1 if there are any.
@@ -71,14 +71,14 @@ def doctor(
 
     The exit code is 1 if there is a problem.
     """
-    chosen = target.from_options(url, namespace, directory)
-    report = Report(chosen.config.namespace, chosen.display_name, chosen.source)
-    project_spools = spools.list_spools(spools.directories(chosen.directory))
-    used, delivered = _check_server(chosen, project_spools, report, reindex)
-    _check_spools(chosen, project_spools, delivered, report)
-    report.problems += spools.obstacles(chosen.directory)
+    target = targets.from_options(url, namespace, directory)
+    report = Report(target.config.namespace, target.display_name, target.source)
+    project_spools = spools.list_spools(spools.directories(target.directory))
+    used, delivered = _check_server(target, project_spools, report, reindex)
+    _check_spools(target, project_spools, delivered, report)
+    report.problems += spools.obstacles(target.directory)
     report.notes += _describe_copies(used)
-    _check_binaries(chosen, report)
+    _check_binaries(target, report)
     if as_json:
         output.write_json(report)
     else:
@@ -88,15 +88,15 @@ def doctor(
 
 
 def _check_server(
-    chosen: Target, project_spools: Sequence[Spool], report: Report, reindex: bool
+    target: Target, project_spools: Sequence[Spool], report: Report, reindex: bool
 ) -> tuple[Target, frozenset[Path]]:
     """Add the server's health to the report; return the target in use and the paths of the delivered spools."""
-    used = chosen
+    used = target
     try:
-        with target.located(chosen) as used:
+        with targets.open_target(target) as used:
             report.where = used.display_name
             _check_health(used.config, report, reindex)
-            return used, _delivered(used.config, project_spools)
+            return used, _delivered_paths(used.config, project_spools)
     except NotFoundError as error:
         report.notes.append(str(error))
     except AkastatsError as error:
@@ -115,8 +115,8 @@ def _check_health(config: Config, report: Report, reindex: bool) -> None:
     report.notes += map(protects_nothing, patterns)
 
 
-def _delivered(config: Config, project_spools: Sequence[Spool]) -> frozenset[Path]:
-    """Return the paths of the spools whose run is stored completely, or was before an eviction."""
+def _delivered_paths(config: Config, project_spools: Sequence[Spool]) -> frozenset[Path]:
+    """Return the paths of the spools whose run is, or was before an eviction, stored completely."""
     ids = [spool.run_id for spool in project_spools if spool.run_id]
     stored = sync_redis.run(runs.read_fields(config.namespace, ids, ("status",)))
     statuses = {run_id: values.get("status", "") for run_id, values in stored.items()}
@@ -128,7 +128,7 @@ def _delivered(config: Config, project_spools: Sequence[Spool]) -> frozenset[Pat
 
 
 def _is_applied(config: Config, spool: Spool) -> bool:
-    """Return whether the server's cursor is at the end of a spool: there is nothing left to deliver."""
+    """Return whether the server has stored every record of a spool, according to its cursor."""
     cursor = sync_redis.run(runs.read_cursor(config.namespace, spool.producer))
     if cursor == "0" or not cursor.isdecimal():
         return False
@@ -166,7 +166,7 @@ FIRST_FIXED: dict[str, dict[tuple[int, int], int]] = {
 
 
 def notes_of(url: str, health: Health) -> list[str]:
-    """Return security and configuration advice for a server; none of it loses data."""
+    """Return security and configuration advice for a server, about settings that do not lose data."""
     parts = urlsplit(url)
     notes = []
     if parts.hostname and not _is_loopback(parts.hostname):
@@ -203,8 +203,8 @@ def _first_fixed(health: Health) -> str:
     return f"{line[0]}.{line[1]}.{lines[line]}"
 
 
-def _check_spools(chosen: Target, project_spools: Sequence[Spool], delivered: Set[Path], report: Report) -> None:
-    configured = spools.destination_of(chosen)
+def _check_spools(target: Target, project_spools: Sequence[Spool], delivered: Set[Path], report: Report) -> None:
+    configured = spools.destination_of(target)
     for spool in project_spools:
         destination = spool.destination
         is_configured = destination.server in ("", configured.server) and destination.namespace in (
@@ -259,13 +259,13 @@ def _describe_copies(used: Target) -> list[str]:
     ]
 
 
-def _check_binaries(chosen: Target, report: Report) -> None:
+def _check_binaries(target: Target, report: Report) -> None:
     try:
         for program in binary.find_candidates(os.environ):
             report.binaries.append(f"{program.path} ({'.'.join(map(str, program.version))})")
     except AkastatsError as error:
-        # With a configured URL no server program is needed.
-        (report.problems if chosen.is_embedded else report.notes).append(str(error))
+        # A configured URL needs no server program.
+        (report.problems if target.is_embedded else report.notes).append(str(error))
 
 
 def _write(report: Report) -> None:

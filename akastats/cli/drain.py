@@ -15,10 +15,10 @@ import typer
 
 from akastats import config as configuration
 from akastats import embedded, redis
-from akastats.cli import output, spools, target
+from akastats.cli import output, spools, targets
 from akastats.cli.options import Directory, Json, Namespace
 from akastats.cli.spools import EMBEDDED, Destination, Spool
-from akastats.cli.target import Target
+from akastats.cli.targets import Target
 from akastats.config import Config
 from akastats.delivery.analysing import judge_late
 from akastats.delivery.draining import Drained, drain_one, tidy
@@ -48,31 +48,36 @@ class Outcome:
     was_known: bool = False
 
 
+SpoolDirectory = Annotated[
+    Path | None,
+    typer.Argument(
+        help="Spool directory, .akastats directory or project; default: the current project.", metavar="DIR"
+    ),
+]
+To = Annotated[
+    str,
+    typer.Option(
+        "--to",
+        help="Deliver to this server instead of the one in the spools: a URL, or embedded:DIR.",
+        metavar="URL",
+    ),
+]
+Force = Annotated[
+    bool,
+    typer.Option(
+        "--force", help="Also deliver runs older than 21 days; runs that were delivered before count twice."
+    ),
+]
+Yes = Annotated[
+    bool, typer.Option("--yes", help="Start embedded servers in other directories without confirmation.")
+]
+
+
 def drain(
-    path: Annotated[
-        Path | None,
-        typer.Argument(
-            help="Spool directory, .akastats directory or project; default: the current project.", metavar="DIR"
-        ),
-    ] = None,
-    to: Annotated[
-        str,
-        typer.Option(
-            "--to",
-            help="Deliver to this server instead of the one in the spools: a URL, or embedded:DIR.",
-            metavar="URL",
-        ),
-    ] = "",
-    force: Annotated[
-        bool,
-        typer.Option(
-            "--force", help="Also deliver runs older than 21 days; runs that were delivered before count twice."
-        ),
-    ] = False,
-    yes: Annotated[
-        bool,
-        typer.Option("--yes", help="Start embedded servers in other directories without asking."),
-    ] = False,
+    path: SpoolDirectory = None,
+    to: To = "",
+    force: Force = False,
+    yes: Yes = False,
     namespace: Namespace = "",
     directory: Directory = None,
     as_json: Json = False,
@@ -83,23 +88,30 @@ def drain(
     older data. No run is counted twice.
     """
     _check_destination(to)
-    configured = target.from_options("", namespace, directory)
+    configured = targets.from_options("", namespace, directory)
     is_named = path is not None
-    directories = spools.directories_of(target.here() / path) if path else spools.directories(configured.directory)
-    waiting = spools.list_spools(directories, force, is_named)
+    here = targets.here()
+    directories = spools.directories_of(here / path) if path else spools.directories(configured.directory)
     for obstacle in () if is_named else spools.obstacles(configured.directory):
         output.warn(obstacle)
+    pending = spools.list_spools(directories, force, is_named)
+    groups = _group_by_destination(pending, configured, to, namespace)
     outcomes: list[Outcome] = []
-    with output.progress("delivering", len(waiting)) as advance:
-        for destination, group in _grouped(waiting, configured, to, namespace).items():
+    with output.progress("delivering", len(pending)) as advance:
+        for destination, group in groups.items():
             refusal = "" if to or yes else _refusal(destination, configured)
             if refusal:
-                outcomes += _undelivered(group, destination, refusal)
+                outcomes += _failed(group, destination, refusal)
             else:
                 outcomes += deliver(group, destination, configured, force, advance, is_named)
+    _finish(directories, outcomes, as_json)
+
+
+def _finish(directories: Sequence[Path], outcomes: Sequence[Outcome], as_json: bool) -> None:
+    """Delete delivered spools and report the outcomes; the exit code is 1 if a run was not delivered."""
     drained = [outcome.drained for outcome in outcomes]
-    for each in directories:
-        tidy(each, drained, time.time)
+    for directory in directories:
+        tidy(directory, drained, time.time)
     _report(outcomes, as_json)
     if any(each.problem or each.left for each in drained):
         raise typer.Exit(1)
@@ -111,9 +123,9 @@ def _check_destination(to: str) -> None:
 
 
 def _refusal(destination: Destination, configured: Target) -> str:
-    """Return why the embedded server of a destination may not be started; empty if it may.
+    """Return the reason not to start the embedded server of a destination; empty if it can be started.
 
-    A spool is untrusted and can name any directory of this machine.
+    A spool is untrusted and can contain any directory of this machine.
     """
     if not destination.server.startswith(EMBEDDED) or destination.server == f"{EMBEDDED}{configured.directory}":
         return ""
@@ -127,21 +139,21 @@ def _refusal(destination: Destination, configured: Target) -> str:
     )
 
 
-def _undelivered(group: Sequence[Spool], destination: Destination, problem: str) -> list[Outcome]:
+def _failed(group: Sequence[Spool], destination: Destination, problem: str) -> list[Outcome]:
     return [Outcome(destination, Drained(spool.path, spool.run_id, problem=problem)) for spool in group]
 
 
-def _grouped(
-    waiting: Sequence[Spool], configured: Target, to: str, namespace: str
+def _group_by_destination(
+    pending: Sequence[Spool], configured: Target, to: str, namespace: str
 ) -> dict[Destination, list[Spool]]:
     """Group spools by destination: the --to option, else the spool's header, else the configured server."""
     default = spools.destination_of(configured)
-    grouped: dict[Destination, list[Spool]] = {}
-    for spool in waiting:
+    groups: dict[Destination, list[Spool]] = {}
+    for spool in pending:
         server = to or spool.destination.server or default.server
         space = namespace or spool.destination.namespace or default.namespace
-        grouped.setdefault(Destination(server, space), []).append(spool)
-    return grouped
+        groups.setdefault(Destination(server, space), []).append(spool)
+    return groups
 
 
 def deliver(
@@ -152,9 +164,9 @@ def deliver(
     advance: Callable[[int], object] = int,
     is_named: bool = False,
 ) -> list[Outcome]:
-    """Deliver the spools of one destination; the `problem` of an outcome is why a spool was not delivered.
+    """Deliver the spools of one destination; the `problem` of an outcome is the reason of a failure.
 
-    With `is_named` the user has named the spools or their directory, so that their owner is not checked.
+    is_named: whether the user named the spools or their directory; then their owner is not checked
     """
     outcomes = []
     try:
@@ -171,7 +183,7 @@ def deliver(
             update_indexes(config, execute, [drained.run_id for drained in complete])
             return outcomes
     except AkastatsError as error:
-        return _undelivered(group, destination, str(error))
+        return _failed(group, destination, str(error))
 
 
 def _progress(spool: Spool, config: Config, execute: Execute) -> tuple[str, str] | None:
@@ -186,16 +198,17 @@ def _progress(spool: Spool, config: Config, execute: Execute) -> tuple[str, str]
 
 
 def update_indexes(config: Config, execute: Execute, run_ids: Sequence[str]) -> None:
-    """Update the indexes and analyse the newest runs; the next delivery repeats a failed update."""
+    """Update the indexes and analyse the newest of these runs; the next delivery repeats a failed update."""
     try:
         for at in range(0, len(run_ids), ORPHANS):
             execute(refresh(config, run_ids[at : at + ORPHANS]))
     except AkastatsError as error:
-        output.warn(f"delivered, but the indexes are not updated yet: {error}")
+        output.warn(f"runs are delivered, but the indexes are not updated yet: {error}")
     except UNSOUND as error:
-        # The next delivery repeats the update. Continue with the spools of other servers.
+        # Other servers are not affected, so their spools are still delivered.
         output.warn(
-            f"delivered, but the indexes are not updated: stored data is corrupt ({type(error).__name__}: {error})"
+            "runs are delivered, but the indexes are not updated: "
+            f"stored data is corrupt ({type(error).__name__}: {error})"
         )
     for hook_error in judge_late(config, execute, run_ids):
         output.warn(hook_error)
@@ -228,7 +241,7 @@ def _url(server: str, configured: Target) -> Iterator[str]:
 
 
 def _lease(directory: Path) -> embedded.Lease:
-    directory = target.here() / directory
+    directory = targets.here() / directory
     if not directory.parent.is_dir():
         raise EmbeddedError(
             f"recorded for the embedded server in {directory}, which does not exist on this machine. "
@@ -241,13 +254,13 @@ def _report(outcomes: Sequence[Outcome], as_json: bool) -> None:
     if as_json:
         output.write_json({"items": list(map(_outcome_json, outcomes))})
         return
-    rest = [outcome for outcome in outcomes if not outcome.was_known]
-    if rest:
-        output.table(("run", "tests", "state", "", "server"), list(map(_row, rest)), ("tests",))
+    others = [outcome for outcome in outcomes if not outcome.was_known]
+    if others:
+        output.table(("run", "tests", "state", "", "server"), list(map(_row, others)), ("tests",))
     # Copies of one spool are the same run.
     delivered_before = {outcome.drained.run_id for outcome in outcomes if outcome.was_known}
-    output.write_lines(*_summary_lines(len(delivered_before), bool(rest)))
-    for outcome in rest:
+    output.write_lines(*_summary_lines(len(delivered_before), bool(others)))
+    for outcome in others:
         drained = outcome.drained
         if drained.problem or drained.left:
             output.warn(f"{drained.path}: {drained.problem or drained.left}")

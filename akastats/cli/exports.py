@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from akastats.cli import output, target
+from akastats.cli import output, targets
 from akastats.cli.options import Directory, Namespace, Suite, Url
 from akastats.config import Config
 from akastats.queries import export
@@ -40,8 +40,8 @@ def exports(
 
     Runs with their tests come first, newest first, then the points of all labels.
     """
-    chosen = target.from_options(url, namespace, directory)
-    with target.opened(chosen) as config, output.progress("exporting") as advance:
+    target = targets.from_options(url, namespace, directory)
+    with targets.open_config(target) as config, output.progress("exporting") as advance:
         for row in _runs(config, {"branch": branch, "suite": suite}, advance):
             output.write_json_line(row)
         for row in _points(config, advance) if points else ():

@@ -15,9 +15,10 @@ from typing import Annotated, Any
 import typer
 
 from akastats import redis
-from akastats.cli import output, project, target
+from akastats.cli import output, project, targets
 from akastats.cli.drain import update_indexes
 from akastats.cli.options import Directory, Json, Namespace, Url
+from akastats.cli.targets import Target
 from akastats.config import Config
 from akastats.delivery.draining import drain_one
 from akastats.delivery.spool_delivery import ExecuteAll
@@ -63,8 +64,8 @@ class Destination:
     """Server that runs are delivered to.
 
     config: Its configuration.
-    execute: Execute one operation.
-    execute_all: Execute several operations in one pipeline.
+    execute: Executes one operation.
+    execute_all: Executes several operations in one pipeline.
     """
 
     config: Config
@@ -72,23 +73,31 @@ class Destination:
     execute_all: ExecuteAll
 
 
+Reports = Annotated[list[Path], typer.Argument(help="JUnit XML files.", metavar="REPORT")]
+Branch = Annotated[str, typer.Option(help="Branch that was tested.")]
+Commit = Annotated[str, typer.Option(help="Commit that was tested.")]
+SuiteName = Annotated[
+    str, typer.Option("--suite", help="Name of the suite; durations are compared within a suite.")
+]
+Started = Annotated[
+    str,
+    typer.Option(
+        help="Start of the run if the report has none: 2026-11-25T08:30:00Z, or epoch seconds.",
+        metavar="TIME",
+    ),
+]
+OneRun = Annotated[
+    bool, typer.Option("--one-run", help="Import all reports as one run; default: one run per report.")
+]
+
+
 def imports(
-    reports: Annotated[list[Path], typer.Argument(help="JUnit XML files.", metavar="REPORT")],
-    branch: Annotated[str, typer.Option(help="Branch that was tested.")] = "",
-    commit: Annotated[str, typer.Option(help="Commit that was tested.")] = "",
-    suite: Annotated[
-        str, typer.Option("--suite", help="Name of the suite; durations are compared within a suite.")
-    ] = "",
-    started: Annotated[
-        str,
-        typer.Option(
-            help="Start of the run if the report has none: 2026-11-25T08:30:00Z, or epoch seconds.",
-            metavar="TIME",
-        ),
-    ] = "",
-    one_run: Annotated[
-        bool, typer.Option("--one-run", help="Import all reports as one run; default: one run per report.")
-    ] = False,
+    reports: Reports,
+    branch: Branch = "",
+    commit: Commit = "",
+    suite: SuiteName = "",
+    started: Started = "",
+    one_run: OneRun = False,
     url: Url = "",
     namespace: Namespace = "",
     directory: Directory = None,
@@ -99,23 +108,28 @@ def imports(
     A report that was imported before is skipped.
     """
     options = _check_options(branch, commit, suite, started)
-    chosen = target.from_options(url, namespace, directory)
+    target = targets.from_options(url, namespace, directory)
     groups = [tuple(reports)] if one_run else [(path,) for path in dict.fromkeys(reports)]
-    results = _outlined(groups, options)
+    results = _read_outlines(groups, options)
+    # Oldest first, so that each point is appended to its history.
     outlines = sorted((run for run in results if isinstance(run, Outline)), key=lambda run: run.started)
     outcomes = [refused for refused in results if isinstance(refused, Imported)]
     if outlines:
-        with target.opened(chosen, make=True) as config, redis.connect(config.redis_url) as client:
-            execute_all = partial(redis.run_all, writer=client)
-            destination = Destination(config, lambda operation: redis.run(operation, client, client), execute_all)
-            # Oldest first, so that each point is appended to its history.
-            delivered = _delivered(outlines, options, destination)
-            imported = [outcome.run_id for outcome in delivered if outcome.state == "imported"]
-            update_indexes(config, destination.execute, imported)
-            outcomes += delivered
+        outcomes += _import(outlines, options, target)
     _report(outcomes, as_json)
     if any(outcome.state == "refused" for outcome in outcomes):
         raise typer.Exit(1)
+
+
+def _import(outlines: Sequence[Outline], options: RunFields, target: Target) -> list[Imported]:
+    """Deliver runs to the server of a target, and update its indexes."""
+    with targets.open_config(target, make=True) as config, redis.connect(config.redis_url) as client:
+        execute_all = partial(redis.run_all, writer=client)
+        destination = Destination(config, lambda operation: redis.run(operation, client, client), execute_all)
+        outcomes = _deliver_all(outlines, options, destination)
+        imported = [outcome.run_id for outcome in outcomes if outcome.state == "imported"]
+        update_indexes(config, destination.execute, imported)
+        return outcomes
 
 
 def _check_options(branch: str, commit: str, suite: str, started: str) -> RunFields:
@@ -127,7 +141,7 @@ def _check_options(branch: str, commit: str, suite: str, started: str) -> RunFie
     return RunFields(suite, branch[:MAX_NAME], commit[:MAX_NAME], when)
 
 
-def _outlined(groups: Sequence[tuple[Path, ...]], options: RunFields) -> list[Outline | Imported]:
+def _read_outlines(groups: Sequence[tuple[Path, ...]], options: RunFields) -> list[Outline | Imported]:
     results: list[Outline | Imported] = []
     with output.progress("reading", sum(map(_size, groups))) as advance:
         for paths in groups:
@@ -142,8 +156,8 @@ def _size(paths: Sequence[Path]) -> int:
     return sum(path.stat().st_size for path in paths if os.path.isfile(path))
 
 
-def _delivered(outlines: Sequence[Outline], options: RunFields, destination: Destination) -> list[Imported]:
-    """Deliver runs one after another; a failed one does not affect the others."""
+def _deliver_all(outlines: Sequence[Outline], options: RunFields, destination: Destination) -> list[Imported]:
+    """Deliver runs one after another; a failure does not affect the other runs."""
     patterns = (*destination.config.redact.splitlines(), *_patterns())
     redact = create_redactor(os.environ, patterns, load_redactors())
     with output.progress("importing", sum(run.cases for run in outlines)) as advance:
@@ -151,7 +165,7 @@ def _delivered(outlines: Sequence[Outline], options: RunFields, destination: Des
 
 
 def _patterns() -> list[str]:
-    return project.find(target.here()).options.get("akastats_redact", "").splitlines()
+    return project.find(targets.here()).options.get("akastats_redact", "").splitlines()
 
 
 def _deliver(
@@ -170,13 +184,13 @@ def _deliver(
             )
         # Not in the spool directory of the project, because an interrupted import is repeated from the report.
         with tempfile.TemporaryDirectory(prefix="akastats-") as directory:
-            state, remark = _spooled(Path(directory), run, options, destination, redact, advance)
+            state, remark = _deliver_spool(Path(directory), run, options, destination, redact, advance)
             return replace(result, state=state, remark=remark)
     except AkastatsError as error:
         return replace(result, state="refused", remark=str(error))
 
 
-def _spooled(
+def _deliver_spool(
     directory: Path,
     run: Outline,
     options: RunFields,
@@ -184,11 +198,11 @@ def _spooled(
     redact: Redactor,
     advance: Callable[[int], None],
 ) -> tuple[str, str]:
-    """Write a run's spool, deliver it, and return the state and a remark."""
+    """Write the spool of a run and deliver it; return the state and a remark."""
     spooled = write_spool(directory, run, options, redact, lambda size: None)
 
     def execute_all(operations: Iterable[Operation[str]]) -> list[str]:
-        return destination.execute_all(_counted(operations, advance))
+        return destination.execute_all(_with_progress(operations, advance))
 
     # With force, because the run id shows whether an old run was delivered before.
     drained = drain_one(spooled.path, destination.config, destination.execute, force=True, execute_all=execute_all)
@@ -204,8 +218,10 @@ def _repairs(run: Outline) -> str:
     return f"{run.repaired:,} character{plural} repaired" if run.repaired else ""
 
 
-def _counted(operations: Iterable[Operation[str]], advance: Callable[[int], None]) -> Iterator[Operation[str]]:
-    """Yield the batches and advance the progress bar by their number of labels, which is about that of tests."""
+def _with_progress(
+    operations: Iterable[Operation[str]], advance: Callable[[int], None]
+) -> Iterator[Operation[str]]:
+    """Yield the batches and advance the progress bar by labels, because their number is close to that of tests."""
     for operation in operations:
         yield operation
         advance(BATCH_LABELS)
@@ -214,7 +230,7 @@ def _counted(operations: Iterable[Operation[str]], advance: Callable[[int], None
 def _is_imported(run: Outline, destination: Destination) -> bool:
     """Return whether a run was imported before: it is stored and complete, or its spool has a cursor.
 
-    The run id may differ, because it begins with a time that can be that of the file.
+    The run id can differ between imports, because it begins with the file's time if the report has no time.
     """
     namespace = destination.config.namespace
     stored = destination.execute(runs.read_fields(namespace, [run.run_id], ("status",)))

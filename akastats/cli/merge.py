@@ -14,10 +14,10 @@ from typing import Annotated, Any
 import typer
 
 from akastats import embedded, redis
-from akastats.cli import output, spools, target
+from akastats.cli import output, spools, targets
 from akastats.cli.drain import Execute, update_indexes
 from akastats.cli.options import Directory, Json, Namespace, Url
-from akastats.cli.target import FOLDER
+from akastats.cli.targets import FOLDER
 from akastats.config import Config
 from akastats.delivery.draining import drain_one
 from akastats.delivery.merging import Merged, merge
@@ -49,12 +49,12 @@ class Outcome:
 class Origin:
     """Input of a merge.
 
-    given: Directory named by the user.
+    directory: Directory that the user passed.
     data: Directory with the data of a server, `None` without one.
     spools: Spool directories.
     """
 
-    given: Path
+    directory: Path
     data: Path | None
     spools: tuple[Path, ...]
 
@@ -78,9 +78,9 @@ def merge_directories(
     copy made while its server was running, or data that was moved aside (.akastats/server/damaged-...) or copied
     (.akastats/server/before-clock-jump-...). Quarantine and acknowledgements are not merged.
     """
-    origins = [origin_of(target.here() / given) for given in directories]
-    chosen = target.from_options(url, namespace, directory)
-    with target.opened(chosen, make=True) as config, redis.connect(config.redis_url) as client:
+    origins = [origin_of(targets.here() / each) for each in directories]
+    target = targets.from_options(url, namespace, directory)
+    with targets.open_config(target, make=True) as config, redis.connect(config.redis_url) as client:
 
         def execute(operation: Any) -> Any:
             return redis.run(operation, client, client)
@@ -103,33 +103,33 @@ def _merge_all(origins: Sequence[Origin], config: Config, execute: Execute) -> l
 def origin_of(directory: Path) -> Origin:
     """Return the data and spools in a directory, its `server` or its `.akastats`.
 
-    Raises `ConfigError` if there are none.
+    Raises `ConfigError` if the directory has neither.
     """
     homes = [
         home
         for home in (directory, directory / "server", directory / FOLDER / "server")
         if append_only.has_data(home)
     ]
-    waiting = [each for each in (directory / "spool", directory / FOLDER / "spool") if each.is_dir()]
-    if not homes and not waiting:
-        raise ConfigError(f"no statistics found in {directory}: name an .akastats directory, or a copy of one")
-    return Origin(directory, homes[0] if homes else None, tuple(waiting))
+    spool_directories = [each for each in (directory / "spool", directory / FOLDER / "spool") if each.is_dir()]
+    if not homes and not spool_directories:
+        raise ConfigError(f"no statistics found in {directory}: give an .akastats directory, or a copy of one")
+    return Origin(directory, homes[0] if homes else None, tuple(spool_directories))
 
 
 def _merge(origin: Origin, config: Config, execute: Execute, advance: Callable[[int], object]) -> Outcome:
     try:
         with ExitStack() as stack:
             copy = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="aka-")))
-            before = _complete_runs(config, execute) if origin.spools else frozenset()
+            complete = _complete_runs(config, execute) if origin.spools else frozenset()
             from_spools = _deliver(origin, copy, config, execute)
             merged = Merged()
             if origin.data is not None:
-                source = stack.enter_context(_served(origin.data, copy / FOLDER))
+                source = stack.enter_context(_serve(origin.data, copy / FOLDER))
                 merged = merge(config, source, execute, advance)
-            known = tuple(run_id for run_id in from_spools if run_id in before)
-            return Outcome(origin.given, merged, from_spools, known_spools=known)
+            before = tuple(run_id for run_id in from_spools if run_id in complete)
+            return Outcome(origin.directory, merged, from_spools, known_spools=before)
     except (AkastatsError, OSError) as error:
-        return Outcome(origin.given, problem=str(error))
+        return Outcome(origin.directory, problem=str(error))
 
 
 def _complete_runs(config: Config, execute: Execute) -> frozenset[str]:
@@ -155,7 +155,7 @@ def _deliver(origin: Origin, copy: Path, config: Config, execute: Execute) -> tu
 
 
 @contextmanager
-def _served(home: Path, directory: Path) -> Iterator[Execute]:
+def _serve(home: Path, directory: Path) -> Iterator[Execute]:
     """Serve a copy of the data in `home` while the block runs, because a server changes its data."""
     (directory / "server").mkdir(parents=True, mode=0o700)
     for data in (append_only.get_parts_directory(home), home / append_only.SINGLE, home / formats.RECORD):
@@ -201,5 +201,5 @@ def _outcome_json(outcome: Outcome) -> dict[str, Any]:
 def _row(outcome: Outcome) -> tuple[object, ...]:
     merged = outcome.merged
     added = {*merged.run_ids, *outcome.from_spools} - set(outcome.known_spools)
-    known = {*merged.known_ids, *outcome.known_spools} - added
-    return (outcome.directory, len(added), merged.points, len(known), merged.running)
+    stored_before = {*merged.known_ids, *outcome.known_spools} - added
+    return (outcome.directory, len(added), merged.points, len(stored_before), merged.running)

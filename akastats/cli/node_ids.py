@@ -20,9 +20,9 @@ def find(tests: Collection[NamedTest], nodeid: str, suite: str) -> NamedTest | N
 
 
 def find_by_part(tests: Collection[NamedTest], part: str, suite: str) -> NamedTest | None:
-    """Return the only test whose node id contains `part`, in one suite or in any (empty); `None` if none does.
+    """Return the only test of a suite (empty: of any suite) whose node id contains `part`; `None` without one.
 
-    Raises `NotFoundError`, which lists the tests, if several do.
+    Raises `NotFoundError` with a list of the tests if there are several.
     """
     matches = suggestions.matching(tests, part, suite)
     if len(matches) > 1:
@@ -31,7 +31,7 @@ def find_by_part(tests: Collection[NamedTest], part: str, suite: str) -> NamedTe
 
 
 def with_tests(error: str, tests: Sequence[NamedTest], suite: str) -> str:
-    """Return an error message with up to 20 suggested tests as shell arguments, and the number of further ones."""
+    """Return an error message that suggests at most 20 tests, as shell arguments, and counts the rest."""
     if not tests:
         return error
     names = ", ".join(_argument(test, suite) for test in tests[:MAX_LISTED])

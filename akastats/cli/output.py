@@ -116,13 +116,13 @@ def format_outcomes(outcomes: Sequence[str | None]) -> str:
 
 @contextmanager
 def progress(title: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
-    """Show a progress bar on a terminal while the block runs; yields the function that advances it.
+    """Show a progress bar on a terminal while the block runs, and yield the function that advances it.
 
-    Without a `total` the bar shows activity, but no percentage.
+    Without a `total` the bar shows activity, but not a percentage.
     """
     # Not sys.stderr, because it escapes the control characters of the bar.
     console = Console(file=sys.__stderr__, markup=False, highlight=False, emoji=False)
-    # Lines that are written to the terminal show the progress themselves.
+    # Without a total the output lines show the progress.
     is_hidden = not console.is_terminal or (total is None and sys.stdout.isatty())
     with Progress(console=console, transient=True, disable=is_hidden) as bar:
         task = bar.add_task(title, total=total or None)

@@ -12,7 +12,7 @@ from typing import Any
 
 from akastats.errors import ConfigError
 
-#: In pytest's order: the first file in the nearest directory that configures pytest.
+#: Section by file name. pytest reads the first file of `_NAMES` in the nearest directory that configures it.
 _INI = {"pytest.ini": "pytest", ".pytest.ini": "pytest", "tox.ini": "pytest", "setup.cfg": "tool:pytest"}
 _NAMES = ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
 
@@ -42,7 +42,7 @@ def find(directory: Path) -> Project:
 
 
 def _options(path: Path) -> Mapping[str, str] | None:
-    """Return the pytest options of one file, `None` if it is not there or does not configure pytest."""
+    """Return the pytest options of a file; `None` if it does not exist or does not configure pytest."""
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError):

@@ -10,9 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
-from akastats.cli import node_ids, output, target
+from akastats.cli import node_ids, output, targets
 from akastats.cli.options import Directory, Json, Namespace, Suite, Url
-from akastats.cli.target import Target
+from akastats.cli.targets import Target
 from akastats.config import Config
 from akastats.errors import NotFoundError
 from akastats.local_time import check_day, format_day, format_last_day, get_end_of_day, load_zone
@@ -24,27 +24,33 @@ from akastats.triage import quarantine as reading
 from akastats.triage.quarantine import QuarantineRequest
 from akastats.triage.quarantine_rules import MAX_BY, QuarantinedTest, check_text, protects_nothing
 
-_HOW = "to quarantine a test: akastats quarantine NODEID --until 2026-12-24 --reason 'why'"
+_USAGE = "to quarantine a test: akastats quarantine NODEID --until 2026-12-24 --reason 'why'"
+
+
+NodeId = Annotated[
+    str,
+    typer.Argument(
+        help="Node id of a test, or a unique part of it; default: list all quarantined tests.",
+        metavar="NODEID",
+    ),
+]
+Until = Annotated[
+    str,
+    typer.Option("--until", help="Last day, at most 90 days ahead, for example 2026-12-24.", metavar="DATE"),
+]
+Reason = Annotated[str, typer.Option("--reason", help="Reason; shown in every run.", metavar="TEXT")]
+IsRemoved = Annotated[bool, typer.Option("--remove", help="Remove the test from quarantine.")]
+IsListed = Annotated[bool, typer.Option("--list", help="List the quarantined tests.")]
+IsForced = Annotated[bool, typer.Option("--force", help="Accept a test that is unknown or always fails.")]
 
 
 def quarantine(
-    nodeid: Annotated[
-        str,
-        typer.Argument(
-            help="Node id of a test, or a unique part of it; default: list all quarantined tests.",
-            metavar="NODEID",
-        ),
-    ] = "",
-    until: Annotated[
-        str,
-        typer.Option("--until", help="Last day, at most 90 days ahead, for example 2026-12-24.", metavar="DATE"),
-    ] = "",
-    reason: Annotated[str, typer.Option("--reason", help="Reason; shown in every run.", metavar="TEXT")] = "",
-    is_removed: Annotated[bool, typer.Option("--remove", help="Remove the test from quarantine.")] = False,
-    is_listed: Annotated[bool, typer.Option("--list", help="List the quarantined tests.")] = False,
-    is_forced: Annotated[
-        bool, typer.Option("--force", help="Accept a test that is unknown or always fails.")
-    ] = False,
+    nodeid: NodeId = "",
+    until: Until = "",
+    reason: Reason = "",
+    is_removed: IsRemoved = False,
+    is_listed: IsListed = False,
+    is_forced: IsForced = False,
     suite: Suite = "",
     url: Url = "",
     namespace: Namespace = "",
@@ -56,31 +62,31 @@ def quarantine(
     This applies to runs with --akastats-quarantine.
     """
     _check_use(nodeid, until, reason, is_removed, is_listed)
-    chosen = target.from_options(url, namespace, directory)
+    target = targets.from_options(url, namespace, directory)
     if is_removed:
-        _remove(chosen, nodeid, suite, as_json)
+        _remove(target, nodeid, suite, as_json)
     elif nodeid:
-        _put(chosen, _wish(chosen, nodeid, suite, until, reason), is_forced, as_json)
+        _put(target, _request(target, nodeid, suite, until, reason), is_forced, as_json)
     else:
-        _list(chosen, suite, as_json, is_listed)
+        _list(target, suite, as_json, is_listed)
 
 
 def _check_use(nodeid: str, until: str, reason: str, is_removed: bool, is_listed: bool) -> None:
     if is_listed and (nodeid or is_removed):
-        raise typer.BadParameter("--list accepts no other option than --suite")
+        raise typer.BadParameter("--list can be combined only with --suite")
     if is_removed and not nodeid:
         raise typer.BadParameter("--remove requires a NODEID")
     if (until or reason) and (is_removed or not nodeid):
-        raise typer.BadParameter("--until and --reason require a NODEID, and exclude --remove")
+        raise typer.BadParameter("--until and --reason require a NODEID, and cannot be combined with --remove")
     missing = [name for name, value in (("--until DATE", until), ("--reason TEXT", reason)) if not value]
     if nodeid and missing and not is_removed:
         verb = "is" if len(missing) == 1 else "are"
-        raise typer.BadParameter(f"{' and '.join(missing)} {verb} missing; {_HOW}")
+        raise typer.BadParameter(f"{' and '.join(missing)} {verb} missing; {_USAGE}")
 
 
-def _wish(chosen: Target, nodeid: str, suite: str, until: str, reason: str) -> QuarantineRequest:
+def _request(target: Target, nodeid: str, suite: str, until: str, reason: str) -> QuarantineRequest:
     day, why = _check_option("--until", check_day, until), _check_option("--reason", check_text, reason)
-    return QuarantineRequest(nodeid, suite, get_end_of_day(day, load_zone(chosen.config.timezone)), why, _user())
+    return QuarantineRequest(nodeid, suite, get_end_of_day(day, load_zone(target.config.timezone)), why, _user())
 
 
 def _check_option(option: str, check: Callable[[str], str], text: str) -> str:
@@ -98,16 +104,16 @@ def _user() -> str:
         return ""
 
 
-def _warn_of_patterns(config: Config) -> None:
+def _warn_about_patterns(config: Config) -> None:
     for pattern in sync_redis.run(patterns_without_effect(config.namespace, config.protected)):
         output.warn(protects_nothing(pattern))
 
 
-def _put(chosen: Target, wish: QuarantineRequest, is_forced: bool, as_json: bool) -> None:
-    with target.opened(chosen) as config:
-        _warn_of_patterns(config)
-        wish = _complete(config, wish, is_forced)
-        entry = sync_redis.run(reading.put(config.namespace, wish, config.protected, is_forced))
+def _put(target: Target, request: QuarantineRequest, is_forced: bool, as_json: bool) -> None:
+    with targets.open_config(target) as config:
+        _warn_about_patterns(config)
+        request = _complete(config, request, is_forced)
+        entry = sync_redis.run(reading.put(config.namespace, request, config.protected, is_forced))
         if as_json:
             output.write_json(_entry_json(entry))
         else:
@@ -118,27 +124,27 @@ def _put(chosen: Target, wish: QuarantineRequest, is_forced: bool, as_json: bool
             )
 
 
-def _complete(config: Config, wish: QuarantineRequest, is_forced: bool) -> QuarantineRequest:
-    """Return the wish with the complete node id and suite of the test.
+def _complete(config: Config, request: QuarantineRequest, is_forced: bool) -> QuarantineRequest:
+    """Return a request with the complete node id and suite of the test.
 
-    With force a complete node id is accepted unchanged: the test may not have run yet, although a similar one has.
+    With `is_forced` a complete node id is accepted unchanged, because it may be a new test with a similar name.
     """
     tests = sync_redis.run(read_tests(config.namespace))
-    if is_forced and "::" in wish.nodeid and NamedTest(wish.suite, wish.nodeid) not in tests:
-        if similar := matching(tests, wish.nodeid, wish.suite):
-            output.warn(node_ids.with_tests(f"unknown test {wish.nodeid[:200]!r}", similar, wish.suite))
-        return wish
-    test = node_ids.find(tests, wish.nodeid, wish.suite)
-    return replace(wish, nodeid=test.nodeid, suite=test.suite) if test else wish
+    if is_forced and "::" in request.nodeid and NamedTest(request.suite, request.nodeid) not in tests:
+        if similar := matching(tests, request.nodeid, request.suite):
+            output.warn(node_ids.with_tests(f"unknown test {request.nodeid[:200]!r}", similar, request.suite))
+        return request
+    test = node_ids.find(tests, request.nodeid, request.suite)
+    return replace(request, nodeid=test.nodeid, suite=test.suite) if test else request
 
 
-def _remove(chosen: Target, nodeid: str, suite: str, as_json: bool) -> None:
-    with target.opened(chosen) as config:
+def _remove(target: Target, nodeid: str, suite: str, as_json: bool) -> None:
+    with targets.open_config(target) as config:
         nodeid, suite = _remove_entry(config, nodeid, suite)
     if as_json:
         output.write_json({"nodeid": nodeid, "suite": suite or None, "removed": True})
     else:
-        output.write_lines(f"{nodeid} is not quarantined any more: its failures count")
+        output.write_lines(f"{nodeid} is not in quarantine any more: its failures count")
 
 
 def _remove_entry(config: Config, nodeid: str, suite: str) -> tuple[str, str]:
@@ -155,9 +161,9 @@ def _remove_entry(config: Config, nodeid: str, suite: str) -> tuple[str, str]:
     return test.nodeid, test.suite
 
 
-def _list(chosen: Target, suite: str, as_json: bool, is_listed: bool) -> None:
-    with target.opened(chosen) as config:
-        _warn_of_patterns(config)
+def _list(target: Target, suite: str, as_json: bool, is_listed: bool) -> None:
+    with targets.open_config(target) as config:
+        _warn_about_patterns(config)
         entries = sync_redis.run(reading.read_entries(config.namespace, suite or None))
         if as_json:
             output.write_json({"items": list(map(_entry_json, entries)), "next": None})
@@ -169,7 +175,7 @@ def _list(chosen: Target, suite: str, as_json: bool, is_listed: bool) -> None:
         else:
             output.write_lines("No quarantined tests.")
         if not (as_json or is_listed):
-            output.write_lines("", _HOW)
+            output.write_lines("", _USAGE)
 
 
 def _row(entry: QuarantinedTest, zone: tzinfo) -> tuple[object, ...]:

@@ -12,9 +12,9 @@ from typing import Annotated, Any
 import typer
 
 from akastats import ci
-from akastats.cli import output, project, spools, target
+from akastats.cli import output, project, spools, targets
 from akastats.cli.options import Directory, Json, Namespace, Suite, Url
-from akastats.cli.target import Target
+from akastats.cli.targets import Target
 from akastats.config import Config
 from akastats.delivery.analysing import Analyser
 from akastats.errors import AkastatsError, NotFoundError
@@ -54,46 +54,53 @@ class _RunData:
     details: The run.
     news: Its verdicts without acknowledged changes, `None` if it was not analysed.
     commits: Commits of the runs in the verdicts, by run id.
-    whole: Its complete verdicts for JSON.
+    complete: All its verdicts, for JSON; `None` if it was not analysed.
     """
 
     details: Details
     news: Verdicts | None
     commits: Mapping[str, str]
-    whole: RunReport | None
+    complete: RunReport | None
+
+
+RunId = Annotated[
+    str,
+    typer.Argument(
+        help="Run id; default: the newest run recorded in this directory, in CI of this build.",
+        metavar="RUN",
+    ),
+]
+Format = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        help="Format: markdown for comments, html, json, gitlab for its code quality report, or the name of "
+        "an extension.",
+        metavar="FORMAT",
+    ),
+]
+OutputFile = Annotated[
+    Path | None,
+    typer.Option("--output", help="Write the report to this file; default: stdout.", metavar="FILE"),
+]
+Branch = Annotated[str, typer.Option(help="Without RUN: the newest run of this branch.")]
+Analyse = Annotated[
+    bool,
+    typer.Option("--judge", help="Analyse the run first if it has no verdicts, for example after an import."),
+]
 
 
 def report(
-    run: Annotated[
-        str,
-        typer.Argument(
-            help="Run id; default: the newest run recorded in this directory, in CI of this build.",
-            metavar="RUN",
-        ),
-    ] = "",
-    form: Annotated[
-        str,
-        typer.Option(
-            "--format",
-            help="Format: markdown for comments, html, json, gitlab for its code quality report, or the "
-            "name of an extension.",
-            metavar="FORMAT",
-        ),
-    ] = "markdown",
-    output_file: Annotated[
-        Path | None,
-        typer.Option("--output", help="Write the report to this file; default: stdout.", metavar="FILE"),
-    ] = None,
+    run: RunId = "",
+    form: Format = "markdown",
+    output_file: OutputFile = None,
     suite: Suite = "",
-    branch: Annotated[str, typer.Option(help="Without RUN: the newest run of this branch.")] = "",
+    branch: Branch = "",
     url: Url = "",
     namespace: Namespace = "",
     directory: Directory = None,
     as_json: Json = False,
-    analyse: Annotated[
-        bool,
-        typer.Option("--judge", help="Analyse the run first if it has no verdicts, for example after an import."),
-    ] = False,
+    analyse: Analyse = False,
 ) -> None:
     """Report the failures and changes of one run.
 
@@ -101,15 +108,15 @@ def report(
     """
     name = "json" if as_json else form
     renderer = None if name in FORMATS else _find_renderer(name)
-    chosen = target.from_options(url, namespace, directory)
-    with target.opened(chosen) as config:
-        run_id = run or _own_run(chosen, config, suite, branch)
+    target = targets.from_options(url, namespace, directory)
+    with targets.open_config(target) as config:
+        run_id = run or _own_run(target, config, suite, branch)
         data = _read_run(config, run_id, analyse)
     text = _render(data, name, renderer)
     if output_file is None:
         output.write(text)
     else:
-        _save(target.here() / output_file, text)
+        _save(targets.here() / output_file, text)
 
 
 def _read_run(config: Config, run_id: str, analyse: bool) -> _RunData:
@@ -128,25 +135,25 @@ def _read_run(config: Config, run_id: str, analyse: bool) -> _RunData:
     return _RunData(details, news, commits, sync_redis.run(read_report(space, days, run_id, None, "")))
 
 
-def _own_run(chosen: Target, config: Config, suite: str, branch: str) -> str:
+def _own_run(target: Target, config: Config, suite: str, branch: str) -> str:
     """Return the id of the run to report: one recorded here, else one of this build, else the newest."""
-    build = {} if branch else ci.describe_code(os.environ, target.here())
-    ids = [] if branch else _recorded_here(chosen, suite, build)
+    build = {} if branch else ci.describe_code(os.environ, targets.here())
+    ids = [] if branch else _recorded_here(target, suite, build)
     if ids:
         return sync_redis.run(_worst(config.namespace, ids, is_build="build_id" in build)).id
     return sync_redis.run(_newest(config.namespace, suite, branch, build)).id
 
 
-def _recorded_here(chosen: Target, suite: str, build: Mapping[str, str]) -> list[str]:
+def _recorded_here(target: Target, suite: str, build: Mapping[str, str]) -> list[str]:
     """Return the ids of this project's newest runs, one per suite, newest first.
 
     In CI only runs of this build and attempt count, because a machine may run several builds.
     """
-    here = str(target.here())
+    here = str(targets.here())
     newest: dict[str, str] = {}
-    for run in recorded_runs.read(spool_directories.list_candidates(chosen.directory, os.environ)):
+    for run in recorded_runs.read(spool_directories.list_candidates(target.directory, os.environ)):
         is_here = here == run.root or here.startswith(run.root.rstrip("/") + "/")
-        is_same_server = spools.destination(run.server, run.namespace) == spools.destination_of(chosen)
+        is_same_server = spools.destination(run.server, run.namespace) == spools.destination_of(target)
         is_of_build = all(getattr(run, name) == build.get(name, "") for name in ("build_id", "attempt"))
         is_selected = suite in ("", run.suite) and (is_of_build or "build_id" not in build)
         is_here = is_here and run.host == platform.node()
@@ -163,7 +170,7 @@ def _worst(space: str, ids: Sequence[str], is_build: bool) -> Operation[Run]:
     delivered = yield from runs.read_runs(space, ids)
     if not delivered:
         raise NotFoundError(
-            f"run {ids[0]} was recorded here and is not delivered yet: run akastats drain, or name another run"
+            f"run {ids[0]} was recorded here and is not delivered yet: run akastats drain, or give another run id"
         )
     failed = [run for run in delivered if run.status not in ("passed", "empty", "running")]
     return failed[0] if is_build and failed else delivered[0]
@@ -199,9 +206,9 @@ def _render(data: _RunData, name: str, renderer: ReportRenderer | None) -> str:
     if name == "json":
         return output.format_json(_run_json(data)) + "\n"
     if name == "gitlab":
-        here = target.here()
-        places = Places.of(os.environ, str(here), str(project.find(here).root))
-        return gitlab(findings(data.details, data.news, places))
+        here = targets.here()
+        paths = Places.of(os.environ, str(here), str(project.find(here).root))
+        return gitlab(findings(data.details, data.news, paths))
     content = document(data.details, data.news, data.commits)
     if renderer is not None:
         return renderer(content)
@@ -210,7 +217,7 @@ def _render(data: _RunData, name: str, renderer: ReportRenderer | None) -> str:
 
 def _run_json(data: _RunData) -> dict[str, Any]:
     """Return the JSON object of a run as the API returns it, with all its verdicts."""
-    verdicts = asdict(answer_verdicts(data.whole)) if data.whole else None
+    verdicts = asdict(answer_verdicts(data.complete)) if data.complete else None
     return {**asdict(answer_details(data.details)), "verdicts": verdicts}
 
 

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from akastats.cli import node_ids, output, target, verdict_tables
+from akastats.cli import node_ids, output, targets, verdict_tables
 from akastats.cli.options import Directory, Json, Limit, Namespace, Suite, Url
 from akastats.config import Config
 from akastats.errors import NotFoundError
@@ -81,13 +81,13 @@ def runs(
 ) -> None:
     """List the newest runs."""
     filters = {"branch": branch, "suite": suite, "status": status.value if status else ""}
-    with target.opened(target.from_options(url, namespace, directory)) as config:
+    with targets.open_config(targets.from_options(url, namespace, directory)) as config:
         page = sync_redis.run(reading.page(config.namespace, filters, size=limit))
     if as_json:
         output.write_json({"items": page.items, "next": reading.encode(page.next)})
     elif not page.items:
         output.write_lines(
-            "No matching runs." if any(filters.values()) else "No runs yet: record one with pytest --akastats."
+            "No matching runs." if any(filters.values()) else "No runs yet. Record one with pytest --akastats."
         )
     else:
         _write_runs(page.items, config)
@@ -107,11 +107,11 @@ def _run_row(run: Run, zone: tzinfo) -> tuple[object, ...]:
 
 
 def _branch(run: Run) -> str:
-    """Return a run's branch, with a note if the run does not count for it."""
+    """Return the branch of a run, with a note if the run does not count as a run of that branch."""
     number = "pull request" + (f" {run.pull_request}" if run.pull_request != "true" else "")
     notes = [number if run.pull_request else "", "nested" if run.nested else ""]
-    noted = ", ".join(note for note in notes if note)
-    return " ".join(part for part in (run.branch or "", noted and f"({noted})") if part)
+    text = ", ".join(note for note in notes if note)
+    return " ".join(part for part in (run.branch or "", text and f"({text})") if part)
 
 
 def show(
@@ -127,7 +127,7 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show the history of a test, or one run."""
-    with target.opened(target.from_options(url, namespace, directory)) as config:
+    with targets.open_config(targets.from_options(url, namespace, directory)) as config:
         details = _run_details(config, nodeid, limit)
         if details is None:
             _show_test(config, nodeid, suite, limit, as_json)
@@ -214,8 +214,15 @@ def _format_summary(numbers: Summary) -> str:
 def _write_attempts(attempts: Sequence[Attempt], config: Config) -> None:
     zone = load_zone(config.timezone)
     rows = [
-        (format_time(at.timestamp, zone), at.outcome, _seconds(at.value), at.run, at.branch, _short(at.commit))
-        for at in attempts
+        (
+            format_time(each.timestamp, zone),
+            each.outcome,
+            _seconds(each.value),
+            each.run,
+            each.branch,
+            _short(each.commit),
+        )
+        for each in attempts
     ]
     output.table(("when", "outcome", "duration (s)", "run", "branch", "commit"), rows, ("duration (s)",))
 
@@ -223,7 +230,7 @@ def _write_attempts(attempts: Sequence[Attempt], config: Config) -> None:
 def _show_run(config: Config, details: Details, as_json: bool) -> None:
     if as_json:
         output.write_json(
-            {**vars(details.run), **{name: of for name, of in vars(details).items() if name != "run"}}
+            {**vars(details.run), **{name: value for name, value in vars(details).items() if name != "run"}}
         )
         return
     _write_runs([details.run], config)
@@ -268,7 +275,7 @@ def slowest(
     The typical duration is the median of earlier runs.
     """
     kind = "fixture" if fixtures else "test"
-    with target.opened(target.from_options(url, namespace, directory)) as config:
+    with targets.open_config(targets.from_options(url, namespace, directory)) as config:
         operation = reading.one(config.namespace, run) if run else reading.newest_or_running(config.namespace)
         selected = sync_redis.run(operation)
         items = sync_redis.run(run_details.slowest(config.namespace, selected, kind, limit))

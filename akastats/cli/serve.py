@@ -6,74 +6,88 @@ import dataclasses
 import socket
 import threading
 import webbrowser
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from akastats import hosts, tokens
-from akastats.cli import output, target
+from akastats.cli import output, targets
 from akastats.cli.options import Directory, Json, Namespace, Url
 from akastats.config import Config, config
 from akastats.errors import AkastatsError, ConfigError
 
-# Limit for a header that arrives in parts; the application limits complete ones.
+if TYPE_CHECKING:
+    import uvicorn
+
+# Limit for a header that arrives in parts; the application limits complete headers.
 MAX_HEADER_BYTES = 32 * 1024
 
 
+Host = Annotated[
+    str, typer.Option(help="Address to listen on; a token is required unless it is a loopback address.")
+]
+Port = Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 chooses a free port.")]
+Token = Annotated[
+    str,
+    typer.Option(help="Token for reading, as `TOKEN` or `stats:TOKEN`; default: AKA_STATS_TOKEN, else generated."),
+]
+NoAuth = Annotated[
+    bool, typer.Option("--insecure-no-auth", help="Require no token: anyone who can connect can read everything.")
+]
+AllowHost = Annotated[
+    list[str] | None, typer.Option(help="Additional host name that browsers may use; repeat for several.")
+]
+Open = Annotated[bool, typer.Option("--open", help="Open the page in the browser.")]
+
+
 def serve(
-    host: Annotated[
-        str, typer.Option(help="Address to listen on; a token is required unless it is a loopback address.")
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 chooses a free port.")] = 8321,
-    token: Annotated[
-        str,
-        typer.Option(
-            help="Token for reading, as `TOKEN` or `stats:TOKEN`; default: AKA_STATS_TOKEN, else generated."
-        ),
-    ] = "",
-    no_auth: Annotated[
-        bool,
-        typer.Option("--insecure-no-auth", help="Require no token: anyone who can connect may read everything."),
-    ] = False,
-    allow_host: Annotated[
-        list[str] | None, typer.Option(help="Additional host name that browsers may use; repeat for several.")
-    ] = None,
-    open_page: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+    host: Host = "127.0.0.1",
+    port: Port = 8321,
+    token: Token = "",
+    no_auth: NoAuth = False,
+    allow_host: AllowHost = None,
+    open_page: Open = False,
     url: Url = "",
     namespace: Namespace = "",
     directory: Directory = None,
     as_json: Json = False,
 ) -> None:
     """Serve the API and the page until Ctrl-C."""
-    chosen = target.from_options(url, namespace, directory)
-    access = access_of(chosen.config, host, token, no_auth, allow_host or [])
-    with target.located(chosen, make=True) as used, listen(host, port) as listening:
-        # Imported late, because FastAPI and uvicorn take 0.3 s, which other commands do not need.
-        import uvicorn
-
+    target = targets.from_options(url, namespace, directory)
+    access = access_of(target.config, host, token, no_auth, allow_host or [])
+    with targets.open_target(target, make=True) as used, listen(host, port) as listening:
         config.use(dataclasses.replace(used.config, token=access.token, allowed_hosts=access.hosts))
-        served = uvicorn.Config(
-            "akastats.app:app",
-            log_level="warning",
-            access_log=False,
-            lifespan="on",
-            use_colors=False,
-            server_header=False,
-            # By name, because the module imports uvicorn.
-            http="akastats.cli.connections:BoundedProtocol",
-            ws="none",
-            h11_max_incomplete_event_size=MAX_HEADER_BYTES,
-        )
-        served.load()
-        here = address(listening)
-        _write_address(here, used.display_name, access, as_json)
+        server = _create_server()
+        page_url = url_of(listening)
+        _write_url(page_url, used.display_name, access, as_json)
         if open_page:
-            _open(here)
+            _open(page_url)
         try:
-            uvicorn.Server(served).run([listening])
+            server.run([listening])
         except KeyboardInterrupt:
             # uvicorn has shut down and raises the signal again.
             return
+
+
+def _create_server() -> uvicorn.Server:
+    """Return a server with the loaded application, so that an error of it precedes the first output."""
+    # Imported late, because FastAPI and uvicorn take 0.3 s, which other commands do not need.
+    import uvicorn
+
+    settings = uvicorn.Config(
+        "akastats.app:app",
+        log_level="warning",
+        access_log=False,
+        lifespan="on",
+        use_colors=False,
+        server_header=False,
+        # By name, because the module imports uvicorn.
+        http="akastats.cli.connections:BoundedProtocol",
+        ws="none",
+        h11_max_incomplete_event_size=MAX_HEADER_BYTES,
+    )
+    settings.load()
+    return uvicorn.Server(settings)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,9 +107,9 @@ class Access:
 def access_of(settings: Config, host: str, token: str, no_auth: bool, allowed: list[str]) -> Access:
     """Return the access settings for `host`; raises `ConfigError` for invalid or contradictory options."""
     if not host:
-        raise ConfigError("--host: is empty; use 127.0.0.1 for this machine only, 0.0.0.0 for all addresses")
+        raise ConfigError("--host is empty: use 127.0.0.1 for this machine only, 0.0.0.0 for all addresses")
     if no_auth and token:
-        raise ConfigError("--insecure-no-auth and --token exclude each other")
+        raise ConfigError("--insecure-no-auth and --token cannot be combined")
     is_loopback = hosts.is_loopback(host)
     configured = tokens.OFF if no_auth else token or settings.token
     generated = None if configured or (is_loopback and not allowed) else tokens.generate_token()
@@ -130,7 +144,7 @@ def listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
-def address(listening: socket.socket) -> str:
+def url_of(listening: socket.socket) -> str:
     """Return the URL of a listening socket for a browser on this machine."""
     host, port = listening.getsockname()[:2]
     if hosts.is_wildcard(host):
@@ -138,18 +152,18 @@ def address(listening: socket.socket) -> str:
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
-def _write_address(here: str, server: str, access: Access, as_json: bool) -> None:
+def _write_url(page_url: str, server: str, access: Access, as_json: bool) -> None:
     if as_json:
-        output.write_json({"url": here, "server": server, "token": access.generated})
+        output.write_json({"url": page_url, "server": server, "token": access.generated})
     else:
-        output.write_lines(f"akastats serves {server} at {here} (stop with Ctrl-C)")
+        output.write_lines(f"akastats serves {server} at {page_url} (stop with Ctrl-C)")
         if access.generated:
             output.write_lines(f"token for this session: {access.generated}")
     if access.token == tokens.OFF:
-        output.warn("no token is required: anyone who can connect may read everything")
+        output.warn("no token is required: anyone who can connect can read everything")
     output.flush()
 
 
-def _open(here: str) -> None:
+def _open(page_url: str) -> None:
     """Open the page in a browser, in a thread, because a terminal browser blocks until it exits."""
-    threading.Thread(target=webbrowser.open, args=(here,), daemon=True).start()
+    threading.Thread(target=webbrowser.open, args=(page_url,), daemon=True).start()

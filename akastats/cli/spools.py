@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from akastats.cli.target import FOLDER, Target
+from akastats.cli.targets import FOLDER, Target
 from akastats.config import remove_credentials
 from akastats.delivery.draining import is_dead, waiting
 from akastats.delivery.spool_delivery import UNSOUND
@@ -55,7 +55,7 @@ class Spool:
 
 
 def directories(akastats: Path) -> list[Path]:
-    """Return the readable spool directories of the project whose `.akastats` this is."""
+    """Return the readable spool directories of the project with this `.akastats`."""
     return list(filter(_is_directory, spool_directories.list_candidates(akastats, os.environ)))
 
 
@@ -63,12 +63,12 @@ def _is_directory(directory: Path) -> bool:
     try:
         return directory.is_dir()
     except OSError:
-        # This user may not read its parent directory: `obstacles` reports that.
+        # The parent directory is not readable for this user. `obstacles` reports it.
         return False
 
 
 def obstacles(akastats: Path) -> list[str]:
-    """Return a message for each spool directory of a project that exists but is not read."""
+    """Return a message for each existing spool directory of a project that cannot be used."""
     return list(filter(None, map(_obstacle, spool_directories.list_candidates(akastats, os.environ))))
 
 
@@ -164,10 +164,10 @@ def end_of(path: Path) -> int | None:
 
 
 def list_spools(directories: list[Path], old: bool = False, is_named: bool = False) -> list[Spool]:
-    """Return the spools of several directories, newest first, ignoring files that are deleted meanwhile.
+    """Return the spools of several directories, newest first; files that are deleted meanwhile are left out.
 
-    `old` includes spools that were moved aside because of their age. With `is_named` the user has named the
-    directories, so their owner is not checked.
+    old: whether to include spools that were moved aside because of their age
+    is_named: whether the user named the directories; then their owner is not checked
     """
     spools = []
     for path in waiting(*directories, old=old, is_named=is_named):
@@ -176,7 +176,7 @@ def list_spools(directories: list[Path], old: bool = False, is_named: bool = Fal
         except FileNotFoundError:
             continue
         except (OSError, SpoolError) as error:
-            # For example a pipe, a directory, or another user's file: listed with its problem.
+            # For example, a pipe, a directory, or a file of another user.
             spools.append(Spool(path, "", Destination("", ""), is_running=False, problem=str(error)))
     return spools
 

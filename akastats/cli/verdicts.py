@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from akastats.cli import output, target
+from akastats.cli import output, targets
 from akastats.cli.options import Directory, Json, Limit, Namespace, Suite, Url
 from akastats.cli.verdict_tables import COMMIT_WIDTH
 from akastats.formatting import format_decimal_seconds, format_percent
@@ -36,14 +36,14 @@ class State(str, Enum):
 
     FLAKY = "flaky"
     BROKEN = "broken"
-    UNDECIDED = "undecided"
+    NOT_ENOUGH_DATA = "undecided"
     ALL = "all"
 
 
 _STATE_NAMES = {
     State.FLAKY: "flaky",
     State.BROKEN: "broken",
-    State.UNDECIDED: "undecided",
+    State.NOT_ENOUGH_DATA: "undecided",
     State.ALL: "flaky, broken or undecided",
 }
 
@@ -60,11 +60,11 @@ def flaky(
     directory: Directory = None,
     as_json: Json = False,
 ) -> None:
-    """List flaky tests, most expensive first."""
-    filters = reading_flaky.ListQuery(None if state is State.ALL else state.value)
-    with target.opened(target.from_options(url, namespace, directory)) as config:
+    """List flaky tests, the most costly first."""
+    query = reading_flaky.ListQuery(None if state is State.ALL else state.value)
+    with targets.open_config(targets.from_options(url, namespace, directory)) as config:
         page = sync_redis.run(
-            reading_flaky.page(config.namespace, filters, None, limit, suite or None, branch or None)
+            reading_flaky.page(config.namespace, query, None, limit, suite or None, branch or None)
         )
     if as_json:
         output.write_json(
@@ -77,7 +77,7 @@ def flaky(
     else:
         columns = ("fails (%)", "runs failed", "time lost (s)", "state", "since run", "commit", "test")
         output.table(columns, list(map(_test_row, page.items)), columns[:3])
-        _count_left_out(len(page.items), page.total)
+        _write_rest(len(page.items), page.total)
 
 
 def _test_row(listed: ListedTest) -> tuple[object, ...]:
@@ -106,26 +106,33 @@ def slower(
 
     The list contains tests, fixtures, test files and your own labels.
     """
-    filters = regressions.ListQuery(faster=faster)
-    with target.opened(target.from_options(url, namespace, directory)) as config:
-        page = sync_redis.run(
-            regressions.page(
-                config.namespace, config.run_days, filters, None, limit, suite or None, branch or None
-            )
+    query = regressions.ListQuery(faster=faster)
+    with targets.open_config(targets.from_options(url, namespace, directory)) as config:
+        operation = regressions.page(
+            config.namespace, config.run_days, query, None, limit, suite or None, branch or None
         )
-    changes = [*page.suite_changes, *page.items]
+        page = sync_redis.run(operation)
     if as_json:
-        items, of_suite = (list(map(_change_json, each)) for each in (page.items, page.suite_changes))
-        changed = {"items": items, "suite_changes": of_suite}
-        output.write_json({**_run_json(page.source), **changed, "total": page.total})
+        output.write_json(_changes_json(page))
     elif page.source is None:
         output.write_lines(_NO_VERDICTS)
-    elif not changes:
-        output.write_lines("Nothing became slower.")
     else:
-        columns = ("before (s)", "after (s)", "ratio", "certainty", "since run", "commit", "name")
-        output.table(columns, list(map(_change_row, changes)), columns[:3])
-        _count_left_out(len(page.items), page.total)
+        _write_changes(page)
+
+
+def _write_changes(page: regressions.Page) -> None:
+    changes = [*page.suite_changes, *page.items]
+    if not changes:
+        output.write_lines("Nothing became slower.")
+        return
+    columns = ("before (s)", "after (s)", "ratio", "certainty", "since run", "commit", "name")
+    output.table(columns, list(map(_change_row, changes)), columns[:3])
+    _write_rest(len(page.items), page.total)
+
+
+def _changes_json(page: regressions.Page) -> dict[str, Any]:
+    items, suite_changes = (list(map(_change_json, each)) for each in (page.items, page.suite_changes))
+    return {**_run_json(page.source), "items": items, "suite_changes": suite_changes, "total": page.total}
 
 
 def _change_row(listed: ListedChange) -> tuple[object, ...]:
@@ -140,7 +147,7 @@ def _change_row(listed: ListedChange) -> tuple[object, ...]:
 def _change_json(listed: ListedChange) -> dict[str, Any]:
     change = {name: getattr(listed.change, name) for name in listed.change.__slots__}
     derived = {name: getattr(listed.change, name) for name in ("ratio", "is_slower", "is_suspected")}
-    named = {
+    subject = {
         "id": listed.id,
         "kind": listed.subject.kind,
         "name": listed.subject.name,
@@ -148,17 +155,20 @@ def _change_json(listed: ListedChange) -> dict[str, Any]:
     }
     commits = {name: getattr(listed, name) for name in ("since_commit", "commit", "until_commit")}
     news = {"is_new": listed.verdict.is_new, "group": listed.group, "mark": listed.acknowledgement}
-    return {**named, **change, **derived, **commits, **news}
+    return {**subject, **change, **derived, **commits, **news}
+
+
+Words = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="Only errors whose exception, message, frames or test contain all of these words.",
+        metavar="WORD",
+    ),
+]
 
 
 def errors(
-    words: Annotated[
-        list[str] | None,
-        typer.Argument(
-            help="Only errors whose exception, message, frames or test contain all of these words.",
-            metavar="WORD",
-        ),
-    ] = None,
+    words: Words = None,
     limit: Limit = 20,
     url: Url = "",
     namespace: Namespace = "",
@@ -169,12 +179,12 @@ def errors(
 
     Failures with the same exception and location are one error.
     """
-    filters = reading_errors.ListQuery(" ".join(words or ()))
-    with target.opened(target.from_options(url, namespace, directory)) as config:
+    query = reading_errors.ListQuery(" ".join(words or ()))
+    with targets.open_config(targets.from_options(url, namespace, directory)) as config:
         cache: CachedList[ListedError] = CachedList()
-        errors_now = sync_redis.run(reading_errors.refresh(config.namespace, cache))
+        current = sync_redis.run(reading_errors.refresh(config.namespace, cache))
         zone = load_zone(config.timezone)
-    page = reading_errors.page(errors_now, filters, None, limit)
+    page = reading_errors.page(current, query, None, limit)
     if as_json:
         output.write_json({"items": list(map(_error_json, page.items)), "total": page.total})
     elif not page.items:
@@ -182,7 +192,7 @@ def errors(
     else:
         columns = ("failures", "runs", "tests", "last seen", "first seen", "fingerprint", "failure")
         output.table(columns, [_error_row(each, zone) for each in page.items], columns[:3])
-        _count_left_out(len(page.items), page.total)
+        _write_rest(len(page.items), page.total)
 
 
 def _error_row(listed: ListedError, zone: tzinfo) -> tuple[object, ...]:
@@ -209,6 +219,6 @@ def _run_json(newest: DatedVerdicts | None) -> dict[str, Any]:
     return {"run": verdicts.run if verdicts else None, "runs": verdicts.runs if verdicts else 0}
 
 
-def _count_left_out(shown: int, total: int) -> None:
+def _write_rest(shown: int, total: int) -> None:
     if total > shown:
         output.write_lines("", f"and {total - shown:,} more: raise --limit")

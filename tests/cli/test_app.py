@@ -84,7 +84,7 @@ def test_a_server_that_is_away_is_told_with_what_a_command_can_do(akastats):
 def test_an_unexpected_error_is_one_line(monkeypatch, capsys):
     """No traceback: what it was, where, and what to do."""
     monkeypatch.setattr(sys, "argv", ["akastats", "runs"])
-    monkeypatch.setattr("akastats.cli.target.resolve", lambda *_: [][0])
+    monkeypatch.setattr("akastats.cli.targets.resolve", lambda *_: [][0])
 
     with pytest.raises(SystemExit) as end:
         main()

@@ -80,7 +80,7 @@ def test_no_runs_say_what_to_do(akastats):
     """An empty server is no error."""
     answer = akastats("runs")
 
-    assert (answer.code, answer.out) == (0, "No runs yet: record one with pytest --akastats.\n")
+    assert (answer.code, answer.out) == (0, "No runs yet. Record one with pytest --akastats.\n")
 
 
 def test_show_tells_a_test_s_history(akastats, server, tmp_path):

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from akastats.cli import target
-from akastats.cli.target import resolve
+from akastats.cli import targets
+from akastats.cli.targets import resolve
 from akastats.errors import ConfigError
 
 
@@ -98,9 +98,9 @@ def test_an_akastats_above_the_border_is_a_stranger_s(here, border):
         here.chmod(0o1777)
     environ = {"HOME": str(root)} if border == "home" else {}
 
-    assert target._nearest(root / "a", root if border == "project" else here, environ) is None
+    assert targets._nearest(root / "a", root if border == "project" else here, environ) is None
     (root / ".akastats").mkdir()
-    assert target._nearest(root / "a", root if border == "project" else here, environ) == root / ".akastats"
+    assert targets._nearest(root / "a", root if border == "project" else here, environ) == root / ".akastats"
 
 
 def test_a_link_is_no_akastats(here):
@@ -109,7 +109,7 @@ def test_a_link_is_no_akastats(here):
     (here / "elsewhere").mkdir()
     (here / "a" / ".akastats").symlink_to(here / "elsewhere")
 
-    assert target._nearest(here / "a", here, {"HOME": str(here / "a")}) is None
+    assert targets._nearest(here / "a", here, {"HOME": str(here / "a")}) is None
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give files away")
@@ -119,4 +119,4 @@ def test_an_akastats_of_another_user_is_passed_over(here):
         place.mkdir(parents=True)
     os.chown(here / "a" / ".akastats", 12345, 12345)
 
-    assert target._nearest(here / "a", here, {"HOME": str(here)}) == here / ".akastats"
+    assert targets._nearest(here / "a", here, {"HOME": str(here)}) == here / ".akastats"

@@ -26,7 +26,7 @@ class Target:
     """Server with the statistics.
 
     config: Configuration; `redis_url` is the server unless `is_embedded`.
-    directory: The project's `.akastats` directory, also without an embedded server.
+    directory: The project's `.akastats` directory, set for a configured URL too.
     is_embedded: Whether the embedded server of `directory` is used.
     source: Option, variable or file that configures the server.
     """
@@ -116,11 +116,11 @@ def _is_own(directory: Path) -> bool:
 
 
 def here() -> Path:
-    """Return the current directory; raises `AkastatsError` if it is gone."""
+    """Return the current directory; raises `AkastatsError` if it was deleted."""
     try:
         return Path.cwd()
     except FileNotFoundError as error:
-        raise AkastatsError("the current directory does not exist any more") from error
+        raise AkastatsError("the current directory was deleted: change to another one") from error
 
 
 def from_options(url: str, namespace: str, directory: Path | None) -> Target:
@@ -129,23 +129,23 @@ def from_options(url: str, namespace: str, directory: Path | None) -> Target:
 
 
 @contextmanager
-def opened(target: Target, make: bool = False) -> Iterator[Config]:
-    """Use a target's server while the block runs, and start an embedded one.
+def open_config(target: Target, make: bool = False) -> Iterator[Config]:
+    """Connect to the server of a target while the block runs, and yield its configuration.
 
-    Raises `NotFoundError` if `.akastats` does not exist, unless `make` is true.
+    Starts an embedded server. Raises `NotFoundError` if `.akastats` does not exist, unless `make` is true.
     """
-    with located(target, make) as used:
+    with open_target(target, make) as used:
         yield used.config
 
 
 @contextmanager
-def located(target: Target, make: bool = False) -> Iterator[Target]:
-    """Open a target as `opened` does, and yield the target in use.
+def open_target(target: Target, make: bool = False) -> Iterator[Target]:
+    """Connect as `open_config` does, and yield the target in use.
 
     Its `directory` is that of the embedded server, which differs if the project's `.akastats` is unusable.
     """
     if not target.is_embedded:
-        with _applied(target.config):
+        with _connected(target.config):
             yield target
         return
     if not make:
@@ -154,12 +154,12 @@ def located(target: Target, make: bool = False) -> Iterator[Target]:
         if lease.notice:
             output.warn(lease.notice)
         settings = dataclasses.replace(target.config, redis_url=lease.url)
-        with _applied(settings):
+        with _connected(settings):
             yield dataclasses.replace(target, config=settings, directory=lease.directory)
 
 
 @contextmanager
-def _applied(settings: Config) -> Iterator[None]:
+def _connected(settings: Config) -> Iterator[None]:
     config.use(settings)
     with sync_redis():
         yield
@@ -170,5 +170,5 @@ def _check_exists(directory: Path) -> None:
     if not directory.exists() and os.access(directory.parent, os.W_OK):
         raise NotFoundError(
             f"no statistics found: {directory} does not exist. Run pytest --akastats first, "
-            "or name another location with --dir or --url"
+            "or choose another server with --dir or --url"
         )
