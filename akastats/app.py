@@ -16,7 +16,7 @@ from akastats import __version__
 from akastats.api import events
 from akastats.api.access import Access, policy_of
 from akastats.api.compression import Compression
-from akastats.api.problems import answer_problems, as_problems, documented
+from akastats.api.problems import answer_problems, as_problems, describe_errors
 from akastats.api.routes import EVERYTHING
 from akastats.config import config
 from akastats.dashboard import page
@@ -80,7 +80,7 @@ def create_app(routers: Sequence[APIRouter] = EVERYTHING) -> FastAPI:
         description="Statistics stored in Redis or Valkey: numbers, histories and contexts of labels.",
         lifespan=lifespan,
         dependencies=[Security(_BEARER)],
-        responses=documented(401, 403, 421, 429, 431),
+        responses=describe_errors(401, 403, 421, 429, 431),
         generate_unique_id_function=lambda route: route.name,
         # FastAPI's page would load scripts from a CDN.
         docs_url=None,

@@ -55,7 +55,7 @@ class Policy:
 
     tokens: accepted tokens; empty if no token is set
     hosts: accepted names besides those of this machine
-    is_open: whether requests need no token from anywhere
+    is_open: whether no request needs a token
     """
 
     tokens: tuple[Token, ...]
@@ -102,7 +102,7 @@ class Caller:
 
 
 def caller_of(scope: Scope) -> Caller:
-    """Return the properties of a request that its access depends on."""
+    """Return the caller of a request."""
     headers = Headers(scope=scope)
     names = headers.getlist("host")
     client = (scope.get("client") or ("",))[0]
@@ -123,7 +123,7 @@ def _is_local(end: str) -> bool:
 
 
 def check_size(scope: Scope) -> None:
-    """Raise a problem for a header that is too large. h11 accepts any size that arrives in one piece."""
+    """Raise `Problem` for a header that is too large; h11 accepts any size that arrives in one piece."""
     size = len(scope.get("raw_path") or b"") + len(scope.get("query_string", b""))
     # Count the separators too, because thousands of short headers are also long.
     if size + sum(len(name) + len(value) + 4 for name, value in scope["headers"]) > MAX_HEADER_BYTES:
@@ -131,7 +131,7 @@ def check_size(scope: Scope) -> None:
 
 
 def check_host(policy: Policy, caller: Caller) -> None:
-    """Raise a problem unless the `Host` header is an allowed name.
+    """Raise `Problem` unless the `Host` header is an allowed name.
 
     Any IP address is allowed if the connection is not local, because DNS rebinding needs a name.
     """
@@ -141,14 +141,15 @@ def check_host(policy: Policy, caller: Caller) -> None:
     if host is not None and hosts.is_address(host) and not caller.is_of_this_machine:
         return
     raise Problem(
-        421, "host: this name is not known here; allow it with --allow-host or AKA_STATS_ALLOWED_HOSTS", "host"
+        421, "host: this name is not allowed; allow it with --allow-host or AKA_STATS_ALLOWED_HOSTS", "host"
     )
 
 
 def check_origin(scope: Scope) -> None:
-    """Raise a problem for an unsafe method from a page of another origin.
+    """Raise `Problem` for an unsafe method from a page of another origin.
 
-    Programs send neither of the two headers. A browser sends at least one with an unsafe method, and none twice.
+    Programs send neither `Origin` nor `Sec-Fetch-Site`. With an unsafe method a browser sends at least one of
+    them, and neither twice.
     """
     if scope["method"] in _SAFE:
         return
@@ -168,7 +169,7 @@ def _is_own(origin: str, scope: Scope, headers: Headers) -> bool:
 
 
 def scopes_of(policy: Policy, caller: Caller, now: float) -> frozenset[str]:
-    """Return the scopes of the caller; raise a problem with status 401 if it has none."""
+    """Return the scopes of the caller; raises `Problem` 401 if it has none."""
     if policy.is_open:
         return EVERYTHING
     if policy.tokens:
@@ -179,7 +180,7 @@ def scopes_of(policy: Policy, caller: Caller, now: float) -> frozenset[str]:
     # Another host name belongs to a proxy, which may forward requests of other machines.
     if caller.is_of_this_machine and caller.host is not None and hosts.is_loopback(caller.host):
         return EVERYTHING
-    raise _unauthorised("no token is set, so only this machine itself has access: set AKA_STATS_TOKEN")
+    raise _unauthorised("no token is set, so only this machine has access: set AKA_STATS_TOKEN")
 
 
 def _token_of(policy: Policy, caller: Caller, now: float) -> Token | None:
@@ -197,7 +198,7 @@ def _unauthorised(detail: str) -> Problem:
 
 
 class Access:
-    """The middleware."""
+    """Middleware that rejects requests without access, and adds security headers to responses."""
 
     def __init__(self, app: ASGIApp, rate: Rate | None = None, now: Callable[[], float] = time.time) -> None:
         self._app = app
@@ -249,23 +250,23 @@ class Access:
     async def _session(self, policy: Policy, caller: Caller, request: Request) -> ASGIApp | None:
         """Return the response to a login or logout; `None` for any other request."""
         if caller.method == "POST" and caller.path == login.LOGOUT:
-            return login.logged_out(request)
+            return login.redirect_after_logout(request)
         if caller.method == "POST" and caller.path == login.LOGIN:
             return await self._login(policy, caller, request)
         return None
 
     async def _login(self, policy: Policy, caller: Caller, request: Request) -> Response:
-        form = await login.read(request)
+        form = await login.read_form(request)
         token = tokens.find_token(policy.tokens, form.secret)
         if token is None:
             self._rate.charge(caller.client, WRONG_TOKEN)
-            return login.form(request, form.then, is_second=True)
-        return login.logged_in(request, form.then, tokens.make_cookie(token, int(self._now())))
+            return login.show_form(request, form.next_path, has_failed=True)
+        return login.redirect_after_login(request, form.next_path, tokens.make_cookie(token, int(self._now())))
 
 
 def _refusal(problem: Problem, caller: Caller, scope: Scope) -> Response:
     if problem.status_code == 401 and caller.is_for_a_page:
-        return login.form(Request(scope), login.target_of(scope))
+        return login.show_form(Request(scope), login.target_of(scope))
     return answer_of(problem)
 
 
@@ -279,7 +280,7 @@ def _without_body(send: Send) -> Send:
 
 
 def _with_headers(send: Send) -> Send:
-    """Return `send` that adds our headers to responses without headers of these names."""
+    """Return `send` that adds the security headers which a response does not have yet."""
 
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -291,38 +292,38 @@ def _with_headers(send: Send) -> Send:
     return sending
 
 
-def _granted(request: Request) -> frozenset[str]:
-    """Return the scopes of the caller: all of them in an application that uses `attach_routes`."""
+def _scopes_of_request(request: Request) -> frozenset[str]:
+    """Return the scopes of the caller; all scopes in an application that uses `attach_routes`."""
     granted: frozenset[str] = request.scope.get(OWN, EVERYTHING)
     return granted
 
 
-def _needs(scope: str) -> Callable[[Request], None]:
+def _check_scope(scope: str) -> Callable[[Request], None]:
     def check(request: Request) -> None:
-        if scope not in _granted(request):
+        if scope not in _scopes_of_request(request):
             raise Problem(403, f"the token lacks the scope {scope!r}")
 
     return check
 
 
 #: Dependency of a route that returns only tracebacks.
-needs_contexts = Depends(_needs(CONTEXTS))
+requires_contexts = Depends(_check_scope(CONTEXTS))
 
 
 def reads_contexts(request: Request) -> bool:
     """Return whether the caller may read tracebacks."""
-    return CONTEXTS in _granted(request)
+    return CONTEXTS in _scopes_of_request(request)
 
 
-def _may_write(request: Request) -> None:
+def _check_write(request: Request) -> None:
     # The middleware has not checked the origin if another application attached the routes.
     check_origin(request.scope)
-    _needs(WRITE)(request)
+    _check_scope(WRITE)(request)
 
 
 #: Dependency of a route that changes data.
-may_write = Depends(_may_write)
+requires_write = Depends(_check_write)
 #: Parameter of a route that omits tracebacks without the scope `contexts`.
 ReadsContexts = Annotated[bool, Depends(reads_contexts)]
 #: Parameter of a route that returns the scopes of the caller.
-Granted = Annotated[frozenset[str], Depends(_granted)]
+CallerScopes = Annotated[frozenset[str], Depends(_scopes_of_request)]

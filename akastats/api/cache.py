@@ -1,4 +1,4 @@
-"""Cached lists, so that a request reads from the server only the items that have changed."""
+"""Cache lists between requests, so that a request reads only the items that have changed."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ T = TypeVar("T")
 
 
 class NamespaceList(Generic[T]):
-    """One list of the current namespace, as it was last read."""
+    """A cached list of the current namespace."""
 
     def __init__(self, refresh: Callable[[str, CachedList[T]], Operation[CachedList[T]]]) -> None:
         self._refresh = refresh
         self._source: tuple[str, str] = ("", "")
-        self._seen: CachedList[T] = CachedList()
+        self._cached: CachedList[T] = CachedList()
         # Concurrent requests share one read: the first read fetches every item.
         self._reads: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[CachedList[T]]] = (
             WeakKeyDictionary()
@@ -33,7 +33,7 @@ class NamespaceList(Generic[T]):
 
     def forget(self) -> None:
         """Drop the list, so that the next request reads every item."""
-        self._source, self._seen = ("", ""), CachedList()
+        self._source, self._cached = ("", ""), CachedList()
 
     async def now(self) -> CachedList[T]:
         """Return the current list."""
@@ -47,10 +47,10 @@ class NamespaceList(Generic[T]):
     async def _read(self) -> CachedList[T]:
         settings = config.now()
         source = (settings.redis_url, settings.namespace)
-        cached: CachedList[T] = self._seen if source == self._source else CachedList()
-        seen = await async_redis.run(self._refresh(settings.namespace, cached))
-        self._source, self._seen = source, seen
-        return seen
+        cached: CachedList[T] = self._cached if source == self._source else CachedList()
+        self._cached = await async_redis.run(self._refresh(settings.namespace, cached))
+        self._source = source
+        return self._cached
 
 
 #: Seconds for which rates of an unchanged list are reused. Verdicts are stored seconds after a run's rows.
@@ -66,13 +66,13 @@ class Rates:
         self._read_at = 0.0
         self._rates: dict[str, float] = {}
 
-    async def of(self, seen: CachedList[RecordedTest], suites: Iterable[str]) -> dict[str, float]:
+    async def of(self, tests: CachedList[RecordedTest], suites: Iterable[str]) -> dict[str, float]:
         """Return the rates by label for the tests of some suites."""
         names = frozenset(suites)
-        list_of_rates, names_of_rates = self._read_for
-        if list_of_rates is not seen or names_of_rates != names or self._clock() - self._read_at > RATES_S:
+        read_tests, read_names = self._read_for
+        if read_tests is not tests or read_names != names or self._clock() - self._read_at > RATES_S:
             self._rates = await async_redis.run(per_test_verdicts.read_rates(config.namespace, names))
-            self._read_for, self._read_at = (seen, names), self._clock()
+            self._read_for, self._read_at = (tests, names), self._clock()
         return self._rates
 
 

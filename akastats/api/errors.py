@@ -10,14 +10,14 @@ from akastats.api import cache
 from akastats.api.access import ReadsContexts
 from akastats.api.limits import PAGE_DEFAULT, Cursor, PageSize, decode_position
 from akastats.api.models.errors import ErrorDetails, ErrorRow, ErrorsPage
-from akastats.api.problems import Route, documented
+from akastats.api.problems import Route, describe_errors
 from akastats.config import config
 from akastats.model.results import test_of
 from akastats.queries import cursors, errors
 from akastats.queries.errors import ListedError, ListQuery
 from akastats.redis import async_redis
 
-router = APIRouter(prefix="/api/v1", route_class=Route, tags=["errors"], responses=documented(422, 503))
+router = APIRouter(prefix="/api/v1", route_class=Route, tags=["errors"], responses=describe_errors(422, 503))
 
 Fingerprint = Annotated[
     str,
@@ -74,7 +74,7 @@ async def get_errors(
     return ErrorsPage(items=items, next=cursors.encode(page.next) if page.next else None, total=page.total)
 
 
-@router.get("/errors/{fingerprint}", responses=documented(404))
+@router.get("/errors/{fingerprint}", responses=describe_errors(404))
 async def get_error(fingerprint: Fingerprint, reads_contexts: ReadsContexts) -> ErrorDetails:
     """Return the failures with one fingerprint: newest traceback, runs and tests."""
     error = await async_redis.run(errors.one_error(config.namespace, fingerprint))

@@ -1,4 +1,4 @@
-"""Runs in progress as server-sent events. However many clients listen, the server is polled once per second."""
+"""Send runs in progress as server-sent events; the server is polled once per second for all clients together."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from akastats.api.models.derived import model_of
-from akastats.api.problems import Problem, Route, documented
+from akastats.api.problems import Problem, Route, describe_errors
 from akastats.config import config
 from akastats.errors import AkastatsError
 from akastats.hosts import get_network
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 
 class Listener:
-    """A client that listens. It keeps only the latest state of each run, so that a slow client costs no memory."""
+    """A client of the stream. It holds only the latest state of each run, so a slow client costs no memory."""
 
     def __init__(self, network: str = "") -> None:
         self.network = network
@@ -88,9 +88,9 @@ class Watch:
         return listener
 
     def _make_room(self, network: str) -> None:
-        """End the oldest listener of the network with the most; raise `Problem` if that is the new one's network.
+        """End the oldest listener of the network with the most listeners, so that no client excludes all others.
 
-        Otherwise one client could keep out all others. A browser reconnects when its stream ends.
+        Raises `Problem` if that is the network of the new listener. A browser reconnects when its stream ends.
         """
         counts = Counter(each.network for each in self.listeners)
         most = max(counts, key=lambda name: counts[name])
@@ -108,7 +108,7 @@ class Watch:
             self._polling, self._runs = None, {}
 
     def end(self) -> None:
-        """End the streams of all listeners, because the service is about to end."""
+        """End the streams of all listeners, because the service is stopping."""
         for listener in self.listeners:
             listener.end()
 
@@ -172,7 +172,7 @@ class Stream(StreamingResponse):
             self._watching.leave(self._listener)
 
 
-@router.get("/events", response_class=StreamingResponse, responses={200: _STREAM, **documented(503)})
+@router.get("/events", response_class=StreamingResponse, responses={200: _STREAM, **describe_errors(503)})
 async def get_events(request: Request) -> StreamingResponse:
     """Follow runs: first each run in progress, then every change of a run. The response does not end."""
     watching, client = watch(), request.client.host if request.client else ""

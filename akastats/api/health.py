@@ -23,13 +23,16 @@ async def get_health(request: Request) -> Health:
     try:
         server = await async_redis.run(identify_single(config.namespace))
     except ServerError as error:
-        return Health(version=__version__, server=_unwell(error, reason_of(error, request)))
+        return Health(version=__version__, server=_describe_failure(error, reason_of(error, request)))
     return Health(
         version=__version__, server=ServerHealth(reachable=True, kind=server.kind, version=server.version)
     )
 
 
-def _unwell(error: ServerError, reason: str) -> ServerHealth:
-    """Return the state of an unusable server. A server that refuses requests is reachable; a cluster is not."""
+def _describe_failure(error: ServerError, reason: str) -> ServerHealth:
+    """Return the state of an unusable server.
+
+    A server that refuses requests counts as reachable, a cluster does not.
+    """
     reachable = not isinstance(error, _UNREACHABLE)
     return ServerHealth(reachable=reachable, kind=None, version=None, detail=reason)

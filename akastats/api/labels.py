@@ -1,4 +1,4 @@
-"""The paged list of labels."""
+"""List labels."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from fastapi import APIRouter, Query
 
 from akastats.api.limits import PAGE_DEFAULT, LabelCursor, PageSize
 from akastats.api.models.stats import LabelsPage
-from akastats.api.problems import Problem, Route, documented
+from akastats.api.problems import Problem, Route, describe_errors
 from akastats.config import config
 from akastats.queries import cursors, labels
 from akastats.redis import async_redis
 
-router = APIRouter(prefix="/api/v1", route_class=Route, tags=["stats"], responses=documented(422, 503))
+router = APIRouter(prefix="/api/v1", route_class=Route, tags=["stats"], responses=describe_errors(422, 503))
 
 Prefix = Annotated[str, Query(max_length=500, description="prefix of the labels", examples=["run::"])]
 Words = Annotated[

@@ -15,20 +15,20 @@ from akastats.model.points import MAX_LABEL_BYTES, check_label
 from akastats.queries import cursors
 from akastats.queries.cached_lists import SortKey
 
-# One round trip for 1,000 labels takes the server some 25 ms, in commands of 3 ms.
+# One round trip for 1,000 labels takes the server about 25 ms, in commands of 3 ms.
 MAX_LABELS = 1000
 MAX_BODY_BYTES = 1024 * 1024
-# A body of that size in this time is 0.8 Mbit/s. A body that never ends would occupy its connection forever.
+# The largest body needs 0.8 Mbit/s. Without a limit an endless body would occupy its connection forever.
 BODY_SECONDS = 10.0
 MAX_MATCHER = 512
-# A label of 4096 bytes in JSON and base64, partly escaped. The header of a request is limited to 32 KiB.
+# Enough for a label of 4096 bytes in JSON and base64, partly escaped; the request header is limited to 32 KiB.
 MAX_LABEL_CURSOR = 16_000
 PAGE_DEFAULT = 100
 PAGE_MAX = 1000
 
 
 class LabelConvertor(Convertor[str]):
-    """The rest of a path as a label. Starlette's own `path` stops at a newline."""
+    """Convert the rest of a path to a label; Starlette's `path` convertor stops at a newline."""
 
     regex = "(?s:.*)"
 
@@ -82,7 +82,7 @@ _IDS = TypeAdapter(
 
 
 async def read_body(request: Request, most: int) -> bytes:
-    """Return the body of a request; raise a problem if it exceeds `most` bytes or takes more than 10 s."""
+    """Return the body of a request; raises `Problem` if it exceeds `most` bytes or takes more than 10 s."""
     # One compressed mebibyte can decompress to a gigabyte.
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise Problem(
@@ -93,7 +93,7 @@ async def read_body(request: Request, most: int) -> bytes:
     try:
         return await asyncio.wait_for(_read(request, most), BODY_SECONDS)
     except ClientDisconnect as error:
-        # The client does not read this response, but it keeps a traceback out of the log.
+        # The client does not receive this response, but without it the log would contain a traceback.
         raise Problem(400, "body: the client disconnected before the end of the body", "body") from error
     except asyncio.TimeoutError as error:
         raise Problem(408, f"body: not received within {BODY_SECONDS:g} s", "body") from error
@@ -146,7 +146,7 @@ def json_list(description: str, *example: str, least: int = 0) -> dict[str, Any]
 
 
 def decode_position(cursor: str, value: type) -> SortKey | None:
-    """Return where a page begins in a list sorted by values of this type; `None` for the first page."""
+    """Return the sort key in a cursor, for a list sorted by values of this type; `None` for the first page."""
     if not cursor:
         return None
     try:

@@ -43,7 +43,7 @@ _FORM = Template(f"""\
 <main>
 <h1>akastats</h1>
 $notice<form method="post" action="$action">
-<input type="hidden" name="next" value="$then">
+<input type="hidden" name="next" value="$next_path">
 <input name="username" value="akastats" autocomplete="username" hidden>
 <label for="token">Token</label>
 <input id="token" name="token" type="password" autocomplete="current-password" required autofocus>
@@ -71,32 +71,32 @@ class LoginForm:
     """The fields of the login form.
 
     secret: the token
-    then: path to open after the login
+    next_path: path to open after the login
     """
 
     secret: bytes
-    then: str
+    next_path: str
 
 
-def form(request: Request, then: str, is_second: bool = False) -> Response:
-    """Return the form with status 401; `then` is the path to open after the login."""
+def show_form(request: Request, next_path: str, has_failed: bool = False) -> Response:
+    """Return the login form with status 401; `next_path` is the path to open after the login."""
     page = _FORM.substitute(
-        notice=_NOTICE if is_second else "",
+        notice=_NOTICE if has_failed else "",
         action=escape(_root(request.scope) + LOGIN),
-        then=escape(then),
+        next_path=escape(next_path),
     )
     return HTMLResponse(page, 401, _HEADERS)
 
 
-async def read(request: Request) -> LoginForm:
+async def read_form(request: Request) -> LoginForm:
     """Read the fields of the form; raise a problem for a body that is too large or too slow."""
     body = await read_body(request, MAX_FORM_BYTES)
     try:
         fields = parse_qs(body, max_num_fields=10)
     except ValueError:
         fields = {}
-    (secret, *_), (then, *_) = fields.get(b"token", [b""]), fields.get(b"next", [b""])
-    return LoginForm(secret.strip(), then.decode(errors="replace"))
+    (secret, *_), (next_path, *_) = fields.get(b"token", [b""]), fields.get(b"next", [b""])
+    return LoginForm(secret.strip(), next_path.decode(errors="replace"))
 
 
 def redirect_home(scope: Scope) -> Response:
@@ -104,14 +104,14 @@ def redirect_home(scope: Scope) -> Response:
     return RedirectResponse(_root(scope) + "/", 303)
 
 
-def logged_in(request: Request, then: str, cookie: str) -> Response:
-    """Return a redirection to `then` that sets the cookie."""
-    answer = RedirectResponse(local(then) or _root(request.scope) + "/", 303)
+def redirect_after_login(request: Request, next_path: str, cookie: str) -> Response:
+    """Return a redirection to `next_path` that sets the cookie."""
+    answer = RedirectResponse(check_local_path(next_path) or _root(request.scope) + "/", 303)
     _set_cookie(answer, request, cookie, COOKIE_DAYS * 86_400)
     return answer
 
 
-def logged_out(request: Request) -> Response:
+def redirect_after_logout(request: Request) -> Response:
     """Return a redirection to the front page that removes the cookie."""
     answer = redirect_home(request.scope)
     _set_cookie(answer, request, "", 0)
@@ -137,7 +137,7 @@ def _name_of(headers: Headers) -> str:
 
 
 def cookies(headers: Headers) -> list[str]:
-    """Return the values of our cookies among those of a request."""
+    """Return the values of the login cookies of a request."""
     pairs = (pair.partition("=") for line in headers.getlist("cookie") for pair in line.split(";"))
     name = _name_of(headers)
     return [value.strip() for key, _, value in pairs if key.strip() == name][:MAX_COOKIES]
@@ -149,9 +149,9 @@ def target_of(scope: Scope) -> str:
     return quote(scope["path"], safe="/:@!$&'()*+,;=~") + (f"?{query}" if query else "")
 
 
-def local(then: str) -> str | None:
-    """Return `then` if it is a path on this host, `None` if it could lead elsewhere."""
-    return then if re.fullmatch(r"/(?![/\\])[!-\[\]-~]{0,4096}", then) else None
+def check_local_path(next_path: str) -> str | None:
+    """Return `next_path` if it is a path on this host, `None` if it could lead elsewhere."""
+    return next_path if re.fullmatch(r"/(?![/\\])[!-\[\]-~]{0,4096}", next_path) else None
 
 
 def _root(scope: Scope) -> str:

@@ -1,4 +1,4 @@
-"""Errors of requests: one exception, the route that raises it, and problem+json (RFC 9457)."""
+"""Report errors of requests: an exception, the route that raises it, and problem+json (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from akastats.errors import (
     UnknownScriptError,
 )
 
-#: Key of a request's ASGI scope under which our own application stores the scopes of the caller.
+#: Key of a request's ASGI scope under which `akastats.app` stores the scopes of the caller.
 OWN = "akastats.access"
 MEDIA_TYPE = "application/problem+json"
 _PROBE = "akastats.probe"
@@ -41,7 +41,11 @@ _LIMITS = ("max_length", "min_length", "le", "ge")
 
 
 class Problem(HTTPException):
-    """A request that fails: `field` is the invalid parameter, `limit` the limit that it exceeds."""
+    """An error of a request.
+
+    field: the invalid parameter, header or part of the body; `None` if the error has none
+    limit: the exceeded limit; `None` if the error is not about one
+    """
 
     def __init__(
         self,
@@ -99,7 +103,7 @@ class Route(APIRoute):
         )
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return FastAPI's handler with our errors translated."""
+        """Return FastAPI's handler, which raises errors of akastats as `Problem`."""
         handler = super().get_route_handler()
 
         async def handle(request: Request) -> Response:
@@ -120,7 +124,7 @@ class Route(APIRoute):
 def reason_of(error: AkastatsError, request: Request) -> str:
     """Return the reason of a 503 for the caller.
 
-    Our own application returns the complete message, which names the server's address and what to do. In another
+    `akastats.app` returns the complete message, which names the server's address and a remedy. In another
     application that attaches the routes, callers get a general reason, and the message is logged.
     """
     if OWN in request.scope:
@@ -149,7 +153,7 @@ def invalid(errors: Sequence[Any]) -> Problem:
     return Problem(422, f"{field}: {message}", field, limit)
 
 
-def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def describe_errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return the OpenAPI description of errors with these statuses, which share one schema."""
     return {
         status: {"model": ProblemDetails, "description": DESCRIPTIONS.get(status, HTTPStatus(status).phrase)}
@@ -165,7 +169,7 @@ DESCRIPTIONS: Mapping[int, str] = {
     409: "A rule forbids the change; `detail` names the rule.",
     413: "The body or the response exceeds the size limit.",
     415: "The body is compressed; send it uncompressed.",
-    421: "The `Host` header names no host of this service.",
+    421: "The `Host` header does not name a host of this service.",
     422: "A parameter or the body is not valid; `field` names it.",
     429: "Too many requests; retry after the seconds in `Retry-After`.",
     431: "The header is larger than 32 KiB.",
@@ -185,7 +189,7 @@ def as_problems(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def answer_problems(app: FastAPI, stray: Callable[[Request], Response | None] = lambda _: None) -> FastAPI:
-    """Add exception handlers to our own application that return every error as problem+json.
+    """Add exception handlers to `akastats.app` that return every error as problem+json.
 
     `stray` may return another response to a request that no route matches; with `None` it is an error.
     """

@@ -1,4 +1,4 @@
-"""The rate limit per client network."""
+"""Limit the rate of requests per client network."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from collections.abc import Callable
 
 from akastats.hosts import get_network
 
+# Requests per second.
 PER_SECOND = 50.0
 # The page requests its modules and first data at once.
 BURST = 200.0
-# A wrong token costs as much as this number of requests, which allows five guesses per second.
+# Cost of a wrong token in requests, which allows five guesses per second.
 WRONG_TOKEN = 10.0
-# About 200 bytes per client: 2 MB.
+# A client takes about 200 bytes, so all take 2 MB.
 MAX_CLIENTS = 10_000
 
 
 class Rate:
-    """Token buckets, one per client network. When there are too many, the least recently used is dropped."""
+    """Token buckets, one per client network; beyond 10,000 the least recently used one is dropped."""
 
     def __init__(
         self,

@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import ValidationError
 
-from akastats.api.access import may_write
+from akastats.api.access import requires_write
 from akastats.api.limits import PAGE_DEFAULT, PageSize, read_body
 from akastats.api.models.verdicts import AcknowledgementBody, RegressionsPage
-from akastats.api.problems import Route, documented, invalid
+from akastats.api.problems import Route, describe_errors, invalid
 from akastats.api.verdict_pages import After, encode_next, read_page
 from akastats.api.verdicts import AnyBranch, AnySuite
 from akastats.config import config
@@ -25,7 +25,7 @@ from akastats.queries.verdict_answers import (
 )
 from akastats.redis import async_redis
 
-router = APIRouter(prefix="/api/v1", route_class=Route, tags=["verdicts"], responses=documented(422, 503))
+router = APIRouter(prefix="/api/v1", route_class=Route, tags=["verdicts"], responses=describe_errors(422, 503))
 
 MAX_ACKNOWLEDGEMENT_BYTES = 16 * 1024
 
@@ -94,8 +94,8 @@ _BODY = {
 
 @router.put(
     "/regressions/{id}/mark",
-    dependencies=[may_write],
-    responses=documented(404, 408, 413, 415),
+    dependencies=[requires_write],
+    responses=describe_errors(404, 408, 413, 415),
     openapi_extra=_BODY,
 )
 async def put_mark(
@@ -112,8 +112,8 @@ async def put_mark(
     "/regressions/{id}/mark",
     status_code=204,
     response_class=Response,
-    dependencies=[may_write],
-    responses=documented(404),
+    dependencies=[requires_write],
+    responses=describe_errors(404),
 )
 async def delete_mark(id: ChangeId, run: SearchedRun = "") -> Response:
     """Remove the acknowledgement of a duration change."""

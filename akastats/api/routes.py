@@ -47,7 +47,7 @@ EVERYTHING: tuple[APIRouter, ...] = (
 
 
 class Routes:
-    """The endpoints of this package, to be attached to any FastAPI application or router."""
+    """The endpoints of this package, which any FastAPI application or router can attach."""
 
     def attach_routes(
         self,
@@ -61,13 +61,13 @@ class Routes:
     ) -> Host:
         """Add the guide's endpoints to `host`, or all of them, below `prefix`; return `host`.
 
-        `dependencies` run before each endpoint, such as a check of the caller. `tags` precede our own in the
-        host's OpenAPI document, which omits the endpoints if `include_in_schema` is false.
+        `dependencies` run before each endpoint, such as a check of the caller. `tags` precede those of akastats in
+        the host's OpenAPI document, which omits the endpoints if `include_in_schema` is false.
 
-        Nothing else of the host changes: no middleware, no exception handler, no event. Errors are plain
-        `HTTPException`s, which the host's exception handlers return: by default `{"detail": "..."}`. A label may
-        contain slashes, so a route of the host such as `/api/v1/stats/summary` takes precedence, whichever was
-        declared first. The label of that name can be read with `POST /api/v1/stats`.
+        The host gets no middleware, exception handler or event. Errors are plain `HTTPException`s, which the
+        host's exception handlers return: by default `{"detail": "..."}`. A label may contain slashes, so a route
+        of the host such as `/api/v1/stats/summary` takes precedence, whichever was declared first. The label of
+        that name can be read with `POST /api/v1/stats`.
         """
         below = prefix.rstrip("/")
         for router in EVERYTHING if everything else STATS:

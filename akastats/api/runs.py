@@ -12,7 +12,7 @@ from akastats.api.access import ReadsContexts
 from akastats.api.limits import PAGE_DEFAULT, Cursor, PageSize
 from akastats.api.models.profiles import PerfettoFile, Profile, SpeedscopeFile
 from akastats.api.models.runs import Comparison, RunFilesPage, RunsPage, RunTestsPage
-from akastats.api.problems import Problem, Route, documented
+from akastats.api.problems import Problem, Route, describe_errors
 from akastats.config import config
 from akastats.model import profile
 from akastats.queries import run_comparison, run_details, run_files, run_tests
@@ -24,7 +24,7 @@ from akastats.redis import async_redis
 from akastats.report import trace_files
 from akastats.store.runs import Position
 
-router = APIRouter(prefix="/api/v1", route_class=Route, tags=["runs"], responses=documented(422, 503))
+router = APIRouter(prefix="/api/v1", route_class=Route, tags=["runs"], responses=describe_errors(422, 503))
 
 MAX_VALUE = 1000
 RUNS_DEFAULT = 50
@@ -87,7 +87,7 @@ async def get_runs(
     return RunsPage(items=page.items, next=reading.encode(page.next))
 
 
-@router.get("/runs/{id}", responses=documented(404))
+@router.get("/runs/{id}", responses=describe_errors(404))
 async def get_run(id: RunId, reads_contexts: ReadsContexts) -> RunDetails:
     """Return one run with its failures, slow tests, verdicts, and changes against its base run.
 
@@ -118,7 +118,7 @@ def _decode_position(cursor: Cursor = "") -> int:
     return int(cursor)
 
 
-@router.get("/runs/{id}/tests", responses=documented(404))
+@router.get("/runs/{id}/tests", responses=describe_errors(404))
 async def get_run_tests(
     id: RunId,
     query: Annotated[ListQuery, Depends(_test_query)],
@@ -140,7 +140,7 @@ def _file_query(
     return FileQuery(q, sort)
 
 
-@router.get("/runs/{id}/files", responses=documented(404))
+@router.get("/runs/{id}/files", responses=describe_errors(404))
 async def get_run_files(
     id: RunId,
     query: Annotated[FileQuery, Depends(_file_query)],
@@ -153,14 +153,14 @@ async def get_run_files(
     return RunFilesPage(items=page.items, next=None if page.next is None else str(page.next), total=page.total)
 
 
-@router.get("/runs/{id}/compare/{base}", responses=documented(404))
+@router.get("/runs/{id}/compare/{base}", responses=describe_errors(404))
 async def get_comparison(id: RunId, base: RunId) -> Comparison:
     """Return the differences between a run and another run, its base."""
     compared = await async_redis.run(run_comparison.compare(config.namespace, id, base))
     return Comparison(**vars(compared.changes), run=compared.run, base=compared.base, left_out=compared.left_out)
 
 
-@router.get("/runs/{id}/profile", response_model=AnyProfile, responses=documented(404))
+@router.get("/runs/{id}/profile", response_model=AnyProfile, responses=describe_errors(404))
 async def get_run_profile(id: RunId, format: Format = "json") -> Any:
     """Return the tests, fixtures and files of one run, as JSON or as a file for another program."""
     content = await async_redis.run(run_details.read_profile(config.namespace, id))

@@ -7,10 +7,10 @@ import math
 from fastapi import APIRouter, Response
 
 from akastats import prometheus
-from akastats.api.access import needs_contexts
+from akastats.api.access import requires_contexts
 from akastats.api.limits import Ids, Label, Labels, Matcher, json_list
 from akastats.api.models.stats import HistoryPoint
-from akastats.api.problems import Problem, Route, documented
+from akastats.api.problems import Problem, Route, describe_errors
 from akastats.async_stats import available_stats, contexts, fetch_stats, fetch_stats_of, stat_history
 from akastats.config import config
 from akastats.errors import NotFoundError
@@ -18,9 +18,9 @@ from akastats.records import Stat, Summary
 from akastats.redis import async_redis
 from akastats.store import query
 
-router = APIRouter(prefix="/api/v1", route_class=Route, tags=["stats"], responses=documented(422, 503))
+router = APIRouter(prefix="/api/v1", route_class=Route, tags=["stats"], responses=describe_errors(422, 503))
 
-# 1,000 tracebacks of 16 KiB would be 16 MiB, in memory three times: as bytes, as text and as JSON.
+# 1,000 tracebacks of 16 KiB would be 16 MiB, and memory holds each as bytes, as text and as JSON.
 MAX_CONTEXT_BYTES = 8 * 1024 * 1024
 
 
@@ -30,7 +30,7 @@ async def get_available_stats(matcher: Matcher = "*") -> list[str]:
     return [label async for label in available_stats(matcher)]
 
 
-@router.get("/stats/{label:akastats}", responses=documented(404))
+@router.get("/stats/{label:akastats}", responses=describe_errors(404))
 async def get_stats(label: Label) -> Summary:
     """Return the numbers of one label."""
     return await fetch_stats(label)
@@ -38,7 +38,7 @@ async def get_stats(label: Label) -> Summary:
 
 @router.post(
     "/stats",
-    responses=documented(408, 413, 415),
+    responses=describe_errors(408, 413, 415),
     openapi_extra=json_list("labels", "url-downloader", "errors__all", least=1),
 )
 async def post_stats(labels: Labels) -> dict[str, Summary]:
@@ -46,7 +46,7 @@ async def post_stats(labels: Labels) -> dict[str, Summary]:
     return await fetch_stats_of(labels)
 
 
-@router.get("/stats-history/{label:akastats}", responses=documented(404))
+@router.get("/stats-history/{label:akastats}", responses=describe_errors(404))
 async def get_stats_history(label: Label) -> list[HistoryPoint]:
     """Return the points of one label, newest first."""
     points = await stat_history(label)
@@ -57,8 +57,8 @@ async def get_stats_history(label: Label) -> list[HistoryPoint]:
 
 @router.post(
     "/stat-contexts",
-    dependencies=[needs_contexts],
-    responses=documented(408, 413, 415),
+    dependencies=[requires_contexts],
+    responses=describe_errors(408, 413, 415),
     openapi_extra=json_list("context ids", "06466bfef6e7e40e52d572902df6757d"),
 )
 async def post_stat_contexts(ids: Ids) -> dict[str, str]:

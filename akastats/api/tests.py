@@ -14,7 +14,7 @@ from akastats.api import cache
 from akastats.api.access import ReadsContexts
 from akastats.api.limits import PAGE_DEFAULT, LabelCursor, PageSize, decode_position
 from akastats.api.models.tests import Grid, GridLine, TestDetails, TestHistory, TestRow, TestsPage
-from akastats.api.problems import Route, documented
+from akastats.api.problems import Route, describe_errors
 from akastats.config import config
 from akastats.model.points import MAX_LABEL_BYTES, check_label
 from akastats.queries import cursors, history, per_test_verdicts, recorded_tests
@@ -24,7 +24,7 @@ from akastats.queries.run_failures import WITHOUT_TEXTS
 from akastats.queries.verdict_answers import answer_change, answer_quarantine, answer_test
 from akastats.redis import async_redis
 
-router = APIRouter(prefix="/api/v1", route_class=Route, tags=["tests"], responses=documented(422, 503))
+router = APIRouter(prefix="/api/v1", route_class=Route, tags=["tests"], responses=describe_errors(422, 503))
 
 GRID_DEFAULT, GRID_MAX = 50, 200
 
@@ -134,12 +134,12 @@ async def get_test_history(nodeid: NodeId, suite: Suite = "", limit: PageSize = 
 router.add_api_route(
     "/tests/{nodeid:akastats}/history",
     get_test_history,
-    responses=documented(404),
+    responses=describe_errors(404),
     route_class_override=HistoryRoute,
 )
 
 
-@router.get("/tests/{nodeid:akastats}", responses=documented(404))
+@router.get("/tests/{nodeid:akastats}", responses=describe_errors(404))
 async def get_test(nodeid: NodeId, reads_contexts: ReadsContexts, suite: Suite = "") -> TestDetails:
     """Return one test with its numbers, failures, fixtures and verdict."""
     details = await async_redis.run(recorded_tests.read_details(config.namespace, nodeid, suite))

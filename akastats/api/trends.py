@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 
 from akastats.api.limits import PageSize
 from akastats.api.models.runs import TrendPage
-from akastats.api.problems import Route, documented
+from akastats.api.problems import Route, describe_errors
 from akastats.api.runs import MAX_VALUE, After
 from akastats.config import config
 from akastats.queries import runs as reading
@@ -16,7 +16,7 @@ from akastats.queries import trends
 from akastats.queries.trends import Facets
 from akastats.redis import async_redis
 
-router = APIRouter(prefix="/api/v1", route_class=Route, tags=["runs"], responses=documented(422, 503))
+router = APIRouter(prefix="/api/v1", route_class=Route, tags=["runs"], responses=describe_errors(422, 503))
 
 TREND_DEFAULT = 200
 

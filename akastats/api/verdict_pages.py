@@ -1,4 +1,4 @@
-"""Pages of lists that come from one run's verdicts: all pages of a list come from the same verdicts."""
+"""Paginate lists of verdicts; all pages of a list come from the verdicts of the same run."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from akastats.store.requests import Operation
 
 T = TypeVar("T")
 
-# No verdict has as many tests or changes.
-_MOST = 1_000_000
+# The verdicts of a run have fewer tests and changes.
+_MAX_INDEX = 1_000_000
 
 
-def _position(cursor: LabelCursor = "") -> PageStart | None:
+def _decode_start(cursor: LabelCursor = "") -> PageStart | None:
     if not cursor:
         return None
     try:
         run, at = cursors.decode(cursor, str, int)
     except ValueError as error:
         raise _invalid_cursor(str(error)) from error
-    if not (run and 0 <= at < _MOST):
+    if not (run and 0 <= at < _MAX_INDEX):
         raise _invalid_cursor("not a cursor of this list")
     return PageStart(run, at)
 
@@ -37,11 +37,11 @@ def _invalid_cursor(reason: str) -> Problem:
 
 
 #: Position where a page begins; `None` for the first page.
-After = Annotated[PageStart | None, Depends(_position)]
+After = Annotated[PageStart | None, Depends(_decode_start)]
 
 
 async def read_page(operation: Operation[T]) -> T:
-    """Return a page of verdicts; raise a problem if the verdicts of the previous pages have expired."""
+    """Return a page of verdicts; raises `Problem` if the verdicts of the previous pages have expired."""
     try:
         return await async_redis.run(operation)
     except NotFoundError as error:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 
 from akastats.api.limits import PAGE_DEFAULT, PageSize
 from akastats.api.models.verdicts import FlakyPage
-from akastats.api.problems import Route, documented
+from akastats.api.problems import Route, describe_errors
 from akastats.api.runs import MAX_VALUE
 from akastats.api.verdict_pages import After, encode_next, read_page
 from akastats.config import config
@@ -17,7 +17,7 @@ from akastats.queries.flaky import ListQuery
 from akastats.queries.verdict_answers import VerdictsAnswer, answer_in_short, answer_test, answer_verdicts
 from akastats.redis import async_redis
 
-router = APIRouter(prefix="/api/v1", route_class=Route, tags=["verdicts"], responses=documented(422, 503))
+router = APIRouter(prefix="/api/v1", route_class=Route, tags=["verdicts"], responses=describe_errors(422, 503))
 
 AnyBranch = Annotated[
     str | None,
@@ -60,7 +60,7 @@ SortName = Literal[
 Sort = Annotated[SortName, Query(description="order; `-` in front: descending")]
 
 
-@router.get("/verdicts", responses=documented(404))
+@router.get("/verdicts", responses=describe_errors(404))
 async def get_verdicts(run: AnalysedRun = "", suite: AnySuite = None, branch: AnyBranch = None) -> VerdictsAnswer:
     """Return all verdicts of a run, by default of the newest run that was analysed."""
     return answer_verdicts(
@@ -77,7 +77,7 @@ async def get_flaky(
     sort: Sort = "-seconds_lost",
     limit: PageSize = PAGE_DEFAULT,
 ) -> FlakyPage:
-    """List flaky, broken or undecided tests by the newest verdicts; equal items by the seconds they cost."""
+    """List the tests in a state by the newest verdicts; equal items are sorted by the seconds they cost."""
     query = ListQuery(state or None, sort)
     page = await read_page(flaky.page(config.namespace, query, after, limit, suite, branch))
     return FlakyPage(

@@ -130,7 +130,7 @@ def _read_run(config: Config, run_id: str, analyse: bool) -> _RunData:
         details = sync_redis.run(run_details.details(space, run_id, SLOWEST))
     if details.verdicts is None:
         return _RunData(details, None, {}, None)
-    news = sync_redis.run(acknowledgements.news(space, days, details.verdicts))
+    news = sync_redis.run(acknowledgements.drop_quiet_changes(space, days, details.verdicts))
     commits = sync_redis.run(runs.commits(space, runs_named(news)))
     return _RunData(details, news, commits, sync_redis.run(read_report(space, days, run_id, None, "")))
 

@@ -148,7 +148,7 @@ def list_changes(
     """Read commits and acknowledgements of changes, in two round trips."""
     if not changes:
         return []
-    entries = acknowledgement_rules.by_series((yield from acknowledgements.current(namespace, days)))
+    entries = acknowledgement_rules.by_series((yield from acknowledgements.read_current(namespace, days)))
     run_ids = dict.fromkeys(run for verdict in changes for run in _runs_of(verdict.change))
     stored = yield from runs.read_fields(namespace, list(run_ids), ("commit",))
     commits = {run: fields.get("commit") for run, fields in stored.items()}
@@ -214,7 +214,7 @@ def withdraw(namespace: str, days: int, id_: str, run: str = "") -> Operation[No
     """Remove the acknowledgement of the change with this id; raises `NotFoundError` for an unknown change."""
     if not (yield from acknowledgements.remove(namespace, days, id_)):
         change = yield from find_change(namespace, id_, run)
-        yield from acknowledgements.remove_about(namespace, days, change)
+        yield from acknowledgements.remove_all(namespace, days, change)
 
 
 def find_change(namespace: str, id_: str, run: str = "") -> Operation[DurationChange]:

@@ -264,7 +264,7 @@ class Shipper:
             all_verdicts = self._judge.judge(self.delivery.builder.run_id, quarantined)
             # Changes that are acknowledged as expected or as noise are not reported again.
             verdicts = self.execute(
-                acknowledgements.news(self._config.namespace, self._config.run_days, all_verdicts)
+                acknowledgements.drop_quiet_changes(self._config.namespace, self._config.run_days, all_verdicts)
             )
         except (AkastatsError, *UNSOUND) as error:
             message = f"{type(error).__name__}: {error}"[:200]

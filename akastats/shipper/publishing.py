@@ -43,7 +43,11 @@ def published(
     if not is_wanted(environ):
         return []
     found = execute(details.details(config.namespace, run_id))
-    told = execute(acknowledgements.news(config.namespace, config.run_days, verdicts)) if verdicts else None
+    told = (
+        execute(acknowledgements.drop_quiet_changes(config.namespace, config.run_days, verdicts))
+        if verdicts
+        else None
+    )
     commits = execute(runs.commits(config.namespace, runs_named(told))) if told else {}
     return publish(told, found, environ, commits)
 

@@ -1,4 +1,4 @@
-"""Rules of acknowledgements: users mark duration changes as acknowledged, expected or noise. Pure."""
+"""Rules of acknowledgements: a user acknowledges a duration change as known, expected or noise. Pure."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class AcknowledgedChange:
     """An acknowledgement of a duration change, as it is stored.
 
     It applies to every change of its series and direction whose interval from `since` to `until` contains `run`,
-    because new data may move the likeliest run of a change.
+    because later data can change the likeliest run of a change.
 
     mark: acknowledged, expected or noise
-    reason: reason in the user's words
+    reason: reason as it was entered
     label: label of the duration
     environment: environment class of the change
     run: likeliest run of the change at the time of the acknowledgement
@@ -60,43 +60,46 @@ def id_of(change: DurationChange | AcknowledgedChange) -> str:
     return hashlib.sha256(identity.encode()).hexdigest()[:16]
 
 
-def by_series(marks: Iterable[AcknowledgedChange]) -> BySeries:
+def by_series(acknowledgements: Iterable[AcknowledgedChange]) -> BySeries:
     """Group acknowledgements by series, newest first."""
     groups: dict[tuple[str, str], list[AcknowledgedChange]] = {}
-    for mark in sorted(marks, key=lambda mark: mark.since, reverse=True):
-        groups.setdefault((mark.label, mark.environment), []).append(mark)
+    for each in sorted(acknowledgements, key=lambda each: each.since, reverse=True):
+        groups.setdefault((each.label, each.environment), []).append(each)
     return groups
 
 
-def about(change: DurationChange, marks: BySeries) -> list[AcknowledgedChange]:
-    """Return the acknowledgements of a change: those of its own run first, then newest first."""
-    matches = [mark for mark in marks.get((change.label, change.environment), ()) if _is_about(mark, change)]
-    return sorted(matches, key=lambda mark: mark.run != change.run)
+def acknowledgements_of(change: DurationChange, series: BySeries) -> list[AcknowledgedChange]:
+    """Return the acknowledgements of a change: those of its likeliest run first, then newest first."""
+    matches = [each for each in series.get((change.label, change.environment), ()) if _applies(each, change)]
+    return sorted(matches, key=lambda each: each.run != change.run)
 
 
-def find_acknowledgement(change: DurationChange, marks: BySeries) -> AcknowledgedChange | None:
+def find_acknowledgement(change: DurationChange, series: BySeries) -> AcknowledgedChange | None:
     """Return the acknowledgement of a change; `None` without one."""
-    return next(iter(about(change, marks)), None)
+    return next(iter(acknowledgements_of(change, series)), None)
 
 
-def _is_about(mark: AcknowledgedChange, change: DurationChange) -> bool:
+def _applies(acknowledgement: AcknowledgedChange, change: DurationChange) -> bool:
     # Run ids sort by time.
-    return mark.is_slower == change.is_slower and change.since < mark.run <= change.until
+    is_within = change.since < acknowledgement.run <= change.until
+    return acknowledgement.is_slower == change.is_slower and is_within
 
 
-def without_quiet(changes: Iterable[ChangeVerdict], marks: Iterable[AcknowledgedChange]) -> list[ChangeVerdict]:
+def without_quiet(
+    changes: Iterable[ChangeVerdict], acknowledgements: Iterable[AcknowledgedChange]
+) -> list[ChangeVerdict]:
     """Return the changes without those acknowledged as expected or noise."""
-    series = by_series(marks)
+    series = by_series(acknowledgements)
     return [each for each in changes if not _is_quiet(find_acknowledgement(each.change, series))]
 
 
-def _is_quiet(mark: AcknowledgedChange | None) -> bool:
-    return mark is not None and mark.mark in QUIET
+def _is_quiet(acknowledgement: AcknowledgedChange | None) -> bool:
+    return acknowledgement is not None and acknowledgement.mark in QUIET
 
 
-def pack(mark: AcknowledgedChange) -> bytes:
+def pack(acknowledgement: AcknowledgedChange) -> bytes:
     """Encode an acknowledgement for storage, as JSON."""
-    return json.dumps(asdict(mark), separators=(",", ":")).encode()
+    return json.dumps(asdict(acknowledgement), separators=(",", ":")).encode()
 
 
 def unpack(stored: bytes) -> AcknowledgedChange | None:

@@ -30,10 +30,10 @@ def read_entries(namespace: str) -> Operation[StoredAcknowledgements]:
     )
 
 
-def put(namespace: str, id_: str, packed: bytes, gone: Sequence[str], ttl_s: int) -> Operation[None]:
-    """Store one acknowledgement, remove those in `gone`, and keep all for `ttl_s` more seconds."""
+def put(namespace: str, id_: str, packed: bytes, obsolete: Sequence[str], ttl_s: int) -> Operation[None]:
+    """Store one acknowledgement, remove those with the ids in `obsolete`; all expire after `ttl_s` seconds."""
     key = keys.acknowledgements(namespace)
-    others = [other for other in gone if other != id_]
+    others = [other for other in obsolete if other != id_]
     removal = [("HDEL", key, *others)] if others else []
     yield from send_writes(("HSET", key, id_, packed), *removal, ("EXPIRE", key, ttl_s))
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from akastats.model.verdicts import DurationChange, Verdicts
 from akastats.store.requests import Operation
 from akastats.store.runs import DAY_S
-from akastats.triage import acknowledgement_rules as marks
-from akastats.triage import acknowledgement_storage as stored_marks
+from akastats.triage import acknowledgement_rules as rules
+from akastats.triage import acknowledgement_storage as storage
 from akastats.triage.acknowledgement_rules import AcknowledgedChange, AcknowledgementKind
 
-#: Acknowledgements that are stored, the newest: each has about 300 bytes, and all are read at once.
+#: Maximum number of stored acknowledgements; the oldest are removed. Each takes about 300 bytes, and all are read.
 MAX_ACKNOWLEDGEMENTS = 1000
 
 
@@ -20,73 +20,73 @@ MAX_ACKNOWLEDGEMENTS = 1000
 class _Current:
     """Acknowledgements in force.
 
-    marks: acknowledgements by id
-    gone: ids of expired and unreadable ones
+    entries: acknowledgements by id
+    obsolete: ids of expired and unreadable ones
     now: time of the server, epoch seconds
     """
 
-    marks: dict[str, AcknowledgedChange]
-    gone: list[str]
+    entries: dict[str, AcknowledgedChange]
+    obsolete: list[str]
     now: float
 
 
-def current(namespace: str, days: int) -> Operation[list[AcknowledgedChange]]:
+def read_current(namespace: str, days: int) -> Operation[list[AcknowledgedChange]]:
     """Read the acknowledgements of the last `days` days."""
-    state = yield from _read(namespace, days)
-    return list(state.marks.values())
+    current = yield from _read(namespace, days)
+    return list(current.entries.values())
 
 
-def news(namespace: str, days: int, found: Verdicts) -> Operation[Verdicts]:
+def drop_quiet_changes(namespace: str, days: int, verdicts: Verdicts) -> Operation[Verdicts]:
     """Return verdicts without the changes that are acknowledged as expected or noise."""
-    if not (found.changes or found.suite_changes):
-        return found
-    acknowledged = yield from current(namespace, days)
-    changes, of_suite = (
-        tuple(marks.without_quiet(each, acknowledged)) for each in (found.changes, found.suite_changes)
+    if not (verdicts.changes or verdicts.suite_changes):
+        return verdicts
+    entries = yield from read_current(namespace, days)
+    changes, suite_changes = (
+        tuple(rules.without_quiet(each, entries)) for each in (verdicts.changes, verdicts.suite_changes)
     )
-    return replace(found, changes=changes, suite_changes=of_suite)
+    return replace(verdicts, changes=changes, suite_changes=suite_changes)
 
 
 def _read(namespace: str, days: int) -> Operation[_Current]:
-    stored = yield from stored_marks.read_entries(namespace)
-    unpacked = {id_: marks.unpack(entry) for id_, entry in stored.entries.items()}
+    stored = yield from storage.read_entries(namespace)
+    unpacked = {id_: rules.unpack(entry) for id_, entry in stored.entries.items()}
     oldest = stored.now - days * DAY_S
-    fresh = {id_: mark for id_, mark in unpacked.items() if mark is not None and mark.since > oldest}
-    return _Current(fresh, [id_ for id_ in unpacked if id_ not in fresh], stored.now)
+    entries = {id_: entry for id_, entry in unpacked.items() if entry is not None and entry.since > oldest}
+    return _Current(entries, [id_ for id_ in unpacked if id_ not in entries], stored.now)
 
 
 def put(
     namespace: str, days: int, change: DurationChange, kind: AcknowledgementKind, reason: str
 ) -> Operation[AcknowledgedChange]:
-    """Store an acknowledgement of a change, in place of earlier ones; return it."""
-    state = yield from _read(namespace, days)
-    mark = marks.new_acknowledgement(change, kind, reason, state.now)
-    obsolete = [*state.gone, *_ids_about(change, state), *_surplus(state)]
-    yield from stored_marks.put(namespace, marks.id_of(change), marks.pack(mark), obsolete, days * DAY_S)
-    return mark
+    """Store an acknowledgement of a change, instead of earlier ones; return it."""
+    current = yield from _read(namespace, days)
+    entry = rules.new_acknowledgement(change, kind, reason, current.now)
+    obsolete = [*current.obsolete, *_ids_of(change, current), *_surplus(current)]
+    yield from storage.put(namespace, rules.id_of(change), rules.pack(entry), obsolete, days * DAY_S)
+    return entry
 
 
 def remove(namespace: str, days: int, id_: str) -> Operation[bool]:
-    """Remove the acknowledgement with this id; return whether there was one."""
-    state = yield from _read(namespace, days)
-    if id_ in state.marks:
-        yield from stored_marks.remove(namespace, [id_])
-    return id_ in state.marks
+    """Remove the acknowledgement with this id; return whether it existed."""
+    current = yield from _read(namespace, days)
+    if id_ in current.entries:
+        yield from storage.remove(namespace, [id_])
+    return id_ in current.entries
 
 
-def remove_about(namespace: str, days: int, change: DurationChange) -> Operation[None]:
-    """Remove the acknowledgements of a change, under whichever ids they are stored."""
-    state = yield from _read(namespace, days)
-    yield from stored_marks.remove(namespace, _ids_about(change, state))
+def remove_all(namespace: str, days: int, change: DurationChange) -> Operation[None]:
+    """Remove all acknowledgements of a change, also those with the id of an earlier likeliest run."""
+    current = yield from _read(namespace, days)
+    yield from storage.remove(namespace, _ids_of(change, current))
 
 
-def _ids_about(change: DurationChange, state: _Current) -> list[str]:
-    """Return the ids of all acknowledgements of a change, whose likeliest run may have moved."""
-    series = marks.by_series(state.marks.values())
-    acknowledged = marks.about(change, series)
-    return [id_ for id_, mark in state.marks.items() if mark in acknowledged]
+def _ids_of(change: DurationChange, current: _Current) -> list[str]:
+    """Return the ids of all acknowledgements of a change, also those of an earlier likeliest run."""
+    series = rules.by_series(current.entries.values())
+    acknowledgements = rules.acknowledgements_of(change, series)
+    return [id_ for id_, entry in current.entries.items() if entry in acknowledgements]
 
 
-def _surplus(state: _Current) -> Sequence[str]:
-    newest = sorted(state.marks, key=lambda id_: state.marks[id_].since, reverse=True)
+def _surplus(current: _Current) -> Sequence[str]:
+    newest = sorted(current.entries, key=lambda id_: current.entries[id_].since, reverse=True)
     return newest[MAX_ACKNOWLEDGEMENTS - 1 :]

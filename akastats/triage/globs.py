@@ -1,7 +1,7 @@
-"""Match globs in linear time: `*` is any text, `?` one character; all else, also brackets, is literal. Pure.
+"""Match globs in linear time: `*` matches any text, `?` one character; brackets too are literal. Pure.
 
-One regular expression for a glob with 24 stars tries the positions of all stars together, for minutes. The text
-between two stars has a fixed length, so that its first position is always the right one.
+One regular expression for a glob with 24 stars can backtrack for minutes. The text between two stars has a fixed
+length, so its first match suffices.
 """
 
 from __future__ import annotations

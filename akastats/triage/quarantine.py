@@ -13,7 +13,7 @@ from akastats.triage import quarantine_storage
 from akastats.triage.quarantine_rules import QuarantinedTest
 from akastats.triage.quarantine_storage import MAX_ENTRIES, StoredTest
 
-_FORCE = "ask again with force (--force, ?force=true)"
+_USE_FORCE = "repeat the request with force (--force, ?force=true)"
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class QuarantineRequest:
     nodeid: node id of the test
     suite: suite of the test; empty without one
     until: end of the quarantine, epoch seconds
-    reason: reason in the user's words
+    reason: reason as it was entered
     by: user who requests it; empty if unknown
     """
 
@@ -52,22 +52,24 @@ def _entry(name: str, packed: bytes) -> QuarantinedTest | None:
 
 
 def put(
-    namespace: str, wish: QuarantineRequest, protected: str, is_forced: bool = False
+    namespace: str, request: QuarantineRequest, protected: str, is_forced: bool = False
 ) -> Operation[QuarantinedTest]:
     """Put a test into quarantine, or change the end and reason of its entry; return the entry.
 
-    Raises `RefusedError` for a test that must not be in quarantine. `is_forced` skips the checks for unknown and
-    for always failing tests. `protected` are the patterns of `AKA_STATS_PROTECTED`.
+    Raises `RefusedError` if a rule forbids it.
+
+    protected: patterns of `AKA_STATS_PROTECTED`
+    is_forced: whether to accept unknown tests and tests that always fail
     """
-    name = _label(wish.nodeid, wish.suite)
-    _check_unprotected(wish.nodeid, protected)
+    name = _label(request.nodeid, request.suite)
+    _check_unprotected(request.nodeid, protected)
     stored = yield from quarantine_storage.read_test(namespace, name)
-    _check_until(wish.until, stored.now)
+    _check_until(request.until, stored.now)
     if not is_forced:
-        _check_row(wish, stored)
-    before = rules.unpack(name, wish.nodeid, wish.suite, stored.entry)
+        _check_row(request, stored)
+    before = rules.unpack(name, request.nodeid, request.suite, stored.entry)
     since = before.since if before is not None and before.until > stored.now else stored.now
-    entry = QuarantinedTest(name, wish.nodeid, wish.suite, wish.until, wish.reason, since, wish.by)
+    entry = QuarantinedTest(name, request.nodeid, request.suite, request.until, request.reason, since, request.by)
     if not (yield from quarantine_storage.put(namespace, name, rules.pack(entry))):
         raise RefusedError(f"{MAX_ENTRIES} tests are in quarantine, which is the limit: remove others first")
     return entry
@@ -77,7 +79,7 @@ def _label(nodeid: str, suite: str) -> str:
     name = label("test", nodeid, suite)
     if test_of(name) != NamedTest(suite, nodeid):
         raise RefusedError(
-            f"no test can be called {nodeid[:200]!r} in suite {suite[:64]!r}: look at the names of tests"
+            f"{nodeid[:200]!r} in suite {suite[:64]!r} cannot be the name of a test: check node id and suite"
         )
     return name
 
@@ -87,28 +89,30 @@ def _check_unprotected(nodeid: str, protected: str) -> None:
     if pattern is not None:
         raise RefusedError(
             f"{nodeid[:200]} is protected by {pattern!r} of AKA_STATS_PROTECTED, so its failures always count: "
-            "repair it, or skip it where everybody sees that"
+            "repair the test, or skip it in its code"
         )
 
 
 def _check_until(until: float, now: float) -> None:
     if until <= now:
-        raise RefusedError("until: that is over already; name a day from today on")
+        raise RefusedError("until: the day is in the past; choose today or a later day")
     if rules.is_too_far(until, now):
-        raise RefusedError(f"until: more than {rules.MAX_DAYS} days ahead; name an earlier day, and renew it then")
+        raise RefusedError(
+            f"until: more than {rules.MAX_DAYS} days ahead; choose an earlier day and renew the quarantine then"
+        )
 
 
-def _check_row(wish: QuarantineRequest, stored: StoredTest) -> None:
+def _check_row(request: QuarantineRequest, stored: StoredTest) -> None:
     row = rows.unpack(stored.row)
-    within = f" in suite {wish.suite!r}" if wish.suite else ""
+    within = f" in suite {request.suite!r}" if request.suite else ""
     if row is None:
         raise RefusedError(
-            f"no test {wish.nodeid[:200]!r}{within} is known: look at its spelling and its suite, or {_FORCE}"
+            f"unknown test {request.nodeid[:200]!r}{within}: check its spelling and its suite, or {_USE_FORCE}"
         )
     if rules.is_always_failing(row.outcomes):
         raise RefusedError(
-            f"{wish.nodeid[:200]}{within} failed in all of its newest attempts: it is broken, not flaky, and "
-            f"quarantine would hide that. Repair it, or {_FORCE}"
+            f"{request.nodeid[:200]}{within} failed in all of its newest attempts: it is broken, not flaky, and "
+            f"quarantine would hide its failures. Repair the test, or {_USE_FORCE}"
         )
 
 

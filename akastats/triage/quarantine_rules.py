@@ -15,6 +15,7 @@ from akastats.triage.globs import Glob
 
 #: Longest quarantine in days; a longer one needs a renewal, so that a person reviews the test.
 MAX_DAYS = 90
+#: Maximum number of characters of a reason, and of a user name.
 MAX_REASON, MAX_BY = 500, 100
 #: A visible character, spelled out because `\s` differs between languages. Hidden characters beyond U+FFFF count
 #: as visible, because languages differ in how these are written.
@@ -39,7 +40,7 @@ class QuarantinedTest:
     nodeid: node id of the test
     suite: suite of the test; empty without one
     until: end of the quarantine, epoch seconds
-    reason: reason in the user's words
+    reason: reason as it was entered
     since: start of the quarantine, epoch seconds
     by: user who put it in; empty if unknown
     """
@@ -70,7 +71,7 @@ def pack(entry: QuarantinedTest) -> bytes:
 
 
 def unpack(label: str, nodeid: str, suite: str, stored: bytes | None) -> QuarantinedTest | None:
-    """Decode a stored entry; `None` without one, and if this release cannot read it."""
+    """Decode a stored entry; `None` without one, or if this release cannot read it."""
     try:
         fields = read(_StoredEntry, json_of(stored or b""))
     except CorruptDataError:
@@ -88,7 +89,7 @@ def check_text(text: str, most: int = MAX_REASON) -> str:
     stripped = text.strip()
     if not re.search(VISIBLE_CHARACTER, stripped) or len(stripped) > most:
         raise ValueError(f"expected 1 to {most} characters, at least one of them visible, got {len(stripped)}")
-    # A lone surrogate, which JSON can spell, could not be stored.
+    # JSON can contain a lone surrogate, which cannot be stored.
     return stripped.encode("utf-8", "backslashreplace").decode()
 
 
@@ -108,7 +109,7 @@ def patterns_without_match(patterns: str, nodeids: Iterable[str]) -> list[str]:
 
 
 def protects_nothing(pattern: str) -> str:
-    """Return the warning about a pattern that matches no known test."""
+    """Return the warning about a pattern that matches no test with a history."""
     return (
         f"AKA_STATS_PROTECTED: {pattern!r} protects no known test; write node ids or paths as pytest shows them, "
         "such as tests/test_pay.py"
@@ -122,7 +123,7 @@ def _match(globs: tuple[Glob, ...], nodeid: str) -> bool:
 @lru_cache(maxsize=4)
 def _globs(patterns: str) -> tuple[tuple[str, tuple[Glob, ...]], ...]:
     names = filter(None, (pattern.strip() for pattern in re.split(r"[,\n]", patterns)))
-    return tuple((pattern, _with_below(_normal(pattern))) for pattern in names)
+    return tuple((pattern, _globs_below(_normal(pattern))) for pattern in names)
 
 
 def _normal(pattern: str) -> str:
@@ -134,11 +135,14 @@ def _normal(pattern: str) -> str:
     return f"{path}{separator}{name}".rstrip("/")
 
 
-def _with_below(pattern: str) -> tuple[Glob, ...]:
+def _globs_below(pattern: str) -> tuple[Glob, ...]:
     return tuple(Glob(f"{pattern}{below}") for below in ("", "/*", "::*", "[*"))
 
 
 def is_always_failing(outcomes: str) -> bool:
-    """Return whether a test failed in all of its newest 10 known outcomes; letters of a row, newest first."""
+    """Return whether all of the newest 10 known outcomes are failures.
+
+    outcomes: letters of a row, newest first
+    """
     letters = [letter for letter in outcomes if letter != UNKNOWN][:NEWEST]
     return bool(letters) and _FAILING.issuperset(letters)

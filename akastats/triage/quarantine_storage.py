@@ -8,7 +8,7 @@ from akastats.store import keys
 from akastats.store.requests import Operation, call_script, send_reads, send_writes
 from akastats.store.scripts import QUARANTINE
 
-#: Largest number of entries: each test run reads all of them, about 300 KB.
+#: Maximum number of entries; each test run reads all of them, about 300 KB.
 MAX_ENTRIES = 1000
 #: Lifetime of the key: 90 days, the rest of the last day, and one day for clock skew.
 TTL_S = 92 * 86_400
@@ -64,5 +64,5 @@ def put(namespace: str, label: str, packed: bytes) -> Operation[bool]:
 
 def remove(namespace: str, label: str) -> Operation[bool]:
     """Remove an entry; return whether it existed."""
-    (gone,) = yield from send_writes(("HDEL", keys.quarantine(namespace), label))
-    return bool(gone)
+    (removed,) = yield from send_writes(("HDEL", keys.quarantine(namespace), label))
+    return bool(removed)

@@ -13,7 +13,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.routing import BaseRoute, Mount, Route
 
 from akastats import push_stat
-from akastats.api.access import Access, ReadsContexts, check_origin, may_write
+from akastats.api.access import Access, ReadsContexts, check_origin, requires_write
 from akastats.api.problems import Problem
 from akastats.api.rate_limit import Rate
 from akastats.app import create_app
@@ -316,7 +316,7 @@ def changing() -> APIRouter:
     """Routes that use what the others will: one changes something, one leaves contexts out."""
     router = APIRouter()
 
-    @router.post("/change", dependencies=[may_write])
+    @router.post("/change", dependencies=[requires_write])
     async def change() -> str:
         return "changed"
 

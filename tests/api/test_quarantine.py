@@ -97,10 +97,10 @@ def test_a_large_body_is_not_read(ask):
 @pytest.mark.parametrize(
     ("query", "days", "told"),
     [
-        ("", 1, "is known"),
-        ("?force=true", -1, "over already"),
+        ("", 1, "unknown test"),
+        ("?force=true", -1, "in the past"),
         ("?force=true", 92, "more than 90 days"),
-        ("?force=true&suite=a::b", 1, "no test can be called"),
+        ("?force=true&suite=a::b", 1, "cannot be the name of a test"),
     ],
 )
 def test_what_a_rule_keeps_out_is_409(put, now, query, days, told):

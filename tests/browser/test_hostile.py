@@ -14,8 +14,7 @@ import pytest
 from playwright.sync_api import expect
 
 from akastats.model.verdicts import ChangeVerdict, FailureVerdict, OverBudget, UnhealthyTest, Verdicts
-from akastats.triage import acknowledgement_rules, quarantine_storage
-from akastats.triage import acknowledgement_storage as stored_marks
+from akastats.triage import acknowledgement_rules, acknowledgement_storage, quarantine_storage
 from akastats.triage import quarantine_rules as rules
 from akastats.triage.quarantine_rules import QuarantinedTest
 from conftest import running_server
@@ -72,7 +71,7 @@ def store_verdicts(url: str) -> None:
             acknowledgement_rules.new_acknowledgement(change, "acknowledged", text, time.time())
         )
         stored_verdicts.execute(
-            url, stored_marks.put("AKA-STATS", acknowledgement_rules.id_of(change), said, [], 9999)
+            url, acknowledgement_storage.put("AKA-STATS", acknowledgement_rules.id_of(change), said, [], 9999)
         )
 
 

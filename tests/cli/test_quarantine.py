@@ -94,8 +94,8 @@ def test_a_wrong_use_is_told_before_anything_is_asked(akastats, arguments, told)
 @pytest.mark.parametrize(
     ("days", "variables", "told"),
     [
-        (1, {}, "is known: look at its spelling and its suite, or ask again with force (--force"),
-        (-1, {}, "until: that is over already"),
+        (1, {}, "check its spelling and its suite, or repeat the request with force (--force"),
+        (-1, {}, "until: the day is in the past"),
         (92, {}, "until: more than 90 days ahead"),
         (1, {"AKA_STATS_PROTECTED": "x.py\na.py"}, "protected by 'a.py' of AKA_STATS_PROTECTED"),
     ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from akastats.api.models.common import LABEL, NODEID
 from akastats.api.models.derived import add_examples
@@ -16,8 +16,11 @@ Moment = Annotated[float, Field(strict=True, ge=-1e12, le=1e12)]
 Day = Annotated[str, AfterValidator(check_day), Field(strict=True, json_schema_extra={"format": "date"})]
 
 
-class QuarantineWish(BaseModel):
+class QuarantineBody(BaseModel):
     """The end of a test's quarantine, at most 90 days ahead, and the reason for it."""
+
+    # The title in the OpenAPI document names classes of generated clients.
+    model_config = ConfigDict(title="QuarantineWish")
 
     until: Moment | Day = Field(
         description="epoch seconds, or the last day, in AKA_STATS_TIMEZONE or the service's own time zone",
