@@ -1,7 +1,7 @@
 """Connections to Redis, and the runners of operations: the only package that imports redis-py.
 
-`sync_redis` and `async_redis` hold a reading and a writing client. These are attached clients, which are never
-closed here, or own ones, which are opened at first use from `AKA_STATS_REDIS_URL` and closed after the last use.
+`sync_redis` and `async_redis` hold a reading and a writing client. Attached clients are never closed here. Own
+clients are opened at first use from `AKA_STATS_REDIS_URL`, and closed after the last use.
 
 | file | purpose |
 |---|---|

@@ -12,8 +12,8 @@ def check_client(client: Any, *, is_asyncio: bool) -> None:
     """Raise `ConfigError` unless `client` is a client of the expected kind for a single server."""
     reason = _reason_against(client, is_asyncio)
     if reason:
-        flavour = "async_redis" if is_asyncio else "sync_redis"
-        raise ConfigError(f"cannot attach {type(client).__name__} to {flavour}: {reason}.")
+        name = "async_redis" if is_asyncio else "sync_redis"
+        raise ConfigError(f"cannot attach {type(client).__name__} to {name}: {reason}.")
     if is_asyncio:
         check_loop(client)
 

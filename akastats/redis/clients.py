@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from redis import Redis
     from redis.asyncio import Redis as AsyncClient
 
-# A server replies to a batch within about 10 ms. These bound the wait for an unreachable one, in seconds.
+# Maximum number of seconds to wait for an unreachable server. A server replies to a batch within about 10 ms.
 CONNECT_TIMEOUT_S = 2.0
 # In asyncio this includes the work of other tasks: 300 simultaneous requests may block the loop for more than 2 s.
 ASYNC_CONNECT_TIMEOUT_S = 5.0
 REPLY_TIMEOUT_S = 5.0
 
-#: Connections per pool, and seconds that a caller waits for a free one. The default pool of redis-py 8 refuses the
-#: 101st user; 500 callers that share 50 connections finish in about a second.
+#: Connections per pool, and seconds that a caller waits for a free one. 500 callers that share 50 connections finish
+#: in about a second. The default pool of redis-py 8 refuses the 101st caller.
 POOL_CONNECTIONS = 50
 POOL_TIMEOUT_S = 10.0
 
@@ -44,7 +44,7 @@ def connect(url: str, **options: Any) -> Redis:
         client = Redis(connection_pool=BlockingConnectionPool.from_url(url, **settings))
         _try_options(client)
     except (ValueError, TypeError) as error:
-        # Without its cause, because redis-py's message may quote a part of the password.
+        # Without a cause, because the message of redis-py may quote a part of the password.
         raise _unusable(url, error) from None
     return client
 
@@ -67,9 +67,9 @@ def connect_async(url: str, **options: Any) -> AsyncClient:
 
 
 def _anonymous() -> dict[str, None]:
-    """Return the options that keep redis-py from sending its name and version on each connection.
+    """Return the options with which redis-py does not send its name and version on each connection.
 
-    It would read them from the metadata of its distribution for each connection: 2 of the 2.3 ms of a push.
+    Reading them from the metadata of its distribution takes 2 of the 2.3 ms of a push.
     """
     from importlib.util import find_spec
 

@@ -1,4 +1,4 @@
-"""`sync_redis` and `async_redis`: attached clients, or own clients with counted users."""
+"""`sync_redis` and `async_redis`: attached clients, or own clients that are closed after their last user."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ class OwnClient(Generic[Client]):
     client: the open client; `None` without users.
     closed: the last client, for reuse, because creating a client takes three times the time of connecting it.
     url: address of the server.
-    opened, entered: number of `open_connection` calls and of entered contexts.
+    opened: number of `open_connection` calls.
+    entered: number of entered contexts.
     """
 
     def __init__(self) -> None:
@@ -88,14 +89,14 @@ class Connections(Generic[Client]):
     def attach(self, reader: Client, writer: Client) -> None:
         """Use these clients from now on; the caller closes them.
 
-        Raises `ConfigError` for anything but a client of this kind, connected to a single server.
+        Raises `ConfigError` unless both are clients of this kind for a single server.
         """
         for client in (reader, writer):
             check_client(client, is_asyncio=self._is_asyncio)
         self._attached = (reader, writer)
 
     def detach(self) -> None:
-        """Forget the attached clients; own connections are used again."""
+        """Stop using the attached clients; own connections are used again."""
         self._attached = None
 
     _is_asyncio: bool

@@ -142,7 +142,7 @@ _PREFIXES: dict[type[ServerError], tuple[str, ...]] = {
     ),
 }
 
-#: The message of each subclass of `ServerError`; `{address}` holds no credentials.
+#: The message of each subclass of `ServerError`; `{address}` contains no credentials.
 MESSAGES: dict[type[ServerError], str] = {
     ServerUnreachableError: (
         "Cannot connect to Redis at {address} ({error}). "
@@ -162,7 +162,7 @@ MESSAGES: dict[type[ServerError], str] = {
         "Redis at {address} denies access ({error}). Check user, password and database in AKA_STATS_REDIS_URL or "
         "--url, and the user's permissions."
     ),
-    UnknownScriptError: "Redis at {address} does not hold the script ({error}). Nothing was written; try again.",
+    UnknownScriptError: "Redis at {address} does not have the script ({error}). Nothing was written; try again.",
     RequestRefusedError: "Redis at {address} refused the request: {error}. Nothing was written.",
 }
 

@@ -56,9 +56,9 @@ _namespace_of = re.compile(r"(.*?)::[A-Z_]+(?:::|$)", re.DOTALL)
 
 
 def _check_single(client: Any, request: Request) -> Steps[None]:
-    """Raise `ClusterError` if the server is part of a cluster, where a read of a single key may find nothing.
+    """Raise `ClusterError` if the server is part of a cluster, in which another node may hold a key.
 
-    This costs one more round trip at the first read of a client, or of a namespace with a hash tag.
+    This costs one round trip before the first read of a client, or of a namespace with a hash tag.
     """
     names = (argument for command in request.commands for argument in command if isinstance(argument, str))
     match = next(filter(None, map(_namespace_of.match, names)), None)
@@ -144,19 +144,19 @@ def _read_replies(connection: Any, request: Request) -> Steps[list[Any]]:
 
 
 def _convert(client: Any, request: Request, replies: list[Any]) -> list[Any]:
-    """Raise the first error; else convert the replies as redis-py does, for each version of the protocol."""
+    """Return replies converted as redis-py does, for each version of the protocol; raises the first error."""
     for reply in replies:
         if isinstance(reply, Exception):
             raise reply
-    forms = [client.response_callbacks.get(command[0]) for command in request.commands]
-    return [form(reply) if form else reply for form, reply in zip(forms, replies, strict=True)]
+    callbacks = [client.response_callbacks.get(command[0]) for command in request.commands]
+    return [callback(reply) if callback else reply for callback, reply in zip(callbacks, replies, strict=True)]
 
 
 # Connections of a pool
 
 
 def _with_connection(client: Any, exchange: Callable[[Any], Steps[T]]) -> Steps[T]:
-    """Run an exchange on a connection of the client's pool; after an error replies may follow, so close it."""
+    """Run an exchange on a connection of the client's pool; close it after an error, because replies may follow."""
     pool = client.connection_pool
     try:
         connection = yield from _take_connection(pool)

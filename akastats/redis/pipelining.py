@@ -11,8 +11,8 @@ from akastats.store.requests import Operation, Request
 
 T = TypeVar("T")
 
-# A batch is prepared and sent while the server works on another one. A third would only wait, and its outcome
-# would be unknown if the connection is lost.
+# A batch is prepared and sent while the server executes another one. A third one would only wait, and its outcome
+# would be unknown after a lost connection.
 IN_FLIGHT = 2
 
 
@@ -21,7 +21,7 @@ class Pipeline(Generic[T]):
 
     def __init__(self, operations: Iterable[Operation[T]]) -> None:
         self._operations = iter(operations)
-        self._waiting: deque[tuple[Operation[T], Request]] = deque()
+        self._pending: deque[tuple[Operation[T], Request]] = deque()
         self._prepared: deque[tuple[Operation[T], Request]] = deque()
         self._error: Exception | None = None
         self.results: list[T] = []
@@ -29,9 +29,9 @@ class Pipeline(Generic[T]):
     def take_messages(self) -> list[bytes]:
         """Return the messages to send now, so that two operations are pending."""
         messages = []
-        while len(self._waiting) < IN_FLIGHT and self._prepare():
+        while len(self._pending) < IN_FLIGHT and self._prepare():
             following = self._prepared.popleft()
-            self._waiting.append(following)
+            self._pending.append(following)
             messages.append(encode_commands(following[1].commands))
         return messages
 
@@ -62,17 +62,17 @@ class Pipeline(Generic[T]):
     @property
     def next_request(self) -> Request | None:
         """The oldest request without replies; `None` if nothing is pending."""
-        return self._waiting[0][1] if self._waiting else None
+        return self._pending[0][1] if self._pending else None
 
     def receive(self, replies: list[Any] | Exception) -> None:
         """Pass the replies to the oldest request, or the server's error, to its operation."""
-        operation, _ = self._waiting.popleft()
+        operation, _ = self._pending.popleft()
         self._advance(operation, replies)
 
     def abort(self, error: Exception) -> None:
         """Abandon the pending operations, because their replies will not arrive."""
         self._error = self._error or error
-        self._waiting.clear()
+        self._pending.clear()
         self._prepared.clear()
 
     def get_results(self) -> list[T]:

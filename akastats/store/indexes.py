@@ -13,19 +13,19 @@ from akastats.store.runs import decode_member, parse_scores
 from akastats.store.scripts import REMOVE_PENDING, STORE_ERROR, STORE_ROWS
 from akastats.store.server import read_time
 
-#: Newest points of a test's history that are read to update its row.
+#: Number of newest points of a test that are read to update its row.
 NEWEST = 8
 # Histories per round trip: 100 histories of 8 points take the server less than a millisecond.
 CHUNK = 100
-# A row has about 600 bytes, which makes 256 KiB per reply.
-ROWS_A_READ = 500
-#: Seconds after which a pending run counts as orphaned, because its shipper must have been killed.
+# A row has about 600 bytes, so a reply has about 300 KB.
+ROWS_PER_READ = 500
+#: Seconds after which a pending run counts as orphaned, because its shipper was probably killed.
 ORPHANED_S = 60.0
 #: Seconds for which a shipper holds the turn to index other producers' runs, unless it renews it.
 TURN_S = 120
 #: Runs of other producers that a shipper indexes per step.
 ORPHANS = 20
-#: Maximum number of stored fingerprints; the most recently reported ones are kept.
+#: Maximum number of stored fingerprints; those without a report for the longest time are removed.
 MAX_ERRORS = 5000
 
 
@@ -41,24 +41,24 @@ class PendingRun(NamedTuple):
 
 
 def read_pending(namespace: str, own: Sequence[str] = (), orphans: int = ORPHANS) -> Operation[list[PendingRun]]:
-    """Read the runs whose index update is pending: those among `own`, and at most `orphans` of other producers."""
+    """Read runs whose index update is pending: those in `own`, and at most `orphans` orphaned ones of others."""
     key = keys.pending_index(namespace)
     (seconds, _), *scores = yield from send_reads([("TIME",), *(("ZSCORE", key, run_id) for run_id in own)])
-    waiting = [
+    pending = [
         PendingRun(run_id, float(score)) for run_id, score in zip(own, scores, strict=True) if score is not None
     ]
     if not orphans:
-        return waiting
+        return pending
     oldest = float(seconds) - ORPHANED_S
     reply = yield from send_read("ZRANGEBYSCORE", key, "-inf", oldest, "WITHSCORES", "LIMIT", 0, orphans)
-    return waiting + [PendingRun(*item) for item in parse_scores(reply) if item[0] not in own]
+    return pending + [PendingRun(*item) for item in parse_scores(reply) if item[0] not in own]
 
 
 def take_turn(namespace: str, holder: str) -> Operation[bool]:
     """Acquire or renew the turn to index other producers' runs, so that no two shippers index the same ones."""
     key = keys.index_lock(namespace)
-    (taken,) = yield from send_writes(("SET", key, holder, "NX", "EX", TURN_S))
-    if taken:
+    (is_set,) = yield from send_writes(("SET", key, holder, "NX", "EX", TURN_S))
+    if is_set:
         return True
     if (yield from send_read("GET", key)) != holder.encode():
         return False
@@ -72,7 +72,7 @@ def end_turn(namespace: str) -> Operation[None]:
 
 
 def remove_pending(namespace: str, pending: Sequence[PendingRun]) -> Operation[int]:
-    """Remove runs from the pending ones unless they were reported again; return the number removed."""
+    """Remove pending runs unless they were reported again; return the number of removed runs."""
     if not pending:
         return 0
     arguments = [part for run in pending for part in (run.run_id, repr(run.score))]
@@ -84,7 +84,7 @@ class StoredTest:
     """Stored data of one test.
 
     row: packed row; `None` for a new test.
-    count: number of points ever reported.
+    count: number of all points, including those that the history no longer contains.
     avg: mean of all durations, in seconds.
     newest: newest entries of the history, newest first.
     """
@@ -146,33 +146,34 @@ def store_error(
 
 
 def prune_errors(namespace: str, ttl_s: float) -> Operation[int]:
-    """Remove at most 100 fingerprints not reported for `ttl_s` seconds, and 100 beyond the 5,000 newest.
+    """Remove fingerprints without a report for `ttl_s` seconds, and beyond the 5,000 newest; at most 100 each.
 
-    The server's time of the last report counts, because the clock of a client may be wrong.
+    The server's time of the last report counts, because the clock of a client may be wrong. Returns the number of
+    removed fingerprints.
     """
     key, changed_at = keys.errors(namespace), keys.errors_at(namespace)
     oldest = (yield from read_time()) - ttl_s
-    outlived, surplus = yield from send_reads(
+    expired, surplus = yield from send_reads(
         [
             ("ZRANGEBYSCORE", changed_at, "-inf", f"({oldest!r}", "LIMIT", 0, 100),
             ("ZREVRANGE", changed_at, MAX_ERRORS, MAX_ERRORS + 99),
         ]
     )
-    gone = list(dict.fromkeys([*outlived, *surplus]))
-    if gone:
-        records = [keys.error(namespace, decode_member(fingerprint)) for fingerprint in gone]
-        yield from send_writes(("ZREM", key, *gone), ("ZREM", changed_at, *gone), ("UNLINK", *records))
-    return len(gone)
+    obsolete = list(dict.fromkeys([*expired, *surplus]))
+    if obsolete:
+        records = [keys.error(namespace, decode_member(fingerprint)) for fingerprint in obsolete]
+        yield from send_writes(("ZREM", key, *obsolete), ("ZREM", changed_at, *obsolete), ("UNLINK", *records))
+    return len(obsolete)
 
 
 @dataclass(frozen=True)
 class Changes:
-    """Changes of an index since a reader's last request.
+    """Changes of an index since the last read.
 
-    members: changed members by time of change, oldest first.
+    members: times of change by member, oldest first.
     more: whether further changes follow.
-    size: number of members in the index now.
-    oldest, newest: times of its first and last change; `None` if it is empty.
+    size: current number of members.
+    oldest, newest: times of the first and the last change; `None` for an empty index.
     """
 
     members: dict[str, float]
@@ -182,12 +183,12 @@ class Changes:
     newest: float | None
 
 
-# Changes per request; a new reader fetches 10,000 tests in about ten requests.
+# Changes per read; a new reader fetches 10,000 tests in about ten reads.
 CHANGES = 1000
 
 
 def read_changes(key: str, since: float) -> Operation[Changes]:
-    """Read which members of `key` (`tests_at` or `errors_at`) changed after `since`, at most 1,000 of them."""
+    """Read at most 1,000 members of `key` (`tests_at` or `errors_at`) that changed after `since`."""
     changed, size, oldest, newest = yield from send_reads(
         [
             ("ZRANGEBYSCORE", key, f"({since!r}", "+inf", "WITHSCORES", "LIMIT", 0, CHANGES),
@@ -207,7 +208,7 @@ def read_changes(key: str, since: float) -> Operation[Changes]:
 
 def read_rows(namespace: str, labels: Sequence[str]) -> Operation[dict[str, bytes | None]]:
     """Read packed rows of tests by label, in one round trip."""
-    chunks = [labels[at : at + ROWS_A_READ] for at in range(0, len(labels), ROWS_A_READ)]
+    chunks = [labels[at : at + ROWS_PER_READ] for at in range(0, len(labels), ROWS_PER_READ)]
     replies = yield from send_reads([("HMGET", keys.tests(namespace), *chunk) for chunk in chunks])
     return {
         label: row

@@ -8,19 +8,19 @@
 | `NS::CONTEXTS::md5` | string | the bytes of one context |
 | `NS::INDEX` | sorted set | every label, score 1 |
 | `NS::SEEN` | sorted set | labels by server time of their last report |
-| `NS::CURSOR::producer` | string | how far a spool has been applied: `seq`, or `seq:points` |
+| `NS::CURSOR::producer` | string | position up to which a spool has been applied: `seq`, or `seq:points` |
 | `NS::RUN::id` | hash | one run |
 | `NS::RUNS`, `NS::RUNS::dimension::value` | sorted set | run ids by start time |
 | `NS::PROFILE::id` | string | the tests, errors, fixtures and files of one run, compressed |
-| `NS::UNLISTED` | sorted set | runs whose index update is pending, by server time of their end's report |
+| `NS::UNLISTED` | sorted set | runs whose index update is pending, by server time of the report of their end |
 | `NS::LISTING` | string | the producer whose shipper updates the index for other producers, for two minutes |
-| `NS::TESTS` | hash | a test's label to its row, see `model/rows.py` |
-| `NS::TESTS_AT` | sorted set | labels of tests by server time of their row's last change |
+| `NS::TESTS` | hash | rows of tests by label, see `model/rows.py` |
+| `NS::TESTS_AT` | sorted set | labels of tests by server time of the last change of their row |
 | `NS::ERROR::fingerprint` | hash | failures with the same fingerprint, see `model/error_records.py` |
-| `NS::ERRORS`, `NS::ERRORS_AT` | sorted set | fingerprints by time last seen, and by server time of last change |
+| `NS::ERRORS`, `NS::ERRORS_AT` | sorted set | fingerprints by time of the last failure, by time of the last change |
 | `NS::VERDICTS::id` | string | the verdicts of one run, compressed, see `model/verdicts.py` |
-| `NS::QUARANTINE` | hash | a quarantined test's label to the reason and the end, JSON |
-| `NS::MARKS` | hash | a slowdown's id to its acknowledgement, JSON |
+| `NS::QUARANTINE` | hash | quarantine entries by label of the test, JSON |
+| `NS::MARKS` | hash | acknowledgements by id of the duration change, JSON |
 """
 
 from __future__ import annotations
@@ -49,13 +49,13 @@ def label(namespace: str, name: str) -> list[str]:
 
 
 def number(namespace: str, field: str, name: str) -> str:
-    """Return the key of one of a label's numbers; `field` as in the table, in any case."""
+    """Return the key of a number of a label; `field` is a name of the table, in any case."""
     return f"{namespace}::{field.upper()}::{name}"
 
 
 def history(namespace: str, name: str) -> str:
     """Return the key of a label's history."""
-    # Concatenated, not formatted: a member of an enum that derives from str is formatted differently.
+    # Concatenated, because an f-string formats a member of an enum that derives from str differently.
     return f"{namespace}::HISTORY::" + name
 
 
@@ -85,7 +85,7 @@ def run(namespace: str, run_id: str) -> str:
 
 
 def runs(namespace: str, dimension: str = "", value: str = "") -> str:
-    """Return the key of all runs, or of those with one branch, suite, commit or status (the `dimension`)."""
+    """Return the key of all runs, or of those with a `value` of branch, suite, commit or status (`dimension`)."""
     return f"{namespace}::RUNS::{dimension}::{value}" if dimension else f"{namespace}::RUNS"
 
 
@@ -100,7 +100,7 @@ def pending_index(namespace: str) -> str:
 
 
 def index_lock(namespace: str) -> str:
-    """Return the key that names the producer whose shipper updates the index for other producers."""
+    """Return the key of the producer whose shipper updates the index for other producers."""
     return f"{namespace}::LISTING"
 
 
@@ -110,7 +110,7 @@ def tests(namespace: str) -> str:
 
 
 def tests_at(namespace: str) -> str:
-    """Return the key of the tests by time of their row's last change."""
+    """Return the key of the tests by time of the last change of their row."""
     return f"{namespace}::TESTS_AT"
 
 
@@ -120,7 +120,7 @@ def error(namespace: str, fingerprint: str) -> str:
 
 
 def errors(namespace: str) -> str:
-    """Return the key of the fingerprints by the time they were last seen."""
+    """Return the key of the fingerprints by time of the last failure."""
     return f"{namespace}::ERRORS"
 
 
@@ -140,5 +140,5 @@ def quarantine(namespace: str) -> str:
 
 
 def acknowledgements(namespace: str) -> str:
-    """Return the key of the acknowledgements of slowdowns."""
+    """Return the key of the acknowledgements of duration changes."""
     return f"{namespace}::MARKS"

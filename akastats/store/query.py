@@ -39,13 +39,13 @@ def read_summaries(namespace: str, labels: Iterable[str]) -> Operation[dict[str,
     names = list(labels)
     chunks = [names[at : at + LABELS_PER_MGET] for at in range(0, len(names), LABELS_PER_MGET)]
     replies = yield from send_reads([("MGET", *_number_keys(namespace, chunk)) for chunk in chunks])
-    stored: dict[str, Summary] = {}
+    summaries: dict[str, Summary] = {}
     for chunk, reply in zip(chunks, replies, strict=True):
         for at, label in enumerate(chunk):
-            read = _summary(reply[at * _WIDTH : (at + 1) * _WIDTH])
-            if read.count is not None:
-                stored[label] = read
-    return stored
+            summary = _summary(reply[at * _WIDTH : (at + 1) * _WIDTH])
+            if summary.count is not None:
+                summaries[label] = summary
+    return summaries
 
 
 _WIDTH = len(Summary._fields)
@@ -120,9 +120,9 @@ SCAN_COUNT = 1000
 
 
 def reindex(namespace: str) -> Operation[int]:
-    """Index every label that has a history; return how many were not indexed before.
+    """Index every label that has a history; return the number of labels that were not indexed before.
 
-    Scans the whole keyspace, to add labels of other writers and to restore a lost index.
+    Scans all keys of the server, to add labels of other writers and to restore a lost index.
     """
     index, seen, start = keys.index(namespace), keys.seen(namespace), keys.history(namespace, "")
     added, cursor = 0, b"0"
@@ -152,26 +152,26 @@ def read_label_page(
 ) -> Operation[tuple[list[str], str]]:
     """Read one page of live labels that match a glob, in byte order after `after`.
 
-    With `words`, in lower case, only labels that contain all of them in any case.
+    With `words`, which are in lower case, only labels that contain all of them, in any case.
 
-    Returns the labels and the value of `after` for the next page, empty on the last one. A page may be empty
-    without being the last.
+    Returns the labels, and the value of `after` for the next page, which is empty on the last page. An empty page
+    need not be the last one.
     """
     glob = compile_glob(matcher)
     start = b"(" + _encode(after) if after else b"[" + glob.prefix if glob.prefix else b"-"
     # The byte 0xff never occurs in UTF-8, so this is after everything that begins with the prefix.
     stop = b"[" + glob.prefix + b"\xff" if glob.prefix else b"+"
     members = yield from send_read("ZRANGEBYLEX", keys.index(namespace), start, stop, "LIMIT", 0, size)
-    matching = [member for member in members if glob.matches(member) and _is_text(member)]
+    matches = [member for member in members if glob.matches(member) and _is_text(member)]
     if words:
-        # Filtered before each label is looked up, because few labels contain the words.
-        matching = [member for member in matching if _holds(member, words)]
-    live = yield from _live(namespace, matching)
+        # Filter before the lookup of each label, because few labels contain the words.
+        matches = [member for member in matches if _contains_words(member, words)]
+    live = yield from _filter_live(namespace, matches)
     following = _decode(members[-1]) if len(members) == size else ""
     return [member.decode() for member in live], following
 
 
-def _holds(member: bytes, words: Sequence[str]) -> bool:
+def _contains_words(member: bytes, words: Sequence[str]) -> bool:
     label = member.decode().lower()
     return all(word in label for word in words)
 
@@ -185,16 +185,16 @@ def _is_text(member: bytes) -> bool:
     return True
 
 
-def _live(namespace: str, members: list[bytes]) -> Operation[list[bytes]]:
-    """Return the members reported within the last two weeks; older writers' labels while their history exists."""
+def _filter_live(namespace: str, members: list[bytes]) -> Operation[list[bytes]]:
+    """Return the members with a report in the last two weeks; labels of older writers if their history exists."""
     if not members:
         return []
     (seconds, _), scores = yield from send_reads([("TIME",), ("ZMSCORE", keys.seen(namespace), *members)])
     oldest = float(seconds) - keys.LABEL_TTL_S
-    unsigned = [member for member, score in zip(members, scores, strict=True) if score is None]
+    unseen = [member for member, score in zip(members, scores, strict=True) if score is None]
     start = keys.history(namespace, "").encode()
-    replies = yield from send_reads([("EXISTS", start + member) for member in unsigned])
-    exists = dict(zip(unsigned, replies, strict=True))
+    replies = yield from send_reads([("EXISTS", start + member) for member in unseen])
+    exists = dict(zip(unseen, replies, strict=True))
     return [
         member
         for member, score in zip(members, scores, strict=True)
@@ -219,7 +219,7 @@ def escape_matcher(label: str) -> str:
 class Matcher:
     """A Redis glob: `*`, `?`, `[abc]`, `[a-z]`, `[^a]`, and `\\` before a literal. It matches bytes.
 
-    The pieces between stars have a fixed length, so the first match of each piece suffices, and matching takes
+    The pieces between stars have a fixed length, so the first match of each piece suffices, and matches takes
     linear time. One regular expression for the whole glob would backtrack forever with twenty stars.
     """
 
@@ -273,7 +273,7 @@ _ANY = bytes(range(256))
 
 
 def _tokens(matcher: bytes) -> Iterator[bytes | None]:
-    """Yield the allowed bytes of each position of a glob, `None` for a star; unusual forms as Redis reads them."""
+    """Yield the allowed bytes per position of a glob, `None` for a star; unusual forms are parsed as in Redis."""
     at = 0
     while at < len(matcher):
         sign = matcher[at : at + 1]

@@ -1,4 +1,4 @@
-"""Operations: generators that yield commands for a server and know no client, no clock and no `await`.
+"""Operations: generators that yield commands for a server, independent of client, clock and `await`.
 
 A runner in `akastats.redis` executes each `Request` and sends the replies into the generator; it throws errors of
 the server as `ServerError`.
@@ -53,7 +53,7 @@ def send_writes(*commands: Command) -> Operation[list[Any]]:
 
 
 def call_script(script: Script, keys: Sequence[str], arguments: Sequence[Argument]) -> Operation[Any]:
-    """Run a script by its SHA-1, or by its source if the server does not hold it yet."""
+    """Run a script by its SHA-1, or by its source if the server does not have it yet."""
     rest = (len(keys), *keys, *arguments)
     try:
         return (yield Request((("EVALSHA", script.sha, *rest),), writes=True))[0]

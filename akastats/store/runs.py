@@ -1,4 +1,4 @@
-"""Write and read runs: their records, the sets that index them, their profiles and cursors."""
+"""Write and read runs: their records, indexes, profiles and cursors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DAY_S = 86_400
 #: Fields by which runs are indexed, besides the set of all runs.
 DIMENSIONS = ("branch", "suite", "commit")
 
-#: With several filters: runs examined per step, and steps per page. ZMSCORE of 200 members takes the server about
+#: With several filters: examined runs per step, and steps per page. ZMSCORE of 200 members takes the server about
 #: 0.1 ms.
 STEP_RUNS = 200
 STEPS = 25
@@ -32,10 +32,10 @@ SERVER_TIME = "+inf"
 #: Seconds by which a client's clock may be ahead of the server's, as in `push.lua`.
 CLOCK_SKEW_S = 300.0
 
-#: Members of one set of runs that one call of `prune` examines.
+#: Maximum number of members per set that one call of `prune` examines.
 PRUNED = 100
 
-#: Possible statuses of a run; a final status replaces `crashed`, never the other way round.
+#: Statuses that another one replaces, and all statuses. `crashed` does not replace a final status.
 UNFINISHED = ("running", "crashed")
 STATUSES = (*UNFINISHED, "passed", "failed", "interrupted", "empty")
 
@@ -90,12 +90,12 @@ def _change(fields: dict[str, Any], config: Config, replaceable: str, profile: b
     values = {name: _text(value) for name, value in fields.items() if value not in (None, "")}
     flat = [part for item in values.items() for part in item]
     writes = [Write("HSET", key, tuple(flat)), Write("EXPIRE", key, (ttl,))]
-    left = [keys.runs(namespace, "status", status) for status in UNFINISHED]
-    writes += [Write("ZREM", runs, (run_id,)) for runs in left]
+    unfinished = [keys.runs(namespace, "status", status) for status in UNFINISHED]
+    writes += [Write("ZREM", runs, (run_id,)) for runs in unfinished]
     indexes = [keys.runs(namespace), keys.runs(namespace, "status", fields["status"])]
     indexes += [keys.runs(namespace, by, values[by]) for by in DIMENSIONS if values.get(by)]
     for runs in indexes:
-        # Old runs are not removed here: scores are clients' times, so one wrong clock would remove all others.
+        # Old runs are not removed here, because one client with a wrong clock would remove all others.
         writes.append(Write("ZADD", runs, (values["started"], run_id)))
         writes.append(Write("EXPIRE", runs, (ttl,)))
     if profile is not None:
@@ -152,28 +152,33 @@ def _prune(namespace: str, indexes: Sequence[str], low: str, high: str, now: flo
     candidates = yield from send_reads(ranges)
     members = list(dict.fromkeys(member for range_ in candidates for member in range_))
     exist = yield from send_reads([("EXISTS", keys.run(namespace, decode_member(member))) for member in members])
-    gone = {member for member, exists in zip(members, exist, strict=True) if not exists}
-    outlived = [
-        (name, [each for each in range_ if each in gone]) for name, range_ in zip(indexes, candidates, strict=True)
+    expired = {member for member, exists in zip(members, exist, strict=True) if not exists}
+    expired_members = [
+        (name, [each for each in range_ if each in expired])
+        for name, range_ in zip(indexes, candidates, strict=True)
     ]
-    removals: list[Command] = [("ZREM", name, *names) for name, names in outlived if names]
+    removals: list[Command] = [("ZREM", name, *names) for name, names in expired_members if names]
     return sum(map(int, (yield from send_writes(*removals)))) if removals else 0
 
 
 def read_cursor(namespace: str, producer: str) -> Operation[str]:
-    """Read how far a producer's spool has been applied; `0` if not at all."""
+    """Read the position up to which a producer's spool has been applied; `0` at the beginning."""
     position = yield from send_read("GET", keys.cursor(namespace, producer))
     return position.decode() if position else "0"
 
 
 def read_cursor_age(namespace: str, producer: str) -> Operation[float]:
-    """Read for how many seconds a producer's cursor has not moved; 0 without a cursor."""
-    left = yield from send_read("TTL", keys.cursor(namespace, producer))
-    return max(0.0, float(CURSOR_TTL_S - int(left))) if int(left) >= 0 else 0.0
+    """Read the seconds since the last advance of a producer's cursor; 0 without a cursor."""
+    ttl = yield from send_read("TTL", keys.cursor(namespace, producer))
+    return max(0.0, float(CURSOR_TTL_S - int(ttl))) if int(ttl) >= 0 else 0.0
 
 
 class Position(NamedTuple):
-    """Position of a run in an index, in the order of the sorted sets: start time in epoch seconds, then id."""
+    """Position of a run in an index, which is sorted by start and id.
+
+    started: start of the run, epoch seconds.
+    run_id: id of the run.
+    """
 
     started: float
     run_id: str
@@ -192,13 +197,13 @@ def find_runs(
     """
     base, *others = yield from _most_selective(namespace, filters)
     width = STEP_RUNS if others else size + 1
-    start = yield from _rank_behind(base, after)
+    start = yield from _rank_after(base, after)
     matches: list[tuple[Position, dict[str, str]]] = []
     for _ in range(STEPS):
-        seen = yield from send_read("ZREVRANGE", base, start, start + width - 1, "WITHSCORES")
-        positions = [Position(score, member) for member, score in parse_scores(seen)]
-        matches += yield from _passing(
-            namespace, others, [at for at in positions if after is None or at < after], names
+        members = yield from send_read("ZREVRANGE", base, start, start + width - 1, "WITHSCORES")
+        positions = [Position(score, member) for member, score in parse_scores(members)]
+        matches += yield from _filter_by_indexes(
+            namespace, others, [each for each in positions if after is None or each < after], names
         )
         if len(matches) > size:
             return [stored for _, stored in matches[:size]], matches[size - 1][0]
@@ -209,8 +214,8 @@ def find_runs(
     return [stored for _, stored in matches], after
 
 
-def _rank_behind(base: str, after: Position | None) -> Operation[int]:
-    """Return the rank after `after`; if that run was removed, the number of runs that began later."""
+def _rank_after(base: str, after: Position | None) -> Operation[int]:
+    """Return the rank after that of `after`; if its run was removed, the number of runs that began later."""
     if after is None:
         return 0
     rank, later = yield from send_reads(
@@ -233,7 +238,7 @@ def _most_selective(namespace: str, filters: Mapping[str, str]) -> Operation[lis
     return [name for _, name in sorted(zip(sizes, sets, strict=True))]
 
 
-def _passing(
+def _filter_by_indexes(
     namespace: str, others: list[str], positions: list[Position], names: Sequence[str]
 ) -> Operation[list[tuple[Position, dict[str, str]]]]:
     """Return the runs that are in all other sets and have not expired, with their fields."""
@@ -241,12 +246,12 @@ def _passing(
         return []
     ids = [position.run_id for position in positions]
     scores = yield from send_reads([("ZMSCORE", name, *ids) for name in others])
-    passing = [at for at, *row in zip(positions, *scores, strict=True) if None not in row]
+    matches = [position for position, *row in zip(positions, *scores, strict=True) if None not in row]
     if names:
-        stored = yield from read_fields(namespace, [at.run_id for at in passing], names)
-        return [(at, stored[at.run_id]) for at in passing if "id" in stored[at.run_id]]
-    hashes = yield from send_reads([("HGETALL", keys.run(namespace, at.run_id)) for at in passing])
-    return [(at, stored) for at, stored in zip(passing, map(parse_run, hashes), strict=True) if stored]
+        stored = yield from read_fields(namespace, [each.run_id for each in matches], names)
+        return [(each, stored[each.run_id]) for each in matches if "id" in stored[each.run_id]]
+    hashes = yield from send_reads([("HGETALL", keys.run(namespace, each.run_id)) for each in matches])
+    return [(each, fields) for each, fields in zip(matches, map(parse_run, hashes), strict=True) if fields]
 
 
 def read_fields(
@@ -266,13 +271,13 @@ def decode_member(member: bytes) -> str:
 
 
 def parse_scores(reply: list[Any]) -> list[tuple[str, float]]:
-    """Return members with scores: flat in RESP2, pairs in RESP3 and in redis-py's own parsing."""
+    """Return members with scores; the reply is flat in RESP2, and pairs in RESP3 and in redis-py's own parsing."""
     flat = [part for item in reply for part in (item if isinstance(item, (list, tuple)) else (item,))]
     return [(decode_member(member), float(score)) for member, score in zip(flat[::2], flat[1::2], strict=True)]
 
 
 def parse_run(stored: Any) -> dict[str, str]:
-    """Return a stored run as text; empty if there is none, or if it has no id."""
+    """Return the fields of a stored run as text; empty without a run, or if it has no id."""
     flat = stored if isinstance(stored, dict) else dict(zip(stored[::2], stored[1::2], strict=True))
     values = {decode_member(name): value.decode(errors="replace") for name, value in flat.items()}
     return values if "id" in values else {}
@@ -282,12 +287,12 @@ def read_run(namespace: str, run_id: str) -> Operation[dict[str, str]]:
     """Read one run; raise `NotFoundError` if it is unknown or has expired."""
     stored = parse_run((yield from send_read("HGETALL", keys.run(namespace, run_id))))
     if not stored:
-        raise NotFoundError(f"no run {run_id[:100]!r} in namespace {namespace!r}: unknown, or expired")
+        raise NotFoundError(f"no run {run_id[:100]!r} in namespace {namespace!r}: unknown or expired")
     return stored
 
 
 def read_profile(namespace: str, run_id: str) -> Operation[bytes]:
-    """Read one run's profile as stored; raise `NotFoundError` if there is none or it has expired."""
+    """Read one run's profile as stored; raise `NotFoundError` if it is missing or has expired."""
     stored = yield from send_read("GET", keys.profile(namespace, run_id))
     if stored is None:
         raise NotFoundError(f"no profile of run {run_id[:100]!r}: unknown, expired, or still running")

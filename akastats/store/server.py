@@ -27,7 +27,7 @@ def identify() -> Operation[Server]:
 
 
 def identify_single(namespace: str) -> Operation[Server]:
-    """Do the same as `identify`; raise `ClusterError` if the namespace spans several slots of a cluster."""
+    """Do the same as `identify`; raises `ClusterError` if the namespace spans several slots of a cluster."""
     server = yield from identify()
     yield from send_read("EXISTS", keys.index(namespace), keys.seen(namespace))
     return server
@@ -48,14 +48,15 @@ def read_time() -> Operation[float]:
 
 @dataclass(frozen=True)
 class Health:
-    """How a server stores data.
+    """Persistence, memory and eviction of a server.
 
     kind, version: the server, such as `redis` and `7.4.1`.
     persistence: `aof`, `rdb`, `aof and rdb`, `none`, or `unknown` if the server does not report it.
     eviction: its `maxmemory-policy`.
-    max_memory, memory_bytes: limit and use in bytes; no limit is 0.
+    max_memory: memory limit in bytes; 0 without a limit.
+    memory_bytes: used memory in bytes.
     write_error: whether its last write to disk failed.
-    evicted_keys: number of keys removed because memory was full, since the server started.
+    evicted_keys: number of keys that were removed because memory was full, since the server started.
     """
 
     kind: Literal["redis", "valkey"]
@@ -83,16 +84,16 @@ def check_eviction() -> Operation[bool]:
 
 
 def read_health() -> Operation[Health]:
-    """Read how the server stores data; values that it does not report are `unknown`."""
+    """Read persistence, memory and eviction of the server; values that it does not report are `unknown`."""
     info = yield from send_read("INFO")
     snapshots = yield from _snapshots()
     appends = bool(int(info.get("aof_enabled", 0)))
-    kinds = [name for name, on in (("aof", appends), ("rdb", bool(snapshots))) if on]
-    unsure = "unknown" if snapshots is None else "none"
+    kinds = [name for name, is_enabled in (("aof", appends), ("rdb", bool(snapshots))) if is_enabled]
+    without_any = "unknown" if snapshots is None else "none"
     failed = [info.get("aof_last_write_status"), info.get("rdb_last_bgsave_status") if snapshots else "ok"]
     return Health(
         *parse_server(info),
-        persistence=" and ".join(kinds) or unsure,
+        persistence=" and ".join(kinds) or without_any,
         eviction=str(info.get("maxmemory_policy", "unknown")),
         max_memory=int(info.get("maxmemory", 0)),
         memory_bytes=int(info.get("used_memory", 0)),
@@ -102,7 +103,7 @@ def read_health() -> Operation[Health]:
 
 
 def _snapshots() -> Operation[str | None]:
-    """Read when the server writes snapshots; empty if never, `None` if it does not report it."""
+    """Read the snapshot schedule of the server; empty without snapshots, `None` if it does not report it."""
     try:
         reply = yield from send_read("CONFIG", "GET", "save")
     except ServerError:
