@@ -1,8 +1,6 @@
-"""Statistics kept in Redis: push numbers with labels, read averages, extremes, deviation and history."""
+"""Statistics in Redis: push numbers with labels; read averages, extremes, deviations and histories."""
 
-# Not from `typing`: importing that takes 5 ms, ten times the rest of this module.
-
-# Not from `typing`: importing that takes 5 ms, ten times the time of the rest of this module.
+# `typing` is not imported, because that takes 5 ms, ten times as much as the rest of this module.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from akastats.stats import Stats, push_stat, push_stat_async
@@ -19,7 +17,7 @@ def __dir__() -> list[str]:
 
 
 def __getattr__(name: str) -> object:
-    # Late, so that `import akastats` stays under a millisecond inside a test process that never pushes.
+    # Imported late, so that `import akastats` takes less than a millisecond in a test process that never pushes.
     if name not in _HOME:
         raise AttributeError(f"module 'akastats' has no attribute {name!r}")
     from importlib import import_module

@@ -25,9 +25,10 @@ from akastats.redis import async_redis
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Keep one connection open while the application serves; an unreachable server does not prevent the start.
+    """Keep one connection open while the application serves.
 
-    An invalid token does, because without it the API would not be protected as configured.
+    An unreachable server does not prevent the start. An invalid token does, because the API would not be protected
+    as configured.
     """
     policy_of(config.now())
     async with async_redis():
@@ -37,7 +38,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 @contextmanager
 def _end_streams_on_signal() -> Iterator[None]:
-    """On Ctrl-C and SIGTERM, end the responses that would stream forever: uvicorn waits for every response."""
+    """End endless responses on Ctrl-C and SIGTERM, because uvicorn waits for every response."""
     is_main = threading.current_thread() is threading.main_thread()
     before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM) if is_main}
 

@@ -11,8 +11,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: Seconds that a cancelled caller still waits. A server replies within about 10 ms; our clients wait 5 s for a
-#: reply.
+#: Seconds that a cancelled caller waits for the end. Own clients wait 5 s for a reply, which typically takes 10 ms.
 PATIENCE_S = 6.0
 
 
@@ -25,7 +24,7 @@ async def run_to_completion(work: Coroutine[Any, Any, T], log: logging.Logger) -
     import asyncio
 
     task = asyncio.ensure_future(work)
-    # Hidden from asyncio.run(), which cancels all tasks at its end; a cancelled task would lose its reply.
+    # Hide the task from asyncio.run(), which cancels all tasks at its end; a cancelled task would lose its reply.
     asyncio.tasks._unregister_task(task)
     try:
         return await asyncio.shield(task)

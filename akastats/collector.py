@@ -1,4 +1,4 @@
-"""Record numbers, errors and times: the common part of `Stats` and the plugin's `stat` fixture. Sends nothing."""
+"""Record numbers, errors and durations in memory, for `Stats` and the plugin's `stat` fixture."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SAFE = str.maketrans({",": "_", ";": "_", "=": "_", " ": "_", "\\": ""})
 
 
 class Collector:
-    """Collects the numbers, errors and times of one piece of work until they are saved."""
+    """Collects numbers, errors and durations until they are saved."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class Collector:
         self.recorded_stats: list[Point] = []
         self.log = log or logging.getLogger("Stats")
         self.disable_warnings = disable_warnings
-        # Bound here, so that a clock that tests patch later has no effect.
+        # Bound here, so that tests that patch the clock later do not affect it.
         self._now, self._clock = now, clock
 
     def stat(
@@ -110,7 +110,7 @@ def resolve_exception(
     return exception
 
 
-# Characters. The name of a class has no limit; a label has at most 4096 bytes.
+# Maximum number of characters of a class name; a label has at most 4096 bytes.
 MAX_CLASS_NAME = 1000
 
 

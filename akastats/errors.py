@@ -1,6 +1,6 @@
-"""Exceptions of akastats: each one derives from `AkastatsError`.
+"""Exceptions of akastats, which all derive from `AkastatsError`.
 
-An invalid argument (a label, a number) raises `ValueError` instead, where it enters.
+An invalid argument, such as a label or a number, raises `ValueError` instead.
 """
 
 from typing import ClassVar
@@ -15,16 +15,16 @@ class ConfigError(AkastatsError, ValueError):
 
 
 class ServerError(AkastatsError):
-    """The Redis server did not execute a request; the subclass says why, and so does `kind`.
+    """The Redis server did not execute a request; the subclass and `kind` are the reason.
 
     | subclass | `kind` | meaning |
     |---|---|---|
     | `ServerUnreachableError` | `absent` | no connection; the request was not sent |
-    | `ConnectionLostError` | `lost` | sent, but no reply: executed or not |
+    | `ConnectionLostError` | `lost` | sent, but no reply: may or may not have been executed |
     | `ServerBusyError` | `busy` | temporarily unable: loading, out of memory, read-only, running a script |
     | `ClusterError` | `cluster` | the server is part of a cluster, which is not supported; not executed |
     | `AccessDeniedError` | `denied` | user, password or permissions do not allow it |
-    | `UnknownScriptError` | `unknown_script` | the server does not hold the script; not executed |
+    | `UnknownScriptError` | `unknown_script` | the server does not have the script; not executed |
     | `RequestRefusedError` | `refused` | the server or the script refused the request; not executed |
     """
 
@@ -38,7 +38,7 @@ class ServerUnreachableError(ServerError):
 
 
 class ConnectionLostError(ServerError):
-    """The request was sent, but no reply came: the server may or may not have executed it."""
+    """The request was sent, but the server did not reply; it may or may not have executed the request."""
 
     kind = "lost"
 
@@ -62,7 +62,7 @@ class AccessDeniedError(ServerError):
 
 
 class UnknownScriptError(ServerError):
-    """The server does not hold the script that was called by its SHA-1; nothing was executed."""
+    """The server does not have the script that was called by its SHA-1; nothing was executed."""
 
     kind = "unknown_script"
 
@@ -74,11 +74,11 @@ class RequestRefusedError(ServerError):
 
 
 class NotFoundError(AkastatsError, LookupError):
-    """The server does not hold the label, run or test, or no longer holds it."""
+    """A label, run or test is unknown or has expired."""
 
 
 class RefusedError(AkastatsError):
-    """A rule does not allow the action; the message names the rule and the alternative."""
+    """A rule forbids the action; the message names the rule and an alternative."""
 
 
 class EmbeddedError(AkastatsError):
@@ -94,4 +94,4 @@ class ReportError(AkastatsError):
 
 
 class CorruptDataError(NotFoundError):
-    """A stored value is damaged, or another program wrote it. Callers treat it as missing."""
+    """A stored value is corrupt, or another program wrote it. Callers treat it as missing."""

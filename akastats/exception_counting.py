@@ -5,15 +5,15 @@ from __future__ import annotations
 import itertools
 import os
 
-# Numbers events in this process: entered blocks and counted exceptions.
-_moments = itertools.count(1)
+# Sequence numbers of events in this process: entered blocks and counted exceptions.
+_numbers = itertools.count(1)
 
 _MARK = "_akastats_counted"
 
 
 def next_number() -> int:
     """Return a number greater than every number returned before."""
-    return next(_moments)
+    return next(_numbers)
 
 
 def is_normal_exit(exc_type: type[BaseException], exc_value: BaseException | None) -> bool:
@@ -26,15 +26,14 @@ def is_normal_exit(exc_type: type[BaseException], exc_value: BaseException | Non
 def record_counted(error: type[BaseException] | BaseException | None, namespace: str) -> None:
     """Record on an exception that it has been counted in a namespace."""
     if isinstance(error, BaseException):
-        # In its dictionary, because classes may refuse attributes. The entry of another process, which was
-        # pickled, is ignored.
+        # In its dictionary, because classes may refuse attributes. A pickled entry of another process is ignored.
         vars(error).setdefault(_MARK, {})[os.getpid(), namespace] = next_number()
 
 
 def was_counted(error: BaseException | None, namespace: str, entered: int) -> bool:
-    """Return whether an exception has been counted in a namespace after the block's number `entered`.
+    """Return whether an exception was counted in a namespace after the sequence number `entered` of a block.
 
-    An exception object may be raised again after an earlier block counted it; that is another error.
+    An exception object that is raised again after an earlier block counted it is another error.
     """
     counts = getattr(error, _MARK, None)
     return isinstance(counts, dict) and counts.get((os.getpid(), namespace), 0) > entered

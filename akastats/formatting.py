@@ -1,4 +1,4 @@
-"""Format durations and shares, and escape characters that would move a terminal's cursor or reorder text. Pure."""
+"""Format durations and percentages, and escape characters that control a terminal or reorder text. Pure."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ def escape_unprintable(text: str) -> str:
     """Return `text` on one line, with unprintable characters written as escapes."""
     if text.isascii() and text.isprintable():
         return text
-    return "".join(map(_shown, text))
+    return "".join(map(_escape, text))
 
 
-def _shown(character: str) -> str:
+def _escape(character: str) -> str:
     if unicodedata.category(character) in _HIDDEN:
         return character.encode("unicode_escape").decode()
     return character
 
 
 def shorten_url(url: str) -> str:
-    """Return a server's address for display; a Unix socket is shown as its path."""
+    """Return the URL of a server for display; that of a Unix socket is its path."""
     return escape_unprintable(url.removeprefix("unix://"))
 
 

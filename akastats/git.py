@@ -1,4 +1,4 @@
-"""Read branch and commit of a checkout from git's own files, without starting a process."""
+"""Read branch and commit of a checkout from the files of git, without starting a process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _HEADS = "refs/heads/"
 _DEFAULT = "refs/remotes/origin/HEAD"
-# Bytes. A reference is one line, so a longer file is not one. 100,000 packed references have about 7 MB.
+# Maximum bytes of a reference, which is one line, and of packed references; 100,000 of them have about 7 MB.
 _MOST_BYTES, _MOST_PACKED = 4096, 64 * 1024 * 1024
 # Git follows at most 5 symbolic references.
 _MOST_STEPS = 5
@@ -37,7 +37,7 @@ class Head:
 
     branch: empty for a detached head.
     commit: the full hexadecimal id.
-    default_branch: the branch that `origin/HEAD` names.
+    default_branch: branch of `origin/HEAD`.
     """
 
     branch: str = ""
@@ -114,7 +114,7 @@ def _resolve(repository: Repository, name: str) -> tuple[str, str]:
 
 
 def _loose(repository: Repository, name: str) -> str:
-    """Return the content of a reference's file, first that of the worktree; empty if there is none."""
+    """Return the content of a reference's file, in the worktree before the common directory; empty without one."""
     for directory in dict.fromkeys((repository.folder, repository.common)):
         path = directory / name
         if name == "HEAD" and path.is_symlink():
@@ -127,7 +127,7 @@ def _loose(repository: Repository, name: str) -> str:
 
 
 def _packed(path: Path, name: str) -> str:
-    """Return the commit of a reference in `packed-refs`; empty if it is not in there."""
+    """Return the commit of a reference in `packed-refs`; empty if the file does not contain it."""
     try:
         with open(path, "rb") as file:
             content = file.read(_MOST_PACKED)

@@ -1,7 +1,7 @@
 """Validate host names, to protect the API from DNS rebinding. Pure.
 
-A malicious page can point its own domain name at this machine and then read responses as the same origin. It
-cannot choose the `Host` header that the browser sends, so the API accepts only known names there.
+A malicious page can resolve its own domain name to this machine and then read responses as the same origin. It
+cannot choose the `Host` header that the browser sends, so the API accepts only allowed names there.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _parse_one(variable: str, word: str) -> str:
 
 
 def get_network(client: str) -> str:
-    """Return the network to which a client's rate limits apply: for IPv6 the /64, which one customer has."""
+    """Return the network that shares a rate limit: the address, or the /64 of an IPv6 address (one customer)."""
     if ":" not in client:
         return client
     try:

@@ -1,4 +1,4 @@
-"""Format times in the configured time zone, or else in the machine's own."""
+"""Format times in the configured time zone, by default the machine's own."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ def load_zone(name: str) -> tzinfo:
         ) from error
 
 
-def format_time(timestamp: float | None, where: tzinfo) -> str:
+def format_time(timestamp: float | None, zone: tzinfo) -> str:
     """Format a time to the second, with its zone's abbreviation; `-` if it is `None` or out of range."""
     try:
-        return "-" if timestamp is None else f"{datetime.fromtimestamp(timestamp, where):%Y-%m-%d %H:%M:%S %Z}"
+        return "-" if timestamp is None else f"{datetime.fromtimestamp(timestamp, zone):%Y-%m-%d %H:%M:%S %Z}"
     except (ValueError, OverflowError, OSError):
         return "-"
 
@@ -70,30 +70,30 @@ def check_day(text: str) -> str:
     return text
 
 
-def get_end_of_day(text: str, where: tzinfo) -> float:
+def get_end_of_day(text: str, zone: tzinfo) -> float:
     """Return the end of a day in epoch seconds, when the next day starts; raise `ValueError` if invalid."""
     day = date.fromisoformat(check_day(text))
     if day == date.max:
         return inf
-    return datetime.combine(day + timedelta(days=1), time(), where).timestamp()
+    return datetime.combine(day + timedelta(days=1), time(), zone).timestamp()
 
 
-def format_last_day(until: float, where: tzinfo) -> str:
+def format_last_day(until: float, zone: tzinfo) -> str:
     """Format the last day before the time `until` as `2026-12-24`; `-` if `until` is out of range.
 
     If `until` is not midnight here, because it was entered in another time zone, the time of day is added.
     """
     try:
-        end = datetime.fromtimestamp(until, where)
+        end = datetime.fromtimestamp(until, zone)
         is_midnight = (end.hour, end.minute) == (0, 0)
-        return f"{datetime.fromtimestamp(until - 1, where):%Y-%m-%d}" if is_midnight else f"{end:%Y-%m-%d %H:%M}"
+        return f"{datetime.fromtimestamp(until - 1, zone):%Y-%m-%d}" if is_midnight else f"{end:%Y-%m-%d %H:%M}"
     except (ValueError, OverflowError, OSError):
         return "-"
 
 
-def format_day(timestamp: float, where: tzinfo) -> str:
+def format_day(timestamp: float, zone: tzinfo) -> str:
     """Format the day of a time as `2026-12-24`; `-` if it is out of range."""
     try:
-        return f"{datetime.fromtimestamp(timestamp, where):%Y-%m-%d}"
+        return f"{datetime.fromtimestamp(timestamp, zone):%Y-%m-%d}"
     except (ValueError, OverflowError, OSError):
         return "-"

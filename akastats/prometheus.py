@@ -73,12 +73,14 @@ def generate_metrics(
     Invalid characters in names are replaced; absent numbers and `last_time` are omitted. The default prefix is the
     namespace.
     """
-    named = {label_name(name): "" if value is None else str(value) for name, value in (labels or {}).items()}
+    valid_labels = {
+        label_name(name): "" if value is None else str(value) for name, value in (labels or {}).items()
+    }
     for field, value in stat.items():
         if value is None or field == "last_time" or (fields and field not in fields):
             continue
         name = metric_name(f"{config.namespace if prefix is None else prefix}_{field.upper()}")
-        yield Sample(name, named, float(value))
+        yield Sample(name, valid_labels, float(value))
 
 
 def metric_name(text: str) -> str:
@@ -128,8 +130,8 @@ def parse_line_protocol_stat_key(key: str) -> tuple[str, dict[str, str]]:
 
 def formatter_of(key: str) -> Formatter:
     """Return the formatter with the longest matching prefix, or else the default one."""
-    beginnings = [text for text in prometheus_stat_formatters if text is not None and key.startswith(text)]
-    return prometheus_stat_formatters[max(beginnings, key=len, default=None)]
+    prefixes = [text for text in prometheus_stat_formatters if text is not None and key.startswith(text)]
+    return prometheus_stat_formatters[max(prefixes, key=len, default=None)]
 
 
 def parse_stat_to_prometheus(key: str, stat: dict[str, Any]) -> Iterator[Sample]:
@@ -172,7 +174,7 @@ def render(summaries: Iterable[tuple[str, Summary]]) -> Exposition:
             series = tuple(sorted(sample.labels.items()))
             families.setdefault(sample.name, {}).setdefault(series, sample)
     registry = CollectorRegistry()
-    registry.register(_Collected(families))
+    registry.register(_Collector(families))
     return Exposition({"Content-Type": CONTENT_TYPE_LATEST}, generate_latest(registry))
 
 
@@ -184,7 +186,7 @@ def _samples(label: str, summary: Summary) -> list[Sample]:
         return []
 
 
-class _Collected:
+class _Collector:
     """Samples with the `collect` method that prometheus_client calls."""
 
     def __init__(self, families: Mapping[str, Mapping[Any, Sample]]) -> None:
@@ -212,7 +214,7 @@ async def summaries(matcher: str = "*") -> AsyncIterator[tuple[str, Summary]]:
 
 
 async def prometheus_export(matcher: str = "*") -> AsyncIterator[str]:
-    """Yield the lines of `export`, each with its line end; the name is that of aka-stats."""
+    """Yield the lines of `export`, each with its line end; aka-stats uses the same name for this function."""
     for line in (await export(matcher)).body.decode().splitlines(keepends=True):
         yield line
 

@@ -1,4 +1,4 @@
-"""Values of the public API: points to store, points of a history, and a label's numbers. Frozen."""
+"""Values of the public API: points to store, points of a history, and the numbers of a label."""
 
 from __future__ import annotations
 

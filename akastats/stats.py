@@ -22,7 +22,7 @@ from akastats.store import keys
 from akastats.store.push import Batch, Step, apply_batch, make_batches
 from akastats.store.requests import Operation
 
-#: Names of a label's numbers; aka-stats uses the same name for this constant.
+#: Names of the numbers of a label; aka-stats uses the same name for this constant.
 STAT_NAMES = Summary._fields
 
 _log = logging.getLogger("Stats")
@@ -38,14 +38,14 @@ class Stats(Collector):
     def __init__(
         self, prefix: str | None = None, log: logging.Logger | None = None, disable_warnings: bool = False
     ) -> None:
-        # Looked up for each point, as `push_stat` does, because tools that freeze the clock replace `time.time`.
+        # `time.time` is looked up for each point, as in `push_stat`: tools that freeze the clock replace it.
         super().__init__(log=log, disable_warnings=disable_warnings, now=lambda: time.time())
         self._prefix = prefix
         self._entered = next_number()
 
     @property
     def prefix(self) -> str:
-        """The namespace to write to: that of this object, or else the configured one."""
+        """The namespace to write to: that of this object, else the configured one."""
         return config.under(self._prefix).namespace
 
     @prefix.setter
@@ -131,7 +131,7 @@ class Stats(Collector):
 
 
 class Outgoing:
-    """The recorded points while they are sent; a point is removed from its owner once the server applied it."""
+    """The recorded points of a collector while they are sent; applied points are not recorded again."""
 
     def __init__(self, owner: Collector, config: Config, sends_once: bool) -> None:
         self._config = config
@@ -148,15 +148,15 @@ class Outgoing:
 
     def operations(self) -> Iterator[Operation[None]]:
         """Yield one operation per batch; each records its points as applied when it ends."""
-        for made, points in make_batches(self._unsent):
-            if made.entries:
-                yield self._write(made, points)
+        for batch, points in make_batches(self._unsent):
+            if batch.entries:
+                yield self._write(batch, points)
             else:
                 self._applied.update(map(id, points))
 
-    def _write(self, made: Batch, points: list[Point]) -> Operation[None]:
+    def _write(self, batch: Batch, points: list[Point]) -> Operation[None]:
         self._begun.update(map(id, points))
-        yield from apply_batch(_add_guard(made, self._config, self._sends_once), self._config)
+        yield from apply_batch(_add_guard(batch, self._config, self._sends_once), self._config)
         self._applied.update(map(id, points))
 
     def __exit__(self, exc_type: object, error: BaseException | None, traceback: object) -> None:
@@ -165,12 +165,12 @@ class Outgoing:
             # After an interruption a point whose reply was not read could count twice if it was sent again.
             done = self._begun
         unsent = [point for point in self._unsent if id(point) not in done]
-        self._warn_of_doubt(len(done - self._applied), len(unsent))
+        self._warn_about_doubtful(len(done - self._applied), len(unsent))
         self._owner.recorded_stats[:0] = unsent
         if isinstance(error, ServerError):
             error.args = (f"{error.args[0]} {_describe_unsent(len(unsent))}",)
 
-    def _warn_of_doubt(self, doubtful: int, unsent: int) -> None:
+    def _warn_about_doubtful(self, doubtful: int, unsent: int) -> None:
         if doubtful:
             self._owner.log.warning(
                 "save_stats() was interrupted: %s may or may not have been written and are not sent again. %s",
@@ -184,11 +184,11 @@ def _format_count(count: int) -> str:
 
 
 def _describe_unsent(count: int) -> str:
-    return f"{_format_count(count)} {'is' if count == 1 else 'are'} kept in this object: call save_stats() again."
+    return f"{_format_count(count)} {'is' if count == 1 else 'are'} still in this object: call save_stats() again."
 
 
-# Seconds for which the server remembers a batch that a client may send again; clients retry for less time.
-_RETRIED_FOR_S = 300
+# Lifetime of the guard on the server, in seconds; clients retry for less time.
+_GUARD_TTL_S = 300
 
 
 def _add_guard(batch: Batch, config: Config, sends_once: bool) -> Batch:
@@ -196,7 +196,7 @@ def _add_guard(batch: Batch, config: Config, sends_once: bool) -> Batch:
     if sends_once or not batch.entries:
         return batch
     cursor = keys.cursor(config.namespace, f"once-{secrets.token_hex(12)}")
-    return dataclasses.replace(batch, step=Step(cursor, "0", "1", _RETRIED_FOR_S))
+    return dataclasses.replace(batch, step=Step(cursor, "0", "1", _GUARD_TTL_S))
 
 
 def push_stat(label: str, value: float, context: Context = None, *, prefix: str | None = None) -> None:

@@ -1,6 +1,6 @@
 """Fixtures for tests of code that pushes statistics; the pytest plugin provides them.
 
-With the plugin disabled (`-p no:akastats`), load them with `pytest_plugins = ["akastats.testing"]`.
+If the plugin is disabled (`-p no:akastats`), load them with `pytest_plugins = ["akastats.testing"]`.
 
 | fixture | effect on the code under test |
 |---|---|
@@ -53,11 +53,11 @@ def recording() -> Iterator[list[Point]]:
     points: list[Point] = []
 
     def record(pushed: Iterable[Point]) -> Iterator[tuple[Batch, list[Point]]]:
-        held = list(pushed)
-        points.extend(held)
-        yield Batch(), held
+        batch = list(pushed)
+        points.extend(batch)
+        yield Batch(), batch
 
-    # Every push calls these two; the class and the functions themselves stay as other modules imported them.
+    # Every push calls these two functions. Replacing `Stats` would not affect modules that imported it before.
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stats, "make_batches", record)
         patch.setattr(stats, "apply_batch", _send_nothing)
@@ -104,7 +104,7 @@ def _close_pool_with_client(client: FakeAsyncRedis) -> FakeAsyncRedis:
 
 def _disconnect(patch: pytest.MonkeyPatch) -> None:
     """Hide attached and open connections until the patch is undone."""
-    for flavour in (connections.sync_redis, connections.async_redis):
-        patch.setattr(flavour, "_attached", None)
+    for connection in (connections.sync_redis, connections.async_redis):
+        patch.setattr(connection, "_attached", None)
     patch.setattr(connections.sync_redis, "_single", connections.OwnClient())
     patch.setattr(connections.async_redis, "_owns", WeakKeyDictionary())

@@ -1,6 +1,6 @@
 """Tokens of the API, their scopes, and the cookie that replaces a token in a browser. Pure.
 
-Only the digest of a token is kept, so that the token itself cannot be logged.
+Only the digest of a token is stored, so that the token itself cannot be logged.
 """
 
 from __future__ import annotations
@@ -23,8 +23,7 @@ OFF = "off"
 MIN_LENGTH = 16
 COOKIE_DAYS = 30
 _COOKIE_SECONDS = COOKIE_DAYS * 86_400
-# Characters of the header `Authorization: Bearer` (RFC 6750). A colon is not one of them, so it can end the
-# scopes.
+# Characters of the header `Authorization: Bearer` (RFC 6750), which exclude the colon after the scopes.
 _WORD = re.compile(r"(?:([a-z,]*):)?([A-Za-z0-9._~+/=-]+)")
 
 
@@ -33,7 +32,7 @@ class Token:
     """One token.
 
     digest: SHA-256 of the token.
-    scopes: what the token allows.
+    scopes: scopes of the token.
     """
 
     digest: bytes = field(repr=False)
@@ -67,10 +66,10 @@ def _parse_one(variable: str, word: str) -> Token:
 def _scopes(variable: str, text: str | None) -> frozenset[str]:
     if text is None:
         return EVERYTHING
-    named = frozenset(text.split(","))
-    if not named <= EVERYTHING:
+    scopes = frozenset(text.split(","))
+    if not scopes <= EVERYTHING:
         raise ConfigError(f"{variable}: the scopes are stats, contexts and write, separated by commas")
-    return named | {STATS}
+    return scopes | {STATS}
 
 
 def hash_token(secret: bytes) -> bytes:
@@ -80,10 +79,10 @@ def hash_token(secret: bytes) -> bytes:
 
 def find_token(tokens: Iterable[Token], secret: bytes) -> Token | None:
     """Return the token with the value `secret`; compares in constant time."""
-    presented = hash_token(secret)
+    digest = hash_token(secret)
     match = None
     for token in tokens:
-        if hmac.compare_digest(token.digest, presented):
+        if hmac.compare_digest(token.digest, digest):
             match = token
     return match
 
@@ -98,7 +97,7 @@ def make_cookie(token: Token, issued: int) -> str:
 
 
 def find_by_cookie(tokens: Iterable[Token], cookie: str, now: float) -> Token | None:
-    """Return the token that a cookie was made from; `None` if none of these, or older than `COOKIE_DAYS`."""
+    """Return the token that a cookie replaces; `None` without such a token, or after `COOKIE_DAYS` days."""
     issued, _, _ = cookie.partition(".")
     if not re.fullmatch(r"[0-9]{1,12}", issued) or not 0 <= now - int(issued) <= _COOKIE_SECONDS:
         return None

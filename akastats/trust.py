@@ -17,7 +17,7 @@ from stat import S_IMODE, S_ISDIR, S_ISLNK, S_ISREG, S_ISVTX
 try:
     from os import O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, fchmod, geteuid
 except ImportError:
-    # Windows has none of these; there this module can only be imported.
+    # Windows has none of these, so there this module can be imported but not used.
     pass
 
 ROOT = 0
@@ -31,9 +31,9 @@ def is_owner(uid: int) -> bool:
 
 
 def explain_distrust(status: os.stat_result) -> str:
-    """Return why a file or directory is not trusted; empty if it is.
+    """Return the reason why a file or directory is not trusted; empty if it is trusted.
 
-    A sticky directory may be writable for others, because they cannot replace our files in it.
+    A sticky directory may be writable for others, because they cannot replace files of this user in it.
     """
     if S_ISLNK(status.st_mode):
         return "it is a symbolic link"
@@ -46,7 +46,7 @@ def explain_distrust(status: os.stat_result) -> str:
 
 
 def check_directory(directory: Path) -> str:
-    """Return why a directory is not trusted; empty if it is, or does not exist."""
+    """Return the reason why a directory is not trusted; empty if it is trusted or does not exist."""
     try:
         status = lstat(directory)
     except FileNotFoundError:

@@ -1,6 +1,7 @@
-"""The bundled server, which is started when none is configured: one per directory, shared by its users.
+"""The bundled server, which is started if no server is configured: one per directory, shared by its users.
 
-It ends after its last user. Nothing here uses redis-py: a user connects any client to the URL of its lease.
+It ends after its last user. This package does not import redis-py: a user connects any client to the URL of its
+lease.
 """
 
 from __future__ import annotations
@@ -26,18 +27,20 @@ _END_S = 5.0
 
 @dataclass(frozen=True, eq=False)
 class Lease:
-    """One user's claim on a server, held until `release`, the end of a `with` block, or of the process.
+    """A user's claim on a server, held until `release`, the end of a `with` block, or the end of the process.
 
-    A child created by a plain fork shares the claim until it ends or releases it too; exec drops it.
+    A forked child shares the claim until it ends or releases it too. A program that is started by exec does not.
+
+    url: address of the server.
+    directory: directory with the data: the requested one, or its fallback.
+    notice: one line for the user; `None` without one.
+    started: whether this call started the server.
     """
 
     url: str
     directory: Path
-    """The directory with the data: the requested one, or its fallback."""
     notice: str | None
-    """One line to show to the user."""
     started: bool
-    """Whether this call started the server."""
     _claim: locks.Claim = field(repr=False)
 
     def release(self) -> None:
@@ -64,8 +67,9 @@ class Lease:
 def use(directory: Path, timeout_s: float = 15.0, only_there: bool = False) -> Lease:
     """Return a lease on the server with the data in `directory`; start it if it is not running.
 
-    Raises `EmbeddedError` without a server program, a usable directory or a reply within `timeout_s`. With
-    `only_there` it also raises for data that must not be served; otherwise it uses the user's own directory.
+    Raises `EmbeddedError` without a server program, a usable directory or a reply within `timeout_s`.
+
+    only_there: whether data that must not be served is an error; otherwise the user's own directory is used
     """
     deadline = time.monotonic() + timeout_s
     location = directories.prepare(directory, os.environ)

@@ -1,7 +1,7 @@
 """Read the files of an append-only log, and rebuild its manifest from the parts that exist.
 
-A rewrite opens the next `incr` file, writes the next `base` file and then removes those that both replace. An
-archive created meanwhile may contain a manifest and parts of different moments, although all data is in it.
+A rewrite opens the next `incr` file, writes the next `base` file and then removes the files that both replace. An
+archive that is created meanwhile contains all data, but its manifest and its parts may not match.
 """
 
 from __future__ import annotations
@@ -22,7 +22,12 @@ _END_OPCODE, _CHECKSUM_BYTES = 0xFF, 8
 
 @dataclass(frozen=True, order=True)
 class Part:
-    """One file of the log; a manifest calls it `b` (base), `i` (increment) or `h` (replaced)."""
+    """One file of the log.
+
+    seq: sequence number in the file name.
+    name: file name.
+    kind: `b` (base), `i` (increment) or `h` (replaced), as in a manifest.
+    """
 
     seq: int
     name: str
@@ -76,7 +81,7 @@ def _on_disk(folder: Path) -> list[Part]:
     return [Part(int(match[1]), name, match[2][0]) for name, match in matches if match]
 
 
-def mend_manifest(home: Path) -> str:
+def repair_manifest(home: Path) -> str:
     """Write a manifest of the existing parts if the current one does not match them; return a notice.
 
     The notice is empty if nothing was changed, or if the parts do not form a complete log.
@@ -86,19 +91,19 @@ def mend_manifest(home: Path) -> str:
     if not present:
         return ""
     usable = [part for part in present if part.kind == "i" or is_complete(folder / part.name)]
-    chosen = select_log(listed, usable)
+    log = select_log(listed, usable)
     current = [part for part in listed or [] if part.kind != "h"]
-    if not chosen or sorted(chosen) == sorted(current):
+    if not log or sorted(log) == sorted(current):
         return ""
-    _replace(folder, chosen)
+    _replace(folder, log)
     return (
         f"The manifest of the statistics data did not match its files, because they were copied during a rewrite. "
-        f"It was written again from {len(chosen)} files; the old one is {MANIFEST}.old."
+        f"A new manifest lists {len(log)} files; the old one is {MANIFEST}.old."
     )
 
 
 def is_complete(base: Path) -> bool:
-    """Return whether a base file ends with the end of a snapshot; a file of commands is always complete."""
+    """Return whether a base file contains the end of a snapshot; a file of commands is always complete."""
     try:
         with base.open("rb") as file:
             if file.read(5) not in (b"REDIS", b"VALKE"):
@@ -112,8 +117,11 @@ def is_complete(base: Path) -> bool:
 def select_log(listed: list[Part] | None, present: list[Part]) -> list[Part]:
     """Return the newest complete log that the files form; empty if they form none.
 
-    `present` are the existing files without truncated snapshots. A log is one base and every later increment.
-    A base that the manifest names is preferred, because another one may be an old failed attempt.
+    A log is one base and every later increment. A base in the manifest has priority, because another one may come
+    from a failed rewrite.
+
+    listed: files in the manifest; `None` without a manifest
+    present: existing files without truncated snapshots
     """
     increments = {part.seq: part for part in present if part.kind == "i"}
     bases = sorted((part for part in present if part.kind == "b"), reverse=True)
@@ -131,16 +139,16 @@ def _first_increment(base: Part, listed: list[Part] | None, increments: dict[int
     A successful rewrite increases both numbers by one, a failed one only that of the increments.
     """
     current = [part.seq for part in listed or [] if part.kind == "b"]
-    named = sorted(part.seq for part in listed or [] if part.kind == "i")
-    if not current or not named:
+    listed_increments = sorted(part.seq for part in listed or [] if part.kind == "i")
+    if not current or not listed_increments:
         return base.seq if base.seq in increments or not increments else min(increments)
     if base.seq == current[0]:
-        return named[0]
+        return listed_increments[0]
     if base.seq > current[0]:
         # The last of several increments was opened for the rewrite that created the next base.
-        return named[-1] + base.seq - current[0] - (len(named) > 1)
-    # For an older base: its increments begin at least as many numbers before those of the current one.
-    latest = named[0] - (current[0] - base.seq)
+        return listed_increments[-1] + base.seq - current[0] - (len(listed_increments) > 1)
+    # The increments of an older base begin at least as many numbers before those of the current base.
+    latest = listed_increments[0] - (current[0] - base.seq)
     return min([seq for seq in increments if seq <= latest], default=latest)
 
 
@@ -148,17 +156,17 @@ def _chain(first: int, increments: dict[int, Part]) -> list[Part] | None:
     """Return the increments from `first` on; `None` if one of them is missing."""
     last = max(increments, default=first - 1)
     if last < first:
-        # The increment of a base may be missing from a copy if it was written after the copy.
+        # An increment that was created after the copy is missing.
         return []
     numbers = range(first, last + 1)
     return [increments[seq] for seq in numbers] if all(seq in increments for seq in numbers) else None
 
 
-def _replace(folder: Path, chosen: list[Part]) -> None:
+def _replace(folder: Path, log: list[Part]) -> None:
     manifest = folder / MANIFEST
     draft = folder / f"temp-{MANIFEST}"
     draft.unlink(missing_ok=True)
-    draft.write_text("".join(f"file {part.name} seq {part.seq} type {part.kind}\n" for part in chosen))
+    draft.write_text("".join(f"file {part.name} seq {part.seq} type {part.kind}\n" for part in log))
     if manifest.exists():
         manifest.rename(folder / f"{MANIFEST}.old")
     draft.rename(manifest)

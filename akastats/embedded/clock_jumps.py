@@ -1,7 +1,7 @@
-"""Copy the data before a server whose clock is far ahead expires it: the server uses the machine's clock.
+"""Copy the data before a server expires it because the machine's clock is far ahead.
 
-The clock at the last use is recorded beside the data. A long pause looks the same as a clock that went ahead, so
-the only reaction is a copy. The clock was wrong if it goes back later.
+The clock at the last use is recorded beside the data. A long pause looks the same as a wrong clock, so the only
+reaction is a copy. The clock was wrong if it is set back later.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ RECORD = "last-clock"
 PREFIX = "before-clock-jump-"
 
 _DAY_S = 86_400.0
-# Labels expire 14 days after their last push; a smaller jump loses less than half of them.
+# Labels expire 14 days after their last point, so a smaller jump loses less than half of them.
 AHEAD_S = 7 * _DAY_S
 BACK_S = _DAY_S
-# A jump longer than a pause in ordinary work. Its copy is never replaced, because later data may have expired.
+# Longer than a pause in ordinary work. The copy before such a jump is never replaced.
 PAUSE_S = 60 * _DAY_S
 KEEP_S = 30 * _DAY_S
 # The first copy of intact data, and the one before the latest jump.
@@ -53,7 +53,8 @@ class Decision:
     """Reaction to the clock before a server starts.
 
     clock: the clock to record; `None` if it is certainly wrong.
-    is_ahead, is_back: whether it jumped ahead or back since the last use.
+    is_ahead: whether the clock jumped ahead since the last use.
+    is_back: whether the clock was set back since the last use.
     """
 
     clock: Clock | None
@@ -79,9 +80,11 @@ def decide(previous: Clock | None, now: float) -> Decision:
 
 
 def find_replaced(copies: Sequence[str]) -> str | None:
-    """Return the copy that a new one replaces; empty if none, `None` if no new one may be created.
+    """Return the name of the copy that a new one replaces; empty to replace none, `None` to create no copy.
 
-    `copies` are names, oldest first. The oldest copy is never replaced, nor is one from before a long jump.
+    The oldest copy, and a copy before a long jump, are never replaced.
+
+    copies: names, oldest first
     """
     if len(copies) < _MOST_COPIES:
         return ""
@@ -97,7 +100,7 @@ def _is_long(name: str) -> bool:
 
 
 def make_copy_name(last: float, now: float) -> str:
-    """Return the name of a copy, from the clock at the last use and the present one (both UTC)."""
+    """Return the name of a copy: the clock at the last use and the current clock, in UTC."""
     start, end = (time.strftime(_STAMP, time.gmtime(moment)) for moment in (last, now))
     return f"{PREFIX}{start}-to-{end}"
 
@@ -116,11 +119,12 @@ def list_copies(home: Path) -> list[Path]:
 
 
 def protect(home: Path, now: float) -> str:
-    """Copy the data in `home` if the clock jumped far ahead since its last use; return a notice or an empty text.
+    """Copy the data in `home` if the clock jumped far ahead since its last use; return a notice.
 
-    No server may be running there. Removes old copies once the clock has been steady for 30 days.
+    The notice is empty if there is nothing to report. No server may be running there. Removes old copies once the
+    clock has been steady for 30 days.
     """
-    previous = _read(home) or _by_files(home)
+    previous = _read(home) or _clock_of_files(home)
     decision = decide(previous, now)
     notice = ""
     if previous is not None and decision.is_ahead:
@@ -173,7 +177,7 @@ def _copy(home: Path, last: float, now: float) -> str:
 
 
 def _make_copy(home: Path, copy: Path) -> None:
-    """Copy the data; the copy appears when it is complete. Links do not suffice, because files are appended to."""
+    """Copy the data; the copy appears when it is complete. Hard links would change with the original files."""
     draft = home / "copy-in-progress"
     shutil.rmtree(draft, ignore_errors=True)
     try:
@@ -188,7 +192,7 @@ def _make_copy(home: Path, copy: Path) -> None:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def _by_files(home: Path) -> Clock | None:
+def _clock_of_files(home: Path) -> Clock | None:
     """Return the time of the newest data file, for data of an earlier release."""
     try:
         return Clock(max(file.stat().st_mtime for file in append_only.list_files(home)))

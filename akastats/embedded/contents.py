@@ -1,4 +1,4 @@
-"""Check the files of an append-only log without a server: they may contain only data and commands that write data.
+"""Check, without a server, that the files of an append-only log contain only data and commands that write data.
 
 A server executes each command of such a file when it starts: EVAL and FUNCTION run programs, REPLICAOF and MODULE
 load data and code from elsewhere. A snapshot may contain functions and data of modules.
@@ -35,7 +35,7 @@ _MAGIC = re.compile(rb"(?:REDIS|VALKEY)\d{3,4}")
 _SLOT_INFO, _IDLE, _FREQUENCY, _AUX, _RESIZE = 0xF4, 0xF8, 0xF9, 0xFA, 0xFB
 _EXPIRES_MS, _EXPIRES_S, _SELECT, _END = 0xFC, 0xFD, 0xFE, 0xFF
 _PROGRAMS = {0xF5: "functions", 0xF6: "functions", 0xF7: "data of a module"}
-# Values by type: the number of strings they have, or the number of strings per counted element.
+# Number of strings of a value, or of its elements, by type.
 _SINGLE = frozenset((0, 9, 10, 11, 12, 13, 16, 17, 20))
 _STRINGS_PER_ITEM = {1: 1, 2: 1, 4: 2, 14: 1}
 _SCORES_AS_TEXT, _SCORES, _QUICK_LIST = 3, 5, 18
@@ -98,13 +98,13 @@ def check_commands(content: bytes | mmap.mmap, at: int) -> None:
     while at < size:
         begin = head(content, at)
         if begin is None:
-            at = _behind_annotation(content, at)
+            at = _skip_annotation(content, at)
             continue
         at, name = begin.end(), b""
         for position in range(int(begin[1])):
             length = bulk(content, at)
             if length is None:
-                _must_be_cut_short(content, at)
+                _check_truncated(content, at)
                 return
             start = length.end()
             at = start + int(length[1]) + 2
@@ -114,16 +114,17 @@ def check_commands(content: bytes | mmap.mmap, at: int) -> None:
             raise ForeignError(f"the command {name[:40].decode('ascii', 'backslashreplace')}")
 
 
-def _behind_annotation(content: bytes | mmap.mmap, at: int) -> int:
+def _skip_annotation(content: bytes | mmap.mmap, at: int) -> int:
     """Return the end offset of an annotation line; raise `ForeignError` if it is not an annotation."""
     if content[at : at + 1] == b"#":
         end = content.find(b"\n", at)
         return len(content) if end < 0 else end + 1
-    _must_be_cut_short(content, at)
+    _check_truncated(content, at)
     return len(content)
 
 
-def _must_be_cut_short(content: bytes | mmap.mmap, at: int) -> None:
+def _check_truncated(content: bytes | mmap.mmap, at: int) -> None:
+    """Raise `DamageError` unless the rest is a truncated command or zeros."""
     rest = content[at : at + 16]
     is_head = re.fullmatch(rb"[*$]\d{0,10}\r?", rest) and at + len(rest) == len(content)
     # After a power failure a file may end in zeros.
@@ -134,7 +135,7 @@ def _must_be_cut_short(content: bytes | mmap.mmap, at: int) -> None:
 def check_snapshot(content: bytes | mmap.mmap, at: int) -> int:
     """Check a snapshot after its magic number; return the offset of its end.
 
-    Raises `ForeignError` for functions, modules and types not listed here, `IndexError` at the end of the content.
+    Raises `ForeignError` for functions, modules and unknown types, `IndexError` at the end of the content.
     """
     while True:
         kind = content[at]
@@ -142,7 +143,7 @@ def check_snapshot(content: bytes | mmap.mmap, at: int) -> int:
         if kind == _END:
             return at + 8
         if kind == _AUX:
-            # Its name must be uncompressed, because a compressed one could hide another name.
+            # A compressed name is refused, because it could be any name.
             if content[at : at + 4] == b"\3lua" or content[at] >= 0xC0:
                 raise ForeignError("scripts")
             at = _skip_string(content, _skip_string(content, at))
@@ -158,7 +159,7 @@ _HEADERS = {_SELECT: 1, _RESIZE: 2, _SLOT_INFO: 3, _IDLE: 1, _FREQUENCY: -1, _EX
 
 
 def _skip_header(content: bytes | mmap.mmap, kind: int, at: int) -> int:
-    """Skip the fields before a key: a number of lengths, or of bytes."""
+    """Return the offset after the fields that precede a key: a number of lengths, or of bytes."""
     lengths = _HEADERS[kind]
     if lengths < 0:
         return at - lengths

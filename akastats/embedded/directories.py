@@ -36,7 +36,12 @@ _UNUSABLE = {
 
 @dataclass(frozen=True)
 class Location:
-    """A usable directory, the socket of its server, and a notice for the user, if any."""
+    """A usable directory.
+
+    directory: the directory.
+    socket: socket of its server.
+    notice: one line for the user; `None` without one.
+    """
 
     directory: Path
     socket: Path
@@ -71,7 +76,7 @@ class Location:
 
 
 def prepare(directory: Path, environ: Mapping[str, str]) -> Location:
-    """Return the location in `directory`, which is created if missing; a per-user one if it is not writable.
+    """Return the location in `directory`, which is created if it is missing, else this user's own location.
 
     Raises `EmbeddedError` if neither can be used.
     """
@@ -92,14 +97,14 @@ def prepare_fallback(directory: Path, environ: Mapping[str, str], reason: str) -
 
     Raises `EmbeddedError` if it cannot be used either, or is the same directory.
     """
-    instead = _state_directory(directory, environ)
-    if directory.parent == instead.parent:
+    fallback = _state_directory(directory, environ)
+    if directory.parent == fallback.parent:
         raise EmbeddedError(reason)
     try:
-        return _make(instead, environ, f"Statistics are stored in {instead}: {reason}")
+        return _make(fallback, environ, f"Statistics are stored in {fallback}: {reason}")
     except (OSError, UntrustedError) as error:
         raise EmbeddedError(
-            f"Cannot store statistics in {directory} ({reason}) nor in {instead} ({error}). "
+            f"Cannot store statistics in {directory} ({reason}) nor in {fallback} ({error}). "
             f"Make one of them writable, or set AKA_STATS_REDIS_URL to a server of your own."
         ) from error
 
@@ -110,14 +115,14 @@ def _make(directory: Path, environ: Mapping[str, str], notice: str | None) -> Lo
     ownership.restrict_to_owner(directory)
     ownership.check_links(directory)
     home.mkdir(mode=0o700, exist_ok=True)
-    _claim(home)
+    _check_owner(home)
     _write_once(directory / ".gitignore", "*\n")
     _try_lock(home / "users.lock")
     return Location(directory, _socket_of(home, environ), notice)
 
 
-def _claim(home: Path) -> None:
-    """Raise `PermissionError` unless this user owns `home`: with files of two owners one of them has no access."""
+def _check_owner(home: Path) -> None:
+    """Raise `PermissionError` unless this user owns `home`, because a server needs access to all files."""
     status = home.lstat()
     if status.st_uid != os.geteuid():
         raise PermissionError(errno.EACCES, f"it belongs to user {status.st_uid}, not {os.geteuid()}", str(home))
@@ -144,12 +149,12 @@ def _digest(path: Path) -> str:
 
 
 def _socket_of(home: Path, environ: Mapping[str, str]) -> Path:
-    """Return the socket in `home`, or a short path elsewhere, which all users of `home` read from one file."""
+    """Return the socket in `home`, or a short path elsewhere, which a file in `home` records for all its users."""
     socket = home / "server.sock"
     if _fits(socket):
         return socket
     record = home / "socket.path"
-    # Recorded, because XDG_RUNTIME_DIR and TMPDIR may differ between a login, a cron job and an editor.
+    # XDG_RUNTIME_DIR and TMPDIR may differ between a login, a cron job and an editor.
     for _ in range(2):
         recorded = _read(record)
         if recorded is not None and _is_private(recorded.parent):
@@ -168,7 +173,7 @@ def _fits(socket: Path) -> bool:
 def _runtime_directory(environ: Mapping[str, str]) -> Path:
     """Return a private directory with a short name, created if missing; raise `EmbeddedError` if impossible."""
     runtime = environ.get("XDG_RUNTIME_DIR", "")
-    # After `su` the variable may still name another user's directory.
+    # After `su` the variable may still contain the directory of another user.
     if os.path.isabs(runtime) and _is_private(Path(runtime)) and _fits(Path(runtime, "akastats", "0" * 21)):
         folder = Path(runtime, "akastats")
     else:
@@ -187,9 +192,9 @@ def _runtime_directory(environ: Mapping[str, str]) -> Path:
 
 
 def _temporary(environ: Mapping[str, str]) -> Path:
-    named = environ.get("TMPDIR", "")
-    if os.path.isabs(named) and _fits(Path(named, f"akastats-{os.geteuid()}", "0" * 21)):
-        return Path(named)
+    configured = environ.get("TMPDIR", "")
+    if os.path.isabs(configured) and _fits(Path(configured, f"akastats-{os.geteuid()}", "0" * 21)):
+        return Path(configured)
     return Path("/tmp")
 
 

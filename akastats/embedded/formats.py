@@ -27,7 +27,11 @@ _WRITER = re.compile(r"(redis|valkey) (\d+)\.(\d+)[.\d]*")
 
 @dataclass(frozen=True)
 class Format:
-    """The format of a base file: `kind` is `redis` or `valkey`, `number` its version."""
+    """The format of a base file.
+
+    kind: `redis` or `valkey`.
+    number: version of the format.
+    """
 
     kind: str
     number: int
@@ -37,12 +41,13 @@ class Format:
 
 
 @dataclass(frozen=True)
-class Written:
+class Origin:
     """Origin of the data in one directory.
 
     format: format of its newest base file; `None` if it is unknown, or without data.
-    kind, version: the server that used it last; empty and zeros if unknown.
-    text: both as recorded.
+    kind: `redis` or `valkey`, the server that used the data last; empty if unknown.
+    version: major and minor number of that server; zeros if unknown.
+    text: kind and complete version as recorded.
     has_parts: whether the append-only file is a directory of parts.
     """
 
@@ -56,20 +61,20 @@ class Written:
         return " in ".join(filter(None, (self.text, str(self.format or "")))) or "a newer server"
 
 
-def inspect(home: Path) -> Written:
+def inspect(home: Path) -> Origin:
     """Return the origin of the data in `home`, from its record and its newest base file."""
     has_parts = append_only.get_parts_directory(home).is_dir()
     formats = [format_ for file in append_only.list_bases(home) if (format_ := read_format(file)) is not None]
     record = _recorded(home)
     newest = formats[-1] if formats else None
     if record is None:
-        return Written(newest, has_parts=has_parts)
+        return Origin(newest, has_parts=has_parts)
     version = (int(record[2]), int(record[3]))
-    return Written(newest, record[1], version, record[0], has_parts)
+    return Origin(newest, record[1], version, record[0], has_parts)
 
 
 def read_format(file: Path) -> Format | None:
-    """Return the format that the first bytes of a base file name; `None` if they name none."""
+    """Return the format in the first bytes of a base file; `None` if they contain none."""
     try:
         with file.open("rb") as opened:
             magic = _MAGIC.match(opened.read(10))
@@ -90,7 +95,7 @@ def record(home: Path, writer: str) -> None:
         file.unlink(missing_ok=True)
         trust.create_private_file(file, f"{writer}\n".encode())
     except OSError:
-        # A full disk; the base file still contains its format.
+        # For example, a full disk. The base file also contains its format.
         return
 
 
@@ -101,11 +106,11 @@ def _recorded(home: Path) -> re.Match[str] | None:
         return None
 
 
-def can_read(binary: Binary, written: Written) -> bool:
-    """Return whether a server may be able to read the data; true for an unknown format."""
-    if written.has_parts and binary.version < FIRST_WITH_PARTS:
+def can_read(binary: Binary, origin: Origin) -> bool:
+    """Return whether a server may be able to read data of this origin; true for an unknown format."""
+    if origin.has_parts and binary.version < FIRST_WITH_PARTS:
         return False
-    format_ = written.format
+    format_ = origin.format
     if format_ is None:
         return True
     if format_.kind == "valkey":
@@ -113,23 +118,23 @@ def can_read(binary: Binary, written: Written) -> bool:
     if binary.kind == "valkey":
         return format_.number <= _VALKEY_READS
     readable = [number for version, number in _REDIS_WRITES.items() if version <= binary.version]
-    is_listed = binary.version < (8, 0)
-    return not is_listed or format_.number <= max(readable, default=0)
+    has_fixed_format = binary.version < (8, 0)
+    return not has_fixed_format or format_.number <= max(readable, default=0)
 
 
-def is_downgrade(binary: Binary, written: Written) -> bool:
-    """Return whether a server is older than the one that used the data last, or of the other kind.
+def is_downgrade(binary: Binary, origin: Origin) -> bool:
+    """Return whether a server is older than the one that used the data last, or is Redis after Valkey.
 
-    Valkey reads the data of Redis if it supports the format; the reverse is not guaranteed.
+    Valkey reads the data of Redis if it supports the format. Redis may not read the data of Valkey.
     """
-    if not written.kind:
+    if not origin.kind:
         return False
-    if written.kind == binary.kind:
-        return binary.version < written.version
+    if origin.kind == binary.kind:
+        return binary.version < origin.version
     return binary.kind == "redis"
 
 
-def sort_candidates(binaries: list[Binary], written: Written) -> list[Binary]:
-    """Return the servers that may read the data; first those of the kind and version that wrote it."""
-    usable = [binary for binary in binaries if can_read(binary, written)]
-    return sorted(usable, key=lambda binary: (is_downgrade(binary, written), binary.kind != written.kind))
+def sort_candidates(binaries: list[Binary], origin: Origin) -> list[Binary]:
+    """Return the servers that may read the data, first those of the kind and version that wrote it."""
+    usable = [binary for binary in binaries if can_read(binary, origin)]
+    return sorted(usable, key=lambda binary: (is_downgrade(binary, origin), binary.kind != origin.kind))

@@ -1,6 +1,6 @@
-"""Detect whether git tracks a directory, from the repository's index and without starting git.
+"""Detect whether git tracks a directory, by reading the repository's index.
 
-A program started in an untrusted repository follows its configuration; reading a file does not.
+Git itself is not started, because it executes commands in the configuration of an untrusted repository.
 """
 
 from __future__ import annotations
@@ -8,11 +8,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-# An index has a few MB for 10,000 files; a larger one is not read.
+# The index of 10,000 files has a few MB. The rest of a larger file is not read.
 MAX_BYTES = 512 * 1024 * 1024
 
 _HEADER_BYTES = 12
-# Before an entry's flags: times, device, inode, mode, owner and size, ten numbers of four bytes each.
+# Times, device, inode, mode, owner and size precede the flags of an entry: ten numbers of four bytes.
 _STAT_BYTES = 40
 
 
@@ -33,16 +33,16 @@ def is_tracked(directory: Path) -> bool:
 
 def _git_directory(root: Path) -> Path:
     """Return the directory of a repository; in worktrees and submodules `.git` is a file that names it."""
-    named = root / ".git"
-    if named.is_dir():
-        return named
-    return root / os.fsdecode(_read(named).removeprefix(b"gitdir:").strip())
+    path = root / ".git"
+    if path.is_dir():
+        return path
+    return root / os.fsdecode(_read(path).removeprefix(b"gitdir:").strip())
 
 
 def _common(git: Path) -> Path:
     """Return the directory that all worktrees of a repository share."""
-    named = _read(git / "commondir").strip()
-    return git / os.fsdecode(named) if named else git
+    common = _read(git / "commondir").strip()
+    return git / os.fsdecode(common) if common else git
 
 
 def _read(file: Path) -> bytes:

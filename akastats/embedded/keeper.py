@@ -1,7 +1,7 @@
-"""The keeper, a separate process: it ends the server of one location after its last user.
+"""The keeper, a separate process that ends the server of one location after its last user.
 
-It runs until the server ends. It opens all files at its start. If the directory is deleted and created again, it
-still holds the locks of its own server and does not affect the new one.
+It runs until the server ends. It opens all files at its start. If the directory is deleted and created again, the
+keeper holds the locks of its own server and does not affect the new one.
 """
 
 from __future__ import annotations
@@ -17,17 +17,22 @@ from pathlib import Path
 from akastats import detached
 from akastats.embedded import clock_jumps, locks, resp
 
-# A second user within this time uses the same server; users are promised that it ends within 10 s.
-_LOOK_EVERY_S = 1.0
+# A second user within this time uses the same server. The documentation promises an end within 10 s.
+_CHECK_EVERY_S = 1.0
 # Flushing takes milliseconds. A server that takes longer hangs, and the kernel has all acknowledged writes.
 _SHUTDOWN_S = 5.0
-# A server that ran for weeks must not look unused for weeks after a kill.
+# Without regular records, a kill after weeks would look like a pause of weeks.
 _RECORD_EVERY_S = 3600.0
 
 
 @dataclass(frozen=True)
 class _LockFiles:
-    """The descriptors of the three lock files, opened while the directory is certainly the original one."""
+    """Descriptors of the lock files, opened while the directory is certainly the original one.
+
+    users: lock of the users.
+    server: lock of the server.
+    keeper: lock of the keeper.
+    """
 
     users: int
     server: int
@@ -46,7 +51,7 @@ def keep(home: Path, server_socket: Path, keeper_lock: int) -> None:
             continue
         with connection:
             _watch(connection, locks_held, home)
-    # This lock first: a process that waits to start a server must find it free, or that server has no keeper.
+    # Release this lock first: a process that waits to start a server must find it free to start a keeper.
     os.close(locks_held.keeper)
     os.close(locks_held.server)
     os.close(locks_held.users)
@@ -57,7 +62,7 @@ def _watch(connection: socket.socket, locks_held: _LockFiles, home: Path) -> Non
     pid = resp.read_process_id(connection)
     started = detached.read_start_time(pid)
     recorded = time.monotonic()
-    while not resp.is_closed(connection, _LOOK_EVERY_S):
+    while not resp.is_closed(connection, _CHECK_EVERY_S):
         is_unused = locks.try_exclusive(locks_held.users)
         if is_unused or time.monotonic() - recorded > _RECORD_EVERY_S:
             recorded = time.monotonic()

@@ -1,7 +1,7 @@
-"""File locks (flock) for users, server and keeper. The kernel releases them however a process ends.
+"""File locks (flock) for users, server and keeper. The kernel releases them whenever a process ends.
 
-Every descriptor is closed on exec; a plain fork shares it, so a forked child prolongs its parent's lock.
-A lock is released by closing its descriptor; LOCK_UN would release it for every process that inherited it.
+Every descriptor is closed on exec. A forked child shares it and so prolongs its parent's lock. Closing the
+descriptor releases the lock; LOCK_UN would release it for every process that inherited it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import time
 from pathlib import Path
 
+#: Seconds between two attempts.
 POLL_S = 0.002
 
 
@@ -52,7 +53,7 @@ def wait_shared(path: Path, deadline: float) -> int | None:
 
 
 def is_still_at(descriptor: int, path: Path) -> bool:
-    """Return whether `path` still names the opened file, and not a later one or none."""
+    """Return whether `path` is still the opened file, and not another or a missing one."""
     try:
         return os.path.samestat(os.fstat(descriptor), os.stat(path))
     except FileNotFoundError:
@@ -68,7 +69,7 @@ def _try(descriptor: int, kind: int) -> bool:
 
 
 class Claim:
-    """A lock that is held until `close`, which may be called twice."""
+    """A lock that is held until `close`; a second call does nothing."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor

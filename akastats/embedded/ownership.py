@@ -1,7 +1,7 @@
-"""Check that the data of a directory may be served: not another user's, not a link, not part of a repository.
+"""Check that data may be served: that it belongs to this user, is not a link, and is not part of a repository.
 
 A clone or an archive may contain a `.akastats` directory. A server executes the commands in its append-only file,
-so data from elsewhere is checked first (module `contents`). A seal records that this user has checked it.
+so foreign data is checked first (module `contents`). A seal records that this user has checked it.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class UntrustedError(EmbeddedError):
 def restrict_to_owner(directory: Path) -> None:
     """Remove other users' permissions on `directory` and its data; data that they could change is checked again.
 
-    A copy has the modes of its creator: with a umask of 002 a group may write to it. Files behind links are not
-    changed.
+    A copy has the modes of its creator: with a umask of 002 the group may write to it. Files behind links do not
+    change.
     """
     home = directory / "server"
     for folder, mode in ((directory, 0o755), (home, 0o700), (append_only.get_parts_directory(home), 0o700)):
@@ -46,7 +46,7 @@ def check_links(directory: Path) -> None:
     home = directory / "server"
     for folder in (directory, home, append_only.get_parts_directory(home)):
         reason = trust.check_directory(folder)
-        # The server reports a file in place of a directory.
+        # The server itself reports a file instead of a directory.
         if reason and folder.is_dir():
             raise UntrustedError(f"{folder} is not used: {reason}. {_advice(reason)}")
     for folder in (home, append_only.get_parts_directory(home)):
@@ -59,9 +59,9 @@ def check_links(directory: Path) -> None:
 
 def _advice(reason: str) -> str:
     if "link" in reason:
-        return "Name the directory itself with akastats_dir or --dir."
+        return "Set akastats_dir or --dir to the directory itself."
     if "belongs" in reason:
-        return "Change its owner (chown -R), or name another directory with akastats_dir or --dir."
+        return "Change its owner (chown -R), or set akastats_dir or --dir to another directory."
     return "Remove the write permission of others with chmod go-w."
 
 
@@ -79,7 +79,7 @@ def check_repository(directory: Path) -> None:
         raise UntrustedError(
             f"{directory} is part of the git repository, so its data is not used: "
             f"anyone who can commit could make the server execute commands. "
-            f"Run `git rm -r --cached {directory.name}`, and commit the result."
+            f"Run `git rm -r --cached {directory.name}` and commit the result."
         )
 
 

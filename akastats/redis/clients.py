@@ -17,8 +17,8 @@ CONNECT_TIMEOUT_S = 2.0
 ASYNC_CONNECT_TIMEOUT_S = 5.0
 REPLY_TIMEOUT_S = 5.0
 
-#: Connections per pool, and seconds that a caller waits for a free one. 500 callers that share 50 connections finish
-#: in about a second. The default pool of redis-py 8 refuses the 101st caller.
+#: Connections per pool, and seconds that a caller waits for a free one. 500 callers with 50 connections finish in
+#: about a second. The default pool of redis-py 8 refuses the 101st caller.
 POOL_CONNECTIONS = 50
 POOL_TIMEOUT_S = 10.0
 

@@ -156,7 +156,7 @@ def _convert(client: Any, request: Request, replies: list[Any]) -> list[Any]:
 
 
 def _with_connection(client: Any, exchange: Callable[[Any], Steps[T]]) -> Steps[T]:
-    """Run an exchange on a connection of the client's pool; close it after an error, because replies may follow."""
+    """Run an exchange on a pooled connection; close it after an error, because replies may follow."""
     pool = client.connection_pool
     try:
         connection = yield from _take_connection(pool)

@@ -17,7 +17,7 @@
 | `NS::TESTS` | hash | rows of tests by label, see `model/rows.py` |
 | `NS::TESTS_AT` | sorted set | labels of tests by server time of the last change of their row |
 | `NS::ERROR::fingerprint` | hash | failures with the same fingerprint, see `model/error_records.py` |
-| `NS::ERRORS`, `NS::ERRORS_AT` | sorted set | fingerprints by time of the last failure, by time of the last change |
+| `NS::ERRORS`, `NS::ERRORS_AT` | sorted set | fingerprints by time of the last failure, by time of change |
 | `NS::VERDICTS::id` | string | the verdicts of one run, compressed, see `model/verdicts.py` |
 | `NS::QUARANTINE` | hash | quarantine entries by label of the test, JSON |
 | `NS::MARKS` | hash | acknowledgements by id of the duration change, JSON |

@@ -68,7 +68,7 @@ def test_a_manifest_that_fits_is_left_alone(tmp_path):
     folder = write(tmp_path, [base(1)], [incr(1)], manifest=[base(1), incr(1)])
     before = {file.name: file.read_bytes() for file in folder.iterdir()}
 
-    assert append_only.mend_manifest(tmp_path) == ""
+    assert append_only.repair_manifest(tmp_path) == ""
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
 
 
@@ -77,7 +77,7 @@ def test_a_snapshot_that_is_cut_short_is_no_base(tmp_path):
     folder = write(tmp_path, [base(1), base(2)], [incr(1), incr(2)], manifest=[base(2), incr(2)])
     (folder / base(2).name).write_bytes(SNAPSHOT[:-9])
 
-    assert "written again from 3 files" in append_only.mend_manifest(tmp_path)
+    assert "manifest lists 3 files" in append_only.repair_manifest(tmp_path)
     assert append_only.read_manifest(folder) == [base(1), incr(1), incr(2)]
 
 
@@ -85,7 +85,7 @@ def test_files_that_make_no_log_stay_as_they_are(tmp_path):
     """The server reports missing files itself."""
     folder = write(tmp_path, [], [incr(1), incr(3)], manifest=[base(1), incr(1)])
 
-    assert append_only.mend_manifest(tmp_path) == ""
+    assert append_only.repair_manifest(tmp_path) == ""
     assert append_only.read_manifest(folder) == [base(1), incr(1)]
 
 

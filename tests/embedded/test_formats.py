@@ -8,7 +8,7 @@ import pytest
 
 from akastats.embedded import formats
 from akastats.embedded.binary import Binary
-from akastats.embedded.formats import Format, Written
+from akastats.embedded.formats import Format, Origin
 
 REDIS_70 = Binary(Path("/r70"), (7, 0), "redis")
 REDIS_74 = Binary(Path("/r74"), (7, 4), "redis")
@@ -29,7 +29,7 @@ VALKEY_91 = Binary(Path("/v91"), (9, 1), "valkey")
 )
 def test_a_format_is_read_by_those_that_know_it(kind, number, readers):
     """The formats that Redis 8 and later can read are unknown, so these servers are tried."""
-    written = Written(Format(kind, number))
+    written = Origin(Format(kind, number))
     every = [REDIS_70, REDIS_74, REDIS_82, VALKEY_80, VALKEY_91]
 
     assert [binary for binary in every if formats.can_read(binary, written)] == readers
@@ -37,7 +37,7 @@ def test_a_format_is_read_by_those_that_know_it(kind, number, readers):
 
 def test_the_server_that_wrote_comes_first():
     """Then newer ones of its kind and the other kind, and older ones last."""
-    written = Written(Format("redis", 10), "redis", (7, 2), "redis 7.2.5")
+    written = Origin(Format("redis", 10), "redis", (7, 2), "redis 7.2.5")
 
     assert formats.sort_candidates([VALKEY_91, REDIS_70, REDIS_74], written) == [REDIS_74, VALKEY_91, REDIS_70]
 
@@ -54,7 +54,7 @@ def test_the_server_that_wrote_comes_first():
 )
 def test_older_servers_and_redis_after_valkey_are_a_downgrade(binary, writer, is_older):
     """What such a server calls damage may be data that it does not know."""
-    assert formats.is_downgrade(binary, Written(None, *writer)) is is_older
+    assert formats.is_downgrade(binary, Origin(None, *writer)) is is_older
 
 
 def test_record_and_first_bytes_are_read(tmp_path):
@@ -64,7 +64,7 @@ def test_record_and_first_bytes_are_read(tmp_path):
     (parts / "appendonly.aof.1.base.rdb").write_bytes(b"REDIS0010...")
     (parts / "appendonly.aof.2.base.rdb").write_bytes(b"VALKEY080...")
     formats.record(tmp_path, "nonsense")
-    assert formats.inspect(tmp_path) == Written(Format("valkey", 80), has_parts=True)
+    assert formats.inspect(tmp_path) == Origin(Format("valkey", 80), has_parts=True)
 
     formats.record(tmp_path, "valkey 9.1.2")
 
