@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: Seconds that a cancelled caller waits for the end. Own clients wait 5 s for a reply, which typically takes 10 ms.
+#: Seconds that a cancelled caller waits for the end. Own clients wait 5 s for a reply, which takes about 10 ms.
 PATIENCE_S = 6.0
 
 

@@ -152,7 +152,7 @@ def test_an_error_of_a_cancelled_save_is_logged(network, caplog):
 
     asyncio.run(work())
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
-    assert "250 points are kept in this object" in caplog.text
+    assert "250 points are still in this object" in caplog.text
     assert len(stat.recorded_stats) == LABELS
 
 

@@ -206,8 +206,8 @@ def test_ended_process_does_not_run():
 
 def test_ps_knows_the_same():
     """Without /proc the ps command shows whether a process is running."""
-    state, mark = detached._look_with_ps(os.getpid())
+    state, start_time = detached._read_process_with_ps(os.getpid())
 
     assert state in "RS"
-    assert mark
-    assert detached._look_with_ps(2**22 + 1) == ("", "")
+    assert start_time
+    assert detached._read_process_with_ps(2**22 + 1) == ("", "")

@@ -127,7 +127,7 @@ def test_a_block_without_a_server_keeps_its_points(server, server_url):
     stat("a", 2)
     config.use(Config(redis_url="redis://127.0.0.1:1"))
 
-    with pytest.raises(ServerError, match=r"2 points are kept in this object: call save_stats\(\) again"):
+    with pytest.raises(ServerError, match=r"2 points are still in this object: call save_stats\(\) again"):
         stat.save_stats()
     with pytest.raises(ServerError, match="2 points are kept"):
         asyncio.run(stat.save_stats_async())
