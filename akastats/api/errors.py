@@ -69,7 +69,7 @@ async def get_errors(
 ) -> ErrorsPage:
     """List failures over all runs, one item per fingerprint."""
     query, after = ListQuery(q, not reads_contexts, since, sort), decode_position(cursor, float)
-    page = errors.page(await cache.failures.now(), query, after, limit)
+    page = errors.select_page(await cache.failures.now(), query, after, limit)
     items = [ErrorRow(**_row(each, reads_contexts)) for each in page.items]
     return ErrorsPage(items=items, next=cursors.encode(page.next) if page.next else None, total=page.total)
 
@@ -77,7 +77,7 @@ async def get_errors(
 @router.get("/errors/{fingerprint}", responses=describe_errors(404))
 async def get_error(fingerprint: Fingerprint, reads_contexts: ReadsContexts) -> ErrorDetails:
     """Return the failures with one fingerprint: newest traceback, runs and tests."""
-    error = await async_redis.run(errors.one_error(config.namespace, fingerprint))
+    error = await async_redis.run(errors.read_error(config.namespace, fingerprint))
     traceback = error.record.traceback if reads_contexts else ""
     return ErrorDetails(
         **_row(ListedError(fingerprint, "", error.record), reads_contexts),

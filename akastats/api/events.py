@@ -81,7 +81,7 @@ class Watch:
         if len(self.listeners) >= MAX_LISTENERS:
             self._make_room(network)
         listener = Listener(network)
-        listener.put(live_runs.running(self._runs))
+        listener.put(live_runs.find_running(self._runs))
         self.listeners[listener] = None
         if self._polling is None:
             self._polling = asyncio.create_task(self._keep_polling())
@@ -114,7 +114,7 @@ class Watch:
 
     async def _poll(self) -> None:
         now = await async_redis.run(live_runs.read(config.namespace, self._runs))
-        changed, self._runs = live_runs.changed(self._runs, now), now
+        changed, self._runs = live_runs.find_changed(self._runs, now), now
         for listener in self.listeners:
             listener.put(changed)
 

@@ -30,5 +30,5 @@ async def get_labels(
         after = cursors.label_of(cursor)
     except ValueError as error:
         raise Problem(422, f"cursor: {error}; use `next` of the previous page", "cursor") from error
-    page = await async_redis.run(labels.page(config.namespace, prefix, q, after, limit))
+    page = await async_redis.run(labels.read_page(config.namespace, prefix, q, after, limit))
     return LabelsPage(items=page.items, next=cursors.of_label(page.next) if page.next else None)

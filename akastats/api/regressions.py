@@ -61,7 +61,7 @@ async def get_regressions(
 ) -> RegressionsPage:
     """List durations that became longer, by the newest verdicts: newest first, within a run the largest first."""
     query = ListQuery(kind or None, faster)
-    operation = regressions.page(config.namespace, config.run_days, query, after, limit, suite, branch)
+    operation = regressions.read_page(config.namespace, config.run_days, query, after, limit, suite, branch)
     page = await read_page(operation)
     return RegressionsPage(
         items=list(map(answer_change, page.items)),

@@ -83,7 +83,7 @@ async def get_runs(
     limit: PageSize = RUNS_DEFAULT,
 ) -> RunsPage:
     """List runs, newest first. Filters combine. A page may be short although more pages follow."""
-    page = await async_redis.run(reading.page(config.namespace, filters, after, limit))
+    page = await async_redis.run(reading.read_page(config.namespace, filters, after, limit))
     return RunsPage(items=page.items, next=reading.encode(page.next))
 
 
@@ -93,7 +93,7 @@ async def get_run(id: RunId, reads_contexts: ReadsContexts) -> RunDetails:
 
     Messages and frames come from tracebacks, so they are omitted without the scope `contexts`.
     """
-    details = await async_redis.run(run_details.details(config.namespace, id))
+    details = await async_redis.run(run_details.read_details(config.namespace, id))
     if not reads_contexts:
         details = run_details.without_texts(details)
     return run_details.answer_details(details)
@@ -127,7 +127,7 @@ async def get_run_tests(
 ) -> RunTestsPage:
     """List the tests of a run, one item per attempt. Filters combine."""
     content = await async_redis.run(run_details.read_profile(config.namespace, id))
-    page = run_tests.page(content, query, start, limit)
+    page = run_tests.select_page(content, query, start, limit)
     return RunTestsPage(items=page.items, next=None if page.next is None else str(page.next), total=page.total)
 
 
@@ -149,7 +149,7 @@ async def get_run_files(
 ) -> RunFilesPage:
     """List the test files of a run, with the durations of their collection and of their tests."""
     content = await async_redis.run(run_details.read_profile(config.namespace, id))
-    page = run_files.page(content, query, start, limit)
+    page = run_files.select_page(content, query, start, limit)
     return RunFilesPage(items=page.items, next=None if page.next is None else str(page.next), total=page.total)
 
 

@@ -87,7 +87,7 @@ async def get_tests(
     cached = await cache.tests.now()
     suites = {each.suite for each in cached.items.values()} if query.suite is None else {query.suite}
     rates = await cache.rates.of(cached, suites)
-    page = recorded_tests.page(recorded_tests.with_rates(cached, rates), query, after, limit)
+    page = recorded_tests.select_page(recorded_tests.with_rates(cached, rates), query, after, limit)
     following = cursors.encode(page.next) if page.next else None
     return TestsPage(items=[TestRow(**_row(each)) for each in page.items], next=following, total=page.total)
 

@@ -29,11 +29,13 @@ async def get_trends(
     after: After, branch: Branch = "", suite: Suite = "", limit: PageSize = TREND_DEFAULT
 ) -> TrendPage:
     """List runs that have ended, with their results, newest first. A page may be short although more follow."""
-    trend = await async_redis.run(trends.trend(config.namespace, {"branch": branch, "suite": suite}, after, limit))
+    trend = await async_redis.run(
+        trends.read_trend(config.namespace, {"branch": branch, "suite": suite}, after, limit)
+    )
     return TrendPage(items=trend.items, next=reading.encode(trend.next))
 
 
 @router.get("/facets")
 async def get_facets() -> Facets:
     """Return the branches and suites that runs can be filtered by."""
-    return await async_redis.run(trends.facets(config.namespace))
+    return await async_redis.run(trends.read_facets(config.namespace))

@@ -79,7 +79,7 @@ async def get_flaky(
 ) -> FlakyPage:
     """List the tests in a state by the newest verdicts; equal items are sorted by the seconds they cost."""
     query = ListQuery(state or None, sort)
-    page = await read_page(flaky.page(config.namespace, query, after, limit, suite, branch))
+    page = await read_page(flaky.read_page(config.namespace, query, after, limit, suite, branch))
     return FlakyPage(
         items=[answer_test(each) for each in page.items],
         next=encode_next(page.source, after, limit, page.total),

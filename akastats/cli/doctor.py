@@ -19,7 +19,7 @@ from akastats.cli.targets import Target
 from akastats.config import Config
 from akastats.embedded import binary, clock_jumps
 from akastats.errors import AkastatsError, NotFoundError
-from akastats.queries.quarantine import patterns_without_effect
+from akastats.queries.quarantine import find_patterns_without_effect
 from akastats.redis import sync_redis
 from akastats.store import query, runs
 from akastats.store.server import NO_EVICTION, Health, identify_single, read_health
@@ -111,7 +111,7 @@ def _check_health(config: Config, report: Report, reindex: bool) -> None:
     sync_redis.run(identify_single(config.namespace))
     if reindex:
         report.labels_added = sync_redis.run(query.reindex(config.namespace))
-    patterns = sync_redis.run(patterns_without_effect(config.namespace, config.protected))
+    patterns = sync_redis.run(find_patterns_without_effect(config.namespace, config.protected))
     report.notes += map(protects_nothing, patterns)
 
 

@@ -51,9 +51,9 @@ def exports(
 def _runs(config: Config, filters: dict[str, str], advance: Callable[[int], None]) -> Iterator[dict[str, Any]]:
     after: Position | None = None
     while True:
-        page = sync_redis.run(reading.page(config.namespace, filters, after, RUNS_PER_PAGE))
+        page = sync_redis.run(reading.read_page(config.namespace, filters, after, RUNS_PER_PAGE))
         for run in page.items:
-            yield from sync_redis.run(export.of_run(config.namespace, run))
+            yield from sync_redis.run(export.read_run_rows(config.namespace, run))
             advance(1)
         after = page.next
         if after is None:
@@ -63,7 +63,7 @@ def _runs(config: Config, filters: dict[str, str], advance: Callable[[int], None
 def _points(config: Config, advance: Callable[[int], None]) -> Iterator[dict[str, Any]]:
     after = ""
     while True:
-        rows, after = sync_redis.run(export.of_labels(config.namespace, after))
+        rows, after = sync_redis.run(export.read_point_rows(config.namespace, after))
         yield from rows
         advance(1)
         if not after:

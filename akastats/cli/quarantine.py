@@ -17,8 +17,8 @@ from akastats.config import Config
 from akastats.errors import NotFoundError
 from akastats.local_time import check_day, format_day, format_last_day, get_end_of_day, load_zone
 from akastats.model.results import NamedTest
-from akastats.queries.quarantine import patterns_without_effect
-from akastats.queries.suggestions import matching, read_tests
+from akastats.queries.quarantine import find_patterns_without_effect
+from akastats.queries.suggestions import find_matching, read_tests
 from akastats.redis import sync_redis
 from akastats.triage import quarantine as reading
 from akastats.triage.quarantine import QuarantineRequest
@@ -105,7 +105,7 @@ def _user() -> str:
 
 
 def _warn_about_patterns(config: Config) -> None:
-    for pattern in sync_redis.run(patterns_without_effect(config.namespace, config.protected)):
+    for pattern in sync_redis.run(find_patterns_without_effect(config.namespace, config.protected)):
         output.warn(protects_nothing(pattern))
 
 
@@ -131,7 +131,7 @@ def _complete(config: Config, request: QuarantineRequest, is_forced: bool) -> Qu
     """
     tests = sync_redis.run(read_tests(config.namespace))
     if is_forced and "::" in request.nodeid and NamedTest(request.suite, request.nodeid) not in tests:
-        if similar := matching(tests, request.nodeid, request.suite):
+        if similar := find_matching(tests, request.nodeid, request.suite):
             output.warn(node_ids.with_tests(f"unknown test {request.nodeid[:200]!r}", similar, request.suite))
         return request
     test = node_ids.find(tests, request.nodeid, request.suite)

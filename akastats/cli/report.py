@@ -21,7 +21,7 @@ from akastats.errors import AkastatsError, NotFoundError
 from akastats.extensions import ReportRenderer, describe_error, load_renderers
 from akastats.model.verdicts import Verdicts
 from akastats.queries import run_details, runs
-from akastats.queries.quarantine import quarantined_during
+from akastats.queries.quarantine import read_quarantined_during
 from akastats.queries.run_details import Details, answer_details
 from akastats.queries.run_report import RunReport, read_report
 from akastats.queries.runs import Run
@@ -121,17 +121,17 @@ def report(
 
 def _read_run(config: Config, run_id: str, analyse: bool) -> _RunData:
     space, days = config.namespace, config.run_days
-    details = sync_redis.run(run_details.details(space, run_id, SLOWEST))
+    details = sync_redis.run(run_details.read_details(space, run_id, SLOWEST))
     if analyse and details.verdicts is None and details.has_profile:
         analyser = Analyser(config, sync_redis.run)
-        analyser.judge(run_id, sync_redis.run(quarantined_during(space, details.run)))
+        analyser.judge(run_id, sync_redis.run(read_quarantined_during(space, details.run)))
         if analyser.hook_errors:
             output.warn(analyser.hook_errors)
-        details = sync_redis.run(run_details.details(space, run_id, SLOWEST))
+        details = sync_redis.run(run_details.read_details(space, run_id, SLOWEST))
     if details.verdicts is None:
         return _RunData(details, None, {}, None)
     news = sync_redis.run(acknowledgements.drop_quiet_changes(space, days, details.verdicts))
-    commits = sync_redis.run(runs.commits(space, runs_named(news)))
+    commits = sync_redis.run(runs.read_commits(space, runs_named(news)))
     return _RunData(details, news, commits, sync_redis.run(read_report(space, days, run_id, None, "")))
 
 
@@ -179,9 +179,9 @@ def _worst(space: str, ids: Sequence[str], is_build: bool) -> Operation[Run]:
 def _newest(space: str, suite: str, branch: str, build: Mapping[str, str]) -> Operation[Run]:
     """Read the newest run; in CI of this build, because other builds may end at any time."""
     if "build_id" not in build:
-        return runs.newest(space, {"suite": suite, "branch": branch})
+        return runs.read_newest(space, {"suite": suite, "branch": branch})
     filters = {"suite": suite, "commit": build.get("commit", "")}
-    return runs.newest_of_build(space, filters, build["build_id"], build.get("job", ""))
+    return runs.read_newest_of_build(space, filters, build["build_id"], build.get("job", ""))
 
 
 def _find_renderer(name: str) -> ReportRenderer:

@@ -82,7 +82,7 @@ def runs(
     """List the newest runs."""
     filters = {"branch": branch, "suite": suite, "status": status.value if status else ""}
     with targets.open_config(targets.from_options(url, namespace, directory)) as config:
-        page = sync_redis.run(reading.page(config.namespace, filters, size=limit))
+        page = sync_redis.run(reading.read_page(config.namespace, filters, size=limit))
     if as_json:
         output.write_json({"items": page.items, "next": reading.encode(page.next)})
     elif not page.items:
@@ -140,7 +140,7 @@ def _run_details(config: Config, run_id: str, limit: int) -> Details | None:
     if not _RUN_ID.fullmatch(run_id):
         return None
     try:
-        return sync_redis.run(run_details.details(config.namespace, run_id, limit))
+        return sync_redis.run(run_details.read_details(config.namespace, run_id, limit))
     except NotFoundError:
         return None
 
@@ -175,7 +175,7 @@ def _show_test(config: Config, nodeid: str, suite: str, limit: int, as_json: boo
 def _read_history(config: Config, nodeid: str, suite: str, size: int) -> _TestHistory:
     nodeid, suite, attempts = _read_attempts(config, nodeid, suite, size)
     name = label("test", nodeid, suite or "")
-    newest = sync_redis.run(verdicts.newest_of(config.namespace, suite or "", None))
+    newest = sync_redis.run(verdicts.read_newest(config.namespace, suite or "", None))
     entries = sync_redis.run(quarantine.read_entries(config.namespace, suite or ""))
     return _TestHistory(
         nodeid,
@@ -199,7 +199,7 @@ def _read_attempts(config: Config, nodeid: str, suite: str, size: int) -> tuple[
         candidates = sync_redis.run(suggestions.read_tests(config.namespace))
         test = node_ids.find_by_part(candidates, nodeid, suite)
         if test is None:
-            similar = suggestions.most_similar(candidates, nodeid, suite)
+            similar = suggestions.find_most_similar(candidates, nodeid, suite)
             raise NotFoundError(node_ids.with_tests(str(error), similar, suite)) from error
         attempts = history.read_attempts(config.namespace, test.nodeid, test.suite, size)
         return test.nodeid, test.suite, sync_redis.run(attempts)
@@ -276,9 +276,11 @@ def slowest(
     """
     kind = "fixture" if fixtures else "test"
     with targets.open_config(targets.from_options(url, namespace, directory)) as config:
-        operation = reading.one(config.namespace, run) if run else reading.newest_or_running(config.namespace)
+        operation = (
+            reading.read_run(config.namespace, run) if run else reading.read_newest_or_running(config.namespace)
+        )
         selected = sync_redis.run(operation)
-        items = sync_redis.run(run_details.slowest(config.namespace, selected, kind, limit))
+        items = sync_redis.run(run_details.read_slowest(config.namespace, selected, kind, limit))
     if as_json:
         output.write_json({"run": selected.id, "kind": kind, "items": items})
     else:

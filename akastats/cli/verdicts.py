@@ -64,7 +64,7 @@ def flaky(
     query = reading_flaky.ListQuery(None if state is State.ALL else state.value)
     with targets.open_config(targets.from_options(url, namespace, directory)) as config:
         page = sync_redis.run(
-            reading_flaky.page(config.namespace, query, None, limit, suite or None, branch or None)
+            reading_flaky.read_page(config.namespace, query, None, limit, suite or None, branch or None)
         )
     if as_json:
         output.write_json(
@@ -108,7 +108,7 @@ def slower(
     """
     query = regressions.ListQuery(faster=faster)
     with targets.open_config(targets.from_options(url, namespace, directory)) as config:
-        operation = regressions.page(
+        operation = regressions.read_page(
             config.namespace, config.run_days, query, None, limit, suite or None, branch or None
         )
         page = sync_redis.run(operation)
@@ -184,7 +184,7 @@ def errors(
         cache: CachedList[ListedError] = CachedList()
         current = sync_redis.run(reading_errors.refresh(config.namespace, cache))
         zone = load_zone(config.timezone)
-    page = reading_errors.page(current, query, None, limit)
+    page = reading_errors.select_page(current, query, None, limit)
     if as_json:
         output.write_json({"items": list(map(_error_json, page.items)), "total": page.total})
     elif not page.items:

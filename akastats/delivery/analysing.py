@@ -14,8 +14,8 @@ from akastats.model import verdicts
 from akastats.model.verdicts import Verdicts
 from akastats.queries import analysis_input
 from akastats.queries.analysis_input import RecordCache
-from akastats.queries.quarantine import quarantined_during
-from akastats.queries.runs import Run, one
+from akastats.queries.quarantine import read_quarantined_during
+from akastats.queries.runs import Run, read_run
 from akastats.store import runs
 from akastats.store import verdicts as stored
 from akastats.store.requests import Operation
@@ -42,7 +42,7 @@ class Analyser:
             return
         try:
             if self._wanted is None:
-                run = self._execute(one(self._config.namespace, run_id))
+                run = self._execute(read_run(self._config.namespace, run_id))
                 past = self._execute(analysis_input.read_history(self._config.namespace, run))
                 self._wanted = analysis_input.within_bounds(past.newest_first)
             learnt = analysis_input.load_records(self._config.namespace, self._wanted, self._known, steps=1)
@@ -68,7 +68,7 @@ class Analyser:
         if not hooks:
             return
         try:
-            run = self._execute(one(self._config.namespace, found.run))
+            run = self._execute(read_run(self._config.namespace, found.run))
             self.hook_errors = call_hooks(hooks, run, found)
         except AkastatsError as error:
             self.hook_errors = f"hooks were not called: {error}"
@@ -89,9 +89,9 @@ def judge_late(config: Config, execute: Callable[[Operation[Any]], Any], run_ids
         if run_id not in analysed:
             try:
                 # Each has a cache of its own, because the runs can be of different branches.
-                run = execute(one(config.namespace, run_id))
+                run = execute(read_run(config.namespace, run_id))
                 analyser = Analyser(config, execute)
-                analyser.judge(run_id, execute(quarantined_during(config.namespace, run)))
+                analyser.judge(run_id, execute(read_quarantined_during(config.namespace, run)))
                 hook_errors += [f"run {run_id}: {analyser.hook_errors}"] if analyser.hook_errors else []
             except (AkastatsError, *UNSOUND):
                 continue

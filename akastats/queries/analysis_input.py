@@ -86,7 +86,7 @@ def read_input(
     namespace: str, run_id: str, cache: RecordCache, quarantined: Collection[str] = ()
 ) -> Operation[AnalysisInput]:
     """Read the input for the analysis of a run; raises `NotFoundError` if its record or profile is missing."""
-    run = yield from runs.one(namespace, run_id)
+    run = yield from runs.read_run(namespace, run_id)
     history = yield from read_history(namespace, run)
     selected = within_bounds([run, *history.newest_first])
     yield from load_records(namespace, selected, cache)
@@ -101,7 +101,7 @@ def read_input(
         previous=(yield from _previous_verdicts(namespace, history)),
         quarantined=quarantined,
         budgets=(yield from _budgets(namespace, record)),
-        numbers=(yield from numbers(namespace, record, [*history.base, *history.own, run])),
+        numbers=(yield from read_numbers(namespace, record, [*history.base, *history.own, run])),
     )
 
 
@@ -128,7 +128,7 @@ def _previous_verdicts(namespace: str, history: RunHistory) -> Operation[Verdict
             namespace, [run.id for run in earlier[-STEP_RUNS:]]
         )
         if analysed:
-            return (yield from verdicts.of_run_if_any(namespace, analysed[-1]))
+            return (yield from verdicts.read_verdicts_if_any(namespace, analysed[-1]))
     return None
 
 
@@ -181,7 +181,7 @@ def _before(
     for _ in range(_PAGES):
         if after is None or len(matches) >= size:
             break
-        page = yield from runs.page(namespace, filters, after, _PAGE, _FIELDS)
+        page = yield from runs.read_page(namespace, filters, after, _PAGE, _FIELDS)
         matches += [each for each in page.items if _is_like(each, run, branch) and accepts(each)]
         after = page.next
     return matches[size - 1 :: -1] if len(matches) >= size else matches[::-1]
@@ -266,7 +266,7 @@ def _legs(run: Run) -> str:
     return "\n".join(part or "" for part in (run.build_id, run.attempt, run.job, run.python, run.platform))
 
 
-def numbers(namespace: str, record: RunRecord, candidates: Sequence[Run]) -> Operation[Numbers]:
+def read_numbers(namespace: str, record: RunRecord, candidates: Sequence[Run]) -> Operation[Numbers]:
     """Read the numbers that tests recorded with `stat`: median of the points per label and run."""
     labels = sorted(record.stats)[:MOST_NUMBERS]
     commands = [("LRANGE", keys.history(namespace, label), 0, MOST_POINTS - 1) for label in labels]

@@ -16,7 +16,7 @@ COMPLETE = ("passed", "failed")
 STEP_RUNS, STEP = 200, 20
 
 
-def base_of(namespace: str, run: Run) -> Operation[Run | None]:
+def find_base(namespace: str, run: Run) -> Operation[Run | None]:
     """Return the newest complete run of the suite before a run: of its branch, else of its base, else of any.
 
     Runs of other pull requests do not count. Returns `None` if none of the newest 200 earlier runs of each branch
@@ -48,7 +48,7 @@ def _earlier(
 ) -> Operation[Run | None]:
     after: Position | None = Position(run.started or 0.0, run.id)
     for _ in range(STEP_RUNS // STEP):
-        page = yield from runs.page(namespace, filters, after, STEP)
+        page = yield from runs.read_page(namespace, filters, after, STEP)
         for earlier in page.items:
             if earlier.suite == run.suite and earlier.status in COMPLETE and accepts(earlier):
                 return earlier

@@ -105,7 +105,9 @@ def order_of(sort: str) -> Order:
     return Order(sort.removeprefix("-"), sort.startswith("-"))
 
 
-def page(keyed: Sequence[tuple[SortKey, T]], is_descending: bool, after: SortKey | None, size: int) -> Page[T]:
+def select_page(
+    keyed: Sequence[tuple[SortKey, T]], is_descending: bool, after: SortKey | None, size: int
+) -> Page[T]:
     """Return the page of at most `size` items after the sort key `after`; `keyed` need not be sorted."""
     if after is None:
         remaining = keyed

@@ -70,14 +70,16 @@ def _listed(fingerprint: str, record: ErrorRecord) -> ListedError:
     return ListedError(fingerprint, searched.lower(), record)
 
 
-def page(cached: CachedList[ListedError], query: ListQuery, after: SortKey | None, size: int) -> Page[ListedError]:
+def select_page(
+    cached: CachedList[ListedError], query: ListQuery, after: SortKey | None, size: int
+) -> Page[ListedError]:
     """Return the page of matching failures after the sort key `after`."""
     order = cached_lists.order_of(query.sort)
     keyed = [
         (order.sort_key(getattr(each.record, order.field), each.fingerprint), each)
         for each in _matching(cached, query)
     ]
-    return cached_lists.page(keyed, order.is_descending, after, size)
+    return cached_lists.select_page(keyed, order.is_descending, after, size)
 
 
 def _matching(cached: CachedList[ListedError], query: ListQuery) -> Iterator[ListedError]:
@@ -138,7 +140,7 @@ class OneError:
     in_tests: list[InTest]
 
 
-def one_error(namespace: str, fingerprint: str) -> Operation[OneError]:
+def read_error(namespace: str, fingerprint: str) -> Operation[OneError]:
     """Read one fingerprint; raises `NotFoundError` for an unknown one."""
     names = tuple(ErrorRecord.__dataclass_fields__)
     stored = yield from indexes.read_error_fields(namespace, [fingerprint], names)

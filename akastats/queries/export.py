@@ -21,7 +21,7 @@ POINTS = 100_000
 _TIMES = ("start", "setup", "call", "teardown")
 
 
-def of_run(namespace: str, run: Run) -> Operation[list[dict[str, Any]]]:
+def read_run_rows(namespace: str, run: Run) -> Operation[list[dict[str, Any]]]:
     """Read one run and its tests as rows, the run first; only the run if it has no profile."""
     rows = [{"type": "run", **asdict(run)}]
     try:
@@ -34,7 +34,7 @@ def of_run(namespace: str, run: Run) -> Operation[list[dict[str, Any]]]:
     return rows
 
 
-def of_labels(namespace: str, after: str = "") -> Operation[tuple[list[dict[str, Any]], str]]:
+def read_point_rows(namespace: str, after: str = "") -> Operation[tuple[list[dict[str, Any]], str]]:
     """Read the points of the next labels after `after`, newest first; return them and the start of the next step.
 
     The start is empty at the end. A row includes run, outcome and error if the plugin wrote the point's context.

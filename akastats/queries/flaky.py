@@ -58,11 +58,11 @@ class Page:
     total: int
 
 
-def page(
+def read_page(
     namespace: str, query: ListQuery, start: PageStart | None, size: int, suite: str | None, branch: str | None
 ) -> Operation[Page]:
     """Read a page of unhealthy tests from the newest verdicts of a suite and branch."""
-    dated = yield from reading.of_page(namespace, start, suite, branch)
+    dated = yield from reading.read_page_verdicts(namespace, start, suite, branch)
     matches = select(dated.verdicts, query) if dated else []
     at = start.at if start else 0
     items = yield from with_quarantine(namespace, matches[at : at + size])

@@ -59,9 +59,9 @@ def read_grid(
 ) -> Operation[Grid]:
     """Read the outcomes of a page of tests in the newest runs of a branch and suite."""
     filters = {"branch": branch, "suite": query.suite or ""}
-    newest = yield from runs.newest_of(namespace, filters, RUNS, lambda run: is_of_branch(run, branch))
+    newest = yield from runs.read_matching(namespace, filters, RUNS, lambda run: is_of_branch(run, branch))
     shown = [run for run in newest if query.suite is None or (run.suite or "") == query.suite]
-    page = recorded_tests.page(cached, query, after, size)
+    page = recorded_tests.select_page(cached, query, after, size)
     lines = yield from _lines(namespace, page.items, shown)
     return Grid(shown, Page(lines, page.next, page.total))
 

@@ -24,7 +24,7 @@ class Labels:
     next: str
 
 
-def page(namespace: str, prefix: str, q: str, after: str, size: int) -> Operation[Labels]:
+def read_page(namespace: str, prefix: str, q: str, after: str, size: int) -> Operation[Labels]:
     """Read labels that begin with `prefix` and contain all words of `q`.
 
     A page with fewer than `size` labels need not be the last one.

@@ -29,12 +29,12 @@ def read(namespace: str, previous: Mapping[str, Run]) -> Operation[dict[str, Run
     return {run_id: run_of(fields) for run_id, fields in records if fields}
 
 
-def changed(previous: Mapping[str, Run], current: Mapping[str, Run]) -> list[Run]:
+def find_changed(previous: Mapping[str, Run], current: Mapping[str, Run]) -> list[Run]:
     """Return the runs that are new or have changed, oldest first."""
     runs = [run for run_id, run in current.items() if previous.get(run_id) != run]
     return sorted(runs, key=lambda run: (run.started or 0.0, run.id))
 
 
-def running(current: Mapping[str, Run]) -> list[Run]:
+def find_running(current: Mapping[str, Run]) -> list[Run]:
     """Return the runs in progress, oldest first."""
-    return changed({}, {run_id: run for run_id, run in current.items() if run.status == "running"})
+    return find_changed({}, {run_id: run for run_id, run in current.items() if run.status == "running"})

@@ -41,7 +41,7 @@ def read_rates(namespace: str, suites: Iterable[str]) -> Operation[dict[str, flo
     """Read the failure rates of tests with a verdict, by label, so that all views of a test show the same rate."""
     by_label: dict[str, float] = {}
     for suite in sorted(suites)[:MOST_SUITES]:
-        newest = yield from verdicts.newest_of(namespace, suite, None)
+        newest = yield from verdicts.read_newest(namespace, suite, None)
         by_label.update(
             {label("test", test.nodeid, suite): test.rate for test in (newest.tests if newest else ())}
         )
@@ -52,7 +52,7 @@ def read_verdicts(namespace: str, days: int, nodeid: str, suite: str) -> Operati
     """Read the newest verdicts about a test, and its quarantine entry."""
     entries = yield from quarantine.read_entries(namespace, suite)
     entry = next((each for each in entries if each.nodeid == nodeid), None)
-    newest = yield from verdicts.newest_of(namespace, suite, None)
+    newest = yield from verdicts.read_newest(namespace, suite, None)
     if newest is None:
         return VerdictsOfTest(None, None, (), [], entry)
     own = [verdict for verdict in newest.changes if _is_duration_of(verdict.change.label, nodeid)]

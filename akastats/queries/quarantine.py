@@ -8,7 +8,7 @@ from akastats.store.requests import Operation
 from akastats.triage import quarantine, quarantine_rules
 
 
-def quarantined_during(namespace: str, run: Run) -> Operation[list[str]]:
+def read_quarantined_during(namespace: str, run: Run) -> Operation[list[str]]:
     """Read the node ids that were in quarantine when a run started; empty for a run without quarantine.
 
     Entries that were removed or have ended since then are missing.
@@ -19,7 +19,7 @@ def quarantined_during(namespace: str, run: Run) -> Operation[list[str]]:
     return [entry.nodeid for entry in entries if entry.since <= (run.started or 0.0)]
 
 
-def patterns_without_effect(namespace: str, protected: str) -> Operation[list[str]]:
+def find_patterns_without_effect(namespace: str, protected: str) -> Operation[list[str]]:
     """Read the patterns of `AKA_STATS_PROTECTED` that match no test with a history; empty without tests."""
     if not protected.strip():
         return []

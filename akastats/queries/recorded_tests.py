@@ -94,7 +94,7 @@ def with_rates(cached: CachedList[RecordedTest], rates: Mapping[str, float]) -> 
     return replace(cached, items={**cached.items, **changed}) if changed else cached
 
 
-def page(
+def select_page(
     cached: CachedList[RecordedTest], query: ListQuery, after: SortKey | None, size: int
 ) -> Page[RecordedTest]:
     """Return the page of matching tests after the sort key `after`."""
@@ -104,7 +104,7 @@ def page(
         keyed = [(order.sort_key(test.nodeid, test.suite), test) for test in matches]
     else:
         keyed = [(order.sort_key(getattr(test.row, order.field), test.label), test) for test in matches]
-    return cached_lists.page(keyed, order.is_descending, after, size)
+    return cached_lists.select_page(keyed, order.is_descending, after, size)
 
 
 def _matching(tests: Iterable[RecordedTest], query: ListQuery) -> Iterator[RecordedTest]:

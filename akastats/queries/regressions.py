@@ -94,7 +94,7 @@ class Page:
     suite_changes: list[ListedChange]
 
 
-def page(
+def read_page(
     namespace: str,
     days: int,
     query: ListQuery,
@@ -104,7 +104,7 @@ def page(
     branch: str | None,
 ) -> Operation[Page]:
     """Read a page of changes from the newest verdicts of a suite and branch, newest first."""
-    dated = yield from reading.of_page(namespace, start, suite, branch)
+    dated = yield from reading.read_page_verdicts(namespace, start, suite, branch)
     if dated is None:
         return Page(None, [], 0, [])
     matches = select(dated.verdicts.changes, query)
@@ -219,9 +219,9 @@ def withdraw(namespace: str, days: int, id_: str, run: str = "") -> Operation[No
 
 def find_change(namespace: str, id_: str, run: str = "") -> Operation[DurationChange]:
     """Read the change with this id from the verdicts of `run`, otherwise from the newest ten verdicts."""
-    run_ids = [run] if run else (yield from reading.analysed_runs(namespace))
+    run_ids = [run] if run else (yield from reading.read_analysed_run_ids(namespace))
     for run_id in run_ids[:SEARCHED]:
-        verdicts = yield from reading.of_run_if_any(namespace, run_id)
+        verdicts = yield from reading.read_verdicts_if_any(namespace, run_id)
         changes = (*verdicts.changes, *verdicts.suite_changes) if verdicts else ()
         for each in changes:
             if acknowledgement_rules.id_of(each.change) == id_:

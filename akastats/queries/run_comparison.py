@@ -75,8 +75,8 @@ def summarize(comparison: Comparison) -> Changes:
 
 def compare(namespace: str, run_id: str, base_id: str) -> Operation[RunComparison]:
     """Compare two runs; raises `NotFoundError` if a run is unknown, or its profile is missing or has expired."""
-    run = yield from runs.one(namespace, run_id)
-    base = yield from runs.one(namespace, base_id)
+    run = yield from runs.read_run(namespace, run_id)
+    base = yield from runs.read_run(namespace, base_id)
     comparison = yield from read_changes(namespace, run, base)
     cut, left_out = shorten(comparison, MAX_CHANGES)
     return RunComparison(run, base, cut, left_out)
@@ -92,8 +92,8 @@ def read_changes(namespace: str, run: Run, base: Run) -> Operation[Comparison]:
 
 def separate_noise(namespace: str, run: Run, base: Run, comparison: Comparison) -> Operation[Comparison]:
     """Read the verdicts of both runs; return the comparison with the differences that they explain as noise."""
-    of_run = yield from verdicts.of_run_if_any(namespace, run.id)
-    of_base = yield from verdicts.of_run_if_any(namespace, base.id)
+    of_run = yield from verdicts.read_verdicts_if_any(namespace, run.id)
+    of_base = yield from verdicts.read_verdicts_if_any(namespace, base.id)
     return noise.separate_noise(
         comparison, Side(run.id, of_run), Side(base.id, of_base), label("test", "", run.suite or "")
     )

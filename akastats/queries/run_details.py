@@ -15,12 +15,12 @@ from akastats.model.profile import Profile
 from akastats.model.results import label
 from akastats.model.verdicts import Verdicts
 from akastats.queries import run_in_progress
-from akastats.queries.base_run import base_of
+from akastats.queries.base_run import find_base
 from akastats.queries.run_comparison import Changes, separate_noise, summarize
-from akastats.queries.run_failures import WITHOUT_TEXTS, Failure, failures
-from akastats.queries.runs import Run, one
+from akastats.queries.run_failures import WITHOUT_TEXTS, Failure, read_failures
+from akastats.queries.runs import Run, read_run
 from akastats.queries.verdict_answers import RunVerdicts, answer_run_verdicts
-from akastats.queries.verdicts import of_run_if_any
+from akastats.queries.verdicts import read_verdicts_if_any
 from akastats.records import Stat
 from akastats.store import keys, query, runs
 from akastats.store.requests import Operation, send_reads
@@ -93,9 +93,9 @@ class Findings:
     """
 
     has_profile: bool
-    failures: list[Failure]
+    read_failures: list[Failure]
     failing_left_out: int
-    slowest_fixtures: list[SlowFixture]
+    find_slowest_fixtures: list[SlowFixture]
     base: Run | None
     changes: Changes | None
 
@@ -110,7 +110,7 @@ class Details(Findings):
     """
 
     run: Run
-    slowest: list[Slow]
+    read_slowest: list[Slow]
     verdicts: Verdicts | None
 
 
@@ -122,7 +122,7 @@ class RunDetails(Findings, Run):
     verdicts: verdicts in short; null until the run has been analysed, and once they have expired
     """
 
-    slowest: list[SlowTest]
+    read_slowest: list[SlowTest]
     verdicts: RunVerdicts | None
 
 
@@ -137,17 +137,17 @@ def answer_details(details: Details) -> RunDetails:
     )
 
 
-def details(namespace: str, run_id: str, size: int = 10) -> Operation[Details]:
+def read_details(namespace: str, run_id: str, size: int = 10) -> Operation[Details]:
     """Read one run with its failures and its `size` slowest tests; raises `NotFoundError` for an unknown run."""
-    run = yield from one(namespace, run_id)
-    base = yield from base_of(namespace, run)
-    verdicts = yield from of_run_if_any(namespace, run_id)
+    run = yield from read_run(namespace, run_id)
+    base = yield from find_base(namespace, run)
+    verdicts = yield from read_verdicts_if_any(namespace, run_id)
     content = yield from _profile_if_any(namespace, run_id)
     if content is None:
         return (yield from _details_without_profile(namespace, run, base, verdicts))
-    run_failures, left_out = yield from failures(namespace, content, run.started or 0.0)
-    tests = yield from _with_typical(namespace, run, "test", slowest_tests(content, size))
-    fixtures = yield from _with_typical(namespace, run, "fixture", slowest_fixtures(content, size))
+    run_failures, left_out = yield from read_failures(namespace, content, run.started or 0.0)
+    tests = yield from _with_typical(namespace, run, "test", find_slowest_tests(content, size))
+    fixtures = yield from _with_typical(namespace, run, "fixture", find_slowest_fixtures(content, size))
     return Details(
         run=run,
         has_profile=True,
@@ -190,7 +190,7 @@ def _failures_so_far(namespace: str, run: Run) -> Operation[tuple[list[Failure],
         content = None
     if content is None:
         return [], 0
-    return (yield from failures(namespace, content, run.started or 0.0))
+    return (yield from read_failures(namespace, content, run.started or 0.0))
 
 
 def _changes(namespace: str, run: Run, content: Profile, base: Run) -> Operation[Changes | None]:
@@ -220,7 +220,7 @@ def read_profile(namespace: str, run_id: str) -> Operation[Profile]:
     return profile.decode((yield from runs.read_profile(namespace, run_id)))
 
 
-def slowest(namespace: str, run: Run, kind: str, size: int) -> Operation[list[Slow]]:
+def read_slowest(namespace: str, run: Run, kind: str, size: int) -> Operation[list[Slow]]:
     """Read the `size` slowest tests or fixtures of a run, slowest first; `kind` is `test` or `fixture`.
 
     For a run in progress only tests that have ended count. Fixture durations are recorded at its end.
@@ -229,26 +229,26 @@ def slowest(namespace: str, run: Run, kind: str, size: int) -> Operation[list[Sl
         candidates = yield from _slowest_so_far(namespace, run, kind, size)
     else:
         content = yield from read_profile(namespace, run.id)
-        candidates = slowest_tests(content, size) if kind == "test" else slowest_fixtures(content, size)
+        candidates = find_slowest_tests(content, size) if kind == "test" else find_slowest_fixtures(content, size)
     return (yield from _with_typical(namespace, run, kind, candidates))
 
 
 def _slowest_so_far(namespace: str, run: Run, kind: str, size: int) -> Operation[list[Slow]]:
     if kind != "test":
         raise NotFoundError(f"run {run.id} is in progress: the durations of its fixtures are recorded at its end")
-    results = yield from run_in_progress.results(namespace, run)
+    results = yield from run_in_progress.read_results(namespace, run)
     tests = [Slow(each.nodeid, each.seconds, None, outcome=each.outcome) for each in results]
     return nsmallest(size, tests, key=lambda slow: (-slow.seconds, slow.name))
 
 
-def slowest_tests(content: Profile, size: int) -> list[Slow]:
+def find_slowest_tests(content: Profile, size: int) -> list[Slow]:
     """Return the slowest tests of a profile, by the duration that their history stores; without `usual`."""
     rows = zip(content.tests.nodeid, content.tests.values_us(), content.tests.outcome, strict=True)
     slowest_rows = nsmallest(size, rows, key=lambda row: (-row[1], row[0]))
     return [Slow(nodeid, us / 1e6, None, outcome=outcome) for nodeid, us, outcome in slowest_rows]
 
 
-def slowest_fixtures(content: Profile, size: int) -> list[Slow]:
+def find_slowest_fixtures(content: Profile, size: int) -> list[Slow]:
     """Return the slowest fixtures of a profile; without `usual`."""
     fixtures = [
         Slow(

@@ -55,7 +55,7 @@ class RunFiles:
     total: int
 
 
-def page(content: Profile, query: FileQuery, start: int, size: int) -> RunFiles:
+def select_page(content: Profile, query: FileQuery, start: int, size: int) -> RunFiles:
     """Return at most `size` files of a profile that match a query, from the match at index `start` on."""
     words = query.q.casefold().split()
     matches = [file for file in files_of(content) if all(word in file.path.casefold() for word in words)]

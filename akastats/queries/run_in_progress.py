@@ -37,7 +37,7 @@ class Result:
     outcome: str
 
 
-def results(namespace: str, run: Run) -> Operation[list[Result]]:
+def read_results(namespace: str, run: Run) -> Operation[list[Result]]:
     """Read the tests of a run that have ended so far."""
     since = (run.started or 0.0) - CLOCK_SKEW_S
     members = yield from send_read("ZRANGEBYSCORE", keys.seen(namespace), since, "+inf", "LIMIT", 0, MOST_LABELS)

@@ -31,8 +31,8 @@ def read_report(
     namespace: str, days: int, run_id: str, suite: str | None, branch: str | None
 ) -> Operation[RunReport]:
     """Read the report of a run, or of the newest analysed one; raises `NotFoundError` without verdicts."""
-    of_run = yield from verdicts.of_run_or_newest(namespace, run_id, suite, branch)
-    source = yield from verdicts.with_start(namespace, of_run)
+    of_run = yield from verdicts.read_verdicts_or_newest(namespace, run_id, suite, branch)
+    source = yield from verdicts.add_start(namespace, of_run)
     changes = regressions.select(of_run.changes, regressions.ANY)
     of_suite = regressions.select(of_run.suite_changes, regressions.ANY)
     listed = yield from regressions.list_changes(namespace, days, of_run, [*changes, *of_suite])

@@ -73,7 +73,7 @@ class RunTests:
     total: int
 
 
-def page(content: Profile, query: ListQuery, start: int, size: int) -> RunTests:
+def select_page(content: Profile, query: ListQuery, start: int, size: int) -> RunTests:
     """Return at most `size` attempts of a profile that match a query, from the match at index `start` on."""
     tests = content.tests
     positions = _sorted(tests, _matching(tests, query), query.sort)

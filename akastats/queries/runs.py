@@ -157,7 +157,7 @@ def run_of(fields: Mapping[str, str]) -> Run:
     return Run(**{name: parse(fields[field]) for name, field, parse in stored if field in fields})
 
 
-def page(
+def read_page(
     namespace: str,
     filters: Mapping[str, str],
     after: Position | None = None,
@@ -174,7 +174,7 @@ def page(
     return Page([run_of(fields) for fields in matches], following)
 
 
-def one(namespace: str, run_id: str) -> Operation[Run]:
+def read_run(namespace: str, run_id: str) -> Operation[Run]:
     """Read one run; raises `NotFoundError` if it is unknown or has expired."""
     return run_of((yield from runs.read_run(namespace, run_id)))
 
@@ -186,14 +186,14 @@ def read_runs(namespace: str, run_ids: Sequence[str]) -> Operation[list[Run]]:
     return [run_of(fields) for fields in stored.values() if "id" in fields]
 
 
-def newest_of(
+def read_matching(
     namespace: str, filters: Mapping[str, str], size: int, accepts: Callable[[Run], bool]
 ) -> Operation[list[Run]]:
     """Read the newest `size` runs that match `filters` and a predicate, from at most 40 pages."""
     matches: list[Run] = []
     after: Position | None = None
     for _ in range(_MOST_PAGES):
-        following = yield from page(namespace, filters, after, max(size, _PAGE))
+        following = yield from read_page(namespace, filters, after, max(size, _PAGE))
         matches += filter(accepts, following.items)
         after = following.next
         if after is None or len(matches) >= size:
@@ -206,28 +206,28 @@ def _has_ended(run: Run) -> bool:
     return run.status != "running" and not run.nested
 
 
-def newest(namespace: str, filters: Mapping[str, str] | None = None) -> Operation[Run]:
+def read_newest(namespace: str, filters: Mapping[str, str] | None = None) -> Operation[Run]:
     """Read the newest finished run that matches `filters`; raises `NotFoundError` without one."""
-    for run in (yield from newest_of(namespace, filters or {}, 1, _has_ended)):
+    for run in (yield from read_matching(namespace, filters or {}, 1, _has_ended)):
         return run
     among = "".join(f", {name} {value!r}" for name, value in (filters or {}).items() if value)
     raise NotFoundError(f"no finished run in namespace {namespace!r}{among}: record one with pytest --akastats")
 
 
-def newest_or_running(namespace: str) -> Operation[Run]:
+def read_newest_or_running(namespace: str) -> Operation[Run]:
     """Read the newest finished run, else the newest in progress; raises `NotFoundError` without a run."""
-    newest_page = yield from page(namespace, {})
+    newest_page = yield from read_page(namespace, {})
     for run in sorted(newest_page.items, key=lambda run: run.status == "running"):
         return run
     raise NotFoundError(f"no run in namespace {namespace!r}: record one with pytest --akastats")
 
 
-def newest_of_build(namespace: str, filters: Mapping[str, str], build_id: str, job: str) -> Operation[Run]:
+def read_newest_of_build(namespace: str, filters: Mapping[str, str], build_id: str, job: str) -> Operation[Run]:
     """Read the newest finished run of a CI build, of this `job` if the job has one.
 
     Only the newest 200 runs that match `filters` are searched. Raises `NotFoundError` without a run.
     """
-    recent = yield from newest_of(namespace, filters, _OF_BUILD, lambda run: not run.nested)
+    recent = yield from read_matching(namespace, filters, _OF_BUILD, lambda run: not run.nested)
     ended = [run for run in recent if run.build_id == build_id and _has_ended(run)]
     for run in (*(run for run in ended if run.job == job), *ended):
         return run
@@ -245,7 +245,7 @@ _PAGE, _MOST_PAGES = 50, 40
 MOST_COMMITS = 500
 
 
-def commits(namespace: str, run_ids: Sequence[str]) -> Operation[dict[str, str]]:
+def read_commits(namespace: str, run_ids: Sequence[str]) -> Operation[dict[str, str]]:
     """Read the commits of the first 500 runs, by run id, in one round trip; runs without a commit are left out."""
     stored = yield from runs.read_fields(namespace, run_ids[:MOST_COMMITS], ("commit",))
     return {run_id: fields["commit"] for run_id, fields in stored.items() if fields.get("commit")}

@@ -16,7 +16,7 @@ MAX_SUGGESTIONS = 5
 
 def suggest(namespace: str, nodeid: str, suite: str) -> Operation[list[NamedTest]]:
     """Read at most five tests with a similar name, the most similar first."""
-    return most_similar((yield from read_tests(namespace)), nodeid, suite)
+    return find_most_similar((yield from read_tests(namespace)), nodeid, suite)
 
 
 def read_tests(namespace: str) -> Operation[list[NamedTest]]:
@@ -26,7 +26,7 @@ def read_tests(namespace: str) -> Operation[list[NamedTest]]:
     return list(index.items.values())
 
 
-def matching(tests: Iterable[NamedTest], part: str, suite: str) -> list[NamedTest]:
+def find_matching(tests: Iterable[NamedTest], part: str, suite: str) -> list[NamedTest]:
     """Return the tests of a suite (empty: of any suite) whose node id contains `part`, sorted.
 
     If some node ids end with `part` after a separator, only these match: `test_a` does not match `test_ab` then.
@@ -43,7 +43,7 @@ def _named(namespace: str, labels: Sequence[str]) -> Operation[Mapping[str, Name
     return {label: test for label, test in named.items() if test is not None}
 
 
-def most_similar(tests: Iterable[NamedTest], nodeid: str, suite: str) -> list[NamedTest]:
+def find_most_similar(tests: Iterable[NamedTest], nodeid: str, suite: str) -> list[NamedTest]:
     """Return at most five tests with the same name, the most similar first; parameters may differ."""
     name = name_of(nodeid)
     alike = (test for test in tests if name and name_of(test.nodeid) == name)

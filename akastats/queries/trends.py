@@ -48,7 +48,7 @@ class TrendPoint:
     failed: int | None
     errors: int | None
     skipped: int | None
-    pass_rate: float | None
+    compute_pass_rate: float | None
 
 
 @dataclass(frozen=True)
@@ -87,14 +87,14 @@ _READ = (
 )
 
 
-def trend(namespace: str, filters: Mapping[str, str], after: Position | None, size: int) -> Operation[Trend]:
+def read_trend(namespace: str, filters: Mapping[str, str], after: Position | None, size: int) -> Operation[Trend]:
     """Read the newest finished runs that match all `filters`; a short page need not be the last one."""
-    page = yield from runs.page(namespace, filters, after, size, _READ)
+    page = yield from runs.read_page(namespace, filters, after, size, _READ)
     shown = [run for run in page.items if is_of_branch(run, filters.get("branch", ""))]
-    return Trend([point(run) for run in shown if run.status != "running"], page.next)
+    return Trend([point_of(run) for run in shown if run.status != "running"], page.next)
 
 
-def point(run: Run) -> TrendPoint:
+def point_of(run: Run) -> TrendPoint:
     """Return a run as a point of a trend."""
     return TrendPoint(
         run=run.id,
@@ -109,17 +109,17 @@ def point(run: Run) -> TrendPoint:
         failed=run.failed,
         errors=run.errors,
         skipped=run.skipped,
-        pass_rate=pass_rate(run),
+        pass_rate=compute_pass_rate(run),
     )
 
 
-def pass_rate(run: Run) -> float | None:
+def compute_pass_rate(run: Run) -> float | None:
     """Return the share of the executed tests that did not fail, 0 to 1; `None` if no test ran."""
     ran = (run.tests or 0) - (run.skipped or 0)
     return (ran - (run.failed or 0) - (run.errors or 0)) / ran if ran > 0 else None
 
 
-def facets(namespace: str) -> Operation[Facets]:
+def read_facets(namespace: str) -> Operation[Facets]:
     """Read the branches and suites of the newest 1,000 runs, and the number of labels."""
     ids = yield from send_read("ZREVRANGE", keys.runs(namespace), 0, FACET_RUNS - 1)
     stored = yield from stored_runs.read_fields(

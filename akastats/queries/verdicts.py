@@ -56,7 +56,7 @@ def _readable(stored: bytes) -> Verdicts | None:
         return None
 
 
-def of_run(namespace: str, run_id: str) -> Operation[Verdicts]:
+def read_verdicts(namespace: str, run_id: str) -> Operation[Verdicts]:
     """Read the verdicts of one run.
 
     Raises `NotFoundError` without verdicts, and `CorruptDataError` if this release cannot read them.
@@ -72,13 +72,13 @@ def of_run(namespace: str, run_id: str) -> Operation[Verdicts]:
     return verdicts
 
 
-def of_run_if_any(namespace: str, run_id: str) -> Operation[Verdicts | None]:
+def read_verdicts_if_any(namespace: str, run_id: str) -> Operation[Verdicts | None]:
     """Read the verdicts of one run; `None` without verdicts, or if this release cannot read them."""
     stored = yield from stored_verdicts.read_verdicts(namespace, [run_id])
     return _readable(stored[run_id]) if run_id in stored else None
 
 
-def newest(
+def read_newest_of_branch(
     namespace: str, suite: str | None, branch: str = "", before: Run | None = None, is_base: bool = False
 ) -> Operation[Verdicts | None]:
     """Read the newest verdicts of a suite (empty: runs without one; `None`: any), of `branch` if it is not empty.
@@ -86,34 +86,34 @@ def newest(
     `before` excludes that run and later ones, `is_base` excludes pull requests. `None` if none of the newest 200
     runs has verdicts. Verdicts of another release are skipped, so that the first run after an update is analysed.
     """
-    for run_id in (yield from analysed_runs(namespace, suite, branch, before, is_base)):
-        verdicts = yield from of_run_if_any(namespace, run_id)
+    for run_id in (yield from read_analysed_run_ids(namespace, suite, branch, before, is_base)):
+        verdicts = yield from read_verdicts_if_any(namespace, run_id)
         if verdicts is not None:
             return verdicts
     return None
 
 
-def newest_of(namespace: str, suite: str | None, branch: str | None) -> Operation[Verdicts | None]:
+def read_newest(namespace: str, suite: str | None, branch: str | None) -> Operation[Verdicts | None]:
     """Read the newest verdicts of a suite and branch.
 
     Without a branch, those of the default branch count, else those of any branch. Pull requests do not count then.
     """
-    branches = (*(yield from default_branches(namespace)), "") if branch is None else (branch,)
+    branches = (*(yield from read_default_branches(namespace)), "") if branch is None else (branch,)
     for each in branches:
-        verdicts = yield from newest(namespace, suite, each, is_base=branch is None and bool(each))
+        verdicts = yield from read_newest_of_branch(namespace, suite, each, is_base=branch is None and bool(each))
         if verdicts is not None:
             return verdicts
     return None
 
 
-def default_branches(namespace: str) -> Operation[list[str]]:
+def read_default_branches(namespace: str) -> Operation[list[str]]:
     """Read the candidates for the default branch: the one that the newest run recorded, main, master."""
-    page = yield from runs.page(namespace, {}, size=1, names=_NAMES)
+    page = yield from runs.read_page(namespace, {}, size=1, names=_NAMES)
     recorded = [run.default_branch for run in page.items if run.default_branch]
     return list(dict.fromkeys((*recorded, *DEFAULT_BRANCHES)))
 
 
-def analysed_runs(
+def read_analysed_run_ids(
     namespace: str,
     suite: str | None = None,
     branch: str = "",
@@ -127,7 +127,7 @@ def analysed_runs(
     after = None if before is None else Position(before.started or 0.0, before.id)
     searched = 0
     for _ in range(_MOST_STEPS):
-        page = yield from runs.page(namespace, {"suite": suite or "", "branch": branch}, after, STEP, _NAMES)
+        page = yield from runs.read_page(namespace, {"suite": suite or "", "branch": branch}, after, STEP, _NAMES)
         matches = [run for run in page.items if is_of_branch(run, branch) and not (is_base and run.pull_request)]
         # Runs without a suite have no index of their own.
         ids = [run.id for run in matches if suite is None or (run.suite or "") == suite]
@@ -140,11 +140,13 @@ def analysed_runs(
     return []
 
 
-def of_run_or_newest(namespace: str, run_id: str, suite: str | None, branch: str | None) -> Operation[Verdicts]:
+def read_verdicts_or_newest(
+    namespace: str, run_id: str, suite: str | None, branch: str | None
+) -> Operation[Verdicts]:
     """Read the verdicts of a run, or the newest if `run_id` is empty; raises `NotFoundError` without verdicts."""
     if run_id:
-        return (yield from of_run(namespace, run_id))
-    verdicts = yield from newest_of(namespace, suite, branch)
+        return (yield from read_verdicts(namespace, run_id))
+    verdicts = yield from read_newest(namespace, suite, branch)
     if verdicts is None:
         raise NotFoundError(
             f"no verdicts: none of the newest {STEPS * STEP} runs of this suite and branch was analysed"
@@ -152,17 +154,17 @@ def of_run_or_newest(namespace: str, run_id: str, suite: str | None, branch: str
     return verdicts
 
 
-def of_page(
+def read_page_verdicts(
     namespace: str, start: PageStart | None, suite: str | None, branch: str | None
 ) -> Operation[DatedVerdicts | None]:
     """Read the verdicts of a page: the newest of a suite and branch, or those of the previous page."""
     if start is None:
-        verdicts = yield from newest_of(namespace, suite, branch)
-        return None if verdicts is None else (yield from with_start(namespace, verdicts))
-    return (yield from with_start(namespace, (yield from of_run(namespace, start.run))))
+        verdicts = yield from read_newest(namespace, suite, branch)
+        return None if verdicts is None else (yield from add_start(namespace, verdicts))
+    return (yield from add_start(namespace, (yield from read_verdicts(namespace, start.run))))
 
 
-def with_start(namespace: str, verdicts: Verdicts) -> Operation[DatedVerdicts]:
+def add_start(namespace: str, verdicts: Verdicts) -> Operation[DatedVerdicts]:
     """Read the start of the run that verdicts belong to; return both."""
     fields = yield from stored_runs.read_fields(namespace, [verdicts.run], ("started",))
     return DatedVerdicts(verdicts, runs.run_of({"id": verdicts.run, **fields[verdicts.run]}).started)

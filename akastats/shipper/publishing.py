@@ -42,13 +42,13 @@ def published(
     """Read the details of a run and publish them; read nothing without a forge."""
     if not is_wanted(environ):
         return []
-    found = execute(details.details(config.namespace, run_id))
+    found = execute(details.read_details(config.namespace, run_id))
     told = (
         execute(acknowledgements.drop_quiet_changes(config.namespace, config.run_days, verdicts))
         if verdicts
         else None
     )
-    commits = execute(runs.commits(config.namespace, runs_named(told))) if told else {}
+    commits = execute(runs.read_commits(config.namespace, runs_named(told))) if told else {}
     return publish(told, found, environ, commits)
 
 

@@ -18,7 +18,7 @@ from akastats.api.events import MAX_LISTENERS, Listener, Stream, Watch
 from akastats.api.problems import Problem
 from akastats.config import Config, config
 from akastats.errors import ServerUnreachableError
-from akastats.queries.live_runs import MAX_RUNNING, changed, running
+from akastats.queries.live_runs import MAX_RUNNING, find_changed, find_running
 from akastats.queries.runs import Run
 from akastats.store import keys
 from tests.api.conftest import SERVE, call
@@ -41,8 +41,8 @@ def test_what_is_new_or_different_is_a_change():
         "b": Run("b", "running", started=2.0),
     }
 
-    assert told_of(changed(known, now)) == [("a", "running", 2), ("c", "passed", None)]
-    assert told_of(running(now)) == [("a", "running", 2), ("b", "running", None)]
+    assert told_of(find_changed(known, now)) == [("a", "running", 2), ("c", "passed", None)]
+    assert told_of(find_running(now)) == [("a", "running", 2), ("b", "running", None)]
 
 
 @pytest.fixture

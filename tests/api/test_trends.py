@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from akastats.queries.runs import Run
-from akastats.queries.trends import pass_rate
+from akastats.queries.trends import compute_pass_rate
 from akastats.store import keys
 from tests.api.test_runs import NAMESPACE, put_run
 from tests.telling import STARTED, tell
@@ -70,7 +70,7 @@ def test_a_trend_filters_and_pages(ask, redis_client):
 )
 def test_pass_rate(run, expected):
     """What was skipped neither passed nor failed; where nothing ran there is no rate."""
-    assert pass_rate(run) == expected
+    assert compute_pass_rate(run) == expected
 
 
 def test_facets_are_what_the_newest_runs_have(ask, redis_client):

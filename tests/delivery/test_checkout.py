@@ -12,7 +12,7 @@ import pytest
 
 from akastats.delivery import checkout
 from akastats.delivery.checkout import Checkout, complete, read_checkout, stored_fields
-from akastats.queries.runs import one
+from akastats.queries.runs import read_run
 from akastats.redis import sync_redis
 from akastats.spool import shipper_state
 from akastats.spool.records import RunHeader
@@ -200,7 +200,7 @@ def test_whoever_delivers_a_run_later_knows_its_checkout(server, tmp_path):
         )
         deliver(path, server)
 
-        run = sync_redis.run(one("AKA-STATS", run_id))
+        run = sync_redis.run(read_run("AKA-STATS", run_id))
         assert ("topic", "a" * 40, True) == (run.branch, run.commit, run.dirty)
 
 

@@ -19,7 +19,7 @@ from akastats.delivery.draining import OLDEST_S, drain, drain_one, tidy, waiting
 from akastats.delivery.spool_delivery import Delivery
 from akastats.errors import ConnectionLostError, ServerUnreachableError
 from akastats.queries import runs as reading
-from akastats.queries.run_details import details
+from akastats.queries.run_details import read_details
 from akastats.spool.format import encode_line
 from akastats.store import runs
 from akastats.store.push import CURSOR_TTL_S
@@ -298,9 +298,9 @@ def test_the_test_that_a_run_died_in_is_named(
     }
     assert 1 == redis_client.llen("AKA-STATS::HISTORY::test::a.py::deadly")
     assert 1 == redis_client.llen("AKA-STATS::HISTORY::errors__EXC:ProcessCrash")
-    run = execute(reading.one("AKA-STATS", "run-001"))
+    run = execute(reading.read_run("AKA-STATS", "run-001"))
     assert ("crashed", 91, 1, ["a.py::deadly"]) == (run.status, run.tests, run.failed, run.died_in)
-    (failure,) = execute(details("AKA-STATS", "run-001")).failures
+    (failure,) = execute(read_details("AKA-STATS", "run-001")).failures
     assert ("ProcessCrash", ["a.py::deadly"]) == (failure.exception, failure.tests)
 
 
@@ -318,7 +318,7 @@ def test_a_run_that_ends_after_all_did_not_die(
 
     drain(spools, config, execute)
 
-    run = execute(reading.one("AKA-STATS", "run-001"))
+    run = execute(reading.read_run("AKA-STATS", "run-001"))
     assert ("passed", 91, 0, None) == (run.status, run.tests, run.failed, run.died_in)
 
 

@@ -17,7 +17,7 @@ from akastats.config import Config
 from akastats.delivery.draining import drain
 from akastats.delivery.spool_delivery import Delivery
 from akastats.errors import ConnectionLostError, RequestRefusedError, ServerError
-from akastats.queries.run_details import details
+from akastats.queries.run_details import read_details
 from akastats.redis import connect, run
 from akastats.spool.writer import Writer
 from akastats.store import runs
@@ -321,11 +321,11 @@ def test_a_run_in_progress_names_its_failures(
 
     clock.now += 2
     delivery.tell_progress(execute)
-    before = execute(details("AKA-STATS", "run-1"))
+    before = execute(read_details("AKA-STATS", "run-1"))
     writer.append(json.dumps(["end", {"finished": time.time(), "exit_code": 1, "interrupted": False}]))
     writer.close()
     delivery.deliver()
-    after = execute(details("AKA-STATS", "run-1"))
+    after = execute(read_details("AKA-STATS", "run-1"))
 
     assert (before.run.status, before.run.tests, before.run.planned, before.has_profile) == (
         "running",

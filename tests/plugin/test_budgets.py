@@ -243,7 +243,7 @@ def test_a_test_over_its_budget_is_told_and_passes(pytester: pytest.Pytester, re
 
     assert 0 == recorded.result.ret
     recorded.result.stdout.fnmatch_lines(["  over budget: 1", "    * > 50 ms * test_one.py::test_sleeps"])
-    stored = sync_redis.run(verdicts.of_run(NAMESPACE, recorded.run["id"]))
+    stored = sync_redis.run(verdicts.read_verdicts(NAMESPACE, recorded.run["id"]))
     assert [("test_one.py::test_sleeps", 0.05)] == [(each.nodeid, each.allowed) for each in stored.over_budget]
 
 

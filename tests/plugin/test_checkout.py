@@ -114,8 +114,8 @@ def test_a_run_inside_a_run_is_marked(
     result = record(spread).result
 
     result.assert_outcomes(passed=2)
-    stored = sync_redis.run(runs.page(NAMESPACE, {})).items
+    stored = sync_redis.run(runs.read_page(NAMESPACE, {})).items
     (outer,) = [run for run in stored if not run.nested]
     assert [(True, 1), (True, 1), (None, 2)] == [(run.nested, run.tests) for run in stored]
-    assert outer.id == sync_redis.run(runs.newest(NAMESPACE)).id
+    assert outer.id == sync_redis.run(runs.read_newest(NAMESPACE)).id
     assert [outer.id] == [run.id for run in recorded_runs.read([pytester.path / ".akastats" / "spool"])]

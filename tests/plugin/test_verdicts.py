@@ -71,7 +71,7 @@ def test_verdicts_are_stored_with_their_run(suite):
     """The page and reports tell what the terminal told."""
     recorded = suite(2)
 
-    found = sync_redis.run(verdicts.of_run(NAMESPACE, recorded.run["id"]))
+    found = sync_redis.run(verdicts.read_verdicts(NAMESPACE, recorded.run["id"]))
 
     assert (recorded.run["id"], "main", 1) == (found.run, found.branch, found.runs)
     assert [("test_verdicts_are_stored_with_their_run.py::test_flickers", None)] == [
@@ -150,6 +150,6 @@ def test_numbers_that_tests_gave_are_read_by_run(pytester, record):
     runs = [run_of(each.run) for each in recorded]
     known = analysis_input.record_of(analysis_input.facts_of(runs[1]), profile.from_json(recorded[1].profile), {})
 
-    found = sync_redis.run(analysis_input.numbers(NAMESPACE, known, runs))
+    found = sync_redis.run(analysis_input.read_numbers(NAMESPACE, known, runs))
 
     assert {"queries": {runs[0].id: 2.0, runs[1].id: 2.0}} == found

@@ -14,7 +14,7 @@ from akastats.errors import NotFoundError
 from akastats.model.verdicts import pack
 from akastats.queries import analysis_input, base_run, runs, verdicts
 from akastats.queries.analysis_input import RecordCache
-from akastats.queries.runs import Run, one
+from akastats.queries.runs import Run, read_run
 from akastats.redis import connect, run, sync_redis
 from akastats.store import keys
 from akastats.store import verdicts as stored
@@ -41,7 +41,7 @@ def told(server, tmp_path):
 
 def past(run_id):
     """Return what a run is judged by."""
-    return sync_redis.run(analysis_input.read_history(NAMESPACE, sync_redis.run(one(NAMESPACE, run_id))))
+    return sync_redis.run(analysis_input.read_history(NAMESPACE, sync_redis.run(read_run(NAMESPACE, run_id))))
 
 
 def judged(run_id, known=None):
@@ -121,7 +121,7 @@ def test_a_run_that_goes_on_judges_nothing(told):
     """What is in it may change."""
     told(ended=False)
 
-    assert "crashed" == sync_redis.run(one(NAMESPACE, past(told()).newest_first[0].id)).status
+    assert "crashed" == sync_redis.run(read_run(NAMESPACE, past(told()).newest_first[0].id)).status
 
 
 def test_failures_and_states_out_of_the_store(told):
@@ -158,7 +158,7 @@ def test_what_is_known_is_not_read_again(told, redis_client):
     """While a run goes on its past is read step by step; at the end only the run itself is."""
     before, now = told(), told()
     known = RecordCache()
-    earlier = sync_redis.run(one(NAMESPACE, before))
+    earlier = sync_redis.run(read_run(NAMESPACE, before))
 
     is_all = sync_redis.run(analysis_input.load_records(NAMESPACE, [earlier], known, steps=1))
     redis_client.delete(keys.profile(NAMESPACE, before))
@@ -169,7 +169,7 @@ def test_what_is_known_is_not_read_again(told, redis_client):
 
 def test_reading_goes_in_steps(told):
     """Five profiles each: 10,000 tests take 0.1 s."""
-    runs = [sync_redis.run(one(NAMESPACE, told())) for _ in range(11)]
+    runs = [sync_redis.run(read_run(NAMESPACE, told())) for _ in range(11)]
     known = RecordCache()
 
     steps = [sync_redis.run(analysis_input.load_records(NAMESPACE, runs, known, steps=1)) for _ in range(3)]
@@ -196,14 +196,14 @@ def test_news_are_against_the_verdicts_before(told):
     verdicts_of_first = judged(first)
     sync_redis.run(stored.store_verdicts(NAMESPACE, first, pack(verdicts_of_first), 100))
 
-    assert verdicts_of_first == sync_redis.run(verdicts.of_run(NAMESPACE, first))
+    assert verdicts_of_first == sync_redis.run(verdicts.read_verdicts(NAMESPACE, first))
     assert "also failing on base" == judged(second).failures[0].label
 
 
 def test_verdicts_that_nobody_made_are_not_found(told):
     """A run may be older than verdicts are."""
     with pytest.raises(NotFoundError, match="not analysed yet"):
-        sync_redis.run(verdicts.of_run(NAMESPACE, told()))
+        sync_redis.run(verdicts.read_verdicts(NAMESPACE, told()))
 
 
 def test_runs_that_were_delivered_late_are_judged(told, server):
@@ -215,7 +215,7 @@ def test_runs_that_were_delivered_late_are_judged(told, server):
         Config(redis_url=server), lambda operation: run(operation, client, client), [*runs[::-1], "unknown"]
     )
 
-    assert [1, 2, 3] == [sync_redis.run(verdicts.of_run(NAMESPACE, run_id)).runs for run_id in runs]
+    assert [1, 2, 3] == [sync_redis.run(verdicts.read_verdicts(NAMESPACE, run_id)).runs for run_id in runs]
 
 
 def test_of_many_late_runs_the_newest_are_judged(told, server, monkeypatch):
@@ -238,7 +238,7 @@ def test_runs_that_have_verdicts_keep_them(told, server):
 
     judge_late(Config(redis_url=server), lambda operation: run(operation, client, client), [run_id])
 
-    assert verdicts_then == sync_redis.run(verdicts.of_run(NAMESPACE, run_id))
+    assert verdicts_then == sync_redis.run(verdicts.read_verdicts(NAMESPACE, run_id))
 
 
 def test_a_run_that_cannot_be_judged_costs_no_other(told, server, redis_client):
@@ -353,7 +353,7 @@ def test_the_base_that_a_runs_details_compare_it_with(told):
     again = told(pull_request="8", base="main")
 
     def base_of(run_id):
-        found = sync_redis.run(base_run.base_of(NAMESPACE, sync_redis.run(one(NAMESPACE, run_id))))
+        found = sync_redis.run(base_run.find_base(NAMESPACE, sync_redis.run(read_run(NAMESPACE, run_id))))
         return found and found.id
 
     assert (base, now, pull, None) == tuple(map(base_of, (now, pull, again, nested)))
@@ -372,8 +372,8 @@ def test_the_newest_verdicts_are_not_those_of_a_pull_request_or_a_run_inside_ano
         for run_id in (*ids_, last):
             run(stored.store_verdicts(NAMESPACE, run_id, pack(judged(run_id)), 60), client, client)
 
-    assert ids_[1] == sync_redis.run(verdicts.newest_of(NAMESPACE, None, None)).run
-    assert ids_[0] == sync_redis.run(verdicts.newest_of(NAMESPACE, None, "main")).run
+    assert ids_[1] == sync_redis.run(verdicts.read_newest(NAMESPACE, None, None)).run
+    assert ids_[0] == sync_redis.run(verdicts.read_newest(NAMESPACE, None, "main")).run
 
 
 def test_the_newest_run_is_found_behind_those_inside_others(told):
@@ -382,4 +382,4 @@ def test_the_newest_run_is_found_behind_those_inside_others(told):
     for _ in range(60):
         told(nested=True)
 
-    assert newest == sync_redis.run(runs.newest(NAMESPACE)).id
+    assert newest == sync_redis.run(runs.read_newest(NAMESPACE)).id

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from akastats.model.profile import Profile
-from akastats.queries.run_files import SORTS, FileQuery, RunFile, page
+from akastats.queries.run_files import SORTS, FileQuery, RunFile, select_page
 from tests.profiles import profile_with
 
 ROWS = [
@@ -26,7 +26,7 @@ def content() -> Profile:
 
 def paths(query: FileQuery) -> list[str]:
     """Return the paths that a query matches, without their directory."""
-    return [file.path.rpartition("/")[2] for file in page(content(), query, 0, 100).items]
+    return [file.path.rpartition("/")[2] for file in select_page(content(), query, 0, 100).items]
 
 
 def test_file_counts_all_attempts_of_its_tests():
@@ -36,7 +36,7 @@ def test_file_counts_all_attempts_of_its_tests():
         RunFile("tests/Test_B.py", 0.01, 1, 1, 0.7),
         RunFile("ghost.py", 0.0, 1, 0, 0.002),
         RunFile("empty.py", 0.9, 0, 0, 0.0),
-    ] == page(content(), FileQuery(), 0, 100).items
+    ] == select_page(content(), FileQuery(), 0, 100).items
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_words_match_in_any_case():
 
 def test_page_has_the_position_of_the_next_one():
     """The last page has none."""
-    first, last = (page(content(), FileQuery(), start, 3) for start in (0, 3))
+    first, last = (select_page(content(), FileQuery(), start, 3) for start in (0, 3))
 
     assert (3, 3, 4) == (len(first.items), first.next, first.total)
     assert (1, None, 4) == (len(last.items), last.next, last.total)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from akastats.model.profile import Profile
-from akastats.queries.run_tests import ListQuery, RunTest, page
+from akastats.queries.run_tests import ListQuery, RunTest, select_page
 from tests.profiles import profile_with
 
 ROWS = [
@@ -33,7 +33,7 @@ def content(errors: Any = ERRORS) -> Profile:
 
 def names(wanted: ListQuery) -> list[str]:
     """Return what a list has, by what follows `::`."""
-    return [test.nodeid.partition("::")[2] for test in page(content(), wanted, 0, 100).items]
+    return [test.nodeid.partition("::")[2] for test in select_page(content(), wanted, 0, 100).items]
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_pages_are_complete():
     """Going on where a page says visits each row once; every page says how many there are."""
     found, start = [], 0
     while start is not None:
-        told = page(content(), ListQuery(), start, 2)
+        told = select_page(content(), ListQuery(), start, 2)
         found += [test.start for test in told.items]
         assert told.total == len(ROWS)
         start = told.next
@@ -83,14 +83,14 @@ def test_pages_are_complete():
 
 def test_a_place_behind_the_end_is_an_empty_page():
     """A cursor of a longer profile ends the list."""
-    told = page(content(), ListQuery(), 99, 10)
+    told = select_page(content(), ListQuery(), 99, 10)
 
     assert (told.items, told.next, told.total) == ([], None, len(ROWS))
 
 
 def test_a_row_has_seconds_and_its_traceback():
     """Microseconds become seconds; an attempt that was run again has its own traceback."""
-    items = page(content(), ListQuery(), 0, 100).items
+    items = select_page(content(), ListQuery(), 0, 100).items
 
     assert [test.error_id for test in items] == [None, "e1", "e2", "e3", None]
     assert items[3] == RunTest(
@@ -111,4 +111,4 @@ def test_a_row_has_the_peak_memory_of_its_process():
 @pytest.mark.parametrize("errors", [None, {"nodeid": ["b.py::broken"], "phase": ["setup"], "error": [""]}])
 def test_without_a_traceback_there_is_none(errors):
     """A profile that keeps no errors, or one whose text was empty."""
-    assert [test.error_id for test in page(content(errors), ListQuery(), 0, 100).items] == [None] * 5
+    assert [test.error_id for test in select_page(content(errors), ListQuery(), 0, 100).items] == [None] * 5
