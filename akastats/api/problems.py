@@ -67,7 +67,7 @@ class Route(APIRoute):
     """A route that raises its errors as `Problem`s and returns dataclasses.
 
     It needs no exception handler in the application that it is attached to. A route that ends in a label matches
-    every path below it, so it gives way to the host's more specific routes, whichever was declared first.
+    every path below it, so the more specific routes of the host have priority, whichever was declared first.
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:

@@ -88,8 +88,8 @@ def _idle_of_largest(connections: Sequence[OpenConnection]) -> list[int]:
 class BoundedProtocol(H11Protocol):
     """uvicorn's HTTP/1.1 protocol with time limits for requests and responses.
 
-    A connection without a byte is closed after `silent_s` seconds, one without a complete header after
-    `header_s`, and one whose client stops reading a response after `unread_s`.
+    A connection without a byte is closed after `silent_s` seconds, and one without a complete header after
+    `header_s`. If a client stops reading a response, its connection is closed after `unread_s`.
     """
 
     silent_s: float = 5.0

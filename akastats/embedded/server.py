@@ -24,8 +24,8 @@ def connect_or_start(location: Location, environ: Mapping[str, str], deadline: f
     """Wait until the server of `location` replies; return whether this call started it, and a notice of a repair.
 
     `deadline` is a monotonic time. The caller holds the users' lock, so no keeper ends the server meanwhile.
-    Raises `EmbeddedError` if the server cannot be started or does not reply until the deadline, and its subclass
-    `UntrustedError` for data that must not be served.
+    Raises `EmbeddedError` if the server cannot be started or does not reply until the deadline, `UntrustedError` for
+    data that must not be served.
     """
     launcher = _Launcher(location, environ)
     while True:
@@ -59,7 +59,7 @@ class _Launcher:
     """The launches of one call; each launch depends on the log of the previous one.
 
     Every server that may read the data is tried before the data is changed. Only a server that is at least as new
-    as the writer repairs the data, because an older server reports data that it cannot read as damaged.
+    as the writer repairs it, because an older server reports data that it cannot read as damaged.
     """
 
     def __init__(self, location: Location, environ: Mapping[str, str]) -> None:

@@ -85,10 +85,10 @@ class Findings:
 
     has_profile: false while the run is in progress, and once its profile has expired
     failures: failures grouped by fingerprint, the most frequent first; at most 100
-    failing_left_out: number of failing tests that no failure names
+    failing_left_out: number of failing tests that `failures` does not contain
     slowest_fixtures: the 10 slowest fixtures; empty without a profile
-    base: the base run: the newest earlier run of the same suite that passed or failed, of its branch or pull
-        request, else of its base branch, else of any
+    base: the newest complete earlier run of the same suite: of its branch or pull request, else of its base
+        branch, else of any branch
     changes: differences from the base run; null if one of the two runs has no profile
     """
 

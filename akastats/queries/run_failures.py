@@ -97,7 +97,7 @@ def _put(groups: dict[tuple[str, ...], Group], error: Error) -> None:
 
 
 def read_failures(namespace: str, content: Profile, began: float) -> Operation[tuple[list[Failure], int]]:
-    """Read the failures of a run; return them and the number of failing tests that they do not name.
+    """Read the failures of a run; return them and the number of failing tests that they do not contain.
 
     began: start of the run, epoch seconds
     """

@@ -122,7 +122,7 @@ def read_analysed_run_ids(
 ) -> Operation[list[str]]:
     """Read the ids of runs with verdicts, newest first, from the first step of 50 runs that has any, up to 200.
 
-    The arguments select runs as in `newest`.
+    The arguments select runs as in `read_newest_of_branch`.
     """
     after = None if before is None else Position(before.started or 0.0, before.id)
     searched = 0

@@ -22,8 +22,8 @@ QUIET: tuple[AcknowledgementKind, ...] = ("expected", "noise")
 class AcknowledgedChange:
     """An acknowledgement of a duration change, as it is stored.
 
-    It applies to every change of its series and direction whose interval from `since` to `until` contains `run`,
-    because later data can change the likeliest run of a change.
+    It applies to every change of its series and direction whose interval from `since` to `until` contains `run`.
+    Later data can change the likeliest run of a change.
 
     mark: acknowledged, expected or noise
     reason: reason as it was entered
