@@ -24,7 +24,7 @@ def connect_or_start(location: Location, environ: Mapping[str, str], deadline: f
     """Wait until the server of `location` replies; return whether this call started it, and a notice of a repair.
 
     `deadline` is a monotonic time. The caller holds the users' lock, so no keeper ends the server meanwhile.
-    Raises `EmbeddedError` if the server cannot be started or does not reply until the deadline, `UntrustedError` for
+    Raises `EmbeddedError` if the server cannot be started or does not reply in time, and `UntrustedError` for
     data that must not be served.
     """
     launcher = _Launcher(location, environ)
