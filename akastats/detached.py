@@ -79,7 +79,14 @@ def start(
     environ = _clean(os.environ) | _search_path(sys.path, os.environ) | dict(environment or {})
     environ[_ARGUMENTS_VARIABLE] = json.dumps([environ.get("PATH"), *arguments])
     program, environ["PATH"] = _program(sys.executable, environ.get("PATH", os.defpath))
-    command = [program, "-c", _BOOTSTRAP, module]
+    exit_code = _run_shell([program, "-c", _BOOTSTRAP, module], environ, tuple(inherited))
+    if exit_code:
+        # The shell ran but could not fork: too many processes.
+        raise AkastatsError(f"Cannot start {module}: /bin/sh ended with exit code {exit_code}.")
+
+
+def _run_shell(command: list[str], environ: Mapping[str, str], inherited: tuple[int, ...]) -> int:
+    """Let a shell start a command in the background; return the exit code of the shell."""
     # Popen is bound at import, because a project may have replaced it in subprocess.
     shell = Popen(
         ["/bin/sh", "-c", _SHELL, "sh", *command],
@@ -89,12 +96,10 @@ def start(
         stdout=DEVNULL,
         stderr=DEVNULL,
         close_fds=True,
-        pass_fds=tuple(inherited),
+        pass_fds=inherited,
         start_new_session=True,
     )
-    if shell.wait():
-        # The shell ran but could not fork: too many processes.
-        raise AkastatsError(f"Cannot start {module}: /bin/sh ended with exit code {shell.returncode}.")
+    return shell.wait()
 
 
 def _program(executable: str, path: str) -> tuple[str, str]:

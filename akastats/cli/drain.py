@@ -92,9 +92,9 @@ def drain(
     is_named = path is not None
     here = targets.here()
     directories = spools.directories_of(here / path) if path else spools.directories(configured.directory)
+    pending = spools.list_spools(directories, force, is_named)
     for obstacle in () if is_named else spools.obstacles(configured.directory):
         output.warn(obstacle)
-    pending = spools.list_spools(directories, force, is_named)
     groups = _group_by_destination(pending, configured, to, namespace)
     outcomes: list[Outcome] = []
     with output.progress("delivering", len(pending)) as advance:
