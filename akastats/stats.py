@@ -131,7 +131,7 @@ class Stats(Collector):
 
 
 class Outgoing:
-    """The recorded points of a collector while they are sent; applied points are not recorded again."""
+    """The points of a collector while they are sent; those that the server applied are removed from it."""
 
     def __init__(self, owner: Collector, config: Config, sends_once: bool) -> None:
         self._config = config

@@ -219,7 +219,7 @@ def escape_matcher(label: str) -> str:
 class Matcher:
     """A Redis glob: `*`, `?`, `[abc]`, `[a-z]`, `[^a]`, and `\\` before a literal. It matches bytes.
 
-    The pieces between stars have a fixed length, so the first match of each piece suffices, and matches takes
+    The pieces between stars have a fixed length, so the first match of each piece suffices, and matching takes
     linear time. One regular expression for the whole glob would backtrack forever with twenty stars.
     """
 
