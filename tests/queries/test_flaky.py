@@ -1,4 +1,4 @@
-"""Tests that are not healthy, as they are listed, without a server."""
+"""Lists of unhealthy tests, without a server."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from akastats.queries.flaky import ListQuery, select
 from tests.api.judged import judged, verdicts
 
-FOUND = verdicts(
+VERDICTS = verdicts(
     "run-1",
     tests=(
         judged("a", seconds_lost=5.0, runs_failed=2, rate=0.3, since="run-3"),
@@ -20,9 +20,9 @@ FOUND = verdicts(
 )
 
 
-def names(wanted: ListQuery) -> str:
-    """The node ids of a list."""
-    return "".join(each.test.nodeid for each in select(FOUND, wanted))
+def names(query: ListQuery) -> str:
+    """Return the node ids of a list."""
+    return "".join(each.test.nodeid for each in select(VERDICTS, query))
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def names(wanted: ListQuery) -> str:
     ],
 )
 def test_sorting(sort, expected):
-    """By any figure, either way; what is equal by what it cost, and then by node id."""
+    """Tests with equal values are sorted by cost, then by node id."""
     assert expected == names(ListQuery(sort=sort))
 
 
@@ -47,22 +47,22 @@ def test_sorting(sort, expected):
     ("state", "expected"), [("flaky", "abc"), ("broken", "d"), ("undecided", "e"), (None, "abcde")]
 )
 def test_states(state, expected):
-    """One of them, or any."""
+    """A list has the tests of one state, or of all."""
     assert expected == names(ListQuery(state, "nodeid"))
 
 
-def test_flaky_ones_that_cost_most_come_first_unless_told_otherwise():
-    """That is what a list is asked for."""
+def test_most_costly_flaky_test_comes_first_by_default():
+    """The default list shows what to repair first."""
     assert "bca" == names(ListQuery())
 
 
-def test_tests_that_fail_together_have_one_number():
-    """Their place among the clusters; others have none."""
-    found = {each.test.nodeid: each.cluster for each in select(FOUND, ListQuery(None))}
+def test_tests_that_fail_together_have_the_same_index():
+    """Tests without a cluster have none."""
+    clusters = {each.test.nodeid: each.cluster for each in select(VERDICTS, ListQuery(None))}
 
-    assert {"a": 0, "b": 1, "c": 0, "d": None, "e": None} == found
+    assert {"a": 0, "b": 1, "c": 0, "d": None, "e": None} == clusters
 
 
-def test_a_test_is_of_the_suite_that_was_judged():
-    """Its node id alone would lead nowhere."""
-    assert {"unit"} == {each.suite for each in select(FOUND, ListQuery())}
+def test_test_has_the_suite_of_the_verdicts():
+    """A node id is unique within a suite only."""
+    assert {"unit"} == {each.suite for each in select(VERDICTS, ListQuery())}

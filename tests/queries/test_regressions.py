@@ -1,4 +1,4 @@
-"""Changes of durations, as they are listed, without a server."""
+"""Lists of duration changes, without a server."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from tests.api.judged import change, changed, run_id, verdicts
         ("", "suite", ""),
     ],
 )
-def test_a_label_says_what_it_is_of(label, kind, name):
-    """The plugin's own words, with a suite or without; all else is somebody's number."""
+def test_label_has_a_subject(label, kind, name):
+    """The plugin writes labels of tests, fixtures and files; any other label is a number of a user."""
     assert (kind, name) == subject_of(label)
 
 
@@ -40,7 +40,7 @@ CHANGES = (
 
 
 @pytest.mark.parametrize(
-    ("wanted", "expected"),
+    ("query", "expected"),
     [
         (ListQuery(), ["fixture::db", "collect::a.py", "collect::b.py", "rows", "test::a"]),
         (ANY, ["test::b", "fixture::db", "collect::a.py", "collect::b.py", "rows", "test::a"]),
@@ -50,13 +50,13 @@ CHANGES = (
         (ListQuery("collect"), ["collect::a.py", "collect::b.py"]),
     ],
 )
-def test_the_newest_come_first_and_of_one_run_the_largest(wanted, expected):
-    """A quarter of the time is as large as four times; what is equal stands by its label."""
-    assert expected == [each.change.label for each in select(CHANGES, wanted)]
+def test_newest_and_largest_change_comes_first(query, expected):
+    """A quarter of the duration is as large a change as four times; equal changes are sorted by label."""
+    assert expected == [each.change.label for each in select(CHANGES, query)]
 
 
-def test_what_changed_together_has_one_number():
-    """A label in two groups belongs to that whose other labels changed where it did, and alike."""
+def test_labels_that_changed_together_have_the_same_index():
+    """A label in two groups belongs to the group whose other labels changed in the same way."""
     both = ("test::a", "test::b")
     found = verdicts(
         run_id(20),
@@ -74,8 +74,8 @@ def test_what_changed_together_has_one_number():
     [{"at": 9}, {"at": 5, "environment": "elsewhere"}, {"at": 5, "before": 2.0, "after": 1.0}],
     ids=["run", "environment", "direction"],
 )
-def test_what_changed_otherwise_is_in_no_group(other):
-    """At another run, elsewhere, or the other way."""
+def test_change_that_differs_is_in_no_group(other):
+    """Run, environment and direction must be the same."""
     alone = change("test::a", **other)
     found = verdicts(
         run_id(20),
@@ -86,8 +86,8 @@ def test_what_changed_otherwise_is_in_no_group(other):
     assert group_of(alone, found) is None
 
 
-def test_likeliest_runs_that_differ_are_one_where_an_interval_says_so():
-    """What is known of one change may lie a run beside what is known of the other, seen from either."""
+def test_changes_with_overlapping_intervals_are_in_one_group():
+    """Their likeliest runs may differ."""
     wide, narrow = changed("test::a", 5, since=run_id(2), until=run_id(7)), changed("test::b", 7)
     found = verdicts(run_id(20), changes=(wide, narrow), together=(("test::a", "test::b"),))
 

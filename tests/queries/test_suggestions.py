@@ -1,4 +1,4 @@
-"""Which tests are offered to somebody who named one that is not known."""
+"""Suggestions of similarly named tests for an unknown node id."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ OTHERS = [NamedTest("", "tests/test_orders.py::test_exports"), NamedTest("", "te
 
 
 @pytest.mark.parametrize(
-    ("asked", "offered"),
+    ("nodeid", "expected"),
     [
         ("tests/test_orders.py::test_export", [*EXPORTS, ELSEWHERE]),
         ("tests/test_orders.py::test_export[xml]", [*EXPORTS, ELSEWHERE]),
@@ -21,25 +21,25 @@ OTHERS = [NamedTest("", "tests/test_orders.py::test_exports"), NamedTest("", "te
         ("test_orders.py::test_export[xml]", [*EXPORTS, ELSEWHERE]),
         ("test_export", [ELSEWHERE, *EXPORTS]),
         ("TestMail::test_export", [ELSEWHERE, *EXPORTS]),
-        ("tests/test_orders.py::test_nobody", []),
+        ("tests/test_orders.py::test_unknown", []),
         ("tests/test_orders.py::", []),
         ("", []),
     ],
 )
-def test_tests_of_the_same_name_are_offered(asked, offered):
-    """Parameters, a path or a class were left out; a name that is another is another test."""
-    assert offered == find_most_similar([*OTHERS, *EXPORTS, ELSEWHERE], asked, "")
+def test_tests_with_the_same_name_are_suggested(nodeid, expected):
+    """Parameters, path or class may differ; a longer function name is another test."""
+    assert expected == find_most_similar([*OTHERS, *EXPORTS, ELSEWHERE], nodeid, "")
 
 
 def test_the_same_test_of_another_suite_comes_first():
-    """It was recorded with a suite's name."""
-    known = [*EXPORTS, NamedTest("unit", "tests/test_orders.py::test_export")]
+    """The client did not give the suite."""
+    tests = [*EXPORTS, NamedTest("unit", "tests/test_orders.py::test_export")]
 
-    assert known[-1] == find_most_similar(known, "tests/test_orders.py::test_export", "")[0]
+    assert tests[-1] == find_most_similar(tests, "tests/test_orders.py::test_export", "")[0]
 
 
-def test_no_more_than_five_are_offered():
-    """A line is to be read."""
-    known = [NamedTest("", f"a.py::t[{number}]") for number in range(100)]
+def test_at_most_five_tests_are_suggested():
+    """An error message is one line."""
+    tests = [NamedTest("", f"a.py::t[{number}]") for number in range(100)]
 
-    assert 5 == len(find_most_similar(known, "a.py::t", ""))
+    assert 5 == len(find_most_similar(tests, "a.py::t", ""))
