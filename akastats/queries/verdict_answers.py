@@ -56,6 +56,7 @@ class RunVerdicts(VerdictsInShort):
     over_budget: tests that took longer than their marker allows
     environments: environments of the runs of this build, if several runs have no suite
     equal_runs: number of runs of this build that no recorded value distinguishes; 0 if this is the only one
+    newly_skipped: tests that this run skipped although the newest runs of the base ran them
     """
 
     labels: Mapping[FailureLabel, int]
@@ -63,6 +64,7 @@ class RunVerdicts(VerdictsInShort):
     over_budget: tuple[OverBudget, ...]
     environments: tuple[str, ...]
     equal_runs: int
+    newly_skipped: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -249,7 +251,6 @@ class VerdictsAnswer(RunVerdicts):
     paces: machine speed factors of the runs in this environment, oldest first
     outliers: tests whose duration exceeds their own history, at most 1,000
     fixed: tests that failed in the run before and passed in this one, without flaky tests
-    newly_skipped: tests that this run skipped although the newest runs of the base ran them
     """
 
     tests: list[UnhealthyTestAnswer]
@@ -260,7 +261,6 @@ class VerdictsAnswer(RunVerdicts):
     paces: list[MachineSpeed]
     outliers: tuple[Outlier, ...]
     fixed: tuple[str, ...]
-    newly_skipped: tuple[str, ...] = ()
 
 
 def answer_verdicts(report: RunReport) -> VerdictsAnswer:
@@ -276,7 +276,6 @@ def answer_verdicts(report: RunReport) -> VerdictsAnswer:
         paces=answer_speeds(verdicts),
         outliers=verdicts.outliers,
         fixed=verdicts.fixed,
-        newly_skipped=verdicts.newly_skipped,
     )
 
 
@@ -289,6 +288,7 @@ def answer_run_verdicts(verdicts: Verdicts, started: float | None) -> RunVerdict
         over_budget=verdicts.over_budget,
         environments=verdicts.environments,
         equal_runs=verdicts.equal_runs,
+        newly_skipped=verdicts.newly_skipped,
     )
 
 

@@ -57,6 +57,7 @@ add_examples(
     labels={"new": 1, "known flaky": 2},
     environments=["Python 3.11, linux-x86_64, test", "Python 3.13, linux-x86_64, test"],
     equal_runs=0,
+    newly_skipped=["tests/test_orders.py::test_c"],
 )
 add_examples(WorkerFailures, worker="gw3", failed=4, attempts=30)
 add_examples(RanBefore, nodeid="tests/test_orders.py::test_empties_the_cart", count=4)
@@ -118,7 +119,6 @@ add_examples(
     clusters=[[NODEID, "tests/test_orders.py::test_tax"]],
     together=[_TOGETHER],
     fixed=["tests/test_orders.py::test_b"],
-    newly_skipped=["tests/test_orders.py::test_c"],
 )
 
 
