@@ -56,7 +56,7 @@ def state_lines(verdict: UnhealthyTest | None, changes: list[DurationChange]) ->
 
 
 def _format_state(state: str) -> str:
-    return "not enough data" if state == "undecided" else state
+    return phrases.STATES.get(state, state)
 
 
 def _rate(verdict: UnhealthyTest) -> str:

@@ -1,14 +1,17 @@
-"""The files of the page: its own, and those of the chart library from its package."""
+"""The files of the page: its own, the phrases of the reports, and the chart library from its package."""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
+import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from importlib import util
 from pathlib import Path
+
+from akastats.report import phrases
 
 HERE = Path(__file__).parent / "static"
 KINDS = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
@@ -36,7 +39,7 @@ def read(name: str) -> bytes:
 @cache
 def every() -> dict[str, File]:
     """Return all files of the page by name."""
-    return {name: _file(name, content) for name, content in (*_own(), *_charts())}
+    return {name: _file(name, content) for name, content in (*_own(), ("phrases.js", _phrases()), *_charts())}
 
 
 def _file(name: str, content: bytes) -> File:
@@ -55,6 +58,13 @@ def digest() -> str:
 
 def _own() -> Iterator[tuple[str, bytes]]:
     return ((path.name, path.read_bytes()) for path in HERE.iterdir() if path.suffix in KINDS)
+
+
+def _phrases() -> bytes:
+    """Return a module with the constants of `akastats.report.phrases`, so that the page uses the same wording."""
+    constants = {name: value for name, value in vars(phrases).items() if name.isupper()}
+    table = json.dumps(constants, default=asdict, separators=(",", ":"))
+    return f"export default {table};\n".encode()
 
 
 def _charts() -> Iterator[tuple[str, bytes]]:

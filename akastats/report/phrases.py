@@ -1,6 +1,7 @@
-"""The wording of each verdict, once: terminal, command line, documents, annotations and webhook lay it out.
+"""The wording of each verdict, once: terminal, command line, page, documents, annotations and webhook lay it out.
 
 Pure functions of plain values, which import only the formatting: the process of the tests uses them at its end.
+The page reads the constants as a JavaScript module, in which `{name}` stands for a value too.
 """
 
 from __future__ import annotations
@@ -15,9 +16,23 @@ NEWLY_FLAKY = "newly flaky"
 NEWLY_SLOWER = "newly slower"
 OVER_BUDGET = "over budget"
 SUITE_SLOWER = "the suite is slower"
-OUTAGE = "far more failures than usual: probably an outage, which is no evidence of flakiness"
+OUTAGE = "far more failures than in a typical run: probably an outage, which is not evidence of flakiness"
 NOT_ENOUGH_DATA = "Not enough data for a verdict"
 NO_VERDICTS = "this run has not been analysed: its failures have no label"
+COMPARED_WITH = "compared with {base}"
+TYPICAL_DURATION = "typical {duration}"
+MACHINE_SPEED = "tests took {factor} times their typical duration"
+FAILURE_RATE = "fails {rate} of the time"
+INTERVAL = "{low} to {high}"
+SUSPECTED = "suspected after {runs}"
+CONFIRMED = "confirmed by {runs}"
+EQUAL_RUNS = (
+    "{count} runs of this build have the same suite and environment and cannot be compared: "
+    "give each its own --akastats-suite"
+)
+SEVERAL_ENVIRONMENTS = (
+    "this build ran in {count} environments without a suite name ({names}): give each its own --akastats-suite"
+)
 
 
 @dataclass(frozen=True)
@@ -31,6 +46,9 @@ class Heading:
     title: str
     note: str = ""
 
+
+#: Test states whose stored name is not the displayed one.
+STATES: Mapping[str, str] = {"undecided": "not enough data"}
 
 #: Headings of failures by label; `not judged` and `no history` are those without one.
 FAILURES: Mapping[str, Heading] = {
@@ -69,8 +87,10 @@ def failure_label(label: str | None, rate: float | None = None, base: str = "") 
 
 def failure_rate(rate: float, low: float | None = None, high: float | None = None) -> str:
     """Return how often a test fails, with its interval if there is one."""
-    interval = "" if low is None or high is None else f" ({format_percent(low)} to {format_percent(high)})"
-    return f"fails {format_percent(rate)} of the time{interval}"
+    sentence = FAILURE_RATE.format(rate=format_percent(rate))
+    if low is None or high is None:
+        return sentence
+    return f"{sentence} ({INTERVAL.format(low=format_percent(low), high=format_percent(high))})"
 
 
 def failure_rate_cell(rate: float) -> str:
@@ -90,8 +110,7 @@ def change_cell(before: float, after: float) -> str:
 
 def certainty(is_suspected: bool, runs_after: int) -> str:
     """Return whether a duration change is confirmed, and by how many runs."""
-    runs = count_of(runs_after, "run")
-    return f"suspected after {runs}" if is_suspected else f"confirmed by {runs}"
+    return (SUSPECTED if is_suspected else CONFIRMED).format(runs=count_of(runs_after, "run"))
 
 
 def over_budget_sentence(seconds: float, allowed: float, rule: str) -> str:
@@ -108,12 +127,12 @@ def suite_duration(seconds: float, typical: float | None, speed_factor: float | 
     """Return the duration of a run with its typical duration (seconds) and the machine speed factor."""
     parts = [format_duration(seconds)]
     if typical is not None:
-        parts.append(f"typical {format_duration(typical)}")
+        parts.append(TYPICAL_DURATION.format(duration=format_duration(typical)))
     if speed_factor is not None:
-        parts.append(f"tests took {speed_factor:.2f} times their typical duration")
+        parts.append(MACHINE_SPEED.format(factor=f"{speed_factor:.2f}"))
     return ", ".join(parts)
 
 
 def compared_with(base: str) -> str:
     """Return the base of the comparison: `compared with main`."""
-    return f"compared with {base}"
+    return COMPARED_WITH.format(base=base)

@@ -114,7 +114,7 @@ def _pace(run: Run, verdicts: Verdicts | None) -> Line:
 def _states(verdicts: Verdicts | None) -> Line:
     counts = verdicts.counts or {} if verdicts else {}
     told = [
-        f"{counts[state]:,} {state}"
+        f"{counts[state]:,} {phrases.STATES.get(state, state)}"
         for state in ("healthy", "flaky", "broken", "new", "undecided")
         if counts.get(state)
     ]
@@ -149,17 +149,13 @@ def _codes(names: Sequence[str]) -> Iterator[str | Code]:
 def build_note(verdicts: Verdicts) -> str:
     """Return why the runs of a build need suite names; empty if they do not."""
     if verdicts.equal_runs:
-        return (
-            f"{verdicts.equal_runs:,} runs of this build cannot be told apart: their differences prove nothing; "
-            "give each its own --akastats-suite"
-        )
+        return phrases.EQUAL_RUNS.format(count=f"{verdicts.equal_runs:,}")
     if verdicts.environments:
-        named = "; ".join(verdicts.environments[:MOST_ENVIRONMENTS])
-        more = len(verdicts.environments) - MOST_ENVIRONMENTS
-        return (
-            f"this build ran in {len(verdicts.environments):,} environments without a suite ({named}"
-            f"{f'; and {more:,} more' if more > 0 else ''}): give each its own --akastats-suite"
-        )
+        count = len(verdicts.environments)
+        names = [*verdicts.environments[:MOST_ENVIRONMENTS]]
+        if count > MOST_ENVIRONMENTS:
+            names.append(f"and {count - MOST_ENVIRONMENTS:,} more")
+        return phrases.SEVERAL_ENVIRONMENTS.format(count=f"{count:,}", names="; ".join(names))
     return ""
 
 
