@@ -12,10 +12,11 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.sync_api import Page, expect
 
+from akastats.report import phrases
 from tests.browser import stored_verdicts
 from tests.browser.conftest import Opener, Watched
 from tests.browser.served import fetch_api, served
-from tests.browser.stored_verdicts import BROKEN, HELD, NEW, PAY, RUNS, TOTAL, UNKNOWN, commit, run_id
+from tests.browser.stored_verdicts import BROKEN, HELD, NEW, PAY, RUNS, SKIPPED, TOTAL, UNKNOWN, commit, run_id
 
 READER = "reads-but-never-writes"
 PATHS = {
@@ -308,10 +309,10 @@ def test_each_failure_has_its_label(seen):
         (BROKEN, "also failing on base"),
         (NEW, "new"),
         (HELD, "quarantined"),
+        (UNKNOWN, "no history"),
     ]:
         expect(failures.locator("li", has_text=nodeid.split("::")[1]).locator(".tag")).to_have_text(label)
-    expect(failures.locator("li", has_text=UNKNOWN.split("::")[1]).locator(".tag")).to_have_count(0)
-    expect(failures.locator(".labels")).to_contain_text("1 without history")
+    expect(failures.locator(".labels")).to_contain_text("1 no history")
     expect(failures.locator(".labels")).to_contain_text("2 known flaky")
     expect(page.locator("main header")).to_contain_text("typical 10.90 s")
 
@@ -325,6 +326,19 @@ def test_what_took_longer_than_allowed_is_listed(seen):
     expect(row_).to_contain_text("test_finds")
     expect(row_).to_contain_text("300 ms")
     expect(row_).to_contain_text("250 ms")
+
+
+def test_newly_skipped_tests_are_listed(seen):
+    """With the heading and the explanation of the reports, and a link in the table of contents."""
+    page = seen.go(PATHS["run"])
+    heading = phrases.TEST_LISTS["newly_skipped"]
+
+    section = page.locator("#newly_skipped")
+    expect(section.locator("h2")).to_have_text("Newly skipped")
+    expect(section.locator(".note")).to_have_text(heading.note)
+    expect(section.locator("tbody tr")).to_have_count(1)
+    expect(section.locator("tbody a")).to_have_text(SKIPPED)
+    expect(page.locator("nav.contents a", has_text="Newly skipped")).to_have_count(1)
 
 
 def test_a_run_without_verdicts_has_no_labels(seen):
@@ -367,7 +381,7 @@ def test_too_few_runs_show_a_message(window, recorded, tmp_path, name):
         page = window(where).go(f"/{name}")
 
         expect(page.locator("main .paged-list .empty")).to_contain_text(
-            "Not enough data: at least 5 commits are needed"
+            "Not enough data for a verdict: at least 5 commits are needed"
         )
 
 

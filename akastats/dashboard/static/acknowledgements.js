@@ -7,8 +7,8 @@ import { apiUrl } from "./urls.js";
 
 const ACKNOWLEDGEMENTS = [
   ["acknowledged", "Acknowledge", "known; stays in the list"],
-  ["expected", "Expected", "intended; no longer reported as news"],
-  ["noise", "Noise", "not a real change; no longer reported as news"],
+  ["expected", "Expected", "intended; no longer reported as new"],
+  ["noise", "Noise", "not a real change; no longer reported as new"],
 ];
 
 /** Return the tag of an acknowledgement; null without one. */

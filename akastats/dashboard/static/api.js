@@ -1,9 +1,9 @@
 /** Requests to the API. Other modules fetch data only through this one. */
 
-import { apiUrl, appUrl } from "./urls.js";
+import { apiUrl } from "./urls.js";
 
 /** Failed request; `status` is the HTTP status, 0 if there was no response. */
-export class RequestError extends Error {
+class RequestError extends Error {
   constructor(message, status) {
     super(message);
     this.status = status;
@@ -27,7 +27,7 @@ let scopesRequest = null;
 
 /** Return whether the caller has the `write` scope. Requests it once per page. */
 export async function canWrite() {
-  scopesRequest ??= fetchJson(appUrl("api/v1/scopes"));
+  scopesRequest ??= fetchPath("scopes");
   return (await scopesRequest).scopes.includes("write");
 }
 
@@ -39,20 +39,18 @@ export function fetchPath(path, query, options) {
 /** Return stat contexts by id; empty if the caller's token may not read them. */
 export async function fetchContexts(ids) {
   if (!ids.length) return {};
-  const body = JSON.stringify([...new Set(ids)].slice(0, 1000));
-  const headers = { "Content-Type": "application/json" };
   try {
-    return await fetchJson(appUrl("api/v1/stat-contexts"), { method: "POST", body, headers });
+    return await sendJson("POST", apiUrl.path("stat-contexts"), [...new Set(ids)].slice(0, 1000));
   } catch (error) {
     if (error.status === 403) return {};
     throw error;
   }
 }
 
-/** Await `response` and return its value, or null for a 404. */
-export async function nullIfMissing(question) {
+/** Return the value of a request, or null for a 404. */
+export async function nullIfMissing(response) {
   try {
-    return await question;
+    return await response;
   } catch (error) {
     if (error.status === 404) return null;
     throw error;

@@ -2,6 +2,7 @@
 
 import { el } from "./dom.js";
 import { OUTCOME_OF_LETTER } from "./outcomes.js";
+import phrases from "./phrases.js";
 
 const BADGE_SIGNS = {
   passed: "✓",
@@ -27,7 +28,7 @@ const NAMES = new Set([...Object.values(OUTCOME_OF_LETTER), ...RUN_STATUSES, ...
 
 /** Return the displayed word of a state. */
 export function stateText(state) {
-  return state === "undecided" ? "not enough data" : state;
+  return phrases.STATES[state] ?? state;
 }
 
 /** Return a badge: symbol, word and colour. */

@@ -59,7 +59,7 @@ function missingLibrary() {
 
 /** Draw all charts again after a change of the color scheme. */
 export function redrawCharts() {
-  for (const redraw_ of redraws) redraw_();
+  for (const each of redraws) each();
 }
 
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redrawCharts);

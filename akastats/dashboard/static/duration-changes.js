@@ -4,16 +4,17 @@ import { acknowledgementButtons, acknowledgementTag } from "./acknowledgements.j
 import { badge } from "./badge.js";
 import { el } from "./dom.js";
 import { shortCommit } from "./fields.js";
-import { formatDuration, formatFactor, pluralize } from "./format.js";
+import { fillIn, formatDuration, formatFactor, pluralize } from "./format.js";
 import { intervalBar } from "./inline-charts.js";
 import { breakableText, runLinkById, testLink } from "./links.js";
+import phrases from "./phrases.js";
 import { viewUrl } from "./urls.js";
 
 // Logarithmic scale from ×0.5 (0) to ×4 (1).
 const logScale = (factor) => (Math.log2(factor) + 1) / 3;
 
-/** Return the ratio of a change with its 95 % confidence interval. */
-export function ratioWithInterval({ ratio, low, high }) {
+/** Return the ratio of a change with its 95 % interval. */
+function ratioWithInterval({ ratio, low, high }) {
   const label = `${formatFactor(ratio)} (95 % interval: ${formatFactor(low)} to ${formatFactor(high)})`;
   return el(
     "span",
@@ -24,7 +25,7 @@ export function ratioWithInterval({ ratio, low, high }) {
 }
 
 /** Return a link to the subject of a change: a test, fixture, file, label, or the suite. */
-export function changeSubject({ kind, name, label, nodeid, suite }) {
+function changeSubject({ kind, name, label, nodeid, suite }) {
   if (kind === "suite") return el("b", {}, "Whole suite");
   if (kind === "test" && nodeid) return testLink(nodeid, suite);
   const tag = { fixture: "fixture", collect: "collection" }[kind];
@@ -34,26 +35,22 @@ export function changeSubject({ kind, name, label, nodeid, suite }) {
   ];
 }
 
-/** Return the direction of a change, and whether it is confirmed or suspected. */
-export function changeStatus({ is_suspected: isSuspected, is_slower: isSlower, runs_after: runsAfter }) {
-  const runs = `${pluralize(runsAfter, "run")} at the new level`;
-  const [certainty, title] = isSuspected ? ["suspected", `${runs}; confirmed after 5 runs`] : ["confirmed", runs];
+function changeStatus({ is_suspected: isSuspected, is_slower: isSlower, runs_after: runsAfter }) {
+  const certainty = isSuspected ? phrases.SUSPECTED : phrases.CONFIRMED;
   return [
     badge(isSlower ? "slower" : "faster", { small: true }),
-    el("span", { class: `tag ${certainty}`, title }, certainty),
+    el(
+      "span",
+      { class: isSuspected ? "tag suspected" : "tag" },
+      fillIn(certainty, { runs: pluralize(runsAfter, "run") }),
+    ),
   ];
 }
 
-/** Return the commits and runs between which a change happened. */
-export function changeCommits(change) {
+function changeCommits(change) {
   const since = [shortCommit(change.since_commit), " ", runLinkById(change.since)];
   const until = [shortCommit(change.until_commit), " ", runLinkById(change.until)];
-  return el("span", { class: "commit-range" }, "between ", since, " and ", until);
-}
-
-/** Return the durations before and after: `80.0 ms → 161 ms`. */
-export function beforeAfter({ before, after }) {
-  return el("span", { class: "nowrap" }, formatDuration(before), " → ", formatDuration(after));
+  return el("span", { class: "commit-range" }, "caused between ", since, " and ", until);
 }
 
 const FIRST_SHOWN = 5;
@@ -102,6 +99,8 @@ function changeGroup(changes, run) {
 
 /** Return the card of one change; `run` as for `changeList`. */
 export function changeCard(change, run) {
+  const { before, after } = change;
+  const durations = el("span", { class: "nowrap" }, formatDuration(before), " → ", formatDuration(after));
   return el(
     "article",
     { class: "change-card" },
@@ -112,13 +111,13 @@ export function changeCard(change, run) {
       changeSubject(change),
       change.is_new && el("span", { class: "tag new" }, "new"),
     ),
-    el("div", { class: "size" }, beforeAfter(change), ratioWithInterval(change)),
+    el("div", { class: "size" }, durations, ratioWithInterval(change)),
     el(
       "div",
       { class: "note" },
       changeCommits(change),
-      `, ${pluralize(change.runs_after, "run")} since then, environment `,
-      change.environment,
+      ", environment ",
+      el("span", { title: "suite, workers, machine and Python" }, change.environment),
     ),
     el(
       "div",

@@ -10,11 +10,12 @@ import { emptyMessage } from "./messages.js";
 import { pagedList } from "./paged-list.js";
 import { apiUrl, viewUrl } from "./urls.js";
 
-const DAY = 86400;
+const DAY_S = 86_400;
 
 /** Show the list of errors. */
 export async function view() {
-  showPage({ title: "Errors", data: apiUrl.path("errors"), content: [pageHeader("Errors"), errorList()] });
+  const header = pageHeader("Errors", { below: "Failures of all runs, grouped by exception and location." });
+  showPage({ title: "Errors", data: apiUrl.path("errors"), content: [header, errorList()] });
 }
 
 function errorList() {
@@ -27,7 +28,7 @@ function errorList() {
     empty: (isFiltered) =>
       isFiltered
         ? emptyMessage("No matching errors")
-        : emptyMessage("No failures yet", "This page groups the failures of all runs by exception and location."),
+        : emptyMessage("No failures yet"),
   });
 }
 
@@ -46,7 +47,7 @@ function lastSeenFilter() {
   return {
     ...control,
     queryValue: control.value,
-    value: () => (control.value() ? Math.floor(Date.now() / 1000 - control.value() * DAY) : ""),
+    value: () => (control.value() ? Math.floor(Date.now() / 1000 - control.value() * DAY_S) : ""),
   };
 }
 

@@ -7,15 +7,6 @@ import { runLinkById, testLink } from "./links.js";
 
 const MAX_RUNS = 5;
 
-/** Return a note for a run that is excluded because of a suspected outage. */
-export function outageNote() {
-  return el(
-    "p",
-    { class: "note" },
-    "Unusually many tests failed in this run (possible outage). It is not counted as evidence of flakiness.",
-  );
-}
-
 /** Return the evidence for a test's state; `together` are the node ids of tests that fail in the same runs. */
 export function evidenceList(test, together = []) {
   const { suite } = test;
@@ -26,7 +17,7 @@ export function evidenceList(test, together = []) {
       `Workers (${pluralize(attemptCount(test.workers), "attempt")} in runs with several workers)`,
       workerList(test.workers),
     ],
-    ["Test before a failed attempt", test.after.length ? precedingTests(test) : null],
+    ["Ran directly before failed attempts", test.after.length ? precedingTests(test) : null],
     [
       "Fails in the same runs as",
       others.length ? bulletList(others.map((nodeid) => testLink(nodeid, suite))) : null,

@@ -1,35 +1,27 @@
-/** Labels of failures: new, known flaky, quarantined, also failing on base. */
+/** Labels of failures as tags. */
 
 import { el } from "./dom.js";
-import { formatPercent } from "./format.js";
+import { fillIn, formatPercent } from "./format.js";
+import phrases from "./phrases.js";
 
 const LABEL_CLASSES = {
   new: "new",
   "known flaky": "flaky",
   quarantined: "quarantined",
-  "also failing on base": "base",
 };
 
 /** Return the label of a failure as a tag, with its failure rate or the number of failures. */
 export function labelTag(label, rate = null, count = null) {
-  const parts = [count, label, label === "known flaky" && rate !== null && formatPercent(rate)];
-  const title = LABEL_HINTS[label] ?? null;
+  const name = label ?? phrases.NO_HISTORY;
+  const title = fillIn(phrases.FAILURES[name]?.note ?? "", { base: "the base branch" });
+  const parts = [count, name, rate !== null && formatPercent(rate)];
   return el("span", { class: `tag ${LABEL_CLASSES[label] ?? ""}`, title }, parts.filter(Boolean).join(" "));
 }
-
-const LABEL_HINTS = {
-  new: "did not fail on the base branch",
-  "known flaky": "fails intermittently; the percentage is the share of first attempts that fail",
-  "also failing on base": "also failed in the newest run of the base branch",
-  quarantined: "does not fail runs with --akastats-quarantine",
-};
 
 /** Return the labels of several failures as tags, each once with its number of failures. */
 export function labelTags(failures) {
   const isOne = failures.length === 1;
-  return [...Map.groupBy(failures, (failure) => failure.label)]
-    .filter(([label]) => label)
-    .map(([label, labelled]) =>
-      labelTag(label, labelled.length === 1 ? labelled[0].rate : null, isOne ? null : labelled.length),
-    );
+  return [...Map.groupBy(failures, (failure) => failure.label)].map(([label, members]) =>
+    labelTag(label, members.length === 1 ? members[0].rate : null, isOne ? null : members.length),
+  );
 }

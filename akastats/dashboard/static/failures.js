@@ -36,7 +36,7 @@ function failureGroup(group, { suite, nodeid, texts, labels }, isOpen) {
     body.firstChild ??
     body.append(
       affectedTests(group, suite, nodeid, labels),
-      whenLoaded(texts, (loaded) => tracebackOrNote(group, loaded)),
+      whenLoaded(texts, (contexts) => tracebackOrNote(group, contexts)),
     );
   const details = el(
     "details",
@@ -64,9 +64,8 @@ function summary(group, noun, labels) {
 
 // A label from the verdicts is more precise than whether the failure was seen before.
 function groupLabels(group, labels) {
-  const verdicts = group.tests.map((nodeid) => labels.get(nodeid)).filter((verdict) => verdict?.label);
+  const verdicts = group.tests.map((nodeid) => labels.get(nodeid)).filter(Boolean);
   if (verdicts.length) return labelTags(verdicts);
-  if (group.tests.some((nodeid) => labels.has(nodeid))) return el("span", { class: "muted" }, "no history");
   if (group.seen_before === false) return el("span", { class: "muted" }, "first occurrence");
   if (group.seen_before && group.first_seen)
     return el("span", { class: "muted" }, "first seen ", ageElement(group.first_seen));
@@ -106,11 +105,11 @@ function isTest(nodeid) {
 }
 
 function failureLabel(verdict) {
-  return verdict?.label ? labelTag(verdict.label, verdict.rate) : null;
+  return verdict ? labelTag(verdict.label, verdict.rate) : null;
 }
 
-function tracebackOrNote(group, loaded) {
-  const text = group.error_id && loaded[group.error_id];
+function tracebackOrNote(group, contexts) {
+  const text = group.error_id && contexts[group.error_id];
   return text
     ? traceback(text)
     : el(

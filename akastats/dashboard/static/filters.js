@@ -5,6 +5,13 @@ import { queryValue } from "./urls.js";
 
 const TYPING_PAUSE_MS = 150;
 
+/** Return a bar of fields; `onChange(field)` is called after a change. */
+export function fieldBar(fields, onChange) {
+  for (const field of fields) field.listen(() => onChange(field));
+  const elements = fields.map((field) => field.element);
+  return el("div", { class: "bar" }, elements);
+}
+
 /** Return a search field; it reports a change 150 ms after the last key. */
 export function searchField(name, label, { prefix = "" } = {}) {
   const input = el("input", {

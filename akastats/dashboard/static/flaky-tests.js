@@ -3,7 +3,7 @@
 import { canWrite, fetchPath } from "./api.js";
 import { badge, stateText } from "./badge.js";
 import { el } from "./dom.js";
-import { evidenceList, outageNote } from "./evidence.js";
+import { evidenceList } from "./evidence.js";
 import { shortCommit } from "./fields.js";
 import { selectField } from "./filters.js";
 import { formatDuration, formatNumber, pluralize } from "./format.js";
@@ -11,13 +11,15 @@ import { pageHeader, showPage } from "./layout.js";
 import { runLinkById, testLink } from "./links.js";
 import { emptyMessage } from "./messages.js";
 import { pagedList } from "./paged-list.js";
+import phrases from "./phrases.js";
 import { quarantineButton, quarantineSection, quarantineTag } from "./quarantine.js";
 import { apiUrl, queryValue } from "./urls.js";
 import { currentSuite, nameDefaultBranch, pathForSuite, verdictFilters } from "./verdict-filters.js";
-import { failureRate, missingVerdictsMessage, verdictBasis } from "./verdicts.js";
+import { failureRate, missingVerdictsMessage, verdictBasis, verdictNote } from "./verdicts.js";
 
-const OTHER_STATES = ["broken", ["undecided", "not enough data"]];
+const OTHER_STATES = ["broken", ["undecided", stateText("undecided")]];
 const PAGE_SIZE = 500;
+const EXPLANATION = "A flaky test passes and fails although no change of the code explains it.";
 
 /** Show the flaky tests of a suite. */
 export async function view() {
@@ -27,7 +29,7 @@ export async function view() {
     title: "Flaky",
     data: apiUrl.path(pathForSuite("flaky", suite), { branch: queryValue("branch") }),
     content: [
-      pageHeader("Flaky", { beside: verdictFilters(facets) }),
+      pageHeader("Flaky", { beside: verdictFilters(facets), below: EXPLANATION }),
       flakyList(suite, reload),
       quarantineSection(suite, reload),
     ],
@@ -57,10 +59,7 @@ function flakyList(suite, reload) {
 function noTestsMessage(isFiltered, verdicts) {
   const title = isFiltered ? "No test has this state" : "No flaky tests";
   return (
-    missingVerdictsMessage(
-      verdicts,
-      "A test is flaky if it passes and fails on the same commit, or fails intermittently.",
-    ) ?? emptyMessage(title, `Based on ${pluralize(verdicts.runs, "run")}.`)
+    missingVerdictsMessage(verdicts) ?? emptyMessage(title, `Based on ${pluralize(verdicts.runs, "run")}.`)
   );
 }
 
@@ -77,7 +76,7 @@ function stateCounts(verdicts, together) {
       clusters > 0 && el("span", {}, `${pluralize(clusters, "group")} of tests that fail together`),
       el("span", {}, verdictBasis(verdicts)),
     ),
-    verdicts.is_outage && outageNote(),
+    verdicts.is_outage && verdictNote(phrases.OUTAGE),
   ];
 }
 

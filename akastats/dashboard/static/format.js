@@ -116,6 +116,16 @@ function threeDigits(value) {
   return String(Number(value.toPrecision(3)));
 }
 
+/** Return a phrase with each `{name}` replaced by `values.name`. */
+export function fillIn(phrase, values = {}) {
+  return phrase.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+}
+
+/** Return text with its first letter in upper case. */
+export function capitalise(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
 /** Format a ratio: `×1.96`. */
 export function formatFactor(value) {
   return `×${value < 10 ? value.toFixed(2) : formatNumber(Math.round(value))}`;

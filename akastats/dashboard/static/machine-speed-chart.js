@@ -2,8 +2,9 @@
 
 import { chart } from "./chart.js";
 import { el } from "./dom.js";
-import { formatFactor, formatTime } from "./format.js";
+import { fillIn, formatFactor, formatTime } from "./format.js";
 import { runStart } from "./links.js";
+import phrases from "./phrases.js";
 import { quantile } from "./quantiles.js";
 import { viewUrl } from "./urls.js";
 
@@ -26,7 +27,7 @@ export function machineSpeedChart(factors, changes) {
     ],
     colours: values.map((value, index) => (value > medians[index] * 1.1 ? "--fail" : "--pass")),
     describe: (index) => [
-      el("b", {}, `${formatFactor(values[index])} the typical time`),
+      el("b", {}, fillIn(phrases.MACHINE_SPEED, { factor: values[index].toFixed(2) })),
       el("span", {}, formatTime(runStart(factors[index].run))),
       el("span", { class: "muted" }, `median ${formatFactor(medians[index])}`),
     ],

@@ -5,7 +5,7 @@ import { badge } from "./badge.js";
 import { el, setContent } from "./dom.js";
 import { failureGroups } from "./failures.js";
 import { ageElement, branchName, runTag, shortCommit } from "./fields.js";
-import { selectField } from "./filters.js";
+import { fieldBar, selectField } from "./filters.js";
 import { formatChange, formatDuration, formatNumber, pluralize } from "./format.js";
 import { stackedBar } from "./inline-charts.js";
 import { pageHeader, section, showPage } from "./layout.js";
@@ -17,6 +17,7 @@ import { slowestFixtures, slowestTests } from "./slowest-tables.js";
 import { createTable } from "./table.js";
 import { trendCharts } from "./trend-charts.js";
 import { apiUrl, queryValue, replaceQuery, viewUrl } from "./urls.js";
+import { typicalText } from "./verdicts.js";
 
 const FIRST_RUNS = 12;
 const MORE_RUNS = 50;
@@ -48,21 +49,14 @@ export async function view() {
 }
 
 function filters({ branches, suites }) {
-  const controls = [
+  const fields = [
     selectField("branch", "Branch", branches, "all branches"),
     suites.length > 0 && selectField("suite", "Suite", suites, "all suites"),
-  ].filter(Boolean);
-  for (const control of controls) {
-    control.listen(() => {
-      replaceQuery({ [control.name]: control.value() });
-      view();
-    });
-  }
-  return el(
-    "div",
-    { class: "bar" },
-    controls.map((control) => control.element),
-  );
+  ];
+  return fieldBar(fields.filter(Boolean), (field) => {
+    replaceQuery({ [field.name]: field.value() });
+    view();
+  });
 }
 
 function content(page, query) {
@@ -71,12 +65,12 @@ function content(page, query) {
   const latest = latestRun(runs);
   const details = nullIfMissing(fetchJson(apiUrl.run(latest.id)));
   return [
-    whenLoaded(details, (details_) => verdictBanner(details_ ?? latest)),
+    whenLoaded(details, (run) => verdictBanner(run ?? latest)),
     whenLoaded(fetchPath("trends", { ...query, limit: TREND_RUNS }), trendCharts),
     section(
       "Failing now",
       { id: "failing", note: "in the newest run" },
-      whenLoaded(details, (details_) => failingTests(details_)),
+      whenLoaded(details, failingTests),
     ),
     section("Newest runs", { id: "runs" }, newestRuns(page, query)),
     el(
@@ -85,13 +79,9 @@ function content(page, query) {
       section(
         "Slowest tests",
         { note: "of the newest run, with typical durations" },
-        whenLoaded(details, (details_) => slowestTests(details_)),
+        whenLoaded(details, slowestTests),
       ),
-      section(
-        "Slowest fixtures",
-        {},
-        whenLoaded(details, (details_) => slowestFixtures(details_)),
-      ),
+      section("Slowest fixtures", {}, whenLoaded(details, slowestFixtures)),
     ),
   ];
 }
@@ -133,7 +123,7 @@ export function latestRun(runs) {
 /** Compare a run's duration with the typical one, else with a similar base run; empty if there is neither. */
 export function durationComparison({ duration: seconds, tests, workers, base, verdicts }) {
   const typical = verdicts?.usual_seconds;
-  if (typical) return `${formatChange(seconds, typical)}, typical ${formatDuration(typical)}`;
+  if (typical) return `${formatChange(seconds, typical)}, ${typicalText(typical)}`;
   return base && isSimilar(tests, base.tests) && isSimilar(workers, base.workers)
     ? formatChange(seconds, base.duration)
     : "";
@@ -242,8 +232,7 @@ function matchesFilter(run, { branch, suite }) {
   return (!branch || run.branch === branch) && (!suite || run.suite === suite);
 }
 
-/** Return the row of a run in progress. */
-export function runningRow(run) {
+function runningRow(run) {
   const failures = failureCount(run);
   return el(
     "a",
@@ -267,8 +256,7 @@ export function runningRow(run) {
   );
 }
 
-// Columns of the table of runs.
-export const runColumns = [
+const runColumns = [
   {
     title: "Status",
     cell: (run) =>

@@ -2,6 +2,7 @@
 
 import { fetchPath } from "./api.js";
 import { el, setContent } from "./dom.js";
+import { fieldBar } from "./filters.js";
 import { pluralize } from "./format.js";
 import { errorMessage } from "./messages.js";
 import { savedRowCount, saveRowCount } from "./scroll-position.js";
@@ -43,10 +44,9 @@ class PagedList {
     this.#options = { ...DEFAULTS, ...options };
     const { prefix, sort, controls } = this.#options;
     this.#order = queryValue(`${prefix}sort`, sort);
-    const fields = controls.map((control) => control.element);
-    const bar = el("div", { class: "bar" }, fields, this.#count);
+    const bar = fieldBar(controls, () => this.#reload());
+    bar.append(this.#count);
     this.element = el("div", { class: "paged-list" }, bar, this.#above, this.#rows, this.#more);
-    for (const control of controls) control.listen(() => this.#reload());
     onVisible(this.#more, () => !this.#more.hidden && !this.#more.disabled && this.#loadNext());
     this.#loadFirst();
   }

@@ -14,14 +14,13 @@ import { pathForSuite } from "./verdict-filters.js";
 const DAY_S = 86_400;
 const DEFAULT_DAYS = 14;
 const MAX_DAYS = 90;
-const EXPLANATION =
-  "The test still runs and is recorded. Its failures do not fail runs with --akastats-quarantine.";
+const EXPLANATION = "A quarantined test still runs, but its failures do not fail runs with --akastats-quarantine.";
 
 /** Return the section of a suite's quarantined tests. `onChange` is called after a release; null hides the buttons. */
 export function quarantineSection(suite, onChange) {
   return section(
     "Quarantined",
-    { id: "quarantined", note: "their failures do not fail runs with --akastats-quarantine" },
+    { id: "quarantined", note: EXPLANATION },
     whenLoaded(fetchPath(pathForSuite("quarantine", suite)), ({ items }) => quarantineTable(items, onChange)),
   );
 }
@@ -29,10 +28,7 @@ export function quarantineSection(suite, onChange) {
 function quarantineTable(rows, onChange) {
   return rows.length
     ? filledTable({ caption: "Quarantined", columns: columns(onChange), rows })
-    : emptyMessage(
-        "No quarantined tests",
-        "The failures of a quarantined test do not fail a run until the given day has passed.",
-      );
+    : emptyMessage("No quarantined tests");
 }
 
 function columns(onChange) {

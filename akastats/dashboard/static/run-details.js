@@ -3,17 +3,17 @@
 import { fetchJson, fetchPath } from "./api.js";
 import { badge } from "./badge.js";
 import { el, setContent } from "./dom.js";
-import { outageNote } from "./evidence.js";
 import { labelTags } from "./failure-labels.js";
 import { failureGroups } from "./failures.js";
 import { ageElement, branchName, runTag, shortCommit } from "./fields.js";
 import { searchField, selectField } from "./filters.js";
-import { formatAge, formatDuration, formatFactor, formatNumber, formatTime, pluralize } from "./format.js";
+import { capitalise, fillIn, formatAge, formatDuration, formatNumber, formatTime, pluralize } from "./format.js";
 import { meterBar, stackedBar } from "./inline-charts.js";
 import { definitionList, pageHeader, section, showPage } from "./layout.js";
 import { testLink } from "./links.js";
 import { emptyMessage, whenLoaded } from "./messages.js";
 import { pagedList } from "./paged-list.js";
+import phrases from "./phrases.js";
 import { expectedTests, failureCount, outcomeCounts, progressText } from "./run-counts.js";
 import { differenceTables } from "./run-differences.js";
 import { followRuns } from "./run-events.js";
@@ -21,8 +21,10 @@ import { fixtureColumns, slowestFixtures, slowestTests } from "./slowest-tables.
 import { expandableTable, filledTable } from "./table.js";
 import { timeline } from "./timeline.js";
 import { apiUrl, httpUrl, viewUrl } from "./urls.js";
+import { typicalTexts, verdictNote } from "./verdicts.js";
 
 const OUTCOMES = ["passed", "failed", "error", "skipped", "xfailed", "xpassed", "rerun"];
+const COMPARED_WITH = fillIn(phrases.COMPARED_WITH, { base: "" });
 
 /** Show one run. */
 export async function view(id) {
@@ -35,7 +37,7 @@ export async function view(id) {
 
 /** Update the view of a run in progress: its counts at each event, its failures when there is a new one. */
 function followRun(first, top, below) {
-  let shown = failingCount(first);
+  let shownCount = failingCount(first);
   const events = followRuns((run) => {
     if (run.id !== first.id) return;
     if (run.status !== "running") {
@@ -44,10 +46,10 @@ function followRun(first, top, below) {
       return;
     }
     setContent(top, header(run));
-    if (failingCount(run) === shown) return;
-    shown = failingCount(run);
+    if (failingCount(run) === shownCount) return;
+    shownCount = failingCount(run);
     fetchJson(apiUrl.run(run.id)).then(
-      (now) => now.status === "running" && setContent(below, runSections(now)),
+      (newest) => newest.status === "running" && setContent(below, runSections(newest)),
       // The next failure or the end of the run loads it again.
       () => {},
     );
@@ -80,9 +82,8 @@ function diedIn(run) {
 }
 
 function typicalDuration(verdicts) {
-  if (!verdicts?.usual_seconds) return null;
-  const speed = verdicts.pace === null ? "" : `; machine speed factor ${formatFactor(verdicts.pace)}`;
-  return ` (typical ${formatDuration(verdicts.usual_seconds)}${speed})`;
+  const texts = verdicts ? typicalTexts(verdicts) : [];
+  return texts.length > 0 && ` (${texts.join(", ")})`;
 }
 
 function tally(run) {
@@ -171,12 +172,13 @@ function runSections(run) {
   const sections = [
     hasFailures && failureSection(run),
     changesSection(run),
+    run.verdicts && testLists(run),
     run.verdicts?.over_budget.length > 0 && overBudget(run),
     section("Slowest tests", { id: "slowest" }, slowestTests(run)),
     section(
       "Timeline",
       { id: "timeline", note: "one lane per worker; setup and teardown are lighter", beside: profileLinks(run) },
-      whenLoaded(profile, (loaded) => timeline(loaded, run.suite)),
+      whenLoaded(profile, (content) => timeline(content, run.suite)),
     ),
     section("Fixtures", { id: "fixtures" }, fixtures(run, profile)),
     section(
@@ -185,7 +187,9 @@ function runSections(run) {
       whenLoaded(profile, collectionTable),
     ),
     section("Tests", { id: "tests" }, testsSection(run)),
-  ].filter(Boolean);
+  ]
+    .flat()
+    .filter(Boolean);
   return [tableOfContents(sections), sections];
 }
 
@@ -201,7 +205,7 @@ function failureSection(run) {
   const note = run.failing_left_out ? `${run.failing_left_out} more failing tests are not shown` : null;
   return section(
     "Failures",
-    { id: "failures", note: note ?? pluralize(run.failures.length, "kind") },
+    { id: "failures", note: note ?? pluralize(run.failures.length, "distinct error") },
     run.verdicts && verdictSummary(run.verdicts),
     failureGroups(run.failures, run.suite, { verdicts: run.verdicts?.failures }),
   );
@@ -209,28 +213,23 @@ function failureSection(run) {
 
 function verdictSummary(verdicts) {
   const { failures, is_outage: isOutage, base } = verdicts;
-  const note = suiteNote(verdicts);
-  const unknown = failures.filter((failure) => !failure.label).length;
   return [
     el(
       "p",
       { class: "facts labels" },
       labelTags(failures),
-      unknown > 0 && el("span", {}, `${formatNumber(unknown)} without history`),
-      base && el("span", {}, "compared with ", branchName(base)),
+      base && el("span", {}, COMPARED_WITH, branchName(base)),
     ),
-    isOutage && outageNote(),
-    note && el("p", { class: "note" }, note),
+    isOutage && verdictNote(phrases.OUTAGE),
+    suiteNote(verdicts),
   ];
 }
 
-/** Return a note if the runs of a build need suite names; else empty. */
-function suiteNote({ environments, equal_runs: equal }) {
-  if (equal)
-    return `${formatNumber(equal)} runs of this build have the same suite and environment, so they cannot be compared. Give each its own --akastats-suite.`;
-  if (environments.length)
-    return `This build ran in ${formatNumber(environments.length)} environments without a suite name (${environments.join("; ")}). Give each its own --akastats-suite.`;
-  return "";
+/** Return a note if the runs of a build need suite names; else null. */
+function suiteNote({ environments, equal_runs: equalRuns }) {
+  if (equalRuns) return verdictNote(phrases.EQUAL_RUNS, { count: formatNumber(equalRuns) });
+  const values = { count: formatNumber(environments.length), names: environments.join("; ") };
+  return environments.length ? verdictNote(phrases.SEVERAL_ENVIRONMENTS, values) : null;
 }
 
 function changesSection(run) {
@@ -240,21 +239,33 @@ function changesSection(run) {
     : emptyMessage("No earlier run of this suite to compare with");
   if (!base) return section("Changes", { id: "changed" }, content);
   const name = `${base.branch ?? "run"}, ${formatAge(base.started)}`;
-  const note = ["compared with ", el("a", { href: viewUrl.run(base.id) }, name)];
+  const note = [COMPARED_WITH, el("a", { href: viewUrl.run(base.id) }, name)];
   const beside = el("a", { class: "button", href: viewUrl.compare(run.id, base.id) }, "Full comparison");
   return section("Changes", { id: "changed", note, beside }, content);
 }
 
+/** Return a section per verdict that is a list of tests. The section "Changes" contains the fixed tests. */
+function testLists({ verdicts, suite }) {
+  const columns = [{ title: "Test", grow: true, cell: (nodeid) => testLink(nodeid, suite) }];
+  return Object.entries(phrases.TEST_LISTS)
+    .filter(([name]) => verdicts[name]?.length)
+    .map(([name, { title, note }]) => {
+      const caption = capitalise(title);
+      return section(caption, { id: name, note }, expandableTable({ caption, rows: verdicts[name], columns }));
+    });
+}
+
 function overBudget({ verdicts, suite }) {
-  const rules = { max_seconds: "max_seconds", max_slowdown: "max_slowdown × typical duration" };
+  const rules = { max_slowdown: "max_slowdown × typical duration" };
+  const caption = capitalise(phrases.OVER_BUDGET);
   const columns = [
     { title: "Test", grow: true, cell: (row) => testLink(row.nodeid, suite) },
     { title: "Duration", number: true, cell: (row) => el("b", { class: "bad" }, formatDuration(row.seconds)) },
     { title: "Allowed", number: true, cell: (row) => formatDuration(row.allowed) },
     { title: "Rule", wide: true, cell: (row) => rules[row.rule] ?? row.rule },
   ];
-  const rows = verdicts.over_budget;
-  return section("Over budget", { id: "budget" }, expandableTable({ caption: "Over budget", rows, columns }));
+  const note = "tests that took longer than their marker allows";
+  return section(caption, { id: "budget", note }, expandableTable({ caption, rows: verdicts.over_budget, columns }));
 }
 
 function missingProfile(run) {
@@ -267,15 +278,19 @@ function missingProfile(run) {
       ),
     ];
   return emptyMessage(
-    "The profile of this run has expired",
-    "Profiles of the newest 500 runs are kept (AKA_STATS_PROFILES). The numbers above are still available.",
+    "The results of the single tests have expired",
+    "They are kept for the newest 500 runs (AKA_STATS_PROFILES). The numbers above are still available.",
   );
 }
 
 function profileLinks(run) {
-  const link = (format, word) =>
-    el("a", { class: "button", href: apiUrl.profile(run.id, format), download: true }, word);
-  return el("div", { class: "bar" }, link("speedscope", "speedscope"), link("perfetto", "Perfetto"));
+  const link = (format, site) =>
+    el(
+      "a",
+      { class: "button", href: apiUrl.profile(run.id, format), download: true },
+      `Download for ${site}`,
+    );
+  return el("div", { class: "bar" }, link("speedscope", "speedscope.app"), link("perfetto", "ui.perfetto.dev"));
 }
 
 function fixtures(run, profile) {
@@ -283,7 +298,7 @@ function fixtures(run, profile) {
   const open = () =>
     setContent(
       container,
-      whenLoaded(profile, (loaded) => fixtureTable(loaded.fixtures, run.suite)),
+      whenLoaded(profile, (content) => fixtureTable(content.fixtures, run.suite)),
     );
   if (run.slowest_fixtures?.length)
     container.append(el("button", { class: "plain", on: { click: open } }, "All fixtures"));

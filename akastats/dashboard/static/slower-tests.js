@@ -9,9 +9,10 @@ import { pageHeader, section, showPage } from "./layout.js";
 import { machineSpeedChart } from "./machine-speed-chart.js";
 import { emptyMessage } from "./messages.js";
 import { pagedList } from "./paged-list.js";
+import phrases from "./phrases.js";
 import { apiUrl, queryValue } from "./urls.js";
 import { currentSuite, nameDefaultBranch, pathForSuite, verdictFilters } from "./verdict-filters.js";
-import { missingVerdictsMessage, verdictBasis } from "./verdicts.js";
+import { missingVerdictsMessage, typicalTexts, verdictBasis } from "./verdicts.js";
 
 const KINDS = [
   ["test", "tests"],
@@ -21,6 +22,7 @@ const KINDS = [
 ];
 
 const PAGE_SIZE = 500;
+const EXPLANATION = "Durations that changed and stayed at a new level. A duration is analysed after 10 runs.";
 
 /** Show the duration changes of a suite. */
 export async function view() {
@@ -28,7 +30,10 @@ export async function view() {
   showPage({
     title: "Slower",
     data: apiUrl.path(pathForSuite("regressions", suite), { branch: queryValue("branch") }),
-    content: [pageHeader("Slower", { beside: verdictFilters(facets) }), changesSection(suite, mayWrite)],
+    content: [
+      pageHeader("Slower", { beside: verdictFilters(facets), below: EXPLANATION }),
+      changesSection(suite, mayWrite),
+    ],
   });
 }
 
@@ -53,12 +58,13 @@ function changesSection(suite, mayWrite) {
 }
 
 function noChangesMessage(isFiltered, verdicts) {
+  const count = verdicts?.undecided;
   return (
-    missingVerdictsMessage(verdicts, "The durations of a test are analysed after 10 runs.") ??
+    missingVerdictsMessage(verdicts) ??
     emptyMessage(
       isFiltered ? "No changes of this kind" : "Nothing became slower",
       `Based on ${pluralize(verdicts.runs, "run")}.`,
-      verdicts.undecided > 0 && ` Not enough data for ${pluralize(verdicts.undecided, "duration")}.`,
+      count > 0 && ` ${phrases.NOT_ENOUGH_DATA}: ${pluralize(count, "duration")}.`,
     )
   );
 }
@@ -78,11 +84,8 @@ function suiteSection({ suite_changes: suiteChanges, paces, verdicts }, mayWrite
   );
 }
 
-function suiteDurations({ pace: speed, seconds, usual_seconds: typical }) {
-  return [
-    seconds !== null && el("span", {}, `newest run ${formatDuration(seconds)}`),
-    typical !== null && el("span", {}, `typical ${formatDuration(typical)}`),
-    speed !== null &&
-      el("span", {}, `machine speed factor ${speed.toFixed(2)} (test time divided by typical test time)`),
-  ];
+function suiteDurations(verdicts) {
+  const { seconds } = verdicts;
+  const texts = [seconds !== null && `newest run ${formatDuration(seconds)}`, ...typicalTexts(verdicts)];
+  return texts.filter(Boolean).map((text) => el("span", {}, text));
 }

@@ -5,6 +5,7 @@ import { formatChange, formatDuration, formatNumber } from "./format.js";
 import { meterBar } from "./inline-charts.js";
 import { testLink } from "./links.js";
 import { emptyMessage } from "./messages.js";
+import phrases from "./phrases.js";
 import { filledTable } from "./table.js";
 import { viewUrl } from "./urls.js";
 
@@ -14,13 +15,13 @@ const [MIN_SHARE, MIN_US] = [0.1, 20_000];
 /** Return the table of a run's slowest tests. */
 export function slowestTests(run) {
   if (!run?.slowest?.length)
-    return emptyMessage("No test durations", "Profiles are kept for the newest 500 runs.");
-  const longest = Math.max(...run.slowest.map((slow) => slow.seconds));
+    return emptyMessage("No test durations", "They are kept for the newest 500 runs.");
+  const longest = Math.max(...run.slowest.map((row) => row.seconds));
   return filledTable({
     caption: "Slowest tests",
     rows: run.slowest,
     columns: [
-      { title: "Test", grow: true, cell: (slow) => testLink(slow.name, run.suite) },
+      { title: "Test", grow: true, cell: (row) => testLink(row.name, run.suite) },
       ...durationColumns(longest),
     ],
   });
@@ -29,7 +30,7 @@ export function slowestTests(run) {
 /** Return the table of a run's slowest fixtures. */
 export function slowestFixtures(run) {
   if (!run?.slowest_fixtures?.length) return emptyMessage("No fixture took measurable time");
-  const longest = Math.max(...run.slowest_fixtures.map((slow) => slow.seconds));
+  const longest = Math.max(...run.slowest_fixtures.map((row) => row.seconds));
   return filledTable({
     caption: "Slowest fixtures",
     rows: run.slowest_fixtures,
@@ -69,16 +70,16 @@ function fixtureLabel({ name, baseid }, suite) {
 
 function durationColumns(longest) {
   return [
-    { title: "", wide: true, cell: (slow) => meterBar(slow.seconds / longest) },
-    { title: "Duration", number: true, cell: (slow) => formatDuration(slow.seconds) },
+    { title: "", wide: true, cell: (row) => meterBar(row.seconds / longest) },
+    { title: "Duration", number: true, cell: (row) => formatDuration(row.seconds) },
     {
       title: "Typical",
       number: true,
       wide: true,
       hint: "median of up to 100 earlier runs",
-      cell: (slow) => (slow.usual === null ? "no history" : formatDuration(slow.usual)),
+      cell: (row) => (row.usual === null ? phrases.NO_HISTORY : formatDuration(row.usual)),
     },
-    { title: "", number: true, cell: (slow) => changeCell(slow.seconds, slow.usual) },
+    { title: "", number: true, cell: (row) => changeCell(row.seconds, row.usual) },
   ];
 }
 

@@ -57,9 +57,9 @@ function historySections(label, history) {
   const format = formatterOf(label);
   const chart = el("div", { class: "card" }, labelChart(history, format));
   return [
-    history.length > 1 && section("History", { note: "running median of 15 and quartiles" }, chart),
+    history.length > 1 && section("History", { note: "line: median of 15 values; band: their quartiles" }, chart),
     section(
-      "Points",
+      "Values",
       { note: history.length > MAX_POINTS ? `newest ${MAX_POINTS}` : null },
       pointTable(history, format),
     ),
@@ -69,7 +69,7 @@ function historySections(label, history) {
 function labelChart(history, format) {
   const points = [...history].reverse();
   return historyChart({
-    label: `History of ${points.length} points`,
+    label: `History of ${points.length} values`,
     times: points.map((point) => point.timestamp),
     values: points.map((point) => point.value),
     colours: points.map(() => "--pass"),
@@ -85,9 +85,14 @@ function pointTable(history, format) {
   const columns = [
     { title: "When", cell: (point) => el("time", {}, formatTime(point.timestamp, "long")) },
     { title: "Value", number: true, cell: (point) => format(point.value) },
-    history.some((point) => point.context_id) && { title: "Context", grow: true, cell: contextCell },
+    history.some((point) => point.context_id) && {
+      title: "Context",
+      grow: true,
+      hint: "run or traceback that was stored with the value",
+      cell: contextCell,
+    },
   ].filter(Boolean);
-  return filledTable({ caption: "Points", rows: history.slice(0, MAX_POINTS), columns });
+  return filledTable({ caption: "Values", rows: history.slice(0, MAX_POINTS), columns });
 }
 
 // Contexts are loaded one by one, because a traceback may have 16 KiB.
@@ -95,9 +100,9 @@ function contextCell({ context_id: id }) {
   if (!id) return null;
   const open = () =>
     button.replaceWith(
-      whenLoaded(fetchContexts([id]), (loaded) =>
-        id in loaded
-          ? contextElement(loaded[id])
+      whenLoaded(fetchContexts([id]), (contexts) =>
+        id in contexts
+          ? contextElement(contexts[id])
           : el("span", { class: "note" }, "The context has expired, or your token may not read it."),
       ),
     );

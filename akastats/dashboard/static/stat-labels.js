@@ -1,6 +1,6 @@
 /** Labels of stats: display names, formats and summaries. */
 
-import { fetchJson } from "./api.js";
+import { sendJson } from "./api.js";
 import { el } from "./dom.js";
 import { formatDuration, formatNumber } from "./format.js";
 import { apiUrl } from "./urls.js";
@@ -14,20 +14,18 @@ export function labelParts(label) {
   return name ? [name, "fixture", suite].filter(Boolean) : [label];
 }
 
+/** Return the display name of a label. */
 export function labelName(label) {
   const [name, ...tags] = labelParts(label);
   return [name, tags.map((tag) => [" ", el("span", { class: "tag" }, tag)])];
 }
 
+/** Return the summaries of labels, by label. */
 export function fetchSummaries(labels) {
-  return fetchJson(apiUrl.path("stats"), {
-    method: "POST",
-    body: JSON.stringify(labels),
-    headers: { "Content-Type": "application/json" },
-  });
+  return sendJson("POST", apiUrl.path("stats"), labels);
 }
 
-// Labels of the plugin are durations in seconds; other labels are plain numbers.
+/** Return the format of a label's values: the plugin's labels are durations, other labels plain numbers. */
 export function formatterOf(label) {
   return DURATION_LABEL.test(label) ? formatDuration : formatNumber;
 }

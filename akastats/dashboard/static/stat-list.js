@@ -20,7 +20,12 @@ const LABEL_KINDS = [
 
 /** Show the list of labels. */
 export async function view() {
-  showPage({ title: "Stats", data: apiUrl.path("labels"), content: [pageHeader("Stats"), labelList()] });
+  const below = "Numbers by label: durations of tests, fixtures and files, and the numbers of your own programs.";
+  showPage({
+    title: "Stats",
+    data: apiUrl.path("labels"),
+    content: [pageHeader("Stats", { below }), labelList()],
+  });
 }
 
 function labelList() {

@@ -3,7 +3,7 @@
 import { el, setContent } from "./dom.js";
 
 /**
- * Create an empty table and return `{frame, add(rows), update(row), clear()}`.
+ * Create an empty table and return `{frame, add(rows), update(row)}`.
  *
  * A column is `{title, cell(row), number, wide, widest, sort, grow, hint}`. `wide` columns are hidden on a phone, `widest`
  * on a laptop; `sort` is the API's sort key and `hint` the tooltip of the title.
@@ -34,7 +34,6 @@ export function createTable({ caption, columns, sort = "", onSort = null, below 
     add: (rows) => body.append(...rows.flatMap((row) => register(row, rowWithDetails(columns, row, below)))),
     update: (row) =>
       elements.has(key(row)) && elements.get(key(row)).replaceWith(...register(row, [rowElement(columns, row)])),
-    clear: () => body.replaceChildren(),
   };
 }
 

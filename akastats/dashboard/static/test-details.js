@@ -1,14 +1,14 @@
 /** View of one test: durations and outcomes over time, failures, duration changes, fixtures. */
 
 import { canWrite, fetchJson } from "./api.js";
-import { badge } from "./badge.js";
+import { badge, stateText } from "./badge.js";
 import { FORMATS } from "./chart.js";
 import { el, svg } from "./dom.js";
 import { changeCard, levelsByEnvironment } from "./duration-changes.js";
 import { evidenceList } from "./evidence.js";
 import { failureGroups } from "./failures.js";
 import { ageElement, branchName, shortCommit } from "./fields.js";
-import { formatDuration, formatNumber, formatPercent, formatTime, pluralize } from "./format.js";
+import { capitalise, formatDuration, formatNumber, formatPercent, formatTime, pluralize } from "./format.js";
 import { historyChart } from "./history-chart.js";
 import { definitionList, pageHeader, section, showPage } from "./layout.js";
 import { runLink, runLinkById } from "./links.js";
@@ -43,11 +43,11 @@ export async function view() {
     content: [
       header(test, mayWrite),
       verdictSection(test),
-      whenLoaded(history, (loaded) => historySections(loaded.items, test.changes)),
+      whenLoaded(history, ({ items }) => historySections(items, test.changes)),
       changesSection(test, mayWrite),
       failureSection(test),
       fixtureSection(test),
-      whenLoaded(history, (loaded) => attemptsSection(loaded.items)),
+      whenLoaded(history, ({ items }) => attemptsSection(items)),
     ],
   });
 }
@@ -89,7 +89,7 @@ function summaryList({ numbers, p50, p95, failure_rate: rate, runs, label }) {
 function verdictSection({ verdict, together }) {
   if (!verdict) return null;
   return section(
-    { flaky: "Flaky", broken: "Broken", undecided: "Not enough data" }[verdict.state] ?? verdict.state,
+    capitalise(stateText(verdict.state)),
     {
       id: "state",
       note: [
@@ -127,7 +127,7 @@ function historySections(items, changes) {
         "Durations",
         {
           id: "durations",
-          note: "running median of 15 and quartiles; squares are failures. Click a point to open its run",
+          note: "line: median of 15 attempts; band: their quartiles; squares: failures. Click a point to open its run",
         },
         el("div", { class: "card" }, durationChart(attempts, changes)),
       ),

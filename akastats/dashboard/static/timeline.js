@@ -23,7 +23,7 @@ export function timeline(profile, suite) {
 }
 
 /** Convert the profile's columns to one object per test; times in seconds. */
-export function testRows(tests) {
+function testRows(tests) {
   return tests.nodeid.map((nodeid, index) => {
     const phases = ["setup", "call", "teardown"].map((name) => (tests[name][index] ?? 0) / 1e6);
     const start = tests.start[index] / 1e6;
@@ -39,7 +39,7 @@ export function testRows(tests) {
 }
 
 /** Return the lanes ordered by worker number, each with its tests, busy seconds and end. */
-export function workerLanes(rows) {
+function workerLanes(rows) {
   const lanes = new Map();
   for (const row of rows) {
     if (!lanes.has(row.worker)) lanes.set(row.worker, { name: row.worker, rows: [], busy: 0, end: 0 });
@@ -114,11 +114,11 @@ function drawLane(context, lane, y, until, scale, colours) {
   context.fillStyle = colours["--sunk"];
   context.fillRect(MARGIN, y, until * scale, LANE);
   for (const { start, phases, outcome } of lane.rows) {
-    const colour_ = colours[OUTCOME_COLOURS[outcome] ?? "--skip"];
+    const fill = colours[OUTCOME_COLOURS[outcome] ?? "--skip"];
     const [setup, call, teardown] = phases;
-    drawBlock(context, start, setup, y, 0.4, colour_, scale);
-    drawBlock(context, start + setup, call, y, 1, colour_, scale);
-    drawBlock(context, start + setup + call, teardown, y, 0.4, colour_, scale);
+    drawBlock(context, start, setup, y, 0.4, fill, scale);
+    drawBlock(context, start + setup, call, y, 1, fill, scale);
+    drawBlock(context, start + setup + call, teardown, y, 0.4, fill, scale);
   }
 }
 
@@ -152,7 +152,7 @@ function drawAxis(context, until, scale, height, colours) {
 }
 
 /** Return a round step for an axis (1, 2 or 5 times a power of ten) that is at least `minimum`. */
-export function axisStep(minimum) {
+function axisStep(minimum) {
   const size = 10 ** Math.floor(Math.log10(minimum));
   return [1, 2, 5, 10].map((factor) => factor * size).find((step) => step >= minimum);
 }

@@ -1,8 +1,8 @@
 /** Suite and branch fields of the views that show verdicts. */
 
 import { fetchPath } from "./api.js";
-import { el, setContent } from "./dom.js";
-import { selectField } from "./filters.js";
+import { setContent } from "./dom.js";
+import { fieldBar, selectField } from "./filters.js";
 import { hasQueryValue, navigateWith, queryValue, replaceQuery } from "./urls.js";
 
 /** Return the suite from the URL, else that of the newest run; empty for runs without a suite. */
@@ -23,13 +23,8 @@ export function verdictFilters({ suites, branches, default_branch: defaultBranch
     branches,
     defaultBranch ? `${defaultBranch} (default)` : "default branch",
   );
-  const controls = [suites.length > 0 && suite, branches.length > 1 && branch].filter(Boolean);
-  for (const control of controls) control.listen(() => navigateWith(control.name, control.value()));
-  return el(
-    "div",
-    { class: "bar" },
-    controls.map((control) => control.element),
-  );
+  const fields = [suites.length > 0 && suite, branches.length > 1 && branch].filter(Boolean);
+  return fieldBar(fields, (field) => navigateWith(field.name, field.value()));
 }
 
 /** Show the name of the default branch in the branch field. */

@@ -1,18 +1,38 @@
-/** Failure rates and the basis of verdicts. */
+/** Sentences, failure rates and the basis of verdicts. */
 
 import { el } from "./dom.js";
-import { formatAge, formatPercent, pluralize } from "./format.js";
+import { capitalise, fillIn, formatAge, formatDuration, formatPercent, pluralize } from "./format.js";
 import { intervalBar } from "./inline-charts.js";
 import { runStart } from "./links.js";
 import { emptyMessage } from "./messages.js";
+import phrases from "./phrases.js";
 import { viewUrl } from "./urls.js";
 
 // As in akastats/analysis/flakiness/classification.py.
 const MIN_COMMITS = 5;
 
+/** Return a note of one sentence. */
+export function verdictNote(phrase, values) {
+  return el("p", { class: "note" }, `${capitalise(fillIn(phrase, values))}.`);
+}
+
+/** Return the typical duration of a run as text. */
+export function typicalText(seconds) {
+  return fillIn(phrases.TYPICAL_DURATION, { duration: formatDuration(seconds) });
+}
+
+/** Return the typical duration of a run and its machine speed factor as texts, without missing ones. */
+export function typicalTexts({ usual_seconds: typical, pace: speed }) {
+  return [
+    typical !== null && typicalText(typical),
+    speed !== null && fillIn(phrases.MACHINE_SPEED, { factor: speed.toFixed(2) }),
+  ].filter(Boolean);
+}
+
 /** Return a test's failure rate with its 95 % interval. */
 export function failureRate({ rate, low, high }) {
-  const label = `${formatPercent(rate)} of first attempts (95 % interval: ${formatPercent(low)} to ${formatPercent(high)})`;
+  const interval = fillIn(phrases.INTERVAL, { low: formatPercent(low), high: formatPercent(high) });
+  const label = `${fillIn(phrases.FAILURE_RATE, { rate: formatPercent(rate) })} (${interval})`;
   return el(
     "span",
     { class: "measure" },
@@ -22,7 +42,7 @@ export function failureRate({ rate, low, high }) {
 }
 
 /** Return a message for missing verdicts or too few runs; else null. */
-export function missingVerdictsMessage(verdicts, explanation) {
+export function missingVerdictsMessage(verdicts) {
   if (!verdicts)
     return emptyMessage(
       "No verdicts yet",
@@ -32,8 +52,8 @@ export function missingVerdictsMessage(verdicts, explanation) {
     );
   if (verdicts.runs < MIN_COMMITS)
     return emptyMessage(
-      `Not enough data: at least ${MIN_COMMITS} commits are needed`,
-      `This suite has ${pluralize(verdicts.runs, "run")}. ${explanation}`,
+      `${phrases.NOT_ENOUGH_DATA}: at least ${MIN_COMMITS} commits are needed`,
+      `This suite has ${pluralize(verdicts.runs, "run")}.`,
     );
   return null;
 }
