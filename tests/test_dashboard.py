@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -135,7 +136,7 @@ def test_files_may_be_kept_for_ever(server):
     """A file's address holds a digest of all of them, so a browser asks once."""
     from akastats.app import app
 
-    answer = call(app, "GET", f"/static/{files.digest()}/app.js")
+    answer = call(app, "GET", f"/static/{files.compute_digest()}/app.js")
 
     assert "immutable" in answer.headers["cache-control"]
     assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
@@ -146,7 +147,7 @@ def test_files_come_packed_for_who_can_unpack(server, accepted, encoding):
     """A third of the weight for every browser, the plain file for whoever asks without."""
     from akastats.app import app
 
-    address = f"/static/{files.digest()}/style.css"
+    address = f"/static/{files.compute_digest()}/style.css"
     answer = call(app, "GET", address, headers={"accept-encoding": accepted})
 
     assert answer.headers.get("content-encoding") == encoding
@@ -167,7 +168,7 @@ def test_other_files_are_not_answered(server, name):
     """Only what belongs to the page is there, whatever a path holds."""
     from akastats.app import app
 
-    assert call(app, "GET", f"/static/{files.digest()}/{name}").status_code == 404
+    assert call(app, "GET", f"/static/{files.compute_digest()}/{name}").status_code == 404
 
 
 HTML = {"accept": "text/html,*/*;q=0.8"}
@@ -205,7 +206,7 @@ def test_what_is_no_page_is_missed_as_a_problem(server, method, path, headers):
 
 def test_modules_import_what_there_is():
     """No module asks for a file that is missing, and the shell loads none before its time that is not."""
-    known = files.every()
+    known = files.load_files()
     scripts = {name: file.content.decode() for name, file in known.items() if name.endswith(".js")}
 
     asked = {name: set(IMPORT.findall(text)) for name, text in scripts.items()}
@@ -242,20 +243,49 @@ def test_no_script_takes_text_for_html(forbidden):
 def test_without_the_chart_library_there_is_a_page(monkeypatch):
     """Where its package is missing all but the charts is there."""
     monkeypatch.setattr(files.util, "find_spec", lambda name: None)
-    files.every.cache_clear()
+    files.load_files.cache_clear()
     try:
-        assert "app.js" in files.every()
-        assert "uplot.js" not in files.every()
+        assert "app.js" in files.load_files()
+        assert "uplot.js" not in files.load_files()
     finally:
-        files.every.cache_clear()
+        files.load_files.cache_clear()
+
+
+def test_scripts_are_served_without_comments():
+    """With the same line numbers as in the source, which messages of errors contain."""
+    for path in files.HERE.glob("*.js"):
+        content = files.load_files()[path.name].content.decode()
+
+        assert content.count("\n") == path.read_text().count("\n")
+        assert "/**" not in content
+
+
+def texts(value) -> list[str]:
+    """Return the texts of nested objects."""
+    return [value] if isinstance(value, str) else [text for each in value.values() for text in texts(each)]
+
+
+def test_verdicts_are_worded_once():
+    """The scripts read the phrases of the reports by name; none repeats one."""
+    module = files.load_files()["phrases.js"].content.decode()
+    phrases = json.loads(module.removeprefix("export default ").removesuffix(";\n"))
+    scripts = "".join(path.read_text() for path in files.HERE.glob("*.js"))
+
+    pieces = [piece for text in texts(phrases) for piece in re.split(r"\{\w+\}", text) if len(piece) > 15]
+    names = set(re.findall(r"\bphrases\.([A-Z_]+)", scripts))
+
+    assert len(pieces) >= 15
+    assert [] == [piece for piece in pieces if piece.lower() in scripts.lower()]
+    assert names <= phrases.keys()
+    assert len(names) >= 10
 
 
 def test_the_page_is_small():
     """All of it, chart library and all, weighs less than 300 KB before compression."""
-    assert sum(len(file.content) for file in files.every().values()) < 300_000
+    assert sum(len(file.content) for file in files.load_files().values()) < 300_000
 
 
 def test_a_missing_file_is_told_apart():
     """The shell stands beside the files but is none of them: it is filled before it is answered."""
     assert Path(files.HERE / "shell.html").exists()
-    assert "$" not in page.shell("./", "Europe/Amsterdam")
+    assert "$" not in page.render_shell("./", "Europe/Amsterdam")

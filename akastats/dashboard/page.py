@@ -42,31 +42,34 @@ FOREVER = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Ty
 @router.get("/runs/{rest:path}", response_class=HTMLResponse)
 async def get_shell(request: Request) -> HTMLResponse:
     """Return the shell; its scripts fetch the data for the address."""
-    return HTMLResponse(shell(to_base(request), _zone()), headers=HEADERS)
+    return HTMLResponse(render_shell(path_to_root(request), _timezone()), headers=HEADERS)
 
 
 @router.get("/docs", response_class=HTMLResponse)
 async def get_reference(request: Request) -> HTMLResponse:
     """Return the reference of the API, which needs no script and no other host."""
-    base = to_base(request)
-    page = _template("reference.html").substitute(
-        base=base, static=f"{base}static/{files.digest()}/", content=_reference(request.app), version=__version__
+    base = path_to_root(request)
+    page = _read_template("reference.html").substitute(
+        base=base,
+        static=f"{base}static/{files.compute_digest()}/",
+        content=_render_reference(request.app),
+        version=__version__,
     )
     return HTMLResponse(page, headers=HEADERS)
 
 
 @lru_cache(maxsize=1)
-def _reference(app: FastAPI) -> str:
+def _render_reference(app: FastAPI) -> str:
     return reference.render(app.openapi())
 
 
 @router.get("/static/{digest}/{name}")
 async def get_file(request: Request, digest: str, name: str) -> Response:
     """Return a file of the page. Any digest is accepted, so that an open page works after an update."""
-    file = files.every().get(name)
+    file = files.load_files().get(name)
     if file is None:
         raise HTTPException(404, f"no such file of the page: {name[:100]!r}")
-    headers = {**(FOREVER if digest == files.digest() else HEADERS), "Vary": "Accept-Encoding"}
+    headers = {**(FOREVER if digest == files.compute_digest() else HEADERS), "Vary": "Accept-Encoding"}
     if "gzip" not in request.headers.get("accept-encoding", ""):
         return Response(file.content, headers=headers, media_type=file.media_type)
     return Response(file.packed, headers={**headers, "Content-Encoding": "gzip"}, media_type=file.media_type)
@@ -78,15 +81,15 @@ def answer_stray(request: Request) -> Response | None:
     is_page = request.method == "GET" and "text/html" in request.headers.get("accept", "")
     if not is_page or path.startswith(("/api/", "/static/")):
         return None
-    return HTMLResponse(shell(to_base(request), _zone()), 404, HEADERS)
+    return HTMLResponse(render_shell(path_to_root(request), _timezone()), 404, HEADERS)
 
 
-def _zone() -> str:
+def _timezone() -> str:
     """Return the time zone of the page; empty for the browser's own."""
     return "" if isinstance(config.timezone, DefaultZone) else str(config.timezone)
 
 
-def to_base(request: Request) -> str:
+def path_to_root(request: Request) -> str:
     """Return the relative path from a page to the root of the service: `../../` from `runs/x/compare`.
 
     It counts slashes in the path as the client sent it, because a browser does not decode an encoded slash.
@@ -98,14 +101,14 @@ def to_base(request: Request) -> str:
 
 # Clients can send any number of slashes, so the cache is small.
 @lru_cache(maxsize=16)
-def shell(base: str, timezone: str) -> str:
+def render_shell(base: str, timezone: str) -> str:
     """Return the HTML of the page without data."""
-    static = f"{base}static/{files.digest()}/"
-    return _template("shell.html").substitute(
+    static = f"{base}static/{files.compute_digest()}/"
+    return _read_template("shell.html").substitute(
         base=base, static=static, timezone=escape(timezone), version=escape(__version__)
     )
 
 
 @cache
-def _template(name: str) -> Template:
+def _read_template(name: str) -> Template:
     return Template(files.read(name).decode())

@@ -40,10 +40,10 @@ def _operation(method: str, path: str, operation: Mapping[str, Any]) -> str:
         _responses(operation["responses"]),
         f"<pre tabindex='0'><code>{escape(curl(method, path, operation))}</code></pre>",
     ]
-    return _folded(operation["operationId"], head, "".join(parts))
+    return _details(operation["operationId"], head, "".join(parts))
 
 
-def _folded(id_: str, head: str, body: str) -> str:
+def _details(id_: str, head: str, body: str) -> str:
     return (
         f'<details class="failure reference" id="{escape(id_)}"><summary>'
         f'<span class="subject">{head}</span></summary><div class="body">{body}</div></details>'
@@ -92,7 +92,7 @@ def _schema(name: str, schema: Mapping[str, Any]) -> str:
         for field, content in schema["properties"].items()
     ]
     head = f"<code><b>{escape(name)}</b></code> <span class='note'>{_text(schema.get('description', ''))}</span>"
-    return _folded(f"schema-{name}", head, _table(name, ("Field", "Type", "Meaning", "Example"), rows))
+    return _details(f"schema-{name}", head, _table(name, ("Field", "Type", "Meaning", "Example"), rows))
 
 
 def _type_and_description(schema: Mapping[str, Any], parent: Mapping[str, Any]) -> tuple[str, str, str]:
@@ -161,9 +161,9 @@ def _data(body: Mapping[str, Any] | None) -> Iterator[str]:
         fields = {name: field["examples"][0] for name, field in schema.get("properties", {}).items()}
         example = json.dumps(fields or schema["examples"][0])
         yield "-H 'Content-Type: application/json'"
-        yield f"-d {_quoted(example)}"
+        yield f"-d {_quote(example)}"
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     escaped = text.replace("'", "'\\''")
     return f"'{escaped}'"
