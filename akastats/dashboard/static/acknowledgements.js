@@ -1,4 +1,4 @@
-/** Buttons that store a team's answer to a duration change: acknowledged, expected or noise. */
+/** Buttons that acknowledge a duration change, or mark it as expected or as noise. */
 
 import { sendJson } from "./api.js";
 import { el, setContent } from "./dom.js";

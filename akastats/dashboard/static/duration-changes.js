@@ -1,4 +1,4 @@
-/** Cards for lasting changes of durations, grouped if several tests changed in the same run. */
+/** Lasting changes of durations, grouped if several tests changed in the same run. */
 
 import { acknowledgementButtons, acknowledgementTag } from "./acknowledgements.js";
 import { badge } from "./badge.js";
@@ -97,7 +97,7 @@ function changeGroup(changes, run) {
   );
 }
 
-/** Return the card of one change; `run` as for `changeList`. */
+/** Return the element of one change; `run` as for `changeList`. */
 export function changeCard(change, run) {
   const { before, after } = change;
   const durations = el("span", { class: "nowrap" }, formatDuration(before), " → ", formatDuration(after));

@@ -32,7 +32,7 @@ function errorList() {
   });
 }
 
-// The page's URL holds a number of days, the API expects a time.
+// The page's URL contains a number of days; the API expects a time.
 function lastSeenFilter() {
   const control = selectField(
     "since",

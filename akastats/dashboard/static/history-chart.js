@@ -1,4 +1,4 @@
-/** Chart of a history: points, running median, and the range between the quartiles. */
+/** Chart of a history: points, their running median, and the range between their quartiles. */
 
 import { chart } from "./chart.js";
 import { runningQuartiles } from "./quantiles.js";

@@ -149,20 +149,17 @@ function compareMenu(run) {
     ({ items }) => {
       for (const item of items.filter(({ id, status }) => id !== run.id && status !== "running")) {
         ids.push(item.id);
-        menu.append(
-          el(
-            "option",
-            { value: item.id },
-            [formatTime(item.started), item.branch, item.commit?.slice(0, 8), item.status]
-              .filter(Boolean)
-              .join(" · "),
-          ),
-        );
+        menu.append(runOption(item));
       }
     },
     () => menu.remove(),
   );
   return menu;
+}
+
+function runOption({ id, started, branch, commit, status }) {
+  const facts = [formatTime(started), branch, commit?.slice(0, 8), status].filter(Boolean);
+  return el("option", { value: id }, facts.join(" · "));
 }
 
 function runSections(run) {
