@@ -93,9 +93,9 @@ class Findings:
     """
 
     has_profile: bool
-    read_failures: list[Failure]
+    failures: list[Failure]
     failing_left_out: int
-    find_slowest_fixtures: list[SlowFixture]
+    slowest_fixtures: list[SlowFixture]
     base: Run | None
     changes: Changes | None
 
@@ -110,7 +110,7 @@ class Details(Findings):
     """
 
     run: Run
-    read_slowest: list[Slow]
+    slowest: list[Slow]
     verdicts: Verdicts | None
 
 
@@ -122,7 +122,7 @@ class RunDetails(Findings, Run):
     verdicts: verdicts in short; null until the run has been analysed, and once they have expired
     """
 
-    read_slowest: list[SlowTest]
+    slowest: list[SlowTest]
     verdicts: RunVerdicts | None
 
 

@@ -48,7 +48,7 @@ class TrendPoint:
     failed: int | None
     errors: int | None
     skipped: int | None
-    compute_pass_rate: float | None
+    pass_rate: float | None
 
 
 @dataclass(frozen=True)

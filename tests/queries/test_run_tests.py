@@ -103,7 +103,7 @@ def test_a_row_has_the_peak_memory_of_its_process():
     """Profiles of earlier releases have no such column."""
     tests = {"nodeid": ["a", "b"], "peak_memory": [None, 1024]}
 
-    items = page(profile_with(tests), ListQuery(), 0, 100).items
+    items = select_page(profile_with(tests), ListQuery(), 0, 100).items
 
     assert [None, 1024] == [test.peak_memory for test in items]
 
