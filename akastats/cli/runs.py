@@ -27,6 +27,7 @@ from akastats.queries.run_details import Details, Slow
 from akastats.queries.runs import Run
 from akastats.records import Summary
 from akastats.redis import sync_redis
+from akastats.report import phrases
 from akastats.store import query
 from akastats.triage import quarantine
 from akastats.triage.quarantine_rules import QuarantinedTest
@@ -167,7 +168,7 @@ def _show_test(config: Config, nodeid: str, suite: str, limit: int, as_json: boo
     output.write_lines(*verdict_tables.state_lines(shown_test.verdict, shown_test.changes))
     if shown_test.quarantine:
         until = format_last_day(shown_test.quarantine.until, load_zone(config.timezone))
-        output.write_lines(f"state     quarantined until {until}: {shown_test.quarantine.reason}")
+        output.write_lines(f"state     {phrases.quarantined_until(until, shown_test.quarantine.reason)}")
     output.write_lines("")
     _write_attempts(shown, config)
 
@@ -242,7 +243,7 @@ def _show_run(config: Config, details: Details, as_json: bool) -> None:
     if details.failing_left_out:
         output.write_lines("", f"and {details.failing_left_out} more failing tests")
     if details.base and details.changes:
-        output.write_lines("", f"compared with {details.base.id}: {_format_changes(details.changes)}")
+        output.write_lines("", f"{phrases.compared_with(details.base.id)}: {_format_changes(details.changes)}")
     if details.verdicts and details.verdicts.over_budget:
         output.write_lines("", *verdict_tables.over_lines(details.verdicts.over_budget))
     output.write_lines("")
@@ -292,7 +293,7 @@ def _write_slowest(title: str, items: Sequence[Slow]) -> None:
     rows = [
         (
             _seconds(slow.seconds),
-            "no history" if slow.usual is None else _seconds(slow.usual),
+            phrases.NO_HISTORY if slow.usual is None else _seconds(slow.usual),
             slow.name,
             slow.outcome or slow.scope,
         )

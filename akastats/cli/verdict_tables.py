@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from akastats.formatting import format_percent
 from akastats.model.verdicts import DurationChange, FailureVerdict, OverBudget, UnhealthyTest, Verdicts
 from akastats.report import phrases
 
@@ -45,22 +44,17 @@ def state_lines(verdict: UnhealthyTest | None, changes: list[DurationChange]) ->
     if verdict:
         commit = f" ({verdict.since_commit[:COMMIT_WIDTH]})" if verdict.since_commit else ""
         since = f", since run {verdict.since}{commit}" if verdict.since else ""
-        yield f"state     {_format_state(verdict.state)}{_rate(verdict)}{since}"
+        yield f"state     {phrases.state_name(verdict.state)}{_rate(verdict)}{since}"
     for change in changes[:MAX_CHANGES]:
-        word = "slower" if change.is_slower else "faster"
-        doubt = ", suspected" if change.is_suspected else ""
+        word = phrases.change_direction(change.is_slower)
+        doubt = f", {phrases.certainty_cell(change.is_suspected)}" if change.is_suspected else ""
         durations = phrases.change_cell(change.before, change.after)
         yield f"{word}    {durations}, since run {change.run}{doubt}"
     if len(changes) > MAX_CHANGES:
         yield f"and {len(changes) - MAX_CHANGES} more duration changes"
 
 
-def _format_state(state: str) -> str:
-    return phrases.STATES.get(state, state)
-
-
 def _rate(verdict: UnhealthyTest) -> str:
     if verdict.state != "flaky":
         return ""
-    interval = f"{format_percent(verdict.low)} to {format_percent(verdict.high)}"
-    return f", {format_percent(verdict.rate)} of first attempts fail ({interval})"
+    return f", {phrases.failure_rate(verdict.rate, verdict.low, verdict.high)}"

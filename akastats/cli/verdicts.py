@@ -23,6 +23,7 @@ from akastats.queries.flaky import ListedTest
 from akastats.queries.regressions import ListedChange
 from akastats.queries.verdicts import DatedVerdicts
 from akastats.redis import sync_redis
+from akastats.report import phrases
 
 #: Maximum length of an error message in a table.
 MAX_MESSAGE = 100
@@ -83,7 +84,7 @@ def flaky(
 def _test_row(listed: ListedTest) -> tuple[object, ...]:
     test = listed.test
     cost = (format_percent(test.rate).removesuffix(" %"), test.runs_failed, f"{test.seconds_lost:.1f}")
-    return (*cost, test.state, test.since, test.since_commit[:COMMIT_WIDTH], test.nodeid)
+    return (*cost, phrases.state_name(test.state), test.since, test.since_commit[:COMMIT_WIDTH], test.nodeid)
 
 
 def _test_json(listed: ListedTest) -> dict[str, Any]:
@@ -138,7 +139,7 @@ def _changes_json(page: regressions.Page) -> dict[str, Any]:
 def _change_row(listed: ListedChange) -> tuple[object, ...]:
     change, kind = listed.change, listed.subject.kind
     name = "whole suite" if kind == "suite" else listed.subject.name
-    certainty = "suspected" if change.is_suspected else "confirmed"
+    certainty = phrases.certainty_cell(change.is_suspected)
     levels = (format_decimal_seconds(change.before), format_decimal_seconds(change.after), f"{change.ratio:.2f}")
     shown = name if kind in ("test", "suite", "stat") else f"{kind} {name}"
     return (*levels, certainty, change.run, (listed.commit or "")[:COMMIT_WIDTH], shown)

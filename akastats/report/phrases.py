@@ -17,7 +17,7 @@ NEWLY_SLOWER = "newly slower"
 OVER_BUDGET = "over budget"
 SUITE_SLOWER = "the suite is slower"
 OUTAGE = "far more failures than in a typical run: probably an outage, which is not evidence of flakiness"
-NOT_ENOUGH_DATA = "Not enough data for a verdict"
+NOT_ENOUGH_DATA = "not enough data"
 NO_VERDICTS = "this run has not been analysed: its failures have no label"
 COMPARED_WITH = "compared with {base}"
 TYPICAL_DURATION = "typical {duration}"
@@ -48,7 +48,7 @@ class Heading:
 
 
 #: Test states whose stored name is not the displayed one.
-STATES: Mapping[str, str] = {"undecided": "not enough data"}
+STATES: Mapping[str, str] = {"undecided": NOT_ENOUGH_DATA}
 
 #: Headings of failures by label; `not judged` and `no history` are those without one.
 FAILURES: Mapping[str, Heading] = {
@@ -93,6 +93,11 @@ def failure_rate(rate: float, low: float | None = None, high: float | None = Non
     return f"{sentence} ({INTERVAL.format(low=format_percent(low), high=format_percent(high))})"
 
 
+def state_name(state: str) -> str:
+    """Return the displayed name of a test state."""
+    return STATES.get(state, state)
+
+
 def failure_rate_cell(rate: float) -> str:
     """Return how often a test fails for a table cell."""
     return f"fails {format_percent(rate)}"
@@ -106,6 +111,16 @@ def change_sentence(before: float, after: float, ratio: float) -> str:
 def change_cell(before: float, after: float) -> str:
     """Return a duration change for a table cell; durations in seconds."""
     return f"{format_duration(before)} -> {format_duration(after)}"
+
+
+def change_direction(is_slower: bool) -> str:
+    """Return the direction of a duration change: `slower` or `faster`."""
+    return "slower" if is_slower else "faster"
+
+
+def certainty_cell(is_suspected: bool) -> str:
+    """Return the certainty of a duration change for a table cell: `suspected` or `confirmed`."""
+    return "suspected" if is_suspected else "confirmed"
 
 
 def certainty(is_suspected: bool, runs_after: int) -> str:
@@ -131,6 +146,11 @@ def suite_duration(seconds: float, typical: float | None, speed_factor: float | 
     if speed_factor is not None:
         parts.append(MACHINE_SPEED.format(factor=f"{speed_factor:.2f}"))
     return ", ".join(parts)
+
+
+def quarantined_until(day: str, reason: str) -> str:
+    """Return the end of a quarantine and its reason: `quarantined until 2026-12-24: hangs`."""
+    return f"quarantined until {day}: {reason}"
 
 
 def compared_with(base: str) -> str:

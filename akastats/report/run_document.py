@@ -136,7 +136,8 @@ def _notes(details: Details, verdicts: Verdicts | None) -> Iterator[Line]:
     if build_note(verdicts):
         yield (f"{phrases.capitalise(build_note(verdicts))}.",)
     if verdicts.undecided:
-        yield (f"{phrases.NOT_ENOUGH_DATA}: {phrases.count_of(verdicts.undecided, 'duration')}.",)
+        durations = phrases.count_of(verdicts.undecided, "duration")
+        yield (f"{phrases.capitalise(phrases.NOT_ENOUGH_DATA)} for a verdict: {durations}.",)
 
 
 def _codes(names: Sequence[str]) -> Iterator[str | Code]:

@@ -64,7 +64,7 @@ def test_a_test_s_state_and_changes_are_told(akastats, judge):
 
     shown = akastats("show", "a.py::b")
 
-    assert "state     flaky, 12 % of first attempts fail (5 % to 25 %), since run run-00003\n" in shown.out
+    assert "state     flaky, fails 12 % of the time (5 % to 25 %), since run run-00003\n" in shown.out
     assert "slower    1.00 s -> 2.00 s, since run run-00004\n" in shown.out
     assert "run-00005" not in shown.out
     told = akastats("show", "a.py::b", "--json").json["verdict"]
