@@ -27,12 +27,12 @@ from akastats.queries.run_report import RunReport, read_report
 from akastats.queries.runs import Run
 from akastats.queries.verdict_answers import answer_verdicts
 from akastats.redis import sync_redis
-from akastats.report.code_annotations import findings
+from akastats.report.code_annotations import list_annotations
 from akastats.report.document import Document
 from akastats.report.gitlab import gitlab
 from akastats.report.html import html
 from akastats.report.markdown import markdown
-from akastats.report.repository_paths import Places
+from akastats.report.repository_paths import RepositoryPaths
 from akastats.report.run_document import document, runs_named
 from akastats.spool import directories as spool_directories
 from akastats.spool import recorded_runs
@@ -207,8 +207,8 @@ def _render(data: _RunData, name: str, renderer: ReportRenderer | None) -> str:
         return output.format_json(_run_json(data)) + "\n"
     if name == "gitlab":
         here = targets.here()
-        paths = Places.of(os.environ, str(here), str(project.find(here).root))
-        return gitlab(findings(data.details, data.news, paths))
+        paths = RepositoryPaths.from_environ(os.environ, str(here), str(project.find(here).root))
+        return gitlab(list_annotations(data.details, data.news, paths))
     content = document(data.details, data.news, data.commits)
     if renderer is not None:
         return renderer(content)

@@ -1,4 +1,4 @@
-"""What a run means, told to people and forges: markdown, a file of HTML, GitHub's and GitLab's own forms. Pure.
+"""Reports of a run: markdown, HTML, and the formats of GitHub and GitLab. Pure.
 
-Nothing is asked or written here: who has read a run's details and verdicts hands them in and gets text.
+Callers read the details and the verdicts of a run and pass them to these functions, which return text.
 """

@@ -1,4 +1,4 @@
-"""A report before it has a form: lines of words and strangers' texts, in sections. Values only."""
+"""The content of a report, without a format: sections with lines of text. Values only."""
 
 from __future__ import annotations
 
@@ -9,35 +9,53 @@ from akastats.formatting import escape_unprintable
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A text that strangers wrote, such as a node id or a message: it is shown as it is and means nothing."""
+    """Untrusted text, such as a node id or a message: a format must escape it and show it as code.
+
+    text: the text
+    """
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A way to another page; `url` begins with http:// or https://."""
+    """A link to another page.
+
+    text: text of the link
+    url: address, which begins with http:// or https://
+    """
 
     text: str
     url: str
 
 
-#: A line: our own words as `str`, all else as what it is.
+#: A line: trusted text as `str`, other pieces as `Code` or `Link`.
 Line = tuple[str | Code | Link, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A finding with lines beneath it; it stands for `count` tests or the like."""
+    """An entry of a section.
+
+    head: its first line
+    details: lines below it
+    count: number of tests or durations that it represents
+    """
 
     head: Line
-    beneath: tuple[Line, ...] = ()
+    details: tuple[Line, ...] = ()
     count: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Findings of one kind; `left_out` counts those that nobody can name."""
+    """Entries of one kind.
+
+    title: title, without a number
+    items: the entries
+    note: a sentence that explains the title; empty for none
+    left_out: number of further tests, whose names are unknown
+    """
 
     title: str
     items: tuple[Item, ...]
@@ -46,15 +64,20 @@ class Section:
 
     @property
     def count(self) -> int:
-        """How many there are, named or not."""
+        """Return the number of tests or durations, with those whose names are unknown."""
         return sum(item.count for item in self.items) + self.left_out
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A report: what the run came to, facts and notes on it, and what was found.
+    """A report.
 
-    `more` is only for who looks for it. `status` is the run's, as stored.
+    status: status of the run, as stored
+    title: result of the run
+    facts: lines about the run, such as branch and duration
+    notes: lines about the limits of the report
+    sections: failures and changes
+    more: sections that short formats leave out
     """
 
     status: str
@@ -66,7 +89,7 @@ class Document:
 
 
 def cut(text: str, most: int) -> str:
-    """Return a text on one line of at most `most` characters, its middle left out if it is longer."""
+    """Return a text as one line of at most `most` characters; a longer text loses its middle."""
     shown = escape_unprintable(text)
     if len(shown) <= most:
         return shown

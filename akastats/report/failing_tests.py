@@ -1,4 +1,4 @@
-"""The failing tests of a run, each with its label and with what it failed with: two records brought together."""
+"""The failing tests of a run, each with its label from the verdicts and its failure from the details. Pure."""
 
 from __future__ import annotations
 
@@ -9,45 +9,56 @@ from akastats.model.verdicts import FailureLabel, FailureVerdict, Verdicts
 from akastats.queries.run_details import Details
 from akastats.queries.run_failures import Failure
 
-Standing = Literal[FailureLabel, "no history", "not judged"]
+#: The label of a failure, or the reason why it has none.
+ReportedLabel = Literal[FailureLabel, "no history", "not analysed"]
 
-#: What a reader wants to see first: what may be the change's own fault, and last what fails no run.
-STANDINGS: tuple[Standing, ...] = (
-    *("new", "not judged", "no history"),
+#: Labels in the order of reports: failures that the change may have caused first, quarantined ones last.
+LABELS: tuple[ReportedLabel, ...] = (
+    *("new", "not analysed", "no history"),
     *("also failing on base", "known flaky", "quarantined"),
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Failing:
-    """A failing test, or a file that was not collected; `failure` is `None` where nobody knows it (any more)."""
+class FailingTest:
+    """A failing test, or a file that could not be collected.
+
+    nodeid: node id of the test or file
+    label: its label, or the reason why it has none
+    rate: share of the first attempts of a known flaky test that fail, 0 to 1; `None` for other labels
+    failure: its failure; `None` if unknown or expired
+    """
 
     nodeid: str
-    standing: Standing
+    label: ReportedLabel
     rate: float | None
     failure: Failure | None
 
 
-def failing(details: Details, verdicts: Verdicts | None) -> list[Failing]:
-    """Return what failed in a run, in the order of `STANDINGS`, then as the details and the verdicts name it."""
-    judged = {each.nodeid: each for each in verdicts.failures} if verdicts else {}
-    found: dict[str, Failure | None] = {}
+def list_failing_tests(details: Details, verdicts: Verdicts | None) -> list[FailingTest]:
+    """Return the failing tests of a run in the order of `LABELS`, then of the details and the verdicts."""
+    labelled = _verdicts_by_test(verdicts)
+    failures: dict[str, Failure | None] = {}
     for failure in details.failures:
         for nodeid in failure.tests:
-            found.setdefault(nodeid, failure)
-    told = [_failing(nodeid, judged.get(nodeid), found.get(nodeid)) for nodeid in dict.fromkeys([*found, *judged])]
-    return sorted(told, key=lambda each: STANDINGS.index(each.standing))
+            failures.setdefault(nodeid, failure)
+    nodeids = dict.fromkeys([*failures, *labelled])
+    tests = [_failing_test(nodeid, labelled.get(nodeid), failures.get(nodeid)) for nodeid in nodeids]
+    return sorted(tests, key=lambda test: LABELS.index(test.label))
 
 
-def unnamed(details: Details, verdicts: Verdicts | None) -> int:
-    """Return how many failing tests neither the details nor the verdicts name."""
+def count_unnamed(details: Details, verdicts: Verdicts | None) -> int:
+    """Return the number of failing tests that neither the details nor the verdicts name."""
     named = {nodeid for failure in details.failures for nodeid in failure.tests}
-    judged = {each.nodeid for each in verdicts.failures} if verdicts else set()
     left_out = details.failing_left_out + sum(each.count - len(each.tests) for each in details.failures)
-    return max(0, left_out - len(judged - named))
+    return max(0, left_out - len(_verdicts_by_test(verdicts).keys() - named))
 
 
-def _failing(nodeid: str, judged: FailureVerdict | None, failure: Failure | None) -> Failing:
-    if judged is None:
-        return Failing(nodeid, "not judged", None, failure)
-    return Failing(nodeid, judged.label or "no history", judged.rate, failure)
+def _verdicts_by_test(verdicts: Verdicts | None) -> dict[str, FailureVerdict]:
+    return {each.nodeid: each for each in verdicts.failures} if verdicts else {}
+
+
+def _failing_test(nodeid: str, verdict: FailureVerdict | None, failure: Failure | None) -> FailingTest:
+    if verdict is None:
+        return FailingTest(nodeid, "not analysed", None, failure)
+    return FailingTest(nodeid, verdict.label or "no history", verdict.rate, failure)

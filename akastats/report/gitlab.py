@@ -1,4 +1,4 @@
-"""Findings as GitLab's code quality reports have them, from which it makes a merge request's widget. Pure."""
+"""Annotations as a GitLab code quality report, which GitLab shows in merge requests. Pure."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-from akastats.report.code_annotations import Finding
+from akastats.report.code_annotations import Annotation
 from akastats.report.document import cut
-from akastats.report.failing_tests import Standing
+from akastats.report.failing_tests import ReportedLabel
 
 Severity = Literal["info", "minor", "major", "critical", "blocker"]
 
-#: Characters of a description and of a path.
-MOST_TEXT = 1_000
+#: Characters of a description.
+MAX_TEXT = 1_000
 
-_SEVERITIES: Mapping[Standing | None, Severity] = {
+_SEVERITIES: Mapping[ReportedLabel | None, Severity] = {
     "new": "critical",
-    "not judged": "major",
+    "not analysed": "major",
     "no history": "major",
     "also failing on base": "minor",
     "known flaky": "minor",
@@ -27,18 +27,18 @@ _SEVERITIES: Mapping[Standing | None, Severity] = {
 }
 
 
-def gitlab(findings: Iterable[Finding]) -> str:
-    """Return the JSON of a code quality report; what has no place in the repository cannot stand in it."""
-    # GitLab takes two with one fingerprint for one: a test that was over its budget in two attempts.
-    issues = {each["fingerprint"]: each for each in map(_issue, findings) if each["location"]["path"]}
+def gitlab(annotations: Iterable[Annotation]) -> str:
+    """Return the JSON of a code quality report; annotations without a path are left out."""
+    # GitLab rejects duplicate fingerprints, for example of a test that was over its budget in two attempts.
+    issues = {each["fingerprint"]: each for each in map(_issue, annotations) if each["location"]["path"]}
     return json.dumps(list(issues.values()), indent=2) + "\n"
 
 
-def _issue(finding: Finding) -> dict[str, Any]:
+def _issue(annotation: Annotation) -> dict[str, Any]:
     return {
-        "description": cut(f"{finding.title}: {finding.text}", MOST_TEXT),
-        "check_name": f"akastats/{finding.rule}",
-        "fingerprint": hashlib.sha256("\0".join(finding.key).encode(errors="backslashreplace")).hexdigest(),
-        "severity": _SEVERITIES[finding.standing],
-        "location": {"path": finding.path, "lines": {"begin": finding.line}},
+        "description": cut(f"{annotation.title}: {annotation.text}", MAX_TEXT),
+        "check_name": f"akastats/{annotation.rule}",
+        "fingerprint": hashlib.sha256("\0".join(annotation.key).encode(errors="backslashreplace")).hexdigest(),
+        "severity": _SEVERITIES[annotation.label],
+        "location": {"path": annotation.path, "lines": {"begin": annotation.line}},
     }

@@ -1,4 +1,4 @@
-"""A report as one file of HTML: no script, nothing is fetched, light or dark as its reader's system is. Pure."""
+"""A report as one HTML file, without scripts or requests, in the light or dark colours of the system. Pure."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from html import escape
 from akastats.formatting import escape_unprintable
 from akastats.report.document import Code, Document, Item, Line, Link, Section, cut
 
-#: A node id or a message has at most so many characters.
-MOST_CODE = 2_000
+#: Characters of a node id or a message.
+MAX_CODE = 2_000
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c1f24; --soft: #59626d; --line: #d5dae0; --back: #ffffff;
@@ -33,14 +33,14 @@ code { background: var(--code); border-radius: .25rem; padding: .1rem .3rem; fon
 a { color: var(--link); }
 """
 _DIGEST = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-#: Were anything of a stranger's to get through, it could load, run and style nothing.
+#: A second line of defence: untrusted text that escapes the escaping can load, run and style nothing.
 POLICY = f"default-src 'none'; style-src 'sha256-{_DIGEST}'; base-uri 'none'; form-action 'none'"
 
 _BAD = ("failed", "crashed", "interrupted")
 
 
 def html(document: Document) -> str:
-    """Return a report as a file of its own, all of its findings told."""
+    """Return a report as the text of an HTML file, with all its entries."""
     body = "\n".join(_body(document))
     return f"""<!doctype html>
 <html lang="en">
@@ -50,7 +50,7 @@ def html(document: Document) -> str:
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta name="referrer" content="no-referrer">
-<title>{_text("".join(_words(piece) for piece in document.title))}</title>
+<title>{_text("".join(_plain(piece) for piece in document.title))}</title>
 <style>{STYLE}</style>
 </head>
 <body>
@@ -85,8 +85,8 @@ def _section(section: Section) -> Iterator[str]:
 
 
 def _item(item: Item) -> str:
-    beneath = "".join(f"<li>{_line(line)}</li>" for line in item.beneath)
-    return f"<li>{_line(item.head)}{f'<ul>{beneath}</ul>' if beneath else ''}</li>"
+    details = "".join(f"<li>{_line(line)}</li>" for line in item.details)
+    return f"<li>{_line(item.head)}{f'<ul>{details}</ul>' if details else ''}</li>"
 
 
 def _line(line: Line) -> str:
@@ -95,15 +95,15 @@ def _line(line: Line) -> str:
 
 def _piece(piece: str | Code | Link) -> str:
     if isinstance(piece, Code):
-        return f"<code>{escape(cut(piece.text, MOST_CODE))}</code>"
+        return f"<code>{escape(cut(piece.text, MAX_CODE))}</code>"
     if isinstance(piece, Link):
         return f'<a href="{_text(piece.url)}" rel="noopener noreferrer">{_text(piece.text)}</a>'
     return _text(piece)
 
 
-def _words(piece: str | Code | Link) -> str:
+def _plain(piece: str | Code | Link) -> str:
     return piece if isinstance(piece, str) else piece.text
 
 
-def _text(words: str) -> str:
-    return escape(escape_unprintable(words))
+def _text(text: str) -> str:
+    return escape(escape_unprintable(text))

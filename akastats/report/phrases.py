@@ -16,7 +16,7 @@ NEWLY_FLAKY = "newly flaky"
 NEWLY_SLOWER = "newly slower"
 OVER_BUDGET = "over budget"
 SUITE_SLOWER = "the suite is slower"
-OUTAGE = "far more failures than in a typical run: probably an outage, which is not evidence of flakiness"
+OUTAGE = "far more failures than in other runs: probably an outage, which is not evidence of flakiness"
 NOT_ENOUGH_DATA = "not enough data"
 NO_VERDICTS = "this run has not been analysed: its failures have no label"
 COMPARED_WITH = "compared with {base}"
@@ -50,11 +50,11 @@ class Heading:
 #: Test states whose stored name is not the displayed one.
 STATES: Mapping[str, str] = {"undecided": NOT_ENOUGH_DATA}
 
-#: Headings of failures by label; `not judged` and `no history` are those without one.
+#: Headings of failures by label; `not analysed` and `no history` are failures without one.
 FAILURES: Mapping[str, Heading] = {
     "new": Heading("new failures", "Passed on {base} until now, or did not exist there."),
-    "not judged": Heading("failures"),
-    "no history": Heading("failures with no history", "There are no earlier runs to compare with."),
+    "not analysed": Heading("failures"),
+    "no history": Heading("failures with no history", "No earlier runs exist to compare with."),
     "also failing on base": Heading("also failing on the base", "Fails on {base} too."),
     "known flaky": Heading("known flaky", "Fails from time to time, independent of changes."),
     "quarantined": Heading("quarantined", "Does not fail the run while it is in quarantine."),

@@ -1,4 +1,4 @@
-"""Where in the repository a finding is: forges count files from its root, pytest from elsewhere. Pure."""
+"""Paths relative to the root of the repository, which forges need and pytest does not know. Pure."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-# Where a provider has checked the repository out.
+# Variables with the path of the checkout, by CI provider.
 _CHECKOUTS = ("GITHUB_WORKSPACE", "CI_PROJECT_DIR", "WORKSPACE", "BUILD_SOURCESDIRECTORY", "BITBUCKET_CLONE_DIR")
 _DRIVE = re.compile(r"[A-Za-z]:/")
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
-    """Absolute directories: the repository's root, the one pytest was started in, and pytest's root directory.
+class RepositoryPaths:
+    """The directories of a run, from which paths in the repository follow. All are absolute, or empty if unknown.
 
-    Empty ones are not known: then `started_in` is taken for the repository's root.
+    repository: root of the repository; if unknown, `started_in` counts as the root
+    started_in: directory in which pytest was started
+    root: root directory of pytest
     """
 
     repository: str = ""
@@ -24,20 +26,20 @@ class Places:
     root: str = ""
 
     @classmethod
-    def of(cls, environ: Mapping[str, str], started_in: str, root: str) -> Places:
-        """Return the places of a run, the repository's as the CI provider's variables tell it."""
+    def from_environ(cls, environ: Mapping[str, str], started_in: str, root: str) -> RepositoryPaths:
+        """Return the directories of a run, with the repository's root from the variables of the CI provider."""
         checkouts = (environ[name] for name in _CHECKOUTS if environ.get(name))
         return cls(next(checkouts, ""), started_in, root or started_in)
 
-    def of_frame(self, file: str) -> str:
-        """Return a traceback's file as the repository names it; empty for one that is not in it."""
-        return self._within(file, self.started_in)
+    def path_of_frame(self, file: str) -> str:
+        """Return the path in the repository of a file in a traceback; empty if it is outside."""
+        return self._in_repository(file, self.started_in)
 
-    def of_test(self, nodeid: str) -> str:
-        """Return the file of a test as the repository names it; empty for one that is not in it."""
-        return self._within(nodeid.partition("::")[0], self.root)
+    def path_of_test(self, nodeid: str) -> str:
+        """Return the path in the repository of a test's file; empty if it is outside."""
+        return self._in_repository(nodeid.partition("::")[0], self.root)
 
-    def _within(self, file: str, directory: str) -> str:
+    def _in_repository(self, file: str, directory: str) -> str:
         if not file or "\0" in file:
             return ""
         home = _slashed(self.repository or self.started_in)

@@ -1,4 +1,4 @@
-"""A report of a run: its details and verdicts as a document. Pure."""
+"""Make the report of a run from its details and verdicts, as a document without a format. Pure."""
 
 from __future__ import annotations
 
@@ -21,35 +21,37 @@ from akastats.queries.run_failures import Failure
 from akastats.queries.runs import Run
 from akastats.report import phrases
 from akastats.report.document import Code, Document, Item, Line, Link, Section
-from akastats.report.failing_tests import Failing, Standing, failing, unnamed
+from akastats.report.failing_tests import FailingTest, ReportedLabel, count_unnamed, list_failing_tests
 
 COMMIT_WIDTH = 10
-#: Tests that are named of those that a process died in.
-MOST_NAMED = 5
+#: Tests that the note on a dead process names.
+MAX_NAMED = 5
 #: Environments of a build that a note names.
-MOST_ENVIRONMENTS = 4
-#: So many of the tests that ran right before a flaky one are named.
-MOST_AFTER = 2
+MAX_ENVIRONMENTS = 4
+#: Tests that ran directly before a flaky one, per flaky test.
+MAX_AFTER = 2
 
 _COUNTED = ("failed", "errors", "passed", "skipped", "xfailed", "xpassed")
 
 
 def document(details: Details, verdicts: Verdicts | None, commits: Mapping[str, str] | None = None) -> Document:
-    """Return what there is to tell of a run; without `verdicts` failures have no label.
+    """Return the report of a run; without `verdicts`, failures have no label.
 
-    `commits` are those of the runs that `runs_named` returns, as far as they are known.
+    `commits` maps the runs that `runs_named` returns to their commits, if they are known.
     """
     run = details.run
-    found = failing(details, verdicts)
+    failing = list_failing_tests(details, verdicts)
     return Document(
         status=run.status or "",
-        title=_title(run, found),
-        facts=tuple(line for line in (_place(run, verdicts), _pace(run, verdicts), _states(verdicts)) if line),
+        title=_title(run, failing),
+        facts=tuple(
+            line for line in (_origin(run, verdicts), _duration(run, verdicts), _states(verdicts)) if line
+        ),
         notes=tuple(_notes(details, verdicts)),
         sections=tuple(
             section
             for section in (
-                *_failures(found, unnamed(details, verdicts), verdicts),
+                *_failures(failing, count_unnamed(details, verdicts), verdicts),
                 *(_news(verdicts, commits or {}) if verdicts else ()),
             )
             if section.count
@@ -59,31 +61,34 @@ def document(details: Details, verdicts: Verdicts | None, commits: Mapping[str, 
 
 
 def runs_named(verdicts: Verdicts) -> list[str]:
-    """Return the runs that a report names, whose commits say more than their ids."""
+    """Return the ids of the runs that a report names by their commit."""
     changes = [*newly_slower(verdicts), *suite_newly_slower(verdicts)]
     named = [run for change in changes for run in (change.since, change.run, change.until)]
     return list(dict.fromkeys([*named, *(test.since for test in newly_flaky(verdicts) if test.since)]))
 
 
 def counted(run: Run) -> str:
-    """Return what a run's tests came to: `2 failed, 118 passed`."""
+    """Return the numbers of a run's tests by outcome: `2 failed, 118 passed`."""
     counts = [(getattr(run, name), name) for name in _COUNTED]
-    told = [f"{count:,} {'error' if name == 'errors' and count == 1 else name}" for count, name in counts if count]
+    parts = [
+        f"{count:,} {'error' if name == 'errors' and count == 1 else name}" for count, name in counts if count
+    ]
     if run.collect_errors:
-        told.append(f"{run.collect_errors:,} not collected")
-    return ", ".join(told) or "no tests"
+        parts.append(f"{run.collect_errors:,} not collected")
+    return ", ".join(parts) or "no tests"
 
 
-def _title(run: Run, found: Sequence[Failing]) -> Line:
+def _title(run: Run, failing: Sequence[FailingTest]) -> Line:
     suite: Line = (" in ", Code(run.suite)) if run.suite else ()
-    excused = sum(each.standing == "quarantined" for each in found)
-    # A run that passed may have failures: they are recorded as what they are.
-    told = f"; {excused:,} of the failures {'is' if excused == 1 else 'are'} quarantined" if excused else ""
-    return (f"Tests {run.status or 'recorded'}", *suite, f": {counted(run)}{told}")
+    quarantined = sum(test.label == "quarantined" for test in failing)
+    # Explains why a run with failures passed.
+    verb = "is" if quarantined == 1 else "are"
+    note = f"; {quarantined:,} of the failures {verb} quarantined" if quarantined else ""
+    return (f"Tests {run.status or 'recorded'}", *suite, f": {counted(run)}{note}")
 
 
-def _place(run: Run, verdicts: Verdicts | None) -> Line:
-    """Return the tested code, the base of the comparison, and the link to the full report."""
+def _origin(run: Run, verdicts: Verdicts | None) -> Line:
+    """Return the tested branch and commit, the base of the comparison, and the link to the build."""
     line: list[str | Code | Link] = ["Run ", Code(run.id)]
     if run.branch:
         line += [" of ", Code(run.branch)]
@@ -102,31 +107,31 @@ def _place(run: Run, verdicts: Verdicts | None) -> Line:
     return tuple(line)
 
 
-def _pace(run: Run, verdicts: Verdicts | None) -> Line:
-    """Return what the run took, against what it usually takes."""
-    taken = verdicts.seconds if verdicts and verdicts.seconds is not None else run.duration
-    if taken is None:
+def _duration(run: Run, verdicts: Verdicts | None) -> Line:
+    """Return the duration of the run and its typical duration."""
+    seconds = verdicts.seconds if verdicts and verdicts.seconds is not None else run.duration
+    if seconds is None:
         return ()
     typical, factor = (verdicts.usual_seconds, verdicts.pace) if verdicts else (None, None)
-    return (f"Duration: {phrases.suite_duration(taken, typical, factor)}",)
+    return (f"Duration: {phrases.suite_duration(seconds, typical, factor)}",)
 
 
 def _states(verdicts: Verdicts | None) -> Line:
     counts = verdicts.counts or {} if verdicts else {}
-    told = [
-        f"{counts[state]:,} {phrases.STATES.get(state, state)}"
+    parts = [
+        f"{counts[state]:,} {phrases.state_name(state)}"
         for state in ("healthy", "flaky", "broken", "new", "undecided")
         if counts.get(state)
     ]
-    return (f"Tests by state: {', '.join(told)}",) if told else ()
+    return (f"Tests by state: {', '.join(parts)}",) if parts else ()
 
 
 def _notes(details: Details, verdicts: Verdicts | None) -> Iterator[Line]:
     if details.run.died_in:
-        yield ("The process died while it ran ", *_codes(details.run.died_in), ".")
+        yield ("The process of the tests died while running ", *_codes(details.run.died_in), ".")
     if not details.has_profile:
         yield (
-            "The run has no profile, because it is in progress or its profile has expired: failures are unknown.",
+            "Failures are unknown: the run has no profile, because it is in progress or its profile has expired.",
         )
     if verdicts is None:
         yield (f"{phrases.capitalise(phrases.NO_VERDICTS)}.",)
@@ -141,10 +146,10 @@ def _notes(details: Details, verdicts: Verdicts | None) -> Iterator[Line]:
 
 
 def _codes(names: Sequence[str]) -> Iterator[str | Code]:
-    for number, name in enumerate(names[:MOST_NAMED]):
+    for number, name in enumerate(names[:MAX_NAMED]):
         yield from (", ", Code(name)) if number else (Code(name),)
-    if len(names) > MOST_NAMED:
-        yield f" and {len(names) - MOST_NAMED:,} more"
+    if len(names) > MAX_NAMED:
+        yield f" and {len(names) - MAX_NAMED:,} more"
 
 
 def build_note(verdicts: Verdicts) -> str:
@@ -153,35 +158,35 @@ def build_note(verdicts: Verdicts) -> str:
         return phrases.EQUAL_RUNS.format(count=f"{verdicts.equal_runs:,}")
     if verdicts.environments:
         count = len(verdicts.environments)
-        names = [*verdicts.environments[:MOST_ENVIRONMENTS]]
-        if count > MOST_ENVIRONMENTS:
-            names.append(f"and {count - MOST_ENVIRONMENTS:,} more")
+        names = [*verdicts.environments[:MAX_ENVIRONMENTS]]
+        if count > MAX_ENVIRONMENTS:
+            names.append(f"and {count - MAX_ENVIRONMENTS:,} more")
         return phrases.SEVERAL_ENVIRONMENTS.format(count=f"{count:,}", names="; ".join(names))
     return ""
 
 
-def _failures(found: Sequence[Failing], left_out: int, verdicts: Verdicts | None) -> Iterator[Section]:
+def _failures(failing: Sequence[FailingTest], left_out: int, verdicts: Verdicts | None) -> Iterator[Section]:
     intervals = {test.nodeid: test for test in verdicts.tests} if verdicts else {}
-    for standing, group in groupby(found, key=lambda each: each.standing):
+    for label, group in groupby(failing, key=lambda test: test.label):
         items = tuple(_causes(list(group), intervals))
-        yield Section(phrases.capitalise(phrases.FAILURES[standing].title), items, _why(standing, verdicts))
+        yield Section(phrases.capitalise(phrases.FAILURES[label].title), items, _explanation(label, verdicts))
     if left_out:
         yield Section("Further failures", (), ("The report lists only some of the failures.",), left_out)
 
 
-def _why(standing: Standing, verdicts: Verdicts | None) -> Line:
+def _explanation(label: ReportedLabel, verdicts: Verdicts | None) -> Line:
     base = Code(verdicts.base) if verdicts and verdicts.base else "the base"
-    before, has_base, after = phrases.FAILURES[standing].note.partition("{base}")
+    before, has_base, after = phrases.FAILURES[label].note.partition("{base}")
     return (before, base, after) if has_base else (before,) if before else ()
 
 
-def _causes(found: Sequence[Failing], intervals: Mapping[str, UnhealthyTest]) -> Iterator[Item]:
-    """Yield tests that failed alike as one item: a helper that fails for a hundred tests is one thing to mend."""
-    groups: dict[int, list[Failing]] = {}
-    for each in found:
-        groups.setdefault(id(each.failure), []).append(each)
+def _causes(failing: Sequence[FailingTest], intervals: Mapping[str, UnhealthyTest]) -> Iterator[Item]:
+    """Yield one item per failure with all its tests: a helper that fails in 100 tests needs one fix."""
+    groups: dict[int, list[FailingTest]] = {}
+    for test in failing:
+        groups.setdefault(id(test.failure), []).append(test)
     for group in groups.values():
-        failure, tests = group[0].failure, [_test(each, intervals.get(each.nodeid)) for each in group]
+        failure, tests = group[0].failure, [_test(test, intervals.get(test.nodeid)) for test in group]
         if failure is None:
             yield from map(Item, tests)
         elif len(tests) == 1:
@@ -190,22 +195,22 @@ def _causes(found: Sequence[Failing], intervals: Mapping[str, UnhealthyTest]) ->
             yield Item((f"{len(tests):,} tests: ", *cause(failure)), tuple(tests), len(tests))
 
 
-def _test(each: Failing, known: UnhealthyTest | None) -> Line:
-    if each.rate is None:
-        return (Code(each.nodeid),)
-    low, high = (known.low, known.high) if known else (None, None)
-    return (Code(each.nodeid), f" {phrases.failure_rate(each.rate, low, high)}")
+def _test(test: FailingTest, state: UnhealthyTest | None) -> Line:
+    if test.rate is None:
+        return (Code(test.nodeid),)
+    low, high = (state.low, state.high) if state else (None, None)
+    return (Code(test.nodeid), f" {phrases.failure_rate(test.rate, low, high)}")
 
 
 def cause(failure: Failure) -> Line:
-    """Return what a failure is and where."""
+    """Return the exception, message and location of a failure."""
     text = ": ".join(filter(None, (failure.exception, failure.message)))
     frame = failure.frames[-1] if failure.frames else ""
     file, _, function = frame.rpartition("::")
-    place = f"{failure.file}:{failure.line}" if failure.file else file
-    line: Line = (Code(text),) if text else ("an error that is not known any more",)
-    if place:
-        line = (*line, " at ", Code(place))
+    location = f"{failure.file}:{failure.line}" if failure.file else file
+    line: Line = (Code(text),) if text else ("an error that has expired",)
+    if location:
+        line = (*line, " at ", Code(location))
     return (*line, " in ", Code(function)) if function else line
 
 
@@ -233,7 +238,7 @@ def _flaky(test: UnhealthyTest, commits: Mapping[str, str]) -> Item:
     if test.seconds_lost:
         cost += f" and cost {format_duration(test.seconds_lost)}"
     since: Line = (", since ", *_run(test.since, commits)) if test.since else ()
-    before = tuple(_before(test.after[:MOST_AFTER]))
+    before = tuple(_before(test.after[:MAX_AFTER]))
     return Item((Code(test.nodeid), rate), ((cost, *since), *before))
 
 
@@ -261,7 +266,7 @@ def _over(each: OverBudget) -> Item:
 
 
 def name_of(label: str) -> str:
-    """Return what a label is about as people call it: a node id, a fixture or file by its kind, else the label."""
+    """Return the displayed name of a label: a node id, the kind and name of a fixture or file, else the label."""
     word, colons, rest = label.partition("::")
     kind = word.partition("@")[0]
     if not colons or kind not in ("test", "fixture", "collect"):

@@ -1,7 +1,7 @@
-"""A run's profile as the files that other programs open: speedscope and Perfetto. Pure.
+"""Convert a run's profile to the formats of speedscope and Perfetto. Pure.
 
-Both show a lane a worker, and in it each test with its phases as they followed each other. Times are whole
-microseconds, counted from the run's start.
+Both show one lane per worker, with its tests and their phases in time order. Times are whole microseconds from the
+start of the run.
 """
 
 from __future__ import annotations
@@ -15,7 +15,14 @@ PHASES = ("setup", "call", "teardown")
 
 
 class Span(NamedTuple):
-    """Something that took time in one lane: from `start` to `stop`, in microseconds from the run's start."""
+    """A bar in a lane.
+
+    name: node id of the test, or name of the phase
+    start: start in microseconds from the start of the run
+    stop: end in microseconds from the start of the run
+    inner: bars inside it, such as the phases of a test
+    outcome: outcome of a test; empty for other bars
+    """
 
     name: str
     start: int
@@ -25,9 +32,9 @@ class Span(NamedTuple):
 
 
 def lanes(tests: TestColumns) -> dict[str, list[Span]]:
-    """Return what each worker did, in order; `main` where there are no workers.
+    """Return the spans of each worker in time order; without workers, the only lane is `main`.
 
-    Spans of a lane never overlap: where a test has moved the clock, it begins when the one before it ended.
+    Spans of a lane never overlap: if a test moved the clock, the next one starts at its end.
     """
     by_worker: dict[str, list[int]] = {}
     for at, worker in enumerate(tests.worker):
@@ -36,7 +43,7 @@ def lanes(tests: TestColumns) -> dict[str, list[Span]]:
 
 
 def _natural(worker: str) -> tuple[str, int]:
-    """Return what puts gw2 before gw10."""
+    """Return a sort key that orders gw2 before gw10."""
     digits = len(worker) - len(worker.rstrip("0123456789"))
     return (worker[: len(worker) - digits], int(worker[-digits:][:9]) if digits else -1)
 
@@ -54,9 +61,9 @@ def _spans(tests: TestColumns, positions: Iterable[int]) -> Iterator[Span]:
 
 
 def speedscope(name: str, content: Profile) -> dict[str, Any]:
-    """Return a profile as speedscope reads it: a view a worker, one of collection, one of fixtures.
+    """Return a profile in the format of speedscope, with one view per worker, and for collection and fixtures.
 
-    The latter two have costs and no times at which they came: their frames stand side by side.
+    The views of collection and fixtures have durations without start times: their frames are side by side.
     """
     frames = _Frames()
     profiles = [_evented(worker, spans, frames) for worker, spans in lanes(content.tests).items()]
@@ -74,25 +81,28 @@ def speedscope(name: str, content: Profile) -> dict[str, Any]:
         "exporter": "akastats",
         "name": name,
         "activeProfileIndex": 0,
-        "shared": {"frames": frames.told},
+        "shared": {"frames": frames.entries},
         "profiles": profiles,
     }
 
 
 class _Frames:
-    """The frames that all views of a file share, each once."""
+    """The frame list that all views of a speedscope file share.
+
+    entries: the frames, each once
+    """
 
     def __init__(self) -> None:
-        self.told: list[dict[str, str]] = []
-        self._places: dict[str, int] = {}
+        self.entries: list[dict[str, str]] = []
+        self._indexes: dict[str, int] = {}
 
-    def place(self, name: str) -> int:
-        """Return where a frame stands, putting it there if it is new."""
-        if name not in self._places:
-            self._places[name] = len(self.told)
+    def index(self, name: str) -> int:
+        """Return the index of a frame in the list; add a new one."""
+        if name not in self._indexes:
+            self._indexes[name] = len(self.entries)
             file, _, rest = name.partition("::")
-            self.told.append({"name": name, "file": file} if rest else {"name": name})
-        return self._places[name]
+            self.entries.append({"name": name, "file": file} if rest else {"name": name})
+        return self._indexes[name]
 
 
 def _evented(worker: str, spans: list[Span], frames: _Frames) -> dict[str, Any]:
@@ -103,7 +113,7 @@ def _evented(worker: str, spans: list[Span], frames: _Frames) -> dict[str, Any]:
 
 
 def _events(span: Span, frames: _Frames) -> Iterator[dict[str, Any]]:
-    frame = frames.place(span.name)
+    frame = frames.index(span.name)
     yield {"type": "O", "frame": frame, "at": span.start}
     for inner in span.inner:
         yield from _events(inner, frames)
@@ -111,14 +121,14 @@ def _events(span: Span, frames: _Frames) -> Iterator[dict[str, Any]]:
 
 
 def _sampled(name: str, costs: list[tuple[list[str], int]], frames: _Frames) -> dict[str, Any]:
-    samples = [[frames.place(frame) for frame in stack] for stack, _ in costs]
+    samples = [[frames.index(frame) for frame in stack] for stack, _ in costs]
     weights = [max(0, us) for _, us in costs]
     head = {"type": "sampled", "name": name, "unit": "microseconds", "startValue": 0, "endValue": sum(weights)}
     return {**head, "samples": samples, "weights": weights}
 
 
 def perfetto(name: str, content: Profile) -> dict[str, Any]:
-    """Return a profile in the JSON trace event format, which Perfetto and Chrome open: a thread a worker."""
+    """Return a profile in the JSON trace event format, which Perfetto and Chrome open: one thread per worker."""
     events = [_named("process_name", 0, name)]
     for thread, (worker, spans) in enumerate(lanes(content.tests).items(), 1):
         events.append(_named("thread_name", thread, worker))
@@ -132,7 +142,7 @@ def _named(kind: str, thread: int, name: str) -> dict[str, Any]:
 
 def _complete(span: Span, category: str, thread: int) -> Iterator[dict[str, Any]]:
     event = {"ph": "X", "name": span.name, "cat": category, "pid": 1, "tid": thread}
-    told = {"args": {"outcome": span.outcome}} if span.outcome else {}
-    yield {**event, "ts": span.start, "dur": span.stop - span.start, **told}
+    arguments = {"args": {"outcome": span.outcome}} if span.outcome else {}
+    yield {**event, "ts": span.start, "dur": span.stop - span.start, **arguments}
     for inner in span.inner:
         yield from _complete(inner, "phase", thread)

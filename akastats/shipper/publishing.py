@@ -12,10 +12,10 @@ from akastats.model.verdicts import Verdicts
 from akastats.queries import run_details as details
 from akastats.queries import runs
 from akastats.queries.run_details import Details
-from akastats.report.code_annotations import findings
+from akastats.report.code_annotations import list_annotations
 from akastats.report.github import commands
 from akastats.report.markdown import markdown
-from akastats.report.repository_paths import Places
+from akastats.report.repository_paths import RepositoryPaths
 from akastats.report.run_document import document, runs_named
 from akastats.store.requests import Operation
 from akastats.triage import acknowledgements
@@ -69,8 +69,8 @@ def publish(
         _append(environ["GITHUB_STEP_SUMMARY"], markdown(document(details, verdicts, commits)))
     if environ.get("GITHUB_ACTIONS") != "true":
         return []
-    places = Places.of(environ, environ.get(STARTED_IN, ""), environ.get(ROOT, ""))
-    return commands(findings(details, verdicts, places))
+    paths = RepositoryPaths.from_environ(environ, environ.get(STARTED_IN, ""), environ.get(ROOT, ""))
+    return commands(list_annotations(details, verdicts, paths))
 
 
 # A pipe without a reader would hold us for ever: opening it fails instead.

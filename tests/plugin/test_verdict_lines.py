@@ -201,7 +201,7 @@ def test_never_more_than_fifteen_lines():
     assert 5 == sum(line.startswith("    new ") for line in lines)
     assert "a::w0, a::w1 and 98 more" in "".join(lines)
     assert lines[-1].startswith("  suite:")
-    assert "far more failures than in a typical run: probably an outage" in lines[0]
+    assert "far more failures than in other runs: probably an outage" in lines[0]
 
 
 def test_what_would_move_a_terminal_is_shown_escaped():

@@ -7,9 +7,9 @@ import re
 import pytest
 
 from akastats.model.verdicts import FailureVerdict
-from akastats.report.code_annotations import findings
+from akastats.report.code_annotations import list_annotations
 from akastats.report.github import commands
-from akastats.report.repository_paths import Places
+from akastats.report.repository_paths import RepositoryPaths
 from tests.report.given import FLAKY, HOSTILE, ONE, details, everything, failure, flaky, verdicts
 
 
@@ -29,7 +29,7 @@ def _unescaped(text: str) -> str:
 
 def test_everything_is_told():
     """What may be the change's own fault as errors, the rest as warnings; each at its place."""
-    found = [read(line) for line in commands(findings(*everything(), Places()))]
+    found = [read(line) for line in commands(list_annotations(*everything(), RepositoryPaths()))]
 
     assert ["error"] * 4 + ["warning"] * 7 == [level for level, _, _ in found]
     assert (
@@ -50,18 +50,21 @@ def test_github_shows_ten_of_a_level():
     tests = [f"a.py::t{number}" for number in range(30)]
     judged = verdicts(tests=tuple(flaky(f"b.py::t{number}") for number in range(11)))
 
-    lines = commands(findings(details(failure(*tests)), judged, Places()))
+    lines = commands(list_annotations(details(failure(*tests)), judged, RepositoryPaths()))
 
     assert ["error"] * 10 + ["warning"] * 10 == [read(line)[0] for line in lines]
-    assert "::error title=akastats::and 21 more: the summary names them" == lines[9]
-    assert "::warning title=akastats::and 2 more: the summary names them" == lines[19]
+    assert "::error title=akastats::and 21 more: see the summary" == lines[9]
+    assert "::warning title=akastats::and 2 more: see the summary" == lines[19]
 
 
 def test_ten_are_ten():
     """No place is spent on a count where none is left out."""
     tests = [f"a.py::t{number}" for number in range(10)]
 
-    assert "a.py::t9" == read(commands(findings(details(failure(*tests)), None, Places()))[9])[1]["title"]
+    assert (
+        "a.py::t9"
+        == read(commands(list_annotations(details(failure(*tests)), None, RepositoryPaths()))[9])[1]["title"]
+    )
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -70,7 +73,7 @@ def test_strangers_texts_are_no_commands(text):
     hostile = details(failure(text, f"{text},line=7::x", message=text, frames=[text], file=text, exception=text))
     judged = verdicts(failures=(FailureVerdict(text, "new"),), tests=(flaky(text),))
 
-    lines = commands(findings(hostile, judged, Places()))
+    lines = commands(list_annotations(hostile, judged, RepositoryPaths()))
 
     assert 3 == len(lines)
     assert all(map(str.isprintable, lines))
@@ -81,7 +84,7 @@ def test_strangers_texts_are_no_commands(text):
 
 def test_what_escapes_is_escaped_first():
     """A message that holds an escape is shown as it is."""
-    (line,) = commands(findings(details(failure(ONE, message="100%0Adone, a:b")), None, Places()))
+    (line,) = commands(list_annotations(details(failure(ONE, message="100%0Adone, a:b")), None, RepositoryPaths()))
 
     assert line.endswith("::AssertionError: 100%250Adone, a:b")
     assert "AssertionError: 100%0Adone, a:b" == read(line)[2]
@@ -89,6 +92,10 @@ def test_what_escapes_is_escaped_first():
 
 def test_a_place_that_is_not_in_the_repository_is_left_out():
     """The finding is told all the same, of no file."""
-    (line,) = commands(findings(details(failure("/elsewhere/a.py::t", file=None)), None, Places("/repo", "/repo")))
+    (line,) = commands(
+        list_annotations(
+            details(failure("/elsewhere/a.py::t", file=None)), None, RepositoryPaths("/repo", "/repo")
+        )
+    )
 
     assert {"title": "/elsewhere/a.py::t"} == read(line)[1]

@@ -9,9 +9,9 @@ import jsonschema
 import pytest
 
 from akastats.model.verdicts import FailureVerdict, OverBudget
-from akastats.report.code_annotations import findings
+from akastats.report.code_annotations import list_annotations
 from akastats.report.gitlab import gitlab
-from akastats.report.repository_paths import Places
+from akastats.report.repository_paths import RepositoryPaths
 from tests.report.given import HOSTILE, ONE, details, everything, failure, flaky, verdicts
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -45,12 +45,12 @@ SCHEMA = {
 }
 
 
-NOWHERE = Places()
+NOWHERE = RepositoryPaths()
 
 
-def report(*of, places=NOWHERE):
+def report(*of, paths=NOWHERE):
     """Return the report as GitLab reads it: it must be valid, and each fingerprint stand once."""
-    found = json.loads(gitlab(findings(*of, places)))
+    found = json.loads(gitlab(list_annotations(*of, paths)))
     jsonschema.validate(found, SCHEMA)
     assert len(found) == len({each["fingerprint"] for each in found})
     return found
@@ -78,7 +78,11 @@ def test_everything_is_told():
 
 def test_one_issue_is_as_documented():
     """As the file beside this one shows it."""
-    found = gitlab(findings(details(failure(ONE)), verdicts(failures=(FailureVerdict(ONE, "new"),)), Places()))
+    found = gitlab(
+        list_annotations(
+            details(failure(ONE)), verdicts(failures=(FailureVerdict(ONE, "new"),)), RepositoryPaths()
+        )
+    )
 
     assert (GOLDEN / "gitlab.json").read_text() == found
 
@@ -116,4 +120,4 @@ def test_strangers_texts_stay_valid(text):
     found = report(hostile, verdicts(tests=(flaky(f"t.py::{text}"),)))
 
     assert all("\n" not in each["description"] and "\u202e" not in each["description"] for each in found)
-    assert gitlab(findings(hostile, None, Places())).isascii()
+    assert gitlab(list_annotations(hostile, None, RepositoryPaths())).isascii()

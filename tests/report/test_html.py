@@ -11,7 +11,7 @@ import pytest
 
 from akastats.model.verdicts import ChangeVerdict, FailureVerdict
 from akastats.report.document import cut
-from akastats.report.html import MOST_CODE, html
+from akastats.report.html import MAX_CODE, html
 from akastats.report.run_document import document
 from tests.report.given import HOSTILE, RUN, change, details, everything, failure, flaky, verdicts
 
@@ -99,7 +99,7 @@ def test_strangers_texts_mean_nothing(text):
     assert not {"\u202e", "\u2066", "\x1b", "\0", "\r", "\ud800"} & set(written)
     assert page.tags <= TAGS
     assert page.attributes <= ATTRIBUTES
-    assert cut(text, MOST_CODE) in page.texts["code"]
+    assert cut(text, MAX_CODE) in page.texts["code"]
     assert all((link or "").startswith("https://") for link in page.links)
 
 

@@ -10,7 +10,7 @@ from markdown_it.token import Token
 
 from akastats.model.verdicts import ChangeVerdict, FailureVerdict
 from akastats.report.document import cut
-from akastats.report.markdown import MOST_CHARACTERS, MOST_CODE, markdown
+from akastats.report.markdown import MAX_CHARACTERS, MAX_CODE, markdown
 from akastats.report.run_document import document
 from tests.report.given import HOSTILE, ONE, RUN, change, details, everything, failure, flaky, verdicts
 
@@ -61,7 +61,7 @@ def test_strangers_texts_mean_nothing(text):
 
     assert kinds(found) <= plain
     shown = {token.content for token in tokens(found) if token.type == "code_inline"}
-    assert cut(text, MOST_CODE) in shown
+    assert cut(text, MAX_CODE) in shown
     # The runner's commands and GitLab's quick actions stand at the beginning of a line.
     assert not [line for line in found.splitlines() if line.lstrip(" -").startswith(("::", "/"))]
 
@@ -105,7 +105,7 @@ def test_a_report_fits_into_a_comment():
 
     found = markdown(document(details(*failures), told))
 
-    assert MOST_CHARACTERS - 5_000 < len(found) <= MOST_CHARACTERS
+    assert MAX_CHARACTERS - 5_000 < len(found) <= MAX_CHARACTERS
     assert min(map(len, found.split("\n#### ")[1:])) > 15_000
     assert "\n#### Failures: 10,000\n" in found
     assert "\n#### Newly flaky: 500\n" in found

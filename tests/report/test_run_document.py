@@ -9,7 +9,7 @@ import pytest
 from akastats.formatting import format_percent
 from akastats.model.verdicts import ChangeVerdict, FailureVerdict, OverBudget
 from akastats.report.document import Code, Document
-from akastats.report.failing_tests import failing, unnamed
+from akastats.report.failing_tests import count_unnamed, list_failing_tests
 from akastats.report.run_document import counted, document, name_of, newly_flaky, newly_slower, runs_named
 from tests.report.given import FLAKY, OLD, ONE, RUN, TWO, change, details, everything, failure, flaky, verdicts
 
@@ -26,9 +26,9 @@ def notes(found: Document) -> str:
 
 def test_what_may_be_the_change_s_own_fault_comes_first():
     """New ones, then those of which nothing is known, then those that were there, last those that fail no run."""
-    order = ["new", "not judged", "no history", "also failing on base", "known flaky", "quarantined"]
+    order = ["new", "not analysed", "no history", "also failing on base", "known flaky", "quarantined"]
 
-    assert order == list(dict.fromkeys(each.standing for each in failing(*everything())))
+    assert order == list(dict.fromkeys(each.label for each in list_failing_tests(*everything())))
 
 
 def test_verdicts_name_what_details_do_not():
@@ -36,8 +36,10 @@ def test_verdicts_name_what_details_do_not():
     judged = verdicts(failures=(FailureVerdict(ONE, "new"), FailureVerdict(TWO, "new")))
     found = details(failure(ONE, count=2))
 
-    assert [(ONE, True), (TWO, False)] == [(each.nodeid, bool(each.failure)) for each in failing(found, judged)]
-    assert (1, 0) == (unnamed(found, None), unnamed(found, judged))
+    assert [(ONE, True), (TWO, False)] == [
+        (each.nodeid, bool(each.failure)) for each in list_failing_tests(found, judged)
+    ]
+    assert (1, 0) == (count_unnamed(found, None), count_unnamed(found, judged))
 
 
 def test_tests_that_failed_alike_with_different_labels_are_apart():
@@ -98,7 +100,7 @@ def test_a_failure_without_words_has_its_test():
 
     (section,) = document(details(), judged).sections
 
-    assert [((Code(OLD),), ())] == [(item.head, item.beneath) for item in section.items]
+    assert [((Code(OLD),), ())] == [(item.head, item.details) for item in section.items]
 
 
 @pytest.mark.parametrize(
