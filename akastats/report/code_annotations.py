@@ -1,4 +1,4 @@
-"""Annotations of the code: failures, flaky and slower tests, tests over their budget. Pure."""
+"""Annotations of the code: failures, flaky, slower and skipped tests, tests over their budget. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from akastats.report.failing_tests import FailingTest, ReportedLabel, list_faili
 from akastats.report.repository_paths import RepositoryPaths
 from akastats.report.run_document import name_of
 
-Rule = Literal["test-failure", "flaky-test", "slower-test", "over-budget"]
+Rule = Literal["test-failure", "flaky-test", "slower-test", "over-budget", "newly-skipped"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,8 @@ def list_annotations(details: Details, verdicts: Verdicts | None, paths: Reposit
             yield _slower(change, paths)
         for exceeded in verdicts.over_budget:
             yield _over_budget(exceeded, verdicts.suite, paths)
+        for nodeid in verdicts.newly_skipped:
+            yield _newly_skipped(nodeid, verdicts.suite, paths)
 
 
 def _failure(test: FailingTest, suite: str, paths: RepositoryPaths) -> Annotation:
@@ -111,4 +113,16 @@ def _over_budget(test: OverBudget, suite: str, paths: RepositoryPaths) -> Annota
         f"{test.nodeid} is {phrases.OVER_BUDGET}",
         phrases.over_budget_sentence(test.seconds, test.allowed, test.rule),
         paths.path_of_test(test.nodeid),
+    )
+
+
+def _newly_skipped(nodeid: str, suite: str, paths: RepositoryPaths) -> Annotation:
+    heading = phrases.TEST_LISTS["newly_skipped"]
+    return Annotation(
+        "newly-skipped",
+        None,
+        ("newly-skipped", suite, nodeid),
+        f"{nodeid} is {heading.title}",
+        heading.note,
+        paths.path_of_test(nodeid),
     )

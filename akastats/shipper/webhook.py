@@ -1,10 +1,11 @@
-"""Send newly flaky and newly slower tests to a webhook: one POST of JSON, with a timeout of two seconds."""
+"""Send newly flaky, slower and skipped tests to a webhook: one POST of JSON, with a timeout of two seconds."""
 
 from __future__ import annotations
 
 import json
 import threading
 from base64 import b64encode
+from collections.abc import Mapping
 from http.client import HTTPException
 from typing import Any
 from urllib.error import URLError
@@ -12,7 +13,7 @@ from urllib.parse import unquote_to_bytes, urlsplit, urlunsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from akastats.model.verdicts import Verdicts, newly_flaky, newly_slower, suite_newly_slower
-from akastats.report.phrases import NEWLY_FLAKY, NEWLY_SLOWER
+from akastats.report.phrases import NEWLY_FLAKY, NEWLY_SLOWER, TEST_LISTS
 
 #: Seconds for the whole exchange, because pytest waits for it.
 TIMEOUT_S = 2.0
@@ -21,15 +22,21 @@ MAX_NAMED = 50
 
 
 def make_message(verdicts: Verdicts) -> dict[str, Any] | None:
-    """Return the newly flaky and newly slower tests of a run as JSON; `None` if there are none."""
+    """Return the newly flaky, slower and skipped tests of a run as JSON; `None` if there are none."""
     flaky, slower = newly_flaky(verdicts), [*suite_newly_slower(verdicts), *newly_slower(verdicts)]
-    if not (flaky or slower):
+    skipped = verdicts.newly_skipped
+    counts = {
+        NEWLY_FLAKY: len(flaky),
+        NEWLY_SLOWER: len(slower),
+        TEST_LISTS["newly_skipped"].title: len(skipped),
+    }
+    if not any(counts.values()):
         return None
     return {
         "run": verdicts.run,
         "suite": verdicts.suite,
         "branch": verdicts.branch,
-        "text": f"akastats: {_counted(len(flaky), len(slower))} in run {verdicts.run}",
+        "text": f"akastats: {_format_counts(counts)} in run {verdicts.run}",
         "flaky_total": len(flaky),
         "flaky": [{"nodeid": test.nodeid, "rate": test.rate, "since": test.since} for test in flaky[:MAX_NAMED]],
         "slower_total": len(slower),
@@ -45,13 +52,13 @@ def make_message(verdicts: Verdicts) -> dict[str, Any] | None:
             }
             for change in slower[:MAX_NAMED]
         ],
+        "newly_skipped_total": len(skipped),
+        "newly_skipped": list(skipped[:MAX_NAMED]),
     }
 
 
-def _counted(flaky: int, slower: int) -> str:
-    return ", ".join(
-        f"{count} {title}" for count, title in ((flaky, NEWLY_FLAKY), (slower, NEWLY_SLOWER)) if count
-    )
+def _format_counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {title}" for title, count in counts.items() if count)
 
 
 class _Unredirected(HTTPRedirectHandler):

@@ -45,6 +45,16 @@ def test_everything_is_told():
     ) in found
 
 
+def test_a_newly_skipped_test_is_a_warning():
+    """At its file, because a skipped test fails no run."""
+    (line,) = commands(list_annotations(details(), verdicts(newly_skipped=(ONE,)), RepositoryPaths()))
+
+    level, properties, message = read(line)
+    assert ("warning", f"{ONE} is newly skipped") == (level, properties["title"])
+    assert "tests/test_cart.py" == properties["file"]
+    assert "Skipped in this run" in message
+
+
 def test_github_shows_ten_of_a_level():
     """The tenth counts those that it would leave out without a word."""
     tests = [f"a.py::t{number}" for number in range(30)]

@@ -74,6 +74,15 @@ def test_what_there_is_none_of_is_not_said():
     assert "akastats: 1 newly slower in run r9" == slower_alone["text"]
 
 
+def test_newly_skipped_tests_are_sent():
+    """A skipped test fails no run, so the message may be the only sign of it."""
+    message = make_message(verdicts(newly_skipped=("a.py::x", "a.py::y")))
+
+    assert message is not None
+    assert "akastats: 2 newly skipped in run r9" == message["text"]
+    assert (2, ["a.py::x", "a.py::y"]) == (message["newly_skipped_total"], message["newly_skipped"])
+
+
 def test_very_much_news_is_counted():
     """The other side takes so much and no more."""
     found = make_message(verdicts(tests=tuple(flaky(str(number)) for number in range(500))))
