@@ -251,11 +251,11 @@ def _slower(change: DurationChange, commits: Mapping[str, str]) -> Item:
     name: Line = (Code(name_of(change.label)), " ") if change.label else ()
     size = phrases.change_sentence(change.before, change.after, change.ratio)
     head = (*name, f"{size} ({change.low:.2f} to {change.high:.2f})")
-    when = ("since ", *_run(change.run, commits), "; the cause came after ", *_run(change.since, commits))
+    when = ("since ", *_run(change.run, commits), "; the cause is after ", *_run(change.since, commits))
     return Item(
         head,
         (
-            (*when, " and by ", *_run(change.until, commits)),
+            (*when, ", not after ", *_run(change.until, commits)),
             (phrases.certainty(change.is_suspected, change.runs_after),),
         ),
     )

@@ -240,7 +240,7 @@ def test_commits_are_named_where_they_are_known(akastats, server, tmp_path, run_
     earlier = tell(server, tmp_path, [(TEST, "passed", 0.1)], commit="c0ffee" * 6, **told)
     judge(changes=(ChangeVerdict(change(f"test::{TEST}", since="r1", run=earlier, until="r3"), is_new=True),))
 
-    assert "since `c0ffeec0ff`; the cause came after run `r1` and by run `r3`" in akastats("report", run_id).out
+    assert "since `c0ffeec0ff`; the cause is after run `r1`, not after run `r3`" in akastats("report", run_id).out
 
 
 def recorded_here(project, url, *run_ids, **fields):

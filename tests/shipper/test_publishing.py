@@ -47,7 +47,7 @@ def test_the_summary_is_appended_and_the_lines_are_returned(summary):
 
     text = summary.read_text()
     assert text.startswith(f"before\n{TITLE}")
-    assert "the cause came after `aaaabbbbcc`" in text
+    assert "the cause is after `aaaabbbbcc`" in text
     assert lines[0].startswith("::error file=sub/shop/cart.py,line=12,title=")
 
 
