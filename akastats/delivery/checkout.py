@@ -22,7 +22,7 @@ from akastats.spool.records import RunHeader
 #: Seconds after which the state of a repository counts as unknown.
 LIMIT_S = 5.0
 #: Most that is read of git's output: one changed file proves as much as 10,000.
-MOST_BYTES = 256 * 1024
+MAX_BYTES = 256 * 1024
 #: The fields that git reports; `dirty` is a boolean.
 FIELDS = ("branch", "commit", "default_branch", "dirty")
 
@@ -166,8 +166,8 @@ class _Git:
         try:
             with process:
                 assert process.stdout is not None
-                content = process.stdout.read(MOST_BYTES)
-                is_whole = len(content) < MOST_BYTES
+                content = process.stdout.read(MAX_BYTES)
+                is_whole = len(content) < MAX_BYTES
                 if not is_whole:
                     process.kill()
         finally:

@@ -12,7 +12,7 @@ _OF_ONE_BUILD = re.compile(r"\d+\.\d+|\{?[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9
 
 
 class Environment(NamedTuple):
-    """The environment of a run, which besides the code decides whether a test passes; an unknown part is empty.
+    """The environment of a run; unknown parts are empty.
 
     python: minor version, such as `3.13`.
     platform: operating system and machine, such as `linux-x86_64`.

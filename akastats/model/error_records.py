@@ -1,6 +1,6 @@
-"""The record of all failures with one fingerprint, and how a run is added to it. Pure.
+"""The record of all failures with one fingerprint, to which runs are added. Pure.
 
-A run is counted once, however often it is added, so that an interrupted index update can be repeated.
+A run counts once even if it is added repeatedly, so that an interrupted index update can be repeated.
 """
 
 from __future__ import annotations
@@ -14,17 +14,25 @@ from typing import Any
 from akastats.errors import CorruptDataError
 from akastats.model.stored_values import MIB, inflated, json_of, read
 
-#: How many of the newest runs, and how many tests, one fingerprint remembers by name.
+#: Newest runs, and tests, that the record of a fingerprint names.
 MAX_RUNS, MAX_TESTS = 100, 500
-#: A stored traceback has about 16 KiB; a much larger value is not one.
-MOST_BYTES = MIB
+#: Bytes of a traceback, which has about 16 KiB; a much larger value is corrupt.
+MAX_BYTES = MIB
 
 
 @dataclass(frozen=True)
 class Sighting:
-    """The failures of one run with one fingerprint; `tests` counts them by label.
+    """The failures of one run with one fingerprint.
 
-    `error_id` is a traceback's context id, `traceback` its text where it is still there.
+    fingerprint: fingerprint of the failures
+    exception: class of the exception
+    message: message without changing parts
+    frames: innermost frames of the project, innermost last
+    run: id of the run
+    started: start of the run, in epoch seconds
+    tests: number of failures by label of the test
+    error_id: context id of a traceback
+    traceback: text of that traceback; empty if it has expired
     """
 
     fingerprint: str
@@ -39,16 +47,28 @@ class Sighting:
 
     @property
     def count(self) -> int:
-        """How many failures."""
+        """Return the number of failures."""
         return sum(self.tests.values())
 
 
 @dataclass(frozen=True)
 class ErrorRecord:
-    """One fingerprint over all runs: times are starts of runs, in epoch seconds.
+    """The failures of all runs with one fingerprint.
 
-    `in_runs` are the newest runs with start and count; `in_tests` labels with counts, of at most 500 tests; beyond
-    these `tests` may count a test again.
+    exception: class of the exception
+    message: message without changing parts
+    frames: innermost frames of the project, innermost last
+    first_seen: start of the oldest run, in epoch seconds
+    last_seen: start of the newest run, in epoch seconds
+    count: number of failures
+    runs: number of runs
+    tests: number of tests; beyond 500 tests it may count some repeatedly
+    error_id: context id of the newest traceback
+    newest_run: id of the newest run
+    newest_test: label of a test that failed in the newest run
+    in_runs: start and number of failures by run id, of the newest 100 runs
+    in_tests: number of failures by label, of at most 500 tests
+    traceback: text of the newest traceback
     """
 
     exception: str = ""
@@ -67,9 +87,9 @@ class ErrorRecord:
     traceback: str = ""
 
 
-def merge(known: ErrorRecord | None, seen: Sighting) -> ErrorRecord:
-    """Return the record with a run's failures added; unchanged if that run has been added already."""
-    before = known or ErrorRecord(first_seen=seen.started)
+def merge(record: ErrorRecord | None, seen: Sighting) -> ErrorRecord:
+    """Return the record with the failures of a run; unchanged if it already has them."""
+    before = record or ErrorRecord(first_seen=seen.started)
     _, counted = before.in_runs.get(seen.run, (0.0, 0))
     if counted == seen.count:
         return before
@@ -89,11 +109,11 @@ def merge(known: ErrorRecord | None, seen: Sighting) -> ErrorRecord:
     return _with_newest(added, seen) if seen.started >= before.last_seen else added
 
 
-def _tests(known: Mapping[str, int], seen: Mapping[str, int], is_new_run: bool) -> dict[str, int]:
-    """Return counts of tests, those of the run first; a run that is added again adds only new failures."""
-    again = {label: known.get(label, 0) + (count if is_new_run else 0) for label, count in seen.items()}
-    told = {label: count or seen[label] for label, count in again.items()}
-    merged = {**told, **{label: count for label, count in known.items() if label not in told}}
+def _tests(before: Mapping[str, int], seen: Mapping[str, int], is_new_run: bool) -> dict[str, int]:
+    """Return the failures per test, those of the run first; a run that is added again adds only new tests."""
+    again = {label: before.get(label, 0) + (count if is_new_run else 0) for label, count in seen.items()}
+    newest = {label: count or seen[label] for label, count in again.items()}
+    merged = {**newest, **{label: count for label, count in before.items() if label not in newest}}
     return dict(list(merged.items())[:MAX_TESTS])
 
 
@@ -111,7 +131,7 @@ def _with_newest(record: ErrorRecord, seen: Sighting) -> ErrorRecord:
     )
 
 
-#: The fields of a list's row; the others are asked for when one record is.
+#: The fields that a list shows; the others are read only for a single record.
 LISTED = (
     *("exception", "message", "frames", "first_seen", "last_seen", "count", "runs", "tests"),
     *("error_id", "newest_run", "newest_test"),
@@ -130,7 +150,7 @@ def pack(record: ErrorRecord) -> dict[str, bytes]:
 
 
 def _text(text: str) -> bytes:
-    # What a strange exception's name holds may be no UTF-8.
+    # The name of an exception can contain lone surrogates.
     return text.encode(errors="backslashreplace")
 
 
@@ -139,12 +159,14 @@ def unpack(stored: Mapping[str, bytes | None]) -> ErrorRecord | None:
     if stored.get("first_seen") is None:
         return None
     try:
-        return read(ErrorRecord, {name: _told(name, value) for name, value in stored.items() if value is not None})
+        return read(
+            ErrorRecord, {name: _decoded(name, value) for name, value in stored.items() if value is not None}
+        )
     except CorruptDataError:
         return None
 
 
-def _told(name: str, stored: bytes) -> Any:
+def _decoded(name: str, stored: bytes) -> Any:
     if name == "traceback":
-        return inflated(stored, MOST_BYTES).decode(errors="replace")
+        return inflated(stored, MAX_BYTES).decode(errors="replace")
     return stored.decode(errors="replace") if name in _TEXTS else json_of(stored)

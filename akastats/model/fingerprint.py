@@ -18,9 +18,12 @@ _MAX_LOCATION_LENGTH = 1000
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """A failure without what differs from one time to the next; `frames` are `file::function`, innermost last.
+    """A failure without the parts that change from run to run.
 
-    `id` is 32 hexadecimal digits, the same for the same of the three other fields.
+    id: 32 hexadecimal digits, computed from the other fields
+    exception: class of the exception
+    message: message with numbers, paths and ids replaced
+    frames: frames as `file::function`, innermost last
     """
 
     id: str
@@ -30,7 +33,12 @@ class Fingerprint:
 
 
 class Frame(NamedTuple):
-    """A frame: `file` as in the traceback, `line` from 1, `function` empty if the traceback has none."""
+    """A frame of a traceback.
+
+    file: path as in the traceback
+    line: line number, from 1
+    function: name of the function; empty if the traceback has none
+    """
 
     file: str
     line: int
@@ -38,9 +46,9 @@ class Frame(NamedTuple):
 
 
 def fingerprint(text: str, raised: str = "") -> Fingerprint:
-    """Return the fingerprint of a traceback as pytest or Python writes it, in any of pytest's styles.
+    """Return the fingerprint of a traceback of Python, or of pytest in any of its styles.
 
-    `raised` is the class where it is known better than by the text.
+    `raised` is the class of the exception; by default it is taken from the text.
     """
     exception = raised or class_in(text)
     if is_group(text):
@@ -61,16 +69,16 @@ _LOCATION = re.compile(r"^\S+:\d+: ([A-Za-z_]\w*)$", re.MULTILINE)
 
 # pytest's `E` line with a generic class name: used only without any other match.
 _NAMED = re.compile(r"^E\s+(?:[\w.]+\.)?([A-Z]\w*)(?:: |$)", re.MULTILINE)
-# What pytest-xdist says of a worker that died.
+# The message of pytest-xdist about a dead worker.
 _CRASHED = re.compile(r"\Aworker '[^'\n]*' crashed while running ")
-#: The class of such a failure.
+#: Class of the failure of a test whose worker died.
 WORKER_CRASH = "WorkerCrash"
-#: The class of a failure that is the end of the process itself: `os._exit`, a signal, too little memory.
+#: Class of the failure of a test whose process died: `os._exit`, a signal, or lack of memory.
 PROCESS_CRASH = "ProcessCrash"
 
 
 def class_in(text: str) -> str:
-    """Return the class of the exception at the end of a traceback, `Error` if it names none."""
+    """Return the class of the exception at the end of a traceback; `Error` without one."""
     if _CRASHED.match(text):
         return WORKER_CRASH
     if is_group(text):
@@ -83,7 +91,7 @@ def class_in(text: str) -> str:
 def message_in(text: str, raised: str) -> str:
     """Return a traceback's message without the class: pytest's last `E` lines, else the last line.
 
-    One line of at most 500 characters. Of an exception group it is the group's own message.
+    One line of at most 500 characters. For an exception group it is the message of the group itself.
     """
     if is_group(text):
         text = group_parts(text)[0]
@@ -97,7 +105,7 @@ def message_in(text: str, raised: str) -> str:
 
 
 def _is_message_line(line: str) -> bool:
-    # An empty line of a message, as in the difference of two strings, is an E alone once its end is stripped.
+    # An empty line in a message, as in a string comparison, is a lone E after stripping.
     return line.startswith("E  ") or line == "E"
 
 
@@ -107,7 +115,7 @@ def _without_class(line: str, raised: str) -> str:
 
 
 _MASKS = (
-    # A text that pytest shortens, at this verbosity or at another one.
+    # Long texts, because pytest shortens them depending on its verbosity.
     (re.compile(r"""'(?:[^'\\\n]|\\.)*(?:\.\.\.(?:[^'\\\n]|\\.)*|(?<=.{100}))'"""), "'<text>'"),
     (re.compile(r'''"(?:[^"\\\n]|\\.)*(?:\.\.\.(?:[^"\\\n]|\\.)*|(?<=.{100}))"'''), "'<text>'"),
     (re.compile(r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b"), "<uuid>"),
@@ -117,19 +125,19 @@ _MASKS = (
     (re.compile(r"(?:/private)?(?:/tmp|/var/tmp|/var/folders|/dev/shm)/[^\s'\"`,;:)\]]+"), "<path>"),
     (re.compile(r"[^\s'\"`(\[]*[\\/]pytest-(?:of-[^\s\\/]+|\d+)[\\/][^\s'\"`,;:)\]]+"), "<path>"),
     (re.compile(r"[A-Za-z]:[\\/][^\s'\"`]*[\\/]Temp[\\/][^\s'\"`,;:)\]]+"), "<path>"),
-    # Digests and ids: at least one digit, so that no word is one.
+    # Digests and ids have at least one digit, which distinguishes them from words.
     (re.compile(r"\b(?=[a-f]*[0-9])[0-9a-f]{12,}\b|\b(?=[A-F]*[0-9])[0-9A-F]{12,}\b"), "<hex>"),
     # pytest-xdist's workers.
     (re.compile(r"\bgw\d+\b"), "gw<n>"),
-    # Not within a name: `x2` and `x3` are two.
+    # Numbers within a name stay: `x2` and `x3` are different names.
     (re.compile(r"(?<!\w)-?\d+(?:[.,:]\d+)*(?:[eE][+-]?\d+)?"), "<n>"),
-    # How many values of a container are shown depends on the verbosity.
+    # The verbosity decides how many values of a container pytest shows.
     (re.compile(r"(<\w+>|'<\w+>')(?:, \1)+(?:, \.\.\.)?"), r"\1, ..."),
 )
 
 
 def mask(message: str) -> str:
-    """Return a message without what differs each time: numbers, addresses, ids, temporary and absolute paths."""
+    """Return a message with numbers, addresses, ids, and temporary and absolute paths replaced."""
     for pattern, name in _MASKS:
         message = pattern.sub(name, message)
     return message
@@ -177,7 +185,7 @@ _NATIVE = re.compile(r'\s*File "([^"]+)", line (\d+), in (.+)')
 _SHORT = re.compile(r"(\S.*?):(\d+): in (\S+)")
 _LONG = re.compile(r"(\S.*?):(\d+): ?[\w.]*")
 _LINE = re.compile(r"(\S+?\.py):(\d+): [A-Za-z_][\w.]*: .*")
-# At the very beginning where the text was stripped: the first line of a test that failed in itself.
+# Without the leading characters if the text was stripped: the first line of a test that failed itself.
 _DEF = re.compile(r"(?:[> ]\s*)?(?:async )?def (\w+)")
 
 
@@ -205,7 +213,7 @@ def _last_of_chain(text: str) -> str:
 
 
 def _frames(lines: list[str]) -> Iterator[Frame]:
-    # In pytest's long style a function is named by its source, which stands above its place.
+    # In the long style of pytest only the source above a location names the function.
     function, before = "", ("", "")
     for line in lines:
         if len(line) > _MAX_LOCATION_LENGTH:
@@ -242,7 +250,7 @@ def _is_foreign(file: str) -> bool:
 
 
 def _short(file: str) -> str:
-    """Return a relative file as it is, of an absolute one the last parts: checkouts lie in different places."""
+    """Return a relative path unchanged, and the last 3 parts of an absolute one, because checkouts move."""
     parts = file.replace("\\", "/").split("/")
     is_absolute = file.startswith("/") or re.match(r"[A-Za-z]:[\\/]", file)
     return "/".join(parts[-3:] if is_absolute else parts)

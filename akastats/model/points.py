@@ -1,4 +1,4 @@
-"""What a point may be: the checks at the entrance, and a number's text. Pure."""
+"""Check the label, value and context of a point, and format numbers for storage. Pure."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ def check_label(label: str) -> str:
         return label
     if not isinstance(label, str):
         raise ValueError(f"label {_shown(label)} is not a str")
-    # Of a subclass the characters: an enum's member has another text when it is formatted, and that differs
-    # from one Python to the next.
+    # A subclass may format differently: the text of an enum member depends on the Python version.
     label = str.__str__(label)
     try:
         size = len(label.encode())
     except UnicodeEncodeError:
-        raise ValueError(f"label {label!r} holds a lone surrogate: it cannot be stored as UTF-8") from None
+        raise ValueError(f"label {label!r} contains a lone surrogate, which UTF-8 cannot encode") from None
     if not 1 <= size <= MAX_LABEL_BYTES:
-        raise ValueError(f"label {label[:60]!r} has {size} bytes; a label has 1 to {MAX_LABEL_BYTES}")
+        raise ValueError(f"label {label[:60]!r} has {size} bytes; allowed are 1 to {MAX_LABEL_BYTES}")
     return label
 
 
@@ -30,7 +29,7 @@ def check_value(label: str, value: object) -> float:
     if type(value) is float and math.isfinite(value):
         return value
     try:
-        number = math.nan if isinstance(value, _NO_NUMBERS) else float(value)  # type: ignore[arg-type]  # tried
+        number = math.nan if isinstance(value, _NOT_NUMBERS) else float(value)  # type: ignore[arg-type]  # tried
     except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number):
@@ -38,15 +37,15 @@ def check_value(label: str, value: object) -> float:
     return number
 
 
-# What `float` would take all the same: text, and NumPy's complex numbers, of which it drops a part.
-_NO_NUMBERS = (str, bytes, bytearray, memoryview, complex)
+# Types that `float` accepts although they are not numbers: text, and NumPy's complex numbers, which lose a part.
+_NOT_NUMBERS = (str, bytes, bytearray, memoryview, complex)
 
 
 def _shown(value: object) -> str:
-    """Return what a message says of a value: not all of a long one, and not of one that cannot be shown."""
+    """Return a value for a message: at most 500 characters, or its type if its `repr` fails."""
     try:
         return repr(value)[:500]
-    except Exception:  # noqa: BLE001 - a caller's class, or an int of more digits than Python writes
+    except Exception:  # noqa: BLE001 - a caller's class, or an int with more digits than Python formats
         return f"of {type(value).__name__}"
 
 
@@ -58,14 +57,14 @@ def check_context(label: str, context: object) -> str | bytes | None:
 
 
 def text(number: float) -> str:
-    """Return the shortest text that reads back as the same float, without a needless `.0`.
+    """Return the shortest text of a float that parses to the same float, without a trailing `.0`.
 
-    Raises `ValueError` for nan and infinities: a script would carry them into every later number.
+    Raises `ValueError` for NaN and infinities, because they would spoil every later aggregate.
     """
     written = repr(float(number))
     if written.endswith(".0"):
         return written[:-2]
-    # inf, -inf and nan: the only ones that end in a letter.
+    # Only inf, -inf and nan end in a letter.
     if written[-1] in "fn":
         raise ValueError(f"{number!r} is not a finite number")
     return written

@@ -20,10 +20,10 @@ from akastats.model.results import Error, FixtureResult
 from akastats.model.stored_values import MAX_INT, MIB, are_numbers, are_texts, inflated, json_of, sendable
 
 VERSION = 1
-#: A profile of 100,000 tests has some 20 MB, unpacked.
-MOST_BYTES = 64 * MIB
-#: Far beyond any clock, and far from what a float can hold: sums and ratios of such times are still numbers.
-MOST_US = 1e30
+#: Bytes of a decompressed profile; 100,000 tests need about 20 MB.
+MAX_BYTES = 64 * MIB
+#: Microseconds of any time: far beyond a real clock, and small enough for finite sums and ratios.
+MAX_US = 1e30
 _CORRUPT = "stored profile is not valid: record the run again, or update pytest-akastats"
 
 Plain = str | int | float | bool | None
@@ -49,7 +49,7 @@ def _are_text(column: Any) -> bool:
 
 
 def _are_us(column: Any) -> bool:
-    return type(column) is list and are_numbers(column, MOST_US)
+    return type(column) is list and are_numbers(column, MAX_US)
 
 
 def _are_counts(column: Any) -> bool:
@@ -117,13 +117,13 @@ class TestColumns(Columns):
     worker: Texts
     #: labels to which the attempt pushed numbers
     stats: TextLists
-    #: what the marker of the test allows, `None` for a test without marker; no column if no test has one
+    #: limits in the marker of the test, `None` without a marker; no column if no test has one
     budget: Budgets = None
     #: most resident memory of the worker's process until the end of the attempt, in bytes
     peak_memory: Metric = None
 
     def values_us(self) -> list[int]:
-        """Return the microseconds that histories hold: of the call phase, of setup where a test ended there."""
+        """Return the microseconds of the call phase per attempt, or of setup if the call phase did not run."""
         return [call or setup for call, setup in zip(self.call, self.setup, strict=True)]
 
 
@@ -206,7 +206,7 @@ def encode(profile: Profile) -> bytes:
 
 def decode(stored: bytes) -> Profile:
     """Return a stored profile; raises `CorruptDataError` for anything else, and for another version."""
-    return from_json(json_of(inflated(stored, MOST_BYTES)))
+    return from_json(json_of(inflated(stored, MAX_BYTES)))
 
 
 def from_json(content: Any) -> Profile:
@@ -236,9 +236,9 @@ def to_json(profile: Profile) -> dict[str, Any]:
 
 
 def columns_to_json(table: Columns) -> dict[str, list[Any]]:
-    """Return the columns of a table by name, those of later releases included, absent ones left out."""
-    known = {name: getattr(table, name) for name in columns_of(type(table))}
-    return {**{name: column for name, column in known.items() if column is not None}, **table.later}
+    """Return the columns of a table by name, with those of later releases, without absent ones."""
+    declared = {name: getattr(table, name) for name in columns_of(type(table))}
+    return {**{name: column for name, column in declared.items() if column is not None}, **table.later}
 
 
 def rows(columns: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
@@ -288,13 +288,13 @@ def _table(table: type[Table], stored: Any) -> Table:
     """Return a stored table; raises `CorruptDataError` for a missing or invalid column, or unequal lengths."""
     if type(stored) is not dict:
         raise CorruptDataError(_CORRUPT)
-    known: Mapping[str, Column] = columns_of(table)
-    for name, column in known.items():
+    declared: Mapping[str, Column] = columns_of(table)
+    for name, column in declared.items():
         is_valid = column.check(stored[name]) if name in stored else column.is_optional
         if not is_valid:
             raise CorruptDataError(_CORRUPT)
-    later = {name: column for name, column in stored.items() if name not in known and _are_plain(column)}
-    columns = {name: stored[name] for name in known if name in stored}
+    later = {name: column for name, column in stored.items() if name not in declared and _are_plain(column)}
+    columns = {name: stored[name] for name in declared if name in stored}
     if len({*map(len, (columns | later).values())}) > 1:
         raise CorruptDataError(_CORRUPT)
     return table(**columns, later=later)

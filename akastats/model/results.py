@@ -1,4 +1,4 @@
-"""Results of tests and fixtures, their budgets and failures, and the labels of what a run measures. Pure."""
+"""Results of tests and fixtures, their budgets and failures, and the labels of their durations. Pure."""
 
 from __future__ import annotations
 
@@ -15,8 +15,17 @@ OUTCOMES = ("passed", "failed", "error", "skipped", "xfailed", "xpassed")
 
 @dataclass(frozen=True, slots=True)
 class TestResult:
-    """One attempt of a test; times in seconds, `start` since the epoch, `outcome` may also be `rerun`.
+    """One attempt of a test.
 
+    nodeid: node id of the test
+    outcome: one of `OUTCOMES`, or `rerun` for an attempt that another one follows
+    worker: worker of pytest-xdist; empty without
+    start: start in epoch seconds
+    setup: seconds of the setup phase
+    call: seconds of the call phase
+    teardown: seconds of the teardown phase
+    ran: whether the call phase ran
+    stats: labels to which the attempt pushed values
     metrics: whole numbers by name of their column in the profile
     """
 
@@ -35,18 +44,26 @@ class TestResult:
 
     @property
     def value(self) -> float:
-        """Seconds of the call phase, of setup where call never ran."""
+        """Return the seconds of the call phase, or of setup if the call phase did not run."""
         return self.call if self.ran else self.setup
 
     @property
     def end(self) -> float:
-        """When the attempt ended, in epoch seconds."""
+        """Return the end of the attempt, in epoch seconds."""
         return self.start + self.setup + self.call + self.teardown
 
 
 @dataclass(frozen=True)
 class FixtureResult:
-    """What one fixture cost in a run, without those it asked for itself; seconds."""
+    """Durations of one fixture in a run, without those of the fixtures that it requests.
+
+    baseid: node id below which tests can request it; empty for all
+    name: name of the fixture
+    scope: scope of the fixture
+    count: number of set-ups
+    setup: seconds of all set-ups
+    teardown: seconds of all teardowns
+    """
 
     baseid: str
     name: str
@@ -69,9 +86,13 @@ class Budget:
 
 
 class Error(NamedTuple):
-    """One failure: `error` is its traceback's context id; `phase` may also be collect, crash or subtest.
+    """One failure.
 
-    Equal failures have one `fingerprint`; both ids are empty for a failure without a text.
+    nodeid: node id of the test, or of the file that was not collected
+    phase: setup, call, teardown, collect, crash or subtest
+    error: context id of the traceback; empty without one
+    exception: class of the exception
+    fingerprint: fingerprint, which equal failures share; empty without a traceback
     """
 
     nodeid: str
@@ -82,34 +103,38 @@ class Error(NamedTuple):
 
 
 def budget_of(limits: Mapping[str, Any]) -> Budget:
-    """Return the budget that a spool or profile holds; missing limits and invalid ones are `None`."""
+    """Return the budget from the limits in a spool or profile; missing and invalid limits are `None`."""
     names = [each.name for each in fields(Budget)]
     return Budget(**{name: float(limits[name]) for name in names if isinstance(limits.get(name), (int, float))})
 
 
 def label(word: str, rest: str, suite: str = "") -> str:
-    """Return the label of something a run measures: `test::rest`, with a suite `test@suite::rest`."""
+    """Return the label of a duration of a run: `test::rest`, with a suite `test@suite::rest`."""
     return fitting(f"{word}@{suite}::{rest}" if suite else f"{word}::{rest}")
 
 
 class NamedTest(NamedTuple):
-    """A test of a suite, which is empty without one."""
+    """A test of a suite.
+
+    suite: suite of the test; empty without one
+    nodeid: node id of the test
+    """
 
     suite: str
     nodeid: str
 
 
 def test_of(label: str) -> NamedTest | None:
-    """Return whose durations a label holds; `None` for a label of something else."""
+    """Return the test of a label; `None` if the label is not that of a test."""
     word, colons, nodeid = label.partition("::")
     name, _, suite = word.partition("@")
     return NamedTest(suite, nodeid) if colons and name == "test" and nodeid else None
 
 
 def fitting(text: str) -> str:
-    """Return `text` as a label that can be stored: lone surrogates escaped, at most 4096 bytes.
+    """Return `text` as a valid label: with escaped lone surrogates, and at most 4096 bytes.
 
-    A longer one ends in a digest of all of it: parameters may differ only behind where it is cut.
+    A longer label ends in a digest of the whole text, because parameters may differ only after the cut.
     """
     encoded = text.encode("utf-8", "backslashreplace")
     if len(encoded) <= MAX_LABEL_BYTES:

@@ -1,4 +1,4 @@
-"""A test's row in lists: made of the newest points of its history, and packed as it is stored. Pure."""
+"""The row of a test in lists: computed from the newest points of its history, and its stored form. Pure."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import NamedTuple
 from akastats.errors import CorruptDataError
 from akastats.model.stored_values import json_of, listed
 
-#: How many points p50, p95 and the failure rate are of, and how many of them a list shows.
+#: Newest points from which p50, p95 and the failure rate are computed, and how many of them a list shows.
 WINDOW, SHOWN = 100, 30
 
-#: Letter of an outcome in a row, `?` for an attempt that has expired or that another writer pushed.
+#: Letters of outcomes in a row; `?` is an expired attempt, or one that another program pushed.
 LETTERS = {"passed": "p", "failed": "f", "error": "e", "xfailed": "x", "xpassed": "X", "rerun": "r"}
 OUTCOMES = {letter: outcome for outcome, letter in LETTERS.items()}
 UNKNOWN = "?"
@@ -22,7 +22,12 @@ _FAILING = "fer"
 
 
 class Attempt(NamedTuple):
-    """One point of a test: its end in epoch seconds, seconds (`None` for no number), and its outcome's letter."""
+    """One point of a test.
+
+    time: end of the attempt, in epoch seconds
+    seconds: duration in seconds; `None` if the stored value is not finite
+    letter: letter of the outcome
+    """
 
     time: float
     seconds: float | None
@@ -31,9 +36,17 @@ class Attempt(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One test in lists: times in seconds, `outcomes` and `durations` newest first.
+    """One test in lists.
 
-    `runs` counts all attempts ever, `failure_rate` is of the newest 100 whose outcome is known (`None`: of none).
+    runs: number of all attempts
+    failure_rate: share of failures among the newest 100 attempts with a known outcome; `None` without any
+    avg: average duration in seconds
+    last: newest duration in seconds
+    p50: median duration in seconds
+    p95: 95th percentile of the durations, in seconds
+    last_time: end of the newest attempt, in epoch seconds
+    outcomes: letters of the outcomes, newest first
+    durations: durations in seconds, newest first
     """
 
     runs: int
@@ -48,12 +61,12 @@ class Row:
 
     @property
     def last_outcome(self) -> str | None:
-        """The outcome of the newest attempt, `None` if it is not known."""
+        """Return the outcome of the newest attempt; `None` if unknown."""
         return OUTCOMES.get(self.outcomes[:1])
 
 
 def row_of(attempts: Sequence[Attempt], runs: int, avg: float | None) -> Row | None:
-    """Return the row of a test with these newest attempts, newest first; `None` where there are none."""
+    """Return the row of a test from its newest attempts, newest first; `None` without attempts."""
     window = attempts[:WINDOW]
     if not window:
         return None
@@ -62,7 +75,7 @@ def row_of(attempts: Sequence[Attempt], runs: int, avg: float | None) -> Row | N
 
 
 def extend(row: Row, newer: Sequence[Attempt], runs: int, avg: float | None) -> Row:
-    """Return a row with attempts that came since, newest first, `runs` and `avg` being today's."""
+    """Return a row with newer attempts added, newest first; `runs` and `avg` are the current ones."""
     durations = (*(_rounded(attempt.seconds) for attempt in newer), *row.durations)
     letters = "".join(attempt.letter for attempt in newer) + row.outcomes
     time = newer[0].time if newer else row.last_time
@@ -70,12 +83,12 @@ def extend(row: Row, newer: Sequence[Attempt], runs: int, avg: float | None) -> 
 
 
 def _row(runs: int, avg: float | None, time: float, letters: str, durations: tuple[float | None, ...]) -> Row:
-    known = [letter for letter in letters if letter != UNKNOWN]
-    failed = sum(letter in _FAILING for letter in known)
+    outcomes = [letter for letter in letters if letter != UNKNOWN]
+    failed = sum(letter in _FAILING for letter in outcomes)
     values = sorted(seconds for seconds in durations if seconds is not None)
     return Row(
         runs=runs,
-        failure_rate=round(failed / len(known), 4) if known else None,
+        failure_rate=round(failed / len(outcomes), 4) if outcomes else None,
         avg=_rounded(avg),
         last=durations[0],
         p50=quantile(values, 0.5),
@@ -91,7 +104,7 @@ def _rounded(seconds: float | None) -> float | None:
 
 
 def quantile(values: Sequence[float], share: float) -> float | None:
-    """Return a quantile of sorted values, between two of them in proportion; `None` of none."""
+    """Return a quantile of sorted values, by linear interpolation; `None` without values."""
     if not values:
         return None
     at = share * (len(values) - 1)
@@ -106,7 +119,7 @@ def pack(row: Row) -> bytes:
 
 
 def unpack(stored: bytes | None) -> Row | None:
-    """Return a stored row, `None` for none, and for one that is damaged or another release's."""
+    """Return a stored row; `None` for a missing or corrupt one, and for one of another release."""
     try:
         row = listed(Row, json_of(stored or b""))
     except CorruptDataError:

@@ -27,21 +27,21 @@ MIB = 1024 * 1024
 MAX_INT = 2**63
 _LARGEST = float_info.max
 
-# A lone surrogate as JSON spells it, an escaped backslash and a character of two surrogates being none.
+# A lone surrogate in JSON (group 1). The other alternatives consume an escaped backslash and a surrogate pair.
 _SURROGATES = re.compile(
     rb"\\\\|\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}|(\\ud[89a-f][0-9a-f]{2})", re.IGNORECASE
 )
 
 
 def sendable(written: bytes) -> bytes:
-    """Return JSON with lone surrogates spelled out, as in labels: no answer could carry them in UTF-8.
+    """Return JSON with lone surrogates escaped once more, as in labels, because UTF-8 cannot encode them.
 
-    A node id has them where a file's name is in another encoding.
+    A node id contains them if the name of its file has another encoding.
     """
-    # One byte is looked for several times as fast as three, and most of what is stored has no backslash.
+    # Searching for one byte is several times as fast as for two, and most stored values have no backslash.
     if b"\\" not in written or b"\\u" not in written:
         return written
-    return _SURROGATES.sub(lambda found: b"\\" + found[0] if found[1] else found[0], written)
+    return _SURROGATES.sub(lambda match: b"\\" + match[0] if match[1] else match[0], written)
 
 
 def _refuse(constant: str) -> Any:
@@ -52,36 +52,36 @@ _DECODER = json.JSONDecoder(parse_constant=_refuse)
 
 
 def json_of(stored: bytes) -> Any:
-    """Return what stored JSON says; raises `DamagedError` for what is none, for NaN, and for too deep nesting."""
+    """Return the value of stored JSON; raises `CorruptDataError` for invalid JSON, NaN and too deep nesting."""
     try:
         return _DECODER.decode(sendable(stored).decode())
     except (ValueError, RecursionError) as error:
         raise CorruptDataError("stored value is not valid akastats JSON") from error
 
 
-def inflated(stored: bytes, most: int) -> bytes:
-    """Return what compressed bytes hold; raises `DamagedError` beyond `most` of them: 200 KB can be 200 MB."""
+def inflated(stored: bytes, max_bytes: int) -> bytes:
+    """Return decompressed bytes; raises `CorruptDataError` for more than `max_bytes`: 200 KB can become 200 MB."""
     inflating = zlib.decompressobj()
     try:
-        content = inflating.decompress(stored, most)
+        content = inflating.decompress(stored, max_bytes)
     except zlib.error as error:
         raise CorruptDataError("stored value is not compressed by zlib, or is damaged") from error
     if not inflating.eof:
-        raise CorruptDataError(f"this was cut short, or holds more than {most} bytes")
+        raise CorruptDataError(f"stored value is truncated, or has more than {max_bytes} bytes")
     return content
 
 
-def read(kind: Callable[..., T], told: Any) -> T:
-    """Return what JSON told as a value of `kind`: a dataclass, or what the fields of one are annotated with.
+def read(kind: Callable[..., T], value: Any) -> T:
+    """Convert a value from JSON to `kind`, a dataclass or the type of one of its fields.
 
-    Fields of a later version are left out. Raises `DamagedError` for a field that is missing or of another type.
+    Fields of a later version are ignored. Raises `CorruptDataError` for a missing field or one of another type.
     """
-    return cast(T, reader(kind)(told))
+    return cast(T, reader(kind)(value))
 
 
-def listed(kind: Callable[..., T], told: Any) -> T:
-    """Return a dataclass that is stored as a list of its fields in their order, as `read` does."""
-    return kind(*_listed(kind)(told))
+def listed(kind: Callable[..., T], value: Any) -> T:
+    """Convert a list from JSON to a dataclass whose fields it has in their order; raises as `read` does."""
+    return kind(*_listed(kind)(value))
 
 
 @cache
@@ -91,7 +91,7 @@ def _listed(kind: Hashable) -> Reader:
 
 @cache
 def reader(kind: Hashable) -> Reader:
-    """Return what reads values of one type."""
+    """Return the function that converts values from JSON to one type."""
     if kind in _SCALARS:
         return _SCALARS[kind]
     origin, arguments = get_origin(kind), get_args(kind)
@@ -105,58 +105,58 @@ def reader(kind: Hashable) -> Reader:
         return _sequence(arguments[0]) if arguments[1:] == (...,) else _row(tuple(map(reader, arguments)))
     if origin is not None and issubclass(origin, Mapping):
         return _mapping(reader(arguments[0]), reader(arguments[1]))
-    raise TypeError(f"{kind} is none of the types that are read")
+    raise TypeError(f"cannot read stored values of type {kind}")
 
 
-def _text(told: Any) -> str:
-    if type(told) is not str:
+def _text(value: Any) -> str:
+    if type(value) is not str:
         raise CorruptDataError("stored value is not text")
-    return told
+    return value
 
 
-def _number(told: Any) -> float:
-    # `1e999` is read as infinity, and a whole number may be greater than any float.
-    if type(told) not in (float, int) or not -_LARGEST <= told <= _LARGEST:
+def _number(value: Any) -> float:
+    # JSON decodes `1e999` as infinity, and an integer can exceed any float.
+    if type(value) not in (float, int) or not -_LARGEST <= value <= _LARGEST:
         raise CorruptDataError("stored value is not a number")
-    return cast(float, told)
+    return cast(float, value)
 
 
-def _whole(told: Any) -> int:
-    if type(told) is not int or not -MAX_INT < told < MAX_INT:
+def _integer(value: Any) -> int:
+    if type(value) is not int or not -MAX_INT < value < MAX_INT:
         raise CorruptDataError("stored value is not a whole number in range")
-    return told
+    return value
 
 
-def _yes_or_no(told: Any) -> bool:
-    if type(told) is not bool:
-        raise CorruptDataError("this is neither true nor false")
-    return told
+def _boolean(value: Any) -> bool:
+    if type(value) is not bool:
+        raise CorruptDataError("stored value is not true or false")
+    return value
 
 
-def _perhaps_number(told: Any) -> float | None:
-    return None if told is None else _number(told)
+def _number_or_none(value: Any) -> float | None:
+    return None if value is None else _number(value)
 
 
 _SCALARS: Mapping[Any, Reader] = {
     str: _text,
     float: _number,
-    int: _whole,
-    bool: _yes_or_no,
-    float | None: _perhaps_number,
+    int: _integer,
+    bool: _boolean,
+    float | None: _number_or_none,
 }
 
 
 def _word(words: tuple[str, ...]) -> Reader:
-    def read_word(told: Any) -> str:
-        if type(told) is not str or told not in words:
-            raise CorruptDataError(f"this is none of {', '.join(words)}")
-        return told
+    def read_word(value: Any) -> str:
+        if type(value) is not str or value not in words:
+            raise CorruptDataError(f"stored value is not one of {', '.join(words)}")
+        return value
 
     return read_word
 
 
 def _optional(inner: Reader) -> Reader:
-    return lambda told: None if told is None else inner(told)
+    return lambda value: None if value is None else inner(value)
 
 
 def _of_fields(kind: Any) -> Reader:
@@ -166,66 +166,66 @@ def _of_fields(kind: Any) -> Reader:
         field.name for field in fields(kind) if field.default is MISSING and field.default_factory is MISSING
     }
 
-    def read_fields(told: Any) -> Any:
-        if type(told) is not dict or not needed <= told.keys():
+    def read_fields(value: Any) -> Any:
+        if type(value) is not dict or not needed <= value.keys():
             raise CorruptDataError(f"stored value is not a valid {kind.__name__}")
-        return kind(**{name: read_field(told[name]) for name, read_field in readers.items() if name in told})
+        return kind(**{name: read_field(value[name]) for name, read_field in readers.items() if name in value})
 
     return read_fields
 
 
 def _row(readers: tuple[Reader, ...]) -> Reader:
-    def read_row(told: Any) -> tuple[Any, ...]:
-        if type(told) is not list or len(told) != len(readers):
+    def read_row(value: Any) -> tuple[Any, ...]:
+        if type(value) is not list or len(value) != len(readers):
             raise CorruptDataError("stored value is not a valid row")
-        return tuple([read_each(each) for read_each, each in zip(readers, told, strict=True)])
+        return tuple([read_each(each) for read_each, each in zip(readers, value, strict=True)])
 
     return read_row
 
 
 def _mapping(name_of: Reader, inner: Reader) -> Reader:
-    def read_mapping(told: Any) -> dict[str, Any]:
-        if type(told) is not dict:
+    def read_mapping(value: Any) -> dict[str, Any]:
+        if type(value) is not dict:
             raise CorruptDataError("stored value is not a valid object")
-        return {name_of(name): inner(each) for name, each in told.items()}
+        return {name_of(name): inner(each) for name, each in value.items()}
 
     return read_mapping
 
 
 def _sequence(kind: Any) -> Reader:
-    inner, are_fine = reader(kind), _MANY.get(kind)
+    inner, are_valid = reader(kind), _CHECKS.get(kind)
 
-    def read_sequence(told: Any) -> tuple[Any, ...]:
-        if type(told) is not list:
+    def read_sequence(value: Any) -> tuple[Any, ...]:
+        if type(value) is not list:
             raise CorruptDataError("stored value is not a valid list")
-        # One look at all: a call for each of 100 durations would double what a row costs.
-        return tuple(told) if are_fine and are_fine(told) else tuple(map(inner, told))
+        # One check of all values: a call for each of 100 durations would double the time of a row.
+        return tuple(value) if are_valid and are_valid(value) else tuple(map(inner, value))
 
     return read_sequence
 
 
-def are_texts(told: Iterable[Any]) -> bool:
+def are_texts(values: Iterable[Any]) -> bool:
     """Return whether all values are text."""
     try:
-        # It takes none but texts, in a third of the time that a look at their types takes.
-        "".join(told)
+        # Accepts only text, and takes a third of the time of comparing types.
+        "".join(values)
     except TypeError:
         return False
     return True
 
 
-def are_numbers(told: Iterable[Any], most: float = inf) -> bool:
-    """Return whether all values are finite numbers; the root of the sum of their squares is below `most`."""
+def are_numbers(values: Iterable[Any], most: float = inf) -> bool:
+    """Return whether all values are finite numbers whose root sum of squares is below `most`."""
     try:
-        # It takes each for a float, as sum() does not, in a quarter of the time that a look at their types takes.
-        return hypot(*told) < most
+        # Converts each value to float, which sum() does not, and takes a quarter of the time of comparing types.
+        return hypot(*values) < most
     except (TypeError, OverflowError):
         return False
 
 
-_MANY: Mapping[Any, Callable[[Iterable[Any]], bool]] = {
+_CHECKS: Mapping[Any, Callable[[Iterable[Any]], bool]] = {
     str: are_texts,
     float: are_numbers,
-    # With one that is none of these each is looked at.
+    # `None` among the numbers fails this check; then each value is read by itself.
     float | None: are_numbers,
 }

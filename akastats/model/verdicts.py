@@ -1,4 +1,4 @@
-"""What a run means: a label for each failure, a state for each test, what became slower. The values; pure."""
+"""The verdicts of a run: failure labels, test states, duration changes; and their stored form. Pure."""
 
 from __future__ import annotations
 
@@ -15,25 +15,34 @@ State = Literal["healthy", "flaky", "broken", "new", "undecided"]
 FailureLabel = Literal["new", "known flaky", "also failing on base", "quarantined"]
 
 VERSION = 1
-#: Seconds added to each duration before its logarithm: under a millisecond a clock's noise is most of it.
+#: Seconds added to each duration before its logarithm, because clock noise dominates below a millisecond.
 OFFSET = 0.001
-#: Runs at the new level from which on it is no longer only suspected.
+#: Runs at the new level that confirm a duration change.
 CONFIRMED_AFTER = 5
-#: Fewer failures than this are one broken line rather than an outage.
-LEAST_OUTAGE = 10
-#: Verdicts of 1,000 tests have about 1 MB, unpacked; a much larger value is not valid.
-MOST_BYTES = 32 * MIB
-# Of a user's own number, whatever its unit: with more its ratio to nothing would be no number.
-_MOST = 1e300
+#: Failures from which on an outage is reported; fewer are more likely one broken line.
+MIN_OUTAGE = 10
+#: Bytes of decompressed verdicts; those of 1,000 tests have about 1 MB.
+MAX_BYTES = 32 * MIB
+# Highest level of a duration change, so that the ratio of two levels is finite.
+_MAX_SECONDS = 1e300
 
 
 @dataclass(frozen=True, slots=True)
 class DurationChange:
     """A lasting change of a duration between two levels, in seconds at the typical machine speed.
 
-    The commit that caused it is after the run `since` and not after the run `until`, with a posterior of 99 %;
-    `run` is the likeliest first one. `low` and `high` are the 95 % interval of `ratio`, after over before;
-    `confidence` is the probability that the levels differ by the least that is reported.
+    label: label of the durations; empty for the whole suite
+    environment: environment of the runs
+    before: seconds before the change
+    after: seconds after the change
+    low: lower end of the 95 % interval of `ratio`
+    high: upper end of the 95 % interval of `ratio`
+    since: last run before the interval that contains the cause with 99 % probability
+    run: most likely first run after the change
+    until: last run of that interval
+    runs_after: number of runs since the change
+    p: p-value of the change
+    confidence: probability that the levels differ by at least the smallest reported change
     """
 
     label: str
@@ -51,17 +60,17 @@ class DurationChange:
 
     @property
     def ratio(self) -> float:
-        """How many times the old duration the new one is."""
+        """Return the new duration divided by the old one."""
         return (self.after + OFFSET) / (self.before + OFFSET)
 
     @property
     def is_slower(self) -> bool:
-        """Whether it takes longer than before."""
+        """Return whether the duration became longer."""
         return self.after > self.before
 
     @property
     def is_suspected(self) -> bool:
-        """Whether too few runs have followed to call it more than a suspicion."""
+        """Return whether too few runs followed to confirm the change."""
         return self.runs_after < CONFIRMED_AFTER
 
 
@@ -81,13 +90,23 @@ class FailureVerdict:
 
 @dataclass(frozen=True, slots=True)
 class UnhealthyTest:
-    """A test that is not healthy; `rate`, `low` and `high` as in `Flakiness`, `evidence` run ids, newest first.
+    """A test that is not healthy.
 
-    `since` is the first run that failed since it is in this state, `since_commit` that run's commit (empty: not
-    known). `is_new` says that the verdict before did not have it so. `runs_failed` and `seconds_lost` are what it
-    cost from `since` on. `workers` holds how many of its attempts failed on each worker, of how many; `after` the
-    tests that ran right before it where it failed more often than where it passed, and how often, the most
-    frequent first.
+    nodeid: node id of the test
+    state: flaky, broken or undecided
+    rate: share of the first attempts that fail, 0 to 1
+    low: lower end of the 95 % interval of `rate`
+    high: upper end of the 95 % interval of `rate`
+    probability: probability of the state, 0 to 1
+    evidence: ids of the runs that show the state, newest first
+    since: first run that failed in this state; empty if unknown
+    is_new: whether the previous verdicts had another state
+    runs_failed: number of failed runs from `since` on
+    seconds_lost: seconds that failures cost from `since` on
+    workers: name, failed attempts and all attempts of each worker on which it failed
+    after: tests that more often ran directly before its failures than before its passes, with their number, most
+        frequent first
+    since_commit: commit of `since`; empty if unknown
     """
 
     nodeid: str
@@ -108,7 +127,11 @@ class UnhealthyTest:
 
 @dataclass(frozen=True, slots=True)
 class ChangeVerdict:
-    """A lasting change of a duration; `is_new` if the previous verdicts did not have it."""
+    """A lasting change of a duration, with its novelty.
+
+    change: the change
+    is_new: whether the previous verdicts lack it
+    """
 
     change: DurationChange
     is_new: bool
@@ -148,18 +171,30 @@ class Outlier:
 class Verdicts:
     """Verdicts of one run, from the history up to it.
 
-    `runs` counts those that were judged, itself included; `base` is the branch that failures are compared with.
-    `counts` says how many tests are in each state, `tests` names those that are neither healthy nor new;
-    `clusters` are flaky tests that fail together. `changes` are of tests, fixtures, files and a user's own
-    numbers, `suite_changes` of the pace of everything (label empty); `together` are labels that changed at the
-    same run. `pace` is the run's factor against the usual, `seconds` what it took, `usual_seconds` the median
-    before it; `None` where unknown. In an outage far more failed than usual. `undecided` counts series too short
-    to be judged. `paces` holds the run id and factor of the newest runs in its environment, oldest first.
-    `fixed` are the tests that failed in the run before and passed in this one, flaky ones left out.
-    `environments` names those of this build's runs where there are several without a suite; `equal_runs` counts
-    the runs of this build that nothing recorded tells apart, 0 where this run is the only one. `outliers` are
-    tests whose duration in this run is beyond their own history, those that differ most first.
-    `newly_skipped` are tests that this run skipped although the newest runs of the base ran them.
+    run: id of the run
+    suite: its suite; empty without one
+    branch: its branch
+    base: branch that failures are compared with
+    runs: number of analysed runs, this one included
+    failures: failing tests with their labels
+    tests: tests that are neither healthy nor new
+    counts: number of tests in each state
+    clusters: node ids of flaky tests that fail together
+    changes: duration changes of tests, fixtures, files and users' own labels
+    suite_changes: duration changes of the whole suite; their label is empty
+    together: labels whose durations changed at the same run
+    over_budget: tests over their budget
+    pace: machine speed factor, the duration of the tests divided by their typical one; `None` if unknown
+    seconds: duration of the run in seconds; `None` if unknown
+    usual_seconds: median duration of the runs before it, in seconds; `None` if unknown
+    is_outage: whether far more tests failed than in the other runs
+    undecided: number of durations whose history is too short
+    paces: run id and machine speed factor of the newest runs in its environment, oldest first
+    fixed: tests that failed in the run before and passed in this one, without flaky tests
+    environments: environments of the build's runs, if there are several without a suite
+    equal_runs: number of indistinguishable runs of the build; 0 if this one is the only one
+    outliers: tests whose duration exceeds their history, largest difference first
+    newly_skipped: tests that this run skipped although the newest runs of the base ran them
     """
 
     run: str
@@ -189,25 +224,25 @@ class Verdicts:
 
 
 def looks_like_outage(verdicts: Verdicts) -> bool:
-    """Return whether to report an outage: one was detected, and no other reason explains the failures.
+    """Return whether to report an outage: one was detected, and most of the failures are new.
 
-    Only `is_outage` decides about evidence: a reported outage keeps people from looking for the line they broke.
+    Evidence depends on `is_outage` alone. A wrongly reported outage would hide a change that broke the tests.
     """
     labels = [failure.label for failure in verdicts.failures]
     labelled, new = len(labels) - labels.count(None), labels.count("new")
-    return verdicts.is_outage and len(labels) >= LEAST_OUTAGE and 2 * new >= labelled
+    return verdicts.is_outage and len(labels) >= MIN_OUTAGE and 2 * new >= labelled
 
 
 def newly_flaky(verdicts: Verdicts) -> list[UnhealthyTest]:
     """Return the tests that were not flaky in the previous verdicts, the most costly first."""
-    found = [test for test in verdicts.tests if test.is_new and test.state == "flaky"]
-    return sorted(found, key=lambda test: (-test.runs_failed, -test.seconds_lost, test.nodeid))
+    flaky = [test for test in verdicts.tests if test.is_new and test.state == "flaky"]
+    return sorted(flaky, key=lambda test: (-test.runs_failed, -test.seconds_lost, test.nodeid))
 
 
 def newly_slower(verdicts: Verdicts) -> list[DurationChange]:
     """Return the slowdowns that the previous verdicts did not have, by added seconds, most first."""
-    found = [each.change for each in verdicts.changes if each.is_new and each.change.is_slower]
-    return sorted(found, key=lambda change: (change.before - change.after, change.label))
+    slower = [each.change for each in verdicts.changes if each.is_new and each.change.is_slower]
+    return sorted(slower, key=lambda change: (change.before - change.after, change.label))
 
 
 def suite_newly_slower(verdicts: Verdicts) -> list[DurationChange]:
@@ -221,16 +256,16 @@ def pack(verdicts: Verdicts) -> bytes:
 
 
 def unpack(stored: bytes) -> Verdicts:
-    """Return stored verdicts; raises `DamagedError` for what is none, or of another version than ours."""
-    content = json_of(inflated(stored, MOST_BYTES))
+    """Return stored verdicts; raises `CorruptDataError` for invalid ones and for another version."""
+    content = json_of(inflated(stored, MAX_BYTES))
     if not isinstance(content, dict) or content.get("version") != VERSION:
         raise CorruptDataError("stored verdicts are not valid, or of another release: update pytest-akastats")
-    found = read(Verdicts, content)
-    if not all(_is_change(each.change) for each in (*found.changes, *found.suite_changes)):
+    verdicts = read(Verdicts, content)
+    if not all(_is_in_range(each.change) for each in (*verdicts.changes, *verdicts.suite_changes)):
         raise CorruptDataError("stored verdicts are not valid: a duration is out of range")
-    return found
+    return verdicts
 
 
-def _is_change(change: DurationChange) -> bool:
-    """Return whether both levels have a ratio."""
-    return 0 <= change.before <= _MOST and 0 <= change.after <= _MOST
+def _is_in_range(change: DurationChange) -> bool:
+    """Return whether both levels are in range, so that their ratio is finite."""
+    return 0 <= change.before <= _MAX_SECONDS and 0 <= change.after <= _MAX_SECONDS

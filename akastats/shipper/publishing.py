@@ -21,7 +21,7 @@ from akastats.store.requests import Operation
 from akastats.triage import acknowledgements
 
 #: GitHub refuses the whole summary of a step that is larger; several runs may be of one step.
-MOST_BYTES = 1024 * 1024
+MAX_BYTES = 1024 * 1024
 #: In which directory pytest was started, and its root directory: the shipper's own is another.
 STARTED_IN, ROOT = "AKA_STATS_STARTED_IN", "AKA_STATS_ROOT"
 
@@ -83,7 +83,7 @@ def _append(path: str, text: str) -> None:
     try:
         descriptor = os.open(path, _FLAGS, 0o600)
         try:
-            if os.fstat(descriptor).st_size + len(content) <= MOST_BYTES:
+            if os.fstat(descriptor).st_size + len(content) <= MAX_BYTES:
                 os.write(descriptor, content)
         finally:
             os.close(descriptor)

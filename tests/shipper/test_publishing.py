@@ -11,7 +11,7 @@ import pytest
 from akastats.config import Config
 from akastats.model.verdicts import ChangeVerdict, FailureVerdict, Verdicts
 from akastats.redis import connect, run
-from akastats.shipper.publishing import MOST_BYTES, is_wanted, publish, published
+from akastats.shipper.publishing import MAX_BYTES, is_wanted, publish, published
 from akastats.store import keys
 from akastats.triage.acknowledgement_rules import new_acknowledgement, pack
 from tests.report.given import ONE, change, details, everything, failure, verdicts
@@ -103,7 +103,7 @@ def test_a_summary_grows_no_larger_than_github_takes(summary):
     publish(*reversed(everything()), github(summary))
     size = summary.stat().st_size - len("before\n")
 
-    for length, is_told in ((MOST_BYTES - size, True), (MOST_BYTES - size + 1, False)):
+    for length, is_told in ((MAX_BYTES - size, True), (MAX_BYTES - size + 1, False)):
         summary.write_bytes(b"x" * length)
         publish(*reversed(everything()), github(summary))
         assert (length + size * is_told) == summary.stat().st_size
