@@ -21,7 +21,7 @@ from typing import Any
 
 from akastats import redis
 from akastats.config import Config
-from akastats.delivery.analysing import judge_late
+from akastats.delivery.analysing import analyse_late_runs
 from akastats.delivery.draining import drain_one
 from akastats.delivery.indexing import refresh
 from akastats.spool.writer import Writer
@@ -124,7 +124,7 @@ def fill(url: str, tests: int, runs: int, told: Any = None) -> float:
             if run in (runs // 2, runs - 1):
                 execute(refresh(config, [drained.run_id]))
             if run == runs - 1:
-                judge_late(config, execute, [drained.run_id])
+                analyse_late_runs(config, execute, [drained.run_id])
             if told:
                 told(run)
     return time.monotonic() - began

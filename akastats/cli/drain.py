@@ -20,7 +20,7 @@ from akastats.cli.options import Directory, Json, Namespace
 from akastats.cli.spools import EMBEDDED, Destination, Spool
 from akastats.cli.targets import Target
 from akastats.config import Config
-from akastats.delivery.analysing import judge_late
+from akastats.delivery.analysing import analyse_late_runs
 from akastats.delivery.draining import Drained, drain_one, tidy
 from akastats.delivery.indexing import refresh
 from akastats.delivery.spool_delivery import UNSOUND, ExecuteAll
@@ -210,7 +210,7 @@ def update_indexes(config: Config, execute: Execute, run_ids: Sequence[str]) -> 
             "runs are delivered, but the indexes are not updated: "
             f"stored data is corrupt ({type(error).__name__}: {error})"
         )
-    for hook_error in judge_late(config, execute, run_ids):
+    for hook_error in analyse_late_runs(config, execute, run_ids):
         output.warn(hook_error)
 
 

@@ -195,11 +195,14 @@ def _report(outcomes: Sequence[Outcome], as_json: bool) -> None:
 
 
 def _outcome_json(outcome: Outcome) -> dict[str, Any]:
-    return {**dataclasses.asdict(outcome), "directory": str(outcome.directory)}
+    merged = dataclasses.asdict(outcome.merged)
+    ids = merged.pop("present_ids")
+    names = {"known": len(ids), "known_ids": ids}
+    return {**dataclasses.asdict(outcome), "directory": str(outcome.directory), "merged": {**merged, **names}}
 
 
 def _row(outcome: Outcome) -> tuple[object, ...]:
     merged = outcome.merged
     added = {*merged.run_ids, *outcome.from_spools} - set(outcome.known_spools)
-    stored_before = {*merged.known_ids, *outcome.known_spools} - added
+    stored_before = {*merged.present_ids, *outcome.known_spools} - added
     return (outcome.directory, len(added), merged.points, len(stored_before), merged.running)

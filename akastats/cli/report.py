@@ -124,7 +124,7 @@ def _read_run(config: Config, run_id: str, analyse: bool) -> _RunData:
     details = sync_redis.run(run_details.read_details(space, run_id, SLOWEST))
     if analyse and details.verdicts is None and details.has_profile:
         analyser = Analyser(config, sync_redis.run)
-        analyser.judge(run_id, sync_redis.run(read_quarantined_during(space, details.run)))
+        analyser.analyse(run_id, sync_redis.run(read_quarantined_during(space, details.run)))
         if analyser.hook_errors:
             output.warn(analyser.hook_errors)
         details = sync_redis.run(run_details.read_details(space, run_id, SLOWEST))

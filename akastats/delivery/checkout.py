@@ -1,7 +1,7 @@
-"""Read the state of the checkout that a run tests, with git: commit, branch, and whether all is committed.
+"""Read the state of the checkout with git: commit, branch, and whether there are uncommitted changes.
 
-Git is started beside the tests, never in their process. Comparing the working tree takes it less than 10 ms for
-100 files and 0.1 s for 50,000, so it begins with the run, and the run's record takes the answer when it is there.
+Only the shipper starts git, never the process of the tests. Git needs less than 10 ms for 100 files and 0.1 s for
+50,000. It starts with the run, and the record of the run gets the fields when git has answered.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from akastats.spool.records import RunHeader
 
 #: Seconds after which the state of a repository counts as unknown.
 LIMIT_S = 5.0
-#: Most that is read of git's output: one changed file proves as much as 10,000.
+#: Bytes of git's output that are read: one changed file suffices.
 MAX_BYTES = 256 * 1024
 #: The fields that git reports; `dirty` is a boolean.
 FIELDS = ("branch", "commit", "default_branch", "dirty")
 
-# No daemon, no file modes that a container changed; no prompt, pager, lock or download.
+# Git starts no daemon and ignores file modes, which containers change. It uses no prompt, pager, lock or download.
 _SETTINGS = ("core.fsmonitor=false", "core.fileMode=false", "core.pager=cat", "status.showStash=false")
 _ENVIRONMENT = {
     "GIT_OPTIONAL_LOCKS": "0",
@@ -35,11 +35,11 @@ _ENVIRONMENT = {
     "GIT_PAGER": "cat",
     "LC_ALL": "C",
 }
-# GIT_DIR, GIT_INDEX_FILE and the like name another repository, as in a hook of git.
-_KEPT = ("GIT_CONFIG_", "GIT_EXEC_PATH", "GIT_CEILING_DIRECTORIES", "GIT_DISCOVERY_ACROSS_FILESYSTEM")
+# Other variables such as GIT_DIR and GIT_INDEX_FILE name another repository, for example in a git hook.
+_PASSED_ON = ("GIT_CONFIG_", "GIT_EXEC_PATH", "GIT_CEILING_DIRECTORIES", "GIT_DISCOVERY_ACROSS_FILESYSTEM")
 _STATUS = ("--porcelain=v2", "--branch", "-z", "--untracked-files=no", "--ignore-submodules=untracked")
-# New test files count as changes too, outside of CI, which generates some. Other files may be anything, and what
-# is code among them is imported by a changed file.
+# New test files count as changes, except in CI, which may generate some. Other new files do not count: new code is
+# normally imported by a changed file.
 _TEST_FILES = (":(top,glob)**/test_*.py", ":(top,glob)**/*_test.py", ":(top,glob)**/conftest.py")
 
 
@@ -51,7 +51,7 @@ def path_for(spool: Path) -> Path:
 class Checkout:
     """Reader of a checkout's state in the background, which stores it beside the run's spool.
 
-    `began` is when the run began, in epoch seconds: what changed later was changed by the tests.
+    `began` is the start of the run in epoch seconds: later changes were made by the tests.
     """
 
     def __init__(self, spool: Path, root: Path, began: float, environ: Mapping[str, str]) -> None:
@@ -68,13 +68,13 @@ class Checkout:
 
     @property
     def is_read(self) -> bool:
-        """Whether all is known that will be."""
+        """Return whether git has answered or failed."""
         return not self._reading.is_alive()
 
     def fields(self, waits: bool) -> dict[str, Any]:
-        """Return the fields that are known now, or with `waits` all fields."""
+        """Return the fields read so far; with `waits`, wait for all of them."""
         if waits:
-            # Four commands, each ended at its limit.
+            # Four commands, each of which is killed after `LIMIT_S`.
             self._reading.join(5 * LIMIT_S)
         return self._fields
 
@@ -138,10 +138,10 @@ class _Git:
 
     def __init__(self, repository: git.Repository, environ: Mapping[str, str]) -> None:
         self.root = repository.root.resolve()
-        kept = {name: text for name, text in environ.items() if not _is_dropped(name)}
-        self._environ = {**kept, **_ENVIRONMENT}
+        passed_on = {name: text for name, text in environ.items() if not _is_dropped(name)}
+        self._environ = {**passed_on, **_ENVIRONMENT}
         self._is_ci = any(environ.get(provider.sign) for provider in PROVIDERS)
-        # A container's checkout is another user's. That it is as much ours as its tests was seen to by `git.find`.
+        # In a container another user owns the checkout. `git.find_repository` has checked who can change it.
         settings = (*_SETTINGS, f"safe.directory={self.root}")
         self._command = ["git", "-C", str(self.root), *(part for each in settings for part in ("-c", each))]
 
@@ -167,16 +167,16 @@ class _Git:
             with process:
                 assert process.stdout is not None
                 content = process.stdout.read(MAX_BYTES)
-                is_whole = len(content) < MAX_BYTES
-                if not is_whole:
+                is_complete = len(content) < MAX_BYTES
+                if not is_complete:
                     process.kill()
         finally:
             timer.cancel()
-        if is_whole and process.returncode != 0:
+        if is_complete and process.returncode != 0:
             return None
         entries = content.decode(errors="surrogateescape").split("\0")
-        return [entry for entry in (entries if is_whole else entries[:-1]) if entry]
+        return [entry for entry in (entries if is_complete else entries[:-1]) if entry]
 
 
 def _is_dropped(name: str) -> bool:
-    return name.startswith("GIT_") and not name.startswith(_KEPT)
+    return name.startswith("GIT_") and not name.startswith(_PASSED_ON)

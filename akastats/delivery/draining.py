@@ -7,12 +7,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from akastats import detached
 from akastats.config import Config
 from akastats.delivery import checkout
-from akastats.delivery.spool_delivery import UNSOUND, Delivery, ExecuteAll
+from akastats.delivery.spool_delivery import UNSOUND, Delivery, Execute, ExecuteAll
 from akastats.embedded import locks
 from akastats.errors import AkastatsError, SpoolError
 from akastats.spool import directories, quarantine_list, recorded_runs, shipper_state
@@ -21,7 +20,6 @@ from akastats.spool.format import SUFFIX, VERSION
 from akastats.spool.records import Destination, RunHeader
 from akastats.spool.writer import DIRECTORY_BYTES
 from akastats.store import runs
-from akastats.store.requests import Operation
 from akastats.store.server import read_time
 
 # Seconds for which an applied spool stays, to deliver it again to a server that was restored from older data.
@@ -39,22 +37,20 @@ BESIDE = {
     **dict.fromkeys((".bad", ".refused", recorded_runs.SUFFIX), OLDEST_S),
 }
 
-Carry = Callable[[Operation[Any]], Any]
-
 
 @dataclass(frozen=True)
 class Drained:
     """The result of draining one spool.
 
-    path: path of the spool.
-    run_id: id of its run; empty if unknown.
-    tests: number of attempts in it.
-    complete: whether all of it is applied.
-    damaged: number of damaged lines.
-    refused: number of points that the server refused.
-    unfinished: node ids of the tests that were running when the process died.
-    left: why the spool was skipped; other spools are not affected.
-    problem: why the server failed; draining stops.
+    path: path of the spool
+    run_id: id of its run; empty if unknown
+    tests: number of attempts in it
+    complete: whether all of it is applied
+    damaged: number of damaged lines
+    refused: number of points that the server refused
+    unfinished: node ids of the tests that were running when the process died
+    left: why the spool was skipped; other spools are not affected
+    problem: why the server failed, which stops draining; empty otherwise
     """
 
     path: Path
@@ -117,7 +113,7 @@ def _files(directory: Path) -> list[tuple[str, int]]:
 def drain(
     directory: Path,
     config: Config,
-    execute: Carry,
+    execute: Execute,
     destination: Destination | None = None,
     now: Callable[[], float] = time.time,
     execute_all: ExecuteAll | None = None,
@@ -143,7 +139,7 @@ def drain(
 def drain_one(
     path: Path,
     config: Config,
-    execute: Carry,
+    execute: Execute,
     destination: Destination | None = None,
     *,
     force: bool = False,
@@ -184,7 +180,7 @@ def version_of(path: Path) -> int:
 
 
 def _deliver(
-    delivery: Delivery, config: Config, execute: Carry, destination: Destination | None, force: bool
+    delivery: Delivery, config: Config, execute: Execute, destination: Destination | None, force: bool
 ) -> Drained:
     while not delivery.builder.header and delivery.read():
         pass
@@ -205,7 +201,7 @@ def _deliver(
     return replace(_so_far(delivery), complete=delivery.is_done or dead)
 
 
-def _check_stored_run(delivery: Delivery, config: Config, execute: Carry) -> Drained | None:
+def _check_stored_run(delivery: Delivery, config: Config, execute: Execute) -> Drained | None:
     """Return the outcome for a spool whose run is stored, but which has no cursor; `None` for other spools.
 
     The points of such a run were merged, or an earlier release delivered a copy under another name.
@@ -213,7 +209,7 @@ def _check_stored_run(delivery: Delivery, config: Config, execute: Carry) -> Dra
     run_id = delivery.builder.run_id
     fields = execute(runs.read_fields(config.namespace, [run_id], ("status",)))[run_id]
     # Read in this order, because storing a run and moving the cursor are one step.
-    if not fields or delivery.stands() != "0":
+    if not fields or delivery.read_cursor() != "0":
         return None
     if fields.get("status", "running") == "running":
         problem = "its run is stored, but its applied records are unknown: `akastats drain --force` delivers it"
@@ -235,7 +231,7 @@ def _so_far(delivery: Delivery) -> Drained:
     )
 
 
-def _complete(delivery: Delivery, config: Config, execute: Carry) -> None:
+def _complete(delivery: Delivery, config: Config, execute: Execute) -> None:
     delivery.finish()
     if delivery.is_done:
         return
@@ -249,13 +245,13 @@ def _complete(delivery: Delivery, config: Config, execute: Carry) -> None:
     delivery.complete_as_crashed()
 
 
-def _stored_status(delivery: Delivery, config: Config, execute: Carry) -> str:
+def _stored_status(delivery: Delivery, config: Config, execute: Execute) -> str:
     """Return the stored status of a run; `running` without one."""
     run_id = delivery.builder.run_id
     return str(execute(runs.read_fields(config.namespace, [run_id], ("status",)))[run_id].get("status", "running"))
 
 
-def _has_result(delivery: Delivery, config: Config, execute: Carry) -> bool:
+def _has_result(delivery: Delivery, config: Config, execute: Execute) -> bool:
     """Return whether the result of a run is stored. Writing it again would keep the cursor from expiring."""
     builder = delivery.builder
     fields = execute(runs.read_fields(config.namespace, [builder.run_id], ("status", "tests")))[builder.run_id]
@@ -263,13 +259,13 @@ def _has_result(delivery: Delivery, config: Config, execute: Carry) -> bool:
     return bool(is_over and fields.get("tests", "0") == str(builder.counts()["tests"]))
 
 
-def _is_too_old(delivery: Delivery, config: Config, execute: Carry) -> bool:
+def _is_too_old(delivery: Delivery, config: Config, execute: Execute) -> bool:
     """Return whether the cursor of a spool may have expired after its delivery, by the clock of the server.
 
     The server stores a run for `run_days`, so a younger run that is not stored was never delivered. A start before
     the first spool comes from a wrong clock, so the age is unknown.
     """
-    if delivery.stands() != "0":
+    if delivery.read_cursor() != "0":
         return False
     started = delivery.builder.started
     age = float(execute(read_time())) - started
@@ -310,7 +306,7 @@ def is_dead(header: RunHeader, path: Path) -> bool:
     return not is_alive if is_alive is not None else bool(header.locked)
 
 
-def _remove_applied(delivery: Delivery, config: Config, execute: Carry, now: Callable[[], float]) -> None:
+def _remove_applied(delivery: Delivery, config: Config, execute: Execute, now: Callable[[], float]) -> None:
     """Remove an applied spool a day after its last change and, by the clock of the server, its delivery."""
     path = delivery.path
     try:

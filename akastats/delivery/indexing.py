@@ -1,12 +1,13 @@
-"""Bringing lists up to date after runs: rows of the tests that ran, records of the failures there were.
+"""Update the indexes after a run: the rows of its tests, and the records of its failures.
 
-All of it can be done again, by anyone: what a killed shipper left undone, the next one does.
+Each step can be repeated by any process, so the next shipper continues after one that was killed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from math import isfinite
 
 from akastats.config import Config
@@ -27,33 +28,37 @@ ATTEMPTS = 10
 
 
 @dataclass(frozen=True)
-class Told:
-    """What a run says for lists: labels of tests that added a point, and its failures."""
+class _RunContent:
+    """The indexed content of a run.
+
+    labels: labels of the tests that added a point
+    sightings: its failures, by fingerprint
+    """
 
     labels: tuple[str, ...]
     sightings: tuple[Sighting, ...]
 
 
 def refresh(config: Config, own: Sequence[str] = (), orphans: bool = True) -> Operation[int]:
-    """Index the runs `own`, and with `orphans` some of other producers; return the number of runs."""
+    """Index the runs `own`, with `orphans` also some runs of other producers; return the number of runs."""
     waiting = yield from indexes.read_pending(config.namespace, own, ORPHANS if orphans else 0)
     labels: dict[str, None] = {}
     sightings: list[Sighting] = []
     for run_id, _ in waiting:
-        told = yield from _told(config.namespace, run_id)
-        labels.update(dict.fromkeys(told.labels))
-        sightings += told.sightings
-    yield from _list_tests(config.namespace, list(labels))
+        content = yield from _read_content(config.namespace, run_id)
+        labels.update(dict.fromkeys(content.labels))
+        sightings += content.sightings
+    yield from _update_rows(config.namespace, list(labels))
     for sighting in sightings:
-        yield from _file(config, sighting)
+        yield from _update_record(config, sighting)
     yield from indexes.remove_pending(config.namespace, waiting)
     if sightings:
         yield from indexes.prune_errors(config.namespace, config.run_days * runs.DAY_S)
     return len(waiting)
 
 
-def _told(namespace: str, run_id: str) -> Operation[Told]:
-    """Read what a run says for lists: nothing, once its profile is gone."""
+def _read_content(namespace: str, run_id: str) -> Operation[_RunContent]:
+    """Read the indexed content of a run; empty if its profile has expired."""
     try:
         fields = yield from runs.read_run(namespace, run_id)
         content = profile.decode((yield from runs.read_profile(namespace, run_id)))
@@ -61,18 +66,23 @@ def _told(namespace: str, run_id: str) -> Operation[Told]:
         raise
     except (AkastatsError, ValueError):
         # Expired, or of a later release: it cannot be indexed.
-        return Told((), ())
+        return _RunContent((), ())
     suite, started = fields.get("suite", ""), query.parse_number(fields.get("started", "").encode()) or 0.0
     outcomes = zip(content.tests.nodeid, content.tests.outcome, strict=True)
     ran = [nodeid for nodeid, outcome in outcomes if outcome != "skipped"]
     failures = _by_fingerprint(content.errors.rows(), suite)
     sightings = yield from _sightings(namespace, run_id, started, failures)
-    return Told(tuple(label("test", nodeid, suite) for nodeid in ran), sightings)
+    return _RunContent(tuple(label("test", nodeid, suite) for nodeid in ran), sightings)
 
 
 @dataclass
 class _Failures:
-    """Failures of one run with one fingerprint; `error_id` is that of the last."""
+    """Failures of one run with one fingerprint.
+
+    exception: class of the exception
+    error_id: context id of the last traceback
+    tests: number of failures by label of the test
+    """
 
     exception: str
     error_id: str
@@ -80,49 +90,49 @@ class _Failures:
 
 
 def _by_fingerprint(errors: Iterable[Error], suite: str) -> dict[str, _Failures]:
-    found: dict[str, _Failures] = {}
+    grouped: dict[str, _Failures] = {}
     for error in errors:
         if not error.fingerprint:
             continue
-        failures = found.setdefault(error.fingerprint, _Failures(error.exception, "", {}))
+        failures = grouped.setdefault(error.fingerprint, _Failures(error.exception, "", {}))
         failures.error_id = error.error or failures.error_id
         name = label("test", error.nodeid, suite)
         failures.tests[name] = failures.tests.get(name, 0) + 1
-    return found
+    return grouped
 
 
 def _sightings(
-    namespace: str, run_id: str, started: float, found: Mapping[str, _Failures]
+    namespace: str, run_id: str, started: float, grouped: Mapping[str, _Failures]
 ) -> Operation[tuple[Sighting, ...]]:
-    texts = yield from query.read_contexts(namespace, {failures.error_id for failures in found.values()} - {""})
+    texts = yield from query.read_contexts(namespace, {failures.error_id for failures in grouped.values()} - {""})
     return tuple(
         _sighting(id_, failures, run_id, started, texts.get(failures.error_id, b"").decode(errors="replace"))
-        for id_, failures in found.items()
+        for id_, failures in grouped.items()
     )
 
 
 def _sighting(id_: str, failures: _Failures, run_id: str, started: float, text: str) -> Sighting:
-    told = fingerprint(text, failures.exception)
-    # Beyond 200 tracebacks failures share one that describes another failure.
-    is_its_own = bool(text) and told.id == id_
+    failure = fingerprint(text, failures.exception)
+    # After 200 tracebacks of a run, further failures share one, which may be that of another failure.
+    is_own = bool(text) and failure.id == id_
     return Sighting(
         fingerprint=id_,
         exception=failures.exception,
-        message=told.message if is_its_own else "",
-        frames=told.frames if is_its_own else (),
+        message=failure.message if is_own else "",
+        frames=failure.frames if is_own else (),
         run=run_id,
         started=started,
         tests=failures.tests,
-        error_id=failures.error_id if is_its_own else "",
-        traceback=text if is_its_own else "",
+        error_id=failures.error_id if is_own else "",
+        traceback=text if is_own else "",
     )
 
 
-def _list_tests(namespace: str, labels: Sequence[str]) -> Operation[None]:
-    known: Letters = {}
+def _update_rows(namespace: str, labels: Sequence[str]) -> Operation[None]:
+    outcomes: Letters = {}
     for chunk in _chunks(labels):
         stored = yield from indexes.read_tests(namespace, chunk)
-        rows = yield from _rows(namespace, stored, known)
+        rows = yield from _rows(namespace, stored, outcomes)
         changed = {
             name: packed
             for name, row in rows.items()
@@ -136,30 +146,33 @@ def _chunks(labels: Sequence[str]) -> Iterator[Sequence[str]]:
         yield labels[at : at + CHUNK]
 
 
-def _rows(namespace: str, stored: Mapping[str, StoredTest], known: Letters) -> Operation[dict[str, Row | None]]:
-    """Return up-to-date rows: made of the row before where only the newest points are new to it."""
-    before = {name: test_rows.unpack(told.row) for name, told in stored.items()}
-    newer = {name: _newer(before[name], told) for name, told in stored.items()}
-    whole = [name for name, entries in newer.items() if entries is None]
-    read = yield from indexes.read_newest_points(namespace, whole, test_rows.WINDOW)
-    entries = {name: read.get(name) or told or [] for name, told in newer.items()}
-    yield from read_letters(namespace, (entry for told in entries.values() for entry in told), known)
+def _rows(namespace: str, stored: Mapping[str, StoredTest], outcomes: Letters) -> Operation[dict[str, Row | None]]:
+    """Return the current rows: stored ones with newer attempts added if possible, else recomputed ones.
+
+    `outcomes` caches the letters of outcomes by context id.
+    """
+    before = {name: test_rows.unpack(test.row) for name, test in stored.items()}
+    newer = {name: _newer(before[name], test) for name, test in stored.items()}
+    outdated = [name for name, entries in newer.items() if entries is None]
+    histories = yield from indexes.read_newest_points(namespace, outdated, test_rows.WINDOW)
+    entries = {name: histories.get(name) or added or [] for name, added in newer.items()}
+    yield from read_letters(namespace, chain.from_iterable(entries.values()), outcomes)
     rows: dict[str, Row | None] = {}
-    for name, told in stored.items():
-        attempts, row = attempts_of(entries[name], known), before[name]
+    for name, test in stored.items():
+        attempts, row = attempts_of(entries[name], outcomes), before[name]
         if row is None or newer[name] is None:
-            rows[name] = test_rows.row_of(attempts, told.count, told.avg)
+            rows[name] = test_rows.row_of(attempts, test.count, test.avg)
         else:
-            rows[name] = test_rows.extend(row, attempts, told.count, told.avg)
+            rows[name] = test_rows.extend(row, attempts, test.count, test.avg)
     return rows
 
 
 def _newer(row: Row | None, stored: StoredTest) -> list[bytes] | None:
-    """Return the entries that a row lacks; `None` if all of its history must be read."""
+    """Return the points that a row lacks; `None` if the row must be recomputed from the history."""
     if row is None:
         return None
     new = stored.count - row.runs
-    # Points of a run that came late stand further behind: then the row's newest is not where it must be.
+    # Points of a late run are inserted further back, so the newest point of the row is at another index.
     if not 0 <= new < len(stored.newest):
         return None
     time, seconds = _time_and_seconds(stored.newest[new])
@@ -173,17 +186,20 @@ def _time_and_seconds(entry: bytes) -> tuple[float, float | None]:
     return point.timestamp, round(point.value, 6) if isfinite(point.value) else None
 
 
-def _file(config: Config, sighting: Sighting) -> Operation[None]:
-    """Add the failures of a run to the records of their fingerprints."""
+def _update_record(config: Config, sighting: Sighting) -> Operation[None]:
+    """Add the failures of a run to the record of their fingerprint.
+
+    After `ATTEMPTS` concurrent changes they are left out.
+    """
     names = ("revision", *error_records.ErrorRecord.__dataclass_fields__)
     for _ in range(ATTEMPTS):
-        found = yield from indexes.read_error_fields(config.namespace, [sighting.fingerprint], names)
-        stored = found[sighting.fingerprint]
-        # As it stands there: a damaged one is none that could be told as text.
+        records = yield from indexes.read_error_fields(config.namespace, [sighting.fingerprint], names)
+        stored = records[sighting.fingerprint]
+        # As bytes, because a corrupt revision cannot be decoded.
         revision = stored.pop("revision") or b""
-        known = error_records.unpack(stored)
-        merged = error_records.merge(known, sighting)
-        if merged == known:
+        record = error_records.unpack(stored)
+        merged = error_records.merge(record, sighting)
+        if merged == record:
             return
         fields, ttl_s = error_records.pack(merged), config.run_days * runs.DAY_S
         if (

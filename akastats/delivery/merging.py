@@ -1,7 +1,7 @@
-"""Add the runs of one server to another one, which began with the same history or with none.
+"""Add the runs of one server to another one, which started with the same history or empty.
 
-A run is added once: one that is over there is passed over, and of one that is known in part only the points that
-are missing are added. The cursors of the spools are copied too, so that a spool of such a run adds nothing later.
+A run is added once: a completely stored run is skipped, and a partly stored one gets only its missing points. The
+cursors of the spools are copied, so that a spool of such a run adds nothing later.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from akastats.config import Config
+from akastats.delivery.spool_delivery import Execute
 from akastats.errors import NotFoundError
 from akastats.store import keys, query, runs
 from akastats.store.push import (
@@ -30,12 +30,10 @@ from akastats.store.push import (
 )
 from akastats.store.requests import Operation, send_read, send_reads
 
-Carry = Callable[[Operation[Any]], Any]
-
-#: The producer whose cursor counts what has been merged: two merges at once would add a point twice.
+#: Producer whose cursor counts merged batches, so that two simultaneous merges do not add a point twice.
 PRODUCER = "merge"
 
-# Clocks of a run and of its points are the same, but a point may be rounded up.
+# Seconds: a run and its points have the same clock, but the time of a point may be rounded up.
 MARGIN_S = 1.0
 # A page of newest points is read first: nearly all labels have no new ones.
 PAGE_POINTS = 100
@@ -43,25 +41,31 @@ PAGE_POINTS = 100
 
 @dataclass(frozen=True)
 class Merged:
-    """Result of a merge: the ids of added runs, and the number of added points.
+    """The result of a merge.
 
-    `known` counts runs that were there before (`known_ids`), `running` those in progress, which a later copy adds.
+    run_ids: ids of the added runs
+    points: number of added points
+    present_ids: ids of the runs that the target already had
+    running: number of runs in progress, which a later merge adds
     """
 
     run_ids: tuple[str, ...] = ()
     points: int = 0
-    known: int = 0
+    present_ids: tuple[str, ...] = ()
     running: int = 0
-    known_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class _Selection:
-    """The runs to add: their stored fields by id, and the time span of each."""
+    """The runs to add.
+
+    fields: stored fields by run id
+    spans: start and end of each run, in epoch seconds
+    run_of: run ids by context id; empty for a context without a run
+    """
 
     fields: dict[str, dict[str, str]]
     spans: tuple[tuple[float, float], ...] = ()
-    # Run ids by context; empty for a context that names no run.
     run_of: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -69,28 +73,28 @@ class _Selection:
         return min((start for start, _ in self.spans), default=float("inf"))
 
     def has(self, timestamp: float, run_id: str) -> bool:
-        """Return whether a point is of these runs; one whose context names no run is, if it is in their time."""
+        """Return whether a point belongs to these runs: by the run of its context, else by its time."""
         if run_id:
             return run_id in self.fields
         return any(start <= timestamp <= end for start, end in self.spans)
 
 
-def merge(config: Config, source: Carry, target: Carry, advance: Callable[[int], object] = int) -> Merged:
-    """Add the runs that only `source` has to `target`; `advance` is called with the number of labels read.
+def merge(config: Config, source: Execute, target: Execute, advance: Callable[[int], object] = int) -> Merged:
+    """Add the runs that only `source` has to `target`; call `advance` with the number of labels read.
 
-    Raises `ServerError`, and can be called again.
+    Raises `ServerError`, and can be repeated then.
     """
-    selection, known, running = _select(config, source, target)
+    selection, present, running = _select(config, source, target)
     points = 0
     for labels in _labels(config, source) if selection.fields else ():
         points += _merge_labels(config, source, target, selection, labels)
         advance(len(labels))
     for run_id in sorted(selection.fields):
         _merge_run(config, source, target, selection.fields[run_id])
-    return Merged(tuple(sorted(selection.fields)), points, len(known), running, known)
+    return Merged(tuple(sorted(selection.fields)), points, present, running)
 
 
-def _select(config: Config, source: Carry, target: Carry) -> tuple[_Selection, tuple[str, ...], int]:
+def _select(config: Config, source: Execute, target: Execute) -> tuple[_Selection, tuple[str, ...], int]:
     ids = [runs.decode_member(member) for member in source(_all_runs(config.namespace))]
     fields = {run_id: stored for run_id in ids if (stored := _stored(config, source, run_id))}
     there = target(runs.read_fields(config.namespace, list(fields), ("status", "tests")))
@@ -101,17 +105,17 @@ def _select(config: Config, source: Carry, target: Carry) -> tuple[_Selection, t
         if run_id not in running and not _is_there(stored, there[run_id])
     }
     spans = [_span(stored) for stored in missing.values()]
-    known = tuple(sorted(fields.keys() - missing.keys() - running))
-    return _Selection(missing, tuple(spans)), known, len(running)
+    present = tuple(sorted(fields.keys() - missing.keys() - running))
+    return _Selection(missing, tuple(spans)), present, len(running)
 
 
 def _all_runs(namespace: str) -> Operation[list[bytes]]:
-    found: list[bytes] = yield from send_read("ZRANGE", keys.runs(namespace), 0, -1)
-    return found
+    members: list[bytes] = yield from send_read("ZRANGE", keys.runs(namespace), 0, -1)
+    return members
 
 
-def _stored(config: Config, source: Carry, run_id: str) -> dict[str, str]:
-    """Return the record of a run; empty if it has none, or one that another writer has left under its name."""
+def _stored(config: Config, source: Execute, run_id: str) -> dict[str, str]:
+    """Return the record of a run; empty if it has none, or if another program wrote it."""
     try:
         stored = dict(source(runs.read_run(config.namespace, run_id)))
     except NotFoundError:
@@ -141,7 +145,7 @@ def _span(stored: Mapping[str, str]) -> tuple[float, float]:
     return started - MARGIN_S, max(started, finished) + MARGIN_S
 
 
-def _labels(config: Config, source: Carry) -> Iterator[list[str]]:
+def _labels(config: Config, source: Execute) -> Iterator[list[str]]:
     after = ""
     while True:
         labels, after = source(query.read_label_page(config.namespace, "*", after, BATCH_LABELS))
@@ -152,14 +156,14 @@ def _labels(config: Config, source: Carry) -> Iterator[list[str]]:
 
 
 def _merge_labels(
-    config: Config, source: Carry, target: Carry, selection: _Selection, labels: Sequence[str]
+    config: Config, source: Execute, target: Execute, selection: _Selection, labels: Sequence[str]
 ) -> int:
     """Add the points of some labels that the target lacks; return their number."""
-    found = source(_newest(config, labels, selection.since))
-    chosen = {label: of_runs for label in labels if (of_runs := _chosen(config, source, selection, found[label]))}
+    newest = source(_newest(config, labels, selection.since))
+    chosen = {label: points for label in labels if (points := _chosen(config, source, selection, newest[label]))}
     if not chosen:
         return 0
-    # The cursor first: another merge that comes in between is seen by it.
+    # The cursor is read first, because it shows whether another merge wrote in between.
     at = target(runs.read_cursor(config.namespace, PRODUCER))
     added, missing = 0, _lacking(config, target, chosen)
     while any(missing.values()):
@@ -168,28 +172,28 @@ def _merge_labels(
             break
         end = str(int(at) + 1)
         step = Step(keys.cursor(config.namespace, PRODUCER), at, end)
-        stands = target(apply_batch(Batch(batch.entries, batch.contexts, step=step), config))
-        if stands == end:
+        position = target(apply_batch(Batch(batch.entries, batch.contexts, step=step), config))
+        if position == end:
             added += sum(map(len, batch.entries.values()))
-        # Not looked up again after each batch: a full history keeps no older points, which would count once more.
-        at, missing = stands, rest if stands == end else _lacking(config, target, chosen)
+        # Not read again after each batch: a full history drops older points, which would then be added twice.
+        at, missing = position, rest if position == end else _lacking(config, target, chosen)
     return added
 
 
-def _lacking(config: Config, target: Carry, chosen: Mapping[str, list[bytes]]) -> dict[str, list[bytes]]:
-    """Return the points that the target lacks, by label."""
+def _lacking(config: Config, target: Execute, chosen: Mapping[str, list[bytes]]) -> dict[str, list[bytes]]:
+    """Return the points that the target does not have, by label."""
     there = target(_histories(config.namespace, list(chosen)))
     return {label: _minus(entries, there[label]) for label, entries in chosen.items()}
 
 
 def _newest(config: Config, labels: Sequence[str], since: float) -> Operation[dict[str, list[bytes]]]:
-    """Read the points of labels from a time on; longer histories in a second step."""
+    """Read the points of labels since a time; a second step reads histories longer than a page."""
     names = [keys.history(config.namespace, label) for label in labels]
     pages = yield from send_reads([("LRANGE", name, 0, PAGE_POINTS - 1) for name in names])
-    found = dict(zip(labels, pages, strict=True))
-    longer = [label for label, page in found.items() if len(page) == PAGE_POINTS and _time(page[-1]) >= since]
-    found.update((yield from _histories(config.namespace, longer)))
-    return {label: [entry for entry in page if _time(entry) >= since] for label, page in found.items()}
+    points = dict(zip(labels, pages, strict=True))
+    longer = [label for label, page in points.items() if len(page) == PAGE_POINTS and _time(page[-1]) >= since]
+    points.update((yield from _histories(config.namespace, longer)))
+    return {label: [entry for entry in page if _time(entry) >= since] for label, page in points.items()}
 
 
 def _histories(namespace: str, labels: Sequence[str]) -> Operation[dict[str, list[bytes]]]:
@@ -205,7 +209,7 @@ def _context_of(entry: bytes) -> str:
     return entry.rpartition(b";")[2].decode("ascii", "replace")
 
 
-def _chosen(config: Config, source: Carry, selection: _Selection, entries: Sequence[bytes]) -> list[bytes]:
+def _chosen(config: Config, source: Execute, selection: _Selection, entries: Sequence[bytes]) -> list[bytes]:
     """Return the entries of the selected runs."""
     unread = {_context_of(entry) for entry in entries} - selection.run_of.keys() - {""}
     if unread:
@@ -221,15 +225,15 @@ def _run_named(context: bytes) -> str:
     if not context.startswith(b"{"):
         return ""
     try:
-        told = json.loads(context)
+        content = json.loads(context)
     except (ValueError, RecursionError):
         return ""
-    named = told.get("run") if isinstance(told, dict) else None
-    return named if isinstance(named, str) else ""
+    run_id = content.get("run") if isinstance(content, dict) else None
+    return run_id if isinstance(run_id, str) else ""
 
 
 def _minus(entries: Sequence[bytes], there: Sequence[bytes]) -> list[bytes]:
-    """Return the missing entries, with the missing number of equal ones."""
+    """Return the entries that are not in `there`, with regard to the number of equal ones."""
     left = Counter(there)
     missing = []
     for entry in entries:
@@ -241,14 +245,14 @@ def _minus(entries: Sequence[bytes], there: Sequence[bytes]) -> list[bytes]:
 
 
 def _packed(
-    config: Config, source: Carry, missing: Mapping[str, list[bytes]]
+    config: Config, source: Execute, missing: Mapping[str, list[bytes]]
 ) -> tuple[Batch, dict[str, list[bytes]]]:
-    """Return a batch of missing points, and the points that are left."""
+    """Return a batch of missing points, and the points that remain for the next batch."""
     contexts = _contexts(config, source, missing)
     rest = {label: [*entries] for label, entries in missing.items()}
     batch, size, count = Batch(), 0, 0
     for label, entries in rest.items():
-        # A history has the newest first, a batch the oldest.
+        # A history is sorted newest first, a batch oldest first.
         while entries and count < BATCH_POINTS and size < BATCH_BYTES:
             entry = entries.pop()
             point = query.parse_point(label, entry)
@@ -264,7 +268,7 @@ def _packed(
     return batch, rest
 
 
-def _contexts(config: Config, source: Carry, missing: Mapping[str, Sequence[bytes]]) -> dict[str, Context]:
+def _contexts(config: Config, source: Execute, missing: Mapping[str, Sequence[bytes]]) -> dict[str, Context]:
     """Read the contexts of the missing points, with their times to live."""
     newest = [entry for entries in missing.values() for entry in entries[-BATCH_POINTS:]]
     ids = sorted({_context_of(entry) for entry in newest} - {""})
@@ -278,7 +282,7 @@ def _lives(namespace: str, ids: Sequence[str]) -> Operation[dict[str, int]]:
     return dict(zip(ids, replies, strict=True))
 
 
-def _merge_run(config: Config, source: Carry, target: Carry, fields: Mapping[str, str]) -> None:
+def _merge_run(config: Config, source: Execute, target: Execute, fields: Mapping[str, str]) -> None:
     """Write the record and profile of a run after its points, and the cursor of its spool."""
     try:
         content = source(runs.read_profile(config.namespace, fields["id"]))

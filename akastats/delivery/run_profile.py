@@ -1,4 +1,4 @@
-"""Make the profile of a run from what its spool holds so far. Pure."""
+"""Make the profile of a run from the records of its spool so far. Pure."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from akastats.model.profile import METRICS, ErrorColumns, FileColumns, FixtureCo
 from akastats.model.results import Budget, Error, FixtureResult, TestResult
 
 FAILING = ("failed", "error")
-#: The failures of a run in progress are part of its record, which lists read: at most this many tests, and bytes.
-MOST_FAILING, MOST_FAILING_BYTES = 100, 64 * 1024
+#: Tests, and bytes of their node ids, in the failures of a run in progress. They are part of its record, which
+#: each list of runs reads.
+MAX_FAILING, MAX_FAILING_BYTES = 100, 64 * 1024
 
 
 def profile_of(builder: RunBuilder) -> Profile:
@@ -55,7 +56,7 @@ def _failing_nodeids(builder: RunBuilder) -> set[str]:
         if nodeid in nodeids or not (error.phase == "collect" or outcomes.get(nodeid) in FAILING):
             continue
         size += len(nodeid)
-        if len(nodeids) == MOST_FAILING or size > MOST_FAILING_BYTES:
+        if len(nodeids) == MAX_FAILING or size > MAX_FAILING_BYTES:
             break
         nodeids.add(nodeid)
     return nodeids
@@ -86,7 +87,7 @@ def _metrics(results: Sequence[TestResult]) -> dict[str, Any]:
 
 
 def _allowance(budget: Budget | None) -> dict[str, float] | None:
-    """Return what a marker allows, without what it leaves open."""
+    """Return the limits of a marker that are set; `None` without any."""
     limits = asdict(budget) if budget else {}
     return {name: limit for name, limit in limits.items() if limit is not None} or None
 

@@ -1,4 +1,4 @@
-"""Delivering one spool: each record once, whoever delivers it and however often."""
+"""Deliver one spool: each record is applied once, even if several processes deliver it repeatedly."""
 
 from __future__ import annotations
 
@@ -30,25 +30,33 @@ from akastats.store.push import BATCH_BYTES, BATCH_LABELS, BATCH_POINTS, Batch, 
 from akastats.store.requests import Operation
 from akastats.store.server import check_eviction, read_time
 
+#: Executes an operation on the server and returns its result.
+Execute = Callable[[Operation[Any]], Any]
+#: Executes operations on the server in order, each generated while the server executes the one before.
 ExecuteAll = Callable[[Iterable[Operation[str]]], list[str]]
 
-# With this many records that are not applied, reading pauses: a server that is down for an hour costs no
-# memory, the spool holds the rest.
-MOST_PENDING = 5000
+# Records that are read and not applied. With more, reading pauses, so that an unavailable server costs no memory.
+MAX_PENDING = 5000
 
-# How often, at most, the system is asked to write a spool to the disk: 3 ms, and what a power cut may cost.
+# Seconds between two syncs of a spool, which take 3 ms each; a power cut can lose the records since the last one.
 SYNC_S = 1.0
 
-# Seconds between two reports of progress of a run.
+# Seconds between two updates of the progress of a run.
 PROGRESS_S = 1.0
 
-#: What a record that proved itself and still makes no sense may raise; whoever wrote it was not this release.
+#: Errors that a record with a valid checksum and invalid content can raise; another release wrote it.
 UNSOUND = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, AssertionError, RecursionError)
 
 
 @dataclass
 class Pending:
-    """A record whose points are not all applied yet; `done` counts those that are."""
+    """A record whose points are not all applied.
+
+    seq: number of the record in the spool
+    added: its points
+    run: change of the run's record; `None` for most records
+    done: number of its applied points
+    """
 
     seq: int
     added: list[AddedPoint]
@@ -57,20 +65,25 @@ class Pending:
 
 
 class Delivery:
-    """Delivery of one spool: follows it and applies its records, from the server's cursor on.
+    """Delivery of one spool: reads its records, and applies those after the server's cursor.
 
-    `execute` runs an operation on the server; its `ServerError`s are not caught. `elsewhere` are the
-    directories in which the spool may go on; `syncs`: a run that goes on is kept from a power cut, and nobody has
-    delivered it before. With `carry_all` a batch is made while the server works on the one before it. `is_named`:
-    the user has named the spool or its directory, so it is read whoever owns it. `checkout` returns what git says
-    of the code, as far as it is known or, called with true, in the end; by default what was kept beside the spool.
+    path: path of the spool
+    config: namespace, and how long data are stored
+    execute: executes an operation on the server; its `ServerError`s are not caught
+    elsewhere: directories in which the spool may continue; by default the alternatives of its directory
+    syncs: whether the run is in progress: its spool is synced to the disk, and was not delivered before
+    clock: monotonic clock, in seconds
+    execute_all: executes batches, each made while the server applies the one before; `None`: one after the other
+    now: wall clock, in epoch seconds
+    is_named: whether the user named the spool or its directory, so that it is read even if another user owns it
+    checkout: returns the fields that git reported so far, or with true all of them; by default the stored ones
     """
 
     def __init__(
         self,
         path: Path,
         config: Config,
-        execute: Callable[[Operation[Any]], Any],
+        execute: Execute,
         elsewhere: Sequence[Path] | None = None,
         syncs: bool = True,
         clock: Callable[[], float] = time.monotonic,
@@ -87,7 +100,7 @@ class Delivery:
         self._execute_all = execute_all
         self._checkout = checkout or (lambda _: stored_fields(self.path))
         self._cursor: str | None = None
-        # Records before this position may have been applied with a cursor that the server has lost.
+        # Records before this position may be applied although the server has lost the cursor.
         self._doubtful_until = _START
         self._is_stale = False
         self._syncs, self._clock, self._now = syncs, clock, now
@@ -95,8 +108,8 @@ class Delivery:
         self._shift_s = 0.0
         self._synced, self._is_dirty = clock(), False
         self._progress: dict[str, int] = {}
-        self._progress_told = clock()
-        # Points that the server refused: their number, the last message, and the position of the last one.
+        self._progress_at = clock()
+        # Points that the server refused: number, last message, and position of the last one.
         self.refused, self.refusal, self._refused_at = 0, "", ""
         self.applied = 0
         self._points = BATCH_POINTS
@@ -114,45 +127,45 @@ class Delivery:
 
     @property
     def producer(self) -> str:
-        """The producer of the records: named by the first record once it is read, before that by the file name."""
+        """Return the producer of the records, from the first record if it is read, else from the file name."""
         if not self._producer and self.builder.header:
             self._producer = get_producer(self._name, self.builder.header)
         return self._producer or get_producer(self._name)
 
     @property
     def is_cut_short(self) -> bool:
-        """Return whether the server has more records than this file, because a longer copy was delivered."""
+        """Return whether the server has more records than this file, because it received a longer copy."""
         applied = (self._cursor or "0").partition(":")[0]
         return int(applied) > self._last_seq
 
     @property
     def path(self) -> Path:
-        """Where the spool is, as far as it has been followed."""
+        """Return the path of the spool, which changes if the writer moves it."""
         return self._reader.path
 
     @property
     def damaged(self) -> int:
-        """How many lines of the spool did not prove themselves, or made no sense."""
+        """Return the number of damaged lines and of records with invalid content."""
         return self._reader.damaged + self._unsound
 
     @property
     def is_done(self) -> bool:
-        """Whether the end of the run is recorded and everything is applied."""
+        """Return whether the end of the run is recorded and everything is applied."""
         return self.builder.end is not None and not self._pending
 
     @property
     def position(self) -> str:
-        """The server's last known cursor; empty before it is read."""
+        """Return the last known cursor of the server; empty before it is read."""
         return self._cursor or ""
 
     @property
     def waiting(self) -> int:
-        """How many records have been read and are not applied yet."""
+        """Return the number of records that are read and not applied."""
         return len(self._pending)
 
     def read(self) -> bool:
-        """Take in some of what has been written since; return whether there was anything, or is, unread."""
-        if len(self._pending) >= MOST_PENDING:
+        """Read the next records; return whether there were any, or enough are pending already."""
+        if len(self._pending) >= MAX_PENDING:
             return True
         records = self._reader.read()
         self._take_all(records)
@@ -167,7 +180,7 @@ class Delivery:
             self._synced, self._is_dirty = now, False
 
     def set_aside(self) -> None:
-        """Copy the spool's damaged bytes to a file beside it; for a run that is over and applied."""
+        """Copy the damaged bytes of the spool to a file beside it; call it when the run is over and applied."""
         self._reader.set_aside()
 
     def close(self) -> None:
@@ -186,7 +199,7 @@ class Delivery:
 
     def _take(self, record: Record) -> None:
         kind = record.kind
-        # The header is written twice; without it, the run of the other records is unknown.
+        # The header is written twice. Records before the first one belong to an unknown run.
         if bool(self.builder.header) == (kind == "run"):
             return
         content = self._decode(record)
@@ -196,7 +209,7 @@ class Delivery:
         for label, (timestamp, value, _), _ in added:
             check_label(label)
             if not isfinite(timestamp + value):
-                raise ValueError("a point is a time and a number, both finite")
+                raise ValueError("the time or the value of a point is not finite")
         change = self._change(kind) if kind in ("run", "end") else None
         if added or change:
             self._pending.append(Pending(record.seq, added, change))
@@ -207,8 +220,8 @@ class Delivery:
             return runs.build_start(fields, self._config)
         return runs.build_end(fields, self._config, profile.encode(profile_of(self.builder)))
 
-    def stands(self) -> str:
-        """Return where the server's cursor stands, asked for the first time; `0` for a spool it does not know."""
+    def read_cursor(self) -> str:
+        """Return the server's cursor, which the first call reads; `0` for a spool without one."""
         if self._cursor is None:
             if self._is_stale:
                 self._begin()
@@ -220,7 +233,7 @@ class Delivery:
         return str(self._cursor)
 
     def _compare_clocks(self) -> None:
-        """Read the spool again with times moved if the recording machine's clock differs from the server's."""
+        """Read the spool again with shifted times if the clock of the recording machine was wrong."""
         if not self.builder.header:
             self.read()
         header = self.builder.header
@@ -230,7 +243,7 @@ class Delivery:
         if is_misdated(header.started, now, server_now):
             self._shift_s = server_now - now
             self._begin()
-            while len(self._pending) < MOST_PENDING and self.read():
+            while len(self._pending) < MAX_PENDING and self.read():
                 pass
 
     def _decode(self, record: Record) -> Content | None:
@@ -238,33 +251,33 @@ class Delivery:
         return shift_times(content, self._shift_s) if content is not None and self._shift_s else content
 
     def apply(self) -> int:
-        """Apply the pending records; return the number of points. Raises `ServerError` and can be called again."""
-        self.stands()
+        """Apply the pending records; return the number of points. Can be repeated after a `ServerError`."""
+        self.read_cursor()
         applied = 0
         while self._pending:
             applied += self._apply_next()
         self.applied += applied
         return applied
 
-    def tell_progress(self, execute: Callable[[Operation[Any]], Any]) -> None:
-        """Write the counts so far into the record of a run in progress, at most once per second, by `execute`.
+    def store_progress(self, execute: Execute) -> None:
+        """Store the counts of a run in progress in its record, at most once per second.
 
-        What anybody has said of its end stays. Raises `ServerError` and can be called again; a server that
-        refuses this much costs the run nothing else.
+        The record of a run that is over stays. Raises `ServerError`, and can be repeated then. A refused update is
+        ignored.
         """
         now = self._clock()
         builder = self.builder
         has_begun = builder.results or builder.planned or builder.errors
-        if not has_begun or builder.end is not None or self._pending or now - self._progress_told < PROGRESS_S:
+        if not has_begun or builder.end is not None or self._pending or now - self._progress_at < PROGRESS_S:
             return
         counts = {**builder.counts(), "planned": builder.planned, "seen": len(builder.errors)}
         if counts != self._progress:
-            self._say_progress(_progress(builder, counts), execute)
-        self._progress_told, self._progress = now, counts
+            self._write_progress(_progress(builder, counts), execute)
+        self._progress_at, self._progress = now, counts
 
-    def _say_progress(self, fields: dict[str, Any], execute: Callable[[Operation[Any]], Any]) -> None:
-        # The cursor stays; where it is not what we know, the server has other data, and nothing is written.
-        key, cursor = keys.cursor(self._config.namespace, self.producer), self.stands()
+    def _write_progress(self, fields: dict[str, Any], execute: Execute) -> None:
+        # The cursor stays. If the server has another one, it was restored or reset, and nothing is written.
+        key, cursor = keys.cursor(self._config.namespace, self.producer), self.read_cursor()
         change = runs.build_progress(self.builder.run_id, fields, self._config)
         try:
             execute(apply_batch(Batch(run=change, step=Step(key, cursor, cursor)), self._config))
@@ -275,35 +288,35 @@ class Delivery:
         batch, end = self._pack(BATCH_LABELS, self._points)
         size = sum(map(len, batch.entries.values()))
         try:
-            stands = self._execute(apply_batch(batch, self._config))
+            position = self._execute(apply_batch(batch, self._config))
         except RequestRefusedError as error:
             if size > 1:
-                # Half of it, and half of that, until the one that is refused stands alone.
+                # Halve the batch until it consists of the refused point alone.
                 self._points = size // 2
                 return 0
-            stands = self._pass_over(batch, end, error)
+            position = self._pass_over(batch, end, error)
         self._points = min(BATCH_POINTS, 2 * self._points)
-        if stands != end:
-            # Another drainer was here, or the server came back from older data.
-            self._seek(stands)
+        if position != end:
+            # Another process delivered records, or the server was restored from older data.
+            self._seek(position)
             return 0
         self._advance(end)
         return size
 
     def _pass_over(self, batch: Batch, end: str, error: ServerError) -> str:
-        """Set aside the one point, or change of a run, that a batch consists of, and go on without it.
+        """Write the single point or change of a batch to a file, and move the cursor past it.
 
-        Raises `ServerError` where the server refuses even that: then nothing is wrong with the point.
+        Raises `ServerError` if the server refuses that too, because then the point is not the reason.
         """
         if self._refused_at != end:
             _write_refused(self.path, batch, error)
         self._refused_at = end
-        stands: str = self._execute(apply_batch(Batch(step=batch.step), self._config))
+        position: str = self._execute(apply_batch(Batch(step=batch.step), self._config))
         self.refused, self.refusal = self.refused + 1, str(error)
-        return stands
+        return position
 
     def deliver(self) -> None:
-        """Read and apply all that is written."""
+        """Read and apply all records written so far."""
         if self._execute_all is not None:
             self._deliver_overlapping(self._execute_all)
         self.apply()
@@ -311,22 +324,22 @@ class Delivery:
             self.apply()
 
     def _deliver_overlapping(self, execute_all: ExecuteAll) -> None:
-        """Deliver as if all went well; where it does not, the server's cursor says from where to go on singly."""
-        self.stands()
+        """Deliver batches without waiting for replies; after a failure, seek the cursor of the server and stop."""
+        self.read_cursor()
         ends: list[str] = []
         try:
-            stood = execute_all(self._batches(ends))
+            positions = execute_all(self._batches(ends))
         except ServerError as error:
             self._execute_all, self._cursor, self._is_stale = None, None, True
             if not isinstance(error, RequestRefusedError):
                 raise
             return
-        if stood != ends:
+        if positions != ends:
             self._execute_all = None
-            self._seek(stood[-1])
+            self._seek(positions[-1])
 
     def _batches(self, ends: list[str]) -> Iterator[Operation[str]]:
-        """Yield what applies each next batch, each begun where the one before it ends; note those ends."""
+        """Yield the operations that apply the next batches; append the cursor after each to `ends`."""
         while self._pending or self.read():
             while self._pending:
                 batch, end = self._pack(BATCH_LABELS, BATCH_POINTS)
@@ -336,17 +349,17 @@ class Delivery:
                 yield apply_batch(batch, self._config)
 
     def finish(self) -> None:
-        """Deliver all of a spool that is no longer written, including a last line without its newline."""
+        """Deliver a spool to which nothing is written any more, including a last line without newline."""
         begun = -1
         while begun != self._begun:
             begun = self._begun
             self.deliver()
             self._take_all(self._reader.finish())
-            # Where the server came back from older data meanwhile, the file has been begun again.
+            # If the server was restored from older data meanwhile, the spool is read again from its start.
             self.deliver()
 
     def note_as_applied(self) -> None:
-        """Set the server's cursor to the end of a spool that it has completely, but has no cursor for."""
+        """Set the server's cursor to the end of a spool whose records are all applied."""
         while True:
             self._pending.clear()
             if not self.read():
@@ -355,38 +368,38 @@ class Delivery:
         self._execute(apply_batch(Batch(step=Step(key, "0", str(self._last_seq))), self._config))
 
     def crash(self, died_at: float = 0.0) -> list[AddedPoint]:
-        """End the story of a run whose process died, and return the points that this adds, as `Story.crash` does.
+        """Add the death of the process to the run; return the points that it adds, as `RunBuilder.crash` does.
 
-        Where the server has records that this file has lost, nobody knows which test was running.
+        If the server has records that this file has lost, the running test is unknown.
         """
         if self.is_cut_short:
             self.builder.running.clear()
         return self.builder.crash(died_at)
 
     def complete_as_crashed(self, died_at: float = 0.0) -> None:
-        """Write the record and profile of a run whose process died; its cursor stays.
+        """Store the record and profile of a run whose process died; its cursor stays.
 
-        `died_at` is when that was seen, in epoch seconds, 0 where it is not known.
+        `died_at` is the time at which the death was noticed, in epoch seconds; 0 if unknown.
         """
         self.finish()
         while not self.is_done:
             self._apply_crash(self.crash(died_at and died_at + self._shift_s))
-            cursor = self.stands()
+            cursor = self.read_cursor()
             fields = run_fields(self.builder, self._checkout(True)) | {"status": "crashed"}
             change = runs.build_end(fields, self._config, profile.encode(profile_of(self.builder)))
             step = Step(keys.cursor(self._config.namespace, self.producer), cursor, cursor)
-            stands = self._execute(apply_batch(Batch(run=change, step=step), self._config))
-            if stands == cursor:
+            position = self._execute(apply_batch(Batch(run=change, step=step), self._config))
+            if position == cursor:
                 return
-            self._seek(stands)
+            self._seek(position)
             self.finish()
 
     def _apply_crash(self, added: list[AddedPoint]) -> None:
-        """Apply the points of the test that the process died in, exactly once, by a cursor of their own."""
+        """Apply the points of the test that the process died in, exactly once, with a separate cursor."""
         if not added:
             return
         step = Step(keys.cursor(self._config.namespace, f"{self.producer}-crash"), "0", "1")
-        batch = Batch(step=step, doubt_s=_MOVED_WITHIN_S if self._doubtful_until > _START else None)
+        batch = Batch(step=step, doubt_s=_MAX_SHIFT_ERROR_S if self._doubtful_until > _START else None)
         for label, entry, contexts in added:
             batch.entries.setdefault(label, []).append(entry)
             batch.contexts.update({context.id: context for context in contexts})
@@ -396,7 +409,7 @@ class Delivery:
             self.refused, self.refusal = self.refused + len(added), str(error)
 
     def _pack(self, labels: int, points: int) -> tuple[Batch, str]:
-        """Return the next batch, and where the cursor stands when it is applied."""
+        """Return the next batch, and the cursor after it."""
         batch = Batch()
         size = count = 0
         end = str(self._cursor)
@@ -416,7 +429,7 @@ class Delivery:
                 end = f"{pending.seq}:{position + 1}"
             if pending.run is not None:
                 if count and points == 1:
-                    # One thing alone: it may be the one that is refused.
+                    # A change of the run gets a batch of its own, because it may be what the server refuses.
                     return self._stepped(batch, end)
                 return self._stepped(dataclasses.replace(batch, run=pending.run), str(pending.seq))
             end = str(pending.seq)
@@ -427,30 +440,30 @@ class Delivery:
             entries.sort(key=lambda entry: entry.timestamp)
         step = Step(keys.cursor(self._config.namespace, self.producer), str(self._cursor), end)
         if _position(step.start) < self._doubtful_until:
-            # The difference that moves times to the server's clock varies with each reading.
-            batch = dataclasses.replace(batch, doubt_s=_MOVED_WITHIN_S if self._shift_s else 0.0)
+            # Each comparison of the clocks gives a slightly different shift.
+            batch = dataclasses.replace(batch, doubt_s=_MAX_SHIFT_ERROR_S if self._shift_s else 0.0)
         return dataclasses.replace(batch, step=step), end
 
-    def _seek(self, stands: str) -> None:
-        """Stand where the server's cursor stands; what lies before is applied, what lies behind is not."""
+    def _seek(self, cursor: str) -> None:
+        """Continue at the server's cursor: the records before it are applied, the others are not."""
         if self._cursor is not None:
-            if _position(stands) < _position(self._cursor):
+            if _position(cursor) < _position(self._cursor):
                 self._doubt(_position(self._cursor))
-            # Records that were discarded may be needed again: start from the beginning of the file.
+            # Discarded records may be needed again: read the file from its start.
             self._begin()
-        self._advance(stands)
+        self._advance(cursor)
 
     def _doubt(self, until: tuple[int, float]) -> None:
-        """Treat records before a position as doubtful, to be checked, if the server evicts keys.
+        """Check each record before a position before it is added, if the server evicts keys.
 
-        One that does not came back from older data, labels and cursor of one moment.
+        A server that does not evict keys was restored from older data, whose labels and cursor are of one time.
         """
         if until > self._doubtful_until and self._execute(check_eviction()):
             self._doubtful_until = until
 
-    def _advance(self, stands: str) -> None:
-        seq, _, points = stands.partition(":")
-        self._cursor = stands
+    def _advance(self, cursor: str) -> None:
+        seq, _, points = cursor.partition(":")
+        self._cursor = cursor
         complete = int(seq) - 1 if points else int(seq)
         while self._pending and self._pending[0].seq <= complete:
             self._pending.popleft()
@@ -461,7 +474,7 @@ class Delivery:
 def is_misdated(started: float, now: float, server_now: float) -> bool:
     """Return whether this machine's clock was as wrong during a run as it is at `now` (epoch seconds).
 
-    It may have been recorded before the clock was moved: then its time is closer to the server's.
+    If the clock was changed after the run, the start of the run is closer to the server's time.
     """
     if abs(server_now - now) <= runs.CLOCK_SKEW_S or started > now:
         return False
@@ -472,38 +485,39 @@ def _this_host() -> str:
     return os.uname().nodename if hasattr(os, "uname") else ""
 
 
-_MOVED_WITHIN_S = 5.0
+# Seconds by which two comparisons of the clocks may differ.
+_MAX_SHIFT_ERROR_S = 5.0
 _START, _END = (0, 0.0), (sys.maxsize, 0.0)
 
 
 def _position(cursor: str) -> tuple[int, float]:
-    """Return a cursor that orders by time: a record's number, and the count of its applied points."""
+    """Return a cursor as a sortable value: number of the record, and number of its applied points."""
     seq, _, points = cursor.partition(":")
     return int(seq), float(points or "inf")
 
 
 def _write_refused(spool: Path, batch: Batch, error: ServerError) -> None:
-    """Write the points that the server refused beside the spool, one line of JSON each; ignore a full disk."""
-    told: list[dict[str, Any]] = [
+    """Append refused points to a file beside the spool, one line of JSON each; ignore a full disk."""
+    rows: list[dict[str, Any]] = [
         {"label": label, "timestamp": entry.timestamp, "value": entry.value, "error": str(error)}
         for label, entries in batch.entries.items()
         for entry in entries
     ]
     if batch.run is not None:
-        told.append({"run": batch.run.key, "error": str(error)})
+        rows.append({"run": batch.run.key, "error": str(error)})
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
     try:
         with open(os.open(spool.with_name(f"{spool.name}.refused"), flags, 0o600), "a") as aside:
-            aside.writelines(json.dumps(item) + "\n" for item in told)
+            aside.writelines(json.dumps(row) + "\n" for row in rows)
     except OSError:
         pass
 
 
-#: Most tests that a run's record names of those that its process died in.
-MOST_DIED_IN = 20
+#: Tests named in the record of a run whose process died.
+MAX_DIED_IN = 20
 
-#: Fields of a run that are taken from the header of its spool.
-TOLD = (
+#: Fields of a run that come from the header of its spool.
+HEADER_FIELDS = (
     *("id", "suite", "started", "branch", "commit", "dirty", "provider", "build_id", "build_url", "job"),
     *("attempt", "host", "python", "platform", "pytest", "workers", "argv", "cpu_count", "quarantine"),
     *("nested", "base", "pull_request", "default_branch", "producer"),
@@ -522,7 +536,7 @@ def run_fields(builder: RunBuilder, checkout: Mapping[str, Any] | None = None) -
     """Return a run's record from its story so far, completed with the fields of its `checkout`."""
     fields: dict[str, Any] = {}
     if builder.header is not None:
-        recorded = {name: getattr(builder.header, name) for name in TOLD}
+        recorded = {name: getattr(builder.header, name) for name in HEADER_FIELDS}
         fields = {name: value for name, value in recorded.items() if value is not None}
         fields |= complete(builder.header, checkout or {})
     fields["status"] = builder.status
@@ -531,7 +545,7 @@ def run_fields(builder: RunBuilder, checkout: Mapping[str, Any] | None = None) -
     if builder.end is not None or builder.results:
         fields |= builder.counts() | {"duration": round(builder.duration, 6), "finished": builder.last_time}
     if builder.died_in:
-        fields[runs.DIED_IN] = json.dumps(builder.died_in[:MOST_DIED_IN])
+        fields[runs.DIED_IN] = json.dumps(builder.died_in[:MAX_DIED_IN])
     if builder.end is not None:
         fields["exit_code"] = builder.end.exit_code
     return fields

@@ -22,7 +22,7 @@ from typing import Any
 from akastats import config as configuration
 from akastats import embedded, redis
 from akastats.config import Config, remove_credentials
-from akastats.delivery.analysing import Analyser, judge_late
+from akastats.delivery.analysing import Analyser, analyse_late_runs
 from akastats.delivery.checkout import Checkout
 from akastats.delivery.draining import drain, lock_of
 from akastats.delivery.indexing import refresh
@@ -233,7 +233,7 @@ class Shipper:
         self._tell_quarantine()
         self.delivery.apply()
         # Also written a second after the end of a run was lost on a full disk: not a sign of progress.
-        self.delivery.tell_progress(self._try_execute)
+        self.delivery.store_progress(self._try_execute)
         applied = len(self.delivery.builder.results)
         self.say(phase=states.DELIVERING, answers=self._answers, applied=applied, message="")
 
@@ -326,7 +326,7 @@ class Shipper:
         delivered = [outcome.run_id for outcome in drained if outcome.complete]
         if delivered:
             self._list(delivered, orphans=False)
-            judge_late(self._config, self.execute, delivered)
+            analyse_late_runs(self._config, self.execute, delivered)
         self._list_orphans()
         try:
             self.execute(runs.prune_profiles(self._config))

@@ -447,7 +447,7 @@ def test_a_server_that_is_away_costs_no_memory(
     spools: Path, config: Config, execute: Carry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So much is read and no more until it is applied; then all of it arrives."""
-    monkeypatch.setattr("akastats.delivery.spool_delivery.MOST_PENDING", 100)
+    monkeypatch.setattr("akastats.delivery.spool_delivery.MAX_PENDING", 100)
     path = spool(spools, tests=[(f"a.py::t{number}", "passed", 0.5) for number in range(8000)])
     is_away = True
 

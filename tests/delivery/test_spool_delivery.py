@@ -155,7 +155,7 @@ def test_a_server_emptied_in_between_is_told_from_the_start(
     path = write_spool(tmp_path / "spool")
     delivery = Delivery(path, Config(redis_url=server), execute)
     delivery.read()
-    delivery.stands()
+    delivery.read_cursor()
     delivery._points = 10
     delivery._apply_next()  # the first piece, as an apply that was cut short
     redis_client.flushall()
@@ -298,7 +298,7 @@ def test_a_run_that_goes_on_tells_its_counts_once_a_second(
     told = []
     for passed_s in (0.9, 0.1, 5.0):
         before, clock.now = len(asked), clock.now + passed_s
-        delivery.tell_progress(counting)
+        delivery.store_progress(counting)
         told.append(len(asked) - before)
 
     stored = execute(runs.read_run("AKA-STATS", "run-1"))
@@ -320,7 +320,7 @@ def test_a_run_in_progress_names_its_failures(
     delivery = going_on(writer.path, config, execute, clock)
 
     clock.now += 2
-    delivery.tell_progress(execute)
+    delivery.store_progress(execute)
     before = execute(read_details("AKA-STATS", "run-1"))
     writer.append(json.dumps(["end", {"finished": time.time(), "exit_code": 1, "interrupted": False}]))
     writer.close()
@@ -348,7 +348,7 @@ def test_progress_never_stands_over_an_end(
     redis_client.hset("AKA-STATS::RUN::run-1", mapping={"status": status, "tests": "9"})
 
     clock.now += 2
-    delivery.tell_progress(execute)
+    delivery.store_progress(execute)
 
     assert [status.encode(), b"9"] == redis_client.hmget("AKA-STATS::RUN::run-1", "status", "tests")
 
@@ -360,7 +360,7 @@ def test_progress_brings_no_run_back(tmp_path: Path, server: str, execute: Carry
     redis_client.flushall()
 
     clock.now += 2
-    delivery.tell_progress(execute)
+    delivery.store_progress(execute)
 
     assert not redis_client.exists("AKA-STATS::RUN::run-1")
 
@@ -375,9 +375,9 @@ def test_progress_that_is_refused_costs_the_run_nothing(tmp_path: Path, server: 
         raise errors.pop(0)
 
     clock.now += 2
-    delivery.tell_progress(failing)
+    delivery.store_progress(failing)
     delivery._progress = {}
     clock.now += 2
 
     with pytest.raises(ServerError, match="no"):
-        delivery.tell_progress(failing)
+        delivery.store_progress(failing)

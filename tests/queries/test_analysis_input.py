@@ -9,7 +9,7 @@ import pytest
 from akastats.analysis.analyse import analyse
 from akastats.config import Config
 from akastats.delivery import analysing as shipper
-from akastats.delivery.analysing import judge_late
+from akastats.delivery.analysing import analyse_late_runs
 from akastats.errors import NotFoundError
 from akastats.model.verdicts import pack
 from akastats.queries import analysis_input, base_run, runs, verdicts
@@ -211,7 +211,7 @@ def test_runs_that_were_delivered_late_are_judged(told, server):
     runs = [told(FAILED) for _ in range(3)]
     client = connect(server)
 
-    judge_late(
+    analyse_late_runs(
         Config(redis_url=server), lambda operation: run(operation, client, client), [*runs[::-1], "unknown"]
     )
 
@@ -224,7 +224,7 @@ def test_of_many_late_runs_the_newest_are_judged(told, server, monkeypatch):
     runs = [told() for _ in range(3)]
     client = connect(server)
 
-    judge_late(Config(redis_url=server), lambda operation: run(operation, client, client), runs)
+    analyse_late_runs(Config(redis_url=server), lambda operation: run(operation, client, client), runs)
 
     assert set(runs[1:]) == set(sync_redis.run(stored.read_verdicts(NAMESPACE, runs)))
 
@@ -236,7 +236,7 @@ def test_runs_that_have_verdicts_keep_them(told, server):
     sync_redis.run(stored.store_verdicts(NAMESPACE, run_id, pack(verdicts_then), 100))
     client = connect(server)
 
-    judge_late(Config(redis_url=server), lambda operation: run(operation, client, client), [run_id])
+    analyse_late_runs(Config(redis_url=server), lambda operation: run(operation, client, client), [run_id])
 
     assert verdicts_then == sync_redis.run(verdicts.read_verdicts(NAMESPACE, run_id))
 
@@ -247,7 +247,7 @@ def test_a_run_that_cannot_be_judged_costs_no_other(told, server, redis_client):
     redis_client.set(keys.profile(NAMESPACE, damaged), b"no profile")
     client = connect(server)
 
-    judge_late(Config(redis_url=server), lambda operation: run(operation, client, client), [damaged, sound])
+    analyse_late_runs(Config(redis_url=server), lambda operation: run(operation, client, client), [damaged, sound])
 
     assert [sound] == list(sync_redis.run(stored.read_verdicts(NAMESPACE, [damaged, sound])))
 

@@ -71,7 +71,7 @@ def test_a_cursor_lost_during_a_run_doubles_and_loses_nothing(tmp_path, evicting
     path = write_spool(tmp_path)
     delivery = Delivery(path, config.now(), execute)
     delivery.read()
-    delivery.stands()
+    delivery.read_cursor()
     delivery._apply_next()
     delivery._apply_next()
     half = len(redis_client.keys("*::COUNT::*"))

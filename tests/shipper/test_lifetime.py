@@ -234,7 +234,7 @@ def test_telling_how_far_a_run_is_is_no_sign_that_its_delivery_gets_on(
     shipper._apply()
     answers = shipper._answers
 
-    shipper.delivery._progress_told -= spool_delivery.PROGRESS_S
+    shipper.delivery._progress_at -= spool_delivery.PROGRESS_S
     shipper._apply()
 
     (run,) = redis_client.keys("AKA-STATS::RUN::*")
@@ -316,7 +316,7 @@ def test_no_more_is_read_than_the_server_takes(
     tmp_path: Path, server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While no server answers, a long run waits in its spool and not in memory; its death is seen all the same."""
-    monkeypatch.setattr(spool_delivery, "MOST_PENDING", 500)
+    monkeypatch.setattr(spool_delivery, "MAX_PENDING", 500)
     path = spool(tmp_path / "spool", ((f"a.py::t{number}", "passed", 0.1) for number in range(20_000)))
     shipper = shipper_of(path, server)
 
