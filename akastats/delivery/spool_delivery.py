@@ -324,7 +324,7 @@ class Delivery:
             self.apply()
 
     def _deliver_overlapping(self, execute_all: ExecuteAll) -> None:
-        """Deliver batches without waiting for replies; after a failure, seek the cursor of the server and stop."""
+        """Deliver batches without waiting for replies; after a failure, continue with single batches."""
         self.read_cursor()
         ends: list[str] = []
         try:

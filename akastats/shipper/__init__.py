@@ -1,5 +1,5 @@
-"""The process beside a run: it starts the server if it must, delivers spools, and reports back.
+"""The process beside a run: it starts the embedded server if necessary, delivers spools, and reports progress.
 
-It is no child of pytest and shares nothing with it but the spool: what tests do to their process does not
-reach it, and it delivers what was written after that process is gone.
+It is not a child of pytest and shares only files with it. Tests that patch, fork or kill their process do not
+affect it, and it delivers the written records after that process has died.
 """

@@ -1,8 +1,8 @@
 """`python -m akastats.shipper SPOOL`: deliver one run while it is in progress, then other undelivered runs.
 
-The environment names the destination: `AKA_STATS_*` as for the library, and `AKA_STATS_EMBEDDED` with the
-directory of the embedded server when no URL is configured. `AKA_STATS_STARTED_IN` and `AKA_STATS_ROOT` are the
-directories of which paths in tracebacks and node ids are; `AKA_STATS_STARTED_AT` says when the run began.
+Environment: `AKA_STATS_*` as for the library, and `AKA_STATS_EMBEDDED` with the directory of the embedded server
+if no URL is configured. Paths in tracebacks are relative to `AKA_STATS_STARTED_IN`, and node ids to
+`AKA_STATS_ROOT`. `AKA_STATS_STARTED_AT` is the start of the run.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ from akastats.errors import (
 )
 from akastats.model.verdicts import Verdicts
 from akastats.shipper.lifetime import AFTERLIFE_S, Lifetime
-from akastats.shipper.publishing import ROOT, published
-from akastats.shipper.quarantined_tests import excuses
+from akastats.shipper.publishing import ROOT, publish_run
+from akastats.shipper.quarantined_tests import read_quarantine
 from akastats.shipper.summary import summarise_run, summarise_verdicts
 from akastats.shipper.webhook import make_message, post
 from akastats.spool import quarantine_list
@@ -52,20 +52,20 @@ from akastats.store import runs
 from akastats.store.requests import Operation
 from akastats.triage import acknowledgements
 
-# A grown spool is seen this soon at first (seconds), and at the latest while nothing happens.
-SHORTEST_LOOK_S, LONGEST_LOOK_S = 0.01, 0.2
-# Between attempts at a server that does not answer, with full jitter: many runs may end at one moment.
-SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
+# Seconds between two looks for new records; the interval doubles while there are none.
+MIN_POLL_S, MAX_POLL_S = 0.01, 0.2
+# Seconds between attempts at an unavailable server, with full jitter, because many runs may end at once.
+MIN_PAUSE_S, MAX_PAUSE_S = 0.1, 5.0
 
 CONNECT_TIMEOUT_S, REPLY_TIMEOUT_S = 0.5, 1.0
-# Doubled with each reply that does not come, up to this: a slow line takes seconds for a batch of 256 KiB.
-LONGEST_REPLY_TIMEOUT_S = 8.0
+# The timeout doubles after each missing reply, because a slow network needs seconds for a batch of 256 KiB.
+MAX_REPLY_TIMEOUT_S = 8.0
 # Seconds after which an unused connection is closed, because servers limit their number.
 IDLE_S = 2.0
 # Seconds between two reports to the process of the tests while the server answers.
-TELL_S = 0.2
-# An analysis without any answer of the server counts as progress for 5 minutes.
-MOST_BEATS = 1500
+REPORT_S = 0.2
+# Reports during one step without a reply, such as an analysis: it counts as progress for 5 minutes.
+MAX_REPORTS = 1500
 
 
 class Shipper:
@@ -81,18 +81,17 @@ class Shipper:
         self._reply_timeout_s = REPLY_TIMEOUT_S
         self._state = State(server=remove_credentials(config.redis_url))
         # Nothing waits for the history of a run: its replies do not count as progress of the delivery.
-        self._judge = Analyser(config, self._try_execute)
+        self._analyser = Analyser(config, self._try_execute)
         self._quarantine: Listed | None = None
         self._answers = 0
-        self._told_at = self._answered_at = 0.0
-        # An operation that is retried receives its first replies again each time: they are not progress.
+        self._reported_at = self._answered_at = 0.0
+        # A retried operation receives the replies of its first requests again, which is not progress.
         self._is_repeating, self._position = False, ""
 
     def execute(self, operation: Operation[Any]) -> Any:
-        """Run an operation on the server, each request once; raises `ServerError`.
+        """Execute an operation on the server, each request once, and report to the plugin that the server answers.
 
-        Nothing is carried out any more when the run is over for too long. The process of the tests is told that
-        the server answers.
+        Raises `ServerError`, also if the run ended more than `AFTERLIFE_S` seconds ago.
         """
         result = self._try_execute(operation)
         self._note_answer()
@@ -100,7 +99,7 @@ class Shipper:
 
     def _try_execute(self, operation: Operation[Any]) -> Any:
         if self._lifetime.is_over(AFTERLIFE_S):
-            raise ServerUnreachableError("The run ended long ago: `akastats drain` delivers what is left.")
+            raise ServerUnreachableError("The run ended long ago: `akastats drain` delivers the rest.")
         if self._client is None:
             timeouts = {"socket_connect_timeout": CONNECT_TIMEOUT_S, "socket_timeout": self._reply_timeout_s}
             self._client = redis.connect(self._config.redis_url, **timeouts)
@@ -109,10 +108,10 @@ class Shipper:
             result = redis.run(self._observed(operation), self._client, self._client)
         except AkastatsError:
             if time.monotonic() - began >= self._reply_timeout_s:
-                self._reply_timeout_s = min(2 * self._reply_timeout_s, LONGEST_REPLY_TIMEOUT_S)
+                self._reply_timeout_s = min(2 * self._reply_timeout_s, MAX_REPLY_TIMEOUT_S)
             raise
         except Exception as error:
-            # For bytes that are not a reply redis-py raises errors of Python's own.
+            # redis-py raises built-in exceptions for bytes that are not a valid reply.
             raise ConnectionLostError(f"{self._state.server} {UNREADABLE} ({type(error).__name__})") from error
         return result
 
@@ -132,12 +131,12 @@ class Shipper:
             return stop.value
 
     def _read_checkout(self, waits: bool) -> Mapping[str, Any]:
-        """Return what git says of the code; the process of the tests waits for a git that takes seconds."""
+        """Return the fields of the checkout; while waiting for git, report that this process is alive."""
         assert self._checkout is not None
         if not waits or self._checkout.is_read:
             return self._checkout.fields(waits)
-        self.say(phase=states.DELIVERING, message="git has not answered yet")
-        with self._signs_of_life():
+        self.update_state(phase=states.DELIVERING, message="git has not answered yet")
+        with self._reporting():
             return self._checkout.fields(waits)
 
     def _note_progress(self) -> None:
@@ -150,98 +149,98 @@ class Shipper:
         self._answers += 1
         self._answered_at = time.monotonic()
         is_over = self._state.phase in (*states.APPLIED, states.FAILED)
-        if not is_over and time.monotonic() - self._told_at >= TELL_S:
-            self.say(phase=states.DELIVERING, answers=self._answers, message="")
+        if not is_over and time.monotonic() - self._reported_at >= REPORT_S:
+            self.update_state(phase=states.DELIVERING, answers=self._answers, message="")
 
-    def say(self, **changes: Any) -> None:
-        """Write the state file, if anything in it changes."""
+    def update_state(self, **changes: Any) -> None:
+        """Change fields of the state, and write the state file if they differ."""
         changed = dataclasses.replace(self._state, **changes)
         if changed != self._state:
-            self._told_at = time.monotonic()
+            self._reported_at = time.monotonic()
             self._state = changed
             states.write(self.spool, changed)
 
     def run(self) -> bool:
-        """Deliver until the run has ended and is applied; return whether it came to that."""
-        self.say(phase=states.SILENT, message=f"{self._state.server} has not answered yet")
-        look = SHORTEST_LOOK_S
+        """Deliver until the run has ended; return whether all of it is applied."""
+        self.update_state(phase=states.SILENT, message=f"{self._state.server} has not answered yet")
+        poll_s = MIN_POLL_S
         while True:
-            # Asked before reading: what the process wrote last is then read too.
+            # Checked before reading, so that the last records of a dead process are read.
             has_died = self._lifetime.has_died()
-            came = self._read()
+            has_records = self._read()
             if not self._persist(self._apply):
                 return False
             if self.delivery.is_done:
                 return self._persist(self._finish)
-            if has_died and not came:
-                # Without a header nothing can be completed.
+            if has_died and not has_records:
+                # Without a header the run is unknown.
                 return self.delivery.builder.header is not None and self._persist(self._complete_as_crashed)
-            if not came and self.delivery.builder.header:
-                self._judge.prepare(self.delivery.builder.run_id)
+            if not has_records and self.delivery.builder.header:
+                self._analyser.prepare(self.delivery.builder.run_id)
             if time.monotonic() - self._answered_at > IDLE_S:
-                self.hang_up()
-            look = SHORTEST_LOOK_S if came else min(2 * look, LONGEST_LOOK_S)
-            time.sleep(look)
+                self.disconnect()
+            poll_s = MIN_POLL_S if has_records else min(2 * poll_s, MAX_POLL_S)
+            time.sleep(poll_s)
 
     def _read(self) -> bool:
         """Read some of the new records; return whether there were any, or may be more."""
-        came = self.delivery.read()
-        self._lifetime.hear(self.delivery.builder)
-        return came
+        has_records = self.delivery.read()
+        self._lifetime.note_run(self.delivery.builder)
+        return has_records
 
-    def _persist(self, act: Callable[[], Any]) -> bool:
-        """Do it, again and again while the server does not answer; return whether it was done.
+    def _persist(self, step: Callable[[], Any]) -> bool:
+        """Execute a step, and repeat it while the server is unavailable; return whether it succeeded.
 
-        A server that denies access is asked once: its `ServerError` comes through.
+        Raises `AccessDeniedError` at once, because repeating does not help.
         """
         waits, answered = pauses(), self._answers
         while True:
             try:
-                act()
+                step()
                 self._reply_timeout_s, self._is_repeating = REPLY_TIMEOUT_S, False
                 return True
             except AccessDeniedError:
                 raise
             except ServerError as error:
                 self._is_repeating, self._position = True, self.delivery.position
-                self.say(phase=PHASES.get(type(error), states.SILENT), message=str(error))
-            self.hang_up()
+                self.update_state(phase=PHASES.get(type(error), states.SILENT), message=str(error))
+            self.disconnect()
             if self._lifetime.is_over(AFTERLIFE_S):
                 return False
             if self._answers > answered:
-                # There was progress in between: the silence starts anew.
+                # The server answered meanwhile: start again with short pauses.
                 waits, answered = pauses(), self._answers
             self._pause(next(waits))
 
-    def hang_up(self) -> None:
-        """Close the connection; the next request opens another."""
-        # After a failover the same name leads to another server, and a replica refuses what a primary takes.
+    def disconnect(self) -> None:
+        """Close the connection; the next request opens another one."""
+        # After a failover the host name belongs to another server, and the old one refuses writes.
         if self._client is not None:
             self._client.connection_pool.disconnect()
             self._client = None
 
     def _pause(self, seconds: float) -> None:
-        """Wait before the next attempt; stop at the end of the run, when the tests begin to wait for it."""
+        """Wait before the next attempt; stop when the run ends, because pytest then waits for the delivery."""
         had_ended = self._lifetime.has_ended
         until = time.monotonic() + seconds
         while time.monotonic() < until and self._lifetime.has_ended == had_ended:
-            time.sleep(min(LONGEST_LOOK_S, max(0.0, until - time.monotonic())))
+            time.sleep(min(MAX_POLL_S, max(0.0, until - time.monotonic())))
             self._read()
 
     def _apply(self) -> None:
-        # First, because the tests wait for it.
-        self._tell_quarantine()
+        # First, because the tests wait for the list.
+        self._write_quarantine()
         self.delivery.apply()
-        # Also written a second after the end of a run was lost on a full disk: not a sign of progress.
+        # Not by `execute`: its replies are not counted, because they also come if a full disk lost the run's end.
         self.delivery.store_progress(self._try_execute)
         applied = len(self.delivery.builder.results)
-        self.say(phase=states.DELIVERING, answers=self._answers, applied=applied, message="")
+        self.update_state(phase=states.DELIVERING, answers=self._answers, applied=applied, message="")
 
-    def _tell_quarantine(self) -> None:
-        """Write once whose failures are not to count, where the run's header asks for it."""
+    def _write_quarantine(self) -> None:
+        """Write the list of quarantined tests once, if the header of the run requests it."""
         header = self.delivery.builder.header
         if header is not None and header.quarantine and self._quarantine is None:
-            self._quarantine = excuses(self.delivery.builder.suite, self._config, self.execute)
+            self._quarantine = read_quarantine(self.delivery.builder.suite, self._config, self.execute)
             quarantine_list.write(self.spool, self._quarantine)
 
     def _complete_as_crashed(self) -> None:
@@ -249,19 +248,19 @@ class Shipper:
 
     def _finish(self) -> None:
         summary = summarise_run(self.delivery.builder, self._config, self.execute)
-        self.say(phase=states.ANALYSING, answer=summary)
-        with self._signs_of_life():
+        self.update_state(phase=states.ANALYSING, answer=summary)
+        with self._reporting():
             summary = self._analyse(summary)
-        self.say(phase=states.DONE, answer=summary)
+        self.update_state(phase=states.DONE, answer=summary)
 
     def _analyse(self, summary: Answer) -> Answer:
         """Analyse the run once and publish its verdicts; return the summary with them.
 
-        A run whose analysis fails is delivered all the same, and the summary contains the error.
+        If the analysis fails, the run stays delivered, and the summary contains the error.
         """
         try:
             quarantined = self._quarantine.tests if self._quarantine else ()
-            all_verdicts = self._judge.judge(self.delivery.builder.run_id, quarantined)
+            all_verdicts = self._analyser.analyse(self.delivery.builder.run_id, quarantined)
             # Changes that are acknowledged as expected or as noise are not reported again.
             verdicts = self.execute(
                 acknowledgements.drop_quiet_changes(self._config.namespace, self._config.run_days, all_verdicts)
@@ -278,12 +277,14 @@ class Shipper:
         )
 
     def _publish(self, verdicts: Verdicts | None) -> tuple[str, ...]:
-        """Publish the run to the CI provider; return the commands for its runner."""
+        """Publish the run to the forge; return the commands for its runner."""
         if self._is_nested():
             # A run that a test started is not published as a result of the build.
             return ()
         try:
-            return tuple(published(self.delivery.builder.run_id, verdicts, self._config, self.execute, os.environ))
+            return tuple(
+                publish_run(self.delivery.builder.run_id, verdicts, self._config, self.execute, os.environ)
+            )
         except (AkastatsError, *UNSOUND):
             return ()
 
@@ -297,37 +298,37 @@ class Shipper:
         return post(self._config.webhook, message) if message else ""
 
     @contextmanager
-    def _signs_of_life(self) -> Iterator[None]:
-        """Report progress every moment: analysing 10,000 tests takes seconds without a reply of the server."""
+    def _reporting(self) -> Iterator[None]:
+        """Report progress regularly: the analysis of 10,000 tests takes seconds without a reply of the server."""
         is_over = threading.Event()
 
-        def beat() -> None:
-            for _ in range(MOST_BEATS):
-                if is_over.wait(TELL_S):
+        def report() -> None:
+            for _ in range(MAX_REPORTS):
+                if is_over.wait(REPORT_S):
                     return
                 self._answers += 1
                 self._lifetime.note_progress()
-                self.say(answers=self._answers)
+                self.update_state(answers=self._answers)
 
-        beating = threading.Thread(target=beat, daemon=True)
-        beating.start()
+        reporter = threading.Thread(target=report, daemon=True)
+        reporter.start()
         try:
             yield
         finally:
             is_over.set()
-            beating.join()
+            reporter.join()
 
     def tidy(self) -> None:
-        """Finish after the run is applied: index it, deliver undelivered runs, remove old profiles."""
-        self._list([self.delivery.builder.run_id], orphans=False)
+        """Finish after the run is applied: index it, deliver other undelivered runs, remove expired data."""
+        self._update_indexes([self.delivery.builder.run_id], orphans=False)
         header = self.delivery.builder.header
         destination = header.destination if header else None
         drained = drain(self.spool.parent, self._config, self.execute, destination)
         delivered = [outcome.run_id for outcome in drained if outcome.complete]
         if delivered:
-            self._list(delivered, orphans=False)
+            self._update_indexes(delivered, orphans=False)
             analyse_late_runs(self._config, self.execute, delivered)
-        self._list_orphans()
+        self._index_orphans()
         try:
             self.execute(runs.prune_profiles(self._config))
             self.execute(runs.prune(self._config, self.delivery.builder.run_id))
@@ -335,20 +336,20 @@ class Shipper:
             # The next run does it.
             pass
 
-    def _list(self, delivered: list[str], orphans: bool) -> int:
+    def _update_indexes(self, delivered: list[str], orphans: bool) -> int:
         """Update the indexes with some runs, and with `orphans` some of other producers; return their number."""
         try:
             return int(self.execute(refresh(self._config, delivered, orphans)))
         except (AkastatsError, *UNSOUND):
-            # The next run does it: they are still noted as not listed. What others left is delivered all the same.
+            # The index update stays pending, so the next run repeats it. Other spools are delivered anyway.
             return 0
 
-    def _list_orphans(self) -> None:
+    def _index_orphans(self) -> None:
         """Update the indexes with all runs of other shippers, unless another shipper is doing so."""
         namespace = self._config.namespace
         try:
             while self.execute(listing.take_turn(namespace, self.delivery.producer)):
-                if not self._list([], orphans=True):
+                if not self._update_indexes([], orphans=True):
                     self.execute(listing.end_turn(namespace))
                     return
         except AkastatsError:
@@ -357,21 +358,21 @@ class Shipper:
 
 
 #: Seconds from the start of a run within which this process starts, also on a busy machine.
-_LONGEST_START_S = 60.0
+_MAX_START_S = 60.0
 
-UNREADABLE = "answered what is no reply of a Redis: check host, port and scheme in AKA_STATS_REDIS_URL"
+UNREADABLE = "did not send a valid Redis reply: check host, port and scheme in AKA_STATS_REDIS_URL"
 
 
-#: Phase of the shipper after a failed attempt, by the class of its error.
+#: Phase of the shipper after a failed attempt, by the class of the error; `SILENT` after other errors.
 PHASES = {ServerUnreachableError: states.ABSENT, ServerBusyError: states.ABSENT}
 
 
 def pauses() -> Iterator[float]:
     """Yield pauses between attempts, in seconds, growing and jittered."""
-    longest = SHORTEST_PAUSE_S
+    longest = MIN_PAUSE_S
     while True:
         yield random.uniform(0, longest)
-        longest = min(2 * longest, LONGEST_PAUSE_S)
+        longest = min(2 * longest, MAX_PAUSE_S)
 
 
 def locate(environ: dict[str, str]) -> tuple[Config, embedded.Lease | None]:
@@ -407,11 +408,11 @@ def main(arguments: list[str]) -> int:
 
 @contextmanager
 def claim(spool: Path) -> Iterator[None]:
-    """Lock a spool against other shippers: of 40 that end at once, each would deliver all spools."""
+    """Lock a spool against other shippers. Without it, each of 40 that end at once would deliver all spools."""
     try:
         descriptor = locks.take_exclusive(lock_of(spool))
     except OSError:
-        # Without a lock it is delivered too, and applied once even if several shippers deliver it.
+        # The spool is delivered without a lock too, because its records are applied once in any case.
         descriptor = None
     try:
         yield
@@ -426,7 +427,7 @@ def prepare(spool: Path) -> tuple[Shipper, embedded.Lease | None]:
     checkout = _checkout(spool)
     lifetime = Lifetime(spool)
     lifetime.bound(lambda: give_up(spool))
-    # Importing redis-py takes 0.1 s, as does a cold server: both at once.
+    # Importing redis-py takes 0.1 s, like starting the server, so both happen at the same time.
     importing = threading.Thread(target=importlib.import_module, args=("redis",))
     importing.start()
     if os.environ.get("AKA_STATS_EMBEDDED"):
@@ -437,40 +438,40 @@ def prepare(spool: Path) -> tuple[Shipper, embedded.Lease | None]:
         importing.join()
     shipper = Shipper(spool, config, lifetime, checkout)
     if lease is not None and lease.notice:
-        shipper.say(notice=lease.notice)
+        shipper.update_state(notice=lease.notice)
     return shipper, lease
 
 
 def _checkout(spool: Path) -> Checkout | None:
-    """Begin to read the state of the checkout: first of all, because tests may change files that git tracks."""
+    """Start git first, because tests may change files that git tracks; `None` without a root directory."""
     root = os.environ.get(ROOT, "")
     return Checkout(spool, Path(root), _began(os.environ, time.time()), os.environ) if root else None
 
 
 def _began(environ: Mapping[str, str], now: float) -> float:
-    """Return the start of the run in epoch seconds: before this process, which may take a second to start."""
+    """Return the start of the run in epoch seconds; without a valid one, the start of this process."""
     try:
         began = float(environ.get("AKA_STATS_STARTED_AT", ""))
     except ValueError:
         return now
-    # A clock that a test has changed cannot be compared with the times of files.
-    return began if now - _LONGEST_START_S <= began <= now else now
+    # If a test changed the clock, the time cannot be compared with the times of files.
+    return began if now - _MAX_START_S <= began <= now else now
 
 
 def give_up(spool: Path) -> None:
     """Write that the run is not delivered completely, with the last known reason."""
-    told = states.read(spool)
-    reason = f"{told.message}; " if told is not None and told.message else ""
+    state = states.read(spool)
+    reason = f"{state.message}; " if state is not None and state.message else ""
     fail(spool, f"{reason}gave up after {AFTERLIFE_S:.0f} s; the next run or `akastats drain` delivers it")
 
 
 def fail(spool: Path, message: str) -> None:
     """Write why the delivery of a spool ended, unless its run was applied already."""
-    told = states.read(spool) or State()
-    if told.phase == states.ANALYSING:
-        states.write(spool, dataclasses.replace(told, phase=states.DONE))
-    elif told.phase != states.DONE:
-        states.write(spool, dataclasses.replace(told, phase=states.FAILED, message=message))
+    state = states.read(spool) or State()
+    if state.phase == states.ANALYSING:
+        states.write(spool, dataclasses.replace(state, phase=states.DONE))
+    elif state.phase != states.DONE:
+        states.write(spool, dataclasses.replace(state, phase=states.FAILED, message=message))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Limit a shipper's lifetime: it lives during its run, and after that while the delivery makes progress."""
+"""Limit the lifetime of a shipper: it ends after its run, when the delivery makes no more progress."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from akastats.delivery.run_builder import RunBuilder
 from akastats.spool import shipper_state
 from akastats.spool.files import is_locked
 
-# How long after the end of the run, or the last progress, a silent server is still tried; then the next run, or
-# `akastats drain`, delivers what is left.
+# Seconds after the end of the run, or the last progress, for which an unavailable server is retried. Then the next
+# run, or `akastats drain`, delivers the rest.
 AFTERLIFE_S = 30.0
-# A DNS look-up has no time-out and cannot be interrupted: after this many seconds the process ends itself.
+# Seconds after which the process ends itself, because a DNS look-up has no timeout and cannot be interrupted.
 LAST_S = 35.0
 WATCH_S = 0.5
 
 
 class Lifetime:
-    """Knows when a run ended: by its spool's word, or by the death of its process."""
+    """Knows when a run ended: by the last record of its spool, or by the death of its process."""
 
     def __init__(self, spool: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._ended_at: float | None = None
         self._moved_at = clock()
-        # Until the header is read, which on a full disk may be never.
+        # From the file name, because on a full disk the header may be missing.
         self._pid, self._mark = writer_of(spool), ""
         self._spool, self._has_lock = spool, False
 
-    def hear(self, builder: RunBuilder) -> None:
-        """Take in what the spool says of its process and its end."""
+    def note_run(self, builder: RunBuilder) -> None:
+        """Note the process and the end of the run, as far as its spool has been read."""
         header = builder.header
         if header is not None and header.pid is not None:
             self._pid, self._mark = header.pid, header.pid_mark or ""
@@ -43,18 +43,18 @@ class Lifetime:
 
     @property
     def has_ended(self) -> bool:
-        """Whether the end has been seen so far."""
+        """Return whether the end of the run has been noticed."""
         return self._ended_at is not None
 
     def has_died(self) -> bool:
-        """Whether the process of the tests is gone."""
+        """Return whether the process of the tests has died."""
         is_alive = detached.check_liveness(self._pid, self._mark)
         if is_alive is not None:
             return not is_alive
         return self._has_lock and not any(map(is_locked, shipper_state.homes(self._spool)))
 
     def note_progress(self) -> None:
-        """Note that the delivery made progress: a server with 100 runs at once is slow, but replies."""
+        """Note that the delivery made progress: a server that receives 100 runs is slow, but replies."""
         self._moved_at = self._clock()
 
     def is_over(self, seconds: float) -> bool:
@@ -64,7 +64,7 @@ class Lifetime:
         return self._ended_at is not None and self._clock() - max(self._ended_at, self._moved_at) > seconds
 
     def bound(self, give_up: Callable[[], None]) -> None:
-        """Call `give_up` and end this process if it outlives its run without progress, wherever it hangs."""
+        """Call `give_up` and end this process, wherever it hangs, after `LAST_S` seconds without progress."""
         threading.Thread(target=self._watch, args=(give_up,), daemon=True).start()
 
     def _watch(self, give_up: Callable[[], None]) -> None:
@@ -77,6 +77,6 @@ class Lifetime:
 
 
 def writer_of(spool: Path) -> int:
-    """Return the process that a spool's name says wrote it, 0 if it says none."""
+    """Return the process id in the name of a spool; 0 without one."""
     _, _, pid = spool.stem.rpartition("-")[0].rpartition("-")
     return int(pid) if pid.isascii() and pid.isdigit() else 0

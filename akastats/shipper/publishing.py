@@ -20,36 +20,36 @@ from akastats.report.run_document import document, runs_named
 from akastats.store.requests import Operation
 from akastats.triage import acknowledgements
 
-#: GitHub refuses the whole summary of a step that is larger; several runs may be of one step.
+#: Bytes of the summary of a step, to which several runs may append. GitHub rejects a larger one completely.
 MAX_BYTES = 1024 * 1024
-#: In which directory pytest was started, and its root directory: the shipper's own is another.
+#: Variables with the directory in which pytest was started, and with its root directory.
 STARTED_IN, ROOT = "AKA_STATS_STARTED_IN", "AKA_STATS_ROOT"
 
 
-def is_wanted(environ: Mapping[str, str]) -> bool:
-    """Return whether there is a forge to publish to."""
+def has_forge(environ: Mapping[str, str]) -> bool:
+    """Return whether the run is published: on GitHub Actions, unless `AKA_STATS_FORGE` is off."""
     is_github = environ.get("GITHUB_ACTIONS") == "true" or bool(environ.get("GITHUB_STEP_SUMMARY"))
     return is_github and configuration.read_environment(environ).forge != configuration.OFF
 
 
-def published(
+def publish_run(
     run_id: str,
     verdicts: Verdicts | None,
     config: Config,
     execute: Callable[[Operation[Any]], Any],
     environ: Mapping[str, str],
 ) -> list[str]:
-    """Read the details of a run and publish them; read nothing without a forge."""
-    if not is_wanted(environ):
+    """Read the details of a run and publish them, as `publish` does; read nothing without a forge."""
+    if not has_forge(environ):
         return []
-    found = execute(details.read_details(config.namespace, run_id))
-    told = (
+    run = execute(details.read_details(config.namespace, run_id))
+    news = (
         execute(acknowledgements.drop_quiet_changes(config.namespace, config.run_days, verdicts))
         if verdicts
         else None
     )
-    commits = execute(runs.read_commits(config.namespace, runs_named(told))) if told else {}
-    return publish(told, found, environ, commits)
+    commits = execute(runs.read_commits(config.namespace, runs_named(news))) if news else {}
+    return publish(news, run, environ, commits)
 
 
 def publish(
@@ -58,12 +58,12 @@ def publish(
     environ: Mapping[str, str],
     commits: Mapping[str, str] | None = None,
 ) -> list[str]:
-    """Append a run's report to GitHub's step summary, if there is one; return the lines that mark its findings.
+    """Append the report of a run to GitHub's step summary, if there is one; return the annotations as lines.
 
-    The lines are for whoever writes to what GitHub listens to. A summary that cannot be written is left out.
-    `commits` are those of the runs that `akastats.report.run_document.runs_named` returns.
+    The plugin prints the lines, because GitHub reads the output of pytest. A summary that cannot be written is
+    left out. `commits` maps the runs that `runs_named` returns to their commits.
     """
-    if not is_wanted(environ):
+    if not has_forge(environ):
         return []
     if environ.get("GITHUB_STEP_SUMMARY"):
         _append(environ["GITHUB_STEP_SUMMARY"], markdown(document(details, verdicts, commits)))
@@ -73,12 +73,12 @@ def publish(
     return commands(list_annotations(details, verdicts, paths))
 
 
-# A pipe without a reader would hold us for ever: opening it fails instead.
+# Opening a pipe without a reader fails with O_NONBLOCK; without it, it blocks forever.
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0)
 
 
 def _append(path: str, text: str) -> None:
-    """Append text in one write: runs of one step may end at the same moment."""
+    """Append text in one write, because runs of one step may end at the same moment."""
     content = text.encode(errors="backslashreplace") + b"\n"
     try:
         descriptor = os.open(path, _FLAGS, 0o600)
@@ -88,5 +88,5 @@ def _append(path: str, text: str) -> None:
         finally:
             os.close(descriptor)
     except (OSError, ValueError):
-        # Measuring never breaks what is measured; a path with a null byte is a ValueError.
+        # A summary that cannot be written does not fail the delivery. A null byte in the path is a ValueError.
         return

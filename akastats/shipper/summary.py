@@ -27,7 +27,7 @@ from akastats.store.requests import Operation
 
 #: Number of slowest tests, and of slowest fixtures.
 MAX_SLOWEST = 5
-#: Earlier durations of which the typical one is the median.
+#: Earlier durations, whose median is the typical duration.
 MAX_HISTORY = 100
 #: Entries of each list of verdicts; the totals count the others.
 MAX_ENTRIES = 200
@@ -57,10 +57,10 @@ def _timing(
     config: Config,
     execute: Callable[[Operation[Any]], Any],
     name: str,
-    word: str,
+    kind: str,
     seconds: float,
 ) -> Timing:
-    series = label(word, name, builder.suite)
+    series = label(kind, name, builder.suite)
     started = builder.started
     points = execute(query.read_history(config.namespace, series, MAX_HISTORY))
     earlier = [point.value for point in points if point.timestamp < started]

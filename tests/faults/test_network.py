@@ -55,7 +55,7 @@ def ship(path: Path, url: str) -> Shipper:
     """Deliver a spool as its shipper does; return it when it gives up or is done."""
     shipper = Shipper(path, Config(redis_url=url, namespace=NAMESPACE), Lifetime(path))
     shipper.run()
-    shipper.hang_up()
+    shipper.disconnect()
     return shipper
 
 

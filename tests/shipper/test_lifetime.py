@@ -65,7 +65,7 @@ def test_a_run_is_over_some_time_after_its_end(tmp_path: Path, server: str) -> N
     shipper = Shipper(path, Config(redis_url=server), lifetime)
 
     shipper.delivery.read()
-    lifetime.hear(shipper.delivery.builder)
+    lifetime.note_run(shipper.delivery.builder)
     clock.now += AFTERLIFE_S
     just_not = lifetime.is_over(AFTERLIFE_S)
     clock.now += 0.1
@@ -293,8 +293,8 @@ def test_pauses_grow_to_a_bound_and_vary() -> None:
 
     drawn = [next(waits) for _ in range(200)]
 
-    assert all(0 <= wait <= shipping.LONGEST_PAUSE_S for wait in drawn)
-    assert max(drawn[:2]) <= 2 * shipping.SHORTEST_PAUSE_S
+    assert all(0 <= wait <= shipping.MAX_PAUSE_S for wait in drawn)
+    assert max(drawn[:2]) <= 2 * shipping.MIN_PAUSE_S
     assert len(set(drawn)) > 100
 
 

@@ -87,7 +87,7 @@ def has_died(recording: Recording) -> bool:
         end = None
 
     lifetime = Lifetime(recording.path)
-    lifetime.hear(Told())  # type: ignore[arg-type]  # a story's header and end
+    lifetime.note_run(Told())  # type: ignore[arg-type]  # a story's header and end
     return lifetime.has_died()
 
 

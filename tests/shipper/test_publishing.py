@@ -11,7 +11,7 @@ import pytest
 from akastats.config import Config
 from akastats.model.verdicts import ChangeVerdict, FailureVerdict, Verdicts
 from akastats.redis import connect, run
-from akastats.shipper.publishing import MAX_BYTES, is_wanted, publish, published
+from akastats.shipper.publishing import MAX_BYTES, has_forge, publish, publish_run
 from akastats.store import keys
 from akastats.triage.acknowledgement_rules import new_acknowledgement, pack
 from tests.report.given import ONE, change, details, everything, failure, verdicts
@@ -62,7 +62,7 @@ def test_two_runs_of_a_step_are_both_told(summary):
 
 def test_elsewhere_nobody_is_told(summary):
     """Outside of GitHub nothing is written, and there is nothing to print."""
-    assert not is_wanted({"CI": "true", "GITLAB_CI": "true"})
+    assert not has_forge({"CI": "true", "GITLAB_CI": "true"})
     assert [] == publish(*reversed(everything()), {})
 
 
@@ -131,7 +131,7 @@ def execute(server):
 
 def test_nothing_is_read_where_nobody_listens(execute, server):
     """A run outside of GitHub costs the server nothing more."""
-    assert [] == published(
+    assert [] == publish_run(
         "unknown", None, Config(redis_url=server), execute, {"AKA_STATS_FORGE": "off", **github()}
     )
     assert 0 == execute.asked
@@ -147,7 +147,7 @@ def test_a_stored_run_is_read_and_told(execute, server, tmp_path, summary):
     run_id = tell(server, tmp_path, [("test_a.py::test", "failed", 0.1)])
     judged = told(run_id, failures=(FailureVerdict("test_a.py::test", "new"),))
 
-    (line,) = published(run_id, judged, Config(redis_url=server), execute, github(summary))
+    (line,) = publish_run(run_id, judged, Config(redis_url=server), execute, github(summary))
 
     assert (
         "::error file=sub/test_a.py,line=3,title=test_a.py%3A%3Atest (new)::AssertionError: assert 12 == 13"
@@ -165,6 +165,6 @@ def test_what_is_said_to_be_noise_is_no_news(execute, server, tmp_path, redis_cl
     redis_client.hset(keys.acknowledgements("AKA-STATS"), "id", pack(mark))
     judged = told(run_id, changes=(ChangeVerdict(slower, is_new=True),))
 
-    lines = published(run_id, judged, Config(redis_url=server), execute, github())
+    lines = publish_run(run_id, judged, Config(redis_url=server), execute, github())
 
     assert is_told == bool(lines)
