@@ -1,1 +1,1 @@
-"""Pure: points and texts in, verdicts out. Knows no server, no file, no clock."""
+"""Analyse runs: profiles and histories in, verdicts out. Pure: without a server, files or a clock."""

@@ -6,19 +6,19 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from akastats.analysis.durations.budgets import over_budget, passed_seconds, relative_speed
-from akastats.analysis.durations.suite import Numbers, analyse_durations
+from akastats.analysis.durations.suite import DurationAnalysis, Numbers, analyse_durations
 from akastats.analysis.failures.labelling import align_with_states, label_failures
 from akastats.analysis.flakiness.outages import Outages
-from akastats.analysis.flakiness.states import classify_tests, find_outages
+from akastats.analysis.flakiness.states import SuiteStates, classify_tests, find_outages
 from akastats.analysis.run_records import SKIPPED, RunRecord, complete_runs, select_tests
 from akastats.model.environment import Environment
 from akastats.model.results import Budget
-from akastats.model.verdicts import OverBudget, Verdicts
+from akastats.model.verdicts import FailureVerdict, OverBudget, Verdicts
 
 #: Tests over budget that are stored, the worst first; on a machine that stalls, all tests are over budget.
-MOST_OVER_BUDGET = 1000
+MAX_OVER_BUDGET = 1000
 #: Fixed tests that are stored.
-MOST_FIXED = 1000
+MAX_FIXED = 1000
 #: Runs of the base that ran a test, after which a skip of it is reported.
 SKIPPED_AFTER = 3
 #: Newly skipped tests that are reported.
@@ -59,31 +59,45 @@ def analyse(case: AnalysisInput) -> Verdicts:
     unusual = find_outages(complete_runs(records))
     states = classify_tests(_runs_for_states(case), unusual, case.previous, facts.id)
     failures = label_failures(run, case.base, unusual, case.quarantined, case.own)
-    slows = analyse_durations(_timed_runs(case), _label_prefixes(case.suite), case.numbers, case.previous)
+    durations = analyse_durations(_timed_runs(case), _label_prefixes(case.suite), case.numbers, case.previous)
+    return _combine(case, len(records), unusual, states, failures, durations)
+
+
+def _combine(
+    case: AnalysisInput,
+    runs: int,
+    unusual: Outages,
+    states: SuiteStates,
+    failures: Sequence[FailureVerdict],
+    durations: DurationAnalysis,
+) -> Verdicts:
+    """Return the results of all analyses as the verdicts of the run."""
+    facts = case.run.facts
+    flaky = {test.nodeid for test in states.tests if test.state == "flaky"}
     return Verdicts(
         run=facts.id,
         suite=case.suite,
         branch=facts.branch,
         base=case.base_branch,
-        runs=len(records),
+        runs=runs,
         failures=align_with_states(failures, {test.nodeid: test for test in states.tests}),
         tests=states.tests,
         counts=states.counts,
         clusters=states.clusters,
-        changes=slows.changes,
-        suite_changes=slows.suite_changes,
-        together=slows.together,
-        over_budget=_over_budget(case, slows.speed_factors),
-        pace=slows.speed_factor,
+        changes=durations.changes,
+        suite_changes=durations.suite_changes,
+        together=durations.together,
+        over_budget=_over_budget(case, durations.speed_factors),
+        pace=durations.speed_factor,
         seconds=facts.duration,
-        usual_seconds=slows.typical_seconds,
+        usual_seconds=durations.typical_seconds,
         is_outage=facts.id in unusual.counted,
-        undecided=slows.too_short,
-        paces=slows.speed_factors,
-        fixed=_fixed(case, unusual, {test.nodeid for test in states.tests if test.state == "flaky"}),
+        undecided=durations.too_short,
+        paces=durations.speed_factors,
+        fixed=_fixed(case, unusual, flaky),
         environments=_environments(case),
         equal_runs=_equal_runs(case),
-        outliers=slows.outliers,
+        outliers=durations.outliers,
         newly_skipped=_newly_skipped(case),
     )
 
@@ -118,7 +132,7 @@ def _fixed(case: AnalysisInput, unusual: Outages, flaky: Collection[str]) -> tup
     if not before or before[0].facts.id in unusual.counted:
         return ()
     passed = case.run.passed()
-    return tuple(nodeid for nodeid in before[0].failed() if nodeid in passed and nodeid not in flaky)[:MOST_FIXED]
+    return tuple(nodeid for nodeid in before[0].failed() if nodeid in passed and nodeid not in flaky)[:MAX_FIXED]
 
 
 def _newly_skipped(case: AnalysisInput) -> tuple[str, ...]:
@@ -133,15 +147,16 @@ def _newly_skipped(case: AnalysisInput) -> tuple[str, ...]:
     return tuple(skipped)[:MAX_NEWLY_SKIPPED]
 
 
-def _over_budget(case: AnalysisInput, paces: Sequence[tuple[str, float]]) -> tuple[OverBudget, ...]:
+def _over_budget(case: AnalysisInput, factors: Sequence[tuple[str, float]]) -> tuple[OverBudget, ...]:
     if not case.budgets:
         return ()
     earlier = [
         record for record in _timed_runs(case)[:-1] if record.facts.environment == case.run.facts.environment
     ]
     compared = [nodeid for nodeid, budget in case.budgets.items() if budget.max_slowdown is not None]
-    pace = relative_speed(paces, case.run.facts.id)
-    return over_budget(case.run.passed(), case.budgets, passed_seconds(earlier, compared), pace)[:MOST_OVER_BUDGET]
+    factor = relative_speed(factors, case.run.facts.id)
+    exceeded = over_budget(case.run.passed(), case.budgets, passed_seconds(earlier, compared), factor)
+    return exceeded[:MAX_OVER_BUDGET]
 
 
 def _label_prefixes(suite: str) -> dict[str, str]:

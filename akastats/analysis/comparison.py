@@ -14,12 +14,16 @@ COMPLETED = ("passed", "xfailed", "xpassed")
 
 # Least difference of a duration, as a share and in seconds; both must be reached. Fast tests vary by tenths from
 # run to run, slow ones by milliseconds.
-LEAST_SHARE = 0.1
-LEAST_S = 0.02
+MIN_SHARE = 0.1
+MIN_S = 0.02
 
 
 class LastAttempt(NamedTuple):
-    """The last attempt of a test in one run: its outcome, and its duration in seconds."""
+    """The last attempt of a test in one run.
+
+    outcome: its outcome
+    seconds: its duration in seconds
+    """
 
     outcome: str
     seconds: float
@@ -72,11 +76,11 @@ def last_attempts(profile: Profile) -> dict[str, LastAttempt]:
     """
     tests = profile.tests
     attempts = map(LastAttempt, tests.outcome, [us / 1e6 for us in tests.values_us()])
-    found: dict[str, LastAttempt] = {}
-    for nodeid, verdict in zip(tests.nodeid, attempts, strict=True):
-        if nodeid not in found or found[nodeid].outcome not in FAILING:
-            found[nodeid] = verdict
-    return found
+    last: dict[str, LastAttempt] = {}
+    for nodeid, attempt in zip(tests.nodeid, attempts, strict=True):
+        if nodeid not in last or last[nodeid].outcome not in FAILING:
+            last[nodeid] = attempt
+    return last
 
 
 def compare(now: Mapping[str, LastAttempt], base: Mapping[str, LastAttempt]) -> Comparison:
@@ -85,39 +89,39 @@ def compare(now: Mapping[str, LastAttempt], base: Mapping[str, LastAttempt]) -> 
     A new test that fails is both added and newly failing. Durations are compared only if both outcomes are the
     same, because a test that fails early has not become faster.
     """
-    found = Comparison([], [], [], [], [], [])
-    for nodeid, verdict in now.items():
+    comparison = Comparison([], [], [], [], [], [])
+    for nodeid, attempt in now.items():
         before = base.get(nodeid)
         # Few of 10,000 tests differ: create no objects for the others.
-        for changes in _where(found, verdict, before):
-            changes.append(_change(nodeid, verdict, before))
-    found.removed.extend(_change(nodeid, None, base[nodeid]) for nodeid in base if nodeid not in now)
-    for changes in (found.slower, found.faster):
+        for changes in _lists(comparison, attempt, before):
+            changes.append(_change(nodeid, attempt, before))
+    comparison.removed.extend(_change(nodeid, None, base[nodeid]) for nodeid in base if nodeid not in now)
+    for changes in (comparison.slower, comparison.faster):
         changes.sort(key=_loss, reverse=True)
-    return found
+    return comparison
 
 
-def _where(found: Comparison, now: LastAttempt, before: LastAttempt | None) -> Iterator[list[Difference]]:
+def _lists(comparison: Comparison, now: LastAttempt, before: LastAttempt | None) -> Iterator[list[Difference]]:
     """Yield the lists of a comparison in which a test of the run belongs."""
     if before is None:
-        yield found.added
+        yield comparison.added
     if now.outcome in FAILING and (before is None or before.outcome not in FAILING):
-        yield found.newly_failing
+        yield comparison.newly_failing
     if before is None:
         return
     if now.outcome in COMPLETED and before.outcome in FAILING:
-        yield found.fixed
+        yield comparison.fixed
     if now.outcome == before.outcome != "skipped":
         if is_more(now.seconds, before.seconds):
-            yield found.slower
+            yield comparison.slower
         elif is_more(before.seconds, now.seconds):
-            yield found.faster
+            yield comparison.faster
 
 
 def is_more(seconds: float, than: float) -> bool:
     """Return whether a duration is more than another by 10 % and by 20 ms."""
     # Rounded to microseconds as in profiles: 0.12 - 0.1 is less than 0.02 by the last digit of a float.
-    return seconds > than and round(seconds - than, 6) >= max(LEAST_S, round(LEAST_SHARE * than, 6))
+    return seconds > than and round(seconds - than, 6) >= max(MIN_S, round(MIN_SHARE * than, 6))
 
 
 def _change(nodeid: str, now: LastAttempt | None, before: LastAttempt | None) -> Difference:

@@ -26,7 +26,7 @@ SKIPPED, PASSED = "s", "p"
 UNINFORMATIVE = SKIPPED + UNKNOWN
 _LETTERS = {**LETTERS, "skipped": SKIPPED}
 #: A run is complete if its number of tests is within these shares of the median; a `-k` run is not.
-LEAST_PART, MOST_PART = 0.8, 1.25
+MIN_PART, MAX_PART = 0.8, 1.25
 # Regular expressions search in C: few of two million letters match.
 _FAILED, _UNINFORMATIVE = re.compile(f"[{FAILING}]"), re.compile(f"[{UNINFORMATIVE}]")
 
@@ -206,7 +206,7 @@ def are_complete(records: Sequence[RunRecord]) -> list[bool]:
     sizes = [len(record.nodeids) for record in records]
     nearby = [sorted(sizes[max(0, at - 20) : at + 21]) for at in range(len(sizes))]
     return [
-        LEAST_PART * sample[len(sample) // 2] <= size <= MOST_PART * sample[len(sample) // 2]
+        MIN_PART * sample[len(sample) // 2] <= size <= MAX_PART * sample[len(sample) // 2]
         for size, sample in zip(sizes, nearby, strict=True)
     ]
 

@@ -12,7 +12,7 @@ from urllib.error import URLError
 from urllib.parse import unquote_to_bytes, urlsplit, urlunsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from akastats.model.verdicts import Verdicts, newly_flaky, newly_slower, suite_newly_slower
+from akastats.model.verdicts import DurationChange, Verdicts, newly_flaky, newly_slower, suite_newly_slower
 from akastats.report.phrases import NEWLY_FLAKY, NEWLY_SLOWER, TEST_LISTS
 
 #: Seconds for the whole exchange, because pytest waits for it.
@@ -40,21 +40,15 @@ def make_message(verdicts: Verdicts) -> dict[str, Any] | None:
         "flaky_total": len(flaky),
         "flaky": [{"nodeid": test.nodeid, "rate": test.rate, "since": test.since} for test in flaky[:MAX_NAMED]],
         "slower_total": len(slower),
-        "slower": [
-            {
-                "label": change.label,
-                "before": change.before,
-                "after": change.after,
-                "ratio": round(change.ratio, 3),
-                "since": change.since,
-                "run": change.run,
-                "is_suspected": change.is_suspected,
-            }
-            for change in slower[:MAX_NAMED]
-        ],
+        "slower": list(map(_encode_change, slower[:MAX_NAMED])),
         "newly_skipped_total": len(skipped),
         "newly_skipped": list(skipped[:MAX_NAMED]),
     }
+
+
+def _encode_change(change: DurationChange) -> dict[str, Any]:
+    names = ("label", "before", "after", "since", "run", "is_suspected")
+    return {"ratio": round(change.ratio, 3), **{name: getattr(change, name) for name in names}}
 
 
 def _format_counts(counts: Mapping[str, int]) -> str:

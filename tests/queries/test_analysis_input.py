@@ -220,7 +220,7 @@ def test_runs_that_were_delivered_late_are_judged(told, server):
 
 def test_of_many_late_runs_the_newest_are_judged(told, server, monkeypatch):
     """A year of reports that is read in would take minutes."""
-    monkeypatch.setattr(shipper, "MOST_LATE", 2)
+    monkeypatch.setattr(shipper, "MAX_LATE", 2)
     runs = [told() for _ in range(3)]
     client = connect(server)
 

@@ -11,9 +11,9 @@ from akastats.model.results import Budget, budget_of
 from akastats.model.verdicts import OverBudget
 
 #: Least number of earlier runs for a typical duration, and the number of newest runs that its median covers.
-LEAST_RUNS, MOST_RUNS = 5, 50
+MIN_RUNS, MAX_RUNS = 5, 50
 #: Least slowdown in seconds: the duration of a fast test doubles by chance.
-LEAST_S = 0.02
+MIN_S = 0.02
 
 
 def budgets_of(profile: Profile) -> dict[str, Budget]:
@@ -28,7 +28,7 @@ def passed_seconds(earlier: Sequence[RunRecord], nodeids: Iterable[str]) -> dict
     """Return the durations of passed attempts in the newest of these runs, in seconds, by node id."""
     excesses: dict[str, list[float]] = {nodeid: [] for nodeid in nodeids}
     if excesses:
-        for record in earlier[-MOST_RUNS:]:
+        for record in earlier[-MAX_RUNS:]:
             for nodeid, seconds in record.passed().items():
                 if nodeid in excesses:
                     excesses[nodeid].append(seconds)
@@ -40,7 +40,7 @@ def relative_speed(factors: Sequence[tuple[str, float]], run_id: str) -> float |
     if len(factors) < 2 or factors[-1][0] != run_id:
         return None
     *before, (_, now) = factors
-    return now / median(factor for _, factor in before[-MOST_RUNS:])
+    return now / median(factor for _, factor in before[-MAX_RUNS:])
 
 
 def over_budget(
@@ -69,10 +69,10 @@ def _over(
 ) -> Iterator[OverBudget]:
     if budget.max_seconds is not None and seconds > budget.max_seconds:
         yield OverBudget(nodeid, seconds, budget.max_seconds, "max_seconds")
-    if budget.max_slowdown is None or len(earlier) < LEAST_RUNS:
+    if budget.max_slowdown is None or len(earlier) < MIN_RUNS:
         return
-    typical = median(earlier[-MOST_RUNS:]) * factor
+    typical = median(earlier[-MAX_RUNS:]) * factor
     allowed = round(typical * budget.max_slowdown, 6)
     # Rounded to microseconds as in profiles: 0.12 - 0.1 is less than 0.02 by the last digit of a float.
-    if seconds > allowed and round(seconds - typical, 6) >= LEAST_S:
+    if seconds > allowed and round(seconds - typical, 6) >= MIN_S:
         yield OverBudget(nodeid, seconds, allowed, "max_slowdown")

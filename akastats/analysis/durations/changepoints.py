@@ -19,9 +19,9 @@ from typing import NamedTuple
 #: The interquartile range of normal noise in standard deviations.
 SIGMAS_PER_IQR = 1.349
 #: Least standard deviation of a series: one step of a coarse clock is not a change.
-LEAST_SPREAD = 0.01
+MIN_SPREAD = 0.01
 #: Least deviation of a stretch as a share of the series' noise: a few points may agree by chance.
-LEAST_PART = 0.8
+MIN_PART = 0.8
 #: Distance of an outlier from the median of the series and of its neighbours, in standard deviations.
 OUTLIER_SIGMAS = 3.0
 #: Least number of points of a level before a change; if the first level has fewer, the next must have them.
@@ -158,7 +158,7 @@ def spread_of(values: Sequence[float]) -> float:
     steps = sorted(map(sub, values[1:], values))
     quarter = len(steps) // 4
     middle_half: float = steps[-1 - quarter] - steps[quarter]
-    return max(LEAST_SPREAD, middle_half / (SIGMAS_PER_IQR * sqrt(2)))
+    return max(MIN_SPREAD, middle_half / (SIGMAS_PER_IQR * sqrt(2)))
 
 
 def without_outliers(values: Sequence[float], spread: float) -> list[float]:
@@ -188,7 +188,7 @@ def shifts(values: Sequence[float], limits: Limits) -> tuple[Shift, ...]:
         return ()
     spread = spread_of(values)
     calm = without_outliers(values, spread)
-    sums = Sums(calm, LEAST_PART * spread)
+    sums = Sums(calm, MIN_PART * spread)
     weak = weak_points(calm, sums, limits)
     located = locate(merge(weak, sums, len(calm), limits), sums, len(calm), limits)
     return tuple(shift for shift in located if max(shift.position, shift.points) >= MIN_BEFORE)
@@ -266,31 +266,29 @@ def locate(points: Sequence[int], sums: Sums, count: int, limits: Limits) -> tup
     The position is the likeliest one if the levels around it differ by the limits. The likeliest position of
     several small steps may be one at which no single step is large enough.
     """
-    located = []
-    for start, middle, stop in _triples(points, count):
-        test = sums.test(start, middle, stop)
-        position, first, last = _interval(
-            start, stop, sums, test.error**2 / (1 / (middle - start) + 1 / (stop - middle))
-        )
-        moved = sums.test(start, position, stop)
-        if position - start >= MIN_AFTER <= stop - position and moved.size >= limits.shift and moved.p <= limits.p:
-            test = moved
-        else:
-            position = middle
-        located.append(
-            Shift(
-                position=position,
-                first=min(first, position),
-                last=max(last, position),
-                before=test.left,
-                after=test.right,
-                error=test.error,
-                freedom=test.freedom,
-                p=test.p,
-                points=stop - position,
-            )
-        )
-    return tuple(located)
+    return tuple(_locate_one(start, middle, stop, sums, limits) for start, middle, stop in _triples(points, count))
+
+
+def _locate_one(start: int, middle: int, stop: int, sums: Sums, limits: Limits) -> Shift:
+    test = sums.test(start, middle, stop)
+    variance = test.error**2 / (1 / (middle - start) + 1 / (stop - middle))
+    position, first, last = _interval(start, stop, sums, variance)
+    moved = sums.test(start, position, stop)
+    if position - start >= MIN_AFTER <= stop - position and moved.size >= limits.shift and moved.p <= limits.p:
+        test = moved
+    else:
+        position = middle
+    return Shift(
+        position=position,
+        first=min(first, position),
+        last=max(last, position),
+        before=test.left,
+        after=test.right,
+        error=test.error,
+        freedom=test.freedom,
+        p=test.p,
+        points=stop - position,
+    )
 
 
 def _interval(start: int, stop: int, sums: Sums, variance: float) -> tuple[int, int, int]:

@@ -16,7 +16,7 @@ from akastats.analysis.durations.machine_speed import Series, log_factors, sampl
 from akastats.model.verdicts import OFFSET, DurationChange
 
 #: Least change of a level, in seconds.
-LEAST_SECONDS = 0.02
+MIN_SECONDS = 0.02
 #: Least number of points of a series in an environment class.
 MIN_HISTORY = MIN_BEFORE + MIN_AFTER
 #: The normal deviate of a 95 % interval.
@@ -144,7 +144,7 @@ class _Environment:
             if len(at) < MIN_HISTORY:
                 continue
             # Most tests end here: durations within 20 ms of each other have no change of 20 ms.
-            if max(seconds) - min(seconds) < LEAST_SECONDS:
+            if max(seconds) - min(seconds) < MIN_SECONDS:
                 yield label, []
                 continue
             yield label, self._changes_of(label, at, seconds, limits)
@@ -160,7 +160,7 @@ class _Environment:
         logs = map(log, [value + OFFSET for value in seconds])
         values = list(map(sub, logs, factors))
         changes = (self._change(label, at, shift, 1.0, limits) for shift in shifts(values, limits))
-        return [change for change in changes if abs(change.after - change.before) >= LEAST_SECONDS]
+        return [change for change in changes if abs(change.after - change.before) >= MIN_SECONDS]
 
     def _change(self, label: str, at: Sequence[int], shift: Shift, scale: float, limits: Limits) -> DurationChange:
         size = shift.after - shift.before

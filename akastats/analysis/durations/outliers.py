@@ -16,9 +16,9 @@ from akastats.analysis.durations.changes import Durations
 from akastats.model.verdicts import OFFSET, Outlier
 
 #: Least number of earlier runs of a test, in its environment and at its present level, for an estimate of spread.
-LEAST_RUNS = MIN_BEFORE + MIN_AFTER - 1
+MIN_RUNS = MIN_BEFORE + MIN_AFTER - 1
 #: Probability that chance alone produces an outlier among all tests of a run (Bonferroni).
-MOST_CHANCE = 0.05
+MAX_CHANCE = 0.05
 #: Outliers that are stored, those that differ most; a machine that stalls makes one of each test.
 MAX_OUTLIERS = 1000
 
@@ -39,7 +39,7 @@ def outliers(
     outlying = [
         outlier
         for nodeid, each in ran.items()
-        for outlier in _outlier(nodeid, each, shared, alike, levels.get(nodeid, 0), MOST_CHANCE / (2 * len(ran)))
+        for outlier in _outlier(nodeid, each, shared, alike, levels.get(nodeid, 0), MAX_CHANCE / (2 * len(ran)))
     ]
     return tuple(
         sorted(outlying, key=lambda each: (-abs(each.seconds - each.typical), each.nodeid))[:MAX_OUTLIERS]
@@ -63,7 +63,7 @@ def _outlier(
         for at, value in zip(series.runs, series.seconds, strict=True)
         if since <= at < len(alike) - 1 and alike[at]
     ]
-    if len(earlier) < LEAST_RUNS:
+    if len(earlier) < MIN_RUNS:
         return
     typical = max(0.0, exp(fmean(earlier) + shared[-1]) - OFFSET)
     differs = is_more(seconds, typical) or is_more(typical, seconds)

@@ -21,7 +21,7 @@ MAX_CHANGES = 500
 #: Names per chunk of series: the columns of all names at once take 16 MB more.
 NAMES_AT_ONCE = 1000
 #: Recorded numbers from this size on are ignored: the interval of their ratio to 0 would exceed a float.
-MOST_NUMBER = 1e200
+MAX_NUMBER = 1e200
 
 #: Numbers that tests recorded, by label: their value by run id.
 Numbers = Mapping[str, Mapping[str, float]]
@@ -29,12 +29,16 @@ Numbers = Mapping[str, Mapping[str, float]]
 
 @dataclass(frozen=True)
 class DurationAnalysis:
-    """Analysis of the durations of a suite; fields without a line are the same as in `Verdicts`.
+    """Analysis of the durations of a suite; `Verdicts` has some of the fields under older names.
 
-    speed_factor: machine speed factor of the last run; `pace` in `Verdicts`
-    speed_factors: machine speed factors by run id; `paces` in `Verdicts`
-    typical_seconds: median duration of earlier runs; `usual_seconds` in `Verdicts`
-    too_short: number of series whose history is too short; `undecided` in `Verdicts`
+    changes: changes of tests, fixtures, files and recorded numbers
+    suite_changes: changes of the whole suite; their label is empty
+    together: labels whose durations changed at the same run
+    speed_factor: machine speed factor of the last run; `None` if unknown
+    typical_seconds: median duration of earlier runs, in seconds; `None` if unknown
+    too_short: number of series whose history is too short
+    speed_factors: run id and machine speed factor of the newest runs in its environment, oldest first
+    outliers: tests of the last run whose duration exceeds their history
     """
 
     changes: tuple[ChangeVerdict, ...]
@@ -144,7 +148,7 @@ def _last_timed(record: RunRecord) -> dict[str, float]:
 
 
 def _series(runs: Sequence[TimedRun], values: Mapping[str, float]) -> Durations:
-    positions = [at for at, run in enumerate(runs) if abs(values.get(run.id, inf)) < MOST_NUMBER]
+    positions = [at for at, run in enumerate(runs) if abs(values.get(run.id, inf)) < MAX_NUMBER]
     return Durations(positions, [values[runs[at].id] for at in positions])
 
 

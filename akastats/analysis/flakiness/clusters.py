@@ -7,9 +7,9 @@ from collections.abc import Collection, Mapping
 from akastats.analysis.flakiness.agreement import phi
 
 #: Least number of common failures of two tests: 2 of 200 occur by chance once in 20,000 pairs, 3 never.
-LEAST_TOGETHER = 3
+MIN_TOGETHER = 3
 #: Least phi coefficient of two tests of a cluster.
-LEAST_CORRELATION = 0.5
+MIN_CORRELATION = 0.5
 
 
 def clusters(failures: Mapping[str, Collection[str]], runs: Collection[str]) -> list[tuple[str, ...]]:
@@ -24,7 +24,7 @@ def clusters(failures: Mapping[str, Collection[str]], runs: Collection[str]) -> 
     for test in sorted(masks, key=lambda test: (-masks[test].bit_count(), test)):
         agreement = {first: _agreement(masks[first], masks[test], len(bits)) for first in groups}
         closest = max(agreement, key=agreement.__getitem__, default=None)
-        if closest is not None and agreement[closest] >= LEAST_CORRELATION:
+        if closest is not None and agreement[closest] >= MIN_CORRELATION:
             groups[closest].append(test)
         else:
             groups[test] = [test]
@@ -35,6 +35,6 @@ def clusters(failures: Mapping[str, Collection[str]], runs: Collection[str]) -> 
 def _agreement(one: int, other: int, runs: int) -> float:
     """Return the phi coefficient of two bit sets of runs; 0 if they share too few."""
     both = (one & other).bit_count()
-    if both < LEAST_TOGETHER:
+    if both < MIN_TOGETHER:
         return 0.0
     return phi(one.bit_count(), other.bit_count(), both, runs)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from math import comb
 
 #: A difference is reported up to this p-value, divided among all candidates of a test (Bonferroni).
-MOST_CHANCE = 0.05
+MAX_CHANCE = 0.05
 
 
 @dataclass
@@ -36,7 +36,7 @@ class Contrast:
         return tuple(
             (name, count)
             for name, count in self.failing.most_common()
-            if name and chance_of(count, failed, self.passing[name], passed) * len(candidates) <= MOST_CHANCE
+            if name and chance_of(count, failed, self.passing[name], passed) * len(candidates) <= MAX_CHANCE
         )[:most]
 
 

@@ -14,21 +14,21 @@ from akastats.analysis.flakiness.agreement import phi
 #: Runs on either side that the typical share of failures comes from; it may shift with time.
 NEIGHBOURS = 20
 #: Least number of runs for a typical share.
-LEAST_RUNS = 5
+MIN_RUNS = 5
 #: Least excess over the typical share, in standard deviations. With 3, chance excludes one run in 1,000; with 5,
 #: an outage of 6 % is missed in a suite of 400 in which every sixth test fails in every fifth run.
 DEVIATIONS = 3.0
 # Least excess as a share of the suite. Groups of tests that fail together must not reach it (mean size 13.5, arXiv
 # 2504.16777); outages of 6 % must, because they make one healthy test in 20 look flaky.
-LEAST_SHARE = 0.03
+MIN_SHARE = 0.03
 # Least excess in tests: in a suite of ten, each failing test is a tenth of it.
-LEAST_TESTS = 3
+MIN_TESTS = 3
 #: An outage affects other tests each time. The same tests failing together this often are a flaky group.
-LEAST_RECURRENCES = 3
+MIN_RECURRENCES = 3
 #: Largest flaky group as a share of the suite: an outage of one service may affect the same third each time.
-MOST_GROUP = 0.2
+MAX_GROUP = 0.2
 #: Least phi coefficient of the failures of two runs with the same flaky group.
-LEAST_SAMENESS = 0.5
+MIN_SAMENESS = 0.5
 
 #: A test that fails in this share of the runs is not evidence of an outage.
 REGULAR = 0.1
@@ -69,12 +69,12 @@ class Outages:
 def outages(runs: Sequence[RunFailures]) -> Outages:
     """Return the runs in which far more tests failed than in the runs around them. `runs` are in time order.
 
-    The threshold depends on the typical share of failures and its deviation: an outage of 6 % is detected if 1 %
-    of the suite fails typically, but not if half of it fails now and then. Runs in which the same group of tests
-    fails repeatedly stay evidence for that group.
+    The threshold depends on the typical share of failures and its deviation: an outage of 6 % is detected in a
+    suite of which 1 % fails in most runs, but not in one of which half fails in some runs. Runs in which the same
+    group of tests fails repeatedly stay evidence for that group.
     """
     runs = [run for run in runs if run.tests > 0]
-    if len(runs) < LEAST_RUNS:
+    if len(runs) < MIN_RUNS:
         return Outages({})
     at_first = _suspected(runs)
     suspected = at_first | _suspected(_without_regulars(runs, at_first))
@@ -90,7 +90,7 @@ def _without_regulars(runs: Sequence[RunFailures], suspected: set[int]) -> list[
     """Return the runs without frequently failing tests, which would hide an outage of 6 %."""
     calm = [run for at, run in enumerate(runs) if at not in suspected]
     counted = Counter(test for run in calm for test in run.failing)
-    least = max(LEAST_RECURRENCES, REGULAR * len(calm))
+    least = max(MIN_RECURRENCES, REGULAR * len(calm))
     regulars = {test for test, count in counted.items() if count >= least}
     return [run._replace(failing=run.failing - regulars) for run in runs]
 
@@ -106,22 +106,22 @@ def _is_far_more(run: RunFailures, around: Sequence[RunFailures]) -> bool:
     # Binomial deviation of the share, in case the neighbours agree by chance.
     chance = sqrt(typical * (1 - typical) / run.tests)
     excess = run.share - typical
-    return excess > max(LEAST_SHARE, DEVIATIONS * max(scatter, chance)) and excess * run.tests >= LEAST_TESTS
+    return excess > max(MIN_SHARE, DEVIATIONS * max(scatter, chance)) and excess * run.tests >= MIN_TESTS
 
 
 def _recurring(unusual: Mapping[int, frozenset[str]], at: int, tests: int) -> frozenset[str]:
     """Return the tests that failed in a suspected run and in similar ones; empty if these are too many."""
     failing = unusual[at]
-    if len(failing) > MOST_GROUP * tests:
+    if len(failing) > MAX_GROUP * tests:
         return frozenset()
     alike = [other for other in unusual.values() if _are_alike(failing, other, tests)]
     counted = Counter(test for other in alike for test in failing & other)
-    least = max(LEAST_RECURRENCES, len(alike) / 2)
+    least = max(MIN_RECURRENCES, len(alike) / 2)
     return frozenset(test for test, count in counted.items() if count >= least)
 
 
 def _are_alike(one: frozenset[str], other: frozenset[str], tests: int) -> bool:
-    return phi(len(one), len(other), len(one & other), tests) >= LEAST_SAMENESS
+    return phi(len(one), len(other), len(one & other), tests) >= MIN_SAMENESS
 
 
 def _typically_failing(runs: Sequence[RunFailures], at: int, suspected: set[int]) -> set[str]:

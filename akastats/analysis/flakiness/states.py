@@ -79,24 +79,32 @@ def classify_tests(
     # About 20,000 of two million attempts in 200 runs belong to tests that ever failed.
     suspects = [select_tests(record, failed) for record in records]
     current = current_environments(records)
-    states = {
-        nodeid: classify_streams(streams, nodeid, unusual, current)
-        for nodeid, streams in streams_of(evidence_of(suspects), failed).items()
-    }
+    streams = streams_of(evidence_of(suspects), failed)
+    states = {nodeid: classify_streams(each, nodeid, unusual, current) for nodeid, each in streams.items()}
     counts = Counter(each.state for each in states.values()) + _never_failed(records, failed)
     unhealthy = {nodeid: each for nodeid, each in states.items() if each.state in _UNHEALTHY}
     flaky = {nodeid for nodeid, each in unhealthy.items() if each.state == "flaky"}
-    costs, around = _costs(suspects, unhealthy, flaky, unusual), _circumstances(records, flaky)
-    news = _news(unhealthy, previous, run_id)
-    commits = {record.facts.id: record.facts.commit or "" for record in records}
-    tests = sorted(
-        (
-            _test(nodeid, each, costs, commits, around.get(nodeid), nodeid in news)
-            for nodeid, each in unhealthy.items()
-        ),
-        key=lambda test: (-test.seconds_lost, -test.runs_failed, test.nodeid),
+    costs = _costs(suspects, unhealthy, flaky, unusual)
+    tests = _describe(
+        records, unhealthy, costs, _circumstances(records, flaky), _news(unhealthy, previous, run_id)
     )
     return SuiteStates(dict(counts), tuple(tests[:MAX_TESTS]), tuple(_clusters(suspects, flaky)))
+
+
+def _describe(
+    records: Sequence[RunRecord],
+    unhealthy: Mapping[str, Flakiness],
+    costs: _Costs,
+    around: Mapping[str, _Circumstances],
+    news: Collection[str],
+) -> list[UnhealthyTest]:
+    """Return the unhealthy tests with their costs and circumstances, the most expensive first."""
+    commits = {record.facts.id: record.facts.commit or "" for record in records}
+    tests = (
+        _test(nodeid, state, costs, commits, around.get(nodeid), nodeid in news)
+        for nodeid, state in unhealthy.items()
+    )
+    return sorted(tests, key=lambda test: (-test.seconds_lost, -test.runs_failed, test.nodeid))
 
 
 def _without_deleted(records: Sequence[RunRecord]) -> list[RunRecord]:

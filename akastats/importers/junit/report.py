@@ -92,7 +92,12 @@ class Problem:
 
 @dataclass(frozen=True)
 class Case:
-    """A `testcase` element and its suite; `problems` in their order, `time` as written."""
+    """A `testcase` element.
+
+    suite: the suite that contains it
+    classname, name, file, time: its attributes, as written; empty if absent
+    problems: attempts that did not pass, in their order
+    """
 
     suite: Suite
     classname: str
@@ -103,7 +108,7 @@ class Case:
 
 
 class Readable(Protocol):
-    """A source of bytes."""
+    """Source of bytes."""
 
     def read(self, size: int, /) -> bytes:
         """Return at most `size` bytes, none at the end."""

@@ -71,7 +71,11 @@ class Outline:
 
 @dataclass(frozen=True)
 class Spooled:
-    """The spool of a run; `unreadable` is the number of invalid durations."""
+    """The spool of a run.
+
+    path: path of the spool
+    unreadable: number of invalid durations in the reports
+    """
 
     path: Path
     unreadable: int
@@ -97,18 +101,22 @@ def read_outline(
     if cases > MAX_CASES:
         raise ReportError(f"together they have more than {MAX_CASES:,} tests; import them as several runs")
     reported = min((when for when in moments if when is not None), default=None)
-    started = fields.started if fields.started is not None else reported
-    if started is None:
-        written = min(map(_modified, paths))
-        # An archive may have dated the file 1970.
-        started = written if written >= FIRST else now
-    started = min(started, now)
+    started = min(_start(paths, reported if fields.started is None else fields.started, now), now)
     # A report without times that is imported on several days makes several runs.
     identity = json.dumps([sorted(digests), fields.suite, fields.started])
     producer = sha256(identity.encode()).hexdigest()[:32]
     host = next((host for host in hosts if host), "")
     run_id = _run_id(started, producer)
     return Outline(tuple(paths), producer, run_id, started, reported, host, cases, now, repaired)
+
+
+def _start(paths: Sequence[Path], started: float | None, now: float) -> float:
+    """Return the start of a run; if unknown, the oldest modification time of its reports."""
+    if started is not None:
+        return started
+    written = min(map(_modified, paths))
+    # An archive may have dated the file 1970.
+    return written if written >= FIRST else now
 
 
 def _modified(path: Path) -> float:

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from akastats.analysis.durations.changes import Durations
-from akastats.analysis.durations.outliers import LEAST_RUNS, outliers
+from akastats.analysis.durations.outliers import MIN_RUNS, outliers
 
 
 def series(*seconds: float) -> Durations:
@@ -56,10 +56,10 @@ def test_what_happened_before_is_explained():
 
 def test_a_short_history_explains_nothing_and_claims_nothing():
     """Ten earlier runs at least, in the same environment and at the present level."""
-    short, enough = series(*CALM[: LEAST_RUNS - 1], 0.5), series(*CALM[:LEAST_RUNS], 0.5)
+    short, enough = series(*CALM[: MIN_RUNS - 1], 0.5), series(*CALM[:MIN_RUNS], 0.5)
 
-    assert told({"a": short}, LEAST_RUNS) == []
-    assert told({"a": enough}, LEAST_RUNS + 1) == [("a", 0.5, 0.1)]
+    assert told({"a": short}, MIN_RUNS) == []
+    assert told({"a": enough}, MIN_RUNS + 1) == [("a", 0.5, 0.1)]
     assert told({"a": series(*CALM, 0.5)}, 21, alike=[False] * 15 + [True] * 6) == []
     assert told({"a": series(*CALM, 0.5)}, 21, levels={"a": 15}) == []
 
