@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pytest
 
 from akastats.redact import MASK, create_redactor
-from akastats.redact.patterns import BUDGET_S, MOST_STEPS, Patterns
+from akastats.redact.patterns import BUDGET_S, MAX_STEPS, Patterns
 from akastats.redact.search_cost import WINDOW, bound_steps
 
 
@@ -358,7 +358,7 @@ def test_a_pattern_that_may_take_for_ever_is_refused(pattern: str) -> None:
 )
 def test_common_patterns_are_accepted(pattern: str) -> None:
     """Repeats that what follows keeps apart, and one or two that it does not."""
-    assert bound_steps(pattern) <= MOST_STEPS
+    assert bound_steps(pattern) <= MAX_STEPS
     assert Patterns([pattern]).warning == ""
 
 
@@ -399,7 +399,7 @@ def _item(drawn: random.Random, depth: int) -> str:
 
 def _is_accepted(pattern: str) -> bool:
     try:
-        return bound_steps(pattern) <= MOST_STEPS
+        return bound_steps(pattern) <= MAX_STEPS
     except re.error:
         return False
 

@@ -1,9 +1,8 @@
 """Find secrets by their names: in assignments, dictionaries, headers and command lines. Pure.
 
 Searches for sensitive words, then reads the name around each and the value next to it. The more sensitive the
-name,
-the less the value must look like a secret: any value of `password` is removed, but one of `key` only if it looks
-random, because many dictionaries have such a key.
+name, the less the value must look like a secret: any value of `password` is removed, but one of `key` only if it
+looks random, because many dictionaries have such a key.
 """
 
 from __future__ import annotations
@@ -147,13 +146,20 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 _JOINING = frozenset(" \t\n=:,>'\"](-\\!\x1b：")
 
 #: Maximum number of values that are removed from the complete text, because each requires a search.
-MOST_LEARNED = 20
+MAX_LEARNED = 20
 #: Maximum number of sensitive words examined per text, a few microseconds each; a traceback has a few dozen.
 MAX_POSITIONS = 500
 
 
 class Assignment(NamedTuple):
-    """The value of a name; `is_quoted` for any kind of quotes, `start` and `end` are positions in the text."""
+    """The value of a name.
+
+    name: the name, in lower case
+    value: the value
+    start: position of its first character in the text
+    end: position after its last character in the text
+    is_quoted: whether it is in quotes of any kind
+    """
 
     name: str
     value: str
@@ -175,7 +181,7 @@ def redact_assignments(text: str, lowered: str, positions: Sequence[int]) -> tup
         key=lambda assignment: assignment.start,
     )
     values = [assignment.value for assignment in assignments if _is_distinct(assignment)]
-    learned = list(dict.fromkeys([*values, *_find_compared(text, lowered)]))[:MOST_LEARNED]
+    learned = list(dict.fromkeys([*values, *_find_compared(text, lowered)]))[:MAX_LEARNED]
     spans = [(assignment.start, assignment.end) for assignment in assignments]
     if len(positions) > MAX_POSITIONS:
         spans += _find_sensitive_lines(lowered, positions[MAX_POSITIONS])
@@ -247,15 +253,7 @@ def _read_assignment(text: str, lowered: str, position: int, joint: re.Match[str
         # The first key of a dictionary; `structures` examines its values.
         return None
     if kind == "bare":
-        if text.startswith("(", end):
-            return _read_argument(text, name, value.group(), end)
-        if _is_header(name) and joint.end("quote") == -1 and ":" in joint.group():
-            end = _line_end(text, start)
-        return (
-            Assignment(name, text[start:end], start, end, False)
-            if _is_bare_secret(text, name, start, end)
-            else None
-        )
+        return _read_bare(text, name, joint, value)
     end = _find_end(text, end) if kind in ("single", "double") else end
     assignment = Assignment(name, text[start:end], start, end, True)
     in_list = joint["open"] == "[" and " " in assignment.value
@@ -265,6 +263,17 @@ def _read_assignment(text: str, lowered: str, position: int, joint: re.Match[str
         and _is_secret(name, assignment.value, joint.lastgroup in _LOOSE and not head.startswith("-"))
         else None
     )
+
+
+def _read_bare(text: str, name: str, joint: re.Match[str], value: re.Match[str]) -> Assignment | None:
+    """Return the unquoted value of a name, or the argument of a call; `None` if it is not a secret."""
+    start, end = value.span("bare")
+    if text.startswith("(", end):
+        return _read_argument(text, name, value.group(), end)
+    if _is_header(name) and joint.end("quote") == -1 and ":" in joint.group():
+        end = _line_end(text, start)
+    is_secret = _is_bare_secret(text, name, start, end)
+    return Assignment(name, text[start:end], start, end, False) if is_secret else None
 
 
 def _read_pair(text: str, lowered: str, joint: re.Match[str]) -> Assignment | None:
@@ -420,12 +429,12 @@ def _find_compared(text: str, lowered: str) -> Iterator[str]:
     """Yield values that an assertion shows without a name, if its line of source contains a sensitive one."""
     if "assert" not in lowered:
         return
-    if any(_is_sure(match[1]) for match in islice(_ASSERTED.finditer(text), MOST_LEARNED)):
-        for match in islice(_EXPLAINED.finditer(text), MOST_LEARNED):
+    if any(_is_sure(match[1]) for match in islice(_ASSERTED.finditer(text), MAX_LEARNED)):
+        for match in islice(_EXPLAINED.finditer(text), MAX_LEARNED):
             for single, double in _QUOTED.findall(match[1]):
                 if len(single or double) >= 8 and not _PLAIN.fullmatch(single or double):
                     yield single or double
-    for match in islice(_WHERE.finditer(text), MOST_LEARNED):
+    for match in islice(_WHERE.finditer(text), MAX_LEARNED):
         if _is_sure(match[3]) and not _PLAIN.fullmatch(match[2]):
             yield match[2]
 

@@ -32,7 +32,7 @@ _HEAD = 16
 _WRAP = late(r"['\"]?[ \t]*\n[E>+-]?[ \t]*[+-]?[ \t]*[bru]?['\"]?")
 
 # Maximum number of partial matches examined per text; complete values have been removed before.
-MOST_PIECES = 200
+MAX_PIECES = 200
 # Maximum number of values, because each requires a search in every text.
 MOST = 200
 
@@ -102,7 +102,7 @@ class SecretValues:
 def _pieces(text: str, head: str, forms: Sequence[str]) -> Iterator[Span]:
     """Yield the positions of values with the beginning `head` that are wrapped over lines, or truncated."""
     start = text.find(head)
-    for _ in range(MOST_PIECES):
+    for _ in range(MAX_PIECES):
         if start < 0:
             return
         end = max(_reach(text, start, form) for form in forms)

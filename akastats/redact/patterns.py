@@ -16,7 +16,7 @@ from akastats.redact.search_cost import WINDOW, bound_steps
 
 #: Maximum number of steps of a pattern per window. The slowest of 3,700 random patterns took 7 ms on hostile
 #: texts; near the limit a step takes 2 ns.
-MOST_STEPS = 4_000_000
+MAX_STEPS = 4_000_000
 #: CPU time for all patterns per text, in seconds. The rest of the text is then omitted.
 BUDGET_S = 0.05
 #: Duration of the longest search, in seconds; no search begins later than this before the time limit.
@@ -41,7 +41,7 @@ class Patterns:
         if len(self._accepted) == MOST:
             return f"only the first {MOST} patterns to redact are used"
         try:
-            if bound_steps(pattern) > MOST_STEPS:
+            if bound_steps(pattern) > MAX_STEPS:
                 return (
                     f"the pattern {pattern[:80]!r} is not used: it may take too long, because a repeat in it can "
                     "match what the next one can match; see docs/explanation/secrets.md"

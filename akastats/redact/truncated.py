@@ -14,7 +14,7 @@ _SHOWN = 130
 # Minimum number of characters on one side, or on both sides together.
 _ONE_SIDE, _BOTH_SIDES = 8, 3
 # Maximum number of cuts examined per text, and of secrets at each.
-MOST_CUTS, MOST_SECRETS = 60, 300
+MAX_CUTS, MAX_SECRETS = 60, 300
 
 _TOKEN = late(
     r"(?<![A-Za-z0-9])(?:AKIA|ASIA|eyJ|gh[pousr]_|github_pat_|gl[a-z]{1,5}-|xox[abeoprs]-|xapp-|AIza|ya29\.|GOCSPX-"
@@ -29,15 +29,15 @@ def redact_truncated(text: str, secrets: Iterable[str]) -> str:
     if _CUT not in text:
         return text
     words = dict.fromkeys(word for word in text.split() if _CUT in word and len(word) > len(_CUT))
-    for word in islice(words, MOST_CUTS):
+    for word in islice(words, MAX_CUTS):
         text = text.replace(word, _TOKEN.sub(MASK, word))
-    long_secrets = [secret for secret in dict.fromkeys(secrets) if len(secret) >= _ONE_SIDE][:MOST_SECRETS]
+    long_secrets = [secret for secret in dict.fromkeys(secrets) if len(secret) >= _ONE_SIDE][:MAX_SECRETS]
     return apply_mask(text, _spans(text, long_secrets)) if long_secrets else text
 
 
 def _spans(text: str, secrets: Sequence[str]) -> Iterator[Span]:
     at = text.find(_CUT)
-    for _ in range(MOST_CUTS):
+    for _ in range(MAX_CUTS):
         if at < 0:
             return
         while text.startswith(_CUT, at + 1):

@@ -31,7 +31,7 @@ try:
     from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, flock
     from os import O_CLOEXEC, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, fchmod, pread
 except ImportError:
-    # Windows lacks these; there this module can only be imported.
+    # On Windows these are missing, and this module can only be imported.
     pass
 
 COPY_BYTES = 64 * 1024

@@ -73,7 +73,11 @@ _scan = JSONDecoder(parse_constant=_refuse, parse_float=_finite).scan_once  # ty
 
 @dataclass(frozen=True)
 class Record:
-    """One valid line: `seq` from 1, `content` the JSON array."""
+    """One valid line.
+
+    seq: number of the record, from 1
+    content: the JSON array
+    """
 
     seq: int
     content: list[Any]
@@ -86,7 +90,12 @@ class Record:
 
 @dataclass(frozen=True)
 class EmbeddedRecord:
-    """A record inside damaged bytes, and its position in them."""
+    """A record inside damaged bytes.
+
+    start: position of its first byte
+    stop: position after its last byte
+    record: the record
+    """
 
     start: int
     stop: int

@@ -17,7 +17,7 @@ from akastats.spool.records import RunHeader
 
 SUFFIX = ".run"
 #: Maximum number of runs that are read, newest first; a spool directory holds those of 21 days.
-MOST_READ = 1000
+MAX_READ = 1000
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def read(directories: Iterable[Path]) -> list[RecordedRun]:
     paths = [
         path for directory in directories if not check_spool_directory(directory) for path in _files(directory)
     ]
-    newest = sorted(paths, key=lambda path: path.name, reverse=True)[:MOST_READ]
+    newest = sorted(paths, key=lambda path: path.name, reverse=True)[:MAX_READ]
     runs = [run for path in newest if (run := _parse(path)) is not None]
     return sorted({run.id: run for run in runs}.values(), key=lambda run: run.id, reverse=True)
 

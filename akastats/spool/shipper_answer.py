@@ -1,4 +1,4 @@
-"""The shipper's answer to the process of the tests: what was delivered, and the verdicts of the run.
+"""The shipper's answer to the process of the tests: figures of the delivered run, and its verdicts.
 
 Encoder and decoder of the JSON in the state file. A missing field gets its default, an unknown one is ignored,
 because shipper and plugin can be of different versions during an upgrade. Imports nothing heavy.
@@ -112,7 +112,7 @@ class RunVerdicts:
     seconds: duration of the run in seconds; `None` if unknown
     typical_seconds: median duration of the runs before it, in seconds; `None` if unknown
     speed_factor: duration of all tests divided by their typical duration; `None` if unknown
-    is_outage: whether so many tests failed that an outage is likely
+    is_outage: whether far more tests failed than in other runs, so that an outage is likely
     note: why the runs of this build need suite names; empty if they do not
     """
 
@@ -136,7 +136,7 @@ class RunVerdicts:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the shipper reports of a delivered run.
+    """The shipper's answer about a delivered run.
 
     run: id of the run
     status: status of the run

@@ -102,7 +102,7 @@ class Writer:
 
     @property
     def trouble(self) -> str:
-        """Number of lost records and the reason; empty while everything is written, or may still be."""
+        """Return the number of lost records with the reason; empty while no record is lost."""
         if not self.dropped:
             return ""
         return f"{self.dropped} records did not fit into the spool ({self._reason})"

@@ -92,7 +92,7 @@ def own_server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Serve
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """No case here is about how long a shipper waits between attempts."""
-    monkeypatch.setattr(shipping, "LONGEST_PAUSE_S", 0.2)
+    monkeypatch.setattr(shipping, "MAX_PAUSE_S", 0.2)
 
 
 @pytest.fixture
