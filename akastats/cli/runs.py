@@ -168,7 +168,7 @@ def _show_test(config: Config, nodeid: str, suite: str, limit: int, as_json: boo
     output.write_lines(*verdict_tables.state_lines(shown_test.verdict, shown_test.changes))
     if shown_test.quarantine:
         until = format_last_day(shown_test.quarantine.until, load_zone(config.timezone))
-        output.write_lines(f"state     {phrases.quarantined_until(until, shown_test.quarantine.reason)}")
+        output.write_lines(f"state     {phrases.quarantine(until, shown_test.quarantine.reason)}")
     output.write_lines("")
     _write_attempts(shown, config)
 

@@ -117,12 +117,11 @@ def _over_budget(test: OverBudget, suite: str, paths: RepositoryPaths) -> Annota
 
 
 def _newly_skipped(nodeid: str, suite: str, paths: RepositoryPaths) -> Annotation:
-    heading = phrases.TEST_LISTS["newly_skipped"]
     return Annotation(
         "newly-skipped",
         None,
         ("newly-skipped", suite, nodeid),
-        f"{nodeid} is {heading.title}",
-        heading.note,
+        f"{nodeid} is {phrases.NEWLY_SKIPPED.title}",
+        phrases.NEWLY_SKIPPED.note,
         paths.path_of_test(nodeid),
     )

@@ -29,7 +29,7 @@ _SEVERITIES: Mapping[ReportedLabel | None, Severity] = {
 
 def gitlab(annotations: Iterable[Annotation]) -> str:
     """Return the JSON of a code quality report; annotations without a path are left out."""
-    # GitLab rejects duplicate fingerprints, for example of a test that was over its budget in two attempts.
+    # GitLab shows one of several issues with a fingerprint, for example of a test over its budget in two attempts.
     issues = {each["fingerprint"]: each for each in map(_issue, annotations) if each["location"]["path"]}
     return json.dumps(list(issues.values()), indent=2) + "\n"
 

@@ -33,7 +33,7 @@ code { background: var(--code); border-radius: .25rem; padding: .1rem .3rem; fon
 a { color: var(--link); }
 """
 _DIGEST = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-#: A second line of defence: untrusted text that escapes the escaping can load, run and style nothing.
+#: Even if untrusted text were not escaped, it could load, run and style nothing.
 POLICY = f"default-src 'none'; style-src 'sha256-{_DIGEST}'; base-uri 'none'; form-action 'none'"
 
 _BAD = ("failed", "crashed", "interrupted")

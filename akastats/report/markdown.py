@@ -48,7 +48,7 @@ class _SectionText:
         self.size = len(self._head) + 2 + sum(len(text) + 1 for text, _ in self._items) + _COUNT_LINE
 
     def within(self, room: int) -> str:
-        """Return the section in at most `room` characters if its heading fits; entries left out are counted."""
+        """Return the section in at most `room` characters; the heading is never cut. Omissions are counted."""
         left, lines, shown = room - len(self._head) - 2 - _COUNT_LINE, [], 0
         for text, count in self._items:
             left -= len(text) + 1
@@ -62,7 +62,7 @@ class _SectionText:
 
 
 def _shares(sizes: Sequence[int], room: int) -> list[int]:
-    """Return the room of each section: its size, at most an equal share of what smaller sections leave."""
+    """Return the characters per section: its size, or an equal share of what smaller sections do not need."""
     shares = [0] * len(sizes)
     for rank, at in enumerate(sorted(range(len(sizes)), key=lambda at: sizes[at])):
         shares[at] = min(sizes[at], room // (len(sizes) - rank))

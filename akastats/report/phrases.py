@@ -60,10 +60,11 @@ FAILURES: Mapping[str, Heading] = {
     "quarantined": Heading("quarantined", "Does not fail the run while it is in quarantine."),
 }
 
+NEWLY_SKIPPED = Heading("newly skipped", "Skipped in this run, although the newest runs of the base ran it.")
 #: Verdicts that are a plain list of tests, by their field of `Verdicts`, in the order in which they are shown.
 TEST_LISTS: Mapping[str, Heading] = {
     "fixed": Heading("fixed", "Failed in the previous run and passed in this one."),
-    "newly_skipped": Heading("newly skipped", "Skipped in this run, although the newest runs of the base ran it."),
+    "newly_skipped": NEWLY_SKIPPED,
 }
 
 
@@ -148,9 +149,14 @@ def suite_duration(seconds: float, typical: float | None, speed_factor: float | 
     return ", ".join(parts)
 
 
-def quarantined_until(day: str, reason: str) -> str:
-    """Return the end of a quarantine and its reason: `quarantined until 2026-12-24: hangs`."""
-    return f"quarantined until {day}: {reason}"
+def quarantine_end(day: str, reason: str) -> str:
+    """Return the last day of a quarantine and its reason: `until 2026-12-24: hangs`."""
+    return f"until {day}: {reason}"
+
+
+def quarantine(day: str, reason: str) -> str:
+    """Return that a test is in quarantine: `quarantined until 2026-12-24: hangs`."""
+    return f"quarantined {quarantine_end(day, reason)}"
 
 
 def compared_with(base: str) -> str:

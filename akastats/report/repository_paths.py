@@ -14,7 +14,7 @@ _DRIVE = re.compile(r"[A-Za-z]:/")
 
 @dataclass(frozen=True, slots=True)
 class RepositoryPaths:
-    """The directories of a run, from which paths in the repository follow. All are absolute, or empty if unknown.
+    """Converts the paths of a run. Its directories are absolute, or empty if unknown.
 
     repository: root of the repository; if unknown, `started_in` counts as the root
     started_in: directory in which pytest was started

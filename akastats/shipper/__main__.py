@@ -99,7 +99,7 @@ class Shipper:
 
     def _try_execute(self, operation: Operation[Any]) -> Any:
         if self._lifetime.is_over(AFTERLIFE_S):
-            raise ServerUnreachableError("The run ended long ago: `akastats drain` delivers the rest.")
+            raise ServerUnreachableError("the run ended long ago: `akastats drain` delivers the rest")
         if self._client is None:
             timeouts = {"socket_connect_timeout": CONNECT_TIMEOUT_S, "socket_timeout": self._reply_timeout_s}
             self._client = redis.connect(self._config.redis_url, **timeouts)

@@ -9,6 +9,7 @@ from typing import Any
 from akastats.config import Config
 from akastats.errors import AccessDeniedError, ConfigError, RequestRefusedError
 from akastats.local_time import LOCAL, format_last_day, load_zone
+from akastats.report.phrases import quarantine_end
 from akastats.spool.quarantine_list import Listed
 from akastats.store.requests import Operation
 from akastats.triage.quarantine import read_entries
@@ -29,7 +30,7 @@ def make_list(entries: Iterable[QuarantinedTest], config: Config) -> Listed:
     zone = _zone(config.timezone)
     return Listed(
         {
-            each.nodeid: f"until {format_last_day(each.until, zone)}: {each.reason}"
+            each.nodeid: quarantine_end(format_last_day(each.until, zone), each.reason)
             for each in entries
             if not protecting_pattern(config.protected, each.nodeid)
         }

@@ -13,7 +13,7 @@ from urllib.parse import unquote_to_bytes, urlsplit, urlunsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from akastats.model.verdicts import DurationChange, Verdicts, newly_flaky, newly_slower, suite_newly_slower
-from akastats.report.phrases import NEWLY_FLAKY, NEWLY_SLOWER, TEST_LISTS
+from akastats.report.phrases import NEWLY_FLAKY, NEWLY_SKIPPED, NEWLY_SLOWER
 
 #: Seconds for the whole exchange, because pytest waits for it.
 TIMEOUT_S = 2.0
@@ -25,11 +25,7 @@ def make_message(verdicts: Verdicts) -> dict[str, Any] | None:
     """Return the newly flaky, slower and skipped tests of a run as JSON; `None` if there are none."""
     flaky, slower = newly_flaky(verdicts), [*suite_newly_slower(verdicts), *newly_slower(verdicts)]
     skipped = verdicts.newly_skipped
-    counts = {
-        NEWLY_FLAKY: len(flaky),
-        NEWLY_SLOWER: len(slower),
-        TEST_LISTS["newly_skipped"].title: len(skipped),
-    }
+    counts = {NEWLY_FLAKY: len(flaky), NEWLY_SLOWER: len(slower), NEWLY_SKIPPED.title: len(skipped)}
     if not any(counts.values()):
         return None
     return {
