@@ -26,7 +26,7 @@ from akastats.store.push import CURSOR_TTL_S
 from akastats.store.requests import Operation
 from tests import telling
 
-Carry = Callable[[Operation[Any]], Any]
+Execute = Callable[[Operation[Any]], Any]
 
 TESTS = [(f"a.py::t{number}", "passed", 0.5) for number in range(90)]
 
@@ -51,8 +51,8 @@ def config(server: str) -> Config:
 
 
 @pytest.fixture
-def execute(server: str) -> Carry:
-    """Carry operations out on the server."""
+def execute(server: str) -> Execute:
+    """Execute operations on the server."""
     client = redis.connect(server)
     return lambda operation: redis.run(operation, client, client)
 
@@ -79,7 +79,7 @@ class Killed(BaseException):
 @pytest.mark.parametrize("when", ["before", "behind"])
 @pytest.mark.parametrize("ended", [True, False])
 def test_a_drain_killed_at_any_step_loses_and_doubles_nothing(
-    spools: Path, config: Config, execute: Carry, redis_client: Redis, when: str, ended: bool
+    spools: Path, config: Config, execute: Execute, redis_client: Redis, when: str, ended: bool
 ) -> None:
     """The next one finishes what it left."""
     path = spool(spools, ended=ended)
@@ -114,7 +114,7 @@ def test_a_drain_killed_at_any_step_loses_and_doubles_nothing(
 def test_a_drain_killed_at_a_file_leaves_it_to_the_next(
     spools: Path,
     config: Config,
-    execute: Carry,
+    execute: Execute,
     redis_client: Redis,
     monkeypatch: pytest.MonkeyPatch,
     function: str,
@@ -158,7 +158,7 @@ def _expire(path: Path, rested_s: int) -> Operation[Any]:
 
 
 def test_the_newest_run_of_all_places_comes_first(
-    tmp_path: Path, spools: Path, config: Config, execute: Carry
+    tmp_path: Path, spools: Path, config: Config, execute: Execute
 ) -> None:
     """The user's and the temporary directory are looked at too."""
     elsewhere = draining.directories.list_alternatives(spools, os.environ)
@@ -171,7 +171,7 @@ def test_the_newest_run_of_all_places_comes_first(
 
 
 def test_of_a_spool_that_moved_the_longest_copy_counts(
-    spools: Path, config: Config, execute: Carry, redis_client: Redis
+    spools: Path, config: Config, execute: Execute, redis_client: Redis
 ) -> None:
     """The place that could not be written any more keeps the beginning; it goes with the rest."""
     elsewhere = draining.directories.list_alternatives(spools, os.environ)[0]
@@ -191,7 +191,9 @@ def test_of_a_spool_that_moved_the_longest_copy_counts(
     assert (False, False) == (path.exists(), short.exists())
 
 
-def test_what_is_no_spool_holds_no_other_up(spools: Path, config: Config, execute: Carry, tmp_path: Path) -> None:
+def test_what_is_no_spool_holds_no_other_up(
+    spools: Path, config: Config, execute: Execute, tmp_path: Path
+) -> None:
     """Each says why it was left."""
     spool(spools, 1)
     os.mkfifo(spools / "1-run-002-1-pipe.aks")
@@ -214,7 +216,7 @@ def test_what_is_no_spool_holds_no_other_up(spools: Path, config: Config, execut
 
 @pytest.mark.parametrize("hit", [1, 2])
 def test_a_damaged_header_costs_nothing(
-    spools: Path, config: Config, execute: Carry, redis_client: Redis, hit: int
+    spools: Path, config: Config, execute: Execute, redis_client: Redis, hit: int
 ) -> None:
     """It stands twice."""
     path = spool(spools)
@@ -229,7 +231,7 @@ def test_a_damaged_header_costs_nothing(
 
 
 def test_both_headers_lost_leave_the_spool_alone(
-    spools: Path, config: Config, execute: Carry, redis_client: Redis
+    spools: Path, config: Config, execute: Execute, redis_client: Redis
 ) -> None:
     """Without them nobody knows the suite, and so the labels: nothing is invented."""
     path = spool(spools)
@@ -266,7 +268,7 @@ def test_both_headers_lost_leave_the_spool_alone(
     ],
 )
 def test_a_sound_line_without_sense_costs_no_other(
-    spools: Path, config: Config, execute: Carry, redis_client: Redis, content: str
+    spools: Path, config: Config, execute: Execute, redis_client: Redis, content: str
 ) -> None:
     """It was written by no release that we know: it is left out."""
     path = spool(spools, ended=False)
@@ -281,7 +283,7 @@ def test_a_sound_line_without_sense_costs_no_other(
 
 
 def test_the_test_that_a_run_died_in_is_named(
-    spools: Path, config: Config, execute: Carry, redis_client: Redis
+    spools: Path, config: Config, execute: Execute, redis_client: Redis
 ) -> None:
     """What began and never ended has failed, and has one attempt in its history however often it is delivered."""
     path = spool(spools, ended=False)
@@ -305,7 +307,7 @@ def test_the_test_that_a_run_died_in_is_named(
 
 
 def test_a_run_that_ends_after_all_did_not_die(
-    spools: Path, config: Config, execute: Carry, redis_client: Redis
+    spools: Path, config: Config, execute: Execute, redis_client: Redis
 ) -> None:
     """The final record of a run that was taken for dead removes what was written about its death."""
     path = spool(spools, ended=False)
@@ -323,7 +325,7 @@ def test_a_run_that_ends_after_all_did_not_die(
 
 
 def test_a_torn_last_line_is_counted_and_a_whole_one_is_taken(
-    spools: Path, config: Config, execute: Carry
+    spools: Path, config: Config, execute: Execute
 ) -> None:
     """A process that is killed while it writes leaves half a line, or all of it but its end."""
     torn, whole = spool(spools, 1, ended=False), spool(spools, 2, ended=False)
@@ -341,7 +343,7 @@ def test_a_torn_last_line_is_counted_and_a_whole_one_is_taken(
 
 
 def test_a_spool_older_than_any_cursor_is_put_aside(
-    spools: Path, config: Config, execute: Carry, redis_client: Redis
+    spools: Path, config: Config, execute: Execute, redis_client: Redis
 ) -> None:
     """Its run is known and its cursor is not: only by force; one whose cursor is known is delivered as ever."""
     path = spool(spools, started=time.time() - OLDEST_S - 60)
@@ -359,7 +361,7 @@ def test_a_spool_older_than_any_cursor_is_put_aside(
     assert (90, {1}) == (history(redis_client), counts(redis_client))
 
 
-def test_a_crashed_run_is_told_once(spools: Path, config: Config, execute: Carry, redis_client: Redis) -> None:
+def test_a_crashed_run_is_told_once(spools: Path, config: Config, execute: Execute, redis_client: Redis) -> None:
     """Telling it anew with each drain would keep its cursor young and its spool for ever."""
     path = spool(spools, ended=False)
     drain(spools, config, execute)
@@ -372,7 +374,7 @@ def test_a_crashed_run_is_told_once(spools: Path, config: Config, execute: Carry
 
 @pytest.mark.parametrize("bad", [[7], [0, 1, 2], [89], list(range(0, 90, 10))])
 def test_points_that_the_server_refuses_are_set_aside(
-    spools: Path, config: Config, execute: Carry, redis_client: Redis, bad: list[int]
+    spools: Path, config: Config, execute: Execute, redis_client: Redis, bad: list[int]
 ) -> None:
     """Found by halves, written beside the spool, counted; all others arrive."""
     for number in bad:
@@ -399,7 +401,7 @@ def test_points_that_the_server_refuses_are_set_aside(
 @pytest.mark.parametrize("bad", [(), (7, 80)])
 @pytest.mark.parametrize("meets", [False, True])
 def test_batches_that_overlap_arrive_once(
-    spools: Path, config: Config, execute: Carry, redis_client: Redis, lost_at: int | None, bad: Any, meets: bool
+    spools: Path, config: Config, execute: Execute, redis_client: Redis, lost_at: int | None, bad: Any, meets: bool
 ) -> None:
     """A batch is made while the server works on another: what is lost, refused or done by others is gone over."""
     for number in bad:
@@ -429,7 +431,7 @@ def test_batches_that_overlap_arrive_once(
 
 
 def test_a_server_that_refuses_everything_gets_nothing_and_costs_nothing(
-    spools: Path, config: Config, execute: Carry, redis_client: Redis
+    spools: Path, config: Config, execute: Execute, redis_client: Redis
 ) -> None:
     """With a foreign key in the index's place the points are not to blame: the spool waits."""
     redis_client.set("AKA-STATS::INDEX", "no set")
@@ -444,7 +446,7 @@ def test_a_server_that_refuses_everything_gets_nothing_and_costs_nothing(
 
 
 def test_a_server_that_is_away_costs_no_memory(
-    spools: Path, config: Config, execute: Carry, monkeypatch: pytest.MonkeyPatch
+    spools: Path, config: Config, execute: Execute, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So much is read and no more until it is applied; then all of it arrives."""
     monkeypatch.setattr("akastats.delivery.spool_delivery.MAX_PENDING", 100)
@@ -467,7 +469,7 @@ def test_a_server_that_is_away_costs_no_memory(
     assert (True, 8000) == (delivery.is_done, len(delivery.builder.results))
 
 
-def test_a_run_that_goes_on_is_synced_once_a_second(spools: Path, config: Config, execute: Carry) -> None:
+def test_a_run_that_goes_on_is_synced_once_a_second(spools: Path, config: Config, execute: Execute) -> None:
     """And at its end; a drain of leftovers syncs nothing."""
     path = spool(spools, ended=False)
     now, synced = 0.0, []
@@ -502,7 +504,7 @@ def test_what_lies_beside_spools_goes_when_they_are_gone(spools: Path) -> None:
 
 
 def test_applied_spools_make_room_oldest_first(
-    spools: Path, config: Config, execute: Carry, monkeypatch: pytest.MonkeyPatch
+    spools: Path, config: Config, execute: Execute, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where all take too much room, those that wait stay."""
     paths = [spool(spools, number) for number in (1, 2, 3)]
@@ -522,7 +524,7 @@ def _copy(path: Path, name: str, size: int | None = None) -> Path:
 @pytest.mark.parametrize("name", ["{stem} (1).aks", "backup of {stem}.copy.aks", "1.aks"])
 @pytest.mark.parametrize("says_producer", [True, False], ids=["identity inside", "earlier release"])
 def test_a_copy_under_another_name_is_the_same_spool(
-    spools: Path, config: Config, execute: Carry, redis_client: Redis, name: str, says_producer: bool
+    spools: Path, config: Config, execute: Execute, redis_client: Redis, name: str, says_producer: bool
 ) -> None:
     """What a download, a backup or an artifact tool leaves beside it counts nothing twice."""
     told = {"producer": "0123456789abcdef" * 2} if says_producer else {}
@@ -543,7 +545,7 @@ def test_a_copy_that_is_cut_short_adds_and_takes_nothing(
     tmp_path: Path,
     spools: Path,
     config: Config,
-    execute: Carry,
+    execute: Execute,
     redis_client: Redis,
     order: tuple[int, int],
     ended: bool,
@@ -564,7 +566,7 @@ def test_a_copy_that_is_cut_short_adds_and_takes_nothing(
 
 
 def test_a_run_whose_file_lost_delivered_records_is_crashed(
-    spools: Path, config: Config, execute: Carry, redis_client: Redis
+    spools: Path, config: Config, execute: Execute, redis_client: Redis
 ) -> None:
     """The power failed behind a delivery: the server has more than the disk, and no longer copy will come."""
     path = spool(spools, ended=False)
@@ -581,7 +583,7 @@ def test_a_run_whose_file_lost_delivered_records_is_crashed(
 
 
 def test_a_test_whose_delivered_end_the_file_has_lost_did_not_fail(
-    spools: Path, config: Config, execute: Carry, redis_client: Redis
+    spools: Path, config: Config, execute: Execute, redis_client: Redis
 ) -> None:
     """It runs as far as the file tells, and has passed as the server knows."""
     path = spool(spools, tests=TESTS[:2], ended=False)
@@ -601,7 +603,7 @@ def test_a_test_whose_delivered_end_the_file_has_lost_did_not_fail(
 
 
 def test_a_run_that_is_stored_without_its_cursor_is_left(
-    spools: Path, config: Config, execute: Carry, redis_client: Redis
+    spools: Path, config: Config, execute: Execute, redis_client: Redis
 ) -> None:
     """Nobody knows how much of it is there: it says how to deliver it, and nothing is counted twice."""
     path = spool(spools)

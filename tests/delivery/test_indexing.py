@@ -24,7 +24,7 @@ Deliver = Callable[..., str]
 
 @pytest.fixture
 def execute(server):
-    """Carry operations out on the server."""
+    """Execute operations on the server."""
     client = connect(server)
     return lambda operation: run(operation, client, client)
 

@@ -20,7 +20,7 @@ from akastats.store.requests import Operation
 from conftest import running_server
 from tests import telling
 
-Carry = Callable[[Operation[Any]], Any]
+Execute = Callable[[Operation[Any]], Any]
 
 TESTS = [("a.py::passes", "passed", 0.5), ("a.py::fails", "failed", 0.25), ("a.py::passes[1]", "passed", 0.125)]
 
@@ -40,7 +40,7 @@ def other(other_url: str) -> Iterator[Redis]:
         yield client
 
 
-def carry_of(url: str) -> Carry:
+def carry_of(url: str) -> Execute:
     client = redis.connect(url)
     return lambda operation: redis.run(operation, client, client)
 

@@ -50,17 +50,17 @@ def write_spool(directory: Path, tests: int = TESTS, end: bool = True, run_id: s
     return writer.path
 
 
-Carry = Callable[[Operation[Any]], Any]
+Execute = Callable[[Operation[Any]], Any]
 
 
 @pytest.fixture
-def execute(server: str) -> Carry:
-    """Carry operations out on the server."""
+def execute(server: str) -> Execute:
+    """Execute operations on the server."""
     client = connect(server)
     return lambda operation: run(operation, client, client)
 
 
-def deliver(path: Path, config: Config, execute: Carry) -> Delivery:
+def deliver(path: Path, config: Config, execute: Execute) -> Delivery:
     """Deliver a whole spool."""
     delivery = Delivery(path, config, execute)
     while delivery.read():
@@ -74,7 +74,7 @@ def counts(client: Redis) -> set[int]:
 
 
 def test_a_spool_is_applied_once_however_often_it_is_delivered(
-    tmp_path: Path, server: str, execute: Carry, redis_client: Redis
+    tmp_path: Path, server: str, execute: Execute, redis_client: Redis
 ) -> None:
     """The cursor moves with the data: the second time there is nothing to do."""
     path = write_spool(tmp_path / "spool")
@@ -107,7 +107,7 @@ def test_many_at_once_apply_it_once(tmp_path: Path, server: str, redis_client: R
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_lost_request_or_reply_loses_and_doubles_nothing(
-    tmp_path: Path, server: str, execute: Carry, redis_client: Redis, when: str
+    tmp_path: Path, server: str, execute: Execute, redis_client: Redis, when: str
 ) -> None:
     """Whether the server had done it or not, trying again ends with each point once."""
     path = write_spool(tmp_path / "spool")
@@ -135,7 +135,7 @@ def test_a_lost_request_or_reply_loses_and_doubles_nothing(
 
 
 def test_a_server_with_older_data_is_told_again(
-    tmp_path: Path, server: str, execute: Carry, redis_client: Redis
+    tmp_path: Path, server: str, execute: Execute, redis_client: Redis
 ) -> None:
     """What a server has lost with its cursor it gets again."""
     path = write_spool(tmp_path / "spool")
@@ -149,7 +149,7 @@ def test_a_server_with_older_data_is_told_again(
 
 
 def test_a_server_emptied_in_between_is_told_from_the_start(
-    tmp_path: Path, server: str, execute: Carry, redis_client: Redis
+    tmp_path: Path, server: str, execute: Execute, redis_client: Redis
 ) -> None:
     """A delivery that finds the cursor behind itself begins with the file again."""
     path = write_spool(tmp_path / "spool")
@@ -167,7 +167,7 @@ def test_a_server_emptied_in_between_is_told_from_the_start(
 
 
 def test_a_point_the_server_refuses_costs_no_other(
-    tmp_path: Path, server: str, execute: Carry, redis_client: Redis
+    tmp_path: Path, server: str, execute: Execute, redis_client: Redis
 ) -> None:
     """A key of another type under one label's name: that point is passed over and counted, the rest arrives."""
     redis_client.hset("AKA-STATS::HISTORY::test::a.py::t7", "x", "y")
@@ -182,7 +182,7 @@ def test_a_point_the_server_refuses_costs_no_other(
 
 
 def test_a_run_that_died_is_completed_as_crashed(
-    tmp_path: Path, server: str, execute: Carry, redis_client: Redis
+    tmp_path: Path, server: str, execute: Execute, redis_client: Redis
 ) -> None:
     """Whoever drains it says what became of it; its finished tests count."""
     write_spool(tmp_path / "spool", end=False)
@@ -197,7 +197,7 @@ def test_a_run_that_died_is_completed_as_crashed(
 
 
 def test_a_final_status_replaces_crashed_and_not_the_other_way_round(
-    tmp_path: Path, server: str, execute: Carry
+    tmp_path: Path, server: str, execute: Execute
 ) -> None:
     """A late word of the run itself counts; a late guess about it does not."""
     path = write_spool(tmp_path / "spool")
@@ -216,7 +216,7 @@ def test_a_final_status_replaces_crashed_and_not_the_other_way_round(
 
 
 def test_a_spool_for_another_server_is_left_alone(
-    tmp_path: Path, server: str, execute: Carry, redis_client: Redis
+    tmp_path: Path, server: str, execute: Execute, redis_client: Redis
 ) -> None:
     """A run goes where it was recorded for, and only there."""
     write_spool(tmp_path / "spool")
@@ -236,7 +236,7 @@ def test_a_spool_for_another_server_is_left_alone(
 
 
 def test_an_empty_spool_holds_no_other_up(
-    tmp_path: Path, server: str, execute: Carry, redis_client: Redis
+    tmp_path: Path, server: str, execute: Execute, redis_client: Redis
 ) -> None:
     """A process that died before its first line leaves a file that says nothing."""
     write_spool(tmp_path / "spool")
@@ -248,7 +248,7 @@ def test_an_empty_spool_holds_no_other_up(
 
 
 def test_an_applied_spool_is_removed_after_a_day(
-    tmp_path: Path, server: str, execute: Carry, redis_client: Redis
+    tmp_path: Path, server: str, execute: Execute, redis_client: Redis
 ) -> None:
     """It is kept for a server that comes back from older data: a day old, and a day applied."""
     path = write_spool(tmp_path / "spool")
@@ -275,7 +275,7 @@ class Clock:
         return self.now
 
 
-def going_on(path: Path, config: Config, execute: Carry, clock: Clock) -> Delivery:
+def going_on(path: Path, config: Config, execute: Execute, clock: Clock) -> Delivery:
     """Return the delivery of all that a run has written so far."""
     delivery = Delivery(path, config, execute, clock=clock)
     while delivery.read():
@@ -284,7 +284,7 @@ def going_on(path: Path, config: Config, execute: Carry, clock: Clock) -> Delive
 
 
 def test_a_run_that_goes_on_tells_its_counts_once_a_second(
-    tmp_path: Path, server: str, execute: Carry, redis_client: Redis
+    tmp_path: Path, server: str, execute: Execute, redis_client: Redis
 ) -> None:
     """Its record says how far it is, not more often than that, and only when there is news."""
     path, clock = write_spool(tmp_path / "spool", tests=7, end=False), Clock()
@@ -308,7 +308,7 @@ def test_a_run_that_goes_on_tells_its_counts_once_a_second(
 
 
 def test_a_run_in_progress_names_its_failures(
-    tmp_path: Path, server: str, execute: Carry, redis_client: Redis
+    tmp_path: Path, server: str, execute: Execute, redis_client: Redis
 ) -> None:
     """How many tests there will be, and which fail so far, are read before its end; then its profile has them."""
     clock, config = Clock(), Config(redis_url=server)
@@ -340,7 +340,7 @@ def test_a_run_in_progress_names_its_failures(
 
 @pytest.mark.parametrize("status", ["crashed", "passed", "interrupted"])
 def test_progress_never_stands_over_an_end(
-    tmp_path: Path, server: str, execute: Carry, redis_client: Redis, status: str
+    tmp_path: Path, server: str, execute: Execute, redis_client: Redis, status: str
 ) -> None:
     """What anybody has said of the run's end is not changed by a late count."""
     path, clock = write_spool(tmp_path / "spool", tests=7, end=False), Clock()
@@ -353,7 +353,7 @@ def test_progress_never_stands_over_an_end(
     assert [status.encode(), b"9"] == redis_client.hmget("AKA-STATS::RUN::run-1", "status", "tests")
 
 
-def test_progress_brings_no_run_back(tmp_path: Path, server: str, execute: Carry, redis_client: Redis) -> None:
+def test_progress_brings_no_run_back(tmp_path: Path, server: str, execute: Execute, redis_client: Redis) -> None:
     """A server that was emptied meanwhile gets no record with nothing in it but counts."""
     path, clock = write_spool(tmp_path / "spool", tests=7, end=False), Clock()
     delivery = going_on(path, Config(redis_url=server), execute, clock)
@@ -365,7 +365,7 @@ def test_progress_brings_no_run_back(tmp_path: Path, server: str, execute: Carry
     assert not redis_client.exists("AKA-STATS::RUN::run-1")
 
 
-def test_progress_that_is_refused_costs_the_run_nothing(tmp_path: Path, server: str, execute: Carry) -> None:
+def test_progress_that_is_refused_costs_the_run_nothing(tmp_path: Path, server: str, execute: Execute) -> None:
     """Only a server that is away is asked again: what it will not have, it need not."""
     path, clock = write_spool(tmp_path / "spool", tests=7, end=False), Clock()
     delivery = going_on(path, Config(redis_url=server), execute, clock)

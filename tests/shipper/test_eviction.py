@@ -17,7 +17,7 @@ from akastats.store.server import check_eviction
 from conftest import eventually
 from tests.delivery.test_spool_delivery import counts, write_spool
 
-Carry = Callable[[Operation[Any]], Any]
+Execute = Callable[[Operation[Any]], Any]
 
 
 @pytest.fixture
@@ -32,13 +32,13 @@ def evicting(server: str, redis_client: Redis) -> Iterator[None]:
 
 
 @pytest.fixture
-def execute(server: str) -> Carry:
-    """Carry operations out on the server."""
+def execute(server: str) -> Execute:
+    """Execute operations on the server."""
     client = connect(server)
     return lambda operation: run(operation, client, client)
 
 
-def drained(path: Path, execute: Carry) -> Delivery:
+def drained(path: Path, execute: Execute) -> Delivery:
     """Deliver a spool that somebody may have delivered before."""
     delivery = Delivery(path, config.now(), execute, syncs=False)
     delivery.finish()

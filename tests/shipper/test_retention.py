@@ -27,19 +27,19 @@ IN_2012, IN_2036, IN_2090 = 1_336_262_400.0, 2_093_644_800.0, 3_797_798_400.0
 FAILED = [("a.py::b", "failed", 0.5)]
 OTHER = "E   KeyError: 'a'"
 
-Carry = Callable[[Operation[Any]], Any]
+Execute = Callable[[Operation[Any]], Any]
 Deliver = Callable[..., str]
 
 
 @pytest.fixture
-def execute(server: str) -> Carry:
+def execute(server: str) -> Execute:
     """Execute operations on the server."""
     client = redis.connect(server)
     return lambda operation: redis.run(operation, client, client)
 
 
 @pytest.fixture
-def deliver(server: str, tmp_path: Path, execute: Carry) -> Deliver:
+def deliver(server: str, tmp_path: Path, execute: Execute) -> Deliver:
     """Deliver a run, and remove afterwards what a shipper removes then."""
 
     def deliver(started: float, tests: list[Any] = FAILED, **told: Any) -> str:
@@ -74,7 +74,7 @@ def test_a_wrong_clock_removes_and_hides_no_run(redis_client: Redis, deliver: De
 
 
 def test_a_run_that_is_dated_ahead_began_when_it_was_reported(
-    redis_client: Redis, execute: Carry, deliver: Deliver
+    redis_client: Redis, execute: Execute, deliver: Deliver
 ) -> None:
     """Its record, its place in the lists and its end agree, and reporting its end does not move its beginning."""
     before, run_id = time.time(), deliver(IN_2036)
@@ -86,7 +86,7 @@ def test_a_run_that_is_dated_ahead_began_when_it_was_reported(
 
 
 def test_a_run_is_dated_by_its_first_report(
-    redis_client: Redis, execute: Carry, server: str, tmp_path: Path
+    redis_client: Redis, execute: Execute, server: str, tmp_path: Path
 ) -> None:
     """What is reported later, by a clock that is still ahead, leaves the run where it is listed."""
     fields = {"id": "run-1", "started": IN_2036, "suite": ""}
@@ -103,7 +103,7 @@ def test_a_run_is_dated_by_its_first_report(
 
 
 def test_a_future_run_of_an_older_release_costs_no_other_its_profile(
-    redis_client: Redis, execute: Carry, deliver: Deliver
+    redis_client: Redis, execute: Execute, deliver: Deliver
 ) -> None:
     """More such runs than profiles are kept do not take the places of all others until 2036."""
     config = Config(profiles=2)
@@ -116,7 +116,7 @@ def test_a_future_run_of_an_older_release_costs_no_other_its_profile(
     assert (1, [False, True, True]) == (removed, kept)
 
 
-def test_runs_that_have_expired_leave_every_set(redis_client: Redis, execute: Carry, deliver: Deliver) -> None:
+def test_runs_that_have_expired_leave_every_set(redis_client: Redis, execute: Execute, deliver: Deliver) -> None:
     """Whatever date they bear; and a hundred old ones that still exist do not keep the others listed."""
     run_id = deliver(time.time(), branch="main")
     long_ago = time.time() - 400 * runs.DAY_S
@@ -152,7 +152,7 @@ def _at(operation: Operation[Any], now: float) -> Operation[Any]:
 
 
 def test_a_run_that_ended_in_the_future_waits_like_any_other(
-    redis_client: Redis, execute: Carry, server: str, tmp_path: Path
+    redis_client: Redis, execute: Execute, server: str, tmp_path: Path
 ) -> None:
     """It drives no other from the runs that wait for the lists, and is taken up by the next shipper."""
     config, waiting = Config(), keys.pending_index(NAMESPACE)
@@ -168,7 +168,7 @@ def test_a_run_that_ended_in_the_future_waits_like_any_other(
 
 
 def corrected(
-    path: Path, server: str, execute: Carry, now: float, is_live: bool = True
+    path: Path, server: str, execute: Execute, now: float, is_live: bool = True
 ) -> tuple[dict[str, str], float]:
     """Deliver a spool by a machine whose clock says `now`; return the run's record and the time of its point."""
     delivery = Delivery(path, Config(redis_url=server), execute, syncs=is_live, now=lambda: now)
@@ -180,7 +180,7 @@ def corrected(
 @pytest.mark.parametrize("wrong", [IN_2012, IN_2036], ids=["2012", "2036"])
 @pytest.mark.parametrize("is_live", [True, False])
 def test_a_machine_whose_clock_is_wrong_is_corrected(
-    tmp_path: Path, server: str, execute: Carry, wrong: float, is_live: bool
+    tmp_path: Path, server: str, execute: Execute, wrong: float, is_live: bool
 ) -> None:
     """By what it lacks to the server's: run, end and points, now and as an undelivered run."""
     started = float(redis.run(read_time(), *[redis.connect(server)] * 2)) - 100
@@ -194,7 +194,7 @@ def test_a_machine_whose_clock_is_wrong_is_corrected(
 
 @pytest.mark.parametrize("now", [IN_2012, IN_2036], ids=["2012", "2036"])
 def test_a_run_of_before_the_clock_was_moved_keeps_its_time(
-    tmp_path: Path, server: str, execute: Carry, now: float
+    tmp_path: Path, server: str, execute: Execute, now: float
 ) -> None:
     """It waited, and the machine has lost its clock since."""
     started = time.time() - 3600
@@ -229,7 +229,7 @@ def test_a_run_is_of_the_clock_that_it_is_closer_to(started: float, now: float, 
 
 @pytest.mark.parametrize("told", [{"host": "elsewhere", "pid": 1}, {}], ids=["another machine's", "a report's"])
 def test_a_run_of_another_clock_is_not_corrected(
-    tmp_path: Path, server: str, execute: Carry, told: dict[str, Any]
+    tmp_path: Path, server: str, execute: Execute, told: dict[str, Any]
 ) -> None:
     """What this machine's clock lacks says nothing of it."""
     path = spool(tmp_path / "spool", FAILED, started=IN_2012, **told)
@@ -244,7 +244,7 @@ def test_a_run_of_another_clock_is_not_corrected(
 def test_only_a_spool_that_may_have_been_delivered_is_put_aside(
     tmp_path: Path,
     redis_client: Redis,
-    execute: Carry,
+    execute: Execute,
     monkeypatch: pytest.MonkeyPatch,
     age_days: int,
     is_known: bool,
