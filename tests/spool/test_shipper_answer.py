@@ -66,3 +66,8 @@ def test_values_of_a_wrong_type_are_an_error(content):
     """The reader of the state file ignores such a file."""
     with pytest.raises((TypeError, ValueError)):
         decode(content)
+
+
+def test_the_typical_duration_has_its_older_name_in_the_file():
+    """A plugin before version 0.2 reads it as `usual`."""
+    assert {"name": "::f", "seconds": 0.5, "usual": 0.25, "points": 7} == encode(ANSWER)["fixtures"][0]
