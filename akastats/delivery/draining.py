@@ -212,8 +212,9 @@ def _check_stored_run(delivery: Delivery, config: Config, execute: Execute) -> D
     if not fields or delivery.read_cursor() != "0":
         return None
     if fields.get("status", "running") == "running":
-        problem = "its run is stored, but its applied records are unknown: `akastats drain --force` delivers it"
-        return replace(_so_far(delivery), left=f"{problem}, and points may count twice")
+        problem = "its run is stored, but it is unknown which of its records are applied"
+        advice = "`akastats drain --force` delivers it, but some points may count twice"
+        return replace(_so_far(delivery), left=f"{problem}: {advice}")
     delivery.note_as_applied()
     return replace(_so_far(delivery), complete=True)
 
@@ -282,7 +283,8 @@ def _put_aside(delivery: Delivery) -> Drained:
     for copy in _copies(path):
         copy.rename(copy.with_name(aside.name))
     reason = (
-        f"older than {OLDEST_S // 86_400} days, so it may have been delivered before: `akastats drain --force`"
+        f"older than {OLDEST_S // 86_400} days, so it may have been delivered before: "
+        "`akastats drain --force` delivers it"
     )
     return replace(_so_far(delivery), path=aside, left=reason)
 
