@@ -15,20 +15,24 @@ _EXPLAINED: Sequence[FailureLabel] = ("known flaky", "also failing on base", "qu
 
 @dataclass(frozen=True)
 class Side:
-    """One of two compared runs, by id, with its verdicts; `None` without verdicts."""
+    """One of two compared runs.
+
+    run: id of the run
+    verdicts: its verdicts; `None` without an analysis
+    """
 
     run: str
     verdicts: Verdicts | None
 
     @cached_property
     def explained(self) -> frozenset[str]:
-        """Failing tests whose label rules out the run's code as the cause."""
+        """Return the failing tests whose label rules out the run's code as the cause."""
         failures = self.verdicts.failures if self.verdicts else ()
         return frozenset(each.nodeid for each in failures if each.label in _EXPLAINED)
 
     @cached_property
     def flaky(self) -> frozenset[str]:
-        """Flaky tests, and tests whose failure is labelled known flaky."""
+        """Return the flaky tests, and the tests whose failure is labelled known flaky."""
         tests = self.verdicts.tests if self.verdicts else ()
         failures = self.verdicts.failures if self.verdicts else ()
         return frozenset(
@@ -56,7 +60,7 @@ class Side:
 
     @property
     def is_outage(self) -> bool:
-        """Whether far more tests failed than is typical."""
+        """Return whether far more tests failed than is typical."""
         return self.verdicts is not None and self.verdicts.is_outage
 
 

@@ -105,17 +105,17 @@ class RunRecord:
 
     @property
     def failing(self) -> frozenset[str]:
-        """Tests with at least one failed attempt."""
+        """Return the tests with at least one failed attempt."""
         return frozenset(self.nodeids[at] for at in self.failures)
 
     @property
     def failures(self) -> list[int]:
-        """Positions of the failed attempts."""
+        """Return the positions of the failed attempts."""
         return [match.start() for match in _FAILED.finditer(self.letters)]
 
     @property
     def ran(self) -> set[str]:
-        """Tests that ran; skipped tests did not."""
+        """Return the tests that ran; skipped tests did not."""
         if not _UNINFORMATIVE.search(self.letters):
             return set(self.nodeids)
         rows = zip(self.nodeids, self.letters, strict=True)
@@ -123,7 +123,7 @@ class RunRecord:
 
     @property
     def passing(self) -> frozenset[str]:
-        """Tests with at least one completed attempt that did not fail."""
+        """Return the tests with at least one completed attempt that did not fail."""
         return frozenset(self.nodeids[at] for at, letter in enumerate(self.letters) if letter in TIMED)
 
     def passed(self) -> dict[str, float]:

@@ -34,8 +34,8 @@ Table = TypeVar("Table", bound="Columns")
 class Column(NamedTuple):
     """How a column is stored.
 
-    check: whether a list contains valid values
-    is_optional: whether profiles may lack the column
+    check: returns whether a stored column is valid
+    is_optional: whether profiles may lack it
     is_metric: whether its values come from the spool by the name of the column
     """
 

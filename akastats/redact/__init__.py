@@ -57,7 +57,7 @@ class Redactor:
 
     @property
     def warning(self) -> str:
-        """Reason why the user's patterns cannot be used as requested; empty if they can."""
+        """Return why the user's patterns cannot be used as requested; empty if they can."""
         return self._patterns.warning
 
     def __call__(self, text: str) -> str:

@@ -80,7 +80,7 @@ class SecretValues:
 
     @property
     def values(self) -> tuple[str, ...]:
-        """The known values, in every spelling of text."""
+        """Return the known values, in every spelling of text."""
         return self._forms
 
     def remove(self, text: str, words: str) -> str:

@@ -17,7 +17,12 @@ _SHORTER = 0.8
 
 
 class _Format(NamedTuple):
-    """Format of a vendor's tokens: a prefix, then a minimum number of characters of an alphabet."""
+    """Format of a vendor's tokens.
+
+    prefix: their first characters
+    rest: pattern of the other characters
+    is_hex: whether the other characters are hexadecimal digits
+    """
 
     prefix: str
     rest: re.Pattern[str]

@@ -19,7 +19,12 @@ from akastats.redact.letter_pairs import PAIRS
 
 
 class Classes(NamedTuple):
-    """Character classes of the letter pairs: each letter, all digits, each punctuation mark."""
+    """Character classes of the letter pairs: each letter, all digits, each punctuation mark.
+
+    size: number of classes
+    digit: class of the digits
+    table: class by character code, for `bytes.translate`
+    """
 
     size: int
     digit: int

@@ -89,7 +89,7 @@ class TTest(NamedTuple):
 
     @property
     def size(self) -> float:
-        """Absolute difference of the levels."""
+        """Return the absolute difference of the levels."""
         return abs(self.right - self.left)
 
 

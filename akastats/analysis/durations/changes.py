@@ -26,7 +26,11 @@ LIMITS = Limits()
 
 @dataclass(frozen=True, slots=True)
 class TimedRun:
-    """A run and its environment class; only runs of one class are compared."""
+    """A run whose durations are analysed.
+
+    id: id of the run
+    environment: environment class; only runs of one class are compared
+    """
 
     id: str
     environment: str

@@ -73,7 +73,7 @@ class CommitResult(NamedTuple):
 
     @property
     def contradicts(self) -> bool:
-        """Whether the test failed and passed on this commit, so that the code is not the cause."""
+        """Return whether the test failed and passed on this commit, so that the code is not the cause."""
         return self.trial.failed and not self.trial.still_failing
 
 

@@ -42,7 +42,7 @@ class Result(NamedTuple):
 
     @property
     def finals(self) -> int:
-        """Number of attempts that no rerun replaced: more than 1 where tests share a node id."""
+        """Return the number of attempts that no rerun replaced: more than 1 if tests share a node id."""
         return len(self.letters) - self.letters.count(RERUN)
 
     @property
@@ -74,7 +74,7 @@ class Stream:
 
     @property
     def votes(self) -> list[Vote]:
-        """The votes of all results."""
+        """Return the votes of all results."""
         return [vote for result in self.results for vote in _votes(result, result.facts.commit)]
 
     def classify(self, outages: Collection[str] = ()) -> Flakiness:

@@ -51,13 +51,16 @@ class RunFailures(NamedTuple):
 
     @property
     def share(self) -> float:
-        """Share of the tests that failed, 0 to 1."""
+        """Return the share of the tests that failed, 0 to 1."""
         return len(self.failing) / self.tests
 
 
 @dataclass(frozen=True)
 class Outages:
-    """Outages by run id, each with the tests for which the run is still evidence."""
+    """The outages of a suite.
+
+    counted: run id of each outage, with the tests for which the run is still evidence
+    """
 
     counted: Mapping[str, frozenset[str]]
 

@@ -65,7 +65,10 @@ _CUT_OFF = {
 
 @dataclass(frozen=True)
 class Suite:
-    """The attributes of a `testsuite` element, as written; empty if absent."""
+    """A `testsuite` element.
+
+    name, file, timestamp, time, host: its attributes, as written; empty if absent
+    """
 
     name: str = ""
     file: str = ""

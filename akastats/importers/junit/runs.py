@@ -192,7 +192,7 @@ class _Stream:
 
     @property
     def digest(self) -> str:
-        """The hash of the bytes read so far."""
+        """Return the hash of the bytes read so far."""
         return self._hash.hexdigest()
 
     def read(self, size: int) -> bytes:
