@@ -1,6 +1,6 @@
 """Build a run from the records of its spool: results, and the points that each record adds. Pure.
 
-The same records in the same order give the same points, so that a spool can be delivered in pieces, by any
+The same records in the same order give the same points. Therefore a spool can be delivered in pieces, by any
 process, any number of times.
 """
 

@@ -1,7 +1,7 @@
 """Find the tests of a run whose duration their own history does not explain. Pure.
 
 A single difference is not a change of level. It is reported only if chance produces it less than once in 20
-runs of the whole suite, and where the test never took as long before.
+runs of the whole suite, and if the test never took as long before.
 """
 
 from __future__ import annotations
