@@ -29,11 +29,11 @@ from akastats.queries.verdict_answers import answer_verdicts
 from akastats.redis import sync_redis
 from akastats.report.code_annotations import list_annotations
 from akastats.report.document import Document
-from akastats.report.gitlab import gitlab
-from akastats.report.html import html
-from akastats.report.markdown import markdown
+from akastats.report.gitlab import render_gitlab
+from akastats.report.html import render_html
+from akastats.report.markdown import render_markdown
 from akastats.report.repository_paths import RepositoryPaths
-from akastats.report.run_document import document, runs_named
+from akastats.report.run_document import list_named_runs, make_document
 from akastats.spool import directories as spool_directories
 from akastats.spool import recorded_runs
 from akastats.store.requests import Operation
@@ -131,7 +131,7 @@ def _read_run(config: Config, run_id: str, analyse: bool) -> _RunData:
     if details.verdicts is None:
         return _RunData(details, None, {}, None)
     news = sync_redis.run(acknowledgements.drop_quiet_changes(space, days, details.verdicts))
-    commits = sync_redis.run(runs.read_commits(space, runs_named(news)))
+    commits = sync_redis.run(runs.read_commits(space, list_named_runs(news)))
     return _RunData(details, news, commits, sync_redis.run(read_report(space, days, run_id, None, "")))
 
 
@@ -208,11 +208,11 @@ def _render(data: _RunData, name: str, renderer: ReportRenderer | None) -> str:
     if name == "gitlab":
         here = targets.here()
         paths = RepositoryPaths.from_environ(os.environ, str(here), str(project.find(here).root))
-        return gitlab(list_annotations(data.details, data.news, paths))
-    content = document(data.details, data.news, data.commits)
+        return render_gitlab(list_annotations(data.details, data.news, paths))
+    content = make_document(data.details, data.news, data.commits)
     if renderer is not None:
         return renderer(content)
-    return html(content) if name == "html" else markdown(content)
+    return render_html(content) if name == "html" else render_markdown(content)
 
 
 def _run_json(data: _RunData) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from akastats.queries.run_details import Details
 from akastats.report import phrases
 from akastats.report.failing_tests import FailingTest, ReportedLabel, list_failing_tests
 from akastats.report.repository_paths import RepositoryPaths
-from akastats.report.run_document import name_of
+from akastats.report.run_document import display_name
 
 Rule = Literal["test-failure", "flaky-test", "slower-test", "over-budget", "newly-skipped"]
 
@@ -92,7 +92,7 @@ def _slower(change: DurationChange, paths: RepositoryPaths) -> Annotation:
         "slower-test",
         None,
         ("slower-test", change.label, change.environment),
-        f"{name_of(change.label)} is {phrases.NEWLY_SLOWER}",
+        f"{display_name(change.label)} is {phrases.NEWLY_SLOWER}",
         f"{size}, {certainty}",
         paths.path_of_test(_file_of(change.label)),
     )

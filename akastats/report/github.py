@@ -21,7 +21,7 @@ MAX_TITLE, MAX_TEXT = 250, 1_000
 _ERRORS: frozenset[ReportedLabel | None] = frozenset({"new", "not analysed", "no history"})
 
 
-def commands(annotations: Iterable[Annotation]) -> list[str]:
+def render_commands(annotations: Iterable[Annotation]) -> list[str]:
     """Return the lines to print: at most ten errors and ten warnings; the tenth counts the others."""
     everything = list(annotations)
     errors = [each for each in everything if each.label in _ERRORS]

@@ -27,7 +27,7 @@ _SEVERITIES: Mapping[ReportedLabel | None, Severity] = {
 }
 
 
-def gitlab(annotations: Iterable[Annotation]) -> str:
+def render_gitlab(annotations: Iterable[Annotation]) -> str:
     """Return the JSON of a code quality report; annotations without a path are left out."""
     # GitLab shows one of several issues with a fingerprint, for example of a test over its budget in two attempts.
     issues = {each["fingerprint"]: each for each in map(_issue, annotations) if each["location"]["path"]}

@@ -39,7 +39,7 @@ POLICY = f"default-src 'none'; style-src 'sha256-{_DIGEST}'; base-uri 'none'; fo
 _BAD = ("failed", "crashed", "interrupted")
 
 
-def html(document: Document) -> str:
+def render_html(document: Document) -> str:
     """Return a report as the text of an HTML file, with all its entries."""
     body = "\n".join(_body(document))
     return f"""<!doctype html>

@@ -24,7 +24,7 @@ _ADDRESS = ":/?#[]@!$&'()*+,;=%"
 _COUNT_LINE = 40
 
 
-def markdown(document: Document, most: int = MAX_CHARACTERS) -> str:
+def render_markdown(document: Document, most: int = MAX_CHARACTERS) -> str:
     """Return a report of at most `most` characters, with as many entries per section as fit."""
     head = [f"### {_line(document.title)}", *map(_line, document.facts), *map(_line, document.notes)]
     blocks = ["\n\n".join(head)]

@@ -34,10 +34,12 @@ MAX_AFTER = 2
 _COUNTED = ("failed", "errors", "passed", "skipped", "xfailed", "xpassed")
 
 
-def document(details: Details, verdicts: Verdicts | None, commits: Mapping[str, str] | None = None) -> Document:
+def make_document(
+    details: Details, verdicts: Verdicts | None, commits: Mapping[str, str] | None = None
+) -> Document:
     """Return the report of a run; without `verdicts`, failures have no label.
 
-    `commits` maps the runs that `runs_named` returns to their commits, if they are known.
+    `commits` maps the runs that `list_named_runs` returns to their commits, if they are known.
     """
     run = details.run
     failing = list_failing_tests(details, verdicts)
@@ -60,14 +62,14 @@ def document(details: Details, verdicts: Verdicts | None, commits: Mapping[str, 
     )
 
 
-def runs_named(verdicts: Verdicts) -> list[str]:
+def list_named_runs(verdicts: Verdicts) -> list[str]:
     """Return the ids of the runs that a report names by their commit."""
     changes = [*newly_slower(verdicts), *suite_newly_slower(verdicts)]
     named = [run for change in changes for run in (change.since, change.run, change.until)]
     return list(dict.fromkeys([*named, *(test.since for test in newly_flaky(verdicts) if test.since)]))
 
 
-def counted(run: Run) -> str:
+def format_counts(run: Run) -> str:
     """Return the numbers of a run's tests by outcome: `2 failed, 118 passed`."""
     counts = [(getattr(run, name), name) for name in _COUNTED]
     parts = [
@@ -84,7 +86,7 @@ def _title(run: Run, failing: Sequence[FailingTest]) -> Line:
     # Explains why a run with failures passed.
     verb = "is" if quarantined == 1 else "are"
     note = f"; {quarantined:,} of the failures {verb} quarantined" if quarantined else ""
-    return (f"Tests {run.status or 'recorded'}", *suite, f": {counted(run)}{note}")
+    return (f"Tests {run.status or 'recorded'}", *suite, f": {format_counts(run)}{note}")
 
 
 def _origin(run: Run, verdicts: Verdicts | None) -> Line:
@@ -190,9 +192,9 @@ def _causes(failing: Sequence[FailingTest], intervals: Mapping[str, UnhealthyTes
         if failure is None:
             yield from map(Item, tests)
         elif len(tests) == 1:
-            yield Item(tests[0], (cause(failure),))
+            yield Item(tests[0], (describe_failure(failure),))
         else:
-            yield Item((f"{len(tests):,} tests: ", *cause(failure)), tuple(tests), len(tests))
+            yield Item((f"{len(tests):,} tests: ", *describe_failure(failure)), tuple(tests), len(tests))
 
 
 def _test(test: FailingTest, state: UnhealthyTest | None) -> Line:
@@ -202,7 +204,7 @@ def _test(test: FailingTest, state: UnhealthyTest | None) -> Line:
     return (Code(test.nodeid), f" {phrases.failure_rate(test.rate, low, high)}")
 
 
-def cause(failure: Failure) -> Line:
+def describe_failure(failure: Failure) -> Line:
     """Return the exception, message and location of a failure."""
     text = ": ".join(filter(None, (failure.exception, failure.message)))
     frame = failure.frames[-1] if failure.frames else ""
@@ -248,7 +250,7 @@ def _before(after: Iterable[tuple[str, int]]) -> Iterator[Line]:
 
 
 def _slower(change: DurationChange, commits: Mapping[str, str]) -> Item:
-    name: Line = (Code(name_of(change.label)), " ") if change.label else ()
+    name: Line = (Code(display_name(change.label)), " ") if change.label else ()
     size = phrases.change_sentence(change.before, change.after, change.ratio)
     head = (*name, f"{size} ({change.low:.2f} to {change.high:.2f})")
     when = ("since ", *_run(change.run, commits), "; the cause is after ", *_run(change.since, commits))
@@ -265,7 +267,7 @@ def _over(each: OverBudget) -> Item:
     return Item((Code(each.nodeid), f" {phrases.over_budget_sentence(each.seconds, each.allowed, each.rule)}"))
 
 
-def name_of(label: str) -> str:
+def display_name(label: str) -> str:
     """Return the displayed name of a label: a node id, the kind and name of a fixture or file, else the label."""
     word, colons, rest = label.partition("::")
     kind = word.partition("@")[0]

@@ -13,10 +13,10 @@ from akastats.queries import run_details as details
 from akastats.queries import runs
 from akastats.queries.run_details import Details
 from akastats.report.code_annotations import list_annotations
-from akastats.report.github import commands
-from akastats.report.markdown import markdown
+from akastats.report.github import render_commands
+from akastats.report.markdown import render_markdown
 from akastats.report.repository_paths import RepositoryPaths
-from akastats.report.run_document import document, runs_named
+from akastats.report.run_document import list_named_runs, make_document
 from akastats.store.requests import Operation
 from akastats.triage import acknowledgements
 
@@ -48,7 +48,7 @@ def publish_run(
         if verdicts
         else None
     )
-    commits = execute(runs.read_commits(config.namespace, runs_named(news))) if news else {}
+    commits = execute(runs.read_commits(config.namespace, list_named_runs(news))) if news else {}
     return publish(news, run, environ, commits)
 
 
@@ -61,16 +61,16 @@ def publish(
     """Append the report of a run to GitHub's step summary, if there is one; return the annotations as lines.
 
     The plugin prints the lines, because GitHub reads the output of pytest. A summary that cannot be written is
-    left out. `commits` maps the runs that `runs_named` returns to their commits.
+    left out. `commits` maps the runs that `list_named_runs` returns to their commits.
     """
     if not has_forge(environ):
         return []
     if environ.get("GITHUB_STEP_SUMMARY"):
-        _append(environ["GITHUB_STEP_SUMMARY"], markdown(document(details, verdicts, commits)))
+        _append(environ["GITHUB_STEP_SUMMARY"], render_markdown(make_document(details, verdicts, commits)))
     if environ.get("GITHUB_ACTIONS") != "true":
         return []
     paths = RepositoryPaths.from_environ(environ, environ.get(STARTED_IN, ""), environ.get(ROOT, ""))
-    return commands(list_annotations(details, verdicts, paths))
+    return render_commands(list_annotations(details, verdicts, paths))
 
 
 # Opening a pipe without a reader fails with O_NONBLOCK; without it, it blocks forever.

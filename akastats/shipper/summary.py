@@ -12,7 +12,7 @@ from akastats.model import verdicts as model
 from akastats.model.results import label, slowest
 from akastats.model.verdicts import DurationChange, FailureLabel, Verdicts
 from akastats.report.phrases import TEST_LISTS
-from akastats.report.run_document import build_note, name_of
+from akastats.report.run_document import build_note, display_name
 from akastats.spool.shipper_answer import (
     Answer,
     FailingTest,
@@ -98,5 +98,5 @@ def summarise_verdicts(verdicts: Verdicts) -> RunVerdicts:
 
 
 def _slowdown(change: DurationChange) -> Slowdown:
-    name = name_of(change.label)
+    name = display_name(change.label)
     return Slowdown(name, change.before, change.after, change.ratio, change.run, change.is_suspected)

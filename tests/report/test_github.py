@@ -8,7 +8,7 @@ import pytest
 
 from akastats.model.verdicts import FailureVerdict
 from akastats.report.code_annotations import list_annotations
-from akastats.report.github import commands
+from akastats.report.github import render_commands
 from akastats.report.repository_paths import RepositoryPaths
 from tests.report.given import FLAKY, HOSTILE, ONE, details, everything, failure, flaky, verdicts
 
@@ -29,7 +29,7 @@ def _unescaped(text: str) -> str:
 
 def test_everything_is_told():
     """What may be the change's own fault as errors, the rest as warnings; each at its place."""
-    found = [read(line) for line in commands(list_annotations(*everything(), RepositoryPaths()))]
+    found = [read(line) for line in render_commands(list_annotations(*everything(), RepositoryPaths()))]
 
     assert ["error"] * 4 + ["warning"] * 7 == [level for level, _, _ in found]
     assert (
@@ -47,7 +47,7 @@ def test_everything_is_told():
 
 def test_a_newly_skipped_test_is_a_warning():
     """At its file, because a skipped test fails no run."""
-    (line,) = commands(list_annotations(details(), verdicts(newly_skipped=(ONE,)), RepositoryPaths()))
+    (line,) = render_commands(list_annotations(details(), verdicts(newly_skipped=(ONE,)), RepositoryPaths()))
 
     level, properties, message = read(line)
     assert ("warning", f"{ONE} is newly skipped") == (level, properties["title"])
@@ -60,7 +60,7 @@ def test_github_shows_ten_of_a_level():
     tests = [f"a.py::t{number}" for number in range(30)]
     judged = verdicts(tests=tuple(flaky(f"b.py::t{number}") for number in range(11)))
 
-    lines = commands(list_annotations(details(failure(*tests)), judged, RepositoryPaths()))
+    lines = render_commands(list_annotations(details(failure(*tests)), judged, RepositoryPaths()))
 
     assert ["error"] * 10 + ["warning"] * 10 == [read(line)[0] for line in lines]
     assert "::error title=akastats::and 21 more: see the summary" == lines[9]
@@ -73,7 +73,9 @@ def test_ten_are_ten():
 
     assert (
         "a.py::t9"
-        == read(commands(list_annotations(details(failure(*tests)), None, RepositoryPaths()))[9])[1]["title"]
+        == read(render_commands(list_annotations(details(failure(*tests)), None, RepositoryPaths()))[9])[1][
+            "title"
+        ]
     )
 
 
@@ -83,7 +85,7 @@ def test_strangers_texts_are_no_commands(text):
     hostile = details(failure(text, f"{text},line=7::x", message=text, frames=[text], file=text, exception=text))
     judged = verdicts(failures=(FailureVerdict(text, "new"),), tests=(flaky(text),))
 
-    lines = commands(list_annotations(hostile, judged, RepositoryPaths()))
+    lines = render_commands(list_annotations(hostile, judged, RepositoryPaths()))
 
     assert 3 == len(lines)
     assert all(map(str.isprintable, lines))
@@ -94,7 +96,9 @@ def test_strangers_texts_are_no_commands(text):
 
 def test_what_escapes_is_escaped_first():
     """A message that holds an escape is shown as it is."""
-    (line,) = commands(list_annotations(details(failure(ONE, message="100%0Adone, a:b")), None, RepositoryPaths()))
+    (line,) = render_commands(
+        list_annotations(details(failure(ONE, message="100%0Adone, a:b")), None, RepositoryPaths())
+    )
 
     assert line.endswith("::AssertionError: 100%250Adone, a:b")
     assert "AssertionError: 100%0Adone, a:b" == read(line)[2]
@@ -102,7 +106,7 @@ def test_what_escapes_is_escaped_first():
 
 def test_a_place_that_is_not_in_the_repository_is_left_out():
     """The finding is told all the same, of no file."""
-    (line,) = commands(
+    (line,) = render_commands(
         list_annotations(
             details(failure("/elsewhere/a.py::t", file=None)), None, RepositoryPaths("/repo", "/repo")
         )

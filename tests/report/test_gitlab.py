@@ -10,7 +10,7 @@ import pytest
 
 from akastats.model.verdicts import FailureVerdict, OverBudget
 from akastats.report.code_annotations import list_annotations
-from akastats.report.gitlab import gitlab
+from akastats.report.gitlab import render_gitlab
 from akastats.report.repository_paths import RepositoryPaths
 from tests.report.given import HOSTILE, ONE, details, everything, failure, flaky, verdicts
 
@@ -50,7 +50,7 @@ NOWHERE = RepositoryPaths()
 
 def report(*of, paths=NOWHERE):
     """Return the report as GitLab reads it: it must be valid, and each fingerprint stand once."""
-    found = json.loads(gitlab(list_annotations(*of, paths)))
+    found = json.loads(render_gitlab(list_annotations(*of, paths)))
     jsonschema.validate(found, SCHEMA)
     assert len(found) == len({each["fingerprint"] for each in found})
     return found
@@ -78,7 +78,7 @@ def test_everything_is_told():
 
 def test_one_issue_is_as_documented():
     """As the file beside this one shows it."""
-    found = gitlab(
+    found = render_gitlab(
         list_annotations(
             details(failure(ONE)), verdicts(failures=(FailureVerdict(ONE, "new"),)), RepositoryPaths()
         )
@@ -109,7 +109,7 @@ def test_one_fingerprint_stands_once():
 def test_what_has_no_place_is_left_out():
     """GitLab takes no issue without a file; a run without findings is an empty list."""
     assert [] == report(details(failure("/elsewhere/test_a.py::test", file=None)), None)
-    assert "[]\n" == gitlab([])
+    assert "[]\n" == render_gitlab([])
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -120,4 +120,4 @@ def test_strangers_texts_stay_valid(text):
     found = report(hostile, verdicts(tests=(flaky(f"t.py::{text}"),)))
 
     assert all("\n" not in each["description"] and "\u202e" not in each["description"] for each in found)
-    assert gitlab(list_annotations(hostile, None, RepositoryPaths())).isascii()
+    assert render_gitlab(list_annotations(hostile, None, RepositoryPaths())).isascii()

@@ -11,8 +11,8 @@ import pytest
 
 from akastats.model.verdicts import ChangeVerdict, FailureVerdict
 from akastats.report.document import cut
-from akastats.report.html import MAX_CODE, html
-from akastats.report.run_document import document
+from akastats.report.html import MAX_CODE, render_html
+from akastats.report.run_document import make_document
 from tests.report.given import HOSTILE, RUN, change, details, everything, failure, flaky, verdicts
 
 TAGS = {
@@ -66,7 +66,7 @@ class Page(HTMLParser):
 
 def test_everything_is_told():
     """All that is in the markdown, and beside it what was slowest."""
-    page = Page(html(document(*everything(), {"r1": "aaaabbbbccccdddd"})))
+    page = Page(render_html(make_document(*everything(), {"r1": "aaaabbbbccccdddd"})))
 
     assert page.tags <= TAGS
     assert page.attributes <= ATTRIBUTES
@@ -93,7 +93,7 @@ def test_strangers_texts_mean_nothing(text):
         changes=(ChangeVerdict(change(f"test::{text}", since=text, run=text, until=text), is_new=True),),
     )
 
-    written = html(document(hostile, told, {text: text}))
+    written = render_html(make_document(hostile, told, {text: text}))
 
     page = Page(written)
     assert not {"\u202e", "\u2066", "\x1b", "\0", "\r", "\ud800"} & set(written)
@@ -108,14 +108,14 @@ def test_strangers_texts_mean_nothing(text):
 )
 def test_only_an_address_of_the_web_is_a_link(url):
     """A build's address is what a variable said."""
-    page = Page(html(document(details(run=type(RUN)(id="r", build_url=url)), None)))
+    page = Page(render_html(make_document(details(run=type(RUN)(id="r", build_url=url)), None)))
 
     assert [] == page.links
 
 
 def test_the_policy_allows_our_style_and_nothing_else():
     """By its digest: were something to get through, it could neither run, load nor style anything."""
-    text = html(document(*everything()))
+    text = render_html(make_document(*everything()))
     (style,) = Page(text).texts["style"]
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
 
@@ -125,7 +125,7 @@ def test_the_policy_allows_our_style_and_nothing_else():
 
 def test_it_is_readable_in_light_and_dark():
     """Every colour is a variable that both schemes set."""
-    (style,) = Page(html(document(*everything()))).texts["style"]
+    (style,) = Page(render_html(make_document(*everything()))).texts["style"]
     light, dark = (
         set(re.findall(r"--(\w+):", part)) for part in style.split("@media (prefers-color-scheme: dark)")
     )
@@ -140,11 +140,15 @@ def test_it_is_readable_in_light_and_dark():
 )
 def test_the_result_has_its_colour(status, tone):
     """Green for what passed, red for what did not, neither for what is not over."""
-    assert f'<h1 class="{tone}">' in html(document(details(run=type(RUN)(id="r", status=status)), None))
+    assert f'<h1 class="{tone}">' in render_html(
+        make_document(details(run=type(RUN)(id="r", status=status)), None)
+    )
 
 
 def test_nothing_is_cut():
     """A file has room: each of a thousand tests is named."""
-    found = html(document(details(*(failure(*(f"a{n}.py::t{at}" for at in range(100))) for n in range(10))), None))
+    found = render_html(
+        make_document(details(*(failure(*(f"a{n}.py::t{at}" for at in range(100))) for n in range(10))), None)
+    )
 
     assert 1000 == len(re.findall(r"<code>a\d\.py::t\d+</code>", found))

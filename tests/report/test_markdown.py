@@ -10,8 +10,8 @@ from markdown_it.token import Token
 
 from akastats.model.verdicts import ChangeVerdict, FailureVerdict
 from akastats.report.document import cut
-from akastats.report.markdown import MAX_CHARACTERS, MAX_CODE, markdown
-from akastats.report.run_document import document
+from akastats.report.markdown import MAX_CHARACTERS, MAX_CODE, render_markdown
+from akastats.report.run_document import make_document
 from tests.report.given import HOSTILE, ONE, RUN, change, details, everything, failure, flaky, verdicts
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -30,7 +30,7 @@ def kinds(text: str) -> set[str]:
 
 def test_everything_is_told():
     """As the file beside this one shows it, commits named where they are known."""
-    found = markdown(document(*everything(), {"r1": "aaaabbbbccccdddd", "r3": "eeee0000ffff"}))
+    found = render_markdown(make_document(*everything(), {"r1": "aaaabbbbccccdddd", "r3": "eeee0000ffff"}))
 
     assert (GOLDEN / "report.md").read_text() == found
 
@@ -39,13 +39,13 @@ def test_without_verdicts_failures_have_no_label():
     """A run that nobody has judged is reported all the same, and it says so."""
     found, _ = everything()
 
-    assert (GOLDEN / "not-judged.md").read_text() == markdown(document(found, None))
+    assert (GOLDEN / "not-judged.md").read_text() == render_markdown(make_document(found, None))
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_strangers_texts_mean_nothing(text):
     """No heading, link, picture, table, tag or emphasis comes out of a node id, a message or a branch."""
-    plain = kinds(markdown(document(*everything())))
+    plain = kinds(render_markdown(make_document(*everything())))
     hostile = details(
         failure(text, f"{text}2", message=text, frames=[f"{text}::{text}"], file=text, exception=text),
         failure(f"{text}3", exception=None, message=text),
@@ -57,7 +57,7 @@ def test_strangers_texts_mean_nothing(text):
         changes=(ChangeVerdict(change(f"test::{text}", since=text, run=text, until=text), is_new=True),),
     )
 
-    found = markdown(document(hostile, told, {}))
+    found = render_markdown(make_document(hostile, told, {}))
 
     assert kinds(found) <= plain
     shown = {token.content for token in tokens(found) if token.type == "code_inline"}
@@ -71,7 +71,7 @@ def test_a_run_s_own_fields_mean_nothing_either():
     text = "*x* [a](b) `c`\n# d"
     run = type(RUN)(id=text, status=text, suite=text, branch=text, commit=text, build_url="javascript:alert(1)")
 
-    found = markdown(document(details(run=run), None))
+    found = render_markdown(make_document(details(run=run), None))
 
     assert {"link_open", "em_open"}.isdisjoint(kinds(found))
     title, blank, *_ = found.splitlines()
@@ -84,7 +84,11 @@ def test_a_build_s_address_stays_an_address():
     """What it holds of brackets and blanks is escaped."""
     run = type(RUN)(id="r", status="passed", build_url="https://ci.example/a>b <c> (d) [e] \\ \n")
 
-    (link,) = [token for token in tokens(markdown(document(details(run=run), None))) if token.type == "link_open"]
+    (link,) = [
+        token
+        for token in tokens(render_markdown(make_document(details(run=run), None)))
+        if token.type == "link_open"
+    ]
 
     assert "https://ci.example/a%3Eb%20%3Cc%3E%20(d)%20%5Be%5D%20%5C%20%0A" == link.attrs["href"].replace(
         "[e]", "%5Be%5D"
@@ -103,7 +107,7 @@ def test_a_report_fits_into_a_comment():
         changes=tuple(ChangeVerdict(change(f"test::tests/{long}::s{at}"), is_new=True) for at in range(500)),
     )
 
-    found = markdown(document(details(*failures), told))
+    found = render_markdown(make_document(details(*failures), told))
 
     assert MAX_CHARACTERS - 5_000 < len(found) <= MAX_CHARACTERS
     assert min(map(len, found.split("\n#### ")[1:])) > 15_000
@@ -115,7 +119,7 @@ def test_what_is_cut_is_counted():
     """The tests named and those left out are all there are."""
     failures = [failure(f"t{number}.py::t", fingerprint=str(number)) for number in range(120)]
 
-    found = markdown(document(details(*failures, failing_left_out=30), None))
+    found = render_markdown(make_document(details(*failures, failing_left_out=30), None))
 
     assert 50 == found.count(".py::t`")
     assert "- and 70 more\n" in found
@@ -124,7 +128,7 @@ def test_what_is_cut_is_counted():
 
 def test_beneath_a_cause_ten_tests_are_named():
     """A helper that fails for all tests is one line, ten of them, and a number."""
-    found = markdown(document(details(failure(*(f"a.py::t{at}" for at in range(25)))), None))
+    found = render_markdown(make_document(details(failure(*(f"a.py::t{at}" for at in range(25)))), None))
 
     assert "- 25 tests: `AssertionError: assert 12 == 13` at `shop/cart.py:12` in `total`\n" in found
     assert (10, 1) == (found.count("  - `a.py::t"), found.count("  - and 15 more\n"))
@@ -132,7 +136,7 @@ def test_beneath_a_cause_ten_tests_are_named():
 
 def test_no_room_still_has_the_result():
     """A report of a few hundred characters says what came of the run."""
-    found = markdown(document(*everything()), most=700)
+    found = render_markdown(make_document(*everything()), most=700)
 
     assert len(found) <= 700
     assert found.startswith(
@@ -144,8 +148,8 @@ def test_nothing_found_is_a_short_report():
     """A run that passed and has no news has neither sections nor excuses."""
     run = type(RUN)(id="r", status="passed", tests=3, passed=3)
 
-    assert "### Tests passed: 3 passed\n\nRun `r`, compared with `main`\n" == markdown(
-        document(details(run=run), verdicts())
+    assert "### Tests passed: 3 passed\n\nRun `r`, compared with `main`\n" == render_markdown(
+        make_document(details(run=run), verdicts())
     )
 
 
@@ -164,6 +168,6 @@ def test_which_code_was_tested_and_what_it_is_compared_with():
 
     assert (
         "Run `r` of `main` with changes that are not committed, pull request 7, compared with `main`\n"
-        in markdown(document(details(run=run), verdicts()))
+        in render_markdown(make_document(details(run=run), verdicts()))
     )
-    assert "Run `r`, inside another run\n" in markdown(document(details(run=nested), verdicts()))
+    assert "Run `r`, inside another run\n" in render_markdown(make_document(details(run=nested), verdicts()))

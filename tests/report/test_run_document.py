@@ -10,7 +10,14 @@ from akastats.formatting import format_percent
 from akastats.model.verdicts import ChangeVerdict, FailureVerdict, OverBudget
 from akastats.report.document import Code, Document
 from akastats.report.failing_tests import count_unnamed, list_failing_tests
-from akastats.report.run_document import counted, document, name_of, newly_flaky, newly_slower, runs_named
+from akastats.report.run_document import (
+    display_name,
+    format_counts,
+    list_named_runs,
+    make_document,
+    newly_flaky,
+    newly_slower,
+)
 from tests.report.given import FLAKY, OLD, ONE, RUN, TWO, change, details, everything, failure, flaky, verdicts
 
 
@@ -46,7 +53,7 @@ def test_tests_that_failed_alike_with_different_labels_are_apart():
     """A flaky test among those that a change broke stays flaky."""
     judged = verdicts(failures=(FailureVerdict(ONE, "new"), FailureVerdict(FLAKY, "known flaky", 0.1)))
 
-    found = document(details(failure(ONE, FLAKY)), judged)
+    found = make_document(details(failure(ONE, FLAKY)), judged)
 
     assert ["New failures", "Known flaky"] == titles(found)
     assert [(Code(ONE),)] == [item.head for item in found.sections[0].items]
@@ -58,7 +65,7 @@ def test_only_what_is_new_is_news():
 
     assert [TWO] == [test.nodeid for test in newly_flaky(judged)]
     assert ["fixture@unit::tests::db", f"test@unit::{ONE}"] == [each.label for each in newly_slower(judged)]
-    assert ["r1", "r2", "r3"] == sorted(runs_named(judged))
+    assert ["r1", "r2", "r3"] == sorted(list_named_runs(judged))
 
 
 def test_news_are_ordered_by_what_they_cost():
@@ -79,7 +86,7 @@ def test_the_worst_budget_comes_first():
     """By the seconds over."""
     over = (OverBudget(ONE, 2.0, 1.5, "max_seconds"), OverBudget(TWO, 9.0, 1.5, "max_slowdown"))
 
-    (section,) = document(details(), verdicts(over_budget=over)).sections
+    (section,) = make_document(details(), verdicts(over_budget=over)).sections
 
     assert [Code(TWO), Code(ONE)] == [item.head[0] for item in section.items]
 
@@ -87,18 +94,18 @@ def test_the_worst_budget_comes_first():
 def test_an_outage_and_a_missing_profile_are_noted():
     """What makes a report less worth is said in it."""
     new = tuple(FailureVerdict(f"t{number}", "new") for number in range(10))
-    assert "an outage" in notes(document(details(), verdicts(is_outage=True, failures=new)))
-    assert "an outage" not in notes(document(details(), verdicts(is_outage=True, failures=new[1:])))
-    assert "no profile" in notes(document(details(has_profile=False), None))
-    assert "Not enough data for a verdict: 1 duration" in notes(document(details(), verdicts(undecided=1)))
-    assert "" == notes(document(details(), verdicts()))
+    assert "an outage" in notes(make_document(details(), verdicts(is_outage=True, failures=new)))
+    assert "an outage" not in notes(make_document(details(), verdicts(is_outage=True, failures=new[1:])))
+    assert "no profile" in notes(make_document(details(has_profile=False), None))
+    assert "Not enough data for a verdict: 1 duration" in notes(make_document(details(), verdicts(undecided=1)))
+    assert "" == notes(make_document(details(), verdicts()))
 
 
 def test_a_failure_without_words_has_its_test():
     """A failing test of which nothing more is known is named."""
     judged = verdicts(failures=(FailureVerdict(OLD, "new"),))
 
-    (section,) = document(details(), judged).sections
+    (section,) = make_document(details(), judged).sections
 
     assert [((Code(OLD),), ())] == [(item.head, item.details) for item in section.items]
 
@@ -117,7 +124,7 @@ def test_a_failure_without_words_has_its_test():
 )
 def test_a_label_is_called_by_what_it_is_of(label, name):
     """Tests by their node id, fixtures and files by their kind too, a user's own numbers as they are."""
-    assert name == name_of(label)
+    assert name == display_name(label)
 
 
 @pytest.mark.parametrize(
@@ -141,5 +148,5 @@ def test_counts_name_what_there_is():
     """What no test came to is not named; one error is no errors."""
     run = replace(RUN, failed=0, errors=1, passed=1200, collect_errors=2)
 
-    assert "1 error, 1,200 passed, 2 not collected" == counted(run)
-    assert "no tests" == counted(type(RUN)(id="r"))
+    assert "1 error, 1,200 passed, 2 not collected" == format_counts(run)
+    assert "no tests" == format_counts(type(RUN)(id="r"))
