@@ -97,12 +97,12 @@ class UnhealthyTest:
     rate: share of the first attempts that fail, 0 to 1
     low: lower end of the 95 % interval of `rate`
     high: upper end of the 95 % interval of `rate`
-    probability: probability of the state, 0 to 1
-    evidence: ids of the runs that show the state, newest first
+    probability: probability that the test is flaky, 0 to 1
+    evidence: ids of the failing runs that support the state, newest first
     since: first run that failed in this state; empty if unknown
     is_new: whether the previous verdicts had another state
     runs_failed: number of failed runs from `since` on
-    seconds_lost: seconds that failures cost from `since` on
+    seconds_lost: seconds of failed attempts, and of runs that only flaky tests failed, from `since` on
     workers: name, failed attempts and all attempts of each worker on which it failed
     after: tests that more often ran directly before its failures than before its passes, with their number, most
         frequent first
