@@ -56,7 +56,7 @@ def list_annotations(details: Details, verdicts: Verdicts | None, paths: Reposit
 def _failure(test: FailingTest, suite: str, paths: RepositoryPaths) -> Annotation:
     failure = test.failure
     message = ": ".join(filter(None, (failure.exception, failure.message))) if failure else ""
-    label = "" if test.label == "not analysed" else test.label
+    label: str = "" if test.label == "not analysed" else test.label
     if test.rate is not None:
         label = f"{label}, {phrases.failure_rate(test.rate)}"
     path, line = _location(test, paths)

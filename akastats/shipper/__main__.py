@@ -273,7 +273,7 @@ class Shipper:
             verdicts=summarise_verdicts(verdicts),
             annotations=self._publish(verdicts),
             webhook_error=self._call_webhook(verdicts),
-            hook_errors=self._judge.hook_errors,
+            hook_errors=self._analyser.hook_errors,
         )
 
     def _publish(self, verdicts: Verdicts | None) -> tuple[str, ...]:
