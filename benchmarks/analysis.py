@@ -1,6 +1,6 @@
 """What judging a run takes: 10,000 tests with 200 runs before it, from stored profiles to verdicts.
 
-    python benchmarks/judging.py [--tests 10000] [--runs 200]
+    python benchmarks/analysis.py [--tests 10000] [--runs 200]
 
 Profiles are made in memory, as they are stored: durations with log-normal noise and a machine factor, one test in
 100 flaky, one in 200 slower by half since the middle. Told are processor seconds on one core and the resident
