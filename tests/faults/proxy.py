@@ -237,15 +237,15 @@ def half_open(network: Proxy) -> None:
 
 
 NETWORKS = {
-    ("7", "replies lost after the server has done it: the first five"): lose_every_reply,
+    ("7", "the first five replies lost after the server executed the requests"): lose_every_reply,
     ("7", "the first reply lost"): lose_the_first_reply,
     ("7", "40 % of replies lost"): lose_replies_at_random,
-    ("8", "requests cut half-way"): cut_requests_half_way,
-    ("8", "replies cut half-way"): cut_replies_half_way,
-    ("8", "requests cut by RST"): reset,
-    ("8", "byte by byte"): trickle,
-    ("8", "50 kB/s, at which a batch takes longer than a reply is waited for"): narrow,
-    ("8", "200 ms there and back"): delay,
-    ("8", "garbage in place of the first nine replies, nine kinds"): spoil,
-    ("9", "half-open for 1.5 s, then what was held back arrives"): half_open,
+    ("8", "connection closed in the middle of a request"): cut_requests_half_way,
+    ("8", "connection closed in the middle of a reply"): cut_replies_half_way,
+    ("8", "connection reset (RST) in the middle of a request"): reset,
+    ("8", "data arrives byte by byte"): trickle,
+    ("8", "50 kB/s: a batch takes longer than the reply timeout"): narrow,
+    ("8", "200 ms round-trip time"): delay,
+    ("8", "the first nine replies replaced by nine kinds of garbage"): spoil,
+    ("9", "half-open for 1.5 s, then the delayed data arrives"): half_open,
 }

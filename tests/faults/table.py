@@ -1,4 +1,4 @@
-"""The table of docs/reliability.md: a row for each fault that a case has provoked, with the counts that it saw.
+"""Write the table of docs/reliability.md: one row per provoked fault, with the number of lost and doubled tests.
 
 `python -m tests.faults.table ROWS.jsonl docs/reliability.md` writes it.
 """
@@ -14,16 +14,25 @@ from pathlib import Path
 
 from tests.faults.driver import Verdict
 
-#: Names the file to which rows are appended, one JSON line each; absent, none are.
+#: Variable with the path of the file to which rows are appended as JSON lines; if it is unset, none are written.
 VARIABLE = "FAULTS_ROWS"
-#: Seconds that the end of a run may be held up where the server hangs or is gone; where it answers.
+#: Longest delay of the end of a run in seconds: if the server hangs or is unreachable, and if it replies.
 LONGEST_S = 2.0
 ANSWERING_S = 10.0
 
 
 @dataclass(frozen=True)
 class Row:
-    """One provoked fault: its number in the matrix, how it was provoked, and what came of it."""
+    """Result of one provoked fault.
+
+    number: number of the fault in the matrix
+    provocation: how the fault was provoked
+    finished: number of finished tests
+    lost: number of finished tests that the server does not have
+    doubled: number of tests that the server has more than once
+    added_at_exit_s: seconds by which akastats delayed the end of the run; `None` if not measured
+    outcomes_equal: whether exit code, output and report equal those without akastats
+    """
 
     number: str
     provocation: str
@@ -35,7 +44,7 @@ class Row:
 
 
 class Rows:
-    """What a case hands its verdicts to: told first, then judged, so that a broken promise stands in the table."""
+    """Writes rows. A row is written before it is checked, so that the table contains failures as well."""
 
     def __call__(
         self,
@@ -47,8 +56,8 @@ class Rows:
         warnings: int = 1,
         at_exit_s: float = LONGEST_S,
     ) -> None:
-        """Tell a verdict and hold it to the promise; `lost` is what this fault must cost."""
-        told = Row(
+        """Write the row of a verdict, then check the verdict; `lost` is the expected number of lost tests."""
+        result = Row(
             number,
             provocation,
             verdict.recorded.finished.total(),
@@ -57,7 +66,7 @@ class Rows:
             verdict.added_at_exit_s,
             verdict.outcomes_equal,
         )
-        self.tell(told)
+        self.tell(result)
         assert verdict.outcomes_equal, verdict.differences
         assert (lost, 0) == (verdict.lost, verdict.doubled), f"{verdict.recorded}\n{verdict.stored}"
         assert 0 == verdict.processes_left
@@ -65,7 +74,7 @@ class Rows:
         assert verdict.added_at_exit_s <= at_exit_s
 
     def tell(self, row: Row) -> None:
-        """Add a row, for cases that count without the driver."""
+        """Write a row, for cases that count without the driver."""
         path = os.environ.get(VARIABLE)
         if path:
             with Path(path).open("a") as file:
@@ -73,14 +82,14 @@ class Rows:
 
 
 def read(path: Path) -> list[Row]:
-    """Return the rows of a run, in the order of the matrix; a case that ran again counts as it ran last."""
-    told = [Row(**json.loads(line)) for line in path.read_text().splitlines()]
-    rows = {(row.number, row.provocation): row for row in told}.values()
+    """Return the rows of a run in the order of the matrix; only the last row of a repeated case."""
+    written = [Row(**json.loads(line)) for line in path.read_text().splitlines()]
+    rows = {(row.number, row.provocation): row for row in written}.values()
     return sorted(rows, key=lambda row: (int("0" + "".join(filter(str.isdigit, row.number[:3]))), row.provocation))
 
 
 def markdown(rows: Iterable[Row]) -> str:
-    """Return rows as a table."""
+    """Return rows as a markdown table."""
     lines = [
         "| row | provoked by | finished tests | lost | doubled | added at exit |",
         "|--:|---|--:|--:|--:|--:|",
@@ -94,7 +103,7 @@ def markdown(rows: Iterable[Row]) -> str:
 
 
 def main(arguments: list[str]) -> None:
-    """Put the rows of a run between the marks of a document."""
+    """Replace the rows between the markers of a document."""
     rows, document = map(Path, arguments)
     head, begin, rest = document.read_text().partition("<!-- rows -->\n")
     _, end, tail = rest.partition("<!-- end of rows -->")

@@ -68,7 +68,12 @@ def test_a_disk_that_is_full_for_ever_costs_what_is_told(driver: Driver, row: Ro
 
     # Failures and the run's end are records too.
     assert 0 < verdict.lost <= told_lost(verdict) <= verdict.lost + 20
-    row("33", "all places on a disk of 64 KiB: lost is what was told", verdict, lost=verdict.lost)
+    row(
+        "33",
+        "all directories on a disk of 64 KiB: the warning counts the lost records",
+        verdict,
+        lost=verdict.lost,
+    )
 
 
 MAKE_ROOM = """
@@ -92,7 +97,7 @@ def test_a_disk_that_has_room_again_costs_nothing(driver: Driver, row: Rows, tmp
             provoke=lambda running: filler.write_bytes(bytes(460 * 1024)) and None,
         )
 
-    row("33", "disk full for 500 tests, then with room", verdict, warnings=0)
+    row("33", "disk full for 500 tests, then free space", verdict, warnings=0)
 
 
 LIMITED = """
@@ -125,7 +130,7 @@ pathlib.Path(".akastats/spool").symlink_to("/", target_is_directory=True)
 PLACES = {
     ".akastats is a file": (suite(**{".akastats": ""}), {}),
     ".akastats is a file, no HOME": (suite(**{".akastats": ""}), {"HOME": None}),
-    "a link in the spools' place": (suite(conftest=SPOOL_IS_A_LINK), {}),
+    "the spool directory is a symbolic link": (suite(conftest=SPOOL_IS_A_LINK), {}),
     "umask 0777": (suite(conftest="import os\nos.umask(0o777)\n"), {}),
 }
 
@@ -163,7 +168,7 @@ def test_where_there_is_no_place_nothing_is_recorded_and_that_is_told(driver: Dr
     verdict = driver.compare(chosen, environment={"HOME": None})
 
     assert "cannot write a spool in" in verdict.recorded.output
-    row("35", "no HOME, temporary directory open to others: told", verdict, lost=60)
+    row("35", "no HOME, temporary directory writable by others: a warning", verdict, lost=60)
 
 
 REMOVED = """
@@ -201,7 +206,7 @@ def test_a_damaged_spool_costs_its_damaged_records(driver: Driver, row: Rows) ->
     assert all(path.exists() for path in found)
     assert "2 damaged lines skipped" in verdict.drained
     assert "later release" in verdict.drained
-    row("37", "one byte flipped, 1,000 zeros behind: lost is that test", verdict, lost=1)
+    row("37", "one byte flipped, 1,000 zeros appended: only that test is lost", verdict, lost=1)
 
 
 @pytest.mark.thorough
@@ -251,4 +256,4 @@ def test_a_slow_disk_delays_and_loses_nothing(driver: Driver, row: Rows) -> None
     """Each write of each file takes 50 ms: what a test's record costs is that, and all of them arrive."""
     under = ("strace", "-qq", "-o", "/dev/null", "-e", "inject=write:delay_enter=50000")
 
-    row("40", "a disk that takes 50 ms a write", driver.compare(suite(20), under=under))
+    row("40", "a disk that needs 50 ms per write", driver.compare(suite(20), under=under))

@@ -90,7 +90,7 @@ def test_cut_at_every_byte_keeps_all_whole_records(spool: bytes, damage: Damage,
         whole = sum(end <= size for end in ends)
         assert told[:whole] == damage.told(spool[:size]), size
 
-    row.tell(Row("37", f"spool cut at each of its {len(spool):,} bytes", RECORDS, 0, 0))
+    row.tell(Row("37", f"spool truncated at each of its {len(spool):,} bytes", RECORDS, 0, 0))
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_every_byte_flipped_costs_its_own_record_and_no_other(
         assert left == damage.told(spool[:at] + flipped + spool[at + 1 :]), at
 
     shown = ", ".join(f"{flip:#04x}" for flip in flips)
-    row.tell(Row("37", f"each of its {len(spool):,} bytes flipped by {shown}", RECORDS, 0, 0))
+    row.tell(Row("37", f"each of the {len(spool):,} bytes of a spool flipped by {shown}", RECORDS, 0, 0))
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_bytes_put_in_anywhere_cost_the_record_they_split(
         left = [record for line, record in enumerate(told) if line != hit or at in begins]
         assert left == damage.told(spool[:at] + inserted + spool[at:]), at
 
-    row.tell(Row("37", f"{inserted[:8]!r} put in before each byte", RECORDS, 0, 0))
+    row.tell(Row("37", f"{inserted[:8]!r} inserted before each byte", RECORDS, 0, 0))
 
 
 @pytest.mark.thorough
@@ -151,4 +151,4 @@ def test_zeros_anywhere_cost_the_records_they_cover(spool: bytes, damage: Damage
         left = [record for line, record in enumerate(told) if line not in covered]
         assert left == damage.told(spool[:at] + bytes(size) + spool[at + size :]), at
 
-    row.tell(Row("37", f"{size} zeros over each place", RECORDS, 0, 0))
+    row.tell(Row("37", f"{size} zero bytes written at each position", RECORDS, 0, 0))

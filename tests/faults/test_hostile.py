@@ -138,7 +138,7 @@ HOSTILE = {
         quick=True,
     ),
     "clocks patched": Hostile("29", patched("time.time", "time.perf_counter", "time.monotonic", "time.sleep")),
-    "clocks that jump back a day": Hostile(
+    "`time.time` always returns 5.0": Hostile(
         "39", "patch = pytest.MonkeyPatch()\npatch.setattr('time.time', lambda: 5.0)\nyield\npatch.undo()"
     ),
     "json patched": Hostile(
@@ -176,26 +176,26 @@ HOSTILE = {
         "    os.chroot(tmp_path)\n    try: assert not os.path.exists('/proc')\n"
         "    finally: os.fchdir(root); os.chroot('.'); os.close(root)\n",
     ),
-    "setuid to nobody in a test": Hostile(
+    "seteuid to another user in a test": Hostile(
         "29",
         tests="def test_setuid():\n    import os\n    before = os.geteuid()\n"
         "    os.seteuid(before or 65534)\n    try: assert os.geteuid() != 0\n    finally: os.seteuid(before)\n",
     ),
     "umask 0777 from the start": Hostile("29", conftest="import os\nos.umask(0o777)\n", quick=True),
     "HOME unset": Hostile("29", environment=(("HOME", None),)),
-    "recursion limit 60 above the test": Hostile(
+    "recursion limit 60 frames above one test": Hostile(
         "29",
         tests="def test_recursion():\n    import inspect, sys\n    before = sys.getrecursionlimit()\n"
         "    sys.setrecursionlimit(len(inspect.stack()) + 60)\n    def deeper(): deeper()\n"
         "    try: deeper()\n    finally: sys.setrecursionlimit(before)\n",
     ),
-    "recursion limit kept low": Hostile(
+    "recursion limit 60 frames above each test": Hostile(
         "29",
         "import inspect, sys\nbefore = sys.getrecursionlimit()\nsys.setrecursionlimit(len(inspect.stack()) + 60)\n"
         "yield\nsys.setrecursionlimit(before)",
     ),
     "descriptors exhausted": Hostile("29", EXHAUSTED, scope="function", conftest=FEW_DESCRIPTORS, quick=True),
-    "all descriptors but three taken while the run begins": Hostile(
+    "all descriptors but three in use at the start of the run": Hostile(
         "29",
         conftest=f"{FEW_DESCRIPTORS}\n{ALL_BUT_THREE}",
     ),
@@ -211,9 +211,9 @@ HOSTILE = {
         tests=OBSERVING,
         quick=True,
     ),
-    "a test looks through all objects": Hostile("29", tests=OBJECTS),
+    "a test inspects all objects": Hostile("29", tests=OBJECTS),
     "a fork that exits": Hostile("30", tests=EXITING),
-    "a fork that goes on to the end": Hostile(
+    "a fork that continues to the end of the run": Hostile(
         "30",
         tests="import os\ndef test_forks():\n    pid = os.fork()\n    if pid: os.waitpid(pid, 0)\n"
         "def test_in_both(): pass\ndef test_fails_in_both(): assert 0\n",
@@ -225,7 +225,7 @@ HOSTILE = {
         "    child = multiprocessing.get_context('fork').Process(target=print, args=('child',))\n"
         "    child.start()\n    child.join()\n    assert 0\n",
     ),
-    "exceptions whose text cannot be made": Hostile(
+    "exceptions whose `__str__` raises": Hostile(
         "32",
         tests="class Odd(Exception):\n    def __str__(self): raise RuntimeError\n    __repr__ = __str__\n"
         "def test_odd(): raise Odd\n"
@@ -236,7 +236,7 @@ HOSTILE = {
         "class Ünnamed(Exception): pass\ndef test_named(): raise Ünnamed('x')\n",
         quick=True,
     ),
-    "the same in a worker": Hostile(
+    "exceptions whose `__str__` raises, in a worker": Hostile(
         "32",
         tests="class Odd(Exception):\n    def __str__(self): raise RuntimeError\n    __repr__ = __str__\n"
         "def test_odd(): raise Odd\n"

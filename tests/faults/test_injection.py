@@ -211,8 +211,10 @@ def test_no_error_of_ours_changes_an_outcome(injector: Injector, row: Rows, kind
     """At every call of ours, each time it is reached, each of eight exceptions: the run is as the bare one."""
     runs, broken = broken_promises(injector, role, kind)
 
-    told = f"{kind} at each of {runs} calls of ours ({role}), each time: {runs - len(broken)} as promised"
-    row.tell(Row("31", told, 0, 0, 0, outcomes_equal=not broken))
+    provocation = (
+        f"{kind} at each of {runs} calls of akastats ({role}), every time: {runs - len(broken)} unchanged runs"
+    )
+    row.tell(Row("31", provocation, 0, 0, 0, outcomes_equal=not broken))
     assert not broken, f"{len(broken)} of {runs}:\n" + "\n".join(broken)
 
 
@@ -222,8 +224,10 @@ def test_a_single_error_of_ours_changes_no_outcome(injector: Injector, row: Rows
     """At every call of ours, the first time alone, one of eight exceptions: the run is as the bare one."""
     runs, broken = broken_promises(injector, role, times=1)
 
-    told = f"one error at each of {runs} calls of ours ({role}), once: {runs - len(broken)} as promised"
-    row.tell(Row("31", told, 0, 0, 0, outcomes_equal=not broken))
+    provocation = (
+        f"one error at each of {runs} calls of akastats ({role}), once: {runs - len(broken)} unchanged runs"
+    )
+    row.tell(Row("31", provocation, 0, 0, 0, outcomes_equal=not broken))
     assert not broken, f"{len(broken)} of {runs}:\n" + "\n".join(broken)
 
 

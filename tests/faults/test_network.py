@@ -201,7 +201,7 @@ def test_a_server_that_comes_back_empty_is_told_again(own_server: Server, tmp_pa
     ship(path, own_server.url)
 
     counted = count(own_server.url, expected(300))
-    tell(row, "4", f"kill -9 after the delivery, back with nothing ({own_server.kind})", counted)
+    tell(row, "4", f"kill -9 after the delivery, restart without data ({own_server.kind})", counted)
 
 
 def test_a_server_that_comes_back_with_older_data_is_told_the_rest(
@@ -221,7 +221,7 @@ def test_a_server_that_comes_back_with_older_data_is_told_the_rest(
         ship(each, own_server.url)
 
     counted = count(own_server.url, expected(300, 0, 1))
-    tell(row, "5", f"kill -9, back with the append-only file of a while ago ({own_server.kind})", counted)
+    tell(row, "5", f"kill -9, restart with an older append-only file ({own_server.kind})", counted)
 
 
 def test_a_failover_that_loses_what_was_acknowledged(
@@ -271,7 +271,7 @@ def test_a_key_of_another_type_costs_its_own_point(own_server: Server, tmp_path:
     own_server.say("DEL", f"{NAMESPACE}::HISTORY::test::a0.py::t5")
     wanted = expected(300) - Counter([("a0.py::t5", "passed")])
     counted = count(own_server.url, wanted)
-    tell(row, "18", f"a hash under one test's key: that point set aside ({own_server.kind})", counted)
+    tell(row, "18", f"the key of a test is a hash: its point is set aside ({own_server.kind})", counted)
 
 
 def test_a_wrong_type_under_the_index_costs_nothing(own_server: Server, tmp_path: Path, row: Rows) -> None:
@@ -284,7 +284,7 @@ def test_a_wrong_type_under_the_index_costs_nothing(own_server: Server, tmp_path
     shipper = ship(path, own_server.url)
 
     assert shipper.delivery.is_done
-    tell(row, "18", f"a string under the index ({own_server.kind})", count(own_server.url, expected(300)))
+    tell(row, "18", f"the key of the index is a string ({own_server.kind})", count(own_server.url, expected(300)))
 
 
 @pytest.mark.parametrize("word", ["drain", "ship"])

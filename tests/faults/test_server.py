@@ -87,34 +87,40 @@ class Fault:
 
 
 LASTING = (
-    Fault("1", "nothing listens at the port", provocations.away, "Cannot connect", ABSENT_S, is_quick=True),
-    Fault("2", "a full backlog swallows connections", provocations.black_hole, "Cannot connect", ABSENT_S),
+    Fault("1", "nothing listens on the port", provocations.away, "Cannot connect", ABSENT_S, is_quick=True),
+    Fault(
+        "2", "a full backlog of connections", provocations.black_hole, "Cannot connect", ABSENT_S
+    ),
     Fault(
         "6", "SIGSTOP from before the run until after it", provocations.stopped, "Cannot connect", is_quick=True
     ),
     Fault("10", "`maxmemory`, `noeviction`", provocations.full, "used memory", ABSENT_S),
-    Fault("11", "`allkeys-lru` with room", provocations.evicting, warnings=0),
-    Fault("12", "`REPLICAOF` a primary that is not there", provocations.read_only, "read only replica", ABSENT_S),
+    Fault("11", "`allkeys-lru` with free memory", provocations.evicting, warnings=0),
+    Fault("12", "`REPLICAOF` an unreachable primary", provocations.read_only, "read only replica", ABSENT_S),
     Fault(
         "12",
-        "the same, `replica-serve-stale-data no`",
+        "`REPLICAOF` an unreachable primary, `replica-serve-stale-data no`",
         provocations.stale,
         "cannot execute requests now",
         ABSENT_S,
     ),
-    Fault("13", "LOADING, slowed by `key-load-delay`", provocations.loading, "oading", ABSENT_S),
-    Fault("14", "a snapshot that cannot be written: MISCONF", provocations.failing_to_save, "MISCONF", ABSENT_S),
+    Fault("13", "LOADING (slow because of `key-load-delay`)", provocations.loading, "oading", ABSENT_S),
+    Fault("14", "MISCONF: a snapshot cannot be written", provocations.failing_to_save, "MISCONF", ABSENT_S),
     Fault("15", "`SCRIPT FLUSH` every 50 ms", provocations.forgetting_scripts, warnings=0),
-    Fault("16", "a script that never ends: BUSY", provocations.busy, "BUSY", ABSENT_S),
-    Fault("17", "a password is asked for, none is given", provocations.asking_for_a_password, "denies", ABSENT_S),
-    Fault("17", "a wrong password", provocations.wrong_password, "denies", ABSENT_S, is_quick=True),
-    Fault("17", "a user who may only read", provocations.no_permission, "no permission", ABSENT_S),
+    Fault("16", "BUSY: a script never ends", provocations.busy, "BUSY", ABSENT_S),
+    Fault("17", "the URL has no password", provocations.asking_for_a_password, "denies", ABSENT_S),
+    Fault("17", "the URL has a wrong password", provocations.wrong_password, "denies", ABSENT_S, is_quick=True),
+    Fault("17", "the user has only read permissions", provocations.no_permission, "no permission", ABSENT_S),
     Fault(
-        "22", "a web server at the port", provocations.web_server, "not a Redis server|Cannot connect", ABSENT_S
+        "22",
+        "a web server listens on the port",
+        provocations.web_server,
+        "not a Redis server|Cannot connect",
+        ABSENT_S,
     ),
-    Fault("22", "TLS asked of a server without it", provocations.without_tls, "Cannot connect", ABSENT_S),
-    Fault("22", "an unknown certificate", provocations.unknown_certificate, "certificate", ABSENT_S),
-    Fault("22", "plain words to a server with TLS", provocations.other_tls, "Redis at"),
+    Fault("22", "TLS requested from a server without TLS", provocations.without_tls, "Cannot connect", ABSENT_S),
+    Fault("22", "an unknown TLS certificate", provocations.unknown_certificate, "certificate", ABSENT_S),
+    Fault("22", "a server with TLS, and a URL without", provocations.other_tls, "Redis at"),
 )
 
 
@@ -182,14 +188,14 @@ def test_who_is_denied_asks_once(
         assert [1] == [int(denied["count"]) for denied in client.acl_log()]
 
 
-@pytest.mark.parametrize("hangs", ["until the run is over", pytest.param("for ever", marks=pytest.mark.thorough)])
-def test_a_look_up_that_hangs_holds_nobody_up(
-    hangs: str, own_server: Server, tmp_path: Path, driver: Driver, row: Rows
+@pytest.mark.parametrize("lookup", ["ends after the run", pytest.param("never ends", marks=pytest.mark.thorough)])
+def test_a_hanging_dns_lookup_does_not_delay_the_run(
+    lookup: str, own_server: Server, tmp_path: Path, driver: Driver, row: Rows
 ) -> None:
-    """A name server that never answers costs the shipper its time, not the run; the shipper ends all the same."""
+    """A DNS server that never answers delays the shipper but not the run, and the shipper still ends."""
     with ExitStack() as stack:
         path = stack.enter_context(provocations.hanging_resolver(tmp_path / "resolver"))
-        lifting = Lifting(stack.close if hangs != "for ever" else lambda: None)
+        lifting = Lifting(stack.close if lookup != "never ends" else lambda: None)
         verdict = driver.compare(
             suite(),
             url=f"redis://statistics.example:{own_server.port}",
@@ -199,12 +205,17 @@ def test_a_look_up_that_hangs_holds_nobody_up(
             before_drain=lifting.join,
         )
 
-    row("3", f"a look-up of the server's name that hangs {hangs} ({own_server.kind})", verdict)
+    row("3", f"the DNS lookup of the server {lookup} ({own_server.kind})", verdict)
     assert "redis://statistics.example" in "".join(ours_of(verdict))
     assert 0.5 < verdict.added_at_exit_s
 
 
-ENDLESS = (provocations.away, provocations.stopped, provocations.black_hole, provocations.full)
+ENDLESS = {
+    provocations.away: "is down",
+    provocations.stopped: "is stopped (SIGSTOP)",
+    provocations.black_hole: "accepts no connections",
+    provocations.full: "has no free memory",
+}
 
 
 @pytest.mark.thorough
@@ -217,7 +228,7 @@ def test_a_server_that_stays_away_is_left_to_the_next(
         url = stack.enter_context(begin(own_server))
         verdict = driver.compare(suite(), url=url, drain_to=own_server.url, before_drain=stack.close)
 
-    row("1", f"the server is {begin.__name__.replace('_', ' ')} until the drain ({own_server.kind})", verdict)
+    row("1", f"the server {ENDLESS[begin]} until the drain ({own_server.kind})", verdict)
     assert "delivered" in verdict.drained
 
 
@@ -234,13 +245,13 @@ class Blow:
 
 PERSISTENT = ("--appendonly", "yes", "--appendfsync", "everysec")
 BLOWS = (
-    Blow("4", "kill -9, back with nothing", provocations.killed_and_emptied, is_quick=True),
-    Blow("5", "kill -9, back on the append-only file", provocations.killed_and_restored, PERSISTENT),
+    Blow("4", "kill -9, restart without data", provocations.killed_and_emptied, is_quick=True),
+    Blow("5", "kill -9, restart with the append-only file", provocations.killed_and_restored, PERSISTENT),
     Blow("6", "SIGSTOP for a second", provocations.stopped_for_a_second),
 )
 
 
-@pytest.mark.parametrize("moment", ["during the run", "at its end"])
+@pytest.mark.parametrize("moment", ["during the run", "at the end of the run"])
 @pytest.mark.parametrize(
     "blow",
     [

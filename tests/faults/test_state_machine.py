@@ -277,7 +277,7 @@ def play(server_url: str, examples: int, row: Rows) -> Counter[str]:
     played = settings(max_examples=examples, stateful_step_count=50, suppress_health_check=quiet, database=None)
     run_state_machine_as_test(Machine, settings=played)  # type: ignore[no-untyped-call]  # hypothesis has no types
     steps = Machine.steps
-    row.tell(Row("38", f"{steps.total():,} steps of a state machine in any order", Machine.tests, 0, 0))
+    row.tell(Row("38", f"{steps.total():,} random steps of a state machine", Machine.tests, 0, 0))
     return steps
 
 
