@@ -1,8 +1,8 @@
-# Everything a newcomer needs, from nothing but Python, git and make.
+# Targets for developers. They need only Python, git and make.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# CI tests what is shipped: the wheel. At a desk an edit is to be seen at once.
+# CI tests the wheel, because users install it. Elsewhere an editable install shows each change immediately.
 EDITABLE := $(if $(CI),,--editable)
 # With --quiet pip does not print which requirements conflict.
 QUIET := $(if $(CI),,--quiet)
@@ -15,18 +15,18 @@ $(VENV)/.installed: pyproject.toml packaging/pytest-akastats/pyproject.toml pack
 	$(BIN)/python -m pip install $(QUIET) --progress-bar off --disable-pip-version-check $(EDITABLE) '.[dev]'
 	touch $@
 
-test: $(VENV)/.installed browser  ## install all that the tests need, run them
+test: $(VENV)/.installed browser  ## install the requirements of the tests, and run the tests
 	$(BIN)/pytest -n 2 $(ARGS)
 
-faults: $(VENV)/.installed  ## every fault that can be provoked here; writes the table of docs/reliability.md
+faults: $(VENV)/.installed  ## run all fault cases, and write the table of docs/reliability.md
 	mkdir -p build && rm -f build/faults.jsonl
 	FAULTS_ROWS=$(CURDIR)/build/faults.jsonl $(BIN)/pytest tests/faults -m "" -n 2 $(ARGS)
 	$(BIN)/python -m tests.faults.table build/faults.jsonl docs/reliability.md
 
-fuzz: $(VENV)/.installed  ## the API, asked a thousand times an operation in ways nobody would think of
+fuzz: $(VENV)/.installed  ## test the API with 1,000 generated requests per operation
 	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-1000} $(BIN)/pytest tests/api/test_schema.py -m thorough -n 2 $(ARGS)
 
-# Debian's Chromium drives the page's tests. Where it is neither there nor can be installed, they say so and fail.
+# The tests of the page need Chromium. Without it they fail with a message.
 browser:
 	@for name in "$$CHROMIUM" chromium chromium-browser google-chrome chrome; do \
 		if [ -n "$$name" ] && command -v "$$name" >/dev/null; then exit 0; fi; \
@@ -36,25 +36,25 @@ browser:
 	fi; \
 	echo "*** No Chromium: the tests of the page will fail. Install it, or set CHROMIUM=/path/to/chromium ***" >&2
 
-lint: $(VENV)/.installed  ## style and types
+lint: $(VENV)/.installed  ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-demo: $(VENV)/.installed  ## record a sample suite sixteen times, then serve what came of it; DEMO_SERVE=0 only records
+demo: $(VENV)/.installed  ## record a sample suite 16 times, and serve the result; DEMO_SERVE=0 only records
 	$(BIN)/python examples/demo/run.py build/demo
 
-pictures: $(VENV)/.installed browser  ## the README's pictures, of the demo's data
+pictures: $(VENV)/.installed browser  ## take the pictures of the README with the data of the demo
 	$(BIN)/python docs/pictures.py build/demo-pictures docs/pictures
 
-acceptance: $(VENV)/.installed  ## suites that nobody here wrote, bare and recorded: the same?
+acceptance: $(VENV)/.installed  ## compare the outcomes of public projects with and without akastats
 	$(BIN)/python benchmarks/acceptance.py $(PROJECTS)
 
-bench: $(VENV)/.installed  ## what recording costs, and what the library stores in a second
+bench: $(VENV)/.installed  ## measure the cost of recording
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check pytest-reportlog pytest-json-report
 	$(BIN)/python benchmarks/cost.py
 
-accuracy: $(VENV)/.installed  ## how often the verdicts are right, in the small form
+accuracy: $(VENV)/.installed  ## measure how often the verdicts are right, on small suites
 	$(BIN)/python benchmarks/accuracy/flaky.py --small
 	$(BIN)/python benchmarks/accuracy/slower.py --small
 

@@ -1,6 +1,6 @@
 """Take the pictures of the documentation: record the demo suite, serve it, and open it in a browser.
 
-`python docs/pictures.py build/demo-pictures docs/pictures`; CHROMIUM names a browser that is not on PATH.
+Run `python docs/pictures.py build/demo-pictures docs/pictures`. CHROMIUM is the path of a browser not on PATH.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from playwright.sync_api import Browser, sync_playwright
 DEMO = Path(__file__).parents[1] / "examples" / "demo" / "run.py"
 AKASTATS = str(Path(sys.executable).with_name("akastats"))
 SHOWN = "tests/test_flaky.py::test_talks_to_the_warehouse"
-# A lasting change is reported after eleven runs, and confirmed by five more; the suite changes at run 4.
+# A change needs eleven runs before it, and is confirmed by five more runs. The suite changes in run 4.
 FIRST, RUNS = "-10", "21"
 WIDE, PHONE = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
 
 
 def main(home: Path, pictures: Path) -> None:
-    """Record the demo below `home`, unless it is there, and write its pictures into a directory."""
+    """Record the demo below `home`, unless it exists, and write its pictures into the directory `pictures`."""
     # Settings of this shell for other projects must not apply to the demo.
     environ = {name: text for name, text in os.environ.items() if not name.startswith(("AKA_STATS_", "PYTEST_"))}
     if not (home / ".akastats").exists():
@@ -77,7 +77,7 @@ def take_all(browser: Browser, address: str, pictures: Path) -> None:
 
 
 def fetch(url: str) -> Any:
-    """Return the JSON answer of the API."""
+    """Return the JSON response of the API."""
     with urlopen(url) as answer:
         return json.load(answer)
 

@@ -1,8 +1,9 @@
-"""Demo: record the sample suite sixteen times, then serve the page.
+"""Record the sample suite 16 times, then serve the page.
 
-`python examples/demo/run.py build/demo`. DEMO_SERVE=0 stops before serving, DEMO_RUNS sets the number of runs,
-DEMO_PORT the port and DEMO_FIRST the number of the first run. Runs below 1 extend the healthy history.
-The recordings of an earlier demo in this directory are deleted.
+Run `python examples/demo/run.py build/demo`. The recordings of an earlier demo in that directory are deleted.
+
+DEMO_SERVE=0 only records. DEMO_RUNS sets the number of runs, DEMO_FIRST the number of the first run, and DEMO_PORT
+the port. Runs with a number below 1 extend the history without failures.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Fixtures of every scope, some of them costly."""
+"""Fixtures of every scope, some of them slow."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import pytest
 
 @pytest.fixture(scope="session")
 def run_number() -> int:
-    """The how manieth run of the demo this is; below 1 lie those in which all was well for longer."""
+    """Number of this run of the demo. In runs below 1 fewer tests fail."""
     return int(os.environ.get("DEMO_RUN", "1"))
 
 
 @pytest.fixture(scope="session")
 def database() -> Iterator[dict[str, int]]:
-    """A database that takes its time to come and to go."""
+    """A database with a slow setup and teardown."""
     time.sleep(0.25)
     yield {}
     time.sleep(0.08)
@@ -25,21 +25,21 @@ def database() -> Iterator[dict[str, int]]:
 
 @pytest.fixture(scope="package")
 def mail_server() -> str:
-    """A server for the whole package."""
+    """A mail server for the whole package."""
     time.sleep(0.06)
     return "smtp://localhost"
 
 
 @pytest.fixture(scope="module")
 def schema(database: dict[str, int]) -> dict[str, int]:
-    """The tables of one module's tests."""
+    """The tables for the tests of one module."""
     time.sleep(0.04)
     return database
 
 
 @pytest.fixture
 def basket(schema: dict[str, int]) -> Iterator[list[int]]:
-    """A basket with two things in it."""
+    """A basket with two items."""
     time.sleep(0.005)
     yield [1250, 399]
     schema.clear()

@@ -1,4 +1,4 @@
-"""Baskets: fixtures of every scope at work, and numbers of the tests' own."""
+"""Baskets: tests with fixtures of every scope, and with their own numbers."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from shop import total_cents
 
 @pytest.mark.parametrize("discount", [0, 5, 10, 25, 50, 100])
 def test_discount(basket, discount):
-    """A discount makes nothing dearer."""
+    """A discount never increases the total."""
     assert 0 <= total_cents(basket, discount) <= 1649
 
 
 @pytest.mark.parametrize("count", [1, 10, 100, 1000])
 def test_many_things(basket, count, stat):
-    """What fits in a basket is counted; how many and how fast is recorded."""
+    """Large baskets have the correct total. The test records their size and the duration."""
     with stat.timer("basket.sum"):
         sum_cents = total_cents(basket * count)
     stat("basket.things", 2 * count)
@@ -26,25 +26,25 @@ def test_many_things(basket, count, stat):
 
 @pytest.fixture(scope="class")
 def cashier(mail_server):
-    """One cashier for a class of tests."""
+    """A cashier for all tests of a class."""
     time.sleep(0.03)
     return mail_server
 
 
 class TestCheckout:
-    """Paying."""
+    """Tests of the checkout."""
 
     def test_pays(self, basket, cashier):
-        """Whoever pays gets a mail."""
+        """A customer who pays gets a mail."""
         assert cashier.startswith("smtp://")
 
     @pytest.mark.parametrize("currency", ["€", "US$", "¥", "kr.", "£/p"])
     def test_currency(self, cashier, currency):
-        """Any currency has a sign."""
+        """Each currency has a symbol."""
         assert currency
 
     def test_slowly(self, cashier, run_number):
-        """Uses a bank that is slower since the fourth run."""
+        """Becomes slower in the fourth run."""
         time.sleep(0.12 if run_number < 4 else 0.35)
 
     def test_refund(self, basket):

@@ -1,4 +1,4 @@
-"""Flaky tests. The number of the run decides which fail, so that every demo shows the same."""
+"""Flaky tests. The number of the run determines which tests fail, so every demo has the same result."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 
 def test_talks_to_the_warehouse(run_number, stat):
-    """Fails in every second run, as if the warehouse were away."""
+    """Fails in every second run, as if the warehouse were unreachable."""
     stat("warehouse.tries", 1 + run_number % 2)
 
     if run_number % 2 == 0:
@@ -16,33 +16,33 @@ def test_talks_to_the_warehouse(run_number, stat):
 
 
 def test_new_since_the_last_run(run_number):
-    """Begins to fail in the fifth run."""
+    """Fails from the fifth run on."""
     assert run_number < 5, "the price list of May is missing"
 
 
 @pytest.mark.xfail(reason="rounding is not agreed on")
 def test_rounds_up():
-    """Known to fail."""
+    """Fails as expected."""
     assert round(0.5) == 1
 
 
 @pytest.mark.skip(reason="needs a printer")
 def test_prints_the_bill():
-    """Never runs."""
+    """Is always skipped."""
 
 
 @pytest.mark.parametrize("seconds", [0.05, 0.1, 0.2], ids="waits {}s".format)
 def test_waits(seconds):
-    """Slow, and always as slow."""
+    """Is slow, with a constant duration."""
     time.sleep(seconds)
 
 
 @pytest.fixture
 def broken_scanner(run_number):
-    """A scanner that cannot be set up in the third run."""
+    """A scanner whose setup fails in the third run."""
     if run_number == 3:
         raise OSError("scanner: no such device")
 
 
 def test_scans(broken_scanner):
-    """An error, not a failure, where its fixture fails."""
+    """Has an error, not a failure, if its fixture fails."""

@@ -1,4 +1,4 @@
-"""Texts: many quick tests, whose ids hold whatever texts hold."""
+"""Texts: many fast tests, whose node ids contain special characters."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ TITLES = {
 
 @pytest.mark.parametrize("title", TITLES)
 def test_slug(title):
-    """A title becomes part of an address."""
+    """A title becomes part of a URL."""
     assert slug(title) == TITLES[title]
 
 
 @pytest.mark.parametrize("cents", [0, 5, 99, 100, 1250, 9999, 123456])
 def test_price_round_trip(cents):
-    """A price is read as it was written."""
+    """A formatted price is parsed to the same value."""
     assert parse_price(f"{cents // 100}.{cents % 100:02d} €") == cents
 
 
@@ -50,12 +50,12 @@ def test_no_price(text):
 
 
 class Words(unittest.TestCase):
-    """Cases of unittest are tests like others."""
+    """Tests of unittest are recorded as well."""
 
     def test_lower(self):
-        """Addresses are lower case."""
+        """A slug is lower case."""
         assert slug("SALE") == "sale"
 
     def test_empty(self):
-        """Nothing stays nothing."""
+        """A title without letters or digits has an empty slug."""
         assert not slug("!?")
