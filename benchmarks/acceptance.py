@@ -1,10 +1,10 @@
-"""Suites that nobody here wrote, recorded: the same outcomes as without us, and every test's history.
+"""Check that public projects have the same outcomes with and without akastats, and complete histories.
 
     python benchmarks/acceptance.py [PROJECT ...]
 
-For each project its source distribution is unpacked into a virtual environment of its own and its tests are
-run bare and recorded, in one process and with `-n 2`, three times each. Compared test by test: outcomes (by
-`--junitxml`), exit codes, counts, and afterwards the number of points in each test's history in the API.
+Each project is unpacked from its source distribution and gets its own virtual environment. Its tests run three
+times without and with akastats, in one process and with `-n 2`. For each test the outcomes (of `--junitxml`) and
+the number of points in its history are compared; for each run, exit codes and counts.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ ROUNDS = 3
 
 @dataclass(frozen=True)
 class Project:
-    """One project: its distribution, what its tests need beside it, and where they are."""
+    """A project: its distribution, the further requirements of its tests, and their paths."""
 
     name: str
     version: str
@@ -54,7 +54,7 @@ PROJECTS = {
 
 @dataclass(frozen=True)
 class Ran:
-    """What one run of a suite came to: its exit code, and how often each test had each outcome."""
+    """Result of one run: exit code, and number of each outcome per test."""
 
     exit_code: int
     outcomes: Counter[tuple[str, str, str]]
@@ -66,7 +66,7 @@ def run(*command: str | Path, cwd: Path | None = None) -> subprocess.CompletedPr
 
 
 def prepare(project: Project, home: Path) -> tuple[Path, Path]:
-    """Unpack a project and make its environment; return its directory and its python."""
+    """Unpack a project and create its environment; return its directory and its interpreter."""
     requirement = f"{project.name}=={project.version}"
     run(sys.executable, "-m", "venv", home / "venv")
     python = home / "venv" / "bin" / "python"
@@ -95,7 +95,7 @@ def pytest_run(source: Path, python: Path, project: Project, arguments: tuple[st
 
 
 def read_report(report: Path) -> Counter[tuple[str, str, str]]:
-    """Return a JUnit report's test cases with their outcomes."""
+    """Return the test cases of a JUnit report with their outcomes."""
     counted: Counter[tuple[str, str, str]] = Counter()
     for case in ElementTree.parse(report).iter("testcase"):
         kinds = {child.tag for child in case} & {"failure", "error", "skipped"}
@@ -105,26 +105,26 @@ def read_report(report: Path) -> Counter[tuple[str, str, str]]:
 
 @contextmanager
 def serving(python: Path, source: Path) -> Iterator[str]:
-    """Serve the API of a project's embedded server; yield its address."""
+    """Serve the API of a project's embedded server; yield the address of the API."""
     command = [str(python.with_name("akastats")), "serve", "--port", "0", "--json"]
     server = subprocess.Popen(command, cwd=source, stdout=subprocess.PIPE, text=True)
     try:
         assert server.stdout is not None
-        told = "".join(iter(server.stdout.readline, "}\n")) + "}"
-        yield str(json.loads(told)["url"]).rstrip("/")
+        output = "".join(iter(server.stdout.readline, "}\n")) + "}"
+        yield str(json.loads(output)["url"]).rstrip("/")
     finally:
         server.terminate()
         server.wait()
 
 
 def get(address: str, path: str) -> dict[str, object]:
-    """Return a JSON answer of the API."""
-    with urllib.request.urlopen(address + path) as answer:  # an address of our own on loopback
+    """Return a JSON response of the API."""
+    with urllib.request.urlopen(address + path) as answer:  # loopback address
         return json.load(answer)  # type: ignore[no-any-return]  # JSON
 
 
 def compare(project: Project, home: Path) -> list[str]:
-    """Run one project bare and recorded; return what differs."""
+    """Run one project without and with akastats; return the differences."""
     source, python = prepare(project, home)
     problems = []
     for spread in ((), ("-n", "2")):
@@ -141,10 +141,10 @@ def compare(project: Project, home: Path) -> list[str]:
 
 
 def check_histories(address: str) -> list[str]:
-    """Return where the API does not know all runs, or not all points of a test."""
+    """Return the problems: runs that the API does not have, and tests without all of their points."""
     runs = get(address, "/api/v1/runs?limit=100")["items"]
     assert isinstance(runs, list)
-    problems = [] if len(runs) == 2 * ROUNDS else [f"{len(runs)} runs are known instead of {2 * ROUNDS}"]
+    problems = [] if len(runs) == 2 * ROUNDS else [f"{len(runs)} runs instead of {2 * ROUNDS}"]
     counts = {json.dumps({name: run.get(name) for name in COUNTS}) for run in runs}
     if len(counts) != 1:
         problems.append(f"the runs' counts differ: {counts}")
@@ -159,11 +159,11 @@ def check_histories(address: str) -> list[str]:
         )
     for nodeid, points in expected.items():
         path = f"/api/v1/tests/{urllib.parse.quote(nodeid, safe='')}/history?limit=1000"
-        found = get(address, path)["items"]
-        assert isinstance(found, list)
-        if len(found) != points:
-            problems.append(f"{nodeid}: {len(found)} points instead of {points}")
-    print(f" {len(runs)} runs, {len(expected)} tests with histories, {runs[0]['tests']} tests a run", end="")
+        points_of_test = get(address, path)["items"]
+        assert isinstance(points_of_test, list)
+        if len(points_of_test) != points:
+            problems.append(f"{nodeid}: {len(points_of_test)} points instead of {points}")
+    print(f" {len(runs)} runs, {len(expected)} tests with histories, {runs[0]['tests']} tests per run", end="")
     return problems
 
 
@@ -171,7 +171,7 @@ COUNTS = ("tests", "passed", "failed", "errors", "skipped", "xfailed", "xpassed"
 
 
 def main() -> int:
-    """Compare the projects asked for, all by default; return 1 if anything differs."""
+    """Compare the projects of the command line, by default all; return 1 if anything differs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("projects", nargs="*", choices=[*PROJECTS, []], default=list(PROJECTS))
     failed = False

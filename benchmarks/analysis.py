@@ -1,11 +1,11 @@
-"""What judging a run takes: 10,000 tests with 200 runs before it, from stored profiles to verdicts.
+"""Measure the analysis of a run with 10,000 tests and 200 earlier runs, from stored profiles to verdicts.
 
     python benchmarks/analysis.py [--tests 10000] [--runs 200]
 
-Profiles are made in memory, as they are stored: durations with log-normal noise and a machine factor, one test in
-100 flaky, one in 200 slower by half since the middle. Told are processor seconds on one core and the resident
-memory at its peak, above what the imports take. "At the end" is what a run's end waits for; the rest is read while
-the tests run. Exits with 1 where a bound does not hold.
+Profiles are generated in memory in their stored form. Durations have log-normal noise and a machine factor, one
+test in 100 is flaky, and one in 200 becomes 50 % slower in the middle. The results are seconds of CPU time on one
+core, and the peak of the resident memory without that of the imports. A run's end waits for the analysis; the
+profiles are read while the tests run. Exits with 1 if a bound is exceeded.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ MOST_S, MOST_MB = 5.0, 200.0
 
 
 def profiles(tests: int, runs: int, chance: random.Random) -> Iterator[bytes]:
-    """Yield profiles as they are stored, oldest first."""
+    """Yield profiles in their stored form, oldest first."""
     names = [f"tests/area_{at % 40}/test_module_{at % 300}.py::TestCase::test_{at}" for at in range(tests)]
-    usual = [chance.lognormvariate(-4, 1.5) for _ in names]
+    typical = [chance.lognormvariate(-4, 1.5) for _ in names]
     for run in range(runs):
         machine = chance.lognormvariate(0, 0.1)
         slower = run > runs / 2
         seconds = [
             taken * machine * chance.lognormvariate(0, 0.08) * (1.5 if slower and at % 200 == 0 else 1)
-            for at, taken in enumerate(usual)
+            for at, taken in enumerate(typical)
         ]
         failed = [at % 100 == 1 and chance.random() < 0.1 for at in range(tests)]
         yield zlib.compress(json.dumps(_content(names, seconds, failed)).encode(), 1)
@@ -64,7 +64,7 @@ def _content(names: list[str], seconds: list[float], failed: list[bool]) -> dict
 
 
 def facts(number: int) -> RunFacts:
-    """Return what is known of a run: each on a commit of its own."""
+    """Return the facts about a run. Each run has its own commit."""
     return RunFacts(f"r{number:06}", "main", f"c{number}", "e", 100.0 * number, 60.0, "failed")
 
 
@@ -82,13 +82,15 @@ def main() -> int:
         records.append(record_of(facts(number), profile.decode(stored), names))
         reading_s += time.process_time() - began
     began = time.process_time()
-    found = analyse(AnalysisInput(records[-1], "", "main", records[:-1]))
-    judging_s, peak_mb = time.process_time() - began, _peak_mb() - began_mb
-    print(f"{options.tests} tests, {options.runs} runs before: {len(found.changes)} changes, {found.counts}")
-    print(f"read beside the tests  {reading_s:6.2f} s of processor time")
-    print(f"judged at the end      {judging_s:6.2f} s, at most {MOST_S}")
+    verdicts = analyse(AnalysisInput(records[-1], "", "main", records[:-1]))
+    analysis_s, peak_mb = time.process_time() - began, _peak_mb() - began_mb
+    print(
+        f"{options.tests} tests, {options.runs} earlier runs: {len(verdicts.changes)} changes, {verdicts.counts}"
+    )
+    print(f"read during the tests  {reading_s:6.2f} s of CPU time")
+    print(f"analysed at the end    {analysis_s:6.2f} s, at most {MOST_S}")
     print(f"memory                 {peak_mb:6.0f} MB, at most {MOST_MB:.0f}")
-    return int(judging_s > MOST_S or peak_mb > MOST_MB)
+    return int(analysis_s > MOST_S or peak_mb > MOST_MB)
 
 
 def _peak_mb() -> float:

@@ -1,10 +1,10 @@
-"""What a server's absence costs: draining a backlog of 1,000 spools, and memory in the process of the tests.
+"""Measure the cost of an unreachable server: the drain of 1,000 spools, and memory in the process of the tests.
 
     python benchmarks/backlog.py [--only backlog memory] [--spools 1000] [--records 1000] [--tests 100000]
 
-The backlog is drained in a process of its own, newest run first, and compared with what `ingest.py` writes in
-the same run in its way "akastats". Memory is the peak of the resident set, above that at the drainer's start, and
-above that of bare pytest. Exits with 1 where a bound does not hold.
+The backlog is drained in a separate process, newest run first. Its rate is compared with that of "akastats" in
+`ingest.py`. Memory is the peak of the resident set, minus that at the start of the drain or that of bare pytest.
+Exits with 1 if a bound is exceeded.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 
 from cost import OURS, environment, pytest_command
-from ingest import embedded_binary, kept_open, labels_of, measure, ours, running, samples_of
+from ingest import embedded_binary, labels_of, measure, open_connection, ours, running, samples_of
 from redis import Redis
 
 from akastats.config import Config, config
@@ -29,17 +29,17 @@ from akastats.redis import connect, run, run_all, sync_redis
 from akastats.spool.format import SUFFIX, VERSION, encode_line
 
 MIB = 1024 * 1024
-#: What a drain may hold beyond what it starts with, and a recorded pytest beyond bare pytest.
+#: Largest additional memory of a drain since its start, and of a recorded pytest compared with bare pytest.
 MOST_DRAIN, MOST_TESTS = 64 * MIB, 16 * MIB
-#: Of the rate of `ingest.py`.
+#: Least rate of the drain, as a share of the rate of `ingest.py`.
 LEAST_RATE = 0.5
 
-#: The backlog's tests: ten jobs of a suite, each with its own, run again and again.
+#: Number of jobs. Each has its own tests, and runs repeatedly.
 JOBS = 10
 
 
 def write_backlog(directory: Path, spools: int, records: int) -> None:
-    """Write the spools of runs that ended, one a minute, each of `records` records, a point each."""
+    """Write the spools of finished runs, one per minute, each with `records` records of one point."""
     directory.mkdir(parents=True)
     tests = records - 3
     names = [label.removeprefix("test::") for label in labels_of(JOBS * tests)]
@@ -51,7 +51,7 @@ def write_backlog(directory: Path, spools: int, records: int) -> None:
 
 
 def spool(number: int, started: float, names: list[str]) -> bytes:
-    """Return what one run has written."""
+    """Return the spool of one run."""
     header = json.dumps(
         ["run", {"id": f"{number:010d}", "started": started, "pid": 2**22 + 1, "pid_mark": "gone"}]
     )
@@ -68,14 +68,14 @@ def spool(number: int, started: float, names: list[str]) -> bytes:
 
 
 def resident(peak: bool = False) -> int:
-    """Return this process's memory in bytes, or the most it has been."""
+    """Return the memory of this process in bytes: a field of /proc/self/status."""
     word = "VmHWM" if peak else "VmRSS"
-    found = next(row for row in Path("/proc/self/status").read_text().splitlines() if row.startswith(word))
-    return int(found.split()[1]) * 1024
+    line = next(row for row in Path("/proc/self/status").read_text().splitlines() if row.startswith(word))
+    return int(line.split()[1]) * 1024
 
 
 def drain_here(directory: Path, url: str) -> dict[str, float]:
-    """Drain a backlog in this process; return what it cost."""
+    """Drain a backlog in this process; return seconds and memory."""
     with connect(url) as client:
         client.ping()
         Path("/proc/self/clear_refs").write_text("5")
@@ -89,17 +89,17 @@ def drain_here(directory: Path, url: str) -> dict[str, float]:
 
 
 def drain_apart(directory: Path, url: str) -> dict[str, float]:
-    """Drain a backlog in a process that does nothing else."""
+    """Drain a backlog in a separate process."""
     command = [sys.executable, __file__, "--drain", str(directory), url]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    found: dict[str, float] = json.loads(done.stdout)
-    return found
+    line: dict[str, float] = json.loads(done.stdout)
+    return line
 
 
 def ingest_rates(client: Redis, rounds: int = 3) -> list[float]:
-    """Return how many stats a second `ingest.py` writes in its way "akastats", on an empty server."""
+    """Return the stats per second that `ingest.py` writes with akastats to an empty server."""
     rates = []
-    with kept_open(sync_redis):
+    with open_connection(sync_redis):
         for _ in range(rounds):
             client.flushall()
             rates.append(1 / measure(client, ours, samples_of(labels_of(10_000))).wall)
@@ -107,7 +107,7 @@ def ingest_rates(client: Redis, rounds: int = 3) -> list[float]:
 
 
 def backlog(chosen: argparse.Namespace) -> bool:
-    """Measure the drain of a backlog against the ingest of as many labels; return whether the bounds hold."""
+    """Compare the drain of a backlog with the ingest of as much data; return whether the bounds hold."""
     with tempfile.TemporaryDirectory() as home, running(embedded_binary()) as url, Redis.from_url(url) as client:
         directory = Path(home) / "home" / "spool"
         write_backlog(directory, chosen.spools, chosen.records)
@@ -115,7 +115,7 @@ def backlog(chosen: argparse.Namespace) -> bool:
         rates = ingest_rates(client)
         client.flushall()
         cost = drain_apart(directory, url)
-        # Before and behind: a machine that others use too is not equally fast all the time.
+        # Ingest is measured before and after the drain, because the speed of a shared machine varies.
         ingest = statistics.median(rates + ingest_rates(client))
     rate = chosen.spools * chosen.records / cost["seconds"]
     print(f"\n| {chosen.spools:,} spools of {chosen.records:,} records | measured | bound | |\n|---|--:|--:|---|")
@@ -136,9 +136,9 @@ def backlog(chosen: argparse.Namespace) -> bool:
 
 
 def show(name: str, measured: float, bound: float, holds: bool, remark: str) -> bool:
-    """Print a row of a table; return whether its bound holds."""
-    told = "within" if holds else "**beyond**"
-    print(f"| {name} | {measured:,.1f} | {bound:,.1f} | {told} {remark} |")
+    """Print a row of the table; return whether the bound holds."""
+    result = "within" if holds else "**beyond**"
+    print(f"| {name} | {measured:,.1f} | {bound:,.1f} | {result} {remark} |")
     return holds
 
 
@@ -147,7 +147,7 @@ PEAK = "print('PEAK', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 
 
 def peak_of_pytest(suite: Path, arguments: tuple[str, ...]) -> int:
-    """Return the most memory that one pytest process held."""
+    """Return the peak memory of one pytest process in bytes."""
     _, _, _, *rest = pytest_command(arguments)
     command = [sys.executable, "-c", PYTEST + PEAK, *rest]
     done = subprocess.run(command, cwd=suite, env=environment(), stdout=subprocess.PIPE, text=True, check=True)
@@ -155,7 +155,7 @@ def peak_of_pytest(suite: Path, arguments: tuple[str, ...]) -> int:
 
 
 def memory(chosen: argparse.Namespace) -> bool:
-    """Measure what recording adds to pytest's memory while no server answers; return whether the bound holds."""
+    """Measure the memory that recording adds to pytest without a server; return whether the bound holds."""
     with tempfile.TemporaryDirectory() as home:
         content = f"import pytest\n\n@pytest.mark.parametrize('n', range({chosen.tests}))\ndef test(n): pass\n"
         (Path(home) / "test_many.py").write_text(content)
@@ -172,7 +172,7 @@ PARTS = {part.__name__: part for part in (backlog, memory)}
 
 
 def main() -> None:
-    """Measure what is asked for, all of it by default."""
+    """Run the measurements of the command line, by default all."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--spools", type=int, default=1000)

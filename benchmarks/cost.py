@@ -1,10 +1,10 @@
-"""What recording costs the process of the tests, in instructions per additional test: bare pytest is 1.
+"""Measure the cost of recording in the process of the tests: instructions per additional test, bare pytest is 1.
 
     python benchmarks/cost.py [--only plain fixtures worker wall cold]
 
-Counted by valgrind's callgrind on suites of 1,000 and of 300 trivial tests: the difference is the cost of 700
-tests, without start-up. Instructions repeat to the last digits on any machine of one kind; seconds do not.
-Needs valgrind, and pytest-xdist, pytest-reportlog and pytest-json-report in this environment.
+valgrind's callgrind counts suites of 1,000 and of 300 trivial tests. The difference is the cost of 700 tests,
+without start-up. Instructions are reproducible on machines of one kind; seconds are not. Needs valgrind, and
+pytest-xdist, pytest-reportlog and pytest-json-report in this environment.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ RIVALS: dict[str, tuple[str, ...]] = {
 
 
 def write_suite(directory: Path, size: int, test: str, conftest: str = "") -> Path:
-    """Write a suite of `size` tests, 100 a file."""
+    """Write a suite of `size` tests, 100 per file."""
     directory.mkdir(parents=True)
     if conftest:
         (directory / "conftest.py").write_text(conftest)
@@ -50,12 +50,12 @@ def write_suite(directory: Path, size: int, test: str, conftest: str = "") -> Pa
 
 
 def pytest_command(arguments: Sequence[str]) -> list[str]:
-    """Return bare pytest with `arguments`, on this interpreter."""
+    """Return the command of bare pytest with `arguments`, with this interpreter."""
     return [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
 
 
 def environment() -> dict[str, str]:
-    """Return an environment in which two runs count the same."""
+    """Return an environment in which two runs execute the same instructions."""
     fixed = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     return {name: text for name, text in os.environ.items() if not name.startswith("AKA_STATS")} | fixed
 
@@ -66,28 +66,28 @@ VALGRIND = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"]
 
 
 def instructions(suite: Path, arguments: Sequence[str]) -> int:
-    """Return the instructions of one run in its own process, children not counted."""
+    """Return the instructions of one run, without its child processes."""
     command = [*VALGRIND, *pytest_command(arguments)]
     done = subprocess.run(command, cwd=suite, env=environment(), capture_output=True, text=True, check=False)
     return collected(done.stderr)
 
 
 def collected(log: str) -> int:
-    """Return the sum of instructions that callgrind's logs tell."""
-    found = re.findall(r"Collected : (\d+)", log)
-    if not found:
+    """Return the sum of the instructions in logs of callgrind."""
+    counts = re.findall(r"Collected : (\d+)", log)
+    if not counts:
         raise SystemExit(f"callgrind counted nothing:\n{log[-2000:]}")
-    return sum(map(int, found))
+    return sum(map(int, counts))
 
 
 def worker_instructions(suite: Path, arguments: Sequence[str]) -> int:
-    """Return the instructions of both workers of `-n 2`; the controller runs at full speed."""
+    """Return the instructions of both workers of `-n 2`. The controller runs without callgrind."""
     with tempfile.TemporaryDirectory() as logs:
         wrapper = Path(logs) / "python"
         valgrind = " ".join([*VALGRIND, f"--log-file={logs}/%p.log", sys.executable])
         wrapper.write_text(f'#!/bin/sh\nexec {valgrind} "$@"\n')
         wrapper.chmod(0o755)
-        # Under callgrind a worker takes longer to leave than pytest-xdist waits before it kills.
+        # Under callgrind a worker takes longer to exit than pytest-xdist waits before it kills it.
         (Path(logs) / "patient.py").write_text(PATIENT)
         spread = [
             "-p",
@@ -99,21 +99,21 @@ def worker_instructions(suite: Path, arguments: Sequence[str]) -> int:
             f"--tx=2*popen//python={wrapper}",
         ]
         command = pytest_command([*spread, *arguments])
-        found = environment() | {"PYTHONPATH": logs}
-        subprocess.run(command, cwd=suite, env=found, capture_output=True, check=True)
+        variables = environment() | {"PYTHONPATH": logs}
+        subprocess.run(command, cwd=suite, env=variables, capture_output=True, check=True)
         return collected(finished(Path(logs)))
 
 
 def finished(logs: Path, deadline_s: float = 120.0) -> str:
-    """Return the logs of both workers when they are complete; the controller does not wait for them.
+    """Return the complete logs of both workers, because the controller does not wait for them.
 
-    A worker forks once to ask for its platform: that log has no sum, and does not count.
+    A worker forks once to determine its platform. The log of the fork has no sum and is ignored.
     """
     end = time.monotonic() + deadline_s
     while True:
-        told = [text for text in (log.read_text() for log in logs.glob("*.log")) if "Collected :" in text]
-        if len(told) == 2 or time.monotonic() > end:
-            return "".join(told)
+        texts = [text for text in (log.read_text() for log in logs.glob("*.log")) if "Collected :" in text]
+        if len(texts) == 2 or time.monotonic() > end:
+            return "".join(texts)
         time.sleep(0.1)
 
 
@@ -137,13 +137,13 @@ def show(title: str, bare: float, rows: dict[str, float]) -> None:
 
 
 def plain(home: Path) -> None:
-    """Trivial tests, and the rivals beside us."""
+    """Trivial tests with akastats, and with other plugins."""
     bare = per_test(home, PLAIN, "", ())
     show("plain", bare, {name: per_test(home, PLAIN, "", arguments) for name, arguments in RIVALS.items()})
 
 
 def fixtures(home: Path) -> None:
-    """Three yield fixtures a test."""
+    """Three yield fixtures per test."""
     bare = per_test(home, FIXTURES, CONFTEST, ())
     show("three yield fixtures", bare, {"akastats": per_test(home, FIXTURES, CONFTEST, OURS)})
 
@@ -158,14 +158,14 @@ def worker(home: Path) -> None:
 
 
 def seconds(suite: Path, arguments: Sequence[str]) -> float:
-    """Return the wall time of one run."""
+    """Return the wall time of one run in seconds."""
     began = time.perf_counter()
     subprocess.run(pytest_command(arguments), cwd=suite, env=environment(), capture_output=True, check=True)
     return time.perf_counter() - began
 
 
 def wall(home: Path, pairs: int = 9) -> None:
-    """Wall time against bare pytest, in pairs; the wait for delivery left out, then with it."""
+    """Wall time relative to bare pytest, in pairs of runs: without and with the wait for the delivery."""
     suite = write_suite(home / "wall", 5000, PLAIN)
     for title, ours in (("not waiting", OURS), ("until delivered", OURS[:-1])):
         ratios = [seconds(suite, ours) / seconds(suite, ()) for _ in range(pairs)]
@@ -174,7 +174,7 @@ def wall(home: Path, pairs: int = 9) -> None:
 
 
 def cold(home: Path, pairs: int = 7) -> None:
-    """What ten tests cost more on an embedded server that is not running yet."""
+    """Additional wall time of ten tests if the embedded server is not running yet."""
     extra = []
     for number in range(pairs):
         suite = write_suite(home / f"cold-{number}", PER_FILE, PLAIN)
@@ -188,7 +188,7 @@ PARTS = {part.__name__: part for part in (plain, fixtures, worker, wall, cold)}
 
 
 def main() -> None:
-    """Measure what is asked for, all of it by default."""
+    """Run the measurements of the command line, by default all."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
     with tempfile.TemporaryDirectory() as home:

@@ -1,9 +1,9 @@
-"""A store that is full: runs of a large suite, delivered through the real library, as spools that runs have left.
+"""Fill a store with the runs of a large suite, delivered by the real library from spools.
 
     python benchmarks/filled.py URL [--tests 10000] [--runs 500]
 
-Each run is written as the plugin writes it and delivered as `akastats drain` does it: nothing is put beside the
-library. A history keeps its newest 1,000 points.
+Each run is written in the format of the plugin and delivered in the same way as by `akastats drain`. A history has
+its newest 1,000 points.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from akastats.delivery.draining import drain_one
 from akastats.delivery.indexing import refresh
 from akastats.spool.writer import Writer
 
-#: One test in so many fails now and then, and with one of so many causes.
+#: One test in this number fails sometimes, with one of this number of causes.
 FLAKY, CAUSES = 200, 60
 BRANCHES = ("main", "main", "topic/faster", "topic/orders")
 DAY_S = 86_400
@@ -35,7 +35,7 @@ Record = list[Any]
 
 
 def nodeids(count: int) -> list[str]:
-    """Return node ids as a large suite has them, some 75 characters on average."""
+    """Return node ids like those of a large suite, with about 75 characters on average."""
     return [
         f"tests/unit/package_{at % 37:02d}/test_module_{at % 211:03d}.py::TestCase::test_case_{at:06d}"
         + (f"[{at % 10}-value]" if at % 3 == 0 else "")
@@ -44,17 +44,17 @@ def nodeids(count: int) -> list[str]:
 
 
 def traceback(cause: int, run: int) -> str:
-    """Return a failure's text: the same cause is the same failure, whatever its numbers are."""
+    """Return the text of a failure. The same cause has the same fingerprint, because numbers are ignored."""
     return (
         f"    def test_case():\n>       load({run})\n\ntests/unit/test_module.py:{cause}:\n"
         f"_ _ _ _\nshop/module_{cause}.py:12: in load\n    return parse(text)\n"
-        + "    a line of source that stands around what failed, of the usual length\n" * 20
+        + "    a line of source code near the failing line, of typical length......\n" * 20
         + f"E       ValueError: no order {run} in {cause}\n\nshop/module_{cause}.py:20: ValueError"
     )
 
 
 def records(tests: list[str], run: int, started: float) -> Iterator[Record]:
-    """Yield what the plugin says of one run of all tests by eight workers."""
+    """Yield the records of one run of all tests by eight workers."""
     chance = random.Random(run)
     header = {
         "id": run_id(run, started),
@@ -96,14 +96,14 @@ def records(tests: list[str], run: int, started: float) -> Iterator[Record]:
 
 
 def run_id(run: int, started: float) -> str:
-    """Return an id as runs have it: it sorts by time."""
+    """Return a run id, which sorts by time."""
     return f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime(started))}000-{run:06x}"
 
 
-def fill(url: str, tests: int, runs: int, told: Any = None) -> float:
-    """Deliver `runs` runs of `tests` tests, the last of them a minute old; return the seconds it took.
+def fill(url: str, tests: int, runs: int, on_applied: Any = None) -> float:
+    """Deliver `runs` runs of `tests` tests, the last one a minute old; return the duration in seconds.
 
-    `told` is called with each run's number when it is applied.
+    `on_applied` is called with the number of each run after it is applied.
     """
     config, began, names = Config(redis_url=url), time.monotonic(), nodeids(tests)
     first = time.time() - 60 - (runs - 1) * DAY_S / 40
@@ -120,27 +120,27 @@ def fill(url: str, tests: int, runs: int, told: Any = None) -> float:
             )
             assert drained.complete, drained
             path.unlink()
-            # As after each run: from its second time on a row is brought up to date, not made anew.
+            # The index is updated after each run: from the second run on, rows are updated instead of created.
             if run in (runs // 2, runs - 1):
                 execute(refresh(config, [drained.run_id]))
             if run == runs - 1:
                 analyse_late_runs(config, execute, [drained.run_id])
-            if told:
-                told(run)
+            if on_applied:
+                on_applied(run)
     return time.monotonic() - began
 
 
-def write(directory: Path, told: Iterator[Record], name: str) -> Path:
-    """Write one run's spool and return its path."""
+def write(directory: Path, content: Iterator[Record], name: str) -> Path:
+    """Write the spool of one run and return its path."""
     writer = Writer(directory, name)
-    for record in told:
+    for record in content:
         assert writer.append(json.dumps(record))
     writer.close()
     return writer.path
 
 
 def main() -> int:
-    """Fill the server that is named."""
+    """Fill the server of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("url")
     parser.add_argument("--tests", type=int, default=10_000)

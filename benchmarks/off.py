@@ -1,10 +1,10 @@
-"""What the plugin costs a session that does not record, in instructions: installed and off, beside not installed.
+"""Measure the instructions that the installed plugin adds to a session without recording.
 
     python benchmarks/off.py [--sessions 4]
 
-Makes two virtual environments, pytest and redis-py alone and this checkout's wheel, and counts sessions of 1 to
-`--sessions` tests with valgrind's callgrind. Garbage collection is off in both: one collection more or less is
-400,000 instructions, and whether it happens depends on the number of objects that pytest happens to make.
+One virtual environment has only pytest and redis-py; another also has the wheel of this checkout. valgrind's
+callgrind counts sessions of 1 to `--sessions` tests. Garbage collection is disabled, because one collection takes
+400,000 instructions, and the number of objects decides whether it happens.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LIMIT = 5_000_000
 
 
 def main() -> int:
-    """Print the instructions of each session; return 1 if the mean is above the limit."""
+    """Print the additional instructions of each session; return 1 if their mean is above the limit."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sessions", type=int, default=4)
     sessions = parser.parse_args().sessions
@@ -38,7 +38,7 @@ def main() -> int:
 
 
 def make_environment(directory: Path, *requirements: str) -> Path:
-    """Return the interpreter of a new virtual environment with these requirements."""
+    """Create a virtual environment with these requirements; return its interpreter."""
     venv.create(directory, with_pip=True)
     python = directory / "bin" / "python"
     subprocess.run([python, "-m", "pip", "install", "--quiet", "--quiet", *requirements], check=True)
@@ -46,7 +46,7 @@ def make_environment(directory: Path, *requirements: str) -> Path:
 
 
 def cost(suite: Path, size: int, bare: Path, ours: Path) -> int:
-    """Return how many more instructions a session of `size` tests takes where the plugin is installed."""
+    """Return the instructions that the installed plugin adds to a session of `size` tests."""
     suite.mkdir()
     (suite / "test_some.py").write_text("".join(f"def test_{index}(): pass\n" for index in range(size)))
     without, with_plugin = (count_instructions(python, suite) for python in (bare, ours))
@@ -55,7 +55,7 @@ def cost(suite: Path, size: int, bare: Path, ours: Path) -> int:
 
 
 def count_instructions(python: Path, suite: Path) -> int:
-    """Return the instructions of one session, whose files are compiled already."""
+    """Return the instructions of one session, after its files are compiled."""
     command = [str(python), "-c", MAIN, "-q", "-p", "no:cacheprovider"]
     environment = {**os.environ, "PYTHONHASHSEED": "0"}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)

@@ -1,11 +1,11 @@
-"""How long the API takes to answer from a store with 10,000 tests x 500 runs, and what API and store take.
+"""Measure response times of the API with a store of 500 runs of 10,000 tests, and the memory of API and store.
 
     python benchmarks/reading.py [--tests 10000] [--runs 500] [--requests 60] [--url URL]
 
-Without `--url` a server is started and filled through the real library (`filled.py`), which takes a while. The
-API is served by uvicorn in a process of its own and asked over HTTP, one request after another, each endpoint so
-many times with a different page or test. Processor time of both is told beside, which other load on the machine
-does not change. Fails where a p95 or the API's memory exceeds its bound.
+Without `--url` a server is started and filled with `filled.py`, which takes some minutes. uvicorn serves the API
+in a separate process. Each endpoint gets `--requests` requests, one after another, each for another page or test.
+CPU time of API and server is printed as well, because other load on the machine does not change it. Exits with 1
+if a p95 or the memory of the API exceeds its bound.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from filled import fill, nodeids
 from playwright.sync_api import sync_playwright
 from redis import Redis
 
-#: Bounds at the 95th percentile, in milliseconds, and of the API's memory in MB.
+#: Bounds of the 95th percentile in milliseconds, and of the memory of the API in MB.
 LIST_MS, HISTORY_MS, MEMORY_MB = 100.0, 50.0, 150.0
-#: ... and until a page's first content is painted, from when it was asked for, with nothing cached.
+#: Bound of the time from the request of a page to its first contentful paint in milliseconds, with an empty cache.
 LOAD_MS, VIEWS = 1000.0, ("", "tests", "tests?view=grid", "flaky", "slower", "errors")
-# What browsers call first contentful paint, and now.
+# The first contentful paint, and the current time.
 PAINTED = "() => [performance.getEntriesByName('first-contentful-paint')[0].startTime, performance.now()]"
 
 
@@ -44,7 +44,7 @@ START = "from akastats.cli import main; main()"
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One question: a path made of what there is, and its bound at p95 (`None`: it is told only)."""
+    """A request: the function that returns its path, and the bound of its p95 (`None`: no bound)."""
 
     name: str
     path: Callable[[random.Random], str]
@@ -52,16 +52,16 @@ class Endpoint:
 
 
 @dataclass(frozen=True)
-class There:
-    """What is asked for: node ids, runs and fingerprints that the store has."""
+class Contents:
+    """Contents of the store: node ids, runs and fingerprints."""
 
     nodeids: list[str]
     runs: list[str]
     fingerprints: list[str]
 
 
-def endpoints(there: There) -> list[Endpoint]:
-    """Return what is asked, every list endpoint and each detail."""
+def endpoints(there: Contents) -> list[Endpoint]:
+    """Return the requests: each endpoint of a list and of an item."""
 
     def test(chance: random.Random) -> str:
         return quote(chance.choice(there.nodeids), safe="")
@@ -91,7 +91,7 @@ def endpoints(there: There) -> list[Endpoint]:
 
 @contextmanager
 def store(arguments: argparse.Namespace) -> Iterator[str]:
-    """Yield the address of a full store: the one that is named, or one that is filled now."""
+    """Yield the URL of a filled store: that of the command line, or a new one."""
     if arguments.url:
         yield arguments.url
         return
@@ -112,23 +112,23 @@ def store(arguments: argparse.Namespace) -> Iterator[str]:
 
 @contextmanager
 def served(url: str) -> Iterator[tuple[http.client.HTTPConnection, int, str]]:
-    """Serve the API of a store; yield a connection to it, the process's id and its address."""
+    """Serve the API of a store; yield a connection, the process id and the address."""
     command = [sys.executable, "-c", START, "serve", "--port", "0", "--json", "--url", url]
     service = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert service.stdout is not None
-    told = json.loads("".join(iter(service.stdout.readline, "}\n")) + "}")
-    host, port = told["url"].split("//")[1].rstrip("/").split(":")
+    output = json.loads("".join(iter(service.stdout.readline, "}\n")) + "}")
+    host, port = output["url"].split("//")[1].rstrip("/").split(":")
     connection = http.client.HTTPConnection(host, int(port), timeout=60)
     try:
-        yield connection, service.pid, told["url"]
+        yield connection, service.pid, output["url"]
     finally:
         connection.close()
         service.terminate()
         service.wait(10)
 
 
-def ask(connection: http.client.HTTPConnection, path: str) -> tuple[float, bytes]:
-    """Ask once; return milliseconds and the body."""
+def send(connection: http.client.HTTPConnection, path: str) -> tuple[float, bytes]:
+    """Send one request; return milliseconds and the body."""
     began = time.perf_counter()
     connection.request("GET", f"/api/v1/{path}")
     answer = connection.getresponse()
@@ -139,20 +139,20 @@ def ask(connection: http.client.HTTPConnection, path: str) -> tuple[float, bytes
 
 
 def items(connection: http.client.HTTPConnection, path: str) -> list[dict[str, Any]]:
-    """Return the items of a list's first page."""
-    found: list[dict[str, Any]] = json.loads(ask(connection, path)[1])["items"]
-    return found
+    """Return the items on the first page of a list."""
+    page: dict[str, list[dict[str, Any]]] = json.loads(send(connection, path)[1])
+    return page["items"]
 
 
 def memory_mb(pid: int) -> tuple[float, float]:
-    """Return what a process takes now and took at most, in MB."""
+    """Return the present and the peak memory of a process in MB."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    told = dict(line.split(":", 1) for line in lines if ":" in line)
-    return int(told["VmRSS"].split()[0]) / 1024, int(told["VmHWM"].split()[0]) / 1024
+    fields = dict(line.split(":", 1) for line in lines if ":" in line)
+    return int(fields["VmRSS"].split()[0]) / 1024, int(fields["VmHWM"].split()[0]) / 1024
 
 
 def cpu_s(pid: int) -> float:
-    """Return the seconds of processor time that a process has used."""
+    """Return the CPU time of a process in seconds."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
@@ -160,9 +160,9 @@ def cpu_s(pid: int) -> float:
 def measure(
     connection: http.client.HTTPConnection, endpoint: Endpoint, requests: int, processes: tuple[int, int]
 ) -> bool:
-    """Ask one endpoint so many times and tell; return whether it keeps its bound."""
+    """Measure `times` requests of one endpoint and print the result; return whether the bound holds."""
     chance, used = random.Random(endpoint.name), [cpu_s(pid) for pid in processes]
-    taken = sorted(ask(connection, endpoint.path(chance))[0] for _ in range(requests))
+    taken = sorted(send(connection, endpoint.path(chance))[0] for _ in range(requests))
     p50, p95 = taken[len(taken) // 2], taken[min(len(taken) - 1, int(len(taken) * 0.95))]
     bound = endpoint.bound_ms
     verdict = "" if bound is None else "ok" if p95 <= bound else "TOO SLOW"
@@ -174,8 +174,8 @@ def measure(
 
 
 def load(base: str) -> bool:
-    """Open views in a browser that has nothing cached; tell, and return whether they are painted in time."""
-    kept = True
+    """Open views in a browser with an empty cache and print their times; return whether the bound holds."""
+    holds = True
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
         for view in VIEWS:
@@ -183,43 +183,43 @@ def load(base: str) -> bool:
             page.goto(base + view)
             page.wait_for_selector("main:not([aria-busy])")
             page.wait_for_selector("main [aria-busy=true]", state="detached")
-            painted, whole = page.evaluate(PAINTED)
-            kept = kept and painted <= LOAD_MS
-            print(f"page /{view:16} first content {painted:5.0f} ms of {LOAD_MS:.0f}, all of it {whole:5.0f} ms")
+            painted, complete = page.evaluate(PAINTED)
+            holds = holds and painted <= LOAD_MS
+            print(f"page /{view:16} first content {painted:5.0f} ms of {LOAD_MS:.0f}, complete {complete:5.0f} ms")
             page.context.close()
         browser.close()
-    return kept
+    return holds
 
 
 def chromium() -> str:
-    """Return where the browser is."""
+    """Return the path of the browser."""
     names = (os.environ.get("CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome")
-    found = next((path for name in names if name and (path := shutil.which(name))), None)
-    if found is None:
+    browser = next((path for name in names if name and (path := shutil.which(name))), None)
+    if browser is None:
         raise SystemExit("no Chromium: install it, or set CHROMIUM")
-    return found
+    return browser
 
 
 def server_pid(url: str) -> int:
-    """Return the process of a store, which is on this machine."""
+    """Return the process id of a store on this machine."""
     with Redis.from_url(url) as client:
         return int(cast(dict[str, Any], client.info("server"))["process_id"])
 
 
-def say_store(url: str) -> None:
-    """Tell what the store takes."""
+def print_store(url: str) -> None:
+    """Print the memory of the store."""
     with Redis.from_url(url) as client:
-        told = cast(dict[str, Any], client.info("memory"))
+        memory = cast(dict[str, Any], client.info("memory"))
         kinds = {"rows of tests": "AKA-STATS::TESTS", "its index": "AKA-STATS::INDEX"}
         sizes = {name: client.memory_usage(key) or 0 for name, key in kinds.items()}
         print(
-            f"store: {told['used_memory'] / 1e6:.0f} MB in all, {client.dbsize()} keys; "
+            f"store: {memory['used_memory'] / 1e6:.0f} MB in all, {client.dbsize()} keys; "
             + ", ".join(f"{name} {size / 1e6:.1f} MB" for name, size in sizes.items())
         )
 
 
 def main() -> int:
-    """Fill, serve, ask; return 1 where a bound is not kept."""
+    """Fill a store, serve it and measure the API; return 1 if a bound is exceeded."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tests", type=int, default=10_000)
     parser.add_argument("--runs", type=int, default=500)
@@ -227,25 +227,25 @@ def main() -> int:
     parser.add_argument("--url", default="")
     arguments = parser.parse_args()
     with store(arguments) as url, served(url) as (connection, pid, base):
-        say_store(url)
-        first, _ = ask(connection, "tests")
-        errors, _ = ask(connection, "errors")
-        print(f"the first look at all tests {first:.0f} ms, at all failures {errors:.0f} ms")
-        there = There(
+        print_store(url)
+        first, _ = send(connection, "tests")
+        errors, _ = send(connection, "errors")
+        print(f"first request of all tests {first:.0f} ms, of all failures {errors:.0f} ms")
+        there = Contents(
             nodeids(arguments.tests),
             [run["id"] for run in items(connection, "runs?limit=20") if run["status"] != "running"],
             [error["fingerprint"] for error in items(connection, "errors?limit=20")],
         )
         print(f"{'milliseconds':18} {'p50':>8} {'p95':>8} {'most':>8} {'bound':>8} {'API cpu':>8} {'store':>8}")
         store_pid = server_pid(url)
-        kept = [
+        holds = [
             measure(connection, endpoint, arguments.requests, (pid, store_pid)) for endpoint in endpoints(there)
         ]
-        kept.append(load(base))
+        holds.append(load(base))
         now, most = memory_mb(pid)
-        print(f"the API's process: {now:.0f} MB, at most {most:.0f} MB (bound {MEMORY_MB:.0f})")
+        print(f"memory of the API: {now:.0f} MB, peak {most:.0f} MB (bound {MEMORY_MB:.0f})")
         print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
-    return int(not all(kept) or most > MEMORY_MB)
+    return int(not all(holds) or most > MEMORY_MB)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""Suites whose flaky tests are known, run on 200 commits: what a flaky detector is measured on.
+"""Simulate suites whose flaky tests are known, on 200 commits.
 
-The failure rates are those of FlakeFlagger's tests (AlshammariA/FlakeFlagger, BSD-3), read from a file where there
-is one: columns `project`, `failing_runs`, `passing_runs`, `tests`. Without it they are drawn like them.
+The failure rates are those of FlakeFlagger's tests (AlshammariA/FlakeFlagger, BSD-3), from a file with the columns
+`project`, `failing_runs`, `passing_runs` and `tests`. Without the file, rates are drawn from a similar
+distribution.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ from akastats.analysis.flakiness.classification import Vote
 from akastats.analysis.flakiness.outages import RunFailures
 
 COMMITS = 200
-#: What an outage takes along: shares of the suite.
+#: Shares of the suite that the outages affect.
 OUTAGES = (0.3, 0.3, 0.3, 0.06, 0.06)
-#: How often what failed in an outage passes a moment later.
+#: Probability that a failure in an outage passes when it is repeated.
 OUTAGE_PASSES = 0.5
-#: The rates between which a test counts as flaky; one that fails less, or all but always, is judged by nobody.
+#: Failure rates between which a test counts as flaky. Tests with other rates are not scored, except 0 and 1.
 FLAKY_FROM, FLAKY_TO = 0.01, 0.99
 
-# How many of FlakeFlagger's tests fail in which share of their runs (from, to, tests), for want of its file.
+# Distribution of FlakeFlagger's tests over failure rates (from, to, number of tests), used without its file.
 _LIKE_FLAKEFLAGGER = (
     (0.0, 0.0, 21_287),
     (0.0001, 0.001, 256),
@@ -39,7 +40,7 @@ _LIKE_FLAKEFLAGGER = (
 
 
 class Rate(NamedTuple):
-    """So many tests that fail in this share of their runs; together or each alone."""
+    """A number of tests with one failure rate."""
 
     failing: float
     tests: int
@@ -47,9 +48,13 @@ class Rate(NamedTuple):
 
 @dataclass(frozen=True)
 class Scenario:
-    """What befalls a suite; `breakages` a test in 200 commits, of 1 to 8 commits each.
+    """Parameters of a simulation.
 
-    With a `size` the tests are cut into suites of so many, project by project, each with outages of its own.
+    name: name in the tables
+    reruns: whether failed attempts are repeated
+    breakages: mean number of breakages per test in 200 commits, each of 1 to 8 commits
+    clustered: whether all tests of a project with the same rate fail together
+    size: number of tests per suite, each with its own outages; `None` for one suite
     """
 
     name: str
@@ -60,8 +65,14 @@ class Scenario:
 
 
 @dataclass
-class RunBuilder:
-    """One test: the commits it failed on, and on which of them a second attempt passes."""
+class SimulatedTest:
+    """A simulated test.
+
+    rate: failure rate without breakages and outages
+    cluster: number of the group of tests with which it fails
+    failed: commits on which its first attempt fails
+    passes_then: those of these commits on which a second attempt passes
+    """
 
     rate: float
     cluster: int
@@ -70,14 +81,14 @@ class RunBuilder:
 
     @property
     def truth(self) -> bool | None:
-        """Flaky or not; `None` where nobody could say."""
+        """Whether the test is flaky; `None` if it is not scored."""
         if self.rate in (0.0, 1.0):
             return False
         return True if FLAKY_FROM <= self.rate <= FLAKY_TO else None
 
 
 def read_rates(path: Path | None) -> list[Rate]:
-    """Return the failure rates of the file, or some drawn like them."""
+    """Return the failure rates of the file, or without a file random ones."""
     if path is None:
         return _drawn_rates(Random(0))
     with path.open(newline="") as lines:
@@ -96,35 +107,33 @@ def _drawn_rates(random: Random) -> list[Rate]:
     ]
 
 
-def suites(rates: list[Rate], scenario: Scenario, seed: int, one_in: int = 1) -> list[list[RunBuilder]]:
-    """Return what becomes of each test of each suite; of one in some, where a part will do."""
+def suites(rates: list[Rate], scenario: Scenario, seed: int, one_in: int = 1) -> list[list[SimulatedTest]]:
+    """Simulate the tests of each suite; only one test in `one_in`."""
     random = Random(seed)
-    stories = [
-        builder for number, rate in enumerate(rates) for builder in _stories(rate, number, scenario, random)
-    ]
+    tests = [test for number, rate in enumerate(rates) for test in _simulate_rate(rate, number, scenario, random)]
     if scenario.size is None:
-        random.shuffle(stories)
-    size = scenario.size or ceil(len(stories) / one_in)
-    cut = [stories[start : start + size] for start in range(0, len(stories), size)][::one_in]
-    for stories in cut:
-        _befall(stories, scenario, random)
+        random.shuffle(tests)
+    size = scenario.size or ceil(len(tests) / one_in)
+    cut = [tests[start : start + size] for start in range(0, len(tests), size)][::one_in]
+    for tests in cut:
+        _add_faults(tests, scenario, random)
     return cut
 
 
-def _befall(stories: list[RunBuilder], scenario: Scenario, random: Random) -> None:
-    for builder in stories:
-        _break(builder, scenario.breakages, random)
+def _add_faults(tests: list[SimulatedTest], scenario: Scenario, random: Random) -> None:
+    for test in tests:
+        _add_breakages(test, scenario.breakages, random)
     for commit, share in zip(random.sample(range(COMMITS), len(OUTAGES)), OUTAGES, strict=True):
-        _go_out(stories, commit, share, random)
+        _add_outage(tests, commit, share, random)
 
 
-def _stories(rate: Rate, number: int, scenario: Scenario, random: Random) -> Iterator[RunBuilder]:
+def _simulate_rate(rate: Rate, number: int, scenario: Scenario, random: Random) -> Iterator[SimulatedTest]:
     shared = list(failures(rate.failing, COMMITS, random)) if scenario.clustered else None
     for _ in range(rate.tests):
         failed = failures(rate.failing, COMMITS, random) if shared is None else shared
-        builder = RunBuilder(rate.failing, number, set(failed))
-        builder.passes_then = {commit for commit in builder.failed if random.random() >= rate.failing}
-        yield builder
+        test = SimulatedTest(rate.failing, number, set(failed))
+        test.passes_then = {commit for commit in test.failed if random.random() >= rate.failing}
+        yield test
 
 
 def failures(rate: float, commits: int, random: Random) -> Iterator[int]:
@@ -132,26 +141,26 @@ def failures(rate: float, commits: int, random: Random) -> Iterator[int]:
     if rate >= 1.0:
         yield from range(commits)
     elif rate > 0.0:
-        # From failure to failure, not from commit to commit: most tests hardly ever fail.
+        # Iterate over failures instead of commits, because most tests rarely fail.
         at = int(log(1 - random.random()) / log(1 - rate))
         while at < commits:
             yield at
             at += 1 + int(log(1 - random.random()) / log(1 - rate))
 
 
-def _break(builder: RunBuilder, breakages: float, random: Random) -> None:
+def _add_breakages(test: SimulatedTest, breakages: float, random: Random) -> None:
     for start in failures(breakages / COMMITS, COMMITS, random):
         broken = range(start, min(COMMITS, start + random.randint(1, 8)))
-        builder.failed.update(broken)
-        builder.passes_then.difference_update(broken)
+        test.failed.update(broken)
+        test.passes_then.difference_update(broken)
 
 
-def _go_out(stories: list[RunBuilder], commit: int, share: float, random: Random) -> None:
-    for builder in stories:
-        if random.random() < share and builder.rate < 1.0:
-            builder.failed.add(commit)
+def _add_outage(tests: list[SimulatedTest], commit: int, share: float, random: Random) -> None:
+    for test in tests:
+        if random.random() < share and test.rate < 1.0:
+            test.failed.add(commit)
             if random.random() < OUTAGE_PASSES:
-                builder.passes_then.add(commit)
+                test.passes_then.add(commit)
 
 
 _PASSED = [Vote(f"r{commit}", f"c{commit}", failed=False) for commit in range(COMMITS)]
@@ -162,25 +171,25 @@ _AGAIN = {
 }
 
 
-def votes_of(builder: RunBuilder, reruns: bool) -> list[Vote]:
-    """Return a test's attempts: each failed one is tried again, once, or none is."""
-    if not builder.failed:
+def votes_of(test: SimulatedTest, reruns: bool) -> list[Vote]:
+    """Return the attempts of a test; with `reruns` each failed attempt is repeated once."""
+    if not test.failed:
         return _PASSED
     votes = []
     for commit in range(COMMITS):
-        if commit not in builder.failed:
+        if commit not in test.failed:
             votes.append(_PASSED[commit])
             continue
         votes.append(_FAILED[commit])
         if reruns:
-            votes.append(_AGAIN[commit not in builder.passes_then][commit])
+            votes.append(_AGAIN[commit not in test.passes_then][commit])
     return votes
 
 
-def failures_of(stories: list[RunBuilder]) -> list[RunFailures]:
-    """Return which tests failed in each run."""
+def failures_of(tests: list[SimulatedTest]) -> list[RunFailures]:
+    """Return the failed tests of each run."""
     failing: list[list[str]] = [[] for _ in range(COMMITS)]
-    for number, builder in enumerate(stories):
-        for commit in builder.failed:
+    for number, test in enumerate(tests):
+        for commit in test.failed:
             failing[commit].append(str(number))
-    return [RunFailures(f"r{commit}", len(stories), frozenset(tests)) for commit, tests in enumerate(failing)]
+    return [RunFailures(f"r{commit}", len(tests), frozenset(tests)) for commit, tests in enumerate(failing)]

@@ -1,9 +1,11 @@
-"""Made suites with known changes: what slower.py judges. A seed decides all of a suite.
+"""Simulate suites with known changes of duration. A seed determines the whole suite.
 
-A duration is base x machine x noise x change x outlier. base: log-uniform, 50 ms to 3 s. noise: log-normal, its
-deviation log-uniform from 3 % to 20 % per test. machine, shared by a run: log-normal 15 %, times a drift (a
-first-order process, .97 a run, about 12 %). outlier: one point in 50, x2 to x6. A change is a step of 10, 20, 50
-or 100 %, or +50 % gradually over 30 runs.
+A duration is the product of these factors:
+
+base: log-uniform, 50 ms to 3 s machine: the same for all tests of a run; log-normal 15 %, times a drift
+(first-order process, .97 per run, about 12 %) noise: log-normal, with a deviation per test that is log-uniform
+from 3 % to 20 % change: a step of 10, 20, 50 or 100 %, or +50 % gradually over 30 runs outlier: 2 to 6 for one
+point in 50
 """
 
 from __future__ import annotations
@@ -19,48 +21,53 @@ GRADUAL = 0.5
 
 @dataclass(frozen=True)
 class Truth:
-    """One test's change: starts at run `at`, ends by `size` slower; a step unless `ramp` runs long."""
+    """The change of one test.
+
+    at: first run of the change
+    size: relative increase of the duration
+    ramp: number of runs over which the change is gradual; 0 for a step
+    """
 
     at: int
     size: float
     ramp: int = 0
 
     def factor(self, run: int) -> float:
-        """What the change makes of a duration in a run."""
+        """Return the factor of a duration in a run."""
         if run < self.at:
             return 1.0
         return 1 + self.size * min(1.0, (run - self.at + 1) / (self.ramp or 1))
 
     @property
     def name(self) -> str:
-        """The row of the table to which it counts."""
+        """Column of the table to which the change counts."""
         return "gradual" if self.ramp else f"+{self.size:.0%}"
 
 
 @dataclass(frozen=True)
 class Suite:
-    """Durations in seconds by test and run, and each test's change or None."""
+    """Durations in seconds per test and run, and the change of each test or `None`."""
 
     seconds: tuple[tuple[float, ...], ...]
     truths: tuple[Truth | None, ...]
 
     @property
     def runs(self) -> int:
-        """How many runs there are."""
+        """Number of runs."""
         return len(self.seconds[0])
 
     def until(self, run: int) -> Suite:
-        """What was known after so many runs."""
+        """Return the suite with its first `run` runs."""
         return Suite(tuple(series[:run] for series in self.seconds), self.truths)
 
 
-def made(
+def simulate(
     seed: int, *, tests: int, runs: int, changed: float, runner_change: float = 0.0, uneven: float = 0.0
 ) -> Suite:
-    """Make a suite in which a part `changed` of the tests becomes slower.
+    """Simulate a suite in which the share `changed` of the tests becomes slower.
 
-    `runner_change` multiplies everything from the middle run on; `uneven` is the deviation of the exponent with
-    which a test follows the machine (0: all alike).
+    From the middle run on, all durations increase by `runner_change`. `uneven` is the deviation of the exponent
+    with which the machine affects a test; 0 affects all tests equally.
     """
     chance = random.Random(seed)
     machine = _machine(chance, runs, runner_change)
@@ -78,7 +85,7 @@ def _machine(chance: random.Random, runs: int, runner_change: float) -> list[flo
 
 
 def _truth(chance: random.Random, test: int, runs: int) -> Truth:
-    """The kinds in turn, so that each suite has as many of each."""
+    """Return a change, of each kind in turn, so that each suite has the same number of each kind."""
     kind = test % (len(STEPS) + 1)
     if kind == len(STEPS):
         return Truth(chance.randrange(40, runs - RAMP - 10), GRADUAL, RAMP)

@@ -1,9 +1,9 @@
-"""Count how many secrets are gone of kinds that no rule was written for, from sources that the rules do not use.
+"""Count the removed secrets of kinds without a rule, from sources that the rules do not use.
 
     python benchmarks/secrets/held_out.py TRUFFLEHOG_CHECKOUT CREDSWEEPER_CHECKOUT
 
-Each source's kinds are drawn by lot into two halves. The half that was looked at while rules were written is shown
-with what is left of it, by `--show`; of the other half only the counts are.
+A random half of the kinds of each source was inspected while rules were written: `--show` prints the remaining
+secrets of that half. The other half is held out: only its counts are printed.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from akastats.redact.token_formats import ROWS
 
 REDACT = create_redactor({})
 PREFIXES = tuple(row.split()[1] for row in ROWS.strip().split("\n"))
-#: A token is left if so many of its characters in a row are.
+#: A token counts as remaining if this number of consecutive characters remain.
 LEAK = 12
 
 
 class Kind(NamedTuple):
-    """A token of a detector; `maker` is the word by which it is known."""
+    """A token of a detector; `maker` is the vendor's name."""
 
     detector: str
     maker: str
@@ -38,7 +38,7 @@ class Kind(NamedTuple):
 
     @property
     def is_hex(self) -> bool:
-        """Whether it cannot be told from a digest or a UUID."""
+        """Whether it cannot be distinguished from a digest or a UUID."""
         return re.fullmatch(r"[0-9a-fA-F-]+", self.token) is not None
 
 
@@ -84,14 +84,14 @@ def _drawn(form: list[Part], drawn: random.Random) -> str:
 
 
 def _is_secret(token: str) -> bool:
-    """Whether a token is one of at least 16 characters, and no address of a host or of somebody."""
+    """Return whether a token has at least 16 characters, and is not a host name or an email address."""
     if re.search(r"\.(com|io|net|org|cloud)$|[ @]|://", token) or not re.search("[A-Za-z]", token):
         return False
     return len(token) >= (16 if re.search(r"\d", token) else 24)
 
 
 def shown(kind: Kind, index: int, is_named: bool) -> str:
-    """Return a text with the token, one of four in turn."""
+    """Return one of four texts with the token, depending on `index`."""
     token, maker = kind.token, kind.maker or kind.detector
     variable = re.sub(r"\W", "_", maker.upper())
     bare = (
@@ -110,18 +110,18 @@ def shown(kind: Kind, index: int, is_named: bool) -> str:
 
 
 def is_left(token: str, text: str) -> bool:
-    """Whether a good part of a token, behind what all of its kind begin with, is in a text."""
+    """Return whether a text contains `LEAK` characters of a token, outside of the prefix of its kind."""
     starts = range(14 if len(token) > 30 else 0, max(1, len(token) - LEAK + 1), 3)
     return any(token[start : start + LEAK] in text for start in starts)
 
 
 def count_tokens(checkout: str, is_shown: bool) -> None:
-    """Print the counts of the half of the detectors that is held out, or what is left of the other."""
-    found = list(kinds(checkout))
-    detectors = sorted({kind.detector for kind in found})
-    looked_at = set(random.Random(77).sample(detectors, len(detectors) // 2))
+    """Print the counts of the held-out half of the detectors, or the remaining secrets of the other half."""
+    tokens = list(kinds(checkout))
+    detectors = sorted({kind.detector for kind in tokens})
+    inspected = set(random.Random(77).sample(detectors, len(detectors) // 2))
     counts: Counter[tuple[str, bool]] = Counter()
-    chosen = [kind for kind in found if (kind.detector in looked_at) is is_shown]
+    chosen = [kind for kind in tokens if (kind.detector in inspected) is is_shown]
     for index, kind in enumerate(chosen):
         group = "known prefix" if kind.token.startswith(PREFIXES) else "hexadecimal" if kind.is_hex else "unknown"
         for is_named in (True,) if kind.is_hex else (False, True):
@@ -134,9 +134,9 @@ def count_tokens(checkout: str, is_shown: bool) -> None:
 
 
 def count_samples(checkout: str, is_shown: bool) -> None:
-    """Print the counts of the half of CredSweeper's samples that is held out, or what is left of the other."""
+    """Print the counts of the held-out half of CredSweeper's samples, or the remaining secrets of the other."""
     files: dict[str, str] = {}
-    found: dict[tuple[str, str], list[bool]] = {}
+    results: dict[tuple[str, str], list[bool]] = {}
     for credential in json.loads(_git(checkout, "show", "HEAD:tests/data/output.json")):
         for line in credential["line_data_list"]:
             name = "tests/samples/" + line["path"].rpartition("/")[2]
@@ -146,19 +146,19 @@ def count_samples(checkout: str, is_shown: bool) -> None:
             text = "\n".join(lines[max(0, line["line_num"] - 6) : line["line_num"] + 5])
             if value and value in text and "\ufffd" not in text and len(files[name]) < 400_000:
                 left = REDACT(text).count(value) >= text.count(value)
-                found.setdefault((name, credential["rule"]), []).append(left)
-    names = sorted(found)
+                results.setdefault((name, credential["rule"]), []).append(left)
+    names = sorted(results)
     random.Random(9).shuffle(names)
     chosen = names[: len(names) // 2] if is_shown else names[len(names) // 2 :]
     if is_shown:
-        print("\n".join(f"left: {name}" for name in chosen if any(found[name])))
-    _print(Counter(("samples", left) for name in chosen for left in found[name]))
+        print("\n".join(f"left: {name}" for name in chosen if any(results[name])))
+    _print(Counter(("samples", left) for name in chosen for left in results[name]))
 
 
 def _print(counts: Counter[tuple[str, bool]]) -> None:
     for group in sorted({group for group, _ in counts}):
         gone, left = counts[group, False], counts[group, True]
-        print(f"{group}: {gone + left}, gone {gone} ({gone / (gone + left):.1%})")
+        print(f"{group}: {gone + left}, removed {gone} ({gone / (gone + left):.1%})")
 
 
 def _git(checkout: str, *arguments: str) -> bytes:

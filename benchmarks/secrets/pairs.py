@@ -1,8 +1,8 @@
-"""Write akastats/redact/letter_pairs.py: how much likelier two letters in a row are by lot than in source text.
+"""Write akastats/redact/letter_pairs.py: how much likelier pairs of letters are in random text than in code.
 
     python benchmarks/secrets/pairs.py DIRECTORY...
 
-The directories hold ordinary Python source: the standard library, installed packages.
+The directories contain ordinary Python source code, such as the standard library and installed packages.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from akastats.redact.random_tokens import CLASSES, classes
 
 TARGET = Path(__file__).parents[2] / "akastats" / "redact" / "letter_pairs.py"
-#: Units of the table for one nat: one character has room for values from -40 to 40.
+#: Units of the table per nat: one character represents values from -40 to 40.
 UNITS = 8
 WORD = re.compile(rb"[A-Za-z0-9][A-Za-z0-9_+/=.~-]{5,200}")
 
@@ -27,8 +27,8 @@ def main(*directories: str) -> None:
     for directory in directories:
         for source in sorted(Path(directory).rglob("*.py")):
             for word in WORD.findall(source.read_bytes()):
-                known = classes(word.decode())
-                pairs.update(pairwise(known))
+                letter_classes = classes(word.decode())
+                pairs.update(pairwise(letter_classes))
     TARGET.write_text(_module(pairs))
 
 
@@ -39,9 +39,10 @@ def _module(pairs: Counter[tuple[int, int]]) -> str:
         total = sum(pairs[before, after] for after in range(CLASSES.size))
         scores = []
         for after, size in enumerate(sizes):
-            # One character in 62 by lot; in source as counted, as if each had been seen twice more.
-            usual = (pairs[before, after] / size + 2) / (total + 2 * 70)
-            scores.append(max(-40, min(40, round(UNITS * math.log(1 / 62 / usual)))))
+            # In random text one character in 62; in source code the counted share, with each count increased by
+            # two.
+            expected = (pairs[before, after] / size + 2) / (total + 2 * 70)
+            scores.append(max(-40, min(40, round(UNITS * math.log(1 / 62 / expected)))))
         rows.append("".join(chr(score + 40 + 35 if score + 75 != 92 else 93) for score in scores))
     lines = "\n".join(rows)
     return f"""\"\"\"How much likelier two characters in a row are by lot than in source.

@@ -2,8 +2,8 @@
 
     python benchmarks/secrets/refresh.py GITLEAKS_CHECKOUT KINGFISHER_CHECKOUT
 
-Of each published rule only facts are kept: the maker, the characters that a token begins with, which ones follow,
-and how many. A rule that knows a token by a word near it gives the maker's name only.
+Only facts are taken from a published rule: the vendor, the prefix of a token, the alphabet of the rest, and its
+length. A rule that recognises a token by a word next to it contributes only the vendor's name.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 TARGET = Path(__file__).parents[2] / "akastats" / "redact" / "formats.py"
 
-#: Alphabets by the letter that stands for them in a row, narrow ones first.
+#: Alphabets by their letter in a row, small ones first.
 ALPHABETS = {
     "d": "0123456789",
     "h": "0123456789abcdef",
@@ -32,9 +32,9 @@ ALPHABETS = {
     "x": "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+/=.~%-",
 }
 MOST_VARIANTS = 24
-#: A prefix that is shorter begins too many words, unless it ends with a mark.
+#: Least length of a prefix: too many words begin with a shorter one, unless it ends with punctuation.
 SHORTEST_PREFIX, SHORTEST_TOKEN = 3, 16
-#: Words near a token that say nothing about a maker, or say that it is no secret.
+#: Words next to a token that do not name a vendor, or mean that it is not a secret.
 NO_MAKERS = {
     *("access", "api", "apollo", "audd", "auth", "bitbucket", "bulbul", "bundle", "campayn", "canny", "cicero"),
     *("clearbit", "client", "coda", "column", "com", "contribsys", "credential", "daily", "dandelion", "duty"),
@@ -53,12 +53,12 @@ Part = tuple[str, int, int]
 
 
 def variants(items: Iterable[Any], ignorecase: bool) -> list[list[Part]]:
-    """Return what a pattern can be as sequences of parts: (alphabet or `=` and a text, least, most)."""
-    found: list[list[Part]] = [[]]
+    """Return the variants of a pattern as sequences of parts: (alphabet, or `=` and a text; least; most)."""
+    sequences: list[list[Part]] = [[]]
     for operation, argument in items:
         choices = list(_choices(str(operation), argument, ignorecase))
-        found = [before + after for before in found for after in choices][:MOST_VARIANTS]
-    return found
+        sequences = [before + after for before in sequences for after in choices][:MOST_VARIANTS]
+    return sequences
 
 
 def _choices(operation: str, argument: Any, ignorecase: bool) -> Iterator[list[Part]]:
@@ -90,17 +90,17 @@ def _repeats(argument: Any, ignorecase: bool) -> Iterator[list[Part]]:
 
 
 def _members(argument: Any) -> set[str]:
-    found: set[str] = set()
+    characters: set[str] = set()
     for kind, value in argument:
         if str(kind) == "LITERAL":
-            found.add(chr(value))
+            characters.add(chr(value))
         elif str(kind) == "RANGE":
-            found |= set(map(chr, range(value[0], min(value[1], 255) + 1)))
+            characters |= set(map(chr, range(value[0], min(value[1], 255) + 1)))
         elif str(kind) == "CATEGORY":
-            found |= set({"DIGIT": ALPHABETS["d"], "WORD": ALPHABETS["n"] + "_"}.get(str(value)[9:], " "))
+            characters |= set({"DIGIT": ALPHABETS["d"], "WORD": ALPHABETS["n"] + "_"}.get(str(value)[9:], " "))
         else:
             return set(ALPHABETS["x"])
-    return found
+    return characters
 
 
 def _alphabet(members: set[str], ignorecase: bool) -> str:
@@ -111,31 +111,31 @@ def _alphabet(members: set[str], ignorecase: bool) -> str:
 
 
 def row(parts: list[Part]) -> tuple[str, str, int] | None:
-    """Return the prefix, the alphabet of the rest and its least length; `None` if the token has no prefix."""
+    """Return prefix, alphabet of the rest, and least length of the rest; `None` if the token has no prefix."""
     prefix = "".join(part[0][1:] for part in takewhile(lambda part: part[0].startswith("="), parts))
     rest = parts[len(prefix) :]
     held = {each for name, *_ in rest for each in (name[1:] if name.startswith("=") else ALPHABETS.get(name, " "))}
     least = sum(part[1] for part in rest)
-    is_marked = len(prefix) >= 2 and not prefix[-1].isalnum()
-    if not rest or not (len(prefix) >= SHORTEST_PREFIX or is_marked) or len(prefix) + least < SHORTEST_TOKEN:
+    ends_with_mark = len(prefix) >= 2 and not prefix[-1].isalnum()
+    if not rest or not (len(prefix) >= SHORTEST_PREFIX or ends_with_mark) or len(prefix) + least < SHORTEST_TOKEN:
         return None
     if held & set(" \t\"'{}<>") or _NO_PREFIX.search(prefix):
         return None
     return prefix, _alphabet(held, False), least
 
 
-# What is no token's beginning, or is one of so many things that they are looked for by other means.
+# Texts that are not the prefix of a token, or that are detected by other rules.
 _NO_PREFIX = re.compile(
     r"[\s\"'{}<>$]|://|^(AWS|AMAZON|AMZN|AK1|KEY|Account|Storage|hooks)$|^eyJ|^(db_user|correct|hooks)"
 )
 
 
 def token_of(pattern: str) -> tuple[Any, bool]:
-    """Return the parsed part of a published pattern that is the token itself, and whether case is ignored."""
+    """Return the part of a parsed pattern that matches the token itself, and whether case is ignored."""
     text = pattern.replace("[[:alnum:]]", "[a-zA-Z0-9]").replace("\\z", "$").replace("(?-i:", "(?:")
     ignorecase = "(?i)" in text or "(?i:" in text
     text = re.sub(r"\(\?[xims]+\)", "", text).replace("(?i:", "(?:")
-    # What stands around a token, in the words of the two rule sets.
+    # Patterns around a token in the two rule sets.
     text = re.sub(r"\(\?:\[\\x60.*$", "", text)
     tree = list(parser.parse(text, re.VERBOSE if "\n" in pattern else 0))
     groups = [item for item in tree if str(item[0]) == "SUBPATTERN" and item[1][0] is not None]
@@ -143,7 +143,7 @@ def token_of(pattern: str) -> tuple[Any, bool]:
 
 
 def published(checkout: Path) -> Iterator[tuple[str, str]]:
-    """Yield (maker, pattern) of each rule."""
+    """Yield vendor and pattern of each rule."""
     toml = _shown(checkout, "config/gitleaks.toml")
     if toml:
         yield from re.findall(r"^id = \"([^\"]+)\"\n(?:(?!\[\[).*\n)*?regex = '''(.+?)'''$", toml, re.MULTILINE)
@@ -165,7 +165,7 @@ def _shown(checkout: Path, name: str) -> str:
 
 
 def keywords(pattern: str) -> set[str]:
-    """Return the maker's names by which a rule knows a token that stands near one."""
+    """Return the vendor's names by which a rule recognises a token next to one."""
     named = re.search(r"\[\\w\.-\]\{0,50\}\?\(\?:(.*?)\)\(\?:\[ \\t", pattern) or re.search(
         r"^\s*(?:\\b\s*)?(?:\(\?[xims]+\)\s*)?\\b\s*(?:\(\?:)?([a-z|_-]{4,40})\)?\s*\(\?:\.\|", pattern
     )
@@ -195,12 +195,12 @@ def main(*checkouts: str) -> None:
 
 
 def _module(sources: list[str], lines: list[str], makers: list[str]) -> str:
-    told = "\n".join(f"- {source}" for source in sources)
+    source_list = "\n".join(f"- {source}" for source in sources)
     return f'''"""Formats of tokens: facts from published rule sets.
 
 Written by benchmarks/secrets/refresh.py; do not edit. The sources:
 
-{told}
+{source_list}
 
 A row is a maker, the prefix of its tokens, and the alphabet and least length of the rest. The alphabets: d digits,
 h and H hexadecimal, u capitals and digits, l small letters and digits, n all, w with `_-`, b base64, x any.
