@@ -226,7 +226,7 @@ def details(ours: Sequence[SuiteVerdicts], scenario: Scenario) -> None:
     shares = (f"{100 * low:.0f} to {100 * high:.0f} %: {share:.3f}" for low, high, share in by_class)
     print(f"\n- Recall by failure rate: {', '.join(shares)}.")
     print(
-        f"- Of the tests that fail in less than 1 %, {share_flaky(pairs, 1e-9, 0.01):.3f} are detected (not scored)."
+        f"- Of the unscored tests that fail in less than 1 %, {share_flaky(pairs, 1e-9, 0.01):.3f} are detected."
     )
     called = [(test.rate, flakiness) for test, flakiness in pairs if flakiness.state == "flaky" and test.truth]
     inside = sum(flakiness.low <= rate <= flakiness.high for rate, flakiness in called) / len(called)
