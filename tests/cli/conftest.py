@@ -1,4 +1,4 @@
-"""Commands really run, in processes of their own and in a project of their own; no process is left behind."""
+"""Commands that run in their own processes and their own project; no process survives its test."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ COMMAND = [sys.executable, "-c", "from akastats.cli import main; main()"]
 
 @dataclass(frozen=True)
 class Answer:
-    """What a command wrote, and its exit code."""
+    """Output and exit code of a command."""
 
     code: int
     out: str
@@ -32,7 +32,7 @@ class Answer:
 
     @property
     def json(self) -> Any:
-        """What it wrote as JSON."""
+        """The output as JSON."""
         return json.loads(self.out)
 
 
@@ -41,7 +41,7 @@ Run = Callable[..., Answer]
 
 @pytest.fixture
 def project(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty project at a short path, whose processes are all gone at the end."""
+    """An empty project at a short path; its processes must have ended when the test ends."""
     folder = Path(tempfile.mkdtemp(prefix="akc-", dir="/tmp")).resolve()
     for name, value in {"TMPDIR": "tmp", "XDG_STATE_HOME": "state"}.items():
         (folder / value).mkdir()
@@ -58,7 +58,7 @@ def project(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture
 def akastats(project: Path) -> Run:
-    """Run `akastats` with arguments in the project, or below it (`cwd`), with further variables."""
+    """Run `akastats` with arguments in the project or in `cwd`, with additional variables."""
 
     def run(*arguments: str, cwd: Path = project, **variables: str) -> Answer:
         done = subprocess.run(

@@ -1,4 +1,4 @@
-"""The command itself: without its extra, its help, its version."""
+"""The command itself: without its extra, its help and its version."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ main()
 
 @pytest.mark.parametrize("missing", ["typer", "rich", "fastapi", "uvicorn", "typer rich fastapi uvicorn"])
 def test_without_the_extra_one_line_says_what_to_install(missing, server):
-    """The base installation has the command, and it says how to get the rest."""
+    """The base installation contains the command, which names the extra to install."""
     code = WITHOUT.format(missing=missing)
 
     done = subprocess.run(
@@ -36,7 +36,7 @@ def test_without_the_extra_one_line_says_what_to_install(missing, server):
 
 
 def test_the_package_needs_nothing_to_be_imported():
-    """`akastats.cli` brings in none of what the extra brings."""
+    """`akastats.cli` imports nothing from the extra."""
     code = "import sys, akastats.cli; print({'typer', 'rich', 'fastapi', 'uvicorn', 'redis'} & set(sys.modules))"
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -45,7 +45,7 @@ def test_the_package_needs_nothing_to_be_imported():
 
 
 def test_reading_commands_do_not_wait_for_fastapi():
-    """Only `serve` imports what serves: 0.3 s for everybody else."""
+    """Only `serve` imports FastAPI, which takes 0.3 s."""
     code = "import sys, akastats.cli.app; print({'fastapi', 'uvicorn'} & set(sys.modules))"
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -54,27 +54,27 @@ def test_reading_commands_do_not_wait_for_fastapi():
 
 
 def test_version(akastats):
-    """`--version` says it."""
+    """`--version` prints the version."""
     assert akastats("--version").out == f"akastats {__version__}\n"
 
 
 def test_help_names_every_command(akastats):
-    """Nobody needs to guess."""
-    told = akastats("--help").out
+    """`--help` lists every command."""
+    output = akastats("--help").out
 
     assert all(
-        name in told
+        name in output
         for name in ("serve", "runs", "show", "slowest", "report", "drain", "doctor", "import", "export")
     )
 
 
 def test_a_wrong_use_is_2(akastats):
-    """A wrong option is not the same as something that went wrong."""
+    """A wrong option has another exit code than a failed command."""
     assert akastats("runs", "--nope").code == 2
 
 
-def test_a_server_that_is_away_is_told_with_what_a_command_can_do(akastats):
-    """Who types a command cannot call `attach()`."""
+def test_unreachable_server_names_the_remedies_of_a_command(akastats):
+    """The message names options and variables, not `attach()`, which a command cannot call."""
     answer = akastats("runs", "--url", "redis://127.0.0.1:1")
 
     assert (answer.code, answer.err.count("\n")) == (1, 1)
@@ -82,7 +82,7 @@ def test_a_server_that_is_away_is_told_with_what_a_command_can_do(akastats):
 
 
 def test_an_unexpected_error_is_one_line(monkeypatch, capsys):
-    """No traceback: what it was, where, and what to do."""
+    """The line contains error, location and remedy, without a traceback."""
     monkeypatch.setattr(sys, "argv", ["akastats", "runs"])
     monkeypatch.setattr("akastats.cli.targets.resolve", lambda *_: [][0])
 

@@ -1,4 +1,4 @@
-"""A command while the machine's clock is wrong: what Redis expires for good comes back from a copy."""
+"""Commands while the machine's clock is wrong: data that Redis expires is restored from a copy."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def ended(project: Path) -> None:
 
 @pytest.mark.skipif(FAKETIME is None, reason="needs Debian's package faketime")
 def test_clock_of_2036_costs_no_run(akastats, project):
-    """The copy that the notices and `doctor` name holds every run, exactly; merging it twice adds nothing."""
+    """The copy that the notices and `doctor` name contains every run once; merging it twice adds nothing."""
     (project / "test_a.py").write_text("def test_a(): pass\ndef test_b(): assert False\n")
     for _ in range(2):
         recorded = [sys.executable, "-m", "pytest", "-q", "--akastats", "-p", "no:randomly"]

@@ -1,4 +1,4 @@
-"""Connections of `akastats serve`: nobody keeps others out by holding many and sending nothing."""
+"""Connections of `akastats serve`: a client with many idle connections does not block others."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from akastats.cli.connections import (
     admit,
 )
 
-# A second is long enough for a request on a busy machine, and short enough to be waited for.
+# A second is long enough for a request on a busy machine, and short for a test.
 SERVE = """
 import socket, sys, uvicorn
 from akastats.cli.connections import BoundedProtocol
@@ -68,13 +68,13 @@ BUSY = [OpenConnection(f"10.0.1.{number % 50}", None) for number in range(MAX_CO
     ],
 )
 def test_which_connection_makes_room(held, close, is_refused):
-    """The longest idle one of the same client, else of the client that holds most; 503 only where none is idle."""
+    """The longest idle connection of the same client, else of the client with the most; 503 if none is idle."""
     assert admit("10.0.0.1", held) == Admission(close, is_refused)
 
 
 @pytest.fixture
 def serve(server_url: str) -> Iterator[object]:
-    """Serve the ready application with times in seconds: its port, at every loopback address."""
+    """Serve the complete application on every loopback address; return its port. `times` are in seconds."""
     with ExitStack() as stack:
 
         def start(silent_s: float = 60.0, header_s: float = 60.0, unread_s: float = 60.0) -> int:
@@ -92,15 +92,15 @@ def serve(server_url: str) -> Iterator[object]:
 
 
 def ask(address: str, port: int) -> int:
-    """Ask from and at a loopback address: the status."""
+    """Send a request from and to a loopback address; return the status."""
     with closing(http.client.HTTPConnection(address, port, timeout=20, source_address=(address, 0))) as connection:
         connection.request("GET", "/api/v1/scopes", headers={"Host": "localhost"})
         return connection.getresponse().status
 
 
 @pytest.mark.parametrize("sent", [SILENT, SLOW_HEADER, SLOW_BODY], ids=["silent", "slow-header", "slow-body"])
-def test_260_connections_without_a_request_keep_nobody_out(serve, sent):
-    """Others are served, and so is who comes from the same address, as everybody behind one proxy does."""
+def test_260_connections_without_a_request_do_not_block_others(serve, sent):
+    """Other clients are served, also from the same address, as behind a proxy."""
     port = serve()
     with ExitStack() as stack:
         for _ in range(260):
@@ -121,7 +121,7 @@ def test_260_connections_without_a_request_keep_nobody_out(serve, sent):
     ids=["silent", "slow-header"],
 )
 def test_a_connection_without_a_request_is_closed(serve, times, sent):
-    """Its client reads the end of it."""
+    """The client reads the end of its connection."""
     with socket.create_connection(("127.0.0.1", serve(**times)), timeout=20) as held:
         held.sendall(sent)
 
@@ -129,7 +129,7 @@ def test_a_connection_without_a_request_is_closed(serve, times, sent):
 
 
 def test_a_header_in_two_parts_has_more_time_than_silence(serve):
-    """A slow network is no attack: the second part may come after the time for silent connections."""
+    """On a slow network the second part may arrive after the limit for silent connections."""
     port = serve(silent_s=0.2, header_s=60)
     with socket.create_connection(("127.0.0.1", port), timeout=20) as held:
         held.sendall(SLOW_HEADER)
@@ -140,13 +140,13 @@ def test_a_header_in_two_parts_has_more_time_than_silence(serve):
         assert held.recv(12) == b"HTTP/1.1 200"
 
 
-def test_an_answer_that_nobody_reads_is_given_up(serve):
-    """A client that asks for megabytes and reads nothing holds its connection no longer than `unread_s`."""
+def test_a_response_that_is_not_read_is_dropped(serve):
+    """A client that requests megabytes and does not read is disconnected after `unread_s`."""
     port = serve(unread_s=0.2)
     with socket.socket() as held:
         held.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         held.settimeout(20)
         held.connect(("127.0.0.1", port))
         with pytest.raises(ConnectionError):
-            # Far more than all buffers on the way hold: it blocks until the service gives up.
+            # More than all buffers on the way contain: the response blocks until the service gives up.
             held.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 500_000)

@@ -30,13 +30,13 @@ def record(project):
 
 
 def test_the_demo_records_what_it_promises(akastats, project, record):
-    """Sixty tests in sixteen runs, one that always fails, one flaky, one slower, and numbers of their own."""
+    """Sixty tests in sixteen runs: one always fails, one is flaky, one becomes slower, and some record numbers."""
     home = project / "demo"
 
     done = record(home)
 
     assert (done.returncode, done.stderr) == (0, b"")
-    # A run waits for its delivery as long as usual, on a busy machine too: the last one may still be judged.
+    # On a busy machine a run may end before its verdicts exist: those of the last run may be missing.
     eventually(lambda: "akastats.shipper" not in " ".join(processes_of(home).values()), within_s=60)
     runs = akastats("runs", "--json", cwd=home).json["items"]
     assert [run["tests"] for run in runs] == [60] * 16
@@ -54,7 +54,7 @@ def test_the_demo_records_what_it_promises(akastats, project, record):
 
 
 def test_a_second_demo_begins_anew(akastats, project, record):
-    """Behind the runs of the first it would tell another story."""
+    """The runs of an earlier demo would change the verdicts."""
     home = project / "demo"
 
     both = [record(home, DEMO_FIRST="1", DEMO_RUNS="1").returncode for _ in range(2)]
@@ -62,8 +62,8 @@ def test_a_second_demo_begins_anew(akastats, project, record):
     assert (both, len(akastats("runs", "--json", cwd=home).json["items"])) == ([0, 0], 1)
 
 
-def test_a_history_that_is_no_demo_s_is_left_alone(project, record):
-    """Whoever names a project of theirs keeps what was recorded in it."""
+def test_the_history_of_another_project_is_not_deleted(project, record):
+    """The demo refuses a directory that it did not create."""
     (project / ".akastats").mkdir()
     (project / ".akastats" / "kept").write_text("")
 

@@ -1,4 +1,4 @@
-"""`akastats doctor`: what there is, what is wrong."""
+"""`akastats doctor`: the state of server, spools and installation, and their problems."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WELL = Health("valkey", "9.1.0", "aof", "noeviction", 0, 1_000_000, write_error=
 
 
 def test_a_healthy_server_has_no_problems():
-    """Append-only, nothing evicted: nothing to say."""
+    """An append-only server without eviction has no problems and no notes."""
     assert problems_of(WELL) == []
 
 
@@ -37,14 +37,14 @@ def test_a_healthy_server_has_no_problems():
     ],
 )
 def test_what_may_lose_statistics_is_a_problem(change, word):
-    """Each way to lose data is told by itself."""
+    """Each setting that can lose data is a separate problem."""
     (problem,) = problems_of(dataclasses.replace(WELL, **change))
 
     assert word in problem
 
 
 def test_eviction_without_a_limit_is_no_problem():
-    """A policy that never comes into force costs nothing."""
+    """A policy without a memory limit never evicts."""
     assert problems_of(dataclasses.replace(WELL, eviction="allkeys-lru")) == []
 
 
@@ -62,7 +62,7 @@ def test_eviction_without_a_limit_is_no_problem():
     ],
 )
 def test_an_open_way_to_another_machine_is_noted(url, words):
-    """Without TLS others read along, without a password they join in; on one machine neither matters."""
+    """A remote server without TLS or without a password is noted; on one machine neither matters."""
     notes = notes_of(url, WELL)
 
     assert [True] * len(words) == [word in note for word, note in zip(words, notes, strict=True)]
@@ -82,15 +82,15 @@ def test_an_open_way_to_another_machine_is_noted(url, words):
         ("valkey", "9.1.2", ""),
     ],
 )
-def test_a_version_with_known_holes_is_noted(kind, version, fixed):
-    """Who may run scripts could run more in it: the first version of the line without that is named."""
+def test_a_vulnerable_version_is_noted(kind, version, fixed):
+    """The note names the first fixed version of the release line."""
     notes = notes_of("redis://localhost", dataclasses.replace(WELL, kind=kind, version=version))
 
     assert [f"upgrade to {fixed} or later"] * bool(fixed) == [note.split(": ")[1].split(",")[0] for note in notes]
 
 
 def test_an_evicting_server_is_a_problem(akastats, server, redis_client):
-    """What it drops to make room is gone, and a dropped cursor may have a run told twice."""
+    """It loses evicted keys, and an evicted cursor can cause a second delivery."""
     redis_client.config_set("maxmemory", "500mb")
     redis_client.config_set("maxmemory-policy", "allkeys-lru")
     try:
@@ -103,21 +103,21 @@ def test_an_evicting_server_is_a_problem(akastats, server, redis_client):
     assert any("allkeys-lru" in problem for problem in answer.json["problems"])
 
 
-def test_it_tells_server_kind_version_and_persistence(akastats, server):
-    """The tests' server keeps nothing on disk: that is what is wrong with it."""
+def test_it_reports_kind_version_and_persistence_of_the_server(akastats, server):
+    """The tests' server has no persistence, which is the only problem."""
     answer = akastats("doctor", "--url", server, "--json")
 
-    told = answer.json
-    assert (answer.code, told["source"], told["server"]["kind"]) == (1, "--url", "valkey")
-    assert (told["server"]["persistence"], told["server"]["eviction"]) == ("none", "noeviction")
-    assert any("no persistence" in problem for problem in told["problems"])
-    assert any("valkey-server" in program for program in told["binaries"])
+    report = answer.json
+    assert (answer.code, report["source"], report["server"]["kind"]) == (1, "--url", "valkey")
+    assert (report["server"]["persistence"], report["server"]["eviction"]) == ("none", "noeviction")
+    assert any("no persistence" in problem for problem in report["problems"])
+    assert any("valkey-server" in program for program in report["binaries"])
 
 
 def test_an_embedded_server_is_well(akastats, project):
-    """With one run recorded for it and delivered, all is well."""
-    told = {"started": time.time() - 60, "destination": {"server": f"embedded:{project / '.akastats'}"}}
-    spool(project / ".akastats" / "spool", **told)
+    """An embedded server with one delivered run has no problems."""
+    header = {"started": time.time() - 60, "destination": {"server": f"embedded:{project / '.akastats'}"}}
+    spool(project / ".akastats" / "spool", **header)
     akastats("drain")
 
     answer = akastats("doctor")
@@ -126,15 +126,15 @@ def test_an_embedded_server_is_well(akastats, project):
 
 
 def test_before_the_first_run_nothing_is_wrong_or_made(akastats, project):
-    """A fresh project is told so, and no server is started for the question."""
+    """The output reports an empty project, and no server is started."""
     answer = akastats("doctor")
 
     assert (answer.code, "no statistics found" in answer.out) == (0, True)
     assert not (project / ".akastats").exists()
 
 
-def test_spools_that_wait_are_told(akastats, project, server):
-    """Delivered, going on, waiting, somebody else's, unreadable: each is known by its own word."""
+def test_each_spool_has_its_state(akastats, project, server):
+    """Delivered, in progress, waiting, of another user, unreadable: each has its own word."""
     spools = project / ".akastats" / "spool"
     ours = {"destination": {"server": server.replace("unix://", "unix:"), "namespace": "AKA-STATS"}}
     alive = {"pid": os.getpid(), "pid_mark": detached.read_start_time(os.getpid())}
@@ -144,15 +144,15 @@ def test_spools_that_wait_are_told(akastats, project, server):
     spool(spools, run_id="20231114T000000000-000004", destination={"server": "redis://elsewhere"})
     spools.joinpath("1-20231114T000000000-000005-1-00.aks").touch()
 
-    told = akastats("doctor", "--url", server, "--json").json
+    report = akastats("doctor", "--url", server, "--json").json
 
-    states = {Path(one["path"]).name[20:27]: one["state"] for one in told["spools"]}
+    states = {Path(one["path"]).name[20:27]: one["state"] for one in report["spools"]}
     assert list(states.values())[::-1] == ["delivered", "running", "waits", "unknown", "unreadable"]
-    assert any("1 undelivered spools" in problem for problem in told["problems"])
+    assert any("1 undelivered spools" in problem for problem in report["problems"])
 
 
 def test_a_delivered_run_that_was_evicted_does_not_wait(akastats, project, server, redis_client):
-    """Its cursor shows that `drain` has nothing to deliver; one of which a part is applied waits."""
+    """Its cursor shows that it was delivered; a partly delivered run still waits."""
     spools = project / ".akastats" / "spool"
     ours = {"destination": {"server": server, "namespace": "AKA-STATS"}, "started": time.time() - 60}
     for number in (1, 2):
@@ -162,13 +162,13 @@ def test_a_delivered_run_that_was_evicted_does_not_wait(akastats, project, serve
         assert redis_client.delete(keys.run("AKA-STATS", run_id))
     assert redis_client.set(keys.cursor("AKA-STATS", read_spool(path).producer), "2:1", xx=True)
 
-    told = akastats("doctor", "--url", server, "--json").json
+    report = akastats("doctor", "--url", server, "--json").json
 
-    assert ["waits", "delivered"] == [one["state"] for one in told["spools"]]
+    assert ["waits", "delivered"] == [one["state"] for one in report["spools"]]
 
 
 def test_the_directory_really_used_is_named(akastats, project):
-    """Data in a tracked `.akastats` is not served: another directory is used, and histories moved aside there."""
+    """Data in a tracked `.akastats` is not served; another directory is used, and its damaged data is listed."""
     (project / ".akastats").mkdir()
     (project / ".akastats" / "file").touch()
     for arguments in (["init", "-q"], ["add", "-f", ".akastats"]):
@@ -184,7 +184,7 @@ def test_the_directory_really_used_is_named(akastats, project):
 
 
 def test_a_server_that_is_away_is_a_problem(akastats):
-    """The doctor does not fall ill itself."""
+    """`doctor` reports an unreachable server instead of failing."""
     answer = akastats("doctor", "--url=redis://me:secret@127.0.0.1:1")
 
     assert (answer.code, answer.err) == (1, "")
@@ -193,14 +193,14 @@ def test_a_server_that_is_away_is_a_problem(akastats):
 
 
 def test_a_program_that_is_none_is_named(akastats, tmp_path):
-    """A configured server program that does not run is told with its variable."""
+    """A configured server program that cannot run is reported with its variable."""
     answer = akastats("doctor", AKA_STATS_SERVER_BINARY=str(tmp_path / "nothing"))
 
     assert (answer.code, "AKA_STATS_SERVER_BINARY" in answer.out) == (1, True)
 
 
-def test_labels_that_are_not_listed_are_found_again(akastats, server, redis_client):
-    """`--reindex` lists every label that has a history, of any characters, and of this namespace alone."""
+def test_reindex_adds_labels_that_are_missing_from_the_index(akastats, server, redis_client):
+    """`--reindex` adds each label of the namespace that has a history, with any characters."""
     push_stat("a[1]*", 1)
     push_stat("b", 1)
     push_stat("b", 1, prefix="AKA-STATS2")
@@ -214,13 +214,15 @@ def test_labels_that_are_not_listed_are_found_again(akastats, server, redis_clie
     assert answer.json["labels_added"] == 3
     assert "0 added to the index" in again.out
     assert list(available_stats()) == ["a[1]*", "b", "old writer's"]
-    assert redis_client.zcard("AKA-STATS::SEEN") == 3, "labels that nobody has seen would stay listed for ever"
+    assert redis_client.zcard("AKA-STATS::SEEN") == 3, (
+        "labels without a last report would stay in the index for ever"
+    )
     assert 0 < redis_client.ttl("AKA-STATS::INDEX") <= LABEL_TTL_S
 
 
 @pytest.mark.parametrize(("change", "says"), [({"evicted_keys": 12}, "has evicted 12 keys"), ({}, "")])
 def test_keys_that_were_dropped_are_counted(change, says):
-    """A server that evicted is told of, whatever its policy is by now."""
+    """Evictions are reported, whatever the policy is now."""
     problems = problems_of(dataclasses.replace(WELL, **change))
 
     assert [says in problem for problem in problems] == [True] * len(change)

@@ -1,4 +1,4 @@
-"""`akastats drain`: each spool to the server that its header names."""
+"""`akastats drain`: each spool is delivered to the server in its header."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from akastats.spool.records import get_producer
 from akastats.store import keys
 from tests import telling
 
-# A run of just now: of one that is weeks old nobody knows any more whether it was delivered.
+# A recent run: the server no longer knows whether a run of some weeks ago was delivered.
 spool = partial(telling.spool, started=time.time() - 60)
 
 TESTS = [("a.py::b", "passed", 0.5), ("a.py::c", "failed", 0.5)]
 
 
 def runs_at(url: str, namespace: str = "AKA-STATS") -> list[str]:
-    """Return the ids of the runs that a server lists."""
+    """Return the ids of the runs on a server."""
     with connect(url) as client:
         return [run_id.decode() for run_id in client.zrange(f"{namespace}::RUNS", 0, -1)]
 
 
 @pytest.fixture
 def spools(project: Path) -> Path:
-    """The project's spool directory."""
+    """The spool directory of the project."""
     return project / ".akastats" / "spool"
 
 
@@ -44,9 +44,9 @@ def test_nothing_waits(akastats):
 
 
 def test_a_spool_goes_to_the_server_it_names(akastats, spools, server):
-    """Whatever is configured now: a run recorded for one server is delivered there."""
-    told = {"destination": {"server": server, "namespace": "N"}}
-    spool(spools, TESTS, **told)
+    """A run that was recorded for one server is delivered there, whatever is configured now."""
+    fields = {"destination": {"server": server, "namespace": "N"}}
+    spool(spools, TESTS, **fields)
 
     answer = akastats("drain", "--json", AKA_STATS_REDIS_URL="redis://127.0.0.1:1")
 
@@ -56,15 +56,15 @@ def test_a_spool_goes_to_the_server_it_names(akastats, spools, server):
     assert runs_at(server) == []
 
 
-def test_a_socket_is_known_however_its_url_was_shortened(akastats, spools, server):
-    """Some Pythons write `unix:/path` where `unix:///path` was meant."""
+def test_a_socket_is_recognised_in_each_form_of_its_url(akastats, spools, server):
+    """Some Python versions write `unix:/path` instead of `unix:///path`."""
     spool(spools, TESTS, destination={"server": server.replace("unix://", "unix:"), "namespace": "AKA-STATS"})
 
     assert (akastats("drain").code, len(runs_at(server))) == (0, 1)
 
 
 def test_draining_twice_counts_once(akastats, spools, server):
-    """What is delivered already is not delivered again."""
+    """A delivered spool is not delivered again."""
     spool(spools, TESTS, destination={"server": server, "namespace": "AKA-STATS"})
 
     first, second = akastats("drain"), akastats("drain")
@@ -80,7 +80,7 @@ def test_draining_twice_counts_once(akastats, spools, server):
 
 
 def test_copies_of_a_delivered_spool_are_one_run(akastats, spools, server):
-    """A download adds a number to a file's name: that makes no second run, and no second count of it."""
+    """A number that a download adds to the file name creates no second run."""
     path = spool(spools, TESTS, destination={"server": server, "namespace": "AKA-STATS"})
     akastats("drain")
     path.with_name(f"{path.stem} (1).aks").write_bytes(path.read_bytes())
@@ -93,12 +93,12 @@ def test_copies_of_a_delivered_spool_are_one_run(akastats, spools, server):
     )
 
 
-def test_what_was_delivered_before_is_told_apart(akastats, spools, server):
-    """Who drains wants to know what that did; a run that was only now found to have crashed is news."""
-    told = {"destination": {"server": server, "namespace": "AKA-STATS"}}
-    spool(spools, TESTS, run_id="20231114T000000000-000001", **told)
+def test_each_run_is_reported_with_the_result_of_its_delivery(akastats, spools, server):
+    """New deliveries, earlier ones, and runs that are now known to have crashed are distinguished."""
+    fields = {"destination": {"server": server, "namespace": "AKA-STATS"}}
+    spool(spools, TESTS, run_id="20231114T000000000-000001", **fields)
     akastats("drain")
-    spool(spools, TESTS, run_id="20231114T000000000-000002", ended=False, **told)
+    spool(spools, TESTS, run_id="20231114T000000000-000002", ended=False, **fields)
 
     table, as_json = akastats("drain").out.splitlines(), akastats("drain", "--json").json["items"]
 
@@ -109,10 +109,10 @@ def test_what_was_delivered_before_is_told_apart(akastats, spools, server):
 
 @pytest.mark.parametrize(("header", "cursor"), [({"id": "a\ud800"}, b"1"), ({}, b"\xff")], ids=["id", "cursor"])
 def test_a_spool_without_sense_keeps_no_other_back(akastats, spools, server, header, cursor):
-    """What is wrong with it is told beside it."""
-    told = {"destination": {"server": server, "namespace": "AKA-STATS"}}
-    spool(spools, TESTS, run_id="20231114T000000000-000001", **told)
-    damaged = spool(spools, TESTS, run_id="20231114T000000000-000002", **told, **header)
+    """A damaged spool is reported, and the others are delivered."""
+    fields = {"destination": {"server": server, "namespace": "AKA-STATS"}}
+    spool(spools, TESTS, run_id="20231114T000000000-000001", **fields)
+    damaged = spool(spools, TESTS, run_id="20231114T000000000-000002", **fields, **header)
     with connect(server) as client:
         client.set(keys.cursor("AKA-STATS", get_producer(damaged.name)), cursor)
 
@@ -123,7 +123,7 @@ def test_a_spool_without_sense_keeps_no_other_back(akastats, spools, server, hea
 
 
 def test_one_without_a_destination_goes_where_the_project_says(akastats, spools, server):
-    """The first server that is configured gets it."""
+    """A spool without a server is delivered to the first configured one."""
     spool(spools, TESTS)
 
     akastats("drain", AKA_STATS_REDIS_URL=server)
@@ -131,8 +131,8 @@ def test_one_without_a_destination_goes_where_the_project_says(akastats, spools,
     assert len(runs_at(server)) == 1
 
 
-def test_to_overrides_what_the_spools_say(akastats, spools, server):
-    """`--to` sends everything to one server, in the namespace it was recorded for."""
+def test_to_overrides_the_destination_of_the_spools(akastats, spools, server):
+    """`--to` delivers all spools to one server, in the namespace of their recording."""
     spool(spools, TESTS, destination={"server": "redis://127.0.0.1:1", "namespace": "N"})
 
     answer = akastats("drain", "--to", server)
@@ -142,7 +142,7 @@ def test_to_overrides_what_the_spools_say(akastats, spools, server):
 
 @pytest.mark.parametrize("form", [(), ("--json",)], ids=["table", "json"])
 def test_a_password_in_to_is_not_shown(akastats, spools, form):
-    """What a command says ends in logs that many read."""
+    """The output of a command ends in logs that others read."""
     spool(spools, TESTS)
 
     answer = akastats("drain", "--to", "redis://me:s3cret@127.0.0.1:1", *form)
@@ -152,7 +152,7 @@ def test_a_password_in_to_is_not_shown(akastats, spools, form):
 
 
 def test_an_artifact_is_drained_by_its_directory(akastats, project, server):
-    """A folder of spools that a CI job kept, named on the command line; its own embedded server is not here."""
+    """The argument is a directory of spools from a CI job, whose embedded server is not on this machine."""
     spool(
         project / "artifact",
         TESTS,
@@ -168,7 +168,7 @@ def test_an_artifact_is_drained_by_its_directory(akastats, project, server):
 
 
 def test_the_embedded_server_is_started_for_what_was_recorded_for_it(akastats, spools, project):
-    """A run whose shipper never came to it is delivered afterwards."""
+    """A run that its shipper could not deliver is delivered later."""
     spool(spools, TESTS, destination={"server": f"embedded:{project / '.akastats'}", "namespace": "AKA-STATS"})
 
     drained = akastats("drain", "--json").json
@@ -179,7 +179,7 @@ def test_the_embedded_server_is_started_for_what_was_recorded_for_it(akastats, s
 
 
 def test_an_artifact_goes_to_an_embedded_server_that_is_named(akastats, project):
-    """`--to embedded:DIR` is for looking at a CI job's runs at home."""
+    """`--to embedded:DIR` delivers the runs of a CI job to a local server."""
     spool(project / "artifact", TESTS, destination={"server": "redis://127.0.0.1:1", "namespace": "AKA-STATS"})
 
     akastats("drain", "artifact", "--to", "embedded:.akastats")
@@ -188,7 +188,7 @@ def test_an_artifact_goes_to_an_embedded_server_that_is_named(akastats, project)
 
 
 def test_a_run_that_was_killed_becomes_crashed(akastats, spools, server):
-    """A spool without its end, whose process is gone, is told as such."""
+    """A spool without an end, whose process is gone, is a crashed run."""
     spool(spools, TESTS, ended=False, destination={"server": server, "namespace": "AKA-STATS"})
 
     akastats("drain")
@@ -198,7 +198,7 @@ def test_a_run_that_was_killed_becomes_crashed(akastats, spools, server):
 
 
 def test_a_run_that_goes_on_is_not_ended(akastats, spools, server):
-    """What it has written is delivered, and it stays running."""
+    """Its records are delivered, and the run stays in progress."""
     alive = {"pid": os.getpid(), "pid_mark": detached.read_start_time(os.getpid())}
     spool(spools, TESTS, ended=False, destination={"server": server, "namespace": "AKA-STATS"}, **alive)
 
@@ -209,7 +209,7 @@ def test_a_run_that_goes_on_is_not_ended(akastats, spools, server):
 
 
 def test_one_dead_server_does_not_cost_the_others(akastats, spools, server):
-    """What cannot be delivered is said, line by line; the rest goes."""
+    """Each spool that cannot be delivered has its own line; the others are delivered."""
     spool(spools, TESTS, run_id="20231114T000000000-000001", destination={"server": "redis://127.0.0.1:1"})
     spool(spools, TESTS, run_id="20231114T000000000-000002", destination={"server": server})
     spools.joinpath("1-20231114T000000000-000003-1-00.aks").write_bytes(b"what is this\n")
@@ -221,8 +221,8 @@ def test_one_dead_server_does_not_cost_the_others(akastats, spools, server):
     assert "no run can be read" in answer.err
 
 
-def test_fall_back_places_are_drained_too(akastats, project, server, monkeypatch):
-    """Where the project could not be written the spools lie in the user's state directory."""
+def test_spools_in_fallback_directories_are_drained(akastats, project, server, monkeypatch):
+    """If the project is not writable, the spools are in the user's state directory."""
     from akastats.spool import directories
 
     state = directories.list_candidates(project / ".akastats", os.environ)
@@ -235,8 +235,8 @@ def test_fall_back_places_are_drained_too(akastats, project, server, monkeypatch
     assert len(runs_at(server)) == 1
 
 
-def test_a_list_that_nobody_can_make_keeps_no_other_server_waiting(capsys):
-    """What stands there may be of a later release, or damaged in a way that nobody has thought of."""
+def test_an_unreadable_pending_index_update_does_not_block_other_servers(capsys):
+    """The file may come from a later release, or be damaged."""
 
     def execute(operation: object) -> None:
         raise IndexError("list index out of range")
@@ -246,22 +246,22 @@ def test_a_list_that_nobody_can_make_keeps_no_other_server_waiting(capsys):
     assert "not updated: stored data is corrupt (IndexError: list index" in capsys.readouterr().err
 
 
-def test_a_place_without_spools_is_said(akastats, project):
-    """A mistyped directory is not `nothing waits`."""
+def test_a_directory_without_spools_is_an_error(akastats, project):
+    """A mistyped directory is reported, not treated as empty."""
     answer = akastats("drain", "nowhere")
 
     assert (answer.code, str(project / "nowhere") in answer.err) == (1, True)
 
 
 def test_to_must_be_a_url(akastats):
-    """A wrong destination is refused before anything is read."""
+    """An invalid destination is refused before anything is read."""
     answer = akastats("drain", "--to", "localhost")
 
     assert (answer.code, answer.err.startswith("akastats: --to")) == (1, True)
 
 
 def test_a_server_in_another_directory_is_not_started_unasked(akastats, spools, project):
-    """A spool may come with a repository and name any directory; the user says whether a server starts there."""
+    """A spool in a repository can name any directory, so the user decides whether a server is started there."""
     elsewhere = project / "elsewhere" / ".akastats"
     elsewhere.parent.mkdir()
     spool(spools, TESTS, destination={"server": f"embedded:{elsewhere}", "namespace": "AKA-STATS"})
@@ -277,7 +277,7 @@ def test_a_server_in_another_directory_is_not_started_unasked(akastats, spools, 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give files away")
 def test_a_directory_of_another_user_is_named_and_the_others_are_drained(akastats, spools, project, server):
-    """What waits elsewhere is delivered; the line says whose it is, and what to do."""
+    """The line names the owner and the remedy."""
     spool(spools, TESTS)
     os.chown(spools.parent, 12345, 12345)
     apart = list(directories.list_candidates(project / ".akastats", os.environ))[1]
@@ -294,7 +294,7 @@ def test_a_directory_of_another_user_is_named_and_the_others_are_drained(akastat
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give files away")
 def test_an_undelivered_spool_of_another_user_is_not_called_removable(akastats, spools, server):
-    """It may hold a run, which nobody can say who may not read it."""
+    """Without read access, nothing shows whether it contains a run."""
     path = spool(spools, TESTS)
     os.chown(path, 12345, 12345)
 

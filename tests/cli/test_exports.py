@@ -1,4 +1,4 @@
-"""`akastats export`: everything, a line each."""
+"""`akastats export`: runs, tests and points as JSON lines."""
 
 from __future__ import annotations
 
@@ -14,78 +14,78 @@ from tests.telling import tell
 
 @pytest.fixture
 def lines(akastats, server):
-    """Export with arguments; returns the objects of the lines by their type."""
+    """Run `akastats export` with arguments; return the objects by their type."""
 
     def export(*arguments: str) -> dict[str, list[dict]]:
         answer = akastats("export", "--jsonl", "--url", server, *arguments)
         assert (answer.code, answer.err) == (0, "")
-        found: dict[str, list[dict]] = {"run": [], "test": [], "point": []}
+        rows: dict[str, list[dict]] = {"run": [], "test": [], "point": []}
         for line in answer.out.splitlines():
             row = json.loads(line)
-            found[row.pop("type")].append(row)
-        return found
+            rows[row.pop("type")].append(row)
+        return rows
 
     return export
 
 
 def test_runs_their_tests_and_all_points(lines, server, tmp_path):
-    """What was measured comes out as it went in."""
+    """The exported values equal the recorded ones."""
     started = time.time() - 3600
     tests = [("a.py::b", "passed", 0.25), ("a.py::c\x7f\u202e", "failed", 0.5)]
     run_id = tell(server, tmp_path, tests, started=started)
 
-    found = lines()
+    rows = lines()
 
-    assert [(run["id"], run["status"], run["tests"]) for run in found["run"]] == [(run_id, "failed", 2)]
-    assert [(row["run"], row["nodeid"], row["outcome"], row["call"]) for row in found["test"]] == [
+    assert [(run["id"], run["status"], run["tests"]) for run in rows["run"]] == [(run_id, "failed", 2)]
+    assert [(row["run"], row["nodeid"], row["outcome"], row["call"]) for row in rows["test"]] == [
         (run_id, nodeid, outcome, seconds) for nodeid, outcome, seconds in tests
     ]
-    points = {row["label"]: row for row in found["point"]}
+    points = {row["label"]: row for row in rows["point"]}
     assert (points["test::a.py::b"]["value"], points["test::a.py::b"]["run"]) == (0.25, run_id)
     assert points["test::a.py::c\x7f\u202e"]["outcome"] == "failed"
     assert points["test::a.py::c\x7f\u202e"]["error"] == points["errors__all"]["context_id"]
 
 
 def test_a_branch_chooses_runs_and_no_points(lines, akastats, server, tmp_path):
-    """A label's points are of all branches; the help says so."""
+    """`--branch` does not restrict points, because a label has the points of all branches."""
     tell(server, tmp_path, [("a.py::b", "passed", 0.25)], started=time.time() - 3600, branch="main")
 
-    found, without = lines("--branch", "nope"), lines("--branch", "nope", "--no-points", "--json")
+    rows, without = lines("--branch", "nope"), lines("--branch", "nope", "--no-points", "--json")
 
-    assert found["run"] == []
-    assert "test::a.py::b" in [row["label"] for row in found["point"]]
+    assert rows["run"] == []
+    assert "test::a.py::b" in [row["label"] for row in rows["point"]]
     assert {"run": [], "test": [], "point": []} == without
     assert "--no-points" in akastats("export", "--help").out.partition("--branch")[2].partition("--suite")[0]
 
 
 def test_more_labels_and_runs_than_one_step_takes(lines, server, tmp_path):
-    """Pages join without a gap and without a repetition."""
+    """Pages of runs and labels have no gap and no overlap."""
     now = time.time() - 3600
     for number in range(55):
         run_id = f"20261120T0800000{number:02d}-000001"
         tell(server, tmp_path, [(f"a.py::t{number}", "passed", 0.1)], run_id=run_id, started=now + number)
 
-    found = lines()
+    rows = lines()
 
-    assert len({run["id"] for run in found["run"]}) == len(found["run"]) == 55
-    labels = [row["label"] for row in found["point"] if row["label"].startswith("test::")]
+    assert len({run["id"] for run in rows["run"]}) == len(rows["run"]) == 55
+    labels = [row["label"] for row in rows["point"] if row["label"].startswith("test::")]
     assert len(set(labels)) == len(labels) == 55
 
 
 def test_filters_and_runs_alone(lines, server, tmp_path):
-    """Of a branch, without points."""
+    """`--branch` and `--no-points` together."""
     now = time.time() - 3600
     for number, branch in enumerate(("main", "other")):
         run_id = f"20261120T08000000{number}-000001"
         tell(server, tmp_path, [("a.py::b", "passed", 0.1)], run_id=run_id, started=now + number, branch=branch)
 
-    found = lines("--branch", "other", "--no-points")
+    rows = lines("--branch", "other", "--no-points")
 
-    assert ([run["branch"] for run in found["run"]], len(found["test"]), found["point"]) == (["other"], 1, [])
+    assert ([run["branch"] for run in rows["run"]], len(rows["test"]), rows["point"]) == (["other"], 1, [])
 
 
 def test_a_users_own_numbers(lines, server):
-    """Points that no run wrote are there, with their context's id."""
+    """Points from outside of a run are exported with their context id."""
     config.use(Config(redis_url=server))
     push_stat("orders", 3.5, "a context")
 
@@ -96,5 +96,5 @@ def test_a_users_own_numbers(lines, server):
 
 
 def test_nothing_is_nothing(lines):
-    """An empty store gives no line."""
+    """An empty store has an empty export."""
     assert lines() == {"run": [], "test": [], "point": []}

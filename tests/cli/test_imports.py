@@ -1,4 +1,4 @@
-"""`akastats import`: reports become runs, once."""
+"""`akastats import`: each report becomes one run, once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REPORTS = Path(__file__).parents[1] / "importers" / "junit" / "reports"
 
 @pytest.fixture
 def reports(project: Path) -> Path:
-    """The sample reports in the project, of yesterday."""
+    """The sample reports in the project, with yesterday's file time."""
     folder = project / "reports"
     shutil.copytree(REPORTS, folder)
     yesterday = datetime.fromtimestamp(time.time() - 86_400, timezone.utc).strftime("%Y-%m-%d")
@@ -27,7 +27,7 @@ def reports(project: Path) -> Path:
 
 
 def counts(url: str, *labels: str) -> list[bytes | None]:
-    """How many points each label has."""
+    """Return the number of points of each label."""
     with connect(url) as client:
         return [client.get(f"AKA-STATS::COUNT::{label}") for label in labels]
 
@@ -42,10 +42,10 @@ def counts(url: str, *labels: str) -> list[bytes | None]:
     ],
 )
 def test_a_report_becomes_a_run(akastats, reports, server, name, status, numbers):
-    """With the counts that it tells, the branch and commit that are given, and its failures."""
-    told = ("--branch", "main", "--commit", "c0ffee", "--suite", "ci", "--url", server)
+    """The run has the counts and failures of the report, and the given branch and commit."""
+    options = ("--branch", "main", "--commit", "c0ffee", "--suite", "ci", "--url", server)
 
-    answer = akastats("import", f"reports/{name}.xml", *told, "--json")
+    answer = akastats("import", f"reports/{name}.xml", *options, "--json")
 
     (item,) = answer.json["items"]
     assert (answer.code, item["state"], item["remark"]) == (0, "imported", "")
@@ -58,7 +58,7 @@ def test_a_report_becomes_a_run(akastats, reports, server, name, status, numbers
 @pytest.mark.parametrize("date", ["2090-01-01", "1970-01-01"])
 @pytest.mark.parametrize("file_date", [None, 0.0, 3_800_000_000.0], ids=["now", "1970", "2090"])
 def test_a_report_of_a_wrong_clock_removes_no_run(akastats, reports, server, date, file_date):
-    """Its run is of the time of its file, or of its import where that is wrong too; all others stay."""
+    """Its run has the time of the file or of the import, and all other runs remain."""
     akastats("import", "reports/jest.xml", "--url", server)
     path = reports / "go.xml"
     yesterday = datetime.fromtimestamp(time.time() - 86_400, timezone.utc).strftime("%Y-%m-%d")
@@ -77,7 +77,7 @@ def test_a_report_of_a_wrong_clock_removes_no_run(akastats, reports, server, dat
 
 
 def test_importing_twice_doubles_nothing(akastats, reports, server):
-    """The second time says so, and changes nothing; a copy of the file is the same report."""
+    """The second import reports this and changes nothing; a copy of the file is the same report."""
     shutil.copy(reports / "jest.xml", reports / "copy.xml")
     label = "test::basket::basket adds an article"
 
@@ -91,17 +91,17 @@ def test_importing_twice_doubles_nothing(akastats, reports, server):
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="needs /proc")
 def test_a_file_that_cannot_be_read_is_refused_alone(akastats, reports, server):
-    """It can be opened, and then the system refuses: the other reports become runs all the same."""
+    """A file whose reading fails is reported, and the other reports become runs."""
     answer = akastats("import", "/proc/self/mem", "reports/jest.xml", "--url", server, "--json")
 
-    told = {item["reports"][0]: (item["state"], item["remark"]) for item in answer.json["items"]}
+    results = {item["reports"][0]: (item["state"], item["remark"]) for item in answer.json["items"]}
     assert 1 == answer.code
-    assert ("refused", "it cannot be read: Input/output error") == told["/proc/self/mem"]
-    assert ("imported", "") == told["reports/jest.xml"]
+    assert ("refused", "it cannot be read: Input/output error") == results["/proc/self/mem"]
+    assert ("imported", "") == results["reports/jest.xml"]
 
 
-def test_a_report_without_times_is_known_by_what_it_holds(akastats, reports, server):
-    """Its file's time gives the run its time, and may change."""
+def test_a_report_without_times_is_identified_by_its_content(akastats, reports, server):
+    """The time of its file is the time of the run, and may change."""
     akastats("import", "reports/surefire.xml", "--url", server)
     os.utime(reports / "surefire.xml", (time.time() - 7200, time.time() - 7200))
 
@@ -112,7 +112,7 @@ def test_a_report_without_times_is_known_by_what_it_holds(akastats, reports, ser
 
 
 def test_an_import_goes_on_where_another_broke_off(akastats, reports, server):
-    """What was applied of a report stays, and is not applied again."""
+    """The part that was applied before is not applied again."""
     akastats("import", "reports/go.xml", "--url", server)
     with connect(server) as client:
         (cursor,) = client.keys("AKA-STATS::CURSOR::*")
@@ -127,7 +127,7 @@ def test_an_import_goes_on_where_another_broke_off(akastats, reports, server):
 
 
 def test_history_goes_on_where_reports_end(akastats, project, server, pytester):
-    """What pytest's report says is counted under the label that the plugin uses."""
+    """The tests of a report have the labels of the plugin."""
     pytester.makepyfile(
         test_it="""
         import pytest
@@ -149,7 +149,7 @@ def test_history_goes_on_where_reports_end(akastats, project, server, pytester):
 
 
 def test_reports_of_one_run(akastats, reports, server):
-    """Surefire writes a file a class, and shards write one each: together they are one run."""
+    """Surefire writes one file per class, and each shard writes one; `--one-run` combines them."""
     answer = akastats("import", "reports/go.xml", "reports/jest.xml", "--one-run", "--url", server, "--json")
 
     (item,) = answer.json["items"]
@@ -159,7 +159,7 @@ def test_reports_of_one_run(akastats, reports, server):
 
 
 def test_started_says_when(akastats, reports, server):
-    """It moves the times of a report; another time is another run of the same report."""
+    """It replaces the time of a report; another time makes another run of the same report."""
     for hours in (3, 4):
         when = str(int(time.time()) - hours * 3600)
         assert akastats("import", "reports/surefire.xml", "--started", when, "--url", server).code == 0
@@ -170,7 +170,7 @@ def test_started_says_when(akastats, reports, server):
 
 
 def test_what_cannot_be_read_holds_nothing_up(akastats, reports, server):
-    """Each report that is none is told with its reason, the others are imported."""
+    """Each invalid report is named with its reason, and the others are imported."""
     (reports / "bomb.xml").write_text('<!DOCTYPE a [<!ENTITY b "c">]><testsuite/>')
     (reports / "half.xml").write_text((reports / "go.xml").read_text()[:300])
     names = ("bomb", "half", "missing", "go")
@@ -184,8 +184,8 @@ def test_what_cannot_be_read_holds_nothing_up(akastats, reports, server):
     assert "does not exist" in states["missing"][1]
 
 
-def test_what_is_older_than_runs_are_kept_is_refused(akastats, reports, server):
-    """It would be gone at once."""
+def test_a_run_older_than_the_retention_period_is_refused(akastats, reports, server):
+    """It would expire immediately."""
     answer = akastats("import", "reports/go.xml", "--url", server, "--started", "2020-01-01", "--json")
 
     (item,) = answer.json["items"]
@@ -194,14 +194,14 @@ def test_what_is_older_than_runs_are_kept_is_refused(akastats, reports, server):
 
 @pytest.mark.parametrize("option", [("--suite", "no spaces"), ("--started", "soon"), ("--started", "2099-01-01")])
 def test_wrong_options_are_refused(akastats, reports, server, option):
-    """Before anything is read."""
+    """Invalid options are refused before anything is read."""
     answer = akastats("import", "reports/go.xml", "--url", server, *option)
 
     assert (answer.code, answer.err.startswith(f"akastats: {option[0]}")) == (1, True)
 
 
 def test_bad_numbers_become_no_points(akastats, project, server):
-    """What cannot be a duration counts as none, and is told."""
+    """An invalid duration has no point, and is reported."""
     cases = "".join(f'<testcase name="{time}" time="{time}"/>' for time in ("nan", "-1", "1e999", "1"))
     (project / "r.xml").write_text(f'<testsuite name="s">{cases}</testsuite>')
 
@@ -213,7 +213,7 @@ def test_bad_numbers_become_no_points(akastats, project, server):
 
 @pytest.mark.parametrize("raw", [b"\x1b", b"&#x1b;", b"\xff", b"&#xD800;"])
 def test_a_forbidden_character_costs_no_run(akastats, project, server, raw):
-    """It is replaced, in the name of a test too, and the number of them is reported."""
+    """It is replaced, also in the name of a test, and the number of replacements is reported."""
     case = b"<testcase name='a" + raw + b"'><failure>" + raw + b"</failure></testcase>"
     (project / "r.xml").write_bytes(b"<testsuite name='s'>" + case + b"<testcase name='b'/></testsuite>")
 
@@ -229,7 +229,7 @@ def test_a_forbidden_character_costs_no_run(akastats, project, server, raw):
 
 
 def test_disabled_tests_of_googletest_are_skipped(akastats, reports, server):
-    """What did not run has not passed."""
+    """A test that did not run has not passed."""
     answer = akastats("import", "reports/googletest.xml", "--url", server, "--json")
 
     (item,) = answer.json["items"]
@@ -239,7 +239,7 @@ def test_disabled_tests_of_googletest_are_skipped(akastats, reports, server):
 
 
 def test_a_server_that_is_not_there(akastats, reports):
-    """It is said, and nothing is counted as imported."""
+    """The error is reported, and no report counts as imported."""
     answer = akastats("import", "reports/go.xml", "--url", "redis://127.0.0.1:1", "--json")
 
     assert (answer.code, "imported" in answer.out) == (1, False)

@@ -1,4 +1,4 @@
-"""`akastats merge`: what two jobs have added to copies of one history."""
+"""`akastats merge`: the runs that several jobs added to copies of one history."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TESTS = [("a.py::b", "passed", 0.5), ("a.py::c", "failed", 0.5)]
 
 
 def record(home: Path, folder: Path, number: int, copy_to: Path | None = None) -> None:
-    """Record a run into a directory's server; copy the directory while its server runs and rewrites its file."""
+    """Record a run on a directory's server; copy the directory while the server rewrites its file."""
     with embedded.use(home) as lease:
         started = telling.STARTED + number * 100
         telling.tell(lease.url, folder, TESTS, run_id=f"run-{number:03d}", started=started)
@@ -28,7 +28,7 @@ def record(home: Path, folder: Path, number: int, copy_to: Path | None = None) -
 
 
 def is_copied(home: Path, target: Path) -> bool:
-    """Copy a directory as an archiver does, which tries again where a file is gone before it was read."""
+    """Return whether a copy succeeded; a file can disappear before it is read."""
     try:
         shutil.copytree(home, target, ignore=shutil.ignore_patterns("*.sock", "temp-*"), dirs_exist_ok=True)
     except shutil.Error:
@@ -42,7 +42,7 @@ def runs_of(akastats) -> list[str]:
 
 @pytest.mark.parametrize("order", [("one", "two"), ("two", "one", "two")], ids=" ".join)
 def test_two_jobs_that_restored_one_cache_lose_nothing(akastats, project, order):
-    """Each saves a copy under a key of its own, made while the server runs; the merge holds the runs of both."""
+    """Each job saves a copy while its server runs; the merge contains the runs of both."""
     record(project / ".akastats", project / "told", 1, project / "cache")
     for number, job in enumerate(("one", "two"), 2):
         shutil.copytree(project / "cache" / ".akastats", project / job / ".akastats")
@@ -58,7 +58,7 @@ def test_two_jobs_that_restored_one_cache_lose_nothing(akastats, project, order)
 
 
 def test_spools_in_a_directory_are_merged_too(akastats, project):
-    """A job that ended before its run was delivered has saved the spool; the copy keeps it."""
+    """A job that ended before the delivery of its run saved the spool in its copy."""
     path = telling.spool(
         project / "saved" / ".akastats" / "spool", TESTS, producer="ab" * 16, started=time.time() - 60
     )
@@ -72,18 +72,18 @@ def test_spools_in_a_directory_are_merged_too(akastats, project):
 
 
 def test_a_run_is_counted_once_where_both_the_data_and_a_spool_hold_it(akastats, project):
-    """A spool stays for a day after it was delivered: the first merge adds its run, the second knows it."""
+    """A spool remains for a day after its delivery: the second merge recognises its run."""
     saved = project / "saved" / ".akastats"
     telling.spool(saved / "spool", TESTS, producer="ab" * 16, started=time.time() - 60)
     akastats("merge", "saved", "--dir", str(saved))
 
     counts = [akastats("merge", "saved").out.splitlines()[1].split()[1:] for _ in range(2)]
 
-    assert [(added, known) for added, _, known, _ in counts] == [("1", "0"), ("0", "1")]
+    assert [(added, skipped) for added, _, skipped, _ in counts] == [("1", "0"), ("0", "1")]
 
 
 def test_history_that_was_moved_aside_comes_back(akastats, project):
-    """`doctor` says how: merging what lies there into what was recorded since."""
+    """`doctor` names the command: merging the damaged data into the newer history."""
     home = project / ".akastats"
     record(home, project / "told", 1, project / "old")
     aside = home / "server" / "damaged-20260101T000000Z"
@@ -104,7 +104,7 @@ def test_history_that_was_moved_aside_comes_back(akastats, project):
 
 
 def test_data_that_must_not_be_served_is_not_merged(akastats, project):
-    """A directory of somebody else may hold commands: it is read first, the others are merged."""
+    """A directory of another user may contain commands. It is checked first, and the others are merged."""
     record(project / "good" / ".akastats", project / "told", 1)
     parts = project / "bad" / ".akastats" / "server" / "appendonlydir"
     parts.mkdir(parents=True)
@@ -119,7 +119,7 @@ def test_data_that_must_not_be_served_is_not_merged(akastats, project):
 
 
 def test_a_directory_without_statistics_is_an_error(akastats, project):
-    """A wrong path is no empty history."""
+    """A wrong path is not an empty history."""
     answer = akastats("merge", "nothing")
 
     assert answer.code == 1

@@ -1,4 +1,4 @@
-"""What a project's pytest configuration says of akastats."""
+"""The settings of akastats in a project's pytest configuration."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CONFIGURED = {
 
 @pytest.mark.parametrize("name", CONFIGURED)
 def test_every_file_that_configures_pytest_is_read(tmp_path, name):
-    """The option is found from a folder below, and `%` and other sections do not disturb."""
+    """The option is read from a parent directory, despite `%` and other sections."""
     (tmp_path / "a" / "b").mkdir(parents=True)
     (tmp_path / name).write_text(CONFIGURED[name].format("redis://h/%7E"))
 
@@ -30,7 +30,7 @@ def test_every_file_that_configures_pytest_is_read(tmp_path, name):
 
 
 def test_pytest_9_s_own_table(tmp_path):
-    """`[tool.pytest]` is read as well."""
+    """The table `[tool.pytest]` is read as well."""
     (tmp_path / "pyproject.toml").write_text("[tool.pytest]\nakastats_url = 'redis://h'\n")
 
     assert find(tmp_path).options["akastats_url"] == "redis://h"
@@ -40,7 +40,7 @@ def test_pytest_9_s_own_table(tmp_path):
     ("name", "text"), [("pyproject.toml", "[project]\n"), ("tox.ini", "[tox]\n"), ("setup.cfg", "")]
 )
 def test_files_that_do_not_configure_pytest_are_passed_over(tmp_path, name, text):
-    """A package's pyproject.toml inside a larger project is not the project."""
+    """The pyproject.toml of a package inside a larger project is skipped."""
     (tmp_path / "pytest.ini").write_text("")
     (tmp_path / "package").mkdir()
     (tmp_path / "package" / name).write_text(text)
@@ -50,7 +50,7 @@ def test_files_that_do_not_configure_pytest_are_passed_over(tmp_path, name, text
 
 @pytest.mark.parametrize(("name", "text"), [("pytest.ini", "[pytest\n"), ("pyproject.toml", "[tool.pytest\n")])
 def test_a_file_that_cannot_be_read_is_named(tmp_path, name, text):
-    """What pytest would not read either is one clear error."""
+    """A file that pytest cannot read either is one clear error."""
     (tmp_path / name).write_text(text)
 
     with pytest.raises(ConfigError, match=name):

@@ -1,4 +1,4 @@
-"""`akastats quarantine`: putting tests in, listing them, taking them out."""
+"""`akastats quarantine`: quarantining, listing and releasing tests."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ HOSTILE = "a.py::b[\x1b[2J\u202e]"
 
 @pytest.fixture(autouse=True)
 def _use_the_server(server, monkeypatch):
-    """The commands find the test's server by its variable."""
+    """Set the variable through which the commands use the test's server."""
     monkeypatch.setenv("AKA_STATS_REDIS_URL", server)
     monkeypatch.setenv("AKA_STATS_TIMEZONE", "UTC")
 
 
 def in_days(days: float) -> str:
-    """Return a day from today on, in UTC."""
+    """Return a date relative to today, in UTC."""
     return time.strftime("%Y-%m-%d", time.gmtime(time.time() + days * 86_400))
 
 
 def test_a_test_is_put_in_listed_and_taken_out(akastats, server, tmp_path, redis_client):
-    """Each in a line; what is in shows until when and why."""
+    """Each has one line; the list has date and reason."""
     tell(server, tmp_path, [(NODEID, "passed", 0.1)], suite="unit")
-    # Midnight may pass amid this.
+    # Midnight may pass during the test.
     until, before = in_days(7), in_days(0)
 
     put = akastats("quarantine", NODEID, "--suite=unit", f"--until={until}", "--reason=hangs up")
@@ -41,8 +41,8 @@ def test_a_test_is_put_in_listed_and_taken_out(akastats, server, tmp_path, redis
     again = akastats("quarantine", NODEID, "--suite=unit", "--remove")
     empty = akastats("quarantine", "--list")
 
-    told = f"{NODEID} is quarantined until {until}: its failures do not fail runs with --akastats-quarantine\n"
-    assert (0, told, "") == (put.code, put.out, put.err)
+    message = f"{NODEID} is quarantined until {until}: its failures do not fail runs with --akastats-quarantine\n"
+    assert (0, message, "") == (put.code, put.out, put.err)
     head, row, _, how = listed.out.splitlines()
     assert "akastats quarantine NODEID --until" in how
     assert ["until", "test", "suite", "since", "by", "reason"] == head.split()
@@ -55,7 +55,7 @@ def test_a_test_is_put_in_listed_and_taken_out(akastats, server, tmp_path, redis
 
 
 def test_json_is_the_api_s(akastats, server):
-    """The same names, the same values."""
+    """`--json` has the names and values of the API."""
     from akastats.app import app
     from tests.api.conftest import call
 
@@ -67,7 +67,7 @@ def test_json_is_the_api_s(akastats, server):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (
             [NODEID],
@@ -83,16 +83,16 @@ def test_json_is_the_api_s(akastats, server):
         ([NODEID, "--remove", "--reason=x"], "require a NODEID"),
     ],
 )
-def test_a_wrong_use_is_told_before_anything_is_asked(akastats, arguments, told):
-    """With the exit code of a wrong use."""
+def test_invalid_arguments_are_refused_before_a_request(akastats, arguments, message):
+    """The exit code is that of a wrong use."""
     answer = akastats("quarantine", *arguments, AKA_STATS_REDIS_URL="redis://127.0.0.1:1")
 
     assert (2, "") == (answer.code, answer.out)
-    assert told in re.sub(r"\s+", " ", answer.err)
+    assert message in re.sub(r"\s+", " ", answer.err)
 
 
 @pytest.mark.parametrize(
-    ("days", "variables", "told"),
+    ("days", "variables", "message"),
     [
         (1, {}, "check its spelling and its suite, or repeat the request with force (--force"),
         (-1, {}, "until: the day is in the past"),
@@ -100,28 +100,28 @@ def test_a_wrong_use_is_told_before_anything_is_asked(akastats, arguments, told)
         (1, {"AKA_STATS_PROTECTED": "x.py\na.py"}, "protected by 'a.py' of AKA_STATS_PROTECTED"),
     ],
 )
-def test_what_a_rule_keeps_out_says_what_to_do(akastats, days, variables, told):
-    """In one line, with the exit code of an answer that is no."""
+def test_a_refusal_by_a_rule_names_the_remedy(akastats, days, variables, message):
+    """One line, with the exit code of a failure."""
     answer = akastats("quarantine", NODEID, f"--until={in_days(days)}", "--reason=x", **variables)
 
     assert (1, "", 1) == (answer.code, answer.out, len(answer.err.splitlines()))
-    assert told in answer.err
+    assert message in answer.err
 
 
 def test_a_protected_path_that_protects_nothing_is_named(akastats, server, tmp_path):
-    """By each form of the command, and by the doctor: a wrong spelling leaves tests without protection."""
+    """Each form of the command and `doctor` name it, because a misspelt pattern protects nothing."""
     tell(server, tmp_path, [(NODEID, "failed", 0.1)])
     variables = {"AKA_STATS_PROTECTED": "other.py, ./tests/payments, ./a.py"}
     put = ("quarantine", "b.py::x", "--force", f"--until={in_days(1)}", "--reason=x")
 
     answers = [akastats(*arguments, **variables) for arguments in (put, ("quarantine",), ("doctor",))]
 
-    told = [re.findall(r"'(\S+)' protects no known test", answer.err + answer.out) for answer in answers]
-    assert [["other.py", "./tests/payments"]] * 3 == told
+    patterns = [re.findall(r"'(\S+)' protects no known test", answer.err + answer.out) for answer in answers]
+    assert [["other.py", "./tests/payments"]] * 3 == patterns
 
 
 def test_a_test_that_always_failed_needs_force(akastats, server, tmp_path):
-    """The refusal names the way."""
+    """The refusal names `--force`."""
     tell(server, tmp_path, [(NODEID, "failed", 0.1)])
     arguments = ("quarantine", NODEID, f"--until={in_days(1)}", "--reason=x")
 
@@ -131,7 +131,7 @@ def test_a_test_that_always_failed_needs_force(akastats, server, tmp_path):
 
 
 def test_a_part_that_no_other_test_has_names_a_test(akastats, server, tmp_path):
-    """As for `akastats show`, with or without force, and to take it out; its suite is found as well."""
+    """As for `akastats show`: with and without force, to release it, and in a suite."""
     tell(server, tmp_path, [("d/a.py::b", "passed", 0.1), ("d/a.py::c", "failed", 0.1)], suite="unit")
     options = (f"--until={in_days(1)}", "--reason=x")
 
@@ -146,7 +146,7 @@ def test_a_part_that_no_other_test_has_names_a_test(akastats, server, tmp_path):
 
 
 def test_a_part_of_several_tests_names_none(akastats, server, tmp_path):
-    """The answer lists them; a complete node id of an unknown test is taken as it is by force."""
+    """The error lists them; `--force` accepts the complete node id of an unknown test."""
     tell(server, tmp_path, [("a.py::b1", "passed", 0.1), ("a.py::b2", "passed", 0.1)])
     options = (f"--until={in_days(1)}", "--reason=x")
 
@@ -160,7 +160,7 @@ def test_a_part_of_several_tests_names_none(akastats, server, tmp_path):
 
 
 def test_what_strangers_wrote_is_shown_as_text(akastats, redis_client):
-    """Names and reasons come from whoever may write."""
+    """Names and reasons are untrusted text."""
     entry = QuarantinedTest(f"test::{HOSTILE}", HOSTILE, "", time.time() + 9e5, "\x1b[2Jx", time.time(), "\u202ey")
     redis_client.hset(keys.quarantine("AKA-STATS"), entry.label, pack(entry))
 

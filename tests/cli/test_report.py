@@ -23,7 +23,7 @@ TEST = "tests/test_a.py::test_b"
 
 @pytest.fixture(autouse=True)
 def _use_the_server(server, monkeypatch):
-    """The commands find the test's server by its variable; this machine's own CI does not show."""
+    """Set the variable through which the commands use the test's server, and hide this machine's CI."""
     monkeypatch.setenv("AKA_STATS_REDIS_URL", server)
     for name in (
         "GITHUB_WORKSPACE",
@@ -37,26 +37,26 @@ def _use_the_server(server, monkeypatch):
 
 @pytest.fixture
 def run_id(server, tmp_path):
-    """A stored run with one failure."""
+    """Id of a stored run with one failure."""
     return tell(
         server, tmp_path, [(TEST, "failed", 0.1), ("tests/test_a.py::test_c", "passed", 0.1)], branch="main"
     )
 
 
 @pytest.fixture
-def judge(redis_client, run_id):
-    """Store what the run means."""
+def store_verdicts(redis_client, run_id):
+    """Return a function that stores the verdicts of the run."""
 
-    def judge(**fields):
-        told = {"failures": (FailureVerdict(TEST, "new"),), **fields}
-        redis_client.set(keys.verdicts("AKA-STATS", run_id), packed(verdicts(run=run_id, **told)))
+    def store_verdicts(**fields):
+        content = {"failures": (FailureVerdict(TEST, "new"),), **fields}
+        redis_client.set(keys.verdicts("AKA-STATS", run_id), packed(verdicts(run=run_id, **content)))
 
-    return judge
+    return store_verdicts
 
 
-def test_the_newest_run_as_markdown(akastats, run_id, judge):
-    """What a comment takes, to stdout, without being asked for more."""
-    judge(tests=(flaky(),))
+def test_the_newest_run_as_markdown(akastats, run_id, store_verdicts):
+    """Without arguments, the report is markdown on stdout."""
+    store_verdicts(tests=(flaky(),))
 
     answer = akastats("report")
 
@@ -69,8 +69,8 @@ def test_the_newest_run_as_markdown(akastats, run_id, judge):
     assert "#### Newly flaky: 1\n" in answer.out
 
 
-def test_a_run_that_nobody_has_judged(akastats, run_id):
-    """It is reported without labels, and says so."""
+def test_a_run_without_verdicts(akastats, run_id):
+    """The report has no labels, and gives the reason."""
     answer = akastats("report", run_id)
 
     assert 0 == answer.code
@@ -79,7 +79,7 @@ def test_a_run_that_nobody_has_judged(akastats, run_id):
 
 
 def test_which_run_is_the_newest(akastats, server, tmp_path, run_id):
-    """Of a suite or branch if one is named, else of all."""
+    """With `--suite` or `--branch` only its runs count."""
     later = {"run_id": "20231115T000000000-000002", "started": STARTED + 100}
     tell(server, tmp_path, [(TEST, "passed", 0.1)], branch="topic", suite="unit", **later)
 
@@ -95,11 +95,11 @@ BUILD = {"GITLAB_CI": "true", "CI_PIPELINE_ID": "7", "CI_COMMIT_SHA": "c0ffee", 
 
 
 def test_in_ci_the_newest_is_of_this_build(akastats, server, tmp_path, run_id):
-    """Others' runs end on the same server meanwhile: of this job, else of this build, else there is none."""
+    """In CI only runs of this job count, else of this build, because other runs end on the same server."""
     ids = [f"20231115T00000000{number}-000001" for number in range(3)]
     for number, (build, job) in enumerate((("7", "unit"), ("7", "lint"), ("8", "unit"))):
-        told = {"run_id": ids[number], "started": STARTED + 100 * number, "commit": "c0ffee", "build_id": build}
-        tell(server, tmp_path, [(TEST, "passed", 0.1)], job=job, branch="topic", **told)
+        fields = {"run_id": ids[number], "started": STARTED + 100 * number, "commit": "c0ffee", "build_id": build}
+        tell(server, tmp_path, [(TEST, "passed", 0.1)], job=job, branch="topic", **fields)
 
     assert f"Run `{ids[0]}`" in akastats("report", **BUILD).out
     assert f"Run `{ids[1]}`" in akastats("report", **{**BUILD, "CI_JOB_NAME": "report"}).out
@@ -109,12 +109,12 @@ def test_in_ci_the_newest_is_of_this_build(akastats, server, tmp_path, run_id):
     assert "no finished run of build '9'" in missing.err
 
 
-def test_a_run_can_be_judged_when_it_is_asked_for(akastats, server, tmp_path):
-    """One that was drained or imported: by what was known up to it, and it stays judged."""
+def test_missing_verdicts_are_computed_on_demand(akastats, server, tmp_path):
+    """A drained or imported run is analysed with the history up to it, and the verdicts are stored."""
     for number in range(6):
-        told = {"run_id": f"20231115T00000000{number}-000001", "started": STARTED + 100 * number}
+        fields = {"run_id": f"20231115T00000000{number}-000001", "started": STARTED + 100 * number}
         outcome = "failed" if number == 5 else "passed"
-        tell(server, tmp_path, [(TEST, outcome, 0.1)], branch="main", commit=f"{number}" * 40, **told)
+        tell(server, tmp_path, [(TEST, outcome, 0.1)], branch="main", commit=f"{number}" * 40, **fields)
 
     assert "#### Failures: 1\n" in akastats("report").out
     assert "#### New failures: 1\n" in akastats("report", "--judge").out
@@ -122,18 +122,18 @@ def test_a_run_can_be_judged_when_it_is_asked_for(akastats, server, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("excuses", "since", "title"),
+    ("has_quarantine", "since", "title"),
     [
         (True, -1, "Quarantined"),
         (True, 1, "Failures with no history"),
         (False, -1, "Failures with no history"),
     ],
 )
-def test_a_run_is_judged_by_the_quarantine_that_it_met(
-    akastats, server, tmp_path, redis_client, excuses, since, title
+def test_a_run_is_analysed_with_its_own_quarantine(
+    akastats, server, tmp_path, redis_client, has_quarantine, since, title
 ):
-    """A test that was put there only after the run began was not excused in it, nor any where none was to be."""
-    run_id = tell(server, tmp_path, [(TEST, "failed", 0.1)], started=STARTED, quarantine=excuses)
+    """Only tests that were quarantined when the run began, and only if the run used quarantine."""
+    run_id = tell(server, tmp_path, [(TEST, "failed", 0.1)], started=STARTED, quarantine=has_quarantine)
     redis_client.delete(keys.verdicts("AKA-STATS", run_id))
     entry = QuarantinedTest(f"test::{TEST}", TEST, "", redis_client.time()[0] + 3600, "slow", STARTED + since)
     redis_client.hset(keys.quarantine("AKA-STATS"), entry.label, pack_entry(entry))
@@ -142,40 +142,40 @@ def test_a_run_is_judged_by_the_quarantine_that_it_met(
 
 
 def test_an_unknown_run(akastats, run_id):
-    """One line says that there is none."""
+    """One line names the run."""
     answer = akastats("report", "nope")
 
     assert (1, "", 1) == (answer.code, answer.out, answer.err.count("\n"))
 
 
-def test_json_has_all_that_the_api_answers(akastats, run_id, judge, server):
-    """The run's details, and beside them what `/verdicts` tells."""
+def test_json_has_all_that_the_api_answers(akastats, run_id, store_verdicts, server):
+    """The run's details, with the response of `/verdicts`."""
     from akastats.app import app
     from tests.api.conftest import call
 
-    judge(
+    store_verdicts(
         tests=(flaky(),),
         changes=(ChangeVerdict(change(), is_new=True),),
         suite_changes=(ChangeVerdict(change(""), is_new=True),),
     )
 
-    found = akastats("report", run_id, "--format", "json").json
+    report = akastats("report", run_id, "--format", "json").json
 
     of_run = call(app, "GET", f"/api/v1/runs/{run_id}").json()
-    judged = call(app, "GET", f"/api/v1/verdicts?run={run_id}").json()
-    assert {**of_run, "verdicts": judged} == found
+    answer = call(app, "GET", f"/api/v1/verdicts?run={run_id}").json()
+    assert {**of_run, "verdicts": answer} == report
 
 
-def test_json_of_a_run_that_nobody_has_judged(akastats, run_id):
+def test_json_of_a_run_without_verdicts(akastats, run_id):
     """`verdicts` is null."""
-    found = akastats("report", "--json").json
+    report = akastats("report", "--json").json
 
-    assert (run_id, None) == (found["id"], found["verdicts"])
+    assert (run_id, None) == (report["id"], report["verdicts"])
 
 
-def test_a_file_for_a_browser(akastats, run_id, judge, project):
-    """Written where `--output` says, nothing to stdout."""
-    judge()
+def test_a_file_for_a_browser(akastats, run_id, store_verdicts, project):
+    """It is written to `--output`, and stdout is empty."""
+    store_verdicts()
 
     answer = akastats("report", "--format=html", "--output=report.html")
 
@@ -186,9 +186,9 @@ def test_a_file_for_a_browser(akastats, run_id, judge, project):
     assert "<h2>Slowest tests <span>2</span></h2>" in text
 
 
-def test_a_file_for_gitlab(akastats, run_id, judge, project):
-    """Paths are counted from the repository's root, wherever the command is run."""
-    judge()
+def test_a_file_for_gitlab(akastats, run_id, store_verdicts, project):
+    """Paths are relative to the repository root, whatever the working directory is."""
+    store_verdicts()
     below = project / "services" / "a"
     below.mkdir(parents=True)
     (below / "pytest.ini").write_text("[pytest]\n")
@@ -201,8 +201,8 @@ def test_a_file_for_gitlab(akastats, run_id, judge, project):
 
 
 def test_an_output_that_cannot_be_written(akastats, run_id):
-    """One line says so."""
-    answer = akastats("report", "--output=no/such/place")
+    """One line names the error."""
+    answer = akastats("report", "--output=no/such/directory")
 
     assert (1, "") == (answer.code, answer.out)
     assert "cannot write" in answer.err
@@ -210,17 +210,17 @@ def test_an_output_that_cannot_be_written(akastats, run_id):
 
 
 def test_a_form_that_there_is_not(akastats, run_id):
-    """It is a wrong use, and the forms are named."""
+    """An unknown format is a wrong use, and the formats are listed."""
     answer = akastats("report", "--format=pdf")
 
     assert (2, "") == (answer.code, answer.out)
     assert all(form in answer.err for form in ("markdown", "html", "json", "gitlab"))
 
 
-def test_what_is_said_to_be_noise_is_no_news(akastats, run_id, judge, redis_client):
-    """It is left out of the sections, and stays in the JSON with its mark."""
+def test_a_change_acknowledged_as_noise_is_not_in_the_sections(akastats, run_id, store_verdicts, redis_client):
+    """The JSON contains it with its acknowledgement."""
     slower = change(f"test::{TEST}")
-    judge(changes=(ChangeVerdict(slower, is_new=True),))
+    store_verdicts(changes=(ChangeVerdict(slower, is_new=True),))
     assert "#### Newly slower: 1" in akastats("report").out
 
     redis_client.hset(
@@ -234,31 +234,33 @@ def test_what_is_said_to_be_noise_is_no_news(akastats, run_id, judge, redis_clie
     assert ("noise", "it hops") == (changed["mark"]["mark"], changed["mark"]["reason"])
 
 
-def test_commits_are_named_where_they_are_known(akastats, server, tmp_path, run_id, judge):
-    """A run's id says less than its commit."""
-    told = {"run_id": "20231114T000000000-000009", "started": STARTED - 100}
-    earlier = tell(server, tmp_path, [(TEST, "passed", 0.1)], commit="c0ffee" * 6, **told)
-    judge(changes=(ChangeVerdict(change(f"test::{TEST}", since="r1", run=earlier, until="r3"), is_new=True),))
+def test_commits_are_shown_if_they_are_recorded(akastats, server, tmp_path, run_id, store_verdicts):
+    """A commit is more useful than the id of a run."""
+    fields = {"run_id": "20231114T000000000-000009", "started": STARTED - 100}
+    earlier = tell(server, tmp_path, [(TEST, "passed", 0.1)], commit="c0ffee" * 6, **fields)
+    store_verdicts(
+        changes=(ChangeVerdict(change(f"test::{TEST}", since="r1", run=earlier, until="r3"), is_new=True),)
+    )
 
     assert "since `c0ffeec0ff`; the cause is after run `r1`, not after run `r3`" in akastats("report", run_id).out
 
 
 def recorded_here(project, url, *run_ids, **fields):
-    """Have a project's own machine know these runs."""
+    """Store runs as recorded by the project's machine."""
     directory = project / ".akastats" / "spool"
     directory.mkdir(parents=True, mode=0o700, exist_ok=True)
-    place = {"server": url, "namespace": "AKA-STATS", "root": str(project), "host": platform.node()}
+    origin = {"server": url, "namespace": "AKA-STATS", "root": str(project), "host": platform.node()}
     for run_id in run_ids:
-        recorded_runs.write(directory / f"1-{run_id}.aks", RecordedRun(**{"id": run_id, **place, **fields}))
+        recorded_runs.write(directory / f"1-{run_id}.aks", RecordedRun(**{"id": run_id, **origin, **fields}))
 
 
 def legs(server, tmp_path, *outcomes):
-    """Deliver legs of one matrix: build and job are the same in all."""
+    """Deliver the jobs of one matrix: all have the same build and job."""
     ids = [f"20231115T00000000{number}-000001" for number in range(len(outcomes))]
     for number, outcome in enumerate(outcomes):
-        told = {"run_id": ids[number], "started": STARTED + 100 * number, "commit": "c0ffee1", "build_id": "7"}
-        told["exit_code"] = int(outcome == "failed")
-        tell(server, tmp_path, [(TEST, outcome, 0.1)], job="unit", suite=f"py{number}", **told)
+        fields = {"run_id": ids[number], "started": STARTED + 100 * number, "commit": "c0ffee1", "build_id": "7"}
+        fields["exit_code"] = int(outcome == "failed")
+        tell(server, tmp_path, [(TEST, outcome, 0.1)], job="unit", suite=f"py{number}", **fields)
     return ids
 
 
@@ -266,35 +268,35 @@ LEG = {**BUILD, "CI_COMMIT_SHA": "c0ffee1"}
 
 
 def test_a_leg_of_a_matrix_reports_its_own_run(akastats, server, tmp_path, project):
-    """Build and job are equal in all legs; the machine knows which run it has recorded."""
+    """Build and job are equal, but the machine knows which run it recorded."""
     red, green = legs(server, tmp_path, "failed", "passed")
     recorded_here(project, server, red, build_id="7", suite="py0")
 
     assert f"Run `{red}`" in akastats("report", **LEG).out
     assert f"Run `{green}`" in akastats("report", green, **LEG).out
-    # What a cache has brought from the machine of another leg is none of this one.
+    # A record that a cache restored from another machine does not count.
     recorded_here(project, server, green, build_id="7", suite="py1", host="runner-2")
     assert f"Run `{red}`" in akastats("report", **LEG).out
-    # A machine that has recorded nothing of this build reports by build and job.
+    # A machine without a recorded run of this build selects by build and job.
     recorded_here(project, server, "r", build_id="6")
     assert f"Run `{green}`" in akastats("report", **LEG, AKA_STATS_NAMESPACE="AKA-STATS", cwd=tmp_path).out
 
 
 def test_of_several_runs_of_a_job_one_that_failed_is_reported(akastats, server, tmp_path, project):
-    """The last suite's success does not hide that an earlier one failed."""
+    """A later success of another suite does not hide the failure."""
     red, green, last = legs(server, tmp_path, "failed", "passed", "passed")
     for number, run_id in enumerate((red, green)):
         recorded_here(project, server, run_id, build_id="7", suite=f"py{number}")
     assert f"Run `{red}`" in akastats("report", **LEG).out
     assert f"Run `{green}`" in akastats("report", "--suite=py1", **LEG).out
 
-    # Tried again, and well.
+    # The repeated run passes.
     recorded_here(project, server, last, build_id="7", suite="py0")
     assert f"Run `{last}`" in akastats("report", **LEG).out
 
 
 def test_outside_of_ci_the_newest_run_of_this_project_is_reported(akastats, server, tmp_path, project):
-    """Others' runs arrive on the same server, and tests may run pytest themselves."""
+    """Other runs arrive on the same server, and tests may run pytest themselves."""
     own, other = legs(server, tmp_path, "failed", "passed")
     recorded_here(project, server, own)
     recorded_here(project, server, other, is_nested=True)
@@ -303,7 +305,7 @@ def test_outside_of_ci_the_newest_run_of_this_project_is_reported(akastats, serv
 
 
 def test_a_run_that_is_not_delivered_yet_is_not_replaced_by_another(akastats, server, tmp_path, project):
-    """Its name and what to do are said instead."""
+    """The message names the run and the remedy."""
     legs(server, tmp_path, "passed")
     recorded_here(project, server, "20260801T101500123-6e913c", build_id="7")
 
@@ -314,10 +316,15 @@ def test_a_run_that_is_not_delivered_yet_is_not_replaced_by_another(akastats, se
 
 
 def test_a_run_inside_another_one_is_no_report_of_a_build(akastats, server, tmp_path):
-    """Also on another machine than that which recorded it."""
+    """Also on another machine than the one that recorded it."""
     (outer,) = legs(server, tmp_path, "passed")
-    told = {"run_id": "20231116T000000000-000001", "started": STARTED + 1000, "commit": "c0ffee1", "build_id": "7"}
-    tell(server, tmp_path, [("a.py::t", "failed", 0.1)], job="unit", nested=True, **told)
+    fields = {
+        "run_id": "20231116T000000000-000001",
+        "started": STARTED + 1000,
+        "commit": "c0ffee1",
+        "build_id": "7",
+    }
+    tell(server, tmp_path, [("a.py::t", "failed", 0.1)], job="unit", nested=True, **fields)
 
     assert f"Run `{outer}`" in akastats("report", **LEG).out
     assert f"Run `{outer}`" in akastats("report").out

@@ -1,4 +1,4 @@
-"""`akastats runs`: what a row of its table counts."""
+"""Counts in a row of `akastats runs`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from akastats.queries.runs import Run
 
 
 def test_a_file_that_cannot_be_collected_is_an_error() -> None:
-    """As pytest counts it; the run's own `errors` stay those of tests."""
+    """pytest counts it as an error; `errors` of the run counts only tests."""
     run = Run("r", "failed", tests=3, failed=1, errors=2, collect_errors=4, started=0.0)
 
     assert _run_row(run, timezone.utc)[2:5] == (3, 1, 6)

@@ -16,13 +16,13 @@ HOSTILE = "a.py::b[\x1b[2J\u202e/é 日本]"
 
 @pytest.fixture(autouse=True)
 def _use_the_server(server, monkeypatch):
-    """The commands find the test's server by its variable."""
+    """Set the variable through which the commands use the test's server."""
     monkeypatch.setenv("AKA_STATS_REDIS_URL", server)
     monkeypatch.setenv("AKA_STATS_TIMEZONE", "Europe/Amsterdam")
 
 
 def test_runs_lists_the_newest(akastats, server, tmp_path):
-    """A line a run, newest first, with what people look for."""
+    """One line per run, newest first."""
     tell(server, tmp_path, [("a.py::b", "passed", 0.1)], branch="main", commit="c0ffee" * 6)
     later = {"run_id": "20231115T000000000-000002", "started": STARTED + 100}
     tell(server, tmp_path, [("a.py::b", "failed", 0.1)], branch="topic", **later)
@@ -38,16 +38,16 @@ def test_runs_lists_the_newest(akastats, server, tmp_path):
     assert "c0ffeec0ff" in second
 
 
-def test_runs_as_json_is_the_api_s_answer(akastats, server, tmp_path, ask_api):
-    """`--json` writes what the API answers, and nothing else."""
+def test_runs_as_json_is_the_api_s_answer(akastats, server, tmp_path, fetch):
+    """`--json` writes only the response of the API."""
     tell(server, tmp_path, [("a.py::b", "passed", 0.1)], branch="main")
 
-    assert akastats("runs", "--json").json == ask_api("/api/v1/runs")
+    assert akastats("runs", "--json").json == fetch("/api/v1/runs")
 
 
 @pytest.fixture
-def ask_api(server):
-    """The API's answer to one path."""
+def fetch(server):
+    """Return a function that returns the API's response for a path."""
     from akastats.app import app
     from tests.api.conftest import call
 
@@ -55,39 +55,39 @@ def ask_api(server):
 
 
 @pytest.mark.parametrize(
-    ("option", "found"),
+    ("option", "count"),
     [("--branch=main", 1), ("--branch=x", 0), ("--suite=unit", 1), ("--status=failed", 1), ("--limit=1", 1)],
 )
-def test_runs_filters(akastats, server, tmp_path, option, found):
-    """Each option keeps what it names."""
+def test_runs_filters(akastats, server, tmp_path, option, count):
+    """Each option restricts the list."""
     tell(server, tmp_path, branch="main", suite="unit")
 
-    assert len(akastats("runs", option, "--json").json["items"]) == found
+    assert len(akastats("runs", option, "--json").json["items"]) == count
 
 
 def test_a_status_that_no_run_has_is_refused(akastats):
-    """A mistyped one finds nothing, for ever; one that no run has now is no error."""
+    """An unknown status is an error; a valid one without runs is not."""
     wrong, right = akastats("runs", "--status=bogus"), akastats("runs", "--status=empty")
 
     names = ("running", "passed", "failed", "interrupted", "crashed", "empty")
-    told = ", ".join(map(repr, names))
+    choices = ", ".join(map(repr, names))
     assert (wrong.code, wrong.out) == (2, "")
-    assert wrong.err.endswith(f"Error: Invalid value for '--status': 'bogus' is not one of {told}.\n")
+    assert wrong.err.endswith(f"Error: Invalid value for '--status': 'bogus' is not one of {choices}.\n")
     assert (right.code, right.out) == (0, "No matching runs.\n")
 
 
-def test_no_runs_say_what_to_do(akastats):
-    """An empty server is no error."""
+def test_an_empty_list_of_runs_names_the_next_step(akastats):
+    """An empty server is not an error."""
     answer = akastats("runs")
 
     assert (answer.code, answer.out) == (0, "No runs yet. Record one with pytest --akastats.\n")
 
 
 def test_show_tells_a_test_s_history(akastats, server, tmp_path):
-    """The strip of outcomes ends with the newest, the numbers have units, each attempt has a line."""
+    """The outcomes end with the newest, numbers have units, and each attempt has a line."""
     for number, outcome in enumerate(("passed", "failed", "passed", "error", "xfailed")):
-        told = {"run_id": f"20231114T22132000{number}-000000", "started": STARTED + 100 * number}
-        tell(server, tmp_path, [("a.py::b", outcome, 0.5)], **told)
+        fields = {"run_id": f"20231114T22132000{number}-000000", "started": STARTED + 100 * number}
+        tell(server, tmp_path, [("a.py::b", outcome, 0.5)], **fields)
 
     answer = akastats("show", "a.py::b")
 
@@ -98,18 +98,18 @@ def test_show_tells_a_test_s_history(akastats, server, tmp_path):
     assert len([line for line in lines if "CET" in line]) == 5
 
 
-def test_show_as_json(akastats, server, tmp_path, ask_api):
-    """The items are the API's; the numbers come with them."""
+def test_show_as_json(akastats, server, tmp_path, fetch):
+    """The items are those of the API, with the numbers of the test."""
     tell(server, tmp_path, [("a.py::b[é/%]", "failed", 0.5)], suite="s")
 
     answer = akastats("show", "a.py::b[é/%]", "--suite=s", "--json").json
 
-    assert answer["items"] == ask_api("/api/v1/tests/a.py::b[%C3%A9/%25]/history?suite=s")["items"]
+    assert answer["items"] == fetch("/api/v1/tests/a.py::b[%C3%A9/%25]/history?suite=s")["items"]
     assert (answer["numbers"]["count"], answer["suite"]) == (1.0, "s")
 
 
 def test_show_takes_a_run(akastats, server, tmp_path):
-    """A run's id shows the run: its failures by traceback and its slowest tests."""
+    """The id of a run shows its failures by traceback and its slowest tests."""
     run_id = tell(server, tmp_path, [("a.py::b", "failed", 0.5), ("a.py::c", "passed", 2.0)])
 
     answer = akastats("show", run_id)
@@ -118,22 +118,22 @@ def test_show_takes_a_run(akastats, server, tmp_path):
     assert answer.out.splitlines()[-2].split() == ["2.000", "no", "history", "a.py::c", "passed"]
 
 
-def test_show_a_run_as_json_is_the_api_s_answer(akastats, server, tmp_path, ask_api):
-    """All that the API tells of a run is there."""
+def test_show_a_run_as_json_is_the_api_s_answer(akastats, server, tmp_path, fetch):
+    """The JSON contains the complete response of the API."""
     run_id = tell(server, tmp_path, [("a.py::b", "failed", 0.5), ("a.py::c", "passed", 2.0)])
 
-    told = akastats("show", run_id, "--json").json
+    run = akastats("show", run_id, "--json").json
 
-    assert ask_api(f"/api/v1/runs/{run_id}").items() <= {**told, "slowest": _api_s(told["slowest"])}.items()
+    assert fetch(f"/api/v1/runs/{run_id}").items() <= {**run, "slowest": _api_s(run["slowest"])}.items()
 
 
 def _api_s(slowest):
-    """Return slow tests without what only fixtures have."""
+    """Return slow tests without the fields of fixtures."""
     return [{name: slow[name] for name in ("name", "outcome", "seconds", "usual")} for slow in slowest]
 
 
 def test_show_of_an_unknown_test_is_one_line(akastats):
-    """What is not there is said on stderr, and the exit code tells."""
+    """The message is on stderr, and the exit code is 1."""
     answer = akastats("show", "a.py::nobody", "--json")
 
     assert (answer.code, answer.out, answer.err.count("\n")) == (1, "", 1)
@@ -142,7 +142,7 @@ def test_show_of_an_unknown_test_is_one_line(akastats):
 
 
 def test_show_of_a_test_that_is_called_otherwise_offers_it(akastats, server, tmp_path):
-    """As a shell takes it, and with the suite it was recorded in."""
+    """The suggestion is quoted for a shell, and has the suite of the test."""
     tests = [("a.py::t[csv]", "passed", 0.5), ("a.py::t[a b]", "passed", 0.5), ("a.py::u", "passed", 0.5)]
     tell(server, tmp_path, tests)
     tell(server, tmp_path, tests[-1:], run_id="20231115T000000000-000002", suite="unit")
@@ -156,7 +156,7 @@ def test_show_of_a_test_that_is_called_otherwise_offers_it(akastats, server, tmp
 
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
 def test_what_strangers_wrote_moves_no_cursor(akastats, server, tmp_path, encoding):
-    """Escapes and bidi marks in a node id are shown, not obeyed, in any encoding of the terminal."""
+    """Escapes and bidirectional marks in a node id are printed as text, in any encoding of the terminal."""
     tell(server, tmp_path, [(HOSTILE, "failed", 0.5, HOSTILE)], branch=HOSTILE)
 
     for arguments in (["runs"], ["show", HOSTILE], ["slowest"], ["show", "20231114T221320000-000001"]):
@@ -166,7 +166,7 @@ def test_what_strangers_wrote_moves_no_cursor(akastats, server, tmp_path, encodi
 
 
 def test_arguments_that_are_no_utf_8(akastats, server, tmp_path):
-    """A node id of a file name in another encoding is found as it was stored; a branch is refused in one line."""
+    """A node id from a file name in another encoding is found; such a branch is refused in one line."""
     tell(server, tmp_path, [("a\\udcff.py::b", "passed", 0.5)])
 
     shown = akastats("show", os.fsdecode(b"a\xff.py::b"), "--json")
@@ -177,7 +177,7 @@ def test_arguments_that_are_no_utf_8(akastats, server, tmp_path):
 
 
 def test_slowest_stand_against_their_past(akastats, server, tmp_path):
-    """The newest run's slowest tests and fixtures, with the median before it."""
+    """The slowest tests and fixtures of the newest run, with their earlier median."""
     fixtures = [["tests", "db", "session", 1, 0.5, 0.25]]
     tell(server, tmp_path, [("a.py::b", "passed", 0.1), ("a.py::c", "passed", 0.2)], fixtures=fixtures)
     newest = {"run_id": "20231115T000000000-000002", "started": STARTED + 100}
@@ -188,8 +188,8 @@ def test_slowest_stand_against_their_past(akastats, server, tmp_path):
     limited = akastats("slowest", "--tests", "--limit=1")
 
     assert tests["run"] == "20231115T000000000-000002"
-    found = [(slow["name"], slow["seconds"], slow["usual"]) for slow in tests["items"]]
-    assert found == [("a.py::b", 3.0, 0.1), ("a.py::c", 0.2, 0.2)]
+    rows = [(slow["name"], slow["seconds"], slow["usual"]) for slow in tests["items"]]
+    assert rows == [("a.py::b", 3.0, 0.1), ("a.py::c", 0.2, 0.2)]
     (slow,) = fixtures["items"]
     assert (slow["name"], slow["seconds"], slow["usual"], slow["scope"]) == ("tests::db", 0.75, 0.75, "session")
     assert "a.py::b" in limited.out
@@ -197,14 +197,14 @@ def test_slowest_stand_against_their_past(akastats, server, tmp_path):
 
 
 def test_slowest_without_a_run_says_so(akastats):
-    """With nothing recorded there is nothing slow."""
+    """An empty server has a message instead of a table."""
     answer = akastats("slowest")
 
     assert (answer.code, "pytest --akastats" in answer.err) == (1, True)
 
 
 def test_a_server_that_is_away_is_one_line(akastats):
-    """The address that does not answer is named, without its password."""
+    """The line has the address without its password."""
     answer = akastats("runs", "--url=redis://me:secret@127.0.0.1:1")
 
     assert (answer.code, answer.out, answer.err.count("\n")) == (1, "", 1)
@@ -214,14 +214,14 @@ def test_a_server_that_is_away_is_one_line(akastats):
 
 @pytest.mark.parametrize("arguments", [["--url=http://x"], ["--namespace=a b"]])
 def test_a_wrong_value_names_its_option(akastats, arguments):
-    """What cannot be used is said with the option's name."""
+    """The message for an invalid value names the option."""
     answer = akastats("runs", *arguments)
 
     assert (answer.code, answer.err.startswith(f"akastats: {arguments[0].split('=')[0]}")) == (1, True)
 
 
 def test_a_wrong_zone_is_one_line(akastats, server, tmp_path):
-    """The time zone is looked up when a time is shown."""
+    """The time zone is read when a time is displayed."""
     tell(server, tmp_path)
 
     answer = akastats("runs", AKA_STATS_TIMEZONE="Middle/Earth")
@@ -230,7 +230,7 @@ def test_a_wrong_zone_is_one_line(akastats, server, tmp_path):
 
 
 def test_a_reader_that_leaves_is_no_error(akastats, server, tmp_path):
-    """`akastats show ... | head -1` ends quietly."""
+    """`akastats show ... | head -1` ends without a message."""
     tell(server, tmp_path, [(f"a.py::b[{number}]", "failed", 0.1) for number in range(100)])
     script = f"{sys.executable} -c 'from akastats.cli import main; main()' show 20231114T221320000-000001"
 
@@ -241,7 +241,7 @@ def test_a_reader_that_leaves_is_no_error(akastats, server, tmp_path):
 
 
 def test_a_full_disk_behind_stdout_is_one_line(server, tmp_path):
-    """What cannot be written is said, and the exit code tells."""
+    """A write error has a message and an exit code."""
     tell(server, tmp_path, [("a.py::b", "passed", 0.1)])
 
     for option in ([], ["--json"]):

@@ -1,4 +1,4 @@
-"""Which server a command speaks to."""
+"""The server that a command uses."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from akastats.errors import ConfigError
 
 @pytest.fixture
 def here(tmp_path: Path) -> Path:
-    """A project's root."""
+    """The root of a project."""
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     return tmp_path
 
 
-def test_nothing_said_is_the_embedded_server(here):
-    """Without any configuration it is the project's own."""
-    found = resolve("", "", None, {}, here)
+def test_without_configuration_the_embedded_server_is_used(here):
+    """It is the embedded server of the project."""
+    target = resolve("", "", None, {}, here)
 
-    assert (found.is_embedded, found.directory) == (True, here / ".akastats")
+    assert (target.is_embedded, target.directory) == (True, here / ".akastats")
 
 
 def test_the_nearest_akastats_counts(here):
-    """From a folder below, the nearest `.akastats` upwards is used."""
+    """In a subdirectory, the nearest `.akastats` above it is used."""
     (here / "a" / "b").mkdir(parents=True)
     (here / "a" / ".akastats").mkdir()
 
@@ -35,14 +35,14 @@ def test_the_nearest_akastats_counts(here):
 
 
 def test_without_any_it_would_be_at_the_project_s_root(here):
-    """There pytest makes it."""
+    """pytest creates it there."""
     (here / "a").mkdir()
 
     assert resolve("", "", None, {}, here / "a").directory == here / ".akastats"
 
 
 def test_the_order_is_the_plugin_s(here):
-    """Option before configuration file before environment."""
+    """Options precede the configuration file, which precedes the environment."""
     environ = {"AKA_STATS_REDIS_URL": "redis://environment"}
 
     by_environment = resolve("", "", None, environ, here)
@@ -50,23 +50,23 @@ def test_the_order_is_the_plugin_s(here):
     by_file = resolve("", "", None, environ, here)
     by_option = resolve("redis://option", "M", None, environ, here)
 
-    assert [found.config.redis_url for found in (by_environment, by_file, by_option)] == [
+    assert [target.config.redis_url for target in (by_environment, by_file, by_option)] == [
         "redis://environment",
         "redis://file",
         "redis://option",
     ]
-    assert [found.config.namespace for found in (by_environment, by_file, by_option)] == ["AKA-STATS", "N", "M"]
+    assert [target.config.namespace for target in (by_environment, by_file, by_option)] == ["AKA-STATS", "N", "M"]
 
 
 def test_a_directory_on_the_command_line_means_its_embedded_server(here):
-    """Whoever names one wants it, whatever the environment says."""
-    found = resolve("", "", Path("x"), {"AKA_STATS_REDIS_URL": "redis://environment"}, here)
+    """`--dir` has precedence over the environment."""
+    target = resolve("", "", Path("x"), {"AKA_STATS_REDIS_URL": "redis://environment"}, here)
 
-    assert (found.is_embedded, found.directory) == (True, here / "x")
+    assert (target.is_embedded, target.directory) == (True, here / "x")
 
 
 def test_a_configured_directory_is_below_the_root(here):
-    """`akastats_dir` counts from where pytest counts it."""
+    """`akastats_dir` is relative to pytest's root directory."""
     (here / "a").mkdir()
     (here / "pytest.ini").write_text("[pytest]\nakastats_dir = build/stats\n")
 
@@ -74,12 +74,12 @@ def test_a_configured_directory_is_below_the_root(here):
 
 
 def test_credentials_are_not_shown(here):
-    """What is printed of a URL has no password."""
+    """A printed URL has no password."""
     assert resolve("redis://me:secret@h", "", None, {}, here).display_name == "redis://h"
 
 
 def test_a_wrong_url_in_the_file_names_the_file(here):
-    """The error says where to look."""
+    """The error names the file."""
     (here / "pytest.ini").write_text("[pytest]\nakastats_url = localhost:6379\n")
 
     with pytest.raises(ConfigError, match=r"akastats_url in .*pytest\.ini"):
@@ -88,7 +88,7 @@ def test_a_wrong_url_in_the_file_names_the_file(here):
 
 @pytest.mark.parametrize("border", ["repository", "home", "shared", "project"])
 def test_an_akastats_above_the_border_is_a_stranger_s(here, border):
-    """Above the repository's root, the home directory or a directory open to all, anybody can have put one."""
+    """Other users can create one above the repository, the home directory or a world-writable directory."""
     (here / ".akastats").mkdir()
     root = here / "root"
     (root / "a").mkdir(parents=True)
@@ -104,7 +104,7 @@ def test_an_akastats_above_the_border_is_a_stranger_s(here, border):
 
 
 def test_a_link_is_no_akastats(here):
-    """It may lead to any directory."""
+    """A symbolic link may lead to any directory."""
     (here / "a").mkdir()
     (here / "elsewhere").mkdir()
     (here / "a" / ".akastats").symlink_to(here / "elsewhere")
@@ -114,9 +114,9 @@ def test_a_link_is_no_akastats(here):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give files away")
 def test_an_akastats_of_another_user_is_passed_over(here):
-    """The nearest one of this user counts."""
-    for place in (here / ".akastats", here / "a" / ".akastats"):
-        place.mkdir(parents=True)
+    """The nearest one of this user is used."""
+    for directory in (here / ".akastats", here / "a" / ".akastats"):
+        directory.mkdir(parents=True)
     os.chown(here / "a" / ".akastats", 12345, 12345)
 
     assert targets._nearest(here / "a", here, {"HOME": str(here)}) == here / ".akastats"

@@ -1,4 +1,4 @@
-"""Strangers' text in our own output: on a terminal and in a file nothing of it but what is printed."""
+"""Untrusted text in the output of commands, on a terminal and in a file, is visible and has no effect."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from akastats.spool.shipper_state import DONE, FAILED, SILENT, State
 from pytest_akastats import summary
 from tests.telling import spool
 
-# What ends, moves, colours, links, hides and reorders: control characters of both kinds, bidi, line ends.
+# Control characters (C0 and C1), bidirectional marks and line ends: they move, colour, hide or reorder text.
 SEQUENCES = (
     "\x1b]8;;http://evil.example\x07",
     "\x1b[2J",
@@ -31,19 +31,19 @@ SEQUENCES = (
     "\t",
 )
 LETTERS = ("\u202e", "\u2066", "\u2028", "\u200b", "\ufeff", "\ue000", "\x08", "\x0c")
-# Neither a name of a file nor an argument can have the first.
+# File names and arguments cannot contain the first one.
 NUL = "\x00"
 HOSTILE = "".join((*SEQUENCES, *LETTERS))
 IN_A_NAME = HOSTILE.replace("/", "")
 
-# The colours that we use: attributes 0 and 1, and the eight foregrounds.
+# Colours of the commands: attributes 0 and 1, and the eight foreground colours.
 OUR_COLOURS = re.compile(r"\x1b\[(?:[01]|3[0-7])(?:;(?:[01]|3[0-7]))*m")
-# A bar, from where it hides the cursor until it is gone: nothing but our own title and numbers.
+# A progress bar, from hiding the cursor to its removal: it contains only a title and numbers.
 OUR_BAR = re.compile(r"\x1b\[\?25l([ \w%:━╸╺-]|\r|\n|\x1b\[[\d;]*[mKA])*\x1b\[\?25h\r?(\x1b\[1A)?(\x1b\[2K)?")
 
 
 def shown_raw(output: str, is_terminal: bool) -> list[str]:
-    """Return what in an output is neither printed nor ours."""
+    """Return the control characters in an output that do not belong to the commands."""
     output = output.replace("\r\n", "\n") if is_terminal else output
     plain = OUR_COLOURS.sub("", OUR_BAR.sub("", output)) if is_terminal else output
     return [character for character in plain if not character.isprintable() and character != "\n"]
@@ -51,12 +51,12 @@ def shown_raw(output: str, is_terminal: bool) -> list[str]:
 
 @pytest.mark.parametrize("character", [*SEQUENCES, *LETTERS, NUL])
 def test_the_check_sees_what_is_raw(character):
-    """Each of the hostile sequences would be found, on a terminal too."""
+    """Each of the hostile sequences is detected, on a terminal too."""
     if character != "\n":
         assert shown_raw(f"a{character}b", is_terminal=True)
 
 
-# Many commands in one process: starting one takes longer than what it does.
+# Many commands run in one process, because its start takes longer than a command.
 COMMANDS = """
 import json, os, sys
 from akastats.cli.app import run
@@ -72,12 +72,12 @@ Commands = Callable[..., str]
 
 @pytest.fixture(params=["file", "terminal"])
 def run(request, project) -> Commands:
-    """Run commands in the project, their output a file or a terminal; return all that they wrote, checked."""
+    """Run commands in the project with a file or a terminal as output; return the checked output."""
 
-    def commands(*told: tuple[str, ...], cwd: Path = project, **variables: str) -> str:
+    def commands(*argument_lists: tuple[str, ...], cwd: Path = project, **variables: str) -> str:
         is_terminal = request.param == "terminal"
         ours, theirs = pty.openpty() if is_terminal else os.pipe()
-        settings = {"PYTHONWARNINGS": "", "TERM": "xterm-256color", "COMMANDS": json.dumps(told)}
+        settings = {"PYTHONWARNINGS": "", "TERM": "xterm-256color", "COMMANDS": json.dumps(argument_lists)}
         process = subprocess.Popen(
             [sys.executable, "-c", COMMANDS],
             cwd=cwd,
@@ -101,7 +101,7 @@ def _all_of(descriptor: int) -> bytes:
     while True:
         try:
             part = os.read(descriptor, 65536)
-        except OSError:  # how a terminal ends
+        except OSError:  # the end of a terminal
             part = b""
         if not part:
             os.close(descriptor)
@@ -111,10 +111,10 @@ def _all_of(descriptor: int) -> bytes:
 
 @pytest.fixture
 def hostile(project, server) -> str:
-    """A spool in which everything is hostile, whose directory's name is too; the node id of its test."""
+    """A spool in which every text is hostile, in a directory with a hostile name; the node id of its test."""
     nodeid = f"tests/test_{HOSTILE}{NUL}.py::test_a[{HOSTILE}{NUL}]"
     text = f"def test():\n>       raise\nE       {HOSTILE}{NUL}Error: {HOSTILE}\n\na{HOSTILE}.py:3: {HOSTILE}Error"
-    told = {name: f"{name}{HOSTILE}{NUL}" for name in ("branch", "commit", "build_url", "job", "host", "argv")}
+    fields = {name: f"{name}{HOSTILE}{NUL}" for name in ("branch", "commit", "build_url", "job", "host", "argv")}
     spool(
         project / ".akastats" / "spool",
         [(nodeid, "failed", 1.5, text), (f"b{HOSTILE}", "passed", 0.5)],
@@ -122,13 +122,13 @@ def hostile(project, server) -> str:
         fixtures=[[f"base{HOSTILE}", f"name{HOSTILE}{NUL}", f"scope{HOSTILE}", 1, 0.5, 0.5]],
         suite="",
         destination={"server": server, "namespace": "AKA-STATS"},
-        **told,
+        **fields,
     )
     return nodeid.replace(NUL, "")
 
 
 def test_what_was_recorded_is_shown_and_does_nothing(run, hostile, server):
-    """Every command that shows a hostile run shows its escapes."""
+    """Every command that shows a hostile run prints its escapes."""
     url = ("--url", server)
     run_id = f"20231114T221320000-{IN_A_NAME}"
 
@@ -155,7 +155,7 @@ def test_what_was_recorded_is_shown_and_does_nothing(run, hostile, server):
 
 
 def test_what_goes_wrong_is_shown_and_does_nothing(run, project, server):
-    """Errors quote file names, options, labels and servers: visibly."""
+    """Errors quote file names, options, labels and servers visibly."""
     folder = project / f"x{IN_A_NAME}"
     (folder / ".akastats" / "spool").mkdir(parents=True)
     (folder / ".akastats" / "spool" / f"1-{IN_A_NAME}-1-{'a' * 32}.aks").write_text(f"nothing{HOSTILE}\n")
@@ -196,20 +196,20 @@ def test_what_goes_wrong_is_shown_and_does_nothing(run, project, server):
 
 @pytest.mark.parametrize("phase", [DONE, FAILED, SILENT])
 def test_the_block_at_the_end_shows_and_does_nothing(phase, tmp_path):
-    """What pytest's terminal is told of a hostile run, server and error."""
+    """The summary of a hostile run, server and error in pytest's terminal."""
     hostile = f"{HOSTILE}{NUL}"
     row = {"name": f"a.py::test{hostile}", "seconds": 1.0, "usual": None, "points": 0}
     answer = decode_answer({"run": hostile, "counts": {"tests": 1}, "tests": [row], "fixtures": [row]})
     state = State(phase=phase, server=f"unix://{hostile}", message=hostile, notice=hostile, answer=answer)
 
-    told = list(summary.format_summary(state, hostile, tmp_path / IN_A_NAME / "x.aks", 0))
+    block = list(summary.format_summary(state, hostile, tmp_path / IN_A_NAME / "x.aks", 0))
 
-    assert len(told) >= 2
-    assert [line for line in told if not line.isprintable()] == []
+    assert len(block) >= 2
+    assert [line for line in block if not line.isprintable()] == []
 
 
 def test_a_hostile_suite_is_shown_and_does_nothing(pytester, server):
-    """Our lines of a real run, whose node ids pytest was told not to escape."""
+    """The lines of akastats in a real run, for which pytest does not escape node ids."""
     pytester.makeini("[pytest]\ndisable_test_id_escaping_and_forfeit_all_rights_to_community_support = true\n")
     pytester.makepyfile(
         f"import pytest\n@pytest.mark.parametrize('a', [{HOSTILE!r}])\ndef test(a): assert not a\n"

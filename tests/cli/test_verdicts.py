@@ -1,4 +1,4 @@
-"""`akastats flaky`, `slower` and `errors`; tests that `show` finds by a part of their id."""
+"""`akastats flaky`, `slower` and `errors`; `show` with a part of a node id."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from tests.telling import STARTED, tell
 
 @pytest.fixture(autouse=True)
 def _use_the_server(server, monkeypatch):
-    """The commands find the test's server by its variable."""
+    """Set the variable through which the commands use the test's server."""
     monkeypatch.setenv("AKA_STATS_REDIS_URL", server)
 
 
 def put(redis_client, run_id, **fields):
-    """Store what a run means."""
+    """Store the verdicts of a run."""
     made = Verdicts(run=run_id, suite="", branch="", base="", runs=20, **fields)
     redis_client.set(keys.verdicts("AKA-STATS", run_id), pack(made))
 
 
 def test_flaky_tests_are_listed(akastats, server, tmp_path, redis_client):
-    """The costliest first, with the units in the headings; others by their state."""
+    """The most expensive first, with units in the headings; other states with `--state`."""
     run_id = tell(server, tmp_path, [("a.py::b", "failed", 0.1)])
     tests = (
         UnhealthyTest(
@@ -33,17 +33,17 @@ def test_flaky_tests_are_listed(akastats, server, tmp_path, redis_client):
     assert akastats("flaky").out.startswith("No verdicts yet")
     put(redis_client, run_id, tests=tests)
 
-    shown, found = akastats("flaky"), akastats("flaky", "--state=broken", "--json").json
+    shown, answer = akastats("flaky"), akastats("flaky", "--state=broken", "--json").json
 
     head, row = shown.out.splitlines()
     assert head.split("  ")[0] == "fails (%)"
     assert row.split() == ["12.5", "4", "0.0", "flaky", "r1", "c0ffeec0ff", "a.py::b"]
-    assert [(each["nodeid"], each["state"]) for each in found["items"]] == [("a.py::c", "broken")]
-    assert (found["run"], found["total"]) == (run_id, 1)
+    assert [(each["nodeid"], each["state"]) for each in answer["items"]] == [("a.py::c", "broken")]
+    assert (answer["run"], answer["total"]) == (run_id, 1)
 
 
 def test_slower_tests_are_listed(akastats, server, tmp_path, redis_client):
-    """With both levels; what became faster on demand."""
+    """With both levels; `--faster` adds tests that became faster."""
     run_id = tell(server, tmp_path, [("a.py::b", "passed", 0.5)])
     slow, fast = (
         ChangeVerdict(
@@ -53,27 +53,27 @@ def test_slower_tests_are_listed(akastats, server, tmp_path, redis_client):
     )
     put(redis_client, run_id, changes=(slow, fast))
 
-    shown, found = akastats("slower"), akastats("slower", "--faster", "--json").json
+    shown, answer = akastats("slower"), akastats("slower", "--faster", "--json").json
 
     assert shown.out.splitlines()[1].split() == ["0.100", "0.500", "4.96", "confirmed", run_id, "a.py::b"]
-    assert [each["name"] for each in found["items"]] == ["a.py::b", "a.py::db"]
+    assert [each["name"] for each in answer["items"]] == ["a.py::b", "a.py::db"]
 
 
 def test_failures_are_listed(akastats, server, tmp_path):
-    """Each once, with how often and how many tests; words search."""
+    """Each once, with its numbers of occurrences and tests; words filter the list."""
     tell(server, tmp_path, [("a.py::b", "failed", 0.1), ("a.py::c", "failed", 0.1)])
 
-    shown, found = akastats("errors"), akastats("errors", "assertion", "--json").json
+    shown, answer = akastats("errors"), akastats("errors", "assertion", "--json").json
 
     row = shown.out.splitlines()[1]
     assert row.split()[:3] == ["2", "1", "2"]
     assert row.endswith("AssertionError: assert <n> == <n>")
-    assert [(each["exception"], each["count"]) for each in found["items"]] == [("AssertionError", 2)]
+    assert [(each["exception"], each["count"]) for each in answer["items"]] == [("AssertionError", 2)]
     assert akastats("errors", "nowhere").out == "No matching errors.\n"
 
 
 def test_show_takes_a_part_that_one_test_has(akastats, server, tmp_path):
-    """Several are listed; an ending after a separator is meant before a part."""
+    """Several matches are listed; an ending after a separator has precedence over other parts."""
     tests = [
         ("a.py::test_one", "passed", 0.5),
         ("a.py::test_one_more", "passed", 0.5),
@@ -81,13 +81,13 @@ def test_show_takes_a_part_that_one_test_has(akastats, server, tmp_path):
     ]
     tell(server, tmp_path, tests, suite="unit")
 
-    whole, part, several = (
+    complete, part, several = (
         akastats("show", "test_one"),
         akastats("show", "oth", "--json"),
         akastats("show", "a.py"),
     )
 
-    assert whole.out.splitlines()[0] == "a.py::test_one"
+    assert complete.out.splitlines()[0] == "a.py::test_one"
     assert (part.json["nodeid"], part.json["suite"]) == ("b.py::other", "unit")
     assert several.code == 1
     assert several.err.endswith(
@@ -96,7 +96,7 @@ def test_show_takes_a_part_that_one_test_has(akastats, server, tmp_path):
 
 
 def test_slowest_of_a_run_in_progress(akastats, server, tmp_path):
-    """Of what has ended so far; its fixtures are known at its end."""
+    """Finished tests only; fixtures are known at the end of the run."""
     tests = [("a.py::b", "passed", 0.1), ("a.py::c", "passed", 2.0)]
     earlier = {"run_id": "20231114T221220000-000001", "started": STARTED - 60}
     tell(server, tmp_path, tests, **earlier)
@@ -108,10 +108,10 @@ def test_slowest_of_a_run_in_progress(akastats, server, tmp_path):
         client.hset(keys.run("AKA-STATS", run_id), "status", "running")
         client.delete(keys.profile("AKA-STATS", run_id))
 
-    found = akastats("slowest", f"--run={run_id}", "--json").json["items"]
+    answer = akastats("slowest", f"--run={run_id}", "--json").json["items"]
     shown, fixtures = akastats("slowest", f"--run={run_id}"), akastats("slowest", "--fixtures", f"--run={run_id}")
 
-    assert [(each["name"], each["seconds"], each["usual"]) for each in found] == [
+    assert [(each["name"], each["seconds"], each["usual"]) for each in answer] == [
         ("a.py::c", 2.0, 2.0),
         ("a.py::d", 1.0, None),
         ("a.py::b", 0.1, 0.1),
