@@ -1,13 +1,13 @@
-"""Schemas of the files that other programs open, written down from their specifications.
+"""Schemas of the files for other programs, according to their specifications.
 
 speedscope: `src/lib/file-format-spec.ts` of github.com/jlfwong/speedscope, from which its
 https://www.speedscope.app/file-format-schema.json is generated. Perfetto reads the JSON of Chrome's "Trace Event
-Format", of which these are the events that we write: complete ones and metadata.
+Format". The schema has only the events that akastats writes: complete events and metadata.
 """
 
 from __future__ import annotations
 
-_WHOLE = {"type": "integer", "minimum": 0}
+_INTEGER = {"type": "integer", "minimum": 0}
 _UNIT = {"enum": ["none", "nanoseconds", "microseconds", "milliseconds", "seconds", "bytes"]}
 _PROFILE = {
     "name": {"type": "string"},
@@ -18,7 +18,7 @@ _PROFILE = {
 _EVENT = {
     "type": "object",
     "required": ["type", "at", "frame"],
-    "properties": {"type": {"enum": ["O", "C"]}, "at": {"type": "number"}, "frame": _WHOLE},
+    "properties": {"type": {"enum": ["O", "C"]}, "at": {"type": "number"}, "frame": _INTEGER},
     "additionalProperties": False,
 }
 
@@ -71,7 +71,7 @@ SPEEDSCOPE = {
                         "properties": {
                             "type": {"const": "sampled"},
                             **_PROFILE,
-                            "samples": {"type": "array", "items": {"type": "array", "items": _WHOLE}},
+                            "samples": {"type": "array", "items": {"type": "array", "items": _INTEGER}},
                             "weights": {"type": "array", "items": {"type": "number", "minimum": 0}},
                         },
                         "additionalProperties": False,
@@ -83,7 +83,7 @@ SPEEDSCOPE = {
     "additionalProperties": False,
 }
 
-_NAMED = {"name": {"type": "string"}, "pid": _WHOLE, "tid": _WHOLE}
+_WITH_NAME = {"name": {"type": "string"}, "pid": _INTEGER, "tid": _INTEGER}
 
 PERFETTO = {
     "type": "object",
@@ -99,10 +99,10 @@ PERFETTO = {
                         "required": ["ph", "name", "cat", "pid", "tid", "ts", "dur"],
                         "properties": {
                             "ph": {"const": "X"},
-                            **_NAMED,
+                            **_WITH_NAME,
                             "cat": {"type": "string"},
-                            "ts": _WHOLE,
-                            "dur": _WHOLE,
+                            "ts": _INTEGER,
+                            "dur": _INTEGER,
                             "args": {"type": "object"},
                         },
                         "additionalProperties": False,
@@ -112,7 +112,7 @@ PERFETTO = {
                         "required": ["ph", "name", "pid", "tid", "args"],
                         "properties": {
                             "ph": {"const": "M"},
-                            **_NAMED,
+                            **_WITH_NAME,
                             "name": {"enum": ["process_name", "thread_name"]},
                             "args": {
                                 "type": "object",

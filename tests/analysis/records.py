@@ -1,4 +1,4 @@
-"""Runs as judging knows them, made by hand."""
+"""Inputs of the analysis: profiles, facts and records of runs."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from akastats.model.profile import Profile
 from tests.profiles import profile_with
 
 #: A test: node id, outcome, seconds.
-Told = tuple[str, str, float]
+TestRow = tuple[str, str, float]
 NONE: Mapping[str, Any] = MappingProxyType({})
 
 
 def content(
-    tests: Sequence[Told],
+    tests: Sequence[TestRow],
     columns: Mapping[str, Sequence[Any]] = NONE,
     fixtures: Mapping[str, Sequence[Any]] = NONE,
     files: Mapping[str, Sequence[Any]] = NONE,
 ) -> Profile:
-    """Return a profile of tests (node id, outcome, seconds) on one worker, with some columns replaced."""
+    """Return a profile of tests on one worker, with some columns replaced."""
     of_tests = {
         "nodeid": [nodeid for nodeid, _, _ in tests],
         "outcome": [outcome for _, outcome, _ in tests],
@@ -38,17 +38,17 @@ def facts(
     duration: float = 10.0,
     **more: Any,
 ) -> RunFacts:
-    """Return what is known of the run `number`: each on a commit of its own, unless one is given."""
-    told = f"c{number}" if commit == "" else commit
-    return RunFacts(f"r{number:03}", branch, told, environment, 100.0 * number, duration, "passed", **more)
+    """Return the facts about run `number`. Each run has its own commit, unless one is given."""
+    commit = f"c{number}" if commit == "" else commit
+    return RunFacts(f"r{number:03}", branch, commit, environment, 100.0 * number, duration, "passed", **more)
 
 
-def run(number: int, tests: Sequence[Told], **told: Any) -> RunRecord:
-    """Return a run with these tests: node id, outcome, seconds; `told` as `facts` takes it."""
-    return record_of(facts(number, **told), content(tests), {})
+def run(number: int, tests: Sequence[TestRow], **more: Any) -> RunRecord:
+    """Return a run with these tests; `more` are arguments of `facts`."""
+    return record_of(facts(number, **more), content(tests), {})
 
 
-def suite(outcomes: Mapping[str, str] = NONE, seconds: Mapping[str, float] = NONE) -> list[Told]:
-    """Return twenty tests of 0.1 s that pass, but for what is told."""
+def suite(outcomes: Mapping[str, str] = NONE, seconds: Mapping[str, float] = NONE) -> list[TestRow]:
+    """Return twenty tests of 0.1 s that pass, except for these outcomes and durations."""
     names = [f"test_{number:02}" for number in range(20)]
     return [(name, outcomes.get(name, "passed"), seconds.get(name, 0.1)) for name in names]

@@ -1,4 +1,4 @@
-"""What runs mean by what was before them, without a server."""
+"""Verdicts of runs from their history, without a server."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from akastats.model.results import Budget
 from akastats.model.verdicts import FailureVerdict, looks_like_outage, pack, unpack
 from tests.analysis.records import run, suite
 
-#: Ten runs of main in which all passed.
+#: Ten runs of main in which all tests passed.
 CALM = [run(number, suite()) for number in range(10)]
 NOW = 100
 
@@ -24,12 +24,12 @@ def labels(verdicts):
 
 
 def states(verdicts):
-    """Return the state of each test that is told of, by node id."""
+    """Return the states of the tests in the verdicts, by node id."""
     return {test.nodeid: test.state for test in verdicts.tests}
 
 
 def case(*now, base=CALM, own=(), branch="main", **more):
-    """Return a case of a run of `branch` whose base is main."""
+    """Return the input of the analysis: a run of `branch` whose base is main."""
     return AnalysisInput(
         run=run(NOW, *now, branch=branch), suite="", base_branch="main", base=base, own=own, **more
     )
@@ -41,7 +41,7 @@ def failing(*names, outcome="failed"):
 
 
 def flaky(name, runs=12):
-    """Return runs in which a test fails in every third and passes when it is tried again."""
+    """Return runs in which a test fails in every third run and passes when it is repeated."""
     return [
         run(number, [*suite(), *([(name, "rerun", 0.1)] if number % 3 == 0 else []), (name, "passed", 0.1)])
         for number in range(runs)
@@ -49,18 +49,18 @@ def flaky(name, runs=12):
 
 
 @pytest.mark.parametrize("outcome", ["failed", "error"])
-def test_what_passed_on_the_base_until_now_is_new(outcome):
-    """The one thing somebody with a red run wants to know."""
+def test_a_failure_of_a_test_that_passed_on_the_base_is_new(outcome):
+    """This is what the author of a change needs."""
     assert {"test_03": "new"} == labels(analyse(case(failing("test_03", outcome=outcome))))
 
 
-def test_a_test_that_nobody_knew_is_new_when_it_fails():
-    """It came with this change."""
+def test_an_unknown_test_that_fails_is_new():
+    """It was added with this change."""
     assert {"added": "new"} == labels(analyse(case([*suite(), ("added", "failed", 0.1)])))
 
 
 def test_a_test_that_fails_on_the_base_does_not_fail_here_alone():
-    """Whoever opened a branch while main was broken broke nothing."""
+    """A branch that was opened while main was broken did not break the test."""
     base = [*CALM, run(10, failing("test_03"))]
 
     assert {"test_03": "also failing on base"} == labels(
@@ -69,14 +69,14 @@ def test_a_test_that_fails_on_the_base_does_not_fail_here_alone():
 
 
 def test_the_own_branch_is_no_base():
-    """What this branch broke three commits ago is still its own doing."""
+    """A test that this branch broke three commits ago is still new."""
     own = [run(number, failing("test_03"), branch="fix") for number in range(20, 24)]
 
     assert {"test_03": "new"} == labels(analyse(case(failing("test_03"), own=own, branch="fix")))
 
 
 def test_without_a_base_a_branch_s_own_runs_are_none():
-    """The base's profiles may be gone: what the branch broke a moment ago is still its own doing."""
+    """If the profiles of the base have expired, an earlier breakage of the branch is still new."""
     own = [run(number, failing("test_03"), branch="fix") for number in range(20, 24)]
 
     verdicts = analyse(case(failing("test_03"), base=(), own=own, branch="fix"))
@@ -85,7 +85,7 @@ def test_without_a_base_a_branch_s_own_runs_are_none():
 
 
 def test_a_known_flaky_test_is_called_so_with_its_rate():
-    """Five failures in thirteen first attempts, this run's among them: the rate that its state has."""
+    """Five failures in thirteen first attempts, including this run; the rate is that of its state."""
     verdicts = analyse(case([*suite(), ("often", "failed", 0.1)], base=flaky("often")))
 
     assert {"often": "known flaky"} == labels(verdicts)
@@ -93,28 +93,28 @@ def test_a_known_flaky_test_is_called_so_with_its_rate():
 
 
 def test_a_flaky_test_that_fails_again_and_again_is_new():
-    """Six failures in a row are none of a rate of a third."""
+    """A rate of a third does not explain six failures in a row."""
     tried = [("often", "rerun", 0.1)] * 8 + [("often", "failed", 0.1)]
 
     assert {"often": "new"} == labels(analyse(case([*suite(), *tried], base=flaky("often", 30))))
 
 
-def test_without_any_history_nothing_is_said():
-    """A first run can break nothing; what is quarantined is known all the same."""
+def test_without_any_history_there_is_no_label():
+    """A first run breaks nothing; quarantined tests still have their label."""
     verdicts = analyse(case(failing("test_03", "test_04"), base=(), quarantined={"test_04"}))
 
     assert {"test_03": None, "test_04": "quarantined"} == labels(verdicts)
 
 
-def test_a_failure_that_passed_when_tried_again_is_no_failure_of_the_run():
-    """The run is green; that the test is flaky is seen by its state."""
+def test_a_failure_that_passed_when_repeated_is_no_failure_of_the_run():
+    """The run passes, and the state of the test shows its flakiness."""
     verdicts = analyse(case([*suite(), ("t", "rerun", 0.1), ("t", "passed", 0.1)]))
 
     assert () == verdicts.failures
 
 
 def test_the_states_of_a_suite():
-    """Each test has one; only those that are not as they should be are told of."""
+    """Only tests that are not healthy are in the verdicts."""
     base = [
         run(
             number,
@@ -134,7 +134,7 @@ def test_the_states_of_a_suite():
 
 
 def test_a_branch_makes_no_test_of_its_base_flaky():
-    """Failing on a branch and passing on main between its commits is a breakage that is being worked on."""
+    """A test that fails on a branch between passes on main is a breakage of the branch."""
     base = [run(2 * number, suite()) for number in range(20)]
     own = [
         run(2 * number + 1, failing("test_03") if number % 2 else suite(), branch="fix")
@@ -144,8 +144,8 @@ def test_a_branch_makes_no_test_of_its_base_flaky():
     assert {} == states(analyse(case(failing("test_03"), base=base, own=own, branch="fix")))
 
 
-def test_a_branch_whose_commit_contradicts_itself_is_heard():
-    """Failing and passing on one commit is proof, wherever it is."""
+def test_a_branch_whose_commit_contradicts_itself_is_evidence():
+    """Failing and passing on one commit is proof on any branch."""
     own = [
         run(number, [*suite(), ("t", outcome, 0.1)], branch="fix", commit="same")
         for number, outcome in ((20, "failed"), (21, "passed"))
@@ -154,8 +154,8 @@ def test_a_branch_whose_commit_contradicts_itself_is_heard():
     assert {"t": "flaky"} == states(analyse(case([*suite(), ("t", "passed", 0.1)], own=own, branch="fix")))
 
 
-def test_an_outage_is_no_evidence_and_is_said():
-    """A third of the suite failing at once says something of the machine."""
+def test_an_outage_is_no_evidence_and_is_reported():
+    """If a third of the suite fails at once, the cause is the environment."""
     gone = failing(*(f"test_{number:02}" for number in range(7)))
 
     verdicts = analyse(case(gone))
@@ -166,34 +166,34 @@ def test_an_outage_is_no_evidence_and_is_said():
 
 
 @pytest.mark.parametrize(
-    ("new", "known", "unlabelled", "is_said"),
+    ("new", "flaky_failures", "unlabelled", "is_reported"),
     [(10, 0, 0, True), (9, 0, 0, False), (5, 5, 0, True), (5, 6, 0, False), (0, 0, 10, True), (2, 1, 0, False)],
 )
-def test_an_outage_is_said_where_nothing_else_explains_it(new, known, unlabelled, is_said):
-    """Three of 34 tests fail when somebody breaks a line: nobody looks for it who reads of an outage."""
-    labels = [*["new"] * new, *["known flaky"] * known, *[None] * unlabelled]
+def test_an_outage_is_reported_if_nothing_else_explains_it(new, flaky_failures, unlabelled, is_reported):
+    """Otherwise it would hide a line that breaks three of 34 tests."""
+    labels = [*["new"] * new, *["known flaky"] * flaky_failures, *[None] * unlabelled]
     failures = tuple(FailureVerdict(f"t{number}", label) for number, label in enumerate(labels))
-    found = replace(analyse(case(suite())), failures=failures)
+    verdicts = replace(analyse(case(suite())), failures=failures)
 
-    assert is_said == looks_like_outage(replace(found, is_outage=True))
-    assert not looks_like_outage(found)
+    assert is_reported == looks_like_outage(replace(verdicts, is_outage=True))
+    assert not looks_like_outage(verdicts)
 
 
 def test_tests_that_are_run_again_since_they_failed_are_no_outage():
-    """With `--lf` most of a run fails."""
+    """With `--lf` most tests of a run fail."""
     verdicts = analyse(case([(f"test_{number:02}", "failed", 0.1) for number in range(5)]))
 
     assert not verdicts.is_outage
 
 
-def test_what_failed_in_the_run_before_and_passes_is_fixed():
-    """Whoever mended something wants to read that it worked."""
+def test_a_test_that_failed_before_and_passes_now_is_fixed():
+    """The author of a fix sees that it worked."""
     base = [*CALM, run(10, failing("test_03", "test_05"))]
     mended = failing("test_05")
 
-    found = analyse(case(mended, base=base))
+    verdicts = analyse(case(mended, base=base))
 
-    assert ("test_03",) == found.fixed == unpack(pack(found)).fixed
+    assert ("test_03",) == verdicts.fixed == unpack(pack(verdicts)).fixed
     assert () == analyse(case(mended, base=[*base, run(11, mended)])).fixed
     assert () == analyse(case(mended, base=())).fixed
 
@@ -219,8 +219,8 @@ def test_a_branch_fixes_what_its_own_last_run_broke_or_else_its_base():
     assert ("test_05",) == analyse(case(suite(), base=base, own=own, branch="fix")).fixed
 
 
-def test_what_passes_by_luck_or_after_an_outage_is_not_fixed():
-    """A flaky test passes mostly, and what an outage took was never broken."""
+def test_flaky_tests_and_tests_after_an_outage_are_not_fixed():
+    """A flaky test passes in most runs, and an outage breaks no test."""
     flickering = [run(number, failing("test_03") if number % 3 == 0 else suite()) for number in range(31)]
     away = failing(*(f"test_{number:02}" for number in range(8)))
 
@@ -228,8 +228,8 @@ def test_what_passes_by_luck_or_after_an_outage_is_not_fixed():
     assert () == analyse(case(suite(), base=[*CALM, run(10, away)])).fixed
 
 
-def test_a_test_that_is_gone_stands_nowhere():
-    """It was deleted or renamed: nobody can mend it."""
+def test_a_test_that_is_gone_has_no_verdict():
+    """A deleted or renamed test cannot be fixed."""
     base = [
         *(run(number, [*suite(), ("gone", "failed", 0.1)]) for number in range(10)),
         *(run(number, suite()) for number in range(10, 31)),
@@ -240,7 +240,7 @@ def test_a_test_that_is_gone_stands_nowhere():
 
 
 def test_what_a_flaky_test_costs():
-    """The time of a run that fails by it alone, in equal shares, and each failed attempt's own time."""
+    """The time of each failed attempt, and an equal share of a run that fails only because of flaky tests."""
     alone = run(20, [*suite(), ("one", "failed", 2.0), ("two", "passed", 0.1)], duration=60.0, commit="c")
     shared = run(21, [*suite(), ("one", "failed", 2.0), ("two", "failed", 1.0)], duration=60.0, commit="c")
     passed = run(22, [*suite(), ("one", "passed", 0.1), ("two", "passed", 0.1)], commit="c")
@@ -255,22 +255,22 @@ def test_what_a_flaky_test_costs():
 
 
 def ordered(number, first, outcome):
-    """Return a run in which `often` has this outcome right after `first`."""
-    others = [told for told in suite() if told[0] != first]
+    """Return a run in which `often` has this outcome directly after `first`."""
+    others = [row for row in suite() if row[0] != first]
     return run(number, [*others, (first, "passed", 0.1), ("often", outcome, 0.1)], commit=f"c{number // 2}")
 
 
 def test_workers_of_a_flaky_test():
-    """Most flaky tests depend on what ran before, or on where."""
+    """Most flaky tests depend on the tests before them or on the machine."""
     base = [replace(each, workers=["gw1"] * len(each.nodeids)) for each in flaky("often")]
 
-    found = analyse(case([*suite(), ("often", "passed", 0.1)], base=base)).tests[0]
+    tests_of_run = analyse(case([*suite(), ("often", "passed", 0.1)], base=base)).tests[0]
 
-    assert (("gw1", 4, 16),) == found.workers
+    assert (("gw1", 4, 16),) == tests_of_run.workers
 
 
-def test_what_ran_before_a_flaky_test_contrasts_with_its_passing_runs():
-    """A fixed order says nothing; what stands before failing attempts alone does."""
+def test_tests_before_a_flaky_test_are_compared_with_its_passing_runs():
+    """A fixed order has no meaning, but a test that precedes only failures has."""
     base = [
         ordered(at, "test_07", "failed") if at % 4 == 0 else ordered(at, "test_03", "passed") for at in range(24)
     ]
@@ -281,16 +281,16 @@ def test_what_ran_before_a_flaky_test_contrasts_with_its_passing_runs():
 
 
 def test_a_broken_test_has_failed_since_its_first_failing_run():
-    """The run after the newest pass, with its commit; what it cost since then, an older breakage left out."""
+    """The run after the newest pass, with its commit and its cost; an older breakage is excluded."""
     older = [run(number, failing("test_03")) for number in range(10, 14)]
     fine = [run(number, suite()) for number in range(14, 40)]
     newest = [run(number, suite({"test_03": "failed"}, {"test_03": 2.0})) for number in range(40, 44)]
 
-    found = analyse(case(failing("test_03"), base=[*CALM, *older, *fine, *newest])).tests
+    tests_of_run = analyse(case(failing("test_03"), base=[*CALM, *older, *fine, *newest])).tests
 
     assert [("test_03", "broken", "r040", "c40", 5, 4 * 2.0 + 0.1)] == [
         (each.nodeid, each.state, each.since, each.since_commit, each.runs_failed, each.seconds_lost)
-        for each in found
+        for each in tests_of_run
     ]
 
 
@@ -298,24 +298,34 @@ def test_a_flaky_test_is_so_since_its_first_failing_run():
     """Not since the first run of its history, in which it passed."""
     runs = [*CALM, *(run(number, failing("test_03") if number % 5 == 2 else suite()) for number in range(10, 60))]
 
-    (found,) = analyse(case(suite(), base=runs)).tests
+    (test,) = analyse(case(suite(), base=runs)).tests
 
-    assert ("flaky", "r012", "c12", 10) == (found.state, found.since, found.since_commit, found.runs_failed)
+    assert ("flaky", "r012", "c12", 10) == (
+        test.state,
+        test.since,
+        test.since_commit,
+        test.runs_failed,
+    )
 
 
 def test_a_commit_that_broke_without_a_change_is_broken_since_it_failed():
-    """A certificate expires at night: runs of that commit passed before."""
+    """A certificate expires at night, and earlier runs of that commit passed."""
     before = [run(number, suite(), commit="c") for number in range(10, 14)]
     after = [run(number, failing("test_03"), commit=f"c{number}") for number in range(15, 20)]
     first = run(14, failing("test_03"), commit="c")
 
-    (found,) = analyse(case(failing("test_03"), base=[*CALM, *before, first, *after])).tests
+    (verdicts,) = analyse(case(failing("test_03"), base=[*CALM, *before, first, *after])).tests
 
-    assert ("broken", "r014", "c", 7) == (found.state, found.since, found.since_commit, found.runs_failed)
+    assert ("broken", "r014", "c", 7) == (
+        verdicts.state,
+        verdicts.since,
+        verdicts.since_commit,
+        verdicts.runs_failed,
+    )
 
 
 def test_a_test_has_one_rate_and_one_state_in_one_run():
-    """Flaky by what was before the run, broken with it: its failure is not called flaky then."""
+    """If a flaky test is broken with this run, its failure is not known flaky."""
     broken = [("often", "rerun", 0.1), ("often", "failed", 0.1)]
     base = [*flaky("often", 30), *(run(number, [*suite(), *broken]) for number in range(30, 33))]
 
@@ -326,7 +336,7 @@ def test_a_test_has_one_rate_and_one_state_in_one_run():
 
 
 def test_flaky_tests_that_fail_together():
-    """They have one reason."""
+    """They have one cause."""
     base = [
         run(number, [*suite(), *((name, outcome, 0.1) for name in ("a", "b"))], commit=f"c{number // 2}")
         for number in range(24)
@@ -339,12 +349,12 @@ def test_flaky_tests_that_fail_together():
 
 
 def slowed(since, until, name="test_03"):
-    """Return runs in which a test takes half a second from one of them on."""
+    """Return runs in which a test takes half a second from one run on."""
     return [run(number, suite(seconds={name: 0.5} if number >= since else {})) for number in range(until)]
 
 
-def test_a_slower_test_is_told_once():
-    """It is news for the run in which it is first seen, not for those after it."""
+def test_a_slower_test_is_reported_once():
+    """It is new in the run in which it is detected, not in later ones."""
     runs = slowed(20, 26)
     first = analyse(AnalysisInput(runs[23], "", "main", runs[:23]))
     second = analyse(AnalysisInput(runs[24], "", "main", runs[:24], previous=first))
@@ -354,8 +364,8 @@ def test_a_slower_test_is_told_once():
     assert 5.0 == pytest.approx(first.changes[0].change.ratio, rel=0.02)
 
 
-def test_a_newly_flaky_test_is_told_once():
-    """As a slower one."""
+def test_a_newly_flaky_test_is_reported_once():
+    """As a slower test."""
     runs = [*flaky("often", 12), run(12, [*suite(), ("often", "rerun", 0.1), ("often", "passed", 0.1)])]
     first = analyse(AnalysisInput(CALM[9], "", "main", CALM[:9]))
     second = analyse(AnalysisInput(runs[11], "", "main", runs[:11], previous=first))
@@ -364,15 +374,15 @@ def test_a_newly_flaky_test_is_told_once():
     assert [True, False] == [verdicts.tests[0].is_new for verdicts in (second, third)]
 
 
-def test_what_the_base_has_known_is_no_news_of_a_branch():
-    """Without verdicts before, only what this run itself shows is new."""
+def test_findings_of_the_base_are_not_new_on_a_branch():
+    """Without earlier verdicts, only changes in this run are new."""
     verdicts = analyse(case([*suite(), ("often", "passed", 0.1)], base=flaky("often", 13), branch="fix"))
 
     assert [("often", False)] == [(test.nodeid, test.is_new) for test in verdicts.tests]
 
 
 def test_tests_that_changed_at_one_run_are_one_group():
-    """A slow import moves all tests of a file."""
+    """A slow import affects all tests of a file."""
     slow = dict.fromkeys(("test_03", "test_04", "test_05"), 0.5)
     runs = [run(number, suite(seconds=slow if number >= 20 else {})) for number in range(26)]
 
@@ -392,8 +402,8 @@ def test_a_slowdown_of_everything_is_the_suites():
     assert [2.0] == [pytest.approx(each.change.ratio, rel=0.02) for each in verdicts.suite_changes]
 
 
-def test_a_failed_attempt_says_nothing_of_a_duration():
-    """A test that runs into a timeout each time has not become slower: it fails."""
+def test_durations_of_failed_attempts_are_ignored():
+    """A test that runs into a timeout each time fails, but is not slower."""
     runs = [
         run(number, suite({"test_03": "failed"}, {"test_03": 9.0}) if number >= 20 else suite())
         for number in range(30)
@@ -403,7 +413,7 @@ def test_a_failed_attempt_says_nothing_of_a_duration():
 
 
 def test_a_branch_is_compared_with_its_base_as_it_was_before():
-    """What main got faster by later is not this branch's slowdown."""
+    """A later improvement of main is not a slowdown of this branch."""
     base = [run(number, suite(seconds={"test_03": 0.5 if number < 30 else 0.1})) for number in range(45)]
     own = [run(number, suite(seconds={"test_03": 0.5}), branch="fix") for number in range(30, 40)]
 
@@ -412,8 +422,8 @@ def test_a_branch_is_compared_with_its_base_as_it_was_before():
     assert () == analyse(AnalysisInput(now, "", "main", base, own)).changes
 
 
-def test_numbers_of_its_users_change_without_a_pace():
-    """They are no durations, and have nothing to do with how fast the machine is."""
+def test_numbers_of_its_users_change_without_machine_speed():
+    """They are not durations, and do not depend on the speed of the machine."""
     numbers = {"queries": {f"r{number:03}": 12.0 if number < 20 else 30.0 for number in range(30)}}
     runs = [run(number, suite()) for number in range(30)]
 
@@ -425,11 +435,11 @@ def test_numbers_of_its_users_change_without_a_pace():
 
 
 @pytest.mark.parametrize("great", [sys.float_info.max, 1e301, inf, nan])
-@pytest.mark.parametrize("usual", [0.0, 12.0])
-def test_a_number_that_stands_for_none_keeps_no_verdict_back(great, usual):
-    """Somebody takes the greatest there is for "not measured": of the other numbers all is told that can be."""
+@pytest.mark.parametrize("typical", [0.0, 12.0])
+def test_an_extreme_number_does_not_prevent_verdicts(great, typical):
+    """A user may write the greatest float for "not measured"; verdicts on other numbers exist."""
     numbers = {
-        "great": {f"r{number:03}": usual if number < 20 else great for number in range(30)},
+        "great": {f"r{number:03}": typical if number < 20 else great for number in range(30)},
         "queries": {f"r{number:03}": 12.0 if number < 20 else 30.0 for number in range(30)},
     }
     runs = [run(number, suite()) for number in range(30)]
@@ -440,7 +450,7 @@ def test_a_number_that_stands_for_none_keeps_no_verdict_back(great, usual):
 
 
 def test_a_part_of_the_suite_makes_no_fixture_faster():
-    """`-k` runs set it up less often."""
+    """Runs with `-k` set it up less often."""
 
     def part(number, size, seconds):
         record = run(number, suite()[:size])
@@ -451,8 +461,8 @@ def test_a_part_of_the_suite_makes_no_fixture_faster():
     assert () == analyse(AnalysisInput(runs[-1], "", "main", runs[:-1])).changes
 
 
-def test_what_a_run_usually_takes():
-    """Of five whole runs in its environment at least."""
+def test_the_typical_duration_of_a_run():
+    """It needs five complete runs in the same environment."""
     runs = [run(number, suite(), duration=10.0 + number) for number in range(5)]
 
     few = analyse(AnalysisInput(runs[4], "", "main", runs[:4]))
@@ -462,8 +472,8 @@ def test_what_a_run_usually_takes():
     assert (None, 12.0, None) == (few.usual_seconds, enough.usual_seconds, part.usual_seconds)
 
 
-def test_labels_carry_the_suite():
-    """Another suite's test of the same name is another test."""
+def test_labels_contain_the_suite():
+    """The test of the same name in another suite is another test."""
     runs = slowed(20, 26)
 
     verdicts = analyse(AnalysisInput(runs[-1], "unit", "main", runs[:-1]))
@@ -472,14 +482,14 @@ def test_labels_carry_the_suite():
 
 
 def over(*runs, seconds, **more):
-    """Return the rules that test_03 breaks, allowed twice its usual, in a run in which it takes so long."""
+    """Return the rules that test_03 exceeds with a limit of twice its typical duration."""
     now = run(NOW, suite(seconds=seconds), **more)
     case = AnalysisInput(now, "", "main", runs, budgets={"test_03": Budget(max_slowdown=2.0)})
     return [(each.nodeid, each.rule, round(each.allowed, 1)) for each in analyse(case).over_budget]
 
 
-def test_a_test_over_its_budget_is_told():
-    """Against what it took where it passed, in the same environment."""
+def test_a_test_over_its_budget_is_reported():
+    """Compared with passed attempts in the same environment."""
     others = [run(number, suite(seconds={"test_03": 9.0}), environment="other") for number in range(10, 30)]
     failed = [run(number, suite({"test_03": "failed"}, {"test_03": 9.0})) for number in range(30, 50)]
 
@@ -487,27 +497,27 @@ def test_a_test_over_its_budget_is_told():
     assert [] == over(*CALM, *others, *failed, seconds={"test_03": 0.19})
 
 
-def test_a_run_is_not_among_its_own_usual():
-    """Four before it are too few."""
+def test_a_run_does_not_count_for_its_own_typical_duration():
+    """Four earlier runs are not enough."""
     assert [] == over(*CALM[:4], seconds={"test_03": 9.0})
     assert [("test_03", "max_slowdown", 0.2)] == over(*CALM[:5], seconds={"test_03": 9.0})
 
 
-def test_a_test_in_another_environment_has_no_usual_there():
-    """A machine of another kind says nothing of this one."""
+def test_a_test_in_another_environment_has_no_typical_duration():
+    """Durations of another kind of machine do not count."""
     assert [] == over(*CALM, seconds={"test_03": 9.0}, environment="other")
 
 
 def test_a_slow_machine_puts_no_test_over_its_budget():
-    """All twenty take three times their usual; one that takes nine times is told."""
+    """All twenty tests take three times as long; only one that takes nine times as long is reported."""
     slow = {f"test_{number:02}": 0.3 for number in range(20)}
 
     assert [] == over(*CALM, seconds=slow)
     assert [("test_03", "max_slowdown", 0.6)] == over(*CALM, seconds={**slow, "test_03": 0.9})
 
 
-def test_what_is_stored_is_what_was_judged():
-    """Whole, with tuples for tuples."""
+def test_stored_verdicts_equal_the_computed_ones():
+    """Encoding and decoding keep all fields and their types."""
     verdicts = analyse(case(failing("test_03"), base=slowed(5, 20, "test_04")))
 
     assert verdicts == unpack(pack(verdicts))
@@ -515,13 +525,13 @@ def test_what_is_stored_is_what_was_judged():
 
 
 def changed(numbers, outcome="failed", **facts):
-    """Return runs of code that is not committed, in which one test comes to this."""
+    """Return runs of uncommitted code in which one test has these outcomes."""
     runs = [run(number, suite({"test_03": outcome})) for number in numbers]
     return [replace(each, facts=replace(each.facts, commit=None, is_dirty=True, **facts)) for each in runs]
 
 
-def test_what_is_not_committed_makes_no_test_flaky():
-    """Red, green, red, green while somebody writes code; then a commit breaks the test."""
+def test_uncommitted_changes_make_no_test_flaky():
+    """Failures and passes alternate while a developer works; then a commit breaks the test."""
     edits = [*changed((10, 12, 14, 16)), *changed((11, 13, 15, 17), "passed")]
     base = [*CALM[:3], *sorted(edits, key=lambda each: each.facts.started)]
 
@@ -530,8 +540,8 @@ def test_what_is_not_committed_makes_no_test_flaky():
     assert ({"test_03": "new"}, {}) == (labels(verdicts), states(verdicts))
 
 
-def test_what_is_not_committed_proves_nothing_when_it_is_tried_again():
-    """Neither in the run of somebody who is writing code, nor in a build that a script changes."""
+def test_a_rerun_of_uncommitted_code_proves_nothing():
+    """Neither in a developer's run nor in a build that a script changes."""
     again = [*suite(), ("test_new", "rerun", 0.1), ("test_new", "passed", 0.1)]
     for build in ("", "7"):
         edits = [run(number, again) for number in range(10, 13)]
@@ -542,8 +552,8 @@ def test_what_is_not_committed_proves_nothing_when_it_is_tried_again():
         assert all(test.probability < 1 for test in verdicts.tests)
 
 
-def test_a_build_that_a_script_changes_is_a_run_like_others():
-    """A version written into a file makes each build dirty, and no failure less of one."""
+def test_a_build_that_a_script_changes_counts():
+    """A script that writes a version into a file makes each build dirty, but its failures count."""
     base = [*CALM, *changed(range(10, 14), build="7")]
 
     verdicts = analyse(case(failing("test_03"), base=base))
@@ -551,13 +561,13 @@ def test_a_build_that_a_script_changes_is_a_run_like_others():
     assert ({"test_03": "also failing on base"}, "broken") == (labels(verdicts), states(verdicts)["test_03"])
 
 
-def test_what_fails_without_being_committed_fails_on_the_base_too():
-    """Whoever commits nothing is still told that it failed before."""
+def test_a_failure_of_uncommitted_code_can_also_fail_on_the_base():
+    """The label is the same as for committed code."""
     assert {"test_03": "also failing on base"} == labels(analyse(case(failing("test_03"), base=changed((1, 2)))))
 
 
 def test_a_pull_request_from_a_branch_of_the_bases_name_is_not_the_base():
-    """What it breaks breaks no test of main."""
+    """Its failures do not break tests of main."""
     pull = [run(number, failing("test_03"), commit=f"p{number}") for number in range(20, 25)]
     pull = [replace(each, facts=replace(each.facts, pull_request="7")) for each in pull]
     *own, now = pull

@@ -1,4 +1,4 @@
-"""Two runs side by side, without a server."""
+"""The comparison of two runs, without a server."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def names(changes):
     ],
 )
 def test_outcomes(outcome, before, newly_failing, fixed):
-    """Newly failing is what fails and did not; fixed is what failed and ran well now."""
+    """A newly failing test did not fail in the base; a fixed one failed there and passes now."""
     now = {"t": LastAttempt(outcome, 0.1)} if outcome else {}
     base = {"t": LastAttempt(before, 0.1)} if before else {}
 
-    found = compare(now, base)
+    comparison = compare(now, base)
 
-    assert (bool(found.newly_failing), bool(found.fixed)) == (newly_failing, fixed)
+    assert (bool(comparison.newly_failing), bool(comparison.fixed)) == (newly_failing, fixed)
 
 
 @pytest.mark.parametrize(
@@ -53,24 +53,24 @@ def test_outcomes(outcome, before, newly_failing, fixed):
     ],
 )
 def test_times_differ_from_a_tenth_and_20_ms_on(seconds, before, slower, faster):
-    """A difference counts when it is both large enough to matter and large enough to be none of chance."""
-    found = compare({"t": LastAttempt("passed", seconds)}, {"t": LastAttempt("passed", before)})
+    """A difference counts from 10 % and 20 ms on."""
+    comparison = compare({"t": LastAttempt("passed", seconds)}, {"t": LastAttempt("passed", before)})
 
-    assert (bool(found.slower), bool(found.faster)) == (slower, faster)
+    assert (bool(comparison.slower), bool(comparison.faster)) == (slower, faster)
 
 
 @pytest.mark.parametrize(
     ("outcome", "before"), [("passed", "failed"), ("failed", "passed"), ("skipped", "skipped")]
 )
 def test_times_of_different_outcomes_are_not_compared(outcome, before):
-    """A test that fails early is no faster, and one that is skipped takes no time."""
-    found = compare({"t": LastAttempt(outcome, 0.1)}, {"t": LastAttempt(before, 9.0)})
+    """A test that fails early is not faster, and a skipped one has no duration."""
+    comparison = compare({"t": LastAttempt(outcome, 0.1)}, {"t": LastAttempt(before, 9.0)})
 
-    assert found.faster == []
+    assert comparison.faster == []
 
 
-def test_what_costs_most_stands_first():
-    """Slower and faster tests are ordered by the seconds between, all else as it ran."""
+def test_the_largest_difference_is_first():
+    """Slower and faster tests are ordered by the difference in seconds; other lists by the order of the run."""
     now = {
         name: LastAttempt("passed", seconds) for name, seconds in (("a", 2.0), ("b", 9.0), ("c", 1.0), ("d", 0.5))
     }
@@ -78,21 +78,21 @@ def test_what_costs_most_stands_first():
         name: LastAttempt("passed", seconds) for name, seconds in (("a", 1.0), ("b", 1.0), ("c", 2.0), ("d", 9.0))
     }
 
-    found = compare(now, base)
+    comparison = compare(now, base)
 
-    assert (names(found.slower), names(found.faster)) == (["b", "a"], ["d", "c"])
+    assert (names(comparison.slower), names(comparison.faster)) == (["b", "a"], ["d", "c"])
 
 
 def test_added_and_removed_have_one_side():
-    """What is only here has no base, what is only there nothing else."""
-    found = compare({"new": LastAttempt("passed", 0.5)}, {"old": LastAttempt("skipped", 0.0)})
+    """An added test has no values of the base, and a removed one has no others."""
+    comparison = compare({"new": LastAttempt("passed", 0.5)}, {"old": LastAttempt("skipped", 0.0)})
 
-    assert found.added == [Difference("new", "passed", None, 0.5, None)]
-    assert found.removed == [Difference("old", None, "skipped", None, 0.0)]
+    assert comparison.added == [Difference("new", "passed", None, 0.5, None)]
+    assert comparison.removed == [Difference("old", None, "skipped", None, 0.0)]
 
 
 def test_the_last_attempt_counts():
-    """A test that was run again is what it came to; its seconds are the call's, or a failed setup's."""
+    """Its outcome and its seconds: those of the call, or of a failed setup."""
     columns = {
         "nodeid": ["a", "b", "a"],
         "outcome": ["rerun", "error", "passed"],
@@ -100,13 +100,13 @@ def test_the_last_attempt_counts():
         "call": [500_000, 0, 250_000],
     }
 
-    found = last_attempts(profile_with(columns))
+    comparison = last_attempts(profile_with(columns))
 
-    assert found == {"a": LastAttempt("passed", 0.25), "b": LastAttempt("error", 0.07)}
+    assert comparison == {"a": LastAttempt("passed", 0.25), "b": LastAttempt("error", 0.07)}
 
 
-def test_what_lost_most_comes_first():
-    """Slower ones by the seconds they lost, faster ones by those they gained, not by how long they take."""
+def test_slower_tests_are_ordered_by_the_lost_seconds():
+    """And faster ones by the saved seconds, not by their duration."""
     base = {
         "long": LastAttempt("passed", 9.0),
         "short": LastAttempt("passed", 1.0),

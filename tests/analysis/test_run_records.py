@@ -1,4 +1,4 @@
-"""Records of runs, made of profiles."""
+"""Records of runs from their profiles."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.analysis.records import content, facts
 
 
 def test_fixtures_and_files_by_name_in_seconds():
-    """A fixture costs its set-up and its teardown; both tables keep what labels are made of."""
+    """A fixture takes its setup and its teardown; the names are those of the labels."""
     fixtures = {"baseid": ["a.py", ""], "name": ["db", "tmp"], "setup": [1_000_000, 1], "teardown": [500_000, 0]}
     files = {"path": ["a.py"], "seconds": [250_000]}
 
@@ -20,15 +20,15 @@ def test_fixtures_and_files_by_name_in_seconds():
 
 
 def test_a_test_that_ended_in_setup_took_its_setup():
-    """As its history has it."""
-    told = content([("a", "error", 0.0)], {"setup": [2_000_000]})
+    """As in its history."""
+    profile = content([("a", "error", 0.0)], {"setup": [2_000_000]})
 
-    assert [2.0] == list(record_of(facts(1), told, {}).seconds)
+    assert [2.0] == list(record_of(facts(1), profile, {}).seconds)
 
 
 def test_what_a_worker_ran_right_before_a_failure():
-    """By worker, since the other ones' tests share nothing with it; an attempt before is not another test."""
-    told = content(
+    """Per worker, because tests of other workers share no state; an earlier attempt is not another test."""
+    profile = content(
         [
             *(("a", "passed", 0.1), ("x", "passed", 0.1), ("b", "rerun", 0.1), ("b", "failed", 0.1)),
             *(("y", "failed", 0.1), ("c", "passed", 0.1)),
@@ -36,13 +36,13 @@ def test_what_a_worker_ran_right_before_a_failure():
         {"worker": ["gw0", "gw1", "gw0", "gw0", "gw1", "gw0"]},
     )
 
-    record = record_of(facts(1), told, {})
+    record = record_of(facts(1), profile, {})
 
     assert ["a", "a", "x", "b"] == [record.before(at) for at in (2, 3, 4, 5)]
 
 
 def test_the_first_test_of_a_worker_has_nothing_before_it():
-    """Then its order says nothing."""
+    """Its order has no meaning."""
     assert record_of(facts(1), content([("a", "failed", 0.1)]), {}).before(0) == ""
 
 
@@ -59,7 +59,7 @@ def test_the_first_test_of_a_worker_has_nothing_before_it():
     ],
 )
 def test_what_attempts_come_to(outcomes, failing, passing, came_to):
-    """The last attempt counts; that an earlier one failed is known all the same."""
+    """The last attempt counts, and an earlier failed attempt is recorded."""
     record = record_of(facts(1), content([("t", outcome, 0.1) for outcome in outcomes]), {})
 
     assert (failing, passing, came_to) == (record.failing, record.passing, record.letters[-1])
@@ -67,9 +67,9 @@ def test_what_attempts_come_to(outcomes, failing, passing, came_to):
 
 
 def test_names_are_held_once():
-    """200 runs of 10,000 tests would hold each of them 200 times."""
-    known: dict[str, str] = {}
-    first = record_of(facts(1), content([("".join(["a", "b"]), "passed", 0.1)]), known)
-    second = record_of(facts(2), content([("".join(["a", "b"]), "passed", 0.1)]), known)
+    """Otherwise 200 runs of 10,000 tests contain each name 200 times."""
+    names: dict[str, str] = {}
+    first = record_of(facts(1), content([("".join(["a", "b"]), "passed", 0.1)]), names)
+    second = record_of(facts(2), content([("".join(["a", "b"]), "passed", 0.1)]), names)
 
     assert first.nodeids[0] is second.nodeids[0]

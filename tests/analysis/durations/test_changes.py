@@ -1,4 +1,4 @@
-"""Verdicts on durations: which test, since when, by how much, and how surely."""
+"""Changes of durations: test, position, size and confidence."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ def noisy(seed: int, count: int = RUNS, base: float = 0.5) -> list[float]:
 
 
 def suite(count: int = RUNS, tests: int = 20) -> dict[str, Durations]:
-    """A suite in which nothing changes."""
+    """A suite without changes."""
     return {f"t{seed}": Durations(range(count), noisy(seed, count)) for seed in range(tests)}
 
 
 def slowed(series: Durations, start: int, factor: float) -> Durations:
-    """The same durations, `factor` times as long from a place on."""
+    """The same durations, multiplied by `factor` from a position on."""
     seconds = [value * (factor if at >= start else 1.0) for at, value in enumerate(series.seconds)]
     return Durations(series.runs, seconds)
 
 
-def test_slower_test_is_told():
-    """Its size, its interval of runs and its confidence are those of the step."""
+def test_slower_test_is_reported():
+    """Size, interval of runs and confidence are those of the step."""
     durations = suite()
     durations["t3"] = slowed(durations["t3"], 50, 1.5)
 
@@ -55,8 +55,8 @@ def test_slower_test_is_told():
     assert not change.is_suspected
 
 
-def test_faster_test_is_told():
-    """A duration that halves is a change too, and no slow-down."""
+def test_faster_test_is_reported():
+    """A halved duration is a change, but not a slower test."""
     durations = suite()
     durations["t3"] = slowed(durations["t3"], 50, 0.5)
 
@@ -66,7 +66,7 @@ def test_faster_test_is_told():
 
 
 def test_new_change_is_suspected():
-    """With four runs after it a change is suspected, with five it is not."""
+    """With four runs after it a change is suspected, with five it is confirmed."""
     durations = suite()
     durations["t3"] = slowed(durations["t3"], RUNS - 5, 1.5)
     earlier = {label: Durations(series.runs[:-1], series.seconds[:-1]) for label, series in durations.items()}
@@ -79,21 +79,21 @@ def test_new_change_is_suspected():
 
 
 def test_slower_machine_is_not_the_tests():
-    """What slows everything down is said of the suite, and of no test."""
+    """A slowdown of all tests is a change of the suite, not of a test."""
     durations = {label: slowed(series, 40, 1.25) for label, series in suite().items()}
 
-    found = find_changes(runs(), durations)
+    changes = find_changes(runs(), durations)
 
-    assert () == found.changes
-    (change,) = found.suite
+    assert () == changes.changes
+    (change,) = changes.suite
     assert ("", "r40", True) == (change.label, change.run, change.is_slower)
     assert 1.2 < change.ratio < 1.3
     assert 9 < change.before < 11
-    assert 1.1 < found.factors[-1] / found.factors[0] < 1.35
+    assert 1.1 < changes.factors[-1] / changes.factors[0] < 1.35
 
 
 def test_few_milliseconds_are_no_change():
-    """A test that doubles from 10 to 20 ms costs nobody anything."""
+    """20 ms instead of 10 ms is below the limit."""
     durations = suite()
     durations["t3"] = slowed(Durations(range(RUNS), noisy(3, base=0.01)), 40, 2.0)
 
@@ -101,7 +101,7 @@ def test_few_milliseconds_are_no_change():
 
 
 def test_few_percent_are_no_change():
-    """5 % of a long test is under what is reported."""
+    """5 % of a long test is below the limit."""
     durations = suite()
     durations["t3"] = slowed(durations["t3"], 40, 1.05)
 
@@ -109,36 +109,36 @@ def test_few_percent_are_no_change():
 
 
 def test_another_environment_is_no_change():
-    """A test that is slower on another host class is compared with itself there only."""
+    """A test that is slower on another class of hosts is compared only with itself there."""
     durations = {label: slowed(series, 40, 2.0) for label, series in suite().items()}
     durations["t3"] = slowed(durations["t3"], 40, 3.0)
     classes = [*runs(40, "laptop"), *(TimedRun(f"r{at}", "ci") for at in range(40, RUNS))]
 
-    found = find_changes(classes, durations)
+    changes = find_changes(classes, durations)
 
-    assert () == found.changes
-    assert () == found.suite
+    assert () == changes.changes
+    assert () == changes.suite
 
 
-def test_alternating_environments_are_told_apart():
-    """A change is found in both classes, in the runs of each."""
+def test_a_change_is_detected_in_each_environment():
+    """A change in both classes is reported with the runs of each."""
     durations = suite(160)
     durations["t3"] = slowed(durations["t3"], 100, 1.6)
     classes = [TimedRun(f"r{at}", "odd" if at % 2 else "even") for at in range(160)]
 
-    found = find_changes(classes, durations).changes
+    changes = find_changes(classes, durations).changes
 
     assert [("even", "r98", "r100"), ("odd", "r99", "r101")] == [
-        (change.environment, change.since, change.run) for change in found
+        (change.environment, change.since, change.run) for change in changes
     ]
 
 
 def test_skipped_runs_widen_the_interval():
-    """Where a test did not run, the commits of those runs are suspects too."""
+    """The interval includes runs in which the test did not run."""
     durations = suite()
-    whole = slowed(durations["t3"], 50, 1.6)
-    kept = [*range(45), *range(52, RUNS)]
-    durations["t3"] = Durations(kept, [whole.seconds[at] for at in kept])
+    complete = slowed(durations["t3"], 50, 1.6)
+    recorded = [*range(45), *range(52, RUNS)]
+    durations["t3"] = Durations(recorded, [complete.seconds[at] for at in recorded])
 
     (change,) = find_changes(runs(), durations).changes
 
@@ -146,7 +146,7 @@ def test_skipped_runs_widen_the_interval():
 
 
 def test_runs_of_few_tests_are_left_out():
-    """Runs of a single test, on a machine of unknown pace, say nothing of it."""
+    """A run of one test has no machine speed, and is ignored."""
     durations = suite()
     alone = [5 * value for value in noisy(99, 20)]
     durations["t3"] = Durations(range(RUNS + 20), [*durations["t3"].seconds, *alone])
@@ -154,28 +154,28 @@ def test_runs_of_few_tests_are_left_out():
     assert () == find_changes(runs(RUNS + 20), durations).changes
 
 
-def test_small_suite_is_judged_by_the_clock():
-    """With fewer than ten tests there is no pace, and a slower test is told all the same."""
+def test_small_suite_is_measured_in_seconds():
+    """A suite with fewer than ten tests has no machine speed, and a slower test is still reported."""
     durations = suite(tests=2)
     durations["t1"] = slowed(durations["t1"], 50, 1.5)
 
     assert ["t1"] == [change.label for change in find_changes(runs(), durations).changes]
 
 
-def test_short_history_is_undecided():
-    """Ten runs are too few to say anything, and it is said how many series have no more."""
+def test_short_history_is_not_enough_data():
+    """Ten runs are too few, and the number of such series is reported."""
     durations = suite(10, tests=20)
     durations["t3"] = slowed(durations["t3"], 5, 10.0)
 
-    found = find_changes(runs(10), durations)
+    changes = find_changes(runs(10), durations)
 
-    assert () == found.changes
-    assert 20 == found.too_short
+    assert () == changes.changes
+    assert 20 == changes.too_short
 
 
 @pytest.mark.parametrize("seconds", [[-1.0] * RUNS, [0.0] * RUNS, []], ids=["negative", "zero", "none"])
 def test_what_is_no_duration_is_no_change(seconds):
-    """A user's numbers need not be durations."""
+    """A user's numbers may be of any kind."""
     durations = suite()
     durations["stat"] = Durations(range(len(seconds)), seconds)
 
@@ -183,12 +183,12 @@ def test_what_is_no_duration_is_no_change(seconds):
 
 
 def test_nothing_gives_nothing():
-    """No runs and no tests are no error."""
+    """Without runs and tests there is no change and no error."""
     assert ((), (), (), 0) == tuple(getattr(find_changes([], {}), name) for name in find_changes([], {}).__slots__)
 
 
 def test_verdict_is_the_same_from_compact_arrays():
-    """Arrays of the standard library, a quarter of a list's memory, are read like lists."""
+    """Arrays of the standard library take a quarter of a list's memory, and give the same result."""
     durations = suite()
     durations["t3"] = slowed(durations["t3"], 50, 1.5)
     at = array("H", range(RUNS))
@@ -198,7 +198,7 @@ def test_verdict_is_the_same_from_compact_arrays():
 
 
 def test_verdict_does_not_depend_on_order():
-    """The order in which tests are told changes nothing."""
+    """The order of the tests does not matter."""
     durations = suite()
     durations["t3"] = slowed(durations["t3"], 50, 1.5)
     reverse = dict(reversed(durations.items()))
@@ -207,37 +207,37 @@ def test_verdict_does_not_depend_on_order():
 
 
 def test_suites_of_noise_are_quiet_as_they_grow():
-    """Judged after each run, twenty unchanged tests raise nothing."""
+    """Twenty unchanged tests have no change after any of their runs."""
     durations = suite()
 
-    found: list[DurationChange] = []
-    for known in range(1, RUNS):
-        so_far = {label: Durations(range(known), one.seconds[:known]) for label, one in durations.items()}
-        found.extend(find_changes(runs(known), so_far).changes)
+    changes: list[DurationChange] = []
+    for length in range(1, RUNS):
+        so_far = {label: Durations(range(length), one.seconds[:length]) for label, one in durations.items()}
+        changes.extend(find_changes(runs(length), so_far).changes)
 
-    assert [] == found
+    assert [] == changes
 
 
-def environment(**given: object) -> str:
-    """The class of an ordinary run, with what is given in place."""
-    usual = {"suite": "", "workers": 1, "provider": None, "host": "a", "cpu_count": 4, "python": "3.12.1"}
-    return environment_class(**(usual | given))
+def environment(**replaced: object) -> str:
+    """Return the environment class of a typical run with some values replaced."""
+    typical = {"suite": "", "workers": 1, "provider": None, "host": "a", "cpu_count": 4, "python": "3.12.1"}
+    return environment_class(**(typical | replaced))
 
 
 @pytest.mark.parametrize("other", [{"suite": "unit"}, {"workers": 2}, {"host": "b"}, {"python": "3.13.0"}])
 def test_environments_differ(other):
-    """Suite, workers, host and Python each make a class of their own."""
+    """Suite, workers, host and Python version each make another class."""
     assert environment() != environment(**other)
 
 
 @pytest.mark.parametrize("other", [{"python": "3.12.9"}, {"cpu_count": 8}, {"workers": 0}])
 def test_environments_are_one(other):
-    """What does not matter for durations leaves the class as it is."""
+    """Values that do not affect durations do not change the class."""
     assert environment() == environment(**other)
 
 
 def test_ci_machines_of_one_size_are_one_class():
-    """A CI provider gives each run another host; the size of it is what counts."""
+    """A CI provider uses another host for each run; only its size counts."""
     some = {"provider": "github"}
 
     assert environment(**some) == environment(**some, host="b")
@@ -246,5 +246,5 @@ def test_ci_machines_of_one_size_are_one_class():
 
 @pytest.mark.parametrize(("suite", "expected"), [("", "n1/a/3.12"), ("unit", "unit/n1/a/3.12")])
 def test_an_environment_is_named_by_what_it_has(suite, expected):
-    """People read it beside a change: a suite that has no name leaves no gap."""
+    """The name is shown beside a change: a run without a suite has no gap in it."""
     assert expected == environment(suite=suite)

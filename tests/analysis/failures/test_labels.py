@@ -1,4 +1,4 @@
-"""What a failure is called."""
+"""Labels of failures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FLAKY = Flakiness("flaky", 0.1, 0.05, 0.2)
 
 
 @pytest.mark.parametrize(
-    ("known", "about", "kind"),
+    ("flakiness", "about", "kind"),
     [
         (None, {}, "new"),
         (HEALTHY, {}, "new"),
@@ -28,11 +28,14 @@ FLAKY = Flakiness("flaky", 0.1, 0.05, 0.2)
         (None, {"is_quarantined": True}, "quarantined"),
     ],
 )
-def test_kinds(known, about, kind):
-    """New is what nothing explains: no quarantine, no flakiness of such a rate, no base that fails too."""
-    assert label_failure(known, **about).kind == kind
+def test_kinds(flakiness, about, kind):
+    """A failure is new if quarantine, the test's flakiness and the base do not explain it."""
+    assert label_failure(flakiness, **about).kind == kind
 
 
 def test_a_known_flaky_test_has_its_rate():
-    """Only there a rate explains the failure."""
-    assert [label_failure(known) for known in (FLAKY, HEALTHY)] == [Label("known flaky", 0.1), Label("new", None)]
+    """Only a known flaky test has a rate."""
+    assert [label_failure(flakiness) for flakiness in (FLAKY, HEALTHY)] == [
+        Label("known flaky", 0.1),
+        Label("new", None),
+    ]

@@ -1,4 +1,4 @@
-"""What a test is, by its history."""
+"""The state of a test, by its history."""
 
 from __future__ import annotations
 
@@ -18,46 +18,46 @@ from tests.analysis.histories import ATTEMPTS, drawn
         (".....", "healthy"),
         ("f", "new"),
         ("ff", "new"),
-        # Proof: failed and passed on one commit.
+        # Proof: the test failed and passed on one commit.
         ("." * 100 + "x", "flaky"),
         (".x", "flaky"),
         ("." * 50 + "x" + "." * 100, "flaky"),
-        # Nothing was repeated: failing is scattered.
+        # Without reruns: the failures are scattered.
         ("." * 50 + "f" + "." * 50 + "f" + "." * 50, "flaky"),
         ("fffffff." * 20, "flaky"),
         ("." * 20 + "f.f..f..f.ff" * 4, "flaky"),
-        # Breakages: failing lasts, and is mended.
+        # Breakages: the failures last, and end with a fix.
         ("." * 50 + "ffffffff" + "." * 50, "healthy"),
         ("." * 50 + "ffffffff" + "." * 50 + "ffffffff" + "." * 50, "healthy"),
         ("." * 50 + "ff" + "." * 100, "healthy"),
         ("." * 50 + "FF" + "." * 100, "healthy"),
         ("." * 50 + "f" + "." * 149, "healthy"),
-        # Broken: failing ever since; always failing is neither flaky nor mended.
+        # Broken: the test fails until now. A test that always fails is not flaky.
         ("fff", "broken"),
         ("f" * 200, "broken"),
         ("F" * 200, "broken"),
         ("." * 100 + "fff", "broken"),
         ("." * 100 + "F", "broken"),
         ("x..xx.x..x" * 10 + "f" * 30, "broken"),
-        # Nobody can know yet.
+        # Not enough data.
         ("." * 100 + "f", "undecided"),
         (".....f.....", "undecided"),
-        # Mended, by evidence: the longer it takes, the seldomer it failed.
+        # Healthy again: the lower the failure rate was, the more passes this takes.
         ("x..xx.x..x" * 10 + "." * 5, "flaky"),
         ("x..xx.x..x" * 10 + "." * 30, "healthy"),
         ("x........." * 10 + "." * 30, "flaky"),
         ("x........." * 10 + "." * 120, "healthy"),
-        # What was flaky once and mended is broken when it breaks.
+        # A test that was flaky and then fixed is broken when it fails again.
         ("x..xx.x..x" * 10 + "." * 100 + "F", "broken"),
     ],
 )
 def test_states(history, state):
-    """The state is the one that explains the history best."""
+    """The state is the best explanation of the history."""
     assert classify(drawn(history)).state == state
 
 
 def test_outages_are_no_evidence():
-    """What failed in an outage alone is healthy, though it passed a moment later."""
+    """A test that failed only in outages is healthy, even if a rerun passed."""
     votes = drawn("." * 50 + "x" + "." * 50)
 
     assert [classify(votes, out).state for out in ((), {"r50"})] == ["flaky", "healthy"]
@@ -71,7 +71,7 @@ def test_an_outage_that_stays_breaks():
 
 
 def test_one_commit_has_one_verdict():
-    """Thirty nightly runs of one commit are one commit: they make no long history, and no breakage."""
+    """Thirty nightly runs of one commit count as one commit."""
     nightly = [Vote(f"n{at}", "c", failed=False) for at in range(30)]
     failing = [Vote(f"f{at}", "d", failed=True) for at in range(30)]
 
@@ -80,16 +80,16 @@ def test_one_commit_has_one_verdict():
 
 
 def test_runs_of_one_commit_contradict_each_other():
-    """Proof needs no rerun: two jobs on one commit will do, and only the failing one is named."""
+    """Two jobs on one commit are proof without a rerun; only the failing run is evidence."""
     votes = [*drawn("." * 20), Vote("one", "c", failed=True), Vote("two", "c", failed=False)]
 
-    found = classify(votes)
+    flakiness = classify(votes)
 
-    assert (found.state, found.evidence) == ("flaky", ("one",))
+    assert (flakiness.state, flakiness.evidence) == ("flaky", ("one",))
 
 
 def test_runs_of_unknown_commits_do_not():
-    """Without a commit the code may have changed between two runs."""
+    """Without a commit the code may differ between two runs."""
     votes = [*drawn("." * 20), Vote("one", None, failed=True), Vote("two", None, failed=False)]
 
     assert classify(votes).state == "undecided"
@@ -103,29 +103,29 @@ def test_a_rerun_contradicts_without_a_commit():
 
 
 def test_the_rate_is_of_first_attempts():
-    """Reruns do not dilute it; its interval holds what was seen."""
-    found = classify(drawn("x........." * 20))
+    """Reruns do not reduce it, and its interval contains the observed share."""
+    flakiness = classify(drawn("x........." * 20))
 
-    assert found.rate == pytest.approx(20.3 / 200.8)
-    assert 0.06 < found.low < 0.1 < found.high < 0.15
+    assert flakiness.rate == pytest.approx(20.3 / 200.8)
+    assert 0.06 < flakiness.low < 0.1 < flakiness.high < 0.15
 
 
 def test_a_breakage_is_not_in_the_rate():
-    """The rate of a flaky test is what it fails by itself."""
-    found = classify(drawn("x........." * 10 + "F" * 8 + "x........." * 10))
+    """The rate of a flaky test does not include breakages."""
+    flakiness = classify(drawn("x........." * 10 + "F" * 8 + "x........." * 10))
 
-    assert (found.state, found.rate) == ("flaky", pytest.approx(20.3 / 200.8))
+    assert (flakiness.state, flakiness.rate) == ("flaky", pytest.approx(20.3 / 200.8))
 
 
 def test_evidence_is_named_newest_first_and_bounded():
-    """Of a broken test the runs since it fails, of a flaky one those that prove it."""
+    """For a broken test, the runs of its breakage; for a flaky test, the runs with proof."""
     assert classify(drawn("." * 20 + "ffff")).evidence == ("r23", "r22", "r21", "r20")
     assert classify(drawn("." * 20 + "F" + "." * 20 + "x" + "." * 20)).evidence == ("r41",)
     assert len(classify(drawn("x." * 100)).evidence) == MAX_EVIDENCE
 
 
-def test_segments_say_since_when():
-    """Each stretch names its first and last run, and what failed in it."""
+def test_segments_have_their_first_run():
+    """Each segment has its first and last run, and its failed runs."""
     segments = classify(drawn("." * 30 + "f" * 8 + "." * 30 + "x." * 20)).segments
 
     assert [(each.first, each.last, each.commits) for each in segments] == [
@@ -138,21 +138,21 @@ def test_segments_say_since_when():
 
 
 @given(st.text(alphabet="".join(ATTEMPTS), max_size=120), st.sets(st.integers(0, 119)))
-def test_any_history_is_judged(history, out):
-    """Whatever happened: a rate within its interval, evidence that failed, and proof only where there is some."""
+def test_any_history_has_a_consistent_verdict(history, out):
+    """For any history, the rate is in its interval, evidence failed, and flakiness has proof."""
     votes = drawn(history)
     outages = {f"r{at}" for at in out}
 
-    found = classify(votes, outages)
+    flakiness = classify(votes, outages)
 
-    assert 0 <= found.low <= found.high <= 1
-    assert 0 <= found.rate <= 1
-    assert set(found.evidence) <= {vote.run for vote in votes if vote.failed}
-    assert (found.state == "flaky") <= (0.5 <= found.probability <= 1)
-    assert found.state != "flaky" or set(history) - {"F"} != {"f"}
+    assert 0 <= flakiness.low <= flakiness.high <= 1
+    assert 0 <= flakiness.rate <= 1
+    assert set(flakiness.evidence) <= {vote.run for vote in votes if vote.failed}
+    assert (flakiness.state == "flaky") <= (0.5 <= flakiness.probability <= 1)
+    assert flakiness.state != "flaky" or set(history) - {"F"} != {"f"}
 
 
 @given(st.integers(3, 300), st.sampled_from("fF"))
 def test_always_failing_is_broken(length, letter):
-    """However long, and whether it is tried again or not."""
+    """For any length, with and without reruns."""
     assert classify(drawn(letter * length)).state == "broken"

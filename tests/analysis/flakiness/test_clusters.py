@@ -1,4 +1,4 @@
-"""Which tests fail together."""
+"""Groups of tests that fail together."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def some(share, seed):
     return {run for run in RUNS if random.random() < share}
 
 
-def test_who_fails_in_the_same_runs_is_a_group():
-    """Groups come largest first; who fails alone is in none, nor who fails at random."""
+def test_tests_that_fail_in_the_same_runs_are_a_group():
+    """The largest group is first. Tests that fail alone or at random are in no group."""
     failures = {
         "a": {"r1", "r7", "r9"},
         "b": {"r1", "r7", "r9"},
@@ -31,7 +31,7 @@ def test_who_fails_in_the_same_runs_is_a_group():
 
 
 def test_often_failing_tests_overlap_by_chance():
-    """Two tests that each fail in nine of ten runs share most of them, and are no group."""
+    """Two tests that each fail in nine of ten runs share most of them, but are not a group."""
     assert clusters({"a": some(0.9, 1), "b": some(0.9, 2)}, RUNS) == []
 
 
@@ -40,8 +40,8 @@ def test_two_shared_runs_are_too_few():
     assert clusters({"a": {"r1", "r2"}, "b": {"r1", "r2"}}, RUNS) == []
 
 
-def test_runs_that_are_not_asked_for_do_not_count():
-    """What failed in an outage alone is no group."""
+def test_runs_outside_of_the_selection_do_not_count():
+    """Tests that failed together only in outages are not a group."""
     out = {"o1", "o2", "o3"}
 
     assert clusters({"a": out | {"r1"}, "b": out | {"r2"}}, RUNS) == []

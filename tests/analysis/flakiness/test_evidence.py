@@ -1,4 +1,4 @@
-"""Which results prove flakiness, and which only look like it."""
+"""Results that prove flakiness, and results that only resemble it."""
 
 from __future__ import annotations
 
@@ -13,73 +13,73 @@ from tests.analysis.records import run, suite
 OLD, NEW = Environment("3.11", "linux", "test"), Environment("3.13", "linux", "test")
 
 
-def job(number: int, outcomes: str = "p", commit: int | None = None, name: str = "t", **told: Any):
-    """Return a run of twenty passing tests and one whose attempts have these letters."""
+def job(number: int, outcomes: str = "p", commit: int | None = None, name: str = "t", **fields: Any):
+    """Return a run of twenty passing tests and one test whose attempts have these letters."""
     words = {"p": "passed", "f": "failed", "r": "rerun"}
     tests = [*suite(), *((name, words[letter], 0.1) for letter in outcomes)]
-    return run(number, tests, commit=f"c{number if commit is None else commit}", **told)
+    return run(number, tests, commit=f"c{number if commit is None else commit}", **fields)
 
 
 def matrix(builds: int, *legs: tuple[str, dict[str, Any]]):
-    """Return builds with a run a leg, all on the build's commit."""
+    """Return builds with one run per job of a matrix, all on the commit of the build."""
     size = len(legs)
     return [
-        job(build * size + at, letters, commit=build, **told)
+        job(build * size + at, letters, commit=build, **fields)
         for build in range(builds)
-        for at, (letters, told) in enumerate(legs)
+        for at, (letters, fields) in enumerate(legs)
     ]
 
 
 def results_by_commit(runs):
-    """Return what the last run means, by those before it."""
+    """Return the verdicts of the last run, with the earlier runs as its history."""
     return analyse(AnalysisInput(runs[-1], "", "main", runs[:-1]))
 
 
 def state_of(runs, name="t"):
-    """Return the state of a test after these runs, empty for one that is healthy or new."""
+    """Return the state of a test after these runs; empty if it is healthy or new."""
     return next((test.state for test in results_by_commit(runs).tests if test.nodeid == name), "")
 
 
 def label_of(runs, name="t"):
-    """Return what the failure of a test in the last of these runs is."""
+    """Return the label of the failure of a test in the last of these runs."""
     return next(each.label for each in results_by_commit(runs).failures if each.nodeid == name)
 
 
 @pytest.mark.parametrize("builds", [2, 3, 10, 40])
-def test_what_always_fails_on_one_python_is_not_flaky(builds):
-    """It is broken there, and its failure is none of the newest commit."""
+def test_a_test_that_always_fails_on_one_python_is_broken(builds):
+    """It is broken there, and is not a failure of the newest commit."""
     runs = matrix(builds, ("p", {"ran_in": OLD}), ("f", {"ran_in": NEW}))
 
     assert state_of(runs) == ("broken" if builds > 2 else "")
     assert label_of(runs) == "also failing on base"
 
 
-def test_what_flickers_on_one_python_is_flaky():
-    """Beside another one on which it passes."""
+def test_a_test_that_is_flaky_on_one_python_is_flaky():
+    """Although it always passes on another one."""
     flickering = matrix(20, ("p", {"ran_in": OLD}), ("rp", {"ran_in": NEW}))
 
-    (found,) = results_by_commit(flickering).tests
+    (flakiness,) = results_by_commit(flickering).tests
 
-    assert ("flaky", pytest.approx(20.3 / 20.8, abs=1e-4)) == (found.state, found.rate)
+    assert ("flaky", pytest.approx(20.3 / 20.8, abs=1e-4)) == (flakiness.state, flakiness.rate)
 
 
-def test_a_failure_is_judged_by_its_own_environment():
-    """What flickers on the one Python and never failed on the other is new there."""
+def test_a_failure_is_labelled_by_its_own_environment():
+    """A test that is flaky on one Python and never failed on another is new there."""
     runs = matrix(20, ("rp", {"ran_in": OLD}), ("p", {"ran_in": NEW}))
 
     assert label_of([*runs, job(40, "f", ran_in=OLD)]) == "known flaky"
     assert label_of([*runs, job(40, "f", ran_in=NEW)]) == "new"
 
 
-def test_an_environment_without_a_history_is_judged_by_the_others():
-    """Somebody adds a Python: what flickered before flickers there."""
+def test_a_new_environment_uses_the_history_of_the_others():
+    """If a Python version is added, a flaky test is known flaky there."""
     runs = matrix(20, ("rp", {"ran_in": OLD}))
 
     assert label_of([*runs, job(40, "f", ran_in=NEW)]) == "known flaky"
 
 
 def test_an_environment_that_is_gone_is_forgotten():
-    """A test that flickered on the Python before the last has been healthy for fifty runs since."""
+    """A test that was flaky on a dropped Python has been healthy in fifty runs since."""
     runs = [*matrix(20, ("rp", {"ran_in": OLD})), *(job(20 + at, ran_in=NEW) for at in range(50))]
 
     assert state_of(runs[:25]) == "flaky"
@@ -87,8 +87,8 @@ def test_an_environment_that_is_gone_is_forgotten():
 
 
 @pytest.mark.parametrize("builds", [2, 3, 10, 40])
-def test_legs_that_nothing_tells_apart_prove_nothing(builds):
-    """Neither on one commit nor by alternating over commits."""
+def test_indistinguishable_jobs_prove_nothing(builds):
+    """Neither on one commit nor if they alternate over commits."""
     runs = [
         job(2 * build + at, letters, commit=build, legs=f"b{build}", ran_in=OLD)
         for build in range(builds)
@@ -100,7 +100,7 @@ def test_legs_that_nothing_tells_apart_prove_nothing(builds):
 
 
 def test_legs_that_run_alone_do_not_alternate():
-    """A matrix that stops at its first failure records now this leg, now that one."""
+    """A matrix that stops at its first failure records a different job each time."""
     mixed = [job(at, letters, commit=0, legs="b0") for at, letters in enumerate("pf")]
     alone = [job(2 + at, "pf"[at % 2], legs=f"b{at + 1}") for at in range(20)]
 
@@ -109,7 +109,7 @@ def test_legs_that_run_alone_do_not_alternate():
 
 
 def test_a_second_leg_that_fails_is_new():
-    """Of two equal jobs one has always failed: that both fail is news."""
+    """One of two equal jobs always failed. If both fail, the failure is new."""
     runs = [
         job(2 * build + at, letters, commit=build, legs=f"b{build}")
         for build in range(10)
@@ -122,14 +122,14 @@ def test_a_second_leg_that_fails_is_new():
 
 
 def test_equal_legs_of_a_new_breakage_are_all_new():
-    """The first one is no base of the second."""
+    """The first one is not a base of the second."""
     runs = [job(at, legs=f"b{at}") for at in range(10)]
 
     assert label_of([*runs, *(job(number, "f", commit=10, legs="b10") for number in (10, 11))]) == "new"
 
 
 def test_a_rerun_inside_one_of_several_legs_is_proof():
-    """The code, the machine and the job are the same."""
+    """Code, machine and job are the same."""
     runs = [job(at, legs=f"b{at}") for at in range(10)]
 
     assert state_of(
@@ -138,7 +138,7 @@ def test_a_rerun_inside_one_of_several_legs_is_proof():
 
 
 def test_a_job_that_is_started_again_is_proof():
-    """Another attempt of the same job on the same commit."""
+    """It is another attempt of the same job on the same commit."""
     runs = [job(at, legs=f"b{at}") for at in range(10)]
 
     assert state_of([*runs, job(10, "f", commit=10, legs="b/1"), job(11, "p", commit=10, legs="b/2")]) == "flaky"
@@ -147,7 +147,7 @@ def test_a_job_that_is_started_again_is_proof():
 
 @pytest.mark.parametrize("letters", ["pf", "fp"])
 def test_tests_that_share_a_node_id_prove_nothing(letters):
-    """Two files outside of the root directory: no rerun, and both of their results count."""
+    """Two files outside of the root directory: both results count, and neither is a rerun."""
     runs = [job(at, letters) for at in range(10)]
     in_turn = [job(at, letters if at % 2 else "pp") for at in range(20)]
 
@@ -157,15 +157,15 @@ def test_tests_that_share_a_node_id_prove_nothing(letters):
 
 
 def test_an_id_without_a_path_proves_nothing():
-    """`::test_same` may be of any file: here of two, in turn."""
+    """`::test_same` may come from any file; here it comes from two files alternately."""
     runs = [job(at, "pf"[at % 2], commit=at // 2, name="::test_same") for at in range(20)]
 
     assert state_of(runs, "::test_same") == "undecided"
     assert state_of([*runs, job(20, "rp", name="::test_same")], "::test_same") == "flaky"
 
 
-def test_what_was_not_committed_proves_nothing():
-    """Somebody writes code: red, green, red, green, also where a rerun passes."""
+def test_uncommitted_changes_prove_nothing():
+    """A developer causes failures and passes alternately, also with a rerun."""
     clean = [job(at) for at in range(10)]
     dirty = [
         run(10 + at, [*suite(), ("t", outcome, 0.1)], commit=None, is_dirty=True)
@@ -177,8 +177,8 @@ def test_what_was_not_committed_proves_nothing():
     assert state_of([*clean, job(20, "rp", is_dirty=True)]) == ""
 
 
-def test_what_fails_on_one_python_is_no_outage():
-    """A tenth of the suite fails on each run of one of six environments."""
+def test_a_failure_on_one_python_is_not_an_outage():
+    """A tenth of the suite fails in each run of one of six environments."""
     gone = {f"test_{number:02}": "failed" for number in range(4)}
     runs = [
         run(6 * build + at, suite(gone if at == 5 else {}), commit=f"c{build}", ran_in=Environment(f"3.{at}"))

@@ -1,4 +1,4 @@
-"""Where a failure rate changed."""
+"""Segments of a history, in which the failure rate is constant."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TRIALS = (PASSED, FAILED, Trial(True, True, True), Trial(True, True, False))
 
 
 def score(trials, cuts):
-    """Return the score of one division, the slow way."""
+    """Return the score of a division, calculated directly."""
     bounds = [0, *cuts, len(trials)]
     total = len(cuts) * log(CHANGE_PRIOR)
     for start, stop in pairwise(bounds):
@@ -48,13 +48,13 @@ def score(trials, cuts):
     ],
 )
 def test_stretches(trials, lengths):
-    """A stretch ends where the rate changes beyond chance, a breakage in the middle too."""
+    """A segment ends where the rate changes more than by chance, also around a breakage."""
     assert [len(stretch) for stretch in divide(trials)] == lengths
 
 
 @given(st.lists(st.sampled_from(TRIALS), min_size=1, max_size=60))
 def test_stretches_cover_all(trials):
-    """Every trial is in one stretch, in order."""
+    """Every trial is in exactly one segment, in order."""
     assert [at for stretch in divide(trials) for at in stretch] == list(range(len(trials)))
 
 
@@ -64,10 +64,10 @@ def test_stretches_cover_all(trials):
     )
 )
 def test_no_division_is_better(trials):
-    """No division by up to two cuts, wherever they stand, scores higher than the one found."""
-    found = score(trials, [stretch.start for stretch in divide(trials)][1:])
+    """No division with up to two cuts has a higher score."""
+    divided = score(trials, [stretch.start for stretch in divide(trials)][1:])
 
-    places = range(1, len(trials))
-    best = max(score(trials, cuts) for count in range(3) for cuts in combinations(places, count))
+    positions = range(1, len(trials))
+    best = max(score(trials, cuts) for count in range(3) for cuts in combinations(positions, count))
 
-    assert found >= best - 1e-9
+    assert divided >= best - 1e-9
