@@ -1,4 +1,4 @@
-"""What the API's tests share: asking an application without a socket, and one that is really served."""
+"""Shared fixtures: requests to an application without a socket, and an application that is really served."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-Ask = Callable[..., httpx.Response]
+Call = Callable[..., httpx.Response]
 
 SERVE = """
 import socket, sys, uvicorn
@@ -25,25 +25,25 @@ uvicorn.Server(uvicorn.Config("akastats.app:app", log_level="error")).run([liste
 
 
 def call(app: Any, method: str, url: str, **options: Any) -> httpx.Response:
-    """Ask `app` once, in an event loop of its own; what it raises is its answer 500."""
+    """Send one request to `app` in a new event loop; an exception becomes a 500."""
 
-    async def ask() -> httpx.Response:
+    async def send() -> httpx.Response:
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             return await client.request(method, url, **options)
 
-    return asyncio.run(ask())
+    return asyncio.run(send())
 
 
 @pytest.fixture(name="call")
-def _call() -> Ask:
-    """The function that asks any application."""
+def _call() -> Call:
+    """Return the function that sends a request to any application."""
     return call
 
 
 @pytest.fixture
-def ask(server: str) -> Ask:
-    """Asks the ready application, on an empty server."""
+def call_api(server: str) -> Call:
+    """Return a function that sends requests to the complete application, with an empty server."""
     from akastats.app import app
 
     return partial(call, app)
@@ -51,9 +51,9 @@ def ask(server: str) -> Ask:
 
 @pytest.fixture(scope="module")
 def service_port(server_url: str) -> Iterator[int]:
-    """The port of the ready application, served by uvicorn in a process of its own."""
+    """Port of the complete application, served by uvicorn in a separate process."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        # Listening already, so that a client waits in the queue until uvicorn is there.
+        # The socket listens already, so that clients wait until uvicorn has started.
         service = subprocess.Popen(
             [sys.executable, "-c", SERVE, str(listening.fileno())],
             pass_fds=[listening.fileno()],
@@ -67,7 +67,7 @@ def service_port(server_url: str) -> Iterator[int]:
 
 @pytest.fixture
 def served(service_port: int) -> Iterator[http.client.HTTPConnection]:
-    """A connection to the served application, of this test's own: one that is idle for 5 s uvicorn closes."""
+    """A connection to the served application, new for each test, because uvicorn closes idle ones after 5 s."""
     connection = http.client.HTTPConnection("127.0.0.1", service_port, timeout=30)
     yield connection
     connection.close()

@@ -1,4 +1,4 @@
-"""Verdicts made by hand and stored: what tests of what is told of them begin with."""
+"""Verdicts for tests: created by hand and stored."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ ENVIRONMENT = "unit/n8/github-4/3.13"
 
 
 def run_id(number: int) -> str:
-    """The id of the run that `put_run` stores under a number."""
+    """Return the id of the run that `put_run` stores under a number."""
     return f"run-{number:05d}"
 
 
 def change(label: str, at: int, *, before: float = 1.0, after: float = 2.0, **fields: Any) -> DurationChange:
-    """A change that came after the run before `at` and not after the one behind it."""
-    told = {
+    """Return a change after the run before `at`, and not after the one following it."""
+    defaults = {
         "environment": ENVIRONMENT,
         "low": after / before * 0.9,
         "high": after / before * 1.1,
@@ -32,28 +32,28 @@ def change(label: str, at: int, *, before: float = 1.0, after: float = 2.0, **fi
         "p": 1e-9,
         "confidence": 0.99,
     }
-    return DurationChange(label=label, before=before, after=after, **{**told, **fields})
+    return DurationChange(label=label, before=before, after=after, **{**defaults, **fields})
 
 
 def changed(label: str, at: int, *, is_new: bool = False, **fields: Any) -> ChangeVerdict:
-    """The same as it is judged."""
+    """Return the verdict about such a change."""
     return ChangeVerdict(change(label, at, **fields), is_new)
 
 
-def judged(nodeid: str, state: Any = "flaky", **fields: Any) -> UnhealthyTest:
-    """A test that is not healthy."""
-    told = {"rate": 0.1, "low": 0.05, "high": 0.2, "probability": 1.0}
-    return UnhealthyTest(nodeid=nodeid, state=state, **{**told, **fields})
+def unhealthy(nodeid: str, state: Any = "flaky", **fields: Any) -> UnhealthyTest:
+    """Return a test that is not healthy."""
+    defaults = {"rate": 0.1, "low": 0.05, "high": 0.2, "probability": 1.0}
+    return UnhealthyTest(nodeid=nodeid, state=state, **{**defaults, **fields})
 
 
 def verdicts(run: str, **fields: Any) -> Verdicts:
-    """What a run means."""
-    told = {"suite": "unit", "branch": "main", "base": "main", "runs": 20}
-    return Verdicts(run=run, **{**told, **fields})
+    """Return the verdicts of a run."""
+    defaults = {"suite": "unit", "branch": "main", "base": "main", "runs": 20}
+    return Verdicts(run=run, **{**defaults, **fields})
 
 
 def put_verdicts(client: Redis, number: int, **fields: Any) -> Verdicts:
-    """Store a run and what it means."""
+    """Store a run and its verdicts."""
     made = verdicts(run_id(number), **fields)
     put_run(client, number, suite=made.suite, branch=made.branch, commit=f"c{number}")
     client.set(keys.verdicts(NAMESPACE, made.run), pack(made))

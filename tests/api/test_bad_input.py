@@ -1,4 +1,4 @@
-"""What broken, clumsy and hostile clients send, over a real socket: a 4xx each, and the service lives."""
+"""Broken and hostile clients over a real socket: each gets a 4xx, and the service continues."""
 
 from __future__ import annotations
 
@@ -33,24 +33,24 @@ HOST = "Host: localhost"
 
 @contextmanager
 def serving(server_url: str, patience_s: float) -> Iterator[tuple[str, int]]:
-    """Serve the ready application with so much patience: its address."""
+    """Serve the complete application with these limits; yield its address."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        place = listening.getsockname()
+        address = listening.getsockname()
         service = subprocess.Popen(
             [sys.executable, "-c", SERVE, str(listening.fileno()), str(patience_s)],
             pass_fds=[listening.fileno()],
             env={**os.environ, "AKA_STATS_REDIS_URL": server_url},
         )
     try:
-        yield place
+        yield address
     finally:
         service.terminate()
         service.wait(10)
 
 
 @pytest.fixture(scope="module")
-def place(server_url: str) -> Iterator[tuple[str, int]]:
-    """The address of a service that lives through this file."""
+def address(server_url: str) -> Iterator[tuple[str, int]]:
+    """Address of a service that runs for all tests of this file."""
     with serving(server_url, 30) as where:
         yield where
 
@@ -59,26 +59,26 @@ Send = Callable[..., tuple[int, bytes]]
 
 
 @pytest.fixture
-def send(server, place) -> Iterator[Send]:
-    """Sends lines and a body as they are, returns status and body; afterwards the service still answers."""
+def send(server, address) -> Iterator[Send]:
+    """Return a function that sends raw lines and a body; afterwards the service must still respond."""
 
-    def ask(*lines: str, body: bytes = b"") -> tuple[int, bytes]:
-        with socket.create_connection(place, timeout=30) as connection:
+    def send_raw(*lines: str, body: bytes = b"") -> tuple[int, bytes]:
+        with socket.create_connection(address, timeout=30) as connection:
             connection.sendall("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
             return read(connection)
 
-    yield ask
-    assert ask(GET.format(""), HOST, "Connection: close")[0] == 200
+    yield send_raw
+    assert send_raw(GET.format(""), HOST, "Connection: close")[0] == 200
 
 
 def read(connection: socket.socket) -> tuple[int, bytes]:
-    """Read one answer to the end of its connection."""
+    """Read one response to the end of its connection."""
     answer = b""
     try:
         while part := connection.recv(65_536):
             answer += part
     except ConnectionResetError:
-        # A service that does not read a body to its end closes while there is more to come.
+        # A service that does not read the whole body closes the connection while data is still sent.
         pass
     head, _, body = answer.partition(b"\r\n\r\n")
     return int(head.split(b" ", 2)[1]), body
@@ -108,7 +108,7 @@ def read(connection: socket.socket) -> tuple[int, bytes]:
     ids=range(17),
 )
 def test_a_body_is_a_list_or_refused(send, body, headers, status):
-    """Whatever comes in place of a list of labels is the request's fault; a list is read whatever it is called."""
+    """Anything but a list of labels is an error of the request; the content type does not matter."""
     answer = send(POST, HOST, f"Content-Length: {len(body)}", "Connection: close", *headers, body=body)
 
     assert status == answer[0]
@@ -128,7 +128,7 @@ def test_a_body_is_a_list_or_refused(send, body, headers, status):
     ids=range(7),
 )
 def test_what_is_no_http_is_400_or_501(send, headers, body):
-    """The framing is refused before anything of ours sees it."""
+    """uvicorn refuses the framing before the application is called."""
     status, _ = send(POST, HOST, "Connection: close", *headers, body=body)
 
     assert status in (400, 422, 501)
@@ -138,7 +138,7 @@ def test_what_is_no_http_is_400_or_501(send, headers, body):
     "query", ["limit=-1", "limit=0", "limit=1e9", "limit=1001", "limit=a", "limit=", "cursor=x"]
 )
 def test_a_page_s_limits_are_named(send, query):
-    """422 with the field in question."""
+    """422 names the field."""
     status, body = send(f"GET /api/v1/runs?{query} HTTP/1.1", HOST, "Connection: close")
 
     assert (422, query.partition("=")[0]) == (status, json.loads(body)["field"])
@@ -161,7 +161,7 @@ def test_a_page_s_limits_are_named(send, query):
     ids=range(10),
 )
 def test_any_address_is_answered_or_refused(send, target, status):
-    """Long, doubled and odd queries and paths are no error of ours."""
+    """Long, repeated and unusual queries and paths are not an internal error."""
     assert status == send(GET.format(target), HOST, "Connection: close")[0]
 
 
@@ -179,23 +179,23 @@ def test_any_address_is_answered_or_refused(send, target, status):
     ids=range(7),
 )
 def test_headers_do_not_open_anything(send, headers, status):
-    """A foreign name, two names or none are refused, and what a proxy adds makes nobody more local."""
+    """Foreign, repeated and missing host names are refused, and headers of a proxy make no client local."""
     assert status == send(GET.format(""), "Connection: close", *headers)[0]
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "FROB"])
 def test_other_methods_are_405(send, method):
-    """There is nothing to be had by them."""
+    """Other methods are not supported."""
     assert 405 == send(f"{method} /api/v1/available-stats HTTP/1.1", HOST, "Connection: close")[0]
 
 
 def test_an_absolute_address_names_no_other_host(send):
-    """A request in a proxy's form is looked up here, where there is no such path."""
+    """A request in the form for a proxy is a request of an unknown path."""
     assert 404 == send("GET http://evil.example/api/v1/runs HTTP/1.1", HOST, "Connection: close")[0]
 
 
-def test_who_does_not_get_to_the_point_is_hung_up_on(server, server_url):
-    """A header that comes bit by bit ends with its connection, at the first request and at the next."""
+def test_a_slow_header_is_disconnected(server, server_url):
+    """A header that arrives in small parts ends with its connection, in the first request and in later ones."""
     with serving(server_url, 0.3) as where:
         endings = [slow(where, before) for before in (b"", f"{GET.format('')}\r\n{HOST}\r\n\r\n".encode())]
 
@@ -203,7 +203,7 @@ def test_who_does_not_get_to_the_point_is_hung_up_on(server, server_url):
 
 
 def slow(where: tuple[str, int], before: bytes) -> bytes:
-    """Ask once, or not at all, then begin a request and never end it: the body read until we are cut off."""
+    """Send an endless request, optionally after a complete one; return the body until the disconnection."""
     with socket.create_connection(where, timeout=30) as connection:
         connection.sendall(before + b"GET / HTTP/1.1\r\nX: ")
         answer = b""
@@ -214,7 +214,7 @@ def slow(where: tuple[str, int], before: bytes) -> bytes:
 
 @pytest.mark.parametrize("path", ["/api/v1/stats", "/login"])
 def test_a_body_that_never_ends_is_408(server, call, monkeypatch, path):
-    """The time for a body is bounded, not only its size, also before anybody has shown a token."""
+    """The time for a body is limited as well as its size, also without a token."""
     monkeypatch.setattr(limits, "BODY_SECONDS", 0.05)
 
     async def drip():

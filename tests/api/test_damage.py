@@ -1,4 +1,4 @@
-"""One damaged value on the server: what it is of is not shown, all else is, and nothing is an error of ours."""
+"""One damaged value on the server hides only what it describes, and is never an internal error."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from akastats.api import cache
 from akastats.model import error_records, profile, verdicts
 from akastats.store import keys
 from akastats.triage import acknowledgement_rules
-from tests.api.judged import NAMESPACE, changed, judged
-from tests.api.judged import verdicts as made
+from tests.api.unhealthy import NAMESPACE, changed, unhealthy
+from tests.api.unhealthy import verdicts as made
 from tests.telling import tell
 
 TEST, OTHER = "test::a.py::b", "test::a.py::c"
 RUN, BASE = "20231114T221320001-000001", "20231114T221320000-000001"
 DEEP = b"[" * 100_000 + b"]" * 100_000
-#: 200 MiB of blanks in 200 KB.
+#: 200 MiB of spaces, compressed to 200 KB.
 BOMB = zlib.compress(b"[" + b" " * (200 * 1024 * 1024) + b"]", 9)
 LONE = b'"\\ud800"'
 NO_VALUES = (b"null", b"[]", b"{}", b"1", b'"x"', b"NaN", b"1e999", b"9" * 400, b"\xff\xfe", LONE, DEEP)
@@ -38,8 +38,8 @@ PATHS = (
 
 
 @pytest.fixture
-def known(server, tmp_path, redis_client) -> dict[str, str]:
-    """A server with two runs of two tests, what they failed with, and verdicts: the name of each kind of key."""
+def store_keys(server, tmp_path, redis_client) -> dict[str, str]:
+    """A server with two runs of two tests, their failures and verdicts; the Redis key of each kind of value."""
     began = time.time() - 3600
     for at, run_id in enumerate((BASE, RUN)):
         tests = [("a.py::b", "failed", 0.1), ("a.py::c", "failed", 0.2, "E   KeyError: 'x'\n\na.py:1: KeyError")]
@@ -51,8 +51,8 @@ def known(server, tmp_path, redis_client) -> dict[str, str]:
             started=began + 100 * at,
             fixtures=[["db", "", "session", 1, 1, 1]],
         )
-    told = made(RUN, suite="", tests=(judged("a.py::b"),), changes=(changed(TEST, 2),), failures=())
-    redis_client.set(keys.verdicts(NAMESPACE, RUN), verdicts.pack(told))
+    content = made(RUN, suite="", tests=(unhealthy("a.py::b"),), changes=(changed(TEST, 2),), failures=())
+    redis_client.set(keys.verdicts(NAMESPACE, RUN), verdicts.pack(content))
     prints = sorted(redis_client.zrange(keys.errors(NAMESPACE), 0, -1))
     return {
         "print": prints[0].decode(),
@@ -64,59 +64,59 @@ def known(server, tmp_path, redis_client) -> dict[str, str]:
 
 
 @pytest.fixture
-def answers(ask) -> Callable[[], dict[str, Any]]:
-    """Asks each endpoint, as a service that has just begun; what it answers by its path."""
+def answers(call_api) -> Callable[[], dict[str, Any]]:
+    """Return a function that requests each endpoint from a service with empty caches; its responses by path."""
 
     def all_of(*more: str) -> dict[str, Any]:
-        for kept in (cache.tests, cache.failures):
-            kept.forget()
-        return {path: ask("GET", f"/api/v1/{path}") for path in (*PATHS, *more)}
+        for cached in (cache.tests, cache.failures):
+            cached.forget()
+        return {path: call_api("GET", f"/api/v1/{path}") for path in (*PATHS, *more)}
 
     return all_of
 
 
 def check(answers: Callable[..., dict[str, Any]], *more: str) -> dict[str, Any]:
-    """Return what is answered, of which nothing may be an error of ours."""
-    found = answers(*more)
-    assert {} == {path: answer.text for path, answer in found.items() if answer.status_code >= 500}
-    return {path: answer.json() for path, answer in found.items() if answer.status_code == 200}
+    """Return the responses; none of them may be an internal error."""
+    responses = answers(*more)
+    assert {} == {path: answer.text for path, answer in responses.items() if answer.status_code >= 500}
+    return {path: answer.json() for path, answer in responses.items() if answer.status_code == 200}
 
 
-def ids(found: dict[str, Any], path: str, name: str) -> list[str]:
-    """Return the names in a list that was answered."""
-    return [item[name] for item in found[path]["items"]]
+def ids(responses: dict[str, Any], path: str, name: str) -> list[str]:
+    """Return the names in a list of a response."""
+    return [item[name] for item in responses[path]["items"]]
 
 
 def changed_at(value: Any, path: tuple[Any, ...], new: Any) -> Any:
-    """Return JSON with something else at one place."""
+    """Return JSON with another value at one path."""
     if not path:
         return new
     copy = json.loads(json.dumps(value))
-    place = copy
+    parent = copy
     for step in path[:-1]:
-        place = place[step]
-    place[path[-1]] = new
+        parent = parent[step]
+    parent[path[-1]] = new
     return copy
 
 
 def rows_of(stored: bytes) -> list[bytes]:
-    """Return a test's row, damaged at each of its fields in each way."""
+    """Return the row of a test with each of its fields damaged in each way."""
     row = json.loads(stored)
     return [json.dumps(changed_at(row, (at,), new)).encode() for at in range(len(row)) for new in WRONG]
 
 
-def test_a_damaged_row_hides_its_test_alone(known, answers, ask, redis_client):
-    """Whatever it is: the lists, the grid and the quarantine know the others."""
-    sound = redis_client.hget(known["row"], TEST)
+def test_a_damaged_row_hides_its_test_alone(store_keys, answers, call_api, redis_client):
+    """Lists, grid and quarantine contain the other tests."""
+    sound = redis_client.hget(store_keys["row"], TEST)
     body = {"until": time.time() + 86_400, "reason": "x"}
 
     for stored in (*NO_VALUES, *rows_of(sound)):
-        redis_client.hset(known["row"], TEST, stored)
+        redis_client.hset(store_keys["row"], TEST, stored)
         cache.tests.forget()
         listed, grid, put = (
-            ask("GET", "/api/v1/tests?sort=last"),
-            ask("GET", "/api/v1/grid"),
-            ask("PUT", f"/api/v1/quarantine/{quote('a.py::b')}", json=body),
+            call_api("GET", "/api/v1/tests?sort=last"),
+            call_api("GET", "/api/v1/grid"),
+            call_api("PUT", f"/api/v1/quarantine/{quote('a.py::b')}", json=body),
         )
 
         assert (200, 200) == (listed.status_code, grid.status_code), stored[:200]
@@ -133,18 +133,18 @@ def test_a_damaged_row_hides_its_test_alone(known, answers, ask, redis_client):
     ],
     ids=lambda part: str(part[:12]),
 )
-def test_what_is_no_value_is_as_good_as_absent(known, answers, redis_client, kind, stored):
-    """Nothing answers an error of ours, and the healthy ones are listed."""
-    key = known[kind.rpartition(" ")[2]]
+def test_an_invalid_value_counts_as_absent(store_keys, answers, redis_client, kind, stored):
+    """No response is an internal error, and intact values are listed."""
+    key = store_keys[kind.rpartition(" ")[2]]
     packed = zlib.compress(stored) if kind.startswith("packed") else stored
     redis_client.hset(key, TEST, packed) if kind == "row" else redis_client.set(key, packed)
 
-    found = check(answers)
+    responses = check(answers)
 
-    assert {RUN, BASE} == set(ids(found, "runs", "id"))
-    assert ["a.py::b", "a.py::c"][kind == "row" :] == sorted(ids(found, "tests", "nodeid"))
-    assert ("profile" in kind) == (f"runs/{RUN}/profile" not in found)
-    assert ("verdicts" in kind) == (found["flaky?state="]["verdicts"] is None)
+    assert {RUN, BASE} == set(ids(responses, "runs", "id"))
+    assert ["a.py::b", "a.py::c"][kind == "row" :] == sorted(ids(responses, "tests", "nodeid"))
+    assert ("profile" in kind) == (f"runs/{RUN}/profile" not in responses)
+    assert ("verdicts" in kind) == (responses["flaky?state="]["verdicts"] is None)
 
 
 FIXTURE = {"name": ["db"], "baseid": [""], "scope": ["session"]}
@@ -170,23 +170,23 @@ PROFILES: tuple[tuple[tuple[Any, ...], Any], ...] = (
 
 
 @pytest.mark.parametrize(("path", "new"), PROFILES, ids=lambda part: str(part)[:30])
-def test_a_profile_that_lacks_something_is_as_good_as_absent(known, answers, redis_client, path, new):
-    """Its run is listed, and shown as one whose profile has expired."""
-    content = json.loads(zlib.decompress(redis_client.get(known["profile"])))
-    redis_client.set(known["profile"], zlib.compress(json.dumps(changed_at(content, path, new)).encode()))
+def test_an_incomplete_profile_counts_as_absent(store_keys, answers, redis_client, path, new):
+    """Its run is listed like one whose profile has expired."""
+    content = json.loads(zlib.decompress(redis_client.get(store_keys["profile"])))
+    redis_client.set(store_keys["profile"], zlib.compress(json.dumps(changed_at(content, path, new)).encode()))
 
-    found = check(answers)
+    responses = check(answers)
 
-    assert (False, []) == (found[f"runs/{RUN}"]["has_profile"], found[f"runs/{RUN}"]["slowest"])
-    assert f"runs/{RUN}/tests" not in found
-    assert ["a.py::b", "a.py::c"] == sorted(ids(found, "tests", "nodeid"))
+    assert (False, []) == (responses[f"runs/{RUN}"]["has_profile"], responses[f"runs/{RUN}"]["slowest"])
+    assert f"runs/{RUN}/tests" not in responses
+    assert ["a.py::b", "a.py::c"] == sorted(ids(responses, "tests", "nodeid"))
 
 
-def test_a_later_profile_keeps_what_it_tells_of_tests(known, answers, redis_client):
-    """Columns that this release does not know stay where they are plain, and are left out where they are not."""
-    content = json.loads(zlib.decompress(redis_client.get(known["profile"])))
+def test_a_later_profile_keeps_its_columns_of_tests(store_keys, answers, redis_client):
+    """Columns of a later release are copied if they are plain, else omitted."""
+    content = json.loads(zlib.decompress(redis_client.get(store_keys["profile"])))
     content["tests"] |= {"cpu": [1.5, None], "deep": [[[1]], {}], "huge": [10**400, 1]}
-    redis_client.set(known["profile"], zlib.compress(json.dumps(content).encode()))
+    redis_client.set(store_keys["profile"], zlib.compress(json.dumps(content).encode()))
 
     tests = check(answers)[f"runs/{RUN}/profile"]["tests"]
 
@@ -217,27 +217,27 @@ VERDICTS: tuple[tuple[tuple[Any, ...], Any], ...] = (
 
 
 @pytest.mark.parametrize(("path", "new"), VERDICTS, ids=lambda part: str(part)[:30])
-def test_verdicts_that_lack_something_are_as_good_as_absent(known, answers, redis_client, path, new):
-    """Lists say that nothing was judged."""
-    content = json.loads(zlib.decompress(redis_client.get(known["verdicts"])))
-    redis_client.set(known["verdicts"], zlib.compress(json.dumps(changed_at(content, path, new)).encode()))
+def test_incomplete_verdicts_count_as_absent(store_keys, answers, redis_client, path, new):
+    """Lists have no verdicts."""
+    content = json.loads(zlib.decompress(redis_client.get(store_keys["verdicts"])))
+    redis_client.set(store_keys["verdicts"], zlib.compress(json.dumps(changed_at(content, path, new)).encode()))
 
-    found = check(answers)
+    responses = check(answers)
 
-    assert (None, None) == (found["flaky?state="]["verdicts"], found[f"runs/{RUN}"]["verdicts"])
+    assert (None, None) == (responses["flaky?state="]["verdicts"], responses[f"runs/{RUN}"]["verdicts"])
 
 
 @pytest.mark.parametrize("field", ["first_seen", "last_seen", "count", "runs", "tests", "frames"])
-def test_a_damaged_record_hides_its_failure_alone(known, ask, redis_client, field):
-    """The list has the others, and whoever asks for it alone hears that there is none."""
+def test_a_damaged_record_hides_its_failure_alone(store_keys, call_api, redis_client, field):
+    """The list contains the others, and the damaged one alone is 404."""
     fitting = b"[]" if field == "frames" else b"1"
     sort = "count" if field == "frames" else field
 
     for stored in (*NO_VALUES, b"[[1]]"):
-        redis_client.hset(known["error"], field, stored)
+        redis_client.hset(store_keys["error"], field, stored)
         cache.failures.forget()
-        listed = ask("GET", f"/api/v1/errors?sort={sort}")
-        alone = ask("GET", f"/api/v1/errors/{known['print']}")
+        listed = call_api("GET", f"/api/v1/errors?sort={sort}")
+        alone = call_api("GET", f"/api/v1/errors/{store_keys['print']}")
 
         expected = (200, 200, 2) if stored == fitting else (200, 404, 1)
         assert expected == (listed.status_code, alone.status_code, listed.json()["total"]), stored[:200]
@@ -256,20 +256,20 @@ def test_a_damaged_record_hides_its_failure_alone(known, ask, redis_client, fiel
     ],
     ids=lambda part: str(part)[:30],
 )
-def test_a_damaged_part_of_a_record_hides_it_where_it_is_shown(known, ask, redis_client, field, stored):
-    """It is listed, since no list tells of that part."""
-    redis_client.hset(known["error"], field, stored)
+def test_a_damaged_part_of_a_record_hides_it_where_it_is_shown(store_keys, call_api, redis_client, field, stored):
+    """It is in the list, which does not contain that part."""
+    redis_client.hset(store_keys["error"], field, stored)
 
-    assert 404 == ask("GET", f"/api/v1/errors/{known['print']}").status_code
-    assert 200 == ask("GET", "/api/v1/errors").status_code
+    assert 404 == call_api("GET", f"/api/v1/errors/{store_keys['print']}").status_code
+    assert 200 == call_api("GET", "/api/v1/errors").status_code
 
 
-def test_lone_surrogates_are_spelled_out(known, ask, redis_client):
-    """No answer could carry them, and a test is not to be hidden for its name."""
-    redis_client.hset(known["error"], "frames", b'["a\\ud800", "\\uD83D\\ude00", "\\\\ud800"]')
+def test_lone_surrogates_are_spelled_out(store_keys, call_api, redis_client):
+    """JSON cannot contain them, and the test must not be hidden."""
+    redis_client.hset(store_keys["error"], "frames", b'["a\\ud800", "\\uD83D\\ude00", "\\\\ud800"]')
     cache.failures.forget()
 
-    frames = ask("GET", f"/api/v1/errors/{known['print']}").json()["frames"]
+    frames = call_api("GET", f"/api/v1/errors/{store_keys['print']}").json()["frames"]
 
     assert ["a\\ud800", "\U0001f600", "\\ud800"] == frames
 
@@ -277,8 +277,8 @@ def test_lone_surrogates_are_spelled_out(known, ask, redis_client):
 @pytest.mark.parametrize(
     "new", [{"since": None}, {"since": "x"}, {"since": [1]}, {"mark": "x"}, {"is_slower": "x"}, {"reason": 1}]
 )
-def test_a_damaged_mark_is_none(known, ask, redis_client, new):
-    """The change it was about is news again; marks can be made and taken back."""
+def test_a_damaged_acknowledgement_counts_as_absent(store_keys, call_api, redis_client, new):
+    """The change is reported again, and can be acknowledged again."""
     change = changed(TEST, 2).change
     made = json.loads(
         acknowledgement_rules.pack(acknowledgement_rules.new_acknowledgement(change, "noise", "x", time.time()))
@@ -287,41 +287,43 @@ def test_a_damaged_mark_is_none(known, ask, redis_client, new):
         keys.acknowledgements(NAMESPACE), acknowledgement_rules.id_of(change), json.dumps(made | new)
     )
 
-    (found,) = ask("GET", "/api/v1/regressions").json()["items"]
-    put = ask("PUT", f"/api/v1/regressions/{acknowledgement_rules.id_of(change)}/mark", json={"mark": "noise"})
+    (change_now,) = call_api("GET", "/api/v1/regressions").json()["items"]
+    put = call_api(
+        "PUT", f"/api/v1/regressions/{acknowledgement_rules.id_of(change)}/mark", json={"mark": "noise"}
+    )
 
-    assert (None, 200) == (found["mark"], put.status_code)
+    assert (None, 200) == (change_now["mark"], put.status_code)
 
 
 @pytest.mark.parametrize("kind", ["bytes", "foreign", "without id"])
-def test_a_damaged_run_is_none(known, answers, ask, redis_client, kind):
-    """A name that is no UTF-8 changes nothing; one without an id is as good as expired."""
+def test_a_damaged_run_is_none(store_keys, answers, call_api, redis_client, kind):
+    """A name that is not UTF-8 is ignored; a run without an id counts as expired."""
     if kind == "bytes":
         redis_client.hset(keys.run(NAMESPACE, RUN), b"\xff", b"\xff")
     else:
         redis_client.delete(keys.run(NAMESPACE, RUN))
         redis_client.hset(keys.run(NAMESPACE, RUN), "nope" if kind == "foreign" else "status", b"x")
 
-    found = check(answers)
+    responses = check(answers)
 
-    assert ([RUN] if kind == "bytes" else []) + [BASE] == ids(found, "runs", "id")
-    assert (200 if kind == "bytes" else 404) == ask("GET", f"/api/v1/runs/{RUN}").status_code
+    assert ([RUN] if kind == "bytes" else []) + [BASE] == ids(responses, "runs", "id")
+    assert (200 if kind == "bytes" else 404) == call_api("GET", f"/api/v1/runs/{RUN}").status_code
 
 
 @pytest.mark.parametrize("key", [keys.runs, keys.tests_at, keys.errors_at], ids=lambda key: key.__name__)
-def test_a_member_that_is_no_utf8_names_nothing(known, answers, redis_client, key):
-    """Two of them are two: each is passed over, and what lies behind them is listed."""
+def test_a_member_that_is_no_utf8_names_nothing(store_keys, answers, redis_client, key):
+    """Two such members are skipped, and later ones are listed."""
     redis_client.zadd(key(NAMESPACE), {b"\xff": time.time() + 10, b"\xfe": time.time() + 20})
 
-    found = check(answers)
+    responses = check(answers)
 
-    assert {RUN, BASE} == set(ids(found, "runs", "id"))
-    assert 2 == len(found["tests"]["items"]) == len(found["errors"]["items"])
+    assert {RUN, BASE} == set(ids(responses, "runs", "id"))
+    assert 2 == len(responses["tests"]["items"]) == len(responses["errors"]["items"])
 
 
-def test_what_our_release_stores_it_reads(known, redis_client):
-    """The checks refuse nothing of ours."""
-    stored = redis_client.hgetall(known["error"])
+def test_values_of_this_release_can_be_read(store_keys, redis_client):
+    """The checks accept every value that this release stores."""
+    stored = redis_client.hgetall(store_keys["error"])
 
     assert error_records.unpack({name.decode(): value for name, value in stored.items()}) is not None
-    assert ["a.py::b", "a.py::c"] == profile.decode(redis_client.get(known["profile"])).tests.nodeid
+    assert ["a.py::b", "a.py::c"] == profile.decode(redis_client.get(store_keys["profile"])).tests.nodeid

@@ -1,4 +1,4 @@
-"""Runs followed live: what is told, to whom, and that nobody is waited for."""
+"""Live events of runs: their contents, their receivers, and slow clients."""
 
 from __future__ import annotations
 
@@ -27,33 +27,33 @@ from tests.api.test_runs import NAMESPACE, put_run
 SOON_S = 30.0
 
 
-def told_of(runs: list[Run]) -> list[tuple[str, str | None, int | None]]:
-    """Return what the tests look at."""
+def summary(runs: list[Run]) -> list[tuple[str, str | None, int | None]]:
+    """Return the fields that the tests compare."""
     return [(run.id, run.status, run.tests) for run in runs]
 
 
 def test_what_is_new_or_different_is_a_change():
-    """A run that stays as it was is no news; those that are, come oldest first."""
-    known = {"a": Run("a", "running", tests=1, started=1.0), "b": Run("b", "running", started=2.0)}
+    """An unchanged run is not sent; changed ones are sent oldest first."""
+    before = {"a": Run("a", "running", tests=1, started=1.0), "b": Run("b", "running", started=2.0)}
     now = {
         "c": Run("c", "passed", started=3.0),
         "a": Run("a", "running", tests=2, started=1.0),
         "b": Run("b", "running", started=2.0),
     }
 
-    assert told_of(find_changed(known, now)) == [("a", "running", 2), ("c", "passed", None)]
-    assert told_of(find_running(now)) == [("a", "running", 2), ("b", "running", None)]
+    assert summary(find_changed(before, now)) == [("a", "running", 2), ("c", "passed", None)]
+    assert summary(find_running(now)) == [("a", "running", 2), ("b", "running", None)]
 
 
 @pytest.fixture
 def _fast(monkeypatch):
-    """Looks follow each other at once, and heartbeats soon."""
+    """Poll without pauses, and send heartbeats soon."""
     monkeypatch.setattr(events, "POLL_S", 0.001)
 
 
 @pytest.mark.usefixtures("server", "_fast")
-def test_a_listener_hears_of_running_runs_then_of_each_change(redis_client):
-    """First those that go on; then what changes, a run that begins, one that ends and one nobody saw running."""
+def test_a_listener_receives_running_runs_then_each_change(redis_client):
+    """First the runs in progress; then changes, new runs, ended runs, and a run that was never seen running."""
     put_run(redis_client, 1, status="passed")
     going = put_run(redis_client, 2, status="running", tests=3)
 
@@ -73,7 +73,7 @@ def test_a_listener_hears_of_running_runs_then_of_each_change(redis_client):
 
     heard = asyncio.run(listen())
 
-    assert [told_of(runs) for runs in heard] == [
+    assert [summary(runs) for runs in heard] == [
         [("run-00002", "running", 3)],
         [("run-00002", "running", 4)],
         [("run-00002", "failed", 4)],
@@ -82,8 +82,8 @@ def test_a_listener_hears_of_running_runs_then_of_each_change(redis_client):
 
 
 @pytest.mark.usefixtures("server", "_fast")
-def test_a_run_that_ends_behind_many_newer_ones_is_heard_of(redis_client):
-    """A run is followed to its end, also when it is none of the newest any more."""
+def test_the_end_of_a_run_behind_many_newer_ones_is_sent(redis_client):
+    """A run is followed to its end, even if it is no longer among the newest."""
     going = put_run(redis_client, 0, status="running")
 
     async def listen():
@@ -92,7 +92,7 @@ def test_a_run_that_ends_behind_many_newer_ones_is_heard_of(redis_client):
         await listener.take(SOON_S)
         for number in range(1, 30):
             put_run(redis_client, number)
-        while told_of(await listener.take(SOON_S))[-1][0] != "run-00029":
+        while summary(await listener.take(SOON_S))[-1][0] != "run-00029":
             pass
         redis_client.zrem(keys.runs(NAMESPACE, "status", "running"), going)
         redis_client.hset(keys.run(NAMESPACE, going), "status", "passed")
@@ -100,11 +100,11 @@ def test_a_run_that_ends_behind_many_newer_ones_is_heard_of(redis_client):
         watching.leave(listener)
         return heard
 
-    assert told_of(asyncio.run(listen())) == [(going, "passed", None)]
+    assert summary(asyncio.run(listen())) == [(going, "passed", None)]
 
 
 async def first_news():
-    """What one who begins to listen hears first."""
+    """Return the first message of a new listener."""
     watching = Watch()
     listener = await watching.join()
     heard = await listener.take(SOON_S)
@@ -114,7 +114,7 @@ async def first_news():
 
 @pytest.mark.usefixtures("server")
 def test_of_many_that_seem_to_run_the_newest_are_followed(redis_client):
-    """A machine that is gone leaves a run that never ends: there is a bound to how many are looked at."""
+    """A machine that disappears leaves a run without an end, so the number of followed runs is limited."""
     for number in range(MAX_RUNNING + 20):
         put_run(redis_client, number, status="running")
 
@@ -124,8 +124,8 @@ def test_of_many_that_seem_to_run_the_newest_are_followed(redis_client):
 
 
 @pytest.mark.usefixtures("server", "_fast")
-def test_many_listeners_share_one_look(redis_client, monkeypatch):
-    """However many listen, one task asks the server; when the last has left, nobody asks."""
+def test_many_listeners_share_one_poll(redis_client, monkeypatch):
+    """One task reads the server for all listeners, and stops when the last one leaves."""
     put_run(redis_client, 1, status="running")
 
     async def listen():
@@ -144,7 +144,7 @@ def test_many_listeners_share_one_look(redis_client, monkeypatch):
 
 @pytest.mark.usefixtures("server", "_fast")
 def test_one_client_s_listeners_keep_no_other_client_out():
-    """A newcomer takes the place of the oldest listener of the network with most, until both have as many."""
+    """A new listener replaces the oldest one of the network with the most, until both have the same number."""
 
     async def listen():
         watching = Watch()
@@ -164,9 +164,9 @@ def test_one_client_s_listeners_keep_no_other_client_out():
 
 
 @pytest.mark.usefixtures("server", "_fast")
-@pytest.mark.parametrize("error", [ServerUnreachableError("gone"), ValueError("a fault of ours")], ids=repr)
+@pytest.mark.parametrize("error", [ServerUnreachableError("gone"), ValueError("an internal fault")], ids=repr)
 def test_a_server_that_comes_back_is_followed_on(redis_client, error):
-    """What goes wrong while looking ends no stream: the next look may find the server."""
+    """An error of a poll ends no stream, because the next poll may succeed."""
     put_run(redis_client, 1, status="running")
 
     async def listen():
@@ -186,12 +186,12 @@ def test_a_server_that_comes_back_is_followed_on(redis_client, error):
         watching.leave(listener)
         return heard
 
-    assert told_of(asyncio.run(listen())) == [("run-00001", "running", 9)]
+    assert summary(asyncio.run(listen())) == [("run-00001", "running", 9)]
 
 
 @pytest.mark.usefixtures("server", "_fast")
 def test_what_is_no_run_is_not_followed(redis_client):
-    """A member that is no UTF-8, and a record without an id, hide no run beside them."""
+    """A member that is not UTF-8 and a record without an id hide no other run."""
     put_run(redis_client, 1, status="running")
     redis_client.hset(keys.run(NAMESPACE, "none"), "status", "running")
     redis_client.zadd(keys.runs(NAMESPACE, "status", "running"), {b"\xff": 2.0, "none": 3.0})
@@ -199,8 +199,8 @@ def test_what_is_no_run_is_not_followed(redis_client):
     assert ["run-00001"] == [run.id for run in asyncio.run(first_news())]
 
 
-def test_a_slow_listener_hears_the_latest():
-    """What it missed of a run in between is left out: its memory is bounded by the runs there are."""
+def test_a_slow_listener_receives_the_latest_state():
+    """Earlier states of a run are omitted, so memory is limited by the number of runs."""
 
     async def listen():
         listener = Listener()
@@ -210,12 +210,12 @@ def test_a_slow_listener_hears_the_latest():
 
     heard, nothing = asyncio.run(listen())
 
-    assert (told_of(heard), nothing) == ([("a", "running", 999)], [])
+    assert (summary(heard), nothing) == ([("a", "running", 999)], [])
 
 
 @pytest.mark.usefixtures("server")
-def test_one_who_is_gone_before_a_word_is_said_leaves_too():
-    """A client that hangs up at once takes no listener's place for ever."""
+def test_a_listener_that_leaves_before_its_first_message_is_removed():
+    """A client that disconnects immediately does not count for ever."""
 
     async def hang_up():
         watching = Watch()
@@ -235,7 +235,7 @@ def test_one_who_is_gone_before_a_word_is_said_leaves_too():
 
 @pytest.mark.usefixtures("server", "_fast")
 def test_silence_is_a_comment(monkeypatch):
-    """Where nothing happens a heartbeat keeps the connection open."""
+    """Without events, a heartbeat keeps the connection open."""
     monkeypatch.setattr(events, "HEARTBEAT_S", 0.001)
 
     async def listen():
@@ -244,8 +244,8 @@ def test_silence_is_a_comment(monkeypatch):
     assert asyncio.run(listen()) == ": still here\n\n"
 
 
-def test_a_server_that_is_away_is_said_at_once():
-    """Without a server there is nothing to follow: 503 as everywhere, not a stream of nothing."""
+def test_an_unreachable_server_is_503_at_once():
+    """Without a server the response is 503, not an empty stream."""
     from akastats.app import app
 
     config.use(Config(redis_url="redis://127.0.0.1:1"))
@@ -259,7 +259,7 @@ def test_a_server_that_is_away_is_said_at_once():
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
 def test_a_served_stream_is_followed_and_ends_with_the_service(server_url, redis_client, ending):
-    """Over a socket: each event is a run as JSON; a service that is told to end does not wait for who listens."""
+    """Each event is a run as JSON; a service that ends does not wait for its listeners."""
     going = put_run(redis_client, 1, status="running", branch="a\nb: é")
     with socket.create_server(("127.0.0.1", 0)) as listening:
         command = [sys.executable, "-c", SERVE, str(listening.fileno())]
@@ -287,9 +287,9 @@ def test_a_served_stream_is_followed_and_ends_with_the_service(server_url, redis
         "text/event-stream; charset=utf-8",
         "no-store",
     )
-    told = [json.loads(lines[1].removeprefix(b"data: ")) for lines in (first, second)]
+    events_of_runs = [json.loads(lines[1].removeprefix(b"data: ")) for lines in (first, second)]
     assert [lines[0] for lines in (first, second)] == [b"event: run\n"] * 2
-    assert [(run["branch"], run["status"], run["tests"]) for run in told] == [
+    assert [(run["branch"], run["status"], run["tests"]) for run in events_of_runs] == [
         ("a\nb: é", "running", None),
         ("a\nb: é", "running", 5),
     ]

@@ -1,4 +1,4 @@
-"""Health: version and server, also when there is none."""
+"""Health: version and server, also without a server."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from akastats import __version__
 from akastats.config import Config, config
 
 
-def test_health_names_version_and_server(ask, redis_client: Redis):
-    """Kind and version are the server's own."""
+def test_health_names_version_and_server(call_api, redis_client: Redis):
+    """Kind and version are those of the server."""
     version = redis_client.info("server")["valkey_version"]
 
-    answer = ask("GET", "/api/v1/health")
+    answer = call_api("GET", "/api/v1/health")
 
     assert answer.json() == {
         "version": __version__,
@@ -20,11 +20,11 @@ def test_health_names_version_and_server(ask, redis_client: Redis):
     }
 
 
-def test_health_without_a_server_is_an_answer(ask):
-    """200 and `reachable: false`, with what to do and without the password."""
+def test_health_without_a_server_is_an_answer(call_api):
+    """200 and `reachable: false`, with the remedy and without the password."""
     config.use(Config(redis_url="redis://user:s3cret@127.0.0.1:1"))
 
-    answer = ask("GET", "/api/v1/health")
+    answer = call_api("GET", "/api/v1/health")
 
     server = answer.json()["server"]
     assert answer.status_code == 200
@@ -33,12 +33,12 @@ def test_health_without_a_server_is_an_answer(ask):
     assert "s3cret" not in answer.text
 
 
-def test_a_server_that_denies_is_reachable(ask, server_url, redis_client: Redis):
-    """A user who may not ask INFO gets `reachable: true` and the reason."""
+def test_a_server_that_denies_is_reachable(call_api, server_url, redis_client: Redis):
+    """If INFO is denied, `reachable` is true and the reason is given."""
     redis_client.acl_setuser("weak", enabled=True, passwords=["+p"], keys=["*"], commands=["+get"])
     config.use(Config(redis_url=f"{server_url}?username=weak&password=p"))
 
-    answer = ask("GET", "/api/v1/health")
+    answer = call_api("GET", "/api/v1/health")
     redis_client.acl_deluser("weak")
 
     server = answer.json()["server"]

@@ -1,4 +1,4 @@
-"""What a request's body may be, and what becomes of one that does not end."""
+"""Limits of a request's body, and clients that disconnect."""
 
 from __future__ import annotations
 

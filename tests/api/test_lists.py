@@ -1,4 +1,4 @@
-"""Tests, grid, errors and labels over the API, from lists that runs have filled."""
+"""Tests, grid, errors and labels over the API, from the index that runs have written."""
 
 from __future__ import annotations
 
@@ -14,37 +14,39 @@ NAMESPACE = "AKA-STATS"
 BOOM = "shop/io.py:9: in load\n    boom()\nE   ValueError: no order {}\n\nshop/io.py:9: ValueError"
 
 
-def tell_many(server, tmp_path, *runs, **told):
-    """Deliver runs, each its tests, a hundred seconds apart; return their ids."""
+def deliver_runs(server, tmp_path, *runs, **fields):
+    """Deliver runs with these tests, a hundred seconds apart; return their ids."""
     return [
-        tell(server, tmp_path, tests, run_id=f"20231114T22132{at:04d}-000001", started=STARTED + 100 * at, **told)
+        tell(
+            server, tmp_path, tests, run_id=f"20231114T22132{at:04d}-000001", started=STARTED + 100 * at, **fields
+        )
         for at, tests in enumerate(runs)
     ]
 
 
-def walk(ask, path: str) -> list[dict]:
+def walk(call_api, path: str) -> list[dict]:
     """Return the items of all pages of a list."""
-    found, cursor = [], ""
+    rows, cursor = [], ""
     while True:
-        answer = ask("GET", f"{path}&cursor={cursor}").json()
-        found += answer["items"]
+        answer = call_api("GET", f"{path}&cursor={cursor}").json()
+        rows += answer["items"]
         cursor = answer["next"]
         if cursor is None:
-            return found
+            return rows
 
 
 @pytest.mark.parametrize("path", ["tests", "errors"])
-def test_nothing_is_an_empty_list(ask, path):
-    """A server that has seen no run answers an empty page."""
-    assert {"items": [], "next": None, "total": 0} == ask("GET", f"/api/v1/{path}").json()
+def test_nothing_is_an_empty_list(call_api, path):
+    """A server without runs returns an empty page."""
+    assert {"items": [], "next": None, "total": 0} == call_api("GET", f"/api/v1/{path}").json()
 
 
-def test_a_test_is_listed_with_what_its_history_comes_to(ask, server, tmp_path):
-    """Its row tells attempts, failures and times, newest first."""
+def test_the_row_of_a_test_summarises_its_history(call_api, server, tmp_path):
+    """It has attempts, failures and durations, newest first."""
     outcomes = ["passed", "failed", "rerun", "error", "passed"]
-    tell_many(server, tmp_path, *[[("a.py::b", outcome, 0.1 * at)] for at, outcome in enumerate(outcomes)])
+    deliver_runs(server, tmp_path, *[[("a.py::b", outcome, 0.1 * at)] for at, outcome in enumerate(outcomes)])
 
-    (row,) = ask("GET", "/api/v1/tests").json()["items"]
+    (row,) = call_api("GET", "/api/v1/tests").json()["items"]
 
     assert {
         "nodeid": "a.py::b",
@@ -62,11 +64,11 @@ def test_a_test_is_listed_with_what_its_history_comes_to(ask, server, tmp_path):
     } == row
 
 
-def test_a_skipped_test_is_not_listed(ask, server, tmp_path):
-    """It took no time and came to nothing."""
+def test_a_skipped_test_is_not_listed(call_api, server, tmp_path):
+    """It has no duration and no result."""
     tell(server, tmp_path, [("a.py::b", "skipped", 0.0)])
 
-    assert 0 == ask("GET", "/api/v1/tests").json()["total"]
+    assert 0 == call_api("GET", "/api/v1/tests").json()["total"]
 
 
 SORTED = {
@@ -81,7 +83,7 @@ SORTED = {
 
 @pytest.fixture
 def three(server, tmp_path):
-    """Three tests on the server, one of them in a suite, one failing."""
+    """Three tests on the server: one in a suite, one failing."""
     tests = [("a.py::one", "passed", 0.3), ("b.py::TWO", "failed", 0.1), ("b.py::three", "passed", 0.2)]
     tell(server, tmp_path, tests)
 
@@ -89,11 +91,11 @@ def three(server, tmp_path):
 @pytest.mark.usefixtures("three")
 @pytest.mark.parametrize("sort", SORTED)
 @pytest.mark.parametrize("limit", [1, 2, 100])
-def test_lists_are_sorted_and_pages_are_whole(ask, sort, limit):
-    """Each page goes on where the one before ended, also among equals."""
-    found = [row["nodeid"] for row in walk(ask, f"/api/v1/tests?sort={sort}&limit={limit}")]
+def test_lists_are_sorted_and_pages_are_complete(call_api, sort, limit):
+    """Each page continues the previous one, also among equal items."""
+    rows = [row["nodeid"] for row in walk(call_api, f"/api/v1/tests?sort={sort}&limit={limit}")]
 
-    assert SORTED[sort] == found
+    assert SORTED[sort] == rows
 
 
 @pytest.mark.usefixtures("three")
@@ -109,11 +111,11 @@ def test_lists_are_sorted_and_pages_are_whole(ask, sort, limit):
         ("q=o", ["a.py::one", "b.py::TWO", "c.py::four"]),
     ],
 )
-def test_filters_combine(ask, server, tmp_path, query, expected):
-    """Words whatever their case, one suite, none or all, the newest outcome; `total` counts what passes."""
+def test_filters_combine(call_api, server, tmp_path, query, expected):
+    """Words in any case, one suite, none or all, the newest outcome; `total` counts the matches."""
     tell(server, tmp_path, [("c.py::four", "passed", 0.1)], suite="py312", run_id="20231114T221320001-000002")
 
-    answer = ask("GET", f"/api/v1/tests?sort=nodeid&{query}").json()
+    answer = call_api("GET", f"/api/v1/tests?sort=nodeid&{query}").json()
 
     assert expected == [row["nodeid"] for row in answer["items"]]
     assert len(expected) == answer["total"]
@@ -121,21 +123,21 @@ def test_filters_combine(ask, server, tmp_path, query, expected):
 
 @pytest.mark.parametrize("cursor", ["x", "e30", "W10", "WzEsMiwzXQ", "W2ZhbHNlLE5hTiwiIl0"])
 @pytest.mark.parametrize("path", ["tests", "grid", "errors"])
-def test_foreign_cursors_are_a_problem(ask, path, cursor):
-    """A cursor that is not ours is refused, naming itself."""
-    answer = ask("GET", f"/api/v1/{path}?cursor={cursor}")
+def test_foreign_cursors_are_a_problem(call_api, path, cursor):
+    """An invalid cursor is refused by name."""
+    answer = call_api("GET", f"/api/v1/{path}?cursor={cursor}")
 
     assert (422, "cursor") == (answer.status_code, answer.json()["field"])
 
 
-def test_a_list_follows_what_happens(ask, server, tmp_path, redis_client):
-    """A process that has listed tests before sees new ones, changes, and an empty server."""
+def test_a_list_follows_what_happens(call_api, server, tmp_path, redis_client):
+    """A process that listed tests before sees new tests, changes, and an empty server."""
     seen = []
     for at, test in enumerate(
         [("a.py::b", "passed", 1.0), ("a.py::c", "passed", 2.0), ("a.py::b", "failed", 3.0)]
     ):
         tell(server, tmp_path, [test], run_id=f"20231114T22132{at:04d}-000001", started=STARTED + 100 * at)
-        items = ask("GET", "/api/v1/tests?sort=nodeid").json()["items"]
+        items = call_api("GET", "/api/v1/tests?sort=nodeid").json()["items"]
         seen.append([(row["nodeid"], row["outcomes"]) for row in items])
     redis_client.flushall()
 
@@ -144,34 +146,34 @@ def test_a_list_follows_what_happens(ask, server, tmp_path, redis_client):
         [("a.py::b", "p"), ("a.py::c", "p")],
         [("a.py::b", "fp"), ("a.py::c", "p")],
     ] == seen
-    assert 0 == ask("GET", "/api/v1/tests").json()["total"]
+    assert 0 == call_api("GET", "/api/v1/tests").json()["total"]
 
 
-def test_an_unchanged_list_costs_one_round_trip(ask, server, tmp_path, redis_client):
-    """Rows are fetched once: the next request only asks whether anything changed."""
+def test_an_unchanged_list_costs_one_round_trip(call_api, server, tmp_path, redis_client):
+    """Rows are fetched once; later requests only check for changes."""
     tell(server, tmp_path, [("a.py::b", "passed", 1.0)])
-    ask("GET", "/api/v1/tests")
+    call_api("GET", "/api/v1/tests")
     redis_client.config_resetstat()
 
-    ask("GET", "/api/v1/tests")
+    call_api("GET", "/api/v1/tests")
 
     assert "cmdstat_hmget" not in redis_client.info("commandstats")
 
 
-def test_what_is_gone_from_the_midst_of_a_list_is_seen(ask, server, tmp_path, redis_client):
-    """A row that somebody removed is not told for ever."""
+def test_a_row_that_was_removed_is_no_longer_listed(call_api, server, tmp_path, redis_client):
+    """A row can be deleted on the server."""
     tell(server, tmp_path, [("a.py::b", "passed", 1.0), ("a.py::c", "passed", 1.0)])
-    ask("GET", "/api/v1/tests")
+    call_api("GET", "/api/v1/tests")
 
     redis_client.zrem(keys.tests_at(NAMESPACE), "test::a.py::b")
     redis_client.hdel(keys.tests(NAMESPACE), "test::a.py::b")
 
-    assert ["a.py::c"] == [row["nodeid"] for row in ask("GET", "/api/v1/tests").json()["items"]]
+    assert ["a.py::c"] == [row["nodeid"] for row in call_api("GET", "/api/v1/tests").json()["items"]]
 
 
-def test_a_grid_has_a_cell_a_run(ask, server, tmp_path):
-    """Letters newest run first, a dot where a test did not run; its last attempt counts."""
-    ids = tell_many(
+def test_a_grid_has_a_cell_a_run(call_api, server, tmp_path):
+    """One letter per run, newest first; `.` if the test did not run. The last attempt counts."""
+    ids = deliver_runs(
         server,
         tmp_path,
         [("a.py::b", "passed", 1.0), ("a.py::c", "failed", 1.0)],
@@ -180,42 +182,42 @@ def test_a_grid_has_a_cell_a_run(ask, server, tmp_path):
         branch="main",
     )
 
-    grid = ask("GET", "/api/v1/grid").json()
+    grid = call_api("GET", "/api/v1/grid").json()
 
     assert ids[::-1] == [run["id"] for run in grid["runs"]]
     assert [("a.py::b", "epp"), ("a.py::c", "p.f")] == [(row["nodeid"], row["cells"]) for row in grid["items"]]
-    assert ask("GET", "/api/v1/grid?branch=main&q=C").json()["items"] == grid["items"][1:]
-    assert ["...", "..."] != [row["cells"] for row in ask("GET", "/api/v1/grid?branch=topic").json()["items"]]
+    assert call_api("GET", "/api/v1/grid?branch=main&q=C").json()["items"] == grid["items"][1:]
+    assert ["...", "..."] != [row["cells"] for row in call_api("GET", "/api/v1/grid?branch=topic").json()["items"]]
 
 
-def test_a_grid_reads_back_as_far_as_reruns_reach(ask, server, tmp_path):
-    """A test that was tried again has more points than there were runs, and a cell in each all the same."""
+def test_a_grid_reads_back_as_far_as_reruns_reach(call_api, server, tmp_path):
+    """A repeated test has more points than runs, and still one cell per run."""
     tried = [("a.py::b", "rerun", 1.0)] * 3 + [("a.py::b", "passed", 1.0)]
-    tell_many(server, tmp_path, [("a.py::b", "failed", 1.0)], tried, tried)
+    deliver_runs(server, tmp_path, [("a.py::b", "failed", 1.0)], tried, tried)
 
-    (row,) = ask("GET", "/api/v1/grid").json()["items"]
+    (row,) = call_api("GET", "/api/v1/grid").json()["items"]
 
     assert "ppf" == row["cells"]
 
 
-def test_a_grid_has_pages(ask, server, tmp_path):
+def test_a_grid_has_pages(call_api, server, tmp_path):
     """Following `next` visits each test once."""
     tell(server, tmp_path, [(f"a.py::t{at}", "passed", 1.0) for at in range(7)])
 
-    found = [row["nodeid"] for row in walk(ask, "/api/v1/grid?limit=3")]
+    rows = [row["nodeid"] for row in walk(call_api, "/api/v1/grid?limit=3")]
 
-    assert [f"a.py::t{at}" for at in range(7)] == found
-    assert 422 == ask("GET", "/api/v1/grid?limit=201").status_code
+    assert [f"a.py::t{at}" for at in range(7)] == rows
+    assert 422 == call_api("GET", "/api/v1/grid?limit=201").status_code
 
 
-def test_one_test_tells_numbers_failures_phases_and_fixtures(ask, server, tmp_path):
-    """What a page shows of one test, in one answer."""
+def test_one_test_has_numbers_failures_phases_and_fixtures(call_api, server, tmp_path):
+    """One response contains all data of the page about a test."""
     fixtures = [
         ["", "db", "session", 1, 0.5, 0.25],
         ["a.py", "tmp", "function", 1, 1.0, 0.0],
         ["z", "no", "function", 1, 9, 9],
     ]
-    tell_many(
+    deliver_runs(
         server,
         tmp_path,
         [("a.py::b", "failed", 0.5, BOOM.format(1))],
@@ -224,7 +226,7 @@ def test_one_test_tells_numbers_failures_phases_and_fixtures(ask, server, tmp_pa
         fixtures=fixtures,
     )
 
-    test = ask("GET", "/api/v1/tests/a.py::b").json()
+    test = call_api("GET", "/api/v1/tests/a.py::b").json()
 
     (failure,) = test["failures"]
     assert ("test::a.py::b", 3, 3.0, "pff") == (
@@ -240,20 +242,20 @@ def test_one_test_tells_numbers_failures_phases_and_fixtures(ask, server, tmp_pa
     assert ["tmp", "db"] == [fixture["name"] for fixture in test["fixtures"]]
 
 
-def test_one_test_without_a_profile_is_a_test_all_the_same(ask, server, tmp_path, redis_client):
-    """What its newest run said in detail has expired."""
+def test_one_test_without_a_profile_is_a_test_all_the_same(call_api, server, tmp_path, redis_client):
+    """The details of its newest run have expired."""
     run_id = tell(server, tmp_path, [("a/b c.py::b[/x?]", "passed", 0.5)], suite="py312")
     redis_client.delete(keys.profile(NAMESPACE, run_id))
 
-    test = ask("GET", f"/api/v1/tests/{quote('a/b c.py::b[/x?]')}?suite=py312").json()
+    test = call_api("GET", f"/api/v1/tests/{quote('a/b c.py::b[/x?]')}?suite=py312").json()
 
     assert (None, [], "py312", 0.5) == (test["latest"], test["fixtures"], test["suite"], test["last"])
-    assert 404 == ask("GET", f"/api/v1/tests/{quote('a/b c.py::b[/x?]')}").status_code
+    assert 404 == call_api("GET", f"/api/v1/tests/{quote('a/b c.py::b[/x?]')}").status_code
 
 
-def test_failures_are_grouped_over_runs_and_tests(ask, server, tmp_path):
+def test_failures_are_grouped_over_runs_and_tests(call_api, server, tmp_path):
     """One cause in many runs and tests is one row, with its newest traceback."""
-    ids = tell_many(
+    ids = deliver_runs(
         server,
         tmp_path,
         [("a.py::b", "failed", 0.5, BOOM.format(1)), ("a.py::c", "failed", 0.5, BOOM.format(2))],
@@ -262,8 +264,8 @@ def test_failures_are_grouped_over_runs_and_tests(ask, server, tmp_path):
         commit="c0ffee",
     )
 
-    rare, frequent = ask("GET", "/api/v1/errors?sort=count").json()["items"]
-    details = ask("GET", f"/api/v1/errors/{frequent['fingerprint']}").json()
+    rare, frequent = call_api("GET", "/api/v1/errors?sort=count").json()["items"]
+    details = call_api("GET", f"/api/v1/errors/{frequent['fingerprint']}").json()
 
     assert ("AssertionError", 1, STARTED + 100) == (rare["exception"], rare["count"], rare["first_seen"])
     expected = {
@@ -296,38 +298,38 @@ def test_failures_are_grouped_over_runs_and_tests(ask, server, tmp_path):
         ("q=nothing", []),
     ],
 )
-def test_errors_are_searched_and_sorted(ask, server, tmp_path, query, expected):
-    """By class, message and frames, and by when."""
-    tell_many(server, tmp_path, [("a.py::b", "failed", 0.5, BOOM)], [("a.py::d", "failed", 0.5)])
+def test_errors_are_searched_and_sorted(call_api, server, tmp_path, query, expected):
+    """By class, message and frames, and by time."""
+    deliver_runs(server, tmp_path, [("a.py::b", "failed", 0.5, BOOM)], [("a.py::d", "failed", 0.5)])
 
-    items = ask("GET", f"/api/v1/errors?{query}").json()["items"]
+    items = call_api("GET", f"/api/v1/errors?{query}").json()["items"]
 
     assert expected == [each["exception"] for each in items]
 
 
-def test_a_traceback_outlives_its_context(ask, server, tmp_path, redis_client):
-    """A fingerprint keeps its newest traceback while it is known."""
+def test_a_traceback_outlives_its_context(call_api, server, tmp_path, redis_client):
+    """A fingerprint keeps its newest traceback for its whole lifetime."""
     tell(server, tmp_path, [("a.py::b", "failed", 0.5, BOOM)])
-    (row,) = ask("GET", "/api/v1/errors").json()["items"]
+    (row,) = call_api("GET", "/api/v1/errors").json()["items"]
 
     redis_client.delete(*redis_client.keys("*CONTEXTS*"))
 
-    assert BOOM == ask("GET", f"/api/v1/errors/{row['fingerprint']}").json()["traceback"]
+    assert BOOM == call_api("GET", f"/api/v1/errors/{row['fingerprint']}").json()["traceback"]
 
 
 @pytest.mark.parametrize("fingerprint", ["0" * 32, "a:b*", "%F0%9F%99%82"])
-def test_an_unknown_fingerprint_is_404(ask, fingerprint):
-    """It never failed so here."""
-    assert 404 == ask("GET", f"/api/v1/errors/{fingerprint}").status_code
+def test_an_unknown_fingerprint_is_404(call_api, fingerprint):
+    """No failure with this fingerprint occurred."""
+    assert 404 == call_api("GET", f"/api/v1/errors/{fingerprint}").status_code
 
 
-def test_labels_are_listed_by_prefix_and_words(ask, server):
+def test_labels_are_listed_by_prefix_and_words(call_api, server):
     """In byte order, page by page."""
     for label in ("a::One", "a::two", "a*::three", "b::one", "größe"):
         push_stat(label, 1)
 
     def listed(query: str) -> list[str]:
-        return walk_labels(ask, query)
+        return walk_labels(call_api, query)
 
     assert ["a*::three", "a::One", "a::two", "b::one", "größe"] == listed("limit=2")
     assert ["a*::three"] == listed("prefix=a*")
@@ -336,31 +338,31 @@ def test_labels_are_listed_by_prefix_and_words(ask, server):
     assert ["größe"] == listed("q=GR%C3%96")
 
 
-def walk_labels(ask, query: str) -> list[str]:
+def walk_labels(call_api, query: str) -> list[str]:
     """Return the labels of all pages."""
-    found, cursor = [], ""
+    rows, cursor = [], ""
     while cursor is not None:
-        answer = ask("GET", f"/api/v1/labels?{query}&cursor={cursor}").json()
-        found, cursor = found + answer["items"], answer["next"]
-    return found
+        answer = call_api("GET", f"/api/v1/labels?{query}&cursor={cursor}").json()
+        rows, cursor = rows + answer["items"], answer["next"]
+    return rows
 
 
-def test_a_page_of_labels_looks_at_so_many_and_goes_on(ask, server, redis_client, monkeypatch):
-    """A rare word among many labels ends a page early, with a cursor that goes on."""
+def test_a_page_of_labels_reads_a_limited_number(call_api, server, redis_client, monkeypatch):
+    """If few labels match, a page ends early with a cursor."""
     monkeypatch.setattr("akastats.queries.labels.STEPS", 1)
     monkeypatch.setattr("akastats.store.query.PAGE_LABELS", 10)
     for at in range(25):
         push_stat(f"label {at:02d}", 1)
     redis_client.zadd(keys.index(NAMESPACE), {b"label 09\xff": 1})
 
-    first = ask("GET", "/api/v1/labels?q=24").json()
+    first = call_api("GET", "/api/v1/labels?q=24").json()
 
     assert [] == first["items"]
-    assert ["label 24"] == walk_labels(ask, "q=24")
+    assert ["label 24"] == walk_labels(call_api, "q=24")
 
 
-def test_labels_of_a_foreign_cursor_are_a_problem(ask):
-    """It is refused, naming itself."""
-    answer = ask("GET", "/api/v1/labels?cursor=$")
+def test_labels_of_a_foreign_cursor_are_a_problem(call_api):
+    """An invalid cursor is refused by name."""
+    answer = call_api("GET", "/api/v1/labels?cursor=$")
 
     assert (422, "cursor") == (answer.status_code, answer.json()["field"])

@@ -1,4 +1,4 @@
-"""The quarantine over HTTP: who may change it, what is answered, what is refused."""
+"""The quarantine over HTTP: permissions, responses and refusals."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from akastats.app import create_app
 from akastats.config import Config, config
 from tests.api.test_access import LAN, NOWHERE, TOKEN, bearer
-from tests.api.test_access import ask as ask_from
+from tests.api.test_access import send as send_from
 from tests.telling import STARTED, tell
 
 PATH = "/api/v1/quarantine"
@@ -19,40 +19,40 @@ DAY_S = 86_400
 
 
 @pytest.fixture
-def put(ask):
-    """Puts a test in; returns the answer."""
+def put(call_api):
+    """Return a function that quarantines a test and returns the response."""
 
     def to(nodeid=NODEID, query="?force=true", **body):
-        return ask("PUT", f"{PATH}/{quote(nodeid)}{query}", json={"reason": "hangs", **body})
+        return call_api("PUT", f"{PATH}/{quote(nodeid)}{query}", json={"reason": "hangs", **body})
 
     return to
 
 
 @pytest.fixture
 def now(redis_client):
-    """The server's time."""
+    """The time of the server."""
     return float(redis_client.time()[0])
 
 
-def test_what_is_put_in_is_listed_until_it_is_taken_out(ask, put, now):
-    """The entry comes back as it is listed."""
+def test_a_quarantined_test_is_listed_until_it_is_released(call_api, put, now):
+    """The response is the entry of the list."""
     answer = put(query="?suite=unit&force=true", until=now + DAY_S, reason=" hangs\n", by="ada")
 
     entry = answer.json()
     assert 200 == answer.status_code
     expected = {"label": f"test@unit::{NODEID}", "nodeid": NODEID, "suite": "unit", "until": now + DAY_S}
     assert {**expected, "reason": "hangs", "since": entry["since"], "by": "ada"} == entry
-    assert {"items": [entry], "next": None} == ask("GET", PATH).json()
-    assert [] == ask("GET", f"{PATH}?suite=").json()["items"]
-    gone = [ask("DELETE", f"{PATH}/{quote(NODEID)}?suite=unit") for _ in range(2)]
+    assert {"items": [entry], "next": None} == call_api("GET", PATH).json()
+    assert [] == call_api("GET", f"{PATH}?suite=").json()["items"]
+    gone = [call_api("DELETE", f"{PATH}/{quote(NODEID)}?suite=unit") for _ in range(2)]
     assert [(204, b""), 404] == [(gone[0].status_code, gone[0].content), gone[1].status_code]
-    assert [] == ask("GET", PATH).json()["items"]
+    assert [] == call_api("GET", PATH).json()["items"]
 
 
-def test_a_day_ends_where_people_are(put, now, server):
-    """In the time zone of the configuration; what is not told is null."""
+def test_a_day_ends_in_the_configured_time_zone(put, now, server):
+    """Without a time zone it is UTC; an absent name is null."""
     config.use(Config(redis_url=server, timezone="Asia/Tokyo"))
-    # Nine hours ahead all year.
+    # Nine hours ahead of UTC, without daylight saving time.
     midnight = (now + 9 * 3600) // DAY_S * DAY_S - 9 * 3600
     day = datetime.fromtimestamp(now, timezone(timedelta(hours=9))).strftime("%Y-%m-%d")
 
@@ -62,7 +62,7 @@ def test_a_day_ends_where_people_are(put, now, server):
 
 
 @pytest.mark.parametrize(
-    ("body", "field", "told"),
+    ("body", "field", "message"),
     [
         (b'{"reason": "x"}', "body.until", "Field required"),
         (b'{"until": "tomorrow", "reason": "x"}', "body.until", "write a day as year-month-day"),
@@ -81,21 +81,21 @@ def test_a_day_ends_where_people_are(put, now, server):
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_a_wrong_body_is_told_by_field(ask, body, field, told):
-    """What is wrong, and what it may be."""
-    answer = ask("PUT", f"{PATH}/a?force=true", content=body)
+def test_an_invalid_body_names_the_field(call_api, body, field, message):
+    """With the error and the valid values."""
+    answer = call_api("PUT", f"{PATH}/a?force=true", content=body)
 
     assert (422, field) == (answer.status_code, answer.json()["field"])
-    assert told in answer.json()["detail"]
+    assert message in answer.json()["detail"]
 
 
-def test_a_large_body_is_not_read(ask):
+def test_a_large_body_is_not_read(call_api):
     """An entry is small."""
-    assert 413 == ask("PUT", f"{PATH}/a", content=b" " * 20_000).status_code
+    assert 413 == call_api("PUT", f"{PATH}/a", content=b" " * 20_000).status_code
 
 
 @pytest.mark.parametrize(
-    ("query", "days", "told"),
+    ("query", "days", "message"),
     [
         ("", 1, "unknown test"),
         ("?force=true", -1, "in the past"),
@@ -103,20 +103,20 @@ def test_a_large_body_is_not_read(ask):
         ("?force=true&suite=a::b", 1, "cannot be the name of a test"),
     ],
 )
-def test_what_a_rule_keeps_out_is_409(put, now, query, days, told):
-    """And says what to do."""
+def test_a_refusal_by_a_rule_is_409(put, now, query, days, message):
+    """With the remedy."""
     answer = put(query=query, until=now + days * DAY_S)
 
-    assert (409, True) == (answer.status_code, told in answer.json()["detail"])
+    assert (409, True) == (answer.status_code, message in answer.json()["detail"])
 
 
 def test_the_last_day_of_all_is_too_far(put):
-    """Days end before it does."""
+    """The end of the day cannot be represented."""
     assert 409 == put(until="9999-12-31").status_code
 
 
 def test_a_protected_test_is_409_by_force_too(put, now, server):
-    """The variable of the API's own process counts."""
+    """The variable of the API's process counts."""
     config.use(Config(redis_url=server, protected="tests/test_pay.py"))
 
     answer = put(until=now + DAY_S)
@@ -124,11 +124,11 @@ def test_a_protected_test_is_409_by_force_too(put, now, server):
     assert (409, True) == (answer.status_code, "AKA_STATS_PROTECTED" in answer.json()["detail"])
 
 
-def test_a_test_that_failed_always_needs_force(put, now, server, tmp_path):
-    """As its runs tell."""
+def test_a_test_that_always_failed_needs_force(put, now, server, tmp_path):
+    """Its history decides."""
     for number in range(2):
-        told = {"run_id": f"20231114T22132000{number}-000000", "started": STARTED + 100 * number}
-        tell(server, tmp_path, [(NODEID, "failed", 0.5)], **told)
+        fields = {"run_id": f"20231114T22132000{number}-000000", "started": STARTED + 100 * number}
+        tell(server, tmp_path, [(NODEID, "failed", 0.5)], **fields)
 
     answers = [put(query=query, until=now + DAY_S) for query in ("", "?force=true")]
 
@@ -146,22 +146,22 @@ def test_a_test_that_failed_always_needs_force(put, now, server, tmp_path):
         (TOKEN, {}, 503),
     ],
 )
-def test_changes_need_the_scope_write_and_a_page_of_ours(method, token, headers, expected):
-    """Whoever may change gets as far as the server, which is away."""
+def test_changes_need_the_scope_write_and_the_same_origin(method, token, headers, expected):
+    """With both, the response is the 503 of the unreachable server."""
     scoped = "stats:numbers-only-battery contexts:reads-contexts-battery"
     config.use(Config(redis_url=NOWHERE, token=f"{TOKEN} {scoped}"))
     sent = {"headers": {**bearer(token), **headers}, "json": {"until": 4e9, "reason": "x"}}
 
-    answer = ask_from(create_app(), method, LAN, f"{PATH}/a", **sent)
+    answer = send_from(create_app(), method, LAN, f"{PATH}/a", **sent)
     config.use(None)
 
     assert expected == answer.status_code
 
 
 def test_reading_needs_no_more_than_numbers(server):
-    """What is in quarantine is no secret of a failure."""
+    """The quarantine contains no details of failures."""
     config.use(Config(redis_url=server, token=f"{TOKEN} stats:numbers-only-battery"))
 
-    answer = ask_from(create_app(), "GET", LAN, PATH, headers=bearer("numbers-only-battery"))
+    answer = send_from(create_app(), "GET", LAN, PATH, headers=bearer("numbers-only-battery"))
 
     assert (200, {"items": [], "next": None}) == (answer.status_code, answer.json())

@@ -1,4 +1,4 @@
-"""The rate: so many at once, then so many a second, each client for itself."""
+"""The rate limit: bursts, requests per second, and separate clients."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from akastats.api.rate_limit import Rate
 
 
 class Clock:
-    """A clock that stands until it is moved."""
+    """A clock that moves only when it is set."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -20,12 +20,12 @@ class Clock:
 
 @pytest.fixture
 def clock() -> Clock:
-    """A clock of the test's own."""
+    """The clock of the test."""
     return Clock()
 
 
 def test_a_burst_passes_and_then_the_rate_holds(clock):
-    """Five at once, the sixth waits; a second later there are two more."""
+    """Five requests pass and the sixth waits; a second later two more pass."""
     limit = Rate(per_second=2, burst=5, clock=clock)
 
     first = [limit.take("a") for _ in range(6)]
@@ -36,14 +36,14 @@ def test_a_burst_passes_and_then_the_rate_holds(clock):
 
 
 def test_clients_do_not_pay_for_each_other(clock):
-    """One that asks too often takes nothing from another."""
+    """The limit of one client does not affect others."""
     limit = Rate(per_second=1, burst=1, clock=clock)
 
     assert [0, 1, 0] == [limit.take("a"), limit.take("a"), limit.take("b")]
 
 
 def test_a_network_of_ipv6_is_one_client(clock):
-    """Whoever has one address of a /64 has all of them."""
+    """A client with one address of a /64 has all of them."""
     limit = Rate(per_second=1, burst=1, clock=clock)
 
     taken = [limit.take(each) for each in ("2001:db8::1", "2001:db8::2", "2001:db8:0:1::1", "fe80::1%eth0", "::x")]
@@ -52,7 +52,7 @@ def test_a_network_of_ipv6_is_one_client(clock):
 
 
 def test_a_charge_is_owed(clock):
-    """What is taken beyond what is there has to be waited for, within bounds."""
+    """A charge above the remaining budget delays later requests, up to a limit."""
     limit = Rate(per_second=1, burst=10, clock=clock)
 
     for _ in range(100):
@@ -64,7 +64,7 @@ def test_a_charge_is_owed(clock):
 
 
 def test_the_number_of_clients_is_bounded(clock, monkeypatch):
-    """The one that was longest not seen is forgotten, the others are not."""
+    """The client with the oldest request is forgotten first."""
     monkeypatch.setattr(rate_limit, "MAX_CLIENTS", 2)
     limit = Rate(per_second=1, burst=1, clock=clock)
 

@@ -1,4 +1,4 @@
-"""Attaching to somebody's application: everything of theirs stays as it was."""
+"""`attach_routes`: the host application keeps its behaviour."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from akastats.redis import async_redis
 
 @pytest.fixture
 def host() -> FastAPI:
-    """An application with a route, a middleware and a handler of its own."""
+    """An application with its own route, middleware and exception handler."""
     app = FastAPI(redirect_slashes=True)
 
     @app.middleware("http")
@@ -35,12 +35,12 @@ def host() -> FastAPI:
 
 
 def test_attach_routes_returns_the_host(host):
-    """So that it can stand in an expression, as in 21.2.5."""
+    """So that it can be used in an expression, as in 21.2.5."""
     assert stats_app.attach_routes(host) is host
 
 
 def test_the_host_keeps_its_own(server, call, host):
-    """Routes, middleware, handlers and the shape of its errors are the host's, before and after."""
+    """Routes, middleware, handlers and the format of errors are those of the host."""
     handlers, middleware = dict(host.exception_handlers), list(host.user_middleware)
     before = call(host, "GET", "/api/v1/stats-of-mine/x").json()
 
@@ -54,7 +54,7 @@ def test_the_host_keeps_its_own(server, call, host):
 
 @pytest.mark.parametrize("prefix", ["", "/inner/of", "/slash/"])
 def test_the_endpoints_answer_below_a_prefix(server, call, host, prefix):
-    """Labels with slashes and newlines too, through the host's middleware."""
+    """Labels may contain slashes and newlines, and the host's middleware runs."""
     stats_app.attach_routes(host, prefix=prefix)
     push_stat("a/b\n", 4)
     path = prefix.rstrip("/") + "/api/v1"
@@ -65,8 +65,8 @@ def test_the_endpoints_answer_below_a_prefix(server, call, host, prefix):
     assert (answer.json(), answer.headers["x-host"]) == (["a/b\n"], "yes")
 
 
-def test_only_the_guide_s_endpoints_come_unless_asked_for(server, call, host):
-    """Health and what the ready application has besides is brought by `everything=True`."""
+def test_only_the_endpoints_of_the_library_are_attached_by_default(server, call, host):
+    """`everything=True` adds health and the other endpoints."""
     stats_app.attach_routes(host)
     assert call(host, "GET", "/api/v1/health").status_code == 404
 
@@ -76,16 +76,16 @@ def test_only_the_guide_s_endpoints_come_unless_asked_for(server, call, host):
 
 
 def test_errors_on_a_host_are_its_plain_json(server, call, host):
-    """Every error has a `detail` in words: refused, unknown, too much, wrong, and without a server."""
+    """Every error has a `detail`: refused, unknown, too large, invalid, and without a server."""
     stats_app.attach_routes(host)
-    asked = [
+    requests = [
         ("GET", "/api/v1/stats/unknown", b"", 404),
         ("GET", f"/api/v1/available-stats?matcher={'x' * 513}", b"", 422),
         ("POST", "/api/v1/stats", b"[NaN]", 422),
         ("POST", "/api/v1/stats", b" " * 1_048_577, 413),
     ]
 
-    answers = [(call(host, method, path, content=body), status) for method, path, body, status in asked]
+    answers = [(call(host, method, path, content=body), status) for method, path, body, status in requests]
     config.use(Config(redis_url="redis://127.0.0.1:1"))
     answers.append((call(host, "GET", "/api/v1/stats/a"), 503))
 
@@ -99,12 +99,12 @@ def test_errors_on_a_host_are_its_plain_json(server, call, host):
 @pytest.mark.parametrize("decode_responses", [True, False])
 @pytest.mark.parametrize("protocol", [2, 3])
 def test_attached_clients_may_decode_or_not(server, host, decode_responses, protocol):
-    """Every endpoint answers the same over the user's own client."""
+    """Every endpoint has the same response with a client of the user."""
     stats_app.attach_routes(host, everything=True)
     push_stat("ä", 1.5, context=b"\xff")
     context_id = hashlib.md5(b"\xff").hexdigest()
 
-    async def ask_all():
+    async def call_all():
         redis = AsyncRedisClient.from_url(server, decode_responses=decode_responses, protocol=protocol)
         async_redis.attach(redis, redis)
         transport = httpx.ASGITransport(host)
@@ -118,7 +118,7 @@ def test_attached_clients_may_decode_or_not(server, host, decode_responses, prot
             ]
 
     try:
-        answers = asyncio.run(ask_all())
+        answers = asyncio.run(call_all())
     finally:
         async_redis.detach()
 
@@ -126,7 +126,7 @@ def test_attached_clients_may_decode_or_not(server, host, decode_responses, prot
 
 
 def test_a_router_and_a_mounted_application_can_be_hosts(server, call):
-    """Routes may be attached to a router, and their application mounted in another."""
+    """Routes can be attached to a router, and to a mounted application."""
     router, inner, outer = APIRouter(), FastAPI(), FastAPI()
     stats_app.attach_routes(router)
     inner.include_router(router)
@@ -151,7 +151,7 @@ def test_a_host_that_has_read_the_body_already(server, call, host):
 
 
 def test_the_host_s_openapi_describes_them(host):
-    """Paths, bodies and errors appear in the host's own document."""
+    """Paths, bodies and errors are in the host's document."""
     document = stats_app.attach_routes(host, prefix="/inner").openapi()
 
     assert "/inner/api/v1/stats/{label}" in document["paths"]
@@ -159,7 +159,7 @@ def test_the_host_s_openapi_describes_them(host):
 
 
 def included(app: FastAPI, path: str) -> None:
-    """Declare a route of the host on a router of its own."""
+    """Declare a route of the host on a separate router."""
     router = APIRouter()
     router.add_api_route(path, lambda: "mine")
     app.include_router(router)
@@ -179,7 +179,7 @@ def direct(app: FastAPI, path: str) -> None:
 
 @pytest.mark.parametrize("prefix", ["", "/inner"])
 @pytest.mark.parametrize(
-    ("declare", "path", "asked"),
+    ("declare", "path", "request_path"),
     [
         (direct, "/api/v1/stats/summary", "/api/v1/stats/summary"),
         (direct, "/api/v1/stats/{device}/latest", "/api/v1/stats/a/latest"),
@@ -189,21 +189,21 @@ def direct(app: FastAPI, path: str) -> None:
         (direct, "/api/v1/tests/{name}/history/chart", "/api/v1/tests/a/history/chart"),
     ],
 )
-def test_routes_that_the_host_declares_later_are_its_own(server, call, host, prefix, declare, path, asked):
-    """An endpoint that ends in a label takes what is below it, but not what the host names more closely."""
+def test_routes_that_the_host_declares_later_are_its_own(server, call, host, prefix, declare, path, request_path):
+    """An endpoint that ends in a label does not receive paths of more specific routes of the host."""
     stats_app.attach_routes(host, prefix=prefix, everything=True)
     declare(host, f"{prefix}{path}")
     push_stat("summary", 3)
     push_stat("other", 4)
 
-    assert call(host, "GET", f"{prefix}{asked}").json() == "mine"
+    assert call(host, "GET", f"{prefix}{request_path}").json() == "mine"
     assert call(host, "GET", f"{prefix}/api/v1/stats/other").json()["last"] == 4
     assert call(host, "POST", f"{prefix}/api/v1/stats", json=["summary"]).json()["summary"]["last"] == 3
 
 
 @pytest.mark.parametrize("path", ["/{rest:path}", "/api/v1/stats/{device}"])
 def test_a_later_route_for_everything_takes_no_label(server, call, host, path):
-    """What a single-page application declares last is no more specific than a label."""
+    """The catch-all route of a single-page application is not more specific than a label."""
     stats_app.attach_routes(host)
     direct(host, path)
     push_stat("a", 5)
@@ -212,7 +212,7 @@ def test_a_later_route_for_everything_takes_no_label(server, call, host, path):
 
 
 def test_a_host_s_dependencies_run_before_each_endpoint(server, call, host):
-    """A check of who asks is the host's, and stands in one place."""
+    """The host can check callers in one dependency."""
 
     def refuse() -> None:
         raise HTTPException(401, "who are you?")
@@ -228,7 +228,7 @@ def test_a_host_s_dependencies_run_before_each_endpoint(server, call, host):
 
 
 def test_the_host_s_openapi_has_its_tags_and_short_names(host):
-    """Operations are named as the functions are, once each, and can be left out of the document."""
+    """Operations have the names of their functions, each once, and can be omitted."""
     stats_app.attach_routes(host, tags=["numbers"])
     stats_app.attach_routes(host, prefix="/inner/of")
     stats_app.attach_routes(host, prefix="/hidden", include_in_schema=False)
@@ -242,7 +242,7 @@ def test_the_host_s_openapi_has_its_tags_and_short_names(host):
 
 
 def test_a_host_s_callers_learn_no_address(call, host, caplog):
-    """Strangers read that the server is away; where it is, and what to do, stands in the log."""
+    """The response has no address; the log has address and remedy."""
     stats_app.attach_routes(host, everything=True)
     config.use(Config(redis_url="redis://user:secret@127.0.0.1:1/3"))
 
@@ -255,8 +255,8 @@ def test_a_host_s_callers_learn_no_address(call, host, caplog):
     assert "secret" not in caplog.text
 
 
-def test_our_own_application_says_what_to_do(call):
-    """Whoever started it reads the server's address and the advice."""
+def test_the_complete_application_names_the_remedy(call):
+    """Its callers may know the address of the server."""
     from akastats.app import app
 
     config.use(Config(redis_url="redis://127.0.0.1:1"))

@@ -1,4 +1,4 @@
-"""A run's tests, the files of it, and a run beside another, over the API."""
+"""The tests and files of a run, and its comparison with another, over the API."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ OLD = "20231114T000000000-000000"
 TESTS = [("a.py::slow", "passed", 0.9), ("a.py::b[é/%]", "failed", 0.5), ("c.py::left", "skipped", 0.0)]
 
 
-def test_a_run_s_tests_are_listed_in_the_order_they_ran(ask, server, tmp_path):
-    """With seconds, the place in the run, and the traceback of what failed."""
+def test_a_run_s_tests_are_listed_in_the_order_they_ran(call_api, server, tmp_path):
+    """With seconds, position, and the traceback of a failure."""
     run_id = tell(server, tmp_path, TESTS)
 
-    answer = ask("GET", f"/api/v1/runs/{run_id}/tests").json()
+    answer = call_api("GET", f"/api/v1/runs/{run_id}/tests").json()
 
     items = answer["items"]
     assert [(item["nodeid"], item["outcome"], item["start"], item["seconds"]) for item in items] == [
@@ -30,39 +30,39 @@ def test_a_run_s_tests_are_listed_in_the_order_they_ran(ask, server, tmp_path):
     assert (answer["next"], answer["total"]) == (None, 3)
 
 
-def test_a_run_s_tests_filter_sort_and_page(ask, server, tmp_path):
-    """The query's parts work together; `next` goes on."""
+def test_a_run_s_tests_filter_sort_and_page(call_api, server, tmp_path):
+    """The parameters can be combined, and `next` leads to the next page."""
     run_id = tell(server, tmp_path, [(f"a.py::t{number:02d}", "passed", number / 100) for number in range(30)])
 
-    found, cursor = [], ""
+    nodeids, cursor = [], ""
     while cursor is not None:
-        answer = ask("GET", f"/api/v1/runs/{run_id}/tests?q=T1&sort=-seconds&limit=4&cursor={cursor}").json()
-        found += [item["nodeid"] for item in answer["items"]]
+        answer = call_api("GET", f"/api/v1/runs/{run_id}/tests?q=T1&sort=-seconds&limit=4&cursor={cursor}").json()
+        nodeids += [item["nodeid"] for item in answer["items"]]
         cursor = answer["next"]
 
-    assert found == [f"a.py::t{number}" for number in range(19, 9, -1)]
+    assert nodeids == [f"a.py::t{number}" for number in range(19, 9, -1)]
 
 
 @pytest.mark.parametrize(
     "query", ["cursor=-1", "cursor=%C2%B2", "cursor=123456789", "sort=x", "outcome=x", "limit=0"]
 )
-def test_what_cannot_be_meant_is_said(ask, server, tmp_path, query):
-    """A cursor of another list, an unknown order or outcome: 422 naming the field."""
+def test_invalid_parameters_are_named(call_api, server, tmp_path, query):
+    """A cursor of another list, an unknown order or outcome: 422 names the field."""
     run_id = tell(server, tmp_path, TESTS)
 
-    answer = ask("GET", f"/api/v1/runs/{run_id}/tests?{query}")
+    answer = call_api("GET", f"/api/v1/runs/{run_id}/tests?{query}")
 
     assert (answer.status_code, answer.json()["field"]) == (422, query.partition("=")[0])
 
 
-def test_files_of_a_run_filter_sort_and_page(ask, server, tmp_path):
-    """The slowest first unless the query sorts otherwise; following `next` visits each file once."""
+def test_files_of_a_run_filter_sort_and_page(call_api, server, tmp_path):
+    """The slowest are first by default; following `next` visits each file once."""
     run_id = tell(server, tmp_path, [(f"t{number}.py::a", "passed", number / 10) for number in range(1, 6)])
     address = f"/api/v1/runs/{run_id}/files"
 
-    first = ask("GET", f"{address}?limit=3").json()
-    second = ask("GET", f"{address}?limit=3&cursor={first['next']}").json()
-    matching = ask("GET", f"{address}?q=T2&sort=path").json()
+    first = call_api("GET", f"{address}?limit=3").json()
+    second = call_api("GET", f"{address}?limit=3&cursor={first['next']}").json()
+    matching = call_api("GET", f"{address}?q=T2&sort=path").json()
 
     assert ["t5.py", "t4.py", "t3.py", "t2.py", "t1.py"] == [
         item["path"] for item in (*first["items"], *second["items"])
@@ -72,51 +72,51 @@ def test_files_of_a_run_filter_sort_and_page(ask, server, tmp_path):
 
 
 @pytest.mark.parametrize("query", ["cursor=x", "sort=order", "limit=0"])
-def test_invalid_query_for_files_names_the_parameter(ask, server, tmp_path, query):
+def test_invalid_query_for_files_names_the_parameter(call_api, server, tmp_path, query):
     """422, as for the other lists."""
     run_id = tell(server, tmp_path, TESTS)
 
-    answer = ask("GET", f"/api/v1/runs/{run_id}/files?{query}")
+    answer = call_api("GET", f"/api/v1/runs/{run_id}/files?{query}")
 
     assert (422, query.partition("=")[0]) == (answer.status_code, answer.json()["field"])
 
 
-def test_files_of_an_unknown_run_are_not_found(ask):
+def test_files_of_an_unknown_run_are_404(call_api):
     """404, as for the other parts of a run."""
-    assert 404 == ask("GET", "/api/v1/runs/nope/files").status_code
+    assert 404 == call_api("GET", "/api/v1/runs/nope/files").status_code
 
 
 @pytest.mark.parametrize(("format", "schema"), [("speedscope", SPEEDSCOPE), ("perfetto", PERFETTO)])
-def test_a_profile_as_a_file(ask, server, tmp_path, format, schema):
-    """By its format's schema, and saved under a name that says what it is."""
+def test_a_profile_as_a_file(call_api, server, tmp_path, format, schema):
+    """It matches the schema of its format, and has a descriptive file name."""
     run_id = tell(server, tmp_path, TESTS, fixtures=[["a.py", "db", "module", 1, 0.25, 0.0]])
 
-    answer = ask("GET", f"/api/v1/runs/{run_id}/profile?format={format}")
+    answer = call_api("GET", f"/api/v1/runs/{run_id}/profile?format={format}")
 
     check(schema, answer.json())
     assert "a.py::b[é/%]" in json.dumps(answer.json(), ensure_ascii=False)
     assert answer.headers["content-disposition"] == f'attachment; filename="{run_id}.{format}.json"'
 
 
-def test_a_file_s_name_holds_nothing_that_was_not_ours(ask, server, tmp_path):
-    """A run's id is anybody's text: none of it breaks out of the header."""
+def test_the_name_of_a_file_has_only_safe_characters(call_api, server, tmp_path):
+    """The id of a run is untrusted text and must not change the header."""
     run_id = tell(server, tmp_path, TESTS, run_id='x";é\r\n')
 
-    answer = ask("GET", "/api/v1/runs/x%22;%C3%A9%0D%0A/profile?format=perfetto")
+    answer = call_api("GET", "/api/v1/runs/x%22;%C3%A9%0D%0A/profile?format=perfetto")
 
     assert run_id == 'x";é\r\n'
     assert answer.headers["content-disposition"] == 'attachment; filename="x_____.perfetto.json"'
 
 
-def test_an_unknown_format_is_said(ask, server, tmp_path):
-    """What there is no file of: 422."""
+def test_an_unknown_format_is_refused(call_api, server, tmp_path):
+    """422 names the parameter."""
     run_id = tell(server, tmp_path, TESTS)
 
-    assert ask("GET", f"/api/v1/runs/{run_id}/profile?format=svg").status_code == 422
+    assert call_api("GET", f"/api/v1/runs/{run_id}/profile?format=svg").status_code == 422
 
 
-def test_a_run_beside_another(ask, server, tmp_path):
-    """What fails newly, is fixed, added and removed, with both runs; without a history durations are noise."""
+def test_a_run_beside_another(call_api, server, tmp_path):
+    """Newly failing, fixed, added and removed tests, with both runs; without a history durations are noise."""
     before = [
         *(("a.py::breaks", "passed", 0.1), ("a.py::heals", "failed", 0.1), ("a.py::slower", "passed", 0.1)),
         *(("a.py::faster", "passed", 0.5), ("a.py::goes", "passed", 0.1), ("a.py::same", "passed", 0.1)),
@@ -128,10 +128,10 @@ def test_a_run_beside_another(ask, server, tmp_path):
     base = tell(server, tmp_path, before, run_id=OLD, started=STARTED - 100)
     run_id = tell(server, tmp_path, now)
 
-    found = ask("GET", f"/api/v1/runs/{run_id}/compare/{base}").json()
+    comparison = call_api("GET", f"/api/v1/runs/{run_id}/compare/{base}").json()
 
     lists = ("newly_failing", "fixed", "slower", "faster", "added", "removed", "noise")
-    assert {name: [change["nodeid"].removeprefix("a.py::") for change in found[name]] for name in lists} == {
+    assert {name: [change["nodeid"].removeprefix("a.py::") for change in comparison[name]] for name in lists} == {
         "newly_failing": ["breaks"],
         "fixed": ["heals"],
         "slower": [],
@@ -140,8 +140,8 @@ def test_a_run_beside_another(ask, server, tmp_path):
         "removed": ["goes"],
         "noise": ["slower", "faster"],
     }
-    assert (found["run"]["id"], found["base"]["id"], found["left_out"]) == (run_id, base, 0)
-    assert found["noise"][:1] == [
+    assert (comparison["run"]["id"], comparison["base"]["id"], comparison["left_out"]) == (run_id, base, 0)
+    assert comparison["noise"][:1] == [
         {
             "nodeid": "a.py::slower",
             "outcome": "passed",
@@ -152,30 +152,30 @@ def test_a_run_beside_another(ask, server, tmp_path):
     ]
 
 
-def test_a_long_comparison_is_cut_and_says_so(ask, server, tmp_path, monkeypatch):
-    """Each list is bounded; what is left out is counted."""
+def test_a_long_comparison_is_cut_and_counted(call_api, server, tmp_path, monkeypatch):
+    """Each list is limited, and the others are counted."""
     monkeypatch.setattr("akastats.queries.run_comparison.MAX_CHANGES", 3)
     base = tell(server, tmp_path, [("x", "passed", 0.1)] * 1, run_id=OLD, started=STARTED - 100)
     run_id = tell(server, tmp_path, [(f"a.py::t{number}", "passed", 0.1) for number in range(8)])
 
-    found = ask("GET", f"/api/v1/runs/{run_id}/compare/{base}").json()
+    comparison = call_api("GET", f"/api/v1/runs/{run_id}/compare/{base}").json()
 
-    assert (len(found["added"]), len(found["removed"]), found["left_out"]) == (3, 1, 5)
+    assert (len(comparison["added"]), len(comparison["removed"]), comparison["left_out"]) == (3, 1, 5)
 
 
-def test_a_run_without_profile_cannot_be_compared(ask, server, tmp_path, redis_client):
-    """Whichever side lacks it, the answer names that run."""
+def test_a_run_without_profile_cannot_be_compared(call_api, server, tmp_path, redis_client):
+    """The response names the run without a profile."""
     run_id = tell(server, tmp_path, TESTS)
     other = put_run(redis_client, 7)
 
     for path in (f"{run_id}/compare/{other}", f"{other}/compare/{run_id}", f"{run_id}/compare/nope"):
-        answer = ask("GET", f"/api/v1/runs/{path}")
+        answer = call_api("GET", f"/api/v1/runs/{path}")
         assert answer.status_code == 404
         assert (other if other in path else "nope") in answer.json()["detail"]
 
 
-def test_a_node_id_that_is_no_utf_8_is_answered_everywhere(ask, server, tmp_path):
-    """A file's name in another encoding is spelled out, as its label is, so that one leads to the other."""
+def test_a_node_id_that_is_no_utf_8_is_answered_everywhere(call_api, server, tmp_path):
+    """A file name in another encoding is escaped like its label, so that one leads to the other."""
     tests = [("a\udcff\\udcff.py::b", "failed", 0.5, "E   KeyError: \udcff"), ("😀.py::c", "passed", 0.1)]
     run_id = tell(server, tmp_path, tests, fixtures=[["a\udcff.py", "db", "module", 1, 0.25, 0.0]])
 
@@ -187,8 +187,8 @@ def test_a_node_id_that_is_no_utf_8_is_answered_everywhere(ask, server, tmp_path
         "/profile?format=perfetto",
         f"/compare/{run_id}",
     )
-    answers = [ask("GET", f"/api/v1/runs/{run_id}{path}") for path in paths]
+    answers = [call_api("GET", f"/api/v1/runs/{run_id}{path}") for path in paths]
 
     assert [answer.status_code for answer in answers] == [200] * len(paths)
     assert [item["nodeid"] for item in answers[1].json()["items"]] == ["a\\udcff\\udcff.py::b", "😀.py::c"]
-    assert ask("GET", "/api/v1/tests/a%5Cudcff%5Cudcff.py::b/history").status_code == 200
+    assert call_api("GET", "/api/v1/tests/a%5Cudcff%5Cudcff.py::b/history").status_code == 200

@@ -1,4 +1,4 @@
-"""Runs over the API: lists, filters, pages, one run, its profile."""
+"""Runs over the API: lists, filters, pages, one run and its profile."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NAMESPACE = "AKA-STATS"
 
 
 def put_run(client: Redis, number: int, *, started: float | None = None, **fields: Any) -> str:
-    """Store a run's record and list it, as the end of a run does; return its id."""
+    """Store the record of a run and index it, as the end of a run does; return its id."""
     run_id = f"run-{number:05d}"
     at = STARTED + number if started is None else started
     stored = {"id": run_id, "started": repr(at), "status": "passed", **fields}
@@ -31,27 +31,27 @@ def put_run(client: Redis, number: int, *, started: float | None = None, **field
     return run_id
 
 
-def walk(ask, query: str) -> list[str]:
+def walk(call_api, query: str) -> list[str]:
     """Return the ids of all pages of a list."""
-    found, cursor = [], ""
+    ids, cursor = [], ""
     while True:
-        answer = ask("GET", f"/api/v1/runs?{query}&cursor={cursor}").json()
-        found += [item["id"] for item in answer["items"]]
+        answer = call_api("GET", f"/api/v1/runs?{query}&cursor={cursor}").json()
+        ids += [item["id"] for item in answer["items"]]
         cursor = answer["next"]
         if cursor is None:
-            return found
+            return ids
 
 
-def test_no_runs_are_an_empty_list(ask):
-    """A server that has seen no run answers an empty page."""
-    assert ask("GET", "/api/v1/runs").json() == {"items": [], "next": None}
+def test_no_runs_are_an_empty_list(call_api):
+    """A server without runs returns an empty page."""
+    assert call_api("GET", "/api/v1/runs").json() == {"items": [], "next": None}
 
 
-def test_a_recorded_run_is_listed_with_numbers_as_numbers(ask, server, tmp_path):
-    """What the plugin's spool says comes back typed; what is unknown is null."""
+def test_a_recorded_run_is_listed_with_numbers_as_numbers(call_api, server, tmp_path):
+    """Values of the spool have their types, and unknown ones are null."""
     run_id = tell(server, tmp_path, [("a.py::b", "passed", 0.5)], branch="main", workers=2, python="3.13.1")
 
-    (run,) = ask("GET", "/api/v1/runs").json()["items"]
+    (run,) = call_api("GET", "/api/v1/runs").json()["items"]
 
     assert (run["id"], run["branch"], run["python"]) == (run_id, "main", "3.13.1")
     assert (run["started"], run["duration"], run["tests"], run["workers"]) == (STARTED, 60.0, 1, 2)
@@ -59,60 +59,60 @@ def test_a_recorded_run_is_listed_with_numbers_as_numbers(ask, server, tmp_path)
     assert set(run) == set(reading.Run.__dataclass_fields__)
 
 
-def test_pages_are_newest_first_and_complete(ask, redis_client):
+def test_pages_are_newest_first_and_complete(call_api, redis_client):
     """Following `next` visits each run once, in order."""
     ids = [put_run(redis_client, number) for number in range(25)]
 
-    assert walk(ask, "limit=7") == ids[::-1]
+    assert walk(call_api, "limit=7") == ids[::-1]
 
 
-def test_runs_of_one_moment_are_all_visited(ask, redis_client):
-    """300 runs that began at one moment do not stop the walk, and none comes twice."""
+def test_runs_of_one_moment_are_all_visited(call_api, redis_client):
+    """300 runs with one start time are each visited once."""
     ids = [put_run(redis_client, number, started=STARTED) for number in range(300)]
 
-    assert walk(ask, "limit=5") == ids[::-1]
+    assert walk(call_api, "limit=5") == ids[::-1]
 
 
-def test_a_walk_is_not_disturbed_by_new_runs(ask, redis_client):
-    """A run that begins between two pages neither repeats nor hides one."""
+def test_a_walk_is_not_disturbed_by_new_runs(call_api, redis_client):
+    """A run that begins between two pages neither repeats nor hides another."""
     ids = [put_run(redis_client, number) for number in range(10)]
-    first = ask("GET", "/api/v1/runs?limit=5").json()
+    first = call_api("GET", "/api/v1/runs?limit=5").json()
 
     put_run(redis_client, 99)
-    second = ask("GET", f"/api/v1/runs?limit=5&cursor={first['next']}").json()
+    second = call_api("GET", f"/api/v1/runs?limit=5&cursor={first['next']}").json()
 
     assert [item["id"] for item in first["items"] + second["items"]] == ids[::-1]
 
 
-def test_a_cursor_survives_the_run_it_stands_on(ask, redis_client):
-    """A run that leaves the list (here: it is no longer running) does not cost its neighbours."""
+def test_a_cursor_survives_the_run_it_stands_on(call_api, redis_client):
+    """If a run leaves the list, because it is no longer running, its neighbours stay."""
     ids = [put_run(redis_client, number, status="running") for number in range(4)]
-    first = ask("GET", "/api/v1/runs?status=running&limit=2").json()
+    first = call_api("GET", "/api/v1/runs?status=running&limit=2").json()
 
     redis_client.zrem(keys.runs(NAMESPACE, "status", "running"), ids[2])
-    second = ask("GET", f"/api/v1/runs?status=running&limit=2&cursor={first['next']}").json()
+    second = call_api("GET", f"/api/v1/runs?status=running&limit=2&cursor={first['next']}").json()
 
     assert [item["id"] for item in second["items"]] == [ids[1], ids[0]]
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_filters_combine(ask, redis_client, seed):
-    """Any filters together list what has all of these values, whichever set is the smallest."""
+def test_filters_combine(call_api, redis_client, seed):
+    """Any filters together list the runs with all of these values, whichever set is the smallest."""
     chance = random.Random(seed)
     values = {"branch": ["main", "a/b?c&d", "é"], "suite": ["unit", "e2e"], "status": ["passed", "failed"]}
     stored = [{name: chance.choice(of) for name, of in values.items()} for _ in range(120)]
     ids = [put_run(redis_client, number, **fields) for number, fields in enumerate(stored)]
-    wanted = {name: chance.choice(of) for name, of in values.items() if chance.random() < 0.8}
+    selected = {name: chance.choice(of) for name, of in values.items() if chance.random() < 0.8}
 
-    query = "&".join(f"{name}={value.replace('?', '%3F').replace('&', '%26')}" for name, value in wanted.items())
-    found = walk(ask, f"limit=4&{query}")
+    query = "&".join(f"{name}={value.replace('?', '%3F').replace('&', '%26')}" for name, value in selected.items())
+    visited = walk(call_api, f"limit=4&{query}")
 
-    expected = [i for i, fields in zip(ids, stored, strict=True) if wanted.items() <= fields.items()]
-    assert found == expected[::-1]
+    expected = [i for i, fields in zip(ids, stored, strict=True) if selected.items() <= fields.items()]
+    assert visited == expected[::-1]
 
 
-def test_a_needle_among_thousands_is_found_in_bounded_steps(ask, redis_client, monkeypatch):
-    """Where few of many pass, a page ends early with a cursor that goes on: every request is bounded."""
+def test_few_matches_among_thousands_take_bounded_steps(call_api, redis_client, monkeypatch):
+    """If few runs match, a page ends early with a cursor, so that every request is limited."""
     monkeypatch.setattr("akastats.store.runs.STEP_RUNS", 10)
     monkeypatch.setattr("akastats.store.runs.STEPS", 3)
     needle = put_run(redis_client, 0, branch="main", suite="s")
@@ -120,92 +120,92 @@ def test_a_needle_among_thousands_is_found_in_bounded_steps(ask, redis_client, m
         put_run(redis_client, number, branch="main")
         put_run(redis_client, 100 + number, suite="s")
 
-    first = ask("GET", "/api/v1/runs?branch=main&suite=s").json()
+    first = call_api("GET", "/api/v1/runs?branch=main&suite=s").json()
 
     assert (first["items"], first["next"] is None) == ([], False)
-    assert walk(ask, "branch=main&suite=s") == [needle]
+    assert walk(call_api, "branch=main&suite=s") == [needle]
 
 
-def test_expired_runs_are_left_out(ask, redis_client):
-    """A run whose record has expired is no gap in the list."""
+def test_expired_runs_are_left_out(call_api, redis_client):
+    """A run with an expired record is skipped."""
     ids = [put_run(redis_client, number) for number in range(6)]
     redis_client.delete(*(keys.run(NAMESPACE, run_id) for run_id in ids[1:5]))
 
-    assert walk(ask, "limit=1") == [ids[5], ids[0]]
+    assert walk(call_api, "limit=1") == [ids[5], ids[0]]
 
 
 @pytest.mark.parametrize("cursor", ["zz", "!", "WzEsIDJd", "W05hTiwgIngiXQ", "WzEuMCwgIlx1ZDgwMCJd", "x" * 600])
-def test_a_foreign_cursor_is_a_problem(ask, cursor):
-    """What is not ours is refused by name, not an error of the server."""
-    answer = ask("GET", f"/api/v1/runs?cursor={cursor}")
+def test_a_foreign_cursor_is_a_problem(call_api, cursor):
+    """An invalid cursor is refused by name."""
+    answer = call_api("GET", f"/api/v1/runs?cursor={cursor}")
 
     assert (answer.status_code, answer.json()["field"]) == (422, "cursor")
 
 
 @pytest.mark.parametrize("limit", ["0", "1001", "x"])
-def test_a_limit_out_of_range_is_a_problem(ask, limit):
-    """The page's size has limits, which the answer names."""
-    answer = ask("GET", f"/api/v1/runs?limit={limit}")
+def test_a_limit_out_of_range_is_a_problem(call_api, limit):
+    """The response contains the limits."""
+    answer = call_api("GET", f"/api/v1/runs?limit={limit}")
 
     assert (answer.status_code, answer.json()["field"]) == (422, "limit")
 
 
-def test_numbers_that_are_none_are_null(ask, redis_client):
-    """A field that another writer filled with words does not cost the list."""
+def test_numbers_that_are_none_are_null(call_api, redis_client):
+    """A field with text from another writer does not break the list."""
     put_run(redis_client, 1, tests="many", duration="nan", later_field="x")
 
-    (run,) = ask("GET", "/api/v1/runs").json()["items"]
+    (run,) = call_api("GET", "/api/v1/runs").json()["items"]
 
     assert (run["tests"], run["duration"], "later_field" in run) == (None, None, False)
 
 
-def test_one_run_tells_its_failures_by_traceback(ask, server, tmp_path):
-    """Tests that failed with one traceback are one group, with its class, message and context id."""
+def test_one_run_has_its_failures_by_traceback(call_api, server, tmp_path):
+    """Tests with the same traceback are one group, with class, message and context id."""
     other = "a.py:9: in f\n    boom()\nE   ValueError: boom\n\na.py:9: ValueError"
     tests = [("a.py::one", "failed", 0.1), ("a.py::two", "failed", 0.1), ("a.py::three", "error", 0.1, other)]
     run_id = tell(server, tmp_path, [*tests, ("a.py::four", "passed", 0.1)])
 
-    failures = ask("GET", f"/api/v1/runs/{run_id}").json()["failures"]
+    failures = call_api("GET", f"/api/v1/runs/{run_id}").json()["failures"]
 
     assert [(f["exception"], f["message"], f["tests"]) for f in failures] == [
         ("AssertionError", "assert 12 == 13", ["a.py::one", "a.py::two"]),
         ("ValueError", "boom", ["a.py::three"]),
     ]
-    texts = ask("POST", "/api/v1/stat-contexts", json=[failures[0]["error_id"]]).json()
+    texts = call_api("POST", "/api/v1/stat-contexts", json=[failures[0]["error_id"]]).json()
     assert texts == {failures[0]["error_id"]: TRACEBACK}
 
 
-def test_failures_of_an_old_run_are_found_deep_in_the_history(ask, server, tmp_path):
-    """The run asked for may lie 80 points back, behind runs that failed otherwise."""
+def test_failures_of_an_old_run_are_read_from_the_history(call_api, server, tmp_path):
+    """The run may be 80 points back, behind runs with other failures."""
     old = tell(server, tmp_path, [("a.py::b", "failed", 0.1)], run_id="20231114T000000000-000000")
     for number in range(1, 80):
         later = {"run_id": f"20231115T{number:09d}-000000", "started": STARTED + 100 * number}
         tell(server, tmp_path, [("a.py::b", "failed", 0.1, f"E   KeyError: {number}")], **later)
 
-    (failure,) = ask("GET", f"/api/v1/runs/{old}").json()["failures"]
+    (failure,) = call_api("GET", f"/api/v1/runs/{old}").json()["failures"]
 
     assert (failure["exception"], failure["count"]) == ("AssertionError", 1)
 
 
-def test_expired_tracebacks_and_histories_leave_the_tests(ask, server, tmp_path, redis_client):
-    """Which tests failed is known as long as the profile is; how, as all runs that failed alike have it."""
+def test_expired_tracebacks_and_histories_leave_the_tests(call_api, server, tmp_path, redis_client):
+    """The profile has the failed tests, and the failure index has the details."""
     run_id = tell(server, tmp_path, [("a.py::gone", "failed", 0.1), ("a.py::kept", "failed", 0.1)])
     redis_client.delete(keys.history(NAMESPACE, "test::a.py::gone"))
     redis_client.delete(*redis_client.keys("*CONTEXTS*"))
 
-    (failure,) = ask("GET", f"/api/v1/runs/{run_id}").json()["failures"]
+    (failure,) = call_api("GET", f"/api/v1/runs/{run_id}").json()["failures"]
 
     assert (failure["exception"], failure["message"]) == ("AssertionError", "assert <n> == <n>")
     assert (failure["count"], failure["first_seen"]) == (2, STARTED)
 
 
-def test_slowest_tests_stand_against_their_own_past(ask, server, tmp_path):
-    """Each of the ten slowest has its seconds and the median of the runs before, not of those after."""
+def test_slowest_tests_have_their_earlier_median(call_api, server, tmp_path):
+    """Each of the ten slowest has its seconds, and the median of earlier runs only."""
     for number, seconds in enumerate((0.1, 0.3, 0.2, 9.0, 5.0)):
-        told = {"run_id": f"20231114T22132000{number}-000000", "started": STARTED + 100 * number}
-        tell(server, tmp_path, [("a.py::b", "passed", seconds), ("a.py::c", "passed", 0.01)], **told)
+        fields = {"run_id": f"20231114T22132000{number}-000000", "started": STARTED + 100 * number}
+        tell(server, tmp_path, [("a.py::b", "passed", seconds), ("a.py::c", "passed", 0.01)], **fields)
 
-    slowest = ask("GET", "/api/v1/runs/20231114T221320003-000000").json()["slowest"]
+    slowest = call_api("GET", "/api/v1/runs/20231114T221320003-000000").json()["slowest"]
 
     assert slowest == [
         {"name": "a.py::b", "outcome": "passed", "seconds": 9.0, "usual": 0.2},
@@ -213,29 +213,29 @@ def test_slowest_tests_stand_against_their_own_past(ask, server, tmp_path):
     ]
 
 
-def test_a_suite_has_histories_of_its_own(ask, server, tmp_path):
-    """A run with a suite name is read from the labels that carry it."""
+def test_a_suite_has_histories_of_its_own(call_api, server, tmp_path):
+    """A run with a suite is read from labels with that suite."""
     run_id = tell(server, tmp_path, [("a.py::b", "failed", 0.1)], suite="py312")
 
-    run = ask("GET", f"/api/v1/runs/{run_id}").json()
+    run = call_api("GET", f"/api/v1/runs/{run_id}").json()
 
     assert (run["suite"], run["failures"][0]["exception"]) == ("py312", "AssertionError")
 
 
-def test_a_run_without_profile_says_so(ask, redis_client):
-    """A run that goes on, or whose profile has expired, is answered without failures and slowest."""
+def test_a_run_without_profile_has_empty_details(call_api, redis_client):
+    """A run in progress, or with an expired profile, has no failures and no slowest tests."""
     run_id = put_run(redis_client, 1, status="running")
 
-    run = ask("GET", f"/api/v1/runs/{run_id}").json()
+    run = call_api("GET", f"/api/v1/runs/{run_id}").json()
 
     assert (run["status"], run["has_profile"], run["failures"], run["slowest"]) == ("running", False, [], [])
 
 
-def test_more_failing_tests_than_are_named_are_counted(ask, server, tmp_path):
-    """Of 130 tests that failed alike 100 are named, and the answer says how many are not."""
+def test_more_failing_tests_than_are_named_are_counted(call_api, server, tmp_path):
+    """Of 130 tests with the same failure 100 are listed, and the others are counted."""
     run_id = tell(server, tmp_path, [(f"a.py::t{number}", "failed", 0.1) for number in range(130)])
 
-    run = ask("GET", f"/api/v1/runs/{run_id}").json()
+    run = call_api("GET", f"/api/v1/runs/{run_id}").json()
 
     assert (run["failures"][0]["count"], len(run["failures"][0]["tests"]), run["failing_left_out"]) == (
         130,
@@ -244,12 +244,12 @@ def test_more_failing_tests_than_are_named_are_counted(ask, server, tmp_path):
     )
 
 
-def test_more_failures_than_are_told_are_counted(ask, server, tmp_path):
-    """Of 130 that each failed otherwise the first 100 are told."""
+def test_failures_beyond_the_limit_are_counted(call_api, server, tmp_path):
+    """Of 130 different failures the first 100 are listed."""
     tests = [(f"a.py::t{number}", "failed", 0.1, f"E   KeyError: 'x{number}'") for number in range(130)]
     run_id = tell(server, tmp_path, tests)
 
-    run = ask("GET", f"/api/v1/runs/{run_id}").json()
+    run = call_api("GET", f"/api/v1/runs/{run_id}").json()
 
     assert (len(run["failures"]), run["failing_left_out"]) == (100, 30)
     assert run["failures"][0]["tests"] == ["a.py::t0"]
@@ -259,71 +259,69 @@ FIRST = "a.py:9: in f\n    boom()\nE   ValueError: boom 1"
 SECOND = FIRST.replace("boom 1", "boom 2")
 
 
-def test_failures_that_differ_in_a_number_are_one(ask, server, tmp_path, redis_client):
-    """Grouped by fingerprint: message and frames are those of the newest traceback, which can be asked for."""
+def test_failures_that_differ_in_a_number_are_one(call_api, server, tmp_path, redis_client):
+    """They have one fingerprint, with message and frames of the newest traceback."""
     run_id = tell(server, tmp_path, [("a.py::one", "failed", 0.1, FIRST), ("a.py::two", "failed", 0.1, SECOND)])
 
-    (failure,) = ask("GET", f"/api/v1/runs/{run_id}").json()["failures"]
+    (failure,) = call_api("GET", f"/api/v1/runs/{run_id}").json()["failures"]
 
     assert (failure["exception"], failure["message"], failure["frames"]) == ("ValueError", "boom 2", ["a.py::f"])
     assert (failure["count"], failure["tests"]) == (2, ["a.py::one", "a.py::two"])
-    texts = ask("POST", "/api/v1/stat-contexts", json=[failure["error_id"]]).json()
+    texts = call_api("POST", "/api/v1/stat-contexts", json=[failure["error_id"]]).json()
     assert texts == {failure["error_id"]: SECOND}
 
 
-def test_messages_and_frames_are_for_those_who_may_read_tracebacks(ask, server, tmp_path):
-    """A token for numbers alone learns what failed and how often, and nothing out of a traceback."""
+def test_messages_and_frames_need_the_scope_contexts(call_api, server, tmp_path):
+    """A token for numbers gets the tests and their counts, but nothing from a traceback."""
     run_id = tell(server, tmp_path, [("a.py::one", "failed", 0.1, FIRST)])
     config.token = f"stats:{'s' * 32} contexts:{'c' * 32}"
 
-    found = [
-        ask("GET", f"/api/v1/runs/{run_id}", headers={"authorization": f"Bearer {letter * 32}"}).json()
+    runs = [
+        call_api("GET", f"/api/v1/runs/{run_id}", headers={"authorization": f"Bearer {letter * 32}"}).json()
         for letter in "sc"
     ]
 
-    told = [(run["failures"][0]["exception"], run["failures"][0]["message"]) for run in found]
-    assert told == [("ValueError", None), ("ValueError", "boom 1")]
-    assert [run["failures"][0]["frames"] for run in found] == [[], ["a.py::f"]]
-    assert [(run["failures"][0]["file"], run["failures"][0]["line"]) for run in found] == [
+    details = [(run["failures"][0]["exception"], run["failures"][0]["message"]) for run in runs]
+    assert details == [("ValueError", None), ("ValueError", "boom 1")]
+    assert [run["failures"][0]["frames"] for run in runs] == [[], ["a.py::f"]]
+    assert [(run["failures"][0]["file"], run["failures"][0]["line"]) for run in runs] == [
         (None, None),
         ("a.py", 9),
     ]
 
 
 @pytest.mark.parametrize(("first_seen", "before"), [(STARTED - 1, True), (STARTED, False), (None, None)])
-def test_a_failure_says_whether_it_was_seen_before(ask, server, tmp_path, redis_client, first_seen, before):
-    """Known before this run began, or first seen in it; of one that nobody has listed nothing is said."""
+def test_a_failure_has_seen_before(call_api, server, tmp_path, redis_client, first_seen, before):
+    """Whether it occurred before this run; null if it is not in the index."""
     run_id = tell(server, tmp_path, [("a.py::one", "failed", 0.1)])
-    (failure,) = ask("GET", f"/api/v1/runs/{run_id}").json()["failures"]
+    (failure,) = call_api("GET", f"/api/v1/runs/{run_id}").json()["failures"]
     redis_client.delete(keys.error(NAMESPACE, failure["fingerprint"]))
     if first_seen is not None:
         redis_client.hset(keys.error(NAMESPACE, failure["fingerprint"]), "first_seen", repr(first_seen))
 
-    (failure,) = ask("GET", f"/api/v1/runs/{run_id}").json()["failures"]
+    (failure,) = call_api("GET", f"/api/v1/runs/{run_id}").json()["failures"]
 
     assert (failure["first_seen"], failure["seen_before"]) == (first_seen, before)
 
 
-def test_a_failure_that_nobody_remembers_keeps_its_class(ask, server, tmp_path, redis_client):
-    """Without its traceback and its record there is still what the profile says."""
+def test_an_expired_failure_keeps_its_class(call_api, server, tmp_path, redis_client):
+    """Without traceback and record, the profile still has the class."""
     run_id = tell(server, tmp_path, [("a.py::one", "failed", 0.1, FIRST)])
     redis_client.delete(*redis_client.keys("*CONTEXTS*"), *redis_client.keys("*::ERROR::*"))
 
-    (failure,) = ask("GET", f"/api/v1/runs/{run_id}").json()["failures"]
+    (failure,) = call_api("GET", f"/api/v1/runs/{run_id}").json()["failures"]
 
     assert (failure["exception"], failure["message"], failure["frames"]) == ("ValueError", None, [])
     assert (failure["tests"], failure["first_seen"], failure["seen_before"]) == (["a.py::one"], None, None)
 
 
-def test_beyond_the_tracebacks_that_are_kept_no_words_are_another_s(
-    ask, server, tmp_path, redis_client, monkeypatch
-):
-    """Of a run's distinct tracebacks only so many are kept; what shares another's does not get its message."""
+def test_a_shared_traceback_gives_no_message(call_api, server, tmp_path, redis_client, monkeypatch):
+    """A run stores a limited number of tracebacks; a failure that shares another one has no message."""
     monkeypatch.setattr("akastats.delivery.run_builder.MAX_TRACEBACKS", 1)
     tests = [("a.py::one", "failed", 0.1, FIRST), ("a.py::two", "failed", 0.1, "E   ValueError: otherwise")]
     run_id = tell(server, tmp_path, tests)
 
-    failures = ask("GET", f"/api/v1/runs/{run_id}").json()["failures"]
+    failures = call_api("GET", f"/api/v1/runs/{run_id}").json()["failures"]
 
     assert [(failure["tests"], failure["message"]) for failure in failures] == [
         (["a.py::one"], "boom 1"),
@@ -331,8 +329,8 @@ def test_beyond_the_tracebacks_that_are_kept_no_words_are_another_s(
     ]
 
 
-def test_what_was_run_again_and_passed_is_no_failure(ask, server, tmp_path):
-    """A test counts by its last attempt, whatever it failed with before."""
+def test_a_repeated_test_that_passed_is_no_failure(call_api, server, tmp_path):
+    """The last attempt counts, whatever failed before."""
     tests = [
         ("a.py::flaky", "rerun", 0.1, FIRST),
         ("a.py::flaky", "passed", 0.1),
@@ -340,28 +338,28 @@ def test_what_was_run_again_and_passed_is_no_failure(ask, server, tmp_path):
     ]
     run_id = tell(server, tmp_path, [*tests, ("a.py::bad", "failed", 0.1, SECOND)])
 
-    failures = ask("GET", f"/api/v1/runs/{run_id}").json()["failures"]
+    failures = call_api("GET", f"/api/v1/runs/{run_id}").json()["failures"]
 
     assert [failure["tests"] for failure in failures] == [["a.py::bad"]]
 
 
-def test_costly_fixtures_stand_against_their_own_past(ask, server, tmp_path):
-    """Setting up and tearing down, with the median of the runs before."""
+def test_slowest_fixtures_have_their_earlier_median(call_api, server, tmp_path):
+    """Setup and teardown, with the median of earlier runs."""
     for number, seconds in enumerate((0.5, 0.7, 2.0)):
-        told = {"run_id": f"20231114T22132000{number}-000000", "started": STARTED + 100 * number}
+        fields = {"run_id": f"20231114T22132000{number}-000000", "started": STARTED + 100 * number}
         fixtures = [["tests", "db", "session", 1, seconds, 0.25], ["", "tmp", "function", 3, 0.1, 0.0]]
-        tell(server, tmp_path, [("a.py::b", "passed", 0.1)], fixtures=fixtures, **told)
+        tell(server, tmp_path, [("a.py::b", "passed", 0.1)], fixtures=fixtures, **fields)
 
-    found = ask("GET", "/api/v1/runs/20231114T221320002-000000").json()["slowest_fixtures"]
+    fixtures = call_api("GET", "/api/v1/runs/20231114T221320002-000000").json()["slowest_fixtures"]
 
-    assert [tuple(fixture.values()) for fixture in found] == [
+    assert [tuple(fixture.values()) for fixture in fixtures] == [
         ("db", "tests", "session", 1, 2.25, 0.85),
         ("tmp", "", "function", 3, 0.1, 0.1),
     ]
 
 
-def test_changes_stand_beside_a_run(ask, server, tmp_path, redis_client):
-    """What fails newly, is slower and so on, against the base that the answer names; noise is counted."""
+def test_a_run_has_its_changes(call_api, server, tmp_path, redis_client):
+    """Newly failing, slower and so on, relative to the base in the response; noise is counted."""
     names = ("breaks", "flickers", "slower", "waits", "goes")
     before = [(f"a.py::{name}", "passed", 0.1) for name in names]
     now = [
@@ -377,7 +375,7 @@ def test_changes_stand_beside_a_run(ask, server, tmp_path, redis_client):
     )
     redis_client.set(keys.verdicts("AKA-STATS", run_id), pack(made))
 
-    run = ask("GET", f"/api/v1/runs/{run_id}").json()
+    run = call_api("GET", f"/api/v1/runs/{run_id}").json()
 
     lists = ("newly_failing", "slower", "faster")
     assert {name: [change["nodeid"] for change in run["changes"][name]] for name in lists} == {
@@ -405,34 +403,34 @@ BASE = {"branch": "topic", "suite": "unit", "status": "passed"}
         ([{**BASE, "suite": "e2e"}, {"status": "passed"}], None),
     ],
 )
-def test_a_base_is_the_nearest_of_its_kind(ask, redis_client, earlier, base):
-    """Of the same suite and branch, else of main or master, else of any; one that was not cut short."""
+def test_a_base_is_the_nearest_of_its_kind(call_api, redis_client, earlier, base):
+    """The base has the same suite and branch, else main or master, else any branch; it was not interrupted."""
     ids = [put_run(redis_client, number, **fields) for number, fields in enumerate(earlier)]
     run_id = put_run(redis_client, 100, **BASE)
     put_run(redis_client, 101, **BASE)
 
-    found = ask("GET", f"/api/v1/runs/{run_id}").json()["base"]
+    base_run = call_api("GET", f"/api/v1/runs/{run_id}").json()["base"]
 
-    assert (found and found["id"]) == (None if base is None else ids[base])
+    assert (base_run and base_run["id"]) == (None if base is None else ids[base])
 
 
-def test_a_run_without_a_suite_has_a_base_without_one(ask, redis_client):
-    """Runs of suites lie in between; they are no base of it."""
+def test_a_run_without_a_suite_has_a_base_without_one(call_api, redis_client):
+    """Runs of suites in between are skipped."""
     base = put_run(redis_client, 0, branch="topic")
     for number in range(1, 50):
         put_run(redis_client, number, branch="topic", suite="unit")
     run_id = put_run(redis_client, 100, branch="topic")
 
-    assert ask("GET", f"/api/v1/runs/{run_id}").json()["base"]["id"] == base
+    assert call_api("GET", f"/api/v1/runs/{run_id}").json()["base"]["id"] == base
 
 
-def test_the_profile_is_answered_as_it_was_stored(ask, server, tmp_path):
-    """Column-wise, durations in microseconds."""
+def test_the_profile_is_returned_as_stored(call_api, server, tmp_path):
+    """One list per column, with durations in microseconds."""
     run_id = tell(
         server, tmp_path, [("a.py::b", "passed", 0.5)], fixtures=[["a.py", "db", "module", 1, 0.25, 0.0]]
     )
 
-    profile = ask("GET", f"/api/v1/runs/{run_id}/profile").json()
+    profile = call_api("GET", f"/api/v1/runs/{run_id}/profile").json()
 
     assert (profile["version"], profile["tests"]["nodeid"], profile["tests"]["call"]) == (
         1,
@@ -443,32 +441,32 @@ def test_the_profile_is_answered_as_it_was_stored(ask, server, tmp_path):
 
 
 @pytest.mark.parametrize("path", ["nope", "nope/profile", "%00", "a%0Ab", "x" * 200])
-def test_an_unknown_run_is_404(ask, path):
-    """Whatever is asked for, what is not there is a problem that says so."""
-    answer = ask("GET", f"/api/v1/runs/{path}")
+def test_an_unknown_run_is_404(call_api, path):
+    """For every endpoint of a run."""
+    answer = call_api("GET", f"/api/v1/runs/{path}")
 
     assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
 
 
-def test_a_profile_that_has_gone_is_404(ask, redis_client):
-    """A run that is known, its profile not: the answer tells what may have become of it."""
+def test_a_profile_that_has_gone_is_404(call_api, redis_client):
+    """The run exists, and the response has the possible reasons."""
     run_id = put_run(redis_client, 1)
 
-    answer = ask("GET", f"/api/v1/runs/{run_id}/profile")
+    answer = call_api("GET", f"/api/v1/runs/{run_id}/profile")
 
     assert answer.status_code == 404
     assert "expired" in answer.json()["detail"]
 
 
-def test_a_really_recorded_run(ask, server, pytester: pytest.Pytester, tmp_path: Path):
-    """What `pytest --akastats` records is what the API answers, class and all."""
+def test_a_really_recorded_run(call_api, server, pytester: pytest.Pytester, tmp_path: Path):
+    """A run of `pytest --akastats` is in the API with its failure's class."""
     pytester.makepyfile(test_it="def test_ok(): pass\n\ndef test_wrong():\n    assert 1 == 2\n")
     pytester.runpytest_subprocess(
         "--akastats", f"--akastats-url={server}", "--akastats-wait=60", "-p", "no:randomly"
     )
 
-    (listed,) = ask("GET", "/api/v1/runs?status=failed").json()["items"]
-    run = ask("GET", f"/api/v1/runs/{listed['id']}").json()
+    (listed,) = call_api("GET", "/api/v1/runs?status=failed").json()["items"]
+    run = call_api("GET", f"/api/v1/runs/{listed['id']}").json()
 
     assert (run["tests"], run["passed"], run["failed"], run["exit_code"]) == (2, 1, 1, 1)
     (failure,) = run["failures"]

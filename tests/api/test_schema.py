@@ -1,7 +1,7 @@
-"""The whole OpenAPI document, asked in ways nobody would think of: nothing is an error of ours.
+"""Generated requests for the whole OpenAPI document: none is an internal error.
 
-`FUZZ_EXAMPLES` says how many examples an operation gets: few with all other tests, 300 where everything is
-tried, 1,000 in `make fuzz`.
+`FUZZ_EXAMPLES` is the number of examples per operation: few in `make test`, 300 in CI, and 1,000 in
+`make fuzz`.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from akastats.model.verdicts import FailureVerdict, OverBudget, pack
 from akastats.store import keys
 from akastats.triage.acknowledgement_rules import id_of
 from tests.api.conftest import SERVE
-from tests.api.judged import changed, judged, verdicts
+from tests.api.unhealthy import changed, unhealthy, verdicts
 from tests.telling import STARTED, deliver, spool
 
 TOKEN = "correct-horse-battery"
 FEW, MANY = 5, int(os.environ.get("FUZZ_EXAMPLES", "300"))
 DOCUMENT = create_app().openapi()
-# A stream has no end that could be waited for.
+# The stream of events has no end.
 OPERATIONS = [
     f"{method.upper()} {path}"
     for path, methods in DOCUMENT["paths"].items()
@@ -46,13 +46,13 @@ OPERATIONS = [
     if path != "/api/v1/events"
 ]
 MODES = [mode.value for mode in Mode]
-# As in the examples of `JudgedChange`.
-MARKED = "7e8a1bf79f85d966"
+# The id in the examples of `ChangeVerdict`.
+CHANGE_ID = "7e8a1bf79f85d966"
 
 
 @pytest.fixture(scope="module")
 def url(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The ready application, served to whoever has the token, with what the document's examples name."""
+    """URL of the complete application with a token, whose store contains the examples of the document."""
     fill(server_url, tmp_path_factory.mktemp("spools"))
     with socket.create_server(("127.0.0.1", 0)) as listening:
         service = subprocess.Popen(
@@ -68,7 +68,7 @@ def url(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
 
 
 def fill(server_url: str, directory: Path) -> None:
-    """Store a label and runs under the names of the document's examples."""
+    """Store a label and runs with the names in the examples of the document."""
     with Redis.from_url(server_url) as client:
         client.flushall()
     config.use(Config(redis_url=server_url))
@@ -79,19 +79,19 @@ def fill(server_url: str, directory: Path) -> None:
         ("tests/test_orders.py::test_b", "passed", 2),
     ]
     for number, run in enumerate(("20260731T101500123-6e913c", "20260801T101500123-6e913c")):
-        told = {"suite": "unit", "branch": "main", "commit": "c0ffee" * 6}
-        deliver(spool(directory, tests, run_id=run, started=STARTED + 100 * number, **told), server_url)
-    judge(server_url, "20260801T101500123-6e913c", "tests/test_orders.py::test_total[eur]")
+        fields = {"suite": "unit", "branch": "main", "commit": "c0ffee" * 6}
+        deliver(spool(directory, tests, run_id=run, started=STARTED + 100 * number, **fields), server_url)
+    store_verdicts(server_url, "20260801T101500123-6e913c", "tests/test_orders.py::test_total[eur]")
 
 
-def judge(server_url: str, run: str, nodeid: str) -> None:
-    """Store what a run means: a flaky test that became slower, its change under the id of the examples."""
+def store_verdicts(server_url: str, run: str, nodeid: str) -> None:
+    """Store verdicts: a flaky test that became slower, with the id of a change in the examples."""
     label = f"test@unit::{nodeid}"
     slower = changed(label, 1, run=run, since="20260731T101500123-6e913c", until=run)
-    found = verdicts(
+    content = verdicts(
         run,
         failures=(FailureVerdict(nodeid, "known flaky", 0.12),),
-        tests=(judged(nodeid, workers=(("gw0", 1, 2),), after=(("a.py::b", 1),)),),
+        tests=(unhealthy(nodeid, workers=(("gw0", 1, 2),), after=(("a.py::b", 1),)),),
         counts={"healthy": 1, "flaky": 1},
         clusters=((nodeid, "a.py::c"),),
         changes=(slower, changed("rows", 1, run=run, since=run, until=run)),
@@ -101,14 +101,14 @@ def judge(server_url: str, run: str, nodeid: str) -> None:
         pace=1.1,
     )
     with Redis.from_url(server_url) as client:
-        client.set(keys.verdicts("AKA-STATS", run), pack(found))
-    assert MARKED == id_of(slower.change)
+        client.set(keys.verdicts("AKA-STATS", run), pack(content))
+    assert CHANGE_ID == id_of(slower.change)
 
 
 def operation_of(name: str, mode: Mode) -> APIOperation[Any, Any, Any, Any]:
     """Return the operation of a name such as `GET /api/v1/runs`.
 
-    What is wrong in a request is to be what it asks: the token, which we always send, is no part of that.
+    The token is always sent and is not generated, so that only the rest of a request can be invalid.
     """
     method, path = name.split(" ", 1)
     operation = DOCUMENT["paths"][path][method.lower()]
@@ -119,14 +119,14 @@ def operation_of(name: str, mode: Mode) -> APIOperation[Any, Any, Any, Any]:
 
 
 def examples_of(name: str) -> dict[str, str]:
-    """Return the document's examples of the parameters in an operation's path."""
+    """Return the examples of the parameters in an operation's path."""
     method, path = name.split(" ", 1)
     parameters = DOCUMENT["paths"][path][method.lower()].get("parameters", [])
     return {each["name"]: each["schema"]["examples"][0] for each in parameters if each["in"] == "path"}
 
 
 def explore(url: str, name: str, examples: int, mode: Mode = Mode.POSITIVE, **options: Any) -> None:
-    """Ask one operation in many ways and hold every answer against the document."""
+    """Generate requests of one operation and check every response against the document."""
     operation = operation_of(name, mode)
 
     @settings(
@@ -139,49 +139,49 @@ def explore(url: str, name: str, examples: int, mode: Mode = Mode.POSITIVE, **op
     @given(case=operation.as_strategy(generation_mode=mode, **options))
     def check(case: schemathesis.Case) -> None:
         if mode is Mode.POSITIVE:
-            # A cursor is only ever the `next` of a page before, which a schema cannot say.
+            # A cursor is the `next` of an earlier page, which a schema cannot express.
             (case.query or {}).pop("cursor", None)
         try:
             answer = case.call(base_url=url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=30)
         except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
-            # Of an address that is far too long uvicorn reads no more than it must before it hangs up.
-            asked = requests.Request("GET", url + case.formatted_path, params=case.query).prepare()
-            assert len(asked.path_url) > MAX_HEADER_BYTES
+            # uvicorn disconnects without a response if the address is far too long.
+            prepared = requests.Request("GET", url + case.formatted_path, params=case.query).prepare()
+            assert len(prepared.path_url) > MAX_HEADER_BYTES
             return
-        # Refused for its size before anybody looked whether it is wrong: schemathesis does not expect that.
+        # A large body is refused before it is validated, which schemathesis does not expect.
         excluded = [negative_data_rejection] if answer.status_code == 431 else []
         case.validate_response(answer, excluded_checks=excluded)
 
     try:
         check()
     except Unsatisfiable:
-        # Where any text is a label and nothing else is asked for, nothing can be wrong.
+        # A request whose only parameter is a label cannot be invalid.
         assert mode is Mode.NEGATIVE
 
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_nothing_asked_is_an_error_of_ours(url, name, mode):
-    """What the document allows is answered as it says, what it does not is refused as it says."""
+def test_no_generated_request_is_an_internal_error(url, name, mode):
+    """A valid request has the documented response, and an invalid one is refused as documented."""
     explore(url, name, FEW, Mode(mode))
 
 
 @pytest.mark.parametrize("name", [name for name in OPERATIONS if "{" in name])
-def test_what_is_there_is_answered_as_documented(url, name):
-    """The same with the names of the document's examples, which this server knows."""
+def test_requests_with_example_names_have_the_documented_response(url, name):
+    """The same with the names of the examples, which exist on this server."""
     explore(url, name, FEW, path_parameters=examples_of(name))
 
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_nothing_asked_at_length_is_an_error_of_ours(url, name, mode):
-    """The same as above, as often as `FUZZ_EXAMPLES` says."""
+def test_no_generated_request_is_an_internal_error_at_length(url, name, mode):
+    """The same with `FUZZ_EXAMPLES` examples."""
     explore(url, name, MANY, Mode(mode))
 
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("name", [name for name in OPERATIONS if "{" in name])
-def test_what_is_there_is_answered_at_length(url, name):
-    """The same as above, as often as `FUZZ_EXAMPLES` says."""
+def test_requests_with_example_names_at_length(url, name):
+    """The same with `FUZZ_EXAMPLES` examples."""
     explore(url, name, MANY, path_parameters=examples_of(name))

@@ -1,4 +1,4 @@
-"""Scopes over the whole API: a token for numbers alone reads no word of a failure, wherever it looks."""
+"""Scopes of the whole API: a token for numbers reads no text of a failure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from akastats import push_stat
 from akastats.app import create_app
 from akastats.config import Config, config
-from tests.api.test_access import HERE, LAN, TOKEN, ask, bearer
+from tests.api.test_access import HERE, LAN, TOKEN, bearer, send
 from tests.telling import tell
 
 NUMBERS = "numbers-only-battery"
@@ -23,8 +23,8 @@ E       AssertionError: {SECRET}
 tests/test_orders.py:3: AssertionError"""
 
 
-def test_only_contexts_tell_what_failures_say(server, tmp_path):
-    """Every path that can be asked by GET, with the names of what failed: the text is for the one token alone."""
+def test_only_contexts_show_texts_of_failures(server, tmp_path):
+    """Only the token with the scope gets the text, for every path of a GET endpoint."""
     for number in range(2):
         run = tell(
             server, tmp_path, [(NODEID, "failed", 0.1, TRACEBACK)], run_id=f"20231114T22132000{number}-000001"
@@ -33,24 +33,24 @@ def test_only_contexts_tell_what_failures_say(server, tmp_path):
     config.use(Config(redis_url=server, token=f"{TOKEN} stats:{NUMBERS}"))
     app = create_app()
 
-    told = {token: texts(app, token, run) for token in (TOKEN, NUMBERS)}
+    responses = {token: texts(app, token, run) for token in (TOKEN, NUMBERS)}
 
-    assert [] == [path for path, text in told[NUMBERS].items() if SECRET in text]
-    assert f"/api/v1/runs/{run}" in [path for path, text in told[TOKEN].items() if SECRET in text]
+    assert [] == [path for path, text in responses[NUMBERS].items() if SECRET in text]
+    assert f"/api/v1/runs/{run}" in [path for path, text in responses[TOKEN].items() if SECRET in text]
 
 
 def texts(app, token: str, run: str) -> dict[str, str]:
-    """Return what each path answers to a token, its parameters being those of what is stored."""
-    found: dict[str, str] = {}
-    fingerprints = ask(app, "GET", LAN, "/api/v1/errors", headers=bearer(TOKEN)).json().get("items", [])
-    known = {"id": run, "base": run[:18] + "0" + run[19:], "nodeid": NODEID, "label": "a"}
+    """Return the response of each path for a token, with the names of stored values as parameters."""
+    responses_by_path: dict[str, str] = {}
+    fingerprints = send(app, "GET", LAN, "/api/v1/errors", headers=bearer(TOKEN)).json().get("items", [])
+    names = {"id": run, "base": run[:18] + "0" + run[19:], "nodeid": NODEID, "label": "a"}
     if fingerprints:
-        known["fingerprint"] = fingerprints[0]["fingerprint"]
+        names["fingerprint"] = fingerprints[0]["fingerprint"]
     for path, methods in app.openapi()["paths"].items():
         if "get" in methods and path != "/api/v1/events":
-            asked = re.sub(r"\{(\w+)\}", lambda name: known.get(name[1], "x"), path)
-            found[asked] = ask(app, "GET", LAN, asked, headers=bearer(token)).text
-    return found
+            concrete = re.sub(r"\{(\w+)\}", lambda name: names.get(name[1], "x"), path)
+            responses_by_path[concrete] = send(app, "GET", LAN, concrete, headers=bearer(token)).text
+    return responses_by_path
 
 
 @pytest.mark.parametrize(
@@ -61,20 +61,20 @@ def texts(app, token: str, run: str) -> dict[str, str]:
     ],
     ids=["everything", "numbers"],
 )
-def test_what_a_token_allows_is_told_to_its_holder(token, scopes):
-    """So that a page offers only what would not be refused."""
+def test_a_client_can_read_its_scopes(token, scopes):
+    """So that the page can hide write actions."""
     config.use(Config(token=f"{TOKEN} stats:{NUMBERS}"))
     app = create_app()
 
-    answer = ask(app, "GET", LAN, "/api/v1/scopes", headers=bearer(token))
+    answer = send(app, "GET", LAN, "/api/v1/scopes", headers=bearer(token))
 
     assert (200, {"scopes": scopes}) == (answer.status_code, answer.json())
 
 
 def test_without_a_token_this_machine_may_do_everything():
-    """Where none is set, whoever sits here may write as well."""
+    """If no token is set, this machine may write as well."""
     config.use(Config())
 
-    answer = ask(create_app(), "GET", HERE, "/api/v1/scopes")
+    answer = send(create_app(), "GET", HERE, "/api/v1/scopes")
 
     assert answer.json() == {"scopes": ["contexts", "stats", "write"]}

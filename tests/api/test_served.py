@@ -1,4 +1,4 @@
-"""The ready application, really served by uvicorn."""
+"""The complete application, served by uvicorn."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from akastats import push_stat
 
 
 def get(connection, path):
-    """Ask with the path exactly as given."""
+    """Send a request with exactly this path."""
     connection.request("GET", path)
     answer = connection.getresponse()
     return answer.status, json.loads(answer.read())
@@ -24,7 +24,7 @@ def get(connection, path):
 )
 @pytest.mark.parametrize("safe", ["", "/."])
 def test_labels_that_clients_and_servers_like_to_tidy_up(server, served, label, safe):
-    """Dots, slashes and controls arrive as they were sent."""
+    """Dots, slashes and control characters arrive unchanged."""
     push_stat(label, 6)
 
     status, numbers = get(served, f"/api/v1/stats/{quote(label, safe=safe)}")
@@ -33,7 +33,7 @@ def test_labels_that_clients_and_servers_like_to_tidy_up(server, served, label, 
 
 
 def test_every_endpoint_answers(server, served):
-    """One process serves all of them from its environment's server."""
+    """One process serves all endpoints from the server of its environment."""
     push_stat("a", 1, context="why")
 
     assert get(served, "/api/v1/available-stats")[1] == ["a"]
@@ -43,7 +43,7 @@ def test_every_endpoint_answers(server, served):
 
 
 def test_a_body_too_large_is_answered_and_the_service_lives(server, served):
-    """413 comes although the body was not read to its end; the next request is served."""
+    """The body gets a 413 before it is read completely, and the next request is served."""
     served.request("POST", "/api/v1/stats", body=b" " * 1_100_000)
     status = served.getresponse()
     problem = json.loads(status.read())

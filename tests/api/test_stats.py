@@ -1,4 +1,4 @@
-"""The guide's five endpoints, on the ready application."""
+"""The five endpoints of the library, in the complete application."""
 
 from __future__ import annotations
 
@@ -37,97 +37,97 @@ LABELS = [
 
 
 @pytest.mark.parametrize("label", LABELS, ids=ascii)
-def test_any_label_round_trips(ask, label):
-    """A label pushed is listed, answered alone, among others and with its history, whatever is in it."""
+def test_any_label_round_trips(call_api, label):
+    """A pushed label is listed, and returned alone, with others and with its history."""
     push_stat(label, 1.5)
 
     path = quote(label, safe="")
-    assert ask("GET", "/api/v1/available-stats").json() == [label]
-    assert ask("GET", f"/api/v1/stats/{path}").json()["last"] == 1.5
-    assert list(ask("POST", "/api/v1/stats", json=[label]).json()) == [label]
-    assert [point["label"] for point in ask("GET", f"/api/v1/stats-history/{path}").json()] == [label]
+    assert call_api("GET", "/api/v1/available-stats").json() == [label]
+    assert call_api("GET", f"/api/v1/stats/{path}").json()["last"] == 1.5
+    assert list(call_api("POST", "/api/v1/stats", json=[label]).json()) == [label]
+    assert [point["label"] for point in call_api("GET", f"/api/v1/stats-history/{path}").json()] == [label]
 
 
 @pytest.mark.parametrize("label", ["a/b", "/a", "a/", "DEVICE::1", "a//b"])
-def test_slashes_and_colons_need_no_encoding(ask, label):
-    """A client that encodes too little still reaches labels with slashes."""
+def test_slashes_and_colons_need_no_encoding(call_api, label):
+    """A client that encodes too little still gets labels with slashes."""
     push_stat(label, 2)
 
-    assert ask("GET", f"/api/v1/stats/{label}").json()["last"] == 2
+    assert call_api("GET", f"/api/v1/stats/{label}").json()["last"] == 2
 
 
-def test_available_stats_takes_a_matcher(ask):
-    """The guide's example: `DEVICE%3A%2A` lists the devices and nothing else."""
+def test_available_stats_takes_a_matcher(call_api):
+    """The documented example: `DEVICE%3A%2A` lists only the devices."""
     for label in ("DEVICE::172.26.185.3", "DEVICE::172.27.217.56", "url-downloader"):
         push_stat(label, 1)
 
-    answer = ask("GET", "/api/v1/available-stats?matcher=DEVICE%3A%2A")
+    answer = call_api("GET", "/api/v1/available-stats?matcher=DEVICE%3A%2A")
 
     assert answer.json() == ["DEVICE::172.26.185.3", "DEVICE::172.27.217.56"]
 
 
-def test_available_stats_of_an_empty_server_is_an_empty_list(ask):
-    """Nothing pushed, nothing listed."""
-    assert ask("GET", "/api/v1/available-stats").json() == []
+def test_available_stats_of_an_empty_server_is_an_empty_list(call_api):
+    """Without a push the list is empty."""
+    assert call_api("GET", "/api/v1/available-stats").json() == []
 
 
-def test_a_label_of_bytes_that_are_no_text_does_not_cost_the_list(ask, redis_client: Redis):
-    """What somebody else put into the index can be asked for by nobody: it is left out."""
+def test_a_label_of_bytes_that_are_no_text_does_not_cost_the_list(call_api, redis_client: Redis):
+    """Another writer may add it to the index; it cannot be requested and is omitted."""
     push_stat("good", 1)
     redis_client.zadd(keys.index("AKA-STATS"), {b"bad\xff": 1})
     redis_client.lpush(b"AKA-STATS::HISTORY::bad\xff", "1;1;")
 
-    answer = ask("GET", "/api/v1/available-stats")
+    answer = call_api("GET", "/api/v1/available-stats")
 
     assert answer.json() == ["good"]
 
 
-def test_stats_are_the_eight_numbers(ask):
-    """The answer has the guide's eight names, as numbers."""
+def test_stats_are_the_eight_numbers(call_api):
+    """The response has the eight documented names."""
     for value in (1, 2, 6):
         push_stat("url-downloader", value)
 
-    numbers = ask("GET", "/api/v1/stats/url-downloader").json()
+    numbers = call_api("GET", "/api/v1/stats/url-downloader").json()
 
     assert numbers.pop("last_time") > 1e9
     assert numbers.pop("stdev") == pytest.approx(7**0.5)
     assert numbers == {"avg": 3.0, "count": 3.0, "last": 6.0, "max": 6.0, "min": 1.0, "total": 9.0}
 
 
-def test_post_stats_leaves_unknown_labels_out(ask):
-    """Of several labels only those that exist are answered, each once."""
+def test_post_stats_leaves_unknown_labels_out(call_api):
+    """The response contains the known labels, each once."""
     push_stat("known", 3)
 
-    answer = ask("POST", "/api/v1/stats", json=["unknown", "known", "known"])
+    answer = call_api("POST", "/api/v1/stats", json=["unknown", "known", "known"])
 
     assert list(answer.json()) == ["known"]
 
 
-def test_post_stats_of_nothing_is_empty(ask):
-    """An empty list is a question like any other."""
-    assert ask("POST", "/api/v1/stats", json=[]).json() == {}
+def test_post_stats_of_nothing_is_empty(call_api):
+    """An empty list is a valid request."""
+    assert call_api("POST", "/api/v1/stats", json=[]).json() == {}
 
 
-def test_a_thousand_labels_take_one_round_trip(ask, redis_client: Redis):
-    """The server sees eight commands for 1,000 labels, sent in one go."""
+def test_a_thousand_labels_take_one_round_trip(call_api, redis_client: Redis):
+    """The server receives eight commands for 1,000 labels in one pipeline."""
     labels = [f"label-{number}" for number in range(1000)]
     with Stats() as stat:
         for label in labels:
             stat(label, 1)
     redis_client.config_resetstat()
 
-    answer = ask("POST", "/api/v1/stats", json=labels)
+    answer = call_api("POST", "/api/v1/stats", json=labels)
 
     assert len(answer.json()) == 1000
     assert redis_client.info("commandstats")["cmdstat_mget"]["calls"] == 8
 
 
-def test_history_is_newest_first_and_carries_context_ids(ask):
-    """Items are the guide's three fields and the context's id, empty without a context."""
+def test_history_is_newest_first_and_carries_context_ids(call_api):
+    """Items have the three documented fields and the context id, empty without a context."""
     push_stat("a", 1)
     push_stat("a", 2, context="the cake is a lie")
 
-    items = ask("GET", "/api/v1/stats-history/a").json()
+    items = call_api("GET", "/api/v1/stats-history/a").json()
 
     assert [(item["label"], item["value"], item["context_id"]) for item in items] == [
         ("a", 2.0, "06466bfef6e7e40e52d572902df6757d"),
@@ -137,85 +137,85 @@ def test_history_is_newest_first_and_carries_context_ids(ask):
 
 
 @pytest.mark.parametrize("value", ["nan", "-inf", "three"])
-def test_history_of_an_older_writer_may_hold_what_is_no_number(ask, redis_client: Redis, value):
-    """What 21.2.5 left of a push that it refused is null, and its neighbours are answered."""
+def test_history_of_an_older_writer_may_hold_what_is_no_number(call_api, redis_client: Redis, value):
+    """A point of 21.2.5 from a refused push is null, and its neighbours are returned."""
     push_stat("a", 1)
     redis_client.lpush(keys.history("AKA-STATS", "a"), f"1587673195.4;{value};", "1587673196.4;3.5")
 
-    items = ask("GET", "/api/v1/stats-history/a").json()
+    items = call_api("GET", "/api/v1/stats-history/a").json()
 
     assert [(item["value"], item["context_id"]) for item in items] == [(3.5, ""), (None, ""), (1.0, "")]
 
 
 @pytest.mark.parametrize("noun", ["stats", "stats-history"])
-def test_unknown_label_is_404_with_a_detail(ask, noun):
-    """Asking for a label nobody pushed says so, as JSON."""
-    answer = ask("GET", f"/api/v1/{noun}/nobody/pushed%20this")
+def test_unknown_label_is_404_with_a_detail(call_api, noun):
+    """The response is JSON."""
+    answer = call_api("GET", f"/api/v1/{noun}/nobody/pushed%20this")
 
     assert answer.status_code == 404
     assert "nobody/pushed this" in answer.json()["detail"]
 
 
-def test_contexts_are_answered_by_id(ask):
-    """Known ids answer their text; unknown ones and the empty id of a point without context are left out."""
+def test_contexts_are_answered_by_id(call_api):
+    """Known ids have their text; unknown and empty ids are omitted."""
     push_stat("a", 1, context="Traceback (most recent call last):\n")
-    context_id = ask("GET", "/api/v1/stats-history/a").json()[0]["context_id"]
+    context_id = call_api("GET", "/api/v1/stats-history/a").json()[0]["context_id"]
 
-    answer = ask("POST", "/api/v1/stat-contexts", json=[context_id, "", "0" * 32, context_id])
+    answer = call_api("POST", "/api/v1/stat-contexts", json=[context_id, "", "0" * 32, context_id])
 
     assert answer.json() == {context_id: "Traceback (most recent call last):\n"}
 
 
-def test_binary_contexts_are_decoded_with_replacement(ask):
-    """A context of bytes that are no UTF-8 is answered, not an error."""
+def test_binary_contexts_are_decoded_with_replacement(call_api):
+    """A context that is not UTF-8 is not an error."""
     push_stat("a", 1, context=b"caf\xe9 \xff\x00")
-    context_id = ask("GET", "/api/v1/stats-history/a").json()[0]["context_id"]
+    context_id = call_api("GET", "/api/v1/stats-history/a").json()[0]["context_id"]
 
-    answer = ask("POST", "/api/v1/stat-contexts", json=[context_id])
+    answer = call_api("POST", "/api/v1/stat-contexts", json=[context_id])
 
     assert answer.json() == {context_id: "caf� �\x00"}
 
 
-def test_a_body_is_json_whatever_its_content_type_says(ask):
-    """`curl -d '["a"]'` sends a form's content type; the list is read all the same."""
+def test_a_body_is_json_whatever_its_content_type_says(call_api):
+    """`curl -d '["a"]'` sends the content type of a form."""
     push_stat("a", 1)
 
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    answer = ask("POST", "/api/v1/stats", content=json.dumps(["a"]), headers=headers)
+    answer = call_api("POST", "/api/v1/stats", content=json.dumps(["a"]), headers=headers)
 
     assert list(answer.json()) == ["a"]
 
 
-def test_prometheus_is_served_with_its_official_content_type(ask):
-    """The exposition comes as Prometheus's text, for labels that match."""
+def test_prometheus_is_served_with_its_official_content_type(call_api):
+    """The response has the text format of Prometheus, for matching labels."""
     push_stat("POLLER;host=a", 1)
     push_stat("other", 1)
 
-    answer = ask("GET", "/api/v1/stats-prometheus?matcher=POLLER*")
+    answer = call_api("GET", "/api/v1/stats-prometheus?matcher=POLLER*")
 
     assert answer.headers["content-type"].startswith("text/plain; version=")
     assert 'POLLER_COUNT{host="a"} 1.0' in answer.text
     assert "other" not in answer.text
 
 
-def test_contexts_of_more_than_8_mib_are_asked_for_in_parts(ask, redis_client: Redis):
-    """All of them together are refused with what to do, each alone is answered."""
+def test_contexts_of_more_than_8_mib_need_several_requests(call_api, redis_client: Redis):
+    """All together are refused with this remedy, and each alone is returned."""
     ids = ["a" * 32, "b" * 32]
     for id_ in ids:
         redis_client.set(keys.context("AKA-STATS", id_), b"x" * (4 * 1024 * 1024 + 1))
 
-    together = ask("POST", "/api/v1/stat-contexts", json=ids)
-    alone = ask("POST", "/api/v1/stat-contexts", json=ids[:1])
+    together = call_api("POST", "/api/v1/stat-contexts", json=ids)
+    alone = call_api("POST", "/api/v1/stat-contexts", json=ids[:1])
 
     assert (together.status_code, together.json()["limit"]) == (413, 8 * 1024 * 1024)
     assert "fewer at a time" in together.json()["detail"]
     assert len(alone.json()[ids[0]]) == 4 * 1024 * 1024 + 1
 
 
-def test_a_context_that_is_too_large_alone_is_not_to_be_asked_for_in_parts(ask, redis_client: Redis):
-    """The advice for many would lead nowhere."""
+def test_a_single_context_that_is_too_large_has_another_message(call_api, redis_client: Redis):
+    """The remedy for many contexts would not help."""
     redis_client.set(keys.context("AKA-STATS", "a" * 32), b"x" * (8 * 1024 * 1024 + 1))
 
-    answer = ask("POST", "/api/v1/stat-contexts", json=["a" * 32])
+    answer = call_api("POST", "/api/v1/stat-contexts", json=["a" * 32])
 
     assert (answer.status_code, "from the Redis server itself" in answer.json()["detail"]) == (413, True)

@@ -1,4 +1,4 @@
-"""What a test's own address answers of the newest verdicts of its suite, and of its quarantine."""
+"""The newest verdicts about one test, and its quarantine, in the response about that test."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from akastats.model.verdicts import pack
 from akastats.store import keys
-from tests.api.judged import NAMESPACE, changed, judged, put_verdicts, run_id, verdicts
+from tests.api.unhealthy import NAMESPACE, changed, put_verdicts, run_id, unhealthy, verdicts
 from tests.telling import tell
 
 NODEID = "tests/test_pay.py::test_refund"
@@ -18,8 +18,8 @@ PATH = f"/api/v1/tests/{NODEID}?suite=unit"
 
 
 @pytest.fixture
-def told(server, redis_client, tmp_path):
-    """A test with a history, in a suite that was judged by hand-made verdicts."""
+def store_verdicts(server, redis_client, tmp_path):
+    """Return a function that stores a test with a history, in a suite with these verdicts."""
     tell(server, tmp_path, [(NODEID, "passed", 0.1)], suite="unit", branch="main")
 
     def put(**fields):
@@ -29,28 +29,28 @@ def told(server, redis_client, tmp_path):
 
 
 def hold(redis_client, nodeid: str, until: float) -> None:
-    """Put a test into quarantine."""
+    """Quarantine a test."""
     entry = {"until": until, "reason": "PAY-7", "since": 1.0, "by": "ada"}
     redis_client.hset(keys.quarantine(NAMESPACE), f"test@unit::{nodeid}", json.dumps(entry))
 
 
-def test_a_test_says_how_it_stands(ask, told):
-    """Its row of the flaky tests, what fails together with it, and whose verdicts these are."""
-    told(tests=(judged(NODEID, rate=0.25), judged(OTHER)), clusters=((NODEID, OTHER),))
+def test_a_test_has_its_state(call_api, store_verdicts):
+    """As in the list of flaky tests, with the tests that fail together and the run of the verdicts."""
+    store_verdicts(tests=(unhealthy(NODEID, rate=0.25), unhealthy(OTHER)), clusters=((NODEID, OTHER),))
 
-    found = ask("GET", PATH).json()
+    body = call_api("GET", PATH).json()
 
-    assert (found["verdict"]["nodeid"], found["verdict"]["state"], found["verdict"]["rate"]) == (
+    assert (body["verdict"]["nodeid"], body["verdict"]["state"], body["verdict"]["rate"]) == (
         NODEID,
         "flaky",
         0.25,
     )
-    assert (found["together"], found["judged_by"]) == ([NODEID, OTHER], run_id(5))
+    assert (body["together"], body["judged_by"]) == ([NODEID, OTHER], run_id(5))
 
 
-def test_a_test_has_its_own_changes_alone(ask, told):
-    """Newest first, faster too; not those of another test whose name ends alike, nor of what is no test."""
-    told(
+def test_a_test_has_its_own_changes_alone(call_api, store_verdicts):
+    """Newest first, with faster ones; not those of other tests or of fixtures."""
+    store_verdicts(
         changes=(
             changed(f"test@unit::{NODEID}", 1),
             changed(f"test@unit::{NODEID}", 3, after=0.5),
@@ -59,52 +59,57 @@ def test_a_test_has_its_own_changes_alone(ask, told):
         )
     )
 
-    found = ask("GET", PATH).json()
+    body = call_api("GET", PATH).json()
 
-    assert [(change["run"], change["is_slower"]) for change in found["changes"]] == [
+    assert [(change["run"], change["is_slower"]) for change in body["changes"]] == [
         (run_id(3), False),
         (run_id(1), True),
     ]
 
 
-def test_a_healthy_test_has_no_verdict(ask, told):
-    """What is not listed is well, as far as that is known."""
-    told(tests=(judged(OTHER),))
+def test_a_healthy_test_has_no_verdict(call_api, store_verdicts):
+    """Verdicts contain only tests that are not healthy."""
+    store_verdicts(tests=(unhealthy(OTHER),))
 
-    found = ask("GET", PATH).json()
+    body = call_api("GET", PATH).json()
 
-    assert (found["verdict"], found["together"], found["changes"], found["judged_by"]) == (None, [], [], run_id(5))
-
-
-def test_a_test_of_a_suite_that_nobody_judged(ask, told):
-    """All of it is empty, and the rest is answered as before."""
-    answer = ask("GET", PATH)
-
-    found = answer.json()
-    assert (200, None, [], None) == (answer.status_code, found["verdict"], found["changes"], found["judged_by"])
+    assert (body["verdict"], body["together"], body["changes"], body["judged_by"]) == (None, [], [], run_id(5))
 
 
-def test_a_test_in_quarantine_says_until_when(ask, told, redis_client):
-    """With or without verdicts; one whose time is over is free, whatever else is in."""
+def test_a_test_of_a_suite_without_verdicts(call_api, store_verdicts):
+    """The fields are empty, and the rest is unchanged."""
+    answer = call_api("GET", PATH)
+
+    body = answer.json()
+    assert (200, None, [], None) == (answer.status_code, body["verdict"], body["changes"], body["judged_by"])
+
+
+def test_a_quarantined_test_has_its_end_date(call_api, store_verdicts, redis_client):
+    """With and without verdicts; an ended quarantine is null."""
     until = time.time() + 1000
     hold(redis_client, OTHER, until - 500)
     hold(redis_client, NODEID, until)
 
-    assert ask("GET", PATH).json()["quarantine"] == {"until": until, "since": 1.0, "reason": "PAY-7", "by": "ada"}
+    assert call_api("GET", PATH).json()["quarantine"] == {
+        "until": until,
+        "since": 1.0,
+        "reason": "PAY-7",
+        "by": "ada",
+    }
 
     hold(redis_client, NODEID, time.time() - 1000)
 
-    assert ask("GET", PATH).json()["quarantine"] is None
+    assert call_api("GET", PATH).json()["quarantine"] is None
 
 
 @pytest.mark.parametrize("path", ["/api/v1/flaky?suite=unit", "/api/v1/verdicts?suite=unit"])
-def test_flaky_tests_in_quarantine_say_so(ask, told, redis_client, path):
-    """In the list and in the whole, each test with its own entry."""
-    told(tests=(judged(NODEID), judged(OTHER)))
+def test_flaky_tests_have_their_quarantine(call_api, store_verdicts, redis_client, path):
+    """In the list and in all verdicts, each test with its own entry."""
+    store_verdicts(tests=(unhealthy(NODEID), unhealthy(OTHER)))
     hold(redis_client, OTHER, time.time() + 1000)
 
-    found = ask("GET", path).json()
-    rows = found.get("items") or found["tests"]
+    body = call_api("GET", path).json()
+    rows = body.get("items") or body["tests"]
 
     assert {row["nodeid"]: (row["quarantine"] or {}).get("reason") for row in rows} == {
         NODEID: None,
@@ -112,25 +117,27 @@ def test_flaky_tests_in_quarantine_say_so(ask, told, redis_client, path):
     }
 
 
-def test_paces_of_the_runs_stand_beside_the_changes(ask, told):
-    """As one judgement saw them, oldest first."""
-    told(paces=((run_id(1), 1.0), (run_id(2), 1.3)))
+def test_machine_speeds_are_beside_the_changes(call_api, store_verdicts):
+    """Those of one analysis, oldest first."""
+    store_verdicts(paces=((run_id(1), 1.0), (run_id(2), 1.3)))
 
-    found = ask("GET", "/api/v1/regressions?suite=unit").json()
+    body = call_api("GET", "/api/v1/regressions?suite=unit").json()
 
-    assert found["paces"] == [{"run": run_id(1), "pace": 1.0}, {"run": run_id(2), "pace": 1.3}]
+    assert body["paces"] == [{"run": run_id(1), "pace": 1.0}, {"run": run_id(2), "pace": 1.3}]
 
 
-def test_a_test_has_one_rate_in_every_answer(ask, server, tmp_path, redis_client):
-    """That of its verdict, though its one attempt has failed; healthy tests have that of their attempts."""
+def test_a_test_has_one_rate_in_every_answer(call_api, server, tmp_path, redis_client):
+    """The rate of the verdict; a healthy test has the rate of its attempts."""
     tests = [("a.py::flaky", "failed", 0.1), ("a.py::broken", "failed", 0.1), ("a.py::fine", "passed", 0.1)]
     run = tell(server, tmp_path, tests, run_id="20231114T221320000-000001", suite="unit")
-    made = verdicts(run, tests=(judged("a.py::flaky", rate=0.125), judged("a.py::broken", "broken", rate=0.9)))
+    made = verdicts(
+        run, tests=(unhealthy("a.py::flaky", rate=0.125), unhealthy("a.py::broken", "broken", rate=0.9))
+    )
     redis_client.set(keys.verdicts(NAMESPACE, run), pack(made))
 
-    listed = ask("GET", "/api/v1/tests?sort=-failure_rate").json()["items"]
-    one = ask("GET", "/api/v1/tests/a.py::flaky?suite=unit").json()
-    (flaky,) = ask("GET", "/api/v1/flaky?suite=unit").json()["items"]
+    listed = call_api("GET", "/api/v1/tests?sort=-failure_rate").json()["items"]
+    one = call_api("GET", "/api/v1/tests/a.py::flaky?suite=unit").json()
+    (flaky,) = call_api("GET", "/api/v1/flaky?suite=unit").json()["items"]
 
     assert [("a.py::broken", 0.9), ("a.py::flaky", 0.125), ("a.py::fine", 0.0)] == [
         (each["nodeid"], each["failure_rate"]) for each in listed

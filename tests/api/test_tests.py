@@ -1,4 +1,4 @@
-"""Histories of tests over the API, whatever is in their node ids."""
+"""Histories of tests over the API, with any characters in their node ids."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ NODE_IDS = [
 
 
 @pytest.mark.parametrize("nodeid", NODE_IDS, ids=ascii)
-def test_any_node_id_round_trips(ask, server, tmp_path, nodeid):
-    """A node id percent-encoded reaches that test and its history, and no other's."""
+def test_any_node_id_round_trips(call_api, server, tmp_path, nodeid):
+    """A percent-encoded node id leads to exactly that test and its history."""
     tell(server, tmp_path, [(nodeid, "passed", 0.25), (nodeid + "x", "passed", 1.0)])
 
-    answer = ask("GET", f"/api/v1/tests/{quote(nodeid, safe='')}/history").json()
-    details = ask("GET", f"/api/v1/tests/{quote(nodeid, safe='')}").json()
+    answer = call_api("GET", f"/api/v1/tests/{quote(nodeid, safe='')}/history").json()
+    details = call_api("GET", f"/api/v1/tests/{quote(nodeid, safe='')}").json()
 
     assert (answer["nodeid"], answer["suite"], answer["next"]) == (nodeid, None, None)
     assert [item["value"] for item in answer["items"]] == [0.25]
@@ -48,7 +48,7 @@ def test_any_node_id_round_trips(ask, server, tmp_path, nodeid):
 
 @pytest.mark.parametrize("nodeid", NODE_IDS, ids=ascii)
 def test_any_node_id_round_trips_over_http(server, served, tmp_path, nodeid):
-    """The same through a real server, where paths are tidied if anywhere."""
+    """The same through a real server, which might normalise paths."""
     tell(server, tmp_path, [(nodeid, "passed", 0.25)])
 
     bodies = []
@@ -61,23 +61,23 @@ def test_any_node_id_round_trips_over_http(server, served, tmp_path, nodeid):
     assert (details["nodeid"], details["last"]) == (nodeid, 0.25)
 
 
-def test_slashes_need_no_encoding(ask, server, tmp_path):
-    """A client that encodes too little still reaches a test in a folder."""
+def test_slashes_need_no_encoding(call_api, server, tmp_path):
+    """A client that encodes too little still gets a test in a directory."""
     tell(server, tmp_path, [("tests/unit/test_a.py::test_b", "passed", 0.25)])
 
-    answer = ask("GET", "/api/v1/tests/tests/unit/test_a.py::test_b/history")
+    answer = call_api("GET", "/api/v1/tests/tests/unit/test_a.py::test_b/history")
 
     assert answer.json()["items"][0]["outcome"] == "passed"
 
 
-def test_points_tell_run_commit_branch_outcome_and_error(ask, server, tmp_path):
+def test_points_have_run_commit_branch_outcome_and_error(call_api, server, tmp_path):
     """Newest first; a failure has the context id of its traceback."""
     first = {"run_id": "20231114T000000000-000001", "branch": "main", "commit": "c0ffee"}
     second = {"run_id": "20231115T000000000-000002", "branch": "topic", "started": STARTED + 100}
     tell(server, tmp_path, [("a.py::b", "passed", 0.5)], **first)
     tell(server, tmp_path, [("a.py::b", "failed", 0.75)], **second)
 
-    newest, oldest = ask("GET", "/api/v1/tests/a.py::b/history").json()["items"]
+    newest, oldest = call_api("GET", "/api/v1/tests/a.py::b/history").json()["items"]
 
     error_id = newest.pop("error_id")
     assert newest == {
@@ -89,33 +89,33 @@ def test_points_tell_run_commit_branch_outcome_and_error(ask, server, tmp_path):
         "branch": "topic",
     }
     assert (oldest["outcome"], oldest["commit"], oldest["error_id"]) == ("passed", "c0ffee", None)
-    assert "assert 12 == 13" in ask("POST", "/api/v1/stat-contexts", json=[error_id]).json()[error_id]
+    assert "assert 12 == 13" in call_api("POST", "/api/v1/stat-contexts", json=[error_id]).json()[error_id]
 
 
-def test_every_attempt_is_a_point(ask, server, tmp_path):
-    """A failed attempt that was tried again is told as `rerun`."""
+def test_every_attempt_is_a_point(call_api, server, tmp_path):
+    """A failed attempt that was repeated has the outcome `rerun`."""
     tell(server, tmp_path, [("a.py::b", "rerun", 0.5), ("a.py::b", "passed", 0.5)])
 
-    items = ask("GET", "/api/v1/tests/a.py::b/history").json()["items"]
+    items = call_api("GET", "/api/v1/tests/a.py::b/history").json()["items"]
 
     assert [item["outcome"] for item in items] == ["passed", "rerun"]
 
 
-def test_suites_are_apart(ask, server, tmp_path):
-    """A test of a suite is found under its name only."""
+def test_suites_are_apart(call_api, server, tmp_path):
+    """A test of a suite has its history only under that suite."""
     tell(server, tmp_path, [("a.py::b", "passed", 0.5)], suite="py312")
 
-    assert ask("GET", "/api/v1/tests/a.py::b/history").status_code == 404
-    answer = ask("GET", "/api/v1/tests/a.py::b/history?suite=py312").json()
+    assert call_api("GET", "/api/v1/tests/a.py::b/history").status_code == 404
+    answer = call_api("GET", "/api/v1/tests/a.py::b/history?suite=py312").json()
     assert (answer["suite"], len(answer["items"])) == ("py312", 1)
 
 
-def test_a_limit_takes_the_newest(ask, server):
+def test_a_limit_takes_the_newest(call_api, server):
     """`limit` counts from the newest point."""
     for value in range(5):
         push_stat("test::a.py::b", value)
 
-    items = ask("GET", "/api/v1/tests/a.py::b/history?limit=2").json()["items"]
+    items = call_api("GET", "/api/v1/tests/a.py::b/history?limit=2").json()["items"]
 
     assert [item["value"] for item in items] == [4.0, 3.0]
 
@@ -123,35 +123,35 @@ def test_a_limit_takes_the_newest(ask, server):
 @pytest.mark.parametrize(
     "context", [None, "no JSON", "[1]", '{"run": 3, "outcome": ["x"]}', "[" * 9999], ids=range(5)
 )
-def test_foreign_and_missing_contexts_are_null(ask, server, context):
-    """A point whose context is not the plugin's is a point all the same."""
+def test_foreign_and_missing_contexts_are_null(call_api, server, context):
+    """A point without a context of the plugin is still a point."""
     push_stat("test::a.py::b", 1, context=context)
 
-    (item,) = ask("GET", "/api/v1/tests/a.py::b/history").json()["items"]
+    (item,) = call_api("GET", "/api/v1/tests/a.py::b/history").json()["items"]
 
     assert (item["value"], item["outcome"], item["run"], item["error_id"]) == (1.0, None, None, None)
 
 
-def test_what_has_expired_is_null(ask, server, tmp_path, redis_client):
-    """Points outlive their runs' records and their contexts."""
+def test_what_has_expired_is_null(call_api, server, tmp_path, redis_client):
+    """Points outlive the records of their runs and their contexts."""
     run_id = tell(server, tmp_path, [("a.py::b", "passed", 0.5)], branch="main")
     redis_client.delete(keys.run("AKA-STATS", run_id))
-    without_run = ask("GET", "/api/v1/tests/a.py::b/history").json()["items"][0]
+    without_run = call_api("GET", "/api/v1/tests/a.py::b/history").json()["items"][0]
     redis_client.delete(*redis_client.keys("*CONTEXTS*"))
-    without_context = ask("GET", "/api/v1/tests/a.py::b/history").json()["items"][0]
+    without_context = call_api("GET", "/api/v1/tests/a.py::b/history").json()["items"][0]
 
     assert (without_run["run"], without_run["branch"]) == (run_id, None)
     assert (without_context["run"], without_context["value"]) == (None, 0.5)
 
 
-def test_a_thousand_points_take_three_round_trips(ask, server, tmp_path, redis_client):
-    """One list, one MGET, one pipeline of runs, however many points there are."""
+def test_a_thousand_points_take_three_round_trips(call_api, server, tmp_path, redis_client):
+    """One list, one MGET and one pipeline of runs, for any number of points."""
     for number in range(20):
-        told = {"run_id": f"20231114T{number:09d}-000000", "started": STARTED + 100 * number}
-        tell(server, tmp_path, [("a.py::b", "passed", 0.01)] * 50, **told)
+        fields = {"run_id": f"20231114T{number:09d}-000000", "started": STARTED + 100 * number}
+        tell(server, tmp_path, [("a.py::b", "passed", 0.01)] * 50, **fields)
     redis_client.config_resetstat()
 
-    items = ask("GET", "/api/v1/tests/a.py::b/history?limit=1000").json()["items"]
+    items = call_api("GET", "/api/v1/tests/a.py::b/history?limit=1000").json()["items"]
 
     calls = redis_client.info("commandstats")
     assert len(items) == 1000
@@ -160,16 +160,16 @@ def test_a_thousand_points_take_three_round_trips(ask, server, tmp_path, redis_c
 
 
 @pytest.mark.parametrize("nodeid", ["nobody", "x" * 4096, "a%F0%9F%99%82"])
-def test_an_unknown_test_is_404(ask, nodeid):
-    """A test that never ran here is a problem that says so."""
-    answer = ask("GET", f"/api/v1/tests/{nodeid}/history")
+def test_an_unknown_test_is_404(call_api, nodeid):
+    """The response is a problem that names the test."""
+    answer = call_api("GET", f"/api/v1/tests/{nodeid}/history")
 
     assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
 
 
 @pytest.mark.parametrize("nodeid", ["", "x" * 4097])
-def test_what_is_no_node_id_is_a_problem(ask, nodeid):
-    """Too short and too long are refused at the entrance."""
-    answer = ask("GET", f"/api/v1/tests/{nodeid}/history")
+def test_what_is_no_node_id_is_a_problem(call_api, nodeid):
+    """Node ids that are too short or too long are refused before a look-up."""
+    answer = call_api("GET", f"/api/v1/tests/{nodeid}/history")
 
     assert (answer.status_code, answer.json()["field"]) == (422, "nodeid")

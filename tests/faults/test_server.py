@@ -88,9 +88,7 @@ class Fault:
 
 LASTING = (
     Fault("1", "nothing listens on the port", provocations.away, "Cannot connect", ABSENT_S, is_quick=True),
-    Fault(
-        "2", "a full backlog of connections", provocations.black_hole, "Cannot connect", ABSENT_S
-    ),
+    Fault("2", "a full backlog of connections", provocations.black_hole, "Cannot connect", ABSENT_S),
     Fault(
         "6", "SIGSTOP from before the run until after it", provocations.stopped, "Cannot connect", is_quick=True
     ),

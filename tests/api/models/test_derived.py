@@ -1,4 +1,4 @@
-"""Models derived from dataclasses: names, types, descriptions and examples."""
+"""Models that are derived from dataclasses: names, types, descriptions and examples."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from akastats.api.models.derived import add_examples, derive, model_of
 
 @dataclass(frozen=True)
 class Wheel:
-    """One wheel.
+    """A wheel.
 
     size: diameter
         in inches
@@ -48,7 +48,7 @@ class Car(Vehicle):
 
 
 class Position(NamedTuple):
-    """A place.
+    """A position.
 
     x: metres
     """
@@ -66,7 +66,7 @@ def schema_of(kind: type) -> dict:
 
 
 def test_fields_have_the_descriptions_of_the_docstring():
-    """A line may describe several fields, and may continue."""
+    """A line can describe several fields, and can continue."""
     properties = schema_of(Vehicle)["properties"]
 
     assert {"name": "a name", "owner": "a name", "wheels": "its wheels"} == {
@@ -76,17 +76,17 @@ def test_fields_have_the_descriptions_of_the_docstring():
 
 
 def test_docstring_without_field_lines_describes_the_model():
-    """Its paragraphs stay."""
+    """Its paragraphs are kept."""
     assert "Something on wheels.\n\nIt may have none." == schema_of(Vehicle)["description"]
 
 
 def test_all_fields_are_required():
-    """A default of the dataclass is for its callers, and the JSON has every field."""
+    """A default is for callers of the dataclass; the JSON has every field."""
     assert ["name", "owner", "wheels"] == schema_of(Vehicle)["required"]
 
 
 def test_subclass_inherits_descriptions_and_examples():
-    """A field is described where it is declared, once."""
+    """A field is described once, in the class that declares it."""
     properties = schema_of(Car)["properties"]
 
     assert ("a name", ["bus"]) == (properties["name"]["description"], properties["name"]["examples"])
@@ -99,7 +99,7 @@ def test_named_tuple_has_a_model():
 
 
 def test_nested_values_are_validated_by_attribute():
-    """A dataclass of dataclasses becomes JSON without a conversion by hand."""
+    """A dataclass of dataclasses becomes JSON without a manual conversion."""
     car = Car(name="van", wheels=(Wheel(17.0),), spare={"left": Wheel(16.0)})
 
     assert model_of(Car).model_validate(car).model_dump() == {
@@ -111,7 +111,7 @@ def test_nested_values_are_validated_by_attribute():
 
 
 def test_other_annotations_stay_as_they_are():
-    """The route leaves these to FastAPI."""
+    """FastAPI handles these."""
 
     class Body(BaseModel):
         pass
