@@ -1,4 +1,4 @@
-"""Runs with details and verdicts, made by hand: what reports are written of."""
+"""Runs with details and verdicts, from which tests make reports."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ RUN = Run(
     build_url="https://ci.example/runs/1",
 )
 ONE, TWO = "tests/test_cart.py::test_total[eur]", "tests/test_cart.py::test_sum"
-FLAKY, OLD, KEPT, YOUNG = (f"tests/test_net.py::test_{name}" for name in ("get", "old", "kept", "young"))
-#: What people, libraries and attackers write into names and messages.
+FLAKY, OLD, QUARANTINED, YOUNG = (f"tests/test_net.py::test_{name}" for name in ("get", "old", "kept", "young"))
+#: Hostile and unusual texts in names and messages.
 HOSTILE = (
     "a|b `c` ``d`` <script>alert(1)</script>",
     "one\ntwo\r\n::error title=x::y%0A::warning::z",
@@ -49,8 +49,8 @@ HOSTILE = (
 
 
 def failure(*tests: str, **fields: Any) -> Failure:
-    """Return a failure of these tests; a class, a message and a place unless told otherwise."""
-    told: dict[str, Any] = {
+    """Return a failure of these tests, with a default class, message and location."""
+    defaults: dict[str, Any] = {
         "fingerprint": "f1",
         "exception": "AssertionError",
         "message": "assert 12 == 13",
@@ -61,12 +61,12 @@ def failure(*tests: str, **fields: Any) -> Failure:
         "file": "shop/cart.py",
         "line": 12,
     }
-    return Failure(**told | fields)
+    return Failure(**defaults | fields)
 
 
 def details(*failures: Failure, **fields: Any) -> Details:
-    """Return details of a run that failed with these."""
-    told: dict[str, Any] = {
+    """Return the details of a run with these failures."""
+    defaults: dict[str, Any] = {
         "run": RUN,
         "has_profile": True,
         "failures": list(failures),
@@ -77,12 +77,12 @@ def details(*failures: Failure, **fields: Any) -> Details:
         "changes": None,
         "verdicts": None,
     }
-    return Details(**told | fields)
+    return Details(**defaults | fields)
 
 
 def change(label: str = f"test@unit::{ONE}", **fields: Any) -> DurationChange:
-    """Return a duration that has grown from 50 to 120 ms, suspected."""
-    told: dict[str, Any] = {
+    """Return a suspected change of a duration from 50 to 120 ms."""
+    defaults: dict[str, Any] = {
         "label": label,
         "environment": "unit/n1/ci/3.12",
         "before": 0.05,
@@ -96,12 +96,12 @@ def change(label: str = f"test@unit::{ONE}", **fields: Any) -> DurationChange:
         "p": 1e-7,
         "confidence": 0.99,
     }
-    return DurationChange(**told | fields)
+    return DurationChange(**defaults | fields)
 
 
 def flaky(nodeid: str = FLAKY, **fields: Any) -> UnhealthyTest:
-    """Return a test that fails 12 % of the time, newly known to."""
-    told: dict[str, Any] = {
+    """Return a newly flaky test that fails 12 % of the time."""
+    defaults: dict[str, Any] = {
         "nodeid": nodeid,
         "state": "flaky",
         "rate": 0.12,
@@ -114,22 +114,22 @@ def flaky(nodeid: str = FLAKY, **fields: Any) -> UnhealthyTest:
         "runs_failed": 5,
         "seconds_lost": 63.0,
     }
-    return UnhealthyTest(**told | fields)
+    return UnhealthyTest(**defaults | fields)
 
 
 def verdicts(**fields: Any) -> Verdicts:
-    """Return verdicts of the run, with nothing found unless told."""
+    """Return verdicts of the run, by default without findings."""
     return replace(Verdicts(RUN.id, "unit", "cart", "main", 42), **fields)
 
 
 def everything() -> tuple[Details, Verdicts]:
-    """Return a run that has one of everything a report tells."""
-    found = details(
+    """Return a run that has each kind of finding."""
+    run_details = details(
         failure(ONE, TWO),
         failure(FLAKY, exception="TimeoutError", message="no answer", fingerprint="f2", line=7),
         failure(
             OLD,
-            KEPT,
+            QUARANTINED,
             YOUNG,
             fingerprint="f3",
             exception="ValueError",
@@ -142,13 +142,13 @@ def everything() -> tuple[Details, Verdicts]:
         slowest=[Slow(ONE, 1.2, 0.9, "failed"), Slow(TWO, 0.5, None, "failed")],
         slowest_fixtures=[SlowFixture("db", "tests", "session", 1, 2.5, 2.0)],
     )
-    judged = verdicts(
+    run_verdicts = verdicts(
         failures=(
             FailureVerdict(ONE, "new"),
             FailureVerdict(TWO, "new"),
             FailureVerdict(FLAKY, "known flaky", 0.12),
             FailureVerdict(OLD, "also failing on base"),
-            FailureVerdict(KEPT, "quarantined"),
+            FailureVerdict(QUARANTINED, "quarantined"),
             FailureVerdict(YOUNG, None),
         ),
         tests=(flaky(is_new=False), flaky(TWO, rate=0.3, low=0.1, high=0.5, after=((ONE, 4),))),
@@ -167,4 +167,4 @@ def everything() -> tuple[Details, Verdicts]:
         usual_seconds=10.1,
         undecided=14,
     )
-    return found, judged
+    return run_details, run_verdicts

@@ -1,4 +1,4 @@
-"""GitHub's workflow commands, read back as its runner reads them."""
+"""GitHub's workflow commands, parsed by the rules of its runner."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from tests.report.given import FLAKY, HOSTILE, ONE, details, everything, failure
 
 def read(line: str) -> tuple[str, dict[str, str], str]:
     """Return level, properties and message of a command, by the rules of GitHub's runner."""
-    found = re.fullmatch(r"::(error|warning) ([^:]*)::([^\r\n]*)", line)
-    assert found, line
-    told = dict(pair.split("=", 1) for pair in found[2].split(","))
-    return found[1], {name: _unescaped(value) for name, value in told.items()}, _unescaped(found[3])
+    match = re.fullmatch(r"::(error|warning) ([^:]*)::([^\r\n]*)", line)
+    assert match, line
+    properties = dict(pair.split("=", 1) for pair in match[2].split(","))
+    return match[1], {name: _unescaped(value) for name, value in properties.items()}, _unescaped(match[3])
 
 
 def _unescaped(text: str) -> str:
@@ -27,22 +27,22 @@ def _unescaped(text: str) -> str:
     return text
 
 
-def test_everything_is_told():
-    """What may be the change's own fault as errors, the rest as warnings; each at its place."""
-    found = [read(line) for line in render_commands(list_annotations(*everything(), RepositoryPaths()))]
+def test_all_findings_are_written():
+    """Possible faults of the change are errors, others are warnings, each with its location."""
+    parsed = [read(line) for line in render_commands(list_annotations(*everything(), RepositoryPaths()))]
 
-    assert ["error"] * 4 + ["warning"] * 7 == [level for level, _, _ in found]
+    assert ["error"] * 4 + ["warning"] * 7 == [level for level, _, _ in parsed]
     assert (
         "error",
         {"file": "shop/cart.py", "line": "12", "title": f"{ONE} (new)"},
         "AssertionError: assert 12 == 13",
-    ) == found[0]
+    ) == parsed[0]
     label = "known flaky, fails 12 % of the time"
     assert (
         "warning",
         {"file": "shop/cart.py", "line": "7", "title": f"{FLAKY} ({label})"},
         "TimeoutError: no answer",
-    ) in found
+    ) in parsed
 
 
 def test_a_newly_skipped_test_is_a_warning():
@@ -56,11 +56,11 @@ def test_a_newly_skipped_test_is_a_warning():
 
 
 def test_github_shows_ten_of_a_level():
-    """The tenth counts those that it would leave out without a word."""
+    """The tenth contains the number of those that GitHub would not show."""
     tests = [f"a.py::t{number}" for number in range(30)]
-    judged = verdicts(tests=tuple(flaky(f"b.py::t{number}") for number in range(11)))
+    run_verdicts = verdicts(tests=tuple(flaky(f"b.py::t{number}") for number in range(11)))
 
-    lines = render_commands(list_annotations(details(failure(*tests)), judged, RepositoryPaths()))
+    lines = render_commands(list_annotations(details(failure(*tests)), run_verdicts, RepositoryPaths()))
 
     assert ["error"] * 10 + ["warning"] * 10 == [read(line)[0] for line in lines]
     assert "::error title=akastats::and 21 more: see the summary" == lines[9]
@@ -68,7 +68,7 @@ def test_github_shows_ten_of_a_level():
 
 
 def test_ten_are_ten():
-    """No place is spent on a count where none is left out."""
+    """Without further findings there is no count."""
     tests = [f"a.py::t{number}" for number in range(10)]
 
     assert (
@@ -80,12 +80,12 @@ def test_ten_are_ten():
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_strangers_texts_are_no_commands(text):
+def test_untrusted_text_is_no_command(text):
     """Neither a message nor a name begins another command or property."""
     hostile = details(failure(text, f"{text},line=7::x", message=text, frames=[text], file=text, exception=text))
-    judged = verdicts(failures=(FailureVerdict(text, "new"),), tests=(flaky(text),))
+    run_verdicts = verdicts(failures=(FailureVerdict(text, "new"),), tests=(flaky(text),))
 
-    lines = render_commands(list_annotations(hostile, judged, RepositoryPaths()))
+    lines = render_commands(list_annotations(hostile, run_verdicts, RepositoryPaths()))
 
     assert 3 == len(lines)
     assert all(map(str.isprintable, lines))
@@ -94,8 +94,8 @@ def test_strangers_texts_are_no_commands(text):
         assert "\n" not in message
 
 
-def test_what_escapes_is_escaped_first():
-    """A message that holds an escape is shown as it is."""
+def test_escapes_in_messages_are_escaped():
+    """A message with an escape is shown unchanged."""
     (line,) = render_commands(
         list_annotations(details(failure(ONE, message="100%0Adone, a:b")), None, RepositoryPaths())
     )
@@ -104,8 +104,8 @@ def test_what_escapes_is_escaped_first():
     assert "AssertionError: 100%0Adone, a:b" == read(line)[2]
 
 
-def test_a_place_that_is_not_in_the_repository_is_left_out():
-    """The finding is told all the same, of no file."""
+def test_a_file_outside_of_the_repository_is_left_out():
+    """The finding is written without a location."""
     (line,) = render_commands(
         list_annotations(
             details(failure("/elsewhere/a.py::t", file=None)), None, RepositoryPaths("/repo", "/repo")

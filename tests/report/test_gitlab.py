@@ -1,4 +1,4 @@
-"""GitLab's code quality report, against the fields that its documentation names."""
+"""GitLab's code quality report, compared with its documented format."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.report.given import HOSTILE, ONE, details, everything, failure, flaky
 
 GOLDEN = Path(__file__).parent / "golden"
 
-#: What GitLab's documentation asks of a report; a path is relative and has no `./` in front.
+#: The documented format; a path is relative and does not begin with `./`.
 SCHEMA = {
     "type": "array",
     "items": {
@@ -49,18 +49,18 @@ NOWHERE = RepositoryPaths()
 
 
 def report(*of, paths=NOWHERE):
-    """Return the report as GitLab reads it: it must be valid, and each fingerprint stand once."""
-    found = json.loads(render_gitlab(list_annotations(*of, paths)))
-    jsonschema.validate(found, SCHEMA)
-    assert len(found) == len({each["fingerprint"] for each in found})
-    return found
+    """Return the report as GitLab reads it: it must be valid, and each fingerprint must be unique."""
+    issues = json.loads(render_gitlab(list_annotations(*of, paths)))
+    jsonschema.validate(issues, SCHEMA)
+    assert len(issues) == len({each["fingerprint"] for each in issues})
+    return issues
 
 
-def test_everything_is_told():
-    """Each failure, newly flaky and slower test and broken budget; severity by its label."""
-    found = report(*everything())
+def test_all_findings_are_written():
+    """Failures, newly flaky and slower tests and budgets, with a severity by label."""
+    issues = report(*everything())
 
-    told = [(each["check_name"], each["severity"], each["location"]["path"]) for each in found]
+    rows = [(each["check_name"], each["severity"], each["location"]["path"]) for each in issues]
     assert [
         ("akastats/test-failure", "critical", "shop/cart.py"),
         ("akastats/test-failure", "critical", "shop/cart.py"),
@@ -73,22 +73,22 @@ def test_everything_is_told():
         ("akastats/slower-test", "minor", "tests"),
         ("akastats/slower-test", "minor", "tests/test_cart.py"),
         ("akastats/over-budget", "minor", "tests/test_cart.py"),
-    ] == told
+    ] == rows
 
 
 def test_one_issue_is_as_documented():
-    """As the file beside this one shows it."""
-    found = render_gitlab(
+    """As in the golden file."""
+    text = render_gitlab(
         list_annotations(
             details(failure(ONE)), verdicts(failures=(FailureVerdict(ONE, "new"),)), RepositoryPaths()
         )
     )
 
-    assert (GOLDEN / "gitlab.json").read_text() == found
+    assert (GOLDEN / "gitlab.json").read_text() == text
 
 
 def test_the_same_failure_in_another_run_is_the_same_issue():
-    """GitLab takes what both branches have for old: its message's numbers, place and label may differ."""
+    """GitLab ignores issues of both branches: numbers, location and label do not matter."""
     before = report(details(failure(ONE)), verdicts(failures=(FailureVerdict(ONE, "new"),)))
     after = report(
         details(failure(ONE, message="assert 12 == 14", line=99)),
@@ -99,25 +99,25 @@ def test_the_same_failure_in_another_run_is_the_same_issue():
     assert before[0]["fingerprint"] == after[0]["fingerprint"] != other[0]["fingerprint"]
 
 
-def test_one_fingerprint_stands_once():
-    """A test that was over its budget twice is one issue."""
+def test_each_fingerprint_is_unique():
+    """A test that exceeds both limits is one issue."""
     over = OverBudget(ONE, 1.7, 1.5, "max_seconds")
 
     assert 1 == len(report(details(), verdicts(over_budget=(over, over))))
 
 
-def test_what_has_no_place_is_left_out():
-    """GitLab takes no issue without a file; a run without findings is an empty list."""
+def test_a_finding_without_a_file_is_left_out():
+    """GitLab requires a file; a run without findings is an empty list."""
     assert [] == report(details(failure("/elsewhere/test_a.py::test", file=None)), None)
     assert "[]\n" == render_gitlab([])
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_strangers_texts_stay_valid(text):
-    """ASCII, one line a description, and a path only where one is."""
+def test_untrusted_text_stays_valid(text):
+    """ASCII, one line per description, and a path only if there is one."""
     hostile = details(failure(text, f"{text}.py::t", message=text, frames=[text], file=text, exception=text))
 
-    found = report(hostile, verdicts(tests=(flaky(f"t.py::{text}"),)))
+    issues = report(hostile, verdicts(tests=(flaky(f"t.py::{text}"),)))
 
-    assert all("\n" not in each["description"] and "\u202e" not in each["description"] for each in found)
+    assert all("\n" not in each["description"] and "\u202e" not in each["description"] for each in issues)
     assert render_gitlab(list_annotations(hostile, None, RepositoryPaths())).isascii()

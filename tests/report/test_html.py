@@ -1,4 +1,4 @@
-"""The report as a file of HTML, read back by a parser: no tag, attribute or address that is not ours."""
+"""The HTML report, parsed: it contains only tags, attributes and addresses of akastats."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ EMPTY = {"meta"}
 
 
 class Page(HTMLParser):
-    """A page taken apart: its tags, attributes, text by the tag around it; tags must be balanced."""
+    """A parsed page: tags, attributes, and text by its tag. Tags must be balanced."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -64,8 +64,8 @@ class Page(HTMLParser):
         raise AssertionError(f"a comment: {data}")
 
 
-def test_everything_is_told():
-    """All that is in the markdown, and beside it what was slowest."""
+def test_all_findings_are_written():
+    """All contents of the markdown report, and the slowest tests and fixtures."""
     page = Page(render_html(make_document(*everything(), {"r1": "aaaabbbbccccdddd"})))
 
     assert page.tags <= TAGS
@@ -80,20 +80,20 @@ def test_everything_is_told():
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_strangers_texts_mean_nothing(text):
-    """Whatever they hold, they are read as text, and only within code."""
+def test_untrusted_text_has_no_effect(text):
+    """It is text, and only inside of code."""
     hostile = details(
         failure(text, f"{text}2", message=text, frames=[f"{text}::{text}"], file=text, exception=text),
         run=type(RUN)(id=text, status=text, suite=text, branch=text, commit=text, build_url=f"https://{text}"),
     )
-    told = verdicts(
+    run_verdicts = verdicts(
         failures=(FailureVerdict(text, "new"),),
         base=text,
         tests=(flaky(text, since=text, after=((text, 2),)),),
         changes=(ChangeVerdict(change(f"test::{text}", since=text, run=text, until=text), is_new=True),),
     )
 
-    written = render_html(make_document(hostile, told, {text: text}))
+    written = render_html(make_document(hostile, run_verdicts, {text: text}))
 
     page = Page(written)
     assert not {"\u202e", "\u2066", "\x1b", "\0", "\r", "\ud800"} & set(written)
@@ -107,14 +107,14 @@ def test_strangers_texts_mean_nothing(text):
     "url", ["javascript:alert(1)", "data:text/html,x", "//evil.example", " https://x", "HTTPS:x"]
 )
 def test_only_an_address_of_the_web_is_a_link(url):
-    """A build's address is what a variable said."""
+    """A variable sets the address of a build."""
     page = Page(render_html(make_document(details(run=type(RUN)(id="r", build_url=url)), None)))
 
     assert [] == page.links
 
 
-def test_the_policy_allows_our_style_and_nothing_else():
-    """By its digest: were something to get through, it could neither run, load nor style anything."""
+def test_the_policy_allows_only_its_own_style():
+    """By its digest: injected content could neither run, load nor style anything."""
     text = render_html(make_document(*everything()))
     (style,) = Page(text).texts["style"]
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
@@ -139,16 +139,16 @@ def test_it_is_readable_in_light_and_dark():
     ("status", "tone"), [("passed", "passed"), ("failed", "failed"), ("crashed", "failed"), ("running", "other")]
 )
 def test_the_result_has_its_colour(status, tone):
-    """Green for what passed, red for what did not, neither for what is not over."""
+    """Green if it passed, red if it failed, neither if it is in progress."""
     assert f'<h1 class="{tone}">' in render_html(
         make_document(details(run=type(RUN)(id="r", status=status)), None)
     )
 
 
 def test_nothing_is_cut():
-    """A file has room: each of a thousand tests is named."""
-    found = render_html(
+    """A file has no limit: each of 1,000 tests is named."""
+    page = render_html(
         make_document(details(*(failure(*(f"a{n}.py::t{at}" for at in range(100))) for n in range(10))), None)
     )
 
-    assert 1000 == len(re.findall(r"<code>a\d\.py::t\d+</code>", found))
+    assert 1000 == len(re.findall(r"<code>a\d\.py::t\d+</code>", page))

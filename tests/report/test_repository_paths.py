@@ -1,4 +1,4 @@
-"""Where in the repository a finding is, from wherever pytest was started."""
+"""Paths of findings relative to the repository, wherever pytest was started."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from akastats.report.repository_paths import RepositoryPaths
 
 
 @pytest.mark.parametrize(
-    ("places", "file", "found"),
+    ("paths", "file", "expected"),
     [
         (RepositoryPaths(), "shop/cart.py", "shop/cart.py"),
         (RepositoryPaths("/repo", "/repo"), "shop/cart.py", "shop/cart.py"),
@@ -30,13 +30,13 @@ from akastats.report.repository_paths import RepositoryPaths
         (RepositoryPaths(), "a\0b.py", ""),
     ],
 )
-def test_a_frame_s_file_is_counted_from_the_repository(paths, file, found):
-    """Relative ones from where pytest was started; what is not in the repository has no place in it."""
-    assert found == paths.path_of_frame(file)
+def test_a_frame_s_file_is_relative_to_the_repository(paths, file, expected):
+    """A relative path begins at the working directory of pytest; a path outside of the repository is empty."""
+    assert expected == paths.path_of_frame(file)
 
 
-def test_a_test_s_file_is_counted_from_pytest_s_root():
-    """Which may be another directory than the one it was started in."""
+def test_a_test_s_file_is_relative_to_pytest_s_root():
+    """The root may differ from the working directory."""
     paths = RepositoryPaths("/repo", "/repo/services/a", "/repo")
 
     assert "services/a/tests/test_x.py" == paths.path_of_test("services/a/tests/test_x.py::TestX::test_y[a::b]")
@@ -44,13 +44,13 @@ def test_a_test_s_file_is_counted_from_pytest_s_root():
 
 
 @pytest.mark.parametrize("name", ["GITHUB_WORKSPACE", "CI_PROJECT_DIR", "WORKSPACE"])
-def test_the_repository_is_where_the_provider_says(name):
-    """Each by its own variable; pytest's root is where it was started unless it is told."""
+def test_the_provider_names_the_repository(name):
+    """With its own variable; pytest's root is the working directory by default."""
     paths = RepositoryPaths.from_environ({name: "/repo"}, "/repo/a", "")
 
     assert RepositoryPaths("/repo", "/repo/a", "/repo/a") == paths
 
 
-def test_outside_of_a_provider_it_is_where_pytest_was_started():
-    """Nothing else is known."""
+def test_without_a_provider_it_is_the_working_directory():
+    """No other directory is known."""
     assert "tests/x.py" == RepositoryPaths.from_environ({}, "/home/me/shop", "").path_of_test("tests/x.py::t")

@@ -1,4 +1,4 @@
-"""What a report says: which failures are one, in which order, and in which words."""
+"""Contents of a report: groups of failures, their order and the words."""
 
 from __future__ import annotations
 
@@ -21,56 +21,56 @@ from akastats.report.run_document import (
 from tests.report.given import FLAKY, OLD, ONE, RUN, TWO, change, details, everything, failure, flaky, verdicts
 
 
-def titles(found: Document) -> list[str]:
-    """Return the sections' titles."""
-    return [section.title for section in found.sections]
+def titles(report: Document) -> list[str]:
+    """Return the titles of the sections."""
+    return [section.title for section in report.sections]
 
 
-def notes(found: Document) -> str:
-    """Return what is noted, as words."""
-    return " ".join(str(piece) for note in found.notes for piece in note)
+def notes(report: Document) -> str:
+    """Return the notes as text."""
+    return " ".join(str(piece) for note in report.notes for piece in note)
 
 
-def test_what_may_be_the_change_s_own_fault_comes_first():
-    """New ones, then those of which nothing is known, then those that were there, last those that fail no run."""
+def test_possible_faults_of_the_change_are_first():
+    """New failures, then those without a label, then earlier ones, then those that do not fail a run."""
     order = ["new", "not analysed", "no history", "also failing on base", "known flaky", "quarantined"]
 
     assert order == list(dict.fromkeys(each.label for each in list_failing_tests(*everything())))
 
 
-def test_verdicts_name_what_details_do_not():
-    """Of a group that is too large to be named whole, each failing test has its label all the same."""
-    judged = verdicts(failures=(FailureVerdict(ONE, "new"), FailureVerdict(TWO, "new")))
-    found = details(failure(ONE, count=2))
+def test_verdicts_name_tests_that_details_omit():
+    """Each failing test of a large group still has its label."""
+    run_verdicts = verdicts(failures=(FailureVerdict(ONE, "new"), FailureVerdict(TWO, "new")))
+    run_details = details(failure(ONE, count=2))
 
     assert [(ONE, True), (TWO, False)] == [
-        (each.nodeid, bool(each.failure)) for each in list_failing_tests(found, judged)
+        (each.nodeid, bool(each.failure)) for each in list_failing_tests(run_details, run_verdicts)
     ]
-    assert (1, 0) == (count_unnamed(found, None), count_unnamed(found, judged))
+    assert (1, 0) == (count_unnamed(run_details, None), count_unnamed(run_details, run_verdicts))
 
 
-def test_tests_that_failed_alike_with_different_labels_are_apart():
+def test_equal_failures_with_different_labels_are_separate():
     """A flaky test among those that a change broke stays flaky."""
-    judged = verdicts(failures=(FailureVerdict(ONE, "new"), FailureVerdict(FLAKY, "known flaky", 0.1)))
+    run_verdicts = verdicts(failures=(FailureVerdict(ONE, "new"), FailureVerdict(FLAKY, "known flaky", 0.1)))
 
-    found = make_document(details(failure(ONE, FLAKY)), judged)
+    report = make_document(details(failure(ONE, FLAKY)), run_verdicts)
 
-    assert ["New failures", "Known flaky"] == titles(found)
-    assert [(Code(ONE),)] == [item.head for item in found.sections[0].items]
-
-
-def test_only_what_is_new_is_news():
-    """Flaky and slower ones that were known when judged before are in no section; faster ones neither."""
-    _, judged = everything()
-
-    assert [TWO] == [test.nodeid for test in newly_flaky(judged)]
-    assert ["fixture@unit::tests::db", f"test@unit::{ONE}"] == [each.label for each in newly_slower(judged)]
-    assert ["r1", "r2", "r3"] == sorted(list_named_runs(judged))
+    assert ["New failures", "Known flaky"] == titles(report)
+    assert [(Code(ONE),)] == [item.head for item in report.sections[0].items]
 
 
-def test_news_are_ordered_by_what_they_cost():
-    """Flaky tests by the runs that failed, slower ones by the seconds more."""
-    judged = verdicts(
+def test_only_new_findings_have_a_section():
+    """Tests that were already flaky or slower in earlier verdicts are omitted, and so are faster ones."""
+    _, run_verdicts = everything()
+
+    assert [TWO] == [test.nodeid for test in newly_flaky(run_verdicts)]
+    assert ["fixture@unit::tests::db", f"test@unit::{ONE}"] == [each.label for each in newly_slower(run_verdicts)]
+    assert ["r1", "r2", "r3"] == sorted(list_named_runs(run_verdicts))
+
+
+def test_findings_are_ordered_by_their_cost():
+    """Flaky tests by failed runs, slower ones by additional seconds."""
+    run_verdicts = verdicts(
         tests=(flaky("a", runs_failed=1), flaky("b", runs_failed=3), flaky("c", state="broken")),
         changes=tuple(
             ChangeVerdict(change(label, before=before, after=after), is_new=True)
@@ -78,12 +78,12 @@ def test_news_are_ordered_by_what_they_cost():
         ),
     )
 
-    assert ["b", "a"] == [test.nodeid for test in newly_flaky(judged)]
-    assert ["test::c", "test::a", "test::b"] == [each.label for each in newly_slower(judged)]
+    assert ["b", "a"] == [test.nodeid for test in newly_flaky(run_verdicts)]
+    assert ["test::c", "test::a", "test::b"] == [each.label for each in newly_slower(run_verdicts)]
 
 
 def test_the_worst_budget_comes_first():
-    """By the seconds over."""
+    """By the seconds above the limit."""
     over = (OverBudget(ONE, 2.0, 1.5, "max_seconds"), OverBudget(TWO, 9.0, 1.5, "max_slowdown"))
 
     (section,) = make_document(details(), verdicts(over_budget=over)).sections
@@ -92,7 +92,7 @@ def test_the_worst_budget_comes_first():
 
 
 def test_an_outage_and_a_missing_profile_are_noted():
-    """What makes a report less worth is said in it."""
+    """The report names its own limits."""
     new = tuple(FailureVerdict(f"t{number}", "new") for number in range(10))
     assert "an outage" in notes(make_document(details(), verdicts(is_outage=True, failures=new)))
     assert "an outage" not in notes(make_document(details(), verdicts(is_outage=True, failures=new[1:])))
@@ -101,11 +101,11 @@ def test_an_outage_and_a_missing_profile_are_noted():
     assert "" == notes(make_document(details(), verdicts()))
 
 
-def test_a_failure_without_words_has_its_test():
-    """A failing test of which nothing more is known is named."""
-    judged = verdicts(failures=(FailureVerdict(OLD, "new"),))
+def test_a_failure_without_a_message_has_its_test():
+    """A failing test without details is named."""
+    run_verdicts = verdicts(failures=(FailureVerdict(OLD, "new"),))
 
-    (section,) = make_document(details(), judged).sections
+    (section,) = make_document(details(), run_verdicts).sections
 
     assert [((Code(OLD),), ())] == [(item.head, item.details) for item in section.items]
 
@@ -122,8 +122,8 @@ def test_a_failure_without_words_has_its_test():
         ("tested::x", "tested::x"),
     ],
 )
-def test_a_label_is_called_by_what_it_is_of(label, name):
-    """Tests by their node id, fixtures and files by their kind too, a user's own numbers as they are."""
+def test_a_label_has_a_readable_name(label, name):
+    """Tests by node id, fixtures and files with their kind, a user's own numbers unchanged."""
     assert name == display_name(label)
 
 
@@ -139,13 +139,13 @@ def test_a_label_is_called_by_what_it_is_of(label, name):
         (1.0, "100 %"),
     ],
 )
-def test_shares_are_told_as_finely_as_they_are_known(share, text):
-    """One that is not none is never told as none."""
+def test_small_shares_are_not_rounded_to_zero(share, text):
+    """Only a share of zero is written as 0."""
     assert text == format_percent(share)
 
 
-def test_counts_name_what_there_is():
-    """What no test came to is not named; one error is no errors."""
+def test_counts_omit_empty_outcomes():
+    """And one error is not "1 errors"."""
     run = replace(RUN, failed=0, errors=1, passed=1200, collect_errors=2)
 
     assert "1 error, 1,200 passed, 2 not collected" == format_counts(run)

@@ -1,4 +1,4 @@
-"""Files for speedscope and Perfetto: by their schemas, and what the schemas cannot say."""
+"""Files for speedscope and Perfetto: they match the schemas, and rules that schemas cannot express."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def _columns(names, rows):
     return {name: [row[at] for row in rows] for at, name in enumerate(names)}
 
 
-def check(schema: dict[str, Any], told: dict[str, Any]) -> None:
-    """Fail where a file is not what its schema says."""
-    Draft202012Validator(schema).validate(told)
+def check(schema: dict[str, Any], file: dict[str, Any]) -> None:
+    """Fail if a file does not match its schema."""
+    Draft202012Validator(schema).validate(file)
 
 
 def replay(view: dict[str, Any], frames: int) -> None:
-    """Take an evented view's events as speedscope does: in order, each closing what was opened last."""
+    """Process the events of a view as speedscope does: each closing event closes the last open one."""
     opened, at = [], view["startValue"]
     for event in view["events"]:
         assert at <= event["at"] <= view["endValue"]
@@ -62,26 +62,26 @@ def replay(view: dict[str, Any], frames: int) -> None:
 
 
 @given(TESTS)
-def test_whatever_was_recorded_speedscope_can_open(tests):
-    """By the format's schema; events in order and balanced, frames that exist."""
-    told = speedscope("run", content(tests, [("db", "", "session", 1, 5, 0)], [("a.py", 7)]))
+def test_speedscope_can_open_any_recorded_run(tests):
+    """The file matches the schema; events are ordered and balanced, and refer to existing frames."""
+    file = speedscope("run", content(tests, [("db", "", "session", 1, 5, 0)], [("a.py", 7)]))
 
-    check(SPEEDSCOPE, told)
-    for view in told["profiles"]:
+    check(SPEEDSCOPE, file)
+    for view in file["profiles"]:
         if view["type"] == "evented":
-            replay(view, len(told["shared"]["frames"]))
+            replay(view, len(file["shared"]["frames"]))
         else:
             assert len(view["samples"]) == len(view["weights"])
 
 
 @given(TESTS)
-def test_whatever_was_recorded_perfetto_can_open(tests):
-    """By the format's schema; what is in one thread is nested or apart, never crossed."""
-    told = perfetto("run", content(tests))
+def test_perfetto_can_open_any_recorded_run(tests):
+    """The file matches the schema; events of one thread are nested or separate."""
+    file = perfetto("run", content(tests))
 
-    check(PERFETTO, told)
+    check(PERFETTO, file)
     ends: dict[int, list[int]] = {}
-    for event in told["traceEvents"]:
+    for event in file["traceEvents"]:
         if event["ph"] == "X":
             around = ends.setdefault(event["tid"], [])
             while around and around[-1] <= event["ts"]:
@@ -92,30 +92,30 @@ def test_whatever_was_recorded_perfetto_can_open(tests):
 
 @pytest.mark.parametrize("schema", [SPEEDSCOPE, PERFETTO])
 def test_the_schemas_are_schemas(schema):
-    """A slip in a schema would let everything through."""
+    """An invalid schema would accept any file."""
     Draft202012Validator.check_schema(schema)
 
 
-def test_a_schema_refuses_what_is_not_its_format():
-    """A file that lacks what its format demands would be seen."""
-    told = speedscope("run", content([("a", "passed", 0, 1, 2, 3, "")]))
-    del told["profiles"][0]["events"][0]["at"]
+def test_a_schema_refuses_another_format():
+    """A file without a required field is refused."""
+    file = speedscope("run", content([("a", "passed", 0, 1, 2, 3, "")]))
+    del file["profiles"][0]["events"][0]["at"]
 
     with pytest.raises(Exception, match="is not valid"):
-        check(SPEEDSCOPE, told)
+        check(SPEEDSCOPE, file)
 
 
 def test_lanes_are_workers_in_their_order():
-    """gw2 stands before gw10; without workers there is one lane."""
+    """gw2 is before gw10; without workers there is one lane."""
     rows = [("a", "passed", 0, 0, 1, 0, worker) for worker in ("gw10", "gw2", "gw0")]
 
     assert list(lanes(content(rows).tests)) == ["gw0", "gw2", "gw10"]
     assert list(lanes(content([("a", "passed", 0, 0, 1, 0, "")]).tests)) == ["main"]
 
 
-def test_speedscope_says_where_time_went():
-    """A test spans its phases; collection and fixtures have views of their own."""
-    told = speedscope(
+def test_speedscope_shows_the_time_of_each_part():
+    """A test spans its phases; collection and fixtures have separate views."""
+    file = speedscope(
         "run 7",
         content(
             [("a.py::b", "passed", 100, 10, 20, 0, "gw0")],
@@ -124,28 +124,28 @@ def test_speedscope_says_where_time_went():
         ),
     )
 
-    names = [frame["name"] for frame in told["shared"]["frames"]]
-    worker, collection, fixtures = told["profiles"]
+    names = [frame["name"] for frame in file["shared"]["frames"]]
+    worker, collection, fixtures = file["profiles"]
     events = [(event["type"], names[event["frame"]], event["at"]) for event in worker["events"]]
     assert events == [
         *(("O", "a.py::b", 100), ("O", "setup", 100), ("C", "setup", 110)),
         *(("O", "call", 110), ("C", "call", 130), ("C", "a.py::b", 130)),
     ]
-    assert (told["name"], worker["name"], collection["weights"], fixtures["weights"]) == (
+    assert (file["name"], worker["name"], collection["weights"], fixtures["weights"]) == (
         "run 7",
         "gw0",
         [7],
         [35],
     )
     assert [names[at] for at in fixtures["samples"][0]] == ["tests", "db"]
-    assert told["shared"]["frames"][0]["file"] == "a.py"
+    assert file["shared"]["frames"][0]["file"] == "a.py"
 
 
-def test_perfetto_says_what_became_of_each_test():
-    """A test's event carries its outcome, its phases lie inside."""
-    told = perfetto("run 7", content([("a.py::b", "failed", 100, 10, 20, 0, "gw0")]))
+def test_perfetto_shows_the_outcome_of_each_test():
+    """The event of a test has its outcome, and its phases are inside of it."""
+    file = perfetto("run 7", content([("a.py::b", "failed", 100, 10, 20, 0, "gw0")]))
 
-    named, lane, test, *phases = told["traceEvents"]
+    named, lane, test, *phases = file["traceEvents"]
     assert (named["args"], lane["args"]) == ({"name": "run 7"}, {"name": "gw0"})
     assert (test["name"], test["ts"], test["dur"], test["args"]) == ("a.py::b", 100, 30, {"outcome": "failed"})
     assert [(phase["name"], phase["ts"], phase["dur"]) for phase in phases] == [

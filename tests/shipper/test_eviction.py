@@ -1,4 +1,4 @@
-"""Servers that drop keys when memory is full: a redelivery never counts a point twice in a label that survived."""
+"""Servers that evict keys when memory is full: a redelivery counts no point twice in a label that remains."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Execute = Callable[[Operation[Any]], Any]
 
 @pytest.fixture
 def evicting(server: str, redis_client: Redis) -> Iterator[None]:
-    """The server may drop keys, as many hosted ones do by default."""
+    """A server that may evict keys, as many hosted ones do by default."""
     redis_client.config_set("maxmemory-policy", "allkeys-lru")
     redis_client.config_resetstat()
     yield
@@ -33,20 +33,20 @@ def evicting(server: str, redis_client: Redis) -> Iterator[None]:
 
 @pytest.fixture
 def execute(server: str) -> Execute:
-    """Execute operations on the server."""
+    """Return the function that executes operations on the server."""
     client = connect(server)
     return lambda operation: run(operation, client, client)
 
 
 def drained(path: Path, execute: Execute) -> Delivery:
-    """Deliver a spool that somebody may have delivered before."""
+    """Deliver a spool that may have been delivered before."""
     delivery = Delivery(path, config.now(), execute, syncs=False)
     delivery.finish()
     return delivery
 
 
 def forget(client: Redis, *patterns: str) -> None:
-    """Drop the keys that match, as eviction does."""
+    """Delete the keys that match, as eviction does."""
     for pattern in patterns:
         for name in client.scan_iter(pattern, count=1000):
             client.delete(name)
@@ -54,7 +54,7 @@ def forget(client: Redis, *patterns: str) -> None:
 
 @pytest.mark.parametrize("lost", [["*::CURSOR::*"], ["*::CURSOR::*", "*::RUN*", "*::PROFILE::*"]])
 def test_a_lost_cursor_doubles_nothing(tmp_path, evicting, execute, redis_client, lost):
-    """Whether the run's record survived or not: what the labels hold is not applied again."""
+    """Points that the labels contain are not applied again, with and without the record of the run."""
     path = write_spool(tmp_path)
     drained(path, execute)
     assert counts(redis_client) == {1}
@@ -67,7 +67,7 @@ def test_a_lost_cursor_doubles_nothing(tmp_path, evicting, execute, redis_client
 
 
 def test_a_cursor_lost_during_a_run_doubles_and_loses_nothing(tmp_path, evicting, execute, redis_client):
-    """The process beside the run goes on behind what it has applied."""
+    """The shipper continues after the records that it applied."""
     path = write_spool(tmp_path)
     delivery = Delivery(path, config.now(), execute)
     delivery.read()
@@ -84,8 +84,8 @@ def test_a_cursor_lost_during_a_run_doubles_and_loses_nothing(tmp_path, evicting
     assert delivery.is_done
 
 
-def test_labels_that_were_lost_come_back_and_parts_of_labels_do_not(tmp_path, evicting, execute, redis_client):
-    """A label that went as a whole is applied again; one that lost its history or its count is left as it is."""
+def test_lost_labels_are_restored_but_not_parts_of_labels(tmp_path, evicting, execute, redis_client):
+    """A label without any key is applied again; one that lost its history or its count is not changed."""
     path = write_spool(tmp_path)
     drained(path, execute)
     forget(redis_client, "*::CURSOR::*", "*::test::a.py::t1", "*::HISTORY::test::a.py::t2")
@@ -99,7 +99,7 @@ def test_labels_that_were_lost_come_back_and_parts_of_labels_do_not(tmp_path, ev
 
 
 def test_what_the_server_really_evicts_doubles_nothing(tmp_path, evicting, execute, redis_client):
-    """Under memory pressure by other data, keys of all kinds go: no label is ever too high."""
+    """Other data fills the memory and keys of all kinds are evicted, but no count is too high."""
     path = write_spool(tmp_path)
     drained(path, execute)
     limit = redis_client.info("memory")["used_memory"]
@@ -117,8 +117,8 @@ def test_what_the_server_really_evicts_doubles_nothing(tmp_path, evicting, execu
     assert counts(redis_client) == {1}
 
 
-def test_a_server_that_keeps_all_is_told_again_from_older_data(tmp_path, server, execute, redis_client):
-    """Without eviction a missing cursor means older data: all is applied, whatever the histories hold."""
+def test_a_server_without_eviction_gets_everything_again_after_a_restore(tmp_path, server, execute, redis_client):
+    """There a missing cursor means older data, so all records are applied."""
     path = write_spool(tmp_path)
     assert execute(check_eviction()) is False
     drained(path, execute)
@@ -130,7 +130,7 @@ def test_a_server_that_keeps_all_is_told_again_from_older_data(tmp_path, server,
 
 
 def test_whether_a_server_evicts_is_read_without_config(evicting, execute, redis_client, server_url):
-    """By INFO, also by a user who may not read the configuration; one who may not read that either: it may."""
+    """From INFO, also for a user who may not read the configuration. If INFO is denied, it may evict."""
     assert execute(check_eviction()) is True
     for permissions, expected in (({"+info"}, True), (set(), True)):
         redis_client.acl_setuser("narrow", enabled=True, nopass=True, reset=True, keys=["*"], commands=permissions)
@@ -141,7 +141,7 @@ def test_whether_a_server_evicts_is_read_without_config(evicting, execute, redis
 
 
 def test_a_policy_that_evicted_once_is_not_forgotten(evicting, execute, redis_client):
-    """A server that was set to keep everything afterwards has dropped keys all the same."""
+    """A server whose policy was changed later has still evicted keys."""
     for number in range(200):
         redis_client.set(f"other {number}", "x" * 5000)
     redis_client.config_set("maxmemory", redis_client.info("memory")["used_memory"] - 100_000)

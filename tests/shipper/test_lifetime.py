@@ -1,4 +1,4 @@
-"""How long a shipper lives: by the word of its spool, the death of its process, and a clock that is handed in."""
+"""Lifetime of a shipper: the end in its spool, the death of its process, and a clock as an argument."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ALIVE = {"pid": os.getpid(), "pid_mark": detached.read_start_time(os.getpid())}
 
 
 class Clock:
-    """Time that passes when it is told to."""
+    """A clock that moves only when it is set."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -44,12 +44,12 @@ class Clock:
 
 
 def shipper_of(path: Path, url: str, clock: Clock | None = None) -> Shipper:
-    """Return who delivers a spool; not begun."""
+    """Return the shipper of a spool, before it starts."""
     return Shipper(path, Config(redis_url=url), Lifetime(path, clock or time.monotonic))
 
 
-def test_a_run_is_not_over_while_it_goes_on(tmp_path: Path) -> None:
-    """Its process lives and has said nothing of an end."""
+def test_a_run_is_not_over_while_it_is_in_progress(tmp_path: Path) -> None:
+    """Its process is alive and has written no end."""
     path, clock = spool(tmp_path / "spool", ended=False, **ALIVE), Clock()
     lifetime = Lifetime(path, clock)
 
@@ -59,7 +59,7 @@ def test_a_run_is_not_over_while_it_goes_on(tmp_path: Path) -> None:
 
 
 def test_a_run_is_over_some_time_after_its_end(tmp_path: Path, server: str) -> None:
-    """From when its end was read on, though its process lives."""
+    """The time counts from the reading of its end, even if its process is alive."""
     path, clock = spool(tmp_path / "spool", **ALIVE), Clock()
     lifetime = Lifetime(path, clock)
     shipper = Shipper(path, Config(redis_url=server), lifetime)
@@ -74,7 +74,7 @@ def test_a_run_is_over_some_time_after_its_end(tmp_path: Path, server: str) -> N
 
 
 def test_a_run_without_a_header_is_over_with_the_process_in_its_name(tmp_path: Path) -> None:
-    """A disk that was full from the start leaves an empty spool: its shipper must not live for ever."""
+    """A full disk leaves an empty spool, whose shipper must not live for ever."""
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     path, clock = tmp_path / f"1-run-{gone.pid}-00.aks", Clock()
@@ -96,19 +96,17 @@ def test_a_run_without_a_header_is_over_with_the_process_in_its_name(tmp_path: P
     ],
 )
 def test_a_spool_is_named_after_its_process(name: str, pid: int) -> None:
-    """Run ids may hold the same dash that parts the names."""
+    """Run ids may contain the dash that separates the parts of the name."""
     assert pid == writer_of(Path(name))
 
 
-def test_the_last_resort_comes_after_the_patience() -> None:
-    """Who still works is not ended from outside before it has given up itself; both within 40 s of progress."""
+def test_the_hard_limit_is_longer_than_the_soft_one() -> None:
+    """A shipper that still works gives up by itself first; both limits are within 40 s of progress."""
     assert AFTERLIFE_S < LAST_S < 40
 
 
-def test_nothing_is_asked_of_the_server_when_the_run_is_long_over(
-    tmp_path: Path, server: str, redis_client: Redis
-) -> None:
-    """What a run, or what it found beside itself, could not deliver in time is the next one's."""
+def test_no_request_is_sent_when_the_run_is_long_over(tmp_path: Path, server: str, redis_client: Redis) -> None:
+    """The next shipper delivers what this one could not deliver in time."""
     path, clock = spool(tmp_path / "spool", [("a.py::t", "passed", 0.1)]), Clock()
     shipper = shipper_of(path, server, clock)
     shipper._read()
@@ -119,13 +117,13 @@ def test_nothing_is_asked_of_the_server_when_the_run_is_long_over(
     assert [] == redis_client.keys()
 
 
-def test_a_delivery_that_gets_on_is_not_given_up(
+def test_a_delivery_with_progress_continues(
     tmp_path: Path, server: str, redis_client: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Beside a hundred others each answer takes its time: 40 tests, the lists and what others left take hours."""
+    """Beside a hundred others each reply takes long: 40 tests, the index and undelivered runs take hours."""
     left = spool(tmp_path / "spool", [("a.py::left", "failed", 0.1)], started=time.time() - 60)
-    told = [(f"a.py::t{number}", "passed", 0.1) for number in range(40)]
-    path = spool(tmp_path / "spool", told, run_id="20231114T221321000-000002", started=time.time() - 30)
+    tests = [(f"a.py::t{number}", "passed", 0.1) for number in range(40)]
+    path = spool(tmp_path / "spool", tests, run_id="20231114T221321000-000002", started=time.time() - 30)
     redis_client.zadd("AKA-STATS::UNLISTED", {f"orphan-{number}": 1.0 for number in range(50)})
     monkeypatch.setattr(spool_delivery, "BATCH_LABELS", 2)
     clock = Clock()
@@ -148,10 +146,10 @@ def test_a_delivery_that_gets_on_is_not_given_up(
     assert left.exists()
 
 
-def test_first_answers_that_come_again_are_no_progress(
+def test_repeated_first_replies_are_no_progress(
     tmp_path: Path, server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A server that answers what is asked first and fails at the rest does not keep its shipper for ever."""
+    """A server that answers only the first requests does not keep its shipper alive for ever."""
     path, clock = spool(tmp_path / "spool", [("a.py::t", "passed", 0.1)]), Clock()
     shipper = shipper_of(path, server, clock)
     attempts: list[float] = []
@@ -172,7 +170,7 @@ def test_first_answers_that_come_again_are_no_progress(
 
 
 def test_a_shipper_that_gives_up_writes_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who waits for it hears that it has ended, and why: from itself, and from what ends it where it hangs."""
+    """The state file contains the end and its reason, also if another thread ends a hanging shipper."""
     path, clock = spool(tmp_path / "spool", [("a.py::t", "passed", 0.1)]), Clock()
     shipper = shipper_of(path, "redis://127.0.0.1:1", clock)
     shipper._read()
@@ -196,10 +194,10 @@ def test_a_shipper_that_gives_up_writes_so(tmp_path: Path, monkeypatch: pytest.M
     assert by_force.message.startswith("no answer; ")
 
 
-def test_a_spool_that_its_own_shipper_delivers_is_left_to_it(
+def test_a_spool_with_its_own_shipper_is_not_delivered_by_others(
     tmp_path: Path, server: str, redis_client: Redis
 ) -> None:
-    """Of 40 that end at once each would deliver all; without one, also after its death, it is delivered."""
+    """Otherwise each of 40 shippers would deliver all spools. Without a living shipper it is delivered."""
     path = spool(tmp_path / "spool", [("a.py::t", "passed", 0.1)], started=time.time() - 60)
     execute = shipper_of(path, server).execute
 
@@ -211,23 +209,25 @@ def test_a_spool_that_its_own_shipper_delivers_is_left_to_it(
     assert not lock_of(path).exists()
 
 
-def test_only_one_at_a_time_lists_what_others_left(tmp_path: Path, server: str, redis_client: Redis) -> None:
-    """Who has the turn may keep it; another one gets it when it has ended."""
+def test_only_one_shipper_at_a_time_delivers_undelivered_runs(
+    tmp_path: Path, server: str, redis_client: Redis
+) -> None:
+    """It keeps the turn until it ends; then another one gets it."""
     execute = shipper_of(tmp_path / "1-a-1-00.aks", server).execute
 
     taken = [execute(indexes.take_turn("AKA-STATS", holder)) for holder in ("a", "b", "a")]
-    kept_s = redis_client.ttl("AKA-STATS::LISTING")
+    ttl_s = redis_client.ttl("AKA-STATS::LISTING")
     execute(indexes.end_turn("AKA-STATS"))
 
     assert [True, False, True] == taken
-    assert 0 < kept_s <= indexes.TURN_S
+    assert 0 < ttl_s <= indexes.TURN_S
     assert execute(indexes.take_turn("AKA-STATS", "b"))
 
 
-def test_telling_how_far_a_run_is_is_no_sign_that_its_delivery_gets_on(
+def test_publishing_counts_is_no_progress_of_the_delivery(
     tmp_path: Path, server: str, redis_client: Redis
 ) -> None:
-    """A run whose end was lost was waited for a second longer: so late its counts are told."""
+    """Otherwise a run whose end was lost would live one second longer for each update."""
     path = spool(tmp_path / "spool", [("a.py::t", "passed", 0.1)], ended=False, **ALIVE)
     shipper = shipper_of(path, server)
     shipper._read()
@@ -241,10 +241,10 @@ def test_telling_how_far_a_run_is_is_no_sign_that_its_delivery_gets_on(
     assert (answers, b"1") == (shipper._answers, redis_client.hget(run, "passed"))
 
 
-def test_what_others_left_is_delivered_though_the_run_cannot_be_listed(
+def test_undelivered_runs_are_delivered_although_the_run_cannot_be_indexed(
     tmp_path: Path, server: str, redis_client: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A stored value that nobody has thought of keeps one run from the lists, and no other from the server."""
+    """An unexpected stored value affects the index of one run only."""
 
     def broken(*arguments: object) -> None:
         raise IndexError("list index out of range")
@@ -265,14 +265,14 @@ def test_what_others_left_is_delivered_though_the_run_cannot_be_listed(
     assert b"1" == redis_client.get("AKA-STATS::COUNT::test::a.py::left")
 
 
-def test_what_was_written_last_before_a_death_is_delivered(tmp_path: Path, server: str) -> None:
-    """A process that ends between two looks has told its end all the same: that run has not crashed."""
+def test_the_last_records_before_a_death_are_delivered(tmp_path: Path, server: str) -> None:
+    """A process that writes its end and dies between two polls has not crashed."""
     path = spool(tmp_path / "spool", [("a.py::t", "passed", 0.1)], ended=False, **ALIVE)
     shipper = shipper_of(path, server)
     end = json.dumps(["end", {"finished": 1_700_000_060.0, "exit_code": 0, "interrupted": False}])
 
     def dying() -> Iterator[bool]:
-        """Say its last word just before it is found dead."""
+        """Return a function that writes the last records just before the process is dead."""
         with path.open("ab") as file:
             file.write(encode_line(5, end))
         while True:
@@ -282,13 +282,13 @@ def test_what_was_written_last_before_a_death_is_delivered(tmp_path: Path, serve
     shipper._lifetime.has_died = lambda: next(deaths)  # type: ignore[method-assign]  # a death at this very moment
 
     assert shipper.run()
-    told = states.read(path)
-    assert told is not None
-    assert (states.DONE, "passed") == (told.phase, told.answer.status)
+    state = states.read(path)
+    assert state is not None
+    assert (states.DONE, "passed") == (state.phase, state.answer.status)
 
 
 def test_pauses_grow_to_a_bound_and_vary() -> None:
-    """Many that begin at one moment do not come back at one moment."""
+    """Shippers that start together do not retry together."""
     waits = pauses()
 
     drawn = [next(waits) for _ in range(200)]
@@ -299,7 +299,7 @@ def test_pauses_grow_to_a_bound_and_vary() -> None:
 
 
 def test_a_pause_ends_with_the_run(tmp_path: Path, server: str) -> None:
-    """Somebody waits for the answer from then on: the next attempt comes at once."""
+    """pytest waits for the delivery from then on, so the next attempt follows immediately."""
     writer = Writer(tmp_path / "spool", "run-1")
     writer.append(json.dumps(["run", {"id": "run-1", "started": 1000.0, "suite": "", **ALIVE}]))
     writer.append(json.dumps(["end", {"finished": 1010.0, "exit_code": 0, "interrupted": False}]))
@@ -315,7 +315,7 @@ def test_a_pause_ends_with_the_run(tmp_path: Path, server: str) -> None:
 def test_no_more_is_read_than_the_server_takes(
     tmp_path: Path, server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While no server answers, a long run waits in its spool and not in memory; its death is seen all the same."""
+    """Without a server, a long run stays in its spool, not in memory, and its death is still detected."""
     monkeypatch.setattr(spool_delivery, "MAX_PENDING", 500)
     path = spool(tmp_path / "spool", ((f"a.py::t{number}", "passed", 0.1) for number in range(20_000)))
     shipper = shipper_of(path, server)
@@ -328,7 +328,7 @@ def test_no_more_is_read_than_the_server_takes(
 
 
 class SlowCheckout(Checkout):
-    """A git that answers once the state of the delivery has been seen to be alive twice."""
+    """A checkout whose git command finishes after two signs of life of the delivery."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.seen = path, list[states.State]()
@@ -347,8 +347,8 @@ class SlowCheckout(Checkout):
         return {"dirty": eventually(is_alive)} if waits else {}
 
 
-def test_a_git_that_takes_long_is_waited_for(tmp_path: Path, server: str, redis_client: Redis) -> None:
-    """Its seconds look like those of a server that works, not like silence: a gate needs the verdicts."""
+def test_a_slow_git_command_is_waited_for(tmp_path: Path, server: str, redis_client: Redis) -> None:
+    """It counts as progress, because `--akastats-fail-on` needs the verdicts."""
     path = spool(tmp_path / "spool", **ALIVE)
     checkout = SlowCheckout(path)
 

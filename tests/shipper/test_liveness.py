@@ -1,4 +1,4 @@
-"""Whether the process of the tests still runs: by /proc, and by the lock on its spool where that shows nothing."""
+"""Detection of a dead process: by /proc, else by the lock on its spool."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from akastats.spool.records import RunHeader, decode_content
 from akastats.spool.writer import Writer
 from tests.telling import spool
 
-# Opens a spool, names it, and ends when its input does, closing nothing.
+# Opens a spool, prints its path, and exits at the end of its input without closing the spool.
 WRITER = """
 import json, os, sys
 from pathlib import Path
@@ -37,7 +37,7 @@ os._exit(1)
 
 @pytest.fixture
 def _hidden(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A system that shows no process: no /proc, and no answer from ps."""
+    """Hide all processes: no /proc, and no output of ps."""
     monkeypatch.setattr(detached, "_look", lambda pid: ("", ""))
     monkeypatch.setattr(detached, "get_pid_namespace", lambda: "")
 
@@ -58,7 +58,7 @@ class Recording:
         self.header = header
 
     def end(self, wait: bool = True) -> None:
-        """Have it die, and leave it as a zombie without `wait`."""
+        """Kill the process; without `wait` it stays a zombie."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.close()
@@ -80,21 +80,21 @@ def recording(tmp_path: Path) -> Iterator[Recording]:
 
 
 def has_died(recording: Recording) -> bool:
-    """Return what the run's own shipper finds."""
+    """Return whether the run's shipper considers the process dead."""
 
-    class Told:
+    class Spooled:
         header = recording.header
         end = None
 
     lifetime = Lifetime(recording.path)
-    lifetime.note_run(Told())  # type: ignore[arg-type]  # a story's header and end
+    lifetime.note_run(Spooled())  # type: ignore[arg-type]  # a story's header and end
     return lifetime.has_died()
 
 
 @pytest.mark.usefixtures("_hidden")
 @pytest.mark.parametrize("wait", [True, False], ids=["gone", "zombie"])
 def test_a_process_that_no_system_shows_lives_until_it_ends(recording: Recording, wait: bool) -> None:
-    """Its lock is there as long as it is; a zombie has none."""
+    """It holds its lock until it ends; a zombie holds none."""
     before = [has_died(recording), is_dead(recording.header, recording.path)]
 
     recording.end(wait)
@@ -104,7 +104,7 @@ def test_a_process_that_no_system_shows_lives_until_it_ends(recording: Recording
 
 
 def test_a_run_of_another_container_lives(tmp_path: Path) -> None:
-    """Its process has a number of its own there; here the lock tells."""
+    """Its process id belongs to another namespace, so the lock decides."""
     recording = Recording(tmp_path / "spool", mark="another's", space="pid:[1]")
 
     before = is_dead(recording.header, recording.path)
@@ -114,7 +114,7 @@ def test_a_run_of_another_container_lives(tmp_path: Path) -> None:
 
 
 def test_a_fork_that_outlives_its_run_does_not_prolong_it(tmp_path: Path) -> None:
-    """It holds the lock that it has inherited; where processes are shown, theirs counts."""
+    """It holds the inherited lock, but /proc shows that the process of the run is gone."""
     writer = Writer(tmp_path / "spool", "run-1")
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
@@ -126,21 +126,20 @@ def test_a_fork_that_outlives_its_run_does_not_prolong_it(tmp_path: Path) -> Non
 
 
 @pytest.mark.usefixtures("_hidden")
-def test_a_spool_of_an_older_release_lives_while_its_number_is_in_use(tmp_path: Path) -> None:
-    """It holds no lock, and nothing else is known."""
+def test_a_spool_of_an_older_release_lives_while_its_pid_is_in_use(tmp_path: Path) -> None:
+    """It has no lock."""
     path = spool(tmp_path / "spool", ended=False)
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
 
-    found = [
-        is_dead(RunHeader("run-1", 1.8e9, pid=pid, pid_mark=""), path) for pid in (os.getpid(), gone.pid, 0, -1)
-    ]
+    headers = [RunHeader("run-1", 1.8e9, pid=pid, pid_mark="") for pid in (os.getpid(), gone.pid, 0, -1)]
+    results = [is_dead(header, path) for header in headers]
 
-    assert [False, True, True, True] == found
+    assert [False, True, True, True] == results
 
 
-def test_a_lock_is_there_while_the_file_is_open(tmp_path: Path) -> None:
-    """Also after it was opened anew, since tests may close every descriptor; looking takes it from nobody."""
+def test_a_lock_is_held_while_the_file_is_open(tmp_path: Path) -> None:
+    """Also after a test closed all descriptors; checking the lock does not release it."""
     writer = Writer(tmp_path / "spool", "run-1")
     writer.append('["run",{}]')
     seen = [is_locked(writer.path) for _ in range(3)]

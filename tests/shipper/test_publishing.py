@@ -1,4 +1,4 @@
-"""What GitHub is told of a run: its step summary, and the lines that its runner reads."""
+"""GitHub output of a run: the step summary and the workflow commands."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ TITLE = "### Tests failed in `unit`: 5 failed, 1 error, 114 passed; 1 of the fai
 
 @pytest.fixture
 def summary(tmp_path) -> Path:
-    """The file that GitHub makes for a step."""
+    """The step summary file of GitHub."""
     path = tmp_path / "step_summary"
     path.write_text("before\n")
     return path
 
 
 def github(summary: Path | None = None, **variables: str) -> dict[str, str]:
-    """Return variables as GitHub sets them."""
-    told = {
+    """Return the variables of GitHub."""
+    variables = {
         "GITHUB_ACTIONS": "true",
         "GITHUB_WORKSPACE": "/repo",
         "AKA_STATS_STARTED_IN": "/repo/sub",
         **variables,
     }
-    return told | ({"GITHUB_STEP_SUMMARY": str(summary)} if summary else {})
+    return variables | ({"GITHUB_STEP_SUMMARY": str(summary)} if summary else {})
 
 
 def test_the_summary_is_appended_and_the_lines_are_returned(summary):
-    """What other commands of the step have written stays; places are counted from the repository's root."""
-    found, judged = everything()
+    """Text of other commands is kept; paths are relative to the repository root."""
+    run_details, run_verdicts = everything()
 
-    lines = publish(judged, found, github(summary), {"r1": "aaaabbbbcccc"})
+    lines = publish(run_verdicts, run_details, github(summary), {"r1": "aaaabbbbcccc"})
 
     text = summary.read_text()
     assert text.startswith(f"before\n{TITLE}")
@@ -51,8 +51,8 @@ def test_the_summary_is_appended_and_the_lines_are_returned(summary):
     assert lines[0].startswith("::error file=sub/shop/cart.py,line=12,title=")
 
 
-def test_two_runs_of_a_step_are_both_told(summary):
-    """Each appends in one write, and a blank line keeps them apart."""
+def test_two_runs_of_a_step_both_have_a_summary(summary):
+    """Each is appended in one write, after a blank line."""
     for _ in range(2):
         publish(*reversed(everything()), github(summary))
 
@@ -60,21 +60,21 @@ def test_two_runs_of_a_step_are_both_told(summary):
     assert summary.read_text().endswith("\n\n")
 
 
-def test_elsewhere_nobody_is_told(summary):
-    """Outside of GitHub nothing is written, and there is nothing to print."""
+def test_outside_of_github_nothing_is_written(summary):
+    """No summary and no lines."""
     assert not has_forge({"CI": "true", "GITLAB_CI": "true"})
     assert [] == publish(*reversed(everything()), {})
 
 
 def test_a_summary_alone_gets_no_lines(summary):
-    """Who reads no commands is sent none."""
+    """Without GITHUB_ACTIONS workflow commands have no reader."""
     assert [] == publish(*reversed(everything()), {"GITHUB_STEP_SUMMARY": str(summary)})
     assert TITLE in summary.read_text()
 
 
 @pytest.mark.parametrize("variable", ["off", "auto"])
 def test_it_can_be_switched_off(summary, variable):
-    """`AKA_STATS_FORGE=off` keeps GitHub from being told."""
+    """`AKA_STATS_FORGE=off` disables both."""
     lines = publish(*reversed(everything()), github(summary, AKA_STATS_FORGE=variable))
 
     assert (variable == "auto") == bool(lines) == (TITLE in summary.read_text())
@@ -82,7 +82,7 @@ def test_it_can_be_switched_off(summary, variable):
 
 @pytest.mark.parametrize("kind", ["directory", "absent", "null", "pipe", "denied"])
 def test_a_summary_that_cannot_be_written_is_left_out(tmp_path, kind):
-    """Nothing fails, nothing waits, and the lines are there all the same."""
+    """There is no error and no delay, and the lines are returned."""
     path = tmp_path / kind
     if kind == "directory":
         path.mkdir()
@@ -99,18 +99,18 @@ def test_a_summary_that_cannot_be_written_is_left_out(tmp_path, kind):
 
 
 def test_a_summary_grows_no_larger_than_github_takes(summary):
-    """One byte more, and GitHub would show nothing of the step."""
+    """With one byte more GitHub would show nothing of the step."""
     publish(*reversed(everything()), github(summary))
     size = summary.stat().st_size - len("before\n")
 
-    for length, is_told in ((MAX_BYTES - size, True), (MAX_BYTES - size + 1, False)):
+    for length, fits in ((MAX_BYTES - size, True), (MAX_BYTES - size + 1, False)):
         summary.write_bytes(b"x" * length)
         publish(*reversed(everything()), github(summary))
-        assert (length + size * is_told) == summary.stat().st_size
+        assert (length + size * fits) == summary.stat().st_size
 
 
-def test_without_verdicts_failures_are_marked_too():
-    """A run that could not be judged is told as it is."""
+def test_without_verdicts_failures_are_annotated_too():
+    """They have no labels."""
     (line,) = publish(None, details(failure(ONE)), github())
 
     assert line.endswith("::AssertionError: assert 12 == 13")
@@ -118,36 +118,36 @@ def test_without_verdicts_failures_are_marked_too():
 
 @pytest.fixture
 def execute(server):
-    """Carry operations out on the server; `asked` counts them."""
+    """Return a function that executes operations on the server; its attribute `calls` counts them."""
     client = connect(server)
 
     def execute(operation):
-        execute.asked += 1
+        execute.calls += 1
         return run(operation, client, client)
 
-    execute.asked = 0
+    execute.calls = 0
     return execute
 
 
-def test_nothing_is_read_where_nobody_listens(execute, server):
-    """A run outside of GitHub costs the server nothing more."""
+def test_nothing_is_read_without_a_reader(execute, server):
+    """A run outside of GitHub needs no further requests."""
     assert [] == publish_run(
         "unknown", None, Config(redis_url=server), execute, {"AKA_STATS_FORGE": "off", **github()}
     )
-    assert 0 == execute.asked
+    assert 0 == execute.calls
 
 
-def told(run_id: str, **fields: object) -> Verdicts:
+def verdicts_of(run_id: str, **fields: object) -> Verdicts:
     """Return verdicts of a stored run."""
     return replace(verdicts(), run=run_id, **fields)
 
 
-def test_a_stored_run_is_read_and_told(execute, server, tmp_path, summary):
-    """Its failures with the places that their tracebacks name."""
+def test_a_stored_run_is_read_and_published(execute, server, tmp_path, summary):
+    """With the locations of its failures from their tracebacks."""
     run_id = tell(server, tmp_path, [("test_a.py::test", "failed", 0.1)])
-    judged = told(run_id, failures=(FailureVerdict("test_a.py::test", "new"),))
+    run_verdicts = verdicts_of(run_id, failures=(FailureVerdict("test_a.py::test", "new"),))
 
-    (line,) = publish_run(run_id, judged, Config(redis_url=server), execute, github(summary))
+    (line,) = publish_run(run_id, run_verdicts, Config(redis_url=server), execute, github(summary))
 
     assert (
         "::error file=sub/test_a.py,line=3,title=test_a.py%3A%3Atest (new)::AssertionError: assert 12 == 13"
@@ -156,15 +156,15 @@ def test_a_stored_run_is_read_and_told(execute, server, tmp_path, summary):
     assert "#### New failures: 1" in summary.read_text()
 
 
-@pytest.mark.parametrize(("kind", "is_told"), [("noise", False), ("expected", False), ("acknowledged", True)])
-def test_what_is_said_to_be_noise_is_no_news(execute, server, tmp_path, redis_client, kind, is_told):
-    """Nor what was to be; what somebody only knows of is told."""
+@pytest.mark.parametrize(("kind", "is_published"), [("noise", False), ("expected", False), ("acknowledged", True)])
+def test_a_change_acknowledged_as_noise_is_omitted(execute, server, tmp_path, redis_client, kind, is_published):
+    """So is an expected one; an acknowledged one is published."""
     run_id = tell(server, tmp_path, [("test_a.py::test", "passed", 0.1)])
     slower = change("test::test_a.py::test")
     mark = new_acknowledgement(slower, kind, "", redis_client.time()[0])
     redis_client.hset(keys.acknowledgements("AKA-STATS"), "id", pack(mark))
-    judged = told(run_id, changes=(ChangeVerdict(slower, is_new=True),))
+    run_verdicts = verdicts_of(run_id, changes=(ChangeVerdict(slower, is_new=True),))
 
-    lines = publish_run(run_id, judged, Config(redis_url=server), execute, github())
+    lines = publish_run(run_id, run_verdicts, Config(redis_url=server), execute, github())
 
-    assert is_told == bool(lines)
+    assert is_published == bool(lines)

@@ -1,4 +1,4 @@
-"""How long runs are kept goes by the server's clock: a client whose clock is wrong removes and hides nothing."""
+"""Retention by the server's clock: a client with a wrong clock neither removes nor hides a run."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ Deliver = Callable[..., str]
 
 @pytest.fixture
 def execute(server: str) -> Execute:
-    """Execute operations on the server."""
+    """Return the function that executes operations on the server."""
     client = redis.connect(server)
     return lambda operation: redis.run(operation, client, client)
 
 
 @pytest.fixture
 def deliver(server: str, tmp_path: Path, execute: Execute) -> Deliver:
-    """Deliver a run, and remove afterwards what a shipper removes then."""
+    """Return a function that delivers a run, and then removes expired runs as a shipper does."""
 
-    def deliver(started: float, tests: list[Any] = FAILED, **told: Any) -> str:
+    def deliver(started: float, tests: list[Any] = FAILED, **fields: Any) -> str:
         run_id = time.strftime("%Y%m%dT%H%M%S000-", time.gmtime(min(started, 4e9))) + f"{len(delivered):06d}"
-        delivered.append(tell(server, tmp_path, tests, started=started, run_id=run_id, **told))
+        delivered.append(tell(server, tmp_path, tests, started=started, run_id=run_id, **fields))
         execute(runs.prune_profiles(Config()))
         execute(runs.prune(Config(), run_id))
         return run_id
@@ -60,12 +60,12 @@ def members(client: Redis, *key: str) -> set[str]:
 
 @pytest.mark.parametrize("moved", [IN_2012, IN_2036, IN_2090, 1e300], ids=["2012", "2036", "2090", "1e300"])
 def test_a_wrong_clock_removes_and_hides_no_run(redis_client: Redis, deliver: Deliver, moved: float) -> None:
-    """Before and after it, in every set, with profiles and failures."""
+    """Runs before and after it stay in every set, with profiles and failures."""
     now = time.time()
-    told = {"branch": "main", "suite": "unit", "commit": "abc"}
-    delivered = [deliver(now - 3600 + at, **told) for at in range(3)]
-    delivered.append(deliver(moved, [("a.py::b", "failed", 0.5, OTHER)], **told))
-    delivered += [deliver(now - 60 + at, **told) for at in range(2)]
+    fields = {"branch": "main", "suite": "unit", "commit": "abc"}
+    delivered = [deliver(now - 3600 + at, **fields) for at in range(3)]
+    delivered.append(deliver(moved, [("a.py::b", "failed", 0.5, OTHER)], **fields))
+    delivered += [deliver(now - 60 + at, **fields) for at in range(2)]
 
     by = [(), ("branch", "main"), ("suite", "unit"), ("commit", "abc"), ("status", "failed")]
     assert [set(delivered)] * len(by) == [members(redis_client, *key) for key in by]
@@ -73,10 +73,10 @@ def test_a_wrong_clock_removes_and_hides_no_run(redis_client: Redis, deliver: De
     assert 2 == redis_client.zcard(keys.errors(NAMESPACE)) == len(redis_client.keys(f"{NAMESPACE}::ERROR::*"))
 
 
-def test_a_run_that_is_dated_ahead_began_when_it_was_reported(
+def test_a_run_from_the_future_begins_when_it_is_reported(
     redis_client: Redis, execute: Execute, deliver: Deliver
 ) -> None:
-    """Its record, its place in the lists and its end agree, and reporting its end does not move its beginning."""
+    """Record, position in lists and end agree, and the end does not move the start."""
     before, run_id = time.time(), deliver(IN_2036)
 
     stored = execute(runs.read_run(NAMESPACE, run_id))
@@ -88,7 +88,7 @@ def test_a_run_that_is_dated_ahead_began_when_it_was_reported(
 def test_a_run_is_dated_by_its_first_report(
     redis_client: Redis, execute: Execute, server: str, tmp_path: Path
 ) -> None:
-    """What is reported later, by a clock that is still ahead, leaves the run where it is listed."""
+    """Later reports from a clock that is still ahead do not move it."""
     fields = {"id": "run-1", "started": IN_2036, "suite": ""}
     config = Config()
     began = redis_client.time()[0] - 1000.0
@@ -105,19 +105,19 @@ def test_a_run_is_dated_by_its_first_report(
 def test_a_future_run_of_an_older_release_costs_no_other_its_profile(
     redis_client: Redis, execute: Execute, deliver: Deliver
 ) -> None:
-    """More such runs than profiles are kept do not take the places of all others until 2036."""
+    """More such runs than stored profiles do not displace the others until 2036."""
     config = Config(profiles=2)
     redis_client.zadd(keys.runs(NAMESPACE), {f"20360506T00000{at}": IN_2036 + at for at in range(5)})
     delivered = [deliver(time.time() - 100 + at) for at in range(3)]
 
     removed = execute(runs.prune_profiles(config))
 
-    kept = [bool(redis_client.exists(keys.profile(NAMESPACE, run_id))) for run_id in delivered]
-    assert (1, [False, True, True]) == (removed, kept)
+    have_profile = [bool(redis_client.exists(keys.profile(NAMESPACE, run_id))) for run_id in delivered]
+    assert (1, [False, True, True]) == (removed, have_profile)
 
 
 def test_runs_that_have_expired_leave_every_set(redis_client: Redis, execute: Execute, deliver: Deliver) -> None:
-    """Whatever date they bear; and a hundred old ones that still exist do not keep the others listed."""
+    """Whatever their date is. A hundred old runs that still exist do not prevent it."""
     run_id = deliver(time.time(), branch="main")
     long_ago = time.time() - 400 * runs.DAY_S
     living = {f"living-{at:03d}": long_ago + at for at in range(150)}
@@ -140,7 +140,7 @@ def test_runs_that_have_expired_leave_every_set(redis_client: Redis, execute: Ex
 
 
 def _at(operation: Operation[Any], now: float) -> Operation[Any]:
-    """Execute an operation as if the server's clock said `now`."""
+    """Execute an operation as if the time of the server were `now`."""
     request = next(operation)
     try:
         while True:
@@ -154,7 +154,7 @@ def _at(operation: Operation[Any], now: float) -> Operation[Any]:
 def test_a_run_that_ended_in_the_future_waits_like_any_other(
     redis_client: Redis, execute: Execute, server: str, tmp_path: Path
 ) -> None:
-    """It drives no other from the runs that wait for the lists, and is taken up by the next shipper."""
+    """It displaces no other run from the pending index updates, and the next shipper updates its index."""
     config, waiting = Config(), keys.pending_index(NAMESPACE)
     seconds = redis_client.time()[0]
     redis_client.zadd(waiting, {"other": seconds - 10})
@@ -170,7 +170,7 @@ def test_a_run_that_ended_in_the_future_waits_like_any_other(
 def corrected(
     path: Path, server: str, execute: Execute, now: float, is_live: bool = True
 ) -> tuple[dict[str, str], float]:
-    """Deliver a spool by a machine whose clock says `now`; return the run's record and the time of its point."""
+    """Deliver a spool from a machine with the time `now`; return the run's record and the time of its point."""
     delivery = Delivery(path, Config(redis_url=server), execute, syncs=is_live, now=lambda: now)
     delivery.finish()
     (entry,) = execute(query.read_history(NAMESPACE, "test::a.py::b", 10))
@@ -182,21 +182,21 @@ def corrected(
 def test_a_machine_whose_clock_is_wrong_is_corrected(
     tmp_path: Path, server: str, execute: Execute, wrong: float, is_live: bool
 ) -> None:
-    """By what it lacks to the server's: run, end and points, now and as an undelivered run."""
+    """By its difference to the server's clock: run, end and points, live and later."""
     started = float(redis.run(read_time(), *[redis.connect(server)] * 2)) - 100
     path = spool(tmp_path / "spool", FAILED, started=wrong, pid=1, host=os.uname().nodename)
 
     stored, point = corrected(path, server, execute, wrong + 100, is_live)
 
-    found = [float(stored["started"]), float(stored["finished"]) - 60, point - 0.5]
-    assert [pytest.approx(started, abs=5)] * 3 == found
+    times = [float(stored["started"]), float(stored["finished"]) - 60, point - 0.5]
+    assert [pytest.approx(started, abs=5)] * 3 == times
 
 
 @pytest.mark.parametrize("now", [IN_2012, IN_2036], ids=["2012", "2036"])
-def test_a_run_of_before_the_clock_was_moved_keeps_its_time(
+def test_a_run_from_before_the_clock_was_moved_keeps_its_time(
     tmp_path: Path, server: str, execute: Execute, now: float
 ) -> None:
-    """It waited, and the machine has lost its clock since."""
+    """It was undelivered when the machine lost its time."""
     started = time.time() - 3600
     path = spool(tmp_path / "spool", FAILED, started=started, pid=1, host=os.uname().nodename)
 
@@ -222,43 +222,43 @@ DAY = runs.DAY_S
         (1.8e9 - DAY, 1.8e9 - 2 * DAY, False),
     ],
 )
-def test_a_run_is_of_the_clock_that_it_is_closer_to(started: float, now: float, expected: bool) -> None:
+def test_a_run_belongs_to_the_closer_clock(started: float, now: float, expected: bool) -> None:
     """A clock may be moved between recording and delivery; the server's is 1.8e9."""
     assert expected == is_misdated(started, now, 1.8e9)
 
 
-@pytest.mark.parametrize("told", [{"host": "elsewhere", "pid": 1}, {}], ids=["another machine's", "a report's"])
+@pytest.mark.parametrize("fields", [{"host": "elsewhere", "pid": 1}, {}], ids=["another machine's", "a report's"])
 def test_a_run_of_another_clock_is_not_corrected(
-    tmp_path: Path, server: str, execute: Execute, told: dict[str, Any]
+    tmp_path: Path, server: str, execute: Execute, fields: dict[str, Any]
 ) -> None:
-    """What this machine's clock lacks says nothing of it."""
-    path = spool(tmp_path / "spool", FAILED, started=IN_2012, **told)
+    """The error of this machine's clock does not apply to it."""
+    path = spool(tmp_path / "spool", FAILED, started=IN_2012, **fields)
 
     assert IN_2012 == float(corrected(path, server, execute, IN_2012 + 100)[0]["started"])
 
 
 @pytest.mark.parametrize(
-    ("age_days", "is_known", "is_put_aside"),
+    ("age_days", "is_stored", "is_set_aside"),
     [(30, False, False), (30, True, False), (400, False, True), (5000, False, False), (5000, True, False)],
 )
-def test_only_a_spool_that_may_have_been_delivered_is_put_aside(
+def test_only_a_spool_that_may_have_been_delivered_is_set_aside(
     tmp_path: Path,
     redis_client: Redis,
     execute: Execute,
     monkeypatch: pytest.MonkeyPatch,
     age_days: int,
-    is_known: bool,
-    is_put_aside: bool,
+    is_stored: bool,
+    is_set_aside: bool,
 ) -> None:
-    """The server knows a run for a year and a cursor for a month; before 2026 there were no spools."""
+    """The server stores a run for a year and a cursor for a month; before 2026 there were no spools."""
     path = spool(tmp_path / "spool", FAILED, started=max(0.0, time.time() - age_days * runs.DAY_S))
-    if is_known:
+    if is_stored:
         drain_one(path, Config(), execute, force=True)
         redis_client.delete(*redis_client.keys(f"{NAMESPACE}::CURSOR::*"))
-    # 500 days ago, as it will be in 2027.
+    # 500 days ago, as in 2027.
     monkeypatch.setattr(draining, "FIRST_SPOOL", time.time() - 500 * runs.DAY_S)
 
     drained = drain_one(path, Config(), execute)
 
-    assert is_put_aside == ("akastats drain --force" in drained.left) == (not drained.complete)
-    assert (None if is_put_aside else b"1") == redis_client.get(f"{NAMESPACE}::COUNT::test::a.py::b")
+    assert is_set_aside == ("akastats drain --force" in drained.left) == (not drained.complete)
+    assert (None if is_set_aside else b"1") == redis_client.get(f"{NAMESPACE}::COUNT::test::a.py::b")

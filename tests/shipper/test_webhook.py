@@ -1,4 +1,4 @@
-"""News that are sent to somebody else's address."""
+"""The webhook: new findings are posted to a configured address."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from akastats.shipper.webhook import make_message, post
 
 def change(label="test::a", before=0.1, after=0.5, is_new=True):
     """Return a change of a duration."""
-    found = DurationChange(label, "e", before, after, 4.0, 6.0, "r1", "r2", "r3", 6, 1e-9, 0.99)
-    return ChangeVerdict(found, is_new)
+    duration = DurationChange(label, "e", before, after, 4.0, 6.0, "r1", "r2", "r3", 6, 1e-9, 0.99)
+    return ChangeVerdict(duration, is_new)
 
 
 def flaky(nodeid="a", state="flaky", is_new=True):
@@ -36,7 +36,7 @@ def verdicts(**more):
 
 
 @pytest.mark.parametrize(
-    "found",
+    "run_verdicts",
     [
         verdicts(),
         verdicts(tests=(flaky(is_new=False),)),
@@ -46,23 +46,25 @@ def verdicts(**more):
     ],
     ids=["nothing", "known flaky", "broken", "known slower", "faster"],
 )
-def test_what_is_no_news_is_not_told(found):
-    """A webhook that calls each run is switched off within a week."""
-    assert make_message(found) is None
+def test_nothing_is_sent_without_new_findings(run_verdicts):
+    """A webhook that is called for each run would be disabled."""
+    assert make_message(run_verdicts) is None
 
 
-def test_newly_flaky_and_newly_slower_are_told():
-    """With what is needed to look them up."""
-    found = make_message(verdicts(tests=(flaky(),), changes=(change(),), suite_changes=(change("", 10.0, 20.0),)))
+def test_newly_flaky_and_newly_slower_tests_are_sent():
+    """With the values that identify them."""
+    message = make_message(
+        verdicts(tests=(flaky(),), changes=(change(),), suite_changes=(change("", 10.0, 20.0),))
+    )
 
-    assert found is not None
-    assert "akastats: 1 newly flaky, 2 newly slower in run r9" == found["text"]
-    assert [{"nodeid": "a", "rate": 0.1, "since": "r1"}] == found["flaky"]
-    assert ["", "test::a"] == [each["label"] for each in found["slower"]]
+    assert message is not None
+    assert "akastats: 1 newly flaky, 2 newly slower in run r9" == message["text"]
+    assert [{"nodeid": "a", "rate": 0.1, "since": "r1"}] == message["flaky"]
+    assert ["", "test::a"] == [each["label"] for each in message["slower"]]
 
 
-def test_what_there_is_none_of_is_not_said():
-    """Nobody wants to read of 0 flaky tests in a chat."""
+def test_the_text_omits_empty_counts():
+    """ "0 flaky tests" would be noise in a chat."""
     flaky_alone, slower_alone = (
         make_message(verdicts(tests=(flaky(),))),
         make_message(verdicts(changes=(change(),))),
@@ -83,19 +85,19 @@ def test_newly_skipped_tests_are_sent():
     assert (2, ["a.py::x", "a.py::y"]) == (message["newly_skipped_total"], message["newly_skipped"])
 
 
-def test_very_much_news_is_counted():
-    """The other side takes so much and no more."""
-    found = make_message(verdicts(tests=tuple(flaky(str(number)) for number in range(500))))
+def test_many_findings_are_counted():
+    """The receiver limits the size of a message."""
+    message = make_message(verdicts(tests=tuple(flaky(str(number)) for number in range(500))))
 
-    assert found is not None
-    assert (500, 50) == (found["flaky_total"], len(found["flaky"]))
+    assert message is not None
+    assert (500, 50) == (message["flaky_total"], len(message["flaky"]))
 
 
 @contextmanager
 def listening(
     status: int = 200, location: str = "", headers: list[Message] | None = None
 ) -> Iterator[tuple[str, list[bytes]]]:
-    """Listen as somebody else's service: its address, and the bodies it was sent."""
+    """Serve an address as another service; yield it with the received bodies."""
     bodies: list[bytes] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -122,7 +124,7 @@ def listening(
 
 
 def test_news_are_posted_as_json():
-    """Once."""
+    """They are posted once."""
     with listening() as (url, bodies):
         trouble = post(url, {"text": "news"})
 
@@ -139,8 +141,8 @@ def test_news_are_posted_as_json():
         (":token@", b":token"),
     ],
 )
-def test_credentials_in_the_address_are_sent_as_such(userinfo, pair):
-    """The name that is asked for is without them."""
+def test_credentials_in_the_address_are_sent_as_a_header(userinfo, pair):
+    """The `Host` does not contain them."""
     headers: list[Message] = []
     with listening(headers=headers) as (url, bodies):
         trouble = post(url.replace("://", f"://{userinfo}"), {})
@@ -152,8 +154,8 @@ def test_credentials_in_the_address_are_sent_as_such(userinfo, pair):
 @pytest.mark.parametrize(
     ("name", "registered"), [("h\u00f6oks.example", "xn--hoks-5qa.example"), ("\u4f8b\u3048", "xn--r8jz45g")]
 )
-def test_a_name_of_other_letters_is_sent_as_it_is_registered(monkeypatch, name, registered):
-    """A header has room for ASCII alone."""
+def test_an_international_name_is_sent_in_its_registered_form(monkeypatch, name, registered):
+    """A header is ASCII."""
     real = socket.getaddrinfo
     monkeypatch.setattr(socket, "getaddrinfo", lambda _, *rest, **more: real("127.0.0.1", *rest, **more))
     headers: list[Message] = []
@@ -164,7 +166,7 @@ def test_a_name_of_other_letters_is_sent_as_it_is_registered(monkeypatch, name, 
 
 
 @pytest.mark.parametrize("status", [400, 500])
-def test_a_service_that_refuses_is_told_of_without_its_address(status):
+def test_a_service_that_refuses_is_reported_without_its_address(status):
     """The address is a secret."""
     with listening(status) as (url, _):
         trouble = post(url, {})
@@ -174,7 +176,7 @@ def test_a_service_that_refuses_is_told_of_without_its_address(status):
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_no_redirect_is_followed(status):
-    """What it leads to was chosen by somebody else."""
+    """Another party chooses its destination."""
     with listening() as (elsewhere, reached), listening(status, elsewhere) as (url, _):
         trouble = post(url, {})
 
@@ -188,14 +190,14 @@ def test_no_redirect_is_followed(status):
         ("http://127.0.0.1:1/\N{SNOWMAN}", "UnicodeEncodeError"),
     ],
 )
-def test_an_address_that_cannot_be_asked_is_no_error(url, trouble):
-    """Python's own way of refusing it is none of a run's."""
+def test_an_invalid_address_is_no_error(url, trouble):
+    """An exception of Python's client does not affect the run."""
     assert f"webhook failed ({trouble}); check AKA_STATS_WEBHOOK" == post(url, {})
 
 
-@pytest.mark.parametrize("said", [b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 200 OK\r\nA: " + b"x" * 70_000])
-def test_who_answers_something_else_is_no_error(said):
-    """The address may be another service's."""
+@pytest.mark.parametrize("reply", [b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 200 OK\r\nA: " + b"x" * 70_000])
+def test_another_protocol_is_no_error(reply):
+    """The address may belong to another service."""
     with socket.create_server(("127.0.0.1", 0)) as listening_socket:
         url = f"http://127.0.0.1:{listening_socket.getsockname()[1]}/"
 
@@ -203,7 +205,7 @@ def test_who_answers_something_else_is_no_error(said):
             connection, _ = listening_socket.accept()
             with connection:
                 connection.recv(100_000)
-                connection.sendall(said)
+                connection.sendall(reply)
 
         thread = threading.Thread(target=answer)
         thread.start()
@@ -213,8 +215,8 @@ def test_who_answers_something_else_is_no_error(said):
     assert trouble.startswith("webhook failed (")
 
 
-def test_who_answers_drop_by_drop_is_not_waited_for(monkeypatch):
-    """The run's end waits so long in all, not so long for each byte."""
+def test_a_slow_response_is_limited_in_total(monkeypatch):
+    """The time limit applies to the whole response, not to each byte."""
     monkeypatch.setattr(webhook, "TIMEOUT_S", 0.3)
     is_over = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listening_socket:
@@ -222,7 +224,7 @@ def test_who_answers_drop_by_drop_is_not_waited_for(monkeypatch):
 
         def drip() -> None:
             connection, _ = listening_socket.accept()
-            # Who gave up hangs up, perhaps before it is said that this is over.
+            # A client that gave up disconnects, possibly before the event is set.
             with connection, suppress(OSError):
                 while not is_over.wait(0.05):
                     connection.sendall(b"H")
@@ -236,8 +238,8 @@ def test_who_answers_drop_by_drop_is_not_waited_for(monkeypatch):
     assert "webhook failed (no answer within 0.3 s); check AKA_STATS_WEBHOOK" == trouble
 
 
-def test_an_address_where_nobody_listens_is_no_error():
-    """Measuring breaks nothing."""
+def test_an_unreachable_address_is_no_error():
+    """Recording never fails a run."""
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         trouble = post(f"http://127.0.0.1:{held.getsockname()[1]}/hook?key=secret", {})

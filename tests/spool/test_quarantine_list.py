@@ -1,4 +1,4 @@
-"""The list beside a spool: written for runs that ask, whatever the server says, and gone with its spool."""
+"""The quarantine list beside a spool: written for runs with quarantine, and removed with the spool."""
 
 from __future__ import annotations
 
@@ -27,33 +27,35 @@ UNTIL = get_end_of_day("2099-12-24", LOCAL)
 
 
 def put_in(client: Redis, nodeid: str, suite: str = "", until: float = UNTIL) -> None:
-    """Store an entry."""
+    """Store an entry of the quarantine."""
     name = label("test", nodeid, suite)
     client.hset(keys.quarantine(NAMESPACE), name, pack(QuarantinedTest(name, nodeid, suite, until, "hangs", 1.0)))
 
 
 def ship(path: Path, url: str, **settings: Any) -> Listed | None:
-    """Deliver a spool as the process beside its run does; return what is told of the quarantine."""
+    """Deliver a spool as its shipper does; return its quarantine list."""
     assert Shipper(path, Config(redis_url=url, **settings), Lifetime(path)).run()
     return read(path)
 
 
-def test_a_run_that_asks_is_told_its_suite_s(redis_client: Redis, server: str, tmp_path: Path) -> None:
-    """With the last day and the reason; what is over, protected or another suite's is not."""
+def test_a_run_with_quarantine_gets_the_list_of_its_suite(
+    redis_client: Redis, server: str, tmp_path: Path
+) -> None:
+    """With last day and reason; without ended, protected and other suites' entries."""
     put_in(redis_client, "a.py::b[x::y]", "unit")
     put_in(redis_client, "a.py::over", "unit", until=1e9)
     put_in(redis_client, "pay/a.py::b", "unit")
     put_in(redis_client, "a.py::other")
     path = spool(tmp_path / "spool", [("a.py::b", "failed", 0.1)], suite="unit", quarantine=True)
 
-    told = ship(path, server, protected="pay")
+    listed = ship(path, server, protected="pay")
 
-    assert Listed({"a.py::b[x::y]": "until 2099-12-24: hangs"}) == told
+    assert Listed({"a.py::b[x::y]": "until 2099-12-24: hangs"}) == listed
     assert 0o600 == path_for(path).stat().st_mode & 0o777
 
 
-def test_a_run_that_does_not_ask_is_told_nothing(redis_client: Redis, server: str, tmp_path: Path) -> None:
-    """No file, and no question to the server."""
+def test_a_run_without_quarantine_gets_no_list(redis_client: Redis, server: str, tmp_path: Path) -> None:
+    """There is no file and no request."""
     redis_client.set(keys.quarantine(NAMESPACE), "whoever asks for a hash is refused")
     path = spool(tmp_path / "spool", [("a.py::b", "failed", 0.1)])
 
@@ -63,52 +65,52 @@ def test_a_run_that_does_not_ask_is_told_nothing(redis_client: Redis, server: st
     assert 0 == redis_client.info("commandstats").get("cmdstat_hgetall", {}).get("failed_calls", 0)
 
 
-def test_the_list_is_there_before_the_run_is_delivered(redis_client: Redis, server: str, tmp_path: Path) -> None:
+def test_the_list_is_written_before_the_run_is_delivered(redis_client: Redis, server: str, tmp_path: Path) -> None:
     """The tests wait for it."""
     put_in(redis_client, "a.py::b")
     path = spool(tmp_path / "spool", ended=False, quarantine=True)
     shipper = Shipper(path, Config(redis_url=server), Lifetime(path))
-    found: list[tuple[bool, int]] = []
+    seen: list[tuple[bool, int]] = []
     apply = shipper.delivery.apply
-    shipper.delivery.apply = lambda: found.append((read(path) is not None, redis_client.dbsize())) or apply()
+    shipper.delivery.apply = lambda: seen.append((read(path) is not None, redis_client.dbsize())) or apply()
 
     shipper.run()
 
-    assert (True, 1) == found[0]
+    assert (True, 1) == seen[0]
 
 
-def test_a_server_that_refuses_the_list_takes_the_run(redis_client: Redis, server: str, tmp_path: Path) -> None:
-    """The tests are told what it said."""
+def test_a_server_that_refuses_the_list_accepts_the_run(redis_client: Redis, server: str, tmp_path: Path) -> None:
+    """The list contains the error."""
     redis_client.set(keys.quarantine(NAMESPACE), "somebody else's")
     path = spool(tmp_path / "spool", [("a.py::b", "failed", 0.1)], quarantine=True)
 
-    told = ship(path, server)
+    listed = ship(path, server)
 
-    assert told is not None
-    assert ({}, True) == (told.tests, "WRONGTYPE" in told.problem)
+    assert listed is not None
+    assert ({}, True) == (listed.tests, "WRONGTYPE" in listed.problem)
     assert states.DONE == states.read(path).phase
 
 
 def test_without_names_of_zones_days_are_the_machine_s(redis_client: Redis, server: str, tmp_path: Path) -> None:
-    """The data of zones comes with an extra."""
+    """An extra installs the time zone database."""
     put_in(redis_client, "a.py::b")
     path = spool(tmp_path / "spool", quarantine=True)
 
-    told = ship(path, server, timezone="Not/There")
+    listed = ship(path, server, timezone="Not/There")
 
-    assert Listed({"a.py::b": "until 2099-12-24: hangs"}) == told
+    assert Listed({"a.py::b": "until 2099-12-24: hangs"}) == listed
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"strange": 1}', "7"])
-def test_what_is_no_list_is_none(content: str, tmp_path: Path) -> None:
-    """As if it were not there."""
+def test_an_invalid_list_is_ignored(content: str, tmp_path: Path) -> None:
+    """As if the file did not exist."""
     path_for(tmp_path / "1-a.aks").write_text(content)
 
     assert None is read(tmp_path / "1-a.aks")
 
 
-def test_it_is_written_where_the_spool_may_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the project cannot be written any more."""
+def test_it_is_written_to_every_directory_of_the_spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The project may no longer be writable."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     path = tmp_path / "gone" / "spool" / "1-a.aks"
@@ -120,8 +122,8 @@ def test_it_is_written_where_the_spool_may_go_on(tmp_path: Path, monkeypatch: py
     assert Listed({"a": "b"}) == read(path)
 
 
-def test_it_goes_with_its_spool(tmp_path: Path) -> None:
-    """As the state of the delivery does."""
+def test_it_is_removed_with_its_spool(tmp_path: Path) -> None:
+    """Like the state file."""
     path = spool(tmp_path / "spool")
     write(path, Listed())
 
@@ -130,29 +132,29 @@ def test_it_goes_with_its_spool(tmp_path: Path) -> None:
     assert [] == [each.name for each in (tmp_path / "spool").iterdir() if each.name.startswith("1-")]
 
 
-def test_one_without_its_spool_goes_a_day_later(tmp_path: Path) -> None:
-    """Somebody may have removed the spool by hand."""
+def test_a_list_without_a_spool_is_removed_a_day_later(tmp_path: Path) -> None:
+    """A user may have deleted the spool."""
     write(tmp_path / "1-a.aks", Listed())
     written = quarantine_list.path_for(tmp_path / "1-a.aks").stat().st_mtime
 
-    found = []
+    exists = []
     for later in (draining.RETENTION_S - 1, draining.RETENTION_S + 1):
         draining.tidy(tmp_path, [], lambda later=later: written + later)
-        found.append(quarantine_list.path_for(tmp_path / "1-a.aks").exists())
+        exists.append(quarantine_list.path_for(tmp_path / "1-a.aks").exists())
 
-    assert [True, False] == found
+    assert [True, False] == exists
 
 
 @pytest.mark.parametrize(("asks", "expected"), [(True, "quarantined"), (False, "new")])
-def test_the_run_is_judged_by_what_was_excused(
+def test_the_run_is_analysed_with_its_quarantine(
     asks: bool, expected: str, redis_client: Redis, server: str, tmp_path: Path
 ) -> None:
-    """Where the run asked; else its failures count as any other's."""
+    """Only if the run used quarantine; otherwise all failures count."""
     put_in(redis_client, "a.py::b")
     telling.tell(server, tmp_path, [("a.py::b", "passed", 0.1)], branch="main")
-    told = {"run_id": "20231115T000000000-000002", "started": telling.STARTED + 1000, "branch": "main"}
+    fields = {"run_id": "20231115T000000000-000002", "started": telling.STARTED + 1000, "branch": "main"}
     path = spool(
-        tmp_path / "spool", [("a.py::b", "failed", 0.1)], **told, **({"quarantine": True} if asks else {})
+        tmp_path / "spool", [("a.py::b", "failed", 0.1)], **fields, **({"quarantine": True} if asks else {})
     )
 
     ship(path, server)

@@ -1,4 +1,4 @@
-"""The reader and what it may meet in a spool's place: every record that is whole, and nothing else."""
+"""The reader: it returns every intact record, and nothing else, from any content of a spool file."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def spool(tmp_path: Path, content: bytes) -> Path:
 
 
 def read(path: Path) -> tuple[list[int], int]:
-    """Return the numbers of all records, and how many pieces are damaged."""
+    """Return the numbers of all records, and the number of damaged pieces."""
     reader = Reader(path)
-    found: list[int] = []
+    seqs: list[int] = []
     while records := reader.read():
-        found += [record.seq for record in records]
-    found += [record.seq for record in reader.finish()]
-    return found, reader.damaged
+        seqs += [record.seq for record in records]
+    seqs += [record.seq for record in reader.finish()]
+    return seqs, reader.damaged
 
 
 @pytest.mark.parametrize(
@@ -62,15 +62,15 @@ def read(path: Path) -> tuple[list[int], int]:
 def test_intact_records_are_returned_and_the_rest_is_counted(
     tmp_path: Path, content: bytes, seqs: list[int], damaged: int
 ) -> None:
-    """Whatever stands between them, intact records come back, in order, once."""
-    found, pieces = read(spool(tmp_path, content))
+    """Intact records are returned in order, once, whatever is between them."""
+    records, pieces = read(spool(tmp_path, content))
 
-    assert seqs == found
+    assert seqs == records
     assert damaged == (min(pieces, 1) if not seqs else pieces)
 
 
 def test_a_record_in_the_text_of_a_damaged_one_is_none(tmp_path: Path) -> None:
-    """A traceback may quote a spool; its quotation marks are escaped, so that it proves nothing."""
+    """A traceback may quote a spool, but its quotation marks are escaped."""
     quoted = encode_line(9, '["a","b"]').decode().strip().replace('"', '\\"')
     damaged = encode_line(1, f'["a","{quoted}"]').replace(b'["a"', b'["b"', 1)
 
@@ -78,32 +78,32 @@ def test_a_record_in_the_text_of_a_damaged_one_is_none(tmp_path: Path) -> None:
 
 
 def test_a_hole_of_ten_gigabytes_is_not_read(tmp_path: Path) -> None:
-    """A sparse file costs neither its time nor its memory."""
+    """A sparse file takes neither time nor memory."""
     path = spool(tmp_path, INTACT)
     os.truncate(path, 10 * 1024**3)
     with path.open("ab") as file:
         file.write(encode_line(6, '["a"]'))
 
     began = time.process_time()
-    found = read(path)
+    records = read(path)
 
-    assert (([1, 2, 3, 4, 5, 6], 1), True) == (found, time.process_time() - began < 2.0)
+    assert (([1, 2, 3, 4, 5, 6], 1), True) == (records, time.process_time() - began < 2.0)
 
 
 def test_memory_stays_bounded_whatever_the_file_holds(tmp_path: Path) -> None:
-    """Neither a line without end nor millions of empty ones is held."""
+    """Neither an endless line nor millions of empty lines are kept in memory."""
     path = spool(tmp_path, b"x" * 6_000_000 + b"\n" * 300_000 + b"y\n" * 10_000 + INTACT)
     tracemalloc.start()
 
-    found, _ = read(path)
+    records, _ = read(path)
 
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert ([1, 2, 3, 4, 5], True) == (found, peak < 8 * 1024 * 1024)
+    assert ([1, 2, 3, 4, 5], True) == (records, peak < 8 * 1024 * 1024)
 
 
 def test_a_pipe_a_device_and_a_directory_are_no_spools(tmp_path: Path) -> None:
-    """They are refused and not waited for."""
+    """They are refused without waiting."""
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "directory").mkdir()
 
@@ -113,7 +113,7 @@ def test_a_pipe_a_device_and_a_directory_are_no_spools(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_deleted_is_read_to_its_end(tmp_path: Path) -> None:
-    """Who has begun to read a spool finishes it."""
+    """A reader that has opened a spool finishes it."""
     path = spool(tmp_path, LINES[0])
     reader = Reader(path)
     reader.read()
@@ -125,14 +125,14 @@ def test_a_file_that_is_deleted_is_read_to_its_end(tmp_path: Path) -> None:
     assert [2] == [record.seq for record in reader.read()]
 
 
-def test_one_that_never_was_is_an_error(tmp_path: Path) -> None:
-    """There is nothing to follow."""
+def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
+    """Nothing can be followed."""
     with pytest.raises(FileNotFoundError):
         Reader(tmp_path / "1-run-1-x.aks", [tmp_path]).read()
 
 
 def test_damaged_bytes_are_set_aside_once(tmp_path: Path) -> None:
-    """A line of the file beside the spool for each piece, whoever drains it how often."""
+    """The file beside the spool has one line per piece, for any number of readers."""
     path = spool(tmp_path, LINES[0] + b"first piece\n" + LINES[1] + b"second" + LINES[2])
 
     for _ in range(2):
@@ -146,7 +146,7 @@ def test_damaged_bytes_are_set_aside_once(tmp_path: Path) -> None:
 
 
 def test_an_intact_spool_leaves_nothing_aside(tmp_path: Path) -> None:
-    """No file where there is nothing to put into it."""
+    """There is no file without damage."""
     path = spool(tmp_path, INTACT)
     reader = Reader(path)
     reader.read()
@@ -157,7 +157,7 @@ def test_an_intact_spool_leaves_nothing_aside(tmp_path: Path) -> None:
 
 
 def test_the_longest_record_is_read(tmp_path: Path) -> None:
-    """The writer's limit is within the reader's."""
+    """The limit of the writer is within that of the reader."""
     longest = encode_line(10**9, '["a","' + "x" * (MAX_RECORD_BYTES - 40) + '"]')
 
     assert ([10**9], 0) == read(spool(tmp_path, longest))

@@ -1,4 +1,4 @@
-"""Which runs a project has recorded on this machine."""
+"""The runs that a project has recorded on this machine."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ RUN = RecordedRun(
 
 @pytest.fixture
 def directory(tmp_path):
-    """A spool directory of this user alone."""
+    """A spool directory that only this user can write."""
     directory = tmp_path / "spool"
     directory.mkdir(mode=0o700)
     return directory
 
 
 def test_runs_are_read_newest_first_and_once(directory, tmp_path):
-    """Also of the directory in which a spool was continued."""
+    """Also from the directory in which a spool was continued."""
     other = tmp_path / "other"
     other.mkdir(mode=0o700)
     later = RecordedRun(**{**vars(RUN), "id": "20260901T000000000-000001", "is_nested": True})
@@ -53,8 +53,8 @@ def test_runs_are_read_newest_first_and_once(directory, tmp_path):
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"id": 3}', '{"id": ""}', "[" * 100_000, "\\0"])
-def test_a_file_that_makes_no_sense_is_left_out(directory, content):
-    """Anything may stand there."""
+def test_an_invalid_file_is_left_out(directory, content):
+    """The file may contain anything."""
     (directory / "1-a.run").write_text(content)
     (directory / "1-a.run").chmod(0o600)
 
@@ -62,7 +62,7 @@ def test_a_file_that_makes_no_sense_is_left_out(directory, content):
 
 
 def test_fields_of_another_type_or_a_later_release_are_left_out(directory):
-    """Fields of a known run stay."""
+    """The other fields of the run remain."""
     content = {"id": "r", "suite": 3, "is_nested": "yes", "later": 1}
     (directory / "1-a.run").write_text(json.dumps(content))
     (directory / "1-a.run").chmod(0o600)
@@ -71,8 +71,8 @@ def test_fields_of_another_type_or_a_later_release_are_left_out(directory):
 
 
 @pytest.mark.parametrize("kind", ["link", "open to others", "pipe"])
-def test_a_file_that_others_could_have_put_there_is_left_out(directory, tmp_path, kind):
-    """It would have another's run reported as this one's."""
+def test_a_file_that_other_users_could_have_written_is_left_out(directory, tmp_path, kind):
+    """Otherwise another user's run would be reported as this user's."""
     path = directory / "1-a.run"
     (tmp_path / "target").write_text(json.dumps({"id": "r"}))
     if kind == "link":
@@ -86,8 +86,8 @@ def test_a_file_that_others_could_have_put_there_is_left_out(directory, tmp_path
     assert [] == recorded_runs.read([directory])
 
 
-def test_a_directory_that_cannot_be_written_holds_nobody_up(tmp_path):
-    """The run is recorded all the same."""
+def test_a_directory_that_cannot_be_written_delays_nothing(tmp_path):
+    """The run is still recorded."""
     recorded_runs.write(tmp_path / "none" / "1-a.aks", RUN)
 
     assert [] == recorded_runs.read([tmp_path / "none"])

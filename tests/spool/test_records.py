@@ -1,4 +1,4 @@
-"""Contents of spool records: what each kind holds, and how releases read each other's records."""
+"""Contents of spool records, and compatibility between releases."""
 
 from __future__ import annotations
 
@@ -63,13 +63,13 @@ def decode(encoded: str) -> Content | None:
 
 @pytest.mark.parametrize("content", CONTENTS, ids=lambda content: type(content).__name__)
 def test_each_content_is_decoded_as_it_was_encoded(content: Content) -> None:
-    """Encoder and decoder agree on every kind."""
+    """Encoder and decoder agree for every kind."""
     assert content == decode(encode_content(content))
 
 
 @pytest.mark.parametrize("content", CONTENTS, ids=lambda content: type(content).__name__)
 def test_further_elements_of_a_later_release_are_ignored(content: Content) -> None:
-    """An older reader delivers what it knows of a record."""
+    """An older reader delivers the elements that it knows."""
     elements = json.loads(encode_content(content))
 
     assert content == decode(json.dumps([*elements, 17, {"later": True}]))
@@ -77,7 +77,7 @@ def test_further_elements_of_a_later_release_are_ignored(content: Content) -> No
 
 @pytest.mark.parametrize("position", [6, 7, 8])
 def test_further_elements_of_list_items_are_ignored(position: int) -> None:
-    """Items of a list may grow as records do."""
+    """Items of a list may get further elements as well."""
     elements = json.loads(encode_content(CONTENTS[position]))
     elements[-1] = [[*item, "later"] for item in elements[-1]]
 
@@ -85,7 +85,7 @@ def test_further_elements_of_list_items_are_ignored(position: int) -> None:
 
 
 def test_the_end_may_lack_the_interruption() -> None:
-    """A field with a default is missing in records of an earlier release."""
+    """Records of an earlier release lack a field with a default."""
     assert RunEnd(1001.0, 0, False) == decode('["end",{"finished":1001,"exit_code":0}]')
 
 
@@ -126,7 +126,7 @@ def test_a_kind_of_a_later_release_has_no_content() -> None:
     ids=str,
 )
 def test_an_invalid_record_is_refused(elements: list[Any]) -> None:
-    """Delivery counts it as damaged."""
+    """The delivery counts it as damaged."""
     with pytest.raises((TypeError, ValueError, LookupError, AttributeError)):
         decode_content(Record(1, elements))
 
@@ -144,5 +144,5 @@ def test_an_invalid_record_is_refused(elements: list[Any]) -> None:
     ids=lambda content: type(content).__name__,
 )
 def test_times_are_shifted_to_the_clock_of_the_server(content: Content, expected: Content) -> None:
-    """Durations stay."""
+    """Durations do not change."""
     assert expected == shift_times(content, 2.5)

@@ -41,7 +41,7 @@ ANSWER = Answer(
 
 
 def test_an_answer_is_read_back():
-    """Decoding returns what was encoded."""
+    """Decoding reverses the encoding."""
     assert decode(encode(ANSWER)) == ANSWER
 
 

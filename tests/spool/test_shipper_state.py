@@ -1,4 +1,4 @@
-"""The files beside a spool are believed only where nobody else can have put them."""
+"""Files beside a spool are read only if no other user can have written them."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ def spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def fallback(spool: Path) -> Path:
-    """Return the fallback directory below the temporary one, made as another user would make it first."""
-    place = directories.list_alternatives(spool.parent, os.environ)[-1]
-    place.mkdir(parents=True)
-    return place
+    """Create the fallback directory as another user would, and return it."""
+    directory = directories.list_alternatives(spool.parent, os.environ)[-1]
+    directory.mkdir(parents=True)
+    return directory
 
 
 def plant(spool: Path, directory: Path) -> list[Path]:
-    """Write what would have a red run end green: a state and a quarantine of the future, and a longer spool."""
-    told = State(phase=shipper_state.DONE, answer=None)
+    """Write files that would make a failed run pass: a future state and quarantine list, and a longer spool."""
+    state = State(phase=shipper_state.DONE, answer=None)
     planted = {
-        shipper_state.path_for(spool): json.dumps({**vars(told), "answer": {"run": "forged"}}),
+        shipper_state.path_for(spool): json.dumps({**vars(state), "answer": {"run": "forged"}}),
         quarantine_list.path_for(spool): json.dumps({"tests": {"a.py::t": "forged"}}),
         spool: spool.read_text() + "forged" * 1000,
     }
@@ -55,55 +55,55 @@ def plant(spool: Path, directory: Path) -> list[Path]:
 
 @needs_root
 @pytest.mark.parametrize("level", [0, 1, 2])
-def test_what_a_stranger_made_before_us_is_not_read(spool: Path, level: int) -> None:
-    """Whichever of the directories below the shared one is theirs."""
-    place = fallback(spool)
-    plant(spool, place)
-    os.chown([place, place.parent, place.parent.parent][level], STRANGER, STRANGER)
+def test_a_directory_that_another_user_made_first_is_not_read(spool: Path, level: int) -> None:
+    """Whichever directory below the shared one belongs to that user."""
+    directory = fallback(spool)
+    plant(spool, directory)
+    os.chown([directory, directory.parent, directory.parent.parent][level], STRANGER, STRANGER)
 
-    assert_not_believed(spool)
+    assert_not_read(spool)
 
 
 @needs_root
-def test_single_files_of_a_stranger_are_not_read(spool: Path) -> None:
-    """The directory was open to others for a while, and now it is not."""
-    place = fallback(spool)
-    for path in plant(spool, place):
+def test_single_files_of_another_user_are_not_read(spool: Path) -> None:
+    """The directory was world-writable for some time."""
+    directory = fallback(spool)
+    for path in plant(spool, directory):
         os.chown(path, STRANGER, STRANGER)
 
-    assert_not_believed(spool)
+    assert_not_read(spool)
 
 
 @pytest.mark.parametrize("mode", [0o777, 0o770])
 def test_a_directory_that_is_open_to_others_is_not_read(spool: Path, mode: int) -> None:
-    """Nobody knows who wrote what lies in it."""
-    place = fallback(spool)
-    plant(spool, place)
-    place.chmod(mode)
+    """Any user may have written its files."""
+    directory = fallback(spool)
+    plant(spool, directory)
+    directory.chmod(mode)
 
-    assert_not_believed(spool)
+    assert_not_read(spool)
 
 
 @pytest.mark.parametrize("kind", ["directory", "files"])
 def test_links_are_not_followed(spool: Path, tmp_path: Path, kind: str) -> None:
-    """A file, or a directory above it, that is a link leads to what somebody else has written."""
+    """A link leads to files of another user."""
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     plant(spool, elsewhere)
-    place = directories.list_alternatives(spool.parent, os.environ)[-1]
-    place.parent.mkdir(parents=True)
+    directory = directories.list_alternatives(spool.parent, os.environ)[-1]
+    directory.parent.mkdir(parents=True)
     if kind == "directory":
-        place.symlink_to(elsewhere)
+        directory.symlink_to(elsewhere)
     else:
-        place.mkdir()
+        directory.mkdir()
         for path in elsewhere.iterdir():
-            (place / path.name).symlink_to(path)
+            (directory / path.name).symlink_to(path)
 
-    assert_not_believed(spool)
+    assert_not_read(spool)
 
 
-def assert_not_believed(spool: Path) -> None:
-    """Neither state nor quarantine nor a single record comes from the fallback, and all of ours come."""
+def assert_not_read(spool: Path) -> None:
+    """Check that nothing is read from the fallback, and everything from the own files."""
     assert shipper_state.read(spool) is None
     assert quarantine_list.read(spool) is None
     size = spool.stat().st_size
@@ -111,18 +111,18 @@ def assert_not_believed(spool: Path) -> None:
     while reader.read():
         pass
     assert (reader.path, reader.damaged, os.fstat(reader._fd).st_size) == (spool, 0, size)
-    # Ours are believed all the same.
+    # Own files are still read.
     shipper_state.write(spool, State(phase=shipper_state.FAILED))
     quarantine_list.write(spool, Listed(problem="ours"))
-    found = shipper_state.read(spool)
-    assert found is not None
-    assert found.phase == shipper_state.FAILED
+    state = shipper_state.read(spool)
+    assert state is not None
+    assert state.phase == shipper_state.FAILED
     assert quarantine_list.read(spool) == Listed(problem="ours")
 
 
 @needs_root
-def test_a_spool_of_another_user_is_read_where_it_is_named(spool: Path) -> None:
-    """Who names a directory means what lies in it."""
+def test_a_spool_of_another_user_is_read_if_it_is_named(spool: Path) -> None:
+    """A user who names a directory trusts its content."""
     os.chown(spool, STRANGER, STRANGER)
     with pytest.raises(SpoolError, match="it belongs to user 12345"):
         Reader(spool).read()
@@ -134,7 +134,7 @@ def test_a_spool_of_another_user_is_read_where_it_is_named(spool: Path) -> None:
 
 
 def test_a_project_called_akastats_is_no_fallback(tmp_path: Path) -> None:
-    """Its places apart are its own, though they have the same name."""
+    """Its fallbacks are its own, despite the name."""
     environ = {"HOME": str(tmp_path)}
     called_so = tmp_path / "akastats" / ".akastats" / "spool"
     another = tmp_path / "akastats-2" / ".akastats" / "spool"
@@ -149,7 +149,7 @@ def test_a_project_called_akastats_is_no_fallback(tmp_path: Path) -> None:
 
 
 def test_a_project_directory_that_is_open_to_others_is_closed(tmp_path: Path) -> None:
-    """An archive that was unpacked with another umask made it so; what is written there is ours alone again."""
+    """An archive may have been unpacked with another umask."""
     home = tmp_path / ".akastats"
     (home / "spool").mkdir(parents=True)
     for directory in (home, home / "spool"):
@@ -161,17 +161,17 @@ def test_a_project_directory_that_is_open_to_others_is_closed(tmp_path: Path) ->
 
 
 def test_nothing_is_removed_through_a_link(spool: Path, tmp_path: Path) -> None:
-    """Another user's link in our fallback's place would have us remove files of any directory."""
+    """A link in the place of the fallback could lead to any directory."""
     victim = tmp_path / "victim"
     victim.mkdir()
     for name in ("draft.tmp", "notes.state", spool.name):
         (victim / name).write_text("")
         os.utime(victim / name, (0, 0))
-    place = directories.list_alternatives(spool.parent, os.environ)[-1]
-    place.parent.mkdir(parents=True)
-    place.symlink_to(victim)
+    directory = directories.list_alternatives(spool.parent, os.environ)[-1]
+    directory.parent.mkdir(parents=True)
+    directory.symlink_to(victim)
 
-    draining.tidy(place, [], time.time)
+    draining.tidy(directory, [], time.time)
     draining.remove(spool)
 
     assert len(list(victim.iterdir())) == 3

@@ -1,4 +1,4 @@
-"""The spool: every intact line comes back, nothing else does."""
+"""The spool: a reader returns every intact line and nothing else."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CONTENTS = [
 
 
 def spool(tmp_path: Path, contents: list[str]) -> Path:
-    """Write a spool of these records; return where it is."""
+    """Write a spool with these records; return its path."""
     writer = Writer(tmp_path / "home" / "spool", "run")
     for content in contents:
         writer.append(content)
@@ -33,16 +33,16 @@ def spool(tmp_path: Path, contents: list[str]) -> Path:
 
 
 def seqs(path: Path) -> list[int]:
-    """Return the numbers of the records that a reader finds."""
+    """Return the numbers of the records that a reader returns."""
     reader = Reader(path)
-    found: list[int] = []
+    read: list[int] = []
     while records := reader.read():
-        found += [record.seq for record in records]
-    return found + [record.seq for record in reader.finish()]
+        read += [record.seq for record in records]
+    return read + [record.seq for record in reader.finish()]
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
-    """Records come back in order, numbered from 1."""
+    """Records are read in order, numbered from 1."""
     path = spool(tmp_path, CONTENTS)
 
     records = Reader(path).read()
@@ -53,7 +53,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 
 @given(st.lists(st.text(), max_size=5), st.integers(1, 10**9))
 def test_any_text_survives_a_line(words: list[str], seq: int) -> None:
-    """Whatever JSON can hold comes back from a line, newlines and surrogates included."""
+    """Any JSON text is read unchanged, including newlines and surrogates."""
     record = decode_line(encode_line(seq, json.dumps(["a", *words]))[:-1])
 
     assert record is not None
@@ -61,32 +61,32 @@ def test_any_text_survives_a_line(words: list[str], seq: int) -> None:
 
 
 def test_a_spool_cut_at_any_byte_keeps_all_complete_lines(tmp_path: Path) -> None:
-    """A torn end costs the line it tears, and invents none."""
+    """A truncated end loses only its own line, and invents none."""
     path = spool(tmp_path, CONTENTS)
     complete = path.read_bytes()
     ends = [at + 1 for at, byte in enumerate(complete) if byte == ord("\n")]
 
     for size in range(len(complete)):
         path.write_bytes(complete[:size])
-        # A line that lacks nothing but its newline is whole.
+        # A line that lacks only its newline is complete.
         assert list(range(1, 1 + sum(end - 1 <= size for end in ends))) == seqs(path), size
 
 
 def test_any_flipped_byte_costs_one_line_at_most(tmp_path: Path) -> None:
-    """Damage is noticed where it is; its neighbours come back."""
+    """Damage is detected, and the neighbouring lines are read."""
     path = spool(tmp_path, CONTENTS)
     complete = path.read_bytes()
 
     for at in range(len(complete)):
         path.write_bytes(complete[:at] + bytes([complete[at] ^ 0x01]) + complete[at + 1 :])
-        found = seqs(path)
-        # A flipped newline glues two lines together: both are still whole.
+        read = seqs(path)
+        # A flipped newline joins two lines, which are both intact.
         hit = complete[:at].count(b"\n") + 1 if complete[at] != ord("\n") else 0
-        assert [seq for seq in (1, 2, 3) if seq != hit] == found, at
+        assert [seq for seq in (1, 2, 3) if seq != hit] == read, at
 
 
 def test_a_growing_spool_is_followed(tmp_path: Path) -> None:
-    """Each read returns the records added since the last one; half a line waits for its rest."""
+    """Each read returns the records since the last one; an incomplete line is read later."""
     path = tmp_path / "1-run-1-x.aks"
     first, second = encode_line(1, '["a"]'), encode_line(2, '["a"]')
     path.write_bytes(first + second[:5])
@@ -101,7 +101,7 @@ def test_a_growing_spool_is_followed(tmp_path: Path) -> None:
 
 
 def test_a_line_written_twice_is_read_once(tmp_path: Path) -> None:
-    """Sequence numbers only increase: a record that was inserted again does not count again."""
+    """Sequence numbers only increase, so an inserted copy does not count."""
     path = tmp_path / "1-run-1-x.aks"
     path.write_bytes(encode_line(1, '["a"]') + encode_line(2, '["a"]') + encode_line(1, '["a"]'))
 
@@ -112,7 +112,7 @@ def test_a_line_written_twice_is_read_once(tmp_path: Path) -> None:
 
 
 def test_a_fork_writes_nothing(tmp_path: Path) -> None:
-    """A test's forked child that continues as pytest does not write to its parent's spool."""
+    """A forked child that continues as pytest does not write to its parent's spool."""
     writer = Writer(tmp_path / "spool", "run")
 
     child = os.fork()
@@ -125,7 +125,7 @@ def test_a_fork_writes_nothing(tmp_path: Path) -> None:
 
 
 def test_a_descriptor_that_was_taken_over_is_noticed(tmp_path: Path) -> None:
-    """If a test closes all descriptors and opens its own file, none of our data is written to it."""
+    """If a test closes all descriptors and opens a file, no record is written to that file."""
     writer = Writer(tmp_path / "spool", "run")
     writer.append('["a"]')
     descriptor = writer._fd
@@ -143,7 +143,7 @@ def test_a_descriptor_that_was_taken_over_is_noticed(tmp_path: Path) -> None:
 
 
 def test_an_unwritable_directory_is_reported(tmp_path: Path) -> None:
-    """The error names the directory and the system's reason."""
+    """The error contains the directory and the reason of the system."""
     (tmp_path / "file").write_text("")
 
     with pytest.raises(SpoolError, match="cannot write a spool"):
@@ -151,9 +151,9 @@ def test_an_unwritable_directory_is_reported(tmp_path: Path) -> None:
 
 
 def test_the_project_comes_first_then_the_user_then_the_temporary_directory() -> None:
-    """Where a project cannot be written, its spools still have a place of their own."""
-    found = list(directories.list_candidates(Path("/project/.akastats"), {"HOME": "/home/anna"}))
+    """If the project is not writable, its spools have a separate directory elsewhere."""
+    candidates = list(directories.list_candidates(Path("/project/.akastats"), {"HOME": "/home/anna"}))
 
-    assert Path("/project/.akastats/spool") == found[0]
-    assert str(found[1]).startswith("/home/anna/.local/state/akastats/")
-    assert 3 == len(found)
+    assert Path("/project/.akastats/spool") == candidates[0]
+    assert str(candidates[1]).startswith("/home/anna/.local/state/akastats/")
+    assert 3 == len(candidates)

@@ -1,4 +1,4 @@
-"""The writer after errors: it writes nothing into other files, and loses nothing that fits anywhere."""
+"""The writer after errors: it writes nothing into other files, and loses no record that fits anywhere."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ Write = Callable[[int, bytes], int]
 
 
 def contents(reader: Reader) -> list[str]:
-    """Return all that a reader finds, as JSON."""
-    found = []
+    """Return the contents of all records of a reader, as JSON."""
+    lines = []
     while records := reader.read():
-        found += [json.dumps(record.content, separators=(",", ":")) for record in records]
-    return found
+        lines += [json.dumps(record.content, separators=(",", ":")) for record in records]
+    return lines
 
 
 def written(path: Path) -> list[str]:
-    """Return what a new reader finds in a spool, the run's record once."""
-    found = contents(Reader(path))
-    return found[1:] if found[:2] == [RUN, RUN] else found
+    """Return the contents of a spool, with the record of the run once."""
+    lines = contents(Reader(path))
+    return lines[1:] if lines[:2] == [RUN, RUN] else lines
 
 
 @pytest.fixture
 def full(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path | None], None]:
-    """Let the disk below a directory be full: `full(directory)`, and have room again: `full(None)`."""
+    """Return a function that fills the disk below a directory; `full(None)` frees it."""
     below: list[Path] = []
 
     def write(descriptor: int, content: bytes) -> int:
@@ -61,7 +61,7 @@ def full(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path | None], None]:
 
 @contextmanager
 def largest_file(size: int) -> Iterator[None]:
-    """Let no file grow beyond `size` bytes meanwhile."""
+    """Limit the size of files to `size` bytes during the block."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
     try:
@@ -70,8 +70,8 @@ def largest_file(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
-def test_the_record_of_the_run_stands_twice(tmp_path: Path) -> None:
-    """One damaged byte in it does not make the complete spool unusable."""
+def test_the_record_of_the_run_is_written_twice(tmp_path: Path) -> None:
+    """One damaged byte in it does not make the spool unusable."""
     spool = Writer(tmp_path / "spool", "run")
 
     spool.append(RUN)
@@ -82,35 +82,35 @@ def test_the_record_of_the_run_stands_twice(tmp_path: Path) -> None:
 
 
 def test_a_file_at_its_limit_loses_nothing_when_the_limit_goes(tmp_path: Path) -> None:
-    """A line that a limit cut short is completed: a real half line, a real EFBIG."""
+    """A line that the limit truncates (EFBIG) is completed later."""
     spool = Writer(tmp_path / "spool", "run")
-    told = [RUN, *(PASSED % number for number in range(40))]
+    expected = [RUN, *(PASSED % number for number in range(40))]
 
     with largest_file(1024):
-        results = [spool.append(content) for content in told]
+        results = [spool.append(content) for content in expected]
     size = spool.path.stat().st_size
     spool.close()
 
     assert (1024, True, False) == (size, results[0], results[-1])
-    assert told == written(spool.path)
+    assert expected == written(spool.path)
     assert ("", 0) == (spool.trouble, Reader(spool.path).damaged)
 
 
 def test_short_writes_make_complete_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A system may write less than it is given, at any byte."""
+    """A system call may write only a part, up to any byte."""
     monkeypatch.setattr(writer, "write", lambda fd, content: real_write(fd, content[:7]))
     spool = Writer(tmp_path / "spool", "run")
-    told = [RUN, *(FAILED % number for number in range(20))]
+    expected = [RUN, *(FAILED % number for number in range(20))]
 
-    for content in told:
+    for content in expected:
         spool.append(content)
     spool.close()
 
-    assert told == written(spool.path)
+    assert expected == written(spool.path)
 
 
 def test_a_full_disk_that_has_room_again_costs_nothing(tmp_path: Path, full: Callable[..., None]) -> None:
-    """What could not be written is written later, in its order."""
+    """Records that could not be written are written later, in order."""
     spool = Writer(tmp_path / "spool", "run")
     spool.append(RUN)
 
@@ -127,7 +127,7 @@ def test_a_full_disk_that_has_room_again_costs_nothing(tmp_path: Path, full: Cal
 
 
 def test_a_directory_that_stays_full_is_left_for_the_next(tmp_path: Path, full: Callable[..., None]) -> None:
-    """The same file is continued elsewhere, and a reader of the old one follows."""
+    """The spool is continued in another directory, and a reader of the old file follows."""
     first, second = tmp_path / "first" / "spool", tmp_path / "second" / "spool"
     spool = Writer(first, "run", [tmp_path / "first" / "no", second])
     reader = Reader(spool.path, [second])
@@ -139,16 +139,16 @@ def test_a_directory_that_stays_full_is_left_for_the_next(tmp_path: Path, full: 
         spool.append(PASSED % number)
     spool.close()
 
-    told = [PASSED % number for number in range(5)]
+    expected = [PASSED % number for number in range(5)]
     assert (second, spool.path.name) == (spool.path.parent, next(first.iterdir()).name)
-    assert [RUN, *told] == written(spool.path)
-    assert ([RUN, RUN], told, spool.path) == (before, contents(reader), reader.path)
+    assert [RUN, *expected] == written(spool.path)
+    assert ([RUN, RUN], expected, spool.path) == (before, contents(reader), reader.path)
 
 
 def test_no_room_anywhere_costs_passed_tests_first(
     tmp_path: Path, full: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Memory is bounded; discarded records are counted, and those of passed tests are discarded first."""
+    """Memory is limited; discarded records are counted, and passed tests are discarded first."""
     monkeypatch.setattr(writer, "RING_BYTES", 20_000)
     spool = Writer(tmp_path / "spool", "run", [tmp_path / "second"])
     spool.append(RUN)
@@ -160,17 +160,17 @@ def test_no_room_anywhere_costs_passed_tests_first(
     full(None)
     spool.close()
 
-    found = written(spool.path)
-    assert [FAILED % number for number in range(0, 500, 10)] == [line for line in found if "pfp" in line]
-    assert 1001 - len(found) == spool.dropped > 800
+    lines = written(spool.path)
+    assert [FAILED % number for number in range(0, 500, 10)] == [line for line in lines if "pfp" in line]
+    assert 1001 - len(lines) == spool.dropped > 800
     assert "records did not fit into the spool (No space left on device)" in spool.trouble
-    assert PASSED % 999 == found[-1]
+    assert PASSED % 999 == lines[-1]
 
 
 def test_budgets_go_before_failures(
     tmp_path: Path, full: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a passed test may take is let go with the test itself, before any failure is."""
+    """The budget of a passed test is discarded with the test, before any failure."""
     monkeypatch.setattr(writer, "RING_BYTES", 20_000)
     spool = Writer(tmp_path / "spool", "run")
     spool.append(RUN)
@@ -187,8 +187,8 @@ def test_budgets_go_before_failures(
     assert spool.dropped > 800
 
 
-def test_what_never_finds_room_is_counted(tmp_path: Path, full: Callable[..., None]) -> None:
-    """At the end nothing is left untold."""
+def test_records_that_never_find_room_are_counted(tmp_path: Path, full: Callable[..., None]) -> None:
+    """At the end every discarded record is counted."""
     spool = Writer(tmp_path / "spool", "run")
     spool.append(RUN)
 
@@ -202,7 +202,7 @@ def test_what_never_finds_room_is_counted(tmp_path: Path, full: Callable[..., No
 
 
 def test_an_empty_foreign_file_under_our_number_stays_empty(tmp_path: Path) -> None:
-    """Before anything is written there is nothing to know our file by but itself."""
+    """Before the first write, only the file itself identifies the spool."""
     spool = Writer(tmp_path / "spool", "run")
     descriptor = spool._fd
     foreign = os.open(tmp_path / "foreign", os.O_RDWR | os.O_CREAT)
@@ -217,18 +217,18 @@ def test_an_empty_foreign_file_under_our_number_stays_empty(tmp_path: Path) -> N
 
 
 def test_closed_descriptors_are_opened_again(tmp_path: Path) -> None:
-    """A test that closes all descriptors costs no record."""
+    """A test that closes all descriptors loses no record."""
     spool = Writer(tmp_path / "spool", "run")
-    told = [RUN]
+    expected = [RUN]
     spool.append(RUN)
 
     for number in range(5):
         os.close(spool._fd)
-        told.append(PASSED % number)
-        spool.append(told[-1])
+        expected.append(PASSED % number)
+        spool.append(expected[-1])
     spool.close()
 
-    assert told == written(spool.path)
+    assert expected == written(spool.path)
 
 
 @pytest.mark.parametrize("closed", [False, True])
@@ -255,7 +255,7 @@ def test_a_deleted_directory_is_left_for_the_next(tmp_path: Path, closed: bool) 
 
 
 def test_a_link_at_our_path_is_not_followed(tmp_path: Path) -> None:
-    """A foreign file with our name is neither written nor read."""
+    """A foreign file with the name of the spool is neither written nor read."""
     spool = Writer(tmp_path / "first" / "spool", "run", [tmp_path / "second" / "spool"])
     original = spool.path
     spool.append(RUN)
@@ -275,7 +275,7 @@ def test_a_link_at_our_path_is_not_followed(tmp_path: Path) -> None:
 
 
 def test_a_directory_behind_a_link_keeps_its_mode(tmp_path: Path) -> None:
-    """A repository may bring a link along: nothing is written where it leads, and nothing changed there."""
+    """A repository may contain a link: nothing is written or changed at its target."""
     (tmp_path / "target" / "spool").mkdir(parents=True)
     (tmp_path / "target" / "spool").chmod(0o755)
     (tmp_path / "home").symlink_to(tmp_path / "target")
@@ -287,7 +287,7 @@ def test_a_directory_behind_a_link_keeps_its_mode(tmp_path: Path) -> None:
 
 
 def test_a_linked_directory_is_passed_over(tmp_path: Path) -> None:
-    """A spool directory that is a link leads who knows where."""
+    """A spool directory that is a link may lead anywhere."""
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "spool").symlink_to(tmp_path)
 
@@ -297,7 +297,7 @@ def test_a_linked_directory_is_passed_over(tmp_path: Path) -> None:
 
 
 def test_nothing_is_made_behind_a_link_that_stands_for_the_projects_directory(tmp_path: Path) -> None:
-    """A repository can bring along a link named `.akastats` that leads to any directory."""
+    """A repository may contain a link named `.akastats` to any directory."""
     (tmp_path / "target").mkdir()
     (tmp_path / ".akastats").symlink_to(tmp_path / "target")
 
@@ -308,7 +308,7 @@ def test_nothing_is_made_behind_a_link_that_stands_for_the_projects_directory(tm
 
 
 def test_any_umask_leaves_us_our_files(tmp_path: Path) -> None:
-    """With 0777 new files and directories would have no permission at all."""
+    """With 0777 new files and directories would have no permissions."""
     before = os.umask(0o777)
     try:
         spool = Writer(tmp_path / "a" / "b" / "spool", "run")
@@ -320,7 +320,7 @@ def test_any_umask_leaves_us_our_files(tmp_path: Path) -> None:
 
 
 def test_a_directory_that_others_may_write_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Below the temporary directory another user may have made ours before us."""
+    """Another user may have created the directory below the temporary directory."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     (shared,) = directories.list_alternatives(Path("/project/.akastats/spool"), {})
     home = shared.parent.parent
@@ -337,19 +337,19 @@ def test_a_directory_that_others_may_write_is_not_used(tmp_path: Path, monkeypat
 def test_directories_outside_of_the_project_are_derived_from_any_of_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A reader with the path of a spool, but without the project, knows where it may be continued."""
+    """A reader with only the path of a spool knows where it may be continued."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     environ = {"HOME": "/home/anna"}
 
     first, second, third = directories.list_candidates(Path("/project/.akastats"), environ)
 
     assert [[second, third], [third], [second]] == [
-        directories.list_alternatives(place, environ) for place in (first, second, third)
+        directories.list_alternatives(directory, environ) for directory in (first, second, third)
     ]
 
 
 def test_a_record_that_is_too_long_is_shortened(tmp_path: Path) -> None:
-    """Its longest text gives way, escaped as it may be; its kind, test and times stay."""
+    """Its longest text is truncated, also if it is escaped; kind, test and times stay."""
     spool = Writer(tmp_path / "spool", "run")
     spool.append(RUN)
 
@@ -357,13 +357,15 @@ def test_a_record_that_is_too_long_is_shortened(tmp_path: Path) -> None:
     spool.close()
 
     (line,) = written(spool.path)[1:]
-    told = json.loads(line)
-    assert ["error", "a.py::t", "", "call", "failed", "E", 7] == told[:6] + told[7:]
+    shortened = json.loads(line)
+    assert ["error", "a.py::t", "", "call", "failed", "E", 7] == shortened[:6] + shortened[7:]
     assert MAX_RECORD_BYTES * 0.4 < len(line) <= MAX_RECORD_BYTES
 
 
-def test_a_spool_at_its_size_takes_failures_and_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tests that passed are left out and counted."""
+def test_a_spool_at_its_maximum_size_accepts_failures_and_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Passed tests are omitted and counted."""
     monkeypatch.setattr(writer, "SPOOL_BYTES", writer.RESERVE_BYTES + 1000)
     spool = Writer(tmp_path / "spool", "run")
     spool.append(RUN)
@@ -373,17 +375,17 @@ def test_a_spool_at_its_size_takes_failures_and_the_end(tmp_path: Path, monkeypa
         spool.append(FAILED % number)
     spool.close()
 
-    found = written(spool.path)
-    assert [FAILED % number for number in range(50)] == [line for line in found if "pfp" in line]
-    assert 0 < len([line for line in found if "ppp" in line]) == 50 - spool.dropped
+    lines = written(spool.path)
+    assert [FAILED % number for number in range(50)] == [line for line in lines if "pfp" in line]
+    assert 0 < len([line for line in lines if "ppp" in line]) == 50 - spool.dropped
     assert "maximum size" in spool.trouble
 
 
 @pytest.mark.parametrize("count", [0, 20, None])
-def test_a_signal_amid_a_write_neither_loses_nor_doubles(
+def test_a_signal_during_a_write_neither_loses_nor_doubles(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int | None
 ) -> None:
-    """Ctrl-C may come before, within and after the write: what it broke off is written again, read once."""
+    """After Ctrl-C before, during or after a write, the record is written again and read once."""
     interrupted: list[bytes] = []
 
     def write(descriptor: int, content: bytes) -> int:
@@ -408,7 +410,7 @@ def test_a_signal_amid_a_write_neither_loses_nor_doubles(
 
 
 def test_nothing_is_written_after_the_end(tmp_path: Path) -> None:
-    """A hook that comes late finds the spool closed, and no error."""
+    """A late hook has a closed spool and no error."""
     spool = Writer(tmp_path / "spool", "run")
     spool.append(RUN)
     spool.close()
