@@ -17,10 +17,14 @@ import hypothesis
 import pytest
 from redis import Redis
 
+from akastats import redis
 from akastats.ci.providers import PROVIDERS
 from akastats.config import VARIABLES, Config, config
+from akastats.store.requests import Operation, Request
 
 pytest_plugins = ["pytester"]
+
+Execute = Callable[[Operation[Any]], Any]
 
 # No time limit per example: on a busy machine an example of a millisecond takes more than 200.
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -85,6 +89,29 @@ def redis_client(server_url: str) -> Iterator[Redis]:
     with Redis.from_url(server_url) as client:
         client.flushall()
         yield client
+
+
+def executor(url: str) -> Execute:
+    """Return the function that executes operations on the server at `url`."""
+    client = redis.connect(url)
+    return lambda operation: redis.run(operation, client, client)
+
+
+@pytest.fixture
+def execute(server: str) -> Execute:
+    """Return the function that executes operations on the server."""
+    return executor(server)
+
+
+def replay(operation: Operation[Any], *replies: Any) -> tuple[list[Request], Any]:
+    """Run an operation with these replies and no server; return its requests and its result."""
+    requests = [next(operation)]
+    for reply in replies:
+        try:
+            requests.append(operation.send(reply))
+        except StopIteration as stop:
+            return requests, stop.value
+    raise AssertionError(f"a further request: {requests[-1]}")
 
 
 def list_shippers(url: str) -> list[int]:

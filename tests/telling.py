@@ -32,6 +32,7 @@ def spool(
     exit_code: int = 1,
     fixtures: Iterable[list[Any]] = (),
     uncollected: Iterable[str] = (),
+    numbers: Iterable[tuple[str, float]] = (),
     **header: Any,
 ) -> Path:
     """Write the spool of one run, whose process is gone, and return its path."""
@@ -47,6 +48,7 @@ def spool(
         phases = (us, 0, 0) if letters[1] == "-" else (0, us, 0)
         records.append(["test", nodeid, "", letters, start, *phases])
     records += [["uncollected", path, "ImportError", TRACEBACK, round(started * 1e6)] for path in uncollected]
+    records += [["stat", "", "", [[started + 1, label, value, None]]] for label, value in numbers]
     records.append(["fixtures", list(fixtures)])
     if ended:
         records.append(["end", {"finished": started + 60, "exit_code": exit_code, "interrupted": False}])

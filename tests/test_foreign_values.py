@@ -26,8 +26,8 @@ from akastats.errors import AkastatsError
 from akastats.model import verdicts
 from akastats.store.keys import verdicts as verdicts_key
 from tests.api.conftest import call
-from tests.api.judged import changed, judged
-from tests.api.judged import verdicts as made
+from tests.api.verdict_values import changed, unhealthy
+from tests.api.verdict_values import verdicts as made
 from tests.telling import tell
 
 NODEID, RUN, BASE = "a.py::b", "20231114T221320001-000001", "20231114T221320000-000001"
@@ -110,7 +110,7 @@ def filled(server: str, redis_client: Redis, tmp_path: Path) -> Iterator[dict[st
         told = {"branch": "main", "commit": f"c{at}", "suite": ""}
         tell(server, tmp_path, tests, run_id=run_id, started=began + 100 * at, fixtures=fixtures, **told)
     push_stat("own", 1, b"context")
-    told = made(RUN, suite="", tests=(judged(NODEID),), changes=(changed(f"test::{NODEID}", 2),), failures=())
+    told = made(RUN, suite="", tests=(unhealthy(NODEID),), changes=(changed(f"test::{NODEID}", 2),), failures=())
     redis_client.set(verdicts_key(NAMESPACE, RUN), verdicts.pack(told))
     entry = json.dumps({"until": time.time() + 86400, "reason": "x", "since": time.time()})
     redis_client.hset(f"{NAMESPACE}::QUARANTINE", f"test::{NODEID}", entry)

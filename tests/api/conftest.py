@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -49,20 +50,40 @@ def call_api(server: str) -> Call:
     return partial(call, app)
 
 
+def walk(call_api: Call, path: str) -> Iterator[Any]:
+    """Yield the items of all pages of a list; `path` has a query."""
+    cursor = ""
+    while cursor is not None:
+        answer = call_api("GET", f"{path}&cursor={cursor}").json()
+        yield from answer["items"]
+        cursor = answer["next"]
+
+
+@contextmanager
+def serving(server_url: str, *arguments: str, script: str = SERVE, **variables: str) -> Iterator[int]:
+    """Run a script that serves the complete application in a separate process; yield its port.
+
+    The socket listens already, so that clients wait until uvicorn has started.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        service = subprocess.Popen(
+            [sys.executable, "-c", script, str(listening.fileno()), *arguments],
+            pass_fds=[listening.fileno()],
+            env={**os.environ, "AKA_STATS_REDIS_URL": server_url, **variables},
+        )
+        port = listening.getsockname()[1]
+    try:
+        yield port
+    finally:
+        service.terminate()
+        service.wait(10)
+
+
 @pytest.fixture(scope="module")
 def service_port(server_url: str) -> Iterator[int]:
     """Port of the complete application, served by uvicorn in a separate process."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        # The socket listens already, so that clients wait until uvicorn has started.
-        service = subprocess.Popen(
-            [sys.executable, "-c", SERVE, str(listening.fileno())],
-            pass_fds=[listening.fileno()],
-            env={**os.environ, "AKA_STATS_REDIS_URL": server_url},
-        )
-        port = listening.getsockname()[1]
-    yield port
-    service.terminate()
-    service.wait(10)
+    with serving(server_url) as port:
+        yield port
 
 
 @pytest.fixture

@@ -5,17 +5,14 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
-import os
 import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 import pytest
 
 from akastats.api import limits
 from akastats.app import create_app
+from tests.api.conftest import serving
 
 SERVE = """
 import socket, sys, uvicorn
@@ -31,28 +28,11 @@ JSON = "Content-Type: application/json"
 HOST = "Host: localhost"
 
 
-@contextmanager
-def serving(server_url: str, patience_s: float) -> Iterator[tuple[str, int]]:
-    """Serve the complete application with these limits; yield its address."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        address = listening.getsockname()
-        service = subprocess.Popen(
-            [sys.executable, "-c", SERVE, str(listening.fileno()), str(patience_s)],
-            pass_fds=[listening.fileno()],
-            env={**os.environ, "AKA_STATS_REDIS_URL": server_url},
-        )
-    try:
-        yield address
-    finally:
-        service.terminate()
-        service.wait(10)
-
-
 @pytest.fixture(scope="module")
 def address(server_url: str) -> Iterator[tuple[str, int]]:
     """Address of a service that runs for all tests of this file."""
-    with serving(server_url, 30) as where:
-        yield where
+    with serving(server_url, "30", script=SERVE) as port:
+        yield "127.0.0.1", port
 
 
 Send = Callable[..., tuple[int, bytes]]
@@ -196,15 +176,15 @@ def test_an_absolute_address_names_no_other_host(send):
 
 def test_a_slow_header_is_disconnected(server, server_url):
     """A header that arrives in small parts ends with its connection, in the first request and in later ones."""
-    with serving(server_url, 0.3) as where:
-        endings = [slow(where, before) for before in (b"", f"{GET.format('')}\r\n{HOST}\r\n\r\n".encode())]
+    with serving(server_url, "0.3", script=SERVE) as port:
+        endings = [slow(port, before) for before in (b"", f"{GET.format('')}\r\n{HOST}\r\n\r\n".encode())]
 
     assert [b"", b"[]"] == endings
 
 
-def slow(where: tuple[str, int], before: bytes) -> bytes:
+def slow(port: int, before: bytes) -> bytes:
     """Send an endless request, optionally after a complete one; return the body until the disconnection."""
-    with socket.create_connection(where, timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
         connection.sendall(before + b"GET / HTTP/1.1\r\nX: ")
         answer = b""
         while part := connection.recv(65_536):

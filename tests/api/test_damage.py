@@ -15,8 +15,8 @@ from akastats.api import cache
 from akastats.model import error_records, profile, verdicts
 from akastats.store import keys
 from akastats.triage import acknowledgement_rules
-from tests.api.unhealthy import NAMESPACE, changed, unhealthy
-from tests.api.unhealthy import verdicts as made
+from tests.api.verdict_values import NAMESPACE, changed, unhealthy
+from tests.api.verdict_values import verdicts as made
 from tests.telling import tell
 
 TEST, OTHER = "test::a.py::b", "test::a.py::c"

@@ -8,6 +8,7 @@ import pytest
 
 from akastats import push_stat
 from akastats.store import keys
+from tests.api.conftest import walk
 from tests.telling import STARTED, tell
 
 NAMESPACE = "AKA-STATS"
@@ -22,17 +23,6 @@ def deliver_runs(server, tmp_path, *runs, **fields):
         )
         for at, tests in enumerate(runs)
     ]
-
-
-def walk(call_api, path: str) -> list[dict]:
-    """Return the items of all pages of a list."""
-    rows, cursor = [], ""
-    while True:
-        answer = call_api("GET", f"{path}&cursor={cursor}").json()
-        rows += answer["items"]
-        cursor = answer["next"]
-        if cursor is None:
-            return rows
 
 
 @pytest.mark.parametrize("path", ["tests", "errors"])
@@ -329,22 +319,13 @@ def test_labels_are_listed_by_prefix_and_words(call_api, server):
         push_stat(label, 1)
 
     def listed(query: str) -> list[str]:
-        return walk_labels(call_api, query)
+        return list(walk(call_api, f"/api/v1/labels?{query}"))
 
     assert ["a*::three", "a::One", "a::two", "b::one", "größe"] == listed("limit=2")
     assert ["a*::three"] == listed("prefix=a*")
     assert ["a::One", "b::one"] == listed("q=oNe&limit=1")
     assert ["a::two"] == listed("prefix=a::&q=w+t")
     assert ["größe"] == listed("q=GR%C3%96")
-
-
-def walk_labels(call_api, query: str) -> list[str]:
-    """Return the labels of all pages."""
-    rows, cursor = [], ""
-    while cursor is not None:
-        answer = call_api("GET", f"/api/v1/labels?{query}&cursor={cursor}").json()
-        rows, cursor = rows + answer["items"], answer["next"]
-    return rows
 
 
 def test_a_page_of_labels_reads_a_limited_number(call_api, server, redis_client, monkeypatch):
@@ -358,7 +339,7 @@ def test_a_page_of_labels_reads_a_limited_number(call_api, server, redis_client,
     first = call_api("GET", "/api/v1/labels?q=24").json()
 
     assert [] == first["items"]
-    assert ["label 24"] == walk_labels(call_api, "q=24")
+    assert ["label 24"] == list(walk(call_api, "/api/v1/labels?q=24"))
 
 
 def test_labels_of_a_foreign_cursor_are_a_problem(call_api):

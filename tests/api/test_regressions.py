@@ -14,10 +14,10 @@ from akastats.store import keys
 from akastats.triage import acknowledgement_rules
 from akastats.triage.acknowledgement_rules import id_of
 from akastats.triage.acknowledgements import MAX_ACKNOWLEDGEMENTS
-from tests.api.judged import ENVIRONMENT, NAMESPACE, change, changed, put_verdicts, run_id
 from tests.api.test_access import HERE, LAN, TOKEN, bearer
 from tests.api.test_access import send as send_as
 from tests.api.test_runs import put_run
+from tests.api.verdict_values import ENVIRONMENT, NAMESPACE, change, changed, put_verdicts, run_id
 
 LABEL = "test@unit::a.py::b"
 ID = id_of(change(LABEL, 5))

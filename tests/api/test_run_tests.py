@@ -7,6 +7,7 @@ import json
 import pytest
 
 from tests.analysis.formats import PERFETTO, SPEEDSCOPE
+from tests.api.conftest import walk
 from tests.api.test_runs import put_run
 from tests.report.test_trace_files import check
 from tests.telling import STARTED, tell
@@ -34,13 +35,9 @@ def test_a_run_s_tests_filter_sort_and_page(call_api, server, tmp_path):
     """The parameters can be combined, and `next` leads to the next page."""
     run_id = tell(server, tmp_path, [(f"a.py::t{number:02d}", "passed", number / 100) for number in range(30)])
 
-    nodeids, cursor = [], ""
-    while cursor is not None:
-        answer = call_api("GET", f"/api/v1/runs/{run_id}/tests?q=T1&sort=-seconds&limit=4&cursor={cursor}").json()
-        nodeids += [item["nodeid"] for item in answer["items"]]
-        cursor = answer["next"]
+    tests = walk(call_api, f"/api/v1/runs/{run_id}/tests?q=T1&sort=-seconds&limit=4")
 
-    assert nodeids == [f"a.py::t{number}" for number in range(19, 9, -1)]
+    assert [test["nodeid"] for test in tests] == [f"a.py::t{number}" for number in range(19, 9, -1)]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from akastats.config import config
 from akastats.model.verdicts import FailureVerdict, Outlier, Verdicts, pack
 from akastats.queries import runs as reading
 from akastats.store import keys
+from tests.api.conftest import walk
 from tests.telling import STARTED, TRACEBACK, tell
 
 NAMESPACE = "AKA-STATS"
@@ -31,15 +32,9 @@ def put_run(client: Redis, number: int, *, started: float | None = None, **field
     return run_id
 
 
-def walk(call_api, query: str) -> list[str]:
-    """Return the ids of all pages of a list."""
-    ids, cursor = [], ""
-    while True:
-        answer = call_api("GET", f"/api/v1/runs?{query}&cursor={cursor}").json()
-        ids += [item["id"] for item in answer["items"]]
-        cursor = answer["next"]
-        if cursor is None:
-            return ids
+def walk_ids(call_api, query: str) -> list[str]:
+    """Return the ids of the runs on all pages."""
+    return [run["id"] for run in walk(call_api, f"/api/v1/runs?{query}")]
 
 
 def test_no_runs_are_an_empty_list(call_api):
@@ -63,14 +58,14 @@ def test_pages_are_newest_first_and_complete(call_api, redis_client):
     """Following `next` visits each run once, in order."""
     ids = [put_run(redis_client, number) for number in range(25)]
 
-    assert walk(call_api, "limit=7") == ids[::-1]
+    assert walk_ids(call_api, "limit=7") == ids[::-1]
 
 
 def test_runs_of_one_moment_are_all_visited(call_api, redis_client):
     """300 runs with one start time are each visited once."""
     ids = [put_run(redis_client, number, started=STARTED) for number in range(300)]
 
-    assert walk(call_api, "limit=5") == ids[::-1]
+    assert walk_ids(call_api, "limit=5") == ids[::-1]
 
 
 def test_a_walk_is_not_disturbed_by_new_runs(call_api, redis_client):
@@ -105,7 +100,7 @@ def test_filters_combine(call_api, redis_client, seed):
     selected = {name: chance.choice(of) for name, of in values.items() if chance.random() < 0.8}
 
     query = "&".join(f"{name}={value.replace('?', '%3F').replace('&', '%26')}" for name, value in selected.items())
-    visited = walk(call_api, f"limit=4&{query}")
+    visited = walk_ids(call_api, f"limit=4&{query}")
 
     expected = [i for i, fields in zip(ids, stored, strict=True) if selected.items() <= fields.items()]
     assert visited == expected[::-1]
@@ -123,7 +118,7 @@ def test_few_matches_among_thousands_take_bounded_steps(call_api, redis_client, 
     first = call_api("GET", "/api/v1/runs?branch=main&suite=s").json()
 
     assert (first["items"], first["next"] is None) == ([], False)
-    assert walk(call_api, "branch=main&suite=s") == [needle]
+    assert walk_ids(call_api, "branch=main&suite=s") == [needle]
 
 
 def test_expired_runs_are_left_out(call_api, redis_client):
@@ -131,7 +126,7 @@ def test_expired_runs_are_left_out(call_api, redis_client):
     ids = [put_run(redis_client, number) for number in range(6)]
     redis_client.delete(*(keys.run(NAMESPACE, run_id) for run_id in ids[1:5]))
 
-    assert walk(call_api, "limit=1") == [ids[5], ids[0]]
+    assert walk_ids(call_api, "limit=1") == [ids[5], ids[0]]
 
 
 @pytest.mark.parametrize("cursor", ["zz", "!", "WzEsIDJd", "W05hTiwgIngiXQ", "WzEuMCwgIlx1ZDgwMCJd", "x" * 600])

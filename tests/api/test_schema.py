@@ -7,9 +7,6 @@
 from __future__ import annotations
 
 import os
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,8 +28,8 @@ from akastats.config import Config, config
 from akastats.model.verdicts import FailureVerdict, OverBudget, pack
 from akastats.store import keys
 from akastats.triage.acknowledgement_rules import id_of
-from tests.api.conftest import SERVE
-from tests.api.unhealthy import changed, unhealthy, verdicts
+from tests.api.conftest import serving
+from tests.api.verdict_values import changed, unhealthy, verdicts
 from tests.telling import STARTED, deliver, spool
 
 TOKEN = "correct-horse-battery"
@@ -54,17 +51,8 @@ CHANGE_ID = "7e8a1bf79f85d966"
 def url(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """URL of the complete application with a token, whose store contains the examples of the document."""
     fill(server_url, tmp_path_factory.mktemp("spools"))
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        service = subprocess.Popen(
-            [sys.executable, "-c", SERVE, str(listening.fileno())],
-            pass_fds=[listening.fileno()],
-            env={**os.environ, "AKA_STATS_REDIS_URL": server_url, "AKA_STATS_TOKEN": TOKEN},
-            stderr=subprocess.DEVNULL,
-        )
-        port = listening.getsockname()[1]
-    yield f"http://127.0.0.1:{port}"
-    service.terminate()
-    service.wait(10)
+    with serving(server_url, AKA_STATS_TOKEN=TOKEN) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 def fill(server_url: str, directory: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from akastats.model.verdicts import pack
 from akastats.store import keys
-from tests.api.unhealthy import NAMESPACE, changed, put_verdicts, run_id, unhealthy, verdicts
+from tests.api.verdict_values import NAMESPACE, changed, put_verdicts, run_id, unhealthy, verdicts
 from tests.telling import tell
 
 NODEID = "tests/test_pay.py::test_refund"

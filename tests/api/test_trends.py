@@ -7,6 +7,7 @@ import pytest
 from akastats.queries.runs import Run
 from akastats.queries.trends import compute_pass_rate
 from akastats.store import keys
+from tests.api.conftest import walk
 from tests.api.test_runs import NAMESPACE, put_run
 from tests.telling import STARTED, tell
 
@@ -50,13 +51,9 @@ def test_a_trend_filters_and_pages(call_api, redis_client):
     for number in range(12):
         put_run(redis_client, number, branch="ab"[number % 2], suite="xy"[number % 3 == 0])
 
-    ids, cursor = [], ""
-    while cursor is not None:
-        answer = call_api("GET", f"/api/v1/trends?branch=a&suite=x&limit=1&cursor={cursor}").json()
-        ids += [item["run"] for item in answer["items"]]
-        cursor = answer["next"]
+    points = walk(call_api, "/api/v1/trends?branch=a&suite=x&limit=1")
 
-    assert ids == ["run-00010", "run-00008", "run-00004", "run-00002"]
+    assert [point["run"] for point in points] == ["run-00010", "run-00008", "run-00004", "run-00002"]
 
 
 @pytest.mark.parametrize(

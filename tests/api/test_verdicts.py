@@ -12,7 +12,7 @@ from akastats.model.verdicts import FailureVerdict, OverBudget, pack
 from akastats.queries import analysis_input, cursors
 from akastats.store import keys
 from tests.api.test_runs import put_run
-from tests.api.unhealthy import NAMESPACE, changed, put_verdicts, run_id, unhealthy, verdicts
+from tests.api.verdict_values import NAMESPACE, changed, put_verdicts, run_id, unhealthy, verdicts
 from tests.telling import STARTED, tell
 
 RUN = run_id(1)

@@ -57,6 +57,12 @@ def project(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.fixture
+def configured_server(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set the variable through which the commands use the test's server."""
+    monkeypatch.setenv("AKA_STATS_REDIS_URL", server)
+
+
+@pytest.fixture
 def akastats(project: Path) -> Run:
     """Run `akastats` with arguments in the project or in `cwd`, with additional variables."""
 

@@ -17,9 +17,8 @@ HOSTILE = "a.py::b[\x1b[2J\u202e]"
 
 
 @pytest.fixture(autouse=True)
-def _use_the_server(server, monkeypatch):
-    """Set the variable through which the commands use the test's server."""
-    monkeypatch.setenv("AKA_STATS_REDIS_URL", server)
+def _timezone(configured_server, monkeypatch):
+    """Display times in this time zone."""
     monkeypatch.setenv("AKA_STATS_TIMEZONE", "UTC")
 
 

@@ -9,16 +9,13 @@ import pytest
 from akastats.cli.verdict_tables import over_lines, state_lines
 from akastats.model.verdicts import FailureVerdict, OverBudget, Verdicts, pack
 from akastats.store import keys
-from tests.api.judged import change, changed, judged
+from tests.api.verdict_values import change, changed, unhealthy
 from tests.telling import tell
 
 RUN = "20231114T221320000-000001"
 
 
-@pytest.fixture(autouse=True)
-def _use_the_server(server, monkeypatch):
-    """Set the variable through which the commands use the test's server."""
-    monkeypatch.setenv("AKA_STATS_REDIS_URL", server)
+pytestmark = pytest.mark.usefixtures("configured_server")
 
 
 @pytest.fixture
@@ -59,7 +56,7 @@ def test_a_run_without_verdicts_has_no_labels(akastats, server, tmp_path):
 
 def test_state_and_changes_of_a_test_are_shown(akastats, store_verdicts):
     """From the newest verdicts of its suite, also as JSON."""
-    flaky = judged("a.py::b", rate=0.12, low=0.05, high=0.25, since="run-00003")
+    flaky = unhealthy("a.py::b", rate=0.12, low=0.05, high=0.25, since="run-00003")
     store_verdicts(tests=(flaky,), changes=(changed("test::a.py::b", 4), changed("test::a.py::c", 5)))
 
     shown = akastats("show", "a.py::b")
@@ -103,8 +100,8 @@ def test_a_state_without_a_rate():
     assert [
         "state     broken, since run r1",
         "faster    2.00 s -> 1.00 s, since run run-00007, suspected",
-    ] == list(state_lines(judged("a", "broken", since="r1"), [doubtful]))
-    assert ["state     not enough data"] == list(state_lines(judged("a", "undecided"), []))
+    ] == list(state_lines(unhealthy("a", "broken", since="r1"), [doubtful]))
+    assert ["state     not enough data"] == list(state_lines(unhealthy("a", "undecided"), []))
 
 
 def test_many_changes_of_one_test_are_counted():

@@ -8,11 +8,7 @@ from akastats.model.verdicts import ChangeVerdict, DurationChange, UnhealthyTest
 from akastats.store import keys
 from tests.telling import STARTED, tell
 
-
-@pytest.fixture(autouse=True)
-def _use_the_server(server, monkeypatch):
-    """Set the variable through which the commands use the test's server."""
-    monkeypatch.setenv("AKA_STATS_REDIS_URL", server)
+pytestmark = pytest.mark.usefixtures("configured_server")
 
 
 def put(redis_client, run_id, **fields):

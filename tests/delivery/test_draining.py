@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +23,8 @@ from akastats.spool.format import encode_line
 from akastats.store import runs
 from akastats.store.push import CURSOR_TTL_S
 from akastats.store.requests import Operation
+from conftest import Execute
 from tests import telling
-
-Execute = Callable[[Operation[Any]], Any]
 
 TESTS = [(f"a.py::t{number}", "passed", 0.5) for number in range(90)]
 
@@ -48,13 +46,6 @@ def spools(tmp_path: Path) -> Path:
 def config(server: str) -> Config:
     """The configuration to deliver with."""
     return Config(redis_url=server)
-
-
-@pytest.fixture
-def execute(server: str) -> Execute:
-    """Execute operations on the server."""
-    client = redis.connect(server)
-    return lambda operation: redis.run(operation, client, client)
 
 
 def spool(directory: Path, number: int = 1, tests: Any = TESTS, **told: Any) -> Path:
@@ -191,10 +182,8 @@ def test_of_a_spool_that_moved_the_longest_copy_counts(
     assert (False, False) == (path.exists(), short.exists())
 
 
-def test_what_is_no_spool_holds_no_other_up(
-    spools: Path, config: Config, execute: Execute, tmp_path: Path
-) -> None:
-    """Each says why it was left."""
+def test_an_invalid_spool_delays_no_other(spools: Path, config: Config, execute: Execute, tmp_path: Path) -> None:
+    """Each is reported with its reason."""
     spool(spools, 1)
     os.mkfifo(spools / "1-run-002-1-pipe.aks")
     (spools / "1-run-003-1-directory.aks").mkdir()

@@ -23,13 +23,6 @@ Deliver = Callable[..., str]
 
 
 @pytest.fixture
-def execute(server):
-    """Execute operations on the server."""
-    client = connect(server)
-    return lambda operation: run(operation, client, client)
-
-
-@pytest.fixture
 def deliver(server, tmp_path, execute) -> Deliver:
     """Deliver a run, the `at`th, without listing it; return its id."""
 

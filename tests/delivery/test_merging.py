@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from redis import Redis
 
-from akastats import redis
 from akastats.config import Config
 from akastats.delivery.draining import drain_one
 from akastats.delivery.indexing import refresh
 from akastats.delivery.merging import merge
 from akastats.store import runs
 from akastats.store.requests import Operation
-from conftest import running_server
+from conftest import executor, running_server
 from tests import telling
-
-Execute = Callable[[Operation[Any]], Any]
 
 TESTS = [("a.py::passes", "passed", 0.5), ("a.py::fails", "failed", 0.25), ("a.py::passes[1]", "passed", 0.125)]
 
@@ -38,11 +35,6 @@ def other(other_url: str) -> Iterator[Redis]:
     with Redis.from_url(other_url) as client:
         client.flushall()
         yield client
-
-
-def carry_of(url: str) -> Execute:
-    client = redis.connect(url)
-    return lambda operation: redis.run(operation, client, client)
 
 
 def run_number(url: str, directory: Path, number: int, **told: Any) -> str:
@@ -87,7 +79,7 @@ def test_two_histories_become_what_one_server_would_have(
     """Both began with runs 1 and 2; each has runs of its own, and their times interleave."""
     kinds = {"a": (1, 2, 3, 5), "b": (1, 2, 4, 6)}
     config = Config(redis_url=server)
-    execute, source = carry_of(server), carry_of(other_url)
+    execute, source = executor(server), executor(other_url)
     for kind in order:
         other.flushall()
         for number in kinds[kind]:
@@ -116,7 +108,7 @@ def test_overlapping_runs_are_told_apart(
         run_number(url, tmp_path, 1)
     telling.tell(other_url, tmp_path, TESTS, run_id="run-002", started=telling.STARTED + 100.5)
 
-    merge(config, carry_of(other_url), carry_of(server))
+    merge(config, executor(other_url), executor(server))
 
     assert redis_client.get("AKA-STATS::COUNT::errors__all") == b"2"
     assert redis_client.lrange("AKA-STATS::HISTORY::errors__all", 0, -1) == other.lrange(
@@ -129,7 +121,7 @@ def test_a_spool_of_a_merged_run_adds_nothing(
 ) -> None:
     """Its cursor comes along; of a run of an earlier release, which names no producer, the run itself is known."""
     config = Config(redis_url=server)
-    execute = carry_of(server)
+    execute = executor(server)
     paths = [
         telling.spool(tmp_path / "spools", TESTS, run_id="run-1", producer="ab" * 16),
         telling.spool(tmp_path / "spools", TESTS, run_id="run-2", started=telling.STARTED + 200),
@@ -137,7 +129,7 @@ def test_a_spool_of_a_merged_run_adds_nothing(
     for path in paths:
         telling.deliver(path, other_url)
 
-    merge(config, carry_of(other_url), execute)
+    merge(config, executor(other_url), execute)
     outcomes = [drain_one(path, config, execute) for path in paths]
 
     assert [outcome.left for outcome in outcomes if outcome.complete] == ["", ""]
@@ -152,12 +144,12 @@ def test_of_a_run_that_is_known_in_part_the_rest_is_added(
     telling.tell(server, tmp_path, TESTS[:1], ended=False, producer="ab" * 16)
     telling.tell(other_url, tmp_path, TESTS, producer="ab" * 16)
 
-    merged = merge(config, carry_of(other_url), carry_of(server))
+    merged = merge(config, executor(other_url), executor(server))
 
     assert merged.run_ids == ("20231114T221320000-000001",)
     assert redis_client.get("AKA-STATS::COUNT::test::a.py::passes") == b"1"
     assert redis_client.get("AKA-STATS::COUNT::test::a.py::fails") == b"1"
-    assert carry_of(server)(runs.read_run("AKA-STATS", merged.run_ids[0]))["status"] == "failed"
+    assert executor(server)(runs.read_run("AKA-STATS", merged.run_ids[0]))["status"] == "failed"
 
 
 def test_a_run_in_progress_waits_for_a_later_copy(
@@ -167,7 +159,7 @@ def test_a_run_in_progress_waits_for_a_later_copy(
     run_number(other_url, tmp_path, 1)
     other.hset("AKA-STATS::RUN::run-001", "status", "running")
 
-    merged = merge(Config(redis_url=server), carry_of(other_url), carry_of(server))
+    merged = merge(Config(redis_url=server), executor(other_url), executor(server))
 
     assert (merged.run_ids, merged.running) == ((), 1)
     assert not redis_client.keys("AKA-STATS::*")
@@ -179,7 +171,7 @@ def test_two_merges_at_once_add_each_point_once(
     """One that finds another's step in between looks again at what is missing."""
     config = Config(redis_url=server)
     run_number(other_url, tmp_path, 1)
-    execute, source = carry_of(server), carry_of(other_url)
+    execute, source = executor(server), executor(other_url)
     is_first = True
 
     def interrupted(operation: Operation[Any]) -> Any:
@@ -209,7 +201,7 @@ def test_points_that_a_full_history_does_not_keep_are_counted_once(
     """They are missing there after each batch of the same labels."""
     monkeypatch.setattr("akastats.delivery.merging.BATCH_POINTS", 2)
     config = Config(redis_url=server, history_size=2)
-    execute, source = carry_of(server), carry_of(other_url)
+    execute, source = executor(server), executor(other_url)
     for number in (1, 2):
         run_number(other_url, tmp_path / "other", number)
     for number in (3, 4):
@@ -234,6 +226,6 @@ def test_records_of_another_writer_are_no_runs(
     other.hset("AKA-STATS::RUN::run-004", "id", "run-004")
     other.zadd("AKA-STATS::RUNS", {"run-004": 1.0})
 
-    merged = merge(Config(redis_url=server), carry_of(other_url), carry_of(server))
+    merged = merge(Config(redis_url=server), executor(other_url), executor(server))
 
     assert merged.run_ids == ("run-001",)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,46 +17,24 @@ from akastats.delivery.draining import drain
 from akastats.delivery.spool_delivery import Delivery
 from akastats.errors import ConnectionLostError, RequestRefusedError, ServerError
 from akastats.queries.run_details import read_details
-from akastats.redis import connect, run
 from akastats.spool.writer import Writer
 from akastats.store import runs
 from akastats.store.push import CURSOR_TTL_S
 from akastats.store.requests import Operation
+from conftest import Execute, executor
+from tests.telling import spool
 
 TESTS = 250
 
 
 def write_spool(directory: Path, tests: int = TESTS, end: bool = True, run_id: str = "run-1") -> Path:
-    """Write the spool of a run of `tests` tests that its process has left."""
-    writer = Writer(directory, run_id)
-    header = {
-        "id": run_id,
-        "started": time.time() - 60,
-        "suite": "",
-        "pid": 2**22 + 1,
-        "pid_mark": "gone",
-        "branch": "main",
-    }
-    writer.append(json.dumps(["run", header]))
-    for number in range(tests):
-        writer.append(
-            json.dumps(["test", f"a.py::t{number}", "", "ppp", 1_001_000_000 + number, 1000, 2000, 3000])
-        )
-    writer.append(json.dumps(["stat", "", "", [[1.5, f"own {number}", 1.0, None] for number in range(40)]]))
-    if end:
-        writer.append(json.dumps(["end", {"finished": 1010.0, "exit_code": 0, "interrupted": False}]))
-    writer.close()
-    return writer.path
-
-
-Execute = Callable[[Operation[Any]], Any]
-
-
-@pytest.fixture
-def execute(server: str) -> Execute:
-    """Execute operations on the server."""
-    client = connect(server)
-    return lambda operation: run(operation, client, client)
+    """Write the spool of a run of `tests` tests and 40 numbers, whose process is gone."""
+    rows = [(f"a.py::t{number}", "passed", 0.002) for number in range(tests)]
+    numbers = [(f"own {number}", 1.0) for number in range(40)]
+    now = time.time()
+    return spool(
+        directory, rows, numbers=numbers, run_id=run_id, started=now - 60, ended=end, exit_code=0, branch="main"
+    )
 
 
 def deliver(path: Path, config: Config, execute: Execute) -> Delivery:
@@ -93,8 +70,7 @@ def test_many_at_once_apply_it_once(tmp_path: Path, server: str, redis_client: R
     config = Config(redis_url=server)
 
     def drainer() -> None:
-        client = connect(server)
-        deliver(path, config, lambda operation: run(operation, client, client))
+        deliver(path, config, executor(server))
 
     threads = [threading.Thread(target=drainer) for _ in range(6)]
     for thread in threads:

@@ -18,6 +18,7 @@ from akastats.queries.runs import Run, read_run
 from akastats.redis import connect, run, sync_redis
 from akastats.store import keys
 from akastats.store import verdicts as stored
+from conftest import executor
 from tests.telling import STARTED, tell
 
 NAMESPACE = "AKA-STATS"
@@ -209,11 +210,8 @@ def test_verdicts_that_nobody_made_are_not_found(told):
 def test_runs_that_were_delivered_late_are_judged(told, server):
     """Oldest first, so that news are told of the run that brought them; one without a profile costs no other."""
     runs = [told(FAILED) for _ in range(3)]
-    client = connect(server)
 
-    analyse_late_runs(
-        Config(redis_url=server), lambda operation: run(operation, client, client), [*runs[::-1], "unknown"]
-    )
+    analyse_late_runs(Config(redis_url=server), executor(server), [*runs[::-1], "unknown"])
 
     assert [1, 2, 3] == [sync_redis.run(verdicts.read_verdicts(NAMESPACE, run_id)).runs for run_id in runs]
 
@@ -222,9 +220,8 @@ def test_of_many_late_runs_the_newest_are_judged(told, server, monkeypatch):
     """A year of reports that is read in would take minutes."""
     monkeypatch.setattr(shipper, "MAX_LATE", 2)
     runs = [told() for _ in range(3)]
-    client = connect(server)
 
-    analyse_late_runs(Config(redis_url=server), lambda operation: run(operation, client, client), runs)
+    analyse_late_runs(Config(redis_url=server), executor(server), runs)
 
     assert set(runs[1:]) == set(sync_redis.run(stored.read_verdicts(NAMESPACE, runs)))
 
@@ -234,9 +231,8 @@ def test_runs_that_have_verdicts_keep_them(told, server):
     run_id = told(FAILED)
     verdicts_then = replace(judged(run_id), runs=77)
     sync_redis.run(stored.store_verdicts(NAMESPACE, run_id, pack(verdicts_then), 100))
-    client = connect(server)
 
-    analyse_late_runs(Config(redis_url=server), lambda operation: run(operation, client, client), [run_id])
+    analyse_late_runs(Config(redis_url=server), executor(server), [run_id])
 
     assert verdicts_then == sync_redis.run(verdicts.read_verdicts(NAMESPACE, run_id))
 
@@ -245,9 +241,8 @@ def test_a_run_that_cannot_be_judged_costs_no_other(told, server, redis_client):
     """Its profile is damaged."""
     damaged, sound = told(), told()
     redis_client.set(keys.profile(NAMESPACE, damaged), b"no profile")
-    client = connect(server)
 
-    analyse_late_runs(Config(redis_url=server), lambda operation: run(operation, client, client), [damaged, sound])
+    analyse_late_runs(Config(redis_url=server), executor(server), [damaged, sound])
 
     assert [sound] == list(sync_redis.run(stored.read_verdicts(NAMESPACE, [damaged, sound])))
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import pytest
 
 from akastats.queries.flaky import ListQuery, select
-from tests.api.judged import judged, verdicts
+from tests.api.verdict_values import unhealthy, verdicts
 
 VERDICTS = verdicts(
     "run-1",
     tests=(
-        judged("a", seconds_lost=5.0, runs_failed=2, rate=0.3, since="run-3"),
-        judged("b", seconds_lost=9.0, runs_failed=1, rate=0.2, since="run-1"),
-        judged("c", seconds_lost=5.0, runs_failed=4, rate=0.2, since="run-2"),
-        judged("d", "broken", rate=0.9, probability=0.0, since=""),
-        judged("e", "undecided", rate=0.1, probability=0.4),
+        unhealthy("a", seconds_lost=5.0, runs_failed=2, rate=0.3, since="run-3"),
+        unhealthy("b", seconds_lost=9.0, runs_failed=1, rate=0.2, since="run-1"),
+        unhealthy("c", seconds_lost=5.0, runs_failed=4, rate=0.2, since="run-2"),
+        unhealthy("d", "broken", rate=0.9, probability=0.0, since=""),
+        unhealthy("e", "undecided", rate=0.1, probability=0.4),
     ),
     clusters=(("a", "c"), ("b", "x")),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from akastats.queries.regressions import ANY, ListQuery, group_of, select, subject_of
-from tests.api.judged import change, changed, run_id, verdicts
+from tests.api.verdict_values import change, changed, run_id, verdicts
 
 
 @pytest.mark.parametrize(

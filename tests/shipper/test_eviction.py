@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from redis import Redis
@@ -12,12 +11,9 @@ from redis import Redis
 from akastats.config import config
 from akastats.delivery.spool_delivery import Delivery
 from akastats.redis import connect, run
-from akastats.store.requests import Operation
 from akastats.store.server import check_eviction
-from conftest import eventually
+from conftest import Execute, eventually
 from tests.delivery.test_spool_delivery import counts, write_spool
-
-Execute = Callable[[Operation[Any]], Any]
 
 
 @pytest.fixture
@@ -29,13 +25,6 @@ def evicting(server: str, redis_client: Redis) -> Iterator[None]:
     redis_client.config_set("maxmemory", 0)
     redis_client.config_set("maxmemory-policy", "noeviction")
     redis_client.config_resetstat()
-
-
-@pytest.fixture
-def execute(server: str) -> Execute:
-    """Return the function that executes operations on the server."""
-    client = connect(server)
-    return lambda operation: run(operation, client, client)
 
 
 def drained(path: Path, execute: Execute) -> Delivery:

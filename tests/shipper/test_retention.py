@@ -20,6 +20,7 @@ from akastats.store import indexes, keys, query, runs
 from akastats.store.push import Batch, apply_batch
 from akastats.store.requests import Operation
 from akastats.store.server import read_time
+from conftest import Execute
 from tests.telling import spool, tell
 
 NAMESPACE = "AKA-STATS"
@@ -27,15 +28,7 @@ IN_2012, IN_2036, IN_2090 = 1_336_262_400.0, 2_093_644_800.0, 3_797_798_400.0
 FAILED = [("a.py::b", "failed", 0.5)]
 OTHER = "E   KeyError: 'a'"
 
-Execute = Callable[[Operation[Any]], Any]
 Deliver = Callable[..., str]
-
-
-@pytest.fixture
-def execute(server: str) -> Execute:
-    """Return the function that executes operations on the server."""
-    client = redis.connect(server)
-    return lambda operation: redis.run(operation, client, client)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from akastats.spool import directories
 from akastats.spool.format import decode_line, encode_line
 from akastats.spool.reader import Reader
 from akastats.spool.writer import Writer
+from tests.spool.test_reader import read
 
 CONTENTS = [
     '["began","tests/test_a.py::test_b[\\u00fc]",17]',
@@ -34,11 +35,7 @@ def spool(tmp_path: Path, contents: list[str]) -> Path:
 
 def seqs(path: Path) -> list[int]:
     """Return the numbers of the records that a reader returns."""
-    reader = Reader(path)
-    read: list[int] = []
-    while records := reader.read():
-        read += [record.seq for record in records]
-    return read + [record.seq for record in reader.finish()]
+    return read(path)[0]
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:

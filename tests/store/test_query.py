@@ -11,7 +11,7 @@ from redis import Redis
 
 from akastats.errors import NotFoundError
 from akastats.store import keys, query
-from akastats.store.requests import Request
+from conftest import replay
 
 SHARED = settings(
     max_examples=300,
@@ -21,22 +21,11 @@ GLOBS = st.text(st.sampled_from("ab-^]\\*?[c"), min_size=1, max_size=12)
 LABELS = st.text(st.sampled_from("ab-^]\\*?[cé"), min_size=1, max_size=8)
 
 
-def answer(operation, *replies):
-    """Carry an operation through with prepared replies; return what it asked, and its result."""
-    asked: list[Request] = [next(operation)]
-    for reply in replies:
-        try:
-            asked.append(operation.send(reply))
-        except StopIteration as stop:
-            return asked, stop.value
-    raise AssertionError("it asked for more")
-
-
 def test_a_summary_is_one_command():
     """One MGET of eight keys gives the eight numbers."""
     stored = [b"3", b"6", b"3", b"1", b"2", b"1", b"2", b"1700000000.5"]
 
-    asked, found = answer(query.read_summary("N", "a"), [stored])
+    asked, found = replay(query.read_summary("N", "a"), [stored])
 
     assert [command[0] for request in asked for command in request.commands] == ["MGET"]
     assert found == (3, 6, 3, 1, 2, 1, 2, 1700000000.5)
@@ -45,19 +34,19 @@ def test_a_summary_is_one_command():
 def test_an_unknown_label_raises():
     """Nothing stored is a `NotFoundError` that names the label."""
     with pytest.raises(NotFoundError, match="'a'"):
-        answer(query.read_summary("N", "a"), [[None] * 8])
+        replay(query.read_summary("N", "a"), [[None] * 8])
 
 
 def test_an_older_writer_s_nan_is_none():
     """An invalid number is `None`, and the others are read."""
-    _, found = answer(query.read_summary("N", "a"), [[b"3", b"-nan", b"3", b"nan", b"2", b"inf", b"x", None]])
+    _, found = replay(query.read_summary("N", "a"), [[b"3", b"-nan", b"3", b"nan", b"2", b"inf", b"x", None]])
 
     assert found == (3, None, 3, None, 2, None, None, None)
 
 
 def test_huge_numbers_are_read():
     """Numbers whose sum leaves the range of a double are numbers."""
-    _, found = answer(query.read_summary("N", "a"), [[b"1.7e308"] * 8])
+    _, found = replay(query.read_summary("N", "a"), [[b"1.7e308"] * 8])
 
     assert set(found) == {1.7e308}
 
@@ -66,7 +55,7 @@ def test_a_thousand_labels_are_one_request():
     """Many labels are read by a few commands in one round trip; unknown ones are left out."""
     labels = [f"label {number}" for number in range(1000)]
 
-    asked, found = answer(query.read_summaries("N", labels), [[b"1"] * 1000] * 7 + [[b"1"] * 992 + [None] * 8])
+    asked, found = replay(query.read_summaries("N", labels), [[b"1"] * 1000] * 7 + [[b"1"] * 992 + [None] * 8])
 
     assert (len(asked), len(asked[0].commands), len(found)) == (1, 8, 999)
 

@@ -8,7 +8,7 @@ import pytest
 
 from akastats.triage import acknowledgement_rules
 from akastats.triage.acknowledgement_rules import AcknowledgedChange, find_acknowledgement, id_of, without_quiet
-from tests.api.judged import change, changed, run_id
+from tests.api.verdict_values import change, changed, run_id
 
 LABEL = "test@unit::a.py::b"
 

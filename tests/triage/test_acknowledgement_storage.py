@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from akastats.store.requests import Request
 from akastats.triage import acknowledgement_storage
-
-
-def answered(operation: Any, *replies: Any) -> tuple[list[Request], Any]:
-    """What an operation asks, and what it comes to when it is answered so."""
-    asked = [next(operation)]
-    for reply in replies:
-        try:
-            asked.append(operation.send(reply))
-        except StopIteration as end:
-            return asked, end.value
-    raise AssertionError(f"it asks on: {asked[-1]}")
+from conftest import replay
 
 
 @pytest.mark.parametrize(
@@ -26,7 +14,7 @@ def answered(operation: Any, *replies: Any) -> tuple[list[Request], Any]:
 )
 def test_all_marks_come_with_the_server_s_time(reply):
     """In one round trip, whichever way a client has hashes."""
-    asked, stored = answered(acknowledgement_storage.read_entries("NS"), [(b"1700000000", b"123456"), reply])
+    asked, stored = replay(acknowledgement_storage.read_entries("NS"), [(b"1700000000", b"123456"), reply])
 
     assert [Request((("TIME",), ("HGETALL", "NS::MARKS")))] == asked
     assert ({"a": b"1", "\N{REPLACEMENT CHARACTER}": b"2"}, 1_700_000_000.0) == (stored.entries, stored.now)
@@ -37,7 +25,7 @@ def test_all_marks_come_with_the_server_s_time(reply):
 )
 def test_a_mark_is_stored_and_those_that_are_gone_are_not(gone, removal):
     """What is put does not go, though it takes its own place."""
-    asked, _ = answered(acknowledgement_storage.put("NS", "a", b"1", gone, 60), [1, 1, 1])
+    asked, _ = replay(acknowledgement_storage.put("NS", "a", b"1", gone, 60), [1, 1, 1])
 
     assert [
         Request((("HSET", "NS::MARKS", "a", b"1"), *removal, ("EXPIRE", "NS::MARKS", 60)), writes=True)
@@ -54,6 +42,6 @@ def test_removing_none_asks_nothing():
 
 def test_removing_tells_how_many_there_were():
     """All in one command."""
-    asked, removed = answered(acknowledgement_storage.remove("NS", ["a", "b"]), [1])
+    asked, removed = replay(acknowledgement_storage.remove("NS", ["a", "b"]), [1])
 
     assert ([Request((("HDEL", "NS::MARKS", "a", "b"),), writes=True)], 1) == (asked, removed)
