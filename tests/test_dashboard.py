@@ -14,7 +14,7 @@ import pytest
 from akastats.config import config
 from akastats.dashboard import files, page
 from tests.api.conftest import call
-from tests.telling import tell
+from tests.delivered_runs import deliver_run
 
 VOID = {"meta", "link", "br", "img"}
 ADDRESSES = ["/", "/tests", "/test", "/stats", "/errors", "/errors/0a1b", "/runs/2026", "/runs/2026/compare/2025"]
@@ -69,7 +69,7 @@ def test_its_links_lead_somewhere(server, tmp_path, address):
     """Every address in the shell is answered, from however deep it is asked."""
     from akastats.app import app
 
-    tell(server, tmp_path, [("a.py::b", "passed", 0.1)])
+    deliver_run(server, tmp_path, [("a.py::b", "passed", 0.1)])
     _, read = get(address)
 
     links = [link for link in read.links if not link.startswith("#")]

@@ -28,7 +28,7 @@ from akastats.store.keys import verdicts as verdicts_key
 from tests.api.conftest import call
 from tests.api.verdict_values import changed, unhealthy
 from tests.api.verdict_values import verdicts as made
-from tests.telling import tell
+from tests.delivered_runs import deliver_run
 
 NODEID, RUN, BASE = "a.py::b", "20231114T221320001-000001", "20231114T221320000-000001"
 NAMESPACE = "AKA-STATS"
@@ -108,7 +108,7 @@ def filled(server: str, redis_client: Redis, tmp_path: Path) -> Iterator[dict[st
         tests = [(NODEID, "failed", 0.1), ("a.py::c", "failed", 0.2, "E   KeyError: 'x'\n\na.py:1: KeyError")]
         fixtures = [["db", "", "session", 1, 1, 1]]
         told = {"branch": "main", "commit": f"c{at}", "suite": ""}
-        tell(server, tmp_path, tests, run_id=run_id, started=began + 100 * at, fixtures=fixtures, **told)
+        deliver_run(server, tmp_path, tests, run_id=run_id, started=began + 100 * at, fixtures=fixtures, **told)
     push_stat("own", 1, b"context")
     told = made(RUN, suite="", tests=(unhealthy(NODEID),), changes=(changed(f"test::{NODEID}", 2),), failures=())
     redis_client.set(verdicts_key(NAMESPACE, RUN), verdicts.pack(told))

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.api.conftest import service_port
-from tests.telling import TRACEBACK, tell
+from tests.delivered_runs import TRACEBACK, deliver_run
 
 __all__ = ["service_port"]
 
@@ -24,7 +24,7 @@ LABEL = f"test::{NODEID}"
 @pytest.fixture
 def answers(server: str, service_port: int, tmp_path: Path) -> list[str]:
     """Return the output of each example, for a store with one run in which the documented test fails."""
-    tell(server, tmp_path, [(NODEID, "failed", 0.42)])
+    deliver_run(server, tmp_path, [(NODEID, "failed", 0.42)])
     printed = []
     for example in EXAMPLES:
         script = f"set -euo pipefail\n{example.replace('127.0.0.1:8321', f'127.0.0.1:{service_port}')}"

@@ -19,7 +19,7 @@ from redis import Redis
 
 from akastats.app import app
 from tests.api.conftest import call
-from tests.telling import deliver
+from tests.delivered_runs import deliver
 
 DATA = Path(__file__).parent / "stored_data"
 RUNS = ["20261201T015153545-cff3f2", "20261201T015152095-917fcb", "20261201T015150543-15b849"]

@@ -11,12 +11,12 @@ from akastats.model.profile import Profile
 from tests.profiles import profile_with
 
 #: A test: node id, outcome, seconds.
-TestRow = tuple[str, str, float]
+Row = tuple[str, str, float]
 NONE: Mapping[str, Any] = MappingProxyType({})
 
 
 def content(
-    tests: Sequence[TestRow],
+    tests: Sequence[Row],
     columns: Mapping[str, Sequence[Any]] = NONE,
     fixtures: Mapping[str, Sequence[Any]] = NONE,
     files: Mapping[str, Sequence[Any]] = NONE,
@@ -43,12 +43,12 @@ def facts(
     return RunFacts(f"r{number:03}", branch, commit, environment, 100.0 * number, duration, "passed", **more)
 
 
-def run(number: int, tests: Sequence[TestRow], **more: Any) -> RunRecord:
+def run(number: int, tests: Sequence[Row], **more: Any) -> RunRecord:
     """Return a run with these tests; `more` are arguments of `facts`."""
     return record_of(facts(number, **more), content(tests), {})
 
 
-def suite(outcomes: Mapping[str, str] = NONE, seconds: Mapping[str, float] = NONE) -> list[TestRow]:
+def suite(outcomes: Mapping[str, str] = NONE, seconds: Mapping[str, float] = NONE) -> list[Row]:
     """Return twenty tests of 0.1 s that pass, except for these outcomes and durations."""
     names = [f"test_{number:02}" for number in range(20)]
     return [(name, outcomes.get(name, "passed"), seconds.get(name, 0.1)) for name in names]

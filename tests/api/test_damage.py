@@ -17,7 +17,7 @@ from akastats.store import keys
 from akastats.triage import acknowledgement_rules
 from tests.api.verdict_values import NAMESPACE, changed, unhealthy
 from tests.api.verdict_values import verdicts as made
-from tests.telling import tell
+from tests.delivered_runs import deliver_run
 
 TEST, OTHER = "test::a.py::b", "test::a.py::c"
 RUN, BASE = "20231114T221320001-000001", "20231114T221320000-000001"
@@ -43,7 +43,7 @@ def store_keys(server, tmp_path, redis_client) -> dict[str, str]:
     began = time.time() - 3600
     for at, run_id in enumerate((BASE, RUN)):
         tests = [("a.py::b", "failed", 0.1), ("a.py::c", "failed", 0.2, "E   KeyError: 'x'\n\na.py:1: KeyError")]
-        tell(
+        deliver_run(
             server,
             tmp_path,
             tests,

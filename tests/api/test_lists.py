@@ -9,7 +9,7 @@ import pytest
 from akastats import push_stat
 from akastats.store import keys
 from tests.api.conftest import walk
-from tests.telling import STARTED, tell
+from tests.delivered_runs import STARTED, deliver_run
 
 NAMESPACE = "AKA-STATS"
 BOOM = "shop/io.py:9: in load\n    boom()\nE   ValueError: no order {}\n\nshop/io.py:9: ValueError"
@@ -18,7 +18,7 @@ BOOM = "shop/io.py:9: in load\n    boom()\nE   ValueError: no order {}\n\nshop/i
 def deliver_runs(server, tmp_path, *runs, **fields):
     """Deliver runs with these tests, a hundred seconds apart; return their ids."""
     return [
-        tell(
+        deliver_run(
             server, tmp_path, tests, run_id=f"20231114T22132{at:04d}-000001", started=STARTED + 100 * at, **fields
         )
         for at, tests in enumerate(runs)
@@ -56,7 +56,7 @@ def test_the_row_of_a_test_summarises_its_history(call_api, server, tmp_path):
 
 def test_a_skipped_test_is_not_listed(call_api, server, tmp_path):
     """It has no duration and no result."""
-    tell(server, tmp_path, [("a.py::b", "skipped", 0.0)])
+    deliver_run(server, tmp_path, [("a.py::b", "skipped", 0.0)])
 
     assert 0 == call_api("GET", "/api/v1/tests").json()["total"]
 
@@ -75,7 +75,7 @@ SORTED = {
 def three(server, tmp_path):
     """Three tests on the server: one in a suite, one failing."""
     tests = [("a.py::one", "passed", 0.3), ("b.py::TWO", "failed", 0.1), ("b.py::three", "passed", 0.2)]
-    tell(server, tmp_path, tests)
+    deliver_run(server, tmp_path, tests)
 
 
 @pytest.mark.usefixtures("three")
@@ -103,7 +103,9 @@ def test_lists_are_sorted_and_pages_are_complete(call_api, sort, limit):
 )
 def test_filters_combine(call_api, server, tmp_path, query, expected):
     """Words in any case, one suite, none or all, the newest outcome; `total` counts the matches."""
-    tell(server, tmp_path, [("c.py::four", "passed", 0.1)], suite="py312", run_id="20231114T221320001-000002")
+    deliver_run(
+        server, tmp_path, [("c.py::four", "passed", 0.1)], suite="py312", run_id="20231114T221320001-000002"
+    )
 
     answer = call_api("GET", f"/api/v1/tests?sort=nodeid&{query}").json()
 
@@ -126,7 +128,7 @@ def test_a_list_follows_what_happens(call_api, server, tmp_path, redis_client):
     for at, test in enumerate(
         [("a.py::b", "passed", 1.0), ("a.py::c", "passed", 2.0), ("a.py::b", "failed", 3.0)]
     ):
-        tell(server, tmp_path, [test], run_id=f"20231114T22132{at:04d}-000001", started=STARTED + 100 * at)
+        deliver_run(server, tmp_path, [test], run_id=f"20231114T22132{at:04d}-000001", started=STARTED + 100 * at)
         items = call_api("GET", "/api/v1/tests?sort=nodeid").json()["items"]
         seen.append([(row["nodeid"], row["outcomes"]) for row in items])
     redis_client.flushall()
@@ -141,7 +143,7 @@ def test_a_list_follows_what_happens(call_api, server, tmp_path, redis_client):
 
 def test_an_unchanged_list_costs_one_round_trip(call_api, server, tmp_path, redis_client):
     """Rows are fetched once; later requests only check for changes."""
-    tell(server, tmp_path, [("a.py::b", "passed", 1.0)])
+    deliver_run(server, tmp_path, [("a.py::b", "passed", 1.0)])
     call_api("GET", "/api/v1/tests")
     redis_client.config_resetstat()
 
@@ -152,7 +154,7 @@ def test_an_unchanged_list_costs_one_round_trip(call_api, server, tmp_path, redi
 
 def test_a_row_that_was_removed_is_no_longer_listed(call_api, server, tmp_path, redis_client):
     """A row can be deleted on the server."""
-    tell(server, tmp_path, [("a.py::b", "passed", 1.0), ("a.py::c", "passed", 1.0)])
+    deliver_run(server, tmp_path, [("a.py::b", "passed", 1.0), ("a.py::c", "passed", 1.0)])
     call_api("GET", "/api/v1/tests")
 
     redis_client.zrem(keys.tests_at(NAMESPACE), "test::a.py::b")
@@ -192,7 +194,7 @@ def test_a_grid_reads_back_as_far_as_reruns_reach(call_api, server, tmp_path):
 
 def test_a_grid_has_pages(call_api, server, tmp_path):
     """Following `next` visits each test once."""
-    tell(server, tmp_path, [(f"a.py::t{at}", "passed", 1.0) for at in range(7)])
+    deliver_run(server, tmp_path, [(f"a.py::t{at}", "passed", 1.0) for at in range(7)])
 
     rows = [row["nodeid"] for row in walk(call_api, "/api/v1/grid?limit=3")]
 
@@ -234,7 +236,7 @@ def test_one_test_has_numbers_failures_phases_and_fixtures(call_api, server, tmp
 
 def test_one_test_without_a_profile_is_a_test_all_the_same(call_api, server, tmp_path, redis_client):
     """The details of its newest run have expired."""
-    run_id = tell(server, tmp_path, [("a/b c.py::b[/x?]", "passed", 0.5)], suite="py312")
+    run_id = deliver_run(server, tmp_path, [("a/b c.py::b[/x?]", "passed", 0.5)], suite="py312")
     redis_client.delete(keys.profile(NAMESPACE, run_id))
 
     test = call_api("GET", f"/api/v1/tests/{quote('a/b c.py::b[/x?]')}?suite=py312").json()
@@ -299,7 +301,7 @@ def test_errors_are_searched_and_sorted(call_api, server, tmp_path, query, expec
 
 def test_a_traceback_outlives_its_context(call_api, server, tmp_path, redis_client):
     """A fingerprint keeps its newest traceback for its whole lifetime."""
-    tell(server, tmp_path, [("a.py::b", "failed", 0.5, BOOM)])
+    deliver_run(server, tmp_path, [("a.py::b", "failed", 0.5, BOOM)])
     (row,) = call_api("GET", "/api/v1/errors").json()["items"]
 
     redis_client.delete(*redis_client.keys("*CONTEXTS*"))

@@ -11,7 +11,7 @@ from akastats.app import create_app
 from akastats.config import Config, config
 from tests.api.test_access import LAN, NOWHERE, TOKEN, bearer
 from tests.api.test_access import send as send_from
-from tests.telling import STARTED, tell
+from tests.delivered_runs import STARTED, deliver_run
 
 PATH = "/api/v1/quarantine"
 NODEID = "tests/test_pay.py::test_refund[a/b é]"
@@ -128,7 +128,7 @@ def test_a_test_that_always_failed_needs_force(put, now, server, tmp_path):
     """Its history decides."""
     for number in range(2):
         fields = {"run_id": f"20231114T22132000{number}-000000", "started": STARTED + 100 * number}
-        tell(server, tmp_path, [(NODEID, "failed", 0.5)], **fields)
+        deliver_run(server, tmp_path, [(NODEID, "failed", 0.5)], **fields)
 
     answers = [put(query=query, until=now + DAY_S) for query in ("", "?force=true")]
 

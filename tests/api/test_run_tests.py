@@ -9,8 +9,8 @@ import pytest
 from tests.analysis.formats import PERFETTO, SPEEDSCOPE
 from tests.api.conftest import walk
 from tests.api.test_runs import put_run
+from tests.delivered_runs import STARTED, deliver_run
 from tests.report.test_trace_files import check
-from tests.telling import STARTED, tell
 
 OLD = "20231114T000000000-000000"
 TESTS = [("a.py::slow", "passed", 0.9), ("a.py::b[é/%]", "failed", 0.5), ("c.py::left", "skipped", 0.0)]
@@ -18,7 +18,7 @@ TESTS = [("a.py::slow", "passed", 0.9), ("a.py::b[é/%]", "failed", 0.5), ("c.py
 
 def test_a_run_s_tests_are_listed_in_the_order_they_ran(call_api, server, tmp_path):
     """With seconds, position, and the traceback of a failure."""
-    run_id = tell(server, tmp_path, TESTS)
+    run_id = deliver_run(server, tmp_path, TESTS)
 
     answer = call_api("GET", f"/api/v1/runs/{run_id}/tests").json()
 
@@ -33,7 +33,9 @@ def test_a_run_s_tests_are_listed_in_the_order_they_ran(call_api, server, tmp_pa
 
 def test_a_run_s_tests_filter_sort_and_page(call_api, server, tmp_path):
     """The parameters can be combined, and `next` leads to the next page."""
-    run_id = tell(server, tmp_path, [(f"a.py::t{number:02d}", "passed", number / 100) for number in range(30)])
+    run_id = deliver_run(
+        server, tmp_path, [(f"a.py::t{number:02d}", "passed", number / 100) for number in range(30)]
+    )
 
     tests = walk(call_api, f"/api/v1/runs/{run_id}/tests?q=T1&sort=-seconds&limit=4")
 
@@ -45,7 +47,7 @@ def test_a_run_s_tests_filter_sort_and_page(call_api, server, tmp_path):
 )
 def test_invalid_parameters_are_named(call_api, server, tmp_path, query):
     """A cursor of another list, an unknown order or outcome: 422 names the field."""
-    run_id = tell(server, tmp_path, TESTS)
+    run_id = deliver_run(server, tmp_path, TESTS)
 
     answer = call_api("GET", f"/api/v1/runs/{run_id}/tests?{query}")
 
@@ -54,7 +56,7 @@ def test_invalid_parameters_are_named(call_api, server, tmp_path, query):
 
 def test_files_of_a_run_filter_sort_and_page(call_api, server, tmp_path):
     """The slowest are first by default; following `next` visits each file once."""
-    run_id = tell(server, tmp_path, [(f"t{number}.py::a", "passed", number / 10) for number in range(1, 6)])
+    run_id = deliver_run(server, tmp_path, [(f"t{number}.py::a", "passed", number / 10) for number in range(1, 6)])
     address = f"/api/v1/runs/{run_id}/files"
 
     first = call_api("GET", f"{address}?limit=3").json()
@@ -71,7 +73,7 @@ def test_files_of_a_run_filter_sort_and_page(call_api, server, tmp_path):
 @pytest.mark.parametrize("query", ["cursor=x", "sort=order", "limit=0"])
 def test_invalid_query_for_files_names_the_parameter(call_api, server, tmp_path, query):
     """422, as for the other lists."""
-    run_id = tell(server, tmp_path, TESTS)
+    run_id = deliver_run(server, tmp_path, TESTS)
 
     answer = call_api("GET", f"/api/v1/runs/{run_id}/files?{query}")
 
@@ -86,7 +88,7 @@ def test_files_of_an_unknown_run_are_404(call_api):
 @pytest.mark.parametrize(("format", "schema"), [("speedscope", SPEEDSCOPE), ("perfetto", PERFETTO)])
 def test_a_profile_as_a_file(call_api, server, tmp_path, format, schema):
     """It matches the schema of its format, and has a descriptive file name."""
-    run_id = tell(server, tmp_path, TESTS, fixtures=[["a.py", "db", "module", 1, 0.25, 0.0]])
+    run_id = deliver_run(server, tmp_path, TESTS, fixtures=[["a.py", "db", "module", 1, 0.25, 0.0]])
 
     answer = call_api("GET", f"/api/v1/runs/{run_id}/profile?format={format}")
 
@@ -97,7 +99,7 @@ def test_a_profile_as_a_file(call_api, server, tmp_path, format, schema):
 
 def test_the_name_of_a_file_has_only_safe_characters(call_api, server, tmp_path):
     """The id of a run is untrusted text and must not change the header."""
-    run_id = tell(server, tmp_path, TESTS, run_id='x";é\r\n')
+    run_id = deliver_run(server, tmp_path, TESTS, run_id='x";é\r\n')
 
     answer = call_api("GET", "/api/v1/runs/x%22;%C3%A9%0D%0A/profile?format=perfetto")
 
@@ -107,7 +109,7 @@ def test_the_name_of_a_file_has_only_safe_characters(call_api, server, tmp_path)
 
 def test_an_unknown_format_is_refused(call_api, server, tmp_path):
     """422 names the parameter."""
-    run_id = tell(server, tmp_path, TESTS)
+    run_id = deliver_run(server, tmp_path, TESTS)
 
     assert call_api("GET", f"/api/v1/runs/{run_id}/profile?format=svg").status_code == 422
 
@@ -122,8 +124,8 @@ def test_a_run_beside_another(call_api, server, tmp_path):
         *(("a.py::breaks", "failed", 0.1), ("a.py::heals", "passed", 0.1), ("a.py::slower", "passed", 0.2)),
         *(("a.py::faster", "passed", 0.1), ("a.py::comes", "passed", 0.1), ("a.py::same", "passed", 0.1)),
     ]
-    base = tell(server, tmp_path, before, run_id=OLD, started=STARTED - 100)
-    run_id = tell(server, tmp_path, now)
+    base = deliver_run(server, tmp_path, before, run_id=OLD, started=STARTED - 100)
+    run_id = deliver_run(server, tmp_path, now)
 
     comparison = call_api("GET", f"/api/v1/runs/{run_id}/compare/{base}").json()
 
@@ -152,8 +154,8 @@ def test_a_run_beside_another(call_api, server, tmp_path):
 def test_a_long_comparison_is_cut_and_counted(call_api, server, tmp_path, monkeypatch):
     """Each list is limited, and the others are counted."""
     monkeypatch.setattr("akastats.queries.run_comparison.MAX_CHANGES", 3)
-    base = tell(server, tmp_path, [("x", "passed", 0.1)] * 1, run_id=OLD, started=STARTED - 100)
-    run_id = tell(server, tmp_path, [(f"a.py::t{number}", "passed", 0.1) for number in range(8)])
+    base = deliver_run(server, tmp_path, [("x", "passed", 0.1)] * 1, run_id=OLD, started=STARTED - 100)
+    run_id = deliver_run(server, tmp_path, [(f"a.py::t{number}", "passed", 0.1) for number in range(8)])
 
     comparison = call_api("GET", f"/api/v1/runs/{run_id}/compare/{base}").json()
 
@@ -162,7 +164,7 @@ def test_a_long_comparison_is_cut_and_counted(call_api, server, tmp_path, monkey
 
 def test_a_run_without_profile_cannot_be_compared(call_api, server, tmp_path, redis_client):
     """The response names the run without a profile."""
-    run_id = tell(server, tmp_path, TESTS)
+    run_id = deliver_run(server, tmp_path, TESTS)
     other = put_run(redis_client, 7)
 
     for path in (f"{run_id}/compare/{other}", f"{other}/compare/{run_id}", f"{run_id}/compare/nope"):
@@ -174,7 +176,7 @@ def test_a_run_without_profile_cannot_be_compared(call_api, server, tmp_path, re
 def test_a_node_id_that_is_no_utf_8_is_answered_everywhere(call_api, server, tmp_path):
     """A file name in another encoding is escaped like its label, so that one leads to the other."""
     tests = [("a\udcff\\udcff.py::b", "failed", 0.5, "E   KeyError: \udcff"), ("😀.py::c", "passed", 0.1)]
-    run_id = tell(server, tmp_path, tests, fixtures=[["a\udcff.py", "db", "module", 1, 0.25, 0.0]])
+    run_id = deliver_run(server, tmp_path, tests, fixtures=[["a\udcff.py", "db", "module", 1, 0.25, 0.0]])
 
     paths = (
         "",

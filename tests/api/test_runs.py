@@ -14,7 +14,7 @@ from akastats.model.verdicts import FailureVerdict, Outlier, Verdicts, pack
 from akastats.queries import runs as reading
 from akastats.store import keys
 from tests.api.conftest import walk
-from tests.telling import STARTED, TRACEBACK, tell
+from tests.delivered_runs import STARTED, TRACEBACK, deliver_run
 
 NAMESPACE = "AKA-STATS"
 
@@ -44,7 +44,7 @@ def test_no_runs_are_an_empty_list(call_api):
 
 def test_a_recorded_run_is_listed_with_numbers_as_numbers(call_api, server, tmp_path):
     """Values of the spool have their types, and unknown ones are null."""
-    run_id = tell(server, tmp_path, [("a.py::b", "passed", 0.5)], branch="main", workers=2, python="3.13.1")
+    run_id = deliver_run(server, tmp_path, [("a.py::b", "passed", 0.5)], branch="main", workers=2, python="3.13.1")
 
     (run,) = call_api("GET", "/api/v1/runs").json()["items"]
 
@@ -158,7 +158,7 @@ def test_one_run_has_its_failures_by_traceback(call_api, server, tmp_path):
     """Tests with the same traceback are one group, with class, message and context id."""
     other = "a.py:9: in f\n    boom()\nE   ValueError: boom\n\na.py:9: ValueError"
     tests = [("a.py::one", "failed", 0.1), ("a.py::two", "failed", 0.1), ("a.py::three", "error", 0.1, other)]
-    run_id = tell(server, tmp_path, [*tests, ("a.py::four", "passed", 0.1)])
+    run_id = deliver_run(server, tmp_path, [*tests, ("a.py::four", "passed", 0.1)])
 
     failures = call_api("GET", f"/api/v1/runs/{run_id}").json()["failures"]
 
@@ -172,10 +172,10 @@ def test_one_run_has_its_failures_by_traceback(call_api, server, tmp_path):
 
 def test_failures_of_an_old_run_are_read_from_the_history(call_api, server, tmp_path):
     """The run may be 80 points back, behind runs with other failures."""
-    old = tell(server, tmp_path, [("a.py::b", "failed", 0.1)], run_id="20231114T000000000-000000")
+    old = deliver_run(server, tmp_path, [("a.py::b", "failed", 0.1)], run_id="20231114T000000000-000000")
     for number in range(1, 80):
         later = {"run_id": f"20231115T{number:09d}-000000", "started": STARTED + 100 * number}
-        tell(server, tmp_path, [("a.py::b", "failed", 0.1, f"E   KeyError: {number}")], **later)
+        deliver_run(server, tmp_path, [("a.py::b", "failed", 0.1, f"E   KeyError: {number}")], **later)
 
     (failure,) = call_api("GET", f"/api/v1/runs/{old}").json()["failures"]
 
@@ -184,7 +184,7 @@ def test_failures_of_an_old_run_are_read_from_the_history(call_api, server, tmp_
 
 def test_expired_tracebacks_and_histories_leave_the_tests(call_api, server, tmp_path, redis_client):
     """The profile has the failed tests, and the failure index has the details."""
-    run_id = tell(server, tmp_path, [("a.py::gone", "failed", 0.1), ("a.py::kept", "failed", 0.1)])
+    run_id = deliver_run(server, tmp_path, [("a.py::gone", "failed", 0.1), ("a.py::kept", "failed", 0.1)])
     redis_client.delete(keys.history(NAMESPACE, "test::a.py::gone"))
     redis_client.delete(*redis_client.keys("*CONTEXTS*"))
 
@@ -198,7 +198,7 @@ def test_slowest_tests_have_their_earlier_median(call_api, server, tmp_path):
     """Each of the ten slowest has its seconds, and the median of earlier runs only."""
     for number, seconds in enumerate((0.1, 0.3, 0.2, 9.0, 5.0)):
         fields = {"run_id": f"20231114T22132000{number}-000000", "started": STARTED + 100 * number}
-        tell(server, tmp_path, [("a.py::b", "passed", seconds), ("a.py::c", "passed", 0.01)], **fields)
+        deliver_run(server, tmp_path, [("a.py::b", "passed", seconds), ("a.py::c", "passed", 0.01)], **fields)
 
     slowest = call_api("GET", "/api/v1/runs/20231114T221320003-000000").json()["slowest"]
 
@@ -210,7 +210,7 @@ def test_slowest_tests_have_their_earlier_median(call_api, server, tmp_path):
 
 def test_a_suite_has_histories_of_its_own(call_api, server, tmp_path):
     """A run with a suite is read from labels with that suite."""
-    run_id = tell(server, tmp_path, [("a.py::b", "failed", 0.1)], suite="py312")
+    run_id = deliver_run(server, tmp_path, [("a.py::b", "failed", 0.1)], suite="py312")
 
     run = call_api("GET", f"/api/v1/runs/{run_id}").json()
 
@@ -228,7 +228,7 @@ def test_a_run_without_profile_has_empty_details(call_api, redis_client):
 
 def test_more_failing_tests_than_are_named_are_counted(call_api, server, tmp_path):
     """Of 130 tests with the same failure 100 are listed, and the others are counted."""
-    run_id = tell(server, tmp_path, [(f"a.py::t{number}", "failed", 0.1) for number in range(130)])
+    run_id = deliver_run(server, tmp_path, [(f"a.py::t{number}", "failed", 0.1) for number in range(130)])
 
     run = call_api("GET", f"/api/v1/runs/{run_id}").json()
 
@@ -242,7 +242,7 @@ def test_more_failing_tests_than_are_named_are_counted(call_api, server, tmp_pat
 def test_failures_beyond_the_limit_are_counted(call_api, server, tmp_path):
     """Of 130 different failures the first 100 are listed."""
     tests = [(f"a.py::t{number}", "failed", 0.1, f"E   KeyError: 'x{number}'") for number in range(130)]
-    run_id = tell(server, tmp_path, tests)
+    run_id = deliver_run(server, tmp_path, tests)
 
     run = call_api("GET", f"/api/v1/runs/{run_id}").json()
 
@@ -256,7 +256,9 @@ SECOND = FIRST.replace("boom 1", "boom 2")
 
 def test_failures_that_differ_in_a_number_are_one(call_api, server, tmp_path, redis_client):
     """They have one fingerprint, with message and frames of the newest traceback."""
-    run_id = tell(server, tmp_path, [("a.py::one", "failed", 0.1, FIRST), ("a.py::two", "failed", 0.1, SECOND)])
+    run_id = deliver_run(
+        server, tmp_path, [("a.py::one", "failed", 0.1, FIRST), ("a.py::two", "failed", 0.1, SECOND)]
+    )
 
     (failure,) = call_api("GET", f"/api/v1/runs/{run_id}").json()["failures"]
 
@@ -268,7 +270,7 @@ def test_failures_that_differ_in_a_number_are_one(call_api, server, tmp_path, re
 
 def test_messages_and_frames_need_the_scope_contexts(call_api, server, tmp_path):
     """A token for numbers gets the tests and their counts, but nothing from a traceback."""
-    run_id = tell(server, tmp_path, [("a.py::one", "failed", 0.1, FIRST)])
+    run_id = deliver_run(server, tmp_path, [("a.py::one", "failed", 0.1, FIRST)])
     config.token = f"stats:{'s' * 32} contexts:{'c' * 32}"
 
     runs = [
@@ -288,7 +290,7 @@ def test_messages_and_frames_need_the_scope_contexts(call_api, server, tmp_path)
 @pytest.mark.parametrize(("first_seen", "before"), [(STARTED - 1, True), (STARTED, False), (None, None)])
 def test_a_failure_has_seen_before(call_api, server, tmp_path, redis_client, first_seen, before):
     """Whether it occurred before this run; null if it is not in the index."""
-    run_id = tell(server, tmp_path, [("a.py::one", "failed", 0.1)])
+    run_id = deliver_run(server, tmp_path, [("a.py::one", "failed", 0.1)])
     (failure,) = call_api("GET", f"/api/v1/runs/{run_id}").json()["failures"]
     redis_client.delete(keys.error(NAMESPACE, failure["fingerprint"]))
     if first_seen is not None:
@@ -301,7 +303,7 @@ def test_a_failure_has_seen_before(call_api, server, tmp_path, redis_client, fir
 
 def test_an_expired_failure_keeps_its_class(call_api, server, tmp_path, redis_client):
     """Without traceback and record, the profile still has the class."""
-    run_id = tell(server, tmp_path, [("a.py::one", "failed", 0.1, FIRST)])
+    run_id = deliver_run(server, tmp_path, [("a.py::one", "failed", 0.1, FIRST)])
     redis_client.delete(*redis_client.keys("*CONTEXTS*"), *redis_client.keys("*::ERROR::*"))
 
     (failure,) = call_api("GET", f"/api/v1/runs/{run_id}").json()["failures"]
@@ -314,7 +316,7 @@ def test_a_shared_traceback_gives_no_message(call_api, server, tmp_path, redis_c
     """A run stores a limited number of tracebacks; a failure that shares another one has no message."""
     monkeypatch.setattr("akastats.delivery.run_builder.MAX_TRACEBACKS", 1)
     tests = [("a.py::one", "failed", 0.1, FIRST), ("a.py::two", "failed", 0.1, "E   ValueError: otherwise")]
-    run_id = tell(server, tmp_path, tests)
+    run_id = deliver_run(server, tmp_path, tests)
 
     failures = call_api("GET", f"/api/v1/runs/{run_id}").json()["failures"]
 
@@ -331,7 +333,7 @@ def test_a_repeated_test_that_passed_is_no_failure(call_api, server, tmp_path):
         ("a.py::flaky", "passed", 0.1),
         ("a.py::bad", "rerun", 0.1, FIRST),
     ]
-    run_id = tell(server, tmp_path, [*tests, ("a.py::bad", "failed", 0.1, SECOND)])
+    run_id = deliver_run(server, tmp_path, [*tests, ("a.py::bad", "failed", 0.1, SECOND)])
 
     failures = call_api("GET", f"/api/v1/runs/{run_id}").json()["failures"]
 
@@ -343,7 +345,7 @@ def test_slowest_fixtures_have_their_earlier_median(call_api, server, tmp_path):
     for number, seconds in enumerate((0.5, 0.7, 2.0)):
         fields = {"run_id": f"20231114T22132000{number}-000000", "started": STARTED + 100 * number}
         fixtures = [["tests", "db", "session", 1, seconds, 0.25], ["", "tmp", "function", 3, 0.1, 0.0]]
-        tell(server, tmp_path, [("a.py::b", "passed", 0.1)], fixtures=fixtures, **fields)
+        deliver_run(server, tmp_path, [("a.py::b", "passed", 0.1)], fixtures=fixtures, **fields)
 
     fixtures = call_api("GET", "/api/v1/runs/20231114T221320002-000000").json()["slowest_fixtures"]
 
@@ -361,8 +363,8 @@ def test_a_run_has_its_changes(call_api, server, tmp_path, redis_client):
         *(("a.py::breaks", "failed", 0.1), ("a.py::flickers", "failed", 0.1)),
         *(("a.py::slower", "passed", 0.5), ("a.py::waits", "passed", 0.5)),
     ]
-    older = tell(server, tmp_path, before, run_id="20231113T000000000-000000", started=STARTED - 100)
-    run_id = tell(server, tmp_path, now)
+    older = deliver_run(server, tmp_path, before, run_id="20231113T000000000-000000", started=STARTED - 100)
+    run_id = deliver_run(server, tmp_path, now)
     made = Verdicts(
         *(run_id, "", "main", "main", 20),
         failures=(FailureVerdict("a.py::breaks", "new"), FailureVerdict("a.py::flickers", "known flaky", 0.3)),
@@ -421,7 +423,7 @@ def test_a_run_without_a_suite_has_a_base_without_one(call_api, redis_client):
 
 def test_the_profile_is_returned_as_stored(call_api, server, tmp_path):
     """One list per column, with durations in microseconds."""
-    run_id = tell(
+    run_id = deliver_run(
         server, tmp_path, [("a.py::b", "passed", 0.5)], fixtures=[["a.py", "db", "module", 1, 0.25, 0.0]]
     )
 

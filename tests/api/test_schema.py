@@ -30,7 +30,7 @@ from akastats.store import keys
 from akastats.triage.acknowledgement_rules import id_of
 from tests.api.conftest import serving
 from tests.api.verdict_values import changed, unhealthy, verdicts
-from tests.telling import STARTED, deliver, spool
+from tests.delivered_runs import STARTED, deliver, spool
 
 TOKEN = "correct-horse-battery"
 FEW, MANY = 5, int(os.environ.get("FUZZ_EXAMPLES", "300"))

@@ -10,7 +10,7 @@ from akastats import push_stat
 from akastats.app import create_app
 from akastats.config import Config, config
 from tests.api.test_access import HERE, LAN, TOKEN, bearer, send
-from tests.telling import tell
+from tests.delivered_runs import deliver_run
 
 NUMBERS = "numbers-only-battery"
 SECRET = "tiger of Siam"
@@ -26,7 +26,7 @@ tests/test_orders.py:3: AssertionError"""
 def test_only_contexts_show_texts_of_failures(server, tmp_path):
     """Only the token with the scope gets the text, for every path of a GET endpoint."""
     for number in range(2):
-        run = tell(
+        run = deliver_run(
             server, tmp_path, [(NODEID, "failed", 0.1, TRACEBACK)], run_id=f"20231114T22132000{number}-000001"
         )
     push_stat("a", 1, context=SECRET)

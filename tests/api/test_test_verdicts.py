@@ -10,7 +10,7 @@ import pytest
 from akastats.model.verdicts import pack
 from akastats.store import keys
 from tests.api.verdict_values import NAMESPACE, changed, put_verdicts, run_id, unhealthy, verdicts
-from tests.telling import tell
+from tests.delivered_runs import deliver_run
 
 NODEID = "tests/test_pay.py::test_refund"
 OTHER = "tests/test_pay.py::test_pays"
@@ -20,7 +20,7 @@ PATH = f"/api/v1/tests/{NODEID}?suite=unit"
 @pytest.fixture
 def store_verdicts(server, redis_client, tmp_path):
     """Return a function that stores a test with a history, in a suite with these verdicts."""
-    tell(server, tmp_path, [(NODEID, "passed", 0.1)], suite="unit", branch="main")
+    deliver_run(server, tmp_path, [(NODEID, "passed", 0.1)], suite="unit", branch="main")
 
     def put(**fields):
         return put_verdicts(redis_client, 5, **fields)
@@ -129,7 +129,7 @@ def test_machine_speeds_are_beside_the_changes(call_api, store_verdicts):
 def test_a_test_has_one_rate_in_every_answer(call_api, server, tmp_path, redis_client):
     """The rate of the verdict; a healthy test has the rate of its attempts."""
     tests = [("a.py::flaky", "failed", 0.1), ("a.py::broken", "failed", 0.1), ("a.py::fine", "passed", 0.1)]
-    run = tell(server, tmp_path, tests, run_id="20231114T221320000-000001", suite="unit")
+    run = deliver_run(server, tmp_path, tests, run_id="20231114T221320000-000001", suite="unit")
     made = verdicts(
         run, tests=(unhealthy("a.py::flaky", rate=0.125), unhealthy("a.py::broken", "broken", rate=0.9))
     )

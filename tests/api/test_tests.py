@@ -9,7 +9,7 @@ import pytest
 
 from akastats import push_stat
 from akastats.store import keys
-from tests.telling import STARTED, tell
+from tests.delivered_runs import STARTED, deliver_run
 
 NODE_IDS = [
     "tests/test_a.py::test_b",
@@ -36,7 +36,7 @@ NODE_IDS = [
 @pytest.mark.parametrize("nodeid", NODE_IDS, ids=ascii)
 def test_any_node_id_round_trips(call_api, server, tmp_path, nodeid):
     """A percent-encoded node id leads to exactly that test and its history."""
-    tell(server, tmp_path, [(nodeid, "passed", 0.25), (nodeid + "x", "passed", 1.0)])
+    deliver_run(server, tmp_path, [(nodeid, "passed", 0.25), (nodeid + "x", "passed", 1.0)])
 
     answer = call_api("GET", f"/api/v1/tests/{quote(nodeid, safe='')}/history").json()
     details = call_api("GET", f"/api/v1/tests/{quote(nodeid, safe='')}").json()
@@ -49,7 +49,7 @@ def test_any_node_id_round_trips(call_api, server, tmp_path, nodeid):
 @pytest.mark.parametrize("nodeid", NODE_IDS, ids=ascii)
 def test_any_node_id_round_trips_over_http(server, served, tmp_path, nodeid):
     """The same through a real server, which might normalise paths."""
-    tell(server, tmp_path, [(nodeid, "passed", 0.25)])
+    deliver_run(server, tmp_path, [(nodeid, "passed", 0.25)])
 
     bodies = []
     for path in (f"/api/v1/tests/{quote(nodeid, safe='')}/history", f"/api/v1/tests/{quote(nodeid, safe='')}"):
@@ -63,7 +63,7 @@ def test_any_node_id_round_trips_over_http(server, served, tmp_path, nodeid):
 
 def test_slashes_need_no_encoding(call_api, server, tmp_path):
     """A client that encodes too little still gets a test in a directory."""
-    tell(server, tmp_path, [("tests/unit/test_a.py::test_b", "passed", 0.25)])
+    deliver_run(server, tmp_path, [("tests/unit/test_a.py::test_b", "passed", 0.25)])
 
     answer = call_api("GET", "/api/v1/tests/tests/unit/test_a.py::test_b/history")
 
@@ -74,8 +74,8 @@ def test_points_have_run_commit_branch_outcome_and_error(call_api, server, tmp_p
     """Newest first; a failure has the context id of its traceback."""
     first = {"run_id": "20231114T000000000-000001", "branch": "main", "commit": "c0ffee"}
     second = {"run_id": "20231115T000000000-000002", "branch": "topic", "started": STARTED + 100}
-    tell(server, tmp_path, [("a.py::b", "passed", 0.5)], **first)
-    tell(server, tmp_path, [("a.py::b", "failed", 0.75)], **second)
+    deliver_run(server, tmp_path, [("a.py::b", "passed", 0.5)], **first)
+    deliver_run(server, tmp_path, [("a.py::b", "failed", 0.75)], **second)
 
     newest, oldest = call_api("GET", "/api/v1/tests/a.py::b/history").json()["items"]
 
@@ -94,7 +94,7 @@ def test_points_have_run_commit_branch_outcome_and_error(call_api, server, tmp_p
 
 def test_every_attempt_is_a_point(call_api, server, tmp_path):
     """A failed attempt that was repeated has the outcome `rerun`."""
-    tell(server, tmp_path, [("a.py::b", "rerun", 0.5), ("a.py::b", "passed", 0.5)])
+    deliver_run(server, tmp_path, [("a.py::b", "rerun", 0.5), ("a.py::b", "passed", 0.5)])
 
     items = call_api("GET", "/api/v1/tests/a.py::b/history").json()["items"]
 
@@ -103,7 +103,7 @@ def test_every_attempt_is_a_point(call_api, server, tmp_path):
 
 def test_suites_are_apart(call_api, server, tmp_path):
     """A test of a suite has its history only under that suite."""
-    tell(server, tmp_path, [("a.py::b", "passed", 0.5)], suite="py312")
+    deliver_run(server, tmp_path, [("a.py::b", "passed", 0.5)], suite="py312")
 
     assert call_api("GET", "/api/v1/tests/a.py::b/history").status_code == 404
     answer = call_api("GET", "/api/v1/tests/a.py::b/history?suite=py312").json()
@@ -134,7 +134,7 @@ def test_foreign_and_missing_contexts_are_null(call_api, server, context):
 
 def test_what_has_expired_is_null(call_api, server, tmp_path, redis_client):
     """Points outlive the records of their runs and their contexts."""
-    run_id = tell(server, tmp_path, [("a.py::b", "passed", 0.5)], branch="main")
+    run_id = deliver_run(server, tmp_path, [("a.py::b", "passed", 0.5)], branch="main")
     redis_client.delete(keys.run("AKA-STATS", run_id))
     without_run = call_api("GET", "/api/v1/tests/a.py::b/history").json()["items"][0]
     redis_client.delete(*redis_client.keys("*CONTEXTS*"))
@@ -148,7 +148,7 @@ def test_a_thousand_points_take_three_round_trips(call_api, server, tmp_path, re
     """One list, one MGET and one pipeline of runs, for any number of points."""
     for number in range(20):
         fields = {"run_id": f"20231114T{number:09d}-000000", "started": STARTED + 100 * number}
-        tell(server, tmp_path, [("a.py::b", "passed", 0.01)] * 50, **fields)
+        deliver_run(server, tmp_path, [("a.py::b", "passed", 0.01)] * 50, **fields)
     redis_client.config_resetstat()
 
     items = call_api("GET", "/api/v1/tests/a.py::b/history?limit=1000").json()["items"]

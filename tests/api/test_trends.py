@@ -9,13 +9,15 @@ from akastats.queries.trends import compute_pass_rate
 from akastats.store import keys
 from tests.api.conftest import walk
 from tests.api.test_runs import NAMESPACE, put_run
-from tests.telling import STARTED, tell
+from tests.delivered_runs import STARTED, deliver_run
 
 
 def test_a_trend_has_the_result_of_each_run(call_api, server, tmp_path):
     """Newest first, with duration, counts and the share that did not fail."""
     tests = [*(("a", "passed", 0.1), ("b", "failed", 0.1), ("c", "skipped", 0.1), ("d", "error", 0.1))]
-    run_id = tell(server, tmp_path, [*tests, ("e", "xfailed", 0.1)], branch="main", commit="c0ffee", suite="unit")
+    run_id = deliver_run(
+        server, tmp_path, [*tests, ("e", "xfailed", 0.1)], branch="main", commit="c0ffee", suite="unit"
+    )
 
     (point,) = call_api("GET", "/api/v1/trends").json()["items"]
 

@@ -13,7 +13,7 @@ from akastats.queries import analysis_input, cursors
 from akastats.store import keys
 from tests.api.test_runs import put_run
 from tests.api.verdict_values import NAMESPACE, changed, put_verdicts, run_id, unhealthy, verdicts
-from tests.telling import STARTED, tell
+from tests.delivered_runs import STARTED, deliver_run
 
 RUN = run_id(1)
 FAILURES = (
@@ -311,7 +311,7 @@ def test_a_page_behind_the_end_is_empty(call_api, redis_client, path):
 
 def test_a_run_s_failures_have_labels(call_api, server, redis_client, tmp_path):
     """In the details of a run; null until verdicts exist."""
-    run = tell(server, tmp_path, [("a.py::flaky", "failed", 0.1)])
+    run = deliver_run(server, tmp_path, [("a.py::flaky", "failed", 0.1)])
     before = call_api("GET", f"/api/v1/runs/{run}").json()["verdicts"]
 
     redis_client.set(keys.verdicts(NAMESPACE, run), pack(verdicts(run, failures=FAILURES, counts={"flaky": 2})))
@@ -327,7 +327,7 @@ def test_verdicts_of_recorded_runs(call_api, server, redis_client, tmp_path):
     fields = {"branch": "main", "suite": "unit"}
     for number in range(12):
         tests = [("a.py::sure", "passed", 0.1), ("a.py::flaky", "failed" if number % 3 == 2 else "passed", 0.1)]
-        run = tell(
+        run = deliver_run(
             server,
             tmp_path,
             tests,

@@ -20,7 +20,7 @@ from akastats.model.verdicts import (
 )
 from akastats.store.requests import Operation
 from akastats.store.verdicts import store_verdicts
-from tests.telling import deliver, spool
+from tests.delivered_runs import deliver, spool
 
 NAMESPACE = "JUDGED"
 RUNS = 12

@@ -21,7 +21,7 @@ from conftest import running_server
 from tests.browser import stored_verdicts
 from tests.browser.payloads import ALL, BROKEN_OUT
 from tests.browser.served import fetch_api, served
-from tests.telling import tell
+from tests.delivered_runs import deliver_run
 
 PAYLOAD_RUN = "20261120T090000000-000002"
 UNTRUSTED_CONTENT = (Path(__file__).parent / "untrusted_content.js").read_text()
@@ -51,10 +51,10 @@ def everywhere(tmp_path_factory) -> Iterator[str]:
             tests = [(payload, "failed", 0.1, traceback(payload))]
             header = {"id": f"{number:03d} {payload}", **dict.fromkeys(FIELDS, payload)}
             run_id = f"20261120T080000{number:03d}-000001"
-            tell(url, home, tests, run_id=run_id, started=now + number, **header)
+            deliver_run(url, home, tests, run_id=run_id, started=now + number, **header)
         tests = [(f"tests/{text}.py::test[{text}]", "failed", 0.1, traceback(text)) for text in ALL]
         fixtures = [[text, text, "function", 1, 0.1, 0.1] for text in ALL]
-        tell(url, home, tests, run_id=PAYLOAD_RUN, started=now + 900, fixtures=fixtures)
+        deliver_run(url, home, tests, run_id=PAYLOAD_RUN, started=now + 900, fixtures=fixtures)
         store_verdicts(url)
         with served(url) as where:
             yield where

@@ -18,7 +18,7 @@ from akastats.config import Config
 from akastats.records import Point
 from akastats.store import push
 from tests.browser.served import PYTEST, environment, fetch_api, served
-from tests.telling import STARTED, deliver, spool
+from tests.delivered_runs import STARTED, deliver, spool
 
 FLAKY = "tests/test_shop.py::test_every_second_run"
 

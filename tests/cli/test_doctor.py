@@ -17,7 +17,7 @@ from akastats.store import keys
 from akastats.store.keys import LABEL_TTL_S
 from akastats.store.server import Health
 from akastats.sync_stats import available_stats
-from tests.telling import deliver, spool
+from tests.delivered_runs import deliver, spool
 
 WELL = Health("valkey", "9.1.0", "aof", "noeviction", 0, 1_000_000, write_error=False)
 

@@ -16,10 +16,10 @@ from akastats.redis import connect
 from akastats.spool import directories
 from akastats.spool.records import get_producer
 from akastats.store import keys
-from tests import telling
+from tests import delivered_runs
 
 # A recent run: the server no longer knows whether a run of some weeks ago was delivered.
-spool = partial(telling.spool, started=time.time() - 60)
+spool = partial(delivered_runs.spool, started=time.time() - 60)
 
 TESTS = [("a.py::b", "passed", 0.5), ("a.py::c", "failed", 0.5)]
 

@@ -9,7 +9,7 @@ import pytest
 
 from akastats import push_stat
 from akastats.config import Config, config
-from tests.telling import tell
+from tests.delivered_runs import deliver_run
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def test_runs_their_tests_and_all_points(lines, server, tmp_path):
     """The exported values equal the recorded ones."""
     started = time.time() - 3600
     tests = [("a.py::b", "passed", 0.25), ("a.py::c\x7f\u202e", "failed", 0.5)]
-    run_id = tell(server, tmp_path, tests, started=started)
+    run_id = deliver_run(server, tmp_path, tests, started=started)
 
     rows = lines()
 
@@ -48,7 +48,7 @@ def test_runs_their_tests_and_all_points(lines, server, tmp_path):
 
 def test_a_branch_chooses_runs_and_no_points(lines, akastats, server, tmp_path):
     """`--branch` does not restrict points, because a label has the points of all branches."""
-    tell(server, tmp_path, [("a.py::b", "passed", 0.25)], started=time.time() - 3600, branch="main")
+    deliver_run(server, tmp_path, [("a.py::b", "passed", 0.25)], started=time.time() - 3600, branch="main")
 
     rows, without = lines("--branch", "nope"), lines("--branch", "nope", "--no-points", "--json")
 
@@ -63,7 +63,7 @@ def test_more_labels_and_runs_than_one_step_takes(lines, server, tmp_path):
     now = time.time() - 3600
     for number in range(55):
         run_id = f"20261120T0800000{number:02d}-000001"
-        tell(server, tmp_path, [(f"a.py::t{number}", "passed", 0.1)], run_id=run_id, started=now + number)
+        deliver_run(server, tmp_path, [(f"a.py::t{number}", "passed", 0.1)], run_id=run_id, started=now + number)
 
     rows = lines()
 
@@ -77,7 +77,9 @@ def test_filters_and_runs_alone(lines, server, tmp_path):
     now = time.time() - 3600
     for number, branch in enumerate(("main", "other")):
         run_id = f"20261120T08000000{number}-000001"
-        tell(server, tmp_path, [("a.py::b", "passed", 0.1)], run_id=run_id, started=now + number, branch=branch)
+        deliver_run(
+            server, tmp_path, [("a.py::b", "passed", 0.1)], run_id=run_id, started=now + number, branch=branch
+        )
 
     rows = lines("--branch", "other", "--no-points")
 

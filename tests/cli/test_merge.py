@@ -11,7 +11,7 @@ import redis
 
 from akastats import embedded
 from conftest import eventually
-from tests import telling
+from tests import delivered_runs
 
 TESTS = [("a.py::b", "passed", 0.5), ("a.py::c", "failed", 0.5)]
 
@@ -19,8 +19,8 @@ TESTS = [("a.py::b", "passed", 0.5), ("a.py::c", "failed", 0.5)]
 def record(home: Path, folder: Path, number: int, copy_to: Path | None = None) -> None:
     """Record a run on a directory's server; copy the directory while the server rewrites its file."""
     with embedded.use(home) as lease:
-        started = telling.STARTED + number * 100
-        telling.tell(lease.url, folder, TESTS, run_id=f"run-{number:03d}", started=started)
+        started = delivered_runs.STARTED + number * 100
+        delivered_runs.deliver_run(lease.url, folder, TESTS, run_id=f"run-{number:03d}", started=started)
         if copy_to is not None:
             with redis.Redis.from_url(lease.url) as client:
                 client.bgrewriteaof()
@@ -59,7 +59,7 @@ def test_two_jobs_that_restored_one_cache_lose_nothing(akastats, project, order)
 
 def test_spools_in_a_directory_are_merged_too(akastats, project):
     """A job that ended before the delivery of its run saved the spool in its copy."""
-    path = telling.spool(
+    path = delivered_runs.spool(
         project / "saved" / ".akastats" / "spool", TESTS, producer="ab" * 16, started=time.time() - 60
     )
     content = path.read_bytes()
@@ -74,7 +74,7 @@ def test_spools_in_a_directory_are_merged_too(akastats, project):
 def test_a_run_is_counted_once_where_both_the_data_and_a_spool_hold_it(akastats, project):
     """A spool remains for a day after its delivery: the second merge recognises its run."""
     saved = project / "saved" / ".akastats"
-    telling.spool(saved / "spool", TESTS, producer="ab" * 16, started=time.time() - 60)
+    delivered_runs.spool(saved / "spool", TESTS, producer="ab" * 16, started=time.time() - 60)
     akastats("merge", "saved", "--dir", str(saved))
 
     counts = [akastats("merge", "saved").out.splitlines()[1].split()[1:] for _ in range(2)]

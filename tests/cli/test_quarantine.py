@@ -10,7 +10,7 @@ import pytest
 
 from akastats.store import keys
 from akastats.triage.quarantine_rules import QuarantinedTest, pack
-from tests.telling import tell
+from tests.delivered_runs import deliver_run
 
 NODEID = "a.py::b"
 HOSTILE = "a.py::b[\x1b[2J\u202e]"
@@ -29,7 +29,7 @@ def in_days(days: float) -> str:
 
 def test_a_test_is_put_in_listed_and_taken_out(akastats, server, tmp_path, redis_client):
     """Each has one line; the list has date and reason."""
-    tell(server, tmp_path, [(NODEID, "passed", 0.1)], suite="unit")
+    deliver_run(server, tmp_path, [(NODEID, "passed", 0.1)], suite="unit")
     # Midnight may pass during the test.
     until, before = in_days(7), in_days(0)
 
@@ -109,7 +109,7 @@ def test_a_refusal_by_a_rule_names_the_remedy(akastats, days, variables, message
 
 def test_a_protected_path_that_protects_nothing_is_named(akastats, server, tmp_path):
     """Each form of the command and `doctor` name it, because a misspelt pattern protects nothing."""
-    tell(server, tmp_path, [(NODEID, "failed", 0.1)])
+    deliver_run(server, tmp_path, [(NODEID, "failed", 0.1)])
     variables = {"AKA_STATS_PROTECTED": "other.py, ./tests/payments, ./a.py"}
     put = ("quarantine", "b.py::x", "--force", f"--until={in_days(1)}", "--reason=x")
 
@@ -121,7 +121,7 @@ def test_a_protected_path_that_protects_nothing_is_named(akastats, server, tmp_p
 
 def test_a_test_that_always_failed_needs_force(akastats, server, tmp_path):
     """The refusal names `--force`."""
-    tell(server, tmp_path, [(NODEID, "failed", 0.1)])
+    deliver_run(server, tmp_path, [(NODEID, "failed", 0.1)])
     arguments = ("quarantine", NODEID, f"--until={in_days(1)}", "--reason=x")
 
     refused, forced = akastats(*arguments), akastats(*arguments, "--force")
@@ -131,7 +131,7 @@ def test_a_test_that_always_failed_needs_force(akastats, server, tmp_path):
 
 def test_a_part_that_no_other_test_has_names_a_test(akastats, server, tmp_path):
     """As for `akastats show`: with and without force, to release it, and in a suite."""
-    tell(server, tmp_path, [("d/a.py::b", "passed", 0.1), ("d/a.py::c", "failed", 0.1)], suite="unit")
+    deliver_run(server, tmp_path, [("d/a.py::b", "passed", 0.1), ("d/a.py::c", "failed", 0.1)], suite="unit")
     options = (f"--until={in_days(1)}", "--reason=x")
 
     put, forced = akastats("quarantine", "a.py::b", *options), akastats("quarantine", "c", "--force", *options)
@@ -146,7 +146,7 @@ def test_a_part_that_no_other_test_has_names_a_test(akastats, server, tmp_path):
 
 def test_a_part_of_several_tests_names_none(akastats, server, tmp_path):
     """The error lists them; `--force` accepts the complete node id of an unknown test."""
-    tell(server, tmp_path, [("a.py::b1", "passed", 0.1), ("a.py::b2", "passed", 0.1)])
+    deliver_run(server, tmp_path, [("a.py::b1", "passed", 0.1), ("a.py::b2", "passed", 0.1)])
     options = (f"--until={in_days(1)}", "--reason=x")
 
     refused = akastats("quarantine", "a.py::b", *options)

@@ -15,8 +15,8 @@ from akastats.store import keys
 from akastats.triage.acknowledgement_rules import new_acknowledgement, pack
 from akastats.triage.quarantine_rules import QuarantinedTest
 from akastats.triage.quarantine_rules import pack as pack_entry
-from tests.report.given import change, flaky, verdicts
-from tests.telling import STARTED, tell
+from tests.delivered_runs import STARTED, deliver_run
+from tests.report.examples import change, flaky, verdicts
 
 TEST = "tests/test_a.py::test_b"
 
@@ -38,7 +38,7 @@ def _use_the_server(server, monkeypatch):
 @pytest.fixture
 def run_id(server, tmp_path):
     """Id of a stored run with one failure."""
-    return tell(
+    return deliver_run(
         server, tmp_path, [(TEST, "failed", 0.1), ("tests/test_a.py::test_c", "passed", 0.1)], branch="main"
     )
 
@@ -81,7 +81,7 @@ def test_a_run_without_verdicts(akastats, run_id):
 def test_which_run_is_the_newest(akastats, server, tmp_path, run_id):
     """With `--suite` or `--branch` only its runs count."""
     later = {"run_id": "20231115T000000000-000002", "started": STARTED + 100}
-    tell(server, tmp_path, [(TEST, "passed", 0.1)], branch="topic", suite="unit", **later)
+    deliver_run(server, tmp_path, [(TEST, "passed", 0.1)], branch="topic", suite="unit", **later)
 
     assert "Run `20231115T000000000-000002`" in akastats("report").out
     assert f"Run `{run_id}`" in akastats("report", "--branch=main").out
@@ -99,7 +99,7 @@ def test_in_ci_the_newest_is_of_this_build(akastats, server, tmp_path, run_id):
     ids = [f"20231115T00000000{number}-000001" for number in range(3)]
     for number, (build, job) in enumerate((("7", "unit"), ("7", "lint"), ("8", "unit"))):
         fields = {"run_id": ids[number], "started": STARTED + 100 * number, "commit": "c0ffee", "build_id": build}
-        tell(server, tmp_path, [(TEST, "passed", 0.1)], job=job, branch="topic", **fields)
+        deliver_run(server, tmp_path, [(TEST, "passed", 0.1)], job=job, branch="topic", **fields)
 
     assert f"Run `{ids[0]}`" in akastats("report", **BUILD).out
     assert f"Run `{ids[1]}`" in akastats("report", **{**BUILD, "CI_JOB_NAME": "report"}).out
@@ -114,7 +114,7 @@ def test_missing_verdicts_are_computed_on_demand(akastats, server, tmp_path):
     for number in range(6):
         fields = {"run_id": f"20231115T00000000{number}-000001", "started": STARTED + 100 * number}
         outcome = "failed" if number == 5 else "passed"
-        tell(server, tmp_path, [(TEST, outcome, 0.1)], branch="main", commit=f"{number}" * 40, **fields)
+        deliver_run(server, tmp_path, [(TEST, outcome, 0.1)], branch="main", commit=f"{number}" * 40, **fields)
 
     assert "#### Failures: 1\n" in akastats("report").out
     assert "#### New failures: 1\n" in akastats("report", "--judge").out
@@ -133,7 +133,7 @@ def test_a_run_is_analysed_with_its_own_quarantine(
     akastats, server, tmp_path, redis_client, has_quarantine, since, title
 ):
     """Only tests that were quarantined when the run began, and only if the run used quarantine."""
-    run_id = tell(server, tmp_path, [(TEST, "failed", 0.1)], started=STARTED, quarantine=has_quarantine)
+    run_id = deliver_run(server, tmp_path, [(TEST, "failed", 0.1)], started=STARTED, quarantine=has_quarantine)
     redis_client.delete(keys.verdicts("AKA-STATS", run_id))
     entry = QuarantinedTest(f"test::{TEST}", TEST, "", redis_client.time()[0] + 3600, "slow", STARTED + since)
     redis_client.hset(keys.quarantine("AKA-STATS"), entry.label, pack_entry(entry))
@@ -237,7 +237,7 @@ def test_a_change_acknowledged_as_noise_is_not_in_the_sections(akastats, run_id,
 def test_commits_are_shown_if_they_are_recorded(akastats, server, tmp_path, run_id, store_verdicts):
     """A commit is more useful than the id of a run."""
     fields = {"run_id": "20231114T000000000-000009", "started": STARTED - 100}
-    earlier = tell(server, tmp_path, [(TEST, "passed", 0.1)], commit="c0ffee" * 6, **fields)
+    earlier = deliver_run(server, tmp_path, [(TEST, "passed", 0.1)], commit="c0ffee" * 6, **fields)
     store_verdicts(
         changes=(ChangeVerdict(change(f"test::{TEST}", since="r1", run=earlier, until="r3"), is_new=True),)
     )
@@ -260,7 +260,7 @@ def legs(server, tmp_path, *outcomes):
     for number, outcome in enumerate(outcomes):
         fields = {"run_id": ids[number], "started": STARTED + 100 * number, "commit": "c0ffee1", "build_id": "7"}
         fields["exit_code"] = int(outcome == "failed")
-        tell(server, tmp_path, [(TEST, outcome, 0.1)], job="unit", suite=f"py{number}", **fields)
+        deliver_run(server, tmp_path, [(TEST, outcome, 0.1)], job="unit", suite=f"py{number}", **fields)
     return ids
 
 
@@ -324,7 +324,7 @@ def test_a_run_inside_another_one_is_no_report_of_a_build(akastats, server, tmp_
         "commit": "c0ffee1",
         "build_id": "7",
     }
-    tell(server, tmp_path, [("a.py::t", "failed", 0.1)], job="unit", nested=True, **fields)
+    deliver_run(server, tmp_path, [("a.py::t", "failed", 0.1)], job="unit", nested=True, **fields)
 
     assert f"Run `{outer}`" in akastats("report", **LEG).out
     assert f"Run `{outer}`" in akastats("report").out

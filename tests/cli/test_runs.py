@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from tests.cli.conftest import COMMAND
-from tests.telling import STARTED, tell
+from tests.delivered_runs import STARTED, deliver_run
 
 HOSTILE = "a.py::b[\x1b[2J\u202e/é 日本]"
 
@@ -22,9 +22,9 @@ def _timezone(configured_server, monkeypatch):
 
 def test_runs_lists_the_newest(akastats, server, tmp_path):
     """One line per run, newest first."""
-    tell(server, tmp_path, [("a.py::b", "passed", 0.1)], branch="main", commit="c0ffee" * 6)
+    deliver_run(server, tmp_path, [("a.py::b", "passed", 0.1)], branch="main", commit="c0ffee" * 6)
     later = {"run_id": "20231115T000000000-000002", "started": STARTED + 100}
-    tell(server, tmp_path, [("a.py::b", "failed", 0.1)], branch="topic", **later)
+    deliver_run(server, tmp_path, [("a.py::b", "failed", 0.1)], branch="topic", **later)
 
     answer = akastats("runs")
 
@@ -39,7 +39,7 @@ def test_runs_lists_the_newest(akastats, server, tmp_path):
 
 def test_runs_as_json_is_the_api_s_answer(akastats, server, tmp_path, fetch):
     """`--json` writes only the response of the API."""
-    tell(server, tmp_path, [("a.py::b", "passed", 0.1)], branch="main")
+    deliver_run(server, tmp_path, [("a.py::b", "passed", 0.1)], branch="main")
 
     assert akastats("runs", "--json").json == fetch("/api/v1/runs")
 
@@ -59,7 +59,7 @@ def fetch(server):
 )
 def test_runs_filters(akastats, server, tmp_path, option, count):
     """Each option restricts the list."""
-    tell(server, tmp_path, branch="main", suite="unit")
+    deliver_run(server, tmp_path, branch="main", suite="unit")
 
     assert len(akastats("runs", option, "--json").json["items"]) == count
 
@@ -86,7 +86,7 @@ def test_show_tells_a_test_s_history(akastats, server, tmp_path):
     """The outcomes end with the newest, numbers have units, and each attempt has a line."""
     for number, outcome in enumerate(("passed", "failed", "passed", "error", "xfailed")):
         fields = {"run_id": f"20231114T22132000{number}-000000", "started": STARTED + 100 * number}
-        tell(server, tmp_path, [("a.py::b", outcome, 0.5)], **fields)
+        deliver_run(server, tmp_path, [("a.py::b", outcome, 0.5)], **fields)
 
     answer = akastats("show", "a.py::b")
 
@@ -99,7 +99,7 @@ def test_show_tells_a_test_s_history(akastats, server, tmp_path):
 
 def test_show_as_json(akastats, server, tmp_path, fetch):
     """The items are those of the API, with the numbers of the test."""
-    tell(server, tmp_path, [("a.py::b[é/%]", "failed", 0.5)], suite="s")
+    deliver_run(server, tmp_path, [("a.py::b[é/%]", "failed", 0.5)], suite="s")
 
     answer = akastats("show", "a.py::b[é/%]", "--suite=s", "--json").json
 
@@ -109,7 +109,7 @@ def test_show_as_json(akastats, server, tmp_path, fetch):
 
 def test_show_takes_a_run(akastats, server, tmp_path):
     """The id of a run shows its failures by traceback and its slowest tests."""
-    run_id = tell(server, tmp_path, [("a.py::b", "failed", 0.5), ("a.py::c", "passed", 2.0)])
+    run_id = deliver_run(server, tmp_path, [("a.py::b", "failed", 0.5), ("a.py::c", "passed", 2.0)])
 
     answer = akastats("show", run_id)
 
@@ -119,7 +119,7 @@ def test_show_takes_a_run(akastats, server, tmp_path):
 
 def test_show_a_run_as_json_is_the_api_s_answer(akastats, server, tmp_path, fetch):
     """The JSON contains the complete response of the API."""
-    run_id = tell(server, tmp_path, [("a.py::b", "failed", 0.5), ("a.py::c", "passed", 2.0)])
+    run_id = deliver_run(server, tmp_path, [("a.py::b", "failed", 0.5), ("a.py::c", "passed", 2.0)])
 
     run = akastats("show", run_id, "--json").json
 
@@ -143,8 +143,8 @@ def test_show_of_an_unknown_test_is_one_line(akastats):
 def test_show_of_a_test_that_is_called_otherwise_offers_it(akastats, server, tmp_path):
     """The suggestion is quoted for a shell, and has the suite of the test."""
     tests = [("a.py::t[csv]", "passed", 0.5), ("a.py::t[a b]", "passed", 0.5), ("a.py::u", "passed", 0.5)]
-    tell(server, tmp_path, tests)
-    tell(server, tmp_path, tests[-1:], run_id="20231115T000000000-000002", suite="unit")
+    deliver_run(server, tmp_path, tests)
+    deliver_run(server, tmp_path, tests[-1:], run_id="20231115T000000000-000002", suite="unit")
 
     parametrised, elsewhere = akastats("show", "a.py::t"), akastats("show", "b/a.py::u", "--suite=unit")
 
@@ -156,7 +156,7 @@ def test_show_of_a_test_that_is_called_otherwise_offers_it(akastats, server, tmp
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
 def test_what_strangers_wrote_moves_no_cursor(akastats, server, tmp_path, encoding):
     """Escapes and bidirectional marks in a node id are printed as text, in any encoding of the terminal."""
-    tell(server, tmp_path, [(HOSTILE, "failed", 0.5, HOSTILE)], branch=HOSTILE)
+    deliver_run(server, tmp_path, [(HOSTILE, "failed", 0.5, HOSTILE)], branch=HOSTILE)
 
     for arguments in (["runs"], ["show", HOSTILE], ["slowest"], ["show", "20231114T221320000-000001"]):
         answer = akastats(*arguments, PYTHONIOENCODING=encoding)
@@ -166,7 +166,7 @@ def test_what_strangers_wrote_moves_no_cursor(akastats, server, tmp_path, encodi
 
 def test_arguments_that_are_no_utf_8(akastats, server, tmp_path):
     """A node id from a file name in another encoding is found; such a branch is refused in one line."""
-    tell(server, tmp_path, [("a\\udcff.py::b", "passed", 0.5)])
+    deliver_run(server, tmp_path, [("a\\udcff.py::b", "passed", 0.5)])
 
     shown = akastats("show", os.fsdecode(b"a\xff.py::b"), "--json")
     listed = akastats("runs", "--branch", os.fsdecode(b"\xff"))
@@ -178,9 +178,11 @@ def test_arguments_that_are_no_utf_8(akastats, server, tmp_path):
 def test_slowest_stand_against_their_past(akastats, server, tmp_path):
     """The slowest tests and fixtures of the newest run, with their earlier median."""
     fixtures = [["tests", "db", "session", 1, 0.5, 0.25]]
-    tell(server, tmp_path, [("a.py::b", "passed", 0.1), ("a.py::c", "passed", 0.2)], fixtures=fixtures)
+    deliver_run(server, tmp_path, [("a.py::b", "passed", 0.1), ("a.py::c", "passed", 0.2)], fixtures=fixtures)
     newest = {"run_id": "20231115T000000000-000002", "started": STARTED + 100}
-    tell(server, tmp_path, [("a.py::b", "passed", 3), ("a.py::c", "passed", 0.2)], fixtures=fixtures, **newest)
+    deliver_run(
+        server, tmp_path, [("a.py::b", "passed", 3), ("a.py::c", "passed", 0.2)], fixtures=fixtures, **newest
+    )
 
     tests = akastats("slowest", "--json").json
     fixtures = akastats("slowest", "--fixtures", "--json").json
@@ -221,7 +223,7 @@ def test_a_wrong_value_names_its_option(akastats, arguments):
 
 def test_a_wrong_zone_is_one_line(akastats, server, tmp_path):
     """The time zone is read when a time is displayed."""
-    tell(server, tmp_path)
+    deliver_run(server, tmp_path)
 
     answer = akastats("runs", AKA_STATS_TIMEZONE="Middle/Earth")
 
@@ -230,7 +232,7 @@ def test_a_wrong_zone_is_one_line(akastats, server, tmp_path):
 
 def test_a_reader_that_leaves_is_no_error(akastats, server, tmp_path):
     """`akastats show ... | head -1` ends without a message."""
-    tell(server, tmp_path, [(f"a.py::b[{number}]", "failed", 0.1) for number in range(100)])
+    deliver_run(server, tmp_path, [(f"a.py::b[{number}]", "failed", 0.1) for number in range(100)])
     script = f"{sys.executable} -c 'from akastats.cli import main; main()' show 20231114T221320000-000001"
 
     for option in ("", " --json"):
@@ -241,7 +243,7 @@ def test_a_reader_that_leaves_is_no_error(akastats, server, tmp_path):
 
 def test_a_full_disk_behind_stdout_is_one_line(server, tmp_path):
     """A write error has a message and an exit code."""
-    tell(server, tmp_path, [("a.py::b", "passed", 0.1)])
+    deliver_run(server, tmp_path, [("a.py::b", "passed", 0.1)])
 
     for option in ([], ["--json"]):
         with open("/dev/full", "wb") as full:

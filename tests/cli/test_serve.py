@@ -17,7 +17,7 @@ import pytest
 
 from akastats.cli.serve import listen
 from tests.cli.conftest import COMMAND
-from tests.telling import deliver, spool, tell
+from tests.delivered_runs import deliver, deliver_run, spool
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def get(url: str, path: str, **headers: str) -> tuple[int, str]:
 
 def test_it_serves_page_and_api_of_a_named_server(serving, server, tmp_path):
     """The printed address responds immediately."""
-    run_id = tell(server, tmp_path, [("a.py::b", "passed", 0.1)])
+    run_id = deliver_run(server, tmp_path, [("a.py::b", "passed", 0.1)])
 
     with serving("--url", server) as (_, service):
         status, page = get(service["url"], "/")

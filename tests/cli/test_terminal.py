@@ -16,7 +16,7 @@ import pytest
 from akastats.spool.shipper_answer import decode as decode_answer
 from akastats.spool.shipper_state import DONE, FAILED, SILENT, State
 from pytest_akastats import summary
-from tests.telling import spool
+from tests.delivered_runs import spool
 
 # Control characters (C0 and C1), bidirectional marks and line ends: they move, colour, hide or reorder text.
 SEQUENCES = (

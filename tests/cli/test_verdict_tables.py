@@ -10,7 +10,7 @@ from akastats.cli.verdict_tables import over_lines, state_lines
 from akastats.model.verdicts import FailureVerdict, OverBudget, Verdicts, pack
 from akastats.store import keys
 from tests.api.verdict_values import change, changed, unhealthy
-from tests.telling import tell
+from tests.delivered_runs import deliver_run
 
 RUN = "20231114T221320000-000001"
 
@@ -24,7 +24,7 @@ def store_verdicts(server, redis_client, tmp_path):
 
     def stored(**fields):
         tests = [("a.py::b", "failed", 0.5), ("a.py::c", "failed", 0.5), ("a.py::d", "passed", 2.0)]
-        run = tell(server, tmp_path, tests, run_id=RUN, branch="main")
+        run = deliver_run(server, tmp_path, tests, run_id=RUN, branch="main")
         defaults = {"suite": "", "branch": "main", "base": "main", "runs": 9}
         redis_client.set(keys.verdicts("AKA-STATS", run), pack(Verdicts(run=run, **{**defaults, **fields})))
 
@@ -49,7 +49,7 @@ def test_a_run_s_tests_over_budget_are_named(akastats, store_verdicts):
 
 def test_a_run_without_verdicts_has_no_labels(akastats, server, tmp_path):
     """The output is the same as before verdicts existed."""
-    tell(server, tmp_path, [("a.py::b", "failed", 0.5)], run_id=RUN)
+    deliver_run(server, tmp_path, [("a.py::b", "failed", 0.5)], run_id=RUN)
 
     assert "\n  a.py::b\n" in akastats("show", RUN).out
 
@@ -80,7 +80,7 @@ def test_a_healthy_test_has_no_state(akastats, store_verdicts):
 
 def test_the_quarantine_of_a_test_is_shown(akastats, server, tmp_path):
     """With date and reason, and not for the test of the same name in another suite."""
-    tell(server, tmp_path, [("a.py::b", "failed", 0.5)], run_id=RUN)
+    deliver_run(server, tmp_path, [("a.py::b", "failed", 0.5)], run_id=RUN)
     day = (datetime.now(timezone.utc) + timedelta(days=30)).strftime("%Y-%m-%d")
     put = akastats("quarantine", "a.py::b", "--until", day, "--reason", "waits for the fix", "--force")
     akastats("quarantine", "a.py::b", "--suite=s", "--until", day, "--reason", "another", "--force")

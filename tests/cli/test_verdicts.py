@@ -6,7 +6,7 @@ import pytest
 
 from akastats.model.verdicts import ChangeVerdict, DurationChange, UnhealthyTest, Verdicts, pack
 from akastats.store import keys
-from tests.telling import STARTED, tell
+from tests.delivered_runs import STARTED, deliver_run
 
 pytestmark = pytest.mark.usefixtures("configured_server")
 
@@ -19,7 +19,7 @@ def put(redis_client, run_id, **fields):
 
 def test_flaky_tests_are_listed(akastats, server, tmp_path, redis_client):
     """The most expensive first, with units in the headings; other states with `--state`."""
-    run_id = tell(server, tmp_path, [("a.py::b", "failed", 0.1)])
+    run_id = deliver_run(server, tmp_path, [("a.py::b", "failed", 0.1)])
     tests = (
         UnhealthyTest(
             "a.py::b", "flaky", 0.125, 0.05, 0.2, 1.0, since="r1", since_commit="c0ffee" * 6, runs_failed=4
@@ -40,7 +40,7 @@ def test_flaky_tests_are_listed(akastats, server, tmp_path, redis_client):
 
 def test_slower_tests_are_listed(akastats, server, tmp_path, redis_client):
     """With both levels; `--faster` adds tests that became faster."""
-    run_id = tell(server, tmp_path, [("a.py::b", "passed", 0.5)])
+    run_id = deliver_run(server, tmp_path, [("a.py::b", "passed", 0.5)])
     slow, fast = (
         ChangeVerdict(
             DurationChange(label, "e", before, after, 4.0, 6.0, "r0", run_id, run_id, 7, 1e-9, 1.0), is_new=False
@@ -57,7 +57,7 @@ def test_slower_tests_are_listed(akastats, server, tmp_path, redis_client):
 
 def test_failures_are_listed(akastats, server, tmp_path):
     """Each once, with its numbers of occurrences and tests; words filter the list."""
-    tell(server, tmp_path, [("a.py::b", "failed", 0.1), ("a.py::c", "failed", 0.1)])
+    deliver_run(server, tmp_path, [("a.py::b", "failed", 0.1), ("a.py::c", "failed", 0.1)])
 
     shown, answer = akastats("errors"), akastats("errors", "assertion", "--json").json
 
@@ -75,7 +75,7 @@ def test_show_takes_a_part_that_one_test_has(akastats, server, tmp_path):
         ("a.py::test_one_more", "passed", 0.5),
         ("b.py::other", "passed", 0.5),
     ]
-    tell(server, tmp_path, tests, suite="unit")
+    deliver_run(server, tmp_path, tests, suite="unit")
 
     complete, part, several = (
         akastats("show", "test_one"),
@@ -95,9 +95,9 @@ def test_slowest_of_a_run_in_progress(akastats, server, tmp_path):
     """Finished tests only; fixtures are known at the end of the run."""
     tests = [("a.py::b", "passed", 0.1), ("a.py::c", "passed", 2.0)]
     earlier = {"run_id": "20231114T221220000-000001", "started": STARTED - 60}
-    tell(server, tmp_path, tests, **earlier)
+    deliver_run(server, tmp_path, tests, **earlier)
     run_id = "20231114T221320000-000009"
-    tell(server, tmp_path, [*tests, ("a.py::d", "failed", 1.0)], run_id=run_id)
+    deliver_run(server, tmp_path, [*tests, ("a.py::d", "failed", 1.0)], run_id=run_id)
     from akastats.redis import connect
 
     with connect(server) as client:

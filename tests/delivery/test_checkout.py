@@ -16,7 +16,7 @@ from akastats.queries.runs import read_run
 from akastats.redis import sync_redis
 from akastats.spool import shipper_state
 from akastats.spool.records import RunHeader
-from tests.telling import deliver, spool
+from tests.delivered_runs import deliver, spool
 
 IDENTITY = ("-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "protocol.file.allow=always")
 

@@ -24,7 +24,7 @@ from akastats.store import runs
 from akastats.store.push import CURSOR_TTL_S
 from akastats.store.requests import Operation
 from conftest import Execute
-from tests import telling
+from tests import delivered_runs
 
 TESTS = [(f"a.py::t{number}", "passed", 0.5) for number in range(90)]
 
@@ -50,7 +50,9 @@ def config(server: str) -> Config:
 
 def spool(directory: Path, number: int = 1, tests: Any = TESTS, **told: Any) -> Path:
     """Write the spool of a run of just now."""
-    return telling.spool(directory, tests, run_id=f"run-{number:03d}", **{"started": time.time() - 60, **told})
+    return delivered_runs.spool(
+        directory, tests, run_id=f"run-{number:03d}", **{"started": time.time() - 60, **told}
+    )
 
 
 def counts(client: Redis) -> set[int]:

@@ -16,7 +16,7 @@ from akastats.errors import ConnectionLostError, ServerError
 from akastats.model import rows
 from akastats.redis import connect, run
 from akastats.store import indexes, keys
-from tests.telling import LETTERS, STARTED, spool
+from tests.delivered_runs import LETTERS, STARTED, spool
 
 NAMESPACE = "AKA-STATS"
 Deliver = Callable[..., str]

@@ -17,7 +17,7 @@ from akastats.delivery.merging import merge
 from akastats.store import runs
 from akastats.store.requests import Operation
 from conftest import executor, running_server
-from tests import telling
+from tests import delivered_runs
 
 TESTS = [("a.py::passes", "passed", 0.5), ("a.py::fails", "failed", 0.25), ("a.py::passes[1]", "passed", 0.125)]
 
@@ -40,8 +40,8 @@ def other(other_url: str) -> Iterator[Redis]:
 def run_number(url: str, directory: Path, number: int, **told: Any) -> str:
     """Record a run of a number; what it measured is its own."""
     tests = [(nodeid, outcome, seconds + number / 64) for nodeid, outcome, seconds in TESTS]
-    started = telling.STARTED + 100 * number
-    return telling.tell(url, directory, tests, run_id=f"run-{number:03d}", started=started, **told)
+    started = delivered_runs.STARTED + 100 * number
+    return delivered_runs.deliver_run(url, directory, tests, run_id=f"run-{number:03d}", started=started, **told)
 
 
 def stored(client: Redis) -> dict[bytes, Any]:
@@ -106,7 +106,9 @@ def test_overlapping_runs_are_told_apart(
     config = Config(redis_url=server)
     for url in (server, other_url):
         run_number(url, tmp_path, 1)
-    telling.tell(other_url, tmp_path, TESTS, run_id="run-002", started=telling.STARTED + 100.5)
+    delivered_runs.deliver_run(
+        other_url, tmp_path, TESTS, run_id="run-002", started=delivered_runs.STARTED + 100.5
+    )
 
     merge(config, executor(other_url), executor(server))
 
@@ -123,11 +125,11 @@ def test_a_spool_of_a_merged_run_adds_nothing(
     config = Config(redis_url=server)
     execute = executor(server)
     paths = [
-        telling.spool(tmp_path / "spools", TESTS, run_id="run-1", producer="ab" * 16),
-        telling.spool(tmp_path / "spools", TESTS, run_id="run-2", started=telling.STARTED + 200),
+        delivered_runs.spool(tmp_path / "spools", TESTS, run_id="run-1", producer="ab" * 16),
+        delivered_runs.spool(tmp_path / "spools", TESTS, run_id="run-2", started=delivered_runs.STARTED + 200),
     ]
     for path in paths:
-        telling.deliver(path, other_url)
+        delivered_runs.deliver(path, other_url)
 
     merge(config, executor(other_url), execute)
     outcomes = [drain_one(path, config, execute) for path in paths]
@@ -141,8 +143,8 @@ def test_of_a_run_that_is_known_in_part_the_rest_is_added(
 ) -> None:
     """A crashed run was delivered up to some test here, and to its end there."""
     config = Config(redis_url=server)
-    telling.tell(server, tmp_path, TESTS[:1], ended=False, producer="ab" * 16)
-    telling.tell(other_url, tmp_path, TESTS, producer="ab" * 16)
+    delivered_runs.deliver_run(server, tmp_path, TESTS[:1], ended=False, producer="ab" * 16)
+    delivered_runs.deliver_run(other_url, tmp_path, TESTS, producer="ab" * 16)
 
     merged = merge(config, executor(other_url), executor(server))
 

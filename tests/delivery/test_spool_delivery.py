@@ -22,7 +22,7 @@ from akastats.store import runs
 from akastats.store.push import CURSOR_TTL_S
 from akastats.store.requests import Operation
 from conftest import Execute, executor
-from tests.telling import spool
+from tests.delivered_runs import spool
 
 TESTS = 250
 

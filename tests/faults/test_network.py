@@ -23,11 +23,11 @@ from akastats.shipper import __main__ as shipping
 from akastats.shipper.__main__ import Shipper
 from akastats.shipper.lifetime import Lifetime
 from akastats.spool import shipper_state as states
+from tests.delivered_runs import spool
 from tests.faults.driver import Results, read_back
 from tests.faults.provocations import KINDS, Server, older_data
 from tests.faults.proxy import NETWORKS, Proxy, losing, severed
 from tests.faults.table import Row, Rows
-from tests.telling import spool
 
 NAMESPACE = "AKA-STATS"
 #: Of which a delivery makes some five batches.

@@ -16,7 +16,7 @@ import pytest
 from _pytest.mark import ParameterSet
 
 from akastats.spool import shipper_state as states
-from tests import telling
+from tests import delivered_runs
 from tests.faults import provocations
 from tests.faults.driver import Driver, Running, Suite, Verdict, split_ours
 from tests.faults.provocations import KINDS, Server
@@ -170,7 +170,7 @@ def test_who_is_denied_asks_once(
     begin: Callable[[Server], AbstractContextManager[str]], own_server: Server, tmp_path: Path
 ) -> None:
     """A server that counts failed attempts must not lock the account for our sake."""
-    path = telling.spool(tmp_path / "spool", [("a.py::t", "passed", 0.1)])
+    path = delivered_runs.spool(tmp_path / "spool", [("a.py::t", "passed", 0.1)])
 
     with begin(own_server) as url:
         code = subprocess.run(

@@ -19,7 +19,7 @@ from akastats.redis import connect, run, sync_redis
 from akastats.store import keys
 from akastats.store import verdicts as stored
 from conftest import executor
-from tests.telling import STARTED, tell
+from tests.delivered_runs import STARTED, deliver_run
 
 NAMESPACE = "AKA-STATS"
 PASSED = [("a.py::t", "passed", 0.1), ("a.py::u", "passed", 0.1)]
@@ -35,7 +35,7 @@ def told(server, tmp_path):
         number = next(count)
         header = {"branch": "main", "commit": f"c{number}", **header}
         run_id = f"20231114T22{number:07d}-000001"
-        return tell(server, tmp_path, tests, run_id=run_id, started=STARTED + 100 * number, **header)
+        return deliver_run(server, tmp_path, tests, run_id=run_id, started=STARTED + 100 * number, **header)
 
     return tell_run
 

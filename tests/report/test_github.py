@@ -10,7 +10,7 @@ from akastats.model.verdicts import FailureVerdict
 from akastats.report.code_annotations import list_annotations
 from akastats.report.github import render_commands
 from akastats.report.repository_paths import RepositoryPaths
-from tests.report.given import FLAKY, HOSTILE, ONE, details, everything, failure, flaky, verdicts
+from tests.report.examples import FLAKY, HOSTILE, ONE, details, everything, failure, flaky, verdicts
 
 
 def read(line: str) -> tuple[str, dict[str, str], str]:

@@ -12,7 +12,7 @@ from akastats.model.verdicts import FailureVerdict, OverBudget
 from akastats.report.code_annotations import list_annotations
 from akastats.report.gitlab import render_gitlab
 from akastats.report.repository_paths import RepositoryPaths
-from tests.report.given import HOSTILE, ONE, details, everything, failure, flaky, verdicts
+from tests.report.examples import HOSTILE, ONE, details, everything, failure, flaky, verdicts
 
 GOLDEN = Path(__file__).parent / "golden"
 

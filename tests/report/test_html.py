@@ -13,7 +13,7 @@ from akastats.model.verdicts import ChangeVerdict, FailureVerdict
 from akastats.report.document import cut
 from akastats.report.html import MAX_CODE, render_html
 from akastats.report.run_document import make_document
-from tests.report.given import HOSTILE, RUN, change, details, everything, failure, flaky, verdicts
+from tests.report.examples import HOSTILE, RUN, change, details, everything, failure, flaky, verdicts
 
 TAGS = {
     *("html", "head", "meta", "title", "style", "body", "main", "section"),

@@ -12,7 +12,7 @@ from akastats.model.verdicts import ChangeVerdict, FailureVerdict
 from akastats.report.document import cut
 from akastats.report.markdown import MAX_CHARACTERS, MAX_CODE, render_markdown
 from akastats.report.run_document import make_document
-from tests.report.given import HOSTILE, ONE, RUN, change, details, everything, failure, flaky, verdicts
+from tests.report.examples import HOSTILE, ONE, RUN, change, details, everything, failure, flaky, verdicts
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -18,7 +18,7 @@ from akastats.report.run_document import (
     newly_flaky,
     newly_slower,
 )
-from tests.report.given import FLAKY, OLD, ONE, RUN, TWO, change, details, everything, failure, flaky, verdicts
+from tests.report.examples import FLAKY, OLD, ONE, RUN, TWO, change, details, everything, failure, flaky, verdicts
 
 
 def titles(report: Document) -> list[str]:

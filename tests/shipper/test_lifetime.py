@@ -28,7 +28,7 @@ from akastats.spool.format import encode_line
 from akastats.spool.writer import Writer
 from akastats.store import indexes, runs
 from conftest import eventually
-from tests.telling import spool
+from tests.delivered_runs import spool
 
 ALIVE = {"pid": os.getpid(), "pid_mark": detached.read_start_time(os.getpid())}
 

@@ -17,7 +17,7 @@ from akastats.spool.files import is_locked
 from akastats.spool.reader import Reader
 from akastats.spool.records import RunHeader, decode_content
 from akastats.spool.writer import Writer
-from tests.telling import spool
+from tests.delivered_runs import spool
 
 # Opens a spool, prints its path, and exits at the end of its input without closing the spool.
 WRITER = """

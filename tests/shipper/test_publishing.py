@@ -14,8 +14,8 @@ from akastats.redis import connect, run
 from akastats.shipper.publishing import MAX_BYTES, has_forge, publish, publish_run
 from akastats.store import keys
 from akastats.triage.acknowledgement_rules import new_acknowledgement, pack
-from tests.report.given import ONE, change, details, everything, failure, verdicts
-from tests.telling import tell
+from tests.delivered_runs import deliver_run
+from tests.report.examples import ONE, change, details, everything, failure, verdicts
 
 TITLE = "### Tests failed in `unit`: 5 failed, 1 error, 114 passed; 1 of the failures is quarantined\n"
 
@@ -144,7 +144,7 @@ def verdicts_of(run_id: str, **fields: object) -> Verdicts:
 
 def test_a_stored_run_is_read_and_published(execute, server, tmp_path, summary):
     """With the locations of its failures from their tracebacks."""
-    run_id = tell(server, tmp_path, [("test_a.py::test", "failed", 0.1)])
+    run_id = deliver_run(server, tmp_path, [("test_a.py::test", "failed", 0.1)])
     run_verdicts = verdicts_of(run_id, failures=(FailureVerdict("test_a.py::test", "new"),))
 
     (line,) = publish_run(run_id, run_verdicts, Config(redis_url=server), execute, github(summary))
@@ -159,7 +159,7 @@ def test_a_stored_run_is_read_and_published(execute, server, tmp_path, summary):
 @pytest.mark.parametrize(("kind", "is_published"), [("noise", False), ("expected", False), ("acknowledged", True)])
 def test_a_change_acknowledged_as_noise_is_omitted(execute, server, tmp_path, redis_client, kind, is_published):
     """So is an expected one; an acknowledged one is published."""
-    run_id = tell(server, tmp_path, [("test_a.py::test", "passed", 0.1)])
+    run_id = deliver_run(server, tmp_path, [("test_a.py::test", "passed", 0.1)])
     slower = change("test::test_a.py::test")
     mark = new_acknowledgement(slower, kind, "", redis_client.time()[0])
     redis_client.hset(keys.acknowledgements("AKA-STATS"), "id", pack(mark))

@@ -21,7 +21,7 @@ from akastats.store.push import Batch, apply_batch
 from akastats.store.requests import Operation
 from akastats.store.server import read_time
 from conftest import Execute
-from tests.telling import spool, tell
+from tests.delivered_runs import deliver_run, spool
 
 NAMESPACE = "AKA-STATS"
 IN_2012, IN_2036, IN_2090 = 1_336_262_400.0, 2_093_644_800.0, 3_797_798_400.0
@@ -37,7 +37,7 @@ def deliver(server: str, tmp_path: Path, execute: Execute) -> Deliver:
 
     def deliver(started: float, tests: list[Any] = FAILED, **fields: Any) -> str:
         run_id = time.strftime("%Y%m%dT%H%M%S000-", time.gmtime(min(started, 4e9))) + f"{len(delivered):06d}"
-        delivered.append(tell(server, tmp_path, tests, started=started, run_id=run_id, **fields))
+        delivered.append(deliver_run(server, tmp_path, tests, started=started, run_id=run_id, **fields))
         execute(runs.prune_profiles(Config()))
         execute(runs.prune(Config(), run_id))
         return run_id

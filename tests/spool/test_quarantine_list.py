@@ -19,8 +19,8 @@ from akastats.spool import shipper_state as states
 from akastats.spool.quarantine_list import Listed, path_for, read, write
 from akastats.store import keys
 from akastats.triage.quarantine_rules import QuarantinedTest, pack
-from tests import telling
-from tests.telling import spool
+from tests import delivered_runs
+from tests.delivered_runs import spool
 
 NAMESPACE = "AKA-STATS"
 UNTIL = get_end_of_day("2099-12-24", LOCAL)
@@ -151,8 +151,8 @@ def test_the_run_is_analysed_with_its_quarantine(
 ) -> None:
     """Only if the run used quarantine; otherwise all failures count."""
     put_in(redis_client, "a.py::b")
-    telling.tell(server, tmp_path, [("a.py::b", "passed", 0.1)], branch="main")
-    fields = {"run_id": "20231115T000000000-000002", "started": telling.STARTED + 1000, "branch": "main"}
+    delivered_runs.deliver_run(server, tmp_path, [("a.py::b", "passed", 0.1)], branch="main")
+    fields = {"run_id": "20231115T000000000-000002", "started": delivered_runs.STARTED + 1000, "branch": "main"}
     path = spool(
         tmp_path / "spool", [("a.py::b", "failed", 0.1)], **fields, **({"quarantine": True} if asks else {})
     )

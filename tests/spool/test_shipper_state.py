@@ -17,7 +17,7 @@ from akastats.spool import directories, quarantine_list, shipper_state
 from akastats.spool.quarantine_list import Listed
 from akastats.spool.reader import Reader
 from akastats.spool.shipper_state import State
-from tests import telling
+from tests import delivered_runs
 
 STRANGER = 12345
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give files away")
@@ -29,7 +29,7 @@ def spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HOME", str(tmp_path / "user"))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "shared"))
     (tmp_path / "shared").mkdir()
-    return telling.spool(tmp_path / "project" / ".akastats" / "spool", [("a.py::t", "failed", 0.5)])
+    return delivered_runs.spool(tmp_path / "project" / ".akastats" / "spool", [("a.py::t", "failed", 0.5)])
 
 
 def fallback(spool: Path) -> Path:
@@ -155,7 +155,7 @@ def test_a_project_directory_that_is_open_to_others_is_closed(tmp_path: Path) ->
     for directory in (home, home / "spool"):
         directory.chmod(0o777)
 
-    telling.spool(home / "spool")
+    delivered_runs.spool(home / "spool")
 
     assert [0o755, 0o700] == [directory.stat().st_mode & 0o777 for directory in (home, home / "spool")]
 

@@ -1,4 +1,4 @@
-"""Runs as spools tell them, delivered without running a test: what other tests begin with."""
+"""Spools of runs, and their delivery, without running a test."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ STARTED = 1_700_000_000.0
 LETTERS = {"passed": "ppp", "failed": "pfp", "error": "f-p", "skipped": "s-p", "rerun": "prp", "xfailed": "pxp"}
 TRACEBACK = "def test():\n>       assert total == 13\nE       assert 12 == 13\n\ntest_a.py:3: AssertionError"
 
-# A test as it is told: node id, outcome, seconds, and the text of its traceback if it failed.
-Told = tuple[Any, ...]
+# A test: node id, outcome, seconds, and the text of its traceback if it failed.
+Row = tuple[Any, ...]
 
 
 def spool(
     directory: Path,
-    tests: Iterable[Told] = (),
+    tests: Iterable[Row] = (),
     *,
     run_id: str = "20231114T221320000-000001",
     started: float = STARTED,
@@ -37,8 +37,8 @@ def spool(
 ) -> Path:
     """Write the spool of one run, whose process is gone, and return its path."""
     writer = Writer(directory, run_id)
-    told = {"id": run_id, "started": started, "pid": 2**22 + 1, "pid_mark": "gone", "suite": "", **header}
-    records: list[list[Any]] = [["run", told]]
+    header_fields = {"id": run_id, "started": started, "pid": 2**22 + 1, "pid_mark": "gone", "suite": "", **header}
+    records: list[list[Any]] = [["run", header_fields]]
     for number, (nodeid, outcome, seconds, *text) in enumerate(tests):
         start = round((started + number) * 1e6)
         letters = LETTERS[outcome]
@@ -62,15 +62,15 @@ def deliver(path: Path, url: str, namespace: str = "AKA-STATS") -> None:
     """Deliver a spool to the server at `url`."""
     with redis.connect(url) as client:
         config = Config(redis_url=url, namespace=namespace)
-        # These runs are years old, and new to the server.
+        # These runs are years old, but were never delivered.
         drained = drain_one(path, config, lambda operation: redis.run(operation, client, client), force=True)
         redis.run(refresh(config, [drained.run_id]), client, client)
     assert not drained.problem
 
 
-def tell(url: str, directory: Path, tests: Iterable[Told] = (), **told: Any) -> str:
-    """Deliver one run to the server at `url` and return its id."""
-    path = spool(directory / "told" / "spool", tests, **told)
+def deliver_run(url: str, directory: Path, tests: Iterable[Row] = (), **header_fields: Any) -> str:
+    """Deliver one run to the server at `url`; return its id."""
+    path = spool(directory / "told" / "spool", tests, **header_fields)
     deliver(path, url)
     run_id = path.name.split("-", 1)[1].rsplit("-", 2)[0]
     os.unlink(path)
