@@ -1,4 +1,4 @@
-"""Profiles made by hand: columns that a test does not need have neutral values."""
+"""Profiles for tests: columns that a test does not need have neutral values."""
 
 from __future__ import annotations
 

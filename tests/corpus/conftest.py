@@ -1,4 +1,4 @@
-"""A suite run with the plugin in a process of its own, and all that is on disk and on the server afterwards."""
+"""A suite that is run with the plugin in a separate process, and all texts on disk and on the server afterwards."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from akastats.spool.format import decode_line
 
 @dataclass(frozen=True)
 class Stored:
-    """What a run has left: pytest's own result, its spool's records, every text on the server."""
+    """Data of a run: the result of pytest, the records of its spool, and every text on the server."""
 
     result: pytest.RunResult
     spool: Path
@@ -26,7 +26,7 @@ class Stored:
 
     @property
     def on_disk(self) -> str:
-        """Every text of the spool, as it was before it became JSON."""
+        """Every text of the spool before its encoding as JSON."""
         return "\n".join(text for record in self.records for text in _texts(record))
 
     @property
@@ -65,7 +65,7 @@ Store = Callable[..., Stored]
 
 @pytest.fixture
 def store(pytester: pytest.Pytester, server: str, redis_client: Redis) -> Store:
-    """Run the suite in pytester's directory, recorded, and read all that was stored."""
+    """Run the suite in pytester's directory with the plugin, and return all stored data."""
 
     def run(*arguments: str) -> Stored:
         plain = ("-p", "no:randomly", "-p", "no:cacheprovider", "-q", "--color=no")

@@ -1,4 +1,4 @@
-"""Faults: what every case of the matrix begins with."""
+"""Fixtures of all fault cases."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from tests.faults.table import Rows
 
 @pytest.fixture
 def driver(tmp_path: Path, server_url: str) -> Driver:
-    """Runs suites bare and recorded on this worker's server, each case in a namespace of its own."""
+    """Runs suites with and without akastats on this worker's server, each case in its own namespace."""
     return Driver(tmp_path, server_url)
 
 
 @pytest.fixture
 def row() -> Rows:
-    """Takes a case's verdict for the table, and holds it to the promise."""
+    """Writes the verdict of a case into the table, and checks it."""
     return Rows()

@@ -1,4 +1,4 @@
-"""Suites that are really run with the plugin, and what the server holds of them afterwards."""
+"""Suites that are run with the plugin, and the data that the server has afterwards."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NAMESPACE = "AKA-STATS"
 
 @dataclass(frozen=True)
 class Recorded:
-    """One recorded run: pytest's own result, and what is stored of it."""
+    """One recorded run: the result of pytest, and the stored data."""
 
     result: pytest.RunResult
     run: dict[str, str]
@@ -28,12 +28,12 @@ class Recorded:
 
     @property
     def outcomes(self) -> dict[str, str]:
-        """The outcome of each test, by the last part of its node id."""
+        """Return the outcome of each test, by the last part of its node id."""
         return {row["nodeid"].split("::", 1)[1]: row["outcome"] for row in profile.rows(self.profile["tests"])}
 
     @property
     def fixtures(self) -> dict[str, dict[str, Any]]:
-        """The fixtures by name, seconds for `setup` and `teardown`."""
+        """Return the fixtures by name, with seconds of `setup` and `teardown`."""
         rows = profile.rows(self.profile["fixtures"])
         seconds = {"setup": 1e-6, "teardown": 1e-6}
         return {row["name"]: {name: row[name] * seconds.get(name, 1) for name in row} for row in rows}
@@ -44,7 +44,7 @@ class Recorded:
 
 
 def history(label: str) -> list[Stat]:
-    """Return a label's points, newest first."""
+    """Return the points of a label, newest first."""
     return sync_stats.stat_history(label)
 
 
@@ -55,7 +55,7 @@ def newest_run() -> dict[str, str]:
 
 
 def ended_run() -> dict[str, str] | None:
-    """Return the newest run once it is delivered: pytest does not wait for it where it shows no summary."""
+    """Return the newest run after its delivery: pytest does not wait for it if it shows no summary."""
     found, _ = sync_redis.run(runs.find_runs(NAMESPACE, {}, None, 1))
     return found[0] if found and found[0]["status"] != "running" else None
 
@@ -65,7 +65,7 @@ Record = Callable[..., Recorded]
 
 @pytest.fixture
 def record(pytester: pytest.Pytester, server: str) -> Record:
-    """Run the suite in pytester's directory with the plugin, wait until it is stored, return all of it."""
+    """Run the suite in pytester's directory with the plugin, and return its data once it is stored."""
 
     def run(*arguments: str, options: tuple[str, ...] = ("--akastats", "--akastats-wait=60")) -> Recorded:
         plain = ("-p", "no:randomly", "-p", "no:cacheprovider", f"--akastats-url={server}")
@@ -82,5 +82,5 @@ def record(pytester: pytest.Pytester, server: str) -> Record:
 
 @pytest.fixture(params=["-n0", "-n2"])
 def spread(request: pytest.FixtureRequest) -> str:
-    """In one process, and in two workers of pytest-xdist."""
+    """Arguments of pytest: one process, and two workers of pytest-xdist."""
     return str(request.param)
