@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +13,7 @@ from typing import Any
 
 import pytest
 
-from conftest import eventually
-from tests.embedded.processes import processes_of
+from tests.embedded.processes import short_directory
 
 COMMAND = [sys.executable, "-c", "from akastats.cli import main; main()"]
 
@@ -42,18 +38,9 @@ Run = Callable[..., Answer]
 @pytest.fixture
 def project(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty project at a short path; its processes must have ended when the test ends."""
-    folder = Path(tempfile.mkdtemp(prefix="akc-", dir="/tmp")).resolve()
-    for name, value in {"TMPDIR": "tmp", "XDG_STATE_HOME": "state"}.items():
-        (folder / value).mkdir()
-        monkeypatch.setenv(name, str(folder / value))
-    (folder / "pytest.ini").write_text("[pytest]\n")
-    yield folder
-    try:
-        eventually(lambda: not processes_of(folder), within_s=15)
-    finally:
-        for pid in processes_of(folder):
-            os.kill(pid, signal.SIGKILL)
-        shutil.rmtree(folder)
+    with short_directory(monkeypatch, TMPDIR="tmp", XDG_STATE_HOME="state") as directory:
+        (directory / "pytest.ini").write_text("[pytest]\n")
+        yield directory
 
 
 @pytest.fixture

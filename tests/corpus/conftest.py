@@ -1,4 +1,4 @@
-"""A suite that is run with the plugin in a separate process, and all texts on disk and on the server afterwards."""
+"""A suite that is run with the plugin in a separate process, and the texts on disk and on the server."""
 
 from __future__ import annotations
 

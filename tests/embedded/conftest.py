@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import signal
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from akastats import embedded
-from conftest import eventually
-from tests.embedded.processes import User, processes_of
+from tests.embedded.processes import User, short_directory
 
 
 @pytest.fixture(autouse=True)
 def project(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A short path, for sockets; no server program on PATH, so that the packaged one is used."""
-    folder = Path(tempfile.mkdtemp(prefix="aka-", dir="/tmp")).resolve()
-    for name, value in {"PATH": "bin", "TMPDIR": "tmp", "XDG_STATE_HOME": "state"}.items():
-        (folder / value).mkdir()
-        monkeypatch.setenv(name, str(folder / value))
     for name in ("XDG_RUNTIME_DIR", "AKA_STATS_SERVER_BINARY", "PYTHONWARNINGS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PYTHONPATH", str(Path(embedded.__file__).parents[2]))
-    yield folder
-    try:
-        eventually(lambda: not processes_of(folder))
-    finally:
-        for pid in processes_of(folder):
-            os.kill(pid, signal.SIGKILL)
-        shutil.rmtree(folder)
+    with short_directory(monkeypatch, PATH="bin", TMPDIR="tmp", XDG_STATE_HOME="state") as directory:
+        yield directory
 
 
 @pytest.fixture

@@ -1,13 +1,22 @@
-"""Processes seen from outside: users to start and kill, servers and keepers to find."""
+"""Processes of a directory: users that can be started and killed, servers and keepers."""
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import pytest
+
+from conftest import eventually
 
 USER = """
 import json, sys
@@ -51,6 +60,22 @@ def keepers_of(directory: Path) -> list[int]:
 
 def servers_of(directory: Path) -> list[int]:
     return [pid for pid, command in processes_of(directory).items() if command.split()[1:2] == ["akastats"]]
+
+
+@contextmanager
+def short_directory(monkeypatch: pytest.MonkeyPatch, **variables: str) -> Iterator[Path]:
+    """Create a directory with a short path, and a subdirectory per variable; no process may remain."""
+    directory = Path(tempfile.mkdtemp(prefix="aka-", dir="/tmp")).resolve()
+    for variable, name in variables.items():
+        (directory / name).mkdir()
+        monkeypatch.setenv(variable, str(directory / name))
+    yield directory
+    try:
+        eventually(lambda: not processes_of(directory), within_s=15)
+    finally:
+        for pid in processes_of(directory):
+            os.kill(pid, signal.SIGKILL)
+        shutil.rmtree(directory)
 
 
 class User:
