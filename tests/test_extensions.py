@@ -19,7 +19,7 @@ from akastats.extensions import call_hooks, load_redactors, load_renderers
 from akastats.model.verdicts import Verdicts
 from akastats.queries.runs import Run, run_of
 from akastats.redact import MASK, create_redactor
-from tests.telling import spool
+from tests.delivered_runs import spool
 
 PAGE = (Path(__file__).parent.parent / "docs/extending.md").read_text()
 CARD = "4111 1111 1111 1111"
