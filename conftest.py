@@ -10,11 +10,13 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import hypothesis
 import pytest
+from _pytest.config import default_plugins
 from redis import Redis
 
 from akastats import redis
@@ -25,6 +27,9 @@ from akastats.store.requests import Operation, Request
 pytest_plugins = ["pytester"]
 
 Execute = Callable[[Operation[Any]], Any]
+#: Settings with which a recorded suite loads only the plugins that it needs: to import all that is installed here,
+#: Schemathesis and Hypothesis among them, takes 3 s of CPU time per process, and these two take 0.4 s.
+FEW_PLUGINS = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": "-p akastats -p xdist"}
 
 # No time limit per example: on a busy machine an example of a millisecond takes more than 200.
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -147,3 +152,34 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     providers = [provider.sign for provider in PROVIDERS]
     for variable in (*VARIABLES, *ours, *providers, "GITHUB_STEP_SUMMARY"):
         monkeypatch.delenv(variable, raising=False)
+    for variable, value in FEW_PLUGINS.items():
+        monkeypatch.setenv(variable, value)
+
+
+@pytest.fixture(scope="session")
+def forked_pytest() -> Iterator[Any]:
+    """Return the program pytest, which runs in forks of a process that has imported it."""
+    from tests.forks import Forks  # pytest makes this package importable with the first test
+
+    with Forks("pytest:console_main", [f"_pytest.{name}" for name in default_plugins]) as forks:
+        yield forks
+
+
+@pytest.fixture
+def pytester(pytester: pytest.Pytester, forked_pytest: Any, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """Return pytester with few plugins, whose `runpytest_subprocess` runs pytest in a fork."""
+    # Pytester removes the variable at its start.
+    monkeypatch.setenv("PYTEST_ADDOPTS", FEW_PLUGINS["PYTEST_ADDOPTS"])
+    monkeypatch.setattr(pytester, "runpytest_subprocess", partial(run_pytest, pytester, forked_pytest))
+    return pytester
+
+
+def run_pytest(pytester: pytest.Pytester, forks: Any, *arguments: str, timeout: float = 300) -> pytest.RunResult:
+    """Run pytest in pytester's directory in a fork, with the environment of this test; print its output."""
+    out, err = pytester.path / "stdout", pytester.path / "stderr"
+    temporary = tempfile.mkdtemp(prefix="runpytest-", dir=pytester.path)
+    begin = time.monotonic()
+    code = forks.run([f"--basetemp={temporary}", *arguments], pytester.path, os.environ, out, err, timeout)
+    duration = time.monotonic() - begin
+    print(out.read_text(), err.read_text(), sep="")
+    return pytest.RunResult(code, out.read_text().splitlines(), err.read_text().splitlines(), duration)

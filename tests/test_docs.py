@@ -22,6 +22,7 @@ from akastats.api.stats import router
 from akastats.cli.app import app
 from akastats.config import VARIABLES, config
 from akastats.embedded import binary
+from conftest import FEW_PLUGINS
 from pytest_akastats import pytest_addoption
 from tests.test_house import LAYERS
 
@@ -99,7 +100,8 @@ def environ(tmp_path_factory) -> dict[str, str]:
     return {
         "PATH": f"{programs}:{scripts}:{os.environ['PATH']}",
         "HOME": str(tmp_path_factory.mktemp("home")),
-        "PYTEST_ADDOPTS": "-p no:cacheprovider",
+        **FEW_PLUGINS,
+        "PYTEST_ADDOPTS": f"{FEW_PLUGINS['PYTEST_ADDOPTS']} -p no:cacheprovider",
     }
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,11 @@ from typing import Any
 import pytest
 
 from tests.embedded.processes import short_directory
+from tests.forks import Forks
 
 COMMAND = [sys.executable, "-c", "from akastats.cli import main; main()"]
+#: Long enough for a busy machine.
+ENDS_S = 60
 
 
 @dataclass(frozen=True)
@@ -49,21 +52,27 @@ def configured_server(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AKA_STATS_REDIS_URL", server)
 
 
+def run_forked(forks: Forks, arguments: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> Answer:
+    """Run a command in a fork."""
+    with tempfile.NamedTemporaryFile() as out, tempfile.NamedTemporaryFile() as err:
+        code = forks.run(arguments, cwd, environment, Path(out.name), Path(err.name), ENDS_S)
+        return Answer(code, out.read().decode(), err.read().decode())
+
+
+@pytest.fixture(scope="session")
+def command_forks() -> Iterator[Forks]:
+    """Return the command, which runs in forks of a process that has imported it."""
+    with Forks("akastats.cli:main", ["akastats.cli.app", "pydantic", "redis"]) as forks:
+        yield forks
+
+
 @pytest.fixture
-def akastats(project: Path) -> Run:
+def akastats(project: Path, command_forks: Forks) -> Run:
     """Run `akastats` with arguments in the project or in `cwd`, with additional variables."""
 
     def run(*arguments: str, cwd: Path = project, **variables: str) -> Answer:
-        done = subprocess.run(
-            [*COMMAND, *arguments],
-            cwd=cwd,
-            env={**os.environ, "PYTHONWARNINGS": "", **variables},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=60,
-            check=False,
-        )
-        answer = Answer(done.returncode, done.stdout.decode(), done.stderr.decode())
+        environment = {**os.environ, "PYTHONWARNINGS": "", **variables}
+        answer = run_forked(command_forks, arguments, cwd, environment)
         assert "Traceback" not in answer.err, answer.err
         return answer
 

@@ -150,7 +150,7 @@ def test_each_attempt_has_the_budget_of_its_test(pytester: pytest.Pytester, reco
         """
     )
 
-    recorded = record(spread, "--dist=loadgroup", "--reruns=1")
+    recorded = record(spread, "--dist=loadgroup", "-p", "rerunfailures", "--reruns=1")
 
     assert [{"max_seconds": 1}] * 2 == recorded.profile["tests"]["budget"]
     assert ["test_one.py::test_second_time_lucky"] * 2 == recorded.profile["tests"]["nodeid"]

@@ -77,7 +77,7 @@ def test_a_test_that_ran_in_a_fork_keeps_its_time(
     pytester: pytest.Pytester, record: Record, redis_client: Redis
 ) -> None:
     """Only its report says when it began, and by the frozen clock."""
-    moved(pytester, record, redis_client, CONFTESTS["freezegun-2012"], "--forked")
+    moved(pytester, record, redis_client, CONFTESTS["freezegun-2012"], "-p", "pytest_forked", "--forked")
 
 
 @pytest.mark.parametrize("name", ["freezegun-2012", "time_machine-2036"])

@@ -154,7 +154,7 @@ def test_each_rerun_is_an_attempt(pytester: pytest.Pytester, record: Record, spr
         """
     )
 
-    recorded = record(spread, "--reruns=3")
+    recorded = record(spread, "-p", "rerunfailures", "--reruns=3")
 
     assert (1, 1, 0, 2) == recorded.counts("tests", "passed", "failed", "reruns")
     points = history("test::test_one.py::test_third_time_lucky")

@@ -186,7 +186,7 @@ def test_it_is_run_again_before_it_is_excused(pytester: pytest.Pytester, excusin
     pytester.makepyfile(test_one="def test_a(): assert 0\n")
     put_in("test_one.py::test_a")
 
-    recorded = excusing("--reruns=2")
+    recorded = excusing("-p", "rerunfailures", "--reruns=2")
 
     assert pytest.ExitCode.OK == recorded.result.ret
     assert ["rerun", "rerun", "failed"] == recorded.profile["tests"]["outcome"]

@@ -150,7 +150,7 @@ def test_a_shared_fixture_is_not_billed_to_its_first_test(pytester: pytest.Pytes
     assert point.value < 0.25
 
 
-@pytest.mark.parametrize("rerun", [(), ("--reruns=1",)])
+@pytest.mark.parametrize("rerun", [(), ("-p", "rerunfailures", "--reruns=1")])
 def test_a_moved_clock_changes_no_time(pytester: pytest.Pytester, record: Record, rerun: tuple[str, ...]) -> None:
     """A fixture that freezes time gives pytest impossible durations; ours are true, and so is the moment."""
     pytester.makepyfile(
