@@ -40,7 +40,7 @@ LAYER = {room: number for number, rooms in enumerate(LAYERS) for room in rooms}
 #: The layers of the plugin, lowest first: a module imports only modules of lower layers.
 #: `__init__` is all that loads without `--akastats`, so no other module imports it.
 PLUGIN_LAYERS = (
-    {"clocks", "fail_on", "failure_text", "internal_errors", "names", "nesting", "verdict_lines"},
+    {"clocks", "fail_on", "failure_text", "internal_errors", "names", "nesting", "peak_memory", "verdict_lines"},
     {"fixtures", "options", "probe", "summary", "traceback_style"},
     {"budgets", "quarantine"},
     {"recorder"},

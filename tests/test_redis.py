@@ -483,7 +483,7 @@ def test_a_lost_reply_says_that_nobody_can_know(flavour, monkeypatch):
     monkeypatch.undo()
     silent.close()
     assert caught.value.kind == "lost"
-    assert "1 point is kept" in str(caught.value)
+    assert "1 point is still in this object" in str(caught.value)
     assert len(stat.recorded_stats) == 1
 
 

@@ -129,7 +129,7 @@ def test_a_block_without_a_server_keeps_its_points(server, server_url):
 
     with pytest.raises(ServerError, match=r"2 points are still in this object: call save_stats\(\) again"):
         stat.save_stats()
-    with pytest.raises(ServerError, match="2 points are kept"):
+    with pytest.raises(ServerError, match="2 points are still in this object"):
         asyncio.run(stat.save_stats_async())
 
     config.use(Config(redis_url=server_url))
@@ -148,7 +148,7 @@ def test_a_server_that_is_away_does_not_hide_the_block_s_own_exception(caplog):
 
     config.use(None)
     assert [record.levelno for record in caplog.records] == [logging.ERROR] * 2
-    assert "2 points are kept" in caplog.text
+    assert "2 points are still in this object" in caplog.text
 
 
 def test_a_partial_failure_keeps_what_was_not_written(block, redis_client: Redis):

@@ -126,5 +126,5 @@ def test_a_copy_made_during_a_rewrite_holds_all(use, directory, project, early):
 
     with redis.Redis.from_url(lease.url) as client:
         assert (client.dbsize(), client.get("last")) == (101, b"value")
-    assert "written again" in lease.notice
+    assert "A new manifest lists" in lease.notice
     assert "damaged" not in lease.notice

@@ -110,7 +110,7 @@ class Injector:
         script = Path(__file__).with_name("injector.py")
         self._process = subprocess.Popen(
             [sys.executable, script, directory],
-            env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+            env={**os.environ, "PYTEST_ADDOPTS": ""},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

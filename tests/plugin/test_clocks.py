@@ -86,7 +86,7 @@ def test_a_plugin_that_the_conftest_loads_itself_finds_the_true_time(
 ) -> None:
     """Where plugins are not loaded by their entry points, the conftest comes first."""
     load = 'pytest_plugins = ["pytest_akastats.plugin"]\n'
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p xdist")
     pytester.makeconftest(load)
 
     moved(pytester, record, redis_client, CONFTESTS[name] + load)

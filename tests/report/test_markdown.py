@@ -57,13 +57,13 @@ def test_untrusted_text_has_no_effect(text):
         changes=(ChangeVerdict(change(f"test::{text}", since=text, run=text, until=text), is_new=True),),
     )
 
-    text = render_markdown(make_document(hostile, run_verdicts, {}))
+    report = render_markdown(make_document(hostile, run_verdicts, {}))
 
-    assert kinds(text) <= plain
-    shown = {token.content for token in tokens(text) if token.type == "code_inline"}
+    assert kinds(report) <= plain
+    shown = {token.content for token in tokens(report) if token.type == "code_inline"}
     assert cut(text, MAX_CODE) in shown
     # Commands of the runner and quick actions of GitLab are at the beginning of a line.
-    assert not [line for line in text.splitlines() if line.lstrip(" -").startswith(("::", "/"))]
+    assert not [line for line in report.splitlines() if line.lstrip(" -").startswith(("::", "/"))]
 
 
 def test_untrusted_fields_of_the_run_have_no_effect():
@@ -71,10 +71,10 @@ def test_untrusted_fields_of_the_run_have_no_effect():
     text = "*x* [a](b) `c`\n# d"
     run = type(RUN)(id=text, status=text, suite=text, branch=text, commit=text, build_url="javascript:alert(1)")
 
-    text = render_markdown(make_document(details(run=run), None))
+    report = render_markdown(make_document(details(run=run), None))
 
-    assert {"link_open", "em_open"}.isdisjoint(kinds(text))
-    title, blank, *_ = text.splitlines()
+    assert {"link_open", "em_open"}.isdisjoint(kinds(report))
+    title, blank, *_ = report.splitlines()
     assert title.startswith("### Tests ")
     assert title.endswith(": no tests")
     assert "" == blank

@@ -38,7 +38,7 @@ os._exit(1)
 @pytest.fixture
 def _hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hide all processes: no /proc, and no output of ps."""
-    monkeypatch.setattr(detached, "_look", lambda pid: ("", ""))
+    monkeypatch.setattr(detached, "_read_process", lambda pid: ("", ""))
     monkeypatch.setattr(detached, "get_pid_namespace", lambda: "")
 
 

@@ -4,7 +4,7 @@ import { canWrite, fetchPath } from "./api.js";
 import { el } from "./dom.js";
 import { changeCard, changeList } from "./duration-changes.js";
 import { selectField } from "./filters.js";
-import { formatDuration, pluralize } from "./format.js";
+import { capitalise, formatDuration, pluralize } from "./format.js";
 import { pageHeader, section, showPage } from "./layout.js";
 import { machineSpeedChart } from "./machine-speed-chart.js";
 import { emptyMessage } from "./messages.js";
@@ -64,7 +64,7 @@ function noChangesMessage(isFiltered, verdicts) {
     emptyMessage(
       isFiltered ? "No changes of this kind" : "Nothing became slower",
       `Based on ${pluralize(verdicts.runs, "run")}.`,
-      count > 0 && ` ${phrases.NOT_ENOUGH_DATA}: ${pluralize(count, "duration")}.`,
+      count > 0 && ` ${capitalise(phrases.NOT_ENOUGH_DATA)} for a verdict: ${pluralize(count, "duration")}.`,
     )
   );
 }

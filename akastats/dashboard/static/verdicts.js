@@ -52,7 +52,7 @@ export function missingVerdictsMessage(verdicts) {
     );
   if (verdicts.runs < MIN_COMMITS)
     return emptyMessage(
-      `${phrases.NOT_ENOUGH_DATA}: at least ${MIN_COMMITS} commits are needed`,
+      `${capitalise(phrases.NOT_ENOUGH_DATA)} for a verdict: at least ${MIN_COMMITS} commits are needed`,
       `This suite has ${pluralize(verdicts.runs, "run")}.`,
     );
   return null;

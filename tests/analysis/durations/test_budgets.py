@@ -63,7 +63,7 @@ def test_the_limit_depends_on_the_speed_of_the_machine(speed: float | None, allo
 
 def test_max_seconds_does_not_depend_on_the_machine() -> None:
     """It is an absolute limit."""
-    assert [("max_seconds", 1.0)] == over(1.5, Budget(max_seconds=1.0), pace=2.0)
+    assert [("max_seconds", 1.0)] == over(1.5, Budget(max_seconds=1.0), speed=2.0)
 
 
 def test_both_rules_can_be_exceeded_at_once() -> None:
