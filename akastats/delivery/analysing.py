@@ -62,13 +62,13 @@ class Analyser:
         self._call_hooks(result)
         return result
 
-    def _call_hooks(self, found: Verdicts) -> None:
+    def _call_hooks(self, result: Verdicts) -> None:
         hooks = load_analysis_hooks()
         if not hooks:
             return
         try:
-            run = self._execute(read_run(self._config.namespace, found.run))
-            self.hook_errors = call_hooks(hooks, run, found)
+            run = self._execute(read_run(self._config.namespace, result.run))
+            self.hook_errors = call_hooks(hooks, run, result)
         except AkastatsError as error:
             self.hook_errors = f"hooks were not called: {error}"
 
