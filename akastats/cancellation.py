@@ -1,4 +1,4 @@
-"""Run an operation to completion although the task that awaits it is cancelled."""
+"""Run an operation to completion even if the task that awaits it is cancelled."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class Collector:
 
     @contextmanager
     def timer(self, label: str, context: Context = None) -> Iterator[None]:
-        """Record the duration of the block in seconds, also when it raises."""
+        """Record the duration of the block in seconds, even if it raises."""
         check_label(label)
         start = self._clock()
         try:

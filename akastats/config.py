@@ -235,9 +235,9 @@ class Current:
         object.__setattr__(self, "_is_read", True)
 
     def isolate_pushes(self, namespace: str) -> Callable[[], None]:
-        """Redirect pushes of code under test from the namespace of its run; return a function that undoes this.
+        """Keep pushes of the tested code out of the namespace of its run; return a function that undoes this.
 
-        The environment contains one namespace for both. A namespace that a program sets itself is not changed.
+        Both read the same namespace from the environment. A namespace that a program sets itself is not changed.
         """
         before, is_read, recorded = self._now, self._is_read, self._recorded
         object.__setattr__(self, "_recorded", namespace)

@@ -106,7 +106,7 @@ def _program(executable: str, path: str) -> tuple[str, str]:
     """Return the name to start an interpreter by, and a PATH on which that name is found first.
 
     The full path would reveal the project's name if the virtual environment is inside the project. Only on Linux
-    an interpreter finds its environment through PATH.
+    does an interpreter find its environment through PATH.
     """
     folder, name = os.path.split(executable)
     if not sys.platform.startswith("linux") or not os.path.isabs(folder) or os.pathsep in folder:

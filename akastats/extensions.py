@@ -2,7 +2,7 @@
 
 | group | function | called |
 |---|---|---|
-| `akastats.redactors` | `TextRedactor` | by the process of the tests and by `akastats import`, for each text |
+| `akastats.redactors` | `TextRedactor` | by the test process and by `akastats import`, for each text |
 | `akastats.renderers` | `ReportRenderer` | by `akastats report --format NAME` |
 | `akastats.run_analysed` | `AnalysisHook` | by the process that delivers a run, after its verdicts are stored |
 
@@ -33,7 +33,7 @@ HOOKS_TIMEOUT_S = 2.0
 class TextRedactor(Protocol):
     """Removes further secrets from a text, after the rules of akastats.
 
-    It runs in the process of the tests, so it should take less than a millisecond for a text of 24 KiB. If it
+    It runs in the test process, so it should take less than a millisecond for a text of 24 KiB. If it
     raises an error, the text is not stored.
     """
 

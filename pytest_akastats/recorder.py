@@ -1,4 +1,4 @@
-"""Write pytest's reports to the spool, one line per finished test, in the process of the tests.
+"""Write pytest's reports to the spool, one line per finished test, in the test process.
 
 No network, no lock, no thread, and no import once the run has begun. An internal error becomes one warning.
 """

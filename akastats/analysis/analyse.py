@@ -15,13 +15,13 @@ from akastats.model.environment import Environment
 from akastats.model.results import Budget
 from akastats.model.verdicts import FailureVerdict, OverBudget, Verdicts
 
-#: Tests over budget that are stored, the worst first; on a machine that stalls, all tests are over budget.
+#: Maximum number of stored tests over budget, worst first; when a machine stalls, all tests are over budget.
 MAX_OVER_BUDGET = 1000
-#: Fixed tests that are stored.
+#: Maximum number of stored fixed tests.
 MAX_FIXED = 1000
-#: Runs of the base that ran a test, after which a skip of it is reported.
+#: A skipped test is reported if this many of the newest base runs ran it.
 SKIPPED_AFTER = 3
-#: Newly skipped tests that are reported.
+#: Maximum number of reported newly skipped tests.
 MAX_NEWLY_SKIPPED = 1000
 
 
@@ -34,7 +34,7 @@ class AnalysisInput:
     base_branch: branch that the run is compared with
     base: earlier runs of the base branch
     own: earlier runs of the run's branch; empty for a run on the base branch
-    previous: verdicts of the run before, to recognise news; `None` without one
+    previous: verdicts of the previous run, to detect new states; `None` without one
     quarantined: node ids of quarantined tests
     numbers: numbers that the user's tests recorded, by label and run
     budgets: budgets of the run's tests by node id
@@ -115,7 +115,7 @@ def _environments(case: AnalysisInput) -> tuple[str, ...]:
 def _equal_runs(case: AnalysisInput) -> int:
     """Count the indistinguishable runs of a build that ran the same tests; 0 for a single one.
 
-    Parts of a suite that share no test are not counted: a union of them is one run.
+    Jobs that split a suite and share no test are not counted: together they are one run.
     """
     ran = case.run.ran
     equal = [
@@ -127,7 +127,7 @@ def _equal_runs(case: AnalysisInput) -> int:
 
 
 def _fixed(case: AnalysisInput, unusual: Outages, flaky: Collection[str]) -> tuple[str, ...]:
-    """Return the tests that failed in the run before and pass now, except flaky ones; none after an outage."""
+    """Return the tests that failed in the previous run and pass now, except flaky ones; none after an outage."""
     before = (case.own or case.base)[-1:]
     if not before or before[0].facts.id in unusual.counted:
         return ()
@@ -169,7 +169,7 @@ def _is_on_base(case: AnalysisInput) -> bool:
 
 
 def _runs_for_states(case: AnalysisInput) -> list[RunRecord]:
-    """Return the runs that test states derive from: the base's, and contradictory results of the branch.
+    """Return the runs that determine test states: those of the base, and contradictory results of the branch.
 
     A test that passes on the base and fails on the branch is not flaky: the branch may have broken it.
     """

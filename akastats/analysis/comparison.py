@@ -12,8 +12,8 @@ FAILING = ("failed", "error")
 #: Outcomes of tests that completed without a failure; a skipped test has not been fixed.
 COMPLETED = ("passed", "xfailed", "xpassed")
 
-# Least difference of a duration, as a share and in seconds; both must be reached. Fast tests vary by tenths from
-# run to run, slow ones by milliseconds.
+# Minimum difference of a duration, relative and in seconds; both are required. Fast tests vary by 10 % from run to
+# run, slow ones by milliseconds.
 MIN_SHARE = 0.1
 MIN_S = 0.02
 

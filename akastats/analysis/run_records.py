@@ -15,14 +15,14 @@ from akastats.model.environment import UNKNOWN_ENVIRONMENT, Environment
 from akastats.model.profile import Profile
 from akastats.model.rows import LETTERS, UNKNOWN
 
-#: Letters of failed attempts, rerun or not.
+#: Letters of failed attempts, whether or not a rerun replaced them.
 FAILING = "fer"
 #: Letters of failed attempts that a rerun replaced, and that none replaced.
 RERUN, FINALLY_FAILING = "r", "fe"
 #: Letters of attempts whose duration counts; a failed attempt ends early.
 TIMED = "pxX"
 SKIPPED, PASSED = "s", "p"
-#: Letters of attempts that are evidence of nothing.
+#: Letters of attempts that are not evidence.
 UNINFORMATIVE = SKIPPED + UNKNOWN
 _LETTERS = {**LETTERS, "skipped": SKIPPED}
 #: A run is complete if its number of tests is within these shares of the median; a `-k` run is not.
@@ -44,7 +44,7 @@ class RunFacts:
     status: status of the run
     ran_in: environment of outcomes: two results on one commit contradict each other only within it
     build: CI build; empty outside of CI
-    is_dirty: whether tracked files had changes that were not committed
+    is_dirty: whether tracked files had uncommitted changes
     pull_request: number of the pull request; `true` if the number is unknown; empty for none
     legs: value that indistinguishable jobs of one build share; empty for a job that is unique
     """

@@ -182,7 +182,7 @@ def _deliver(
                 state="refused",
                 remark=f"older than {days} days, the retention of runs (set another start with --started TIME)",
             )
-        # Not in the spool directory of the project, because an interrupted import is repeated from the report.
+        # The spool is temporary, because an interrupted import is repeated from the report.
         with tempfile.TemporaryDirectory(prefix="akastats-") as directory:
             state, remark = _deliver_spool(Path(directory), run, options, destination, redact, advance)
             return replace(result, state=state, remark=remark)
@@ -204,7 +204,7 @@ def _deliver_spool(
     def execute_all(operations: Iterable[Operation[str]]) -> list[str]:
         return destination.execute_all(_with_progress(operations, advance))
 
-    # With force, because the run id shows whether an old run was delivered before.
+    # Deliver old runs too: the run id shows whether one was delivered before.
     drained = drain_one(spooled.path, destination.config, destination.execute, force=True, execute_all=execute_all)
     if drained.problem or drained.left:
         return "refused", drained.problem or drained.left

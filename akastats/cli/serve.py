@@ -70,7 +70,7 @@ def serve(
 
 
 def _create_server() -> uvicorn.Server:
-    """Return a server with the loaded application, so that an error of it precedes the first output."""
+    """Return a server with the loaded application, so that its errors come before the first output."""
     # Imported late, because FastAPI and uvicorn take 0.3 s, which other commands do not need.
     import uvicorn
 
@@ -81,7 +81,7 @@ def _create_server() -> uvicorn.Server:
         lifespan="on",
         use_colors=False,
         server_header=False,
-        # By name, because the module imports uvicorn.
+        # Referenced by name, because the module imports uvicorn.
         http="akastats.cli.connections:BoundedProtocol",
         ws="none",
         h11_max_incomplete_event_size=MAX_HEADER_BYTES,

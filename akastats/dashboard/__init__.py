@@ -1,1 +1,1 @@
-"""The page."""
+"""The dashboard: one HTML page and its files."""

@@ -1,4 +1,4 @@
-"""The page: one HTML shell without data for all its addresses, and its files."""
+"""Serve the page: its files, and one HTML shell without data for all its URLs."""
 
 from __future__ import annotations
 

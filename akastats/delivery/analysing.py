@@ -18,7 +18,7 @@ from akastats.queries.runs import Run, read_run
 from akastats.store import runs
 from akastats.store import verdicts as stored
 
-#: Runs that are analysed after a late delivery, the newest ones.
+#: Maximum number of runs that are analysed after a late delivery.
 MAX_LATE = 20
 
 

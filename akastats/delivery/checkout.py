@@ -1,6 +1,6 @@
 """Read the state of the checkout with git: commit, branch, and whether there are uncommitted changes.
 
-Only the shipper starts git, never the process of the tests. Git needs less than 10 ms for 100 files and 0.1 s for
+Only the shipper starts git, never the test process. Git needs less than 10 ms for 100 files and 0.1 s for
 50,000. It starts with the run, and the record of the run gets the fields when git has answered.
 """
 
@@ -21,7 +21,7 @@ from akastats.spool.records import RunHeader
 
 #: Seconds after which the state of a repository counts as unknown.
 LIMIT_S = 5.0
-#: Bytes of git's output that are read: one changed file suffices.
+#: Maximum number of bytes read from git's output: one changed file is enough.
 MAX_BYTES = 256 * 1024
 #: The fields that git reports; `dirty` is a boolean.
 FIELDS = ("branch", "commit", "default_branch", "dirty")
@@ -141,12 +141,12 @@ class _Git:
         passed_on = {name: text for name, text in environ.items() if not _is_dropped(name)}
         self._environ = {**passed_on, **_ENVIRONMENT}
         self._is_ci = any(environ.get(provider.sign) for provider in PROVIDERS)
-        # In a container another user owns the checkout. `git.find_repository` has checked who can change it.
+        # In a container, another user may own the checkout. `git.find_repository` has checked who can change it.
         settings = (*_SETTINGS, f"safe.directory={self.root}")
         self._command = ["git", "-C", str(self.root), *(part for each in settings for part in ("-c", each))]
 
     def has_new(self, directory: Path) -> bool:
-        """Return whether some test file is untracked, or all of `directory`."""
+        """Return whether a test file, or all of `directory`, is untracked."""
         if self.run("ls-files", "-z", "--", str(directory.resolve())) == []:
             return True
         others = ("ls-files", "-z", "--others", "--exclude-standard", "--", *_TEST_FILES)

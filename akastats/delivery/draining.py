@@ -237,9 +237,9 @@ def _complete(delivery: Delivery, config: Config, execute: Execute) -> None:
     if delivery.is_done:
         return
     if delivery.is_cut_short and _stored_status(delivery, config, execute) != "running":
-        # A longer copy was delivered completely.
+        # The run was delivered completely from a longer copy.
         return
-    # Before the counts are compared, because they include the test that was running.
+    # Call this first, because the compared counts include the test that was running.
     delivery.crash()
     if not delivery.applied and _has_result(delivery, config, execute):
         return
@@ -292,7 +292,7 @@ def _put_aside(delivery: Delivery) -> Drained:
 def is_dead(header: RunHeader, path: Path) -> bool:
     """Return whether the process that wrote a spool has ended; true for a process of another machine.
 
-    For a process of another container, or one that this system does not show, the lock on its spool decides.
+    If the process is in another container or hidden by the system, the lock on its spool decides.
     """
     if header.pid is None or header.pid_mark is None:
         return True
@@ -339,7 +339,7 @@ def _copies(path: Path) -> list[Path]:
 def tidy(directory: Path, drained: Sequence[Drained], now: Callable[[], float]) -> None:
     """Remove empty spools, files whose spool is gone, and applied spools, oldest first, above the size limit.
 
-    A directory that is a symbolic link, or that another user may have created, stays as it is.
+    A directory that is a symbolic link, or that another user may have created, is not changed.
     """
     if directories.check_spool_directory(directory):
         return

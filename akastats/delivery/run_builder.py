@@ -250,7 +250,7 @@ class RunBuilder:
         for time, name, number, written in pushed.values:
             value = check_value(check_label(name), number)
             if pushed.nodeid:
-                # No attempt would take the labels of values that were pushed outside of tests.
+                # Labels of values that were pushed outside of tests belong to no attempt.
                 self._stats.setdefault(self._own(pushed.nodeid), {})[name] = None
             context = make_context(_context_bytes(written), self.retention.outcomes_s)
             if context is None:
@@ -271,7 +271,7 @@ class RunBuilder:
         return iter(())
 
     def _add_planned(self, planned: PlannedTests) -> Iterator[AddedPoint]:
-        # Each worker reports it, also one that replaces another.
+        # Every worker reports the number, including one that replaces a crashed worker.
         self.planned = max(self.planned, int(planned.tests))
         return iter(())
 

@@ -1,4 +1,4 @@
-"""Make the profile of a run from the records of its spool so far. Pure."""
+"""Build the profile of a run from the records of its spool so far. Pure."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from akastats.model.profile import METRICS, ErrorColumns, FileColumns, FixtureCo
 from akastats.model.results import Budget, Error, FixtureResult, TestResult
 
 FAILING = ("failed", "error")
-#: Tests, and bytes of their node ids, in the failures of a run in progress. They are part of its record, which
-#: each list of runs reads.
+#: Maximum number of tests, and of bytes of their node ids, in the failures of a run in progress. They are part of
+#: its record, which each list of runs reads.
 MAX_FAILING, MAX_FAILING_BYTES = 100, 64 * 1024
 
 

@@ -454,7 +454,7 @@ class Delivery:
         self._advance(cursor)
 
     def _doubt(self, until: tuple[int, float]) -> None:
-        """Check each record before a position before it is added, if the server evicts keys.
+        """Require a check for duplicates of each record before `until`, if the server evicts keys.
 
         A server that does not evict keys was restored from older data, whose labels and cursor are of one time.
         """
@@ -533,7 +533,7 @@ def _progress(builder: RunBuilder, counts: dict[str, int]) -> dict[str, Any]:
 
 
 def run_fields(builder: RunBuilder, checkout: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return a run's record from its story so far, completed with the fields of its `checkout`."""
+    """Return a run's record from its spool so far, completed with the fields of its `checkout`."""
     fields: dict[str, Any] = {}
     if builder.header is not None:
         recorded = {name: getattr(builder.header, name) for name in HEADER_FIELDS}

@@ -145,7 +145,7 @@ def _first_increment(base: Part, listed: list[Part] | None, increments: dict[int
     if base.seq == current[0]:
         return listed_increments[0]
     if base.seq > current[0]:
-        # The last of several increments was opened for the rewrite that created the next base.
+        # If there are several increments, the last one was opened for the rewrite that created the next base.
         return listed_increments[-1] + base.seq - current[0] - (len(listed_increments) > 1)
     # The increments of an older base begin at least as many numbers before those of the current base.
     latest = listed_increments[0] - (current[0] - base.seq)
@@ -156,7 +156,7 @@ def _chain(first: int, increments: dict[int, Part]) -> list[Part] | None:
     """Return the increments from `first` on; `None` if one of them is missing."""
     last = max(increments, default=first - 1)
     if last < first:
-        # An increment that was created after the copy is missing.
+        # The copy may lack an increment that was created later.
         return []
     numbers = range(first, last + 1)
     return [increments[seq] for seq in numbers] if all(seq in increments for seq in numbers) else None

@@ -27,7 +27,7 @@ _RECORD_EVERY_S = 3600.0
 
 @dataclass(frozen=True)
 class _LockFiles:
-    """Descriptors of the lock files, opened while the directory is certainly the original one.
+    """Descriptors of the lock files, opened before the directory can be replaced.
 
     users: lock of the users.
     server: lock of the server.

@@ -36,7 +36,7 @@ class Attempt(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One test in lists.
+    """The row of one test in a list.
 
     runs: number of all attempts
     failure_rate: share of failures among the newest 100 attempts with a known outcome; `None` without any

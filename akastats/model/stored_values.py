@@ -215,7 +215,7 @@ def are_texts(values: Iterable[Any]) -> bool:
 
 
 def are_numbers(values: Iterable[Any], most: float = inf) -> bool:
-    """Return whether all values are finite numbers whose root sum of squares is below `most`."""
+    """Return whether all values are finite numbers; the root of the sum of their squares must be below `most`."""
     try:
         # Converts each value to float, which sum() does not, and takes a quarter of the time of comparing types.
         return hypot(*values) < most

@@ -25,7 +25,7 @@ class Run:
     suite: suite of the run; null without one
     branch: branch name
     commit: full commit id
-    dirty: whether tracked files had changes that were not committed
+    dirty: whether tracked files had uncommitted changes
     nested: whether it ran inside another recorded run
     base_branch: the branch to compare with: configured, or the target of the pull request
     pull_request: number of the pull request; true if the number is unknown
@@ -241,7 +241,7 @@ _OF_BUILD = 200
 # A suite that starts pytest records hundreds of runs inside each of its runs.
 _PAGE, _MOST_PAGES = 50, 40
 
-#: Maximum number of runs whose commits are read for a report.
+#: Maximum number of runs whose commits a report reads.
 MOST_COMMITS = 500
 
 

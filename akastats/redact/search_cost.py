@@ -147,7 +147,7 @@ class _Reader:
         readers: dict[str, Callable[[Any, _Characters], Bound]] = {
             "SUBPATTERN": lambda argument, follow: self.sequence(argument[-1], follow),
             "BRANCH": self._branch,
-            # There is one exit, independent of the content.
+            # An assertion or atomic group matches in at most one way.
             "ASSERT": lambda argument, _: Bound(1, 1, self.sequence(argument[1], _ALL).steps),
             "ASSERT_NOT": lambda argument, _: Bound(1, 1, self.sequence(argument[1], _ALL).steps),
             "ATOMIC_GROUP": lambda argument, _: Bound(1, 1, self.sequence(argument, _ALL).steps),

@@ -152,9 +152,6 @@ def _convert(client: Any, request: Request, replies: list[Any]) -> list[Any]:
     return [callback(reply) if callback else reply for callback, reply in zip(callbacks, replies, strict=True)]
 
 
-# Connections of a pool
-
-
 def _with_connection(client: Any, exchange: Callable[[Any], Steps[T]]) -> Steps[T]:
     """Run an exchange on a pooled connection; close it after an error, because replies may follow."""
     pool = client.connection_pool

@@ -1,6 +1,6 @@
 """The wording of each verdict, once: terminal, command line, page, documents, annotations and webhook lay it out.
 
-Pure functions of plain values, which import only the formatting: the process of the tests uses them at its end.
+Pure functions of plain values, which import only the formatting: the test process uses them at its end.
 The page reads the constants as a JavaScript module, in which `{name}` stands for a value too.
 """
 

@@ -24,11 +24,11 @@ from akastats.report.document import Code, Document, Item, Line, Link, Section
 from akastats.report.failing_tests import FailingTest, ReportedLabel, count_unnamed, list_failing_tests
 
 COMMIT_WIDTH = 10
-#: Tests that the note on a dead process names.
+#: Maximum number of tests named in the note about a dead process.
 MAX_NAMED = 5
-#: Environments of a build that a note names.
+#: Maximum number of environments named in the note about a build.
 MAX_ENVIRONMENTS = 4
-#: Tests that ran directly before a flaky one, per flaky test.
+#: Maximum number of tests that ran directly before a flaky one, per flaky test.
 MAX_AFTER = 2
 
 _COUNTED = ("failed", "errors", "passed", "skipped", "xfailed", "xpassed")
@@ -130,7 +130,7 @@ def _states(verdicts: Verdicts | None) -> Line:
 
 def _notes(details: Details, verdicts: Verdicts | None) -> Iterator[Line]:
     if details.run.died_in:
-        yield ("The process of the tests died while running ", *_codes(details.run.died_in), ".")
+        yield ("The test process died while running ", *_codes(details.run.died_in), ".")
     if not details.has_profile:
         yield (
             "Failures are unknown: the run has no profile, because it is in progress or its profile has expired.",

@@ -62,7 +62,7 @@ CONNECT_TIMEOUT_S, REPLY_TIMEOUT_S = 0.5, 1.0
 MAX_REPLY_TIMEOUT_S = 8.0
 # Seconds after which an unused connection is closed, because servers limit their number.
 IDLE_S = 2.0
-# Seconds between two reports to the process of the tests while the server answers.
+# Seconds between two reports to the test process while the server answers.
 REPORT_S = 0.2
 # Reports during one step without a reply, such as an analysis: it counts as progress for 5 minutes.
 MAX_REPORTS = 1500

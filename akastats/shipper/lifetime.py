@@ -47,7 +47,7 @@ class Lifetime:
         return self._ended_at is not None
 
     def has_died(self) -> bool:
-        """Return whether the process of the tests has died."""
+        """Return whether the test process has died."""
         is_alive = detached.check_liveness(self._pid, self._mark)
         if is_alive is not None:
             return not is_alive

@@ -1,4 +1,4 @@
-"""Read the quarantined tests of a suite for the process of the tests."""
+"""Read the quarantined tests of a suite for the test process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shipper's answer to the process of the tests: figures of the delivered run, slow tests, and verdicts."""
+"""The shipper's answer to the test process: figures of the delivered run, slow tests, and verdicts."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 Each kind of record is one class, with the elements of the record as its fields, in order. A later release may
 append elements: a reader ignores further ones, and a field with a default may be missing. For the records of each
-passing test, the process of the tests uses the templates of `format`, which take fewer instructions.
+passing test, the test process uses the templates of `format`, which take fewer instructions.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class RunHeader(NamedTuple):
     quarantine: whether failures of quarantined tests do not fail the run.
     nested: whether the run is inside another recorded run.
     destination: server to which the run is delivered.
-    pid: id of the process of the tests.
+    pid: id of the test process.
     pid_mark: start of that process, which distinguishes it from a later one with its id.
     process_space: PID namespace of that process, empty if unknown.
     locked: whether that process holds a lock on the spool.

@@ -1,4 +1,4 @@
-"""The shipper's answer to the process of the tests: figures of the delivered run, and its verdicts.
+"""The shipper's answer to the test process: figures of the delivered run, and its verdicts.
 
 Encoder and decoder of the JSON in the state file. A missing field gets its default, an unknown one is ignored,
 because shipper and plugin can be of different versions during an upgrade. Imports nothing heavy.

@@ -1,4 +1,4 @@
-"""State of a delivery, for the process of the tests: a small file beside the spool. Imports nothing heavy."""
+"""State of a delivery, for the test process: a small file beside the spool. Imports nothing heavy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Write a spool: one line and one system call per record, in the process of the tests.
+"""Write a spool: one line and one system call per record, in the test process.
 
 All names are bound at import, because tests may patch `os`, `json` and `time`.
 """

@@ -144,7 +144,7 @@ def prune(config: Config, run_id: str) -> Operation[int]:
 def _prune(namespace: str, indexes: Sequence[str], low: str, high: str, now: float) -> Operation[int]:
     """Remove expired runs between two scores of each set."""
     sizes = yield from send_reads([("ZCOUNT", name, low, high) for name in indexes])
-    # The offset changes each second; otherwise 100 live runs with wrong dates would hide the others for a year.
+    # The offset changes each second, because 100 live runs with wrong dates would otherwise hide expired runs.
     ranges: list[Command] = [
         ("ZRANGEBYSCORE", name, low, high, "LIMIT", int(now) % max(1, int(size) - PRUNED + 1), PRUNED)
         for name, size in zip(indexes, sizes, strict=True)

@@ -10,9 +10,9 @@ from akastats.model.profile import Profile
 from akastats.model.results import Budget, budget_of
 from akastats.model.verdicts import OverBudget
 
-#: Least number of earlier runs for a typical duration, and the number of newest runs that its median covers.
+#: Minimum number of earlier runs for a typical duration, and the number of newest runs that its median covers.
 MIN_RUNS, MAX_RUNS = 5, 50
-#: Least slowdown in seconds: the duration of a fast test doubles by chance.
+#: Minimum slowdown in seconds: the duration of a fast test doubles by chance.
 MIN_S = 0.02
 
 

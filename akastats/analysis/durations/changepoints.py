@@ -18,15 +18,15 @@ from typing import NamedTuple
 
 #: The interquartile range of normal noise in standard deviations.
 SIGMAS_PER_IQR = 1.349
-#: Least standard deviation of a series: one step of a coarse clock is not a change.
+#: Minimum standard deviation of a series: one step of a coarse clock is not a change.
 MIN_SPREAD = 0.01
-#: Least deviation of a stretch as a share of the series' noise: a few points may agree by chance.
+#: Minimum deviation of a segment as a share of the series' noise: a few points may agree by chance.
 MIN_PART = 0.8
 #: Distance of an outlier from the median of the series and of its neighbours, in standard deviations.
 OUTLIER_SIGMAS = 3.0
-#: Least number of points of a level before a change; if the first level has fewer, the next must have them.
+#: Minimum number of points of a level before a change; if the first level has fewer, the next must have them.
 MIN_BEFORE = 8
-#: Least number of points of a new level.
+#: Minimum number of points of a new level.
 MIN_AFTER = 3
 #: Share of the posterior of the position outside the interval, on each side.
 TAIL = 0.005
@@ -37,7 +37,7 @@ class Limits:
     """Thresholds of a change of level.
 
     p: largest p-value of the t-test
-    shift: least difference of the levels, in the unit of the series
+    shift: minimum difference of the levels, in the unit of the series
     window: points per window of the search
     """
 
@@ -104,16 +104,16 @@ class Sums:
         self.spread = spread
 
     def mean(self, start: int, stop: int) -> float:
-        """Return the mean of a stretch."""
+        """Return the mean of a segment."""
         return (self.values[stop] - self.values[start]) / (stop - start)
 
     def scatter(self, start: int, stop: int) -> float:
-        """Return the sum of squared distances from the mean of a stretch."""
+        """Return the sum of squared distances from the mean of a segment."""
         total = self.values[stop] - self.values[start]
         return max(0.0, self.squares[stop] - self.squares[start] - total * total / (stop - start))
 
     def may_split(self, start: int, stop: int, p: float) -> bool:
-        """Return whether any split may reach this p-value; takes 20 us, the search for the best split 300."""
+        """Return whether any split may reach this p-value; takes 20 us, the best split 300 us."""
         count, base, mean = stop - start, self.values[start], self.mean(start, stop)
         sums = self.values[start + MIN_AFTER : stop - MIN_AFTER + 1]
         middles, errors = _splits(count)
@@ -124,7 +124,7 @@ class Sums:
         return 2 * upper_tail(greatest / sqrt(variance), count - 2) <= p
 
     def test(self, start: int, middle: int, stop: int) -> TTest:
-        """Return Student's t-test of the stretches around `middle`, with a deviation of at least `spread`."""
+        """Return Student's t-test of the segments around `middle`, with a deviation of at least `spread`."""
         freedom = max(1, stop - start - 2)
         variance = (self.scatter(start, middle) + self.scatter(middle, stop)) / freedom
         error = sqrt(max(variance, self.spread**2) * (1 / (middle - start) + 1 / (stop - middle)))
@@ -142,7 +142,8 @@ def _splits(count: int) -> tuple[range, tuple[float, ...]]:
 def upper_tail(t: float, freedom: int) -> float:
     """Return the probability that Student's t with `freedom` degrees of freedom exceeds `t`.
 
-    By Wallace's normal deviate (Annals of Mathematical Statistics 30, 1959): within 4 % of p from 8 degrees on.
+    By Wallace's normal deviate (Annals of Mathematical Statistics 30, 1959): within 4 % of p for 8 or more
+    degrees.
     """
     deviate = (8 * freedom + 1) / (8 * freedom + 3) * sqrt(freedom * log1p(t * t / freedom))
     return 0.5 * erfc((deviate if t >= 0 else -deviate) / sqrt(2))
@@ -197,7 +198,7 @@ def shifts(values: Sequence[float], limits: Limits) -> tuple[Shift, ...]:
 def weak_points(values: Sequence[float], sums: Sums, limits: Limits) -> list[int]:
     """Return the positions at which a window of the series splits with ten times the limit's p, ascending.
 
-    The last window has half as many points again. With 26 to 50 points in it, 59 of 900 changes by +50 % were
+    The last window has 1.5 times as many points. With 26 to 50 points in it, 59 of 900 changes by +50 % were
     missed within five runs, now 51. False changes rose from 40 to 51 in 1.2 million points.
     """
     points: set[int] = set()

@@ -15,9 +15,9 @@ from akastats.analysis.durations.changepoints import MIN_AFTER, MIN_BEFORE, Limi
 from akastats.analysis.durations.machine_speed import Series, log_factors, sample, zeros_if_none
 from akastats.model.verdicts import OFFSET, DurationChange
 
-#: Least change of a level, in seconds.
+#: Minimum change of a level, in seconds.
 MIN_SECONDS = 0.02
-#: Least number of points of a series in an environment class.
+#: Minimum number of points of a series in an environment class.
 MIN_HISTORY = MIN_BEFORE + MIN_AFTER
 #: The normal deviate of a 95 % interval.
 TWO_SIDED_95 = 1.96
@@ -106,7 +106,7 @@ class _Environment:
         sampled = sample([label for label, series in durations.items() if len(series.runs) >= MIN_BEFORE])
         self.measured = log_factors((self._logs(durations[label]) for label in sampled), len(runs))
         self.log_factors = zeros_if_none(self.measured)
-        # Shared by the tests that ran in every run, which are most.
+        # Shared by the tests that ran in every run, as most tests do.
         self.all_factors = [factor for factor in self.log_factors if factor is not None]
 
     def fill_factors(self, factors: list[float | None]) -> None:

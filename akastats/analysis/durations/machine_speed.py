@@ -7,9 +7,10 @@ from operator import sub
 
 from akastats.analysis.durations.changepoints import MIN_BEFORE, median
 
-#: Least number of tests with a history for a machine speed; with fewer, a single test would distort it.
+#: Minimum number of tests with a history for a machine speed; with fewer, a single test would distort it.
 MIN_TESTS = 10
-#: Sampled tests: the error of the median is then 1.25 / sqrt(1000), 4 % of the noise of one test.
+#: Maximum number of sampled tests: the error of the median is then 1.25 / sqrt(1000), 4 % of the noise of one
+#: test.
 MAX_TESTS = 1000
 #: Rounds of the median polish (Tukey, Exploratory Data Analysis, 1977): a third round changed no factor by 0.1 %.
 ROUNDS = 2
@@ -32,7 +33,7 @@ def log_factors(tests: Iterable[Series], runs: int) -> list[float | None]:
 
 
 def zeros_if_none(factors: Sequence[float | None]) -> Sequence[float | None]:
-    """Return the machine speed factors, or 0 for each run of a suite that is too small to have any."""
+    """Return the machine speed factors unchanged; zeros if the suite is too small to have any."""
     return factors if any(factor is not None for factor in factors) else [0.0] * len(factors)
 
 

@@ -15,11 +15,12 @@ from akastats.analysis.durations.changepoints import MIN_AFTER, MIN_BEFORE, uppe
 from akastats.analysis.durations.changes import Durations
 from akastats.model.verdicts import OFFSET, Outlier
 
-#: Least number of earlier runs of a test, in its environment and at its present level, for an estimate of spread.
+#: Minimum number of earlier runs of a test, in its environment and at its present level, for an estimate of
+#: spread.
 MIN_RUNS = MIN_BEFORE + MIN_AFTER - 1
 #: Probability that chance alone produces an outlier among all tests of a run (Bonferroni).
 MAX_CHANCE = 0.05
-#: Outliers that are stored, those that differ most; a machine that stalls makes one of each test.
+#: Maximum number of stored outliers, largest difference first; when a machine stalls, every test is an outlier.
 MAX_OUTLIERS = 1000
 
 
@@ -72,7 +73,7 @@ def _outlier(
 
 
 def _is_beyond(now: float, earlier: Sequence[float], chance: float) -> bool:
-    """Return whether a value is outside of all earlier ones, and too far for their normal distribution."""
+    """Return whether a value is outside the range of earlier ones, and improbable by their distribution."""
     if min(earlier) <= now <= max(earlier):
         return False
     count, scatter = len(earlier), stdev(earlier)

@@ -14,13 +14,13 @@ from akastats.analysis.durations.outliers import outliers
 from akastats.analysis.run_records import TIMED, RunRecord, are_complete
 from akastats.model.verdicts import ChangeVerdict, DurationChange, Outlier, Verdicts
 
-#: Least number of earlier runs for the typical duration of a run.
+#: Minimum number of earlier runs for the typical duration of a run.
 MIN_TYPICAL_RUNS = 5
-#: Changes that are stored, the newest first; if everything changes, the machine speed shows it.
+#: Maximum number of stored changes, newest first; if everything changes, the machine speed shows it.
 MAX_CHANGES = 500
 #: Names per chunk of series: the columns of all names at once take 16 MB more.
 NAMES_AT_ONCE = 1000
-#: Recorded numbers from this size on are ignored: the interval of their ratio to 0 would exceed a float.
+#: Recorded numbers of this size or larger are ignored: the interval of their ratio to 0 would exceed a float.
 MAX_NUMBER = 1e200
 
 #: Numbers that tests recorded, by label: their value by run id.
@@ -191,7 +191,7 @@ def together(changes: Sequence[DurationChange]) -> list[tuple[str, ...]]:
 def _typical_seconds(records: Sequence[RunRecord], complete: Sequence[bool]) -> float | None:
     """Return the median duration of complete runs before the last, in its environment, in seconds.
 
-    `None` with fewer than five such runs, and for a last run that is not complete, such as one with `-k`.
+    `None` with fewer than five such runs, or if the last run is incomplete, such as one with `-k`.
     """
     if not (complete and complete[-1]):
         return None

@@ -14,7 +14,7 @@ from akastats.analysis.run_records import FAILING, RunRecord, evidence_of
 from akastats.model.environment import Environment
 from akastats.model.verdicts import FailureVerdict, UnhealthyTest
 
-#: Failures of a run that are labelled.
+#: Maximum number of labelled failures of a run.
 MAX_FAILURES = 2000
 
 
@@ -25,7 +25,7 @@ class _History:
     streams: all results
     evidence: results that are evidence of flakiness
     unusual: outages
-    current: environments that the base still has
+    current: environments that are still tested on the base
     """
 
     streams: Mapping[str, Streams]

@@ -1,4 +1,4 @@
-"""The parts of the Beta distribution that failure rates need, without a numeric library. Pure."""
+"""Compute the Beta distribution for failure rates, without a numeric library. Pure."""
 
 from __future__ import annotations
 

@@ -16,20 +16,20 @@ from akastats.analysis.flakiness.beta import log_beta, quantile
 from akastats.analysis.flakiness.segments import FAILED_PRIOR, STILL_FAILING_PRIOR, Trial, divide, log_likelihood
 from akastats.model.verdicts import State
 
-#: Commits that are analysed, the newest: the search takes quadratic time, and older commits add little.
+#: Maximum number of analysed commits: the search takes quadratic time, and older commits add little.
 MAX_COMMITS = 400
-#: Failing runs that are named as evidence.
+#: Maximum number of failing runs listed as evidence.
 MAX_EVIDENCE = 20
 #: A test with results on fewer commits is new, unless it is flaky or broken.
 MIN_COMMITS = 5
 #: Consecutive commits without a pass that make a breakage.
 MIN_BREAKAGE = 3
-#: Least probability of a flaky test, and of a test that is no longer called healthy.
+#: Minimum probability of a flaky test, and of a test that is no longer called healthy.
 FLAKY, DOUBTFUL = 0.5, 0.2
-#: A test has recovered if a clean streak of this length is less probable at its former failure rate.
+#: A test has recovered if its streak of passes is less probable than this at its former failure rate.
 RECOVERED = 1e-3
 
-# Of FlakeFlagger's 22,245 tests 3.6 % failed in some of 10,000 runs.
+# 3.6 % of FlakeFlagger's 22,245 tests failed in some of 10,000 runs.
 _FLAKY_PRIOR = 0.03
 # A test breaks once in 4,000 commits; the next commit ends one of four breakages. Both are weak priors:
 # docs/accuracy.md shows the effect of four times as many breakages.
@@ -42,7 +42,7 @@ class Vote(NamedTuple):
     """One attempt of a test. Errors in setup or teardown are failures; skipped attempts have no vote.
 
     run: id of the run
-    commit: commit id; `None` if it is unknown or tracked files had changes, then the run takes its role
+    commit: commit id; `None` if it is unknown or tracked files had changes; each such run counts as a commit
     failed: whether the attempt failed
     retried: whether a failed attempt of the same run precedes it
     """
@@ -239,9 +239,9 @@ def _segment(results: Sequence[CommitResult]) -> Segment:
 
 
 def _breakage(results: Sequence[CommitResult], stretch: range) -> range:
-    """Return the breakage of a stretch; empty if something passed in it, or if it is too short.
+    """Return the breakage of a segment; empty if something passed in it, or if it is too short.
 
-    A flaky failure directly before or after a breakage belongs to the same stretch; it is cut off.
+    A flaky failure directly before or after a breakage belongs to the same segment; it is cut off.
     """
     start, stop = stretch.start, stretch.stop
     while start < stop and results[start].contradicts:
@@ -297,7 +297,7 @@ def _since_recovery(results: Sequence[CommitResult], broken: Sequence[range]) ->
 
 
 def _chance_of_streak(streak: int, failed: int, of: int) -> float:
-    """Return the probability of no failure in `streak` more commits, after `failed` in `of`: Beta-binomial."""
+    """Return the Beta-binomial probability of `streak` passes after `failed` failures in `of` commits."""
     a, b = FAILED_PRIOR[0] + failed, FAILED_PRIOR[1] + of - failed
     return exp(log_beta(a, b + streak) - log_beta(a, b))
 
@@ -342,7 +342,7 @@ class _FailureHistory:
         return cls(len(failed), sum(failed), repeated, begins, ends, before[-1])
 
     def log_if_flaky(self) -> float:
-        """Return the log-likelihood if each commit fails with one rate and each repetition failed again."""
+        """Return the log-likelihood of flakiness: one failure rate, and one rate of failing again."""
         return log_likelihood(self.failed, self.commits, FAILED_PRIOR) + log_likelihood(
             self.repeated, self.repeated, STILL_FAILING_PRIOR
         )

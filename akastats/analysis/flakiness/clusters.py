@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping
 
 from akastats.analysis.flakiness.agreement import phi
 
-#: Least number of common failures of two tests: 2 of 200 occur by chance once in 20,000 pairs, 3 never.
+#: Minimum number of common failures of two tests: 2 of 200 occur by chance once in 20,000 pairs, 3 never.
 MIN_TOGETHER = 3
-#: Least phi coefficient of two tests of a cluster.
+#: Minimum phi coefficient of two tests of a cluster.
 MIN_CORRELATION = 0.5
 
 

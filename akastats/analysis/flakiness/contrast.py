@@ -12,7 +12,7 @@ MAX_CHANCE = 0.05
 
 @dataclass
 class Contrast:
-    """Tests that ran directly before the failing and the passing attempts of a test, counted.
+    """Counts of the tests that ran directly before the failing and the passing attempts of a test.
 
     failing: counts before failing attempts
     passing: counts before passing attempts
@@ -41,7 +41,7 @@ class Contrast:
 
 
 def chance_of(one: int, of_one: int, other: int, of_other: int) -> float:
-    """Return the one-sided p-value (0 to 1) of Fisher's exact test for `one` or more among `of_one`."""
+    """Return the one-sided p-value of Fisher's exact test for `one` or more occurrences among `of_one`."""
     both, total = one + other, of_one + of_other
     ways = sum(comb(of_one, k) * comb(of_other, both - k) for k in range(one, min(both, of_one) + 1))
     return ways / comb(total, both)

@@ -52,7 +52,7 @@ class Result(NamedTuple):
 
     @property
     def contradicts(self) -> bool:
-        """Return whether a rerun inside the run ended otherwise than the attempt before it."""
+        """Return whether a rerun inside the run ended differently from the attempt before it."""
         is_rerun = self.finals == 1 and RERUN in self.letters
         return is_rerun and self.letters[-1] not in FAILING and not self.facts.is_dirty
 
@@ -84,7 +84,7 @@ class Stream:
     def failing_legs(self, facts: RunFacts) -> int:
         """Count the newest indistinguishable runs before `facts` that failed, without its own legs.
 
-        0 where its newest commit passed; 1 where there is one failing run.
+        Unless the stream is ambiguous, 1 if the newest commit failed, else 0.
         """
         others = [result for result in self.results if not facts.is_leg_of(result.facts)]
         if not others:
@@ -96,7 +96,7 @@ class Stream:
         return sum(result.is_failing for result in legs)
 
 
-#: The streams of one test by environment.
+#: The results of one test, by environment.
 Streams = Mapping[Environment, Stream]
 
 
@@ -146,7 +146,7 @@ def _votes(result: Result, commit: str | None) -> Iterator[Vote]:
     has_failed = False
     for letter in result.letters:
         if has_failed and result.facts.is_dirty:
-            # Code that is not committed proves nothing, not even by a rerun inside its own run.
+            # Uncommitted code proves nothing, not even a rerun inside its own run.
             return
         yield Vote(run, commit, letter in FAILING, has_failed)
         has_failed = has_failed or letter in FAILING

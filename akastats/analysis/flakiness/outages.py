@@ -11,23 +11,23 @@ from typing import NamedTuple
 
 from akastats.analysis.flakiness.agreement import phi
 
-#: Runs on either side that the typical share of failures comes from; it may shift with time.
+#: Number of runs on either side that determine the typical share of failures, which may shift over time.
 NEIGHBOURS = 20
-#: Least number of runs for a typical share.
+#: Minimum number of runs for a typical share.
 MIN_RUNS = 5
-#: Least excess over the typical share, in standard deviations. With 3, chance excludes one run in 1,000; with 5,
+#: Minimum excess over the typical share, in standard deviations. With 3, chance excludes one run in 1,000; with 5,
 #: an outage of 6 % is missed in a suite of 400 in which every sixth test fails in every fifth run.
 DEVIATIONS = 3.0
-# Least excess as a share of the suite. Groups of tests that fail together must not reach it (mean size 13.5, arXiv
-# 2504.16777); outages of 6 % must, because they make one healthy test in 20 look flaky.
+# Minimum excess as a share of the suite. Groups of tests that fail together must not reach it (mean size 13.5,
+# arXiv 2504.16777); outages of 6 % must, because they make one healthy test in 20 look flaky.
 MIN_SHARE = 0.03
-# Least excess in tests: in a suite of ten, each failing test is a tenth of it.
+# Minimum excess in tests: in a suite of ten, each failing test is a tenth of it.
 MIN_TESTS = 3
-#: An outage affects other tests each time. The same tests failing together this often are a flaky group.
+#: An outage affects different tests each time. Tests that fail together this often are a flaky group.
 MIN_RECURRENCES = 3
 #: Largest flaky group as a share of the suite: an outage of one service may affect the same third each time.
 MAX_GROUP = 0.2
-#: Least phi coefficient of the failures of two runs with the same flaky group.
+#: Minimum phi coefficient of the failures of two runs with the same flaky group.
 MIN_SAMENESS = 0.5
 
 #: A test that fails in this share of the runs is not evidence of an outage.

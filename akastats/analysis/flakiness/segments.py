@@ -1,7 +1,7 @@
-"""Divide the history of a test into stretches with one failure rate each. Pure.
+"""Divide the history of a test into segments with one failure rate each. Pure.
 
 The score is that of LUCI's change point analysis (chromium's luci-go, analysis/internal/changepoints): the
-failures of a stretch have the likelihood of a Beta-Bernoulli, once for "failed" and once for "still failing when
+failures of a segment have the likelihood of a Beta-Bernoulli, once for "failed" and once for "still failing when
 tried again", and each change costs ln 1e-4. LUCI divides greedily, which misses a short breakage in the middle,
 because only its two changes together improve the score. Optimal partitioning (Jackson et al. 2005) finds it.
 """
@@ -43,7 +43,7 @@ def log_likelihood(failed: int, of: int, prior: tuple[float, float]) -> float:
 
 
 def divide(trials: Sequence[Trial]) -> list[range]:
-    """Return the stretches of `trials`, in order, as ranges of their indexes; empty without trials.
+    """Return the segments of `trials`, in order, as ranges of their indexes; empty without trials.
 
     Takes time proportional to the square of the number of outcome changes. The likelihood is convex in the
     position of a boundary within equal trials, so that each boundary is at a change.
@@ -67,12 +67,12 @@ def _changes(trials: Sequence[Trial]) -> list[int]:
 
 
 def _walk_back(cuts: Sequence[int], since: Sequence[int]) -> list[range]:
-    stretches = []
+    segments = []
     stop = len(cuts) - 1
     while stop:
-        stretches.append(range(cuts[since[stop]], cuts[stop]))
+        segments.append(range(cuts[since[stop]], cuts[stop]))
         stop = since[stop]
-    return stretches[::-1]
+    return segments[::-1]
 
 
 class _Totals:
@@ -86,7 +86,7 @@ class _Totals:
         self._failing, self._staying = (_logs(prior, size) for prior in (FAILED_PRIOR, STILL_FAILING_PRIOR))
 
     def score(self, start: int, stop: int) -> float:
-        """Return the log-likelihood of one stretch."""
+        """Return the log-likelihood of one segment."""
         score = self._failing.likelihood(self._failed[stop] - self._failed[start], stop - start)
         repeated = self._repeated[stop] - self._repeated[start]
         if repeated:

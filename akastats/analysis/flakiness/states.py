@@ -23,11 +23,11 @@ from akastats.analysis.run_records import (
 from akastats.model.environment import Environment
 from akastats.model.verdicts import State, UnhealthyTest, Verdicts
 
-#: Named tests that ran directly before the failures of a test.
+#: Maximum number of listed tests that ran directly before the failures of a test.
 MAX_BEFORE = 3
-#: Unhealthy tests that are stored; a suite in which 10,000 tests are broken has one cause.
+#: Maximum number of stored unhealthy tests; if 10,000 tests are broken, they have one cause.
 MAX_TESTS = 1000
-#: Flaky tests that are clustered, which takes quadratic time.
+#: Maximum number of flaky tests that are clustered, which takes quadratic time.
 MAX_CLUSTERED = 500
 
 _UNHEALTHY = ("flaky", "broken", "undecided")
@@ -71,8 +71,8 @@ def classify_tests(
 ) -> SuiteStates:
     """Return the states of all tests after the last of `records`.
 
-    `previous` has the verdicts of the run before, to recognise news; `run_id` is the analysed run. Tests that no
-    longer exist are left out.
+    `previous` has the verdicts of the previous run, to detect new states; `run_id` is the analysed run. Tests that
+    no longer exist are left out.
     """
     records = _without_deleted(records)
     failed = {nodeid for record in records for nodeid in record.failing}

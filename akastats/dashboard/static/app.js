@@ -37,7 +37,7 @@ async function showView() {
   return null;
 }
 
-// The API's messages mention labels and namespaces, which somebody who follows a link does not know.
+// The API's messages mention labels and namespaces, which are unknown to a user who follows a link.
 function missingMessage([view, id, , base], error) {
   const noun = { runs: "Run", test: "Test", errors: "Error" }[view];
   const names = [view === "test" ? queryValue("nodeid") : id, base].filter(Boolean);

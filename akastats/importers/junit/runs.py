@@ -102,7 +102,7 @@ def read_outline(
         raise ReportError(f"together they have more than {MAX_CASES:,} tests; import them as several runs")
     reported = min((when for when in moments if when is not None), default=None)
     started = min(_start(paths, reported if fields.started is None else fields.started, now), now)
-    # A report without times that is imported on several days makes several runs.
+    # A report without times creates another run if it is imported again on another day.
     identity = json.dumps([sorted(digests), fields.suite, fields.started])
     producer = sha256(identity.encode()).hexdigest()[:32]
     host = next((host for host in hosts if host), "")
