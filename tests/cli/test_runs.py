@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from datetime import timezone
 
 import pytest
 
+from akastats.cli.runs import _run_row
+from akastats.queries.runs import Run
 from tests.cli.conftest import COMMAND
 from tests.delivered_runs import STARTED, deliver_run
 
@@ -251,3 +254,10 @@ def test_a_full_disk_behind_stdout_is_one_line(server, tmp_path):
             done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, env=os.environ, check=False)
         assert (done.returncode, done.stderr.count(b"\n")) == (1, 1)
         assert b"No space left" in done.stderr
+
+
+def test_a_file_that_cannot_be_collected_is_an_error() -> None:
+    """pytest counts it as an error; `errors` of the run counts only tests."""
+    run = Run("r", "failed", tests=3, failed=1, errors=2, collect_errors=4, started=0.0)
+
+    assert _run_row(run, timezone.utc)[2:5] == (3, 1, 6)

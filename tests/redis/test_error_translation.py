@@ -10,6 +10,7 @@ import pytest
 
 from akastats.errors import ServerError
 from akastats.redis import connect, run
+from akastats.redis.error_translation import MESSAGES, format_address
 from akastats.store.requests import Operation, send_read
 
 
@@ -101,3 +102,25 @@ def test_a_denied_request_names_the_missing_permission(refusing: Refusing) -> No
 
     with connect(refusing.url) as client, pytest.raises(ServerError, match=r"ci has no permissions.*AKA_STATS"):
         run(get(), client, client)
+
+
+def test_every_server_error_has_a_message():
+    """Each subclass of `ServerError` has a message, and a kind of its own."""
+    kinds = {"absent", "lost", "busy", "denied", "unknown_script", "refused", "cluster"}
+
+    assert set(ServerError.__subclasses__()) == set(MESSAGES)
+    assert {each.kind for each in MESSAGES} == kinds
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://me:hunter2@host", "redis://host:6379"),
+        ("rediss://host:6380/1", "rediss://host:6380"),
+        ("redis://[::1]:7000", "redis://[::1]:7000"),
+        ("unix://:hunter2@/run/redis.sock", "unix:///run/redis.sock"),
+    ],
+)
+def test_an_address_is_shown_as_it_is_written(url, shown):
+    """Scheme and brackets are there, user and password are not."""
+    assert shown == format_address(connect(url))

@@ -2,71 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from akastats import ci
-from akastats.ci.providers import PROVIDERS, Provider
-
-COMMIT = "a" * 40
-
-
-@pytest.mark.parametrize(
-    ("environ", "expected"),
-    [
-        (
-            {
-                "GITHUB_ACTIONS": "true",
-                "GITHUB_HEAD_REF": "",
-                "GITHUB_REF_NAME": "main",
-                "GITHUB_SHA": COMMIT,
-                "GITHUB_RUN_ID": "7",
-                "GITHUB_SERVER_URL": "https://forge",
-                "GITHUB_REPOSITORY": "a/b",
-                "GITHUB_JOB": "tests",
-                "GITHUB_RUN_ATTEMPT": "2",
-            },
-            {
-                "provider": "github",
-                "branch": "main",
-                "commit": COMMIT,
-                "build_id": "7",
-                "build_url": "https://forge/a/b/actions/runs/7",
-                "job": "tests",
-                "attempt": "2",
-            },
-        ),
-        (
-            {"GITLAB_CI": "true", "CI_COMMIT_REF_NAME": "main", "CI_COMMIT_SHA": COMMIT, "CI_PIPELINE_ID": "7"},
-            {"provider": "gitlab", "branch": "main", "commit": COMMIT, "build_id": "7"},
-        ),
-        (
-            {"JENKINS_URL": "http://j", "GIT_BRANCH": "origin/main", "GIT_COMMIT": COMMIT},
-            {"provider": "jenkins", "branch": "main", "commit": COMMIT},
-        ),
-        (
-            {"TF_BUILD": "True", "BUILD_SOURCEBRANCH": "refs/heads/main", "BUILD_SOURCEVERSION": COMMIT},
-            {"provider": "azure", "branch": "main", "commit": COMMIT},
-        ),
-        ({}, {}),
-    ],
-)
-def test_a_provider_is_read_by_its_own_names(environ: dict[str, str], expected: dict[str, str]) -> None:
-    """Branch, commit, build and job come from the variables that the provider documents."""
-    assert expected == ci.read_provider(environ)
-
-
-@pytest.mark.parametrize("provider", PROVIDERS, ids=lambda provider: provider.name)
-def test_each_provider_tells_branch_and_commit(provider: Provider) -> None:
-    """One variable identifies each of the ten providers, which report at least branch and commit."""
-    environ = {provider.sign: "true", provider.branch[-1]: "main", provider.commit[-1]: COMMIT}
-
-    found = ci.read_provider(environ)
-
-    assert (provider.name, "main", COMMIT) == (found["provider"], found["branch"], found["commit"])
 
 
 def test_outside_of_git_and_ci_all_fields_are_absent(tmp_path: Path) -> None:
@@ -317,66 +258,6 @@ def test_a_branch_is_named_as_people_name_it(value: str, branch: str | None) -> 
 def test_the_default_branch_is_the_repositorys(environ: dict[str, str], branch: str | None) -> None:
     """Where the provider says it."""
     assert branch == ci.read_provider(environ).get("default_branch")
-
-
-def github(tmp_path: Path, payload: object, **variables: str) -> dict[str, str]:
-    """Return the fields for a workflow that an event with this payload started."""
-    path = tmp_path / "event.json"
-    path.write_text(json.dumps(payload))
-    return ci.read_provider({"GITHUB_ACTIONS": "true", "GITHUB_EVENT_PATH": str(path), **variables})
-
-
-def test_the_payload_of_a_pull_request(tmp_path: Path) -> None:
-    """It names the number where `GITHUB_REF` is that of the target, and the default branch."""
-    payload = {
-        "pull_request": {"number": 7, "head": {"ref": "main"}, "base": {"ref": "develop"}},
-        "repository": {"default_branch": "trunk"},
-    }
-    variables = {"GITHUB_EVENT_NAME": "pull_request_target", "GITHUB_REF_NAME": "develop", "GITHUB_SHA": COMMIT}
-
-    found = github(tmp_path, payload, **variables)
-
-    # GITHUB_SHA is a commit of the target, not the checked-out one.
-    expected = {"branch": "main", "pull_request": "7", "base": "develop", "default_branch": "trunk"}
-    assert {"provider": "github", **expected} == found
-
-
-@pytest.mark.parametrize(
-    ("payload", "number"),
-    [
-        ({"workflow_run": {"event": "pull_request", "head_branch": "main", "pull_requests": []}}, "true"),
-        ({"workflow_run": {"event": "pull_request", "pull_requests": [{"number": 7}]}}, "7"),
-        ({"workflow_run": {"event": "push", "head_branch": "main", "pull_requests": [{"number": 7}]}}, None),
-        ({"issue": {"number": 7, "pull_request": {"url": "https://x"}}}, "7"),
-        ({"issue": {"number": 7}}, None),
-        ([], None),
-        ({"pull_request": {"number": True}}, None),
-    ],
-)
-def test_a_workflow_that_tests_a_pull_request_by_another_event(
-    tmp_path: Path, payload: object, number: str | None
-) -> None:
-    """A comment, or the end of another workflow: `GITHUB_REF` is then the default branch."""
-    assert number == github(tmp_path, payload, GITHUB_REF_NAME="main").get("pull_request")
-
-
-def test_a_merge_queue_is_compared_with_what_it_merges_into(tmp_path: Path) -> None:
-    """The branch is created by GitHub, and is not that of the pull request."""
-    branch = "gh-readonly-queue/develop/pr-7-0f4a3c"
-
-    found = github(tmp_path, {}, GITHUB_EVENT_NAME="merge_group", GITHUB_REF_NAME=branch)
-
-    assert {"provider": "github", "branch": branch, "base": "develop"} == found
-
-
-@pytest.mark.parametrize("content", ["", "{", "[" * 100_000, "null", "\0"])
-def test_a_payload_that_cannot_be_read_says_nothing(tmp_path: Path, content: str) -> None:
-    """The run is recorded by its variables."""
-    path = tmp_path / "event.json"
-    path.write_text(content)
-
-    environ = {"GITHUB_ACTIONS": "true", "GITHUB_EVENT_PATH": str(path), "GITHUB_REF_NAME": "main"}
-    assert {"provider": "github", "branch": "main"} == ci.read_provider(environ)
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from akastats.errors import SpoolError
-from akastats.spool import directories
 from akastats.spool.format import decode_line, encode_line
 from akastats.spool.reader import Reader
 from akastats.spool.writer import Writer
@@ -145,12 +144,3 @@ def test_an_unwritable_directory_is_reported(tmp_path: Path) -> None:
 
     with pytest.raises(SpoolError, match="cannot write a spool"):
         Writer(tmp_path / "file" / "spool", "run")
-
-
-def test_the_project_comes_first_then_the_user_then_the_temporary_directory() -> None:
-    """If the project is not writable, its spools have a separate directory elsewhere."""
-    candidates = list(directories.list_candidates(Path("/project/.akastats"), {"HOME": "/home/anna"}))
-
-    assert Path("/project/.akastats/spool") == candidates[0]
-    assert str(candidates[1]).startswith("/home/anna/.local/state/akastats/")
-    assert 3 == len(candidates)

@@ -18,8 +18,6 @@ from akastats import Stats, push_stat, push_stat_async
 from akastats.config import Config, config
 from akastats.errors import AkastatsError, ConfigError, ServerError
 from akastats.redis import AsyncRedis, SyncRedis, async_redis, connect, connect_async, sync_redis
-from akastats.redis.error_translation import MESSAGES, format_address
-from akastats.redis.protocol import encode_commands
 from akastats.store.requests import send_read, send_reads, send_writes
 from akastats.sync_stats import contexts, fetch_stats
 from conftest import eventually, server_binary, wait_until_answering
@@ -485,89 +483,3 @@ def test_a_lost_reply_says_that_nobody_can_know(flavour, monkeypatch):
     assert caught.value.kind == "lost"
     assert "1 point is still in this object" in str(caught.value)
     assert len(stat.recorded_stats) == 1
-
-
-def test_messages_are_what_the_protocol_wants():
-    """Every kind of argument is packed with its length in bytes."""
-    assert encode_commands([("SET", "é", b"\xff"), ("X", 12, 1.5)]) == (
-        b"*3\r\n$3\r\nSET\r\n$2\r\n\xc3\xa9\r\n$1\r\n\xff\r\n*3\r\n$1\r\nX\r\n$2\r\n12\r\n$3\r\n1.5\r\n"
-    )
-
-
-# Two at a time
-
-
-@pytest.fixture(params=["sync", "async"])
-def run_all(request, server):
-    """Execute writing operations, blocking or with asyncio; return the results."""
-    if request.param == "sync":
-        return sync_redis.run_all
-    return lambda operations: asyncio.run(async_redis.run_all(operations))
-
-
-def test_every_result_comes(run_all):
-    """What operations return is there in the end, those that ask nothing included."""
-
-    def one(number: int):
-        if number % 3:
-            yield from send_writes(("SET", f"key {number}", number))
-        return number
-
-    assert sorted(run_all(one(number) for number in range(10))) == list(range(10))
-
-
-def test_after_an_error_what_is_under_way_is_finished_and_no_more_is_sent(run_all, redis_client):
-    """The one beside the failing one is done, the ones behind are not begun."""
-    redis_client.set("text", "x")
-    commands = [("INCR", "text"), ("INCR", "beside"), ("INCR", "behind")]
-
-    with pytest.raises(ServerError, match="refused"):
-        run_all(send_writes(command) for command in commands)
-
-    assert (redis_client.get("beside"), redis_client.get("behind")) == (b"1", None)
-
-
-def test_an_error_in_making_an_operation_is_raised_after_the_others(run_all, redis_client):
-    """An operation that cannot be made does not cost the one that was sent."""
-
-    def broken():
-        raise ValueError("broken")
-        yield
-
-    with pytest.raises(ValueError, match="broken"):
-        run_all([send_writes(("INCR", "a")), broken()])
-
-    assert redis_client.get("a") == b"1"
-
-
-def test_several_commands_of_one_operation_are_one_message(run_all):
-    """An operation may ask for several at once, and again."""
-
-    def twice():
-        first = yield from send_writes(("INCR", "a"), ("INCR", "a"))
-        second = yield from send_writes(("INCR", "a"))
-        return [*first, *second]
-
-    assert run_all([twice(), twice()]) == [[1, 2, 5], [3, 4, 6]]
-
-
-def test_every_server_error_has_a_message():
-    """Each subclass of `ServerError` has a message, and a kind of its own."""
-    kinds = {"absent", "lost", "busy", "denied", "unknown_script", "refused", "cluster"}
-
-    assert set(ServerError.__subclasses__()) == set(MESSAGES)
-    assert {each.kind for each in MESSAGES} == kinds
-
-
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        ("redis://me:hunter2@host", "redis://host:6379"),
-        ("rediss://host:6380/1", "rediss://host:6380"),
-        ("redis://[::1]:7000", "redis://[::1]:7000"),
-        ("unix://:hunter2@/run/redis.sock", "unix:///run/redis.sock"),
-    ],
-)
-def test_an_address_is_shown_as_it_is_written(url, shown):
-    """Scheme and brackets are there, user and password are not."""
-    assert shown == format_address(connect(url))
