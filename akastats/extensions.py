@@ -6,8 +6,8 @@
 | `akastats.renderers` | `ReportRenderer` | by `akastats report --format NAME` |
 | `akastats.run_analysed` | `AnalysisHook` | by the process that delivers a run, after its verdicts are stored |
 
-The group `akastats.finding_rules` is reserved. docs/extending.md has an example of each. If an entry point cannot
-be imported, a function that raises the error replaces it, so that each caller handles one kind of failure.
+The group `akastats.finding_rules` is reserved. docs/howto/extensions.md has an example of each. If an entry point
+cannot be imported, a function that raises the error replaces it, so that each caller handles one kind of failure.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from playwright.sync_api import Browser, sync_playwright
 DEMO = Path(__file__).parents[1] / "examples" / "demo" / "run.py"
 AKASTATS = str(Path(sys.executable).with_name("akastats"))
 SHOWN = "tests/test_flaky.py::test_talks_to_the_warehouse"
-# A change needs eleven runs before it, and is confirmed by five more runs. The suite changes in run 4.
+# Changes are reported from the eleventh run on, and confirmed by five runs. The suite changes in run 4.
 FIRST, RUNS = "-10", "21"
 WIDE, PHONE = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
 

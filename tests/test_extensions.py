@@ -21,7 +21,7 @@ from akastats.queries.runs import Run, run_of
 from akastats.redact import MASK, create_redactor
 from tests.delivered_runs import spool
 
-PAGE = (Path(__file__).parent.parent / "docs/extending.md").read_text()
+PAGE = (Path(__file__).parent.parent / "docs/howto/extensions.md").read_text()
 CARD = "4111 1111 1111 1111"
 VERDICTS = Verdicts("r9", "", "main", "main", 20)
 RUN = run_of({"id": "r9"})
