@@ -91,7 +91,7 @@ def create_app(routers: Sequence[APIRouter] = EVERYTHING) -> FastAPI:
     app.add_middleware(Access)
     for router in (*routers, page.router):
         app.include_router(router)
-    return answer_problems(app, page.answer_stray)
+    return answer_problems(app, page.answer_unmatched)
 
 
 app = create_app()

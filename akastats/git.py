@@ -103,9 +103,9 @@ def _head(repository: Repository) -> Head:
 def _resolve(repository: Repository, name: str) -> tuple[str, str]:
     """Follow symbolic references; return the last name, and its commit, which is empty for a new branch."""
     for _ in range(_MOST_STEPS):
-        text = _loose(repository, name)
+        text = _read_loose(repository, name)
         if not text.startswith("ref: "):
-            commit = text or _packed(repository.common / "packed-refs", name)
+            commit = text or _read_packed(repository.common / "packed-refs", name)
             return name, commit if COMMIT.fullmatch(commit) else ""
         name = text.removeprefix("ref: ").strip()
         if not name.startswith("refs/") or ".." in name:
@@ -113,7 +113,7 @@ def _resolve(repository: Repository, name: str) -> tuple[str, str]:
     return "", ""
 
 
-def _loose(repository: Repository, name: str) -> str:
+def _read_loose(repository: Repository, name: str) -> str:
     """Return the content of a reference's file, in the worktree before the common directory; empty without one."""
     for directory in dict.fromkeys((repository.folder, repository.common)):
         path = directory / name
@@ -126,7 +126,7 @@ def _loose(repository: Repository, name: str) -> str:
     return ""
 
 
-def _packed(path: Path, name: str) -> str:
+def _read_packed(path: Path, name: str) -> str:
     """Return the commit of a reference in `packed-refs`; empty if the file does not contain it."""
     try:
         with open(path, "rb") as file:

@@ -66,7 +66,7 @@ def check_day(text: str) -> str:
     try:
         date.fromisoformat(text)
     except ValueError as error:
-        raise ValueError(f"{text} is not a day of the calendar") from error
+        raise ValueError(f"{text} is not a calendar day") from error
     return text
 
 

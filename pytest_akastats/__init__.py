@@ -16,14 +16,14 @@ EPOCH = time.time() - time.perf_counter()
 def pytest_addoption(parser: pytest.Parser) -> None:
     switches = {
         "--akastats": "record this run",
-        "--akastats-quarantine": "failures of tests in quarantine (akastats quarantine) do not fail the run",
+        "--akastats-quarantine": "failures of quarantined tests (see `akastats quarantine`) do not fail the run",
     }
     values = {
         "url": "Redis or Valkey to deliver to; default: AKA_STATS_REDIS_URL, else an embedded server",
         "suite": "name of this job, such as unit or py312; each suite has its own durations and verdicts",
         "namespace": "Redis key prefix; default: AKA_STATS_NAMESPACE, else AKA-STATS",
         "dir": "directory of spool and embedded server; default: .akastats in the root directory",
-        "redact": "regular expressions of further secrets, one per line; `off` disables the removal of secrets",
+        "redact": "regular expressions for additional secrets, one per line; `off` disables redaction",
         "fail-on": "verdicts that fail the run: new, slower, or both with a comma; default: pytest's own result",
         "base": "branch to compare with; default: AKA_STATS_BASE, the pull request's target, the default branch",
         "wait": "seconds to wait at the end for the run to be delivered; default: 10",

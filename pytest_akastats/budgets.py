@@ -108,7 +108,7 @@ def read_marker(mark: pytest.Mark) -> tuple[dict[str, float | None], str]:
         elif _is_valid(name, value):
             limits[name] = float(value)
         else:
-            problems.append(f"takes for {name} {_KEYWORDS[name][2]}, not {_describe_value(value)}")
+            problems.append(f"takes {_KEYWORDS[name][2]} as {name}, not {_describe_value(value)}")
     return limits, problems[0] if problems else ""
 
 

@@ -23,7 +23,7 @@ class Decision(NamedTuple):
     """The exit code of a run.
 
     exit_code: exit code.
-    reason: why it was decided so, or why it was not decided; empty if there is nothing to report.
+    reason: why the run fails or passes, or why the verdicts do not suffice; empty if there is nothing to report.
     """
 
     exit_code: int
@@ -82,7 +82,7 @@ def _find_unexplained(labels: Mapping[str, int], counts: Mapping[str, int], is_r
     if sum(labels.values()) != counts.get("failed", 0) + counts.get("errors", 0):
         return "not every failure has a label"
     if is_red and not any(count for label, count in labels.items() if label != "quarantined"):
-        return "no test is the reason for which this run fails"
+        return "this run failed for a reason other than a test"
     return ""
 
 

@@ -1,4 +1,4 @@
-"""Make the text of a failure, without the values of local variables."""
+"""Format a failure as text, without the values of local variables."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def make_failure_text(report: pytest.TestReport | pytest.CollectReport) -> str:
             return str(text)
         shown = remove_locals(report.longrepr)
         return report.longreprtext if shown is report.longrepr else str(shown)
-    except Exception as error:  # a test's own __repr__ may raise anything
-        return f"(the failure's text cannot be made: {type(error).__name__})"
+    except Exception as error:  # A `__repr__` of the tested code may raise anything.
+        return f"(cannot format the failure: {type(error).__name__})"
 
 
 def shorten_paths(text: str, directory: str) -> str:

@@ -67,7 +67,7 @@ def note_errors(hook: Callable[Concatenate[_Plugin, _P], None]) -> Callable[Conc
 
 
 def describe_error(error: Exception) -> str:
-    """Return an error in one short line; only its type if its text cannot be made."""
+    """Return an error in one short line; only its type if its text cannot be formatted."""
     try:
         text = str(error)
     except Exception:

@@ -49,7 +49,9 @@ class RecordedNames:
         count = len(self._masked)
         if not count:
             return ""
-        names = "1 node id holds a memory address" if count == 1 else f"{count} node ids hold memory addresses"
+        names = "1 node id contains a memory address"
+        if count > 1:
+            names = f"{count} node ids contain memory addresses"
         return f"{names}, recorded as 0x...; give these parameters ids to distinguish their tests"
 
     def _mask_address(self, nodeid: str) -> str:

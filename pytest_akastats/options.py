@@ -23,7 +23,7 @@ class Options:
     namespace: Redis key prefix.
     directory: directory of the spool and of the embedded server.
     wait_s: seconds to wait at the end for the run to be delivered.
-    redact: regular expressions of further secrets.
+    redact: regular expressions for additional secrets.
     quarantine: whether failures of quarantined tests do not fail the run.
     fail_on: verdicts that fail the run.
     base: branch to compare with.

@@ -25,7 +25,7 @@ class Side:
     verdicts: Verdicts | None
 
     @cached_property
-    def explained(self) -> frozenset[str]:
+    def explained_failures(self) -> frozenset[str]:
         """Return the failing tests whose label rules out the run's code as the cause."""
         failures = self.verdicts.failures if self.verdicts else ()
         return frozenset(each.nodeid for each in failures if each.label in _EXPLAINED)
@@ -47,7 +47,7 @@ class Side:
         differences = self.verdicts.outliers if self.verdicts else ()
         return frozenset(each.nodeid for each in differences if (each.seconds > each.typical) == is_slower)
 
-    def changed(self, prefix: str, between: tuple[str, str], is_slower: bool) -> frozenset[str]:
+    def changed_tests(self, prefix: str, between: tuple[str, str], is_slower: bool) -> frozenset[str]:
         """Return the tests whose duration changed after the first run of `between`, up to the second."""
         first, last = between
         return frozenset(
@@ -70,10 +70,10 @@ def separate_noise(differences: Comparison, now: Side, base: Side, prefix: str) 
     A duration counts if it is an outlier of its run, or if its level changed between the two runs. Without
     verdicts no duration does. `prefix` is the label prefix of tests.
     """
-    slower, faster = (_moved(now, base, prefix, is_slower) for is_slower in (True, False))
+    slower, faster = (_find_changed_durations(now, base, prefix, is_slower) for is_slower in (True, False))
     flaky = now.flaky | base.flaky
     counted = {
-        "newly_failing": [each for each in differences.newly_failing if each.nodeid not in now.explained],
+        "newly_failing": [each for each in differences.newly_failing if each.nodeid not in now.explained_failures],
         "fixed": [each for each in differences.fixed if not (base.is_outage or each.nodeid in flaky)],
         "slower": [each for each in differences.slower if each.nodeid in slower],
         "faster": [each for each in differences.faster if each.nodeid in faster],
@@ -85,12 +85,12 @@ def separate_noise(differences: Comparison, now: Side, base: Side, prefix: str) 
     )
 
 
-def _moved(now: Side, base: Side, prefix: str, is_slower: bool) -> frozenset[str]:
+def _find_changed_durations(now: Side, base: Side, prefix: str, is_slower: bool) -> frozenset[str]:
     """Return the tests that are slower, or faster, than their history explains."""
     if now.run >= base.run:
-        changed = now.changed(prefix, (base.run, now.run), is_slower)
+        changed = now.changed_tests(prefix, (base.run, now.run), is_slower)
     else:
-        changed = base.changed(prefix, (now.run, base.run), not is_slower)
+        changed = base.changed_tests(prefix, (now.run, base.run), not is_slower)
     return changed | now.outliers(is_slower) | base.outliers(not is_slower)
 
 

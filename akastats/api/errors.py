@@ -59,7 +59,7 @@ async def get_errors(
         str,
         Query(
             max_length=500,
-            description="words that all occur in class, message or frames, in any case",
+            description="words that must all occur in class, message or frames; case-insensitive",
             examples=["KeyError basket"],
         ),
     ] = "",

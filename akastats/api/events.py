@@ -126,10 +126,10 @@ class Watch:
                 await self._poll()
                 has_failed = False
             except Exception as error:
-                # Keep polling, because nothing would restart the task, and the server may return. Until then
-                # listeners receive heartbeats. Log the error once, with a traceback if it is unexpected.
+                # Keep polling: the server may return, and nothing restarts this task. Until then listeners receive
+                # heartbeats. Log the error once, with a traceback if it is unexpected.
                 if not has_failed:
-                    log.warning("runs are not followed: %s", error, exc_info=not isinstance(error, AkastatsError))
+                    log.warning("cannot follow runs: %s", error, exc_info=not isinstance(error, AkastatsError))
                 has_failed = True
 
 

@@ -17,7 +17,12 @@ router = APIRouter(prefix="/api/v1", route_class=Route, tags=["stats"], response
 
 Prefix = Annotated[str, Query(max_length=500, description="prefix of the labels", examples=["run::"])]
 Words = Annotated[
-    str, Query(max_length=500, description="words that all occur in the label, in any case", examples=["orders"])
+    str,
+    Query(
+        max_length=500,
+        description="words that must all occur in the label; case-insensitive",
+        examples=["orders"],
+    ),
 ]
 
 

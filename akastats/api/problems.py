@@ -188,16 +188,16 @@ def as_problems(document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
-def answer_problems(app: FastAPI, stray: Callable[[Request], Response | None] = lambda _: None) -> FastAPI:
+def answer_problems(app: FastAPI, unmatched: Callable[[Request], Response | None] = lambda _: None) -> FastAPI:
     """Add exception handlers to `akastats.app` that return every error as problem+json.
 
-    `stray` may return another response to a request that no route matches; with `None` it is an error.
+    `unmatched` may return another response to a request that no route matches; with `None` it is an error.
     """
 
     async def answer(request: Request, error: Exception) -> Response:
         assert isinstance(error, AnyHTTPException)
-        is_stray = error.status_code == HTTPStatus.NOT_FOUND and not isinstance(error, Problem)
-        return (stray(request) if is_stray else None) or answer_of(error)
+        is_unmatched = error.status_code == HTTPStatus.NOT_FOUND and not isinstance(error, Problem)
+        return (unmatched(request) if is_unmatched else None) or answer_of(error)
 
     app.add_exception_handler(AnyHTTPException, answer)
     app.add_exception_handler(Exception, _answer_failure)

@@ -39,7 +39,7 @@ Sort = Literal["order", "-order", "nodeid", "-nodeid", "seconds", "-seconds", "s
 FileSort = Literal[
     "path", "-path", "collection", "-collection", "tests", "-tests", "failed", "-failed", "seconds", "-seconds"
 ]
-WORDS = "words that all occur in the node id, in any case"
+WORDS = "words that must all occur in the node id; case-insensitive"
 
 Format = Annotated[
     Literal["json", "speedscope", "perfetto"],
@@ -133,7 +133,7 @@ async def get_run_tests(
 
 def _file_query(
     q: Annotated[
-        str, Query(max_length=MAX_VALUE, description="words that all occur in the path", examples=["orders"])
+        str, Query(max_length=MAX_VALUE, description="words that must all occur in the path", examples=["orders"])
     ] = "",
     sort: Annotated[FileSort, Query(description="order; `-` in front: descending")] = "-seconds",
 ) -> FileQuery:

@@ -43,7 +43,11 @@ AnySuite = Annotated[
 ]
 Words = Annotated[
     str,
-    Query(max_length=500, description="words that all occur in the node id, in any case", examples=["total"]),
+    Query(
+        max_length=500,
+        description="words that must all occur in the node id; case-insensitive",
+        examples=["total"],
+    ),
 ]
 Outcome = Annotated[
     Literal["", "passed", "failed", "error", "xfailed", "xpassed", "rerun"],

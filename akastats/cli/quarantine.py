@@ -144,7 +144,7 @@ def _remove(target: Target, nodeid: str, suite: str, as_json: bool) -> None:
     if as_json:
         output.write_json({"nodeid": nodeid, "suite": suite or None, "removed": True})
     else:
-        output.write_lines(f"{nodeid} is not in quarantine any more: its failures count")
+        output.write_lines(f"{nodeid} is no longer in quarantine: its failures count again")
 
 
 def _remove_entry(config: Config, nodeid: str, suite: str) -> tuple[str, str]:

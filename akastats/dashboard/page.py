@@ -75,7 +75,7 @@ async def get_file(request: Request, digest: str, name: str) -> Response:
     return Response(file.packed, headers={**headers, "Content-Encoding": "gzip"}, media_type=file.media_type)
 
 
-def answer_stray(request: Request) -> Response | None:
+def answer_unmatched(request: Request) -> Response | None:
     """Return the shell with status 404 to a browser at an unknown address; `None` for other requests."""
     path = request.url.path.removeprefix(request.scope.get("root_path", "").rstrip("/"))
     is_page = request.method == "GET" and "text/html" in request.headers.get("accept", "")

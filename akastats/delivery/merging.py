@@ -96,13 +96,13 @@ def merge(config: Config, source: Execute, target: Execute, advance: Callable[[i
 
 def _select(config: Config, source: Execute, target: Execute) -> tuple[_Selection, tuple[str, ...], int]:
     ids = [runs.decode_member(member) for member in source(_all_runs(config.namespace))]
-    fields = {run_id: stored for run_id in ids if (stored := _stored(config, source, run_id))}
+    fields = {run_id: stored for run_id in ids if (stored := _read_record(config, source, run_id))}
     there = target(runs.read_fields(config.namespace, list(fields), ("status", "tests")))
     running = {run_id for run_id, stored in fields.items() if stored.get("status") == "running"}
     missing = {
         run_id: stored
         for run_id, stored in fields.items()
-        if run_id not in running and not _is_there(stored, there[run_id])
+        if run_id not in running and not _is_merged(stored, there[run_id])
     }
     spans = [_span(stored) for stored in missing.values()]
     present = tuple(sorted(fields.keys() - missing.keys() - running))
@@ -114,7 +114,7 @@ def _all_runs(namespace: str) -> Operation[list[bytes]]:
     return members
 
 
-def _stored(config: Config, source: Execute, run_id: str) -> dict[str, str]:
+def _read_record(config: Config, source: Execute, run_id: str) -> dict[str, str]:
     """Return the record of a run; empty if it has none, or if another program wrote it."""
     try:
         stored = dict(source(runs.read_run(config.namespace, run_id)))
@@ -127,7 +127,7 @@ def _stored(config: Config, source: Execute, run_id: str) -> dict[str, str]:
     return stored if is_run and stored["id"] == run_id else {}
 
 
-def _is_there(stored: Mapping[str, str], there: Mapping[str, str]) -> bool:
+def _is_merged(stored: Mapping[str, str], there: Mapping[str, str]) -> bool:
     """Return whether the target has the same state of a run: over, or crashed at the same test."""
     status = there.get("status", "running")
     if status == "crashed":
@@ -159,15 +159,17 @@ def _merge_labels(
     config: Config, source: Execute, target: Execute, selection: _Selection, labels: Sequence[str]
 ) -> int:
     """Add the points of some labels that the target lacks; return their number."""
-    newest = source(_newest(config, labels, selection.since))
-    chosen = {label: points for label in labels if (points := _chosen(config, source, selection, newest[label]))}
+    newest = source(_read_newest(config, labels, selection.since))
+    chosen = {
+        label: points for label in labels if (points := _select_entries(config, source, selection, newest[label]))
+    }
     if not chosen:
         return 0
     # The cursor is read first, because it shows whether another merge wrote in between.
     at = target(runs.read_cursor(config.namespace, PRODUCER))
-    added, missing = 0, _lacking(config, target, chosen)
+    added, missing = 0, _find_missing(config, target, chosen)
     while any(missing.values()):
-        batch, rest = _packed(config, source, missing)
+        batch, rest = _make_batch(config, source, missing)
         if not batch.entries:
             break
         end = str(int(at) + 1)
@@ -176,17 +178,17 @@ def _merge_labels(
         if position == end:
             added += sum(map(len, batch.entries.values()))
         # Not read again after each batch: a full history drops older points, which would then be added twice.
-        at, missing = position, rest if position == end else _lacking(config, target, chosen)
+        at, missing = position, rest if position == end else _find_missing(config, target, chosen)
     return added
 
 
-def _lacking(config: Config, target: Execute, chosen: Mapping[str, list[bytes]]) -> dict[str, list[bytes]]:
+def _find_missing(config: Config, target: Execute, chosen: Mapping[str, list[bytes]]) -> dict[str, list[bytes]]:
     """Return the points that the target does not have, by label."""
     there = target(_histories(config.namespace, list(chosen)))
-    return {label: _minus(entries, there[label]) for label, entries in chosen.items()}
+    return {label: _subtract(entries, there[label]) for label, entries in chosen.items()}
 
 
-def _newest(config: Config, labels: Sequence[str], since: float) -> Operation[dict[str, list[bytes]]]:
+def _read_newest(config: Config, labels: Sequence[str], since: float) -> Operation[dict[str, list[bytes]]]:
     """Read the points of labels since a time; a second step reads histories longer than a page."""
     names = [keys.history(config.namespace, label) for label in labels]
     pages = yield from send_reads([("LRANGE", name, 0, PAGE_POINTS - 1) for name in names])
@@ -209,18 +211,20 @@ def _context_of(entry: bytes) -> str:
     return entry.rpartition(b";")[2].decode("ascii", "replace")
 
 
-def _chosen(config: Config, source: Execute, selection: _Selection, entries: Sequence[bytes]) -> list[bytes]:
+def _select_entries(
+    config: Config, source: Execute, selection: _Selection, entries: Sequence[bytes]
+) -> list[bytes]:
     """Return the entries of the selected runs."""
     unread = {_context_of(entry) for entry in entries} - selection.run_of.keys() - {""}
     if unread:
         texts = source(query.read_contexts(config.namespace, unread))
-        selection.run_of.update({id_: _run_named(texts.get(id_, b"")) for id_ in unread})
+        selection.run_of.update({id_: _parse_run_id(texts.get(id_, b"")) for id_ in unread})
     return [
         entry for entry in entries if selection.has(_time(entry), selection.run_of.get(_context_of(entry), ""))
     ]
 
 
-def _run_named(context: bytes) -> str:
+def _parse_run_id(context: bytes) -> str:
     """Return the run that a context names; empty if it names none."""
     if not context.startswith(b"{"):
         return ""
@@ -232,7 +236,7 @@ def _run_named(context: bytes) -> str:
     return run_id if isinstance(run_id, str) else ""
 
 
-def _minus(entries: Sequence[bytes], there: Sequence[bytes]) -> list[bytes]:
+def _subtract(entries: Sequence[bytes], there: Sequence[bytes]) -> list[bytes]:
     """Return the entries that are not in `there`, with regard to the number of equal ones."""
     left = Counter(there)
     missing = []
@@ -244,11 +248,11 @@ def _minus(entries: Sequence[bytes], there: Sequence[bytes]) -> list[bytes]:
     return missing
 
 
-def _packed(
+def _make_batch(
     config: Config, source: Execute, missing: Mapping[str, list[bytes]]
 ) -> tuple[Batch, dict[str, list[bytes]]]:
     """Return a batch of missing points, and the points that remain for the next batch."""
-    contexts = _contexts(config, source, missing)
+    contexts = _read_contexts(config, source, missing)
     rest = {label: [*entries] for label, entries in missing.items()}
     batch, size, count = Batch(), 0, 0
     for label, entries in rest.items():
@@ -268,7 +272,7 @@ def _packed(
     return batch, rest
 
 
-def _contexts(config: Config, source: Execute, missing: Mapping[str, Sequence[bytes]]) -> dict[str, Context]:
+def _read_contexts(config: Config, source: Execute, missing: Mapping[str, Sequence[bytes]]) -> dict[str, Context]:
     """Read the contexts of the missing points, with their times to live."""
     newest = [entry for entries in missing.values() for entry in entries[-BATCH_POINTS:]]
     ids = sorted({_context_of(entry) for entry in newest} - {""})

@@ -106,7 +106,7 @@ class RunBuilder:
     _stats: dict[str, dict[str, None]] = field(default_factory=dict)
     _last_error: dict[tuple[str, str], str] = field(default_factory=dict)
     _crash_points: list[AddedPoint] | None = None
-    _abouts: dict[tuple[str, str], Context] = field(default_factory=dict)
+    _context_by_result: dict[tuple[str, str], Context] = field(default_factory=dict)
 
     @property
     def run_id(self) -> str:
@@ -133,12 +133,12 @@ class RunBuilder:
         return iter(())
 
     def _add_start(self, test: StartedTest) -> Iterator[AddedPoint]:
-        self.running[self._own(test.nodeid)] = test.time_us / 1e6
+        self.running[self._without_group(test.nodeid)] = test.time_us / 1e6
         self.last_time = max(self.last_time, test.time_us / 1e6)
         return iter(())
 
     def _add_failure(self, failure: Failure) -> Iterator[AddedPoint]:
-        nodeid, worker, kind = self._own(failure.nodeid), failure.worker, failure.kind
+        nodeid, worker, kind = self._without_group(failure.nodeid), failure.worker, failure.kind
         now = failure.time_us / 1e6
         if kind == "failed" and not failure.exception and (nodeid, worker) in self._subtests:
             # pytest's report of a test with failed subtests, each of which has a record.
@@ -146,7 +146,7 @@ class RunBuilder:
         text = _WORKER_LINE.sub("", failure.text)
         exception = WORKER_CRASH if kind == "crash" else failure.exception or class_in(text)
         phase = kind if kind in ("crash", "subtest") else failure.phase
-        traceback, contexts = self._note_error(nodeid, phase, exception, text)
+        traceback, contexts = self._add_error(nodeid, phase, exception, text)
         yield from _errors(exception, now, traceback, contexts)
         if kind == "crash":
             yield from self._crash(nodeid, worker, now, traceback)
@@ -155,7 +155,7 @@ class RunBuilder:
             self._subtests[nodeid, worker] = self._subtests.get((nodeid, worker), 0) + 1
         self._last_error[nodeid, worker] = traceback
 
-    def _note_error(self, nodeid: str, phase: str, raised: str, text: str) -> tuple[str, tuple[Context, ...]]:
+    def _add_error(self, nodeid: str, phase: str, raised: str, text: str) -> tuple[str, tuple[Context, ...]]:
         """Add a failure; return the id of its traceback, and the context to store unless it shares one."""
         context = make_context(text, self.retention.tracebacks_s)
         if context is None:
@@ -194,14 +194,14 @@ class RunBuilder:
     def _fail_running(self, nodeid: str) -> Iterator[AddedPoint]:
         began, now = self.running[nodeid], self.last_time
         text = f"the process of the tests died while running {nodeid!r}"
-        traceback, contexts = self._note_error(nodeid, "crash", PROCESS_CRASH, text)
+        traceback, contexts = self._add_error(nodeid, "crash", PROCESS_CRASH, text)
         yield from _errors(PROCESS_CRASH, now, traceback, contexts)
         yield from self._result(
             TestResult(nodeid, "failed", "", began, 0.0, now - began, 0.0, ran=True), traceback
         )
 
     def _add_attempt(self, attempt: Attempt) -> Iterator[AddedPoint]:
-        nodeid, worker, letters = self._own(attempt.nodeid), attempt.worker, attempt.letters
+        nodeid, worker, letters = self._without_group(attempt.nodeid), attempt.worker, attempt.letters
         self.running.pop(nodeid, None)
         outcome = outcome_of(letters, self._subtests.pop((nodeid, worker), 0))
         traceback = self._last_error.pop((nodeid, worker), "")
@@ -228,13 +228,13 @@ class RunBuilder:
         self.last_time = max(self.last_time, result.end)
         if result.outcome != "skipped":
             name = self._label("test", result.nodeid)
-            yield self._about(name, result.end, result.value, result.outcome, traceback)
+            yield self._make_point(name, result.end, result.value, result.outcome, traceback)
 
-    def _about(self, label: str, time: float, value: float, outcome: str = "", error: str = "") -> AddedPoint:
+    def _make_point(self, label: str, time: float, value: float, outcome: str = "", error: str = "") -> AddedPoint:
         """Return a point whose context has the run id, and the outcome and error if there are any."""
-        context = self._abouts.get((outcome, error))
+        context = self._context_by_result.get((outcome, error))
         if context is None:
-            context = self._abouts[outcome, error] = self._context(outcome, error)
+            context = self._context_by_result[outcome, error] = self._context(outcome, error)
         return AddedPoint(label, Entry(time, round(value, 6), context.id), (context,))
 
     def _context(self, outcome: str, error: str) -> Context:
@@ -251,10 +251,10 @@ class RunBuilder:
             value = check_value(check_label(name), number)
             if pushed.nodeid:
                 # Labels of values that were pushed outside of tests belong to no attempt.
-                self._stats.setdefault(self._own(pushed.nodeid), {})[name] = None
+                self._stats.setdefault(self._without_group(pushed.nodeid), {})[name] = None
             context = make_context(_context_bytes(written), self.retention.outcomes_s)
             if context is None:
-                about = self._about(name, time, value)
+                about = self._make_point(name, time, value)
                 yield AddedPoint(name, Entry(time, value, about.entry.context_id), about.contexts)
             else:
                 yield AddedPoint(name, Entry(time, value, context.id), (context,))
@@ -267,7 +267,7 @@ class RunBuilder:
         return iter(())
 
     def _add_budget(self, budget: BudgetMarker) -> Iterator[AddedPoint]:
-        self.budgets[self._own(budget.nodeid)] = Budget(budget.max_seconds, budget.max_slowdown)
+        self.budgets[self._without_group(budget.nodeid)] = Budget(budget.max_seconds, budget.max_slowdown)
         return iter(())
 
     def _add_planned(self, planned: PlannedTests) -> Iterator[AddedPoint]:
@@ -295,18 +295,18 @@ class RunBuilder:
             return
         self.uncollected.add(error.nodeid)
         exception = error.exception or class_in(error.text)
-        noted = self._note_error(error.nodeid, "collect", exception, error.text)
+        noted = self._add_error(error.nodeid, "collect", exception, error.text)
         yield from _errors(exception, error.time_us / 1e6, *noted)
 
     def _add_end(self, end: RunEnd) -> Iterator[AddedPoint]:
         self.end, self.last_time = end, end.finished
         for fixture in self.fixtures.values():
             name = self._label("fixture", f"{fixture.baseid}::{fixture.name}")
-            yield self._about(name, end.finished, fixture.setup + fixture.teardown)
+            yield self._make_point(name, end.finished, fixture.setup + fixture.teardown)
         for path, seconds in self.files():
-            yield self._about(self._label("collect", path), end.finished, seconds)
+            yield self._make_point(self._label("collect", path), end.finished, seconds)
         for name, value in self._totals():
-            yield self._about(self._label("run", name), end.finished, value)
+            yield self._make_point(self._label("run", name), end.finished, value)
 
     def _totals(self) -> Iterator[tuple[str, float]]:
         counts = self.counts()
@@ -347,7 +347,7 @@ class RunBuilder:
     def _label(self, word: str, rest: str) -> str:
         return label(word, rest, self.suite)
 
-    def _own(self, nodeid: str) -> str:
+    def _without_group(self, nodeid: str) -> str:
         """Return the node id without the `@group` that pytest-xdist appends with `--dist loadgroup`.
 
         If the header has `ungrouped`, the plugin has removed it: only the plugin knows which tests have a group.

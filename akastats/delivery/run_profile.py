@@ -73,7 +73,7 @@ def _tests(builder: RunBuilder, results: Sequence[TestResult], has_budgets: bool
         teardown=[_us(result.teardown) for result in results],
         worker=[result.worker for result in results],
         stats=[list(result.stats) for result in results],
-        budget=[_allowance(builder.budgets.get(result.nodeid)) for result in results]
+        budget=[_limits(builder.budgets.get(result.nodeid)) for result in results]
         if builder.budgets and has_budgets
         else None,
         **_metrics(results),
@@ -86,7 +86,7 @@ def _metrics(results: Sequence[TestResult]) -> dict[str, Any]:
     return {name: column for name, column in columns.items() if any(value is not None for value in column)}
 
 
-def _allowance(budget: Budget | None) -> dict[str, float] | None:
+def _limits(budget: Budget | None) -> dict[str, float] | None:
     """Return the limits of a marker that are set; `None` without any."""
     limits = asdict(budget) if budget else {}
     return {name: limit for name, limit in limits.items() if limit is not None} or None

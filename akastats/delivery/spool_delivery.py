@@ -101,7 +101,7 @@ class Delivery:
         self._checkout = checkout or (lambda _: stored_fields(self.path))
         self._cursor: str | None = None
         # Records before this position may be applied although the server has lost the cursor.
-        self._doubtful_until = _START
+        self._checked_until = _START
         self._is_stale = False
         self._syncs, self._clock, self._now = syncs, clock, now
         # Server time minus this machine's time, in seconds; 0 while they agree.
@@ -228,7 +228,7 @@ class Delivery:
             self._is_stale = False
             self._compare_clocks()
             if not self._syncs:
-                self._doubt(_END)
+                self._require_check(_END)
             self._seek(self._execute(runs.read_cursor(self._config.namespace, self.producer)))
         return str(self._cursor)
 
@@ -294,7 +294,7 @@ class Delivery:
                 # Halve the batch until it consists of the refused point alone.
                 self._points = size // 2
                 return 0
-            position = self._pass_over(batch, end, error)
+            position = self._skip_refused(batch, end, error)
         self._points = min(BATCH_POINTS, 2 * self._points)
         if position != end:
             # Another process delivered records, or the server was restored from older data.
@@ -303,7 +303,7 @@ class Delivery:
         self._advance(end)
         return size
 
-    def _pass_over(self, batch: Batch, end: str, error: ServerError) -> str:
+    def _skip_refused(self, batch: Batch, end: str, error: ServerError) -> str:
         """Write the single point or change of a batch to a file, and move the cursor past it.
 
         Raises `ServerError` if the server refuses that too, because then the point is not the reason.
@@ -399,7 +399,7 @@ class Delivery:
         if not added:
             return
         step = Step(keys.cursor(self._config.namespace, f"{self.producer}-crash"), "0", "1")
-        batch = Batch(step=step, doubt_s=_MAX_SHIFT_ERROR_S if self._doubtful_until > _START else None)
+        batch = Batch(step=step, doubt_s=_MAX_SHIFT_ERROR_S if self._checked_until > _START else None)
         for label, entry, contexts in added:
             batch.entries.setdefault(label, []).append(entry)
             batch.contexts.update({context.id: context for context in contexts})
@@ -439,7 +439,7 @@ class Delivery:
         for entries in batch.entries.values():
             entries.sort(key=lambda entry: entry.timestamp)
         step = Step(keys.cursor(self._config.namespace, self.producer), str(self._cursor), end)
-        if _position(step.start) < self._doubtful_until:
+        if _position(step.start) < self._checked_until:
             # Each comparison of the clocks gives a slightly different shift.
             batch = dataclasses.replace(batch, doubt_s=_MAX_SHIFT_ERROR_S if self._shift_s else 0.0)
         return dataclasses.replace(batch, step=step), end
@@ -448,18 +448,18 @@ class Delivery:
         """Continue at the server's cursor: the records before it are applied, the others are not."""
         if self._cursor is not None:
             if _position(cursor) < _position(self._cursor):
-                self._doubt(_position(self._cursor))
+                self._require_check(_position(self._cursor))
             # Discarded records may be needed again: read the file from its start.
             self._begin()
         self._advance(cursor)
 
-    def _doubt(self, until: tuple[int, float]) -> None:
+    def _require_check(self, until: tuple[int, float]) -> None:
         """Require a check for duplicates of each record before `until`, if the server evicts keys.
 
         A server that does not evict keys was restored from older data, whose labels and cursor are of one time.
         """
-        if until > self._doubtful_until and self._execute(check_eviction()):
-            self._doubtful_until = until
+        if until > self._checked_until and self._execute(check_eviction()):
+            self._checked_until = until
 
     def _advance(self, cursor: str) -> None:
         seq, _, points = cursor.partition(":")

@@ -177,7 +177,7 @@ def _length(content: bytes | mmap.mmap, at: int) -> tuple[int, int]:
     if first in (0x80, 0x81):
         size = 4 if first == 0x80 else 8
         return int.from_bytes(content[at + 1 : at + 1 + size], "big"), at + 1 + size
-    raise ForeignError("a length of unknown form")
+    raise ForeignError("a length in an unknown encoding")
 
 
 def _skip_string(content: bytes | mmap.mmap, at: int) -> int:
@@ -188,7 +188,7 @@ def _skip_string(content: bytes | mmap.mmap, at: int) -> int:
     if first <= 0xC2:
         return at + 1 + (1, 2, 4)[first - 0xC0]
     if first != 0xC3:
-        raise ForeignError("a string of unknown form")
+        raise ForeignError("a string in an unknown encoding")
     packed, at = _length(content, at + 1)
     _, at = _length(content, at)
     return at + packed

@@ -37,7 +37,7 @@ def is_damage(log: str) -> bool:
 
 def truncate(home: Path, server: Path) -> str:
     """Truncate each append-only file before its first damage, after copying it; return a notice for users."""
-    aside = _aside(home)
+    aside = _make_aside_directory(home)
     for data in _data(home):
         if data.is_dir():
             shutil.copytree(data, aside / data.name)
@@ -49,7 +49,7 @@ def truncate(home: Path, server: Path) -> str:
 
 def move_aside(home: Path, server: Path) -> str:
     """Move all data aside, so that the server starts empty; return a notice for users."""
-    aside = _aside(home)
+    aside = _make_aside_directory(home)
     for data in _data(home):
         data.rename(aside / data.name)
     return f"The statistics data is damaged and {server} cannot repair it. Starting empty; the data is in {aside}."
@@ -64,7 +64,7 @@ def _files(home: Path) -> list[Path]:
     return sorted([*get_parts_directory(home).glob("*.aof"), *home.glob(SINGLE)])
 
 
-def _aside(home: Path) -> Path:
+def _make_aside_directory(home: Path) -> Path:
     """Create and return a new directory named by the time (UTC), with a number if it exists."""
     stamp = time.strftime("damaged-%Y%m%dT%H%M%SZ", time.gmtime())
     number = 0

@@ -125,10 +125,10 @@ class _Launcher:
         self.notice = " ".join(filter(None, (self.notice, notice))) or None
 
     def _react(self, last: Binary) -> Binary:
-        """Return the server to try after `last` ended at once; repair the data if every server reports damage."""
+        """Return the server to try after `last` exited; repair the data if every server reports damage."""
         log = _tail(self._location.log)
         if not repair.is_too_new(log) and not repair.is_damage(log):
-            raise EmbeddedError(f"{last.path} ended at once in {self._location.home}: {_excerpt(log)}")
+            raise EmbeddedError(f"{last.path} exited immediately in {self._location.home}: {_excerpt(log)}")
         is_repairer = repair.is_damage(log) and not repair.is_too_new(log)
         if is_repairer and self._repairer is None and not formats.is_downgrade(last, self._origin):
             self._repairer = last
@@ -145,7 +145,7 @@ class _Launcher:
         operation = next(self._repairs, None)
         if operation is None:
             raise EmbeddedError(
-                f"{last.path} ended at once in {self._location.home}: {_excerpt(_tail(self._location.log))}"
+                f"{last.path} exited immediately in {self._location.home}: {_excerpt(_tail(self._location.log))}"
             )
         self._note(operation(self._location.home, self._repairer.path))
         return self._repairer
@@ -219,12 +219,12 @@ def _configuration(location: Location) -> Iterator[str]:
         "aof-load-truncated": "yes",
     }
     for name, value in options.items():
-        yield f"{name} {_quoted(value)}\n"
+        yield f"{name} {_quote(value)}\n"
     for command in _REMOVED_COMMANDS:
         yield f'rename-command {command} ""\n'
 
 
-def _quoted(value: str) -> str:
+def _quote(value: str) -> str:
     """Return a value quoted for a configuration file, with escaped bytes."""
     plain = [
         chr(byte) if 32 <= byte < 127 and byte not in b'"\\' else f"\\x{byte:02x}" for byte in os.fsencode(value)

@@ -143,20 +143,22 @@ def read_history(namespace: str, run: Run) -> Operation[RunHistory]:
         return RunHistory(run.branch or "", [], [])
     base_branch = yield from _base_branch(namespace, run)
     has_base = bool(base_branch) or not run.pull_request
-    base = (yield from _before(namespace, run, base_branch, MOST_BASE, can_be_base)) if has_base else []
+    base = (yield from _read_before(namespace, run, base_branch, MOST_BASE, can_be_base)) if has_base else []
     clean = [each for each in base if not each.dirty]
     if len(clean) >= MIN_COMMITS:
         # Runs of uncommitted code count only if there are too few others.
         base = clean
-    return RunHistory(base_branch, base, (yield from _own(namespace, run, base_branch)))
+    return RunHistory(base_branch, base, (yield from _read_own(namespace, run, base_branch)))
 
 
-def _own(namespace: str, run: Run, base_branch: str) -> Operation[list[Run]]:
+def _read_own(namespace: str, run: Run, base_branch: str) -> Operation[list[Run]]:
     """Read the earlier runs of the same branch or pull request; empty for a run of the base branch."""
     own = run.branch or ""
     if own == base_branch and can_be_base(run):
         return []
-    return (yield from _before(namespace, run, own, MOST_OWN, lambda other: is_same_work(run, other, base_branch)))
+    return (
+        yield from _read_before(namespace, run, own, MOST_OWN, lambda other: is_same_work(run, other, base_branch))
+    )
 
 
 def _base_branch(namespace: str, run: Run) -> Operation[str]:
@@ -165,13 +167,13 @@ def _base_branch(namespace: str, run: Run) -> Operation[str]:
     if is_base_itself(run):
         return own
     for branch in base_branches(run):
-        if (yield from _before(namespace, run, branch, 1, can_be_base)):
+        if (yield from _read_before(namespace, run, branch, 1, can_be_base)):
             return branch
     # A branch without runs also counts, because later runs of this pull request are compared with it.
     return (run.base_branch or run.default_branch or "") if run.pull_request else own
 
 
-def _before(
+def _read_before(
     namespace: str, run: Run, branch: str, size: int, accepts: Callable[[Run], bool]
 ) -> Operation[list[Run]]:
     """Read the newest `size` finished runs of a branch and suite before a run, oldest first."""
@@ -250,13 +252,13 @@ def facts_of(run: Run) -> RunFacts:
         status=run.status or "",
         ran_in=environment_of(run.python or "", run.platform or "", run.job or "", run.branch or ""),
         build=run.build_id or "",
-        legs=_legs(run),
+        legs=_leg_key(run),
         is_dirty=bool(run.dirty),
         pull_request=run.pull_request or "",
     )
 
 
-def _legs(run: Run) -> str:
+def _leg_key(run: Run) -> str:
     """Return a value that is equal for runs of indistinguishable jobs; empty for a rerun within a job.
 
     A restarted job has another attempt number. `pytest || pytest --lf` records two runs in one job.

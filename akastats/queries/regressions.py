@@ -179,12 +179,12 @@ def _runs_of(change: DurationChange) -> tuple[str, str, str]:
 def group_of(change: DurationChange, verdicts: Verdicts) -> int | None:
     """Return the index in `verdicts.together` of the group of a change; `None` without another such change."""
     for index, group in enumerate(verdicts.together):
-        if change.label in group and any(_is_alike(change, each.change, group) for each in verdicts.changes):
+        if change.label in group and any(_is_related(change, each.change, group) for each in verdicts.changes):
             return index
     return None
 
 
-def _is_alike(change: DurationChange, other: DurationChange, group: Sequence[str]) -> bool:
+def _is_related(change: DurationChange, other: DurationChange, group: Sequence[str]) -> bool:
     """Return whether another label of the group changed in the same environment, direction and interval."""
     return (
         other.label in group

@@ -22,7 +22,7 @@ def suggest(namespace: str, nodeid: str, suite: str) -> Operation[list[NamedTest
 def read_tests(namespace: str) -> Operation[list[NamedTest]]:
     """Read all tests with a history; 10,000 tests take about ten round trips."""
     empty: CachedList[NamedTest] = CachedList()
-    index = yield from cached_lists.refresh(keys.tests_at(namespace), _named, namespace, empty)
+    index = yield from cached_lists.refresh(keys.tests_at(namespace), _to_named_tests, namespace, empty)
     return list(index.items.values())
 
 
@@ -36,7 +36,7 @@ def find_matching(tests: Iterable[NamedTest], part: str, suite: str) -> list[Nam
     return ending or matches
 
 
-def _named(namespace: str, labels: Sequence[str]) -> Operation[Mapping[str, NamedTest]]:
+def _to_named_tests(namespace: str, labels: Sequence[str]) -> Operation[Mapping[str, NamedTest]]:
     """Return the tests of labels; reads nothing, because a label contains suite and node id."""
     yield from ()
     named = {label: test_of(label) for label in labels}

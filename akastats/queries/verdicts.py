@@ -48,7 +48,7 @@ class DatedVerdicts:
 
 # Decoding the verdicts of 1,000 tests takes 70 ms, and successive pages read the same verdicts.
 @lru_cache(maxsize=4)
-def _readable(stored: bytes) -> Verdicts | None:
+def _decode(stored: bytes) -> Verdicts | None:
     """Return stored verdicts; `None` if they are corrupt or from another release."""
     try:
         return unpack(stored)
@@ -64,7 +64,7 @@ def read_verdicts(namespace: str, run_id: str) -> Operation[Verdicts]:
     stored = yield from stored_verdicts.read_verdicts(namespace, [run_id])
     if run_id not in stored:
         raise NotFoundError(f"no verdicts of run {run_id[:100]!r}: unknown, expired, or not analysed yet")
-    verdicts = _readable(stored[run_id])
+    verdicts = _decode(stored[run_id])
     if verdicts is None:
         raise CorruptDataError(
             f"the verdicts of run {run_id[:100]!r} are corrupt or from another release: update pytest-akastats"
@@ -75,7 +75,7 @@ def read_verdicts(namespace: str, run_id: str) -> Operation[Verdicts]:
 def read_verdicts_if_any(namespace: str, run_id: str) -> Operation[Verdicts | None]:
     """Read the verdicts of one run; `None` without verdicts, or if this release cannot read them."""
     stored = yield from stored_verdicts.read_verdicts(namespace, [run_id])
-    return _readable(stored[run_id]) if run_id in stored else None
+    return _decode(stored[run_id]) if run_id in stored else None
 
 
 def read_newest_of_branch(

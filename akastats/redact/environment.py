@@ -105,17 +105,17 @@ def _pieces(text: str, head: str, forms: Sequence[str]) -> Iterator[Span]:
     for _ in range(MAX_PIECES):
         if start < 0:
             return
-        end = max(_reach(text, start, form) for form in forms)
+        end = max(_find_end(text, start, form) for form in forms)
         if end > start:
             yield start, end
         start = text.find(head, max(end, start + 1))
 
 
-def _reach(text: str, start: int, form: str) -> int:
+def _find_end(text: str, start: int, form: str) -> int:
     """Return the end of a value from `start`, if it is wrapped over lines or truncated; else `start`."""
     at, matched = start, 0
     while True:
-        count = _alike(text, at, form, matched)
+        count = _count_equal(text, at, form, matched)
         at, matched = at + count, matched + count
         if matched == len(form):
             return at
@@ -128,7 +128,7 @@ def _reach(text: str, start: int, form: str) -> int:
     return at
 
 
-def _alike(text: str, at: int, form: str, matched: int) -> int:
+def _count_equal(text: str, at: int, form: str, matched: int) -> int:
     """Return the number of equal characters of `text` from `at` and `form` from `matched`."""
     count = 0
     most = min(len(text) - at, len(form) - matched)

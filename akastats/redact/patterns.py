@@ -37,20 +37,20 @@ class Patterns:
             self.warning = self.warning or problem
 
     def _accept(self, pattern: str) -> str:
-        """Add a pattern; return why it is refused, or an empty text if it is accepted."""
+        """Add a pattern; return why it is refused, empty if it is accepted."""
         if len(self._accepted) == MOST:
             return f"only the first {MOST} patterns to redact are used"
         try:
             if bound_steps(pattern) > MAX_STEPS:
                 return (
-                    f"the pattern {pattern[:80]!r} is not used: it may take too long, because a repeat in it can "
-                    "match what the next one can match; see docs/explanation/secrets.md"
+                    f"the pattern {pattern[:80]!r} is not used: it may take too long, because two repeats in it "
+                    "can match the same text; see docs/explanation/secrets.md"
                 )
             compiled = re.compile(pattern)
         except (re.error, RecursionError, OverflowError) as error:
             return f"the pattern {pattern[:80]!r} is not used: {error}"
         if compiled.search(""):
-            return f"the pattern {pattern[:80]!r} is not used: it matches the empty text"
+            return f"the pattern {pattern[:80]!r} is not used: it matches the empty string"
         self._accepted.append(compiled)
         return ""
 

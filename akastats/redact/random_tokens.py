@@ -120,9 +120,9 @@ def _parts(run: str) -> Iterator[str]:
     for index, segment in enumerate(segments):
         if segment.start() >= at and is_opaque(segment.group()):
             first = last = index
-            while first and segments[first - 1].start() >= at and _goes_on(segments[first - 1].group()):
+            while first and segments[first - 1].start() >= at and _is_continued(segments[first - 1].group()):
                 first -= 1
-            while last + 1 < len(segments) and _goes_on(segments[last + 1].group()):
+            while last + 1 < len(segments) and _is_continued(segments[last + 1].group()):
                 last += 1
             at = segments[last].end()
             yield run[segments[first].start() : at]
@@ -135,7 +135,7 @@ def _is_drawn(segment: str) -> bool:
     return len(segment) <= 3 or (score(segment) > 0 and not _HEX.fullmatch(segment) and not segment.isupper())
 
 
-def _goes_on(segment: str) -> bool:
+def _is_continued(segment: str) -> bool:
     """Return whether the text beside an opaque part belongs to it."""
     return len(segment) <= 2 or score(segment) > 0
 

@@ -114,7 +114,7 @@ class _Reader:
         """Return, for each item, the beginnings of the items after it."""
         rests = [Begin(follow, True, 1)]
         for operation, argument in list(items)[:0:-1]:
-            rests.append(_joined(self._begin(str(operation), argument), rests[-1]))
+            rests.append(_join(self._begin(str(operation), argument), rests[-1]))
         return rests[: len(items)][::-1]
 
     def _begin(self, operation: str, argument: Any) -> Begin:
@@ -135,7 +135,7 @@ class _Reader:
     def _begins(self, items: Sequence[Any]) -> Begin:
         begin = Begin(_NONE, True, 1)
         for operation, argument in list(items)[::-1]:
-            begin = _joined(self._begin(str(operation), argument), begin)
+            begin = _join(self._begin(str(operation), argument), begin)
         return begin
 
     def _item(self, operation: str, argument: Any, follow: _Characters) -> Bound:
@@ -207,7 +207,7 @@ class _Reader:
         return characters | {form for form in cases if form in _ALL} | {"letter"}
 
 
-def _joined(begin: Begin, rest: Begin) -> Begin:
+def _join(begin: Begin, rest: Begin) -> Begin:
     """Return the beginnings of an item followed by `rest`."""
     if not begin.can_be_empty:
         return begin

@@ -205,18 +205,18 @@ def indented(text: str, start: int, position: int, line: int) -> Iterator[Span]:
         name = text[start : block.end()].partition(":")[0].strip("'\"").lower()
         indent = len(text[line:start].rstrip("-'\""))
         if block["block"] and is_sensitive(name):
-            yield from _below(text, block.end() + 1, indent, lambda row: row)
+            yield from _read_indented(text, block.end() + 1, indent, lambda row: row)
         elif not block["block"] and _GROUP.search(name):
-            yield from _below(text, block.end() + 1, indent, _value_of)
+            yield from _read_indented(text, block.end() + 1, indent, _value_of)
         return
     section = _SECTION.match(text, position) if "[" in text[line:start] else None
     if section is not None:
         name = text[start : section.end()].partition("]")[0].lower().replace(" ", "_")
         if _GROUP.search(name.rpartition(".")[2]):
-            yield from _below(text, section.end() + 1, -1, _value_of)
+            yield from _read_indented(text, section.end() + 1, -1, _value_of)
 
 
-def _below(text: str, at: int, indent: int, value_of: Callable[[str], str]) -> Iterator[Span]:
+def _read_indented(text: str, at: int, indent: int, value_of: Callable[[str], str]) -> Iterator[Span]:
     """Yield the values of the lines that are indented further than `indent`; for -1, those of a section."""
     for line in text[at : at + _LONGEST].split("\n")[:_MOST_LINES]:
         bare = line.lstrip("E>+ \t")

@@ -20,7 +20,7 @@ def check_client(client: Any, *, is_asyncio: bool) -> None:
 
 def _reason_against(client: Any, is_asyncio: bool) -> str:
     if isawaitable(client) and not hasattr(client, "execute_command"):
-        return "it must be awaited first, and its result attached"
+        return "it is an awaitable. Await it, and attach the result"
     if isinstance(client, type):
         return "it is a class, not a client"
     if hasattr(client, "nodes_manager"):
@@ -31,7 +31,8 @@ def _reason_against(client: Any, is_asyncio: bool) -> str:
         # Such clients may send a command again to another server, which has no guard key of the first attempt.
         return "it does not work like redis.Redis, so a push could be sent twice. Attach a client of redis-py"
     if _is_asyncio(client) != is_asyncio:
-        return f"it is {'a blocking' if is_asyncio else 'an asyncio'} client. Attach it to the other one"
+        kind, other = ("a blocking", "sync_redis") if is_asyncio else ("an asyncio", "async_redis")
+        return f"it is {kind} client. Attach it to {other}"
     return ""
 
 

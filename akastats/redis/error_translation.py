@@ -96,7 +96,7 @@ def _pool_message(client: Any) -> str:
     duration = f" for {timeout:g} s" if isinstance(timeout, (int, float)) else ""
     return (
         f"All {size} connections of the pool to Redis at {{address}} were in use{duration} ({{error}}); nothing "
-        "was sent. Use fewer at a time, or attach a client with a BlockingConnectionPool of more max_connections."
+        "was sent. Use fewer at a time, or attach a client whose BlockingConnectionPool has more max_connections."
     )
 
 

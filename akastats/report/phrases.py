@@ -56,7 +56,7 @@ FAILURES: Mapping[str, Heading] = {
     "not analysed": Heading("failures"),
     "no history": Heading("failures with no history", "No earlier runs exist to compare with."),
     "also failing on base": Heading("also failing on the base", "Fails on {base} too."),
-    "known flaky": Heading("known flaky", "Fails from time to time, independent of changes."),
+    "known flaky": Heading("known flaky", "Fails from time to time, independently of changes."),
     "quarantined": Heading("quarantined", "Does not fail the run while it is in quarantine."),
 }
 

@@ -97,7 +97,7 @@ def _origin(run: Run, verdicts: Verdicts | None) -> Line:
     if run.commit:
         line += [" at ", Code(run.commit[:COMMIT_WIDTH])]
     if run.dirty:
-        line.append(" with changes that are not committed")
+        line.append(" with uncommitted changes")
     if run.pull_request:
         line.append(f", pull request {run.pull_request}" if run.pull_request != "true" else ", a pull request")
     if run.nested:

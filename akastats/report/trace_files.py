@@ -39,10 +39,10 @@ def lanes(tests: TestColumns) -> dict[str, list[Span]]:
     by_worker: dict[str, list[int]] = {}
     for at, worker in enumerate(tests.worker):
         by_worker.setdefault(worker or "main", []).append(at)
-    return {worker: list(_spans(tests, by_worker[worker])) for worker in sorted(by_worker, key=_natural)}
+    return {worker: list(_spans(tests, by_worker[worker])) for worker in sorted(by_worker, key=_natural_sort_key)}
 
 
-def _natural(worker: str) -> tuple[str, int]:
+def _natural_sort_key(worker: str) -> tuple[str, int]:
     """Return a sort key that orders gw2 before gw10."""
     digits = len(worker) - len(worker.rstrip("0123456789"))
     return (worker[: len(worker) - digits], int(worker[-digits:][:9]) if digits else -1)

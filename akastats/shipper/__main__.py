@@ -105,7 +105,7 @@ class Shipper:
             self._client = redis.connect(self._config.redis_url, **timeouts)
         began = time.monotonic()
         try:
-            result = redis.run(self._observed(operation), self._client, self._client)
+            result = redis.run(self._execute_observed(operation), self._client, self._client)
         except AkastatsError:
             if time.monotonic() - began >= self._reply_timeout_s:
                 self._reply_timeout_s = min(2 * self._reply_timeout_s, MAX_REPLY_TIMEOUT_S)
@@ -115,7 +115,7 @@ class Shipper:
             raise ConnectionLostError(f"{self._state.server} {UNREADABLE} ({type(error).__name__})") from error
         return result
 
-    def _observed(self, operation: Operation[Any]) -> Operation[Any]:
+    def _execute_observed(self, operation: Operation[Any]) -> Operation[Any]:
         """Execute an operation, and note each reply as progress, because some operations have 100 requests."""
         try:
             request = next(operation)
@@ -168,13 +168,13 @@ class Shipper:
             # Checked before reading, so that the last records of a dead process are read.
             has_died = self._lifetime.has_died()
             has_records = self._read()
-            if not self._persist(self._apply):
+            if not self._retry(self._apply):
                 return False
             if self.delivery.is_done:
-                return self._persist(self._finish)
+                return self._retry(self._finish)
             if has_died and not has_records:
                 # Without a header the run is unknown.
-                return self.delivery.builder.header is not None and self._persist(self._complete_as_crashed)
+                return self.delivery.builder.header is not None and self._retry(self._complete_as_crashed)
             if not has_records and self.delivery.builder.header:
                 self._analyser.prepare(self.delivery.builder.run_id)
             if time.monotonic() - self._answered_at > IDLE_S:
@@ -188,7 +188,7 @@ class Shipper:
         self._lifetime.note_run(self.delivery.builder)
         return has_records
 
-    def _persist(self, step: Callable[[], Any]) -> bool:
+    def _retry(self, step: Callable[[], Any]) -> bool:
         """Execute a step, and repeat it while the server is unavailable; return whether it succeeded.
 
         Raises `AccessDeniedError` at once, because repeating does not help.

@@ -66,7 +66,7 @@ def test_a_day_ends_in_the_configured_time_zone(put, now, server):
     [
         (b'{"reason": "x"}', "body.until", "Field required"),
         (b'{"until": "tomorrow", "reason": "x"}', "body.until", "write a day as year-month-day"),
-        (b'{"until": "2026-02-31", "reason": "x"}', "body.until", "2026-02-31 is not a day"),
+        (b'{"until": "2026-02-31", "reason": "x"}', "body.until", "2026-02-31 is not a calendar day"),
         (b'{"until": true, "reason": "x"}', "body.until", ""),
         (b'{"until": 1e400, "reason": "x"}', "body.until", ""),
         (b'{"until": NaN, "reason": "x"}', "body.until", ""),

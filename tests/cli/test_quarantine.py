@@ -48,7 +48,7 @@ def test_a_test_is_put_in_listed_and_taken_out(akastats, server, tmp_path, redis
     assert [until, NODEID, "unit"] == row.split()[:3]
     assert row.split()[3] in days
     assert row.rstrip().endswith("hangs up")
-    assert (0, f"{NODEID} is not in quarantine any more: its failures count\n") == (removed.code, removed.out)
+    assert (0, f"{NODEID} is no longer in quarantine: its failures count again\n") == (removed.code, removed.out)
     assert (1, True) == (again.code, "is not in quarantine" in again.err)
     assert (0, "No quarantined tests.\n") == (empty.code, empty.out)
 
@@ -73,7 +73,7 @@ def test_json_is_the_api_s(akastats, server):
             "--until DATE and --reason TEXT are missing; to quarantine a test: akastats quarantine NODEID --until",
         ),
         ([NODEID, "--until=soon", "--reason=x"], "--until: write a day as"),
-        ([NODEID, "--until=2099-02-30", "--reason=x"], "2099-02-30 is not a day"),
+        ([NODEID, "--until=2099-02-30", "--reason=x"], "2099-02-30 is not a calendar day"),
         ([NODEID, "--reason=x"], "--until DATE is missing"),
         ([NODEID, "--until=2099-01-01"], "--reason TEXT is missing"),
         ([NODEID, "--list"], "--list can be combined only with --suite"),

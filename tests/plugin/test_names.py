@@ -47,8 +47,8 @@ def test_addresses_are_masked_and_their_tests_stay_apart() -> None:
 
     assert ["a.py::t[<A object at 0x...>]", "a.py::t[<A object at 0x...>-1]"] == [names(first), names(second)]
     assert "a.py::t[<A object at 0x...>-1]" == alone(moved)
-    assert "2 node ids hold memory addresses, recorded as 0x..." in names.notice
-    assert "1 node id holds a memory address, recorded as 0x..." in alone.notice
+    assert "2 node ids contain memory addresses, recorded as 0x..." in names.notice
+    assert "1 node id contains a memory address, recorded as 0x..." in alone.notice
 
 
 @pytest.mark.parametrize("nodeid", ["a.py::t[0x7f0011]", "a.py::t[look at 0xff]", "a.py::t[1]"])
@@ -73,4 +73,4 @@ def test_a_run_says_that_it_masked_addresses(pytester: pytest.Pytester, record: 
 
     expected = ["test_it[<object object at 0x...>-1]", "test_it[<object object at 0x...>]"]
     assert expected == sorted(recorded.outcomes)
-    recorded.result.stdout.fnmatch_lines(["akastats: 2 node ids hold memory addresses, recorded as 0x...*"])
+    recorded.result.stdout.fnmatch_lines(["akastats: 2 node ids contain memory addresses, recorded as 0x...*"])

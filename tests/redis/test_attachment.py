@@ -193,7 +193,7 @@ def test_what_is_no_asyncio_client_is_refused():
 
     with pytest.raises(ConfigError, match=r"Redis to async_redis: it is a blocking client"):
         async_redis.attach(redis.Redis(), redis.Redis())
-    with pytest.raises(ConfigError, match="coroutine to async_redis: it must be awaited first"):
+    with pytest.raises(ConfigError, match="coroutine to async_redis: it is an awaitable"):
         async_redis.attach(waiting, waiting)
 
     waiting.close()

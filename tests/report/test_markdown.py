@@ -166,8 +166,7 @@ def test_the_report_names_the_code_and_the_base():
     run = type(RUN)(id="r", status="passed", tests=3, passed=3, branch="main", dirty=True, pull_request="7")
     nested = type(RUN)(id="r", status="passed", tests=3, passed=3, nested=True)
 
-    assert (
-        "Run `r` of `main` with changes that are not committed, pull request 7, compared with `main`\n"
-        in render_markdown(make_document(details(run=run), verdicts()))
+    assert "Run `r` of `main` with uncommitted changes, pull request 7, compared with `main`\n" in render_markdown(
+        make_document(details(run=run), verdicts())
     )
     assert "Run `r`, inside another run\n" in render_markdown(make_document(details(run=nested), verdicts()))

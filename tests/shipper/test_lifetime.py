@@ -165,7 +165,7 @@ def test_repeated_first_replies_are_no_progress(
     monkeypatch.setattr(shipper, "_pause", pass_time)
     shipper._read()
 
-    assert not shipper._persist(failing)
+    assert not shipper._retry(failing)
     assert AFTERLIFE_S <= attempts[-1] - attempts[0] <= AFTERLIFE_S + 2
 
 

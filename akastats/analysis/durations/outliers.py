@@ -68,11 +68,11 @@ def _outlier(
         return
     typical = max(0.0, exp(fmean(earlier) + shared[-1]) - OFFSET)
     differs = is_more(seconds, typical) or is_more(typical, seconds)
-    if differs and _is_beyond(log(seconds + OFFSET) - shared[-1], earlier, chance):
+    if differs and _is_outlier(log(seconds + OFFSET) - shared[-1], earlier, chance):
         yield Outlier(nodeid, seconds, round(typical, 6))
 
 
-def _is_beyond(now: float, earlier: Sequence[float], chance: float) -> bool:
+def _is_outlier(now: float, earlier: Sequence[float], chance: float) -> bool:
     """Return whether a value is outside the range of earlier ones, and improbable by their distribution."""
     if min(earlier) <= now <= max(earlier):
         return False

@@ -86,7 +86,7 @@ def classify_tests(
     flaky = {nodeid for nodeid, each in unhealthy.items() if each.state == "flaky"}
     costs = _costs(suspects, unhealthy, flaky, unusual)
     tests = _describe(
-        records, unhealthy, costs, _circumstances(records, flaky), _news(unhealthy, previous, run_id)
+        records, unhealthy, costs, _circumstances(records, flaky), _find_new_states(unhealthy, previous, run_id)
     )
     return SuiteStates(dict(counts), tuple(tests[:MAX_TESTS]), tuple(_clusters(suspects, flaky)))
 
@@ -114,7 +114,7 @@ def _without_deleted(records: Sequence[RunRecord]) -> list[RunRecord]:
     return [record if present.issuperset(record.nodeids) else select_tests(record, present) for record in records]
 
 
-def _news(unhealthy: Mapping[str, Flakiness], previous: Verdicts | None, newest: str) -> set[str]:
+def _find_new_states(unhealthy: Mapping[str, Flakiness], previous: Verdicts | None, newest: str) -> set[str]:
     """Return the tests whose state is new since `previous`; without it, those with evidence in the newest run."""
     if previous is None:
         return {nodeid for nodeid, each in unhealthy.items() if newest in each.evidence}

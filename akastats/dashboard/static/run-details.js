@@ -78,7 +78,7 @@ function header(run) {
 function diedIn(run) {
   if (!run.died_in?.length) return null;
   const names = run.died_in.flatMap((nodeid, index) => [index ? ", " : " ", testLink(nodeid, run.suite)]);
-  return el("p", { class: "died" }, "The process died while running", names);
+  return el("p", { class: "died" }, "The test process died while running", names);
 }
 
 function typicalDuration(verdicts) {

@@ -22,7 +22,7 @@ def make_node_id(case: Case) -> str:
     """Return the node id of a case, which is the same in every report of its framework."""
     if is_from_pytest(case):
         return _of_pytest(case)
-    where = _where(case) or ("(no suite)" if _IS_NAMELESS.fullmatch(case.name) else "")
+    where = _location(case) or ("(no suite)" if _IS_NAMELESS.fullmatch(case.name) else "")
     return f"{where}::{case.name}" if where else case.name
 
 
@@ -68,7 +68,7 @@ def _split(parts: list[str], file: str) -> tuple[str, list[str]]:
     return "/".join(parts[:size]) + ".py", parts[size:]
 
 
-def _where(case: Case) -> str:
+def _location(case: Case) -> str:
     """Return the location of a test without repetitions: file, class or suite."""
     suite, classname = case.suite.name, case.classname
     # Go's reports may name a package by its last component.

@@ -280,4 +280,4 @@ class _Text:
 
 
 def _refuse_doctype(*_: object) -> None:
-    raise ReportError("it declares a document type. Reports need none, and attacks on XML parsers use it")
+    raise ReportError("it declares a document type, which reports do not need and attacks on XML parsers use")
