@@ -17,7 +17,7 @@ def __dir__() -> list[str]:
 
 
 def __getattr__(name: str) -> object:
-    # Imported late, so that `import akastats` takes less than a millisecond in a test process that never pushes.
+    # Imported late, so that `import akastats` takes less than a millisecond in a process that never pushes.
     if name not in _HOME:
         raise AttributeError(f"module 'akastats' has no attribute {name!r}")
     from importlib import import_module

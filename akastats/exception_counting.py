@@ -33,7 +33,7 @@ def record_counted(error: type[BaseException] | BaseException | None, namespace:
 def was_counted(error: BaseException | None, namespace: str, entered: int) -> bool:
     """Return whether an exception was counted in a namespace after the sequence number `entered` of a block.
 
-    An exception object that is raised again after an earlier block counted it is another error.
+    An exception object that an earlier block counted counts as another error when it is raised again.
     """
     counts = getattr(error, _MARK, None)
     return isinstance(counts, dict) and counts.get((os.getpid(), namespace), 0) > entered

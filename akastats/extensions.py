@@ -31,7 +31,7 @@ HOOKS_TIMEOUT_S = 2.0
 
 
 class TextRedactor(Protocol):
-    """Removes further secrets from a text, after the rules of akastats.
+    """Removes additional secrets from a text, after the rules of akastats.
 
     It runs in the test process, so it should take less than a millisecond for a text of 24 KiB. If it
     raises an error, the text is not stored.
@@ -49,7 +49,7 @@ class ReportRenderer(Protocol):
 
 
 class AnalysisHook(Protocol):
-    """Receives each run after its analysis, also a run that is delivered late.
+    """Receives each run after its analysis, even if it is delivered late.
 
     All hooks have 2 seconds together.
     """
@@ -74,7 +74,7 @@ def load_analysis_hooks() -> Mapping[str, AnalysisHook]:
 
 
 def call_hooks(hooks: Mapping[str, AnalysisHook], run: Run, verdicts: Verdicts) -> str:
-    """Call each hook; return why some failed, empty if none did.
+    """Call each hook; return the reasons of failures, empty if there are none.
 
     Each hook has a thread, because nothing else bounds its time. A hook that takes longer continues until the
     process ends.
@@ -109,7 +109,7 @@ def describe_error(error: BaseException) -> str:
 def _load(group: str) -> dict[str, Callable[..., Any]]:
     if not _may_have(group, sys.path):
         return {}
-    # Late, because few installations have an extension.
+    # Imported late, because few installations have an extension.
     from importlib.metadata import entry_points
 
     return {point.name: _import(point.load) for point in entry_points(group=group)}

@@ -35,7 +35,7 @@ class Repository:
 class Head:
     """The checked-out branch and commit; unknown fields are empty.
 
-    branch: empty for a detached head.
+    branch: name of the branch; empty for a detached head.
     commit: the full hexadecimal id.
     default_branch: branch of `origin/HEAD`.
     """

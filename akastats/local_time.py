@@ -15,7 +15,7 @@ class _Local(tzinfo):
     """This machine's time zone (`TZ`, else the system's), with its changes over the year."""
 
     def fromutc(self, dt: datetime) -> datetime:
-        """Return a time in UTC as the machine's clock shows it."""
+        """Convert a time in UTC to the machine's local time."""
         return dt.replace(tzinfo=timezone.utc).astimezone().replace(tzinfo=self)
 
     def utcoffset(self, dt: datetime | None) -> timedelta | None:

@@ -103,7 +103,7 @@ def _close_pool_with_client(client: FakeAsyncRedis) -> FakeAsyncRedis:
 
 
 def _disconnect(patch: pytest.MonkeyPatch) -> None:
-    """Hide attached and open connections until the patch is undone."""
+    """Ignore attached and open connections until the patch is undone."""
     for connection in (connections.sync_redis, connections.async_redis):
         patch.setattr(connection, "_attached", None)
     patch.setattr(connections.sync_redis, "_single", connections.OwnClient())

@@ -33,7 +33,7 @@ def is_owner(uid: int) -> bool:
 def explain_distrust(status: os.stat_result) -> str:
     """Return the reason why a file or directory is not trusted; empty if it is trusted.
 
-    A sticky directory may be writable for others, because they cannot replace files of this user in it.
+    A sticky directory may be writable by others, because they cannot replace files of this user in it.
     """
     if S_ISLNK(status.st_mode):
         return "it is a symbolic link"

@@ -1,8 +1,8 @@
 """The pytest plugin of akastats, `pytest --akastats`: its options, its fixtures, and the start of a recorded run.
 
-Installed and off, it costs pytest about 5 million instructions per session (`benchmarks/off.py`). Therefore the
-hooks are in the package itself, all else is imported late, and the module has few names: pytest inspects each of
-them for a hook or a fixture, with 25,000 instructions.
+Without `--akastats` it costs about 5 million instructions per session (`benchmarks/off.py`). Therefore this module
+contains the hooks, has few names, and imports the rest late. For each name, pytest spends 25,000 instructions on
+looking for a hook or a fixture.
 """
 
 import time
@@ -29,7 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "wait": "seconds to wait at the end for the run to be delivered; default: 10",
     }
     group = parser.getgroup("akastats", "test-suite statistics (akastats)")
-    # With `dest`: without it, pytest compares an option with all others, 70,000 instructions per option.
+    # Pass `dest`: without it, pytest compares an option with all others, 70,000 instructions per option.
     for option, text in switches.items():
         dest = option[2:].replace("-", "_")
         group.addoption(option, dest=dest, action="store_true", default=None, help=text)
@@ -42,7 +42,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     try:
-        # Also if nothing is recorded, because --strict-markers refuses markers that are not registered.
+        # Register the marker even if nothing is recorded, because --strict-markers refuses unregistered markers.
         config.addinivalue_line(
             "markers",
             "akastats(max_seconds=None, max_slowdown=None): budget of the test in seconds, and in multiples of "
@@ -72,7 +72,7 @@ def stat(request: pytest.FixtureRequest) -> object:
 
         return open_collector(request.config, "collectors")
     except Exception:
-        # The import fails too, if a test has opened all the files that it may open.
+        # The import also fails if a test has reached its limit of open files.
         return NullCollector()
 
 
@@ -84,12 +84,12 @@ def akastats_stat(request: pytest.FixtureRequest) -> object:
 
         return open_collector(request.config, "lasting")
     except Exception:
-        # The import fails too, if a test has opened all the files that it may open.
+        # The import also fails if a test has reached its limit of open files.
         return NullCollector()
 
 
 class NullCollector:
-    """A `Collector` that drops its numbers: a test must not fail because it cannot be measured."""
+    """A `Collector` that discards its numbers: a test must not fail because it cannot be measured."""
 
     recorded_stats = ()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-# Options of pytest with which it runs no tests.
+# Options with which pytest runs no tests.
 _WITHOUT_TESTS = (
     *("collectonly", "showfixtures", "show_fixtures_per_test", "setuponly", "setupplan"),
     *("cacheshow", "markers", "help", "version"),
@@ -17,7 +17,7 @@ def activate(config: pytest.Config, epoch: float) -> None:
     `epoch` is the wall time minus the performance counter when the plugin was imported, in seconds.
     """
     if is_on(config):
-        # Late, because many sessions of a project that always records do not get here.
+        # Imported late, because many sessions of a project that always records end before this line.
         from pytest_akastats import session
 
         session.register(config, epoch)
@@ -26,7 +26,7 @@ def activate(config: pytest.Config, epoch: float) -> None:
 
 
 def is_on(config: pytest.Config) -> bool:
-    """Return whether this session is recorded: `--akastats` or the ini key, and options with which tests run."""
+    """Return whether this session is recorded: `--akastats` or the ini key is set, and pytest runs tests."""
     return _is_requested(config) and not any(config.getoption(name, False) for name in _WITHOUT_TESTS)
 
 

@@ -97,7 +97,7 @@ def _list_closest_first(item: pytest.Item) -> Sequence[pytest.Mark]:
 
 
 def read_marker(mark: pytest.Mark) -> tuple[dict[str, float | None], str]:
-    """Return the limits of one marker, `None` if it removes an outer one, and its problem, if any."""
+    """Return the limits of one marker, `None` for a removed outer limit, and the problem of the marker."""
     limits: dict[str, float | None] = {}
     problems = ["takes keywords only: max_seconds, max_slowdown"] if mark.args else []
     for name, value in mark.kwargs.items():

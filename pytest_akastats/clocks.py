@@ -15,9 +15,9 @@ from importlib.machinery import BuiltinImporter
 from importlib.util import module_from_spec
 from types import ModuleType
 
-# Two readings of an unchanged clock differ by microseconds, those of a laptop by the time for which it slept.
+# Tolerated difference of two readings in seconds. It is microseconds unless a clock was moved or a laptop slept.
 TOLERANCE_S = 1.0
-# The clock of a remote file system may be wrong by this much; a test moves its clock further.
+# Maximum error of a remote file system's clock in seconds; a test moves its clock further.
 FILE_TOLERANCE_S = 86_400.0
 
 
@@ -42,8 +42,8 @@ strftime = _time.strftime
 def read_epoch(at_import: float) -> float:
     """Return the true wall time minus the performance counter, in seconds.
 
-    `at_import` is its value when the plugin was imported. The clock is read again, because pytest may be called
-    again hours later, unless it was moved.
+    `at_import` is its value when the plugin was imported. The clock is read again unless it was moved, because
+    pytest may be called again hours later.
     """
     now: float = _time.time() - perf_counter()
     if abs(now - at_import) <= TOLERANCE_S and "time_machine" not in sys.modules:

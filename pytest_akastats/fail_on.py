@@ -23,7 +23,7 @@ class Decision(NamedTuple):
     """The exit code of a run.
 
     exit_code: exit code.
-    reason: why the run fails or passes, or why the verdicts do not suffice; empty if there is nothing to report.
+    reason: why the run fails or passes, or why the verdicts cannot decide; empty if there is nothing to report.
     """
 
     exit_code: int
@@ -62,7 +62,7 @@ def _count_slower(verdicts: RunVerdicts) -> int:
 
 
 def _find_obstacle(verdicts: RunVerdicts, counts: Mapping[str, int], was_stopped: bool, is_red: bool) -> str:
-    """Return why the verdicts do not suffice for a decision; empty if they do."""
+    """Return why the verdicts are not enough for a decision; empty if they are."""
     if verdicts.runs - 1 < MIN_EARLIER_RUNS:
         return f"{count_of(max(0, verdicts.runs - 1), 'earlier run')} recorded, {MIN_EARLIER_RUNS} needed"
     if verdicts.unlabelled:
@@ -75,7 +75,7 @@ def _find_obstacle(verdicts: RunVerdicts, counts: Mapping[str, int], was_stopped
 
 
 def _find_unexplained(labels: Mapping[str, int], counts: Mapping[str, int], is_red: bool) -> str:
-    """Return the part of the result that no label explains; empty if there is none.
+    """Return why the labels do not explain the result; empty if they do.
 
     Other plugins can fail a run too.
     """

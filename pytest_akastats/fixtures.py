@@ -16,10 +16,10 @@ PROBE: pytest.StashKey[Any] = pytest.StashKey()
 
 
 def open_collector(config: pytest.Config, attribute: str) -> Collector:
-    """Return a collector that the probe reads; without a probe, its numbers are dropped.
+    """Return a collector that the probe reads; without a probe, its numbers are discarded.
 
     `attribute` is the probe's list that holds it: `collectors` for the running test, `lasting` for the session.
-    An error is noted in the probe and raised again, for the fixture to drop the numbers.
+    An error is noted in the probe and raised again, so that the fixture discards the numbers.
     """
     probe = config.stash.get(PROBE, None)
     try:
@@ -31,11 +31,11 @@ def open_collector(config: pytest.Config, attribute: str) -> Collector:
 
 
 def _create_collector(probe: Any, attribute: str) -> Collector:
-    # Late, so that a run without --akastats whose tests use no numbers does not import it.
+    # Imported late, so that runs without --akastats and without recorded numbers do not import it.
     from akastats.collector import Collector
 
     if probe is None:
-        # A clock that tests cannot patch; the times are dropped.
+        # A clock that tests cannot patch; the times are discarded.
         return Collector(now=clocks.perf_counter, clock=clocks.perf_counter)
     # Clocks that a test cannot have frozen before it first uses the fixture.
     collector = Collector(now=probe.wall, clock=clocks.perf_counter)

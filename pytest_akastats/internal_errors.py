@@ -29,7 +29,7 @@ class InternalErrors:
 
     count: number of errors.
     first: description of the first error; empty before it.
-    is_off: whether recording has stopped. An attribute, because every test reads it.
+    is_off: whether recording has stopped; not a property, because every test reads it.
     """
 
     def __init__(self) -> None:
@@ -52,8 +52,8 @@ class InternalErrors:
 def note_errors(hook: Callable[Concatenate[_Plugin, _P], None]) -> Callable[Concatenate[_Plugin, _P], None]:
     """Decorate a method of a plugin, so that its errors are noted in `internal_errors` instead of raised.
 
-    For hooks that run at most once per file or failure. Those that run for every test have a `try` of their own,
-    because the further call would cost instructions. pluggy finds the argument names through `__wrapped__`.
+    Used for hooks that run at most once per file or failure. Hooks that run for every test have their own `try`,
+    because the additional call would cost instructions. pluggy finds the argument names through `__wrapped__`.
     """
 
     @wraps(hook)

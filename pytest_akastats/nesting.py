@@ -17,7 +17,7 @@ def outer_run(environ: Mapping[str, str]) -> str:
 
 
 def enter(run_id: str) -> Callable[[], None]:
-    """Mark runs that start from now on as inside this run; return a function that ends that."""
+    """Mark runs that start from now on as inside this run; return a function that undoes this."""
     before = os.environ.get(VARIABLE)
     _running.append(run_id)
     os.environ[VARIABLE] = run_id

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-#: Bytes: smaller growth is not recorded, so that not every test writes a record.
+#: Minimum growth in bytes that is recorded, so that not every test writes a record.
 STEP = 1024 * 1024
 
 # macOS counts bytes, other systems KiB.
@@ -15,7 +15,7 @@ try:
 except ImportError:
 
     def read_peak_memory() -> int:
-        """Return 0, because Windows does not count it."""
+        """Return 0, because Windows does not report the peak."""
         return 0
 else:
 

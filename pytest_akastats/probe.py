@@ -3,7 +3,7 @@
 There is one probe per process. A worker sends its readings on its reports, as one attribute of plain built-ins.
 Times are those of `clocks`, which tests cannot freeze or patch.
 
-Hooks that run for every test have a `try` of their own, which costs nothing without an exception. `note_errors`
+Hooks that run for every test have their own `try`, which costs nothing without an exception. `note_errors`
 would cost a call.
 """
 
@@ -32,9 +32,9 @@ COLLECT = "collect"
 # Seconds between two reports with fixture times; if a worker dies, at most these times are lost.
 FLUSH_S = 1.0
 
-# What a report can carry: times of the attempt, exception class, fixtures, collection, stat values,
-# failed attempts that were retried without a report: (phase, class, text, start, duration) each, and
-# the metrics that changed since the attempt before.
+# Readings on a report: times of the attempt, exception class, fixtures, collection, stat values, failed attempts
+# that were retried without a report (phase, class, text, start, duration), and metrics that changed since the
+# previous attempt.
 Readings = tuple[Any, ...]
 
 
@@ -80,7 +80,7 @@ class Probe:
         self._ended: dict[str, float] = {}
         # Whether the running test began before the previous one ended; then the readings are of several tests.
         self._overlaps = False
-        # The class of the exception, by node id and phase.
+        # Exception classes by node id and phase.
         self._raised: dict[tuple[str, str], str] = {}
         # The last failure that was logged, and failures that are not logged yet, by node id.
         self._logged: pytest.TestReport | None = None
@@ -113,7 +113,7 @@ class Probe:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[Any]) -> None:
-        # Called right after each phase, also by plugins that run a test without logging it (reruns).
+        # Called right after each phase, even by plugins that run a test without logging it (reruns).
         try:
             self._ended[call.when] = self._clock()
             if call.excinfo is not None:
@@ -154,7 +154,7 @@ class Probe:
                 except Exception as error:
                     self.internal_errors.note(error)
 
-    # Not a hook wrapper: a module that ends the session at import would get our frame in pytest's traceback.
+    # Not a hook wrapper, because a traceback of a module that ends the session at import would contain our frame.
     # The collection of a file ends when the next one begins.
     @pytest.hookimpl(tryfirst=True)
     @note_errors
@@ -206,7 +206,7 @@ class Probe:
         call = ended.get("call", setup)
         times = None
         if not self._overlaps:
-            # A test can move pytest's clock, from which the report has the end of the teardown.
+            # A test can move pytest's clock, from which the report takes the end of the teardown.
             drift = report.stop - self._epoch - teardown
             times = (self._epoch + began, setup - began, call - setup, teardown - call, drift)
         raised = self._take_raised(report.nodeid) if self._raised else ""
@@ -231,7 +231,7 @@ class Probe:
         return raised["teardown"]
 
     def _take_unlogged(self, nodeid: str) -> tuple[tuple[Any, ...], ...]:
-        """Take out and return a test's failed attempts that were retried without a report, oldest first."""
+        """Remove and return a test's failed attempts that were retried without a report, oldest first."""
         return tuple(
             (
                 str(report.when),
@@ -244,7 +244,7 @@ class Probe:
         )
 
     def take_values(self) -> tuple[tuple[Any, ...], ...]:
-        """Take out and return the values of `stat`: (time, label, value, context) each."""
+        """Remove and return the values of `stat` as (time, label, value, context)."""
         taken: list[tuple[Any, ...]] = []
         for collector in (*self.lasting, *self.collectors):
             points, collector.recorded_stats = collector.recorded_stats, []
@@ -254,12 +254,12 @@ class Probe:
         return tuple(taken)
 
     def take_collected(self) -> tuple[tuple[str, float], ...]:
-        """Take out and return the seconds of import and collection of each file."""
+        """Remove and return the seconds of import and collection of each file."""
         taken, self.collected = self.collected, {}
         return tuple(taken.items())
 
     def take_collection_error(self, nodeid: str) -> str:
-        """Take out and return the class of the exception that failed the collection of a node."""
+        """Remove and return the class of the exception that failed the collection of a node."""
         return self._raised.pop((nodeid, COLLECT), "")
 
 
@@ -298,7 +298,7 @@ class WorkerProbe(Probe):
         output[ATTRIBUTE] = (*remaining, escape_surrogates(self.internal_errors.message))
 
     def take_values(self) -> tuple[tuple[Any, ...], ...]:
-        """Take out and return the values of `stat` as built-ins, because execnet refuses their subclasses."""
+        """Remove and return the values of `stat` as built-ins, because execnet refuses their subclasses."""
         return tuple(map(_make_portable, super().take_values()))
 
 
@@ -332,7 +332,7 @@ class FixtureTimer:
         return TimedFixture(self, fixturedef, totals)
 
     def take(self) -> tuple[tuple[Any, ...], ...]:
-        """Take out and return the times since the last call.
+        """Remove and return the times since the last call.
 
         Each is (base id, name, scope, number of setups, setup seconds, teardown seconds).
         """

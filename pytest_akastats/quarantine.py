@@ -1,7 +1,8 @@
 """Report failures of quarantined tests as expected failures, and record them as failures.
 
-Registered only with `--akastats-quarantine`, in the process that reports and in each that runs tests, because `-x`
-counts in both. The list comes from the shipper, in a file beside the spool. The real outcome stays on the report,
+Registered only with `--akastats-quarantine`, in the process that reports and in each process that runs tests,
+because `-x` counts failures in both. The list comes from the shipper, in a file beside the spool. The real outcome
+stays on the report,
 for the recorder. This module does not decide which tests are quarantined.
 """
 
@@ -25,7 +26,7 @@ from pytest_akastats.summary import ABSENT_WAIT_S
 #: Key of a worker's input with the path of the spool beside which the list is.
 WORKER_INPUT = "akastats_quarantine"
 
-# Seconds from the end of collection, in which a server with a slow connection answers too.
+# Seconds to wait after the end of collection; a server with a slow connection answers within this time.
 WAIT_S = 2.0
 POLL_S = 0.01
 # Maximum number of reads, in case tests have changed the clock.
@@ -34,7 +35,7 @@ MAX_POLLS = int(WAIT_S / POLL_S)
 REASON = "quarantined "
 LIST_NOT_RECEIVED = f"list not received within {WAIT_S:g} s"
 
-# Number of tests that the end of the run names.
+# Maximum number of tests named in the terminal summary.
 MAX_NAMES = 5
 
 
@@ -82,8 +83,8 @@ class Quarantine:
         if listed.tests and self.tests is None:
             tests = {name: escape_unprintable(reason) for name, reason in listed.tests.items()}
             self.tests = QuarantinedTests(self._config, tests, self._name, self.internal_errors)
-            # Only now, so that an empty list costs no test anything. pluggy calls the plugin that was registered
-            # last first: before the recorder, which reads the changed report, and before pytest's own count.
+            # Register now, so that an empty list costs tests nothing. pluggy calls the last registered plugin
+            # first: before the recorder, which reads the changed report, and before pytest's own count.
             self._config.pluginmanager.register(self.tests, "akastats-quarantined-tests")
 
 

@@ -1,6 +1,7 @@
 """Write pytest's reports to the spool, one line per finished test, in the test process.
 
-No network, no lock, no thread, and no import once the run has begun. An internal error becomes one warning.
+It uses no network, lock or thread, and imports nothing once the run has begun. An internal error becomes one
+warning.
 """
 
 from __future__ import annotations
@@ -64,9 +65,9 @@ CRASHED = "???"
 Held = list["pytest.TestReport | None"]
 POSITION = {"setup": 0, "call": 1, "teardown": 2}
 
-# The location before the first test.
+# Placeholder for the location before the first test.
 _NOWHERE: Location = ("", None, "")
-# The reports if no test is running.
+# Placeholder for the reports while no test is running.
 _NONE: Held = [None, None, None]
 
 
@@ -262,13 +263,13 @@ class Recorder:
 
     @note_errors
     def _write_end(self, exit_code: int) -> None:
-        # Also if internal errors have stopped the recording, because the run has ended.
+        # Write this even if internal errors have stopped the recording, because the run has ended.
         self._writer.append(encode_content(RunEnd(self._probe.wall(), exit_code, self._interrupted)))
         self._writer.close()
 
     @property
     def loss(self) -> str:
-        """Why some records are lost, here or in a worker; empty if none are."""
+        """The reason why records are lost, here or in a worker; empty if none are."""
         return self._writer.trouble or self._elsewhere
 
     @property
@@ -334,7 +335,7 @@ class Recorder:
         self._write_content(Failure(name, worker, str(report.when), kind, raised, text, now))
 
     def _nodeid(self, report: pytest.TestReport) -> str:
-        """Return the node id under which the reports of a test are held, even if a conftest changed them."""
+        """Return the node id under which the reports of a test are stored, even if a conftest changed it."""
         return self._started_id if report.location is self._location else report.nodeid
 
     def _named(self, report: pytest.TestReport) -> str:
@@ -372,7 +373,7 @@ class Recorder:
         for worker, tests in self._held.items():
             for held in tests.values():
                 setup, call, _ = held
-                # A test that has only passed its setup was running and has no outcome.
+                # A test that has only completed its setup was running and has no outcome.
                 if call is not None or (setup is not None and setup.outcome != "passed"):
                     self._finish(held, None, worker, NO_READINGS)
             tests.clear()
@@ -463,7 +464,7 @@ class Recorder:
         return self._within_run(next((report.start for report in reports if report), 0.0), took)
 
     def _within_run(self, start: float, duration: float) -> float:
-        """Return the reported start (epoch seconds), or the true time now if that clock was moved."""
+        """Return the reported start (epoch seconds), or the current time if pytest's clock was moved."""
         now = self._probe.wall()
         return start if self._started - MAX_DRIFT_S <= start <= now + MAX_DRIFT_S else now - max(0.0, duration)
 

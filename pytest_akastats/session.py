@@ -85,7 +85,7 @@ def _list_variables(options: Options) -> dict[str, str]:
 
 def _create_quarantine(config: pytest.Config, probe: Probe) -> Quarantine | None:
     """Return the quarantine plugin of this process; `None` in a worker without a list."""
-    # Late, so that runs without quarantine do not import it.
+    # Imported late, so that runs without quarantine do not import it.
     from pytest_akastats.quarantine import WORKER_INPUT, ControllerQuarantine, Quarantine
 
     worker_input = getattr(config, "workerinput", None)
@@ -161,7 +161,7 @@ class Session:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self) -> None:
-        # Not earlier, because commands that only show something start a session too.
+        # Start here, because commands that only show something also start a session.
         try:
             if self._recorder is None and not self._problem:
                 self._begin()
@@ -239,7 +239,7 @@ class Session:
         )
 
     def _describe_code(self, redact: Callable[[str], str]) -> dict[str, str]:
-        """Return branch, commit and build, as far as they are known; empty after an error."""
+        """Return the known fields of branch, commit and build; empty after an error."""
         try:
             code = ci.describe_code(os.environ, self._config.rootpath, self._options.base)
             return {name: redact(text) for name, text in code.items()}
@@ -305,7 +305,7 @@ class Session:
 
     def _wait(self, reporter: pytest.TerminalReporter) -> State | None:
         def show(progress: str) -> None:
-            # On a terminal, the line is overwritten and erased at the end; a log has no progress.
+            # On a terminal, the line is overwritten and finally erased; a log gets no progress line.
             if reporter.isatty:
                 reporter.rewrite(progress, erase=True)
 
@@ -317,7 +317,7 @@ class Session:
         try:
             state = summary.wait(self._spool, self._options.wait_s, self._clock, show)
         except KeyboardInterrupt:
-            # The run has ended, so its result does not change; the shipper continues alone.
+            # The run has ended, so its result does not change; the shipper continues by itself.
             pass
         show("")
         return state

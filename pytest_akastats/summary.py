@@ -14,12 +14,12 @@ from akastats.spool.shipper_state import State
 from pytest_akastats.clocks import sleep
 from pytest_akastats.verdict_lines import format_verdicts
 
-# Seconds to wait for a server that does not answer, also with a longer --akastats-wait: the end of the session is
-# delayed by less than 2 s. If it cannot be reached or refuses requests, there is time for one more attempt.
+# Seconds to wait for a server that does not answer, even with a longer --akastats-wait, so that the session ends
+# less than 2 s later. If it is unreachable or refuses requests, there is time for one more attempt.
 SILENT_WAIT_S, ABSENT_WAIT_S = 1.5, 0.25
 # Seconds between reads of the shipper's state.
 POLL_S = 0.01
-# Seconds without a line of progress.
+# Seconds before the first progress line.
 QUIET_S = 0.5
 NAME_WIDTH = 60
 
@@ -32,7 +32,7 @@ class DeliveryTimeout:
         self._began = self._contacted_at = self._answered_at = now
         self._answers = 0
         self._has_contacted = False
-        # A user sets a longer wait on a slow or busy machine, where a server that works answers late too.
+        # Users set a longer wait on a slow or busy machine, on which a working server also answers late.
         self._busy_s = max(SILENT_WAIT_S, wait_s / 7)
         self._first_s = min(SILENT_WAIT_S, wait_s / 25)
         self._limits = {states.RAISING: wait_s, states.SILENT: SILENT_WAIT_S, states.ABSENT: ABSENT_WAIT_S}
@@ -80,7 +80,7 @@ def _progress(state: State | None) -> str:
 
 
 def format_summary(state: State | None, problem: str, spool: Path | None, verbosity: int) -> Iterator[str]:
-    """Yield the lines of the summary; only problems with pytest's `verbosity` -2."""
+    """Yield the lines of the summary; with pytest's `verbosity` -2, only problems."""
     loss = f"not everything was recorded: {escape_unprintable(problem)}" if problem else ""
     if state is not None and state.phase in states.APPLIED:
         if verbosity > -2 and state.answer is not None:

@@ -1,6 +1,6 @@
 """Record tracebacks in pytest's default style, whatever style the options select for the terminal.
 
-Text, location and fingerprint of a failure must not depend on an option of the terminal: with `--tb=no` and
+Text, location and fingerprint of a failure must not depend on terminal options: with `--tb=no` and
 `--tb=line`, a report has too little text for a fingerprint. Registered only if such an option is set, so that
 other sessions do not pay for it.
 """
@@ -44,7 +44,8 @@ class DefaultStyle:
             self.internal_errors.note(error)
         return report
 
-    # Not a wrapper of the collection: a module that ends the session would get our frame in its traceback.
+    # Not a wrapper of the collection, because a traceback of a module that ends the session would contain our
+    # frame.
     @pytest.hookimpl(tryfirst=True)
     @note_errors
     def pytest_exception_interact(self, node: pytest.Item | pytest.Collector, call: Any, report: Any) -> None:
@@ -62,5 +63,5 @@ def default_style(config: pytest.Config) -> Iterator[None]:
         options["tbstyle"], options["fulltrace"], options["showlocals"] = "auto", False, False
         yield
     finally:
-        # No call, so that nothing can fail here: otherwise the terminal would stay in another style.
+        # Assign directly: a call could fail, and the terminal would keep the other style.
         options["tbstyle"], options["fulltrace"], options["showlocals"] = tbstyle, fulltrace, showlocals

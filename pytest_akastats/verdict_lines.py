@@ -10,7 +10,7 @@ from akastats.spool.shipper_answer import FailingTest, FlakyTest, OverBudgetTest
 
 #: Maximum number of lines of all sections.
 MAX_LINES = 15
-# Maximum numbers of names in each section, whose last line counts the others.
+# Maximum number of names per section; its last line counts the others.
 MAX_FAILURES, MAX_FLAKY, MAX_SLOWER, MAX_OVER_BUDGET, MAX_LISTED = 5, 2, 3, 1, 2
 #: Width of the first column in characters.
 WIDTH = 22

@@ -93,7 +93,7 @@ async def read_body(request: Request, most: int) -> bytes:
     try:
         return await asyncio.wait_for(_read(request, most), BODY_SECONDS)
     except ClientDisconnect as error:
-        # The client does not receive this response, but without it the log would contain a traceback.
+        # The client does not receive this response; without it the log would contain a traceback.
         raise Problem(400, "body: the client disconnected before the end of the body", "body") from error
     except asyncio.TimeoutError as error:
         raise Problem(408, f"body: not received within {BODY_SECONDS:g} s", "body") from error

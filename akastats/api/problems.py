@@ -1,4 +1,4 @@
-"""Report errors of requests: an exception, the route that raises it, and problem+json (RFC 9457)."""
+"""Report errors of requests as an exception, and as problem+json (RFC 9457)."""
 
 from __future__ import annotations
 

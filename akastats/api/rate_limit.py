@@ -11,11 +11,11 @@ from akastats.hosts import get_network
 
 # Requests per second.
 PER_SECOND = 50.0
-# The page requests its modules and first data at once.
+# The page requests its modules and first data simultaneously.
 BURST = 200.0
 # Cost of a wrong token in requests, which allows five guesses per second.
 WRONG_TOKEN = 10.0
-# A client takes about 200 bytes, so all take 2 MB.
+# A bucket takes about 200 bytes, so all take 2 MB.
 MAX_CLIENTS = 10_000
 
 

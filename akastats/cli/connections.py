@@ -29,7 +29,7 @@ class OpenConnection:
     """One open connection.
 
     network: Network of the client.
-    idle_since: Start of waiting for the client (monotonic seconds); `None` while a response is in progress.
+    idle_since: When the wait for the client began (monotonic seconds); `None` while a response is in progress.
     """
 
     network: str
@@ -151,7 +151,7 @@ class BoundedProtocol(H11Protocol):
         return self is not newcomer and not self.transport.is_closing()
 
     def _begin_response(self) -> None:
-        """Stop waiting, unless the client has not sent the body or not read an earlier response."""
+        """Stop waiting, unless the body is incomplete or an earlier response is unread."""
         if not self.flow.write_paused:
             self._stop_waiting()
             self._idle_since = self._idle_since if self.cycle.more_body else None

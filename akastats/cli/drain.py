@@ -125,7 +125,7 @@ def _check_destination(to: str) -> None:
 def _refusal(destination: Destination, configured: Target) -> str:
     """Return the reason not to start the embedded server of a destination; empty if it can be started.
 
-    A spool is untrusted and can contain any directory of this machine.
+    A spool is untrusted and can name any directory of this machine.
     """
     if not destination.server.startswith(EMBEDDED) or destination.server == f"{EMBEDDED}{configured.directory}":
         return ""

@@ -79,7 +79,7 @@ _INVALID = re.compile(r"^(Error: Invalid value for .*?: )Value error, ")
 
 
 class EscapingStream:
-    """Stream that escapes unprintable characters, also in messages of libraries."""
+    """Stream that escapes unprintable characters, including those in messages of libraries."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

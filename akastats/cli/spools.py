@@ -164,7 +164,7 @@ def end_of(path: Path) -> int | None:
 
 
 def list_spools(directories: list[Path], old: bool = False, is_named: bool = False) -> list[Spool]:
-    """Return the spools of several directories, newest first; files that are deleted meanwhile are left out.
+    """Return the spools of several directories, newest first; files that are deleted meanwhile are omitted.
 
     old: whether to include spools that were moved aside because of their age
     is_named: whether the user named the directories; then their owner is not checked

@@ -38,8 +38,8 @@ _ENVIRONMENT = {
 # Other variables such as GIT_DIR and GIT_INDEX_FILE name another repository, for example in a git hook.
 _PASSED_ON = ("GIT_CONFIG_", "GIT_EXEC_PATH", "GIT_CEILING_DIRECTORIES", "GIT_DISCOVERY_ACROSS_FILESYSTEM")
 _STATUS = ("--porcelain=v2", "--branch", "-z", "--untracked-files=no", "--ignore-submodules=untracked")
-# New test files count as changes, except in CI, which may generate some. Other new files do not count: new code is
-# normally imported by a changed file.
+# New test files count as changes, except in CI, which may generate some. Other new files do not count, because a
+# changed file normally imports new code.
 _TEST_FILES = (":(top,glob)**/test_*.py", ":(top,glob)**/*_test.py", ":(top,glob)**/conftest.py")
 
 
@@ -49,7 +49,7 @@ def path_for(spool: Path) -> Path:
 
 
 class Checkout:
-    """Reader of a checkout's state in the background, which stores it beside the run's spool.
+    """Reads a checkout's state in the background and stores it beside the run's spool.
 
     `began` is the start of the run in epoch seconds: later changes were made by the tests.
     """

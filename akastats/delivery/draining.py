@@ -22,7 +22,7 @@ from akastats.spool.writer import DIRECTORY_BYTES
 from akastats.store import runs
 from akastats.store.server import read_time
 
-# Seconds for which an applied spool stays, to deliver it again to a server that was restored from older data.
+# Seconds for which an applied spool is stored, so that a server restored from older data receives it again.
 RETENTION_S = 86_400
 
 # A cursor expires after 30 days. Without it, the applied records of an older spool are unknown.
@@ -31,7 +31,7 @@ OLDEST_S = 21 * 86_400
 FIRST_SPOOL = 1_767_225_600.0
 OLD = ".old"
 
-# Suffixes of the files beside spools, and the seconds for which they stay after their spool.
+# Suffixes of the files beside spools, and the seconds for which they outlive their spool.
 BESIDE = {
     **dict.fromkeys((".state", ".quarantine", ".checkout", ".tmp", ".lock"), RETENTION_S),
     **dict.fromkeys((".bad", ".refused", recorded_runs.SUFFIX), OLDEST_S),
@@ -65,7 +65,7 @@ class Drained:
 
 
 def waiting(*spool_directories: Path, old: bool = False, is_named: bool = False) -> list[Path]:
-    """Return the spools in some directories, newest run first; with `old`, also those renamed for their age.
+    """Return the spools in some directories, newest run first; `old` includes those renamed because of their age.
 
     Directories that other users can write to are skipped, unless the user named them (`is_named`). If the writer
     moved a spool, only its longest copy is returned.
@@ -204,7 +204,7 @@ def _deliver(
 def _check_stored_run(delivery: Delivery, config: Config, execute: Execute) -> Drained | None:
     """Return the outcome for a spool whose run is stored, but which has no cursor; `None` for other spools.
 
-    The points of such a run were merged, or an earlier release delivered a copy under another name.
+    Either its points were merged, or an earlier release delivered a copy under another name.
     """
     run_id = delivery.builder.run_id
     fields = execute(runs.read_fields(config.namespace, [run_id], ("status",)))[run_id]

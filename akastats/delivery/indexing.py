@@ -40,7 +40,7 @@ class _RunContent:
 
 
 def refresh(config: Config, own: Sequence[str] = (), orphans: bool = True) -> Operation[int]:
-    """Index the runs `own`, with `orphans` also some runs of other producers; return the number of runs."""
+    """Index the runs `own` and, with `orphans`, some runs of other producers; return the number of runs."""
     waiting = yield from indexes.read_pending(config.namespace, own, ORPHANS if orphans else 0)
     labels: dict[str, None] = {}
     sightings: list[Sighting] = []
@@ -189,13 +189,13 @@ def _time_and_seconds(entry: bytes) -> tuple[float, float | None]:
 def _update_record(config: Config, sighting: Sighting) -> Operation[None]:
     """Add the failures of a run to the record of their fingerprint.
 
-    After `ATTEMPTS` concurrent changes they are left out.
+    After `ATTEMPTS` concurrent changes they are omitted.
     """
     names = ("revision", *error_records.ErrorRecord.__dataclass_fields__)
     for _ in range(ATTEMPTS):
         records = yield from indexes.read_error_fields(config.namespace, [sighting.fingerprint], names)
         stored = records[sighting.fingerprint]
-        # As bytes, because a corrupt revision cannot be decoded.
+        # Compare bytes, because a corrupt revision cannot be decoded.
         revision = stored.pop("revision") or b""
         record = error_records.unpack(stored)
         merged = error_records.merge(record, sighting)

@@ -1,4 +1,4 @@
-"""Add the runs of one server to another one, which started with the same history or empty.
+"""Add the runs of one server to another one, which started empty or with the same history.
 
 A run is added once: a completely stored run is skipped, and a partly stored one gets only its missing points. The
 cursors of the spools are copied, so that a spool of such a run adds nothing later.
@@ -82,7 +82,7 @@ class _Selection:
 def merge(config: Config, source: Execute, target: Execute, advance: Callable[[int], object] = int) -> Merged:
     """Add the runs that only `source` has to `target`; call `advance` with the number of labels read.
 
-    Raises `ServerError`, and can be repeated then.
+    Can be repeated after a `ServerError`.
     """
     selection, present, running = _select(config, source, target)
     points = 0
@@ -177,7 +177,7 @@ def _merge_labels(
         position = target(apply_batch(Batch(batch.entries, batch.contexts, step=step), config))
         if position == end:
             added += sum(map(len, batch.entries.values()))
-        # Not read again after each batch: a full history drops older points, which would then be added twice.
+        # Do not read again after each batch: a full history drops older points, which would then be added twice.
         at, missing = position, rest if position == end else _find_missing(config, target, chosen)
     return added
 
@@ -237,7 +237,7 @@ def _parse_run_id(context: bytes) -> str:
 
 
 def _subtract(entries: Sequence[bytes], there: Sequence[bytes]) -> list[bytes]:
-    """Return the entries that are not in `there`, with regard to the number of equal ones."""
+    """Return the entries that `there` lacks; equal entries are counted."""
     left = Counter(there)
     missing = []
     for entry in entries:

@@ -99,7 +99,7 @@ class RunBuilder:
     end: RunEnd | None = None
     died_in: tuple[str, ...] = ()
     last_time: float = 0.0
-    # These hold ids, not texts. Running tests or MAX_TRACEBACKS limit their size.
+    # These hold ids, not texts. The number of running tests or MAX_TRACEBACKS limits their size.
     _subtests: dict[tuple[str, str], int] = field(default_factory=dict)
     _fingerprints: dict[str, str] = field(default_factory=dict)
     _shared: dict[str, str] = field(default_factory=dict)

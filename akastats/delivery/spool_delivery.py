@@ -35,7 +35,7 @@ Execute = Callable[[Operation[Any]], Any]
 #: Executes operations on the server in order, each generated while the server executes the one before.
 ExecuteAll = Callable[[Iterable[Operation[str]]], list[str]]
 
-# Records that are read and not applied. With more, reading pauses, so that an unavailable server costs no memory.
+# Maximum number of records that are read but not applied, so that an unavailable server costs little memory.
 MAX_PENDING = 5000
 
 # Seconds between two syncs of a spool, which take 3 ms each; a power cut can lose the records since the last one.
@@ -71,7 +71,7 @@ class Delivery:
     config: namespace, and how long data are stored
     execute: executes an operation on the server; its `ServerError`s are not caught
     elsewhere: directories in which the spool may continue; by default the alternatives of its directory
-    syncs: whether the run is in progress: its spool is synced to the disk, and was not delivered before
+    syncs: whether the run is in progress, so that its spool is synced to the disk and was not delivered before
     clock: monotonic clock, in seconds
     execute_all: executes batches, each made while the server applies the one before; `None`: one after the other
     now: wall clock, in epoch seconds
@@ -104,7 +104,7 @@ class Delivery:
         self._checked_until = _START
         self._is_stale = False
         self._syncs, self._clock, self._now = syncs, clock, now
-        # Server time minus this machine's time, in seconds; 0 while they agree.
+        # Server time minus this machine's time in seconds; 0 if they agree.
         self._shift_s = 0.0
         self._synced, self._is_dirty = clock(), False
         self._progress: dict[str, int] = {}
@@ -262,8 +262,8 @@ class Delivery:
     def store_progress(self, execute: Execute) -> None:
         """Store the counts of a run in progress in its record, at most once per second.
 
-        The record of a run that is over stays. Raises `ServerError`, and can be repeated then. A refused update is
-        ignored.
+        The record of a finished run is not changed. Can be repeated after a `ServerError`. A refused
+        update is ignored.
         """
         now = self._clock()
         builder = self.builder
@@ -276,7 +276,8 @@ class Delivery:
         self._progress_at, self._progress = now, counts
 
     def _write_progress(self, fields: dict[str, Any], execute: Execute) -> None:
-        # The cursor stays. If the server has another one, it was restored or reset, and nothing is written.
+        # The batch does not move the cursor. If the server has another cursor, it was restored or reset, and
+        # nothing is written.
         key, cursor = keys.cursor(self._config.namespace, self.producer), self.read_cursor()
         change = runs.build_progress(self.builder.run_id, fields, self._config)
         try:
@@ -304,9 +305,9 @@ class Delivery:
         return size
 
     def _skip_refused(self, batch: Batch, end: str, error: ServerError) -> str:
-        """Write the single point or change of a batch to a file, and move the cursor past it.
+        """Write the refused point or change of a batch to a file, and move the cursor past it.
 
-        Raises `ServerError` if the server refuses that too, because then the point is not the reason.
+        Raises `ServerError` if the server also refuses the new cursor, because then the point is not the reason.
         """
         if self._refused_at != end:
             _write_refused(self.path, batch, error)
@@ -349,7 +350,7 @@ class Delivery:
                 yield apply_batch(batch, self._config)
 
     def finish(self) -> None:
-        """Deliver a spool to which nothing is written any more, including a last line without newline."""
+        """Deliver a spool that has no writer, including a last line without a newline."""
         begun = -1
         while begun != self._begun:
             begun = self._begun
@@ -377,7 +378,7 @@ class Delivery:
         return self.builder.crash(died_at)
 
     def complete_as_crashed(self, died_at: float = 0.0) -> None:
-        """Store the record and profile of a run whose process died; its cursor stays.
+        """Store the record and profile of a run whose process died; do not move its cursor.
 
         `died_at` is the time at which the death was noticed, in epoch seconds; 0 if unknown.
         """
@@ -429,7 +430,7 @@ class Delivery:
                 end = f"{pending.seq}:{position + 1}"
             if pending.run is not None:
                 if count and points == 1:
-                    # A change of the run gets a batch of its own, because it may be what the server refuses.
+                    # A change of the run is sent in a batch of its own, because the server may refuse it.
                     return self._stepped(batch, end)
                 return self._stepped(dataclasses.replace(batch, run=pending.run), str(pending.seq))
             end = str(pending.seq)

@@ -29,7 +29,7 @@ _END_S = 5.0
 class Lease:
     """A user's claim on a server, held until `release`, the end of a `with` block, or the end of the process.
 
-    A forked child shares the claim until it ends or releases it too. A program that is started by exec does not.
+    A forked child shares the claim until it also ends or releases it. A program that is started by exec does not.
 
     url: address of the server.
     directory: directory with the data: the requested one, or its fallback.
@@ -69,7 +69,7 @@ def use(directory: Path, timeout_s: float = 15.0, only_there: bool = False) -> L
 
     Raises `EmbeddedError` without a server program, a usable directory or a reply within `timeout_s`.
 
-    only_there: whether data that must not be served is an error; otherwise the user's own directory is used
+    only_there: whether untrusted data is an error; otherwise the user's own directory is used instead
     """
     deadline = time.monotonic() + timeout_s
     location = directories.prepare(directory, os.environ)

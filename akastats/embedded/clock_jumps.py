@@ -1,7 +1,7 @@
 """Copy the data before a server expires it because the machine's clock is far ahead.
 
 The clock at the last use is recorded beside the data. A long pause looks the same as a wrong clock, so the only
-reaction is a copy. The clock was wrong if it is set back later.
+reaction is a copy. If the clock is set back later, it was wrong.
 """
 
 from __future__ import annotations
@@ -218,5 +218,5 @@ def _write(home: Path, clock: Clock | None) -> None:
         trust.create_private_file(draft, f"{clock.last:.0f} {clock.steady_s:.0f}\n".encode())
         draft.replace(home / RECORD)
     except OSError:
-        # A full disk: the next start compares with the previous record.
+        # The disk is full: the next start compares with the previous record.
         return

@@ -19,7 +19,7 @@ from akastats.errors import EmbeddedError
 # sun_path holds 108 bytes on Linux and 104 on macOS, including the final zero.
 LONGEST_SOCKET = 107 if sys.platform.startswith("linux") else 103
 
-# Without ENOSPC: a second directory on another disk would hide a full disk and split the data.
+# ENOSPC is not in the list: a second directory on another disk would hide a full disk and split the data.
 _UNUSABLE = {
     errno.EACCES,
     errno.EPERM,

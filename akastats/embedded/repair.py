@@ -65,7 +65,7 @@ def _files(home: Path) -> list[Path]:
 
 
 def _make_aside_directory(home: Path) -> Path:
-    """Create and return a new directory named by the time (UTC), with a number if it exists."""
+    """Create and return a directory named after the time (UTC), with a number if that name exists."""
     stamp = time.strftime("damaged-%Y%m%dT%H%M%SZ", time.gmtime())
     number = 0
     while True:
@@ -99,7 +99,7 @@ def _truncate_file(file: Path, server: Path) -> int:
 
 
 def _checks(server: Path) -> Iterator[tuple[str, Path]]:
-    """Yield each possible checker: the name to call it by, and the program."""
+    """Yield each possible checker: its name as `argv[0]`, and the program."""
     for name in _CHECKERS:
         checker = server.with_name(name)
         if checker.exists():

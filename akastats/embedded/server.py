@@ -80,7 +80,7 @@ class _Launcher:
         """
         try:
             self.binary = self._choose() if self.binary is None else self._react(self.binary)
-            # Before the server, so that every server has a keeper even if this process dies in between.
+            # Start the keeper first, so that every server has one even if this process dies in between.
             ensure_keeper(self._location)
             _spawn(self.binary, self._location, lock)
         finally:
@@ -168,7 +168,7 @@ class _Launcher:
 def _spawn(binary: Binary, location: Location, lock: int) -> None:
     """Start the server, which detaches itself; an error of this call means that the program cannot run."""
     if location.log.exists():
-        # One log per start limits its size, and the next launch reads the reason of a failure in it.
+        # One log per start limits its size. The next launch reads the reason for a failure from it.
         location.log.replace(location.log.with_name("server.log.1"))
     try:
         answer = subprocess.run(
@@ -206,7 +206,7 @@ def _configuration(location: Location) -> Iterator[str]:
         "dir": str(location.home),
         "logfile": str(location.log),
         "daemonize": "yes",
-        # Without it a daemonized server writes /var/run/redis.pid.
+        # Otherwise a daemonized server writes /var/run/redis.pid.
         "pidfile": str(location.pid),
         # Otherwise every user can read the socket's path in the process list.
         "proc-title-template": "{title} akastats",

@@ -14,9 +14,9 @@ from typing import Any
 from akastats.errors import CorruptDataError
 from akastats.model.stored_values import MIB, inflated, json_of, read
 
-#: Newest runs, and tests, that the record of a fingerprint names.
+#: Maximum number of newest runs, and of tests, that the record of a fingerprint contains.
 MAX_RUNS, MAX_TESTS = 100, 500
-#: Bytes of a traceback, which has about 16 KiB; a much larger value is corrupt.
+#: Maximum size of a traceback in bytes. A traceback has about 16 KiB; a much larger value is corrupt.
 MAX_BYTES = MIB
 
 

@@ -105,7 +105,7 @@ def message_in(text: str, raised: str) -> str:
 
 
 def _is_message_line(line: str) -> bool:
-    # An empty line in a message, as in a string comparison, is a lone E after stripping.
+    # After stripping, an empty line of a message, as in a string comparison, is a single E.
     return line.startswith("E  ") or line == "E"
 
 
@@ -115,7 +115,7 @@ def _without_class(line: str, raised: str) -> str:
 
 
 _MASKS = (
-    # Long texts, because pytest shortens them depending on its verbosity.
+    # Mask long texts, because pytest truncates them depending on its verbosity.
     (re.compile(r"""'(?:[^'\\\n]|\\.)*(?:\.\.\.(?:[^'\\\n]|\\.)*|(?<=.{100}))'"""), "'<text>'"),
     (re.compile(r'''"(?:[^"\\\n]|\\.)*(?:\.\.\.(?:[^"\\\n]|\\.)*|(?<=.{100}))"'''), "'<text>'"),
     (re.compile(r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b"), "<uuid>"),
@@ -129,9 +129,9 @@ _MASKS = (
     (re.compile(r"\b(?=[a-f]*[0-9])[0-9a-f]{12,}\b|\b(?=[A-F]*[0-9])[0-9A-F]{12,}\b"), "<hex>"),
     # pytest-xdist's workers.
     (re.compile(r"\bgw\d+\b"), "gw<n>"),
-    # Numbers within a name stay: `x2` and `x3` are different names.
+    # Do not mask numbers within a name: `x2` and `x3` are different names.
     (re.compile(r"(?<!\w)-?\d+(?:[.,:]\d+)*(?:[eE][+-]?\d+)?"), "<n>"),
-    # The verbosity decides how many values of a container pytest shows.
+    # The number of values of a container that pytest shows depends on its verbosity.
     (re.compile(r"(<\w+>|'<\w+>')(?:, \1)+(?:, \.\.\.)?"), r"\1, ..."),
 )
 
@@ -146,7 +146,7 @@ def mask(message: str) -> str:
 _GROUP = re.compile(r"^\s*\+ Exception Group Traceback \(most recent call last\):$", re.MULTILINE)
 _MEMBER = re.compile(r"^\s*\+(?:-\+)?-{4,} (?:\d+|\.\.\.) -{4,}$", re.MULTILINE)
 _BAR = re.compile(r"^\s*[|+](?: |-+$|$)", re.MULTILINE)
-#: Members of a group that its message names.
+#: Maximum number of members that the message of a group names.
 MAX_MEMBERS = 5
 
 
@@ -185,7 +185,7 @@ _NATIVE = re.compile(r'\s*File "([^"]+)", line (\d+), in (.+)')
 _SHORT = re.compile(r"(\S.*?):(\d+): in (\S+)")
 _LONG = re.compile(r"(\S.*?):(\d+): ?[\w.]*")
 _LINE = re.compile(r"(\S+?\.py):(\d+): [A-Za-z_][\w.]*: .*")
-# Without the leading characters if the text was stripped: the first line of a test that failed itself.
+# The leading characters are missing if the text was stripped: this is the first line of a test that failed itself.
 _DEF = re.compile(r"(?:[> ]\s*)?(?:async )?def (\w+)")
 
 

@@ -59,7 +59,7 @@ def check_context(label: str, context: object) -> str | bytes | None:
 def text(number: float) -> str:
     """Return the shortest text of a float that parses to the same float, without a trailing `.0`.
 
-    Raises `ValueError` for NaN and infinities, because they would spoil every later aggregate.
+    Raises `ValueError` for NaN and infinities, because they would make every later aggregate useless.
     """
     written = repr(float(number))
     if written.endswith(".0"):

@@ -20,9 +20,9 @@ from akastats.model.results import Error, FixtureResult
 from akastats.model.stored_values import MAX_INT, MIB, are_numbers, are_texts, inflated, json_of, sendable
 
 VERSION = 1
-#: Bytes of a decompressed profile; 100,000 tests need about 20 MB.
+#: Maximum size of a decompressed profile in bytes; 100,000 tests need about 20 MB.
 MAX_BYTES = 64 * MIB
-#: Microseconds of any time: far beyond a real clock, and small enough for finite sums and ratios.
+#: Maximum time in microseconds: far beyond a real clock, and small enough for finite sums and ratios.
 MAX_US = 1e30
 _CORRUPT = "stored profile is not valid: record the run again, or update pytest-akastats"
 
@@ -80,7 +80,7 @@ Texts = Annotated[list[str], Column(_are_text)]
 Microseconds = Annotated[list[int], Column(_are_us)]
 Counts = Annotated[list[int], Column(_are_counts)]
 TextLists = Annotated[list[list[str]], Column(_are_lists_of_text)]
-#: A number that the recorder measures for each attempt; `None` if it is unknown, no column if it always is.
+#: A number that the recorder measures for each attempt; `None` if unknown; no column if always unknown.
 Metric = Annotated[list[int | None] | None, Column(_are_counts_or_none, is_optional=True, is_metric=True)]
 Budgets = Annotated[list[Mapping[str, float] | None] | None, Column(_are_budgets, is_optional=True)]
 
@@ -113,13 +113,13 @@ class TestColumns(Columns):
     call: Microseconds
     #: microseconds of the teardown phase
     teardown: Microseconds
-    #: worker of pytest-xdist, empty without
+    #: pytest-xdist worker; empty without workers
     worker: Texts
     #: labels to which the attempt pushed numbers
     stats: TextLists
     #: limits in the marker of the test, `None` without a marker; no column if no test has one
     budget: Budgets = None
-    #: most resident memory of the worker's process until the end of the attempt, in bytes
+    #: peak resident memory of the worker's process until the end of the attempt, in bytes
     peak_memory: Metric = None
 
     def values_us(self) -> list[int]:
@@ -230,7 +230,7 @@ def from_json(content: Any) -> Profile:
 
 
 def to_json(profile: Profile) -> dict[str, Any]:
-    """Return a profile as the API answers it."""
+    """Return a profile as the API returns it."""
     tables = {name: columns_to_json(getattr(profile, name)) for name in ("tests", "errors", "fixtures", "files")}
     return {"version": VERSION, **tables, "unfinished": profile.unfinished}
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from akastats.errors import CorruptDataError
 from akastats.model.stored_values import json_of, listed
 
-#: Newest points from which p50, p95 and the failure rate are computed, and how many of them a list shows.
+#: Number of newest points for p50, p95 and the failure rate, and number of points that a list shows.
 WINDOW, SHOWN = 100, 30
 
 #: Letters of outcomes in a row; `?` is an expired attempt, or one that another program pushed.
@@ -66,7 +66,7 @@ class Row:
 
 
 def row_of(attempts: Sequence[Attempt], runs: int, avg: float | None) -> Row | None:
-    """Return the row of a test from its newest attempts, newest first; `None` without attempts."""
+    """Return the row of a test, from its newest attempts, newest first; `None` without attempts."""
     window = attempts[:WINDOW]
     if not window:
         return None

@@ -1,7 +1,7 @@
 """Decode what the server holds: JSON and compressed bytes as values of their types. Pure.
 
-Other programs can write to the server, and a server can lose part of its data. A value that is not of its type
-raises `CorruptDataError`; its readers continue as if it were absent.
+Other programs can write to the server, and a server can lose part of its data. A value of another type raises
+`CorruptDataError`; readers treat it as absent.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ T = TypeVar("T")
 Reader = Callable[[Any], Any]
 
 MIB = 1024 * 1024
-#: A greater count is not valid: computing with it fails.
+#: Maximum valid count; computing with a greater one fails.
 MAX_INT = 2**63
 _LARGEST = float_info.max
 
@@ -34,7 +34,7 @@ _SURROGATES = re.compile(
 
 
 def sendable(written: bytes) -> bytes:
-    """Return JSON with lone surrogates escaped once more, as in labels, because UTF-8 cannot encode them.
+    """Return JSON with lone surrogates escaped twice, as in labels, because UTF-8 cannot encode them.
 
     A node id contains them if the name of its file has another encoding.
     """
@@ -226,6 +226,6 @@ def are_numbers(values: Iterable[Any], most: float = inf) -> bool:
 _CHECKS: Mapping[Any, Callable[[Iterable[Any]], bool]] = {
     str: are_texts,
     float: are_numbers,
-    # `None` among the numbers fails this check; then each value is read by itself.
+    # `None` among the numbers fails this check; then each value is read separately.
     float | None: are_numbers,
 }

@@ -17,11 +17,11 @@ FailureLabel = Literal["new", "known flaky", "also failing on base", "quarantine
 VERSION = 1
 #: Seconds added to each duration before its logarithm, because clock noise dominates below a millisecond.
 OFFSET = 0.001
-#: Runs at the new level that confirm a duration change.
+#: Minimum number of runs at the new level that confirm a duration change.
 CONFIRMED_AFTER = 5
-#: Failures from which on an outage is reported; fewer are more likely one broken line.
+#: Minimum number of failures of a reported outage; fewer failures are more likely to have one cause in the code.
 MIN_OUTAGE = 10
-#: Bytes of decompressed verdicts; those of 1,000 tests have about 1 MB.
+#: Maximum size of decompressed verdicts in bytes; those of 1,000 tests have about 1 MB.
 MAX_BYTES = 32 * MIB
 # Highest level of a duration change, so that the ratio of two levels is finite.
 _MAX_SECONDS = 1e300
@@ -101,7 +101,7 @@ class UnhealthyTest:
     evidence: ids of the failing runs that support the state, newest first
     since: first run that failed in this state; empty if unknown
     is_new: whether the previous verdicts had another state
-    runs_failed: number of failed runs from `since` on
+    runs_failed: number of runs in which it failed, from `since` on
     seconds_lost: seconds of failed attempts, and of runs that only flaky tests failed, from `since` on
     workers: name, failed attempts and all attempts of each worker on which it failed
     after: tests that more often ran directly before its failures than before its passes, with their number, most
@@ -127,7 +127,7 @@ class UnhealthyTest:
 
 @dataclass(frozen=True, slots=True)
 class ChangeVerdict:
-    """A lasting change of a duration, with its novelty.
+    """A lasting change of a duration, and whether it is new.
 
     change: the change
     is_new: whether the previous verdicts lack it
@@ -186,11 +186,11 @@ class Verdicts:
     over_budget: tests over their budget
     pace: machine speed factor, the duration of the tests divided by their typical one; `None` if unknown
     seconds: duration of the run in seconds; `None` if unknown
-    usual_seconds: median duration of the runs before it, in seconds; `None` if unknown
+    usual_seconds: median duration of earlier runs, in seconds; `None` if unknown
     is_outage: whether far more tests failed than in the other runs
     undecided: number of durations whose history is too short
     paces: run id and machine speed factor of the newest runs in its environment, oldest first
-    fixed: tests that failed in the run before and passed in this one, without flaky tests
+    fixed: tests that failed in the previous run and passed in this one, without flaky tests
     environments: environments of the build's runs, if there are several without a suite
     equal_runs: number of indistinguishable runs of the build; 0 if this one is the only one
     outliers: tests whose duration exceeds their history, largest difference first

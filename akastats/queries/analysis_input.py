@@ -34,7 +34,7 @@ MOST_BASE, MOST_OWN = 200, 50
 MOST_ATTEMPTS = 2_500_000
 #: Profiles per round trip: decoding one of 10,000 tests takes about 15 ms.
 STEP = 5
-#: Number of earlier runs in which the previous verdicts are searched.
+#: Number of earlier runs that are searched for the previous verdicts.
 STEP_RUNS = 20
 #: Maximum number of analysed labels of `stat`, and of points per label.
 MOST_NUMBERS, MOST_POINTS = 100, 400
@@ -138,7 +138,7 @@ def _records(earlier: Iterable[Run], cache: RecordCache, selected_ids: Collectio
 
 
 def read_history(namespace: str, run: Run) -> Operation[RunHistory]:
-    """Read the earlier runs for the analysis of a run; none for a run inside another run."""
+    """Read the earlier runs for the analysis of a run; no runs for a run inside another run."""
     if run.nested:
         return RunHistory(run.branch or "", [], [])
     base_branch = yield from _base_branch(namespace, run)

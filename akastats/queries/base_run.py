@@ -12,7 +12,7 @@ from akastats.store.runs import Position
 
 #: Statuses of a run that can be a base; an interrupted run lacks tests.
 COMPLETE = ("passed", "failed")
-# Number of earlier runs per branch in which a base is searched, and of runs per round trip.
+# Number of earlier runs per branch that are searched for a base, and of runs per round trip.
 STEP_RUNS, STEP = 200, 20
 
 

@@ -17,7 +17,7 @@ from akastats.store.requests import Operation
 
 #: Number of runs of a grid.
 RUNS = 30
-#: Maximum number of points per test in which these runs are searched; reruns and other branches add points.
+#: Maximum number of points per test that are searched for these runs; reruns and other branches add points.
 POINTS = 120
 #: Cell of a test without an attempt in a run.
 NOTHING = "."

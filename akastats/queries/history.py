@@ -76,7 +76,7 @@ def read_contexts(namespace: str, points: Iterable[Stat]) -> Operation[dict[str,
 
 
 def read_outcomes(namespace: str, context_ids: Iterable[str]) -> Operation[dict[str, RunOutcome]]:
-    """Read run and outcome by context id; contexts that have expired are left out."""
+    """Read run and outcome by context id; contexts that have expired are omitted."""
     ids = [id_ for id_ in context_ids if id_]
     outcomes: dict[str, RunOutcome] = {}
     for at in range(0, len(ids), CONTEXTS_PER_READ):

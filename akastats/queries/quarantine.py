@@ -1,4 +1,4 @@
-"""Read the quarantine together with runs and with the tests that have a history."""
+"""Read the quarantine entries of a run, and the protected patterns without effect."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from akastats.store.requests import Operation
 #: Sort fields; a leading `-` means descending.
 SORTS = ("nodeid", "last", "avg", "p50", "p95", "runs", "failure_rate", "last_time")
 
-#: Number of newest points of a test in which failures are searched.
+#: Number of newest points of a test that are searched for failures.
 SEARCHED = 200
 #: Maximum number of tracebacks of a test, and of its fixtures.
 MAX_TRACEBACKS = MAX_FIXTURES = 20
@@ -216,7 +216,7 @@ def _failures(
     by_fingerprint: dict[str, Failure] = {}
     for id_ in error_ids:
         failure = _failure(nodeid, id_, texts.get(id_), errors[id_])
-        # The first one is the newest, so its message and traceback stay.
+        # The first one is the newest, so its message and traceback are used.
         newest = by_fingerprint.setdefault(failure.fingerprint or "", replace(failure, count=0))
         by_fingerprint[failure.fingerprint or ""] = replace(newest, count=newest.count + failure.count)
     stored = yield from indexes.read_error_fields(

@@ -194,7 +194,7 @@ def _is_related(change: DurationChange, other: DurationChange, group: Sequence[s
     )
 
 
-#: Number of newest verdicts in which a change is searched; decoding the verdicts of 1,000 tests takes 70 ms.
+#: Number of newest verdicts that are searched for a change; decoding the verdicts of 1,000 tests takes 70 ms.
 SEARCHED = 10
 
 
@@ -203,7 +203,7 @@ def acknowledge(
 ) -> Operation[AcknowledgedChange]:
     """Store an acknowledgement of the change with this id, instead of earlier ones.
 
-    The change is searched in the verdicts of `run`, otherwise in the newest ten verdicts. Raises `NotFoundError`
+    The change comes from the verdicts of `run`, otherwise from the newest ten verdicts. Raises `NotFoundError`
     for an unknown change.
     """
     change = yield from find_change(namespace, id_, run)

@@ -25,7 +25,7 @@ from akastats.records import Stat
 from akastats.store import keys, query, runs
 from akastats.store.requests import Operation, send_reads
 
-#: Number of points that a typical duration is computed from.
+#: Number of points from which a typical duration is computed.
 TYPICAL_POINTS = 100
 
 
@@ -119,7 +119,7 @@ class RunDetails(Findings, Run):
     """One run in full, in the form of the API's JSON. Without a profile its lists are empty.
 
     slowest: the 10 slowest tests; empty without a profile
-    verdicts: verdicts in short; null until the run has been analysed, and once they have expired
+    verdicts: summary of the verdicts; null until the run has been analysed, and once they have expired
     """
 
     slowest: list[SlowTest]

@@ -15,7 +15,7 @@ from akastats.model.results import Error
 from akastats.store import indexes, query
 from akastats.store.requests import Operation
 
-#: Maximum number of tests per failure, and of failures per run; more are only counted.
+#: Maximum number of tests per failure, and of failures per run; others are only counted.
 MAX_TESTS = 100
 MAX_FAILURES = 100
 #: Values of the fields that come from a traceback, for callers without the scope to read tracebacks.
@@ -59,7 +59,7 @@ class Group:
     fingerprint: id of the group; empty without a traceback
     exception: exception class
     error_id: context id of the newest traceback; empty without one
-    tests: node ids of the failing tests, in the order in which they ran; the values are unused
+    tests: node ids of the failing tests, in the order in which they ran, as keys
     """
 
     fingerprint: str
@@ -71,7 +71,7 @@ class Group:
 def group_failures(content: Profile) -> list[Group]:
     """Return the failures of a profile's failing tests and of files that could not be collected.
 
-    The most frequent failure comes first. Failures of a test that passed in a rerun are left out.
+    The most frequent failure comes first. Failures of a test that passed in a rerun are omitted.
     """
     # The last attempt of a test overwrites earlier ones.
     outcomes = dict(zip(content.tests.nodeid, content.tests.outcome, strict=True))
@@ -114,7 +114,7 @@ def read_failures(namespace: str, content: Profile, began: float) -> Operation[t
 
 
 def _records(namespace: str, fingerprints: list[str]) -> Operation[dict[str, ErrorRecord]]:
-    """Read the error records of fingerprints, in one round trip; fingerprints without a record are left out."""
+    """Read the error records of fingerprints, in one round trip; fingerprints without a record are omitted."""
     stored = yield from indexes.read_error_fields(namespace, fingerprints, _RECORD_FIELDS)
     return {each: record for each, fields in stored.items() if (record := unpack(fields))}
 

@@ -13,7 +13,7 @@ from akastats.records import Stat
 from akastats.store import keys, query
 from akastats.store.requests import Operation, send_read, send_reads
 
-#: Maximum number of labels with a point after the run's start that are read; other runs add to them.
+#: Maximum number of labels that are read: those with a point since the run's start, including other runs' labels.
 MOST_LABELS = 50_000
 #: Number of newest points per label that are read; reruns and other runs add points.
 POINTS = 5

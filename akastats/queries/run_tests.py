@@ -28,8 +28,8 @@ class RunTest:
     worker: pytest-xdist worker; empty without workers
     error_id: context id of the traceback; null without a failure
     stats: labels of the numbers that the test recorded with `stat`
-    peak_memory: most resident memory of the process from its start to the end of the attempt, in bytes;
-      smaller growth than 1 MiB is not recorded; null if unknown
+    peak_memory: peak resident memory of the process until the end of the attempt, in bytes; growth below 1 MiB is
+        not recorded; null if unknown
     """
 
     nodeid: str
@@ -100,7 +100,7 @@ def _sorted(tests: TestColumns, positions: list[int], sort: str) -> list[int]:
         "seconds": tests.values_us() if by == "seconds" else (),
         "setup": tests.setup,
     }[by]
-    # Equal keys keep the order in which the tests ran, also in reverse.
+    # Equal keys keep the order in which the tests ran, even if the sort is descending.
     return sorted(positions, key=lambda at: keys[at], reverse=sort.startswith("-"))
 
 

@@ -152,7 +152,7 @@ _STORED = {"base_branch": "base"}
 
 
 def run_of(fields: Mapping[str, str]) -> Run:
-    """Return a stored run as typed values; fields of a later version are left out."""
+    """Return a stored run as typed values; fields of a later version are omitted."""
     stored = ((name, _STORED.get(name, name), parse) for name, parse in _FIELDS.items())
     return Run(**{name: parse(fields[field]) for name, field, parse in stored if field in fields})
 
@@ -180,7 +180,7 @@ def read_run(namespace: str, run_id: str) -> Operation[Run]:
 
 
 def read_runs(namespace: str, run_ids: Sequence[str]) -> Operation[list[Run]]:
-    """Read several runs; unknown and expired ones are left out."""
+    """Read several runs; unknown and expired ones are omitted."""
     names = tuple(_STORED.get(name, name) for name in _FIELDS)
     stored = yield from runs.read_fields(namespace, run_ids, names)
     return [run_of(fields) for fields in stored.values() if "id" in fields]
@@ -246,7 +246,7 @@ MOST_COMMITS = 500
 
 
 def read_commits(namespace: str, run_ids: Sequence[str]) -> Operation[dict[str, str]]:
-    """Read the commits of the first 500 runs, by run id, in one round trip; runs without a commit are left out."""
+    """Read the commits of the first 500 runs, by run id, in one round trip; runs without a commit are omitted."""
     stored = yield from runs.read_fields(namespace, run_ids[:MOST_COMMITS], ("commit",))
     return {run_id: fields["commit"] for run_id, fields in stored.items() if fields.get("commit")}
 

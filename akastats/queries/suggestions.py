@@ -10,7 +10,7 @@ from akastats.queries.cached_lists import CachedList
 from akastats.store import keys
 from akastats.store.requests import Operation
 
-#: Largest number of suggestions.
+#: Maximum number of suggestions.
 MAX_SUGGESTIONS = 5
 
 
@@ -29,7 +29,7 @@ def read_tests(namespace: str) -> Operation[list[NamedTest]]:
 def find_matching(tests: Iterable[NamedTest], part: str, suite: str) -> list[NamedTest]:
     """Return the tests of a suite (empty: of any suite) whose node id contains `part`, sorted.
 
-    If some node ids end with `part` after a separator, only these match: `test_a` does not match `test_ab` then.
+    If some node ids end with `part` after a separator, only these match: then `test_a` does not match `test_ab`.
     """
     matches = sorted(test for test in tests if part and part in test.nodeid and suite in ("", test.suite))
     ending = [test for test in matches if test.nodeid.endswith((f"::{part}", f"/{part}"))]

@@ -17,7 +17,7 @@ from akastats.triage.quarantine_rules import QuarantinedTest
 
 @dataclass(frozen=True)
 class VerdictsInShort:
-    """The verdicts that an answer is based on, in short. A field is `None` if its value is unknown.
+    """Summary of the verdicts that an answer is based on. A field is `None` if its value is unknown.
 
     run: the run that was analysed
     started: start of the run, epoch seconds
@@ -29,7 +29,7 @@ class VerdictsInShort:
     undecided: number of durations without enough data for a verdict
     pace: duration of all tests divided by their typical duration; 1 is typical
     seconds: duration of the run in seconds
-    usual_seconds: median duration of the runs before it, in seconds
+    usual_seconds: median duration of earlier runs, in seconds
     is_outage: whether far more tests failed than in typical runs, which is not evidence of flakiness
     """
 
@@ -49,7 +49,7 @@ class VerdictsInShort:
 
 @dataclass(frozen=True)
 class RunVerdicts(VerdictsInShort):
-    """The verdicts of a run in short, with a label for each failing test.
+    """Summary of the verdicts of a run, with a label for each failing test.
 
     labels: number of failing tests with each label
     failures: failing tests in the order in which they ended, at most 2,000
@@ -127,7 +127,7 @@ class UnhealthyTestAnswer:
     seconds_lost: seconds of failed attempts, and of runs that only flaky tests failed
     evidence: failing runs that support the state, newest first, at most 20
     workers: attempts per worker, in runs with several workers
-    after: tests that ran directly before it more often when it failed, the most frequent first
+    after: tests that ran directly before it more often when it failed than when it passed, the most frequent first
     cluster: number of its cluster; tests of one cluster fail together; null without one
     quarantine: quarantine of the test; null if it is not in quarantine
     """
@@ -250,7 +250,7 @@ class VerdictsAnswer(RunVerdicts):
     together: labels that changed at the same run
     paces: machine speed factors of the runs in this environment, oldest first
     outliers: tests whose duration exceeds their own history, at most 1,000
-    fixed: tests that failed in the run before and passed in this one, without flaky tests
+    fixed: tests that failed in the previous run and passed in this one, without flaky tests
     """
 
     tests: list[UnhealthyTestAnswer]
@@ -280,7 +280,7 @@ def answer_verdicts(report: RunReport) -> VerdictsAnswer:
 
 
 def answer_run_verdicts(verdicts: Verdicts, started: float | None) -> RunVerdicts:
-    """Return the verdicts of a run in short."""
+    """Return a summary of the verdicts of a run."""
     return RunVerdicts(
         **vars(_in_short(verdicts, started)),
         labels=dict(Counter(failure.label for failure in verdicts.failures if failure.label)),
@@ -293,7 +293,7 @@ def answer_run_verdicts(verdicts: Verdicts, started: float | None) -> RunVerdict
 
 
 def answer_in_short(source: DatedVerdicts | None) -> VerdictsInShort | None:
-    """Return the verdicts that an answer is based on, in short; `None` without verdicts."""
+    """Return a summary of the verdicts that an answer is based on; `None` without verdicts."""
     return _in_short(source.verdicts, source.started) if source else None
 
 

@@ -96,7 +96,7 @@ def read_newest_of_branch(
 def read_newest(namespace: str, suite: str | None, branch: str | None) -> Operation[Verdicts | None]:
     """Read the newest verdicts of a suite and branch.
 
-    Without a branch, those of the default branch count, else those of any branch. Pull requests do not count then.
+    Without a branch, return those of the default branch, else those of any branch, without pull requests.
     """
     branches = (*(yield from read_default_branches(namespace)), "") if branch is None else (branch,)
     for each in branches:

@@ -47,7 +47,7 @@ OFF = "off"
 
 
 class Redactor:
-    """Removes secrets from text; variables that are added to `environ` later count from then on."""
+    """Removes secrets from text, including those of variables that are added to `environ` later."""
 
     def __init__(self, environ: Mapping[str, str], patterns: Iterable[str] = ()) -> None:
         self._environ = environ
@@ -61,7 +61,7 @@ class Redactor:
         return self._patterns.warning
 
     def __call__(self, text: str) -> str:
-        """Return `text` with `[redacted]` in position of secrets."""
+        """Return `text` with each secret replaced by `[redacted]`."""
         self._values_seen.learn(self._environ)
         text, secrets = self._redact_values(text)
         text, lowered = _lower(redact_schemes(*_lower(text)))

@@ -78,7 +78,7 @@ _SURE = late(
     r"|salasana|jelszo|(?:^|[_-])sifre|geheim|passord|(?:^|[_-])mdp$|mot_?de_?passe|passe$|(?:^|[_-])sandi$|mnemonic|seed_?phrase"
     r"|(?:^|[_-])pepper$|(?:^|[_-])pw$|(?:^|[_-])psw$|(?:^|[_-])psk$|user_?pass|dbpass|" + "|".join(FOREIGN_WORDS)
 )
-# Last words of names that describe a secret, and are not one.
+# Last words of names that describe a secret without being one.
 _ABOUT = late(
     r"(?:file|path|dir|url|uri|name|type|len|length|size|count|limit|max|min|field|header|prefix|suffix|class|func"
     r"|method|regex|pattern|validators?|hashers?|required|enabled|expir\w*|timeout|ttl|age|at|error|exception"
@@ -309,7 +309,7 @@ _ASKS = late(
 )
 
 
-# The argument of a function that sets or checks a password is the password; so is the literal after such a word in
+# The argument of a function that sets or checks a password is the password, as is the literal after such a word in
 # SQL.
 _IS_SET = late(
     r"^(?:set|check|verify|change|reset|validate|hash|update)_?(?:\w+_)?(?:password|secret|passphrase)$|^password$"
@@ -342,7 +342,7 @@ def _line_end(text: str, start: int) -> int:
 
 
 def _is_secret(name: str, value: str, is_pair: bool = False) -> bool:
-    """Return whether a quoted value is a secret; `is_pair` requires more, for a pair `('name', 'value')`."""
+    """Return whether a quoted value is a secret; `is_pair` is stricter, for a pair `('name', 'value')`."""
     if not value.strip() or _NOTHING.fullmatch(value):
         return False
     if _ORDINARY.search(name) or not _SURE.search(name) or _ABOUT.search(name):
@@ -353,7 +353,7 @@ def _is_secret(name: str, value: str, is_pair: bool = False) -> bool:
         _PLAIN.fullmatch(value.replace("_", "-")) or (value.isidentifier() and not _DIGIT.search(value))
     ):
         return False
-    # 'NAME' and '<' are tokens of a parser; a password is a secret however short it is.
+    # 'NAME' and '<' are tokens of a parser; a password of any length is a secret.
     return len(value) >= 8 or (len(value) >= 3 and "token" not in name)
 
 

@@ -39,7 +39,7 @@ _OPTIONS = {letter: late(_OPTION.format(letter=letter)) for letter in set(_COMMA
 _USER = late(r"(--(?:proxy-)?user(?:['\"],\s?['\"]|\s{1,4}|=)['\"]?[^\s:'\"]{1,200}:)([^\s'\"]{1,500})")
 
 
-# For any command: the value of these options if it mixes letters with digits or punctuation.
+# In any command, a value of these options is a secret if it mixes letters with digits or punctuation.
 _ANY = late(
     r"(?<=[\s'\"])((?:-(?:p|P|pw|hp|passin|pass)(?:['\"],\s?['\"]|[ =]|(?=\S))|/p(?:ass(?:word)?)?:)(?:pass:)?)"
     r"(?=[^\s'\"]*\d)(?=[^\s'\"]*[A-Za-z])((?!\d+:\d|no:|[./~]|\w+[./=])[^\s'\",\]]{6,500})"
@@ -47,8 +47,7 @@ _ANY = late(
 _USER_OF_ANY = late(r"(?<=\s)(-(?:a|u|U) ['\"]?[\w.@-]{1,60}[:%,])([^\s'\"/]{4,500})")
 
 
-# Redis: the password of a server, and passwords that clients send. SMTP's mechanisms are in capitals: AUTH
-# CRAM-MD5.
+# Redis: the password of a server, and passwords that clients send. SMTP mechanisms are in capitals: AUTH CRAM-MD5.
 _REQUIREPASS = late(r"(?i)(?<![\w-])((?:requirepass|masterauth)['\"]?,?[ \t]{1,4}['\"]?)([^\s'\",;=]{3,500})")
 _AUTH = late(
     r"(?<![\w-])(AUTH['\"]?,?[ \t]{1,4}"
@@ -74,7 +73,7 @@ def _servers(text: str, lowered: str) -> str:
 
 
 def redact_commands(text: str) -> str:
-    """Return `text` without passwords that commands take as an option or after a word."""
+    """Return `text` without the passwords that commands accept as an option or after a word."""
     text = _servers(text, text.lower())
     if any(mark in text for mark in (" -p", " -P", " -hp", "'-p", '"-p', "'-P", " /p")):
         text = _ANY.sub(rf"\1{MASK}", text)

@@ -15,11 +15,11 @@ from akastats.redact.mask import MASK, Span, apply_mask
 _SOUNDS_SECRET = late(
     r"key|token|secret|pass|pwd|auth(?!or(?!i))|cred|dsn|cookie|private|signature|conn\w*_?str|webhook", re.I
 )
-# Sensitive only in appearance: directories, sockets and steps occur in every traceback or identify the run.
+# Names that only look sensitive: directories, sockets and steps occur in every traceback or identify the run.
 _HARMLESS = {"PWD", "OLDPWD", "SSH_AUTH_SOCK", "XAUTHORITY", "BUILDKITE_STEP_KEY", "BUILDKITE_GROUP_KEY"}
 # Shorter values are words such as "true" or "prod", which occur everywhere.
 SHORTEST = 8
-# Ordinary words too; settings such as AUTH_MODE=required contain them.
+# Ordinary words, which settings such as AUTH_MODE=required also contain.
 _WORDS = {"localhost", "127.0.0.1", "disabled", "required", "optional", "standard", "production", "development"}
 
 # scheme://user:password@

@@ -7,7 +7,7 @@ from collections.abc import Callable
 #: Maximum size of a traceback or a context in bytes.
 MAX_TEXT = 16 * 1024
 _HALF = MAX_TEXT // 2 - 50
-# Additional characters that are searched, so that a secret at the cut is complete. No token is longer.
+# Number of additional characters that are searched, so that a secret at the cut is complete. No token is longer.
 _MARGIN = 4 * 1024
 # Placeholder for the omitted middle during redaction; no report contains such a line.
 _CUT = "\n\0\n"

@@ -26,7 +26,7 @@ MOST = 50
 
 
 class Patterns:
-    """The usable patterns; `warning` names the first unusable one, and the reason."""
+    """The usable patterns; `warning` contains the first unusable one, and the reason."""
 
     def __init__(self, patterns: Iterable[str] = (), clock: Callable[[], float] = time.thread_time) -> None:
         self.warning = ""

@@ -1,4 +1,4 @@
-"""Find tokens without a known format: words that are too long and too unlike source text not to be random. Pure.
+"""Find tokens without a known format: words that are long and unlike source text. Pure.
 
 The score of a word is the sum, over its pairs of adjacent characters, of the log-likelihood ratio of the pair in
 random text over source text (`letter_pairs`). Random words that are not secrets are not removed: hexadecimal
@@ -97,7 +97,7 @@ def _pairs() -> list[float]:
 
 
 def score(word: str) -> float:
-    """Return the log-likelihood ratio of a word, random over source text, in nats."""
+    """Return the log-likelihood ratio of a word, random text over source text, in nats."""
     codes, pairs, count = classes(word), _pairs(), CLASSES.size
     total = sum([pairs[before * count + after] for before, after in pairwise(codes)])
     return total + (_ONE_CASE * (len(word) - 1) if word.islower() or word.isupper() else 0)
@@ -136,7 +136,7 @@ def _is_drawn(segment: str) -> bool:
 
 
 def _is_continued(segment: str) -> bool:
-    """Return whether the text beside an opaque part belongs to it."""
+    """Return whether the text beside a random part belongs to it."""
     return len(segment) <= 2 or score(segment) > 0
 
 

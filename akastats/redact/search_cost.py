@@ -153,7 +153,7 @@ class _Reader:
             "ATOMIC_GROUP": lambda argument, _: Bound(1, 1, self.sequence(argument, _ALL).steps),
             "GROUPREF": lambda argument, _: Bound(1, 1, WINDOW),
         }
-        # Conditional groups, and operations of later versions of Python, are not bounded.
+        # The cost of conditional groups, and of operations of later Python versions, is not bounded.
         return readers[operation](argument, follow) if operation in readers else Bound(_NEVER, _NEVER, _NEVER)
 
     def _branch(self, argument: Any, follow: _Characters) -> Bound:
@@ -195,7 +195,8 @@ class _Reader:
         is_negated = str(argument[0][0]) == "NEGATE"
         members = argument[1:] if is_negated else argument
         if is_negated:
-            # Too many characters are safe, too few are not; case adds characters to the excluded ones.
+            # An overestimate of the set is safe, an underestimate is not; ignoring case adds characters to the
+            # excluded ones.
             return _ALL if self.has_ignorecase else _ALL - _union(members, exactly=True)
         return self._cased(_union(members))
 
@@ -219,7 +220,7 @@ def _union(members: Sequence[Any], exactly: bool = False) -> _Characters:
 
 
 def _member(kind: str, value: Any, exactly: bool) -> _Characters:
-    """Return the characters of a part of `[...]`; `exactly`: only certain ones, for excluded characters."""
+    """Return the characters of a part of `[...]`; `exactly` omits uncertain ones, for excluded characters."""
     if kind == "LITERAL":
         return _one(value, exactly)
     if kind == "RANGE":
@@ -244,7 +245,7 @@ def _class_of(character: str) -> str:
 
 @lru_cache(maxsize=16)
 def _category(name: str, is_negated: bool, exactly: bool) -> _Characters:
-    r"""Return the characters of `\d`, `\s`, `\w` or their opposites; `exactly`: in ASCII and in Unicode alike."""
+    r"""Return the characters of `\d`, `\s`, `\w` or their opposites; `exactly`: in both ASCII and Unicode."""
     letter, beyond = {
         "DIGIT": ("d", {"digit"}),
         "SPACE": ("s", {"space"}),

@@ -1,7 +1,7 @@
 """Find words that look like a password or a key near a sensitive word: in prose, commands, calls. Pure.
 
-Module `assignments` finds values of names, whatever they look like. Here the form of the word decides: letters and
-digits mixed as in secrets, and not as in names, paths, versions and addresses.
+Module `assignments` finds values of names, regardless of their form. Here the form of the word decides: letters
+and digits mixed as in secrets, and not as in names, paths, versions and addresses.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from akastats.redact.mask import MASK, Span
 from akastats.redact.random_tokens import score
 from akastats.redact.token_formats import MAKERS
 
-#: Besides the sensitive words of `assignments`: logging in, and use of keys.
+#: Words for logging in and for the use of keys, in addition to the sensitive words of `assignments`.
 WORDS = (
     *(
         "login",

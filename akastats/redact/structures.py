@@ -1,4 +1,4 @@
-"""Find secrets apart from their names: nested dictionaries, tables, SQL, YAML, XML, stored hashes. Pure.
+"""Find secrets that are not directly after their names: nested dictionaries, tables, SQL, YAML, XML, hashes. Pure.
 
 Each form is searched for at sensitive words, or at text that it always contains. The examined part of the text is
 bounded.
@@ -54,7 +54,7 @@ _BLOCK = late(r"[\w.-]{0,60}['\"]?:[ \t]*(?P<block>[|>][+-]?\d?)?[ \t]*(?=\n)")
 _SECTION = late(r"[\w. -]{0,60}\]+[ \t]*(?=\n)")
 _PAIR = late(r"(?:- )?['\"]?(?P<name>[\w.-]{1,60})['\"]?[ \t]*[:=][ \t]*(?P<value>\S.{0,500})")
 
-# Each one with a text that it always contains.
+# Each pattern with a text that its matches always contain.
 _HASHES = (
     ("$", late(r"\$(?:[0-9a-z]{1,3}|apr1|argon2\w{1,2}|scrypt|pbkdf2[\w-]{0,20}|sha1|md5)\$[^\s'\",;|]{8,300}")),
     ("$krb5", late(r"\$krb5\w{2,10}\$[^\s'\",;|]{8,300}")),
@@ -260,7 +260,7 @@ def inserted(text: str) -> Iterator[Span]:
 
 
 def bound(text: str) -> Iterator[Span]:
-    """Yield SQLAlchemy's parameters: of INSERT those of sensitive columns, else quoted ones after such a word."""
+    """Yield parameters of SQLAlchemy: for sensitive columns (INSERT), or quoted after a sensitive word."""
     for match in _PARAMETERS.finditer(text) if "[parameters: " in text else ():
         statement = text[max(0, match.start() - _LONGEST) : match.start()]
         statement = statement[statement.rfind("[SQL:") :]

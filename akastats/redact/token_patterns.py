@@ -87,7 +87,8 @@ _USERINFO = late(
     r"(?<=://)(?:[^\s/'\"<>]{1,400}@|[^\s/@:'\"<>]{0,200}:(?!\d{1,5}[/?#])(?:[^\s'\"<>/@]|/(?!/)){1,400}@)"
 )
 
-# An ordinary word may follow the scheme; a digit, a capital after a small letter or padding indicates a secret.
+# An ordinary word may follow the scheme; a digit, a capital after a lower-case letter or padding indicates a
+# secret.
 _SCHEME = late(
     r"\b(?i:(bearer|basic|token|apikey|negotiate|digest|jwt))(['\"]?[ :]{1,3}['\"]?)"
     r"(?=[A-Za-z._~+/-]{0,400}(?:\d|=|[a-z][A-Z]))[A-Za-z0-9._~+/=-]{8,}"
@@ -106,7 +107,7 @@ _REST = late(rf"[A-Za-z0-9+/=]{{16,}}(?:{_BETWEEN}[A-Za-z0-9+/=]{{16,}})*")
 _LONGEST_KEY = 20_000
 # The last line of a key may be shorter than the other lines.
 _LAST_LINE = 80
-# In a text with more keys than this the rest is omitted.
+# In a text with more keys than this, the remaining text is omitted.
 _MOST_KEYS = 100
 
 

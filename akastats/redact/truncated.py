@@ -9,7 +9,7 @@ from akastats.redact.lazy_patterns import late
 from akastats.redact.mask import MASK, Span, apply_mask
 
 _CUT = "..."
-# pytest and its assertions show at most half of 240 characters on either side.
+# pytest and its assertions show at most 120 characters on either side.
 _SHOWN = 130
 # Minimum number of characters on one side, or on both sides together.
 _ONE_SIDE, _BOTH_SIDES = 8, 3

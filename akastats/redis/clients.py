@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 # Maximum number of seconds to wait for an unreachable server. A server replies to a batch within about 10 ms.
 CONNECT_TIMEOUT_S = 2.0
-# In asyncio this includes the work of other tasks: 300 simultaneous requests may block the loop for more than 2 s.
+# In asyncio the wait includes the work of other tasks: 300 simultaneous requests may block the loop for over 2 s.
 ASYNC_CONNECT_TIMEOUT_S = 5.0
 REPLY_TIMEOUT_S = 5.0
 
@@ -44,7 +44,7 @@ def connect(url: str, **options: Any) -> Redis:
         client = Redis(connection_pool=BlockingConnectionPool.from_url(url, **settings))
         _try_options(client)
     except (ValueError, TypeError) as error:
-        # Without a cause, because the message of redis-py may quote a part of the password.
+        # Raised without a cause, because the message of redis-py may quote a part of the password.
         raise _unusable(url, error) from None
     return client
 
@@ -73,7 +73,7 @@ def _anonymous() -> dict[str, None]:
     """
     from importlib.util import find_spec
 
-    # Since redis-py 7.2; the older options raise warnings there.
+    # The option since redis-py 7.2, in which the older options raise warnings.
     if find_spec("redis.driver_info"):
         return {"driver_info": None}
     return {"lib_name": None, "lib_version": None}

@@ -30,7 +30,7 @@ class OwnClient(Generic[Client]):
     """An own client, with its number of users.
 
     client: the open client; `None` without users.
-    closed: the last client, for reuse, because creating a client takes three times the time of connecting it.
+    closed: the last client, for reuse, because creating a client takes three times as long as connecting it.
     url: address of the server.
     opened: number of `open_connection` calls.
     entered: number of entered contexts.
@@ -83,7 +83,7 @@ class Connections(Generic[Client]):
 
     @property
     def sends_once(self) -> bool:
-        """Return whether no command is ever sent twice; an attached client may retry by itself."""
+        """Return whether no command is ever sent twice; an attached client may retry."""
         return self._attached is None or sends_once(self._attached[1])
 
     def attach(self, reader: Client, writer: Client) -> None:
@@ -129,7 +129,7 @@ def _cannot_open(redis_url: str) -> str:
 
 
 class SyncRedis(Connections["Redis"]):
-    """The connections of blocking code, which threads may share and forked children may use."""
+    """The connections of blocking code, which threads and forked children may share."""
 
     _is_asyncio = False
 
@@ -189,7 +189,7 @@ class SyncRedis(Connections["Redis"]):
     def _close(self, client: Redis | None) -> None:
         if client is not None:
             client.close()
-            # redis-py leaves the pool to its owner.
+            # redis-py does not close a pool that it did not create.
             client.connection_pool.disconnect()
             self._single.closed = client
 

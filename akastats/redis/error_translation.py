@@ -112,7 +112,8 @@ _PREFIXES: dict[type[ServerError], tuple[str, ...]] = {
         # For a command inside a script: Redis and Valkey.
         "The user executing the script",
         "ACL failure in script",
-        # Redis before version 6 replies this instead of NOAUTH; the others report a database that does not exist.
+        # Redis before version 6 replies with this instead of NOAUTH; the others report a database that does not
+        # exist.
         "operation not permitted",
         "DB index is out of range",
         "invalid DB index",

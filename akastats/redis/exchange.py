@@ -1,4 +1,4 @@
-"""Send the requests of operations and read the replies, for blocking and asyncio clients of redis-py alike.
+"""Send the requests of operations and read the replies, for blocking and asyncio clients of redis-py.
 
 Both kinds have methods of the same names; one returns the result, the other an awaitable. Therefore an exchange is
 a generator that yields each call as a step, and receives its result from a runner in `runners.py`.
@@ -175,7 +175,7 @@ def _with_connection(client: Any, exchange: Callable[[Any], Steps[T]]) -> Steps[
 def _take_connection(pool: Any) -> Steps[Any]:
     connection = yield partial(_get_from_pool, pool)
     try:
-        # A restarted server has closed the connection; a script sent on it would be lost.
+        # A server that restarted has closed the connection; a script sent on it would be lost.
         if (yield from _is_stale(connection)):
             yield connection.disconnect
             yield connection.connect

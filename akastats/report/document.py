@@ -39,7 +39,7 @@ class Item:
 
     head: its first line
     details: lines below it
-    count: number of tests or durations that it represents
+    count: number of tests or durations in the entry
     """
 
     head: Line
@@ -54,7 +54,7 @@ class Section:
     title: title, without a number
     items: the entries
     note: a sentence that explains the title; empty for none
-    left_out: number of further tests, whose names are unknown
+    left_out: number of additional tests, whose names are unknown
     """
 
     title: str
@@ -64,7 +64,7 @@ class Section:
 
     @property
     def count(self) -> int:
-        """Return the number of tests or durations, with those whose names are unknown."""
+        """Return the number of tests or durations, including those whose names are unknown."""
         return sum(item.count for item in self.items) + self.left_out
 
 
@@ -89,7 +89,7 @@ class Document:
 
 
 def cut(text: str, most: int) -> str:
-    """Return a text as one line of at most `most` characters; a longer text loses its middle."""
+    """Return a text as one line of at most `most` characters; the middle of a longer text is omitted."""
     shown = escape_unprintable(text)
     if len(shown) <= most:
         return shown

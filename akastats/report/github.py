@@ -14,7 +14,7 @@ Level = Literal["error", "warning"]
 
 #: GitHub shows at most 10 annotations of each level per step, and drops the others silently.
 MAX_PER_LEVEL = 10
-#: Characters of a title and of a message.
+#: Maximum number of characters of a title, and of a message.
 MAX_TITLE, MAX_TEXT = 250, 1_000
 
 #: Failures that the change may have caused are errors; all other annotations are warnings.
@@ -44,7 +44,7 @@ def _command(level: Level, annotation: Annotation) -> str:
     return f"::{level} {location}title={title}::{_data(cut(annotation.text, MAX_TEXT))}"
 
 
-# The percent sign comes first, because the escapes contain it. Line ends are normally escaped before, by `cut`.
+# The percent sign comes first, because the escapes contain it. Normally, `cut` has already escaped line ends.
 _IN_DATA = (("%", "%25"), ("\r", "%0D"), ("\n", "%0A"))
 _IN_PROPERTIES = (*_IN_DATA, (":", "%3A"), (",", "%2C"))
 

@@ -13,7 +13,7 @@ from akastats.report.failing_tests import ReportedLabel
 
 Severity = Literal["info", "minor", "major", "critical", "blocker"]
 
-#: Characters of a description.
+#: Maximum number of characters of a description.
 MAX_TEXT = 1_000
 
 _SEVERITIES: Mapping[ReportedLabel | None, Severity] = {
@@ -28,8 +28,8 @@ _SEVERITIES: Mapping[ReportedLabel | None, Severity] = {
 
 
 def render_gitlab(annotations: Iterable[Annotation]) -> str:
-    """Return the JSON of a code quality report; annotations without a path are left out."""
-    # GitLab shows one of several issues with a fingerprint, for example of a test over its budget in two attempts.
+    """Return the JSON of a code quality report; annotations without a path are omitted."""
+    # GitLab shows only one issue per fingerprint, for example for a test over its budget in two attempts.
     issues = {each["fingerprint"]: each for each in map(_issue, annotations) if each["location"]["path"]}
     return json.dumps(list(issues.values()), indent=2) + "\n"
 

@@ -10,7 +10,7 @@ from html import escape
 from akastats.formatting import escape_unprintable
 from akastats.report.document import Code, Document, Item, Line, Link, Section, cut
 
-#: Characters of a node id or a message.
+#: Maximum number of characters of a node id or a message.
 MAX_CODE = 2_000
 
 STYLE = """
@@ -33,7 +33,7 @@ code { background: var(--code); border-radius: .25rem; padding: .1rem .3rem; fon
 a { color: var(--link); }
 """
 _DIGEST = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-#: Even if untrusted text were not escaped, it could load, run and style nothing.
+#: Even untrusted text that is not escaped could not load, run or style anything.
 POLICY = f"default-src 'none'; style-src 'sha256-{_DIGEST}'; base-uri 'none'; form-action 'none'"
 
 _BAD = ("failed", "crashed", "interrupted")

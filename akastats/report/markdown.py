@@ -9,18 +9,19 @@ from urllib.parse import quote
 from akastats.formatting import escape_unprintable
 from akastats.report.document import Code, Document, Line, Link, Section, cut
 
-#: Characters of a report. GitHub refuses comments of more than 65,536, and a job may add its own text.
+#: Maximum number of characters of a report. GitHub refuses more than 65,536 per comment; a job may add its own
+#: text.
 MAX_CHARACTERS = 60_000
-#: Entries of a section, and lines below each; the others are counted.
+#: Maximum number of entries of a section, and of lines below each; the others are counted.
 MAX_ITEMS, MAX_DETAILS = 50, 10
-#: Characters of a node id or a message.
+#: Maximum number of characters of a node id or a message.
 MAX_CODE = 300
 
 _SPECIAL = re.compile(r"[\\`*_\[\]<>|~$&@#]")
 _TICKS = re.compile(r"`+")
-#: Characters of an address that are not percent-encoded: neither angle brackets, which enclose it, nor line ends.
+#: Characters of an address that are not percent-encoded, without angle brackets, which enclose it, and line ends.
 _ADDRESS = ":/?#[]@!$&'()*+,;=%"
-#: Characters of the line that counts the entries left out.
+#: Maximum number of characters of the line that counts the omitted entries.
 _COUNT_LINE = 40
 
 
@@ -95,7 +96,7 @@ def _escaped(text: str) -> str:
 
 
 def _code(text: str) -> str:
-    """Return a text as code, between more backticks than it has in a row, so that nothing in it is markup."""
+    """Return a text as code, between more backticks than it contains in a row, so that none of it is markup."""
     if not text:
         return "(empty)"
     fence = "`" * (1 + max(map(len, _TICKS.findall(text)), default=0))

@@ -1,4 +1,4 @@
-"""The wording of each verdict, once: terminal, command line, page, documents, annotations and webhook lay it out.
+"""The wording of each verdict, shared by terminal, command line, page, documents, annotations and webhook.
 
 Pure functions of plain values, which import only the formatting: the test process uses them at its end.
 The page reads the constants as a JavaScript module, in which `{name}` stands for a value too.
@@ -61,7 +61,7 @@ FAILURES: Mapping[str, Heading] = {
 }
 
 NEWLY_SKIPPED = Heading("newly skipped", "Skipped in this run, although the newest runs of the base ran it.")
-#: Verdicts that are a plain list of tests, by their field of `Verdicts`, in the order in which they are shown.
+#: Verdicts that are a plain list of tests, by their field of `Verdicts`, in display order.
 TEST_LISTS: Mapping[str, Heading] = {
     "fixed": Heading("fixed", "Failed in the previous run and passed in this one."),
     "newly_skipped": NEWLY_SKIPPED,
@@ -155,7 +155,7 @@ def quarantine_end(day: str, reason: str) -> str:
 
 
 def quarantine(day: str, reason: str) -> str:
-    """Return that a test is in quarantine: `quarantined until 2026-12-24: hangs`."""
+    """Return the state of a quarantined test: `quarantined until 2026-12-24: hangs`."""
     return f"quarantined {quarantine_end(day, reason)}"
 
 

@@ -1,4 +1,4 @@
-"""Paths relative to the root of the repository, which forges need and pytest does not know. Pure."""
+"""Convert paths to be relative to the root of the repository, as forges require. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Make the report of a run from its details and verdicts, as a document without a format. Pure."""
+"""Build the report of a run from its details and verdicts, as a document without a format. Pure."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ def _explanation(label: ReportedLabel, verdicts: Verdicts | None) -> Line:
 
 
 def _causes(failing: Sequence[FailingTest], intervals: Mapping[str, UnhealthyTest]) -> Iterator[Item]:
-    """Yield one item per failure with all its tests: a helper that fails in 100 tests needs one fix."""
+    """Yield one item per failure, with all its tests, because a helper that fails in 100 tests needs one fix."""
     groups: dict[int, list[FailingTest]] = {}
     for test in failing:
         groups.setdefault(id(test.failure), []).append(test)

@@ -52,9 +52,10 @@ from akastats.store import runs
 from akastats.store.requests import Operation
 from akastats.triage import acknowledgements
 
-# Seconds between two looks for new records; the interval doubles while there are none.
+# Seconds between two reads of new records; the interval doubles while there are none.
 MIN_POLL_S, MAX_POLL_S = 0.01, 0.2
-# Seconds between attempts at an unavailable server, with full jitter, because many runs may end at once.
+# Seconds between attempts to reach an unavailable server, with full jitter, because many runs may end
+# simultaneously.
 MIN_PAUSE_S, MAX_PAUSE_S = 0.1, 5.0
 
 CONNECT_TIMEOUT_S, REPLY_TIMEOUT_S = 0.5, 1.0
@@ -80,7 +81,7 @@ class Shipper:
         self._client: Any = None
         self._reply_timeout_s = REPLY_TIMEOUT_S
         self._state = State(server=remove_credentials(config.redis_url))
-        # Nothing waits for the history of a run: its replies do not count as progress of the delivery.
+        # Nothing waits for the history of a run, so its replies do not count as progress of the delivery.
         self._analyser = Analyser(config, self._try_execute)
         self._quarantine: Listed | None = None
         self._answers = 0
@@ -91,7 +92,7 @@ class Shipper:
     def execute(self, operation: Operation[Any]) -> Any:
         """Execute an operation on the server, each request once, and report to the plugin that the server answers.
 
-        Raises `ServerError`, also if the run ended more than `AFTERLIFE_S` seconds ago.
+        Raises `ServerError` if the server fails, or if the run ended more than `AFTERLIFE_S` seconds ago.
         """
         result = self._try_execute(operation)
         self._note_answer()
@@ -191,7 +192,7 @@ class Shipper:
     def _retry(self, step: Callable[[], Any]) -> bool:
         """Execute a step, and repeat it while the server is unavailable; return whether it succeeded.
 
-        Raises `AccessDeniedError` at once, because repeating does not help.
+        Raises `AccessDeniedError` immediately, because a retry does not help.
         """
         waits, answered = pauses(), self._answers
         while True:
@@ -228,10 +229,10 @@ class Shipper:
             self._read()
 
     def _apply(self) -> None:
-        # First, because the tests wait for the list.
+        # Write the list first, because the tests wait for it.
         self._write_quarantine()
         self.delivery.apply()
-        # Not by `execute`: its replies are not counted, because they also come if a full disk lost the run's end.
+        # Bypass `execute`, which counts replies as progress: these also arrive if a full disk lost the run's end.
         self.delivery.store_progress(self._try_execute)
         applied = len(self.delivery.builder.results)
         self.update_state(phase=states.DELIVERING, answers=self._answers, applied=applied, message="")
@@ -333,7 +334,7 @@ class Shipper:
             self.execute(runs.prune_profiles(self._config))
             self.execute(runs.prune(self._config, self.delivery.builder.run_id))
         except AkastatsError:
-            # The next run does it.
+            # The next run repeats this.
             pass
 
     def _update_indexes(self, delivered: list[str], orphans: bool) -> int:
@@ -353,11 +354,11 @@ class Shipper:
                     self.execute(listing.end_turn(namespace))
                     return
         except AkastatsError:
-            # The turn expires by itself.
+            # The lock expires.
             pass
 
 
-#: Seconds from the start of a run within which this process starts, also on a busy machine.
+#: Seconds from the start of a run within which this process starts, even on a busy machine.
 _MAX_START_S = 60.0
 
 UNREADABLE = "did not send a valid Redis reply: check host, port and scheme in AKA_STATS_REDIS_URL"
@@ -408,11 +409,11 @@ def main(arguments: list[str]) -> int:
 
 @contextmanager
 def claim(spool: Path) -> Iterator[None]:
-    """Lock a spool against other shippers. Without it, each of 40 that end at once would deliver all spools."""
+    """Lock a spool against other shippers. Without the lock, 40 shippers would each deliver all spools."""
     try:
         descriptor = locks.take_exclusive(lock_of(spool))
     except OSError:
-        # The spool is delivered without a lock too, because its records are applied once in any case.
+        # Deliver the spool even without a lock: its records are applied once in any case.
         descriptor = None
     try:
         yield

@@ -22,13 +22,13 @@ WATCH_S = 0.5
 
 
 class Lifetime:
-    """Knows when a run ended: by the last record of its spool, or by the death of its process."""
+    """Detects the end of a run: the last record of its spool, or the death of its process."""
 
     def __init__(self, spool: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._ended_at: float | None = None
         self._moved_at = clock()
-        # From the file name, because on a full disk the header may be missing.
+        # Use the file name, because on a full disk the header may be missing.
         self._pid, self._mark = writer_of(spool), ""
         self._spool, self._has_lock = spool, False
 

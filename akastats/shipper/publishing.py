@@ -20,7 +20,8 @@ from akastats.report.run_document import list_named_runs, make_document
 from akastats.store.requests import Operation
 from akastats.triage import acknowledgements
 
-#: Bytes of the summary of a step, to which several runs may append. GitHub rejects a larger one completely.
+#: Maximum size of a step's summary in bytes. Several runs may append to it; GitHub rejects a larger one
+#: completely.
 MAX_BYTES = 1024 * 1024
 #: Variables with the directory in which pytest was started, and with its root directory.
 STARTED_IN, ROOT = "AKA_STATS_STARTED_IN", "AKA_STATS_ROOT"

@@ -21,7 +21,7 @@ def read_quarantine(suite: str, config: Config, execute: Callable[[Operation[Any
     try:
         return make_list(execute(read_entries(config.namespace, suite)), config)
     except (AccessDeniedError, RequestRefusedError) as error:
-        # The run is delivered without the list.
+        # The delivery does not need the list.
         return Listed(problem=str(error))
 
 

@@ -25,11 +25,11 @@ from akastats.spool.shipper_answer import (
 from akastats.store import query
 from akastats.store.requests import Operation
 
-#: Number of slowest tests, and of slowest fixtures.
+#: Maximum number of slowest tests, and of slowest fixtures.
 MAX_SLOWEST = 5
-#: Earlier durations, whose median is the typical duration.
+#: Number of earlier durations whose median is the typical duration.
 MAX_HISTORY = 100
-#: Entries of each list of verdicts; the totals count the others.
+#: Maximum number of entries of each list of verdicts; the totals count the others.
 MAX_ENTRIES = 200
 # Failures that need attention first.
 _URGENCY: Sequence[FailureLabel | None] = ("new", None, "also failing on base", "known flaky", "quarantined")

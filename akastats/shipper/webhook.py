@@ -17,7 +17,7 @@ from akastats.report.phrases import NEWLY_FLAKY, NEWLY_SKIPPED, NEWLY_SLOWER
 
 #: Seconds for the whole exchange, because pytest waits for it.
 TIMEOUT_S = 2.0
-#: Entries of each list; the totals count the others.
+#: Maximum number of entries of each list; the totals count the others.
 MAX_NAMED = 50
 
 
@@ -59,7 +59,7 @@ class _Unredirected(HTTPRedirectHandler):
 
 
 def post(url: str, message: dict[str, Any]) -> str:
-    """Send a message to `url`; return the error, empty without one. The error never contains the URL, a secret."""
+    """Send a message to `url`; return the error, empty without one, which never contains the secret URL."""
     errors: list[str] = []
     # In a thread, because a socket's timeout restarts with each byte and a DNS look-up has none.
     sending = threading.Thread(target=lambda: errors.append(_send(url, message)), daemon=True)

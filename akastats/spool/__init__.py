@@ -1,1 +1,1 @@
-"""A run's write-ahead file, which survives an unreachable server, a killed process and a lost network."""
+"""The spool, a run's write-ahead file: it survives an unreachable server, a killed process and a lost network."""

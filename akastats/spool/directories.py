@@ -1,4 +1,4 @@
-"""The spool directories of a project: its own, and others for the case that it is not writable."""
+"""The spool directories of a project: its own, and alternatives if that is not writable."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _apart(project: str, environ: Mapping[str, str]) -> Iterator[Path]:
     try:
         shared = Path(tempfile.gettempdir())
     except FileNotFoundError:
-        # No writable directory for temporary files exists, so it cannot hold spools either.
+        # No writable directory for temporary files exists, so none can hold spools.
         return
     yield shared / f"akastats-{_user()}" / project / "spool"
 
@@ -56,7 +56,7 @@ def check_spool_directory(directory: Path) -> str:
     """Return why a spool directory must not be read or written; empty if it may be.
 
     The directory and our directories above it must belong to this user or root, must not be links, and must not be
-    writable for others: another user could have created them first in a shared directory.
+    writable by others: in a shared directory, another user could have created them first.
     """
     above = [directory, directory.parent]
     if _is_apart(directory.parent):

@@ -31,7 +31,7 @@ try:
     from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, flock
     from os import O_CLOEXEC, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, fchmod, pread
 except ImportError:
-    # On Windows these are missing, and this module can only be imported.
+    # Windows lacks these modules; there this module can only be imported.
     pass
 
 COPY_BYTES = 64 * 1024
@@ -43,7 +43,7 @@ def _flags() -> int:
 
 def prepare(directory: Path) -> None:
     """Create a spool directory and its project's `.akastats`, for this user only and ignored by git."""
-    # Checked before as well: if `.akastats` is a link, not even an empty directory may be created behind it.
+    # Check before creating: if `.akastats` is a link, not even an empty directory may be created behind it.
     _check(directory)
     _make(directory)
     _check(directory)

@@ -49,10 +49,11 @@ BEGAN = '["began",%s,%d]'
 ATTEMPT = '["test",%s,"%s","%s",%d,%d,%d,%d]'
 PASSED_ATTEMPT = '["test",%s,"","ppp",%d,%d,%d,%d]'
 
-# The head of a line: CRC and length of its body.
+# The start of a line: CRC and length of its body.
 _HEAD = re.compile(rb"([0-9a-f]{8}) ([1-9]\d{0,5}) ")
 
-# Damaged bytes contain a few heads. More indicate an attack, because each costs a CRC of up to 64 KiB.
+# Maximum number of line starts in damaged bytes. More indicate an attack, because each costs a CRC of up to 64
+# KiB.
 _MAX_HEADS = 100
 
 

@@ -1,4 +1,4 @@
-"""Read a spool, also while it grows and if it is damaged: return every intact record and nothing else."""
+"""Read a spool, even while it grows or if it is damaged: return every intact record and nothing else."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from akastats.spool.format import MAX_RECORD_BYTES, Record, decode_line, find_re
 
 CHUNK_BYTES = 256 * 1024
 
-# A line is a record and its head; a longer sequence without a newline is not a record.
+# Maximum length of a line: a record with its CRC and length. A longer sequence without a newline is not a record.
 MAX_LINE_BYTES = MAX_RECORD_BYTES + 64
 
-# Maximum number of damaged pieces that are recorded, and of bytes that are saved; all pieces are counted.
+# Maximum number of damaged pieces whose positions are recorded, and of bytes that are saved; all pieces are
+# counted.
 MAX_PIECES = 1000
 MAX_SAVED_BYTES = 1024 * 1024
 

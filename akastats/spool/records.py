@@ -30,8 +30,8 @@ _encode = json.JSONEncoder(separators=(",", ":")).encode
 class Destination(NamedTuple):
     """Server to which a run is delivered.
 
-    server: URL without credentials, or `embedded:` and a directory; empty if the record lacks it.
-    namespace: Redis key prefix; empty if the record lacks it.
+    server: URL without credentials, or `embedded:` and a directory; empty if missing.
+    namespace: Redis key prefix; empty if missing.
     """
 
     server: str
@@ -43,7 +43,7 @@ class RunHeader(NamedTuple):
 
     id: id of the run.
     started: epoch seconds.
-    suite: name of the suite, empty without.
+    suite: name of the suite; empty without one.
     branch: branch that is tested.
     commit: commit id.
     dirty: whether the checkout has uncommitted changes.
@@ -60,7 +60,7 @@ class RunHeader(NamedTuple):
     python: version of Python.
     pytest: version of pytest.
     cpu_count: number of CPUs.
-    workers: number of workers of pytest-xdist, 0 without.
+    workers: number of pytest-xdist workers; 0 without workers.
     dist: `--dist` of pytest-xdist.
     ungrouped: whether node ids lack the group that pytest-xdist appends.
     argv: arguments of pytest.
@@ -68,7 +68,7 @@ class RunHeader(NamedTuple):
     nested: whether the run is inside another recorded run.
     destination: server to which the run is delivered.
     pid: id of the test process.
-    pid_mark: start of that process, which distinguishes it from a later one with its id.
+    pid_mark: start time of that process, which distinguishes it from a later one with the same id.
     process_space: PID namespace of that process, empty if unknown.
     locked: whether that process holds a lock on the spool.
     producer: id of the spool, the same for each copy.
@@ -133,7 +133,7 @@ class Failure(NamedTuple):
     """Failure of a test.
 
     nodeid: node id of the test.
-    worker: worker of pytest-xdist, empty without.
+    worker: pytest-xdist worker; empty without workers.
     phase: setup, call, teardown or a phase of a plugin.
     kind: `failed`, `rerun`, `subtest` or `crash`.
     exception: class of the exception, empty if unknown.
@@ -154,7 +154,7 @@ class Attempt(NamedTuple):
     """End of one attempt of a test.
 
     nodeid: node id of the test.
-    worker: worker of pytest-xdist, empty without.
+    worker: pytest-xdist worker; empty without workers.
     letters: one letter for each phase.
     start_us: start of the attempt, in microseconds since the epoch.
     setup_us: microseconds of the setup phase.
@@ -174,7 +174,7 @@ class Attempt(NamedTuple):
 class Metrics(NamedTuple):
     """Numbers of the next attempts of a worker, until another record changes them.
 
-    worker: worker of pytest-xdist, empty without.
+    worker: pytest-xdist worker; empty without workers.
     values: whole numbers by name of their column in the profile.
     """
 
@@ -183,7 +183,7 @@ class Metrics(NamedTuple):
 
 
 class BudgetMarker(NamedTuple):
-    """Budget from the markers of a test. The record has an object of those limits that are set.
+    """Budget from the markers of a test. The record contains an object with the limits that are set.
 
     nodeid: node id of the test.
     max_seconds: maximum duration in seconds; `None` without this limit.
@@ -214,7 +214,7 @@ class PushedValues(NamedTuple):
     """Values that one test pushed.
 
     nodeid: node id of the test, empty outside of tests.
-    worker: worker of pytest-xdist, empty without.
+    worker: pytest-xdist worker; empty without workers.
     values: the values.
     """
 
@@ -265,7 +265,7 @@ class CollectedFile(NamedTuple):
 class CollectedFiles(NamedTuple):
     """Files that one process collected.
 
-    worker: worker of pytest-xdist, empty without.
+    worker: pytest-xdist worker; empty without workers.
     files: the files.
     """
 

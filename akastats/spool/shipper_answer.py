@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 _T = TypeVar("_T")
 
-# Names in the JSON, of fields that have another name there for other versions.
+# Names in the JSON of fields that were renamed; other versions read the old names.
 _STORED_NAMES = {"typical": "usual"}
 
 
@@ -20,7 +20,7 @@ _STORED_NAMES = {"typical": "usual"}
 class Timing:
     """Duration of a slow test or fixture.
 
-    name: node id of the test, directory and name of the fixture
+    name: node id of the test, or directory and name of the fixture
     seconds: duration in this run, in seconds
     typical: typical duration in seconds; `None` without history; stored as `usual`
     points: number of earlier durations
@@ -96,7 +96,7 @@ class OverBudgetTest:
 
 @dataclass(frozen=True)
 class RunVerdicts:
-    """The verdicts of the run, as far as the terminal shows them.
+    """The verdicts of the run that the terminal shows.
 
     runs: number of analysed runs, this one included
     base: branch that failures are compared with; empty if unknown
@@ -110,7 +110,7 @@ class RunVerdicts:
     test_lists: node ids of each verdict that is a plain list of tests, such as `fixed`
     totals: number of entries of each list above, which holds only the first ones
     seconds: duration of the run in seconds; `None` if unknown
-    typical_seconds: median duration of the runs before it, in seconds; `None` if unknown
+    typical_seconds: median duration of earlier runs, in seconds; `None` if unknown
     speed_factor: duration of all tests divided by their typical duration; `None` if unknown
     is_outage: whether far more tests failed than in other runs, so that an outage is likely
     note: why the runs of this build need suite names; empty if they do not

@@ -36,7 +36,7 @@ class State:
 
     phase: one of the phases above
     applied: number of tests that are delivered
-    answers: counter that grows while the server answers
+    answers: counter that increases while the server answers
     server: URL of the server, without credentials
     message: what the delivery waits for, or why it failed
     notice: further message for the user
@@ -61,8 +61,8 @@ def write(spool: Path, state: State) -> None:
     """Write the state atomically beside its spool, or beside a continuation of the spool."""
     content, targets = json.dumps(_encode(state)), homes(path_for(spool))
     if not any(put(target, content) for target in targets):
-        # On a full disk, the previous state may use the space that is missing. Without a state file the plugin
-        # stops waiting soon.
+        # On a full disk, the previous state may occupy the space that is needed. Without a state file the plugin
+        # soon stops waiting.
         for target in targets:
             _remove(target)
         any(put(target, content) for target in targets)
@@ -109,7 +109,7 @@ def read(spool: Path) -> State | None:
 def homes(path: Path) -> list[Path]:
     """Return the possible paths of a file beside a spool, which may be continued in another directory.
 
-    Directories that other users can write to are left out.
+    Directories that other users can write to are omitted.
     """
     candidates = [path.parent, *directories.list_alternatives(path.parent, os.environ)]
     return [candidate / path.name for candidate in candidates if not directories.check_spool_directory(candidate)]

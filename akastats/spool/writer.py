@@ -45,7 +45,8 @@ DIRECTORY_BYTES = 1024 * 1024 * 1024
 # After this many bytes the writer checks whether the file is still at its path.
 CHECK_BYTES = 64 * 1024
 
-# While a directory is not writable, it is tried with every record, then with every second one, at last every 64th.
+# While a directory is not writable, it is tried for every record, then for every second one, and finally for every
+# 64th.
 LONGEST_PAUSE = 64
 
 # The last bytes written identify our file, because they contain the CRC of a line.
@@ -135,7 +136,7 @@ class Writer:
         return self._append_slowly(content, written, size)
 
     def close(self) -> None:
-        """Write all pending lines, to another directory if necessary, and close the file if it is still ours."""
+        """Write all pending lines, to another directory if necessary; close the file if it is still ours."""
         if getpid() != self.pid or self._seq < 0:
             return
         self._settle()
@@ -169,7 +170,7 @@ class Writer:
         return False
 
     def _keep(self, written: bytes, droppable: bool) -> None:
-        """Keep a line for later; until it is written `append` does not use its short path."""
+        """Keep a line in memory; until it is written, `append` does not use its fast path."""
         self._check_at = -1
         self._pending.append((written, droppable))
         self._pending_bytes += len(written) + OVERHEAD_BYTES
@@ -229,7 +230,7 @@ class Writer:
             count = write(self._fd, written)
             self._record_written(written[:count])
             if count < len(written):
-                # The rest is tried once more, because only an error shows the reason.
+                # Write the rest again, because only an error shows the reason.
                 self._pending[0] = (written[count:], False)
                 self._pending_bytes -= count
             else:
@@ -265,7 +266,7 @@ class Writer:
         self._mark = pread(self._fd, MARK_BYTES, max(0, size - MARK_BYTES))
         self._at = size - len(self._mark)
         if self._mark and self._mark[-1:] != b"\n":
-            # End the truncated line here, so that the next line is not lost with it.
+            # End the truncated line here, so that the next line remains readable.
             self._pending.appendleft((b"\n", False))
             self._pending_bytes += OVERHEAD_BYTES + 1
 

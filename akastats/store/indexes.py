@@ -25,7 +25,7 @@ ORPHANED_S = 60.0
 TURN_S = 120
 #: Runs of other producers that a shipper indexes per step.
 ORPHANS = 20
-#: Maximum number of stored fingerprints; those without a report for the longest time are removed.
+#: Maximum number of stored fingerprints; the least recently reported ones are removed.
 MAX_ERRORS = 5000
 
 
@@ -200,7 +200,7 @@ def read_changes(key: str, since: float) -> Operation[Changes]:
     members = parse_scores(changed)
     more = len(members) == CHANGES
     if more:
-        # 100 members may share one time, so those of the last time may be incomplete.
+        # Up to 100 members share one time, so the members of the last time may be incomplete.
         members = [member for member in members if member[1] < members[-1][1]]
     ends = [next((score for _, score in parse_scores(reply)), None) for reply in (oldest, newest)]
     return Changes(dict(members), more, int(size), *ends)

@@ -17,7 +17,7 @@ from akastats.store.scripts import PUSH
 # The 99th percentile of another client's PING is 12 ms during scripts of 100 labels, and 45 ms with 500 labels.
 # Throughput is the same. 80 labels keep it below 12 ms.
 BATCH_LABELS = 80
-# Per label; further points go into another batch.
+# Maximum number of points per label in a batch; further points are sent in another batch.
 BATCH_POINTS = 1000
 # The server reads a message of this size in a few milliseconds.
 BATCH_BYTES = 256 * 1024
@@ -104,8 +104,8 @@ class Batch:
     contexts: contexts of these points, by id.
     run: changes to a run's records.
     step: advance of the producer's cursor; `None` without a producer.
-    doubt_s: set if the server lost the cursor and may have applied some points before, with times up to `doubt_s`
-        seconds from these. Points that are in the histories of their labels are then skipped.
+    doubt_s: set if the server lost the cursor and may have applied some points before, with times within `doubt_s`
+        seconds of these. Points that are in the histories of their labels are then skipped.
     """
 
     entries: dict[str, list[Entry]] = field(default_factory=dict)

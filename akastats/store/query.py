@@ -80,9 +80,10 @@ def parse_points(label: str, entries: Iterable[bytes]) -> list[Stat]:
 
 
 def parse_point(label: str, entry: bytes) -> Stat | None:
-    """Return one stored history entry, `timestamp;value;context_id`; older writers may omit the context id.
+    """Parse one stored history entry, `timestamp;value;context_id`; older writers may omit the context id.
 
-    Returns `None` without a finite timestamp. A value that is text is nan; aka-stats 21.2.5 stored such values.
+    Returns `None` without a finite timestamp. A value that is text, as aka-stats 21.2.5 stored some, is returned
+    as nan.
     """
     timestamp, _, rest = entry.decode(errors="replace").partition(";")
     value, _, context_id = rest.partition(";")
@@ -152,7 +153,7 @@ def read_label_page(
 ) -> Operation[tuple[list[str], str]]:
     """Read one page of live labels that match a glob, in byte order after `after`.
 
-    With `words`, which are in lower case, only labels that contain all of them, in any case.
+    `words`, in lower case, selects labels that contain all of them; the search is case-insensitive.
 
     Returns the labels, and the value of `after` for the next page, which is empty on the last page. An empty page
     need not be the last one.
@@ -265,7 +266,7 @@ def _between_stars(tokens: Iterable[bytes | None]) -> list[list[bytes]]:
             pieces.append([])
         else:
             pieces[-1].append(token)
-    # Several stars in a row are equivalent to one.
+    # Consecutive stars are equivalent to one.
     return [pieces[0], *filter(None, pieces[1:-1]), *pieces[1:][-1:]]
 
 
@@ -273,7 +274,7 @@ _ANY = bytes(range(256))
 
 
 def _tokens(matcher: bytes) -> Iterator[bytes | None]:
-    """Yield the allowed bytes per position of a glob, `None` for a star; unusual forms are parsed as in Redis."""
+    """Yield the allowed bytes per position of a glob, `None` for a star; parse malformed globs as Redis does."""
     at = 0
     while at < len(matcher):
         sign = matcher[at : at + 1]

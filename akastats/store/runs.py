@@ -35,7 +35,7 @@ CLOCK_SKEW_S = 300.0
 #: Maximum number of members per set that one call of `prune` examines.
 PRUNED = 100
 
-#: Statuses that another one replaces, and all statuses. `crashed` does not replace a final status.
+#: Statuses that another status may replace, and all statuses. `crashed` does not replace a final status.
 UNFINISHED = ("running", "crashed")
 STATUSES = (*UNFINISHED, "passed", "failed", "interrupted", "empty")
 
@@ -95,7 +95,7 @@ def _change(fields: dict[str, Any], config: Config, replaceable: str, profile: b
     indexes = [keys.runs(namespace), keys.runs(namespace, "status", fields["status"])]
     indexes += [keys.runs(namespace, by, values[by]) for by in DIMENSIONS if values.get(by)]
     for runs in indexes:
-        # Old runs are not removed here, because one client with a wrong clock would remove all others.
+        # Do not remove old runs here, because one client with a wrong clock would remove all others.
         writes.append(Write("ZADD", runs, (values["started"], run_id)))
         writes.append(Write("EXPIRE", runs, (ttl,)))
     if profile is not None:
@@ -113,7 +113,7 @@ def _text(value: Any) -> str:
 def prune_profiles(config: Config) -> Operation[int]:
     """Remove the profiles of all but the newest runs, at most 100; return the number of removed profiles.
 
-    Runs dated ahead of the server do not count, because they would displace all others for years.
+    Runs with a date ahead of the server's clock do not count, because they would displace all others for years.
     """
     latest = (yield from read_time()) + CLOCK_SKEW_S
     key = keys.runs(config.namespace)
@@ -128,8 +128,8 @@ def prune_profiles(config: Config) -> Operation[int]:
 def prune(config: Config, run_id: str) -> Operation[int]:
     """Remove expired runs from the sets that contain `run_id`; return the number of removed members.
 
-    A record expires `run_days` after its last write, by the server's clock. Per set at most 100 members dated
-    before that are examined, and 100 members dated ahead of the server.
+    A record expires `run_days` after its last write, by the server's clock. Per set, at most 100 members with an
+    earlier date and 100 members with a date ahead of the server's clock are examined.
     """
     namespace, now = config.namespace, (yield from read_time())
     stored = (yield from read_fields(namespace, [run_id], DIMENSIONS))[run_id]
@@ -191,7 +191,7 @@ def find_runs(
 
     after: position of the last run of the previous page.
     size: maximum number of runs; a page ends early after examining 5,000 runs.
-    names: fields to read, which must include `id`; by default all, which takes 2.5 times the time of a dozen.
+    names: fields to read, which must include `id`; by default all, which takes 2.5 times as long as a dozen.
 
     Returns the runs and the position of the last one, `None` on the last page. Expired runs are omitted.
     """
@@ -266,7 +266,7 @@ def read_fields(
 
 
 def decode_member(member: bytes) -> str:
-    """Decode a member of a set or the name of a field; invalid UTF-8 is escaped, and so matches no name."""
+    """Decode a member of a set or the name of a field; invalid UTF-8 is escaped, so that it matches no name."""
     return member.decode(errors="backslashreplace")
 
 

@@ -75,7 +75,7 @@ class Health:
 
 
 def check_eviction() -> Operation[bool]:
-    """Return whether the server evicts keys when its memory is full, or has done so; true if it is unknown."""
+    """Return whether the server evicts keys when its memory is full, or has evicted some; true if unknown."""
     try:
         memory, stats = yield from send_reads([("INFO", "memory"), ("INFO", "stats")])
     except (AccessDeniedError, RequestRefusedError):

@@ -75,13 +75,13 @@ def remove(namespace: str, days: int, id_: str) -> Operation[bool]:
 
 
 def remove_all(namespace: str, days: int, change: DurationChange) -> Operation[None]:
-    """Remove all acknowledgements of a change, also those with the id of an earlier likeliest run."""
+    """Remove all acknowledgements of a change, including those with the id of an earlier likeliest run."""
     current = yield from _read(namespace, days)
     yield from storage.remove(namespace, _ids_of(change, current))
 
 
 def _ids_of(change: DurationChange, current: _Current) -> list[str]:
-    """Return the ids of all acknowledgements of a change, also those of an earlier likeliest run."""
+    """Return the ids of all acknowledgements of a change, including those of an earlier likeliest run."""
     series = rules.by_series(current.entries.values())
     acknowledgements = rules.acknowledgements_of(change, series)
     return [id_ for id_, entry in current.entries.items() if entry in acknowledgements]

@@ -35,7 +35,7 @@ class QuarantineRequest:
 
 
 def read_entries(namespace: str, suite: str | None = None) -> Operation[list[QuarantinedTest]]:
-    """Read the tests in quarantine, the first to end first; expired entries are left out.
+    """Read the tests in quarantine, the first to end first; expired entries are omitted.
 
     `suite` selects one suite; empty selects tests without a suite, `None` all tests.
     """

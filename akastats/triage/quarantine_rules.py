@@ -13,7 +13,7 @@ from akastats.model.rows import UNKNOWN
 from akastats.model.stored_values import json_of, read
 from akastats.triage.globs import Glob
 
-#: Longest quarantine in days; a longer one needs a renewal, so that a person reviews the test.
+#: Maximum length of a quarantine in days; a longer one needs a renewal, so that a person reviews the test.
 MAX_DAYS = 90
 #: Maximum number of characters of a reason, and of a user name.
 MAX_REASON, MAX_BY = 500, 100
@@ -96,8 +96,8 @@ def check_text(text: str, most: int = MAX_REASON) -> str:
 def protecting_pattern(patterns: str, nodeid: str) -> str | None:
     """Return the first pattern that protects a test; `patterns` are separated by commas or line ends.
 
-    `*` matches any text and `?` one character; all other characters, brackets too, are literal. A pattern also
-    protects everything below the matched directory, file or class.
+    `*` matches any text and `?` one character; all other characters, including brackets, are literal. A pattern
+    also protects everything below the matched directory, file or class.
     """
     return next((pattern for pattern, globs in _globs(patterns) if _match(globs, nodeid)), None)
 

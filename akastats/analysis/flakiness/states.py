@@ -72,7 +72,7 @@ def classify_tests(
     """Return the states of all tests after the last of `records`.
 
     `previous` has the verdicts of the previous run, to detect new states; `run_id` is the analysed run. Tests that
-    no longer exist are left out.
+    no longer exist are omitted.
     """
     records = _without_deleted(records)
     failed = {nodeid for record in records for nodeid in record.failing}
@@ -108,7 +108,7 @@ def _describe(
 
 
 def _without_deleted(records: Sequence[RunRecord]) -> list[RunRecord]:
-    """Return records without deleted tests, which neither the newest complete runs nor the last run have."""
+    """Return records without deleted tests, which are missing from the newest complete runs and the last run."""
     newest = [*complete_runs(records)[-RECENT_RUNS:], *records[-1:]]
     present = {nodeid for record in newest for nodeid in record.nodeids}
     return [record if present.issuperset(record.nodeids) else select_tests(record, present) for record in records]

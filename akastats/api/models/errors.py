@@ -1,4 +1,4 @@
-"""Failures over all runs."""
+"""Models of failures over all runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The profile of a run, and its forms for other programs."""
+"""Models of a run's profile, including the formats of speedscope and Perfetto."""
 
 from __future__ import annotations
 

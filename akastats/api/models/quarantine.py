@@ -1,4 +1,4 @@
-"""The quarantine: its entries, and the body that adds one."""
+"""Models of quarantine entries, and of the body that adds one."""
 
 from __future__ import annotations
 

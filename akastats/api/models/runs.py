@@ -1,4 +1,4 @@
-"""Runs: lists, one run in full, its tests, comparisons and trends."""
+"""Models of runs: lists, details, tests, comparisons and trends."""
 
 from __future__ import annotations
 

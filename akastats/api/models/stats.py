@@ -1,4 +1,4 @@
-"""Numbers, points and labels."""
+"""Models of numbers, points and labels."""
 
 from __future__ import annotations
 

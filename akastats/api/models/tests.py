@@ -1,4 +1,4 @@
-"""Tests: lists, histories, grids, and one test in full."""
+"""Models of tests: lists, histories, grids and details."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Verdicts, flaky tests and duration changes."""
+"""Models of verdicts, flaky tests and duration changes."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ const PRECISIONS = [
   ["second", -Infinity],
 ];
 
-// Runs come in bursts: on a time axis the hundred runs of one night would overlap.
+// Runs occur in bursts: on a time axis, the hundred runs of one night would overlap.
 export function plotData({ x, series, isEvenlySpaced }) {
   const positions = isEvenlySpaced ? x.map((_, index) => index) : x;
   return [
@@ -104,7 +104,7 @@ function lineSeries(item, { x, paths }) {
     fill: item.kind === "area" ? withOpacity(stroke, 0.1) : undefined,
     points: { show: x.length < 3, size: 5 },
     spanGaps: item.kind !== "steps",
-    // A level is valid from its run to the next change.
+    // A level lasts from its run to the next change.
     paths: item.kind === "steps" ? paths.stepped({ align: 1 }) : undefined,
   };
 }

@@ -31,7 +31,7 @@ export function failureGroups(groups, suite, { nodeid = null, verdicts = [] } = 
 
 function failureGroup(group, { suite, nodeid, texts, labels }, isOpen) {
   const body = el("div", { class: "body" });
-  // Render a traceback when it is first expanded: rendering a hundred of them at once is slow.
+  // Render each traceback when it is first expanded, because rendering a hundred at once is slow.
   const draw = () =>
     body.firstChild ??
     body.append(

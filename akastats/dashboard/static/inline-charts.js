@@ -39,7 +39,7 @@ function describeOutcomes(letters) {
   return `${bad} of the last ${letters.length} attempts failed`;
 }
 
-/** Return a sparkline of values given newest first, with null for a gap; the newest is drawn at the right. */
+/** Return a sparkline of values, newest first, with null for a gap; the newest is drawn at the right. */
 export function sparkline(values, { width = 80, height = 20, slots = 30 } = {}) {
   const line = [...values].reverse();
   const numbers = line.filter(isNumber);

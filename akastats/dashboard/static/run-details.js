@@ -241,7 +241,7 @@ function changesSection(run) {
   return section("Changes", { id: "changed", note, beside }, content);
 }
 
-/** Return a section per verdict that is a list of tests. The section "Changes" contains the fixed tests. */
+/** Return a section for each verdict that is a list of tests. The section "Changes" contains the fixed tests. */
 function testLists({ verdicts, suite }) {
   const columns = [{ title: "Test", grow: true, cell: (nodeid) => testLink(nodeid, suite) }];
   return Object.entries(phrases.TEST_LISTS)

@@ -95,7 +95,7 @@ function pointTable(history, format) {
   return filledTable({ caption: "Values", rows: history.slice(0, MAX_POINTS), columns });
 }
 
-// Contexts are loaded one by one, because a traceback may have 16 KiB.
+// Contexts are loaded one at a time, because a traceback may have 16 KiB.
 function contextCell({ context_id: id }) {
   if (!id) return null;
   const open = () =>

@@ -33,7 +33,7 @@ export async function view() {
       content: emptyMessage("No test selected", el("a", { href: viewUrl.tests() }, "Choose a test")),
     });
   const history = fetchJson(apiUrl.history(nodeid, suite, MAX_ATTEMPTS));
-  // If the test is unknown, its error is shown and that of its history is ignored.
+  // If the test is unknown, show its error and ignore that of its history.
   history.catch(() => {});
   const [test, mayWrite] = await Promise.all([fetchJson(apiUrl.test(nodeid, suite)), canWrite()]);
   const name = nodeid.slice(nodeid.indexOf("::") + 2);

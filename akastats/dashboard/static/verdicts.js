@@ -1,4 +1,4 @@
-/** Sentences, failure rates and the basis of verdicts. */
+/** Texts about verdicts: failure rates, typical durations, and the runs that they are based on. */
 
 import { el } from "./dom.js";
 import { capitalise, fillIn, formatAge, formatDuration, formatPercent, pluralize } from "./format.js";
@@ -11,7 +11,7 @@ import { viewUrl } from "./urls.js";
 // As in akastats/analysis/flakiness/classification.py.
 const MIN_COMMITS = 5;
 
-/** Return a note of one sentence. */
+/** Return a sentence as a note. */
 export function verdictNote(phrase, values) {
   return el("p", { class: "note" }, `${capitalise(fillIn(phrase, values))}.`);
 }

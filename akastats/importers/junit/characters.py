@@ -1,7 +1,7 @@
 """Decode a report, and replace characters that XML 1.0 forbids by escapes such as `\\x1b`.
 
-Programs copy the output of tests into reports: control characters, bytes of other encodings, halves of surrogate
-pairs, literally or as character references. A parser rejects the whole file because of one of them.
+Programs copy the output of tests into reports: control characters, bytes of other encodings, and lone surrogates,
+literally or as character references. A parser rejects the whole file because of one of them.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ def _split_token(text: str) -> str:
 
 
 def _mark_bytes(error: UnicodeError) -> tuple[str, int]:
-    """Decode invalid bytes as halves of surrogate pairs, which valid text does not contain."""
+    """Decode invalid bytes as lone surrogates, which valid text does not contain."""
     if not isinstance(error, UnicodeDecodeError):
         raise error
     return "".join(chr(0xDC00 + byte) for byte in error.object[error.start : error.end]), error.end

@@ -79,7 +79,7 @@ def _of_case(case: Case, began: float, took: float, redact: Redactor) -> Iterato
         if problem.kind in (FAILURE, ERROR):
             yield _error(name, problem, _phase(problem), "failed", redact, end_us)
     letters = _letters(case)
-    # If the setup failed or skipped, nothing else ran.
+    # If the setup failed or skipped the test, no other phase ran.
     durations = (_us(took), 0, 0) if letters[1] == "-" else (0, _us(took), 0)
     yield Attempt(name, "", letters, _us(began), *durations)
 

@@ -1,6 +1,6 @@
 """Parse a report as a stream, with limits on size and nesting.
 
-A report may come from an untrusted source. Document types are rejected, and thereby all entities; no external
+A report may come from an untrusted source. Document types, and therefore all entities, are rejected; no external
 resource is ever loaded.
 """
 
@@ -15,15 +15,15 @@ from akastats.errors import ReportError
 from akastats.importers.junit.characters import Repair
 
 CHUNK_BYTES = 64 * 1024
-#: Bytes. A report of 10,000 tests has about 2 MB.
+#: Maximum size of a report in bytes; one of 10,000 tests has about 2 MB.
 MAX_BYTES = 256 * 1024 * 1024
-#: The results of a run are in memory during its delivery, about 500 bytes each.
+#: Maximum number of tests, because their results are in memory during delivery, about 500 bytes each.
 MAX_CASES = 200_000
-#: Reports nest three levels; nested suites a few more.
+#: Maximum nesting of elements; reports nest three levels, nested suites a few more.
 MAX_DEPTH = 50
-#: Bytes of one tag with its attributes, which contain messages.
+#: Maximum size of one tag with its attributes in bytes; attributes contain messages.
 MAX_TAG_BYTES = 2 * 1024 * 1024
-#: Failures, errors and reruns per test, and characters of each (beginning and end).
+#: Maximum number of failures, errors and reruns per test, and of characters of each (beginning and end).
 MAX_PROBLEMS = 20
 MAX_TEXT = 64 * 1024
 MAX_NAME = 4096

@@ -45,16 +45,16 @@ class RunFields:
 
 @dataclass(frozen=True)
 class Outline:
-    """Fields of a run for its first record.
+    """Fields of a run that its first record contains.
 
     paths: files of the reports.
-    producer: hash of their content.
+    producer: hash of the content of the files.
     run_id: id of the run.
     started: epoch seconds.
     reported: start time in the first suite that has one; `None` without any.
     host: name of the machine in the reports.
     cases: number of tests.
-    now: time of the import, in epoch seconds; no time of a run is later.
+    now: time of the import, in epoch seconds; all times of the run are at most this.
     repaired: number of characters that XML forbids.
     """
 
@@ -115,7 +115,7 @@ def _start(paths: Sequence[Path], started: float | None, now: float) -> float:
     if started is not None:
         return started
     written = min(map(_modified, paths))
-    # An archive may have dated the file 1970.
+    # The modification time may be 1970 if the file comes from an archive.
     return written if written >= FIRST else now
 
 
@@ -213,7 +213,7 @@ class _Stream:
 
 
 def _open(path: Path, advance: Progress) -> _Stream:
-    # os.path.exists returns false, instead of raising an error, in a directory without permission.
+    # In a directory without permission, os.path.exists returns false and does not raise an error.
     if not os.path.isfile(path):
         raise ReportError("it is not a regular file" if os.path.exists(path) else "the file does not exist")
     try:

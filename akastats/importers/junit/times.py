@@ -19,7 +19,7 @@ _THOUSANDS = re.compile(r"[1-9]\d{0,2}(,\d{3})+(\.\d*)?", re.ASCII)
 
 
 def parse_seconds(text: str) -> float | None:
-    """Parse a duration in seconds, also with thousands separators or a decimal comma; `None` if it is invalid."""
+    """Parse a duration in seconds, even with thousands separators or a decimal comma; `None` if it is invalid."""
     number = text.strip()
     number = number.replace(",", "") if _THOUSANDS.fullmatch(number) else number.replace(",", ".", 1)
     if not _NUMBER.fullmatch(number):
@@ -68,7 +68,7 @@ class Clock:
         reported = parse_time(suite.timestamp, self._now)
         self._at = self.end if reported is None else reported + self._shift
         self.end = max(self.end, self._at)
-        # The time of fixtures between tests is contained only in the time of the suite.
+        # Only the time of the suite contains the time of fixtures between tests.
         self.end = max(self.end, self._at + (parse_seconds(suite.time) or 0.0))
 
     def advance(self, case: Case) -> tuple[float, float]:
