@@ -119,10 +119,10 @@ def _import(load: Callable[[], Callable[..., Any]]) -> Callable[..., Any]:
     try:
         return load()
     except Exception as error:  # noqa: BLE001 - an extension may raise anything at import
-        return _failing(error)
+        return _make_failing(error)
 
 
-def _failing(error: Exception) -> Callable[..., Any]:
+def _make_failing(error: Exception) -> Callable[..., Any]:
     def fail(*_: Any) -> Any:
         raise error
 

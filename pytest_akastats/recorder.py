@@ -304,7 +304,7 @@ class Recorder:
             self._error(report, worker, readings[1])
         if report.when == "teardown":
             if BUDGET in content:
-                self._take_budget(self._named(report), content.pop(BUDGET))
+                self._take_budget(self._get_recorded_name(report), content.pop(BUDGET))
             self._running = _NONE
             held = self._held[worker].pop(self._nodeid(report), None) or [None, None, None]
             self._finish(held, report, worker, readings)
@@ -331,14 +331,14 @@ class Recorder:
         if str(report.when) == CRASHED:
             kind, worker = "crash", _worker_of_crash(report, worker)
         now = int(self._probe.wall() * 1e6)
-        name, text = self._named(report), self._text(report)
+        name, text = self._get_recorded_name(report), self._text(report)
         self._write_content(Failure(name, worker, str(report.when), kind, raised, text, now))
 
     def _nodeid(self, report: pytest.TestReport) -> str:
         """Return the node id under which the reports of a test are stored, even if a conftest changed it."""
         return self._started_id if report.location is self._location else report.nodeid
 
-    def _named(self, report: pytest.TestReport) -> str:
+    def _get_recorded_name(self, report: pytest.TestReport) -> str:
         """Return the node id under which the test of a report is recorded."""
         # A conftest may decode node ids in reports, for HTML reports. The name is that of the report.
         nodeid = report.nodeid
@@ -380,7 +380,7 @@ class Recorder:
 
     def _finish(self, held: Held, teardown: pytest.TestReport | None, worker: str, readings: Readings) -> None:
         setup, call, _ = held
-        nodeid = self._named(teardown or call or setup)  # type: ignore[arg-type]  # one of them is there
+        nodeid = self._get_recorded_name(teardown or call or setup)  # type: ignore[arg-type]  # one of them is there
         if readings[5]:
             self._write_retried(nodeid, worker, readings[5])
         start, d0, d1, d2 = self._times(setup, call, teardown, readings[0])

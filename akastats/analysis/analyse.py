@@ -94,11 +94,11 @@ def _combine(
         is_outage=facts.id in unusual.counted,
         undecided=durations.too_short,
         paces=durations.speed_factors,
-        fixed=_fixed(case, unusual, flaky),
+        fixed=_find_fixed(case, unusual, flaky),
         environments=_environments(case),
         equal_runs=_equal_runs(case),
         outliers=durations.outliers,
-        newly_skipped=_newly_skipped(case),
+        newly_skipped=_find_newly_skipped(case),
     )
 
 
@@ -126,7 +126,7 @@ def _equal_runs(case: AnalysisInput) -> int:
     return len(equal) + 1 if equal else 0
 
 
-def _fixed(case: AnalysisInput, unusual: Outages, flaky: Collection[str]) -> tuple[str, ...]:
+def _find_fixed(case: AnalysisInput, unusual: Outages, flaky: Collection[str]) -> tuple[str, ...]:
     """Return the tests that failed in the previous run and pass now, except flaky ones; none after an outage."""
     before = (case.own or case.base)[-1:]
     if not before or before[0].facts.id in unusual.counted:
@@ -135,7 +135,7 @@ def _fixed(case: AnalysisInput, unusual: Outages, flaky: Collection[str]) -> tup
     return tuple(nodeid for nodeid in before[0].failed() if nodeid in passed and nodeid not in flaky)[:MAX_FIXED]
 
 
-def _newly_skipped(case: AnalysisInput) -> tuple[str, ...]:
+def _find_newly_skipped(case: AnalysisInput) -> tuple[str, ...]:
     """Return the skipped tests that the newest 3 runs of the base in this environment ran."""
     run = case.run
     base = [record for record in case.base if record.facts.ran_in == run.facts.ran_in][-SKIPPED_AFTER:]

@@ -175,12 +175,14 @@ def scopes_of(policy: Policy, caller: Caller, now: float) -> frozenset[str]:
     if policy.tokens:
         token = _token_of(policy, caller, now)
         if token is None:
-            raise _unauthorised("a token is required: send `Authorization: Bearer TOKEN`, or log in on the page")
+            raise _make_unauthorised(
+                "a token is required: send `Authorization: Bearer TOKEN`, or log in on the page"
+            )
         return token.scopes
     # Another host name belongs to a proxy, which may forward requests of other machines.
     if caller.is_of_this_machine and caller.host is not None and hosts.is_loopback(caller.host):
         return EVERYTHING
-    raise _unauthorised("no token is set, so only this machine has access: set AKA_STATS_TOKEN")
+    raise _make_unauthorised("no token is set, so only this machine has access: set AKA_STATS_TOKEN")
 
 
 def _token_of(policy: Policy, caller: Caller, now: float) -> Token | None:
@@ -193,7 +195,7 @@ def _token_of(policy: Policy, caller: Caller, now: float) -> Token | None:
     return next((token for each in cookies if (token := tokens.find_by_cookie(policy.tokens, each, now))), None)
 
 
-def _unauthorised(detail: str) -> Problem:
+def _make_unauthorised(detail: str) -> Problem:
     return Problem(401, detail, headers={"WWW-Authenticate": 'Bearer realm="akastats"'})
 
 

@@ -154,12 +154,12 @@ def _present(fields: Mapping[str, str]) -> dict[str, str]:
 
 def _first(environ: Mapping[str, str], names: tuple[str, ...]) -> str:
     for name in names:
-        text = _formatted(environ, name) if "{" in name else environ.get(name, "")
+        text = _fill_in(environ, name) if "{" in name else environ.get(name, "")
         if text:
             return text
     return ""
 
 
-def _formatted(environ: Mapping[str, str], pattern: str) -> str:
+def _fill_in(environ: Mapping[str, str], pattern: str) -> str:
     names = re.findall(r"\{(\w+)\}", pattern)
     return pattern.format_map(environ) if all(environ.get(name) for name in names) else ""

@@ -59,13 +59,13 @@ def admit(network: str, connections: Sequence[OpenConnection]) -> Admission:
     if len(own_idle) >= MAX_IDLE_PER_CLIENT:
         return Admission(own_idle[0], is_refused=False)
     if len(own) >= MAX_PER_CLIENT:
-        return _closing(own_idle)
+        return _close_one(own_idle)
     if len(connections) >= MAX_CONNECTIONS:
-        return _closing(_idle_of_largest(connections))
+        return _close_one(_idle_of_largest(connections))
     return Admission(None, is_refused=False)
 
 
-def _closing(candidates: list[int]) -> Admission:
+def _close_one(candidates: list[int]) -> Admission:
     return Admission(candidates[0], is_refused=False) if candidates else Admission(None, is_refused=True)
 
 

@@ -101,7 +101,7 @@ def drain(
         for destination, group in groups.items():
             refusal = "" if to or yes else _refusal(destination, configured)
             if refusal:
-                outcomes += _failed(group, destination, refusal)
+                outcomes += _failed_outcomes(group, destination, refusal)
             else:
                 outcomes += deliver(group, destination, configured, force, advance, is_named)
     _finish(directories, outcomes, as_json)
@@ -139,7 +139,7 @@ def _refusal(destination: Destination, configured: Target) -> str:
     )
 
 
-def _failed(group: Sequence[Spool], destination: Destination, problem: str) -> list[Outcome]:
+def _failed_outcomes(group: Sequence[Spool], destination: Destination, problem: str) -> list[Outcome]:
     return [Outcome(destination, Drained(spool.path, spool.run_id, problem=problem)) for spool in group]
 
 
@@ -170,7 +170,7 @@ def deliver(
     """
     outcomes = []
     try:
-        with _connected(destination, configured) as (config, execute, execute_all):
+        with _connect(destination, configured) as (config, execute, execute_all):
             for spool in group:
                 before = _progress(spool, config, execute)
                 drained = drain_one(
@@ -183,7 +183,7 @@ def deliver(
             update_indexes(config, execute, [drained.run_id for drained in complete])
             return outcomes
     except AkastatsError as error:
-        return _failed(group, destination, str(error))
+        return _failed_outcomes(group, destination, str(error))
 
 
 def _progress(spool: Spool, config: Config, execute: Execute) -> tuple[str, str] | None:
@@ -215,7 +215,7 @@ def update_indexes(config: Config, execute: Execute, run_ids: Sequence[str]) -> 
 
 
 @contextmanager
-def _connected(destination: Destination, configured: Target) -> Iterator[tuple[Config, Execute, ExecuteAll]]:
+def _connect(destination: Destination, configured: Target) -> Iterator[tuple[Config, Execute, ExecuteAll]]:
     """Connect to a destination and yield its configuration and executors; raises `AkastatsError` on failure."""
     with _url(destination.server, configured) as url:
         settings = dataclasses.replace(configured.config, redis_url=url, namespace=destination.namespace)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from akastats.cli.targets import FOLDER, Target
 from akastats.config import remove_credentials
-from akastats.delivery.draining import is_dead, waiting
+from akastats.delivery.draining import find_spools, is_dead
 from akastats.delivery.spool_delivery import UNSOUND
 from akastats.errors import ConfigError, SpoolError
 from akastats.spool import directories as spool_directories
@@ -106,7 +106,7 @@ def directories_of(directory: Path) -> list[Path]:
 
     Raises `ConfigError` if there are none.
     """
-    if _is_directory(directory) and waiting(directory, old=True, is_named=True):
+    if _is_directory(directory) and find_spools(directory, old=True, is_named=True):
         return [directory]
     # If the project's own spool directory was deleted, its spools are in the fallback directories.
     homes = (directory, directory / FOLDER) if _is_directory(directory) else ()
@@ -170,7 +170,7 @@ def list_spools(directories: list[Path], old: bool = False, is_named: bool = Fal
     is_named: whether the user named the directories; then their owner is not checked
     """
     spools = []
-    for path in waiting(*directories, old=old, is_named=is_named):
+    for path in find_spools(*directories, old=old, is_named=is_named):
         try:
             spools.append(read_spool(path, is_named))
         except FileNotFoundError:

@@ -145,7 +145,7 @@ def open_target(target: Target, make: bool = False) -> Iterator[Target]:
     Its `directory` is that of the embedded server, which differs if the project's `.akastats` is unusable.
     """
     if not target.is_embedded:
-        with _connected(target.config):
+        with _connect(target.config):
             yield target
         return
     if not make:
@@ -154,12 +154,12 @@ def open_target(target: Target, make: bool = False) -> Iterator[Target]:
         if lease.notice:
             output.warn(lease.notice)
         settings = dataclasses.replace(target.config, redis_url=lease.url)
-        with _connected(settings):
+        with _connect(settings):
             yield dataclasses.replace(target, config=settings, directory=lease.directory)
 
 
 @contextmanager
-def _connected(settings: Config) -> Iterator[None]:
+def _connect(settings: Config) -> Iterator[None]:
     config.use(settings)
     with sync_redis():
         yield

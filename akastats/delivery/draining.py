@@ -64,7 +64,7 @@ class Drained:
     problem: str = ""
 
 
-def waiting(*spool_directories: Path, old: bool = False, is_named: bool = False) -> list[Path]:
+def find_spools(*spool_directories: Path, old: bool = False, is_named: bool = False) -> list[Path]:
     """Return the spools in some directories, newest run first; `old` includes those renamed because of their age.
 
     Directories that other users can write to are skipped, unless the user named them (`is_named`). If the writer
@@ -125,7 +125,7 @@ def drain(
     """
     drained = []
     everywhere = [directory, *directories.list_alternatives(directory, os.environ)]
-    for path in waiting(*everywhere):
+    for path in find_spools(*everywhere):
         if _is_claimed(path):
             continue
         drained.append(drain_one(path, config, execute, destination, now=now, execute_all=execute_all))

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from akastats.model.fingerprint import PROCESS_CRASH, WORKER_CRASH, class_in, fingerprint
 from akastats.model.points import check_label, check_value
 from akastats.model.profile import METRICS, is_metric_value
-from akastats.model.results import Budget, Error, FixtureResult, TestResult, fitting, label
+from akastats.model.results import Budget, Error, FixtureResult, TestResult, fit_label, label
 from akastats.spool.format import FAILED, PHASES, RERUN, SKIPPED, XFAILED, XPASSED
 from akastats.spool.records import (
     Attempt,
@@ -361,7 +361,7 @@ class RunBuilder:
 
 def _errors(raised: str, now: float, traceback: str, contexts: tuple[Context, ...]) -> Iterator[AddedPoint]:
     for name in (f"errors__EXC:{raised}", "errors__all"):
-        yield AddedPoint(fitting(name), Entry(now, 1.0, traceback), contexts)
+        yield AddedPoint(fit_label(name), Entry(now, 1.0, traceback), contexts)
 
 
 _COUNTED = {

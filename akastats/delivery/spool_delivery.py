@@ -419,7 +419,7 @@ class Delivery:
                 added = pending.added[position]
                 full = count >= points or size >= BATCH_BYTES
                 if full or (len(batch.entries) >= labels and added.label not in batch.entries):
-                    return self._stepped(batch, end)
+                    return self._with_step(batch, end)
                 batch.entries.setdefault(added.label, []).append(added.entry)
                 for context in added.contexts:
                     if context.id not in batch.contexts:
@@ -431,12 +431,12 @@ class Delivery:
             if pending.run is not None:
                 if count and points == 1:
                     # A change of the run is sent in a batch of its own, because the server may refuse it.
-                    return self._stepped(batch, end)
-                return self._stepped(dataclasses.replace(batch, run=pending.run), str(pending.seq))
+                    return self._with_step(batch, end)
+                return self._with_step(dataclasses.replace(batch, run=pending.run), str(pending.seq))
             end = str(pending.seq)
-        return self._stepped(batch, end)
+        return self._with_step(batch, end)
 
-    def _stepped(self, batch: Batch, end: str) -> tuple[Batch, str]:
+    def _with_step(self, batch: Batch, end: str) -> tuple[Batch, str]:
         for entries in batch.entries.values():
             entries.sort(key=lambda entry: entry.timestamp)
         step = Step(keys.cursor(self._config.namespace, self.producer), str(self._cursor), end)

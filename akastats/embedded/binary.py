@@ -41,7 +41,7 @@ class Binary:
     kind: str = "redis"
 
     def __str__(self) -> str:
-        return f"{self.path} ({self.kind} {_dotted(self.version)})"
+        return f"{self.path} ({self.kind} {_format_version(self.version)})"
 
 
 def find_binary(environ: Mapping[str, str] = os.environ) -> Path:
@@ -55,7 +55,7 @@ def find_candidates(environ: Mapping[str, str]) -> Iterator[Binary]:
     If a program is configured, it is the only one.
     """
     if environ.get(VARIABLE):
-        yield _configured(environ[VARIABLE])
+        yield _find_configured(environ[VARIABLE])
         return
     rejections: list[str] = []
     has_candidate = False
@@ -69,7 +69,7 @@ def find_candidates(environ: Mapping[str, str]) -> Iterator[Binary]:
         )
 
 
-def _configured(name: str) -> Binary:
+def _find_configured(name: str) -> Binary:
     path = Path(name).expanduser().absolute()
     binary = _identify(path)
     if binary is None:
@@ -78,7 +78,7 @@ def _configured(name: str) -> Binary:
             f"Set it to an executable redis-server or valkey-server outside of noexec mounts, or unset it."
         )
     if binary.version < OLDEST:
-        raise EmbeddedError(f"{VARIABLE}={name} is version {_dotted(binary.version)}; use 6.2 or newer.")
+        raise EmbeddedError(f"{VARIABLE}={name} is version {_format_version(binary.version)}; use 6.2 or newer.")
     return binary
 
 
@@ -93,7 +93,9 @@ def _on_path(search: str, rejections: list[str]) -> Iterator[Binary]:
             yield binary
             continue
         reason = (
-            f"is version {_dotted(binary.version)}, older than 6.2" if binary else "does not support --version"
+            f"is version {_format_version(binary.version)}, older than 6.2"
+            if binary
+            else "does not support --version"
         )
         rejections.append(f"{path} {reason}")
     if not rejections:
@@ -139,5 +141,5 @@ def _identify(path: Path) -> Binary | None:
     return Binary(path, (int(match[2]), int(match[3])), match[1].decode().lower()) if match else None
 
 
-def _dotted(version: tuple[int, int]) -> str:
+def _format_version(version: tuple[int, int]) -> str:
     return f"{version[0]}.{version[1]}"

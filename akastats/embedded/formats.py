@@ -65,7 +65,7 @@ def inspect(home: Path) -> Origin:
     """Return the origin of the data in `home`, from its record and its newest base file."""
     has_parts = append_only.get_parts_directory(home).is_dir()
     formats = [format_ for file in append_only.list_bases(home) if (format_ := read_format(file)) is not None]
-    record = _recorded(home)
+    record = _read_record(home)
     newest = formats[-1] if formats else None
     if record is None:
         return Origin(newest, has_parts=has_parts)
@@ -88,7 +88,7 @@ def record(home: Path, writer: str) -> None:
     if not _WRITER.fullmatch(writer):
         return
     file = home / RECORD
-    recorded = _recorded(home)
+    recorded = _read_record(home)
     if recorded is not None and recorded[0] == writer:
         return
     try:
@@ -99,7 +99,7 @@ def record(home: Path, writer: str) -> None:
         return
 
 
-def _recorded(home: Path) -> re.Match[str] | None:
+def _read_record(home: Path) -> re.Match[str] | None:
     try:
         return _WRITER.fullmatch((home / RECORD).read_text("utf-8", "replace").strip())
     except OSError:

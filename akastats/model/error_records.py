@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from akastats.errors import CorruptDataError
-from akastats.model.stored_values import MIB, inflated, json_of, read
+from akastats.model.stored_values import MIB, decompress, json_of, read
 
 #: Maximum number of newest runs, and of tests, that the record of a fingerprint contains.
 MAX_RUNS, MAX_TESTS = 100, 500
@@ -160,13 +160,13 @@ def unpack(stored: Mapping[str, bytes | None]) -> ErrorRecord | None:
         return None
     try:
         return read(
-            ErrorRecord, {name: _decoded(name, value) for name, value in stored.items() if value is not None}
+            ErrorRecord, {name: _decode(name, value) for name, value in stored.items() if value is not None}
         )
     except CorruptDataError:
         return None
 
 
-def _decoded(name: str, stored: bytes) -> Any:
+def _decode(name: str, stored: bytes) -> Any:
     if name == "traceback":
-        return inflated(stored, MAX_BYTES).decode(errors="replace")
+        return decompress(stored, MAX_BYTES).decode(errors="replace")
     return stored.decode(errors="replace") if name in _TEXTS else json_of(stored)

@@ -110,7 +110,7 @@ def budget_of(limits: Mapping[str, Any]) -> Budget:
 
 def label(word: str, rest: str, suite: str = "") -> str:
     """Return the label of a duration of a run: `test::rest`, with a suite `test@suite::rest`."""
-    return fitting(f"{word}@{suite}::{rest}" if suite else f"{word}::{rest}")
+    return fit_label(f"{word}@{suite}::{rest}" if suite else f"{word}::{rest}")
 
 
 class NamedTest(NamedTuple):
@@ -131,7 +131,7 @@ def test_of(label: str) -> NamedTest | None:
     return NamedTest(suite, nodeid) if colons and name == "test" and nodeid else None
 
 
-def fitting(text: str) -> str:
+def fit_label(text: str) -> str:
     """Return `text` as a valid label: with escaped lone surrogates, and at most 4096 bytes.
 
     A longer label ends in a digest of the whole text, because parameters may differ only after the cut.

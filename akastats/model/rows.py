@@ -9,7 +9,7 @@ from math import floor, isfinite
 from typing import NamedTuple
 
 from akastats.errors import CorruptDataError
-from akastats.model.stored_values import json_of, listed
+from akastats.model.stored_values import json_of, read_row
 
 #: Number of newest points for p50, p95 and the failure rate, and number of points that a list shows.
 WINDOW, SHOWN = 100, 30
@@ -70,13 +70,13 @@ def row_of(attempts: Sequence[Attempt], runs: int, avg: float | None) -> Row | N
     window = attempts[:WINDOW]
     if not window:
         return None
-    durations = tuple(_rounded(attempt.seconds) for attempt in window)
+    durations = tuple(_round_seconds(attempt.seconds) for attempt in window)
     return _row(runs, avg, window[0].time, "".join(attempt.letter for attempt in window), durations)
 
 
 def extend(row: Row, newer: Sequence[Attempt], runs: int, avg: float | None) -> Row:
     """Return a row with newer attempts added, newest first; `runs` and `avg` are the current ones."""
-    durations = (*(_rounded(attempt.seconds) for attempt in newer), *row.durations)
+    durations = (*(_round_seconds(attempt.seconds) for attempt in newer), *row.durations)
     letters = "".join(attempt.letter for attempt in newer) + row.outcomes
     time = newer[0].time if newer else row.last_time
     return _row(runs, avg, time, letters[:WINDOW], durations[:WINDOW])
@@ -89,7 +89,7 @@ def _row(runs: int, avg: float | None, time: float, letters: str, durations: tup
     return Row(
         runs=runs,
         failure_rate=round(failed / len(outcomes), 4) if outcomes else None,
-        avg=_rounded(avg),
+        avg=_round_seconds(avg),
         last=durations[0],
         p50=quantile(values, 0.5),
         p95=quantile(values, 0.95),
@@ -99,7 +99,7 @@ def _row(runs: int, avg: float | None, time: float, letters: str, durations: tup
     )
 
 
-def _rounded(seconds: float | None) -> float | None:
+def _round_seconds(seconds: float | None) -> float | None:
     return None if seconds is None or not isfinite(seconds) else round(seconds, 6)
 
 
@@ -121,7 +121,7 @@ def pack(row: Row) -> bytes:
 def unpack(stored: bytes | None) -> Row | None:
     """Return a stored row; `None` for a missing or corrupt one, and for one of another release."""
     try:
-        row = listed(Row, json_of(stored or b""))
+        row = read_row(Row, json_of(stored or b""))
     except CorruptDataError:
         return None
     # A row has at least one attempt.

@@ -33,7 +33,7 @@ _SURROGATES = re.compile(
 )
 
 
-def sendable(written: bytes) -> bytes:
+def escape_surrogates(written: bytes) -> bytes:
     """Return JSON with lone surrogates escaped twice, as in labels, because UTF-8 cannot encode them.
 
     A node id contains them if the name of its file has another encoding.
@@ -54,12 +54,12 @@ _DECODER = json.JSONDecoder(parse_constant=_refuse)
 def json_of(stored: bytes) -> Any:
     """Return the value of stored JSON; raises `CorruptDataError` for invalid JSON, NaN and too deep nesting."""
     try:
-        return _DECODER.decode(sendable(stored).decode())
+        return _DECODER.decode(escape_surrogates(stored).decode())
     except (ValueError, RecursionError) as error:
         raise CorruptDataError("stored value is not valid akastats JSON") from error
 
 
-def inflated(stored: bytes, max_bytes: int) -> bytes:
+def decompress(stored: bytes, max_bytes: int) -> bytes:
     """Return decompressed bytes; raises `CorruptDataError` for more than `max_bytes`: 200 KB can become 200 MB."""
     inflating = zlib.decompressobj()
     try:
@@ -79,13 +79,13 @@ def read(kind: Callable[..., T], value: Any) -> T:
     return cast(T, reader(kind)(value))
 
 
-def listed(kind: Callable[..., T], value: Any) -> T:
+def read_row(kind: Callable[..., T], value: Any) -> T:
     """Convert a list from JSON to a dataclass whose fields it has in their order; raises as `read` does."""
-    return kind(*_listed(kind)(value))
+    return kind(*_list_reader(kind)(value))
 
 
 @cache
-def _listed(kind: Hashable) -> Reader:
+def _list_reader(kind: Hashable) -> Reader:
     return _row(tuple(map(reader, get_type_hints(kind).values())))
 
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from akastats.errors import CorruptDataError
-from akastats.model.stored_values import MIB, inflated, json_of, read
+from akastats.model.stored_values import MIB, decompress, json_of, read
 
 State = Literal["healthy", "flaky", "broken", "new", "undecided"]
 FailureLabel = Literal["new", "known flaky", "also failing on base", "quarantined"]
@@ -257,7 +257,7 @@ def pack(verdicts: Verdicts) -> bytes:
 
 def unpack(stored: bytes) -> Verdicts:
     """Return stored verdicts; raises `CorruptDataError` for invalid ones and for another version."""
-    content = json_of(inflated(stored, MAX_BYTES))
+    content = json_of(decompress(stored, MAX_BYTES))
     if not isinstance(content, dict) or content.get("version") != VERSION:
         raise CorruptDataError("stored verdicts are not valid, or of another release: update pytest-akastats")
     verdicts = read(Verdicts, content)

@@ -61,11 +61,13 @@ def _fetch(namespace: str, fingerprints: Sequence[str]) -> Operation[Mapping[str
     for at in range(0, len(fingerprints), RECORDS_PER_READ):
         stored = yield from indexes.read_error_fields(namespace, fingerprints[at : at + RECORDS_PER_READ], LISTED)
         records = ((print_, error_records.unpack(fields)) for print_, fields in stored.items())
-        items.update({print_: _listed(print_, record) for print_, record in records if record is not None})
+        items.update(
+            {print_: _make_listed_error(print_, record) for print_, record in records if record is not None}
+        )
     return items
 
 
-def _listed(fingerprint: str, record: ErrorRecord) -> ListedError:
+def _make_listed_error(fingerprint: str, record: ErrorRecord) -> ListedError:
     searched = "\n".join((record.exception, record.message, *record.frames, record.newest_test, fingerprint))
     return ListedError(fingerprint, searched.lower(), record)
 
@@ -77,12 +79,12 @@ def select_page(
     order = cached_lists.order_of(query.sort)
     keyed = [
         (order.sort_key(getattr(each.record, order.field), each.fingerprint), each)
-        for each in _matching(cached, query)
+        for each in _filter(cached, query)
     ]
     return cached_lists.select_page(keyed, order.is_descending, after, size)
 
 
-def _matching(cached: CachedList[ListedError], query: ListQuery) -> Iterator[ListedError]:
+def _filter(cached: CachedList[ListedError], query: ListQuery) -> Iterator[ListedError]:
     words = cached_lists.words_of(query.q)
     for each in cached.items.values():
         if query.since is not None and each.record.last_seen < query.since:

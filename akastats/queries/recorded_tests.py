@@ -99,7 +99,7 @@ def select_page(
 ) -> Page[RecordedTest]:
     """Return the page of matching tests after the sort key `after`."""
     order = cached_lists.order_of(query.sort)
-    matches = _matching(cached.items.values(), query)
+    matches = _filter(cached.items.values(), query)
     if order.field == "nodeid":
         keyed = [(order.sort_key(test.nodeid, test.suite), test) for test in matches]
     else:
@@ -107,7 +107,7 @@ def select_page(
     return cached_lists.select_page(keyed, order.is_descending, after, size)
 
 
-def _matching(tests: Iterable[RecordedTest], query: ListQuery) -> Iterator[RecordedTest]:
+def _filter(tests: Iterable[RecordedTest], query: ListQuery) -> Iterator[RecordedTest]:
     words = cached_lists.words_of(query.q)
     if not (words or query.outcome or query.suite is not None):
         yield from tests

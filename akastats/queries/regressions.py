@@ -152,10 +152,10 @@ def list_changes(
     run_ids = dict.fromkeys(run for verdict in changes for run in _runs_of(verdict.change))
     stored = yield from runs.read_fields(namespace, list(run_ids), ("commit",))
     commits = {run: fields.get("commit") for run, fields in stored.items()}
-    return [_listed(verdict, verdicts, commits, entries) for verdict in changes]
+    return [_make_listed_change(verdict, verdicts, commits, entries) for verdict in changes]
 
 
-def _listed(
+def _make_listed_change(
     verdict: ChangeVerdict, verdicts: Verdicts, commits: Mapping[str, str | None], entries: BySeries
 ) -> ListedChange:
     change = verdict.change

@@ -76,14 +76,14 @@ class RunTests:
 def select_page(content: Profile, query: ListQuery, start: int, size: int) -> RunTests:
     """Return at most `size` attempts of a profile that match a query, from the match at index `start` on."""
     tests = content.tests
-    positions = _sorted(tests, _matching(tests, query), query.sort)
+    positions = _sort(tests, _filter(tests, query), query.sort)
     shown = positions[start : start + size]
     errors = _errors(content.errors, {tests.nodeid[at] for at in shown})
     following = start + size if start + size < len(positions) else None
     return RunTests([_row(tests, at, errors) for at in shown], following, len(positions))
 
 
-def _matching(tests: TestColumns, query: ListQuery) -> list[int]:
+def _filter(tests: TestColumns, query: ListQuery) -> list[int]:
     words = query.q.casefold().split()
     matches = [at for at, outcome in enumerate(tests.outcome) if query.outcome in ("", outcome)]
     if words:
@@ -92,7 +92,7 @@ def _matching(tests: TestColumns, query: ListQuery) -> list[int]:
     return matches
 
 
-def _sorted(tests: TestColumns, positions: list[int], sort: str) -> list[int]:
+def _sort(tests: TestColumns, positions: list[int], sort: str) -> list[int]:
     by = sort.removeprefix("-")
     keys: Sequence[Any] = {
         "order": range(len(tests.nodeid)),

@@ -40,7 +40,7 @@ MOST = 200
 def find_secrets(environ: Mapping[str, str]) -> Iterator[str]:
     """Yield the values of variables with sensitive names, and passwords in URLs of any variable."""
     for name, value in environ.items():
-        if _SOUNDS_SECRET.search(name) and name not in _HARMLESS and _is_telling(value):
+        if _SOUNDS_SECRET.search(name) and name not in _HARMLESS and _is_distinctive(value):
             yield value.strip()
             # A key of several lines may be shown line by line.
             yield from (line for line in value.split("\n")[1:-1] if len(line) >= _HEAD)
@@ -50,11 +50,11 @@ def find_secrets(environ: Mapping[str, str]) -> Iterator[str]:
 
 def _both(password: str) -> Iterator[str]:
     for word in (password, unquote(password)):
-        if _is_telling(word):
+        if _is_distinctive(word):
             yield word
 
 
-def _is_telling(value: str) -> bool:
+def _is_distinctive(value: str) -> bool:
     return len(value.strip()) >= SHORTEST and value.strip().lower() not in _WORDS
 
 

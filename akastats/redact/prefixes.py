@@ -69,11 +69,11 @@ def _token(words: str, start: int, head: str) -> str:
         behind = start + len(format_.prefix)
         if words.startswith(format_.prefix, start):
             rest = format_.rest.match(words, behind)
-            if rest and _is_drawn(rest.group(), format_.is_hex):
+            if rest and _is_random(rest.group(), format_.is_hex):
                 return words[start : rest.end()].rstrip(".")
     return ""
 
 
-def _is_drawn(rest: str, is_hex: bool) -> bool:
+def _is_random(rest: str, is_hex: bool) -> bool:
     """Return whether the text after a prefix is random, unlike `sk_learn_and_nothing_else`."""
     return any(map(str.isdigit, rest)) if is_hex else score(rest) > len(rest) / 4

@@ -126,11 +126,16 @@ def _parts(run: str) -> Iterator[str]:
                 last += 1
             at = segments[last].end()
             yield run[segments[first].start() : at]
-    if not at and len(segments) > 1 and all(_is_drawn(segment.group()) for segment in segments) and is_opaque(run):
+    if (
+        not at
+        and len(segments) > 1
+        and all(_can_be_random(segment.group()) for segment in segments)
+        and is_opaque(run)
+    ):
         yield run
 
 
-def _is_drawn(segment: str) -> bool:
+def _can_be_random(segment: str) -> bool:
     """Return whether the text between two punctuation marks can be part of a random token."""
     return len(segment) <= 3 or (score(segment) > 0 and not _HEX.fullmatch(segment) and not segment.isupper())
 

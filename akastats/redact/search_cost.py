@@ -191,16 +191,16 @@ class _Reader:
         if operation == "NOT_LITERAL":
             return _ALL if self.has_ignorecase else _ALL - _one(argument, exactly=True)
         if operation == "LITERAL":
-            return self._cased(_one(argument))
+            return self._with_case_variants(_one(argument))
         is_negated = str(argument[0][0]) == "NEGATE"
         members = argument[1:] if is_negated else argument
         if is_negated:
             # An overestimate of the set is safe, an underestimate is not; ignoring case adds characters to the
             # excluded ones.
             return _ALL if self.has_ignorecase else _ALL - _union(members, exactly=True)
-        return self._cased(_union(members))
+        return self._with_case_variants(_union(members))
 
-    def _cased(self, characters: _Characters) -> _Characters:
+    def _with_case_variants(self, characters: _Characters) -> _Characters:
         if not self.has_ignorecase or not any(each.isalpha() for each in characters if len(each) == 1):
             return characters
         # The long s and the Kelvin sign are beyond U+00FF, but their other case is not.

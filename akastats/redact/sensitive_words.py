@@ -120,14 +120,14 @@ def _in_lines(text: str, start: int, end: int, is_lenient: bool) -> Iterator[Spa
         word = match.group().rstrip(_STRIPPED)
         head = word.rpartition(":")[0]
         tail = word[len(head) + 1 :] if head and len(word) - len(head) > 8 and not head.endswith("/") else word
-        if looks_chosen(tail) or (is_lenient and _TWO_WORDS.fullmatch(tail)):
+        if looks_like_password(tail) or (is_lenient and _TWO_WORDS.fullmatch(tail)):
             yield match.start() + len(word) - len(tail), match.start() + len(word)
 
 
 _TWO_WORDS = late(r"(?:[A-Za-z]{3,12}[.+~_-]){1,3}(?:[A-Za-z]{3,12})?\d{2,6}")
 
 
-def looks_chosen(word: str) -> bool:
+def looks_like_password(word: str) -> bool:
     """Return whether a word mixes letters, digits and punctuation as passwords do."""
     digits = sum(map(str.isdigit, word))
     if len(word) < 8 or MASK in word or not digits or not any(map(str.isalpha, word)) or _ORDINARY.fullmatch(word):

@@ -87,11 +87,11 @@ def _piece(piece: str | Code | Link) -> str:
     if isinstance(piece, Code):
         return _code(cut(piece.text, MAX_CODE))
     if isinstance(piece, Link):
-        return f"[{_escaped(piece.text)}](<{quote(piece.url, _ADDRESS)}>)"
-    return _escaped(piece)
+        return f"[{_escape(piece.text)}](<{quote(piece.url, _ADDRESS)}>)"
+    return _escape(piece)
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     return _SPECIAL.sub(r"\\\g<0>", escape_unprintable(text))
 
 

@@ -42,8 +42,8 @@ class RepositoryPaths:
     def _in_repository(self, file: str, directory: str) -> str:
         if not file or "\0" in file:
             return ""
-        home = _slashed(self.repository or self.started_in)
-        path = posixpath.normpath(_joined(_slashed(directory), _slashed(file)))
+        home = _with_slashes(self.repository or self.started_in)
+        path = posixpath.normpath(_join(_with_slashes(directory), _with_slashes(file)))
         if _is_absolute(path):
             if not home or not path.startswith(posixpath.normpath(home).rstrip("/") + "/"):
                 return ""
@@ -51,7 +51,7 @@ class RepositoryPaths:
         return "" if path in (".", "..") or path.startswith("../") else path
 
 
-def _slashed(path: str) -> str:
+def _with_slashes(path: str) -> str:
     return path.replace("\\", "/")
 
 
@@ -59,5 +59,5 @@ def _is_absolute(path: str) -> bool:
     return path.startswith("/") or _DRIVE.match(path) is not None
 
 
-def _joined(directory: str, file: str) -> str:
+def _join(directory: str, file: str) -> str:
     return file if _is_absolute(file) or not directory else f"{directory.rstrip('/')}/{file}"

@@ -66,7 +66,7 @@ def speedscope(name: str, content: Profile) -> dict[str, Any]:
     The views of collection and fixtures have durations without start times: their frames are side by side.
     """
     frames = _Frames()
-    profiles = [_evented(worker, spans, frames) for worker, spans in lanes(content.tests).items()]
+    profiles = [_make_evented(worker, spans, frames) for worker, spans in lanes(content.tests).items()]
     files = [([path], us) for path, us in zip(content.files.path, content.files.seconds, strict=True)]
     fixtures = content.fixtures
     costs = [
@@ -75,7 +75,7 @@ def speedscope(name: str, content: Profile) -> dict[str, Any]:
             fixtures.baseid, fixtures.name, fixtures.setup, fixtures.teardown, strict=True
         )
     ]
-    profiles += [_sampled("collection", files, frames), _sampled("fixtures", costs, frames)]
+    profiles += [_make_sampled("collection", files, frames), _make_sampled("fixtures", costs, frames)]
     return {
         "$schema": "https://www.speedscope.app/file-format-schema.json",
         "exporter": "akastats",
@@ -105,7 +105,7 @@ class _Frames:
         return self._indexes[name]
 
 
-def _evented(worker: str, spans: list[Span], frames: _Frames) -> dict[str, Any]:
+def _make_evented(worker: str, spans: list[Span], frames: _Frames) -> dict[str, Any]:
     events = [event for span in spans for event in _events(span, frames)]
     stop = events[-1]["at"] if events else 0
     head = {"type": "evented", "name": worker, "unit": "microseconds", "startValue": 0, "endValue": stop}
@@ -120,7 +120,7 @@ def _events(span: Span, frames: _Frames) -> Iterator[dict[str, Any]]:
     yield {"type": "C", "frame": frame, "at": span.stop}
 
 
-def _sampled(name: str, costs: list[tuple[list[str], int]], frames: _Frames) -> dict[str, Any]:
+def _make_sampled(name: str, costs: list[tuple[list[str], int]], frames: _Frames) -> dict[str, Any]:
     samples = [[frames.index(frame) for frame in stack] for stack, _ in costs]
     weights = [max(0, us) for _, us in costs]
     head = {"type": "sampled", "name": name, "unit": "microseconds", "startValue": 0, "endValue": sum(weights)}
@@ -129,14 +129,14 @@ def _sampled(name: str, costs: list[tuple[list[str], int]], frames: _Frames) -> 
 
 def perfetto(name: str, content: Profile) -> dict[str, Any]:
     """Return a profile in the JSON trace event format, which Perfetto and Chrome open: one thread per worker."""
-    events = [_named("process_name", 0, name)]
+    events = [_make_name_event("process_name", 0, name)]
     for thread, (worker, spans) in enumerate(lanes(content.tests).items(), 1):
-        events.append(_named("thread_name", thread, worker))
+        events.append(_make_name_event("thread_name", thread, worker))
         events += [event for span in spans for event in _complete(span, "test", thread)]
     return {"traceEvents": events, "displayTimeUnit": "ms"}
 
 
-def _named(kind: str, thread: int, name: str) -> dict[str, Any]:
+def _make_name_event(kind: str, thread: int, name: str) -> dict[str, Any]:
     return {"ph": "M", "name": kind, "pid": 1, "tid": thread, "args": {"name": name}}
 
 

@@ -14,7 +14,7 @@ from redis import Redis
 from akastats import redis
 from akastats.config import Config
 from akastats.delivery import draining
-from akastats.delivery.draining import OLDEST_S, drain, drain_one, tidy, waiting
+from akastats.delivery.draining import OLDEST_S, drain, drain_one, find_spools, tidy
 from akastats.delivery.spool_delivery import Delivery
 from akastats.errors import ConnectionLostError, ServerUnreachableError
 from akastats.queries import runs as reading
@@ -343,7 +343,7 @@ def test_a_spool_older_than_any_cursor_is_put_aside(
     first = drain(spools, config, execute)
     second = drain(spools, config, execute)
     untouched = redis_client.dbsize()
-    (old,) = waiting(spools, old=True)
+    (old,) = find_spools(spools, old=True)
     forced = drain_one(old, config, execute, force=True)
     again = drain_one(old, config, execute)
 

@@ -10,7 +10,7 @@ import pytest
 from akastats.delivery.run_builder import AddedPoint, Retention, RunBuilder, outcome_of
 from akastats.delivery.run_profile import profile_of
 from akastats.model import profile
-from akastats.model.results import Budget, budget_of, fitting
+from akastats.model.results import Budget, budget_of, fit_label
 from akastats.spool.format import Record
 from akastats.spool.records import decode_content
 
@@ -196,16 +196,16 @@ def test_every_failure_is_noted_with_its_phase_class_and_fingerprint() -> None:
 @pytest.mark.parametrize("label", ["x" * 5000, "\ud800", "é" * 3000])
 def test_any_label_is_made_to_fit(label: str) -> None:
     """A node id that could not be stored still has a label."""
-    assert 1 <= len(fitting(label).encode()) <= 4096
+    assert 1 <= len(fit_label(label).encode()) <= 4096
 
 
 def test_long_labels_that_differ_at_their_end_stay_two() -> None:
     """Of a parameter of 5,000 characters the end may be all that tells two tests apart."""
     one, other = ("test::a.py::b[" + "x" * 5000 + end for end in ("1]", "2]"))
 
-    assert fitting(one) != fitting(other)
-    assert fitting(one) == fitting(one)
-    assert fitting(fitting(one)) == fitting(one)
+    assert fit_label(one) != fit_label(other)
+    assert fit_label(one) == fit_label(one)
+    assert fit_label(fit_label(one)) == fit_label(one)
 
 
 def test_a_budget_belongs_to_its_test() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from akastats.errors import CorruptDataError
 from akastats.model import profile
-from akastats.model.stored_values import inflated, json_of, listed, read
+from akastats.model.stored_values import decompress, json_of, read, read_row
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ MADE = Outer(1, 2, True, None, ("a", "b"), (1.5, None), ("a", 1), (Inner("x", "a
 def test_a_value_is_read_with_all_it_holds():
     """Lists as tuples, objects as dataclasses; what a later version added is left out."""
     assert MADE == read(Outer, {**TOLD, "later": 1})
-    assert MADE == listed(Outer, list(TOLD.values()))
+    assert MADE == read_row(Outer, list(TOLD.values()))
 
 
 WRONG = {
@@ -80,7 +80,7 @@ def test_what_is_of_another_type_is_damaged(field, wrong):
         with pytest.raises(CorruptDataError):
             read(Outer, told)
     with pytest.raises(CorruptDataError):
-        listed(Outer, list({**TOLD, field: wrong}.values()))
+        read_row(Outer, list({**TOLD, field: wrong}.values()))
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_only_lone_surrogates_are_spelled_out(text, is_upper):
 def test_what_cannot_be_inflated_is_damaged(stored):
     """As is what holds more than it may."""
     with pytest.raises(CorruptDataError):
-        inflated(stored, 100)
+        decompress(stored, 100)
 
 
 def test_a_profile_of_very_many_tests_is_read():

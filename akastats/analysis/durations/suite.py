@@ -112,7 +112,7 @@ def _durations(
     ]
     files = [record.files if is_complete else {} for record, is_complete in zip(records, complete, strict=True)]
     tables: dict[str, list[Mapping[str, float]]] = {
-        "test": [*map(_last_timed, records)],
+        "test": [*map(_last_durations, records)],
         "fixture": fixtures,
         "collect": files,
     }
@@ -140,7 +140,7 @@ def _without_gaps(column: Sequence[float | None]) -> Durations:
     return Durations(array("l", [position for position, each in enumerate(column) if each is not None]), seconds)
 
 
-def _last_timed(record: RunRecord) -> dict[str, float]:
+def _last_durations(record: RunRecord) -> dict[str, float]:
     """Return the duration of the last attempt of each test, if it completed without a failure."""
     # One pass over all rows: picking a third of 100,000 tests by index took 0.4 s per run.
     rows = zip(record.nodeids, record.letters, record.seconds, strict=True)

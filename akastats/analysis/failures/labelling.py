@@ -105,10 +105,10 @@ def align_with_states(
     failures: Sequence[FailureVerdict], states: Mapping[str, UnhealthyTest]
 ) -> tuple[FailureVerdict, ...]:
     """Return failures with the rates of the test states after their run; new failures stay new."""
-    return tuple(_aligned(failure, states.get(failure.nodeid)) for failure in failures)
+    return tuple(_align(failure, states.get(failure.nodeid)) for failure in failures)
 
 
-def _aligned(failure: FailureVerdict, test: UnhealthyTest | None) -> FailureVerdict:
+def _align(failure: FailureVerdict, test: UnhealthyTest | None) -> FailureVerdict:
     if test is None or failure.label not in ("known flaky", "also failing on base"):
         return failure
     if test.state == "flaky":

@@ -160,7 +160,7 @@ _PASSED = Trial(failed=False)
 def _without_failures(counted: Sequence[Vote], votes: Sequence[Vote]) -> Flakiness:
     failing = _failing_since(votes)
     if len(failing) >= MIN_BREAKAGE:
-        return _broken(failing, votes)
+        return _make_broken(failing, votes)
     commits = len({vote.commit or vote.run for vote in counted})
     segments = (Segment(counted[0].run, counted[-1].run, commits, 0, 0),) if counted else ()
     state: State = "healthy" if commits >= MIN_COMMITS else "new"
@@ -172,18 +172,20 @@ def _with_failures(results: Sequence[CommitResult], votes: Sequence[Vote]) -> Fl
     segments = _segments(results, stretches)
     broken = [breakage for stretch in stretches if (breakage := _breakage(results, stretch))]
     if broken and broken[-1].stop == len(results):
-        return replace(_broken(results[broken[-1].start :], votes), segments=segments)
+        return replace(_make_broken(results[broken[-1].start :], votes), segments=segments)
     sporadic = _since_recovery(results, broken)
     probability = flaky_probability(sporadic)
     if probability >= FLAKY and _is_repeated(sporadic):
         return _sporadic("flaky", sporadic, probability, segments)
     failing = _failing_since(votes)
     if len(failing) >= MIN_BREAKAGE or (failing and failing[-1].trial.repeated):
-        return replace(_broken(failing, votes), probability=probability, segments=segments)
-    return _sporadic(_unproven(len(results), probability, bool(failing)), sporadic, probability, segments)
+        return replace(_make_broken(failing, votes), probability=probability, segments=segments)
+    return _sporadic(
+        _state_without_proof(len(results), probability, bool(failing)), sporadic, probability, segments
+    )
 
 
-def _broken(failing: Sequence[CommitResult], votes: Sequence[Vote]) -> Flakiness:
+def _make_broken(failing: Sequence[CommitResult], votes: Sequence[Vote]) -> Flakiness:
     runs = _failing_runs_since(votes) or _failing_runs(failing)
     return replace(_with_state("broken", failing), evidence=_newest_failing_runs(failing), failing=runs)
 
@@ -210,7 +212,7 @@ def _failing_runs_since(votes: Sequence[Vote]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(vote.run for vote in votes[passed[-1] + 1 if passed else 0 :]))
 
 
-def _unproven(commits: int, probability: float, is_failing: bool) -> State:
+def _state_without_proof(commits: int, probability: float, is_failing: bool) -> State:
     if commits < MIN_COMMITS:
         return "new"
     return "undecided" if is_failing or probability >= DOUBTFUL else "healthy"

@@ -190,10 +190,10 @@ def classify_streams(
 ) -> Flakiness:
     """Return the state of a test over the environments that are still tested."""
     chosen = [stream for environment, stream in streams.items() if environment in current] or [*streams.values()]
-    return combined([stream.classify(unusual.about(nodeid)) for stream in chosen])
+    return combine([stream.classify(unusual.about(nodeid)) for stream in chosen])
 
 
-def combined(states: Sequence[Flakiness]) -> Flakiness:
+def combine(states: Sequence[Flakiness]) -> Flakiness:
     """Combine the states of a test in its environments: return the state that needs attention first.
 
     Rate and evidence come from the environments with this state.

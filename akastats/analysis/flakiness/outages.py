@@ -79,13 +79,13 @@ def outages(runs: Sequence[RunFailures]) -> Outages:
     runs = [run for run in runs if run.tests > 0]
     if len(runs) < MIN_RUNS:
         return Outages({})
-    at_first = _suspected(runs)
-    suspected = at_first | _suspected(_without_regulars(runs, at_first))
-    unusual = {at: runs[at].failing - _typically_failing(runs, at, suspected) for at in sorted(suspected)}
-    return Outages({runs[at].run: _recurring(unusual, at, runs[at].tests) for at in unusual})
+    at_first = _find_suspected(runs)
+    suspected = at_first | _find_suspected(_without_regulars(runs, at_first))
+    unusual = {at: runs[at].failing - _find_typically_failing(runs, at, suspected) for at in sorted(suspected)}
+    return Outages({runs[at].run: _find_recurring(unusual, at, runs[at].tests) for at in unusual})
 
 
-def _suspected(runs: Sequence[RunFailures]) -> set[int]:
+def _find_suspected(runs: Sequence[RunFailures]) -> set[int]:
     return {at for at in range(len(runs)) if _is_far_more(runs[at], _around(runs, at))}
 
 
@@ -112,7 +112,7 @@ def _is_far_more(run: RunFailures, around: Sequence[RunFailures]) -> bool:
     return excess > max(MIN_SHARE, DEVIATIONS * max(scatter, chance)) and excess * run.tests >= MIN_TESTS
 
 
-def _recurring(unusual: Mapping[int, frozenset[str]], at: int, tests: int) -> frozenset[str]:
+def _find_recurring(unusual: Mapping[int, frozenset[str]], at: int, tests: int) -> frozenset[str]:
     """Return the tests that failed in a suspected run and in similar ones; empty if these are too many."""
     failing = unusual[at]
     if len(failing) > MAX_GROUP * tests:
@@ -127,7 +127,7 @@ def _are_alike(one: frozenset[str], other: frozenset[str], tests: int) -> bool:
     return phi(len(one), len(other), len(one & other), tests) >= MIN_SAMENESS
 
 
-def _typically_failing(runs: Sequence[RunFailures], at: int, suspected: set[int]) -> set[str]:
+def _find_typically_failing(runs: Sequence[RunFailures], at: int, suspected: set[int]) -> set[str]:
     """Return the tests that fail in most runs around one, without suspected runs."""
     neighbours = range(max(0, at - NEIGHBOURS), min(len(runs), at + NEIGHBOURS + 1))
     calm = [runs[each] for each in neighbours if each not in suspected]

@@ -66,9 +66,9 @@ class Repair:
             self._decoder, chunk, self._head = _decoder(self._head), self._head, b""
         text = self._held + self._decoder.decode(chunk, is_last)
         self._held = "" if is_last else _split_token(text)
-        return self._repaired(text[: len(text) - len(self._held)]).encode()
+        return self._repair(text[: len(text) - len(self._held)]).encode()
 
-    def _repaired(self, text: str) -> str:
+    def _repair(self, text: str) -> str:
         # Searching takes a quarter of the time of replacing, and most reports contain nothing to replace.
         is_clean = not _ANY_FORBIDDEN.search(text)
         pieces, at = [], 0

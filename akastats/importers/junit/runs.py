@@ -114,12 +114,12 @@ def _start(paths: Sequence[Path], started: float | None, now: float) -> float:
     """Return the start of a run; if unknown, the oldest modification time of its reports."""
     if started is not None:
         return started
-    written = min(map(_modified, paths))
+    written = min(map(_read_modification_time, paths))
     # The modification time may be 1970 if the file comes from an archive.
     return written if written >= FIRST else now
 
 
-def _modified(path: Path) -> float:
+def _read_modification_time(path: Path) -> float:
     try:
         return path.stat().st_mtime
     except OSError as error:
