@@ -113,8 +113,8 @@ def read_marker(mark: pytest.Mark) -> tuple[dict[str, float | None], str]:
 
 
 def _is_valid(name: str, value: Any) -> bool:
-    least, most, _ = _KEYWORDS[name]
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and least <= value <= most
+    minimum, maximum, _ = _KEYWORDS[name]
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and minimum <= value <= maximum
 
 
 def _describe_value(value: Any) -> str:

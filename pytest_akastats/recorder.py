@@ -51,7 +51,7 @@ CACHED_NAMES = 1024
 # If pytest's clock differs by more seconds from the probe's at the end of a test, a test has moved it.
 MAX_DRIFT_S = 1.0
 
-# Outcomes that pytest itself reports. Retry plugins report others, for attempts that another attempt follows.
+# Outcomes that pytest itself reports. Retry plugins report others for attempts that they will repeat.
 OUTCOMES = ("passed", "failed", "skipped")
 WITHOUT_ERROR = ("passed", "skipped")
 

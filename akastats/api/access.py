@@ -123,7 +123,7 @@ def _is_local(end: str) -> bool:
 
 
 def check_size(scope: Scope) -> None:
-    """Raise `Problem` for a header that is too large; h11 accepts any size that arrives in one piece."""
+    """Raise `Problem` for a header that is too large; h11 accepts any size if the header arrives in one piece."""
     size = len(scope.get("raw_path") or b"") + len(scope.get("query_string", b""))
     # Count the separators too, because thousands of short headers are also long.
     if size + sum(len(name) + len(value) + 4 for name, value in scope["headers"]) > MAX_HEADER_BYTES:
@@ -163,7 +163,7 @@ def check_origin(scope: Scope) -> None:
 
 def _is_own(origin: str, scope: Scope, headers: Headers) -> bool:
     scheme, _, host = origin.lower().partition("://")
-    # A proxy may receive https and forward http without a header for it. No proxy does the reverse.
+    # A proxy may receive https and forward http without a header that shows this. No proxy does the reverse.
     is_possible = scheme == "https" or (scheme == "http" and scope.get("scheme") != "https")
     return is_possible and [host] == [name.lower() for name in headers.getlist("host")]
 

@@ -1,4 +1,4 @@
-"""Failures over all runs, grouped by fingerprint."""
+"""Routes for the failures of all runs, grouped by fingerprint."""
 
 from __future__ import annotations
 

@@ -137,7 +137,7 @@ _watches: WeakKeyDictionary[asyncio.AbstractEventLoop, Watch] = WeakKeyDictionar
 
 
 def watch() -> Watch:
-    """Return the watch of this event loop. A service has one event loop."""
+    """Return the `Watch` of this event loop. A service has one event loop."""
     return _watches.setdefault(asyncio.get_running_loop(), Watch())
 
 

@@ -1,4 +1,4 @@
-"""Health of the service and of its statistics server."""
+"""Route for the health of the service and of its statistics server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""List labels."""
+"""Route that lists labels."""
 
 from __future__ import annotations
 

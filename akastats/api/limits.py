@@ -81,8 +81,8 @@ _IDS = TypeAdapter(
 )
 
 
-async def read_body(request: Request, most: int) -> bytes:
-    """Return the body of a request; raises `Problem` if it exceeds `most` bytes or takes more than 10 s."""
+async def read_body(request: Request, max_bytes: int) -> bytes:
+    """Return the body of a request; raises `Problem` if it exceeds `max_bytes` bytes or takes more than 10 s."""
     # One compressed mebibyte can decompress to a gigabyte.
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise Problem(
@@ -91,7 +91,7 @@ async def read_body(request: Request, most: int) -> bytes:
             "content-encoding",
         )
     try:
-        return await asyncio.wait_for(_read(request, most), BODY_SECONDS)
+        return await asyncio.wait_for(_read(request, max_bytes), BODY_SECONDS)
     except ClientDisconnect as error:
         # The client does not receive this response; without it the log would contain a traceback.
         raise Problem(400, "body: the client disconnected before the end of the body", "body") from error
@@ -99,12 +99,12 @@ async def read_body(request: Request, most: int) -> bytes:
         raise Problem(408, f"body: not received within {BODY_SECONDS:g} s", "body") from error
 
 
-async def _read(request: Request, most: int) -> bytes:
+async def _read(request: Request, max_bytes: int) -> bytes:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > most:
-            raise Problem(413, f"body: more than {most} bytes", "body", most)
+        if len(body) > max_bytes:
+            raise Problem(413, f"body: more than {max_bytes} bytes", "body", max_bytes)
     return bytes(body)
 
 
@@ -134,12 +134,12 @@ Labels = Annotated[list[str], Depends(_labels)]
 Ids = Annotated[list[str], Depends(_ids)]
 
 
-def json_list(description: str, *example: str, least: int = 0) -> dict[str, Any]:
+def json_list(description: str, *example: str, min_length: int = 0) -> dict[str, Any]:
     """Return the OpenAPI description of a body that is a list of strings.
 
-    Each string has at least `least` and at most `MAX_LABEL_BYTES` characters.
+    Each string has at least `min_length` and at most `MAX_LABEL_BYTES` characters.
     """
-    items = {"type": "string", "minLength": least, "maxLength": MAX_LABEL_BYTES}
+    items = {"type": "string", "minLength": min_length, "maxLength": MAX_LABEL_BYTES}
     schema = {"type": "array", "items": items, "maxItems": MAX_LABELS, "examples": [example]}
     content = {"application/json": {"schema": schema}}
     return {"requestBody": {"required": True, "description": description, "content": content}}

@@ -1,4 +1,4 @@
-"""The quarantine: list, add and remove tests."""
+"""Routes for the quarantine: list, add and remove tests."""
 
 from __future__ import annotations
 

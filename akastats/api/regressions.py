@@ -1,4 +1,4 @@
-"""Lasting changes of durations, and their acknowledgements."""
+"""Routes for lasting changes of durations, and their acknowledgements."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs: the list, one run in full, its tests and files, its profile, and a comparison of two runs."""
+"""Routes for runs: the list, one run in full, its tests and files, its profile, and a comparison of two runs."""
 
 from __future__ import annotations
 

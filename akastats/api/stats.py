@@ -1,4 +1,4 @@
-"""Labels with their numbers, histories and contexts, and the export for Prometheus."""
+"""Routes for labels with their numbers, histories and contexts, and for the export to Prometheus."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def get_stats(label: Label) -> Summary:
 @router.post(
     "/stats",
     responses=describe_errors(408, 413, 415),
-    openapi_extra=json_list("labels", "url-downloader", "errors__all", least=1),
+    openapi_extra=json_list("labels", "url-downloader", "errors__all", min_length=1),
 )
 async def post_stats(labels: Labels) -> dict[str, Summary]:
     """Return the numbers of several labels, read in one round trip. Unknown labels are omitted."""

@@ -1,4 +1,4 @@
-"""Tests: the list, one test in full, its history, and a grid of tests and runs."""
+"""Routes for tests: the list, one test in full, its history, and a grid of tests and runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trends of a suite over its runs, and the branches and suites to filter by."""
+"""Routes for the trends of a suite over its runs, and for the branches and suites to filter by."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Verdicts of runs, and the list of flaky and broken tests."""
+"""Routes for the verdicts of runs, and for the list of flaky and broken tests."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from akastats.ci.github_event import FOREIGN_COMMIT, Event, read_event
 from akastats.ci.providers import PROVIDERS, Provider
 
 #: Longer values are truncated; branch names and addresses have up to about 250 characters.
-MOST_CHARACTERS = 500
+MAX_CHARACTERS = 500
 _OVERRIDES = {
     "branch": "AKA_STATS_BRANCH",
     "commit": "AKA_STATS_COMMIT",
@@ -48,7 +48,7 @@ def describe_code(environ: Mapping[str, str], directory: Path, base: str = "") -
     fields = detected | _present(overrides) | _present({"base": base})
     if _is_branch_build(fields, environ):
         del fields["pull_request"]
-    return {field: text[:MOST_CHARACTERS] for field, text in fields.items()}
+    return {field: text[:MAX_CHARACTERS] for field, text in fields.items()}
 
 
 def _is_branch_build(fields: Mapping[str, str], environ: Mapping[str, str]) -> bool:

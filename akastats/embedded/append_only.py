@@ -136,7 +136,7 @@ def select_log(listed: list[Part] | None, present: list[Part]) -> list[Part]:
 def _first_increment(base: Part, listed: list[Part] | None, increments: dict[int, Part]) -> int:
     """Return the number of the first increment that a base does not contain.
 
-    A successful rewrite increases both numbers by one, a failed one only that of the increments.
+    A successful rewrite increases both numbers by one; a failed rewrite increases only that of the increments.
     """
     current = [part.seq for part in listed or [] if part.kind == "b"]
     listed_increments = sorted(part.seq for part in listed or [] if part.kind == "i")

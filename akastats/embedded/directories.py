@@ -80,7 +80,7 @@ def prepare(directory: Path, environ: Mapping[str, str]) -> Location:
 
     Raises `EmbeddedError` if neither can be used.
     """
-    # The directory itself must not be a link, because it may be part of a repository.
+    # The directory itself must not be a link, because an untrusted repository may contain it.
     requested = Path(os.path.realpath(directory.parent), directory.name)
     try:
         return _make(requested, environ, None)

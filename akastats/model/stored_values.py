@@ -214,11 +214,11 @@ def are_texts(values: Iterable[Any]) -> bool:
     return True
 
 
-def are_numbers(values: Iterable[Any], most: float = inf) -> bool:
-    """Return whether all values are finite numbers; the root of the sum of their squares must be below `most`."""
+def are_numbers(values: Iterable[Any], limit: float = inf) -> bool:
+    """Return whether all values are finite numbers; the root of the sum of their squares must be below `limit`."""
     try:
         # Converts each value to float, which sum() does not, and takes a quarter of the time of comparing types.
-        return hypot(*values) < most
+        return hypot(*values) < limit
     except (TypeError, OverflowError):
         return False
 

@@ -29,15 +29,15 @@ from akastats.store.requests import Operation, send_reads
 from akastats.store.runs import Position
 
 #: Maximum number of earlier runs per analysis: of the base branch, and of the run's own branch.
-MOST_BASE, MOST_OWN = 200, 50
+MAX_BASE, MAX_OWN = 200, 50
 #: Maximum number of attempts per analysis: 10,000 tests in 200 runs take about 60 MB of memory.
-MOST_ATTEMPTS = 2_500_000
+MAX_ATTEMPTS = 2_500_000
 #: Profiles per round trip: decoding one of 10,000 tests takes about 15 ms.
 STEP = 5
 #: Number of earlier runs that are searched for the previous verdicts.
 STEP_RUNS = 20
 #: Maximum number of analysed labels of `stat`, and of points per label.
-MOST_NUMBERS, MOST_POINTS = 100, 400
+MAX_NUMBERS, MAX_POINTS = 100, 400
 
 # Suites and branches have indexes, so two pages suffice. Runs without either share the index of all runs.
 _PAGE, _PAGES = 100, 20
@@ -143,7 +143,7 @@ def read_history(namespace: str, run: Run) -> Operation[RunHistory]:
         return RunHistory(run.branch or "", [], [])
     base_branch = yield from _base_branch(namespace, run)
     has_base = bool(base_branch) or not run.pull_request
-    base = (yield from _read_before(namespace, run, base_branch, MOST_BASE, can_be_base)) if has_base else []
+    base = (yield from _read_before(namespace, run, base_branch, MAX_BASE, can_be_base)) if has_base else []
     clean = [each for each in base if not each.dirty]
     if len(clean) >= MIN_COMMITS:
         # Runs of uncommitted code count only if there are too few others.
@@ -157,7 +157,7 @@ def _read_own(namespace: str, run: Run, base_branch: str) -> Operation[list[Run]
     if own == base_branch and can_be_base(run):
         return []
     return (
-        yield from _read_before(namespace, run, own, MOST_OWN, lambda other: is_same_work(run, other, base_branch))
+        yield from _read_before(namespace, run, own, MAX_OWN, lambda other: is_same_work(run, other, base_branch))
     )
 
 
@@ -195,12 +195,12 @@ def _is_like(each: Run, run: Run, branch: str) -> bool:
 
 
 def within_bounds(newest_first: Iterable[Run]) -> list[Run]:
-    """Return the newest runs, at least one, with at most `MOST_ATTEMPTS` attempts in total."""
+    """Return the newest runs, at least one, with at most `MAX_ATTEMPTS` attempts in total."""
     selected: list[Run] = []
     attempts = 0
     for run in newest_first:
         attempts += (run.tests or 0) + (run.reruns or 0)
-        if selected and attempts > MOST_ATTEMPTS:
+        if selected and attempts > MAX_ATTEMPTS:
             break
         selected.append(run)
     return selected
@@ -270,8 +270,8 @@ def _leg_key(run: Run) -> str:
 
 def read_numbers(namespace: str, record: RunRecord, candidates: Sequence[Run]) -> Operation[Numbers]:
     """Read the numbers that tests recorded with `stat`: median of the points per label and run."""
-    labels = sorted(record.stats)[:MOST_NUMBERS]
-    commands = [("LRANGE", keys.history(namespace, label), 0, MOST_POINTS - 1) for label in labels]
+    labels = sorted(record.stats)[:MAX_NUMBERS]
+    commands = [("LRANGE", keys.history(namespace, label), 0, MAX_POINTS - 1) for label in labels]
     replies = yield from send_reads(commands)
     points = {label: query.parse_points(label, reply) for label, reply in zip(labels, replies, strict=True)}
     contexts = yield from read_contexts(namespace, [point for each in points.values() for point in each])

@@ -34,13 +34,13 @@ class VerdictsOfTest:
 
 
 #: Maximum number of suites whose verdicts are read for a list.
-MOST_SUITES = 20
+MAX_SUITES = 20
 
 
 def read_rates(namespace: str, suites: Iterable[str]) -> Operation[dict[str, float]]:
     """Read the failure rates of tests with a verdict, by label, so that all views of a test show the same rate."""
     by_label: dict[str, float] = {}
-    for suite in sorted(suites)[:MOST_SUITES]:
+    for suite in sorted(suites)[:MAX_SUITES]:
         newest = yield from verdicts.read_newest(namespace, suite, None)
         by_label.update(
             {label("test", test.nodeid, suite): test.rate for test in (newest.tests if newest else ())}

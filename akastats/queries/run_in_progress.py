@@ -14,7 +14,7 @@ from akastats.store import keys, query
 from akastats.store.requests import Operation, send_read, send_reads
 
 #: Maximum number of labels that are read: those with a point since the run's start, including other runs' labels.
-MOST_LABELS = 50_000
+MAX_LABELS = 50_000
 #: Number of newest points per label that are read; reruns and other runs add points.
 POINTS = 5
 #: Labels per round trip; 500 replies of 5 points take about 100 KB.
@@ -40,7 +40,7 @@ class Result:
 def read_results(namespace: str, run: Run) -> Operation[list[Result]]:
     """Read the tests of a run that have ended so far."""
     since = (run.started or 0.0) - CLOCK_SKEW_S
-    members = yield from send_read("ZRANGEBYSCORE", keys.seen(namespace), since, "+inf", "LIMIT", 0, MOST_LABELS)
+    members = yield from send_read("ZRANGEBYSCORE", keys.seen(namespace), since, "+inf", "LIMIT", 0, MAX_LABELS)
     labels = list(_labels(members, run.suite or ""))
     results: list[Result] = []
     for at in range(0, len(labels), STEP):

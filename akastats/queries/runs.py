@@ -242,12 +242,12 @@ _OF_BUILD = 200
 _PAGE, _MOST_PAGES = 50, 40
 
 #: Maximum number of runs whose commits a report reads.
-MOST_COMMITS = 500
+MAX_COMMITS = 500
 
 
 def read_commits(namespace: str, run_ids: Sequence[str]) -> Operation[dict[str, str]]:
     """Read the commits of the first 500 runs, by run id, in one round trip; runs without a commit are omitted."""
-    stored = yield from runs.read_fields(namespace, run_ids[:MOST_COMMITS], ("commit",))
+    stored = yield from runs.read_fields(namespace, run_ids[:MAX_COMMITS], ("commit",))
     return {run_id: fields["commit"] for run_id, fields in stored.items() if fields.get("commit")}
 
 

@@ -197,7 +197,7 @@ def find_name_positions(lowered: str) -> list[int]:
 
 
 def find_positions(lowered: str, words: Iterable[str]) -> list[int]:
-    """Return the positions of words, in order; of a very frequent word only the first ones."""
+    """Return the positions of words, in order; only the first positions of a very frequent word."""
     positions: list[int] = []
     for word in words:
         at = lowered.find(word)

@@ -1,4 +1,4 @@
-"""Redact secrets by their value: those of the environment, in the spellings in which texts show them."""
+"""Redact the secrets of the environment by their value, in every spelling in which they occur in text."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _WRAP = late(r"['\"]?[ \t]*\n[E>+-]?[ \t]*[+-]?[ \t]*[bru]?['\"]?")
 # Maximum number of partial matches examined per text; complete values have been removed before.
 MAX_PIECES = 200
 # Maximum number of values, because each requires a search in every text.
-MOST = 200
+MAX_VALUES = 200
 
 
 def find_secrets(environ: Mapping[str, str]) -> Iterator[str]:
@@ -69,7 +69,7 @@ class SecretValues:
     def learn(self, environ: Mapping[str, str]) -> None:
         """Add the secrets of `environ`, which remain known after they are removed from it."""
         new = set(find_secrets(environ)) - self._values
-        if new and len(self._values) < MOST:
+        if new and len(self._values) < MAX_VALUES:
             self._values |= new
             # Longest first, so that a value that contains another one is removed completely; then alphabetically,
             # so that every process returns the same text.

@@ -18,12 +18,12 @@ def make_excerpt(text: str, redact: Callable[[str], str]) -> str:
 
     Only the beginning and the end of a long text are searched, so the time is bounded.
     """
-    most = _HALF + _MARGIN
-    if len(text) <= 2 * most:
+    size = _HALF + _MARGIN
+    if len(text) <= 2 * size:
         return shorten(redact(text))
-    head, tail = text[:most], text[-most:]
+    head, tail = text[:size], text[-size:]
     # Cut at the end of a line or a word, so that the margin does not split a secret.
-    head = head[: next((at for at in (head.rfind(end, _HALF) for end in "\n ") if at > 0), most)]
+    head = head[: next((at for at in (head.rfind(end, _HALF) for end in "\n ") if at > 0), size)]
     tail = tail[next((at for at in (tail.find(end, 0, _MARGIN) for end in "\n ") if at > 0), 0) :]
     left_out = len(text) - len(head) - len(tail)
     begin, _, end = redact(f"{head}{_CUT}{tail}").partition(_CUT)

@@ -22,7 +22,7 @@ BUDGET_S = 0.05
 #: Duration of the longest search, in seconds; no search begins later than this before the time limit.
 SEARCH_S = 0.015
 #: Maximum number of patterns.
-MOST = 50
+MAX_PATTERNS = 50
 
 
 class Patterns:
@@ -38,8 +38,8 @@ class Patterns:
 
     def _accept(self, pattern: str) -> str:
         """Add a pattern; return why it is refused, empty if it is accepted."""
-        if len(self._accepted) == MOST:
-            return f"only the first {MOST} patterns to redact are used"
+        if len(self._accepted) == MAX_PATTERNS:
+            return f"only the first {MAX_PATTERNS} patterns to redact are used"
         try:
             if bound_steps(pattern) > MAX_STEPS:
                 return (

@@ -169,12 +169,12 @@ class _Reader:
         )
 
     def _repeat(self, argument: Any, follow: _Characters) -> Bound:
-        least, most, body = int(argument[0]), int(argument[1]), argument[2]
+        minimum, maximum, body = int(argument[0]), int(argument[1]), argument[2]
         begin = self._begins(body)
         once = self.sequence(body, begin.first | follow)
         # An empty body may be repeated without consuming a character.
-        times = most if begin.can_be_empty else min(most, WINDOW)
-        exits = times - min(least, times) + 1
+        times = maximum if begin.can_be_empty else min(maximum, WINDOW)
+        exits = times - min(minimum, times) + 1
         ways = exits if begin.can_be_empty or begin.first & follow else 1
         if once.ways == 1:
             # The engine has a special loop for a repeat of one character.

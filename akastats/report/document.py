@@ -88,13 +88,13 @@ class Document:
     more: tuple[Section, ...] = ()
 
 
-def cut(text: str, most: int) -> str:
-    """Return a text as one line of at most `most` characters; the middle of a longer text is omitted."""
+def cut(text: str, size: int) -> str:
+    """Return a text as one line of at most `size` characters; the middle of a longer text is omitted."""
     shown = escape_unprintable(text)
-    if len(shown) <= most:
+    if len(shown) <= size:
         return shown
-    head = (most - len(_CUT)) * 2 // 3
-    return shown[:head] + _CUT + shown[len(_CUT) + head - most :]
+    head = (size - len(_CUT)) * 2 // 3
+    return shown[:head] + _CUT + shown[len(_CUT) + head - size :]
 
 
 _CUT = " ... "

@@ -25,15 +25,15 @@ _ADDRESS = ":/?#[]@!$&'()*+,;=%"
 _COUNT_LINE = 40
 
 
-def render_markdown(document: Document, most: int = MAX_CHARACTERS) -> str:
-    """Return a report of at most `most` characters, with as many entries per section as fit."""
+def render_markdown(document: Document, size: int = MAX_CHARACTERS) -> str:
+    """Return a report of at most `size` characters, with as many entries per section as fit."""
     head = [f"### {_line(document.title)}", *map(_line, document.facts), *map(_line, document.notes)]
     blocks = ["\n\n".join(head)]
     sections = [_SectionText(section) for section in document.sections]
-    room = most - len(blocks[0]) - 3 * len(sections) - 1
-    for section, size in zip(sections, _shares([each.size for each in sections], room), strict=True):
-        blocks.append(section.within(size))
-    return "\n\n".join(blocks)[: most - 1] + "\n"
+    room = size - len(blocks[0]) - 3 * len(sections) - 1
+    for section, share in zip(sections, _shares([each.size for each in sections], room), strict=True):
+        blocks.append(section.within(share))
+    return "\n\n".join(blocks)[: size - 1] + "\n"
 
 
 class _SectionText:

@@ -372,9 +372,9 @@ def _encode_list(kind: str, elements: tuple[str, ...], items: Iterable[Any]) -> 
 
 
 def get_producer(name: str, header: RunHeader | None = None) -> str:
-    """Return the producer of a spool, which is the same for each copy, whatever its file's name.
+    """Return the producer of a spool, which is the same for each copy, regardless of the file name.
 
-    The header contains it; in spools of earlier releases, the file's name does. A renamed spool of an earlier
+    The header contains it, or in spools of earlier releases the file name. A renamed spool of an earlier
     release is identified by its header.
     """
     if header is not None and header.producer is not None and _is_producer(header.producer):

@@ -154,7 +154,7 @@ class Writer:
             written = encode_line(self._seq, shorten(content))
             size = len(written)
         if self._seq == 1 and content.startswith('["run",'):
-            # Twice, because a spool with a damaged first record could not be delivered.
+            # Write the first record twice, because a spool with a damaged first record could not be delivered.
             self._head = written + encode_line(2, content)
             self._seq, written = 2, self._head
         droppable = len(written) == size and _is_dispensable(written)

@@ -191,7 +191,7 @@ def find_runs(
 
     after: position of the last run of the previous page.
     size: maximum number of runs; a page ends early after examining 5,000 runs.
-    names: fields to read, which must include `id`; by default all, which takes 2.5 times as long as a dozen.
+    names: fields to read, which must include `id`; by default all, which takes 2.5 times the time of a dozen.
 
     Returns the runs and the position of the last one, `None` on the last page. Expired runs are omitted.
     """

@@ -84,11 +84,13 @@ def is_too_far(until: float, now: float) -> bool:
     return until > now + (MAX_DAYS + 1) * 86_400
 
 
-def check_text(text: str, most: int = MAX_REASON) -> str:
+def check_text(text: str, max_length: int = MAX_REASON) -> str:
     """Return a text without surrounding blanks; raises `ValueError` if it is blank or too long."""
     stripped = text.strip()
-    if not re.search(VISIBLE_CHARACTER, stripped) or len(stripped) > most:
-        raise ValueError(f"expected 1 to {most} characters, at least one of them visible, got {len(stripped)}")
+    if not re.search(VISIBLE_CHARACTER, stripped) or len(stripped) > max_length:
+        raise ValueError(
+            f"expected 1 to {max_length} characters, at least one of them visible, got {len(stripped)}"
+        )
     # JSON can contain a lone surrogate, which cannot be stored.
     return stripped.encode("utf-8", "backslashreplace").decode()
 

@@ -112,7 +112,7 @@ def test_a_desk_without_clean_runs_judges_by_what_it_has(told):
 
 def test_the_newest_two_hundred_count(told, monkeypatch):
     """Older ones say little of today."""
-    monkeypatch.setattr(analysis_input, "MOST_BASE", 3)
+    monkeypatch.setattr(analysis_input, "MAX_BASE", 3)
     runs = [told() for _ in range(5)]
 
     assert runs[2:] == ids(past(told()).base)

@@ -136,7 +136,7 @@ def test_ten_tests_of_a_cause_are_named():
 
 def test_a_small_report_still_has_the_result():
     """A few hundred characters contain the result of the run."""
-    text = render_markdown(make_document(*everything()), most=700)
+    text = render_markdown(make_document(*everything()), size=700)
 
     assert len(text) <= 700
     assert text.startswith(

@@ -113,7 +113,7 @@ class Sums:
         return max(0.0, self.squares[stop] - self.squares[start] - total * total / (stop - start))
 
     def may_split(self, start: int, stop: int, p: float) -> bool:
-        """Return whether any split may reach this p-value; takes 20 us, the best split 300 us."""
+        """Return whether any split may reach this p-value; 15 times as fast as the search for the best split."""
         count, base, mean = stop - start, self.values[start], self.mean(start, stop)
         sums = self.values[start + MIN_AFTER : stop - MIN_AFTER + 1]
         middles, errors = _splits(count)

@@ -25,11 +25,11 @@ class Contrast:
         """Count one attempt; `before` is empty for the first test of a worker."""
         (self.failing if has_failed else self.passing)[before] += 1
 
-    def significant(self, most: int) -> tuple[tuple[str, int], ...]:
+    def significant(self, size: int) -> tuple[tuple[str, int], ...]:
         """Return the tests that precede failing attempts more often than by chance, each with its count.
 
-        At most `most`, the most frequent first. Empty if the order of tests is fixed, because the same test then
-        precedes passing attempts too.
+        At most `size` tests, the most frequent first. Empty if the order of tests is fixed, because the same test
+        then also precedes passing attempts.
         """
         failed, passed = self.failing.total(), self.passing.total()
         candidates = [name for name in self.failing if name]
@@ -37,7 +37,7 @@ class Contrast:
             (name, count)
             for name, count in self.failing.most_common()
             if name and chance_of(count, failed, self.passing[name], passed) * len(candidates) <= MAX_CHANCE
-        )[:most]
+        )[:size]
 
 
 def chance_of(one: int, of_one: int, other: int, of_other: int) -> float:

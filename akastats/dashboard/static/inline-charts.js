@@ -1,4 +1,4 @@
-/** Small SVG charts for tables and text. Shapes differ as well as colours. */
+/** Small SVG charts for tables and text. Outcomes differ in shape as well as colour. */
 
 import { el, svg } from "./dom.js";
 import { isNumber } from "./format.js";

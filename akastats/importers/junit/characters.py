@@ -69,7 +69,7 @@ class Repair:
         return self._repair(text[: len(text) - len(self._held)]).encode()
 
     def _repair(self, text: str) -> str:
-        # Searching takes a quarter of the time of replacing, and most reports contain nothing to replace.
+        # A search takes a quarter of the time of a replacement, and most reports contain nothing to replace.
         is_clean = not _ANY_FORBIDDEN.search(text)
         pieces, at = [], 0
         while at < len(text):
