@@ -438,9 +438,9 @@ class Recorder:
     ) -> tuple[float, float, float, float]:
         """Return the start of an attempt (epoch seconds) and the durations of its phases (seconds).
 
-        The duration in a report is more exact than the time between two readings of the probe, and the only one
-        if a plugin runs the tests' bodies itself. The readings are used if a test froze or moved the clock: if
-        durations are not positive or longer than the run so far, or if pytest's clock is wrong at the end.
+        The duration in a report is more exact than the time between two readings of the probe. It is the only one
+        if a plugin runs the tests' bodies itself. The readings are used if a test froze or moved the clock. Then
+        durations are not positive or longer than the run so far, or pytest's clock is wrong at the end.
         """
         d0 = setup.duration if setup else 0.0
         d1 = call.duration if call else 0.0

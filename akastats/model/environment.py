@@ -6,8 +6,8 @@ import re
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
-# Travis numbers its jobs within a build (`4512.3`), and Bitbucket gives each step of each build a new UUID:
-# no two builds share such a name, so it does not describe the environment.
+# Travis numbers its jobs within a build (`4512.3`), and Bitbucket gives each step of a build a new UUID. No two
+# builds share such a name, so it does not describe the environment.
 _OF_ONE_BUILD = re.compile(r"\d+\.\d+|\{?[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\}?")
 
 

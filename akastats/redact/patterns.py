@@ -1,7 +1,7 @@
 """Apply the user's own patterns: regular expressions whose cost is bounded before they are used.
 
 Python cannot stop a search that has begun. Therefore a pattern is refused unless its structure bounds its steps
-(`search_cost`), each search reads a window of bounded length, and no search begins when the time is nearly used
+(`search_cost`). Each search reads a window of bounded length, and no search begins when the time is nearly used
 up.
 """
 

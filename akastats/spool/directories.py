@@ -56,7 +56,7 @@ def check_spool_directory(directory: Path) -> str:
     """Return why a spool directory must not be read or written; empty if it may be.
 
     The directory and our directories above it must belong to this user or root, must not be links, and must not be
-    writable by others: in a shared directory, another user could have created them first.
+    writable by others. In a shared directory, another user could have created them first.
     """
     above = [directory, directory.parent]
     if _is_apart(directory.parent):

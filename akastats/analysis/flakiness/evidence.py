@@ -1,8 +1,8 @@
 """Results of a test as evidence, separated by environment and limited to results that belong to one test. Pure.
 
 Two results prove flakiness only if nothing but chance differs between them. A job on another Python is another
-environment. Jobs of one build that no recorded value distinguishes, and tests that share a node id, are ambiguous:
-for these only a rerun inside one run is proof. Results on uncommitted code are never proof.
+environment. Jobs of one build with equal recorded values, and tests that share a node id, are ambiguous. For
+these, only a rerun inside one run is proof. Results on uncommitted code are never proof.
 """
 
 from __future__ import annotations

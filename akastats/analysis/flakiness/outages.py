@@ -72,8 +72,8 @@ class Outages:
 def outages(runs: Sequence[RunFailures]) -> Outages:
     """Return the runs in which far more tests failed than in the runs around them. `runs` are in time order.
 
-    The threshold depends on the typical share of failures and its deviation: an outage of 6 % is detected in a
-    suite of which 1 % fails in most runs, but not in one of which half fails in some runs. Runs in which the same
+    The threshold depends on the typical share of failures and its deviation. An outage of 6 % is detected if 1 %
+    of the suite fails in most runs, but not if half of it fails in some runs. Runs in which the same
     group of tests fails repeatedly stay evidence for that group.
     """
     runs = [run for run in runs if run.tests > 0]

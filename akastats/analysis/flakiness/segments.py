@@ -1,8 +1,8 @@
 """Divide the history of a test into segments with one failure rate each. Pure.
 
-The score is that of LUCI's change point analysis (chromium's luci-go, analysis/internal/changepoints): the
-failures of a segment have the likelihood of a Beta-Bernoulli, once for "failed" and once for "still failing when
-tried again", and each change costs ln 1e-4. LUCI divides greedily, which misses a short breakage in the middle,
+The score is that of LUCI's change point analysis (chromium's luci-go, analysis/internal/changepoints). A segment
+has two Beta-Bernoulli likelihoods, for "failed" and for "still failing when tried again". Each change costs ln
+1e-4. LUCI divides greedily, which misses a short breakage in the middle,
 because only its two changes together improve the score. Optimal partitioning (Jackson et al. 2005) finds it.
 """
 
