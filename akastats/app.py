@@ -59,7 +59,7 @@ def _end_streams_on_signal() -> Iterator[None]:
                 signal.signal(each, handler)
 
 
-# Only documents the scheme in OpenAPI; the middleware `Access` checks the token.
+# This only documents the scheme in OpenAPI; the middleware `Access` checks the token.
 _BEARER = HTTPBearer(auto_error=False, description="not required on this machine itself if no token is set")
 
 

@@ -26,7 +26,7 @@ def is_normal_exit(exc_type: type[BaseException], exc_value: BaseException | Non
 def record_counted(error: type[BaseException] | BaseException | None, namespace: str) -> None:
     """Record on an exception that it has been counted in a namespace."""
     if isinstance(error, BaseException):
-        # In its dictionary, because classes may refuse attributes. A pickled entry of another process is ignored.
+        # Use the dictionary, because classes may refuse attributes. A pickled entry of another process is ignored.
         vars(error).setdefault(_MARK, {})[os.getpid(), namespace] = next_number()
 
 

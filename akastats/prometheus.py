@@ -222,5 +222,5 @@ async def prometheus_export(matcher: str = "*") -> AsyncIterator[str]:
 async def export(matcher: str = "*") -> Exposition:
     """Return the exposition of all labels that match a glob."""
     pairs = [pair async for pair in summaries(matcher)]
-    # In a thread, because rendering 10,000 labels takes longer than other requests should wait.
+    # Render in a thread, because 10,000 labels take longer than other requests should wait.
     return await asyncio.to_thread(render, pairs)

@@ -162,7 +162,7 @@ class Outgoing:
     def __exit__(self, exc_type: object, error: BaseException | None, traceback: object) -> None:
         done = self._applied
         if error is not None and not isinstance(error, Exception):
-            # After an interruption a point whose reply was not read could count twice if it was sent again.
+            # After an interruption, a point without a reply is not sent again, because it could count twice.
             done = self._begun
         unsent = [point for point in self._unsent if id(point) not in done]
         self._warn_about_doubtful(len(done - self._applied), len(unsent))

@@ -78,7 +78,7 @@ class Probe:
         self._epoch = epoch
         self._began = 0.0
         self._ended: dict[str, float] = {}
-        # Whether the running test began before the previous one ended; then the readings are of several tests.
+        # Whether the running test began before the previous one ended, so that the readings mix several tests.
         self._overlaps = False
         # Exception classes by node id and phase.
         self._raised: dict[tuple[str, str], str] = {}

@@ -296,7 +296,7 @@ class Session:
             return
         answer = state.answer if state is not None else None
         was_stopped = bool(session.shouldfail or session.shouldstop)
-        # Without the list all failures counted, although the verdicts label some as quarantined.
+        # Without the list all failures count, although the verdicts label some as quarantined.
         obstacle = problem or (self._quarantine.problem if self._quarantine else "")
         decision = decide(self._options.fail_on, int(session.exitstatus), answer, was_stopped, obstacle)
         session.exitstatus = decision.exit_code

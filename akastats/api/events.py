@@ -66,7 +66,7 @@ class Watch:
     """Polls the server once per second while there are listeners, and passes them the changed runs."""
 
     def __init__(self) -> None:
-        # In the order in which they connected.
+        # The listeners, in the order in which they connected.
         self.listeners: dict[Listener, None] = {}
         self._runs: dict[str, Run] = {}
         self._polling: asyncio.Task[None] | None = None

@@ -50,7 +50,7 @@ PROVIDERS = (
         job=("GITHUB_JOB",),
         attempt=("GITHUB_RUN_ATTEMPT",),
         references=("GITHUB_REF", "GITHUB_REF_NAME"),
-        # Also pull_request_target, pull_request_review and pull_request_review_comment.
+        # The prefix also matches pull_request_target, pull_request_review and pull_request_review_comment.
         events=(("GITHUB_EVENT_NAME", "pull_request"), ("GITHUB_HEAD_REF", ""), ("GITHUB_BASE_REF", "")),
         source=("GITHUB_HEAD_REF",),
         target=("GITHUB_BASE_REF",),
@@ -132,7 +132,7 @@ PROVIDERS = (
         build_url=("{SYSTEM_COLLECTIONURI}{SYSTEM_TEAMPROJECT}/_build/results?buildId={BUILD_BUILDID}",),
         job=("AGENT_JOBNAME",),
         attempt=("SYSTEM_JOBATTEMPT",),
-        # For a repository on GitHub only the first is the number of the pull request.
+        # For a repository on GitHub, only the first variable has the number of the pull request.
         number=("SYSTEM_PULLREQUEST_PULLREQUESTNUMBER", "SYSTEM_PULLREQUEST_PULLREQUESTID"),
         references=("BUILD_SOURCEBRANCH",),
         events=(("BUILD_REASON", "PullRequest"), ("SYSTEM_PULLREQUEST_TARGETBRANCH", "")),

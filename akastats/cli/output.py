@@ -120,7 +120,7 @@ def progress(title: str, total: int | None = None) -> Iterator[Callable[[int], N
 
     Without a `total` the bar shows activity, but not a percentage.
     """
-    # Not sys.stderr, because it escapes the control characters of the bar.
+    # Do not use sys.stderr, because it escapes the control characters of the bar.
     console = Console(file=sys.__stderr__, markup=False, highlight=False, emoji=False)
     # Without a total the output lines show the progress.
     is_hidden = not console.is_terminal or (total is None and sys.stdout.isatty())

@@ -113,7 +113,7 @@ def _sightings(
 
 def _sighting(id_: str, failures: _Failures, run_id: str, started: float, text: str) -> Sighting:
     failure = fingerprint(text, failures.exception)
-    # After 200 tracebacks of a run, further failures share one, which may be that of another failure.
+    # After 200 tracebacks of a run, further failures share one, which may belong to another failure.
     is_own = bool(text) and failure.id == id_
     return Sighting(
         fingerprint=id_,

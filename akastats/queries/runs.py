@@ -137,7 +137,7 @@ def _names(text: str) -> list[str] | None:
     return stored if type(stored) is list and are_texts(stored) else None
 
 
-# By annotation of the field, which is a string because of `from __future__ import annotations`.
+# Converters by annotation, which is a string because of `from __future__ import annotations`.
 _PARSERS: Mapping[str, Callable[[str], Any]] = {
     "float | None": _number,
     "int | None": _integer,

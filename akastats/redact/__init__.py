@@ -120,7 +120,7 @@ class ExtendedRedactor(Redactor):
                 if not isinstance(text, str):
                     raise TypeError("the result is not a string")
             except Exception as error:  # noqa: BLE001 - an extension may raise anything
-                # Without the text of the error, which may contain a secret.
+                # Omit the text of the error, which may contain a secret.
                 problem = f"redactor {name} failed ({type(error).__name__}): texts are omitted"
                 self._failure = self._failure or problem
                 return replacement

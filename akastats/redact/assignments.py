@@ -33,7 +33,7 @@ WORDS = (
         "psw",
         "psk",
     ),
-    # In other languages.
+    # Sensitive words in other languages.
     *(
         "kennwort",
         "contrase",

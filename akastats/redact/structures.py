@@ -25,7 +25,7 @@ _HARMLESS = late(
     r"|provider|scheme|realm|domain|path|db|database|role|scopes?|expires?\w*|created\w*|format|method|algorithm|alg"
     r"|version|backend|options)$"
 )
-# In a map from owners to their secrets these are owners: {'db': ...} names the secret of a database.
+# In a map from owners to their secrets, these are owners: {'db': ...} holds the secret of a database.
 _OWNERS = late(r"(?:^|[_.-])(?:user|login|host|e?mail|engine|provider|domain|db|database|role|backend)$")
 _OWNED = late(r"(?:secret|password|passwd|passphrase|pwd|token|api_?key)s(?:_?(?:data|dict|map|store|values))?$")
 # Names of structures whose values are secrets. {'keys': [...]} is ordinary.

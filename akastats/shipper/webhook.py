@@ -61,7 +61,7 @@ class _Unredirected(HTTPRedirectHandler):
 def post(url: str, message: dict[str, Any]) -> str:
     """Send a message to `url`; return the error, empty without one, which never contains the secret URL."""
     errors: list[str] = []
-    # In a thread, because a socket's timeout restarts with each byte and a DNS look-up has none.
+    # Send in a thread, because a socket's timeout restarts with each byte and a DNS look-up has none.
     sending = threading.Thread(target=lambda: errors.append(_send(url, message)), daemon=True)
     sending.start()
     sending.join(TIMEOUT_S)

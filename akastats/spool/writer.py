@@ -42,11 +42,10 @@ RESERVE_BYTES = 16 * 1024 * 1024
 # Maximum size of all spools in a directory.
 DIRECTORY_BYTES = 1024 * 1024 * 1024
 
-# After this many bytes the writer checks whether the file is still at its path.
+# Number of bytes after which the writer checks whether the file is still at its path.
 CHECK_BYTES = 64 * 1024
 
-# While a directory is not writable, it is tried for every record, then for every second one, and finally for every
-# 64th.
+# An unwritable directory is tried for every record, then for every second one, and finally for every 64th.
 LONGEST_PAUSE = 64
 
 # The last bytes written identify our file, because they contain the CRC of a line.
