@@ -77,7 +77,7 @@ async def get_flaky(
     sort: Sort = "-seconds_lost",
     limit: PageSize = PAGE_DEFAULT,
 ) -> FlakyPage:
-    """List the tests in a state by the newest verdicts; equal items are sorted by the seconds they cost."""
+    """List the tests in a state, from the newest verdicts; equal items are sorted by the seconds lost."""
     query = ListQuery(state or None, sort)
     page = await read_page(flaky.read_page(config.namespace, query, after, limit, suite, branch))
     return FlakyPage(

@@ -356,7 +356,7 @@ def tidy(directory: Path, drained: Sequence[Drained], now: Callable[[], float]) 
             (directory / name).unlink(missing_ok=True)
     for outcome in drained:
         if outcome.complete and outcome.path.name in spools and not outcome.path.exists():
-            # Remove the files beside the earlier location of a moved spool, too.
+            # Also remove the files beside the earlier location of a moved spool.
             remove(directory / outcome.path.name)
     _make_room(directory, drained, spools)
 

@@ -62,7 +62,7 @@ _DIGIT = late(r"\d")
 _LETTERS_ONLY = 24
 _SEGMENT = late(r"[A-Za-z0-9_+~-]+")
 _HEX = late(r"(?:[0-9a-f]+|[0-9A-F]+)(?:[_-](?:[0-9a-f]+|[0-9A-F]+))*")
-# Digests of files, public keys, mangled names, addresses, versions of wheels; alphabets.
+# Not secrets: digests of files, public keys, mangled names, addresses, versions of wheels, and alphabets.
 _ORDINARY = late(
     r"^(?:AAAA[BCE]3Nza|_Z[NKTS]|0x[0-9a-f]+$)|(?:^|[_-])(?:cpython|cp3\d|manylinux|macosx|musllinux)"
     r"|abcdefg|bcdfgh|01234567|12345678|23456789",

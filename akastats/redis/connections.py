@@ -61,7 +61,7 @@ class OwnClient(Generic[Client]):
 
 
 class Connections(Generic[Client]):
-    """Common part of both kinds: a reading and a writing client, attached or own."""
+    """Base of `SyncRedis` and `AsyncRedis`: a reading and a writing client, attached or own."""
 
     def __init__(self) -> None:
         self._attached: tuple[Client, Client] | None = None

@@ -65,7 +65,8 @@ MAX_REPLY_TIMEOUT_S = 8.0
 IDLE_S = 2.0
 # Seconds between two reports to the test process while the server answers.
 REPORT_S = 0.2
-# Reports during one step without a reply, such as an analysis: it counts as progress for 5 minutes.
+# Maximum number of reports during one step without a reply, such as an analysis, which then counts as progress for
+# 5 minutes.
 MAX_REPORTS = 1500
 
 

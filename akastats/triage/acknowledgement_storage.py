@@ -31,7 +31,7 @@ def read_entries(namespace: str) -> Operation[StoredAcknowledgements]:
 
 
 def put(namespace: str, id_: str, packed: bytes, obsolete: Sequence[str], ttl_s: int) -> Operation[None]:
-    """Store one acknowledgement, remove those with the ids in `obsolete`; all expire after `ttl_s` seconds."""
+    """Store one acknowledgement and remove the `obsolete` ids; all entries expire after `ttl_s` seconds."""
     key = keys.acknowledgements(namespace)
     others = [other for other in obsolete if other != id_]
     removal = [("HDEL", key, *others)] if others else []

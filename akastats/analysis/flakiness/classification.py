@@ -322,8 +322,8 @@ class _FailureHistory:
     commits: number of commits
     failed: number of commits with a failure
     repeated: number of failed commits with more than one attempt
-    begins: number of times that failing begins
-    ends: number of times that failing ends
+    begins: number of transitions from passing to failing
+    ends: number of transitions from failing to passing
     is_failing: whether the last commit failed
     """
 
