@@ -7,7 +7,7 @@ EDITABLE := $(if $(CI),,--editable)
 # With --quiet pip does not print which requirements conflict.
 QUIET := $(if $(CI),,--quiet)
 
-.PHONY: test lint faults fuzz demo acceptance bench accuracy clean browser pictures
+.PHONY: test lint thorough faults fuzz demo acceptance bench accuracy clean browser pictures
 .DEFAULT_GOAL := test
 
 $(VENV)/.installed: pyproject.toml packaging/pytest-akastats/pyproject.toml packaging/dependencies.py
@@ -17,6 +17,9 @@ $(VENV)/.installed: pyproject.toml packaging/pytest-akastats/pyproject.toml pack
 
 test: $(VENV)/.installed browser  ## install the requirements of the tests, and run the tests
 	$(BIN)/pytest -n 2 $(ARGS)
+
+thorough: $(VENV)/.installed browser  ## the slow cases that `make test` leaves out; faults and fuzz have their own
+	$(BIN)/pytest -m thorough -n 2 --ignore=tests/faults --ignore=tests/api/test_schema.py $(ARGS)
 
 faults: $(VENV)/.installed  ## run all fault cases, and write the table of docs/reliability.md
 	mkdir -p build && rm -f build/faults.jsonl

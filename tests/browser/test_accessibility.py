@@ -21,6 +21,8 @@ __all__ = ["paths", "runs"]
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 WIDTHS = [1440, 390]
 
+pytestmark = pytest.mark.thorough
+
 
 def findings(page: Page) -> list[str]:
     """Return what axe-core finds serious or critical in light and in dark, with the elements."""

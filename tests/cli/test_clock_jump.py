@@ -21,6 +21,7 @@ def ended(project: Path) -> None:
 
 
 @pytest.mark.skipif(FAKETIME is None, reason="needs Debian's package faketime")
+@pytest.mark.thorough
 def test_clock_of_2036_costs_no_run(akastats, project):
     """The copy that the notices and `doctor` name contains every run once; merging it twice adds nothing."""
     (project / "test_a.py").write_text("def test_a(): pass\ndef test_b(): assert False\n")

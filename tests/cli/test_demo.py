@@ -29,6 +29,7 @@ def record(project):
     return recorded
 
 
+@pytest.mark.thorough
 def test_the_demo_records_what_it_promises(akastats, project, record):
     """Sixty tests in sixteen runs: one always fails, one is flaky, one becomes slower, and some record numbers."""
     home = project / "demo"
@@ -53,6 +54,7 @@ def test_the_demo_records_what_it_promises(akastats, project, record):
     }
 
 
+@pytest.mark.thorough
 def test_a_second_demo_begins_anew(akastats, project, record):
     """The runs of an earlier demo would change the verdicts."""
     home = project / "demo"

@@ -13,6 +13,7 @@ from tests.corpus.conftest import Store
 from tests.corpus.ordinary import STATEMENTS, suite
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("arguments", [(), ("--tb=native",)], ids=str)
 def test_ordinary_tracebacks_stay(arguments, pytester, store: Store, record_property):
     """Of the lines of several hundred real tracebacks at most one in a hundred is altered."""

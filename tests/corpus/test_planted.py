@@ -24,7 +24,15 @@ def leaks(plant: Plant, text: str) -> bool:
     )
 
 
-@pytest.mark.parametrize("arguments", [("--tb=short",), ("--showlocals", "-vv"), ("-n2", "--tb=native")], ids=str)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(("--tb=short",), marks=pytest.mark.thorough),
+        ("--showlocals", "-vv"),
+        pytest.param(("-n2", "--tb=native"), marks=pytest.mark.thorough),
+    ],
+    ids=str,
+)
 def test_planted_secrets_are_gone(arguments, pytester, monkeypatch, store: Store, record_property):
     """Of more than 200 at most one in a hundred is stored, and no value of the environment is."""
     found = plants()

@@ -180,7 +180,9 @@ def pytest_runtest_logfinish(nodeid):
 """
 
 
-@pytest.mark.parametrize("url", ["", NOWHERE], ids=["delivered", "server down"])
+@pytest.mark.parametrize(
+    "url", ["", pytest.param(NOWHERE, marks=pytest.mark.thorough)], ids=["delivered", "server down"]
+)
 def test_a_spool_directory_that_is_deleted_costs_nothing(driver: Driver, row: Rows, url: str) -> None:
     """What is still held open is copied to the next place, whether it was delivered by then or not."""
     verdict = driver.compare(suite(conftest=REMOVED), url=url, drain_to=driver.url)
@@ -188,6 +190,7 @@ def test_a_spool_directory_that_is_deleted_costs_nothing(driver: Driver, row: Ro
     row("36", f"spool directory deleted{', server down' if url else ''}", verdict, warnings=1 if url else 0)
 
 
+@pytest.mark.thorough
 def test_a_damaged_spool_costs_its_damaged_records(driver: Driver, row: Rows) -> None:
     """One flipped byte, one test; the bytes are set aside; a spool of a later release is left where it is."""
     found: list[Path] = []

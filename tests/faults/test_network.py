@@ -26,12 +26,14 @@ from akastats.spool import shipper_state as states
 from tests.delivered_runs import spool
 from tests.faults.driver import Results, read_back
 from tests.faults.provocations import KINDS, Server, older_data
-from tests.faults.proxy import NETWORKS, Proxy, losing, severed
+from tests.faults.proxy import NETWORKS, Proxy, delay, losing, narrow, severed, spoil
 from tests.faults.table import Row, Rows
 
 NAMESPACE = "AKA-STATS"
-#: Of which a delivery makes some five batches.
+#: A delivery makes five batches of them.
 TESTS = 400
+#: Networks with which a delivery takes 5 to 8 s.
+SLOW = (delay, narrow, spoil)
 
 
 def told(directory: Path, tests: int, number: int = 0) -> Path:
@@ -102,7 +104,13 @@ def network(own_server: Server) -> Iterator[Proxy]:
         yield proxy
 
 
-@pytest.mark.parametrize(("said", "treat"), NETWORKS.items(), ids=[f.__name__ for f in NETWORKS.values()])
+@pytest.mark.parametrize(
+    ("said", "treat"),
+    [
+        pytest.param(*network, id=network[1].__name__, marks=pytest.mark.thorough if network[1] in SLOW else ())
+        for network in NETWORKS.items()
+    ],
+)
 def test_a_bad_network_loses_and_doubles_nothing(
     said: tuple[str, str],
     treat: Callable[[Proxy], None],
@@ -224,6 +232,7 @@ def test_a_server_that_comes_back_with_older_data_is_told_the_rest(
     tell(row, "5", f"kill -9, restart with an older append-only file ({own_server.kind})", counted)
 
 
+@pytest.mark.thorough
 def test_a_failover_that_loses_what_was_acknowledged(
     own_server: Server, network: Proxy, tmp_path: Path, row: Rows
 ) -> None:

@@ -102,9 +102,8 @@ def test_what_finished_before_the_end_is_kept(driver: Driver, row: Rows, end: st
     row("23", f"{end} in {place}", verdict, at_exit_s=ANSWERING_S)
 
 
-@pytest.mark.parametrize(
-    "end", [pytest.param(end, marks=[] if end == "SIGKILL" else [pytest.mark.thorough]) for end in ENDS]
-)
+@pytest.mark.thorough
+@pytest.mark.parametrize("end", ENDS)
 def test_worker_that_ends_costs_no_other_test(driver: Driver, row: Rows, end: str) -> None:
     """Under pytest-xdist each test arrives once, also the one at which the worker died."""
     # Where the end stops the whole run, one worker alone makes plain what has finished.
@@ -157,9 +156,8 @@ def kill_when_ten_are_shown(running: Running) -> None:
     running.process.kill()
 
 
-@pytest.mark.parametrize(
-    "workers", [pytest.param((), marks=pytest.mark.thorough), ("-n2",)], ids=["alone", "with workers"]
-)
+@pytest.mark.thorough
+@pytest.mark.parametrize("workers", [(), ("-n2",)], ids=["alone", "with workers"])
 def test_killed_controller_keeps_what_it_was_told(driver: Driver, row: Rows, workers: tuple[str, ...]) -> None:
     """pytest itself is killed from outside: what had finished arrives, and what was running is named."""
     suite = Suite({"test_a.py": BLOCKED}, ("-v", *workers))

@@ -87,7 +87,7 @@ class Fault:
 
 
 LASTING = (
-    Fault("1", "nothing listens on the port", provocations.away, "Cannot connect", ABSENT_S, is_quick=True),
+    Fault("1", "nothing listens on the port", provocations.away, "Cannot connect", ABSENT_S),
     Fault("2", "a full backlog of connections", provocations.black_hole, "Cannot connect", ABSENT_S),
     Fault(
         "6", "SIGSTOP from before the run until after it", provocations.stopped, "Cannot connect", is_quick=True
@@ -186,7 +186,8 @@ def test_who_is_denied_asks_once(
         assert [1] == [int(denied["count"]) for denied in client.acl_log()]
 
 
-@pytest.mark.parametrize("lookup", ["ends after the run", pytest.param("never ends", marks=pytest.mark.thorough)])
+@pytest.mark.thorough
+@pytest.mark.parametrize("lookup", ["ends after the run", "never ends"])
 def test_a_hanging_dns_lookup_does_not_delay_the_run(
     lookup: str, own_server: Server, tmp_path: Path, driver: Driver, row: Rows
 ) -> None:
@@ -308,6 +309,7 @@ def test_a_bad_network(
     row(said[0], f"{said[1]}, through a whole run ({own_server.kind})", verdict)
 
 
+@pytest.mark.thorough
 def test_a_connection_that_goes_half_open(own_server: Server, driver: Driver, row: Rows) -> None:
     """Nothing comes and nothing is closed: a reply is waited for a second, a delivery less than two."""
     with Proxy(own_server.address) as network:

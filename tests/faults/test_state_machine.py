@@ -281,6 +281,7 @@ def play(server_url: str, examples: int, row: Rows) -> Counter[str]:
     return steps
 
 
+@pytest.mark.thorough
 def test_no_order_of_faults_loses_or_doubles(server_url: str, row: Rows) -> None:
     """10,000 steps: each point that was written is stored, once; every kind of step was taken."""
     steps = play(server_url, 250, row)

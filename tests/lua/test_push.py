@@ -198,6 +198,7 @@ def test_the_largest_values_have_a_true_deviation(server):
         assert found.avg / scale == pytest.approx(2, rel=1e-12)
 
 
+@pytest.mark.thorough
 def test_a_hundred_thousand_single_pushes_do_not_drift(server):
     """Rebuilding from the stored numbers 100,000 times keeps within 1e-6, on a hostile series."""
     values = (1e6 + numpy.random.default_rng(5).normal(0, 1e-3, 100_000)).tolist()
