@@ -42,18 +42,23 @@ class Lease:
     notice: str | None
     started: bool
     _claim: locks.Claim = field(repr=False)
+    _keeper_lock: Path = field(repr=False)
 
     def release(self) -> None:
         """Release the claim; a second call does nothing. The server ends soon after its last user."""
         self._claim.close()
 
     def end(self) -> None:
-        """Release the claim and stop the server at once, even if others use it, to delete its directory."""
+        """Release the claim and stop server and keeper, even if others use them, to delete the directory."""
         connection = resp.connect(Path(unquote(self.url.removeprefix("unix://"))), _END_S)
         if connection is not None:
             with connection:
                 resp.shut_down(connection, _END_S)
         self.release()
+        # A keeper that has just started creates its lock files, also while the directory is being deleted.
+        descriptor = locks.wait_shared(self._keeper_lock, time.monotonic() + _END_S)
+        if descriptor is not None:
+            os.close(descriptor)
 
     def __enter__(self) -> Lease:
         return self
@@ -91,7 +96,7 @@ def _lease(location: directories.Location, deadline: float) -> Lease:
         raise
     notices = " ".join(filter(None, (location.notice, notice)))
     url = f"unix://{quote(str(location.socket))}"
-    return Lease(url, location.directory, notices or None, started, claim)
+    return Lease(url, location.directory, notices or None, started, claim, location.keeper_lock)
 
 
 def _join(location: directories.Location, deadline: float) -> int:

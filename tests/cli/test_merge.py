@@ -77,8 +77,10 @@ def test_a_run_is_counted_once_where_both_the_data_and_a_spool_hold_it(akastats,
     delivered_runs.spool(saved / "spool", TESTS, producer="ab" * 16, started=time.time() - 60)
     akastats("merge", "saved", "--dir", str(saved))
 
-    counts = [akastats("merge", "saved").out.splitlines()[1].split()[1:] for _ in range(2)]
+    answers = [akastats("merge", "saved") for _ in range(2)]
 
+    assert [""] * 2 == [answer.err for answer in answers]
+    counts = [answer.out.splitlines()[1].split()[1:] for answer in answers]
     assert [(added, skipped) for added, _, skipped, _ in counts] == [("1", "0"), ("0", "1")]
 
 

@@ -54,7 +54,9 @@ def _everything(client: Redis) -> str:
         "list": lambda key: client.lrange(key, 0, -1),
         "zset": lambda key: client.zrange(key, 0, -1),
     }
-    found = [(key, readers[client.type(key).decode()](key)) for key in client.keys("*")]
+    kinds = {key: client.type(key).decode() for key in client.keys("*")}
+    # A key can expire between the two commands.
+    found = [(key, readers[kind](key)) for key, kind in kinds.items() if kind != "none"]
     return "\n".join(
         f"{key!r} {value if not isinstance(value, bytes) else value.decode('latin-1')}" for key, value in found
     )
