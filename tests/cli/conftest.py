@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 
-from tests.embedded.processes import short_directory
+from tests.embedded.processes import ShortDirectories, short_directories
 from tests.forks import Forks
+
+__all__ = ["short_directories"]
 
 COMMAND = [sys.executable, "-c", "from akastats.cli import main; main()"]
 #: Long enough for a busy machine.
@@ -39,11 +41,11 @@ Run = Callable[..., Answer]
 
 
 @pytest.fixture
-def project(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty project at a short path; its processes must have ended when the test ends."""
-    with short_directory(monkeypatch, TMPDIR="tmp", XDG_STATE_HOME="state") as directory:
-        (directory / "pytest.ini").write_text("[pytest]\n")
-        yield directory
+def project(monkeypatch: pytest.MonkeyPatch, short_directories: ShortDirectories) -> Path:
+    """An empty project at a short path; its processes must have ended at the end of the module."""
+    directory = short_directories.create(monkeypatch, TMPDIR="tmp", XDG_STATE_HOME="state")
+    (directory / "pytest.ini").write_text("[pytest]\n")
+    return directory
 
 
 @pytest.fixture

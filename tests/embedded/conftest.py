@@ -8,17 +8,18 @@ from pathlib import Path
 import pytest
 
 from akastats import embedded
-from tests.embedded.processes import User, short_directory
+from tests.embedded.processes import ShortDirectories, User, short_directories
+
+__all__ = ["short_directories"]
 
 
 @pytest.fixture(autouse=True)
-def project(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def project(monkeypatch: pytest.MonkeyPatch, short_directories: ShortDirectories) -> Path:
     """A short path, for sockets; no server program on PATH, so that the packaged one is used."""
     for name in ("XDG_RUNTIME_DIR", "AKA_STATS_SERVER_BINARY", "PYTHONWARNINGS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PYTHONPATH", str(Path(embedded.__file__).parents[2]))
-    with short_directory(monkeypatch, PATH="bin", TMPDIR="tmp", XDG_STATE_HOME="state") as directory:
-        yield directory
+    return short_directories.create(monkeypatch, PATH="bin", TMPDIR="tmp", XDG_STATE_HOME="state")
 
 
 @pytest.fixture

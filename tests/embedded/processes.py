@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -62,20 +61,42 @@ def servers_of(directory: Path) -> list[int]:
     return [pid for pid, command in processes_of(directory).items() if command.split()[1:2] == ["akastats"]]
 
 
-@contextmanager
-def short_directory(monkeypatch: pytest.MonkeyPatch, **variables: str) -> Iterator[Path]:
-    """Create a directory with a short path, and a subdirectory per variable; no process may remain."""
-    directory = Path(tempfile.mkdtemp(prefix="aka-", dir="/tmp")).resolve()
-    for variable, name in variables.items():
-        (directory / name).mkdir()
-        monkeypatch.setenv(variable, str(directory / name))
-    yield directory
-    try:
-        eventually(lambda: not processes_of(directory), within_s=15)
-    finally:
-        for pid in processes_of(directory):
-            os.kill(pid, signal.SIGKILL)
-        shutil.rmtree(directory)
+class ShortDirectories:
+    """Directories with short paths, for sockets, in which no process may remain.
+
+    A server ends a second after its last user, so `close` waits once for those of all tests.
+    """
+
+    def __init__(self) -> None:
+        self._directories: list[Path] = []
+
+    def create(self, monkeypatch: pytest.MonkeyPatch, **variables: str) -> Path:
+        """Create a directory, and a subdirectory per variable."""
+        directory = Path(tempfile.mkdtemp(prefix="aka-", dir="/tmp")).resolve()
+        self._directories.append(directory)
+        for variable, name in variables.items():
+            (directory / name).mkdir()
+            monkeypatch.setenv(variable, str(directory / name))
+        return directory
+
+    def close(self) -> None:
+        """Delete the directories when the processes in them have ended, within 15 s."""
+        try:
+            for directory in self._directories:
+                eventually(lambda directory=directory: not processes_of(directory), within_s=15)
+        finally:
+            for directory in self._directories:
+                for pid in processes_of(directory):
+                    os.kill(pid, signal.SIGKILL)
+                shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="module")
+def short_directories() -> Iterator[ShortDirectories]:
+    """Return short directories, whose processes must have ended at the end of the module."""
+    directories = ShortDirectories()
+    yield directories
+    directories.close()
 
 
 class User:

@@ -12,6 +12,7 @@ import pytest
 import redis
 
 from akastats import embedded
+from akastats.embedded import locks
 from akastats.errors import EmbeddedError
 from conftest import eventually
 from tests.embedded.processes import processes_of, servers_of
@@ -62,6 +63,18 @@ def test_release_is_idempotent_and_ends_the_server(use, directory):
     lease.release()
 
     eventually(lambda: not processes_of(directory))
+
+
+def test_end_leaves_no_keeper_that_could_write(use, directory):
+    """The keeper has just been started; the directory can be deleted at once."""
+    lease = use()
+
+    lease.end()
+
+    descriptor = locks.take_exclusive(directory / "server" / "keeper.lock")
+    assert descriptor is not None
+    os.close(descriptor)
+    assert servers_of(directory) == []
 
 
 def test_with_block_releases(directory):
