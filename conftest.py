@@ -165,6 +165,15 @@ def forked_pytest() -> Iterator[Any]:
         yield forks
 
 
+@pytest.fixture(scope="session")
+def command_forks() -> Iterator[Any]:
+    """Return the program `akastats`, which runs in forks of a process that has imported it."""
+    from tests.forks import Forks  # pytest makes this package importable with the first test
+
+    with Forks("akastats.cli:main", ["akastats.cli.app", "pydantic", "redis"]) as forks:
+        yield forks
+
+
 @pytest.fixture
 def pytester(pytester: pytest.Pytester, forked_pytest: Any, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     """Return pytester with few plugins, whose `runpytest_subprocess` runs pytest in a fork."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import sys
 import time
 import zipfile
@@ -19,7 +18,9 @@ from akastats.extensions import call_hooks, load_redactors, load_renderers
 from akastats.model.verdicts import Verdicts
 from akastats.queries.runs import Run, run_of
 from akastats.redact import MASK, create_redactor
+from tests.cli.conftest import Answer, run_forked
 from tests.delivered_runs import spool
+from tests.forks import Forks
 
 PAGE = (Path(__file__).parent.parent / "docs/howto/extensions.md").read_text()
 CARD = "4111 1111 1111 1111"
@@ -59,18 +60,14 @@ def record(pytester: pytest.Pytester, server: str, *arguments: str) -> pytest.Ru
     return pytester.runpytest_subprocess(*plain, f"--akastats-url={server}", *arguments)
 
 
-def akastats(directory: Path, server: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+@pytest.fixture
+def akastats(command_forks: Forks, server: str) -> Callable[..., Answer]:
     """Run a command in a directory."""
-    return subprocess.run(
-        [sys.executable, "-m", "akastats", *arguments],
-        cwd=directory,
-        env={**os.environ, "AKA_STATS_REDIS_URL": server},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+
+    def run(directory: Path, *arguments: str) -> Answer:
+        return run_forked(command_forks, arguments, directory, {**os.environ, "AKA_STATS_REDIS_URL": server})
+
+    return run
 
 
 def spooled(pytester: pytest.Pytester) -> str:
@@ -89,7 +86,7 @@ def declared() -> dict[str, dict[str, str]]:
     return {group: dict(re.findall(r'^    (\w+) = "(.+)"$', lines, re.MULTILINE)) for group, lines in groups}
 
 
-def test_the_documented_extension_works(pytester, server, install, monkeypatch):
+def test_the_documented_extension_works(pytester, server, install, monkeypatch, akastats):
     """The page's module and entry points, installed as they are, act on a run and on its report."""
     log = pytester.path / "failures.jsonl"
     monkeypatch.setenv("FAILURES_LOG", str(log))
@@ -105,7 +102,7 @@ def test_the_documented_extension_works(pytester, server, install, monkeypatch):
     )
 
     result = record(pytester, server, f"--deselect={CARD}")
-    report = akastats(pytester.path, server, "report", "--format", "slack")
+    report = akastats(pytester.path, "report", "--format", "slack")
 
     assert result.ret == 1
     assert CARD not in spooled(pytester)
@@ -113,8 +110,8 @@ def test_the_documented_extension_works(pytester, server, install, monkeypatch):
     (entry,) = map(json.loads, log.read_text().splitlines())
     assert len(entry["failures"]) == 2
     assert f"test_the_documented_extension_works.py::test_pay[{MASK}]" in entry["failures"]
-    assert report.stdout.startswith("*Tests failed: 2 failed*\n")
-    assert "&lt;4111 1111 1111 1112&gt;" in report.stdout
+    assert report.out.startswith("*Tests failed: 2 failed*\n")
+    assert "&lt;4111 1111 1111 1112&gt;" in report.out
 
 
 def test_the_page_declares_each_group():
@@ -182,7 +179,7 @@ def test_off_disables_redactors(install):
     assert "text" == redact("text") == redact.name("text")
 
 
-def test_an_import_removes_secrets_too(server, tmp_path, install):
+def test_an_import_removes_secrets_too(server, tmp_path, install, akastats):
     """`akastats import` writes texts of others, so it uses the redactors."""
     install(
         "def redact(text):\n    return text.replace('swordfish', 'X')\n", redactors={"a": "acme_akastats:redact"}
@@ -192,12 +189,12 @@ def test_an_import_removes_secrets_too(server, tmp_path, install):
         '<failure message="swordfish">the swordfish</failure></testcase></testsuite>'
     )
 
-    done = akastats(tmp_path, server, "import", "junit.xml")
-    report = akastats(tmp_path, server, "report", "--format", "json")
+    done = akastats(tmp_path, "import", "junit.xml")
+    report = akastats(tmp_path, "report", "--format", "json")
 
-    assert done.returncode == 0, done.stderr
-    assert json.loads(report.stdout)["failures"]
-    assert "swordfish" not in report.stdout
+    assert done.code == 0, done.err
+    assert json.loads(report.out)["failures"]
+    assert "swordfish" not in report.out
 
 
 # Report formats
@@ -212,29 +209,27 @@ def test_an_import_removes_secrets_too(server, tmp_path, install):
     ],
     ids=["raises", "returns no text", "cannot be imported"],
 )
-def test_a_failing_format_is_an_error_of_the_command(pytester, server, install, code, message):
+def test_a_failing_format_is_an_error_of_the_command(pytester, server, install, code, message, akastats):
     """The exit code is 1, and one line names the error."""
     install(code, renderers={"mine": "acme_akastats:render"})
     pytester.makepyfile("def test_a(): pass\n")
     record(pytester, server)
 
-    done = akastats(pytester.path, server, "report", "--format", "mine")
+    done = akastats(pytester.path, "report", "--format", "mine")
 
-    assert done.returncode == 1
-    assert f"report format {message}" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.code == 1
+    assert f"report format {message}" in done.err
+    assert "Traceback" not in done.err
 
 
-def test_an_unknown_format_is_an_error_of_usage(tmp_path, server, install):
+def test_an_unknown_format_is_an_error_of_usage(tmp_path, server, install, akastats):
     """The message lists the formats, also those of extensions."""
     install("render = str\n", renderers={"mine": "acme_akastats:render"})
 
-    done = akastats(tmp_path, server, "report", "--format", "yaml")
+    done = akastats(tmp_path, "report", "--format", "yaml")
 
-    assert done.returncode == 2
-    assert "'yaml' is not one of markdown, html, json, gitlab, mine" in " ".join(
-        done.stderr.replace("│", "").split()
-    )
+    assert done.code == 2
+    assert "'yaml' is not one of markdown, html, json, gitlab, mine" in " ".join(done.err.replace("│", "").split())
 
 
 # Hooks
@@ -260,7 +255,7 @@ def test_a_failing_hook_costs_the_run_nothing(pytester, server, install, code, p
     result.stdout.fnmatch_lines(["akastats: 1 test recorded as run *", f"  hook mine failed ({problem})"])
 
 
-def test_a_run_that_is_drained_reaches_the_hooks(server, tmp_path, install):
+def test_a_run_that_is_drained_reaches_the_hooks(server, tmp_path, install, akastats):
     """Its hooks may fail too; the command reports that and succeeds."""
     install(
         "def hook(run, verdicts):\n    raise ValueError(f'{run.status} {verdicts.run}')\n",
@@ -268,10 +263,10 @@ def test_a_run_that_is_drained_reaches_the_hooks(server, tmp_path, install):
     )
     path = spool(tmp_path / "late" / "spool", [("a.py::test_a", "passed", 0.1)], exit_code=0)
 
-    done = akastats(tmp_path, server, "drain", str(path.parent), "--to", server, "--force")
+    done = akastats(tmp_path, "drain", str(path.parent), "--to", server, "--force")
 
-    assert done.returncode == 0, done.stderr
-    assert "hook mine failed (ValueError: passed 20231114T221320000-000001)" in " ".join(done.stderr.split())
+    assert done.code == 0, done.err
+    assert "hook mine failed (ValueError: passed 20231114T221320000-000001)" in " ".join(done.err.split())
 
 
 def test_hooks_do_not_wait_for_each_other():

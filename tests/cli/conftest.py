@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,13 +59,6 @@ def run_forked(forks: Forks, arguments: Sequence[str], cwd: Path, environment: M
     with tempfile.NamedTemporaryFile() as out, tempfile.NamedTemporaryFile() as err:
         code = forks.run(arguments, cwd, environment, Path(out.name), Path(err.name), ENDS_S)
         return Answer(code, out.read().decode(), err.read().decode())
-
-
-@pytest.fixture(scope="session")
-def command_forks() -> Iterator[Forks]:
-    """Return the command, which runs in forks of a process that has imported it."""
-    with Forks("akastats.cli:main", ["akastats.cli.app", "pydantic", "redis"]) as forks:
-        yield forks
 
 
 @pytest.fixture
