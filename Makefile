@@ -31,11 +31,11 @@ fuzz: $(VENV)/.installed  ## test the API with 1,000 generated requests per oper
 
 # The tests of the page need Chromium. Without it they fail with a message.
 browser:
-	@for name in "$$CHROMIUM" chromium chromium-browser google-chrome chrome; do \
+	@for name in "$$CHROMIUM" chromium-headless-shell chromium chromium-browser google-chrome chrome; do \
 		if [ -n "$$name" ] && command -v "$$name" >/dev/null; then exit 0; fi; \
 	done; \
 	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
-		apt-get -qq update && apt-get -qq install -y chromium >/dev/null && exit 0; \
+		apt-get -qq update && apt-get -qq install -y chromium-headless-shell >/dev/null && exit 0; \
 	fi; \
 	echo "*** No Chromium: the tests of the page will fail. Install it, or set CHROMIUM=/path/to/chromium ***" >&2
 

@@ -17,15 +17,18 @@ ASK = """async ([module, name, values]) => {
 }"""
 
 
-@pytest.fixture
-def answers(view):
-    """Ask a function of a module for each of several lists of arguments."""
-    page = view.go("/")
+@pytest.fixture(scope="module")
+def answers(browser, address):
+    """Call a function of a module of the page for each of several lists of arguments."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(address)
 
-    def ask(module, name, *arguments):
+    def call(module, name, *arguments):
         return page.evaluate(ASK, [module, name, [list(each) for each in arguments]])
 
-    return ask
+    yield call
+    context.close()
 
 
 def test_what_is_hidden_is_escaped_as_in_the_terminal(answers):
