@@ -15,8 +15,9 @@ $(VENV)/.installed: pyproject.toml packaging/pytest-akastats/pyproject.toml pack
 	$(BIN)/python -m pip install $(QUIET) --progress-bar off --disable-pip-version-check $(EDITABLE) '.[dev]'
 	touch $@
 
+# By module, so that a fixture of a module is made once and not in each worker.
 test: $(VENV)/.installed browser  ## install the requirements of the tests, and run the tests
-	$(BIN)/pytest -n 2 $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadscope $(ARGS)
 
 thorough: $(VENV)/.installed browser  ## the slow cases that `make test` leaves out; faults and fuzz have their own
 	$(BIN)/pytest -m thorough -n 2 --ignore=tests/faults --ignore=tests/api/test_schema.py $(ARGS)

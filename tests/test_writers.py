@@ -8,12 +8,14 @@ import subprocess
 import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from redis import Redis
 
 from akastats import Stats, push_stat
 from akastats.sync_stats import fetch_stats, stat_history
 
+ROOT = Path(__file__).parent.parent
 LABELS = 50
 ROUNDS = 3
 
@@ -60,8 +62,10 @@ def main(first: int, threads: int, tasks: int) -> None:
 def test_two_hundred_writers_at_once(server, server_url, redis_client: Redis):
     """Four processes of fifty writers on fifty labels: COUNT, TOTAL and every history are exact."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    # As a module: the directory of a script is searched first, and `tests/redis` would hide the library.
+    program = [sys.executable, "-m", "tests.test_writers"]
     writers = [
-        subprocess.Popen([sys.executable, __file__, server_url, str(first), "25", "25"], env=environment)
+        subprocess.Popen([*program, server_url, str(first), "25", "25"], cwd=ROOT, env=environment)
         for first in range(0, 150, 50)
     ]
 
