@@ -24,7 +24,7 @@ thorough: $(VENV)/.installed browser  ## the slow cases that `make test` leaves 
 
 faults: $(VENV)/.installed  ## run all fault cases, and write the table of docs/reliability.md
 	mkdir -p build && rm -f build/faults.jsonl
-	FAULTS_ROWS=$(CURDIR)/build/faults.jsonl $(BIN)/pytest tests/faults -m "" -n 2 $(ARGS)
+	FAULTS_ROWS=$(CURDIR)/build/faults.jsonl $(BIN)/pytest tests/faults -m "" -n 3 $(ARGS)
 	$(BIN)/python -m tests.faults.table build/faults.jsonl docs/reliability.md
 
 fuzz: $(VENV)/.installed  ## test the API with 1,000 generated requests per operation
@@ -37,6 +37,7 @@ browser:
 	done; \
 	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
 		apt-get -qq update && apt-get -qq install -y chromium-headless-shell >/dev/null && exit 0; \
+		apt-get -qq install -y chromium >/dev/null && exit 0; \
 	fi; \
 	echo "*** No Chromium: the tests of the page will fail. Install it, or set CHROMIUM=/path/to/chromium ***" >&2
 

@@ -203,22 +203,12 @@ class Session:
         }
 
     def _make_header(self, run_id: str, writer: Writer, redact: Redactor) -> RunHeader:
-        config, code = self._config, self._describe_code(redact)
+        config = self._config
         host = os.uname() if hasattr(os, "uname") else None
-        return RunHeader(
+        header = RunHeader(
             id=run_id,
             started=self._started,
             suite=self._options.suite,
-            branch=code.get("branch"),
-            commit=code.get("commit"),
-            base=code.get("base"),
-            pull_request=code.get("pull_request"),
-            default_branch=code.get("default_branch"),
-            provider=code.get("provider"),
-            build_id=code.get("build_id"),
-            build_url=code.get("build_url"),
-            job=code.get("job"),
-            attempt=code.get("attempt"),
             host=host.nodename if host else "",
             platform=f"{sys.platform}-{host.machine}" if host else sys.platform,
             python=sys.version.split()[0],
@@ -237,6 +227,7 @@ class Session:
             locked=writer.is_locked,
             producer=writer.producer,
         )
+        return _add_code(header, self._describe_code(redact))
 
     def _describe_code(self, redact: Callable[[str], str]) -> dict[str, str]:
         """Return the known fields of branch, commit and build; empty after an error."""
@@ -327,6 +318,22 @@ def new_run_id(started: float) -> str:
     """Return an id that sorts by time: UTC to the millisecond, then a random suffix."""
     moment = clocks.strftime("%Y%m%dT%H%M%S", clocks.gmtime(started))
     return f"{moment}{int(started * 1000) % 1000:03d}-{secrets.token_hex(3)}"
+
+
+def _add_code(header: RunHeader, code: Mapping[str, str]) -> RunHeader:
+    """Return the header with the fields of branch, commit and build."""
+    return header._replace(
+        branch=code.get("branch"),
+        commit=code.get("commit"),
+        base=code.get("base"),
+        pull_request=code.get("pull_request"),
+        default_branch=code.get("default_branch"),
+        provider=code.get("provider"),
+        build_id=code.get("build_id"),
+        build_url=code.get("build_url"),
+        job=code.get("job"),
+        attempt=code.get("attempt"),
+    )
 
 
 def _count_workers(config: pytest.Config) -> int:

@@ -51,7 +51,7 @@ COVERED_BY = {
     "akastats/queries/run_comparison.py": "tests/api/test_run_tests.py",
     "akastats/queries/run_details.py": "tests/api/test_runs.py",
     "akastats/queries/run_failures.py": "tests/api/test_runs.py",
-    "akastats/queries/run_in_progress.py": "tests/api/test_runs.py",
+    "akastats/queries/run_in_progress.py": "tests/cli/test_verdicts.py",
     "akastats/queries/run_report.py": "tests/api/test_verdicts.py",
     "akastats/queries/runs.py": "tests/api/test_runs.py",
     "akastats/queries/trends.py": "tests/api/test_trends.py",

@@ -40,8 +40,8 @@ def describe_code(environ: Mapping[str, str], directory: Path, base: str = "") -
 
     Unknown fields are absent. The provider's variables take precedence over git in `directory`.
     `AKA_STATS_BRANCH`, `AKA_STATS_COMMIT`, `AKA_STATS_BUILD` and `AKA_STATS_BASE` override both without
-    validation. `base` is the branch
-    to compare with: the argument, else the variable, else the target of a pull request.
+    validation. `base` is the branch to compare with: the argument, else the variable, else the target of a pull
+    request.
     """
     overrides = {field: environ.get(variable, "") for field, variable in _OVERRIDES.items()}
     detected = _with_git(read_provider(environ), git.read_head(directory))
