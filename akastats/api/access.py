@@ -282,7 +282,7 @@ def _without_body(send: Send) -> Send:
 
 
 def _with_headers(send: Send) -> Send:
-    """Return `send` that adds the security headers which a response does not have yet."""
+    """Return a `send` that adds the security headers that a response lacks."""
 
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":

@@ -41,7 +41,7 @@ def _spans(text: str, secrets: Sequence[str]) -> Iterator[Span]:
         if at < 0:
             return
         while text.startswith(_CUT, at + 1):
-            # The dot is part of the secret, before the three dots of the cut.
+            # The dot before the ellipsis is part of the secret.
             at += 1
         heads = text[max(0, at - _SHOWN) : at]
         tails = text[at + len(_CUT) : at + len(_CUT) + _SHOWN]

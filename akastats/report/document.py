@@ -1,4 +1,4 @@
-"""The content of a report, without a format: sections with lines of text. Values only."""
+"""The content of a report, independent of its format: sections with lines of text."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class Lifetime:
         return self._ended_at is not None and self._clock() - max(self._ended_at, self._moved_at) > seconds
 
     def bound(self, give_up: Callable[[], None]) -> None:
-        """Call `give_up` and end this process `LAST_S` seconds after its run or its last progress."""
+        """Call `give_up` and end this process `LAST_S` seconds after the end of its run or its last progress."""
         threading.Thread(target=self._watch, args=(give_up,), daemon=True).start()
 
     def _watch(self, give_up: Callable[[], None]) -> None:

@@ -1,4 +1,4 @@
-"""Compute the Beta distribution for failure rates, without a numeric library. Pure."""
+"""Compute the Beta distribution for failure rates, without a numeric library."""
 
 from __future__ import annotations
 
