@@ -1,4 +1,4 @@
-"""Decide which exceptions count as errors, and count each one once in nested blocks. Pure."""
+"""Decide which exceptions count as errors, and count each one once in nested blocks."""
 
 from __future__ import annotations
 

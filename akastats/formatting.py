@@ -1,4 +1,4 @@
-"""Format durations and percentages, and escape characters that control a terminal or reorder text. Pure."""
+"""Format durations and percentages, and escape characters that control a terminal or reorder text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Validate host names, to protect the API from DNS rebinding. Pure.
+"""Validate host names, to protect the API from DNS rebinding.
 
 A malicious page can resolve its own domain name to this machine and then read responses as the same origin. It
 cannot choose the `Host` header that the browser sends, so the API accepts only allowed names there.

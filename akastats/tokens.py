@@ -1,4 +1,4 @@
-"""Tokens of the API, their scopes, and the cookie that replaces a token in a browser. Pure.
+"""Tokens of the API, their scopes, and the cookie that replaces a token in a browser.
 
 Only the digest of a token is stored, so that the token itself cannot be logged.
 """

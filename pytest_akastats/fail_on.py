@@ -1,4 +1,4 @@
-"""Decide from the verdicts of a run whether it fails, for `--akastats-fail-on`. Pure.
+"""Decide from the verdicts of a run whether it fails, for `--akastats-fail-on`.
 
 Without enough data, pytest's own result does not change.
 """

@@ -1,4 +1,4 @@
-"""Format the verdicts of a run in at most 15 lines of the terminal. Pure."""
+"""Format the verdicts of a run in at most 15 lines of the terminal."""
 
 from __future__ import annotations
 

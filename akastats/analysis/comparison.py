@@ -1,4 +1,4 @@
-"""Compare two runs: tests that fail in only one of them, take longer, or are new. Pure."""
+"""Compare two runs: tests that fail in only one of them, take longer, or are new."""
 
 from __future__ import annotations
 

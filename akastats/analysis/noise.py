@@ -1,4 +1,4 @@
-"""Separate noise, which the tests' own history explains, from other differences between two runs. Pure."""
+"""Separate noise, which the tests' own history explains, from other differences between two runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run's record for the analysis: the outcome and duration of each attempt. Pure.
+"""A run's record for the analysis: the outcome and duration of each attempt.
 
 Records store columns, because one analysis reads 200 runs of 10,000 tests.
 """

@@ -1,4 +1,4 @@
-"""Find the test for an argument: a node id, or a unique part of one. Pure."""
+"""Find the test for an argument: a node id, or a unique part of one."""
 
 from __future__ import annotations
 

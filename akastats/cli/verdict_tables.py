@@ -1,4 +1,4 @@
-"""Format verdicts as lines of text. Pure."""
+"""Format verdicts as lines of text."""
 
 from __future__ import annotations
 

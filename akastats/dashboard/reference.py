@@ -1,4 +1,4 @@
-"""Render the API's reference as one HTML page from its OpenAPI document. Pure."""
+"""Render the API's reference as one HTML page from its OpenAPI document."""
 
 from __future__ import annotations
 

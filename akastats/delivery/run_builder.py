@@ -1,4 +1,4 @@
-"""Build a run from the records of its spool: results, and the points that each record adds. Pure.
+"""Build a run from the records of its spool: results, and the points that each record adds.
 
 The same records in the same order give the same points. Therefore a spool can be delivered in pieces, by any
 process, any number of times.

@@ -1,4 +1,4 @@
-"""Build the profile of a run from the records of its spool so far. Pure."""
+"""Build the profile of a run from the records of its spool so far."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The environment in which a run executed the code: Python, platform and CI job. Pure."""
+"""The environment in which a run executed the code: Python, platform and CI job."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The record of all failures with one fingerprint, to which runs are added. Pure.
+"""The record of all failures with one fingerprint, to which runs are added.
 
 A run counts once even if it is added repeatedly, so that an interrupted index update can be repeated.
 """

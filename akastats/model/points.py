@@ -1,4 +1,4 @@
-"""Check the label, value and context of a point, and format numbers for storage. Pure."""
+"""Check the label, value and context of a point, and format numbers for storage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The profile of a run: every test attempt, failure, fixture and collected file, in columns. Pure.
+"""The profile of a run: every test attempt, failure, fixture and collected file, in columns.
 
 Stored as JSON, compressed by zlib: `{"version": 1, "tests": {column: [...]}, "errors": {...}, "fixtures": {...},
 "files": {...}, "unfinished": [...]}`.

@@ -1,4 +1,4 @@
-"""Results of tests and fixtures, their budgets and failures, and the labels of their durations. Pure."""
+"""Results of tests and fixtures, their budgets and failures, and the labels of their durations."""
 
 from __future__ import annotations
 

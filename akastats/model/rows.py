@@ -1,4 +1,4 @@
-"""The row of a test in lists: computed from the newest points of its history, and its stored form. Pure."""
+"""The row of a test in lists: computed from the newest points of its history, and its stored form."""
 
 from __future__ import annotations
 

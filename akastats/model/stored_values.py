@@ -1,4 +1,4 @@
-"""Decode what the server holds: JSON and compressed bytes as values of their types. Pure.
+"""Decode what the server holds: JSON and compressed bytes as values of their types.
 
 Other programs can write to the server, and a server can lose part of its data. A value of another type raises
 `CorruptDataError`; readers treat it as absent.

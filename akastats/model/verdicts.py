@@ -1,4 +1,4 @@
-"""The verdicts of a run: failure labels, test states, duration changes; and their stored form. Pure."""
+"""The verdicts of a run: failure labels, test states, duration changes; and their stored form."""
 
 from __future__ import annotations
 

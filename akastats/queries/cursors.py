@@ -1,4 +1,4 @@
-"""Encode positions in lists as cursors for URLs: a JSON list in base64. Pure."""
+"""Encode positions in lists as cursors for URLs: a JSON list in base64."""
 
 from __future__ import annotations
 

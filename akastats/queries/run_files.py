@@ -1,4 +1,4 @@
-"""List the test files of one run, from its profile: filter, sort, paginate. Pure."""
+"""List the test files of one run, from its profile: filter, sort, paginate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""List the tests of one run, from its profile: filter, sort, paginate. Pure."""
+"""List the tests of one run, from its profile: filter, sort, paginate."""
 
 from __future__ import annotations
 

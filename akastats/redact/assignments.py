@@ -1,4 +1,4 @@
-"""Find secrets by their names: in assignments, dictionaries, headers and command lines. Pure.
+"""Find secrets by their names: in assignments, dictionaries, headers and command lines.
 
 Searches for sensitive words, then reads the name around each and the value next to it. The more sensitive the
 name, the less the value must look like a secret: any value of `password` is removed, but one of `key` only if it

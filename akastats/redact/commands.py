@@ -1,4 +1,4 @@
-"""Redact passwords in command lines, after the options of known commands. Pure."""
+"""Redact passwords in command lines, after the options of known commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Truncate a long text to its beginning and end, without secrets. Pure."""
+"""Truncate a long text to its beginning and end, without secrets."""
 
 from __future__ import annotations
 

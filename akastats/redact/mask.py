@@ -1,4 +1,4 @@
-"""Replace secrets by a mask. Pure."""
+"""Replace secrets by a mask."""
 
 from __future__ import annotations
 

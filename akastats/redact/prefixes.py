@@ -1,4 +1,4 @@
-"""Find tokens by their prefixes, which published rule sets list (`token_formats`). Pure."""
+"""Find tokens by their prefixes, which published rule sets list (`token_formats`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Find tokens without a known format: words that are long and unlike source text. Pure.
+"""Find tokens without a known format: words that are long and unlike source text.
 
 The score of a word is the sum, over its pairs of adjacent characters, of the log-likelihood ratio of the pair in
 random text over source text (`letter_pairs`). Random words that are not secrets are not removed: hexadecimal

@@ -1,4 +1,4 @@
-"""Bound the steps of Python's backtracking search from the structure of a regular expression. Pure.
+"""Bound the steps of Python's backtracking search from the structure of a regular expression.
 
 The bound is the sum, over the items of a sequence, of (paths to the item) x (steps inside the item), for each
 position at which a search may begin. A repeat multiplies the paths by its number of possible lengths, unless the

@@ -1,4 +1,4 @@
-"""Find words that look like a password or a key near a sensitive word: in prose, commands, calls. Pure.
+"""Find words that look like a password or a key near a sensitive word: in prose, commands, calls.
 
 Module `assignments` finds values of names, regardless of their form. Here the form of the word decides: letters
 and digits mixed as in secrets, and not as in names, paths, versions and addresses.

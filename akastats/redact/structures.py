@@ -1,4 +1,4 @@
-"""Find secrets that are not directly after their names: nested dictionaries, tables, SQL, YAML, XML, hashes. Pure.
+"""Find secrets that are not directly after their names: nested dictionaries, tables, SQL, YAML, XML, hashes.
 
 Each form is searched for at sensitive words, or at text that it always contains. The examined part of the text is
 bounded.

@@ -1,4 +1,4 @@
-"""Find secrets by their format: tokens of known vendors, private keys, passwords in URLs. Pure."""
+"""Find secrets by their format: tokens of known vendors, private keys, passwords in URLs."""
 
 from __future__ import annotations
 

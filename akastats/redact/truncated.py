@@ -1,4 +1,4 @@
-"""Redact secrets whose middle is omitted: pytest shortens long values to `'head...tail'`. Pure."""
+"""Redact secrets whose middle is omitted: pytest shortens long values to `'head...tail'`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Interleave several operations on one connection: the next request, and the owner of the next reply. Pure."""
+"""Interleave several operations on one connection: the next request, and the owner of the next reply."""
 
 from __future__ import annotations
 

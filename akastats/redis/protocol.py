@@ -1,4 +1,4 @@
-"""Encode commands in the Redis protocol. Pure."""
+"""Encode commands in the Redis protocol."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Annotations of the code: failures, flaky, slower and skipped tests, tests over their budget. Pure."""
+"""Annotations of the code: failures, flaky, slower and skipped tests, tests over their budget."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The failing tests of a run, each with its label from the verdicts and its failure from the details. Pure."""
+"""The failing tests of a run, each with its label from the verdicts and its failure from the details."""
 
 from __future__ import annotations
 

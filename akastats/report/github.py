@@ -1,4 +1,4 @@
-"""Annotations as workflow commands, which the runner of GitHub Actions reads from the output of a step. Pure."""
+"""Annotations as workflow commands, which the runner of GitHub Actions reads from the output of a step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Annotations as a GitLab code quality report, which GitLab shows in merge requests. Pure."""
+"""Annotations as a GitLab code quality report, which GitLab shows in merge requests."""
 
 from __future__ import annotations
 

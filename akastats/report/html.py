@@ -1,4 +1,4 @@
-"""A report as one HTML file, without scripts or requests, in the light or dark colours of the system. Pure."""
+"""A report as one HTML file, without scripts or requests, in the light or dark colours of the system."""
 
 from __future__ import annotations
 

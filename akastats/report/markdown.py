@@ -1,4 +1,4 @@
-"""A report as markdown for the comments of any forge: only headings, lists and code. Pure."""
+"""A report as markdown for the comments of any forge: only headings, lists and code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Convert paths to be relative to the root of the repository, as forges require. Pure."""
+"""Convert paths to be relative to the root of the repository, as forges require."""
 
 from __future__ import annotations
 

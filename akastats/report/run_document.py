@@ -1,4 +1,4 @@
-"""Build the report of a run from its details and verdicts, as a document without a format. Pure."""
+"""Build the report of a run from its details and verdicts, as a document without a format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Convert a run's profile to the formats of speedscope and Perfetto. Pure.
+"""Convert a run's profile to the formats of speedscope and Perfetto.
 
 Both show one lane per worker, with its tests and their phases in time order. Times are whole microseconds from the
 start of the run.

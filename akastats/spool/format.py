@@ -1,4 +1,4 @@
-"""Encode and decode the lines of a spool. Pure.
+"""Encode and decode the lines of a spool.
 
 A spool is ASCII lines, each `crc32 length body`, the body `seq json`. The CRC (eight hex digits) and the length
 (bytes) are those of the body, so that a damaged line is detected. `seq` counts from 1. The JSON is an array, whose

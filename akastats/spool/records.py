@@ -1,4 +1,4 @@
-"""Decode and encode the contents of spool records, whose elements `akastats.spool.format` lists. Pure.
+"""Decode and encode the contents of spool records, whose elements `akastats.spool.format` lists.
 
 Each kind of record is one class, with the elements of the record as its fields, in order. A later release may
 append elements: a reader ignores further ones, and a field with a default may be missing. For the records of each

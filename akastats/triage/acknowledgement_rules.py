@@ -1,4 +1,4 @@
-"""Rules of acknowledgements: a user acknowledges a duration change as known, expected or noise. Pure."""
+"""Rules of acknowledgements: a user acknowledges a duration change as known, expected or noise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Match globs in linear time: `*` matches any text, `?` one character; brackets are literal. Pure.
+"""Match globs in linear time: `*` matches any text, `?` one character; brackets are literal.
 
 One regular expression for a glob with 24 stars can backtrack for minutes. The text between two stars has a fixed
 length, so its first match suffices.

@@ -1,4 +1,4 @@
-"""Rules of the quarantine: failures of a quarantined test do not fail a run until the entry ends. Pure."""
+"""Rules of the quarantine: failures of a quarantined test do not fail a run until the entry ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Find tests that took longer than their `budget` markers allow. Pure."""
+"""Find tests that took longer than their `budget` markers allow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Find lasting changes of durations. Pure.
+"""Find lasting changes of durations.
 
 Per environment class, the logarithm of each duration minus that of its run's machine speed factor forms a series.
 Fixtures, files and the numbers that tests record are series too.

@@ -1,4 +1,4 @@
-"""Estimate the machine speed of each run from the deviation that all its tests share. Pure."""
+"""Estimate the machine speed of each run from the deviation that all its tests share."""
 
 from __future__ import annotations
 

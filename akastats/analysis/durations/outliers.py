@@ -1,4 +1,4 @@
-"""Find the tests of a run whose duration their own history does not explain. Pure.
+"""Find the tests of a run whose duration their own history does not explain.
 
 A single difference is not a change of level. It is reported only if chance produces it less than once in 20
 runs of the whole suite, and if the test never took as long before.

@@ -1,4 +1,4 @@
-"""Analyse the durations of a suite up to its newest run: tests, fixtures, files and recorded numbers. Pure."""
+"""Analyse the durations of a suite up to its newest run: tests, fixtures, files and recorded numbers."""
 
 from __future__ import annotations
 

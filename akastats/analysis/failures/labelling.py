@@ -1,4 +1,4 @@
-"""Label the failures of a run with the history of its base. Pure."""
+"""Label the failures of a run with the history of its base."""
 
 from __future__ import annotations
 

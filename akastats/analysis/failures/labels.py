@@ -1,4 +1,4 @@
-"""Label one failure, to answer "did I break it?". Pure."""
+"""Label one failure, to answer "did I break it?"."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measure how far two binary series agree beyond chance. Pure."""
+"""Measure how far two binary series agree beyond chance."""
 
 from __future__ import annotations
 

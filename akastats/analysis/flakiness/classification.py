@@ -1,4 +1,4 @@
-"""Classify a test as flaky, broken or neither from its past results. Pure.
+"""Classify a test as flaky, broken or neither from its past results.
 
 A test that fails and passes on the same commit is flaky. Without such proof, two explanations of the failures are
 compared: breakages, which begin rarely and last, and flakiness, which affects every commit with the same rate.

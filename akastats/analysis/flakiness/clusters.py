@@ -1,4 +1,4 @@
-"""Find tests that fail together and so have a common cause. Pure."""
+"""Find tests that fail together and so have a common cause."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Find what precedes failing attempts of a test more often than passing ones. Pure."""
+"""Find what precedes failing attempts of a test more often than passing ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Results of a test as evidence, separated by environment and limited to results that belong to one test. Pure.
+"""Results of a test as evidence, separated by environment and limited to results that belong to one test.
 
 Two results prove flakiness only if nothing but chance differs between them. A job on another Python is another
 environment. Jobs of one build with equal recorded values, and tests that share a node id, are ambiguous. For

@@ -1,4 +1,4 @@
-"""Find outages: runs in which far more tests failed than is typical, so that they are not evidence. Pure."""
+"""Find outages: runs in which far more tests failed than is typical, so that they are not evidence."""
 
 from __future__ import annotations
 

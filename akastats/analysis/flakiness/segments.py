@@ -1,4 +1,4 @@
-"""Divide the history of a test into segments with one failure rate each. Pure.
+"""Divide the history of a test into segments with one failure rate each.
 
 The score is that of LUCI's change point analysis (chromium's luci-go, analysis/internal/changepoints). A segment
 has two Beta-Bernoulli likelihoods, for "failed" and for "still failing when tried again". Each change costs ln

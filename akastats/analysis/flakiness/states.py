@@ -1,4 +1,4 @@
-"""Classify the tests of a suite after its newest run, with the costs of unhealthy ones. Pure."""
+"""Classify the tests of a suite after its newest run, with the costs of unhealthy ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Derive the name of a test: pytest's node id for pytest's reports, `location::name` for others. Pure.
+"""Derive the name of a test: pytest's node id for pytest's reports, `location::name` for others.
 
 pytest writes `tests.test_a.TestB` instead of the node id `tests/test_a.py::TestB`. File and class are guessed,
 unless the report contains the file (`junit_family = xunit1`).

@@ -1,4 +1,4 @@
-"""Convert the cases of a report to records of a spool, and redact secrets. Pure."""
+"""Convert the cases of a report to records of a spool, and redact secrets."""
 
 from __future__ import annotations
 

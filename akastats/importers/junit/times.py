@@ -1,4 +1,4 @@
-"""Parse times of a report, and compute when each case began, which reports do not contain. Pure."""
+"""Parse times of a report, and compute when each case began, which reports do not contain."""
 
 from __future__ import annotations
 
