@@ -11,6 +11,8 @@ import pytest
 import akastats
 
 ROOT = Path(akastats.__file__).parent.parent
+# The packages can be installed elsewhere.
+TESTS = Path(__file__).parent
 
 #: Modules without a test file of their name, each with the test file that covers it.
 COVERED_BY = {
@@ -138,7 +140,7 @@ def find_problems(modules: list[str], tests: set[str], covered_by: Mapping[str, 
 
 def test_each_module_has_tests() -> None:
     """Add a test file of the module's name, or a line to `COVERED_BY`; remove lines that are out of date."""
-    tests = {path.relative_to(ROOT).as_posix() for path in (ROOT / "tests").rglob("test_*.py")}
+    tests = {path.relative_to(TESTS.parent).as_posix() for path in TESTS.rglob("test_*.py")}
 
     assert [] == list(find_problems(list(list_modules()), tests, COVERED_BY))
 
