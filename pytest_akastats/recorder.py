@@ -380,7 +380,8 @@ class Recorder:
 
     def _finish(self, held: Held, teardown: pytest.TestReport | None, worker: str, readings: Readings) -> None:
         setup, call, _ = held
-        nodeid = self._get_recorded_name(teardown or call or setup)  # type: ignore[arg-type]  # one of them is there
+        # An attempt ends only after at least one report.
+        nodeid = self._get_recorded_name(next(filter(None, (teardown, call, setup))))
         if readings[5]:
             self._write_retried(nodeid, worker, readings[5])
         start, d0, d1, d2 = self._times(setup, call, teardown, readings[0])

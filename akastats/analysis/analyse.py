@@ -121,7 +121,7 @@ def _equal_runs(case: AnalysisInput) -> int:
     equal = [
         record
         for record in (*case.base, *case.own)
-        if record.facts.is_leg_of(case.run.facts) and not ran.isdisjoint(record.ran)
+        if record.facts.is_parallel_job_of(case.run.facts) and not ran.isdisjoint(record.ran)
     ]
     return len(equal) + 1 if equal else 0
 

@@ -46,7 +46,7 @@ class RunFacts:
     build: CI build; empty outside of CI
     is_dirty: whether tracked files had uncommitted changes
     pull_request: number of the pull request; `true` if the number is unknown; empty for none
-    legs: value that indistinguishable jobs of one build share; empty for a job that is unique
+    parallel_jobs: value that indistinguishable jobs of one build share; empty for a job that is unique
     """
 
     id: str
@@ -60,11 +60,11 @@ class RunFacts:
     build: str = ""
     is_dirty: bool = False
     pull_request: str = ""
-    legs: str = ""
+    parallel_jobs: str = ""
 
-    def is_leg_of(self, other: RunFacts) -> bool:
+    def is_parallel_job_of(self, other: RunFacts) -> bool:
         """Return whether this run and another are indistinguishable jobs of one build."""
-        return bool(self.legs) and self.legs == other.legs
+        return bool(self.parallel_jobs) and self.parallel_jobs == other.parallel_jobs
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from akastats.delivery.spool_delivery import UNSOUND, ExecuteAll
 from akastats.errors import AkastatsError, EmbeddedError
 from akastats.formatting import escape_unprintable
 from akastats.store import runs
-from akastats.store.indexes import ORPHANS
+from akastats.store.indexes import MAX_OTHERS
 from akastats.store.requests import Operation
 from akastats.store.server import identify
 
@@ -200,8 +200,8 @@ def _progress(spool: Spool, config: Config, execute: Execute) -> tuple[str, str]
 def update_indexes(config: Config, execute: Execute, run_ids: Sequence[str]) -> None:
     """Update the indexes and analyse the newest of these runs; the next delivery repeats a failed update."""
     try:
-        for at in range(0, len(run_ids), ORPHANS):
-            execute(refresh(config, run_ids[at : at + ORPHANS]))
+        for at in range(0, len(run_ids), MAX_OTHERS):
+            execute(refresh(config, run_ids[at : at + MAX_OTHERS]))
     except AkastatsError as error:
         output.warn(f"runs are delivered, but the indexes are not updated yet: {error}")
     except UNSOUND as error:
@@ -309,5 +309,5 @@ def _remarks(drained: Drained) -> str:
         remarks.append(f"{drained.refused} points refused, see {drained.path.name}.refused")
     if drained.complete and drained.unfinished:
         more = f" and {len(drained.unfinished) - 1} more" if len(drained.unfinished) > 1 else ""
-        remarks.append(f"died in {drained.unfinished[0]}{more}")
+        remarks.append(f"the test process died while running {drained.unfinished[0]}{more}")
     return "; ".join(remarks)

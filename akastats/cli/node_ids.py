@@ -26,7 +26,7 @@ def find_by_part(tests: Collection[NamedTest], part: str, suite: str) -> NamedTe
     """
     matches = suggestions.find_matching(tests, part, suite)
     if len(matches) > 1:
-        raise NotFoundError(with_tests(f"{part[:200]!r} is part of {len(matches)} tests", matches, suite))
+        raise NotFoundError(with_tests(f"{part[:200]!r} matches {len(matches)} tests", matches, suite))
     return matches[0] if matches else None
 
 

@@ -235,7 +235,7 @@ def _show_run(config: Config, details: Details, as_json: bool) -> None:
         )
         return
     _write_runs([details.run], config)
-    output.write_lines(*(f"died in {nodeid}" for nodeid in details.run.died_in or ()))
+    output.write_lines(*(f"the test process died while running {nodeid}" for nodeid in details.run.died_in or ()))
     labels = verdict_tables.labels(details.verdicts)
     for failure in details.failures:
         output.write_lines("", f"{failure.count} x {failure.exception or 'expired'}: {failure.message or ''}")

@@ -112,7 +112,9 @@ def directories_of(directory: Path) -> list[Path]:
     homes = (directory, directory / FOLDER) if _is_directory(directory) else ()
     existing = [each for home in homes for each in directories(home)]
     if not existing:
-        raise ConfigError(f"no spools found in {directory}, its spool directory or its {FOLDER}")
+        raise ConfigError(
+            f"no spools in {directory} or its {FOLDER}: give a spool directory, an {FOLDER} or a project"
+        )
     return existing
 
 

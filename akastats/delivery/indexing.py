@@ -14,13 +14,13 @@ from akastats.config import Config
 from akastats.errors import AkastatsError, ServerError
 from akastats.model import error_records, profile
 from akastats.model import rows as test_rows
-from akastats.model.error_records import Sighting
+from akastats.model.error_records import Occurrence
 from akastats.model.fingerprint import fingerprint
 from akastats.model.results import Error, label
 from akastats.model.rows import Row
 from akastats.queries.history import Letters, attempts_of, read_letters
 from akastats.store import indexes, query, runs
-from akastats.store.indexes import CHUNK, ORPHANS, StoredTest
+from akastats.store.indexes import CHUNK, MAX_OTHERS, StoredTest
 from akastats.store.requests import Operation
 
 # Attempts to update a record that another run changes at the same time.
@@ -32,27 +32,27 @@ class _RunContent:
     """The indexed content of a run.
 
     labels: labels of the tests that added a point
-    sightings: its failures, by fingerprint
+    occurrences: its failures, by fingerprint
     """
 
     labels: tuple[str, ...]
-    sightings: tuple[Sighting, ...]
+    occurrences: tuple[Occurrence, ...]
 
 
-def refresh(config: Config, own: Sequence[str] = (), orphans: bool = True) -> Operation[int]:
-    """Index the runs `own` and, with `orphans`, some runs of other producers; return the number of runs."""
-    waiting = yield from indexes.read_pending(config.namespace, own, ORPHANS if orphans else 0)
+def refresh(config: Config, own: Sequence[str] = (), others: bool = True) -> Operation[int]:
+    """Index the runs `own` and, with `others`, some runs of other producers; return the number of runs."""
+    waiting = yield from indexes.read_pending(config.namespace, own, MAX_OTHERS if others else 0)
     labels: dict[str, None] = {}
-    sightings: list[Sighting] = []
+    occurrences: list[Occurrence] = []
     for run_id, _ in waiting:
         content = yield from _read_content(config.namespace, run_id)
         labels.update(dict.fromkeys(content.labels))
-        sightings += content.sightings
+        occurrences += content.occurrences
     yield from _update_rows(config.namespace, list(labels))
-    for sighting in sightings:
-        yield from _update_record(config, sighting)
+    for occurrence in occurrences:
+        yield from _update_record(config, occurrence)
     yield from indexes.remove_pending(config.namespace, waiting)
-    if sightings:
+    if occurrences:
         yield from indexes.prune_errors(config.namespace, config.run_days * runs.DAY_S)
     return len(waiting)
 
@@ -71,8 +71,8 @@ def _read_content(namespace: str, run_id: str) -> Operation[_RunContent]:
     outcomes = zip(content.tests.nodeid, content.tests.outcome, strict=True)
     ran = [nodeid for nodeid, outcome in outcomes if outcome != "skipped"]
     failures = _by_fingerprint(content.errors.rows(), suite)
-    sightings = yield from _sightings(namespace, run_id, started, failures)
-    return _RunContent(tuple(label("test", nodeid, suite) for nodeid in ran), sightings)
+    occurrences = yield from _read_occurrences(namespace, run_id, started, failures)
+    return _RunContent(tuple(label("test", nodeid, suite) for nodeid in ran), occurrences)
 
 
 @dataclass
@@ -101,21 +101,23 @@ def _by_fingerprint(errors: Iterable[Error], suite: str) -> dict[str, _Failures]
     return grouped
 
 
-def _sightings(
+def _read_occurrences(
     namespace: str, run_id: str, started: float, grouped: Mapping[str, _Failures]
-) -> Operation[tuple[Sighting, ...]]:
+) -> Operation[tuple[Occurrence, ...]]:
     texts = yield from query.read_contexts(namespace, {failures.error_id for failures in grouped.values()} - {""})
     return tuple(
-        _sighting(id_, failures, run_id, started, texts.get(failures.error_id, b"").decode(errors="replace"))
+        _make_occurrence(
+            id_, failures, run_id, started, texts.get(failures.error_id, b"").decode(errors="replace")
+        )
         for id_, failures in grouped.items()
     )
 
 
-def _sighting(id_: str, failures: _Failures, run_id: str, started: float, text: str) -> Sighting:
+def _make_occurrence(id_: str, failures: _Failures, run_id: str, started: float, text: str) -> Occurrence:
     failure = fingerprint(text, failures.exception)
     # After 200 tracebacks of a run, further failures share one, which may belong to another failure.
     is_own = bool(text) and failure.id == id_
-    return Sighting(
+    return Occurrence(
         fingerprint=id_,
         exception=failures.exception,
         message=failure.message if is_own else "",
@@ -186,25 +188,25 @@ def _time_and_seconds(entry: bytes) -> tuple[float, float | None]:
     return point.timestamp, round(point.value, 6) if isfinite(point.value) else None
 
 
-def _update_record(config: Config, sighting: Sighting) -> Operation[None]:
+def _update_record(config: Config, occurrence: Occurrence) -> Operation[None]:
     """Add the failures of a run to the record of their fingerprint.
 
     After `ATTEMPTS` concurrent changes they are omitted.
     """
     names = ("revision", *error_records.ErrorRecord.__dataclass_fields__)
     for _ in range(ATTEMPTS):
-        records = yield from indexes.read_error_fields(config.namespace, [sighting.fingerprint], names)
-        stored = records[sighting.fingerprint]
+        records = yield from indexes.read_error_fields(config.namespace, [occurrence.fingerprint], names)
+        stored = records[occurrence.fingerprint]
         # Compare bytes, because a corrupt revision cannot be decoded.
         revision = stored.pop("revision") or b""
         record = error_records.unpack(stored)
-        merged = error_records.merge(record, sighting)
+        merged = error_records.merge(record, occurrence)
         if merged == record:
             return
         fields, ttl_s = error_records.pack(merged), config.run_days * runs.DAY_S
         if (
             yield from indexes.store_error(
-                config.namespace, sighting.fingerprint, revision, merged.last_seen, fields, ttl_s
+                config.namespace, occurrence.fingerprint, revision, merged.last_seen, fields, ttl_s
             )
         ):
             return

@@ -400,7 +400,7 @@ class Delivery:
         if not added:
             return
         step = Step(keys.cursor(self._config.namespace, f"{self.producer}-crash"), "0", "1")
-        batch = Batch(step=step, doubt_s=_MAX_SHIFT_ERROR_S if self._checked_until > _START else None)
+        batch = Batch(step=step, recheck_s=_MAX_SHIFT_ERROR_S if self._checked_until > _START else None)
         for label, entry, contexts in added:
             batch.entries.setdefault(label, []).append(entry)
             batch.contexts.update({context.id: context for context in contexts})
@@ -442,7 +442,7 @@ class Delivery:
         step = Step(keys.cursor(self._config.namespace, self.producer), str(self._cursor), end)
         if _position(step.start) < self._checked_until:
             # Each comparison of the clocks gives a slightly different shift.
-            batch = dataclasses.replace(batch, doubt_s=_MAX_SHIFT_ERROR_S if self._shift_s else 0.0)
+            batch = dataclasses.replace(batch, recheck_s=_MAX_SHIFT_ERROR_S if self._shift_s else 0.0)
         return dataclasses.replace(batch, step=step), end
 
     def _seek(self, cursor: str) -> None:

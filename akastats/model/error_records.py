@@ -21,7 +21,7 @@ MAX_BYTES = MIB
 
 
 @dataclass(frozen=True)
-class Sighting:
+class Occurrence:
     """The failures of one run with one fingerprint.
 
     fingerprint: fingerprint of the failures
@@ -87,7 +87,7 @@ class ErrorRecord:
     traceback: str = ""
 
 
-def merge(record: ErrorRecord | None, seen: Sighting) -> ErrorRecord:
+def merge(record: ErrorRecord | None, seen: Occurrence) -> ErrorRecord:
     """Return the record with the failures of a run; unchanged if it already has them."""
     before = record or ErrorRecord(first_seen=seen.started)
     _, counted = before.in_runs.get(seen.run, (0.0, 0))
@@ -117,7 +117,7 @@ def _tests(before: Mapping[str, int], seen: Mapping[str, int], is_new_run: bool)
     return dict(list(merged.items())[:MAX_TESTS])
 
 
-def _with_newest(record: ErrorRecord, seen: Sighting) -> ErrorRecord:
+def _with_newest(record: ErrorRecord, seen: Occurrence) -> ErrorRecord:
     return replace(
         record,
         exception=seen.exception or record.exception,

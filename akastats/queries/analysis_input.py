@@ -252,13 +252,13 @@ def facts_of(run: Run) -> RunFacts:
         status=run.status or "",
         ran_in=environment_of(run.python or "", run.platform or "", run.job or "", run.branch or ""),
         build=run.build_id or "",
-        legs=_leg_key(run),
+        parallel_jobs=_parallel_jobs_key(run),
         is_dirty=bool(run.dirty),
         pull_request=run.pull_request or "",
     )
 
 
-def _leg_key(run: Run) -> str:
+def _parallel_jobs_key(run: Run) -> str:
     """Return a value that is equal for runs of indistinguishable jobs; empty for a rerun within a job.
 
     A restarted job has another attempt number. `pytest || pytest --lf` records two runs in one job.

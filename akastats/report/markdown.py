@@ -26,7 +26,7 @@ _COUNT_LINE = 40
 
 
 def render_markdown(document: Document, size: int = MAX_CHARACTERS) -> str:
-    """Return a report of at most `size` characters, with as many entries per section as fit."""
+    """Return a report of at most `size` characters; sections omit and count the entries that do not fit."""
     head = [f"### {_line(document.title)}", *map(_line, document.facts), *map(_line, document.notes)]
     blocks = ["\n\n".join(head)]
     sections = [_SectionText(section) for section in document.sections]

@@ -322,13 +322,13 @@ class Shipper:
 
     def tidy(self) -> None:
         """Finish after the run is applied: index it, deliver other undelivered runs, remove expired data."""
-        self._update_indexes([self.delivery.builder.run_id], orphans=False)
+        self._update_indexes([self.delivery.builder.run_id], others=False)
         header = self.delivery.builder.header
         destination = header.destination if header else None
         drained = drain(self.spool.parent, self._config, self.execute, destination)
         delivered = [outcome.run_id for outcome in drained if outcome.complete]
         if delivered:
-            self._update_indexes(delivered, orphans=False)
+            self._update_indexes(delivered, others=False)
             analyse_late_runs(self._config, self.execute, delivered)
         self._index_orphans()
         try:
@@ -338,10 +338,10 @@ class Shipper:
             # The next run repeats this.
             pass
 
-    def _update_indexes(self, delivered: list[str], orphans: bool) -> int:
-        """Update the indexes with some runs, and with `orphans` some of other producers; return their number."""
+    def _update_indexes(self, delivered: list[str], others: bool) -> int:
+        """Update the indexes with some runs, and with `others` some of other producers; return their number."""
         try:
-            return int(self.execute(refresh(self._config, delivered, orphans)))
+            return int(self.execute(refresh(self._config, delivered, others)))
         except (AkastatsError, *UNSOUND):
             # The index update stays pending, so the next run repeats it. Other spools are delivered anyway.
             return 0
@@ -351,7 +351,7 @@ class Shipper:
         namespace = self._config.namespace
         try:
             while self.execute(listing.take_turn(namespace, self.delivery.producer)):
-                if not self._update_indexes([], orphans=True):
+                if not self._update_indexes([], others=True):
                     self.execute(listing.end_turn(namespace))
                     return
         except AkastatsError:

@@ -24,7 +24,7 @@ ORPHANED_S = 60.0
 #: Seconds for which a shipper holds the turn to index other producers' runs, unless it renews it.
 TURN_S = 120
 #: Runs of other producers that a shipper indexes per step.
-ORPHANS = 20
+MAX_OTHERS = 20
 #: Maximum number of stored fingerprints; the least recently reported ones are removed.
 MAX_ERRORS = 5000
 
@@ -40,17 +40,17 @@ class PendingRun(NamedTuple):
     score: float
 
 
-def read_pending(namespace: str, own: Sequence[str] = (), orphans: int = ORPHANS) -> Operation[list[PendingRun]]:
-    """Read runs whose index update is pending: those in `own`, and at most `orphans` orphaned ones of others."""
+def read_pending(namespace: str, own: Sequence[str] = (), others: int = MAX_OTHERS) -> Operation[list[PendingRun]]:
+    """Read runs with a pending index update: those in `own`, and at most `others` abandoned by their producers."""
     key = keys.pending_index(namespace)
     (seconds, _), *scores = yield from send_reads([("TIME",), *(("ZSCORE", key, run_id) for run_id in own)])
     pending = [
         PendingRun(run_id, float(score)) for run_id, score in zip(own, scores, strict=True) if score is not None
     ]
-    if not orphans:
+    if not others:
         return pending
     oldest = float(seconds) - ORPHANED_S
-    reply = yield from send_read("ZRANGEBYSCORE", key, "-inf", oldest, "WITHSCORES", "LIMIT", 0, orphans)
+    reply = yield from send_read("ZRANGEBYSCORE", key, "-inf", oldest, "WITHSCORES", "LIMIT", 0, others)
     return pending + [PendingRun(*item) for item in parse_scores(reply) if item[0] not in own]
 
 

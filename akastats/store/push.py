@@ -104,15 +104,15 @@ class Batch:
     contexts: contexts of these points, by id.
     run: changes to a run's records.
     step: advance of the producer's cursor; `None` without a producer.
-    doubt_s: set if the server lost the cursor and may have applied some points before, with times within `doubt_s`
-        seconds of these. Points that are in the histories of their labels are then skipped.
+    recheck_s: set if the server lost the cursor and may have applied some points before, with times within this
+        number of seconds of these. Points that are in the histories of their labels are then skipped.
     """
 
     entries: dict[str, list[Entry]] = field(default_factory=dict)
     contexts: dict[str, Context] = field(default_factory=dict)
     run: RunChange | None = None
     step: Step | None = None
-    doubt_s: float | None = None
+    recheck_s: float | None = None
 
 
 def make_context(context: str | bytes | None, ttl_s: int = keys.LABEL_TTL_S) -> Context | None:
@@ -202,7 +202,7 @@ def apply_batch(batch: Batch, config: Config) -> Operation[str]:
     else:
         names.append(batch.step.key)
         arguments += (batch.step.start, batch.step.end, batch.step.ttl_s)
-    arguments.append("" if batch.doubt_s is None else batch.doubt_s)
+    arguments.append("" if batch.recheck_s is None else batch.recheck_s)
     arguments.append(len(keys.history(config.namespace, "").encode()) + 1)
     _add_entries(batch, config.namespace, names, arguments)
     _add_contexts(batch, config.namespace, names, arguments)

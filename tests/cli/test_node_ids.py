@@ -29,8 +29,7 @@ def test_an_ambiguous_part_is_an_error_with_the_tests() -> None:
         find_by_part([ADD, NIGHTLY], "test_add", "")
 
     assert str(caught.value) == (
-        "'test_add' is part of 2 tests; did you mean test_cart.py::test_add, "
-        "test_cart.py::test_add --suite=nightly?"
+        "'test_add' matches 2 tests; did you mean test_cart.py::test_add, test_cart.py::test_add --suite=nightly?"
     )
 
 

@@ -153,7 +153,7 @@ def test_a_part_of_several_tests_names_none(akastats, server, tmp_path):
     forced = akastats("quarantine", "a.py::b", "--force", *options)
 
     assert (1, "") == (refused.code, refused.out)
-    assert "'a.py::b' is part of 2 tests; did you mean a.py::b1, a.py::b2" in refused.err
+    assert "'a.py::b' matches 2 tests; did you mean a.py::b1, a.py::b2" in refused.err
     assert forced.out.startswith("a.py::b is quarantined")
     assert "unknown test 'a.py::b'; did you mean a.py::b1, a.py::b2" in forced.err
 

@@ -254,7 +254,7 @@ def recorded_here(project, url, *run_ids, **fields):
         recorded_runs.write(directory / f"1-{run_id}.aks", RecordedRun(**{"id": run_id, **origin, **fields}))
 
 
-def legs(server, tmp_path, *outcomes):
+def jobs(server, tmp_path, *outcomes):
     """Deliver the jobs of one matrix: all have the same build and job."""
     ids = [f"20231115T00000000{number}-000001" for number in range(len(outcomes))]
     for number, outcome in enumerate(outcomes):
@@ -269,7 +269,7 @@ LEG = {**BUILD, "CI_COMMIT_SHA": "c0ffee1"}
 
 def test_a_leg_of_a_matrix_reports_its_own_run(akastats, server, tmp_path, project):
     """Build and job are equal, but the machine knows which run it recorded."""
-    red, green = legs(server, tmp_path, "failed", "passed")
+    red, green = jobs(server, tmp_path, "failed", "passed")
     recorded_here(project, server, red, build_id="7", suite="py0")
 
     assert f"Run `{red}`" in akastats("report", **LEG).out
@@ -284,7 +284,7 @@ def test_a_leg_of_a_matrix_reports_its_own_run(akastats, server, tmp_path, proje
 
 def test_of_several_runs_of_a_job_one_that_failed_is_reported(akastats, server, tmp_path, project):
     """A later success of another suite does not hide the failure."""
-    red, green, last = legs(server, tmp_path, "failed", "passed", "passed")
+    red, green, last = jobs(server, tmp_path, "failed", "passed", "passed")
     for number, run_id in enumerate((red, green)):
         recorded_here(project, server, run_id, build_id="7", suite=f"py{number}")
     assert f"Run `{red}`" in akastats("report", **LEG).out
@@ -297,7 +297,7 @@ def test_of_several_runs_of_a_job_one_that_failed_is_reported(akastats, server, 
 
 def test_outside_of_ci_the_newest_run_of_this_project_is_reported(akastats, server, tmp_path, project):
     """Other runs arrive on the same server, and tests may run pytest themselves."""
-    own, other = legs(server, tmp_path, "failed", "passed")
+    own, other = jobs(server, tmp_path, "failed", "passed")
     recorded_here(project, server, own)
     recorded_here(project, server, other, is_nested=True)
 
@@ -306,7 +306,7 @@ def test_outside_of_ci_the_newest_run_of_this_project_is_reported(akastats, serv
 
 def test_a_run_that_is_not_delivered_yet_is_not_replaced_by_another(akastats, server, tmp_path, project):
     """The message names the run and the remedy."""
-    legs(server, tmp_path, "passed")
+    jobs(server, tmp_path, "passed")
     recorded_here(project, server, "20260801T101500123-6e913c", build_id="7")
 
     answer = akastats("report", **LEG)
@@ -317,7 +317,7 @@ def test_a_run_that_is_not_delivered_yet_is_not_replaced_by_another(akastats, se
 
 def test_a_run_inside_another_one_is_no_report_of_a_build(akastats, server, tmp_path):
     """Also on another machine than the one that recorded it."""
-    (outer,) = legs(server, tmp_path, "passed")
+    (outer,) = jobs(server, tmp_path, "passed")
     fields = {
         "run_id": "20231116T000000000-000001",
         "started": STARTED + 1000,

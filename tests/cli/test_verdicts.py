@@ -87,7 +87,7 @@ def test_show_takes_a_part_that_one_test_has(akastats, server, tmp_path):
     assert (part.json["nodeid"], part.json["suite"]) == ("b.py::other", "unit")
     assert several.code == 1
     assert several.err.endswith(
-        "'a.py' is part of 2 tests; did you mean a.py::test_one --suite=unit, a.py::test_one_more --suite=unit?\n"
+        "'a.py' matches 2 tests; did you mean a.py::test_one --suite=unit, a.py::test_one_more --suite=unit?\n"
     )
 
 

@@ -130,7 +130,7 @@ def test_a_browser_that_lost_its_way_is_shown_the_page(server, path):
     ],
 )
 def test_what_is_no_page_is_missed_as_a_problem(server, method, path, headers):
-    """Who asks for no page, or for something of the API, reads why in JSON."""
+    """A client that accepts no HTML, or requests a path of the API, gets the reason as JSON."""
     from akastats.app import app
 
     answer = call(app, method, path, headers=headers)

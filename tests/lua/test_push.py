@@ -596,7 +596,7 @@ def test_an_unknown_script_is_taught_to_the_server(execute, redis_client):
 
 def doubtful(execute, label: str, *entries: tuple) -> None:
     """Push entries of one label of which some may have been applied before."""
-    execute(apply_batch(Batch({label: [Entry(*entry) for entry in entries]}, doubt_s=0.0), CONFIG))
+    execute(apply_batch(Batch({label: [Entry(*entry) for entry in entries]}, recheck_s=0.0), CONFIG))
 
 
 def test_a_doubtful_batch_adds_what_the_history_lacks(execute):
@@ -620,7 +620,9 @@ def test_shifted_times_are_recognised(execute):
     """Where a wrong clock is corrected anew, a point of the same value and context nearby is the same one."""
     pushed(execute, "moved", (100.0, 1.0, "c"), (200.0, 1.0, "c"))
 
-    batch = Batch({"moved": [Entry(100.3, 1.0, "c"), Entry(120.0, 1.0, "c"), Entry(199.8, 1.0, "d")]}, doubt_s=5.0)
+    batch = Batch(
+        {"moved": [Entry(100.3, 1.0, "c"), Entry(120.0, 1.0, "c"), Entry(199.8, 1.0, "d")]}, recheck_s=5.0
+    )
     execute(apply_batch(batch, CONFIG))
 
     assert execute(read_summary(NAMESPACE, "moved")).count == 4
@@ -634,7 +636,7 @@ def test_a_doubtful_batch_leaves_alone_what_has_lost_its_evidence(execute, redis
     pushed(execute, "full", (100.0, 1.0), (200.0, 2.0), (300.0, 3.0), config=small)
 
     doubtful(execute, "bare", (100.0, 1.0))
-    batch = Batch({"full": [Entry(100.0, 1.0), Entry(250.0, 2.5)]}, doubt_s=0.0)
+    batch = Batch({"full": [Entry(100.0, 1.0), Entry(250.0, 2.5)]}, recheck_s=0.0)
     execute(apply_batch(batch, small))
     doubtful(execute, "new", (100.0, 1.0))
 

@@ -8,7 +8,7 @@ from akastats.model.environment import Environment, environment_of
 
 
 def test_patch_releases_of_python_are_one_environment():
-    """Two legs of a matrix differ in the minor version; 3.13.1 and 3.13.2 of one leg do not."""
+    """Two jobs of a matrix differ in the minor version; 3.13.1 and 3.13.2 of one job do not."""
     assert Environment("3.13", "linux-x86_64", "unit") == environment_of("3.13.1", "linux-x86_64", "unit")
     assert environment_of("3.13.1", "", "") == environment_of("3.13.2", "", "")
     assert environment_of("3.9.1", "", "") != environment_of("3.13.1", "", "")

@@ -38,7 +38,7 @@ class Outer:
     by_name: Mapping[str, tuple[float, int]]
 
 
-TOLD = {
+STORED = {
     "number": 1,
     "count": 2,
     "is_so": True,
@@ -54,8 +54,8 @@ MADE = Outer(1, 2, True, None, ("a", "b"), (1.5, None), ("a", 1), (Inner("x", "a
 
 def test_a_value_is_read_with_all_it_holds():
     """Lists as tuples, objects as dataclasses; what a later version added is left out."""
-    assert MADE == read(Outer, {**TOLD, "later": 1})
-    assert MADE == read_row(Outer, list(TOLD.values()))
+    assert MADE == read(Outer, {**STORED, "later": 1})
+    assert MADE == read_row(Outer, list(STORED.values()))
 
 
 WRONG = {
@@ -74,13 +74,13 @@ WRONG = {
 @pytest.mark.parametrize(("field", "wrong"), [(field, each) for field, wrong in WRONG.items() for each in wrong])
 def test_what_is_of_another_type_is_damaged(field, wrong):
     """As is what lacks a field."""
-    lacking = {name: each for name, each in TOLD.items() if name != field}
+    lacking = {name: each for name, each in STORED.items() if name != field}
 
-    for told in ({**TOLD, field: wrong}, lacking):
+    for stored in ({**STORED, field: wrong}, lacking):
         with pytest.raises(CorruptDataError):
-            read(Outer, told)
+            read(Outer, stored)
     with pytest.raises(CorruptDataError):
-        read_row(Outer, list({**TOLD, field: wrong}.values()))
+        read_row(Outer, list({**STORED, field: wrong}.values()))
 
 
 @pytest.mark.parametrize(

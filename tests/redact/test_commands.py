@@ -47,7 +47,7 @@ def test_a_password_of_a_command_is_removed(command: str) -> None:
     ],
 )
 def test_other_options_stay(text: str) -> None:
-    """Ports, paths and plugins are no passwords."""
+    """Ports, paths and plugins are not passwords."""
     assert text == redact_commands(text)
 
 

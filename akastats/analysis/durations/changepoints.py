@@ -198,7 +198,7 @@ def shifts(values: Sequence[float], limits: Limits) -> tuple[Shift, ...]:
 def weak_points(values: Sequence[float], sums: Sums, limits: Limits) -> list[int]:
     """Return the positions at which a window of the series splits with ten times the limit's p, ascending.
 
-    The last window has 1.5 times as many points. With 26 to 50 points in it, 59 of 900 changes by +50 % were
+    The last window is 1.5 times as long. With 26 to 50 points in it, 59 of 900 changes by +50 % were
     missed within five runs, now 51. False changes rose from 40 to 51 in 1.2 million points.
     """
     points: set[int] = set()

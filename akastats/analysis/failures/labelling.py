@@ -50,19 +50,19 @@ def label_failures(
     streams, evidence = streams_of(base, failed), streams_of(evidence_of(base), failed)
     history = _History(streams, evidence, unusual, current_environments(base))
     attempts = _attempts(run, base)
-    legs = Counter(nodeid for leg in _legs_of(run, [*base, *own]) for nodeid in leg.failed())
+    jobs = Counter(nodeid for job in _parallel_jobs_of(run, [*base, *own]) for nodeid in job.failed())
     return tuple(
         FailureVerdict(nodeid, "quarantined")
         if nodeid in quarantined
-        else _failure(run, nodeid, history, attempts.get(nodeid, 1), legs[nodeid])
+        else _failure(run, nodeid, history, attempts.get(nodeid, 1), jobs[nodeid])
         if base
         else FailureVerdict(nodeid, None)
         for nodeid in failed
     )
 
 
-def _legs_of(run: RunRecord, records: Iterable[RunRecord]) -> list[RunRecord]:
-    return [record for record in records if run.facts.is_leg_of(record.facts)]
+def _parallel_jobs_of(run: RunRecord, records: Iterable[RunRecord]) -> list[RunRecord]:
+    return [record for record in records if run.facts.is_parallel_job_of(record.facts)]
 
 
 def _attempts(run: RunRecord, base: Sequence[RunRecord]) -> Mapping[str, int]:
@@ -73,7 +73,7 @@ def _attempts(run: RunRecord, base: Sequence[RunRecord]) -> Mapping[str, int]:
         for record in base
         if commit
         and (record.facts.commit, record.facts.ran_in) == (commit, environment)
-        and not run.facts.is_leg_of(record.facts)
+        and not run.facts.is_parallel_job_of(record.facts)
     ]
     attempts: dict[str, int] = {}
     for record in (*alike, run):
@@ -82,15 +82,15 @@ def _attempts(run: RunRecord, base: Sequence[RunRecord]) -> Mapping[str, int]:
     return attempts
 
 
-def _failure(run: RunRecord, nodeid: str, history: _History, attempts: int, failing_legs: int) -> FailureVerdict:
-    """Label one failure; `failing_legs` counts failed jobs of its build, indistinguishable from its own.
+def _failure(run: RunRecord, nodeid: str, history: _History, attempts: int, failing_jobs: int) -> FailureVerdict:
+    """Label one failure; `failing_jobs` counts failed jobs of its build, indistinguishable from its own.
 
     A test that failed in one of several equal jobs of the base's newest build may fail in one of them again.
     """
     streams, evidence = (_comparable(of.get(nodeid, {}), run) for of in (history.streams, history.evidence))
     history_state = classify_streams(evidence, nodeid, history.unusual, history.current) if evidence else None
-    before = max((stream.failing_legs(run.facts) for stream in streams.values()), default=0)
-    label: Label = label_failure(history_state, attempts=attempts, fails_on_base=failing_legs < before)
+    before = max((stream.failing_jobs(run.facts) for stream in streams.values()), default=0)
+    label: Label = label_failure(history_state, attempts=attempts, fails_on_base=failing_jobs < before)
     return FailureVerdict(nodeid, label.kind, None if label.rate is None else round(label.rate, 4))
 
 

@@ -81,19 +81,19 @@ class Stream:
         """Return the state of the test in this environment."""
         return _classify_ambiguous(self.results, outages) if self.is_ambiguous else classify(self.votes, outages)
 
-    def failing_legs(self, facts: RunFacts) -> int:
-        """Count the newest indistinguishable runs before `facts` that failed, without its own legs.
+    def failing_jobs(self, facts: RunFacts) -> int:
+        """Count the newest indistinguishable runs before `facts` that failed, without the jobs of its own build.
 
         Unless the stream is ambiguous, 1 if the newest commit failed, else 0.
         """
-        others = [result for result in self.results if not facts.is_leg_of(result.facts)]
+        others = [result for result in self.results if not facts.is_parallel_job_of(result.facts)]
         if not others:
             return 0
         if not self.is_ambiguous:
             return int(results_by_commit(Stream(others, False).votes)[-1].trial.still_failing)
         newest = others[-1].facts
-        legs = [result for result in others if result is others[-1] or newest.is_leg_of(result.facts)]
-        return sum(result.is_failing for result in legs)
+        jobs = [result for result in others if result is others[-1] or newest.is_parallel_job_of(result.facts)]
+        return sum(result.is_failing for result in jobs)
 
 
 #: The results of one test, by environment.
@@ -121,21 +121,21 @@ def _streams(nodeid: str, results: Sequence[Result]) -> Streams:
     # pytest leaves the path out of the ids of files outside of its root directory (its issue 9703).
     is_ambiguous = nodeid.startswith("::") or any(result.finals > 1 for result in results)
     return {
-        environment: Stream(some, is_ambiguous or any(map(_is_mixed, _legs(some))))
+        environment: Stream(some, is_ambiguous or any(map(_is_mixed, _group_by_jobs(some))))
         for environment, some in by_environment.items()
     }
 
 
-def _legs(results: Sequence[Result]) -> Iterator[list[Result]]:
+def _group_by_jobs(results: Sequence[Result]) -> Iterator[list[Result]]:
     """Yield results in groups of indistinguishable runs; most groups have one run."""
     groups: dict[str, list[Result]] = {}
     for result in results:
-        groups.setdefault(result.facts.legs or result.facts.id, []).append(result)
+        groups.setdefault(result.facts.parallel_jobs or result.facts.id, []).append(result)
     yield from groups.values()
 
 
-def _is_mixed(legs: Sequence[Result]) -> bool:
-    return len(legs) > 1 and len({result.is_failing for result in legs}) > 1
+def _is_mixed(jobs: Sequence[Result]) -> bool:
+    return len(jobs) > 1 and len({result.is_failing for result in jobs}) > 1
 
 
 def _votes(result: Result, commit: str | None) -> Iterator[Vote]:
@@ -153,13 +153,13 @@ def _votes(result: Result, commit: str | None) -> Iterator[Vote]:
 
 
 def _classify_ambiguous(results: Sequence[Result], outages: Collection[str]) -> Flakiness:
-    """Return the state by reruns inside runs, and by groups of legs whose results agree.
+    """Return the state by reruns inside runs, and by groups of jobs whose results agree.
 
-    A group counts once, so that three failing legs of one commit are not a breakage of three commits.
+    A group counts once, so that three failing jobs of one commit are not a breakage of three commits.
     """
-    votes = [vote for legs in _legs(results) for vote in _unambiguous_votes(legs)]
+    votes = [vote for jobs in _group_by_jobs(results) for vote in _unambiguous_votes(jobs)]
     state = classify(votes, outages) if votes else with_rate("undecided")
-    is_mixed_now = _is_mixed([*_legs(results)][-1])
+    is_mixed_now = _is_mixed([*_group_by_jobs(results)][-1])
     is_proven = any(result.contradicts for result in results if result.facts.id not in outages)
     if state.state == "broken" or (state.state == "flaky" and is_proven):
         return state
@@ -170,12 +170,12 @@ def _classify_ambiguous(results: Sequence[Result], outages: Collection[str]) -> 
     return replace(state, state="undecided", probability=0.0, evidence=evidence, failing=failing)
 
 
-def _unambiguous_votes(legs: Sequence[Result]) -> Iterator[Vote]:
-    if _is_mixed(legs):
-        legs = [result for result in legs if result.contradicts]
-    elif not any(result.contradicts for result in legs):
-        legs = legs[:1]
-    for result in legs:
+def _unambiguous_votes(jobs: Sequence[Result]) -> Iterator[Vote]:
+    if _is_mixed(jobs):
+        jobs = [result for result in jobs if result.contradicts]
+    elif not any(result.contradicts for result in jobs):
+        jobs = jobs[:1]
+    for result in jobs:
         yield from _votes(result, None)
 
 

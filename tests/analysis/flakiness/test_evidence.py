@@ -20,13 +20,13 @@ def job(number: int, outcomes: str = "p", commit: int | None = None, name: str =
     return run(number, tests, commit=f"c{number if commit is None else commit}", **fields)
 
 
-def matrix(builds: int, *legs: tuple[str, dict[str, Any]]):
+def matrix(builds: int, *jobs: tuple[str, dict[str, Any]]):
     """Return builds with one run per job of a matrix, all on the commit of the build."""
-    size = len(legs)
+    size = len(jobs)
     return [
         job(build * size + at, letters, commit=build, **fields)
         for build in range(builds)
-        for at, (letters, fields) in enumerate(legs)
+        for at, (letters, fields) in enumerate(jobs)
     ]
 
 
@@ -90,7 +90,7 @@ def test_an_environment_that_is_gone_is_forgotten():
 def test_indistinguishable_jobs_prove_nothing(builds):
     """Neither on one commit nor if they alternate over commits."""
     runs = [
-        job(2 * build + at, letters, commit=build, legs=f"b{build}", ran_in=OLD)
+        job(2 * build + at, letters, commit=build, parallel_jobs=f"b{build}", ran_in=OLD)
         for build in range(builds)
         for at, letters in enumerate("pf")
     ]
@@ -101,8 +101,8 @@ def test_indistinguishable_jobs_prove_nothing(builds):
 
 def test_legs_that_run_alone_do_not_alternate():
     """A matrix that stops at its first failure records a different job each time."""
-    mixed = [job(at, letters, commit=0, legs="b0") for at, letters in enumerate("pf")]
-    alone = [job(2 + at, "pf"[at % 2], legs=f"b{at + 1}") for at in range(20)]
+    mixed = [job(at, letters, commit=0, parallel_jobs="b0") for at, letters in enumerate("pf")]
+    alone = [job(2 + at, "pf"[at % 2], parallel_jobs=f"b{at + 1}") for at in range(20)]
 
     assert state_of(alone) == "flaky"
     assert state_of([*mixed, *alone]) == "undecided"
@@ -111,11 +111,11 @@ def test_legs_that_run_alone_do_not_alternate():
 def test_a_second_leg_that_fails_is_new():
     """One of two equal jobs always failed. If both fail, the failure is new."""
     runs = [
-        job(2 * build + at, letters, commit=build, legs=f"b{build}")
+        job(2 * build + at, letters, commit=build, parallel_jobs=f"b{build}")
         for build in range(10)
         for at, letters in enumerate("pf")
     ]
-    first, second = (job(number, "f", commit=10, legs="b10") for number in (20, 21))
+    first, second = (job(number, "f", commit=10, parallel_jobs="b10") for number in (20, 21))
 
     assert label_of([*runs, first]) == "also failing on base"
     assert label_of([*runs, first, second]) == "new"
@@ -123,25 +123,30 @@ def test_a_second_leg_that_fails_is_new():
 
 def test_equal_legs_of_a_new_breakage_are_all_new():
     """The first one is not a base of the second."""
-    runs = [job(at, legs=f"b{at}") for at in range(10)]
+    runs = [job(at, parallel_jobs=f"b{at}") for at in range(10)]
 
-    assert label_of([*runs, *(job(number, "f", commit=10, legs="b10") for number in (10, 11))]) == "new"
+    assert label_of([*runs, *(job(number, "f", commit=10, parallel_jobs="b10") for number in (10, 11))]) == "new"
 
 
 def test_a_rerun_inside_one_of_several_legs_is_proof():
     """Code, machine and job are the same."""
-    runs = [job(at, legs=f"b{at}") for at in range(10)]
+    runs = [job(at, parallel_jobs=f"b{at}") for at in range(10)]
 
     assert state_of(
-        [*runs, *(job(10 + at, letters, commit=10, legs="b") for at, letters in enumerate(("p", "rp")))]
+        [*runs, *(job(10 + at, letters, commit=10, parallel_jobs="b") for at, letters in enumerate(("p", "rp")))]
     ) == ("flaky")
 
 
 def test_a_job_that_is_started_again_is_proof():
     """It is another attempt of the same job on the same commit."""
-    runs = [job(at, legs=f"b{at}") for at in range(10)]
+    runs = [job(at, parallel_jobs=f"b{at}") for at in range(10)]
 
-    assert state_of([*runs, job(10, "f", commit=10, legs="b/1"), job(11, "p", commit=10, legs="b/2")]) == "flaky"
+    assert (
+        state_of(
+            [*runs, job(10, "f", commit=10, parallel_jobs="b/1"), job(11, "p", commit=10, parallel_jobs="b/2")]
+        )
+        == "flaky"
+    )
     assert state_of([*runs, job(10, "f", commit=10), job(11, "p", commit=10)]) == "flaky"
 
 
