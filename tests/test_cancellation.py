@@ -154,7 +154,7 @@ def test_an_error_of_a_cancelled_save_is_logged(network, caplog):
 
     asyncio.run(work())
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
-    assert "250 points are still in this object" in caplog.text
+    assert f"{LABELS} points are still in this object" in caplog.text
     assert len(stat.recorded_stats) == LABELS
 
 
