@@ -7,10 +7,13 @@ from types import MappingProxyType
 from typing import Any
 
 from akastats.model.profile import (
+    BuildColumns,
     Columns,
     ErrorColumns,
     FileColumns,
     FixtureColumns,
+    ImportColumns,
+    ProcessColumns,
     Profile,
     TestColumns,
     columns_of,
@@ -18,7 +21,7 @@ from akastats.model.profile import (
 )
 
 NONE: Mapping[str, Sequence[Any]] = MappingProxyType({})
-_NUMBERS = frozenset({"start", "setup", "call", "teardown", "count", "seconds"})
+_NUMBERS = frozenset({"start", "setup", "call", "teardown", "count", "seconds", "modules", "own"})
 
 
 def profile_with(
@@ -26,6 +29,10 @@ def profile_with(
     errors: Mapping[str, Sequence[Any]] = NONE,
     fixtures: Mapping[str, Sequence[Any]] = NONE,
     files: Mapping[str, Sequence[Any]] = NONE,
+    processes: Mapping[str, Sequence[Any]] = NONE,
+    imports: Mapping[str, Sequence[Any]] = NONE,
+    builds: Mapping[str, Sequence[Any]] = NONE,
+    fixture_sets: Sequence[Sequence[str]] = (),
 ) -> Profile:
     """Return a profile with these columns."""
     return from_json(
@@ -36,17 +43,25 @@ def profile_with(
             "fixtures": _filled(FixtureColumns, fixtures),
             "files": _filled(FileColumns, files),
             "unfinished": [],
+            "processes": _filled(ProcessColumns, processes),
+            "imports": _filled(ImportColumns, imports),
+            "builds": _filled(BuildColumns, builds),
+            "fixture_sets": list(map(list, fixture_sets)),
         }
     )
 
 
 def _filled(table: type[Columns], given: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
     size = max(map(len, given.values()), default=0)
-    neutral = {name: _neutral(name, size) for name, column in columns_of(table).items() if not column.is_optional}
+    neutral = {
+        name: _neutral(table, name, size) for name, column in columns_of(table).items() if not column.is_optional
+    }
     return {**neutral, **{name: list(column) for name, column in given.items()}}
 
 
-def _neutral(name: str, size: int) -> list[Any]:
+def _neutral(table: type[Columns], name: str, size: int) -> list[Any]:
     if name == "stats":
         return [[] for _ in range(size)]
+    if table is ProcessColumns and name != "worker":
+        return [None] * size
     return [0 if name in _NUMBERS else ""] * size

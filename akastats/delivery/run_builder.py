@@ -25,10 +25,17 @@ from akastats.spool.records import (
     CollectedFiles,
     CollectionError,
     Content,
+    Costs,
     Failure,
+    FixtureBuild,
+    FixtureBuilds,
     Fixtures,
+    FixtureSet,
+    Imports,
+    ImportTime,
     Metrics,
     PlannedTests,
+    Process,
     PushedValues,
     RunEnd,
     RunHeader,
@@ -36,6 +43,10 @@ from akastats.spool.records import (
 )
 from akastats.store.push import Context, Entry, make_context
 
+#: Maximum number of stored setups of fixtures with a scope beyond a function; later ones are omitted.
+MAX_BUILDS = 10_000
+#: Maximum number of stored combinations of fixtures.
+MAX_FIXTURE_SETS = 10_000
 #: Maximum number of distinct tracebacks of a run; further failures share one of their fingerprint or class.
 MAX_TRACEBACKS = 200
 
@@ -74,6 +85,11 @@ class RunBuilder:
     results: attempts, in the order in which they ended.
     errors: failures, in the order in which they happened.
     metrics: metrics of the next attempt, by worker.
+    costs: metrics of only the next attempt, by worker.
+    fixture_sets: names of the fixtures that tests can use, by the value of the metric `fixture_set`.
+    processes: what each process recorded about itself, by worker.
+    imports: imports, by worker, phase and package.
+    builds: setups of fixtures with a scope beyond a function, with their workers.
     budgets: budgets from markers, by node id.
     fixtures: fixture times, by base id and name.
     collected: seconds by worker, by collected file.
@@ -90,6 +106,11 @@ class RunBuilder:
     results: list[TestResult] = field(default_factory=list)
     errors: list[Error] = field(default_factory=list)
     metrics: dict[str, Mapping[str, int]] = field(default_factory=dict)
+    costs: dict[str, Mapping[str, int]] = field(default_factory=dict)
+    fixture_sets: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    processes: dict[str, Process] = field(default_factory=dict)
+    imports: dict[tuple[str, str, str], ImportTime] = field(default_factory=dict)
+    builds: list[tuple[str, FixtureBuild]] = field(default_factory=list)
     budgets: dict[str, Budget] = field(default_factory=dict)
     fixtures: dict[tuple[str, str], FixtureResult] = field(default_factory=dict)
     collected: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -217,7 +238,7 @@ class RunBuilder:
             attempt.teardown_us / 1e6,
             ran=letters[PHASES.index("call")] != "-",
             stats=tuple(self._stats.pop(nodeid, ())),
-            metrics=self.metrics.get(worker, {}),
+            metrics={**self.metrics.get(worker, {}), **self.costs.pop(worker, {})},
         )
         yield from self._result(result, traceback)
 
@@ -260,10 +281,41 @@ class RunBuilder:
                 yield AddedPoint(name, Entry(time, value, context.id), (context,))
 
     def _add_metrics(self, metrics: Metrics) -> Iterator[AddedPoint]:
-        values = {name: value for name, value in metrics.values.items() if name in METRICS}
-        if not all(map(is_metric_value, values.values())):
-            raise ValueError(f"a metric is not a whole number: {values}")
+        values = _check_metrics(metrics.values)
         self.metrics[metrics.worker] = {**self.metrics.get(metrics.worker, {}), **values}
+        return iter(())
+
+    def _add_costs(self, costs: Costs) -> Iterator[AddedPoint]:
+        self.costs[costs.worker] = _check_metrics(costs.values)
+        return iter(())
+
+    def _add_fixture_set(self, fixtures: FixtureSet) -> Iterator[AddedPoint]:
+        if len(self.fixture_sets) < MAX_FIXTURE_SETS:
+            self.fixture_sets[fixtures.number] = fixtures.names
+        return iter(())
+
+    def _add_process(self, process: Process) -> Iterator[AddedPoint]:
+        if not all(map(is_metric_value, [*process.moments.values(), *process.durations.values()])):
+            raise ValueError(f"a time of a process is out of range: {process}")
+        earlier = self.processes.get(process.worker, Process(process.worker, {}, {}))
+        self.processes[process.worker] = Process(
+            process.worker, {**earlier.moments, **process.moments}, {**earlier.durations, **process.durations}
+        )
+        return iter(())
+
+    def _add_imports(self, record: Imports) -> Iterator[AddedPoint]:
+        for package, modules, seconds in record.imports:
+            earlier = self.imports.get((record.worker, record.phase, package), ImportTime(package, 0, 0.0))
+            self.imports[record.worker, record.phase, package] = ImportTime(
+                package, earlier.modules + int(modules), earlier.seconds + _check_seconds(seconds)
+            )
+        return iter(())
+
+    def _add_builds(self, record: FixtureBuilds) -> Iterator[AddedPoint]:
+        for build in record.builds[: MAX_BUILDS - len(self.builds)]:
+            seconds = _check_seconds(build.seconds)
+            nodeid = self._without_group(build.nodeid)
+            self.builds.append((record.worker, build._replace(nodeid=nodeid, seconds=seconds)))
         return iter(())
 
     def _add_budget(self, budget: BudgetMarker) -> Iterator[AddedPoint]:
@@ -364,6 +416,20 @@ def _errors(raised: str, now: float, traceback: str, contexts: tuple[Context, ..
         yield AddedPoint(fit_label(name), Entry(now, 1.0, traceback), contexts)
 
 
+def _check_metrics(values: Mapping[str, int]) -> dict[str, int]:
+    """Return the values that the profile has columns for; raises `ValueError` if one is not a whole number."""
+    numbers = {name: value for name, value in values.items() if name in METRICS}
+    if not all(map(is_metric_value, numbers.values())):
+        raise ValueError(f"a metric is not a whole number: {numbers}")
+    return numbers
+
+
+def _check_seconds(seconds: float) -> float:
+    if not isfinite(seconds * 1e6):
+        raise ValueError("a duration is not finite")
+    return float(seconds)
+
+
 _COUNTED = {
     "passed": "passed",
     "failed": "failed",
@@ -407,6 +473,11 @@ _ADD: Mapping[type[Any], Callable[[RunBuilder, Any], Iterator[AddedPoint]]] = {
     Failure: RunBuilder._add_failure,
     Attempt: RunBuilder._add_attempt,
     Metrics: RunBuilder._add_metrics,
+    Costs: RunBuilder._add_costs,
+    FixtureSet: RunBuilder._add_fixture_set,
+    Process: RunBuilder._add_process,
+    Imports: RunBuilder._add_imports,
+    FixtureBuilds: RunBuilder._add_builds,
     BudgetMarker: RunBuilder._add_budget,
     PushedValues: RunBuilder._add_values,
     Fixtures: RunBuilder._add_fixtures,

@@ -6,8 +6,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from akastats.delivery.run_builder import RunBuilder
-from akastats.model.profile import METRICS, ErrorColumns, FileColumns, FixtureColumns, Profile, TestColumns
+from akastats.delivery.run_builder import MAX_FIXTURE_SETS, RunBuilder
+from akastats.model.profile import (
+    METRICS,
+    BuildColumns,
+    ErrorColumns,
+    FileColumns,
+    FixtureColumns,
+    ImportColumns,
+    ProcessColumns,
+    Profile,
+    TestColumns,
+    columns_of,
+)
 from akastats.model.results import Budget, Error, FixtureResult, TestResult
 
 FAILING = ("failed", "error")
@@ -27,6 +38,10 @@ def profile_of(builder: RunBuilder) -> Profile:
             seconds=[_us(seconds) for _, seconds in builder.files()],
         ),
         sorted(builder.running),
+        _processes(builder),
+        _imports(builder),
+        _builds(builder),
+        _fixture_sets(builder),
     )
 
 
@@ -112,6 +127,47 @@ def _fixtures(fixtures: Iterable[FixtureResult]) -> FixtureColumns:
         setup=[_us(fixture.setup) for fixture in ordered],
         teardown=[_us(fixture.teardown) for fixture in ordered],
     )
+
+
+def _processes(builder: RunBuilder) -> ProcessColumns:
+    workers = sorted(builder.processes)
+    columns: dict[str, Any] = {}
+    for name in columns_of(ProcessColumns):
+        times = [builder.processes[worker].moments.get(name) for worker in workers]
+        moments = [None if time is None else time - _us(builder.started) for time in times]
+        durations = [builder.processes[worker].durations.get(name) for worker in workers]
+        columns[name] = durations if name in ("conftest", "wait") else moments
+    del columns["worker"]
+    return ProcessColumns(worker=workers, **columns)
+
+
+def _imports(builder: RunBuilder) -> ImportColumns:
+    keys, times = list(builder.imports), list(builder.imports.values())
+    return ImportColumns(
+        worker=[worker for worker, _, _ in keys],
+        phase=[phase for _, phase, _ in keys],
+        package=[package for _, _, package in keys],
+        modules=[time.modules for time in times],
+        own=[_us(time.seconds) for time in times],
+    )
+
+
+def _builds(builder: RunBuilder) -> BuildColumns:
+    return BuildColumns(
+        name=[build.name for _, build in builder.builds],
+        baseid=[build.baseid for _, build in builder.builds],
+        worker=[worker for worker, _ in builder.builds],
+        nodeid=[build.nodeid for _, build in builder.builds],
+        setup=[_us(build.seconds) for _, build in builder.builds],
+    )
+
+
+def _fixture_sets(builder: RunBuilder) -> list[list[str]]:
+    """Return the combinations in the order of their indices; missing ones, of damaged spools, are empty."""
+    size = max(builder.fixture_sets, default=-1) + 1
+    if not 0 <= size <= MAX_FIXTURE_SETS:
+        return []
+    return [list(builder.fixture_sets.get(index, ())) for index in range(size)]
 
 
 def _us(seconds: float) -> int:

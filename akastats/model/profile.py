@@ -1,7 +1,8 @@
 """The profile of a run: every test attempt, failure, fixture and collected file, in columns.
 
 Stored as JSON, compressed by zlib: `{"version": 1, "tests": {column: [...]}, "errors": {...}, "fixtures": {...},
-"files": {...}, "unfinished": [...]}`.
+"files": {...}, "unfinished": [...], "processes": {...}, "imports": {...}, "builds": {...},
+"fixture_sets": [...]}`. Profiles of earlier releases lack the last four.
 """
 
 from __future__ import annotations
@@ -90,6 +91,8 @@ Counts = Annotated[list[int], Column(_are_counts)]
 TextLists = Annotated[list[list[str]], Column(_are_lists_of_text)]
 #: A number that the recorder measures for each attempt; `None` if unknown; no column if always unknown.
 Metric = Annotated[list[int | None] | None, Column(_are_counts_or_none, is_optional=True, is_metric=True)]
+#: Microseconds from the start of the run, negative before it; `None` if unknown.
+Moments = Annotated[list[int | None], Column(_are_counts_or_none)]
 Budgets = Annotated[list[Mapping[str, float] | None] | None, Column(_are_budgets, is_optional=True)]
 
 
@@ -129,6 +132,22 @@ class TestColumns(Columns):
     budget: Budgets = None
     #: peak resident memory of the worker's process until the end of the attempt, in bytes
     peak_memory: Metric = None
+    #: index of the fixtures that the test can use, in the profile's `fixture_sets`
+    fixture_set: Metric = None
+    #: CPU microseconds of the process in each phase
+    cpu_setup: Metric = None
+    cpu_call: Metric = None
+    cpu_teardown: Metric = None
+    #: CPU microseconds of child processes whose end the process awaited, in each phase
+    children_setup: Metric = None
+    children_call: Metric = None
+    children_teardown: Metric = None
+    #: microseconds of garbage collection, in each phase
+    gc_setup: Metric = None
+    gc_call: Metric = None
+    gc_teardown: Metric = None
+    #: number of garbage collections in all phases
+    gc_passes: Metric = None
 
     def values_us(self) -> list[int]:
         """Return the microseconds of the call phase per attempt, or of setup if the call phase did not run."""
@@ -190,6 +209,63 @@ class FileColumns(Columns):
 
 
 @dataclass(frozen=True, slots=True)
+class ProcessColumns(Columns):
+    """Processes of a run. The moments of each follow each other in the order of the columns."""
+
+    #: pytest-xdist worker; empty for the process in which pytest was started
+    worker: Texts
+    #: start of the process
+    start: Moments
+    #: end of the configuration of pytest and its plugins
+    configured: Moments
+    #: start and end of the collection
+    collection: Moments
+    collected: Moments
+    #: end of the last test
+    finished: Moments
+    #: last moment that the process itself recorded
+    end: Moments
+    #: end of the process, observed by another process
+    exited: Moments
+    #: microseconds of the import of conftest files and plugins before `configured`
+    conftest: Moments
+    #: microseconds without a test between `collected` and `finished`, in a worker
+    wait: Moments
+
+
+@dataclass(frozen=True, slots=True)
+class ImportColumns(Columns):
+    """Imports during start-up and collection, one row for each process, phase and top-level package."""
+
+    #: pytest-xdist worker; empty for the process in which pytest was started
+    worker: Texts
+    #: `conftest` or `collect`
+    phase: Texts
+    #: top-level package or module
+    package: Texts
+    #: number of imported modules
+    modules: Counts
+    #: microseconds, without those of other packages that these modules import
+    own: Microseconds
+
+
+@dataclass(frozen=True, slots=True)
+class BuildColumns(Columns):
+    """Set-ups of fixtures whose scope is larger than a function, in order."""
+
+    #: name of the fixture
+    name: Texts
+    #: node id below which tests can request it, empty for all
+    baseid: Texts
+    #: pytest-xdist worker; empty without workers
+    worker: Texts
+    #: node id of the test that requested the fixture first
+    nodeid: Texts
+    #: microseconds, without those of fixtures that the fixture requested itself
+    setup: Microseconds
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """Profile of a run.
 
@@ -198,6 +274,10 @@ class Profile:
     fixtures: its fixtures
     files: its collected files
     unfinished: node ids of the tests that were running when the process died
+    processes: its processes; empty if an earlier release recorded the run
+    imports: imports during start-up and collection
+    builds: set-ups of fixtures whose scope is larger than a function
+    fixture_sets: names of the fixtures that a test can use, for each combination
     """
 
     tests: TestColumns
@@ -205,6 +285,16 @@ class Profile:
     fixtures: FixtureColumns
     files: FileColumns
     unfinished: list[str]
+    processes: ProcessColumns = field(default_factory=lambda: make_empty(ProcessColumns))
+    imports: ImportColumns = field(default_factory=lambda: make_empty(ImportColumns))
+    builds: BuildColumns = field(default_factory=lambda: make_empty(BuildColumns))
+    fixture_sets: list[list[str]] = field(default_factory=list)
+
+
+def make_empty(table: type[Table]) -> Table:
+    """Return a table without rows."""
+    columns: dict[str, Any] = {name: [] for name, column in columns_of(table).items() if not column.is_optional}
+    return table(**columns)
 
 
 def encode(profile: Profile) -> bytes:
@@ -224,23 +314,28 @@ def from_json(content: Any) -> Profile:
     if content.get("version") != VERSION:
         raise CorruptDataError(f"stored profile is not of version {VERSION}: update pytest-akastats")
     unfinished = content.get("unfinished", [])
-    if not _are_text(unfinished):
+    fixture_sets = content.get("fixture_sets", [])
+    if not (_are_text(unfinished) and _are_lists_of_text(fixture_sets)):
         raise CorruptDataError(_CORRUPT)
-    # Profiles of the first releases have no failures.
-    errors = content.get("errors", {name: [] for name in columns_of(ErrorColumns)})
     return Profile(
         _table(TestColumns, content.get("tests")),
-        _table(ErrorColumns, errors),
+        # Profiles of earlier releases lack this table, and the last three.
+        _table_or_empty(ErrorColumns, content.get("errors")),
         _table(FixtureColumns, content.get("fixtures")),
         _table(FileColumns, content.get("files")),
         unfinished,
+        _table_or_empty(ProcessColumns, content.get("processes")),
+        _table_or_empty(ImportColumns, content.get("imports")),
+        _table_or_empty(BuildColumns, content.get("builds")),
+        fixture_sets,
     )
 
 
 def to_json(profile: Profile) -> dict[str, Any]:
     """Return a profile as the API returns it."""
-    tables = {name: columns_to_json(getattr(profile, name)) for name in ("tests", "errors", "fixtures", "files")}
-    return {"version": VERSION, **tables, "unfinished": profile.unfinished}
+    tables = {name: columns_to_json(getattr(profile, name)) for name in _NAMES}
+    lists = {"unfinished": profile.unfinished, "fixture_sets": profile.fixture_sets}
+    return {"version": VERSION, **tables, **lists}
 
 
 def columns_to_json(table: Columns) -> dict[str, list[Any]]:
@@ -279,8 +374,18 @@ def _declared_columns(table: type[Any]) -> Mapping[str, Column]:
 
 
 # Type hints take 0.1 ms to read, and 200 profiles are decoded for one analysis.
-_TABLES: tuple[type[Any], ...] = (TestColumns, ErrorColumns, FixtureColumns, FileColumns)
-_DECLARED: Mapping[type[Any], Mapping[str, Column]] = {table: _declared_columns(table) for table in _TABLES}
+_NAMES: Mapping[str, type[Any]] = {
+    "tests": TestColumns,
+    "errors": ErrorColumns,
+    "fixtures": FixtureColumns,
+    "files": FileColumns,
+    "processes": ProcessColumns,
+    "imports": ImportColumns,
+    "builds": BuildColumns,
+}
+_DECLARED: Mapping[type[Any], Mapping[str, Column]] = {
+    table: _declared_columns(table) for table in _NAMES.values()
+}
 
 
 #: Names of the columns that are metrics.
@@ -306,3 +411,7 @@ def _table(table: type[Table], stored: Any) -> Table:
     if len({*map(len, (columns | later).values())}) > 1:
         raise CorruptDataError(_CORRUPT)
     return table(**columns, later=later)
+
+
+def _table_or_empty(table: type[Table], stored: Any) -> Table:
+    return make_empty(table) if stored is None else _table(table, stored)

@@ -12,6 +12,11 @@ first element is the kind:
 | `error` | node id, worker, phase, kind (`failed`, `rerun`, `subtest`, `crash`), class, text, time |
 | `test` | node id, worker, phases (one letter each), start time, setup, call, teardown |
 | `metrics` | worker, an object: whole numbers by name, of its next attempts until another record changes them |
+| `costs` | worker, an object: whole numbers by name, of its next attempt only |
+| `fixture_set` | number, list of fixture names; the metric `fixture_set` of an attempt refers to it |
+| `process` | worker, an object of moments, an object of durations; further records of a worker add to them |
+| `imports` | worker, phase (`conftest`, `collect`), list of [package, modules, seconds], since such a record |
+| `builds` | worker, list of [base id, name, node id, seconds]: setups of fixtures with a scope beyond a function |
 | `budget` | node id, an object: `max_seconds`, `max_slowdown`, from the test's markers |
 | `stat` | node id, worker, list of [epoch seconds, label, value, context] |
 | `fixtures` | list of [base id, name, scope, count, setup, teardown], since the last such record |
@@ -19,9 +24,9 @@ first element is the kind:
 | `uncollected` | node id, class, text, time |
 | `end` | an object: finished (epoch seconds), exit_code, interrupted |
 
-Times and durations of `began`, `error`, `test` and `uncollected` are whole microseconds (since the epoch);
-those of lists are seconds. An unknown class is empty. `akastats.spool.records` decodes the elements; it ignores
-further elements of a later release.
+Times and durations of `began`, `error`, `test`, `uncollected` and `process` are whole microseconds (since the
+epoch); those of lists are seconds. An unknown class is empty. `akastats.spool.records` decodes the elements; it
+ignores further elements of a later release.
 """
 
 from __future__ import annotations

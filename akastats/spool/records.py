@@ -182,6 +182,93 @@ class Metrics(NamedTuple):
     values: Mapping[str, int]
 
 
+class Costs(NamedTuple):
+    """Numbers of the next attempt of a worker only.
+
+    worker: pytest-xdist worker; empty without workers.
+    values: whole numbers by name of their column in the profile.
+    """
+
+    worker: str
+    values: Mapping[str, int]
+
+
+class FixtureSet(NamedTuple):
+    """Fixtures that some tests can use; the metric `fixture_set` of these tests is `number`.
+
+    number: number of the combination, from 0.
+    names: names of the fixtures.
+    """
+
+    number: int
+    names: tuple[str, ...]
+
+
+class Process(NamedTuple):
+    """What a process of the run recorded about itself; a later record adds to earlier ones of the same worker.
+
+    worker: pytest-xdist worker; empty for the process in which pytest was started.
+    moments: microseconds since the epoch, by name of their column in the profile.
+    durations: microseconds, by name of their column in the profile.
+    """
+
+    worker: str
+    moments: Mapping[str, int]
+    durations: Mapping[str, int]
+
+
+class ImportTime(NamedTuple):
+    """Imports of one top-level package since the last such record.
+
+    package: top-level package or module.
+    modules: number of imported modules.
+    seconds: seconds, without those of other packages that these modules import.
+    """
+
+    package: str
+    modules: int
+    seconds: float
+
+
+class Imports(NamedTuple):
+    """Imports of one process.
+
+    worker: pytest-xdist worker; empty without workers.
+    phase: `conftest` or `collect`.
+    imports: times of each package.
+    """
+
+    worker: str
+    phase: str
+    imports: tuple[ImportTime, ...]
+
+
+class FixtureBuild(NamedTuple):
+    """One setup of a fixture whose scope is larger than a function.
+
+    baseid: node id below which tests can request the fixture, empty for all.
+    name: name of the fixture.
+    nodeid: node id of the test that requested it first.
+    seconds: seconds of the setup, without those of fixtures that it requested itself.
+    """
+
+    baseid: str
+    name: str
+    nodeid: str
+    seconds: float
+
+
+class FixtureBuilds(NamedTuple):
+    """Setups of fixtures in one process.
+
+    worker: pytest-xdist worker; empty without workers.
+    builds: the setups, in order.
+    """
+
+    worker: str
+    builds: tuple[FixtureBuild, ...]
+
+
 class BudgetMarker(NamedTuple):
     """Budget from the markers of a test. The record contains an object with the limits that are set.
 
@@ -308,6 +395,11 @@ Content = (
     | Failure
     | Attempt
     | Metrics
+    | Costs
+    | FixtureSet
+    | Process
+    | Imports
+    | FixtureBuilds
     | BudgetMarker
     | PushedValues
     | Fixtures
@@ -356,6 +448,16 @@ def encode_files(worker: str, files: Iterable[CollectedFile]) -> Iterator[str]:
     return _encode_list("collected", (worker,), files)
 
 
+def encode_imports(worker: str, phase: str, imports: Iterable[ImportTime]) -> Iterator[str]:
+    """Yield the records of one process's imports, in lists of limited size."""
+    return _encode_list("imports", (worker, phase), imports)
+
+
+def encode_builds(worker: str, builds: Iterable[FixtureBuild]) -> Iterator[str]:
+    """Yield the records of the fixture setups in one process, in lists of limited size."""
+    return _encode_list("builds", (worker,), builds)
+
+
 def _encode_list(kind: str, elements: tuple[str, ...], items: Iterable[Any]) -> Iterator[str]:
     head = _encode([kind, *elements])[:-1]
     encoded: list[str] = []
@@ -392,6 +494,9 @@ def shift_times(content: Content, seconds: float) -> Content:
             return content._replace(time_us=content.time_us + round(seconds * 1e6))
         case Attempt():
             return content._replace(start_us=content.start_us + round(seconds * 1e6))
+        case Process():
+            moments = {name: time + round(seconds * 1e6) for name, time in content.moments.items()}
+            return content._replace(moments=moments)
         case RunHeader():
             return content._replace(started=content.started + seconds)
         case RunEnd():
@@ -486,6 +591,30 @@ def _decode_files(elements: list[Any]) -> CollectedFiles:
     return CollectedFiles(worker, tuple(CollectedFile(*file[:2]) for file in files))
 
 
+def _decode_fixture_set(elements: list[Any]) -> FixtureSet:
+    number, names, *_ = elements
+    return FixtureSet(int(number), tuple(map(str, names)))
+
+
+def _decode_process(elements: list[Any]) -> Process:
+    worker, moments, durations, *_ = elements
+    return Process(str(worker), _decode_integers(moments), _decode_integers(durations))
+
+
+def _decode_integers(values: Mapping[str, Any]) -> dict[str, int]:
+    return {str(name): int(value) for name, value in values.items()}
+
+
+def _decode_imports(elements: list[Any]) -> Imports:
+    worker, phase, imports, *_ = elements
+    return Imports(str(worker), str(phase), tuple(ImportTime(*each[:3]) for each in imports))
+
+
+def _decode_builds(elements: list[Any]) -> FixtureBuilds:
+    worker, builds, *_ = elements
+    return FixtureBuilds(str(worker), tuple(FixtureBuild(*each[:4]) for each in builds))
+
+
 def _encode_end(end: RunEnd) -> tuple[Any, ...]:
     return (end._asdict(),)
 
@@ -519,6 +648,7 @@ _FLAT: Mapping[str, _Flat] = {
     "error": _Flat(Failure, 7, str),
     "test": _Flat(Attempt, 7, str),
     "metrics": _Flat(Metrics, 2, str),
+    "costs": _Flat(Costs, 2, str),
     "uncollected": _Flat(CollectionError, 4, str),
 }
 
@@ -526,6 +656,10 @@ _NESTED: Mapping[str, Callable[[list[Any]], Content]] = {
     "stat": _decode_values,
     "fixtures": _decode_fixtures,
     "collected": _decode_files,
+    "fixture_set": _decode_fixture_set,
+    "process": _decode_process,
+    "imports": _decode_imports,
+    "builds": _decode_builds,
     "run": _decode_header,
     "budget": _decode_budget,
     "end": _decode_end,
@@ -545,6 +679,11 @@ _KINDS: Mapping[type[Any], str] = {
     Failure: "error",
     Attempt: "test",
     Metrics: "metrics",
+    Costs: "costs",
+    FixtureSet: "fixture_set",
+    Process: "process",
+    Imports: "imports",
+    FixtureBuilds: "builds",
     BudgetMarker: "budget",
     PushedValues: "stat",
     Fixtures: "fixtures",

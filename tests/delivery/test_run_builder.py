@@ -280,3 +280,62 @@ def test_a_metric_that_is_not_a_whole_number_is_refused(value: Any) -> None:
 def test_what_is_no_number_of_ours_is_no_budget(wrong: dict[str, Any]) -> None:
     """What strangers, or later releases, wrote into a spool is left aside."""
     assert Budget() == budget_of(wrong)
+
+
+def test_a_process_is_stored_relative_to_the_start_of_the_run() -> None:
+    """Records of one process add up; moments that no record names are unknown."""
+    builder, _ = tell(
+        ["process", "gw0", {"start": 999_500_000, "configured": 999_900_000}, {"conftest": 7}],
+        ["process", "gw0", {"collected": 1_002_000_000}, {}],
+    )
+
+    processes = profile_of(builder).processes
+    assert (["gw0"], [-500_000], [-100_000]) == (processes.worker, processes.start, processes.configured)
+    assert ([2_000_000], [None], [7]) == (processes.collected, processes.finished, processes.conftest)
+
+
+def test_imports_of_a_process_add_up_by_package() -> None:
+    """Each phase and each worker has its own row."""
+    builder, _ = tell(
+        ["imports", "gw0", "collect", [["numpy", 2, 0.5], ["shop", 1, 0.25]]],
+        ["imports", "gw0", "collect", [["numpy", 1, 0.25]]],
+        ["imports", "gw1", "collect", [["numpy", 3, 1.0]]],
+    )
+
+    imports = profile_of(builder).imports
+    assert ["gw0", "gw0", "gw1"] == imports.worker
+    assert (["numpy", "shop", "numpy"], [3, 1, 3]) == (imports.package, imports.modules)
+    assert [750_000, 250_000, 1_000_000] == imports.own
+
+
+def test_costs_are_those_of_one_attempt() -> None:
+    """The metrics of a worker stay; its costs are used up."""
+    builder, _ = tell(
+        ["metrics", "", {"fixture_set": 1}],
+        ["costs", "", {"cpu_call": 5}],
+        record_of("a.py::test_a", "ppp"),
+        record_of("a.py::test_b", "ppp"),
+    )
+
+    tests = profile_of(builder).tests
+    assert ([5, None], [1, 1]) == (tests.cpu_call, tests.fixture_set)
+
+
+def test_a_missing_combination_of_fixtures_is_empty() -> None:
+    """The positions of the others stay."""
+    builder, _ = tell(["fixture_set", 1, ["db"]], ["builds", "gw1", [["", "db", "a.py::test_a", 0.5]]])
+
+    content = profile_of(builder)
+    assert [[], ["db"]] == content.fixture_sets
+    assert (["gw1"], ["a.py::test_a"], [500_000]) == (
+        content.builds.worker,
+        content.builds.nodeid,
+        content.builds.setup,
+    )
+
+
+def test_a_number_of_fixtures_that_no_plugin_writes_needs_no_memory() -> None:
+    """A damaged record cannot create a list of a billion items."""
+    builder, _ = tell(["fixture_set", 10**9, ["db"]])
+
+    assert [] == profile_of(builder).fixture_sets

@@ -15,12 +15,19 @@ from akastats.spool.records import (
     CollectedFiles,
     CollectionError,
     Content,
+    Costs,
     Destination,
     Failure,
+    FixtureBuild,
+    FixtureBuilds,
     Fixtures,
+    FixtureSet,
     FixtureTimes,
+    Imports,
+    ImportTime,
     Metrics,
     PlannedTests,
+    Process,
     PushedValue,
     PushedValues,
     RunEnd,
@@ -53,6 +60,11 @@ CONTENTS: list[Content] = [
     CollectionError("a.py", "ImportError", "boom", 1_000_000),
     RunEnd(1001.0, 2, True),
     Metrics("gw0", {"memory": 17}),
+    Costs("gw0", {"cpu_call": 17}),
+    FixtureSet(3, ("db", "client")),
+    Process("gw0", {"start": 1_000_000}, {"conftest": 5}),
+    Imports("gw0", "collect", (ImportTime("numpy", 212, 0.5),)),
+    FixtureBuilds("gw0", (FixtureBuild("a.py", "db", "a.py::t", 0.5),)),
 ]
 
 
@@ -75,7 +87,7 @@ def test_further_elements_of_a_later_release_are_ignored(content: Content) -> No
     assert content == decode(json.dumps([*elements, 17, {"later": True}]))
 
 
-@pytest.mark.parametrize("position", [6, 7, 8])
+@pytest.mark.parametrize("position", [6, 7, 8, 15, 16])
 def test_further_elements_of_list_items_are_ignored(position: int) -> None:
     """Items of a list may get further elements as well."""
     elements = json.loads(encode_content(CONTENTS[position]))
@@ -122,6 +134,10 @@ def test_a_kind_of_a_later_release_has_no_content() -> None:
         ["run", {"id": "run-1", "started": "nan"}],
         ["run", ["run-1", 1.0]],
         ["began"],
+        ["process", "gw0", {"start": "soon"}, {}],
+        ["fixture_set", "first", []],
+        ["imports", "gw0", "collect", [["numpy", 1]]],
+        ["builds", "gw0", [["a.py", "db"]]],
     ],
     ids=str,
 )
@@ -140,6 +156,7 @@ def test_an_invalid_record_is_refused(elements: list[Any]) -> None:
         (CONTENTS[4], Attempt("a.py::t", "gw0", "pfp", 3_500_000, 1, 2, 3)),
         (CONTENTS[6], PushedValues("a.py::t", "", (PushedValue(4.0, "rows", 3.0, None),))),
         (CONTENTS[10], RunEnd(1003.5, 2, True)),
+        (CONTENTS[14], Process("gw0", {"start": 3_500_000}, {"conftest": 5})),
     ],
     ids=lambda content: type(content).__name__,
 )

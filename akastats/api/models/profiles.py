@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from akastats.api.models.common import RUN_ID
-from akastats.model.profile import TestColumns, columns_of
+from akastats.model.profile import ProcessColumns, TestColumns, columns_of
 
 
 class Profile(BaseModel):
@@ -31,6 +31,27 @@ class Profile(BaseModel):
     files: dict[str, list[Any]] = Field(
         description="path, seconds (to import and collect it)",
         examples=[{"path": ["tests/test_a.py"], "seconds": [5300]}],
+    )
+    processes: dict[str, list[Any]] = Field(
+        description=f"{', '.join(columns_of(ProcessColumns))}: moments since the start of the run; "
+        "empty if an earlier release recorded the run",
+        examples=[{"worker": ["gw0"], "start": [-310000], "collection": [2000], "collected": [81000]}],
+    )
+    imports: dict[str, list[Any]] = Field(
+        description="worker, phase (conftest or collect), package, modules (their number), own (without other "
+        "packages)",
+        examples=[
+            {"worker": ["gw0"], "phase": ["collect"], "package": ["numpy"], "modules": [212], "own": [94000]}
+        ],
+    )
+    builds: dict[str, list[Any]] = Field(
+        description="set-ups of fixtures whose scope is larger than a function: name, baseid, worker, nodeid (of "
+        "the test that requested it first), setup",
+        examples=[{"name": ["database"], "worker": ["gw0"], "nodeid": ["test_a.py::test_b"], "setup": [812000]}],
+    )
+    fixture_sets: list[list[str]] = Field(
+        description="names of the fixtures that a test can use, by the column `fixture_set` of the tests",
+        examples=[[["database", "client"]]],
     )
     unfinished: list[str] = Field(description="node ids of tests that started and never ended", examples=[[]])
 
