@@ -13,6 +13,21 @@ import pytest
 EPOCH = time.time() - time.perf_counter()
 
 
+#: Key of the seconds in which pytest imported conftest files.
+CONFTEST_S = pytest.StashKey[float]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> object:
+    # Bound here, because a conftest may patch or freeze the clock.
+    clock = time.perf_counter
+    began = clock()
+    try:
+        return (yield)
+    finally:
+        early_config.stash[CONFTEST_S] = clock() - began
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     switches = {
         "--akastats": "record this run",
@@ -52,7 +67,7 @@ def pytest_configure(config: pytest.Config) -> None:
         if config.getini("akastats") or any(map(config.getoption, names)):
             from pytest_akastats.activation import activate
 
-            activate(config, EPOCH)
+            activate(config, EPOCH, config.stash.get(CONFTEST_S, 0.0))
     except pytest.UsageError:
         raise
     except Exception as error:

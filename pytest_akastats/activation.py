@@ -11,16 +11,17 @@ _WITHOUT_TESTS = (
 )
 
 
-def activate(config: pytest.Config, epoch: float) -> None:
+def activate(config: pytest.Config, epoch: float, conftest_s: float) -> None:
     """Record this session if the options request it; raise `pytest.UsageError` for invalid options.
 
     `epoch` is the wall time minus the performance counter when the plugin was imported, in seconds.
+    `conftest_s` is the seconds in which pytest imported conftest files.
     """
     if is_on(config):
         # Imported late, because many sessions of a project that always records end before this line.
         from pytest_akastats import session
 
-        session.register(config, epoch)
+        session.register(config, epoch, conftest_s)
     elif not _is_requested(config):
         _refuse_dependent_options(config)
 

@@ -15,6 +15,21 @@ from importlib.machinery import BuiltinImporter
 from importlib.util import module_from_spec
 from types import ModuleType
 
+try:
+    from resource import RUSAGE_CHILDREN, getrusage
+except ImportError:
+
+    def read_children_cpu() -> float:
+        """Return 0, because Windows does not report it."""
+        return 0.0
+else:
+
+    def read_children_cpu() -> float:
+        """Return the CPU seconds of the child processes whose end this process has awaited."""
+        usage = getrusage(RUSAGE_CHILDREN)
+        return usage.ru_utime + usage.ru_stime
+
+
 # Tolerated difference of two readings in seconds. It is microseconds unless a clock was moved or a laptop slept.
 TOLERANCE_S = 1.0
 # Maximum error of a remote file system's clock in seconds; a test moves its clock further.
@@ -34,9 +49,15 @@ def _copy_time_module() -> ModuleType:
 _time = _copy_time_module()
 monotonic = _time.monotonic
 perf_counter = _time.perf_counter
+process_time = _time.process_time
 sleep = _time.sleep
 gmtime = _time.gmtime
 strftime = _time.strftime
+
+
+def read_uptime() -> float:
+    """Return the seconds since the machine started; raises `AttributeError` on systems without this clock."""
+    return float(_time.clock_gettime(_time.CLOCK_BOOTTIME))
 
 
 def read_epoch(at_import: float) -> float:

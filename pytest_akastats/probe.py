@@ -10,15 +10,19 @@ would cost a call.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from akastats.collector import Collector
 from pytest_akastats import clocks
+from pytest_akastats.clocks import process_time, read_children_cpu
 from pytest_akastats.failure_text import make_failure_text
 from pytest_akastats.internal_errors import InternalErrors, note_errors
+from pytest_akastats.names import Location, remove_group
 from pytest_akastats.peak_memory import STEP, read_peak_memory
+from pytest_akastats.process_times import ProcessTimes
 
 #: The attribute of a report with a worker's readings.
 ATTRIBUTE = "_akastats"
@@ -32,9 +36,16 @@ COLLECT = "collect"
 # Seconds between two reports with fixture times; if a worker dies, at most these times are lost.
 FLUSH_S = 1.0
 
+# Seconds of an attempt from which on its CPU times are recorded. In a shorter one they are mostly
+# those of pytest, and a record would cost more than a trivial test.
+MIN_COSTS_S = 0.001
+
+PHASES = ("setup", "call", "teardown")
+
 # Readings on a report: times of the attempt, exception class, fixtures, collection, stat values, failed attempts
-# that were retried without a report (phase, class, text, start, duration), and metrics that changed since the
-# previous attempt.
+# that were retried without a report (phase, class, text, start, duration), metrics that changed since the previous
+# attempt, names of the test's fixtures unless they are those of the previous test, CPU times, and the remaining
+# readings of the process (see `take_process`).
 Readings = tuple[Any, ...]
 
 
@@ -46,17 +57,22 @@ class Probe:
     collected: seconds of import and collection, by file.
     collectors: collectors of the fixture `stat`.
     lasting: collectors of the fixture `akastats_stat`.
+    process: moments of this process.
     """
 
     # After pluggy has listed the attributes of a plugin, CPython finds attributes in a dictionary more slowly.
     # Without slots, a test takes 24,000 instructions more, which is 1 % of a trivial one.
     __slots__ = (
         "_began",
+        "_children_cpu",
         "_clock",
         "_collecting",
+        "_cpu",
         "_ended",
         "_epoch",
+        "_fixture_names",
         "_flushed",
+        "_item",
         "_logged",
         "_overlaps",
         "_peak_memory",
@@ -67,6 +83,7 @@ class Probe:
         "fixtures",
         "internal_errors",
         "lasting",
+        "process",
     )
 
     def __init__(self, epoch: float, clock: Callable[[], float] = clocks.perf_counter) -> None:
@@ -78,6 +95,13 @@ class Probe:
         self._epoch = epoch
         self._began = 0.0
         self._ended: dict[str, float] = {}
+        # CPU seconds of this process at the start of the test, and at the end of each phase.
+        self._cpu: dict[str, float] = {}
+        # CPU seconds of the children at the last reading, and by phase since the start of the test.
+        self._children_cpu: dict[str, float] = {"": read_children_cpu()}
+        # The test of the last phase, and the fixtures of the last finished one.
+        self._item: pytest.Item | None = None
+        self._fixture_names: Any = None
         # Whether the running test began before the previous one ended, so that the readings mix several tests.
         self._overlaps = False
         # Exception classes by node id and phase.
@@ -95,6 +119,7 @@ class Probe:
         self.collected: dict[str, float] = {}
         self.collectors: list[Collector] = []
         self.lasting: list[Collector] = []
+        self.process = ProcessTimes(epoch, clock)
 
     def wall(self) -> float:
         """Return the true time, in epoch seconds."""
@@ -105,9 +130,11 @@ class Probe:
             self.internal_errors.note(error)
             return self._epoch + self._began
 
-    def begin(self) -> float:
+    def begin(self, nodeid: str) -> float:
         """Note that a test begins; return the time in epoch seconds."""
         self._overlaps = bool(self._ended)
+        self.fixtures.nodeid = nodeid
+        self._cpu[""] = process_time()
         self._began = began = self._clock()
         return self._epoch + began
 
@@ -115,11 +142,23 @@ class Probe:
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[Any]) -> None:
         # Called right after each phase, even by plugins that run a test without logging it (reruns).
         try:
-            self._ended[call.when] = self._clock()
+            when = call.when
+            self._ended[when] = self._clock()
+            self._cpu[when] = process_time()
+            self._item = item
+            if call.duration > MIN_COSTS_S:
+                self._note_children(when)
             if call.excinfo is not None:
-                self._raised[item.nodeid, call.when] = escape_surrogates(call.excinfo.typename)
+                self._raised[item.nodeid, when] = escape_surrogates(call.excinfo.typename)
         except Exception as error:
             self.internal_errors.note(error)
+
+    def _note_children(self, when: str) -> None:
+        """Note the CPU seconds of the children whose end was awaited in a phase, or before it in a short one."""
+        total = read_children_cpu()
+        if total > self._children_cpu[""]:
+            self._children_cpu[when] = total - self._children_cpu[""]
+            self._children_cpu[""] = total
 
     @pytest.hookimpl(tryfirst=True)
     @note_errors
@@ -154,6 +193,18 @@ class Probe:
                 except Exception as error:
                     self.internal_errors.note(error)
 
+    @pytest.hookimpl(tryfirst=True)
+    @note_errors
+    def pytest_collection(self, session: pytest.Session) -> None:
+        # The controller of pytest-xdist collects nothing.
+        if session.config.getoption("dist", "no") == "no" or hasattr(session.config, "workerinput"):
+            self.process.note("collection")
+
+    @pytest.hookimpl(trylast=True)
+    @note_errors
+    def pytest_collection_finish(self) -> None:
+        self.process.note("collected")
+
     # Not a hook wrapper, because a traceback of a module that ends the session at import would contain our frame.
     # The collection of a file ends when the next one begins.
     @pytest.hookimpl(tryfirst=True)
@@ -182,7 +233,7 @@ class Probe:
         if when == "teardown" and when in ended:
             return self._finish(ended, report)
         if self._raised and report.outcome != "passed":
-            return (None, self._raised.pop((report.nodeid, str(when)), ""), (), (), (), (), ())
+            return (None, self._raised.pop((report.nodeid, str(when)), ""), (), (), (), (), (), None, (), ())
         return None
 
     def _note_logged(self, report: pytest.TestReport) -> None:
@@ -211,15 +262,53 @@ class Probe:
             times = (self._epoch + began, setup - began, call - setup, teardown - call, drift)
         raised = self._take_raised(report.nodeid) if self._raised else ""
         retried = self._take_unlogged(report.nodeid) if self._unlogged else ()
+        costs = self._take_costs(began, setup, call, teardown) if times and teardown - began > MIN_COSTS_S else ()
         # A rerun for which no start is logged begins when the previous attempt ended.
         self._began = teardown
+        self._cpu[""] = self._cpu["teardown"]
         ended.clear()
         values = self.take_values() if self.collectors or self.lasting else ()
         metrics = self._take_metrics() if read_peak_memory() >= self._peak_memory + STEP else ()
+        names = getattr(self._item, "fixturenames", ())
+        # Tests of a function share one list.
+        changed = None if names == self._fixture_names else self._take_fixture_names(names)
         if teardown - self._flushed < FLUSH_S:
-            return (times, raised, (), (), values, retried, metrics)
+            return (times, raised, (), (), values, retried, metrics, changed, costs, ())
         self._flushed = teardown
-        return (times, raised, self.fixtures.take(), self.take_collected(), values, retried, metrics)
+        fixtures, collected = self.fixtures.take(), self.take_collected()
+        return (times, raised, fixtures, collected, values, retried, metrics, changed, costs, self.take_process())
+
+    def _take_costs(self, *moments: float) -> dict[str, int]:
+        """Return the CPU microseconds of the phases that are long enough, by column of the profile.
+
+        `moments` are the start of the attempt and the ends of its three phases.
+        """
+        costs = {}
+        cpu, children = self._cpu, self._children_cpu
+        before = cpu[""]
+        for phase, (start, end) in zip(PHASES, pairwise(moments), strict=True):
+            after = cpu.get(phase, before)
+            if end - start > MIN_COSTS_S:
+                costs[f"cpu_{phase}"] = int((after - before) * 1e6)
+            if phase in children:
+                costs[f"children_{phase}"] = int(children.pop(phase) * 1e6)
+            before = after
+        return costs
+
+    def _take_fixture_names(self, names: Any) -> tuple[str, ...]:
+        """Return the names of the fixtures that the last test can use, without parameters and those of pytest."""
+        self._fixture_names = names
+        definitions = getattr(getattr(self._item, "_fixtureinfo", None), "name2fixturedefs", {})
+        return tuple(
+            get_visible_name(name)
+            for name in names
+            if name in definitions and not _is_internal(definitions[name][-1])
+        )
+
+    def take_process(self) -> tuple[Any, ...]:
+        """Remove and return moments and durations of this process, and setups of fixtures; empty without any."""
+        times, builds = self.process.take(), self.fixtures.take_builds()
+        return (times, builds) if times or builds else ()
 
     def _take_metrics(self) -> dict[str, int]:
         self._peak_memory = read_peak_memory()
@@ -266,14 +355,39 @@ class Probe:
 class WorkerProbe(Probe):
     """The probe of a worker of pytest-xdist, which attaches its readings to the reports."""
 
-    __slots__ = ()
+    __slots__ = ("_idle_from",)
+
+    def __init__(self, epoch: float, clock: Callable[[], float] = clocks.perf_counter) -> None:
+        """Measure with `clock`; `epoch` is the wall time minus this clock in seconds."""
+        super().__init__(epoch, clock)
+        # When this worker began to wait for a test; 0 while it runs one.
+        self._idle_from = 0.0
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_logstart(self) -> None:
+    def pytest_runtest_logstart(self, nodeid: str, location: Location) -> None:
         try:
-            self.begin()
+            self.begin(remove_group(nodeid, location) if "@" in nodeid else nodeid)
+            self._end_wait()
         except Exception as error:
             self.internal_errors.note(error)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_logfinish(self) -> None:
+        try:
+            self._idle_from = self._clock()
+        except Exception as error:
+            self.internal_errors.note(error)
+
+    @pytest.hookimpl(trylast=True)
+    @note_errors
+    def pytest_collection_finish(self) -> None:
+        self.process.note("collected")
+        self._idle_from = self._clock()
+
+    def _end_wait(self) -> None:
+        if self._idle_from:
+            self.process.add_wait(self._began - self._idle_from)
+            self._idle_from = 0.0
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -293,7 +407,11 @@ class WorkerProbe(Probe):
     @pytest.hookimpl(tryfirst=True)
     @note_errors
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        remaining = (self.fixtures.take(), self.take_collected(), self.take_values())
+        self._began = self._clock()
+        self._end_wait()
+        self.process.note("finished")
+        self.process.note("end")
+        remaining = (self.fixtures.take(), self.take_collected(), self.take_values(), self.take_process())
         output: dict[str, Any] = session.config.workeroutput  # type: ignore[attr-defined]  # set by xdist
         output[ATTRIBUTE] = (*remaining, escape_surrogates(self.internal_errors.message))
 
@@ -322,6 +440,10 @@ class FixtureTimer:
         self.internal_errors = internal_errors
         # The seconds of nested measurements, for each open measurement, innermost last.
         self.nested: list[float] = []
+        # The test that runs.
+        self.nodeid = ""
+        # Setups of fixtures with a scope beyond a function: base id, name, node id, seconds.
+        self._builds: list[tuple[str, str, str, float]] = []
         self.totals: dict[pytest.FixtureDef[Any], list[float]] = {}
 
     def begin(self, fixturedef: pytest.FixtureDef[Any]) -> TimedFixture:
@@ -330,6 +452,18 @@ class FixtureTimer:
         if totals is None:
             totals = self.totals[fixturedef] = [0, 0.0, 0.0]
         return TimedFixture(self, fixturedef, totals)
+
+    def add_build(self, fixturedef: pytest.FixtureDef[Any], seconds: float) -> None:
+        """Note the setup of a fixture whose scope is larger than a function."""
+        if not _is_internal(fixturedef):
+            name = get_visible_name(fixturedef.argname)
+            baseid, nodeid = escape_surrogates(fixturedef.baseid), escape_surrogates(self.nodeid)
+            self._builds.append((baseid, name, nodeid, seconds))
+
+    def take_builds(self) -> tuple[tuple[str, str, str, float], ...]:
+        """Remove and return the setups since the last call."""
+        taken, self._builds = self._builds, []
+        return tuple(taken)
 
     def take(self) -> tuple[tuple[Any, ...], ...]:
         """Remove and return the times since the last call.
@@ -365,7 +499,10 @@ class TimedFixture:
     def set_up(self) -> None:
         """Note the end of the setup, and add a finalizer for the start of the teardown."""
         self._totals[0] += 1
-        self._totals[1] += self._close()
+        own = self._close()
+        self._totals[1] += own
+        if self._fixturedef.scope != "function":
+            self._owner.add_build(self._fixturedef, own)
         self._fixturedef.addfinalizer(self._begin_teardown)
 
     def _begin_teardown(self) -> None:

@@ -25,13 +25,18 @@ from akastats.spool.records import (
     CollectedFile,
     CollectionError,
     Content,
+    Costs,
     Failure,
+    FixtureBuild,
+    FixtureSet,
     FixtureTimes,
     Metrics,
     PlannedTests,
+    Process,
     PushedValue,
     RunEnd,
     RunHeader,
+    encode_builds,
     encode_content,
     encode_files,
     encode_fixtures,
@@ -56,7 +61,7 @@ OUTCOMES = ("passed", "failed", "skipped")
 WITHOUT_ERROR = ("passed", "skipped")
 
 # Readings of a test that ran in a fork, which has no probe.
-NO_READINGS: Readings = (None, "", (), (), (), (), ())
+NO_READINGS: Readings = (None, "", (), (), (), (), (), None, (), ())
 
 # The phase that pytest-xdist reports for a test in which a worker died.
 CRASHED = "???"
@@ -79,6 +84,7 @@ class Recorder:
     __slots__ = (
         "_directory",
         "_elsewhere",
+        "_fixture_sets",
         "_held",
         "_interrupted",
         "_invalid_tests",
@@ -137,13 +143,15 @@ class Recorder:
         self._marker_problem = ""
         self._invalid_tests: set[str] = set()
         self._planned = 0
+        # Numbers of the combinations of fixtures that were written.
+        self._fixture_sets: dict[tuple[str, ...], int] = {}
         # Failed collections that pytest has not reported yet.
         self._unreported: list[pytest.CollectReport] = []
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logstart(self, nodeid: str, location: Location) -> None:
         try:
-            began = self._probe.begin() * 1e6
+            began = self._probe.begin(nodeid) * 1e6
             self._started_id, self._location, self._running = nodeid, location, _NONE
             if self._is_grouped:
                 nodeid = remove_group(nodeid, location)
@@ -237,13 +245,18 @@ class Recorder:
     def pytest_testnodedown(self, node: Any) -> None:
         """Record the last readings of a worker of pytest-xdist."""
         output = getattr(node, "workeroutput", None) or {}
-        fixtures, collected, values, loss = output.pop(ATTRIBUTE, ((), (), (), ""))
+        fixtures, collected, values, process, loss = output.pop(ATTRIBUTE, ((), (), (), (), ""))
         self._elsewhere = self._elsewhere or loss
-        self._write_remaining(node.gateway.id, fixtures, collected, values)
+        self._write_remaining(node.gateway.id, fixtures, collected, values, process)
 
     def begin(self, header: RunHeader) -> None:
         """Write the run's first record."""
         self._write_content(header)
+
+    @pytest.hookimpl(tryfirst=True)
+    @note_errors
+    def pytest_sessionfinish(self) -> None:
+        self._probe.process.note("finished")
 
     def finish(self, exit_code: int) -> None:
         """Write the remaining records, and the record that ends the run."""
@@ -259,7 +272,9 @@ class Recorder:
     @note_errors
     def _write_own_readings(self) -> None:
         probe = self._probe
-        self._write_remaining("", probe.fixtures.take(), probe.take_collected(), probe.take_values())
+        probe.process.note("end")
+        fixtures, collected, values = probe.fixtures.take(), probe.take_collected(), probe.take_values()
+        self._write_remaining("", fixtures, collected, values, probe.take_process())
 
     @note_errors
     def _write_end(self, exit_code: int) -> None:
@@ -388,19 +403,41 @@ class Recorder:
         letters = _letter(setup) + _letter(call) + _letter(teardown)
         if readings[4]:
             self._write_values(nodeid, worker, readings[4])
-        if readings[6]:
-            self._write_content(Metrics(worker, readings[6]))
+        if readings[6] or readings[7] is not None or readings[8]:
+            self._write_numbers(worker, readings)
         self._append(ATTEMPT % (quote(nodeid), worker, letters, start * 1e6, d0 * 1e6, d1 * 1e6, d2 * 1e6))
-        if readings[2] or readings[3]:
-            self._write_remaining(worker, readings[2], readings[3], ())
+        if readings[2] or readings[3] or readings[9]:
+            self._write_remaining(worker, readings[2], readings[3], (), readings[9])
+
+    def _write_numbers(self, worker: str, readings: Readings) -> None:
+        """Write metrics, fixtures and CPU times of the attempt that follows."""
+        metrics, names, costs = dict(readings[6]), readings[7], readings[8]
+        if names is not None:
+            metrics["fixture_set"] = self._number_fixtures(tuple(names))
+        if metrics:
+            self._write_content(Metrics(worker, metrics))
+        if costs:
+            self._write_content(Costs(worker, costs))
+
+    def _number_fixtures(self, names: tuple[str, ...]) -> int:
+        """Return the number of a combination of fixtures; write the combination at its first use."""
+        number = self._fixture_sets.get(names)
+        if number is None:
+            number = self._fixture_sets[names] = len(self._fixture_sets)
+            self._write_content(FixtureSet(number, names))
+        return number
 
     def _finish_running(
         self, setup: pytest.TestReport, call: pytest.TestReport, teardown: pytest.TestReport
     ) -> None:
         """Write the record of a test that passed in this process, in half the instructions of `_finish`."""
         readings = self._probe.get_readings(teardown) or NO_READINGS
-        times, _, fixtures, collected, values, retried, metrics = readings
-        if times is not None and not (fixtures or collected or values or retried or metrics):
+        times, _, fixtures, collected, values, retried, metrics, names, costs, process = readings
+        if (
+            times is not None
+            and names is None
+            and not (fixtures or collected or values or retried or metrics or costs or process)
+        ):
             start, o0, o1, o2, drift = times
             d0, d1, d2 = setup.duration, call.duration, teardown.duration
             if (
@@ -470,11 +507,28 @@ class Recorder:
         return start if self._started - MAX_DRIFT_S <= start <= now + MAX_DRIFT_S else now - max(0.0, duration)
 
     def _write_remaining(
-        self, worker: str, fixtures: Iterable[Any], collected: Iterable[Any], values: Iterable[Any]
+        self,
+        worker: str,
+        fixtures: Iterable[Any],
+        collected: Iterable[Any],
+        values: Iterable[Any],
+        process: tuple[Any, ...],
     ) -> None:
         self._append_all(encode_fixtures(map(FixtureTimes._make, fixtures)))
         self._append_all(encode_files(worker, map(CollectedFile._make, collected)))
         self._write_values("", worker, values)
+        if process:
+            self._write_process(worker, *process)
+
+    def _write_process(self, worker: str, times: tuple[Any, ...], builds: Iterable[Any]) -> None:
+        if times:
+            self._write_content(Process(worker, *times))
+        self._append_all(encode_builds(worker, map(self._make_build, builds)))
+
+    def _make_build(self, build: tuple[str, str, str, float]) -> FixtureBuild:
+        """Return a setup whose node id has no secret and no group."""
+        baseid, name, nodeid, seconds = build
+        return FixtureBuild(baseid, name, self._name(nodeid) if "[" in nodeid else nodeid, seconds)
 
     def _write_values(self, nodeid: str, worker: str, values: Iterable[Any]) -> None:
         self._append_all(encode_values(nodeid, worker, map(self._make_value, values)))

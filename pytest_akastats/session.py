@@ -37,10 +37,11 @@ if TYPE_CHECKING:
     from pytest_akastats.quarantine import Quarantine
 
 
-def register(config: pytest.Config, epoch: float) -> None:
+def register(config: pytest.Config, epoch: float, conftest_s: float) -> None:
     """Register the plugins of this process: the probe of a worker, or the session of the process that records.
 
     `epoch` is the wall time minus the performance counter when the plugin was imported, in seconds.
+    `conftest_s` is the seconds in which pytest imported conftest files.
     """
     options = read_options(config)
     is_worker = hasattr(config, "workerinput")
@@ -62,6 +63,7 @@ def register(config: pytest.Config, epoch: float) -> None:
     for name, plugin in plugins.items():
         config.pluginmanager.register(plugin, name)
     config.stash[PROBE] = probe
+    probe.process.note_configuration(conftest_s)
     _isolate_pushes(config, options)
 
 
