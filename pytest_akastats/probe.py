@@ -10,7 +10,6 @@ would cost a call.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -36,16 +35,15 @@ COLLECT = "collect"
 # Seconds between two reports with fixture times; if a worker dies, at most these times are lost.
 FLUSH_S = 1.0
 
-# Seconds of an attempt from which on its CPU times are recorded. In a shorter one they are mostly
-# those of pytest, and a record would cost more than a trivial test.
-MIN_COSTS_S = 0.001
+# Seconds without use of the CPU after which a phase may have waited for a child process.
+MIN_WAIT_S = 0.001
 
 PHASES = ("setup", "call", "teardown")
 
 # Readings on a report: times of the attempt, exception class, fixtures, collection, stat values, failed attempts
 # that were retried without a report (phase, class, text, start, duration), metrics that changed since the previous
-# attempt, names of the test's fixtures unless they are those of the previous test, CPU times, and the remaining
-# readings of the process (see `take_process`).
+# attempt, names of the test's fixtures unless they are those of the previous test, CPU seconds of the phases, CPU
+# times of child processes, and the remaining readings of the process (see `take_process`).
 Readings = tuple[Any, ...]
 
 
@@ -78,6 +76,7 @@ class Probe:
         "_peak_memory",
         "_raised",
         "_unlogged",
+        "_waited",
         "collected",
         "collectors",
         "fixtures",
@@ -99,6 +98,8 @@ class Probe:
         self._cpu: dict[str, float] = {}
         # CPU seconds of the children at the last reading, and by phase since the start of the test.
         self._children_cpu: dict[str, float] = {"": read_children_cpu()}
+        # Seconds without use of the CPU, at the end of the last phase; their start does not matter.
+        self._waited = 0.0
         # The test of the last phase, and the fixtures of the last finished one.
         self._item: pytest.Item | None = None
         self._fixture_names: Any = None
@@ -143,18 +144,19 @@ class Probe:
         # Called right after each phase, even by plugins that run a test without logging it (reruns).
         try:
             when = call.when
-            self._ended[when] = self._clock()
-            self._cpu[when] = process_time()
+            self._ended[when] = now = self._clock()
+            self._cpu[when] = cpu = process_time()
             self._item = item
-            if call.duration > MIN_COSTS_S:
+            if now - cpu > self._waited + MIN_WAIT_S:
                 self._note_children(when)
+            self._waited = now - cpu
             if call.excinfo is not None:
                 self._raised[item.nodeid, when] = escape_surrogates(call.excinfo.typename)
         except Exception as error:
             self.internal_errors.note(error)
 
     def _note_children(self, when: str) -> None:
-        """Note the CPU seconds of the children whose end was awaited in a phase, or before it in a short one."""
+        """Note the CPU seconds of the children whose end was awaited in a phase."""
         total = read_children_cpu()
         if total > self._children_cpu[""]:
             self._children_cpu[when] = total - self._children_cpu[""]
@@ -233,7 +235,7 @@ class Probe:
         if when == "teardown" and when in ended:
             return self._finish(ended, report)
         if self._raised and report.outcome != "passed":
-            return (None, self._raised.pop((report.nodeid, str(when)), ""), (), (), (), (), (), None, (), ())
+            return (None, self._raised.pop((report.nodeid, str(when)), ""), (), (), (), (), (), None, None, (), ())
         return None
 
     def _note_logged(self, report: pytest.TestReport) -> None:
@@ -262,38 +264,32 @@ class Probe:
             times = (self._epoch + began, setup - began, call - setup, teardown - call, drift)
         raised = self._take_raised(report.nodeid) if self._raised else ""
         retried = self._take_unlogged(report.nodeid) if self._unlogged else ()
-        costs = self._take_costs(began, setup, call, teardown) if times and teardown - began > MIN_COSTS_S else ()
+        used = self._cpu
+        before = used[""]
+        used_setup = used.get("setup", before)
+        used_call = used.get("call", used_setup)
+        used[""] = used_teardown = used["teardown"]
+        cpu = None if times is None else (used_setup - before, used_call - used_setup, used_teardown - used_call)
         # A rerun for which no start is logged begins when the previous attempt ended.
         self._began = teardown
-        self._cpu[""] = self._cpu["teardown"]
         ended.clear()
+        used.pop("call", None)
         values = self.take_values() if self.collectors or self.lasting else ()
         metrics = self._take_metrics() if read_peak_memory() >= self._peak_memory + STEP else ()
         names = getattr(self._item, "fixturenames", ())
         # Tests of a function share one list.
         changed = None if names == self._fixture_names else self._take_fixture_names(names)
+        children = self._take_children() if len(self._children_cpu) > 1 else ()
         if teardown - self._flushed < FLUSH_S:
-            return (times, raised, (), (), values, retried, metrics, changed, costs, ())
+            return (times, raised, (), (), values, retried, metrics, changed, cpu, children, ())
         self._flushed = teardown
-        fixtures, collected = self.fixtures.take(), self.take_collected()
-        return (times, raised, fixtures, collected, values, retried, metrics, changed, costs, self.take_process())
+        read = (self.fixtures.take(), self.take_collected())
+        return (times, raised, *read, values, retried, metrics, changed, cpu, children, self.take_process())
 
-    def _take_costs(self, *moments: float) -> dict[str, int]:
-        """Return the CPU microseconds of the phases that are long enough, by column of the profile.
-
-        `moments` are the start of the attempt and the ends of its three phases.
-        """
-        costs = {}
-        cpu, children = self._cpu, self._children_cpu
-        before = cpu[""]
-        for phase, (start, end) in zip(PHASES, pairwise(moments), strict=True):
-            after = cpu.get(phase, before)
-            if end - start > MIN_COSTS_S:
-                costs[f"cpu_{phase}"] = int((after - before) * 1e6)
-            if phase in children:
-                costs[f"children_{phase}"] = int(children.pop(phase) * 1e6)
-            before = after
-        return costs
+    def _take_children(self) -> dict[str, int]:
+        """Return the CPU microseconds of the children by column of the profile."""
+        children = self._children_cpu
+        return {f"children_{phase}": int(children.pop(phase) * 1e6) for phase in PHASES if phase in children}
 
     def _take_fixture_names(self, names: Any) -> tuple[str, ...]:
         """Return the names of the fixtures that the last test can use, without parameters and those of pytest."""

@@ -61,7 +61,10 @@ OUTCOMES = ("passed", "failed", "skipped")
 WITHOUT_ERROR = ("passed", "skipped")
 
 # Readings of a test that ran in a fork, which has no probe.
-NO_READINGS: Readings = (None, "", (), (), (), (), (), None, (), ())
+NO_READINGS: Readings = (None, "", (), (), (), (), (), None, None, (), ())
+
+# CPU seconds of the phases of such a test, which are unknown: -1 microsecond.
+NO_CPU = (-1e-6, -1e-6, -1e-6)
 
 # The phase that pytest-xdist reports for a test in which a worker died.
 CRASHED = "???"
@@ -403,15 +406,17 @@ class Recorder:
         letters = _letter(setup) + _letter(call) + _letter(teardown)
         if readings[4]:
             self._write_values(nodeid, worker, readings[4])
-        if readings[6] or readings[7] is not None or readings[8]:
+        if readings[6] or readings[7] is not None or readings[9]:
             self._write_numbers(worker, readings)
-        self._append(ATTEMPT % (quote(nodeid), worker, letters, start * 1e6, d0 * 1e6, d1 * 1e6, d2 * 1e6))
-        if readings[2] or readings[3] or readings[9]:
-            self._write_remaining(worker, readings[2], readings[3], (), readings[9])
+        cpu = [used * 1e6 for used in readings[8] or NO_CPU]
+        numbers = (start * 1e6, d0 * 1e6, d1 * 1e6, d2 * 1e6, *cpu)
+        self._append(ATTEMPT % (quote(nodeid), worker, letters, *numbers))
+        if readings[2] or readings[3] or readings[10]:
+            self._write_remaining(worker, readings[2], readings[3], (), readings[10])
 
     def _write_numbers(self, worker: str, readings: Readings) -> None:
         """Write metrics, fixtures and CPU times of the attempt that follows."""
-        metrics, names, costs = dict(readings[6]), readings[7], readings[8]
+        metrics, names, costs = dict(readings[6]), readings[7], readings[9]
         if names is not None:
             metrics["fixture_set"] = self._number_fixtures(tuple(names))
         if metrics:
@@ -432,13 +437,14 @@ class Recorder:
     ) -> None:
         """Write the record of a test that passed in this process, in half the instructions of `_finish`."""
         readings = self._probe.get_readings(teardown) or NO_READINGS
-        times, _, fixtures, collected, values, retried, metrics, names, costs, process = readings
+        times, _, fixtures, collected, values, retried, metrics, names, cpu, costs, process = readings
         if (
             times is not None
             and names is None
             and not (fixtures or collected or values or retried or metrics or costs or process)
         ):
             start, o0, o1, o2, drift = times
+            c0, c1, c2 = cpu
             d0, d1, d2 = setup.duration, call.duration, teardown.duration
             if (
                 -MAX_DRIFT_S < drift < MAX_DRIFT_S
@@ -451,8 +457,8 @@ class Recorder:
                 and "wasxfail" not in call.__dict__
             ):
                 if not self.internal_errors.is_off:
-                    numbers = (self._started_name, start * 1e6, d0 * 1e6, d1 * 1e6, d2 * 1e6)
-                    self._write(PASSED_ATTEMPT % numbers)
+                    wall = (self._started_name, start * 1e6, d0 * 1e6, d1 * 1e6, d2 * 1e6)
+                    self._write(PASSED_ATTEMPT % (*wall, c0 * 1e6, c1 * 1e6, c2 * 1e6))
                 return
         self._finish([setup, call, None], teardown, "", readings)
 

@@ -238,7 +238,7 @@ class RunBuilder:
             attempt.teardown_us / 1e6,
             ran=letters[PHASES.index("call")] != "-",
             stats=tuple(self._stats.pop(nodeid, ())),
-            metrics={**self.metrics.get(worker, {}), **self.costs.pop(worker, {})},
+            metrics={**self.metrics.get(worker, {}), **self.costs.pop(worker, {}), **_cpu_times(attempt)},
         )
         yield from self._result(result, traceback)
 
@@ -414,6 +414,20 @@ class RunBuilder:
 def _errors(raised: str, now: float, traceback: str, contexts: tuple[Context, ...]) -> Iterator[AddedPoint]:
     for name in (f"errors__EXC:{raised}", "errors__all"):
         yield AddedPoint(fit_label(name), Entry(now, 1.0, traceback), contexts)
+
+
+# Microseconds of a phase from which on its CPU time is stored; in a shorter phase it is mostly that of pytest.
+_MIN_CPU_US = 1000
+
+
+def _cpu_times(attempt: Attempt) -> dict[str, int]:
+    """Return the CPU times of the phases that are long enough, by column of the profile."""
+    times = (
+        ("cpu_setup", attempt.setup_us, attempt.cpu_setup_us),
+        ("cpu_call", attempt.call_us, attempt.cpu_call_us),
+        ("cpu_teardown", attempt.teardown_us, attempt.cpu_teardown_us),
+    )
+    return _check_metrics({name: int(cpu) for name, wall, cpu in times if wall >= _MIN_CPU_US and cpu >= 0})
 
 
 def _check_metrics(values: Mapping[str, int]) -> dict[str, int]:

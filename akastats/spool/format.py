@@ -10,7 +10,7 @@ first element is the kind:
 | `planned` | number of tests that pytest will run, known at the end of collection |
 | `began` | node id, time |
 | `error` | node id, worker, phase, kind (`failed`, `rerun`, `subtest`, `crash`), class, text, time |
-| `test` | node id, worker, phases (one letter each), start time, setup, call, teardown |
+| `test` | node id, worker, phases (one letter each), start time, setup, call, teardown, CPU time of the three |
 | `metrics` | worker, an object: whole numbers by name, of its next attempts until another record changes them |
 | `costs` | worker, an object: whole numbers by name, of its next attempt only |
 | `fixture_set` | number, list of fixture names; the metric `fixture_set` of an attempt refers to it |
@@ -51,8 +51,8 @@ ABSENT, PASSED, FAILED, SKIPPED, XFAILED, XPASSED, RERUN = "-pfsxXr"
 
 # Templates of the records that are written for every test; `%s` of a node id is its JSON with quotes.
 BEGAN = '["began",%s,%d]'
-ATTEMPT = '["test",%s,"%s","%s",%d,%d,%d,%d]'
-PASSED_ATTEMPT = '["test",%s,"","ppp",%d,%d,%d,%d]'
+ATTEMPT = '["test",%s,"%s","%s",%d,%d,%d,%d,%d,%d,%d]'
+PASSED_ATTEMPT = '["test",%s,"","ppp",%d,%d,%d,%d,%d,%d,%d]'
 
 # The start of a line: CRC and length of its body.
 _HEAD = re.compile(rb"([0-9a-f]{8}) ([1-9]\d{0,5}) ")

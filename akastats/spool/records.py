@@ -160,6 +160,7 @@ class Attempt(NamedTuple):
     setup_us: microseconds of the setup phase.
     call_us: microseconds of the call phase.
     teardown_us: microseconds of the teardown phase.
+    cpu_setup_us, cpu_call_us, cpu_teardown_us: CPU microseconds of the process in each phase; -1 if unknown.
     """
 
     nodeid: str
@@ -169,6 +170,9 @@ class Attempt(NamedTuple):
     setup_us: int
     call_us: int
     teardown_us: int
+    cpu_setup_us: int = -1
+    cpu_call_us: int = -1
+    cpu_teardown_us: int = -1
 
 
 class Metrics(NamedTuple):
@@ -646,7 +650,7 @@ _FLAT: Mapping[str, _Flat] = {
     "planned": _Flat(PlannedTests, 1, int),
     "began": _Flat(StartedTest, 2, str),
     "error": _Flat(Failure, 7, str),
-    "test": _Flat(Attempt, 7, str),
+    "test": _Flat(Attempt, 10, str),
     "metrics": _Flat(Metrics, 2, str),
     "costs": _Flat(Costs, 2, str),
     "uncollected": _Flat(CollectionError, 4, str),

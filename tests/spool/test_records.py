@@ -96,6 +96,11 @@ def test_further_elements_of_list_items_are_ignored(position: int) -> None:
     assert CONTENTS[position] == decode(json.dumps(elements))
 
 
+def test_an_attempt_may_lack_its_cpu_times() -> None:
+    """Records of an earlier release have none."""
+    assert Attempt("a.py::t", "", "ppp", 7, 1, 2, 3, -1, -1, -1) == decode('["test","a.py::t","","ppp",7,1,2,3]')
+
+
 def test_the_end_may_lack_the_interruption() -> None:
     """Records of an earlier release lack a field with a default."""
     assert RunEnd(1001.0, 0, False) == decode('["end",{"finished":1001,"exit_code":0}]')
@@ -105,8 +110,14 @@ def test_the_end_may_lack_the_interruption() -> None:
     ("line", "expected"),
     [
         (BEGAN % ('"a.py::t"', 7), StartedTest("a.py::t", 7)),
-        (ATTEMPT % ('"a.py::t"', "gw0", "pfp", 7, 1, 2, 3), Attempt("a.py::t", "gw0", "pfp", 7, 1, 2, 3)),
-        (PASSED_ATTEMPT % ('"a.py::t"', 7, 1, 2, 3), Attempt("a.py::t", "", "ppp", 7, 1, 2, 3)),
+        (
+            ATTEMPT % ('"a.py::t"', "gw0", "pfp", 7, 1, 2, 3, 4, 5, 6),
+            Attempt("a.py::t", "gw0", "pfp", 7, 1, 2, 3, 4, 5, 6),
+        ),
+        (
+            PASSED_ATTEMPT % ('"a.py::t"', 7, 1, 2, 3, 4, 5, 6),
+            Attempt("a.py::t", "", "ppp", 7, 1, 2, 3, 4, 5, 6),
+        ),
     ],
 )
 def test_the_templates_write_what_the_decoder_reads(line: str, expected: Content) -> None:

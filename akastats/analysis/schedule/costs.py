@@ -1,0 +1,218 @@
+"""The costs of a suite, to replay its schedule: tests, shared fixtures, start-up and collection."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+
+from akastats.analysis.ledger import Ledger, ProcessLedger
+from akastats.model.profile import Profile
+
+_PHASES = ("setup", "call", "teardown")
+
+
+@dataclass(frozen=True, slots=True)
+class SharedFixture:
+    """A fixture that several tests of a process share.
+
+    name: name of the fixture.
+    baseid: node id below which tests can request it; empty for all.
+    scope: class, module, package or session.
+    setup: mean seconds of a setup, without those of other fixtures.
+    teardown: mean seconds of a teardown.
+    """
+
+    name: str
+    baseid: str
+    scope: str
+    setup: float
+    teardown: float
+
+
+@dataclass(frozen=True, slots=True)
+class TestCost:
+    """A test and its cost.
+
+    nodeid: node id.
+    seconds: seconds of all attempts and of pytest around them, without shared fixtures.
+    cpu: share of these seconds in which the process or its children used a CPU, from 0 to 1.
+    fixtures: positions of the shared fixtures that the test can use.
+    """
+
+    __test__ = False
+
+    nodeid: str
+    seconds: float
+    cpu: float
+    fixtures: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteCosts:
+    """Costs of a suite in one run, in seconds.
+
+    tests: the tests in the order in which they started, which in a single process is that of the collection.
+    fixtures: the shared fixtures.
+    startup: start of a process until pytest is configured.
+    collect: collection in one process.
+    finish: from the last test to the end of the recording.
+    workers: number of pytest-xdist workers of the run; 0 without workers.
+    dist: `--dist` of the run.
+    cpus: number of CPUs of the machine.
+    """
+
+    tests: tuple[TestCost, ...]
+    fixtures: tuple[SharedFixture, ...]
+    startup: float
+    collect: float
+    finish: float
+    workers: int
+    dist: str
+    cpus: int
+
+
+def make_costs(content: Profile, ledger: Ledger, workers: int, dist: str, cpus: int) -> SuiteCosts:
+    """Return the costs of a suite from one run with this number of workers, `--dist` and number of CPUs."""
+    fixtures = _make_fixtures(content)
+    running = [each for each in ledger.processes if each.worker or not workers]
+    # Workers that share a CPU start and collect in turn.
+    crowding = max(1.0, workers / cpus)
+    main = next((each for each in ledger.processes if not each.worker), None)
+    return SuiteCosts(
+        tests=tuple(_make_tests(content, fixtures, _around_test(content, running))),
+        fixtures=fixtures,
+        startup=_median_span(running, ("startup", "conftest")) / crowding,
+        collect=_median_span(running, ("collect",)) / crowding,
+        finish=main.spans.get("finish", 0.0) + main.spans.get("exit", 0.0) if main else 0.0,
+        workers=workers,
+        dist=dist if workers else "no",
+        cpus=cpus,
+    )
+
+
+def _median_span(processes: Iterable[ProcessLedger], spans: Sequence[str]) -> float:
+    sums = [sum(process.spans.get(span, 0.0) for span in spans) for process in processes]
+    return median(sums) if sums else 0.0
+
+
+def _around_test(content: Profile, running: Sequence[ProcessLedger]) -> float:
+    """Return the mean seconds of pytest and its plugins for each test."""
+    attempts = len(content.tests.nodeid)
+    return sum(process.spans.get("pytest", 0.0) for process in running) / attempts if attempts else 0.0
+
+
+def _make_fixtures(content: Profile) -> tuple[SharedFixture, ...]:
+    return tuple(
+        SharedFixture(each.name, each.baseid, each.scope, each.setup / count, each.teardown / count)
+        for each in content.fixtures.rows()
+        if each.scope != "function" and (count := max(1, each.count))
+    )
+
+
+def _make_tests(content: Profile, fixtures: Sequence[SharedFixture], around: float) -> Iterator[TestCost]:
+    shared = _list_shared(content, fixtures)
+    own, cpu, order = _sum_attempts(content)
+    for nodeid, seconds in _find_fixture_costs(content, fixtures, shared):
+        own[nodeid] -= seconds
+    for nodeid in order:
+        seconds = max(0.0, own[nodeid]) + around
+        yield TestCost(nodeid, seconds, min(1.0, cpu[nodeid] / seconds) if seconds else 1.0, shared[nodeid])
+
+
+def _sum_attempts(content: Profile) -> tuple[dict[str, float], dict[str, float], list[str]]:
+    """Return the seconds and CPU seconds of the attempts by node id, and the node ids by their first start."""
+    tests = content.tests
+    own: dict[str, float] = defaultdict(float)
+    cpu: dict[str, float] = defaultdict(float)
+    first: dict[str, int] = {}
+    for row, nodeid in enumerate(tests.nodeid):
+        first[nodeid] = min(first.get(nodeid, tests.start[row]), tests.start[row])
+        for phase in _PHASES:
+            wall: int = getattr(tests, phase)[row]
+            own[nodeid] += wall / 1e6
+            cpu[nodeid] += _cpu_of(content, phase, row, wall) / 1e6
+    return own, cpu, sorted(first, key=lambda nodeid: first[nodeid])
+
+
+def _cpu_of(content: Profile, phase: str, row: int, wall: int) -> int:
+    """Return the CPU microseconds of a phase with those of its children; a phase without a record used its CPU."""
+    recorded = getattr(content.tests, f"cpu_{phase}")
+    own: int | None = recorded[row] if recorded else None
+    if own is None:
+        return wall
+    children = getattr(content.tests, f"children_{phase}")
+    awaited: int = (children[row] or 0) if children else 0
+    return min(wall, own + awaited)
+
+
+def _list_shared(content: Profile, fixtures: Sequence[SharedFixture]) -> dict[str, tuple[int, ...]]:
+    """Return the positions of the shared fixtures that each test can use."""
+    by_name: dict[str, list[int]] = defaultdict(list)
+    for position, fixture in enumerate(fixtures):
+        by_name[fixture.name].append(position)
+    sets = content.tests.fixture_set or [None] * len(content.tests.nodeid)
+    shared = {}
+    for nodeid, number in zip(content.tests.nodeid, sets, strict=True):
+        is_stored = number is not None and 0 <= number < len(content.fixture_sets)
+        names = content.fixture_sets[number] if is_stored and number is not None else []
+        positions = [
+            position
+            for name in names
+            for position in by_name.get(name, ())
+            if is_below(nodeid, fixtures[position].baseid)
+        ]
+        shared[nodeid] = tuple(positions)
+    return shared
+
+
+def is_below(nodeid: str, baseid: str) -> bool:
+    """Return whether a test can request the fixtures that are defined at `baseid`."""
+    return not baseid or nodeid.startswith((f"{baseid}/", f"{baseid}::"))
+
+
+def find_instance(fixture: SharedFixture, nodeid: str) -> str:
+    """Return what a fixture's value belongs to, for one test: the session, package, module or class."""
+    path, _, rest = nodeid.partition("::")
+    if fixture.scope == "session":
+        return ""
+    if fixture.scope == "package":
+        return fixture.baseid or path.rpartition("/")[0]
+    name = rest.partition("[")[0]
+    return f"{path}::{name.rpartition('::')[0]}" if fixture.scope == "class" else path
+
+
+def _find_fixture_costs(
+    content: Profile, fixtures: Sequence[SharedFixture], shared: dict[str, tuple[int, ...]]
+) -> Iterator[tuple[str, float]]:
+    """Yield tests with the seconds of shared fixtures that their phases contain."""
+    builds = content.builds
+    for nodeid, setup in zip(builds.nodeid, builds.setup, strict=True):
+        if nodeid in shared:
+            yield nodeid, setup / 1e6
+    for nodeids in _list_by_worker(content).values():
+        for before, after in pairwise([*nodeids, ""]):
+            yield before, _sum_teardowns(fixtures, shared, before, after)
+
+
+def _list_by_worker(content: Profile) -> dict[str, list[str]]:
+    """Return the tests of each worker, in the order in which they started."""
+    rows = sorted(zip(content.tests.start, content.tests.worker, content.tests.nodeid, strict=True))
+    by_worker: dict[str, list[str]] = defaultdict(list)
+    for _, worker, nodeid in rows:
+        by_worker[worker].append(nodeid)
+    return by_worker
+
+
+def _sum_teardowns(
+    fixtures: Sequence[SharedFixture], shared: dict[str, tuple[int, ...]], before: str, after: str
+) -> float:
+    """Return the seconds of the shared fixtures that end between two tests; `after` is empty for the last test."""
+    return sum(
+        fixtures[position].teardown
+        for position in shared[before]
+        if not after or find_instance(fixtures[position], before) != find_instance(fixtures[position], after)
+        if not after or fixtures[position].scope != "session"
+    )

@@ -1,0 +1,122 @@
+"""Costs of a suite from its profile: what belongs to tests, and what to shared fixtures and processes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from akastats.analysis.ledger import make_ledger
+from akastats.analysis.schedule.costs import SharedFixture, SuiteCosts, find_instance, make_costs
+from tests.profiles import profile_with
+
+SECOND = 1_000_000
+
+
+def costs_of(tests: dict[str, list[Any]], workers: int = 0, **tables: Any) -> SuiteCosts:
+    """Return the costs of a suite on two CPUs, with times in microseconds."""
+    content = profile_with(tests=tests, **tables)
+    return make_costs(content, make_ledger(content), workers, "load", cpus=2)
+
+
+def test_the_setup_of_a_shared_fixture_is_not_part_of_its_first_test() -> None:
+    """The test that requested it first would appear slow in every other schedule."""
+    costs = costs_of(
+        {
+            "nodeid": ["a.py::test_a", "a.py::test_b"],
+            "start": [0, 4 * SECOND],
+            "setup": [3 * SECOND, 0],
+            "call": [SECOND, SECOND],
+            "teardown": [0, SECOND // 2],
+            "fixture_set": [0, 0],
+        },
+        fixtures={
+            "name": ["db"],
+            "scope": ["session"],
+            "count": [1],
+            "setup": [3 * SECOND],
+            "teardown": [SECOND // 2],
+        },
+        builds={"name": ["db"], "worker": [""], "nodeid": ["a.py::test_a"], "setup": [3 * SECOND]},
+        fixture_sets=[["db"]],
+    )
+
+    assert (SharedFixture("db", "", "session", 3.0, 0.5),) == costs.fixtures
+    assert [1.0, 1.0] == [test.seconds for test in costs.tests]
+    assert [(0,), (0,)] == [test.fixtures for test in costs.tests]
+
+
+def test_a_fixture_of_another_directory_is_not_used() -> None:
+    """Two fixtures can have one name."""
+    costs = costs_of(
+        {"nodeid": ["a/test_a.py::test_a", "b/test_b.py::test_b"], "fixture_set": [0, 0]},
+        fixtures={"name": ["db", "db"], "baseid": ["a", "b"], "scope": ["module", "session"], "count": [1, 1]},
+        fixture_sets=[["db"]],
+    )
+
+    assert [(0,), (1,)] == [test.fixtures for test in costs.tests]
+
+
+def test_the_cpu_share_counts_children() -> None:
+    """A phase that awaits a child that computes needs a CPU as well; an unrecorded phase used it."""
+    costs = costs_of(
+        {
+            "nodeid": ["sleeps", "child", "unknown"],
+            "start": [0, 1, 2],
+            "call": [SECOND, SECOND, SECOND],
+            "cpu_call": [0, 0, None],
+            "children_call": [None, SECOND // 2, None],
+        }
+    )
+
+    assert [0.0, 0.5, 1.0] == [test.cpu for test in costs.tests]
+
+
+def test_attempts_of_a_test_add_up() -> None:
+    """A rerun costs time in every schedule."""
+    costs = costs_of({"nodeid": ["a", "a"], "start": [5, 0], "call": [SECOND, SECOND]})
+
+    assert [2.0] == [test.seconds for test in costs.tests]
+
+
+def test_processes_give_start_collection_and_the_time_around_tests() -> None:
+    """Two CPUs start two workers at once."""
+    costs = costs_of(
+        {"nodeid": ["a", "b"], "worker": ["gw0", "gw1"], "start": [3 * SECOND] * 2, "call": [SECOND] * 2},
+        workers=2,
+        processes={
+            "worker": ["", "gw0", "gw1"],
+            "start": [-SECOND, 0, 0],
+            "configured": [0, SECOND, SECOND],
+            "collection": [None, SECOND, SECOND],
+            "collected": [None, 2 * SECOND, 2 * SECOND],
+            "finished": [5 * SECOND, 4 * SECOND, 4 * SECOND],
+            "end": [6 * SECOND, 4 * SECOND, 4 * SECOND],
+        },
+    )
+
+    assert (1.0, 1.0, 1.0) == (costs.startup, costs.collect, costs.finish)
+    assert [2.0, 2.0] == [test.seconds for test in costs.tests]
+
+
+@pytest.mark.parametrize(
+    ("scope", "instance"),
+    [
+        ("session", ""),
+        ("package", "shop/orders"),
+        ("module", "shop/orders/test_tax.py"),
+        ("class", "shop/orders/test_tax.py::TestTax"),
+    ],
+)
+def test_a_value_belongs_to_its_scope(scope: str, instance: str) -> None:
+    """Parameters with colons do not matter."""
+    fixture = SharedFixture("db", "", scope, 1.0, 0.0)
+
+    assert instance == find_instance(fixture, "shop/orders/test_tax.py::TestTax::test_rate[a::b]")
+
+
+def test_damaged_numbers_of_fixtures_are_ignored() -> None:
+    """A profile can name a combination that it does not contain."""
+    costs = costs_of({"nodeid": ["a"], "fixture_set": [7]}, fixture_sets=[["db"]])
+
+    assert [()] == [test.fixtures for test in costs.tests]

@@ -1,0 +1,90 @@
+"""Replay of a suite: wall time by number of workers and distribution, with shared fixtures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from akastats.analysis.schedule.costs import SharedFixture, SuiteCosts, TestCost
+from akastats.analysis.schedule.replay import replay
+
+DATABASE = SharedFixture("database", "", "session", 1.0, 0.5)
+MODULE = SharedFixture("tables", "", "module", 0.25, 0.125)
+
+
+def suite(*tests: TestCost, fixtures: tuple[SharedFixture, ...] = (), cpus: int = 8) -> SuiteCosts:
+    """Return a suite that starts in 0.5 s, collects in 0.25 s and ends in 0.125 s."""
+    return SuiteCosts(tests, fixtures, 0.5, 0.25, 0.125, workers=0, dist="no", cpus=cpus)
+
+
+def make_tests(*seconds: float, cpu: float = 1.0, fixtures: tuple[int, ...] = ()) -> list[TestCost]:
+    """Return tests of one file each."""
+    return [TestCost(f"test_{number}.py::test_it", cost, cpu, fixtures) for number, cost in enumerate(seconds)]
+
+
+def test_without_workers_all_costs_add_up() -> None:
+    """Start-up, collection, tests, and the end."""
+    result = replay(suite(*make_tests(1.0, 2.0)), 0, "no")
+
+    assert (0.75, (3.0,), 3.875) == (result.before, result.workers, result.wall)
+
+
+def test_workers_start_and_collect_after_the_controller() -> None:
+    """Each of two workers runs half of the tests."""
+    result = replay(suite(*make_tests(*[1.0] * 8)), 2, "load")
+
+    assert 1.25 == result.before
+    assert (4.0, 4.0) == result.workers
+
+
+def test_the_longest_test_limits_the_wall_time() -> None:
+    """The other worker runs all other tests meanwhile."""
+    result = replay(suite(*make_tests(9.0, 1.0, 1.0, 1.0)), 2, "worksteal")
+
+    assert 9.0 <= max(result.workers) <= 10.0
+
+
+def test_a_session_fixture_costs_each_worker() -> None:
+    """Once without workers, twice with two, setup and teardown."""
+    costs = suite(*make_tests(*[1.0] * 4, fixtures=(0,)), fixtures=(DATABASE,))
+
+    assert (5.5,) == replay(costs, 0, "no").workers
+    assert (3.5, 3.5) == replay(costs, 2, "load").workers
+
+
+def test_a_module_fixture_is_built_for_each_module() -> None:
+    """Its teardown belongs to the test that follows, or to the end."""
+    costs = suite(*make_tests(1.0, 1.0, fixtures=(0,)), fixtures=(MODULE,))
+
+    assert (2.75,) == replay(costs, 0, "no").workers
+
+
+def test_more_workers_than_cpus_share_them() -> None:
+    """Computing tests take longer; sleeping ones do not."""
+    computing = suite(*make_tests(*[1.0] * 8), cpus=2)
+    sleeping = suite(*make_tests(*[1.0] * 8, cpu=0.0), cpus=2)
+
+    assert pytest.approx(4.0) == max(replay(computing, 4, "load").workers)
+    assert pytest.approx(2.0) == max(replay(sleeping, 4, "load").workers)
+    assert 2.0 == replay(sleeping, 4, "load").before
+
+
+def test_every_worker_runs_every_test_with_each() -> None:
+    """The wall time is that of one process."""
+    assert (3.0, 3.0) == replay(suite(*make_tests(1.0, 2.0)), 2, "each").workers
+
+
+def test_a_suite_without_tests_takes_its_overhead() -> None:
+    """With and without workers."""
+    assert 0.875 == replay(suite(), 0, "no").wall
+    assert 1.375 == replay(suite(), 2, "load").wall
+
+
+def test_a_cost_that_is_removed_saves_only_on_the_critical_path() -> None:
+    """A worker that ends early gains nothing."""
+    tests = make_tests(5.0, 1.0)
+    costs = suite(*tests)
+    faster = replace(costs, tests=(tests[0], replace(tests[1], seconds=0.0)))
+
+    assert replay(costs, 2, "load").wall == replay(faster, 2, "load").wall
