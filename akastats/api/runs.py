@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import JSONResponse
+from pydantic import Field
 
 from akastats.api.access import ReadsContexts
 from akastats.api.limits import PAGE_DEFAULT, Cursor, PageSize
@@ -15,8 +17,11 @@ from akastats.api.models.runs import Comparison, RunFilesPage, RunsPage, RunTest
 from akastats.api.problems import Problem, Route, describe_errors
 from akastats.config import config
 from akastats.model import profile
-from akastats.queries import run_comparison, run_details, run_files, run_tests
+from akastats.queries import findings, ledger, plan, run_comparison, run_details, run_files, run_tests
 from akastats.queries import runs as reading
+from akastats.queries.findings import RunFindings
+from akastats.queries.ledger import RunLedger
+from akastats.queries.plan import MAX_WORKERS, RunPlan
 from akastats.queries.run_details import RunDetails
 from akastats.queries.run_files import FileQuery
 from akastats.queries.run_tests import ListQuery
@@ -45,6 +50,20 @@ Format = Annotated[
     Literal["json", "speedscope", "perfetto"],
     Query(description="the profile as JSON, or a file for speedscope.app or ui.perfetto.dev"),
 ]
+AllFindings = Annotated[bool, Query(description="also findings that save little")]
+Workers = Annotated[
+    Sequence[Annotated[int, Field(ge=0, le=MAX_WORKERS)]],
+    Query(max_length=20, description="numbers of workers; default: powers of 2 up to the CPUs", examples=[[0, 2]]),
+]
+Distributions = Annotated[
+    Sequence[Literal["load", "loadscope", "loadfile", "loadgroup", "worksteal", "each"]],
+    Query(min_length=1, max_length=6, description="values of `--dist`", examples=[["load", "worksteal"]]),
+]
+WithoutFixtures = Annotated[
+    Sequence[Annotated[str, Field(max_length=MAX_VALUE)]],
+    Query(max_length=20, description="fixtures whose time is omitted", examples=[["database"]]),
+]
+Order = Annotated[Literal["collected", "longest-first"], Query(description="order of the tests")]
 AnyProfile = Profile | SpeedscopeFile | PerfettoFile
 _TRACE_FORMATS = {"speedscope": trace_files.speedscope, "perfetto": trace_files.perfetto}
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
@@ -151,6 +170,31 @@ async def get_run_files(
     content = await async_redis.run(run_details.read_profile(config.namespace, id))
     page = run_files.select_page(content, query, start, limit)
     return RunFilesPage(items=page.items, next=None if page.next is None else str(page.next), total=page.total)
+
+
+@router.get("/runs/{id}/ledger", responses=describe_errors(404))
+async def get_run_ledger(id: RunId) -> RunLedger:
+    """Return where the wall time of each process of a run went."""
+    return await async_redis.run(ledger.read_ledger(config.namespace, id))
+
+
+@router.get("/runs/{id}/findings", responses=describe_errors(404))
+async def get_run_findings(id: RunId, all: AllFindings = False) -> RunFindings:
+    """Return what costs time in a run and what a change would save, the largest saving first."""
+    return await async_redis.run(findings.read_findings(config.namespace, id, all))
+
+
+@router.get("/runs/{id}/plan", responses=describe_errors(404))
+async def get_run_plan(
+    id: RunId,
+    workers: Workers = (),
+    dist: Distributions = ("load", "worksteal", "loadscope", "loadfile"),
+    without: WithoutFixtures = (),
+    order: Order = "collected",
+) -> RunPlan:
+    """Predict the duration of a run with other numbers of workers and distributions."""
+    reading_plan = plan.read_plan(config.namespace, id, workers, dist, without, order == "longest-first")
+    return await async_redis.run(reading_plan)
 
 
 @router.get("/runs/{id}/compare/{base}", responses=describe_errors(404))

@@ -12,7 +12,20 @@ from typing import TextIO, cast
 import typer
 
 from akastats import __version__
-from akastats.cli import doctor, drain, exports, imports, merge, output, quarantine, report, runs, serve, verdicts
+from akastats.cli import (
+    doctor,
+    drain,
+    exports,
+    imports,
+    merge,
+    output,
+    profiler,
+    quarantine,
+    report,
+    runs,
+    serve,
+    verdicts,
+)
 from akastats.errors import AkastatsError
 
 FAILED, INTERRUPTED, BROKEN_PIPE = 1, 130, 141
@@ -30,6 +43,7 @@ for command in (
     runs.runs,
     runs.show,
     runs.slowest,
+    profiler.why,
     verdicts.flaky,
     verdicts.slower,
     verdicts.errors,
@@ -38,7 +52,8 @@ for command in (
     doctor.doctor,
 ):
     app.command()(command)
-# `import` is a keyword in Python; `export` and `merge` have a different function name.
+# `import` is a keyword in Python; `plan`, `export` and `merge` have a different function name.
+app.command("plan")(profiler.plan_run)
 app.command("import")(imports.imports)
 app.command("export")(exports.exports)
 app.command("merge")(merge.merge_directories)

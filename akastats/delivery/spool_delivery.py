@@ -520,8 +520,8 @@ MAX_DIED_IN = 20
 #: Fields of a run that come from the header of its spool.
 HEADER_FIELDS = (
     *("id", "suite", "started", "branch", "commit", "dirty", "provider", "build_id", "build_url", "job"),
-    *("attempt", "host", "python", "platform", "pytest", "workers", "argv", "cpu_count", "quarantine"),
-    *("nested", "base", "pull_request", "default_branch", "producer"),
+    *("attempt", "host", "python", "platform", "pytest", "workers", "dist", "argv", "cpu_count"),
+    *("quarantine", "nested", "base", "pull_request", "default_branch", "producer"),
 )
 
 

@@ -80,7 +80,7 @@ class SlowFixture:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Findings:
+class RunContents:
     """The failures of one run, its slowest fixtures, and its changes against its base run.
 
     has_profile: false while the run is in progress, and once its profile has expired
@@ -101,7 +101,7 @@ class Findings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Details(Findings):
+class Details(RunContents):
     """One run in full.
 
     run: the run itself
@@ -115,7 +115,7 @@ class Details(Findings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunDetails(Findings, Run):
+class RunDetails(RunContents, Run):
     """One run in full, in the form of the API's JSON. Without a profile its lists are empty.
 
     slowest: the 10 slowest tests; empty without a profile
@@ -131,7 +131,7 @@ def answer_details(details: Details) -> RunDetails:
     verdicts = answer_run_verdicts(details.verdicts, details.run.started) if details.verdicts else None
     return RunDetails(
         **vars(details.run),
-        **{field.name: getattr(details, field.name) for field in fields(Findings)},
+        **{field.name: getattr(details, field.name) for field in fields(RunContents)},
         slowest=[SlowTest(each.name, each.seconds, each.usual, each.outcome) for each in details.slowest],
         verdicts=verdicts,
     )

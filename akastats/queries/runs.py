@@ -55,6 +55,7 @@ class Run:
     python: Python version
     pytest: pytest version
     workers: number of pytest-xdist workers
+    dist: `--dist` of pytest-xdist; `no` without workers
     cpu_count: number of processors
     argv: arguments of pytest, secrets redacted
     quarantine: whether the run ignored failures of quarantined tests
@@ -95,6 +96,7 @@ class Run:
     python: str | None = None
     pytest: str | None = None
     workers: int | None = None
+    dist: str | None = None
     cpu_count: int | None = None
     argv: str | None = None
     quarantine: bool | None = None

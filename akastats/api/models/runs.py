@@ -9,7 +9,7 @@ from akastats.analysis.comparison import Difference
 from akastats.api.models.common import COMMIT, CONTEXT_ID, FINGERPRINT, NODEID, RUN_ID, STARTED, TIME_CURSOR
 from akastats.api.models.derived import add_examples
 from akastats.queries.run_comparison import Changes
-from akastats.queries.run_details import Findings, SlowFixture, SlowTest
+from akastats.queries.run_details import RunContents, SlowFixture, SlowTest
 from akastats.queries.run_failures import Failure
 from akastats.queries.run_files import RunFile
 from akastats.queries.run_tests import RunTest
@@ -53,6 +53,7 @@ add_examples(
     python="3.13.1",
     pytest="9.0.2",
     workers=8,
+    dist="load",
     cpu_count=8,
     argv="-n 8 --akastats",
     quarantine=True,
@@ -92,7 +93,7 @@ add_examples(
     Difference, "Change", nodeid=NODEID, outcome="failed", base_outcome="passed", seconds=2.31, base_seconds=0.42
 )
 add_examples(Changes, added=3, removed=0, noise=12)
-add_examples(Findings, has_profile=True, failing_left_out=0)
+add_examples(RunContents, has_profile=True, failing_left_out=0)
 
 
 @dataclass(frozen=True, kw_only=True)

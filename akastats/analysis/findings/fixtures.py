@@ -1,0 +1,174 @@
+"""Rules about fixtures: their scope, setups repeated by workers, and slow teardowns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from akastats.analysis.findings.recorded_run import RecordedRun, name_fixture
+from akastats.analysis.schedule.costs import SharedFixture, SuiteCosts, TestCost, find_instance
+from akastats.model.findings import FoundCost, Place
+from akastats.model.results import FixtureResult
+
+#: Fixtures of pytest that need the scope of a function.
+BUILT_IN = frozenset(
+    {"capfd", "capsys", "caplog", "doctest_namespace", "monkeypatch", "pytester", "recwarn", "testdir", "tmp_path"}
+    | {"tmpdir", "request", "subtests", "record_property", "setup_function", "setup_method"}
+)
+# A wider scope is proposed only if it saves this many times as much as the next narrower one.
+WIDER = 1.1
+
+
+def find_fixture_scope(run: RecordedRun) -> Iterator[FoundCost]:
+    """Find fixtures that are set up for each test, although a wider scope would set them up less often."""
+    for fixture in run.content.fixtures.rows():
+        tests = run.tests_of[name_fixture(fixture)]
+        if fixture.scope != "function" or fixture.name in BUILT_IN or fixture.count < 2 or not tests:
+            continue
+        options = [(scope, *_widen(run, fixture, tests, scope)) for scope in _wider_scopes(fixture, tests)]
+        best = options[0]
+        for option in options[1:]:
+            best = option if option[1] > WIDER * best[1] else best
+        scope, saved, setups = best
+        yield _describe_scope(fixture, tests, scope, saved, setups)
+
+
+def _wider_scopes(fixture: FixtureResult, tests: list[TestCost]) -> list[str]:
+    in_classes = all(test.nodeid.count("::") > 1 for test in tests)
+    path, colons, name = fixture.baseid.partition("::")
+    if colons and name:
+        return ["class"]
+    narrow = ["class"] if in_classes else []
+    return [*narrow, "module"] if path.endswith(".py") else [*narrow, "module", "session"]
+
+
+def _widen(run: RecordedRun, fixture: FixtureResult, tests: list[TestCost], scope: str) -> tuple[float, int]:
+    """Return the wall time that a scope saves, and the number of setups with it in one process."""
+    costs = make_wider(run.costs, fixture, tests, scope)
+    return run.compute_saving(costs), len({find_instance(costs.fixtures[-1], test.nodeid) for test in tests})
+
+
+def make_wider(costs: SuiteCosts, fixture: FixtureResult, tests: list[TestCost], scope: str) -> SuiteCosts:
+    """Return the costs of the suite with a fixture of another scope."""
+    setup, teardown = fixture.setup / fixture.count, fixture.teardown / fixture.count
+    position = len(costs.fixtures)
+    users = {test.nodeid for test in tests}
+    changed = tuple(
+        replace(test, seconds=max(0.0, test.seconds - setup - teardown), fixtures=(*test.fixtures, position))
+        if test.nodeid in users
+        else test
+        for test in costs.tests
+    )
+    shared = SharedFixture(fixture.name, fixture.baseid, scope, setup, teardown)
+    return replace(costs, tests=changed, fixtures=(*costs.fixtures, shared))
+
+
+def _describe_scope(
+    fixture: FixtureResult, tests: list[TestCost], scope: str, saved: float, setups: int
+) -> FoundCost:
+    mean = (fixture.setup + fixture.teardown) / fixture.count
+    return FoundCost(
+        kind="fixture-scope",
+        title=f"Fixture {fixture.name} is set up {fixture.count} times; {scope} scope would set it up "
+        f"{_times(setups)}",
+        where=(Place(fixture=name_fixture(fixture), file=fixture.baseid.partition("::")[0] or None),),
+        tests=len(tests),
+        evidence={"setups": fixture.count, "setups_with_scope": setups, "mean_s": round(mean, 6)},
+        advice=f'Give it scope="{scope}" if the tests do not change its value; else build the costly part in a '
+        f"{scope} fixture and copy it for each test.",
+        saved=saved,
+        cpu_saved=mean * (fixture.count - setups),
+        claims=frozenset({f"fixture {name_fixture(fixture)}"}),
+    )
+
+
+def find_rebuilt_fixture(run: RecordedRun) -> Iterator[FoundCost]:
+    """Find shared fixtures that several workers set up, although one distribution would not."""
+    if run.costs.workers < 2 or run.costs.dist in ("loadscope", "loadfile"):
+        return
+    counts = {name_fixture(each): each.count for each in run.content.fixtures.rows()}
+    for position, fixture in enumerate(run.costs.fixtures):
+        if fixture.scope not in ("class", "module"):
+            continue
+        tests = [test for test in run.costs.tests if position in test.fixtures]
+        instances = len({find_instance(fixture, test.nodeid) for test in tests})
+        key = f"{fixture.baseid}::{fixture.name}"
+        excess = counts.get(key, 0) - instances
+        if excess <= 0 or not instances:
+            continue
+        dist = "loadscope" if fixture.scope == "class" else "loadfile"
+        yield FoundCost(
+            kind="rebuilt-fixture",
+            title=f"Fixture {fixture.name} is set up {counts[key]} times for {instances} "
+            f"{_plural(fixture.scope)}, because several workers run their tests; --dist {dist} would set it up "
+            f"{_times(instances)}",
+            where=(Place(fixture=key, option=f"--dist {dist}"),),
+            tests=len(tests),
+            evidence={"setups": counts[key], "instances": instances, "mean_s": round(fixture.setup, 6)},
+            advice=f"Run with --dist {dist}, or reduce the cost of the fixture.",
+            saved=run.compute_saving(dist=dist),
+            cpu_saved=excess * (fixture.setup + fixture.teardown),
+            claims=frozenset({"distribution", f"fixture {key}"}),
+        )
+
+
+def find_session_fixture(run: RecordedRun) -> Iterator[FoundCost]:
+    """Find session fixtures that each worker sets up; one value for all would be built once."""
+    if run.costs.workers < 2:
+        return
+    counts = {name_fixture(each): each.count for each in run.content.fixtures.rows()}
+    for position, fixture in enumerate(run.costs.fixtures):
+        key = f"{fixture.baseid}::{fixture.name}"
+        if fixture.scope != "session" or counts.get(key, 0) < 2:
+            continue
+        shared = list(run.costs.fixtures)
+        # The first worker builds the value; the others need as long to read it as to wait for it.
+        shared[position] = replace(fixture, setup=fixture.setup / counts[key])
+        yield FoundCost(
+            kind="rebuilt-fixture",
+            title=f"Session fixture {fixture.name} is set up by each of {counts[key]} workers",
+            where=(Place(fixture=key),),
+            tests=sum(position in test.fixtures for test in run.costs.tests),
+            evidence={"setups": counts[key], "mean_s": round(fixture.setup, 6)},
+            advice="Build it once and let the workers share it through a file with a lock, see the guide of "
+            "pytest-xdist; or prepare it before pytest starts.",
+            saved=run.compute_saving(replace(run.costs, fixtures=tuple(shared))),
+            cpu_saved=fixture.setup * (counts[key] - 1),
+            claims=frozenset({f"fixture {key}"}),
+        )
+
+
+def find_slow_teardown(run: RecordedRun) -> Iterator[FoundCost]:
+    """Find fixtures whose teardown takes longer than their setup."""
+    for fixture in run.content.fixtures.rows():
+        mean = fixture.teardown / max(1, fixture.count)
+        if fixture.teardown <= fixture.setup:
+            continue
+        key = name_fixture(fixture)
+        if fixture.scope == "function":
+            costs = run.without({test.nodeid: mean for test in run.tests_of[key]})
+        else:
+            shared = (
+                replace(each, teardown=0.0) if (each.name, each.baseid) == (fixture.name, fixture.baseid) else each
+                for each in run.costs.fixtures
+            )
+            costs = replace(run.costs, fixtures=tuple(shared))
+        yield FoundCost(
+            kind="slow-teardown",
+            title=f"The teardown of fixture {fixture.name} takes {mean:.3g} s, {_times(fixture.count)}",
+            where=(Place(fixture=key, file=fixture.baseid.partition("::")[0] or None),),
+            tests=len(run.tests_of[key]),
+            evidence={"teardowns": fixture.count, "mean_s": round(mean, 6)},
+            advice="Shorten it: roll back instead of deleting, stop without waiting, or widen the scope.",
+            saved=run.compute_saving(costs),
+            cpu_saved=fixture.teardown,
+            claims=frozenset({f"teardown {key}"}),
+        )
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
+
+
+def _plural(scope: str) -> str:
+    return "classes" if scope == "class" else f"{scope}s"

@@ -1,0 +1,150 @@
+"""Rules about processes: distribution, number of workers, collection, imports, time of plugins, and the end."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
+
+from akastats.analysis.findings.recorded_run import RecordedRun
+from akastats.model.findings import FoundCost, Place
+
+_DISTRIBUTIONS = ("load", "worksteal", "loadscope", "loadfile")
+# Seconds of pytest and common plugins for each test, measured with 1,000 trivial tests; more is unusual.
+USUAL_AROUND_TEST_S = 0.001
+# A run without workers is advised to use some only if its tests take this many seconds, because each worker starts
+# and collects by itself.
+MIN_TESTS_S = 4.0
+
+
+def find_distribution(run: RecordedRun) -> Iterator[FoundCost]:
+    """Find a `--dist` with which the same workers need less time."""
+    if run.costs.workers < 2:
+        return
+    savings = {dist: run.compute_saving(dist=dist) for dist in _DISTRIBUTIONS if dist != run.costs.dist}
+    best = max(savings, key=lambda dist: savings[dist])
+    busy = run.baseline.workers
+    yield FoundCost(
+        kind="distribution",
+        title=f"--dist {best} would distribute the tests better over {run.costs.workers} workers than "
+        f"--dist {run.costs.dist}",
+        where=(Place(option=f"--dist {best}"),),
+        tests=len(run.costs.tests),
+        evidence={"longest_worker_s": round(max(busy), 6), "mean_worker_s": round(sum(busy) / len(busy), 6)},
+        advice=f"Run with --dist {best}.",
+        saved=savings[best],
+        claims=frozenset({"distribution"}),
+    )
+
+
+def find_workers(run: RecordedRun) -> Iterator[FoundCost]:
+    """Find a number of workers with which the run needs less time."""
+    total = sum(test.seconds for test in run.costs.tests)
+    if not run.costs.workers and total < MIN_TESTS_S:
+        return
+    dist = run.costs.dist if run.costs.workers else "load"
+    savings = {
+        workers: run.compute_saving(workers=workers, dist=dist)
+        for workers in range(run.costs.cpus + 1)
+        if workers not in (1, run.costs.workers)
+    }
+    if not savings:
+        return
+    best = max(savings, key=lambda workers: savings[workers])
+    option = f"-n {best}" if best else "-n 0"
+    yield FoundCost(
+        kind="workers",
+        title=f"{option} would be faster than {_describe_workers(run.costs.workers)} on {run.costs.cpus} CPUs",
+        where=(Place(option=option),),
+        tests=len(run.costs.tests),
+        evidence={"cpus": run.costs.cpus, "tests_s": round(total, 6)},
+        advice=f"Run with {option}" + (" (pytest-xdist)." if best else "."),
+        saved=savings[best],
+        claims=frozenset({"distribution"}),
+    )
+
+
+def _describe_workers(workers: int) -> str:
+    return f"-n {workers}" if workers else "one process"
+
+
+def find_collection(run: RecordedRun) -> Iterator[FoundCost]:
+    """Find directories whose files are imported although no test of them runs."""
+    files = {nodeid.partition("::")[0] for nodeid in run.content.tests.nodeid}
+    without: dict[str, list[float]] = defaultdict(list)
+    for path, us in zip(run.content.files.path, run.content.files.seconds, strict=True):
+        if path not in files:
+            without[path.rpartition("/")[0].partition("/")[0] or path].append(us / 1e6)
+    for directory, seconds in without.items():
+        total = sum(seconds)
+        yield FoundCost(
+            kind="collection",
+            title=f"Collecting {directory} takes {total:.3g} s for {len(seconds)} files without a test that runs",
+            where=(Place(file=directory),),
+            tests=0,
+            evidence={"files": len(seconds), "total_s": round(total, 6)},
+            advice=f"Set testpaths to the directories with tests, or add {directory} to norecursedirs.",
+            saved=run.compute_saving(replace(run.costs, collect=max(0.0, run.costs.collect - total))),
+            cpu_saved=total * max(1, run.costs.workers),
+            claims=frozenset({f"collection {directory}"}),
+        )
+
+
+def find_imports(run: RecordedRun) -> Iterator[FoundCost]:
+    """Find packages whose import takes long, in each process."""
+    by_package: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    for process in run.ledger.processes:
+        for each in process.imports:
+            by_package[each.package][process.worker] += each.seconds
+    for package, seconds in by_package.items():
+        most = max(seconds.values())
+        total = sum(seconds.values())
+        yield FoundCost(
+            kind="imports",
+            title=f"Importing {package} takes {most:.3g} s"
+            + (f" in each of {len(seconds)} processes" if len(seconds) > 1 else ""),
+            where=(Place(package=package),),
+            tests=len(run.costs.tests),
+            evidence={"longest_s": round(most, 6), "total_s": round(total, 6), "processes": len(seconds)},
+            advice="Import it inside the functions that need it, or only the part that is needed.",
+            saved=run.compute_saving(replace(run.costs, collect=max(0.0, run.costs.collect - most))),
+            cpu_saved=total,
+            claims=frozenset({f"import {package}"}),
+        )
+
+
+def find_hooks(run: RecordedRun) -> Iterator[FoundCost]:
+    """Find time of pytest and plugins around the tests that is more than 1 ms for each test."""
+    count = len(run.content.tests.nodeid)
+    running = [each for each in run.ledger.processes if each.worker or not run.costs.workers]
+    around = sum(each.spans.get("pytest", 0.0) for each in running)
+    if not count or around / count <= USUAL_AROUND_TEST_S:
+        return
+    excess = around / count - USUAL_AROUND_TEST_S
+    yield FoundCost(
+        kind="hooks",
+        title=f"Hooks of pytest and plugins take {1000 * around / count:.3g} ms for each test, "
+        f"{around:.3g} s in total",
+        where=(Place(file="conftest.py"),),
+        tests=count,
+        evidence={"per_test_s": round(around / count, 6), "total_s": round(around, 6)},
+        advice="Run with -p no:NAME for one plugin after the other, and look at the hooks in conftest.py.",
+        saved=run.compute_saving(run.without({test.nodeid: excess for test in run.costs.tests})),
+        cpu_saved=excess * count,
+        claims=frozenset({"hooks"}),
+    )
+
+
+def find_end(run: RecordedRun) -> Iterator[FoundCost]:
+    """Find time between the last test and the end of the process."""
+    yield FoundCost(
+        kind="after-summary",
+        title=f"The run takes {run.costs.finish:.3g} s after its last test",
+        where=(),
+        tests=0,
+        evidence={"finish_s": round(run.costs.finish, 6)},
+        advice="Look at hooks pytest_sessionfinish and pytest_terminal_summary, atexit functions and threads.",
+        saved=run.compute_saving(replace(run.costs, finish=0.0)),
+        cpu_saved=run.costs.finish,
+        claims=frozenset({"end"}),
+    )

@@ -1,0 +1,105 @@
+"""A recorded run as the rules read it, with its schedule for savings."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from akastats.analysis.ledger import Ledger, make_ledger
+from akastats.analysis.schedule.costs import SuiteCosts, TestCost, is_below, make_costs
+from akastats.analysis.schedule.replay import Replay, replay
+from akastats.model.profile import Profile
+from akastats.model.results import FixtureResult
+
+
+@dataclass(frozen=True)
+class RecordedRun:
+    """A run with what the rules need.
+
+    content: profile of the run.
+    ledger: wall time of its processes.
+    costs: costs of its suite.
+    """
+
+    content: Profile
+    ledger: Ledger
+    costs: SuiteCosts
+
+    @cached_property
+    def baseline(self) -> Replay:
+        """The replay of the run as it was."""
+        return replay(self.costs, self.costs.workers, self.costs.dist)
+
+    @cached_property
+    def wall(self) -> float:
+        """The measured wall time of the process in which pytest was started, in seconds."""
+        return next((each.wall for each in self.ledger.processes if not each.worker), self.baseline.wall)
+
+    @cached_property
+    def replay_error(self) -> float:
+        """The relative difference between the replay and the measured wall time."""
+        return abs(self.baseline.wall - self.wall) / self.wall if self.wall else 0.0
+
+    @cached_property
+    def tests_of(self) -> Mapping[str, list[TestCost]]:
+        """The tests that can use each fixture, by its base id and name."""
+        sets = dict(zip(self.content.tests.nodeid, self.content.tests.fixture_set or (), strict=False))
+        names_of = {nodeid: self._names(number) for nodeid, number in sets.items()}
+        users: dict[str, list[TestCost]] = defaultdict(list)
+        for fixture in self.content.fixtures.rows():
+            key = name_fixture(fixture)
+            users[key] = [
+                test
+                for test in self.costs.tests
+                if fixture.name in names_of.get(test.nodeid, ()) and is_below(test.nodeid, fixture.baseid)
+            ]
+        return users
+
+    def _names(self, number: int | None) -> frozenset[str]:
+        sets = self.content.fixture_sets
+        return frozenset(sets[number]) if number is not None and 0 <= number < len(sets) else frozenset()
+
+    def compute_saving(
+        self, costs: SuiteCosts | None = None, workers: int | None = None, dist: str | None = None
+    ) -> float:
+        """Return the seconds that other costs, workers or `--dist` save; negative if they need more."""
+        changed = replay(
+            costs or self.costs,
+            self.costs.workers if workers is None else workers,
+            self.costs.dist if dist is None else dist,
+        )
+        return self.baseline.wall - changed.wall
+
+    def with_tests(self, change: Callable[[TestCost], TestCost]) -> SuiteCosts:
+        """Return the costs with each test changed."""
+        return replace(self.costs, tests=tuple(map(change, self.costs.tests)))
+
+    def without(self, seconds: Mapping[str, float]) -> SuiteCosts:
+        """Return the costs without these seconds of tests, by node id."""
+        return self.with_tests(
+            lambda test: replace(test, seconds=max(0.0, test.seconds - seconds.get(test.nodeid, 0.0)))
+        )
+
+
+def make_recorded_run(content: Profile, workers: int, dist: str, cpus: int) -> RecordedRun:
+    """Return a run for the rules; `workers` is 0 without pytest-xdist, `cpus` the number of CPUs."""
+    ledger = make_ledger(content)
+    return RecordedRun(content, ledger, make_costs(content, ledger, workers, dist, cpus))
+
+
+def name_fixture(fixture: FixtureResult) -> str:
+    """Return base id and name of a fixture, as labels have them."""
+    return f"{fixture.baseid}::{fixture.name}"
+
+
+def name_function(nodeid: str) -> str:
+    """Return a node id without its parameters."""
+    path, colons, rest = nodeid.partition("::")
+    return f"{path}{colons}{rest.partition('[')[0]}"
+
+
+def count_files(tests: Iterable[TestCost]) -> int:
+    """Return the number of files of some tests."""
+    return len({test.nodeid.partition("::")[0] for test in tests})

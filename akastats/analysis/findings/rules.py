@@ -1,0 +1,70 @@
+"""All rules, and the findings of a run: ranked by saving, each cost named once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from akastats.analysis.findings import durations, fixtures, processes
+from akastats.analysis.findings.recorded_run import RecordedRun
+from akastats.model.findings import Finding, FoundCost, Saving
+
+Rule = Callable[[RecordedRun], Iterable[FoundCost]]
+
+#: The rules, the most specific first: of two findings with the same cost, the first one counts.
+RULES: tuple[Rule, ...] = (
+    fixtures.find_fixture_scope,
+    fixtures.find_rebuilt_fixture,
+    fixtures.find_session_fixture,
+    fixtures.find_slow_teardown,
+    durations.find_reruns,
+    durations.find_waiting,
+    durations.find_long_test,
+    durations.find_parametrised_family,
+    durations.find_slow_tests,
+    processes.find_imports,
+    processes.find_collection,
+    processes.find_hooks,
+    processes.find_end,
+    processes.find_distribution,
+    processes.find_workers,
+)
+#: A finding saves at least this share of the wall time, or this many seconds.
+MIN_SHARE = 0.05
+MIN_SAVING_S = 0.5
+
+
+def find_all(run: RecordedRun, rules: Sequence[Rule] = RULES, is_complete: bool = False) -> tuple[Finding, ...]:
+    """Return the findings of a run, the largest saving first; with `is_complete` also small ones."""
+    costs = [cost for rule in rules for cost in rule(run) if is_complete or _is_worth(run, cost)]
+    return tuple(_make_finding(run, cost) for cost in sorted(_without_repetitions(costs), key=_by_saving))
+
+
+def _is_worth(run: RecordedRun, cost: FoundCost) -> bool:
+    return cost.saved >= MIN_SAVING_S or cost.saved >= MIN_SHARE * run.wall > 0
+
+
+def _by_saving(cost: FoundCost) -> float:
+    return -cost.saved
+
+
+def _without_repetitions(costs: Iterable[FoundCost]) -> Iterator[FoundCost]:
+    """Yield the findings whose cost no earlier one with at least half of their saving has named."""
+    accepted: list[FoundCost] = []
+    for cost in costs:
+        claims = cost.claims
+        rivals = (each for each in accepted if len(each.claims & claims) * 2 > len(claims))
+        if cost.saved > 0 and not any(each.saved * 2 >= cost.saved for each in rivals):
+            accepted.append(cost)
+            yield cost
+
+
+def _make_finding(run: RecordedRun, cost: FoundCost) -> Finding:
+    margin = cost.saved * min(1.0, run.replay_error)
+    saving = Saving(
+        seconds=round(cost.saved, 3),
+        low=round(cost.saved - margin, 3),
+        high=round(cost.saved + margin, 3),
+        share=round(cost.saved / run.wall, 4) if run.wall else 0.0,
+        cpu_seconds=round(cost.cpu_saved, 3),
+    )
+    return Finding(cost.kind, cost.title, saving, cost.where, cost.tests, None, cost.evidence, cost.advice)

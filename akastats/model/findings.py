@@ -1,0 +1,102 @@
+"""Findings: what costs how much time of a run, where, and what to change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Saving:
+    """The wall time that a change would save in one run.
+
+    seconds: predicted wall time, in seconds.
+    low, high: interval of the prediction, in seconds.
+    share: `seconds` as share of the run's wall time, from 0 to 1.
+    cpu_seconds: CPU time that the change would save in all processes, in seconds.
+    """
+
+    seconds: float
+    low: float
+    high: float
+    share: float
+    cpu_seconds: float
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where time is spent; fields that do not apply are null.
+
+    fixture: base id and name of a fixture.
+    file: path of a file or directory.
+    nodeid: node id of a test, or of a function with its parameters omitted.
+    package: imported package.
+    option: options of pytest.
+    """
+
+    fixture: str | None = None
+    file: str | None = None
+    nodeid: str | None = None
+    package: str | None = None
+    option: str | None = None
+
+
+@dataclass(frozen=True)
+class Since:
+    """The first run with the cost of a finding.
+
+    run: id of the run.
+    commit: its commit; null if unknown.
+    first_recorded: whether no earlier run was compared.
+    """
+
+    run: str
+    commit: str | None
+    first_recorded: bool
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One cost and the change that avoids it.
+
+    kind: name of the rule.
+    title: what costs time, and what would not, in one sentence.
+    saving: what the change would save.
+    where: where the time is spent, the largest part first.
+    tests: number of tests that the change affects.
+    since: first run with this cost; null until it was compared.
+    evidence: measurements from which the saving follows; times in seconds.
+    advice: the change.
+    needs: what the rule reads: `ledger`.
+    """
+
+    kind: str
+    title: str
+    saving: Saving
+    where: tuple[Place, ...]
+    tests: int
+    since: Since | None
+    evidence: Mapping[str, float]
+    advice: str
+    needs: str = "ledger"
+
+
+@dataclass(frozen=True)
+class FoundCost:
+    """What a rule returns: a finding before its saving is known.
+
+    kind, title, where, tests, evidence, advice: as in `Finding`.
+    saved: wall time that the change saves, in seconds.
+    cpu_saved: CPU time that it saves, in seconds.
+    claims: names of the costs that it removes; of two findings with the same cost, the one found first counts.
+    """
+
+    kind: str
+    title: str
+    where: tuple[Place, ...]
+    tests: int
+    evidence: Mapping[str, float]
+    advice: str
+    saved: float
+    cpu_saved: float = 0.0
+    claims: frozenset[str] = field(default=frozenset())

@@ -1,0 +1,45 @@
+"""Read where the time of one run went, and the run as the rules of findings read it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from akastats.analysis.findings.recorded_run import RecordedRun, make_recorded_run
+from akastats.analysis.ledger import ProcessLedger
+from akastats.queries.run_details import read_profile
+from akastats.queries.runs import Run, read_run
+from akastats.store.requests import Operation
+
+
+@dataclass(frozen=True)
+class RunLedger:
+    """The wall time of the processes of a run.
+
+    run: id of the run
+    processes: the process in which pytest was started, then the pytest-xdist workers
+    spans: seconds of each span over all processes
+    explained: share of wall time that the spans explain, from 0 to 1
+    lacks: what the run did not record
+    """
+
+    run: str
+    processes: list[ProcessLedger]
+    spans: dict[str, float]
+    explained: float
+    lacks: list[str]
+
+
+def read_recorded_run(namespace: str, run_id: str) -> Operation[tuple[Run, RecordedRun]]:
+    """Read a run for the profiler; raises `NotFoundError` for an unknown run, and without a profile."""
+    run = yield from read_run(namespace, run_id)
+    content = yield from read_profile(namespace, run_id)
+    return run, make_recorded_run(content, run.workers or 0, run.dist or "load", run.cpu_count or 1)
+
+
+def read_ledger(namespace: str, run_id: str) -> Operation[RunLedger]:
+    """Read the ledger of a run; raises `NotFoundError` for an unknown run, and without a profile."""
+    run, recorded = yield from read_recorded_run(namespace, run_id)
+    ledger = recorded.ledger
+    return RunLedger(
+        run.id, list(ledger.processes), ledger.sum_spans(), round(ledger.explained, 4), list(ledger.lacks)
+    )

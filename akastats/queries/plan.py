@@ -1,0 +1,137 @@
+"""Predict the wall time of a run with other workers and distributions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from akastats.analysis.findings.recorded_run import RecordedRun
+from akastats.analysis.schedule.replay import replay
+from akastats.analysis.schedule.schedulers import SCHEDULERS
+from akastats.errors import NotFoundError
+from akastats.queries.ledger import read_recorded_run
+from akastats.store.requests import Operation
+
+#: Distributions that are compared by default.
+DISTRIBUTIONS = ("load", "worksteal", "loadscope", "loadfile")
+#: All distributions that can be replayed.
+ALL_DISTRIBUTIONS = tuple(SCHEDULERS)
+#: Maximum number of workers.
+MAX_WORKERS = 256
+
+
+@dataclass(frozen=True)
+class PlanChoice:
+    """A way to run the suite.
+
+    workers: number of pytest-xdist workers; 0 without workers
+    dist: `--dist` of pytest-xdist; `no` without workers
+    wall: predicted wall time, in seconds
+    low, high: interval of the prediction, in seconds
+    """
+
+    workers: int
+    dist: str
+    wall: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """Predicted wall times of a suite, from the costs of one run.
+
+    run: id of the run
+    workers: number of workers of the run
+    dist: `--dist` of the run
+    wall: measured wall time of the run, in seconds
+    predicted: replay of the run as it was, in seconds
+    floor: time that no number of workers can reduce: start-up, collection and the longest test, in seconds
+    choices: the choices in the requested order
+    best: the choice with the shortest wall time
+    """
+
+    run: str
+    workers: int
+    dist: str
+    wall: float
+    predicted: float
+    floor: float
+    choices: list[PlanChoice]
+    best: PlanChoice
+
+
+def read_plan(
+    namespace: str,
+    run_id: str,
+    workers: Sequence[int] = (),
+    distributions: Sequence[str] = DISTRIBUTIONS,
+    without: Sequence[str] = (),
+    is_longest_first: bool = False,
+) -> Operation[RunPlan]:
+    """Read the predicted wall times of a run's suite.
+
+    Raises `NotFoundError` for an unknown run or fixture, and without a profile.
+
+    workers: numbers of workers; empty: 0, 1, 2, 4 and so on up to the number of CPUs
+    without: names of fixtures whose time is omitted
+    is_longest_first: whether the longest tests start first
+    """
+    run, recorded = yield from read_recorded_run(namespace, run_id)
+    changed = _change(recorded, without, is_longest_first)
+    numbers = list(workers) or _usual_numbers(recorded.costs.cpus)
+    choices = [
+        _predict(changed, number, dist) for number in numbers for dist in _list_dists(number, distributions)
+    ]
+    longest = max((test.seconds for test in changed.costs.tests), default=0.0)
+    costs = changed.costs
+    return RunPlan(
+        run=run.id,
+        workers=costs.workers,
+        dist=costs.dist,
+        wall=round(recorded.wall, 3),
+        predicted=round(recorded.baseline.wall, 3),
+        floor=round(costs.startup + costs.collect + longest + costs.finish, 3),
+        choices=choices,
+        best=min(choices, key=lambda choice: choice.wall),
+    )
+
+
+def _usual_numbers(cpus: int) -> list[int]:
+    powers = [2**exponent for exponent in range(1, 9) if 2**exponent < cpus]
+    return [0, *powers, *([cpus] if cpus > 1 else [])]
+
+
+def _list_dists(workers: int, distributions: Sequence[str]) -> Sequence[str]:
+    return distributions if workers else ("no",)
+
+
+def _predict(recorded: RecordedRun, workers: int, dist: str) -> PlanChoice:
+    wall = replay(recorded.costs, workers, dist).wall
+    margin = wall * min(1.0, recorded.replay_error)
+    return PlanChoice(workers, dist, round(wall, 3), round(wall - margin, 3), round(wall + margin, 3))
+
+
+def _change(recorded: RecordedRun, without: Sequence[str], is_longest_first: bool) -> RecordedRun:
+    for name in without:
+        recorded = _without_fixture(recorded, name)
+    if is_longest_first:
+        tests = tuple(sorted(recorded.costs.tests, key=lambda test: -test.seconds))
+        recorded = replace(recorded, costs=replace(recorded.costs, tests=tests))
+    return recorded
+
+
+def _without_fixture(recorded: RecordedRun, name: str) -> RecordedRun:
+    rows = [each for each in recorded.content.fixtures.rows() if each.name == name]
+    if not rows:
+        raise NotFoundError(f"no fixture {name!r} in this run: `akastats slowest --fixtures` lists its fixtures")
+    costs = recorded.costs
+    for each in rows:
+        if each.scope == "function" and each.count:
+            mean = (each.setup + each.teardown) / each.count
+            users = recorded.tests_of[f"{each.baseid}::{each.name}"]
+            costs = replace(recorded, costs=costs).without({test.nodeid: mean for test in users})
+    fixtures = tuple(
+        replace(each, setup=0.0, teardown=0.0) if each.name == name else each for each in costs.fixtures
+    )
+    return replace(recorded, costs=replace(costs, fixtures=fixtures))

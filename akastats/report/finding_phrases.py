@@ -1,0 +1,45 @@
+"""The wording of findings and of the ledger, shared by command line, terminal and documents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from akastats.model.findings import Finding, Saving
+
+#: Phrases of the spans of a ledger.
+SPAN_NAMES = {
+    "startup": "start-up",
+    "conftest": "conftest files",
+    "collect": "collection",
+    "wait": "waiting for tests",
+    "setup": "setup",
+    "call": "call",
+    "teardown": "teardown",
+    "pytest": "pytest and plugins",
+    "finish": "after the last test",
+    "exit": "exit",
+}
+NO_FINDINGS = "Nothing to change that would save 5 % or 0.5 s."
+
+
+def where_time_went(spans: Mapping[str, float]) -> str:
+    """Return the spans of all processes as percentages, the largest first; below 1 % they are omitted."""
+    total = sum(spans.values())
+    shares = {span: seconds / total for span, seconds in spans.items() if seconds >= 0.01 * total > 0}
+    parts = (f"{SPAN_NAMES[span]} {shares[span]:.0%}" for span in sorted(shares, key=lambda span: -shares[span]))
+    return f"where the time went: {', '.join(parts) or 'unknown'}"
+
+
+def saving(saved: Saving) -> str:
+    """Return what a change would save."""
+    interval = f" ({saved.low:.1f} to {saved.high:.1f} s)" if saved.high - saved.low >= 0.1 else ""
+    return f"would save {saved.seconds:.1f} s{interval}, {saved.share:.0%} of the run"
+
+
+def list_places(finding: Finding) -> list[str]:
+    """Return where a finding spends its time, as texts."""
+    texts = []
+    for place in finding.where:
+        fixture = place.fixture and f"fixture {place.fixture.removeprefix('::')}"
+        texts += [fixture or place.nodeid or place.package or place.file or place.option or ""]
+    return [text for text in texts if text]

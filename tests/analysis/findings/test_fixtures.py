@@ -1,0 +1,111 @@
+"""Rules about fixtures: scope, repeated setups, teardowns."""
+
+from __future__ import annotations
+
+import pytest
+
+from akastats.analysis.findings.fixtures import (
+    find_fixture_scope,
+    find_rebuilt_fixture,
+    find_session_fixture,
+    find_slow_teardown,
+)
+from tests.analysis.findings.suites import Row, Suite
+
+#: Twelve tests in three files, each of which sets up a catalogue in 0.25 s.
+CATALOGUE = Suite(
+    [
+        Row(f"test_{file}.py::test_{number}", setup=0.25, fixtures=("catalogue",))
+        for file in "abc"
+        for number in range(4)
+    ],
+    fixtures={"name": ["catalogue"], "scope": ["function"], "count": [12], "setup": [3.0]},
+)
+
+
+def test_a_fixture_for_each_test_is_cheaper_with_a_wider_scope() -> None:
+    """The session would set it up once, module scope three times; the wider one saves a tenth more."""
+    (cost,) = find_fixture_scope(CATALOGUE.record())
+
+    assert "fixture-scope" == cost.kind
+    assert "Fixture catalogue is set up 12 times; session scope would set it up once" == cost.title
+    assert pytest.approx(2.75) == cost.saved
+    assert ("::catalogue", 12) == (cost.where[0].fixture, cost.tests)
+
+
+def test_a_fixture_of_a_file_is_given_the_scope_of_a_module() -> None:
+    """Other files cannot request it."""
+    suite = Suite(
+        [Row(f"test_a.py::test_{number}", setup=0.25, fixtures=("rates",)) for number in range(4)],
+        fixtures={
+            "name": ["rates"],
+            "baseid": ["test_a.py"],
+            "scope": ["function"],
+            "count": [4],
+            "setup": [1.0],
+        },
+    )
+    (cost,) = find_fixture_scope(suite.record())
+
+    assert "module scope would set it up once" in cost.title
+    assert pytest.approx(0.75) == cost.saved
+
+
+def test_a_fixture_of_pytest_keeps_its_scope() -> None:
+    """`tmp_path` belongs to one test."""
+    suite = Suite(
+        [Row(f"test_a.py::test_{number}", fixtures=("tmp_path",)) for number in range(4)],
+        fixtures={"name": ["tmp_path"], "scope": ["function"], "count": [4], "setup": [1.0]},
+    )
+    assert [] == list(find_fixture_scope(suite.record()))
+
+
+def test_a_module_fixture_of_two_workers_needs_another_distribution() -> None:
+    """`loadfile` keeps the tests of a file together."""
+    rows = [
+        Row(f"test_{file}.py::test_{number}", worker=f"gw{number % 2}", fixtures=("tables",))
+        for file in "ab"
+        for number in range(4)
+    ]
+    suite = Suite(
+        rows,
+        fixtures={"name": ["tables"], "scope": ["module"], "count": [4], "setup": [4.0]},
+        workers=2,
+    )
+    (cost,) = find_rebuilt_fixture(suite.record())
+
+    assert ("::tables", "--dist loadfile") == (cost.where[0].fixture, cost.where[0].option)
+    assert "is set up 4 times for 2 modules" in cost.title
+    assert cost.saved > 0.5
+
+
+def test_a_session_fixture_is_set_up_by_each_worker() -> None:
+    """One of two could wait half as long."""
+    rows = [Row(f"test_a.py::test_{at}", worker=f"gw{at % 2}", fixtures=("database",)) for at in range(8)]
+    suite = Suite(
+        rows,
+        fixtures={"name": ["database"], "scope": ["session"], "count": [2], "setup": [4.0]},
+        workers=2,
+    )
+    (cost,) = find_session_fixture(suite.record())
+
+    assert "Session fixture database is set up by each of 2 workers" == cost.title
+    assert pytest.approx(1.0) == cost.saved
+
+
+def test_a_teardown_longer_than_its_setup_is_slow() -> None:
+    """Of function and of wider scope."""
+    suite = Suite(
+        [Row(f"test_a.py::test_{at}", teardown=0.25, fixtures=("orders", "server")) for at in range(4)],
+        fixtures={
+            "name": ["orders", "server", "quick"],
+            "scope": ["function", "session", "function"],
+            "count": [4, 1, 4],
+            "setup": [0.0, 0.0, 1.0],
+            "teardown": [0.75, 0.125, 0.0],
+        },
+    )
+    function, session = find_slow_teardown(suite.record())
+
+    assert pytest.approx(0.75) == function.saved
+    assert pytest.approx(0.125) == session.saved
