@@ -22,6 +22,8 @@ POLL_S = 0.01
 # Seconds before the first progress line.
 QUIET_S = 0.5
 NAME_WIDTH = 60
+#: Maximum number of characters of a finding.
+MAX_FINDING = 160
 
 
 class DeliveryTimeout:
@@ -121,7 +123,10 @@ def _format_run(state: State, answer: Answer) -> Iterator[str]:
             yield f"  {title:<{NAME_WIDTH + 2}} {'now (s)':>9} {'typical (s)':>11}"
             for timing in timings:
                 yield _format_timing(timing)
-    yield f"  more: akastats serve, akastats show NODEID{_get_install_hint()}"
+    for finding in answer.findings:
+        yield _format_finding(finding)
+    why = ", akastats why" if answer.findings else ""
+    yield f"  more: akastats serve, akastats show NODEID{why}{_get_install_hint()}"
 
 
 def _get_install_hint() -> str:
@@ -147,6 +152,11 @@ def _format_verdicts(state: State, answer: Answer) -> Iterator[str]:
         yield "  no verdicts yet: `akastats report` shows them"
     for error in filter(None, (answer.webhook_error, answer.hook_errors)):
         yield f"  {escape_unprintable(error)}"
+
+
+def _format_finding(finding: str) -> str:
+    shown = escape_unprintable(finding)
+    return f"  speed up: {shown if len(shown) <= MAX_FINDING else shown[: MAX_FINDING - 3] + '...'}"
 
 
 def _format_timing(timing: Timing) -> str:

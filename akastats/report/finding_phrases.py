@@ -36,6 +36,11 @@ def saving(saved: Saving) -> str:
     return f"would save {saved.seconds:.1f} s{interval}, {saved.share:.0%} of the run"
 
 
+def describe_finding(finding: Finding) -> str:
+    """Return a finding in one line, its saving first."""
+    return f"{finding.saving.seconds:.1f} s ({finding.saving.share:.0%}): {finding.title}"
+
+
 def list_places(finding: Finding) -> list[str]:
     """Return where a finding spends its time, as texts."""
     texts = []

@@ -40,7 +40,7 @@ from akastats.model.verdicts import Verdicts
 from akastats.shipper.lifetime import AFTERLIFE_S, Lifetime
 from akastats.shipper.publishing import ROOT, publish_run
 from akastats.shipper.quarantined_tests import read_quarantine
-from akastats.shipper.summary import summarise_run, summarise_verdicts
+from akastats.shipper.summary import summarise_findings, summarise_run, summarise_verdicts
 from akastats.shipper.webhook import make_message, post
 from akastats.spool import quarantine_list
 from akastats.spool import shipper_state as states
@@ -252,7 +252,7 @@ class Shipper:
         summary = summarise_run(self.delivery.builder, self._config, self.execute)
         self.update_state(phase=states.ANALYSING, answer=summary)
         with self._reporting():
-            summary = self._analyse(summary)
+            summary = dataclasses.replace(self._analyse(summary), findings=self._find_costs())
         self.update_state(phase=states.DONE, answer=summary)
 
     def _analyse(self, summary: Answer) -> Answer:
@@ -277,6 +277,13 @@ class Shipper:
             webhook_error=self._call_webhook(verdicts),
             hook_errors=self._analyser.hook_errors,
         )
+
+    def _find_costs(self) -> tuple[str, ...]:
+        """Return the first findings as lines; none after an error, because the verdicts count more."""
+        try:
+            return summarise_findings(self.delivery.builder)
+        except UNSOUND:
+            return ()
 
     def _publish(self, verdicts: Verdicts | None) -> tuple[str, ...]:
         """Publish the run to the forge; return the commands for its runner."""

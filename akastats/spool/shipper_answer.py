@@ -148,6 +148,7 @@ class Answer:
     annotations: commands for the runner of GitHub Actions
     webhook_error: why the webhook failed; empty otherwise
     hook_errors: why hooks of extensions failed; empty otherwise
+    findings: one line for each of the first findings
     """
 
     run: str = ""
@@ -160,6 +161,7 @@ class Answer:
     annotations: tuple[str, ...] = ()
     webhook_error: str = ""
     hook_errors: str = ""
+    findings: tuple[str, ...] = ()
 
 
 def encode(answer: Answer) -> dict[str, Any]:
@@ -178,6 +180,7 @@ def encode(answer: Answer) -> dict[str, Any]:
         "annotations": list(answer.annotations),
         "trouble": answer.webhook_error,
         "hook_errors": answer.hook_errors,
+        "findings": list(answer.findings),
     }
     return content | {name: value for name, value in optional.items() if value}
 
@@ -196,6 +199,7 @@ def decode(content: Mapping[str, Any]) -> Answer:
         annotations=tuple(map(str, content.get("annotations", ()))),
         webhook_error=str(content.get("trouble", "")),
         hook_errors=str(content.get("hook_errors", "")),
+        findings=tuple(map(str, content.get("findings", ()))),
     )
 
 

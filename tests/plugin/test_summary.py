@@ -11,6 +11,7 @@ from akastats.spool.shipper_answer import decode
 from akastats.spool.shipper_state import ABSENT, DELIVERING, DONE, RAISING, SILENT, STARTING, State
 from pytest_akastats import summary
 from pytest_akastats.summary import ABSENT_WAIT_S, SILENT_WAIT_S, DeliveryTimeout, format_summary
+from tests.plugin.conftest import Record
 
 
 def waited(*told: tuple[float, State | None], wait_s: float = 10.0) -> float:
@@ -137,3 +138,36 @@ def test_what_a_test_left_in_a_module_s_place_is_no_error(monkeypatch: pytest.Mo
     found = list(format_summary(State(DONE, answer=decode(told)), "", None, 0))
 
     assert "  more: akastats serve, akastats show NODEID" == found[-1]
+
+
+def test_findings_precede_the_last_line() -> None:
+    """Each is one line, and the last line names the command with the others."""
+    content = {"run": "r", "counts": {"tests": 1}, "findings": ["1.5 s (50%): Fixture db", "x" * 500]}
+
+    *_, first, second, last = format_summary(State(DONE, answer=decode(content)), "", None, 0)
+
+    assert "  speed up: 1.5 s (50%): Fixture db" == first
+    assert second.endswith("x...")
+    assert len(second) < 200
+    assert last.startswith("  more: akastats serve, akastats show NODEID, akastats why")
+
+
+def test_a_costly_fixture_is_named_at_the_end(pytester: pytest.Pytester, record: Record) -> None:
+    """With the scope that would avoid its cost."""
+    pytester.makeconftest(
+        """
+        import time
+
+        import pytest
+
+        @pytest.fixture
+        def catalogue():
+            time.sleep(0.1)
+        """
+    )
+    pytester.makepyfile(test_one="".join(f"def test_{number}(catalogue):\n    pass\n\n\n" for number in range(10)))
+
+    lines = [line for line in record().result.outlines if "speed up: " in line]
+
+    assert any("Fixture catalogue is set up 10 times; " in line for line in lines)
+    assert len(lines) <= 3

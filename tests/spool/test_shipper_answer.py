@@ -37,6 +37,7 @@ ANSWER = Answer(
     annotations=("::error::a",),
     webhook_error="no answer",
     hook_errors="hook mine failed",
+    findings=("1.5 s (50%): Fixture db is set up 12 times",),
 )
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from heapq import nlargest
 from math import ceil
 from statistics import median
 
-from akastats.analysis.findings.recorded_run import RecordedRun, name_fixture, name_function
+from akastats.analysis.findings.recorded_run import MAX_CANDIDATES, RecordedRun, name_fixture, name_function
 from akastats.model.findings import FoundCost, Place
 
 #: Number of places that a finding names.
@@ -106,7 +107,7 @@ def _describe_fixtures(run: RecordedRun, setups: _Waits) -> Iterator[FoundCost]:
             waits.add(key, waited * share, setups.children[nodeid] * share)
             if (key, 0.0) not in builds[nodeid]:
                 saved_by[key][nodeid] = saved_by[key].get(nodeid, 0.0) + waited * share
-    for key, total in waits.waited.items():
+    for key, total in nlargest(MAX_CANDIDATES, waits.waited.items(), key=lambda item: item[1]):
         yield _describe_fixture(run, key, total, waits.children[key] > total / 2, saved_by[key])
 
 
@@ -180,7 +181,8 @@ def find_parametrised_family(run: RecordedRun) -> Iterator[FoundCost]:
     for nodeid in seconds:
         if "[" in nodeid:
             families[name_function(nodeid)].append(nodeid)
-    for function, nodeids in families.items():
+    largest = nlargest(MAX_CANDIDATES, families.items(), key=lambda item: sum(seconds[each] for each in item[1]))
+    for function, nodeids in largest:
         total = sum(seconds[nodeid] for nodeid in nodeids)
         if len(nodeids) < FAMILY:
             continue

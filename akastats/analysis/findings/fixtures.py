@@ -21,7 +21,7 @@ WIDER = 1.1
 
 def find_fixture_scope(run: RecordedRun) -> Iterator[FoundCost]:
     """Find fixtures that are set up for each test, although a wider scope would set them up less often."""
-    for fixture in run.content.fixtures.rows():
+    for fixture in run.costly_fixtures:
         tests = run.tests_of[name_fixture(fixture)]
         if fixture.scope != "function" or fixture.name in BUILT_IN or fixture.count < 2 or not tests:
             continue
@@ -140,7 +140,7 @@ def find_session_fixture(run: RecordedRun) -> Iterator[FoundCost]:
 
 def find_slow_teardown(run: RecordedRun) -> Iterator[FoundCost]:
     """Find fixtures whose teardown takes longer than their setup."""
-    for fixture in run.content.fixtures.rows():
+    for fixture in run.costly_fixtures:
         mean = fixture.teardown / max(1, fixture.count)
         if fixture.teardown <= fixture.setup:
             continue

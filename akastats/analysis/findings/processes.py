@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
+from heapq import nlargest
 
-from akastats.analysis.findings.recorded_run import RecordedRun
+from akastats.analysis.findings.recorded_run import MAX_CANDIDATES, RecordedRun
 from akastats.model.findings import FoundCost, Place
 
 _DISTRIBUTIONS = ("load", "worksteal", "loadscope", "loadfile")
 # Seconds of pytest and common plugins for each test, measured with 1,000 trivial tests; more is unusual.
 USUAL_AROUND_TEST_S = 0.001
+# Seconds in which pytest-xdist ends its workers, measured with two; more is unusual.
+USUAL_FINISH_S = 0.4
 # A run without workers is advised to use some only if its tests take this many seconds, because each worker starts
 # and collects by itself.
 MIN_TESTS_S = 4.0
@@ -75,7 +78,7 @@ def find_collection(run: RecordedRun) -> Iterator[FoundCost]:
     for path, us in zip(run.content.files.path, run.content.files.seconds, strict=True):
         if path not in files:
             without[path.rpartition("/")[0].partition("/")[0] or path].append(us / 1e6)
-    for directory, seconds in without.items():
+    for directory, seconds in nlargest(MAX_CANDIDATES, without.items(), key=lambda item: sum(item[1])):
         total = sum(seconds)
         yield FoundCost(
             kind="collection",
@@ -96,7 +99,8 @@ def find_imports(run: RecordedRun) -> Iterator[FoundCost]:
     for process in run.ledger.processes:
         for each in process.imports:
             by_package[each.package][process.worker] += each.seconds
-    for package, seconds in by_package.items():
+    slowest = nlargest(MAX_CANDIDATES, by_package.items(), key=lambda item: max(item[1].values()))
+    for package, seconds in slowest:
         most = max(seconds.values())
         total = sum(seconds.values())
         yield FoundCost(
@@ -137,6 +141,9 @@ def find_hooks(run: RecordedRun) -> Iterator[FoundCost]:
 
 def find_end(run: RecordedRun) -> Iterator[FoundCost]:
     """Find time between the last test and the end of the process."""
+    usual = USUAL_FINISH_S if run.costs.workers else 0.0
+    if run.costs.finish <= usual:
+        return
     yield FoundCost(
         kind="after-summary",
         title=f"The run takes {run.costs.finish:.3g} s after its last test",
@@ -144,7 +151,7 @@ def find_end(run: RecordedRun) -> Iterator[FoundCost]:
         tests=0,
         evidence={"finish_s": round(run.costs.finish, 6)},
         advice="Look at hooks pytest_sessionfinish and pytest_terminal_summary, atexit functions and threads.",
-        saved=run.compute_saving(replace(run.costs, finish=0.0)),
-        cpu_saved=run.costs.finish,
+        saved=run.compute_saving(replace(run.costs, finish=usual)),
+        cpu_saved=run.costs.finish - usual,
         claims=frozenset({"end"}),
     )

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from heapq import nlargest
 
 from akastats.analysis.ledger import Ledger, make_ledger
 from akastats.analysis.schedule.costs import SuiteCosts, TestCost, is_below, make_costs
 from akastats.analysis.schedule.replay import Replay, replay
 from akastats.model.profile import Profile
 from akastats.model.results import FixtureResult
+
+#: Maximum number of candidates that a rule replays.
+MAX_CANDIDATES = 10
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,12 @@ class RecordedRun:
     def replay_error(self) -> float:
         """The relative difference between the replay and the measured wall time."""
         return abs(self.baseline.wall - self.wall) / self.wall if self.wall else 0.0
+
+    @cached_property
+    def costly_fixtures(self) -> Sequence[FixtureResult]:
+        """The fixtures with the longest setups and teardowns; a replay for each of 1,000 would take a minute."""
+        rows = self.content.fixtures.rows()
+        return nlargest(MAX_CANDIDATES, rows, key=lambda fixture: fixture.setup + fixture.teardown)
 
     @cached_property
     def tests_of(self) -> Mapping[str, list[TestCost]]:
