@@ -26,6 +26,13 @@ def activate(config: pytest.Config, epoch: float, conftest_s: float) -> None:
         _refuse_dependent_options(config)
 
 
+def measure_imports(config: pytest.Config) -> None:
+    """Measure the imports of conftest files and test modules; pytest has not been configured yet."""
+    from pytest_akastats import session
+
+    session.start_import_timer(config)
+
+
 def is_on(config: pytest.Config) -> bool:
     """Return whether this session is recorded: `--akastats` or the ini key is set, and pytest runs tests."""
     return _is_requested(config) and not any(config.getoption(name, False) for name in _WITHOUT_TESTS)

@@ -18,6 +18,7 @@ from akastats.collector import Collector
 from pytest_akastats import clocks
 from pytest_akastats.clocks import process_time, read_children_cpu
 from pytest_akastats.failure_text import make_failure_text
+from pytest_akastats.import_times import ImportTimer, ImportTimes
 from pytest_akastats.internal_errors import InternalErrors, note_errors
 from pytest_akastats.names import Location, remove_group
 from pytest_akastats.peak_memory import STEP, read_peak_memory
@@ -70,6 +71,8 @@ class Probe:
         "_epoch",
         "_fixture_names",
         "_flushed",
+        "_import_timer",
+        "_imports",
         "_item",
         "_logged",
         "_overlaps",
@@ -121,6 +124,20 @@ class Probe:
         self.collectors: list[Collector] = []
         self.lasting: list[Collector] = []
         self.process = ProcessTimes(epoch, clock)
+        self._import_timer: ImportTimer | None = None
+        # Imports by phase that are not recorded yet.
+        self._imports: dict[str, ImportTimes] = {}
+
+    def measure_imports(self, timer: ImportTimer) -> None:
+        """Take the imports so far from `timer`, which is active; later ones are those of the collection."""
+        self._import_timer = timer
+        self._imports["conftest"] = timer.take()
+
+    def _end_imports(self) -> None:
+        if self._import_timer is not None:
+            self._import_timer.stop()
+            self._imports["collect"] = self._import_timer.take()
+            self._import_timer = None
 
     def wall(self) -> float:
         """Return the true time, in epoch seconds."""
@@ -201,11 +218,14 @@ class Probe:
         # The controller of pytest-xdist collects nothing.
         if session.config.getoption("dist", "no") == "no" or hasattr(session.config, "workerinput"):
             self.process.note("collection")
+        else:
+            self._end_imports()
 
     @pytest.hookimpl(trylast=True)
     @note_errors
     def pytest_collection_finish(self) -> None:
         self.process.note("collected")
+        self._end_imports()
 
     # Not a hook wrapper, because a traceback of a module that ends the session at import would contain our frame.
     # The collection of a file ends when the next one begins.
@@ -302,9 +322,13 @@ class Probe:
         )
 
     def take_process(self) -> tuple[Any, ...]:
-        """Remove and return moments and durations of this process, and setups of fixtures; empty without any."""
+        """Remove and return moments and durations of this process, setups of fixtures, and imports by phase.
+
+        Empty if there are none.
+        """
         times, builds = self.process.take(), self.fixtures.take_builds()
-        return (times, builds) if times or builds else ()
+        imports, self._imports = tuple(self._imports.items()), {}
+        return (times, builds, imports) if times or builds or imports else ()
 
     def _take_metrics(self) -> dict[str, int]:
         self._peak_memory = read_peak_memory()
@@ -377,7 +401,7 @@ class WorkerProbe(Probe):
     @pytest.hookimpl(trylast=True)
     @note_errors
     def pytest_collection_finish(self) -> None:
-        self.process.note("collected")
+        super().pytest_collection_finish()
         self._idle_from = self._clock()
 
     def _end_wait(self) -> None:

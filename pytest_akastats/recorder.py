@@ -30,6 +30,7 @@ from akastats.spool.records import (
     FixtureBuild,
     FixtureSet,
     FixtureTimes,
+    ImportTime,
     Metrics,
     PlannedTests,
     Process,
@@ -40,6 +41,7 @@ from akastats.spool.records import (
     encode_content,
     encode_files,
     encode_fixtures,
+    encode_imports,
     encode_values,
 )
 from akastats.spool.writer import Writer
@@ -526,10 +528,14 @@ class Recorder:
         if process:
             self._write_process(worker, *process)
 
-    def _write_process(self, worker: str, times: tuple[Any, ...], builds: Iterable[Any]) -> None:
+    def _write_process(
+        self, worker: str, times: tuple[Any, ...], builds: Iterable[Any], imports: Iterable[Any]
+    ) -> None:
         if times:
             self._write_content(Process(worker, *times))
         self._append_all(encode_builds(worker, map(self._make_build, builds)))
+        for phase, packages in imports:
+            self._append_all(encode_imports(worker, phase, map(ImportTime._make, packages)))
 
     def _make_build(self, build: tuple[str, str, str, float]) -> FixtureBuild:
         """Return a setup whose node id has no secret and no group."""

@@ -26,6 +26,7 @@ from pytest_akastats import clocks, nesting, summary
 from pytest_akastats.budgets import BudgetMarkers
 from pytest_akastats.fail_on import decide
 from pytest_akastats.fixtures import PROBE
+from pytest_akastats.import_times import ImportTimer
 from pytest_akastats.internal_errors import describe_error
 from pytest_akastats.names import RecordedNames
 from pytest_akastats.options import Options, read_options
@@ -64,7 +65,20 @@ def register(config: pytest.Config, epoch: float, conftest_s: float) -> None:
         config.pluginmanager.register(plugin, name)
     config.stash[PROBE] = probe
     probe.process.note_configuration(conftest_s)
+    timer = config.stash.get(_IMPORT_TIMER, None)
+    if timer is not None:
+        probe.measure_imports(timer)
     _isolate_pushes(config, options)
+
+
+_IMPORT_TIMER = pytest.StashKey[ImportTimer]()
+
+
+def start_import_timer(config: pytest.Config) -> None:
+    """Measure imports until the end of the collection, or of the session."""
+    timer = config.stash[_IMPORT_TIMER] = ImportTimer()
+    timer.start()
+    config.add_cleanup(timer.stop)
 
 
 def _isolate_pushes(config: pytest.Config, options: Options) -> None:

@@ -99,6 +99,7 @@ def find_imports(run: RecordedRun) -> Iterator[FoundCost]:
     for process in run.ledger.processes:
         for each in process.imports:
             by_package[each.package][process.worker] += each.seconds
+    own = {path.rpartition("/")[2].removesuffix(".py") for path in run.content.files.path} | {"conftest"}
     slowest = nlargest(MAX_CANDIDATES, by_package.items(), key=lambda item: max(item[1].values()))
     for package, seconds in slowest:
         most = max(seconds.values())
@@ -110,11 +111,15 @@ def find_imports(run: RecordedRun) -> Iterator[FoundCost]:
             where=(Place(package=package),),
             tests=len(run.costs.tests),
             evidence={"longest_s": round(most, 6), "total_s": round(total, 6), "processes": len(seconds)},
-            advice="Import it inside the functions that need it, or only the part that is needed.",
+            advice=_MODULE_ADVICE if package in own else _IMPORT_ADVICE,
             saved=run.compute_saving(replace(run.costs, collect=max(0.0, run.costs.collect - most))),
             cpu_saved=total,
             claims=frozenset({f"import {package}"}),
         )
+
+
+_IMPORT_ADVICE = "Import it inside the functions that need it, or only the part that is needed."
+_MODULE_ADVICE = "Move what it does at the level of the module into fixtures or functions."
 
 
 def find_hooks(run: RecordedRun) -> Iterator[FoundCost]:

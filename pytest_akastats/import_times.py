@@ -1,0 +1,118 @@
+"""Measure how long imports take, by top-level package, until the collection ends.
+
+A finder at the front of `sys.meta_path` asks the other finders, and wraps the loader that they return until it
+executes the module. `importlib.util.LazyLoader` wraps loaders in the same way. What is imported does not change.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from importlib.machinery import BuiltinImporter, FrozenImporter, ModuleSpec
+from types import ModuleType
+from typing import Any
+
+from pytest_akastats import clocks
+
+#: Imports of one phase: package, number of modules, seconds without other packages.
+ImportTimes = tuple[tuple[str, int, float], ...]
+
+# Their modules are part of the interpreter and take microseconds.
+_UNTIMED = (BuiltinImporter, FrozenImporter)
+# CPython removes the frames of its import system from tracebacks by this file name. Without it, the traceback of a
+# module that raises would contain frames of this module, and those of importlib before them.
+_IMPORT_SYSTEM = "<frozen importlib._bootstrap>"
+
+
+class ImportTimer:
+    """Adds up the seconds of imports by package, from `start` to `stop`."""
+
+    def __init__(self, clock: Callable[[], float] = clocks.perf_counter) -> None:
+        self._clock = clock
+        # For each module that is being imported, innermost last: its package, and seconds of other packages in it.
+        self._open: list[tuple[str, list[float]]] = []
+        self._totals: dict[str, list[float]] = {}
+
+    def start(self) -> None:
+        """Begin to measure."""
+        sys.meta_path.insert(0, self)
+
+    def stop(self) -> None:
+        """Measure no longer; a second call does nothing."""
+        sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not self]
+
+    def take(self) -> ImportTimes:
+        """Remove and return the imports since the last call."""
+        taken = tuple((package, int(modules), seconds) for package, (modules, seconds) in self._totals.items())
+        self._totals = {}
+        return taken
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Return what the next finder that knows the module returns, with a loader that measures it."""
+        for finder in list(sys.meta_path):
+            find = None if finder is self else getattr(finder, "find_spec", None)
+            spec: ModuleSpec | None = find(name, path, target) if find else None
+            if spec is not None:
+                if _can_be_timed(spec.loader):
+                    spec.loader = TimedLoader(spec.loader, self)  # type: ignore[assignment]  # it has the methods
+                return spec
+        return None
+
+    def begin(self, name: str) -> float:
+        """Note that the import of a module begins; return the time."""
+        self._open.append((name.partition(".")[0], [0.0]))
+        return self._clock()
+
+    def end(self, began: float, is_executed: bool) -> None:
+        """Note that the innermost import ends; `is_executed` is false after the creation of the module only."""
+        elapsed = self._clock() - began
+        package, (others,) = self._open.pop()
+        totals = self._totals.setdefault(package, [0, 0.0])
+        totals[0] += is_executed
+        totals[1] += elapsed - others
+        if self._open:
+            # The time of the outer module is without this one; if both are of one package, it is counted here.
+            self._open[-1][1][0] += elapsed
+
+
+def _can_be_timed(loader: Any) -> bool:
+    is_loader = hasattr(loader, "exec_module") and hasattr(loader, "create_module")
+    return is_loader and loader not in _UNTIMED and type(loader) is not TimedLoader
+
+
+class TimedLoader:
+    """A loader that measures another one, and then takes its place."""
+
+    def __init__(self, loader: Any, timer: ImportTimer) -> None:
+        self._loader, self._timer = loader, timer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        """Create the module, which for an extension means to load its library."""
+        __tracebackhide__ = True
+        began = self._timer.begin(spec.name)
+        try:
+            module: ModuleType | None = self._loader.create_module(spec)
+            return module
+        finally:
+            self._timer.end(began, is_executed=False)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Execute the module, whose loader is the other one from now on."""
+        __tracebackhide__ = True
+        if module.__spec__ is not None:
+            module.__spec__.loader = self._loader
+        module.__loader__ = self._loader
+        began = self._timer.begin(module.__name__)
+        try:
+            self._loader.exec_module(module)
+        finally:
+            self._timer.end(began, is_executed=True)
+
+
+for _method in (ImportTimer.find_spec, TimedLoader.create_module, TimedLoader.exec_module):
+    _method.__code__ = _method.__code__.replace(co_filename=_IMPORT_SYSTEM)
