@@ -19,7 +19,7 @@ from akastats.formatting import format_decimal_seconds, format_duration
 from akastats.local_time import format_last_day, format_time, load_zone
 from akastats.model.results import label
 from akastats.model.verdicts import DurationChange, UnhealthyTest
-from akastats.queries import history, run_details, suggestions, verdicts
+from akastats.queries import history, ledger, run_details, suggestions, verdicts
 from akastats.queries import runs as reading
 from akastats.queries.history import Attempt
 from akastats.queries.run_comparison import Changes
@@ -27,7 +27,7 @@ from akastats.queries.run_details import Details, Slow
 from akastats.queries.runs import Run
 from akastats.records import Summary
 from akastats.redis import sync_redis
-from akastats.report import phrases
+from akastats.report import finding_phrases, phrases
 from akastats.store import query
 from akastats.triage import quarantine
 from akastats.triage.quarantine_rules import QuarantinedTest
@@ -248,6 +248,8 @@ def _show_run(config: Config, details: Details, as_json: bool) -> None:
         output.write_lines("", *verdict_tables.over_lines(details.verdicts.over_budget))
     output.write_lines("")
     if details.has_profile:
+        spans = sync_redis.run(ledger.read_ledger(config.namespace, details.run.id)).spans
+        output.write_lines(finding_phrases.where_time_went(spans), "")
         _write_slowest("slowest tests", details.slowest)
     else:
         output.write_lines("No profile: the run is in progress, or its profile has expired.")
