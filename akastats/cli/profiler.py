@@ -17,7 +17,7 @@ from akastats.queries import runs as reading
 from akastats.queries.findings import RunFindings
 from akastats.queries.plan import ALL_DISTRIBUTIONS, DISTRIBUTIONS, MAX_WORKERS, PlanChoice, RunPlan
 from akastats.redis import sync_redis
-from akastats.report import finding_phrases as phrases
+from akastats.report import finding_phrases, phrases
 
 RunArgument = Annotated[str, typer.Argument(help="Id of a run; default: the newest run.", metavar="[RUN]")]
 _NUMBERS = re.compile(r"\d{1,3}(,\d{1,3})*")
@@ -39,7 +39,7 @@ def why(
     if as_json:
         output.write_json(answer)
         return
-    output.write_lines(f"run {answer.run}, {answer.wall:.1f} s", "", phrases.where_time_went(spans), "")
+    output.write_lines(f"run {answer.run}, {answer.wall:.1f} s", "", finding_phrases.where_time_went(spans), "")
     output.write_lines(*_format_findings(answer))
 
 
@@ -53,10 +53,10 @@ def _format_findings(answer: RunFindings) -> list[str]:
 
 
 def _format_finding(number: int, finding: Finding) -> list[str]:
-    places = phrases.list_places(finding)
+    places = finding_phrases.list_places(finding)
     return [
         f"{number}. {finding.title}",
-        f"   {phrases.saving(finding.saving)}",
+        f"   {finding_phrases.saving(finding.saving)}",
         *([f"   where: {', '.join(places)}"] if places else []),
         f"   {finding.advice}",
         "",

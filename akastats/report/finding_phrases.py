@@ -5,28 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from akastats.model.findings import Finding, Saving
-
-#: Phrases of the spans of a ledger.
-SPAN_NAMES = {
-    "startup": "start-up",
-    "conftest": "conftest files",
-    "collect": "collection",
-    "wait": "waiting for tests",
-    "setup": "setup",
-    "call": "call",
-    "teardown": "teardown",
-    "pytest": "pytest and plugins",
-    "finish": "after the last test",
-    "exit": "exit",
-}
-NO_FINDINGS = "Nothing to change that would save 5 % or 0.5 s."
+from akastats.report import phrases
 
 
 def where_time_went(spans: Mapping[str, float]) -> str:
     """Return the spans of all processes as percentages, the largest first; below 1 % they are omitted."""
     total = sum(spans.values())
     shares = {span: seconds / total for span, seconds in spans.items() if seconds >= 0.01 * total > 0}
-    parts = (f"{SPAN_NAMES[span]} {shares[span]:.0%}" for span in sorted(shares, key=lambda span: -shares[span]))
+    parts = (
+        f"{phrases.SPAN_NAMES[span]} {shares[span]:.0%}" for span in sorted(shares, key=lambda span: -shares[span])
+    )
     return f"where the time went: {', '.join(parts) or 'unknown'}"
 
 

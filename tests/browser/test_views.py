@@ -211,6 +211,17 @@ def test_a_failure_shows_its_traceback(view, runs):
     expect(failure.locator(".traceback")).to_contain_text("an empty basket has no total")
 
 
+def test_a_run_shows_where_its_time_went(view, paths):
+    """A bar with a text alternative, its legend, and predicted durations with other workers."""
+    page = view.go(paths["run"])
+
+    bar = page.locator("#time .ledger [role=img]")
+    expect(bar).to_have_attribute("aria-label", re.compile(r"^start-up .*collection .*call "))
+    expect(page.locator("#time .ledger li").first).to_contain_text("%)")
+    expect(page.locator("#speed-up table").last).to_contain_text("worksteal")
+    expect(page.locator("#speed-up .good")).to_have_count(1)
+
+
 def test_a_row_leads_to_its_test_and_back(view):
     """From the list to a test, its label, and back by the browser's own button."""
     page = view.go("/tests?q=every_second")

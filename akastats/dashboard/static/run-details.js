@@ -1,4 +1,4 @@
-/** View of one run: failures, changes, slowest tests, timeline, fixtures, collection and all tests. */
+/** View of one run: failures, changes, where the time went, findings, slowest tests, timeline, fixtures, collection and all tests. */
 
 import { fetchJson, fetchPath } from "./api.js";
 import { badge } from "./badge.js";
@@ -6,10 +6,12 @@ import { el, setContent } from "./dom.js";
 import { labelTags } from "./failure-labels.js";
 import { failureGroups } from "./failures.js";
 import { ageElement, branchName, runTag, shortCommit } from "./fields.js";
+import { findingTable, planTable } from "./findings.js";
 import { searchField, selectField } from "./filters.js";
 import { capitalise, fillIn, formatAge, formatDuration, formatNumber, formatTime, pluralize } from "./format.js";
 import { meterBar, stackedBar } from "./inline-charts.js";
 import { definitionList, pageHeader, section, showPage } from "./layout.js";
+import { ledgerBars } from "./ledger.js";
 import { testLink } from "./links.js";
 import { emptyMessage, whenLoaded } from "./messages.js";
 import { pagedList } from "./paged-list.js";
@@ -171,6 +173,17 @@ function runSections(run) {
     changesSection(run),
     run.verdicts && testLists(run),
     run.verdicts?.over_budget.length > 0 && overBudget(run),
+    section(
+      "Where the time went",
+      { id: "time", note: "wall time of all processes" },
+      whenLoaded(fetchJson(apiUrl.ledger(run.id)), ledgerBars),
+    ),
+    section(
+      "Speed up",
+      { id: "speed-up", note: "what a change would save" },
+      whenLoaded(fetchJson(apiUrl.findings(run.id)), (answer) => findingTable(answer, run.suite)),
+      whenLoaded(fetchJson(apiUrl.plan(run.id)), planTable),
+    ),
     section("Slowest tests", { id: "slowest" }, slowestTests(run)),
     section(
       "Timeline",

@@ -1,4 +1,4 @@
-/** Timeline of a run: one lane per worker, one block per test; gaps are idle time. */
+/** Timeline of a run: one lane per worker, one block per test, and one for the collection; gaps are idle time. */
 
 import { resolveColour } from "./chart-options.js";
 import { el, setContent } from "./dom.js";
@@ -16,7 +16,7 @@ const AXIS = 22;
 /** Return the timeline of a profile's tests, with a table of its workers. */
 export function timeline(profile, suite) {
   const rows = testRows(profile.tests);
-  const lanes = workerLanes(rows);
+  const lanes = workerLanes(rows, processMoments(profile.processes));
   if (!rows.length) return el("p", { class: "note" }, "No tests ran.");
   const until = Math.max(...rows.map((row) => row.end));
   return el("div", { class: "timeline" }, timelineFigure(rows, lanes, until, suite), workerTable(lanes, until));
@@ -38,11 +38,30 @@ function testRows(tests) {
   });
 }
 
-/** Return the lanes ordered by worker number, each with its tests, busy seconds and end. */
-function workerLanes(rows) {
+/** Return the moments of each process in seconds, by worker; empty for a run of an earlier release. */
+function processMoments({ worker, collection, collected, finished, wait }) {
+  const seconds = (microseconds) => (microseconds === null ? null : microseconds / 1e6);
+  return new Map(
+    worker.map((name, index) => [
+      name || "main",
+      {
+        collection: seconds(collection[index]),
+        collected: seconds(collected[index]),
+        finished: seconds(finished[index]),
+        wait: seconds(wait[index]),
+      },
+    ]),
+  );
+}
+
+/** Return the lanes ordered by worker number, each with its tests, busy seconds, end and process. */
+function workerLanes(rows, processes) {
   const lanes = new Map();
   for (const row of rows) {
-    if (!lanes.has(row.worker)) lanes.set(row.worker, { name: row.worker, rows: [], busy: 0, end: 0 });
+    if (!lanes.has(row.worker)) {
+      const process = processes.get(row.worker) ?? null;
+      lanes.set(row.worker, { name: row.worker, rows: [], busy: 0, end: 0, process });
+    }
     const lane = lanes.get(row.worker);
     lane.rows.push(row);
     lane.busy += row.end - row.start;
@@ -97,7 +116,7 @@ function draw(canvas, lanes, until, scale) {
   const context = canvas.getContext("2d");
   context.scale(ratio, ratio);
   const colours = Object.fromEntries(
-    [...Object.values(OUTCOME_COLOURS), "--ink", "--muted", "--sunk", "--line"].map((name) => [
+    [...Object.values(OUTCOME_COLOURS), "--rerun", "--ink", "--muted", "--sunk", "--line"].map((name) => [
       name,
       resolveColour(name),
     ]),
@@ -113,6 +132,11 @@ function drawLane(context, lane, y, until, scale, colours) {
   context.fillText(lane.name.slice(0, 7), 0, y + LANE / 2);
   context.fillStyle = colours["--sunk"];
   context.fillRect(MARGIN, y, until * scale, LANE);
+  const { collection, collected } = lane.process ?? {};
+  if (collected) {
+    const start = Math.max(0, collection);
+    drawBlock(context, start, Math.max(0, collected - start), y, 0.4, colours["--rerun"], scale);
+  }
   for (const { start, phases, outcome } of lane.rows) {
     const fill = colours[OUTCOME_COLOURS[outcome] ?? "--skip"];
     const [setup, call, teardown] = phases;
@@ -194,14 +218,20 @@ function workerTable(lanes, until) {
       {
         title: "Idle",
         number: true,
-        hint: "share of the time until the last test ended",
-        cell: (lane) => formatPercent(Math.max(0, 1 - lane.busy / until)),
+        hint: "share of the time between collection and end without a test",
+        cell: (lane) => formatPercent(idleShare(lane, until)),
       },
       { title: "Ended", number: true, wide: true, cell: (lane) => formatDuration(lane.end) },
       { title: "Longest test", grow: true, cell: (lane) => longestTestLink(lane) },
       { title: "", number: true, cell: (lane) => formatDuration(testSeconds(longestTest(lane))) },
     ],
   });
+}
+
+// Without moments of the process, start-up and collection cannot be distinguished from waiting.
+function idleShare({ process, busy }, until) {
+  if (!process?.finished || process.collected === null) return Math.max(0, 1 - busy / until);
+  return (process.wait ?? 0) / Math.max(process.finished - process.collected, 1e-6);
 }
 
 // The worker that ends last determines the duration of the run.
