@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from corpus import CASES, Case
-from measuring import ROOT, Environment, Measurement, measure
+from measuring import ROOT, Environment, Measurement, measure, record
 from rivals import RIVALS
 from scoring import CaseScore, akastats_findings, score
 from suites import calibrate
@@ -42,6 +42,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--rivals", action="store_true", help="also measure other tools")
     parser.add_argument("--home", type=Path, help="directory for environments and recordings, which remain")
     parser.add_argument("--python", default=sys.executable, help="interpreter of the suites, 3.12 or later")
+    parser.add_argument("--record", action="store_true", help="record the suites again, but keep the true savings")
     parser.add_argument("--no-findings", action="store_true", help="only record, and show the true savings")
     return parser.parse_args()
 
@@ -75,13 +76,26 @@ def for_each(cases: Sequence[Case], jobs: int, act: Callable[[Case], CaseScore])
 
 def measured(environment: Environment, case: Case, rounds: int) -> Measurement:
     """Return the measurement of a case, from an earlier call if there is one."""
-    path = environment.home / "measurements" / f"{case.name}.json"
-    return Measurement(**stored(path, lambda: asdict(measure(environment, case, rounds))))
+    return Measurement(**stored(path_of(environment, case), lambda: asdict(measure(environment, case, rounds))))
+
+
+def record_again(environment: Environment, case: Case, measurement: Measurement) -> Measurement:
+    """Record the suite once more, and return the measurement with the new run."""
+    recorded = replace(measurement, run=record(environment, case))
+    path_of(environment, case).write_text(json.dumps(asdict(recorded)))
+    return recorded
+
+
+def path_of(environment: Environment, case: Case) -> Path:
+    """Return the path of a case's measurement."""
+    return environment.home / "measurements" / f"{case.name}.json"
 
 
 def akastats_score(environment: Environment, case: Case, chosen: argparse.Namespace) -> CaseScore:
     """Measure a case, and score the findings of akastats."""
     measurement = measured(environment, case, chosen.rounds)
+    if chosen.record:
+        measurement = record_again(environment, case, measurement)
     if chosen.no_findings:
         return score(case, measurement.walls, [])
     reply = environment.akastats("why", measurement.run)

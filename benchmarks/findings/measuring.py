@@ -30,7 +30,7 @@ PLUGINS = (
 )
 #: A run is repeated if other programs use more than this share of a processor, beside the seconds of CPU time that
 #: the delivery of a run needs.
-MOST_OTHERS, DELIVERY_S = 0.1, 0.8
+MOST_OTHERS, DELIVERY_S = 0.25, 0.8
 ATTEMPTS, PAUSE_S = 5, 3.0
 #: Variables of the user's own project, which must not affect the suites.
 FOREIGN = ("AKA_STATS_", "COVERAGE_", "PYTEST_", "PYTHON", "FLAKYTEST_")
@@ -163,10 +163,27 @@ def measure(environment: Environment, case: Case, rounds: int) -> Measurement:
     runs: list[str] = []
     for _ in range(rounds):
         for name, suite in case.variants().items():
-            label = f"{case.name}-{name}"
-            options = ("--akastats", f"--akastats-dir={environment.data}", f"--akastats-suite={label}")
+            options = recording(environment, case, name)
             walls[name].append(environment.pytest_alone(directories[name], suite, options))
             if name == "wasteful":
-                runs.append(environment.akastats("runs", "--suite", label, "--limit", "1")["items"][0]["id"])
+                runs.append(newest_run(environment, case))
     by_time = sorted(zip(walls["wasteful"], runs, strict=True))
     return Measurement(walls, by_time[(rounds - 1) // 2][1])
+
+
+def recording(environment: Environment, case: Case, variant: str) -> tuple[str, ...]:
+    """Return the options of pytest that record a variant."""
+    return ("--akastats", f"--akastats-dir={environment.data}", f"--akastats-suite={case.name}-{variant}")
+
+
+def newest_run(environment: Environment, case: Case) -> str:
+    """Return the id of the newest run of the suite with waste."""
+    items = environment.akastats("runs", "--suite", f"{case.name}-wasteful", "--limit", "1")["items"]
+    return str(items[0]["id"])
+
+
+def record(environment: Environment, case: Case) -> str:
+    """Record the suite with waste once, and return the id of the run."""
+    directory = environment.write(f"{case.name}/wasteful", case.suite)
+    environment.pytest_alone(directory, case.suite, recording(environment, case, "wasteful"))
+    return newest_run(environment, case)
