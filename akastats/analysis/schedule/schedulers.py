@@ -7,7 +7,8 @@ the workers, `complete` reacts to the end of a test. A worker that is closed get
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 #: A worker of pytest-xdist runs a test only if it has the next one, or knows that none follows.
 MIN_PENDING = 2
@@ -118,25 +119,30 @@ class WorkSteal(Scheduler):
         self._balance()
 
     def _balance(self) -> None:
-        idle = self._find_idle()
-        for remaining, worker in zip(range(len(idle), 0, -1), idle, strict=True):
-            self.send(worker, len(self.pending) // remaining)
-        # Each theft makes one worker busy.
-        while (idle := self._find_idle()) and self._steal(idle[0]):
-            pass
-        for worker in idle:
-            self.closed[worker] = True
+        while idle := self._find_idle():
+            for remaining, worker in zip(range(len(idle), 0, -1), idle, strict=True):
+                self.send(worker, len(self.pending) // remaining)
+            idle = self._find_idle()
+            if not idle:
+                return
+            if not self._steal():
+                self._close(idle)
 
     def _find_idle(self) -> list[int]:
         queues = enumerate(self.queues)
         return [worker for worker, queue in queues if len(queue) < MIN_PENDING and not self.closed[worker]]
 
-    def _steal(self, thief: int) -> bool:
+    def _steal(self) -> bool:
+        """Take half of the longest queue from its end; return whether it was long enough."""
         victim = max(self.queues, key=len)
         number = min(len(victim) // 2, max(0, len(victim) - MIN_PENDING))
         stolen = [victim.pop() for _ in range(number)]
-        self.queues[thief].extend(reversed(stolen))
+        self.pending.extend(reversed(stolen))
         return number > 0
+
+    def _close(self, idle: Sequence[int]) -> None:
+        for worker in idle:
+            self.closed[worker] = True
 
 
 class Each(Scheduler):
@@ -153,30 +159,21 @@ class Each(Scheduler):
 
 
 def make_scheduler(dist: str, workers: int, nodeids: Sequence[str]) -> Scheduler:
-    """Return the scheduler of a `--dist`; raises `KeyError` for an unknown one.
-
-    Recorded node ids have no groups, so with `loadgroup` each test is a scope of its own, as without a group.
-    """
+    """Return the scheduler of a `--dist`; raises `KeyError` for an unknown one."""
     return SCHEDULERS[dist](workers, nodeids)
 
 
-def _by_scope(workers: int, nodeids: Sequence[str]) -> Scheduler:
-    return LoadScope(workers, nodeids, lambda nodeid: nodeid.rpartition("::")[0])
+#: What `--dist` keeps in one worker, of a node id. Recorded node ids have no groups, so with `loadgroup` each test
+#: is a scope of its own.
+SCOPES: Mapping[str, Callable[[str], str]] = {
+    "loadscope": lambda nodeid: nodeid.rpartition("::")[0],
+    "loadfile": lambda nodeid: nodeid.partition("::")[0],
+    "loadgroup": lambda nodeid: nodeid,
+}
 
-
-def _by_file(workers: int, nodeids: Sequence[str]) -> Scheduler:
-    return LoadScope(workers, nodeids, lambda nodeid: nodeid.partition("::")[0])
-
-
-def _by_test(workers: int, nodeids: Sequence[str]) -> Scheduler:
-    return LoadScope(workers, nodeids, lambda nodeid: nodeid)
-
-
-SCHEDULERS: dict[str, Callable[[int, Sequence[str]], Scheduler]] = {
+SCHEDULERS: Mapping[str, Callable[[int, Sequence[str]], Scheduler]] = {
     "load": Load,
-    "loadscope": _by_scope,
-    "loadfile": _by_file,
-    "loadgroup": _by_test,
+    **{dist: partial(LoadScope, find_scope=find_scope) for dist, find_scope in SCOPES.items()},
     "worksteal": WorkSteal,
     "each": Each,
 }
