@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import median
 
@@ -21,7 +21,7 @@ class SharedFixture:
     name: name of the fixture.
     baseid: node id below which tests can request it; empty for all.
     scope: class, module, package or session.
-    setup: mean seconds of a setup, without those of other fixtures.
+    setup: mean seconds of a setup, without those of other fixtures; of all parameters together.
     teardown: mean seconds of a teardown.
     """
 
@@ -76,14 +76,16 @@ class SuiteCosts:
 
 def make_costs(content: Profile, ledger: Ledger, workers: int, dist: str, cpus: int) -> SuiteCosts:
     """Return the costs of a suite from one run with this number of workers, `--dist` and number of CPUs."""
-    fixtures = _make_fixtures(content)
     running = [each for each in ledger.processes if each.worker or not workers]
     # Workers that share a CPU start and collect in turn.
     crowding = max(1.0, workers / cpus)
     main = next((each for each in ledger.processes if not each.worker), None)
+    fixtures = _make_fixtures(content)
+    shared = _list_shared(content, fixtures)
+    around = _around_test(content, running) / crowding
     return SuiteCosts(
-        tests=tuple(_make_tests(content, fixtures, _around_test(content, running))),
-        fixtures=fixtures,
+        tests=tuple(_make_tests(content, fixtures, shared, around, crowding)),
+        fixtures=_scale_setups(content, fixtures, shared),
         startup=_median_span(running, ("startup", "conftest")) / crowding,
         collect=_median_span(running, ("collect",)) / crowding,
         finish=main.spans.get("finish", 0.0) + main.spans.get("exit", 0.0) if main else 0.0,
@@ -112,29 +114,63 @@ def _make_fixtures(content: Profile) -> tuple[SharedFixture, ...]:
     )
 
 
-def _make_tests(content: Profile, fixtures: Sequence[SharedFixture], around: float) -> Iterator[TestCost]:
-    shared = _list_shared(content, fixtures)
-    own, cpu, order = _sum_attempts(content)
+def _scale_setups(
+    content: Profile, fixtures: Sequence[SharedFixture], shared: Mapping[str, tuple[int, ...]]
+) -> tuple[SharedFixture, ...]:
+    """Return the fixtures with such setups that a replay of the recorded order takes as long as they did.
+
+    A fixture with parameters is set up more often than its scope begins, and an overridden one less often.
+    """
+    totals = [each.setup for each in content.fixtures.rows() if each.scope != "function"]
+    begun = [0] * len(fixtures)
+    for nodeids in _list_by_worker(content).values():
+        active: dict[int, str] = {}
+        for nodeid in nodeids:
+            for position in advance(active, fixtures, shared[nodeid], nodeid)[1]:
+                begun[position] += 1
+    return tuple(
+        replace(fixture, setup=total / count) if count else fixture
+        for fixture, total, count in zip(fixtures, totals, begun, strict=True)
+    )
+
+
+def _make_tests(
+    content: Profile,
+    fixtures: Sequence[SharedFixture],
+    shared: Mapping[str, tuple[int, ...]],
+    around: float,
+    crowding: float,
+) -> Iterator[TestCost]:
+    own, cpu, workers = _sum_attempts(content)
     for nodeid, seconds in _find_fixture_costs(content, fixtures, shared):
         own[nodeid] -= seconds
-    for nodeid in order:
-        seconds = max(0.0, own[nodeid]) + around
-        yield TestCost(nodeid, seconds, min(1.0, cpu[nodeid] / seconds) if seconds else 1.0, shared[nodeid])
+    for nodeid, number in workers.items():
+        # With `--dist each` every worker runs every test.
+        own[nodeid] /= number
+        cpu[nodeid] /= number
+        # Of the time of a test, `crowding` times its CPU time belongs to it and to those that share its CPU.
+        busy = min(cpu[nodeid], max(0.0, own[nodeid]) / crowding)
+        seconds = max(0.0, own[nodeid]) - busy * (crowding - 1.0) + around
+        yield TestCost(nodeid, seconds, min(1.0, (busy + around) / seconds) if seconds else 1.0, shared[nodeid])
 
 
-def _sum_attempts(content: Profile) -> tuple[dict[str, float], dict[str, float], list[str]]:
-    """Return the seconds and CPU seconds of the attempts by node id, and the node ids by their first start."""
+def _sum_attempts(content: Profile) -> tuple[dict[str, float], dict[str, float], dict[str, int]]:
+    """Return the seconds and CPU seconds of the attempts, and the number of workers that ran them.
+
+    All by node id, the last in the order of the first start.
+    """
     tests = content.tests
     own: dict[str, float] = defaultdict(float)
     cpu: dict[str, float] = defaultdict(float)
-    first: dict[str, int] = {}
-    for row, nodeid in enumerate(tests.nodeid):
-        first[nodeid] = min(first.get(nodeid, tests.start[row]), tests.start[row])
+    workers: dict[str, set[str]] = defaultdict(set)
+    for row in sorted(range(len(tests.nodeid)), key=lambda row: tests.start[row]):
+        nodeid = tests.nodeid[row]
+        workers[nodeid].add(tests.worker[row])
         for phase in _PHASES:
             wall: int = getattr(tests, phase)[row]
             own[nodeid] += wall / 1e6
             cpu[nodeid] += _cpu_of(content, phase, row, wall) / 1e6
-    return own, cpu, sorted(first, key=lambda nodeid: first[nodeid])
+    return own, cpu, {nodeid: len(names) for nodeid, names in workers.items()}
 
 
 def _cpu_of(content: Profile, phase: str, row: int, wall: int) -> int:
@@ -179,18 +215,35 @@ def find_instance(fixture: SharedFixture, nodeid: str) -> str:
     if fixture.scope == "session":
         return ""
     if fixture.scope == "package":
-        return fixture.baseid or path.rpartition("/")[0]
+        return fixture.baseid if fixture.baseid and is_below(nodeid, fixture.baseid) else path.rpartition("/")[0]
     name = rest.partition("[")[0]
     return f"{path}::{name.rpartition('::')[0]}" if fixture.scope == "class" else path
 
 
+def advance(
+    active: dict[int, str], fixtures: Sequence[SharedFixture], used: Iterable[int], nodeid: str
+) -> tuple[list[int], list[int]]:
+    """Return the positions of the shared fixtures that end before a test of a process, and of those that begin.
+
+    active: what the value of each fixture belongs to, by position; changed
+    """
+    ended = [each for each, instance in active.items() if find_instance(fixtures[each], nodeid) != instance]
+    for each in ended:
+        del active[each]
+    begun = [each for each in used if each not in active]
+    active.update((each, find_instance(fixtures[each], nodeid)) for each in begun)
+    return ended, begun
+
+
 def _find_fixture_costs(
-    content: Profile, fixtures: Sequence[SharedFixture], shared: dict[str, tuple[int, ...]]
+    content: Profile, fixtures: Sequence[SharedFixture], shared: Mapping[str, tuple[int, ...]]
 ) -> Iterator[tuple[str, float]]:
     """Yield tests with the seconds of shared fixtures that their phases contain."""
     builds = content.builds
-    for nodeid, setup in zip(builds.nodeid, builds.setup, strict=True):
-        if nodeid in shared:
+    for name, baseid, nodeid, setup in zip(builds.name, builds.baseid, builds.nodeid, builds.setup, strict=True):
+        used = (fixtures[position] for position in shared.get(nodeid, ()))
+        # What a test requests by itself, with `getfixturevalue`, stays part of it.
+        if any((each.name, each.baseid) == (name, baseid) for each in used):
             yield nodeid, setup / 1e6
     for nodeids in _list_by_worker(content).values():
         for before, after in pairwise([*nodeids, ""]):
@@ -207,7 +260,7 @@ def _list_by_worker(content: Profile) -> dict[str, list[str]]:
 
 
 def _sum_teardowns(
-    fixtures: Sequence[SharedFixture], shared: dict[str, tuple[int, ...]], before: str, after: str
+    fixtures: Sequence[SharedFixture], shared: Mapping[str, tuple[int, ...]], before: str, after: str
 ) -> float:
     """Return the seconds of the shared fixtures that end between two tests; `after` is empty for the last test."""
     return sum(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from akastats.analysis.schedule.costs import SuiteCosts, find_instance
-from akastats.analysis.schedule.schedulers import MIN_PENDING, Scheduler, make_scheduler
+from akastats.analysis.schedule.costs import SuiteCosts, advance
+from akastats.analysis.schedule.schedulers import MIN_PENDING, SCOPES, Scheduler, make_scheduler
 
 
 @dataclass(frozen=True)
@@ -27,13 +28,28 @@ class Replay:
 def replay(costs: SuiteCosts, workers: int, dist: str) -> Replay:
     """Return the course of a run of the suite; `workers` is 0 without pytest-xdist."""
     if workers == 0 or dist == "no":
-        busy = [_run_all(costs)]
+        busy = [_Worker(costs).run_all(range(len(costs.tests)))]
         before = costs.startup + costs.collect
     else:
         crowding = max(1.0, workers / costs.cpus)
         busy = _run_workers(costs, workers, dist, crowding)
         before = costs.startup + (costs.startup + costs.collect) * crowding
     return Replay(before + max(busy, default=0.0) + costs.finish, before, tuple(busy))
+
+
+def compute_floor(costs: SuiteCosts, dist: str) -> float:
+    """Return the wall time that no number of workers reduces with this `dist`: the longest chain, and the rest."""
+    chains: dict[str, list[int]] = defaultdict(list)
+    for position, test in enumerate(costs.tests):
+        chains[_find_chain(dist, test.nodeid)].append(position)
+    longest = max((_Worker(costs).run_all(chain) for chain in chains.values()), default=0.0)
+    starts = 1 if dist == "no" else 2
+    return starts * costs.startup + costs.collect + longest + costs.finish
+
+
+def _find_chain(dist: str, nodeid: str) -> str:
+    """Return what runs in one worker together with a test."""
+    return "" if dist in ("no", "each") else SCOPES.get(dist, str)(nodeid)
 
 
 @dataclass
@@ -48,28 +64,18 @@ class _Worker:
         """Return the seconds of a test with the shared fixtures that begin and end with it."""
         test, fixtures = self.costs.tests[position], self.costs.fixtures
         seconds = test.seconds * (1.0 + test.cpu * (self.crowding - 1.0))
-        ended = [
-            each
-            for each, instance in self.active.items()
-            if find_instance(fixtures[each], test.nodeid) != instance
-        ]
-        for each in ended:
-            del self.active[each]
-            seconds += fixtures[each].teardown
-        for each in test.fixtures:
-            if each not in self.active:
-                self.active[each] = find_instance(fixtures[each], test.nodeid)
-                seconds += fixtures[each].setup
+        ended, begun = advance(self.active, fixtures, test.fixtures, test.nodeid)
+        seconds += sum(fixtures[each].teardown for each in ended)
+        seconds += sum(fixtures[each].setup for each in begun)
         return seconds
+
+    def run_all(self, positions: Iterable[int]) -> float:
+        """Return the seconds of some tests alone in this worker."""
+        return sum(map(self.run, positions)) + self.finish()
 
     def finish(self) -> float:
         """Return the seconds of the teardowns at the end."""
         return sum(self.costs.fixtures[each].teardown for each in self.active)
-
-
-def _run_all(costs: SuiteCosts) -> float:
-    worker = _Worker(costs)
-    return sum(map(worker.run, range(len(costs.tests)))) + worker.finish()
 
 
 def _run_workers(costs: SuiteCosts, workers: int, dist: str, crowding: float) -> list[float]:

@@ -120,3 +120,58 @@ def test_damaged_numbers_of_fixtures_are_ignored() -> None:
     costs = costs_of({"nodeid": ["a"], "fixture_set": [7]}, fixture_sets=[["db"]])
 
     assert [()] == [test.fixtures for test in costs.tests]
+
+
+def test_a_fixture_with_parameters_costs_all_of_them() -> None:
+    """Its scope begins once in each process, and each parameter is set up."""
+    costs = costs_of(
+        {"nodeid": ["a.py::test_a[x]", "a.py::test_a[y]"], "start": [0, 1], "fixture_set": [0, 0]},
+        fixtures={"name": ["db"], "scope": ["session"], "count": [2], "setup": [4 * SECOND], "teardown": [SECOND]},
+        fixture_sets=[["db"]],
+    )
+
+    assert (SharedFixture("db", "", "session", 4.0, 0.5),) == costs.fixtures
+
+
+def test_a_fixture_that_a_test_requests_by_itself_is_part_of_the_test() -> None:
+    """With `getfixturevalue`; no list of fixtures has it."""
+    costs = costs_of(
+        {"nodeid": ["a.py::test_a"], "call": [3 * SECOND], "fixture_set": [0]},
+        fixtures={"name": ["db"], "scope": ["session"], "count": [1], "setup": [2 * SECOND]},
+        builds={"name": ["db"], "nodeid": ["a.py::test_a"], "setup": [2 * SECOND]},
+        fixture_sets=[[]],
+    )
+
+    assert [(3.0, ())] == [(test.seconds, test.fixtures) for test in costs.tests]
+
+
+def test_workers_that_shared_a_cpu_made_tests_slower() -> None:
+    """Of four workers on two CPUs, each has half a CPU; a sleeping test does not need it."""
+    costs = costs_of(
+        {
+            "nodeid": ["computes", "sleeps", "both"],
+            "start": [0, 1, 2],
+            "call": [2 * SECOND, SECOND, 3 * SECOND],
+            "cpu_call": [SECOND, 0, SECOND],
+        },
+        workers=4,
+    )
+
+    assert [(1.0, 1.0), (1.0, 0.0), (2.0, 0.5)] == [(test.seconds, test.cpu) for test in costs.tests]
+
+
+def test_a_test_that_every_worker_runs_counts_once() -> None:
+    """With `--dist each`."""
+    tests = {"nodeid": ["a", "a"], "worker": ["gw0", "gw1"], "start": [0, 0], "call": [SECOND, 3 * SECOND]}
+
+    assert [2.0] == [test.seconds for test in costs_of(tests, workers=2).tests]
+
+
+def test_a_package_fixture_ends_with_its_package() -> None:
+    """A test of another directory belongs to another instance."""
+    fixture = SharedFixture("db", "shop", "package", 1.0, 0.0)
+
+    assert ["shop", "shop", "bank"] == [
+        find_instance(fixture, f"{path}.py::test_it")
+        for path in ("shop/test_a", "shop/orders/test_b", "bank/test_c")
+    ]

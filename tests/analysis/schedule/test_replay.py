@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from akastats.analysis.schedule.costs import SharedFixture, SuiteCosts, TestCost
-from akastats.analysis.schedule.replay import replay
+from akastats.analysis.schedule.replay import compute_floor, replay
 
 DATABASE = SharedFixture("database", "", "session", 1.0, 0.5)
 MODULE = SharedFixture("tables", "", "module", 0.25, 0.125)
@@ -88,3 +88,22 @@ def test_a_cost_that_is_removed_saves_only_on_the_critical_path() -> None:
     faster = replace(costs, tests=(tests[0], replace(tests[1], seconds=0.0)))
 
     assert replay(costs, 2, "load").wall == replay(faster, 2, "load").wall
+
+
+def test_the_floor_is_the_longest_chain() -> None:
+    """One test, all tests of a file, or all tests, each with its shared fixtures."""
+    files = [TestCost(f"test_{file}.py::test_{at}", 1.0, 1.0, (0,)) for file in "ab" for at in range(3)]
+    costs = suite(*files, fixtures=(DATABASE,))
+
+    assert 1.375 + 2.5 == compute_floor(costs, "load")
+    assert 1.375 + 4.5 == compute_floor(costs, "loadfile")
+    assert 0.875 + 7.5 == compute_floor(costs, "no") == replay(costs, 0, "no").wall
+
+
+def test_no_choice_is_below_its_floor() -> None:
+    """Workers and distributions only change the rest."""
+    costs = suite(*make_tests(3.0, 1.0, 1.0, 2.0, 1.0, fixtures=(0,)), fixtures=(MODULE,))
+
+    for dist in ("load", "loadfile", "worksteal", "each"):
+        for workers in (1, 2, 5):
+            assert replay(costs, workers, dist).wall >= compute_floor(costs, dist)
