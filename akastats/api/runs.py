@@ -64,6 +64,10 @@ WithoutFixtures = Annotated[
     Query(max_length=20, description="fixtures whose time is omitted", examples=[["database"]]),
 ]
 Order = Annotated[Literal["collected", "longest-first"], Query(description="order of the tests")]
+Fixes = Annotated[
+    Sequence[Annotated[str, Field(max_length=MAX_VALUE)]],
+    Query(max_length=20, description="kinds of findings whose advice is followed", examples=[["fixture-scope"]]),
+]
 AnyProfile = Profile | SpeedscopeFile | PerfettoFile
 _TRACE_FORMATS = {"speedscope": trace_files.speedscope, "perfetto": trace_files.perfetto}
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
@@ -191,9 +195,11 @@ async def get_run_plan(
     dist: Distributions = ("load", "worksteal", "loadscope", "loadfile"),
     without: WithoutFixtures = (),
     order: Order = "collected",
+    fix: Fixes = (),
 ) -> RunPlan:
     """Predict the duration of a run with other numbers of workers and distributions."""
-    reading_plan = plan.read_plan(config.namespace, id, workers, dist, without, order == "longest-first")
+    is_longest_first = order == "longest-first"
+    reading_plan = plan.read_plan(config.namespace, id, workers, dist, without, is_longest_first, fix)
     return await async_redis.run(reading_plan)
 
 

@@ -20,6 +20,7 @@ from akastats.redis import sync_redis
 from akastats.report import finding_phrases, phrases
 
 RunArgument = Annotated[str, typer.Argument(help="Id of a run; default: the newest run.", metavar="[RUN]")]
+_SECONDS = ("wall (s)", "from (s)", "to (s)", "floor (s)")
 _NUMBERS = re.compile(r"\d{1,3}(,\d{1,3})*")
 
 
@@ -75,6 +76,9 @@ def plan_run(
         list[str] | None, typer.Option(help="Omit the time of this fixture.", metavar="FIXTURE")
     ] = None,
     order: Annotated[str, typer.Option(help="Order of the tests: collected or longest-first.")] = "collected",
+    fix: Annotated[
+        list[str] | None, typer.Option(help="Follow the advice of findings of this kind.", metavar="KIND")
+    ] = None,
     url: Url = "",
     namespace: Namespace = "",
     directory: Directory = None,
@@ -93,6 +97,7 @@ def plan_run(
                 distributions,
                 without or (),
                 order == "longest-first",
+                fix or (),
             )
         )
     if as_json:
@@ -124,19 +129,17 @@ def _write_plan(predicted: RunPlan) -> None:
     measured = f"run {predicted.run}: {_describe(predicted.workers, predicted.dist)} took {predicted.wall:.1f} s"
     output.write_lines(f"{measured}; the replay predicts {predicted.predicted:.1f} s", "")
     rows = [_row(choice, predicted.best) for choice in predicted.choices]
-    output.table(
-        ("workers", "dist", "wall (s)", "from (s)", "to (s)", ""), rows, ("wall (s)", "from (s)", "to (s)")
-    )
+    output.table(("workers", "dist", *_SECONDS, ""), rows, _SECONDS)
     best = predicted.best
     output.write_lines(
         "",
         f"best: {_describe(best.workers, best.dist)}, {best.wall:.1f} s",
-        f"no number of workers makes it faster than {predicted.floor:.1f} s: start-up, collection, longest test",
+        f"floor with any number of workers: {predicted.floor:.1f} s for start-up, collection and the longest test",
     )
 
 
 def _row(choice: PlanChoice, best: PlanChoice) -> Sequence[object]:
-    numbers = (f"{choice.wall:.1f}", f"{choice.low:.1f}", f"{choice.high:.1f}")
+    numbers = [f"{seconds:.1f}" for seconds in (choice.wall, choice.low, choice.high, choice.floor)]
     return (choice.workers, choice.dist, *numbers, "best" if choice == best else "")
 
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from akastats.analysis.findings.recorded_run import RecordedRun
-from akastats.analysis.schedule.replay import replay
+from akastats.analysis.findings.rules import RULES, Rule, find_all
+from akastats.analysis.schedule.replay import compute_floor, replay
 from akastats.analysis.schedule.schedulers import SCHEDULERS
 from akastats.errors import NotFoundError
 from akastats.queries.ledger import read_recorded_run
@@ -28,6 +29,7 @@ class PlanChoice:
     dist: `--dist` of pytest-xdist; `no` without workers
     wall: predicted wall time, in seconds
     low, high: interval of the prediction, in seconds
+    floor: wall time with any number of workers and this `dist` is at least this long, in seconds
     """
 
     workers: int
@@ -35,6 +37,7 @@ class PlanChoice:
     wall: float
     low: float
     high: float
+    floor: float
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class RunPlan:
     dist: `--dist` of the run
     wall: measured wall time of the run, in seconds
     predicted: replay of the run as it was, in seconds
-    floor: time that no number of workers can reduce: start-up, collection and the longest test, in seconds
+    floor: the lowest floor of the choices, in seconds
     choices: the choices in the requested order
     best: the choice with the shortest wall time
     """
@@ -68,30 +71,33 @@ def read_plan(
     distributions: Sequence[str] = DISTRIBUTIONS,
     without: Sequence[str] = (),
     is_longest_first: bool = False,
+    fixes: Sequence[str] = (),
 ) -> Operation[RunPlan]:
     """Read the predicted wall times of a run's suite.
 
-    Raises `NotFoundError` for an unknown run or fixture, and without a profile.
+    Raises `NotFoundError` for an unknown run, fixture or kind of finding, and without a profile.
 
     workers: numbers of workers; empty: 0, 1, 2, 4 and so on up to the number of CPUs
     without: names of fixtures whose time is omitted
     is_longest_first: whether the longest tests start first
+    fixes: kinds of findings whose advice is followed
     """
     run, recorded = yield from read_recorded_run(namespace, run_id)
+    rules = [rule for kind in fixes for rule in _find_rules(recorded, kind)]
     changed = _change(recorded, without, is_longest_first)
     numbers = list(workers) or _usual_numbers(recorded.costs.cpus)
     choices = [
-        _predict(changed, number, dist) for number in numbers for dist in _list_dists(number, distributions)
+        _predict(changed, number, dist, rules, fixes)
+        for number in numbers
+        for dist in _list_dists(number, distributions)
     ]
-    longest = max((test.seconds for test in changed.costs.tests), default=0.0)
-    costs = changed.costs
     return RunPlan(
         run=run.id,
-        workers=costs.workers,
-        dist=costs.dist,
+        workers=recorded.costs.workers,
+        dist=recorded.costs.dist,
         wall=round(recorded.wall, 3),
         predicted=round(recorded.baseline.wall, 3),
-        floor=round(costs.startup + costs.collect + longest + costs.finish, 3),
+        floor=min(choice.floor for choice in choices),
         choices=choices,
         best=min(choices, key=lambda choice: choice.wall),
     )
@@ -106,10 +112,33 @@ def _list_dists(workers: int, distributions: Sequence[str]) -> Sequence[str]:
     return distributions if workers else ("no",)
 
 
-def _predict(recorded: RecordedRun, workers: int, dist: str) -> PlanChoice:
-    wall = replay(recorded.costs, workers, dist).wall
+def _find_rules(recorded: RecordedRun, kind: str) -> list[Rule]:
+    """Return the rules with findings of a kind, because a rule does not name its kinds."""
+    rules = [rule for rule in RULES if any(cost.kind == kind for cost in rule(recorded))]
+    if not rules:
+        raise NotFoundError(f"no finding of kind {kind!r} in this run: `akastats why --all` lists its findings")
+    return rules
+
+
+def _predict(
+    recorded: RecordedRun, workers: int, dist: str, rules: Sequence[Rule], fixes: Sequence[str]
+) -> PlanChoice:
+    wall = replay(recorded.costs, workers, dist).wall - _sum_fixes(recorded, workers, dist, rules, fixes)
+    floor = min(wall, compute_floor(recorded.costs, dist))
     margin = wall * min(1.0, recorded.replay_error)
-    return PlanChoice(workers, dist, round(wall, 3), round(wall - margin, 3), round(wall + margin, 3))
+    numbers = (round(each, 3) for each in (wall, wall - margin, wall + margin, floor))
+    return PlanChoice(workers, dist, *numbers)
+
+
+def _sum_fixes(
+    recorded: RecordedRun, workers: int, dist: str, rules: Sequence[Rule], fixes: Sequence[str]
+) -> float:
+    """Return the seconds that the findings of these kinds would save with other workers."""
+    if not rules:
+        return 0.0
+    changed = replace(recorded, costs=replace(recorded.costs, workers=workers, dist=dist))
+    found = find_all(changed, rules, is_complete=True)
+    return sum(finding.saving.seconds for finding in found if finding.kind in fixes)
 
 
 def _change(recorded: RecordedRun, without: Sequence[str], is_longest_first: bool) -> RecordedRun:

@@ -45,6 +45,28 @@ def test_plan_compares_workers(akastats, server, tmp_path):
     assert answer["best"]["wall"] >= answer["floor"]
 
 
+def test_plan_follows_advice(akastats, server, tmp_path):
+    """The slow test becomes as fast as the others, with each number of workers."""
+    deliver_run(server, tmp_path, SLOW, cpu_count=4)
+
+    plain, fixed = (akastats("plan", "-n", "0,4", "--json", *more).json for more in ((), ("--fix=slow-tests",)))
+
+    saved = [
+        before["wall"] - after["wall"] for before, after in zip(plain["choices"], fixed["choices"], strict=True)
+    ]
+    assert all(8.0 < seconds < 9.0 for seconds in saved)
+
+
+def test_an_unknown_kind_of_finding_is_refused(akastats, server, tmp_path):
+    """The message says how to list those of the run."""
+    deliver_run(server, tmp_path, SLOW, cpu_count=4)
+
+    done = akastats("plan", "--fix=nonesuch")
+
+    assert 1 == done.code
+    assert "no finding of kind 'nonesuch' in this run: `akastats why --all` lists its findings" in done.err
+
+
 @pytest.mark.parametrize(
     "arguments",
     [["-n", "two"], ["-n", "999"], ["--dist", "alphabetical"], ["--order", "random"]],

@@ -117,6 +117,7 @@ def test_show_takes_a_run(akastats, server, tmp_path):
     answer = akastats("show", run_id)
 
     assert "1 x AssertionError: assert 12 == 13\n  a.py::b\n" in answer.out
+    assert "where the time went: call 100%\n" in answer.out
     assert answer.out.splitlines()[-2].split() == ["2.000", "no", "history", "a.py::c", "passed"]
 
 

@@ -1,0 +1,61 @@
+"""The ledger and the plan of a run, over the API."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.delivered_runs import deliver_run
+
+SLOW = [(f"a.py::test_{at}", "passed", 0.1) for at in range(20)] + [("b.py::test_slow", "passed", 9.0)]
+
+
+def test_the_ledger_names_the_spans_of_each_process(call_api, server, tmp_path):
+    """A run of an earlier release has only its tests, and the response says so."""
+    run_id = deliver_run(server, tmp_path, SLOW)
+
+    answer = call_api("GET", f"/api/v1/runs/{run_id}/ledger").json()
+
+    (process,) = answer["processes"]
+    assert {"call": pytest.approx(11.0)} == process["spans"] == answer["spans"]
+    assert pytest.approx(process["wall"] - 11.0) == process["unexplained"]
+    assert ("", []) == (process["worker"], process["imports"])
+    assert answer["lacks"]
+
+
+def test_the_plan_has_each_combination(call_api, server, tmp_path):
+    """Without workers there is nothing to distribute."""
+    run_id = deliver_run(server, tmp_path, SLOW, cpu_count=4)
+
+    answer = call_api("GET", f"/api/v1/runs/{run_id}/plan?workers=0&workers=4&dist=load&dist=loadfile").json()
+
+    choices = [(each["workers"], each["dist"]) for each in answer["choices"]]
+    assert [(0, "no"), (4, "load"), (4, "loadfile")] == choices
+    assert answer["best"] in answer["choices"]
+    assert all(9.0 <= answer["floor"] <= each["floor"] <= each["wall"] for each in answer["choices"])
+
+
+@pytest.mark.parametrize("query", ["without=nonesuch", "fix=nonesuch"])
+def test_a_plan_without_something_unknown_is_refused(call_api, server, tmp_path, query):
+    """The message has the name."""
+    run_id = deliver_run(server, tmp_path, SLOW)
+
+    answer = call_api("GET", f"/api/v1/runs/{run_id}/plan?{query}")
+
+    assert 404 == answer.status_code
+    assert "nonesuch" in answer.text
+
+
+@pytest.mark.parametrize("query", ["workers=-1", "workers=999", "dist=alphabetical", "order=random"])
+def test_an_invalid_choice_is_refused(call_api, server, tmp_path, query):
+    """With the name of the parameter."""
+    run_id = deliver_run(server, tmp_path, SLOW)
+
+    answer = call_api("GET", f"/api/v1/runs/{run_id}/plan?{query}")
+
+    assert (422, query.partition("=")[0]) == (answer.status_code, answer.json()["field"].partition(".")[0])
+
+
+@pytest.mark.parametrize("path", ["ledger", "plan", "findings"])
+def test_an_unknown_run_is_not_found(call_api, path):
+    """Nothing else is tried."""
+    assert 404 == call_api("GET", f"/api/v1/runs/nonesuch/{path}").status_code
