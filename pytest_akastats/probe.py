@@ -39,6 +39,9 @@ FLUSH_S = 1.0
 # Seconds without use of the CPU after which a phase may have waited for a child process.
 MIN_WAIT_S = 0.001
 
+# Seconds from which on the collection of a directory without its test files is recorded.
+MIN_DIRECTORY_S = 0.01
+
 PHASES = ("setup", "call", "teardown")
 
 # Readings on a report: times of the attempt, exception class, fixtures, collection, stat values, failed attempts
@@ -232,8 +235,11 @@ class Probe:
     @pytest.hookimpl(tryfirst=True)
     @note_errors
     def pytest_make_collect_report(self, collector: pytest.Collector) -> None:
-        path = "" if isinstance(collector, (pytest.Session, pytest.Directory)) else collector.nodeid
-        self._begin_file(path.partition("::")[0])
+        if isinstance(collector, pytest.Directory):
+            self._begin_file(f"{collector.nodeid}/")
+        else:
+            path = "" if isinstance(collector, pytest.Session) else collector.nodeid
+            self._begin_file(path.partition("::")[0])
 
     @pytest.hookimpl(tryfirst=True)
     @note_errors
@@ -244,7 +250,8 @@ class Probe:
         """Note that the collection of a file begins and that of the previous one has ended."""
         before, start = self._collecting
         self._collecting = (path, now := self._clock())
-        if before:
+        # Most directories take microseconds; those with thousands of files do not.
+        if before and (now - start >= MIN_DIRECTORY_S or not before.endswith("/")):
             self.collected[before] = self.collected.get(before, 0.0) + now - start
 
     def get_readings(self, report: pytest.TestReport) -> Readings | None:
@@ -424,12 +431,22 @@ class WorkerProbe(Probe):
         if report.failed:
             setattr(report, ATTRIBUTE, self.take_collection_error(report.nodeid))
 
-    @pytest.hookimpl(tryfirst=True)
+    # A wrapper, because pluggy calls no further plugin after one whose hook raises. It is inside the wrapper of
+    # pytest-xdist, which sends the output to the controller.
+    @pytest.hookimpl(hookwrapper=True, trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, None]:
+        self._end_tests()
+        yield
+        self._write_output(session)
+
     @note_errors
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+    def _end_tests(self) -> None:
         self._began = self._clock()
         self._end_wait()
         self.process.note("finished")
+
+    @note_errors
+    def _write_output(self, session: pytest.Session) -> None:
         self.process.note("end")
         remaining = (self.fixtures.take(), self.take_collected(), self.take_values(), self.take_process())
         output: dict[str, Any] = session.config.workeroutput  # type: ignore[attr-defined]  # set by xdist

@@ -10,10 +10,13 @@ from math import ceil
 from statistics import median
 
 from akastats.analysis.findings.recorded_run import MAX_CANDIDATES, RecordedRun, name_fixture, name_function
+from akastats.analysis.schedule.costs import subtract_crowding
 from akastats.model.findings import FoundCost, Place
 
 #: Number of places that a finding names.
 PLACES = 5
+# Minimum share of a phase without use of the CPU for a phase that waits.
+MIN_WAITED = 0.5
 # Minimum duration of a slow test, as a multiple of that of the median test.
 SLOW = 5.0
 # Few tests are at most this share of all.
@@ -47,9 +50,11 @@ def _sum_waits(run: RecordedRun, phase: str) -> _Waits:
     children = getattr(tests, f"children_{phase}")
     for row, nodeid in enumerate(tests.nodeid):
         cpu = recorded[row] if recorded else None
-        if cpu is not None:
-            of_children = (children[row] or 0) if children else 0
-            waits.add(nodeid, max(0, walls[row] - cpu) / 1e6, of_children / 1e6)
+        of_children = (children[row] or 0) if children else 0
+        waited = 0.0 if cpu is None else subtract_crowding(walls[row] - cpu, cpu, run.crowding)
+        # A test that computes waits for a CPU if other programs use it.
+        if waited >= MIN_WAITED * walls[row] > 0:
+            waits.add(nodeid, waited / 1e6, of_children / 1e6)
     return waits
 
 
@@ -152,11 +157,7 @@ def _count_builds(run: RecordedRun, key: str) -> int:
 
 def find_reruns(run: RecordedRun) -> Iterator[FoundCost]:
     """Find attempts that a plugin repeated."""
-    tests = run.content.tests
-    repeated: dict[str, float] = defaultdict(float)
-    for row, outcome in enumerate(tests.outcome):
-        if outcome == "rerun":
-            repeated[tests.nodeid[row]] += (tests.setup[row] + tests.call[row] + tests.teardown[row]) / 1e6
+    tests, repeated = run.content.tests, run.repeated
     if not repeated:
         return
     slowest = sorted(repeated, key=lambda nodeid: -repeated[nodeid])[:PLACES]
@@ -204,12 +205,17 @@ def find_parametrised_family(run: RecordedRun) -> Iterator[FoundCost]:
 
 def find_slow_tests(run: RecordedRun) -> Iterator[FoundCost]:
     """Find few tests that take most of the time of all."""
-    tests = run.costs.tests
+    repeated = run.repeated
+    tests = [
+        replace(test, seconds=max(0.0, test.seconds - repeated.get(test.nodeid, 0.0))) for test in run.costs.tests
+    ]
     if len(tests) < 1 / FEW:
         return
     typical = median(test.seconds for test in tests)
     slow = sorted((test for test in tests if test.seconds > SLOW * typical), key=lambda test: -test.seconds)
-    if not 0 < len(slow) <= FEW * len(tests):
+    # With workers, one long test is a matter of its own.
+    least = 2 if run.costs.workers > 1 else 1
+    if not least <= len(slow) <= FEW * len(tests):
         return
     excess = {test.nodeid: test.seconds - typical for test in slow}
     total = sum(test.seconds for test in slow)

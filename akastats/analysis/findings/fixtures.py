@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from akastats.analysis.findings.recorded_run import RecordedRun, name_fixture
@@ -87,29 +87,36 @@ def find_rebuilt_fixture(run: RecordedRun) -> Iterator[FoundCost]:
     if run.costs.workers < 2 or run.costs.dist in ("loadscope", "loadfile"):
         return
     counts = {name_fixture(each): each.count for each in run.content.fixtures.rows()}
-    for position, fixture in enumerate(run.costs.fixtures):
-        if fixture.scope not in ("class", "module"):
+    for (name, scope), positions in _group_shared(run.costs.fixtures).items():
+        shared = [run.costs.fixtures[position] for position in positions]
+        tests = [test for test in run.costs.tests if not set(positions).isdisjoint(test.fixtures)]
+        instances = len({find_instance(shared[0], test.nodeid) for test in tests})
+        setups = sum(counts.get(f"{each.baseid}::{each.name}", 0) for each in shared)
+        if not 0 < instances < setups:
             continue
-        tests = [test for test in run.costs.tests if position in test.fixtures]
-        instances = len({find_instance(fixture, test.nodeid) for test in tests})
-        key = f"{fixture.baseid}::{fixture.name}"
-        excess = counts.get(key, 0) - instances
-        if excess <= 0 or not instances:
-            continue
-        dist = "loadscope" if fixture.scope == "class" else "loadfile"
+        dist = "loadscope" if scope == "class" else "loadfile"
+        mean = sum(each.setup + each.teardown for each in shared) / len(shared)
         yield FoundCost(
             kind="rebuilt-fixture",
-            title=f"Fixture {fixture.name} is set up {counts[key]} times for {instances} "
-            f"{_plural(fixture.scope)}, because several workers run their tests; --dist {dist} would set it up "
-            f"{_times(instances)}",
-            where=(Place(fixture=key, option=f"--dist {dist}"),),
+            title=f"Fixture {name} is set up {setups} times for {_count(instances, scope)}, because several "
+            f"workers run their tests; --dist {dist} would set it up {_times(instances)}",
+            where=(Place(fixture=f"{shared[0].baseid}::{name}", option=f"--dist {dist}"),),
             tests=len(tests),
-            evidence={"setups": counts[key], "instances": instances, "mean_s": round(fixture.setup, 6)},
+            evidence={"setups": setups, "instances": instances, "mean_s": round(mean, 6)},
             advice=f"Run with --dist {dist}, or reduce the cost of the fixture.",
             saved=run.compute_saving(dist=dist),
-            cpu_saved=excess * (fixture.setup + fixture.teardown),
-            claims=frozenset({"distribution", f"fixture {key}"}),
+            cpu_saved=(setups - instances) * mean,
+            claims=frozenset({"distribution"}),
         )
+
+
+def _group_shared(fixtures: Sequence[SharedFixture]) -> dict[tuple[str, str], list[int]]:
+    """Return the positions of fixtures with the scope of a class or module, by name and scope."""
+    groups: dict[tuple[str, str], list[int]] = {}
+    for position, fixture in enumerate(fixtures):
+        if fixture.scope in ("class", "module"):
+            groups.setdefault((fixture.name, fixture.scope), []).append(position)
+    return groups
 
 
 def find_session_fixture(run: RecordedRun) -> Iterator[FoundCost]:
@@ -170,5 +177,6 @@ def _times(count: int) -> str:
     return "once" if count == 1 else f"{count} times"
 
 
-def _plural(scope: str) -> str:
-    return "classes" if scope == "class" else f"{scope}s"
+def _count(count: int, scope: str) -> str:
+    plural = "classes" if scope == "class" else f"{scope}s"
+    return f"{count} {scope if count == 1 else plural}"

@@ -46,6 +46,21 @@ class RecordedRun:
         """The relative difference between the replay and the measured wall time."""
         return abs(self.baseline.wall - self.wall) / self.wall if self.wall else 0.0
 
+    @property
+    def crowding(self) -> float:
+        """The number of workers for each CPU; at least 1."""
+        return max(1.0, self.costs.workers / self.costs.cpus)
+
+    @cached_property
+    def repeated(self) -> Mapping[str, float]:
+        """The seconds of attempts that a plugin repeated, by node id."""
+        tests = self.content.tests
+        repeated: dict[str, float] = defaultdict(float)
+        for row, outcome in enumerate(tests.outcome):
+            if outcome == "rerun":
+                repeated[tests.nodeid[row]] += (tests.setup[row] + tests.call[row] + tests.teardown[row]) / 1e6
+        return repeated
+
     @cached_property
     def costly_fixtures(self) -> Sequence[FixtureResult]:
         """The fixtures with the longest setups and teardowns; a replay for each of 1,000 would take a minute."""

@@ -79,7 +79,6 @@ def make_costs(content: Profile, ledger: Ledger, workers: int, dist: str, cpus: 
     running = [each for each in ledger.processes if each.worker or not workers]
     # Workers that share a CPU start and collect in turn.
     crowding = max(1.0, workers / cpus)
-    main = next((each for each in ledger.processes if not each.worker), None)
     fixtures = _make_fixtures(content)
     shared = _list_shared(content, fixtures)
     around = _around_test(content, running) / crowding
@@ -88,7 +87,7 @@ def make_costs(content: Profile, ledger: Ledger, workers: int, dist: str, cpus: 
         fixtures=_scale_setups(content, fixtures, shared),
         startup=_median_span(running, ("startup", "conftest")) / crowding,
         collect=_median_span(running, ("collect",)) / crowding,
-        finish=main.spans.get("finish", 0.0) + main.spans.get("exit", 0.0) if main else 0.0,
+        finish=_find_finish(content),
         workers=workers,
         dist=dist if workers else "no",
         cpus=cpus,
@@ -98,6 +97,16 @@ def make_costs(content: Profile, ledger: Ledger, workers: int, dist: str, cpus: 
 def _median_span(processes: Iterable[ProcessLedger], spans: Sequence[str]) -> float:
     sums = [sum(process.spans.get(span, 0.0) for span in spans) for process in processes]
     return median(sums) if sums else 0.0
+
+
+def _find_finish(content: Profile) -> float:
+    """Return the seconds from the last test of the last worker to the end of the recording."""
+    processes = content.processes
+    ends = [end for end in (*processes.end, *processes.exited) if end is not None]
+    rows = zip(processes.worker, processes.finished, strict=True)
+    finished = {worker: moment for worker, moment in rows if moment is not None}
+    workers = {worker: moment for worker, moment in finished.items() if worker} or finished
+    return max(0.0, max(ends) - max(workers.values())) / 1e6 if ends and workers else 0.0
 
 
 def _around_test(content: Profile, running: Sequence[ProcessLedger]) -> float:
@@ -154,16 +163,28 @@ def _make_tests(
         yield TestCost(nodeid, seconds, min(1.0, (busy + around) / seconds) if seconds else 1.0, shared[nodeid])
 
 
+def subtract_crowding(waited: float, cpu: float, crowding: float) -> float:
+    """Return the seconds of a wait that are not a wait for a CPU, which `crowding` processes share."""
+    return max(0.0, waited - cpu * (crowding - 1.0))
+
+
 def _sum_attempts(content: Profile) -> tuple[dict[str, float], dict[str, float], dict[str, int]]:
     """Return the seconds and CPU seconds of the attempts, and the number of workers that ran them.
 
-    All by node id, the last in the order of the first start.
+    All by node id. The last has the files in the order in which they were collected, and the tests of each in that of
+    their first start.
     """
     tests = content.tests
     own: dict[str, float] = defaultdict(float)
     cpu: dict[str, float] = defaultdict(float)
     workers: dict[str, set[str]] = defaultdict(set)
-    for row in sorted(range(len(tests.nodeid)), key=lambda row: tests.start[row]):
+    files = {path: number for number, path in enumerate(content.files.path)}
+    last = len(files)
+
+    def order(row: int) -> tuple[int, int]:
+        return files.get(tests.nodeid[row].partition("::")[0], last), tests.start[row]
+
+    for row in sorted(range(len(tests.nodeid)), key=order):
         nodeid = tests.nodeid[row]
         workers[nodeid].add(tests.worker[row])
         for phase in _PHASES:
@@ -206,7 +227,7 @@ def _list_shared(content: Profile, fixtures: Sequence[SharedFixture]) -> dict[st
 
 def is_below(nodeid: str, baseid: str) -> bool:
     """Return whether a test can request the fixtures that are defined at `baseid`."""
-    return not baseid or nodeid.startswith((f"{baseid}/", f"{baseid}::"))
+    return baseid in ("", ".") or nodeid.startswith((f"{baseid}/", f"{baseid}::"))
 
 
 def find_instance(fixture: SharedFixture, nodeid: str) -> str:
