@@ -137,8 +137,8 @@ def _sum_fixes(
     if not rules:
         return 0.0
     changed = replace(recorded, costs=replace(recorded.costs, workers=workers, dist=dist))
-    found = find_all(changed, rules, is_complete=True)
-    return sum(finding.saving.seconds for finding in found if finding.kind in fixes)
+    findings = find_all(changed, rules, is_complete=True)
+    return sum(finding.saving.seconds for finding in findings if finding.kind in fixes)
 
 
 def _change(recorded: RecordedRun, without: Sequence[str], is_longest_first: bool) -> RecordedRun:

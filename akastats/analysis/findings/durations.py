@@ -213,9 +213,7 @@ def find_slow_tests(run: RecordedRun) -> Iterator[FoundCost]:
         return
     typical = median(test.seconds for test in tests)
     slow = sorted((test for test in tests if test.seconds > SLOW * typical), key=lambda test: -test.seconds)
-    # With workers, one long test is a matter of its own.
-    least = 2 if run.costs.workers > 1 else 1
-    if not least <= len(slow) <= FEW * len(tests):
+    if not 0 < len(slow) <= FEW * len(tests):
         return
     excess = {test.nodeid: test.seconds - typical for test in slow}
     total = sum(test.seconds for test in slow)

@@ -48,12 +48,12 @@ def _by_saving(cost: FoundCost) -> float:
 
 
 def _without_repetitions(costs: Iterable[FoundCost]) -> Iterator[FoundCost]:
-    """Yield the findings whose cost no earlier one with at least half of their saving has named."""
+    """Yield the findings whose cost no earlier one with at least a quarter of their saving has named."""
     accepted: list[FoundCost] = []
     for cost in costs:
         claims = cost.claims
         rivals = (each for each in accepted if len(each.claims & claims) * 2 > len(claims))
-        if cost.saved > 0 and not any(each.saved * 2 >= cost.saved for each in rivals):
+        if cost.saved > 0 and not any(each.saved * 4 >= cost.saved for each in rivals):
             accepted.append(cost)
             yield cost
 

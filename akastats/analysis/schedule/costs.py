@@ -126,7 +126,7 @@ def _make_fixtures(content: Profile) -> tuple[SharedFixture, ...]:
 def _scale_setups(
     content: Profile, fixtures: Sequence[SharedFixture], shared: Mapping[str, tuple[int, ...]]
 ) -> tuple[SharedFixture, ...]:
-    """Return the fixtures with such setups that a replay of the recorded order takes as long as they did.
+    """Return the fixtures with setups whose sum in a replay of the recorded order is the measured one.
 
     A fixture with parameters is set up more often than its scope begins, and an overridden one less often.
     """
@@ -171,7 +171,7 @@ def subtract_crowding(waited: float, cpu: float, crowding: float) -> float:
 def _sum_attempts(content: Profile) -> tuple[dict[str, float], dict[str, float], dict[str, int]]:
     """Return the seconds and CPU seconds of the attempts, and the number of workers that ran them.
 
-    All by node id. The last has the files in the order in which they were collected, and the tests of each in that of
+    All by node id. The last has the files as they were collected, and the tests of each in the order of
     their first start.
     """
     tests = content.tests
