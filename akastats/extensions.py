@@ -5,8 +5,9 @@
 | `akastats.redactors` | `TextRedactor` | by the test process and by `akastats import`, for each text |
 | `akastats.renderers` | `ReportRenderer` | by `akastats report --format NAME` |
 | `akastats.run_analysed` | `AnalysisHook` | by the process that delivers a run, after its verdicts are stored |
+| `akastats.finding_rules` | `FindingRule` | by `akastats why` and the API, for each requested run |
 
-The group `akastats.finding_rules` is reserved. docs/howto/extensions.md has an example of each. If an entry point
+docs/howto/extensions.md has an example of each. If an entry point
 cannot be imported, a function that raises the error replaces it, so that each caller handles one kind of failure.
 """
 
@@ -20,11 +21,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from akastats.analysis.findings.recorded_run import RecordedRun
+    from akastats.model.findings import FoundCost
     from akastats.model.verdicts import Verdicts
     from akastats.queries.runs import Run
     from akastats.report.document import Document
 
-__all__ = ["AnalysisHook", "ReportRenderer", "TextRedactor"]
+__all__ = ["AnalysisHook", "FindingRule", "ReportRenderer", "TextRedactor"]
 
 #: Seconds for all hooks together, because pytest waits for them.
 HOOKS_TIMEOUT_S = 2.0
@@ -56,6 +59,18 @@ class AnalysisHook(Protocol):
 
     def __call__(self, run: Run, verdicts: Verdicts, /) -> object:
         """Use the run and its verdicts; the result is ignored."""
+
+
+class FindingRule(Protocol):
+    """Finds what costs time in a run, as the rules of akastats do."""
+
+    def __call__(self, run: RecordedRun, /) -> Iterable[FoundCost]:
+        """Return the costs, each with the wall time that a change would save."""
+
+
+def load_finding_rules() -> Mapping[str, FindingRule]:
+    """Return the installed rules of findings by name."""
+    return _load("akastats.finding_rules")
 
 
 def load_redactors() -> Mapping[str, TextRedactor]:

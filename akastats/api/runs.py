@@ -16,6 +16,7 @@ from akastats.api.models.profiles import PerfettoFile, Profile, SpeedscopeFile
 from akastats.api.models.runs import Comparison, RunFilesPage, RunsPage, RunTestsPage
 from akastats.api.problems import Problem, Route, describe_errors
 from akastats.config import config
+from akastats.extensions import load_finding_rules
 from akastats.model import profile
 from akastats.queries import findings, ledger, plan, run_comparison, run_details, run_files, run_tests
 from akastats.queries import runs as reading
@@ -185,7 +186,7 @@ async def get_run_ledger(id: RunId) -> RunLedger:
 @router.get("/runs/{id}/findings", responses=describe_errors(404))
 async def get_run_findings(id: RunId, all: AllFindings = False) -> RunFindings:
     """Return what costs time in a run and what a change would save, the largest saving first."""
-    return await async_redis.run(findings.read_findings(config.namespace, id, all))
+    return await async_redis.run(findings.read_findings(config.namespace, id, all, load_finding_rules()))
 
 
 @router.get("/runs/{id}/plan", responses=describe_errors(404))

@@ -11,6 +11,7 @@ import typer
 from akastats.cli import output, targets
 from akastats.cli.options import Directory, Json, Namespace, Url
 from akastats.config import Config
+from akastats.extensions import load_finding_rules
 from akastats.model.findings import Finding
 from akastats.queries import findings, ledger, plan
 from akastats.queries import runs as reading
@@ -35,7 +36,9 @@ def why(
     """Show what costs time in a run, and what a change would save."""
     with targets.open_config(targets.from_options(url, namespace, directory)) as config:
         run_id = _find_run(config, run)
-        answer = sync_redis.run(findings.read_findings(config.namespace, run_id, is_complete))
+        answer = sync_redis.run(
+            findings.read_findings(config.namespace, run_id, is_complete, load_finding_rules())
+        )
         spans = sync_redis.run(ledger.read_ledger(config.namespace, run_id)).spans
     if as_json:
         output.write_json(answer)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from akastats.analysis.findings.rules import find_all
+from akastats.analysis.findings.rules import RULES, Rule, find_all, guard
 from akastats.model.findings import Finding, Since
 from akastats.queries.ledger import read_recorded_run
 from akastats.store.requests import Operation
@@ -21,7 +22,7 @@ class RunFindings:
     wall: wall time of the run, in seconds
     findings: the findings, the largest saving first
     explained: share of wall time that the ledger explains, from 0 to 1
-    lacks: what the run did not record
+    lacks: what the run did not record, and rules of extensions that failed
     accuracy: document with the accuracy of the predictions
     """
 
@@ -33,13 +34,21 @@ class RunFindings:
     accuracy: str = ACCURACY
 
 
-def read_findings(namespace: str, run_id: str, is_complete: bool = False) -> Operation[RunFindings]:
+def read_findings(
+    namespace: str, run_id: str, is_complete: bool = False, further: Mapping[str, Rule] | None = None
+) -> Operation[RunFindings]:
     """Read the findings of a run, with `is_complete` also those that save little.
 
     Raises `NotFoundError` for an unknown run, and without a profile.
+
+    further: rules of extensions by name; their errors are part of `lacks`
     """
     run, recorded = yield from read_recorded_run(namespace, run_id)
+    errors: list[str] = []
+    rules = [*RULES, *(guard(name, rule, errors) for name, rule in (further or {}).items())]
     since = Since(run.id, run.commit, first_recorded=True)
-    items = [replace(each, since=since) for each in find_all(recorded, is_complete=is_complete)]
+    items = [replace(each, since=since) for each in find_all(recorded, rules, is_complete)]
     ledger = recorded.ledger
-    return RunFindings(run.id, round(recorded.wall, 3), items, round(ledger.explained, 4), list(ledger.lacks))
+    return RunFindings(
+        run.id, round(recorded.wall, 3), items, round(ledger.explained, 4), [*ledger.lacks, *errors]
+    )

@@ -33,6 +33,19 @@ def find_fixture_scope(run: RecordedRun) -> Iterator[FoundCost]:
         yield _describe_scope(fixture, tests, scope, saved, setups)
 
 
+def find_shared_scope(run: RecordedRun) -> Iterator[FoundCost]:
+    """Find fixtures of classes and modules that session scope would set up once for each process."""
+    counts = {name_fixture(each): each for each in run.content.fixtures.rows()}
+    for position, shared in enumerate(run.costs.fixtures):
+        key = f"{shared.baseid}::{shared.name}"
+        if shared.scope == "session" or ".py" in shared.baseid or key not in counts or counts[key].count < 2:
+            continue
+        wider = (replace(each, scope="session") if each is shared else each for each in run.costs.fixtures)
+        tests = [test for test in run.costs.tests if position in test.fixtures]
+        saved = run.compute_saving(replace(run.costs, fixtures=tuple(wider)))
+        yield _describe_scope(counts[key], tests, "session", saved, 1)
+
+
 def _wider_scopes(fixture: FixtureResult, tests: list[TestCost]) -> list[str]:
     in_classes = all(test.nodeid.count("::") > 1 for test in tests)
     path, colons, name = fixture.baseid.partition("::")

@@ -13,6 +13,7 @@ Rule = Callable[[RecordedRun], Iterable[FoundCost]]
 #: The rules, the most specific first: of two findings with the same cost, the first one counts.
 RULES: tuple[Rule, ...] = (
     fixtures.find_fixture_scope,
+    fixtures.find_shared_scope,
     fixtures.find_rebuilt_fixture,
     fixtures.find_session_fixture,
     fixtures.find_slow_teardown,
@@ -37,6 +38,18 @@ def find_all(run: RecordedRun, rules: Sequence[Rule] = RULES, is_complete: bool 
     """Return the findings of a run, the largest saving first; with `is_complete` also small ones."""
     costs = [cost for rule in rules for cost in rule(run) if is_complete or _is_worth(run, cost)]
     return tuple(_make_finding(run, cost) for cost in sorted(_without_repetitions(costs), key=_by_saving))
+
+
+def guard(name: str, rule: Rule, errors: list[str]) -> Rule:
+    """Return a rule of an extension that adds its error to `errors` instead of raising it."""
+
+    def find(run: RecordedRun) -> Iterator[FoundCost]:
+        try:
+            yield from rule(run)
+        except Exception as error:  # noqa: BLE001 - an extension may raise anything
+            errors.append(f"findings of the rule {name} ({type(error).__name__}: {error})"[:300])
+
+    return find
 
 
 def _is_worth(run: RecordedRun, cost: FoundCost) -> bool:

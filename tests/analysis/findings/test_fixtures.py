@@ -8,6 +8,7 @@ from akastats.analysis.findings.fixtures import (
     find_fixture_scope,
     find_rebuilt_fixture,
     find_session_fixture,
+    find_shared_scope,
     find_slow_teardown,
 )
 from tests.analysis.findings.suites import Row, Suite
@@ -58,6 +59,18 @@ def test_a_fixture_of_pytest_keeps_its_scope() -> None:
         fixtures={"name": ["tmp_path"], "scope": ["function"], "count": [4], "setup": [1.0]},
     )
     assert [] == list(find_fixture_scope(suite.record()))
+
+
+def test_a_module_fixture_of_a_directory_is_cheaper_for_the_session() -> None:
+    """Each file sets it up, although all files can share it."""
+    suite = Suite(
+        [Row(f"test_{file}.py::test_{at}", fixtures=("index",)) for file in "abcd" for at in range(2)],
+        fixtures={"name": ["index"], "baseid": ["."], "scope": ["module"], "count": [4], "setup": [2.0]},
+    )
+    (cost,) = find_shared_scope(suite.record())
+
+    assert "Fixture index is set up 4 times; session scope would set it up once" == cost.title
+    assert pytest.approx(1.5) == cost.saved
 
 
 def test_a_module_fixture_of_two_workers_needs_another_distribution() -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from akastats.analysis.findings.recorded_run import RecordedRun
-from akastats.analysis.findings.rules import RULES, find_all
+from akastats.analysis.findings.rules import RULES, find_all, guard
 from akastats.model.findings import FoundCost
 from tests.analysis.findings.suites import Row, Suite
 from tests.analysis.findings.test_fixtures import CATALOGUE
@@ -72,3 +72,17 @@ def test_a_clean_run_has_no_findings() -> None:
 def test_each_rule_states_its_purpose(rule) -> None:
     """The documentation lists what each finds."""
     assert rule.__doc__.startswith("Find ")
+
+
+def test_the_error_of_an_extension_is_named() -> None:
+    """Its other findings and those of other rules remain."""
+
+    def rule(run: RecordedRun) -> Iterator[FoundCost]:
+        yield cost("before", 1.0)
+        raise KeyError("browser")
+
+    errors: list[str] = []
+    findings = find_all(RUN, [guard("acme", rule, errors)])
+
+    assert ["before"] == [each.kind for each in findings]
+    assert ["findings of the rule acme (KeyError: 'browser')"] == errors
