@@ -85,7 +85,7 @@ def read_plan(
     run, recorded = yield from read_recorded_run(namespace, run_id)
     rules = [rule for kind in fixes for rule in _find_rules(recorded, kind)]
     changed = _change(recorded, without, is_longest_first)
-    numbers = list(workers) or _usual_numbers(recorded.costs.cpus)
+    numbers = list(workers) or _default_numbers(recorded.costs.cpus)
     choices = [
         _predict(changed, number, dist, rules, fixes)
         for number in numbers
@@ -103,7 +103,7 @@ def read_plan(
     )
 
 
-def _usual_numbers(cpus: int) -> list[int]:
+def _default_numbers(cpus: int) -> list[int]:
     powers = [2**exponent for exponent in range(1, 9) if 2**exponent < cpus]
     return [0, *powers, *([cpus] if cpus > 1 else [])]
 

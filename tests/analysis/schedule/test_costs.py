@@ -80,23 +80,23 @@ def test_attempts_of_a_test_add_up() -> None:
 
 
 def test_processes_give_start_collection_and_the_time_around_tests() -> None:
-    """Two CPUs start two workers at once; the end begins with the last test of a worker."""
+    """The first process needs a CPU as well; the end begins with the last test of a worker."""
     costs = costs_of(
         {"nodeid": ["a", "b"], "worker": ["gw0", "gw1"], "start": [3 * SECOND] * 2, "call": [SECOND] * 2},
         workers=2,
         processes={
             "worker": ["", "gw0", "gw1"],
             "start": [-SECOND, 0, 0],
-            "configured": [0, SECOND, SECOND],
-            "collection": [None, SECOND, SECOND],
-            "collected": [None, 2 * SECOND, 2 * SECOND],
+            "configured": [0, 3 * SECOND // 2, 3 * SECOND // 2],
+            "collection": [None, 3 * SECOND // 2, 3 * SECOND // 2],
+            "collected": [None, 5 * SECOND // 2, 5 * SECOND // 2],
             "finished": [5 * SECOND, 4 * SECOND, 4 * SECOND],
             "end": [6 * SECOND, 4 * SECOND, 4 * SECOND],
         },
     )
 
     assert (1.0, 1.0, 2.0) == (costs.startup, costs.collect, costs.finish)
-    assert [2.0, 2.0] == [test.seconds for test in costs.tests]
+    assert [1.5, 1.5] == [test.seconds for test in costs.tests]
 
 
 @pytest.mark.parametrize(
@@ -149,15 +149,31 @@ def test_workers_that_shared_a_cpu_made_tests_slower() -> None:
     """Of four workers on two CPUs, each has half a CPU; a sleeping test does not need it."""
     costs = costs_of(
         {
-            "nodeid": ["computes", "sleeps", "both"],
-            "start": [0, 1, 2],
-            "call": [2 * SECOND, SECOND, 3 * SECOND],
-            "cpu_call": [SECOND, 0, SECOND],
+            "nodeid": ["computes", "sleeps", "both", "unknown"],
+            "worker": ["gw0", "gw1", "gw2", "gw3"],
+            "start": [0, 0, 0, 0],
+            "call": [2 * SECOND] * 4,
+            "cpu_call": [SECOND, 0, SECOND // 2, None],
         },
         workers=4,
     )
 
-    assert [(1.0, 1.0), (1.0, 0.0), (2.0, 0.5)] == [(test.seconds, test.cpu) for test in costs.tests]
+    assert [(1.0, 1.0), (2.0, 0.0), (1.5, 1 / 3), (1.0, 1.0)] == [(test.seconds, test.cpu) for test in costs.tests]
+
+
+def test_a_test_that_ran_alone_had_a_cpu() -> None:
+    """Three of four workers have ended before it began."""
+    costs = costs_of(
+        {
+            "nodeid": ["a", "b", "c", "d"],
+            "worker": ["gw0", "gw1", "gw2", "gw3"],
+            "start": [0, 0, 0, SECOND],
+            "call": [SECOND, SECOND, SECOND, 4 * SECOND],
+        },
+        workers=4,
+    )
+
+    assert pytest.approx([2 / 3, 2 / 3, 2 / 3, 4.0]) == [test.seconds for test in costs.tests]
 
 
 def test_a_test_that_every_worker_runs_counts_once() -> None:

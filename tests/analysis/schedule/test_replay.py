@@ -67,7 +67,31 @@ def test_more_workers_than_cpus_share_them() -> None:
 
     assert pytest.approx(4.0) == max(replay(computing, 4, "load").workers)
     assert pytest.approx(2.0) == max(replay(sleeping, 4, "load").workers)
-    assert 2.0 == replay(sleeping, 4, "load").before
+    # The first process, then five processes that share two CPUs, then four that collect.
+    assert 0.5 + 1.25 + 0.5 == replay(sleeping, 4, "load").before
+
+
+def test_workers_that_have_ended_need_no_cpu() -> None:
+    """The last test runs alone: two seconds with half a CPU for each, then two more with a whole one."""
+    computing = suite(*make_tests(3.0, 1.0, 1.0, 1.0), cpus=2)
+
+    assert pytest.approx((4.0, 2.0, 2.0, 2.0)) == replay(computing, 4, "load").workers
+
+
+def test_a_test_waits_before_it_computes() -> None:
+    """Only the computing halves share a CPU."""
+    costs = suite(*make_tests(2.0, 2.0, cpu=0.5), cpus=1)
+
+    assert pytest.approx((3.0, 3.0)) == replay(costs, 2, "load").workers
+
+
+def test_the_end_of_workers_depends_on_their_number() -> None:
+    """It takes about as long as their start, and the rest belongs to the suite."""
+    recorded = replace(suite(cpus=2), workers=2, dist="load", finish=1.0)
+
+    walls = [replay(recorded, workers, dist).wall for workers, dist in ((0, "no"), (2, "load"), (4, "load"))]
+
+    assert [0.75 + 0.5, 1.5 + 1.0, 2.25 + 1.5] == walls
 
 
 def test_every_worker_runs_every_test_with_each() -> None:
@@ -78,7 +102,7 @@ def test_every_worker_runs_every_test_with_each() -> None:
 def test_a_suite_without_tests_takes_its_overhead() -> None:
     """With and without workers."""
     assert 0.875 == replay(suite(), 0, "no").wall
-    assert 1.375 == replay(suite(), 2, "load").wall
+    assert 1.875 == replay(suite(), 2, "load").wall
 
 
 def test_a_cost_that_is_removed_saves_only_on_the_critical_path() -> None:

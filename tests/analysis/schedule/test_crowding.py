@@ -1,0 +1,32 @@
+"""How many tests shared a CPU while a test ran."""
+
+from __future__ import annotations
+
+import pytest
+
+from akastats.analysis.schedule.crowding import measure_crowding
+from tests.profiles import profile_with
+
+WORKERS = ["gw0", "gw1", "gw2", "gw3"]
+
+
+def test_tests_that_run_at_once_share_the_cpus() -> None:
+    """Four for one second, then two of them on two CPUs, then one alone."""
+    tests = profile_with({"worker": WORKERS, "start": [0, 0, 0, 0], "call": [100, 100, 200, 400]}).tests
+
+    assert pytest.approx([2.0, 2.0, 1.5, 1.25]) == measure_crowding(tests, 2)
+
+
+def test_every_phase_of_a_test_counts() -> None:
+    """A test runs from the start of its setup to the end of its teardown."""
+    tests = profile_with({"worker": ["gw0", "gw1"], "setup": [10, 0], "call": [10, 20], "teardown": [0, 20]}).tests
+
+    assert pytest.approx([2.0, 1.5]) == measure_crowding(tests, 1)
+
+
+def test_with_a_cpu_for_each_worker_nothing_is_shared() -> None:
+    """Also for attempts without a duration."""
+    tests = profile_with({"worker": WORKERS, "start": [0, 0, 0, 0], "call": [100, 100, 100, 0]}).tests
+
+    assert [1.0] * 4 == measure_crowding(tests, 4)
+    assert 1.0 == measure_crowding(tests, 2)[-1]
