@@ -81,7 +81,7 @@ def measured(environment: Environment, case: Case, rounds: int) -> Measurement:
 
 def record_again(environment: Environment, case: Case, measurement: Measurement) -> Measurement:
     """Record the suite once more, and return the measurement with the new run."""
-    recorded = replace(measurement, run=record(environment, case))
+    recorded = record(environment, case, measurement)
     path_of(environment, case).write_text(json.dumps(asdict(recorded)))
     return recorded
 
@@ -99,7 +99,9 @@ def akastats_score(environment: Environment, case: Case, chosen: argparse.Namesp
     if chosen.no_findings:
         return score(case, measurement.walls, [])
     reply = environment.akastats("why", measurement.run)
-    return score(case, measurement.walls, akastats_findings(reply), reply["explained"])
+    # The ledger may end before the process does.
+    explained = reply["explained"] * min(1.0, reply["wall"] / measurement.run_s)
+    return score(case, measurement.walls, akastats_findings(reply), explained)
 
 
 def rival_score(environment: Environment, case: Case, name: str, chosen: argparse.Namespace) -> CaseScore:

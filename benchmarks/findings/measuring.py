@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -148,10 +148,16 @@ def variables(additional: Mapping[str, str]) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Measurement:
-    """Wall times of a case in seconds, by variant and round, and the id of its run with the median wall time."""
+    """Measured times of a case.
+
+    walls: wall times in seconds, by variant and round
+    run: id of the run with the median wall time, or of a later one
+    run_s: wall time of that run
+    """
 
     walls: Mapping[str, Sequence[float]]
     run: str
+    run_s: float
 
 
 def measure(environment: Environment, case: Case, rounds: int) -> Measurement:
@@ -168,7 +174,8 @@ def measure(environment: Environment, case: Case, rounds: int) -> Measurement:
             if name == "wasteful":
                 runs.append(newest_run(environment, case))
     by_time = sorted(zip(walls["wasteful"], runs, strict=True))
-    return Measurement(walls, by_time[(rounds - 1) // 2][1])
+    seconds, run = by_time[(rounds - 1) // 2]
+    return Measurement(walls, run, seconds)
 
 
 def recording(environment: Environment, case: Case, variant: str) -> tuple[str, ...]:
@@ -182,8 +189,8 @@ def newest_run(environment: Environment, case: Case) -> str:
     return str(items[0]["id"])
 
 
-def record(environment: Environment, case: Case) -> str:
-    """Record the suite with waste once, and return the id of the run."""
+def record(environment: Environment, case: Case, measurement: Measurement) -> Measurement:
+    """Record the suite with waste once more, and return the measurement with the new run."""
     directory = environment.write(f"{case.name}/wasteful", case.suite)
-    environment.pytest_alone(directory, case.suite, recording(environment, case, "wasteful"))
-    return newest_run(environment, case)
+    seconds = environment.pytest_alone(directory, case.suite, recording(environment, case, "wasteful"))
+    return replace(measurement, run=newest_run(environment, case), run_s=seconds)
