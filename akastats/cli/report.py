@@ -19,8 +19,10 @@ from akastats.config import Config
 from akastats.delivery.analysing import Analyser
 from akastats.errors import AkastatsError, NotFoundError
 from akastats.extensions import ReportRenderer, describe_error, load_renderers
+from akastats.model.findings import Finding
 from akastats.model.verdicts import Verdicts
 from akastats.queries import run_details, runs
+from akastats.queries.findings import read_first_findings
 from akastats.queries.quarantine import read_quarantined_during
 from akastats.queries.run_details import Details, answer_details
 from akastats.queries.run_report import RunReport, read_report
@@ -61,6 +63,7 @@ class _RunData:
     news: Verdicts | None
     commits: Mapping[str, str]
     complete: RunReport | None
+    costs: Sequence[Finding]
 
 
 RunId = Annotated[
@@ -128,11 +131,12 @@ def _read_run(config: Config, run_id: str, analyse: bool) -> _RunData:
         if analyser.hook_errors:
             output.warn(analyser.hook_errors)
         details = sync_redis.run(run_details.read_details(space, run_id, SLOWEST))
+    costs = sync_redis.run(read_first_findings(space, details.run))
     if details.verdicts is None:
-        return _RunData(details, None, {}, None)
+        return _RunData(details, None, {}, None, costs)
     news = sync_redis.run(acknowledgements.drop_quiet_changes(space, days, details.verdicts))
     commits = sync_redis.run(runs.read_commits(space, list_named_runs(news)))
-    return _RunData(details, news, commits, sync_redis.run(read_report(space, days, run_id, None, "")))
+    return _RunData(details, news, commits, sync_redis.run(read_report(space, days, run_id, None, "")), costs)
 
 
 def _own_run(target: Target, config: Config, suite: str, branch: str) -> str:
@@ -209,7 +213,7 @@ def _render(data: _RunData, name: str, renderer: ReportRenderer | None) -> str:
         here = targets.here()
         paths = RepositoryPaths.from_environ(os.environ, str(here), str(project.find(here).root))
         return render_gitlab(list_annotations(data.details, data.news, paths))
-    content = make_document(data.details, data.news, data.commits)
+    content = make_document(data.details, data.news, data.commits, data.costs)
     if renderer is not None:
         return renderer(content)
     return render_html(content) if name == "html" else render_markdown(content)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from akastats.analysis.findings.rules import RULES, Rule, find_all, guard
+from akastats.analysis.findings.rules import RULES, Rule, find_all, find_first, guard
+from akastats.errors import NotFoundError
 from akastats.model.findings import Finding, Since
 from akastats.queries.ledger import read_recorded_run
+from akastats.queries.run_details import read_profile
+from akastats.queries.runs import Run
 from akastats.store.requests import Operation
 
 #: Document with the accuracy of the predictions.
@@ -52,3 +55,12 @@ def read_findings(
     return RunFindings(
         run.id, round(recorded.wall, 3), items, round(ledger.explained, 4), [*ledger.lacks, *errors]
     )
+
+
+def read_first_findings(namespace: str, run: Run) -> Operation[tuple[Finding, ...]]:
+    """Read the findings for a report; none without a profile."""
+    try:
+        content = yield from read_profile(namespace, run.id)
+    except NotFoundError:
+        return ()
+    return find_first(content, run.workers or 0, run.dist or "load", run.cpu_count or 1)

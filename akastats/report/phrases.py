@@ -48,6 +48,7 @@ SPAN_NAMES = {
     "finish": "after the last test",
     "exit": "exit",
 }
+SAVINGS = "possible savings"
 NO_FINDINGS = "Nothing to change that would save 5 % or 0.5 s."
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 from akastats.formatting import format_duration
+from akastats.model.findings import Finding
 from akastats.model.verdicts import (
     DurationChange,
     OverBudget,
@@ -35,11 +36,15 @@ _COUNTED = ("failed", "errors", "passed", "skipped", "xfailed", "xpassed")
 
 
 def make_document(
-    details: Details, verdicts: Verdicts | None, commits: Mapping[str, str] | None = None
+    details: Details,
+    verdicts: Verdicts | None,
+    commits: Mapping[str, str] | None = None,
+    costs: Sequence[Finding] = (),
 ) -> Document:
     """Return the report of a run; without `verdicts`, failures have no label.
 
-    `commits` maps the runs that `list_named_runs` returns to their commits, if they are known.
+    `commits` maps the runs that `list_named_runs` returns to their commits, if they are known. `costs` are
+    findings of akastats: the advice of other rules is untrusted.
     """
     run = details.run
     failing = list_failing_tests(details, verdicts)
@@ -55,6 +60,7 @@ def make_document(
             for section in (
                 *_failures(failing, count_unnamed(details, verdicts), verdicts),
                 *(_news(verdicts, commits or {}) if verdicts else ()),
+                Section(phrases.capitalise(phrases.SAVINGS), tuple(map(_cost, costs))),
             )
             if section.count
         ),
@@ -265,6 +271,13 @@ def _slower(change: DurationChange, commits: Mapping[str, str]) -> Item:
 
 def _over(each: OverBudget) -> Item:
     return Item((Code(each.nodeid), f" {phrases.over_budget_sentence(each.seconds, each.allowed, each.rule)}"))
+
+
+def _cost(finding: Finding) -> Item:
+    saved = finding.saving
+    # The title contains names of tests and fixtures.
+    head = (f"{format_duration(saved.seconds)} ({saved.share:.0%}): ", Code(finding.title))
+    return Item(head, ((finding.advice,),))
 
 
 def display_name(label: str) -> str:

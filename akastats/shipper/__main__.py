@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +37,13 @@ from akastats.errors import (
     ServerError,
     ServerUnreachableError,
 )
+from akastats.model.findings import Finding
 from akastats.model.verdicts import Verdicts
+from akastats.report.finding_phrases import describe_finding
 from akastats.shipper.lifetime import AFTERLIFE_S, Lifetime
 from akastats.shipper.publishing import ROOT, publish_run
 from akastats.shipper.quarantined_tests import read_quarantine
-from akastats.shipper.summary import summarise_findings, summarise_run, summarise_verdicts
+from akastats.shipper.summary import find_costs, summarise_run, summarise_verdicts
 from akastats.shipper.webhook import make_message, post
 from akastats.spool import quarantine_list
 from akastats.spool import shipper_state as states
@@ -252,7 +255,8 @@ class Shipper:
         summary = summarise_run(self.delivery.builder, self._config, self.execute)
         self.update_state(phase=states.ANALYSING, answer=summary)
         with self._reporting():
-            summary = dataclasses.replace(self._analyse(summary), findings=self._find_costs())
+            summary = self._analyse(summary)
+            summary = dataclasses.replace(summary, findings=tuple(map(describe_finding, self._findings)))
         self.update_state(phase=states.DONE, answer=summary)
 
     def _analyse(self, summary: Answer) -> Answer:
@@ -278,10 +282,11 @@ class Shipper:
             hook_errors=self._analyser.hook_errors,
         )
 
-    def _find_costs(self) -> tuple[str, ...]:
-        """Return the first findings as lines; none after an error, because the verdicts count more."""
+    @cached_property
+    def _findings(self) -> tuple[Finding, ...]:
+        """The first findings of the run; none after an error, because the verdicts count more."""
         try:
-            return summarise_findings(self.delivery.builder)
+            return find_costs(self.delivery.builder)
         except UNSOUND:
             return ()
 
@@ -291,9 +296,15 @@ class Shipper:
             # A run that a test started is not published as a result of the build.
             return ()
         try:
-            return tuple(
-                publish_run(self.delivery.builder.run_id, verdicts, self._config, self.execute, os.environ)
+            lines = publish_run(
+                self.delivery.builder.run_id,
+                verdicts,
+                self._config,
+                self.execute,
+                os.environ,
+                lambda: self._findings,
             )
+            return tuple(lines)
         except (AkastatsError, *UNSOUND):
             return ()
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from akastats import config as configuration
 from akastats.config import Config
+from akastats.model.findings import Finding
 from akastats.model.verdicts import Verdicts
 from akastats.queries import run_details as details
 from akastats.queries import runs
@@ -39,8 +40,12 @@ def publish_run(
     config: Config,
     execute: Callable[[Operation[Any]], Any],
     environ: Mapping[str, str],
+    find_costs: Callable[[], Sequence[Finding]] = tuple,
 ) -> list[str]:
-    """Read the details of a run and publish them, as `publish` does; read nothing without a forge."""
+    """Read the details of a run and publish them, as `publish` does; read nothing without a forge.
+
+    find_costs: returns the first findings of the run; called only if the run is published
+    """
     if not has_forge(environ):
         return []
     run = execute(details.read_details(config.namespace, run_id))
@@ -50,7 +55,7 @@ def publish_run(
         else None
     )
     commits = execute(runs.read_commits(config.namespace, list_named_runs(news))) if news else {}
-    return publish(news, run, environ, commits)
+    return publish(news, run, environ, commits, find_costs())
 
 
 def publish(
@@ -58,16 +63,18 @@ def publish(
     details: Details,
     environ: Mapping[str, str],
     commits: Mapping[str, str] | None = None,
+    costs: Sequence[Finding] = (),
 ) -> list[str]:
     """Append the report of a run to GitHub's step summary, if there is one; return the annotations as lines.
 
     The plugin prints the lines, because GitHub reads the output of pytest. A summary that cannot be written is
-    left out. `commits` maps the runs that `list_named_runs` returns to their commits.
+    left out. `commits` maps the runs that `list_named_runs` returns to their commits; `costs` are findings.
     """
     if not has_forge(environ):
         return []
     if environ.get("GITHUB_STEP_SUMMARY"):
-        _append(environ["GITHUB_STEP_SUMMARY"], render_markdown(make_document(details, verdicts, commits)))
+        document = make_document(details, verdicts, commits, costs)
+        _append(environ["GITHUB_STEP_SUMMARY"], render_markdown(document))
     if environ.get("GITHUB_ACTIONS") != "true":
         return []
     paths = RepositoryPaths.from_environ(environ, environ.get(STARTED_IN, ""), environ.get(ROOT, ""))

@@ -6,15 +6,14 @@ from collections.abc import Callable, Sequence
 from statistics import median
 from typing import Any
 
-from akastats.analysis.findings.recorded_run import make_recorded_run
-from akastats.analysis.findings.rules import find_all
+from akastats.analysis.findings.rules import find_first
 from akastats.config import Config
 from akastats.delivery.run_builder import RunBuilder
 from akastats.delivery.run_profile import profile_of
 from akastats.model import verdicts as model
+from akastats.model.findings import Finding
 from akastats.model.results import label, slowest
 from akastats.model.verdicts import DurationChange, FailureLabel, Verdicts
-from akastats.report.finding_phrases import describe_finding
 from akastats.report.phrases import TEST_LISTS
 from akastats.report.run_document import build_note, display_name
 from akastats.spool.shipper_answer import (
@@ -35,10 +34,6 @@ MAX_SLOWEST = 5
 MAX_HISTORY = 100
 #: Maximum number of entries of each list of verdicts; the totals count the others.
 MAX_ENTRIES = 200
-#: Maximum number of findings.
-MAX_FINDINGS = 3
-#: Maximum number of attempts of a run whose findings are in the summary: 31 replays of 20,000 tests take 1.2 s.
-MAX_REPLAYED = 20_000
 # Failures that need attention first.
 _URGENCY: Sequence[FailureLabel | None] = ("new", None, "also failing on base", "known flaky", "quarantined")
 
@@ -60,14 +55,12 @@ def summarise_run(builder: RunBuilder, config: Config, execute: Callable[[Operat
     )
 
 
-def summarise_findings(builder: RunBuilder) -> tuple[str, ...]:
-    """Return one line for each of the first findings; none for a run of more than 20,000 tests."""
+def find_costs(builder: RunBuilder) -> tuple[Finding, ...]:
+    """Return the first findings of a run."""
     header = builder.header
-    if header is None or len(builder.results) > MAX_REPLAYED:
+    if header is None:
         return ()
-    cpus = header.cpu_count or 1
-    run = make_recorded_run(profile_of(builder), header.workers or 0, header.dist or "load", cpus)
-    return tuple(map(describe_finding, find_all(run)[:MAX_FINDINGS]))
+    return find_first(profile_of(builder), header.workers or 0, header.dist or "load", header.cpu_count or 1)
 
 
 def _timing(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from akastats.model.findings import Finding, Saving
 from akastats.model.verdicts import (
     ChangeVerdict,
     DurationChange,
@@ -168,3 +169,9 @@ def everything() -> tuple[Details, Verdicts]:
         undecided=14,
     )
     return run_details, run_verdicts
+
+
+def finding(title: str = "Fixture catalogue is set up 36 times") -> Finding:
+    """Return a finding that would save 3.8 s of 5.8 s."""
+    saving = Saving(3.8, 3.5, 4.0, 0.66, 3.9)
+    return Finding("fixture-scope", title, saving, (), 36, None, {}, 'Give it scope="session".')

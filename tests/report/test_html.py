@@ -13,7 +13,7 @@ from akastats.model.verdicts import ChangeVerdict, FailureVerdict
 from akastats.report.document import cut
 from akastats.report.html import MAX_CODE, render_html
 from akastats.report.run_document import make_document
-from tests.report.examples import HOSTILE, RUN, change, details, everything, failure, flaky, verdicts
+from tests.report.examples import HOSTILE, RUN, change, details, everything, failure, finding, flaky, verdicts
 
 TAGS = {
     *("html", "head", "meta", "title", "style", "body", "main", "section"),
@@ -93,7 +93,7 @@ def test_untrusted_text_has_no_effect(text):
         changes=(ChangeVerdict(change(f"test::{text}", since=text, run=text, until=text), is_new=True),),
     )
 
-    written = render_html(make_document(hostile, run_verdicts, {text: text}))
+    written = render_html(make_document(hostile, run_verdicts, {text: text}, [finding(text)]))
 
     page = Page(written)
     assert not {"\u202e", "\u2066", "\x1b", "\0", "\r", "\ud800"} & set(written)

@@ -12,7 +12,7 @@ from akastats.model.verdicts import ChangeVerdict, FailureVerdict
 from akastats.report.document import cut
 from akastats.report.markdown import MAX_CHARACTERS, MAX_CODE, render_markdown
 from akastats.report.run_document import make_document
-from tests.report.examples import HOSTILE, ONE, RUN, change, details, everything, failure, flaky, verdicts
+from tests.report.examples import HOSTILE, ONE, RUN, change, details, everything, failure, finding, flaky, verdicts
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -57,7 +57,7 @@ def test_untrusted_text_has_no_effect(text):
         changes=(ChangeVerdict(change(f"test::{text}", since=text, run=text, until=text), is_new=True),),
     )
 
-    report = render_markdown(make_document(hostile, run_verdicts, {}))
+    report = render_markdown(make_document(hostile, run_verdicts, {}, [finding(text)]))
 
     assert kinds(report) <= plain
     shown = {token.content for token in tokens(report) if token.type == "code_inline"}

@@ -18,7 +18,20 @@ from akastats.report.run_document import (
     newly_flaky,
     newly_slower,
 )
-from tests.report.examples import FLAKY, OLD, ONE, RUN, TWO, change, details, everything, failure, flaky, verdicts
+from tests.report.examples import (
+    FLAKY,
+    OLD,
+    ONE,
+    RUN,
+    TWO,
+    change,
+    details,
+    everything,
+    failure,
+    finding,
+    flaky,
+    verdicts,
+)
 
 
 def titles(report: Document) -> list[str]:
@@ -150,3 +163,13 @@ def test_counts_omit_empty_outcomes():
 
     assert "1 error, 1,200 passed, 2 not collected" == format_counts(run)
     assert "no tests" == format_counts(type(RUN)(id="r"))
+
+
+def test_a_report_ends_with_possible_savings():
+    """Their titles contain names of tests, so they are code."""
+    section = make_document(*everything(), {}, [finding()]).sections[-1]
+
+    (item,) = section.items
+    assert ("Possible savings", 1) == (section.title, section.count)
+    assert ("3.80 s (66%): ", Code("Fixture catalogue is set up 36 times")) == item.head
+    assert (('Give it scope="session".',),) == item.details

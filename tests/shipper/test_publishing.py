@@ -15,7 +15,7 @@ from akastats.shipper.publishing import MAX_BYTES, has_forge, publish, publish_r
 from akastats.store import keys
 from akastats.triage.acknowledgement_rules import new_acknowledgement, pack
 from tests.delivered_runs import deliver_run
-from tests.report.examples import ONE, change, details, everything, failure, verdicts
+from tests.report.examples import ONE, change, details, everything, failure, finding, verdicts
 
 TITLE = "### Tests failed in `unit`: 5 failed, 1 error, 114 passed; 1 of the failures is quarantined\n"
 
@@ -49,6 +49,13 @@ def test_the_summary_is_appended_and_the_lines_are_returned(summary):
     assert text.startswith(f"before\n{TITLE}")
     assert "the cause is after `aaaabbbbcc`" in text
     assert lines[0].startswith("::error file=sub/shop/cart.py,line=12,title=")
+
+
+def test_the_summary_contains_possible_savings(summary):
+    """After failures and changes."""
+    publish(*reversed(everything()), github(summary), {}, [finding()])
+
+    assert "#### Possible savings: 1\n\n- 3.80 s (66%): `Fixture catalogue is set" in summary.read_text()
 
 
 def test_two_runs_of_a_step_both_have_a_summary(summary):

@@ -87,7 +87,7 @@ def find_collection(run: RecordedRun) -> Iterator[FoundCost]:
             where=(Place(file=directory),),
             tests=0,
             evidence={"files": len(seconds), "total_s": round(total, 6)},
-            advice=f"Set testpaths to the directories with tests, or add {directory} to norecursedirs.",
+            advice="Set testpaths to the directories with tests, or add this one to norecursedirs.",
             saved=run.compute_saving(replace(run.costs, collect=max(0.0, run.costs.collect - total))),
             cpu_saved=total * max(1, run.costs.workers),
             claims=frozenset({f"collection {directory}"}),
