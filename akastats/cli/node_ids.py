@@ -2,15 +2,38 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Collection, Sequence
 
+from akastats.config import Config
 from akastats.errors import NotFoundError
 from akastats.model.results import NamedTest
-from akastats.queries import suggestions
+from akastats.queries import history, suggestions
+from akastats.queries.history import Attempt
+from akastats.redis import sync_redis
 
+#: What an argument must match to be the id of a run.
+RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
 #: Maximum number of tests in an error message.
 MAX_LISTED = 20
+
+
+def read_attempts(config: Config, nodeid: str, suite: str, size: int) -> tuple[str, str, list[Attempt]]:
+    """Return a test with its newest attempts; `nodeid` may be a unique part of the node id.
+
+    Raises `NotFoundError` with suggestions if there is none or several.
+    """
+    try:
+        return nodeid, suite, sync_redis.run(history.read_attempts(config.namespace, nodeid, suite, size))
+    except NotFoundError as error:
+        candidates = sync_redis.run(suggestions.read_tests(config.namespace))
+        test = find_by_part(candidates, nodeid, suite)
+        if test is None:
+            similar = suggestions.find_most_similar(candidates, nodeid, suite)
+            raise NotFoundError(with_tests(str(error), similar, suite)) from error
+        attempts = history.read_attempts(config.namespace, test.nodeid, test.suite, size)
+        return test.nodeid, test.suite, sync_redis.run(attempts)
 
 
 def find(tests: Collection[NamedTest], nodeid: str, suite: str) -> NamedTest | None:

@@ -8,33 +8,49 @@ from typing import Annotated
 
 import typer
 
-from akastats.cli import output, targets
-from akastats.cli.options import Directory, Json, Namespace, Url
+from akastats.analysis.times_of_test import FixtureTimes
+from akastats.cli import node_ids, output, targets, verdict_tables
+from akastats.cli.options import Directory, Json, Namespace, Suite, Url
 from akastats.config import Config
+from akastats.errors import NotFoundError
 from akastats.extensions import load_finding_rules
 from akastats.model.findings import Finding
-from akastats.queries import findings, ledger, plan
+from akastats.queries import findings, ledger, plan, times_of_test
 from akastats.queries import runs as reading
 from akastats.queries.findings import RunFindings
 from akastats.queries.plan import ALL_DISTRIBUTIONS, DISTRIBUTIONS, MAX_WORKERS, PlanChoice, RunPlan
+from akastats.queries.times_of_test import TestInRun
 from akastats.redis import sync_redis
 from akastats.report import finding_phrases, phrases
 
+RunOrTest = Annotated[
+    str,
+    typer.Argument(
+        help="Id of a run, node id of a test, or a unique part of one; default: the newest run.",
+        metavar="[RUN|NODEID]",
+    ),
+]
 RunArgument = Annotated[str, typer.Argument(help="Id of a run; default: the newest run.", metavar="[RUN]")]
+_PHASE_SECONDS = ("wall (s)", "CPU (s)", "child processes (s)", "waited (s)")
+_FIXTURE_SECONDS = ("setups", "setup (s)", "teardown (s)", "in this test (s)")
 _SECONDS = ("wall (s)", "from (s)", "to (s)", "floor (s)")
 _NUMBERS = re.compile(r"\d{1,3}(,\d{1,3})*")
 
 
 def why(
-    run: RunArgument = "",
+    run: RunOrTest = "",
     is_complete: Annotated[bool, typer.Option("--all", help="Also list small savings.")] = False,
+    suite: Suite = "",
     url: Url = "",
     namespace: Namespace = "",
     directory: Directory = None,
     as_json: Json = False,
 ) -> None:
-    """Show what costs time in a run, and what a change would save."""
+    """Show what costs time in a run, and what a change would save; or where the time of a test goes."""
     with targets.open_config(targets.from_options(url, namespace, directory)) as config:
+        if run and not _is_run(config, run):
+            _explain_test(_read_times(config, run, suite), as_json)
+            return
         run_id = _find_run(config, run)
         answer = sync_redis.run(
             findings.read_findings(config.namespace, run_id, is_complete, load_finding_rules())
@@ -45,6 +61,51 @@ def why(
         return
     output.write_lines(f"run {answer.run}, {answer.wall:.1f} s", "", finding_phrases.where_time_went(spans), "")
     output.write_lines(*_format_findings(answer))
+
+
+def _is_run(config: Config, name: str) -> bool:
+    try:
+        return bool(node_ids.RUN_ID.fullmatch(name) and sync_redis.run(reading.read_run(config.namespace, name)))
+    except NotFoundError:
+        return False
+
+
+def _read_times(config: Config, name: str, suite: str) -> TestInRun:
+    """Return a test in its newest run; `name` may be a unique part of the node id."""
+    nodeid, suite, attempts = node_ids.read_attempts(config, name, suite, 1)
+    run_id = attempts[0].run
+    if not run_id:
+        raise NotFoundError(f"the newest attempt of {nodeid} belongs to no run")
+    return sync_redis.run(times_of_test.read_times(config.namespace, nodeid, suite, run_id))
+
+
+def _explain_test(test: TestInRun, as_json: bool) -> None:
+    if as_json:
+        output.write_json(test)
+        return
+    times = test.times
+    attempts = f", {times.attempts} attempts" if times.attempts > 1 else ""
+    output.write_lines(test.nodeid, "", f"run {test.run}{attempts}", "")
+    rows = [
+        (name, *map(_cell, (each.wall, each.cpu, each.children, each.waited)))
+        for name, each in times.phases.items()
+    ]
+    output.table(("phase", *_PHASE_SECONDS), rows, _PHASE_SECONDS)
+    if times.fixtures:
+        output.write_lines("")
+        output.table(
+            ("fixture", "scope", *_FIXTURE_SECONDS), [*map(_fixture_row, times.fixtures)], _FIXTURE_SECONDS
+        )
+    output.write_lines("", *verdict_tables.state_lines(None, test.changes))
+
+
+def _fixture_row(fixture: FixtureTimes) -> Sequence[object]:
+    seconds = map(_cell, (fixture.setup, fixture.teardown, fixture.paid))
+    return (fixture.name, fixture.scope, fixture.setups, *seconds)
+
+
+def _cell(seconds: float | None) -> str:
+    return "" if seconds is None else f"{seconds:.3f}"
 
 
 def _find_run(config: Config, run_id: str) -> str:

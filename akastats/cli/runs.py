@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
@@ -19,7 +18,7 @@ from akastats.formatting import format_decimal_seconds, format_duration
 from akastats.local_time import format_last_day, format_time, load_zone
 from akastats.model.results import label
 from akastats.model.verdicts import DurationChange, UnhealthyTest
-from akastats.queries import history, ledger, run_details, suggestions, verdicts
+from akastats.queries import ledger, run_details, verdicts
 from akastats.queries import runs as reading
 from akastats.queries.history import Attempt
 from akastats.queries.run_comparison import Changes
@@ -32,7 +31,6 @@ from akastats.store import query
 from akastats.triage import quarantine
 from akastats.triage.quarantine_rules import QuarantinedTest
 
-_RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
 #: Number of outcomes in the summary of a test.
 SHOWN_OUTCOMES = 60
 
@@ -138,7 +136,7 @@ def show(
 
 def _run_details(config: Config, run_id: str, limit: int) -> Details | None:
     """Return the details of a run; `None` for another id or an unknown run."""
-    if not _RUN_ID.fullmatch(run_id):
+    if not node_ids.RUN_ID.fullmatch(run_id):
         return None
     try:
         return sync_redis.run(run_details.read_details(config.namespace, run_id, limit))
@@ -174,7 +172,7 @@ def _show_test(config: Config, nodeid: str, suite: str, limit: int, as_json: boo
 
 
 def _read_history(config: Config, nodeid: str, suite: str, size: int) -> _TestHistory:
-    nodeid, suite, attempts = _read_attempts(config, nodeid, suite, size)
+    nodeid, suite, attempts = node_ids.read_attempts(config, nodeid, suite, size)
     name = label("test", nodeid, suite or "")
     newest = sync_redis.run(verdicts.read_newest(config.namespace, suite or "", None))
     entries = sync_redis.run(quarantine.read_entries(config.namespace, suite or ""))
@@ -187,23 +185,6 @@ def _read_history(config: Config, nodeid: str, suite: str, size: int) -> _TestHi
         changes=[each.change for each in newest.changes if each.change.label == name] if newest else [],
         quarantine=next((each for each in entries if each.nodeid == nodeid), None),
     )
-
-
-def _read_attempts(config: Config, nodeid: str, suite: str, size: int) -> tuple[str, str, list[Attempt]]:
-    """Return a test with its newest attempts; `nodeid` may be a unique part of the node id.
-
-    Raises `NotFoundError` with suggestions if there is none or several.
-    """
-    try:
-        return nodeid, suite, sync_redis.run(history.read_attempts(config.namespace, nodeid, suite, size))
-    except NotFoundError as error:
-        candidates = sync_redis.run(suggestions.read_tests(config.namespace))
-        test = node_ids.find_by_part(candidates, nodeid, suite)
-        if test is None:
-            similar = suggestions.find_most_similar(candidates, nodeid, suite)
-            raise NotFoundError(node_ids.with_tests(str(error), similar, suite)) from error
-        attempts = history.read_attempts(config.namespace, test.nodeid, test.suite, size)
-        return test.nodeid, test.suite, sync_redis.run(attempts)
 
 
 def _format_summary(numbers: Summary) -> str:

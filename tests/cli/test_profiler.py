@@ -32,6 +32,20 @@ def test_why_says_that_nothing_is_worth_a_change(akastats, server, tmp_path):
     assert "Nothing to change that would save 5 % or 0.5 s." in akastats("why").out
 
 
+def test_why_shows_the_phases_of_a_test(akastats, server, tmp_path):
+    """A unique part of the node id is sufficient; an unknown test has suggestions."""
+    run_id = deliver_run(server, tmp_path, SLOW)
+
+    shown, answer = akastats("why", "test_slow"), akastats("why", "a.py::test_slow", "--json").json
+    unknown = akastats("why", "b/a.py::test_slow")
+
+    assert ["a.py::test_slow", "", f"run {run_id}"] == shown.out.splitlines()[:3]
+    assert ["call", "9.000"] == next(line.split() for line in shown.out.splitlines() if line.startswith("call"))
+    assert (run_id, 9.0) == (answer["run"], answer["times"]["phases"]["call"]["wall"])
+    assert 1 == unknown.code
+    assert "did you mean a.py::test_slow" in unknown.err
+
+
 def test_plan_compares_workers(akastats, server, tmp_path):
     """The longest test is the floor."""
     run_id = deliver_run(server, tmp_path, SLOW, cpu_count=4)

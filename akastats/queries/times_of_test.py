@@ -1,0 +1,45 @@
+"""Read where the time of one test went in its newest run, and what changed its duration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from akastats.analysis.times_of_test import TimesOfTest, divide_time
+from akastats.errors import NotFoundError
+from akastats.model.results import label
+from akastats.model.verdicts import DurationChange
+from akastats.queries import verdicts
+from akastats.queries.run_details import read_profile
+from akastats.store.requests import Operation
+
+
+@dataclass(frozen=True)
+class TestInRun:
+    """A test in one run.
+
+    nodeid: node id of the test
+    suite: its suite; empty without one
+    run: id of the run
+    times: where its time went
+    changes: changes of its duration in the newest verdicts, newest first
+    """
+
+    __test__ = False
+
+    nodeid: str
+    suite: str
+    run: str
+    times: TimesOfTest
+    changes: list[DurationChange]
+
+
+def read_times(namespace: str, nodeid: str, suite: str, run_id: str) -> Operation[TestInRun]:
+    """Read where the time of a test went; raises `NotFoundError` if the run has no profile or no such test."""
+    content = yield from read_profile(namespace, run_id)
+    times = divide_time(content, nodeid)
+    if times is None:
+        raise NotFoundError(f"run {run_id} has no test {nodeid!r}")
+    newest = yield from verdicts.read_newest(namespace, suite, None)
+    name = label("test", nodeid, suite)
+    changes = [each.change for each in newest.changes if each.change.label == name] if newest else []
+    return TestInRun(nodeid, suite, run_id, times, changes)
