@@ -21,19 +21,25 @@ CONFTEST_S = pytest.StashKey[float]()
 def pytest_load_initial_conftests(early_config: pytest.Config) -> object:
     # Bound here, because a conftest may patch or freeze the clock.
     clock = time.perf_counter
+    began = None
     try:
         if early_config.known_args_namespace.akastats or early_config.getini("akastats"):
             from pytest_akastats.activation import measure_imports
 
             measure_imports(early_config)
+            began = clock()
     except Exception:
         # The run is recorded without imports; an invalid setting is reported when pytest is configured.
         pass
-    began = clock()
     try:
         return (yield)
     finally:
-        early_config.stash[CONFTEST_S] = clock() - began
+        try:
+            if began is not None:
+                early_config.stash[CONFTEST_S] = clock() - began
+        except Exception:
+            # The time of the conftest files is missing.
+            pass
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -51,12 +51,20 @@ class ImportTimer:
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Return what the next finder that knows the module returns, with a loader that measures it."""
-        for finder in list(sys.meta_path):
-            find = None if finder is self else getattr(finder, "find_spec", None)
-            spec: ModuleSpec | None = find(name, path, target) if find else None
+        try:
+            finders = [finder.find_spec for finder in sys.meta_path if finder is not self]
+        except Exception:
+            # A finder of an old kind: the import continues with the finders that follow this one.
+            return None
+        for find in finders:
+            spec = find(name, path, target)
             if spec is not None:
-                if _can_be_timed(spec.loader):
-                    spec.loader = TimedLoader(spec.loader, self)  # type: ignore[assignment]  # it has the methods
+                try:
+                    if _can_be_timed(spec.loader):
+                        spec.loader = TimedLoader(spec.loader, self)  # type: ignore[assignment]  # it has the methods
+                except Exception:
+                    # The module is imported without being measured.
+                    pass
                 return spec
         return None
 
@@ -91,15 +99,24 @@ class TimedLoader:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._loader, name)
 
+    # An error of ours leaves the time of the module out; one of the module is its own.
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         """Create the module, which for an extension means to load its library."""
         __tracebackhide__ = True
-        began = self._timer.begin(spec.name)
+        began = None
+        try:
+            began = self._timer.begin(spec.name)
+        except Exception:
+            pass
         try:
             module: ModuleType | None = self._loader.create_module(spec)
             return module
         finally:
-            self._timer.end(began, is_executed=False)
+            try:
+                if began is not None:
+                    self._timer.end(began, is_executed=False)
+            except Exception:
+                pass
 
     def exec_module(self, module: ModuleType) -> None:
         """Execute the module, whose loader is the other one from now on."""
@@ -107,11 +124,19 @@ class TimedLoader:
         if module.__spec__ is not None:
             module.__spec__.loader = self._loader
         module.__loader__ = self._loader
-        began = self._timer.begin(module.__name__)
+        began = None
+        try:
+            began = self._timer.begin(module.__name__)
+        except Exception:
+            pass
         try:
             self._loader.exec_module(module)
         finally:
-            self._timer.end(began, is_executed=True)
+            try:
+                if began is not None:
+                    self._timer.end(began, is_executed=True)
+            except Exception:
+                pass
 
 
 for _method in (ImportTimer.find_spec, TimedLoader.create_module, TimedLoader.exec_module):

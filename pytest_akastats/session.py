@@ -64,10 +64,13 @@ def register(config: pytest.Config, epoch: float, conftest_s: float) -> None:
     for name, plugin in plugins.items():
         config.pluginmanager.register(plugin, name)
     config.stash[PROBE] = probe
-    probe.process.note_configuration(conftest_s)
-    timer = config.stash.get(_IMPORT_TIMER, None)
-    if timer is not None:
-        probe.measure_imports(timer)
+    try:
+        probe.process.note_configuration(conftest_s)
+        timer = config.stash.get(_IMPORT_TIMER, None)
+        if timer is not None:
+            probe.measure_imports(timer)
+    except Exception as error:
+        probe.internal_errors.note(error)
     _isolate_pushes(config, options)
 
 

@@ -25,6 +25,7 @@ COVERED_BY = {
     "akastats/api/cache.py": "tests/api/test_damage.py",
     "akastats/api/models/common.py": "tests/test_app.py",
     "akastats/api/models/errors.py": "tests/api/test_errors.py",
+    "akastats/api/models/profiler.py": "tests/api/test_profiler.py",
     "akastats/api/models/profiles.py": "tests/api/test_run_tests.py",
     "akastats/api/models/quarantine.py": "tests/api/test_quarantine.py",
     "akastats/api/models/runs.py": "tests/api/test_runs.py",

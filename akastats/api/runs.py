@@ -51,7 +51,7 @@ Format = Annotated[
     Literal["json", "speedscope", "perfetto"],
     Query(description="the profile as JSON, or a file for speedscope.app or ui.perfetto.dev"),
 ]
-AllFindings = Annotated[bool, Query(description="also findings that save little")]
+AllFindings = Annotated[bool, Query(description="also findings that save little", examples=[False])]
 Workers = Annotated[
     Sequence[Annotated[int, Field(ge=0, le=MAX_WORKERS)]],
     Query(max_length=20, description="numbers of workers; default: powers of 2 up to the CPUs", examples=[[0, 2]]),
@@ -64,7 +64,9 @@ WithoutFixtures = Annotated[
     Sequence[Annotated[str, Field(max_length=MAX_VALUE)]],
     Query(max_length=20, description="fixtures whose time is omitted", examples=[["database"]]),
 ]
-Order = Annotated[Literal["collected", "longest-first"], Query(description="order of the tests")]
+Order = Annotated[
+    Literal["collected", "longest-first"], Query(description="order of the tests", examples=["collected"])
+]
 Fixes = Annotated[
     Sequence[Annotated[str, Field(max_length=MAX_VALUE)]],
     Query(max_length=20, description="kinds of findings whose advice is followed", examples=[["fixture-scope"]]),

@@ -31,7 +31,10 @@ import pytest
 #: The code that runs in the process of the tests.
 ATTACKED = ("pytest_akastats", "akastats.spool.writer", "akastats.spool.files", "akastats.detached")
 #: Without its options the plugin cannot be told anything: nothing is left to be guarded there.
-LEFT_OUT = ("pytest_addoption",)
+#: The lookup of an attribute that a wrapped loader lacks is the loader's own.
+LEFT_OUT = ("pytest_addoption", "__getattr__")
+#: Calls of loaders and finders that our code wraps: their errors are those of the imported module.
+NOT_OURS = ("find", "self._loader.create_module", "self._loader.exec_module")
 
 EXCEPTIONS: tuple[type[BaseException], ...] = (
     *(OSError, ValueError, RecursionError, MemoryError, UnicodeError, RuntimeError),
@@ -78,6 +81,8 @@ class Instrument(ast.NodeTransformer):
     def visit_Call(self, node: ast.Call) -> ast.Call:
         self.generic_visit(node)
         if not self._functions or (isinstance(node.func, ast.Name) and node.func.id == "super"):
+            return node
+        if ast.unparse(node.func) in NOT_OURS:
             return node
         point = self._points.add(self._module, self._functions[-1], node)
         return ast.Call(
