@@ -17,6 +17,7 @@ import pytest
 from akastats.collector import Collector
 from pytest_akastats import clocks
 from pytest_akastats.clocks import process_time, read_children_cpu
+from pytest_akastats.collection_times import sum_directories
 from pytest_akastats.failure_text import make_failure_text
 from pytest_akastats.import_times import ImportTimer, ImportTimes
 from pytest_akastats.internal_errors import InternalErrors, note_errors
@@ -38,9 +39,6 @@ FLUSH_S = 1.0
 
 # Seconds without use of the CPU after which a phase may have waited for a child process.
 MIN_WAIT_S = 0.001
-
-# Seconds from which on the collection of a directory without its test files is recorded.
-MIN_DIRECTORY_S = 0.01
 
 PHASES = ("setup", "call", "teardown")
 
@@ -70,6 +68,7 @@ class Probe:
         "_clock",
         "_collecting",
         "_cpu",
+        "_directories",
         "_ended",
         "_epoch",
         "_fixture_names",
@@ -121,6 +120,7 @@ class Probe:
         self._peak_memory = 0
         # The file that is being collected, and when that began.
         self._collecting = ("", 0.0)
+        self._directories: dict[str, float] = {}
         self.internal_errors = InternalErrors()
         self.fixtures = FixtureTimer(clock, self.internal_errors)
         self.collected: dict[str, float] = {}
@@ -245,14 +245,16 @@ class Probe:
     @note_errors
     def pytest_collection_modifyitems(self) -> None:
         self._begin_file("")
+        self.collected.update(sum_directories(self._directories, self.collected))
+        self._directories.clear()
 
     def _begin_file(self, path: str) -> None:
         """Note that the collection of a file begins and that of the previous one has ended."""
         before, start = self._collecting
         self._collecting = (path, now := self._clock())
-        # Most directories take microseconds; those with thousands of files do not.
-        if before and (now - start >= MIN_DIRECTORY_S or not before.endswith("/")):
-            self.collected[before] = self.collected.get(before, 0.0) + now - start
+        times = self._directories if before.endswith("/") else self.collected
+        if before:
+            times[before] = times.get(before, 0.0) + now - start
 
     def get_readings(self, report: pytest.TestReport) -> Readings | None:
         """Return the measurements that a report lacks; `None` if there are none."""

@@ -41,7 +41,7 @@ LAYER = {room: number for number, rooms in enumerate(LAYERS) for room in rooms}
 #: `__init__` is all that loads without `--akastats`, so no other module imports it.
 PLUGIN_LAYERS = (
     {"clocks", "fail_on", "failure_text", "internal_errors", "names", "nesting", "peak_memory", "verdict_lines"},
-    {"fixtures", "import_times", "options", "process_times", "summary", "traceback_style"},
+    {"collection_times", "fixtures", "import_times", "options", "process_times", "summary", "traceback_style"},
     {"probe"},
     {"budgets", "quarantine"},
     {"recorder"},
