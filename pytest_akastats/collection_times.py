@@ -19,7 +19,7 @@ def sum_directories(seconds: Mapping[str, float], files: Iterable[str]) -> dict[
     with_files = {parent for file in files for parent in _list_parents(file)}
     sums: dict[str, float] = defaultdict(float)
     for directory, taken in seconds.items():
-        # The first one that holds no file; the root directory is "./" or "/". A directory that holds files itself is collected in any case.
+        # A directory that holds files is collected in any case. The root directory is "./" or "/".
         topmost = next((parent for parent in _list_parents(directory) if parent not in with_files), "")
         sums[topmost] += taken
     return {path: taken for path, taken in sums.items() if path.strip("./") and taken >= MIN_DIRECTORY_S}
