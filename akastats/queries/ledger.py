@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from akastats.analysis.findings.recorded_run import RecordedRun, make_recorded_run
 from akastats.analysis.ledger import ProcessLedger
+from akastats.model.profile import Profile
 from akastats.queries.run_details import read_profile
 from akastats.queries.runs import Run, read_run
 from akastats.store.requests import Operation
@@ -32,8 +33,21 @@ class RunLedger:
 def read_recorded_run(namespace: str, run_id: str) -> Operation[tuple[Run, RecordedRun]]:
     """Read a run for the profiler; raises `NotFoundError` for an unknown run, and without a profile."""
     run = yield from read_run(namespace, run_id)
-    content = yield from read_profile(namespace, run_id)
+    content = _add_exit((yield from read_profile(namespace, run_id)), run)
     return run, make_recorded_run(content, run.workers or 0, run.dist or "load", run.cpu_count or 1)
+
+
+def _add_exit(content: Profile, run: Run) -> Profile:
+    """Return a profile with the end of the main process, which was observed after the profile was stored."""
+    if run.exited is None or run.started is None:
+        return content
+    exited = round((run.exited - run.started) * 1e6)
+    processes = content.processes
+    column = [
+        exited if not worker and (end is None or end <= exited) else moment
+        for worker, end, moment in zip(processes.worker, processes.end, processes.exited, strict=True)
+    ]
+    return replace(content, processes=replace(processes, exited=column))
 
 
 def read_ledger(namespace: str, run_id: str) -> Operation[RunLedger]:

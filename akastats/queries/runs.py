@@ -32,6 +32,7 @@ class Run:
     default_branch: default branch of the repository
     started: start, epoch seconds
     finished: end, epoch seconds
+    exited: end of the process, epoch seconds; null if it was not observed
     duration: seconds from start to end
     exit_code: exit code of pytest
     died_in: node ids of the tests that were running when the process died; null for a run that did not crash
@@ -73,6 +74,7 @@ class Run:
     default_branch: str | None = None
     started: float | None = None
     finished: float | None = None
+    exited: float | None = None
     duration: float | None = None
     exit_code: int | None = None
     died_in: list[str] | None = None

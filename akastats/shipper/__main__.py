@@ -40,7 +40,7 @@ from akastats.errors import (
 from akastats.model.findings import Finding
 from akastats.model.verdicts import Verdicts
 from akastats.report.finding_phrases import describe_finding
-from akastats.shipper.lifetime import AFTERLIFE_S, Lifetime
+from akastats.shipper.lifetime import AFTERLIFE_S, ExitWatch, Lifetime
 from akastats.shipper.publishing import ROOT, publish_run
 from akastats.shipper.quarantined_tests import read_quarantine
 from akastats.shipper.summary import find_costs, summarise_run, summarise_verdicts
@@ -81,7 +81,7 @@ class Shipper:
         self.delivery = Delivery(spool, config, self.execute, checkout=self._read_checkout if checkout else None)
         self._checkout = checkout
         self._config = config
-        self._lifetime = lifetime
+        self.lifetime = self._lifetime = lifetime
         self._client: Any = None
         self._reply_timeout_s = REPLY_TIMEOUT_S
         self._state = State(server=remove_credentials(config.redis_url))
@@ -356,6 +356,17 @@ class Shipper:
             # The next run repeats this.
             pass
 
+    def note_exit(self, exited: float | None) -> None:
+        """Store the end of the test process in epoch seconds, if it was observed and the process did not crash."""
+        builder = self.delivery.builder
+        if exited is None or builder.end is None:
+            return
+        try:
+            self.execute(runs.note_exit(builder.run_id, exited, self._config))
+        except AkastatsError:
+            # The time after the end of the recording is missing.
+            pass
+
     def _update_indexes(self, delivered: list[str], others: bool) -> int:
         """Update the indexes with some runs, and with `others` some of other producers; return their number."""
         try:
@@ -413,7 +424,10 @@ def main(arguments: list[str]) -> int:
         shipper, lease = prepare(spool)
         with claim(spool), lease or nullcontext():
             if shipper.run():
+                watch = ExitWatch(shipper.lifetime)
+                watch.start()
                 shipper.tidy()
+                shipper.note_exit(watch.wait())
             else:
                 give_up(spool)
     except AkastatsError as error:

@@ -19,6 +19,8 @@ AFTERLIFE_S = 30.0
 # Seconds after which the process ends itself, because a DNS look-up has no timeout and cannot be interrupted.
 LAST_S = 35.0
 WATCH_S = 0.5
+# Seconds after its run for which the end of the test process is observed, and between two looks.
+EXIT_S, EXIT_POLL_S = 5.0, 0.02
 
 
 class Lifetime:
@@ -74,6 +76,32 @@ class Lifetime:
             give_up()
         finally:
             os._exit(1)
+
+
+class ExitWatch:
+    """Observes the end of a test process whose run has ended."""
+
+    def __init__(self, lifetime: Lifetime, now: Callable[[], float] = time.time) -> None:
+        self._lifetime, self._now = lifetime, now
+        self._exited: float | None = None
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def start(self) -> None:
+        """Begin to observe."""
+        self._thread.start()
+
+    def wait(self) -> float | None:
+        """Return the end of the process in epoch seconds; `None` if it has not ended within `EXIT_S` seconds."""
+        self._thread.join()
+        return self._exited
+
+    def _watch(self) -> None:
+        until = time.monotonic() + EXIT_S
+        while time.monotonic() < until:
+            if self._lifetime.has_died():
+                self._exited = self._now()
+                return
+            time.sleep(EXIT_POLL_S)
 
 
 def writer_of(spool: Path) -> int:

@@ -53,11 +53,20 @@ FAILING = "failing"
 DIED_IN = "died_in"
 
 
+#: Field of a run with the end of its process, which is later than that of the recording.
+EXITED = "exited"
+
+
 def build_progress(run_id: str, fields: dict[str, Any], config: Config) -> RunChange:
     """Return the changes for a run in progress; they have no effect once the run has ended."""
     key = keys.run(config.namespace, run_id)
     flat = [part for name, value in fields.items() for part in (name, _text(value))]
     return RunChange(key, "running", (Write("HSET", key, tuple(flat)),))
+
+
+def note_exit(run_id: str, exited: float, config: Config) -> Operation[None]:
+    """Store the end of the process of a run, in epoch seconds; the run is stored already."""
+    yield from send_writes(("HSET", keys.run(config.namespace, run_id), EXITED, repr(exited)))
 
 
 def build_end(fields: dict[str, Any], config: Config, profile: bytes) -> RunChange:

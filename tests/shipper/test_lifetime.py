@@ -20,9 +20,11 @@ from akastats.delivery import spool_delivery
 from akastats.delivery.checkout import Checkout
 from akastats.delivery.draining import drain, lock_of
 from akastats.errors import ServerBusyError
+from akastats.queries import runs as reading
 from akastats.shipper import __main__ as shipping
+from akastats.shipper import lifetime as lifetimes
 from akastats.shipper.__main__ import Shipper, pauses
-from akastats.shipper.lifetime import AFTERLIFE_S, LAST_S, Lifetime, writer_of
+from akastats.shipper.lifetime import AFTERLIFE_S, LAST_S, ExitWatch, Lifetime, writer_of
 from akastats.spool import shipper_state as states
 from akastats.spool.format import encode_line
 from akastats.spool.writer import Writer
@@ -356,3 +358,42 @@ def test_a_slow_git_command_is_waited_for(tmp_path: Path, server: str, redis_cli
 
     assert checkout.seen[-1].phase == states.DELIVERING
     assert states.read(path).phase == states.DONE  # type: ignore[union-attr]  # it was written just now
+
+
+def test_the_end_of_the_process_is_observed(tmp_path: Path) -> None:
+    """It is known after the process has ended."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        mark = detached.read_start_time(process.pid)
+        path = spool(tmp_path / "spool", pid=process.pid, pid_mark=mark)
+        shipper = shipper_of(path, "redis://127.0.0.1:1")
+        shipper.delivery.read()
+        shipper.lifetime.note_run(shipper.delivery.builder)
+        watch = ExitWatch(shipper.lifetime, now=lambda: 17.5)
+        watch.start()
+        assert process.stdin is not None
+        process.stdin.close()
+
+        assert 17.5 == watch.wait()
+
+
+def test_a_process_that_continues_has_no_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing waits for it longer than a few seconds."""
+    monkeypatch.setattr(lifetimes, "EXIT_S", 0.05)
+    lifetime = Lifetime(spool(tmp_path / "spool", ended=False, **ALIVE))
+    lifetime._pid, lifetime._mark = ALIVE["pid"], ALIVE["pid_mark"]
+    watch = ExitWatch(lifetime)
+    watch.start()
+
+    assert watch.wait() is None
+
+
+def test_the_end_of_the_process_is_part_of_the_run(tmp_path: Path, server: str, redis_client: Redis) -> None:
+    """In epoch seconds, beside the fields that the spool gave."""
+    shipper = shipper_of(spool(tmp_path / "spool"), server)
+    assert shipper.run()
+
+    shipper.note_exit(1_700_000_061.5)
+    shipper.note_exit(None)
+
+    run = shipper.execute(reading.read_run("AKA-STATS", shipper.delivery.builder.run_id))
+    assert (1_700_000_061.5, "failed") == (run.exited, run.status)

@@ -30,6 +30,7 @@ add_examples(
     default_branch="main",
     started=STARTED,
     finished=1785579361.5,
+    exited=1785579361.9,
     duration=61.377,
     exit_code=1,
     died_in=["tests/test_orders.py::test_total"],
