@@ -11,6 +11,7 @@ import typer
 from akastats.analysis.times_of_test import FixtureTimes
 from akastats.cli import node_ids, output, targets, verdict_tables
 from akastats.cli.options import Directory, Json, Namespace, Suite, Url
+from akastats.cli.verdict_tables import COMMIT_WIDTH
 from akastats.config import Config
 from akastats.errors import NotFoundError
 from akastats.extensions import load_finding_rules
@@ -123,9 +124,17 @@ def _format_finding(number: int, finding: Finding) -> list[str]:
         f"{number}. {finding.title}",
         f"   {finding_phrases.saving(finding.saving)}",
         *([f"   where: {', '.join(places)}"] if places else []),
+        *_format_since(finding),
         f"   {finding.advice}",
         "",
     ]
+
+
+def _format_since(finding: Finding) -> list[str]:
+    since = finding.since
+    if since is None or since.first_recorded:
+        return []
+    return [f"   slower since run {since.run}" + (f" ({since.commit[:COMMIT_WIDTH]})" if since.commit else "")]
 
 
 def plan_run(

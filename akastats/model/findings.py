@@ -47,7 +47,7 @@ class Since:
 
     run: id of the run.
     commit: its commit; null if unknown.
-    first_recorded: whether no earlier run was compared.
+    first_recorded: whether no change of its duration is known; then `run` is the run of the finding.
     """
 
     run: str

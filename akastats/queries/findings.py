@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from akastats.analysis.findings.rules import RULES, Rule, find_all, find_first, guard
 from akastats.errors import NotFoundError
-from akastats.model.findings import Finding, Since
+from akastats.model.findings import Finding, Place, Since
+from akastats.model.results import label
 from akastats.queries.ledger import read_recorded_run
 from akastats.queries.run_details import read_profile
-from akastats.queries.runs import Run
+from akastats.queries.runs import Run, read_commits
+from akastats.queries.verdicts import read_verdicts_if_any
 from akastats.store.requests import Operation
 
 #: Document with the accuracy of the predictions.
@@ -49,12 +51,33 @@ def read_findings(
     run, recorded = yield from read_recorded_run(namespace, run_id)
     errors: list[str] = []
     rules = [*RULES, *(guard(name, rule, errors) for name, rule in (further or {}).items())]
-    since = Since(run.id, run.commit, first_recorded=True)
-    items = [replace(each, since=since) for each in find_all(recorded, rules, is_complete)]
+    items = yield from _add_since(namespace, run, find_all(recorded, rules, is_complete))
     ledger = recorded.ledger
     return RunFindings(
         run.id, round(recorded.wall, 3), items, round(ledger.explained, 4), [*ledger.lacks, *errors]
     )
+
+
+def _add_since(namespace: str, run: Run, items: Sequence[Finding]) -> Operation[list[Finding]]:
+    """Return findings with the run in which their largest part became slower, if the verdicts name one."""
+    of_run = yield from read_verdicts_if_any(namespace, run.id)
+    slower = [verdict.change for verdict in of_run.changes if verdict.change.is_slower] if of_run else []
+    # The newest change is the first one.
+    run_of = {change.label: change.run for change in reversed(slower)}
+    runs = [run_of.get(_label_of(each, run.suite or ""), "") for each in items]
+    commits = yield from read_commits(namespace, list(dict.fromkeys(filter(None, runs))))
+    unchanged = Since(run.id, run.commit, first_recorded=True)
+    return [
+        replace(each, since=Since(changed, commits.get(changed), first_recorded=False) if changed else unchanged)
+        for each, changed in zip(items, runs, strict=True)
+    ]
+
+
+def _label_of(finding: Finding, suite: str) -> str:
+    """Return the label of the durations of a finding's first place; empty for a place without durations."""
+    place = finding.where[0] if finding.where else Place()
+    names = {"fixture": place.fixture, "test": place.nodeid, "collect": place.file}
+    return next((label(kind, name, suite) for kind, name in names.items() if name), "")
 
 
 def read_first_findings(namespace: str, run: Run) -> Operation[tuple[Finding, ...]]:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from akastats.model.verdicts import pack
+from akastats.store import keys
+from tests.api.test_runs import put_run
+from tests.api.verdict_values import NAMESPACE, changed, run_id, verdicts
 from tests.delivered_runs import deliver_run
 
 SLOW = [(f"a.py::test_{at}", "passed", 0.1) for at in range(20)] + [("b.py::test_slow", "passed", 9.0)]
@@ -20,6 +24,19 @@ def test_the_ledger_names_the_spans_of_each_process(call_api, server, tmp_path):
     assert pytest.approx(process["wall"] - 11.0) == process["unexplained"]
     assert ("", []) == (process["worker"], process["imports"])
     assert answer["lacks"]
+
+
+def test_a_finding_names_the_run_in_which_its_test_became_slower(call_api, redis_client, server, tmp_path):
+    """With its commit; without a known change, it names its own run."""
+    run = deliver_run(server, tmp_path, SLOW, cpu_count=4)
+    put_run(redis_client, 5, commit="c5")
+    slower = verdicts(run, suite="", changes=(changed("test::b.py::test_slow", 5, before=0.1, after=9.0),))
+    redis_client.set(keys.verdicts(NAMESPACE, run), pack(slower))
+
+    of_test, of_workers = call_api("GET", f"/api/v1/runs/{run}/findings").json()["findings"]
+
+    assert {"run": run_id(5), "commit": "c5", "first_recorded": False} == of_test["since"]
+    assert {"run": run, "commit": None, "first_recorded": True} == of_workers["since"]
 
 
 def test_the_plan_has_each_combination(call_api, server, tmp_path):
