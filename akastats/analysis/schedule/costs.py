@@ -6,13 +6,17 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from statistics import median
+from statistics import fmean, median
 
 from akastats.analysis.ledger import Ledger, ProcessLedger
 from akastats.analysis.schedule.crowding import measure_crowding
 from akastats.model.profile import Profile
 
 _PHASES = ("setup", "call", "teardown")
+# Time of pytest around a test in a worker, and CPU time for its reports in the process that receives them. Both
+# are relative to the time of pytest around a test in a single process, and were measured with more-itertools and
+# attrs. What exceeds the maximum belongs to other plugins.
+WORKER_OVERHEAD, CONTROLLER_OVERHEAD, MAX_OVERHEAD_S = 1.4, 2.0, 0.0005
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,8 @@ class SuiteCosts:
     workers: number of pytest-xdist workers of the run; 0 without workers.
     dist: `--dist` of the run.
     cpus: number of CPUs of the machine.
+    spread: half the range of costs that several workers had, relative to their mean; 0 without any.
+    overhead: time of pytest itself around each test without workers.
     """
 
     tests: tuple[TestCost, ...]
@@ -73,6 +79,14 @@ class SuiteCosts:
     workers: int
     dist: str
     cpus: int
+    spread: float = 0.0
+    overhead: float = 0.0
+
+    @property
+    def controller(self) -> float:
+        """CPUs that the process which reports needs for each worker that computes."""
+        computing = sum(test.seconds * test.cpu for test in self.tests)
+        return CONTROLLER_OVERHEAD * self.overhead * len(self.tests) / computing if computing else 0.0
 
 
 def make_costs(content: Profile, ledger: Ledger, workers: int, dist: str, cpus: int) -> SuiteCosts:
@@ -80,8 +94,9 @@ def make_costs(content: Profile, ledger: Ledger, workers: int, dist: str, cpus: 
     running = [each for each in ledger.processes if each.worker or not workers]
     fixtures = _make_fixtures(content)
     shared = _list_shared(content, fixtures)
+    around, overhead = _split_around(_around_test(content, running) / crowd(workers, cpus), workers)
     return SuiteCosts(
-        tests=tuple(_make_tests(content, fixtures, shared, _around_test(content, running), cpus)),
+        tests=tuple(_make_tests(content, fixtures, shared, around, _measure_crowding(content, overhead, cpus))),
         fixtures=_scale_setups(content, fixtures, shared),
         startup=_median_span(running, ("startup", "conftest")) / crowd_startup(workers, cpus),
         collect=_median_span(running, ("collect",)) / crowd(workers, cpus),
@@ -89,7 +104,25 @@ def make_costs(content: Profile, ledger: Ledger, workers: int, dist: str, cpus: 
         workers=workers,
         dist=dist if workers else "no",
         cpus=cpus,
+        spread=_find_spread(content, running),
+        overhead=overhead,
     )
+
+
+def _split_around(around: float, workers: int) -> tuple[float, float]:
+    """Return the time around each test without workers, and the part of it that pytest itself needs."""
+    overhead = min(around, MAX_OVERHEAD_S)
+    if not workers:
+        return around, overhead
+    return around - overhead * (1.0 - 1.0 / WORKER_OVERHEAD), overhead / WORKER_OVERHEAD
+
+
+def _measure_crowding(content: Profile, overhead: float, cpus: int) -> list[float]:
+    tests = content.tests
+    rows = range(len(tests.nodeid))
+    computed = sum(_cpu_of(content, phase, row, getattr(tests, phase)[row]) for phase in _PHASES for row in rows)
+    controller = CONTROLLER_OVERHEAD * overhead * len(rows) * 1e6 / computed if computed else 0.0
+    return measure_crowding(tests, cpus, controller)
 
 
 def crowd(workers: int, cpus: int) -> float:
@@ -109,6 +142,20 @@ def crowd_startup(workers: int, cpus: int) -> float:
 def _median_span(processes: Iterable[ProcessLedger], spans: Sequence[str]) -> float:
     sums = [sum(process.spans.get(span, 0.0) for span in spans) for process in processes]
     return median(sums) if sums else 0.0
+
+
+def _find_spread(content: Profile, running: Sequence[ProcessLedger]) -> float:
+    """Return half the range of start-up, collection and fixture setups over the workers, relative to the mean."""
+    repeated: dict[tuple[str, ...], list[float]] = defaultdict(list)
+    for process in running:
+        for span in ("startup", "conftest", "collect"):
+            repeated[(span,)].append(process.spans.get(span, 0.0))
+    builds = content.builds
+    for name, baseid, setup in zip(builds.name, builds.baseid, builds.setup, strict=True):
+        repeated[name, baseid].append(setup / 1e6)
+    groups = [group for group in repeated.values() if len(group) > 1]
+    total = sum(map(fmean, groups))
+    return sum(max(group) - min(group) for group in groups) / 2 / total if total else 0.0
 
 
 def _find_finish(content: Profile) -> float:
@@ -160,9 +207,9 @@ def _make_tests(
     fixtures: Sequence[SharedFixture],
     shared: Mapping[str, tuple[int, ...]],
     around: float,
-    cpus: int,
+    crowding: Sequence[float],
 ) -> Iterator[TestCost]:
-    attempts = _sum_attempts(content, cpus)
+    attempts = _sum_attempts(content, crowding)
     for nodeid, seconds in _find_fixture_costs(content, fixtures, shared):
         attempts[nodeid].own -= seconds
     for nodeid, sums in attempts.items():
@@ -187,13 +234,12 @@ class _Attempts:
     workers: set[str] = field(default_factory=set)
 
 
-def _sum_attempts(content: Profile, cpus: int) -> dict[str, _Attempts]:
+def _sum_attempts(content: Profile, crowding: Sequence[float]) -> dict[str, _Attempts]:
     """Return the attempts of each test without the time of others on its CPU, in the order of the collection.
 
     That is the order of the files as they were collected, and of the first start of the tests in each.
     """
     tests = content.tests
-    crowding = measure_crowding(tests, cpus)
     attempts: dict[str, _Attempts] = defaultdict(_Attempts)
     files = {path: number for number, path in enumerate(content.files.path)}
     last = len(files)

@@ -8,19 +8,28 @@ from itertools import accumulate, pairwise
 from akastats.model.profile import TestColumns
 
 
-def measure_crowding(tests: TestColumns, cpus: int) -> list[float]:
-    """Return the mean number of running tests per CPU during each attempt, at least 1."""
+def share_cpus(computing: int, controller: float, cpus: int) -> float:
+    """Return the number of processes per CPU, at least 1.
+
+    computing: number of workers that compute
+    controller: CPUs that the process which reports needs for each of them; at most one in total
+    """
+    return max(1.0, (computing + min(1.0, computing * controller)) / cpus)
+
+
+def measure_crowding(tests: TestColumns, cpus: int, controller: float = 0.0) -> list[float]:
+    """Return the mean of `share_cpus` during each attempt."""
     spans = [
         (start, start + setup + call + teardown)
         for start, setup, call, teardown in zip(tests.start, tests.setup, tests.call, tests.teardown, strict=True)
     ]
-    if len(set(tests.worker)) <= cpus:
+    if set(tests.worker) == {""} or share_cpus(len(set(tests.worker)), controller, cpus) == 1.0:
         return [1.0] * len(spans)
     changes = sorted([(start, 1) for start, _ in spans] + [(end, -1) for _, end in spans])
     times = [time for time, _ in changes]
     running = accumulate(change for _, change in changes)
     crowded = (
-        (after - before) * max(1.0, number / cpus)
+        (after - before) * share_cpus(number, controller, cpus)
         for (before, after), number in zip(pairwise(times), running, strict=False)
     )
     integral = [0.0, *accumulate(crowded)]

@@ -8,7 +8,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import inf
 
-from akastats.analysis.schedule.costs import SuiteCosts, advance, crowd, crowd_startup
+from akastats.analysis.schedule.costs import (
+    CONTROLLER_OVERHEAD,
+    WORKER_OVERHEAD,
+    SuiteCosts,
+    advance,
+    crowd,
+    crowd_startup,
+)
+from akastats.analysis.schedule.crowding import share_cpus
 from akastats.analysis.schedule.schedulers import MIN_PENDING, SCOPES, make_scheduler
 
 
@@ -33,7 +41,9 @@ def replay(costs: SuiteCosts, workers: int, dist: str) -> Replay:
     busy = (
         _Simulation(costs, workers, dist).run() if workers else [_Worker(costs).run_all(range(len(costs.tests)))]
     )
-    return Replay(before + max(busy, default=0.0) + _compute_finish(costs, workers), before, tuple(busy))
+    reporting = CONTROLLER_OVERHEAD * costs.overhead * len(costs.tests) if workers else 0.0
+    duration = max(reporting, *busy)
+    return Replay(before + duration + _compute_finish(costs, workers), before, tuple(busy))
 
 
 def _compute_before(costs: SuiteCosts, workers: int) -> float:
@@ -79,9 +89,14 @@ def _find_chain(dist: str, nodeid: str) -> str:
 
 @dataclass
 class _Worker:
-    """Shared fixtures that are set up in one process, by position, with what their values belong to."""
+    """A process that runs tests.
+
+    overhead: seconds of pytest-xdist for each test
+    active: what the values of shared fixtures belong to, by position of the fixture
+    """
 
     costs: SuiteCosts
+    overhead: float = 0.0
     active: dict[int, str] = field(default_factory=dict)
 
     def run(self, position: int) -> float:
@@ -90,6 +105,7 @@ class _Worker:
         ended, begun = advance(self.active, fixtures, test.fixtures, test.nodeid)
         return (
             test.seconds
+            + self.overhead
             + sum(fixtures[each].teardown for each in ended)
             + sum(fixtures[each].setup for each in begun)
         )
@@ -113,7 +129,9 @@ class _Simulation:
     def __init__(self, costs: SuiteCosts, workers: int, dist: str) -> None:
         self._costs = costs
         self._scheduler = make_scheduler(dist, workers, [test.nodeid for test in costs.tests])
-        self._workers = [_Worker(costs) for _ in range(workers)]
+        overhead = (WORKER_OVERHEAD - 1.0) * costs.overhead
+        self._workers = [_Worker(costs, overhead) for _ in range(workers)]
+        self._controller = costs.controller
         # Seconds since the first test, and the same on the clock of the computing tests.
         self._now = self._computed = 0.0
         # When each worker started its test; `None` without a test.
@@ -136,7 +154,7 @@ class _Simulation:
 
     def _advance(self) -> int | None:
         """Move to the next event; return the worker whose test ends, `None` if a test begins to compute."""
-        crowding = crowd(len(self._computing), self._costs.cpus)
+        crowding = share_cpus(len(self._computing), self._controller, self._costs.cpus)
         end = self._now + (self._computing[0][0] - self._computed) * crowding if self._computing else inf
         if not self._waiting or end <= self._waiting[0][0]:
             self._now = end

@@ -96,7 +96,20 @@ def test_processes_give_start_collection_and_the_time_around_tests() -> None:
     )
 
     assert (1.0, 1.0, 2.0) == (costs.startup, costs.collect, costs.finish)
-    assert [1.5, 1.5] == [test.seconds for test in costs.tests]
+    assert pytest.approx([1.5, 1.5], abs=0.001) == [test.seconds for test in costs.tests]
+
+
+def test_a_worker_needs_more_time_around_a_test() -> None:
+    """It sends its reports; of 0.35 ms around each test, 0.25 ms are those of pytest without workers."""
+    moments = {"configured": [0], "collection": [0], "collected": [0], "finished": [8000 + 4 * 350], "end": [9400]}
+    tests = {"nodeid": ["a", "b", "c", "d"], "start": [0, 2350, 4700, 7050], "call": [2000] * 4}
+
+    alone = costs_of(tests, processes={"worker": [""], **moments})
+    shared = costs_of({**tests, "worker": ["gw0"] * 4}, workers=1, processes={"worker": ["gw0"], **moments})
+
+    assert pytest.approx((0.00235, 0.00035)) == (alone.tests[0].seconds, alone.overhead)
+    assert pytest.approx((0.00225, 0.00025)) == (shared.tests[0].seconds, shared.overhead)
+    assert pytest.approx(2 * 0.25 / 2.25) == shared.controller
 
 
 @pytest.mark.parametrize(
@@ -191,3 +204,16 @@ def test_a_package_fixture_ends_with_its_package() -> None:
         find_instance(fixture, f"{path}.py::test_it")
         for path in ("shop/test_a", "shop/orders/test_b", "bank/test_c")
     ]
+
+
+def test_the_spread_is_that_of_costs_that_several_workers_had() -> None:
+    """Half of their range: 0.5 of 2 seconds of start-up, and 1 of 3 seconds of setup."""
+    costs = costs_of(
+        {"nodeid": ["a", "b"], "worker": ["gw0", "gw1"], "start": [3 * SECOND] * 2},
+        workers=2,
+        processes={"worker": ["gw0", "gw1"], "start": [0, 0], "configured": [3 * SECOND // 2, 5 * SECOND // 2]},
+        builds={"name": ["db", "db"], "worker": ["gw0", "gw1"], "setup": [2 * SECOND, 4 * SECOND]},
+    )
+
+    assert pytest.approx(1.5 / 5.0) == costs.spread
+    assert 0.0 == costs_of({"nodeid": ["a"]}).spread

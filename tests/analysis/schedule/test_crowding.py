@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from akastats.analysis.schedule.crowding import measure_crowding
+from akastats.analysis.schedule.crowding import measure_crowding, share_cpus
 from tests.profiles import profile_with
 
 WORKERS = ["gw0", "gw1", "gw2", "gw3"]
@@ -30,3 +30,11 @@ def test_with_a_cpu_for_each_worker_nothing_is_shared() -> None:
 
     assert [1.0] * 4 == measure_crowding(tests, 4)
     assert 1.0 == measure_crowding(tests, 2)[-1]
+
+
+def test_the_process_that_reports_needs_a_cpu_as_well() -> None:
+    """A tenth of a CPU for each worker that computes, and never more than one CPU."""
+    assert 1.1 == pytest.approx(share_cpus(2, 0.1, 2))
+    assert 1.0 == share_cpus(1, 0.1, 2)
+    assert 2.5 == share_cpus(4, 9.0, 2)
+    assert 1.0 == share_cpus(0, 9.0, 2)

@@ -131,3 +131,15 @@ def test_no_choice_is_below_its_floor() -> None:
     for dist in ("load", "loadfile", "worksteal", "each"):
         for workers in (1, 2, 5):
             assert replay(costs, workers, dist).wall >= compute_floor(costs, dist)
+
+
+def test_workers_send_reports() -> None:
+    """Each test costs its worker more, and the process that receives the reports can be the slowest."""
+    tests = make_tests(*[0.001] * 1000, cpu=0.0)
+    costs = replace(suite(*tests), overhead=0.0005)
+
+    assert pytest.approx(1.0) == replay(costs, 0, "no").workers[0]
+    assert pytest.approx(1.2) == replay(costs, 1, "load").workers[0]
+    result, empty = replay(costs, 8, "load"), replay(suite(), 8, "load")
+    assert max(result.workers) < 0.2
+    assert pytest.approx(1.0) == result.wall - empty.wall
