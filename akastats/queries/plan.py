@@ -17,6 +17,8 @@ from akastats.store.requests import Operation
 DISTRIBUTIONS = ("load", "worksteal", "loadscope", "loadfile")
 #: All distributions that can be replayed.
 ALL_DISTRIBUTIONS = tuple(SCHEDULERS)
+#: Relative error of 80 % of the predictions for another choice: docs/accuracy.md.
+MEASURED_ERROR = 0.15
 #: Maximum number of workers.
 MAX_WORKERS = 256
 
@@ -125,9 +127,20 @@ def _predict(
 ) -> PlanChoice:
     wall = replay(recorded.costs, workers, dist).wall - _sum_fixes(recorded, workers, dist, rules, fixes)
     floor = min(wall, compute_floor(recorded.costs, dist))
-    margin = wall * min(1.0, recorded.replay_error)
+    margin = wall * min(1.0, _estimate_error(recorded, workers, dist))
     numbers = (round(each, 3) for each in (wall, wall - margin, wall + margin, floor))
     return PlanChoice(workers, dist, *numbers)
+
+
+def _estimate_error(recorded: RecordedRun, workers: int, dist: str) -> float:
+    """Return the relative error of a prediction.
+
+    At least that of the prediction for the recorded run, and the variation between workers. For another choice at
+    least the error that was measured with other suites.
+    """
+    costs = recorded.costs
+    error = max(recorded.replay_error, costs.spread)
+    return error if (workers, dist) == (costs.workers, costs.dist) else max(error, MEASURED_ERROR)
 
 
 def _sum_fixes(

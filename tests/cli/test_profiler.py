@@ -57,6 +57,7 @@ def test_plan_compares_workers(akastats, server, tmp_path):
     assert "best: -n 4" in shown.out
     assert answer["floor"] >= 9.0
     assert answer["best"]["wall"] >= answer["floor"]
+    assert all(each["low"] < each["wall"] < each["high"] for each in answer["choices"] if each["workers"])
 
 
 def test_plan_follows_advice(akastats, server, tmp_path):
