@@ -16,11 +16,11 @@ from tests.analysis.findings.suites import Row, Suite
 
 def test_tests_that_use_no_cpu_wait() -> None:
     """Their CPU time would remain."""
-    suite = Suite([Row(f"test_a.py::test_poll[{at}]", call=0.5, cpu=0.125) for at in range(4)])
+    suite = Suite([Row(f"test_a.py::test_poll[{at}]", call=0.5, cpu=0.03125) for at in range(4)])
     (cost,) = find_waiting(suite.record())
 
-    assert "Waiting keeps 4 tests for 1.5 s, most in test_a.py::test_poll" == cost.title
-    assert ("waiting", 1.5) == (cost.kind, pytest.approx(cost.saved))
+    assert "Waiting keeps 4 tests for 1.88 s, most in test_a.py::test_poll" == cost.title
+    assert ("waiting", 1.875) == (cost.kind, pytest.approx(cost.saved))
 
 
 def test_tests_that_await_programs_are_named_apart() -> None:
@@ -106,3 +106,19 @@ def test_a_test_longer_than_a_share_is_split() -> None:
 def test_an_empty_run_has_no_findings(rule) -> None:
     """Nothing was recorded."""
     assert [] == list(rule(Suite([]).record()))
+
+
+def test_tests_that_wait_for_a_cpu_do_not_wait() -> None:
+    """Other programs use the machine: most tests compute for a third of their time, and one for less."""
+    rows = [Row(f"a.py::t{at}", call=1.0, cpu=0.375 if at else 0.25) for at in range(8)]
+
+    assert [] == list(find_waiting(Suite(rows).record()))
+
+
+def test_a_test_that_sleeps_on_a_busy_machine_waits() -> None:
+    """It hardly uses a CPU when it has one."""
+    rows = [Row(f"a.py::t{at}", call=1.0, cpu=0.5 if at else 0.0625) for at in range(8)]
+
+    (cost,) = find_waiting(Suite(rows).record())
+
+    assert "Waiting keeps 1 tests for 0.875 s, most in a.py::t0" == cost.title
