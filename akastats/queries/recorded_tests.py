@@ -149,6 +149,7 @@ class Fixture:
     count: number of setups
     setup: seconds of all setups
     teardown: seconds of all teardowns
+    is_requested: whether the test requests a fixture of this name, also through others; `None` if not recorded
     """
 
     name: str
@@ -157,6 +158,7 @@ class Fixture:
     count: int
     setup: float
     teardown: float
+    is_requested: bool | None
 
 
 @dataclass(frozen=True)
@@ -167,7 +169,8 @@ class Details:
     numbers: summary of its durations
     failures: its newest failures by fingerprint, newest first; `count` is the number of attempts
     latest: phases in its newest run; `None` without the profile of that run
-    fixtures: fixtures of its newest run that are visible to the test, the slowest first; empty without the profile
+    fixtures: fixtures of its newest run that are visible to the test: those that it requests, then the others, the
+        slowest first; empty without the profile
     """
 
     test: RecordedTest
@@ -248,22 +251,51 @@ def _profile_if_any(namespace: str, run_id: str) -> Operation[Profile | None]:
 def phases_of(content: Profile, run_id: str, nodeid: str) -> Phases | None:
     """Return the phases of a test's last attempt in a profile; `None` if it has no attempt."""
     tests = content.tests
-    indexes_of_test = [at for at, name in enumerate(tests.nodeid) if name == nodeid]
-    if not indexes_of_test:
+    last = _find_last_attempt(content, nodeid)
+    if last is None:
         return None
-    last = indexes_of_test[-1]
     setup, call, teardown = (phase[last] / 1e6 for phase in (tests.setup, tests.call, tests.teardown))
     return Phases(run_id, setup, call, teardown, tests.worker[last])
 
 
+def _find_last_attempt(content: Profile, nodeid: str) -> int | None:
+    rows = [row for row, name in enumerate(content.tests.nodeid) if name == nodeid]
+    return rows[-1] if rows else None
+
+
 def fixtures_of(content: Profile, nodeid: str) -> list[Fixture]:
-    """Return the fixtures of a profile that are visible to a test, the slowest first, at most 20."""
+    """Return the fixtures of a profile that are visible to a test, at most 20.
+
+    Those that the test requests come first, each group ordered by time, the slowest first.
+    """
+    requested = requested_fixtures(content, nodeid)
     visible = [
-        Fixture(each.name, each.baseid, each.scope, each.count, each.setup, each.teardown)
+        Fixture(
+            each.name,
+            each.baseid,
+            each.scope,
+            each.count,
+            each.setup,
+            each.teardown,
+            None if requested is None else each.name in requested,
+        )
         for each in content.fixtures.rows()
         if is_visible(nodeid, each.baseid)
     ]
-    return sorted(visible, key=lambda fixture: -(fixture.setup + fixture.teardown))[:MAX_FIXTURES]
+    order = sorted(visible, key=lambda fixture: (not fixture.is_requested, -(fixture.setup + fixture.teardown)))
+    return order[:MAX_FIXTURES]
+
+
+def requested_fixtures(content: Profile, nodeid: str) -> frozenset[str] | None:
+    """Return the names of the fixtures that a test requests, directly or through others; `None` if not recorded.
+
+    Fixtures that it requests only with `getfixturevalue` are missing.
+    """
+    column, last = content.tests.fixture_set, _find_last_attempt(content, nodeid)
+    number = None if column is None or last is None else column[last]
+    if number is None or not 0 <= number < len(content.fixture_sets):
+        return None
+    return frozenset(content.fixture_sets[number])
 
 
 def is_visible(nodeid: str, baseid: str) -> bool:

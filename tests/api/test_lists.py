@@ -230,7 +230,9 @@ def test_one_test_has_numbers_failures_phases_and_fixtures(call_api, server, tmp
         failure[name] for name in ("exception", "message", "count", "tests", "frames", "first_seen")
     )
     assert (0.0, 0.25, 0.0) == tuple(test["latest"][phase] for phase in ("setup", "call", "teardown"))
-    assert ["tmp", "db"] == [fixture["name"] for fixture in test["fixtures"]]
+    assert [("tmp", None), ("db", None)] == [
+        (fixture["name"], fixture["is_requested"]) for fixture in test["fixtures"]
+    ]
 
 
 def test_one_test_without_a_profile_is_a_test_all_the_same(call_api, server, tmp_path, redis_client):

@@ -236,11 +236,31 @@ def test_a_row_leads_to_its_test_and_back(view):
     expect(page.locator("main tbody tr")).to_have_count(1)
 
 
-def test_fixtures_are_only_available_to_a_test(view, paths):
-    """A note explains that a run does not record which test uses which fixture."""
-    page = view.go(paths["test"])
+def test_a_test_shows_the_fixtures_that_it_requests(view, paths):
+    """Also those that another fixture requests; a test without fixtures has no table of them."""
+    page = view.go(f"/test?nodeid={quote('tests/test_shop.py::test_many[3]')}&suite=unit")
 
-    expect(page.locator("#fixtures")).to_contain_text("Which of them it uses is not recorded")
+    expect(page.locator("#fixtures")).to_contain_text("Fixtures that this test requests")
+    assert sorted(page.locator("#fixtures tbody .nodeid").all_inner_texts()) == ["basket", "catalogue"]
+    expect(view.go(paths["test"]).locator("#fixtures")).to_contain_text("requests no fixture")
+
+
+def test_fixtures_of_an_earlier_release_are_available(window, address):
+    """If the requests are not recorded, the page lists what the test can use and explains it."""
+    view = window(address)
+
+    def forget(route):
+        answer = route.fetch()
+        test = answer.json()
+        fixtures = [{**each, "is_requested": None} for each in test["fixtures"]]
+        route.fulfill(response=answer, json={**test, "fixtures": fixtures})
+
+    view.page.route(re.compile(r"/api/v1/tests/[^?]*every_second_run\?"), forget)
+
+    page = view.go(f"/test?nodeid={quote(FLAKY)}&suite=unit")
+
+    expect(page.locator("#fixtures")).to_contain_text("did not record which of them it requests")
+    expect(page.locator("#fixtures tbody .nodeid")).to_contain_text(["catalogue"])
 
 
 def test_the_grid_s_legend_names_every_mark(view, paths):

@@ -101,6 +101,29 @@ def test_fixture_is_visible_below_its_location(baseid, expected):
     assert expected == is_visible("tests/test_a.py::TestA::test_b", baseid)
 
 
+@pytest.mark.parametrize(
+    ("sets", "expected"),
+    [
+        ([0, 1], [("db", True), ("slow", False)]),
+        ([0, None], [("slow", None), ("db", None)]),
+        ([0, 7], [("slow", None), ("db", None)]),
+    ],
+    ids=["recorded", "absent", "unknown combination"],
+)
+def test_requested_fixtures_come_first(sets, expected):
+    """The newest attempt counts; without a stored combination it is unknown which fixtures a test requests."""
+    fixtures = {
+        "name": ["slow", "db"],
+        "scope": ["session", "function"],
+        "count": [1, 1],
+        "setup": [9_000_000, 1_000_000],
+    }
+    tests = {"nodeid": ["a.py::b", "a.py::b"], "outcome": ["rerun", "passed"], "fixture_set": sets}
+    content = profile_with(tests, fixtures=fixtures, fixture_sets=[["slow"], ["db", "tmp"]])
+
+    assert expected == [(fixture.name, fixture.is_requested) for fixture in fixtures_of(content, "a.py::b")]
+
+
 def test_slowest_visible_fixture_comes_first():
     """Setup and teardown count."""
     fixtures = {

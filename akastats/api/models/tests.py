@@ -154,7 +154,15 @@ class Grid:
 add_examples(Grid, next=VALUE_CURSOR, total=10234)
 add_examples(Phases, "TestPhases", run=RUN_ID, setup=0.01, call=0.42, teardown=0.0, worker="gw0")
 add_examples(
-    Fixture, "TestFixture", name="database", baseid="tests", scope="session", count=1, setup=0.812, teardown=0.1
+    Fixture,
+    "TestFixture",
+    name="database",
+    baseid="tests",
+    scope="session",
+    count=1,
+    setup=0.812,
+    teardown=0.1,
+    is_requested=True,
 )
 
 
@@ -166,7 +174,8 @@ class TestDetails(TestRow):
     numbers: numbers of its label
     failures: its newest 20 tracebacks, grouped by fingerprint, newest first; `count` is the number of attempts
     latest: phases in its newest run; null if the profile of that run has expired
-    fixtures: fixtures visible to the test, the slowest first, at most 20; empty if that profile has expired
+    fixtures: fixtures visible to the test, at most 20: those that it requests, then the others, the slowest first;
+        empty if that profile has expired
     verdict: null for a test that is healthy, new, or without a verdict
     together: the tests of its cluster, which fail together, this one included
     changes: changes of its duration, slower and faster, newest first

@@ -21,8 +21,10 @@ import { apiUrl, queryValue, viewUrl } from "./urls.js";
 import { failureRate } from "./verdicts.js";
 
 const MAX_ATTEMPTS = 500;
-const FIXTURE_NOTE =
-  "Fixtures that this test can use. Which of them it uses is not recorded; the times are those of the whole run.";
+const REQUESTED_NOTE =
+  "Fixtures that this test requests, directly or through others. Count and times are those of the whole run.";
+const AVAILABLE_NOTE =
+  "Fixtures that this test can use. This run did not record which of them it requests. The times are those of the whole run.";
 
 /** Show one test. */
 export async function view() {
@@ -239,20 +241,32 @@ function fixtureSection({ latest, fixtures, suite }) {
     ["Teardown", formatDuration(latest.teardown)],
     ["Worker", latest.worker],
   ]);
-  const columns = [
-    ...fixtureColumns(suite),
-    { title: "Setup", number: true, cell: (row) => formatDuration(row.setup) },
-    { title: "Teardown", number: true, cell: (row) => formatDuration(row.teardown) },
-  ];
   return section(
     "Fixtures",
     { id: "fixtures", note: ["in its ", el("a", { href: viewUrl.run(latest.run) }, "newest run")] },
     summary,
-    fixtures?.length
-      ? [
-          el("p", { class: "note" }, FIXTURE_NOTE),
-          filledTable({ caption: "Available fixtures", rows: fixtures, columns }),
-        ]
-      : emptyMessage("No fixture took measurable time"),
+    fixtureTable(fixtures, suite),
   );
+}
+
+/** Return the fixtures that the test requests; those that it can use if the run did not record the requests. */
+function fixtureTable(fixtures, suite) {
+  const isRecorded = fixtures.some((each) => each.is_requested !== null);
+  const rows = fixtures.filter((each) => each.is_requested !== false);
+  if (!rows.length)
+    return fixtures.length
+      ? el("p", { class: "note" }, "This test requests no fixture that the run measured.")
+      : emptyMessage("No fixture took measurable time");
+  return [
+    el("p", { class: "note" }, isRecorded ? REQUESTED_NOTE : AVAILABLE_NOTE),
+    filledTable({
+      caption: isRecorded ? "Requested fixtures" : "Available fixtures",
+      rows,
+      columns: [
+        ...fixtureColumns(suite),
+        { title: "Setup", number: true, cell: (row) => formatDuration(row.setup) },
+        { title: "Teardown", number: true, cell: (row) => formatDuration(row.teardown) },
+      ],
+    }),
+  ];
 }
