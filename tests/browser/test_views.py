@@ -220,6 +220,53 @@ def test_a_run_shows_where_its_time_went(view, paths):
     expect(page.locator("#time .ledger li").first).to_contain_text("%)")
     expect(page.locator("#speed-up table").last).to_contain_text("worksteal")
     expect(page.locator("#speed-up .good")).to_have_count(1)
+    expect(page.locator("#speed-up .tag", has_text="fastest")).to_have_count(1)
+
+
+FINDING = {
+    "kind": "fixture-scope",
+    "title": "Fixture catalogue is set up 36 times",
+    "saving": {"seconds": 3.8, "low": 3.5, "high": 4.0, "share": 0.66, "cpu_seconds": 3.9},
+    "where": [
+        {"fixture": "tests::catalogue", "file": None, "nodeid": None, "package": None, "option": None},
+        {"fixture": None, "file": None, "nodeid": FLAKY, "package": None, "option": None},
+    ],
+    "tests": 36,
+    "since": {"run": "20260801T101500123-6e913c", "commit": "1a2b3c4d5e", "first_recorded": False},
+    "evidence": {"setups": 36, "mean_s": 0.12},
+    "advice": "Give the fixture the scope module.",
+    "needs": "ledger",
+}
+
+
+@pytest.mark.parametrize(("items", "text"), [([FINDING], "3.50 s to 4.00 s"), ([], "Nothing to change")])
+def test_findings_name_saving_location_and_measurements(window, address, paths, items, text):
+    """A run without findings has a sentence instead of a table."""
+    view = window(address)
+    view.page.route("**/findings", lambda route: route.fulfill(json={"findings": items}))
+
+    section = view.go(paths["run"]).locator("#speed-up")
+
+    expect(section).to_contain_text(text)
+    facts = section.locator("td .facts span")
+    expect(facts).to_have_text(["setups 36", "mean 120 ms"] if items else [])
+    expect(section.get_by_text("slower since 1a2b3c4d 1 Aug 2026")).to_have_count(len(items))
+    links = section.locator("td a").evaluate_all("links => links.map((link) => link.href)")
+    views = ["stats", "test", "20260801T101500123-6e913c"] if items else []
+    assert [link.split("?")[0].rsplit("/", 1)[-1] for link in links] == views
+
+
+def test_time_that_no_span_explains_is_named(window, address, paths):
+    """The bar has a gap, and the legend the seconds."""
+    process = {"worker": "", "start": 0, "wall": 10, "spans": {"call": 9}, "unexplained": 1, "imports": []}
+    ledger = {"processes": [process], "spans": {"call": 9}, "explained": 0.9, "lacks": ["the exit"]}
+    view = window(address)
+    view.page.route("**/ledger", lambda route: route.fulfill(json=ledger))
+
+    section = view.go(paths["run"]).locator("#time")
+
+    expect(section.locator("li")).to_have_text(["call 9.00 s (90 %)", "unexplained 1.00 s (10 %)"])
+    expect(section).to_contain_text("Not recorded: the exit.")
 
 
 def test_a_row_leads_to_its_test_and_back(view):

@@ -1,17 +1,17 @@
 /** Findings of a run, the largest saving first, and predicted durations with other workers. */
 
 import { el } from "./dom.js";
-import { formatDuration, formatPercent } from "./format.js";
+import { shortCommit } from "./fields.js";
+import { formatDuration, formatNumber, formatPercent, pluralize } from "./format.js";
 import { meterBar } from "./inline-charts.js";
-import { testLink } from "./links.js";
-import { emptyMessage } from "./messages.js";
+import { runLinkById, testLink } from "./links.js";
 import phrases from "./phrases.js";
-import { filledTable } from "./table.js";
+import { expandableTable, filledTable } from "./table.js";
 import { viewUrl } from "./urls.js";
 
 /** Return the findings of a run of `suite`. */
 export function findingTable({ findings }, suite) {
-  if (!findings.length) return emptyMessage(phrases.NO_FINDINGS);
+  if (!findings.length) return el("p", { class: "all-clear" }, phrases.NO_FINDINGS);
   return filledTable({
     caption: "Findings",
     rows: findings,
@@ -24,13 +24,27 @@ export function findingTable({ findings }, suite) {
   });
 }
 
-function description({ title, where, advice }, suite) {
+function description({ title, where, advice, evidence, since }, suite) {
   const places = where.flatMap((place, index) => [index ? ", " : "", placeLink(place, suite)]);
+  const measured = Object.entries(evidence).map(([name, value]) => el("span", {}, evidenceText(name, value)));
   return [
     el("b", {}, title),
     el("p", {}, advice),
     places.length > 0 && el("p", { class: "note" }, places),
+    since && !since.first_recorded && slowerSince(since),
+    measured.length > 0 && el("p", { class: "facts note" }, measured),
   ];
+}
+
+function slowerSince({ run, commit }) {
+  return el("p", { class: "note" }, "slower since ", shortCommit(commit), commit && " ", runLinkById(run));
+}
+
+/** Return a measurement as text: `mean 120 ms` for `mean_s`, `setups 36`. */
+export function evidenceText(name, value) {
+  const isTime = name.endsWith("_s");
+  const words = (isTime ? name.slice(0, -2) : name).replaceAll("_", " ");
+  return `${words} ${isTime ? formatDuration(value) : formatNumber(value)}`;
 }
 
 function placeLink({ fixture, file, nodeid, package: imported, option }, suite) {
@@ -43,44 +57,62 @@ function placeLink({ fixture, file, nodeid, package: imported, option }, suite) 
 }
 
 function savedTime({ seconds, low, high }) {
-  const interval = high - low >= 0.1 ? `${formatDuration(low)} to ${formatDuration(high)}` : null;
-  return el("span", { title: interval }, formatDuration(seconds));
+  return [formatDuration(seconds), high - low >= 0.1 && el("p", { class: "note" }, intervalText({ low, high }))];
 }
 
 /** Return the predicted durations of a run with other numbers of workers. */
-export function planTable({ choices, best, predicted, wall, floor }) {
+export function planTable({ workers, dist, choices, best, predicted, wall, floor }) {
   const longest = Math.max(...choices.map((choice) => choice.wall));
   const isBest = (choice) => choice.workers === best.workers && choice.dist === best.dist;
-  return [
-    filledTable({
+  const isThisRun = (choice) => choice.workers === workers && (workers === 0 || choice.dist === dist);
+  return el(
+    "div",
+    { class: "plan" },
+    el("p", {}, "Fastest: ", el("b", {}, choiceText(best)), `, ${formatDuration(best.wall)} predicted.`),
+    expandableTable({
       caption: "Other numbers of workers",
       rows: choices,
       columns: [
         { title: "Workers", number: true, cell: ({ workers }) => workers },
-        { title: "--dist", cell: ({ dist }) => dist },
+        {
+          title: "--dist",
+          cell: (choice) =>
+            el(
+              "span",
+              { class: "nowrap" },
+              choice.dist,
+              isBest(choice) && [" ", el("span", { class: "tag" }, "fastest")],
+              isThisRun(choice) && [" ", el("span", { class: "tag" }, "this run")],
+            ),
+        },
         { title: "", grow: true, cell: (choice) => meterBar(choice.wall / longest) },
         {
           title: "Predicted",
           number: true,
-          cell: (choice) => (isBest(choice) ? el("b", { class: "good" }, text(choice)) : text(choice)),
+          cell: (choice) =>
+            isBest(choice) ? el("b", { class: "good" }, formatDuration(choice.wall)) : formatDuration(choice.wall),
         },
         {
           title: "Interval",
           number: true,
           wide: true,
-          cell: ({ low, high }) => `${formatDuration(low)} to ${formatDuration(high)}`,
+          cell: intervalText,
         },
       ],
     }),
     el(
       "p",
       { class: "note" },
-      `This run took ${formatDuration(wall)}, of which the prediction is ${formatDuration(predicted)}. `,
-      `No number of workers makes it faster than ${formatDuration(floor)}.`,
+      `This run took ${formatDuration(wall)}; the prediction for it is ${formatDuration(predicted)}. `,
+      `With any number of workers, the prediction is at least ${formatDuration(floor)}.`,
     ),
-  ];
+  );
 }
 
-function text({ wall }) {
-  return formatDuration(wall);
+function choiceText({ workers, dist }) {
+  return workers ? `${pluralize(workers, "worker")}, --dist ${dist}` : "no workers";
+}
+
+function intervalText({ low, high }) {
+  return `${formatDuration(low)} to ${formatDuration(high)}`;
 }

@@ -6,40 +6,42 @@ import { emptyMessage } from "./messages.js";
 import phrases from "./phrases.js";
 import { filledTable } from "./table.js";
 
+// Less of the wall time than this is the error of the measurement.
+const MIN_UNEXPLAINED = 0.005;
+
 /** Return the bars of a ledger, with a legend and what the run did not record. */
 export function ledgerBars({ spans, processes, lacks }) {
   if (!processes.length) return emptyMessage("Nothing was recorded");
+  const wall = processes.reduce((sum, process) => sum + process.wall, 0);
   return [
-    el("div", { class: "ledger" }, spanBar(spans), legend(spans)),
+    el("div", { class: "ledger" }, spanBar(spans, wall), legend(spans, wall)),
     processes.length > 1 && processTable(processes),
     lacks.length > 0 && el("p", { class: "note" }, `Not recorded: ${lacks.join("; ")}.`),
   ];
 }
 
-function spanBar(spans, sum = total(spans)) {
+/** Return a bar of spans; what is left of `whole` seconds stays empty. */
+function spanBar(spans, whole) {
   const entries = Object.entries(spans);
   const label = entries.map(([span, seconds]) => `${phrases.SPAN_NAMES[span]} ${formatDuration(seconds)}`).join(", ");
   return el(
     "span",
     { class: "shares", role: "img", "aria-label": label, title: label },
-    entries.map(([span, seconds]) => el("i", { class: `is-${span}`, vars: { "--share": seconds / (sum || 1) } })),
+    entries.map(([span, seconds]) => el("i", { class: `is-${span}`, vars: { "--share": seconds / (whole || 1) } })),
   );
 }
 
-function legend(spans) {
-  const sum = total(spans) || 1;
+function legend(spans, wall) {
   const shown = Object.entries(spans).sort(([, a], [, b]) => b - a);
+  const unexplained = wall - shown.reduce((sum, [, seconds]) => sum + seconds, 0);
+  const text = (name, seconds) => `${name} ${formatDuration(seconds)} (${formatPercent(seconds / (wall || 1))})`;
   return el(
     "ul",
     {},
     shown.map(([span, seconds]) =>
-      el(
-        "li",
-        {},
-        el("i", { class: `dot is-${span}` }),
-        `${phrases.SPAN_NAMES[span]} ${formatDuration(seconds)} (${formatPercent(seconds / sum)})`,
-      ),
+      el("li", {}, el("i", { class: `dot is-${span}` }), text(phrases.SPAN_NAMES[span], seconds)),
     ),
+    unexplained >= MIN_UNEXPLAINED * wall && el("li", {}, text("unexplained", unexplained)),
   );
 }
 
@@ -54,8 +56,4 @@ function processTable(processes) {
       { title: "Duration", number: true, cell: ({ wall }) => formatDuration(wall) },
     ],
   });
-}
-
-function total(spans) {
-  return Object.values(spans).reduce((a, b) => a + b, 0);
 }
