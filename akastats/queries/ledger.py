@@ -34,7 +34,8 @@ def read_recorded_run(namespace: str, run_id: str) -> Operation[tuple[Run, Recor
     """Read a run for the profiler; raises `NotFoundError` for an unknown run, and without a profile."""
     run = yield from read_run(namespace, run_id)
     content = _add_exit((yield from read_profile(namespace, run_id)), run)
-    return run, make_recorded_run(content, run.workers or 0, run.dist or "load", run.cpu_count or 1)
+    recorded = make_recorded_run(content, run.workers or 0, run.dist or "load", run.cpu_count or 1)
+    return run, replace(recorded, delivery=_find_delivery(content, run))
 
 
 def _add_exit(content: Profile, run: Run) -> Profile:
@@ -48,6 +49,16 @@ def _add_exit(content: Profile, run: Run) -> Profile:
         for worker, end, moment in zip(processes.worker, processes.end, processes.exited, strict=True)
     ]
     return replace(content, processes=replace(processes, exited=column))
+
+
+def _find_delivery(content: Profile, run: Run) -> float:
+    """Return the seconds for which the main process waited for the delivery of its run; 0 if unknown."""
+    rows = zip(content.processes.worker, content.processes.end, strict=True)
+    end = next((moment for worker, moment in rows if not worker and moment is not None), None)
+    if end is None or run.exited is None or run.started is None:
+        return 0.0
+    answered = run.exited if run.answered is None else min(run.answered, run.exited)
+    return max(0.0, answered - run.started - end / 1e6)
 
 
 def read_ledger(namespace: str, run_id: str) -> Operation[RunLedger]:

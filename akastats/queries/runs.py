@@ -32,6 +32,7 @@ class Run:
     default_branch: default branch of the repository
     started: start, epoch seconds
     finished: end, epoch seconds
+    answered: end of the delivery, for which the process waits, epoch seconds; null if `exited` is
     exited: end of the process, epoch seconds; null if it was not observed
     duration: seconds from start to end
     exit_code: exit code of pytest
@@ -74,6 +75,7 @@ class Run:
     default_branch: str | None = None
     started: float | None = None
     finished: float | None = None
+    answered: float | None = None
     exited: float | None = None
     duration: float | None = None
     exit_code: int | None = None

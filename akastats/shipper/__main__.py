@@ -82,6 +82,7 @@ class Shipper:
         self._checkout = checkout
         self._config = config
         self.lifetime = self._lifetime = lifetime
+        self._answered = 0.0
         self._client: Any = None
         self._reply_timeout_s = REPLY_TIMEOUT_S
         self._state = State(server=remove_credentials(config.redis_url))
@@ -258,6 +259,7 @@ class Shipper:
             summary = self._analyse(summary)
             summary = dataclasses.replace(summary, findings=tuple(map(describe_finding, self._findings)))
         self.update_state(phase=states.DONE, answer=summary)
+        self._answered = time.time()
 
     def _analyse(self, summary: Answer) -> Answer:
         """Analyse the run once and publish its verdicts; return the summary with them.
@@ -362,7 +364,7 @@ class Shipper:
         if exited is None or builder.end is None:
             return
         try:
-            self.execute(runs.note_exit(builder.run_id, exited, self._config))
+            self.execute(runs.note_exit(builder.run_id, self._answered or exited, exited, self._config))
         except AkastatsError:
             # The time after the end of the recording is missing.
             pass

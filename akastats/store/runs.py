@@ -53,8 +53,8 @@ FAILING = "failing"
 DIED_IN = "died_in"
 
 
-#: Field of a run with the end of its process, which is later than that of the recording.
-EXITED = "exited"
+#: Fields of a run with the end of its delivery, for which the process waits, and with the end of its process.
+ANSWERED, EXITED = "answered", "exited"
 
 
 def build_progress(run_id: str, fields: dict[str, Any], config: Config) -> RunChange:
@@ -64,9 +64,10 @@ def build_progress(run_id: str, fields: dict[str, Any], config: Config) -> RunCh
     return RunChange(key, "running", (Write("HSET", key, tuple(flat)),))
 
 
-def note_exit(run_id: str, exited: float, config: Config) -> Operation[None]:
-    """Store the end of the process of a run, in epoch seconds; the run is stored already."""
-    yield from send_writes(("HSET", keys.run(config.namespace, run_id), EXITED, repr(exited)))
+def note_exit(run_id: str, answered: float, exited: float, config: Config) -> Operation[None]:
+    """Store the end of the delivery and of the process of a run, in epoch seconds; the run is stored already."""
+    fields = (ANSWERED, repr(answered), EXITED, repr(exited))
+    yield from send_writes(("HSET", keys.run(config.namespace, run_id), *fields))
 
 
 def build_end(fields: dict[str, Any], config: Config, profile: bytes) -> RunChange:

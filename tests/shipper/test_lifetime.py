@@ -397,3 +397,4 @@ def test_the_end_of_the_process_is_part_of_the_run(tmp_path: Path, server: str, 
 
     run = shipper.execute(reading.read_run("AKA-STATS", shipper.delivery.builder.run_id))
     assert (1_700_000_061.5, "failed") == (run.exited, run.status)
+    assert run.answered > run.exited

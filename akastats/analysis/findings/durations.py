@@ -17,10 +17,6 @@ from akastats.model.findings import FoundCost, Place
 PLACES = 5
 # Minimum share of a phase without use of the CPU for a phase that waits.
 MIN_WAITED = 0.6
-# Minimum share of a phase with use of the CPU for a phase that computes.
-MIN_COMPUTED = 0.1
-# Maximum number of programs for each CPU that is believed.
-MAX_CROWDING = 5.0
 # Minimum duration of a slow test, as a multiple of that of the median test.
 SLOW = 5.0
 # Few tests are at most this share of all.
@@ -49,7 +45,7 @@ def find_waiting(run: RecordedRun) -> Iterator[FoundCost]:
 
 def _sum_waits(run: RecordedRun, phase: str) -> _Waits:
     """Return the waits in a phase by node id."""
-    tests, waits, crowding = run.content.tests, _Waits(), _estimate_crowding(run)
+    tests, waits, crowding = run.content.tests, _Waits(), run.machine_crowding
     walls, recorded = getattr(tests, phase), getattr(tests, f"cpu_{phase}")
     children = getattr(tests, f"children_{phase}")
     for row, nodeid in enumerate(tests.nodeid):
@@ -60,24 +56,6 @@ def _sum_waits(run: RecordedRun, phase: str) -> _Waits:
         if waited >= MIN_WAITED * walls[row] > 0:
             waits.add(nodeid, waited / 1e6, of_children / 1e6)
     return waits
-
-
-def _estimate_crowding(run: RecordedRun) -> float:
-    """Return how many programs shared each CPU, those of others included, from the tests that computed.
-
-    On a machine that other programs used as well, the calls of tests that never wait used a CPU for a quarter to a
-    half of their time.
-    """
-    tests = run.content.tests
-    children = tests.children_call or [None] * len(tests.call)
-    shares = [
-        (cpu + (awaited or 0)) / wall
-        for wall, cpu, awaited in zip(tests.call, tests.cpu_call or (), children, strict=False)
-        if cpu is not None and wall > 0
-    ]
-    computed = [share for share in shares if share >= MIN_COMPUTED]
-    typical = median(computed) if computed else 1.0
-    return max(run.crowding, min(MAX_CROWDING, 1.0 / typical))
 
 
 def _describe_calls(run: RecordedRun, waits: _Waits) -> Iterator[FoundCost]:

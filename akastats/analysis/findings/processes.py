@@ -16,6 +16,8 @@ _DISTRIBUTIONS = ("load", "worksteal", "loadscope", "loadfile")
 USUAL_AROUND_TEST_S = 0.001
 # Seconds in which pytest-xdist ends its workers, measured with two; more is unusual.
 USUAL_FINISH_S = 0.4
+# Seconds in which the interpreter ends and its end is observed.
+USUAL_EXIT_S = 0.125
 # A run without workers is advised to use some only if its tests take this many seconds, because each worker starts
 # and collects by itself.
 MIN_TESTS_S = 4.0
@@ -169,17 +171,19 @@ def find_hooks(run: RecordedRun) -> Iterator[FoundCost]:
 
 def find_end(run: RecordedRun) -> Iterator[FoundCost]:
     """Find time between the last test and the end of the process."""
-    usual = USUAL_FINISH_S if run.costs.workers else 0.0
-    if run.costs.finish <= usual:
+    finish = run.costs.finish - run.delivery
+    usual = (USUAL_FINISH_S if run.costs.workers else 0.0) + (USUAL_EXIT_S if run.delivery else 0.0)
+    usual *= run.machine_crowding
+    if finish <= usual:
         return
     yield FoundCost(
         kind="after-summary",
-        title=f"The run takes {run.costs.finish:.3g} s after its last test",
+        title=f"The run takes {finish:.3g} s after its last test",
         where=(),
         tests=0,
-        evidence={"finish_s": round(run.costs.finish, 6)},
+        evidence={"finish_s": round(finish, 6)},
         advice="Look at hooks pytest_sessionfinish and pytest_terminal_summary, atexit functions and threads.",
-        saved=run.compute_saving(replace(run.costs, finish=usual)),
-        cpu_saved=run.costs.finish - usual,
+        saved=run.compute_saving(replace(run.costs, finish=usual + run.delivery)),
+        cpu_saved=finish - usual,
         claims=frozenset({"end"}),
     )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from heapq import nlargest
+from statistics import median
 
 from akastats.analysis.ledger import Ledger, make_ledger
 from akastats.analysis.schedule.costs import SuiteCosts, TestCost, is_below, make_costs
@@ -16,6 +17,10 @@ from akastats.model.results import FixtureResult
 
 #: Maximum number of candidates that a rule replays.
 MAX_CANDIDATES = 10
+# Minimum share of a call with use of the CPU for a test that computes.
+MIN_COMPUTED = 0.1
+# Maximum number of programs for each CPU that is believed.
+MAX_CROWDING = 5.0
 
 
 @dataclass(frozen=True)
@@ -25,11 +30,13 @@ class RecordedRun:
     content: profile of the run.
     ledger: wall time of its processes.
     costs: costs of its suite.
+    delivery: seconds at its end in which the process waited for akastats.
     """
 
     content: Profile
     ledger: Ledger
     costs: SuiteCosts
+    delivery: float = 0.0
 
     @cached_property
     def baseline(self) -> Replay:
@@ -50,6 +57,24 @@ class RecordedRun:
     def crowding(self) -> float:
         """The number of workers for each CPU; at least 1."""
         return max(1.0, self.costs.workers / self.costs.cpus)
+
+    @cached_property
+    def machine_crowding(self) -> float:
+        """The number of programs for each CPU, those of others included, from the tests that computed; at least 1.
+
+        On a machine that other programs used as well, the calls of tests that never wait used a CPU for a quarter
+        to a half of their time.
+        """
+        tests = self.content.tests
+        children = tests.children_call or [None] * len(tests.call)
+        shares = [
+            (cpu + (awaited or 0)) / wall
+            for wall, cpu, awaited in zip(tests.call, tests.cpu_call or (), children, strict=False)
+            if cpu is not None and wall > 0
+        ]
+        computed = [share for share in shares if share >= MIN_COMPUTED]
+        typical = median(computed) if computed else 1.0
+        return max(self.crowding, min(MAX_CROWDING, 1.0 / typical))
 
     @cached_property
     def repeated(self) -> Mapping[str, float]:

@@ -30,6 +30,7 @@ add_examples(
     default_branch="main",
     started=STARTED,
     finished=1785579361.5,
+    answered=1785579361.8,
     exited=1785579361.9,
     duration=61.377,
     exit_code=1,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from akastats.analysis.findings.processes import (
@@ -78,3 +80,13 @@ def test_the_time_after_the_last_test_is_named() -> None:
     (cost,) = find_end(Suite([Row("t")], finish=1.5).record())
 
     assert ("The run takes 1.5 s after its last test", 1.5) == (cost.title, pytest.approx(cost.saved))
+
+
+def test_waiting_for_the_delivery_is_not_time_of_the_suite() -> None:
+    """Nor is the end of the interpreter."""
+    run = replace(Suite([Row("test_a.py::test_a")], finish=2.0).record(), delivery=1.5)
+    (cost,) = find_end(run)
+
+    assert "The run takes 0.5 s after its last test" == cost.title
+    assert pytest.approx(0.375) == cost.saved
+    assert [] == list(find_end(replace(run, delivery=1.9)))
