@@ -37,10 +37,24 @@ def find_distribution(run: RecordedRun) -> Iterator[FoundCost]:
         where=(Place(option=f"--dist {best}"),),
         tests=len(run.costs.tests),
         evidence={"longest_worker_s": round(max(busy), 6), "mean_worker_s": round(sum(busy) / len(busy), 6)},
-        advice=f"Run with --dist {best}.",
-        saved=savings[best],
+        advice=_GROUP_ADVICE.format(best) if run.costs.dist == "loadgroup" else f"Run with --dist {best}.",
+        saved=savings[best] + _measure_groups(run),
         claims=frozenset({"distribution"}),
     )
+
+
+_GROUP_ADVICE = "Remove xdist_group from tests that may run in different workers, or run with --dist {}."
+
+
+def _measure_groups(run: RecordedRun) -> float:
+    """Return the seconds by which groups kept the busiest worker longer; recorded node ids lack their groups."""
+    if run.costs.dist != "loadgroup":
+        return 0.0
+    busy = (sum(process.spans.get(span, 0.0) for span in _TEST_SPANS) for process in run.ledger.processes)
+    return max(0.0, max(busy, default=0.0) / run.machine_crowding - max(run.baseline.workers, default=0.0))
+
+
+_TEST_SPANS = ("setup", "call", "teardown", "pytest")
 
 
 def find_workers(run: RecordedRun) -> Iterator[FoundCost]:

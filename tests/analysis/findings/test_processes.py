@@ -90,3 +90,14 @@ def test_waiting_for_the_delivery_is_not_time_of_the_suite() -> None:
     assert "The run takes 0.5 s after its last test" == cost.title
     assert pytest.approx(0.375) == cost.saved
     assert [] == list(find_end(replace(run, delivery=1.9)))
+
+
+def test_a_group_that_keeps_one_worker_busy_is_an_imbalance() -> None:
+    """The assignment that was recorded has the groups, which node ids lack."""
+    rows = [Row(f"test_{at}.py::test_a", call=1.0, worker="gw1" if at > 5 else "gw0") for at in range(8)]
+    (cost,) = find_distribution(Suite(rows, workers=2, dist="loadgroup").record())
+    (even,) = find_distribution(Suite([*rows[2:6], *rows[6:]], workers=2, dist="loadgroup").record())
+
+    assert "Remove xdist_group from tests" in cost.advice
+    assert pytest.approx(2.0) == cost.saved
+    assert even.saved < 1.5
