@@ -223,6 +223,15 @@ def test_a_run_shows_where_its_time_went(view, paths):
     expect(page.locator("#speed-up .tag", has_text="fastest")).to_have_count(1)
 
 
+def test_an_address_leads_to_its_section(view, paths):
+    """Although the sections above it load later."""
+    page = view.go(f"{paths['run']}#speed-up")
+
+    page.wait_for_function(
+        "Math.abs(document.querySelector('#speed-up').getBoundingClientRect().top - 64) < 8", timeout=10_000
+    )
+
+
 FINDING = {
     "kind": "fixture-scope",
     "title": "Fixture catalogue is set up 36 times",

@@ -1,4 +1,4 @@
-/** Restore a list's rows and the scroll position when the user returns. */
+/** Restore a list's rows and the scroll position when the user returns, and scroll to the section of the address. */
 
 const SCROLL_PAUSE_MS = 400;
 const RESTORE_TIMEOUT_MS = 10_000;
@@ -19,7 +19,7 @@ export function saveRowCount(name, count) {
   saveState();
 }
 
-/** Store the scroll position from now on, and restore the previous one once the page is tall enough. */
+/** Store the scroll position from now on. Restore the previous one, or scroll to the section of a new address. */
 export function restoreScroll() {
   addEventListener("scroll", () => {
     clearTimeout(timer);
@@ -27,7 +27,9 @@ export function restoreScroll() {
   });
   // A click on a link leaves the page before the timer fires.
   addEventListener("click", saveState, { capture: true });
-  if (savedState?.y) scrollOnceTall(savedState.y);
+  if (savedState?.y) scrollWhileLoading(() => scrollOnceTall(savedState.y));
+  // The browser looks for the section before it exists.
+  else if (!savedState && location.hash) scrollWhileLoading(scrollToSection);
 }
 
 function saveState() {
@@ -35,10 +37,15 @@ function saveState() {
 }
 
 function scrollOnceTall(y) {
-  const scroll = () => {
-    // Scroll again whenever the page grows, because content above the position may load later.
-    if (document.documentElement.scrollHeight - innerHeight >= y) scrollTo(0, y);
-  };
+  if (document.documentElement.scrollHeight - innerHeight >= y) scrollTo(0, y);
+}
+
+function scrollToSection() {
+  document.getElementById(location.hash.slice(1))?.scrollIntoView();
+}
+
+/** Scroll again whenever the page grows, because content above the position may load later. */
+function scrollWhileLoading(scroll) {
   const observer = new ResizeObserver(scroll);
   const stop = () => observer.disconnect();
   observer.observe(document.querySelector("main"));
