@@ -217,7 +217,7 @@ class Current:
     _recorded = ""
 
     def now(self) -> Config:
-        """Return the active frozen value; read the environment the first time."""
+        """Return the active configuration, which is immutable. The first call reads the environment."""
         if self._now is None:
             self._use_environment(read_environment())
         assert self._now is not None

@@ -231,7 +231,7 @@ class Recorder:
     @note_errors
     def pytest_xdist_node_collection_finished(self, node: Any, ids: Sequence[str]) -> None:
         """Record the number of tests that a worker collected; all collect the same, and each test runs once."""
-        # With `--dist each` every worker runs every test, and their sum is known only after the last one.
+        # With `--dist each` every worker runs every test, so the number is known only after the last collection.
         if node.config.getoption("dist", "") != "each":
             self._write_planned(len(ids))
 

@@ -280,7 +280,9 @@ def _write(report: Report) -> None:
         output.write_lines(f"labels     {report.labels_added} added to the index")
     output.write_lines(*(f"program    {each}" for each in report.binaries))
     states = [entry["state"] for entry in report.spools]
-    counted = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
+    # The JSON has `waits`.
+    names = {state: "undelivered" if state == "waits" else state for state in dict.fromkeys(states)}
+    counted = ", ".join(f"{states.count(state)} {name}" for state, name in names.items())
     output.write_lines(f"spools     {counted or 'none'}")
     output.write_lines(
         *(f"           {each['run']} for {each['server']}" for each in report.spools if each["state"] == "waits")

@@ -73,7 +73,7 @@ def quarantine(
 
 def _check_use(nodeid: str, until: str, reason: str, is_removed: bool, is_listed: bool) -> None:
     if is_listed and (nodeid or is_removed):
-        raise typer.BadParameter("--list can be combined only with --suite")
+        raise typer.BadParameter("--list cannot be combined with NODEID or --remove")
     if is_removed and not nodeid:
         raise typer.BadParameter("--remove requires a NODEID")
     if (until or reason) and (is_removed or not nodeid):

@@ -181,7 +181,7 @@ def _worst(space: str, ids: Sequence[str], is_build: bool) -> Operation[Run]:
 
 
 def _newest(space: str, suite: str, branch: str, build: Mapping[str, str]) -> Operation[Run]:
-    """Read the newest run; in CI of this build, because other builds may end at any time."""
+    """Read the newest run. In CI, read that of this build, because another build can end at any time."""
     if "build_id" not in build:
         return runs.read_newest(space, {"suite": suite, "branch": branch})
     filters = {"suite": suite, "commit": build.get("commit", "")}

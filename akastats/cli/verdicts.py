@@ -41,11 +41,11 @@ class State(str, Enum):
     ALL = "all"
 
 
-_STATE_NAMES = {
-    State.FLAKY: "flaky",
-    State.BROKEN: "broken",
-    State.NOT_ENOUGH_DATA: "undecided",
-    State.ALL: "flaky, broken or undecided",
+_NO_TESTS = {
+    State.FLAKY: "No flaky tests.",
+    State.BROKEN: "No broken tests.",
+    State.NOT_ENOUGH_DATA: "No tests without enough data.",
+    State.ALL: "No flaky or broken tests, and none without enough data.",
 }
 
 
@@ -74,7 +74,7 @@ def flaky(
     elif page.source is None:
         output.write_lines(_NO_VERDICTS)
     elif not page.items:
-        output.write_lines(f"No {_STATE_NAMES[state]} tests.")
+        output.write_lines(_NO_TESTS[state])
     else:
         columns = ("fails (%)", "runs failed", "time lost (s)", "state", "since run", "commit", "test")
         output.table(columns, list(map(_test_row, page.items)), columns[:3])
@@ -222,4 +222,4 @@ def _run_json(newest: DatedVerdicts | None) -> dict[str, Any]:
 
 def _write_rest(shown: int, total: int) -> None:
     if total > shown:
-        output.write_lines("", f"and {total - shown:,} more: raise --limit")
+        output.write_lines("", f"and {total - shown:,} more: increase --limit")

@@ -121,8 +121,8 @@ def list_copies(home: Path) -> list[Path]:
 def protect(home: Path, now: float) -> str:
     """Copy the data in `home` if the clock jumped far ahead since its last use; return a notice.
 
-    The notice is empty if there is nothing to report. No server may be running there. Removes old copies once the
-    clock has been steady for 30 days.
+    If the clock was set back, the notice advises to merge the copies. It is empty if there is nothing to report.
+    The caller must ensure that no server uses `home`. After 30 days without a jump, the copies are removed.
     """
     previous = _read(home) or _clock_of_files(home)
     decision = decide(previous, now)

@@ -181,7 +181,10 @@ def _runtime_directory(environ: Mapping[str, str]) -> Path:
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
-        raise EmbeddedError(f"Cannot create {folder} for the server's socket: {error}.") from error
+        raise EmbeddedError(
+            f"Cannot create {folder} for the server's socket ({error.strerror}). "
+            "Set XDG_RUNTIME_DIR to your own directory with mode 0700."
+        ) from error
     if not _is_private(folder):
         raise EmbeddedError(
             f"{folder} is not a directory that only you (user {os.geteuid()}) can use, "

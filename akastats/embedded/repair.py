@@ -36,7 +36,7 @@ def is_damage(log: str) -> bool:
 
 
 def truncate(home: Path, server: Path) -> str:
-    """Truncate each append-only file before its first damage, after copying it; return a notice for users."""
+    """Copy the data, then truncate each append-only file at its first damaged byte; return a notice for users."""
     aside = _make_aside_directory(home)
     for data in _data(home):
         if data.is_dir():

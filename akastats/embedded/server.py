@@ -16,6 +16,7 @@ from akastats.embedded.directories import Location
 from akastats.embedded.ownership import UntrustedError
 from akastats.errors import EmbeddedError
 
+_REMEDY = "Set AKA_STATS_SERVER_BINARY to another server program, or AKA_STATS_REDIS_URL to your own server."
 # Bytes of the log that a message shows.
 _TAIL_BYTES = 500
 
@@ -128,7 +129,7 @@ class _Launcher:
         """Return the server to try after `last` exited; repair the data if every server reports damage."""
         log = _tail(self._location.log)
         if not repair.is_too_new(log) and not repair.is_damage(log):
-            raise EmbeddedError(f"{last.path} exited immediately in {self._location.home}: {_excerpt(log)}")
+            raise EmbeddedError(self._describe_exit(last, log))
         is_repairer = repair.is_damage(log) and not repair.is_too_new(log)
         if is_repairer and self._repairer is None and not formats.is_downgrade(last, self._origin):
             self._repairer = last
@@ -138,15 +139,19 @@ class _Launcher:
             return untried
         return self._repair(last)
 
+    def _describe_exit(self, last: Binary, log: str) -> str:
+        home = self._location.home
+        return (
+            f"{last.path} exited immediately after its start with the data in {home}: {_excerpt(log)}. {_REMEDY}"
+        )
+
     def _repair(self, last: Binary) -> Binary:
         if self._repairer is None:
             self._refused.append(last)
             raise EmbeddedError(self._refusal())
         operation = next(self._repairs, None)
         if operation is None:
-            raise EmbeddedError(
-                f"{last.path} exited immediately in {self._location.home}: {_excerpt(_tail(self._location.log))}"
-            )
+            raise EmbeddedError(self._describe_exit(last, _tail(self._location.log)))
         self._note(operation(self._location.home, self._repairer.path))
         return self._repairer
 
@@ -190,7 +195,8 @@ def _spawn(binary: Binary, location: Location, lock: int) -> None:
             f"program (not on a noexec mount), or AKA_STATS_REDIS_URL to a server of your own."
         ) from error
     if answer.returncode:
-        raise EmbeddedError(f"{binary.path} did not start: {_excerpt(answer.stdout.decode('utf-8', 'replace'))}")
+        output = _excerpt(answer.stdout.decode("utf-8", "replace"))
+        raise EmbeddedError(f"{binary.path} did not start: {output}. {_REMEDY}")
 
 
 # Commands that statistics do not need, and that the append-only file of another user might contain.

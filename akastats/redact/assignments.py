@@ -426,7 +426,7 @@ _QUOTED = late(r"'([^'\n]{0,2000})'|\"([^\"\n]{0,2000})\"")
 
 
 def _find_compared(text: str, lowered: str) -> Iterator[str]:
-    """Yield values that an assertion shows without a name, if its line of source contains a sensitive one."""
+    """Yield values that an assertion shows without a name, if its source line contains a sensitive name."""
     if "assert" not in lowered:
         return
     if any(_is_sure(match[1]) for match in islice(_ASSERTED.finditer(text), MAX_LEARNED)):

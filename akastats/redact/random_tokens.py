@@ -114,7 +114,7 @@ def find_random(words: str) -> Iterator[str]:
 
 
 def _parts(run: str) -> Iterator[str]:
-    """Yield the random parts of a string between dots and slashes, with the parts beside them."""
+    """Split a string at characters such as `.` and `/`; yield each random part with the parts that continue it."""
     segments = list(_SEGMENT.finditer(run))
     at = 0
     for index, segment in enumerate(segments):

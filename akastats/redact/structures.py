@@ -1,7 +1,7 @@
 """Find secrets that are not directly after their names: nested dictionaries, tables, SQL, YAML, XML, hashes.
 
-Each form is searched for at sensitive words, or at text that it always contains. The examined part of the text is
-bounded.
+The search for a form starts at a sensitive word, or at text that every such form contains. It reads a limited part
+of the text.
 """
 
 from __future__ import annotations

@@ -180,7 +180,10 @@ class SyncRedis(Connections["Redis"]):
         self._close(unused)
 
     def close(self) -> None:
-        """Close the own connection, now or after the last open context; attached clients stay open."""
+        """Close the connection that this object opened, now or after the last open context.
+
+        Attached clients stay open.
+        """
         with self._lock:
             self._single.opened = 0
             unused = self._single.take_unused()

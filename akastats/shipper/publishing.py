@@ -81,7 +81,7 @@ def publish(
     return render_commands(list_annotations(details, verdicts, paths))
 
 
-# Opening a pipe without a reader fails with O_NONBLOCK; without it, it blocks forever.
+# With O_NONBLOCK, opening a pipe that has no reader fails. Without O_NONBLOCK, `open` blocks forever.
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0)
 
 

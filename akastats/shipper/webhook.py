@@ -59,7 +59,7 @@ class _Unredirected(HTTPRedirectHandler):
 
 
 def post(url: str, message: dict[str, Any]) -> str:
-    """Send a message to `url`; return the error, empty without one, which never contains the secret URL."""
+    """Send a message to `url`; return the error text, empty after success. It never contains the secret URL."""
     errors: list[str] = []
     # Send in a thread, because a socket's timeout restarts with each byte and a DNS look-up has none.
     sending = threading.Thread(target=lambda: errors.append(_send(url, message)), daemon=True)

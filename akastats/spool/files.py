@@ -80,7 +80,7 @@ def _make(directory: Path) -> None:
 
 
 def reopen(path: Path) -> int:
-    """Open one of our files again."""
+    """Open an existing spool file for reading and appending; refuse a symbolic link."""
     return open_file(path, _flags())
 
 

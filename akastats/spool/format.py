@@ -134,7 +134,7 @@ def decode_line(written: bytes) -> Record | None:
 
 
 def find_records(damaged: bytes) -> Iterator[EmbeddedRecord]:
-    """Yield the complete records inside a damaged line: joined lines, or after invalid bytes.
+    """Yield the complete records inside a damaged line: several joined lines, or a record after invalid bytes.
 
     A text inside a record cannot contain another record, because its quotation marks are escaped.
     """

@@ -63,7 +63,7 @@ def create(directories: Iterable[Path], run_id: str) -> Writer:
             return Writer(directory, run_id, paths[position + 1 :])
         except SpoolError as error:
             problems.append(str(error))
-    raise SpoolError("; ".join(problems))
+    raise SpoolError(f"{'; '.join(problems)}. Set --akastats-dir to a writable directory.")
 
 
 class Writer:
@@ -97,7 +97,7 @@ class Writer:
             self._fd = create_file(path)
             self.is_locked = lock(self._fd)
         except OSError as error:
-            raise SpoolError(f"cannot write a spool in {path.parent}: {error.strerror}") from error
+            raise SpoolError(f"cannot write a spool in {path.parent} ({error.strerror})") from error
         self._identity = get_file_id(self._fd)
 
     @property

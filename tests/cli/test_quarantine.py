@@ -76,7 +76,7 @@ def test_json_is_the_api_s(akastats, server):
         ([NODEID, "--until=2099-02-30", "--reason=x"], "2099-02-30 is not a calendar day"),
         ([NODEID, "--reason=x"], "--until DATE is missing"),
         ([NODEID, "--until=2099-01-01"], "--reason TEXT is missing"),
-        ([NODEID, "--list"], "--list can be combined only with --suite"),
+        ([NODEID, "--list"], "--list cannot be combined with NODEID or --remove"),
         (["--remove"], "requires a NODEID"),
         (["--until=2099-01-01"], "require a NODEID"),
         ([NODEID, "--remove", "--reason=x"], "require a NODEID"),

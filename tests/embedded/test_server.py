@@ -79,7 +79,7 @@ def test_end_at_start_shows_the_log(use, directory):
     (directory / "server").mkdir(parents=True)
     (directory / "server" / "appendonlydir").write_text("not a directory")
 
-    with pytest.raises(EmbeddedError, match=r"exited immediately in .*appendonlydir"):
+    with pytest.raises(EmbeddedError, match=r"exited immediately after its start .*appendonlydir"):
         use()
 
 

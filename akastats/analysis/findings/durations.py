@@ -15,7 +15,7 @@ from akastats.model.findings import FoundCost, Place
 
 #: Number of places that a finding names.
 PLACES = 5
-# Minimum share of a phase without use of the CPU for a phase that waits.
+# A phase waits if it uses no CPU for at least this share of its wall time.
 MIN_WAITED = 0.6
 # Minimum duration of a slow test, as a multiple of that of the median test.
 SLOW = 5.0

@@ -90,7 +90,7 @@ def _find_suspected(runs: Sequence[RunFailures]) -> set[int]:
 
 
 def _without_regulars(runs: Sequence[RunFailures], suspected: set[int]) -> list[RunFailures]:
-    """Return the runs without frequently failing tests, which would hide an outage of 6 %."""
+    """Return all runs without the frequently failing tests, which would hide an outage of 6 % of the suite."""
     calm = [run for at, run in enumerate(runs) if at not in suspected]
     counted = Counter(test for run in calm for test in run.failing)
     least = max(MIN_RECURRENCES, REGULAR * len(calm))

@@ -174,7 +174,7 @@ class _Reader:
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            raise ReportError(f"its elements nest deeper than {MAX_DEPTH}")
+            raise ReportError(f"its elements are nested more than {MAX_DEPTH} levels deep")
         if self._depth == 1 and tag not in ("testsuites", "testsuite"):
             raise ReportError(f"it is not a JUnit report: its root element is <{tag[:100]}>")
         self._open.append(tag)

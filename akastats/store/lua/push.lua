@@ -431,8 +431,8 @@ local function is_allowed(...)
   return is_command and answer
 end
 
--- A user with partial permissions would leave half of a batch. The server has checked the keys when the script was
--- called, so each command is checked once; before Redis 7 that is not possible.
+-- Without this check, a user who lacks the permission for one command would write only part of a batch. The server
+-- checks the keys when it starts the script, so one check per command is enough. Redis before 7 cannot check.
 local function check_permission(...)
   if redis.acl_check_cmd and not redis.acl_check_cmd(...) then
     problem = "NOPERM this user has no permission for the command " .. select(1, ...)
