@@ -16,7 +16,7 @@ from akastats.model.verdicts import ChangeVerdict, DurationChange, Outlier, Verd
 
 #: Minimum number of earlier runs for the typical duration of a run.
 MIN_TYPICAL_RUNS = 5
-#: Maximum number of stored changes, newest first. More of them at once are usually due to the speed of the machine.
+#: Maximum number of stored changes, newest first. More at once are usually due to the speed of the machine.
 MAX_CHANGES = 500
 #: Names per chunk of series: the columns of all names at once take 16 MB more.
 NAMES_AT_ONCE = 1000
