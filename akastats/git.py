@@ -46,7 +46,7 @@ class Head:
 
 
 def find_repository(directory: Path) -> Repository | None:
-    """Return the repository that contains `directory`; `None` without one, or if another user owns it.
+    """Return the repository that contains `directory`; `None` if there is none, or if another user owns it.
 
     A parent directory may be open to everyone, so a `.git` there that another user owns is ignored.
     """
@@ -114,7 +114,7 @@ def _resolve(repository: Repository, name: str) -> tuple[str, str]:
 
 
 def _read_loose(repository: Repository, name: str) -> str:
-    """Return the content of a reference's file, in the worktree before the common directory; empty without one."""
+    """Return the content of a reference's file, in the worktree before the common directory; empty if missing."""
     for directory in dict.fromkeys((repository.folder, repository.common)):
         path = directory / name
         if name == "HEAD" and path.is_symlink():

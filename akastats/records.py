@@ -11,7 +11,7 @@ class Point(NamedTuple):
     timestamp: epoch seconds.
     label: name of the statistic.
     value: the number.
-    context: text or bytes that explain the value, such as a traceback; `None` without one.
+    context: text or bytes that explain the value, such as a traceback; `None` if there is none.
     """
 
     timestamp: float
@@ -26,7 +26,7 @@ class Stat(NamedTuple):
     timestamp: epoch seconds.
     label: name of the statistic.
     value: the number; nan if an older writer stored text.
-    context_id: md5 of the context; empty without one.
+    context_id: md5 of the context; empty if there is none.
     """
 
     timestamp: float

@@ -30,11 +30,11 @@ class AnalysisInput:
     """A run with the history that its analysis needs, in time order.
 
     run: the run to analyse
-    suite: suite of the run; empty without one
+    suite: suite of the run; empty if there is none
     base_branch: branch that the run is compared with
     base: earlier runs of the base branch
     own: earlier runs of the run's branch; empty for a run on the base branch
-    previous: verdicts of the previous run, to detect new states; `None` without one
+    previous: verdicts of the previous run, to detect new states; `None` if there is none
     quarantined: node ids of quarantined tests
     numbers: numbers that the user's tests recorded, by label and run
     budgets: budgets of the run's tests by node id

@@ -36,7 +36,7 @@ NodeId = Annotated[
         examples=["tests/test_orders.py::test_total[eur]"],
     ),
 ]
-Suite = Annotated[str, Query(max_length=64, description="suite of the test; empty without one", examples=["unit"])]
+Suite = Annotated[str, Query(max_length=64, description="suite of the test; empty if missing", examples=["unit"])]
 AnySuite = Annotated[
     str | None,
     Query(max_length=64, description="suite; empty: tests without a suite; absent: all tests", examples=["unit"]),

@@ -104,7 +104,7 @@ def _default_branch(provider: Provider, environ: Mapping[str, str]) -> str:
 
 
 def _pull_request(provider: Provider, environ: Mapping[str, str]) -> str:
-    """Return the number of the tested pull request, `true` if the number is unknown; empty without one."""
+    """Return the number of the tested pull request, `true` if the number is unknown; empty if there is none."""
     references = (_PULL_REQUEST.fullmatch(environ.get(name, "")) for name in provider.references)
     numbers = [
         *(_number_in(environ.get(name, "")) for name in provider.number),

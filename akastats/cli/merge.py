@@ -50,7 +50,7 @@ class Origin:
     """Input of a merge.
 
     directory: Directory that the user passed.
-    data: Directory with the data of a server, `None` without one.
+    data: Directory with the data of a server, `None` if there is none.
     spools: Spool directories.
     """
 

@@ -43,7 +43,7 @@ def find(tests: Collection[NamedTest], nodeid: str, suite: str) -> NamedTest | N
 
 
 def find_by_part(tests: Collection[NamedTest], part: str, suite: str) -> NamedTest | None:
-    """Return the only test of a suite (empty: of any suite) whose node id contains `part`; `None` without one.
+    """Return the only test of a suite (empty: of any suite) whose node id contains `part`; `None` without a match.
 
     Raises `NotFoundError` with a list of the tests if there are several.
     """

@@ -23,7 +23,7 @@ class Project:
 
     root: Directory of the configuration file, else the given directory.
     options: String options of pytest, by name.
-    file: Configuration file, `None` without one.
+    file: Configuration file, `None` if there is none.
     """
 
     root: Path

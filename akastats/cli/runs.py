@@ -51,7 +51,7 @@ class _TestHistory:
     """History of one test.
 
     nodeid: Node id of the test.
-    suite: Its suite; empty without one.
+    suite: Its suite; empty if there is none.
     attempts: Attempts, newest first.
     summary: Summary of its durations.
     verdict: Its state in the newest verdicts, `None` if it is healthy or new.

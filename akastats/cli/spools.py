@@ -150,7 +150,7 @@ def _decode_header(record: Record) -> RunHeader | None:
 
 
 def end_of(path: Path) -> int | None:
-    """Return the sequence number of the record that ends a spool's run; `None` without one, or if unreadable."""
+    """Return the sequence number of the record that ends a spool's run; `None` if missing, or if unreadable."""
     try:
         reader = Reader(path, spool_directories.list_alternatives(path.parent, os.environ))
         try:

@@ -174,7 +174,7 @@ def drain_one(
 
 
 def version_of(path: Path) -> int:
-    """Return the format version in the name of a spool; 0 without one."""
+    """Return the format version in the name of a spool; 0 if there is none."""
     version = path.name.partition("-")[0]
     return int(version) if version.isdecimal() and len(version) < 9 else 0
 
@@ -247,7 +247,7 @@ def _complete(delivery: Delivery, config: Config, execute: Execute) -> None:
 
 
 def _stored_status(delivery: Delivery, config: Config, execute: Execute) -> str:
-    """Return the stored status of a run; `running` without one."""
+    """Return the stored status of a run; `running` if there is none."""
     run_id = delivery.builder.run_id
     return str(execute(runs.read_fields(config.namespace, [run_id], ("status",)))[run_id].get("status", "running"))
 

@@ -136,7 +136,7 @@ class RunBuilder:
 
     @property
     def suite(self) -> str:
-        """Return the suite of the run; empty without one, and before its first record."""
+        """Return the suite of the run; empty if there is none, and before its first record."""
         return (self.header.suite if self.header else None) or ""
 
     @property

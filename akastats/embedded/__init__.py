@@ -33,7 +33,7 @@ class Lease:
 
     url: address of the server.
     directory: directory with the data: the requested one, or its fallback.
-    notice: one line for the user; `None` without one.
+    notice: one line for the user; `None` if there is none.
     started: whether this call started the server.
     """
 

@@ -40,7 +40,7 @@ class Location:
 
     directory: the directory.
     socket: socket of its server.
-    notice: one line for the user; `None` without one.
+    notice: one line for the user; `None` if there is none.
     """
 
     directory: Path

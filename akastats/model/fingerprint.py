@@ -78,7 +78,7 @@ PROCESS_CRASH = "ProcessCrash"
 
 
 def class_in(text: str) -> str:
-    """Return the class of the exception at the end of a traceback; `Error` without one."""
+    """Return the class of the exception at the end of a traceback; `Error` if there is none."""
     if _CRASHED.match(text):
         return WORKER_CRASH
     if is_group(text):

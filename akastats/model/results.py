@@ -75,7 +75,7 @@ class FixtureResult:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """The limits in a test's marker; `None` without one.
+    """The limits in a test's marker; `None` if there is none.
 
     max_seconds: maximum duration in seconds.
     max_slowdown: maximum duration, as a multiple of the typical one.
@@ -90,7 +90,7 @@ class Error(NamedTuple):
 
     nodeid: node id of the test, or of the file that was not collected
     phase: setup, call, teardown, collect, crash or subtest
-    error: context id of the traceback; empty without one
+    error: context id of the traceback; empty if there is none
     exception: class of the exception
     fingerprint: fingerprint, which equal failures share; empty without a traceback
     """
@@ -116,7 +116,7 @@ def label(word: str, rest: str, suite: str = "") -> str:
 class NamedTest(NamedTuple):
     """A test of a suite.
 
-    suite: suite of the test; empty without one
+    suite: suite of the test; empty if there is none
     nodeid: node id of the test
     """
 

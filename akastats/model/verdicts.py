@@ -172,7 +172,7 @@ class Verdicts:
     """Verdicts of one run, from the history up to it.
 
     run: id of the run
-    suite: its suite; empty without one
+    suite: its suite; empty if there is none
     branch: its branch
     base: branch that failures are compared with
     runs: number of analysed runs, this one included

@@ -289,7 +289,7 @@ def _by_run(
 
 
 def _run_at(time: float, candidates: Sequence[Run]) -> str:
-    """Return the id of the run that was in progress at a time; empty without one.
+    """Return the id of the run that was in progress at a time; empty if there is none.
 
     The context of a point names its run, unless the caller replaced the context.
     """

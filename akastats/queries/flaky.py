@@ -21,9 +21,9 @@ class ListedTest:
     """An unhealthy test of a list.
 
     test: verdict of the test
-    suite: suite of the test; empty without one
-    cluster: index of the cluster of tests that fail together; `None` without one
-    quarantine: quarantine entry; `None` without one
+    suite: suite of the test; empty if there is none
+    cluster: index of the cluster of tests that fail together; `None` if there is none
+    quarantine: quarantine entry; `None` if there is none
     """
 
     test: UnhealthyTest

@@ -28,7 +28,7 @@ class Line:
     """One test of a grid.
 
     nodeid: node id of the test
-    suite: suite of the test; empty without one
+    suite: suite of the test; empty if there is none
     cells: one letter per run, newest first; `.` without an attempt in that run
     """
 

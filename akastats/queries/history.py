@@ -98,7 +98,7 @@ def read_letters(namespace: str, entries: Iterable[bytes], letters: Letters) -> 
 
 
 def context_id_of(entry: bytes) -> str:
-    """Return the context id of a history entry; empty without one."""
+    """Return the context id of a history entry; empty if there is none."""
     return entry.rpartition(b";")[2].decode(errors="replace")
 
 

@@ -23,7 +23,7 @@ class VerdictsOfTest:
     verdict: verdict of the test; `None` for a healthy or new test
     together: tests that fail together with it, itself included
     changes: duration changes of the test
-    quarantine: quarantine entry; `None` without one
+    quarantine: quarantine entry; `None` if there is none
     """
 
     run: str | None

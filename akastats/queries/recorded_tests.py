@@ -37,7 +37,7 @@ class RecordedTest:
 
     label: label of the test
     nodeid: node id of the test
-    suite: suite of the test; empty without one
+    suite: suite of the test; empty if there is none
     searched: node id in lower case
     row: numbers of the test
     """

@@ -38,12 +38,12 @@ class ListedChange:
     id: id of the change
     subject: subject of the label
     verdict: the change, and whether it is new
-    suite: suite of the verdicts; empty without one
+    suite: suite of the verdicts; empty if there is none
     since_commit: commit of the run before the interval; `None` if unknown
     commit: commit of the likeliest run; `None` if unknown
     until_commit: commit of the last run of the interval; `None` if unknown
     group: index of the labels that changed together; `None` without others
-    acknowledgement: acknowledgement of the change; `None` without one
+    acknowledgement: acknowledgement of the change; `None` if there is none
     """
 
     id: str

@@ -58,7 +58,7 @@ class Group:
 
     fingerprint: id of the group; empty without a traceback
     exception: exception class
-    error_id: context id of the newest traceback; empty without one
+    error_id: context id of the newest traceback; empty if there is none
     tests: node ids of the failing tests, in the order in which they ran, as keys
     """
 

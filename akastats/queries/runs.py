@@ -213,7 +213,7 @@ def _has_ended(run: Run) -> bool:
 
 
 def read_newest(namespace: str, filters: Mapping[str, str] | None = None) -> Operation[Run]:
-    """Read the newest finished run that matches `filters`; raises `NotFoundError` without one."""
+    """Read the newest finished run that matches `filters`; raises `NotFoundError` if there is none."""
     for run in (yield from read_matching(namespace, filters or {}, 1, _has_ended)):
         return run
     among = "".join(f", {name} {value!r}" for name, value in (filters or {}).items() if value)

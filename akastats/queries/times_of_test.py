@@ -18,7 +18,7 @@ class TestInRun:
     """A test in one run.
 
     nodeid: node id of the test
-    suite: its suite; empty without one
+    suite: its suite; empty if there is none
     run: id of the run
     times: where its time went
     changes: changes of its duration in the newest verdicts, newest first

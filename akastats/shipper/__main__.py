@@ -315,7 +315,7 @@ class Shipper:
         return bool(header and header.nested)
 
     def _call_webhook(self, verdicts: Verdicts) -> str:
-        """Send new verdicts to the webhook; return the error, empty without one."""
+        """Send new verdicts to the webhook; return the error, empty if there is none."""
         message = make_message(verdicts) if self._config.webhook and not self._is_nested() else None
         return post(self._config.webhook, message) if message else ""
 

@@ -105,6 +105,6 @@ class ExitWatch:
 
 
 def writer_of(spool: Path) -> int:
-    """Return the process id in the name of a spool; 0 without one."""
+    """Return the process id in the name of a spool; 0 if there is none."""
     _, _, pid = spool.stem.rpartition("-")[0].rpartition("-")
     return int(pid) if pid.isascii() and pid.isdigit() else 0

@@ -43,7 +43,7 @@ class RunHeader(NamedTuple):
 
     id: id of the run.
     started: epoch seconds.
-    suite: name of the suite; empty without one.
+    suite: name of the suite; empty if there is none.
     branch: branch that is tested.
     commit: commit id.
     dirty: whether the checkout has uncommitted changes.

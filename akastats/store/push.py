@@ -44,7 +44,7 @@ class Entry(NamedTuple):
 
     timestamp: epoch seconds.
     value: the number.
-    context_id: id of the context; empty without one.
+    context_id: id of the context; empty if there is none.
     """
 
     timestamp: float

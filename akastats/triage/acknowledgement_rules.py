@@ -75,7 +75,7 @@ def acknowledgements_of(change: DurationChange, series: BySeries) -> list[Acknow
 
 
 def find_acknowledgement(change: DurationChange, series: BySeries) -> AcknowledgedChange | None:
-    """Return the acknowledgement of a change; `None` without one."""
+    """Return the acknowledgement of a change; `None` if there is none."""
     return next(iter(acknowledgements_of(change, series)), None)
 
 

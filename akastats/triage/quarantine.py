@@ -21,7 +21,7 @@ class QuarantineRequest:
     """A request to put a test into quarantine.
 
     nodeid: node id of the test
-    suite: suite of the test; empty without one
+    suite: suite of the test; empty if there is none
     until: end of the quarantine, epoch seconds
     reason: reason as it was entered
     by: user who requests it; empty if unknown

@@ -38,7 +38,7 @@ class QuarantinedTest:
 
     label: label of the test
     nodeid: node id of the test
-    suite: suite of the test; empty without one
+    suite: suite of the test; empty if there is none
     until: end of the quarantine, epoch seconds
     reason: reason as it was entered
     since: start of the quarantine, epoch seconds
@@ -71,7 +71,7 @@ def pack(entry: QuarantinedTest) -> bytes:
 
 
 def unpack(label: str, nodeid: str, suite: str, stored: bytes | None) -> QuarantinedTest | None:
-    """Decode a stored entry; `None` without one, or if this release cannot read it."""
+    """Decode a stored entry; `None` if there is none, or if this release cannot read it."""
     try:
         fields = read(_StoredEntry, json_of(stored or b""))
     except CorruptDataError:

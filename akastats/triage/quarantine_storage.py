@@ -38,8 +38,8 @@ def read_entries(namespace: str) -> Operation[StoredQuarantine]:
 class StoredTest:
     """Stored data of one test.
 
-    entry: encoded quarantine entry; `None` without one
-    row: encoded row of the tests list; `None` without one
+    entry: encoded quarantine entry; `None` if there is none
+    row: encoded row of the tests list; `None` if there is none
     now: time of the server, epoch seconds
     """
 

@@ -28,7 +28,7 @@ def label_failure(
 ) -> Label:
     """Return the label of a test that failed in all of its `attempts` on this commit.
 
-    `history` is the state of the test before this run, `None` without one; `fails_on_base` is whether it never
+    `history` is the state of the test before this run, `None` if missing; `fails_on_base` is whether it never
     passed on the newest commit of the base branch. A flaky test whose failures in a row exceed the upper end of
     its rate is new, because the change may have broken it.
     """

@@ -29,7 +29,7 @@ class HistoryPoint:
     timestamp: epoch seconds
     label: label of the point
     value: the value; null if an older writer stored a value that is not a finite number
-    context_id: id of the context; empty without one
+    context_id: id of the context; empty if there is none
     """
 
     timestamp: float

@@ -108,7 +108,7 @@ def _phase(problem: Problem) -> str:
 
 
 def _class(problem: Problem) -> str:
-    """Return the class that a report names, without its package; empty without one."""
+    """Return the class that a report names, without its package; empty if there is none."""
     named = problem.type.rpartition(".")[-1]
     return named if _CLASS.fullmatch(named) else ""
 
