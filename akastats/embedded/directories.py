@@ -88,7 +88,9 @@ def prepare(directory: Path, environ: Mapping[str, str]) -> Location:
         return prepare_fallback(requested, environ, str(error))
     except OSError as error:
         if error.errno not in _UNUSABLE:
-            raise EmbeddedError(f"Cannot store statistics in {requested}: {error}.") from error
+            raise EmbeddedError(
+                f"Cannot store statistics in {requested} ({error.strerror}). Choose a directory that you can write."
+            ) from error
         return prepare_fallback(requested, environ, f"{requested} cannot be used ({error.strerror}).")
 
 
