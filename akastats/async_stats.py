@@ -40,7 +40,7 @@ async def fetch_stats(label: str, prefix: str | None = None) -> Summary:
 
 
 async def fetch_stats_of(labels: Iterable[str], prefix: str | None = None) -> dict[str, Summary]:
-    """Return the numbers of several labels, in one round trip; omit unknown labels."""
+    """Return the statistics of several labels, in one round trip; omit unknown labels."""
     return await async_redis.run(query.read_summaries(config.under(prefix).namespace, labels))
 
 

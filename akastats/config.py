@@ -29,7 +29,7 @@ class DefaultZone(str):
     __slots__ = ()
 
 
-#: Default time zone, as the usage guide documents it.
+#: Default time zone, that of aka-stats.
 DEFAULT_ZONE = DefaultZone("Europe/Amsterdam")
 
 

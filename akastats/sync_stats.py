@@ -39,7 +39,7 @@ def fetch_stats(label: str, prefix: str | None = None) -> Summary:
 
 
 def fetch_stats_of(labels: Iterable[str], prefix: str | None = None) -> dict[str, Summary]:
-    """Return the numbers of several labels, in one round trip; omit unknown labels."""
+    """Return the statistics of several labels, in one round trip; omit unknown labels."""
     return sync_redis.run(query.read_summaries(config.under(prefix).namespace, labels))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 #: The environment variable with the id of the recorded run, for the processes that its tests start.
 VARIABLE = "AKA_STATS_RUN"
-# Ids of the recorded runs of this process, because tests may clear the environment.
+# Ids of the recorded runs of this process, for tests that clear the environment.
 _running: list[str] = []
 
 

@@ -65,7 +65,7 @@ WITHOUT_ERROR = ("passed", "skipped")
 # Readings of a test that ran in a fork, which has no probe.
 NO_READINGS: Readings = (None, "", (), (), (), (), (), None, None, (), ())
 
-# CPU seconds of the phases of such a test, which are unknown: -1 microsecond.
+# CPU seconds of the phases of such a test: -1 microsecond stands for unknown.
 NO_CPU = (-1e-6, -1e-6, -1e-6)
 
 # The phase that pytest-xdist reports for a test in which a worker died.

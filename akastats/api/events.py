@@ -157,7 +157,7 @@ _STREAM = {
 
 
 class Stream(StreamingResponse):
-    """The stream of one listener, which is removed with its connection, even if nothing was sent."""
+    """The stream of one listener. The listener is removed when the connection closes, even if nothing was sent."""
 
     def __init__(self, watching: Watch, listener: Listener) -> None:
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}

@@ -51,8 +51,8 @@ class Admission:
 def admit(network: str, connections: Sequence[OpenConnection]) -> Admission:
     """Decide whether to accept a new connection from `network`, given the open connections.
 
-    Only idle connections are closed, the longest idle first. A connection is refused (503) only if every
-    other one has a response in progress.
+    Only idle connections are closed, the longest idle first. A connection is refused (503) if none that
+    counts toward the limit is idle.
     """
     own = [index for index, each in enumerate(connections) if each.network == network]
     own_idle = _idle(own, connections)
@@ -110,7 +110,7 @@ class BoundedProtocol(H11Protocol):
         admission = admit(self._network, [OpenConnection(each._network, each._idle_since) for each in others])
         if admission.close is not None:
             others[admission.close].transport.abort()
-        # uvicorn's own limit counts connections that are about to close: 0 makes it answer 503, `None` never.
+        # uvicorn's own limit also counts connections that are closing: 0 makes it answer 503, `None` disables it.
         self.limit_concurrency = 0 if admission.is_refused else None
         self._wait(self.silent_s, self._end_silence)
 

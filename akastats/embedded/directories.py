@@ -89,7 +89,7 @@ def prepare(directory: Path, environ: Mapping[str, str]) -> Location:
     except OSError as error:
         if error.errno not in _UNUSABLE:
             raise EmbeddedError(
-                f"Cannot store statistics in {requested} ({error.strerror}). Choose a directory that you can write."
+                f"Cannot store statistics in {requested} ({error.strerror}). Choose a writable directory."
             ) from error
         return prepare_fallback(requested, environ, f"{requested} cannot be used ({error.strerror}).")
 

@@ -53,7 +53,7 @@ def wait_shared(path: Path, deadline: float) -> int | None:
 
 
 def is_still_at(descriptor: int, path: Path) -> bool:
-    """Return whether `path` is still the opened file, and not another or a missing one."""
+    """Return whether `path` still refers to the open file; false if the file was replaced or removed."""
     try:
         return os.path.samestat(os.fstat(descriptor), os.stat(path))
     except FileNotFoundError:

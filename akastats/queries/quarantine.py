@@ -1,4 +1,4 @@
-"""Read the quarantine entries of a run, and the protected patterns without effect."""
+"""Read the quarantined tests of a run, and the patterns of `AKA_STATS_PROTECTED` that match no test."""
 
 from __future__ import annotations
 

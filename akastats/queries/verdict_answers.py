@@ -193,7 +193,7 @@ class ChangeAnswer:
     is_slower: whether `after` is more than `before`
     is_suspected: true until five runs are at the new level
     is_new: whether the previous verdicts did not have this change
-    p: probability that the difference is due to chance
+    p: p-value of the t-test: probability of a difference at least this large if the duration did not change
     confidence: probability that the levels differ by at least 10 %, 0 to 1
     group: index into `together`; null if nothing changed at the same run
     mark: acknowledgement of the change; null without one

@@ -17,7 +17,7 @@ from akastats.redact.search_cost import WINDOW, bound_steps
 #: Maximum number of steps of a pattern per window. The slowest of 3,700 random patterns took 7 ms on hostile
 #: texts; near the limit a step takes 2 ns.
 MAX_STEPS = 4_000_000
-#: CPU time for all patterns per text, in seconds. The rest of the text is then omitted.
+#: Maximum CPU time for all patterns per text, in seconds. Beyond it, the rest of the text is omitted.
 BUDGET_S = 0.05
 #: Duration of the longest search, in seconds; no search begins later than this before the time limit.
 SEARCH_S = 0.015

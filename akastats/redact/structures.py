@@ -245,7 +245,7 @@ def _value_of(line: str) -> str:
 
 
 def hashes(text: str) -> Iterator[Span]:
-    """Yield password hashes as systems store them, because their passwords can be guessed."""
+    """Yield the spans of password hashes, because a weak password can be recovered from its hash."""
     for mark, form in _HASHES:
         if mark in text:
             yield from (match.span() for match in form.finditer(text))

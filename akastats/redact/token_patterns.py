@@ -148,7 +148,7 @@ def _holds_token(word: str) -> bool:
 
 
 def _is_token(match: re.Match[str]) -> bool:
-    """Return whether a match contains a digit: `pypi-server-of-our-own` begins like a token, and is not one."""
+    """Return whether a match is a token: after ordinary words a digit is needed, unlike `pypi-server`."""
     return any(map(str.isdigit, match.group())) or not match.group().startswith(_WORDY)
 
 

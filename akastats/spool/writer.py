@@ -261,7 +261,7 @@ class Writer:
             self._measure(status.st_size)
 
     def _measure(self, size: int) -> None:
-        """Read the end of the file, after a write that was interrupted before it was recorded."""
+        """Read the end of the file again, after a write was interrupted before its position was stored."""
         self._mark = pread(self._fd, MARK_BYTES, max(0, size - MARK_BYTES))
         self._at = size - len(self._mark)
         if self._mark and self._mark[-1:] != b"\n":

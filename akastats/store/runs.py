@@ -23,7 +23,7 @@ DIMENSIONS = ("branch", "suite", "commit")
 STEP_RUNS = 200
 STEPS = 25
 
-#: Seconds after its end for which a run may wait for the index update of its tests and errors.
+#: Seconds after the end of a run during which its index update can be pending.
 PENDING_TTL_S = 30 * DAY_S
 
 #: A score for which `push.lua` substitutes the server's own time.

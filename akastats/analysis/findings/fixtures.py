@@ -15,7 +15,7 @@ BUILT_IN = frozenset(
     {"capfd", "capsys", "caplog", "doctest_namespace", "monkeypatch", "pytester", "recwarn", "testdir", "tmp_path"}
     | {"tmpdir", "request", "subtests", "record_property", "setup_function", "setup_method"}
 )
-# A wider scope is proposed only if it saves this many times as much as the next narrower one.
+# A wider scope is proposed only if its saving is more than this multiple of that of the best narrower scope.
 WIDER = 1.1
 
 

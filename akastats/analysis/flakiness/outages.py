@@ -113,7 +113,7 @@ def _is_far_more(run: RunFailures, around: Sequence[RunFailures]) -> bool:
 
 
 def _find_recurring(unusual: Mapping[int, frozenset[str]], at: int, tests: int) -> frozenset[str]:
-    """Return the tests that failed in a suspected run and in similar ones; empty if these are too many."""
+    """Return the tests that failed in a suspected run and recur in similar ones; empty if it has too many."""
     failing = unusual[at]
     if len(failing) > MAX_GROUP * tests:
         return frozenset()

@@ -35,7 +35,7 @@ class Replay:
 
 
 def replay(costs: SuiteCosts, workers: int, dist: str) -> Replay:
-    """Return the course of a run of the suite; `workers` is 0 without pytest-xdist."""
+    """Simulate a run of the suite and return its times; `workers` is 0 without pytest-xdist."""
     workers = 0 if dist == "no" else workers
     before = _compute_before(costs, workers)
     busy = (

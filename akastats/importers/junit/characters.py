@@ -129,7 +129,7 @@ def _decoder(head: bytes) -> codecs.IncrementalDecoder:
         errors = "surrogateescape" if name.startswith("utf-8") else _ERRORS
         return codecs.getincrementaldecoder(name)(errors)
     except (LookupError, UnicodeError) as error:
-        raise ReportError(f"its encoding cannot be read: {error}. Convert the file to UTF-8.") from error
+        raise ReportError(f"the file cannot be decoded: {error}. Convert it to UTF-8.") from error
 
 
 def _encoding(head: bytes) -> str:

@@ -123,7 +123,7 @@ def _read_modification_time(path: Path) -> float:
     try:
         return path.stat().st_mtime
     except OSError as error:
-        raise ReportError(f"the file was removed: {error.strerror}") from error
+        raise ReportError(f"cannot read the modification time of the file: {error.strerror}") from error
 
 
 def _run_id(started: float, producer: str) -> str:
