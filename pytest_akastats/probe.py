@@ -437,17 +437,21 @@ class WorkerProbe(Probe):
     # pytest-xdist, which sends the output to the controller.
     @pytest.hookimpl(hookwrapper=True, trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, None]:
-        self._end_tests()
+        try:
+            self._end_tests()
+        except Exception as error:
+            self.internal_errors.note(error)
         yield
-        self._write_output(session)
+        try:
+            self._write_output(session)
+        except Exception as error:
+            self.internal_errors.note(error)
 
-    @note_errors
     def _end_tests(self) -> None:
         self._began = self._clock()
         self._end_wait()
         self.process.note("finished")
 
-    @note_errors
     def _write_output(self, session: pytest.Session) -> None:
         self.process.note("end")
         remaining = (self.fixtures.take(), self.take_collected(), self.take_values(), self.take_process())

@@ -335,8 +335,13 @@ _VARYING = (
     (re.compile(r"=+( .*? )=+$", re.MULTILINE), r"=\1="),
     (re.compile(r"0x[0-9a-f]+|\b\d{12,}\b"), "0x"),
     (re.compile(r"\b(pid|process|thread)( |=)\d+", re.IGNORECASE), r"\1 N"),
-    # The dump of a crash during an import has one more of these frames, that of the measurement.
-    (re.compile(r'^  File "<frozen importlib\._bootstrap>", line \d+ in .*\n', re.MULTILINE), ""),
+    # Tracebacks of crashes and internal errors during an import have one more of these frames: the measurement's.
+    (
+        re.compile(
+            r'^(INTERNALERROR> )?  File "<frozen importlib\._bootstrap>", line \d+,? in .*\n', re.MULTILINE
+        ),
+        "",
+    ),
 )
 # With several workers nobody knows who runs what in which order.
 _SPREAD = (
