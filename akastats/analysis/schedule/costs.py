@@ -331,8 +331,23 @@ def _find_fixture_costs(
         if any((each.name, each.baseid) == (name, baseid) for each in used):
             yield nodeid, setup / 1e6
     for nodeids in _list_by_worker(content).values():
-        for before, after in pairwise([*nodeids, ""]):
-            yield before, _sum_teardowns(fixtures, shared, before, after)
+        yield from _find_teardowns(fixtures, shared, nodeids)
+
+
+def _find_teardowns(
+    fixtures: Sequence[SharedFixture], shared: Mapping[str, tuple[int, ...]], nodeids: Sequence[str]
+) -> Iterator[tuple[str, float]]:
+    """Yield the tests of a process with the seconds of shared fixtures that end with them.
+
+    A fixture ends with the last test of its scope, which need not use it.
+    """
+    active: dict[int, str] = {}
+    for before, nodeid in pairwise(["", *nodeids]):
+        ended, _ = advance(active, fixtures, shared[nodeid], nodeid)
+        if ended:
+            yield before, sum(fixtures[each].teardown for each in ended)
+    if nodeids:
+        yield nodeids[-1], sum(fixtures[each].teardown for each in active)
 
 
 def _list_by_worker(content: Profile) -> dict[str, list[str]]:
@@ -342,15 +357,3 @@ def _list_by_worker(content: Profile) -> dict[str, list[str]]:
     for _, worker, nodeid in rows:
         by_worker[worker].append(nodeid)
     return by_worker
-
-
-def _sum_teardowns(
-    fixtures: Sequence[SharedFixture], shared: Mapping[str, tuple[int, ...]], before: str, after: str
-) -> float:
-    """Return the seconds of the shared fixtures that end between two tests; `after` is empty for the last test."""
-    return sum(
-        fixtures[position].teardown
-        for position in shared[before]
-        if not after or find_instance(fixtures[position], before) != find_instance(fixtures[position], after)
-        if not after or fixtures[position].scope != "session"
-    )

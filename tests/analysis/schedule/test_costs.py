@@ -217,3 +217,25 @@ def test_the_spread_is_that_of_costs_that_several_workers_had() -> None:
 
     assert pytest.approx(1.5 / 5.0) == costs.spread
     assert 0.0 == costs_of({"nodeid": ["a"]}).spread
+
+
+def test_a_teardown_belongs_to_the_last_test_of_its_scope() -> None:
+    """Which does not use the fixture."""
+    costs = costs_of(
+        {
+            "nodeid": ["a.py::test_a", "a.py::test_b", "b.py::test_a"],
+            "start": [0, 1, 2],
+            "call": [SECOND] * 3,
+            "teardown": [0, SECOND // 2, SECOND // 4],
+            "fixture_set": [0, 1, 1],
+        },
+        fixtures={
+            "name": ["tables", "db"],
+            "scope": ["module", "session"],
+            "count": [1, 1],
+            "teardown": [SECOND // 2, SECOND // 4],
+        },
+        fixture_sets=[["tables", "db"], []],
+    )
+
+    assert [1.0, 1.0, 1.0] == [test.seconds for test in costs.tests]
