@@ -37,7 +37,7 @@ FOREIGN = ("AKA_STATS_", "COVERAGE_", "PYTEST_", "PYTHON")
 #: A run is repeated if other programs use more than this share of a CPU, beside the CPU seconds of its delivery:
 #: some for each run, and some for each test.
 MAX_OTHERS, DELIVERY_S, DELIVERY_OF_TEST_S = 0.15, 1.5, 0.0015
-ATTEMPTS, PAUSE_S = 6, 5.0
+ATTEMPTS, PAUSE_S = 4, 5.0
 MAX_DELIVERY_S, POLL_S = 30.0, 0.1
 
 Choice = tuple[int, str]
@@ -45,11 +45,12 @@ Choice = tuple[int, str]
 
 @dataclass(frozen=True)
 class Suite:
-    """A suite: directory, interpreter of its environment, and arguments of pytest."""
+    """A suite: directory, interpreter of its environment, arguments of pytest, and attempts to run alone."""
 
     directory: Path
     python: Path
     arguments: tuple[str, ...]
+    attempts: int
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def list_choices(workers: Sequence[int], distributions: Sequence[str]) -> Iterat
 
 def record_alone(suite: Suite, choice: Choice, address: str) -> tuple[str, float]:
     """Record a run, again while other programs keep the CPUs busy."""
-    for _ in range(ATTEMPTS):
+    for _ in range(suite.attempts):
         busy = read_others_s()
         run, wall = record(suite, choice, address)
         tests: Any = get(address, f"/api/v1/runs/{run}")["tests"]
@@ -107,8 +108,7 @@ def record(suite: Suite, choice: Choice, address: str) -> tuple[str, float]:
     """Record a run; return its id and the wall time of its first process in seconds."""
     workers, dist = choice
     spread = ("-n", str(workers), "--dist", dist) if workers else ("-p", "no:xdist")
-    # Without a wait for the delivery, which would be part of the wall time.
-    options = ("-q", "-p", "no:cacheprovider", "--akastats", "--akastats-wait=0", *spread)
+    options = ("-q", "-p", "no:cacheprovider", "--akastats", "--akastats-wait=60", *spread)
     earlier = read_newest(address)
     environ = {name: text for name, text in os.environ.items() if not name.startswith(FOREIGN)}
     done = subprocess.run(
@@ -144,9 +144,19 @@ def read_newest(address: str) -> dict[str, Any]:
 
 
 def read_wall(address: str, run: str) -> float:
-    """Return the recorded wall time of a run in seconds."""
-    plan: Any = get(address, f"/api/v1/runs/{run}/plan?workers=1&dist=load")
-    return float(plan["wall"])
+    """Return the recorded wall time of a run in seconds, until the end of the recording.
+
+    After it, the process waits for the delivery of the run.
+    """
+    wall, exiting = read_main_process(address, run)
+    return wall - exiting
+
+
+def read_main_process(address: str, run: str) -> tuple[float, float]:
+    """Return the wall time of the process in which pytest was started, and the seconds after the recording."""
+    processes: Any = get(address, f"/api/v1/runs/{run}/ledger")["processes"]
+    (main,) = (process for process in processes if not process["worker"])
+    return float(main["wall"]), float(main["spans"].get("exit", 0.0))
 
 
 def measure(suite: Suite, choices: Sequence[Choice], rounds: int, address: str) -> dict[Choice, Measured]:
@@ -169,7 +179,11 @@ def predict(address: str, run: str, choices: Sequence[Choice]) -> dict[Choice, M
     numbers = "".join(f"&workers={number}" for number in sorted({workers for workers, _ in choices}))
     dists = "".join(f"&dist={dist}" for dist in sorted({dist for workers, dist in choices if workers}))
     plan: Any = get(address, f"/api/v1/runs/{run}/plan?{(numbers + dists)[1:]}")
-    return {(each["workers"], each["dist"]): each for each in plan["choices"]}
+    _, exiting = read_main_process(address, run)
+    return {
+        (each["workers"], each["dist"]): {bound: each[bound] - exiting for bound in ("wall", "low", "high")}
+        for each in plan["choices"]
+    }
 
 
 def compare(suite: Suite, workers: Sequence[int], distributions: Sequence[str], rounds: int) -> dict[str, Any]:
@@ -221,6 +235,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--workers", default=",".join(map(str, WORKERS)), help="numbers of workers")
     parser.add_argument("--dist", default=",".join(DISTRIBUTIONS), help="distributions")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--attempts", type=int, default=ATTEMPTS, help="while other programs keep the CPUs busy")
     parser.add_argument("--output", type=Path, help="file for the measurements as JSON")
     return parser.parse_args()
 
@@ -229,11 +244,11 @@ def list_suites(arguments: argparse.Namespace, home: Path) -> Iterator[tuple[str
     """Yield the suites of the command line, each after it was prepared."""
     if arguments.suite:
         extra = tuple(shlex.split(arguments.arguments))
-        yield arguments.suite.name, Suite(arguments.suite, arguments.python, extra)
+        yield arguments.suite.name, Suite(arguments.suite, arguments.python, extra, arguments.attempts)
     for project in arguments.projects or ([] if arguments.suite else ["more-itertools"]):
         (home / project).mkdir()
         source, python = prepare(PROJECTS[project], home / project)
-        yield project, Suite(source, python, PROJECTS[project].tests)
+        yield project, Suite(source, python, PROJECTS[project].tests, arguments.attempts)
 
 
 def main() -> None:
