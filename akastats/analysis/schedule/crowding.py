@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
 
 from akastats.model.profile import TestColumns
+
+# Between two tests with a shorter pause, in microseconds, the worker computes: pytest reports the first one.
+MAX_AROUND_US = 10_000
 
 
 def share_cpus(computing: int, controller: float, cpus: int) -> float:
@@ -25,7 +30,7 @@ def measure_crowding(tests: TestColumns, cpus: int, controller: float = 0.0) -> 
     ]
     if set(tests.worker) == {""} or share_cpus(len(set(tests.worker)), controller, cpus) == 1.0:
         return [1.0] * len(spans)
-    changes = sorted([(start, 1) for start, _ in spans] + [(end, -1) for _, end in spans])
+    changes = sorted(_list_changes(tests.worker, spans))
     times = [time for time, _ in changes]
     running = accumulate(change for _, change in changes)
     crowded = (
@@ -38,3 +43,18 @@ def measure_crowding(tests: TestColumns, cpus: int, controller: float = 0.0) -> 
         return integral[bisect_left(times, time)]
 
     return [(integrate(end) - integrate(start)) / (end - start) if end > start else 1.0 for start, end in spans]
+
+
+def _list_changes(workers: Sequence[str], spans: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Yield the start and end of each attempt, with the change of the number of workers that compute."""
+    by_worker: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for worker, span in zip(workers, spans, strict=True):
+        by_worker[worker].append(span)
+    for attempts in by_worker.values():
+        attempts.sort()
+        yield attempts[0][0], 1
+        for (_, end), (start, _) in pairwise(attempts):
+            is_computing = start - end < MAX_AROUND_US
+            yield end, 0 if is_computing else -1
+            yield start, 0 if is_computing else 1
+        yield attempts[-1][1], -1

@@ -38,3 +38,12 @@ def test_the_process_that_reports_needs_a_cpu_as_well() -> None:
     assert 1.0 == share_cpus(1, 0.1, 2)
     assert 2.5 == share_cpus(4, 9.0, 2)
     assert 1.0 == share_cpus(0, 9.0, 2)
+
+
+def test_pytest_computes_between_two_tests() -> None:
+    """A short pause is time of pytest and needs a CPU; a long one is a wait."""
+    short = {"worker": ["gw0", "gw1", "gw1"], "start": [0, 0, 6000], "call": [10_000, 2000, 4000]}
+    long = {"worker": ["gw0", "gw1", "gw1"], "start": [0, 0, 60_000], "call": [100_000, 20_000, 40_000]}
+
+    assert pytest.approx([2.0, 2.0, 2.0]) == measure_crowding(profile_with(short).tests, 1)
+    assert pytest.approx([1.6, 2.0, 2.0]) == measure_crowding(profile_with(long).tests, 1)
