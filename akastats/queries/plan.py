@@ -17,7 +17,8 @@ from akastats.store.requests import Operation
 DISTRIBUTIONS = ("load", "worksteal", "loadscope", "loadfile")
 #: All distributions that can be replayed.
 ALL_DISTRIBUTIONS = tuple(SCHEDULERS)
-#: Relative error of 80 % of the predictions for another choice: docs/accuracy.md.
+#: Relative error of most predictions for another choice, see docs/accuracy.md.
+# Provisional: the measurement on a machine without other programs is missing.
 MEASURED_ERROR = 0.15
 #: Maximum number of workers.
 MAX_WORKERS = 256
