@@ -169,7 +169,7 @@ def test_setups_of_shared_fixtures_are_recorded(pytester: pytest.Pytester, recor
 
 
 def test_each_test_has_its_fixtures(pytester: pytest.Pytester, record: Record, spread: str) -> None:
-    """Parameters are no fixtures; tests with the same fixtures share one combination."""
+    """Parameters are not fixtures; tests with the same fixtures share one combination."""
     pytester.makepyfile(test_one=SUITE)
 
     recorded = record(spread)

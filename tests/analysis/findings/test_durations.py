@@ -69,7 +69,7 @@ def test_repeated_attempts_cost_time() -> None:
 
 
 def test_a_family_of_parameters_saves_half() -> None:
-    """Few parameters are no family."""
+    """A function with few parameters is not a family."""
     suite = Suite(
         [Row(f"test_a.py::test_rate[{at}]", call=0.25) for at in range(8)]
         + [Row(f"test_a.py::test_tax[{at}]") for at in range(3)]
