@@ -1,4 +1,4 @@
-"""Measure how long imports take, by top-level package, until the collection ends.
+"""Measure how long imports take, by top-level package.
 
 A finder at the front of `sys.meta_path` asks the other finders, and wraps the loader that they return until it
 executes the module. `importlib.util.LazyLoader` wraps loaders in the same way. What is imported does not change.
@@ -7,6 +7,7 @@ executes the module. `importlib.util.LazyLoader` wraps loaders in the same way. 
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from importlib.machinery import BuiltinImporter, FrozenImporter, ModuleSpec
 from types import ModuleType
@@ -22,16 +23,20 @@ _UNTIMED = (BuiltinImporter, FrozenImporter)
 # CPython removes the frames of its import system from tracebacks by this file name. Without it, the traceback of a
 # module that raises would contain frames of this module, and those of importlib before them.
 _IMPORT_SYSTEM = "<frozen importlib._bootstrap>"
+# The function of CPython's import system that imports a module, two frames above the call of a finder.
+_IMPORTING = "_find_and_load_unlocked"
 
 
 class ImportTimer:
-    """Adds up the seconds of imports by package, from `start` to `stop`."""
+    """Adds up the seconds of imports by package, from `start` to `stop`.
+
+    totals: number of modules and seconds since the last `take`, by package.
+    """
 
     def __init__(self, clock: Callable[[], float] = clocks.perf_counter) -> None:
         self._clock = clock
-        # For each module that is being imported, innermost last: its package, and seconds of other packages in it.
-        self._open: list[tuple[str, list[float]]] = []
-        self._totals: dict[str, list[float]] = {}
+        self._open = _OpenImports()
+        self.totals: dict[str, list[float]] = {}
 
     def start(self) -> None:
         """Begin to measure."""
@@ -43,18 +48,23 @@ class ImportTimer:
 
     def take(self) -> ImportTimes:
         """Remove and return the imports since the last call."""
-        taken = tuple((package, int(modules), seconds) for package, (modules, seconds) in self._totals.items())
-        self._totals = {}
+        taken = tuple((package, int(modules), seconds) for package, (modules, seconds) in self.totals.items())
+        self.totals = {}
         return taken
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return what the next finder that knows the module returns, with a loader that measures it."""
+        """Return what the next finder that knows the module returns, with a loader that measures it.
+
+        Returns `None` if nothing is imported, for example to `importlib.util.find_spec`.
+        """
         try:
+            if sys._getframe(2).f_code.co_name != _IMPORTING:
+                return None
             finders = [finder.find_spec for finder in sys.meta_path if finder is not self]
         except Exception:
-            # A finder of an old kind: the import continues with the finders that follow this one.
+            # A finder without `find_spec`: the import continues with the finders that follow this one.
             return None
         for find in finders:
             spec = find(name, path, target)
@@ -70,19 +80,27 @@ class ImportTimer:
 
     def begin(self, name: str) -> float:
         """Note that the import of a module begins; return the time."""
-        self._open.append((name.partition(".")[0], [0.0]))
+        self._open.modules.append((name.partition(".")[0], [0.0]))
         return self._clock()
 
     def end(self, began: float, is_executed: bool) -> None:
         """Note that the innermost import ends; `is_executed` is false after the creation of the module only."""
         elapsed = self._clock() - began
-        package, (others,) = self._open.pop()
-        totals = self._totals.setdefault(package, [0, 0.0])
+        modules = self._open.modules
+        package, (others,) = modules.pop()
+        totals = self.totals.setdefault(package, [0, 0.0])
         totals[0] += is_executed
         totals[1] += elapsed - others
-        if self._open:
+        if modules:
             # The time of the outer module is without this one; if both are of one package, it is counted here.
-            self._open[-1][1][0] += elapsed
+            modules[-1][1][0] += elapsed
+
+
+class _OpenImports(threading.local):
+    """The modules that a thread is importing, innermost last: package, and seconds of other packages in it."""
+
+    def __init__(self) -> None:
+        self.modules: list[tuple[str, list[float]]] = []
 
 
 def _can_be_timed(loader: Any) -> bool:

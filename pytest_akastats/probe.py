@@ -19,7 +19,7 @@ from pytest_akastats import clocks
 from pytest_akastats.clocks import process_time, read_children_cpu
 from pytest_akastats.collection_times import sum_directories
 from pytest_akastats.failure_text import make_failure_text
-from pytest_akastats.import_times import ImportTimer, ImportTimes
+from pytest_akastats.import_times import ImportTimer
 from pytest_akastats.internal_errors import InternalErrors, note_errors
 from pytest_akastats.names import Location, remove_group
 from pytest_akastats.peak_memory import STEP, read_peak_memory
@@ -41,6 +41,13 @@ FLUSH_S = 1.0
 MIN_WAIT_S = 0.001
 
 PHASES = ("setup", "call", "teardown")
+
+# The phase of imports during the tests.
+TESTS = "tests"
+# Minimum seconds of an import that is recorded there, and maximum number of imports between two reports. Both keep
+# the profile small, because every test may import the same modules again.
+MIN_IMPORT_S = 0.001
+MAX_IMPORTS = 1_000
 
 # Readings on a report: times of the attempt, exception class, fixtures, collection, stat values, failed attempts
 # that were retried without a report (phase, class, text, start, duration), metrics that changed since the previous
@@ -129,18 +136,26 @@ class Probe:
         self.process = ProcessTimes(epoch, clock)
         self._import_timer: ImportTimer | None = None
         # Imports by phase that are not recorded yet.
-        self._imports: dict[str, ImportTimes] = {}
+        self._imports: dict[str, tuple[Any, ...]] = {}
 
     def measure_imports(self, timer: ImportTimer) -> None:
         """Take the imports so far from `timer`, which is active; later ones are those of the collection."""
         self._import_timer = timer
         self._imports["conftest"] = timer.take()
 
-    def _end_imports(self) -> None:
+    def _stop_imports(self) -> None:
         if self._import_timer is not None:
             self._import_timer.stop()
-            self._imports["collect"] = self._import_timer.take()
             self._import_timer = None
+
+    def _take_imports(self, nodeid: str) -> None:
+        """Note the slow imports of a test."""
+        slow = (
+            [each for each in self._import_timer.take() if each[2] >= MIN_IMPORT_S] if self._import_timer else []
+        )
+        name = escape_surrogates(nodeid)
+        if slow and len(self._imports.get(TESTS, ())) < MAX_IMPORTS:
+            self._imports[TESTS] = (*self._imports.get(TESTS, ()), *((*each, name) for each in slow))
 
     def wall(self) -> float:
         """Return the true time, in epoch seconds."""
@@ -222,13 +237,14 @@ class Probe:
         if session.config.getoption("dist", "no") == "no" or hasattr(session.config, "workerinput"):
             self.process.note("collection")
         else:
-            self._end_imports()
+            self._stop_imports()
 
     @pytest.hookimpl(trylast=True)
     @note_errors
     def pytest_collection_finish(self) -> None:
         self.process.note("collected")
-        self._end_imports()
+        if self._import_timer is not None:
+            self._imports["collect"] = self._import_timer.take()
 
     # Not a hook wrapper, because a traceback of a module that ends the session at import would contain our frame.
     # The collection of a file ends when the next one begins.
@@ -309,6 +325,9 @@ class Probe:
         # Tests of a function share one list.
         changed = None if names == self._fixture_names else self._take_fixture_names(names)
         children = self._take_children() if len(self._children_cpu) > 1 else ()
+        timer = self._import_timer
+        if timer is not None and timer.totals:
+            self._take_imports(report.nodeid)
         if teardown - self._flushed < FLUSH_S:
             return (times, raised, (), (), values, retried, metrics, changed, cpu, children, ())
         self._flushed = teardown

@@ -11,6 +11,7 @@ import copy
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import starmap
 from json.encoder import encode_basestring_ascii as quote
 from typing import Any
 
@@ -535,12 +536,16 @@ class Recorder:
             self._write_content(Process(worker, *times))
         self._append_all(encode_builds(worker, map(self._make_build, builds)))
         for phase, packages in imports:
-            self._append_all(encode_imports(worker, phase, map(ImportTime._make, packages)))
+            self._append_all(encode_imports(worker, phase, starmap(self._make_import, packages)))
 
     def _make_build(self, build: tuple[str, str, str, float]) -> FixtureBuild:
         """Return a setup whose node id has no secret and no group."""
         baseid, name, nodeid, seconds = build
         return FixtureBuild(baseid, name, self._name(nodeid) if "[" in nodeid else nodeid, seconds)
+
+    def _make_import(self, package: str, modules: int, seconds: float, nodeid: str = "") -> ImportTime:
+        """Return imports whose node id has no secret; the delivery removes the group."""
+        return ImportTime(package, modules, seconds, self._name(nodeid) if "[" in nodeid else nodeid)
 
     def _write_values(self, nodeid: str, worker: str, values: Iterable[Any]) -> None:
         self._append_all(encode_values(nodeid, worker, map(self._make_value, values)))

@@ -21,7 +21,7 @@ _WITHOUT_PROCESSES = "start-up, imports and waiting: recorded by pytest-akastats
 class ImportCost:
     """Imports of one package in one phase of a process.
 
-    phase: `conftest` or `collect`.
+    phase: `conftest`, `collect` or `tests`.
     package: top-level package or module.
     modules: number of imported modules.
     seconds: seconds, without those of other packages that these modules import.
@@ -182,9 +182,15 @@ def _split_tests(spans: dict[str, float], phases: _Phases, wait: float) -> None:
 
 def _group_imports(content: Profile) -> dict[str, list[ImportCost]]:
     grouped: dict[str, list[ImportCost]] = {}
+    sums: dict[tuple[str, str, str], list[int]] = {}
     table = content.imports
     rows = zip(table.worker, table.phase, table.package, table.modules, table.own, strict=True)
     for worker, phase, package, modules, own in rows:
+        # Several tests may import modules of one package.
+        total = sums.setdefault((worker, phase, package), [0, 0])
+        total[0] += modules
+        total[1] += own
+    for (worker, phase, package), (modules, own) in sums.items():
         grouped.setdefault(worker, []).append(ImportCost(phase, package, modules, own / 1e6))
     return grouped
 

@@ -88,7 +88,7 @@ class RunBuilder:
     costs: metrics of only the next attempt, by worker.
     fixture_sets: names of the fixtures that tests can use, by the value of the metric `fixture_set`.
     processes: what each process recorded about itself, by worker.
-    imports: imports, by worker, phase and package.
+    imports: imports, by worker, phase, package and node id.
     builds: setups of fixtures with a scope beyond a function, with their workers.
     budgets: budgets from markers, by node id.
     fixtures: fixture times, by base id and name.
@@ -109,7 +109,7 @@ class RunBuilder:
     costs: dict[str, Mapping[str, int]] = field(default_factory=dict)
     fixture_sets: dict[int, tuple[str, ...]] = field(default_factory=dict)
     processes: dict[str, Process] = field(default_factory=dict)
-    imports: dict[tuple[str, str, str], ImportTime] = field(default_factory=dict)
+    imports: dict[tuple[str, str, str, str], ImportTime] = field(default_factory=dict)
     builds: list[tuple[str, FixtureBuild]] = field(default_factory=list)
     budgets: dict[str, Budget] = field(default_factory=dict)
     fixtures: dict[tuple[str, str], FixtureResult] = field(default_factory=dict)
@@ -304,10 +304,12 @@ class RunBuilder:
         return iter(())
 
     def _add_imports(self, record: Imports) -> Iterator[AddedPoint]:
-        for package, modules, seconds in record.imports:
-            earlier = self.imports.get((record.worker, record.phase, package), ImportTime(package, 0, 0.0))
-            self.imports[record.worker, record.phase, package] = ImportTime(
-                package, earlier.modules + int(modules), earlier.seconds + _check_seconds(seconds)
+        for package, modules, seconds, nodeid in record.imports:
+            nodeid = self._without_group(nodeid)
+            key = record.worker, record.phase, package, nodeid
+            earlier = self.imports.get(key, ImportTime(package, 0, 0.0))
+            self.imports[key] = ImportTime(
+                package, earlier.modules + int(modules), earlier.seconds + _check_seconds(seconds), nodeid
             )
         return iter(())
 

@@ -144,11 +144,12 @@ def _processes(builder: RunBuilder) -> ProcessColumns:
 def _imports(builder: RunBuilder) -> ImportColumns:
     keys, times = list(builder.imports), list(builder.imports.values())
     return ImportColumns(
-        worker=[worker for worker, _, _ in keys],
-        phase=[phase for _, phase, _ in keys],
-        package=[package for _, _, package in keys],
+        worker=[worker for worker, *_ in keys],
+        phase=[phase for _, phase, _, _ in keys],
+        package=[time.package for time in times],
         modules=[time.modules for time in times],
         own=[_us(time.seconds) for time in times],
+        nodeid=[time.nodeid for time in times] if any(time.nodeid for time in times) else None,
     )
 
 

@@ -93,6 +93,7 @@ TextLists = Annotated[list[list[str]], Column(_are_lists_of_text)]
 Metric = Annotated[list[int | None] | None, Column(_are_counts_or_none, is_optional=True, is_metric=True)]
 #: Microseconds from the start of the run, negative before it; `None` if unknown.
 Moments = Annotated[list[int | None], Column(_are_counts_or_none)]
+OptionalTexts = Annotated[list[str] | None, Column(_are_text, is_optional=True)]
 Budgets = Annotated[list[Mapping[str, float] | None] | None, Column(_are_budgets, is_optional=True)]
 
 
@@ -235,11 +236,11 @@ class ProcessColumns(Columns):
 
 @dataclass(frozen=True, slots=True)
 class ImportColumns(Columns):
-    """Imports during start-up and collection, one row for each process, phase and top-level package."""
+    """Imports of a run, one row for each process, phase, top-level package and test."""
 
     #: pytest-xdist worker; empty for the process in which pytest was started
     worker: Texts
-    #: `conftest` or `collect`
+    #: `conftest`, `collect` or `tests`
     phase: Texts
     #: top-level package or module
     package: Texts
@@ -247,6 +248,8 @@ class ImportColumns(Columns):
     modules: Counts
     #: microseconds, without those of other packages that these modules import
     own: Microseconds
+    #: node id of the test that imports, empty in other phases; no column if no test imports
+    nodeid: OptionalTexts = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +278,7 @@ class Profile:
     files: its collected files
     unfinished: node ids of the tests that were running when the process died
     processes: its processes; empty if an earlier release recorded the run
-    imports: imports during start-up and collection
+    imports: imports during start-up, collection and tests
     builds: set-ups of fixtures whose scope is larger than a function
     fixture_sets: names of the fixtures that a test can use, for each combination
     """

@@ -227,18 +227,20 @@ class ImportTime(NamedTuple):
     package: top-level package or module.
     modules: number of imported modules.
     seconds: seconds, without those of other packages that these modules import.
+    nodeid: node id of the test that imports; empty in other phases.
     """
 
     package: str
     modules: int
     seconds: float
+    nodeid: str = ""
 
 
 class Imports(NamedTuple):
     """Imports of one process.
 
     worker: pytest-xdist worker; empty without workers.
-    phase: `conftest` or `collect`.
+    phase: `conftest`, `collect` or `tests`.
     imports: times of each package.
     """
 
@@ -611,7 +613,7 @@ def _decode_integers(values: Mapping[str, Any]) -> dict[str, int]:
 
 def _decode_imports(elements: list[Any]) -> Imports:
     worker, phase, imports, *_ = elements
-    return Imports(str(worker), str(phase), tuple(ImportTime(*each[:3]) for each in imports))
+    return Imports(str(worker), str(phase), tuple(ImportTime(*each[:4]) for each in imports))
 
 
 def _decode_builds(elements: list[Any]) -> FixtureBuilds:

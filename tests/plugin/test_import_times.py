@@ -5,14 +5,17 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+import threading
 import traceback
 from collections.abc import Iterator
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from akastats.model import profile
-from pytest_akastats.import_times import ImportTimer, TimedLoader
+from pytest_akastats.import_times import ImportTimer
 from tests.plugin.conftest import Record
 
 MODULES = {
@@ -21,6 +24,7 @@ MODULES = {
     "akainner.py": "import time\ntime.sleep(0.03)\n",
     "akabroken.py": "import akadeep\n",
     "akadeep.py": "raise ValueError('deep')\n",
+    "akawaits.py": "import akaevents\nakaevents.inside.set()\nakaevents.resume.wait()\n",
     "akaspace/inside.py": "value = 7\n",
 }
 
@@ -94,13 +98,28 @@ def test_the_traceback_of_a_failing_module_is_unchanged(timer: ImportTimer) -> N
 
 
 def test_a_found_module_can_be_inspected(timer: ImportTimer) -> None:
-    """Code that only looks for a module gets the attributes of its loader."""
+    """Code that only looks for a module gets the loader itself."""
     spec = importlib.util.find_spec("akainner")
 
     assert spec is not None
-    assert isinstance(spec.loader, TimedLoader)
-    assert spec.loader.get_filename().endswith("akainner.py")
-    assert spec.loader.get_source("akainner") == MODULES["akainner.py"]
+    assert isinstance(spec.loader, SourceFileLoader)
+    assert () == timer.take()
+
+
+def test_threads_import_at_the_same_time(timer: ImportTimer) -> None:
+    """Each has its own time, although one import ends inside the other."""
+    inside, resume = threading.Event(), threading.Event()
+    sys.modules["akaevents"] = SimpleNamespace(inside=inside, resume=resume)  # type: ignore[assignment]  # a double
+    thread = threading.Thread(target=importlib.import_module, args=("akawaits",))
+    thread.start()
+    inside.wait()
+    importlib.import_module("akainner")
+    resume.set()
+    thread.join()
+
+    times = {package: seconds for package, _, seconds in timer.take()}
+    assert 0.03 <= times["akainner"] < 0.06
+    assert times["akawaits"] >= 0.03
 
 
 def test_a_module_can_be_reloaded_afterwards(timer: ImportTimer) -> None:
@@ -126,6 +145,19 @@ def test_a_run_records_its_imports(pytester: pytest.Pytester, record: Record, sp
     assert {("conftest", "akaearly"), ("collect", "akaslow")} <= named
     workers = {row["worker"] for row in rows if row["package"] == "akaslow"}
     assert ({""} if spread == "-n0" else {"gw0", "gw1"}) == workers
+
+
+def test_a_run_records_the_imports_of_tests(pytester: pytest.Pytester, record: Record, spread: str) -> None:
+    """The first test of each process that imports a module pays for it."""
+    pytester.makepyfile(akaslow="import time\ntime.sleep(0.05)\n")
+    pytester.makepyfile(test_one="def test_one():\n    import akaslow\n\n\ndef test_two():\n    import json\n")
+    pytester.syspathinsert()
+
+    rows = [row for row in profile.rows(record(spread).profile["imports"]) if row["nodeid"]]
+
+    (slow,) = (row for row in rows if row["package"] == "akaslow")
+    assert ("tests", "test_one.py::test_one", 1) == (slow["phase"], slow["nodeid"], slow["modules"])
+    assert slow["own"] >= 50_000
 
 
 @pytest.mark.parametrize("mode", ["prepend", "importlib", "append"])

@@ -9,12 +9,16 @@ from heapq import nlargest
 from math import ceil
 from statistics import median
 
-from akastats.analysis.findings.recorded_run import MAX_CANDIDATES, RecordedRun, name_fixture, name_function
+from akastats.analysis.findings.recorded_run import (
+    MAX_CANDIDATES,
+    MAX_PLACES,
+    RecordedRun,
+    name_fixture,
+    name_function,
+)
 from akastats.analysis.schedule.costs import subtract_crowding
 from akastats.model.findings import FoundCost, Place
 
-#: Number of places that a finding names.
-PLACES = 5
 # A phase waits if it uses no CPU for at least this share of its wall time.
 MIN_WAITED = 0.6
 # Minimum duration of a slow test, as a multiple of that of the median test.
@@ -74,7 +78,7 @@ def _describe_waiting(run: RecordedRun, waited: Mapping[str, float], is_child: b
     for nodeid, seconds in waited.items():
         by_function[name_function(nodeid)] += seconds
     total = sum(waited.values())
-    slowest = sorted(by_function, key=lambda name: -by_function[name])[:PLACES]
+    slowest = sorted(by_function, key=lambda name: -by_function[name])[:MAX_PLACES]
     subject = "Child processes keep" if is_child else "Waiting keeps"
     return FoundCost(
         kind="child-processes" if is_child else "waiting",
@@ -160,7 +164,7 @@ def find_reruns(run: RecordedRun) -> Iterator[FoundCost]:
     tests, repeated = run.content.tests, run.repeated
     if not repeated:
         return
-    slowest = sorted(repeated, key=lambda nodeid: -repeated[nodeid])[:PLACES]
+    slowest = sorted(repeated, key=lambda nodeid: -repeated[nodeid])[:MAX_PLACES]
     total = sum(repeated.values())
     yield FoundCost(
         kind="reruns",
@@ -221,7 +225,7 @@ def find_slow_tests(run: RecordedRun) -> Iterator[FoundCost]:
     yield FoundCost(
         kind="slow-tests",
         title=f"{len(slow)} of {len(tests)} tests take {share:.0%} of the time of all, most {slow[0].nodeid}",
-        where=tuple(Place(nodeid=test.nodeid) for test in slow[:PLACES]),
+        where=tuple(Place(nodeid=test.nodeid) for test in slow[:MAX_PLACES]),
         tests=len(slow),
         evidence={"total_s": round(total, 6), "median_s": round(typical, 6)},
         advice="Look at these tests first: as fast as the median test, they would save this time.",

@@ -1,12 +1,11 @@
-"""Rules about processes: distribution, number of workers, collection, imports, time of plugins, and the end."""
+"""Rules about processes: distribution, number of workers, collection, time of plugins, and the end."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from heapq import nlargest
-from statistics import median
 
 from akastats.analysis.findings.recorded_run import MAX_CANDIDATES, RecordedRun
 from akastats.model.findings import FoundCost, Place
@@ -108,57 +107,6 @@ def find_collection(run: RecordedRun) -> Iterator[FoundCost]:
             cpu_saved=total * max(1, run.costs.workers),
             claims=frozenset({f"collection {directory}"}),
         )
-
-
-def find_imports(run: RecordedRun) -> Iterator[FoundCost]:
-    """Find packages whose import takes long, in each process."""
-    by_package: dict[str, dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
-    for process in run.ledger.processes:
-        for each in process.imports:
-            by_package[each.package][each.phase][process.worker] = each.seconds
-    own = {path.rpartition("/")[2].removesuffix(".py") for path in run.content.files.path} | {"conftest"}
-    totals = {package: _sum_phases(phases) for package, phases in by_package.items()}
-    for package, seconds in nlargest(MAX_CANDIDATES, totals.items(), key=lambda item: max(item[1].values())):
-        most, total = max(seconds.values()), sum(seconds.values())
-        # Values of several workers were measured while they shared the CPUs.
-        conftest, collect = (_median_of(by_package[package][phase]) / run.crowding for phase in _IMPORT_PHASES)
-        costs = replace(
-            run.costs,
-            startup=max(0.0, run.costs.startup - conftest),
-            collect=max(0.0, run.costs.collect - collect),
-        )
-        yield FoundCost(
-            kind="imports",
-            title=f"Importing {package} takes {most:.3g} s"
-            + (f" in each of {len(seconds)} processes" if len(seconds) > 1 else ""),
-            where=(Place(package=package),),
-            tests=len(run.costs.tests),
-            evidence={"longest_s": round(most, 6), "total_s": round(total, 6), "processes": len(seconds)},
-            advice=_MODULE_ADVICE if package in own else _IMPORT_ADVICE,
-            saved=run.compute_saving(costs),
-            cpu_saved=total,
-            claims=frozenset({f"import {package}"}),
-        )
-
-
-_IMPORT_PHASES = ("conftest", "collect")
-
-
-def _sum_phases(phases: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
-    """Return the seconds of all phases by process."""
-    sums: dict[str, float] = defaultdict(float)
-    for seconds in phases.values():
-        for worker, each in seconds.items():
-            sums[worker] += each
-    return sums
-
-
-def _median_of(seconds: Mapping[str, float]) -> float:
-    return median(seconds.values()) if seconds else 0.0
-
-
-_IMPORT_ADVICE = "Import it inside the functions that need it, or only the part that is needed."
-_MODULE_ADVICE = "Move what it does at the level of the module into fixtures or functions."
 
 
 def find_hooks(run: RecordedRun) -> Iterator[FoundCost]:

@@ -17,6 +17,8 @@ from akastats.model.results import FixtureResult
 
 #: Maximum number of candidates that a rule replays.
 MAX_CANDIDATES = 10
+#: Maximum number of places that a finding names.
+MAX_PLACES = 5
 # Minimum share of a call with use of the CPU for a test that computes.
 MIN_COMPUTED = 0.1
 # Maximum number of programs for each CPU that is believed.

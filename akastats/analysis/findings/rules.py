@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from akastats.analysis.findings import durations, fixtures, processes
+from akastats.analysis.findings import durations, fixtures, imports, processes
 from akastats.analysis.findings.recorded_run import RecordedRun, make_recorded_run
 from akastats.model.findings import Finding, FoundCost, Saving
 from akastats.model.profile import Profile
@@ -19,11 +19,12 @@ RULES: tuple[Rule, ...] = (
     fixtures.find_session_fixture,
     fixtures.find_slow_teardown,
     durations.find_reruns,
+    imports.find_first_import,
     durations.find_waiting,
     durations.find_long_test,
     durations.find_parametrised_family,
     durations.find_slow_tests,
-    processes.find_imports,
+    imports.find_imports,
     processes.find_collection,
     processes.find_hooks,
     processes.find_end,

@@ -1,4 +1,4 @@
-"""Rules about processes: distribution, workers, collection, imports, hooks and the end."""
+"""Rules about processes: distribution, workers, collection, hooks and the end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from akastats.analysis.findings.processes import (
     find_distribution,
     find_end,
     find_hooks,
-    find_imports,
     find_workers,
 )
 from tests.analysis.findings.suites import Row, Suite
@@ -46,25 +45,6 @@ def test_files_without_a_test_are_named_by_directory() -> None:
     (cost,) = find_collection(suite.record())
 
     assert ("scripts", 0.75) == (cost.where[0].file, cost.evidence["total_s"])
-
-
-def test_a_package_is_imported_by_each_process() -> None:
-    """The wall time is that of one."""
-    suite = Suite(
-        [Row("a", worker="gw0"), Row("b", worker="gw1")],
-        imports={
-            "worker": ["gw0", "gw1"],
-            "phase": ["collect", "collect"],
-            "package": ["numpy", "numpy"],
-            "modules": [9, 9],
-            "own": [0.5, 0.25],
-        },
-        workers=2,
-    )
-    (cost,) = find_imports(suite.record())
-
-    assert "Importing numpy takes 0.5 s in each of 2 processes" == cost.title
-    assert 0.75 == cost.cpu_saved
 
 
 def test_time_around_tests_belongs_to_hooks() -> None:
