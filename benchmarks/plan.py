@@ -144,19 +144,19 @@ def read_newest(address: str) -> dict[str, Any]:
 
 
 def read_wall(address: str, run: str) -> float:
-    """Return the recorded wall time of a run in seconds, until the end of the recording.
-
-    After it, the process waits for the delivery of the run.
-    """
-    wall, exiting = read_main_process(address, run)
-    return wall - exiting
+    """Return the recorded wall time of a run in seconds, without the wait for its delivery."""
+    wall, delivery = read_main_process(address, run)
+    return wall - delivery
 
 
 def read_main_process(address: str, run: str) -> tuple[float, float]:
-    """Return the wall time of the process in which pytest was started, and the seconds after the recording."""
+    """Return the wall time of the main process, and its wait for the delivery, in seconds."""
     processes: Any = get(address, f"/api/v1/runs/{run}/ledger")["processes"]
     (main,) = (process for process in processes if not process["worker"])
-    return float(main["wall"]), float(main["spans"].get("exit", 0.0))
+    times: Any = get(address, f"/api/v1/runs/{run}")
+    end = main["start"] + main["wall"] - main["spans"].get("exit", 0.0)
+    answered = times["exited"] if times["answered"] is None else min(times["answered"], times["exited"])
+    return float(main["wall"]), max(0.0, answered - times["started"] - end)
 
 
 def measure(suite: Suite, choices: Sequence[Choice], rounds: int, address: str) -> dict[Choice, Measured]:
@@ -179,9 +179,9 @@ def predict(address: str, run: str, choices: Sequence[Choice]) -> dict[Choice, M
     numbers = "".join(f"&workers={number}" for number in sorted({workers for workers, _ in choices}))
     dists = "".join(f"&dist={dist}" for dist in sorted({dist for workers, dist in choices if workers}))
     plan: Any = get(address, f"/api/v1/runs/{run}/plan?{(numbers + dists)[1:]}")
-    _, exiting = read_main_process(address, run)
+    _, delivery = read_main_process(address, run)
     return {
-        (each["workers"], each["dist"]): {bound: each[bound] - exiting for bound in ("wall", "low", "high")}
+        (each["workers"], each["dist"]): {bound: each[bound] - delivery for bound in ("wall", "low", "high")}
         for each in plan["choices"]
     }
 

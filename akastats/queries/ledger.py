@@ -34,8 +34,9 @@ def read_recorded_run(namespace: str, run_id: str) -> Operation[tuple[Run, Recor
     """Read a run for the profiler; raises `NotFoundError` for an unknown run, and without a profile."""
     run = yield from read_run(namespace, run_id)
     content = _add_exit((yield from read_profile(namespace, run_id)), run)
-    recorded = make_recorded_run(content, run.workers or 0, run.dist or "load", run.cpu_count or 1)
-    return run, replace(recorded, delivery=_find_delivery(content, run))
+    delivery = _find_delivery(content, run)
+    recorded = make_recorded_run(content, run.workers or 0, run.dist or "load", run.cpu_count or 1, delivery)
+    return run, recorded
 
 
 def _add_exit(content: Profile, run: Run) -> Profile:

@@ -135,10 +135,10 @@ class RecordedRun:
         )
 
 
-def make_recorded_run(content: Profile, workers: int, dist: str, cpus: int) -> RecordedRun:
+def make_recorded_run(content: Profile, workers: int, dist: str, cpus: int, delivery: float = 0.0) -> RecordedRun:
     """Return a run for the rules; `workers` is 0 without pytest-xdist, `cpus` the number of CPUs."""
     ledger = make_ledger(content)
-    return RecordedRun(content, ledger, make_costs(content, ledger, workers, dist, cpus))
+    return RecordedRun(content, ledger, make_costs(content, ledger, workers, dist, cpus, delivery), delivery)
 
 
 def name_fixture(fixture: FixtureResult) -> str:

@@ -63,7 +63,9 @@ class SuiteCosts:
     fixtures: the shared fixtures.
     startup: start of a process until pytest is configured.
     collect: collection in one process.
-    finish: from the last test to the end of the recording.
+    finish: from the last test to the last recorded moment.
+    ending: end of a process that ran tests, after its last recorded moment.
+    exit: end of the main process, as far as it is recorded.
     workers: number of pytest-xdist workers of the run; 0 without workers.
     dist: `--dist` of the run.
     cpus: number of CPUs of the machine.
@@ -81,6 +83,8 @@ class SuiteCosts:
     cpus: int
     spread: float = 0.0
     overhead: float = 0.0
+    ending: float = 0.0
+    exit: float = 0.0
 
     @property
     def controller(self) -> float:
@@ -89,16 +93,23 @@ class SuiteCosts:
         return CONTROLLER_OVERHEAD * self.overhead * len(self.tests) / computing if computing else 0.0
 
 
-def make_costs(content: Profile, ledger: Ledger, workers: int, dist: str, cpus: int) -> SuiteCosts:
-    """Return the costs of a suite from one run with this number of workers, `--dist` and number of CPUs."""
+def make_costs(
+    content: Profile, ledger: Ledger, workers: int, dist: str, cpus: int, delivery: float = 0.0
+) -> SuiteCosts:
+    """Return the costs of a suite from one run with this number of workers, `--dist` and number of CPUs.
+
+    delivery: seconds after the recording in which the process waited for akastats
+    """
     running = [each for each in ledger.processes if each.worker or not workers]
     fixtures = _make_fixtures(content)
     shared = _list_shared(content, fixtures)
     around, overhead = _split_around(_around_test(content, running) / crowd(workers, cpus), workers)
+    startup = _median_span(running, ("startup", "conftest")) / crowd_startup(workers, cpus)
+    ending, exit_ = _find_endings(content, delivery)
     return SuiteCosts(
         tests=tuple(_make_tests(content, fixtures, shared, around, _measure_crowding(content, overhead, cpus))),
         fixtures=_scale_setups(content, fixtures, shared),
-        startup=_median_span(running, ("startup", "conftest")) / crowd_startup(workers, cpus),
+        startup=startup,
         collect=_median_span(running, ("collect",)) / crowd(workers, cpus),
         finish=_find_finish(content),
         workers=workers,
@@ -106,6 +117,8 @@ def make_costs(content: Profile, ledger: Ledger, workers: int, dist: str, cpus: 
         cpus=cpus,
         spread=_find_spread(content, running),
         overhead=overhead,
+        ending=ending / crowd(workers, cpus) or startup,
+        exit=exit_,
     )
 
 
@@ -166,6 +179,27 @@ def _find_finish(content: Profile) -> float:
     finished = {worker: moment for worker, moment in rows if moment is not None}
     workers = {worker: moment for worker, moment in finished.items() if worker} or finished
     return max(0.0, max(ends) - max(workers.values())) / 1e6 if ends and workers else 0.0
+
+
+def _find_endings(content: Profile, delivery: float) -> tuple[float, float]:
+    """Return the seconds in which a process that ran tests ends, and those of the main process; 0 if unknown.
+
+    Both are without the recording and the wait for akastats. pytest of click collects 33,000 tests; then the
+    interpreter needs 1.8 s to end. With pytest-xdist, the main process waits for the ends of its workers.
+    """
+    table = content.processes
+    exits = {worker: _subtract(*each) for worker, *each in zip(table.worker, table.exited, table.end, strict=True)}
+    finishes = {
+        worker: _subtract(*each) for worker, *each in zip(table.worker, table.end, table.finished, strict=True)
+    }
+    main = max(0.0, exits.pop("", 0.0) - delivery)
+    if not exits:
+        return main, main
+    return median([each for each in exits.values() if each] or [finishes.get("", 0.0)]), main
+
+
+def _subtract(until: int | None, begin: int | None) -> float:
+    return 0.0 if until is None or begin is None else (until - begin) / 1e6
 
 
 def _around_test(content: Profile, running: Sequence[ProcessLedger]) -> float:

@@ -79,6 +79,24 @@ def test_attempts_of_a_test_add_up() -> None:
     assert [2.0] == [test.seconds for test in costs.tests]
 
 
+def test_the_end_of_a_process_is_without_the_wait_for_the_delivery() -> None:
+    """Workers end as slowly as the process that ran all tests."""
+    moments = {"finished": [SECOND], "end": [SECOND], "exited": [4 * SECOND]}
+    content = profile_with(tests={"nodeid": ["a"]}, processes={"worker": [""], **moments})
+
+    costs = make_costs(content, make_ledger(content), 0, "no", cpus=2, delivery=1.0)
+
+    assert (3.0, 2.0, 2.0) == (costs.finish, costs.ending, costs.exit)
+
+
+def test_recorded_ends_of_workers_are_their_ends() -> None:
+    """The median, because one worker may wait for a thread."""
+    moments = {"finished": [0] * 4, "end": [9, 0, 0, 0], "exited": [None, SECOND, 2 * SECOND, 8 * SECOND]}
+    content = profile_with(processes={"worker": ["", "gw0", "gw1", "gw2"], **moments})
+
+    assert 2.0 == make_costs(content, make_ledger(content), 3, "load", cpus=4).ending
+
+
 def test_processes_give_start_collection_and_the_time_around_tests() -> None:
     """The first process needs a CPU as well; the end begins with the last test of a worker."""
     costs = costs_of(
@@ -95,7 +113,7 @@ def test_processes_give_start_collection_and_the_time_around_tests() -> None:
         },
     )
 
-    assert (1.0, 1.0, 2.0) == (costs.startup, costs.collect, costs.finish)
+    assert (1.0, 1.0, 2.0, 1.0) == (costs.startup, costs.collect, costs.finish, costs.ending)
     assert pytest.approx([1.5, 1.5], abs=0.001) == [test.seconds for test in costs.tests]
 
 

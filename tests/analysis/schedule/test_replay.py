@@ -14,8 +14,8 @@ MODULE = SharedFixture("tables", "", "module", 0.25, 0.125)
 
 
 def suite(*tests: TestCost, fixtures: tuple[SharedFixture, ...] = (), cpus: int = 8) -> SuiteCosts:
-    """Return a suite that starts in 0.5 s, collects in 0.25 s and ends in 0.125 s."""
-    return SuiteCosts(tests, fixtures, 0.5, 0.25, 0.125, workers=0, dist="no", cpus=cpus)
+    """Return a suite: start-up 0.5 s, collection 0.25 s, hooks at the end 0.125 s, end of a process 0.5 s."""
+    return SuiteCosts(tests, fixtures, 0.5, 0.25, 0.125, workers=0, dist="no", cpus=cpus, ending=0.5)
 
 
 def make_tests(*seconds: float, cpu: float = 1.0, fixtures: tuple[int, ...] = ()) -> list[TestCost]:
@@ -86,12 +86,28 @@ def test_a_test_waits_before_it_computes() -> None:
 
 
 def test_the_end_of_workers_depends_on_their_number() -> None:
-    """It takes about as long as their start, and the rest belongs to the suite."""
+    """The rest of the time after the tests belongs to the suite."""
     recorded = replace(suite(cpus=2), workers=2, dist="load", finish=1.0)
 
     walls = [replay(recorded, workers, dist).wall for workers, dist in ((0, "no"), (2, "load"), (4, "load"))]
 
     assert [0.75 + 0.5, 1.5 + 1.0, 2.25 + 1.5] == walls
+
+
+def test_workers_end_as_slowly_as_a_single_process() -> None:
+    """The main process then ends as fast as it started, because it has collected no tests."""
+    recorded = replace(suite(cpus=2), finish=2.5, ending=2.0, exit=2.0)
+
+    # Start-up and collection, the hooks of the suite, the end of the worker, that of the main process.
+    assert 1.25 + 0.5 + 2.0 + 0.5 == replay(recorded, 1, "load").wall
+    assert 0.75 + 2.5 == replay(recorded, 0, "no").wall
+
+
+def test_a_single_process_ends_as_slowly_as_a_worker() -> None:
+    """Its hooks need the rest."""
+    recorded = replace(suite(cpus=2), workers=2, dist="load", finish=3.0, ending=2.0, exit=0.25)
+
+    assert 0.75 + 0.75 + 2.0 == replay(recorded, 0, "no").wall
 
 
 def test_every_worker_runs_every_test_with_each() -> None:
