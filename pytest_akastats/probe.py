@@ -9,7 +9,7 @@ would cost a call.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
 import pytest
@@ -70,6 +70,7 @@ class Probe:
     # After pluggy has listed the attributes of a plugin, CPython finds attributes in a dictionary more slowly.
     # Without slots, a test takes 24,000 instructions more, which is 1 % of a trivial one.
     __slots__ = (
+        "_arguments",
         "_began",
         "_children_cpu",
         "_clock",
@@ -112,9 +113,10 @@ class Probe:
         self._children_cpu: dict[str, float] = {"": read_children_cpu()}
         # Seconds without use of the CPU, at the end of the last phase; their start does not matter.
         self._waited = 0.0
-        # The test of the last phase, and the fixtures of the last finished one.
+        # The test of the last phase; the fixtures of the last finished one, and those that its function requests.
         self._item: pytest.Item | None = None
         self._fixture_names: Any = None
+        self._arguments: Any = None
         # Whether the running test began before the previous one ended, so that the readings mix several tests.
         self._overlaps = False
         # Exception classes by node id and phase.
@@ -322,8 +324,10 @@ class Probe:
         values = self.take_values() if self.collectors or self.lasting else ()
         metrics = self._take_metrics() if read_peak_memory() >= self._peak_memory + STEP else ()
         names = getattr(self._item, "fixturenames", ())
+        arguments = getattr(getattr(self._item, "_fixtureinfo", None), "argnames", ())
         # Tests of a function share one list.
-        changed = None if names == self._fixture_names else self._take_fixture_names(names)
+        is_same = names == self._fixture_names and arguments == self._arguments
+        changed = None if is_same else self._take_fixture_names(names, arguments)
         children = self._take_children() if len(self._children_cpu) > 1 else ()
         timer = self._import_timer
         if timer is not None and timer.totals:
@@ -339,15 +343,19 @@ class Probe:
         children = self._children_cpu
         return {f"children_{phase}": int(children.pop(phase) * 1e6) for phase in PHASES if phase in children}
 
-    def _take_fixture_names(self, names: Any) -> tuple[str, ...]:
-        """Return the names of the fixtures that the last test can use, without parameters and those of pytest."""
-        self._fixture_names = names
-        definitions = getattr(getattr(self._item, "_fixtureinfo", None), "name2fixturedefs", {})
-        return tuple(
-            get_visible_name(name)
-            for name in names
-            if name in definitions and not _is_internal(definitions[name][-1])
-        )
+    def _take_fixture_names(self, names: Any, arguments: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the names of the fixtures that the last test can use, and of those that only `autouse` adds.
+
+        Both are without parameters and the fixtures of pytest.
+        """
+        self._fixture_names, self._arguments = names, arguments
+        item = self._item
+        definitions = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})
+        markers = () if item is None else item.iter_markers("usefixtures")
+        requested = _list_requested([*arguments, *(name for each in markers for name in each.args)], definitions)
+        visible = [name for name in names if name in definitions and not _is_internal(definitions[name][-1])]
+        implicit = [name for name in visible if name not in requested]
+        return tuple(map(get_visible_name, visible)), tuple(map(get_visible_name, implicit))
 
     def take_process(self) -> tuple[Any, ...]:
         """Remove and return moments and durations of this process, setups of fixtures, and imports by phase.
@@ -600,6 +608,17 @@ def _is_internal(fixturedef: pytest.FixtureDef[Any]) -> bool:
     name = fixturedef.argname
     is_runner = not fixturedef.baseid and name.startswith("_") and name.endswith(_INTERNAL_SUFFIX)
     return is_ours or is_runner or getattr(function, "__name__", "") == _PARAMETER
+
+
+def _list_requested(names: list[str], definitions: Mapping[str, Any]) -> set[str]:
+    """Return the names of fixtures and of those that they request themselves."""
+    requested: set[str] = set()
+    while names:
+        name = names.pop()
+        if name in definitions and name not in requested:
+            requested.add(name)
+            names += definitions[name][-1].argnames
+    return requested
 
 
 # The function of the fixture that pytest creates for each direct parameter of a test.

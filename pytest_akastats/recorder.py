@@ -150,7 +150,7 @@ class Recorder:
         self._invalid_tests: set[str] = set()
         self._planned = 0
         # Numbers of the combinations of fixtures that were written.
-        self._fixture_sets: dict[tuple[str, ...], int] = {}
+        self._fixture_sets: dict[tuple[tuple[str, ...], ...], int] = {}
         # Failed collections that pytest has not reported yet.
         self._unreported: list[pytest.CollectReport] = []
 
@@ -421,18 +421,18 @@ class Recorder:
         """Write metrics, fixtures and CPU times of the attempt that follows."""
         metrics, names, costs = dict(readings[6]), readings[7], readings[9]
         if names is not None:
-            metrics["fixture_set"] = self._number_fixtures(tuple(names))
+            metrics["fixture_set"] = self._number_fixtures(tuple(map(tuple, names)))
         if metrics:
             self._write_content(Metrics(worker, metrics))
         if costs:
             self._write_content(Costs(worker, costs))
 
-    def _number_fixtures(self, names: tuple[str, ...]) -> int:
+    def _number_fixtures(self, names: tuple[tuple[str, ...], ...]) -> int:
         """Return the number of a combination of fixtures; write the combination at its first use."""
         number = self._fixture_sets.get(names)
         if number is None:
             number = self._fixture_sets[names] = len(self._fixture_sets)
-            self._write_content(FixtureSet(number, names))
+            self._write_content(FixtureSet(number, *names))
         return number
 
     def _finish_running(

@@ -33,6 +33,7 @@ def profile_with(
     imports: Mapping[str, Sequence[Any]] = NONE,
     builds: Mapping[str, Sequence[Any]] = NONE,
     fixture_sets: Sequence[Sequence[str]] = (),
+    implicit_sets: Sequence[Sequence[str]] = (),
 ) -> Profile:
     """Return a profile with these columns."""
     return from_json(
@@ -47,6 +48,7 @@ def profile_with(
             "imports": _filled(ImportColumns, imports),
             "builds": _filled(BuildColumns, builds),
             "fixture_sets": list(map(list, fixture_sets)),
+            "implicit_sets": list(map(list, implicit_sets)),
         }
     )
 

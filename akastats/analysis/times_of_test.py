@@ -93,7 +93,7 @@ def _sum_recorded(content: Profile, column: str, rows: Sequence[int]) -> float |
 
 
 def _list_fixtures(content: Profile, nodeid: str, rows: Sequence[int]) -> Iterator[FixtureTimes]:
-    names, paid = _names_of(content, rows[-1]), _sum_builds(content, nodeid)
+    names, paid = content.get_fixture_set(rows[-1]) or (), _sum_builds(content, nodeid)
     for each in content.fixtures.rows():
         if each.name not in names or not each.count or not is_below(nodeid, each.baseid):
             continue
@@ -101,12 +101,6 @@ def _list_fixtures(content: Profile, nodeid: str, rows: Sequence[int]) -> Iterat
         in_test = setup * len(rows) if each.scope == "function" else paid.get((each.name, each.baseid), 0.0)
         seconds = (round(value, 6) for value in (setup, teardown, in_test))
         yield FixtureTimes(each.name, each.baseid, each.scope, each.count, *seconds)
-
-
-def _names_of(content: Profile, row: int) -> frozenset[str]:
-    number = content.tests.fixture_set[row] if content.tests.fixture_set else None
-    is_stored = number is not None and 0 <= number < len(content.fixture_sets)
-    return frozenset(content.fixture_sets[number] if is_stored and number is not None else ())
 
 
 def _sum_builds(content: Profile, nodeid: str) -> Mapping[tuple[str, str], float]:

@@ -86,7 +86,7 @@ class RunBuilder:
     errors: failures, in the order in which they happened.
     metrics: metrics of the next attempt, by worker.
     costs: metrics of only the next attempt, by worker.
-    fixture_sets: names of the fixtures that tests can use, by the value of the metric `fixture_set`.
+    fixture_sets: fixtures that tests can use, by the value of the metric `fixture_set`.
     processes: what each process recorded about itself, by worker.
     imports: imports, by worker, phase, package and node id.
     builds: setups of fixtures with a scope beyond a function, with their workers.
@@ -107,7 +107,7 @@ class RunBuilder:
     errors: list[Error] = field(default_factory=list)
     metrics: dict[str, Mapping[str, int]] = field(default_factory=dict)
     costs: dict[str, Mapping[str, int]] = field(default_factory=dict)
-    fixture_sets: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    fixture_sets: dict[int, FixtureSet] = field(default_factory=dict)
     processes: dict[str, Process] = field(default_factory=dict)
     imports: dict[tuple[str, str, str, str], ImportTime] = field(default_factory=dict)
     builds: list[tuple[str, FixtureBuild]] = field(default_factory=list)
@@ -291,7 +291,7 @@ class RunBuilder:
 
     def _add_fixture_set(self, fixtures: FixtureSet) -> Iterator[AddedPoint]:
         if len(self.fixture_sets) < MAX_FIXTURE_SETS:
-            self.fixture_sets[fixtures.number] = fixtures.names
+            self.fixture_sets[fixtures.number] = fixtures
         return iter(())
 
     def _add_process(self, process: Process) -> Iterator[AddedPoint]:

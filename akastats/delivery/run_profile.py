@@ -20,6 +20,7 @@ from akastats.model.profile import (
     columns_of,
 )
 from akastats.model.results import Budget, Error, FixtureResult, TestResult
+from akastats.spool.records import FixtureSet
 
 FAILING = ("failed", "error")
 #: Maximum number of tests, and of bytes of their node ids, in the failures of a run in progress. They are part of
@@ -41,7 +42,7 @@ def profile_of(builder: RunBuilder) -> Profile:
         _processes(builder),
         _imports(builder),
         _builds(builder),
-        _fixture_sets(builder),
+        *_fixture_sets(builder),
     )
 
 
@@ -163,12 +164,16 @@ def _builds(builder: RunBuilder) -> BuildColumns:
     )
 
 
-def _fixture_sets(builder: RunBuilder) -> list[list[str]]:
-    """Return the combinations in the order of their indices; missing ones, of damaged spools, are empty."""
+def _fixture_sets(builder: RunBuilder) -> tuple[list[list[str]], list[list[str]]]:
+    """Return the combinations in the order of their indices, and the implicit fixtures of each.
+
+    Missing ones, of damaged spools, are empty.
+    """
     size = max(builder.fixture_sets, default=-1) + 1
     if not 0 <= size <= MAX_FIXTURE_SETS:
-        return []
-    return [list(builder.fixture_sets.get(index, ())) for index in range(size)]
+        return [], []
+    sets = [builder.fixture_sets.get(index, FixtureSet(index, ())) for index in range(size)]
+    return [list(each.names) for each in sets], [list(each.implicit) for each in sets]
 
 
 def _us(seconds: float) -> int:

@@ -2,7 +2,7 @@
 
 Stored as JSON, compressed by zlib: `{"version": 1, "tests": {column: [...]}, "errors": {...}, "fixtures": {...},
 "files": {...}, "unfinished": [...], "processes": {...}, "imports": {...}, "builds": {...},
-"fixture_sets": [...]}`. Profiles of earlier releases lack the last four.
+"fixture_sets": [...], "implicit_sets": [...]}`. Profiles of earlier releases lack the last five.
 """
 
 from __future__ import annotations
@@ -281,6 +281,7 @@ class Profile:
     imports: imports during start-up, collection and tests
     builds: set-ups of fixtures whose scope is larger than a function
     fixture_sets: names of the fixtures that a test can use, for each combination
+    implicit_sets: those of them that only `autouse` adds, for each combination; missing ones are empty
     """
 
     tests: TestColumns
@@ -292,6 +293,19 @@ class Profile:
     imports: ImportColumns = field(default_factory=lambda: make_empty(ImportColumns))
     builds: BuildColumns = field(default_factory=lambda: make_empty(BuildColumns))
     fixture_sets: list[list[str]] = field(default_factory=list)
+    implicit_sets: list[list[str]] = field(default_factory=list)
+
+    def get_fixture_set(self, row: int) -> frozenset[str] | None:
+        """Return the names of the fixtures that the test in a row of `tests` can use; `None` if not recorded."""
+        return self._get_set(self.fixture_sets, row)
+
+    def get_implicit_set(self, row: int) -> frozenset[str]:
+        """Return those of its fixtures that only `autouse` adds; empty if not recorded."""
+        return self._get_set(self.implicit_sets, row) or frozenset()
+
+    def _get_set(self, sets: Sequence[Sequence[str]], row: int) -> frozenset[str] | None:
+        number = self.tests.fixture_set[row] if self.tests.fixture_set else None
+        return frozenset(sets[number]) if number is not None and 0 <= number < len(sets) else None
 
 
 def make_empty(table: type[Table]) -> Table:
@@ -317,8 +331,8 @@ def from_json(content: Any) -> Profile:
     if content.get("version") != VERSION:
         raise CorruptDataError(f"stored profile is not of version {VERSION}: update pytest-akastats")
     unfinished = content.get("unfinished", [])
-    fixture_sets = content.get("fixture_sets", [])
-    if not (_are_text(unfinished) and _are_lists_of_text(fixture_sets)):
+    sets = [content.get(name, []) for name in ("fixture_sets", "implicit_sets")]
+    if not (_are_text(unfinished) and all(map(_are_lists_of_text, sets))):
         raise CorruptDataError(_CORRUPT)
     return Profile(
         _table(TestColumns, content.get("tests")),
@@ -330,14 +344,14 @@ def from_json(content: Any) -> Profile:
         _table_or_empty(ProcessColumns, content.get("processes")),
         _table_or_empty(ImportColumns, content.get("imports")),
         _table_or_empty(BuildColumns, content.get("builds")),
-        fixture_sets,
+        *sets,
     )
 
 
 def to_json(profile: Profile) -> dict[str, Any]:
     """Return a profile as the API returns it."""
     tables = {name: columns_to_json(getattr(profile, name)) for name in _NAMES}
-    lists = {"unfinished": profile.unfinished, "fixture_sets": profile.fixture_sets}
+    lists = {name: getattr(profile, name) for name in ("unfinished", "fixture_sets", "implicit_sets")}
     return {"version": VERSION, **tables, **lists}
 
 

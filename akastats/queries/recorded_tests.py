@@ -291,11 +291,8 @@ def requested_fixtures(content: Profile, nodeid: str) -> frozenset[str] | None:
 
     Fixtures that it requests only with `getfixturevalue` are missing.
     """
-    column, last = content.tests.fixture_set, _find_last_attempt(content, nodeid)
-    number = None if column is None or last is None else column[last]
-    if number is None or not 0 <= number < len(content.fixture_sets):
-        return None
-    return frozenset(content.fixture_sets[number])
+    last = _find_last_attempt(content, nodeid)
+    return None if last is None else content.get_fixture_set(last)
 
 
 def is_visible(nodeid: str, baseid: str) -> bool:

@@ -13,9 +13,9 @@ first element is the kind:
 | `test` | node id, worker, phases (one letter each), start time, setup, call, teardown, CPU time of the three |
 | `metrics` | worker, an object: whole numbers by name, of its next attempts until another record changes them |
 | `costs` | worker, an object: whole numbers by name, of its next attempt only |
-| `fixture_set` | number, list of fixture names; the metric `fixture_set` of an attempt refers to it |
+| `fixture_set` | number to which `metrics` refer, list of fixture names, list of those that only `autouse` adds |
 | `process` | worker, an object of moments, an object of durations; further records of a worker add to them |
-| `imports` | worker, phase (`conftest`, `collect`), list of [package, modules, seconds], since such a record |
+| `imports` | worker, phase (`conftest`, `collect`, `tests`), list of [package, modules, seconds, node id] |
 | `builds` | worker, list of [base id, name, node id, seconds]: setups of fixtures with a scope beyond a function |
 | `budget` | node id, an object: `max_seconds`, `max_slowdown`, from the test's markers |
 | `stat` | node id, worker, list of [epoch seconds, label, value, context] |

@@ -202,10 +202,12 @@ class FixtureSet(NamedTuple):
 
     number: number of the combination, from 0.
     names: names of the fixtures.
+    implicit: names of those that only `autouse` adds.
     """
 
     number: int
     names: tuple[str, ...]
+    implicit: tuple[str, ...] = ()
 
 
 class Process(NamedTuple):
@@ -598,8 +600,8 @@ def _decode_files(elements: list[Any]) -> CollectedFiles:
 
 
 def _decode_fixture_set(elements: list[Any]) -> FixtureSet:
-    number, names, *_ = elements
-    return FixtureSet(int(number), tuple(map(str, names)))
+    number, names, *implicit = elements
+    return FixtureSet(int(number), tuple(map(str, names)), tuple(map(str, implicit[0] if implicit else ())))
 
 
 def _decode_process(elements: list[Any]) -> Process:

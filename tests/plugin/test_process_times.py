@@ -183,6 +183,50 @@ def test_each_test_has_its_fixtures(pytester: pytest.Pytester, record: Record, s
     assert {"client", "database"} == names["test_with_client"] == names["test_with_numbers[1]"]
 
 
+AUTOUSE = """
+import pytest
+
+@pytest.fixture(autouse=True)
+def clock():
+    pass
+
+@pytest.fixture
+def calendar(clock):
+    pass
+
+@pytest.fixture
+def database():
+    pass
+
+def test_alone():
+    pass
+
+def test_with_clock(clock):
+    pass
+
+def test_with_calendar(calendar):
+    pass
+
+@pytest.mark.usefixtures("database")
+def test_with_a_marker():
+    pass
+"""
+
+
+def test_fixtures_that_only_autouse_adds_are_recorded(
+    pytester: pytest.Pytester, record: Record, spread: str
+) -> None:
+    """A test requests the others itself, through other fixtures or with a marker."""
+    pytester.makepyfile(test_one=AUTOUSE)
+
+    recorded = record(spread)
+
+    sets = recorded.profile["implicit_sets"]
+    implicit = {name: sets[row["fixture_set"]] for name, row in rows_of(recorded).items()}
+    assert ["clock"] == implicit["test_alone"] == implicit["test_with_a_marker"]
+    assert [] == implicit["test_with_clock"] == implicit["test_with_calendar"]
+
+
 def test_cpu_times_distinguish_work_from_waiting(pytester: pytest.Pytester, record: Record, spread: str) -> None:
     """A phase that sleeps uses no CPU; one that computes does; a child's time is its own."""
     pytester.makepyfile(test_one=SUITE)

@@ -17,6 +17,8 @@ BUILT_IN = frozenset(
 )
 # A wider scope is proposed only if its saving is more than this multiple of that of the best narrower scope.
 WIDER = 1.1
+# Maximum share of the tests with an autouse fixture that request it; if more request it, autouse suits them.
+FEW_REQUESTERS = 0.25
 
 
 def find_fixture_scope(run: RecordedRun) -> Iterator[FoundCost]:
@@ -31,6 +33,44 @@ def find_fixture_scope(run: RecordedRun) -> Iterator[FoundCost]:
             best = option if option[1] > WIDER * best[1] else best
         scope, saved, setups = best
         yield _describe_scope(fixture, tests, scope, saved, setups)
+
+
+def find_autouse(run: RecordedRun) -> Iterator[FoundCost]:
+    """Find fixtures that `autouse` sets up for many tests, although only few request them."""
+    for fixture in run.costly_fixtures:
+        key = name_fixture(fixture)
+        tests, implicit = run.tests_of[key], run.implicit_tests.get(fixture.name, frozenset())
+        requesters = [test for test in tests if test.nodeid not in implicit]
+        if fixture.name in BUILT_IN or not 0 < len(requesters) <= FEW_REQUESTERS * len(tests):
+            continue
+        yield FoundCost(
+            kind="autouse",
+            title=f"Autouse fixture {fixture.name} is set up {fixture.count} times for {len(tests)} tests; "
+            f"{len(requesters)} of them request it",
+            where=(Place(fixture=key, file=fixture.baseid.partition("::")[0] or None),),
+            tests=len(tests) - len(requesters),
+            evidence={"setups": fixture.count, "tests": len(tests), "requesters": len(requesters)},
+            advice="Remove autouse, and request the fixture in each test that needs its effect.",
+            saved=run.compute_saving(_without_autouse(run, fixture, implicit)),
+            cpu_saved=(fixture.setup + fixture.teardown) * (1 - len(requesters) / len(tests)),
+            claims=frozenset({f"fixture {key}"}),
+        )
+
+
+def _without_autouse(run: RecordedRun, fixture: FixtureResult, nodeids: frozenset[str]) -> SuiteCosts:
+    """Return the costs if these tests did not set up a fixture."""
+    if fixture.scope == "function":
+        mean = (fixture.setup + fixture.teardown) / max(1, fixture.count)
+        return run.without(dict.fromkeys(nodeids, mean))
+    key = (fixture.name, fixture.baseid)
+    position = next((at for at, each in enumerate(run.costs.fixtures) if (each.name, each.baseid) == key), -1)
+    return run.with_tests(
+        lambda test: (
+            replace(test, fixtures=tuple(at for at in test.fixtures if at != position))
+            if test.nodeid in nodeids
+            else test
+        )
+    )
 
 
 def find_shared_scope(run: RecordedRun) -> Iterator[FoundCost]:

@@ -97,8 +97,8 @@ class RecordedRun:
     @cached_property
     def tests_of(self) -> Mapping[str, list[TestCost]]:
         """The tests that can use each fixture, by its base id and name."""
-        sets = dict(zip(self.content.tests.nodeid, self.content.tests.fixture_set or (), strict=False))
-        names_of = {nodeid: self._names(number) for nodeid, number in sets.items()}
+        nodeids = self.content.tests.nodeid
+        names_of = {nodeid: self.content.get_fixture_set(row) or () for row, nodeid in enumerate(nodeids)}
         users: dict[str, list[TestCost]] = defaultdict(list)
         for fixture in self.content.fixtures.rows():
             key = name_fixture(fixture)
@@ -109,9 +109,14 @@ class RecordedRun:
             ]
         return users
 
-    def _names(self, number: int | None) -> frozenset[str]:
-        sets = self.content.fixture_sets
-        return frozenset(sets[number]) if number is not None and 0 <= number < len(sets) else frozenset()
+    @cached_property
+    def implicit_tests(self) -> Mapping[str, frozenset[str]]:
+        """The node ids of tests for which only `autouse` sets up a fixture, by its name."""
+        tests: dict[str, set[str]] = defaultdict(set)
+        for row, nodeid in enumerate(self.content.tests.nodeid):
+            for name in self.content.get_implicit_set(row):
+                tests[name].add(nodeid)
+        return {name: frozenset(nodeids) for name, nodeids in tests.items()}
 
     def compute_saving(
         self, costs: SuiteCosts | None = None, workers: int | None = None, dist: str | None = None

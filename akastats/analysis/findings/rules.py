@@ -13,6 +13,7 @@ Rule = Callable[[RecordedRun], Iterable[FoundCost]]
 
 #: The rules, the most specific first: of two findings with the same cost, the first one counts.
 RULES: tuple[Rule, ...] = (
+    fixtures.find_autouse,
     fixtures.find_fixture_scope,
     fixtures.find_shared_scope,
     fixtures.find_rebuilt_fixture,

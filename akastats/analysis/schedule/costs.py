@@ -308,14 +308,11 @@ def _list_shared(content: Profile, fixtures: Sequence[SharedFixture]) -> dict[st
     by_name: dict[str, list[int]] = defaultdict(list)
     for position, fixture in enumerate(fixtures):
         by_name[fixture.name].append(position)
-    sets = content.tests.fixture_set or [None] * len(content.tests.nodeid)
     shared = {}
-    for nodeid, number in zip(content.tests.nodeid, sets, strict=True):
-        is_stored = number is not None and 0 <= number < len(content.fixture_sets)
-        names = content.fixture_sets[number] if is_stored and number is not None else []
+    for row, nodeid in enumerate(content.tests.nodeid):
         positions = [
             position
-            for name in names
+            for name in sorted(content.get_fixture_set(row) or ())
             for position in by_name.get(name, ())
             if is_below(nodeid, fixtures[position].baseid)
         ]

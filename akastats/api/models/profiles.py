@@ -38,8 +38,8 @@ class Profile(BaseModel):
         examples=[{"worker": ["gw0"], "start": [-310000], "collection": [2000], "collected": [81000]}],
     )
     imports: dict[str, list[Any]] = Field(
-        description="worker, phase (conftest or collect), package, modules (their number), own (without other "
-        "packages)",
+        description="worker, phase (conftest, collect or tests), package, modules (their number), own (without "
+        "other packages), nodeid (of the test that imports)",
         examples=[
             {"worker": ["gw0"], "phase": ["collect"], "package": ["numpy"], "modules": [212], "own": [94000]}
         ],
@@ -52,6 +52,9 @@ class Profile(BaseModel):
     fixture_sets: list[list[str]] = Field(
         description="names of the fixtures that a test can use, by the column `fixture_set` of the tests",
         examples=[[["database", "client"]]],
+    )
+    implicit_sets: list[list[str]] = Field(
+        description="those of them that only `autouse` adds, by the same column", examples=[[["database"]]]
     )
     unfinished: list[str] = Field(description="node ids of tests that started and never ended", examples=[[]])
 

@@ -22,6 +22,7 @@ class Row:
     teardown: float = 0.0
     worker: str = ""
     fixtures: tuple[str, ...] = ()
+    implicit: tuple[str, ...] = ()
     cpu: float | None = None
     cpu_setup: float | None = None
     children: float | None = None
@@ -45,14 +46,14 @@ class Suite:
 
     def record(self) -> RecordedRun:
         """Return the run of the suite, whose tests follow each other in each worker."""
-        sets = sorted({row.fixtures for row in self.rows})
+        sets = sorted({(row.fixtures, row.implicit) for row in self.rows})
         starts, ends = _schedule(self.rows, self.around)
         tests = {
             "nodeid": [row.nodeid for row in self.rows],
             "outcome": [row.outcome for row in self.rows],
             "worker": [row.worker for row in self.rows],
             "start": list(map(_us, starts)),
-            "fixture_set": [sets.index(row.fixtures) for row in self.rows],
+            "fixture_set": [sets.index((row.fixtures, row.implicit)) for row in self.rows],
             **{name: [_us(getattr(row, name)) for row in self.rows] for name in ("setup", "call", "teardown")},
             "cpu_call": [_us_or_none(row.cpu) for row in self.rows],
             "cpu_setup": [_us_or_none(row.cpu_setup) for row in self.rows],
@@ -65,7 +66,8 @@ class Suite:
             files=_table(self.files),
             imports=_table(self.imports),
             processes=self._processes(ends),
-            fixture_sets=sets,
+            fixture_sets=[fixtures for fixtures, _ in sets],
+            implicit_sets=[implicit for _, implicit in sets],
         )
         return make_recorded_run(content, self.workers, self.dist, self.cpus)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from akastats.analysis.findings.fixtures import (
+    find_autouse,
     find_fixture_scope,
     find_rebuilt_fixture,
     find_session_fixture,
@@ -122,3 +123,38 @@ def test_a_teardown_longer_than_its_setup_is_slow() -> None:
 
     assert pytest.approx(0.75) == function.saved
     assert pytest.approx(0.125) == session.saved
+
+
+def autouse_suite(scope: str, requesters: int) -> Suite:
+    """Return twelve tests in three files with an autouse fixture, some of which request it."""
+    names = [f"test_{file}.py::test_{number}" for file in "abc" for number in range(4)]
+    own = 0.25 if scope == "function" else 0.0
+    rows = [
+        Row(name, setup=own, fixtures=("clock",), implicit=() if at < requesters else ("clock",))
+        for at, name in enumerate(names)
+    ]
+    count, builds = (12, names) if scope == "function" else (3, names[::4])
+    fixtures = {"name": ["clock"], "scope": [scope], "count": [count], "setup": [0.25 * count]}
+    shared = {"name": ["clock"] * 3, "nodeid": builds, "setup": [0.25] * 3} if scope != "function" else {}
+    return Suite(rows, fixtures=fixtures, builds=shared)
+
+
+def test_an_autouse_fixture_that_few_tests_request_is_named() -> None:
+    """The other tests would not set it up."""
+    (cost,) = find_autouse(autouse_suite("function", requesters=2).record())
+
+    assert "Autouse fixture clock is set up 12 times for 12 tests; 2 of them request it" == cost.title
+    assert pytest.approx(2.5) == cost.saved
+
+
+def test_an_autouse_fixture_of_modules_is_saved_where_no_test_requests_it() -> None:
+    """Two of three modules."""
+    (cost,) = find_autouse(autouse_suite("module", requesters=1).record())
+
+    assert pytest.approx(0.5, abs=0.001) == cost.saved
+
+
+@pytest.mark.parametrize("requesters", [0, 4])
+def test_an_autouse_fixture_is_not_named_if_many_or_no_tests_request_it(requesters: int) -> None:
+    """If no test requests it, all may need its effect."""
+    assert [] == list(find_autouse(autouse_suite("function", requesters).record()))
