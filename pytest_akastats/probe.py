@@ -19,6 +19,7 @@ from pytest_akastats import clocks
 from pytest_akastats.clocks import process_time, read_children_cpu
 from pytest_akastats.collection_times import sum_directories
 from pytest_akastats.failure_text import make_failure_text
+from pytest_akastats.garbage_times import GarbageTimer
 from pytest_akastats.import_times import ImportTimer
 from pytest_akastats.internal_errors import InternalErrors, note_errors
 from pytest_akastats.names import Location, remove_group
@@ -37,6 +38,9 @@ COLLECT = "collect"
 # Seconds between two reports with fixture times; if a worker dies, at most these times are lost.
 FLUSH_S = 1.0
 
+# Minimum duration of a phase in seconds whose garbage collections are recorded.
+MIN_COLLECTED_S = 0.001
+
 # Seconds without use of the CPU after which a phase may have waited for a child process.
 MIN_WAIT_S = 0.001
 
@@ -52,7 +56,8 @@ MAX_IMPORTS = 1_000
 # Readings on a report: times of the attempt, exception class, fixtures, collection, stat values, failed attempts
 # that were retried without a report (phase, class, text, start, duration), metrics that changed since the previous
 # attempt, names of the test's fixtures unless they are those of the previous test, CPU seconds of the phases, CPU
-# times of child processes, and the remaining readings of the process (see `take_process`).
+# times of child processes and times of garbage collection, and the remaining readings of the process (see
+# `take_process`).
 Readings = tuple[Any, ...]
 
 
@@ -65,6 +70,7 @@ class Probe:
     collectors: collectors of the fixture `stat`.
     lasting: collectors of the fixture `akastats_stat`.
     process: moments of this process.
+    garbage: garbage collections of this process.
     """
 
     # After pluggy has listed the attributes of a plugin, CPython finds attributes in a dictionary more slowly.
@@ -81,6 +87,7 @@ class Probe:
         "_epoch",
         "_fixture_names",
         "_flushed",
+        "_garbage",
         "_import_timer",
         "_imports",
         "_item",
@@ -93,6 +100,7 @@ class Probe:
         "collected",
         "collectors",
         "fixtures",
+        "garbage",
         "internal_errors",
         "lasting",
         "process",
@@ -136,6 +144,9 @@ class Probe:
         self.collectors: list[Collector] = []
         self.lasting: list[Collector] = []
         self.process = ProcessTimes(epoch, clock)
+        self.garbage = GarbageTimer(clock)
+        # Seconds and number of garbage collections by phase, since the start of the test.
+        self._garbage: dict[str, tuple[float, int]] = {}
         self._import_timer: ImportTimer | None = None
         # Imports by phase that are not recorded yet.
         self._imports: dict[str, tuple[Any, ...]] = {}
@@ -187,6 +198,8 @@ class Probe:
             if now - cpu > self._waited + MIN_WAIT_S:
                 self._note_children(when)
             self._waited = now - cpu
+            if self.garbage.passes:
+                self._garbage[when] = self.garbage.take()
             if call.excinfo is not None:
                 self._raised[item.nodeid, when] = escape_surrogates(call.excinfo.typename)
         except Exception as error:
@@ -245,6 +258,8 @@ class Probe:
     @note_errors
     def pytest_collection_finish(self) -> None:
         self.process.note("collected")
+        self.garbage.take()
+        self.process.set_duration("gc_collect", int(1e6 * self.garbage.total))
         if self._import_timer is not None:
             self._imports["collect"] = self._import_timer.take()
 
@@ -328,20 +343,32 @@ class Probe:
         # Tests of a function share one list.
         is_same = names == self._fixture_names and arguments == self._arguments
         changed = None if is_same else self._take_fixture_names(names, arguments)
-        children = self._take_children() if len(self._children_cpu) > 1 else ()
+        costs = self._take_children() if len(self._children_cpu) > 1 else {}
+        if self._garbage:
+            costs |= self._take_garbage(setup - began, call - setup, teardown - call)
         timer = self._import_timer
         if timer is not None and timer.totals:
             self._take_imports(report.nodeid)
         if teardown - self._flushed < FLUSH_S:
-            return (times, raised, (), (), values, retried, metrics, changed, cpu, children, ())
+            return (times, raised, (), (), values, retried, metrics, changed, cpu, costs, ())
         self._flushed = teardown
         read = (self.fixtures.take(), self.take_collected())
-        return (times, raised, *read, values, retried, metrics, changed, cpu, children, self.take_process())
+        return (times, raised, *read, values, retried, metrics, changed, cpu, costs, self.take_process())
 
     def _take_children(self) -> dict[str, int]:
         """Return the CPU microseconds of the children by column of the profile."""
         children = self._children_cpu
         return {f"children_{phase}": int(children.pop(phase) * 1e6) for phase in PHASES if phase in children}
+
+    def _take_garbage(self, *durations: float) -> dict[str, int]:
+        """Return garbage collections of the phases that took at least a millisecond, by column of the profile."""
+        taken, self._garbage = self._garbage, {}
+        costs = {
+            f"gc_{phase}": int(1e6 * taken[phase][0])
+            for phase, seconds in zip(PHASES, durations, strict=True)
+            if phase in taken and seconds >= MIN_COLLECTED_S
+        }
+        return {**costs, "gc_passes": sum(passes for _, passes in taken.values())} if costs else {}
 
     def _take_fixture_names(self, names: Any, arguments: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the names of the fixtures that the last test can use, and of those that only `autouse` adds.
@@ -356,6 +383,14 @@ class Probe:
         visible = [name for name in names if name in definitions and not _is_internal(definitions[name][-1])]
         implicit = [name for name in visible if name not in requested]
         return tuple(map(get_visible_name, visible)), tuple(map(get_visible_name, implicit))
+
+    def note_end(self) -> None:
+        """Note the end of the recording in this process, and its garbage collections if they are complete."""
+        self.process.note("end")
+        if self.garbage.is_active:
+            self.garbage.take()
+            self.process.set_duration("gc", int(1e6 * self.garbage.total))
+            self.process.set_duration("gc_passes", self.garbage.total_passes)
 
     def take_process(self) -> tuple[Any, ...]:
         """Remove and return moments and durations of this process, setups of fixtures, and imports by phase.
@@ -480,7 +515,7 @@ class WorkerProbe(Probe):
         self.process.note("finished")
 
     def _write_output(self, session: pytest.Session) -> None:
-        self.process.note("end")
+        self.note_end()
         remaining = (self.fixtures.take(), self.take_collected(), self.take_values(), self.take_process())
         output: dict[str, Any] = session.config.workeroutput  # type: ignore[attr-defined]  # set by xdist
         output[ATTRIBUTE] = (*remaining, escape_surrogates(self.internal_errors.message))

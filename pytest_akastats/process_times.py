@@ -8,14 +8,15 @@ from collections.abc import Callable, Mapping
 
 from pytest_akastats import clocks
 
-#: Moments of a process in microseconds since the epoch, and durations in microseconds, by column of the profile.
-Times = tuple[Mapping[str, int], Mapping[str, int]]
+#: Moments of a process in microseconds since the epoch, and durations in microseconds, by column of the profile;
+#: process id, 0 if it was taken before.
+Times = tuple[Mapping[str, int], Mapping[str, int], int]
 
 
 class ProcessTimes:
     """Collects the moments and durations of this process."""
 
-    __slots__ = ("_clock", "_durations", "_epoch", "_moments", "_waited_s")
+    __slots__ = ("_clock", "_durations", "_epoch", "_moments", "_pid", "_waited_s")
 
     def __init__(self, epoch: float, clock: Callable[[], float] = clocks.perf_counter) -> None:
         """Measure with `clock`; `epoch` is the wall time minus this clock in seconds."""
@@ -23,6 +24,7 @@ class ProcessTimes:
         self._moments: dict[str, int] = {}
         self._durations: dict[str, int] = {}
         self._waited_s = 0.0
+        self._pid = os.getpid()
 
     def note_configuration(self, conftest_s: float) -> None:
         """Note that pytest is configured, and the seconds that it imported conftest files and plugins."""
@@ -41,12 +43,16 @@ class ProcessTimes:
         self._waited_s += seconds
         self._durations["wait"] = int(self._waited_s * 1e6)
 
+    def set_duration(self, name: str, value: int) -> None:
+        """Set a duration in microseconds, or a count."""
+        self._durations[name] = value
+
     def take(self) -> Times | tuple[()]:
         """Remove and return what was noted since the last call; empty if nothing was."""
         if not (self._moments or self._durations):
             return ()
-        taken = (self._moments, self._durations)
-        self._moments, self._durations = {}, {}
+        taken = (self._moments, self._durations, self._pid)
+        self._moments, self._durations, self._pid = {}, {}, 0
         return taken
 
 

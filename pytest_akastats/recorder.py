@@ -278,7 +278,7 @@ class Recorder:
     @note_errors
     def _write_own_readings(self) -> None:
         probe = self._probe
-        probe.process.note("end")
+        probe.note_end()
         fixtures, collected, values = probe.fixtures.take(), probe.take_collected(), probe.take_values()
         self._write_remaining("", fixtures, collected, values, probe.take_process())
 

@@ -28,6 +28,7 @@ from pytest_akastats.fail_on import decide
 from pytest_akastats.fixtures import PROBE
 from pytest_akastats.import_times import ImportTimer
 from pytest_akastats.internal_errors import describe_error
+from pytest_akastats.machine_memory import read_machine_memory
 from pytest_akastats.names import RecordedNames
 from pytest_akastats.options import Options, read_options
 from pytest_akastats.probe import Probe, WorkerProbe
@@ -66,6 +67,8 @@ def register(config: pytest.Config, epoch: float, conftest_s: float) -> None:
     config.stash[PROBE] = probe
     try:
         probe.process.note_configuration(conftest_s)
+        probe.garbage.start()
+        config.add_cleanup(probe.garbage.stop)
         timer = config.stash.get(_IMPORT_TIMER, None)
         if timer is not None:
             probe.measure_imports(timer)
@@ -233,6 +236,7 @@ class Session:
             python=sys.version.split()[0],
             pytest=pytest.__version__,
             cpu_count=os.cpu_count(),
+            machine_memory=read_machine_memory(),
             workers=_count_workers(config),
             dist=config.getoption("dist", "no"),
             ungrouped=True,

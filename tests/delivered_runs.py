@@ -33,6 +33,7 @@ def spool(
     fixtures: Iterable[list[Any]] = (),
     uncollected: Iterable[str] = (),
     numbers: Iterable[tuple[str, float]] = (),
+    further: Iterable[list[Any]] = (),
     **header: Any,
 ) -> Path:
     """Write the spool of one run, whose process is gone, and return its path."""
@@ -49,7 +50,7 @@ def spool(
         records.append(["test", nodeid, "", letters, start, *phases])
     records += [["uncollected", path, "ImportError", TRACEBACK, round(started * 1e6)] for path in uncollected]
     records += [["stat", "", "", [[started + 1, label, value, None]]] for label, value in numbers]
-    records.append(["fixtures", list(fixtures)])
+    records += [["fixtures", list(fixtures)], *further]
     if ended:
         records.append(["end", {"finished": started + 60, "exit_code": exit_code, "interrupted": False}])
     for record in records:

@@ -15,13 +15,15 @@ from akastats.model.profile import (
     ImportColumns,
     ProcessColumns,
     Profile,
+    SampleColumns,
     TestColumns,
     columns_of,
     from_json,
 )
 
 NONE: Mapping[str, Sequence[Any]] = MappingProxyType({})
-_NUMBERS = frozenset({"start", "setup", "call", "teardown", "count", "seconds", "modules", "own"})
+_SAMPLED = ("time", "memory", "peak", "cpu", "threads", "children")
+_NUMBERS = frozenset({"start", "setup", "call", "teardown", "count", "seconds", "modules", "own", *_SAMPLED})
 
 
 def profile_with(
@@ -34,6 +36,7 @@ def profile_with(
     builds: Mapping[str, Sequence[Any]] = NONE,
     fixture_sets: Sequence[Sequence[str]] = (),
     implicit_sets: Sequence[Sequence[str]] = (),
+    samples: Mapping[str, Sequence[Any]] = NONE,
 ) -> Profile:
     """Return a profile with these columns."""
     return from_json(
@@ -49,6 +52,7 @@ def profile_with(
             "builds": _filled(BuildColumns, builds),
             "fixture_sets": list(map(list, fixture_sets)),
             "implicit_sets": list(map(list, implicit_sets)),
+            "samples": _filled(SampleColumns, samples),
         }
     )
 

@@ -40,8 +40,14 @@ LAYER = {room: number for number, rooms in enumerate(LAYERS) for room in rooms}
 #: The layers of the plugin, lowest first: a module imports only modules of lower layers.
 #: `__init__` is all that loads without `--akastats`, so no other module imports it.
 PLUGIN_LAYERS = (
-    {"clocks", "fail_on", "failure_text", "internal_errors", "names", "nesting", "peak_memory", "verdict_lines"},
-    {"collection_times", "fixtures", "import_times", "options", "process_times", "summary", "traceback_style"},
+    {
+        *("clocks", "fail_on", "failure_text", "internal_errors", "machine_memory", "names", "nesting"),
+        *("peak_memory", "verdict_lines"),
+    },
+    {
+        *("collection_times", "fixtures", "garbage_times", "import_times", "options", "process_times", "summary"),
+        "traceback_style",
+    },
     {"probe"},
     {"budgets", "quarantine"},
     {"recorder"},

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any
 
-from akastats.model.profile import Profile, TestColumns
+from akastats.model.profile import Profile, SampleColumns, TestColumns
 
 #: The spans of a process, in the order in which they first occur.
 SPANS = ("startup", "conftest", "collect", "wait", "setup", "call", "teardown", "pytest", "finish", "exit")
@@ -34,6 +35,42 @@ class ImportCost:
 
 
 @dataclass(frozen=True)
+class Samples:
+    """Samples of one process in the order of time; all lists have one length.
+
+    time: seconds from the start of the run.
+    memory: resident memory in bytes.
+    cpu: CPU seconds since the start of the process.
+    threads: number of threads.
+    children: number of child processes; null if the system hides it.
+    """
+
+    time: list[float]
+    memory: list[int]
+    cpu: list[float]
+    threads: list[int]
+    children: list[int | None]
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What one process used. The sampling misses threads and children that live for less than 0.1 seconds.
+
+    peak_memory: peak resident memory in bytes.
+    cpu: CPU seconds until the last sample.
+    threads: maximum number of threads.
+    children: maximum number of child processes; null if the system hides it.
+    samples: the samples; in a long run each stands for the time since the one before, with maxima.
+    """
+
+    peak_memory: int
+    cpu: float
+    threads: int
+    children: int | None
+    samples: Samples
+
+
+@dataclass(frozen=True)
 class ProcessLedger:
     """The wall time of one process, in seconds.
 
@@ -43,6 +80,9 @@ class ProcessLedger:
     spans: seconds by span, in the order of `SPANS`; only those above zero.
     unexplained: wall time that no span contains.
     imports: imports of the process, the slowest first.
+    gc: seconds of garbage collection between its configuration and its end; null if unknown.
+    gc_passes: number of garbage collections in that time; null if unknown.
+    resources: memory, CPU time, threads and children; null if nothing sampled the process.
     """
 
     worker: str
@@ -51,6 +91,9 @@ class ProcessLedger:
     spans: Mapping[str, float]
     unexplained: float
     imports: tuple[ImportCost, ...] = ()
+    gc: float | None = None
+    gc_passes: int | None = None
+    resources: Resources | None = None
 
 
 @dataclass(frozen=True)
@@ -83,12 +126,41 @@ def make_ledger(content: Profile) -> Ledger:
     tests = _sum_phases(content.tests)
     imports = _group_imports(content)
     columns = {name: getattr(content.processes, name) for name in (*_MOMENTS, "conftest", "wait")}
+    resources = group_samples(content.samples)
     ledgers = []
     for row, worker in enumerate(content.processes.worker):
         times = {name: column[row] / 1e6 for name, column in columns.items() if column[row] is not None}
         phases = tests.get(worker, _Phases())
-        ledgers.append(_make_process(worker, times, phases, imports.get(worker, ())))
-    return Ledger(tuple(ledgers), _find_gaps(columns))
+        process = _make_process(worker, times, phases, imports.get(worker, ()))
+        collections = _find_collections(content, row)
+        ledgers.append(replace(process, **collections, resources=resources.get(worker)))
+    return Ledger(tuple(ledgers), _find_gaps(columns, bool(resources)))
+
+
+def _find_collections(content: Profile, row: int) -> dict[str, Any]:
+    seconds, passes = content.processes.gc, content.processes.gc_passes
+    return {
+        "gc": None if seconds is None or seconds[row] is None else (seconds[row] or 0) / 1e6,
+        "gc_passes": None if passes is None else passes[row],
+    }
+
+
+def group_samples(table: SampleColumns) -> dict[str, Resources]:
+    """Return the use of resources by worker, from the samples of a run."""
+    rows: dict[str, list[tuple[Any, ...]]] = {}
+    columns = (table.time, table.memory, table.peak, table.cpu, table.threads, table.children)
+    for worker, *values in zip(table.worker, *columns, strict=True):
+        rows.setdefault(worker, []).append(tuple(values))
+    return {worker: _make_resources(samples) for worker, samples in rows.items()}
+
+
+def _make_resources(rows: Iterable[tuple[Any, ...]]) -> Resources:
+    time, memory, peak, cpu, threads, children = (list(column) for column in zip(*rows, strict=True))
+    seconds = [each / 1e6 for each in cpu]
+    listed = [each for each in children if each is not None]
+    samples = Samples([each / 1e6 for each in time], memory, seconds, threads, children)
+    # Before a new process has loaded its program, it has the memory of its parent.
+    return Resources(peak[-1], seconds[-1], max(threads), max(listed, default=None), samples)
 
 
 @dataclass
@@ -195,12 +267,14 @@ def _group_imports(content: Profile) -> dict[str, list[ImportCost]]:
     return grouped
 
 
-def _find_gaps(columns: Mapping[str, list[int | None]]) -> tuple[str, ...]:
+def _find_gaps(columns: Mapping[str, list[int | None]], is_sampled: bool) -> tuple[str, ...]:
     gaps = []
     if None in columns["start"]:
         gaps.append("start of the processes: recorded on Linux")
-    if set(columns["exited"]) == {None}:
-        gaps.append("time from the end of the recording to the end of the processes")
+    if columns["exited"][:1] == [None]:
+        gaps.append("time from the end of the recording to the end of the process")
+    if not is_sampled:
+        gaps.append("memory, threads and children of the processes: sampled on Linux while the run is in progress")
     return tuple(gaps)
 
 

@@ -56,11 +56,11 @@ def why(
         answer = sync_redis.run(
             findings.read_findings(config.namespace, run_id, is_complete, load_finding_rules())
         )
-        spans = sync_redis.run(ledger.read_ledger(config.namespace, run_id)).spans
+        of_run = sync_redis.run(ledger.read_ledger(config.namespace, run_id))
     if as_json:
         output.write_json(answer)
         return
-    output.write_lines(f"run {answer.run}, {answer.wall:.1f} s", "", finding_phrases.where_time_went(spans), "")
+    output.write_lines(f"run {answer.run}, {answer.wall:.1f} s", "", *finding_phrases.describe_ledger(of_run), "")
     output.write_lines(*_format_findings(answer))
 
 

@@ -229,8 +229,8 @@ def _show_run(config: Config, details: Details, as_json: bool) -> None:
         output.write_lines("", *verdict_tables.over_lines(details.verdicts.over_budget))
     output.write_lines("")
     if details.has_profile:
-        spans = sync_redis.run(ledger.read_ledger(config.namespace, details.run.id)).spans
-        output.write_lines(finding_phrases.where_time_went(spans), "")
+        of_run = sync_redis.run(ledger.read_ledger(config.namespace, details.run.id))
+        output.write_lines(*finding_phrases.describe_ledger(of_run), "")
         _write_slowest("slowest tests", details.slowest)
     else:
         output.write_lines("No profile: the run is in progress, or its profile has expired.")

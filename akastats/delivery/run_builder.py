@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import isfinite
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from akastats.model.fingerprint import PROCESS_CRASH, WORKER_CRASH, class_in, fingerprint
@@ -76,6 +77,46 @@ class AddedPoint(NamedTuple):
     contexts: tuple[Context, ...] = ()
 
 
+class ProcessSample(NamedTuple):
+    """A process at one moment.
+
+    time: epoch seconds.
+    memory: resident memory in bytes, the maximum since the sample before.
+    peak: peak resident memory since the start of the process, in bytes.
+    cpu: CPU seconds since the start of the process.
+    threads: number of threads, the maximum since the sample before.
+    children: number of child processes, the maximum since the sample before; `None` if unknown.
+    """
+
+    time: float
+    memory: int
+    peak: int
+    cpu: float
+    threads: int
+    children: int | None
+
+
+class Observations(NamedTuple):
+    """What the shipper observed of the processes of a run, which is not part of the spool.
+
+    samples: samples of each process in the order of time, by worker.
+    exits: epoch seconds of the end of a process, by worker.
+    """
+
+    samples: Mapping[str, tuple[ProcessSample, ...]] = MappingProxyType({})
+    exits: Mapping[str, float] = MappingProxyType({})
+
+    def shift(self, seconds: float) -> Observations:
+        """Return the observations with times shifted by `seconds`, to correct a wrong clock."""
+        return Observations(
+            {
+                worker: tuple(each._replace(time=each.time + seconds) for each in samples)
+                for worker, samples in self.samples.items()
+            },
+            {worker: time + seconds for worker, time in self.exits.items()},
+        )
+
+
 @dataclass
 class RunBuilder:
     """A run, from the records that were added so far.
@@ -90,6 +131,7 @@ class RunBuilder:
     processes: what each process recorded about itself, by worker.
     imports: imports, by worker, phase, package and node id.
     builds: setups of fixtures with a scope beyond a function, with their workers.
+    observed: what another process observed of the processes.
     budgets: budgets from markers, by node id.
     fixtures: fixture times, by base id and name.
     collected: seconds by worker, by collected file.
@@ -111,6 +153,7 @@ class RunBuilder:
     processes: dict[str, Process] = field(default_factory=dict)
     imports: dict[tuple[str, str, str, str], ImportTime] = field(default_factory=dict)
     builds: list[tuple[str, FixtureBuild]] = field(default_factory=list)
+    observed: Observations = field(default_factory=Observations)
     budgets: dict[str, Budget] = field(default_factory=dict)
     fixtures: dict[tuple[str, str], FixtureResult] = field(default_factory=dict)
     collected: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -299,7 +342,10 @@ class RunBuilder:
             raise ValueError(f"a time of a process is out of range: {process}")
         earlier = self.processes.get(process.worker, Process(process.worker, {}, {}))
         self.processes[process.worker] = Process(
-            process.worker, {**earlier.moments, **process.moments}, {**earlier.durations, **process.durations}
+            process.worker,
+            {**earlier.moments, **process.moments},
+            {**earlier.durations, **process.durations},
+            process.pid or earlier.pid,
         )
         return iter(())
 

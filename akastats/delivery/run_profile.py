@@ -16,6 +16,7 @@ from akastats.model.profile import (
     ImportColumns,
     ProcessColumns,
     Profile,
+    SampleColumns,
     TestColumns,
     columns_of,
 )
@@ -43,6 +44,7 @@ def profile_of(builder: RunBuilder) -> Profile:
         _imports(builder),
         _builds(builder),
         *_fixture_sets(builder),
+        _samples(builder),
     )
 
 
@@ -133,13 +135,43 @@ def _fixtures(fixtures: Iterable[FixtureResult]) -> FixtureColumns:
 def _processes(builder: RunBuilder) -> ProcessColumns:
     workers = sorted(builder.processes)
     columns: dict[str, Any] = {}
-    for name in columns_of(ProcessColumns):
-        times = [builder.processes[worker].moments.get(name) for worker in workers]
-        moments = [None if time is None else time - _us(builder.started) for time in times]
+    for name, column in columns_of(ProcessColumns).items():
         durations = [builder.processes[worker].durations.get(name) for worker in workers]
-        columns[name] = durations if name in ("conftest", "wait") else moments
-    del columns["worker"]
-    return ProcessColumns(worker=workers, **columns)
+        if name in ("conftest", "wait"):
+            columns[name] = durations
+        elif column.is_optional:
+            columns[name] = durations if any(each is not None for each in durations) else None
+        else:
+            times = [builder.processes[worker].moments.get(name) for worker in workers]
+            columns[name] = [None if time is None else time - _us(builder.started) for time in times]
+    columns |= {"worker": workers, "exited": [_find_exit(builder, worker) for worker in workers]}
+    return ProcessColumns(**columns)
+
+
+def _find_exit(builder: RunBuilder, worker: str) -> int | None:
+    """Return the observed end of a process, unless another clock recorded a later moment of it."""
+    time = builder.observed.exits.get(worker)
+    moments = builder.processes[worker].moments
+    if time is None or _us(time) < max(moments.values(), default=0):
+        return None
+    return _us(time - builder.started)
+
+
+def _samples(builder: RunBuilder) -> SampleColumns:
+    rows = [
+        (worker, _us(each.time - builder.started), *each[1:])
+        for worker, samples in sorted(builder.observed.samples.items())
+        for each in samples
+    ]
+    return SampleColumns(
+        worker=[worker for worker, *_ in rows],
+        time=[time for _, time, *_ in rows],
+        memory=[memory for _, _, memory, *_ in rows],
+        peak=[peak for *_, peak, _, _, _ in rows],
+        cpu=[_us(cpu) for *_, cpu, _, _ in rows],
+        threads=[threads for *_, threads, _ in rows],
+        children=[children for *_, children in rows],
+    )
 
 
 def _imports(builder: RunBuilder) -> ImportColumns:

@@ -16,7 +16,7 @@ from typing import Any
 
 from akastats.config import Config
 from akastats.delivery.checkout import complete, stored_fields
-from akastats.delivery.run_builder import AddedPoint, Retention, RunBuilder
+from akastats.delivery.run_builder import AddedPoint, Observations, Retention, RunBuilder
 from akastats.delivery.run_profile import failing_profile_of, profile_of
 from akastats.errors import RequestRefusedError, ServerError
 from akastats.model import profile
@@ -77,6 +77,7 @@ class Delivery:
     now: wall clock, in epoch seconds
     is_named: whether the user named the spool or its directory, so that it is read even if another user owns it
     checkout: returns the fields that git reported so far, or with true all of them; by default the stored ones
+    observe: returns what was observed of the processes of the run; by default nothing
     """
 
     def __init__(
@@ -91,6 +92,7 @@ class Delivery:
         now: Callable[[], float] = time.time,
         is_named: bool = False,
         checkout: Callable[[bool], Mapping[str, Any]] | None = None,
+        observe: Callable[[], Observations] = Observations,
     ) -> None:
         self._name, self._producer = path.name, ""
         self._config = config
@@ -99,6 +101,7 @@ class Delivery:
         self._reader = Reader(path, others, is_named)
         self._execute_all = execute_all
         self._checkout = checkout or (lambda _: stored_fields(self.path))
+        self._observe = observe
         self._cursor: str | None = None
         # Records before this position may be applied although the server has lost the cursor.
         self._checked_until = _START
@@ -218,7 +221,11 @@ class Delivery:
         fields = run_fields(self.builder, self._checkout(kind == "end"))
         if kind == "run":
             return runs.build_start(fields, self._config)
-        return runs.build_end(fields, self._config, profile.encode(profile_of(self.builder)))
+        return runs.build_end(fields, self._config, self._encode_profile())
+
+    def _encode_profile(self) -> bytes:
+        self.builder.observed = self._observe().shift(self._shift_s)
+        return profile.encode(profile_of(self.builder))
 
     def read_cursor(self) -> str:
         """Return the server's cursor, which the first call reads; `0` for a spool without one."""
@@ -387,7 +394,7 @@ class Delivery:
             self._apply_crash(self.crash(died_at and died_at + self._shift_s))
             cursor = self.read_cursor()
             fields = run_fields(self.builder, self._checkout(True)) | {"status": "crashed"}
-            change = runs.build_end(fields, self._config, profile.encode(profile_of(self.builder)))
+            change = runs.build_end(fields, self._config, self._encode_profile())
             step = Step(keys.cursor(self._config.namespace, self.producer), cursor, cursor)
             position = self._execute(apply_batch(Batch(run=change, step=step), self._config))
             if position == cursor:
@@ -521,6 +528,7 @@ MAX_DIED_IN = 20
 HEADER_FIELDS = (
     *("id", "suite", "started", "branch", "commit", "dirty", "provider", "build_id", "build_url", "job"),
     *("attempt", "host", "python", "platform", "pytest", "workers", "dist", "argv", "cpu_count"),
+    "machine_memory",
     *("quarantine", "nested", "base", "pull_request", "default_branch", "producer"),
 )
 

@@ -1,8 +1,8 @@
 """The profile of a run: every test attempt, failure, fixture and collected file, in columns.
 
 Stored as JSON, compressed by zlib: `{"version": 1, "tests": {column: [...]}, "errors": {...}, "fixtures": {...},
-"files": {...}, "unfinished": [...], "processes": {...}, "imports": {...}, "builds": {...},
-"fixture_sets": [...], "implicit_sets": [...]}`. Profiles of earlier releases lack the last five.
+"files": {...}, "unfinished": [...], "processes": {...}, "imports": {...}, "builds": {...}, "samples": {...},
+"fixture_sets": [...], "implicit_sets": [...]}`. Profiles of earlier releases lack the last six.
 """
 
 from __future__ import annotations
@@ -94,6 +94,7 @@ Metric = Annotated[list[int | None] | None, Column(_are_counts_or_none, is_optio
 #: Microseconds from the start of the run, negative before it; `None` if unknown.
 Moments = Annotated[list[int | None], Column(_are_counts_or_none)]
 OptionalTexts = Annotated[list[str] | None, Column(_are_text, is_optional=True)]
+OptionalCounts = Annotated[list[int | None] | None, Column(_are_counts_or_none, is_optional=True)]
 Budgets = Annotated[list[Mapping[str, float] | None] | None, Column(_are_budgets, is_optional=True)]
 
 
@@ -232,6 +233,12 @@ class ProcessColumns(Columns):
     conftest: Moments
     #: microseconds without a test between `collected` and `finished`, in a worker
     wait: Moments
+    #: microseconds of garbage collections between `configured` and `end`; no column if always unknown
+    gc: OptionalCounts = None
+    #: microseconds of those before `collected`
+    gc_collect: OptionalCounts = None
+    #: number of garbage collections between `configured` and `end`
+    gc_passes: OptionalCounts = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +276,29 @@ class BuildColumns(Columns):
 
 
 @dataclass(frozen=True, slots=True)
+class SampleColumns(Columns):
+    """Processes of a run as another process sampled them, each in the order of time.
+
+    In a long run, a sample stands for the time since the one before: numbers of threads and children are maxima.
+    """
+
+    #: pytest-xdist worker; empty for the process in which pytest was started
+    worker: Texts
+    #: microseconds from the start of the run
+    time: Counts
+    #: resident memory in bytes, the maximum since the sample before
+    memory: Counts
+    #: peak resident memory since the start of the process, in bytes
+    peak: Counts
+    #: CPU microseconds since the start of the process
+    cpu: Counts
+    #: number of threads
+    threads: Counts
+    #: number of child processes; `None` if the system hides it
+    children: Moments
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """Profile of a run.
 
@@ -280,6 +310,7 @@ class Profile:
     processes: its processes; empty if an earlier release recorded the run
     imports: imports during start-up, collection and tests
     builds: set-ups of fixtures whose scope is larger than a function
+    samples: memory, CPU time, threads and children of its processes; empty if nothing sampled them
     fixture_sets: names of the fixtures that a test can use, for each combination
     implicit_sets: those of them that only `autouse` adds, for each combination; missing ones are empty
     """
@@ -294,6 +325,7 @@ class Profile:
     builds: BuildColumns = field(default_factory=lambda: make_empty(BuildColumns))
     fixture_sets: list[list[str]] = field(default_factory=list)
     implicit_sets: list[list[str]] = field(default_factory=list)
+    samples: SampleColumns = field(default_factory=lambda: make_empty(SampleColumns))
 
     def get_fixture_set(self, row: int) -> frozenset[str] | None:
         """Return the names of the fixtures that the test in a row of `tests` can use; `None` if not recorded."""
@@ -336,7 +368,7 @@ def from_json(content: Any) -> Profile:
         raise CorruptDataError(_CORRUPT)
     return Profile(
         _table(TestColumns, content.get("tests")),
-        # Profiles of earlier releases lack this table, and the last three.
+        # Profiles of earlier releases lack this table, and the last four.
         _table_or_empty(ErrorColumns, content.get("errors")),
         _table(FixtureColumns, content.get("fixtures")),
         _table(FileColumns, content.get("files")),
@@ -345,6 +377,7 @@ def from_json(content: Any) -> Profile:
         _table_or_empty(ImportColumns, content.get("imports")),
         _table_or_empty(BuildColumns, content.get("builds")),
         *sets,
+        _table_or_empty(SampleColumns, content.get("samples")),
     )
 
 
@@ -399,6 +432,7 @@ _NAMES: Mapping[str, type[Any]] = {
     "processes": ProcessColumns,
     "imports": ImportColumns,
     "builds": BuildColumns,
+    "samples": SampleColumns,
 }
 _DECLARED: Mapping[type[Any], Mapping[str, Column]] = {
     table: _declared_columns(table) for table in _NAMES.values()

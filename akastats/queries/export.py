@@ -6,9 +6,11 @@ from dataclasses import asdict
 from math import isfinite
 from typing import Any
 
+from akastats.analysis.ledger import make_ledger
 from akastats.errors import NotFoundError
 from akastats.model import profile
 from akastats.queries import history
+from akastats.queries.ledger import add_exit
 from akastats.queries.runs import Run
 from akastats.store import keys, query, runs
 from akastats.store.requests import Operation, send_reads
@@ -22,12 +24,15 @@ _TIMES = ("start", "setup", "call", "teardown")
 
 
 def read_run_rows(namespace: str, run: Run) -> Operation[list[dict[str, Any]]]:
-    """Read one run and its tests as rows, the run first; only the run if it has no profile."""
+    """Read one run, its processes and its tests as rows, the run first; only the run if it has no profile."""
     rows = [{"type": "run", **asdict(run)}]
     try:
         content = profile.decode((yield from runs.read_profile(namespace, run.id)))
     except NotFoundError:
         return rows
+    if content.processes.worker:
+        processes = make_ledger(add_exit(content, run)).processes
+        rows += [{"type": "process", "run": run.id, **asdict(each)} for each in processes]
     for row in profile.rows(profile.columns_to_json(content.tests)):
         seconds = {name: row[name] / 1e6 for name in _TIMES}
         rows.append({"type": "test", "run": run.id, **row, **seconds})

@@ -33,13 +33,15 @@ class RunLedger:
 def read_recorded_run(namespace: str, run_id: str) -> Operation[tuple[Run, RecordedRun]]:
     """Read a run for the profiler; raises `NotFoundError` for an unknown run, and without a profile."""
     run = yield from read_run(namespace, run_id)
-    content = _add_exit((yield from read_profile(namespace, run_id)), run)
+    content = add_exit((yield from read_profile(namespace, run_id)), run)
     delivery = _find_delivery(content, run)
-    recorded = make_recorded_run(content, run.workers or 0, run.dist or "load", run.cpu_count or 1, delivery)
+    recorded = make_recorded_run(
+        content, run.workers or 0, run.dist or "load", run.cpu_count or 1, delivery, run.machine_memory
+    )
     return run, recorded
 
 
-def _add_exit(content: Profile, run: Run) -> Profile:
+def add_exit(content: Profile, run: Run) -> Profile:
     """Return a profile with the end of the main process, which was observed after the profile was stored."""
     if run.exited is None or run.started is None:
         return content

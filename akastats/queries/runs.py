@@ -59,6 +59,7 @@ class Run:
     workers: number of pytest-xdist workers
     dist: `--dist` of pytest-xdist; `no` without workers
     cpu_count: number of processors
+    machine_memory: memory of the machine, or of its container, in bytes
     argv: arguments of pytest, secrets redacted
     quarantine: whether the run ignored failures of quarantined tests
     """
@@ -102,6 +103,7 @@ class Run:
     workers: int | None = None
     dist: str | None = None
     cpu_count: int | None = None
+    machine_memory: int | None = None
     argv: str | None = None
     quarantine: bool | None = None
 

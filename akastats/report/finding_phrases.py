@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+from akastats.analysis.ledger import ProcessLedger
 from akastats.model.findings import Finding, Saving
+from akastats.queries.ledger import RunLedger
 from akastats.report import phrases
+
+MB = 1e6
 
 
 def where_time_went(spans: Mapping[str, float]) -> str:
@@ -16,6 +20,27 @@ def where_time_went(spans: Mapping[str, float]) -> str:
         f"{phrases.SPAN_NAMES[span]} {shares[span]:.0%}" for span in sorted(shares, key=lambda span: -shares[span])
     )
     return f"where the time went: {', '.join(parts) or 'unknown'}"
+
+
+def describe_ledger(ledger: RunLedger) -> list[str]:
+    """Return the spans of a run, and what its processes used, each in one line."""
+    return [where_time_went(ledger.spans), *_describe_resources(ledger.processes)]
+
+
+def _describe_resources(processes: Iterable[ProcessLedger]) -> list[str]:
+    """Return memory, CPU time, threads and children of the processes in one line; empty without samples."""
+    sampled = {each.worker or "the main process": each.resources for each in processes if each.resources}
+    if not sampled:
+        return []
+    largest = max(sampled, key=lambda name: sampled[name].peak_memory)
+    used = sampled.values()
+    total = f", {sum(each.peak_memory for each in used) / MB:.0f} MB in total" if len(sampled) > 1 else ""
+    children = max((each.children for each in used if each.children is not None), default=None)
+    return [
+        f"resources: peak memory {sampled[largest].peak_memory / MB:.0f} MB in {largest}{total}; "
+        f"CPU {sum(each.cpu for each in used):.1f} s; at most {max(each.threads for each in used)} threads"
+        + ("" if children is None else f" and {children} child processes")
+    ]
 
 
 def saving(saved: Saving) -> str:

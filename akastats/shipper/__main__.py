@@ -40,9 +40,10 @@ from akastats.errors import (
 from akastats.model.findings import Finding
 from akastats.model.verdicts import Verdicts
 from akastats.report.finding_phrases import describe_finding
-from akastats.shipper.lifetime import AFTERLIFE_S, ExitWatch, Lifetime
+from akastats.shipper.lifetime import AFTERLIFE_S, ExitWatch, Lifetime, writer_of
 from akastats.shipper.publishing import ROOT, publish_run
 from akastats.shipper.quarantined_tests import read_quarantine
+from akastats.shipper.sampler import Sampler
 from akastats.shipper.summary import find_costs, summarise_run, summarise_verdicts
 from akastats.shipper.webhook import make_message, post
 from akastats.spool import quarantine_list
@@ -76,9 +77,23 @@ MAX_REPORTS = 1500
 class Shipper:
     """Delivers one spool and keeps its state file up to date."""
 
-    def __init__(self, spool: Path, config: Config, lifetime: Lifetime, checkout: Checkout | None = None) -> None:
+    def __init__(
+        self,
+        spool: Path,
+        config: Config,
+        lifetime: Lifetime,
+        checkout: Checkout | None = None,
+        sampler: Sampler | None = None,
+    ) -> None:
         self.spool = spool
-        self.delivery = Delivery(spool, config, self.execute, checkout=self._read_checkout if checkout else None)
+        self.sampler = sampler or Sampler(0)
+        self.delivery = Delivery(
+            spool,
+            config,
+            self.execute,
+            checkout=self._read_checkout if checkout else None,
+            observe=self.sampler.observe,
+        )
         self._checkout = checkout
         self._config = config
         self.lifetime = self._lifetime = lifetime
@@ -192,6 +207,7 @@ class Shipper:
         """Read some of the new records; return whether there were any, or may be more."""
         has_records = self.delivery.read()
         self._lifetime.note_run(self.delivery.builder)
+        self.sampler.note_run(self.delivery.builder)
         return has_records
 
     def _retry(self, step: Callable[[], Any]) -> bool:
@@ -426,7 +442,7 @@ def main(arguments: list[str]) -> int:
         shipper, lease = prepare(spool)
         with claim(spool), lease or nullcontext():
             if shipper.run():
-                watch = ExitWatch(shipper.lifetime)
+                watch = ExitWatch(shipper.lifetime, find_exit=shipper.sampler.find_exit)
                 watch.start()
                 shipper.tidy()
                 shipper.note_exit(watch.wait())
@@ -460,6 +476,8 @@ def claim(spool: Path) -> Iterator[None]:
 
 def prepare(spool: Path) -> tuple[Shipper, embedded.Lease | None]:
     """Return the shipper of a spool, and the lease on the embedded server if it is used."""
+    sampler = Sampler(writer_of(spool))
+    sampler.start()
     checkout = _checkout(spool)
     lifetime = Lifetime(spool)
     lifetime.bound(lambda: give_up(spool))
@@ -472,7 +490,7 @@ def prepare(spool: Path) -> tuple[Shipper, embedded.Lease | None]:
         config, lease = locate(dict(os.environ))
     finally:
         importing.join()
-    shipper = Shipper(spool, config, lifetime, checkout)
+    shipper = Shipper(spool, config, lifetime, checkout, sampler)
     if lease is not None and lease.notice:
         shipper.update_state(notice=lease.notice)
     return shipper, lease

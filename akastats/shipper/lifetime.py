@@ -81,8 +81,14 @@ class Lifetime:
 class ExitWatch:
     """Observes the end of a test process whose run has ended."""
 
-    def __init__(self, lifetime: Lifetime, now: Callable[[], float] = time.time) -> None:
-        self._lifetime, self._now = lifetime, now
+    def __init__(
+        self,
+        lifetime: Lifetime,
+        now: Callable[[], float] = time.time,
+        find_exit: Callable[[], float | None] = lambda: None,
+    ) -> None:
+        """Observe with `find_exit`, which may have seen an earlier end, and with `lifetime`."""
+        self._lifetime, self._now, self._find_exit = lifetime, now, find_exit
         self._exited: float | None = None
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -99,7 +105,7 @@ class ExitWatch:
         until = time.monotonic() + EXIT_S
         while time.monotonic() < until:
             if self._lifetime.has_died():
-                self._exited = self._now()
+                self._exited = self._find_exit() or self._now()
                 return
             time.sleep(EXIT_POLL_S)
 

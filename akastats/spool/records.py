@@ -60,6 +60,7 @@ class RunHeader(NamedTuple):
     python: version of Python.
     pytest: version of pytest.
     cpu_count: number of CPUs.
+    machine_memory: memory of the machine, or of its container, in bytes.
     workers: number of pytest-xdist workers; 0 without workers.
     dist: `--dist` of pytest-xdist.
     ungrouped: whether node ids lack the group that pytest-xdist appends.
@@ -94,6 +95,7 @@ class RunHeader(NamedTuple):
     python: str | None = None
     pytest: str | None = None
     cpu_count: int | None = None
+    machine_memory: int | None = None
     workers: int | None = None
     dist: str | None = None
     ungrouped: bool | None = None
@@ -215,12 +217,14 @@ class Process(NamedTuple):
 
     worker: pytest-xdist worker; empty for the process in which pytest was started.
     moments: microseconds since the epoch, by name of their column in the profile.
-    durations: microseconds, by name of their column in the profile.
+    durations: microseconds and counts, by name of their column in the profile.
+    pid: process id; 0 if it is unknown or an earlier record has it.
     """
 
     worker: str
     moments: Mapping[str, int]
     durations: Mapping[str, int]
+    pid: int = 0
 
 
 class ImportTime(NamedTuple):
@@ -530,7 +534,7 @@ class _Flat(NamedTuple):
 
 
 _HEADER_FLAGS = ("dirty", "ungrouped", "quarantine", "nested", "locked")
-_HEADER_NUMBERS = ("cpu_count", "workers", "pid")
+_HEADER_NUMBERS = ("cpu_count", "machine_memory", "workers", "pid")
 _HEADER_TEXTS = frozenset(RunHeader._fields) - {
     *("id", "started", "destination", "digest", *_HEADER_FLAGS, *_HEADER_NUMBERS)
 }
@@ -605,8 +609,9 @@ def _decode_fixture_set(elements: list[Any]) -> FixtureSet:
 
 
 def _decode_process(elements: list[Any]) -> Process:
-    worker, moments, durations, *_ = elements
-    return Process(str(worker), _decode_integers(moments), _decode_integers(durations))
+    worker, moments, durations, *others = elements
+    pid = int(others[0]) if others else 0
+    return Process(str(worker), _decode_integers(moments), _decode_integers(durations), pid)
 
 
 def _decode_integers(values: Mapping[str, Any]) -> dict[str, int]:

@@ -103,7 +103,7 @@ def test_a_process_without_a_known_start_begins_with_its_configuration() -> None
     ledger = ledger_of(TESTS, {**SINGLE, "start": [None], "exited": [None]})
 
     assert -0.25 == ledger.processes[0].start
-    assert 2 == len(ledger.lacks)
+    assert 3 == len(ledger.lacks)
 
 
 def test_tests_that_overlap_never_exceed_the_time_that_passed() -> None:

@@ -19,7 +19,7 @@ def lines(akastats, server):
     def export(*arguments: str) -> dict[str, list[dict]]:
         answer = akastats("export", "--jsonl", "--url", server, *arguments)
         assert (answer.code, answer.err) == (0, "")
-        rows: dict[str, list[dict]] = {"run": [], "test": [], "point": []}
+        rows: dict[str, list[dict]] = {"run": [], "process": [], "test": [], "point": []}
         for line in answer.out.splitlines():
             row = json.loads(line)
             rows[row.pop("type")].append(row)
@@ -54,7 +54,7 @@ def test_a_branch_chooses_runs_and_no_points(lines, akastats, server, tmp_path):
 
     assert rows["run"] == []
     assert "test::a.py::b" in [row["label"] for row in rows["point"]]
-    assert {"run": [], "test": [], "point": []} == without
+    assert {"run": [], "process": [], "test": [], "point": []} == without
     assert "--no-points" in akastats("export", "--help").out.partition("--branch")[2].partition("--suite")[0]
 
 
@@ -99,4 +99,17 @@ def test_a_users_own_numbers(lines, server):
 
 def test_nothing_is_nothing(lines):
     """An empty store has an empty export."""
-    assert lines() == {"run": [], "test": [], "point": []}
+    assert lines() == {"run": [], "process": [], "test": [], "point": []}
+
+
+def test_processes_of_a_run(lines, server, tmp_path):
+    """With the times of the ledger, if the run recorded any."""
+    moments = {"configured": 1, "collection": 2, "collected": 3, "finished": 4, "end": 5}
+    now = time.time() - 3600
+    process = ["process", "", {name: round(now * 1e6) + 1_000_000 * at for name, at in moments.items()}, {}]
+    run_id = deliver_run(server, tmp_path, [("a.py::b", "passed", 0.25)], started=now, further=[process])
+
+    (row,) = lines()["process"]
+
+    assert (run_id, "", 4.0) == (row["run"], row["worker"], row["wall"])
+    assert row["resources"] is None

@@ -12,8 +12,11 @@ import pytest
 
 from akastats.model import profile
 from akastats.model.profile import ProcessColumns, columns_of
+from akastats.redis import sync_redis
+from akastats.store import runs
+from conftest import eventually
 from pytest_akastats.process_times import ProcessTimes, read_start
-from tests.plugin.conftest import Record, Recorded
+from tests.plugin.conftest import NAMESPACE, Record, Recorded
 
 MOMENTS = ("start", "configured", "collection", "collected", "finished", "end")
 
@@ -259,6 +262,51 @@ def test_the_start_of_a_process_is_before_now() -> None:
     assert now - 3600 * 24 < started <= now - time.process_time() / (os.cpu_count() or 1) + 0.02
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
+def test_the_processes_of_a_run_are_part_of_its_profile(pytester: pytest.Pytester, record: Record) -> None:
+    """Of the main process and of each worker, with the ends of the workers."""
+    pytester.makepyfile(
+        test_one="""
+        import time
+        import pytest
+
+        @pytest.mark.parametrize("number", range(4))
+        def test_sleeps(number):
+            time.sleep(0.5)
+        """
+    )
+
+    recorded = record("-n2")
+
+    rows = profile.rows(recorded.profile["samples"])
+    assert {"", "gw0", "gw1"} == {row["worker"] for row in rows}
+    assert all(0 < row["memory"] <= row["peak"] for row in rows)
+    assert 2 == max(row["children"] for row in rows if not row["worker"])
+    ends = {row["worker"]: row for row in profile.rows(recorded.profile["processes"])}
+    for worker in ("gw0", "gw1"):
+        assert ends[worker]["end"] <= ends[worker]["exited"]
+        last = [row["time"] for row in rows if row["worker"] == worker][-1]
+        assert ends[worker]["finished"] - 1e6 < last <= ends[worker]["exited"]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
+def test_the_end_of_the_process_is_known_without_a_wait(pytester: pytest.Pytester, record: Record) -> None:
+    """With `--akastats-wait=0` the process ends before the delivery."""
+    pytester.makepyfile(test_one="def test_one():\n    pass\n")
+
+    recorded = record(options=("--akastats", "--akastats-wait=0"))
+
+    run = eventually(lambda: find_exit(recorded.run["id"]))
+    (process,) = profile.rows(recorded.profile["processes"])
+    end = float(recorded.run["started"]) + process["end"] / 1e6
+    assert end <= float(run) < end + 2
+
+
+def find_exit(run_id: str) -> str | None:
+    """Return the end of the process of a run."""
+    return sync_redis.run(runs.read_run(NAMESPACE, run_id)).get("exited")
+
+
 def test_times_are_taken_once() -> None:
     """A second flush sends only what is new."""
     times = ProcessTimes(1000.0, clock=lambda: 5.0)
@@ -266,5 +314,7 @@ def test_times_are_taken_once() -> None:
     times.add_wait(0.25)
     times.add_wait(0.5)
 
-    assert ({"configured": 1_005_000_000}, {"wait": 750_000}) == times.take()
+    assert ({"configured": 1_005_000_000}, {"wait": 750_000}, os.getpid()) == times.take()
     assert () == times.take()
+    times.set_duration("gc", 5)
+    assert ({}, {"gc": 5}, 0) == times.take()

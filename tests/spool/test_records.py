@@ -62,7 +62,7 @@ CONTENTS: list[Content] = [
     Metrics("gw0", {"memory": 17}),
     Costs("gw0", {"cpu_call": 17}),
     FixtureSet(3, ("db", "client")),
-    Process("gw0", {"start": 1_000_000}, {"conftest": 5}),
+    Process("gw0", {"start": 1_000_000}, {"conftest": 5}, 4711),
     Imports("gw0", "collect", (ImportTime("numpy", 212, 0.5),)),
     FixtureBuilds("gw0", (FixtureBuild("a.py", "db", "a.py::t", 0.5),)),
 ]
@@ -167,7 +167,7 @@ def test_an_invalid_record_is_refused(elements: list[Any]) -> None:
         (CONTENTS[4], Attempt("a.py::t", "gw0", "pfp", 3_500_000, 1, 2, 3)),
         (CONTENTS[6], PushedValues("a.py::t", "", (PushedValue(4.0, "rows", 3.0, None),))),
         (CONTENTS[10], RunEnd(1003.5, 2, True)),
-        (CONTENTS[14], Process("gw0", {"start": 3_500_000}, {"conftest": 5})),
+        (CONTENTS[14], Process("gw0", {"start": 3_500_000}, {"conftest": 5}, 4711)),
     ],
     ids=lambda content: type(content).__name__,
 )

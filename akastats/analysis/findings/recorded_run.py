@@ -23,6 +23,8 @@ MAX_PLACES = 5
 MIN_COMPUTED = 0.1
 # Maximum number of programs for each CPU that is believed.
 MAX_CROWDING = 5.0
+# Share of the machine's memory for the processes of a run; the rest is for the system and for servers.
+USABLE_MEMORY = 0.9
 
 
 @dataclass(frozen=True)
@@ -33,12 +35,14 @@ class RecordedRun:
     ledger: wall time of its processes.
     costs: costs of its suite.
     delivery: seconds at its end in which the process waited for akastats.
+    memory: memory of the machine in bytes; `None` if unknown.
     """
 
     content: Profile
     ledger: Ledger
     costs: SuiteCosts
     delivery: float = 0.0
+    memory: int | None = None
 
     @cached_property
     def baseline(self) -> Replay:
@@ -77,6 +81,26 @@ class RecordedRun:
         computed = [share for share in shares if share >= MIN_COMPUTED]
         typical = median(computed) if computed else 1.0
         return max(self.crowding, min(MAX_CROWDING, 1.0 / typical))
+
+    @cached_property
+    def worker_memory(self) -> int:
+        """The largest peak memory of a process that ran tests, in bytes; 0 if unknown."""
+        tests = self.content.tests
+        peaks = (each.resources.peak_memory for each in self.ledger.processes if each.resources and each.worker)
+        return max([*peaks, *(peak for peak in tests.peak_memory or () if peak is not None)], default=0)
+
+    @cached_property
+    def max_workers(self) -> int | None:
+        """The number of workers for which the machine has memory beside their controller; `None` if unknown.
+
+        Without workers, the controller is assumed to need the memory of the first test.
+        """
+        if self.memory is None or not self.worker_memory:
+            return None
+        controllers = [each.resources for each in self.ledger.processes if not each.worker and self.costs.workers]
+        peaks = [each.peak_memory for each in controllers if each]
+        controller = peaks[0] if peaks else min(filter(None, self.content.tests.peak_memory or ()), default=0)
+        return max(0, int((USABLE_MEMORY * self.memory - controller) // self.worker_memory))
 
     @cached_property
     def repeated(self) -> Mapping[str, float]:
@@ -140,10 +164,19 @@ class RecordedRun:
         )
 
 
-def make_recorded_run(content: Profile, workers: int, dist: str, cpus: int, delivery: float = 0.0) -> RecordedRun:
-    """Return a run for the rules; `workers` is 0 without pytest-xdist, `cpus` the number of CPUs."""
+def make_recorded_run(
+    content: Profile, workers: int, dist: str, cpus: int, delivery: float = 0.0, memory: int | None = None
+) -> RecordedRun:
+    """Return a run for the rules.
+
+    workers: 0 without pytest-xdist
+    cpus: number of CPUs
+    delivery: seconds at its end in which the process waited for akastats
+    memory: memory of the machine in bytes; `None` if unknown
+    """
     ledger = make_ledger(content)
-    return RecordedRun(content, ledger, make_costs(content, ledger, workers, dist, cpus, delivery), delivery)
+    costs = make_costs(content, ledger, workers, dist, cpus, delivery)
+    return RecordedRun(content, ledger, costs, delivery, memory)
 
 
 def name_fixture(fixture: FixtureResult) -> str:

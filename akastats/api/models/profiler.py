@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from akastats.analysis.ledger import ImportCost, ProcessLedger
+from akastats.analysis.ledger import ImportCost, ProcessLedger, Resources, Samples
 from akastats.api.models.common import COMMIT, NODEID, RUN_ID
 from akastats.api.models.derived import add_examples
 from akastats.model.findings import Finding, Place, Saving, Since
@@ -18,6 +18,17 @@ add_examples(
     wall=12.4,
     spans={"startup": 0.31, "collect": 1.2, "setup": 2.5, "call": 8.1, "pytest": 0.29},
     unexplained=0.0,
+    gc=0.21,
+    gc_passes=37,
+)
+add_examples(Resources, peak_memory=181_403_648, cpu=9.87, threads=3, children=1)
+add_examples(
+    Samples,
+    time=[0.12, 0.17],
+    memory=[41_201_664, 44_359_680],
+    cpu=[0.18, 0.23],
+    threads=[2, 3],
+    children=[0, 1],
 )
 add_examples(
     RunLedger,

@@ -57,6 +57,7 @@ add_examples(
     workers=8,
     dist="load",
     cpu_count=8,
+    machine_memory=16_777_216_000,
     argv="-n 8 --akastats",
     quarantine=True,
 )
