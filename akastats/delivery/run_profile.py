@@ -44,7 +44,7 @@ def profile_of(builder: RunBuilder) -> Profile:
         _imports(builder),
         _builds(builder),
         *_fixture_sets(builder),
-        _samples(builder),
+        samples=_samples(builder),
     )
 
 

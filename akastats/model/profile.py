@@ -377,7 +377,7 @@ def from_json(content: Any) -> Profile:
         _table_or_empty(ImportColumns, content.get("imports")),
         _table_or_empty(BuildColumns, content.get("builds")),
         *sets,
-        _table_or_empty(SampleColumns, content.get("samples")),
+        samples=_table_or_empty(SampleColumns, content.get("samples")),
     )
 
 

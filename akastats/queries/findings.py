@@ -86,4 +86,4 @@ def read_first_findings(namespace: str, run: Run) -> Operation[tuple[Finding, ..
         content = yield from read_profile(namespace, run.id)
     except NotFoundError:
         return ()
-    return find_first(content, run.workers or 0, run.dist or "load", run.cpu_count or 1)
+    return find_first(content, run.workers or 0, run.dist or "load", run.cpu_count or 1, run.machine_memory)

@@ -60,7 +60,13 @@ def find_costs(builder: RunBuilder) -> tuple[Finding, ...]:
     header = builder.header
     if header is None:
         return ()
-    return find_first(profile_of(builder), header.workers or 0, header.dist or "load", header.cpu_count or 1)
+    return find_first(
+        profile_of(builder),
+        header.workers or 0,
+        header.dist or "load",
+        header.cpu_count or 1,
+        header.machine_memory,
+    )
 
 
 def _timing(

@@ -65,7 +65,7 @@ def find_workers(run: RecordedRun) -> Iterator[FoundCost]:
     savings = {
         workers: run.compute_saving(workers=workers, dist=dist)
         for workers in range(run.costs.cpus + 1)
-        if workers not in (1, run.costs.workers)
+        if workers not in (1, run.costs.workers) and (run.max_workers is None or workers <= run.max_workers)
     }
     if not savings:
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from akastats.analysis.findings import durations, fixtures, imports, processes
+from akastats.analysis.findings import durations, fixtures, garbage, imports, memory, processes
 from akastats.analysis.findings.recorded_run import RecordedRun, make_recorded_run
 from akastats.model.findings import Finding, FoundCost, Saving
 from akastats.model.profile import Profile
@@ -18,6 +18,7 @@ RULES: tuple[Rule, ...] = (
     fixtures.find_shared_scope,
     fixtures.find_rebuilt_fixture,
     fixtures.find_session_fixture,
+    garbage.find_garbage_collection,
     fixtures.find_slow_teardown,
     durations.find_reruns,
     imports.find_first_import,
@@ -29,6 +30,7 @@ RULES: tuple[Rule, ...] = (
     processes.find_collection,
     processes.find_hooks,
     processes.find_end,
+    memory.find_memory_limit,
     processes.find_distribution,
     processes.find_workers,
 )
@@ -47,11 +49,13 @@ def find_all(run: RecordedRun, rules: Sequence[Rule] = RULES, is_complete: bool 
     return tuple(_make_finding(run, cost) for cost in sorted(_without_repetitions(costs), key=_by_saving))
 
 
-def find_first(content: Profile, workers: int, dist: str, cpus: int) -> tuple[Finding, ...]:
+def find_first(
+    content: Profile, workers: int, dist: str, cpus: int, machine_memory: int | None = None
+) -> tuple[Finding, ...]:
     """Return the findings for the terminal and reports; none for a run of more than 20,000 attempts."""
     if len(content.tests.nodeid) > MAX_REPLAYED:
         return ()
-    return find_all(make_recorded_run(content, workers, dist, cpus))[:MAX_FIRST]
+    return find_all(make_recorded_run(content, workers, dist, cpus, memory=machine_memory))[:MAX_FIRST]
 
 
 def guard(name: str, rule: Rule, errors: list[str]) -> Rule:

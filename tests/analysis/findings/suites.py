@@ -27,6 +27,9 @@ class Row:
     cpu_setup: float | None = None
     children: float | None = None
     outcome: str = "passed"
+    gc: float | None = None
+    gc_teardown: float | None = None
+    memory: int | None = None
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,8 @@ class Suite:
     workers: int = 0
     dist: str = "load"
     cpus: int = 2
+    memory: int | None = None
+    gc_collect: float | None = None
 
     def record(self) -> RecordedRun:
         """Return the run of the suite, whose tests follow each other in each worker."""
@@ -58,6 +63,9 @@ class Suite:
             "cpu_call": [_us_or_none(row.cpu) for row in self.rows],
             "cpu_setup": [_us_or_none(row.cpu_setup) for row in self.rows],
             "children_call": [_us_or_none(row.children) for row in self.rows],
+            "gc_call": [_us_or_none(row.gc) for row in self.rows],
+            "gc_teardown": [_us_or_none(row.gc_teardown) for row in self.rows],
+            "peak_memory": [row.memory for row in self.rows],
         }
         content = profile_with(
             tests=tests,
@@ -69,7 +77,7 @@ class Suite:
             fixture_sets=[fixtures for fixtures, _ in sets],
             implicit_sets=[implicit for _, implicit in sets],
         )
-        return make_recorded_run(content, self.workers, self.dist, self.cpus)
+        return make_recorded_run(content, self.workers, self.dist, self.cpus, memory=self.memory)
 
     def _processes(self, ends: Mapping[str, float]) -> dict[str, list[Any]]:
         names = sorted({"", *ends})
@@ -83,6 +91,7 @@ class Suite:
             "collection": [None if each else 0 for each in is_controller],
             "collected": [None if each else 0 for each in is_controller],
             "finished": finished,
+            "gc_collect": [_us_or_none(self.gc_collect)] * len(names),
             "end": [each + _us(0.0 if name else self.finish) for name, each in zip(names, finished, strict=True)],
         }
 
