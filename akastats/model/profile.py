@@ -376,7 +376,8 @@ def from_json(content: Any) -> Profile:
         _table_or_empty(ProcessColumns, content.get("processes")),
         _table_or_empty(ImportColumns, content.get("imports")),
         _table_or_empty(BuildColumns, content.get("builds")),
-        *sets,
+        sets[0],
+        sets[1],
         samples=_table_or_empty(SampleColumns, content.get("samples")),
     )
 
