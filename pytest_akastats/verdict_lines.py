@@ -129,7 +129,9 @@ def _format_suite(verdicts: RunVerdicts) -> Iterator[str]:
     if verdicts.seconds is None or verdicts.typical_seconds is None:
         return
     slower = "".join(f"; slower since run {escape_unprintable(each.since)}" for each in verdicts.suite[:1])
-    duration = phrases.suite_duration(verdicts.seconds, verdicts.typical_seconds, verdicts.speed_factor)
+    duration = phrases.suite_duration(
+        verdicts.seconds, verdicts.typical_seconds, verdicts.speed_factor, verdicts.causes
+    )
     yield f"suite: {duration}{slower}"
 
 

@@ -74,7 +74,6 @@ COVERED_BY = {
     "akastats/report/code_annotations.py": "tests/report/test_github.py",
     "akastats/report/document.py": "tests/report/test_run_document.py",
     "akastats/report/finding_phrases.py": "tests/cli/test_profiler.py",
-    "akastats/report/phrases.py": "tests/report/test_run_document.py",
     "akastats/shipper/__main__.py": "tests/shipper/test_lifetime.py",
     "akastats/shipper/quarantined_tests.py": "tests/spool/test_quarantine_list.py",
     "akastats/shipper/summary.py": "tests/plugin/test_verdicts.py",

@@ -99,6 +99,7 @@ def _combine(
         equal_runs=_equal_runs(case),
         outliers=durations.outliers,
         newly_skipped=_find_newly_skipped(case),
+        causes=durations.causes,
     )
 
 
@@ -160,7 +161,9 @@ def _over_budget(case: AnalysisInput, factors: Sequence[tuple[str, float]]) -> t
 
 
 def _label_prefixes(suite: str) -> dict[str, str]:
-    return {word: f"{word}@{suite}" if suite else word for word in ("test", "fixture", "collect")}
+    return {
+        word: f"{word}@{suite}" if suite else word for word in ("test", "fixture", "collect", "import", "span")
+    }
 
 
 def _is_on_base(case: AnalysisInput) -> bool:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from array import array
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import compress
 
+from akastats.analysis.process_costs import average_imports, average_spans
 from akastats.model.environment import UNKNOWN_ENVIRONMENT, Environment
 from akastats.model.profile import Profile
 from akastats.model.rows import LETTERS, UNKNOWN
@@ -80,6 +81,8 @@ class RunRecord:
     files: seconds of collection by file
     stats: labels of the numbers that tests recorded with `stat`
     has_budgets: whether the profile has budgets
+    imports: mean seconds in each process by imported package, of start-up and collection
+    spans: mean seconds in each process by span of the ledger, without imports, tests, fixtures and waiting
     """
 
     facts: RunFacts
@@ -91,6 +94,8 @@ class RunRecord:
     files: Mapping[str, float]
     stats: frozenset[str] = frozenset()
     has_budgets: bool = False
+    imports: Mapping[str, float] = field(default_factory=dict)
+    spans: Mapping[str, float] = field(default_factory=dict)
 
     def before(self, at: int) -> str:
         """Return the test that an attempt's worker ran right before it, without its own earlier attempts.
@@ -146,7 +151,7 @@ class RunRecord:
 
 
 def record_of(facts: RunFacts, profile: Profile, names: dict[str, str]) -> RunRecord:
-    """Return the record of a profile; `known` keeps one copy of each name for all records."""
+    """Return the record of a profile; `names` keeps one copy of each name for all records."""
     tests = profile.tests
     nodeids = [names.setdefault(name, name) for name in tests.nodeid]
     workers = [names.setdefault(name, name) for name in tests.worker]
@@ -173,6 +178,8 @@ def record_of(facts: RunFacts, profile: Profile, names: dict[str, str]) -> RunRe
         },
         stats=frozenset(label for labels in tests.stats for label in labels),
         has_budgets=tests.budget is not None,
+        imports={names.setdefault(name, name): each for name, each in average_imports(profile).items()},
+        spans=average_spans(profile),
     )
 
 

@@ -13,6 +13,7 @@ from akastats.model.stored_values import MIB, decompress, json_of, read
 
 State = Literal["healthy", "flaky", "broken", "new", "undecided"]
 FailureLabel = Literal["new", "known flaky", "also failing on base", "quarantined"]
+CauseKind = Literal["test", "fixture", "import", "span", "machine"]
 
 VERSION = 1
 #: Seconds added to each duration before its logarithm, because clock noise dominates below a millisecond.
@@ -168,6 +169,20 @@ class Outlier:
 
 
 @dataclass(frozen=True, slots=True)
+class DurationCause:
+    """A reason why the duration of a run differs from the typical one.
+
+    kind: test, fixture, import, span of the ledger, or machine for its speed
+    name: node id, fixture, package or span; empty for the machine
+    seconds: wall time that this run needed in addition, in seconds; negative if it needed less
+    """
+
+    kind: CauseKind
+    name: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Verdicts:
     """Verdicts of one run, from the history up to it.
 
@@ -195,6 +210,7 @@ class Verdicts:
     equal_runs: number of indistinguishable runs of the build; 0 if this one is the only one
     outliers: tests whose duration exceeds their history, largest difference first
     newly_skipped: tests that this run skipped although the newest runs of the base ran them
+    causes: reasons why `seconds` differs from `usual_seconds`, the largest first
     """
 
     run: str
@@ -221,6 +237,7 @@ class Verdicts:
     equal_runs: int = 0
     outliers: tuple[Outlier, ...] = ()
     newly_skipped: tuple[str, ...] = ()
+    causes: tuple[DurationCause, ...] = ()
 
 
 def looks_like_outage(verdicts: Verdicts) -> bool:

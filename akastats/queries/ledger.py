@@ -7,9 +7,29 @@ from dataclasses import dataclass, replace
 from akastats.analysis.findings.recorded_run import RecordedRun, make_recorded_run
 from akastats.analysis.ledger import ProcessLedger
 from akastats.model.profile import Profile
+from akastats.model.verdicts import DurationCause, Verdicts
 from akastats.queries.run_details import read_profile
 from akastats.queries.runs import Run, read_run
+from akastats.queries.verdicts import read_verdicts_if_any
 from akastats.store.requests import Operation
+
+
+@dataclass(frozen=True)
+class RunDifference:
+    """Difference of the duration of a run to the typical one.
+
+    seconds: duration of the run, in seconds
+    typical: median duration of earlier runs, in seconds
+    difference: `seconds` without `typical`
+    speed_factor: duration of the tests divided by their typical one; null if unknown
+    causes: reasons for the difference in seconds of wall time, the largest first
+    """
+
+    seconds: float
+    typical: float
+    difference: float
+    speed_factor: float | None
+    causes: list[DurationCause]
 
 
 @dataclass(frozen=True)
@@ -21,6 +41,7 @@ class RunLedger:
     spans: seconds of each span over all processes
     explained: share of wall time that the spans explain, from 0 to 1
     lacks: what the run did not record
+    difference: difference to the typical duration; null without five comparable runs
     """
 
     run: str
@@ -28,6 +49,7 @@ class RunLedger:
     spans: dict[str, float]
     explained: float
     lacks: list[str]
+    difference: RunDifference | None = None
 
 
 def read_recorded_run(namespace: str, run_id: str) -> Operation[tuple[Run, RecordedRun]]:
@@ -68,6 +90,20 @@ def read_ledger(namespace: str, run_id: str) -> Operation[RunLedger]:
     """Read the ledger of a run; raises `NotFoundError` for an unknown run, and without a profile."""
     run, recorded = yield from read_recorded_run(namespace, run_id)
     ledger = recorded.ledger
+    of_run = yield from read_verdicts_if_any(namespace, run_id)
     return RunLedger(
-        run.id, list(ledger.processes), ledger.sum_spans(), round(ledger.explained, 4), list(ledger.lacks)
+        run.id,
+        list(ledger.processes),
+        ledger.sum_spans(),
+        round(ledger.explained, 4),
+        list(ledger.lacks),
+        _describe_difference(of_run) if of_run else None,
     )
+
+
+def _describe_difference(of_run: Verdicts) -> RunDifference | None:
+    seconds, typical = of_run.seconds, of_run.usual_seconds
+    if seconds is None or typical is None:
+        return None
+    difference = round(seconds - typical, 6)
+    return RunDifference(seconds, typical, difference, of_run.pace, list(of_run.causes))

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from akastats.model.verdicts import FailureLabel, FailureVerdict, Outlier, OverBudget, State, Verdicts
+from akastats.model.verdicts import (
+    DurationCause,
+    FailureLabel,
+    FailureVerdict,
+    Outlier,
+    OverBudget,
+    State,
+    Verdicts,
+)
 from akastats.queries.flaky import ListedTest
 from akastats.queries.regressions import Kind, ListedChange
 from akastats.queries.run_report import RunReport
@@ -31,6 +39,7 @@ class VerdictsInShort:
     seconds: duration of the run in seconds
     usual_seconds: median duration of earlier runs, in seconds
     is_outage: whether far more tests failed than in typical runs, which is not evidence of flakiness
+    causes: reasons why `seconds` differs from `usual_seconds`, the largest first
     """
 
     run: str
@@ -45,6 +54,7 @@ class VerdictsInShort:
     seconds: float | None
     usual_seconds: float | None
     is_outage: bool
+    causes: Sequence[DurationCause]
 
 
 @dataclass(frozen=True)
@@ -311,6 +321,7 @@ def _in_short(verdicts: Verdicts, started: float | None) -> VerdictsInShort:
         seconds=verdicts.seconds,
         usual_seconds=verdicts.usual_seconds,
         is_outage=verdicts.is_outage,
+        causes=verdicts.causes,
     )
 
 

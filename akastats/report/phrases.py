@@ -6,10 +6,10 @@ The page reads the constants as a JavaScript module, in which `{name}` stands fo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from akastats.formatting import format_duration, format_percent
+from akastats.formatting import escape_unprintable, format_duration, format_percent
 
 NO_HISTORY = "no history"
 NEWLY_FLAKY = "newly flaky"
@@ -22,6 +22,10 @@ NO_VERDICTS = "this run has not been analysed: its failures have no label"
 COMPARED_WITH = "compared with {base}"
 TYPICAL_DURATION = "typical {duration}"
 MACHINE_SPEED = "tests took {factor} times their typical duration"
+NORMAL_SPEED = "machine speed normal"
+SLOWER_MACHINE = "machine {factor} times slower"
+MACHINE_CAUSE = "speed of the machine"
+FASTER_MACHINE = "machine {factor} times faster"
 FAILURE_RATE = "fails {rate} of the time"
 INTERVAL = "{low} to {high}"
 SUSPECTED = "suspected after {runs}"
@@ -34,6 +38,14 @@ SEVERAL_ENVIRONMENTS = (
     "this build ran in {count} environments without a suite name ({names}): give each its own --akastats-suite"
 )
 
+
+#: A cause of a difference of durations: kind, name, seconds.
+Cause = tuple[str, str, float]
+#: Minimum difference to the typical duration that is explained, as a share of it. A machine speed factor is normal
+#: up to this difference from 1.
+MIN_DIFFERENCE = 0.05
+#: Minimum share of a difference that a named cause has, and maximum number of named causes.
+MIN_PART, MAX_CAUSES = 0.1, 3
 
 #: Phrases of the spans of a ledger.
 SPAN_NAMES = {
@@ -156,14 +168,58 @@ def over_budget_cell(seconds: float, allowed: float) -> str:
     return f"{format_duration(seconds)} > {format_duration(allowed)}"
 
 
-def suite_duration(seconds: float, typical: float | None, speed_factor: float | None) -> str:
-    """Return the duration of a run with its typical duration (seconds) and the machine speed factor."""
-    parts = [format_duration(seconds)]
+def suite_duration(
+    seconds: float, typical: float | None, speed_factor: float | None, causes: Iterable[Cause] = ()
+) -> str:
+    """Return the duration of a run, its typical duration, the causes of the difference and the machine speed.
+
+    typical: typical duration in seconds; `None` if unknown
+    speed_factor: machine speed factor; `None` if unknown
+    causes: causes of the difference, the largest first
+    """
+    sentence = format_duration(seconds)
     if typical is not None:
-        parts.append(TYPICAL_DURATION.format(duration=format_duration(typical)))
-    if speed_factor is not None:
-        parts.append(MACHINE_SPEED.format(factor=f"{speed_factor:.2f}"))
-    return ", ".join(parts)
+        sentence += f", {TYPICAL_DURATION.format(duration=format_duration(typical))}"
+        sentence += duration_difference(seconds - typical, typical, causes)
+    return sentence if speed_factor is None else f"{sentence}; {machine_speed(speed_factor)}"
+
+
+def duration_difference(difference: float, typical: float, causes: Iterable[Cause]) -> str:
+    """Return the difference to the typical duration with its largest causes: ` (+1.29 s: test_prices +0.67 s)`.
+
+    Empty for less than a twentieth of the typical duration. Only causes of the same sign are named.
+    """
+    if abs(difference) < MIN_DIFFERENCE * typical:
+        return ""
+    same = [each for each in causes if each[2] * difference > 0 and abs(each[2]) >= MIN_PART * abs(difference)]
+    named = ", ".join(
+        f"{cause_name(kind, name)} {signed_duration(each)}" for kind, name, each in same[:MAX_CAUSES]
+    )
+    return f" ({signed_duration(difference)}{': ' if named else ''}{named})"
+
+
+def cause_name(kind: str, name: str) -> str:
+    """Return the name of a cause: `test_prices`, `fixture database`, `import numpy`, `collection`."""
+    short = escape_unprintable(name.rpartition("::")[2] or name)
+    if kind == "machine":
+        return MACHINE_CAUSE
+    return SPAN_NAMES.get(name, name) if kind == "span" else short if kind == "test" else f"{kind} {short}"
+
+
+def signed_duration(seconds: float) -> str:
+    """Return a difference of durations with its sign: `+0.67 s`, `-12 ms`."""
+    if 0.1 <= abs(seconds) < 60:
+        return f"{seconds:+.2f} s"
+    return f"{'-' if seconds < 0 else '+'}{format_duration(abs(seconds))}"
+
+
+def machine_speed(speed_factor: float) -> str:
+    """Return the speed of the machine in words; a factor within 5 % of 1 is normal."""
+    if abs(speed_factor - 1.0) <= MIN_DIFFERENCE or speed_factor <= 0:
+        return NORMAL_SPEED
+    if speed_factor > 1:
+        return SLOWER_MACHINE.format(factor=f"{speed_factor:.2f}")
+    return FASTER_MACHINE.format(factor=f"{1 / speed_factor:.2f}")
 
 
 def quarantine_end(day: str, reason: str) -> str:

@@ -121,7 +121,8 @@ def _duration(run: Run, verdicts: Verdicts | None) -> Line:
     if seconds is None:
         return ()
     typical, factor = (verdicts.usual_seconds, verdicts.pace) if verdicts else (None, None)
-    return (f"Duration: {phrases.suite_duration(seconds, typical, factor)}",)
+    causes = [(each.kind, each.name, each.seconds) for each in verdicts.causes] if verdicts else []
+    return (f"Duration: {phrases.suite_duration(seconds, typical, factor, causes)}",)
 
 
 def _states(verdicts: Verdicts | None) -> Line:

@@ -109,6 +109,7 @@ def summarise_verdicts(verdicts: Verdicts) -> RunVerdicts:
         seconds=verdicts.seconds,
         typical_seconds=verdicts.usual_seconds,
         speed_factor=verdicts.pace,
+        causes=tuple((each.kind, each.name, each.seconds) for each in verdicts.causes),
         is_outage=model.looks_like_outage(verdicts),
         note=build_note(verdicts),
     )

@@ -112,6 +112,7 @@ class RunVerdicts:
     seconds: duration of the run in seconds; `None` if unknown
     typical_seconds: median duration of earlier runs, in seconds; `None` if unknown
     speed_factor: duration of all tests divided by their typical duration; `None` if unknown
+    causes: kind, name and seconds of each cause by which the duration differs from the typical one
     is_outage: whether far more tests failed than in other runs, so that an outage is likely
     note: why the runs of this build need suite names; empty if they do not
     """
@@ -130,6 +131,7 @@ class RunVerdicts:
     seconds: float | None = None
     typical_seconds: float | None = None
     speed_factor: float | None = None
+    causes: tuple[tuple[str, str, float], ...] = ()
     is_outage: bool = False
     note: str = ""
 
@@ -225,6 +227,7 @@ def _encode_verdicts(verdicts: RunVerdicts) -> dict[str, Any]:
         "seconds": verdicts.seconds,
         "usual_seconds": verdicts.typical_seconds,
         "pace": verdicts.speed_factor,
+        "causes": list(verdicts.causes),
         "is_outage": verdicts.is_outage,
         "note": verdicts.note,
     }
@@ -248,6 +251,7 @@ def decode_verdicts(content: Mapping[str, Any]) -> RunVerdicts:
         seconds=_number(content.get("seconds")),
         typical_seconds=_number(content.get("usual_seconds")),
         speed_factor=_number(content.get("pace")),
+        causes=tuple((str(kind), str(name), float(each)) for kind, name, each in content.get("causes", ())),
         is_outage=bool(content.get("is_outage", False)),
         note=str(content.get("note", "")),
     )

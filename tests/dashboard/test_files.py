@@ -110,7 +110,9 @@ def test_scripts_are_served_without_comments():
 
 def texts(value) -> list[str]:
     """Return the texts of nested objects."""
-    return [value] if isinstance(value, str) else [text for each in value.values() for text in texts(each)]
+    if isinstance(value, (str, int, float)):
+        return [str(value)]
+    return [text for each in value.values() for text in texts(each)]
 
 
 def test_verdicts_are_worded_once():

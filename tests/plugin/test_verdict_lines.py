@@ -44,9 +44,7 @@ def change(name="a.py::t", before=0.1, after=0.5, since="r7", is_suspected=False
 
 def test_a_quiet_run_is_one_line():
     """Nothing is to be done, and the suite takes what it takes."""
-    assert ["  suite: 12.30 s, typical 12.10 s, tests took 1.02 times their typical duration"] == format_verdicts(
-        told()
-    )
+    assert ["  suite: 12.30 s, typical 12.10 s; machine speed normal"] == format_verdicts(told())
 
 
 def test_a_first_run_says_nothing():
@@ -173,7 +171,7 @@ def test_news_of_each_kind():
         "    100 ms -> 500 ms?      a.py::t",
         "  over budget: 1",
         "    2.00 s > 1.50 s        a::y",
-        "  suite: 12.30 s, typical 12.10 s, tests took 1.02 times their typical duration; slower since run r7",
+        "  suite: 12.30 s, typical 12.10 s; machine speed normal; slower since run r7",
     ] == lines
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from akastats.model.findings import Finding, Saving
 from akastats.model.verdicts import (
     ChangeVerdict,
+    DurationCause,
     DurationChange,
     FailureVerdict,
     OverBudget,
@@ -167,6 +168,12 @@ def everything() -> tuple[Details, Verdicts]:
         seconds=12.3,
         usual_seconds=10.1,
         undecided=14,
+        causes=(
+            DurationCause("test", ONE, 1.5),
+            DurationCause("machine", "", 0.8),
+            DurationCause("fixture", "tests::db", 0.4),
+            DurationCause("import", "numpy", -0.2),
+        ),
     )
     return run_details, run_verdicts
 

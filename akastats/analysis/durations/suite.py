@@ -1,4 +1,4 @@
-"""Analyse the durations of a suite up to its newest run: tests, fixtures, files and recorded numbers."""
+"""Analyse the durations of a suite up to its newest run: tests, fixtures, files, imports, spans and numbers."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from math import inf
 from statistics import median
 
 from akastats.analysis.durations.changes import DetectedChanges, Durations, TimedRun, find_changes
+from akastats.analysis.durations.difference import explain_difference
 from akastats.analysis.durations.outliers import outliers
 from akastats.analysis.run_records import TIMED, RunRecord, are_complete
-from akastats.model.verdicts import ChangeVerdict, DurationChange, Outlier, Verdicts
+from akastats.model.verdicts import ChangeVerdict, DurationCause, DurationChange, Outlier, Verdicts
 
 #: Minimum number of earlier runs for the typical duration of a run.
 MIN_TYPICAL_RUNS = 5
@@ -39,6 +40,7 @@ class DurationAnalysis:
     too_short: number of series whose history is too short
     speed_factors: run id and machine speed factor of the newest runs in its environment, oldest first
     outliers: tests of the last run whose duration exceeds their history
+    causes: reasons why the duration of the last run differs from the typical one
     """
 
     changes: tuple[ChangeVerdict, ...]
@@ -49,6 +51,7 @@ class DurationAnalysis:
     too_short: int
     speed_factors: tuple[tuple[str, float], ...]
     outliers: tuple[Outlier, ...] = ()
+    causes: tuple[DurationCause, ...] = ()
 
 
 def analyse_durations(
@@ -56,7 +59,7 @@ def analyse_durations(
 ) -> DurationAnalysis:
     """Return the changes of durations up to the last of `records`, which are in time order.
 
-    `labels` maps `test`, `fixture` and `collect` to the label prefixes of the suite.
+    `labels` maps `test`, `fixture`, `collect`, `import` and `span` to the label prefixes of the suite.
     """
     runs = [TimedRun(record.facts.id, record.facts.environment) for record in records]
     complete = are_complete(records)
@@ -64,16 +67,19 @@ def analyse_durations(
     detected = find_changes(runs, durations)
     own = [find_changes(runs, {label: _series(runs, values)}) for label, values in numbers.items()]
     changes = [change for detected in (detected, *own) for change in detected.changes]
+    comparable = _find_comparable(records, complete)
+    speed_factor = detected.factors[-1] if detected.factors else None
     newest = sorted(changes, key=lambda change: (change.run, change.ratio), reverse=True)[:MAX_CHANGES]
     return DurationAnalysis(
         changes=_with_news(newest, previous.changes if previous else None),
         suite_changes=_with_news(detected.suite, previous.suite_changes if previous else None),
         together=tuple(together(newest)),
-        speed_factor=detected.factors[-1] if detected.factors else None,
-        typical_seconds=_typical_seconds(records, complete),
+        speed_factor=speed_factor,
+        typical_seconds=_typical_seconds(comparable),
         too_short=_too_short(detected, own),
         speed_factors=_speed_factors(runs, detected.factors),
         outliers=_outliers(runs, durations, detected, labels["test"]),
+        causes=explain_difference(comparable, records[-1], speed_factor) if comparable else (),
     )
 
 
@@ -107,18 +113,24 @@ def _too_short(detected: DetectedChanges, own: Sequence[DetectedChanges]) -> int
 def _durations(
     records: Sequence[RunRecord], complete: Sequence[bool], labels: Mapping[str, str]
 ) -> dict[str, Durations]:
-    fixtures = [
-        record.fixtures if is_complete else {} for record, is_complete in zip(records, complete, strict=True)
-    ]
-    files = [record.files if is_complete else {} for record, is_complete in zip(records, complete, strict=True)]
     tables: dict[str, list[Mapping[str, float]]] = {
         "test": [*map(_last_durations, records)],
-        "fixture": fixtures,
-        "collect": files,
+        "fixture": _of_complete(records, complete, "fixtures"),
+        "collect": _of_complete(records, complete, "files"),
+        "import": _of_complete(records, complete, "imports"),
+        "span": _of_complete(records, complete, "spans"),
     }
     return {
         f"{labels[word]}::{name}": series for word, by_run in tables.items() for name, series in _by_name(by_run)
     }
+
+
+def _of_complete(records: Sequence[RunRecord], complete: Sequence[bool], column: str) -> list[Mapping[str, float]]:
+    """Return a column of durations of each run, empty for an incomplete run."""
+    return [
+        getattr(record, column) if is_complete else {}
+        for record, is_complete in zip(records, complete, strict=True)
+    ]
 
 
 def _by_name(by_run: Sequence[Mapping[str, float]]) -> Iterator[tuple[str, Durations]]:
@@ -188,17 +200,23 @@ def together(changes: Sequence[DurationChange]) -> list[tuple[str, ...]]:
     return [tuple(dict.fromkeys(change.label for change in group)) for group in groups if len(group) > 1]
 
 
-def _typical_seconds(records: Sequence[RunRecord], complete: Sequence[bool]) -> float | None:
-    """Return the median duration of complete runs before the last, in its environment, in seconds.
+def _find_comparable(records: Sequence[RunRecord], complete: Sequence[bool]) -> list[RunRecord]:
+    """Return the complete runs before the last that have its environment and a duration, oldest first.
 
-    `None` with fewer than five such runs, or if the last run is incomplete, such as one with `-k`.
+    Empty with fewer than five such runs, or if the last run is incomplete, such as one with `-k`.
     """
     if not (complete and complete[-1]):
-        return None
+        return []
     *before, now = records
-    taken = [
-        record.facts.duration
+    comparable = [
+        record
         for record, is_complete in zip(before, complete, strict=False)
         if is_complete and record.facts.environment == now.facts.environment and record.facts.duration
     ]
-    return median(taken) if len(taken) >= MIN_TYPICAL_RUNS else None
+    return comparable if len(comparable) >= MIN_TYPICAL_RUNS else []
+
+
+def _typical_seconds(comparable: Sequence[RunRecord]) -> float | None:
+    """Return the median duration of comparable runs, in seconds; `None` if there are none."""
+    durations = [record.facts.duration for record in comparable if record.facts.duration]
+    return median(durations) if durations else None

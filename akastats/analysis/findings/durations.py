@@ -80,9 +80,10 @@ def _describe_waiting(run: RecordedRun, waited: Mapping[str, float], is_child: b
     total = sum(waited.values())
     slowest = sorted(by_function, key=lambda name: -by_function[name])[:MAX_PLACES]
     subject = "Child processes keep" if is_child else "Waiting keeps"
+    tests = "1 test" if len(waited) == 1 else f"{len(waited)} tests"
     return FoundCost(
         kind="child-processes" if is_child else "waiting",
-        title=f"{subject} {len(waited)} tests for {total:.3g} s, most in {slowest[0]}",
+        title=f"{subject} {tests} for {total:.3g} s, most in {slowest[0]}",
         where=tuple(Place(nodeid=name) for name in slowest),
         tests=len(waited),
         evidence={"waited_s": round(total, 6), "tests": len(waited)},

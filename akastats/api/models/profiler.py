@@ -7,7 +7,7 @@ from akastats.api.models.common import COMMIT, NODEID, RUN_ID
 from akastats.api.models.derived import add_examples
 from akastats.model.findings import Finding, Place, Saving, Since
 from akastats.queries.findings import RunFindings
-from akastats.queries.ledger import RunLedger
+from akastats.queries.ledger import RunDifference, RunLedger
 from akastats.queries.plan import PlanChoice, RunPlan
 
 add_examples(ImportCost, phase="collect", package="numpy", modules=212, seconds=0.094)
@@ -30,6 +30,7 @@ add_examples(
     threads=[2, 3],
     children=[0, 1],
 )
+add_examples(RunDifference, seconds=4.4, typical=3.11, difference=1.29, speed_factor=1.02)
 add_examples(
     RunLedger,
     run=RUN_ID,

@@ -17,7 +17,7 @@ from akastats.api.models.common import (
     STARTED,
 )
 from akastats.api.models.derived import add_examples
-from akastats.model.verdicts import FailureVerdict, Outlier, OverBudget
+from akastats.model.verdicts import DurationCause, FailureVerdict, Outlier, OverBudget
 from akastats.queries.verdict_answers import (
     Acknowledgement,
     ChangeAnswer,
@@ -37,6 +37,7 @@ _TOGETHER = [LABEL, "fixture@unit::tests::db"]
 add_examples(FailureVerdict, nodeid=NODEID, label="known flaky", rate=0.12)
 add_examples(OverBudget, nodeid=NODEID, seconds=2.31, allowed=1.5, rule="max_seconds")
 add_examples(Outlier, nodeid=NODEID, seconds=2.31, typical=0.42)
+add_examples(DurationCause, kind="fixture", name="::database", seconds=0.6)
 add_examples(
     VerdictsInShort,
     run=RUN_ID,

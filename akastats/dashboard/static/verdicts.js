@@ -21,12 +21,40 @@ export function typicalText(seconds) {
   return fillIn(phrases.TYPICAL_DURATION, { duration: formatDuration(seconds) });
 }
 
-/** Return the typical duration of a run and its machine speed factor as texts, without missing ones. */
-export function typicalTexts({ usual_seconds: typical, pace: speed }) {
+/** Return the typical duration of a run, with the causes of a difference, and the machine speed, without missing ones. */
+export function typicalTexts({ usual_seconds: typical, seconds, causes, pace: speed }) {
   return [
-    typical !== null && typicalText(typical),
-    speed !== null && fillIn(phrases.MACHINE_SPEED, { factor: speed.toFixed(2) }),
+    typical !== null && typicalText(typical) + durationDifference(seconds - typical, typical, causes),
+    speed !== null && machineSpeed(speed),
   ].filter(Boolean);
+}
+
+// The three functions below have the wording and bounds of akastats/report/phrases.py.
+function durationDifference(difference, typical, causes) {
+  if (Math.abs(difference) < phrases.MIN_DIFFERENCE * typical) return "";
+  const named = causes
+    .filter(({ seconds }) => seconds * difference > 0 && Math.abs(seconds / difference) >= phrases.MIN_PART)
+    .slice(0, phrases.MAX_CAUSES)
+    .map((cause) => `${causeName(cause)} ${signedDuration(cause.seconds)}`);
+  return ` (${signedDuration(difference)}${named.length ? ": " : ""}${named.join(", ")})`;
+}
+
+function causeName({ kind, name }) {
+  const short = name.split("::").at(-1) || name;
+  if (kind === "machine") return phrases.MACHINE_CAUSE;
+  if (kind === "span") return phrases.SPAN_NAMES[name] ?? name;
+  return kind === "test" ? short : `${kind} ${short}`;
+}
+
+function machineSpeed(speed) {
+  if (Math.abs(speed - 1) <= phrases.MIN_DIFFERENCE) return phrases.NORMAL_SPEED;
+  const phrase = speed > 1 ? phrases.SLOWER_MACHINE : phrases.FASTER_MACHINE;
+  return fillIn(phrase, { factor: (speed > 1 ? speed : 1 / speed).toFixed(2) });
+}
+
+function signedDuration(seconds) {
+  const size = Math.abs(seconds);
+  return `${seconds < 0 ? "-" : "+"}${size >= 0.1 && size < 60 ? `${size.toFixed(2)} s` : formatDuration(size)}`;
 }
 
 /** Return a test's failure rate with its 95 % interval. */

@@ -121,4 +121,4 @@ def test_a_test_that_sleeps_on_a_busy_machine_waits() -> None:
 
     (cost,) = find_waiting(Suite(rows).record())
 
-    assert "Waiting keeps 1 tests for 0.875 s, most in a.py::t0" == cost.title
+    assert "Waiting keeps 1 test for 0.875 s, most in a.py::t0" == cost.title

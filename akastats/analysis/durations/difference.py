@@ -1,0 +1,63 @@
+"""Explain by which causes the duration of a run differs from the typical one."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from statistics import median
+
+from akastats.analysis.run_records import RunRecord
+from akastats.model.verdicts import CauseKind, DurationCause
+
+#: Number of earlier runs whose median is the typical cost of a cause.
+TYPICAL_RUNS = 20
+#: Maximum number of causes, the largest first.
+MAX_CAUSES = 20
+#: Minimum seconds of a cause.
+MIN_CAUSE_S = 0.01
+# A machine speed factor within this share of 1 is normal.
+NORMAL_SPEED = 0.05
+
+_Costs = Mapping[tuple[CauseKind, str], float]
+
+
+def explain_difference(
+    earlier: Sequence[RunRecord], run: RunRecord, speed_factor: float | None
+) -> tuple[DurationCause, ...]:
+    """Return the causes by which a run differs from comparable earlier runs, the largest first.
+
+    Each is in seconds of wall time: workers share the tests, so a second of a test counts as its share in each of
+    them. Costs are compared at the typical machine speed; the rest is a cause of its own, `machine`.
+
+    speed_factor: duration of the run's tests divided by the typical one; `None` if unknown
+    """
+    now = _measure_costs(run)
+    before = [_measure_costs(each) for each in earlier[-TYPICAL_RUNS:]]
+    factor = 1.0 if speed_factor is None or abs(speed_factor - 1.0) <= NORMAL_SPEED else speed_factor
+    causes = [DurationCause("machine", "", round(sum(now.values()) * (1.0 - 1.0 / factor), 6))]
+    for (kind, name), typical in _find_typical(now, before).items():
+        seconds = now.get((kind, name), 0.0) / factor - typical
+        causes.append(DurationCause(kind, name, round(seconds, 6)))
+    largest = sorted(causes, key=lambda cause: -abs(cause.seconds))[:MAX_CAUSES]
+    return tuple(cause for cause in largest if abs(cause.seconds) >= MIN_CAUSE_S)
+
+
+def _measure_costs(record: RunRecord) -> _Costs:
+    """Return the seconds of each cause; their sum is about the duration of the run."""
+    processes = max(1, len(set(record.workers)))
+    costs: dict[tuple[CauseKind, str], float] = defaultdict(float)
+    for nodeid, seconds in zip(record.nodeids, record.seconds, strict=True):
+        costs["test", nodeid] += seconds / processes
+    for name, seconds in record.fixtures.items():
+        costs["fixture", name] += seconds / processes
+    for package, seconds in record.imports.items():
+        costs["import", package] += seconds
+    for span, seconds in record.spans.items():
+        costs["span", span] += seconds
+    return costs
+
+
+def _find_typical(now: _Costs, before: Sequence[_Costs]) -> _Costs:
+    """Return the median cost of each cause in earlier runs; one that a run lacks costs nothing there."""
+    names = dict.fromkeys([*now, *(name for costs in before for name in costs)])
+    return {name: median([costs.get(name, 0.0) for costs in before]) for name in names}

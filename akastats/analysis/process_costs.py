@@ -1,0 +1,81 @@
+"""Average the costs of the processes of a run, in a few milliseconds for 10,000 tests.
+
+The ledger divides the time of each process exactly. One analysis reads 200 runs, for which that takes too long.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Container
+
+from akastats.model.profile import Profile
+
+#: Minimum mean seconds of the import of a package; most of several hundred packages need less.
+MIN_IMPORT_S = 0.005
+
+
+def average_imports(profile: Profile) -> dict[str, float]:
+    """Return the mean seconds of imports at start-up and collection by package, for the slow ones."""
+    table = profile.imports
+    sums: dict[str, float] = defaultdict(float)
+    for phase, package, us in zip(table.phase, table.package, table.own, strict=True):
+        if phase != "tests":
+            sums[package] += us / 1e6
+    count = max(1, len(_list_running(profile)))
+    return {package: seconds / count for package, seconds in sums.items() if seconds / count >= MIN_IMPORT_S}
+
+
+def average_spans(profile: Profile) -> dict[str, float]:
+    """Return the mean seconds of spans in the processes that ran tests; empty if no process was recorded.
+
+    `conftest` and `collect` are without the imports of `average_imports`, `pytest` is without calls and fixtures:
+    these are costs of their own. `finish` is that of the main process.
+    """
+    running = _list_running(profile)
+    if not running:
+        return {}
+    conftest = _average(profile, "conftest", running)
+    imports = average_imports(profile)
+    spans = {
+        "startup": _average_interval(profile, "start", "configured", running) - conftest,
+        "conftest": conftest - _sum_imports(profile, "conftest", imports) / len(running),
+        "collect": _average_interval(profile, "collection", "collected", running)
+        - _sum_imports(profile, "collect", imports) / len(running),
+        "pytest": _average_interval(profile, "configured", "collection", running)
+        + _average_interval(profile, "collected", "finished", running)
+        - _average(profile, "wait", running)
+        - _sum_tests(profile) / len(running),
+        "finish": _average_interval(profile, "finished", "end", [profile.processes.worker.index("")])
+        if "" in profile.processes.worker
+        else 0.0,
+    }
+    return {span: seconds for span, seconds in spans.items() if seconds > 0}
+
+
+def _list_running(profile: Profile) -> list[int]:
+    """Return the rows of the processes that ran tests."""
+    workers = profile.processes.worker
+    return [row for row, worker in enumerate(workers) if worker or len(workers) == 1]
+
+
+def _average(profile: Profile, column: str, rows: list[int]) -> float:
+    values: list[int | None] = getattr(profile.processes, column)
+    return sum(values[row] or 0 for row in rows) / len(rows) / 1e6
+
+
+def _average_interval(profile: Profile, begin: str, end: str, rows: list[int]) -> float:
+    begins, ends = getattr(profile.processes, begin), getattr(profile.processes, end)
+    lengths: list[int] = [ends[row] - begins[row] for row in rows if None not in (begins[row], ends[row])]
+    return sum(lengths) / len(rows) / 1e6
+
+
+def _sum_imports(profile: Profile, phase: str, packages: Container[str]) -> float:
+    table = profile.imports
+    rows = zip(table.phase, table.package, table.own, strict=True)
+    return sum(us for each, package, us in rows if each == phase and package in packages) / 1e6
+
+
+def _sum_tests(profile: Profile) -> float:
+    """Return the seconds of all calls and fixtures."""
+    fixtures = profile.fixtures
+    return (sum(profile.tests.values_us()) + sum(fixtures.setup) + sum(fixtures.teardown)) / 1e6

@@ -1,0 +1,74 @@
+"""Causes of the difference between a run and the typical one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from akastats.analysis.durations.difference import explain_difference
+from akastats.analysis.run_records import RunRecord
+from akastats.model.verdicts import DurationCause
+from tests.analysis import records
+
+USUAL = {"test_a": 1.0, "test_prices": 2.0}
+
+
+def make_run(tests: Mapping[str, float], *, workers: int = 1, **costs: Mapping[str, float]) -> RunRecord:
+    """Return a run of tests, whose fixtures, imports and spans have these seconds."""
+    run = records.run(1, [(name, "passed", seconds) for name, seconds in tests.items()])
+    names = [f"gw{at % workers}" for at in range(len(tests))]
+    return replace(run, workers=names if workers > 1 else (), **costs)
+
+
+def test_the_largest_cause_is_first() -> None:
+    """A test, a fixture, an import and a span."""
+    before = [
+        make_run(USUAL, fixtures={"::db": 0.5}, imports={"numpy": 0.25}, spans={"collect": 1.0}) for _ in range(5)
+    ]
+    run = make_run(
+        {"test_a": 1.0, "test_prices": 4.0},
+        fixtures={"::db": 1.5},
+        imports={"numpy": 0.75},
+        spans={"collect": 0.75},
+    )
+
+    assert explain_difference(before, run, None) == (
+        DurationCause("test", "test_prices", 2.0),
+        DurationCause("fixture", "::db", 1.0),
+        DurationCause("import", "numpy", 0.5),
+        DurationCause("span", "collect", -0.25),
+    )
+
+
+def test_tests_of_workers_count_as_their_share() -> None:
+    """Two workers share a second."""
+    before = [make_run(USUAL, workers=2) for _ in range(5)]
+    run = make_run({"test_a": 1.0, "test_prices": 4.0}, workers=2)
+
+    assert (DurationCause("test", "test_prices", 1.0),) == explain_difference(before, run, None)
+
+
+def test_new_and_deleted_tests_are_causes() -> None:
+    """Each costs what it takes."""
+    before = [make_run({**USUAL, "test_old": 0.5}) for _ in range(5)]
+    run = make_run({**USUAL, "test_new": 0.75})
+
+    assert explain_difference(before, run, 1.0) == (
+        DurationCause("test", "test_new", 0.75),
+        DurationCause("test", "test_old", -0.5),
+    )
+
+
+def test_a_slower_machine_is_one_cause() -> None:
+    """Not each of the tests."""
+    before = [make_run(USUAL) for _ in range(5)]
+    run = make_run({"test_a": 1.5, "test_prices": 3.0})
+
+    assert (DurationCause("machine", "", 1.5),) == explain_difference(before, run, 1.5)
+
+
+def test_a_normal_speed_is_no_cause() -> None:
+    """Differences of a few percent are noise."""
+    before = [make_run(USUAL) for _ in range(5)]
+
+    assert () == explain_difference(before, make_run(USUAL), 1.04)
