@@ -446,13 +446,15 @@ class Probe:
 class WorkerProbe(Probe):
     """The probe of a worker of pytest-xdist, which attaches its readings to the reports."""
 
-    __slots__ = ("_idle_from",)
+    __slots__ = ("_idle_from", "_is_announced")
 
     def __init__(self, epoch: float, clock: Callable[[], float] = clocks.perf_counter) -> None:
         """Measure with `clock`; `epoch` is the wall time minus this clock in seconds."""
         super().__init__(epoch, clock)
         # When this worker began to wait for a test; 0 while it runs one.
         self._idle_from = 0.0
+        # Whether the moments of this process so far were sent.
+        self._is_announced = False
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logstart(self, nodeid: str, location: Location) -> None:
@@ -484,10 +486,17 @@ class WorkerProbe(Probe):
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         try:
             readings = self.get_readings(report)
+            if readings is None and not self._is_announced and report.when == "setup":
+                readings = self._announce()
             if readings is not None and not self.internal_errors.is_off:
                 setattr(report, ATTRIBUTE, readings)
         except Exception as error:
             self.internal_errors.note(error)
+
+    def _announce(self) -> Readings:
+        """Return the moments of this process, because it may die in its first test."""
+        self._is_announced = True
+        return (None, "", (), (), (), (), (), None, None, (), self.take_process())
 
     @pytest.hookimpl(tryfirst=True)
     @note_errors

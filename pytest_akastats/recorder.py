@@ -312,6 +312,9 @@ class Recorder:
         held = tests.get(nodeid)
         if held is None and report.when == "setup":
             tests[nodeid] = [report, None, None]
+            announced = report.__dict__.pop(ATTRIBUTE, None)
+            if announced:
+                self._write_remaining(report.__dict__.get("worker_id", ""), (), (), (), announced[10])
         elif held is not None and held[1] is None and report.when == "call":
             held[1] = report
         else:
