@@ -12,7 +12,7 @@ from akastats.analysis.flakiness.outages import Outages
 from akastats.analysis.flakiness.states import SuiteStates, classify_tests, find_outages
 from akastats.analysis.run_records import SKIPPED, RunRecord, complete_runs, select_tests
 from akastats.model.environment import Environment
-from akastats.model.results import Budget
+from akastats.model.results import DURATION_LABELS, Budget
 from akastats.model.verdicts import FailureVerdict, OverBudget, Verdicts
 
 #: Maximum number of stored tests over budget, worst first; when a machine stalls, all tests are over budget.
@@ -161,9 +161,7 @@ def _over_budget(case: AnalysisInput, factors: Sequence[tuple[str, float]]) -> t
 
 
 def _label_prefixes(suite: str) -> dict[str, str]:
-    return {
-        word: f"{word}@{suite}" if suite else word for word in ("test", "fixture", "collect", "import", "span")
-    }
+    return {word: f"{word}@{suite}" if suite else word for word in DURATION_LABELS}
 
 
 def _is_on_base(case: AnalysisInput) -> bool:

@@ -41,7 +41,7 @@ SearchedRun = Annotated[
     ),
 ]
 Kind = Annotated[
-    Literal["", "test", "fixture", "collect", "stat"],
+    Literal["", "test", "fixture", "collect", "import", "span", "stat"],
     Query(
         description="kind of the changed duration; empty: all kinds except the suite as a whole", examples=["test"]
     ),

@@ -292,10 +292,10 @@ class RunBuilder:
         self.last_time = max(self.last_time, result.end)
         if result.outcome != "skipped":
             name = self._label("test", result.nodeid)
-            yield self._make_point(name, result.end, result.value, result.outcome, traceback)
+            yield self.make_point(name, result.end, result.value, result.outcome, traceback)
 
-    def _make_point(self, label: str, time: float, value: float, outcome: str = "", error: str = "") -> AddedPoint:
-        """Return a point whose context has the run id, and the outcome and error if there are any."""
+    def make_point(self, label: str, time: float, value: float, outcome: str = "", error: str = "") -> AddedPoint:
+        """Return a point at `time` (epoch seconds), with the run id, the outcome and the error as context."""
         context = self._context_by_result.get((outcome, error))
         if context is None:
             context = self._context_by_result[outcome, error] = self._context(outcome, error)
@@ -318,7 +318,7 @@ class RunBuilder:
                 self._stats.setdefault(self._without_group(pushed.nodeid), {})[name] = None
             context = make_context(_context_bytes(written), self.retention.outcomes_s)
             if context is None:
-                about = self._make_point(name, time, value)
+                about = self.make_point(name, time, value)
                 yield AddedPoint(name, Entry(time, value, about.entry.context_id), about.contexts)
             else:
                 yield AddedPoint(name, Entry(time, value, context.id), (context,))
@@ -402,11 +402,11 @@ class RunBuilder:
         self.end, self.last_time = end, end.finished
         for fixture in self.fixtures.values():
             name = self._label("fixture", f"{fixture.baseid}::{fixture.name}")
-            yield self._make_point(name, end.finished, fixture.setup + fixture.teardown)
+            yield self.make_point(name, end.finished, fixture.setup + fixture.teardown)
         for path, seconds in self.files():
-            yield self._make_point(self._label("collect", path), end.finished, seconds)
+            yield self.make_point(self._label("collect", path), end.finished, seconds)
         for name, value in self._totals():
-            yield self._make_point(self._label("run", name), end.finished, value)
+            yield self.make_point(self._label("run", name), end.finished, value)
 
     def _totals(self) -> Iterator[tuple[str, float]]:
         counts = self.counts()

@@ -16,6 +16,7 @@ from typing import Any
 
 from akastats.config import Config
 from akastats.delivery.checkout import complete, stored_fields
+from akastats.delivery.process_points import make_process_points
 from akastats.delivery.run_builder import AddedPoint, Observations, Retention, RunBuilder
 from akastats.delivery.run_profile import failing_profile_of, profile_of
 from akastats.errors import RequestRefusedError, ServerError
@@ -208,7 +209,7 @@ class Delivery:
         content = self._decode(record)
         if content is None:
             return
-        added = self.builder.add(content)
+        added = [*self.builder.add(content), *(make_process_points(self.builder) if kind == "end" else ())]
         for label, (timestamp, value, _), _ in added:
             check_label(label)
             if not isfinite(timestamp + value):

@@ -108,6 +108,10 @@ def budget_of(limits: Mapping[str, Any]) -> Budget:
     return Budget(**{name: float(limits[name]) for name in names if isinstance(limits.get(name), (int, float))})
 
 
+#: First words of the labels of durations that are analysed.
+DURATION_LABELS = ("test", "fixture", "collect", "import", "span")
+
+
 def label(word: str, rest: str, suite: str = "") -> str:
     """Return the label of a duration of a run: `test::rest`, with a suite `test@suite::rest`."""
     return fit_label(f"{word}@{suite}::{rest}" if suite else f"{word}::{rest}")

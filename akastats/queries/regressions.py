@@ -15,16 +15,16 @@ from akastats.store.requests import Operation
 from akastats.triage import acknowledgement_rules, acknowledgements
 from akastats.triage.acknowledgement_rules import AcknowledgedChange, AcknowledgementKind, BySeries
 
-Kind = Literal["test", "fixture", "collect", "stat", "suite"]
+Kind = Literal["test", "fixture", "collect", "import", "span", "stat", "suite"]
 
-_KINDS: tuple[Kind, ...] = ("test", "fixture", "collect")
+_KINDS: tuple[Kind, ...] = ("test", "fixture", "collect", "import", "span")
 
 
 class Subject(NamedTuple):
     """The subject of a label.
 
-    kind: test, fixture, collect, stat or suite
-    name: node id, fixture with its location, path, or the label itself
+    kind: test, fixture, collect, import, span, stat or suite
+    name: node id, fixture with its location, path, package, span of the ledger, or the label itself
     """
 
     kind: Kind

@@ -7,6 +7,7 @@ from itertools import groupby
 
 from akastats.formatting import format_duration
 from akastats.model.findings import Finding
+from akastats.model.results import DURATION_LABELS
 from akastats.model.verdicts import (
     DurationChange,
     OverBudget,
@@ -282,11 +283,13 @@ def _cost(finding: Finding) -> Item:
 
 
 def display_name(label: str) -> str:
-    """Return the displayed name of a label: a node id, the kind and name of a fixture or file, else the label."""
+    """Return the displayed name of a label: a node id, the name of a span, kind and name, or the label itself."""
     word, colons, rest = label.partition("::")
     kind = word.partition("@")[0]
-    if not colons or kind not in ("test", "fixture", "collect"):
+    if not colons or kind not in DURATION_LABELS:
         return label
+    if kind == "span":
+        return phrases.SPAN_NAMES.get(rest, rest)
     return rest if kind == "test" else f"{kind} {rest}"
 
 

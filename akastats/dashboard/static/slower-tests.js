@@ -1,4 +1,4 @@
-/** View of duration changes: the suite as a whole, then tests, fixtures, files and labels, newest first. */
+/** View of duration changes: the suite as a whole, then tests, fixtures, files, imports, spans and labels, newest first. */
 
 import { canWrite, fetchPath } from "./api.js";
 import { el } from "./dom.js";
@@ -17,7 +17,9 @@ import { missingVerdictsMessage, typicalTexts, verdictBasis } from "./verdicts.j
 const KINDS = [
   ["test", "tests"],
   ["fixture", "fixtures"],
-  ["collect", "collection"],
+  ["collect", "files"],
+  ["import", "imports"],
+  ["span", "spans of the run"],
   ["stat", "other labels"],
 ];
 
@@ -49,7 +51,7 @@ function changesSection(suite, mayWrite) {
     ],
     above: (page) => {
       nameDefaultBranch(page.verdicts);
-      return page.verdicts && [suiteSection(page, mayWrite), el("h2", {}, "Tests, fixtures and files")];
+      return page.verdicts && [suiteSection(page, mayWrite), el("h2", {}, "Tests, fixtures, files, imports and spans")];
     },
     draw: (page) =>
       el("div", { class: "change-cards" }, changeList(page.items, mayWrite ? page.verdicts.run : null)),
