@@ -15,7 +15,7 @@ from typing import NamedTuple
 from akastats.redact.lazy_patterns import late
 from akastats.redact.mask import MASK, Span, apply_mask
 
-#: A name without any of these is not sensitive.
+#: Words of sensitive names; a name that contains none of them is not sensitive.
 WORDS = (
     *(
         "key",
@@ -90,7 +90,7 @@ _ORDINARY = late(
     r"|design|assign|signal|tokeniz|authentic|credit"
 )
 
-# A line of a traceback may continue in the next one, after pytest's prefix.
+# A line of a traceback may continue in the next line, after pytest's prefix.
 _GAP = r"[ \t]{0,20}(?:\n[e>+-]?[ \t]{0,60})?"
 # Thai writes vowels as combining characters, which are not letters to a regular expression.
 _TAIL = late(r"[\w\u0e00-\u0e7f-]{0,60}")
@@ -309,8 +309,8 @@ _ASKS = late(
 )
 
 
-# The argument of a function that sets or checks a password is the password, as is the literal after such a word in
-# SQL.
+# The argument of a function that sets or checks a password is the password. In SQL, the literal after such a word
+# is the password.
 _IS_SET = late(
     r"^(?:set|check|verify|change|reset|validate|hash|update)_?(?:\w+_)?(?:password|secret|passphrase)$|^password$"
 )
@@ -353,7 +353,7 @@ def _is_secret(name: str, value: str, is_pair: bool = False) -> bool:
         _PLAIN.fullmatch(value.replace("_", "-")) or (value.isidentifier() and not _DIGIT.search(value))
     ):
         return False
-    # 'NAME' and '<' are tokens of a parser; a password of any length is a secret.
+    # Short values of names with "token", such as 'NAME' and '<', are tokens of a parser. Passwords may be short.
     return len(value) >= 8 or (len(value) >= 3 and "token" not in name)
 
 
@@ -384,7 +384,7 @@ def is_sensitive(name: str) -> bool:
 
 
 def is_empty(value: str) -> bool:
-    """Return whether a value means that there is none, such as `None` or `null`."""
+    """Return whether a value is blank, or stands for a missing value, such as `None` or `null`."""
     return bool(_NOTHING.fullmatch(value)) or not value.strip()
 
 
@@ -451,7 +451,7 @@ _ASSERT_EQUAL = late(
     r"|(?P<left>[A-Za-z_][\w.]{0,100})(?:\([^()'\"\n]{0,100}\))?,[ \t]{0,4}"
     r"[bru]?(['\"])(?P<second>[^'\"\n]{3,500})\5)"
 )
-#: A literal of a comparison begins at most this many characters before its operator.
+#: Maximum number of characters between the beginning of a literal and the comparison operator after it.
 _COMPARED_BEFORE = 520
 _CALL_WIDTH = 210
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from akastats.redact.lazy_patterns import late
 from akastats.redact.mask import MASK, Span
 
-# Commands, and the letter of the option for the password.
+# Commands, and for each the letter of its password option.
 _COMMANDS = {
     **dict.fromkeys(
         (

@@ -17,7 +17,7 @@ _SOUNDS_SECRET = late(
 )
 # Names that only look sensitive: directories, sockets and steps occur in every traceback or identify the run.
 _HARMLESS = {"PWD", "OLDPWD", "SSH_AUTH_SOCK", "XAUTHORITY", "BUILDKITE_STEP_KEY", "BUILDKITE_GROUP_KEY"}
-# Shorter values are words such as "true" or "prod", which occur everywhere.
+# Minimum length of a secret, in characters. Shorter values are words such as "true" or "prod".
 SHORTEST = 8
 # Ordinary words, which settings such as AUTH_MODE=required also contain.
 _WORDS = {"localhost", "127.0.0.1", "disabled", "required", "optional", "standard", "production", "development"}
@@ -25,13 +25,13 @@ _WORDS = {"localhost", "127.0.0.1", "disabled", "required", "optional", "standar
 # scheme://user:password@
 _PASSWORD = late(r"://[^\s/:@]{0,200}:([^\s@]{1,400})@")
 
-# A truncated value of at least this length is recognised by its beginning.
+# Minimum length of a value, in characters, that is recognised by its beginning if it is truncated.
 _CUTTABLE = 24
 _HEAD = 16
 # Continuation in the next line, as pytest and pprint write it.
 _WRAP = late(r"['\"]?[ \t]*\n[E>+-]?[ \t]*[+-]?[ \t]*[bru]?['\"]?")
 
-# Maximum number of partial matches examined per text; complete values have been removed before.
+# Maximum number of partial matches examined per text and beginning; complete values have been removed before.
 MAX_PIECES = 200
 # Maximum number of values, because each requires a search in every text.
 MAX_VALUES = 200
@@ -80,11 +80,14 @@ class SecretValues:
 
     @property
     def values(self) -> tuple[str, ...]:
-        """Return the known values, in every spelling of text."""
+        """The known values, in each spelling that a text may contain."""
         return self._forms
 
     def remove(self, text: str, words: str) -> str:
-        """Return `text` without the values; `words` contains every word of `text` of at least 8 letters."""
+        """Return `text` with each value replaced by the mask.
+
+        words: the words of `text` with at least 8 characters, in one string
+        """
         for form in self._encoded:
             if form in words:
                 text = text.replace(form, MASK)

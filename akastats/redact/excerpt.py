@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-#: Maximum size of a traceback or a context in bytes.
+#: Approximate maximum size of a recorded traceback or context, in bytes.
 MAX_TEXT = 16 * 1024
 _HALF = MAX_TEXT // 2 - 50
 # Number of additional characters that are searched, so that a secret at the cut is complete. No token is longer.

@@ -19,7 +19,7 @@ from akastats.redact.search_cost import WINDOW, bound_steps
 MAX_STEPS = 4_000_000
 #: Maximum CPU time for all patterns per text, in seconds. Beyond it, the rest of the text is omitted.
 BUDGET_S = 0.05
-#: Duration of the longest search, in seconds; no search begins later than this before the time limit.
+#: Maximum duration of one search, in seconds. No search begins if less time remains.
 SEARCH_S = 0.015
 #: Maximum number of patterns.
 MAX_PATTERNS = 50

@@ -58,7 +58,7 @@ _ONE_CASE = 0.54
 _FEWEST_CHARACTERS = 8
 _RUN = late(rf"[A-Za-z0-9_+/=.~%-]{{{SHORTEST},}}")
 _DIGIT = late(r"\d")
-#: Minimum length of words of letters alone.
+#: Minimum length of a random word that consists of letters only, in characters.
 _LETTERS_ONLY = 24
 _SEGMENT = late(r"[A-Za-z0-9_+~-]+")
 _HEX = late(r"(?:[0-9a-f]+|[0-9A-F]+)(?:[_-](?:[0-9a-f]+|[0-9A-F]+))*")

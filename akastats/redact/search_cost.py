@@ -153,7 +153,7 @@ class _Reader:
             "ATOMIC_GROUP": lambda argument, _: Bound(1, 1, self.sequence(argument, _ALL).steps),
             "GROUPREF": lambda argument, _: Bound(1, 1, WINDOW),
         }
-        # The cost of conditional groups, and of operations of later Python versions, is not bounded.
+        # Refuse conditional groups, and operations of later Python versions, because their cost is unknown.
         return readers[operation](argument, follow) if operation in readers else Bound(_NEVER, _NEVER, _NEVER)
 
     def _branch(self, argument: Any, follow: _Characters) -> Bound:

@@ -16,7 +16,7 @@ from akastats.redact.mask import MASK, Span
 from akastats.redact.random_tokens import score
 from akastats.redact.token_formats import MAKERS
 
-#: Words for logging in and for the use of keys, in addition to the sensitive words of `assignments`.
+#: Words that occur near passwords and keys, in addition to `assignments.WORDS`.
 WORDS = (
     *(
         "login",

@@ -11,7 +11,7 @@ from akastats.redact.mask import MASK, Span, apply_mask
 from akastats.redact.prefixes import find_prefixed
 from akastats.redact.random_tokens import find_random
 
-# The beginnings of tokens, and their continuations.
+# Regular expressions of the token formats of known vendors.
 _TOKENS = (
     # AWS access keys
     r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b",
@@ -69,14 +69,14 @@ _TOKENS = (
 )
 _WORDY = ("sk-", "pk-", "rk-", "pypi-", "gsk", "xai", "pplx", "fw", "r8", "sbp", "re_", "re-", "gl")
 _TOKEN = late(rf"(?<![A-Za-z0-9])(?=[A-Za-z0-9])(?:{'|'.join(_TOKENS)})")
-# An AWS access key indicates its secret key nearby: 40 characters without a format.
+# Near an AWS access key, 40 characters without a known format are probably its secret key.
 _AWS_KEY = late(r"(?:AKIA|ASIA)[A-Z0-9]{16}\b")
 _AWS_SECRET = late(
     r"(?<![A-Za-z0-9/+=])(?=[a-z0-9/+]*[A-Z])(?=[A-Z0-9/+]*[a-z])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])"
 )
 #: Minimum length of a token.
 SHORTEST_TOKEN = 16
-# Further distinct tokens are removed by searching the complete text once more.
+# Maximum number of distinct tokens that are replaced one by one; more tokens are replaced in one pass.
 _FEW = 16
 _MOST_SEARCHED = 200
 _LONG_WORD = late(r"\S{16,}")
@@ -105,9 +105,9 @@ _BETWEEN = r"(?:\\[nr]|\.\.\.|[\s'\",+|>E()-]){0,40}"
 _BODY = late(rf"(?:{_BETWEEN}[A-Za-z0-9+/=]{{16,}})+")
 _REST = late(rf"[A-Za-z0-9+/=]{{16,}}(?:{_BETWEEN}[A-Za-z0-9+/=]{{16,}})*")
 _LONGEST_KEY = 20_000
-# The last line of a key may be shorter than the other lines.
+# Maximum number of characters between the body of a key and its end line, for a shorter last line.
 _LAST_LINE = 80
-# In a text with more keys than this, the remaining text is omitted.
+# Maximum number of private keys per text; if there are more, the remaining text is omitted.
 _MOST_KEYS = 100
 
 
@@ -148,7 +148,7 @@ def _holds_token(word: str) -> bool:
 
 
 def _is_token(match: re.Match[str]) -> bool:
-    """Return whether a match is a token: after ordinary words a digit is needed, unlike `pypi-server`."""
+    """Return whether a match is a token; without a digit, words such as `pypi-server` are not."""
     return any(map(str.isdigit, match.group())) or not match.group().startswith(_WORDY)
 
 

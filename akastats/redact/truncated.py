@@ -9,9 +9,9 @@ from akastats.redact.lazy_patterns import late
 from akastats.redact.mask import MASK, Span, apply_mask
 
 _CUT = "..."
-# pytest and its assertions show at most 120 characters on either side.
+# Number of characters to examine on each side of `...`; pytest and its assertions show at most 120.
 _SHOWN = 130
-# Minimum number of characters on one side, or on both sides together.
+# Minimum number of visible characters of a secret: on one side, or on each of the two sides.
 _ONE_SIDE, _BOTH_SIDES = 8, 3
 # Maximum number of cuts examined per text, and of secrets at each.
 MAX_CUTS, MAX_SECRETS = 60, 300
