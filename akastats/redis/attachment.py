@@ -28,7 +28,7 @@ def _reason_against(client: Any, is_asyncio: bool) -> str:
     if hasattr(client, "command_stack"):
         return "it is a pipeline. Attach the client that created it"
     if not all(hasattr(client, name) for name in ("execute_command", "pipeline", "connection_pool")):
-        # Such clients may send a command again to another server, which has no guard key of the first attempt.
+        # Such clients may retry a command at another server, which lacks the key that prevents a second push.
         return "it does not work like redis.Redis, so a push could be sent twice. Attach a client of redis-py"
     if _is_asyncio(client) != is_asyncio:
         kind, other = ("a blocking", "sync_redis") if is_asyncio else ("an asyncio", "async_redis")
@@ -45,7 +45,7 @@ def check_loop(client: Any) -> None:
     """Raise `ConfigError` if an asyncio client has connections of an event loop that is not the running one."""
     from asyncio import get_running_loop
 
-    # Its newest free connection is representative: opening one in another loop raises an error.
+    # Check only the newest free connection, because redis-py cannot open connections of one pool in two loops.
     free = getattr(client.connection_pool, "_available_connections", None)
     loop = getattr(getattr(free[-1], "_reader", None), "_loop", None) if free else None
     try:
@@ -60,9 +60,9 @@ def check_loop(client: Any) -> None:
 
 
 def sends_once(client: Any) -> bool:
-    """Return whether commands can be sent directly on a connection of the client's pool, and so never twice.
+    """Return whether commands can be sent directly on a pool connection, so that none is sent twice.
 
-    redis-py retries inside `execute_command`. Subclasses may override how a command is sent.
+    `execute_command` of redis-py retries. Subclasses may override how a command is sent.
     """
     from redis import Redis
     from redis.asyncio import Redis as AsyncClient

@@ -27,10 +27,10 @@ Client = TypeVar("Client")
 
 
 class OwnClient(Generic[Client]):
-    """An own client, with its number of users.
+    """A client that akastats creates and closes, with its number of users.
 
     client: the open client; `None` without users.
-    closed: the last client, for reuse, because creating a client takes three times the time of connecting it.
+    closed: the last client, for reuse, because creating a client takes three times as long as connecting it.
     url: address of the server.
     opened: number of `open_connection` calls.
     entered: number of entered contexts.
@@ -197,14 +197,14 @@ class SyncRedis(Connections["Redis"]):
             self._single.closed = client
 
     def run(self, operation: Operation[T]) -> T:
-        """Execute an operation; errors of redis-py are raised in it, and for the caller, as `ServerError`."""
+        """Execute an operation; raise errors of redis-py as `ServerError`, first inside the operation."""
         with self as (reader, writer):
             return drive(execute(operation, reader, writer))
 
     def run_all(self, operations: Iterable[Operation[T]]) -> list[T]:
-        """Execute writing operations, two at a time on one connection; return their results as they end.
+        """Execute writing operations, two at a time on one connection; return results in the order of their ends.
 
-        After an error nothing more is sent; the error is raised after the pending replies.
+        After an error, send nothing more, read the pending replies, and raise the error.
         """
         with self as (_, writer):
             return drive(execute_all(operations, writer))
@@ -281,7 +281,7 @@ class AsyncRedis(Connections["AsyncClient"]):
 async def _close_async(own: OwnClient[Any]) -> None:
     client = own.take_unused()
     if client is not None:
-        # redis-py 5.0.0 has only the older name.
+        # redis-py 5.0.0 has `close`, but not `aclose`.
         await (getattr(client, "aclose", None) or client.close)()
         await client.connection_pool.disconnect()
         own.closed = client

@@ -77,7 +77,7 @@ def classify(error: Exception) -> type[ServerError]:
     if "ResponseError" in names:
         matches = (each for each, prefixes in _PREFIXES.items() if message.startswith(prefixes))
         return next(matches, RequestRefusedError)
-    # redis-py distinguishes the two only by the text: "Error 111 connecting to", "Timeout connecting to".
+    # Only the text shows whether connecting failed: "Error 111 connecting to", "Timeout connecting to".
     return ServerUnreachableError if "connecting to" in message else ConnectionLostError
 
 
@@ -86,7 +86,7 @@ _CLUSTER_ERRORS = {"MovedError", "AskError", "ClusterDownError", "ClusterCrossSl
 
 
 def _is_pool_exhausted(error: Exception) -> bool:
-    """Return whether a client's pool had no free connection: redis-py has no class for it before version 6."""
+    """Return whether a client's pool had no free connection; redis-py before version 6 has no class for this."""
     return str(error).startswith(("No connection available", "Too many connections"))
 
 
@@ -112,8 +112,8 @@ _PREFIXES: dict[type[ServerError], tuple[str, ...]] = {
         # For a command inside a script: Redis and Valkey.
         "The user executing the script",
         "ACL failure in script",
-        # Redis before version 6 replies with this instead of NOAUTH; the others report a database that does not
-        # exist.
+        # Redis before version 6 replies "operation not permitted" instead of NOAUTH. The replies after it report a
+        # database that does not exist.
         "operation not permitted",
         "DB index is out of range",
         "invalid DB index",

@@ -29,7 +29,7 @@ Steps = Generator[Step, Any, T]
 
 
 def execute(operation: Operation[T], reader: Any, writer: Any) -> Steps[T]:
-    """Execute an operation; errors of redis-py are raised in it, and for the caller, as `ServerError`."""
+    """Execute an operation; raise errors of redis-py as `ServerError`, first inside the operation."""
     try:
         request = next(operation)
         while True:
@@ -77,9 +77,9 @@ def _check_single(client: Any, request: Request) -> Steps[None]:
 
 
 def execute_all(operations: Iterable[Operation[T]], writer: Any) -> Steps[list[T]]:
-    """Execute writing operations, two at a time on one connection; return their results as they end.
+    """Execute writing operations, two at a time on one connection; return results in the order of their ends.
 
-    After an error nothing more is sent; the error is raised after the pending replies.
+    After an error, send nothing more, read the pending replies, and raise the error.
     """
     if not sends_once(writer):
         return (yield from _execute_one_by_one(operations, writer))
@@ -87,7 +87,7 @@ def execute_all(operations: Iterable[Operation[T]], writer: Any) -> Steps[list[T
     first = next(remaining, None)
     if first is None:
         return []
-    # Connect before the first operation starts; the command of one that has started may have been sent.
+    # Connect before the first operation starts. If connecting fails, no command has been sent.
     pipeline = Pipeline(chain([first], remaining))
     yield from _with_connection(writer, lambda connection: _run_pipeline(connection, writer, pipeline))
     return pipeline.get_results()
@@ -162,7 +162,7 @@ def _with_connection(client: Any, exchange: Callable[[Any], Steps[T]]) -> Steps[
     try:
         result = yield from exchange(connection)
     except GeneratorExit:
-        # The runner is gone, so no further step is possible.
+        # The runner has closed this generator, so no further step is possible.
         raise
     except BaseException:
         yield partial(connection.disconnect, _NOWAIT)
@@ -194,7 +194,7 @@ def _get_from_pool(pool: Any) -> Any:
 
 
 def _is_stale(connection: Any) -> Steps[bool]:
-    # Before redis-py 8 the asyncio connection has only the other method, which returns b"" at the end of the
+    # Before redis-py 8 the asyncio connection has only `can_read_destructive`, which returns b"" at the end of the
     # stream.
     can_read = getattr(connection, "can_read", None) or connection.can_read_destructive
     try:

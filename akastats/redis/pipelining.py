@@ -11,8 +11,8 @@ from akastats.store.requests import Operation, Request
 
 T = TypeVar("T")
 
-# A batch is prepared and sent while the server executes another one. A third one would only wait, and its outcome
-# would be unknown after a lost connection.
+# Maximum number of operations in progress: a batch is prepared and sent while the server executes another one. A
+# third batch would only wait, and its outcome would be unknown after a lost connection.
 IN_FLIGHT = 2
 
 

@@ -51,9 +51,9 @@ def run(operation: Operation[T], reader: Redis, writer: Redis) -> T:
 
 
 def run_all(operations: Iterable[Operation[T]], writer: Redis) -> list[T]:
-    """Execute writing operations, two at a time on one connection; return their results as they end.
+    """Execute writing operations, two at a time on one connection; return results in the order of their ends.
 
-    After an error nothing more is sent; the error is raised after the pending replies.
+    After an error, send nothing more, read the pending replies, and raise the error.
     """
     return drive(execute_all(operations, writer))
 
