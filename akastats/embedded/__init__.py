@@ -21,7 +21,7 @@ from akastats.errors import EmbeddedError
 __all__ = ["Lease", "find_binary", "use"]
 
 
-# A server ends within milliseconds, and acknowledged writes are already in the kernel.
+# Maximum number of seconds to wait for a server to end. It usually takes milliseconds.
 _END_S = 5.0
 
 

@@ -61,7 +61,7 @@ def has_data(home: Path) -> bool:
 
 
 def read_manifest(folder: Path) -> list[Part] | None:
-    """Return the parts that a manifest names; `None` without a readable manifest."""
+    """Return the parts that the manifest in `folder` names; `None` if it is missing or unreadable."""
     try:
         lines = (folder / MANIFEST).read_text("utf-8", "replace").splitlines()
     except OSError:

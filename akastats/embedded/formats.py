@@ -44,7 +44,7 @@ class Format:
 class Origin:
     """Origin of the data in one directory.
 
-    format: format of its newest base file; `None` if it is unknown, or without data.
+    format: format of the newest base file; `None` if it is unknown, or if there is no data.
     kind: `redis` or `valkey`, the server that used the data last; empty if unknown.
     version: major and minor number of that server; zeros if unknown.
     text: kind and complete version as recorded.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-# The index of 10,000 files has a few MB. The rest of a larger file is not read.
+# Maximum number of bytes to read from an index; the index of 10,000 files has a few MB.
 MAX_BYTES = 512 * 1024 * 1024
 
 _HEADER_BYTES = 12

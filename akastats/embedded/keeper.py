@@ -17,11 +17,13 @@ from pathlib import Path
 from akastats import detached
 from akastats.embedded import clock_jumps, locks, resp
 
-# A second user within this time uses the same server. The documentation promises an end within 10 s.
+# Seconds between checks for users. A user that starts before the next check uses the same server. The
+# documentation promises that the server ends within 10 s.
 _CHECK_EVERY_S = 1.0
-# Flushing takes milliseconds. A server that takes longer hangs, and the kernel has all acknowledged writes.
+# Maximum number of seconds to wait for a shutdown. Flushing takes milliseconds, so a slower server hangs. The
+# kernel has all acknowledged writes.
 _SHUTDOWN_S = 5.0
-# Without regular records, a kill after weeks would look like a pause of weeks.
+# Seconds between records of the clock. Without them, a kill after weeks would look like a pause of weeks.
 _RECORD_EVERY_S = 3600.0
 
 
@@ -40,7 +42,7 @@ class _LockFiles:
 
 
 def keep(home: Path, server_socket: Path, keeper_lock: int) -> None:
-    """Wait while a server of `home` runs or is being started, and end it after its last user."""
+    """Shut down the server of `home` after its last user; return when no server runs or is being started."""
     locks_held = _LockFiles(
         locks.open_file(home / "users.lock"), locks.open_file(home / "server.lock"), keeper_lock
     )
@@ -51,7 +53,8 @@ def keep(home: Path, server_socket: Path, keeper_lock: int) -> None:
             continue
         with connection:
             _watch(connection, locks_held, home)
-    # Release this lock first: a process that waits to start a server must find it free to start a keeper.
+    # Release the keeper lock before the server lock. A process that waits for the server lock starts a keeper
+    # next, and starts none while this process holds the keeper lock.
     os.close(locks_held.keeper)
     os.close(locks_held.server)
     os.close(locks_held.users)

@@ -28,8 +28,8 @@ class UntrustedError(EmbeddedError):
 def restrict_to_owner(directory: Path) -> None:
     """Remove other users' permissions on `directory` and its data; data that they could change is checked again.
 
-    A copy has the modes of its creator: with a umask of 002 the group may write to it. Files behind links do not
-    change.
+    A copied directory has the modes of the user who copied it: with a umask of 002 the group may write to it.
+    Permissions of files behind links do not change.
     """
     home = directory / "server"
     for folder, mode in ((directory, 0o755), (home, 0o700), (append_only.get_parts_directory(home), 0o700)):

@@ -1,4 +1,4 @@
-"""Repair data that a server cannot read, so that it serves as much as possible. Nothing is deleted.
+"""Repair data that a server cannot read, so that most of it can be served. Nothing is deleted.
 
 A truncated last record is not damage: the server removes it itself.
 """

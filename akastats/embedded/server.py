@@ -17,7 +17,7 @@ from akastats.embedded.ownership import UntrustedError
 from akastats.errors import EmbeddedError
 
 _REMEDY = "Set AKA_STATS_SERVER_BINARY to another server program, or AKA_STATS_REDIS_URL to your own server."
-# Bytes of the log that a message shows.
+# Maximum number of bytes of the server's log in a message.
 _TAIL_BYTES = 500
 
 
