@@ -19,7 +19,7 @@ CONFTEST_S = pytest.StashKey[float]()
 
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> object:
-    # Bound here, because a conftest may patch or freeze the clock.
+    # Refer to the clock before a conftest can patch or freeze it.
     clock = time.perf_counter
     began = None
     try:
@@ -38,7 +38,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> object:
             if began is not None:
                 early_config.stash[CONFTEST_S] = clock() - began
         except Exception:
-            # The time of the conftest files is missing.
+            # The run is recorded without the time of the conftest files.
             pass
 
 

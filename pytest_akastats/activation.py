@@ -18,7 +18,7 @@ def activate(config: pytest.Config, epoch: float, conftest_s: float) -> None:
     `conftest_s` is the seconds in which pytest imported conftest files.
     """
     if is_on(config):
-        # Imported late, because many sessions of a project that always records end before this line.
+        # Import late, because many sessions of a project that always records end before this line.
         from pytest_akastats import session
 
         session.register(config, epoch, conftest_s)

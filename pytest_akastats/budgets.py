@@ -12,7 +12,7 @@ from pytest_akastats.probe import escape_surrogates
 
 NAME = "akastats"
 ATTACHER = "akastats-budgets"
-#: The attribute of a test's teardown report with the budget and the problem of the test's markers.
+#: Name of the attribute of teardown reports that holds the budget of the test and the problem of its markers.
 ATTRIBUTE = "_akastats_budget"
 
 # Keywords of the marker, each with its minimum and maximum, and their description.
@@ -22,7 +22,7 @@ _KEYWORDS = {
 }
 _MAX_SHOWN = 40
 
-# The budget of a test, and the problem of its markers: plain built-ins, because workers send it.
+# The budget of a test, and the problem of its markers. The types are built-ins because pytest-xdist sends them.
 BudgetReading = tuple[dict[str, float], str]
 
 

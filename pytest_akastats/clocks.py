@@ -32,7 +32,7 @@ else:
 
 # Tolerated difference of two readings in seconds. It is microseconds unless a clock was moved or a laptop slept.
 TOLERANCE_S = 1.0
-# Maximum error of a remote file system's clock in seconds; a test moves its clock further.
+# Maximum error of a remote file system's clock in seconds; tests that move a clock usually move it further.
 FILE_TOLERANCE_S = 86_400.0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
-# Seconds from which on the collection of directories without test files is recorded.
+# Minimum number of seconds of the collection of directories without test files that is recorded.
 MIN_DIRECTORY_S = 0.01
 
 

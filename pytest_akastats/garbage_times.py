@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from pytest_akastats import clocks
 
-# Bound at import, because tests may patch `gc`.
+# Refer to the list at import, because tests may patch `gc`.
 _callbacks = gc.callbacks
 
 
@@ -41,11 +41,11 @@ class GarbageTimer:
         self._callback = note
 
     def start(self) -> None:
-        """Begin to measure."""
+        """Start measuring."""
         _callbacks.append(self._callback)
 
     def stop(self) -> None:
-        """Stop to measure."""
+        """Stop measuring."""
         if self._callback in _callbacks:
             _callbacks.remove(self._callback)
 

@@ -39,11 +39,11 @@ class ImportTimer:
         self.totals: dict[str, list[float]] = {}
 
     def start(self) -> None:
-        """Begin to measure."""
+        """Start measuring."""
         sys.meta_path.insert(0, self)
 
     def stop(self) -> None:
-        """Measure no longer; a second call does nothing."""
+        """Stop measuring; a second call does nothing."""
         sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not self]
 
     def take(self) -> ImportTimes:
@@ -55,7 +55,7 @@ class ImportTimer:
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return what the next finder that knows the module returns, with a loader that measures it.
+        """Return the module spec of the next finder that has one, with a loader that measures the import.
 
         Returns `None` if nothing is imported, for example to `importlib.util.find_spec`.
         """
@@ -92,7 +92,7 @@ class ImportTimer:
         totals[0] += is_executed
         totals[1] += elapsed - others
         if modules:
-            # The time of the outer module is without this one; if both are of one package, it is counted here.
+            # Exclude this time from the outer module, so that it is counted once if both are of one package.
             modules[-1][1][0] += elapsed
 
 
@@ -109,7 +109,7 @@ def _can_be_timed(loader: Any) -> bool:
 
 
 class TimedLoader:
-    """A loader that measures another one, and then takes its place."""
+    """A loader that measures another loader, and replaces itself with it when the module is executed."""
 
     def __init__(self, loader: Any, timer: ImportTimer) -> None:
         self._loader, self._timer = loader, timer
@@ -117,7 +117,7 @@ class TimedLoader:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._loader, name)
 
-    # An error of ours leaves the time of the module out; one of the module is its own.
+    # After an error of this class, the module is loaded but not measured. Its own errors are raised unchanged.
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         """Create the module, which for an extension means to load its library."""
         __tracebackhide__ = True
@@ -137,7 +137,7 @@ class TimedLoader:
                 pass
 
     def exec_module(self, module: ModuleType) -> None:
-        """Execute the module, whose loader is the other one from now on."""
+        """Execute the module, and set its loader to the measured loader."""
         __tracebackhide__ = True
         if module.__spec__ is not None:
             module.__spec__.loader = self._loader

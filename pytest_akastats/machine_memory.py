@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-# Limits of the memory of a container, in bytes: version 2 and 1 of Linux control groups. "max" is no limit.
+# Files with the memory limit of a container in bytes, of Linux control groups 2 and 1; "max" means no limit.
 _LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
 

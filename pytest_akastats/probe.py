@@ -41,7 +41,7 @@ FLUSH_S = 1.0
 # Minimum duration of a phase in seconds whose garbage collections are recorded.
 MIN_COLLECTED_S = 0.001
 
-# Seconds without use of the CPU after which a phase may have waited for a child process.
+# Minimum number of seconds without use of the CPU in a phase that may have waited for a child process.
 MIN_WAIT_S = 0.001
 
 PHASES = ("setup", "call", "teardown")
@@ -263,8 +263,8 @@ class Probe:
         if self._import_timer is not None:
             self._imports["collect"] = self._import_timer.take()
 
-    # Not a hook wrapper, because a traceback of a module that ends the session at import would contain our frame.
-    # The collection of a file ends when the next one begins.
+    # Do not wrap the hook. If a module ends the session at import, its traceback would contain a frame of the
+    # wrapper. The collection of a file ends when that of the next file begins.
     @pytest.hookimpl(tryfirst=True)
     @note_errors
     def pytest_make_collect_report(self, collector: pytest.Collector) -> None:
@@ -504,8 +504,8 @@ class WorkerProbe(Probe):
         if report.failed:
             setattr(report, ATTRIBUTE, self.take_collection_error(report.nodeid))
 
-    # A wrapper, because pluggy calls no further plugin after one whose hook raises. It is inside the wrapper of
-    # pytest-xdist, which sends the output to the controller.
+    # Use a wrapper, because pluggy calls no further plugin after one whose hook raises. This wrapper runs inside
+    # that of pytest-xdist, which sends the output to the controller.
     @pytest.hookimpl(hookwrapper=True, trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, None]:
         try:

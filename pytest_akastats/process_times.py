@@ -48,7 +48,7 @@ class ProcessTimes:
         self._durations[name] = value
 
     def take(self) -> Times | tuple[()]:
-        """Remove and return what was noted since the last call; empty if nothing was."""
+        """Remove and return the readings since the last call; empty if there are none."""
         if not (self._moments or self._durations):
             return ()
         taken = (self._moments, self._durations, self._pid)
@@ -57,7 +57,7 @@ class ProcessTimes:
 
 
 def read_start(now: float) -> float | None:
-    """Return the start of this process in epoch seconds, exact to 10 ms; `None` where the system hides it.
+    """Return the start of this process in epoch seconds, exact to 10 ms; `None` if the system hides it.
 
     now: the true wall time in epoch seconds
     """

@@ -1,9 +1,8 @@
 """Report failures of quarantined tests as expected failures, and record them as failures.
 
 Registered only with `--akastats-quarantine`, in the process that reports and in each process that runs tests,
-because `-x` counts failures in both. The list comes from the shipper, in a file beside the spool. The real outcome
-stays on the report,
-for the recorder. This module does not decide which tests are quarantined.
+because `-x` counts failures in both. The shipper writes the list to a file beside the spool. The report keeps the
+real outcome for the recorder. This module does not decide which tests are quarantined.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from pytest_akastats.summary import ABSENT_WAIT_S
 #: Key of a worker's input with the path of the spool beside which the list is.
 WORKER_INPUT = "akastats_quarantine"
 
-# Seconds to wait after the end of collection; a server with a slow connection answers within this time.
+# Maximum number of seconds to wait for the list after collection; a slow connection takes less.
 WAIT_S = 2.0
 POLL_S = 0.01
 # Maximum number of reads, in case tests have changed the clock.

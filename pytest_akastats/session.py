@@ -159,7 +159,7 @@ class Session:
         self._probe = probe
         self._quarantine = quarantine
         self._destination = choose_destination(options, os.environ)
-        # Bound here, because tests may patch `os`. A fork of this process writes no summary.
+        # Refer to the functions here, because tests may patch `os`. A fork of this process writes no summary.
         self._getpid, self._pid, self._clock = os.getpid, os.getpid(), clocks.monotonic
         self._recorder: Recorder | None = None
         self._spool: Path | None = None
@@ -263,7 +263,7 @@ class Session:
 
     @pytest.hookimpl(hookwrapper=True, trylast=True)
     def pytest_sessionfinish(self, exitstatus: int) -> Iterator[None]:
-        # A wrapper, because pluggy calls no further plugin after one whose `pytest_sessionfinish` raises.
+        # Use a wrapper, because pluggy calls no further plugin after one whose `pytest_sessionfinish` raises.
         yield
         try:
             if self._recorder is not None:

@@ -50,7 +50,7 @@ class DeliveryTimeout:
 
     def _note(self, state: State, now: float) -> None:
         if not self._has_contacted:
-            # Time for the first answer, because the shipper has only now contacted the server.
+            # Allow time for the first answer, because the shipper has only now contacted the server.
             self._contacted_at = self._answered_at = max(self._began, now - SILENT_WAIT_S + self._first_s)
         elif state.answers > self._answers:
             self._answered_at = now

@@ -20,7 +20,7 @@ _DEFAULTS = {"tbstyle": "auto", "fulltrace": False, "showlocals": False}
 
 
 def is_default(config: pytest.Config) -> bool:
-    """Return whether reports hold tracebacks in the default style; `showlocals` does not count."""
+    """Return whether reports hold tracebacks in the default style; ignore `showlocals`."""
     return all(config.getoption(name, _DEFAULTS[name]) == _DEFAULTS[name] for name in ("tbstyle", "fulltrace"))
 
 
@@ -44,8 +44,7 @@ class DefaultStyle:
             self.internal_errors.note(error)
         return report
 
-    # Not a wrapper of the collection, because a traceback of a module that ends the session would contain our
-    # frame.
+    # Do not wrap the collection. If a module ends the session, its traceback would contain a frame of the wrapper.
     @pytest.hookimpl(tryfirst=True)
     @note_errors
     def pytest_exception_interact(self, node: pytest.Item | pytest.Collector, call: Any, report: Any) -> None:
