@@ -30,7 +30,7 @@ class OwnClient(Generic[Client]):
     """A client that akastats creates and closes, with its number of users.
 
     client: the open client; `None` without users.
-    closed: the last client, for reuse, because creating a client takes three times as long as connecting it.
+    closed: the last client, for reuse, because creating a client takes three times the time of connecting.
     url: address of the server.
     opened: number of `open_connection` calls.
     entered: number of entered contexts.
