@@ -9,14 +9,15 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from importlib.machinery import BuiltinImporter, FrozenImporter, ModuleSpec
+from functools import partial
+from importlib.machinery import BuiltinImporter, FrozenImporter, ModuleSpec, SourceFileLoader
 from types import ModuleType
 from typing import Any
 
 from pytest_akastats import clocks
 
-#: Imports of one phase: package, number of modules, seconds without other packages.
-ImportTimes = tuple[tuple[str, int, float], ...]
+#: Imports of one phase: package, number of modules, seconds without other packages, seconds of compilation.
+ImportTimes = tuple[tuple[str, int, float, float], ...]
 
 # Their modules are part of the interpreter and take microseconds.
 _UNTIMED = (BuiltinImporter, FrozenImporter)
@@ -30,7 +31,7 @@ _IMPORTING = "_find_and_load_unlocked"
 class ImportTimer:
     """Adds up the seconds of imports by package, from `start` to `stop`.
 
-    totals: number of modules and seconds since the last `take`, by package.
+    totals: number of modules, seconds and seconds of compilation since the last `take`, by package.
     """
 
     def __init__(self, clock: Callable[[], float] = clocks.perf_counter) -> None:
@@ -48,7 +49,9 @@ class ImportTimer:
 
     def take(self) -> ImportTimes:
         """Remove and return the imports since the last call."""
-        taken = tuple((package, int(modules), seconds) for package, (modules, seconds) in self.totals.items())
+        taken = tuple(
+            (package, int(modules), own, compiled) for package, (modules, own, compiled) in self.totals.items()
+        )
         self.totals = {}
         return taken
 
@@ -88,12 +91,21 @@ class ImportTimer:
         elapsed = self._clock() - began
         modules = self._open.modules
         package, (others,) = modules.pop()
-        totals = self.totals.setdefault(package, [0, 0.0])
+        totals = self.totals.setdefault(package, [0, 0.0, 0.0])
         totals[0] += is_executed
         totals[1] += elapsed - others
         if modules:
             # Exclude this time from the outer module, so that it is counted once if both are of one package.
             modules[-1][1][0] += elapsed
+
+    def compile(self, loader: SourceFileLoader, package: str, *source: Any, **options: Any) -> Any:
+        """Compile a module as its loader does, and add the seconds to those of the package."""
+        vars(loader).pop("source_to_code", None)
+        began = self._clock()
+        try:
+            return loader.source_to_code(*source, **options)
+        finally:
+            self.totals.setdefault(package, [0, 0.0, 0.0])[2] += self._clock() - began
 
 
 class _OpenImports(threading.local):
@@ -145,17 +157,25 @@ class TimedLoader:
         began = None
         try:
             began = self._timer.begin(module.__name__)
+            self._measure_compilation(module.__name__.partition(".")[0])
         except Exception:
             pass
         try:
             self._loader.exec_module(module)
         finally:
             try:
+                vars(self._loader).pop("source_to_code", None)
                 if began is not None:
                     self._timer.end(began, is_executed=True)
             except Exception:
                 pass
 
+    def _measure_compilation(self, package: str) -> None:
+        """Let the loader call `compile` of the timer if there is no bytecode; it then has its own method again."""
+        loader = self._loader
+        if type(loader) is SourceFileLoader:
+            vars(loader)["source_to_code"] = partial(self._timer.compile, loader, package)
 
-for _method in (ImportTimer.find_spec, TimedLoader.create_module, TimedLoader.exec_module):
+
+for _method in (ImportTimer.find_spec, ImportTimer.compile, TimedLoader.create_module, TimedLoader.exec_module):
     _method.__code__ = _method.__code__.replace(co_filename=_IMPORT_SYSTEM)

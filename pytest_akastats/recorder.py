@@ -546,9 +546,11 @@ class Recorder:
         baseid, name, nodeid, seconds = build
         return FixtureBuild(baseid, name, self._name(nodeid) if "[" in nodeid else nodeid, seconds)
 
-    def _make_import(self, package: str, modules: int, seconds: float, nodeid: str = "") -> ImportTime:
+    def _make_import(
+        self, package: str, modules: int, seconds: float, compiled: float, nodeid: str = ""
+    ) -> ImportTime:
         """Return imports whose node id has no secret; the delivery removes the group."""
-        return ImportTime(package, modules, seconds, self._name(nodeid) if "[" in nodeid else nodeid)
+        return ImportTime(package, modules, seconds, self._name(nodeid) if "[" in nodeid else nodeid, compiled)
 
     def _write_values(self, nodeid: str, worker: str, values: Iterable[Any]) -> None:
         self._append_all(encode_values(nodeid, worker, map(self._make_value, values)))

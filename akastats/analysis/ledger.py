@@ -26,12 +26,14 @@ class ImportCost:
     package: top-level package or module.
     modules: number of imported modules.
     seconds: seconds, without those of other packages that these modules import.
+    compiled: those of `seconds` in which modules were compiled, because their bytecode was not stored.
     """
 
     phase: str
     package: str
     modules: int
     seconds: float
+    compiled: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -256,14 +258,16 @@ def _group_imports(content: Profile) -> dict[str, list[ImportCost]]:
     grouped: dict[str, list[ImportCost]] = {}
     sums: dict[tuple[str, str, str], list[int]] = {}
     table = content.imports
-    rows = zip(table.worker, table.phase, table.package, table.modules, table.own, strict=True)
-    for worker, phase, package, modules, own in rows:
+    compiled = table.compiled or [0] * len(table.own)
+    rows = zip(table.worker, table.phase, table.package, table.modules, table.own, compiled, strict=True)
+    for *key, modules, own, of_compilation in rows:
         # Several tests may import modules of one package.
-        total = sums.setdefault((worker, phase, package), [0, 0])
-        total[0] += modules
-        total[1] += own
-    for (worker, phase, package), (modules, own) in sums.items():
-        grouped.setdefault(worker, []).append(ImportCost(phase, package, modules, own / 1e6))
+        total = sums.setdefault((key[0], key[1], key[2]), [0, 0, 0])
+        for at, value in enumerate((modules, own, of_compilation)):
+            total[at] += value
+    for (worker, phase, package), (modules, *us) in sums.items():
+        seconds = (each / 1e6 for each in us)
+        grouped.setdefault(worker, []).append(ImportCost(phase, package, modules, *seconds))
     return grouped
 
 

@@ -350,12 +350,16 @@ class RunBuilder:
         return iter(())
 
     def _add_imports(self, record: Imports) -> Iterator[AddedPoint]:
-        for package, modules, seconds, nodeid in record.imports:
+        for package, modules, seconds, nodeid, compiled in record.imports:
             nodeid = self._without_group(nodeid)
             key = record.worker, record.phase, package, nodeid
             earlier = self.imports.get(key, ImportTime(package, 0, 0.0))
             self.imports[key] = ImportTime(
-                package, earlier.modules + int(modules), earlier.seconds + _check_seconds(seconds), nodeid
+                package,
+                earlier.modules + int(modules),
+                earlier.seconds + _check_seconds(seconds),
+                nodeid,
+                earlier.compiled + _check_seconds(compiled),
             )
         return iter(())
 

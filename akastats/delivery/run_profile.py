@@ -183,6 +183,7 @@ def _imports(builder: RunBuilder) -> ImportColumns:
         modules=[time.modules for time in times],
         own=[_us(time.seconds) for time in times],
         nodeid=[time.nodeid for time in times] if any(time.nodeid for time in times) else None,
+        compiled=[_us(time.compiled) for time in times] if any(time.compiled for time in times) else None,
     )
 
 

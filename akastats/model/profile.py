@@ -93,6 +93,7 @@ TextLists = Annotated[list[list[str]], Column(_are_lists_of_text)]
 Metric = Annotated[list[int | None] | None, Column(_are_counts_or_none, is_optional=True, is_metric=True)]
 #: Microseconds from the start of the run, negative before it; `None` if unknown.
 Moments = Annotated[list[int | None], Column(_are_counts_or_none)]
+OptionalMicroseconds = Annotated[list[int] | None, Column(_are_us, is_optional=True)]
 OptionalTexts = Annotated[list[str] | None, Column(_are_text, is_optional=True)]
 OptionalCounts = Annotated[list[int | None] | None, Column(_are_counts_or_none, is_optional=True)]
 Budgets = Annotated[list[Mapping[str, float] | None] | None, Column(_are_budgets, is_optional=True)]
@@ -257,6 +258,8 @@ class ImportColumns(Columns):
     own: Microseconds
     #: node id of the test that imports, empty in other phases; no column if no test imports
     nodeid: OptionalTexts = None
+    #: those of `own` in which modules without stored bytecode were compiled; no column if there are none
+    compiled: OptionalMicroseconds = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from akastats.model.profile import Profile
 from akastats.model.verdicts import DurationCause, Verdicts
 from akastats.queries.run_details import read_profile
 from akastats.queries.runs import Run, read_run
+from akastats.queries.shards import read_shards
 from akastats.queries.verdicts import read_verdicts_if_any
 from akastats.store.requests import Operation
 
@@ -60,7 +61,7 @@ def read_recorded_run(namespace: str, run_id: str) -> Operation[tuple[Run, Recor
     recorded = make_recorded_run(
         content, run.workers or 0, run.dist or "load", run.cpu_count or 1, delivery, run.machine_memory
     )
-    return run, recorded
+    return run, replace(recorded, shards=(yield from read_shards(namespace, run, content)))
 
 
 def add_exit(content: Profile, run: Run) -> Profile:

@@ -15,7 +15,7 @@ first element is the kind:
 | `costs` | worker, an object: whole numbers by name, of its next attempt only |
 | `fixture_set` | number to which `metrics` refer, list of fixture names, list of those that only `autouse` adds |
 | `process` | worker, an object of moments, one of durations, process id or 0; further records add to it |
-| `imports` | worker, phase (`conftest`, `collect`, `tests`), list of [package, modules, seconds, node id] |
+| `imports` | worker, `conftest`, `collect` or `tests`, list of [package, modules, seconds, node id, compiled] |
 | `builds` | worker, list of [base id, name, node id, seconds]: setups of fixtures with a scope beyond a function |
 | `budget` | node id, an object: `max_seconds`, `max_slowdown`, from the test's markers |
 | `stat` | node id, worker, list of [epoch seconds, label, value, context] |

@@ -234,12 +234,14 @@ class ImportTime(NamedTuple):
     modules: number of imported modules.
     seconds: seconds, without those of other packages that these modules import.
     nodeid: node id of the test that imports; empty in other phases.
+    compiled: those of `seconds` in which modules were compiled, because their bytecode was not stored.
     """
 
     package: str
     modules: int
     seconds: float
     nodeid: str = ""
+    compiled: float = 0.0
 
 
 class Imports(NamedTuple):
@@ -620,7 +622,7 @@ def _decode_integers(values: Mapping[str, Any]) -> dict[str, int]:
 
 def _decode_imports(elements: list[Any]) -> Imports:
     worker, phase, imports, *_ = elements
-    return Imports(str(worker), str(phase), tuple(ImportTime(*each[:4]) for each in imports))
+    return Imports(str(worker), str(phase), tuple(ImportTime(*each[:5]) for each in imports))
 
 
 def _decode_builds(elements: list[Any]) -> FixtureBuilds:

@@ -76,3 +76,18 @@ def test_an_invalid_choice_is_refused(call_api, server, tmp_path, query):
 def test_an_unknown_run_is_not_found(call_api, path):
     """Nothing else is tried."""
     assert 404 == call_api("GET", f"/api/v1/runs/nonesuch/{path}").status_code
+
+
+@pytest.mark.parametrize(("other", "shards"), [("b.py::test_b", 2), ("a.py::test_a", 0)])
+def test_the_slowest_shard_of_a_build_is_named(call_api, server, tmp_path, other, shards):
+    """Runs of a build are shards only if they ran other tests. The other one took 60 s."""
+    deliver_run(server, tmp_path, [(other, "passed", 1.0)], run_id="20231114T221320000-000002", build_id="7")
+    run_id = deliver_run(server, tmp_path, [("a.py::test_a", "passed", 100.0)], build_id="7")
+
+    findings = call_api("GET", f"/api/v1/runs/{run_id}/findings").json()["findings"]
+
+    savings = {each["kind"]: each for each in findings}
+    assert (shards > 0) == ("shards" in savings)
+    if shards:
+        assert "This shard takes 100 s, the mean of 2 shards is 80 s" == savings["shards"]["title"]
+        assert pytest.approx(20.0) == savings["shards"]["saving"]["seconds"]

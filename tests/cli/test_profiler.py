@@ -18,7 +18,7 @@ def test_why_lists_the_largest_saving_first(akastats, server, tmp_path):
     shown, answer = akastats("why"), akastats("why", run_id, "--json").json
 
     assert shown.out.splitlines()[0].startswith(f"run {run_id}, ")
-    assert "1. 1 of 21 tests take 82% of the time of all, most a.py::test_slow" in shown.out
+    assert "1. 1 of 21 tests take 82% of the computing time, most a.py::test_slow" in shown.out
     assert "would save 8.9 s" in shown.out
     assert "not recorded: " in shown.out
     assert ["slow-tests", "workers"] == [each["kind"] for each in answer["findings"]]

@@ -49,12 +49,39 @@ def test_each_package_has_its_own_time(timer: ImportTimer) -> None:
     """The inner package is imported by the outer one, and counts alone."""
     importlib.import_module("akaouter")
 
-    times = {package: (modules, seconds) for package, modules, seconds in timer.take()}
+    times = {package: (modules, seconds) for package, modules, seconds, _ in timer.take()}
     outer, inner = times["akaouter"], times["akainner"]
     assert (2, 1) == (outer[0], inner[0])
     assert 0.03 <= outer[1] < 0.06
     assert 0.03 <= inner[1] < 0.06
     assert () == timer.take()
+
+
+def test_compilation_is_measured_if_no_bytecode_is_stored(
+    timer: ImportTimer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second import reads the bytecode of the first one."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    (tmp_path / "akalarge.py").write_text("".join(f"def f{at}(x):\n    return x + {at}\n" for at in range(2000)))
+    module = importlib.import_module("akalarge")
+    ((_, _, seconds, compiled),) = timer.take()
+    del sys.modules["akalarge"]
+    importlib.import_module("akalarge")
+    ((_, _, _, second),) = timer.take()
+
+    assert 0 < compiled < seconds
+    assert second == 0
+    assert "source_to_code" not in vars(module.__loader__)
+
+
+def test_a_syntax_error_is_reported_as_without_the_timer(timer: ImportTimer, tmp_path: Path) -> None:
+    """No frame of the timer is in the traceback."""
+    (tmp_path / "akawrong.py").write_text("def\n")
+    with pytest.raises(SyntaxError) as caught:
+        importlib.import_module("akawrong")
+
+    files = [frame.filename for frame in traceback.extract_tb(caught.value.__traceback__)]
+    assert all("akastats" not in Path(file).parts and not file.endswith("import_times.py") for file in files[1:])
 
 
 def test_a_module_keeps_its_loader(timer: ImportTimer) -> None:
@@ -117,7 +144,7 @@ def test_threads_import_at_the_same_time(timer: ImportTimer) -> None:
     resume.set()
     thread.join()
 
-    times = {package: seconds for package, _, seconds in timer.take()}
+    times = {package: seconds for package, _, seconds, _ in timer.take()}
     assert 0.03 <= times["akainner"] < 0.06
     assert times["akawaits"] >= 0.03
 

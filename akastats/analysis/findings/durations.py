@@ -23,8 +23,8 @@ from akastats.model.findings import FoundCost, Place
 MIN_WAITED = 0.6
 # Minimum duration of a slow test, as a multiple of that of the median test.
 SLOW = 5.0
-# Few tests are at most this share of all.
-FEW = 0.1
+# Few tests are at most this share of all, and at most this number: nobody looks at more.
+FEW, MAX_SLOW = 0.1, 20
 # Minimum number of parameters of a family.
 FAMILY = 8
 
@@ -209,31 +209,41 @@ def find_parametrised_family(run: RecordedRun) -> Iterator[FoundCost]:
 
 
 def find_slow_tests(run: RecordedRun) -> Iterator[FoundCost]:
-    """Find few tests that take most of the time of all."""
-    repeated = run.repeated
-    tests = [
-        replace(test, seconds=max(0.0, test.seconds - repeated.get(test.nodeid, 0.0))) for test in run.costs.tests
-    ]
-    if len(tests) < 1 / FEW:
+    """Find few tests that compute for most of the time of all; waiting and fixtures have rules of their own."""
+    computed = _sum_computed_calls(run)
+    if len(computed) < 1 / FEW:
         return
-    typical = median(test.seconds for test in tests)
-    slow = sorted((test for test in tests if test.seconds > SLOW * typical), key=lambda test: -test.seconds)
-    if not 0 < len(slow) <= FEW * len(tests):
+    typical = median(computed.values())
+    slow = [nodeid for nodeid, seconds in computed.items() if seconds > SLOW * typical]
+    slow = nlargest(min(MAX_SLOW, int(FEW * len(computed))), slow, key=lambda nodeid: computed[nodeid])
+    if not slow:
         return
-    excess = {test.nodeid: test.seconds - typical for test in slow}
-    total = sum(test.seconds for test in slow)
-    share = total / sum(test.seconds for test in tests)
+    excess = {nodeid: computed[nodeid] - typical for nodeid in slow}
+    total = sum(computed[nodeid] for nodeid in slow)
+    share = total / sum(computed.values())
     yield FoundCost(
         kind="slow-tests",
-        title=f"{len(slow)} of {len(tests)} tests take {share:.0%} of the time of all, most {slow[0].nodeid}",
-        where=tuple(Place(nodeid=test.nodeid) for test in slow[:MAX_PLACES]),
+        title=f"{len(slow)} of {len(computed)} tests take {share:.0%} of the computing time, most {slow[0]}",
+        where=tuple(Place(nodeid=nodeid) for nodeid in slow[:MAX_PLACES]),
         tests=len(slow),
         evidence={"total_s": round(total, 6), "median_s": round(typical, 6)},
         advice="Look at these tests first: as fast as the median test, they would save this time.",
         saved=run.compute_saving(run.without(excess)),
-        cpu_saved=sum(test.cpu * excess[test.nodeid] for test in slow),
-        claims=frozenset(f"test {test.nodeid}" for test in slow),
+        cpu_saved=sum(excess.values()),
+        claims=frozenset(f"test {nodeid}" for nodeid in slow),
     )
+
+
+def _sum_computed_calls(run: RecordedRun) -> Mapping[str, float]:
+    """Return the seconds of calls in which a test or its child processes used a CPU, without repeated attempts."""
+    tests, computed = run.content.tests, defaultdict[str, float](float)
+    cpus, children = (column or [None] * len(tests.call) for column in (tests.cpu_call, tests.children_call))
+    for row, nodeid in enumerate(tests.nodeid):
+        if tests.outcome[row] != "rerun":
+            cpu, wall = cpus[row], tests.call[row]
+            used = wall / run.machine_crowding if cpu is None else min(wall, cpu + (children[row] or 0))
+            computed[nodeid] += used / 1e6
+    return computed
 
 
 def find_long_test(run: RecordedRun) -> Iterator[FoundCost]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from heapq import nlargest
 from statistics import median
@@ -18,20 +18,14 @@ def find_imports(run: RecordedRun) -> Iterator[FoundCost]:
     by_package: dict[str, dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
     for process in run.ledger.processes:
         for each in process.imports:
-            if each.phase not in _IMPORT_PHASES:
-                continue
-            by_package[each.package][each.phase][process.worker] = each.seconds
-    own = {path.rpartition("/")[2].removesuffix(".py") for path in run.content.files.path} | {"conftest"}
+            if each.phase in _IMPORT_PHASES:
+                # With stored bytecode, modules are not compiled; `find_compilation` proposes to store it.
+                by_package[each.package][each.phase][process.worker] = each.seconds - each.compiled
+    own = {"conftest", *_list_test_packages(run.content.files.path)}
     totals = {package: _sum_phases(phases) for package, phases in by_package.items()}
     for package, seconds in nlargest(MAX_CANDIDATES, totals.items(), key=lambda item: max(item[1].values())):
         most, total = max(seconds.values()), sum(seconds.values())
-        # Values of several workers were measured while they shared the CPUs.
-        conftest, collect = (_median_of(by_package[package][phase]) / run.crowding for phase in _IMPORT_PHASES)
-        costs = replace(
-            run.costs,
-            startup=max(0.0, run.costs.startup - conftest),
-            collect=max(0.0, run.costs.collect - collect),
-        )
+        costs = _without_start(run, by_package[package])
         yield FoundCost(
             kind="imports",
             title=f"Importing {package} takes {most:.3g} s"
@@ -47,6 +41,51 @@ def find_imports(run: RecordedRun) -> Iterator[FoundCost]:
 
 
 _IMPORT_PHASES = ("conftest", "collect")
+
+
+def _list_test_packages(paths: Iterable[str]) -> Iterator[str]:
+    """Yield the names under which test files can be imported: that of the file, or of its topmost directory."""
+    for path in paths:
+        yield path.rpartition("/")[2].removesuffix(".py")
+        yield path.partition("/")[0]
+
+
+def find_compilation(run: RecordedRun) -> Iterator[FoundCost]:
+    """Find the compilation of modules whose bytecode was not stored, in each process."""
+    by_phase: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    for process in run.ledger.processes:
+        for each in process.imports:
+            if each.phase in _IMPORT_PHASES and each.compiled:
+                by_phase[each.phase][process.worker] += each.compiled
+    seconds = _sum_phases(by_phase)
+    if not seconds:
+        return
+    most, total = max(seconds.values()), sum(seconds.values())
+    yield FoundCost(
+        kind="bytecode",
+        title=f"Compiling modules takes {most:.3g} s"
+        + (f" in each of {len(seconds)} processes" if len(seconds) > 1 else "")
+        + ", because their bytecode was not stored",
+        where=(Place(option="PYTHONDONTWRITEBYTECODE"),),
+        tests=len(run.costs.tests),
+        evidence={"longest_s": round(most, 6), "total_s": round(total, 6), "processes": len(seconds)},
+        advice="Unset PYTHONDONTWRITEBYTECODE, and keep __pycache__ or PYTHONPYCACHEPREFIX between runs; CI "
+        "has a cache for that.",
+        saved=run.compute_saving(_without_start(run, by_phase)),
+        cpu_saved=total,
+        claims=frozenset({"bytecode"}),
+    )
+
+
+def _without_start(run: RecordedRun, seconds: Mapping[str, Mapping[str, float]]) -> SuiteCosts:
+    """Return the costs without these seconds of start-up and collection, by phase and process."""
+    # Values of several workers were measured while they shared the CPUs.
+    conftest, collect = (_median_of(seconds.get(phase, {})) / run.crowding for phase in _IMPORT_PHASES)
+    return replace(
+        run.costs,
+        startup=max(0.0, run.costs.startup - conftest),
+        collect=max(0.0, run.costs.collect - collect),
+    )
 
 
 def _sum_phases(phases: Mapping[str, Mapping[str, float]]) -> dict[str, float]:

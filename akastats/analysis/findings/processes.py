@@ -1,4 +1,4 @@
-"""Rules about processes: distribution, number of workers, collection, time of plugins, and the end."""
+"""Rules about processes: distribution, workers, shards, collection, time of plugins, and the end."""
 
 from __future__ import annotations
 
@@ -85,6 +85,24 @@ def find_workers(run: RecordedRun) -> Iterator[FoundCost]:
 
 def _describe_workers(workers: int) -> str:
     return f"-n {workers}" if workers else "one process"
+
+
+def find_shards(run: RecordedRun) -> Iterator[FoundCost]:
+    """Find the slowest shard of a build, for which the other shards wait."""
+    durations = (run.wall, *run.shards)
+    if len(durations) < 2 or run.wall < max(durations):
+        return
+    mean = sum(durations) / len(durations)
+    yield FoundCost(
+        kind="shards",
+        title=f"This shard takes {run.wall:.3g} s, the mean of {len(durations)} shards is {mean:.3g} s",
+        where=(),
+        tests=len(run.costs.tests),
+        evidence={"shards": len(durations), "mean_s": round(mean, 6)},
+        advice="Distribute the tests over the shards by their recorded durations instead of their number.",
+        saved=run.wall - mean,
+        claims=frozenset({"shards"}),
+    )
 
 
 def find_collection(run: RecordedRun) -> Iterator[FoundCost]:

@@ -36,6 +36,7 @@ class RecordedRun:
     costs: costs of its suite.
     delivery: seconds at its end in which the process waited for akastats.
     memory: memory of the machine in bytes; `None` if unknown.
+    shards: durations of the other shards of its build, in seconds.
     """
 
     content: Profile
@@ -43,6 +44,7 @@ class RecordedRun:
     costs: SuiteCosts
     delivery: float = 0.0
     memory: int | None = None
+    shards: tuple[float, ...] = ()
 
     @cached_property
     def baseline(self) -> Replay:

@@ -26,6 +26,7 @@ RULES: tuple[Rule, ...] = (
     durations.find_long_test,
     durations.find_parametrised_family,
     durations.find_slow_tests,
+    imports.find_compilation,
     imports.find_imports,
     processes.find_collection,
     processes.find_hooks,
@@ -33,6 +34,7 @@ RULES: tuple[Rule, ...] = (
     memory.find_memory_limit,
     processes.find_distribution,
     processes.find_workers,
+    processes.find_shards,
 )
 #: A finding saves at least this share of the wall time, or this many seconds.
 MIN_SHARE = 0.05

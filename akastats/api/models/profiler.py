@@ -10,7 +10,7 @@ from akastats.queries.findings import RunFindings
 from akastats.queries.ledger import RunDifference, RunLedger
 from akastats.queries.plan import PlanChoice, RunPlan
 
-add_examples(ImportCost, phase="collect", package="numpy", modules=212, seconds=0.094)
+add_examples(ImportCost, phase="collect", package="numpy", modules=212, seconds=0.094, compiled=0.031)
 add_examples(
     ProcessLedger,
     worker="gw0",

@@ -39,7 +39,7 @@ class Profile(BaseModel):
     )
     imports: dict[str, list[Any]] = Field(
         description="worker, phase (conftest, collect or tests), package, modules (their number), own (without "
-        "other packages), nodeid (of the test that imports)",
+        "other packages), nodeid (of the test that imports), compiled",
         examples=[
             {"worker": ["gw0"], "phase": ["collect"], "package": ["numpy"], "modules": [212], "own": [94000]}
         ],

@@ -34,13 +34,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Suite:
-    """A recorded suite; times in seconds."""
+    """A recorded suite; times in seconds. `start` is that of start-up, and that of the collection."""
 
     rows: Sequence[Row]
     fixtures: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     builds: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     files: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     imports: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    start: float = 0.0
     finish: float = 0.0
     around: float = 0.0
     workers: int = 0
@@ -86,9 +87,9 @@ class Suite:
         is_controller = [bool(self.workers) and not name for name in names]
         return {
             "worker": names,
-            "start": [0] * len(names),
-            "configured": [0] * len(names),
-            "collection": [None if each else 0 for each in is_controller],
+            "start": [_us(-2 * self.start)] * len(names),
+            "configured": [_us(-self.start)] * len(names),
+            "collection": [None if each else _us(-self.start) for each in is_controller],
             "collected": [None if each else 0 for each in is_controller],
             "finished": finished,
             "gc_collect": [_us_or_none(self.gc_collect)] * len(names),

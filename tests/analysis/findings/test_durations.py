@@ -85,7 +85,7 @@ def test_few_tests_take_most_of_the_time() -> None:
     suite = Suite([Row("slow", call=10.0), *(Row(f"fast_{at}") for at in range(20))])
     (cost,) = find_slow_tests(suite.record())
 
-    assert "1 of 21 tests take 80% of the time of all, most slow" == cost.title
+    assert "1 of 21 tests take 80% of the computing time, most slow" == cost.title
     assert pytest.approx(9.875) == cost.saved
 
 

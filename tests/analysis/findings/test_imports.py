@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from akastats.analysis.findings.imports import find_first_import, find_imports
+from akastats.analysis.findings.imports import find_compilation, find_first_import, find_imports
 from tests.analysis.findings.suites import Row, Suite
 
 
@@ -77,3 +77,30 @@ def test_an_import_in_a_shared_fixture_is_saved_there() -> None:
     (cost,) = find_first_import(suite.record())
 
     assert pytest.approx(0.75) == cost.saved
+
+
+def test_compilation_is_a_cost_of_its_own() -> None:
+    """The import is proposed without it."""
+    suite = Suite(
+        [Row("a"), Row("b")],
+        imports={
+            "worker": ["", ""],
+            "phase": ["conftest", "collect"],
+            "package": ["shop", "shop"],
+            "modules": [1, 9],
+            "own": [0.25, 1.0],
+            "compiled": [0.125, 0.5],
+        },
+        start=2.0,
+    )
+    (compilation,) = find_compilation(suite.record())
+    (imports,) = find_imports(suite.record())
+
+    assert "Compiling modules takes 0.625 s, because their bytecode was not stored" == compilation.title
+    assert pytest.approx(0.625) == compilation.saved
+    assert pytest.approx(0.625) == imports.saved
+
+
+def test_stored_bytecode_is_not_compiled() -> None:
+    """There is no cost."""
+    assert [] == list(find_compilation(Suite([Row("a")], imports=import_in_tests(("a", 0.5))).record()))

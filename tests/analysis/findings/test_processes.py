@@ -11,6 +11,7 @@ from akastats.analysis.findings.processes import (
     find_distribution,
     find_end,
     find_hooks,
+    find_shards,
     find_workers,
 )
 from tests.analysis.findings.suites import Row, Suite
@@ -81,3 +82,11 @@ def test_a_group_that_keeps_one_worker_busy_is_an_imbalance() -> None:
     assert "Remove xdist_group from tests" in cost.advice
     assert pytest.approx(2.0) == cost.saved
     assert even.saved < 1.5
+
+
+@pytest.mark.parametrize(("shards", "saved"), [((2.0, 1.5), [1.5]), ((5.0, 1.0), []), ((), [])])
+def test_only_the_slowest_shard_has_a_finding(shards: tuple[float, ...], saved: list[float]) -> None:
+    """The others wait for it; the saving is its difference to the mean."""
+    run = replace(Suite([Row("t", call=4.0)]).record(), shards=shards)
+
+    assert saved == [cost.saved for cost in find_shards(run)]
