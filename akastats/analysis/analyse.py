@@ -15,11 +15,12 @@ from akastats.model.environment import Environment
 from akastats.model.results import DURATION_LABELS, Budget
 from akastats.model.verdicts import FailureVerdict, OverBudget, Verdicts
 
-#: Maximum number of stored tests over budget, worst first; when a machine stalls, all tests are over budget.
+#: Maximum number of stored tests over budget, the largest excess first: on a machine that stalls, all tests are
+#: over budget.
 MAX_OVER_BUDGET = 1000
 #: Maximum number of stored fixed tests.
 MAX_FIXED = 1000
-#: A skipped test is reported if this many of the newest base runs ran it.
+#: Number of newest base runs that must have run a test, so that its skip is reported.
 SKIPPED_AFTER = 3
 #: Maximum number of reported newly skipped tests.
 MAX_NEWLY_SKIPPED = 1000
@@ -165,12 +166,12 @@ def _label_prefixes(suite: str) -> dict[str, str]:
 
 
 def _is_on_base(case: AnalysisInput) -> bool:
-    # The branch of a pull request may have the same name.
+    # The branch of a pull request may have the name of the base branch.
     return case.run.facts.branch == case.base_branch and not case.run.facts.pull_request
 
 
 def _runs_for_states(case: AnalysisInput) -> list[RunRecord]:
-    """Return the runs that determine test states: those of the base, and contradictory results of the branch.
+    """Return the runs that determine test states: base runs, and runs of the branch with contradictory results.
 
     A test that passes on the base and fails on the branch is not flaky: the branch may have broken it.
     """
@@ -199,7 +200,7 @@ def _code(record: RunRecord) -> tuple[str, Environment]:
 
 
 def _timed_runs(case: AnalysisInput) -> list[RunRecord]:
-    """Return the runs of one series of durations: the base's before the branch began, then the branch's."""
+    """Return the runs whose durations form one series: base runs before the branch began, then its own runs."""
     branch = [*case.own, case.run]
     if _is_on_base(case):
         return [*case.base, *branch]

@@ -120,7 +120,7 @@ def _lists(comparison: Comparison, now: LastAttempt, before: LastAttempt | None)
 
 def is_more(seconds: float, than: float) -> bool:
     """Return whether a duration is more than another by 10 % and by 20 ms."""
-    # Rounded to microseconds as in profiles: 0.12 - 0.1 is less than 0.02 by the last digit of a float.
+    # Round to microseconds, as profiles do: as floats, 0.12 - 0.1 is less than 0.02.
     return seconds > than and round(seconds - than, 6) >= max(MIN_S, round(MIN_SHARE * than, 6))
 
 

@@ -56,13 +56,15 @@ class Samples:
 
 @dataclass(frozen=True)
 class Resources:
-    """What one process used. The sampling misses threads and children that live for less than 0.1 seconds.
+    """Resources that one process used.
+
+    Samples miss threads and child processes that live for less than 0.1 seconds.
 
     peak_memory: peak resident memory in bytes.
     cpu: CPU seconds until the last sample.
     threads: maximum number of threads.
     children: maximum number of child processes; null if the system hides it.
-    samples: the samples; in a long run each stands for the time since the one before, with maxima.
+    samples: the samples; in a long run, a sample has the maxima since the previous sample.
     """
 
     peak_memory: int
@@ -111,7 +113,7 @@ class Ledger:
 
     @property
     def explained(self) -> float:
-        """Return the share of wall time that the spans explain, from 0 to 1; 1 without wall time."""
+        """Return the share of wall time that the spans explain, from 0 to 1; 1 if there is no wall time."""
         wall = sum(process.wall for process in self.processes)
         return 1.0 - sum(process.unexplained for process in self.processes) / wall if wall else 1.0
 
@@ -161,13 +163,13 @@ def _make_resources(rows: Iterable[tuple[Any, ...]]) -> Resources:
     seconds = [each / 1e6 for each in cpu]
     listed = [each for each in children if each is not None]
     samples = Samples([each / 1e6 for each in time], memory, seconds, threads, children)
-    # Before a new process has loaded its program, it has the memory of its parent.
+    # A new process has the memory of its parent until it has loaded its program.
     return Resources(peak[-1], seconds[-1], max(threads), max(listed, default=None), samples)
 
 
 @dataclass
 class _Phases:
-    """Sums of the attempts of a process, and its first start and last end, in seconds."""
+    """Seconds of each phase in a process, its first start of an attempt, and its last end of one."""
 
     setup: float = 0.0
     call: float = 0.0
@@ -223,8 +225,8 @@ def _find_bounds(moments: Mapping[str, float], phases: _Phases) -> tuple[float, 
     return present[0], end
 
 
-# The span that begins at each moment. What is between configuration and collection, and between collection and the
-# end of the tests, is time of pytest and its plugins, of which tests and waiting are subtracted.
+# The span that begins at each moment. The time between configuration and collection, and between collection and
+# the end of the tests, belongs to pytest and its plugins. Tests and waiting are subtracted from it.
 _SPAN_FROM = {
     "start": "startup",
     "configured": "pytest",
@@ -242,9 +244,10 @@ def _add_interval(spans: dict[str, float], moment: str, seconds: float) -> None:
 
 
 def _split_tests(spans: dict[str, float], phases: _Phases, wait: float) -> None:
-    """Divide the time that is left to pytest into phases of tests, waiting and the rest.
+    """Divide the span `pytest` into phases of tests, waiting, and the rest.
 
-    Plugins that run several tests at once give phases that overlap; they are scaled to the time that passed.
+    If a plugin runs several tests at once, their phases overlap. Then the phases are scaled to the time that
+    passed.
     """
     available = spans["pytest"]
     spans["wait"] = min(wait, available)
@@ -283,7 +286,10 @@ def _find_gaps(columns: Mapping[str, list[int | None]], is_sampled: bool) -> tup
 
 
 def _make_without_processes(content: Profile) -> Iterable[ProcessLedger]:
-    """Yield the ledgers of a run of an earlier release, from its tests and collected files alone."""
+    """Yield the ledgers of a run that an earlier release recorded.
+
+    Such a run has tests and collected files only.
+    """
     collect = sum(content.files.seconds) / 1e6
     for worker, phases in sorted(_sum_phases(content.tests).items()):
         spans = {"collect": collect, "setup": phases.setup, "call": phases.call, "teardown": phases.teardown}

@@ -1,6 +1,6 @@
-"""Average the costs of the processes of a run, in a few milliseconds for 10,000 tests.
+"""Average the costs of the processes of a run. 10,000 tests take a few milliseconds.
 
-The ledger divides the time of each process exactly. One analysis reads 200 runs, for which that takes too long.
+`make_ledger` divides the time of each process exactly, but takes too long for the 200 runs of an analysis.
 """
 
 from __future__ import annotations
@@ -10,12 +10,15 @@ from collections.abc import Container
 
 from akastats.model.profile import Profile
 
-#: Minimum mean seconds of the import of a package; most of several hundred packages need less.
+#: Minimum mean seconds of a recorded import. Most of the several hundred packages of a run take less.
 MIN_IMPORT_S = 0.005
 
 
 def average_imports(profile: Profile) -> dict[str, float]:
-    """Return the mean seconds of imports at start-up and collection by package, for the slow ones."""
+    """Return the mean seconds that a process imports each package at start-up and collection.
+
+    Fast imports are omitted.
+    """
     table = profile.imports
     sums: dict[str, float] = defaultdict(float)
     for phase, package, us in zip(table.phase, table.package, table.own, strict=True):
@@ -28,8 +31,8 @@ def average_imports(profile: Profile) -> dict[str, float]:
 def average_spans(profile: Profile) -> dict[str, float]:
     """Return the mean seconds of spans in the processes that ran tests; empty if no process was recorded.
 
-    `conftest` and `collect` are without the imports of `average_imports`, `pytest` is without calls and fixtures:
-    these are costs of their own. `finish` is that of the main process.
+    Imports of `average_imports` are not part of `conftest` and `collect`, calls and fixtures are not part of
+    `pytest`. `finish` is that of the main process.
     """
     running = _list_running(profile)
     if not running:

@@ -18,7 +18,7 @@ from akastats.model.rows import LETTERS, UNKNOWN
 
 #: Letters of failed attempts, whether or not a rerun replaced them.
 FAILING = "fer"
-#: Letters of failed attempts that a rerun replaced, and that none replaced.
+#: Letters of failed attempts that a rerun replaced, and of failed attempts that no rerun replaced.
 RERUN, FINALLY_FAILING = "r", "fe"
 #: Letters of attempts whose duration counts; a failed attempt ends early.
 TIMED = "pxX"
@@ -26,9 +26,9 @@ SKIPPED, PASSED = "s", "p"
 #: Letters of attempts that are not evidence.
 UNINFORMATIVE = SKIPPED + UNKNOWN
 _LETTERS = {**LETTERS, "skipped": SKIPPED}
-#: A run is complete if its number of tests is within these shares of the median; a `-k` run is not.
+#: Minimum and maximum number of tests of a complete run, as shares of the median. A run with `-k` has fewer.
 MIN_PART, MAX_PART = 0.8, 1.25
-# Regular expressions search in C: few of two million letters match.
+# Regular expressions search in C, and few of two million letters match.
 _FAILED, _UNINFORMATIVE = re.compile(f"[{FAILING}]"), re.compile(f"[{UNINFORMATIVE}]")
 
 

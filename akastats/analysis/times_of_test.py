@@ -1,4 +1,4 @@
-"""Where the time of one test went in a run: phases, CPU and waiting, and its fixtures."""
+"""Divide the time of one test in a run into phases, CPU time, waiting and fixtures."""
 
 from __future__ import annotations
 

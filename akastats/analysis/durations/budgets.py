@@ -73,6 +73,6 @@ def _over(
         return
     typical = median(earlier[-MAX_RUNS:]) * factor
     allowed = round(typical * budget.max_slowdown, 6)
-    # Rounded to microseconds as in profiles: 0.12 - 0.1 is less than 0.02 by the last digit of a float.
+    # Round to microseconds, as profiles do: as floats, 0.12 - 0.1 is less than 0.02.
     if seconds > allowed and round(seconds - typical, 6) >= MIN_S:
         yield OverBudget(nodeid, seconds, allowed, "max_slowdown")

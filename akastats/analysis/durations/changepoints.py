@@ -16,19 +16,21 @@ from math import erfc, exp, inf, log, log1p, sqrt
 from operator import sub
 from typing import NamedTuple
 
-#: The interquartile range of normal noise in standard deviations.
+#: Interquartile range of normally distributed noise, in standard deviations.
 SIGMAS_PER_IQR = 1.349
 #: Minimum standard deviation of a series: one step of a coarse clock is not a change.
 MIN_SPREAD = 0.01
-#: Minimum deviation of a segment as a share of the series' noise: a few points may agree by chance.
+#: Minimum standard deviation of a segment, as a share of that of the series: a few points may agree by chance.
 MIN_PART = 0.8
-#: Distance of an outlier from the median of the series and of its neighbours, in standard deviations.
+#: Minimum distance of an outlier from the median of the series and from that of its neighbours, in standard
+#: deviations.
 OUTLIER_SIGMAS = 3.0
-#: Minimum number of points of a level before a change; if the first level has fewer, the next must have them.
+#: Minimum number of points of the level before a change. If the first level has fewer, the second must have this
+#: number.
 MIN_BEFORE = 8
 #: Minimum number of points of a new level.
 MIN_AFTER = 3
-#: Share of the posterior of the position outside the interval, on each side.
+#: Posterior probability that a change lies before its interval, and that it lies after it.
 TAIL = 0.005
 
 
@@ -113,13 +115,16 @@ class Sums:
         return max(0.0, self.squares[stop] - self.squares[start] - total * total / (stop - start))
 
     def may_split(self, start: int, stop: int, p: float) -> bool:
-        """Return whether any split may reach this p-value; 15 times as fast as the search for the best split."""
+        """Return whether any split may reach this p-value.
+
+        This takes a fifteenth of the time of the search for the best split.
+        """
         count, base, mean = stop - start, self.values[start], self.mean(start, stop)
         sums = self.values[start + MIN_AFTER : stop - MIN_AFTER + 1]
         middles, errors = _splits(count)
         apart = [(value - base - m * mean) * error for value, m, error in zip(sums, middles, errors, strict=True)]
         greatest = max(max(apart), -min(apart))
-        # The scatter that a split explains is the square of its deviate; the remainder is its noise.
+        # A split explains the square of its deviate of the scatter; the rest is noise.
         variance = max((self.scatter(start, stop) - greatest**2) / (count - 2), self.spread**2)
         return 2 * upper_tail(greatest / sqrt(variance), count - 2) <= p
 
@@ -134,7 +139,7 @@ class Sums:
 
 @lru_cache(maxsize=256)
 def _splits(count: int) -> tuple[range, tuple[float, ...]]:
-    """Return the splits of `count` points, and per split the factor that makes its deviation standard normal."""
+    """Return the splits of `count` points, each with the factor that makes its deviation standard normal."""
     middles = range(MIN_AFTER, count - MIN_AFTER + 1)
     return middles, tuple(sqrt(count / (m * (count - m))) for m in middles)
 
@@ -155,7 +160,10 @@ def median(values: Sequence[float]) -> float:
 
 
 def spread_of(values: Sequence[float]) -> float:
-    """Return the standard deviation of the noise, from differences of neighbours: a change adds only one."""
+    """Return the standard deviation of the noise, from differences of neighbours.
+
+    A change of level affects only one of them.
+    """
     steps = sorted(map(sub, values[1:], values))
     quarter = len(steps) // 4
     middle_half: float = steps[-1 - quarter] - steps[quarter]

@@ -19,7 +19,7 @@ from akastats.model.verdicts import OFFSET, DurationChange
 MIN_SECONDS = 0.02
 #: Minimum number of points of a series in an environment class.
 MIN_HISTORY = MIN_BEFORE + MIN_AFTER
-#: The normal deviate of a 95 % interval.
+#: Half the width of a 95 % interval, in standard errors.
 TWO_SIDED_95 = 1.96
 LIMITS = Limits()
 
@@ -106,11 +106,11 @@ class _Environment:
         sampled = sample([label for label, series in durations.items() if len(series.runs) >= MIN_BEFORE])
         self.measured = log_factors((self._logs(durations[label]) for label in sampled), len(runs))
         self.log_factors = zeros_if_none(self.measured)
-        # Shared by the tests that ran in every run, as most tests do.
+        # Most tests ran in every run and share this list.
         self.all_factors = [factor for factor in self.log_factors if factor is not None]
 
     def fill_factors(self, factors: list[float | None]) -> None:
-        """Set the machine speed factor of each run of the class; `None` in a suite that is too small."""
+        """Set the machine speed factor of each run of the class, to `None` if the suite has too few tests."""
         for at in self.only:
             factor = self.measured[at]
             factors[at] = None if factor is None else exp(factor)

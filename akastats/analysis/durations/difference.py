@@ -1,4 +1,4 @@
-"""Explain by which causes the duration of a run differs from the typical one."""
+"""Explain why the duration of a run differs from the typical one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TYPICAL_RUNS = 20
 MAX_CAUSES = 20
 #: Minimum seconds of a cause.
 MIN_CAUSE_S = 0.01
-# A machine speed factor within this share of 1 is normal.
+# Maximum difference of a normal machine speed factor from 1.
 NORMAL_SPEED = 0.05
 
 _Costs = Mapping[tuple[CauseKind, str], float]
@@ -24,10 +24,11 @@ _Costs = Mapping[tuple[CauseKind, str], float]
 def explain_difference(
     earlier: Sequence[RunRecord], run: RunRecord, speed_factor: float | None
 ) -> tuple[DurationCause, ...]:
-    """Return the causes by which a run differs from comparable earlier runs, the largest first.
+    """Return why a run took longer or shorter than comparable earlier runs, the largest cause first.
 
-    Each is in seconds of wall time: workers share the tests, so a second of a test counts as its share in each of
-    them. Costs are compared at the typical machine speed; the rest is a cause of its own, `machine`.
+    Causes are in seconds of wall time. Workers share the tests, so with two workers a second of a test counts as
+    half a second. Costs are compared at the typical machine speed. The effect of another speed is a cause of its
+    own, `machine`.
 
     speed_factor: duration of the run's tests divided by the typical one; `None` if unknown
     """
@@ -43,7 +44,10 @@ def explain_difference(
 
 
 def _measure_costs(record: RunRecord) -> _Costs:
-    """Return the seconds of each cause; their sum is about the duration of the run."""
+    """Return the wall time of each test, fixture, import and span, in seconds.
+
+    The sum is about the duration of the run.
+    """
     processes = max(1, len(set(record.workers)))
     costs: dict[tuple[CauseKind, str], float] = defaultdict(float)
     for nodeid, seconds in zip(record.nodeids, record.seconds, strict=True):
@@ -58,6 +62,6 @@ def _measure_costs(record: RunRecord) -> _Costs:
 
 
 def _find_typical(now: _Costs, before: Sequence[_Costs]) -> _Costs:
-    """Return the median cost of each cause in earlier runs; one that a run lacks costs nothing there."""
+    """Return the median cost of each cause in earlier runs. A run without the cause counts as 0 seconds."""
     names = dict.fromkeys([*now, *(name for costs in before for name in costs)])
     return {name: median([costs.get(name, 0.0) for costs in before]) for name in names}

@@ -7,12 +7,14 @@ from operator import sub
 
 from akastats.analysis.durations.changepoints import MIN_BEFORE, median
 
-#: Minimum number of tests with a history for a machine speed; with fewer, a single test would distort it.
+#: Minimum number of tests with a history that determine a machine speed; with fewer, one test would distort the
+#: median.
 MIN_TESTS = 10
 #: Maximum number of sampled tests: the error of the median is then 1.25 / sqrt(1000), 4 % of the noise of one
 #: test.
 MAX_TESTS = 1000
-#: Rounds of the median polish (Tukey, Exploratory Data Analysis, 1977): a third round changed no factor by 0.1 %.
+#: Number of rounds of the median polish (Tukey, Exploratory Data Analysis, 1977). A third round changed no factor
+#: by 0.1 %.
 ROUNDS = 2
 
 #: The positions of the runs of one test, ascending, and the natural logarithms of its durations there.
@@ -48,5 +50,5 @@ def _round(tests: Sequence[Series], factors: Sequence[float | None]) -> list[flo
 
 
 def sample(labels: Sequence[str]) -> Sequence[str]:
-    """Return at most MAX_TESTS of the labels, evenly spaced and the same ones each time."""
+    """Return at most MAX_TESTS of the labels, evenly spaced. The same labels give the same sample."""
     return labels[:: -(-len(labels) // MAX_TESTS) or 1]

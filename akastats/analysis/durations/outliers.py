@@ -20,7 +20,8 @@ from akastats.model.verdicts import OFFSET, Outlier
 MIN_RUNS = MIN_BEFORE + MIN_AFTER - 1
 #: Probability that chance alone produces an outlier among all tests of a run (Bonferroni).
 MAX_CHANCE = 0.05
-#: Maximum number of stored outliers, largest difference first; when a machine stalls, every test is an outlier.
+#: Maximum number of stored outliers, the largest difference first: on a machine that stalls, every test is an
+#: outlier.
 MAX_OUTLIERS = 1000
 
 
@@ -73,7 +74,7 @@ def _outlier(
 
 
 def _is_outlier(now: float, earlier: Sequence[float], chance: float) -> bool:
-    """Return whether a value is outside the range of earlier ones, and improbable by their distribution."""
+    """Return whether a value is outside the range of earlier values, and improbable by their distribution."""
     if min(earlier) <= now <= max(earlier):
         return False
     count, scatter = len(earlier), stdev(earlier)

@@ -19,12 +19,12 @@ from akastats.model.verdicts import ChangeVerdict, DurationCause, DurationChange
 MIN_TYPICAL_RUNS = 5
 #: Maximum number of stored changes, newest first. More at once are usually due to the speed of the machine.
 MAX_CHANGES = 500
-#: Names per chunk of series: the columns of all names at once take 16 MB more.
+#: Number of series that are processed at once: all columns together need 16 MB more.
 NAMES_AT_ONCE = 1000
 #: Recorded numbers of this size or larger are ignored: the interval of their ratio to 0 would exceed a float.
 MAX_NUMBER = 1e200
 
-#: Numbers that tests recorded, by label: their value by run id.
+#: Numbers that tests recorded: for each label, the value by run id.
 Numbers = Mapping[str, Mapping[str, float]]
 
 
@@ -134,7 +134,7 @@ def _of_complete(records: Sequence[RunRecord], complete: Sequence[bool], column:
 
 
 def _by_name(by_run: Sequence[Mapping[str, float]]) -> Iterator[tuple[str, Durations]]:
-    """Yield the series of each name; arrays, because two million Python floats take 64 MB."""
+    """Yield the series of each name, as arrays: two million Python floats would take 64 MB."""
     names = list(dict.fromkeys(chain.from_iterable(by_run)))
     for start in range(0, len(names), NAMES_AT_ONCE):
         some = names[start : start + NAMES_AT_ONCE]
@@ -147,7 +147,7 @@ def _by_name(by_run: Sequence[Mapping[str, float]]) -> Iterator[tuple[str, Durat
 def _without_gaps(column: Sequence[float | None]) -> Durations:
     seconds = array("d", [each for each in column if each is not None])
     if len(seconds) == len(column):
-        # The common case: it ran in every run.
+        # Most tests ran in every run.
         return Durations(range(len(column)), seconds)
     return Durations(array("l", [position for position, each in enumerate(column) if each is not None]), seconds)
 

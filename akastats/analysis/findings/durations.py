@@ -19,11 +19,11 @@ from akastats.analysis.findings.recorded_run import (
 from akastats.analysis.schedule.costs import subtract_crowding
 from akastats.model.findings import FoundCost, Place
 
-# A phase waits if it uses no CPU for at least this share of its wall time.
+# Minimum share of its wall time in which a waiting phase uses no CPU.
 MIN_WAITED = 0.6
 # Minimum duration of a slow test, as a multiple of that of the median test.
 SLOW = 5.0
-# Few tests are at most this share of all, and at most this number: nobody looks at more.
+# Maximum number of slow tests in a finding, as a share of all tests and absolute, so that a user can look at each.
 FEW, MAX_SLOW = 0.1, 20
 # Minimum number of parameters of a family.
 FAMILY = 8
@@ -56,7 +56,7 @@ def _sum_waits(run: RecordedRun, phase: str) -> _Waits:
         cpu = recorded[row] if recorded else None
         of_children = (children[row] or 0) if children else 0
         waited = 0.0 if cpu is None else subtract_crowding(walls[row] - cpu, cpu, crowding)
-        # A test that computes waits for a CPU if other programs use it.
+        # If other programs use the CPU, a test that computes waits too.
         if waited >= MIN_WAITED * walls[row] > 0:
             waits.add(nodeid, waited / 1e6, of_children / 1e6)
     return waits
@@ -181,7 +181,7 @@ def find_reruns(run: RecordedRun) -> Iterator[FoundCost]:
 
 
 def find_parametrised_family(run: RecordedRun) -> Iterator[FoundCost]:
-    """Find functions whose many parameters take most of their time."""
+    """Find test functions with many parameters, and the time that half of the parameters take."""
     families: dict[str, list[str]] = defaultdict(list)
     seconds = {test.nodeid: test.seconds for test in run.costs.tests}
     for nodeid in seconds:
@@ -209,7 +209,7 @@ def find_parametrised_family(run: RecordedRun) -> Iterator[FoundCost]:
 
 
 def find_slow_tests(run: RecordedRun) -> Iterator[FoundCost]:
-    """Find few tests that compute for most of the time of all; waiting and fixtures have rules of their own."""
+    """Find a few tests that take most of the computing time. Other rules name waiting and fixtures."""
     computed = _sum_computed_calls(run)
     if len(computed) < 1 / FEW:
         return
@@ -247,7 +247,7 @@ def _sum_computed_calls(run: RecordedRun) -> Mapping[str, float]:
 
 
 def find_long_test(run: RecordedRun) -> Iterator[FoundCost]:
-    """Find a test that takes longer than an even share of all workers."""
+    """Find a test that takes longer than the mean time of a worker."""
     if run.costs.workers < 2 or len(run.costs.tests) < 2:
         return
     longest = max(run.costs.tests, key=lambda test: test.seconds)

@@ -15,9 +15,10 @@ BUILT_IN = frozenset(
     {"capfd", "capsys", "caplog", "doctest_namespace", "monkeypatch", "pytester", "recwarn", "testdir", "tmp_path"}
     | {"tmpdir", "request", "subtests", "record_property", "setup_function", "setup_method"}
 )
-# A wider scope is proposed only if its saving is more than this multiple of that of the best narrower scope.
+# A wider scope is proposed only if it saves more than this multiple of what the best narrower scope saves.
 WIDER = 1.1
-# Maximum share of the tests with an autouse fixture that request it; if more request it, autouse suits them.
+# Maximum share of tests that request an autouse fixture of a finding. If more tests request it, `autouse` is
+# useful.
 FEW_REQUESTERS = 0.25
 
 
@@ -136,7 +137,7 @@ def _describe_scope(
 
 
 def find_rebuilt_fixture(run: RecordedRun) -> Iterator[FoundCost]:
-    """Find shared fixtures that several workers set up, although one distribution would not."""
+    """Find shared fixtures that several workers set up, although another `--dist` would set them up once."""
     if run.costs.workers < 2 or run.costs.dist in ("loadscope", "loadfile"):
         return
     counts = {name_fixture(each): each.count for each in run.content.fixtures.rows()}
@@ -173,7 +174,7 @@ def _group_shared(fixtures: Sequence[SharedFixture]) -> dict[tuple[str, str], li
 
 
 def find_session_fixture(run: RecordedRun) -> Iterator[FoundCost]:
-    """Find session fixtures that each worker sets up; one value for all would be built once."""
+    """Find session fixtures that each worker sets up, although all workers could share one value."""
     if run.costs.workers < 2:
         return
     counts = {name_fixture(each): each.count for each in run.content.fixtures.rows()}
@@ -182,7 +183,7 @@ def find_session_fixture(run: RecordedRun) -> Iterator[FoundCost]:
         if fixture.scope != "session" or counts.get(key, 0) < 2:
             continue
         shared = list(run.costs.fixtures)
-        # The first worker builds the value; the others need as long to read it as to wait for it.
+        # One worker builds the value, while the others wait for it.
         shared[position] = replace(fixture, setup=fixture.setup / counts[key])
         yield FoundCost(
             kind="rebuilt-fixture",

@@ -1,4 +1,4 @@
-"""The rule about garbage collection: passes over many objects, and explicit calls of `gc.collect`."""
+"""Find the time of garbage collection: passes over many objects, and explicit calls of `gc.collect`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from akastats.model.findings import FoundCost, Place
 
 # Number of tests that the finding names.
 PLACES = 5
-# Minimum share of all collections during tests, and of the time of a fixture, for a fixture that collects.
+# Minimum share of a fixture that calls `gc.collect`: in the collection time of all tests, and of collections in
+# its own time.
 MIN_SHARE = 0.5
 
 
@@ -77,7 +78,7 @@ def _median_collect(run: RecordedRun) -> float:
 
 
 def _find_fixture(run: RecordedRun, passes: _Passes) -> str | None:
-    """Return the fixture whose setups or teardowns contain most collections, if there is one."""
+    """Return the fixture whose setups or teardowns contain most of the collections; `None` if there is none."""
     in_tests = sum(passes.total.values())
     for fixture in run.costly_fixtures:
         key = name_fixture(fixture)

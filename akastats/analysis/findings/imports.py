@@ -19,7 +19,7 @@ def find_imports(run: RecordedRun) -> Iterator[FoundCost]:
     for process in run.ledger.processes:
         for each in process.imports:
             if each.phase in _IMPORT_PHASES:
-                # With stored bytecode, modules are not compiled; `find_compilation` proposes to store it.
+                # Modules with stored bytecode are not compiled; `find_compilation` proposes to store it.
                 by_package[each.package][each.phase][process.worker] = each.seconds - each.compiled
     own = {"conftest", *_list_test_packages(run.content.files.path)}
     totals = {package: _sum_phases(phases) for package, phases in by_package.items()}
@@ -51,7 +51,7 @@ def _list_test_packages(paths: Iterable[str]) -> Iterator[str]:
 
 
 def find_compilation(run: RecordedRun) -> Iterator[FoundCost]:
-    """Find the compilation of modules whose bytecode was not stored, in each process."""
+    """Find modules that each process compiled because their bytecode was not stored."""
     by_phase: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for process in run.ledger.processes:
         for each in process.imports:
@@ -79,7 +79,7 @@ def find_compilation(run: RecordedRun) -> Iterator[FoundCost]:
 
 def _without_start(run: RecordedRun, seconds: Mapping[str, Mapping[str, float]]) -> SuiteCosts:
     """Return the costs without these seconds of start-up and collection, by phase and process."""
-    # Values of several workers were measured while they shared the CPUs.
+    # The workers shared the CPUs while these values were measured.
     conftest, collect = (_median_of(seconds.get(phase, {})) / run.crowding for phase in _IMPORT_PHASES)
     return replace(
         run.costs,
@@ -106,7 +106,7 @@ _MODULE_ADVICE = "Move what it does at the level of the module into fixtures or 
 
 
 def find_first_import(run: RecordedRun) -> Iterator[FoundCost]:
-    """Find packages that tests import themselves, which makes the first test in each process slow."""
+    """Find packages that tests import. The first test of each process that imports such a package is slow."""
     table = run.content.imports
     by_package: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for package, nodeid, us in zip(table.package, table.nodeid or (), table.own, strict=False):
@@ -135,7 +135,10 @@ def _describe_first_import(run: RecordedRun, package: str, seconds: Mapping[str,
 
 
 def _without_imports(run: RecordedRun, seconds: Mapping[str, float]) -> SuiteCosts:
-    """Return the costs without imports; fixtures that a test set up save what the test itself did not take."""
+    """Return the costs without imports in tests.
+
+    Imports longer than the test itself happened in the shared fixtures that it set up.
+    """
     left = {test.nodeid: max(0.0, seconds.get(test.nodeid, 0.0) - test.seconds) for test in run.costs.tests}
     table = run.content.builds
     builds = Counter(zip(table.baseid, table.name, strict=True))

@@ -1,4 +1,4 @@
-"""The rule about memory: with how many workers the machine has enough."""
+"""Find the number of workers for which the memory of the machine suffices."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ GB = 1e9
 
 
 def find_memory_limit(run: RecordedRun) -> Iterator[FoundCost]:
-    """Find a number of workers that memory excludes, although the run would need less time with it."""
+    """Find a faster number of workers for which the memory of the machine does not suffice."""
     limit = run.max_workers
     if limit is None or limit >= run.costs.cpus or run.memory is None:
         return
@@ -52,12 +52,12 @@ def _describe(limit: int) -> str:
 
 
 def _measure_growth(run: RecordedRun) -> dict[str, int]:
-    """Return the bytes by which each test raised the peak of its process; only those that did."""
+    """Return the bytes by which tests raised the peak memory of their process. Other tests are omitted."""
     tests, growth = run.content.tests, dict[str, int]()
     peaks: dict[str, int] = {}
     for nodeid, worker, peak in zip(tests.nodeid, tests.worker, tests.peak_memory or (), strict=False):
         if peak is not None:
-            # The first test of a process has the memory of imports and collection.
+            # The peak of the first test of a process is that of imports and collection.
             if peak > peaks.get(worker, peak):
                 growth[nodeid] = max(growth.get(nodeid, 0), peak - peaks[worker])
             peaks[worker] = max(peak, peaks.get(worker, 0))

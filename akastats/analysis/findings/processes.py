@@ -11,19 +11,19 @@ from akastats.analysis.findings.recorded_run import MAX_CANDIDATES, RecordedRun
 from akastats.model.findings import FoundCost, Place
 
 _DISTRIBUTIONS = ("load", "worksteal", "loadscope", "loadfile")
-# Seconds of pytest and common plugins for each test, measured with 1,000 trivial tests; more is unusual.
+# Seconds that pytest and common plugins need per test, measured with 1,000 trivial tests. More time is a finding.
 USUAL_AROUND_TEST_S = 0.001
-# Seconds in which pytest-xdist ends its workers, measured with two; more is unusual.
+# Seconds that pytest-xdist needs to end its workers, measured with two workers. More time is a finding.
 USUAL_FINISH_S = 0.4
-# Seconds in which the interpreter ends and its end is observed.
+# Seconds until the interpreter has ended and the shipper has observed it. More time is a finding.
 USUAL_EXIT_S = 0.125
-# A run without workers is advised to use some only if its tests take this many seconds, because each worker starts
-# and collects by itself.
+# Minimum seconds of the tests of a run without workers for which workers are proposed, because each worker must
+# start and collect.
 MIN_TESTS_S = 4.0
 
 
 def find_distribution(run: RecordedRun) -> Iterator[FoundCost]:
-    """Find a `--dist` with which the same workers need less time."""
+    """Find a `--dist` with which the same number of workers needs less time."""
     if run.costs.workers < 2:
         return
     savings = {dist: run.compute_saving(dist=dist) for dist in _DISTRIBUTIONS if dist != run.costs.dist}
@@ -46,7 +46,10 @@ _GROUP_ADVICE = "Remove xdist_group from tests that may run in different workers
 
 
 def _measure_groups(run: RecordedRun) -> float:
-    """Return the seconds by which groups kept the busiest worker longer; recorded node ids lack their groups."""
+    """Return the seconds by which `xdist_group` kept the busiest worker longer.
+
+    The replay ignores groups, which are not recorded.
+    """
     if run.costs.dist != "loadgroup":
         return 0.0
     busy = (sum(process.spans.get(span, 0.0) for span in _TEST_SPANS) for process in run.ledger.processes)
@@ -128,7 +131,7 @@ def find_collection(run: RecordedRun) -> Iterator[FoundCost]:
 
 
 def find_hooks(run: RecordedRun) -> Iterator[FoundCost]:
-    """Find time of pytest and plugins around the tests that is more than 1 ms for each test."""
+    """Find suites in which pytest and plugins need more than 1 ms per test around the tests."""
     count = len(run.content.tests.nodeid)
     running = [each for each in run.ledger.processes if each.worker or not run.costs.workers]
     around = sum(each.spans.get("pytest", 0.0) for each in running)
@@ -150,7 +153,7 @@ def find_hooks(run: RecordedRun) -> Iterator[FoundCost]:
 
 
 def find_end(run: RecordedRun) -> Iterator[FoundCost]:
-    """Find time between the last test and the end of the process."""
+    """Find a long time between the last test and the end of the process."""
     finish = run.costs.finish - run.delivery
     usual = (USUAL_FINISH_S if run.costs.workers else 0.0) + (USUAL_EXIT_S if run.delivery else 0.0)
     usual *= run.machine_crowding

@@ -1,4 +1,4 @@
-"""A recorded run as the rules read it, with its schedule for savings."""
+"""Hold a recorded run for the rules, and compute savings from its schedule."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from akastats.model.results import FixtureResult
 MAX_CANDIDATES = 10
 #: Maximum number of places that a finding names.
 MAX_PLACES = 5
-# Minimum share of a call with use of the CPU for a test that computes.
+# Minimum share of its call in which a computing test uses a CPU.
 MIN_COMPUTED = 0.1
-# Maximum number of programs for each CPU that is believed.
+# Maximum number of programs per CPU; a larger estimate is probably wrong.
 MAX_CROWDING = 5.0
 # Share of the machine's memory for the processes of a run; the rest is for the system and for servers.
 USABLE_MEMORY = 0.9
@@ -29,7 +29,7 @@ USABLE_MEMORY = 0.9
 
 @dataclass(frozen=True)
 class RecordedRun:
-    """A run with what the rules need.
+    """A recorded run, its ledger and its costs.
 
     content: profile of the run.
     ledger: wall time of its processes.
@@ -68,10 +68,9 @@ class RecordedRun:
 
     @cached_property
     def machine_crowding(self) -> float:
-        """The number of programs for each CPU, those of others included, from the tests that computed; at least 1.
+        """The number of programs per CPU, including other programs, estimated from computing tests; at least 1.
 
-        On a machine that other programs used as well, the calls of tests that never wait used a CPU for a quarter
-        to a half of their time.
+        On a busy machine, tests that never wait used a CPU for only a quarter to a half of their calls.
         """
         tests = self.content.tests
         children = tests.children_call or [None] * len(tests.call)
@@ -93,9 +92,10 @@ class RecordedRun:
 
     @cached_property
     def max_workers(self) -> int | None:
-        """The number of workers for which the machine has memory beside their controller; `None` if unknown.
+        """The number of workers for which memory suffices beside the main process; `None` if unknown.
 
-        Without workers, the controller is assumed to need the memory of the first test.
+        For a run without workers, the main process is assumed to need as much memory as at the end of the first
+        test.
         """
         if self.memory is None or not self.worker_memory:
             return None
@@ -106,7 +106,7 @@ class RecordedRun:
 
     @cached_property
     def repeated(self) -> Mapping[str, float]:
-        """The seconds of attempts that a plugin repeated, by node id."""
+        """The seconds of failed attempts that a plugin repeated, by node id."""
         tests = self.content.tests
         repeated: dict[str, float] = defaultdict(float)
         for row, outcome in enumerate(tests.outcome):

@@ -1,4 +1,4 @@
-"""All rules, and the findings of a run: ranked by saving, each cost named once."""
+"""Apply all rules to a run, rank the findings by saving, and name each cost once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from akastats.model.profile import Profile
 
 Rule = Callable[[RecordedRun], Iterable[FoundCost]]
 
-#: The rules, the most specific first: of two findings with the same cost, the first one counts.
+#: The rules, the most specific first. If two rules find the same cost, the first rule counts.
 RULES: tuple[Rule, ...] = (
     fixtures.find_autouse,
     fixtures.find_fixture_scope,
@@ -36,12 +36,12 @@ RULES: tuple[Rule, ...] = (
     processes.find_workers,
     processes.find_shards,
 )
-#: A finding saves at least this share of the wall time, or this many seconds.
+#: Minimum saving of a finding, as a share of the wall time and in seconds; one of the two suffices.
 MIN_SHARE = 0.05
 MIN_SAVING_S = 0.5
-#: Number of findings in the terminal and in reports.
+#: Maximum number of findings in the terminal and in reports.
 MAX_FIRST = 3
-# Maximum number of attempts of a run with findings there: 31 replays of 20,000 tests take 1.2 s.
+# Maximum number of attempts of a run whose findings are named there: 31 replays of 20,000 tests take 1.2 s.
 MAX_REPLAYED = 20_000
 
 
@@ -81,7 +81,10 @@ def _by_saving(cost: FoundCost) -> float:
 
 
 def _without_repetitions(costs: Iterable[FoundCost]) -> Iterator[FoundCost]:
-    """Yield the findings whose cost no earlier one with at least a quarter of their saving has named."""
+    """Yield findings in order.
+
+    Omit a finding if an earlier finding names most of the same costs and saves at least a quarter as much.
+    """
     accepted: list[FoundCost] = []
     for cost in costs:
         claims = cost.claims

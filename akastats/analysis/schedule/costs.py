@@ -13,9 +13,9 @@ from akastats.analysis.schedule.crowding import measure_crowding
 from akastats.model.profile import Profile
 
 _PHASES = ("setup", "call", "teardown")
-# Time of pytest around a test in a worker, and CPU time for its reports in the process that receives them. Both
-# are relative to the time of pytest around a test in a single process, and were measured with more-itertools and
-# attrs. What exceeds the maximum belongs to other plugins.
+# Time of pytest around a test in a worker, and CPU time of the main process for its reports. Both are multiples of
+# the time of pytest around a test in a single process, measured with more-itertools and attrs. Time above the
+# maximum, in seconds, belongs to other plugins.
 WORKER_OVERHEAD, CONTROLLER_OVERHEAD, MAX_OVERHEAD_S = 1.4, 2.0, 0.0005
 
 
@@ -61,15 +61,16 @@ class SuiteCosts:
 
     tests: the tests in the order in which they started, which in a single process is that of the collection.
     fixtures: the shared fixtures.
-    startup: start of a process until pytest is configured.
-    collect: collection in one process.
-    finish: from the last test to the last recorded moment.
-    ending: end of a process that ran tests, after its last recorded moment.
-    exit: end of the main process, as far as it is recorded.
+    startup: time from the start of a process until pytest is configured.
+    collect: time of the collection in one process.
+    finish: time from the last test to the last recorded moment.
+    ending: time in which a process that ran tests ends, after its last recorded moment.
+    exit: time in which the main process ends; 0 if it was not observed.
     workers: number of pytest-xdist workers of the run; 0 without workers.
     dist: `--dist` of the run.
     cpus: number of CPUs of the machine.
-    spread: half the range of costs that several workers had, relative to their mean; 0 without any.
+    spread: half the range of the costs that several workers have, relative to their mean; 0 if no cost has several
+        values.
     overhead: time of pytest itself around each test without workers.
     """
 
@@ -88,7 +89,7 @@ class SuiteCosts:
 
     @property
     def controller(self) -> float:
-        """CPUs that the process which reports needs for each worker that computes."""
+        """The number of CPUs that the main process needs to report the tests of one computing worker."""
         computing = sum(test.seconds * test.cpu for test in self.tests)
         return CONTROLLER_OVERHEAD * self.overhead * len(self.tests) / computing if computing else 0.0
 
@@ -139,15 +140,15 @@ def _measure_crowding(content: Profile, overhead: float, cpus: int) -> list[floa
 
 
 def crowd(workers: int, cpus: int) -> float:
-    """Return the number of workers per CPU, at least 1: workers that share a CPU collect in turn."""
+    """Return the number of workers per CPU, at least 1."""
     return max(1.0, workers / cpus)
 
 
 def crowd_startup(workers: int, cpus: int) -> float:
     """Return the number of processes per CPU while workers start, at least 1.
 
-    The process that starts them needs a CPU as well: with two workers on two CPUs, workers of more-itertools were
-    configured in 0.27 s, a single worker in 0.18 s.
+    The main process needs a CPU as well. With two workers on two CPUs, workers of more-itertools were configured
+    in 0.27 s, a single worker in 0.18 s.
     """
     return crowd(workers + 1 if workers else 0, cpus)
 
@@ -158,7 +159,7 @@ def _median_span(processes: Iterable[ProcessLedger], spans: Sequence[str]) -> fl
 
 
 def _find_spread(content: Profile, running: Sequence[ProcessLedger]) -> float:
-    """Return half the range of start-up, collection and fixture setups over the workers, relative to the mean."""
+    """Return half the range of start-up, collection and fixture setups over workers, as a share of the mean."""
     repeated: dict[tuple[str, ...], list[float]] = defaultdict(list)
     for process in running:
         for span in ("startup", "conftest", "collect"):
@@ -184,8 +185,9 @@ def _find_finish(content: Profile) -> float:
 def _find_endings(content: Profile, delivery: float) -> tuple[float, float]:
     """Return the seconds in which a process that ran tests ends, and those of the main process; 0 if unknown.
 
-    Both are without the recording and the wait for akastats. pytest of click collects 33,000 tests; then the
-    interpreter needs 1.8 s to end. With pytest-xdist, the main process waits for the ends of its workers.
+    The recording and the wait for akastats are not part of them. The interpreter needs 1.8 s to end after the
+    collection of the 33,000 tests of click. With pytest-xdist, the main process waits until its workers have
+    ended.
     """
     table = content.processes
     exits = {worker: _subtract(*each) for worker, *each in zip(table.worker, table.exited, table.end, strict=True)}
@@ -221,7 +223,7 @@ def _scale_setups(
 ) -> tuple[SharedFixture, ...]:
     """Return the fixtures with setups whose sum in a replay of the recorded order is the measured one.
 
-    A fixture with parameters is set up more often than its scope begins, and an overridden one less often.
+    A fixture with parameters is set up more often than its scope begins, an overridden fixture less often.
     """
     totals = [each.setup for each in content.fixtures.rows() if each.scope != "function"]
     begun = [0] * len(fixtures)
@@ -255,7 +257,7 @@ def _make_tests(
 
 
 def subtract_crowding(waited: float, cpu: float, crowding: float) -> float:
-    """Return the seconds of a wait that are not a wait for a CPU, which `crowding` processes share."""
+    """Return the seconds of a wait, without the wait for a CPU that `crowding` processes share."""
     return max(0.0, waited - cpu * (crowding - 1.0))
 
 
@@ -269,9 +271,9 @@ class _Attempts:
 
 
 def _sum_attempts(content: Profile, crowding: Sequence[float]) -> dict[str, _Attempts]:
-    """Return the attempts of each test without the time of others on its CPU, in the order of the collection.
+    """Return the attempts of each test in collection order, without the time in which other tests used its CPU.
 
-    That is the order of the files as they were collected, and of the first start of the tests in each.
+    Files are in the order in which they were collected, the tests of a file in that of their first start.
     """
     tests = content.tests
     attempts: dict[str, _Attempts] = defaultdict(_Attempts)
@@ -293,7 +295,10 @@ def _sum_attempts(content: Profile, crowding: Sequence[float]) -> dict[str, _Att
 
 
 def _cpu_of(content: Profile, phase: str, row: int, wall: int) -> int:
-    """Return the CPU microseconds of a phase with those of its children; a phase without a record used its CPU."""
+    """Return the CPU microseconds of a phase and of its child processes.
+
+    A phase whose CPU time was not recorded counts as computing all the time.
+    """
     recorded = getattr(content.tests, f"cpu_{phase}")
     own: int | None = recorded[row] if recorded else None
     if own is None:
@@ -326,7 +331,7 @@ def is_below(nodeid: str, baseid: str) -> bool:
 
 
 def find_instance(fixture: SharedFixture, nodeid: str) -> str:
-    """Return what a fixture's value belongs to, for one test: the session, package, module or class."""
+    """Return the session, package, module or class to which the value of a fixture belongs, for one test."""
     path, _, rest = nodeid.partition("::")
     if fixture.scope == "session":
         return ""
@@ -341,7 +346,8 @@ def advance(
 ) -> tuple[list[int], list[int]]:
     """Return the positions of the shared fixtures that end before a test of a process, and of those that begin.
 
-    active: what the value of each fixture belongs to, by position; changed
+    active: session, package, module or class to which the value of each fixture belongs, by position; it is
+        changed
     """
     ended = [each for each, instance in active.items() if find_instance(fixtures[each], nodeid) != instance]
     for each in ended:
@@ -358,7 +364,7 @@ def _find_fixture_costs(
     builds = content.builds
     for name, baseid, nodeid, setup in zip(builds.name, builds.baseid, builds.nodeid, builds.setup, strict=True):
         used = (fixtures[position] for position in shared.get(nodeid, ()))
-        # What a test requests by itself, with `getfixturevalue`, stays part of it.
+        # The time of a fixture that a test requests with `getfixturevalue` stays part of the test.
         if any((each.name, each.baseid) == (name, baseid) for each in used):
             yield nodeid, setup / 1e6
     for nodeids in _list_by_worker(content).values():
@@ -370,7 +376,7 @@ def _find_teardowns(
 ) -> Iterator[tuple[str, float]]:
     """Yield the tests of a process with the seconds of shared fixtures that end with them.
 
-    A fixture ends with the last test of its scope, which need not use it.
+    A fixture ends with the last test of its scope, even if that test does not use the fixture.
     """
     active: dict[int, str] = {}
     for before, nodeid in pairwise(["", *nodeids]):

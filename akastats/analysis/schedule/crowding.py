@@ -1,4 +1,4 @@
-"""How many tests shared each CPU while a test ran."""
+"""Measure how many tests shared each CPU while a test ran."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from itertools import accumulate, pairwise
 
 from akastats.model.profile import TestColumns
 
-# Between two tests with a shorter pause, in microseconds, the worker computes: pytest reports the first one.
+# Maximum microseconds between two tests in which pytest reports the first test, and so computes.
 MAX_AROUND_US = 10_000
 
 
@@ -17,7 +17,7 @@ def share_cpus(computing: int, controller: float, cpus: int) -> float:
     """Return the number of processes per CPU, at least 1.
 
     computing: number of workers that compute
-    controller: CPUs that the process which reports needs for each of them; at most one in total
+    controller: number of CPUs that the main process needs to report the tests of each of them; at most 1 in total
     """
     return max(1.0, (computing + min(1.0, computing * controller)) / cpus)
 

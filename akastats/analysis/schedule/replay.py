@@ -55,7 +55,7 @@ def _compute_before(costs: SuiteCosts, workers: int) -> float:
 
 
 def _compute_finish(costs: SuiteCosts, workers: int) -> float:
-    """Return the seconds after the last test: those of the suite's own hooks, and those in which processes end."""
+    """Return the seconds after the last test, in which hooks of the suite run and processes end."""
     if workers == costs.workers:
         return costs.finish
     recorded = _compute_ending(costs, costs.workers)
@@ -63,9 +63,10 @@ def _compute_finish(costs: SuiteCosts, workers: int) -> float:
 
 
 def _compute_ending(costs: SuiteCosts, workers: int) -> float:
-    """Return the seconds in which the processes end, as far as the end of the main process is recorded.
+    """Return the seconds in which the processes end, without the main process if its end was not observed.
 
-    First the workers end at the same time, then the process that started them, which has collected no tests.
+    All workers end at the same time. Then the main process ends, as fast as it started, because it collected no
+    tests.
     """
     if not workers:
         return costs.ending if costs.exit else 0.0
@@ -73,7 +74,11 @@ def _compute_ending(costs: SuiteCosts, workers: int) -> float:
 
 
 def compute_floor(costs: SuiteCosts, dist: str) -> float:
-    """Return the wall time that no number of workers reduces with this `dist`: the longest chain, and the rest."""
+    """Return the minimum wall time with any number of workers.
+
+    It consists of the longest chain of tests that this `dist` keeps in one worker, and the time before and after
+    it.
+    """
     chains: dict[str, list[int]] = defaultdict(list)
     for position, test in enumerate(costs.tests):
         chains[_find_chain(dist, test.nodeid)].append(position)
@@ -84,7 +89,7 @@ def compute_floor(costs: SuiteCosts, dist: str) -> float:
 
 
 def _find_chain(dist: str, nodeid: str) -> str:
-    """Return what runs in one worker together with a test."""
+    """Return the name of the chain of a test: tests of one chain run in one worker."""
     return "" if dist in ("no", "each") else SCOPES.get(dist, str)(nodeid)
 
 
@@ -93,7 +98,7 @@ class _Worker:
     """A process that runs tests.
 
     overhead: seconds of pytest-xdist for each test
-    active: what the values of shared fixtures belong to, by position of the fixture
+    active: session, package, module or class of the value of each shared fixture, by position of the fixture
     """
 
     costs: SuiteCosts
@@ -123,8 +128,8 @@ class _Worker:
 class _Simulation:
     """The tests of all workers. Each test first waits, then computes; tests that compute share the CPUs equally.
 
-    The clock of the computing tests runs slower while there are more of them than CPUs. So an event changes one
-    entry of a heap, and not the end of every running test.
+    Computing tests have a clock of their own. It runs slower while more tests compute than there are CPUs. So an
+    event changes one entry of a heap, and not the end of every running test.
     """
 
     def __init__(self, costs: SuiteCosts, workers: int, dist: str) -> None:
@@ -133,7 +138,7 @@ class _Simulation:
         overhead = (WORKER_OVERHEAD - 1.0) * costs.overhead
         self._workers = [_Worker(costs, overhead) for _ in range(workers)]
         self._controller = costs.controller
-        # Seconds since the first test, and the same on the clock of the computing tests.
+        # Seconds since the first test, on the wall clock and on the clock of the computing tests.
         self._now = self._computed = 0.0
         # When each worker started its test; `None` without a test.
         self._started: list[float | None] = [None] * workers
@@ -175,7 +180,7 @@ class _Simulation:
         self._start_tests()
 
     def _start_tests(self) -> None:
-        """Start a test in each idle worker that has the next one, or knows that none follows."""
+        """Start a test in each idle worker that has two tests, or whose last test this is."""
         for worker, queue in enumerate(self._scheduler.queues):
             is_ready = len(queue) >= MIN_PENDING or (queue and self._scheduler.closed[worker])
             if is_ready and self._started[worker] is None:

@@ -1,7 +1,7 @@
-"""The schedulers of pytest-xdist 3.8: which tests each worker gets, and when.
+"""Simulate the schedulers of pytest-xdist 3.8: which tests each worker gets, and when.
 
-Each is built for a number of workers and the node ids in the order of the collection. `start` fills the queues of
-the workers, `complete` reacts to the end of a test. A worker that is closed gets no further tests.
+A scheduler has a number of workers, and node ids in the order of the collection. `start` fills the queues of the
+workers, `complete` is called at the end of a test. A closed worker gets no further tests.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-#: A worker of pytest-xdist runs a test only if it has the next one, or knows that none follows.
+#: Minimum number of tests in the queue of a worker that starts a test, because pytest needs the next test for the
+#: teardown. A closed worker also starts its last test.
 MIN_PENDING = 2
-# `load` does not refill a queue after a test of this duration in seconds, if another one waits.
+# Minimum seconds of a test after which `load` does not refill the queue, if another test waits in it.
 LONG_TEST_S = 0.1
 
 
@@ -20,7 +21,7 @@ class Scheduler:
     """Queues of the workers, each a list of positions of tests, the running one first.
 
     queues: the queues.
-    closed: whether a worker gets no further tests.
+    closed: for each worker, whether it gets no further tests.
     """
 
     def __init__(self, workers: int, nodeids: Sequence[str]) -> None:
@@ -34,7 +35,7 @@ class Scheduler:
         raise NotImplementedError
 
     def complete(self, worker: int, seconds: float) -> None:
-        """React to the end of a worker's first test, which took `seconds`."""
+        """Update the queues after the first test of a worker's queue, which took `seconds`, has ended."""
         raise NotImplementedError
 
     def send(self, worker: int, number: int) -> None:
@@ -163,8 +164,8 @@ def make_scheduler(dist: str, workers: int, nodeids: Sequence[str]) -> Scheduler
     return SCHEDULERS[dist](workers, nodeids)
 
 
-#: What `--dist` keeps in one worker, of a node id. Recorded node ids have no groups, so with `loadgroup` each test
-#: is a scope of its own.
+#: Functions that return the scope of a node id, by `--dist`. All tests of a scope run in one worker. Recorded node
+#: ids lack their group, so with `loadgroup` each test is a scope of its own.
 SCOPES: Mapping[str, Callable[[str], str]] = {
     "loadscope": lambda nodeid: nodeid.rpartition("::")[0],
     "loadfile": lambda nodeid: nodeid.partition("::")[0],
